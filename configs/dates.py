@@ -1,0 +1,53 @@
+"""The dates around a snapshot. Every interval is half-open, [start, end)."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from configs.errors import ConfigError
+
+WEEK = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The outcome window of one snapshot; the snapshot day itself is seen by nobody but the outcome.
+
+    >>> Timeline(date(2024, 3, 4), lead_days=7, horizon_days=90).outcome_end
+    datetime.date(2024, 6, 9)
+    """
+
+    snapshot_date: date
+    lead_days: int
+    horizon_days: int
+
+    @property
+    def outcome_start(self) -> date:
+        return self.snapshot_date + timedelta(days=self.lead_days)
+
+    @property
+    def outcome_end(self) -> date:
+        return self.outcome_start + timedelta(days=self.horizon_days)
+
+    def matured(self, data_through: date) -> bool:
+        """Whether the outcome can be known: the data reaches up to (not into) ``data_through``."""
+        return self.outcome_end <= data_through
+
+
+def monday(day: date) -> date:
+    """``day`` itself, which must be a Monday; anything else is a ConfigError naming the Mondays around it."""
+    if day.weekday():
+        before = day - timedelta(days=day.weekday())
+        raise ConfigError(
+            f"{day} is a {day:%A}, but a snapshot is a Monday. Use {before} or {before + WEEK}."
+        )
+    return day
+
+
+def mondays(first: date, last: date) -> list[date]:
+    """Every Monday from the first on or after ``first`` up to and including ``last``.
+
+    >>> mondays(date(2024, 2, 27), date(2024, 3, 11))
+    [datetime.date(2024, 3, 4), datetime.date(2024, 3, 11)]
+    """
+    start = first + timedelta(days=-first.weekday() % 7)
+    return [start + k * WEEK for k in range((last - start).days // 7 + 1)] if start <= last else []

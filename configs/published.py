@@ -1,0 +1,80 @@
+"""What a weekly run publishes: the rows that pipeline writes and serve shows. Money is in minor units (1/100)."""
+
+from dataclasses import dataclass
+from datetime import date
+from types import MappingProxyType
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One of the reasons behind a score, ready to read; ``contribution`` is in log-odds, positive = riskier."""
+
+    group: str
+    feature: str
+    value: float | None
+    contribution: float
+    text_en: str
+    text_zh: str
+
+
+@dataclass(frozen=True)
+class Score:
+    """One row per cohort customer of a run."""
+
+    customer_id: str
+    branch_id: str | None
+    manager_id: str | None
+    tier: str
+    lifecycle_stage: str
+    marketing_opt_out: bool
+    aum_minor: int
+    risk_90d: float
+    money_at_risk_minor: int
+    risk_band: str
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """One row per customer that is not eligible on the snapshot, with the code that says why."""
+
+    customer_id: str
+    code: str
+
+
+@dataclass(frozen=True)
+class Manager:
+    """One row per manager as of the snapshot."""
+
+    manager_id: str
+    name: str
+    branch_id: str
+    weekly_capacity: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """One row per weekly run. ``run_id`` is derived from what went in, so a rerun has the same one."""
+
+    run_id: str
+    bank: str
+    snapshot_date: date
+    model_id: str
+    base_currency: str
+    cohort: int
+    excluded: MappingProxyType[str, int]
+    manifest: MappingProxyType[str, str]
+
+
+# Why a customer is not in the cohort, in the order in which the codes are tried.
+EXCLUSION_CODES: dict[str, str] = {
+    "not_yet_customer": "opened on or after the snapshot, or not yet known to the bank's systems",
+    "closed": "closed by the bank's own record",
+    "deceased_or_frozen": "deceased or frozen by the bank's own record",
+    "staff": "works for the bank",
+    "no_history": "no holding and no booking before the snapshot",
+    "too_new": "a customer for less than cohort.min_tenure_weeks",
+    "below_bounds": "average AUM below cohort.min_aum",
+    "above_bounds": "average AUM at or above cohort.max_aum",
+    "already_left": "the money had already left before the snapshot, by the label's own measure",
+}

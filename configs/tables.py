@@ -1,0 +1,220 @@
+"""Table contracts: every column of every table a bank brings, once, for ingest, tests and documents.
+
+Two dates stand on every row: when it happened (``happened``) and when the bank's systems knew it
+(``known_on``). A row is visible at a snapshot only if both lie before it.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+KINDS = (
+    "salary", "transfer_in", "transfer_out", "card", "cash_in", "cash_out",
+    "fee", "interest", "buy", "redeem", "loan", "other",
+)  # fmt: skip
+COUNTERPARTIES = (
+    "own", "same_name_elsewhere", "other_bank", "broker", "company", "person", "none",
+)  # fmt: skip
+PRODUCT_CLASSES = (
+    "demand", "term", "structured", "wealth", "fund", "insurance", "metal", "trust", "loan",
+)  # fmt: skip
+STATUSES = ("active", "frozen", "deceased", "closed")
+
+
+class Sensitivity(StrEnum):
+    """How far a column may travel: public, inside the bank, confidential, or about a person."""
+
+    PUBLIC = "public"
+    INTERNAL = "internal"
+    CONFIDENTIAL = "confidential"
+    PERSONAL = "personal"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its SQL type, what it means, and what may stand in it."""
+
+    name: str
+    type: str
+    about: str
+    sensitivity: Sensitivity
+    nullable: bool = False
+    required: bool = True
+    default: str | None = None
+    allowed: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: ``key`` names a row, ``happened`` is the column that says when it took place.
+
+    ``by_customer`` tables lie in buckets (all of one customer together); the others in one file.
+    ``money`` maps each money column to the currency it is in; ingest adds its value in base currency.
+    """
+
+    name: str
+    one_row_per: str
+    key: tuple[str, ...]
+    happened: str
+    columns: tuple[Column, ...]
+    by_customer: bool = True
+    needed: bool = False
+    references: tuple[tuple[str, str], ...] = ()
+    money: tuple[str, ...] = ()
+
+    def column(self, name: str) -> Column:
+        return next(column for column in self.columns if column.name == name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+
+_P, _I, _C, _X = (
+    Sensitivity.PUBLIC,
+    Sensitivity.INTERNAL,
+    Sensitivity.CONFIDENTIAL,
+    Sensitivity.PERSONAL,
+)
+_MONEY, _UNITS = "DECIMAL(18,2)", "DECIMAL(18,4)"
+_CUSTOMER = Column("customer_id", "VARCHAR", "the bank's number of the customer", _X)
+_CURRENCY = Column("currency", "VARCHAR", "ISO 4217 code, for example CNY", _P)
+_KNOWN = Column("known_on", "DATE", "day on which the bank's systems knew the row", _I)
+_MANAGER = Column("manager_id", "VARCHAR", "the bank's number of the relationship manager", _I)
+
+_TABLES = (
+    Table(
+        "customers", "customer and version", ("customer_id",), "opened_on",
+        (
+            _CUSTOMER,
+            Column("opened_on", "DATE", "first day as a customer", _C),
+            Column("birth_year", "INTEGER", "year of birth; only for the fairness report by age band", _X,
+                   nullable=True, required=False, minimum=1900, maximum=2100),
+            Column("gender", "VARCHAR", "F or M; only for the fairness report, never a feature", _X,
+                   nullable=True, required=False, allowed=("F", "M")),
+            Column("is_staff", "BOOLEAN", "works for the bank", _C, required=False, default="false"),
+            Column("marketing_opt_out", "BOOLEAN", "must not be approached for marketing", _C,
+                   required=False, default="false"),
+            Column("status", "VARCHAR", "active, frozen, deceased or closed", _C,
+                   required=False, default="active", allowed=STATUSES),
+            _KNOWN,
+        ),
+        needed=True,
+    ),
+    Table(
+        "assignments", "customer and period with one manager", ("customer_id", "from_on"), "from_on",
+        (
+            _CUSTOMER,
+            Column("manager_id", "VARCHAR", "manager in charge; empty while the post is vacant", _I, nullable=True),
+            Column("branch_id", "VARCHAR", "branch that keeps the customer", _I),
+            Column("from_on", "DATE", "first day of the period", _I),
+            Column("to_on", "DATE", "day after the last; empty while it runs", _I, nullable=True),
+            _KNOWN,
+        ),
+        references=(("customer_id", "customers"), ("manager_id", "managers")),
+    ),
+    Table(
+        "managers", "manager", ("manager_id",), "",
+        (
+            _MANAGER,
+            Column("name", "VARCHAR", "name as it stands on the list", _X),
+            Column("branch_id", "VARCHAR", "branch the manager works in", _I),
+            Column("weekly_capacity", "INTEGER", "customers the manager can work through in a week", _I,
+                   minimum=0, maximum=1000),
+            Column("email", "VARCHAR", "address for the weekly notice", _X, nullable=True, required=False),
+        ),
+        by_customer=False,
+    ),
+    Table(
+        "products", "product", ("product_id",), "",
+        (
+            Column("product_id", "VARCHAR", "the bank's number of the product", _P),
+            Column("product_class", "VARCHAR", "demand, term, wealth, fund, …; loan is not AUM", _P,
+                   allowed=PRODUCT_CLASSES),
+            Column("name", "VARCHAR", "name as customers know it", _P),
+            _CURRENCY,
+        ),
+        by_customer=False,
+    ),
+    Table(
+        "transactions", "booking", ("transaction_id",), "booked_at",
+        (
+            Column("transaction_id", "VARCHAR", "the bank's number of the booking", _C),
+            _CUSTOMER,
+            Column("account_id", "VARCHAR", "account booked on", _X),
+            Column("booked_at", "TIMESTAMP", "when it was booked, local time", _C),
+            Column("amount", _MONEY, "signed: + into the account, − out of it", _C),
+            _CURRENCY,
+            Column("kind", "VARCHAR", "what it was", _C, allowed=KINDS),
+            Column("channel", "VARCHAR", "counter, mobile, online, atm, auto, …", _C,
+                   required=False, default="other"),
+            Column("counterparty", "VARCHAR", "the other side", _C, required=False, default="none",
+                   allowed=COUNTERPARTIES),
+            _KNOWN,
+        ),
+        needed=True, references=(("customer_id", "customers"),), money=("amount",),
+    ),
+    Table(
+        "holdings", "customer, product and valuation day", ("customer_id", "product_id", "valued_on"), "valued_on",
+        (
+            _CUSTOMER,
+            Column("product_id", "VARCHAR", "product held", _C),
+            Column("valued_on", "DATE", "end of this day; the balance stands until the next row, 0 when gone", _C),
+            Column("balance", _MONEY, "value in the product's currency; loans positive as owed", _C),
+            _CURRENCY,
+            Column("matures_on", "DATE", "day the money falls due", _C, nullable=True, required=False),
+            Column("units", _UNITS, "units held, where the product has a price", _C, nullable=True, required=False),
+            Column("unit_price", _UNITS, "price of one unit", _C, nullable=True, required=False, minimum=0),
+            _KNOWN,
+        ),
+        needed=True, references=(("customer_id", "customers"), ("product_id", "products")), money=("balance",),
+    ),
+    Table(
+        "contacts", "contact of a manager with a customer", ("contact_id",), "contacted_at",
+        (
+            Column("contact_id", "VARCHAR", "the bank's number of the contact", _I),
+            _CUSTOMER,
+            _MANAGER,
+            Column("contacted_at", "TIMESTAMP", "when, local time", _C),
+            Column("channel", "VARCHAR", "phone, visit, message, …", _C),
+            Column("purpose", "VARCHAR", "service, retention, sale, complaint, …", _C),
+            Column("outcome", "VARCHAR", "answered, no_answer, declined, …", _C, nullable=True),
+            _KNOWN,
+        ),
+        references=(("customer_id", "customers"), ("manager_id", "managers")),
+    ),
+    Table(
+        "events", "digital event", ("customer_id", "occurred_at", "kind"), "occurred_at",
+        (
+            _CUSTOMER,
+            Column("occurred_at", "TIMESTAMP", "when, local time", _C),
+            Column("kind", "VARCHAR", "login, view_rates, complaint, …", _C),
+            _KNOWN,
+        ),
+        references=(("customer_id", "customers"),),
+    ),
+    Table(
+        "surveys", "answer", ("response_id",), "answered_on",
+        (
+            Column("response_id", "VARCHAR", "the bank's number of the answer to one item", _I),
+            _CUSTOMER,
+            Column("answered_on", "DATE", "day of the answer", _C),
+            Column("item", "VARCHAR", "service, environment, products, brand, manager, …", _C),
+            Column("score", "INTEGER", "1 (worst) to 10 (best)", _C, minimum=1, maximum=10),
+            _KNOWN,
+        ),
+        references=(("customer_id", "customers"),),
+    ),
+    Table(
+        "rates", "currency and day", ("currency", "valued_on"), "valued_on",
+        (
+            _CURRENCY,
+            Column("valued_on", "DATE", "day of the rate", _P),
+            Column("to_base", "DECIMAL(18,8)", "base currency for one unit", _P, minimum=0),
+        ),
+        by_customer=False,
+    ),
+)  # fmt: skip
+
+TABLES: dict[str, Table] = {table.name: table for table in _TABLES}

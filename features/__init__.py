@@ -1,0 +1,1 @@
+"""Looks at tables: the cohort, the features and the labels of a snapshot."""

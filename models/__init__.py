@@ -1,0 +1,1 @@
+"""Fits and judges matrices; knows no bank."""

@@ -1,0 +1,1 @@
+"""Runs: ingest, snapshots, train, score, publish, lists, and the made-up bank."""

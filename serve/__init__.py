@@ -1,0 +1,1 @@
+"""Shows published scores: store, HTTP API, manager lists. Imports nothing heavy."""
