@@ -123,7 +123,7 @@ class Settings(Strict):
     base_currency: str
     sources: dict[str, Source]
     tiers: tuple[Tier, ...]
-    buckets: Annotated[int, Field(ge=1, le=4096)]
+    customers_per_bucket: Annotated[int, Field(ge=1)]
     quarantine_limit: Annotated[float, Field(ge=0, le=1)]
     cohort: Cohort
     label: Label

@@ -1,0 +1,166 @@
+"""The one entry: a bucket's tables and some Mondays in; cohort, features and labels out."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from configs.settings import Settings
+from features.activity import make_activity
+from features.balances import balances
+from features.cohort import CODES, ELIGIBLE, exclusion, opted_out
+from features.cut import Replay, as_if_prompt, mend, replay
+from features.flows import flows
+from features.grammar import Name
+from features.holdings import holdings
+from features.labels import aum_drop
+from features.lifecycle import STAGES, lifecycle
+from features.relationship import assigned, relationship
+from features.tiles import Calendar, Grid
+from features.wealth import make_steps, make_wealth
+from features.world import EPOCH, World, day_number
+
+CHUNK = 26  # snapshots computed at once; bounds the memory of one task
+
+
+@dataclass(frozen=True)
+class Built:
+    """One snapshot of one bucket: ``cohort`` has one row per customer, ``features`` one per eligible customer."""
+
+    snapshot_date: date
+    cohort: pa.Table
+    features: pa.Table
+
+
+def build(
+    world: World, snapshots: Sequence[date], history_from: date, settings: Settings
+) -> Iterator[Built]:
+    """Cohort and features of each Monday; nothing that happened or became known on or after it is seen.
+
+    Feature columns are float64 (NaN = unknown), money in base currency; the order is the catalogue's.
+    """
+    for start in range(0, len(snapshots), CHUNK):
+        chunk = snapshots[start : start + CHUNK]
+        days = np.array([day_number(day) for day in chunk])
+        calendar = Calendar(days, day_number(history_from), settings.features.windows)
+        grids = _compute(as_if_prompt(world), calendar, settings)
+        special = replay(world, days)
+        if special is not None:
+            _mend(grids, special, calendar, settings)
+        for s, day in enumerate(chunk):
+            yield _one_snapshot(world, grids, s, day, calendar)
+
+
+def build_labels(
+    world: World, snapshots: Sequence[date], history_from: date, data_through: date, settings: Settings
+) -> Iterator[tuple[date, pa.Table]]:
+    """One row per customer with AUM before the snapshot: attrited (0/1), outflow_share, aum_base.
+
+    Snapshots must have matured by ``data_through``.
+    """
+    days = np.array([day_number(day) for day in snapshots])
+    calendar = Calendar(days, day_number(history_from), settings.features.windows)
+    outcome = aum_drop(world, calendar, settings.label, day_number(data_through))
+    for s, day in enumerate(snapshots):
+        known = np.flatnonzero(outcome.base[s] > 0)
+        yield day, pa.table(
+            {
+                "customer_id": pa.array(world.customers[known], pa.string()),
+                "snapshot_date": pa.array([day] * len(known), pa.date32()),
+                "attrited": pa.array(outcome.attrited[s, known].astype(np.int8)),
+                "outflow_share": pa.array(outcome.outflow_share[s, known]),
+                "aum_base": pa.array(outcome.base[s, known]),
+            }
+        )
+
+
+def first_monday(first_day: date) -> date:
+    """The first full week of history starts here."""
+    return first_day + timedelta(days=-first_day.weekday() % 7)
+
+
+def _compute(world: World, calendar: Calendar, settings: Settings) -> dict[Name, Grid]:
+    """Every feature on the grid snapshot × customer; names that begin with "_" belong to the cohort."""
+    steps = make_steps(world.tables["holdings"])
+    wealth = make_wealth(steps, calendar, len(world))
+    activity = make_activity(world, calendar)
+    grids: dict[Name, Grid] = {
+        _EXCLUSION: exclusion(world, wealth, _seen_rows(world, calendar), settings).astype(np.float64),
+        _BASE: wealth.constant_price_mean(settings.label.base_weeks),
+    }
+    for family in (
+        balances(wealth),
+        flows(activity, wealth),
+        holdings(steps, wealth),
+        lifecycle(world, activity, wealth),
+        relationship(world, calendar),
+    ):
+        grids |= family
+    return grids
+
+
+_EXCLUSION, _BASE = Name("_exclusion", ""), Name("_aum_base", "")
+_STAGE, _AUM = Name("lifecycle_stage", "code"), Name("aum", "last")
+
+
+def _seen_rows(world: World, calendar: Calendar) -> Grid:
+    """How many bookings and holdings rows lie before each snapshot."""
+    total = np.zeros((len(calendar.snapshots), len(world)))
+    for name in ("transactions", "holdings"):
+        rows = world.tables[name]
+        for s, day in enumerate(calendar.snapshots):
+            total[s] += np.bincount(rows.customer[rows.day < day], minlength=len(world))
+    return total
+
+
+def _mend(grids: Mapping[Name, Grid], special: Replay, calendar: Calendar, settings: Settings) -> None:
+    """Recompute the customers whose rows straddle a snapshot, from exactly the rows seen on that day."""
+    mend(grids, special, _compute(as_if_prompt(special.world), calendar, settings))
+
+
+def _one_snapshot(
+    world: World, grids: Mapping[Name, Grid], s: int, day: date, calendar: Calendar
+) -> Built:
+    code = grids[_EXCLUSION][s].astype(np.int64)
+    eligible = np.flatnonzero(code == ELIGIBLE)
+    only = Calendar(calendar.snapshots[s : s + 1], calendar.history_from, calendar.windows)
+    keys = {"customer_id": pa.array(world.customers, pa.string()), "snapshot_date": _constant(day, len(world))}
+    cohort = pa.table(
+        keys
+        | {
+            "exclusion": _words(code, CODES),
+            "aum_base": pa.array(grids[_BASE][s]),
+            "aum": pa.array(grids[_AUM][s]),
+            "lifecycle_stage": _words(grids[_STAGE][s].astype(np.int64), STAGES),
+            "marketing_opt_out": pa.array(opted_out(world, only)[0]),
+            "manager_id": _assigned(world, only, "manager_id"),
+            "branch_id": _assigned(world, only, "branch_id"),
+        }
+    )
+    columns = {str(name): pa.array(grid[s][eligible]) for name, grid in grids.items() if name not in (_EXCLUSION, _BASE)}
+    features = pa.table(
+        {
+            "customer_id": pa.array(world.customers[eligible], pa.string()),
+            "snapshot_date": _constant(day, len(eligible)),
+        }
+        | columns
+    )
+    return Built(day, cohort, features)
+
+
+def _constant(day: date, rows: int) -> pa.Array:
+    return pa.array(np.full(rows, (day - EPOCH).days, np.int32)).cast(pa.date32())
+
+
+def _words(code: NDArray[np.int64], words: Sequence[str]) -> pa.Array:
+    """Codes as words, empty text for -1."""
+    return pa.array(np.array([*words, ""], dtype=object)[code], pa.string())
+
+
+def _assigned(world: World, calendar: Calendar, column: str) -> pa.Array:
+    code, _ = assigned(world, calendar, column)
+    words = [*world.tables["assignments"].labels[column], None]
+    return pa.array([words[k] for k in code[0]], pa.string())

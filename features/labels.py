@@ -1,0 +1,91 @@
+"""What became of a customer: the only place that looks past a snapshot.
+
+``aum_drop``: of the average AUM in the weeks before the snapshot, at least ``min_drop`` has left the bank by
+the end of the outcome window and has not come back. Worked example (lead 7, horizon 90, settle 14 days):
+
+    snapshot 2024-03-04     base = daily average AUM over 2023-12-04 … 2024-03-03, at the prices of 03-04
+    outcome_end 2024-06-09  after = the highest AUM, at the same prices, from 2024-05-26 to 2024-06-08
+    outflow_share = 1 - after / base, never below 0;  attrited = outflow_share >= min_drop
+
+AUM is everything the customer has here, so money moved between own products or matured into the current
+account has not left; market moves are taken out, so a falling fund has not left either; and money that
+came back before the window closed lifts ``after``.
+"""
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.settings import Label
+from features.cut import seen
+from features.tiles import Calendar, Grid
+from features.wealth import MINOR, Steps, make_steps, make_wealth
+from features.world import FOREVER, Ints, Rows, World
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Per matured snapshot and customer: base (base currency), share of it that left, and 0/1."""
+
+    base: Grid
+    outflow_share: Grid
+    attrited: NDArray[np.bool_]
+
+
+def aum_drop(world: World, calendar: Calendar, label: Label, data_through: int) -> Outcome:
+    """The outcome of every snapshot of the calendar, all of which must have matured by ``data_through``.
+
+    Judged with everything known before ``data_through`` (a day number), late rows and corrections included.
+    """
+    rows = world.tables["holdings"]
+    steps = make_steps(settled(rows.take(seen(rows, data_through))))
+    wealth = make_wealth(steps, calendar, len(world))
+    base = wealth.constant_price_mean(label.base_weeks)
+    end = calendar.snapshots + label.lead_days + label.horizon_days
+    after = _highest(steps, len(world), end - label.settle_days, end) / MINOR + wealth.now(wealth.market)
+    share = 1 - np.divide(after, base, out=np.ones_like(base), where=base > 0)
+    share = np.clip(np.nan_to_num(share), 0.0, 1.0)
+    return Outcome(base, share, share >= label.min_drop)
+
+
+def settled(rows: Rows) -> Rows:
+    """Cut rows stand for good: nothing that supersedes them is known yet."""
+    return Rows(
+        rows.customer, rows.day, rows.known, np.full(len(rows), FOREVER), rows.columns, rows.labels
+    )
+
+
+def _highest(steps: Steps, customers: int, start: Ints, end: Ints) -> Grid:
+    """Highest end-of-day AUM without market moves in [start, end), per window and customer, minor units."""
+    rows = steps.rows
+    moved = steps.change - steps.market
+    aum = rows.columns["product_class"] != _LOAN if len(rows) else np.zeros(0, bool)
+    order = np.lexsort((rows.day, rows.customer))
+    order = order[aum[order]]
+    first = np.searchsorted(rows.customer[order], np.arange(customers + 1))
+    out = np.zeros((len(start), customers), np.int64)
+    _sweep(first, rows.day[order], moved[order], start, end, out)
+    return out.astype(np.float64)
+
+
+_LOAN = 8  # the place of "loan" in PRODUCT_CLASSES
+
+
+@numba.njit(cache=True)
+def _sweep(first: Ints, day: Ints, moved: Ints, start: Ints, end: Ints, out: Ints) -> None:
+    for c in range(len(first) - 1):
+        for s in range(len(start)):
+            total, highest, inside = 0, 0, False
+            for i in range(first[c], first[c + 1]):
+                if day[i] >= end[s]:
+                    break
+                if day[i] >= start[s] and not inside:
+                    # What stood when the window opened counts on its first day, unless that day changed it.
+                    highest, inside = (total, True) if day[i] > start[s] else (-(2**62), True)
+                total += moved[i]
+                last_of_day = i + 1 == first[c + 1] or day[i + 1] != day[i]
+                if inside and last_of_day and total > highest:
+                    highest = total
+            out[s, c] = highest if inside else total

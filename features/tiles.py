@@ -1,0 +1,95 @@
+"""The kernel: rows are added once into weekly tiles; running sums along the weeks answer every window.
+
+A tile array has the shape (column, position, customer). Position 0 holds everything before the history
+begins; position k the week that starts k - 1 weeks after ``history_from``. After ``run`` position k holds
+the sum of all positions up to k, so a trailing window of w weeks is the difference of two positions.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from features.world import Ints
+
+Grid = NDArray[np.float64]  # (snapshot, customer)
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The Mondays to compute: day numbers of the snapshots and of the first full week of history."""
+
+    snapshots: Ints
+    history_from: int
+    windows: tuple[int, ...]
+
+    @cached_property
+    def at(self) -> Ints:
+        """The last position that each snapshot sees: the week that ends right before it."""
+        return np.asarray((self.snapshots - self.history_from) // 7, dtype=np.int64)
+
+    @property
+    def positions(self) -> int:
+        return int(self.at.max()) + 1
+
+    def position(self, day: Ints) -> Ints:
+        """The tile of each day; days from the last snapshot on fall outside (== positions)."""
+        return np.clip((day - self.history_from) // 7 + 1, 0, self.positions)
+
+    def covered(self, weeks: int) -> NDArray[np.bool_]:
+        """Whether a trailing window of so many weeks lies inside the history, per snapshot."""
+        return self.at >= weeks
+
+
+@numba.njit(cache=True)
+def add(position: Ints, customer: Ints, first: Ints, columns: Ints, value: Ints, tiles: Ints) -> None:
+    """Add each row's value (row × slot) to the columns first[i] … first[i + 1] of its tile."""
+    for i in range(len(position)):
+        p, c = position[i], customer[i]
+        if p < tiles.shape[1]:
+            for k in range(first[i], first[i + 1]):
+                tiles[columns[k], p, c] += value[k]
+
+
+@numba.njit(cache=True)
+def add_cells(
+    position: Ints, customer: Ints, cell: Ints, amount: Ints, first: Ints, column: Ints, counts: Ints, tiles: Ints
+) -> None:
+    """Add each row to every column its cell belongs to: 1 where the column counts, else the amount."""
+    for i in range(len(position)):
+        p, c = position[i], customer[i]
+        if p < tiles.shape[1]:
+            for k in range(first[cell[i]], first[cell[i] + 1]):
+                tiles[column[k], p, c] += 1 if counts[k] else amount[i]
+
+
+@numba.njit(cache=True)
+def largest_cells(
+    position: Ints, customer: Ints, cell: Ints, value: Ints, first: Ints, column: Ints, tiles: Ints
+) -> None:
+    """Keep each column's largest value per tile: the last day, or the largest amount."""
+    for i in range(len(position)):
+        p, c = position[i], customer[i]
+        if p < tiles.shape[1]:
+            for k in range(first[cell[i]], first[cell[i] + 1]):
+                if value[i] > tiles[column[k], p, c]:
+                    tiles[column[k], p, c] = value[i]
+
+
+def trailing_sum(running: Ints, calendar: Calendar, weeks: int) -> Grid:
+    """Sum over the trailing window per snapshot and customer; NaN where the history does not cover it."""
+    at = calendar.at
+    total = (running[at] - running[np.maximum(at - weeks, 0)]).astype(np.float64)
+    total[~calendar.covered(weeks)] = np.nan
+    return total
+
+
+def trailing(tiles: Ints, calendar: Calendar, weeks: int, reduce: np.ufunc) -> Grid:
+    """``reduce`` (np.maximum, np.minimum) over the trailing window's positions; NaN where not covered."""
+    out = np.full((len(calendar.at), tiles.shape[1]), np.nan)
+    for s in np.flatnonzero(calendar.covered(weeks)):
+        end = calendar.at[s] + 1
+        out[s] = reduce.reduce(tiles[end - weeks : end], axis=0)
+    return out

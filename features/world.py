@@ -1,0 +1,176 @@
+"""One bucket's tables as plain columns: customers by position, days as integers, money in minor units."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from configs.tables import COUNTERPARTIES, KINDS, PRODUCT_CLASSES, STATUSES, TABLES
+
+Ints = NDArray[np.int64]
+EPOCH = date(1970, 1, 1)
+FOREVER = np.int64(10**6)
+# The coded columns, and what their codes stand for; anything else is numbered as it comes.
+VOCABULARY: dict[tuple[str, str], tuple[str, ...]] = {
+    ("customers", "status"): STATUSES,
+    ("transactions", "kind"): KINDS,
+    ("transactions", "counterparty"): COUNTERPARTIES,
+    ("holdings", "product_class"): PRODUCT_CLASSES,
+}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of one table, sorted by customer: position of the customer, day it happened, day it was known.
+
+    ``until`` is the day on which a later version of the row was known (FOREVER where none is).
+    ``columns`` holds the rest as int64: money in minor units, days since 1970, codes of ``labels``; -1 = empty.
+    """
+
+    customer: Ints
+    day: Ints
+    known: Ints
+    until: Ints
+    columns: Mapping[str, Ints] = field(default_factory=dict)
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.customer)
+
+    def take(self, rows: Ints | NDArray[np.bool_], customer: Ints | None = None) -> "Rows":
+        """The chosen rows; ``customer`` renumbers them."""
+        return Rows(
+            self.customer[rows] if customer is None else customer,
+            self.day[rows],
+            self.known[rows],
+            self.until[rows],
+            {name: values[rows] for name, values in self.columns.items()},
+            self.labels,
+        )
+
+    def code(self, column: str, *labels: str) -> list[int]:
+        """The codes of the labels that occur in this column."""
+        return [k for k, label in enumerate(self.labels[column]) if label in labels]
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything known about the customers of one bucket; ``customers`` are their sorted ids."""
+
+    customers: NDArray[np.object_]
+    tables: Mapping[str, Rows]
+
+    def __len__(self) -> int:
+        return len(self.customers)
+
+
+def day_number(day: date) -> int:
+    """Days since 1970-01-01."""
+    return (day - EPOCH).days
+
+
+def make_world(tables: Mapping[str, pa.Table]) -> World:
+    """One bucket's Arrow tables (as ingest writes them, plus ``products``) as a World.
+
+    Tables that the bank does not bring are empty. Text becomes codes, so that nothing but integers is left.
+    """
+    ids = np.array(sorted(set(tables["customers"]["customer_id"].to_pylist())), dtype=object)
+    named = dict(tables)
+    if "holdings" in named:
+        named["holdings"] = _with_class(named["holdings"], named["products"])
+    rows = {
+        name: _rows(name, named[name], ids) if name in named else _no_rows(name)
+        for name, contract in TABLES.items()
+        if contract.by_customer
+    }
+    return World(ids, rows)
+
+
+def _with_class(holdings: pa.Table, products: pa.Table) -> pa.Table:
+    classes = dict(zip(products["product_id"].to_pylist(), products["product_class"].to_pylist(), strict=True))
+    coded = pc.dictionary_encode(holdings["product_id"].combine_chunks())
+    values = pa.array([classes[product] for product in coded.dictionary.to_pylist()], pa.string())
+    return holdings.append_column("product_class", pa.DictionaryArray.from_arrays(coded.indices, values))
+
+
+def _rows(name: str, table: pa.Table, ids: NDArray[np.object_]) -> Rows:
+    customer = _positions(table["customer_id"], ids)
+    happened = _days(table[TABLES[name].happened])
+    columns: dict[str, Ints] = {"order": _within_day(table[TABLES[name].happened])}
+    labels: dict[str, tuple[str, ...]] = {}
+    for column in table.column_names:
+        if column in ("customer_id", TABLES[name].happened, "known_on", "superseded_on"):
+            continue
+        columns[column], words = _integers(table[column], VOCABULARY.get((name, column)))
+        if words is not None:
+            labels[column] = words
+    until = _days(table["superseded_on"])
+    rows = Rows(
+        customer, happened, _days(table["known_on"]), np.where(until < 0, FOREVER, until), columns, labels
+    )
+    return rows.take(np.lexsort((rows.columns["order"], rows.day, rows.customer)))
+
+
+def _no_rows(name: str) -> Rows:
+    empty = np.zeros(0, np.int64)
+    columns = {column.name: empty for column in TABLES[name].columns} | {"order": empty}
+    labels: dict[str, tuple[str, ...]] = {
+        column.name: () for column in TABLES[name].columns if column.type == "VARCHAR"
+    }
+    return Rows(empty, empty, empty, empty, columns, labels)
+
+
+def _positions(column: pa.ChunkedArray, ids: NDArray[np.object_]) -> Ints:
+    coded = pc.dictionary_encode(column.combine_chunks())
+    where = np.searchsorted(ids, np.array(coded.dictionary.to_pylist(), dtype=object))
+    return where.astype(np.int64)[coded.indices.to_numpy()]
+
+
+def _days(column: pa.ChunkedArray) -> Ints:
+    """Days since 1970 of a date or timestamp column; -1 where empty."""
+    days = column.cast(pa.date32()) if pa.types.is_date(column.type) else pc.cast(column, pa.date32(), safe=False)
+    return pc.fill_null(days.cast(pa.int32()), -1).to_numpy().astype(np.int64)
+
+
+def _within_day(column: pa.ChunkedArray) -> Ints:
+    """Microseconds since midnight, to order the rows of a day."""
+    if pa.types.is_date(column.type):
+        return np.zeros(len(column), np.int64)
+    return column.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy() % 86_400_000_000
+
+
+def _integers(
+    column: pa.ChunkedArray, words: tuple[str, ...] | None
+) -> tuple[Ints, tuple[str, ...] | None]:
+    """A column as int64 and, where it was text, what the codes stand for."""
+    kind = column.type
+    if pa.types.is_string(kind) or pa.types.is_dictionary(kind):
+        return _codes(column, words)
+    if pa.types.is_decimal(kind):
+        return _unscaled(column), None
+    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+        return _days(column), None
+    return pc.fill_null(column.cast(pa.int64()), -1).to_numpy(), None
+
+
+def _unscaled(column: pa.ChunkedArray) -> Ints:
+    """The integers behind a DECIMAL(18, …) column; -1 where empty. 18 digits lie in the lower of 2 × 64 bits."""
+    array = column.combine_chunks()
+    words = np.frombuffer(array.buffers()[1], np.int64) if len(array) else np.zeros(0, np.int64)
+    low = words[::2][array.offset : array.offset + len(array)]
+    return np.where(array.is_valid().to_numpy(zero_copy_only=False), low, -1)
+
+
+def _codes(column: pa.ChunkedArray, words: tuple[str, ...] | None) -> tuple[Ints, tuple[str, ...]]:
+    array = column.combine_chunks()
+    coded = array if pa.types.is_dictionary(array.type) else pc.dictionary_encode(array)
+    found = coded.dictionary.to_pylist()
+    # Sorted, so that the codes do not depend on the order of rows.
+    known = words if words is not None else tuple(sorted(set(found)))
+    where = {word: k for k, word in enumerate(known)}
+    lookup = np.array([where[word] for word in found] + [-1], dtype=np.int64)
+    return lookup[pc.fill_null(coded.indices, len(found)).to_numpy().astype(np.int64)], known

@@ -1,0 +1,122 @@
+"""Where everything a run writes lies, and how it is written: whole (draft, fsync, rename) or not at all."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from configs.errors import DataError
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder of one bank's artefacts, ``data/<bank>`` unless told otherwise."""
+
+    root: Path
+
+    @property
+    def tables(self) -> Path:
+        """The folder of the current tables. Raises DataError before the first ingest."""
+        pointer = self.root / "tables" / "current"
+        if not pointer.is_file():
+            raise DataError(f"{self.root} holds no tables yet. Run `make ingest` (or `make weekly`) first.")
+        return self.root / "tables" / pointer.read_text("utf-8").strip()
+
+    def partition(self, kind: str, snapshot_date: date) -> Path:
+        """The folder of one snapshot's ``cohort``, ``features`` or ``labels``."""
+        return self.root / kind / f"snapshot_date={snapshot_date}"
+
+    @property
+    def models(self) -> Path:
+        return self.root / "models"
+
+    @property
+    def lists(self) -> Path:
+        return self.root / "lists"
+
+    @property
+    def store(self) -> str:
+        return f"sqlite:///{self.root / 'store.db'}"
+
+
+@contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """A draft folder to fill; it becomes ``target`` in one rename when the block ends well, else it goes."""
+    draft = target.with_name(f".draft-{target.name}")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    try:
+        yield draft
+        for path in sorted(draft.rglob("*")):
+            _fsync(path)
+        _fsync(draft)
+        _replace_folder(draft, target)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write a small file whole."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".draft-{target.name}")
+    with draft.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(target)
+    _fsync(target.parent)
+
+
+def write_json(target: Path, value: Any) -> None:
+    """Sorted keys, so that the same value has the same bytes."""
+    write_text(target, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, default=str) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text("utf-8"))
+
+
+def write_parquet(table: pa.Table, path: Path) -> None:
+    """One file, one layout: the same rows have the same bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, path, compression="zstd", compression_level=1, write_statistics=True)
+
+
+def fingerprint(*parts: str | bytes | Path) -> str:
+    """16 hex digits over texts and the bytes of files, in the order given."""
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, Path):
+            with part.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        else:
+            digest.update(hashlib.sha256(part if isinstance(part, bytes) else part.encode()).digest())
+    return digest.hexdigest()[:16]
+
+
+def _replace_folder(draft: Path, target: Path) -> None:
+    """Rename needs an empty target: an older one steps aside first and goes last."""
+    aside = target.with_name(f".old-{target.name}")
+    shutil.rmtree(aside, ignore_errors=True)
+    if target.exists():
+        target.rename(aside)
+    draft.rename(target)
+    _fsync(target.parent)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _fsync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

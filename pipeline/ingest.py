@@ -1,0 +1,341 @@
+"""From a bank's raw files to its bucketed tables: contract, quarantine, versions, exact reconciliation.
+
+A new set of tables is written beside the old one; the pointer to it moves last, so that a run that fails
+or is stopped leaves the previous tables as they were.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import date
+from math import log2
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from configs.errors import DataError
+from configs.settings import Settings, find_raw, load_select
+from configs.tables import TABLES, Table
+from pipeline.artefacts import Home, fingerprint, read_json, whole_folder, write_json, write_parquet, write_text
+from pipeline.checks import TABLE_KEY, bucket_of, check_columns, checked, repeats
+from pipeline.sources import Reject, open_sources
+
+# Tables that others refer to come first.
+ORDER = ("products", "managers", "rates", "customers", "assignments", "transactions",
+         "holdings", "contacts", "events", "surveys")  # fmt: skip
+BATCH_ROWS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Count:
+    """What became of one table's rows: rows_in = loaded + quarantined + duplicates, always."""
+
+    table: str
+    rows_in: int
+    loaded: int
+    quarantined: int
+    duplicates: int
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """The tables as they stand: where, how many buckets, the first and the last day that happened in them."""
+
+    folder: Path
+    buckets: int
+    first_day: date
+    last_day: date
+    counts: tuple[Count, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        return self.folder.name
+
+
+def ingest(settings: Settings, raw: Path, home: Home, progress: Callable[[str], None]) -> Ingested:
+    """Read every table of the bank; the same files again change nothing.
+
+    Raises DataError for a missing or unreadable file, a broken contract, or more refused rows than
+    ``quarantine_limit``; the quarantine (``quarantine.csv``: table, file, line, reason) is written first.
+    """
+    name = fingerprint(*_inputs(settings, raw))
+    folder = home.root / "tables" / name
+    if not (folder / "ingest.json").is_file():
+        with _connect(home) as con, whole_folder(folder) as draft:
+            _ingest_all(con, settings, raw, draft, home, progress)
+    write_text(home.root / "tables" / "current", name + "\n")
+    write_text(home.root / "quarantine.csv", (folder / "quarantine.csv").read_text("utf-8"))
+    return read_ingested(home)
+
+
+def read_ingested(home: Home) -> Ingested:
+    """The current tables. Raises DataError before the first ingest."""
+    folder = home.tables
+    noted = read_json(folder / "ingest.json")
+    return Ingested(
+        folder,
+        noted["buckets"],
+        date.fromisoformat(noted["first_day"]),
+        date.fromisoformat(noted["last_day"]),
+        tuple(Count(**count) for count in noted["counts"]),
+    )
+
+
+def _inputs(settings: Settings, raw: Path) -> list[str | Path]:
+    """Everything the tables depend on: the SELECTs, the settings that matter, the raw files."""
+    if not raw.is_dir():
+        raise DataError(f"there is no raw folder {raw}. Name the bank's extracts with RAW=<folder>.")
+    layout = settings.model_dump_json(
+        include={"base_currency", "sources", "customers_per_bucket", "quarantine_limit"}
+    )
+    selects = [load_select(settings.bank, table) or "" for table in ORDER]
+    files = [path for source in settings.sources for path in find_raw(settings, raw, source)]
+    return [layout, *selects, *(part for path in files for part in (path.name, path))]
+
+
+def _connect(home: Home) -> duckdb.DuckDBPyConnection:
+    """DuckDB as compute only: memory bounded, spilling below the bank's own folder."""
+    home.root.mkdir(parents=True, exist_ok=True)
+    con = duckdb.connect()
+    con.execute("SET TimeZone = 'UTC'; SET memory_limit = '2500MB'; SET preserve_insertion_order = true")
+    con.execute("SET temp_directory = ?", [str(home.root / ".spill")])
+    return con
+
+
+def _ingest_all(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    raw: Path,
+    draft: Path,
+    home: Home,
+    progress: Callable[[str], None],
+) -> None:
+    unreadable = open_sources(con, settings, raw)
+    for other in TABLE_KEY:
+        con.execute(f"CREATE TEMP TABLE ref_{other} ({TABLE_KEY[other]} VARCHAR, _bucket SMALLINT)")
+    con.execute("CREATE TEMP TABLE ref_rates (currency VARCHAR, day DATE, to_base DECIMAL(18,8))")
+    con.execute("CREATE TEMP TABLE quarantine (table_name VARCHAR, file VARCHAR, line BIGINT, reason VARCHAR)")
+    counts = []
+    for name in ORDER:
+        progress(name)
+        counts.append(_ingest_table(con, settings, TABLES[name], unreadable, draft))
+        _keep_quarantine(con, home)
+        _check_limit(con, counts[-1], settings)
+    _note(con, draft, [count for count in counts if count is not None])
+
+
+def _ingest_table(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    table: Table,
+    unreadable: dict[str, list[Reject]],
+    draft: Path,
+) -> Count | None:
+    select = load_select(settings.bank, table.name)
+    if select is None:
+        if table.needed:
+            raise DataError(
+                f"table {table.name!r} is needed. Write configs/banks/{settings.bank}/{table.name}.sql."
+            )
+        return None
+    present = _describe(con, settings, table, select)
+    check_columns(table, settings.bank, present)
+    if table.name == "customers":
+        _lay_out(con, settings, select)
+    con.execute(f"CREATE OR REPLACE TEMP VIEW checked AS {checked(table, select, present, settings.base_currency)}")
+    rejects = [reject for name, found in unreadable.items() if _names(select, name) for reject in found]
+    refused = _refuse(con, table, rejects)
+    conflicts, duplicates = _find_repeats(con, table)
+    loaded = _write(con, table, draft)
+    _remember(con, table)
+    selected = _one(con, f"SELECT count(*) FROM ({select})")
+    count = Count(table.name, selected + len(rejects), loaded, refused + conflicts, duplicates)
+    if count.rows_in != count.loaded + count.quarantined + count.duplicates:
+        raise DataError(
+            f"table {table.name!r} does not reconcile: {count}. A row of its SELECT must be one line of one "
+            f"file; look for a join that multiplies rows in configs/banks/{settings.bank}/{table.name}.sql."
+        )
+    return count
+
+
+def _describe(
+    con: duckdb.DuckDBPyConnection, settings: Settings, table: Table, select: str
+) -> dict[str, str]:
+    try:
+        return {row[0]: row[1] for row in con.execute(f"DESCRIBE {select}").fetchall()}
+    except duckdb.Error as error:
+        said = re.sub(r"\s+", " ", str(error).split("LINE ")[0]).strip()
+        sources = {name: _columns(con, name) for name in settings.sources if _names(select, name)}
+        raise DataError(
+            f"configs/banks/{settings.bank}/{table.name}.sql does not fit the delivered files: {said}. "
+            f"They hold {sources}. Mend the SELECT, or have the missing column delivered."
+        ) from None
+
+
+def _lay_out(con: duckdb.DuckDBPyConnection, settings: Settings, select: str) -> None:
+    """Decide the number of buckets: the power of two that brings them nearest to customers_per_bucket."""
+    customers = _one(con, f"SELECT count(DISTINCT customer_id) FROM ({select})")
+    share = max(1.0, customers / settings.customers_per_bucket)
+    buckets = 1 << round(log2(share))
+    con.execute("CREATE TEMP TABLE layout AS SELECT ?::INTEGER AS buckets", [buckets])
+
+
+def _refuse(con: duckdb.DuckDBPyConnection, table: Table, rejects: list[Reject]) -> int:
+    """Put the rows that break the contract into the quarantine; their number."""
+    con.executemany(
+        "INSERT INTO quarantine VALUES (?, ?, ?, ?)",
+        [(table.name, reject.file, reject.line, reject.reason) for reject in rejects],
+    ) if rejects else None
+    con.execute(
+        "INSERT INTO quarantine SELECT ?, _file, _line, _reason FROM checked WHERE _reason IS NOT NULL "
+        "ORDER BY _file, _line",
+        [table.name],
+    )
+    con.execute("CREATE OR REPLACE TEMP VIEW good AS SELECT * EXCLUDE (_reason) FROM checked WHERE _reason IS NULL")
+    return _one(con, f"SELECT count(*) FROM quarantine WHERE table_name = '{table.name}'")
+
+
+def _find_repeats(con: duckdb.DuckDBPyConnection, table: Table) -> tuple[int, int]:
+    """Judge the rows whose key comes more than once; the numbers of conflicts and of duplicates."""
+    con.execute(f"CREATE OR REPLACE TEMP TABLE repeated AS {repeats(table)}")
+    con.execute(
+        "INSERT INTO quarantine SELECT ?, _file, _line, "
+        "? || ': the same key with another content stands earlier' "
+        "FROM repeated WHERE verdict = 'conflict' ORDER BY _file, _line",
+        [table.name, ", ".join(table.key)],
+    )
+    conflicts = _one(con, "SELECT count(*) FROM repeated WHERE verdict = 'conflict'")
+    return conflicts, _one(con, "SELECT count(*) FROM repeated WHERE verdict = 'duplicate'")
+
+
+def _write(con: duckdb.DuckDBPyConnection, table: Table, draft: Path) -> int:
+    """Write the kept rows, sorted by bucket, customer, day and key; their number."""
+    until = ", w.superseded_on" if "known_on" in table.names else ""
+    first = ["_bucket", "customer_id"] if table.by_customer else []
+    order = dict.fromkeys([*first, *([table.happened] if table.happened else []), *table.names])
+    buckets = _one(con, "SELECT buckets FROM layout") if table.by_customer else 0
+    reader = con.sql(
+        f"SELECT g.* EXCLUDE (_file, _line){until} FROM good g LEFT JOIN repeated w USING (_file, _line) "
+        f"WHERE coalesce(w.verdict, 'kept') = 'kept' ORDER BY {', '.join(order)}"
+    ).to_arrow_reader(BATCH_ROWS)
+    folder = draft / table.name
+    if not table.by_customer:
+        whole = reader.read_all()
+        write_parquet(whole, folder / "part.parquet")
+        return int(whole.num_rows)
+    return _write_buckets(reader, folder, buckets)
+
+
+def _write_buckets(reader: pa.RecordBatchReader, folder: Path, buckets: int) -> int:
+    """Cut a stream sorted by ``_bucket`` into one file per bucket, empty ones included."""
+    schema = reader.schema.remove(reader.schema.get_field_index("_bucket"))
+    pending: dict[int, list[pa.Table]] = {}
+    written, done = 0, 0
+
+    def close(upto: int) -> int:
+        for bucket in range(done, upto):
+            parts = pending.pop(bucket, None) or [schema.empty_table()]
+            write_parquet(pa.concat_tables(parts).combine_chunks(), bucket_file(folder, bucket))
+        return max(done, upto)
+
+    for batch in reader:
+        rows = pa.Table.from_batches([batch])
+        numbers = rows.column("_bucket").to_numpy()
+        written += len(numbers)
+        for bucket in sorted(set(numbers.tolist())):
+            start, end = numbers.searchsorted([bucket, bucket + 1])
+            pending.setdefault(bucket, []).append(rows.slice(start, end - start).drop_columns(["_bucket"]))
+        done = close(int(numbers[-1])) if len(numbers) else done
+    close(buckets)
+    return written
+
+
+def bucket_file(folder: Path, bucket: int) -> Path:
+    """The file of one bucket of one table."""
+    return folder / f"bucket={bucket:02d}" / "part.parquet"
+
+
+def _remember(con: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Keep what later tables refer to."""
+    if table.name in TABLE_KEY:
+        bucket = "any_value(_bucket)" if table.by_customer else "0"
+        key = TABLE_KEY[table.name]
+        con.execute(f"INSERT INTO ref_{table.name} SELECT {key}, {bucket} FROM good GROUP BY {key}")
+    if table.name == "rates":
+        con.execute(
+            "INSERT INTO ref_rates SELECT currency, day::DATE, to_base FROM ("
+            "SELECT currency, to_base, valued_on, lead(valued_on, 1, valued_on + INTERVAL 31 DAY) "
+            "OVER (PARTITION BY currency ORDER BY valued_on) AS next_on FROM good), "
+            "generate_series(valued_on, next_on - INTERVAL 1 DAY, INTERVAL 1 DAY) AS days(day)"
+        )
+
+
+def _keep_quarantine(con: duckdb.DuckDBPyConnection, home: Home) -> None:
+    """Show what was refused so far, even when the next step stops the run."""
+    rows = con.execute("SELECT * FROM quarantine").fetchall()
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([("table", "file", "line", "reason"), *rows])
+    write_text(home.root / "quarantine.csv", text.getvalue())
+
+
+def _check_limit(con: duckdb.DuckDBPyConnection, count: Count | None, settings: Settings) -> None:
+    if count is None:
+        return
+    if count.loaded == 0 and TABLES[count.table].needed:
+        raise DataError(
+            f"table {count.table!r} has no good row ({count.rows_in} in, {count.quarantined} refused). "
+            f"Look into quarantine.csv{_most_common(con, count)}."
+        )
+    if count.rows_in and count.quarantined / count.rows_in > settings.quarantine_limit:
+        raise DataError(
+            f"table {count.table!r}: {count.quarantined} of {count.rows_in} rows refused, above the limit of "
+            f"{settings.quarantine_limit:.1%}{_most_common(con, count)}. Have the file mended (all refused lines "
+            f"stand in quarantine.csv), or raise quarantine_limit in configs/banks/{settings.bank}/bank.toml."
+        )
+
+
+def _most_common(con: duckdb.DuckDBPyConnection, count: Count) -> str:
+    found = con.execute(
+        "SELECT any_value(reason ORDER BY file, line), min(file), min(line), count(*) AS n FROM quarantine "
+        "WHERE table_name = ? GROUP BY split_part(reason, ':', 1) ORDER BY n DESC, 1 LIMIT 1",
+        [count.table],
+    ).fetchall()
+    return "".join(f"; most often, first in {file} line {line}: {reason}" for reason, file, line, _ in found)
+
+
+def _note(con: duckdb.DuckDBPyConnection, draft: Path, counts: list[Count]) -> None:
+    """Write ingest.json and the quarantine beside the tables."""
+    ((first, last),) = con.execute(
+        "SELECT min(booked_at)::DATE, max(booked_at)::DATE FROM read_parquet(?)",
+        [str(draft / "transactions" / "*" / "part.parquet")],
+    ).fetchall()
+    noted = {
+        "buckets": _one(con, "SELECT buckets FROM layout"),
+        "first_day": first,
+        "last_day": last,
+        "counts": [asdict(count) for count in counts],
+    }
+    write_json(draft / "ingest.json", noted)
+    con.execute(
+        "COPY (SELECT table_name AS \"table\", file, line, reason FROM quarantine) TO "
+        f"'{draft / 'quarantine.csv'}' (HEADER, DELIMITER ',')"
+    )
+
+
+def _columns(con: duckdb.DuckDBPyConnection, source: str) -> list[str]:
+    found = con.execute(f'DESCRIBE "{source}"').fetchall()
+    return [row[0] for row in found if row[0] not in ("_file", "_line")]
+
+
+def _names(select: str, source: str) -> bool:
+    """Whether the SELECT reads this source."""
+    return re.search(rf"\b{re.escape(source)}\b", select) is not None
+
+
+def _one(con: duckdb.DuckDBPyConnection, sql: str) -> int:
+    ((value,),) = con.execute(sql).fetchall()
+    return int(value or 0)
