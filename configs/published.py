@@ -19,7 +19,10 @@ class Reason:
 
 @dataclass(frozen=True)
 class Score:
-    """One row per cohort customer of a run."""
+    """One row per cohort customer of a run.
+
+    A probability is None at horizons that the bank's label does not cover; at least one is known.
+    """
 
     customer_id: str
     branch_id: str | None
@@ -28,10 +31,18 @@ class Score:
     lifecycle_stage: str
     marketing_opt_out: bool
     aum_minor: int
-    risk_90d: float
     money_at_risk_minor: int
     risk_band: str
     reasons: tuple[Reason, ...]
+    risk_30d: float | None = None
+    risk_60d: float | None = None
+    risk_90d: float | None = None
+
+    @property
+    def risk(self) -> float:
+        """The probability at the longest horizon known, by which customers are ranked and banded."""
+        known = [risk for risk in (self.risk_90d, self.risk_60d, self.risk_30d) if risk is not None]
+        return known[0]
 
 
 @dataclass(frozen=True)
@@ -61,6 +72,7 @@ class Run:
     snapshot_date: date
     model_id: str
     base_currency: str
+    horizon_days: int
     cohort: int
     excluded: MappingProxyType[str, int]
     manifest: MappingProxyType[str, str]

@@ -63,7 +63,7 @@ class Label(Strict):
     definition: Literal["aum_drop"]
     min_drop: Share
     lead_days: Days
-    horizon_days: Annotated[int, Field(ge=1, le=730)]
+    horizon_days: Literal[30, 60, 90]
     base_weeks: Weeks
     settle_days: Annotated[int, Field(ge=1, le=90)]
 
@@ -90,6 +90,7 @@ class Training(Strict):
     judged_snapshots: Annotated[int, Field(ge=1)]
     tuned_snapshots: Annotated[int, Field(ge=1)]
     min_train_snapshots: Annotated[int, Field(ge=1)]
+    retrain_weeks: Weeks
     seed: int
     rounds: Annotated[int, Field(ge=1)]
     patience: Annotated[int, Field(ge=1)]
@@ -98,7 +99,7 @@ class Training(Strict):
 
 
 class Bands(Strict):
-    """Lower bounds of risk_90d for the high and the medium band; everything below is low."""
+    """Lower bounds of the risk for the high and the medium band; everything below is low."""
 
     high: Share
     medium: Share

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from configs.settings import Settings
 from features.activity import make_activity
 from features.balances import balances
+from features.catalogue import Entry, entry
 from features.cohort import CODES, ELIGIBLE, exclusion, opted_out
 from features.cut import Replay, as_if_prompt, mend, replay
 from features.flows import flows
@@ -21,7 +22,7 @@ from features.lifecycle import STAGES, lifecycle
 from features.relationship import assigned, relationship
 from features.tiles import Calendar, Grid
 from features.wealth import make_steps, make_wealth
-from features.world import EPOCH, World, day_number
+from features.world import EPOCH, World, day_number, make_world
 
 CHUNK = 26  # snapshots computed at once; bounds the memory of one task
 
@@ -75,6 +76,20 @@ def build_labels(
                 "aum_base": pa.array(outcome.base[s, known]),
             }
         )
+
+
+def catalogue(settings: Settings) -> dict[str, Entry]:
+    """Every feature by name, in the order of the columns; an empty bank has the same features as a full one."""
+    nobody = make_world({"customers": _NOBODY})
+    calendar = Calendar(np.array([7 * 60 + 4]), 4, settings.features.windows)
+    grids = _compute(nobody, calendar, settings)
+    return {str(name): entry(name) for name in grids if name not in (_EXCLUSION, _BASE)}
+
+
+_NOBODY = pa.table({"customer_id": pa.array([], pa.string()), "opened_on": pa.array([], pa.date32()),
+                    "is_staff": pa.array([], pa.bool_()), "marketing_opt_out": pa.array([], pa.bool_()),
+                    "status": pa.array([], pa.string()), "known_on": pa.array([], pa.date32()),
+                    "superseded_on": pa.array([], pa.date32())})  # fmt: skip
 
 
 def first_monday(first_day: date) -> date:

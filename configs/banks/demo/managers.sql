@@ -1,0 +1,10 @@
+-- One row per manager.
+SELECT
+    RM_NO AS manager_id,
+    RM_NAME AS name,
+    ORG_NO AS branch_id,
+    WK_CAP AS weekly_capacity,
+    EMAIL AS email,
+    _file,
+    _line
+FROM rm_info

@@ -1,0 +1,209 @@
+"""A trained model with all it needs, as a folder of plain text: written whole, verified before it is read."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from configs.errors import DataError
+from configs.settings import Settings
+from models.calibrate import Calibrator
+from models.explain import Contributions, contributions
+from models.fit import Model
+from models.matrix import feature_values
+
+MANIFEST = "manifest.json"
+_REMEDY = "Restore the folder from a backup, or train again; never mend a bundle by hand."
+
+
+@dataclass(frozen=True)
+class Scored:
+    """In the row order of the frame that was scored: the calibrated probability, and what it is made of."""
+
+    risk: NDArray[np.float64]
+    contributions: Contributions
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What training makes and scoring needs. ``metrics`` and ``settings`` hold only what JSON can hold.
+
+    ``severity`` is the share of AUM that leaves with a customer who attrites.
+    """
+
+    model: Model
+    calibrator: Calibrator
+    severity: float
+    metrics: Mapping[str, Any]
+    settings: Mapping[str, Any]
+
+    @cached_property
+    def model_id(self) -> str:
+        """The first 16 hex digits of a hash over all files: another byte, another model."""
+        return str(json.loads(self.files[MANIFEST])["model_id"])
+
+    @cached_property
+    def files(self) -> dict[str, bytes]:
+        """Name and content of every file. Raises DataError if metrics or settings are not JSON."""
+        columns = [
+            {"dtype": "float64", "name": name, "nullable": nullable}
+            for name, nullable in zip(self.model.columns, self.model.nullable, strict=True)
+        ]
+        content = {
+            "model.txt": self.model.text.encode("utf-8"),
+            "calibrator.json": _json({**asdict(self.calibrator), "severity": self.severity}),
+            "contract.json": _json({"columns": columns}),
+            "metrics.json": _json(self.metrics),
+            "settings.json": _json(self.settings),
+        }
+        return {**content, MANIFEST: _manifest(content)}
+
+    def score(self, features: pd.DataFrame) -> Scored:
+        """One probability per row of ``features``: the key and exactly the contract's columns, in order.
+
+        Raises DataError for another order or type, a missing, extra or repeated column, a repeated
+        customer, an unknown value in a column that was always known in training, and no rows at all.
+        """
+        values = feature_values(features, self.model.columns)
+        if not len(values):
+            raise DataError("there is nobody to score. Check that the snapshot ran and has a cohort.")
+        for name, nullable, column in zip(self.model.columns, self.model.nullable, values.T, strict=True):
+            unknown = 0 if nullable else int(np.isnan(column).sum())
+            if unknown:
+                raise DataError(
+                    f"feature {name!r} is unknown for {unknown} of {len(values)} customers but was "
+                    f"always known when model {self.model_id} was trained. Look for a table that was not "
+                    "delivered, or train again."
+                )
+        why = contributions(self.model, values)
+        return Scored(self.calibrator.apply(why.raw), why)
+
+
+def settings_of(settings: Settings) -> dict[str, Any]:
+    """The settings as they are kept with a model; without the number of threads, which changes no byte."""
+    dump = settings.model_dump(mode="json")
+    del dump["training"]["threads"]
+    return dump
+
+
+def write(bundle: Bundle, models: Path) -> Path:
+    """Writes ``models/<model_id>/`` whole or not at all and returns it; the same bundle gives the same bytes.
+
+    A draft beside it is filled, flushed to disk and renamed. If the folder is there already it is verified
+    and kept. Raises DataError if it is there but changed.
+    """
+    target, draft = models / bundle.model_id, models / f".draft-{bundle.model_id}"
+    for left_over in models.glob(".draft-*"):
+        shutil.rmtree(left_over)
+    if target.exists():
+        load(target)
+        return target
+    draft.mkdir(parents=True)
+    for name, content in bundle.files.items():
+        with (draft / name).open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    _fsync(draft)
+    draft.rename(target)
+    _fsync(models)
+    return target
+
+
+def load(folder: Path) -> Bundle:
+    """Reads a bundle after verifying size and hash of every file; only then LightGBM sees a byte.
+
+    LightGBM aborts the process, or silently scores otherwise, on a model text with one changed byte.
+    Raises DataError naming the folder, the file and the remedy if one is missing, extra or changed.
+    """
+    content = _verified(folder)
+    contract = json.loads(content["contract.json"])["columns"]
+    calibrator = json.loads(content["calibrator.json"])
+    return Bundle(
+        Model(
+            content["model.txt"].decode("utf-8"),
+            tuple(column["name"] for column in contract),
+            tuple(column["nullable"] for column in contract),
+        ),
+        Calibrator(calibrator["slope"], calibrator["offset"]),
+        calibrator["severity"],
+        json.loads(content["metrics.json"]),
+        json.loads(content["settings.json"]),
+    )
+
+
+def _verified(folder: Path) -> dict[str, bytes]:
+    """The bytes of every file but the manifest, each as the manifest and the folder's name say."""
+    if not folder.is_dir():
+        raise DataError(f"there is no bundle at {folder}. Train first, or name another model.")
+    found = {path.name: path for path in folder.iterdir()}
+    for name, path in found.items():
+        if not path.is_file():
+            raise DataError(f"bundle {folder}: {name} does not belong there. {_REMEDY}")
+    content = {name: path.read_bytes() for name, path in found.items()}
+    written = content.pop(MANIFEST, None)
+    if written is None:
+        raise DataError(f"bundle {folder}: {MANIFEST} is missing. {_REMEDY}")
+    if written != _manifest(content):
+        raise DataError(f"bundle {folder}: {_difference(written, content)}. {_REMEDY}")
+    if json.loads(written)["model_id"] != folder.name:
+        raise DataError(f"bundle {folder}: {MANIFEST} is of another model than the folder's name. {_REMEDY}")
+    return content
+
+
+def _difference(written: bytes, content: Mapping[str, bytes]) -> str:
+    """Which file is not what the manifest says."""
+    try:
+        promised = json.loads(written)["files"]
+        if written != _signed(promised):
+            return f"{MANIFEST} is changed"
+    except (ValueError, KeyError, TypeError, DataError):
+        return f"{MANIFEST} is changed"
+    for name in sorted({*promised, *content}):
+        if name not in content:
+            return f"{name} is missing"
+        if name not in promised:
+            return f"{name} does not belong there"
+        if promised[name] != _print(content[name]):
+            break
+    return f"{name} is changed"
+
+
+def _manifest(content: Mapping[str, bytes]) -> bytes:
+    """Size and SHA-256 of each file, and the model_id made from them."""
+    return _signed({name: _print(one) for name, one in content.items()})
+
+
+def _signed(files: Mapping[str, Any]) -> bytes:
+    model_id = hashlib.sha256(_json(files)).hexdigest()[:16]
+    return _json({"files": files, "model_id": model_id})
+
+
+def _print(content: bytes) -> dict[str, Any]:
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def _json(value: Any) -> bytes:
+    """Sorted keys, one form per value. Raises DataError for what JSON cannot hold (NaN, dates, arrays)."""
+    try:
+        text = json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"a bundle holds only plain JSON: {error}. Convert it before writing.") from None
+    return f"{text}\n".encode()
+
+
+def _fsync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

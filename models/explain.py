@@ -1,0 +1,94 @@
+"""Why a score is high: what each column adds to the log-odds, and the few groups of columns that add most."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.errors import DataError, did_you_mean
+from models.fit import Model
+
+TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class Contributions:
+    """Per row what each column adds to the raw score (log-odds); row sum + bias = raw."""
+
+    values: NDArray[np.float64]
+    bias: float
+    raw: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """Rows × k, the strongest first: index of the group, of its witness column, and the group's log-odds.
+
+    ``group`` and ``witness`` are −1 and ``contribution`` 0 where a row has fewer than k reasons.
+    """
+
+    groups: tuple[str, ...]
+    group: NDArray[np.int64]
+    witness: NDArray[np.int64]
+    contribution: NDArray[np.float64]
+
+
+def contributions(model: Model, features: NDArray[np.float64]) -> Contributions:
+    """Tree-path attributions (Lundberg et al. 2020, as in LightGBM's pred_contrib), rows × columns.
+
+    Time grows with trees × depth². Raises DataError if they do not add up to the raw score within 1e-9.
+    """
+    parts = np.asarray(model.booster.predict(features, pred_contrib=True), dtype=np.float64)
+    raw = model.raw(features)
+    gap = float(np.abs(parts.sum(axis=1) - raw).max(initial=0.0))
+    if not gap <= TOLERANCE:
+        raise DataError(
+            f"contributions miss the raw score by {gap:.3g} (allowed {TOLERANCE}). Model and installed "
+            "LightGBM do not fit together; install the version in requirements.lock or train again."
+        )
+    return Contributions(parts[:, :-1], float(parts[0, -1]) if len(parts) else 0.0, raw)
+
+
+def top_reasons(
+    values: NDArray[np.float64], columns: Sequence[str], groups: Mapping[str, str], k: int
+) -> Reasons:
+    """The k groups of columns that raise each row's score most, and in each the column that raises it most.
+
+    Columns that move together (windows of one measure) share a group and are one reason: their
+    contributions are summed. Groups that do not raise the score are no reason. Ties go to the group first
+    by name and the column first in order. Raises DataError for a column without a group.
+    """
+    missing = [name for name in columns if name not in groups]
+    if missing:
+        raise DataError(f"column {missing[0]!r} has no group of reasons. {did_you_mean(missing[0], groups)}")
+    names = tuple(sorted({groups[name] for name in columns}))
+    total, witness = _by_group(values, [names.index(groups[name]) for name in columns], len(names))
+    chosen = np.argsort(-total, axis=0, kind="stable")[:k]
+    summed = np.take_along_axis(total, chosen, axis=0)
+    is_reason = summed > 0
+    return Reasons(
+        names,
+        np.where(is_reason, chosen, -1).T,
+        np.where(is_reason, np.take_along_axis(witness, chosen, axis=0), -1).T,
+        np.where(is_reason, summed, 0.0).T,
+    )
+
+
+def _by_group(
+    values: NDArray[np.float64], group_of: list[int], count: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Groups × rows: the sum of each group and its column with the largest contribution.
+
+    Added column by column, so that a row's sum does not depend on which other rows are there.
+    """
+    rows = len(values)
+    total = np.zeros((count, rows))
+    largest = np.full((count, rows), -np.inf)
+    witness = np.zeros((count, rows), dtype=np.int64)
+    for column, (group, one) in enumerate(zip(group_of, np.ascontiguousarray(values.T), strict=True)):
+        total[group] += one
+        larger = one > largest[group]
+        witness[group][larger] = column
+        np.maximum(largest[group], one, out=largest[group])
+    return total, witness

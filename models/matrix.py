@@ -1,0 +1,182 @@
+"""What models see: named numbers, the customer and Monday they belong to, and what became of them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import date
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from configs.errors import DataError
+
+KEY = ("customer_id", "snapshot_date")
+OUTCOME = ("attrited", "outflow_share", "aum_base")
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """One row per customer and snapshot, sorted by (snapshot_date, customer_id), each pair once.
+
+    ``features`` is rows × columns, NaN = unknown. ``attrited`` is 0 or 1; ``outflow_share`` the share of
+    AUM that left within the outcome window; ``aum`` the average AUM before the snapshot, in base currency.
+    Raises DataError when lengths differ or rows are not sorted: tie-breaking relies on that order.
+    """
+
+    features: NDArray[np.float64]
+    columns: tuple[str, ...]
+    customer_id: NDArray[np.str_]
+    snapshot_date: NDArray[np.datetime64]
+    attrited: NDArray[np.int8]
+    outflow_share: NDArray[np.float64]
+    aum: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        lengths = {one.name: len(getattr(self, one.name)) for one in fields(self) if one.name != "columns"}
+        if len(set(lengths.values())) > 1 or self.features.shape[1:] != (len(self.columns),):
+            raise DataError(
+                f"a matrix needs one entry per row and one name per column; found rows {lengths}, "
+                f"features {self.features.shape}, {len(self.columns)} names. Build it with from_frames."
+            )
+        days, customers = self.snapshot_date, self.customer_id
+        later = days[1:] > days[:-1]
+        if not np.all(later | ((days[1:] == days[:-1]) & (customers[1:] > customers[:-1]))):
+            raise DataError(
+                "rows of a matrix must ascend by (snapshot_date, customer_id) without repeats. "
+                "Build it with from_frames."
+            )
+
+    def __len__(self) -> int:
+        return len(self.attrited)
+
+    @classmethod
+    def from_frames(cls, features: pd.DataFrame, labels: pd.DataFrame, columns: Sequence[str]) -> Self:
+        """Gives each row of ``features`` the label of the same customer and snapshot.
+
+        ``features`` holds the key and exactly ``columns``, in that order, as float64; ``labels`` the key,
+        attrited, outflow_share and aum_base. Labels of customers outside the cohort, who have no features,
+        are left aside. Raises DataError when columns, keys or outcomes are not so or a label is missing.
+        """
+        values, outcome = feature_values(features, columns), _outcomes(labels)
+        keys = _keys(features)
+        order = np.lexsort((keys["customer_id"], keys["snapshot_date"]))
+        label = _partners(keys, _keys(labels))[order]
+        return cls(
+            values[order],
+            tuple(columns),
+            keys["customer_id"][order],
+            keys["snapshot_date"][order],
+            outcome["attrited"].to_numpy(np.int8)[label],
+            outcome["outflow_share"].to_numpy(np.float64)[label],
+            outcome["aum_base"].to_numpy(np.float64)[label],
+        )
+
+    def where(self, rows: NDArray[np.bool_]) -> Self:
+        """The rows where the mask is true, in the same order."""
+        return replace(self, **{name: getattr(self, name)[rows] for name in _BY_ROW})
+
+    def on(self, snapshots: Iterable[date]) -> Self:
+        """The rows of these Mondays; none of them may be without a row (DataError)."""
+        wanted = np.array(sorted(snapshots), dtype="datetime64[D]")
+        missing = np.setdiff1d(wanted, self.snapshot_date)
+        if len(missing):
+            raise DataError(
+                f"the matrix has no row of {', '.join(map(str, missing[:5]))}. Run these snapshots first."
+            )
+        return self.where(np.isin(self.snapshot_date, wanted))
+
+
+_BY_ROW = tuple(one.name for one in fields(Matrix) if one.name != "columns")
+
+
+def feature_values(frame: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.float64]:
+    """Rows × columns of ``frame`` in its own row order, after checking it against the contract.
+
+    The frame must hold the key and exactly ``columns``, in that order, as float64, each customer and
+    snapshot once; NaN means unknown, infinity means a defect. Raises DataError naming the break.
+    """
+    found = [str(name) for name in frame.columns if name not in KEY]
+    if found != list(columns):
+        raise DataError(_columns_differ(found, columns))
+    _check_key(frame, "features")
+    other = {name: str(frame[name].dtype) for name in columns if frame[name].dtype != np.float64}
+    if other:
+        raise DataError(
+            f"features must be float64 with NaN for unknown; found {_some(other)}. "
+            "Cast them where the features are written or read."
+        )
+    values = frame[list(columns)].to_numpy(np.float64)
+    endless = np.isinf(values).any(axis=0)
+    if endless.any():
+        names = [name for name, bad in zip(columns, endless, strict=True) if bad]
+        raise DataError(f"features {names[:5]} hold infinity. Mend the ratio; unknown is NaN.")
+    return values
+
+
+def _columns_differ(found: list[str], wanted: Sequence[str]) -> str:
+    missing = [name for name in wanted if name not in set(found)]
+    extra = [name for name in found if name not in set(wanted)]
+    twice = sorted({name for name in found if found.count(name) > 1}) if len(set(found)) < len(found) else []
+    what = [f"missing {missing[:5]}"] if missing else []
+    what += [f"not in the contract {extra[:5]}"] if extra else []
+    what += [f"twice {twice[:5]}"] if twice else []
+    return (
+        f"features differ from the contract of {len(wanted)} columns: {'; '.join(what) or 'another order'}. "
+        "Build the features with the same code and windows as the model, or train again."
+    )
+
+
+def _check_key(frame: pd.DataFrame, name: str) -> None:
+    absent = [key for key in KEY if list(frame.columns).count(key) != 1]
+    if absent:
+        raise DataError(f"{name} need exactly one column each of {absent}; add what names the row.")
+    keys = frame[list(KEY)]
+    if keys.isna().to_numpy().any():
+        raise DataError(f"{name} hold rows without customer_id or snapshot_date. Remove or mend them.")
+    twice = keys[keys.duplicated()]
+    if len(twice):
+        first = tuple(map(str, twice.iloc[0]))
+        raise DataError(
+            f"{name} hold {len(twice)} repeated rows, the first for snapshot {first[1]}. "
+            "Each customer stands once per snapshot; look for a partition read twice."
+        )
+
+
+def _outcomes(labels: pd.DataFrame) -> pd.DataFrame:
+    """The outcome columns of ``labels``, checked: no unknown, attrited 0 or 1, AUM not negative."""
+    _check_key(labels, "labels")
+    absent = [name for name in OUTCOME if name not in labels]
+    if absent:
+        raise DataError(f"labels lack {absent}; they have {sorted(map(str, labels.columns))}.")
+    outcome = labels[list(OUTCOME)].astype("float64")
+    unknown = int(outcome.isna().any(axis=1).sum())
+    if unknown:
+        raise DataError(f"{unknown} labels are unknown. Take only snapshots whose outcome has matured.")
+    if not (outcome["attrited"].isin((0, 1)).all() and (outcome["aum_base"] >= 0).all()):
+        raise DataError("labels must have attrited 0 or 1 and aum_base ≥ 0. Mend the label definition.")
+    return outcome
+
+
+def _keys(frame: pd.DataFrame) -> dict[str, NDArray[Any]]:
+    """The key as plain arrays, whatever type of text and date the frame came with."""
+    days = pd.to_datetime(frame["snapshot_date"]).to_numpy().astype("datetime64[D]")
+    return {"customer_id": frame["customer_id"].to_numpy(dtype=str), "snapshot_date": days}
+
+
+def _partners(features: dict[str, NDArray[Any]], labels: dict[str, NDArray[Any]]) -> NDArray[np.intp]:
+    """Per row of features the position of its label."""
+    positions = pd.DataFrame({**labels, "label": np.arange(len(labels["customer_id"]))})
+    found = pd.DataFrame(features).merge(positions, on=list(KEY), how="left")["label"]
+    alone = features["snapshot_date"][found.isna().to_numpy()]
+    if len(alone):
+        raise DataError(
+            f"{len(alone)} rows of features have no label, on {len(np.unique(alone))} snapshots from "
+            f"{alone.min()} to {alone.max()}. Run the labels of these snapshots again."
+        )
+    return found.to_numpy(np.intp)
+
+
+def _some(items: dict[str, str]) -> str:
+    shown = ", ".join(f"{name}: {kind}" for name, kind in list(items.items())[:5])
+    return f"{shown} and {len(items) - 5} more" if len(items) > 5 else shown

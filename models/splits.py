@@ -1,0 +1,52 @@
+"""Which Mondays train, which tune, which judge: split by time, with an embargo between them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from configs.errors import DataError
+from configs.settings import Label, Training
+
+
+@dataclass(frozen=True)
+class Split:
+    """Three ascending sets of snapshots; each set's outcomes are closed when the next one begins."""
+
+    train: tuple[date, ...]
+    tune: tuple[date, ...]
+    judge: tuple[date, ...]
+
+
+def split(snapshots: Iterable[date], label: Label, training: Training, data_through: date) -> Split:
+    """Splits the matured snapshots: the last ones judge, those before tune, all earlier ones train.
+
+    Worked example, every Monday from 2023-01-02, lead 7 and horizon 90 days (an outcome ends 97 days after
+    its snapshot), 8 judged and 10 tuned, data through 2024-06-30 (not into it):
+
+    - matured: 2024-03-25 is the last, its outcome ends on 2024-06-30;
+    - judge:   2024-02-05 … 2024-03-25, eight Mondays;
+    - tune:    2023-08-28 … 2023-10-30, ten Mondays; the last outcome ends on 2024-02-04, and the next
+      Monday's on 2024-02-11, after the first judged snapshot;
+    - train:   2023-01-02 … 2023-05-22; the last outcome ends on 2023-08-27.
+
+    So a model is judged exactly as it is used: on Mondays that came after everything it has seen was known.
+    Raises DataError when fewer than ``min_train_snapshots`` remain to train or none to tune or judge.
+    """
+    matured = sorted({day for day in snapshots if label.timeline(day).matured(data_through)})
+    judge = matured[-training.judged_snapshots :]
+    tune = _closed_before(judge, matured, label)[-training.tuned_snapshots :]
+    train = _closed_before(tune, matured, label)
+    if not judge or not tune or len(train) < training.min_train_snapshots:
+        raise DataError(
+            f"too few matured snapshots: {len(matured)} with data through {data_through} give "
+            f"{len(train)} to train (needed {training.min_train_snapshots}), {len(tune)} to tune and "
+            f"{len(judge)} to judge, because an outcome takes {label.lead_days + label.horizon_days} days to "
+            "close before the next set may begin. Deliver a longer history, or lower "
+            "training.judged_snapshots, training.tuned_snapshots or training.min_train_snapshots."
+        )
+    return Split(tuple(train), tuple(tune), tuple(judge))
+
+
+def _closed_before(later: list[date], snapshots: list[date], label: Label) -> list[date]:
+    """The snapshots whose outcome was known when the first of ``later`` was taken (the embargo)."""
+    return [day for day in snapshots if later and label.timeline(day).matured(later[0])]

@@ -1,0 +1,120 @@
+"""The commands: python -m pipeline <command> --help. Settings are loaded here and nowhere else."""
+
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from configs.dates import monday
+from configs.errors import ConfigError, DataError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+BankOption = Annotated[str, typer.Option("--bank", help="folder below configs/banks")]
+DataOption = Annotated[Path, typer.Option("--data", help="where artefacts lie")]
+RawOption = Annotated[Path, typer.Option("--raw", help="the bank's extracts")]
+AsOf = Annotated[datetime, typer.Option("--as-of", formats=["%Y-%m-%d"], help="a Monday, for example 2026-11-16")]
+DATA = Path("data")
+
+
+@app.command("demo-bank")
+def demo_bank(
+    out: Annotated[Path, typer.Option(help="folder for the extracts")],
+    customers: Annotated[int, typer.Option(min=100)] = 5000,
+    weeks: Annotated[int, typer.Option(min=30)] = 130,
+    seed: int = 7,
+) -> None:
+    """Write the raw extracts of a made-up bank, and beside them the truth of who leaves and why."""
+    from pipeline.demo_bank import write_demo_bank
+    from pipeline.terminal import bar, start_logging, step
+
+    start_logging()
+    with step("demo-bank") as counts, bar("weeks") as on_week:
+        write_demo_bank(out, customers, weeks, seed, progress=on_week)
+        counts |= {"customers": customers, "weeks": weeks, "out": out}
+
+
+@app.command()
+def demo(data: DataOption = DATA) -> None:
+    """Everything on the made-up bank: extracts, weekly run, and how near the model comes to the truth."""
+    from pipeline.demo import run_demo
+    from pipeline.terminal import start_logging
+
+    start_logging()
+    typer.echo(run_demo(_bank("demo", data)))
+
+
+@app.command()
+def ingest(raw: RawOption, bank: BankOption = "demo", data: DataOption = DATA) -> None:
+    """Read the bank's files into bucketed tables; refused rows go to quarantine.csv."""
+    from pipeline.terminal import start_logging
+    from pipeline.weekly import run_ingest
+
+    start_logging()
+    chosen = _bank(bank, data)
+    tables = run_ingest(chosen, raw)
+    typer.echo(f"{'table':<13}{'rows in':>12}{'loaded':>12}{'quarantined':>13}{'duplicates':>12}")
+    for one in tables.counts:
+        typer.echo(f"{one.table:<13}{one.rows_in:>12,}{one.loaded:>12,}{one.quarantined:>13,}{one.duplicates:>12,}")
+    typer.echo(f"refused rows: {chosen.home.root / 'quarantine.csv'}")
+
+
+@app.command()
+def weekly(raw: RawOption, as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
+    """Ingest, features, training when due, scores, publication, lists for one Monday."""
+    from pipeline.report import lists_in_words
+    from pipeline.terminal import start_logging
+    from pipeline.weekly import run_weekly
+
+    start_logging()
+    chosen = _bank(bank, data)
+    publication, lists = run_weekly(chosen, raw, monday(as_of.date()))
+    typer.echo(lists_in_words(chosen, publication, lists))
+
+
+@app.command()
+def train(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
+    """Train with what had matured by a Monday, judge out of time, register."""
+    from pipeline.terminal import start_logging
+    from pipeline.weekly import current_tables, run_train
+
+    start_logging()
+    chosen = _bank(bank, data)
+    bundle = run_train(chosen, current_tables(chosen), monday(as_of.date()))
+    typer.echo(f"bundle {chosen.home.models / bundle.model_id}")
+
+
+@app.command()
+def outcomes(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
+    """What became of the scores published for one Monday."""
+    from pipeline.outcomes import judge_published
+    from pipeline.report import outcomes_in_words
+    from pipeline.terminal import start_logging
+    from pipeline.weekly import current_tables
+
+    start_logging()
+    chosen = _bank(bank, data)
+    day: date = monday(as_of.date())
+    typer.echo(outcomes_in_words(judge_published(chosen.settings, chosen.home, current_tables(chosen), day)))
+
+
+def _bank(name: str, data: Path):  # type: ignore[no-untyped-def]
+    from configs.settings import load_settings
+    from pipeline.weekly import Bank
+
+    return Bank(load_settings(name), data)
+
+
+def main() -> None:
+    """Run a command; what a user can mend is one sentence on stderr and exit code 2."""
+    try:
+        app()
+    except (DataError, ConfigError) as error:
+        typer.echo(f"{type(error).__name__}: {error}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Every share, rate and hazard of the made-up bank, with its unit. Change the bank here and nowhere else.
+
+Rates are per week unless said otherwise; money is in yuan; a *share* lies in [0, 1].
+"""
+
+# --- Who there is -------------------------------------------------------------------------------------
+# Three segments by wealth: share of customers, median AUM (yuan), spread (log-normal sigma), bounds (yuan).
+SEGMENTS = (
+    (0.35, 130_000.0, 0.80, 5_000.0, 460_000.0),
+    (0.57, 1_300_000.0, 0.55, 560_000.0, 4_600_000.0),
+    (0.08, 8_000_000.0, 0.45, 5_400_000.0, 40_000_000.0),
+)
+MANAGED_SHARE = (0.45, 0.80, 0.97)  # share with a manager, by segment
+NEW_SHARE = 0.25  # share of customers who open during the period
+STAFF_SHARE = 0.012
+OPT_OUT_SHARE = 0.03
+DOLLAR_SHARE = 0.04  # share with a USD account
+LOAN_SHARE = 0.15
+SALARY_SHARE = 0.50
+CUSTOMERS_PER_BRANCH = 2_500
+CUSTOMERS_PER_MANAGER = 220
+
+# --- What they do in an ordinary week -------------------------------------------------------------------
+CARD_RATE = 0.20  # mean card bookings, log-normal over customers
+TRANSFER_RATE = 0.050  # each of: in, out
+SMALL_TRANSFER_RATE = 0.045  # each of: to a person, from a person
+CASH_RATE = 0.030  # each of: in, out
+TRANSFER_SIZE = 0.035  # median transfer as a share of the customer's usual AUM
+SWEEP_CHANCE = 0.35  # surplus cash is put into a product
+ROLLOVER_CHANCE = 0.90  # a matured product is bought again in the same week
+SPENDING_RATE = 0.0012  # one large expense, 10–45% of AUM, without leaving
+DETOUR_RATE = 0.0012  # 20–45% of AUM goes elsewhere for two to some eight weeks, and comes back
+DETOUR_RETURN_CHANCE = 0.30
+RUSH_SHARE = 0.04  # share of customers who bring money for the last days of a quarter
+LOGIN_RATE = 0.20  # mean weeks with a login, beta-like over customers
+VIEW_RATES_RATE = 0.012  # ordinary looks at the rate page, times rate sensitivity
+CONTACT_RATE = 0.065  # mean ordinary contacts of a managed customer
+SURVEY_RATE = 0.008  # answers, among the customers who answer at all
+SURVEY_SHARE = 0.40
+LATE_SHARE = 0.01  # rows known 3 to 28 days after they happened
+NEXT_DAY_SHARE = 0.30  # bookings known the next day instead of the same
+FROZEN_RATE = 0.00002
+DECEASED_RATE = 0.00002
+OPT_OUT_RATE = 0.0004
+
+# --- Shocks that give a reason to leave --------------------------------------------------------------------
+COMPLAINT_RATE = 0.0022
+COMPLAINT_DECAY = 0.85
+MANAGER_LEAVES_RATE = 0.0032
+MANAGER_DECAY = 0.90
+VACANCY_WEEKS = (3, 11)  # a seat stays empty for this many weeks, [low, high)
+SALARY_STOP_RATE = 0.0016
+SALARY_DECAY = 0.93
+
+# --- Hazard of starting to look elsewhere: sum of the reasons, times the customer's own multiplier -----
+BASE_HAZARD = 0.00030
+RATE_HAZARD = 0.0008  # times rate gap, rate sensitivity and the share held in term and wealth products
+MATURITY_HAZARD = 0.22  # once, in the week of a maturity, times (maturing share of AUM) ** 1.5 × sensitivity
+COMPLAINT_HAZARD = 0.050  # fresh, then decaying
+MANAGER_HAZARD = 0.028
+SALARY_HAZARD = 0.040
+HAZARD_CAP = 0.6
+SATISFACTION_EFFECT = -0.35  # log-multiplier for one standard deviation of satisfaction
+TIE_MULTIPLIER = (2.8, 2.8, 1.8, 0.9, 0.5, 0.3)  # by number of product classes held: 0, 1, 2, …, 5 and more
+COVERAGE_MULTIPLIER = (1.5, 0.7)  # rarely contacted, well looked after
+LIFE_EVENT_HAZARD = 0.00030  # house, school abroad, …: no signal, the same for everybody
+
+# --- From looking to leaving -------------------------------------------------------------------------------
+GO_CHANCE = 0.15  # a looking customer starts to drain
+CALM_CHANCE = 0.09  # a looking customer stays after all
+TEST_TRANSFER_CHANCE = 0.60  # while looking: 1–5% of AUM goes elsewhere
+LOOKING_REDEEM_CHANCE = 0.25  # while looking: a product is redeemed into cash
+LOOKING_VIEW_CHANCE = 0.70  # while looking: the rate page is opened
+LOOKING_LOGIN_CHANCE = 0.85
+LOOKING_SALARY_STOP_CHANCE = 0.06
+DRAIN_WEEKS = ((2, 0.30), (3, 0.30), (4, 0.25), (5, 0.15))  # length of a drain and its probability
+LIFE_EVENT_WEEKS = ((1, 0.6), (2, 0.4))
+DRAIN_SHAPE = 1.3  # share gone after k of n weeks is depth × (k / n) ** shape: small first, then most
+DRAIN_DEPTH = (0.72, 0.97)  # share of AUM that goes
+ABORT_CHANCE = 0.03  # a drain stops half-way
+RETURN_CHANCE = 0.018  # the money comes back after all, in each of the weeks after the drain
+AWAY_WEEKS = 10  # after that the customer has settled elsewhere
+CLOSE_CHANCE = 0.35  # a settled customer closes the account
+SALARY_FOLLOWS_CHANCE = 0.70  # the salary goes with the money
+
+# --- Calls ------------------------------------------------------------------------------------------
+ANSWER_CHANCE = 0.70
+CALL_TYPES = (0.30, 0.06)  # share of customers a call helps, share it harms; the others do not mind
+CALL_FACTOR = (1.0, 0.35, 1.7)  # on hazards and on GO_CHANCE: no effect, helps, harms
+CALL_WEEKS = 8  # an answered call works for this long
+
+# --- Dirty rows, as shares of a table's rows -------------------------------------------------
+DIRT_SHARE = 0.0005

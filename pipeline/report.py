@@ -1,0 +1,60 @@
+"""What a command prints at its end."""
+
+import unicodedata
+from collections.abc import Sequence
+
+from pipeline.outcomes import Realised
+from pipeline.score import Publication
+from pipeline.weekly import Bank
+from serve.lists import CallList
+
+SHOWN = 8
+
+
+def lists_in_words(bank: Bank, publication: Publication, lists: Sequence[CallList]) -> str:
+    """The counts of a run and the top of its longest list by money at risk."""
+    run, language = publication.run, bank.settings.language
+    top = max(lists, key=lambda one: sum(score.money_at_risk_minor for score in one.listed))
+    who = f"{top.manager.name} ({top.manager.manager_id})" if top.manager else f"branch {top.branch_id}"
+    excluded = ", ".join(f"{count:,} {code}" for code, count in run.excluded.items())
+    lines = [
+        f"run {run.run_id}: {run.cohort:,} customers scored, excluded: {excluded}",
+        f"top of the list of {who}, snapshot {run.snapshot_date}, {run.base_currency}:",
+        _row("", "customer", "tier", "AUM", "risk", "at risk", "reason"),
+    ]
+    for rank, score in enumerate(top.listed[:SHOWN], start=1):
+        reason = score.reasons[0] if score.reasons else None
+        lines.append(
+            _row(
+                str(rank), score.customer_id, score.tier, f"{score.aum_minor / 100:,.0f}",
+                f"{score.risk:.1%}", f"{score.money_at_risk_minor / 100:,.0f}",
+                "" if reason is None else reason.text_zh if language == "zh" else reason.text_en,
+            )
+        )  # fmt: skip
+    lines.append(f"workbooks: {bank.home.lists / str(run.snapshot_date)}   store: {bank.home.root / 'store.db'}")
+    return "\n".join(lines)
+
+
+def outcomes_in_words(realised: Realised) -> str:
+    """The published ranking beside the rules, and what was promised beside what came."""
+    shown = ["auroc", "average_precision", "lift_at_10", "recall_at_10", "aum_caught_at_10"]
+    return "\n".join(
+        [
+            f"run {realised.run_id}",
+            realised.table[shown].astype(float).round(3).to_string(),
+            f"attrition: promised {realised.promised_rate:.2%}, came {realised.realised_rate:.2%} "
+            f"({int(realised.table['attrited'].iloc[0])} of {int(realised.table['rows'].iloc[0])})",
+            f"money: promised {realised.promised_money:,.0f}, left {realised.realised_money:,.0f}",
+            f"listed: {realised.listed}, of whom {realised.listed_attrited} attrited",
+        ]
+    )
+
+
+def _row(rank: str, customer: str, tier: str, aum: str, risk: str, money: str, reason: str) -> str:
+    return f"{rank:>2} {customer:<20}{_pad(tier, 10)}{aum:>12}{risk:>8}{money:>12}  {reason}"
+
+
+def _pad(text: str, width: int) -> str:
+    """Left-aligned; Chinese characters take two columns of a terminal."""
+    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
+    return text + " " * max(0, width - len(text) - wide)

@@ -1,0 +1,144 @@
+"""Score one Monday: every customer of the cohort once, with reasons; everyone else excluded with a code."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from configs.errors import DataError
+from configs.published import Exclusion, Manager, Reason, Run, Score
+from configs.settings import Settings
+from features.build import catalogue
+from features.catalogue import Entry, sentence
+from models.bundle import Bundle
+from models.explain import Reasons, top_reasons
+from pipeline.artefacts import Home, fingerprint
+from pipeline.ingest import Ingested
+from pipeline.snapshots import read_partition
+
+
+@dataclass(frozen=True)
+class Publication:
+    """Everything one run publishes."""
+
+    run: Run
+    scores: tuple[Score, ...]
+    exclusions: tuple[Exclusion, ...]
+    managers: tuple[Manager, ...]
+
+
+def score(settings: Settings, home: Home, tables: Ingested, bundle: Bundle, as_of: date) -> Publication:
+    """The scores of one Monday by ``bundle``. Raises DataError when the features are not the bundle's."""
+    frame = read_partition(home, "features", [as_of])
+    cohort = read_partition(home, "cohort", [as_of])
+    eligible = cohort[cohort["exclusion"] == ""].reset_index(drop=True)
+    scored = bundle.score(frame)
+    entries = catalogue(settings)
+    names = bundle.model.columns
+    reasons = top_reasons(
+        scored.contributions.values, names, {name: entries[name].group for name in names}, settings.lists.reasons
+    )
+    exclusions = tuple(
+        Exclusion(customer_id, code)
+        for customer_id, code in zip(cohort["customer_id"], cohort["exclusion"], strict=True)
+        if code
+    )
+    scores = _scores(settings, bundle, eligible, frame, scored.risk, _texts(reasons, frame, names, entries))
+    run = _run(settings, tables, bundle, as_of, len(scores), exclusions)
+    return Publication(run, scores, exclusions, read_managers(tables))
+
+
+def read_managers(tables: Ingested) -> tuple[Manager, ...]:
+    """The managers the bank delivered."""
+    path = tables.folder / "managers" / "part.parquet"
+    rows = pq.read_table(path).to_pylist() if path.is_file() else []
+    return tuple(Manager(row["manager_id"], row["name"], row["branch_id"], row["weekly_capacity"]) for row in rows)
+
+
+def _scores(
+    settings: Settings,
+    bundle: Bundle,
+    eligible: pd.DataFrame,
+    frame: pd.DataFrame,
+    risk: NDArray[np.float64],
+    texts: Sequence[tuple[Reason, ...]],
+) -> tuple[Score, ...]:
+    if list(eligible["customer_id"]) != list(frame["customer_id"]):
+        raise DataError(
+            "cohort and features of one snapshot name different customers. Delete both partitions of "
+            f"{eligible['snapshot_date'].iloc[0]} and run the week again."
+        )
+    # A customer cannot lose more than is here now, however much it was on average.
+    money = risk * np.minimum(bundle.severity * eligible["aum_base"], eligible["aum"]).to_numpy()
+    return tuple(
+        Score(
+            customer_id=row.customer_id,
+            branch_id=row.branch_id,
+            manager_id=row.manager_id,
+            tier=settings.tier_of(row.aum_base).name,
+            lifecycle_stage=row.lifecycle_stage,
+            marketing_opt_out=bool(row.marketing_opt_out),
+            aum_minor=round(row.aum * 100),
+            **{f"risk_{settings.label.horizon_days}d": float(one_risk)},
+            money_at_risk_minor=round(one_money * 100),
+            risk_band=settings.bands.of(one_risk),
+            reasons=why,
+        )
+        for row, one_risk, one_money, why in zip(eligible.itertuples(), risk, money, texts, strict=True)
+    )
+
+
+def _texts(
+    reasons: Reasons, frame: pd.DataFrame, names: Sequence[str], entries: Mapping[str, Entry]
+) -> list[tuple[Reason, ...]]:
+    """The reasons of each row in words, with the customer's own figures."""
+    values = frame[list(names)].to_numpy()
+    return [
+        tuple(
+            _reason(reasons.groups[group], entries[names[witness]], values[row, witness], float(weight))
+            for group, witness, weight in zip(
+                reasons.group[row], reasons.witness[row], reasons.contribution[row], strict=True
+            )
+            if group >= 0
+        )
+        for row in range(len(frame))
+    ]
+
+
+def _reason(group: str, entry: Entry, value: float, weight: float) -> Reason:
+    known = None if np.isnan(value) else float(value)
+    return Reason(
+        group, entry.name, known, weight, sentence(entry, known, "en"), sentence(entry, known, "zh")
+    )
+
+
+def _run(
+    settings: Settings,
+    tables: Ingested,
+    bundle: Bundle,
+    as_of: date,
+    cohort: int,
+    exclusions: Sequence[Exclusion],
+) -> Run:
+    went_in = {
+        "tables": tables.fingerprint,
+        "model": bundle.model_id,
+        "settings": fingerprint(settings.model_dump_json()),
+    }
+    return Run(
+        run_id=f"{as_of}-{fingerprint(str(as_of), *went_in.values())[:8]}",
+        bank=settings.bank,
+        snapshot_date=as_of,
+        model_id=bundle.model_id,
+        base_currency=settings.base_currency,
+        horizon_days=settings.label.horizon_days,
+        cohort=cohort,
+        excluded=MappingProxyType(dict(sorted(Counter(one.code for one in exclusions).items()))),
+        manifest=MappingProxyType(went_in),
+    )

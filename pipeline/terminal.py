@@ -1,0 +1,55 @@
+"""What a run says on the terminal: one line per step with counts and seconds, a bar for long work."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+console = Console(stderr=True)
+log = logging.getLogger("attrition")
+
+
+class _Lines(logging.Handler):
+    """One line per record, above a running progress bar if there is one."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        console.print(self.format(record), soft_wrap=True, highlight=False, markup=False)
+
+
+def start_logging() -> None:
+    """Lines go to stderr, so that what a command prints on stdout can be piped."""
+    if not log.handlers:
+        handler = _Lines()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
+
+
+@contextmanager
+def step(name: str) -> Iterator[dict[str, Any]]:
+    """One step of a run: fill the dict with counts, which are logged with the seconds when it ends."""
+    counts: dict[str, Any] = {}
+    began = time.perf_counter()
+    yield counts
+    said = " ".join(f"{key}={value}" for key, value in counts.items())
+    log.info("%-9s %s seconds=%.1f", name, said, time.perf_counter() - began)
+
+
+@contextmanager
+def bar(name: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar; call it with (done, total)."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(name, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+@contextmanager
+def spinner(name: str) -> Iterator[Callable[[str], None]]:
+    """What is being worked on, while its length is not known."""
+    with console.status(name) as status:
+        yield lambda now: status.update(f"{name}: {now}")

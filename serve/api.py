@@ -1,0 +1,144 @@
+"""The score service: ``uvicorn --factory serve.api:create_app``. Answers from the store, computes nothing."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from secrets import compare_digest
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Query, Request, Response, Security
+from fastapi.security import APIKeyHeader
+
+from configs.service import ServiceSettings, load_service_settings
+from serve import answers, examples, problems
+from serve.problems import documented
+from serve.store import Store
+from serve.texts import Language
+
+VERSION = "1"
+_ID = r"^[^\s\x00-\x1f\x7f]{1,64}$"
+
+CustomerId = Annotated[str, Path(pattern=_ID, description="the bank's number of the customer")]
+ManagerId = Annotated[str, Path(pattern=_ID, description="the bank's number of the manager")]
+ShownIn = Annotated[Language, Query(description="language of the texts")]
+
+
+def opened_store(request: Request) -> Store:
+    store: Store = request.app.state.store
+    return store
+
+
+def require_key(
+    request: Request, key: Annotated[str | None, Security(APIKeyHeader(name="X-API-Key", auto_error=False))]
+) -> None:
+    """Compared in constant time, so that the time taken tells nothing about the key."""
+    settings: ServiceSettings = request.app.state.settings
+    if key is None or not compare_digest(key.encode(), settings.api_key.get_secret_value().encode()):
+        raise HTTPException(401, "The header X-API-Key is missing or wrong.", {"WWW-Authenticate": "ApiKey"})
+
+
+def forbid_caching(response: Response) -> None:
+    response.headers["Cache-Control"] = "no-store"
+
+
+OpenedStore = Annotated[Store, Depends(opened_store)]
+
+v1 = APIRouter(
+    prefix="/v1",
+    dependencies=[Depends(require_key), Depends(forbid_caching)],
+    responses=documented(
+        e401="The header X-API-Key is missing or wrong.",
+        e503="No run has been published, or the score store cannot be read.",
+    ),
+)
+probes = APIRouter(tags=["probes"])
+
+
+def _found(values: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI entry of a route's answer, with its examples."""
+    return {200: {"content": {"application/json": {"examples": values}}}}
+
+
+@v1.get(
+    "/customers/{customer_id}/risk",
+    tags=["customers"],
+    responses=_found(examples.CUSTOMER_RISK)
+    | documented(
+        e404="The run that is served knows no such customer.",
+        e422="path.customer_id: String should match pattern",
+    ),
+)
+def customer_risk(
+    customer_id: CustomerId, store: OpenedStore, language: ShownIn = "en"
+) -> answers.CustomerRisk:
+    """How likely a customer is to leave, with how much money and why; or why the customer has no score."""
+    found = store.customer(customer_id)
+    if found is None:
+        raise HTTPException(404, "The run that is served knows no such customer.")
+    return answers.customer_risk(*found, language)
+
+
+@v1.get(
+    "/managers/{manager_id}/list",
+    tags=["managers"],
+    responses=_found(examples.MANAGER_LIST)
+    | documented(
+        e404="The run that is served knows no such manager.",
+        e422="path.manager_id: String should match pattern",
+    ),
+)
+def manager_list(manager_id: ManagerId, store: OpenedStore, language: ShownIn = "en") -> answers.ManagerList:
+    """Whom a manager should call this week, the most money at risk first."""
+    found = store.manager_list(manager_id)
+    if found is None:
+        raise HTTPException(404, "The run that is served knows no such manager.")
+    return answers.manager_list(*found, language)
+
+
+@v1.get("/runs/latest", tags=["runs"], responses=_found(examples.LATEST_RUN))
+def latest_run(store: OpenedStore) -> answers.LatestRun:
+    """The run that every other answer comes from."""
+    return answers.latest_run(store.latest_run())
+
+
+@probes.get("/healthz", responses=_found(examples.HEALTH))
+def healthz() -> answers.Health:
+    """The process answers."""
+    return answers.Health(status="ok")
+
+
+@probes.get(
+    "/readyz",
+    responses=_found(examples.HEALTH)
+    | documented(e503="No run has been published, or the score store cannot be read."),
+)
+def readyz(store: OpenedStore) -> answers.Health:
+    """There is a run to serve."""
+    store.latest_run()
+    return answers.Health(status="ok")
+
+
+def create_app(settings: ServiceSettings | None = None) -> FastAPI:
+    """An app of its own store; settings come from the environment unless given. Raises ConfigError."""
+    settings = settings or load_service_settings()
+    app = FastAPI(
+        title="Attrition risk",
+        version=VERSION,
+        summary="Which customers are about to leave, with how much money, and who should call.",
+        lifespan=_close_store,
+        # The pages FastAPI offers load scripts from elsewhere, which a bank's network forbids.
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.state.settings = settings
+    app.state.store = Store(settings.store)
+    problems.install(app)
+    app.include_router(probes)
+    app.include_router(v1)
+    return app
+
+
+@asynccontextmanager
+async def _close_store(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    app.state.store.close()

@@ -1,0 +1,93 @@
+"""The weekly workbooks: one per manager, one per branch. The same run gives the same bytes."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, time
+from io import BytesIO
+from pathlib import Path
+from urllib.parse import quote
+
+from xlsxwriter import Workbook
+
+from configs.published import Run
+from configs.settings import Settings
+from serve.lists import CallList
+from serve.sheets import Context, list_sheet, summary_sheet
+from serve.texts import Language
+
+
+def write_lists(
+    folder: Path, run: Run, lists: Sequence[CallList], settings: Settings, language: Language | None = None
+) -> list[Path]:
+    """One workbook per manager and one per branch in ``folder``; those of an earlier run are removed.
+
+    Each file is written whole: whoever opens one never sees half of it. The language is the bank's unless
+    another is given. Returns the files, sorted by name.
+    """
+    context = Context(run, settings, language or settings.language)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = [_write(folder / name, content) for name, content in _workbooks(context, lists)]
+    for stale in set(folder.glob("*.xlsx*")) - set(written):
+        stale.unlink()
+    return sorted(written)
+
+
+def manager_workbook(context: Context, one: CallList) -> bytes:
+    """An .xlsx of one sheet: the customers to call, with room for what came of it."""
+    content = BytesIO()
+    with _book(content, context, context.who(one)) as workbook:
+        list_sheet(workbook, context, one)
+    return content.getvalue()
+
+
+def branch_workbook(context: Context, lists: Sequence[CallList]) -> bytes:
+    """An .xlsx of a summary per manager and a sheet of the customers without one; ``lists`` of one branch."""
+    content = BytesIO()
+    with _book(content, context, context.branch(lists[0].branch_id)) as workbook:
+        summary_sheet(workbook, context, lists)
+        for one in lists:
+            if one.manager is None:
+                list_sheet(workbook, context, one)
+    return content.getvalue()
+
+
+def _workbooks(context: Context, lists: Sequence[CallList]) -> Iterator[tuple[str, bytes]]:
+    """Name and content of each file."""
+    for one in lists:
+        if one.manager:
+            yield f"manager_{_safe(one.manager.manager_id)}.xlsx", manager_workbook(context, one)
+    for branch_id in sorted({one.branch_id or "" for one in lists}):
+        own = [one for one in lists if (one.branch_id or "") == branch_id]
+        name = f"branch_{_safe(branch_id)}.xlsx" if branch_id else "no_branch.xlsx"
+        yield name, branch_workbook(context, own)
+
+
+@contextmanager
+def _book(content: BytesIO, context: Context, subject: str) -> Iterator[Workbook]:
+    """A workbook that takes every text as text, and holds neither the clock nor a temporary name."""
+    options = {
+        "in_memory": True,
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+    }
+    with Workbook(content, options) as workbook:
+        created = datetime.combine(context.run.snapshot_date, time())
+        workbook.set_properties({"title": subject, "comments": context.run.run_id, "created": created})
+        yield workbook
+
+
+def _safe(name: str) -> str:
+    """A file name that no id can leave the folder with: ``B/1`` becomes ``B%2F1``."""
+    return quote(name, safe="")
+
+
+def _write(path: Path, content: bytes) -> Path:
+    draft = path.with_name(f"{path.name}.draft")
+    with draft.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    return path

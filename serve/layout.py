@@ -1,0 +1,141 @@
+"""How the workbooks look: cell styles, column widths, row heights and the printed page."""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from xlsxwriter import Workbook
+from xlsxwriter.format import Format
+from xlsxwriter.worksheet import Worksheet
+
+LINE_HEIGHT = 14.5  # points of one line at 10 points of type
+PADDING = 7  # points kept free above and below the text of a row
+A4 = 9
+
+_INK, _GREY, _LINE, _NAVY, _PAPER = "#1F2933", "#6B7785", "#D5DBE1", "#1F3A5F", "#FFFBEA"
+_BANDS = {
+    "high": {"bg_color": "#F9D5D3", "font_color": "#9B1C1C"},
+    "medium": {"bg_color": "#FDEBC8", "font_color": "#8A5A00"},
+    "low": {"bg_color": "#E1EFE4", "font_color": "#2F6B3C"},
+}
+_CELL = {"valign": "vcenter", "bottom": 1, "bottom_color": _LINE}
+_STYLES: dict[str, dict[str, Any]] = {
+    "title": {"font_size": 16, "bold": True, "font_color": _NAVY, "valign": "vcenter"},
+    "facts": {"font_size": 11, "valign": "vcenter"},
+    "small": {"font_size": 9, "font_color": _GREY, "valign": "vcenter"},
+    "head": {"bold": True, "font_color": "#FFFFFF", "bg_color": _NAVY, "text_wrap": True, "valign": "vcenter",
+             "indent": 1},
+    "text": _CELL | {"indent": 1},
+    "wrapped": _CELL | {"text_wrap": True, "indent": 1},
+    "count": _CELL | {"num_format": "#,##0", "align": "center"},
+    "money": _CELL | {"num_format": "#,##0", "align": "right", "indent": 1},
+    "share": _CELL | {"num_format": "0.0%", "align": "center"},
+    "input": _CELL | {"bg_color": _PAPER, "text_wrap": True, "left": 1, "left_color": _LINE},
+    **{band: _CELL | {"align": "center", "bold": True} | colours for band, colours in _BANDS.items()},
+}  # fmt: skip
+_STYLES["worth"] = _STYLES["money"] | {"bold": True}
+_STYLES["head_centre"] = _STYLES["head"] | {"align": "center", "indent": 0}
+_STYLES["head_money"] = _STYLES["head"] | {"align": "right"}
+# The branch's own customers stand out in the summary, its total is set off by a line.
+_STYLES |= {f"own_{name}": _STYLES[name] | _BANDS["medium"] for name in ("text", "count", "money", "share")}
+_STYLES |= {
+    f"total_{name}": _STYLES[name] | {"bold": True, "top": 2, "top_color": _NAVY}
+    for name in ("text", "count", "money", "share")
+}
+
+# The style and height of the rows above the headings.
+_HEAD_ROWS = (("title", 30), ("facts", 20), ("small", 22))
+# A heading stands over its column's values: left, right, or else in the middle.
+_HEADS = {"text": "head", "wrapped": "head", "input": "head", "money": "head_money", "worth": "head_money"}
+
+Styles = dict[str, Format]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its heading, the style of its cells and its width in characters."""
+
+    heading: str
+    style: str
+    width: float
+
+
+def styles(workbook: Workbook, font: str) -> Styles:
+    common = {"font_name": font, "font_size": 10, "font_color": _INK}
+    return {name: workbook.add_format(common | style) for name, style in _STYLES.items()}
+
+
+def text_width(text: str) -> int:
+    """Width in characters; a Chinese one is as wide as two.
+
+    >>> text_width("AUM 资产")
+    8
+    """
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def fitted(texts: Sequence[str], least: float, most: float) -> float:
+    """The width that shows the longest of ``texts`` with room around it, within bounds."""
+    return min(max([least, *(text_width(text) + 2.5 for text in texts)]), most)
+
+
+def lines(text: str, width: float) -> int:
+    """How many lines ``text`` takes in a column: breaks between words, and anywhere in Chinese.
+
+    >>> lines("money went to other banks", 12)
+    3
+    """
+    count, used = 1, 0
+    for word in _words(text):
+        size = text_width(word)
+        if used and used + text_width(word.rstrip()) > width:
+            count, used = count + 1, 0
+        used += size
+    return count
+
+
+def row_height(texts: Sequence[str], width: float) -> float:
+    """Points that show the longest of ``texts`` whole, and leave room to write by hand beside a short one.
+
+    Some of ``width`` is the cell's indent and margin.
+    """
+    return LINE_HEIGHT * max([1.7, *(lines(text, width - 1) for text in texts)]) + PADDING
+
+
+def head(sheet: Worksheet, columns: Sequence[Column], style: Styles, texts: Sequence[str]) -> int:
+    """Title, facts and source, then the headings; returns the row that the headings are on."""
+    for row, (text, (name, height)) in enumerate(zip(texts, _HEAD_ROWS, strict=True)):
+        sheet.set_row(row, height)
+        sheet.write_string(row, 0, text, style[name])
+    start = len(texts)
+    sheet.set_row(start, 34)
+    for number, column in enumerate(columns):
+        sheet.set_column(number, number, column.width)
+        sheet.write_string(start, number, column.heading, style[_HEADS.get(column.style, "head_centre")])
+    return start
+
+
+def page(sheet: Worksheet, head_row: int, frozen: int, footer: Sequence[str]) -> None:
+    """Landscape A4, one page wide, headings on every page; ``footer`` stands left and right."""
+    sheet.hide_gridlines(2)
+    sheet.freeze_panes(head_row + 1, frozen)
+    sheet.set_landscape()
+    sheet.set_paper(A4)
+    sheet.set_margins(left=0.4, right=0.4, top=0.45, bottom=0.6)
+    sheet.fit_to_pages(1, 0)
+    sheet.repeat_rows(head_row)
+    left, right = footer
+    sheet.set_footer(f"&L&8{left.replace('&', '&&')}&R&8{right}")
+
+
+def _words(text: str) -> list[str]:
+    """Pieces that are not broken: a word with the blanks after it, or one Chinese character."""
+    pieces: list[str] = []
+    for char in text:
+        joins = pieces and text_width(char) == 1 and text_width(pieces[-1][-1]) == 1
+        if joins and (char == " " or not pieces[-1].endswith(" ")):
+            pieces[-1] += char
+        else:
+            pieces.append(char)
+    return pieces

@@ -1,0 +1,105 @@
+"""A made-up world whose truth is known: attrition depends on three columns, the others are noise."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from configs.settings import Settings, Training, load_settings
+from models.bundle import Bundle, settings_of
+from models.calibrate import fit_calibrator, fit_severity
+from models.evaluate import evaluate
+from models.fit import Fitted, fit
+from models.matrix import Matrix
+
+COLUMNS = ("outflow_sum_4w", "outflow_sum_13w", "login_count_13w", "noise_a", "noise_b")
+FIRST, CUSTOMERS = date(2023, 1, 2), 400
+
+
+def world(weeks: int, first: date, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Features and labels of 400 customers on ``weeks`` Mondays; about one row in six attrites."""
+    random = np.random.default_rng(seed)
+    rows = CUSTOMERS * weeks
+    values = random.normal(size=(rows, len(COLUMNS)))
+    risk = 1 / (1 + np.exp(2.2 - 1.2 * values[:, 0] - 0.5 * values[:, 1] + 0.6 * values[:, 2]))
+    values[random.random(rows) < 0.05, 3] = np.nan
+    key = pd.DataFrame(
+        {
+            "customer_id": np.tile([f"C{number:04d}" for number in range(CUSTOMERS)], weeks),
+            "snapshot_date": np.repeat([first + timedelta(weeks=week) for week in range(weeks)], CUSTOMERS),
+        }
+    )
+    attrited = random.random(rows) < risk
+    outcome = {
+        "attrited": attrited.astype(np.int8),
+        "outflow_share": np.where(attrited, random.uniform(0.5, 1, rows), random.uniform(0, 0.3, rows)),
+        "aum_base": random.uniform(5e5, 5e6, rows).round(2),
+    }
+    features = pd.concat([key, pd.DataFrame(values, columns=list(COLUMNS))], axis=1)
+    return features, pd.concat([key, pd.DataFrame(outcome)], axis=1)
+
+
+def matrix(weeks: int, first: date, seed: int) -> Matrix:
+    return Matrix.from_frames(*world(weeks, first, seed), COLUMNS)
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The shipped defaults with what makes a small model: few rounds, small leaves, one thread."""
+    banks = tmp_path_factory.mktemp("banks")
+    (banks / "made_up").mkdir()
+    (banks / "made_up" / "bank.toml").write_text(
+        'title = "made up"\nlanguage = "en"\nbase_currency = "CNY"\n[sources]\n'
+        '[[tiers]]\nname = "all"\nname_zh = "全部"\nmin_aum = 0\n'
+        "[training]\nrounds = 60\npatience = 10\nthreads = 1\n"
+        "[training.lightgbm]\nmin_data_in_leaf = 20\nlearning_rate = 0.1\nfeature_fraction = 0.9\n",
+        "utf-8",
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("configs.settings.BANKS", banks)
+        return load_settings("made_up")
+
+
+@pytest.fixture(scope="session")
+def training(settings: Settings) -> Training:
+    return settings.training
+
+
+@pytest.fixture(scope="session")
+def train() -> Matrix:
+    return matrix(8, FIRST, seed=1)
+
+
+@pytest.fixture(scope="session")
+def tune() -> Matrix:
+    return matrix(4, date(2023, 6, 5), seed=2)
+
+
+@pytest.fixture(scope="session")
+def judge() -> Matrix:
+    return matrix(4, date(2023, 10, 2), seed=3)
+
+
+@pytest.fixture(scope="session")
+def monday_frame() -> pd.DataFrame:
+    """The features of one Monday, as scoring gets them."""
+    return world(1, date(2024, 3, 4), seed=4)[0]
+
+
+@pytest.fixture(scope="session")
+def fitted(train: Matrix, tune: Matrix, training: Training) -> Fitted:
+    return fit(train, tune, training)
+
+
+@pytest.fixture(scope="session")
+def bundle(fitted: Fitted, train: Matrix, tune: Matrix, judge: Matrix, settings: Settings) -> Bundle:
+    calibrator = fit_calibrator(fitted.model.raw(tune.features), tune.attrited)
+    metrics = evaluate(judge, calibrator.apply(fitted.model.raw(judge.features)))
+    return Bundle(fitted.model, calibrator, fit_severity(train), {"judge": metrics}, settings_of(settings))
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    return tmp_path / "models"

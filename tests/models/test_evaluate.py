@@ -1,0 +1,109 @@
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import brier_score_loss, roc_auc_score
+
+from configs.errors import DataError
+from models.evaluate import compare, evaluate, expected_calibration_error, ranking, top
+from models.matrix import Matrix
+
+
+def rows(attrited: list[int], mondays: int = 1, aum: list[float] | None = None) -> Matrix:
+    """The given outcomes spread over ``mondays`` equal lists; outflow share 0.5; no features."""
+    size = len(attrited) // mondays
+    days = [date(2024, 3, 4) + timedelta(weeks=week) for week in range(mondays)]
+    return Matrix(
+        np.zeros((len(attrited), 0)),
+        (),
+        np.tile([f"C{number:03d}" for number in range(size)], mondays),
+        np.repeat(np.array(days, dtype="datetime64[D]"), size),
+        np.array(attrited, dtype=np.int8),
+        np.full(len(attrited), 0.5),
+        np.array(aum or [100.0] * len(attrited)),
+    )
+
+
+def test_one_list_of_ten_worked_by_hand() -> None:
+    # Ranked by score: attrited, stayed, attrited, then seven who stayed. Ten rows: both shares list one.
+    matrix = rows([0, 0, 0, 0, 0, 0, 0, 1, 0, 1], aum=[100.0] * 9 + [300.0])
+    found = evaluate(matrix, np.array([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]))
+    assert (found["rows"], found["attrited"], found["attrition_rate"]) == (10, 2, 0.2)
+    # Pairs (attrited, stayed): 16; lost: only 0.7 against 0.8.
+    assert found["auroc"] == pytest.approx(15 / 16)
+    # Precision at the two finds: 1/1 and 2/3.
+    assert found["average_precision"] == pytest.approx((1 + 2 / 3) / 2)
+    assert found["lift_at_5"] == found["lift_at_10"] == pytest.approx(5)
+    assert found["recall_at_5"] == found["recall_at_10"] == pytest.approx(0.5)
+    # 0.5 × 300 of 0.5 × (100 + 300).
+    assert found["aum_caught_at_10"] == pytest.approx(0.75)
+    # Squares: 0, 1, 4, 9, 16, 25, 36, 9 (0.7 − 1), 64, 1 (0.9 − 1), in hundredths, over ten.
+    assert found["brier"] == pytest.approx(0.165)
+    # Ten bins of one: 0 + 0.1 + … + 0.6, then 0.3, 0.8, 0.1, over ten.
+    assert found["ece"] == pytest.approx(0.33)
+
+
+def test_each_monday_has_its_own_list() -> None:
+    # Of the second Monday eight scores are above the first Monday's best: one pooled list would miss it.
+    matrix = rows([1] + [0] * 9 + [0] * 9 + [1], mondays=2)
+    scores = np.concatenate([np.linspace(0.3, 0.1, 10), np.linspace(0.2, 0.9, 10)])
+    assert np.flatnonzero(top(matrix, scores, 0.10)).tolist() == [0, 19]
+    assert ranking(matrix, scores)["recall_at_10"] == 1
+    assert ranking(matrix, scores)["lift_at_10"] == pytest.approx(10)
+
+
+def test_equal_scores_rank_by_customer() -> None:
+    matrix = rows([0] * 15 + [1] * 5)
+    assert np.flatnonzero(top(matrix, np.zeros(20), 0.10)).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("size", "share", "length"), [(30, 0.1, 3), (100, 0.07, 7), (31, 0.1, 4), (1, 0.05, 1), (40, 0.05, 2)]
+)
+def test_a_list_is_rounded_up_to_whole_customers(size: int, share: float, length: int) -> None:
+    assert top(rows([0] * size), np.arange(size, dtype=float), share).sum() == length
+
+
+def test_an_unknown_score_ranks_last() -> None:
+    matrix = rows([1, 0, 0, 1])
+    found = ranking(matrix, np.array([np.nan, -5.0, 0.0, 7.0]))
+    # The unknown one loses both its pairs, the other attrited wins both.
+    assert found["auroc"] == pytest.approx(0.5)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 1), st.integers(-20, 20)), min_size=2, max_size=60
+    ).filter(lambda pairs: len({outcome for outcome, _ in pairs}) == 2)
+)  # fmt: skip
+def test_law_metrics_agree_with_scikit_learn_and_only_the_order_counts(pairs: list[tuple[int, int]]) -> None:
+    attrited, raw = [outcome for outcome, _ in pairs], np.array([float(score) for _, score in pairs])
+    matrix = rows(attrited)
+    found = ranking(matrix, raw)
+    assert found["auroc"] == pytest.approx(roc_auc_score(attrited, raw))
+    assert found == ranking(matrix, np.exp(raw / 20))
+    risk = 1 / (1 + np.exp(-raw))
+    assert evaluate(matrix, risk)["brier"] == pytest.approx(brier_score_loss(attrited, risk))
+    assert 0 <= found["recall_at_5"] <= found["recall_at_10"] <= 1
+
+
+def test_calibration_error_of_promises_kept_and_broken() -> None:
+    attrited = np.array(([0] * 9 + [1]) * 10, dtype=np.int8)
+    assert expected_calibration_error(attrited, np.full(100, 0.1)) == pytest.approx(0)
+    assert expected_calibration_error(attrited, np.full(100, 0.4)) == pytest.approx(0.3)
+
+
+def test_a_comparison_has_one_row_per_score() -> None:
+    matrix = rows([0] * 10 + [1] * 10)
+    table = compare(matrix, {"model": np.arange(20.0), "longest silence": -np.arange(20.0)})
+    assert table.index.tolist() == ["model", "longest silence"]
+    assert table["auroc"].tolist() == [1, 0]
+    assert table["recall_at_10"].tolist() == [0.2, 0]
+
+
+@pytest.mark.parametrize("outcome", [0, 1])
+def test_one_outcome_only_cannot_be_judged(outcome: int) -> None:
+    with pytest.raises(DataError, match="both outcomes"):
+        ranking(rows([outcome] * 4), np.arange(4.0))

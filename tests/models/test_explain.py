@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from configs.errors import DataError
+from models.bundle import Bundle
+from models.explain import contributions, top_reasons
+from models.matrix import Matrix
+
+COLUMNS = ("outflow_4w", "outflow_13w", "login_4w", "tenure")
+GROUPS = {"outflow_4w": "outflow", "outflow_13w": "outflow", "login_4w": "login", "tenure": "tenure"}
+
+
+def test_contributions_and_bias_make_the_raw_score(bundle: Bundle, judge: Matrix) -> None:
+    why = contributions(bundle.model, judge.features)
+    assert why.values.shape == judge.features.shape
+    assert np.abs(why.values.sum(axis=1) + why.bias - bundle.model.raw(judge.features)).max() <= 1e-9
+    # Noise moves the score least, the strongest planted column most.
+    assert np.abs(why.values).mean(axis=0).argmax() == 0
+
+
+def test_a_model_whose_contributions_do_not_add_up_is_refused(bundle: Bundle, judge: Matrix) -> None:
+    class Bent(type(bundle.model)):  # type: ignore[misc]
+        def raw(self, features: np.ndarray) -> np.ndarray:
+            return np.asarray(super().raw(features) + 1e-6)
+
+    bent = Bent(bundle.model.text, bundle.model.columns, bundle.model.nullable)
+    with pytest.raises(DataError, match="miss the raw score by 1e-06"):
+        contributions(bent, judge.features)
+
+
+def test_four_rows_by_hand() -> None:
+    values = np.array(
+        [
+            [0.2, 0.3, 0.4, -1.0],  # outflow 0.5 (13w is its witness), login 0.4; tenure lowers
+            [0.75, -0.5, 0.5, 0.25],  # login 0.5, outflow 0.25 ties with tenure 0.25: by name
+            [-0.1, -0.2, -0.3, 0.0],  # nothing raises the score
+            [0.1, 0.1, 0.3, 0.0],  # login 0.3, outflow 0.2 with equal columns: the first is witness
+        ]
+    )
+    found = top_reasons(values, COLUMNS, GROUPS, k=2)
+    names = [[found.groups[one] if one >= 0 else "" for one in row] for row in found.group]
+    assert names == [["outflow", "login"], ["login", "outflow"], ["", ""], ["login", "outflow"]]
+    assert found.witness.tolist() == [[1, 2], [2, 0], [-1, -1], [2, 0]]
+    assert found.contribution.ravel() == pytest.approx([0.5, 0.4, 0.5, 0.25, 0, 0, 0.3, 0.2])
+
+
+@given(
+    values=st.lists(st.lists(st.integers(-5, 5), min_size=4, max_size=4), min_size=1, max_size=12),
+    k=st.integers(1, 5),
+    data=st.data(),
+)
+def test_law_a_row_has_the_same_reasons_wherever_it_stands(
+    values: list[list[int]], k: int, data: st.DataObject
+) -> None:
+    matrix = np.array(values) / 7
+    order = data.draw(st.permutations(range(len(matrix))))
+    found, moved = (top_reasons(one, COLUMNS, GROUPS, k) for one in (matrix, matrix[order]))
+    for name in ("group", "witness", "contribution"):
+        assert np.array_equal(getattr(found, name)[order], getattr(moved, name))
+    assert (np.diff(found.contribution, axis=1) <= 0).all()
+    assert ((found.contribution > 0) == (found.group >= 0)).all()
+
+
+def test_forty_equal_groups_rank_by_name() -> None:
+    columns = tuple(f"feature_{number}" for number in range(40))
+    found = top_reasons(np.ones((3, 40)), columns, {name: name for name in columns}, k=40)
+    assert [found.groups[one] for one in found.group[1]] == sorted(columns)
+
+
+def test_more_reasons_than_groups_are_not_invented() -> None:
+    found = top_reasons(np.ones((1, 4)), COLUMNS, GROUPS, k=9)
+    assert found.group.shape == (1, 3)
+
+
+def test_a_column_without_a_group_is_refused() -> None:
+    with pytest.raises(DataError, match="column 'login_4w' has no group"):
+        top_reasons(np.ones((1, 4)), COLUMNS, {k: v for k, v in GROUPS.items() if k != "login_4w"}, 3)
+
+
+def test_a_bundle_explains_what_it_scores(bundle: Bundle, judge: Matrix) -> None:
+    groups = dict.fromkeys(bundle.model.columns, "all")
+    why = contributions(bundle.model, judge.features)
+    found = top_reasons(why.values, bundle.model.columns, groups, 1)
+    higher = why.raw > why.bias + 1e-9
+    assert (found.group[higher, 0] == 0).all()

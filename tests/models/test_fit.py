@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+
+from configs.errors import ConfigError, DataError
+from configs.settings import Training
+from models.evaluate import ranking
+from models.fit import Fitted, fit
+from models.matrix import Matrix
+
+
+def test_it_finds_what_was_planted(fitted: Fitted, judge: Matrix) -> None:
+    # The planted log-odds itself ranks the judged rows with AUROC 0.80; noise alone would give 0.5.
+    planted = 1.2 * judge.features[:, 0] + 0.5 * judge.features[:, 1] - 0.6 * judge.features[:, 2]
+    best = ranking(judge, planted)["auroc"]
+    assert best > 0.78
+    assert ranking(judge, fitted.model.raw(judge.features))["auroc"] > best - 0.03
+
+
+def test_the_same_text_on_one_and_two_threads(
+    fitted: Fitted, train: Matrix, tune: Matrix, training: Training
+) -> None:
+    two = fit(train, tune, training.model_copy(update={"threads": 2}))
+    assert two == fitted
+
+
+def test_another_seed_gives_another_model(
+    fitted: Fitted, train: Matrix, tune: Matrix, training: Training
+) -> None:
+    assert fit(train, tune, training.model_copy(update={"seed": 1})).model != fitted.model
+
+
+def test_shuffled_labels_predict_nothing_out_of_time(
+    train: Matrix, tune: Matrix, judge: Matrix, training: Training
+) -> None:
+    random = np.random.default_rng(training.seed)
+    by_chance = [
+        Matrix(
+            one.features, one.columns, one.customer_id, one.snapshot_date,
+            random.permutation(one.attrited), one.outflow_share, one.aum,
+        )
+        for one in (train, tune)
+    ]  # fmt: skip
+    model = fit(*by_chance, training).model
+    # 1,600 judged rows: the standard error of an AUROC by chance is about 0.02.
+    assert abs(ranking(judge, model.raw(judge.features))["auroc"] - 0.5) < 0.05
+
+
+def test_progress_is_told_each_round_and_the_best_is_kept(
+    fitted: Fitted, train: Matrix, tune: Matrix, training: Training
+) -> None:
+    told: list[tuple[int, float]] = []
+    again = fit(train, tune, training, lambda number, loss: told.append((number, loss)))
+    assert told == list(enumerate(fitted.losses, start=1))
+    assert again.rounds == 1 + int(np.argmin(fitted.losses))
+    assert again.model.booster.num_trees() == again.rounds
+
+
+def test_which_columns_were_ever_unknown(fitted: Fitted) -> None:
+    known = dict(zip(fitted.model.columns, fitted.model.nullable, strict=True))
+    assert [name for name, nullable in known.items() if nullable] == ["noise_a"]
+
+
+def test_trees_are_no_deeper_than_the_settings_allow(fitted: Fitted, training: Training) -> None:
+    depth = fitted.model.booster.trees_to_dataframe()["node_depth"].max()
+    assert depth - 1 <= int(training.lightgbm["max_depth"])
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_one_outcome_only_is_refused(value: int, train: Matrix, tune: Matrix, training: Training) -> None:
+    with pytest.raises(DataError, match="train holds"):
+        fit(train.where(train.attrited == value), tune, training)
+    with pytest.raises(DataError, match="tune holds"):
+        fit(train, tune.where(tune.attrited == value), training)
+
+
+def test_a_misspelt_parameter_is_refused(train: Matrix, tune: Matrix, training: Training) -> None:
+    wrong = training.model_copy(update={"lightgbm": {"learning_rat": 0.1}})
+    with pytest.raises(ConfigError, match=r"'learning_rat'. Did you mean 'learning_rate'"):
+        fit(train, tune, wrong)

@@ -1,0 +1,136 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from configs.errors import DataError
+from models.matrix import Matrix, feature_values
+
+COLUMNS = ("inflow", "outflow")
+
+
+def frames() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Two customers, two Mondays, in no order; labels in another order than features."""
+    features = pd.DataFrame(
+        {
+            "customer_id": ["B", "A", "B", "A"],
+            "snapshot_date": pd.to_datetime(["2024-03-11", "2024-03-11", "2024-03-04", "2024-03-04"]),
+            "inflow": [4.0, 3.0, 2.0, 1.0],
+            "outflow": [np.nan, 30.0, 20.0, 10.0],
+        }
+    )
+    labels = features[["customer_id", "snapshot_date"]].assign(
+        attrited=[1, 0, 0, 1], outflow_share=[0.4, 0.3, 0.2, 0.1], aum_base=[400.0, 300.0, 200.0, 100.0]
+    )
+    return features, labels.iloc[[2, 0, 3, 1]]
+
+
+def test_rows_ascend_by_snapshot_then_customer_and_carry_their_own_label() -> None:
+    matrix = Matrix.from_frames(*frames(), COLUMNS)
+    assert matrix.customer_id.tolist() == ["A", "B", "A", "B"]
+    assert matrix.snapshot_date.astype(str).tolist() == ["2024-03-04"] * 2 + ["2024-03-11"] * 2
+    assert matrix.features[:, 0].tolist() == [1, 2, 3, 4]
+    assert matrix.attrited.tolist() == [1, 0, 0, 1]
+    assert matrix.outflow_share.tolist() == [0.1, 0.2, 0.3, 0.4]
+    assert matrix.aum.tolist() == [100, 200, 300, 400]
+    assert np.isnan(matrix.features[3, 1])
+
+
+@given(order=st.permutations(range(4)), other=st.permutations(range(4)))
+def test_law_the_order_of_rows_changes_no_byte(order: list[int], other: list[int]) -> None:
+    features, labels = frames()
+    expected = Matrix.from_frames(features, labels, COLUMNS)
+    found = Matrix.from_frames(features.iloc[order], labels.iloc[other], COLUMNS)
+    for name in ("features", "customer_id", "snapshot_date", "attrited", "outflow_share", "aum"):
+        assert getattr(found, name).tobytes() == getattr(expected, name).tobytes()
+
+
+def test_dates_may_be_plain_dates() -> None:
+    features, labels = frames()
+    plain = features.assign(snapshot_date=[day.date() for day in features["snapshot_date"]])
+    assert Matrix.from_frames(plain, labels, COLUMNS).customer_id.tolist() == ["A", "B", "A", "B"]
+
+
+def test_on_takes_whole_mondays_and_refuses_an_absent_one() -> None:
+    matrix = Matrix.from_frames(*frames(), COLUMNS)
+    (_, second) = sorted(set(frames()[0]["snapshot_date"].dt.date))
+    assert matrix.on([second]).aum.tolist() == [300, 400]
+    with pytest.raises(DataError, match="no row of 2024-03-18"):
+        matrix.on([pd.Timestamp("2024-03-18").date()])
+
+
+def test_where_keeps_the_masked_rows() -> None:
+    matrix = Matrix.from_frames(*frames(), COLUMNS)
+    assert matrix.where(matrix.attrited == 1).aum.tolist() == [100, 400]
+
+
+def test_a_row_without_a_label_is_refused() -> None:
+    features, labels = frames()
+    with pytest.raises(
+        DataError, match="2 rows of features have no label, on 2 snapshots from 2024-03-04 to"
+    ):
+        Matrix.from_frames(features, labels.iloc[:2], COLUMNS)
+
+
+def test_labels_outside_the_cohort_are_left_aside() -> None:
+    features, labels = frames()
+    assert Matrix.from_frames(features.iloc[:2], labels, COLUMNS).aum.tolist() == [300, 400]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "says"),
+    [
+        ("attrited", None, "1 labels are unknown"),
+        ("outflow_share", None, "1 labels are unknown"),
+        ("attrited", 2, "0 or 1"),
+        ("aum_base", -1.0, "aum_base ≥ 0"),
+    ],
+)
+def test_an_impossible_label_is_refused(column: str, value: object, says: str) -> None:
+    features, labels = frames()
+    broken = labels.astype({"attrited": "float64"})
+    broken.iloc[0, broken.columns.get_loc(column)] = value
+    with pytest.raises(DataError, match=says):
+        Matrix.from_frames(features, broken, COLUMNS)
+
+
+def test_labels_must_have_their_columns() -> None:
+    features, labels = frames()
+    with pytest.raises(DataError, match=r"labels lack \['aum_base'\]"):
+        Matrix.from_frames(features, labels.drop(columns="aum_base"), COLUMNS)
+
+
+def breaks() -> dict[str, tuple[pd.DataFrame, str]]:
+    """Each way to break the contract, and a word of the message."""
+    good, _ = frames()
+    return {
+        "order": (good[["customer_id", "snapshot_date", "outflow", "inflow"]], "another order"),
+        "type": (good.astype({"inflow": "float32"}), "inflow: float32"),
+        "text": (good.astype({"inflow": "str"}), "inflow: str"),
+        "missing": (good.drop(columns="outflow"), r"missing \['outflow'\]"),
+        "extra": (good.assign(more=1.0), r"not in the contract \['more'\]"),
+        "repeated column": (good.iloc[:, [0, 1, 2, 3, 3]], r"twice \['outflow'\]"),
+        "repeated row": (pd.concat([good, good.iloc[:1]]), "1 repeated rows"),
+        "no key": (good.drop(columns="customer_id"), "customer_id"),
+        "empty key": (good.assign(customer_id=["A", None, "B", "C"]), "without customer_id"),
+        "infinity": (good.assign(inflow=[1.0, np.inf, 2.0, 3.0]), r"\['inflow'\] hold infinity"),
+    }
+
+
+@pytest.mark.parametrize("name", breaks())
+def test_a_break_of_the_contract_is_refused(name: str) -> None:
+    frame, says = breaks()[name]
+    with pytest.raises(DataError, match=says):
+        feature_values(frame, COLUMNS)
+
+
+def test_rows_out_of_order_cannot_be_made_by_hand() -> None:
+    matrix = Matrix.from_frames(*frames(), COLUMNS)
+    with pytest.raises(DataError, match="must ascend"):
+        matrix.where(np.array([3, 2, 1, 0]))  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="one entry per row"):
+        Matrix(
+            matrix.features, ("inflow",), matrix.customer_id, matrix.snapshot_date,
+            matrix.attrited, matrix.outflow_share, matrix.aum,
+        )  # fmt: skip

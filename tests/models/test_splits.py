@@ -1,0 +1,74 @@
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from configs.dates import mondays
+from configs.errors import DataError
+from configs.settings import Label, Settings, Training
+from models.splits import split
+
+
+def small(settings: Settings, **training: int) -> tuple[Label, Training]:
+    return settings.label, settings.training.model_copy(update=training)
+
+
+def test_the_worked_example(settings: Settings) -> None:
+    label, training = small(settings, judged_snapshots=8, tuned_snapshots=10, min_train_snapshots=4)
+    made = split(mondays(date(2023, 1, 2), date(2024, 6, 24)), label, training, date(2024, 6, 30))
+    assert (made.judge[0], made.judge[-1], len(made.judge)) == (date(2024, 2, 5), date(2024, 3, 25), 8)
+    assert (made.tune[0], made.tune[-1], len(made.tune)) == (date(2023, 8, 28), date(2023, 10, 30), 10)
+    assert (made.train[0], made.train[-1], len(made.train)) == (date(2023, 1, 2), date(2023, 5, 22), 21)
+
+
+def test_one_day_less_of_data_moves_every_set_by_a_week(settings: Settings) -> None:
+    label, training = small(settings, judged_snapshots=8, tuned_snapshots=10, min_train_snapshots=4)
+    made = split(mondays(date(2023, 1, 2), date(2024, 6, 24)), label, training, date(2024, 6, 29))
+    assert (made.judge[-1], made.tune[-1], made.train[-1]) == (
+        date(2024, 3, 18),
+        date(2023, 10, 23),
+        date(2023, 5, 15),
+    )
+
+
+@given(
+    weeks=st.sets(st.integers(0, 150), min_size=1),
+    lead=st.integers(0, 30),
+    horizon=st.integers(1, 120),
+    judged=st.integers(1, 10),
+    tuned=st.integers(1, 10),
+    through=st.integers(0, 1200),
+)
+def test_law_nothing_learnt_later_than_it_is_used(
+    settings: Settings, weeks: set[int], lead: int, horizon: int, judged: int, tuned: int, through: int
+) -> None:
+    label = settings.label.model_copy(update={"lead_days": lead, "horizon_days": horizon})
+    _, training = small(settings, judged_snapshots=judged, tuned_snapshots=tuned, min_train_snapshots=1)
+    snapshots = [date(2020, 1, 6) + timedelta(weeks=week) for week in weeks]
+    data_through = date(2020, 1, 6) + timedelta(days=through)
+    try:
+        made = split(snapshots, label, training, data_through)
+    except DataError:
+        return
+    ends = {day: day + timedelta(days=lead + horizon) for day in snapshots}
+    assert all(ends[day] <= made.tune[0] for day in made.train)
+    assert all(ends[day] <= made.judge[0] for day in made.tune)
+    assert all(ends[day] <= data_through for day in made.judge)
+    assert (len(made.judge), len(made.tune) <= tuned, len(made.train) >= 1) == (judged, True, True)
+    assert not {day for day in snapshots if ends[day] <= made.tune[0]} - set(made.train)
+
+
+@pytest.mark.parametrize(
+    ("last", "says"),
+    [
+        (date(2022, 1, 3), "0 to train .needed 4., 0 to tune and 0 to judge"),
+        (date(2023, 6, 5), "0 to train .needed 4., 0 to tune and 8 to judge"),
+        (date(2024, 2, 26), "3 to train .needed 4., 10 to tune and 8 to judge"),
+    ],
+)
+def test_too_few_snapshots_say_how_many_and_what_to_do(settings: Settings, last: date, says: str) -> None:
+    label, training = small(settings, judged_snapshots=8, tuned_snapshots=10, min_train_snapshots=4)
+    snapshots = mondays(date(2023, 1, 2), last)
+    with pytest.raises(DataError, match=f"{says}.*lower training"):
+        split(snapshots, label, training, last)

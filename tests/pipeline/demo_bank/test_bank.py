@@ -1,0 +1,91 @@
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.demo_bank import Bank
+from pipeline.demo_bank import parameters as p
+
+LAST_MONDAY = date(2026, 11, 16)
+CUSTOMERS, WEEKS = 800, 30
+
+
+def played(called_in: dict[int, list[str]]) -> tuple[Bank, dict[str, pa.Table]]:
+    """A bank at its end, and all its weeks' tables by name, spoiled rows and all."""
+    bank = Bank(CUSTOMERS, WEEKS, 7, LAST_MONDAY)
+    bank.opening_week()
+    weeks = [bank.advance(called_in.get(week, [])) for week in range(WEEKS)]
+    return bank, {name: pa.concat_tables([week.tables[name] for week in weeks]) for name in weeks[0].tables}
+
+
+def others(table: pa.Table, called: list[str]) -> list[dict[str, object]]:
+    if "CUST_NO" not in table.column_names:
+        return table.to_pylist()
+    who = table["CUST_NO"].cast(pa.string())
+    return table.filter(pc.invert(pc.is_in(who, pa.array(called)))).to_pylist()
+
+
+def test_a_call_changes_only_the_called() -> None:
+    quiet, without = played({})
+    called = quiet.people.customer_ids[:400]
+    _, with_calls = played({5: called, 15: called})
+    moved = 0
+    for name, table in without.items():
+        assert others(table, called) == others(with_calls[name], called), name
+        moved += table.num_rows != with_calls[name].num_rows
+    # Two calls to 400 customers: their contacts at least are more.
+    assert moved > 0
+
+
+def test_calls_move_the_probability_the_way_the_truth_says() -> None:
+    bank, other = (Bank(CUSTOMERS, WEEKS, 7, LAST_MONDAY) for _ in range(2))
+    for _ in range(20):
+        bank.advance()
+        other.advance()
+    before = bank.truth()
+    assert before is not None
+    helped = before.customer[before.call_effect < -0.005]
+    harmed = before.customer[before.call_effect > 0.005]
+    assert len(helped) > len(harmed) > 0
+    assert (before.call_effect == 0).mean() > 0.5
+    other.advance([bank.people.customer_ids[one] for one in helped])
+    bank.advance()
+    quiet, called = bank.truth(), other.truth()
+    assert quiet is not None
+    assert called is not None
+    mean = [truth.probability[np.isin(truth.customer, helped)].mean() for truth in (quiet, called)]
+    assert mean[1] < mean[0]
+
+
+def test_an_unknown_number_cannot_be_called() -> None:
+    bank = Bank(CUSTOMERS, WEEKS, 7, LAST_MONDAY)
+    try:
+        bank.advance(["1"])
+    except KeyError as error:
+        assert "'1'" in str(error)
+    else:
+        raise AssertionError("the bank called somebody it does not know")
+
+
+def test_everything_happens_within_the_period() -> None:
+    bank = Bank(CUSTOMERS, 8, 7, LAST_MONDAY)
+    assert bank.monday == date(2026, 9, 21)
+    bank.opening_week()
+    weeks = [bank.advance() for _ in range(8)]
+    assert weeks[-1].monday == date(2026, 11, 9)
+    assert bank.monday == LAST_MONDAY
+    moments = pa.concat_tables([week.tables["events"] for week in weeks])["EVT_TM"]
+    assert pc.min(moments).as_py().date() >= date(2026, 9, 21)
+    assert pc.max(moments).as_py().date() < LAST_MONDAY
+
+
+def test_shares_of_the_population() -> None:
+    bank = Bank(20_000, WEEKS, 7, LAST_MONDAY)
+    people = bank.people
+    assert len(set(people.customer_ids)) == people.count
+    assert {len(number) for number in people.customer_ids} == {19}
+    # One standard error of a share of 20,000 is below 0.0036.
+    assert abs((people.opened_week >= 0).mean() - p.NEW_SHARE) < 0.015
+    affluent = ((people.anchor >= 500_000_00) & (people.anchor < 5_000_000_00)).mean()
+    assert 0.45 < affluent < 0.62

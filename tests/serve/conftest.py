@@ -1,0 +1,123 @@
+"""One small published world: branch B1 with manager M1, who has room for two, and a customer without one."""
+
+import tomllib
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from configs.published import Exclusion, Manager, Reason, Run, Score
+from configs.settings import DEFAULTS, Settings, Tier
+from serve.lists import CallList, choose
+from serve.store import Store
+
+REASON = Reason(
+    group="other_banks",
+    feature="other_bank_sum_4w",
+    value=480_000.0,
+    contribution=0.8,
+    text_en="Moved 480,000 CNY to other banks",
+    text_zh="近 4 周转往他行 480,000 元",
+)
+MakeScore = Callable[..., Score]
+MakeRun = Callable[..., Run]
+
+
+def _score(customer_id: str, money_minor: int = 100_00, **changes: Any) -> Score:
+    fields: dict[str, Any] = {
+        "branch_id": "B1",
+        "manager_id": "M1",
+        "tier": "affluent",
+        "lifecycle_stage": "mature",
+        "marketing_opt_out": False,
+        "aum_minor": 1_843_200_50,
+        "risk_90d": 0.412,
+        "risk_band": "high",
+        "reasons": (REASON,),
+    }
+    return Score(customer_id=customer_id, money_at_risk_minor=money_minor, **(fields | changes))
+
+
+def _run(run_id: str = "run-1", day: date = date(2026, 11, 16), **changes: Any) -> Run:
+    fields: dict[str, Any] = {
+        "bank": "demo",
+        "model_id": "model-1",
+        "base_currency": "CNY",
+        "horizon_days": 90,
+        "cohort": 5,
+        "excluded": MappingProxyType({"too_new": 1}),
+        "manifest": MappingProxyType({"tables": "sha256:1f"}),
+    }
+    return Run(run_id=run_id, snapshot_date=day, **(fields | changes))
+
+
+@pytest.fixture(scope="session")
+def make_score() -> MakeScore:
+    return _score
+
+
+@pytest.fixture(scope="session")
+def make_run() -> MakeRun:
+    return _run
+
+
+@pytest.fixture(scope="session")
+def settings() -> Settings:
+    defaults = tomllib.loads(DEFAULTS.read_text("utf-8"))
+    tiers = (Tier(name="affluent", name_zh="财富客户", min_aum=0),)
+    return Settings(
+        bank="demo",
+        title="Demo",
+        language="zh",
+        base_currency="CNY",
+        sources={},
+        tiers=tiers,
+        **defaults,
+    )
+
+
+@pytest.fixture
+def scores() -> tuple[Score, ...]:
+    """M1's by money at risk: c2 (opted out), c4, c1, c3; c5 has no manager."""
+    return (
+        _score("c1", 300_00),
+        _score("c2", 900_00, marketing_opt_out=True),
+        _score("c3", 100_00, risk_band="low", risk_90d=0.01),
+        _score("c4", 500_00, reasons=()),
+        _score("c5", 700_00, manager_id=None),
+    )
+
+
+@pytest.fixture
+def exclusions() -> tuple[Exclusion, ...]:
+    return (Exclusion("c6", "too_new"),)
+
+
+@pytest.fixture
+def lists(scores: tuple[Score, ...], settings: Settings) -> tuple[CallList, ...]:
+    return choose(scores, [Manager("M1", "张伟", "B1", 2)], settings.lists)
+
+
+@pytest.fixture
+def store_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/deep/store.db"
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    with Store(store_url) as store:
+        yield store
+
+
+@pytest.fixture
+def published(
+    store: Store,
+    scores: tuple[Score, ...],
+    exclusions: tuple[Exclusion, ...],
+    lists: tuple[CallList, ...],
+) -> Store:
+    store.publish(_run(), scores, exclusions, lists)
+    return store
