@@ -1,4 +1,4 @@
-"""What a weekly run publishes: the rows that pipeline writes and serve shows. Money is in minor units (1/100)."""
+"""What a weekly run publishes: rows that pipeline writes and serve shows. Money is in minor units (1/100)."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 @dataclass(frozen=True)
 class Reason:
-    """One of the reasons behind a score, ready to read; ``contribution`` is in log-odds, positive = riskier."""
+    """One reason behind a score, ready to read; ``contribution`` is in log-odds, positive = riskier."""
 
     group: str
     feature: str

@@ -1,12 +1,23 @@
 """One frozen, strict settings object per run: configs/default.toml, then the bank's own bank.toml over it."""
 
+import codecs
 import tomllib
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, cast
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, Self, TypeVar, cast, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from configs.dates import Timeline
 from configs.errors import ConfigError, DataError, did_you_mean
@@ -17,22 +28,44 @@ DEFAULTS = Path(__file__).parent / "default.toml"
 Share = Annotated[float, Field(gt=0, le=1)]
 Weeks = Annotated[int, Field(ge=1, le=520)]
 Days = Annotated[int, Field(ge=0, le=730)]
+Value = TypeVar("Value")
+# A table with names of the bank's own choice, read-only; and a list, never empty.
+Named = Annotated[Mapping[str, Value], AfterValidator(MappingProxyType), PlainSerializer(dict)]
+Listed = Annotated[tuple[Value, ...], Field(strict=False, min_length=1)]
 
 
 class Strict(BaseModel):
-    """Frozen, and an unknown key is an error."""
+    """Frozen; an unknown key is an error, and so is a value of another type, such as "5" for 5."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
 
 
 class Source(Strict):
-    """Raw files of the bank, one name in the bank's SELECTs. ``files`` is a glob below the raw folder."""
+    """Raw files of the bank, one name in the bank's SELECTs. ``files`` is a glob below the raw folder.
+
+    ``encoding`` is any that Python knows, for example gb18030; UTF-8 is read several times faster.
+    """
 
     files: str
     format: Literal["csv", "parquet"] = "csv"
-    delimiter: str = ","
+    delimiter: str = Field(",", min_length=1, max_length=1)
     encoding: str = "utf-8"
-    optional: bool = False
+
+    @field_validator("files")
+    @classmethod
+    def _below_raw(cls, files: str) -> str:
+        if not files or Path(files).is_absolute():
+            raise ValueError(f"must be a pattern below the raw folder, such as 'txn_*.csv', not {files!r}")
+        return files
+
+    @field_validator("encoding")
+    @classmethod
+    def _known(cls, encoding: str) -> str:
+        try:
+            codecs.lookup(encoding)
+        except LookupError:
+            raise ValueError(f"unknown encoding {encoding!r}; use for example utf-8 or gb18030") from None
+        return encoding
 
 
 class Tier(Strict):
@@ -74,7 +107,7 @@ class Label(Strict):
 class FeatureSettings(Strict):
     """Trailing windows in whole weeks, ascending."""
 
-    windows: tuple[Weeks, ...]
+    windows: Listed[Weeks]
 
     @model_validator(mode="after")
     def _ascending(self) -> Self:
@@ -95,7 +128,7 @@ class Training(Strict):
     rounds: Annotated[int, Field(ge=1)]
     patience: Annotated[int, Field(ge=1)]
     threads: Annotated[int, Field(ge=1)]
-    lightgbm: dict[str, float | int | str]
+    lightgbm: Named[float | int | str]
 
 
 class Bands(Strict):
@@ -103,6 +136,12 @@ class Bands(Strict):
 
     high: Share
     medium: Share
+
+    @model_validator(mode="after")
+    def _bounds(self) -> Self:
+        if self.medium >= self.high:
+            raise ValueError(f"medium {self.medium} must be below high {self.high}")
+        return self
 
     def of(self, risk: float) -> str:
         return "high" if risk >= self.high else "medium" if risk >= self.medium else "low"
@@ -122,8 +161,8 @@ class Settings(Strict):
     title: str
     language: Literal["en", "zh"]
     base_currency: str
-    sources: dict[str, Source]
-    tiers: tuple[Tier, ...]
+    sources: Named[Source]
+    tiers: Listed[Tier]
     customers_per_bucket: Annotated[int, Field(ge=1)]
     quarantine_limit: Annotated[float, Field(ge=0, le=1)]
     cohort: Cohort
@@ -142,10 +181,12 @@ class Settings(Strict):
 def load_settings(bank: str, overrides: Mapping[str, Any] | None = None) -> Settings:
     """The settings of one bank. Raises ConfigError naming the file, the key and the nearest known key."""
     path = BANKS / bank / "bank.toml"
-    if not path.is_file():
-        banks = [folder.parent.name for folder in BANKS.glob("*/bank.toml")]
+    banks = [file.parent.name for file in BANKS.glob("*/bank.toml")]
+    if bank not in banks:
         raise ConfigError(f"there is no bank {bank!r} ({path} is missing). {did_you_mean(bank, banks)}")
     merged = _merge(_merge(_read(DEFAULTS), _read(path)), dict(overrides or {}))
+    if "bank" in merged:
+        raise ConfigError(f"{path}: the bank is named by its folder. Leave the key 'bank' out.")
     try:
         return Settings(bank=bank, **merged)
     except ValidationError as error:
@@ -153,18 +194,24 @@ def load_settings(bank: str, overrides: Mapping[str, Any] | None = None) -> Sett
 
 
 def load_select(bank: str, table: str) -> str | None:
-    """The bank's SELECT for one table, or None where the bank does not bring that table."""
+    """The bank's SELECT for one table, ready to stand in parentheses; None where there is none."""
     path = BANKS / bank / f"{table}.sql"
-    return path.read_text("utf-8") if path.is_file() else None
+    return _text(path).rstrip().removesuffix(";") + "\n" if path.is_file() else None
 
 
 def find_raw(settings: Settings, raw: Path, source: str) -> list[Path]:
-    """The files of one source, sorted by name. Raises DataError when a needed source has none."""
-    spec = settings.sources[source]
-    files = sorted(path for path in raw.glob(spec.files) if path.is_file())
-    if not files and not spec.optional:
+    """The files of one source, sorted by name. Raises DataError when there is none."""
+    pattern = settings.sources[source].files
+    found = sorted(raw.glob(pattern))
+    files = [path for path in found if path.is_file()]
+    if not files and found:
         raise DataError(
-            f"source {source!r} has no file: nothing matches {spec.files!r} in {raw}. "
+            f"source {source!r} has no file: {found[0]} is a folder. Name the files in it, for example "
+            f'files = "{pattern}/*", in [sources.{source}] of configs/banks/{settings.bank}/bank.toml.'
+        )
+    if not files:
+        raise DataError(
+            f"source {source!r} has no file: nothing matches {pattern!r} in {raw}. "
             f"Deliver it there, or mend [sources.{source}] in configs/banks/{settings.bank}/bank.toml."
         )
     return files
@@ -172,9 +219,16 @@ def find_raw(settings: Settings, raw: Path, source: str) -> list[Path]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(_text(path))
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not TOML: {error}.") from None
+        raise ConfigError(f"{path} is not TOML: {error}. Mend that line.") from None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8. Save it as UTF-8.") from None
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -191,25 +245,22 @@ def _explain(error: ValidationError, path: Path) -> str:
 
 
 def _sentence(one: dict[str, Any]) -> str:
-    where = ".".join(str(part) for part in one["loc"]) or "settings"
+    where = ".".join(str(part) for part in one["loc"])
     if one["type"] == "extra_forbidden":
         return f"unknown key {where!r}. {did_you_mean(str(one['loc'][-1]), _known_keys(one['loc'][:-1]))}"
+    if one["type"] == "missing":
+        return f"{where} is missing"
+    if one["type"] == "value_error":
+        return f"{where}: {one['ctx']['error']}"
     return f"{where}: {one['msg']}, found {one['input']!r}"
 
 
 def _known_keys(loc: tuple[Any, ...]) -> list[str]:
-    """The keys of the settings table at ``loc``."""
-    model: Any = Settings
+    """The keys of the settings table at ``loc``; a source's name and a place in a list are no keys."""
+    model: type[BaseModel] = Settings
     for part in loc:
-        if isinstance(part, int):
-            continue
-        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
-        if field is None:
-            # A key of a free table such as sources.<name>: step to the value's model.
-            model = next((a for a in getattr(model, "__args__", ()) if hasattr(a, "model_fields")), model)
-            continue
-        model = field.annotation
-        args = getattr(model, "__args__", ())
-        models = [a for a in args if hasattr(a, "model_fields")]
-        model = models[0] if args and isinstance(part, str) and models and "tuple" in str(model) else model
-    return list(getattr(model, "model_fields", {}))
+        field = model.model_fields.get(part) if isinstance(part, str) else None
+        if field is not None:
+            inner = (field.annotation, *get_args(field.annotation))
+            model = next(kind for kind in inner if isinstance(kind, type) and issubclass(kind, BaseModel))
+    return list(model.model_fields)

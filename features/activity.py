@@ -24,6 +24,11 @@ class Activity:
         """Sum of the amounts over the trailing window, in base currency."""
         return trailing_sum(self.tiles[measure, "sum"], self.calendar, weeks) / MINOR
 
+    def net(self, plus: str, minus: str, weeks: int) -> Grid:
+        """Sum of one measure less the sum of another, to the minor unit."""
+        running = self.tiles[plus, "sum"] - self.tiles[minus, "sum"]
+        return trailing_sum(running, self.calendar, weeks) / MINOR
+
     def count(self, measure: str, weeks: int) -> Grid:
         return trailing_sum(self.tiles[measure, "count"], self.calendar, weeks)
 
@@ -46,9 +51,7 @@ def make_activity(world: World, calendar: Calendar) -> Activity:
     return Activity(calendar, tiles)
 
 
-def _tiles(
-    rows: Rows, measures: Sequence[Measure], calendar: Calendar, customers: int
-) -> dict[Column, Ints]:
+def _tiles(rows: Rows, measures: Sequence[Measure], calendar: Calendar, customers: int) -> dict[Column, Ints]:
     used = sorted({column for measure in measures for column in measure.where})
     cell, sizes = _cells(rows, used)
     member = {measure.name: _members(rows, measure, used, sizes) for measure in measures}
@@ -74,7 +77,7 @@ def _tiles(
 
 
 def _cells(rows: Rows, used: Sequence[str]) -> tuple[Ints, list[int]]:
-    """One number per row for its labels and its sign, and how many values each column has (empty included)."""
+    """One number per row for its labels and its sign; how many values each column has (empty included)."""
     sizes = [len(rows.labels[column]) + 1 for column in used]
     cell = np.zeros(len(rows), np.int64)
     for column, size in zip(used, sizes, strict=True):

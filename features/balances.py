@@ -1,19 +1,20 @@
 """Family: what the customer holds now, how it moved, how far below its peak it lies."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from features.grammar import Name, weeks
-from features.tiles import Grid
-from features.wealth import CLASSES, Wealth
+from features.tiles import Grid, trailing_sum
+from features.wealth import CLASSES, MINOR, Wealth
+from features.world import Ints
 
 
 def balances(wealth: Wealth) -> Iterator[tuple[Name, Grid]]:
     """AUM and its classes; money in base currency, changes and deviations as shares."""
     aum = wealth.now(wealth.aum)
     yield Name("aum", "last"), aum
-    yield Name("market_move", "sum", "13w"), wealth.now(wealth.market) - wealth.ago(wealth.market, 13)
+    yield Name("market_move", "sum", "13w"), trailing_sum(wealth.market, wealth.calendar, 13) / MINOR
     yield Name("aum", "change", "quarter"), _relative_change(aum, wealth.last_quarter_end())
     for window in wealth.calendar.windows:
         yield from _aum_over(wealth, aum, window)
@@ -24,10 +25,9 @@ def balances(wealth: Wealth) -> Iterator[tuple[Name, Grid]]:
 def _aum_over(wealth: Wealth, aum: Grid, window: int) -> Iterator[tuple[Name, Grid]]:
     span, mean = weeks(window), wealth.mean(window)
     low, high = wealth.extreme(window, np.minimum), wealth.extreme(window, np.maximum)
-    # At the prices of the snapshot: a fund that fell in value is no money that left.
-    before = wealth.ago(wealth.aum, window) + wealth.now(wealth.market) - wealth.ago(wealth.market, window)
     yield Name("aum", "mean", span), mean
-    yield Name("aum", "change", span), _relative_change(aum, before)
+    # At the prices of the snapshot: a fund that fell in value is no money that left.
+    yield Name("aum", "change", span), _relative_change(aum, wealth.ago_at_prices_now(window))
     yield Name("aum", "ratio", span), ratio(aum, mean)
     yield Name("aum", "min", span), low
     yield Name("aum", "drawdown", span), ratio(high - aum, high)
@@ -52,21 +52,28 @@ def _relative_change(now: Grid, before: Grid) -> Grid:
 
 def _deviation(wealth: Wealth, window: int) -> Grid:
     """Standard deviation of the Monday AUM over the window."""
-    return _over(wealth, window, lambda points: points.std(axis=0))
+    return _over(wealth, window, _spread)
+
+
+def _spread(points: Ints) -> Grid:
+    # Row by row: numpy's own sums group by the array's shape, and so by how many customers a bucket has.
+    mean = points.sum(axis=0) / len(points)
+    return np.sqrt(sum((point - mean) ** 2 for point in points) / len(points))
 
 
 def _slope(wealth: Wealth, window: int) -> Grid:
     """Least-squares slope of the Monday AUM over the window, money per week."""
-    time = np.arange(window) - (window - 1) / 2
-    weight = (time / (time @ time))[:, None]
-    return _over(wealth, window, lambda points: (weight * points).sum(axis=0))
+    twice = 2 * np.arange(window) - (window - 1)  # two times the distance from the middle: whole numbers
+    scale = 2 / (twice @ twice)
+    return _over(wealth, window, lambda points: (twice[:, None] * points).sum(axis=0) * scale)
 
 
-def _over(wealth: Wealth, window: int, reduce) -> Grid:  # type: ignore[no-untyped-def]
+def _over(wealth: Wealth, window: int, reduce: Callable[[Ints], Grid]) -> Grid:
+    """``reduce`` of the window's Monday AUM (week × customer), in base currency; NaN where not covered."""
     out = np.full((len(wealth.calendar.at), wealth.aum.shape[1]), np.nan)
     for s in np.flatnonzero(wealth.calendar.covered(window)):
         end = wealth.calendar.at[s] + 1
-        out[s] = reduce(wealth.aum[end - window : end] / 100.0)
+        out[s] = reduce(wealth.aum[end - window : end]) / MINOR
     return out
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from configs.errors import DataError
 from configs.settings import Settings
 from features.activity import make_activity
 from features.balances import balances
@@ -22,33 +23,34 @@ from features.lifecycle import STAGES, lifecycle
 from features.relationship import assigned, relationship
 from features.tiles import Calendar, Grid
 from features.wealth import make_steps, make_wealth
-from features.world import EPOCH, World, day_number, make_world
+from features.world import EPOCH, Ints, World, day_number, make_world
 
 CHUNK = 26  # snapshots computed at once; bounds the memory of one task
 
 
 @dataclass(frozen=True)
 class Built:
-    """One snapshot of one bucket: ``cohort`` has one row per customer, ``features`` one per eligible customer."""
+    """One snapshot of one bucket: ``cohort`` one row per customer by then, ``features`` per eligible one.
+
+    Whoever opened or became known on or after the snapshot is in neither: their number is the future's.
+    """
 
     snapshot_date: date
     cohort: pa.Table
     features: pa.Table
 
 
-def build(
-    world: World, snapshots: Sequence[date], history_from: date, settings: Settings
-) -> Iterator[Built]:
+def build(world: World, snapshots: Sequence[date], history_from: date, settings: Settings) -> Iterator[Built]:
     """Cohort and features of each Monday; nothing that happened or became known on or after it is seen.
 
     Feature columns are float64 (NaN = unknown), money in base currency; the order is the catalogue's.
+    Raises DataError for a snapshot that is no Monday of the history.
     """
     for start in range(0, len(snapshots), CHUNK):
         chunk = snapshots[start : start + CHUNK]
-        days = np.array([day_number(day) for day in chunk])
-        calendar = Calendar(days, day_number(history_from), settings.features.windows)
+        calendar = _calendar(chunk, history_from, settings)
         grids = _compute(as_if_prompt(world), calendar, settings)
-        special = replay(world, days)
+        special = replay(world, calendar.snapshots)
         if special is not None:
             _mend(grids, special, calendar, settings)
         for s, day in enumerate(chunk):
@@ -62,24 +64,26 @@ def build_labels(
 
     Snapshots must have matured by ``data_through``.
     """
-    days = np.array([day_number(day) for day in snapshots])
-    calendar = Calendar(days, day_number(history_from), settings.features.windows)
+    calendar = _calendar(snapshots, history_from, settings)
     outcome = aum_drop(world, calendar, settings.label, day_number(data_through))
     for s, day in enumerate(snapshots):
         known = np.flatnonzero(outcome.base[s] > 0)
-        yield day, pa.table(
-            {
-                "customer_id": pa.array(world.customers[known], pa.string()),
-                "snapshot_date": pa.array([day] * len(known), pa.date32()),
-                "attrited": pa.array(outcome.attrited[s, known].astype(np.int8)),
-                "outflow_share": pa.array(outcome.outflow_share[s, known]),
-                "aum_base": pa.array(outcome.base[s, known]),
-            }
+        yield (
+            day,
+            pa.table(
+                {
+                    "customer_id": pa.array(world.customers[known], pa.string()),
+                    "snapshot_date": pa.array([day] * len(known), pa.date32()),
+                    "attrited": pa.array(outcome.attrited[s, known].astype(np.int8)),
+                    "outflow_share": pa.array(outcome.outflow_share[s, known]),
+                    "aum_base": pa.array(outcome.base[s, known]),
+                }
+            ),
         )
 
 
 def catalogue(settings: Settings) -> dict[str, Entry]:
-    """Every feature by name, in the order of the columns; an empty bank has the same features as a full one."""
+    """Every feature by name, in the order of the columns; an empty bank has the same ones as a full one."""
     nobody = make_world({"customers": _NOBODY})
     calendar = Calendar(np.array([7 * 60 + 4]), 4, settings.features.windows)
     grids = _compute(nobody, calendar, settings)
@@ -95,6 +99,18 @@ _NOBODY = pa.table({"customer_id": pa.array([], pa.string()), "opened_on": pa.ar
 def first_monday(first_day: date) -> date:
     """The first full week of history starts here."""
     return first_day + timedelta(days=-first_day.weekday() % 7)
+
+
+def _calendar(snapshots: Sequence[date], history_from: date, settings: Settings) -> Calendar:
+    """The Mondays as a Calendar; a day before the history or between its Mondays would read a wrong tile."""
+    off = [day for day in snapshots if day < history_from or (day - history_from).days % 7]
+    if off:
+        raise DataError(
+            f"{off[0]} is no snapshot of this history, which begins on {history_from}, a {history_from:%A}. "
+            "Snapshots are whole weeks after it: choose such a Monday, or deliver older bookings."
+        )
+    days = np.array([day_number(day) for day in snapshots], np.int64)
+    return Calendar(days, day_number(history_from), settings.features.windows)
 
 
 def _compute(world: World, calendar: Calendar, settings: Settings) -> dict[Name, Grid]:
@@ -118,6 +134,7 @@ def _compute(world: World, calendar: Calendar, settings: Settings) -> dict[Name,
 
 
 _EXCLUSION, _BASE = Name("_exclusion", ""), Name("_aum_base", "")
+_UNKNOWN = CODES.index("not_yet_customer")
 _STAGE, _AUM = Name("lifecycle_stage", "code"), Name("aum", "last")
 
 
@@ -133,29 +150,34 @@ def _seen_rows(world: World, calendar: Calendar) -> Grid:
 
 def _mend(grids: Mapping[Name, Grid], special: Replay, calendar: Calendar, settings: Settings) -> None:
     """Recompute the customers whose rows straddle a snapshot, from exactly the rows seen on that day."""
-    mend(grids, special, _compute(as_if_prompt(special.world), calendar, settings))
+    mend(grids, special, _compute(special.world, calendar, settings))
 
 
-def _one_snapshot(
-    world: World, grids: Mapping[Name, Grid], s: int, day: date, calendar: Calendar
-) -> Built:
+def _one_snapshot(world: World, grids: Mapping[Name, Grid], s: int, day: date, calendar: Calendar) -> Built:
     code = grids[_EXCLUSION][s].astype(np.int64)
-    eligible = np.flatnonzero(code == ELIGIBLE)
+    known, eligible = np.flatnonzero(code != _UNKNOWN), np.flatnonzero(code == ELIGIBLE)
     only = Calendar(calendar.snapshots[s : s + 1], calendar.history_from, calendar.windows)
-    keys = {"customer_id": pa.array(world.customers, pa.string()), "snapshot_date": _constant(day, len(world))}
+    keys = {
+        "customer_id": pa.array(world.customers[known], pa.string()),
+        "snapshot_date": _constant(day, len(known)),
+    }
     cohort = pa.table(
         keys
         | {
-            "exclusion": _words(code, CODES),
-            "aum_base": pa.array(grids[_BASE][s]),
-            "aum": pa.array(grids[_AUM][s]),
-            "lifecycle_stage": _words(grids[_STAGE][s].astype(np.int64), STAGES),
-            "marketing_opt_out": pa.array(opted_out(world, only)[0]),
-            "manager_id": _assigned(world, only, "manager_id"),
-            "branch_id": _assigned(world, only, "branch_id"),
+            "exclusion": _words(code[known], CODES),
+            "aum_base": pa.array(grids[_BASE][s, known]),
+            "aum": pa.array(grids[_AUM][s, known]),
+            "lifecycle_stage": _words(grids[_STAGE][s, known].astype(np.int64), STAGES),
+            "marketing_opt_out": pa.array(opted_out(world, only)[0, known]),
+            "manager_id": _assigned(world, only, "manager_id", known),
+            "branch_id": _assigned(world, only, "branch_id", known),
         }
     )
-    columns = {str(name): pa.array(grid[s][eligible]) for name, grid in grids.items() if name not in (_EXCLUSION, _BASE)}
+    columns = {
+        str(name): pa.array(grid[s][eligible])
+        for name, grid in grids.items()
+        if name not in (_EXCLUSION, _BASE)
+    }
     features = pa.table(
         {
             "customer_id": pa.array(world.customers[eligible], pa.string()),
@@ -175,7 +197,7 @@ def _words(code: NDArray[np.int64], words: Sequence[str]) -> pa.Array:
     return pa.array(np.array([*words, ""], dtype=object)[code], pa.string())
 
 
-def _assigned(world: World, calendar: Calendar, column: str) -> pa.Array:
+def _assigned(world: World, calendar: Calendar, column: str, customers: Ints) -> pa.Array:
     code, _ = assigned(world, calendar, column)
     words = [*world.tables["assignments"].labels[column], None]
-    return pa.array([words[k] for k in code[0]], pa.string())
+    return pa.array([words[k] for k in code[0, customers]], pa.string())

@@ -21,17 +21,26 @@ class Noun:
 
 @dataclass(frozen=True)
 class Pattern:
-    """A statistic in words around {noun} and {window}; ``unit`` says how a value of it is shown."""
+    """A statistic in words around {noun} and {window}; ``unit`` says how a value of it is shown.
+
+    ``said_en`` and ``said_zh`` are the sentence with the customer's {value}; where they are empty the
+    phrase and the value are joined by a colon.
+    """
 
     en: str
     zh: str
     unit: str
     worse: int = 1
+    said_en: str = ""
+    said_zh: str = ""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One row per feature: its name, phrase in both languages, unit, reason group, worrying direction."""
+    """One row per feature: its name, phrase in both languages, unit, reason group, worrying direction.
+
+    ``said_en`` and ``said_zh`` are sentences with a place for the customer's {value}.
+    """
 
     name: str
     en: str
@@ -39,6 +48,8 @@ class Entry:
     unit: str
     group: str
     worse: int
+    said_en: str
+    said_zh: str
 
 
 # What a manager understands as one reason; features of a group move together.
@@ -65,13 +76,13 @@ NOUNS = {
     "insurance": Noun("insurance", "保险", "product", -1),
     "metal": Noun("precious metals", "贵金属", "product", -1),
     "trust": Noun("trust products", "信托", "product", -1),
-    "loan": Noun("loans", "贷款", "profile"),
-    "inflow": Noun("money in", "资金流入", "inflow", -1),
-    "outflow": Noun("money out", "资金流出", "outflow", 1),
-    "net_flow": Noun("net money in", "资金净流入", "inflow", -1),
-    "inflow_elsewhere": Noun("money in from other banks and brokers", "他行及券商转入", "inflow", -1),
-    "outflow_elsewhere": Noun("money out to other banks and brokers", "转往他行及券商", "outflow", 1),
-    "outflow_broker": Noun("money out to brokers", "转往券商", "outflow", 1),
+    "loan": Noun("loans", "贷款", "product"),
+    "inflow": Noun("money coming in", "资金流入", "inflow", -1),
+    "outflow": Noun("money going out", "资金流出", "outflow", 1),
+    "net_flow": Noun("net money coming in", "资金净流入", "inflow", -1),
+    "inflow_elsewhere": Noun("money from other banks and brokers", "他行及券商转入", "inflow", -1),
+    "outflow_elsewhere": Noun("money sent to other banks and brokers", "转往他行及券商", "outflow", 1),
+    "outflow_broker": Noun("money sent to brokers", "转往券商", "outflow", 1),
     "salary": Noun("salary", "代发工资", "salary", -1),
     "card": Noun("card payments", "刷卡消费", "activity", -1),
     "cash_out": Noun("cash withdrawn", "取现", "outflow", 1),
@@ -91,37 +102,49 @@ NOUNS = {
     "tenure": Noun("time as a customer", "客户年限", "profile", -1),
     "lifecycle_stage": Noun("lifecycle stage", "生命周期阶段", "profile"),
     "manager": Noun("relationship manager", "客户经理", "service"),
-    "manager_change": Noun("the last change of manager", "最近更换客户经理", "service", -1),
+    "manager_change": Noun("changes of manager", "更换客户经理", "service", -1),
     "survey_score": Noun("survey score", "满意度评分", "service", -1),
 }
 
 PATTERNS = {
     "last": Pattern("{noun} now", "当前{noun}", "money"),
-    "share": Pattern("{noun}{window} as a share of AUM", "{window}{noun}占总资产比重", "share"),
+    "share": Pattern("{noun}{window} as a share of AUM", "{window}{noun}占总资产比重", "share", 1,
+                     "{noun}{window}: {value} of AUM", "{window}{noun}占总资产{value}"),
     "mean": Pattern("average {noun}{window}", "{window}平均{noun}", "money"),
     "min": Pattern("lowest {noun}{window}", "{window}最低{noun}", "money"),
     "max": Pattern("largest single {noun}{window}", "{window}单笔最大{noun}", "money"),
-    "change": Pattern("change of {noun}{window}", "{window}{noun}变动", "change"),
-    "ratio": Pattern("{noun} now beside its average{window}", "当前{noun}与{window}均值之比", "share"),
-    "drawdown": Pattern("{noun} below its peak{window}", "{noun}较{window}高点回落", "share", -1),
+    "change": Pattern("change of {noun}{window}", "{window}{noun}变动", "change", 1,
+                      "{noun}{window} changed by {value}", "{window}{noun}变动{value}"),
+    "ratio": Pattern("{noun} now beside its average{window}", "当前{noun}与{window}均值之比", "share", 1,
+                     "{noun} is at {value} of its average{window}", "{noun}为{window}均值的{value}"),
+    "drawdown": Pattern("{noun} below its peak{window}", "{noun}较{window}高点回落", "share", -1,
+                        "{noun} is {value} below its peak{window}", "{noun}较{window}高点回落{value}"),
     "rebound": Pattern("{noun} above its low{window}", "{noun}较{window}低点回升", "share"),
     "deviation": Pattern("fluctuation of {noun}{window}", "{window}{noun}波动", "share", 0),
     "slope": Pattern("weekly trend of {noun}{window}", "{window}{noun}周均趋势", "change"),
-    "difference": Pattern("change of {noun}{window}", "{window}{noun}变化", "difference"),
+    "difference": Pattern("change of {noun}{window} as a share of AUM",
+                          "{window}{noun}变化占总资产比重", "change"),
     "sum": Pattern("{noun}{window}", "{window}{noun}", "money"),
-    "count": Pattern("number of {noun}{window}", "{window}{noun}笔数", "count"),
-    "days_since": Pattern("days since {noun}", "距最近{noun}天数", "days", -1),
-    "days_to": Pattern("days to {noun}", "距{noun}天数", "days"),
-    "per_aum": Pattern("{noun}{window} beside average AUM", "{window}{noun}与平均资产之比", "share"),
-    "speed": Pattern("pace of {noun}: {window}", "{noun}频率：{window}", "share"),
+    "count": Pattern("number of {noun}{window}", "{window}{noun}次数", "count", 1,
+                     "{noun}{window}: {value} times", "{window}{noun}{value}次"),
+    "days_since": Pattern("days since the last of {noun}", "距最近一次{noun}天数", "days", -1,
+                          "{noun}: last {value} days ago", "最近一次{noun}在{value}天前"),
+    "days_to": Pattern("days to {noun}", "距{noun}天数", "days", 1,
+                       "{value} days to {noun}", "距{noun}还有{value}天"),
+    "per_aum": Pattern("{noun}{window} beside average AUM", "{window}{noun}与平均资产之比", "share", 1,
+                       "{noun}{window}: {value} of average AUM", "{window}{noun}相当于平均资产的{value}"),
+    "speed": Pattern("pace of {noun}, {window}", "{noun}频率，{window}", "share", 1,
+                     "{noun} at {value} of the usual pace, {window}",
+                     "{noun}频率为平常的{value}（{window}）"),
     "days": Pattern("{noun} in days", "{noun}（天）", "days"),
     "code": Pattern("{noun}", "{noun}", "stage", 0),
     "vacant": Pattern("no {noun} in charge", "无{noun}", "flag"),
-}
+    "held": Pattern("number of {noun}", "{noun}", "count", 1, "{value} {noun}", "{noun}{value}"),
+    "added": Pattern("change in the number of {noun}{window}", "{window}{noun}增减", "count"),
+}  # fmt: skip
 
-# Counts of things that are not bookings, and differences that are not shares of AUM.
-_UNITS = {("survey_score", "mean"): "score", ("product", "difference"): "count"}
-_UNITS |= {("product", "count"): "count", ("product_class", "count"): "count"}
+# The one mean that is not money.
+_UNITS = {("survey_score", "mean"): "score"}
 
 
 def entry(name: Name) -> Entry:
@@ -135,16 +158,24 @@ def entry(name: Name) -> Entry:
         _UNITS.get((name.measure, name.statistic), pattern.unit),
         noun.group,
         1 if name.statistic == "vacant" else noun.worse * pattern.worse,
+        _said(pattern.said_en or pattern.en + ": {value}", noun.en, span_en),
+        _said(pattern.said_zh or pattern.zh + "：{value}", noun.zh, span_zh),
     )
 
 
 def sentence(row: Entry, value: float | None, language: str) -> str:
-    """The feature with the customer's own figure, for example "money out in 4 weeks: 320,000"."""
-    phrase = row.en if language == "en" else row.zh
-    if row.unit == "flag":
-        return phrase if value else (f"{phrase}: no" if language == "en" else f"{phrase}：否")
-    colon = ": " if language == "en" else "："
-    return phrase + colon + _shown(row.unit, value, language)
+    """The feature with the customer's own figure, for example "money out in the last 4 weeks: 320,000"."""
+    if value is None:
+        return f"{row.en}: none yet" if language == "en" else f"{row.zh}：无"
+    if row.unit == "flag" and value:
+        return row.en if language == "en" else row.zh
+    said = row.said_en if language == "en" else row.said_zh
+    return said.format(value=_shown(row.unit, value, language))
+
+
+def _said(pattern: str, noun: str, window: str) -> str:
+    """The sentence with noun and window filled in and the place of the value kept."""
+    return pattern.format(noun=noun, window=window, value="{value}")
 
 
 def _window(name: Name) -> tuple[str, str]:
@@ -159,13 +190,15 @@ def _window(name: Name) -> tuple[str, str]:
     number, unit = name.window[:-1], name.window[-1]
     if unit == "d":
         ahead = name.measure == "maturing"
-        return (f" within {number} days", f"未来{number}天") if ahead else (f" in the last {number} days", f"近{number}天")
+        return (
+            (f" within {number} days", f"未来{number}天")
+            if ahead
+            else (f" in the last {number} days", f"近{number}天")
+        )
     return f" in the last {number} weeks", f"近{number}周"
 
 
-def _shown(unit: str, value: float | None, language: str) -> str:
-    if value is None:
-        return "none yet" if language == "en" else "无"
+def _shown(unit: str, value: float, language: str) -> str:
     match unit:
         case "money" if language == "zh" and abs(value) >= 10_000:
             return f"{value / 10_000:,.1f}万"
@@ -173,8 +206,10 @@ def _shown(unit: str, value: float | None, language: str) -> str:
             return f"{value:,.0f}"
         case "share":
             return f"{value:.0%}"
-        case "change" | "difference":
+        case "change":
             return f"{value:+.0%}"
+        case "flag":
+            return "no" if language == "en" else "否"
         case "score":
             return f"{value:.1f}"
         case "stage":

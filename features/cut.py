@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from features.grammar import Name
 from features.world import FOREVER, Ints, Rows, World
 
 # Tables of things that happen; the others (customers, assignments) are looked up as of each snapshot.
@@ -42,7 +43,7 @@ def as_if_prompt(world: World) -> World:
 
 
 def replay(world: World, snapshots: Ints) -> Replay | None:
-    """The customers for whom ``as_if_prompt`` is wrong at some snapshot, each with exactly the rows seen then."""
+    """The customers whom ``as_if_prompt`` gets wrong at some snapshot, with exactly the rows seen then."""
     pairs = [_straddled(world.tables[name], snapshots) for name in HAPPENINGS]
     both = np.unique(np.concatenate(pairs))
     if not len(both):
@@ -60,7 +61,7 @@ def _last_versions(rows: Rows) -> Rows:
 
 
 def _straddled(rows: Rows, snapshots: Ints) -> Ints:
-    """customer × snapshots + snapshot, for each snapshot at which a row is not what ``as_if_prompt`` takes it for.
+    """customer × snapshots + snapshot, wherever a row is not what ``as_if_prompt`` takes it for.
 
     A last version is wrongly counted at the snapshots after it happened up to the day it was known; an
     earlier version is wrongly left out from when it was known until it was superseded.
@@ -86,7 +87,9 @@ def _gather(rows: Rows, customer: Ints, day: Ints, happenings: bool) -> Rows:
     return chosen.take(seen(chosen, day[pair])) if happenings else chosen
 
 
-def mend(grid: Mapping[str, NDArray[np.float64]], fix: Replay, fixed: Mapping[str, NDArray[np.float64]]) -> None:
+def mend(
+    grid: Mapping[Name, NDArray[np.float64]], fix: Replay, fixed: Mapping[Name, NDArray[np.float64]]
+) -> None:
     """Put the replayed values into the grids (snapshot × customer), in place."""
     pair = np.arange(len(fix.customer))
     for name, values in grid.items():

@@ -21,11 +21,14 @@ def flows(activity: Activity, wealth: Wealth) -> Iterator[tuple[Name, Grid]]:
         for statistic in measure.statistics:
             yield from _measure(activity, measure.name, statistic)
     for window in windows:
-        net = activity.total("inflow", window) - activity.total("outflow", window)
+        net = activity.net("inflow", "outflow", window)
         yield Name("net_flow", "sum", weeks(window)), net
         yield Name("net_flow", "per_aum", weeks(window)), ratio(net, wealth.mean(window))
         for name in _PER_AUM:
-            yield Name(name, "per_aum", weeks(window)), ratio(activity.total(name, window), wealth.mean(window))
+            yield (
+                Name(name, "per_aum", weeks(window)),
+                ratio(activity.total(name, window), wealth.mean(window)),
+            )
     for name in _SPEED:
         yield from _speed(activity, name)
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from features.balances import ratio
 from features.grammar import Name, days, weeks
-from features.tiles import Calendar, Grid
-from features.wealth import CLASSES, MINOR, Steps, Wealth
+from features.tiles import Calendar, Grid, trailing_sum
+from features.wealth import CLASSES, LOAN, MINOR, Steps, Wealth
 from features.world import Ints
 
 AHEAD = (14, 30, 60, 90)  # days ahead in which money falls due
@@ -19,13 +19,12 @@ BEHIND = (28, 91)  # days back in which it fell due
 def holdings(steps: Steps, wealth: Wealth) -> Iterator[tuple[Name, Grid]]:
     """Product depth and the maturity wall; money in base currency, shares of AUM."""
     aum = wealth.now(wealth.aum)
-    yield Name("product", "count"), wealth.products[wealth.calendar.at].astype(np.float64)
+    yield Name("product", "held"), wealth.products[wealth.calendar.at].astype(np.float64)
     classes = (wealth.by_class[: len(CLASSES), wealth.calendar.at] > 0).sum(axis=0)
-    yield Name("product_class", "count"), classes.astype(np.float64)
+    yield Name("product_class", "held"), classes.astype(np.float64)
     for window in (13, 26, 52):
-        before = wealth.ago(wealth.products, window) * MINOR
-        yield Name("product", "difference", weeks(window)), wealth.now(wealth.products) * MINOR - before
-    yield Name("loan", "last"), wealth.now(wealth.by_class[-1])
+        yield Name("product", "added", weeks(window)), trailing_sum(wealth.products, wealth.calendar, window)
+    yield Name("loan", "last"), wealth.now(wealth.by_class[LOAN])
     yield from _maturities(steps, wealth, aum)
 
 
@@ -40,13 +39,11 @@ def _maturities(steps: Steps, wealth: Wealth, aum: Grid) -> Iterator[tuple[Name,
     yield Name("next_maturity", "days_to"), nearest
 
 
-def maturity_wall(
-    steps: Steps, calendar: Calendar, customers: int
-) -> tuple[Ints, Grid, Ints]:
+def maturity_wall(steps: Steps, calendar: Calendar, customers: int) -> tuple[Ints, Grid, Ints]:
     """Minor units falling due within AHEAD days, days to the nearest one, minor units that fell due BEHIND.
 
     A holding counts ahead while it stands; it counts behind once its due day has passed, with the balance
-    it had then, whether the money was rolled over or not.
+    it went into that day with, whether the money was rolled over or not.
     """
     n, rows = len(calendar.snapshots), steps.rows
     ahead = np.zeros((len(AHEAD), n, customers), np.int64)
@@ -54,8 +51,8 @@ def maturity_wall(
     nearest = np.full((n, customers), np.nan)
     if not len(rows):
         return ahead, nearest, behind
-    balance, due = rows.columns["balance_base"], rows.columns.get("matures_on", np.full(len(rows), -1))
-    chosen = np.flatnonzero((due >= 0) & (balance > 0) & (rows.columns["product_class"] < len(CLASSES)))
+    balance, due = rows.columns["balance_base"], rows.columns["matures_on"]
+    chosen = np.flatnonzero((due >= 0) & (balance > 0) & (rows.columns["product_class"] != LOAN))
     _wall(
         chosen, rows.customer, rows.day, steps.ends, due, balance, calendar.snapshots,
         np.array(AHEAD), np.array(BEHIND), ahead, nearest, behind,
@@ -79,8 +76,9 @@ def _wall(
                 for k in range(len(spans_ahead)):
                     if left < spans_ahead[k]:
                         ahead[k, s, c] += balance[i]
-            # The row that stood on its due day; one row only, since the next one starts at its end.
-            if start[i] <= due[i] < day and due[i] <= end[i]:
+            # The row that stood the day before; one row only, for the next one starts at its end: what a row
+            # of the due day itself says (paid out, rolled over, interest added) came of the maturing.
+            if start[i] < due[i] < day and due[i] <= end[i]:
                 for k in range(len(spans_behind)):
                     if day - due[i] <= spans_behind[k]:
                         behind[k, s, c] += balance[i]

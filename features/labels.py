@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from configs.settings import Label
 from features.cut import seen
 from features.tiles import Calendar, Grid
-from features.wealth import MINOR, Steps, make_steps, make_wealth
+from features.wealth import LOAN, MINOR, Steps, make_steps, make_wealth
 from features.world import FOREVER, Ints, Rows, World
 
 
@@ -44,33 +44,28 @@ def aum_drop(world: World, calendar: Calendar, label: Label, data_through: int) 
     wealth = make_wealth(steps, calendar, len(world))
     base = wealth.constant_price_mean(label.base_weeks)
     end = calendar.snapshots + label.lead_days + label.horizon_days
-    after = _highest(steps, len(world), end - label.settle_days, end) / MINOR + wealth.now(wealth.market)
-    share = 1 - np.divide(after, base, out=np.ones_like(base), where=base > 0)
+    after = _highest(steps, len(world), end - label.settle_days, end) + wealth.market[calendar.at]
+    share = 1 - np.divide(after / MINOR, base, out=np.ones_like(base), where=base > 0)
     share = np.clip(np.nan_to_num(share), 0.0, 1.0)
     return Outcome(base, share, share >= label.min_drop)
 
 
 def settled(rows: Rows) -> Rows:
     """Cut rows stand for good: nothing that supersedes them is known yet."""
-    return Rows(
-        rows.customer, rows.day, rows.known, np.full(len(rows), FOREVER), rows.columns, rows.labels
-    )
+    return Rows(rows.customer, rows.day, rows.known, np.full(len(rows), FOREVER), rows.columns, rows.labels)
 
 
-def _highest(steps: Steps, customers: int, start: Ints, end: Ints) -> Grid:
+def _highest(steps: Steps, customers: int, start: Ints, end: Ints) -> Ints:
     """Highest end-of-day AUM without market moves in [start, end), per window and customer, minor units."""
     rows = steps.rows
     moved = steps.change - steps.market
-    aum = rows.columns["product_class"] != _LOAN if len(rows) else np.zeros(0, bool)
+    aum = rows.columns["product_class"] != LOAN if len(rows) else np.zeros(0, bool)
     order = np.lexsort((rows.day, rows.customer))
     order = order[aum[order]]
     first = np.searchsorted(rows.customer[order], np.arange(customers + 1))
     out = np.zeros((len(start), customers), np.int64)
     _sweep(first, rows.day[order], moved[order], start, end, out)
-    return out.astype(np.float64)
-
-
-_LOAN = 8  # the place of "loan" in PRODUCT_CLASSES
+    return out
 
 
 @numba.njit(cache=True)

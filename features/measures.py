@@ -9,7 +9,7 @@ from configs.tables import KINDS
 class Measure:
     """Which rows count, and what is taken of them.
 
-    ``where``: allowed labels per column; ``sign``: +1 only money in, -1 only money out, 0 both.
+    ``where``: allowed labels per column; ``sign``: +1 money in (a booking of 0 too), -1 money out, 0 both.
     ``statistics``: sum (of the amount without its sign), count, days_since (the last one), max (the largest).
     """
 
@@ -20,7 +20,7 @@ class Measure:
     sign: int = 0
 
 
-# Money between the customer's own accounts and products here is no flow; interest and fees are the bank's doing.
+# Money between the customer's own accounts and products here is no flow; interest and fees are the bank's.
 _OUTSIDE = ("same_name_elsewhere", "other_bank", "broker", "company", "person", "none")
 _ELSEWHERE = ("same_name_elsewhere", "other_bank", "broker")
 _BANKS_OWN = ("fee", "interest", "loan")
@@ -29,8 +29,10 @@ _INITIATED = tuple(kind for kind in KINDS if kind not in _BANKS_OWN)
 
 MEASURES = (
     Measure("inflow", "transactions", ("sum", "count"), {"kind": _MOVES, "counterparty": _OUTSIDE}, +1),
-    Measure("outflow", "transactions", ("sum", "count", "max"), {"kind": _MOVES, "counterparty": _OUTSIDE}, -1),
-    Measure("inflow_elsewhere", "transactions", ("sum", "count", "days_since"), {"counterparty": _ELSEWHERE}, +1),
+    Measure("outflow", "transactions", ("sum", "count", "max"),
+            {"kind": _MOVES, "counterparty": _OUTSIDE}, -1),
+    Measure("inflow_elsewhere", "transactions", ("sum", "count", "days_since"),
+            {"counterparty": _ELSEWHERE}, +1),
     Measure("outflow_elsewhere", "transactions", ("sum", "count", "max", "days_since"),
             {"counterparty": _ELSEWHERE}, -1),
     Measure("outflow_broker", "transactions", ("sum", "count"), {"counterparty": ("broker",)}, -1),

@@ -15,7 +15,10 @@ def relationship(world: World, calendar: Calendar) -> Iterator[tuple[Name, Grid]
     manager, since = in_charge(world, calendar)
     vacant = (manager < 0).astype(np.float64)
     yield Name("manager", "vacant"), vacant
-    yield Name("manager_change", "days_since"), np.where(since > 0, calendar.snapshots[:, None] - since, np.nan)
+    yield (
+        Name("manager_change", "days_since"),
+        np.where(since > 0, calendar.snapshots[:, None] - since, np.nan),
+    )
     yield Name("survey_score", "mean", weeks(52)), _survey(world, calendar)
 
 
@@ -25,7 +28,7 @@ def in_charge(world: World, calendar: Calendar) -> tuple[Ints, Ints]:
 
 
 def assigned(world: World, calendar: Calendar, column: str) -> tuple[Ints, Ints]:
-    """A column of the assignment in force the day before each snapshot, as far as known; and its first day."""
+    """A column of the assignment in force the day before each snapshot as far as known; its first day."""
     rows = world.tables["assignments"]
     code = np.full((len(calendar.snapshots), len(world)), -1, np.int64)
     since = np.full_like(code, -1)

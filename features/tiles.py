@@ -55,7 +55,14 @@ def add(position: Ints, customer: Ints, first: Ints, columns: Ints, value: Ints,
 
 @numba.njit(cache=True)
 def add_cells(
-    position: Ints, customer: Ints, cell: Ints, amount: Ints, first: Ints, column: Ints, counts: Ints, tiles: Ints
+    position: Ints,
+    customer: Ints,
+    cell: Ints,
+    amount: Ints,
+    first: Ints,
+    column: Ints,
+    counts: Ints,
+    tiles: Ints,
 ) -> None:
     """Add each row to every column its cell belongs to: 1 where the column counts, else the amount."""
     for i in range(len(position)):

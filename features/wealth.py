@@ -1,8 +1,8 @@
-"""AUM as running sums of changes: what each customer holds by product class at every Monday, and its daily average.
+"""AUM as running sums of changes: each customer's holdings by class at every Monday, and their daily average.
 
 A holding's balance stands from its valuation day until its next row, so the rows of one holding are turned
 into changes; changes add up over products and weeks like bookings do. AUM is every class but loan, in
-base currency. A change of price at unchanged units is a market move, kept apart: money that moved is the rest.
+base currency. A change of price at unchanged units is a market move, kept apart from money that moved.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from features.world import Ints, Rows
 
 CLASSES = tuple(name for name in PRODUCT_CLASSES if name != "loan")
 MINOR = 100.0  # minor units in one unit of base currency
-_PRICE_SCALE = 10**4 * 10**4 // 100  # units and prices carry four decimals each, money two
+LOAN = PRODUCT_CLASSES.index("loan")
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def make_steps(holdings: Rows) -> Steps:
     after = np.append(again[1:], False) if len(rows) else again
     ends = np.where(after, np.append(rows.day[1:], 0) if len(rows) else rows.day, np.int64(10**6))
     held = (balance > 0).astype(np.int64) - (before > 0).astype(np.int64)
-    return Steps(rows, balance - before, _market_move(rows, balance, before, again), held, ends)
+    return Steps(rows, balance - before, _market_move(rows, before, again), held, ends)
 
 
 def _same_as_before(rows: Rows) -> NDArray[np.bool_]:
@@ -62,16 +62,17 @@ def _shift(values: Ints, again: NDArray[np.bool_]) -> Ints:
     return np.where(again, shifted, 0)
 
 
-def _market_move(rows: Rows, balance: Ints, before: Ints, again: NDArray[np.bool_]) -> Ints:
-    """Units held before × change of price, in minor units of base currency; 0 where a price is missing."""
-    if not len(rows):
-        return balance
-    units, price = rows.columns.get("units", balance), rows.columns.get("unit_price", balance)
+def _market_move(rows: Rows, before: Ints, again: NDArray[np.bool_]) -> Ints:
+    """Balance before × relative change of price, minor units of base currency; 0 where a price is missing."""
+    units, price = rows.columns["units"], rows.columns["unit_price"]
     units_before, price_before = _shift(units, again), _shift(price, again)
     priced = again & (units_before > 0) & (price_before > 0) & (price > 0)
-    # By the price's relative change, so that the move is in base currency whatever the fund's currency is.
-    move = np.where(priced, before * (price / np.maximum(price_before, 1) - 1.0), 0.0)
-    return np.rint(move).astype(np.int64)
+    # By the price's relative change, so that the move is in base currency whatever the fund's currency is:
+    # before × rise / price_before in whole numbers, a half rounded up, so that no float can differ.
+    rise, base = price - price_before, np.where(priced, price_before, 1)
+    whole, rest = np.divmod(before, base)
+    move = whole * rise + (2 * rest * rise + base) // (2 * base)
+    return np.where(priced, move, 0)
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,15 @@ class Wealth:
 
     def constant_price_mean(self, weeks: int) -> Grid:
         """Daily average AUM at the prices of the snapshot: market moves up to it are added back."""
-        moved = self.now(self.market) - trailing_sum(self.market_days, self.calendar, weeks) / (7 * weeks * MINOR)
-        return self.mean(weeks) + moved
+        days = 7 * weeks
+        unmoved = trailing_sum(self.aum_days - self.market_days, self.calendar, weeks)
+        # Whole numbers up to the one division: an average of exactly min_aum is not a hair below it.
+        return (unmoved + days * self.market[self.calendar.at]) / (days * MINOR)
+
+    def ago_at_prices_now(self, weeks: int) -> Grid:
+        """AUM so many weeks earlier, at the prices of the snapshot (units of base currency)."""
+        flowed = trailing_sum(self.aum - self.market, self.calendar, weeks)
+        return (self.aum[self.calendar.at] - flowed) / MINOR
 
     def last_quarter_end(self) -> Grid:
         """AUM at the end of the last calendar quarter (units of base currency); NaN before the history."""
@@ -128,7 +136,7 @@ def make_wealth(steps: Steps, calendar: Calendar, customers: int) -> Wealth:
     classes = len(PRODUCT_CLASSES)
     rows, n = steps.rows, len(steps.rows)
     product_class = rows.columns["product_class"] if n else rows.day
-    loan = product_class == classes - 1
+    loan = product_class == LOAN
     change, market = np.where(loan, 0, steps.change), np.where(loan, 0, steps.market)
     day = rows.day - calendar.history_from
     tiles = np.zeros((classes + 4, calendar.positions, customers), np.int64)
@@ -156,7 +164,7 @@ def make_wealth(steps: Steps, calendar: Calendar, customers: int) -> Wealth:
 
 
 def _quarters(calendar: Calendar) -> tuple[Ints, Ints]:
-    """First days of the quarters in the history, and per snapshot the index of the one it lies in (-1: none)."""
+    """First days of the quarters in the history; per snapshot the index of the one it lies in (-1: none)."""
     first, last = (np.datetime64(int(day), "D") for day in (calendar.history_from, calendar.snapshots.max()))
     months = np.arange(first.astype("datetime64[M]"), last.astype("datetime64[M]") + 1)
     starts = months[months.astype(int) % 3 == 0].astype("datetime64[D]").astype(np.int64)

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from configs.errors import DataError
 from configs.tables import COUNTERPARTIES, KINDS, PRODUCT_CLASSES, STATUSES, TABLES
 
 Ints = NDArray[np.int64]
@@ -28,7 +29,8 @@ class Rows:
     """Rows of one table, sorted by customer: position of the customer, day it happened, day it was known.
 
     ``until`` is the day on which a later version of the row was known (FOREVER where none is).
-    ``columns`` holds the rest as int64: money in minor units, days since 1970, codes of ``labels``; -1 = empty.
+    ``columns`` holds the rest as int64: money in minor units, days since 1970, codes of ``labels``;
+    -1 = empty.
     """
 
     customer: Ints
@@ -91,14 +93,16 @@ def make_world(tables: Mapping[str, pa.Table]) -> World:
 
 
 def _with_class(holdings: pa.Table, products: pa.Table) -> pa.Table:
-    classes = dict(zip(products["product_id"].to_pylist(), products["product_class"].to_pylist(), strict=True))
+    classes = dict(
+        zip(products["product_id"].to_pylist(), products["product_class"].to_pylist(), strict=True)
+    )
     coded = pc.dictionary_encode(holdings["product_id"].combine_chunks())
     values = pa.array([classes[product] for product in coded.dictionary.to_pylist()], pa.string())
     return holdings.append_column("product_class", pa.DictionaryArray.from_arrays(coded.indices, values))
 
 
 def _rows(name: str, table: pa.Table, ids: NDArray[np.object_]) -> Rows:
-    customer = _positions(table["customer_id"], ids)
+    customer = _positions(name, table["customer_id"], ids)
     happened = _days(table[TABLES[name].happened])
     columns: dict[str, Ints] = {"order": _within_day(table[TABLES[name].happened])}
     labels: dict[str, tuple[str, ...]] = {}
@@ -124,15 +128,26 @@ def _no_rows(name: str) -> Rows:
     return Rows(empty, empty, empty, empty, columns, labels)
 
 
-def _positions(column: pa.ChunkedArray, ids: NDArray[np.object_]) -> Ints:
+def _positions(name: str, column: pa.ChunkedArray, ids: NDArray[np.object_]) -> Ints:
+    """The place of each row's customer in ``ids``; a stranger would be counted as the next in line."""
     coded = pc.dictionary_encode(column.combine_chunks())
-    where = np.searchsorted(ids, np.array(coded.dictionary.to_pylist(), dtype=object))
-    return where.astype(np.int64)[coded.indices.to_numpy()]
+    found = np.array(coded.dictionary.to_pylist(), dtype=object)
+    strangers = set(found) - set(ids)
+    if strangers:
+        raise DataError(
+            f"table {name!r} has rows of {len(strangers)} customers that the bucket's 'customers' lacks. "
+            "Run the ingest again: it refuses such rows and keeps a customer in one bucket."
+        )
+    return np.searchsorted(ids, found).astype(np.int64)[coded.indices.to_numpy()]
 
 
 def _days(column: pa.ChunkedArray) -> Ints:
     """Days since 1970 of a date or timestamp column; -1 where empty."""
-    days = column.cast(pa.date32()) if pa.types.is_date(column.type) else pc.cast(column, pa.date32(), safe=False)
+    days = (
+        column.cast(pa.date32())
+        if pa.types.is_date(column.type)
+        else pc.cast(column, pa.date32(), safe=False)
+    )
     return pc.fill_null(days.cast(pa.int32()), -1).to_numpy().astype(np.int64)
 
 
@@ -143,9 +158,7 @@ def _within_day(column: pa.ChunkedArray) -> Ints:
     return column.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy() % 86_400_000_000
 
 
-def _integers(
-    column: pa.ChunkedArray, words: tuple[str, ...] | None
-) -> tuple[Ints, tuple[str, ...] | None]:
+def _integers(column: pa.ChunkedArray, words: tuple[str, ...] | None) -> tuple[Ints, tuple[str, ...] | None]:
     """A column as int64 and, where it was text, what the codes stand for."""
     kind = column.type
     if pa.types.is_string(kind) or pa.types.is_dictionary(kind):
@@ -158,7 +171,7 @@ def _integers(
 
 
 def _unscaled(column: pa.ChunkedArray) -> Ints:
-    """The integers behind a DECIMAL(18, …) column; -1 where empty. 18 digits lie in the lower of 2 × 64 bits."""
+    """The integers behind a DECIMAL(18, …) column; -1 where empty. 18 digits fit the lower of 2 × 64 bits."""
     array = column.combine_chunks()
     words = np.frombuffer(array.buffers()[1], np.int64) if len(array) else np.zeros(0, np.int64)
     low = words[::2][array.offset : array.offset + len(array)]

@@ -55,8 +55,8 @@ class Bundle:
     def files(self) -> dict[str, bytes]:
         """Name and content of every file. Raises DataError if metrics or settings are not JSON."""
         columns = [
-            {"dtype": "float64", "name": name, "nullable": nullable}
-            for name, nullable in zip(self.model.columns, self.model.nullable, strict=True)
+            {"dtype": "float64", "name": name, "typical": typical}
+            for name, typical in zip(self.model.columns, self.model.typical, strict=True)
         ]
         content = {
             "model.txt": self.model.text.encode("utf-8"),
@@ -71,18 +71,17 @@ class Bundle:
         """One probability per row of ``features``: the key and exactly the contract's columns, in order.
 
         Raises DataError for another order or type, a missing, extra or repeated column, a repeated
-        customer, an unknown value in a column that was always known in training, and no rows at all.
+        customer, a column without any known value that was always known in training, and no rows at all.
         """
         values = feature_values(features, self.model.columns)
         if not len(values):
             raise DataError("there is nobody to score. Check that the snapshot ran and has a cohort.")
-        for name, nullable, column in zip(self.model.columns, self.model.nullable, values.T, strict=True):
-            unknown = 0 if nullable else int(np.isnan(column).sum())
-            if unknown:
+        for name, typical, column in zip(self.model.columns, self.model.typical, values.T, strict=True):
+            if typical is not None and np.isnan(column).all():
                 raise DataError(
-                    f"feature {name!r} is unknown for {unknown} of {len(values)} customers but was "
-                    f"always known when model {self.model_id} was trained. Look for a table that was not "
-                    "delivered, or train again."
+                    f"feature {name!r} is unknown for all {len(values)} customers but was always known when "
+                    f"model {self.model_id} was trained. Look for a table that was not delivered, or train "
+                    "again."
                 )
         why = contributions(self.model, values)
         return Scored(self.calibrator.apply(why.raw), why)
@@ -132,7 +131,7 @@ def load(folder: Path) -> Bundle:
         Model(
             content["model.txt"].decode("utf-8"),
             tuple(column["name"] for column in contract),
-            tuple(column["nullable"] for column in contract),
+            tuple(column["typical"] for column in contract),
         ),
         Calibrator(calibrator["slope"], calibrator["offset"]),
         calibrator["severity"],

@@ -39,7 +39,7 @@ def contributions(model: Model, features: NDArray[np.float64]) -> Contributions:
 
     Time grows with trees × depth². Raises DataError if they do not add up to the raw score within 1e-9.
     """
-    parts = np.asarray(model.booster.predict(features, pred_contrib=True), dtype=np.float64)
+    parts = np.asarray(model.booster.predict(model.filled(features), pred_contrib=True), dtype=np.float64)
     raw = model.raw(features)
     gap = float(np.abs(parts.sum(axis=1) - raw).max(initial=0.0))
     if not gap <= TOLERANCE:
@@ -51,19 +51,28 @@ def contributions(model: Model, features: NDArray[np.float64]) -> Contributions:
 
 
 def top_reasons(
-    values: NDArray[np.float64], columns: Sequence[str], groups: Mapping[str, str], k: int
+    values: NDArray[np.float64],
+    columns: Sequence[str],
+    groups: Mapping[str, str],
+    k: int,
+    worrying: NDArray[np.bool_] | None = None,
 ) -> Reasons:
     """The k groups of columns that raise each row's score most, and in each the column that raises it most.
 
     Columns that move together (windows of one measure) share a group and are one reason: their
-    contributions are summed. Groups that do not raise the score are no reason. Ties go to the group first
+    contributions are summed. Only a column whose value is ``worrying`` (rows × columns; None: every one) may
+    stand for its group, so that the figure shown makes sense; a group without one, or that does not raise
+    the score, is no reason. Ties go to the group first
     by name and the column first in order. Raises DataError for a column without a group.
     """
     missing = [name for name in columns if name not in groups]
     if missing:
         raise DataError(f"column {missing[0]!r} has no group of reasons. {did_you_mean(missing[0], groups)}")
+    if worrying is None:
+        worrying = np.ones(values.shape, dtype=np.bool_)
     names = tuple(sorted({groups[name] for name in columns}))
-    total, witness = _by_group(values, [names.index(groups[name]) for name in columns], len(names))
+    total, witness = _by_group(values, worrying, [names.index(groups[name]) for name in columns], len(names))
+    total = np.where(witness >= 0, total, -np.inf)
     chosen = np.argsort(-total, axis=0, kind="stable")[:k]
     summed = np.take_along_axis(total, chosen, axis=0)
     is_reason = summed > 0
@@ -76,19 +85,19 @@ def top_reasons(
 
 
 def _by_group(
-    values: NDArray[np.float64], group_of: list[int], count: int
+    values: NDArray[np.float64], worrying: NDArray[np.bool_], group_of: list[int], count: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Groups × rows: the sum of each group and its column with the largest contribution.
+    """Groups × rows: the sum of each group and its worrying column with the largest contribution (−1: none).
 
     Added column by column, so that a row's sum does not depend on which other rows are there.
     """
     rows = len(values)
     total = np.zeros((count, rows))
     largest = np.full((count, rows), -np.inf)
-    witness = np.zeros((count, rows), dtype=np.int64)
+    witness = np.full((count, rows), -1, dtype=np.int64)
     for column, (group, one) in enumerate(zip(group_of, np.ascontiguousarray(values.T), strict=True)):
         total[group] += one
-        larger = one > largest[group]
+        larger = worrying[:, column] & (one > largest[group])
         witness[group][larger] = column
-        np.maximum(largest[group], one, out=largest[group])
+        largest[group][larger] = one[larger]
     return total, witness

@@ -19,14 +19,15 @@ Progress = Callable[[int, float], None]
 
 @dataclass(frozen=True)
 class Model:
-    """LightGBM's own text, its columns in order, and which of them were ever unknown while training.
+    """LightGBM's own text, its columns in order, and what stands for an unknown value in each.
 
-    The third matters: LightGBM reads an unknown value as 0 in a column that had none in training.
+    ``typical`` is None where LightGBM met unknown values in training and has a branch for them. In a column
+    that was always known it would read an unknown value as 0; the column's median stands there instead.
     """
 
     text: str
     columns: tuple[str, ...]
-    nullable: tuple[bool, ...]
+    typical: tuple[float | None, ...]
 
     @cached_property
     def booster(self) -> lgb.Booster:
@@ -34,7 +35,12 @@ class Model:
 
     def raw(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """The raw score per row, in log-odds, before calibration."""
-        return np.asarray(self.booster.predict(features, raw_score=True), dtype=np.float64)
+        return np.asarray(self.booster.predict(self.filled(features), raw_score=True), dtype=np.float64)
+
+    def filled(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A copy with ``typical`` values in place of unknown ones that LightGBM has no branch for."""
+        typical = np.array([np.nan if value is None else value for value in self.typical])
+        return np.where(np.isnan(features), typical, features)
 
 
 @dataclass(frozen=True)
@@ -73,9 +79,9 @@ def fit(train: Matrix, tune: Matrix, training: Training, progress: Progress | No
         ],
     )
     rounds = booster.best_iteration or len(losses)
-    nullable = tuple(bool(np.isnan(column).any()) for column in train.features.T)
+    typical = tuple(None if np.isnan(one).any() else float(np.median(one)) for one in train.features.T)
     text = _without_threads(booster.model_to_string(num_iteration=rounds))
-    return Fitted(Model(text, train.columns, nullable), rounds, tuple(losses))
+    return Fitted(Model(text, train.columns, typical), rounds, tuple(losses))
 
 
 def _parameters(training: Training) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The commands: python -m pipeline <command> --help. Settings are loaded here and nowhere else."""
 
+import os
 import sys
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -10,12 +11,17 @@ import typer
 from configs.dates import monday
 from configs.errors import ConfigError, DataError
 
+# LightGBM's threads spin while they wait, which is slow by a factor of six where cores are shared.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
 BankOption = Annotated[str, typer.Option("--bank", help="folder below configs/banks")]
 DataOption = Annotated[Path, typer.Option("--data", help="where artefacts lie")]
 RawOption = Annotated[Path, typer.Option("--raw", help="the bank's extracts")]
-AsOf = Annotated[datetime, typer.Option("--as-of", formats=["%Y-%m-%d"], help="a Monday, for example 2026-11-16")]
+AsOf = Annotated[
+    datetime, typer.Option("--as-of", formats=["%Y-%m-%d"], help="a Monday, for example 2026-11-16")
+]
 DATA = Path("data")
 
 
@@ -57,7 +63,9 @@ def ingest(raw: RawOption, bank: BankOption = "demo", data: DataOption = DATA) -
     tables = run_ingest(chosen, raw)
     typer.echo(f"{'table':<13}{'rows in':>12}{'loaded':>12}{'quarantined':>13}{'duplicates':>12}")
     for one in tables.counts:
-        typer.echo(f"{one.table:<13}{one.rows_in:>12,}{one.loaded:>12,}{one.quarantined:>13,}{one.duplicates:>12,}")
+        typer.echo(
+            f"{one.table:<13}{one.rows_in:>12,}{one.loaded:>12,}{one.quarantined:>13,}{one.duplicates:>12,}"
+        )
     typer.echo(f"refused rows: {chosen.home.root / 'quarantine.csv'}")
 
 
@@ -91,13 +99,14 @@ def outcomes(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) ->
     """What became of the scores published for one Monday."""
     from pipeline.outcomes import judge_published
     from pipeline.report import outcomes_in_words
-    from pipeline.terminal import start_logging
+    from pipeline.terminal import bar, start_logging
     from pipeline.weekly import current_tables
 
     start_logging()
-    chosen = _bank(bank, data)
-    day: date = monday(as_of.date())
-    typer.echo(outcomes_in_words(judge_published(chosen.settings, chosen.home, current_tables(chosen), day)))
+    chosen, day = _bank(bank, data), monday(as_of.date())
+    with bar("outcomes") as on_bucket:
+        realised = judge_published(chosen.settings, chosen.home, current_tables(chosen), day, on_bucket)
+    typer.echo(outcomes_in_words(realised))
 
 
 def _bank(name: str, data: Path):  # type: ignore[no-untyped-def]

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -64,15 +64,25 @@ def whole_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(draft, ignore_errors=True)
 
 
+def keep_only(parent: Path, names: Collection[str]) -> None:
+    """Remove all other folders in ``parent``: older ones, and drafts of runs that were killed."""
+    for path in parent.iterdir():
+        if path.is_dir() and path.name not in names:
+            shutil.rmtree(path)
+
+
 def write_text(target: Path, text: str) -> None:
     """Write a small file whole."""
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".draft-{target.name}")
-    with draft.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(target)
+    try:
+        with draft.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
     _fsync(target.parent)
 
 
@@ -109,7 +119,12 @@ def _replace_folder(draft: Path, target: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
     if target.exists():
         target.rename(aside)
-    draft.rename(target)
+    try:
+        draft.rename(target)
+    except OSError:
+        if aside.exists():
+            aside.rename(target)
+        raise
     _fsync(target.parent)
     shutil.rmtree(aside, ignore_errors=True)
 

@@ -1,24 +1,42 @@
-"""The contract of one table as SQL: typed columns, the reason why a row is refused, versions, base currency."""
+"""The contract of one table as SQL: typed columns, why a row is refused, versions, base currency."""
 
 from configs.errors import DataError, did_you_mean
 from configs.tables import Column, Table
 
 
-def check_columns(table: Table, bank: str, present: dict[str, str]) -> None:
-    """Raises DataError when the bank's SELECT lacks a required column or yields one nobody knows."""
+def check_columns(table: Table, bank: str, present: list[tuple[str, str]]) -> dict[str, str]:
+    """The SQL type of each column that the bank's SELECT yields, given as (name, type) in its order.
+
+    Raises DataError when it lacks a required column, has one nobody knows, one twice, or a moment in UTC.
+    """
     select = f"configs/banks/{bank}/{table.name}.sql"
+    types = dict(present)
     required = [column.name for column in table.columns if column.required]
-    missing = [name for name in (*required, "_file", "_line") if name not in present]
+    missing = [name for name in (*required, "_file", "_line") if name not in types]
     if missing:
         raise DataError(
-            f"table {table.name!r} lacks columns {missing}; it has {sorted(present)}. Select them in {select}."
+            f"table {table.name!r} lacks {', '.join(missing)}; it has {', '.join(types)}. "
+            f"Select them in {select}."
         )
-    extra = [name for name in present if name not in (*table.names, "_file", "_line")]
+    extra = [name for name in types if name not in (*table.names, "_file", "_line")]
     if extra:
         raise DataError(
-            f"table {table.name!r} has unknown columns {extra}. {did_you_mean(extra[0], table.names)} "
-            f"Rename or leave them out in {select}."
+            f"table {table.name!r} has columns that nobody knows: {', '.join(extra)}. "
+            f"{did_you_mean(extra[0], table.names)} Rename or leave out in {select}."
         )
+    names = [name for name, _ in present]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(
+            f"table {table.name!r} has {', '.join(twice)} twice. Select each column once in {select}."
+        )
+    zoned = [name for name in types if types[name].endswith("WITH TIME ZONE")]
+    if zoned:
+        raise DataError(
+            f"table {table.name!r}: {zoned[0]} is a moment in UTC, but local time is needed. "
+            f"Say where in {select}, for example {zoned[0]} AT TIME ZONE 'Asia/Shanghai'."
+        )
+    return types
 
 
 def checked(table: Table, select: str, present: dict[str, str], base_currency: str) -> str:
@@ -26,22 +44,27 @@ def checked(table: Table, select: str, present: dict[str, str], base_currency: s
 
     Joins the small reference relations that ingest keeps: ref_<table> for references, ref_rates (currency,
     day, to_base) for money. Adds ``_bucket`` for tables by customer and ``<money>_base`` per money column.
+    Text of nothing but blanks counts as empty.
     """
+    given = [column for column in table.columns if column.name in present]
     typed = ", ".join(_typed(column, present) for column in table.columns)
-    raw = ", ".join(f'"{name}" AS "_raw_{name}"' for name in table.names if name in present)
-    reasons = ", ".join(part for column in table.columns for part in _reasons(column, present))
-    rules = "".join(f", {rule}" for rule in _row_rules(table, base_currency))
+    raw = ", ".join(f'{_found(column, present)} AS "_raw_{column.name}"' for column in given)
+    reasons = [reason for column in given for reason in _reasons(column, present[column.name])]
     return (
         f"WITH chosen AS ({select}), "
         f"typed AS (SELECT {typed}, {raw}, _file, _line FROM chosen) "
         f"SELECT {', '.join(f't.{name}' for name in table.names)}{_extras(table, base_currency)}, "
-        f"t._file, t._line, COALESCE({reasons}{rules}) AS _reason "
+        f"t._file, t._line, COALESCE({', '.join([*reasons, *_row_rules(table, base_currency)])}) AS _reason "
         f"FROM typed t{_joins(table)}"
     )
 
 
 def bucket_of(customer_id: str, buckets: str | int) -> str:
-    """SQL: the bucket of a customer, the same on every engine: the last 64 bits of MD5 modulo ``buckets``."""
+    """SQL: the bucket of a customer, the same on every engine.
+
+    Of the 16 bytes of MD5 over the id's UTF-8 bytes the last 8, read as one unsigned little-endian number,
+    modulo ``buckets``. In Python: ``int.from_bytes(md5(id.encode()).digest()[8:], "little") % buckets``.
+    """
     return f"(md5_number_lower({customer_id}) % {buckets})::SMALLINT"
 
 
@@ -49,67 +72,107 @@ def repeats(table: Table) -> str:
     """SQL over ``good``: one row per row whose key comes more than once, with its verdict.
 
     Same key, same ``known_on``, same content: ``duplicate`` (the first stays). Same but another content:
-    ``conflict`` (refused). Another ``known_on``: a later version, which supersedes the earlier from that day.
+    ``conflict`` (refused; which one stays depends on the contents alone, not on the order of the files, and
+    stands at ``kept_file``, ``kept_line``). Another ``known_on``: a later version, which supersedes the
+    earlier from that day.
     """
     key = ", ".join(table.key)
     version = f"{key}, known_on" if "known_on" in table.names else key
     content = ", ".join(table.names)
     until = f"lead(known_on) OVER (PARTITION BY {key} ORDER BY known_on)" if version != key else "NULL::DATE"
+    first = f"OVER (PARTITION BY {version} ORDER BY variant, copy)"
     return (
         f"WITH often AS (SELECT hash({key}) AS h FROM good GROUP BY h HAVING count(*) > 1), "
         f"again AS (SELECT g.* FROM good g WHERE hash({key}) IN (SELECT h FROM often)), "
         f"ranked AS (SELECT *, row_number() OVER (PARTITION BY {content} ORDER BY _file, _line) AS copy, "
         f"dense_rank() OVER (PARTITION BY {version} ORDER BY {content}) AS variant FROM again), "
-        f"kept AS (SELECT _file, _line, {until} AS superseded_on FROM ranked WHERE copy = 1 AND variant = 1) "
-        "SELECT r._file, r._line, k.superseded_on, CASE WHEN r.copy > 1 THEN 'duplicate' "
-        "WHEN r.variant > 1 THEN 'conflict' ELSE 'kept' END AS verdict "
-        "FROM ranked r LEFT JOIN kept k USING (_file, _line)"
+        f"kept AS (SELECT _file, _line, {until} AS superseded_on FROM ranked "
+        "WHERE copy = 1 AND variant = 1), "
+        f"judged AS (SELECT _file, _line, concat_ws(', ', {key}) AS key_values, "
+        f"first_value(_file) {first} AS kept_file, first_value(_line) {first} AS kept_line, "
+        "CASE WHEN copy > 1 THEN 'duplicate' WHEN variant > 1 THEN 'conflict' ELSE 'kept' END AS verdict "
+        "FROM ranked) "
+        "SELECT judged.*, superseded_on FROM judged LEFT JOIN kept USING (_file, _line)"
     )
 
 
+def _found(column: Column, present: dict[str, str]) -> str:
+    """SQL: what the bank's SELECT yields for a column, NULL where it is blank."""
+    name = f'"{column.name}"'
+    return f"CASE WHEN trim({name}) <> '' THEN {name} END" if present[column.name] == "VARCHAR" else name
+
+
 def _typed(column: Column, present: dict[str, str]) -> str:
+    default = "NULL" if column.default is None else f"'{column.default}'"
     if column.name not in present:
-        default = "NULL" if column.default is None else f"'{column.default}'"
         return f'CAST({default} AS {column.type}) AS "{column.name}"'
-    cast = f'TRY_CAST("{column.name}" AS {column.type})'
+    found = _found(column, present)
+    cast = f"TRY_CAST({found} AS {column.type})"
     if column.default is not None:
-        cast = f"COALESCE({cast}, CASE WHEN \"{column.name}\" IS NULL THEN '{column.default}'::{column.type} END)"
+        cast = f"COALESCE({cast}, CASE WHEN {found} IS NULL THEN {default}::{column.type} END)"
     return f'{cast} AS "{column.name}"'
 
 
-def _reasons(column: Column, present: dict[str, str]) -> list[str]:
+def _reasons(column: Column, found_type: str) -> list[str]:
     """SQL CASEs that say what is wrong with one column of a row, the first one that holds counts."""
-    name, found = column.name, f'CAST(t."_raw_{column.name}" AS VARCHAR)'
-    if name not in present:
-        return []
-    parts = [f"CASE WHEN t.{name} IS NULL AND {found} IS NOT NULL "
-             f"THEN '{name}: ''' || left({found}, 40) || ''' is not {column.type}' END"]  # fmt: skip
+    name, text = column.name, f"CAST(t._raw_{column.name} AS VARCHAR)"
+    shown = f"'{name}: ''' || regexp_replace(left({text}, 40), '[[:cntrl:]]', '?', 'g') || ''' "
+    cases = [(f"t.{name} IS NULL AND t._raw_{name} IS NOT NULL", f"{shown}is not {_in_words(column.type)}'")]
     if not column.nullable and column.default is None:
-        parts.append(f"CASE WHEN t.{name} IS NULL THEN '{name} is empty' END")
-    if column.type.startswith("DECIMAL") and present[name] == "VARCHAR":
-        parts.append(f"CASE WHEN TRY_CAST({found} AS DECIMAL(38,10)) <> t.{name} "
-                     f"THEN '{name}: ''' || left({found}, 40) || ''' has more decimals than {column.type}' END")  # fmt: skip
+        cases.append((f"t.{name} IS NULL", f"'{name}: is empty'"))
+    if _may_round(column.type, found_type):
+        exact = f"TRY_CAST({text} AS DECIMAL(38,{_decimals(column.type, found_type)}))"
+        cases.append((f"{exact} <> t.{name}", f"{shown}is not {_in_words(column.type)}'"))
+    if column.type in ("DATE", "TIMESTAMP"):
+        cases.append((f"year(t.{name}) NOT BETWEEN 1900 AND 9999 OR NOT isfinite(t.{name})",
+                      f"{shown}does not lie between 1900 and 9999'"))  # fmt: skip
     if column.allowed:
         known = ", ".join(f"'{value}'" for value in column.allowed)
-        parts.append(f"CASE WHEN t.{name} NOT IN ({known}) "
-                     f"THEN '{name}: unknown value ''' || left({found}, 40) || '''' END")  # fmt: skip
-    for bound, sign, word in ((column.minimum, "<", "below"), (column.maximum, ">", "above")):
-        if bound is not None:
-            parts.append(f"CASE WHEN t.{name} {sign} {bound} "
-                         f"THEN '{name}: ' || {found} || ' is {word} {bound:g}' END")  # fmt: skip
-    return parts
+        cases.append((f"t.{name} NOT IN ({known})", f"{shown}is unknown'"))
+    elif column.type == "VARCHAR":
+        cases.append((f"regexp_matches(t.{name}, '[[:cntrl:]]')", f"{shown}has a control character'"))
+    if column.minimum is not None:
+        cases.append((f"t.{name} < {column.minimum}", f"{shown}is below {column.minimum:g}'"))
+    if column.maximum is not None:
+        cases.append((f"t.{name} > {column.maximum}", f"{shown}is above {column.maximum:g}'"))
+    return [f"CASE WHEN {wrong} THEN {reason} END" for wrong, reason in cases]
+
+
+def _may_round(sql_type: str, found_type: str) -> bool:
+    """Whether a cast to a number may drop decimals."""
+    exact = found_type == sql_type or found_type.endswith("INT") or found_type == "INTEGER"
+    return not exact and (sql_type.startswith("DECIMAL") or sql_type == "INTEGER")
+
+
+def _decimals(sql_type: str, found_type: str) -> int:
+    """How many decimals are compared: in a binary float the far ones are noise."""
+    scale = int(sql_type[:-1].split(",")[1]) if "," in sql_type else 0
+    return scale + 4 if found_type in ("DOUBLE", "FLOAT") else 18
+
+
+def _in_words(sql_type: str) -> str:
+    """A SQL type as one reads it in a reason."""
+    if sql_type.startswith("DECIMAL"):
+        digits, scale = (int(part) for part in sql_type[8:-1].split(","))
+        return f"a number of at most {digits - scale} digits and {scale} decimals"
+    return {"DATE": "a date", "TIMESTAMP": "a date and time", "INTEGER": "a whole number",
+            "BOOLEAN": "true or false"}.get(sql_type, "text")  # fmt: skip
 
 
 def _row_rules(table: Table, base_currency: str) -> list[str]:
     """SQL CASEs over several columns: references, the order of the two dates, a rate for the currency."""
     rules = [f"CASE WHEN t.{column} IS NOT NULL AND ref_{other}.{TABLE_KEY[other]} IS NULL "
-             f"THEN '{column}: not in table {other}' END" for column, other in table.references]  # fmt: skip
+             f"THEN '{column}: ''' || left(t.{column}, 40) || ''' is not in table {other}' END"
+             for column, other in table.references]  # fmt: skip
     if table.name not in ("customers", "assignments") and {"known_on", table.happened} <= set(table.names):
-        rules.append(f"CASE WHEN t.{table.happened}::DATE > t.known_on "
-                     f"THEN '{table.happened} ' || t.{table.happened}::DATE || ' lies after known_on ' || t.known_on END")  # fmt: skip
-    if table.money:
+        rules.append(f"CASE WHEN t.{table.happened}::DATE > t.known_on THEN '{table.happened}: ' "
+                     f"|| t.{table.happened}::DATE || ' lies after known_on ' || t.known_on END")  # fmt: skip
+    for money in table.money:
         rules.append(f"CASE WHEN t.currency <> '{base_currency}' AND r.to_base IS NULL "
-                     "THEN 'currency: ' || t.currency || ' has no rate on this day' END")  # fmt: skip
+                     f"THEN 'currency: ''' || left(t.currency, 40) || ''' has no rate on ' "
+                     f"|| t.{table.happened}::DATE END")  # fmt: skip
+        rules.append(f"CASE WHEN t.{money} IS NOT NULL AND {_in_base(money, base_currency)} IS NULL "
+                     f"THEN '{money}: ' || t.{money} || ' is too large in {base_currency}' END")  # fmt: skip
     return rules
 
 
@@ -121,14 +184,20 @@ def _extras(table: Table, base_currency: str) -> str:
     if table.by_customer:
         own = bucket_of("t.customer_id", "(SELECT buckets FROM layout)")
         bucket = f", {own} AS _bucket" if table.name == "customers" else ", ref_customers._bucket"
-    rate = f"CASE WHEN t.currency = '{base_currency}' THEN 1 ELSE r.to_base END"
-    money = "".join(f", round(t.{name} * ({rate}), 2)::DECIMAL(18,2) AS {name}_base" for name in table.money)
-    return bucket + money
+    return bucket + "".join(f", {_in_base(name, base_currency)} AS {name}_base" for name in table.money)
+
+
+def _in_base(money: str, base_currency: str) -> str:
+    """SQL: an amount in base currency, NULL where it has more digits than money has."""
+    foreign = f"round(t.{money}::DECIMAL(28,2) * r.to_base, 2)"
+    return f"CASE WHEN t.currency = '{base_currency}' THEN t.{money} ELSE TRY_CAST({foreign} AS DECIMAL(18,2)) END"
 
 
 def _joins(table: Table) -> str:
     joins = [f" LEFT JOIN ref_{other} ON ref_{other}.{TABLE_KEY[other]} = t.{column}"
              for column, other in table.references]  # fmt: skip
     if table.money:
-        joins.append(f" LEFT JOIN ref_rates r ON r.currency = t.currency AND r.day = t.{table.happened}::DATE")
+        joins.append(
+            f" LEFT JOIN ref_rates r ON r.currency = t.currency AND r.day = t.{table.happened}::DATE"
+        )
     return "".join(joins)

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from configs.errors import DataError
 from models.bundle import Bundle, load
 from models.evaluate import ranking
 from models.matrix import Matrix
@@ -21,6 +22,7 @@ from pipeline.terminal import bar, step
 from pipeline.train import judged_snapshots, load_matrix
 from pipeline.weekly import Bank, current_tables, run_weekly
 
+UNKNOWN = 0.001  # share of judged rows without a true probability above which something is wrong
 CUSTOMERS, WEEKS, SEED, AS_OF = 5000, 130, 7, date(2026, 11, 16)
 
 
@@ -33,7 +35,9 @@ def run_demo(bank: Bank) -> str:
     with step("truth") as counts:
         bundle = load(registry.champion(bank.data, bank.settings.bank))
         judged = load_matrix(bank.home, judged_snapshots(bundle))
-        oracle = ranking(judged, true_risk(raw, judged))
+        truth = true_risk(raw, judged)
+        known = ~np.isnan(truth)
+        oracle = ranking(judged.where(known), truth[known])
         counts |= {"oracle_auroc": round(oracle["auroc"], 3)}
     counted = current_tables(bank).counts
     summary = _summary(bundle, oracle) | {
@@ -52,14 +56,26 @@ def run_demo(bank: Bank) -> str:
 
 
 def true_risk(raw: Path, rows: Matrix) -> NDArray[np.float64]:
-    """The probability that the made-up bank used for each customer and Monday; only ever for judging."""
-    truth = pq.read_table(raw / "truth" / "weekly.parquet", columns=["customer_id", "snapshot_date", "probability"])
+    """The probability that the made-up bank used for each customer and Monday; only ever for judging.
+
+    NaN where it has none: a late row can put a customer into the cohort whom the bank itself knew outside.
+    """
+    truth = pq.read_table(
+        raw / "truth" / "weekly.parquet", columns=["customer_id", "snapshot_date", "probability"]
+    )
     wanted = np.unique(rows.snapshot_date)
     frame = truth.to_pandas()
     frame["snapshot_date"] = frame["snapshot_date"].to_numpy().astype("datetime64[D]")
     frame = frame[frame["snapshot_date"].isin(wanted)].set_index(["customer_id", "snapshot_date"])
     keys = list(zip(rows.customer_id, rows.snapshot_date, strict=True))
-    return np.asarray(frame["probability"].reindex(keys).fillna(0.0), dtype=np.float64)
+    probability = np.asarray(frame["probability"].reindex(keys), dtype=np.float64)
+    unknown = int(np.isnan(probability).sum())
+    if unknown > UNKNOWN * len(rows):
+        raise DataError(
+            f"the truth in {raw} does not know {unknown} of {len(rows)} judged rows. "
+            f"Delete {raw} and run `make demo` again."
+        )
+    return probability
 
 
 def _write_raw(raw: Path) -> None:

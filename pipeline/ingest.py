@@ -7,7 +7,9 @@ or is stopped leaves the previous tables as they were.
 import csv
 import io
 import re
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
 from math import log2
@@ -16,17 +18,31 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+import configs.tables
+import pipeline.checks
+import pipeline.sources
 from configs.errors import DataError
 from configs.settings import Settings, find_raw, load_select
-from configs.tables import TABLES, Table
-from pipeline.artefacts import Home, fingerprint, read_json, whole_folder, write_json, write_parquet, write_text
-from pipeline.checks import TABLE_KEY, bucket_of, check_columns, checked, repeats
+from configs.tables import TABLES, Sensitivity, Table
+from pipeline.artefacts import (
+    Home,
+    fingerprint,
+    keep_only,
+    read_json,
+    whole_folder,
+    write_json,
+    write_parquet,
+    write_text,
+)
+from pipeline.checks import TABLE_KEY, check_columns, checked, repeats
 from pipeline.sources import Reject, open_sources
 
 # Tables that others refer to come first.
 ORDER = ("products", "managers", "rates", "customers", "assignments", "transactions",
          "holdings", "contacts", "events", "surveys")  # fmt: skip
 BATCH_ROWS = 1_000_000
+# The code that decides what the tables hold: tables made by an older one are made anew.
+CODE = (configs.tables, pipeline.checks, pipeline.sources)
 
 
 @dataclass(frozen=True)
@@ -60,15 +76,27 @@ def ingest(settings: Settings, raw: Path, home: Home, progress: Callable[[str], 
 
     Raises DataError for a missing or unreadable file, a broken contract, or more refused rows than
     ``quarantine_limit``; the quarantine (``quarantine.csv``: table, file, line, reason) is written first.
+    The tables before these stay until the next ingest, for those who are still reading them.
     """
     name = fingerprint(*_inputs(settings, raw))
     folder = home.root / "tables" / name
     if not (folder / "ingest.json").is_file():
         with _connect(home) as con, whole_folder(folder) as draft:
             _ingest_all(con, settings, raw, draft, home, progress)
-    write_text(home.root / "tables" / "current", name + "\n")
+    _point_to(home, name)
     write_text(home.root / "quarantine.csv", (folder / "quarantine.csv").read_text("utf-8"))
     return read_ingested(home)
+
+
+def _point_to(home: Home, name: str) -> None:
+    """Move the pointer ``current``, remember in ``previous`` where it pointed, remove all other tables."""
+    tables = home.root / "tables"
+    current, previous = tables / "current", tables / "previous"
+    before = current.read_text("utf-8").strip() if current.is_file() else name
+    if before != name:
+        write_text(previous, before + "\n")
+    write_text(current, name + "\n")
+    keep_only(tables, {name, previous.read_text("utf-8").strip() if previous.is_file() else name})
 
 
 def read_ingested(home: Home) -> Ingested:
@@ -85,7 +113,7 @@ def read_ingested(home: Home) -> Ingested:
 
 
 def _inputs(settings: Settings, raw: Path) -> list[str | Path]:
-    """Everything the tables depend on: the SELECTs, the settings that matter, the raw files."""
+    """Everything the tables depend on: this code, the SELECTs, the settings that matter, the raw files."""
     if not raw.is_dir():
         raise DataError(f"there is no raw folder {raw}. Name the bank's extracts with RAW=<folder>.")
     layout = settings.model_dump_json(
@@ -93,16 +121,26 @@ def _inputs(settings: Settings, raw: Path) -> list[str | Path]:
     )
     selects = [load_select(settings.bank, table) or "" for table in ORDER]
     files = [path for source in settings.sources for path in find_raw(settings, raw, source)]
-    return [layout, *selects, *(part for path in files for part in (path.name, path))]
+    code = [Path(module.__file__) for module in CODE if module.__file__]
+    named = [part for path in files for part in (path.relative_to(raw).as_posix(), path)]
+    return [*code, Path(__file__), layout, *selects, *named]
 
 
-def _connect(home: Home) -> duckdb.DuckDBPyConnection:
-    """DuckDB as compute only: memory bounded, spilling below the bank's own folder."""
-    home.root.mkdir(parents=True, exist_ok=True)
-    con = duckdb.connect()
-    con.execute("SET TimeZone = 'UTC'; SET memory_limit = '2500MB'; SET preserve_insertion_order = true")
-    con.execute("SET temp_directory = ?", [str(home.root / ".spill")])
-    return con
+@contextmanager
+def _connect(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
+    """DuckDB as compute only: memory bounded, spilling below the bank's own folder, which goes at the end."""
+    spill = home.root / ".spill"
+    shutil.rmtree(spill, ignore_errors=True)
+    spill.mkdir(parents=True)
+    try:
+        with duckdb.connect() as con:
+            con.execute(
+                "SET TimeZone = 'UTC'; SET memory_limit = '2500MB'; SET preserve_insertion_order = true"
+            )
+            con.execute("SET temp_directory = ?", [str(spill)])
+            yield con
+    finally:
+        shutil.rmtree(spill, ignore_errors=True)
 
 
 def _ingest_all(
@@ -117,13 +155,17 @@ def _ingest_all(
     for other in TABLE_KEY:
         con.execute(f"CREATE TEMP TABLE ref_{other} ({TABLE_KEY[other]} VARCHAR, _bucket SMALLINT)")
     con.execute("CREATE TEMP TABLE ref_rates (currency VARCHAR, day DATE, to_base DECIMAL(18,8))")
-    con.execute("CREATE TEMP TABLE quarantine (table_name VARCHAR, file VARCHAR, line BIGINT, reason VARCHAR)")
+    con.execute(
+        "CREATE TEMP TABLE quarantine (table_name VARCHAR, file VARCHAR, line BIGINT, reason VARCHAR)"
+    )
     counts = []
     for name in ORDER:
         progress(name)
         counts.append(_ingest_table(con, settings, TABLES[name], unreadable, draft))
-        _keep_quarantine(con, home)
-        _check_limit(con, counts[-1], settings)
+        write_text(
+            home.root / "quarantine.csv", _quarantine(con)
+        )  # shown even when the next step stops the run
+        _check_limit(con, counts[-1], settings, raw)
     _note(con, draft, [count for count in counts if count is not None])
 
 
@@ -141,11 +183,36 @@ def _ingest_table(
                 f"table {table.name!r} is needed. Write configs/banks/{settings.bank}/{table.name}.sql."
             )
         return None
-    present = _describe(con, settings, table, select)
-    check_columns(table, settings.bank, present)
+    for column, other in table.references:
+        if load_select(settings.bank, other) is None:
+            raise DataError(
+                f"table {table.name!r} refers to table {other!r} by its {column}. "
+                f"Write configs/banks/{settings.bank}/{other}.sql too."
+            )
+    present = check_columns(table, settings.bank, _describe(con, settings, table, select))
+    try:
+        return _load(con, settings, table, select, present, unreadable, draft)
+    except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException) as error:
+        raise DataError(
+            f"configs/banks/{settings.bank}/{table.name}.sql fails on the delivered rows: {_said(error)}. "
+            "Leave casts to the contract, which refuses single rows; or have a broken file delivered again."
+        ) from None
+
+
+def _load(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    table: Table,
+    select: str,
+    present: dict[str, str],
+    unreadable: dict[str, list[Reject]],
+    draft: Path,
+) -> Count:
     if table.name == "customers":
         _lay_out(con, settings, select)
-    con.execute(f"CREATE OR REPLACE TEMP VIEW checked AS {checked(table, select, present, settings.base_currency)}")
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE checked AS {checked(table, select, present, settings.base_currency)}"
+    )
     rejects = [reject for name, found in unreadable.items() if _names(select, name) for reject in found]
     refused = _refuse(con, table, rejects)
     conflicts, duplicates = _find_repeats(con, table)
@@ -163,16 +230,31 @@ def _ingest_table(
 
 def _describe(
     con: duckdb.DuckDBPyConnection, settings: Settings, table: Table, select: str
-) -> dict[str, str]:
+) -> list[tuple[str, str]]:
+    """Name and SQL type of each column that the SELECT yields."""
+    file = f"configs/banks/{settings.bank}/{table.name}.sql"
     try:
-        return {row[0]: row[1] for row in con.execute(f"DESCRIBE {select}").fetchall()}
+        return [(row[0].lower(), row[1]) for row in con.execute(f"DESCRIBE {select}").fetchall()]
+    except duckdb.ParserException as error:
+        raise DataError(f"{file} is not SQL: {_said(error)}. Mend the SELECT.") from None
     except duckdb.Error as error:
-        said = re.sub(r"\s+", " ", str(error).split("LINE ")[0]).strip()
-        sources = {name: _columns(con, name) for name in settings.sources if _names(select, name)}
+        read = [name for name in settings.sources if _names(select, name)]
+        hold = "; ".join(f"{settings.sources[name].files} holds {_columns(con, name)}" for name in read)
         raise DataError(
-            f"configs/banks/{settings.bank}/{table.name}.sql does not fit the delivered files: {said}. "
-            f"They hold {sources}. Mend the SELECT, or have the missing column delivered."
+            f"{file} does not fit the delivered files: {_said(error)}. "
+            f"{hold or 'It names none of the sources ' + ', '.join(settings.sources)}. "
+            "Mend the SELECT, or have the missing column delivered."
         ) from None
+
+
+def _said(error: duckdb.Error) -> str:
+    """DuckDB's message as one line, with the line of the SELECT, without the picture below it."""
+    text, _, picture = str(error).partition("LINE ")
+    text = re.sub(
+        r"\s+", " ", re.sub(r"^[A-Z]\w*( \w+)? Error: |Candidate bindings:[^\n]*", "", text)
+    ).strip()
+    line = picture.partition(":")[0]
+    return text + (f" (line {line})" if line.isdigit() else "")
 
 
 def _lay_out(con: duckdb.DuckDBPyConnection, settings: Settings, select: str) -> None:
@@ -194,7 +276,9 @@ def _refuse(con: duckdb.DuckDBPyConnection, table: Table, rejects: list[Reject])
         "ORDER BY _file, _line",
         [table.name],
     )
-    con.execute("CREATE OR REPLACE TEMP VIEW good AS SELECT * EXCLUDE (_reason) FROM checked WHERE _reason IS NULL")
+    con.execute(
+        "CREATE OR REPLACE TEMP VIEW good AS SELECT * EXCLUDE (_reason) FROM checked WHERE _reason IS NULL"
+    )
     return _one(con, f"SELECT count(*) FROM quarantine WHERE table_name = '{table.name}'")
 
 
@@ -202,13 +286,16 @@ def _find_repeats(con: duckdb.DuckDBPyConnection, table: Table) -> tuple[int, in
     """Judge the rows whose key comes more than once; the numbers of conflicts and of duplicates."""
     con.execute(f"CREATE OR REPLACE TEMP TABLE repeated AS {repeats(table)}")
     con.execute(
-        "INSERT INTO quarantine SELECT ?, _file, _line, "
-        "? || ': the same key with another content stands earlier' "
+        "INSERT INTO quarantine SELECT ?, _file, _line, ? || ': ''' || key_values || ''' stands with another "
+        "content in ' || kept_file || ' line ' || kept_line || ', which is kept' "
         "FROM repeated WHERE verdict = 'conflict' ORDER BY _file, _line",
         [table.name, ", ".join(table.key)],
     )
     conflicts = _one(con, "SELECT count(*) FROM repeated WHERE verdict = 'conflict'")
     return conflicts, _one(con, "SELECT count(*) FROM repeated WHERE verdict = 'duplicate'")
+
+
+KEPT = "FROM good g LEFT JOIN repeated w USING (_file, _line) WHERE coalesce(w.verdict, 'kept') = 'kept'"
 
 
 def _write(con: duckdb.DuckDBPyConnection, table: Table, draft: Path) -> int:
@@ -218,8 +305,7 @@ def _write(con: duckdb.DuckDBPyConnection, table: Table, draft: Path) -> int:
     order = dict.fromkeys([*first, *([table.happened] if table.happened else []), *table.names])
     buckets = _one(con, "SELECT buckets FROM layout") if table.by_customer else 0
     reader = con.sql(
-        f"SELECT g.* EXCLUDE (_file, _line){until} FROM good g LEFT JOIN repeated w USING (_file, _line) "
-        f"WHERE coalesce(w.verdict, 'kept') = 'kept' ORDER BY {', '.join(order)}"
+        f"SELECT g.* EXCLUDE (_file, _line){until} {KEPT} ORDER BY {', '.join(order)}"
     ).to_arrow_reader(BATCH_ROWS)
     folder = draft / table.name
     if not table.by_customer:
@@ -268,43 +354,61 @@ def _remember(con: duckdb.DuckDBPyConnection, table: Table) -> None:
         con.execute(
             "INSERT INTO ref_rates SELECT currency, day::DATE, to_base FROM ("
             "SELECT currency, to_base, valued_on, lead(valued_on, 1, valued_on + INTERVAL 31 DAY) "
-            "OVER (PARTITION BY currency ORDER BY valued_on) AS next_on FROM good), "
+            "OVER (PARTITION BY currency ORDER BY valued_on) AS next_on " + KEPT + "), "
             "generate_series(valued_on, next_on - INTERVAL 1 DAY, INTERVAL 1 DAY) AS days(day)"
         )
 
 
-def _keep_quarantine(con: duckdb.DuckDBPyConnection, home: Home) -> None:
-    """Show what was refused so far, even when the next step stops the run."""
-    rows = con.execute("SELECT * FROM quarantine").fetchall()
+def _quarantine(con: duckdb.DuckDBPyConnection) -> str:
+    """What was refused so far, as CSV."""
+    rows = con.execute("SELECT * FROM quarantine ORDER BY ALL").fetchall()
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows([("table", "file", "line", "reason"), *rows])
-    write_text(home.root / "quarantine.csv", text.getvalue())
+    return text.getvalue()
 
 
-def _check_limit(con: duckdb.DuckDBPyConnection, count: Count | None, settings: Settings) -> None:
+def _check_limit(con: duckdb.DuckDBPyConnection, count: Count | None, settings: Settings, raw: Path) -> None:
     if count is None:
         return
-    if count.loaded == 0 and TABLES[count.table].needed:
+    where = f"configs/banks/{settings.bank}"
+    if count.rows_in == 0 and TABLES[count.table].needed:
+        select = load_select(settings.bank, count.table) or ""
+        files = [
+            path
+            for name in settings.sources
+            if _names(select, name)
+            for path in find_raw(settings, raw, name)
+        ]
         raise DataError(
-            f"table {count.table!r} has no good row ({count.rows_in} in, {count.quarantined} refused). "
-            f"Look into quarantine.csv{_most_common(con, count)}."
+            f"table {count.table!r} is needed, but there is not one row for it in "
+            f"{', '.join(str(path) for path in files)}. Deliver the rows, or mend {where}/{count.table}.sql."
         )
-    if count.rows_in and count.quarantined / count.rows_in > settings.quarantine_limit:
+    share = count.quarantined / count.rows_in if count.rows_in else 0.0
+    if share > settings.quarantine_limit or (count.loaded == 0 and TABLES[count.table].needed):
         raise DataError(
             f"table {count.table!r}: {count.quarantined} of {count.rows_in} rows refused, above the limit of "
-            f"{settings.quarantine_limit:.1%}{_most_common(con, count)}. Have the file mended (all refused lines "
-            f"stand in quarantine.csv), or raise quarantine_limit in configs/banks/{settings.bank}/bank.toml."
+            f"{settings.quarantine_limit:.1%}{_most_common(con, count)}. Have the file mended (all refused "
+            f"lines stand in quarantine.csv), or raise quarantine_limit in {where}/bank.toml."
         )
 
 
 def _most_common(con: duckdb.DuckDBPyConnection, count: Count) -> str:
+    """The reason met most often, with its first line; what is about a person stays in the quarantine."""
     found = con.execute(
-        "SELECT any_value(reason ORDER BY file, line), min(file), min(line), count(*) AS n FROM quarantine "
-        "WHERE table_name = ? GROUP BY split_part(reason, ':', 1) ORDER BY n DESC, 1 LIMIT 1",
+        "SELECT split_part(reason, ':', 1) AS subject, arg_min(reason, (file, line)), "
+        "arg_min(file, (file, line)), arg_min(line, (file, line)) FROM quarantine WHERE table_name = ? "
+        "GROUP BY subject ORDER BY count(*) DESC, subject LIMIT 1",
         [count.table],
     ).fetchall()
-    return "".join(f"; most often, first in {file} line {line}: {reason}" for reason, file, line, _ in found)
+    personal = {
+        column.name for column in TABLES[count.table].columns if column.sensitivity is Sensitivity.PERSONAL
+    }
+    return "".join(
+        f"; most often, first in {file} line {line}: "
+        + (re.sub("'.*'", "'…'", reason) if personal & set(subject.split(", ")) else reason)
+        for subject, reason, file, line in found
+    )
 
 
 def _note(con: duckdb.DuckDBPyConnection, draft: Path, counts: list[Count]) -> None:
@@ -320,20 +424,18 @@ def _note(con: duckdb.DuckDBPyConnection, draft: Path, counts: list[Count]) -> N
         "counts": [asdict(count) for count in counts],
     }
     write_json(draft / "ingest.json", noted)
-    con.execute(
-        "COPY (SELECT table_name AS \"table\", file, line, reason FROM quarantine) TO "
-        f"'{draft / 'quarantine.csv'}' (HEADER, DELIMITER ',')"
-    )
+    write_text(draft / "quarantine.csv", _quarantine(con))
 
 
-def _columns(con: duckdb.DuckDBPyConnection, source: str) -> list[str]:
+def _columns(con: duckdb.DuckDBPyConnection, source: str) -> str:
     found = con.execute(f'DESCRIBE "{source}"').fetchall()
-    return [row[0] for row in found if row[0] not in ("_file", "_line")]
+    return ", ".join(row[0] for row in found if row[0] not in ("_file", "_line"))
 
 
 def _names(select: str, source: str) -> bool:
-    """Whether the SELECT reads this source."""
-    return re.search(rf"\b{re.escape(source)}\b", select) is not None
+    """Whether the SELECT reads this source; its comments and texts do not count."""
+    bare = re.sub(r"--.*|'[^']*'", "", select)
+    return re.search(rf"\b{re.escape(source)}\b", bare) is not None
 
 
 def _one(con: duckdb.DuckDBPyConnection, sql: str) -> int:

@@ -1,5 +1,6 @@
 """What became of a published Monday: its scores beside the outcomes, once they have matured."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -30,7 +31,9 @@ class Realised:
     listed_attrited: int
 
 
-def judge_published(settings: Settings, home: Home, tables: Ingested, as_of: date) -> Realised:
+def judge_published(
+    settings: Settings, home: Home, tables: Ingested, as_of: date, progress: Callable[[int, int], None]
+) -> Realised:
     """Judge the run published for ``as_of`` by everything the tables know today.
 
     Raises DataError when nothing was published for that Monday, or its outcome window is still open.
@@ -46,13 +49,15 @@ def judge_published(settings: Settings, home: Home, tables: Ingested, as_of: dat
         if not runs:
             raise DataError(f"nothing was published for {as_of}. Run `make weekly AS_OF={as_of}` first.")
         published = store.published(runs[0].run_id)
-    build_snapshots(settings, home, tables, [as_of], lambda done, total: None)
-    build_outcomes(settings, home, tables, [as_of], end, lambda done, total: None)
+    build_snapshots(settings, home, tables, [as_of], progress)
+    build_outcomes(settings, home, tables, [as_of], end, progress)
     rows = load_matrix(home, (as_of,))
     scores = {score.customer_id: score for score in published.scores}
     known = rows.where(np.isin(rows.customer_id, list(scores)))
     risk = np.array([scores[customer].risk for customer in known.customer_id])
-    ways = {"published": risk} | {name: sign * column(known, feature) for name, (feature, sign) in RULES.items()}
+    ways = {"published": risk} | {
+        name: sign * column(known, feature) for name, (feature, sign) in RULES.items()
+    }
     listed = {score.customer_id for one in published.lists for score in one.listed}
     attrited = known.attrited == 1
     return Realised(

@@ -31,7 +31,9 @@ def lists_in_words(bank: Bank, publication: Publication, lists: Sequence[CallLis
                 "" if reason is None else reason.text_zh if language == "zh" else reason.text_en,
             )
         )  # fmt: skip
-    lines.append(f"workbooks: {bank.home.lists / str(run.snapshot_date)}   store: {bank.home.root / 'store.db'}")
+    lines.append(
+        f"workbooks: {bank.home.lists / str(run.snapshot_date)}   store: {bank.home.root / 'store.db'}"
+    )
     return "\n".join(lines)
 
 

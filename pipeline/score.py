@@ -42,23 +42,39 @@ def score(settings: Settings, home: Home, tables: Ingested, bundle: Bundle, as_o
     entries = catalogue(settings)
     names = bundle.model.columns
     reasons = top_reasons(
-        scored.contributions.values, names, {name: entries[name].group for name in names}, settings.lists.reasons
+        scored.contributions.values,
+        names,
+        {name: entries[name].group for name in names},
+        settings.lists.reasons,
+        worrying(frame[list(names)], entries),
     )
-    exclusions = tuple(
-        Exclusion(customer_id, code)
-        for customer_id, code in zip(cohort["customer_id"], cohort["exclusion"], strict=True)
-        if code
-    )
+    exclusions = _exclusions(tables, cohort)
     scores = _scores(settings, bundle, eligible, frame, scored.risk, _texts(reasons, frame, names, entries))
     run = _run(settings, tables, bundle, as_of, len(scores), exclusions)
     return Publication(run, scores, exclusions, read_managers(tables))
+
+
+def worrying(frame: pd.DataFrame, entries: Mapping[str, Entry]) -> NDArray[np.bool_]:
+    """Whether each value lies on the worrying side of the cohort's median; never where neither side is."""
+    worse = np.array([entries[str(name)].worse for name in frame.columns])
+    return ((frame - frame.median()) * worse > 0).to_numpy()
 
 
 def read_managers(tables: Ingested) -> tuple[Manager, ...]:
     """The managers the bank delivered."""
     path = tables.folder / "managers" / "part.parquet"
     rows = pq.read_table(path).to_pylist() if path.is_file() else []
-    return tuple(Manager(row["manager_id"], row["name"], row["branch_id"], row["weekly_capacity"]) for row in rows)
+    return tuple(
+        Manager(row["manager_id"], row["name"], row["branch_id"], row["weekly_capacity"]) for row in rows
+    )
+
+
+def _exclusions(tables: Ingested, cohort: pd.DataFrame) -> tuple[Exclusion, ...]:
+    """Everyone the tables know who is not eligible; a snapshot itself names nobody it did not know yet."""
+    codes = dict(zip(cohort["customer_id"], cohort["exclusion"], strict=True))
+    known = pq.read_table(tables.folder / "customers", columns=["customer_id"])["customer_id"].unique()
+    everyone = {customer: codes.get(customer, "not_yet_customer") for customer in sorted(known.to_pylist())}
+    return tuple(Exclusion(customer, code) for customer, code in everyone.items() if code)
 
 
 def _scores(
@@ -75,23 +91,31 @@ def _scores(
             f"{eligible['snapshot_date'].iloc[0]} and run the week again."
         )
     # A customer cannot lose more than is here now, however much it was on average.
-    money = risk * np.minimum(bundle.severity * eligible["aum_base"], eligible["aum"]).to_numpy()
+    here = np.asarray(eligible["aum"])
+    money = risk * np.minimum(bundle.severity * np.asarray(eligible["aum_base"]), here)
     return tuple(
         Score(
-            customer_id=row.customer_id,
-            branch_id=row.branch_id,
-            manager_id=row.manager_id,
-            tier=settings.tier_of(row.aum_base).name,
-            lifecycle_stage=row.lifecycle_stage,
-            marketing_opt_out=bool(row.marketing_opt_out),
-            aum_minor=round(row.aum * 100),
-            **{f"risk_{settings.label.horizon_days}d": float(one_risk)},
+            customer_id=row["customer_id"],
+            branch_id=_known(row["branch_id"]),
+            manager_id=_known(row["manager_id"]),
+            tier=settings.tier_of(row["aum_base"]).name,
+            lifecycle_stage=row["lifecycle_stage"],
+            marketing_opt_out=row["marketing_opt_out"],
+            aum_minor=round(row["aum"] * 100),
             money_at_risk_minor=round(one_money * 100),
             risk_band=settings.bands.of(one_risk),
             reasons=why,
+            **{f"risk_{settings.label.horizon_days}d": one_risk},
         )
-        for row, one_risk, one_money, why in zip(eligible.itertuples(), risk, money, texts, strict=True)
+        for row, one_risk, one_money, why in zip(
+            eligible.to_dict("records"), risk.tolist(), money.tolist(), texts, strict=True
+        )
     )
+
+
+def _known(text: object) -> str | None:
+    """pandas reads an empty text as NaN."""
+    return text if isinstance(text, str) else None
 
 
 def _texts(

@@ -1,13 +1,20 @@
 """The bank's raw files as DuckDB relations, each row with the file and the line it came from."""
 
+import codecs
 import csv
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from configs.errors import DataError
 from configs.settings import Settings, Source, find_raw
+
+BATCH_ROWS = 100_000
+# A quoted field goes on over so many lines at most; more is an open quote, and only its own line is refused.
+LINES_PER_ROW = 50
 
 
 @dataclass(frozen=True)
@@ -22,125 +29,258 @@ class Reject:
 def open_sources(con: duckdb.DuckDBPyConnection, settings: Settings, raw: Path) -> dict[str, list[Reject]]:
     """Make one relation per source of the bank, named as in bank.toml; its unreadable lines are returned.
 
-    CSV sources have text columns only, Parquet sources their own types; both end in ``_file`` and ``_line``
-    (for CSV the line of the file when no field holds a line break, for Parquet the row, both from 1).
+    CSV sources have text columns only, Parquet sources their own types; both end in ``_file`` (below ``raw``)
+    and ``_line`` (for CSV the line on which the row begins, for Parquet the row, both from 1).
     Raises DataError for a file that is missing, empty, wrongly encoded or has a broken header.
     """
     if not raw.is_dir():
         raise DataError(f"there is no raw folder {raw}. Name the bank's extracts with RAW=<folder>.")
     return {
-        name: _open_source(con, name, spec, find_raw(settings, raw, name))
+        name: _open_source(con, name, spec, raw, find_raw(settings, raw, name))
         for name, spec in settings.sources.items()
     }
 
 
-def _open_source(con: duckdb.DuckDBPyConnection, name: str, spec: Source, files: list[Path]) -> list[Reject]:
+def _open_source(
+    con: duckdb.DuckDBPyConnection, name: str, spec: Source, raw: Path, files: list[Path]
+) -> list[Reject]:
     if spec.format == "parquet":
-        _open_parquet(con, name, files)
+        _open_parquet(con, name, raw, files)
         return []
-    headers = {path: _header(path, spec) for path in files}
-    columns = _same_header(headers, name)
-    names = ", ".join(f'"{column}" VARCHAR' for column in columns)
-    con.execute(f'CREATE TEMP TABLE "{name}" ({names}, _file VARCHAR, _line BIGINT)')
-    return [reject for path in files for reject in _load_csv(con, name, path, spec, columns)]
-
-
-def _open_parquet(con: duckdb.DuckDBPyConnection, name: str, files: list[Path]) -> None:
+    columns = _same_header({path: _header(path, name, spec) for path in files}, name)
+    names = ", ".join(f"{_quoted(column)} VARCHAR" for column in columns)
+    con.execute(f"CREATE TEMP TABLE {_quoted(name)} ({names}, _file VARCHAR, _line BIGINT)")
+    rejects = []
     for path in files:
-        try:
-            con.execute("SELECT 1 FROM read_parquet(?) LIMIT 1", [str(path)]).fetchall()
-        except duckdb.Error as error:
-            raise DataError(
-                f"{path} is not readable as Parquet: {_first_line(error)}. Deliver it again."
-            ) from None
+        label = path.relative_to(raw).as_posix()
+        if not _load_whole(con, name, path, spec, columns, label):
+            rejects += _load_by_line(con, name, path, spec, columns, label)
+        _refuse_second_header(con, name, path, columns, label)
+    return rejects
+
+
+def _open_parquet(con: duckdb.DuckDBPyConnection, name: str, raw: Path, files: list[Path]) -> None:
+    _same_header({path: _parquet_columns(con, path) for path in files}, name)
     listed = ", ".join(_text(str(path)) for path in files)
+    below = len(str(files[0])) - len(str(files[0].relative_to(raw))) + 1
     con.execute(
-        f'CREATE TEMP VIEW "{name}" AS SELECT * EXCLUDE (filename, file_row_number), '
-        "parse_filename(filename) AS _file, file_row_number + 1 AS _line "
+        f"CREATE TEMP VIEW {_quoted(name)} AS SELECT * EXCLUDE (filename, file_row_number), "
+        f"replace(filename[{below}:], '\\', '/') AS _file, file_row_number + 1 AS _line "
         f"FROM read_parquet([{listed}], filename = true, file_row_number = true, union_by_name = true)"
     )
 
 
-def _header(path: Path, spec: Source) -> tuple[str, ...]:
+def _parquet_columns(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[str, ...]:
+    """The column names of one Parquet file, sorted, since Parquet is read by name."""
+    try:
+        found = con.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(path)]).fetchall()
+    except duckdb.Error:
+        what = "cut off, or no Parquet at all" if path.stat().st_size else "empty"
+        raise DataError(f"{path} is {what}. Deliver it again.") from None
+    return tuple(sorted(row[0] for row in found))
+
+
+def _header(path: Path, name: str, spec: Source) -> tuple[str, ...]:
     """The column names of one CSV file."""
     try:
-        with path.open(encoding="utf-8-sig" if spec.encoding == "utf-8" else spec.encoding, newline="") as file:
+        with path.open(encoding=_codec(spec), newline="") as file:
             columns = tuple(next(csv.reader(file, delimiter=spec.delimiter), ()))
-    except UnicodeDecodeError as error:
-        raise _wrong_encoding(path, spec, str(error)) from None
+    except UnicodeError:
+        raise _wrong_encoding(path, name, spec) from None
     if not columns:
-        raise DataError(f"{path} is empty: not even a header. Deliver the file again.")
-    twice = sorted({column for column in columns if columns.count(column) > 1})
+        raise DataError(f"{path} is empty: it has not even a header. Deliver it again.")
+    lowered = [column.lower() for column in columns]
+    twice = sorted({column for column in columns if lowered.count(column.lower()) > 1})
     if twice:
-        raise DataError(f"{path} names columns {twice} twice in its header {list(columns)}. Deliver it again.")
+        raise DataError(
+            f"{path} names the column {', '.join(twice)} twice in its header {_shown(columns)}. "
+            "Deliver it with one name per column."
+        )
+    if not all(columns):
+        raise DataError(
+            f"{path} has a column without a name in its header {_shown(columns)}. "
+            f"Deliver it with one name per column, or mend the delimiter {spec.delimiter!r} of "
+            f"[sources.{name}] in bank.toml."
+        )
     return columns
 
 
 def _same_header(headers: dict[Path, tuple[str, ...]], name: str) -> tuple[str, ...]:
-    paths = list(headers)
-    for path in paths[1:]:
-        if headers[path] != headers[paths[0]]:
+    first, *others = headers
+    for path in others:
+        if headers[path] != headers[first]:
             raise DataError(
-                f"source {name!r}: {path.name} has the header {list(headers[path])}, but {paths[0].name} has "
-                f"{list(headers[paths[0]])}. Give files of one layout one source each in bank.toml."
+                f"the files of source {name!r} differ: {path.name} has the columns {_shown(headers[path])}, "
+                f"but {first.name} has {_shown(headers[first])}. Deliver them alike, or declare one source "
+                "for each layout in bank.toml."
             )
-    return headers[paths[0]] if paths else ()
+    return headers[first]
 
 
-def _load_csv(
-    con: duckdb.DuckDBPyConnection, name: str, path: Path, spec: Source, columns: tuple[str, ...]
-) -> list[Reject]:
+def _load_whole(
+    con: duckdb.DuckDBPyConnection, name: str, path: Path, spec: Source, columns: tuple[str, ...], label: str
+) -> bool:
+    """Let DuckDB read a file in which every line is one row; False, with nothing loaded, when one is not.
+
+    DuckDB skips blank lines and loses all rows behind an open quote: its numbers are then no lines.
+    """
+    if _codec(spec) != "utf-8-sig":
+        return False
     types = ", ".join(f"{_text(column)}: 'VARCHAR'" for column in columns)
-    encoding = _duckdb_encoding(path, spec)
     try:
         con.execute(
-            f'INSERT INTO "{name}" SELECT *, ?, row_number() OVER () + 1 FROM read_csv(?, header = true, '
-            f"auto_detect = false, columns = {{{types}}}, delim = ?, quote = '\"', escape = '\"', "
-            f"encoding = ?, store_rejects = true, rejects_limit = 0)",
-            [path.name, str(path), spec.delimiter, encoding],
+            f"INSERT INTO {_quoted(name)} SELECT *, ?, row_number() OVER () + 1 FROM read_csv(?, "
+            f"header = true, auto_detect = false, columns = {{{types}}}, delim = ?, quote = '\"', escape = '\"')",
+            [label, str(path), spec.delimiter],
         )
-        found = con.execute(
-            "SELECT line, min(error_type::VARCHAR || ': ' || error_message) FROM reject_errors "
-            "GROUP BY line ORDER BY line"
-        ).fetchall()
-    except duckdb.Error as error:
-        raise DataError(f"{path} is not readable as CSV: {_first_line(error)}. Deliver it again.") from None
-    con.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
-    rejects = [Reject(path.name, int(line), reason) for line, reason in found]
-    if any("ENCODING" in reject.reason for reject in rejects):
-        raise _wrong_encoding(path, spec, f"line {rejects[0].line}")
-    _shift_lines(con, name, path, [reject.line for reject in rejects])
+    except duckdb.InvalidInputException:
+        return False
+    rows = con.execute(f"SELECT count(*) FROM {_quoted(name)} WHERE _file = ?", [label]).fetchall()[0][0]
+    if rows + 1 == _count_lines(path):
+        return True
+    con.execute(f"DELETE FROM {_quoted(name)} WHERE _file = ?", [label])
+    return False
+
+
+def _count_lines(path: Path) -> int:
+    """Lines of a file; -1 when a carriage return stands alone, which not everybody takes for a line end."""
+    lines = 0
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 24) + file.readline():
+            if chunk.count(b"\r") != chunk.count(b"\r\n"):
+                return -1
+            lines += chunk.count(b"\n") + (not chunk.endswith(b"\n"))
+    return lines
+
+
+def _load_by_line(
+    con: duckdb.DuckDBPyConnection, name: str, path: Path, spec: Source, columns: tuple[str, ...], label: str
+) -> list[Reject]:
+    """Read a file in which not every line is a row: exact lines, and no row lost but those refused."""
+    rejects: list[Reject] = []
+    batch: list[list[str | int | None]] = []
+    names = [*columns, "_file", "_line"]
+    types = pa.schema([(column, pa.int64() if column == "_line" else pa.string()) for column in names])
+
+    def flush() -> None:
+        rows = pa.Table.from_arrays(
+            [
+                pa.array(values, kind.type)
+                for values, kind in zip(zip(*batch, strict=True), types, strict=True)
+            ],
+            schema=types,
+        )
+        con.register("_batch", rows)
+        con.execute(f"INSERT INTO {_quoted(name)} SELECT * FROM _batch")
+        con.unregister("_batch")
+        batch.clear()
+
+    try:
+        with path.open(encoding=_codec(spec), newline="") as file:
+            for number, row in _rows(file, spec.delimiter, len(columns)):
+                if isinstance(row, str):
+                    rejects.append(Reject(label, number, row))
+                    continue
+                batch.append([*(value or None for value in row), label, number])
+                if len(batch) == BATCH_ROWS:
+                    flush()
+    except UnicodeError:
+        raise _wrong_encoding(path, name, spec) from None
+    if batch:
+        flush()
     return rejects
 
 
-def _shift_lines(con: duckdb.DuckDBPyConnection, name: str, path: Path, rejected: list[int]) -> None:
-    """Lines are numbered over accepted rows; make room for each rejected line, the first one first."""
-    for line in rejected:
-        con.execute(
-            f'UPDATE "{name}" SET _line = _line + 1 WHERE _file = ? AND _line >= ?', [path.name, line]
+def _rows(lines: Iterator[str], delimiter: str, width: int) -> Iterator[tuple[int, list[str] | str]]:
+    """Each row below the header with the line on which it begins, or the reason why that line is no row.
+
+    Reading goes on behind the refused line, so that an open quote costs one row and not all that follow.
+    Blank lines are no rows.
+    """
+    waiting: list[str] = []
+    number, header = 1, True
+    while line := waiting.pop(0) if waiting else next(lines, ""):
+        taken = [line]
+        row = _fields(taken, delimiter)
+        while row is None and len(taken) < LINES_PER_ROW:
+            more = waiting.pop(0) if waiting else next(lines, "")
+            if not more:
+                break
+            taken.append(more)
+            row = _fields(taken, delimiter)
+        if row is None or isinstance(row, str) or len(row) != width:
+            row = row if isinstance(row, str) else _why(row, width)
+            waiting[:0] = taken[1:]
+            taken = [line]
+        if not header and line.strip("\r\n"):
+            yield number, row
+        number, header = number + len(taken), False
+
+
+def _fields(lines: list[str], delimiter: str) -> list[str] | str | None:
+    """The fields of one row; None while a quote is open, the reason when one is misplaced."""
+    if len(lines) == 1 and '"' not in lines[0]:
+        return lines[0].rstrip("\r\n").split(delimiter)
+    try:
+        return next(csv.reader(lines, delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        return None if "unexpected end" in str(error) else f"a quoted field is broken: {error}"
+
+
+def _why(row: list[str] | None, width: int) -> str:
+    if row is None:
+        return "a quote is opened and never closed"
+    return f"too {'few' if len(row) < width else 'many'} fields: {len(row)}, the header has {width}"
+
+
+def _refuse_second_header(
+    con: duckdb.DuckDBPyConnection, name: str, path: Path, columns: tuple[str, ...], label: str
+) -> None:
+    same = " AND ".join(f"{_quoted(column)} = {_text(column)}" for column in columns)
+    found = con.execute(
+        f"SELECT min(_line) FROM {_quoted(name)} WHERE _file = ? AND {same}", [label]
+    ).fetchall()[0][0]
+    if found is not None:
+        raise DataError(
+            f"{path} repeats its header in line {found}, as if two files had been joined. "
+            "Deliver each as a file of its own, or without the second header."
         )
 
 
-def _duckdb_encoding(path: Path, spec: Source) -> str:
-    if spec.encoding.lower() in {"utf-8", "utf-16", "latin-1"}:
-        return spec.encoding
-    raise DataError(
-        f"{path}: encoding {spec.encoding!r} cannot be read; known: utf-8, utf-16, latin-1. "
-        "Set it in [sources.<name>] of bank.toml, or convert the file."
-    )
+def _codec(spec: Source) -> str:
+    """Python's name of the encoding; a byte order mark before UTF-8 is no part of the first column."""
+    known = codecs.lookup(spec.encoding).name
+    return "utf-8-sig" if known in ("utf-8", "ascii") else known
 
 
-def _wrong_encoding(path: Path, spec: Source, where: str) -> DataError:
+def _wrong_encoding(path: Path, name: str, spec: Source) -> DataError:
     return DataError(
-        f"{path} is not {spec.encoding} ({where}). Deliver it as {spec.encoding}, or set its encoding "
-        "in [sources.<name>] of bank.toml."
+        f"{path} is not {spec.encoding}: line {_undecodable_line(path, _codec(spec))} cannot be read. "
+        f'Deliver it as {spec.encoding}, or set its encoding (for example "gb18030") in '
+        f"[sources.{name}] of bank.toml."
     )
+
+
+def _undecodable_line(path: Path, codec: str) -> int:
+    decoder, line = codecs.getincrementaldecoder(codec)(), 1
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            try:
+                line += decoder.decode(chunk).count("\n")
+            except UnicodeDecodeError as error:
+                return line + error.object[: error.start].decode(codec, "replace").count("\n")
+    return line
+
+
+def _shown(columns: tuple[str, ...]) -> str:
+    return f"({', '.join(columns)})"
+
+
+def _quoted(name: str) -> str:
+    """A SQL name."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _text(value: str) -> str:
     """A SQL string literal."""
     return "'" + value.replace("'", "''") + "'"
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]

@@ -1,6 +1,6 @@
 """Train: split by time, fit, calibrate, judge out of time beside two simple rules, register."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
@@ -67,9 +67,8 @@ def load_matrix(home: Home, snapshots: tuple[date, ...]) -> Matrix:
     frame = read_partition(home, "features", snapshots)
     keys = ["customer_id", "snapshot_date"]
     labels = read_partition(home, "labels", snapshots)
-    outcome = frame[keys].merge(labels, on=keys, how="left", validate="one_to_one")
     names = [name for name in frame.columns if name not in keys]
-    return Matrix.from_frames(frame, outcome, names)
+    return Matrix.from_frames(frame, labels, names)
 
 
 def column(rows: Matrix, name: str) -> NDArray[np.float64]:
@@ -77,9 +76,17 @@ def column(rows: Matrix, name: str) -> NDArray[np.float64]:
     return rows.features[:, rows.columns.index(name)]
 
 
-def comparison(metrics: dict[str, Any]) -> pd.DataFrame:
+def comparison(metrics: Mapping[str, Any]) -> pd.DataFrame:
     """One row per way to rank (the model, each rule), the columns a reader compares."""
-    shown = ["auroc", "average_precision", "lift_at_5", "recall_at_5", "lift_at_10", "recall_at_10", "aum_caught_at_10"]
+    shown = [
+        "auroc",
+        "average_precision",
+        "lift_at_5",
+        "recall_at_5",
+        "lift_at_10",
+        "recall_at_10",
+        "aum_caught_at_10",
+    ]
     return pd.DataFrame({"model": metrics["model"], **metrics["rules"]}).T[shown]
 
 

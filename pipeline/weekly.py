@@ -7,7 +7,8 @@ from pathlib import Path
 from configs.dates import monday
 from configs.errors import DataError
 from configs.settings import Settings
-from models.bundle import Bundle, load
+from features.build import catalogue
+from models.bundle import Bundle, load, settings_of
 from pipeline import registry
 from pipeline.artefacts import Home
 from pipeline.ingest import Ingested, ingest, read_ingested
@@ -67,7 +68,9 @@ def run_train(bank: Bank, tables: Ingested, as_of: date) -> Bundle:
         counts |= {"model": bundle.model_id, "rounds": bundle.metrics["rounds"], "judged_rows": len(judged)}
     with step("register") as counts:
         folder = bank.home.models / bundle.model_id
-        counts["version"] = registry.record(bank.data, bank.settings.bank, folder, {"data": tables.fingerprint})
+        counts["version"] = registry.record(
+            bank.data, bank.settings.bank, folder, {"data": tables.fingerprint}
+        )
         _promote(bank, bundle)
     log.info("judged out of time\n%s", comparison(bundle.metrics).round(3).to_string())
     return bundle
@@ -103,17 +106,22 @@ def current_tables(bank: Bank) -> Ingested:
 
 
 def _champion(bank: Bank, as_of: date) -> Bundle | None:
-    """The champion, if it may score this Monday: trained on nothing later, and not too long ago."""
+    """The champion, if it may score this Monday: trained on nothing later, not too long ago, on these
+    features and this label."""
     try:
         bundle = load(registry.champion(bank.data, bank.settings.bank))
     except DataError:
         return None
     age = as_of - trained_as_of(bundle)
-    if not timedelta(0) <= age < timedelta(weeks=bank.settings.training.retrain_weeks):
-        log.info("champion  model=%s trained_as_of=%s is not for %s", bundle.model_id, trained_as_of(bundle), as_of)
-        return None
-    log.info("champion  model=%s trained_as_of=%s", bundle.model_id, trained_as_of(bundle))
-    return bundle
+    fits = {
+        "its training day": timedelta(0) <= age < timedelta(weeks=bank.settings.training.retrain_weeks),
+        "its features": bundle.model.columns == tuple(catalogue(bank.settings)),
+        "its label": bundle.settings["label"] == settings_of(bank.settings)["label"],
+    }
+    differs = [name for name, same in fits.items() if not same]
+    said = f"not used for {as_of} because of {' and '.join(differs)}" if differs else "used"
+    log.info("champion  model=%s trained_as_of=%s %s", bundle.model_id, trained_as_of(bundle), said)
+    return None if differs else bundle
 
 
 def _promote(bank: Bank, bundle: Bundle) -> None:

@@ -32,7 +32,9 @@ class ReasonShown(BaseModel):
     text: str = Field(description="a sentence with the customer's own figures")
 
 
-_RISK = "calibrated probability that the money leaves within {} days; null if the bank's label does not cover it"
+_RISK = (
+    "calibrated probability that the money leaves within {} days; null if the bank's label does not cover it"
+)
 
 
 class Risk(BaseModel):

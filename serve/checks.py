@@ -54,7 +54,9 @@ def _check_score(run: Run, score: Score) -> None:
     money = (score.aum_minor, score.money_at_risk_minor)
     risks = [risk for risk in (score.risk_30d, score.risk_60d, score.risk_90d) if risk is not None]
     if not risks or not all(isinstance(risk, float) and 0 <= risk <= 1 for risk in risks):
-        raise DataError(f"{run.run_id}: a risk must be a float in [0, 1], at least one known; found {risks!r}.")
+        raise DataError(
+            f"{run.run_id}: a risk must be a float in [0, 1], at least one known; found {risks!r}."
+        )
     if not all(type(amount) is int for amount in money) or score.money_at_risk_minor < 0:
         raise DataError(
             f"{run.run_id}: AUM and money at risk must be whole minor units as int, the second at least 0; "

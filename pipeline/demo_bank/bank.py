@@ -10,6 +10,8 @@ from datetime import date, timedelta
 import numpy as np
 import pyarrow as pa
 
+from configs.dates import monday as check_monday
+from configs.errors import ConfigError, DataError
 from pipeline.demo_bank import hazards, leaving, opening, rows, talk
 from pipeline.demo_bank import parameters as p
 from pipeline.demo_bank.dirt import spoil
@@ -36,7 +38,7 @@ class Bank:
     """A bank of ``customers`` over ``weeks`` weeks that end right before ``last_monday``."""
 
     def __init__(self, customers: int, weeks: int, seed: int, last_monday: date) -> None:
-        first = last_monday - timedelta(weeks=weeks)
+        first = check_monday(last_monday) - timedelta(weeks=weeks)
         self.weeks, self.week = weeks, 0
         self._seed, self._first_day = seed, day_number(first)
         self._last_day = day_number(last_monday) - 1
@@ -46,11 +48,11 @@ class Bank:
         self.lives = Lives.before(self.people, draws)
         self.seats = Seats(self.people, seed)
         self.ledger = Ledger(
-            customers, self.people.product_of, self.market.prices[0], float(self.market.dollar[0])
+            self.people.product_of, draws, self.market.prices[0], float(self.market.dollar[0])
         )
         opening.fill(self.people, self.ledger, draws, self.market.prices[0], self._first_day)
         self._history = History(self.ledger.aum())
-        self._oracle = Oracle()
+        self._oracle = Oracle(may_close=~self.people.has_loan)
         self._cast = rows.Cast.of(self.people)
         self._number = {number: place for place, number in enumerate(self.people.customer_ids)}
 
@@ -91,7 +93,14 @@ class Bank:
         return Week(self.monday - timedelta(weeks=1), tables)
 
     def advance(self, calls: Collection[str] = ()) -> Week:
-        """Live one week in which the customers numbered ``calls`` are called; yields what was recorded."""
+        """Live one week in which the customers numbered ``calls`` are called; yields what was recorded.
+
+        Raises DataError for a number nobody has, and ConfigError when the last week is over.
+        """
+        if self.week >= self.weeks:
+            raise ConfigError(
+                f"the bank ends on {self.monday} after {self.weeks} weeks. Make it with more weeks."
+            )
         week, monday = self.week, self._monday
         draws, season = Draws(self._seed, week), Season.of(self.monday)
         self.ledger.open_week(draws, self.market.prices[week + 1], float(self.market.dollar[week + 1]))
@@ -121,7 +130,7 @@ class Bank:
                 ]
             ),
             "transactions": rows.transactions(desk, self.ledger.close_week()),
-            "holdings": rows.holdings(desk, self.ledger.value(season.month_ends), monday + 6),
+            "holdings": rows.holdings(desk, self.ledger.value(season.quarter_ends), monday + 6),
             "events": rows.events(desk, talk.click(self.people, self.lives, draws)),
             "contacts": rows.contacts(desk, talk.contact(self.people, self.lives, self.seats, draws, called)),
             "surveys": rows.surveys(desk, talk.ask(self.people, self.lives, draws)),
@@ -134,6 +143,12 @@ class Bank:
 
     def _answer(self, draws: Draws, calls: Collection[str]) -> Ints:
         """Customers who are called this week; whoever picks up is under the call's effect from now on."""
+        strangers = sorted(set(calls) - self._number.keys())
+        if strangers:
+            raise DataError(
+                f"calls name {len(strangers)} numbers that no customer has, the first is {strangers[0]!r}. "
+                "Call customers by their number in cust_info."
+            )
         called = np.array(sorted({self._number[one] for one in calls}), dtype=np.int64)
         called = called[self.lives.alive[called]]
         self.lives.called_until[talk.answered(self.lives, draws, called)] = self.week + p.CALL_WEEKS

@@ -10,7 +10,7 @@ from pipeline.demo_bank import rows
 from pipeline.demo_bank.draws import Ints
 from pipeline.demo_bank.rows import Desk
 
-_FAR = 2_099 - 1970  # a year that comes from a mistyped date
+_FAR = 73 * 365  # days by which a mistyped year leads into the future
 _SPOILED = 10**17  # serial numbers of spoiled copies lie beyond those of real rows
 
 
@@ -81,7 +81,7 @@ def _no_amount(table: pa.Table, _desk: Desk) -> pa.Table:
 
 
 def _far_future(table: pa.Table, desk: Desk) -> pa.Table:
-    moment = np.full(len(table), desk.monday * 86_400 + _FAR * 365 * 86_400, dtype=np.int64)
+    moment = np.full(len(table), (desk.monday + _FAR) * 86_400, dtype=np.int64)
     return _replace(_fresh(table, 4), "TXN_TM", rows.moments(moment))
 
 

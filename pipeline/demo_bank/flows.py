@@ -24,7 +24,7 @@ from pipeline.demo_bank.products import (
     SHELF,
     WEALTH_LONG,
     WEALTH_SHORT,
-)  # fmt: skip
+)
 
 (
     SALARY, IN, SMALL_IN, CASH_IN, INTEREST, CARD, CARD_2, CARD_3, OUT, SMALL_OUT, CASH_OUT, FEE,
@@ -99,7 +99,7 @@ class Flows:
         pull = np.clip(self.anchor / np.maximum(self.ledger.aum(self.who), 1.0), 0.35, 3.0) ** 1.5
         pull *= self.lives.stage[self.who] < DRAINING
         self._transfers(IN, "transfer_in", p.TRANSFER_RATE * pull, p.TRANSFER_SIZE, _IN_SHARES)
-        self._small_transfers(SMALL_IN, "transfer_in", 1.0)
+        self._small_transfers(SMALL_IN, "transfer_in", 2.0 if self.season.after_new_year else 1.0)
         cash = p.CASH_RATE * (2.5 if self.season.after_new_year else 1.0)
         self._cash(CASH_IN, "cash_in", cash)
         self._interest()
@@ -181,7 +181,7 @@ class Flows:
             self.ledger.pay(lane, who, cents, "card", other="company", channel="pos")
 
     def _fees(self) -> None:
-        at = self._hit("fee", 0.4)
+        at = self._hit("fee", 0.3)
         cents = np.where(self.draws.chance("fee size", self.who[at], 0.7), 3_00.0, 10_00.0)
         self.ledger.pay(FEE, self.who[at], cents, "fee")
 

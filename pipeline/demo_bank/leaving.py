@@ -18,7 +18,7 @@ from pipeline.demo_bank.products import (
     LIQUIDATION_ORDER,
     WEALTH_LONG,
     WEALTH_SHORT,
-)  # fmt: skip
+)
 
 TEST_LANE, DRAIN_LANE, SECOND_DRAIN_LANE, RETURN_LANE, CLOSE_LANE, CLOSE_DOLLAR_LANE = range(40, 46)
 LOOKING_REDEEM_LANE = 46
@@ -38,31 +38,27 @@ _DESTINATIONS = (
 
 def decide(lives: Lives, draws: Draws, who: Ints, pressure: Pressure, week: int, aum: Floats) -> None:
     """The Monday's changes of stage, for living customers ``who``, in whose order the rest stands."""
-    stage = lives.stage[who]
+    # As it was on the Monday: nobody changes twice in a week.
+    stage = lives.stage[who].copy()
     _settle(lives, who[stage == AWAY])
-    _call_off(lives, draws, who[(stage == DRAINING) & (lives.done[who] > 0)], aum_of(who, aum, lives))
+    _call_off(lives, draws, who, aum)
     _go_or_calm(lives, draws, who, aum, week, pressure.call_type)
     _start(lives, draws, who, stage, pressure, aum)
 
 
-def aum_of(who: Ints, aum: Floats, lives: Lives) -> Floats:
-    """AUM by customer number, from AUM in the order of ``who``; 0 for everybody else."""
-    spread = np.zeros(len(lives.stage))
-    spread[who] = aum
-    return spread
-
-
 def _settle(lives: Lives, who: Ints) -> None:
-    """After AWAY_WEEKS the customer is a small one who stays, or is closed later by ``close_accounts``."""
+    """After AWAY_WEEKS whoever did not close is a small customer who stays."""
     done = who[lives.away_weeks[who] > p.AWAY_WEEKS]
     lives.stage[done] = STAYING
     lives.gone[done] = 0
 
 
 def _call_off(lives: Lives, draws: Draws, who: Ints, aum: Floats) -> None:
-    stopped = who[draws.chance("drain stops", who, p.ABORT_CHANCE)]
-    lives.stage[stopped] = STAYING
-    lives.anchor[stopped] = aum[stopped]
+    """A drain stops half-way, after its first week at the earliest; what is left stays."""
+    under_way = (lives.stage[who] == DRAINING) & (lives.done[who] > 0)
+    stops = under_way & draws.chance("drain stops", who, p.ABORT_CHANCE)
+    lives.stage[who[stops]] = STAYING
+    lives.anchor[who[stops]] = aum[stops]
 
 
 def _go_or_calm(lives: Lives, draws: Draws, who: Ints, aum: Floats, week: int, call_type: Ints) -> None:

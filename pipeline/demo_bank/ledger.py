@@ -55,16 +55,17 @@ class Valued:
 class Ledger:
     """Balances (cents), units (1/10000) and maturities (days since 1970, 0 = none), and the open week."""
 
-    def __init__(self, count: int, product_of: Ints, prices: Ints, dollar: float) -> None:
+    def __init__(self, product_of: Ints, draws: Draws, prices: Ints, dollar: float) -> None:
+        count = product_of.shape[1]
         self.balance = np.zeros((SLOTS, count), dtype=np.int64)
         self.matures = np.zeros((SLOTS, count), dtype=np.int64)
         self.units = np.zeros((SLOTS, count), dtype=np.int64)
         self._product_of = product_of
         self._parts: list[Booked] = []
         self._seen = (self.balance.copy(), self.matures.copy(), self.units.copy())
-        self.open_week(None, prices, dollar)
+        self.open_week(draws, prices, dollar)
 
-    def open_week(self, draws: Draws | None, prices: Ints, dollar: float) -> None:
+    def open_week(self, draws: Draws, prices: Ints, dollar: float) -> None:
         """Start a week: today's fund prices and dollar rate, no bookings yet."""
         self._draws, self._prices, self._dollar = draws, prices, dollar
         self._parts = []
@@ -84,11 +85,10 @@ class Ledger:
     ) -> None:  # fmt: skip
         """Move the demand accounts of ``who`` by signed ``cents``; zero amounts are left out.
 
-        ``who`` holds no customer twice. The day is drawn (Monday to Saturday mostly) where none is given.
+        ``who`` holds no customer twice. A day of the week is drawn where none is given.
         """
         size = len(who)
         if day is None:
-            assert self._draws is not None
             day = self._draws.whole(f"day {lane}", who, 0, 7)
         booked = Booked(
             customer=who,

@@ -83,10 +83,11 @@ def suffer_shocks(people: People, lives: Lives, draws: Draws) -> Ints:
     stops = draws.chance("salary stops", who, p.SALARY_STOP_RATE) & lives.paid_salary[who]
     lives.paid_salary[who[stops]] = False
     lives.salary_unrest[who[stops]] = 1.0
-    settled = who[people.opened_on[who] < people.opened_on[who].max() - 14]
-    frozen = settled[draws.chance("frozen", settled, p.FROZEN_RATE)]
-    deceased = settled[draws.chance("deceased", settled, p.DECEASED_RATE)]
-    opts = settled[draws.chance("opts out", settled, p.OPT_OUT_RATE) & ~lives.opted_out[settled]]
+    starts = draws.chance("salary starts", who, p.SALARY_START_RATE) & (people.salary[who] > 0)
+    lives.paid_salary[who[starts & (lives.stage[who] == STAYING) & ~stops]] = True
+    frozen = who[draws.chance("frozen", who, p.FROZEN_RATE)]
+    deceased = who[draws.chance("deceased", who, p.DECEASED_RATE)]
+    opts = who[draws.chance("opts out", who, p.OPT_OUT_RATE) & ~lives.opted_out[who]]
     lives.status[frozen], lives.status[deceased] = FROZEN, DECEASED
     lives.opted_out[opts] = True
     return np.unique(np.concatenate([frozen, deceased, opts]))

@@ -33,7 +33,6 @@ class Season:
     before_new_year: bool
     after_new_year: bool
     quarter_ends: bool
-    month_ends: bool
     interest_day: int | None
 
     @classmethod
@@ -48,7 +47,6 @@ class Season:
             before_new_year=any(0 < gap <= 14 for gap in to_feast),
             after_new_year=any(-14 < gap <= 0 for gap in to_feast),
             quarter_ends=any(day.month % 3 == 0 for day in last),
-            month_ends=bool(last),
             interest_day=paid[0] if paid else None,
         )
 

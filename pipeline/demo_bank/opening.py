@@ -13,7 +13,7 @@ from pipeline.demo_bank.products import (
     INVESTED_SLOTS,
     LOAN,
     PRICED_SLOTS,
-)  # fmt: skip
+)
 
 _SMALLEST = 3_000_00  # cents; smaller pieces stay on the demand account
 

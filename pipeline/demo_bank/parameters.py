@@ -15,16 +15,16 @@ NEW_SHARE = 0.25  # share of customers who open during the period
 STAFF_SHARE = 0.012
 OPT_OUT_SHARE = 0.03
 DOLLAR_SHARE = 0.04  # share with a USD account
-LOAN_SHARE = 0.15
-SALARY_SHARE = 0.50
+LOAN_SHARE = 0.10
+SALARY_SHARE = 0.45
 CUSTOMERS_PER_BRANCH = 2_500
 CUSTOMERS_PER_MANAGER = 220
 
 # --- What they do in an ordinary week -------------------------------------------------------------------
-CARD_RATE = 0.20  # mean card bookings, log-normal over customers
-TRANSFER_RATE = 0.050  # each of: in, out
-SMALL_TRANSFER_RATE = 0.045  # each of: to a person, from a person
-CASH_RATE = 0.030  # each of: in, out
+CARD_RATE = 0.105  # mean card bookings, log-normal over customers
+TRANSFER_RATE = 0.045  # each of: in, out
+SMALL_TRANSFER_RATE = 0.025  # each of: to a person, from a person
+CASH_RATE = 0.020  # each of: in, out
 TRANSFER_SIZE = 0.035  # median transfer as a share of the customer's usual AUM
 SWEEP_CHANCE = 0.35  # surplus cash is put into a product
 ROLLOVER_CHANCE = 0.90  # a matured product is bought again in the same week
@@ -44,18 +44,19 @@ DECEASED_RATE = 0.00002
 OPT_OUT_RATE = 0.0004
 
 # --- Shocks that give a reason to leave --------------------------------------------------------------------
-COMPLAINT_RATE = 0.0022
+COMPLAINT_RATE = 0.0030
 COMPLAINT_DECAY = 0.85
-MANAGER_LEAVES_RATE = 0.0032
+MANAGER_LEAVES_RATE = 0.0040
 MANAGER_DECAY = 0.90
 VACANCY_WEEKS = (3, 11)  # a seat stays empty for this many weeks, [low, high)
-SALARY_STOP_RATE = 0.0016
+SALARY_STOP_RATE = 0.0022
 SALARY_DECAY = 0.93
+SALARY_START_RATE = 0.0020  # a salary that had stopped comes again
 
 # --- Hazard of starting to look elsewhere: sum of the reasons, times the customer's own multiplier -----
 BASE_HAZARD = 0.00030
-RATE_HAZARD = 0.0008  # times rate gap, rate sensitivity and the share held in term and wealth products
-MATURITY_HAZARD = 0.22  # once, in the week of a maturity, times (maturing share of AUM) ** 1.5 × sensitivity
+RATE_HAZARD = 0.0011  # times rate gap, rate sensitivity and the share held in term and wealth products
+MATURITY_HAZARD = 0.18  # once, in the week of a maturity, times (maturing share of AUM) ** 1.5 × sensitivity
 COMPLAINT_HAZARD = 0.050  # fresh, then decaying
 MANAGER_HAZARD = 0.028
 SALARY_HAZARD = 0.040

@@ -22,7 +22,7 @@ from pipeline.demo_bank.talk import (
     Answers,
     Contacts,
     Events,
-)  # fmt: skip
+)
 
 # The bank's own codes, in the order of ledger.KINDS, OTHERS and CHANNELS, and one code nobody documented.
 KIND_CODES = (
@@ -50,7 +50,7 @@ class Cast:
         nobody = numbers(6999, 1)
         return cls(
             customers=pa.array(people.customer_ids + nobody),
-            accounts=pa.array(numbers(6217, count) + nobody + numbers(6218, count) + nobody),
+            accounts=pa.array(numbers(6217, count) + numbers(6218, count)),
             count=count,
         )
 
@@ -58,7 +58,7 @@ class Cast:
         return pa.DictionaryArray.from_arrays(pa.array(who.astype(np.int32)), self.customers)
 
     def account(self, who: Ints, dollars: Bools) -> pa.Array:
-        place = (who + dollars * (self.count + 1)).astype(np.int32)
+        place = (who + dollars * self.count).astype(np.int32)
         return pa.DictionaryArray.from_arrays(pa.array(place), self.accounts)
 
 

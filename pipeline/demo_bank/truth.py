@@ -8,9 +8,12 @@ from pipeline.demo_bank import chances
 from pipeline.demo_bank import parameters as p
 from pipeline.demo_bank.draws import Bools, Floats, Ints
 from pipeline.demo_bank.hazards import LIFE_EVENT, Pressure, hazards_at
-from pipeline.demo_bank.lives import AWAY, DRAINING, LOOKING, STAYING, Lives
+from pipeline.demo_bank.lives import AWAY, DRAINING, LOOKING, Lives
 
-BAND = (500_000_00.0, 5_000_000_00.0)  # average AUM in cents, [low, high)
+# Average AUM in cents, [low, high): the cohort's 500,000 to 5 million yuan and a tenth more on both sides,
+# since the label values funds at constant prices and so draws the edges a little differently.
+BAND = (450_000_00.0, 5_500_000_00.0)
+STILL_HERE = 0.45  # share of the average that must be left, likewise a tenth below the label's one half
 BASE_WEEKS = 13
 
 
@@ -52,9 +55,13 @@ class Truth:
 
 
 class Oracle:
-    """Turns the state on a Monday into probabilities. The constants are worked out once."""
+    """Turns the state on a Monday into probabilities. The constants are worked out once.
 
-    def __init__(self) -> None:
+    ``may_close`` says whose account may be closed once the money is away (not while a loan runs).
+    """
+
+    def __init__(self, may_close: Bools) -> None:
+        self._may_close = may_close
         self._start = {factor: chances.start_counts(factor) for factor in p.CALL_FACTOR}
         self._looking = {factor: chances.looking_counts(0, factor) for factor in p.CALL_FACTOR}
         self._life_event = chances.life_event_counts()
@@ -74,7 +81,7 @@ class Oracle:
         )
 
     def _probability(self, who: Ints, lives: Lives, pressure: Pressure) -> Floats:
-        """By stage: not decided, looking, draining; money that is already away cannot leave again."""
+        """By stage: undecided, looking, draining; what is left after a drain goes when the account closes."""
         stage = lives.stage[who]
         stays = self._undecided(pressure)
         factor = np.where(pressure.call_weeks > 0, np.array(p.CALL_FACTOR)[pressure.call_type], 1.0)
@@ -82,7 +89,10 @@ class Oracle:
         # Whoever calms down may begin again, in about half of the time.
         looks = looks + (1 - looks) * 0.5 * p.CALM_CHANCE / (p.CALM_CHANCE + p.GO_CHANCE) * stays
         drains = chances.completes(lives.crossing[who], lives.done[who], lives.length[who])
-        result = np.select([stage == STAYING, stage == LOOKING, stage == DRAINING], [stays, looks, drains])
+        left = p.AWAY_WEEKS - lives.away_weeks[who]
+        closes = p.CLOSE_CHANCE * (1 - p.RETURN_CHANCE) ** (left + 1.0) * self._may_close[who]
+        away = np.where(left < 0, stays, closes)
+        result = np.select([stage == LOOKING, stage == DRAINING, stage == AWAY], [looks, drains, away], stays)
         return np.where(lives.alive[who], result, 0.0)
 
     def _undecided(self, pressure: Pressure) -> Floats:
@@ -111,5 +121,5 @@ def _leading_reason(lives: Lives, who: Ints, pressure: Pressure) -> Ints:
 
 
 def in_band(average: Floats, last: Floats) -> Bools:
-    """Average AUM within the band, and more than half of it still here."""
-    return (average >= BAND[0]) & (average < BAND[1]) & (last > 0.5 * average)
+    """Average AUM within the band, and not already left."""
+    return (average >= BAND[0]) & (average < BAND[1]) & (last > STILL_HERE * average)

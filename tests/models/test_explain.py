@@ -25,7 +25,7 @@ def test_a_model_whose_contributions_do_not_add_up_is_refused(bundle: Bundle, ju
         def raw(self, features: np.ndarray) -> np.ndarray:
             return np.asarray(super().raw(features) + 1e-6)
 
-    bent = Bent(bundle.model.text, bundle.model.columns, bundle.model.nullable)
+    bent = Bent(bundle.model.text, bundle.model.columns, bundle.model.typical)
     with pytest.raises(DataError, match="miss the raw score by 1e-06"):
         contributions(bent, judge.features)
 
@@ -63,15 +63,27 @@ def test_law_a_row_has_the_same_reasons_wherever_it_stands(
     assert ((found.contribution > 0) == (found.group >= 0)).all()
 
 
-def test_forty_equal_groups_rank_by_name() -> None:
+def test_equal_groups_rank_by_name() -> None:
     columns = tuple(f"feature_{number}" for number in range(40))
-    found = top_reasons(np.ones((3, 40)), columns, {name: name for name in columns}, k=40)
-    assert [found.groups[one] for one in found.group[1]] == sorted(columns)
+    values = np.tile(1.0 + np.arange(40) % 2, (3, 1))
+    found = top_reasons(values, columns, {name: name for name in columns}, k=40)
+    assert [found.groups[one] for one in found.group[1]] == sorted(columns[1::2]) + sorted(columns[::2])
 
 
 def test_more_reasons_than_groups_are_not_invented() -> None:
     found = top_reasons(np.ones((1, 4)), COLUMNS, GROUPS, k=9)
     assert found.group.shape == (1, 3)
+
+
+def test_only_a_worrying_column_stands_for_its_group() -> None:
+    values = np.array([[3.0, 1.0, 2.0], [3.0, 1.0, 2.0]])
+    worrying = np.array([[False, True, True], [False, False, True]])
+    groups = {"a": "first", "b": "first", "c": "second"}
+    found = top_reasons(values, ("a", "b", "c"), groups, 2, worrying)
+    # Row 0: "first" raises the score by 4, shown by b, as a is not worrying. Row 1: nothing can show "first".
+    assert found.group.tolist() == [[0, 1], [1, -1]]
+    assert found.witness.tolist() == [[1, 2], [2, -1]]
+    assert found.contribution.tolist() == [[4.0, 2.0], [2.0, 0.0]]
 
 
 def test_a_column_without_a_group_is_refused() -> None:

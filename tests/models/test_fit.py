@@ -55,9 +55,13 @@ def test_progress_is_told_each_round_and_the_best_is_kept(
     assert again.model.booster.num_trees() == again.rounds
 
 
-def test_which_columns_were_ever_unknown(fitted: Fitted) -> None:
-    known = dict(zip(fitted.model.columns, fitted.model.nullable, strict=True))
-    assert [name for name, nullable in known.items() if nullable] == ["noise_a"]
+def test_an_unknown_value_is_typical_where_training_knew_them_all(fitted: Fitted, train: Matrix) -> None:
+    known = dict(zip(fitted.model.columns, fitted.model.typical, strict=True))
+    assert [name for name, typical in known.items() if typical is None] == ["noise_a"]
+    first, second = train.columns[0], train.features[:1].copy()
+    second[0, 0] = np.nan
+    assert fitted.model.filled(second)[0, 0] == known[first] == np.median(train.features[:, 0])
+    assert np.isnan(second[0, 0])
 
 
 def test_trees_are_no_deeper_than_the_settings_allow(fitted: Fitted, training: Training) -> None:

@@ -3,7 +3,9 @@ from datetime import date
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pytest
 
+from configs.errors import ConfigError, DataError
 from pipeline.demo_bank import Bank
 from pipeline.demo_bank import parameters as p
 
@@ -60,12 +62,15 @@ def test_calls_move_the_probability_the_way_the_truth_says() -> None:
 
 def test_an_unknown_number_cannot_be_called() -> None:
     bank = Bank(CUSTOMERS, WEEKS, 7, LAST_MONDAY)
-    try:
+    with pytest.raises(DataError, match="'1'"):
         bank.advance(["1"])
-    except KeyError as error:
-        assert "'1'" in str(error)
-    else:
-        raise AssertionError("the bank called somebody it does not know")
+
+
+def test_the_last_week_is_the_last() -> None:
+    bank = Bank(CUSTOMERS, 1, 7, LAST_MONDAY)
+    bank.advance()
+    with pytest.raises(ConfigError, match="after 1 weeks"):
+        bank.advance()
 
 
 def test_everything_happens_within_the_period() -> None:

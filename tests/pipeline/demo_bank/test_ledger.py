@@ -9,8 +9,7 @@ PRICES = np.array([13_500, 10_800, 4_800_000], dtype=np.int64)  # 1.35, 1.08 and
 
 
 def ledger_with_cash(cents: list[int]) -> Ledger:
-    ledger = Ledger(4, np.zeros((SLOTS, 4), dtype=np.int64), PRICES, 7.0)
-    ledger.open_week(Draws(7, 0), PRICES, 7.0)
+    ledger = Ledger(np.zeros((SLOTS, 4), dtype=np.int64), Draws(7, 0), PRICES, 7.0)
     ledger.balance[DEMAND] = cents
     return ledger
 

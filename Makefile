@@ -1,0 +1,74 @@
+# Verbs only; `make` lists them. Every verb sets up .venv first if it has to.
+BANK  ?= demo
+AS_OF ?= 2026-11-16
+RAW   ?= data/demo/raw
+PORT  ?= 8000
+
+PYTHON := .venv/bin/python
+READY  := .venv/ready
+UV     := uv==0.13.9
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-long weekly ingest train outcomes serve check format lock picture clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  settings: BANK=$(BANK) AS_OF=$(AS_OF) RAW=$(RAW) PORT=$(PORT)"
+
+demo: $(READY) ## the made-up bank from raw files to managers' lists, with progress and a summary
+	$(PYTHON) -m pipeline demo
+
+test: $(READY) check ## style, types and the quick tests
+	$(PYTHON) -m pytest -m "not long"
+
+test-long: $(READY) check ## all tests, in full size
+	$(PYTHON) -m pytest
+
+weekly: $(READY) ## one Monday: ingest, features, training when due, scores, lists  (BANK RAW AS_OF)
+	$(PYTHON) -m pipeline weekly --bank $(BANK) --raw $(RAW) --as-of $(AS_OF)
+
+ingest: $(READY) ## read the bank's files into tables and a quarantine  (BANK RAW)
+	$(PYTHON) -m pipeline ingest --bank $(BANK) --raw $(RAW)
+
+train: $(READY) ## train, judge out of time and register a model  (BANK AS_OF)
+	$(PYTHON) -m pipeline train --bank $(BANK) --as-of $(AS_OF)
+
+outcomes: $(READY) ## what became of the scores published for a Monday  (BANK AS_OF)
+	$(PYTHON) -m pipeline outcomes --bank $(BANK) --as-of $(AS_OF)
+
+serve: $(READY) data/api-key ## the score service on loopback; the key lies in data/api-key  (BANK PORT)
+	ATTRITION_STORE="$${ATTRITION_STORE:-sqlite:///data/$(BANK)/store.db}" \
+	ATTRITION_API_KEY="$${ATTRITION_API_KEY:-$$(cat data/api-key)}" \
+	$(PYTHON) -m uvicorn --factory serve.api:create_app --host 127.0.0.1 --port $(PORT)
+
+check: $(READY) ## ruff and mypy
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+
+format: $(READY) ## let ruff mend what it can
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
+
+lock: $(READY) ## pin every dependency anew, with hashes and without any index address
+	.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras \
+	  --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
+
+picture: $(READY) ## docs/list.png: the longest list of the demo bank (needs libreoffice and poppler)
+	docs/picture.sh data/demo/lists/$(AS_OF) docs/list.png
+
+clean: ## remove the environment and all artefacts
+	rm -rf .venv data .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# Loopback only, so a random key made on the first run will do; a bank sets ATTRITION_API_KEY.
+data/api-key:
+	@mkdir -p data
+	@umask 077; $(PYTHON) -c "import secrets; print(secrets.token_urlsafe(24))" > $@
+
+$(READY): requirements.lock
+	@python3 -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
+	  { echo "Python 3.11 or newer is needed; found $$(python3 --version)."; exit 1; }
+	python3 -m venv .venv
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check $(UV)
+	.venv/bin/uv pip install --quiet --python $(PYTHON) --require-hashes -r requirements.lock
+	@touch $@

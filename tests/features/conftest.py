@@ -1,0 +1,73 @@
+"""One customer by hand: rows in, the features of one Monday out."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from configs.settings import Settings
+from features.build import build, build_labels
+from features.cohort import ELIGIBLE
+from features.wealth import Wealth
+from features.world import World, make_world
+
+Row = dict[str, Any]
+HISTORY = date(2022, 1, 3)  # a Monday, early enough for every window
+
+
+@pytest.fixture(scope="session")
+def world_of(tables_of: Any) -> Callable[..., World]:
+    """A world of one customer "C1" (here since 2015) from rows per table; products bear their class."""
+
+    def make(**tables: list[Row]) -> World:
+        bank = {name: [{"customer_id": "C1"} | row for row in rows] for name, rows in tables.items()}
+        kinds = sorted({row["product_id"] for row in bank.get("holdings", [])})
+        bank["products"] = [{"product_id": kind, "product_class": kind.rstrip("123")} for kind in kinds]
+        bank.setdefault("customers", [{"customer_id": "C1", "opened_on": date(2015, 5, 1)}])
+        return make_world(tables_of(bank))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def features_on(world_of: Any, bank_settings: Settings) -> Callable[..., Row]:
+    """Cohort columns and features of "C1" on one Monday, were everyone eligible."""
+
+    def look(monday: date, history_from: date = HISTORY, **tables: list[Row]) -> Row:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("features.build.exclusion", everyone)
+            (built,) = build(world_of(**tables), [monday], history_from, bank_settings)
+        return built.cohort.to_pylist()[0] | built.features.to_pylist()[0]
+
+    return look
+
+
+def everyone(world: World, wealth: Wealth, *_: Any) -> NDArray[np.int64]:
+    return np.full((len(wealth.calendar.snapshots), len(world)), ELIGIBLE)
+
+
+@pytest.fixture(scope="session")
+def excluded_on(world_of: Any, bank_settings: Settings) -> Callable[..., list[str]]:
+    """The exclusion code of "C1" on one Monday as a list: empty when the bank does not know "C1" yet."""
+
+    def look(monday: date, **tables: list[Row]) -> list[str]:
+        (built,) = build(world_of(**tables), [monday], HISTORY, bank_settings)
+        assert built.features.num_rows == built.cohort["exclusion"].to_pylist().count("")
+        return built.cohort["exclusion"].to_pylist()
+
+    return look
+
+
+@pytest.fixture(scope="session")
+def label_of(world_of: Any, bank_settings: Settings) -> Callable[..., Row]:
+    """The label of "C1" (lead 7, horizon 90, settle 14) by what is known before ``data_through``."""
+
+    def look(monday: date, data_through: date, holdings: list[Row]) -> Row:
+        world = world_of(holdings=holdings)
+        ((_, table),) = build_labels(world, [monday], HISTORY, data_through, bank_settings)
+        return table.to_pylist()[0]
+
+    return look

@@ -1,0 +1,57 @@
+"""The manager in charge and the surveys as of Monday 2024-03-04."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+MONDAY = date(2024, 3, 4)
+
+
+def post(manager: str | None, begins: date, ends: date | None = None, **more: Any) -> dict[str, Any]:
+    return {"manager_id": manager, "branch_id": "B7", "from_on": begins, "to_on": ends, **more}
+
+
+def in_charge(found: dict[str, Any]) -> tuple[Any, ...]:
+    days = found["days_since_manager_change"]
+    return found["manager_id"], found["manager_vacant"], None if days != days else days
+
+
+@pytest.mark.parametrize(
+    ("posts", "expected"),
+    [
+        ([], (None, 1, None)),
+        ([post("M1", date(2024, 2, 23))], ("M1", 0, 10)),
+        ([post("M1", date(2024, 3, 3))], ("M1", 0, 1)),
+        ([post("M1", date(2023, 1, 1)), post("M2", MONDAY, known_on=date(2024, 2, 1))], ("M1", 0, 428)),
+        ([post("M1", date(2023, 1, 1), MONDAY)], ("M1", 0, 428)),  # ran up to the Sunday
+        ([post("M1", date(2023, 1, 1), date(2024, 3, 3))], (None, 1, None)),  # ended on the Saturday
+        ([post("M1", date(2023, 1, 1)), post("M2", date(2024, 2, 23))], ("M2", 0, 10)),  # the last to begin
+        ([post("M1", date(2023, 1, 1)), post(None, date(2024, 2, 23))], (None, 1, 10)),  # vacant
+        ([post("M1", date(2024, 2, 23), known_on=MONDAY)], (None, 1, None)),  # not known yet
+    ],
+)
+def test_in_charge(features_on: Any, posts: list[Any], expected: tuple[Any, ...]) -> None:
+    found = features_on(MONDAY, assignments=posts)
+    assert in_charge(found) == expected
+    assert found["branch_id"] == ("B7" if posts and expected[2] else None)
+
+
+def test_an_end_counts_once_it_is_known(features_on: Any) -> None:
+    begins, ended = date(2023, 1, 1), date(2024, 2, 1)
+
+    def found(known: date) -> tuple[Any, ...]:
+        posts = [post("M1", begins, superseded_on=known), post("M1", begins, ended, known_on=known)]
+        return in_charge(features_on(MONDAY, assignments=posts))
+
+    assert found(MONDAY) == ("M1", 0, 428)
+    assert found(date(2024, 3, 3)) == (None, 1, None)
+
+
+def test_survey_mean_of_the_last_52_weeks(features_on: Any) -> None:
+    # The year opens on 2023-03-06; the answers of 03-05 and of the Monday itself are outside.
+    days = {date(2023, 3, 5): 1, date(2023, 3, 6): 4, date(2023, 12, 1): 9, date(2024, 3, 3): 9, MONDAY: 1}
+    surveys = [{"answered_on": day, "score": score} for day, score in days.items()]
+    assert features_on(MONDAY, surveys=surveys)["survey_score_mean_52w"] == 22 / 3
+    none = features_on(MONDAY, surveys=surveys[:1])["survey_score_mean_52w"]
+    assert none != none

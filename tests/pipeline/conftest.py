@@ -1,0 +1,133 @@
+"""A tiny bank in a temporary folder: six customers, a product, a currency, ten good bookings, six holdings."""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from configs.settings import Settings, load_settings
+from pipeline.artefacts import Home
+from pipeline.ingest import Count, Ingested, ingest
+
+BANK_TOML = """
+title = "Tiny"
+language = "en"
+base_currency = "CNY"
+customers_per_bucket = 2
+quarantine_limit = 1.0
+tiers = [{ name = "all", name_zh = "全部", min_aum = 0 }]
+
+[sources]
+cust = { files = "cust_*.csv" }
+prod = { files = "prod.csv" }
+fx = { files = "fx.csv" }
+txn = { files = "txn_*.csv" }
+hold = { files = "hold_*.parquet", format = "parquet" }
+"""
+
+SELECTS = {
+    "customers": "SELECT CUST AS customer_id, OPENED AS opened_on, LOADED AS known_on, _file, _line FROM cust",
+    "products": "SELECT PROD AS product_id, CLASS AS product_class, NAME AS name, CCY AS currency, _file, _line "
+    "FROM prod",
+    "rates": "SELECT CCY AS currency, DAY AS valued_on, RATE AS to_base, _file, _line FROM fx",
+    "transactions": "SELECT NO AS transaction_id, CUST AS customer_id, ACCT AS account_id, DONE AS booked_at,\n"
+    "AMT AS amount, CCY AS currency, KIND AS kind, LOADED AS known_on,\n_file, _line FROM txn",
+    "holdings": "SELECT CUST AS customer_id, PROD AS product_id, DAY AS valued_on, BAL AS balance,\n"
+    "'CNY' AS currency, DAY AS known_on, _file, _line FROM hold",
+}
+
+TXN_HEADER = "NO,CUST,ACCT,DONE,AMT,CCY,KIND,LOADED,MEMO\n"
+BOOKINGS = "".join(
+    f"T{n},C{1 + n % 6},A{n},2024-03-{n:02} 10:00:00,{n}.50,CNY,card,2024-03-{n:02},\n" for n in range(1, 11)
+)
+FILES = {
+    "cust_1.csv": "CUST,OPENED,LOADED\n"
+    + "".join(f"C{n},2020-01-0{n},2020-01-0{n}\n" for n in range(1, 7)),
+    "prod.csv": "PROD,CLASS,NAME,CCY\nP1,demand,活期,CNY\n",
+    "fx.csv": "CCY,DAY,RATE\nUSD,2024-03-01,7.10\nUSD,2024-03-08,7.20\n",
+    "txn_1.csv": TXN_HEADER + BOOKINGS,
+}
+
+
+@dataclass(frozen=True)
+class TinyBank:
+    """The bank's folder of declarations, its raw files and where its tables go; each may be spoiled by a test."""
+
+    folder: Path
+    raw: Path
+    home: Home
+
+    def settings(self, **changes: Any) -> Settings:
+        return load_settings("tiny", changes)
+
+    def declare(self, old: str, new: str) -> None:
+        """Change bank.toml."""
+        text = (self.folder / "bank.toml").read_text("utf-8")
+        assert old in text
+        (self.folder / "bank.toml").write_text(text.replace(old, new), "utf-8")
+
+    def select(self, table: str, sql: str) -> None:
+        (self.folder / f"{table}.sql").write_text(sql, "utf-8")
+
+    def write(self, name: str, text: str, encoding: str = "utf-8") -> None:
+        (self.raw / name).parent.mkdir(parents=True, exist_ok=True)
+        (self.raw / name).write_bytes(text.encode(encoding))
+
+    def write_holdings(self, name: str, **columns: Any) -> None:
+        rows: dict[str, Any] = {
+            "CUST": [f"C{n}" for n in range(1, 7)],
+            "PROD": ["P1"] * 6,
+            "DAY": ["2024-03-03"] * 6,
+            "BAL": [Decimal(f"{n}000.25") for n in range(1, 7)],
+        }
+        pq.write_table(pa.table(rows | columns), self.raw / name)
+
+    def ingest(self, **changes: Any) -> Ingested:
+        return ingest(self.settings(**changes), self.raw, self.home, lambda _: None)
+
+    def quarantine(self) -> list[tuple[str, str, int, str]]:
+        """Table, file, line and reason of each refused row."""
+        with (self.home.root / "quarantine.csv").open(encoding="utf-8", newline="") as file:
+            return [(row["table"], row["file"], int(row["line"]), row["reason"]) for row in csv.DictReader(file)]
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """The current rows of one table, over all buckets."""
+        parts = sorted((self.home.tables / table).rglob("*.parquet"))
+        return [row for part in parts for row in pq.ParquetFile(part).read().to_pylist()]
+
+    def bytes_of_tables(self) -> dict[str, bytes]:
+        return bytes_below(self.home.tables)
+
+
+def bytes_below(folder: Path) -> dict[str, bytes]:
+    """Each Parquet file below a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*.parquet"))}
+
+
+def counted(ingested: Ingested) -> Mapping[str, Count]:
+    return {count.table: count for count in ingested.counts}
+
+
+def make_tiny(root: Path) -> TinyBank:
+    bank = TinyBank(root / "banks" / "tiny", root / "raw", Home(root / "home"))
+    bank.folder.mkdir(parents=True)
+    bank.raw.mkdir()
+    (bank.folder / "bank.toml").write_text(BANK_TOML, "utf-8")
+    for table, sql in SELECTS.items():
+        bank.select(table, sql)
+    for name, text in FILES.items():
+        bank.write(name, text)
+    bank.write_holdings("hold_1.parquet")
+    return bank
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TinyBank:
+    monkeypatch.setattr("configs.settings.BANKS", tmp_path / "banks")
+    return make_tiny(tmp_path)

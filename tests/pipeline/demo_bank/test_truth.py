@@ -1,0 +1,124 @@
+"""The truth is calibrated against labels worked out from the raw holdings alone."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pytest
+
+from pipeline.demo_bank.draws import Bools, Floats
+from pipeline.demo_bank.truth import History
+
+LAST_MONDAY = date(2026, 11, 16)
+WEEKS = 91
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One entry per eligible customer-Monday: the truth's probability and what came."""
+
+    probability: Floats
+    attrited: Bools
+    cohort_share: float
+
+
+def weekly_aum(raw: Path) -> tuple[list[str], Floats]:
+    """(Sunday, customer): AUM at last valuation; row 0 is the Sunday before the first week. Loans apart."""
+    first = LAST_MONDAY - timedelta(weeks=WEEKS, days=1)
+    found = duckdb.sql(
+        f"""
+        SELECT CUST_NO, PROD_CD, date_diff('day', DATE '{first}', VAL_DT) // 7 AS week,
+            max(CASE CCY_CD WHEN '840' THEN 7.15 ELSE 1 END * BAL_AMT::DOUBLE) AS balance
+        FROM read_parquet('{raw}/hold_*.parquet')
+        WHERE CUST_NO NOT LIKE '6999%' AND PROD_CD <> 'P9001'
+        GROUP BY ALL
+        """
+    ).fetchnumpy()
+    names, customer = np.unique(found["CUST_NO"].astype(str), return_inverse=True)
+    products, product = np.unique(found["PROD_CD"].astype(str), return_inverse=True)
+    grid = np.full((WEEKS + 1, len(products), len(names)), np.nan, dtype=np.float32)
+    grid[found["week"].astype(int), product, customer] = found["balance"]
+    grid[0] = np.nan_to_num(grid[0])
+    for week in range(1, WEEKS + 1):
+        grid[week] = np.where(np.isnan(grid[week]), grid[week - 1], grid[week])
+    return list(names), grid.sum(axis=1).astype(np.float64)
+
+
+@pytest.fixture(scope="module")
+def judged(raw: Path) -> Judged:
+    names, aum = weekly_aum(raw)
+    place = {name: at for at, name in enumerate(names)}
+    rows, came, shares = [], [], []
+    for week in range(14, WEEKS - 13):
+        monday = LAST_MONDAY - timedelta(weeks=WEEKS - week)
+        # A Sunday's value stands for seven days; the 91 days before the Monday see one day of the newest.
+        base = (6 * aum[week - 13] + 7 * aum[week - 12 : week].sum(axis=0) + aum[week]) / 91
+        eligible = (base >= 500_000) & (base < 5_000_000) & (aum[week] > 0.5 * base)
+        # The last 14 of the 97 days see the Sundays that end the weeks 11 and 12 after the Monday.
+        label = np.maximum(aum[week + 12], aum[week + 13]) <= 0.5 * base
+        truth = duckdb.sql(
+            f"SELECT customer_id, probability FROM read_parquet('{raw}/truth/weekly.parquet') "
+            f"WHERE snapshot_date = DATE '{monday}'"
+        ).fetchnumpy()
+        at = np.array([place[one] for one in truth["customer_id"]])
+        assert eligible.sum() == eligible[at].sum()
+        rows.append(truth["probability"][eligible[at]])
+        came.append(label[at][eligible[at]])
+        shares.append(eligible.sum() / (aum[week] > 1_000).sum())
+    return Judged(np.concatenate(rows).astype(np.float64), np.concatenate(came), float(np.mean(shares)))
+
+
+def test_about_half_of_the_customers_are_in_the_cohort(judged: Judged) -> None:
+    assert 0.42 < judged.cohort_share < 0.58
+
+
+def test_three_to_five_in_a_hundred_leave_in_a_quarter(judged: Judged) -> None:
+    assert 0.03 < judged.attrited.mean() < 0.055
+
+
+def test_the_truth_is_calibrated(judged: Judged) -> None:
+    assert judged.probability.mean() == pytest.approx(judged.attrited.mean(), rel=0.15)
+    order = np.argsort(judged.probability, kind="stable")
+    fifths = np.array_split(order, 5)
+    expected = np.array([judged.probability[part].mean() for part in fifths])
+    realised = np.array([judged.attrited[part].mean() for part in fifths])
+    assert (np.diff(realised[1:]) > 0).all()
+    assert realised[-1] == pytest.approx(expected[-1], rel=0.2)
+
+
+def test_the_oracle_is_good_but_not_perfect(judged: Judged) -> None:
+    order = np.argsort(judged.probability, kind="stable")
+    rank = np.empty(len(order))
+    rank[order] = np.arange(1, len(order) + 1)
+    left, stayed = judged.attrited.sum(), (~judged.attrited).sum()
+    auroc = (rank[judged.attrited].sum() - left * (left + 1) / 2) / (left * stayed)
+    assert 0.82 < auroc < 0.92
+
+
+def test_the_truth_on_disk_is_sorted_and_of_the_agreed_types(raw: Path) -> None:
+    path = f"{raw}/truth/weekly.parquet"
+    types = {row[0]: row[1] for row in duckdb.sql(f"DESCRIBE SELECT * FROM '{path}'").fetchall()}
+    assert types == {
+        "customer_id": "VARCHAR",
+        "snapshot_date": "DATE",
+        "probability": "FLOAT",
+        "reason": "VARCHAR",
+        "call_effect": "FLOAT",
+    }
+    keys = duckdb.sql(f"SELECT snapshot_date, customer_id FROM '{path}'").fetchall()
+    assert keys == sorted(set(keys))
+    assert keys[-1][0] == LAST_MONDAY
+
+
+def test_the_daily_average_counts_each_sunday_for_its_days() -> None:
+    history = History(np.array([100.0]))
+    for _ in range(12):
+        history.add(np.array([100.0]))
+    history.add(np.array([191.0]))
+    # The newest Sunday stands for one of the 91 days: 100 + 91 / 91.
+    assert history.average()[0] == pytest.approx(101.0)
+    history.add(np.array([100.0]))
+    # A week later it stands for seven: 100 + 7 × 91 / 91.
+    assert history.average()[0] == pytest.approx(107.0)

@@ -1,0 +1,83 @@
+"""The arrow of imports and what each package may bring in; read from the source, so nothing is run."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ALLOWED = {
+    "configs": set(),
+    "features": {"configs"},
+    "models": {"configs"},
+    "serve": {"configs"},
+    "pipeline": {"configs", "features", "models", "serve"},
+}
+HEAVY = {"lightgbm", "mlflow", "pandas", "polars", "sklearn", "numpy", "numba", "pyarrow", "duckdb"}
+PICKLES = {"pickle", "joblib", "cloudpickle", "dill", "shelve", "marshal"}
+
+
+def imported(source: str) -> set[str]:
+    """The top-level names of all modules that a file imports, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module)
+    return {name.split(".")[0] for name in names}
+
+
+def breaches(package: str, source: str) -> set[str]:
+    """What a file of the package imports although it must not."""
+    found = imported(source)
+    wrong = {name for name in found & set(ALLOWED) if name != package and name not in ALLOWED[package]}
+    return wrong | (found & PICKLES) | (found & HEAVY if package in ("serve", "configs") else set())
+
+
+def sources() -> list[Path]:
+    return [path for package in ALLOWED for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_one_way(path):
+    package = path.relative_to(ROOT).parts[0]
+    assert breaches(package, path.read_text("utf-8")) == set()
+
+
+@pytest.mark.parametrize(
+    ("package", "source", "wrong"),
+    [
+        ("features", "from models.fit import fit", {"models"}),
+        ("serve", "def f():\n    import lightgbm", {"lightgbm"}),
+        ("models", "import pipeline.train", {"pipeline"}),
+        ("configs", "from features import build", {"features"}),
+        ("pipeline", "import pickle", {"pickle"}),
+    ],
+)
+def test_a_planted_wrong_import_is_found(package, source, wrong):
+    assert breaches(package, source) == wrong
+
+
+def test_every_package_has_files_that_are_checked():
+    assert {path.relative_to(ROOT).parts[0] for path in sources()} == set(ALLOWED)
+
+
+def test_no_file_bears_the_name_of_a_standard_library_module():
+    names = {path.stem for path in sources() if path.stem != "__init__" and path.stem != "__main__"}
+    assert names & sys.stdlib_module_names == set()
+
+
+def test_settings_are_loaded_at_the_edges_only():
+    loaders = {
+        str(path.relative_to(ROOT))
+        for path in sources()
+        if "load_settings(" in path.read_text("utf-8") or "load_service_settings(" in path.read_text("utf-8")
+    }
+    assert loaders == {"configs/settings.py", "configs/service.py", "pipeline/__main__.py", "serve/api.py"}
+
+
+def test_folders_with_vague_names_do_not_exist():
+    vague = {"utils", "common", "core", "helpers", "misc"}
+    assert not {path.stem for path in sources()} & vague

@@ -1,0 +1,298 @@
+"""Features are blind to the future: what happened or became known from a Monday on changes no byte of it."""
+
+import hashlib
+import random
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from configs.settings import Settings
+from configs.tables import TABLES
+from features import cohort, cut, lifecycle, relationship
+from features.build import build
+from features.tiles import Calendar
+from features.world import Rows, make_world
+
+Row = dict[str, Any]
+Bank = dict[str, list[Row]]
+Look = Callable[[Bank], list[str]]
+DAY = timedelta(days=1)
+TABLES_OF_A_CUSTOMER = [name for name, contract in TABLES.items() if contract.by_customer]
+
+
+def digest(table: pa.Table) -> str:
+    """Of the bytes, so that NaN equals NaN and -0.0 does not equal 0.0."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table.combine_chunks())
+    return hashlib.sha256(sink.getvalue()).hexdigest()
+
+
+def looker(tables_of: Any, settings: Settings, history_from: date, snapshots: Sequence[date]) -> Look:
+    """Cohort and features of the snapshots, as digests."""
+
+    def look(bank: Bank) -> list[str]:
+        made = build(make_world(tables_of(bank)), snapshots, history_from, settings)
+        return [digest(table) for one in made for table in (one.cohort, one.features)]
+
+    return look
+
+
+class Perturbation:
+    """One random change to a bank that a Monday cannot know of yet."""
+
+    def __init__(self, rng: random.Random, monday: date) -> None:
+        self.rng, self.monday = rng, monday
+
+    def apply(self, bank: Bank) -> str:
+        changes = (
+            self.add,
+            self.add_late,
+            self.delete,
+            self.change,
+            self.correct,
+            self.postpone,
+            self.welcome,
+        )
+        for change in self.rng.sample(changes, len(changes)):
+            if said := change(bank):
+                return said
+        raise AssertionError("this bank has nothing to perturb")
+
+    def later(self) -> date:
+        """The Monday itself half of the time."""
+        return self.monday + DAY * self.rng.choice((0, 0, 0, 1, 6, 7, 90))
+
+    def pick(self, bank: Bank, fits: Callable[[Row, date], bool]) -> tuple[str, Row | None]:
+        table = self.rng.choice(TABLES_OF_A_CUSTOMER)
+        rows = [row for row in bank[table] if fits(row, happened(table, row))]
+        return table, self.rng.choice(rows) if rows else None
+
+    def unseen(self, row: Row, day: date) -> bool:
+        return day >= self.monday or row["known_on"] >= self.monday
+
+    def copy(self, table: str, row: Row, number: int, **changed: Any) -> Row:
+        key = TABLES[table].key[0]
+        own = {} if key == "customer_id" else {key: f"new-{number}"}
+        return {**row, **own, "superseded_on": None, **changed}
+
+    def add(self, bank: Bank) -> str:
+        """Something happens on or after the Monday; booked at its midnight at the earliest."""
+        table, row = self.pick(bank, lambda _row, _day: True)
+        if row is None or table == "customers":
+            return ""
+        column, day = TABLES[table].happened, self.later()
+        when = datetime.combine(day, time(0)) if column.endswith("_at") else day
+        bank[table].append(self.copy(table, row, len(bank[table]), **{column: when, "known_on": day}))
+        return f"add to {table} on {day}"
+
+    def add_late(self, bank: Bank) -> str:
+        """Something that happened before is known only now."""
+        table, row = self.pick(bank, lambda _, day: day < self.monday)
+        if row is None or table == "customers":
+            return ""
+        column, known = TABLES[table].happened, self.later()
+        changed = {column: row[column] - DAY * self.rng.randrange(1, 30), "known_on": known}
+        bank[table].append(self.copy(table, row, len(bank[table]), **changed))
+        return f"add to {table}, known on {known}"
+
+    def delete(self, bank: Bank) -> str:
+        table, row = self.pick(bank, self.unseen)
+        if row is None:
+            return ""
+        bank[table].remove(row)
+        if row["customer_id"] not in {one["customer_id"] for one in bank["customers"]}:
+            for other in TABLES_OF_A_CUSTOMER:  # ingest refuses rows of nobody
+                bank[other] = [one for one in bank[other] if one["customer_id"] != row["customer_id"]]
+        return f"delete from {table}: {row}"
+
+    def change(self, bank: Bank) -> str:
+        table, row = self.pick(bank, self.unseen)
+        if row is None:
+            return ""
+        row |= self.other_content(table)
+        return f"change in {table}: {row}"
+
+    def correct(self, bank: Bank) -> str:
+        """A row that stands is corrected on or after the Monday: a later version with another content."""
+        table, row = self.pick(bank, lambda row, day: day < self.monday and not row.get("superseded_on"))
+        if row is None:
+            return ""
+        known = max(self.later(), row["known_on"] + DAY)
+        bank[table].append({**row, **self.other_content(table), "known_on": known})
+        row["superseded_on"] = known
+        return f"correct {table} on {known}: {row}"
+
+    def postpone(self, bank: Bank) -> str:
+        """A correction of the future comes on another day of the future, or not at all."""
+        table, row = self.pick(bank, lambda row, _: (row.get("superseded_on") or date.min) >= self.monday)
+        if row is None:
+            return ""
+        row["superseded_on"] = self.rng.choice((None, self.later()))
+        return f"postpone in {table}: {row}"
+
+    def welcome(self, bank: Bank) -> str:
+        """A new customer, with money from the first day."""
+        name, day = f"N{len(bank['customers'])}", self.later()
+        bank["customers"].append({"customer_id": name, "opened_on": day - DAY, "known_on": day})
+        bank["holdings"].append({"customer_id": name, "product_id": "P-demand-1", "valued_on": day - DAY,
+                                 "known_on": day, "balance": Decimal(800_000)})  # fmt: skip
+        return f"welcome a customer known on {day}"
+
+    def other_content(self, table: str) -> Row:
+        amount = Decimal(self.rng.randrange(-(10**8), 10**8)) / 100
+        return {
+            "customers": {"status": self.rng.choice(("frozen", "closed")), "is_staff": True},
+            "assignments": {"manager_id": self.rng.choice(("M8", "M9", None)), "to_on": None},
+            "transactions": {"amount": amount, "amount_base": amount, "kind": "salary"},
+            "holdings": {"balance": amount, "matures_on": self.monday + DAY * self.rng.randrange(90)},
+            "contacts": {"outcome": self.rng.choice(("answered", "declined"))},
+            "events": {},
+            "surveys": {"score": self.rng.randint(1, 10)},
+        }[table]
+
+
+def happened(table: str, row: Row) -> date:
+    when = row[TABLES[table].happened]
+    return when.date() if isinstance(when, datetime) else when
+
+
+def seen_through(drawn: Any, tables_of: Any, settings: Settings, times: int) -> str | None:
+    """The first perturbation that changed a byte of its middle Monday or of the one a week before."""
+    monday = sorted(drawn.snapshots)[len(drawn.snapshots) // 2]
+    look = looker(tables_of, settings, drawn.history_from, [monday - 7 * DAY, monday])
+    before = look(drawn.bank)
+    for number in range(times):
+        bank = deepcopy(drawn.bank)
+        perturbation = Perturbation(random.Random(f"{monday} {number}"), monday)
+        said = [perturbation.apply(bank) for _ in range(3)]
+        if look(bank) != before:
+            return f"{monday}: {said}"
+    return None
+
+
+def test_the_future_changes_no_byte(draw_bank: Any, tables_of: Any, bank_settings: Settings) -> None:
+    for seed in range(4):
+        assert not seen_through(draw_bank(seed), tables_of, bank_settings, 12)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_everything_changes_on_the_monday(
+    seed: int, draw_bank: Any, tables_of: Any, bank_settings: Settings
+) -> None:
+    """Every holding paid out, everyone reassigned, asked and corrected: that Monday sees none of it."""
+    drawn = draw_bank(seed)
+    monday = sorted(drawn.snapshots)[len(drawn.snapshots) // 2]
+    look = looker(tables_of, bank_settings, drawn.history_from, [monday])
+    bank, perturbation = deepcopy(drawn.bank), Perturbation(random.Random(seed), monday)
+    for table in set(TABLES_OF_A_CUSTOMER) - {"customers"}:
+        bank[table] += [on_monday(perturbation, table, row, k) for k, row in enumerate(drawn.bank[table])]
+    for row in [
+        row for row in bank["customers"] if row["known_on"] < monday and not row.get("superseded_on")
+    ]:
+        bank["customers"].append(row | {"status": "closed", "known_on": monday})
+        row["superseded_on"] = monday
+    assert look(bank) == look(drawn.bank)
+
+
+def on_monday(perturbation: Perturbation, table: str, row: Row, number: int) -> Row:
+    """The row again, as something else that happens in the Monday's first moment."""
+    column, monday = TABLES[table].happened, perturbation.monday
+    when = datetime.combine(monday, time(0)) if column.endswith("_at") else monday
+    content = {"balance": 0, "matures_on": None} if table == "holdings" else perturbation.other_content(table)
+    # A handover is known before it happens.
+    known = monday - DAY if table == "assignments" else monday
+    return perturbation.copy(table, row, number, **content, **{column: when, "known_on": known})
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(100, 110))
+def test_the_future_changes_no_byte_long(
+    seed: int, draw_bank: Any, tables_of: Any, bank_settings: Settings
+) -> None:
+    assert not seen_through(draw_bank(seed), tables_of, bank_settings, 100)
+
+
+def test_the_past_changes_bytes(draw_bank: Any, tables_of: Any, bank_settings: Settings) -> None:
+    """The looks are not blind: one more booking known on the Sunday before is seen by that Monday only."""
+    drawn = draw_bank(1)
+    monday = sorted(drawn.snapshots)[len(drawn.snapshots) // 2]
+    look = looker(tables_of, bank_settings, drawn.history_from, [monday - 7 * DAY, monday])
+    before, bank = look(drawn.bank), deepcopy(drawn.bank)
+    late = datetime.combine(monday - DAY, time(23, 59, 59))
+    bank["transactions"] += [
+        {"customer_id": row["customer_id"], "booked_at": late, "amount": Decimal(-5)}
+        for row in bank["customers"]
+    ]
+    after = look(bank)
+    assert after[:2] == before[:2]
+    assert after[3] != before[3]
+
+
+def tomorrow(rows: Rows, snapshot: Any) -> Any:
+    return (rows.day < snapshot + 1) & (rows.known < snapshot + 1) & (rows.until >= snapshot)
+
+
+def hindsight(rows: Rows, snapshot: Any) -> Any:
+    return (rows.day < snapshot) & (rows.known < snapshot + 7) & (rows.until >= snapshot)
+
+
+def forgets_corrected(rows: Rows, snapshot: Any) -> Any:
+    """Leaves out what will be corrected later: only the future can tell."""
+    return (rows.day < snapshot) & (rows.known < snapshot) & (rows.until >= snapshot + 10**5)
+
+
+@pytest.mark.parametrize("leaky", [tomorrow, hindsight, forgets_corrected])
+@pytest.mark.parametrize("where", [cut, cohort, relationship])
+def test_a_planted_leak_is_noticed(
+    where: Any, leaky: Any, draw_bank: Any, tables_of: Any, bank_settings: Settings, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(where, "seen", leaky)
+    assert any(seen_through(draw_bank(seed), tables_of, bank_settings, 10) for seed in range(9))
+
+
+def test_a_planted_leak_in_tenure_is_noticed(
+    draw_bank: Any, tables_of: Any, bank_settings: Settings, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(lifecycle, "seen", forgets_corrected)
+    assert any(seen_through(draw_bank(seed), tables_of, bank_settings, 20) for seed in range(3))
+
+
+def test_tiles_that_begin_a_day_early_are_noticed(
+    draw_bank: Any, tables_of: Any, bank_settings: Settings, monkeypatch: Any
+) -> None:
+    """Monday's bookings fall into the week before."""
+    position = Calendar.position
+    monkeypatch.setattr(Calendar, "position", lambda self, day: position(self, np.asarray(day) - 1))
+    assert any(seen_through(draw_bank(seed), tables_of, bank_settings, 10) for seed in range(3))
+
+
+def test_one_monday_alone_or_among_others(draw_bank: Any, tables_of: Any, bank_settings: Settings) -> None:
+    """A backfill of many Mondays at once gives the bytes that each gave live, from the rows of its day."""
+    drawn = draw_bank(5)
+    together = looker(tables_of, bank_settings, drawn.history_from, drawn.snapshots)(drawn.bank)
+    for number, monday in enumerate(drawn.snapshots):
+        live = delivered(drawn.bank, monday)
+        alone = looker(tables_of, bank_settings, drawn.history_from, [monday])(live)
+        assert alone == together[2 * number : 2 * number + 2], monday
+
+
+def delivered(bank: Bank, monday: date) -> Bank:
+    """The bank as delivered by then: no later rows, no later corrections, no customers to come."""
+    known = {row["customer_id"] for row in bank["customers"] if row["known_on"] < monday}
+    there = {"products": bank["products"]}
+    for table in TABLES_OF_A_CUSTOMER:
+        rows = [row for row in bank[table] if row["customer_id"] in known and row["known_on"] < monday]
+        there[table] = [row | {"superseded_on": corrected_by(row, monday)} for row in rows]
+    return there
+
+
+def corrected_by(row: Row, monday: date) -> date | None:
+    day = row.get("superseded_on")
+    return day if day and day < monday else None

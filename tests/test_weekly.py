@@ -1,0 +1,136 @@
+"""The weekly run from raw files to an HTTP answer, on a small made-up bank."""
+
+import hashlib
+from datetime import date, timedelta
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from fastapi.testclient import TestClient
+from pydantic import SecretStr
+from typer.testing import CliRunner
+
+from configs.errors import DataError
+from configs.service import ServiceSettings
+from configs.settings import load_settings
+from pipeline.__main__ import app
+from pipeline.demo_bank import write_demo_bank
+from pipeline.outcomes import judge_published
+from pipeline.weekly import Bank, current_tables, run_weekly
+from serve.api import create_app
+from serve.store import Store
+
+AS_OF = date(2026, 11, 16)
+# Small and short: everything that makes the run longer is cut, nothing is left out.
+SMALL = {
+    "label": {"horizon_days": 30, "settle_days": 7},
+    "training": {
+        "first_after_weeks": 26,
+        "judged_snapshots": 4,
+        "tuned_snapshots": 4,
+        "rounds": 30,
+        "patience": 30,
+        "lightgbm": {"min_data_in_leaf": 50},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("raw")
+    write_demo_bank(folder, 1200, 62, 11, AS_OF)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory) -> Bank:
+    return Bank(load_settings("demo", SMALL), tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def week(bank, raw):
+    return run_weekly(bank, raw, AS_OF)
+
+
+def test_every_customer_is_scored_once_or_excluded_with_a_code(bank, week):
+    publication, _ = week
+    folder = current_tables(bank).folder / "customers"
+    known = pq.read_table(folder, columns=["customer_id"])["customer_id"].unique().to_pylist()
+    named = [one.customer_id for one in (*publication.scores, *publication.exclusions)]
+    assert sorted(named) == sorted(known)
+    assert publication.run.cohort == len(publication.scores) > 100
+
+
+def test_money_at_risk_is_never_more_than_is_there(week):
+    assert all(0 <= one.money_at_risk_minor <= one.aum_minor for one in week[0].scores)
+
+
+def test_reasons_carry_figures_in_both_languages(week):
+    reasons = [reason for one in week[0].scores for reason in one.reasons]
+    assert len(reasons) > len(week[0].scores) / 2
+    assert all(reason.text_en and reason.text_zh and "{" not in reason.text_en for reason in reasons)
+    assert max(len(one.reasons) for one in week[0].scores) <= 3
+
+
+def test_the_service_answers_from_what_was_published(bank, week):
+    publication, lists = week
+    one = next(each for each in lists if each.manager and each.listed)
+    settings = ServiceSettings(store=bank.home.store, api_key=SecretStr("k" * 32))
+    with TestClient(create_app(settings), headers={"X-API-Key": "k" * 32}) as client:
+        listed = client.get(f"/v1/managers/{one.manager.manager_id}/list").json()
+        shown = [row["customer_id"] for row in listed["customers"]]
+        assert shown == [score.customer_id for score in one.listed]
+        top = client.get(f"/v1/customers/{shown[0]}/risk").json()
+        assert top["risk_30d"] == one.listed[0].risk_30d
+        assert (top["run_id"], top["risk_90d"]) == (publication.run.run_id, None)
+
+
+@pytest.mark.usefixtures("week")
+def test_a_rerun_and_a_run_from_nothing_end_with_the_same_bytes(bank, raw, tmp_path_factory):
+    before = fingerprints(bank)
+    run_weekly(bank, raw, AS_OF)
+    assert fingerprints(bank) == before
+    other = Bank(bank.settings, tmp_path_factory.mktemp("other"))
+    run_weekly(other, raw, AS_OF)
+    assert fingerprints(other) == before
+
+
+@pytest.mark.usefixtures("week")
+def test_a_failed_delivery_leaves_the_served_week_as_it_was(bank, tmp_path):
+    before = fingerprints(bank)
+    with pytest.raises(DataError, match="has no file"):
+        run_weekly(bank, tmp_path, AS_OF)
+    assert fingerprints(bank) == before
+    assert not list(bank.data.rglob(".draft-*"))
+
+
+def test_a_past_monday_is_not_scored_by_a_model_that_saw_its_future(bank, raw, week):
+    served = week[0].run
+    publication, _ = run_weekly(bank, raw, AS_OF - timedelta(weeks=2))
+    assert publication.run.model_id != served.model_id
+    with Store(bank.home.store) as store:
+        assert store.latest_run().run_id == served.run_id
+        assert {run.run_id for run in store.history()} == {served.run_id, publication.run.run_id}
+
+
+@pytest.mark.usefixtures("week")
+def test_outcomes_are_refused_while_the_window_is_open(bank):
+    with pytest.raises(DataError, match=r"outcome of 2026-11-16 is not known before 2026-12-23"):
+        judge_published(bank.settings, bank.home, current_tables(bank), AS_OF, lambda *_: None)
+
+
+def test_a_users_mistake_is_one_sentence(raw, tmp_path):
+    arguments = ["weekly", "--raw", str(raw), "--as-of", "2026-11-17", "--data", str(tmp_path)]
+    result = CliRunner().invoke(app, arguments)
+    assert str(result.exception) == (
+        "2026-11-17 is a Tuesday, but a snapshot is a Monday. Use 2026-11-16 or 2026-11-23."
+    )
+
+
+def fingerprints(bank: Bank) -> dict[str, str]:
+    """The bytes of bundle and lists, and the content of the store."""
+    paths = [*bank.home.models.rglob("*.*"), *(bank.home.lists / str(AS_OF)).glob("*")]
+    found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths if path.is_file()}
+    with Store(bank.home.store) as store:
+        found["store"] = hashlib.sha256(repr(store.published()).encode()).hexdigest()
+    return found
