@@ -29,9 +29,17 @@ Share = Annotated[float, Field(gt=0, le=1)]
 Weeks = Annotated[int, Field(ge=1, le=520)]
 Days = Annotated[int, Field(ge=0, le=730)]
 Value = TypeVar("Value")
-# A table with names of the bank's own choice, read-only; and a list, never empty.
+
+
+def _not_empty(values: tuple[Value, ...]) -> tuple[Value, ...]:
+    if not values:
+        raise ValueError("must not be empty")
+    return values
+
+
+# A table with names of the bank's own choice, read-only; and a list.
 Named = Annotated[Mapping[str, Value], AfterValidator(MappingProxyType), PlainSerializer(dict)]
-Listed = Annotated[tuple[Value, ...], Field(strict=False, min_length=1)]
+Listed = Annotated[tuple[Value, ...], Field(strict=False), AfterValidator(_not_empty)]
 
 
 class Strict(BaseModel):

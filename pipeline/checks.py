@@ -69,7 +69,7 @@ def bucket_of(customer_id: str, buckets: str | int) -> str:
 
 
 def repeats(table: Table) -> str:
-    """SQL over ``good``: one row per row whose key comes more than once, with its verdict.
+    """SQL over ``good``: one row per row (``_row``) whose key comes more than once, with its verdict.
 
     Same key, same ``known_on``, same content: ``duplicate`` (the first stays). Same but another content:
     ``conflict`` (refused; which one stays depends on the contents alone, not on the order of the files, and
@@ -84,15 +84,15 @@ def repeats(table: Table) -> str:
     return (
         f"WITH often AS (SELECT hash({key}) AS h FROM good GROUP BY h HAVING count(*) > 1), "
         f"again AS (SELECT g.* FROM good g WHERE hash({key}) IN (SELECT h FROM often)), "
-        f"ranked AS (SELECT *, row_number() OVER (PARTITION BY {content} ORDER BY _file, _line) AS copy, "
+        f"ranked AS (SELECT *, row_number() OVER (PARTITION BY {content} ORDER BY _file, _line, _row) AS copy, "
         f"dense_rank() OVER (PARTITION BY {version} ORDER BY {content}) AS variant FROM again), "
-        f"kept AS (SELECT _file, _line, {until} AS superseded_on FROM ranked "
+        f"kept AS (SELECT _row, {until} AS superseded_on FROM ranked "
         "WHERE copy = 1 AND variant = 1), "
-        f"judged AS (SELECT _file, _line, concat_ws(', ', {key}) AS key_values, "
+        f"judged AS (SELECT _row, _file, _line, concat_ws(', ', {key}) AS key_values, "
         f"first_value(_file) {first} AS kept_file, first_value(_line) {first} AS kept_line, "
         "CASE WHEN copy > 1 THEN 'duplicate' WHEN variant > 1 THEN 'conflict' ELSE 'kept' END AS verdict "
         "FROM ranked) "
-        "SELECT judged.*, superseded_on FROM judged LEFT JOIN kept USING (_file, _line)"
+        "SELECT judged.*, superseded_on FROM judged LEFT JOIN kept USING (_row)"
     )
 
 

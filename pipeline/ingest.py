@@ -222,8 +222,8 @@ def _load(
     count = Count(table.name, selected + len(rejects), loaded, refused + conflicts, duplicates)
     if count.rows_in != count.loaded + count.quarantined + count.duplicates:
         raise DataError(
-            f"table {table.name!r} does not reconcile: {count}. A row of its SELECT must be one line of one "
-            f"file; look for a join that multiplies rows in configs/banks/{settings.bank}/{table.name}.sql."
+            f"table {table.name!r} does not reconcile: {count}. Look for a join that "
+            f"multiplies rows in configs/banks/{settings.bank}/{table.name}.sql."
         )
     return count
 
@@ -250,9 +250,8 @@ def _describe(
 def _said(error: duckdb.Error) -> str:
     """DuckDB's message as one line, with the line of the SELECT, without the picture below it."""
     text, _, picture = str(error).partition("LINE ")
-    text = re.sub(
-        r"\s+", " ", re.sub(r"^[A-Z]\w*( \w+)? Error: |Candidate bindings:[^\n]*", "", text)
-    ).strip()
+    text = re.sub(r"^[A-Z]\w*( \w+)? Error: |Did you mean .\w+.\?|Candidate bindings:[^\n]*", "", text)
+    text = re.sub(r"\s+", " ", text).strip(" .!")
     line = picture.partition(":")[0]
     return text + (f" (line {line})" if line.isdigit() else "")
 
@@ -277,7 +276,8 @@ def _refuse(con: duckdb.DuckDBPyConnection, table: Table, rejects: list[Reject])
         [table.name],
     )
     con.execute(
-        "CREATE OR REPLACE TEMP VIEW good AS SELECT * EXCLUDE (_reason) FROM checked WHERE _reason IS NULL"
+        "CREATE OR REPLACE TEMP VIEW good AS "
+        "SELECT rowid AS _row, * EXCLUDE (_reason) FROM checked WHERE _reason IS NULL"
     )
     return _one(con, f"SELECT count(*) FROM quarantine WHERE table_name = '{table.name}'")
 
@@ -295,7 +295,7 @@ def _find_repeats(con: duckdb.DuckDBPyConnection, table: Table) -> tuple[int, in
     return conflicts, _one(con, "SELECT count(*) FROM repeated WHERE verdict = 'duplicate'")
 
 
-KEPT = "FROM good g LEFT JOIN repeated w USING (_file, _line) WHERE coalesce(w.verdict, 'kept') = 'kept'"
+KEPT = "FROM good g LEFT JOIN repeated w USING (_row) WHERE coalesce(w.verdict, 'kept') = 'kept'"
 
 
 def _write(con: duckdb.DuckDBPyConnection, table: Table, draft: Path) -> int:
@@ -305,7 +305,7 @@ def _write(con: duckdb.DuckDBPyConnection, table: Table, draft: Path) -> int:
     order = dict.fromkeys([*first, *([table.happened] if table.happened else []), *table.names])
     buckets = _one(con, "SELECT buckets FROM layout") if table.by_customer else 0
     reader = con.sql(
-        f"SELECT g.* EXCLUDE (_file, _line){until} {KEPT} ORDER BY {', '.join(order)}"
+        f"SELECT g.* EXCLUDE (_row, _file, _line){until} {KEPT} ORDER BY {', '.join(order)}"
     ).to_arrow_reader(BATCH_ROWS)
     folder = draft / table.name
     if not table.by_customer:

@@ -143,11 +143,11 @@ def _load_whole(
 
 
 def _count_lines(path: Path) -> int:
-    """Lines of a file; -1 when a carriage return stands alone, which not everybody takes for a line end."""
+    """Lines of a file; -1 where readers of CSV differ: over a lone carriage return, over blanks beside a quote."""
     lines = 0
     with path.open("rb") as file:
         while chunk := file.read(1 << 24) + file.readline():
-            if chunk.count(b"\r") != chunk.count(b"\r\n"):
+            if chunk.count(b"\r") != chunk.count(b"\r\n") or b'" ' in chunk or b' "' in chunk:
                 return -1
             lines += chunk.count(b"\n") + (not chunk.endswith(b"\n"))
     return lines
@@ -195,7 +195,7 @@ def _rows(lines: Iterator[str], delimiter: str, width: int) -> Iterator[tuple[in
     """Each row below the header with the line on which it begins, or the reason why that line is no row.
 
     Reading goes on behind the refused line, so that an open quote costs one row and not all that follow.
-    Blank lines are no rows.
+    Blank lines are no rows. Whatever is read here is read as ``_load_whole`` reads it.
     """
     waiting: list[str] = []
     number, header = 1, True
@@ -208,6 +208,8 @@ def _rows(lines: Iterator[str], delimiter: str, width: int) -> Iterator[tuple[in
                 break
             taken.append(more)
             row = _fields(taken, delimiter)
+        if isinstance(row, list):
+            row = None if _swallows(row, delimiter) else _without_empty_tail(row, width)
         if row is None or isinstance(row, str) or len(row) != width:
             row = row if isinstance(row, str) else _why(row, width)
             waiting[:0] = taken[1:]
@@ -225,6 +227,18 @@ def _fields(lines: list[str], delimiter: str) -> list[str] | str | None:
         return next(csv.reader(lines, delimiter=delimiter, strict=True))
     except csv.Error as error:
         return None if "unexpected end" in str(error) else f"a quoted field is broken: {error}"
+
+
+def _swallows(row: list[str], delimiter: str) -> bool:
+    """Whether a field over several lines holds a whole row: two open quotes that seem to make a pair."""
+    enough = max(len(row) - 1, 3)
+    later = [line for field in row if "\n" in field or "\r" in field for line in field.splitlines()[1:]]
+    return any(line.count(delimiter) >= enough for line in later)
+
+
+def _without_empty_tail(row: list[str], width: int) -> list[str]:
+    """Delimiters at the end of a line are forgiven, as DuckDB does."""
+    return row if any(row[width:]) else row[:width]
 
 
 def _why(row: list[str] | None, width: int) -> str:

@@ -3,11 +3,13 @@
 A bank is a list of rows (dicts) per table. ``as_tables`` fills in what a test does not care about.
 """
 
+import os
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -247,3 +249,15 @@ def bank_settings() -> Settings:
         "features": {"windows": [4, 13, 26, 52]},
     }
     return load_settings("demo", pinned)
+
+
+@pytest.fixture(scope="session")
+def berka() -> Path:
+    """The public ledgers as published: $BERKA, else ../shared/data/berka beside the project."""
+    folder = Path(os.environ.get("BERKA") or Path(__file__).parents[2] / "shared" / "data" / "berka")
+    if not (folder / "trans.asc").is_file():
+        missing = f"no Berka ledgers in {folder}; name their folder in the environment variable BERKA"
+        if os.environ.get("CI") == "true":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return folder

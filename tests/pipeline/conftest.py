@@ -47,8 +47,7 @@ BOOKINGS = "".join(
     f"T{n},C{1 + n % 6},A{n},2024-03-{n:02} 10:00:00,{n}.50,CNY,card,2024-03-{n:02},\n" for n in range(1, 11)
 )
 FILES = {
-    "cust_1.csv": "CUST,OPENED,LOADED\n"
-    + "".join(f"C{n},2020-01-0{n},2020-01-0{n}\n" for n in range(1, 7)),
+    "cust_1.csv": "CUST,OPENED,LOADED\n" + "".join(f"C{n},2020-01-0{n},2020-01-0{n}\n" for n in range(1, 7)),
     "prod.csv": "PROD,CLASS,NAME,CCY\nP1,demand,活期,CNY\n",
     "fx.csv": "CCY,DAY,RATE\nUSD,2024-03-01,7.10\nUSD,2024-03-08,7.20\n",
     "txn_1.csv": TXN_HEADER + BOOKINGS,
@@ -94,7 +93,9 @@ class TinyBank:
     def quarantine(self) -> list[tuple[str, str, int, str]]:
         """Table, file, line and reason of each refused row."""
         with (self.home.root / "quarantine.csv").open(encoding="utf-8", newline="") as file:
-            return [(row["table"], row["file"], int(row["line"]), row["reason"]) for row in csv.DictReader(file)]
+            return [
+                (row["table"], row["file"], int(row["line"]), row["reason"]) for row in csv.DictReader(file)
+            ]
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         """The current rows of one table, over all buckets."""

@@ -1,0 +1,187 @@
+"""Settings are one frozen object; whatever is wrong in them is said with its file, its key and the nearest key."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from configs import settings as module
+from configs.errors import ConfigError, DataError
+from configs.settings import DEFAULTS, Settings, find_raw, load_select, load_settings
+
+
+@pytest.fixture
+def bank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a bank of its own."""
+    monkeypatch.setattr(module, "BANKS", tmp_path)
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    text = 'title = "T"\nlanguage = "en"\nbase_currency = "CNY"\n[sources]\ntxn = { files = "t.csv" }\n'
+    text += '[[tiers]]\nname = "all"\nname_zh = "全部"\nmin_aum = 0\n'
+    (folder / "bank.toml").write_text(text, "utf-8")
+    return folder
+
+
+def refused(bank: str, overrides: dict[str, Any]) -> str:
+    with pytest.raises(ConfigError) as raised:
+        load_settings(bank, overrides)
+    return str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["demo", "berka"])
+def test_the_banks_that_ship_load(name: str) -> None:
+    settings = load_settings(name)
+    assert settings.bank == name
+    assert all(load_select(name, table) for table in ("customers", "transactions", "holdings"))
+
+
+def test_the_bank_wins_over_the_defaults_key_by_key(bank: Path) -> None:
+    before = load_settings("tiny")
+    with (bank / "bank.toml").open("a") as file:
+        file.write("[label]\nlead_days = 14\n[features]\nwindows = [8]\n")
+    after = load_settings("tiny")
+    assert (after.label.lead_days, after.label.horizon_days) == (14, before.label.horizon_days)
+    assert after.features.windows == (8,)
+    assert load_settings("tiny", {"label": {"lead_days": 0}}).label.lead_days == 0
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        ({"quarantine_limt": 0.1}, "unknown key 'quarantine_limt'. Did you mean 'quarantine_limit'?"),
+        ({"cohort": {"min_aumm": 1}}, "unknown key 'cohort.min_aumm'. Did you mean 'min_aum'?"),
+        ({"sources": {"txn": {"delimeter": ";"}}}, "unknown key 'sources.txn.delimeter'. Did you mean 'delimiter'?"),
+        ({"sources": {"tiers": {"files": "x", "formt": "csv"}}},
+         "unknown key 'sources.tiers.formt'. Did you mean 'format'?"),
+        ({"tiers": [{"name": "a", "name_zh": "a", "min_aum": 0, "name_hz": "a"}]},
+         "unknown key 'tiers.0.name_hz'. Did you mean 'name_zh'?"),
+        ({"lists": {"zzz": 1}}, "unknown key 'lists.zzz'. Known: default_capacity, reasons."),
+    ],
+)  # fmt: skip
+def test_an_unknown_key_names_the_nearest_one_of_its_own_table(overrides: dict[str, Any], said: str) -> None:
+    assert refused("demo", overrides).endswith(f"banks/demo/bank.toml: {said}")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        ({"cohort": {"min_aum": "500000"}}, "cohort.min_aum: Input should be a valid number, found '500000'"),
+        ({"cohort": 3}, "cohort: Input should be a valid dictionary or instance of Cohort, found 3"),
+        ({"label": {"lead_days": "7"}}, "label.lead_days: Input should be a valid integer, found '7'"),
+        ({"label": {"lead_days": 7.5}}, "label.lead_days: Input should be a valid integer, found 7.5"),
+        ({"label": {"horizon_days": 45}}, "label.horizon_days: Input should be 30, 60 or 90, found 45"),
+        ({"label": {"min_drop": 1.5}}, "label.min_drop: Input should be less than or equal to 1, found 1.5"),
+        ({"quarantine_limit": True}, "quarantine_limit: Input should be a valid number, found True"),
+        ({"features": {"windows": [4, 4]}}, "features: windows (4, 4) must ascend without repeats"),
+        ({"features": {"windows": [13, 4]}}, "features: windows (13, 4) must ascend without repeats"),
+        ({"features": {"windows": []}}, "features.windows: must not be empty"),
+        ({"tiers": []}, "tiers: must not be empty"),
+        ({"cohort": {"min_aum": 9, "max_aum": 9}}, "cohort: min_aum 9.0 must be below max_aum 9.0"),
+        ({"bands": {"high": 0.1, "medium": 0.1}}, "bands: medium 0.1 must be below high 0.1"),
+        ({"sources": {"txn": {"format": "csv"}}, "bank": "x"}, "the bank is named by its folder. Leave the key"),
+        ({"sources": {"new": {}}}, "sources.new.files is missing"),
+        ({"sources": {"txn": {"files": "/data/*.csv"}}},
+         "sources.txn.files: must be a pattern below the raw folder, such as 'txn_*.csv', not '/data/*.csv'"),
+        ({"sources": {"txn": {"files": ""}}}, "sources.txn.files: must be a pattern below the raw folder"),
+        ({"sources": {"txn": {"encoding": "utf-88"}}},
+         "sources.txn.encoding: unknown encoding 'utf-88'; use for example utf-8 or gb18030"),
+        ({"sources": {"txn": {"delimiter": "||"}}}, "sources.txn.delimiter: String should have at most 1 character"),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_names_its_key_and_what_was_found(overrides: dict[str, Any], said: str) -> None:
+    assert f"banks/demo/bank.toml: {said}" in refused("demo", overrides)
+
+
+def test_each_wrong_key_is_named() -> None:
+    said = refused("demo", {"label": {"lead_days": -1}, "lists": {"reasons": 9}})
+    assert "label.lead_days" in said
+    assert "lists.reasons" in said
+
+
+def test_an_unknown_bank_names_the_nearest_one() -> None:
+    assert refused("dmo", {}).endswith("Did you mean 'demo'?")
+    assert refused("../banks/demo", {}).endswith("Known: berka, demo.")
+    assert refused("", {}).endswith("Known: berka, demo.")
+
+
+def test_a_file_that_is_no_toml_names_the_line(bank: Path) -> None:
+    (bank / "bank.toml").write_text('title = "T"\nlanguage = en\n')
+    said = refused("tiny", {})
+    assert said.startswith(f"{bank / 'bank.toml'} is not TOML: ")
+    assert said.endswith("(at line 2, column 12). Mend that line.")
+
+
+def test_a_file_that_is_not_utf8_is_named(bank: Path) -> None:
+    for name in ("bank.toml", "customers.sql"):
+        (bank / name).write_bytes('title = "银行"\n'.encode("gb18030"))
+    assert refused("tiny", {}) == f"{bank / 'bank.toml'} is not UTF-8. Save it as UTF-8."
+    with pytest.raises(ConfigError, match=r"customers\.sql is not UTF-8"):
+        load_select("tiny", "customers")
+
+
+def test_everything_is_frozen() -> None:
+    settings = load_settings("demo")
+    models = [value for _, value in settings if isinstance(value, BaseModel)]
+    models += [settings, settings.tiers[0], settings.sources["txn"]]
+    assert len(models) == 9
+    for model in models:
+        with pytest.raises(ValidationError, match="frozen"):
+            setattr(model, next(iter(type(model).model_fields)), None)
+    for table in (settings.sources, settings.training.lightgbm):
+        with pytest.raises(TypeError):
+            table["new"] = 1  # type: ignore[index]
+    assert isinstance(settings.tiers, tuple)
+
+
+def test_settings_survive_a_round_trip() -> None:
+    """Bundles keep them as JSON."""
+    settings = load_settings("demo")
+    assert Settings.model_validate_json(settings.model_dump_json()) == settings
+
+
+def test_every_default_stands_in_the_default_file_alone() -> None:
+    """A field with a default in the code would stand in two places; sources have no other place."""
+    for model in (Settings, *(field.annotation for field in Settings.model_fields.values())):
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            assert [name for name, field in model.model_fields.items() if not field.is_required()] == []
+    assert DEFAULTS.is_file()
+
+
+@pytest.mark.parametrize(
+    ("aum", "tier"),
+    [(-5, "mass"), (0, "mass"), (499_999.99, "mass"), (500_000, "affluent"), (9e9, "private")],
+)
+def test_a_tier_begins_at_its_bound(aum: float, tier: str) -> None:
+    assert load_settings("demo").tier_of(aum).name == tier
+
+
+def test_a_risk_is_in_the_band_whose_bound_it_reaches() -> None:
+    bands = load_settings("demo", {"bands": {"high": 0.2, "medium": 0.08}}).bands
+    assert [bands.of(risk) for risk in (0.2, 0.1999, 0.08, 0.0799, 0.0)] == [
+        "high",
+        "medium",
+        "medium",
+        "low",
+        "low",
+    ]
+
+
+@pytest.mark.parametrize("end", ["", ";", " ;\n", "\n\n", " -- a comment"])
+def test_a_select_can_stand_in_parentheses(bank: Path, end: str) -> None:
+    (bank / "events.sql").write_text(f"SELECT 1{end}")
+    select = load_select("tiny", "events")
+    assert select is not None
+    assert ";" not in select
+    assert select.endswith("\n")
+    assert load_select("tiny", "surveys") is None
+
+
+def test_files_of_a_source_are_sorted_and_folders_are_no_files(bank: Path, tmp_path: Path) -> None:
+    settings = load_settings("tiny", {"sources": {"txn": {"files": "t*"}}})
+    for name in ("t2", "t1", "x"):
+        (tmp_path / name).write_text("")
+    (tmp_path / "t0").mkdir()
+    assert [path.name for path in find_raw(settings, tmp_path, "txn")] == ["t1", "t2"]
+    with pytest.raises(DataError, match="nothing matches 't\\*'"):
+        find_raw(settings, bank, "txn")

@@ -1,0 +1,149 @@
+"""What is written is there whole or not at all, and the same thing has the same bytes."""
+
+import os
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from pipeline import artefacts
+from pipeline.artefacts import (
+    Home,
+    fingerprint,
+    keep_only,
+    read_json,
+    whole_folder,
+    write_json,
+    write_parquet,
+    write_text,
+)
+
+
+def fill(target: Path, text: str) -> None:
+    with whole_folder(target) as draft:
+        (draft / "below").mkdir()
+        (draft / "below" / "file").write_text(text)
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:
+    fill(tmp_path / "a", "old")
+    (tmp_path / "a" / "gone").write_text("not in the new one")
+    fill(tmp_path / "a", "new")
+    assert contents(tmp_path) == {"a/below/file": "new"}
+
+
+def test_nobody_sees_a_folder_that_is_being_filled(tmp_path: Path) -> None:
+    with whole_folder(tmp_path / "a") as draft:
+        (draft / "file").write_text("half")
+        assert not (tmp_path / "a").exists()
+    assert contents(tmp_path) == {"a/file": "half"}
+
+
+def test_an_error_while_filling_leaves_the_old_folder_and_no_draft(tmp_path: Path) -> None:
+    fill(tmp_path / "a", "old")
+    with pytest.raises(IsADirectoryError), whole_folder(tmp_path / "a") as draft:
+        draft.write_text("no folder takes a text")
+    assert contents(tmp_path) == {"a/below/file": "old"}
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize("call", [1, 2])
+def test_a_rename_that_fails_leaves_the_old_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int
+) -> None:
+    """The first rename moves the old folder aside, the second the new one into its place."""
+    fill(tmp_path / "a", "old")
+    rename, calls = Path.rename, []
+
+    def failing(path: Path, target: Path) -> Path:
+        calls.append(path)
+        if len(calls) == call:
+            raise OSError(5, "Input/output error")
+        return rename(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", failing)
+        with pytest.raises(OSError, match="Input/output error"):
+            fill(tmp_path / "a", "new")
+    assert contents(tmp_path) == {"a/below/file": "old"}
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_what_a_killed_run_left_is_not_mixed_in(tmp_path: Path) -> None:
+    (tmp_path / ".draft-a").mkdir()
+    (tmp_path / ".draft-a" / "half").write_text("of another run")
+    fill(tmp_path / "a", "new")
+    assert contents(tmp_path) == {"a/below/file": "new"}
+
+
+def test_keep_only_removes_other_folders_and_no_file(tmp_path: Path) -> None:
+    for name in ("one", "two", ".draft-three"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "current").write_text("one")
+    keep_only(tmp_path, {"one"})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["current", "one"]
+
+
+def test_text_is_utf8_with_its_own_line_ends(tmp_path: Path) -> None:
+    write_text(tmp_path / "new" / "file", "活期\n\r\n")
+    assert (tmp_path / "new" / "file").read_bytes() == "活期\n\r\n".encode()
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_a_text_that_cannot_be_written_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    write_text(tmp_path / "file", "old")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*((os, "fsync", full) if step == "fsync" else (Path, "replace", full)))
+        with pytest.raises(OSError, match="No space left"):
+            write_text(tmp_path / "file", "new")
+    assert contents(tmp_path) == {"file": "old"}
+
+
+def test_the_same_value_has_the_same_json(tmp_path: Path) -> None:
+    write_json(tmp_path / "a", {"b": 1, "a": date(2024, 3, 4), "c": "活"})
+    write_json(tmp_path / "b", {"c": "活", "a": date(2024, 3, 4), "b": 1})
+    assert (tmp_path / "a").read_text("utf-8") == '{\n "a": "2024-03-04",\n "b": 1,\n "c": "活"\n}\n'
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert read_json(tmp_path / "a") == {"a": "2024-03-04", "b": 1, "c": "活"}
+
+
+def test_the_same_rows_have_the_same_bytes_however_they_were_cut(tmp_path: Path) -> None:
+    whole = pa.table({"n": list(range(1000)), "t": [str(n) for n in range(1000)]})
+    write_parquet(whole, tmp_path / "a")
+    write_parquet(pa.concat_tables([whole.slice(0, 400), whole.slice(400)]).combine_chunks(), tmp_path / "b")
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_fingerprint_is_stable_and_tells_parts_apart(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"ab")
+    # sha256 over the sha256 of each part, its first 16 digits: worked out with hashlib and sha256sum.
+    assert fingerprint("ab") == fingerprint(b"ab") == fingerprint(tmp_path / "file") == "a1ff8f1856b5e24e"
+    assert len({fingerprint("ab"), fingerprint("a", "b"), fingerprint("b", "a"), fingerprint("ab", "")}) == 4
+
+
+def test_where_things_lie() -> None:
+    home = Home(Path("data/demo"))
+    assert home.partition("features", date(2024, 3, 4)) == Path("data/demo/features/snapshot_date=2024-03-04")
+    assert home.store == "sqlite:///data/demo/store.db"
+
+
+def test_a_file_that_is_written_is_flushed_to_disk_before_it_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    flush, rename = artefacts._fsync, Path.rename
+    monkeypatch.setattr(artefacts, "_fsync", lambda path: (done.append(path.name), flush(path)))
+    monkeypatch.setattr(Path, "rename", lambda path, to: (done.append("rename"), rename(path, to)))
+    fill(tmp_path / "a", "new")
+    assert done == ["below", "file", ".draft-a", "rename", tmp_path.name]
