@@ -9,10 +9,10 @@ READY  := .venv/ready
 UV     := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long weekly ingest train outcomes serve check format lock picture clean
+.PHONY: help demo test test-long weekly ingest train ablation features-doc outcomes serve check format lock picture clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  settings: BANK=$(BANK) AS_OF=$(AS_OF) RAW=$(RAW) PORT=$(PORT)"
 
 demo: $(READY) ## the made-up bank from raw files to managers' lists, with progress and a summary
@@ -32,6 +32,12 @@ ingest: $(READY) ## read the bank's files into tables and a quarantine  (BANK RA
 
 train: $(READY) ## train, judge out of time and register a model  (BANK AS_OF)
 	$(PYTHON) -m pipeline train --bank $(BANK) --as-of $(AS_OF)
+
+ablation: $(READY) ## what each family of features is worth, out of time  (BANK AS_OF)
+	$(PYTHON) -m pipeline ablation --bank $(BANK) --as-of $(AS_OF)
+
+features-doc: $(READY) ## docs/features.md: every feature in words
+	$(PYTHON) -m pipeline features-doc --out docs/features.md
 
 outcomes: $(READY) ## what became of the scores published for a Monday  (BANK AS_OF)
 	$(PYTHON) -m pipeline outcomes --bank $(BANK) --as-of $(AS_OF)

@@ -1,11 +1,10 @@
 """One frozen, strict settings object per run: configs/default.toml, then the bank's own bank.toml over it."""
 
-import codecs
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self, TypeVar, cast, get_args
 
 from pydantic import (
@@ -37,8 +36,27 @@ def _not_empty(values: tuple[Value, ...]) -> tuple[Value, ...]:
     return values
 
 
+class ReadOnly(Mapping[str, Value]):
+    """A dict that cannot be changed; unlike MappingProxyType it can be sent to another process."""
+
+    def __init__(self, items: Mapping[str, Value]) -> None:
+        self._items = dict(items)
+
+    def __getitem__(self, name: str) -> Value:
+        return self._items[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __repr__(self) -> str:
+        return repr(self._items)
+
+
 # A table with names of the bank's own choice, read-only; and a list.
-Named = Annotated[Mapping[str, Value], AfterValidator(MappingProxyType), PlainSerializer(dict)]
+Named = Annotated[Mapping[str, Value], AfterValidator(ReadOnly), PlainSerializer(dict)]
 Listed = Annotated[tuple[Value, ...], Field(strict=False), AfterValidator(_not_empty)]
 
 
@@ -70,8 +88,8 @@ class Source(Strict):
     @classmethod
     def _known(cls, encoding: str) -> str:
         try:
-            codecs.lookup(encoding)
-        except LookupError:
+            "".encode(encoding)  # finds no codec that is not for text, such as base64
+        except (LookupError, ValueError):
             raise ValueError(f"unknown encoding {encoding!r}; use for example utf-8 or gb18030") from None
         return encoding
 
@@ -108,14 +126,42 @@ class Label(Strict):
     base_weeks: Weeks
     settle_days: Annotated[int, Field(ge=1, le=90)]
 
+    @model_validator(mode="after")
+    def _settles_inside(self) -> Self:
+        if self.settle_days > self.horizon_days:
+            raise ValueError(
+                f"settle_days {self.settle_days} must lie within horizon_days {self.horizon_days}"
+            )
+        return self
+
     def timeline(self, snapshot_date: date) -> Timeline:
         return Timeline(snapshot_date, self.lead_days, self.horizon_days)
 
 
+class OwnMeasure(Strict):
+    """A bank's own additive measure; features/measures.py shows one and checks tables, columns and labels.
+
+    ``where``: allowed labels per column; ``sign``: 1 money in, -1 money out, 0 both. ``en`` and ``zh`` are its
+    words, ``group`` the reason it belongs to, ``worse`` 1 when more of it is worrying, -1 when less is.
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*[a-z0-9]$")
+    table: str
+    statistics: Listed[str]
+    where: Named[Listed[str]] = Field(default_factory=dict, validate_default=True)
+    sign: Literal[-1, 0, 1] = 0
+    en: str = Field(min_length=1)
+    zh: str = Field(min_length=1)
+    group: str
+    worse: Literal[-1, 0, 1] = 0
+
+
 class FeatureSettings(Strict):
-    """Trailing windows in whole weeks, ascending."""
+    """Trailing windows in whole weeks, ascending; from which amount an entry is large; the bank's measures."""
 
     windows: Listed[Weeks]
+    large_amount: float = Field(gt=0)
+    measures: Annotated[tuple[OwnMeasure, ...], Field(strict=False)]
 
     @model_validator(mode="after")
     def _ascending(self) -> Self:
@@ -162,8 +208,16 @@ class Lists(Strict):
     reasons: Annotated[int, Field(ge=1, le=5)]
 
 
+class Engine(Strict):
+    """Where the buckets are worked on: processes of this machine, or Spark. The bytes are the same."""
+
+    kind: Literal["local", "spark"]
+    workers: Annotated[int, Field(ge=1)]
+    spark_master: str = Field(min_length=1)
+
+
 class Settings(Strict):
-    """Everything a run depends on besides its data; stored with each bundle."""
+    """Everything a run depends on besides its data; stored with each bundle, but for what changes no byte."""
 
     bank: str
     title: str
@@ -179,6 +233,7 @@ class Settings(Strict):
     training: Training
     bands: Bands
     lists: Lists
+    engine: Engine
 
     def tier_of(self, aum: float) -> Tier:
         """The highest tier whose lower bound ``aum`` (base currency) reaches."""
@@ -204,7 +259,7 @@ def load_settings(bank: str, overrides: Mapping[str, Any] | None = None) -> Sett
 def load_select(bank: str, table: str) -> str | None:
     """The bank's SELECT for one table, ready to stand in parentheses; None where there is none."""
     path = BANKS / bank / f"{table}.sql"
-    return _text(path).rstrip().removesuffix(";") + "\n" if path.is_file() else None
+    return re.sub(r";(\s|--[^\n']*+)*+\Z", "", _text(path)) + "\n" if path.is_file() else None
 
 
 def find_raw(settings: Settings, raw: Path, source: str) -> list[Path]:

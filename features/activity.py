@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from features.measures import MEASURES, Measure
+from features.measures import Measure
 from features.tiles import Calendar, Grid, add_cells, largest_cells, trailing, trailing_sum
 from features.wealth import MINOR
 from features.world import Ints, Rows, World
@@ -42,11 +42,11 @@ class Activity:
         return np.where(last > 0, self.calendar.snapshots[:, None] - last, np.nan)
 
 
-def make_activity(world: World, calendar: Calendar) -> Activity:
+def make_activity(world: World, calendar: Calendar, declared: Sequence[Measure]) -> Activity:
     """Add every table's rows into the tiles of its measures."""
     tiles: dict[Column, Ints] = {}
-    for table in sorted({measure.table for measure in MEASURES}):
-        measures = [measure for measure in MEASURES if measure.table == table]
+    for table in sorted({measure.table for measure in declared}):
+        measures = [measure for measure in declared if measure.table == table]
         tiles |= _tiles(world.tables[table], measures, calendar, len(world))
     return Activity(calendar, tiles)
 

@@ -1,4 +1,4 @@
-"""Family: what the customer holds now, how it moved, how far below its peak it lies."""
+"""Family: AUM now, how it moved, how far below its peak it lies."""
 
 from collections.abc import Callable, Iterator
 
@@ -6,20 +6,18 @@ import numpy as np
 
 from features.grammar import Name, weeks
 from features.tiles import Grid, trailing_sum
-from features.wealth import CLASSES, MINOR, Wealth
+from features.wealth import MINOR, Wealth
 from features.world import Ints
 
 
 def balances(wealth: Wealth) -> Iterator[tuple[Name, Grid]]:
-    """AUM and its classes; money in base currency, changes and deviations as shares."""
+    """Money in base currency, changes and deviations as shares."""
     aum = wealth.now(wealth.aum)
     yield Name("aum", "last"), aum
     yield Name("market_move", "sum", "13w"), trailing_sum(wealth.market, wealth.calendar, 13) / MINOR
     yield Name("aum", "change", "quarter"), _relative_change(aum, wealth.last_quarter_end())
     for window in wealth.calendar.windows:
         yield from _aum_over(wealth, aum, window)
-    for k, name in enumerate(CLASSES):
-        yield from _one_class(wealth, name, k, aum)
 
 
 def _aum_over(wealth: Wealth, aum: Grid, window: int) -> Iterator[tuple[Name, Grid]]:
@@ -35,15 +33,6 @@ def _aum_over(wealth: Wealth, aum: Grid, window: int) -> Iterator[tuple[Name, Gr
     if window >= 13:
         yield Name("aum", "deviation", span), ratio(_deviation(wealth, window), mean)
         yield Name("aum", "slope", span), ratio(_slope(wealth, window), mean)
-
-
-def _one_class(wealth: Wealth, name: str, k: int, aum: Grid) -> Iterator[tuple[Name, Grid]]:
-    running = wealth.by_class[k]
-    held = wealth.now(running)
-    yield Name(name, "last"), held
-    yield Name(name, "share"), ratio(held, aum)
-    for window in (4, 13, 26):
-        yield Name(name, "difference", weeks(window)), ratio(held - wealth.ago(running, window), aum)
 
 
 def _relative_change(now: Grid, before: Grid) -> Grid:

@@ -10,21 +10,20 @@ from numpy.typing import NDArray
 
 from configs.errors import DataError
 from configs.settings import Settings
-from features.activity import make_activity
-from features.balances import balances
-from features.catalogue import Entry, entry
+from features.catalogue import Entry, entry, nouns_of
 from features.cohort import CODES, ELIGIBLE, exclusion, opted_out
 from features.cut import Replay, as_if_prompt, mend, replay
-from features.flows import flows
+from features.families import Family, families, gather
 from features.grammar import Name
-from features.holdings import holdings
 from features.labels import aum_drop
-from features.lifecycle import STAGES, lifecycle
-from features.relationship import assigned, relationship
+from features.lifecycle import STAGES
+from features.past import weeks_to_close
+from features.relationship import assigned
 from features.tiles import Calendar, Grid
-from features.wealth import make_steps, make_wealth
+from features.wealth import Wealth
 from features.world import EPOCH, Ints, World, day_number, make_world
 
+YEAR = 52  # weeks; what families look back on besides the windows of the settings
 CHUNK = 26  # snapshots computed at once; bounds the memory of one task
 
 
@@ -86,8 +85,13 @@ def catalogue(settings: Settings) -> dict[str, Entry]:
     """Every feature by name, in the order of the columns; an empty bank has the same ones as a full one."""
     nobody = make_world({"customers": _NOBODY})
     calendar = Calendar(np.array([7 * 60 + 4]), 4, settings.features.windows)
-    grids = _compute(nobody, calendar, settings)
-    return {str(name): entry(name) for name in grids if name not in (_EXCLUSION, _BASE)}
+    nouns = nouns_of(settings)
+    return {
+        str(name): entry(name, nouns, family)
+        for family, features in _families(nobody, calendar, settings)
+        for name, _ in features
+        if name not in (_EXCLUSION, _BASE)
+    }
 
 
 _NOBODY = pa.table({"customer_id": pa.array([], pa.string()), "opened_on": pa.array([], pa.date32()),
@@ -110,27 +114,31 @@ def _calendar(snapshots: Sequence[date], history_from: date, settings: Settings)
             "Snapshots are whole weeks after it: choose such a Monday, or deliver older bookings."
         )
     days = np.array([day_number(day) for day in snapshots], np.int64)
-    return Calendar(days, day_number(history_from), settings.features.windows)
+    # Weeks before the longest look back need no tile of their own, so a Monday costs the same however long
+    # the history is.
+    longest = max(
+        YEAR, settings.label.base_weeks + weeks_to_close(settings.label), *settings.features.windows
+    )
+    start = max(day_number(history_from), int(days.min()) - 7 * (longest + 1))
+    return Calendar(days, start, settings.features.windows)
 
 
 def _compute(world: World, calendar: Calendar, settings: Settings) -> dict[Name, Grid]:
     """Every feature on the grid snapshot × customer; names that begin with "_" belong to the cohort."""
-    steps = make_steps(world.tables["holdings"])
-    wealth = make_wealth(steps, calendar, len(world))
-    activity = make_activity(world, calendar)
-    grids: dict[Name, Grid] = {
-        _EXCLUSION: exclusion(world, wealth, _seen_rows(world, calendar), settings).astype(np.float64),
-        _BASE: wealth.constant_price_mean(settings.label.base_weeks),
-    }
-    for family in (
-        balances(wealth),
-        flows(activity, wealth),
-        holdings(steps, wealth),
-        lifecycle(world, activity, wealth),
-        relationship(world, calendar),
-    ):
-        grids |= family
-    return grids
+    return {name: grid for _, family in _families(world, calendar, settings) for name, grid in family}
+
+
+def _families(world: World, calendar: Calendar, settings: Settings) -> Iterator[tuple[str, Family]]:
+    """Each family by its name; the cohort's own columns come first."""
+    shared = gather(world, calendar, settings)
+    yield "cohort", _for_cohort(world, shared.wealth, settings)
+    yield from families(shared, settings)
+
+
+def _for_cohort(world: World, wealth: Wealth, settings: Settings) -> Family:
+    active = _seen_rows(world, wealth.calendar)
+    yield _EXCLUSION, exclusion(world, wealth, active, settings).astype(np.float64)
+    yield _BASE, wealth.constant_price_mean(settings.label.base_weeks)
 
 
 _EXCLUSION, _BASE = Name("_exclusion", ""), Name("_aum_base", "")

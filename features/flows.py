@@ -1,11 +1,11 @@
 """Family: money in and out, to other banks and brokers, salary, speed, silence."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from features.activity import Activity
 from features.balances import ratio
 from features.grammar import Name, weeks
-from features.measures import MEASURES
+from features.measures import CHANNELS, Measure
 from features.tiles import Grid
 from features.wealth import Wealth
 
@@ -14,10 +14,12 @@ _PER_AUM = ("inflow", "outflow", "inflow_elsewhere", "outflow_elsewhere", "redee
 _SPEED = ("outflow", "outflow_elsewhere", "inflow", "booking", "login", "card")
 
 
-def flows(activity: Activity, wealth: Wealth) -> Iterator[tuple[Name, Grid]]:
+def flows(activity: Activity, wealth: Wealth, declared: Sequence[Measure]) -> Iterator[tuple[Name, Grid]]:
     """Every declared measure over every window, then ratios between them; money in base currency."""
     windows = activity.calendar.windows
-    for measure in MEASURES:
+    for measure in declared:
+        if measure.name in CHANNELS and measure.name != "counter":
+            continue  # their shares say enough
         for statistic in measure.statistics:
             yield from _measure(activity, measure.name, statistic)
     for window in windows:
@@ -31,6 +33,15 @@ def flows(activity: Activity, wealth: Wealth) -> Iterator[tuple[Name, Grid]]:
             )
     for name in _SPEED:
         yield from _speed(activity, name)
+    yield from _channels(activity)
+
+
+def _channels(activity: Activity) -> Iterator[tuple[Name, Grid]]:
+    """The share of the customer's own bookings that came through each channel."""
+    for channel in CHANNELS:
+        for window in (13, 52):
+            part, whole = activity.count(channel, window), activity.count("booking", window)
+            yield Name(channel, "of_bookings", weeks(window)), ratio(part, whole)
 
 
 def _measure(activity: Activity, name: str, statistic: str) -> Iterator[tuple[Name, Grid]]:

@@ -23,7 +23,7 @@ class Name(NamedTuple):
 
 
 # Statistics that read better in front of the measure.
-PREFIXES = ("days_since", "days_to")
+PREFIXES = ("days_since", "days_since_first", "days_since_largest", "days_to")
 
 
 def weeks(window: int) -> str:
@@ -32,3 +32,7 @@ def weeks(window: int) -> str:
 
 def days(window: int) -> str:
     return f"{window}d"
+
+
+def month(back: int) -> str:
+    return f"{back}m"

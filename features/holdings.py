@@ -60,7 +60,7 @@ def maturity_wall(steps: Steps, calendar: Calendar, customers: int) -> tuple[Int
     return ahead, nearest, behind
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _wall(
     chosen: Ints, customer: Ints, start: Ints, end: Ints, due: Ints, balance: Ints, snapshots: Ints,
     spans_ahead: Ints, spans_behind: Ints, ahead: Ints, nearest: NDArray[np.float64], behind: Ints,

@@ -44,7 +44,7 @@ def aum_drop(world: World, calendar: Calendar, label: Label, data_through: int) 
     wealth = make_wealth(steps, calendar, len(world))
     base = wealth.constant_price_mean(label.base_weeks)
     end = calendar.snapshots + label.lead_days + label.horizon_days
-    after = _highest(steps, len(world), end - label.settle_days, end) + wealth.market[calendar.at]
+    after = highest(steps, len(world), end - label.settle_days, end) + wealth.market[calendar.at]
     share = 1 - np.divide(after / MINOR, base, out=np.ones_like(base), where=base > 0)
     share = np.clip(np.nan_to_num(share), 0.0, 1.0)
     return Outcome(base, share, share >= label.min_drop)
@@ -55,7 +55,7 @@ def settled(rows: Rows) -> Rows:
     return Rows(rows.customer, rows.day, rows.known, np.full(len(rows), FOREVER), rows.columns, rows.labels)
 
 
-def _highest(steps: Steps, customers: int, start: Ints, end: Ints) -> Ints:
+def highest(steps: Steps, customers: int, start: Ints, end: Ints) -> Ints:
     """Highest end-of-day AUM without market moves in [start, end), per window and customer, minor units."""
     rows = steps.rows
     moved = steps.change - steps.market
@@ -68,7 +68,7 @@ def _highest(steps: Steps, customers: int, start: Ints, end: Ints) -> Ints:
     return out
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _sweep(first: Ints, day: Ints, moved: Ints, start: Ints, end: Ints, out: Ints) -> None:
     for c in range(len(first) - 1):
         for s in range(len(start)):

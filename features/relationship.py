@@ -1,4 +1,4 @@
-"""Family: who looks after the customer, since when, and what was said in surveys."""
+"""Family: who looks after the customer, since when, and who did before."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from features.world import Ints, Rows, World
 
 
 def relationship(world: World, calendar: Calendar) -> Iterator[tuple[Name, Grid]]:
-    """The manager as of each snapshot, and the mean survey score of the last year."""
+    """The manager as of each snapshot; how long the post has been vacant; how many managers there were."""
     manager, since = in_charge(world, calendar)
     vacant = (manager < 0).astype(np.float64)
     yield Name("manager", "vacant"), vacant
@@ -19,7 +19,9 @@ def relationship(world: World, calendar: Calendar) -> Iterator[tuple[Name, Grid]
         Name("manager_change", "days_since"),
         np.where(since > 0, calendar.snapshots[:, None] - since, np.nan),
     )
-    yield Name("survey_score", "mean", weeks(52)), _survey(world, calendar)
+    yield Name("manager", "vacant_days"), _vacant_days(world, calendar, manager, since)
+    for window in (13, 52):
+        yield Name("manager", "distinct", weeks(window)), _distinct(world, calendar, window)
 
 
 def in_charge(world: World, calendar: Calendar) -> tuple[Ints, Ints]:
@@ -45,12 +47,27 @@ def in_force(rows: Rows, day: int) -> Ints:
     return np.flatnonzero(seen(rows, day) & ((to_on < 0) | (to_on >= day)))
 
 
-def _survey(world: World, calendar: Calendar) -> Grid:
-    rows = world.tables["surveys"]
-    mean = np.full((len(calendar.snapshots), len(world)), np.nan)
+def _vacant_days(world: World, calendar: Calendar, manager: Ints, since: Ints) -> Grid:
+    """Days without a manager up to the snapshot, 0 with one; NaN where the bank has assigned nobody ever."""
+    rows = world.tables["assignments"]
+    ended = np.full(manager.shape, -1, np.int64)
     for s, day in enumerate(calendar.snapshots):
-        now = np.flatnonzero(seen(rows, int(day)) & (rows.day >= day - 364))
-        total = np.bincount(rows.customer[now], rows.columns["score"][now], len(world))
-        count = np.bincount(rows.customer[now], minlength=len(world))
-        mean[s] = np.divide(total, count, out=np.full(len(world), np.nan), where=count > 0)
-    return mean
+        now = np.flatnonzero(seen(rows, int(day)))
+        np.maximum.at(ended[s], rows.customer[now], rows.columns["to_on"][now])
+    # A period without a manager that runs has a first day; else the last period that ended.
+    begin = np.where(since >= 0, since, ended)
+    days = np.where(begin >= 0, calendar.snapshots[:, None] - begin, np.nan)
+    return np.where(manager >= 0, 0.0, days)
+
+
+def _distinct(world: World, calendar: Calendar, window: int) -> Grid:
+    """How many different managers were in charge at some time of the trailing window."""
+    rows = world.tables["assignments"]
+    manager, to_on = rows.columns["manager_id"], rows.columns["to_on"]
+    count = np.zeros((len(calendar.snapshots), len(world)))
+    managers = len(rows.labels["manager_id"])
+    for s, day in enumerate(calendar.snapshots):
+        inside = seen(rows, int(day)) & (manager >= 0) & ((to_on < 0) | (to_on > day - 7 * window))
+        pairs = np.unique(rows.customer[inside] * max(managers, 1) + manager[inside])
+        count[s] = np.bincount(pairs // max(managers, 1), minlength=len(world))
+    return count

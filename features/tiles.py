@@ -43,7 +43,7 @@ class Calendar:
         return self.at >= weeks
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def add(position: Ints, customer: Ints, first: Ints, columns: Ints, value: Ints, tiles: Ints) -> None:
     """Add each row's value (row × slot) to the columns first[i] … first[i + 1] of its tile."""
     for i in range(len(position)):
@@ -53,7 +53,7 @@ def add(position: Ints, customer: Ints, first: Ints, columns: Ints, value: Ints,
                 tiles[columns[k], p, c] += value[k]
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def add_cells(
     position: Ints,
     customer: Ints,
@@ -72,7 +72,7 @@ def add_cells(
                 tiles[column[k], p, c] += 1 if counts[k] else amount[i]
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def largest_cells(
     position: Ints, customer: Ints, cell: Ints, value: Ints, first: Ints, column: Ints, tiles: Ints
 ) -> None:

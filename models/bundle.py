@@ -88,8 +88,8 @@ class Bundle:
 
 
 def settings_of(settings: Settings) -> dict[str, Any]:
-    """The settings as they are kept with a model; without the number of threads, which changes no byte."""
-    dump = settings.model_dump(mode="json")
+    """The settings as they are kept with a model; without threads and engine, which change no byte."""
+    dump = settings.model_dump(mode="json", exclude={"engine"})
     del dump["training"]["threads"]
     return dump
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from configs.errors import DataError
+from configs.errors import DataError, did_you_mean
 
 KEY = ("customer_id", "snapshot_date")
 OUTCOME = ("attrited", "outflow_share", "aum_base")
@@ -75,6 +75,14 @@ class Matrix:
     def where(self, rows: NDArray[np.bool_]) -> Self:
         """The rows where the mask is true, in the same order."""
         return replace(self, **{name: getattr(self, name)[rows] for name in _BY_ROW})
+
+    def only(self, columns: Sequence[str]) -> Self:
+        """The same rows with some of the columns, in the order given. Raises DataError for an unknown one."""
+        unknown = [name for name in columns if name not in self.columns]
+        if unknown:
+            raise DataError(f"no column {unknown[0]!r}. {did_you_mean(unknown[0], self.columns)}")
+        places = [self.columns.index(name) for name in columns]
+        return replace(self, features=self.features[:, places], columns=tuple(columns))
 
     def on(self, snapshots: Iterable[date]) -> Self:
         """The rows of these Mondays; none of them may be without a row (DataError)."""

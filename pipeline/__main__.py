@@ -95,6 +95,30 @@ def train(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> No
 
 
 @app.command()
+def ablation(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
+    """What each family of features is worth: the model judged out of time without it."""
+    from pipeline.research import ablate_families
+    from pipeline.terminal import start_logging
+    from pipeline.weekly import current_tables
+
+    start_logging()
+    chosen = _bank(bank, data)
+    table = ablate_families(chosen.settings, chosen.home, current_tables(chosen), monday(as_of.date()))
+    typer.echo(table.astype(float).round(4).to_string())
+
+
+@app.command("features-doc")
+def features_document(
+    out: Annotated[Path, typer.Option(help="the page to write")], bank: BankOption = "demo"
+) -> None:
+    """Write the catalogue of features: family, name, English, Chinese, unit, direction."""
+    from features.document import features_doc
+    from pipeline.artefacts import write_text
+
+    write_text(out, features_doc(_bank(bank, DATA).settings))
+
+
+@app.command()
 def outcomes(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """What became of the scores published for one Monday."""
     from pipeline.outcomes import judge_published

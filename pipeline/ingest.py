@@ -16,9 +16,10 @@ from math import log2
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 
 import configs.tables
+import pipeline.artefacts
+import pipeline.buckets
 import pipeline.checks
 import pipeline.sources
 from configs.errors import DataError
@@ -34,6 +35,7 @@ from pipeline.artefacts import (
     write_parquet,
     write_text,
 )
+from pipeline.buckets import write_buckets
 from pipeline.checks import TABLE_KEY, check_columns, checked, repeats
 from pipeline.sources import Reject, open_sources
 
@@ -42,7 +44,10 @@ ORDER = ("products", "managers", "rates", "customers", "assignments", "transacti
          "holdings", "contacts", "events", "surveys")  # fmt: skip
 BATCH_ROWS = 1_000_000
 # The code that decides what the tables hold: tables made by an older one are made anew.
-CODE = (configs.tables, pipeline.checks, pipeline.sources)
+CODE = (configs.tables, pipeline.artefacts, pipeline.buckets, pipeline.checks, pipeline.sources)
+
+# What DuckDB quotes from the rows, from the first quote to the last, and numbers: it may be about a person.
+VALUES = r"(?s)(?<!\w)['\"](.*['\"]|.*)|\b\d[\d.:+-]*"
 
 
 @dataclass(frozen=True)
@@ -193,8 +198,9 @@ def _ingest_table(
     try:
         return _load(con, settings, table, select, present, unreadable, draft)
     except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException) as error:
+        said = _said(error, hide=VALUES)
         raise DataError(
-            f"configs/banks/{settings.bank}/{table.name}.sql fails on the delivered rows: {_said(error)}. "
+            f"configs/banks/{settings.bank}/{table.name}.sql fails on the delivered rows: {said}. "
             "Leave casts to the contract, which refuses single rows; or have a broken file delivered again."
         ) from None
 
@@ -213,7 +219,8 @@ def _load(
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE checked AS {checked(table, select, present, settings.base_currency)}"
     )
-    rejects = [reject for name, found in unreadable.items() if _names(select, name) for reject in found]
+    read = _sources_read(con, settings, select)
+    rejects = [reject for name in read for reject in unreadable[name]]
     refused = _refuse(con, table, rejects)
     conflicts, duplicates = _find_repeats(con, table)
     loaded = _write(con, table, draft)
@@ -234,11 +241,13 @@ def _describe(
     """Name and SQL type of each column that the SELECT yields."""
     file = f"configs/banks/{settings.bank}/{table.name}.sql"
     try:
-        return [(row[0].lower(), row[1]) for row in con.execute(f"DESCRIBE {select}").fetchall()]
+        return [
+            (row[0].lower(), row[1]) for row in con.execute(f"DESCRIBE SELECT * FROM ({select})").fetchall()
+        ]
     except duckdb.ParserException as error:
         raise DataError(f"{file} is not SQL: {_said(error)}. Mend the SELECT.") from None
     except duckdb.Error as error:
-        read = [name for name in settings.sources if _names(select, name)]
+        read = _sources_read(con, settings, select)
         hold = "; ".join(f"{settings.sources[name].files} holds {_columns(con, name)}" for name in read)
         raise DataError(
             f"{file} does not fit the delivered files: {_said(error)}. "
@@ -247,9 +256,10 @@ def _describe(
         ) from None
 
 
-def _said(error: duckdb.Error) -> str:
+def _said(error: duckdb.Error, hide: str = "") -> str:
     """DuckDB's message as one line, with the line of the SELECT, without the picture below it."""
-    text, _, picture = str(error).partition("LINE ")
+    text, _, picture = str(error).partition("\nLINE ")
+    text = (re.sub(hide, "…", text) if hide else text).partition("\n")[0]
     text = re.sub(r"^[A-Z]\w*( \w+)? Error: |Did you mean .\w+.\?|Candidate bindings:[^\n]*", "", text)
     text = re.sub(r"\s+", " ", text).strip(" .!")
     line = picture.partition(":")[0]
@@ -312,36 +322,7 @@ def _write(con: duckdb.DuckDBPyConnection, table: Table, draft: Path) -> int:
         whole = reader.read_all()
         write_parquet(whole, folder / "part.parquet")
         return int(whole.num_rows)
-    return _write_buckets(reader, folder, buckets)
-
-
-def _write_buckets(reader: pa.RecordBatchReader, folder: Path, buckets: int) -> int:
-    """Cut a stream sorted by ``_bucket`` into one file per bucket, empty ones included."""
-    schema = reader.schema.remove(reader.schema.get_field_index("_bucket"))
-    pending: dict[int, list[pa.Table]] = {}
-    written, done = 0, 0
-
-    def close(upto: int) -> int:
-        for bucket in range(done, upto):
-            parts = pending.pop(bucket, None) or [schema.empty_table()]
-            write_parquet(pa.concat_tables(parts).combine_chunks(), bucket_file(folder, bucket))
-        return max(done, upto)
-
-    for batch in reader:
-        rows = pa.Table.from_batches([batch])
-        numbers = rows.column("_bucket").to_numpy()
-        written += len(numbers)
-        for bucket in sorted(set(numbers.tolist())):
-            start, end = numbers.searchsorted([bucket, bucket + 1])
-            pending.setdefault(bucket, []).append(rows.slice(start, end - start).drop_columns(["_bucket"]))
-        done = close(int(numbers[-1])) if len(numbers) else done
-    close(buckets)
-    return written
-
-
-def bucket_file(folder: Path, bucket: int) -> Path:
-    """The file of one bucket of one table."""
-    return folder / f"bucket={bucket:02d}" / "part.parquet"
+    return write_buckets(reader, folder, buckets)
 
 
 def _remember(con: duckdb.DuckDBPyConnection, table: Table) -> None:
@@ -375,10 +356,7 @@ def _check_limit(con: duckdb.DuckDBPyConnection, count: Count | None, settings: 
     if count.rows_in == 0 and TABLES[count.table].needed:
         select = load_select(settings.bank, count.table) or ""
         files = [
-            path
-            for name in settings.sources
-            if _names(select, name)
-            for path in find_raw(settings, raw, name)
+            path for name in _sources_read(con, settings, select) for path in find_raw(settings, raw, name)
         ]
         raise DataError(
             f"table {count.table!r} is needed, but there is not one row for it in "
@@ -413,8 +391,10 @@ def _most_common(con: duckdb.DuckDBPyConnection, count: Count) -> str:
 
 def _note(con: duckdb.DuckDBPyConnection, draft: Path, counts: list[Count]) -> None:
     """Write ingest.json and the quarantine beside the tables."""
+    # A booking that was known long after it happened must not move the beginning of the history.
     ((first, last),) = con.execute(
-        "SELECT min(booked_at)::DATE, max(booked_at)::DATE FROM read_parquet(?)",
+        "SELECT (min(booked_at) FILTER (known_on <= booked_at::DATE + 7))::DATE, max(booked_at)::DATE "
+        "FROM read_parquet(?)",
         [str(draft / "transactions" / "*" / "part.parquet")],
     ).fetchall()
     noted = {
@@ -432,10 +412,11 @@ def _columns(con: duckdb.DuckDBPyConnection, source: str) -> str:
     return ", ".join(row[0] for row in found if row[0] not in ("_file", "_line"))
 
 
-def _names(select: str, source: str) -> bool:
-    """Whether the SELECT reads this source; its comments and texts do not count."""
-    bare = re.sub(r"--.*|'[^']*'", "", select)
-    return re.search(rf"\b{re.escape(source)}\b", bare) is not None
+def _sources_read(con: duckdb.DuckDBPyConnection, settings: Settings, select: str) -> list[str]:
+    """The sources that a SELECT reads, in whatever case it writes them; comments and texts do not count."""
+    ((parsed,),) = con.execute("SELECT json_serialize_sql(?)", [f"SELECT * FROM ({select})"]).fetchall()
+    tables = {name.lower() for name in re.findall(r'"table_name":"([^"]*)"', parsed)}
+    return [name for name in settings.sources if name.lower() in tables]
 
 
 def _one(con: duckdb.DuckDBPyConnection, sql: str) -> int:

@@ -3,6 +3,7 @@
 import codecs
 import csv
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,7 +97,7 @@ def _header(path: Path, name: str, spec: Source) -> tuple[str, ...]:
             f"{path} names the column {', '.join(twice)} twice in its header {_shown(columns)}. "
             "Deliver it with one name per column."
         )
-    if not all(columns):
+    if not all(column.strip() for column in columns):
         raise DataError(
             f"{path} has a column without a name in its header {_shown(columns)}. "
             f"Deliver it with one name per column, or mend the delimiter {spec.delimiter!r} of "
@@ -250,7 +251,10 @@ def _why(row: list[str] | None, width: int) -> str:
 def _refuse_second_header(
     con: duckdb.DuckDBPyConnection, name: str, path: Path, columns: tuple[str, ...], label: str
 ) -> None:
-    same = " AND ".join(f"{_quoted(column)} = {_text(column)}" for column in columns)
+    # Files that were joined keep the byte order mark of the second before its header.
+    same = " AND ".join(
+        f"lower(ltrim({_quoted(column)}, '\ufeff')) = lower({_text(column)})" for column in columns
+    )
     found = con.execute(
         f"SELECT min(_line) FROM {_quoted(name)} WHERE _file = ? AND {same}", [label]
     ).fetchall()[0][0]
@@ -278,12 +282,23 @@ def _wrong_encoding(path: Path, name: str, spec: Source) -> DataError:
 def _undecodable_line(path: Path, codec: str) -> int:
     decoder, line = codecs.getincrementaldecoder(codec)(), 1
     with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
+        while chunk := file.read(1 << 16):
+            state = decoder.getstate()
             try:
                 line += decoder.decode(chunk).count("\n")
-            except UnicodeDecodeError as error:
-                return line + error.object[: error.start].decode(codec, "replace").count("\n")
+            except UnicodeError:
+                decoder.setstate(state)
+                return line + _line_ends_before_error(decoder, chunk)
     return line
+
+
+def _line_ends_before_error(decoder: codecs.IncrementalDecoder, chunk: bytes) -> int:
+    """Byte by byte, since some codecs do not say where in the chunk they failed."""
+    ends = 0
+    with suppress(UnicodeError):
+        for byte in chunk:
+            ends += decoder.decode(bytes([byte])).count("\n")
+    return ends
 
 
 def _shown(columns: tuple[str, ...]) -> str:

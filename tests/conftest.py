@@ -123,7 +123,7 @@ class _Drawer:
             bank["transactions"] += self.many(name, "booked_at", 60, self.booking)
             bank["events"] += self.many(name, "occurred_at", 30, self.event)
             bank["contacts"] += self.many(name, "contacted_at", 10, self.contact)
-            bank["surveys"] += self.many(name, "answered_on", 5, lambda: {"score": self.rng.randint(1, 10)})
+            bank["surveys"] += self.many(name, "answered_on", 8, self.answer)
             bank["assignments"] += self.assignments(name)
             for product in self.rng.sample(range(18), self.rng.randint(2, 6)):
                 bank["holdings"] += self.holding(name, PRODUCT_CLASSES[product // 2], 1 + product % 2)
@@ -143,10 +143,15 @@ class _Drawer:
         kind, other = self.rng.choice(KINDS), self.rng.choice(COUNTERPARTIES)
         # Half of the bookings are in another currency: amount and base then differ.
         foreign = {"amount": amount / 7, "currency": "USD"} if self.rng.random() < 0.5 else {"amount": amount}
-        return foreign | {"amount_base": amount, "kind": kind, "counterparty": other}
+        channel = self.rng.choice(("counter", "mobile", "online", "atm", "auto"))
+        return foreign | {"amount_base": amount, "kind": kind, "counterparty": other, "channel": channel}
 
     def event(self) -> Row:
         return {"kind": self.rng.choice(("login", "login", "view_rates", "complaint", "chat"))}
+
+    def answer(self) -> Row:
+        item = self.rng.choice(("service", "environment", "products", "brand", "manager", "parking"))
+        return {"score": self.rng.randint(1, 10), "item": item}
 
     def contact(self) -> Row:
         return {"outcome": self.rng.choice(("answered", "no_answer", "declined", None))}

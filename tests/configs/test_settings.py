@@ -1,5 +1,6 @@
 """Settings are one frozen object; whatever is wrong in them is said with its file, its key and the nearest key."""
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,8 @@ def test_an_unknown_key_names_the_nearest_one_of_its_own_table(overrides: dict[s
         ({"label": {"lead_days": 7.5}}, "label.lead_days: Input should be a valid integer, found 7.5"),
         ({"label": {"horizon_days": 45}}, "label.horizon_days: Input should be 30, 60 or 90, found 45"),
         ({"label": {"min_drop": 1.5}}, "label.min_drop: Input should be less than or equal to 1, found 1.5"),
+        ({"label": {"settle_days": 31, "horizon_days": 30}},
+         "label: settle_days 31 must lie within horizon_days 30"),
         ({"quarantine_limit": True}, "quarantine_limit: Input should be a valid number, found True"),
         ({"features": {"windows": [4, 4]}}, "features: windows (4, 4) must ascend without repeats"),
         ({"features": {"windows": [13, 4]}}, "features: windows (13, 4) must ascend without repeats"),
@@ -86,6 +89,7 @@ def test_an_unknown_key_names_the_nearest_one_of_its_own_table(overrides: dict[s
         ({"sources": {"txn": {"files": ""}}}, "sources.txn.files: must be a pattern below the raw folder"),
         ({"sources": {"txn": {"encoding": "utf-88"}}},
          "sources.txn.encoding: unknown encoding 'utf-88'; use for example utf-8 or gb18030"),
+        ({"sources": {"txn": {"encoding": "base64"}}}, "sources.txn.encoding: unknown encoding 'base64'"),
         ({"sources": {"txn": {"delimiter": "||"}}}, "sources.txn.delimiter: String should have at most 1 character"),
     ],
 )  # fmt: skip
@@ -124,7 +128,7 @@ def test_everything_is_frozen() -> None:
     settings = load_settings("demo")
     models = [value for _, value in settings if isinstance(value, BaseModel)]
     models += [settings, settings.tiers[0], settings.sources["txn"]]
-    assert len(models) == 9
+    assert len(models) == 10
     for model in models:
         with pytest.raises(ValidationError, match="frozen"):
             setattr(model, next(iter(type(model).model_fields)), None)
@@ -132,6 +136,15 @@ def test_everything_is_frozen() -> None:
         with pytest.raises(TypeError):
             table["new"] = 1  # type: ignore[index]
     assert isinstance(settings.tiers, tuple)
+
+
+def test_settings_can_be_sent_to_another_process() -> None:
+    settings = load_settings("demo")
+    sent = pickle.loads(pickle.dumps(settings))
+    assert sent == settings
+    assert sent.model_dump_json() == settings.model_dump_json()
+    with pytest.raises(TypeError):
+        sent.sources["new"] = sent.sources["txn"]
 
 
 def test_settings_survive_a_round_trip() -> None:
@@ -167,7 +180,7 @@ def test_a_risk_is_in_the_band_whose_bound_it_reaches() -> None:
     ]
 
 
-@pytest.mark.parametrize("end", ["", ";", " ;\n", "\n\n", " -- a comment"])
+@pytest.mark.parametrize("end", ["", ";", " ;\n", "\n\n", " -- a comment", "; -- a comment"])
 def test_a_select_can_stand_in_parentheses(bank: Path, end: str) -> None:
     (bank / "events.sql").write_text(f"SELECT 1{end}")
     select = load_select("tiny", "events")

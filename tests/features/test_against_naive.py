@@ -4,7 +4,9 @@ One customer and one Monday at a time, straight from the rows. A row counts if i
 before that Monday, and was not superseded before it. Money is in minor units until it is shown.
 """
 
+import copy
 import math
+import statistics
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -16,6 +18,7 @@ import pytest
 
 from configs.settings import Settings
 from features.build import build, build_labels
+from features.season import SPRING_FESTIVALS
 from features.world import make_world
 
 Row = dict[str, Any]
@@ -28,6 +31,16 @@ HAPPENED = {"customers": "opened_on", "assignments": "from_on", "transactions": 
             "surveys": "answered_on"}  # fmt: skip
 ELSEWHERE = ("same_name_elsewhere", "other_bank", "broker")
 BANKS_OWN = ("fee", "interest", "loan")
+CHANNELS = ("counter", "mobile", "online", "atm")
+MAIN = ("demand", "term", "structured", "wealth", "fund")
+GROUPS = {
+    "deposits": ("demand", "term", "structured"),
+    "liquid": ("demand", "fund", "metal"),
+    "investment": ("wealth", "fund", "insurance", "metal", "trust"),
+}
+LOCKED = ("term", "structured", "wealth")
+ITEMS = ("service", "environment", "products", "brand", "manager")
+STAGES = ("new", "growing", "mature", "declining", "dormant")
 
 
 def moves(row: Row) -> bool:
@@ -44,8 +57,8 @@ def money_out(row: Row) -> bool:
 
 # Measure: its table, its statistics, whether a row counts.
 MEASURES: dict[str, tuple[str, str, Callable[[Row], bool]]] = {
-    "inflow": ("transactions", "sum count", lambda r: moves(r) and money_in(r)),
-    "outflow": ("transactions", "sum count max", lambda r: moves(r) and money_out(r)),
+    "inflow": ("transactions", "sum count max since", lambda r: moves(r) and money_in(r)),
+    "outflow": ("transactions", "sum count max since", lambda r: moves(r) and money_out(r)),
     "inflow_elsewhere": ("transactions", "sum count since",
                          lambda r: r["counterparty"] in ELSEWHERE and money_in(r)),
     "outflow_elsewhere": ("transactions", "sum count max since",
@@ -53,10 +66,15 @@ MEASURES: dict[str, tuple[str, str, Callable[[Row], bool]]] = {
     "outflow_broker": ("transactions", "sum count", lambda r: r["counterparty"] == "broker" and money_out(r)),
     "salary": ("transactions", "sum count since", lambda r: r["kind"] == "salary" and money_in(r)),
     "card": ("transactions", "sum count since", lambda r: r["kind"] == "card" and money_out(r)),
-    "cash_out": ("transactions", "sum count", lambda r: r["kind"] == "cash_out" and money_out(r)),
+    "cash_out": ("transactions", "sum count since", lambda r: r["kind"] == "cash_out" and money_out(r)),
     "buy": ("transactions", "sum count since", lambda r: r["kind"] == "buy"),
     "redeem": ("transactions", "sum count since", lambda r: r["kind"] == "redeem"),
     "booking": ("transactions", "count since", lambda r: r["kind"] not in BANKS_OWN),
+    **{
+        channel: ("transactions", "count" if channel == "counter" else "",
+                  lambda r, channel=channel: r["kind"] not in BANKS_OWN and r["channel"] == channel)
+        for channel in CHANNELS
+    },
     "login": ("events", "count since", lambda r: r["kind"] == "login"),
     "view_rates": ("events", "count since", lambda r: r["kind"] == "view_rates"),
     "complaint": ("events", "count since", lambda r: r["kind"] == "complaint"),
@@ -134,8 +152,16 @@ class Customer:
         for row in self.rows["holdings"]:
             by_product.setdefault(row["product_id"], []).append(row)
         self.holdings = [Holding(kinds[product], rows) for product, rows in by_product.items()]
+        self.seen_before = seen_before
         self.own = [holding for holding in self.holdings if holding.kind != "loan"]
         self.by_day: dict[date, tuple[int, int]] = {}
+        self.held_by_day: dict[tuple[str, date], int] = {}
+
+    def earlier(self, weeks: int) -> "Customer":
+        """The same rows, asked as of an earlier Monday."""
+        other = copy.copy(self)
+        other.monday = self.monday - 7 * weeks * DAY
+        return other
 
     def covered(self, weeks: int) -> bool:
         return self.monday - 7 * weeks * DAY >= self.history_from
@@ -149,6 +175,14 @@ class Customer:
 
     def aum(self, day: date) -> int:
         return self.aum_and_market(day)[0]
+
+    def held(self, kind: str, day: date) -> int:
+        """Balance of a class, a group of classes or all of AUM at the end of the day."""
+        if (kind, day) not in self.held_by_day:
+            kinds = GROUPS.get(kind, CLASSES if kind == "aum" else (kind,))
+            total = sum(holding.balance(day) for holding in self.holdings if holding.kind in kinds)
+            self.held_by_day[kind, day] = total
+        return self.held_by_day[kind, day]
 
     def market(self, day: date) -> int:
         return self.aum_and_market(day)[1]
@@ -181,6 +215,7 @@ class Customer:
         """Days since the last row of the measure."""
         table, _, counts = MEASURES[measure]
         days = [happened(table, row) for row in self.rows[table] if counts(row)]
+        days = [day for day in days if day < self.monday]
         return (self.monday - max(days)).days if days else NAN
 
     def in_window(self, measure: str, weeks: int) -> list[Row]:
@@ -190,6 +225,13 @@ class Customer:
 
     def total(self, measure: str, weeks: int) -> int:
         return sum(abs(minor(row["amount_base"])) for row in self.in_window(measure, weeks))
+
+    def by_week(self, measure: str, value: Callable[[Row], int]) -> list[int]:
+        """Sum of ``value`` in each of the last 52 weeks, the oldest first."""
+        weekly = [0] * 52
+        for row in self.in_window(measure, 52):
+            weekly[51 - (self.monday - happened(MEASURES[measure][0], row) - DAY).days // 7] += value(row)
+        return weekly
 
     def assignment(self) -> Row | None:
         """The last to begin of those that still ran on the day before."""
@@ -208,7 +250,11 @@ class Customer:
 
 
 def features(one: Customer) -> dict[str, float]:
-    return {**wealth(one), **classes(one), **flows(one), **products(one), **maturities(one), **person(one)}
+    found: dict[str, float] = {}
+    for family in (wealth, classes, swings, months, tiers, flows, large, tickets, weekly, products,
+                   maturities, rollover, firsts, person, managers, surveys, season):  # fmt: skip
+        found |= family(one)
+    return found
 
 
 def wealth(one: Customer) -> dict[str, float]:
@@ -259,12 +305,10 @@ def aum_over(one: Customer, weeks: int) -> dict[str, float]:
 
 def classes(one: Customer) -> dict[str, float]:
     found: dict[str, float] = {}
-    aum = one.aum(one.yesterday)
-
-    def held(kind: str, day: date) -> int:
-        return sum(holding.balance(day) for holding in one.holdings if holding.kind == kind)
-
-    for kind in CLASSES:
+    aum, held = one.aum(one.yesterday), one.held
+    for part, whole in (("investment", "deposits"), ("term", "demand"), ("fund", "wealth")):
+        found[f"{part}_per_{whole}"] = share(held(part, one.yesterday), held(whole, one.yesterday))
+    for kind in (*CLASSES, *GROUPS):
         now = held(kind, one.yesterday)
         found |= {f"{kind}_last": now / 100, f"{kind}_share": share(now, aum)}
         for weeks in (4, 13, 26):
@@ -275,18 +319,22 @@ def classes(one: Customer) -> dict[str, float]:
 
 def flows(one: Customer) -> dict[str, float]:
     found: dict[str, float] = {}
-    for name, (_, statistics, _) in MEASURES.items():
-        if "since" in statistics:
+    for name, (_, wanted, _) in MEASURES.items():
+        if "since" in wanted:
             found[f"days_since_{name}"] = one.since(name)
         for weeks in WINDOWS:
             rows, known = one.in_window(name, weeks), one.covered(weeks)
-            if "sum" in statistics:
+            if "sum" in wanted:
                 found[f"{name}_sum_{weeks}w"] = one.total(name, weeks) / 100 if known else NAN
-            if "count" in statistics:
+            if "count" in wanted:
                 found[f"{name}_count_{weeks}w"] = len(rows) if known else NAN
-            if "max" in statistics:
+            if "max" in wanted:
                 largest = max((abs(minor(row["amount_base"])) for row in rows), default=0)
                 found[f"{name}_max_{weeks}w"] = largest / 100 if known else NAN
+    for channel in CHANNELS:
+        for weeks in (13, 52):
+            part, whole = len(one.in_window(channel, weeks)), len(one.in_window("booking", weeks))
+            found[f"{channel}_of_bookings_{weeks}w"] = share(part, whole) if one.covered(weeks) else NAN
     return found | beside_aum(one) | speeds(one)
 
 
@@ -349,14 +397,226 @@ def matured(holding: Holding, due: date) -> int:
 
 
 def person(one: Customer) -> dict[str, float]:
-    post, stages = one.assignment(), ("new", "growing", "mature", "declining", "dormant")
-    scores = [r["score"] for r in one.rows["surveys"] if r["answered_on"] >= one.monday - 364 * DAY]
+    lasted = 0
+    while lasted < 26 and one.earlier(lasted + 1).covered(26):
+        if one.earlier(lasted + 1).stage() != one.stage():
+            break
+        lasted += 1
+    # The last Monday whose outcome window (97 days) has closed lies 14 weeks back.
+    before, end = one.earlier(14), one.monday - (98 - 97) * DAY
+    left, base = NAN, before.base()
+    if base > 0:
+        prices = before.market(before.yesterday)
+        after = max(one.aum(end - k * DAY) - one.market(end - k * DAY) for k in range(1, 15)) + prices
+        left = min(max(1 - after / 100 / base, 0.0), 1.0)
     return {
         "tenure_days": one.tenure(),
-        "lifecycle_stage_code": stages.index(one.stage()),
-        "manager_vacant": post is None or post["manager_id"] is None,
+        "lifecycle_stage_code": STAGES.index(one.stage()),
+        "lifecycle_stage_weeks": lasted,
+        "past_outflow_share": left,
+    }
+
+
+def managers(one: Customer) -> dict[str, float]:
+    post = one.assignment()
+    ended = [row["to_on"] for row in one.rows["assignments"] if row["to_on"]]
+    begin = post["from_on"] if post else max(ended, default=None)
+    vacant = post is None or post["manager_id"] is None
+    days = (one.monday - begin).days if begin else NAN
+
+    def had(weeks: int) -> int:
+        first = one.monday - 7 * weeks * DAY
+        served = [r for r in one.rows["assignments"] if not r["to_on"] or r["to_on"] > first]
+        return len({row["manager_id"] for row in served} - {None})
+
+    return {
+        "manager_vacant": vacant,
         "days_since_manager_change": (one.monday - post["from_on"]).days if post else NAN,
-        "survey_score_mean_52w": sum(scores) / len(scores) if scores else NAN,
+        "manager_vacant_days": days if vacant else 0,
+        "manager_distinct_13w": had(13),
+        "manager_distinct_52w": had(52),
+    }
+
+
+def surveys(one: Customer) -> dict[str, float]:
+    answers = one.rows["surveys"]
+    scores = [r["score"] for r in answers if r["answered_on"] >= one.monday - 364 * DAY]
+    found = {"survey_score_mean_52w": sum(scores) / len(scores) if scores else NAN}
+    for item in ITEMS:
+        of_item = [row for row in answers if row["item"] == item]
+        last = max((row["answered_on"] for row in of_item), default=None)
+        given = [row["score"] for row in of_item if row["answered_on"] == last]
+        found[f"survey_{item}_score"] = sum(given) / len(given) if given else NAN
+        found[f"survey_{item}_days_old"] = (one.monday - last).days if last else NAN
+    return found
+
+
+def season(one: Customer) -> dict[str, float]:
+    angle = 2 * math.pi * (one.monday.month - 1) / 12
+    festivals = [day for text in SPRING_FESTIVALS.split() if (day := date.fromisoformat(text)) >= one.monday]
+    return {
+        "season_sine": math.sin(angle),
+        "season_cosine": math.cos(angle),
+        "days_to_spring_festival": (festivals[0] - one.monday).days,
+    }
+
+
+def swings(one: Customer) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for weeks in (13, 26):
+        for kind in MAIN:
+            names = [f"{kind}_{name}_{weeks}w" for name in ("min", "deviation", "peak", "mean")]
+            points = [one.held(kind, one.yesterday - 7 * k * DAY) for k in range(weeks)]
+            mean = sum(points) / weeks
+            variance = sum((point - mean) ** 2 for point in points) / weeks
+            values = (min(points) / 100, share(math.sqrt(variance) / 100, one.mean_aum(weeks)),
+                      max(points) / 100, sum(points) / (100 * weeks))  # fmt: skip
+            shown = dict(zip(names[: 4 if weeks == 26 else 2], values, strict=False))
+            found |= shown if one.covered(weeks) else dict.fromkeys(shown, NAN)
+    return found
+
+
+def month_starts(one: Customer) -> list[date]:
+    """First days of this month and the ones before it, the newest first."""
+    starts = [one.monday.replace(day=1)]
+    while len(starts) < 7:
+        starts.append((starts[-1] - DAY).replace(day=1))
+    return starts
+
+
+def months(one: Customer) -> dict[str, float]:
+    found: dict[str, float] = {}
+    starts = month_starts(one)
+
+    def before(kind: str, start: date) -> float:
+        return one.held(kind, start - DAY) if start >= one.history_from else NAN
+
+    for kind in ("aum", *MAIN):
+        for k in range(1, 7):
+            found[f"{kind}_closing_{k}m"] = before(kind, starts[k - 1]) / 100
+    for kind in ("aum", "deposits", "investment"):
+        for k in (1, 2, 3):
+            now, then = before(kind, starts[k - 1]) / 100, before(kind, starts[k]) / 100
+            found |= {f"{kind}_step_{k}m": now - then, f"{kind}_growth_{k}m": share(now, then)}
+    quarter = next(start for start in starts if start.month in (1, 4, 7, 10))
+    for kind in GROUPS:
+        then = before(kind, quarter)
+        found[f"{kind}_change_quarter"] = share(one.held(kind, one.yesterday) - then, then)
+    return found
+
+
+def tiers(one: Customer) -> dict[str, float]:
+    """The demo bank's tiers: from 0, 500,000, 1,000,000 and 5,000,000."""
+    bounds, mean, aum = [0, 500_000, 1_000_000, 5_000_000], one.mean_aum(13), one.aum(one.yesterday) / 100
+    if math.isnan(mean):
+        return {"tier_above": NAN, "next_tier_below": NAN}
+    lower = max((bound for bound in bounds if bound <= mean), default=0)
+    upper = min((bound for bound in bounds if bound > lower), default=NAN)
+    return {"tier_above": share(aum - lower, aum), "next_tier_below": share(upper - aum, aum)}
+
+
+def large(one: Customer) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for way in ("inflow", "outflow"):
+        for weeks in (13, 52):
+            amounts = [abs(minor(row["amount_base"])) for row in one.in_window(way, weeks)]
+            covered = one.covered(weeks)
+            many = sum(amount >= 500_000 * 100 for amount in amounts)
+            found[f"large_{way}_count_{weeks}w"] = many if covered else NAN
+            biggest = share(max(amounts, default=0), sum(amounts)) if covered else NAN
+            found[f"{way}_largest_share_{weeks}w"] = biggest
+    for name in ("inflow_elsewhere", "outflow_elsewhere", "outflow"):
+        amounts_and_days = [
+            (abs(row["amount_base"]), happened("transactions", row)) for row in one.in_window(name, 52)
+        ]
+        amounts_and_days = [(amount, day) for amount, day in amounts_and_days if amount > 0]
+        ago = (one.monday - max(amounts_and_days)[1]).days if amounts_and_days else NAN
+        found[f"days_since_largest_{name}"] = ago if one.covered(52) else NAN
+    return found
+
+
+def tickets(one: Customer) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for weeks in (13, 52):
+        covered = one.covered(weeks)
+        for way in ("inflow", "outflow"):
+            mean = share(one.total(way, weeks) / 100, len(one.in_window(way, weeks)))
+            found[f"{way}_ticket_{weeks}w"] = mean if covered else NAN
+        both = share(one.total("inflow", weeks), one.total("outflow", weeks))
+        found[f"inflow_per_outflow_{weeks}w"] = both if covered else NAN
+        looked, paid = ({week_of(one, name, row) for row in one.in_window(name, weeks)}
+                        for name in ("login", "outflow"))  # fmt: skip
+        found[f"login_idle_{weeks}w"] = len(looked - paid) if covered else NAN
+    recent, before = one.total("salary", 13), one.total("salary", 26) - one.total("salary", 13)
+    found["salary_change_13w"] = share(recent - before, before) if one.covered(26) else NAN
+    for name in ("booking", "inflow"):
+        pace, usual = len(one.in_window(name, 4)) / 4, len(one.in_window(name, 52)) / 52
+        stopped = pace < 0.2 * usual if usual else NAN
+        found[f"{name}_collapse_4w_per_52w"] = stopped if one.covered(52) else NAN
+    return found
+
+
+def week_of(one: Customer, measure: str, row: Row) -> int:
+    return (one.monday - happened(MEASURES[measure][0], row) - DAY).days // 7
+
+
+def weekly(one: Customer) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name in ("inflow", "outflow", "booking", "login"):
+        money = name.endswith("flow")
+        values = one.by_week(name, (lambda row: abs(minor(row["amount_base"]))) if money else lambda _: 1)
+        mean, last = sum(values) / 52, sum(values[-4:]) / 4
+        variance = sum((value - mean) ** 2 for value in values) / 52
+        shown = {"zscore_4w_per_52w": share(last - mean, math.sqrt(variance))}
+        if money:
+            shown |= {"volatility_52w": share(math.sqrt(variance), mean)}
+        else:
+            empty = silences(values)
+            shown |= {
+                "recent_52w": sum(value * 0.5 ** (age / 4) for age, value in enumerate(reversed(values))),
+                "burstiness_52w": share(variance, mean),
+                "active_weeks_52w": sum(value > 0 for value in values),
+                "median_gap_52w": statistics.median(empty) if empty else 0,
+                "longest_gap_52w": max(empty, default=0),
+            }
+        found |= {f"{name}_{key}": value if one.covered(52) else NAN for key, value in shown.items()}
+    return found
+
+
+def silences(values: list[int]) -> list[int]:
+    """Lengths of the runs of zeros."""
+    runs = "".join("x" if value else " " for value in values).split("x")
+    return [len(run) for run in runs if run]
+
+
+def rollover(one: Customer) -> dict[str, float]:
+    def locked(day: date) -> int:
+        return sum(one.held(kind, day) for kind in LOCKED)
+
+    products = [holding for holding in one.own if holding.kind in LOCKED]
+    dues = {row["matures_on"] for holding in products for row in holding.rows if row["matures_on"]}
+    money, kept = 0, 0
+    for due in dues:
+        if one.monday - 364 * DAY <= due < one.monday - 14 * DAY:
+            fell = sum(matured(holding, due) for holding in products)
+            lost = max(locked(due - DAY) - locked(due + 14 * DAY), 0)
+            money, kept = money + fell, kept + max(fell - lost, 0)
+    return {"matured_kept_52w": share(kept, money)}
+
+
+def firsts(one: Customer) -> dict[str, float]:
+    days: dict[str, list[date]] = {}
+    for kind in ("term", "fund", "wealth"):
+        rows = [row for holding in one.holdings if holding.kind == kind for row in holding.rows]
+        days[kind] = [row["valued_on"] for row in rows if row["balance_base"] > 0]
+    for name in ("login", "outflow_elsewhere", "salary"):
+        table, _, counts = MEASURES[name]
+        days[name] = [happened(table, row) for row in one.rows[table] if counts(row)]
+    ago = {name: min((one.monday - min(on)).days, 728) if on else NAN for name, on in days.items()}
+    return {f"days_since_first_{name}": value for name, value in ago.items()} | {
+        "wealth_days_after_term": ago["term"] - ago["wealth"],
+        "fund_days_after_wealth": ago["wealth"] - ago["fund"],
+        "outflow_elsewhere_days_after_salary": ago["salary"] - ago["outflow_elsewhere"],
     }
 
 
@@ -395,7 +655,8 @@ def filled(tables: dict[str, pa.Table]) -> dict[str, list[Row]]:
 
 # What may differ in the last digits: quotients of two rounded numbers. All else is exact.
 RATIOS = ("_change_", "_ratio_", "_drawdown_", "_rebound_", "_deviation_", "_slope_", "_share",
-          "_difference_", "_per_aum_", "_speed_")  # fmt: skip
+          "_difference_", "_per_", "_speed_", "_largest_share_", "_of_bookings_", "_growth_", "_ticket_",
+          "_volatility_", "_zscore_", "_recent_", "_burstiness_", "_kept_", "_above", "_below")  # fmt: skip
 
 
 def same(name: str, found: Any, expected: Any) -> bool:

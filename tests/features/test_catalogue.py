@@ -2,15 +2,18 @@
 
 import re
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from configs.settings import Settings
+from configs.settings import Settings, load_settings
 from features.build import catalogue
-from features.catalogue import GROUPS, NOUNS, PATTERNS, entry, sentence
+from features.catalogue import entry, sentence
+from features.document import features_doc
 from features.grammar import PREFIXES, Name
 from features.measures import MEASURES
+from features.words import GROUPS, NOUNS, PATTERNS
 
 PROTECTED = ("gender", "birth", "age", "sex", "district", "religion", "nationality", "marital")
 
@@ -22,7 +25,7 @@ def entries(bank_settings: Settings) -> dict[str, Any]:
 
 def test_names_follow_the_grammar(entries: dict[str, Any]) -> None:
     measures, statistics = "|".join(NOUNS), "|".join(set(PATTERNS) - set(PREFIXES))
-    window = r"(_(\d+w|\d+d|quarter|\d+w_per_\d+w))?"
+    window = r"(_(\d+w|\d+d|\d+m|quarter|\d+w_per_\d+w))?"
     grammar = re.compile(f"({'|'.join(PREFIXES)})_({measures})|({measures})_({statistics}){window}")
     assert [name for name in entries if not grammar.fullmatch(name)] == []
 
@@ -91,3 +94,16 @@ def test_an_unknown_measure_or_statistic_has_no_entry() -> None:
 def test_no_protected_attribute_and_nothing_counted_from_a_fixed_date(entries: dict[str, Any]) -> None:
     parts = {part for name in entries for part in name.split("_")}
     assert not parts & {*PROTECTED, "year", "ytd", "date", "month"}
+
+
+def test_each_feature_names_the_file_that_yields_it(entries: dict[str, Any]) -> None:
+    root = Path(__file__).parents[2]
+    families = list(dict.fromkeys(row.family for row in entries.values()))
+    assert len(families) == 15
+    assert all((root / "features" / f"{family}.py").is_file() for family in families)
+    assert entries["outflow_sum_4w"].family == "flows"
+
+
+def test_the_page_of_features_is_up_to_date() -> None:
+    page = Path(__file__).parents[2] / "docs" / "features.md"
+    assert page.read_text("utf-8") == features_doc(load_settings("demo")), "run `make features-doc`"

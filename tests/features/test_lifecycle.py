@@ -66,3 +66,19 @@ def test_tenure_follows_the_record_as_it_was_known(features_on: Any) -> None:
     customers = [{"opened_on": date(2024, 1, 1), "superseded_on": corrected},
                  {"opened_on": date(2020, 1, 1), "known_on": corrected}]  # fmt: skip
     assert features_on(MONDAY, customers=customers)["tenure_days"] == 63
+
+
+@pytest.mark.parametrize(("days", "weeks"), [(183 + 6, 0), (183 + 7, 1), (183 + 7 * 30, 26)])
+def test_how_long_dormant(days: int, weeks: int, features_on: Any) -> None:
+    """Dormant from 183 days after the last booking on: how many Mondays before this one that was so."""
+    found = features_on(MONDAY, transactions=[booking(days)])
+    assert (found["lifecycle_stage"], found["lifecycle_stage_weeks"]) == ("dormant", weeks)
+
+
+def test_how_long_new(features_on: Any) -> None:
+    """New on all Mondays of its ten weeks, the day of opening counted; and before, as tenure is below a year."""
+    begins = date(2023, 8, 7)  # 30 weeks: 4 Mondays before this one have half a year behind them
+    rows = [booking(k) for k in range(0, 360, 30)]
+    customers = [{"opened_on": date(2023, 12, 25)}]
+    found = features_on(MONDAY, history_from=begins, customers=customers, transactions=rows)
+    assert (found["lifecycle_stage"], found["lifecycle_stage_weeks"]) == ("new", 4)

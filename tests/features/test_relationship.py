@@ -48,6 +48,28 @@ def test_an_end_counts_once_it_is_known(features_on: Any) -> None:
     assert found(date(2024, 3, 3)) == (None, 1, None)
 
 
+@pytest.mark.parametrize(
+    ("posts", "vacant", "quarter", "year"),
+    [
+        ([], None, 0, 0),
+        ([post("M1", date(2020, 1, 1))], 0, 1, 1),
+        ([post("M1", date(2020, 1, 1), date(2024, 2, 23))], 10, 1, 1),
+        ([post("M1", date(2020, 1, 1)), post(None, date(2024, 2, 23))], 10, 1, 1),
+        ([post("M1", date(2020, 1, 1), date(2023, 12, 4)), post("M2", date(2023, 12, 4))], 0, 1, 2),
+        ([post("M1", date(2020, 1, 1), date(2023, 12, 5)), post("M2", date(2023, 12, 5))], 0, 2, 2),
+        ([post("M1", date(2020, 1, 1), date(2023, 3, 6)), post("M1", date(2024, 1, 1))], 0, 1, 1),
+    ],
+)
+def test_vacancy_and_how_many_managers(
+    posts: list[Any], vacant: Any, quarter: int, year: int, features_on: Any
+) -> None:
+    """The last 13 weeks begin on 2023-12-04, the last 52 on 2023-03-06."""
+    found = features_on(MONDAY, assignments=posts)
+    days = found["manager_vacant_days"]
+    assert (None if days != days else days) == vacant
+    assert (found["manager_distinct_13w"], found["manager_distinct_52w"]) == (quarter, year)
+
+
 def test_survey_mean_of_the_last_52_weeks(features_on: Any) -> None:
     # The year opens on 2023-03-06; the answers of 03-05 and of the Monday itself are outside.
     days = {date(2023, 3, 5): 1, date(2023, 3, 6): 4, date(2023, 12, 1): 9, date(2024, 3, 3): 9, MONDAY: 1}

@@ -53,6 +53,11 @@ def test_threads_change_no_byte_and_metrics_do(bundle: Bundle, settings: Setting
     assert replace(bundle, metrics={}).model_id != bundle.model_id
 
 
+def test_the_engine_changes_no_byte(settings: Settings) -> None:
+    elsewhere = settings.engine.model_copy(update={"kind": "spark", "workers": 64})
+    assert settings_of(settings.model_copy(update={"engine": elsewhere})) == settings_of(settings)
+
+
 @pytest.mark.parametrize("break_at", ["open", "fsync", "rename"])
 def test_a_write_that_fails_leaves_no_bundle(
     break_at: str, bundle: Bundle, models: Path, monkeypatch: pytest.MonkeyPatch

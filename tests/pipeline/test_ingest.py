@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from hashlib import md5
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -169,6 +170,15 @@ def test_lines_of_a_source_count_for_the_tables_that_read_it_and_no_other(tiny) 
     assert [(one.table, one.quarantined) for one in tiny.ingest().counts if one.quarantined] == [
         ("customers", 1)
     ]
+
+
+@pytest.mark.parametrize("source", ["TXN", '"txn"', "txn -- not fx", "txn /* not fx */", "(FROM txn)"])
+def test_the_reader_of_a_source_is_known_however_it_writes_it(tiny, source: str) -> None:
+    sql(tiny, "FROM txn", f"FROM {source}")
+    tiny.write("txn_2.csv", HEADER + "T1\n")
+    tiny.write("fx.csv", (tiny.raw / "fx.csv").read_text("utf-8") + "USD\n")
+    found = {one.table: one.quarantined for one in tiny.ingest().counts if one.quarantined}
+    assert found == {"rates": 1, "transactions": 1}
 
 
 def test_several_rows_of_one_line_are_told_apart(tiny) -> None:
@@ -338,7 +348,7 @@ BROKEN: dict[str, tuple[Callable[[Any], object], str]] = {
             sql(tiny, "AMT AS", "CAST(AMT AS INTEGER) AS"),
             tiny.write("txn_1.csv", txn(tiny).replace("3.50", "abc")),
         ),
-        "configs/banks/tiny/transactions.sql fails on the delivered rows: Could not convert string 'abc' to INT32 "
+        "configs/banks/tiny/transactions.sql fails on the delivered rows: Could not convert string … to INT32 "
         "when casting from source column AMT (line 2). Leave casts to the contract, which refuses single rows; "
         "or have a broken file delivered again.",
     ),
@@ -380,6 +390,26 @@ def test_an_error_about_a_person_does_not_name_the_person(tiny) -> None:
     assert "6222020200112233" in tiny.quarantine()[0][3]
 
 
+@pytest.mark.parametrize(
+    "cast",
+    [
+        "CAST(CUST AS INTEGER)",
+        "CAST(MEMO AS INTEGER)",
+        "CAST(CAST(CUST AS BIGINT) AS INTEGER)",
+        "strptime(CUST, '%Y-%m-%d')",
+        "CAST(CUST AS DATE)",
+    ],
+)
+def test_a_cast_that_fails_does_not_name_the_person(tiny, cast: str) -> None:
+    memo = '"O\'Neill\n6222020200112233"'
+    tiny.write("txn_1.csv", HEADER + booking(CUST="6222020200112233", MEMO=memo) + "\n")
+    sql(tiny, "CUST AS", f"{cast} AS")
+    with pytest.raises(DataError, match=r"transactions\.sql fails on the delivered rows: .*…") as raised:
+        tiny.ingest()
+    assert "6222020200112233" not in str(raised.value)
+    assert "Neill" not in str(raised.value)
+
+
 def test_the_limit_itself_is_still_allowed(tiny) -> None:
     tiny.write("txn_1.csv", txn(tiny).replace("3.50", "3x50"))
     assert count_of(tiny, "transactions", quarantine_limit=0.1).quarantined == 1
@@ -406,9 +436,36 @@ def test_a_full_disk_is_told_as_it_is_and_leaves_the_old_tables(
 
 def test_a_semicolon_or_a_comment_may_end_a_select(tiny) -> None:
     select = (tiny.folder / "transactions.sql").read_text("utf-8")
-    for end in (";", ";\n\n", " -- all bookings"):
+    for end in (";", ";\n\n", " -- all bookings", "; -- all bookings\n", " -- all;\n;\n-- of them\n--"):
         tiny.select("transactions", select + end)
         assert count_of(tiny, "transactions").loaded == 10
+
+
+def test_two_statements_are_refused(tiny) -> None:
+    sql(tiny, "FROM txn", "FROM txn; SELECT 1")
+    with pytest.raises(
+        DataError, match=r'transactions\.sql is not SQL: syntax error at or near ";" \(line 3\)'
+    ):
+        tiny.ingest()
+
+
+def test_each_row_is_checked_once(tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one relation ``checked`` is what all later steps read."""
+    made, original = [], ingest_module.checked
+
+    def counted(table: Any, *rest: Any) -> str:
+        made.append(table.name)
+        return original(table, *rest)
+
+    monkeypatch.setattr(ingest_module, "checked", counted)
+    assert [one.table for one in tiny.ingest().counts] == made
+
+
+def test_a_moment_in_utc_is_refused_with_its_remedy(tiny) -> None:
+    moments = pa.array([datetime(2024, 3, 3, 20)] * 6, pa.timestamp("us", "UTC"))
+    tiny.write_holdings("hold_1.parquet", DAY=moments)
+    with pytest.raises(DataError, match=r"holdings\.sql, for example valued_on AT TIME ZONE 'Asia/Shanghai'"):
+        tiny.ingest()
 
 
 def test_the_same_delivery_again_changes_nothing(tiny, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ class One:
 
 
 def rows_of(world: pa.Table, day: date, value: int) -> pa.Table:
-    ids = world.column("customer_id")
+    ids = world.column("customer_id").cast(pa.string())
     days, values = pa.array([day] * len(ids), pa.date32()), pa.array([value] * len(ids), pa.int64())
     return pa.table({"customer_id": ids, "snapshot_date": days, "value": values})
 

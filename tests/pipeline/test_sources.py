@@ -175,6 +175,50 @@ def test_wrong_bytes_are_named_by_their_line(tmp_path: Path) -> None:
         read(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("encoding", "before", "wrong"),
+    [
+        ("utf-16", b"\xfe\xff", b"\x00a\xdc\x00\x00\n"),  # big-endian, which only the file's first bytes say
+        ("utf-16-le", b"", b"a\x00\x00\xdc\n\x00"),
+        ("gb18030", b"", b"a\x81\xff\n"),
+        ("cp1252", b"", b"a\x81\n"),
+    ],
+)
+def test_wrong_bytes_are_named_by_their_line_in_any_encoding(
+    tmp_path: Path, encoding: str, before: bytes, wrong: bytes
+) -> None:
+    good = ("id,x\n" + "1,a\n" * 70_000).encode("utf-16-be" if before else encoding)
+    (tmp_path / "a.csv").write_bytes(before + good + wrong + good)
+    with pytest.raises(DataError, match=rf"a\.csv is not {encoding}: line 70002 cannot be read"):
+        read(tmp_path, encoding=encoding)
+
+
+def test_utf16_without_a_byte_order_mark(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"a\.csv is not utf-16: line 1 cannot be read"):
+        read(write(tmp_path, "id,x\n1,a\n", encoding="utf-16-le"), encoding="utf-16")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_line_ends_may_be_mixed(tmp_path: Path, end: str) -> None:
+    rows, rejects = read(write(tmp_path, f'id,x\r\n1,a\n2,b{end}3\n4,"d\r\nd"{end}5,e\n'))
+    assert [(row[0], row[3]) for row in rows] == [("1", 2), ("2", 3), ("4", 5), ("5", 7)]
+    assert [reject.line for reject in rejects] == [4]
+
+
+@pytest.mark.parametrize("header", ["id,x", "ID,X", "\ufeffid,x", '"id","x"'])
+@pytest.mark.parametrize("rest", ["", "\n"])
+def test_a_header_below_the_first_line_is_found(tmp_path: Path, header: str, rest: str) -> None:
+    with pytest.raises(DataError, match=r"a\.csv repeats its header in line 3"):
+        read(write(tmp_path, f"id,x\n1,a\n{header}\n2,b\n{rest}"))
+
+
+def test_parquet_files_with_other_columns(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"id": [1], "x": [1]}), tmp_path / "a.parquet")
+    pq.write_table(pa.table({"id": [1]}), tmp_path / "b.parquet")
+    with pytest.raises(DataError, match=r"b\.parquet has the columns \(id\), but a\.parquet has \(id, x\)"):
+        read(tmp_path, files="*.parquet", format="parquet")
+
+
 def test_a_column_named_twice_is_found_whatever_its_case(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"a\.csv names the column ID, id twice in its header \(ID, x, id\)"):
         read(write(tmp_path, "ID,x,id\n1,2,3\n"))
@@ -183,6 +227,8 @@ def test_a_column_named_twice_is_found_whatever_its_case(tmp_path: Path) -> None
 def test_a_column_without_a_name(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"a\.csv has a column without a name in its header \(id, \)"):
         read(write(tmp_path, "id,\n1,2\n"))
+    with pytest.raises(DataError, match="has a column without a name"):
+        read(write(tmp_path, "id, \n1,2\n"))
 
 
 def test_names_and_files_may_hold_quotes(tmp_path: Path) -> None:

@@ -1,0 +1,281 @@
+"""The kernel on Spark beside one Spark SQL, over the same bucketed Parquet; both write Parquet.
+
+    python -m benchmarks.features_spark --data data --bank demo --snapshots 12 --master local[2]
+
+Three ways are timed, each ``--repeats`` times, the start of the session apart:
+
+- ``every_feature``: what a run does: cohort and every feature of every snapshot, a Spark task per bucket;
+- ``shared_columns``: the same tasks, but only the sums and counts of bookings that the SQL computes too;
+- ``spark_sql``: those sums and counts as one SQL with conditional sums over a join with the snapshots.
+
+The numbers of all three are compared; one that differs ends the run with exit code 1. Times are wall clock
+and depend on what else the machine does: ``load_average`` says how much that was at the start.
+"""
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from configs.settings import Settings, load_settings
+from features.activity import make_activity
+from features.build import build, catalogue, first_monday
+from features.cut import as_if_prompt, mend, replay
+from features.grammar import Name, weeks
+from features.measures import MEASURES, Measure
+from features.tiles import Calendar, Grid
+from features.world import World, day_number, make_world
+from pipeline import spark
+from pipeline.artefacts import Home, write_parquet
+from pipeline.buckets import bucket_file
+from pipeline.ingest import Ingested, read_ingested
+from pipeline.snapshots import load_world
+from pipeline.weekly import next_monday
+
+# Sums and counts of bookings: what one SQL can say as well.
+SHARED = tuple(
+    replace(measure, statistics=tuple(one for one in measure.statistics if one in ("sum", "count")))
+    for measure in MEASURES
+    if measure.table == "transactions"
+)
+READ = [
+    "customer_id",
+    "booked_at",
+    "amount_base",
+    "kind",
+    "channel",
+    "counterparty",
+    "known_on",
+    "superseded_on",
+]
+KEYS = ["customer_id", "snapshot_date"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a Spark task needs besides its bucket's number."""
+
+    settings: Settings
+    tables: Ingested
+    snapshots: tuple[date, ...]
+    out: Path
+
+
+def columns(settings: Settings) -> list[tuple[Measure, str, int]]:
+    """The shared columns: measure, statistic, window in weeks; those that are features of their own."""
+    windows, known = settings.features.windows, catalogue(settings)
+    found = [(m, statistic, window) for m in SHARED for statistic in m.statistics for window in windows]
+    return [(m, statistic, window) for m, statistic, window in found if _name(m, statistic, window) in known]
+
+
+def _name(measure: Measure, statistic: str, window: int) -> str:
+    return str(Name(measure.name, statistic, weeks(window)))
+
+
+def every_feature(task: Task, bucket: int) -> int:
+    """Write a bucket's cohort and features; the worker's largest memory so far, in MB."""
+    history_from = first_monday(task.tables.first_day)
+    for one in build(load_world(task.tables, bucket), task.snapshots, history_from, task.settings):
+        write_parquet(one.cohort, task.out / "cohort" / f"{one.snapshot_date}-{bucket}.parquet")
+        write_parquet(one.features, task.out / "features" / f"{one.snapshot_date}-{bucket}.parquet")
+    return _peak_mb()
+
+
+def shared_columns(task: Task, bucket: int) -> int:
+    """Write a bucket's sums and counts of bookings, one row per customer and snapshot; memory as above."""
+    parts = {
+        "customers": pq.read_table(bucket_file(task.tables.folder / "customers", bucket)),
+        "transactions": pq.read_table(bucket_file(task.tables.folder / "transactions", bucket), columns=READ),
+    }
+    world = make_world(parts)
+    days = np.array([day_number(day) for day in task.snapshots], np.int64)
+    history_from = day_number(first_monday(task.tables.first_day))
+    calendar = Calendar(days, history_from, task.settings.features.windows)
+    grids = _grids(as_if_prompt(world), calendar, task.settings)
+    special = replay(world, calendar.snapshots)
+    if special is not None:
+        mend(grids, special, _grids(special.world, calendar, task.settings))
+    for s, day in enumerate(task.snapshots):
+        keys = {"customer_id": pa.array(world.customers, pa.string()), "snapshot_date": [day] * len(world)}
+        rows = pa.table(keys | {str(name): pa.array(grid[s]) for name, grid in grids.items()})
+        write_parquet(rows, task.out / f"{day}-{bucket}.parquet")
+    return _peak_mb()
+
+
+def _grids(world: World, calendar: Calendar, settings: Settings) -> dict[Name, Grid]:
+    activity = make_activity(world, calendar, SHARED)
+    of = {"sum": activity.total, "count": activity.count}
+    return {
+        Name(measure.name, statistic, weeks(window)): of[statistic](measure.name, window)
+        for measure, statistic, window in columns(settings)
+    }
+
+
+def _peak_mb() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def spark_sql(session: Any, task: Task) -> None:
+    """The shared columns as one SQL; money in whole minor units, as the kernel has it, for speed."""
+    session.read.parquet(str(task.tables.folder / "transactions")).createOrReplaceTempView("transactions")
+    session.createDataFrame([(day,) for day in task.snapshots], "snapshot_date date").createOrReplaceTempView(
+        "snapshots"
+    )
+    session.sql(_sql(task.settings)).write.mode("overwrite").parquet(str(task.out))
+
+
+def _sql(settings: Settings) -> str:
+    flags = ",\n  ".join(f"{_condition(measure)} AS is_{measure.name}" for measure in SHARED)
+    sums = ",\n  ".join(_aggregate(*column) for column in columns(settings))
+    return f"""
+WITH bookings AS (
+  SELECT customer_id, CAST(booked_at AS DATE) AS happened, known_on, superseded_on,
+  CAST(abs(amount_base) * 100 AS BIGINT) AS minor,
+  {flags}
+  FROM transactions
+), seen AS (
+  SELECT /*+ BROADCAST(s) */ b.*, s.snapshot_date, datediff(s.snapshot_date, b.happened) AS age
+  FROM bookings b JOIN snapshots s
+  ON b.happened < s.snapshot_date AND b.happened >= date_sub(s.snapshot_date, {7 * max(settings.features.windows)})
+  AND b.known_on < s.snapshot_date AND (b.superseded_on IS NULL OR b.superseded_on >= s.snapshot_date)
+)
+SELECT customer_id, snapshot_date,
+  {sums}
+FROM seen GROUP BY customer_id, snapshot_date"""
+
+
+def _condition(measure: Measure) -> str:
+    among = [
+        f"{column} IN ({', '.join(repr(label) for label in labels)})"
+        for column, labels in measure.where.items()
+    ]
+    sign = {0: [], 1: ["amount_base >= 0"], -1: ["amount_base < 0"]}[measure.sign]
+    return f"({' AND '.join([*among, *sign]) or 'true'})"
+
+
+def _aggregate(measure: Measure, statistic: str, window: int) -> str:
+    inside = f"is_{measure.name} AND age <= {7 * window}"
+    name = _name(measure, statistic, window)
+    if statistic == "count":
+        return f"CAST(count_if({inside}) AS DOUBLE) AS {name}"
+    return f"sum(CASE WHEN {inside} THEN minor ELSE 0 END) / CAST(100 AS DOUBLE) AS {name}"
+
+
+def timed(call: Callable[[], Any]) -> tuple[float, Any]:
+    began = time.perf_counter()
+    made = call()
+    return round(time.perf_counter() - began, 2), made
+
+
+def differing(shared: Path, others: Sequence[Path], names: list[str]) -> dict[str, int]:
+    """How many values were compared with the shared columns, and how many differ.
+
+    Rows are matched by customer and snapshot. The kernel's features hold the cohort only, the SQL only
+    customers with a booking in the longest window: for all others the sums must be 0.
+    """
+    base = pq.read_table(shared, columns=KEYS + names).to_pandas().set_index(KEYS).sort_index()
+    said = {}
+    for other in others:
+        rows = pq.read_table(other, columns=KEYS + names).to_pandas().set_index(KEYS)
+        said[f"{other.name}_values"] = rows.size
+        said[f"{other.name}_differ"] = int((base.loc[rows.index] != rows).to_numpy().sum())
+    absent = base.drop(
+        pd.read_parquet(others[-1], columns=KEYS).set_index(["customer_id", "snapshot_date"]).index
+    )
+    return said | {"absent_rows_not_zero": int((absent != 0).any(axis=1).sum())}
+
+
+def main() -> None:
+    arguments = _arguments()
+    # The SQL's hash tables live in the JVM: give it what a worker machine would have.
+    os.environ.setdefault("PYSPARK_SUBMIT_ARGS", "--driver-memory 4g pyspark-shell")
+    settings = load_settings(arguments.bank)
+    tables = read_ingested(Home(arguments.data / arguments.bank))
+    last = next_monday(tables)
+    snapshots = tuple(last - timedelta(weeks=k) for k in reversed(range(arguments.snapshots)))
+    task = Task(settings, tables, snapshots, arguments.out)
+    shutil.rmtree(arguments.out, ignore_errors=True)
+    result = _measure(task, arguments.master, arguments.repeats)
+    print(json.dumps(result, indent=1))
+    sys.exit(any(value for key, value in result["agree"].items() if not key.endswith("_values")))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, default=Path("data"), help="where artefacts lie")
+    parser.add_argument("--bank", default="demo", help="an ingested bank")
+    parser.add_argument("--snapshots", type=int, default=12, help="the last so many Mondays")
+    parser.add_argument("--repeats", type=int, default=2, help="of each way; the first pays for imports")
+    parser.add_argument("--master", default="local[2]", help="Spark's master")
+    parser.add_argument("--out", type=Path, default=Path("/tmp/features_spark"), help="emptied first")
+    return parser.parse_args()
+
+
+def _measure(task: Task, master: str, repeats: int) -> dict[str, Any]:
+    load = round(os.getloadavg()[0], 1)
+    seconds: dict[str, list[float]] = {"every_feature": [], "shared_columns": [], "spark_sql": []}
+    peaks: list[int] = []
+    opened = time.perf_counter()
+    with spark.session(master) as context:
+        started = round(time.perf_counter() - opened, 2)
+        session = _sql_session(context, task.tables.buckets)
+        for way, work in (("every_feature", every_feature), ("shared_columns", shared_columns)):
+            job = partial(work, replace(task, out=task.out / way))
+            for _ in range(repeats):
+                took, used = timed(partial(spark.over_buckets, context, job, task.tables.buckets, _quiet))
+                seconds[way].append(took)
+                peaks += used if way == "every_feature" else []
+        for _ in range(repeats):
+            query = partial(spark_sql, session, replace(task, out=task.out / "spark_sql"))
+            seconds["spark_sql"].append(timed(query)[0])
+    names = [_name(*column) for column in columns(task.settings)]
+    others = [task.out / "every_feature" / "features", task.out / "spark_sql"]
+    best = {way: min(times) for way, times in seconds.items()}
+    return {
+        "master": master,
+        "bookings": sum(count.loaded for count in task.tables.counts if count.table == "transactions"),
+        "buckets": task.tables.buckets,
+        "snapshots": len(task.snapshots),
+        "columns_shared": len(names),
+        "columns_of_every_feature": len(catalogue(task.settings)),
+        "load_average": load,
+        "session_start_s": started,
+        "seconds": seconds,
+        "sql_over_shared_columns": round(best["spark_sql"] / best["shared_columns"], 1),
+        "sql_over_every_feature": round(best["spark_sql"] / best["every_feature"], 1),
+        "worker_peak_mb": max(peaks),
+        "agree": differing(task.out / "shared_columns", others, names),
+    }
+
+
+def _sql_session(context: Any, partitions: int) -> Any:
+    from pyspark.sql import SparkSession
+
+    session = SparkSession(context)
+    session.conf.set("spark.sql.session.timeZone", "UTC")
+    session.conf.set("spark.sql.shuffle.partitions", str(partitions))
+    return session
+
+
+def _quiet(done: int, of: int) -> None:
+    """Nobody watches."""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""Family: large single entries, the largest one, how long ago it was and how much of all it makes."""
+
+from collections.abc import Iterator
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from features.activity import Activity
+from features.balances import ratio
+from features.grammar import Name, weeks
+from features.measures import MEASURES, counted
+from features.tiles import Calendar, Grid, add, trailing_sum
+from features.wealth import MINOR
+from features.world import Ints, World
+
+LARGEST = ("inflow_elsewhere", "outflow_elsewhere", "outflow")
+YEAR = 52
+
+
+def large(world: World, activity: Activity, large_amount: float) -> Iterator[tuple[Name, Grid]]:
+    """Counts of entries from ``large_amount`` (base currency) upwards; days since the year's largest one."""
+    calendar = activity.calendar
+    for way in ("inflow", "outflow"):
+        running = _large_counts(world, calendar, way, round(large_amount * MINOR))
+        for window in (13, YEAR):
+            yield Name(f"large_{way}", "count", weeks(window)), trailing_sum(running, calendar, window)
+            biggest, all_of_it = activity.largest(way, window), activity.total(way, window)
+            yield Name(way, "largest_share", weeks(window)), ratio(biggest, all_of_it)
+    for name in LARGEST:
+        yield Name(name, "days_since_largest"), _days_since_largest(world, calendar, name)
+
+
+def _chosen(world: World, name: str) -> Ints:
+    """Places of the bookings of a measure."""
+    measure = next(measure for measure in MEASURES if measure.name == name)
+    return np.flatnonzero(counted(world.tables["transactions"], measure))
+
+
+def _large_counts(world: World, calendar: Calendar, name: str, large_amount: int) -> Ints:
+    """Running number of large entries (position × customer)."""
+    rows, chosen = world.tables["transactions"], _chosen(world, name)
+    chosen = chosen[np.abs(rows.columns["amount_base"][chosen]) >= large_amount]
+    tiles, n = np.zeros((1, calendar.positions, len(world)), np.int64), len(chosen)
+    add(
+        calendar.position(rows.day[chosen]), rows.customer[chosen],
+        np.arange(n + 1), np.zeros(n, np.int64), np.ones(n, np.int64), tiles,
+    )  # fmt: skip
+    return np.cumsum(tiles[0], axis=0)
+
+
+def _days_since_largest(world: World, calendar: Calendar, name: str) -> Grid:
+    """Days since the largest entry of the last year, of equal ones the newest; NaN without one."""
+    rows, chosen = world.tables["transactions"], _chosen(world, name)
+    out = np.full((len(calendar.at), len(world)), np.nan)
+    _sweep(
+        rows.customer[chosen], rows.day[chosen], np.abs(rows.columns["amount_base"][chosen]),
+        calendar.snapshots, 7 * YEAR, np.zeros(out.shape, np.int64), out,
+    )  # fmt: skip
+    out[~calendar.covered(YEAR)] = np.nan
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _sweep(
+    customer: Ints, day: Ints, amount: Ints, snapshots: Ints, span: int, largest: Ints,
+    out: NDArray[np.float64],
+) -> None:  # fmt: skip
+    for i in range(len(customer)):
+        c = customer[i]
+        for s in range(len(snapshots)):
+            ago = snapshots[s] - day[i]
+            if 0 < ago <= span:
+                newer = amount[i] == largest[s, c] and not ago >= out[s, c]
+                if amount[i] > largest[s, c] or newer:
+                    largest[s, c], out[s, c] = amount[i], ago

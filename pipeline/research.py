@@ -1,0 +1,94 @@
+"""For data scientists: one line from a bank's tables to a pandas frame, and what each family of features is worth."""
+
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+
+import pandas as pd
+
+from configs.dates import monday
+from configs.settings import Settings, load_settings
+from features.build import catalogue
+from models.calibrate import fit_calibrator
+from models.evaluate import evaluate
+from models.fit import fit
+from models.matrix import Matrix
+from models.splits import Split
+from pipeline.artefacts import Home
+from pipeline.ingest import Ingested, read_ingested
+from pipeline.snapshots import build_outcomes, build_snapshots, read_partition
+from pipeline.terminal import bar
+from pipeline.train import load_matrix, plan
+
+KEYS = ["customer_id", "snapshot_date"]
+SHOWN = ["columns", "auroc", "average_precision", "average_precision_lost", "recall_at_10", "ece"]
+OUTCOMES = ["attrited", "outflow_share", "aum_base"]
+
+
+def dataset(bank: str, snapshots: Sequence[date | str], data: Path | str = "data") -> pd.DataFrame:
+    """One row per eligible customer and Monday: keys, every feature, and the outcome where it has matured.
+
+    ``attrited``, ``outflow_share`` and ``aum_base`` are missing on Mondays whose outcome window the data does
+    not cover. The bank must have been ingested. Raises DataError otherwise, ConfigError for another weekday.
+
+    >>> dataset("demo", ["2026-05-04", "2026-11-16"])  # doctest: +SKIP
+    """
+    settings, home = load_settings(bank), Home(Path(data) / bank)
+    tables = read_ingested(home)
+    days = sorted({monday(date.fromisoformat(str(day))) for day in snapshots})
+    end = tables.last_day + timedelta(days=1)
+    matured = [day for day in days if settings.label.timeline(day).matured(end)]
+    build_snapshots(settings, home, tables, days, _quietly)
+    features = read_partition(home, "features", days)
+    if not matured:
+        return features.reindex(columns=[*features.columns, *OUTCOMES])
+    build_outcomes(settings, home, tables, matured, end, _quietly)
+    labels = read_partition(home, "labels", matured)
+    return features.merge(labels, on=KEYS, how="left", validate="one_to_one")
+
+
+def ablate_families(settings: Settings, home: Home, tables: Ingested, as_of: date) -> pd.DataFrame:
+    """``ablate`` on the Mondays that training would use on ``as_of``, with progress on the terminal."""
+    chosen = plan(settings, tables, as_of)
+    days = (*chosen.train, *chosen.tune, *chosen.judge)
+    with bar("features") as on_bucket:
+        build_snapshots(settings, home, tables, days, on_bucket)
+        build_outcomes(settings, home, tables, days, as_of, on_bucket)
+    families = {name: entry.family for name, entry in catalogue(settings).items()}
+    with bar("families") as on_family:
+        return ablate(settings, load_matrix(home, days), chosen, families, on_family)
+
+
+def ablate(
+    settings: Settings,
+    rows: Matrix,
+    chosen: Split,
+    families: dict[str, str],
+    progress: Callable[[int, int], None],
+) -> pd.DataFrame:
+    """One row per family of features: the metrics on the judged Mondays without it, and what it was worth.
+
+    ``families`` names the family of each column. The first row, ``none``, is the whole model. Each model is
+    fitted, stopped and calibrated as in training.
+    """
+    names = ["none", *sorted({families[column] for column in rows.columns})]
+    found = {}
+    for done, left_out in enumerate(names, start=1):
+        kept = rows.only([column for column in rows.columns if families[column] != left_out])
+        found[left_out] = _judge(settings, kept, chosen) | {"columns": len(kept.columns)}
+        progress(done, len(names))
+    whole = found["none"]["average_precision"]
+    for one in found.values():
+        one["average_precision_lost"] = whole - one["average_precision"]
+    return pd.DataFrame(found).T[SHOWN]
+
+
+def _judge(settings: Settings, rows: Matrix, chosen: Split) -> dict[str, float]:
+    tuned, judged = rows.on(chosen.tune), rows.on(chosen.judge)
+    model = fit(rows.on(chosen.train), tuned, settings.training).model
+    calibrator = fit_calibrator(model.raw(tuned.features), tuned.attrited)
+    return evaluate(judged, calibrator.apply(model.raw(judged.features)))
+
+
+def _quietly(done: int, total: int) -> None:
+    """A notebook wants no bar."""

@@ -1,0 +1,152 @@
+"""Spark runs the same function over the same buckets: the same bytes, the same errors, in a sentence."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from configs.errors import ConfigError, DataError
+from configs.settings import Settings, load_settings
+from features.build import build, first_monday
+from pipeline import spark
+from pipeline.artefacts import Home, write_parquet
+from pipeline.demo_bank import write_demo_bank
+from pipeline.ingest import Ingested, ingest
+from pipeline.snapshots import load_world
+
+if TYPE_CHECKING:
+    from pyspark import SparkContext
+
+CUSTOMERS, WEEKS, BUCKETS = 600, 40, 4
+LAST_MONDAY = date(2026, 11, 16)
+SNAPSHOTS = [LAST_MONDAY - timedelta(weeks=weeks) for weeks in (2, 1, 0)]
+MISSING = [
+    name for name, there in (("pyspark", find_spec("pyspark")), ("java", shutil.which("java"))) if not there
+]
+
+
+@pytest.fixture(autouse=True)
+def _installed() -> None:
+    """Without Spark these tests are skipped, but not where the project is checked for all."""
+    if MISSING and os.environ.get("CI") == "true":
+        pytest.fail(f"these tests need {' and '.join(MISSING)} (extra 'spark', a JRE 17)")
+    if MISSING:
+        pytest.skip(f"needs {' and '.join(MISSING)} (extra 'spark', a JRE 17)")
+
+
+@dataclass(frozen=True)
+class Small:
+    """A made-up bank, ingested."""
+
+    settings: Settings
+    tables: Ingested
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
+    root: Path = tmp_path_factory.mktemp("spark")
+    write_demo_bank(root / "raw", CUSTOMERS, WEEKS, 7, LAST_MONDAY)
+    settings = load_settings("demo", {"customers_per_bucket": CUSTOMERS // BUCKETS})
+    return Small(settings, ingest(settings, root / "raw", Home(root / "home"), lambda _: None))
+
+
+@pytest.fixture(scope="module")
+def context() -> Iterator["SparkContext"]:
+    with spark.session("local[2]") as context:
+        yield context
+
+
+def nothing(done: int, of: int) -> None:
+    """Progress that nobody watches."""
+
+
+def write_features(small: Small, out: Path, bucket: int) -> int:
+    """Cohort and features of one bucket as files; the number of feature rows."""
+    history_from, rows = first_monday(small.tables.first_day), 0
+    for one in build(load_world(small.tables, bucket), SNAPSHOTS, history_from, small.settings):
+        write_parquet(one.cohort, out / "cohort" / str(one.snapshot_date) / f"{bucket}.parquet")
+        write_parquet(one.features, out / "features" / str(one.snapshot_date) / f"{bucket}.parquet")
+        rows += one.features.num_rows
+    return rows
+
+
+def refuse(first: int, bucket: int) -> int:
+    """Fail from the first given bucket on."""
+    if bucket >= first:
+        raise DataError(f"bucket {bucket} is not what its contract says. Run the ingest again.")
+    return bucket
+
+
+def read_away(bucket: int) -> bytes:
+    return (Path("/nowhere") / f"{bucket}.parquet").read_bytes()
+
+
+def stumble(bucket: int) -> int:
+    return 1 // (bucket - bucket)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.parquet")}
+
+
+def test_a_wrong_master_is_the_users_error() -> None:  # before the module's session stands
+    with pytest.raises(ConfigError) as raised:
+        spark.run_buckets(abs, 2, "local[two", nothing)
+    assert str(raised.value) == (
+        "Spark does not start on master 'local[two': Could not parse Master URL: 'local[two'. "
+        "Mend spark_master in [engine], for example local[2] or yarn."
+    )
+
+
+def test_a_missing_java_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(ConfigError, match=f"Java 17 or newer, and there is none in JAVA_HOME={tmp_path}"):
+        spark.run_buckets(abs, 2, "local[2]", nothing)
+
+
+def test_the_bytes_are_those_of_a_local_run(small: Small, context: "SparkContext", tmp_path: Path) -> None:
+    assert small.tables.buckets == BUCKETS
+    local = [write_features(small, tmp_path / "local", bucket) for bucket in range(BUCKETS)]
+    work = partial(write_features, small, tmp_path / "spark")
+    assert spark.over_buckets(context, work, BUCKETS, nothing) == local
+    assert sum(local) > 0
+    written = files(tmp_path / "local")
+    assert len(written) == 2 * len(SNAPSHOTS) * BUCKETS
+    assert files(tmp_path / "spark") == written
+
+
+def test_results_come_in_the_order_of_the_buckets(context: "SparkContext") -> None:
+    assert spark.over_buckets(context, partial(pow, 2), 5, nothing) == [1, 2, 4, 8, 16]
+    assert spark.over_buckets(context, partial(pow, 2), 0, nothing) == []
+
+
+def test_progress_grows_to_the_number_of_buckets(context: "SparkContext") -> None:
+    seen: list[tuple[int, int]] = []
+    spark.over_buckets(context, abs, 3, lambda done, of: seen.append((done, of)))
+    assert seen == sorted(seen)
+    assert seen[-1] == (3, 3)
+
+
+def test_a_defect_of_the_code_keeps_its_traceback(context: "SparkContext") -> None:
+    with pytest.raises(Exception, match="ZeroDivisionError") as raised:
+        spark.over_buckets(context, stumble, 1, nothing)
+    assert "in stumble" in str(raised.value)
+
+
+def test_a_file_that_a_worker_does_not_see_says_so(context: "SparkContext") -> None:
+    with pytest.raises(DataError, match=r"/nowhere/\d.parquet.*storage that all of them mount"):
+        spark.over_buckets(context, read_away, 2, nothing)
+
+
+def test_a_buckets_own_error_surfaces_and_the_session_goes_on(context: "SparkContext") -> None:
+    with pytest.raises(DataError) as raised:
+        spark.over_buckets(context, partial(refuse, 3), 4, nothing)
+    assert str(raised.value) == "bucket 3 is not what its contract says. Run the ingest again."
+    assert spark.over_buckets(context, abs, 2, nothing) == [0, 1]
