@@ -209,7 +209,7 @@ class Lists(Strict):
 
 
 class Engine(Strict):
-    """Where the buckets are worked on: processes of this machine, or Spark. The bytes are the same."""
+    """Where the buckets are worked on: threads of this process, or Spark. The bytes are the same."""
 
     kind: Literal["local", "spark"]
     workers: Annotated[int, Field(ge=1)]

@@ -1,7 +1,9 @@
 """Cohort, features and labels of Mondays, bucket by bucket, as one folder per snapshot."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -18,8 +20,6 @@ from pipeline.artefacts import Home, fingerprint, read_json, whole_folder, write
 from pipeline.buckets import bucket_file
 from pipeline.ingest import Ingested
 
-KINDS = ("cohort", "features")
-
 
 def build_snapshots(
     settings: Settings,
@@ -33,15 +33,9 @@ def build_snapshots(
     A partition stands as long as the tables, the settings that shape it and the code of ``features`` do.
     """
     made_by = _made_by(settings, tables)
-    due = [day for day in snapshots if not _stands(home.partition("features", day), made_by)]
-
-    def work(world: World, drafts: dict[str, Path], bucket: int) -> None:
-        for one in build(world, due, first_monday(tables.first_day), settings):
-            for kind, rows in (("cohort", one.cohort), ("features", one.features)):
-                write_parquet(rows, drafts[kind] / str(one.snapshot_date) / f"bucket={bucket:02d}.parquet")
-
+    due = tuple(day for day in snapshots if not _stands(home.partition("features", day), made_by))
     if due:
-        _over_buckets(home, tables, due, KINDS, made_by, work, progress)
+        _over_buckets(FeatureTask(settings, tables, due, home.root / "making"), home, made_by, progress)
     return len(due)
 
 
@@ -55,15 +49,45 @@ def build_outcomes(
 ) -> int:
     """Write ``labels`` of each matured Monday, unless they stand there already; the number written."""
     made_by = fingerprint(_made_by(settings, tables), str(data_through))
-    due = [day for day in snapshots if not _stands(home.partition("labels", day), made_by)]
-
-    def work(world: World, drafts: dict[str, Path], bucket: int) -> None:
-        for day, rows in build_labels(world, due, first_monday(tables.first_day), data_through, settings):
-            write_parquet(rows, drafts["labels"] / str(day) / f"bucket={bucket:02d}.parquet")
-
+    due = tuple(day for day in snapshots if not _stands(home.partition("labels", day), made_by))
     if due:
-        _over_buckets(home, tables, due, ("labels",), made_by, work, progress)
+        task = LabelTask(settings, tables, due, home.root / "making", data_through)
+        _over_buckets(task, home, made_by, progress)
     return len(due)
+
+
+@dataclass(frozen=True)
+class FeatureTask:
+    """The work on one bucket: read its tables, write cohort and features of each due Monday as drafts."""
+
+    settings: Settings
+    tables: Ingested
+    due: tuple[date, ...]
+    drafts: Path
+    kinds = ("cohort", "features")
+
+    def __call__(self, bucket: int) -> None:
+        world = load_world(self.tables, bucket)
+        for one in build(world, self.due, first_monday(self.tables.first_day), self.settings):
+            for kind, rows in (("cohort", one.cohort), ("features", one.features)):
+                write_parquet(rows, _draft(self.drafts, kind, one.snapshot_date, bucket))
+
+
+@dataclass(frozen=True)
+class LabelTask:
+    """The work on one bucket: read its tables, write the labels of each due Monday as drafts."""
+
+    settings: Settings
+    tables: Ingested
+    due: tuple[date, ...]
+    drafts: Path
+    data_through: date
+    kinds = ("labels",)
+
+    def __call__(self, bucket: int) -> None:
+        world, start = load_world(self.tables, bucket), first_monday(self.tables.first_day)
+        for day, rows in build_labels(world, self.due, start, self.data_through, self.settings):
+            write_parquet(rows, _draft(self.drafts, "labels", day, bucket))
 
 
 def read_partition(home: Home, kind: str, snapshots: Sequence[date]) -> pd.DataFrame:
@@ -92,29 +116,44 @@ def _read(path: Path, name: str) -> pa.Table:
 
 
 def _over_buckets(
-    home: Home,
-    tables: Ingested,
-    due: Sequence[date],
-    kinds: Sequence[str],
-    made_by: str,
-    work: Callable[[World, dict[str, Path], int], None],
-    progress: Callable[[int, int], None],
+    task: FeatureTask | LabelTask, home: Home, made_by: str, progress: Callable[[int, int], None]
 ) -> None:
-    """Run ``work`` on every bucket, two at a time, into drafts; each snapshot's folder is then moved whole."""
-    with whole_folder(home.root / "making") as draft:
-        drafts = {kind: draft / kind for kind in kinds}
-        with ThreadPoolExecutor(max_workers=2) as pool:
-            jobs = [
-                pool.submit(lambda bucket: work(load_world(tables, bucket), drafts, bucket), bucket)
-                for bucket in range(tables.buckets)
-            ]
-            for done, job in enumerate(as_completed(jobs), start=1):
-                job.result()
-                progress(done, tables.buckets)
-        for kind in kinds:
-            for day in due:
-                write_json(drafts[kind] / str(day) / "_made_by.json", made_by)
-                _move(drafts[kind] / str(day), home.partition(kind, day))
+    """Run the task on every bucket; each snapshot's folder is then moved whole."""
+    shutil.rmtree(task.drafts, ignore_errors=True)
+    engine = task.settings.engine
+    if engine.kind == "spark":
+        # Imported here: pyspark is an extra that a bank on one machine does not install.
+        from pipeline.spark import run_buckets
+
+        run_buckets(_resolved(task), task.tables.buckets, engine.spark_master, progress)
+    else:
+        _run_threads(task, task.tables.buckets, engine.workers, progress)
+    for kind in task.kinds:
+        for day in task.due:
+            folder = _draft(task.drafts, kind, day, 0).parent
+            write_json(folder / "_made_by.json", made_by)
+            _move(folder, home.partition(kind, day))
+    shutil.rmtree(task.drafts)
+
+
+def _run_threads(
+    task: Callable[[int], None], buckets: int, workers: int, progress: Callable[[int, int], None]
+) -> None:
+    """The buckets on threads of this process: nearly all the work lies in NumPy, numba and Arrow."""
+    with ThreadPoolExecutor(workers) as pool:
+        for done, job in enumerate(as_completed([pool.submit(task, k) for k in range(buckets)]), start=1):
+            job.result()
+            progress(done, buckets)
+
+
+def _resolved(task: FeatureTask | LabelTask) -> FeatureTask | LabelTask:
+    """The task with full paths: a Spark worker has a working folder of its own."""
+    tables = replace(task.tables, folder=task.tables.folder.resolve())
+    return replace(task, tables=tables, drafts=task.drafts.resolve())
+
+
+def _draft(drafts: Path, kind: str, day: date, bucket: int) -> Path:
+    return drafts / kind / str(day) / f"bucket={bucket:02d}.parquet"
 
 
 def _move(draft: Path, target: Path) -> None:
@@ -131,6 +170,6 @@ def _stands(partition: Path, made_by: str) -> bool:
 
 def _made_by(settings: Settings, tables: Ingested) -> str:
     """What a partition depends on: the tables, the settings that shape it, the code of features."""
-    shape = settings.model_dump_json(include={"cohort", "label", "features", "base_currency"})
+    shape = settings.model_dump_json(include={"cohort", "label", "features", "tiers"})
     code = sorted(Path(features.__file__).parent.glob("*.py"))
     return fingerprint(tables.fingerprint, shape, *code)
