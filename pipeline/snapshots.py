@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import features
-from configs.settings import Settings
+from configs.settings import Engine, Settings
 from configs.tables import TABLES
 from features.build import build, build_labels, first_monday
 from features.world import World, make_world, read_columns
@@ -120,7 +120,19 @@ def _over_buckets(
 ) -> None:
     """Run the task on every bucket; each snapshot's folder is then moved whole."""
     shutil.rmtree(task.drafts, ignore_errors=True)
-    engine = task.settings.engine
+    try:
+        _run(task, task.settings.engine, progress)
+        for kind in task.kinds:
+            for day in task.due:
+                folder = _draft(task.drafts, kind, day, 0).parent
+                write_json(folder / "_made_by.json", made_by)
+                _move(folder, home.partition(kind, day))
+    finally:
+        shutil.rmtree(task.drafts, ignore_errors=True)
+
+
+def _run(task: FeatureTask | LabelTask, engine: Engine, progress: Callable[[int, int], None]) -> None:
+    """The task on every bucket, by the engine of the settings."""
     if engine.kind == "spark":
         # Imported here: pyspark is an extra that a bank on one machine does not install.
         from pipeline.spark import run_buckets
@@ -128,12 +140,6 @@ def _over_buckets(
         run_buckets(_resolved(task), task.tables.buckets, engine.spark_master, progress)
     else:
         _run_threads(task, task.tables.buckets, engine.workers, progress)
-    for kind in task.kinds:
-        for day in task.due:
-            folder = _draft(task.drafts, kind, day, 0).parent
-            write_json(folder / "_made_by.json", made_by)
-            _move(folder, home.partition(kind, day))
-    shutil.rmtree(task.drafts)
 
 
 def _run_threads(

@@ -14,12 +14,11 @@ import pytest
 
 from configs.errors import ConfigError, DataError
 from configs.settings import Settings, load_settings
-from features.build import build, first_monday
 from pipeline import spark
-from pipeline.artefacts import Home, write_parquet
+from pipeline.artefacts import Home
 from pipeline.demo_bank import write_demo_bank
 from pipeline.ingest import Ingested, ingest
-from pipeline.snapshots import load_world
+from pipeline.snapshots import build_snapshots
 
 if TYPE_CHECKING:
     from pyspark import SparkContext
@@ -67,16 +66,6 @@ def nothing(done: int, of: int) -> None:
     """Progress that nobody watches."""
 
 
-def write_features(small: Small, out: Path, bucket: int) -> int:
-    """Cohort and features of one bucket as files; the number of feature rows."""
-    history_from, rows = first_monday(small.tables.first_day), 0
-    for one in build(load_world(small.tables, bucket), SNAPSHOTS, history_from, small.settings):
-        write_parquet(one.cohort, out / "cohort" / str(one.snapshot_date) / f"{bucket}.parquet")
-        write_parquet(one.features, out / "features" / str(one.snapshot_date) / f"{bucket}.parquet")
-        rows += one.features.num_rows
-    return rows
-
-
 def refuse(first: int, bucket: int) -> int:
     """Fail from the first given bucket on."""
     if bucket >= first:
@@ -105,21 +94,22 @@ def test_a_wrong_master_is_the_users_error() -> None:  # before the module's ses
     )
 
 
+def test_the_setting_changes_the_engine_and_no_byte(small: Small, tmp_path: Path) -> None:
+    written = {}
+    for kind in ("local", "spark"):  # before the module's session stands: the setting starts its own
+        engine = small.settings.engine.model_copy(update={"kind": kind})
+        settings = small.settings.model_copy(update={"engine": engine})
+        home = Home(tmp_path / kind)
+        assert build_snapshots(settings, home, small.tables, SNAPSHOTS, nothing) == len(SNAPSHOTS)
+        written[kind] = files(home.root)
+    assert written["spark"] == written["local"]
+    assert len(written["local"]) == 2 * len(SNAPSHOTS) * small.tables.buckets == 24
+
+
 def test_a_missing_java_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     with pytest.raises(ConfigError, match=f"Java 17 or newer, and there is none in JAVA_HOME={tmp_path}"):
         spark.run_buckets(abs, 2, "local[2]", nothing)
-
-
-def test_the_bytes_are_those_of_a_local_run(small: Small, context: "SparkContext", tmp_path: Path) -> None:
-    assert small.tables.buckets == BUCKETS
-    local = [write_features(small, tmp_path / "local", bucket) for bucket in range(BUCKETS)]
-    work = partial(write_features, small, tmp_path / "spark")
-    assert spark.over_buckets(context, work, BUCKETS, nothing) == local
-    assert sum(local) > 0
-    written = files(tmp_path / "local")
-    assert len(written) == 2 * len(SNAPSHOTS) * BUCKETS
-    assert files(tmp_path / "spark") == written
 
 
 def test_results_come_in_the_order_of_the_buckets(context: "SparkContext") -> None:
