@@ -4,8 +4,6 @@ A new set of tables is written beside the old one; the pointer to it moves last,
 or is stopped leaves the previous tables as they were.
 """
 
-import csv
-import io
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -21,10 +19,11 @@ import configs.tables
 import pipeline.artefacts
 import pipeline.buckets
 import pipeline.checks
+import pipeline.quarantine
 import pipeline.sources
 from configs.errors import DataError
 from configs.settings import Settings, find_raw, load_select
-from configs.tables import TABLES, Sensitivity, Table
+from configs.tables import TABLES, Table
 from pipeline.artefacts import (
     Home,
     fingerprint,
@@ -36,7 +35,8 @@ from pipeline.artefacts import (
     write_text,
 )
 from pipeline.buckets import write_buckets
-from pipeline.checks import TABLE_KEY, check_columns, checked, repeats
+from pipeline.checks import TABLE_KEY, check_columns, checked
+from pipeline.quarantine import as_csv, find_repeats, most_common, one, refuse
 from pipeline.sources import Reject, open_sources
 
 # Tables that others refer to come first.
@@ -44,7 +44,14 @@ ORDER = ("products", "managers", "rates", "customers", "assignments", "transacti
          "holdings", "contacts", "events", "surveys")  # fmt: skip
 BATCH_ROWS = 1_000_000
 # The code that decides what the tables hold: tables made by an older one are made anew.
-CODE = (configs.tables, pipeline.artefacts, pipeline.buckets, pipeline.checks, pipeline.sources)
+CODE = (
+    configs.tables,
+    pipeline.artefacts,
+    pipeline.buckets,
+    pipeline.checks,
+    pipeline.quarantine,
+    pipeline.sources,
+)
 
 # What DuckDB quotes from the rows, from the first quote to the last, and numbers: it may be about a person.
 VALUES = r"(?s)(?<!\w)['\"](.*['\"]|.*)|\b\d[\d.:+-]*"
@@ -167,9 +174,7 @@ def _ingest_all(
     for name in ORDER:
         progress(name)
         counts.append(_ingest_table(con, settings, TABLES[name], unreadable, draft))
-        write_text(
-            home.root / "quarantine.csv", _quarantine(con)
-        )  # shown even when the next step stops the run
+        write_text(home.root / "quarantine.csv", as_csv(con))  # shown even when the next step stops the run
         _check_limit(con, counts[-1], settings, raw)
     _note(con, draft, [count for count in counts if count is not None])
 
@@ -221,11 +226,11 @@ def _load(
     )
     read = _sources_read(con, settings, select)
     rejects = [reject for name in read for reject in unreadable[name]]
-    refused = _refuse(con, table, rejects)
-    conflicts, duplicates = _find_repeats(con, table)
+    refused = refuse(con, table, rejects)
+    conflicts, duplicates = find_repeats(con, table)
     loaded = _write(con, table, draft)
     _remember(con, table)
-    selected = _one(con, f"SELECT count(*) FROM ({select})")
+    selected = one(con, f"SELECT count(*) FROM ({select})")
     count = Count(table.name, selected + len(rejects), loaded, refused + conflicts, duplicates)
     if count.rows_in != count.loaded + count.quarantined + count.duplicates:
         raise DataError(
@@ -268,41 +273,10 @@ def _said(error: duckdb.Error, hide: str = "") -> str:
 
 def _lay_out(con: duckdb.DuckDBPyConnection, settings: Settings, select: str) -> None:
     """Decide the number of buckets: the power of two that brings them nearest to customers_per_bucket."""
-    customers = _one(con, f"SELECT count(DISTINCT customer_id) FROM ({select})")
+    customers = one(con, f"SELECT count(DISTINCT customer_id) FROM ({select})")
     share = max(1.0, customers / settings.customers_per_bucket)
     buckets = 1 << round(log2(share))
     con.execute("CREATE TEMP TABLE layout AS SELECT ?::INTEGER AS buckets", [buckets])
-
-
-def _refuse(con: duckdb.DuckDBPyConnection, table: Table, rejects: list[Reject]) -> int:
-    """Put the rows that break the contract into the quarantine; their number."""
-    con.executemany(
-        "INSERT INTO quarantine VALUES (?, ?, ?, ?)",
-        [(table.name, reject.file, reject.line, reject.reason) for reject in rejects],
-    ) if rejects else None
-    con.execute(
-        "INSERT INTO quarantine SELECT ?, _file, _line, _reason FROM checked WHERE _reason IS NOT NULL "
-        "ORDER BY _file, _line",
-        [table.name],
-    )
-    con.execute(
-        "CREATE OR REPLACE TEMP VIEW good AS "
-        "SELECT rowid AS _row, * EXCLUDE (_reason) FROM checked WHERE _reason IS NULL"
-    )
-    return _one(con, f"SELECT count(*) FROM quarantine WHERE table_name = '{table.name}'")
-
-
-def _find_repeats(con: duckdb.DuckDBPyConnection, table: Table) -> tuple[int, int]:
-    """Judge the rows whose key comes more than once; the numbers of conflicts and of duplicates."""
-    con.execute(f"CREATE OR REPLACE TEMP TABLE repeated AS {repeats(table)}")
-    con.execute(
-        "INSERT INTO quarantine SELECT ?, _file, _line, ? || ': ''' || key_values || ''' stands with another "
-        "content in ' || kept_file || ' line ' || kept_line || ', which is kept' "
-        "FROM repeated WHERE verdict = 'conflict' ORDER BY _file, _line",
-        [table.name, ", ".join(table.key)],
-    )
-    conflicts = _one(con, "SELECT count(*) FROM repeated WHERE verdict = 'conflict'")
-    return conflicts, _one(con, "SELECT count(*) FROM repeated WHERE verdict = 'duplicate'")
 
 
 KEPT = "FROM good g LEFT JOIN repeated w USING (_row) WHERE coalesce(w.verdict, 'kept') = 'kept'"
@@ -313,7 +287,7 @@ def _write(con: duckdb.DuckDBPyConnection, table: Table, draft: Path) -> int:
     until = ", w.superseded_on" if "known_on" in table.names else ""
     first = ["_bucket", "customer_id"] if table.by_customer else []
     order = dict.fromkeys([*first, *([table.happened] if table.happened else []), *table.names])
-    buckets = _one(con, "SELECT buckets FROM layout") if table.by_customer else 0
+    buckets = one(con, "SELECT buckets FROM layout") if table.by_customer else 0
     reader = con.sql(
         f"SELECT g.* EXCLUDE (_row, _file, _line){until} {KEPT} ORDER BY {', '.join(order)}"
     ).to_arrow_reader(BATCH_ROWS)
@@ -340,15 +314,6 @@ def _remember(con: duckdb.DuckDBPyConnection, table: Table) -> None:
         )
 
 
-def _quarantine(con: duckdb.DuckDBPyConnection) -> str:
-    """What was refused so far, as CSV."""
-    rows = con.execute("SELECT * FROM quarantine ORDER BY ALL").fetchall()
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([("table", "file", "line", "reason"), *rows])
-    return text.getvalue()
-
-
 def _check_limit(con: duckdb.DuckDBPyConnection, count: Count | None, settings: Settings, raw: Path) -> None:
     if count is None:
         return
@@ -366,27 +331,9 @@ def _check_limit(con: duckdb.DuckDBPyConnection, count: Count | None, settings: 
     if share > settings.quarantine_limit or (count.loaded == 0 and TABLES[count.table].needed):
         raise DataError(
             f"table {count.table!r}: {count.quarantined} of {count.rows_in} rows refused, above the limit of "
-            f"{settings.quarantine_limit:.1%}{_most_common(con, count)}. Have the file mended (all refused "
+            f"{settings.quarantine_limit:.1%}{most_common(con, count.table)}. Have the file mended (all refused "
             f"lines stand in quarantine.csv), or raise quarantine_limit in {where}/bank.toml."
         )
-
-
-def _most_common(con: duckdb.DuckDBPyConnection, count: Count) -> str:
-    """The reason met most often, with its first line; what is about a person stays in the quarantine."""
-    found = con.execute(
-        "SELECT split_part(reason, ':', 1) AS subject, arg_min(reason, (file, line)), "
-        "arg_min(file, (file, line)), arg_min(line, (file, line)) FROM quarantine WHERE table_name = ? "
-        "GROUP BY subject ORDER BY count(*) DESC, subject LIMIT 1",
-        [count.table],
-    ).fetchall()
-    personal = {
-        column.name for column in TABLES[count.table].columns if column.sensitivity is Sensitivity.PERSONAL
-    }
-    return "".join(
-        f"; most often, first in {file} line {line}: "
-        + (re.sub("'.*'", "'…'", reason) if personal & set(subject.split(", ")) else reason)
-        for subject, reason, file, line in found
-    )
 
 
 def _note(con: duckdb.DuckDBPyConnection, draft: Path, counts: list[Count]) -> None:
@@ -398,13 +345,13 @@ def _note(con: duckdb.DuckDBPyConnection, draft: Path, counts: list[Count]) -> N
         [str(draft / "transactions" / "*" / "part.parquet")],
     ).fetchall()
     noted = {
-        "buckets": _one(con, "SELECT buckets FROM layout"),
+        "buckets": one(con, "SELECT buckets FROM layout"),
         "first_day": first,
         "last_day": last,
         "counts": [asdict(count) for count in counts],
     }
     write_json(draft / "ingest.json", noted)
-    write_text(draft / "quarantine.csv", _quarantine(con))
+    write_text(draft / "quarantine.csv", as_csv(con))
 
 
 def _columns(con: duckdb.DuckDBPyConnection, source: str) -> str:
@@ -417,8 +364,3 @@ def _sources_read(con: duckdb.DuckDBPyConnection, settings: Settings, select: st
     ((parsed,),) = con.execute("SELECT json_serialize_sql(?)", [f"SELECT * FROM ({select})"]).fetchall()
     tables = {name.lower() for name in re.findall(r'"table_name":"([^"]*)"', parsed)}
     return [name for name in settings.sources if name.lower() in tables]
-
-
-def _one(con: duckdb.DuckDBPyConnection, sql: str) -> int:
-    ((value,),) = con.execute(sql).fetchall()
-    return int(value or 0)

@@ -30,8 +30,7 @@ def dataset(bank: str, snapshots: Sequence[date | str], data: Path | str = "data
 
     ``attrited``, ``outflow_share`` and ``aum_base`` are missing on Mondays whose outcome window the data does
     not cover. The bank must have been ingested. Raises DataError otherwise, ConfigError for another weekday.
-
-    >>> dataset("demo", ["2026-05-04", "2026-11-16"])  # doctest: +SKIP
+    For example ``dataset("demo", ["2026-05-04", "2026-11-16"])``.
     """
     settings, home = load_settings(bank), Home(Path(data) / bank)
     tables = read_ingested(home)
