@@ -24,7 +24,7 @@ from features.wealth import Wealth
 from features.world import EPOCH, Ints, World, day_number, make_world
 
 YEAR = 52  # weeks; what families look back on besides the windows of the settings
-CHUNK = 26  # snapshots computed at once; bounds the memory of one task
+CHUNK = 10  # snapshots computed at once; bounds the memory of one task
 
 
 @dataclass(frozen=True)
