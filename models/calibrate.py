@@ -60,7 +60,11 @@ def fit_severity(train: Matrix) -> float:
 
 
 def money_at_risk(
-    risk: NDArray[np.float64], aum: NDArray[np.float64], severity: float
+    risk: NDArray[np.float64], aum_base: NDArray[np.float64], aum: NDArray[np.float64], severity: float
 ) -> NDArray[np.float64]:
-    """Money expected to leave with the customer, in the unit of ``aum``: risk × AUM × severity."""
-    return risk * aum * severity
+    """Money expected to leave with the customer, in the unit of ``aum``: risk × average AUM × severity.
+
+    Never more than risk × ``aum``: a customer cannot lose more than is here now, however much it was on
+    average.
+    """
+    return risk * np.minimum(severity * aum_base, aum)

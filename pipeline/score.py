@@ -17,6 +17,7 @@ from configs.settings import Settings
 from features.build import catalogue
 from features.catalogue import Entry, sentence
 from models.bundle import Bundle
+from models.calibrate import money_at_risk
 from models.explain import Reasons, top_reasons
 from pipeline.artefacts import Home, fingerprint
 from pipeline.ingest import Ingested
@@ -90,9 +91,8 @@ def _scores(
             "cohort and features of one snapshot name different customers. Delete both partitions of "
             f"{eligible['snapshot_date'].iloc[0]} and run the week again."
         )
-    # A customer cannot lose more than is here now, however much it was on average.
-    here = np.asarray(eligible["aum"])
-    money = risk * np.minimum(bundle.severity * np.asarray(eligible["aum_base"]), here)
+    average, now = np.asarray(eligible["aum_base"]), np.asarray(eligible["aum"])
+    money = money_at_risk(risk, average, now, bundle.severity)
     return tuple(
         Score(
             customer_id=row["customer_id"],

@@ -59,12 +59,14 @@ def test_severity_is_weighted_by_money_and_counts_only_those_who_left(train: Mat
         fit_severity(three.where(three.attrited == 0))
 
 
-def test_money_at_risk_is_risk_times_aum_times_severity() -> None:
-    found = money_at_risk(np.array([0.1, 0.5]), np.array([1_000_000.0, 2_000_000.0]), 0.8)
-    assert found == pytest.approx([80_000, 800_000])
+def test_money_at_risk_is_a_share_of_the_average_and_no_more_than_is_here() -> None:
+    # 0.1 × 0.8 × 1,000,000; and of 2,000,000 on average only 400,000 are left: 0.5 × 400,000, not 0.5 × 1,600,000.
+    average, now = np.array([1_000_000.0, 2_000_000.0]), np.array([900_000.0, 400_000.0])
+    found = money_at_risk(np.array([0.1, 0.5]), average, now, 0.8)
+    assert found == pytest.approx([80_000, 200_000])
 
 
 def test_money_at_risk_adds_up_to_what_left_out_of_time(bundle: Bundle, judge: Matrix) -> None:
     risk = bundle.calibrator.apply(bundle.model.raw(judge.features))
-    expected = money_at_risk(risk, judge.aum, bundle.severity).sum()
+    expected = money_at_risk(risk, judge.aum, judge.aum, bundle.severity).sum()
     assert expected == pytest.approx((judge.outflow_share * judge.aum * judge.attrited).sum(), rel=0.1)
