@@ -50,7 +50,8 @@ class Table:
     """One table: ``key`` names a row, ``happened`` is the column that says when it took place.
 
     ``by_customer`` tables lie in buckets (all of one customer together); the others in one file.
-    ``money`` maps each money column to the currency it is in; ingest adds its value in base currency.
+    ``money`` are the columns in the row's own currency; ingest adds their value in base currency, and where
+    values are compared over time (``revalued``) the rate of the day as ``to_base``.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Table:
     needed: bool = False
     references: tuple[tuple[str, str], ...] = ()
     money: tuple[str, ...] = ()
+    revalued: bool = False
 
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)
@@ -69,6 +71,16 @@ class Table:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
+
+    @property
+    def derived(self) -> tuple[str, ...]:
+        """Columns that ingest adds: money in base currency, the rate, the day a later version was known."""
+        rate = ("to_base",) if self.revalued else ()
+        return (
+            *(f"{name}_base" for name in self.money),
+            *rate,
+            *(("superseded_on",) if "known_on" in self.names else ()),
+        )
 
 
 _P, _I, _C, _X = (
@@ -173,7 +185,7 @@ _TABLES = (
             _KNOWN,
         ),
         needed=True, references=(("customer_id", "customers"), ("product_id", "products")),
-        money=("balance",),
+        money=("balance",), revalued=True,
     ),
     Table(
         "contacts", "contact of a manager with a customer", ("contact_id",), "contacted_at",

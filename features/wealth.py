@@ -2,7 +2,8 @@
 
 A holding's balance stands from its valuation day until its next row, so the rows of one holding are turned
 into changes; changes add up over products and weeks like bookings do. AUM is every class but loan, in
-base currency. A change of price at unchanged units is a market move, kept apart from money that moved.
+base currency. What new prices and exchange rates make of a holding is a market move, kept apart from money
+that moved.
 """
 
 from dataclasses import dataclass
@@ -63,16 +64,28 @@ def _shift(values: Ints, again: NDArray[np.bool_]) -> Ints:
 
 
 def _market_move(rows: Rows, before: Ints, again: NDArray[np.bool_]) -> Ints:
-    """Balance before × relative change of price, minor units of base currency; 0 where a price is missing."""
-    units, price = rows.columns["units"], rows.columns["unit_price"]
-    units_before, price_before = _shift(units, again), _shift(price, again)
-    priced = again & (units_before > 0) & (price_before > 0) & (price > 0)
-    # By the price's relative change, so that the move is in base currency whatever the fund's currency is:
-    # before × rise / price_before in whole numbers, a half rounded up, so that no float can differ.
-    rise, base = price - price_before, np.where(priced, price_before, 1)
-    whole, rest = np.divmod(before, base)
-    move = whole * rise + (2 * rest * rise + base) // (2 * base)
-    return np.where(priced, move, 0)
+    """What the new price, then the new exchange rate made of the balance before, minor units of base currency.
+
+    Without units or a price on both days there is no move by price; in base currency none by exchange rate.
+    """
+    units, price, rate = (rows.columns[name] for name in ("units", "unit_price", "to_base"))
+    price_before = np.where(_shift(units, again) > 0, _shift(price, again), 0)
+    by_price = _gain(before, price_before, price)
+    return by_price + _gain(before + by_price, _shift(rate, again), rate)
+
+
+def _gain(value: Ints, before: Ints, after: Ints) -> Ints:
+    """value × (after / before - 1) in whole numbers, a half rounded up; 0 where one of them is not known.
+
+    Prices and rates count with their leading 30 bits, so that nothing overflows.
+    """
+    known = (before > 0) & (after > 0)
+    larger = np.maximum(np.where(known, np.maximum(before, after), 1), 1)
+    spare = np.maximum(np.log2(larger).astype(np.int64) - 29, 0)
+    base = np.maximum(before >> spare, 1)
+    rise = (after >> spare) - base
+    whole, rest = np.divmod(value, base)
+    return np.where(known, whole * rise + (2 * rest * rise + base) // (2 * base), 0)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ GROUPS = {
 
 NOUNS = {
     "aum": Noun("AUM", "总资产", "balance", -1),
-    "market_move": Noun("gain or loss by market prices", "市值变动", "balance", -1),
+    "market_move": Noun("gain or loss by market prices and exchange rates", "市值与汇率变动", "balance", -1),
     "demand": Noun("demand deposits", "活期存款", "product"),
     "term": Noun("term deposits", "定期存款", "product", -1),
     "structured": Noun("structured deposits", "结构性存款", "product", -1),

@@ -33,11 +33,7 @@ UNREAD = frozenset(
 def read_columns(name: str) -> list[str]:
     """The columns of a table, as ingest writes it, that make_world looks at."""
     table = TABLES[name]
-    versions = ["superseded_on"] if "known_on" in table.names else []
-    return [
-        column for column in (*table.names, *(f"{money}_base" for money in table.money), *versions)
-        if column not in UNREAD
-    ]  # fmt: skip
+    return [column for column in (*table.names, *table.derived) if column not in UNREAD]
 
 
 @dataclass(frozen=True)
@@ -147,7 +143,7 @@ def _sorted(rows: Rows) -> bool:
 def _no_rows(name: str) -> Rows:
     empty = np.zeros(0, np.int64)
     columns = {column.name: empty for column in TABLES[name].columns} | {"order": empty}
-    columns |= {f"{money}_base": empty for money in TABLES[name].money}
+    columns |= dict.fromkeys(TABLES[name].derived, empty)
     labels: dict[str, tuple[str, ...]] = {
         column.name: () for column in TABLES[name].columns if column.type == "VARCHAR"
     }

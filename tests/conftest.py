@@ -23,9 +23,15 @@ Bank = dict[str, list[Row]]
 DAY, WEEK = timedelta(days=1), timedelta(weeks=1)
 
 _ARROW = {
-    "VARCHAR": pa.string(), "DATE": pa.date32(), "TIMESTAMP": pa.timestamp("us"), "BOOLEAN": pa.bool_(),
-    "INTEGER": pa.int32(), "DECIMAL(18,2)": pa.decimal128(18, 2), "DECIMAL(18,4)": pa.decimal128(18, 4),
-}  # fmt: skip
+    "VARCHAR": pa.string(),
+    "DATE": pa.date32(),
+    "TIMESTAMP": pa.timestamp("us"),
+    "BOOLEAN": pa.bool_(),
+    "INTEGER": pa.int32(),
+    "DECIMAL(18,2)": pa.decimal128(18, 2),
+    "DECIMAL(18,4)": pa.decimal128(18, 4),
+}
+_DERIVED = {"superseded_on": pa.date32(), "to_base": pa.decimal128(18, 8)}  # fmt: skip
 _DEFAULTS: dict[str, Row] = {
     "customers": {"is_staff": False, "marketing_opt_out": False, "status": "active"},
     "assignments": {"manager_id": "M1", "branch_id": "B1"},
@@ -47,9 +53,7 @@ def as_tables(bank: Bank) -> dict[str, pa.Table]:
 def _table(name: str, rows: list[Row]) -> pa.Table:
     contract = TABLES[name]
     fields = [(column.name, _ARROW[column.type]) for column in contract.columns]
-    fields += [(f"{money}_base", pa.decimal128(18, 2)) for money in contract.money]
-    if "known_on" in contract.names:
-        fields.append(("superseded_on", pa.date32()))
+    fields += [(name, _DERIVED.get(name, pa.decimal128(18, 2))) for name in contract.derived]
     return pa.Table.from_pylist(
         [_filled(name, row, number) for number, row in enumerate(rows)], pa.schema(fields)
     )
@@ -67,7 +71,7 @@ def _filled(name: str, row: Row, number: int) -> Row:
         if column.type.startswith("DECIMAL") and full.get(column.name) is not None:
             cents = Decimal("0.01") if column.name in contract.money else Decimal("0.0001")
             full[column.name] = Decimal(full[column.name]).quantize(cents)
-    return {f"{money}_base": full[money] for money in contract.money} | full
+    return {"to_base": Decimal(1)} | {f"{money}_base": full[money] for money in contract.money} | full
 
 
 def day_of(happened: date | datetime) -> date:
@@ -175,12 +179,17 @@ class _Drawer:
         for k, day in enumerate(days):
             due = days[k + 1] if k + 1 < len(days) and self.rng.random() < 0.3 else None
             row = {"customer_id": name, "product_id": f"P-{kind}-{number}", "valued_on": day}
-            rows.append(row | {"known_on": day + self.delay()} | self.position(kind, day, base, due))
+            rows.append(
+                row | {"known_on": day + self.delay()} | self.position(kind, day, base, due, number == 2)
+            )
         return rows
 
-    def position(self, kind: str, day: date, base: int, due: date | None) -> Row:
+    def position(self, kind: str, day: date, base: int, due: date | None, foreign: bool) -> Row:
         balance = self.rng.choices((self.cents(base), Decimal(0), -self.cents(500)), (17, 2, 1))[0]
         row: Row = {"balance": balance}
+        if foreign:
+            rate = Decimal(self.rng.randrange(6 * 10**8, 8 * 10**8)) / 10**8
+            row = {"balance": balance / 7, "currency": "USD", "balance_base": balance, "to_base": rate}
         if kind in ("term", "structured", "wealth", "loan") and self.rng.random() < 0.8:
             row["matures_on"] = due or day + DAY * self.rng.randrange(-10, 130)
         if kind in ("fund", "metal") and self.rng.random() < 0.9:
@@ -208,7 +217,7 @@ class _Drawer:
                 self.booking() | {"booked_at": row["booked_at"] - DAY * self.rng.randrange(9)}
             ),
             "holdings": lambda: self.position(
-                row["product_id"].split("-")[1], row["valued_on"], 300_000, None
+                row["product_id"].split("-")[1], row["valued_on"], 300_000, None, "to_base" in row
             ),
             "contacts": self.contact,
             "events": dict,

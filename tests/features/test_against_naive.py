@@ -10,7 +10,10 @@ import statistics
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
 from functools import cached_property
+from math import floor
 from typing import Any
 
 import pyarrow as pa
@@ -97,6 +100,11 @@ def minor(money: Any) -> int:
     return int(money * 100)
 
 
+def revalued(value: int, old: Decimal | None, new: Decimal | None) -> int:
+    """The value at another price or rate, a half rounded up; unchanged where one of them is not known."""
+    return floor(value * Fraction(new) / Fraction(old) + Fraction(1, 2)) if old and new else value
+
+
 def share(part: float, whole: float) -> float:
     return part / whole if whole > 0 else NAN
 
@@ -119,17 +127,14 @@ class Holding:
 
     @cached_property
     def market_moves(self) -> list[tuple[date, int]]:
-        """Day and amount by which a new price changed what was held before, a half rounded up."""
+        """Day and amount by which a new price, then a new rate changed what was held before, halves up."""
         moved = []
         for before, after in zip(self.rows, self.rows[1:], strict=False):
-            if (
-                (before["units"] or 0) > 0
-                and (before["unit_price"] or 0) > 0
-                and (after["unit_price"] or 0) > 0
-            ):
-                old, new = int(before["unit_price"] * 10_000), int(after["unit_price"] * 10_000)
-                twice = 2 * minor(before["balance_base"]) * (new - old)
-                moved.append((after["valued_on"], (twice + old) // (2 * old)))
+            value = minor(before["balance_base"])
+            if (before["units"] or 0) > 0:
+                value = revalued(value, before["unit_price"], after["unit_price"])
+            value = revalued(value, before["to_base"], after["to_base"])
+            moved.append((after["valued_on"], value - minor(before["balance_base"])))
         return moved
 
 

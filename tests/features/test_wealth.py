@@ -77,6 +77,38 @@ def test_what_counts_is_the_value_in_base_currency(features_on: Any) -> None:
     assert (found["aum_last"], found["demand_share"]) == (720, 1)
 
 
+def in_dollars(day: date, balance: int, rate: str, **more: Any) -> dict[str, Any]:
+    base = (balance * Decimal(rate)).quantize(Decimal("0.01"))
+    return (
+        held("demand", day, balance)
+        | {"currency": "USD", "balance_base": base, "to_base": Decimal(rate)}
+        | more
+    )
+
+
+def test_a_dollar_that_fell_is_no_outflow(features_on: Any) -> None:
+    # 1,000 dollars at 7.2; then at 6.3, of which 100 are paid out: 900 × 7.2 - 1,000 × 7.2 … at the new rate.
+    rows = [in_dollars(date(2023, 1, 1), 1_000, "7.2"), in_dollars(date(2024, 2, 20), 900, "6.3")]
+    found = features_on(MONDAY, holdings=rows)
+    assert (found["aum_last"], found["market_move_sum_13w"]) == (5_670, -900)
+    assert found["aum_change_4w"] == pytest.approx(-0.1)
+
+
+def test_price_and_rate_move_together(features_on: Any) -> None:
+    # 1,000 units at 1 dollar: × 1.2 by the price, then × 0.5 by the rate; all units are still there.
+    fund = {"product_id": "fund", "units": 1_000}
+    rows = [in_dollars(date(2023, 1, 1), 1_000, "8", unit_price=1, **fund),
+            in_dollars(date(2024, 2, 20), 1_200, "4", unit_price="1.2", **fund)]  # fmt: skip
+    found = features_on(MONDAY, holdings=rows)
+    assert (found["aum_last"], found["market_move_sum_13w"], found["aum_change_4w"]) == (4_800, -3_200, 0)
+
+
+def test_a_price_of_a_whole_house_does_not_overflow(features_on: Any) -> None:
+    rows = [held("fund", date(2023, 1, 1), 2 * 10**9, 1, 2 * 10**9),
+            held("fund", date(2024, 2, 20), 6 * 10**9, 1, 6 * 10**9)]  # fmt: skip
+    assert features_on(MONDAY, holdings=rows)["market_move_sum_13w"] == pytest.approx(4 * 10**9)
+
+
 def test_the_order_of_days_counts_not_of_rows(features_on: Any) -> None:
     rows = [held("demand", date(2024, 2, 26), 70), held("demand", date(2023, 1, 1), 100)]
     assert features_on(MONDAY, holdings=rows)["aum_last"] == 70
