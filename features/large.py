@@ -1,4 +1,4 @@
-"""Family: large single entries, the largest one, how long ago it was and how much of all it makes."""
+"""Family: large single entries and from how many sides, the largest one, how long ago and how much of all."""
 
 from collections.abc import Iterator
 
@@ -6,6 +6,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.tables import COUNTERPARTIES
 from features.activity import Activity
 from features.balances import ratio
 from features.grammar import Name, weeks
@@ -24,7 +25,10 @@ def large(world: World, activity: Activity, large_amount: float) -> Iterator[tup
     for way in ("inflow", "outflow"):
         running = _large_counts(world, calendar, way, round(large_amount * MINOR))
         for window in (13, YEAR):
-            yield Name(f"large_{way}", "count", weeks(window)), trailing_sum(running, calendar, window)
+            by_side = np.stack([trailing_sum(one, calendar, window) for one in running])
+            yield Name(f"large_{way}", "count", weeks(window)), by_side.sum(axis=0)
+            sides = np.where(calendar.covered(window)[:, None], (by_side > 0).sum(axis=0), np.nan)
+            yield Name(f"large_{way}", "counterparties", weeks(window)), sides
             biggest, all_of_it = activity.largest(way, window), activity.total(way, window)
             yield Name(way, "largest_share", weeks(window)), ratio(biggest, all_of_it)
     for name in LARGEST:
@@ -38,15 +42,16 @@ def _chosen(world: World, name: str) -> Ints:
 
 
 def _large_counts(world: World, calendar: Calendar, name: str, large_amount: int) -> Ints:
-    """Running number of large entries (position × customer)."""
+    """Running number of large entries by kind of counterparty (counterparty × position × customer)."""
     rows, chosen = world.tables["transactions"], _chosen(world, name)
     chosen = chosen[np.abs(rows.columns["amount_base"][chosen]) >= large_amount]
-    tiles, n = np.zeros((1, calendar.positions, len(world)), np.int64), len(chosen)
+    n = len(chosen)
+    tiles = np.zeros((len(COUNTERPARTIES), calendar.positions, len(world)), np.int64)
     add(
         calendar.position(rows.day[chosen]), rows.customer[chosen],
-        np.arange(n + 1), np.zeros(n, np.int64), np.ones(n, np.int64), tiles,
+        np.arange(n + 1), rows.columns["counterparty"][chosen], np.ones(n, np.int64), tiles,
     )  # fmt: skip
-    return np.cumsum(tiles[0], axis=0)
+    return np.cumsum(tiles, axis=1)
 
 
 def _days_since_largest(world: World, calendar: Calendar, name: str) -> Grid:

@@ -173,6 +173,7 @@ PATTERNS = {
     "sum": Pattern("{noun}{window}", "{window}{noun}", "money"),
     "count": Pattern("number of {noun}{window}", "{window}{noun}次数", "count", 1,
                      "{noun}{window}: {value} times", "{window}{noun}{value}次"),
+    "counterparties": Pattern("kinds of counterparty of {noun}{window}", "{window}{noun}对手类型数", "count", 1),
     "days_since": Pattern("days since the last of {noun}", "距最近一次{noun}天数", "days", -1,
                           "{noun}: last {value} days ago", "最近一次{noun}在{value}天前"),
     "days_to": Pattern("days to {noun}", "距{noun}天数", "days", 1,

@@ -524,10 +524,11 @@ def large(one: Customer) -> dict[str, float]:
     found: dict[str, float] = {}
     for way in ("inflow", "outflow"):
         for weeks in (13, 52):
-            amounts = [abs(minor(row["amount_base"])) for row in one.in_window(way, weeks)]
-            covered = one.covered(weeks)
-            many = sum(amount >= 500_000 * 100 for amount in amounts)
-            found[f"large_{way}_count_{weeks}w"] = many if covered else NAN
+            rows, covered = one.in_window(way, weeks), one.covered(weeks)
+            amounts = [abs(minor(row["amount_base"])) for row in rows]
+            sides = [row["counterparty"] for row in rows if abs(row["amount_base"]) >= 500_000]
+            found[f"large_{way}_count_{weeks}w"] = len(sides) if covered else NAN
+            found[f"large_{way}_counterparties_{weeks}w"] = len(set(sides)) if covered else NAN
             biggest = share(max(amounts, default=0), sum(amounts)) if covered else NAN
             found[f"{way}_largest_share_{weeks}w"] = biggest
     for name in ("inflow_elsewhere", "outflow_elsewhere", "outflow"):

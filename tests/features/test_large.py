@@ -18,6 +18,14 @@ def test_how_many_are_large(features_on: Any) -> None:
     assert (found["large_inflow_count_13w"], found["large_inflow_count_52w"]) == (1, 1)
 
 
+def test_from_how_many_sides_large_ones_came(features_on: Any) -> None:
+    rows = [sent(1, 500_000), sent(2, 600_000), sent(3, 700_000, "broker"), sent(4, 10, "person"),
+            sent(100, 800_000, "company")]  # fmt: skip
+    found = features_on(MONDAY, transactions=rows)
+    assert (found["large_inflow_counterparties_13w"], found["large_inflow_counterparties_52w"]) == (2, 3)
+    assert found["large_outflow_counterparties_52w"] == 0
+
+
 def test_the_largest_as_a_share_of_all(features_on: Any) -> None:
     found = features_on(MONDAY, transactions=[sent(1, -30), sent(2, -50), sent(200, -120)])
     assert (found["outflow_largest_share_13w"], found["outflow_largest_share_52w"]) == (0.625, 0.6)
