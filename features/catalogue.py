@@ -41,8 +41,8 @@ def nouns_of(settings: Settings) -> Mapping[str, Noun]:
     return NOUNS | own
 
 
-# Worrying whatever the noun: nobody in charge, one after the other.
-_WORSE = {"vacant": 1, "vacant_days": 1, "distinct": 1}
+# Worrying whatever the noun: nobody in charge, one after the other, one for too many.
+_WORSE = {"vacant": 1, "vacant_days": 1, "distinct": 1, "customers": 1}
 
 
 def entry(name: Name, nouns: Mapping[str, Noun] = NOUNS, family: str = "") -> Entry:

@@ -8,7 +8,7 @@ of a small world of its own that holds exactly the rows seen on that day.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,10 +36,10 @@ def seen(rows: Rows, snapshot: int | Ints) -> NDArray[np.bool_]:
 
 def as_if_prompt(world: World) -> World:
     """The world of the fast path: every row's last version, as if known when it happened."""
-    return World(
-        world.customers,
-        {name: _last_versions(rows) if name in HAPPENINGS else rows for name, rows in world.tables.items()},
-    )
+    prompt = {
+        name: _last_versions(rows) if name in HAPPENINGS else rows for name, rows in world.tables.items()
+    }
+    return replace(world, tables=prompt)
 
 
 def replay(world: World, snapshots: Ints) -> Replay | None:
@@ -53,7 +53,7 @@ def replay(world: World, snapshots: Ints) -> Replay | None:
         name: _gather(rows, customer, snapshots[snapshot], name in HAPPENINGS)
         for name, rows in world.tables.items()
     }
-    return Replay(World(world.customers[customer], tables), customer, snapshot)
+    return Replay(replace(world, customers=world.customers[customer], tables=tables), customer, snapshot)
 
 
 def _last_versions(rows: Rows) -> Rows:

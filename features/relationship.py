@@ -1,17 +1,20 @@
 """Family: who looks after the customer, since when, and who did before."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import date
 
 import numpy as np
+import pyarrow as pa
 
 from features.cut import seen
 from features.grammar import Name, weeks
 from features.tiles import Calendar, Grid
-from features.world import Ints, Rows, World
+from features.world import Ints, Rows, Workload, World, day_number, make_rows
 
 
 def relationship(world: World, calendar: Calendar) -> Iterator[tuple[Name, Grid]]:
-    """The manager as of each snapshot; how long the post has been vacant; how many managers there were."""
+    """The manager as of each snapshot and how many customers he has; how long the post has been vacant; how
+    many managers there were."""
     manager, since = in_charge(world, calendar)
     vacant = (manager < 0).astype(np.float64)
     yield Name("manager", "vacant"), vacant
@@ -20,8 +23,34 @@ def relationship(world: World, calendar: Calendar) -> Iterator[tuple[Name, Grid]
         np.where(since > 0, calendar.snapshots[:, None] - since, np.nan),
     )
     yield Name("manager", "vacant_days"), _vacant_days(world, calendar, manager, since)
+    yield Name("manager", "customers"), _customers(world, calendar, manager)
     for window in (13, 52):
         yield Name("manager", "distinct", weeks(window)), _distinct(world, calendar, window)
+
+
+def workload(assignments: pa.Table, snapshots: Sequence[date]) -> Workload:
+    """How many customers each manager has the day before each Monday, as known then; ``assignments`` are
+    those of all buckets."""
+    ids = np.array(sorted(set(assignments["customer_id"].to_pylist())), dtype=object)
+    rows = make_rows("assignments", assignments, ids)
+    names, load = rows.labels["manager_id"], {}
+    for day in map(day_number, snapshots):
+        manager = np.full(len(ids), -1, np.int64)
+        now = in_force(rows, day)
+        manager[rows.customer[now]] = rows.columns["manager_id"][now]
+        for code, customers in zip(*np.unique(manager[manager >= 0], return_counts=True), strict=True):
+            load[day, names[code]] = int(customers)
+    return load
+
+
+def _customers(world: World, calendar: Calendar, manager: Ints) -> Grid:
+    """How many customers the manager has in the whole bank; NaN without a manager."""
+    names = world.tables["assignments"].labels["manager_id"]
+    count = np.full(manager.shape, np.nan)
+    for s, day in enumerate(calendar.snapshots):
+        load = [world.workload.get((int(day), name), np.nan) for name in names]
+        count[s] = np.array([*load, np.nan])[manager[s]]
+    return count
 
 
 def in_charge(world: World, calendar: Calendar) -> tuple[Ints, Ints]:

@@ -154,6 +154,7 @@ PATTERNS = {
                                  "首次代发工资至首次{noun}天数", "days", 0),
     "weeks": Pattern("weeks in the same {noun}", "处于同一{noun}的周数", "count", 0),
     "distinct": Pattern("number of different {noun}s{window}", "{window}不同{noun}人数", "count", 1),
+    "customers": Pattern("customers of the {noun}", "{noun}名下客户数", "count", 0),
     "vacant_days": Pattern("days without a {noun}", "无{noun}天数", "days", 1),
     "score": Pattern("latest {noun}", "最近一次{noun}", "score"),
     "sine": Pattern("{noun}: spring rather than autumn", "{noun}：偏春或偏秋", "score", 0),

@@ -13,6 +13,7 @@ from configs.errors import DataError
 from configs.tables import COUNTERPARTIES, KINDS, PRODUCT_CLASSES, STATUSES, TABLES
 
 Ints = NDArray[np.int64]
+Workload = Mapping[tuple[int, str], int]  # customers by day number of the Monday and manager_id
 EPOCH = date(1970, 1, 1)
 FOREVER = np.int64(10**6)
 # The coded columns, and what their codes stand for; anything else is numbered as it comes.
@@ -73,10 +74,14 @@ class Rows:
 
 @dataclass(frozen=True)
 class World:
-    """Everything known about the customers of one bucket; ``customers`` are their sorted ids."""
+    """Everything known about the customers of one bucket; ``customers`` are their sorted ids.
+
+    ``workload`` is what a bucket cannot know by itself: how many customers each manager has in the whole bank.
+    """
 
     customers: NDArray[np.object_]
     tables: Mapping[str, Rows]
+    workload: Workload = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.customers)
@@ -97,7 +102,7 @@ def make_world(tables: Mapping[str, pa.Table]) -> World:
     if "holdings" in named:
         named["holdings"] = _with_class(named["holdings"], named["products"])
     rows = {
-        name: _rows(name, named[name], ids) if name in named else _no_rows(name)
+        name: make_rows(name, named[name], ids) if name in named else _no_rows(name)
         for name, contract in TABLES.items()
         if contract.by_customer
     }
@@ -113,7 +118,8 @@ def _with_class(holdings: pa.Table, products: pa.Table) -> pa.Table:
     return holdings.append_column("product_class", pa.DictionaryArray.from_arrays(coded.indices, values))
 
 
-def _rows(name: str, table: pa.Table, ids: NDArray[np.object_]) -> Rows:
+def make_rows(name: str, table: pa.Table, ids: NDArray[np.object_]) -> Rows:
+    """One Arrow table of the customers ``ids`` (sorted) as Rows."""
     customer = _positions(name, table["customer_id"], ids)
     happened = _days(table[TABLES[name].happened])
     columns: dict[str, Ints] = {"order": _within_day(table[TABLES[name].happened])}

@@ -7,8 +7,9 @@ before that Monday, and was not superseded before it. Money is in minor units un
 import copy
 import math
 import statistics
+from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -21,6 +22,7 @@ import pytest
 
 from configs.settings import Settings
 from features.build import build, build_labels
+from features.relationship import workload
 from features.season import SPRING_FESTIVALS
 from features.world import make_world
 
@@ -140,6 +142,8 @@ class Holding:
 
 class Customer:
     """What the bank knew of one customer before ``seen_before``; everything is asked as of ``monday``."""
+
+    load: Counter[str]  # customers per manager
 
     def __init__(
         self, bank: dict[str, list[Row]], name: str, monday: date, history_from: date, seen_before: date
@@ -438,6 +442,7 @@ def managers(one: Customer) -> dict[str, float]:
         "manager_vacant": vacant,
         "days_since_manager_change": (one.monday - post["from_on"]).days if post else NAN,
         "manager_vacant_days": days if vacant else 0,
+        "manager_customers": NAN if vacant else one.load[post["manager_id"]],
         "manager_distinct_13w": had(13),
         "manager_distinct_52w": had(52),
     }
@@ -687,11 +692,14 @@ def by_customer(table: pa.Table) -> dict[str, Row]:
 
 def check_world(drawn: Any, tables: dict[str, pa.Table], settings: Settings) -> tuple[int, int]:
     """Compare everything of one world; returns how many feature rows and labels there were."""
-    bank, world, wrong, counted = filled(tables), make_world(tables), [], 0
+    load = workload(tables["assignments"], drawn.snapshots)
+    bank, world, wrong, counted = filled(tables), replace(make_world(tables), workload=load), [], 0
     names = sorted({row["customer_id"] for row in bank["customers"]})
     for built in build(world, drawn.snapshots, drawn.history_from, settings):
         day = built.snapshot_date
         ones = {name: Customer(bank, name, day, drawn.history_from, day) for name in names}
+        for one in ones.values():
+            one.load = Counter((other.assignment() or {}).get("manager_id") for other in ones.values())
         known = {name: one for name, one in ones.items() if one.record()}
         cohort, rows = by_customer(built.cohort), by_customer(built.features)
         assert list(cohort) == sorted(known)

@@ -1,9 +1,12 @@
 """The manager in charge and the surveys as of Monday 2024-03-04."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
+
+from features.relationship import workload
+from features.world import day_number
 
 MONDAY = date(2024, 3, 4)
 
@@ -68,6 +71,21 @@ def test_vacancy_and_how_many_managers(
     days = found["manager_vacant_days"]
     assert (None if days != days else days) == vacant
     assert (found["manager_distinct_13w"], found["manager_distinct_52w"]) == (quarter, year)
+
+
+def test_how_many_customers_a_manager_has(tables_of: Any) -> None:
+    """C1 and C2 are with M1; C3 has left M1 for M2, which is known only on the Monday itself."""
+    moved = date(2024, 2, 1)
+    posts = [post("M1", date(2020, 1, 1), customer_id=name) for name in ("C1", "C2")]
+    posts += [post("M1", date(2020, 1, 1), customer_id="C3", superseded_on=MONDAY),
+              post("M1", date(2020, 1, 1), moved, customer_id="C3", known_on=MONDAY),
+              post("M2", moved, customer_id="C3", known_on=MONDAY),
+              post(None, moved, customer_id="C4")]  # fmt: skip
+    table = tables_of({"assignments": posts})["assignments"]
+    later = MONDAY + timedelta(weeks=1)
+    assert workload(table, [MONDAY, later]) == {
+        (day_number(MONDAY), "M1"): 3, (day_number(later), "M1"): 2, (day_number(later), "M2"): 1
+    }  # fmt: skip
 
 
 def test_survey_mean_of_the_last_52_weeks(features_on: Any) -> None:
