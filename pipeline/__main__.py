@@ -31,6 +31,7 @@ def demo_bank(
     customers: Annotated[int, typer.Option(min=100)] = 5000,
     weeks: Annotated[int, typer.Option(min=30)] = 130,
     seed: int = 7,
+    weekly: Annotated[int, typer.Option(min=0, help="the last so many weeks in files of their own")] = 0,
 ) -> None:
     """Write the raw extracts of a made-up bank, and beside them the truth of who leaves and why."""
     from pipeline.demo_bank import write_demo_bank
@@ -38,7 +39,7 @@ def demo_bank(
 
     start_logging()
     with step("demo-bank") as counts, bar("weeks") as on_week:
-        write_demo_bank(out, customers, weeks, seed, progress=on_week)
+        write_demo_bank(out, customers, weeks, seed, progress=on_week, weekly=weekly)
         counts |= {"customers": customers, "weeks": weeks, "out": out}
 
 

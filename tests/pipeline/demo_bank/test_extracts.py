@@ -5,6 +5,8 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from configs.settings import find_raw, load_select, load_settings
@@ -191,3 +193,15 @@ def test_same_seed_same_bytes_and_another_seed_differs(tmp_path: Path) -> None:
     assert first.keys() == other.keys()
     same = {name for name in first if first[name] == other[name]}
     assert same == {"prod_info.csv"}
+
+
+def test_the_last_weeks_come_in_files_of_their_own(tmp_path: Path) -> None:
+    """The same rows in the same order, cut at other Sundays."""
+    rows = {}
+    for name, weekly in (("quarters", 0), ("weeks", 2)):
+        write_demo_bank(tmp_path / name, 300, 16, 3, LAST_MONDAY, weekly=weekly)
+        files = sorted((tmp_path / name).glob("txn_*.parquet"))
+        rows[name] = [path.name[4:12] for path in files], pa.concat_tables(map(pq.read_table, files))
+    assert rows["quarters"][0] == ["20261025", "20261115"]
+    assert rows["weeks"][0] == ["20261025", "20261101", "20261108", "20261115"]
+    assert rows["weeks"][1].equals(rows["quarters"][1])
