@@ -41,9 +41,8 @@ from features.tiles import Calendar, Grid
 from features.world import World, day_number, make_world
 from pipeline import spark
 from pipeline.artefacts import Home, write_parquet
-from pipeline.buckets import bucket_file
-from pipeline.ingest import Ingested, read_ingested
 from pipeline.snapshots import load_world
+from pipeline.tables import Ingested, read_ingested
 from pipeline.weekly import next_monday
 
 # Sums and counts of bookings: what one SQL can say as well.
@@ -98,8 +97,8 @@ def every_feature(task: Task, bucket: int) -> int:
 def shared_columns(task: Task, bucket: int) -> int:
     """Write a bucket's sums and counts of bookings, one row per customer and snapshot; memory as above."""
     parts = {
-        "customers": pq.read_table(bucket_file(task.tables.folder / "customers", bucket)),
-        "transactions": pq.read_table(bucket_file(task.tables.folder / "transactions", bucket), columns=READ),
+        "customers": task.tables.read("customers", bucket),
+        "transactions": task.tables.read("transactions", bucket, columns=READ),
     }
     world = make_world(parts)
     days = np.array([day_number(day) for day in task.snapshots], np.int64)

@@ -1,7 +1,8 @@
 """Table contracts: every column of every table a bank brings, once, for ingest, tests and documents.
 
 Two dates stand on every row: when it happened (``happened``) and when the bank's systems knew it
-(``known_on``). A row is visible at a snapshot only if both lie before it.
+(``known_on``). A row is visible at a snapshot only if both lie before it. A row with the key of an earlier
+one and a later ``known_on`` is its next version; with ``deleted`` it takes the row back from that day on.
 """
 
 from dataclasses import dataclass
@@ -93,6 +94,14 @@ _MONEY, _UNITS = "DECIMAL(18,2)", "DECIMAL(18,4)"
 _CUSTOMER = Column("customer_id", "VARCHAR", "the bank's number of the customer", _X)
 _CURRENCY = Column("currency", "VARCHAR", "ISO 4217 code, for example CNY", _P)
 _KNOWN = Column("known_on", "DATE", "day on which the bank's systems knew the row", _I)
+_DELETED = Column(
+    "deleted",
+    "BOOLEAN",
+    "the bank took the row back: as it was, known on the day of that",
+    _I,
+    required=False,
+    default="false",
+)
 _MANAGER = Column("manager_id", "VARCHAR", "the bank's number of the relationship manager", _I)
 
 _TABLES = (
@@ -111,6 +120,7 @@ _TABLES = (
             Column("status", "VARCHAR", "active, frozen, deceased or closed", _C,
                    required=False, default="active", allowed=STATUSES),
             _KNOWN,
+            _DELETED,
         ),
         needed=True,
     ),
@@ -124,6 +134,7 @@ _TABLES = (
             Column("from_on", "DATE", "first day of the period", _I),
             Column("to_on", "DATE", "day after the last; empty while it runs", _I, nullable=True),
             _KNOWN,
+            _DELETED,
         ),
         references=(("customer_id", "customers"), ("manager_id", "managers")),
     ),
@@ -165,6 +176,7 @@ _TABLES = (
             Column("counterparty", "VARCHAR", "the other side", _C, required=False, default="none",
                    allowed=COUNTERPARTIES),
             _KNOWN,
+            _DELETED,
         ),
         needed=True, references=(("customer_id", "customers"),), money=("amount",),
     ),
@@ -183,6 +195,7 @@ _TABLES = (
                    nullable=True, required=False),
             Column("unit_price", _UNITS, "price of one unit", _C, nullable=True, required=False, minimum=0),
             _KNOWN,
+            _DELETED,
         ),
         needed=True, references=(("customer_id", "customers"), ("product_id", "products")),
         money=("balance",), revalued=True,
@@ -198,6 +211,7 @@ _TABLES = (
             Column("purpose", "VARCHAR", "service, retention, sale, complaint, …", _C),
             Column("outcome", "VARCHAR", "answered, no_answer, declined, …", _C, nullable=True),
             _KNOWN,
+            _DELETED,
         ),
         references=(("customer_id", "customers"), ("manager_id", "managers")),
     ),
@@ -208,6 +222,7 @@ _TABLES = (
             Column("occurred_at", "TIMESTAMP", "when, local time", _C),
             Column("kind", "VARCHAR", "login, view_rates, complaint, …", _C),
             _KNOWN,
+            _DELETED,
         ),
         references=(("customer_id", "customers"),),
     ),
@@ -220,6 +235,7 @@ _TABLES = (
             Column("item", "VARCHAR", "service, environment, products, brand, manager, …", _C),
             Column("score", "INTEGER", "1 (worst) to 10 (best)", _C, minimum=1, maximum=10),
             _KNOWN,
+            _DELETED,
         ),
         references=(("customer_id", "customers"),),
     ),

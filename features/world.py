@@ -23,11 +23,11 @@ VOCABULARY: dict[tuple[str, str], tuple[str, ...]] = {
     ("transactions", "counterparty"): COUNTERPARTIES,
     ("holdings", "product_class"): PRODUCT_CLASSES,
 }
-# What features have no use for: names of rows, money before conversion, and the attributes that must not
-# decide. These columns are not even read.
+# What features have no use for: names of rows, money before conversion, the attributes that must not
+# decide, and the mark of rows taken back, which no snapshot sees. These columns are not even read.
 UNREAD = frozenset(
     ("transaction_id", "account_id", "contact_id", "response_id", "amount", "balance", "currency",
-     "gender", "birth_year")
+     "gender", "birth_year", "deleted")
 )  # fmt: skip
 
 

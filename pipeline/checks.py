@@ -44,18 +44,20 @@ def checked(table: Table, select: str, present: dict[str, str], base_currency: s
 
     Joins the small reference relations that ingest keeps: ref_<table> for references, ref_rates (currency,
     day, to_base) for money. Adds ``_bucket`` for tables by customer and ``<money>_base`` per money column.
-    Text of nothing but blanks counts as empty.
+    Text of nothing but blanks counts as empty. A refused row also keeps what was delivered, as ``_given``.
     """
     given = [column for column in table.columns if column.name in present]
     typed = ", ".join(_typed(column, present) for column in table.columns)
     raw = ", ".join(f'{_found(column, present)} AS "_raw_{column.name}"' for column in given)
+    kept = ", ".join(f'"{column.name}" := t."_raw_{column.name}"' for column in given)
     reasons = [reason for column in given for reason in _reasons(column, present[column.name])]
     return (
         f"WITH chosen AS ({select}), "
-        f"typed AS (SELECT {typed}, {raw}, _file, _line FROM chosen) "
-        f"SELECT {', '.join(f't.{name}' for name in table.names)}{_extras(table, base_currency)}, "
-        f"t._file, t._line, COALESCE({', '.join([*reasons, *_row_rules(table, base_currency)])}) AS _reason "
-        f"FROM typed t{_joins(table)}"
+        f"typed AS (SELECT {typed}, {raw}, _file, _line FROM chosen), "
+        f"judged AS (SELECT {', '.join(f't.{name}' for name in table.names)}{_extras(table, base_currency)}, "
+        f"t._file, t._line, COALESCE({', '.join([*reasons, *_row_rules(table, base_currency)])}) AS _reason, "
+        f"struct_pack({kept}) AS _given FROM typed t{_joins(table)}) "
+        "SELECT * REPLACE (CASE WHEN _reason IS NOT NULL THEN _given END AS _given) FROM judged"
     )
 
 
@@ -69,27 +71,33 @@ def bucket_of(customer_id: str, buckets: str | int) -> str:
 
 
 def repeats(table: Table) -> str:
-    """SQL over ``good``: one row per row (``_row``) whose key comes more than once, with its verdict.
+    """SQL over ``good`` and ``earlier``: one row per row (``_row``) whose key comes more than once, judged.
 
+    ``earlier`` are rows of earlier deliveries with the keys of ``good``, each with its part and its place there.
     Same key, same ``known_on``, same content: ``duplicate`` (the first stays). Same but another content:
-    ``conflict`` (refused; which one stays depends on the contents alone, not on the order of the files, and
-    stands at ``kept_file``, ``kept_line``). Another ``known_on``: a later version, which supersedes the
-    earlier from that day.
+    ``conflict`` (refused; the row of an earlier delivery stays, else which one depends on the contents alone,
+    not on the order of the files; it stands at ``kept_at``). Another ``known_on``: a later version, which
+    supersedes the earlier from that day.
     """
     key = ", ".join(table.key)
     version = f"{key}, known_on" if "known_on" in table.names else key
     content = ", ".join(table.names)
     until = f"lead(known_on) OVER (PARTITION BY {key} ORDER BY known_on)" if version != key else "NULL::DATE"
-    first = f"OVER (PARTITION BY {version} ORDER BY variant, copy)"
     return (
-        f"WITH often AS (SELECT hash({key}) AS h FROM good GROUP BY h HAVING count(*) > 1), "
-        f"again AS (SELECT g.* FROM good g WHERE hash({key}) IN (SELECT h FROM often)), "
-        f"ranked AS (SELECT *, row_number() OVER (PARTITION BY {content} ORDER BY _file, _line, _row) AS copy, "
-        f"dense_rank() OVER (PARTITION BY {version} ORDER BY {content}) AS variant FROM again), "
+        f"WITH every AS (SELECT _row, {content}, _file, _line, false AS _earlier FROM good UNION ALL "
+        f"SELECT _row, {content}, _part, _at, true FROM earlier), "
+        f"often AS (SELECT hash({key}) AS h FROM every GROUP BY h HAVING count(*) > 1), "
+        f"again AS (SELECT * FROM every WHERE hash({key}) IN (SELECT h FROM often)), "
+        "copies AS (SELECT *, "
+        f"row_number() OVER (PARTITION BY {content} ORDER BY _earlier DESC, _file, _line, _row) AS copy, "
+        f"bool_or(_earlier) OVER (PARTITION BY {content}) AS stays FROM again), "
+        f"ranked AS (SELECT *, dense_rank() OVER (PARTITION BY {version} ORDER BY stays DESC, {content}) "
+        "AS variant FROM copies), "
         f"kept AS (SELECT _row, {until} AS superseded_on FROM ranked "
         "WHERE copy = 1 AND variant = 1), "
-        f"judged AS (SELECT _row, _file, _line, concat_ws(', ', {key}) AS key_values, "
-        f"first_value(_file) {first} AS kept_file, first_value(_line) {first} AS kept_line, "
+        f"judged AS (SELECT _row, _file, _line, _earlier, concat_ws(', ', {key}) AS key_values, "
+        "first_value(CASE WHEN _earlier THEN 'an earlier delivery' ELSE _file || ' line ' || _line END) "
+        f"OVER (PARTITION BY {version} ORDER BY variant, copy) AS kept_at, "
         "CASE WHEN copy > 1 THEN 'duplicate' WHEN variant > 1 THEN 'conflict' ELSE 'kept' END AS verdict "
         "FROM ranked) "
         "SELECT judged.*, superseded_on FROM judged LEFT JOIN kept USING (_row)"

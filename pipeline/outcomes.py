@@ -11,8 +11,8 @@ from configs.errors import DataError
 from configs.settings import Settings
 from models.evaluate import ranking
 from pipeline.artefacts import Home
-from pipeline.ingest import Ingested
 from pipeline.snapshots import build_outcomes, build_snapshots
+from pipeline.tables import Ingested
 from pipeline.train import RULES, column, load_matrix
 from serve.store import Store
 

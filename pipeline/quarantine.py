@@ -24,7 +24,7 @@ def refuse(con: duckdb.DuckDBPyConnection, table: Table, rejects: list[Reject]) 
     )
     con.execute(
         "CREATE OR REPLACE TEMP VIEW good AS "
-        "SELECT rowid AS _row, * EXCLUDE (_reason) FROM checked WHERE _reason IS NULL"
+        "SELECT rowid AS _row, * EXCLUDE (_reason, _given) FROM checked WHERE _reason IS NULL"
     )
     return one(con, f"SELECT count(*) FROM quarantine WHERE table_name = '{table.name}'")
 
@@ -34,7 +34,7 @@ def find_repeats(con: duckdb.DuckDBPyConnection, table: Table) -> tuple[int, int
     con.execute(f"CREATE OR REPLACE TEMP TABLE repeated AS {repeats(table)}")
     con.execute(
         "INSERT INTO quarantine SELECT ?, _file, _line, ? || ': ''' || key_values || ''' stands with another "
-        "content in ' || kept_file || ' line ' || kept_line || ', which is kept' "
+        "content in ' || kept_at || ', which is kept' "
         "FROM repeated WHERE verdict = 'conflict' ORDER BY _file, _line",
         [table.name, ", ".join(table.key)],
     )

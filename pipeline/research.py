@@ -15,8 +15,8 @@ from models.fit import fit
 from models.matrix import Matrix
 from models.splits import Split
 from pipeline.artefacts import Home
-from pipeline.ingest import Ingested, read_ingested
 from pipeline.snapshots import build_outcomes, build_snapshots, read_partition
+from pipeline.tables import Ingested, read_ingested
 from pipeline.terminal import bar
 from pipeline.train import load_matrix, plan
 

@@ -20,8 +20,8 @@ from models.bundle import Bundle
 from models.calibrate import money_at_risk
 from models.explain import Reasons, top_reasons
 from pipeline.artefacts import Home, fingerprint
-from pipeline.ingest import Ingested
 from pipeline.snapshots import read_partition
+from pipeline.tables import Ingested
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def worrying(frame: pd.DataFrame, entries: Mapping[str, Entry]) -> NDArray[np.bo
 
 def read_managers(tables: Ingested) -> tuple[Manager, ...]:
     """The managers the bank delivered."""
-    path = tables.folder / "managers" / "part.parquet"
+    path = tables.whole("managers")
     rows = pq.read_table(path).to_pylist() if path.is_file() else []
     return tuple(
         Manager(row["manager_id"], row["name"], row["branch_id"], row["weekly_capacity"]) for row in rows
@@ -73,9 +73,14 @@ def read_managers(tables: Ingested) -> tuple[Manager, ...]:
 def _exclusions(tables: Ingested, cohort: pd.DataFrame) -> tuple[Exclusion, ...]:
     """Everyone the tables know who is not eligible; a snapshot itself names nobody it did not know yet."""
     codes = dict(zip(cohort["customer_id"], cohort["exclusion"], strict=True))
-    known = pq.read_table(tables.folder / "customers", columns=["customer_id"])["customer_id"].unique()
-    everyone = {customer: codes.get(customer, "not_yet_customer") for customer in sorted(known.to_pylist())}
+    known = {customer for bucket in range(tables.buckets) for customer in _customers(tables, bucket)}
+    everyone = {customer: codes.get(customer, "not_yet_customer") for customer in sorted(known)}
     return tuple(Exclusion(customer, code) for customer, code in everyone.items() if code)
+
+
+def _customers(tables: Ingested, bucket: int) -> list[str]:
+    rows = tables.read("customers", bucket, columns=["customer_id"])
+    return [] if rows is None else rows["customer_id"].unique().to_pylist()
 
 
 def _scores(

@@ -1,7 +1,7 @@
 """Cohort, features and labels of Mondays, bucket by bucket, as one folder per snapshot."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from datetime import date
@@ -17,8 +17,7 @@ from configs.tables import TABLES
 from features.build import build, build_labels, first_monday
 from features.world import World, make_world, read_columns
 from pipeline.artefacts import Home, fingerprint, read_json, whole_folder, write_json, write_parquet
-from pipeline.buckets import bucket_file
-from pipeline.ingest import Ingested
+from pipeline.tables import Ingested
 
 
 def build_snapshots(
@@ -30,10 +29,11 @@ def build_snapshots(
 ) -> int:
     """Write ``cohort`` and ``features`` of each Monday, unless they stand there already; the number written.
 
-    A partition stands as long as the tables, the settings that shape it and the code of ``features`` do.
+    A partition stands as long as the rows that its Monday can see, the settings that shape it and the code of
+    ``features`` do.
     """
-    made_by = _made_by(settings, tables)
-    due = tuple(day for day in snapshots if not _stands(home.partition("features", day), made_by))
+    made_by = {day: _made_by(settings, tables.as_of(day)) for day in snapshots}
+    due = tuple(day for day in snapshots if not _stands(home.partition("features", day), made_by[day]))
     if due:
         _over_buckets(FeatureTask(settings, tables, due, home.root / "making"), home, made_by, progress)
     return len(due)
@@ -48,11 +48,11 @@ def build_outcomes(
     progress: Callable[[int, int], None],
 ) -> int:
     """Write ``labels`` of each matured Monday, unless they stand there already; the number written."""
-    made_by = fingerprint(_made_by(settings, tables), str(data_through))
+    made_by = fingerprint(_made_by(settings, tables.fingerprint), str(data_through))
     due = tuple(day for day in snapshots if not _stands(home.partition("labels", day), made_by))
     if due:
         task = LabelTask(settings, tables, due, home.root / "making", data_through)
-        _over_buckets(task, home, made_by, progress)
+        _over_buckets(task, home, dict.fromkeys(due, made_by), progress)
     return len(due)
 
 
@@ -99,24 +99,20 @@ def read_partition(home: Home, kind: str, snapshots: Sequence[date]) -> pd.DataF
 
 def load_world(tables: Ingested, bucket: int) -> World:
     """One bucket's tables."""
-    parts = {
-        name: _read(bucket_file(tables.folder / name, bucket), name)
+    read = {
+        name: tables.read(name, bucket, read_columns(name))
         for name, contract in TABLES.items()
-        if contract.by_customer and (tables.folder / name).is_dir()
+        if contract.by_customer
     }
-    parts["products"] = pq.read_table(tables.folder / "products" / "part.parquet")
-    return make_world(parts)
-
-
-def _read(path: Path, name: str) -> pa.Table:
-    """The columns that features look at; text stays coded as it lies in the file."""
-    columns = read_columns(name)
-    text = [column.name for column in TABLES[name].columns if column.type == "VARCHAR"]
-    return pq.read_table(path, columns=columns, read_dictionary=[one for one in text if one in columns])
+    parts = {name: rows for name, rows in read.items() if rows is not None}
+    return make_world(parts | {"products": pq.read_table(tables.whole("products"))})
 
 
 def _over_buckets(
-    task: FeatureTask | LabelTask, home: Home, made_by: str, progress: Callable[[int, int], None]
+    task: FeatureTask | LabelTask,
+    home: Home,
+    made_by: Mapping[date, str],
+    progress: Callable[[int, int], None],
 ) -> None:
     """Run the task on every bucket; each snapshot's folder is then moved whole."""
     shutil.rmtree(task.drafts, ignore_errors=True)
@@ -125,7 +121,7 @@ def _over_buckets(
         for kind in task.kinds:
             for day in task.due:
                 folder = _draft(task.drafts, kind, day, 0).parent
-                write_json(folder / "_made_by.json", made_by)
+                write_json(folder / "_made_by.json", made_by[day])
                 _move(folder, home.partition(kind, day))
     finally:
         shutil.rmtree(task.drafts, ignore_errors=True)
@@ -174,8 +170,8 @@ def _stands(partition: Path, made_by: str) -> bool:
     return note.is_file() and read_json(note) == made_by
 
 
-def _made_by(settings: Settings, tables: Ingested) -> str:
-    """What a partition depends on: the tables, the settings that shape it, the code of features."""
+def _made_by(settings: Settings, tables: str) -> str:
+    """What a partition depends on: the tables by name, the settings that shape it, the code of features."""
     shape = settings.model_dump_json(include={"cohort", "label", "features", "tiers"})
     code = sorted(Path(features.__file__).parent.glob("*.py"))
-    return fingerprint(tables.fingerprint, shape, *code)
+    return fingerprint(tables, shape, *code)

@@ -2,7 +2,7 @@
 
 import codecs
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,18 +37,24 @@ def open_sources(con: duckdb.DuckDBPyConnection, settings: Settings, raw: Path) 
     if not raw.is_dir():
         raise DataError(f"there is no raw folder {raw}. Name the bank's extracts with RAW=<folder>.")
     return {
-        name: _open_source(con, name, spec, raw, find_raw(settings, raw, name))
+        name: open_source(con, name, spec, raw, find_raw(settings, raw, name))
         for name, spec in settings.sources.items()
     }
 
 
-def _open_source(
-    con: duckdb.DuckDBPyConnection, name: str, spec: Source, raw: Path, files: list[Path]
+def open_source(
+    con: duckdb.DuckDBPyConnection,
+    name: str,
+    spec: Source,
+    raw: Path,
+    files: list[Path],
+    like: Sequence[Path] = (),
 ) -> list[Reject]:
+    """One source with these files only, as ``open_sources`` makes it; ``like`` are others of the same layout."""
     if spec.format == "parquet":
-        _open_parquet(con, name, raw, files)
+        _open_parquet(con, name, raw, files, like)
         return []
-    columns = _same_header({path: _header(path, name, spec) for path in files}, name)
+    columns = _same_header({path: _header(path, name, spec) for path in (*like, *files)}, name)
     names = ", ".join(f"{_quoted(column)} VARCHAR" for column in columns)
     con.execute(f"CREATE TEMP TABLE {_quoted(name)} ({names}, _file VARCHAR, _line BIGINT)")
     rejects = []
@@ -60,8 +66,10 @@ def _open_source(
     return rejects
 
 
-def _open_parquet(con: duckdb.DuckDBPyConnection, name: str, raw: Path, files: list[Path]) -> None:
-    _same_header({path: _parquet_columns(con, path) for path in files}, name)
+def _open_parquet(
+    con: duckdb.DuckDBPyConnection, name: str, raw: Path, files: list[Path], like: Sequence[Path]
+) -> None:
+    _same_header({path: _parquet_columns(con, path) for path in (*like, *files)}, name)
     listed = ", ".join(_text(str(path)) for path in files)
     below = len(str(files[0])) - len(str(files[0].relative_to(raw))) + 1
     con.execute(

@@ -18,8 +18,8 @@ from models.fit import Fitted, fit
 from models.matrix import Matrix
 from models.splits import Split, split
 from pipeline.artefacts import Home
-from pipeline.ingest import Ingested
 from pipeline.snapshots import read_partition
+from pipeline.tables import Ingested
 
 # What a bank can do without a model: rank by the money already gone, or by silence. Higher = riskier.
 RULES = {"largest_drop": ("aum_change_13w", -1), "longest_silence": ("days_since_booking", +1)}

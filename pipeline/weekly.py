@@ -11,9 +11,10 @@ from features.build import catalogue
 from models.bundle import Bundle, load, settings_of
 from pipeline import registry
 from pipeline.artefacts import Home
-from pipeline.ingest import Ingested, ingest, read_ingested
+from pipeline.ingest import ingest
 from pipeline.score import Publication, score
 from pipeline.snapshots import build_outcomes, build_snapshots
+from pipeline.tables import Ingested, read_ingested
 from pipeline.terminal import bar, log, spinner, step
 from pipeline.train import comparison, plan, train, trained_as_of
 from serve.excel import write_lists

@@ -12,8 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from configs.settings import Settings, load_settings
+from configs.tables import TABLES
 from pipeline.artefacts import Home
-from pipeline.ingest import Count, Ingested, ingest
+from pipeline.ingest import ingest
+from pipeline.tables import Count, Ingested, read_ingested
 
 BANK_TOML = """
 title = "Tiny"
@@ -98,12 +100,21 @@ class TinyBank:
             ]
 
     def rows(self, table: str) -> list[dict[str, Any]]:
-        """The current rows of one table, over all buckets."""
-        parts = sorted((self.home.tables / table).rglob("*.parquet"))
-        return [row for part in parts for row in pq.ParquetFile(part).read().to_pylist()]
+        """The current rows of one table, over all buckets, corrections applied."""
+        tables = read_ingested(self.home)
+        if not TABLES[table].by_customer:
+            return pq.ParquetFile(tables.whole(table)).read().to_pylist()
+        read = [tables.read(table, bucket) for bucket in range(tables.buckets)]
+        return [row for rows in read if rows is not None for row in rows.to_pylist()]
 
     def bytes_of_tables(self) -> dict[str, bytes]:
-        return bytes_below(self.home.tables)
+        """The parts of every table, by their path in the delivery."""
+        return {
+            name: data
+            for folder in read_ingested(self.home).folders
+            for name, data in bytes_below(folder).items()
+            if not name.endswith("refused.parquet")
+        }
 
 
 def bytes_below(folder: Path) -> dict[str, bytes]:

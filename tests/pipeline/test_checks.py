@@ -186,10 +186,11 @@ def judge(rows: list[tuple[str, str, str, str, int]]) -> list[tuple[Any, ...]]:
         con.executemany("INSERT INTO good VALUES (?, ?, ?, ?, ?)", rows)
         con.execute("ALTER TABLE good ADD COLUMN _row BIGINT")
         con.execute("UPDATE good SET _row = rowid")
-        for name in ("customer_id", "answered_on", "item"):
+        for name in ("customer_id", "answered_on", "item", "deleted"):
             con.execute(f"ALTER TABLE good ADD COLUMN {name} VARCHAR DEFAULT 'same'")
+        con.execute("CREATE TABLE earlier AS SELECT *, '' AS _part, 0 AS _at FROM good WHERE false")
         return con.execute(
-            "SELECT _line, verdict, superseded_on::VARCHAR, kept_line "
+            "SELECT _line, verdict, superseded_on::VARCHAR, kept_at "
             f"FROM ({repeats(TABLES['surveys'])}) ORDER BY _line"
         ).fetchall()
 
@@ -210,12 +211,12 @@ def test_duplicates_conflicts_and_versions_of_one_key() -> None:
         ]
     )
     assert found == [
-        (2, "kept", "2024-03-09", 2),
-        (3, "duplicate", None, 2),
-        (4, "kept", "2024-03-20", 4),
-        (5, "conflict", None, 4),
-        (6, "duplicate", None, 4),
-        (7, "kept", None, 7),
+        (2, "kept", "2024-03-09", "a line 2"),
+        (3, "duplicate", None, "a line 2"),
+        (4, "kept", "2024-03-20", "a line 4"),
+        (5, "conflict", None, "a line 4"),
+        (6, "duplicate", None, "a line 4"),
+        (7, "kept", None, "a line 7"),
     ]
 
 

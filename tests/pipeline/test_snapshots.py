@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline import snapshots
-from pipeline.ingest import Ingested
 from pipeline.snapshots import build_outcomes, build_snapshots, load_world, read_partition
+from pipeline.tables import Ingested
 
 MONDAYS = [date(2024, 3, 11), date(2024, 3, 18)]
 
@@ -153,4 +153,4 @@ def test_a_bucket_is_loaded_with_all_its_tables(tiny, monkeypatch: pytest.Monkey
     assert all(set(world) == {"customers", "transactions", "holdings", "products"} for world in worlds)
     assert sum(len(world["transactions"]) for world in worlds) == 10
     assert all(len(world["products"]) == 1 for world in worlds)
-    assert len(pq.ParquetFile(tables.folder / "products" / "part.parquet").read()) == 1
+    assert len(pq.ParquetFile(tables.whole("products")).read()) == 1

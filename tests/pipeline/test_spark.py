@@ -17,8 +17,9 @@ from configs.settings import Settings, load_settings
 from pipeline import spark
 from pipeline.artefacts import Home
 from pipeline.demo_bank import write_demo_bank
-from pipeline.ingest import Ingested, ingest
+from pipeline.ingest import ingest
 from pipeline.snapshots import build_snapshots
+from pipeline.tables import Ingested
 
 if TYPE_CHECKING:
     from pyspark import SparkContext

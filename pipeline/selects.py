@@ -1,0 +1,134 @@
+"""The bank's SELECTs as DuckDB reads them: their columns, their sources, and whether each row stands for itself."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import duckdb
+
+from configs.errors import DataError
+from configs.settings import Settings
+from configs.tables import Table
+
+# What DuckDB quotes from the rows, from the first quote to the last, and numbers: it may be about a person.
+VALUES = r"(?s)(?<!\w)['\"](.*['\"]|.*)|\b\d[\d.:+-]*"
+# Expressions whose value depends on their own row only; functions are looked up.
+OF_ONE_ROW = frozenset(
+    ("COLUMN_REF", "CONSTANT", "STAR", "CAST", "TYPE", "CASE", "COMPARISON", "CONJUNCTION", "OPERATOR",
+     "BETWEEN", "FUNCTION")
+)  # fmt: skip
+
+
+def describe(
+    con: duckdb.DuckDBPyConnection, settings: Settings, table: Table, select: str
+) -> list[tuple[str, str]]:
+    """Name and SQL type of each column that the SELECT yields. Raises DataError where it does not fit."""
+    file = f"configs/banks/{settings.bank}/{table.name}.sql"
+    try:
+        return [
+            (row[0].lower(), row[1]) for row in con.execute(f"DESCRIBE SELECT * FROM ({select})").fetchall()
+        ]
+    except duckdb.ParserException as error:
+        raise DataError(f"{file} is not SQL: {said(error)}. Mend the SELECT.") from None
+    except duckdb.Error as error:
+        read = sources_read(con, settings, select)
+        hold = "; ".join(f"{settings.sources[name].files} holds {_columns(con, name)}" for name in read)
+        raise DataError(
+            f"{file} does not fit the delivered files: {said(error)}. "
+            f"{hold or 'It names none of the sources ' + ', '.join(settings.sources)}. "
+            "Mend the SELECT, or have the missing column delivered."
+        ) from None
+
+
+def said(error: duckdb.Error, hide: str = "") -> str:
+    """DuckDB's message as one line, with the line of the SELECT, without the picture below it."""
+    text, _, picture = str(error).partition("\nLINE ")
+    text = (re.sub(hide, "…", text) if hide else text).partition("\n")[0]
+    text = re.sub(r"^[A-Z]\w*( \w+)? Error: |Did you mean .\w+.\?|Candidate bindings:[^\n]*", "", text)
+    text = re.sub(r"\s+", " ", text).strip(" .!")
+    line = picture.partition(":")[0]
+    return text + (f" (line {line})" if line.isdigit() else "")
+
+
+def sources_read(con: duckdb.DuckDBPyConnection, settings: Settings, select: str) -> list[str]:
+    """The sources that a SELECT reads, in whatever case it writes them; comments and texts do not count."""
+    tables = {node["table_name"].lower() for node in _nodes(_parsed(con, select)) if "table_name" in node}
+    return [name for name in settings.sources if name.lower() in tables]
+
+
+def row_by_row(con: duckdb.DuckDBPyConnection, select: str, source: str) -> bool:
+    """Whether more rows of ``source`` add rows to what the SELECT yields and change none of the others.
+
+    Decided on DuckDB's own parse; whatever is not known to be so (aggregates, windows, DISTINCT, LIMIT,
+    subqueries, UNION, the right side of an outer join, a function of the clock) is not.
+    """
+    statements = _parsed(con, select).get("statements", [])
+    node = statements[0]["node"]["from_table"]["subquery"]["node"] if statements else {}
+    if node.get("type") != "SELECT_NODE" or not _plain(node):
+        return False
+    inside = [node[part] for part in ("select_list", "from_table", "where_clause")]
+    found = [one for one in _nodes(inside) if "class" in one or "function_name" in one]
+    if any(one.get("class") not in OF_ONE_ROW for one in found):
+        return False
+    functions = {one["function_name"].lower() for one in found if "function_name" in one}
+    return functions <= _of_one_row(con) and _adds_rows(node["from_table"], source.lower())
+
+
+def _plain(node: dict[str, Any]) -> bool:
+    """A SELECT with nothing but columns, tables and a condition."""
+    absent = ("modifiers", "group_expressions", "group_sets", "having", "sample", "qualify")
+    return (
+        not any(node[part] for part in absent)
+        and not node["cte_map"]["map"]
+        and node["aggregate_handling"] == "STANDARD_HANDLING"
+    )
+
+
+def _adds_rows(table: dict[str, Any], source: str) -> bool:
+    """Whether rows of the source come once and only ever add to a tree of inner and left joins."""
+    if table["type"] == "BASE_TABLE":
+        return table["table_name"].lower() == source and not table["sample"] and not table["at_clause"]
+    if table["type"] != "JOIN" or table["ref_type"] not in ("REGULAR", "CROSS"):
+        return False
+    sides = {"INNER": ("left", "right"), "LEFT": ("left",)}.get(table["join_type"], ())
+    adding = [side for side in sides if _adds_rows(table[side], source)]
+    others = [side for side in ("left", "right") if side not in adding]
+    return len(adding) == 1 and all(_is_without(table[side], source) for side in others)
+
+
+def _is_without(table: dict[str, Any], source: str) -> bool:
+    """Whether one side of a join is a table other than the source, or a join of such."""
+    if table["type"] == "JOIN":
+        return _is_without(table["left"], source) and _is_without(table["right"], source)
+    return table["type"] == "BASE_TABLE" and table["table_name"].lower() != source
+
+
+def _of_one_row(con: duckdb.DuckDBPyConnection) -> set[str]:
+    """Functions that only ever look at their arguments."""
+    found = con.execute(
+        "SELECT function_name FROM duckdb_functions() GROUP BY function_name "
+        "HAVING bool_and(function_type = 'scalar' AND stability = 'CONSISTENT')"
+    ).fetchall()
+    return {name.lower() for (name,) in found}
+
+
+def _parsed(con: duckdb.DuckDBPyConnection, select: str) -> dict[str, Any]:
+    ((text,),) = con.execute("SELECT json_serialize_sql(?)", [f"SELECT * FROM ({select})"]).fetchall()
+    return dict(json.loads(text))
+
+
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    """Every object of a parse tree."""
+    if isinstance(tree, dict):
+        yield tree
+        for branch in tree.values():
+            yield from _nodes(branch)
+    elif isinstance(tree, list):
+        for branch in tree:
+            yield from _nodes(branch)
+
+
+def _columns(con: duckdb.DuckDBPyConnection, source: str) -> str:
+    found = con.execute(f'DESCRIBE "{source}"').fetchall()
+    return ", ".join(row[0] for row in found if row[0] not in ("_file", "_line"))

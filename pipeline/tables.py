@@ -1,0 +1,178 @@
+"""The bank's tables as they lie on disk: deliveries that rest on each other, their parts, and what superseded a row.
+
+tables/<delivery>/transactions/bucket=03/2024.parquet        the rows it added that happened in 2024
+tables/<delivery>/transactions/bucket=03/superseded.parquet  rows of earlier deliveries that it corrected
+tables/<delivery>/transactions/refused.parquet               rows that may become good with a later delivery
+tables/<delivery>/products/all.parquet                       a table not by customer: whole in each delivery
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from configs.tables import TABLES
+from pipeline.artefacts import Home, fingerprint, read_json
+
+UNDATED = "all"  # the part of a table whose rows are looked up rather than happen
+NOTES = "superseded.parquet"
+HAPPENINGS = ("transactions", "holdings", "contacts", "events", "surveys")
+
+
+@dataclass(frozen=True)
+class Count:
+    """What became of one table's rows: rows_in = loaded + quarantined + duplicates, always."""
+
+    table: str
+    rows_in: int
+    loaded: int
+    quarantined: int
+    duplicates: int
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What one ingest added: its name, and the earliest day on which one of its rows was known."""
+
+    name: str
+    known_from: date | None
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """The tables as they stand: where, how many buckets, the first and the last day that happened in them.
+
+    ``builds_on`` names the earlier folders whose parts still count, ``history`` every delivery since the last
+    one that read all raw files, that one first.
+    """
+
+    folder: Path
+    builds_on: tuple[str, ...]
+    history: tuple[Delivery, ...]
+    buckets: int
+    first_day: date
+    last_day: date
+    counts: tuple[Count, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        return self.folder.name
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders whose parts make up the tables, the oldest first."""
+        return (*(self.folder.parent / name for name in self.builds_on), self.folder)
+
+    def as_of(self, snapshot_date: date) -> str:
+        """Names what a snapshot can see: a delivery all of whose rows were known later changes no byte of it.
+
+        A product, rate or manager that changes makes all tables anew, so that the first name tells.
+        """
+        first, *later = self.history
+        seen = [one.name for one in later if one.known_from and one.known_from < snapshot_date]
+        return fingerprint(first.name, *seen, str(self.buckets), str(self.first_day))
+
+    def whole(self, table: str) -> Path:
+        """The file of a table that is not by customer."""
+        return self.folder / table / f"{UNDATED}.parquet"
+
+    def parts(self, table: str, bucket: int | None = None, since: int = 0) -> list[Path]:
+        """The files of a table by customer, by year and delivery; of one bucket, of the years from ``since``."""
+        within = "bucket=*" if bucket is None else bucket_name(bucket)
+        found = [
+            path for folder in self.folders for path in sorted(folder.glob(f"{table}/{within}/*.parquet"))
+            if path.name != NOTES and (path.stem == UNDATED or int(path.stem) >= since)
+        ]  # fmt: skip
+        return sorted(found, key=lambda path: path.stem)
+
+    def read(
+        self, table: str, bucket: int, columns: Sequence[str] | None = None, since: int = 0
+    ) -> pa.Table | None:
+        """One bucket of a table by customer, corrections applied; None where the bank has no row of it at all.
+
+        Each part is sorted by customer, day and key; parts follow by year, then by delivery. Text is coded.
+        """
+        parts = self.parts(table, bucket, since)
+        if parts:
+            return self.join(table, bucket, parts, columns)
+        elsewhere = self.parts(table)[:1]
+        return _read(elsewhere[0], table, columns).slice(0, 0) if elsewhere else None
+
+    def join(
+        self, table: str, bucket: int, parts: Sequence[Path], columns: Sequence[str] | None = None
+    ) -> pa.Table:
+        """Some parts of a bucket as one table, in their order, corrections applied."""
+        corrected = self._superseded(table, bucket)
+        rows = [_read(path, table, columns) for path in parts]
+        for k, path in enumerate(parts):
+            if name_of(path) in corrected:
+                rows[k] = _correct(rows[k], corrected[name_of(path)])
+        return pa.concat_tables(rows).unify_dictionaries()
+
+    def _superseded(self, table: str, bucket: int) -> dict[str, pa.Table]:
+        """By part: its rows that later deliveries superseded, the oldest note first."""
+        notes = [folder / table / bucket_name(bucket) / NOTES for folder in self.folders]
+        noted = [pq.read_table(path, partitioning=None) for path in notes if path.is_file()]
+        if not noted:
+            return {}
+        whole = pa.concat_tables(noted)
+        return {
+            name: whole.filter(pc.equal(whole["part"], name)) for name in whole["part"].unique().to_pylist()
+        }
+
+
+def bucket_name(bucket: int) -> str:
+    return f"bucket={bucket:02d}"
+
+
+def name_of(part: Path) -> str:
+    """A part's path below ``tables``, as corrections name it."""
+    return part.relative_to(part.parents[3]).as_posix()
+
+
+def read_ingested(home: Home) -> Ingested:
+    """The current tables. Raises DataError before the first ingest."""
+    return read_delivery(home.tables)
+
+
+def read_delivery(folder: Path) -> Ingested:
+    """The tables as they stood with this delivery."""
+    noted = read_json(folder / "ingest.json")
+    return Ingested(
+        folder,
+        tuple(noted["builds_on"]),
+        tuple(Delivery(one["name"], _day(one["known_from"])) for one in noted["history"]),
+        noted["buckets"],
+        date.fromisoformat(noted["first_day"]),
+        date.fromisoformat(noted["last_day"]),
+        tuple(Count(**count) for count in noted["counts"]),
+    )
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+def _read(path: Path, table: str, columns: Sequence[str] | None) -> pa.Table:
+    text = [column.name for column in TABLES[table].columns if column.type == "VARCHAR"]
+    coded = [name for name in text if columns is None or name in columns]
+    return pq.read_table(path, columns=columns, read_dictionary=coded, partitioning=None)
+
+
+def _correct(rows: pa.Table, notes: pa.Table) -> pa.Table:
+    """The rows of a part with the days on which later versions were known; of two notes the later counts."""
+    place = rows.schema.get_field_index("superseded_on")
+    if place < 0:
+        return rows
+    until = rows.column(place).combine_chunks()
+    days = until.cast(pa.int32()).fill_null(0).to_numpy(zero_copy_only=False).copy()
+    empty = until.is_null().to_numpy(zero_copy_only=False).copy()
+    at, found = notes["row"].to_numpy(), notes["superseded_on"].cast(pa.int32()).to_numpy()
+    days[at], empty[at] = found, False
+    return rows.set_column(
+        place, rows.schema.field(place), pa.array(days, pa.int32(), mask=empty).cast(pa.date32())
+    )
