@@ -209,11 +209,16 @@ class Lists(Strict):
 
 
 class Engine(Strict):
-    """Where the buckets are worked on: threads of this process, or Spark. The bytes are the same."""
+    """Where the buckets are worked on: threads of this process, or Spark. The bytes are the same.
+
+    ``storage`` is the address through which Spark's workers reach the tables, for example s3://bucket/folder;
+    empty where they mount the data folder under the same path.
+    """
 
     kind: Literal["local", "spark"]
     workers: Annotated[int, Field(ge=1)]
     spark_master: str = Field(min_length=1)
+    storage: str
 
 
 class Settings(Strict):

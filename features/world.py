@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -81,7 +82,7 @@ class World:
 
     customers: NDArray[np.object_]
     tables: Mapping[str, Rows]
-    workload: Workload = field(default_factory=dict)
+    workload: Workload
 
     def __len__(self) -> int:
         return len(self.customers)
@@ -92,13 +93,14 @@ def day_number(day: date) -> int:
     return (day - EPOCH).days
 
 
-def make_world(tables: Mapping[str, pa.Table]) -> World:
+def make_world(tables: Mapping[str, pa.Table], workload: Workload = MappingProxyType({})) -> World:
     """One bucket's Arrow tables (as ingest writes them, plus ``products``) as a World.
 
     Tables that the bank does not bring are empty. Text becomes codes, so that nothing but integers is left.
     """
-    ids = np.array(sorted(set(tables["customers"]["customer_id"].to_pylist())), dtype=object)
     named = dict(tables)
+    known = named["customers"]["customer_id"].to_pylist() if "customers" in named else []
+    ids = np.array(sorted(set(known)), dtype=object)
     if "holdings" in named:
         named["holdings"] = _with_class(named["holdings"], named["products"])
     rows = {
@@ -106,7 +108,7 @@ def make_world(tables: Mapping[str, pa.Table]) -> World:
         for name, contract in TABLES.items()
         if contract.by_customer
     }
-    return World(ids, rows)
+    return World(ids, rows, workload)
 
 
 def _with_class(holdings: pa.Table, products: pa.Table) -> pa.Table:

@@ -3,9 +3,11 @@
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 
 import pandas as pd
 import pyarrow as pa
@@ -15,8 +17,10 @@ import features
 from configs.settings import Engine, Settings
 from configs.tables import TABLES
 from features.build import build, build_labels, first_monday
-from features.world import World, make_world, read_columns
+from features.relationship import workload
+from features.world import Workload, World, make_world, read_columns
 from pipeline.artefacts import Home, fingerprint, read_json, whole_folder, write_json, write_parquet
+from pipeline.storage import staged
 from pipeline.tables import Ingested
 
 
@@ -35,7 +39,8 @@ def build_snapshots(
     made_by = {day: _made_by(settings, tables.as_of(day)) for day in snapshots}
     due = tuple(day for day in snapshots if not _stands(home.partition("features", day), made_by[day]))
     if due:
-        _over_buckets(FeatureTask(settings, tables, due, home.root / "making"), home, made_by, progress)
+        task = FeatureTask(settings, tables, due, home.root / "making", bank_workload(tables, due))
+        _over_buckets(task, home, made_by, progress)
     return len(due)
 
 
@@ -64,10 +69,11 @@ class FeatureTask:
     tables: Ingested
     due: tuple[date, ...]
     drafts: Path
+    workload: Workload
     kinds = ("cohort", "features")
 
     def __call__(self, bucket: int) -> None:
-        world = load_world(self.tables, bucket)
+        world = load_world(self.tables, bucket, self.workload)
         for one in build(world, self.due, first_monday(self.tables.first_day), self.settings):
             for kind, rows in (("cohort", one.cohort), ("features", one.features)):
                 write_parquet(rows, _draft(self.drafts, kind, one.snapshot_date, bucket))
@@ -97,15 +103,23 @@ def read_partition(home: Home, kind: str, snapshots: Sequence[date]) -> pd.DataF
     return frame.sort_values(["snapshot_date", "customer_id"], ignore_index=True)
 
 
-def load_world(tables: Ingested, bucket: int) -> World:
-    """One bucket's tables."""
+def bank_workload(tables: Ingested, snapshots: Sequence[date]) -> Workload:
+    """How many customers each manager has on each Monday, over all buckets."""
+    columns = read_columns("assignments")
+    parts = [tables.read("assignments", bucket, columns) for bucket in range(tables.buckets)]
+    there = [rows for rows in parts if rows is not None]
+    return workload(pa.concat_tables(there).unify_dictionaries(), snapshots) if there else {}
+
+
+def load_world(tables: Ingested, bucket: int, load: Workload = MappingProxyType({})) -> World:
+    """One bucket's tables, and the managers' workload where features need it."""
     read = {
         name: tables.read(name, bucket, read_columns(name))
         for name, contract in TABLES.items()
         if contract.by_customer
     }
     parts = {name: rows for name, rows in read.items() if rows is not None}
-    return make_world(parts | {"products": pq.read_table(tables.whole("products"))})
+    return make_world(parts | {"products": pq.read_table(tables.whole("products"))}, load)
 
 
 def _over_buckets(
@@ -133,7 +147,8 @@ def _run(task: FeatureTask | LabelTask, engine: Engine, progress: Callable[[int,
         # Imported here: pyspark is an extra that a bank on one machine does not install.
         from pipeline.spark import run_buckets
 
-        run_buckets(_resolved(task), task.tables.buckets, engine.spark_master, progress)
+        with staged(task, engine.storage) if engine.storage else nullcontext(_resolved(task)) as work:
+            run_buckets(work, task.tables.buckets, engine.spark_master, progress)
     else:
         _run_threads(task, task.tables.buckets, engine.workers, progress)
 

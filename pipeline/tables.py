@@ -92,15 +92,12 @@ class Ingested:
     def read(
         self, table: str, bucket: int, columns: Sequence[str] | None = None, since: int = 0
     ) -> pa.Table | None:
-        """One bucket of a table by customer, corrections applied; None where the bank has no row of it at all.
+        """One bucket of a table by customer, corrections applied; None where it has no row.
 
         Each part is sorted by customer, day and key; parts follow by year, then by delivery. Text is coded.
         """
         parts = self.parts(table, bucket, since)
-        if parts:
-            return self.join(table, bucket, parts, columns)
-        elsewhere = self.parts(table)[:1]
-        return _read(elsewhere[0], table, columns).slice(0, 0) if elsewhere else None
+        return self.join(table, bucket, parts, columns) if parts else None
 
     def join(
         self, table: str, bucket: int, parts: Sequence[Path], columns: Sequence[str] | None = None

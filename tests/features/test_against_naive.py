@@ -9,7 +9,7 @@ import math
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -693,7 +693,7 @@ def by_customer(table: pa.Table) -> dict[str, Row]:
 def check_world(drawn: Any, tables: dict[str, pa.Table], settings: Settings) -> tuple[int, int]:
     """Compare everything of one world; returns how many feature rows and labels there were."""
     load = workload(tables["assignments"], drawn.snapshots)
-    bank, world, wrong, counted = filled(tables), replace(make_world(tables), workload=load), [], 0
+    bank, world, wrong, counted = filled(tables), make_world(tables, load), [], 0
     names = sorted({row["customer_id"] for row in bank["customers"]})
     for built in build(world, drawn.snapshots, drawn.history_from, settings):
         day = built.snapshot_date

@@ -96,14 +96,17 @@ def test_a_wrong_master_is_the_users_error() -> None:  # before the module's ses
 
 
 def test_the_setting_changes_the_engine_and_no_byte(small: Small, tmp_path: Path) -> None:
+    """Spark with the tables on mounted folders, and with tables and drafts behind an address of Arrow's."""
     written = {}
-    for kind in ("local", "spark"):  # before the module's session stands: the setting starts its own
-        engine = small.settings.engine.model_copy(update={"kind": kind})
+    engines = {"local": "", "spark": "", "far": f"file://{tmp_path}/store"}
+    for kind, storage in engines.items():  # before the module's session stands: the setting starts its own
+        changed = {"kind": "local" if kind == "local" else "spark", "storage": storage}
+        engine = small.settings.engine.model_copy(update=changed)
         settings = small.settings.model_copy(update={"engine": engine})
         home = Home(tmp_path / kind)
         assert build_snapshots(settings, home, small.tables, SNAPSHOTS, nothing) == len(SNAPSHOTS)
         written[kind] = files(home.root)
-    assert written["spark"] == written["local"]
+    assert written["spark"] == written["local"] == written["far"]
     assert len(written["local"]) == 2 * len(SNAPSHOTS) * small.tables.buckets == 24
 
 
