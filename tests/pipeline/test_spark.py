@@ -3,19 +3,22 @@
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from configs.errors import ConfigError, DataError
 from configs.settings import Settings, load_settings
+from features.build import build
+from features.world import make_world
 from pipeline import spark
-from pipeline.artefacts import Home
+from pipeline.artefacts import Home, write_parquet
 from pipeline.demo_bank import write_demo_bank
 from pipeline.ingest import ingest
 from pipeline.snapshots import build_snapshots
@@ -144,3 +147,42 @@ def test_a_buckets_own_error_surfaces_and_the_session_goes_on(context: "SparkCon
         spark.over_buckets(context, partial(refuse, 3), 4, nothing)
     assert str(raised.value) == "bucket 3 is not what its contract says. Run the ingest again."
     assert spark.over_buckets(context, abs, 2, nothing) == [0, 1]
+
+
+@dataclass(frozen=True)
+class Worlds:
+    """Random worlds as tables in ``folder``/<number>; the work on one writes cohort and features to ``out``."""
+
+    settings: Settings
+    folder: Path
+    out: Path
+    mondays: tuple[tuple[date, ...], ...]
+    begins: tuple[date, ...]
+
+    def __call__(self, number: int) -> None:
+        tables = {path.stem: pq.read_table(path) for path in (self.folder / str(number)).iterdir()}
+        for one in build(make_world(tables), self.mondays[number], self.begins[number], self.settings):
+            for kind, rows in (("cohort", one.cohort), ("features", one.features)):
+                write_parquet(rows, self.out / str(number) / f"{kind}-{one.snapshot_date}.parquet")
+
+
+@pytest.mark.parametrize("worlds", [3, pytest.param(30, marks=pytest.mark.long)])
+def test_random_worlds(
+    context: "SparkContext",
+    worlds: int,
+    draw_bank: Any,
+    tables_of: Any,
+    bank_settings: Settings,
+    tmp_path: Path,
+) -> None:
+    drawn = [draw_bank(seed) for seed in range(worlds)]
+    for number, one in enumerate(drawn):
+        for name, rows in tables_of(one.bank).items():
+            write_parquet(rows, tmp_path / "worlds" / str(number) / f"{name}.parquet")
+    mondays, begins = tuple(one.snapshots for one in drawn), tuple(one.history_from for one in drawn)
+    here = Worlds(bank_settings, tmp_path / "worlds", tmp_path / "here", mondays, begins)
+    for number in range(worlds):
+        here(number)
+    spark.over_buckets(context, replace(here, out=tmp_path / "spark"), worlds, nothing)
+    assert files(tmp_path / "spark") == files(tmp_path / "here")
+    assert len(files(tmp_path / "spark")) == 2 * sum(map(len, mondays))
