@@ -100,7 +100,7 @@ class Ingested:
         if parts:
             return self.join(table, bucket, parts, columns)
         elsewhere = self.parts(table)[:1]
-        return _read(elsewhere[0], table, columns).slice(0, 0) if elsewhere else None
+        return _read(elsewhere[0], table, columns).schema.empty_table() if elsewhere else None
 
     def join(
         self, table: str, bucket: int, parts: Sequence[Path], columns: Sequence[str] | None = None
