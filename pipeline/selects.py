@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -64,7 +65,7 @@ def row_by_row(con: duckdb.DuckDBPyConnection, select: str, source: str) -> bool
     subqueries, UNION, the right side of an outer join, a function of the clock) is not.
     """
     statements = _parsed(con, select).get("statements", [])
-    node = statements[0]["node"]["from_table"]["subquery"]["node"] if statements else {}
+    node = statements[0]["node"]["from_table"].get("subquery", {}).get("node", {}) if statements else {}
     if node.get("type") != "SELECT_NODE" or not _plain(node):
         return False
     inside = [node[part] for part in ("select_list", "from_table", "where_clause")]
@@ -72,7 +73,7 @@ def row_by_row(con: duckdb.DuckDBPyConnection, select: str, source: str) -> bool
     if any(one.get("class") not in OF_ONE_ROW for one in found):
         return False
     functions = {one["function_name"].lower() for one in found if "function_name" in one}
-    return functions <= _of_one_row(con) and _adds_rows(node["from_table"], source.lower())
+    return functions <= _of_one_row() and _adds_rows(node["from_table"], source.lower())
 
 
 def _plain(node: dict[str, Any]) -> bool:
@@ -104,13 +105,15 @@ def _is_without(table: dict[str, Any], source: str) -> bool:
     return table["type"] == "BASE_TABLE" and table["table_name"].lower() != source
 
 
-def _of_one_row(con: duckdb.DuckDBPyConnection) -> set[str]:
+@cache
+def _of_one_row() -> frozenset[str]:
     """Functions that only ever look at their arguments."""
-    found = con.execute(
-        "SELECT function_name FROM duckdb_functions() GROUP BY function_name "
-        "HAVING bool_and(function_type = 'scalar' AND stability = 'CONSISTENT')"
-    ).fetchall()
-    return {name.lower() for (name,) in found}
+    with duckdb.connect() as con:
+        found = con.execute(
+            "SELECT function_name FROM duckdb_functions() GROUP BY function_name "
+            "HAVING bool_and(function_type = 'scalar' AND stability = 'CONSISTENT')"
+        ).fetchall()
+    return frozenset(name.lower() for (name,) in found)
 
 
 def _parsed(con: duckdb.DuckDBPyConnection, select: str) -> dict[str, Any]:
