@@ -283,20 +283,18 @@ KEPT = "FROM good g LEFT JOIN repeated w USING (_row) WHERE coalesce(w.verdict, 
 
 
 def _write(con: duckdb.DuckDBPyConnection, table: Table, draft: Path) -> int:
-    """Write the kept rows, sorted by bucket, customer, day and key; their number."""
+    """Write the kept rows, by bucket if they are of customers, sorted by customer, day and key; their number."""
     until = ", w.superseded_on" if "known_on" in table.names else ""
-    first = ["_bucket", "customer_id"] if table.by_customer else []
-    order = dict.fromkeys([*first, *([table.happened] if table.happened else []), *table.names])
-    buckets = one(con, "SELECT buckets FROM layout") if table.by_customer else 0
-    reader = con.sql(
-        f"SELECT g.* EXCLUDE (_row, _file, _line){until} {KEPT} ORDER BY {', '.join(order)}"
-    ).to_arrow_reader(BATCH_ROWS)
+    kept = f"SELECT g.* EXCLUDE (_row, _file, _line){until} {KEPT}"
+    first = ["customer_id", table.happened] if table.by_customer else []
+    order = list(dict.fromkeys([*first, *table.names]))
     folder = draft / table.name
     if not table.by_customer:
-        whole = reader.read_all()
+        whole = con.sql(f"{kept} ORDER BY {', '.join(order)}").to_arrow_table()
         write_parquet(whole, folder / "part.parquet")
         return int(whole.num_rows)
-    return write_buckets(reader, folder, buckets)
+    reader = con.sql(kept).to_arrow_reader(BATCH_ROWS)
+    return write_buckets(reader, folder, one(con, "SELECT buckets FROM layout"), order)
 
 
 def _remember(con: duckdb.DuckDBPyConnection, table: Table) -> None:
@@ -342,7 +340,7 @@ def _note(con: duckdb.DuckDBPyConnection, draft: Path, counts: list[Count]) -> N
     ((first, last),) = con.execute(
         "SELECT (min(booked_at) FILTER (known_on <= booked_at::DATE + 7))::DATE, max(booked_at)::DATE "
         "FROM read_parquet(?)",
-        [str(draft / "transactions" / "*" / "part.parquet")],
+        [str(draft / "transactions" / "*" / "*.parquet")],
     ).fetchall()
     noted = {
         "buckets": one(con, "SELECT buckets FROM layout"),

@@ -516,7 +516,7 @@ def test_every_customer_lies_in_the_one_bucket_of_its_md5(tiny) -> None:
     for table in ("customers", "transactions", "holdings"):
         for number in range(done.buckets):
             with duckdb.connect() as con:
-                file = str(done.folder / table / f"bucket={number:02d}" / "part.parquet")
+                file = str(done.folder / table / f"bucket={number:02d}" / "all.parquet")
                 ids = con.execute("SELECT DISTINCT customer_id FROM read_parquet(?)", [file]).fetchall()
             for (one,) in ids:
                 assert int.from_bytes(md5(one.encode()).digest()[8:], "little") % done.buckets == number
