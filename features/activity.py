@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from features.measures import Measure
-from features.tiles import Calendar, Grid, add_cells, largest_cells, trailing, trailing_sum
+from features.tiles import Calendar, Grid, add_cells, largest_cells, let_run, trailing, trailing_sum
 from features.wealth import MINOR
 from features.world import Ints, Rows, World
 
@@ -22,12 +22,12 @@ class Activity:
 
     def total(self, measure: str, weeks: int) -> Grid:
         """Sum of the amounts over the trailing window, in base currency."""
-        return trailing_sum(self.tiles[measure, "sum"], self.calendar, weeks) / MINOR
+        return trailing_sum(self.tiles[measure, "sum"], self.calendar, weeks, MINOR)
 
     def net(self, plus: str, minus: str, weeks: int) -> Grid:
         """Sum of one measure less the sum of another, to the minor unit."""
         running = self.tiles[plus, "sum"] - self.tiles[minus, "sum"]
-        return trailing_sum(running, self.calendar, weeks) / MINOR
+        return trailing_sum(running, self.calendar, weeks, MINOR)
 
     def count(self, measure: str, weeks: int) -> Grid:
         return trailing_sum(self.tiles[measure, "count"], self.calendar, weeks)
@@ -67,7 +67,7 @@ def _tiles(rows: Rows, measures: Sequence[Measure], calendar: Calendar, customer
         if statistics == ("sum", "count"):
             counts = np.array([statistic == "count" for _, statistic in columns], np.int64)[column]
             add_cells(*where, value, first, column, counts, array)
-            np.cumsum(array, axis=1, out=array)
+            let_run(array)
         else:
             largest_cells(*where, value, first, column, array)
         if statistics == ("days_since",):

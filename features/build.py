@@ -12,7 +12,7 @@ from configs.errors import DataError
 from configs.settings import Settings
 from features.catalogue import Entry, entry, nouns_of
 from features.cohort import CODES, ELIGIBLE, exclusion, opted_out
-from features.cut import Replay, as_if_prompt, mend, replay
+from features.cut import as_if_prompt, mend, replay
 from features.families import Family, families, gather
 from features.grammar import Name
 from features.labels import aum_drop
@@ -49,9 +49,8 @@ def build(world: World, snapshots: Sequence[date], history_from: date, settings:
         chunk = snapshots[start : start + CHUNK]
         calendar = _calendar(chunk, history_from, settings)
         grids = _compute(as_if_prompt(world), calendar, settings)
-        special = replay(world, calendar.snapshots)
-        if special is not None:
-            _mend(grids, special, calendar, settings)
+        for special in replay(world, calendar.snapshots):
+            mend(grids, special, _compute(special.world, calendar.only(special.snapshot), settings))
         for s, day in enumerate(chunk):
             yield _one_snapshot(world, grids, s, day, calendar)
 
@@ -156,15 +155,10 @@ def _seen_rows(world: World, calendar: Calendar) -> Grid:
     return total
 
 
-def _mend(grids: Mapping[Name, Grid], special: Replay, calendar: Calendar, settings: Settings) -> None:
-    """Recompute the customers whose rows straddle a snapshot, from exactly the rows seen on that day."""
-    mend(grids, special, _compute(special.world, calendar, settings))
-
-
 def _one_snapshot(world: World, grids: Mapping[Name, Grid], s: int, day: date, calendar: Calendar) -> Built:
     code = grids[_EXCLUSION][s].astype(np.int64)
     known, eligible = np.flatnonzero(code != _UNKNOWN), np.flatnonzero(code == ELIGIBLE)
-    only = Calendar(calendar.snapshots[s : s + 1], calendar.history_from, calendar.windows)
+    only = calendar.only(s)
     keys = {
         "customer_id": pa.array(world.customers[known], pa.string()),
         "snapshot_date": _constant(day, len(known)),

@@ -7,7 +7,7 @@ before, known after; or corrected after) are replayed: each such customer and sn
 of a small world of its own that holds exactly the rows seen on that day.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,11 +22,11 @@ HAPPENINGS = ("transactions", "holdings", "contacts", "events", "surveys")
 
 @dataclass(frozen=True)
 class Replay:
-    """Customers to compute apart: pair k is customer ``customer[k]`` as of ``snapshot[k]`` (a position)."""
+    """Customers to compute apart as of one snapshot (a position), with exactly the rows seen then."""
 
-    world: World
+    snapshot: int
     customer: Ints
-    snapshot: Ints
+    world: World
 
 
 def seen(rows: Rows, snapshot: int | Ints) -> NDArray[np.bool_]:
@@ -42,26 +42,26 @@ def as_if_prompt(world: World) -> World:
     return replace(world, tables=prompt)
 
 
-def replay(world: World, snapshots: Ints) -> Replay | None:
-    """The customers whom ``as_if_prompt`` gets wrong at some snapshot, with exactly the rows seen then."""
-    pairs = [_straddled(world.tables[name], snapshots) for name in HAPPENINGS]
+def replay(world: World, snapshots: Ints) -> Iterator[Replay]:
+    """The customers whom ``as_if_prompt`` gets wrong at some snapshot, snapshot by snapshot."""
+    pairs = [_straddled(world.tables[name], snapshots, len(world)) for name in HAPPENINGS]
     both = np.unique(np.concatenate(pairs))
-    if not len(both):
-        return None
-    snapshot, customer = both % len(snapshots), both // len(snapshots)
-    tables = {
-        name: _gather(rows, customer, snapshots[snapshot], name in HAPPENINGS)
-        for name, rows in world.tables.items()
-    }
-    return Replay(replace(world, customers=world.customers[customer], tables=tables), customer, snapshot)
+    snapshot, customer = both // len(world), both % len(world)
+    for s in np.unique(snapshot).tolist():
+        chosen = customer[snapshot == s]
+        tables = {
+            name: _gather(rows, chosen, int(snapshots[s]), name in HAPPENINGS)
+            for name, rows in world.tables.items()
+        }
+        yield Replay(s, chosen, replace(world, customers=world.customers[chosen], tables=tables))
 
 
 def _last_versions(rows: Rows) -> Rows:
     return rows if (rows.until == FOREVER).all() else rows.take(rows.until == FOREVER)
 
 
-def _straddled(rows: Rows, snapshots: Ints) -> Ints:
-    """customer × snapshots + snapshot, wherever a row is not what ``as_if_prompt`` takes it for.
+def _straddled(rows: Rows, snapshots: Ints, customers: int) -> Ints:
+    """snapshot × customers + customer, wherever a row is not what ``as_if_prompt`` takes it for.
 
     A last version is wrongly counted at the snapshots after it happened up to the day it was known; an
     earlier version is wrongly left out from when it was known until it was superseded.
@@ -74,23 +74,21 @@ def _straddled(rows: Rows, snapshots: Ints) -> Ints:
     hit = np.flatnonzero(stop > first)
     width = (stop - first)[hit]
     offset = np.arange(width.sum()) - np.repeat(np.cumsum(width) - width, width)
-    return np.repeat(rows.customer[hit], width) * len(snapshots) + np.repeat(first[hit], width) + offset
+    return (np.repeat(first[hit], width) + offset) * customers + np.repeat(rows.customer[hit], width)
 
 
-def _gather(rows: Rows, customer: Ints, day: Ints, happenings: bool) -> Rows:
-    """The rows of each pair's customer, renumbered to the pair; happenings only as seen on the pair's day."""
+def _gather(rows: Rows, customer: Ints, day: int, happenings: bool) -> Rows:
+    """The rows of these customers, renumbered; happenings only as seen on the day."""
     first = np.searchsorted(rows.customer, customer, side="left")
     width = np.searchsorted(rows.customer, customer, side="right") - first
-    pair = np.repeat(np.arange(len(customer)), width)
     offset = np.arange(width.sum()) - np.repeat(np.cumsum(width) - width, width)
-    chosen = rows.take(np.repeat(first, width) + offset, customer=pair)
-    return chosen.take(seen(chosen, day[pair])) if happenings else chosen
+    chosen = rows.take(np.repeat(first, width) + offset, np.repeat(np.arange(len(customer)), width))
+    return chosen.take(seen(chosen, day)) if happenings else chosen
 
 
 def mend(
     grid: Mapping[Name, NDArray[np.float64]], fix: Replay, fixed: Mapping[Name, NDArray[np.float64]]
 ) -> None:
-    """Put the replayed values into the grids (snapshot × customer), in place."""
-    pair = np.arange(len(fix.customer))
+    """Put the replayed values (of that snapshot alone) into the grids (snapshot × customer), in place."""
     for name, values in grid.items():
-        values[fix.snapshot, fix.customer] = fixed[name][fix.snapshot, pair]
+        values[fix.snapshot, fix.customer] = fixed[name][0]

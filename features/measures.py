@@ -102,7 +102,9 @@ def counted(rows: Rows, measure: Measure) -> NDArray[np.bool_]:
     """Which rows of its table belong to the measure."""
     inside = np.ones(len(rows), bool)
     for column, labels in measure.where.items():
-        inside &= np.isin(rows.columns[column], rows.code(column, *labels))
+        allowed = np.zeros(len(rows.labels[column]) + 1, bool)  # the last place is that of -1, empty
+        allowed[rows.code(column, *labels)] = True
+        inside &= allowed[rows.columns[column]]
     if measure.sign:
         inside &= (rows.columns["amount_base"] < 0) == (measure.sign < 0)
     return inside

@@ -5,7 +5,7 @@ begins; position k the week that starts k - 1 weeks after ``history_from``. Afte
 the sum of all positions up to k, so a trailing window of w weeks is the difference of two positions.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numba
@@ -37,6 +37,10 @@ class Calendar:
     def position(self, day: Ints) -> Ints:
         """The tile of each day; days from the last snapshot on fall outside (== positions)."""
         return np.clip((day - self.history_from) // 7 + 1, 0, self.positions)
+
+    def only(self, snapshot: int) -> "Calendar":
+        """The same with one of its snapshots, given by its place."""
+        return replace(self, snapshots=self.snapshots[snapshot : snapshot + 1])
 
     def covered(self, weeks: int) -> NDArray[np.bool_]:
         """Whether a trailing window of so many weeks lies inside the history, per snapshot."""
@@ -85,12 +89,29 @@ def largest_cells(
                     tiles[column[k], p, c] = value[i]
 
 
-def trailing_sum(running: Ints, calendar: Calendar, weeks: int) -> Grid:
-    """Sum over the trailing window per snapshot and customer; NaN where the history does not cover it."""
-    at = calendar.at
-    total = (running[at] - running[np.maximum(at - weeks, 0)]).astype(np.float64)
-    total[~calendar.covered(weeks)] = np.nan
+def let_run(tiles: Ints) -> Ints:
+    """Running sums along the positions (…, position, customer), in place."""
+    for position in range(1, tiles.shape[-2]):
+        tiles[..., position, :] += tiles[..., position - 1, :]
+    return tiles
+
+
+def trailing_sum(running: Ints, calendar: Calendar, weeks: int, unit: float = 1.0) -> Grid:
+    """Sum over the trailing window in ``unit``s, by snapshot and customer; NaN: the history is too short."""
+    total = np.empty((len(calendar.at), running.shape[1]))
+    _difference(running, calendar.at, weeks, unit, total)
     return total
+
+
+@numba.njit(cache=True, nogil=True)
+def _difference(running: Ints, at: Ints, weeks: int, unit: float, total: Grid) -> None:
+    for s in range(len(at)):
+        if at[s] < weeks:
+            total[s] = np.nan
+        else:
+            now, before = running[at[s]], running[at[s] - weeks]
+            for c in range(len(now)):
+                total[s, c] = (now[c] - before[c]) / unit
 
 
 def trailing(tiles: Ints, calendar: Calendar, weeks: int, reduce: np.ufunc) -> Grid:

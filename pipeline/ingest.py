@@ -38,9 +38,9 @@ from pipeline.artefacts import (
     write_parquet,
     write_text,
 )
-from pipeline.buckets import write_buckets, write_part
+from pipeline.buckets import write_buckets
 from pipeline.checks import TABLE_KEY, bucket_of, check_columns, checked
-from pipeline.compact import compact, sort_order
+from pipeline.compact import compact, sort_order, year_of
 from pipeline.deliveries import (
     MOST_DELIVERIES,
     ORDER,
@@ -56,7 +56,7 @@ from pipeline.deliveries import (
 from pipeline.quarantine import as_csv, find_repeats, most_common, one, refuse
 from pipeline.selects import VALUES, describe, said, sources_read
 from pipeline.sources import Reject, open_source, open_sources
-from pipeline.tables import HAPPENINGS, NOTES, UNDATED, Count, Delivery, Ingested, read_ingested
+from pipeline.tables import NOTES, UNDATED, Count, Delivery, Ingested, read_ingested
 
 BATCH_ROWS = 1_000_000
 # The code that decides what the tables hold: tables made by an older one are made anew.
@@ -331,23 +331,16 @@ KEPT = "FROM good g LEFT JOIN repeated w USING (_row) WHERE coalesce(w.verdict, 
 
 
 def _write(run: Run, table: Table) -> None:
-    """Write the kept rows, sorted by bucket, customer, day and key."""
-    versions = table.by_customer
-    until = (
-        ", CASE WHEN g.deleted THEN g.known_on ELSE w.superseded_on END AS superseded_on" if versions else ""
-    )
-    bucket = "_bucket, " if versions else ""
-    buckets = one(run.con, "SELECT buckets FROM layout") if versions else 0
-    rows = run.con.sql(
-        f"SELECT g.* EXCLUDE (_row, _file, _line{', deleted' if versions else ''}){until} {KEPT} "
-        f"ORDER BY {bucket}{sort_order(table)}"
-    )
-    folder, reader = run.draft / table.name, rows.to_arrow_reader(BATCH_ROWS)
-    if versions:
-        happened = table.happened if table.name in HAPPENINGS else None
-        write_buckets(reader, folder, buckets, happened)
-    else:
-        write_part(reader.read_all(), folder, UNDATED)
+    """Write the kept rows: those of customers by bucket and year."""
+    folder = run.draft / table.name
+    if not table.by_customer:
+        rows = run.con.sql(f"SELECT g.* EXCLUDE (_row, _file, _line) {KEPT} ORDER BY {', '.join(table.key)}")
+        write_parquet(rows.to_arrow_table(), folder / f"{UNDATED}.parquet")
+        return
+    until = "CASE WHEN g.deleted THEN g.known_on ELSE w.superseded_on END AS superseded_on"
+    buckets = one(run.con, "SELECT buckets FROM layout")
+    rows = run.con.sql(f"SELECT g.* EXCLUDE (_row, _file, _line, deleted), {until} {KEPT}")
+    write_buckets(rows.to_arrow_reader(BATCH_ROWS), folder, buckets, sort_order(table), year_of(table))
 
 
 def _write_refused(run: Run, table: Table, columns: dict[str, str]) -> None:
@@ -372,7 +365,7 @@ def _write_notes(run: Run, table: Table) -> None:
     buckets = pa.array([Path(part).parent.name for part in rows["part"].to_pylist()], pa.string())
     for bucket in sorted(set(buckets.to_pylist())):
         chosen = rows.filter(pc.equal(buckets, bucket))
-        write_part(chosen, run.draft / table.name / bucket, Path(NOTES).stem)
+        write_parquet(chosen, run.draft / table.name / bucket / NOTES)
 
 
 def _remember(run: Run, table: Table) -> None:
@@ -488,7 +481,7 @@ def _note(run: Run, loaded: list[Loaded]) -> None:
     builds_on = (*before.builds_on, before.fingerprint) if before else ()
     days = _days(run)
     if before and len(builds_on) > MOST_DELIVERIES:
-        compact(run.con, before, run.draft)
+        compact(before, run.draft)
         builds_on = ()
     counts = [count for one in loaded for count in one.counts]
     noted = days | {

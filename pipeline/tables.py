@@ -97,18 +97,12 @@ class Ingested:
         Each part is sorted by customer, day and key; parts follow by year, then by delivery. Text is coded.
         """
         parts = self.parts(table, bucket, since)
-        return self.join(table, bucket, parts, columns) if parts else None
-
-    def join(
-        self, table: str, bucket: int, parts: Sequence[Path], columns: Sequence[str] | None = None
-    ) -> pa.Table:
-        """Some parts of a bucket as one table, in their order, corrections applied."""
         corrected = self._superseded(table, bucket)
         rows = [_read(path, table, columns) for path in parts]
         for k, path in enumerate(parts):
             if name_of(path) in corrected:
                 rows[k] = _correct(rows[k], corrected[name_of(path)])
-        return pa.concat_tables(rows).unify_dictionaries()
+        return pa.concat_tables(rows).unify_dictionaries() if rows else None
 
     def _superseded(self, table: str, bucket: int) -> dict[str, pa.Table]:
         """By part: its rows that later deliveries superseded, the oldest note first."""

@@ -516,7 +516,8 @@ def test_every_customer_lies_in_the_one_bucket_of_its_md5(tiny) -> None:
     )  # six customers at two per bucket make three, and the nearest power of two is four
     for table in ("customers", "transactions", "holdings"):
         for number in range(done.buckets):
-            for one in done.read(table, number)["customer_id"].to_pylist():
+            rows = done.read(table, number)
+            for one in rows["customer_id"].to_pylist() if rows else []:
                 assert int.from_bytes(md5(one.encode()).digest()[8:], "little") % done.buckets == number
     assert sorted(row["customer_id"] for row in tiny.rows("customers")) == [
         "C1",
