@@ -64,11 +64,6 @@ def write_buckets(
     return written
 
 
-def bucket_file(folder: Path, bucket: int) -> Path:
-    """The file of one bucket of a table that is not kept by year."""
-    return folder / f"bucket={bucket:02d}" / "all.parquet"
-
-
 def bucket_files(folder: Path, bucket: int) -> list[Path]:
     """The files of one bucket of one table, the oldest year first."""
     return sorted((folder / f"bucket={bucket:02d}").glob("*.parquet"))

@@ -293,8 +293,8 @@ def _write(con: duckdb.DuckDBPyConnection, table: Table, draft: Path) -> int:
         whole = con.sql(f"{kept} ORDER BY {', '.join(order)}").to_arrow_table()
         write_parquet(whole, folder / "part.parquet")
         return int(whole.num_rows)
-    reader = con.sql(kept).to_arrow_reader(BATCH_ROWS)
-    return write_buckets(reader, folder, one(con, "SELECT buckets FROM layout"), order)
+    buckets = one(con, "SELECT buckets FROM layout")
+    return write_buckets(con.sql(kept).to_arrow_reader(BATCH_ROWS), folder, buckets, order)
 
 
 def _remember(con: duckdb.DuckDBPyConnection, table: Table) -> None:

@@ -17,7 +17,7 @@ from configs.tables import TABLES
 from features.build import build, build_labels, first_monday
 from features.world import World, make_world, read_columns
 from pipeline.artefacts import Home, fingerprint, read_json, whole_folder, write_json, write_parquet
-from pipeline.buckets import bucket_file
+from pipeline.buckets import bucket_files
 from pipeline.ingest import Ingested
 
 
@@ -100,7 +100,7 @@ def read_partition(home: Home, kind: str, snapshots: Sequence[date]) -> pd.DataF
 def load_world(tables: Ingested, bucket: int) -> World:
     """One bucket's tables."""
     parts = {
-        name: _read(bucket_file(tables.folder / name, bucket), name)
+        name: _read(bucket_files(tables.folder / name, bucket), name)
         for name, contract in TABLES.items()
         if contract.by_customer and (tables.folder / name).is_dir()
     }
@@ -108,11 +108,11 @@ def load_world(tables: Ingested, bucket: int) -> World:
     return make_world(parts)
 
 
-def _read(path: Path, name: str) -> pa.Table:
+def _read(paths: list[Path], name: str) -> pa.Table:
     """The columns that features look at; text stays coded as it lies in the file."""
     columns = read_columns(name)
     text = [column.name for column in TABLES[name].columns if column.type == "VARCHAR"]
-    return pq.read_table(path, columns=columns, read_dictionary=[one for one in text if one in columns])
+    return pq.read_table(paths, columns=columns, read_dictionary=[one for one in text if one in columns])
 
 
 def _over_buckets(
