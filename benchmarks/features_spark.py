@@ -19,7 +19,7 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
@@ -33,12 +33,12 @@ import pyarrow.parquet as pq
 
 from configs.settings import Settings, load_settings
 from features.activity import make_activity
-from features.build import build, catalogue, first_monday
+from features.build import build, calendar_of, catalogue, first_monday
 from features.cut import as_if_prompt, mend, replay
 from features.grammar import Name, weeks
 from features.measures import MEASURES, Measure
 from features.tiles import Calendar, Grid
-from features.world import World, day_number, make_world
+from features.world import World, make_world
 from pipeline import spark
 from pipeline.artefacts import Home, write_parquet
 from pipeline.snapshots import load_world
@@ -62,6 +62,7 @@ READ = [
     "superseded_on",
 ]
 KEYS = ["customer_id", "snapshot_date"]
+Column = tuple[Measure, str, int]
 
 
 @dataclass(frozen=True)
@@ -74,14 +75,14 @@ class Task:
     out: Path
 
 
-def columns(settings: Settings) -> list[tuple[Measure, str, int]]:
+def columns(settings: Settings) -> tuple[Column, ...]:
     """The shared columns: measure, statistic, window in weeks; those that are features of their own."""
     windows, known = settings.features.windows, catalogue(settings)
     found = [(m, statistic, window) for m in SHARED for statistic in m.statistics for window in windows]
-    return [(m, statistic, window) for m, statistic, window in found if _name(m, statistic, window) in known]
+    return tuple(column for column in found if name_of(*column) in known)
 
 
-def _name(measure: Measure, statistic: str, window: int) -> str:
+def name_of(measure: Measure, statistic: str, window: int) -> str:
     return str(Name(measure.name, statistic, weeks(window)))
 
 
@@ -91,7 +92,7 @@ def every_feature(task: Task, bucket: int) -> int:
     for one in build(load_world(task.tables, bucket), task.snapshots, history_from, task.settings):
         write_parquet(one.cohort, task.out / "cohort" / f"{one.snapshot_date}-{bucket}.parquet")
         write_parquet(one.features, task.out / "features" / f"{one.snapshot_date}-{bucket}.parquet")
-    return _peak_mb()
+    return peak_mb()
 
 
 def shared_columns(task: Task, bucket: int) -> int:
@@ -100,31 +101,36 @@ def shared_columns(task: Task, bucket: int) -> int:
         "customers": task.tables.read("customers", bucket),
         "transactions": task.tables.read("transactions", bucket, columns=READ),
     }
-    world = make_world(parts)
-    days = np.array([day_number(day) for day in task.snapshots], np.int64)
-    history_from = day_number(first_monday(task.tables.first_day))
-    calendar = Calendar(days, history_from, task.settings.features.windows)
-    grids = _grids(as_if_prompt(world), calendar, task.settings)
-    special = replay(world, calendar.snapshots)
-    if special is not None:
-        mend(grids, special, _grids(special.world, calendar, task.settings))
-    for s, day in enumerate(task.snapshots):
-        keys = {"customer_id": pa.array(world.customers, pa.string()), "snapshot_date": [day] * len(world)}
-        rows = pa.table(keys | {str(name): pa.array(grid[s]) for name, grid in grids.items()})
-        write_parquet(rows, task.out / f"{day}-{bucket}.parquet")
-    return _peak_mb()
+    calendar = calendar_of(task.snapshots, first_monday(task.tables.first_day), task.settings)
+    rows = sums_and_counts(parts, calendar, columns(task.settings))
+    write_parquet(rows, task.out / f"{bucket}.parquet")
+    return peak_mb()
 
 
-def _grids(world: World, calendar: Calendar, settings: Settings) -> dict[Name, Grid]:
+def sums_and_counts(tables: Mapping[str, pa.Table], calendar: Calendar, wanted: Sequence[Column]) -> pa.Table:
+    """The shared columns of one bucket: one row per snapshot and customer, by the kernel of the product."""
+    world = make_world(tables)
+    grids = _grids(as_if_prompt(world), calendar, wanted)
+    for special in replay(world, calendar.snapshots):
+        mend(grids, special, _grids(special.world, calendar.only(special.snapshot), wanted))
+    days = np.repeat(calendar.snapshots, len(world)).astype("datetime64[D]")
+    keys = {
+        "customer_id": pa.array(np.tile(world.customers, len(calendar.snapshots)), pa.string()),
+        "snapshot_date": pa.array(days),
+    }
+    return pa.table(keys | {str(name): pa.array(grid.reshape(-1)) for name, grid in grids.items()})
+
+
+def _grids(world: World, calendar: Calendar, wanted: Sequence[Column]) -> dict[Name, Grid]:
     activity = make_activity(world, calendar, SHARED)
     of = {"sum": activity.total, "count": activity.count}
     return {
         Name(measure.name, statistic, weeks(window)): of[statistic](measure.name, window)
-        for measure, statistic, window in columns(settings)
+        for measure, statistic, window in wanted
     }
 
 
-def _peak_mb() -> int:
+def peak_mb() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
@@ -168,7 +174,7 @@ def _condition(measure: Measure) -> str:
 
 def _aggregate(measure: Measure, statistic: str, window: int) -> str:
     inside = f"is_{measure.name} AND age <= {7 * window}"
-    name = _name(measure, statistic, window)
+    name = name_of(measure, statistic, window)
     if statistic == "count":
         return f"CAST(count_if({inside}) AS DOUBLE) AS {name}"
     return f"sum(CASE WHEN {inside} THEN minor ELSE 0 END) / CAST(100 AS DOUBLE) AS {name}"
@@ -199,6 +205,7 @@ def differing(shared: Path, others: Sequence[Path], names: list[str]) -> dict[st
 
 
 def main() -> None:
+
     arguments = _arguments()
     # The SQL's hash tables live in the JVM: give it what a worker machine would have.
     os.environ.setdefault("PYSPARK_SUBMIT_ARGS", "--driver-memory 4g pyspark-shell")
@@ -243,7 +250,7 @@ def _measure(task: Task, master: str, repeats: int) -> dict[str, Any]:
         for _ in range(repeats):
             query = partial(spark_sql, session, replace(task, out=task.out / "spark_sql"))
             seconds["spark_sql"].append(timed(query)[0])
-    names = [_name(*column) for column in columns(task.settings)]
+    names = [name_of(*column) for column in columns(task.settings)]
     others = [task.out / "every_feature" / "features", task.out / "spark_sql"]
     best = {way: min(times) for way, times in seconds.items()}
     return {

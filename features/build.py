@@ -17,13 +17,12 @@ from features.families import Family, families, gather
 from features.grammar import Name
 from features.labels import aum_drop
 from features.lifecycle import STAGES
-from features.past import weeks_to_close
 from features.relationship import assigned
+from features.thin import lookback_days
 from features.tiles import Calendar, Grid
 from features.wealth import Wealth
 from features.world import EPOCH, Ints, World, day_number, make_world
 
-YEAR = 52  # weeks; what families look back on besides the windows of the settings
 CHUNK = 10  # snapshots computed at once; bounds the memory of one task
 
 
@@ -47,7 +46,7 @@ def build(world: World, snapshots: Sequence[date], history_from: date, settings:
     """
     for start in range(0, len(snapshots), CHUNK):
         chunk = snapshots[start : start + CHUNK]
-        calendar = _calendar(chunk, history_from, settings)
+        calendar = calendar_of(chunk, history_from, settings)
         grids = _compute(as_if_prompt(world), calendar, settings)
         for special in replay(world, calendar.snapshots):
             mend(grids, special, _compute(special.world, calendar.only(special.snapshot), settings))
@@ -62,7 +61,7 @@ def build_labels(
 
     Snapshots must have matured by ``data_through``.
     """
-    calendar = _calendar(snapshots, history_from, settings)
+    calendar = calendar_of(snapshots, history_from, settings)
     outcome = aum_drop(world, calendar, settings.label, day_number(data_through))
     for s, day in enumerate(snapshots):
         known = np.flatnonzero(outcome.base[s] > 0)
@@ -104,7 +103,7 @@ def first_monday(first_day: date) -> date:
     return first_day + timedelta(days=-first_day.weekday() % 7)
 
 
-def _calendar(snapshots: Sequence[date], history_from: date, settings: Settings) -> Calendar:
+def calendar_of(snapshots: Sequence[date], history_from: date, settings: Settings) -> Calendar:
     """The Mondays as a Calendar; a day before the history or between its Mondays would read a wrong tile."""
     off = [day for day in snapshots if day < history_from or (day - history_from).days % 7]
     if off:
@@ -115,10 +114,7 @@ def _calendar(snapshots: Sequence[date], history_from: date, settings: Settings)
     days = np.array([day_number(day) for day in snapshots], np.int64)
     # Weeks before the longest look back need no tile of their own, so a Monday costs the same however long
     # the history is.
-    longest = max(
-        YEAR, settings.label.base_weeks + weeks_to_close(settings.label), *settings.features.windows
-    )
-    start = max(day_number(history_from), int(days.min()) - 7 * (longest + 1))
+    start = max(day_number(history_from), int(days.min()) - lookback_days(settings))
     return Calendar(days, start, settings.features.windows)
 
 

@@ -1,0 +1,337 @@
+"""The features engine beside other tools and two floors, in one run, over the same bookings.
+
+    python -m benchmarks.features --customers 200000 --weeks 133 --snapshots 12 --work data/bench
+
+A made-up bank is generated and ingested once and kept in ``--work``. All ways then start from the same file
+of clean, typed bookings in the order in which a bank delivers them (by day, not by customer) and write the
+same columns: windowed sums and counts of bookings, one row per customer and snapshot. Each way runs alone
+in a fresh process: wall clock and CPU around the work itself, imports apart, and the process's largest memory
+(CPU says more where the machine has other work to do).
+
+- ``ours``: customers and bookings put into buckets on disk, then the kernel bucket by bucket, on threads;
+- ``duckdb``, ``polars``, ``pandas``: see benchmarks/peers.py; ``featuretools``: a note where it cannot run;
+- ``read`` reads the needed columns once, ``write`` writes the finished result once: what nobody can be below.
+
+All numbers are compared; one that differs ends the run with exit code 1. Further: one Monday of every
+feature with two and with six years of history, the whole ingest, and the kernel beside Spark at a tenth.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import date, timedelta
+from math import log2
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+
+from benchmarks import peers
+from benchmarks.features_spark import READ, columns, name_of, peak_mb, sums_and_counts, timed
+from benchmarks.peers import Job
+from configs.settings import Settings, load_settings
+from features.build import calendar_of, catalogue, first_monday
+from pipeline.artefacts import Home, write_json, write_parquet
+from pipeline.buckets import write_buckets
+from pipeline.checks import bucket_of
+from pipeline.snapshots import build_snapshots
+from pipeline.tables import Ingested, bucket_name, read_ingested
+
+BANK = "demo"
+WORKERS = 2
+TEXT = ["customer_id", "kind", "channel", "counterparty"]
+COMPARED = ("duckdb", "polars", "pandas")
+MISSING = 3  # exit code of a child whose tool is not installed
+
+
+def ours(job: Job) -> None:
+    """The product: buckets by write_buckets, then the kernel per bucket; everything through the disk."""
+    settings = load_settings(BANK)
+    buckets = 1 << round(log2(max(1.0, job.customers / settings.customers_per_bucket)))
+    tables, begin = job.out / "tables", job.out / "result"
+    with duckdb.connect() as con:
+        con.execute("SET memory_limit = '1GB'; SET preserve_insertion_order = false")
+        con.execute(
+            f"CREATE TABLE places AS SELECT customer_id, {bucket_of('customer_id', buckets)} AS _bucket "
+            f"FROM (SELECT DISTINCT customer_id FROM '{job.folder}/customers.parquet')"
+        ).fetchall()
+        for name, happened in (("customers", "opened_on"), ("transactions", "booked_at")):
+            chosen = f"SELECT * FROM '{job.folder}/{name}.parquet' JOIN places USING (customer_id)"
+            reader = con.sql(chosen).to_arrow_reader(1_000_000)
+            order = dict.fromkeys(["customer_id", happened, *reader.schema.names])
+            order.pop("_bucket")
+            by_year = happened if name == "transactions" else None
+            write_buckets(reader, tables / name, buckets, tuple(order), by_year)
+    calendar, wanted = calendar_of(job.snapshots, job.history_from, settings), columns(settings)
+    years = range(job.start.year, 10_000)
+
+    def one(bucket: int) -> None:
+        files = (tables / "transactions" / bucket_name(bucket)).iterdir()
+        needed = sorted(path for path in files if int(path.stem) in years)
+        parts = {"customers": pq.read_table(tables / "customers" / bucket_name(bucket) / "all.parquet")}
+        parts["transactions"] = pq.read_table(needed, columns=READ, read_dictionary=TEXT)
+        write_parquet(sums_and_counts(parts, calendar, wanted), begin / f"{bucket}.parquet")
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        list(pool.map(one, range(buckets)))
+
+
+def read(job: Job) -> None:
+    """Floor: the needed columns, once, into nothing."""
+    pq.read_table(job.bookings, columns=READ, read_dictionary=TEXT)
+
+
+def write(job: Job) -> float:
+    """Floor: the finished result, once; the seconds without reading it first."""
+    parts = [pq.read_table(path) for path in sorted((job.out.parent / "ours" / "result").glob("*.parquet"))]
+    began = time.perf_counter()
+    with ThreadPoolExecutor(WORKERS) as pool:
+        list(pool.map(lambda k: write_parquet(parts[k], job.out / f"{k}.parquet"), range(len(parts))))
+    return time.perf_counter() - began
+
+
+WAYS: dict[str, Callable[[Job], float | None]] = {
+    "read": read, "ours": ours, "write": write, "duckdb": peers.duckdb, "polars": peers.polars,
+    "pandas": peers.pandas, "featuretools": peers.featuretools,
+}  # fmt: skip
+
+
+def make_bank(work: Path, customers: int, weeks: int) -> tuple[Home, Ingested, float]:
+    """A made-up bank below ``work``, generated and ingested once; the seconds that its ingest took then."""
+    folder = work / f"bank-{customers}-{weeks}"
+    note = folder / "bench.json"
+    if not note.is_file():
+        say(f"generating {customers:,} customers, {weeks} weeks")
+        command = [sys.executable, "-m", "pipeline"]
+        size = ["--customers", str(customers), "--weeks", str(weeks)]
+        subprocess.run([*command, "demo-bank", "--out", folder / "raw", *size], check=True)
+        say("ingesting")
+        ingest = [*command, "ingest", "--bank", BANK, "--raw", folder / "raw", "--data", folder / "data"]
+        took, _ = timed(lambda: subprocess.run(ingest, check=True, stdout=subprocess.DEVNULL))
+        shutil.rmtree(folder / "raw")
+        write_json(note, {"ingest_s": took})
+    home = Home(folder / "data" / BANK)
+    return home, read_ingested(home), json.loads(note.read_text("utf-8"))["ingest_s"]
+
+
+def export(tables: Ingested, folder: Path) -> Path:
+    """The input of all ways: ``transactions`` by the day they were known, ``customers`` by id; made once."""
+    if not (folder / "done").is_file():
+        say("exporting the bookings in the order of delivery")
+        folder.mkdir(parents=True, exist_ok=True)
+        columns_of = {
+            "transactions": ", ".join(READ),
+            "customers": "customer_id, opened_on, known_on, superseded_on",
+        }
+        order = {
+            "transactions": "known_on, md5_number_lower(transaction_id)",
+            "customers": "customer_id, known_on",
+        }
+        for name, chosen in columns_of.items():
+            with duckdb.connect() as con:
+                con.execute("SET memory_limit = '4GB'")
+                con.execute(
+                    f"COPY (SELECT {chosen} FROM read_parquet(?, hive_partitioning = false) "
+                    f"ORDER BY {order[name]}) TO '{folder}/{name}.parquet' (FORMAT parquet)",
+                    [[str(path) for path in tables.parts(name)]],
+                ).fetchall()
+        (folder / "done").touch()
+    return folder
+
+
+def monday_after(tables: Ingested) -> date:
+    """The first Monday after the last booking (pipeline.weekly knows it too, but takes seconds to import)."""
+    return tables.last_day + timedelta(days=7 - tables.last_day.weekday())
+
+
+def job_of(tables: Ingested, folder: Path, out: Path, snapshots: int) -> Job:
+    settings, last = load_settings(BANK), monday_after(tables)
+    return Job(
+        folder,
+        tuple(last - timedelta(weeks=k) for k in reversed(range(snapshots))),
+        tuple((name_of(*column), *column) for column in columns(settings)),
+        out,
+        pq.read_metadata(folder / "customers.parquet").num_rows,
+        first_monday(tables.first_day),
+    )
+
+
+def measure(way: str, arguments: Sequence[str]) -> dict[str, Any]:
+    """Run one way in a fresh process: its seconds and MB, or a note why there are none."""
+    say(way)
+    child = [sys.executable, "-W", "ignore", "-m", "benchmarks.features", *arguments, "--way", way]
+    done = subprocess.run(child, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        return {"note": lines[-1]}
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def run_way(way: str, job: Job) -> None:
+    """What the fresh process does: the work, then its figures as one line."""
+    job = replace(job, out=job.out / way)
+    shutil.rmtree(job.out, ignore_errors=True)
+    job.out.mkdir(parents=True)
+    began = time.process_time()
+    took, own = timed(lambda: WAYS[way](job))
+    cpu = time.process_time() - began
+    print(json.dumps({"seconds": round(own or took, 2), "cpu": round(cpu, 2), "peak_mb": peak_mb()}))
+
+
+def differing(job: Job, other: str) -> int:
+    """How many values differ from ours; a customer without any booking in a window may be left out."""
+    mine, theirs = (f"read_parquet('{job.out / way}/*.parquet')" for way in ("ours/result", other))
+    # Counts as they are, money to the minor unit: polars divides by multiplying with the inverse.
+    units = [(name, 100 if statistic == "sum" else 1) for name, _, statistic, _ in job.columns]
+    unlike = " + ".join(
+        f"sum((round(o.{name} * {unit}) IS DISTINCT FROM round(coalesce(p.{name}, 0) * {unit}))::INT)"
+        for name, unit in units
+    )
+    with duckdb.connect() as con:
+        con.execute("SET memory_limit = '4GB'")
+        ((values, matched),) = con.execute(
+            f"SELECT {unlike}, count(p.customer_id) FROM {mine} o LEFT JOIN {theirs} p "
+            "ON o.customer_id = p.customer_id AND o.snapshot_date = p.snapshot_date"
+        ).fetchall()
+        ((rows,),) = con.execute(f"SELECT count(*) FROM {theirs}").fetchall()
+    return int(values) + abs(int(rows) - int(matched))
+
+
+def weekly(home: Home, tables: Ingested, settings: Settings) -> float:
+    """Seconds of one Monday of every feature, as a weekly run computes it; the second of two runs."""
+    took = 0.0
+    for _ in range(2):
+        shutil.rmtree(home.root / "features", ignore_errors=True)
+        took, _ = timed(
+            lambda: build_snapshots(settings, home, tables, [monday_after(tables)], lambda *_: None)
+        )
+    return took
+
+
+def beside_spark(work: Path, home: Home, snapshots: int) -> dict[str, Any]:
+    """The kernel and one SQL on Spark, over tables ingested before; notes where there is no Spark."""
+    say("Spark")
+    child = [sys.executable, "-W", "ignore", "-m", "benchmarks.features_spark", "--data", home.root.parent,
+             "--snapshots", str(snapshots), "--out", work / "out" / "spark"]  # fmt: skip
+    done = subprocess.run(child, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return {"small_spark_note": (done.stderr.strip().splitlines() or ["values differ"])[-1]}
+    seconds = json.loads(done.stdout)["seconds"]
+    return {
+        "small_spark_kernel_s": min(seconds["shared_columns"]),
+        "small_spark_sql_s": min(seconds["spark_sql"]),
+    }
+
+
+def say(what: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    given = _arguments()
+    settings = load_settings(BANK)
+    _, tables, ingest_s = make_bank(given.work, given.customers, given.weeks)
+    folder = export(tables, given.work / f"input-{given.customers}-{given.weeks}")
+    job = job_of(tables, folder, given.work / "out", given.snapshots)
+    if given.way:
+        return run_way(given.way, job)
+    result: dict[str, Any] = {
+        "rows": pq.read_metadata(job.bookings).num_rows,
+        "customers": given.customers,
+        "snapshots": given.snapshots,
+        "features": len(job.columns),
+        "every_feature": len(catalogue(settings)),
+        "load_average": round(os.getloadavg()[0], 1),
+        "ingest_s": ingest_s,
+    }
+    result |= _side_by_side(job, _as_given(given), given.repeats)
+    if not given.only_ways:
+        result |= _small_and_weekly(given, settings)
+    write_json(given.work / "features.json", result)
+    print(table(result))
+    sys.exit(any(result["differ"].values()))
+
+
+def _side_by_side(job: Job, arguments: Sequence[str], repeats: int) -> dict[str, Any]:
+    """Each way's best of ``repeats``, its memory, and how many values differ from ours."""
+    for path in sorted(job.folder.glob("*.parquet")):
+        path.read_bytes()  # every way finds the files in the cache
+    result: dict[str, Any] = {}
+    for way in WAYS:
+        runs = [measure(way, arguments) for _ in range(repeats)]
+        done = [run for run in runs if "seconds" in run]
+        result[f"{way}_s"] = min((run["seconds"] for run in done), default=None)
+        result[f"{way}_cpu_s"] = min((run["cpu"] for run in done), default=None)
+        result[f"{way}_peak_mb"] = max((run["peak_mb"] for run in done), default=None)
+        result |= {f"{way}_note": run["note"] for run in runs if "note" in run}
+    ran = [way for way in COMPARED if result[f"{way}_s"] is not None]
+    return result | {"differ": {way: differing(job, way) for way in ran}}
+
+
+def _small_and_weekly(given: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+    small = max(given.customers // 10, 100)
+    home, _, _ = make_bank(given.work, small, given.weeks)
+    arguments = ["--customers", str(small), "--weeks", str(given.weeks), "--snapshots", str(given.snapshots),
+                 "--work", str(given.work)]  # fmt: skip
+    result = {"small_ours_s": measure("ours", arguments).get("seconds")}
+    result |= beside_spark(given.work, home, given.snapshots)
+    for years in (2, 6):
+        home, tables, _ = make_bank(given.work, given.weekly_customers, 52 * years)
+        result[f"weekly_{years}y_s"] = weekly(home, tables, settings)
+    return result
+
+
+def table(result: dict[str, Any]) -> str:
+    """The figures as people read them."""
+    lines = [f"{'way':<14}{'seconds':>9}{'× ours':>8}{'CPU s':>8}{'MB':>8}  values that differ"]
+    for way in WAYS:
+        seconds, cpu, peak = (result[f"{way}_{figure}"] for figure in ("s", "cpu_s", "peak_mb"))
+        if seconds is None:
+            lines.append(f"{way:<14}{'–':>9}  {result[f'{way}_note']}")
+            continue
+        ratio, unlike = seconds / result["ours_s"], result["differ"].get(way, "")
+        lines.append(f"{way:<14}{seconds:>9.1f}{ratio:>8.1f}{cpu:>8.1f}{peak:>8}  {unlike}")
+    floor = result["read_s"] + result["write_s"]
+    lines.append(f"ours is {result['ours_s'] / floor:.1f} × the floor of {floor:.1f} s (read + write)")
+    others = (
+        "weekly_2y_s",
+        "weekly_6y_s",
+        "ingest_s",
+        "small_ours_s",
+        "small_spark_kernel_s",
+        "small_spark_sql_s",
+    )
+    lines += [f"{name:<22}{result[name]:>8.1f}" for name in others if result.get(name) is not None]
+    return "\n".join(lines)
+
+
+def _as_given(given: argparse.Namespace) -> list[str]:
+    names = ("customers", "weeks", "snapshots", "work")
+    return [part for name in names for part in (f"--{name}", str(getattr(given, name)))]
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--customers", type=int, default=200_000, help="of the made-up bank")
+    parser.add_argument("--weeks", type=int, default=133, help="of history; 133 make 20 million bookings")
+    parser.add_argument("--snapshots", type=int, default=12, help="the last so many Mondays")
+    parser.add_argument("--weekly-customers", type=int, default=20_000, help="for two against six years")
+    parser.add_argument("--repeats", type=int, default=1, help="of each way; the best counts")
+    parser.add_argument("--work", type=Path, default=Path("data/bench"), help="what is kept between runs")
+    parser.add_argument("--only-ways", action="store_true", help="neither Spark nor weekly runs")
+    parser.add_argument("--way", choices=list(WAYS), help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

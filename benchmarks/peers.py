@@ -1,0 +1,214 @@
+"""The same windowed sums and counts as an expert would write them with other tools; see benchmarks.features.
+
+Every way reads ``transactions.parquet`` and writes one row per customer with a booking and snapshot: the keys
+and a float64 per column, money summed in whole minor units and divided by 100 once. Each only looks at the
+bookings that the longest window of some snapshot can hold.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from features.measures import Measure
+
+Column = tuple[str, Measure, str, int]  # name, measure, statistic, window in weeks
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every way gets: the folder of bookings and customers, the Mondays, the columns, where they go."""
+
+    folder: Path
+    snapshots: tuple[date, ...]
+    columns: tuple[Column, ...]
+    out: Path
+    customers: int
+    history_from: date
+
+    @property
+    def bookings(self) -> Path:
+        return self.folder / "transactions.parquet"
+
+    @property
+    def days(self) -> int:
+        """The longest window."""
+        return 7 * max(window for *_, window in self.columns)
+
+    @property
+    def start(self) -> date:
+        """Nothing before this day is in any window."""
+        return min(self.snapshots) - timedelta(days=self.days)
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        return tuple({measure.name: measure for _, measure, *_ in self.columns}.values())
+
+
+def duckdb(job: Job) -> None:
+    """One SQL: conditional sums over a join with the snapshots."""
+    import duckdb
+
+    flags = ", ".join(f"{_condition(measure)} AS is_{measure.name}" for measure in job.measures)
+    sums = ", ".join(_aggregate(*column) for column in job.columns)
+    days = ", ".join(f"(DATE '{day}')" for day in job.snapshots)
+    with duckdb.connect() as con:
+        con.execute("SET preserve_insertion_order = false")
+        con.execute(
+            f"COPY (WITH snapshots(snapshot_date) AS (VALUES {days}), bookings AS ("
+            f"SELECT customer_id, booked_at::DATE AS day, (abs(amount_base) * 100)::BIGINT AS minor, {flags}, "
+            f"known_on, superseded_on FROM read_parquet(?) WHERE booked_at >= DATE '{job.start}'), seen AS ("
+            "SELECT b.*, snapshot_date, snapshot_date - day AS age FROM bookings b JOIN snapshots s "
+            f"ON day < snapshot_date AND day >= snapshot_date - {job.days} AND known_on < snapshot_date "
+            "AND (superseded_on IS NULL OR superseded_on >= snapshot_date)) "
+            f"SELECT customer_id, snapshot_date, {sums} FROM seen GROUP BY ALL) "
+            "TO ? (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)",
+            [str(job.bookings), str(job.out / "all.parquet")],
+        ).fetchall()
+
+
+def _condition(measure: Measure) -> str:
+    among = [f"{column} IN ({', '.join(map(repr, labels))})" for column, labels in measure.where.items()]
+    sign = {0: [], 1: ["amount_base >= 0"], -1: ["amount_base < 0"]}[measure.sign]
+    return f"({' AND '.join([*among, *sign]) or 'true'})"
+
+
+def _aggregate(name: str, measure: Measure, statistic: str, window: int) -> str:
+    inside = f"FILTER (WHERE is_{measure.name} AND age <= {7 * window})"
+    if statistic == "count":
+        return f"(count(*) {inside})::DOUBLE AS {name}"
+    return f"coalesce(sum(minor) {inside}, 0)::DOUBLE / 100 AS {name}"
+
+
+def polars(job: Job) -> None:
+    """Lazy: per snapshot a filter and one group_by of conditional sums, all snapshots in one plan."""
+    import polars as pl
+
+    day, sign = pl.col("booked_at").dt.date(), pl.col("amount_base")
+    flags = []
+    for measure in job.measures:
+        allowed = [pl.col(column).is_in(list(labels)) for column, labels in measure.where.items()]
+        allowed += {0: [], 1: [sign >= 0], -1: [sign < 0]}[measure.sign]
+        flags.append(pl.all_horizontal(allowed or [pl.lit(True)]).alias(f"is_{measure.name}"))
+    bookings = (
+        pl.scan_parquet(job.bookings)
+        .filter(pl.col("booked_at") >= job.start)
+        .select(
+            "customer_id",
+            "known_on",
+            "superseded_on",
+            day.alias("day"),
+            (pl.col("amount_base").abs() * 100).cast(pl.Int64).alias("minor"),
+            *flags,
+        )
+        .collect(engine="streaming")
+        .lazy()
+    )
+    snapshots = [_one_in_polars(bookings, monday, job) for monday in job.snapshots]
+    for monday, frame in zip(job.snapshots, snapshots, strict=True):
+        frame.sink_parquet(job.out / f"{monday}.parquet", compression="zstd", compression_level=1)
+
+
+def _one_in_polars(bookings: Any, monday: date, job: Job) -> Any:
+    import polars as pl
+
+    until, day = pl.col("superseded_on"), pl.col("day")
+    seen = (day < monday) & (pl.col("known_on") < monday) & (until.is_null() | (until >= monday))
+    sums = []
+    for name, measure, statistic, window in job.columns:
+        inside = pl.col(f"is_{measure.name}") & (day >= monday - timedelta(weeks=window))
+        if statistic == "count":
+            sums.append(inside.sum().cast(pl.Float64).alias(name))
+        else:
+            total = pl.when(inside).then(pl.col("minor")).otherwise(0).sum()
+            sums.append((total.cast(pl.Float64) / 100).alias(name))
+    return (
+        bookings.filter(seen & (day >= monday - timedelta(days=job.days)))
+        .group_by("customer_id")
+        .agg(sums)
+        .with_columns(pl.lit(monday).alias("snapshot_date"))
+    )
+
+
+def pandas(job: Job) -> None:
+    """Per snapshot and window one groupby over a frame with a column per measure; customers as codes."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    text = ["customer_id", "kind", "channel", "counterparty"]
+    table = pq.read_table(
+        job.bookings,
+        filters=pc.field("booked_at") >= pa.scalar(job.start).cast(pa.timestamp("us")),
+        read_dictionary=text,
+    )
+    minor = pc.multiply(table["amount_base"], pa.scalar(Decimal(100))).cast("int64").to_numpy()
+    bookings = table.drop_columns(["amount_base"]).unify_dictionaries().to_pandas()
+    del table
+    day = bookings["booked_at"].to_numpy().astype("datetime64[D]")
+    known, until = (
+        bookings[name].to_numpy().astype("datetime64[D]") for name in ("known_on", "superseded_on")
+    )
+    # Integers of 4 bytes would overflow; flags are multiplied in once, so that a groupby only adds.
+    values = _masked(bookings, minor, job)
+    customer = bookings["customer_id"].cat.codes.to_numpy()
+    names = bookings["customer_id"].cat.categories.to_numpy()
+    for monday in job.snapshots:
+        last = np.datetime64(monday)
+        seen = (day < last) & (known < last) & (np.isnat(until) | (until >= last))
+        seen &= day >= last - np.timedelta64(job.days, "D")
+        _one_in_pandas(values[seen], customer[seen], (last - day[seen]).astype(int), names, monday, job)
+
+
+def _masked(bookings: Any, minor: Any, job: Job) -> Any:
+    """A column per measure and statistic: 1 or the amount where the booking belongs to it, else 0."""
+    import numpy as np
+    import pandas as pd
+
+    columns = {}
+    for measure in job.measures:
+        inside = np.ones(len(bookings), bool)
+        for column, labels in measure.where.items():
+            inside &= bookings[column].isin(labels).to_numpy()
+        if measure.sign:
+            inside &= (minor < 0) == (measure.sign < 0)
+        statistics = {statistic for _, one, statistic, _ in job.columns if one.name == measure.name}
+        if "count" in statistics:
+            columns[measure.name, "count"] = inside.astype(np.int8)
+        if "sum" in statistics:
+            columns[measure.name, "sum"] = np.where(inside, np.abs(minor), 0)
+    return pd.DataFrame(columns)
+
+
+def _one_in_pandas(values: Any, customer: Any, age: Any, names: Any, monday: date, job: Job) -> None:
+    import numpy as np
+    import pandas as pd
+
+    made = {}
+    everyone = np.unique(customer)
+    for window in sorted({column[3] for column in job.columns}):
+        wanted = [
+            (name, (measure.name, stat)) for name, measure, stat, weeks in job.columns if weeks == window
+        ]
+        inside = age <= 7 * window
+        chosen = values.loc[inside, [key for _, key in wanted]]
+        totals = chosen.groupby(customer[inside], sort=True).sum().reindex(everyone, fill_value=0)
+        for name, key in wanted:
+            made[name] = totals[key].to_numpy().astype(float) / (100 if key[1] == "sum" else 1)
+    frame = pd.DataFrame({name: made[name] for name, *_ in job.columns})
+    frame.insert(0, "customer_id", names[everyone])
+    frame.insert(1, "snapshot_date", monday)
+    frame.to_parquet(job.out / f"{monday}.parquet", compression="zstd", compression_level=1, index=False)
+
+
+def featuretools(job: Job) -> None:
+    """Cutoff times and training windows, one calculate_feature_matrix per window."""
+    import featuretools as ft
+    import pandas as pd
+
+    bookings = pd.read_parquet(job.bookings).reset_index(names="booking")
+    ft.EntitySet("bank").add_dataframe(
+        dataframe_name="bookings", dataframe=bookings, index="booking", time_index="booked_at"
+    )
