@@ -17,6 +17,7 @@ Ints = NDArray[np.int64]
 Workload = Mapping[tuple[int, str], int]  # customers by day number of the Monday and manager_id
 EPOCH = date(1970, 1, 1)
 FOREVER = np.int64(10**6)
+DAY_MICROSECONDS = 86_400_000_000
 # The coded columns, and what their codes stand for; anything else is numbered as it comes.
 VOCABULARY: dict[tuple[str, str], tuple[str, ...]] = {
     ("customers", "status"): STATUSES,
@@ -136,7 +137,17 @@ def make_rows(name: str, table: pa.Table, ids: NDArray[np.object_]) -> Rows:
     rows = Rows(
         customer, happened, _days(table["known_on"]), np.where(until < 0, FOREVER, until), columns, labels
     )
-    return rows if _sorted(rows) else rows.take(np.lexsort((rows.columns["order"], rows.day, rows.customer)))
+    return rows if _sorted(rows) else rows.take(_in_time(rows))
+
+
+def _in_time(rows: Rows) -> Ints:
+    """The order by customer, day and time of day; quick where the rows are a few sorted parts put together."""
+    day = rows.day - rows.day.min()
+    moments = (int(day.max()) + 1) * DAY_MICROSECONDS
+    if (int(rows.customer.max()) + 1) * moments >= 2**63:
+        return np.lexsort((rows.columns["order"], rows.day, rows.customer))
+    key = rows.customer * moments + day * DAY_MICROSECONDS + rows.columns["order"]
+    return np.argsort(key, kind="stable")
 
 
 def _sorted(rows: Rows) -> bool:
@@ -185,7 +196,7 @@ def _within_day(column: pa.ChunkedArray) -> Ints:
     """Microseconds since midnight, to order the rows of a day."""
     if pa.types.is_date(column.type):
         return np.zeros(len(column), np.int64)
-    return column.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy() % 86_400_000_000
+    return column.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy() % DAY_MICROSECONDS
 
 
 def _integers(column: pa.ChunkedArray, words: tuple[str, ...] | None) -> tuple[Ints, tuple[str, ...] | None]:

@@ -72,10 +72,11 @@ class Plan:
 def plan_ingest(settings: Settings, raw: Path, home: Home, made_by: str) -> Plan:
     """What is to be read. ``made_by`` stands for the code, the settings and the SELECTs."""
     files = {source: _digests(settings, raw, source) for source in settings.sources}
-    named = [text for found in files.values() for pair in found.items() for text in pair]
-    whole = Plan(fingerprint(made_by, *named), made_by, files)
+    whole = read_all(Plan("", made_by, files))
     if stands(home, whole.name) or not (home.root / "tables" / "current").is_file():
         return whole
+    if not (home.tables / "unreadable.json").is_file():
+        return replace(whole, why="the tables were written before there were deliveries")
     base = _read_base(home.tables)
     if (base.noted["made_by"], base.noted["raw"]) == (made_by, files):
         return replace(whole, name=base.tables.fingerprint)
@@ -83,7 +84,13 @@ def plan_ingest(settings: Settings, raw: Path, home: Home, made_by: str) -> Plan
         fresh = _fresh(settings, base, whole)
     except ReadAllError as why:
         return replace(whole, why=str(why))
-    return replace(whole, name=fingerprint(base.tables.fingerprint, *named), base=base, fresh=fresh)
+    return replace(whole, name=fingerprint(base.tables.fingerprint, whole.name), base=base, fresh=fresh)
+
+
+def read_all(plan: Plan, why: str = "") -> Plan:
+    """The plan that reads the same files and builds on nothing; its name stands for all that it reads."""
+    named = [text for found in plan.raw.values() for pair in found.items() for text in pair]
+    return Plan(fingerprint(plan.made_by, *named), plan.made_by, plan.raw, why=why)
 
 
 def stands(home: Home, name: str) -> bool:
@@ -100,7 +107,8 @@ def point_to(home: Home, name: str) -> None:
         write_text(previous, before + "\n")
     write_text(current, name + "\n")
     kept = {name, previous.read_text("utf-8").strip() if previous.is_file() else name}
-    rests_on = {one for each in kept for one in read_json(tables / each / "ingest.json")["builds_on"]}
+    notes = [read_json(tables / each / "ingest.json") for each in kept if stands(home, each)]
+    rests_on = {one for noted in notes for one in noted.get("builds_on", ())}
     keep_only(tables, kept | rests_on)
 
 

@@ -8,14 +8,11 @@ fails or is stopped leaves the tables before it as they were.
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import date
-from math import log2
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
-import pyarrow.compute as pc
 
 import configs.tables
 import pipeline.artefacts
@@ -23,7 +20,10 @@ import pipeline.buckets
 import pipeline.checks
 import pipeline.compact
 import pipeline.deliveries
+import pipeline.incoming
+import pipeline.loading
 import pipeline.quarantine
+import pipeline.references
 import pipeline.selects
 import pipeline.sources
 import pipeline.tables
@@ -35,30 +35,30 @@ from pipeline.artefacts import (
     fingerprint,
     whole_folder,
     write_json,
-    write_parquet,
     write_text,
 )
-from pipeline.buckets import write_buckets
-from pipeline.checks import TABLE_KEY, bucket_of, check_columns, checked
-from pipeline.compact import compact, sort_order, year_of
+from pipeline.checks import checked
+from pipeline.compact import compact
 from pipeline.deliveries import (
     MOST_DELIVERIES,
     ORDER,
-    Base,
     FileCount,
     Plan,
     ReadAllError,
     note_unreadable,
     plan_ingest,
     point_to,
+    read_all,
     stands,
 )
+from pipeline.incoming import Incoming, Run, lay_out, rows_to_judge
+from pipeline.loading import KEPT, count_files, find_earlier, write_kept, write_notes, write_refused
 from pipeline.quarantine import as_csv, find_repeats, most_common, one, refuse
-from pipeline.selects import VALUES, describe, said, sources_read
-from pipeline.sources import Reject, open_source, open_sources
-from pipeline.tables import NOTES, UNDATED, Count, Delivery, Ingested, read_ingested
+from pipeline.references import open_references, remember
+from pipeline.selects import VALUES, said, sources_read
+from pipeline.sources import open_sources
+from pipeline.tables import Count, Delivery, Ingested, read_ingested
 
-BATCH_ROWS = 1_000_000
 # The code that decides what the tables hold: tables made by an older one are made anew.
 CODE = (
     configs.tables,
@@ -67,24 +67,14 @@ CODE = (
     pipeline.checks,
     pipeline.compact,
     pipeline.deliveries,
+    pipeline.incoming,
+    pipeline.loading,
     pipeline.quarantine,
+    pipeline.references,
     pipeline.selects,
     pipeline.sources,
     pipeline.tables,
 )
-
-
-@dataclass(frozen=True)
-class Run:
-    """One ingest under way; ``opened`` and ``unreadable`` say what each source holds and what of it is no row."""
-
-    con: duckdb.DuckDBPyConnection
-    settings: Settings
-    raw: Path
-    draft: Path
-    plan: Plan
-    opened: dict[str, list[Path]] = field(default_factory=dict)
-    unreadable: dict[str, list[Reject]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -116,8 +106,7 @@ def ingest(settings: Settings, raw: Path, home: Home, progress: Callable[[str], 
         try:
             _make(settings, raw, home, plan, progress)
         except ReadAllError as why:
-            named = [text for found in plan.raw.values() for pair in found.items() for text in pair]
-            plan = Plan(fingerprint(plan.made_by, *named), plan.made_by, plan.raw, why=str(why))
+            plan = read_all(plan, str(why))
             _make(settings, raw, home, plan, progress)
     point_to(home, plan.name)
     for page in ("quarantine.csv", "files.csv"):
@@ -163,9 +152,8 @@ def _make(settings: Settings, raw: Path, home: Home, plan: Plan, progress: Calla
         for name in ORDER:
             progress(name)
             found = _ingest_table(run, TABLES[name])
-            write_text(
-                home.root / "quarantine.csv", as_csv(con)
-            )  # shown even when the next step stops the run
+            # Shown even when the next step stops the run.
+            write_text(home.root / "quarantine.csv", as_csv(con))
             if found:
                 _check_limit(run, found)
                 loaded.append(found)
@@ -177,20 +165,12 @@ def _prepare(run: Run) -> None:
     if run.plan.base is None:
         run.unreadable.update(open_sources(run.con, run.settings, run.raw))
         run.opened.update({name: find_raw(run.settings, run.raw, name) for name in run.settings.sources})
-    for other in TABLE_KEY:
-        run.con.execute(f"CREATE TEMP TABLE ref_{other} ({TABLE_KEY[other]} VARCHAR, _bucket SMALLINT)")
-    run.con.execute("CREATE TEMP TABLE ref_rates (currency VARCHAR, day DATE, to_base DECIMAL(18,8))")
+    open_references(run)
     run.con.execute(
         "CREATE TEMP TABLE quarantine (table_name VARCHAR, file VARCHAR, line BIGINT, reason VARCHAR)"
     )
     if run.plan.base:
         run.unreadable.update(run.plan.base.unreadable)
-        tables = run.plan.base.tables
-        run.con.execute(
-            f"INSERT INTO ref_customers SELECT DISTINCT customer_id, {bucket_of('customer_id', tables.buckets)} "
-            "FROM read_parquet(?, hive_partitioning = false)",
-            [[str(path) for path in tables.parts("customers")]],
-        )
 
 
 def _ingest_table(run: Run, table: Table) -> Loaded | None:
@@ -206,7 +186,7 @@ def _ingest_table(run: Run, table: Table) -> Loaded | None:
                 f"table {table.name!r} refers to table {other!r} by its {column}. "
                 f"Write configs/banks/{bank}/{other}.sql too."
             )
-    incoming = _incoming(run, table, select)
+    incoming = rows_to_judge(run, table, select)
     try:
         return _load(run, table, incoming)
     except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException) as error:
@@ -216,239 +196,25 @@ def _ingest_table(run: Run, table: Table) -> Loaded | None:
         ) from None
 
 
-@dataclass(frozen=True)
-class Incoming:
-    """Rows to be checked, as SQL: ``new`` of the bank's SELECT, ``refused`` those of earlier deliveries."""
-
-    new: str | None
-    refused: str | None
-    columns: dict[str, str]
-    sources: list[str]
-
-    @property
-    def rows(self) -> str:
-        names = ", ".join(f'"{name}"' for name in self.columns)
-        return " UNION ALL ".join(f"SELECT {names} FROM ({one})" for one in (self.new, self.refused) if one)
-
-
-def _incoming(run: Run, table: Table, select: str) -> Incoming:
-    """The rows of a table that this ingest has to judge. Raises ReadAllError when their columns changed."""
-    read = sources_read(run.con, run.settings, select)
-    base = run.plan.base if table.by_customer else None
-    known = base.noted["columns"][table.name] if base else {}
-    refused = None
-    if base:
-        path = base.tables.folder / table.name / "refused.parquet"
-        typed = ", ".join(f'CAST("{name}" AS {kind}) AS "{name}"' for name, kind in known.items())
-        refused = f"SELECT {typed} FROM read_parquet('{_quoted(path)}', hive_partitioning = false)"
-        if not any(source in run.plan.fresh for source in read):
-            return Incoming(None, refused, known, read)
-    _open(run, read, base is not None)
-    columns = check_columns(table, run.settings.bank, describe(run.con, run.settings, table, select))
-    if base and columns != known:
-        raise ReadAllError(f"{table.name} comes with other columns")
-    return Incoming(select, refused, columns, read)
-
-
-def _open(run: Run, sources: list[str], fresh: bool) -> None:
-    """Make the sources hold all their files, or with ``fresh`` the new ones where there are any."""
-    for name in sources:
-        files = find_raw(run.settings, run.raw, name)
-        new = [run.raw / one for one in run.plan.fresh.get(name, ())] if fresh else []
-        if run.opened.get(name) == (new or files):
-            continue
-        spec = run.settings.sources[name]
-        if name in run.opened:
-            run.con.execute(f'DROP {"VIEW" if spec.format == "parquet" else "TABLE"} "{name}"')
-        like = [path for path in files if path not in new][:1] if new else []
-        found = open_source(run.con, name, spec, run.raw, new or files, like)
-        before = run.plan.base.unreadable.get(name, []) if new and run.plan.base else []
-        run.opened[name], run.unreadable[name] = new or files, [*before, *found]
-
-
 def _load(run: Run, table: Table, incoming: Incoming) -> Loaded:
     con, settings = run.con, run.settings
     if table.name == "customers":
-        _lay_out(run, incoming)
+        lay_out(run, incoming)
     con.execute(
         "CREATE OR REPLACE TEMP TABLE checked AS "
         f"{checked(table, incoming.rows, incoming.columns, settings.base_currency)}"
     )
     rejects = [reject for name in incoming.sources for reject in run.unreadable[name]]
     refuse(con, table, rejects)
-    _find_earlier(run, table)
+    find_earlier(run, table)
     find_repeats(con, table)
-    _write(run, table)
+    write_kept(run, table)
     if table.by_customer:
-        _write_refused(run, table, incoming.columns)
-        _write_notes(run, table)
-    _remember(run, table)
+        write_refused(run, table, incoming.columns)
+        write_notes(run, table)
+    remember(run, table)
     known = con.execute(f"SELECT min(known_on) {KEPT}").fetchall()[0][0] if table.by_customer else None
-    return Loaded(_count(run, table, incoming, rejects), incoming.columns, known)
-
-
-def _lay_out(run: Run, incoming: Incoming) -> None:
-    """Decide the number of buckets: the power of two that brings them nearest to customers_per_bucket."""
-    every = f"SELECT customer_id::VARCHAR AS customer_id FROM ({incoming.rows})"
-    base = run.plan.base
-    customers = one(
-        run.con,
-        f"SELECT count(DISTINCT customer_id) FROM ({every} UNION ALL SELECT customer_id FROM ref_customers)",
-    )
-    buckets = 1 << round(log2(max(1.0, customers / run.settings.customers_per_bucket)))
-    if base and buckets != base.tables.buckets:
-        raise ReadAllError(
-            f"{customers} customers lie in {buckets} buckets, no longer in {base.tables.buckets}"
-        )
-    run.con.execute("CREATE TEMP TABLE layout AS SELECT ?::INTEGER AS buckets", [buckets])
-
-
-def _find_earlier(run: Run, table: Table) -> None:
-    """Make ``earlier``: rows of earlier deliveries with the keys of ``good``, each with its part and place there.
-
-    A row taken back is known by its day of that: it is superseded on the day on which it was known.
-    """
-    parts = run.plan.base.tables.parts(table.name) if run.plan.base and table.by_customer else []
-    places = "NULL::VARCHAR AS _part, 0::BIGINT AS _at, NULL::DATE AS _noted"
-    content, source, matched = ", ".join(table.names), "good", "WHERE false"
-    if parts:
-        below = len(str(parts[0].parents[3])) + 2
-        places = f"filename[{below}:] AS _part, file_row_number AS _at, superseded_on AS _noted"
-        content = ", ".join(name for name in table.names if name != "deleted")
-        content += ", coalesce(superseded_on = known_on, false) AS deleted"
-        listed = ", ".join(f"'{_quoted(path)}'" for path in parts)
-        source = (
-            f"read_parquet([{listed}], filename = true, file_row_number = true, hive_partitioning = false)"
-        )
-        matched = f"SEMI JOIN good USING ({', '.join(table.key)})"
-    run.con.execute(
-        f"CREATE OR REPLACE TEMP TABLE earlier AS SELECT -row_number() OVER () AS _row, {content}, {places} "
-        f"FROM {source} {matched}"
-    )
-
-
-KEPT = "FROM good g LEFT JOIN repeated w USING (_row) WHERE coalesce(w.verdict, 'kept') = 'kept'"
-
-
-def _write(run: Run, table: Table) -> None:
-    """Write the kept rows: those of customers by bucket and year."""
-    folder = run.draft / table.name
-    if not table.by_customer:
-        rows = run.con.sql(f"SELECT g.* EXCLUDE (_row, _file, _line) {KEPT} ORDER BY {', '.join(table.key)}")
-        write_parquet(rows.to_arrow_table(), folder / f"{UNDATED}.parquet")
-        return
-    until = "CASE WHEN g.deleted THEN g.known_on ELSE w.superseded_on END AS superseded_on"
-    buckets = one(run.con, "SELECT buckets FROM layout")
-    rows = run.con.sql(f"SELECT g.* EXCLUDE (_row, _file, _line, deleted), {until} {KEPT}")
-    write_buckets(rows.to_arrow_reader(BATCH_ROWS), folder, buckets, sort_order(table), year_of(table))
-
-
-def _write_refused(run: Run, table: Table, columns: dict[str, str]) -> None:
-    """Keep refused rows as they were delivered: what they refer to may come with a later delivery."""
-    names = [name for name in columns if name not in ("_file", "_line")]
-    given = ", ".join(f"struct_extract(_given, '{name}') AS \"{name}\"" for name in names)
-    typed = ", ".join(f'CAST(g."{name}" AS {columns[name]})' for name in names)
-    rows = run.con.sql(
-        f"SELECT _file, _line, {given} FROM checked WHERE _reason IS NOT NULL UNION ALL "
-        f"SELECT g._file, g._line, {typed} FROM good g JOIN repeated w USING (_row) WHERE verdict = 'conflict' "
-        "ORDER BY ALL"
-    ).to_arrow_table()
-    write_parquet(rows, run.draft / table.name / "refused.parquet")
-
-
-def _write_notes(run: Run, table: Table) -> None:
-    """Note by bucket which rows of earlier deliveries were superseded, and when."""
-    rows = run.con.sql(
-        "SELECT _part AS part, _at AS row, w.superseded_on FROM repeated w JOIN earlier USING (_row) "
-        "WHERE NOT deleted AND w.superseded_on IS DISTINCT FROM _noted ORDER BY part, row"
-    ).to_arrow_table()
-    buckets = pa.array([Path(part).parent.name for part in rows["part"].to_pylist()], pa.string())
-    for bucket in sorted(set(buckets.to_pylist())):
-        chosen = rows.filter(pc.equal(buckets, bucket))
-        write_parquet(chosen, run.draft / table.name / bucket / NOTES)
-
-
-def _remember(run: Run, table: Table) -> None:
-    """Keep what later tables refer to; what earlier deliveries rest on must still be there."""
-    con, base = run.con, run.plan.base
-    if base and not table.by_customer:
-        _compare(run, table, base)
-    if table.name in TABLE_KEY:
-        bucket = "any_value(_bucket)" if table.by_customer else "0"
-        key = TABLE_KEY[table.name]
-        con.execute(
-            f"INSERT INTO ref_{table.name} SELECT {key}, {bucket} FROM good "
-            f"WHERE {key} NOT IN (SELECT {key} FROM ref_{table.name}) GROUP BY {key}"
-        )
-    if table.name == "rates":
-        con.execute(f"INSERT INTO ref_rates {DAILY}", [_whole(run, table)])
-
-
-# Each rate stands until the next, and the last for 31 days.
-DAILY = (
-    "SELECT currency, day::DATE AS day, to_base FROM ("
-    "SELECT currency, to_base, valued_on, lead(valued_on, 1, valued_on + INTERVAL 31 DAY) "
-    "OVER (PARTITION BY currency ORDER BY valued_on) AS next_on FROM read_parquet(?)), "
-    "generate_series(valued_on, next_on - INTERVAL 1 DAY, INTERVAL 1 DAY) AS days(day)"
-)
-
-
-def _compare(run: Run, table: Table, base: Base) -> None:
-    """Raises ReadAllError when rows that earlier deliveries rest on are gone or read otherwise now."""
-    rest_on = {
-        "products": "SELECT * FROM read_parquet(?)",
-        "managers": "SELECT manager_id FROM read_parquet(?)",
-        "rates": f"SELECT * FROM ({DAILY}) WHERE day <= '{base.noted['money_through']}'",
-    }[table.name]
-    found = run.con.execute(
-        f"SELECT count(*) FROM ({rest_on} EXCEPT {rest_on})",
-        [str(base.tables.whole(table.name)), _whole(run, table)],
-    ).fetchall()
-    if found[0][0]:
-        raise ReadAllError(f"{table.name} that were used have changed")
-
-
-def _whole(run: Run, table: Table) -> str:
-    return str(run.draft / table.name / f"{UNDATED}.parquet")
-
-
-def _count(run: Run, table: Table, incoming: Incoming, rejects: list[Reject]) -> list[FileCount]:
-    """What became of each file's rows so far. Raises DataError where a row got lost or came twice."""
-    con, base = run.con, run.plan.base if table.by_customer else None
-    before = base.counts if base else {}
-    new = _by_file(con, f"SELECT _file FROM ({incoming.new})") if incoming.new else {}
-    for reject in rejects:
-        if base is None or run.plan.reads(reject.file):
-            new[reject.file] = new.get(reject.file, 0) + 1
-    loaded = _by_file(con, f"SELECT g._file {KEPT}")
-    twice = _by_file(con, "SELECT _file FROM repeated WHERE verdict = 'duplicate'")
-    refused = _by_file(con, f"SELECT file AS _file FROM quarantine WHERE table_name = '{table.name}'")
-    old = {file for name, file in before if name == table.name}
-    counts = []
-    for file in sorted(old | new.keys() | loaded.keys() | twice.keys() | refused.keys()) or [""]:
-        was = before.get((table.name, file), FileCount(table.name, file))
-        counts.append(
-            FileCount(
-                table.name,
-                file,
-                was.rows_in + new.get(file, 0),
-                was.loaded + loaded.get(file, 0),
-                refused.get(file, 0),
-                was.duplicates + twice.get(file, 0),
-            )
-        )
-    for count in counts:
-        if count.rows_in != count.loaded + count.quarantined + count.duplicates:
-            raise DataError(
-                f"table {table.name!r} does not reconcile: {count}. Look for a join that "
-                f"multiplies rows in configs/banks/{run.settings.bank}/{table.name}.sql."
-            )
-    return counts
-
-
-def _by_file(con: duckdb.DuckDBPyConnection, rows: str) -> dict[str, int]:
-    found = con.execute(f"SELECT coalesce(_file, ''), count(*) FROM ({rows}) GROUP BY 1").fetchall()
-    return dict(found)
+    return Loaded(count_files(run, table, incoming, rejects), incoming.columns, known)
 
 
 def _check_limit(run: Run, found: Loaded) -> None:
@@ -514,7 +280,7 @@ def _days(run: Run) -> dict[str, date]:
         before = run.plan.base.tables
         first, last = [*first, before.first_day], [*last, before.last_day]
         converted.append(date.fromisoformat(run.plan.base.noted["money_through"]))
-    return {"first_day": min(first), "last_day": max(last), "money_through": max(converted)}
+    return {"first_day": min(first or last), "last_day": max(last), "money_through": max(converted)}
 
 
 def _over_parts(run: Run, table: str, aggregate: str) -> list[date]:
@@ -526,7 +292,3 @@ def _over_parts(run: Run, table: str, aggregate: str) -> list[date]:
         f"SELECT ({aggregate})::DATE FROM read_parquet(?, hive_partitioning = false)", [parts]
     ).fetchall()
     return [day for (day,) in found if day]
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

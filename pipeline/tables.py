@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from configs.errors import DataError
 from configs.tables import TABLES
 from pipeline.artefacts import Home, fingerprint, read_json
 
@@ -131,8 +132,10 @@ def read_ingested(home: Home) -> Ingested:
 
 
 def read_delivery(folder: Path) -> Ingested:
-    """The tables as they stood with this delivery."""
+    """The tables as they stood with this delivery. Raises DataError for those of an older layout."""
     noted = read_json(folder / "ingest.json")
+    if "builds_on" not in noted:
+        raise DataError(f"{folder} was written before there were deliveries. Run `make ingest` once.")
     return Ingested(
         folder,
         tuple(noted["builds_on"]),

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from configs.errors import DataError
 from configs.settings import load_settings
 from pipeline import ingest as ingest_module
+from pipeline import loading
 from pipeline.artefacts import Home
 from pipeline.ingest import ingest
 from pipeline.tables import read_ingested
@@ -428,7 +429,7 @@ def test_a_full_disk_is_told_as_it_is_and_leaves_the_old_tables(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(ingest_module, "write_parquet", full)
+        patch.setattr(loading, "write_parquet", full)
         with pytest.raises(OSError, match="No space left on device"):
             tiny.ingest()
     assert (read_ingested(tiny.home), tiny.bytes_of_tables(), left_over(tiny.home)) == (done, before, [])

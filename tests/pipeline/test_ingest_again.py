@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from configs.errors import DataError
+from pipeline import incoming
 from pipeline import ingest as ingest_module
 from pipeline.artefacts import Home, read_json
 from pipeline.ingest import ingest
@@ -76,13 +77,13 @@ def test_new_rows_lie_in_a_folder_of_their_own(tiny) -> None:
 
 def test_only_the_new_file_is_read(tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny.ingest()
-    opened, original = [], ingest_module.open_source
+    opened, original = [], incoming.open_source
 
     def watched(con: Any, name: str, spec: Any, raw: Any, paths: list[Any], like: Sequence[Any]) -> Any:
         opened.append((name, [path.name for path in paths]))
         return original(con, name, spec, raw, paths, like)
 
-    monkeypatch.setattr(ingest_module, "open_source", watched)
+    monkeypatch.setattr(incoming, "open_source", watched)
     add(tiny, "txn_2.csv", booking())
     assert opened == [("prod", ["prod.csv"]), ("fx", ["fx.csv"]), ("txn", ["txn_2.csv"])]
 
