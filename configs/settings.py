@@ -69,6 +69,7 @@ class Strict(BaseModel):
 class Source(Strict):
     """Raw files of the bank, one name in the bank's SELECTs. ``files`` is a glob below the raw folder.
 
+    A folder that it leads to counts with all files in it. CSV files may be gzip.
     ``encoding`` is any that Python knows, for example gb18030; UTF-8 is read several times faster.
     """
 
@@ -263,21 +264,33 @@ def load_select(bank: str, table: str) -> str | None:
 
 
 def find_raw(settings: Settings, raw: Path, source: str) -> list[Path]:
-    """The files of one source, sorted by name. Raises DataError when there is none."""
+    """The files of one source, sorted by their path below ``raw``; of a folder all files in it and below.
+
+    What Spark and Hadoop hide is passed over: names that begin with ``_`` or ``.``, unless the pattern itself
+    does, and checksums (``.crc``). Raises DataError when there is no file.
+    """
     pattern = settings.sources[source].files
     found = sorted(raw.glob(pattern))
-    files = [path for path in found if path.is_file()]
+    below = {path for one in found for path in (one.rglob("*") if one.is_dir() else (one,)) if path.is_file()}
+    files = [path for path in below if not _is_hidden(path.relative_to(raw), pattern)]
+    where = f"[sources.{source}] in configs/banks/{settings.bank}/bank.toml"
     if not files and found:
+        what = f"there are only hidden files such as {min(below).name}" if below else "the folder is empty"
         raise DataError(
-            f"source {source!r} has no file: {found[0]} is a folder. Name the files in it, for example "
-            f'files = "{pattern}/*", in [sources.{source}] of configs/banks/{settings.bank}/bank.toml.'
+            f"source {source!r} has no file: {pattern!r} leads to {found[0]}, but {what}. "
+            f"Deliver it there, or mend {where}."
         )
     if not files:
         raise DataError(
             f"source {source!r} has no file: nothing matches {pattern!r} in {raw}. "
-            f"Deliver it there, or mend [sources.{source}] in configs/banks/{settings.bank}/bank.toml."
+            f"Deliver it there, or mend {where}."
         )
-    return files
+    return sorted(files, key=lambda path: path.relative_to(raw).as_posix())
+
+
+def _is_hidden(path: Path, pattern: str) -> bool:
+    marks = {"_", "."} - {part[0] for part in Path(pattern).parts}
+    return path.suffix == ".crc" or any(part[0] in marks for part in path.parts)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -91,11 +91,21 @@ class TinyBank:
         return ingest(self.settings(**changes), self.raw, self.home, lambda _: None)
 
     def quarantine(self) -> list[tuple[str, str, int, str]]:
-        """Table, file, line and reason of each refused row."""
+        """Table, file, line and, in one text, column and reason of each refused row."""
+        return [
+            (
+                row["table"],
+                row["file"],
+                int(row["line"]),
+                ": ".join(filter(None, (row["column"], row["reason"]))),
+            )
+            for row in self.quarantine_rows()
+        ]
+
+    def quarantine_rows(self) -> list[dict[str, str]]:
+        """Each line of quarantine.csv."""
         with (self.home.root / "quarantine.csv").open(encoding="utf-8", newline="") as file:
-            return [
-                (row["table"], row["file"], int(row["line"]), row["reason"]) for row in csv.DictReader(file)
-            ]
+            return list(csv.DictReader(file))
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         """The current rows of one table, over all buckets."""

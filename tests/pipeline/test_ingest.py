@@ -254,10 +254,10 @@ BROKEN: dict[str, tuple[Callable[[Any], object], str]] = {
         "source 'txn' has no file: nothing matches 'txn_*.csv' in RAW. "
         "Deliver it there, or mend [sources.txn] in configs/banks/tiny/bank.toml.",
     ),
-    "a folder for a file": (
+    "an empty folder for a file": (
         lambda tiny: to_folder(tiny.raw / "txn_1.csv"),
-        "source 'txn' has no file: RAW/txn_1.csv is a folder. Name the files in it, for example "
-        'files = "txn_*.csv/*", in [sources.txn] of configs/banks/tiny/bank.toml.',
+        "source 'txn' has no file: 'txn_*.csv' leads to RAW/txn_1.csv, but the folder is empty. "
+        "Deliver it there, or mend [sources.txn] in configs/banks/tiny/bank.toml.",
     ),
     "empty file": (
         lambda tiny: tiny.write("txn_1.csv", ""),
