@@ -19,13 +19,16 @@ import configs.tables
 import pipeline.artefacts
 import pipeline.buckets
 import pipeline.checks
+import pipeline.csv_files
 import pipeline.quarantine
+import pipeline.raw_rows
 import pipeline.sources
 from configs.errors import DataError
 from configs.settings import Settings, find_raw, load_select
 from configs.tables import TABLES, Table
 from pipeline.artefacts import (
     Home,
+    copy_text,
     fingerprint,
     keep_only,
     read_json,
@@ -36,7 +39,8 @@ from pipeline.artefacts import (
 )
 from pipeline.buckets import write_buckets
 from pipeline.checks import TABLE_KEY, check_columns, checked
-from pipeline.quarantine import as_csv, find_repeats, most_common, one, refuse
+from pipeline.quarantine import find_repeats, most_common, one, open_quarantine, refuse, write_quarantine
+from pipeline.raw_rows import keep_raw
 from pipeline.sources import Reject, open_sources
 
 # Tables that others refer to come first.
@@ -49,7 +53,9 @@ CODE = (
     pipeline.artefacts,
     pipeline.buckets,
     pipeline.checks,
+    pipeline.csv_files,
     pipeline.quarantine,
+    pipeline.raw_rows,
     pipeline.sources,
 )
 
@@ -87,7 +93,7 @@ def ingest(settings: Settings, raw: Path, home: Home, progress: Callable[[str], 
     """Read every table of the bank; the same files again change nothing.
 
     Raises DataError for a missing or unreadable file, a broken contract, or more refused rows than
-    ``quarantine_limit``; the quarantine (``quarantine.csv``: table, file, line, reason) is written first.
+    ``quarantine_limit``; the quarantine (``quarantine.csv``: table, file, line, column, reason, raw) is written first.
     The tables before these stay until the next ingest, for those who are still reading them.
     """
     name = fingerprint(*_inputs(settings, raw))
@@ -96,7 +102,7 @@ def ingest(settings: Settings, raw: Path, home: Home, progress: Callable[[str], 
         with _connect(home) as con, whole_folder(folder) as draft:
             _ingest_all(con, settings, raw, draft, home, progress)
     _point_to(home, name)
-    write_text(home.root / "quarantine.csv", (folder / "quarantine.csv").read_text("utf-8"))
+    copy_text(folder / "quarantine.csv", home.root / "quarantine.csv")
     return read_ingested(home)
 
 
@@ -167,14 +173,12 @@ def _ingest_all(
     for other in TABLE_KEY:
         con.execute(f"CREATE TEMP TABLE ref_{other} ({TABLE_KEY[other]} VARCHAR, _bucket SMALLINT)")
     con.execute("CREATE TEMP TABLE ref_rates (currency VARCHAR, day DATE, to_base DECIMAL(18,8))")
-    con.execute(
-        "CREATE TEMP TABLE quarantine (table_name VARCHAR, file VARCHAR, line BIGINT, reason VARCHAR)"
-    )
+    open_quarantine(con)
     counts = []
     for name in ORDER:
         progress(name)
         counts.append(_ingest_table(con, settings, TABLES[name], unreadable, draft))
-        write_text(home.root / "quarantine.csv", as_csv(con))  # shown even when the next step stops the run
+        write_quarantine(con, home.root / "quarantine.csv")  # shown even when the next step stops the run
         _check_limit(con, counts[-1], settings, raw)
     _note(con, draft, [count for count in counts if count is not None])
 
@@ -228,6 +232,7 @@ def _load(
     rejects = [reject for name in read for reject in unreadable[name]]
     refused = refuse(con, table, rejects)
     conflicts, duplicates = find_repeats(con, table)
+    keep_raw(con, settings, table.name)
     loaded = _write(con, table, draft)
     _remember(con, table)
     selected = one(con, f"SELECT count(*) FROM ({select})")
@@ -351,7 +356,7 @@ def _note(con: duckdb.DuckDBPyConnection, draft: Path, counts: list[Count]) -> N
         "counts": [asdict(count) for count in counts],
     }
     write_json(draft / "ingest.json", noted)
-    write_text(draft / "quarantine.csv", as_csv(con))
+    write_quarantine(con, draft / "quarantine.csv")
 
 
 def _columns(con: duckdb.DuckDBPyConnection, source: str) -> str:
