@@ -44,7 +44,7 @@ SELECTS = {
 
 TXN_HEADER = "NO,CUST,ACCT,DONE,AMT,CCY,KIND,LOADED,MEMO\n"
 BOOKINGS = "".join(
-    f"T{n},C{1 + n % 6},A{n},2024-03-{n:02} 10:00:00,{n}.50,CNY,card,2024-03-{n:02},\n" for n in range(1, 11)
+    f"T{n},C{1 + n % 6},A{n},2024-03-{n:02} 10:00:00,{n}.50,CNY,other,2024-03-{n:02},\n" for n in range(1, 11)
 )
 FILES = {
     "cust_1.csv": "CUST,OPENED,LOADED\n" + "".join(f"C{n},2020-01-0{n},2020-01-0{n}\n" for n in range(1, 7)),

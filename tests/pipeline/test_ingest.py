@@ -22,7 +22,7 @@ from pipeline.ingest import ingest, read_ingested
 
 HEADER = "NO,CUST,ACCT,DONE,AMT,CCY,KIND,LOADED,MEMO\n"
 NUMBER = "is not a number of at most 16 digits and 2 decimals"
-GOOD = "T1,C1,A1,2024-03-01 10:00:00,1.50,CNY,card,2024-03-01,"
+GOOD = "T1,C1,A1,2024-03-01 10:00:00,1.50,CNY,other,2024-03-01,"
 
 
 def booking(**changes: str) -> str:

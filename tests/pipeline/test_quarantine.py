@@ -14,19 +14,23 @@ import pytest
 from pipeline import raw_rows
 
 HEADER = "NO,CUST,ACCT,DONE,AMT,CCY,KIND,LOADED,MEMO\n"
-GOOD = "G,C1,A1,2024-03-01 10:00:00,1.50,CNY,card,2024-03-01,\n"
+GOOD = "G,C1,A1,2024-03-01 10:00:00,1.50,CNY,other,2024-03-01,\n"
 # Row, its column, the beginning of its reason, its raw text.
 SPOILED = [
-    ("X1,C1,A1,2024-03-01,abc,CNY,card,2024-03-01,\n", "amount", "'abc' is not a number"),
+    ("X1,C1,A1,2024-03-01,abc,CNY,other,2024-03-01,\n", "amount", "'abc' is not a number"),
     (
-        'X2,C9,A1,2024-03-01,1.00,CNY,card,2024-03-01,"two\nlines, 活期"\n',
+        'X2,C9,A1,2024-03-01,1.00,CNY,other,2024-03-01,"two\nlines, 活期"\n',
         "customer_id",
         "'C9' is not in table",
     ),
     ("X3,C1,A1,2024-03-01,1.00,CNY\n", "", "too few fields: 6"),
-    ('X4,C1,"A1,2024-03-01,1.00,CNY,card,2024-03-01,\n', "", "a quote is opened and never closed"),
-    ("X5,C1, ,2024-03-01,1.00,CNY,card,2024-03-01, kept as it stands \n", "account_id", "is empty"),
-    ("T1,C3,A1,2024-03-01,9.00,CNY,card,2024-03-01,\n", "transaction_id", "'T1' stands with another content"),
+    ('X4,C1,"A1,2024-03-01,1.00,CNY,other,2024-03-01,\n', "", "a quote is opened and never closed"),
+    ("X5,C1, ,2024-03-01,1.00,CNY,other,2024-03-01, kept as it stands \n", "account_id", "is empty"),
+    (
+        "T1,C3,A1,2024-03-01,9.00,CNY,other,2024-03-01,\n",
+        "transaction_id",
+        "'T1' stands with another content",
+    ),
 ]
 
 
@@ -93,14 +97,16 @@ def test_a_line_refused_for_two_tables_stands_twice_with_its_text(tiny) -> None:
 
 
 def test_no_cell_is_a_formula_for_a_spreadsheet(tiny) -> None:
-    tiny.write("txn_2.csv", HEADER + '=HYPERLINK("http://x"),C9\n' + "-1,C1,A1,x,1.00,CNY,card,2024-03-01,\n")
+    tiny.write(
+        "txn_2.csv", HEADER + '=HYPERLINK("http://x"),C9\n' + "-1,C1,A1,x,1.00,CNY,other,2024-03-01,\n"
+    )
     tiny.ingest()
     with (tiny.home.root / "quarantine.csv").open(encoding="utf-8", newline="") as file:
         cells = [cell for row in csv.reader(file) for cell in row]
     assert not [cell for cell in cells if cell[:1] in tuple("=+-@\t\r")]
     assert [row["raw"] for row in tiny.quarantine_rows()] == [
         '\'=HYPERLINK("http://x"),C9',
-        "'-1,C1,A1,x,1.00,CNY,card,2024-03-01,",
+        "'-1,C1,A1,x,1.00,CNY,other,2024-03-01,",
     ]
 
 
