@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from math import log2
 from pathlib import Path
+from typing import NoReturn
 
 import duckdb
 
@@ -20,6 +21,7 @@ import pipeline.artefacts
 import pipeline.buckets
 import pipeline.checks
 import pipeline.csv_files
+import pipeline.horizon
 import pipeline.quarantine
 import pipeline.raw_rows
 import pipeline.sources
@@ -39,6 +41,7 @@ from pipeline.artefacts import (
 )
 from pipeline.buckets import write_buckets
 from pipeline.checks import TABLE_KEY, check_columns, checked
+from pipeline.horizon import fix_horizon
 from pipeline.quarantine import find_repeats, most_common, one, open_quarantine, refuse, write_quarantine
 from pipeline.raw_rows import keep_raw
 from pipeline.sources import Reject, open_sources
@@ -54,6 +57,7 @@ CODE = (
     pipeline.buckets,
     pipeline.checks,
     pipeline.csv_files,
+    pipeline.horizon,
     pipeline.quarantine,
     pipeline.raw_rows,
     pipeline.sources,
@@ -174,6 +178,7 @@ def _ingest_all(
         con.execute(f"CREATE TEMP TABLE ref_{other} ({TABLE_KEY[other]} VARCHAR, _bucket SMALLINT)")
     con.execute("CREATE TEMP TABLE ref_rates (currency VARCHAR, day DATE, to_base DECIMAL(18,8))")
     open_quarantine(con)
+    _look_ahead(con, settings)
     counts = []
     for name in ORDER:
         progress(name)
@@ -181,6 +186,19 @@ def _ingest_all(
         write_quarantine(con, home.root / "quarantine.csv")  # shown even when the next step stops the run
         _check_limit(con, counts[-1], settings, raw)
     _note(con, draft, [count for count in counts if count is not None])
+
+
+def _look_ahead(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Find the bank's last bookings: the tables that come before the transactions are held against them."""
+    table = TABLES["transactions"]
+    select = load_select(settings.bank, table.name) or _lacks(settings, table)
+    check_columns(table, settings.bank, _describe(con, settings, table, select))
+    with _told(settings, table):
+        fix_horizon(con, select)
+
+
+def _lacks(settings: Settings, table: Table) -> NoReturn:
+    raise DataError(f"table {table.name!r} is needed. Write configs/banks/{settings.bank}/{table.name}.sql.")
 
 
 def _ingest_table(
@@ -193,9 +211,7 @@ def _ingest_table(
     select = load_select(settings.bank, table.name)
     if select is None:
         if table.needed:
-            raise DataError(
-                f"table {table.name!r} is needed. Write configs/banks/{settings.bank}/{table.name}.sql."
-            )
+            _lacks(settings, table)
         return None
     for column, other in table.references:
         if load_select(settings.bank, other) is None:
@@ -204,8 +220,15 @@ def _ingest_table(
                 f"Write configs/banks/{settings.bank}/{other}.sql too."
             )
     present = check_columns(table, settings.bank, _describe(con, settings, table, select))
-    try:
+    with _told(settings, table):
         return _load(con, settings, table, select, present, unreadable, draft)
+
+
+@contextmanager
+def _told(settings: Settings, table: Table) -> Iterator[None]:
+    """A cast that fails in the bank's SELECT is one sentence without a value."""
+    try:
+        yield
     except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException) as error:
         said = _said(error, hide=VALUES)
         raise DataError(
