@@ -1,4 +1,4 @@
-"""Up to which day a row can be true: a little after the bank's last bookings, whatever the clock says.
+"""Up to which day a row can be true: a month after the bank's last bookings, whatever the clock says.
 
 A year mistyped in all dates of a row makes a row that agrees with itself, 70 years ahead. The clock would
 refuse it, but then the same files would not give the same tables on every day.
@@ -10,6 +10,7 @@ from itertools import accumulate
 import duckdb
 
 SLACK = timedelta(days=31)
+GAP = timedelta(weeks=104)
 LEAST_SHARE = 0.01
 
 
@@ -31,13 +32,13 @@ def last_bookings(weeks: list[tuple[date, int]]) -> date:
     """The Sunday of the bank's last week with bookings; ``weeks`` are Mondays with their numbers, ascending.
 
     From the week of the median booking on, a week counts if it has at least 1% of the usual number (the
-    median over the weeks) and begins within 31 days of the last one that counted.
+    median over the weeks) and begins within two years of the last one that counted: an excerpt may lack a year.
     """
     least = LEAST_SHARE * sorted(number for _, number in weeks)[len(weeks) // 2]
     total = sum(number for _, number in weeks)
     middle = next(k for k, below in enumerate(accumulate(n for _, n in weeks)) if 2 * below >= total)
     last = weeks[middle][0] + timedelta(days=6)
     for monday, number in weeks[middle + 1 :]:
-        if number >= least and monday - last <= SLACK:
+        if number >= least and monday - last <= GAP:
             last = monday + timedelta(days=6)
     return last
