@@ -12,18 +12,27 @@ from pipeline.artefacts import whole_file
 from pipeline.checks import repeats
 from pipeline.sources import Reject
 
-HEADER = ("table", "file", "line", "column", "reason", "raw")
+HEADER = ("table", "file", "line", "column", "reason", "mended_in", "raw")
 BATCH_ROWS = 10_000
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def open_quarantine(con: duckdb.DuckDBPyConnection) -> None:
-    """Make the empty relations ``quarantine`` (one row per refused row) and ``raw_rows`` (its raw text)."""
+    """Make the empty relations of the quarantine.
+
+    ``quarantine``: one row per refused row; ``raw_rows``: its raw text; ``by_file``: one row per table and
+    delivered file, with what became of its rows; ``mended``: the files whose refused rows came back mended.
+    """
     con.execute(
         "CREATE TEMP TABLE quarantine "
         "(table_name VARCHAR, file VARCHAR, line BIGINT, column_name VARCHAR, reason VARCHAR)"
     )
     con.execute("CREATE TEMP TABLE raw_rows (file VARCHAR, line BIGINT, raw VARCHAR)")
+    con.execute("CREATE TEMP TABLE mended (table_name VARCHAR, file VARCHAR, mended_in VARCHAR)")
+    con.execute(
+        "CREATE TEMP TABLE by_file (table_name VARCHAR, file VARCHAR, rows_in BIGINT, loaded BIGINT, "
+        "quarantined BIGINT, duplicates BIGINT)"
+    )
 
 
 def refuse(con: duckdb.DuckDBPyConnection, table: Table, rejects: list[Reject]) -> int:
@@ -38,8 +47,9 @@ def refuse(con: duckdb.DuckDBPyConnection, table: Table, rejects: list[Reject]) 
             }
         ),
     )
-    con.execute("INSERT INTO quarantine SELECT ?, file, line, '', reason FROM _rejects", [table.name])
+    con.execute("CREATE OR REPLACE TEMP TABLE rejected AS SELECT * FROM _rejects")
     con.unregister("_rejects")
+    con.execute("INSERT INTO quarantine SELECT ?, file, line, '', reason FROM rejected", [table.name])
     # A reason of the contract begins with its column: "amount: 'abc' is not …".
     con.execute(
         "INSERT INTO quarantine SELECT ?, _file, _line, split_part(_reason, ': ', 1), "
@@ -66,6 +76,32 @@ def find_repeats(con: duckdb.DuckDBPyConnection, table: Table) -> tuple[int, int
     return conflicts, one(con, "SELECT count(*) FROM repeated WHERE verdict = 'duplicate'")
 
 
+def count_by_file(con: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Count what became of each file's rows, each number on its own: they must reconcile as the table's do."""
+    con.execute(
+        "INSERT INTO by_file SELECT ?, file, sum(rows_in), sum(loaded), sum(quarantined), sum(duplicates) FROM ("
+        "SELECT _file AS file, count(*) AS rows_in, 0 AS loaded, 0 AS quarantined, 0 AS duplicates "
+        "FROM checked GROUP BY _file "
+        "UNION ALL SELECT file, count(*), 0, 0, 0 FROM rejected GROUP BY file "
+        "UNION ALL SELECT g._file, 0, count(*), 0, 0 FROM good g LEFT JOIN repeated w USING (_row) "
+        "WHERE coalesce(w.verdict, 'kept') = 'kept' GROUP BY g._file "
+        "UNION ALL SELECT file, 0, 0, count(*), 0 FROM quarantine WHERE table_name = ? GROUP BY file "
+        "UNION ALL SELECT _file, 0, 0, 0, count(*) FROM repeated WHERE verdict = 'duplicate' GROUP BY _file"
+        ") GROUP BY file ORDER BY file",
+        [table.name, table.name],
+    )
+
+
+def write_by_file(con: duckdb.DuckDBPyConnection, target: Path) -> None:
+    """Write ``by_file`` as CSV: per table and delivered file, rows_in = loaded + quarantined + duplicates."""
+    names = ("table", "file", "rows_in", "loaded", "quarantined", "duplicates")
+    rows = con.execute("SELECT * FROM by_file ORDER BY ALL").fetchall()
+    with whole_file(target) as file:
+        csv.writer(file, lineterminator="\n").writerows(
+            [names, *([no_formula(cell) for cell in row] for row in rows)]
+        )
+
+
 def write_quarantine(con: duckdb.DuckDBPyConnection, target: Path) -> None:
     """Write what was refused so far as CSV: one line per refused row, with its raw text.
 
@@ -74,8 +110,9 @@ def write_quarantine(con: duckdb.DuckDBPyConnection, target: Path) -> None:
     To mend rows, take ``quarantine-export``, which changes no byte.
     """
     reader = con.sql(
-        "SELECT table_name, file, line, column_name, reason, coalesce(raw, '') AS raw "
-        "FROM quarantine LEFT JOIN raw_rows USING (file, line) ORDER BY ALL"
+        "SELECT table_name, file, line, column_name, reason, coalesce(mended_in, '') AS mended_in, "
+        "coalesce(raw, '') AS raw FROM quarantine LEFT JOIN raw_rows USING (file, line) "
+        "LEFT JOIN mended USING (table_name, file) ORDER BY ALL"
     ).to_arrow_reader(BATCH_ROWS)
     with whole_file(target) as file:
         writer = csv.writer(file, lineterminator="\n")
