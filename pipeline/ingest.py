@@ -22,6 +22,7 @@ import pipeline.buckets
 import pipeline.checks
 import pipeline.csv_files
 import pipeline.horizon
+import pipeline.mending
 import pipeline.quarantine
 import pipeline.raw_rows
 import pipeline.sources
@@ -42,7 +43,17 @@ from pipeline.artefacts import (
 from pipeline.buckets import write_buckets
 from pipeline.checks import TABLE_KEY, check_columns, checked
 from pipeline.horizon import fix_horizon
-from pipeline.quarantine import find_repeats, most_common, one, open_quarantine, refuse, write_quarantine
+from pipeline.mending import note_mended
+from pipeline.quarantine import (
+    count_by_file,
+    find_repeats,
+    most_common,
+    one,
+    open_quarantine,
+    refuse,
+    write_by_file,
+    write_quarantine,
+)
 from pipeline.raw_rows import keep_raw
 from pipeline.sources import Reject, open_sources
 
@@ -58,6 +69,7 @@ CODE = (
     pipeline.checks,
     pipeline.csv_files,
     pipeline.horizon,
+    pipeline.mending,
     pipeline.quarantine,
     pipeline.raw_rows,
     pipeline.sources,
@@ -69,13 +81,17 @@ VALUES = r"(?s)(?<!\w)['\"](.*['\"]|.*)|\b\d[\d.:+-]*"
 
 @dataclass(frozen=True)
 class Count:
-    """What became of one table's rows: rows_in = loaded + quarantined + duplicates, always."""
+    """What became of one table's rows: rows_in = loaded + quarantined + duplicates, always.
+
+    ``mended`` of the quarantined are no longer open: as many were loaded from files that bring them mended.
+    """
 
     table: str
     rows_in: int
     loaded: int
     quarantined: int
     duplicates: int
+    mended: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,7 +113,7 @@ def ingest(settings: Settings, raw: Path, home: Home, progress: Callable[[str], 
     """Read every table of the bank; the same files again change nothing.
 
     Raises DataError for a missing or unreadable file, a broken contract, or more refused rows than
-    ``quarantine_limit``; the quarantine (``quarantine.csv``: table, file, line, column, reason, raw) is written first.
+    ``quarantine_limit``; ``quarantine.csv``, one line per refused row, is written first.
     The tables before these stay until the next ingest, for those who are still reading them.
     """
     name = fingerprint(*_inputs(settings, raw))
@@ -259,7 +275,9 @@ def _load(
     loaded = _write(con, table, draft)
     _remember(con, table)
     selected = one(con, f"SELECT count(*) FROM ({select})")
-    count = Count(table.name, selected + len(rejects), loaded, refused + conflicts, duplicates)
+    count_by_file(con, table)
+    mended = note_mended(con, table.name)
+    count = Count(table.name, selected + len(rejects), loaded, refused + conflicts, duplicates, mended)
     if count.rows_in != count.loaded + count.quarantined + count.duplicates:
         raise DataError(
             f"table {table.name!r} does not reconcile: {count}. Look for a join that "
@@ -355,10 +373,11 @@ def _check_limit(con: duckdb.DuckDBPyConnection, count: Count | None, settings: 
             f"table {count.table!r} is needed, but there is not one row for it in "
             f"{', '.join(str(path) for path in files)}. Deliver the rows, or mend {where}/{count.table}.sql."
         )
-    share = count.quarantined / count.rows_in if count.rows_in else 0.0
+    still_open = count.quarantined - count.mended
+    share = still_open / count.rows_in if count.rows_in else 0.0
     if share > settings.quarantine_limit or (count.loaded == 0 and TABLES[count.table].needed):
         raise DataError(
-            f"table {count.table!r}: {count.quarantined} of {count.rows_in} rows refused, above the limit of "
+            f"table {count.table!r}: {still_open} of {count.rows_in} rows refused, above the limit of "
             f"{settings.quarantine_limit:.1%}{most_common(con, count.table)}. Have the file mended (all refused "
             f"lines stand in quarantine.csv), or raise quarantine_limit in {where}/bank.toml."
         )
@@ -380,6 +399,7 @@ def _note(con: duckdb.DuckDBPyConnection, draft: Path, counts: list[Count]) -> N
     }
     write_json(draft / "ingest.json", noted)
     write_quarantine(con, draft / "quarantine.csv")
+    write_by_file(con, draft / "by_file.csv")
 
 
 def _columns(con: duckdb.DuckDBPyConnection, source: str) -> str:
