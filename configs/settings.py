@@ -67,23 +67,34 @@ class Strict(BaseModel):
 
 
 class Source(Strict):
-    """Raw files of the bank, one name in the bank's SELECTs. ``files`` is a glob below the raw folder.
+    """Rows that the bank delivers, under one name in its SELECTs: files, or a query of its database.
 
-    A folder that it leads to counts with all files in it. CSV files may be gzip.
-    ``encoding`` is any that Python knows, for example gb18030; UTF-8 is read several times faster.
+    ``files`` is a glob below the raw folder; a folder that it leads to counts with all files in it. CSV files
+    may be gzip; ``encoding`` is any that Python knows, for example gb18030; UTF-8 is read several times faster.
+    For ``postgres``: ``query`` or ``table``, and ``dsn_env``, the name of the environment variable that holds
+    the connection string, which stands in no file.
     """
 
-    files: str
-    format: Literal["csv", "parquet"] = "csv"
+    files: str = ""
+    format: Literal["csv", "parquet", "postgres"] = "csv"
     delimiter: str = Field(",", min_length=1, max_length=1)
     encoding: str = "utf-8"
+    query: str = ""
+    table: str = Field("", pattern=r"^[^;\s]*$")
+    dsn_env: str = Field("", pattern=r"^[A-Za-z_]?[A-Za-z0-9_]*$")
 
-    @field_validator("files")
-    @classmethod
-    def _below_raw(cls, files: str) -> str:
-        if not files or Path(files).is_absolute():
-            raise ValueError(f"must be a pattern below the raw folder, such as 'txn_*.csv', not {files!r}")
-        return files
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.format == "postgres":
+            if self.files or bool(self.query) == bool(self.table) or not self.dsn_env:
+                raise ValueError("format 'postgres' takes dsn_env and either query or table, and no files")
+        elif self.query or self.table or self.dsn_env:
+            raise ValueError("query, table and dsn_env are for format 'postgres'")
+        elif not self.files or Path(self.files).is_absolute():
+            raise ValueError(
+                f"files must be a pattern below the raw folder, such as 'txn_*.csv', not {self.files!r}"
+            )
+        return self
 
     @field_validator("encoding")
     @classmethod
@@ -267,8 +278,10 @@ def find_raw(settings: Settings, raw: Path, source: str) -> list[Path]:
     """The files of one source, sorted by their path below ``raw``; of a folder all files in it and below.
 
     What Spark and Hadoop hide is passed over: names that begin with ``_`` or ``.``, unless the pattern itself
-    does, and checksums (``.crc``). Raises DataError when there is no file.
+    does, and checksums (``.crc``). A database has none. Raises DataError when there is no file.
     """
+    if settings.sources[source].format == "postgres":
+        return []
     pattern = settings.sources[source].files
     found = sorted(raw.glob(pattern))
     below = {path for one in found for path in (one.rglob("*") if one.is_dir() else (one,)) if path.is_file()}

@@ -1,5 +1,6 @@
 """The bank's raw files as DuckDB relations, each row with the file and the line it came from."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from configs.settings import Settings, Source, find_raw
 from pipeline.csv_files import codec, count_lines, header, is_gzip, opened_text, rows, shown
 
 BATCH_ROWS = 100_000
+FETCHED = "postgres:"  # begins the _file of rows that were fetched from a database
 # Names that the relation of a source needs for itself, and DuckDB while it reads Parquet.
 RESERVED = {"csv": ("_file", "_line"), "parquet": ("_file", "_line", "filename", "file_row_number")}
 
@@ -24,11 +26,14 @@ class Reject:
     reason: str
 
 
-def open_sources(con: duckdb.DuckDBPyConnection, settings: Settings, raw: Path) -> dict[str, list[Reject]]:
+def open_sources(
+    con: duckdb.DuckDBPyConnection, settings: Settings, raw: Path, fetched: Mapping[str, Path]
+) -> dict[str, list[Reject]]:
     """Make one relation per source of the bank, named as in bank.toml; its unreadable lines are returned.
 
     CSV sources have text columns only, Parquet sources their own types; both end in ``_file`` (below ``raw``)
-    and ``_line`` (for CSV the line on which the row begins, for Parquet the row, both from 1).
+    and ``_line`` (for CSV the line on which the row begins, for Parquet the row, both from 1). Of a database
+    the rows lie in ``fetched``: their ``_file`` is postgres:<source>, their ``_line`` the row.
     The relation ``delivered`` says of each file to which source it belongs, where it lies, and whether each
     of its lines is a row. Raises DataError for a file that is missing, empty, cut off, wrongly encoded or has
     a broken header.
@@ -36,8 +41,10 @@ def open_sources(con: duckdb.DuckDBPyConnection, settings: Settings, raw: Path) 
     if not raw.is_dir():
         raise DataError(f"there is no raw folder {raw}. Name the bank's extracts with RAW=<folder>.")
     con.execute("CREATE TEMP TABLE delivered (source VARCHAR, file VARCHAR, path VARCHAR, by_line BOOLEAN)")
+    for name, path in fetched.items():
+        _open_fetched(con, name, path)
     return {
-        name: _open_source(con, name, spec, raw, find_raw(settings, raw, name))
+        name: [] if name in fetched else _open_source(con, name, spec, raw, find_raw(settings, raw, name))
         for name, spec in settings.sources.items()
     }
 
@@ -75,6 +82,16 @@ def _open_parquet(con: duckdb.DuckDBPyConnection, name: str, raw: Path, files: l
         f"replace(filename[{below}:], '\\', '/') AS _file, file_row_number + 1 AS _line "
         f"FROM read_parquet([{listed}], "
         "filename = true, file_row_number = true, union_by_name = true, hive_partitioning = false)"
+    )
+
+
+def _open_fetched(con: duckdb.DuckDBPyConnection, name: str, path: Path) -> None:
+    _same_header({path: _parquet_columns(con, path)}, name, "parquet")
+    label = FETCHED + name
+    con.execute("INSERT INTO delivered VALUES (?, ?, ?, false)", [name, label, str(path)])
+    con.execute(
+        f"CREATE TEMP VIEW {_quoted(name)} AS SELECT * EXCLUDE (file_row_number), {_text(label)} AS _file, "
+        f"file_row_number + 1 AS _line FROM read_parquet({_text(str(path))}, file_row_number = true)"
     )
 
 

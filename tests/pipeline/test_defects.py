@@ -170,7 +170,8 @@ def _write(tiny, planted: Planted, rng: random.Random, table: str, good: Iterato
             planted.copies[file] += 1
         if len(lines) >= PER_FILE:
             close()
-    close()
+    if lines:
+        close()
 
 
 def reconcile(tiny, planted: Planted, seconds: float) -> list[str]:

@@ -25,7 +25,7 @@ def read(raw: Path, **source: str) -> tuple[Rows, list[Reject]]:
     spec = Source(**({"files": "*.csv"} | source))
     settings = load_settings("demo").model_copy(update={"sources": {"txn": spec}})
     with duckdb.connect() as con:
-        rejects = open_sources(con, settings, raw)["txn"]
+        rejects = open_sources(con, settings, raw, {})["txn"]
         return con.execute("SELECT * FROM txn ORDER BY _file, _line").fetchall(), rejects
 
 
