@@ -21,6 +21,7 @@ import pipeline.artefacts
 import pipeline.buckets
 import pipeline.checks
 import pipeline.csv_files
+import pipeline.databases
 import pipeline.horizon
 import pipeline.mending
 import pipeline.quarantine
@@ -42,6 +43,7 @@ from pipeline.artefacts import (
 )
 from pipeline.buckets import write_buckets
 from pipeline.checks import TABLE_KEY, check_columns, checked
+from pipeline.databases import fetched
 from pipeline.horizon import fix_horizon
 from pipeline.mending import note_mended
 from pipeline.quarantine import (
@@ -68,6 +70,7 @@ CODE = (
     pipeline.buckets,
     pipeline.checks,
     pipeline.csv_files,
+    pipeline.databases,
     pipeline.horizon,
     pipeline.mending,
     pipeline.quarantine,
@@ -116,11 +119,13 @@ def ingest(settings: Settings, raw: Path, home: Home, progress: Callable[[str], 
     ``quarantine_limit``; ``quarantine.csv``, one line per refused row, is written first.
     The tables before these stay until the next ingest, for those who are still reading them.
     """
-    name = fingerprint(*_inputs(settings, raw))
-    folder = home.root / "tables" / name
-    if not (folder / "ingest.json").is_file():
-        with _connect(home) as con, whole_folder(folder) as draft:
-            _ingest_all(con, settings, raw, draft, home, progress)
+    with fetched(settings, home) as rows:
+        name = fingerprint(*_inputs(settings, raw), *rows.values())
+        folder = home.root / "tables" / name
+        if not (folder / "ingest.json").is_file():
+            with _connect(home) as con, whole_folder(folder) as draft:
+                unreadable = open_sources(con, settings, raw, rows)
+                _ingest_all(con, settings, raw, unreadable, draft, home, progress)
     _point_to(home, name)
     copy_text(folder / "quarantine.csv", home.root / "quarantine.csv")
     return read_ingested(home)
@@ -185,11 +190,11 @@ def _ingest_all(
     con: duckdb.DuckDBPyConnection,
     settings: Settings,
     raw: Path,
+    unreadable: dict[str, list[Reject]],
     draft: Path,
     home: Home,
     progress: Callable[[str], None],
 ) -> None:
-    unreadable = open_sources(con, settings, raw)
     for other in TABLE_KEY:
         con.execute(f"CREATE TEMP TABLE ref_{other} ({TABLE_KEY[other]} VARCHAR, _bucket SMALLINT)")
     con.execute("CREATE TEMP TABLE ref_rates (currency VARCHAR, day DATE, to_base DECIMAL(18,8))")
@@ -369,9 +374,10 @@ def _check_limit(con: duckdb.DuckDBPyConnection, count: Count | None, settings: 
         files = [
             path for name in _sources_read(con, settings, select) for path in find_raw(settings, raw, name)
         ]
+        searched = ", ".join(str(path) for path in files) or "the database"
         raise DataError(
-            f"table {count.table!r} is needed, but there is not one row for it in "
-            f"{', '.join(str(path) for path in files)}. Deliver the rows, or mend {where}/{count.table}.sql."
+            f"table {count.table!r} is needed, but there is not one row for it in {searched}. "
+            f"Deliver the rows, or mend {where}/{count.table}.sql."
         )
     still_open = count.quarantined - count.mended
     share = still_open / count.rows_in if count.rows_in else 0.0
