@@ -135,7 +135,7 @@ def _load_whole(
         return False
     types = ", ".join(f"{_text(column)}: 'VARCHAR'" for column in columns)
     try:
-        con.execute(
+        inserted = con.execute(
             f"INSERT INTO {_quoted(name)} SELECT *, ?, row_number() OVER () + 1 FROM read_csv(?, header = true, "
             f"auto_detect = false, columns = {{{types}}}, delim = ?, quote = '\"', escape = '\"', "
             "compression = ?, hive_partitioning = false)",
@@ -143,7 +143,7 @@ def _load_whole(
         )
     except duckdb.InvalidInputException:
         return False
-    found = con.execute(f"SELECT count(*) FROM {_quoted(name)} WHERE _file = ?", [label]).fetchall()[0][0]
+    ((found,),) = inserted.fetchall()
     if found + 1 == lines:
         return True
     con.execute(f"DELETE FROM {_quoted(name)} WHERE _file = ?", [label])
