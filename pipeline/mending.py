@@ -41,14 +41,11 @@ class Exported:
     advice: str
 
 
-def note_mended(con: duckdb.DuckDBPyConnection, table: str) -> int:
+def note_mended(con: duckdb.DuckDBPyConnection, table: str, counts: list[tuple[str, int, int]]) -> int:
     """Say in ``mended`` which files' refused rows have all come back mended; the number of rows no longer open.
 
-    Reads ``by_file``, in which every file of the table has been counted.
+    ``counts``: of every file of the table its name, how many of its rows were loaded, how many refused.
     """
-    counts = con.execute(
-        "SELECT file, loaded, quarantined FROM by_file WHERE table_name = ? ORDER BY file", [table]
-    ).fetchall()
     back = dict.fromkeys((file for file, _, refused in counts if refused), 0)
     brought: dict[str, str] = {}
     for file, loaded, _ in counts:

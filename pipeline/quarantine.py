@@ -76,8 +76,11 @@ def find_repeats(con: duckdb.DuckDBPyConnection, table: Table) -> tuple[int, int
     return conflicts, one(con, "SELECT count(*) FROM repeated WHERE verdict = 'duplicate'")
 
 
-def count_by_file(con: duckdb.DuckDBPyConnection, table: Table) -> None:
-    """Count what became of each file's rows, each number on its own: they must reconcile as the table's do."""
+def count_by_file(con: duckdb.DuckDBPyConnection, table: Table) -> list[tuple[str, int, int]]:
+    """Count what became of each file's rows in ``by_file``; of each file its name, rows loaded and rows refused.
+
+    Each number is counted on its own: they must reconcile as the table's do.
+    """
     con.execute(
         "INSERT INTO by_file SELECT ?, file, sum(rows_in), sum(loaded), sum(quarantined), sum(duplicates) FROM ("
         "SELECT _file AS file, count(*) AS rows_in, 0 AS loaded, 0 AS quarantined, 0 AS duplicates "
@@ -90,6 +93,9 @@ def count_by_file(con: duckdb.DuckDBPyConnection, table: Table) -> None:
         ") GROUP BY file ORDER BY file",
         [table.name, table.name],
     )
+    return con.execute(
+        "SELECT file, loaded, quarantined FROM by_file WHERE table_name = ? ORDER BY file", [table.name]
+    ).fetchall()
 
 
 def write_by_file(con: duckdb.DuckDBPyConnection, target: Path) -> None:

@@ -34,19 +34,34 @@ def open_sources(
     CSV sources have text columns only, Parquet sources their own types; both end in ``_file`` (below ``raw``)
     and ``_line`` (for CSV the line on which the row begins, for Parquet the row, both from 1). Of a database
     the rows lie in ``fetched``: their ``_file`` is postgres:<source>, their ``_line`` the row.
-    The relation ``delivered`` says of each file to which source it belongs, where it lies, and whether each
-    of its lines is a row. Raises DataError for a file that is missing, empty, cut off, wrongly encoded or has
+    Raises DataError for a file that is missing, empty, cut off, wrongly encoded or has
     a broken header.
     """
     if not raw.is_dir():
         raise DataError(f"there is no raw folder {raw}. Name the bank's extracts with RAW=<folder>.")
-    con.execute("CREATE TEMP TABLE delivered (source VARCHAR, file VARCHAR, path VARCHAR, by_line BOOLEAN)")
+    list_delivered(con, settings, raw, fetched)
     for name, path in fetched.items():
         _open_fetched(con, name, path)
     return {
         name: [] if name in fetched else _open_source(con, name, spec, raw, find_raw(settings, raw, name))
         for name, spec in settings.sources.items()
     }
+
+
+def list_delivered(
+    con: duckdb.DuckDBPyConnection, settings: Settings, raw: Path, fetched: Mapping[str, Path]
+) -> None:
+    """Make ``delivered``: one row per source and file, where it lies, and ``by_line``: each line is known to be a row.
+
+    Nothing is known of a file before it is opened.
+    """
+    con.execute("CREATE TEMP TABLE delivered (source VARCHAR, file VARCHAR, path VARCHAR, by_line BOOLEAN)")
+    files = [(name, FETCHED + name, str(path)) for name, path in fetched.items()]
+    for name in settings.sources:
+        files += [
+            (name, path.relative_to(raw).as_posix(), str(path)) for path in find_raw(settings, raw, name)
+        ]
+    con.executemany("INSERT INTO delivered VALUES (?, ?, ?, false)", files)
 
 
 def _open_source(
@@ -64,17 +79,13 @@ def _open_source(
         by_line = _load_whole(con, name, path, spec, columns, label)
         if not by_line:
             rejects += _load_row_by_row(con, name, path, spec, columns, label)
-        con.execute("INSERT INTO delivered VALUES (?, ?, ?, ?)", [name, label, str(path), by_line])
+        con.execute("UPDATE delivered SET by_line = ? WHERE source = ? AND file = ?", [by_line, name, label])
         _refuse_second_header(con, name, path, columns, label)
     return rejects
 
 
 def _open_parquet(con: duckdb.DuckDBPyConnection, name: str, raw: Path, files: list[Path]) -> None:
     _same_header({path: _parquet_columns(con, path) for path in files}, name, "parquet")
-    con.executemany(
-        "INSERT INTO delivered VALUES (?, ?, ?, false)",
-        [(name, path.relative_to(raw).as_posix(), str(path)) for path in files],
-    )
     listed = ", ".join(_text(str(path)) for path in files)
     below = len(str(files[0])) - len(str(files[0].relative_to(raw))) + 1
     con.execute(
@@ -88,7 +99,6 @@ def _open_parquet(con: duckdb.DuckDBPyConnection, name: str, raw: Path, files: l
 def _open_fetched(con: duckdb.DuckDBPyConnection, name: str, path: Path) -> None:
     _same_header({path: _parquet_columns(con, path)}, name, "parquet")
     label = FETCHED + name
-    con.execute("INSERT INTO delivered VALUES (?, ?, ?, false)", [name, label, str(path)])
     con.execute(
         f"CREATE TEMP VIEW {_quoted(name)} AS SELECT * EXCLUDE (file_row_number), {_text(label)} AS _file, "
         f"file_row_number + 1 AS _line FROM read_parquet({_text(str(path))}, file_row_number = true)"
