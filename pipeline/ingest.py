@@ -280,8 +280,7 @@ def _load(
     loaded = _write(con, table, draft)
     _remember(con, table)
     selected = one(con, f"SELECT count(*) FROM ({select})")
-    count_by_file(con, table)
-    mended = note_mended(con, table.name)
+    mended = note_mended(con, table.name, count_by_file(con, table))
     count = Count(table.name, selected + len(rejects), loaded, refused + conflicts, duplicates, mended)
     if count.rows_in != count.loaded + count.quarantined + count.duplicates:
         raise DataError(
