@@ -3,16 +3,17 @@ BANK  ?= demo
 AS_OF ?= 2026-11-16
 RAW   ?= data/demo/raw
 PORT  ?= 8000
+OUT   ?= data/$(BANK)/to-mend
 
 PYTHON := .venv/bin/python
 READY  := .venv/ready
 UV     := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long weekly ingest train ablation features-doc outcomes serve check format lock picture clean
+.PHONY: help demo test test-long weekly ingest quarantine-export train ablation features-doc outcomes serve check format lock picture clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  settings: BANK=$(BANK) AS_OF=$(AS_OF) RAW=$(RAW) PORT=$(PORT)"
 
 demo: $(READY) ## the made-up bank from raw files to managers' lists, with progress and a summary
@@ -29,6 +30,9 @@ weekly: $(READY) ## one Monday: ingest, features, training when due, scores, lis
 
 ingest: $(READY) ## read the bank's files into tables and a quarantine  (BANK RAW)
 	$(PYTHON) -m pipeline ingest --bank $(BANK) --raw $(RAW)
+
+quarantine-export: $(READY) ## refused rows as files to mend and deliver again  (BANK RAW OUT)
+	$(PYTHON) -m pipeline quarantine-export --bank $(BANK) --raw $(RAW) --out $(OUT)
 
 train: $(READY) ## train, judge out of time and register a model  (BANK AS_OF)
 	$(PYTHON) -m pipeline train --bank $(BANK) --as-of $(AS_OF)

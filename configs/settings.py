@@ -67,22 +67,34 @@ class Strict(BaseModel):
 
 
 class Source(Strict):
-    """Raw files of the bank, one name in the bank's SELECTs. ``files`` is a glob below the raw folder.
+    """Rows that the bank delivers, under one name in its SELECTs: files, or a query of its database.
 
-    ``encoding`` is any that Python knows, for example gb18030; UTF-8 is read several times faster.
+    ``files`` is a glob below the raw folder; a folder that it leads to counts with all files in it. CSV files
+    may be gzip; ``encoding`` is any that Python knows, for example gb18030; UTF-8 is read several times faster.
+    For ``postgres``: ``query`` or ``table``, and ``dsn_env``, the name of the environment variable that holds
+    the connection string, which stands in no file.
     """
 
-    files: str
-    format: Literal["csv", "parquet"] = "csv"
+    files: str = ""
+    format: Literal["csv", "parquet", "postgres"] = "csv"
     delimiter: str = Field(",", min_length=1, max_length=1)
     encoding: str = "utf-8"
+    query: str = ""
+    table: str = Field("", pattern=r"^[^;\s]*$")
+    dsn_env: str = Field("", pattern=r"^[A-Za-z_]?[A-Za-z0-9_]*$")
 
-    @field_validator("files")
-    @classmethod
-    def _below_raw(cls, files: str) -> str:
-        if not files or Path(files).is_absolute():
-            raise ValueError(f"must be a pattern below the raw folder, such as 'txn_*.csv', not {files!r}")
-        return files
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.format == "postgres":
+            if self.files or bool(self.query) == bool(self.table) or not self.dsn_env:
+                raise ValueError("format 'postgres' takes dsn_env and either query or table, and no files")
+        elif self.query or self.table or self.dsn_env:
+            raise ValueError("query, table and dsn_env are for format 'postgres'")
+        elif not self.files or Path(self.files).is_absolute():
+            raise ValueError(
+                f"files must be a pattern below the raw folder, such as 'txn_*.csv', not {self.files!r}"
+            )
+        return self
 
     @field_validator("encoding")
     @classmethod
@@ -268,21 +280,35 @@ def load_select(bank: str, table: str) -> str | None:
 
 
 def find_raw(settings: Settings, raw: Path, source: str) -> list[Path]:
-    """The files of one source, sorted by name. Raises DataError when there is none."""
+    """The files of one source, sorted by their path below ``raw``; of a folder all files in it and below.
+
+    What Spark and Hadoop hide is passed over: names that begin with ``_`` or ``.``, unless the pattern itself
+    does, and checksums (``.crc``). A database has none. Raises DataError when there is no file.
+    """
+    if settings.sources[source].format == "postgres":
+        return []
     pattern = settings.sources[source].files
     found = sorted(raw.glob(pattern))
-    files = [path for path in found if path.is_file()]
+    below = {path for one in found for path in (one.rglob("*") if one.is_dir() else (one,)) if path.is_file()}
+    files = [path for path in below if not _is_hidden(path.relative_to(raw), pattern)]
+    where = f"[sources.{source}] in configs/banks/{settings.bank}/bank.toml"
     if not files and found:
+        what = f"there are only hidden files such as {min(below).name}" if below else "the folder is empty"
         raise DataError(
-            f"source {source!r} has no file: {found[0]} is a folder. Name the files in it, for example "
-            f'files = "{pattern}/*", in [sources.{source}] of configs/banks/{settings.bank}/bank.toml.'
+            f"source {source!r} has no file: {pattern!r} leads to {found[0]}, but {what}. "
+            f"Deliver it there, or mend {where}."
         )
     if not files:
         raise DataError(
             f"source {source!r} has no file: nothing matches {pattern!r} in {raw}. "
-            f"Deliver it there, or mend [sources.{source}] in configs/banks/{settings.bank}/bank.toml."
+            f"Deliver it there, or mend {where}."
         )
-    return files
+    return sorted(files, key=lambda path: path.relative_to(raw).as_posix())
+
+
+def _is_hidden(path: Path, pattern: str) -> bool:
+    marks = {"_", "."} - {part[0] for part in Path(pattern).parts}
+    return path.suffix == ".crc" or any(part[0] in marks for part in path.parts)
 
 
 def _read(path: Path) -> dict[str, Any]:

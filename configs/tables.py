@@ -12,6 +12,9 @@ KINDS = (
     "salary", "transfer_in", "transfer_out", "card", "cash_in", "cash_out",
     "fee", "interest", "buy", "redeem", "loan", "other",
 )  # fmt: skip
+# Kinds that move money one way only; the others may do both. A refund or a reversal is of kind other.
+MONEY_IN = ("salary", "transfer_in", "cash_in")
+MONEY_OUT = ("transfer_out", "card", "cash_out", "fee")
 COUNTERPARTIES = (
     "own", "same_name_elsewhere", "other_bank", "broker", "company", "person", "none",
 )  # fmt: skip
@@ -188,11 +191,12 @@ _TABLES = (
             Column("product_id", "VARCHAR", "product held", _C),
             Column("valued_on", "DATE", "end of this day; the balance stands until the next row, 0 when gone",
                    _C),
-            Column("balance", _MONEY, "value in the product's currency; loans positive as owed", _C),
+            Column("balance", _MONEY, "value in the product's currency, below 0 when overdrawn; loans positive as owed",
+                   _C),
             _CURRENCY,
             Column("matures_on", "DATE", "day the money falls due", _C, nullable=True, required=False),
             Column("units", _UNITS, "units held, where the product has a price", _C,
-                   nullable=True, required=False),
+                   nullable=True, required=False, minimum=0),
             Column("unit_price", _UNITS, "price of one unit", _C, nullable=True, required=False, minimum=0),
             _KNOWN,
             _DELETED,

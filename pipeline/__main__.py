@@ -70,6 +70,23 @@ def ingest(raw: RawOption, bank: BankOption = "demo", data: DataOption = DATA) -
     typer.echo(f"refused rows: {chosen.home.root / 'quarantine.csv'}")
 
 
+@app.command("quarantine-export")
+def quarantine_export(
+    raw: RawOption,
+    out: Annotated[Path, typer.Option(help="folder for the files to mend")],
+    bank: BankOption = "demo",
+    data: DataOption = DATA,
+) -> None:
+    """Write the refused rows as files to mend, laid out as delivered; put them into the raw folder when mended."""
+    from pipeline.mending import export_refused
+
+    chosen = _bank(bank, data)
+    for one in export_refused(chosen.settings, raw, chosen.home, out):
+        typer.echo(f"{one.rows:>8,} rows of {one.file} → {one.target or 'no file'}")
+        if one.advice:
+            typer.echo(f"{'':>9}{one.advice}")
+
+
 @app.command()
 def weekly(raw: RawOption, as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """Ingest, features, training when due, scores, publication, lists for one Monday."""

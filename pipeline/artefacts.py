@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -71,19 +71,32 @@ def keep_only(parent: Path, names: Collection[str]) -> None:
             shutil.rmtree(path)
 
 
-def write_text(target: Path, text: str) -> None:
-    """Write a small file whole."""
+@contextmanager
+def whole_file(target: Path) -> Iterator[TextIO]:
+    """A draft of a text file to write to; it becomes ``target`` in one rename when the block ends well."""
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".draft-{target.name}")
     try:
         with draft.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)
     _fsync(target.parent)
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write a small file whole."""
+    with whole_file(target) as file:
+        file.write(text)
+
+
+def copy_text(source: Path, target: Path) -> None:
+    """Write a text file of any size whole, with the line ends of ``source``."""
+    with source.open(encoding="utf-8", newline="") as text, whole_file(target) as file:
+        shutil.copyfileobj(text, file)
 
 
 def write_json(target: Path, value: Any) -> None:

@@ -1,7 +1,9 @@
 """The contract of one table as SQL: typed columns, why a row is refused, versions, base currency."""
 
 from configs.errors import DataError, did_you_mean
-from configs.tables import Column, Table
+from configs.tables import MONEY_IN, MONEY_OUT, Column, Table
+
+CONTROL = r"\p{Cc}"  # no text of a bank holds one; in an identifier it would make two customers of one
 
 
 def check_columns(table: Table, bank: str, present: list[tuple[str, str]]) -> dict[str, str]:
@@ -42,9 +44,10 @@ def check_columns(table: Table, bank: str, present: list[tuple[str, str]]) -> di
 def checked(table: Table, select: str, present: dict[str, str], base_currency: str) -> str:
     """SQL: every row of the bank's SELECT, typed, with ``_reason`` (NULL when the row is good).
 
-    Joins the small reference relations that ingest keeps: ref_<table> for references, ref_rates (currency,
-    day, to_base) for money. Adds ``_bucket`` for tables by customer and ``<money>_base`` per money column.
-    Text of nothing but blanks counts as empty. A refused row also keeps what was delivered, as ``_given``.
+    Joins the small relations that ingest keeps: ref_<table> for references, ref_rates (currency, day, to_base)
+    for money, and horizon (day), after which nothing can have happened. Adds ``_bucket`` for tables by customer
+    and ``<money>_base`` per money column. Text of nothing but blanks counts as empty. A refused row also keeps
+    what was delivered, as ``_given``.
     """
     given = [column for column in table.columns if column.name in present]
     typed = ", ".join(_typed(column, present) for column in table.columns)
@@ -124,7 +127,7 @@ def _typed(column: Column, present: dict[str, str]) -> str:
 def _reasons(column: Column, found_type: str) -> list[str]:
     """SQL CASEs that say what is wrong with one column of a row, the first one that holds counts."""
     name, text = column.name, f"CAST(t._raw_{column.name} AS VARCHAR)"
-    shown = f"'{name}: ''' || regexp_replace(left({text}, 40), '[[:cntrl:]]', '?', 'g') || ''' "
+    shown = f"'{name}: ''' || regexp_replace(left({text}, 40), '{CONTROL}', '?', 'g') || ''' "
     cases = [(f"t.{name} IS NULL AND t._raw_{name} IS NOT NULL", f"{shown}is not {_in_words(column.type)}'")]
     if not column.nullable and column.default is None:
         cases.append((f"t.{name} IS NULL", f"'{name}: is empty'"))
@@ -138,7 +141,7 @@ def _reasons(column: Column, found_type: str) -> list[str]:
         known = ", ".join(f"'{value}'" for value in column.allowed)
         cases.append((f"t.{name} NOT IN ({known})", f"{shown}is unknown'"))
     elif column.type == "VARCHAR":
-        cases.append((f"regexp_matches(t.{name}, '[[:cntrl:]]')", f"{shown}has a control character'"))
+        cases.append((f"regexp_matches(t.{name}, '{CONTROL}')", f"{shown}has a control character'"))
     if column.minimum is not None:
         cases.append((f"t.{name} < {column.minimum}", f"{shown}is below {column.minimum:g}'"))
     if column.maximum is not None:
@@ -168,13 +171,20 @@ def _in_words(sql_type: str) -> str:
 
 
 def _row_rules(table: Table, base_currency: str) -> list[str]:
-    """SQL CASEs over several columns: references, the order of the two dates, a rate for the currency."""
+    """SQL CASEs over several columns: references, the two dates, the sign of a kind, a rate for the currency."""
     rules = [f"CASE WHEN t.{column} IS NOT NULL AND ref_{other}.{TABLE_KEY[other]} IS NULL "
              f"THEN '{column}: ''' || left(t.{column}, 40) || ''' is not in table {other}' END"
              for column, other in table.references]  # fmt: skip
     if table.name not in ("customers", "assignments") and {"known_on", table.happened} <= set(table.names):
         rules.append(f"CASE WHEN t.{table.happened}::DATE > t.known_on THEN '{table.happened}: ' "
                      f"|| t.{table.happened}::DATE || ' lies after known_on ' || t.known_on END")  # fmt: skip
+    dates = [name for name in dict.fromkeys((table.happened, "known_on")) if name in table.names]
+    rules += [f"CASE WHEN t.{name}::DATE > (SELECT day FROM horizon) THEN '{name}: ' || t.{name}::DATE "
+              "|| ' lies after ' || (SELECT day FROM horizon) || ', 31 days after the bank''s last bookings' END"
+              for name in dates]  # fmt: skip
+    if table.name == "transactions":
+        rules += [_wrong_sign(MONEY_IN, "<", "below 0, but money comes in"),
+                  _wrong_sign(MONEY_OUT, ">", "above 0, but money goes out")]  # fmt: skip
     for money in table.money:
         rules.append(f"CASE WHEN t.currency <> '{base_currency}' AND r.to_base IS NULL "
                      f"THEN 'currency: ''' || left(t.currency, 40) || ''' has no rate on ' "
@@ -182,6 +192,11 @@ def _row_rules(table: Table, base_currency: str) -> list[str]:
         rules.append(f"CASE WHEN t.{money} IS NOT NULL AND {_in_base(money, base_currency)} IS NULL "
                      f"THEN '{money}: ' || t.{money} || ' is too large in {base_currency}' END")  # fmt: skip
     return rules
+
+
+def _wrong_sign(kinds: tuple[str, ...], sign: str, words: str) -> str:
+    return (f"CASE WHEN t.kind IN {kinds} AND t.amount {sign} 0 "
+            f"THEN 'amount: ' || t.amount || ' is {words} with kind ' || t.kind END")  # fmt: skip
 
 
 TABLE_KEY = {"customers": "customer_id", "managers": "manager_id", "products": "product_id"}

@@ -12,7 +12,7 @@ from configs.settings import Settings, find_raw, load_select
 from configs.tables import TABLES
 from pipeline.artefacts import Home, fingerprint, keep_only, read_json, write_text
 from pipeline.selects import row_by_row, sources_read
-from pipeline.sources import Reject
+from pipeline.sources import FETCHED, Reject
 from pipeline.tables import Ingested, read_delivery
 
 # Tables that others refer to come first.
@@ -69,9 +69,11 @@ class Plan:
         return self.base is None or any(file in names for names in self.fresh.values())
 
 
-def plan_ingest(settings: Settings, raw: Path, home: Home, made_by: str) -> Plan:
-    """What is to be read. ``made_by`` stands for the code, the settings and the SELECTs."""
+def plan_ingest(settings: Settings, raw: Path, home: Home, made_by: str, fetched: Mapping[str, Path]) -> Plan:
+    """What is to be read. ``made_by`` stands for the code, the settings and the SELECTs; the rows of databases
+    lie in ``fetched``: when they change, everything is read anew."""
     files = {source: _digests(settings, raw, source) for source in settings.sources}
+    files |= {source: {FETCHED + source: _digest(path)} for source, path in fetched.items()}
     whole = read_all(Plan("", made_by, files))
     if stands(home, whole.name) or not (home.root / "tables" / "current").is_file():
         return whole

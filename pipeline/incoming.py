@@ -1,5 +1,6 @@
 """The rows that an ingest has to judge: of the bank's SELECT over the files, and those refused before."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import log2
 from pathlib import Path
@@ -12,18 +13,22 @@ from pipeline.checks import check_columns
 from pipeline.deliveries import Plan, ReadAllError
 from pipeline.quarantine import one
 from pipeline.selects import describe, sources_read
-from pipeline.sources import Reject, open_source
+from pipeline.sources import Reject, open_fetched, open_source
 
 
 @dataclass(frozen=True)
 class Run:
-    """One ingest under way; ``opened`` and ``unreadable`` say what each source holds and what of it is no row."""
+    """One ingest under way; ``opened`` and ``unreadable`` say what each source holds and what of it is no row.
+
+    ``fetched`` are the rows of the bank's databases, one Parquet file per source.
+    """
 
     con: duckdb.DuckDBPyConnection
     settings: Settings
     raw: Path
     draft: Path
     plan: Plan
+    fetched: Mapping[str, Path]
     opened: dict[str, list[Path]] = field(default_factory=dict)
     unreadable: dict[str, list[Reject]] = field(default_factory=dict)
 
@@ -65,6 +70,9 @@ def rows_to_judge(run: Run, table: Table, select: str) -> Incoming:
 def _open(run: Run, sources: list[str], fresh: bool) -> None:
     """Make the sources hold all their files, or with ``fresh`` the new ones where there are any."""
     for name in sources:
+        if name in run.fetched:
+            _open_database(run, name)
+            continue
         files = find_raw(run.settings, run.raw, name)
         new = [run.raw / one for one in run.plan.fresh.get(name, ())] if fresh else []
         if run.opened.get(name) == (new or files):
@@ -76,6 +84,12 @@ def _open(run: Run, sources: list[str], fresh: bool) -> None:
         found = open_source(run.con, name, spec, run.raw, new or files, like)
         before = run.plan.base.unreadable.get(name, []) if new and run.plan.base else []
         run.opened[name], run.unreadable[name] = new or files, [*before, *found]
+
+
+def _open_database(run: Run, name: str) -> None:
+    if name not in run.opened:
+        open_fetched(run.con, name, run.fetched[name])
+        run.opened[name], run.unreadable[name] = [run.fetched[name]], []
 
 
 def lay_out(run: Run, incoming: Incoming) -> None:

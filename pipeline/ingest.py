@@ -6,7 +6,7 @@ fails or is stopped leaves the tables before it as they were.
 """
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -19,10 +19,15 @@ import pipeline.artefacts
 import pipeline.buckets
 import pipeline.checks
 import pipeline.compact
+import pipeline.csv_files
+import pipeline.databases
 import pipeline.deliveries
+import pipeline.horizon
 import pipeline.incoming
 import pipeline.loading
+import pipeline.mending
 import pipeline.quarantine
+import pipeline.raw_rows
 import pipeline.references
 import pipeline.selects
 import pipeline.sources
@@ -30,15 +35,10 @@ import pipeline.tables
 from configs.errors import DataError
 from configs.settings import Settings, find_raw, load_select
 from configs.tables import TABLES, Table
-from pipeline.artefacts import (
-    Home,
-    fingerprint,
-    whole_folder,
-    write_json,
-    write_text,
-)
+from pipeline.artefacts import Home, copy_text, fingerprint, whole_folder, write_json
 from pipeline.checks import checked
 from pipeline.compact import compact
+from pipeline.databases import fetched
 from pipeline.deliveries import (
     MOST_DELIVERIES,
     ORDER,
@@ -51,12 +51,23 @@ from pipeline.deliveries import (
     read_all,
     stands,
 )
+from pipeline.horizon import fix_horizon
 from pipeline.incoming import Incoming, Run, lay_out, rows_to_judge
-from pipeline.loading import KEPT, count_files, find_earlier, write_kept, write_notes, write_refused
-from pipeline.quarantine import as_csv, find_repeats, most_common, one, refuse
+from pipeline.loading import (
+    KEPT,
+    count_files,
+    find_earlier,
+    write_files,
+    write_kept,
+    write_notes,
+    write_refused,
+)
+from pipeline.mending import note_mended
+from pipeline.quarantine import find_repeats, most_common, one, open_quarantine, refuse, write_quarantine
+from pipeline.raw_rows import RAW_ROWS, keep_raw, write_raw
 from pipeline.references import open_references, remember
 from pipeline.selects import VALUES, said, sources_read
-from pipeline.sources import open_sources
+from pipeline.sources import list_delivered, open_sources
 from pipeline.tables import Count, Delivery, Ingested, read_ingested
 
 # The code that decides what the tables hold: tables made by an older one are made anew.
@@ -66,10 +77,15 @@ CODE = (
     pipeline.buckets,
     pipeline.checks,
     pipeline.compact,
+    pipeline.csv_files,
+    pipeline.databases,
     pipeline.deliveries,
+    pipeline.horizon,
     pipeline.incoming,
     pipeline.loading,
+    pipeline.mending,
     pipeline.quarantine,
+    pipeline.raw_rows,
     pipeline.references,
     pipeline.selects,
     pipeline.sources,
@@ -83,34 +99,36 @@ class Loaded:
 
     counts: list[FileCount]
     columns: dict[str, str]
-    known_from: date | None = None
+    known_from: date | None
+    mended: int
 
     @property
     def total(self) -> Count:
         numbers = [(one.rows_in, one.loaded, one.quarantined, one.duplicates) for one in self.counts]
-        sums = (sum(values) for values in zip(*numbers, strict=True))
-        return Count(self.counts[0].table, *sums)
+        rows_in, loaded, quarantined, duplicates = (sum(values) for values in zip(*numbers, strict=True))
+        return Count(self.counts[0].table, rows_in, loaded, quarantined, duplicates, self.mended)
 
 
 def ingest(settings: Settings, raw: Path, home: Home, progress: Callable[[str], None]) -> Ingested:
     """Add what the raw folder holds that the tables do not; the same files again change nothing.
 
     Raises DataError for a missing or unreadable file, a broken contract, or more refused rows than
-    ``quarantine_limit``; the quarantine (``quarantine.csv``: table, file, line, reason) is written first.
+    ``quarantine_limit``; ``quarantine.csv``, one line per refused row, is written first.
     The tables before these stay until the next ingest, for those who are still reading them.
     """
     if not raw.is_dir():
         raise DataError(f"there is no raw folder {raw}. Name the bank's extracts with RAW=<folder>.")
-    plan = plan_ingest(settings, raw, home, _made_by(settings))
-    if not stands(home, plan.name):
-        try:
-            _make(settings, raw, home, plan, progress)
-        except ReadAllError as why:
-            plan = read_all(plan, str(why))
-            _make(settings, raw, home, plan, progress)
+    with fetched(settings, home) as rows:
+        plan = plan_ingest(settings, raw, home, _made_by(settings), rows)
+        if not stands(home, plan.name):
+            try:
+                _make(settings, raw, home, plan, rows, progress)
+            except ReadAllError as why:
+                plan = read_all(plan, str(why))
+                _make(settings, raw, home, plan, rows, progress)
     point_to(home, plan.name)
     for page in ("quarantine.csv", "files.csv"):
-        write_text(home.root / page, (home.tables / page).read_text("utf-8"))
+        copy_text(home.tables / page, home.root / page)
     return read_ingested(home)
 
 
@@ -141,19 +159,25 @@ def _connect(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
         shutil.rmtree(spill, ignore_errors=True)
 
 
-def _make(settings: Settings, raw: Path, home: Home, plan: Plan, progress: Callable[[str], None]) -> None:
+def _make(
+    settings: Settings,
+    raw: Path,
+    home: Home,
+    plan: Plan,
+    rows: Mapping[str, Path],
+    progress: Callable[[str], None],
+) -> None:
     """Write the tables of a plan. Raises ReadAllError where the rows show that they cannot be added."""
     if plan.why:
         progress(f"reads all files: {plan.why}")
     with _connect(home) as con, whole_folder(home.root / "tables" / plan.name) as draft:
-        run = Run(con, settings, raw, draft, plan)
+        run = Run(con, settings, raw, draft, plan, rows)
         _prepare(run)
         loaded: list[Loaded] = []
         for name in ORDER:
             progress(name)
             found = _ingest_table(run, TABLES[name])
-            # Shown even when the next step stops the run.
-            write_text(home.root / "quarantine.csv", as_csv(con))
+            write_quarantine(con, home.root / "quarantine.csv")  # shown even when the next step stops the run
             if found:
                 _check_limit(run, found)
                 loaded.append(found)
@@ -161,25 +185,43 @@ def _make(settings: Settings, raw: Path, home: Home, plan: Plan, progress: Calla
 
 
 def _prepare(run: Run) -> None:
-    """The empty relations that every table needs; all sources of a whole ingest; the customers of a delivery."""
-    if run.plan.base is None:
-        run.unreadable.update(open_sources(run.con, run.settings, run.raw))
-        run.opened.update({name: find_raw(run.settings, run.raw, name) for name in run.settings.sources})
+    """The relations that every table needs; all sources of a whole ingest; what a delivery builds on."""
+    con, settings, base = run.con, run.settings, run.plan.base
     open_references(run)
-    run.con.execute(
-        "CREATE TEMP TABLE quarantine (table_name VARCHAR, file VARCHAR, line BIGINT, reason VARCHAR)"
-    )
-    if run.plan.base:
-        run.unreadable.update(run.plan.base.unreadable)
+    open_quarantine(con)
+    if base is None:
+        run.unreadable.update(open_sources(con, settings, run.raw, run.fetched))
+        run.opened.update({name: find_raw(settings, run.raw, name) for name in settings.sources})
+    else:
+        list_delivered(con, settings, run.raw, run.fetched)
+        run.unreadable.update(base.unreadable)
+        con.execute("INSERT INTO raw_rows FROM read_parquet(?)", [str(base.tables.folder / RAW_ROWS)])
+    _look_ahead(run)
+
+
+def _look_ahead(run: Run) -> None:
+    """Find the bank's last bookings: the tables that come before the transactions are held against them."""
+    table = TABLES["transactions"]
+    incoming = rows_to_judge(run, table, _select(run.settings, table))
+    earlier = run.plan.base.tables.parts(table.name) if run.plan.base else []
+    with _told(run.settings, table):
+        fix_horizon(run.con, incoming.rows, earlier)
+
+
+def _select(settings: Settings, table: Table) -> str:
+    select = load_select(settings.bank, table.name)
+    if select is None:
+        raise DataError(
+            f"table {table.name!r} is needed. Write configs/banks/{settings.bank}/{table.name}.sql."
+        )
+    return select
 
 
 def _ingest_table(run: Run, table: Table) -> Loaded | None:
     bank = run.settings.bank
-    select = load_select(bank, table.name)
-    if select is None:
-        if table.needed:
-            raise DataError(f"table {table.name!r} is needed. Write configs/banks/{bank}/{table.name}.sql.")
+    if load_select(bank, table.name) is None and not table.needed:
         return None
+    select = _select(run.settings, table)
     for column, other in table.references:
         if load_select(bank, other) is None:
             raise DataError(
@@ -187,11 +229,19 @@ def _ingest_table(run: Run, table: Table) -> Loaded | None:
                 f"Write configs/banks/{bank}/{other}.sql too."
             )
     incoming = rows_to_judge(run, table, select)
-    try:
+    with _told(run.settings, table):
         return _load(run, table, incoming)
+
+
+@contextmanager
+def _told(settings: Settings, table: Table) -> Iterator[None]:
+    """A cast that fails in the bank's SELECT is one sentence without a value."""
+    try:
+        yield
     except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException) as error:
+        file = f"configs/banks/{settings.bank}/{table.name}.sql"
         raise DataError(
-            f"configs/banks/{bank}/{table.name}.sql fails on the delivered rows: {said(error, hide=VALUES)}. "
+            f"{file} fails on the delivered rows: {said(error, hide=VALUES)}. "
             "Leave casts to the contract, which refuses single rows; or have a broken file delivered again."
         ) from None
 
@@ -208,13 +258,16 @@ def _load(run: Run, table: Table, incoming: Incoming) -> Loaded:
     refuse(con, table, rejects)
     find_earlier(run, table)
     find_repeats(con, table)
+    keep_raw(con, settings, table.name)
     write_kept(run, table)
     if table.by_customer:
         write_refused(run, table, incoming.columns)
         write_notes(run, table)
     remember(run, table)
     known = con.execute(f"SELECT min(known_on) {KEPT}").fetchall()[0][0] if table.by_customer else None
-    return Loaded(count_files(run, table, incoming, rejects), incoming.columns, known)
+    counts = count_files(run, table, incoming, rejects)
+    mended = note_mended(con, table.name, [(one.file, one.loaded, one.quarantined) for one in counts])
+    return Loaded(counts, incoming.columns, known, mended)
 
 
 def _check_limit(run: Run, found: Loaded) -> None:
@@ -224,12 +277,15 @@ def _check_limit(run: Run, found: Loaded) -> None:
     if total.rows_in == 0 and table.needed:
         read = sources_read(run.con, settings, load_select(settings.bank, table.name) or "")
         files = [path for name in read for path in find_raw(settings, run.raw, name)]
+        searched = ", ".join(str(path) for path in files) or "the database"
         raise DataError(
-            f"table {table.name!r} is needed, but there is not one row for it in "
-            f"{', '.join(str(path) for path in files)}. Deliver the rows, or mend {where}/{table.name}.sql."
+            f"table {table.name!r} is needed, but there is not one row for it in {searched}. "
+            f"Deliver the rows, or mend {where}/{table.name}.sql."
         )
     new = [one for one in found.counts if not table.by_customer or run.plan.reads(one.file)]
     refused, rows_in = sum(one.quarantined for one in new), sum(one.rows_in for one in new)
+    if run.plan.base is None:
+        refused -= found.mended
     share = refused / rows_in if rows_in else 0.0
     if share > settings.quarantine_limit or (total.loaded == 0 and table.needed):
         raise DataError(
@@ -262,12 +318,9 @@ def _note(run: Run, loaded: list[Loaded]) -> None:
     }
     write_json(run.draft / "ingest.json", noted)
     write_json(run.draft / "unreadable.json", note_unreadable(run.unreadable))
-    write_text(run.draft / "quarantine.csv", as_csv(run.con))
-    lines = [",".join(f'"{value}"' if "," in str(value) else str(value) for value in asdict(count).values())
-             for count in counts]  # fmt: skip
-    write_text(
-        run.draft / "files.csv", "\n".join(["table,file,rows_in,loaded,quarantined,duplicates", *lines, ""])
-    )
+    write_quarantine(run.con, run.draft / "quarantine.csv")
+    write_raw(run.con, run.draft / RAW_ROWS)
+    write_files(counts, run.draft / "files.csv")
 
 
 def _days(run: Run) -> dict[str, date]:

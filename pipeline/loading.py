@@ -1,5 +1,7 @@
 """What becomes of the judged rows: written, kept for later, noted as superseded, and counted by file."""
 
+import csv
+from dataclasses import asdict
 from pathlib import Path
 
 import duckdb
@@ -8,12 +10,12 @@ import pyarrow.compute as pc
 
 from configs.errors import DataError
 from configs.tables import Table
-from pipeline.artefacts import write_parquet
+from pipeline.artefacts import whole_file, write_parquet
 from pipeline.buckets import write_buckets
 from pipeline.compact import sort_order, year_of
 from pipeline.deliveries import FileCount
 from pipeline.incoming import Incoming, Run, quoted
-from pipeline.quarantine import one
+from pipeline.quarantine import no_formula, one
 from pipeline.sources import Reject
 from pipeline.tables import NOTES, UNDATED
 
@@ -122,3 +124,11 @@ def count_files(run: Run, table: Table, incoming: Incoming, rejects: list[Reject
                 f"multiplies rows in configs/banks/{run.settings.bank}/{table.name}.sql."
             )
     return counts
+
+
+def write_files(counts: list[FileCount], target: Path) -> None:
+    """Write what became of each delivered file, table by table, as CSV."""
+    names = ["table", "file", "rows_in", "loaded", "quarantined", "duplicates"]
+    with whole_file(target) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerows([names, *([no_formula(cell) for cell in asdict(one).values()] for one in counts)])

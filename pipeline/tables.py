@@ -26,13 +26,17 @@ HAPPENINGS = ("transactions", "holdings", "contacts", "events", "surveys")
 
 @dataclass(frozen=True)
 class Count:
-    """What became of one table's rows: rows_in = loaded + quarantined + duplicates, always."""
+    """What became of one table's rows: rows_in = loaded + quarantined + duplicates, always.
+
+    ``mended`` of the quarantined are no longer open: as many were loaded from files that bring them mended.
+    """
 
     table: str
     rows_in: int
     loaded: int
     quarantined: int
     duplicates: int
+    mended: int = 0
 
 
 @dataclass(frozen=True)

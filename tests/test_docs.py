@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from configs.settings import Source
+
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 VERBS = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text("utf-8"), flags=re.MULTILINE))
@@ -67,3 +69,9 @@ def _code(document: Path) -> list[str]:
     """Code spans and code blocks of a document."""
     text = document.read_text("utf-8")
     return re.findall(r"```.*?```|`[^`\n]+`", text, flags=re.DOTALL)
+
+
+def test_the_sources_in_the_page_on_banks_are_sources():
+    (block,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs/banks.md").read_text("utf-8"), flags=re.DOTALL)
+    sources = tomllib.loads(block)["sources"]
+    assert {Source(**declared).format for declared in sources.values()} == {"csv", "parquet", "postgres"}

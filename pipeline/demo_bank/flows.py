@@ -228,7 +228,8 @@ class Flows:
     def _rush_in(self) -> None:
         """Money for the quarter-end figures: it comes in the last days and flows back within weeks."""
         calm = (self.lives.stage[self.who] == STAYING) & (self.lives.rush[self.who] == 0)
-        at = np.flatnonzero(self.draws.chance("rush", self.who, p.RUSH_SHARE) & calm)
+        able = calm & (self.anchor > 0)  # after large detours there may be nothing left to bring
+        at = np.flatnonzero(self.draws.chance("rush", self.who, p.RUSH_SHARE) & able)
         who = self.who[at]
         cents = round_to(self.anchor[at] * self.draws.between("rush size", who, 0.05, 0.15), 1_000_00)
         self.lives.rush[who] = cents.astype(np.int64)

@@ -83,10 +83,15 @@ def test_an_unknown_key_names_the_nearest_one_of_its_own_table(overrides: dict[s
         ({"cohort": {"min_aum": 9, "max_aum": 9}}, "cohort: min_aum 9.0 must be below max_aum 9.0"),
         ({"bands": {"high": 0.1, "medium": 0.1}}, "bands: medium 0.1 must be below high 0.1"),
         ({"sources": {"txn": {"format": "csv"}}, "bank": "x"}, "the bank is named by its folder. Leave the key"),
-        ({"sources": {"new": {}}}, "sources.new.files is missing"),
+        ({"sources": {"new": {}}}, "sources.new: files must be a pattern below the raw folder"),
         ({"sources": {"txn": {"files": "/data/*.csv"}}},
-         "sources.txn.files: must be a pattern below the raw folder, such as 'txn_*.csv', not '/data/*.csv'"),
-        ({"sources": {"txn": {"files": ""}}}, "sources.txn.files: must be a pattern below the raw folder"),
+         "sources.txn: files must be a pattern below the raw folder, such as 'txn_*.csv', not '/data/*.csv'"),
+        ({"sources": {"txn": {"files": "t.csv", "query": "SELECT 1"}}},
+         "sources.txn: query, table and dsn_env are for format 'postgres'"),
+        ({"sources": {"new": {"format": "postgres", "query": "SELECT 1", "table": "t", "dsn_env": "DSN"}}},
+         "sources.new: format 'postgres' takes dsn_env and either query or table, and no files"),
+        ({"sources": {"new": {"format": "postgres", "table": "t"}}}, "sources.new: format 'postgres' takes dsn_env"),
+        ({"sources": {"txn": {"files": ""}}}, "sources.txn: files must be a pattern below the raw folder"),
         ({"sources": {"txn": {"encoding": "utf-88"}}},
          "sources.txn.encoding: unknown encoding 'utf-88'; use for example utf-8 or gb18030"),
         ({"sources": {"txn": {"encoding": "base64"}}}, "sources.txn.encoding: unknown encoding 'base64'"),
@@ -190,11 +195,31 @@ def test_a_select_can_stand_in_parentheses(bank: Path, end: str) -> None:
     assert load_select("tiny", "surveys") is None
 
 
-def test_files_of_a_source_are_sorted_and_folders_are_no_files(bank: Path, tmp_path: Path) -> None:
-    settings = load_settings("tiny", {"sources": {"txn": {"files": "t*"}}})
-    for name in ("t2", "t1", "x"):
-        (tmp_path / name).write_text("")
-    (tmp_path / "t0").mkdir()
-    assert [path.name for path in find_raw(settings, tmp_path, "txn")] == ["t1", "t2"]
+def test_files_of_a_source_are_sorted_and_those_in_folders_count(bank: Path, tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    for name in (
+        "t2",
+        "t1/part-1",
+        "t1/_SUCCESS",
+        "t1/.part-1.crc",
+        "t1/b/part-0",
+        "t1/_temporary/part-9",
+        "x",
+    ):
+        (raw / name).parent.mkdir(parents=True, exist_ok=True)
+        (raw / name).write_text("")
+    (raw / "t0").mkdir()
+
+    def found(files: str) -> list[str]:
+        settings = load_settings("tiny", {"sources": {"txn": {"files": files}}})
+        return [path.relative_to(raw).as_posix() for path in find_raw(settings, raw, "txn")]
+
+    assert found("t*") == ["t1/b/part-0", "t1/part-1", "t2"]
+    assert found("t1") == found("t1/**") == found("t1/*") == ["t1/b/part-0", "t1/part-1"]
+    assert found("t1/_S*") == ["t1/_SUCCESS"]
+    with pytest.raises(DataError, match=r"'t1/\.\*' leads to .*part-1\.crc, but there are only hidden files"):
+        found("t1/.*")
+    with pytest.raises(DataError, match=r"'t0' leads to .*t0, but the folder is empty"):
+        found("t0")
     with pytest.raises(DataError, match="nothing matches 't\\*'"):
-        find_raw(settings, bank, "txn")
+        find_raw(load_settings("tiny", {"sources": {"txn": {"files": "t*"}}}), bank, "txn")

@@ -46,7 +46,7 @@ SELECTS = {
 
 TXN_HEADER = "NO,CUST,ACCT,DONE,AMT,CCY,KIND,LOADED,MEMO\n"
 BOOKINGS = "".join(
-    f"T{n},C{1 + n % 6},A{n},2024-03-{n:02} 10:00:00,{n}.50,CNY,card,2024-03-{n:02},\n" for n in range(1, 11)
+    f"T{n},C{1 + n % 6},A{n},2024-03-{n:02} 10:00:00,{n}.50,CNY,other,2024-03-{n:02},\n" for n in range(1, 11)
 )
 FILES = {
     "cust_1.csv": "CUST,OPENED,LOADED\n" + "".join(f"C{n},2020-01-0{n},2020-01-0{n}\n" for n in range(1, 7)),
@@ -93,11 +93,21 @@ class TinyBank:
         return ingest(self.settings(**changes), self.raw, self.home, lambda _: None)
 
     def quarantine(self) -> list[tuple[str, str, int, str]]:
-        """Table, file, line and reason of each refused row."""
+        """Table, file, line and, in one text, column and reason of each refused row."""
+        return [
+            (
+                row["table"],
+                row["file"],
+                int(row["line"]),
+                ": ".join(filter(None, (row["column"], row["reason"]))),
+            )
+            for row in self.quarantine_rows()
+        ]
+
+    def quarantine_rows(self) -> list[dict[str, str]]:
+        """Each line of quarantine.csv."""
         with (self.home.root / "quarantine.csv").open(encoding="utf-8", newline="") as file:
-            return [
-                (row["table"], row["file"], int(row["line"]), row["reason"]) for row in csv.DictReader(file)
-            ]
+            return list(csv.DictReader(file))
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         """The current rows of one table, over all buckets, corrections applied."""
@@ -113,7 +123,7 @@ class TinyBank:
             name: data
             for folder in read_ingested(self.home).folders
             for name, data in bytes_below(folder).items()
-            if not name.endswith("refused.parquet")
+            if not name.endswith(("refused.parquet", "raw_rows.parquet"))
         }
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.errors import DataError
-from configs.tables import TABLES
+from configs.tables import KINDS, TABLES
 from pipeline.checks import bucket_of, check_columns, checked, repeats
 
 SURVEY = {
@@ -27,9 +27,10 @@ BOOKING = {
     "booked_at": "2024-03-01 10:00:00",
     "amount": "-5.25",
     "currency": "CNY",
-    "kind": "card",
+    "kind": "other",
     "known_on": "2024-03-01",
 }
+AHEAD = "lies after 2024-04-30, 31 days after the bank's last bookings"
 NUMBER = "is not a number of at most 16 digits and 2 decimals"
 
 
@@ -37,7 +38,9 @@ def check(table: str, row: dict[str, Any], types: dict[str, str] | None = None) 
     """One row through the contract, in a bank with customer C1 and dollars at 7.10 on 1 March 2024."""
     with duckdb.connect() as con:
         con.execute("CREATE TABLE layout AS SELECT 4 AS buckets")
+        con.execute("CREATE TABLE horizon AS SELECT DATE '2024-04-30' AS day")
         con.execute("CREATE TABLE ref_customers AS SELECT 'C1' AS customer_id, 3::SMALLINT AS _bucket")
+        con.execute("CREATE TABLE ref_products AS SELECT 'P1' AS product_id, 0::SMALLINT AS _bucket")
         con.execute(
             "CREATE TABLE ref_rates AS "
             "SELECT 'USD' AS currency, DATE '2024-03-01' AS day, 7.1::DECIMAL(18,8) AS to_base"
@@ -92,6 +95,11 @@ def test_large_sums_are_changed_without_overflow() -> None:
         ("transactions", "known_on", "infinity", "known_on: 'infinity' does not lie between 1900 and 9999"),
         ("transactions", "known_on", "20240301", "known_on: '20240301' is not a date"),
         ("transactions", "known_on", "2024-02-29", "booked_at: 2024-03-01 lies after known_on 2024-02-29"),
+        ("transactions", "kind", "salary", "amount: -5.25 is below 0, but money comes in with kind salary"),
+        ("transactions", "account_id", "A\u00851", "account_id: 'A?1' has a control character"),
+        ("transactions", "known_on", "2024-05-01", f"known_on: 2024-05-01 {AHEAD}"),
+        ("customers", "opened_on", "2024-05-01", f"opened_on: 2024-05-01 {AHEAD}"),
+        ("customers", "known_on", "2099-01-01", f"known_on: 2099-01-01 {AHEAD}"),
         ("transactions", "currency", "USDT", "currency: 'USDT' has no rate on 2024-03-01"),
         ("surveys", "score", "7.5", "score: '7.5' is not a whole number"),
         ("surveys", "score", "0", "score: '0' is below 1"),
@@ -225,3 +233,42 @@ def test_which_of_two_contents_stays_does_not_depend_on_their_order() -> None:
     for first, second, kept in ((one, other, 2), (other, one, 3)):
         found = judge([(*first, "2024-03-01", "a", 2), (*second, "2024-03-01", "a", 3)])
         assert [(row[0], row[1]) for row in found if row[1] == "kept"] == [(kept, "kept")]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("amount", ["-5.25", "0.00", "5.25"])
+def test_some_kinds_move_money_one_way(kind: str, amount: str) -> None:
+    never_below, never_above = (
+        ("salary", "transfer_in", "cash_in"),
+        ("transfer_out", "card", "cash_out", "fee"),
+    )
+    wrong = (kind in never_below and amount == "-5.25") or (kind in never_above and amount == "5.25")
+    reason = check("transactions", BOOKING | {"kind": kind, "amount": amount})["_reason"]
+    assert (reason is not None) == wrong
+
+
+def test_a_wrong_sign_is_told_with_its_kind() -> None:
+    row = check("transactions", BOOKING | {"kind": "card", "amount": "5.25"})
+    assert row["_reason"] == "amount: 5.25 is above 0, but money goes out with kind card"
+
+
+HOLDING = {
+    "customer_id": "C1",
+    "product_id": "P1",
+    "valued_on": "2024-03-01",
+    "balance": "-5.25",
+    "currency": "CNY",
+    "matures_on": "2054-03-01",
+    "units": "0",
+    "unit_price": "0",
+    "known_on": "2024-03-01",
+}
+
+
+def test_an_overdrawn_account_and_a_maturity_far_ahead_are_right() -> None:
+    assert check("holdings", HOLDING)["_reason"] is None
+
+
+@pytest.mark.parametrize("column", ["units", "unit_price"])
+def test_fewer_than_no_units_and_a_price_below_nothing_are_refused(column: str) -> None:
+    assert check("holdings", HOLDING | {column: "-0.01"})["_reason"] == f"{column}: '-0.01' is below 0"

@@ -24,7 +24,7 @@ from pipeline.tables import read_ingested
 
 HEADER = "NO,CUST,ACCT,DONE,AMT,CCY,KIND,LOADED,MEMO\n"
 NUMBER = "is not a number of at most 16 digits and 2 decimals"
-GOOD = "T1,C1,A1,2024-03-01 10:00:00,1.50,CNY,card,2024-03-01,"
+GOOD = "T1,C1,A1,2024-03-01 10:00:00,1.50,CNY,other,2024-03-01,"
 
 
 def booking(**changes: str) -> str:
@@ -256,10 +256,10 @@ BROKEN: dict[str, tuple[Callable[[Any], object], str]] = {
         "source 'txn' has no file: nothing matches 'txn_*.csv' in RAW. "
         "Deliver it there, or mend [sources.txn] in configs/banks/tiny/bank.toml.",
     ),
-    "a folder for a file": (
+    "an empty folder for a file": (
         lambda tiny: to_folder(tiny.raw / "txn_1.csv"),
-        "source 'txn' has no file: RAW/txn_1.csv is a folder. Name the files in it, for example "
-        'files = "txn_*.csv/*", in [sources.txn] of configs/banks/tiny/bank.toml.',
+        "source 'txn' has no file: 'txn_*.csv' leads to RAW/txn_1.csv, but the folder is empty. "
+        "Deliver it there, or mend [sources.txn] in configs/banks/tiny/bank.toml.",
     ),
     "empty file": (
         lambda tiny: tiny.write("txn_1.csv", ""),

@@ -1,5 +1,7 @@
 """Raw files become rows with the line they began on; a damaged line costs itself and nothing else."""
 
+import gzip
+import re
 from pathlib import Path
 
 import duckdb
@@ -11,7 +13,8 @@ from hypothesis import strategies as st
 
 from configs.errors import DataError
 from configs.settings import Source, load_settings
-from pipeline.sources import LINES_PER_ROW, Reject, open_sources
+from pipeline.csv_files import LINES_PER_ROW
+from pipeline.sources import Reject, open_sources
 
 Rows = list[tuple[str | int | None, ...]]
 UNCLOSED = "a quote is opened and never closed"
@@ -22,7 +25,7 @@ def read(raw: Path, **source: str) -> tuple[Rows, list[Reject]]:
     spec = Source(**({"files": "*.csv"} | source))
     settings = load_settings("demo").model_copy(update={"sources": {"txn": spec}})
     with duckdb.connect() as con:
-        rejects = open_sources(con, settings, raw)["txn"]
+        rejects = open_sources(con, settings, raw, {})["txn"]
         return con.execute("SELECT * FROM txn ORDER BY _file, _line").fetchall(), rejects
 
 
@@ -136,7 +139,8 @@ def test_a_line_is_read_alike_whatever_else_is_in_its_file(
         assert [reject.line for reject in rejects if reject.line == 2] == ([] if row else [2])
 
 
-FIELD = st.text('ab"\n,活 ', max_size=4)
+# A field whose later lines hold a row's delimiters is taken for two open quotes, and refused.
+FIELD = st.text('ab"\n,活 ', max_size=4).filter(lambda text: not re.search(r"\n.*,,,|\n,.*,.*,", text))
 
 
 @given(st.lists(st.tuples(FIELD, FIELD), max_size=12), st.sampled_from(["\n", "\r\n"]))
@@ -234,3 +238,64 @@ def test_a_column_without_a_name(tmp_path: Path) -> None:
 def test_names_and_files_may_hold_quotes(tmp_path: Path) -> None:
     rows, _ = read(write(tmp_path, "id,it's\n1,a\n", "o'clock.csv"))
     assert rows == [("1", "a", "o'clock.csv", 2)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+@pytest.mark.parametrize("name", ["a.csv.gz", "a.csv"])
+def test_gzip_is_known_by_its_first_bytes_and_lines_are_those_of_the_text(
+    tmp_path: Path, encoding: str, name: str
+) -> None:
+    text = "id,x\n1,活\n2\n3,c\n"
+    (tmp_path / name).write_bytes(gzip.compress(text.encode(encoding)))
+    rows, rejects = read(tmp_path, files="a.*", encoding=encoding.removesuffix("-sig"))
+    assert rows == [("1", "活", name, 2), ("3", "c", name, 4)]
+    assert rejects == [Reject(name, 3, "too few fields: 1, the header has 2")]
+
+
+def test_a_clean_gzip_file_of_several_members(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(gzip.compress(b"id,x\n1,a\n") + gzip.compress(b"2,b\n"))
+    assert read(tmp_path) == ([("1", "a", "a.csv", 2), ("2", "b", "a.csv", 3)], [])
+
+
+@pytest.mark.parametrize("rows", [3, 70_000])
+def test_broken_gzip_is_told(tmp_path: Path, rows: int) -> None:
+    good = gzip.compress(("id,x\n" + "".join(f"{n},{n * n}\n" for n in range(rows))).encode())
+    (tmp_path / "a.csv.gz").write_bytes(good[: len(good) - 12])
+    with pytest.raises(DataError, match=r"a\.csv\.gz is gzip that is cut off: its end is missing"):
+        read(tmp_path, files="*.gz")
+    (tmp_path / "a.csv.gz").write_bytes(good[:-8] + b"\0\0\0\0" + good[-4:])
+    with pytest.raises(
+        DataError, match=r"a\.csv\.gz is broken gzip: it cannot be unzipped\. Deliver it again"
+    ):
+        read(tmp_path, files="*.gz")
+
+
+def test_wrong_bytes_in_gzip_are_named_by_their_line(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(gzip.compress(b"id,x\n1,a\n2,\xd5\xc5\n"))
+    with pytest.raises(DataError, match=r"a\.csv is not utf-8: line 3 cannot be read"):
+        read(tmp_path)
+
+
+def test_a_folder_as_spark_writes_it(tmp_path: Path) -> None:
+    for day in ("01", "02"):
+        write(tmp_path, f"id,x\n{day},a\n", f"txn/day=2024-03-{day}/part-00000.c000.csv")
+        write(tmp_path, "crc", f"txn/day=2024-03-{day}/.part-00000.c000.csv.crc")
+    write(tmp_path, "", "txn/_SUCCESS")
+    rows, _ = read(tmp_path, files="txn")
+    assert rows == [
+        ("01", "a", "txn/day=2024-03-01/part-00000.c000.csv", 2),
+        ("02", "a", "txn/day=2024-03-02/part-00000.c000.csv", 2),
+    ]
+    assert read(tmp_path, files="txn/**")[0] == rows
+
+
+@pytest.mark.parametrize("column", ["_file", "_LINE"])
+def test_a_column_with_a_name_that_ingest_needs(tmp_path: Path, column: str) -> None:
+    sentence = (
+        rf"a\.csv has a column '{column}', a name that ingest needs for itself.*Deliver it under another"
+    )
+    with pytest.raises(DataError, match=sentence):
+        read(write(tmp_path, f"id,{column}\n1,2\n"))
+    pq.write_table(pa.table({"id": [1], column: [2]}), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=re.escape(f"a.parquet has a column '{column}'")):
+        read(tmp_path, files="*.parquet", format="parquet")

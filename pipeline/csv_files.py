@@ -1,0 +1,178 @@
+"""Delivered CSV files as text: gzip, encoding, header, and the rows with the lines they stand on."""
+
+import codecs
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, TextIO, cast
+
+from configs.errors import DataError
+from configs.settings import Source
+
+# A quoted field goes on over so many lines at most; more is an open quote, and only its own line is refused.
+LINES_PER_ROW = 50
+GZIP = b"\x1f\x8b"
+
+
+def is_gzip(path: Path) -> bool:
+    """Whether the file's first two bytes say gzip; its name may end in anything."""
+    with path.open("rb") as file:
+        return file.read(2) == GZIP
+
+
+@contextmanager
+def opened_bytes(path: Path) -> Iterator[BinaryIO]:
+    """The bytes of a file, unzipped where it is gzip. Raises DataError for gzip that is broken."""
+    with gzip.open(path) if is_gzip(path) else path.open("rb") as file:
+        try:
+            yield cast(BinaryIO, file)
+        except EOFError:
+            raise DataError(
+                f"{path} is gzip that is cut off: its end is missing. Deliver it again."
+            ) from None
+        except (gzip.BadGzipFile, zlib.error):
+            raise DataError(f"{path} is broken gzip: it cannot be unzipped. Deliver it again.") from None
+
+
+@contextmanager
+def opened_text(path: Path, name: str, spec: Source) -> Iterator[TextIO]:
+    """The text of a file with its line ends as they are. Raises DataError for bytes that are no text."""
+    with opened_bytes(path) as file:
+        try:
+            yield io.TextIOWrapper(file, encoding=codec(spec), newline="")
+        except UnicodeError:
+            raise _wrong_encoding(path, name, spec) from None
+
+
+def header(path: Path, name: str, spec: Source) -> tuple[str, ...]:
+    """The column names of one CSV file. Raises DataError for a header that names no table."""
+    with opened_text(path, name, spec) as file:
+        columns = tuple(next(csv.reader(file, delimiter=spec.delimiter), ()))
+    if not columns:
+        raise DataError(f"{path} is empty: it has not even a header. Deliver it again.")
+    lowered = [column.lower() for column in columns]
+    twice = sorted({column for column in columns if lowered.count(column.lower()) > 1})
+    if twice:
+        raise DataError(
+            f"{path} names the column {', '.join(twice)} twice in its header {shown(columns)}. "
+            "Deliver it with one name per column."
+        )
+    if not all(column.strip() for column in columns):
+        raise DataError(
+            f"{path} has a column without a name in its header {shown(columns)}. "
+            f"Deliver it with one name per column, or mend the delimiter {spec.delimiter!r} of "
+            f"[sources.{name}] in bank.toml."
+        )
+    return columns
+
+
+def count_lines(path: Path) -> int:
+    """Lines of a file; -1 where readers of CSV differ: over a lone carriage return, over blanks beside a quote."""
+    lines = 0
+    with opened_bytes(path) as file:
+        while chunk := file.read(1 << 24) + file.readline():
+            if chunk.count(b"\r") != chunk.count(b"\r\n") or b'" ' in chunk or b' "' in chunk:
+                return -1
+            lines += chunk.count(b"\n") + (not chunk.endswith(b"\n"))
+    return lines
+
+
+def rows(lines: Iterator[str], delimiter: str, width: int) -> Iterator[tuple[int, list[str] | str, str]]:
+    """Each row below the header: the line on which it begins, its fields or why it is no row, its raw text.
+
+    Reading goes on behind the refused line, so that an open quote costs one row and not all that follow.
+    Blank lines are no rows. Whatever is read here is read as DuckDB reads it
+    from a file in which every line is a row.
+    """
+    waiting: list[str] = []
+    number, header = 1, True
+    while line := waiting.pop(0) if waiting else next(lines, ""):
+        taken = [line]
+        row = _fields(taken, delimiter)
+        while row is None and len(taken) < LINES_PER_ROW:
+            more = waiting.pop(0) if waiting else next(lines, "")
+            if not more:
+                break
+            taken.append(more)
+            row = _fields(taken, delimiter)
+        if isinstance(row, list):
+            row = None if _swallows(row, delimiter) else _without_empty_tail(row, width)
+        if row is None or isinstance(row, str) or len(row) != width:
+            row = row if isinstance(row, str) else _why(row, width)
+            waiting[:0] = taken[1:]
+            taken = [line]
+        if not header and line.strip("\r\n"):
+            yield number, row, "".join(taken)
+        number, header = number + len(taken), False
+
+
+def _fields(lines: list[str], delimiter: str) -> list[str] | str | None:
+    """The fields of one row; None while a quote is open, the reason when one is misplaced."""
+    if len(lines) == 1 and '"' not in lines[0]:
+        return lines[0].rstrip("\r\n").split(delimiter)
+    try:
+        return next(csv.reader(lines, delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        return None if "unexpected end" in str(error) else f"a quoted field is broken: {error}"
+
+
+def _swallows(row: list[str], delimiter: str) -> bool:
+    """Whether a field over several lines holds a whole row: two open quotes that seem to make a pair."""
+    enough = max(len(row) - 1, 3)
+    later = [line for field in row if "\n" in field or "\r" in field for line in field.splitlines()[1:]]
+    return any(line.count(delimiter) >= enough for line in later)
+
+
+def _without_empty_tail(row: list[str], width: int) -> list[str]:
+    """Delimiters at the end of a line are forgiven, as DuckDB does."""
+    return row if any(row[width:]) else row[:width]
+
+
+def _why(row: list[str] | None, width: int) -> str:
+    if row is None:
+        return "a quote is opened and never closed"
+    return f"too {'few' if len(row) < width else 'many'} fields: {len(row)}, the header has {width}"
+
+
+def codec(spec: Source) -> str:
+    """Python's name of the encoding; a byte order mark before UTF-8 is no part of the first column."""
+    known = codecs.lookup(spec.encoding).name
+    return "utf-8-sig" if known in ("utf-8", "ascii") else known
+
+
+def _wrong_encoding(path: Path, name: str, spec: Source) -> DataError:
+    return DataError(
+        f"{path} is not {spec.encoding}: line {_undecodable_line(path, codec(spec))} cannot be read. "
+        f'Deliver it as {spec.encoding}, or set its encoding (for example "gb18030") in '
+        f"[sources.{name}] of bank.toml."
+    )
+
+
+def _undecodable_line(path: Path, codec: str) -> int:
+    decoder, line = codecs.getincrementaldecoder(codec)(), 1
+    with opened_bytes(path) as file:
+        while chunk := file.read(1 << 16):
+            state = decoder.getstate()
+            try:
+                line += decoder.decode(chunk).count("\n")
+            except UnicodeError:
+                decoder.setstate(state)
+                return line + _line_ends_before_error(decoder, chunk)
+    return line
+
+
+def _line_ends_before_error(decoder: codecs.IncrementalDecoder, chunk: bytes) -> int:
+    """Byte by byte, since some codecs do not say where in the chunk they failed."""
+    ends = 0
+    with suppress(UnicodeError):
+        for byte in chunk:
+            ends += decoder.decode(bytes([byte])).count("\n")
+    return ends
+
+
+def shown(columns: tuple[str, ...]) -> str:
+    return f"({', '.join(columns)})"

@@ -1,0 +1,49 @@
+"""Up to which day a row can be true: a month after the bank's last bookings, whatever the clock says.
+
+A year mistyped in all dates of a row makes a row that agrees with itself, 70 years ahead. The clock would
+refuse it, but then the same files would not give the same tables on every day.
+"""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from itertools import accumulate
+from pathlib import Path
+
+import duckdb
+
+SLACK = timedelta(days=31)
+GAP = timedelta(weeks=104)
+LEAST_SHARE = 0.01
+
+
+def fix_horizon(con: duckdb.DuckDBPyConnection, select: str, earlier: Sequence[Path] = ()) -> None:
+    """Make the relation ``horizon`` with its one ``day``: no row may have happened or been known after it.
+
+    ``select`` yields the transactions with their ``known_on``, ``earlier`` are the files of those in the tables
+    already. Without one booking the day is NULL.
+    """
+    before = f"FROM read_parquet({[str(path) for path in earlier]}, hive_partitioning = false)"
+    weeks = con.execute(
+        "SELECT date_trunc('week', day)::DATE AS monday, count(*) FROM "
+        f"(SELECT TRY_CAST(known_on AS DATE) AS day FROM ({select}) "
+        f"{'UNION ALL SELECT known_on ' + before if earlier else ''}) "
+        "WHERE isfinite(day) AND year(day) BETWEEN 1900 AND 9998 GROUP BY monday ORDER BY monday"
+    ).fetchall()
+    day = last_bookings(weeks) + SLACK if weeks else None
+    con.execute("CREATE TEMP TABLE horizon AS SELECT ?::DATE AS day", [day])
+
+
+def last_bookings(weeks: list[tuple[date, int]]) -> date:
+    """The Sunday of the bank's last week with bookings; ``weeks`` are Mondays with their numbers, ascending.
+
+    From the week of the median booking on, a week counts if it has at least 1% of the usual number (the
+    median over the weeks) and begins within two years of the last one that counted: an excerpt may lack a year.
+    """
+    least = LEAST_SHARE * sorted(number for _, number in weeks)[len(weeks) // 2]
+    total = sum(number for _, number in weeks)
+    middle = next(k for k, below in enumerate(accumulate(n for _, n in weeks)) if 2 * below >= total)
+    last = weeks[middle][0] + timedelta(days=6)
+    for monday, number in weeks[middle + 1 :]:
+        if number >= least and monday - last <= GAP:
+            last = monday + timedelta(days=6)
+    return last
