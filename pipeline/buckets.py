@@ -7,7 +7,7 @@ integers, and text is compared only where customer and moment are the same.
 
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -50,7 +50,7 @@ def write_buckets(
     written = 0
     with ThreadPoolExecutor(WORKERS) as pool:
         cuts: list[Cut] = []
-        for batch, bounds in _each(pool, _by_bucket, ((batch, buckets) for batch in reader)):
+        for batch, bounds in _each(pool, _by_bucket, _with_repeating(reader, buckets)):
             written += batch.num_rows
             cuts.append(spill.keep(batch, bounds))
 
@@ -82,21 +82,36 @@ def _each(
         yield running.popleft().result()
 
 
-def _by_bucket(batch: pa.RecordBatch, buckets: int) -> tuple[pa.RecordBatch, list[int]]:
+def _with_repeating(
+    reader: pa.RecordBatchReader, buckets: int
+) -> Iterator[tuple[pa.RecordBatch, Collection[str], int]]:
+    """Each batch with the text columns of a small vocabulary, as the first thousand rows tell."""
+    repeating: list[str] | None = None
+    for batch in reader:
+        if repeating is None:
+            text = [field.name for field in batch.schema if pa.types.is_string(field.type)]
+            repeating = [name for name in text if name not in NAMES_OF_ROWS and _is_small(batch.column(name))]
+        yield batch, repeating, buckets
+
+
+def _is_small(column: pa.Array) -> bool:
+    return pc.count_distinct(column.slice(0, 1000)).as_py() < 100
+
+
+def _by_bucket(
+    batch: pa.RecordBatch, repeating: Collection[str], buckets: int
+) -> tuple[pa.RecordBatch, list[int]]:
     """The batch's rows by bucket, and where each bucket begins (one more than there are buckets)."""
     number = batch.column("_bucket").to_numpy().astype(np.uint16)
     rows = pa.array(np.argsort(number, kind="stable"))
     bounds = np.concatenate([[0], np.cumsum(np.bincount(number, minlength=buckets))])
-    columns = {
-        name: _if_few(batch.column(name)).take(rows) for name in batch.schema.names if name != "_bucket"
-    }
+    columns = {}
+    for name in batch.schema.names:
+        if name != "_bucket":
+            column = batch.column(name)
+            # Codes are moved several times faster than text.
+            columns[name] = (column.dictionary_encode() if name in repeating else column).take(rows)
     return pa.RecordBatch.from_pydict(columns), bounds.tolist()
-
-
-def _if_few(column: pa.Array) -> pa.Array:
-    """Text of a small vocabulary as codes, which are moved faster; a thousand rows tell."""
-    few = pa.types.is_string(column.type) and pc.count_distinct(column.slice(0, 1000)).as_py() < 100
-    return column.dictionary_encode() if few else column
 
 
 @dataclass
