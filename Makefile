@@ -7,10 +7,11 @@ OUT   ?= data/$(BANK)/to-mend
 
 PYTHON := .venv/bin/python
 READY  := .venv/ready
+BENCH  := .venv-bench/ready
 UV     := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long weekly ingest quarantine-export train ablation features-doc outcomes serve check format lock picture clean
+.PHONY: help demo test test-long weekly ingest quarantine-export train ablation features-doc outcomes serve bench bench-features check format lock picture clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +52,11 @@ serve: $(READY) data/api-key ## the score service on loopback; the key lies in d
 	ATTRITION_API_KEY="$${ATTRITION_API_KEY:-$$(cat data/api-key)}" \
 	$(PYTHON) -m uvicorn --factory serve.api:create_app --host 127.0.0.1 --port $(PORT)
 
+bench: bench-features ## every benchmark
+
+bench-features: $(BENCH) ## the features engine beside other tools and two floors: data/bench/features.json  (BENCH_ARGS)
+	.venv-bench/bin/python -m benchmarks.features $(BENCH_ARGS)
+
 check: $(READY) ## ruff and mypy
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
@@ -68,7 +74,7 @@ picture: $(READY) ## docs/list.png: the longest list of the demo bank (needs lib
 	docs/picture.sh data/demo/lists/$(AS_OF) docs/list.png
 
 clean: ## remove the environment and all artefacts
-	rm -rf .venv data .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench data .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # Loopback only, so a random key made on the first run will do; a bank sets ATTRITION_API_KEY.
 data/api-key:
@@ -81,4 +87,14 @@ $(READY): requirements.lock
 	python3 -m venv .venv
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check $(UV)
 	.venv/bin/uv pip install --quiet --python $(PYTHON) --require-hashes -r requirements.lock
+	@touch $@
+
+# Tools that only the benchmarks need, on top of .venv; without dependencies, so that nothing there is shadowed.
+PURELIB := -c "import sysconfig; print(sysconfig.get_path('purelib'))"
+$(BENCH): $(READY)
+	.venv/bin/uv venv --quiet --clear --python $(PYTHON) .venv-bench
+	$(PYTHON) $(PURELIB) > $$(.venv-bench/bin/python $(PURELIB))/main.pth
+	.venv/bin/uv pip install --quiet --python .venv-bench/bin/python --no-deps polars==2.1.0 \
+	  polars-runtime-32==2.1.0 featuretools==1.31.0 woodwork==0.31.0 importlib-resources==7.1.0 \
+	  tqdm==4.70.1 holidays==0.109 psutil==7.2.2 cloudpickle==3.1.2
 	@touch $@

@@ -16,6 +16,7 @@ from pipeline.buckets import write_buckets
 
 Row = dict[str, Any]
 ORDER = ("customer_id", "booked_at", "kind", "amount", "transaction_id")
+BY_NAME = ("customer_id", "booked_at", "transaction_id")
 SCHEMA = pa.schema(
     {
         "transaction_id": pa.string(),
@@ -84,6 +85,17 @@ def test_the_bytes_do_not_depend_on_the_stream(
     write_buckets(stream(rows, 300), tmp_path / "cut", 4, ORDER, year_of="booked_at")
     assert files(tmp_path / "whole") == files(tmp_path / "cut")
     assert not (tmp_path / "cut" / ".spill").exists()
+
+
+def test_few_rows_are_sorted_by_their_names(tmp_path: Path) -> None:
+    """Also where there are so few that the names look like a small vocabulary."""
+    rows = [
+        row | {"customer_id": "C1", "booked_at": datetime(2023, 1, 1), "_bucket": 0} for row in bookings(9)
+    ]
+    write_buckets(stream(rows[::-1], 4), tmp_path, 1, BY_NAME)
+    assert pq.read_table(tmp_path / "bucket=00")["transaction_id"].to_pylist() == [
+        f"T{k:05d}" for k in range(9)
+    ]
 
 
 def test_a_part_holds_the_rows_of_a_year(tmp_path: Path) -> None:
