@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from configs.settings import Settings
-from features.build import YEAR
+from features.thin import YEAR
 from features.past import weeks_to_close
 
 MONDAY = date(2024, 3, 4)
