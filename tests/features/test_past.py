@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from configs.settings import Settings
-from features.thin import YEAR
 from features.past import weeks_to_close
+from features.thin import YEAR
 
 MONDAY = date(2024, 3, 4)
 END = date(2024, 3, 3)  # 97 days after 2023-11-27: the window's last day is March 2
