@@ -172,14 +172,19 @@ def _no_rows(name: str) -> Rows:
 def _positions(name: str, column: pa.ChunkedArray, ids: NDArray[np.object_]) -> Ints:
     """The place of each row's customer in ``ids``; a stranger would be counted as the next in line."""
     coded = pc.dictionary_encode(column.combine_chunks())
-    found = np.array(coded.dictionary.to_pylist(), dtype=object)
+    code = coded.indices.to_numpy()
+    # A file's vocabulary may hold names of which no row is left.
+    used = np.flatnonzero(np.bincount(code, minlength=len(coded.dictionary)))
+    found = np.array(coded.dictionary.take(pa.array(used)).to_pylist(), dtype=object)
     strangers = set(found) - set(ids)
     if strangers:
         raise DataError(
             f"table {name!r} has rows of {len(strangers)} customers that the bucket's 'customers' lacks. "
             "Run the ingest again: it refuses such rows and keeps a customer in one bucket."
         )
-    return np.searchsorted(ids, found).astype(np.int64)[coded.indices.to_numpy()]
+    place: Ints = np.zeros(len(coded.dictionary), np.int64)
+    place[used] = np.searchsorted(ids, found)
+    return place[code]
 
 
 def _days(column: pa.ChunkedArray) -> Ints:

@@ -18,8 +18,10 @@ from configs.settings import Engine, Settings
 from configs.tables import TABLES
 from features.build import build, build_labels, first_monday
 from features.relationship import workload
+from features.thin import THINNED
 from features.world import Workload, World, make_world, read_columns
 from pipeline.artefacts import Home, fingerprint, read_json, whole_folder, write_json, write_parquet
+from pipeline.old_years import OldYears, old_years
 from pipeline.storage import staged
 from pipeline.tables import Ingested
 
@@ -39,7 +41,9 @@ def build_snapshots(
     made_by = {day: _made_by(settings, tables.as_of(day)) for day in snapshots}
     due = tuple(day for day in snapshots if not _stands(home.partition("features", day), made_by[day]))
     if due:
-        task = FeatureTask(settings, tables, due, home.root / "making", bank_workload(tables, due))
+        # Workers that mount nothing would have to thin anew each time.
+        years = None if settings.engine.storage else old_years(settings, home, tables, due)
+        task = FeatureTask(settings, tables, due, home.root / "making", bank_workload(tables, due), years)
         _over_buckets(task, home, made_by, progress)
     return len(due)
 
@@ -70,10 +74,11 @@ class FeatureTask:
     due: tuple[date, ...]
     drafts: Path
     workload: Workload
+    old_years: OldYears | None
     kinds = ("cohort", "features")
 
     def __call__(self, bucket: int) -> None:
-        world = load_world(self.tables, bucket, self.workload)
+        world = load_world(self.tables, bucket, self.workload, self.old_years)
         for one in build(world, self.due, first_monday(self.tables.first_day), self.settings):
             for kind, rows in (("cohort", one.cohort), ("features", one.features)):
                 write_parquet(rows, _draft(self.drafts, kind, one.snapshot_date, bucket))
@@ -111,10 +116,17 @@ def bank_workload(tables: Ingested, snapshots: Sequence[date]) -> Workload:
     return workload(pa.concat_tables(there).unify_dictionaries(), snapshots) if there else {}
 
 
-def load_world(tables: Ingested, bucket: int, load: Workload = MappingProxyType({})) -> World:
-    """One bucket's tables, and the managers' workload where features need it."""
+def load_world(
+    tables: Ingested,
+    bucket: int,
+    load: Workload = MappingProxyType({}),
+    years: OldYears | None = None,
+) -> World:
+    """One bucket's tables; for features the managers' workload, and old years thinned."""
     read = {
-        name: tables.read(name, bucket, read_columns(name))
+        name: years.read(tables, name, bucket)
+        if years and name in THINNED
+        else tables.read(name, bucket, read_columns(name))
         for name, contract in TABLES.items()
         if contract.by_customer
     }

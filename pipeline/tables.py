@@ -85,25 +85,38 @@ class Ingested:
         """The file of a table that is not by customer."""
         return self.folder / table / f"{UNDATED}.parquet"
 
-    def parts(self, table: str, bucket: int | None = None, since: int = 0) -> list[Path]:
-        """The files of a table by customer, by year and delivery; of one bucket, of the years from ``since``."""
+    def parts(
+        self, table: str, bucket: int | None = None, since: int = 0, before: int = 10_000
+    ) -> list[Path]:
+        """The files of a table by customer, by year and delivery; of one bucket, of the years in between."""
         within = "bucket=*" if bucket is None else bucket_name(bucket)
         found = [
             path for folder in self.folders for path in sorted(folder.glob(f"{table}/{within}/*.parquet"))
-            if path.name != NOTES and (path.stem == UNDATED or int(path.stem) >= since)
+            if path.name != NOTES and (path.stem == UNDATED or since <= int(path.stem) < before)
         ]  # fmt: skip
         return sorted(found, key=lambda path: path.stem)
 
+    def holds(self, table: str, bucket: int, before: int) -> str:
+        """Names what the parts of years before ``before`` hold, corrections included."""
+        names = [name_of(path) for path in self.parts(table, bucket, before=before)]
+        corrected = self._superseded(table, bucket)
+        return fingerprint(*names, *(str(corrected[name].to_pylist()) for name in names if name in corrected))
+
     def read(
-        self, table: str, bucket: int, columns: Sequence[str] | None = None, since: int = 0
+        self,
+        table: str,
+        bucket: int,
+        columns: Sequence[str] | None = None,
+        since: int = 0,
+        before: int = 10_000,
     ) -> pa.Table | None:
         """One bucket of a table by customer, corrections applied; None where it has no row.
 
         Each part is sorted by customer, day and key; parts follow by year, then by delivery. Text is coded.
         """
-        parts = self.parts(table, bucket, since)
+        parts = self.parts(table, bucket, since, before)
         corrected = self._superseded(table, bucket)
-        rows = [_read(path, table, columns) for path in parts]
+        rows = [read_part(path, table, columns) for path in parts]
         for k, path in enumerate(parts):
             if name_of(path) in corrected:
                 rows[k] = _correct(rows[k], corrected[name_of(path)])
@@ -155,7 +168,8 @@ def _day(text: str | None) -> date | None:
     return date.fromisoformat(text) if text else None
 
 
-def _read(path: Path, table: str, columns: Sequence[str] | None) -> pa.Table:
+def read_part(path: Path, table: str, columns: Sequence[str] | None) -> pa.Table:
+    """One file of a table by customer; text stays coded as it lies there."""
     text = [column.name for column in TABLES[table].columns if column.type == "VARCHAR"]
     coded = [name for name in text if columns is None or name in columns]
     return pq.read_table(path, columns=columns, read_dictionary=coded, partitioning=None)

@@ -20,7 +20,7 @@ def files(folder: Path) -> dict[str, bytes]:
 def work(tiny, drafts: Path) -> FeatureTask:  # type: ignore[no-untyped-def]
     tables = tiny.ingest(customers_per_bucket=1)  # some buckets without any customer
     assert tables.buckets == 8
-    return FeatureTask(tiny.settings(), tables, MONDAYS, drafts, bank_workload(tables, MONDAYS))
+    return FeatureTask(tiny.settings(), tables, MONDAYS, drafts, bank_workload(tables, MONDAYS), None)
 
 
 def test_the_bytes_are_those_of_mounted_folders(tiny, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
