@@ -43,7 +43,8 @@ def one(bank: duckdb.DuckDBPyConnection, query: str) -> object:
 @pytest.mark.parametrize("name", sorted(TABLES))
 def test_each_select_yields_the_contract(bank: duckdb.DuckDBPyConnection, name: str) -> None:
     columns = [row[0] for row in bank.execute(f"DESCRIBE {name}_raw").fetchall()]
-    assert columns == [*TABLES[name].names, "_file", "_line"]
+    # This bank takes no row back.
+    assert columns == [*(one for one in TABLES[name].names if one != "deleted"), "_file", "_line"]
 
 
 @pytest.mark.parametrize("name", sorted(TABLES))
@@ -51,7 +52,7 @@ def test_nearly_all_rows_meet_the_contract(bank: duckdb.DuckDBPyConnection, name
     """Types, nulls, allowed values and ranges of each column, as ingest will check them."""
     rows = one(bank, f"SELECT count(*) FROM {name}_raw")
     assert isinstance(rows, int)
-    for column in TABLES[name].columns:
+    for column in (one for one in TABLES[name].columns if one.name != "deleted"):
         good = f"TRY_CAST({column.name} AS {column.type})"
         tests = [f"{good} IS NOT NULL" + (f" OR {column.name} IS NULL" if column.nullable else "")]
         if column.allowed:
