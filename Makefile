@@ -2,6 +2,8 @@
 BANK  ?= demo
 AS_OF ?= 2026-11-16
 RAW   ?= data/demo/raw
+FROM  ?= 2026-08-31
+TO    ?= $(AS_OF)
 PORT  ?= 8000
 OUT   ?= data/$(BANK)/to-mend
 
@@ -11,7 +13,7 @@ BENCH  := .venv-bench/ready
 UV     := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long weekly ingest quarantine-export train ablation features-doc outcomes serve bench bench-features check format lock picture clean
+.PHONY: help demo test test-long weekly ingest quarantine-export train backfill ablation features-doc outcomes serve bench bench-features check format lock picture clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +39,9 @@ quarantine-export: $(READY) ## refused rows as files to mend and deliver again  
 
 train: $(READY) ## train, judge out of time and register a model  (BANK AS_OF)
 	$(PYTHON) -m pipeline train --bank $(BANK) --as-of $(AS_OF)
+
+backfill: $(READY) ## features of every Monday of a period, labels where matured  (BANK FROM TO)
+	$(PYTHON) -m pipeline backfill --bank $(BANK) --from $(FROM) --to $(TO)
 
 ablation: $(READY) ## what each family of features is worth, out of time  (BANK AS_OF)
 	$(PYTHON) -m pipeline ablation --bank $(BANK) --as-of $(AS_OF)

@@ -112,6 +112,27 @@ def train(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> No
     typer.echo(f"bundle {chosen.home.models / bundle.model_id}")
 
 
+@app.command("backfill")
+def backfill_command(
+    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="the first Monday")],
+    last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="the last Monday")],
+    bank: BankOption = "demo",
+    data: DataOption = DATA,
+) -> None:
+    """Features of every Monday of a period, and labels where they have matured."""
+    from configs.dates import mondays
+    from pipeline.research import backfill
+    from pipeline.terminal import bar, start_logging, step
+    from pipeline.weekly import current_tables
+
+    start_logging()
+    chosen = _bank(bank, data)
+    days = mondays(monday(first.date()), monday(last.date()))
+    with step("backfill") as counts, bar("backfill") as on_bucket:
+        matured = backfill(chosen.settings, chosen.home, current_tables(chosen), days, on_bucket)
+        counts |= {"snapshots": len(days), "matured": len(matured)}
+
+
 @app.command()
 def ablation(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """What each family of features is worth: the model judged out of time without it."""

@@ -33,17 +33,28 @@ def dataset(bank: str, snapshots: Sequence[date | str], data: Path | str = "data
     For example ``dataset("demo", ["2026-05-04", "2026-11-16"])``.
     """
     settings, home = load_settings(bank), Home(Path(data) / bank)
-    tables = read_ingested(home)
     days = sorted({monday(date.fromisoformat(str(day))) for day in snapshots})
-    end = tables.last_day + timedelta(days=1)
-    matured = [day for day in days if settings.label.timeline(day).matured(end)]
-    build_snapshots(settings, home, tables, days, _quietly)
+    matured = backfill(settings, home, read_ingested(home), days, _quietly)
     features = read_partition(home, "features", days)
     if not matured:
         return features.reindex(columns=[*features.columns, *OUTCOMES])
-    build_outcomes(settings, home, tables, matured, end, _quietly)
     labels = read_partition(home, "labels", matured)
     return features.merge(labels, on=KEYS, how="left", validate="one_to_one")
+
+
+def backfill(
+    settings: Settings,
+    home: Home,
+    tables: Ingested,
+    snapshots: Sequence[date],
+    progress: Callable[[int, int], None],
+) -> list[date]:
+    """Write cohort and features of these Mondays, and labels of those that have matured, which are returned."""
+    end = tables.last_day + timedelta(days=1)
+    matured = [day for day in snapshots if settings.label.timeline(day).matured(end)]
+    build_snapshots(settings, home, tables, snapshots, progress)
+    build_outcomes(settings, home, tables, matured, end, progress)
+    return matured
 
 
 def ablate_families(settings: Settings, home: Home, tables: Ingested, as_of: date) -> pd.DataFrame:
