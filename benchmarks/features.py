@@ -109,10 +109,11 @@ def make_bank(work: Path, customers: int, weeks: int) -> tuple[Home, Ingested, f
     folder = work / f"bank-{customers}-{weeks}"
     note = folder / "bench.json"
     if not note.is_file():
-        say(f"generating {customers:,} customers, {weeks} weeks")
         command = [sys.executable, "-m", "pipeline"]
-        size = ["--customers", str(customers), "--weeks", str(weeks)]
-        subprocess.run([*command, "demo-bank", "--out", folder / "raw", *size], check=True)
+        if not (folder / "raw" / "prod_info.csv").is_file():  # what the generator writes last
+            say(f"generating {customers:,} customers, {weeks} weeks")
+            size = ["--customers", str(customers), "--weeks", str(weeks)]
+            subprocess.run([*command, "demo-bank", "--out", folder / "raw", *size], check=True)
         say("ingesting")
         ingest = [*command, "ingest", "--bank", BANK, "--raw", folder / "raw", "--data", folder / "data"]
         took, _ = timed(lambda: subprocess.run(ingest, check=True, stdout=subprocess.DEVNULL))
