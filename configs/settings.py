@@ -21,6 +21,7 @@ from pydantic import (
 from configs.dates import Timeline
 from configs.errors import ConfigError, DataError, did_you_mean
 
+HORIZONS = (30, 60, 90)  # days; each has its own risk in a published score
 BANKS = Path(__file__).parent / "banks"
 DEFAULTS = Path(__file__).parent / "default.toml"
 
@@ -124,15 +125,12 @@ class Label(Strict):
     lead_days: Days
     horizon_days: Literal[30, 60, 90]
     base_weeks: Weeks
-    settle_days: Annotated[int, Field(ge=1, le=90)]
+    settle_days: Annotated[int, Field(ge=1, le=HORIZONS[0])]  # they lie within the shortest window
 
-    @model_validator(mode="after")
-    def _settles_inside(self) -> Self:
-        if self.settle_days > self.horizon_days:
-            raise ValueError(
-                f"settle_days {self.settle_days} must lie within horizon_days {self.horizon_days}"
-            )
-        return self
+    @property
+    def horizons(self) -> tuple[int, ...]:
+        """The horizons in days at which a customer's fate is looked at, ascending up to ``horizon_days``."""
+        return tuple(days for days in HORIZONS if days <= self.horizon_days)
 
     def timeline(self, snapshot_date: date) -> Timeline:
         return Timeline(snapshot_date, self.lead_days, self.horizon_days)

@@ -22,14 +22,14 @@ from pipeline.train import load_matrix, plan
 
 KEYS = ["customer_id", "snapshot_date"]
 SHOWN = ["columns", "auroc", "average_precision", "average_precision_lost", "recall_at_10", "ece"]
-OUTCOMES = ["attrited", "outflow_share", "aum_base"]
+OUTCOMES = ["attrited", "gone_within", "outflow_share", "aum_base"]
 
 
 def dataset(bank: str, snapshots: Sequence[date | str], data: Path | str = "data") -> pd.DataFrame:
     """One row per eligible customer and Monday: keys, every feature, and the outcome where it has matured.
 
     ``attrited``, ``outflow_share`` and ``aum_base`` are missing on Mondays whose outcome window the data does
-    not cover. The bank must have been ingested. Raises DataError otherwise, ConfigError for another weekday.
+    not cover, ``gone_within`` (days) there and for customers who stayed. The bank must have been ingested. Raises DataError otherwise, ConfigError for another weekday.
     For example ``dataset("demo", ["2026-05-04", "2026-11-16"])``.
     """
     settings, home = load_settings(bank), Home(Path(data) / bank)
