@@ -169,7 +169,8 @@ class FeatureSettings(Strict):
 
 
 class Training(Strict):
-    """How many Mondays train, tune and judge, and LightGBM's own parameters."""
+    """How many Mondays train, tune and judge; LightGBM's own parameters for whether and when (``lightgbm``)
+    and for how much (``severity``)."""
 
     first_after_weeks: Weeks
     judged_snapshots: Annotated[int, Field(ge=1)]
@@ -180,7 +181,10 @@ class Training(Strict):
     rounds: Annotated[int, Field(ge=1)]
     patience: Annotated[int, Field(ge=1)]
     threads: Annotated[int, Field(ge=1)]
+    negatives_kept: Share
+    half_life_weeks: Annotated[int, Field(ge=0)]
     lightgbm: Named[float | int | str]
+    severity: Named[float | int | str]
 
 
 class Bands(Strict):
