@@ -3,13 +3,14 @@ BANK  ?= demo
 AS_OF ?= 2026-11-16
 RAW   ?= data/demo/raw
 PORT  ?= 8000
+ORIGINS ?= 4
 
 PYTHON := .venv/bin/python
 READY  := .venv/ready
 UV     := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long weekly ingest train ablation features-doc outcomes serve check format lock picture clean
+.PHONY: help demo test test-long weekly ingest train ablation backtest features-doc outcomes serve check format lock picture clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +36,9 @@ train: $(READY) ## train, judge out of time and register a model  (BANK AS_OF)
 
 ablation: $(READY) ## what each family of features is worth, out of time  (BANK AS_OF)
 	$(PYTHON) -m pipeline ablation --bank $(BANK) --as-of $(AS_OF)
+
+backtest: $(READY) ## models of past Mondays: what they promised and what came  (BANK AS_OF ORIGINS)
+	$(PYTHON) -m pipeline backtest --bank $(BANK) --as-of $(AS_OF) --origins $(ORIGINS)
 
 features-doc: $(READY) ## docs/features.md: every feature in words
 	$(PYTHON) -m pipeline features-doc --out docs/features.md

@@ -68,7 +68,8 @@ class Matrix:
 
         ``features`` holds the key and exactly ``columns``, in that order, as float64; ``labels`` the key,
         gone_within (null = stayed), outflow_share and aum_base. Labels of customers outside the cohort, who
-        have no features, are left aside. Raises DataError when columns, keys or outcomes are not so or a label is missing.
+        have no features, are left aside.
+        Raises DataError when columns, keys or outcomes are not so or a label is missing.
         """
         values, outcome = feature_values(features, columns), _outcomes(labels)
         keys = _keys(features)
