@@ -13,6 +13,7 @@ from models.periods import customer_periods
 
 # Regularisation so weak that it only matters when the outcomes are perfectly separated.
 _WEAK = 1_000.0
+_FLAT = 1e-6  # a score that is the same for everybody; a score that means something has a slope near 1
 ENOUGH = 100  # customer-periods that go, in every period; with fewer all periods share one line
 
 
@@ -54,7 +55,7 @@ def fit_calibrator(
         if all(slope > 0 for slope, _ in lines):
             return Calibrator(tuple(slope for slope, _ in lines), tuple(offset for _, offset in lines))
     slope, offset = fit_line(score, periods.gone)
-    if not slope > 0:
+    if not slope > _FLAT:
         raise DataError(
             f"on the {len(raw)} tuning rows a higher score does not mean more attrition (slope {slope:.3g}): "
             "the model has learnt nothing that lasts. Check features and labels before training again."

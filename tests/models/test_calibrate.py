@@ -98,6 +98,12 @@ def test_a_score_that_misleads_is_refused() -> None:
         fit_calibrator(np.array([[0.0], [0.0], [1.0], [1.0]]), gone_within, (30,))
 
 
+def test_a_score_that_is_the_same_for_everybody_is_refused() -> None:
+    gone_within = np.array([30, 0, 0, 0], dtype=np.int16)
+    with pytest.raises(DataError, match="has learnt nothing that lasts"):
+        fit_calibrator(np.full((4, 1), -1.3), gone_within, (30,))
+
+
 def test_a_perfectly_separating_score_ends() -> None:
     gone_within = np.array([0, 0, 30, 30], dtype=np.int16)
     made = fit_calibrator(np.array([[-2.0], [-1.0], [1.0], [2.0]]), gone_within, (30,))

@@ -124,16 +124,12 @@ def promised(bank: Bank, tables, day: date) -> str:
 def test_an_origin_knows_nothing_that_became_known_on_or_after_it(bank, result, monkeypatch):
     """On the tables as they were on that day it trains the same bytes; with a planted error it does not."""
     day = date.fromisoformat(result["origins"][0]["origin"])
-    known = cut(bank, day)
-    tables = replace(current_tables(bank), folder=known.home.root / "tables", last_day=day)
-    expected = result["origins"][0]["model_id"]
-    assert promised(known, tables, day) == expected
+    known, now = cut(bank, day), current_tables(bank)
+    then = replace(now, folder=known.home.root / "tables", last_day=day)
+    assert promised(known, then, day) == result["origins"][0]["model_id"]
 
-    honest = backtest.build_outcomes
-
-    def peeking(settings, home, tables, days, _, progress):
-        return honest(settings, home, tables, days, AS_OF, progress)
-
-    # Planted: labels judged by what is known today, late rows and corrections included.
-    monkeypatch.setattr(backtest, "build_outcomes", peeking)
-    assert promised(bank, current_tables(bank), day) != expected
+    # Planted: Mondays whose outcome was open on the origin, judged by what is known today.
+    honest_plan, honest_outcomes = backtest.plan, backtest.build_outcomes
+    monkeypatch.setattr(backtest, "plan", lambda *one: honest_plan(*one[:2], day + timedelta(weeks=3)))
+    monkeypatch.setattr(backtest, "build_outcomes", lambda *one: honest_outcomes(*one[:4], AS_OF, one[5]))
+    assert promised(known, then, day) != promised(bank, now, day)
