@@ -120,9 +120,10 @@ def money(matrix: Matrix, expected: NDArray[np.float64], tier: NDArray[np.str_])
     return {
         **_sums(matrix, expected, order),
         "deciles": [_sums(matrix, expected, one) for one in tenths],
-        "tiers": {
-            str(name): _sums(matrix, expected, np.flatnonzero(tier == name)) for name in np.unique(tier)
-        },
+        "tiers": [
+            {"tier": str(name), **_sums(matrix, expected, np.flatnonzero(tier == name))}
+            for name in np.unique(tier)
+        ],
     }
 
 

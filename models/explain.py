@@ -41,16 +41,20 @@ class Reasons:
 def contributions(model: Model, features: NDArray[np.float64]) -> Contributions:
     """Tree-path attributions (Lundberg et al. 2020, as in LightGBM's pred_contrib), rows × columns.
 
-    Attributions are linear in the score, so those of the mean over the periods are the mean of each period's.
-    Time grows with periods × trees × depth². Raises DataError if they do not add up within 1e-9.
+    Attributions are linear in the score, so those of the mean over the periods are the mean of each period's,
+    and trees that never look at the period are asked once. Time grows with trees × depth².
+    Raises DataError if they do not add up within 1e-9.
     """
-    raw = model.raw(features)
+    raw, (still, moving) = model.raw(features), model.apart
     parts = np.zeros((len(features), len(model.columns) + 2))
     for start in range(0, len(features), CHUNK):
         chunk = slice(start, start + CHUNK)
         for rows in model.by_period(features[chunk]):
-            parts[chunk] += model.trees.booster.predict(rows, pred_contrib=True)
-    parts /= len(model.horizons)
+            if moving is not None:
+                parts[chunk] += moving.predict(rows, pred_contrib=True)
+        parts[chunk] /= len(model.horizons)
+        if still is not None:
+            parts[chunk] += still.predict(rows, pred_contrib=True)
     bias = parts[:, -2] + parts[:, -1] + model.log_kept
     gap = float(np.abs(parts[:, :-2].sum(axis=1) + bias - raw.mean(axis=1)).max(initial=0.0))
     if not gap <= TOLERANCE:

@@ -1,8 +1,10 @@
 """One discrete-time hazard model: how likely a customer still here at the start of a period goes in it."""
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import lightgbm as lgb
 import numpy as np
@@ -12,7 +14,7 @@ from configs.errors import DataError
 from configs.settings import Training
 from models.matrix import Matrix
 from models.periods import Periods, customer_periods, thinned
-from models.trees import Loss, Progress, Rows, Trees, grow, parameters, typical_values
+from models.trees import Loss, Progress, Rows, Trees, grow, parameters, part, typical_values
 
 PERIOD = "period"  # the column that says in which period; its value is the horizon in days
 
@@ -33,6 +35,19 @@ class Model:
     def columns(self) -> tuple[str, ...]:
         """The features in order, without the period."""
         return self.trees.columns
+
+    @cached_property
+    def apart(self) -> tuple[lgb.Booster | None, lgb.Booster | None]:
+        """The trees that never look at the period and those that do; together they are the model."""
+        place = str(len(self.columns))
+
+        def looks(tree: str) -> bool:
+            found = re.search(r"^split_feature=(.*)$", tree, flags=re.MULTILINE)
+            return found is not None and place in found[1].split()
+
+        texts = part(self.trees.text, lambda tree: not looks(tree)), part(self.trees.text, looks)
+        still, moving = (None if text is None else lgb.Booster(model_str=text) for text in texts)
+        return still, moving
 
     def raw(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Rows × periods: the log-odds of going in the period, before calibration."""

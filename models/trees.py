@@ -65,6 +65,21 @@ class Rows(lgb.Sequence):
         return np.concatenate([self._features[self._row[places]], self._more[places, None]], axis=-1)
 
 
+def part(text: str, chosen: Callable[[str], bool]) -> str | None:
+    """The model of those trees only whose own text is ``chosen``, in their order; None if there are none.
+
+    The header lists the size of each tree in bytes, and LightGBM finds the trees by it.
+    """
+    header, sizes, body = re.split(r"^tree_sizes=(.*)\n\n", text, maxsplit=1, flags=re.MULTILINE)
+    trees, rest = [], body.encode("utf-8")
+    for size in sizes.split():
+        trees.append(rest[: int(size)])
+        rest = rest[int(size) :]
+    kept = [tree for tree in trees if chosen(tree.decode("utf-8"))]
+    listed = " ".join(str(len(tree)) for tree in kept)
+    return f"{header}tree_sizes={listed}\n\n" + (b"".join(kept) + rest).decode("utf-8") if kept else None
+
+
 def typical_values(features: NDArray[np.float64]) -> tuple[float | None, ...]:
     """Per column the median, or None where some value is unknown."""
     return tuple(None if np.isnan(one).any() else float(np.median(one)) for one in features.T)

@@ -133,7 +133,10 @@ def test_money_in_total_by_tenth_and_by_tier() -> None:
     assert [one["predicted"] for one in found["deciles"]] == [1 + 4 * k for k in range(10)]
     assert [one["realised"] for one in found["deciles"]] == [50, *[0] * 8, 50]
     assert found["deciles"][1]["ratio"] is None
-    assert found["tiers"]["wealth"] == {"predicted": 145, "realised": 50, "ratio": 2.9}
+    assert found["tiers"] == [
+        {"tier": "mass", "predicted": 45, "realised": 50, "ratio": 0.9},
+        {"tier": "wealth", "predicted": 145, "realised": 50, "ratio": 2.9},
+    ]
 
 
 def test_a_comparison_has_one_row_per_score() -> None:

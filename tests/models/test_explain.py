@@ -1,11 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.errors import DataError
+from configs.settings import Training
 from models.bundle import Bundle
 from models.explain import contributions, top_reasons
+from models.fit import fit
 from models.matrix import Matrix
 
 COLUMNS = ("outflow_4w", "outflow_13w", "login_4w", "tenure")
@@ -22,6 +26,28 @@ def test_contributions_and_bias_make_the_raw_score(bundle: Bundle, judge: Matrix
     assert np.ptp(why.bias) > 0.01
     # Noise moves the score least, the strongest planted column most.
     assert np.abs(why.values).mean(axis=0).argmax() == 0
+
+
+def test_trees_apart_explain_as_the_whole_model_does(bundle: Bundle, judge: Matrix) -> None:
+    model, rows = bundle.model, judge.features[:200]
+    still, moving = model.apart
+    assert 0 < moving.num_trees() < model.trees.booster.num_trees()
+    assert still.num_trees() + moving.num_trees() == model.trees.booster.num_trees()
+    each = [model.trees.booster.predict(one, pred_contrib=True) for one in model.by_period(rows)]
+    assert contributions(model, rows).values == pytest.approx(np.mean(each, axis=0)[:, :-2], abs=1e-12)
+
+
+def test_one_period_needs_no_trees_of_its_own(
+    train: Matrix, tune: Matrix, judge: Matrix, training: Training
+) -> None:
+    def one_period(rows: Matrix) -> Matrix:
+        return replace(rows, gone_within=np.where(rows.gone_within > 0, 30, 0).astype(np.int16))
+
+    model = fit(one_period(train), one_period(tune), (30,), training).model
+    assert model.apart[1] is None
+    why = contributions(model, judge.features)
+    assert np.ptp(why.bias) < 1e-12
+    assert why.values.sum(axis=1) + why.bias == pytest.approx(model.raw(judge.features)[:, 0], abs=1e-9)
 
 
 def test_chunks_change_nothing(bundle: Bundle, judge: Matrix, monkeypatch: pytest.MonkeyPatch) -> None:
