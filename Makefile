@@ -6,6 +6,7 @@ FROM  ?= 2026-08-31
 TO    ?= $(AS_OF)
 PORT  ?= 8000
 OUT   ?= data/$(BANK)/to-mend
+ORIGINS ?= 4
 
 PYTHON := .venv/bin/python
 READY  := .venv/ready
@@ -13,7 +14,7 @@ BENCH  := .venv-bench/ready
 UV     := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long weekly ingest quarantine-export train backfill ablation features-doc outcomes serve bench bench-features check format lock picture clean
+.PHONY: help demo test test-long weekly ingest quarantine-export train backfill ablation backtest features-doc outcomes serve bench bench-features check format lock picture clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +46,9 @@ backfill: $(READY) ## features of every Monday of a period, labels where matured
 
 ablation: $(READY) ## what each family of features is worth, out of time  (BANK AS_OF)
 	$(PYTHON) -m pipeline ablation --bank $(BANK) --as-of $(AS_OF)
+
+backtest: $(READY) ## models of past Mondays: what they promised and what came  (BANK AS_OF ORIGINS)
+	$(PYTHON) -m pipeline backtest --bank $(BANK) --as-of $(AS_OF) --origins $(ORIGINS)
 
 features-doc: $(READY) ## docs/features.md: every feature in words
 	$(PYTHON) -m pipeline features-doc --out docs/features.md

@@ -21,6 +21,7 @@ from pydantic import (
 from configs.dates import Timeline
 from configs.errors import ConfigError, DataError, did_you_mean
 
+HORIZONS = (30, 60, 90)  # days; each has its own risk in a published score
 BANKS = Path(__file__).parent / "banks"
 DEFAULTS = Path(__file__).parent / "default.toml"
 
@@ -136,15 +137,12 @@ class Label(Strict):
     lead_days: Days
     horizon_days: Literal[30, 60, 90]
     base_weeks: Weeks
-    settle_days: Annotated[int, Field(ge=1, le=90)]
+    settle_days: Annotated[int, Field(ge=1, le=HORIZONS[0])]  # they lie within the shortest window
 
-    @model_validator(mode="after")
-    def _settles_inside(self) -> Self:
-        if self.settle_days > self.horizon_days:
-            raise ValueError(
-                f"settle_days {self.settle_days} must lie within horizon_days {self.horizon_days}"
-            )
-        return self
+    @property
+    def horizons(self) -> tuple[int, ...]:
+        """The horizons in days at which a customer's fate is looked at, ascending up to ``horizon_days``."""
+        return tuple(days for days in HORIZONS if days <= self.horizon_days)
 
     def timeline(self, snapshot_date: date) -> Timeline:
         return Timeline(snapshot_date, self.lead_days, self.horizon_days)
@@ -183,7 +181,8 @@ class FeatureSettings(Strict):
 
 
 class Training(Strict):
-    """How many Mondays train, tune and judge, and LightGBM's own parameters."""
+    """How many Mondays train, tune and judge; LightGBM's own parameters for whether and when (``lightgbm``)
+    and for how much (``severity``)."""
 
     first_after_weeks: Weeks
     judged_snapshots: Annotated[int, Field(ge=1)]
@@ -194,7 +193,10 @@ class Training(Strict):
     rounds: Annotated[int, Field(ge=1)]
     patience: Annotated[int, Field(ge=1)]
     threads: Annotated[int, Field(ge=1)]
+    negatives_kept: Share
+    half_life_weeks: Annotated[int, Field(ge=0)]
     lightgbm: Named[float | int | str]
+    severity: Named[float | int | str]
 
 
 class Bands(Strict):

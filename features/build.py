@@ -57,21 +57,23 @@ def build(world: World, snapshots: Sequence[date], history_from: date, settings:
 def build_labels(
     world: World, snapshots: Sequence[date], history_from: date, data_through: date, settings: Settings
 ) -> Iterator[tuple[date, pa.Table]]:
-    """One row per customer with AUM before the snapshot: attrited (0/1), outflow_share, aum_base.
+    """One row per customer with AUM before the snapshot: attrited (0/1), gone_within, outflow_share, aum_base.
 
-    Snapshots must have matured by ``data_through``.
+    ``gone_within`` is 30, 60 or 90 days, null for those who stayed. Snapshots must have matured by ``data_through``.
     """
     calendar = calendar_of(snapshots, history_from, settings)
     outcome = aum_drop(world, calendar, settings.label, day_number(data_through))
     for s, day in enumerate(snapshots):
         known = np.flatnonzero(outcome.base[s] > 0)
+        gone_within = outcome.gone_within[s, known]
         yield (
             day,
             pa.table(
                 {
                     "customer_id": pa.array(world.customers[known], pa.string()),
                     "snapshot_date": pa.array([day] * len(known), pa.date32()),
-                    "attrited": pa.array(outcome.attrited[s, known].astype(np.int8)),
+                    "attrited": pa.array((gone_within > 0).astype(np.int8)),
+                    "gone_within": pa.array(gone_within.astype(np.int16), mask=gone_within == 0),
                     "outflow_share": pa.array(outcome.outflow_share[s, known]),
                     "aum_base": pa.array(outcome.base[s, known]),
                 }

@@ -10,28 +10,34 @@ the end of the outcome window and has not come back. Worked example (lead 7, hor
 AUM is everything the customer has here, so money moved between own products or matured into the current
 account has not left; market moves are taken out, so a falling fund has not left either; and money that
 came back before the window closed lifts ``after``.
+
+``gone_within`` is when: the first of the horizons 30, 60, 90 (up to ``horizon_days``) at whose end the drop
+stands by the same rule and after which it stands at every later one. Here the windows end on 2024-04-10,
+2024-05-10 and 2024-06-09; who left in March, was back on 05-05 and left again on 05-20 is gone within 90 days.
 """
 
 from dataclasses import dataclass
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
 from configs.settings import Label
 from features.cut import seen
 from features.tiles import Calendar, Grid
-from features.wealth import LOAN, MINOR, Steps, make_steps, make_wealth
+from features.wealth import LOAN, MINOR, Steps, Wealth, make_steps, make_wealth
 from features.world import FOREVER, Ints, Rows, World
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Per matured snapshot and customer: base (base currency), share of it that left, and 0/1."""
+    """Per matured snapshot and customer: base (base currency), share of it that left by the end, and when.
+
+    ``gone_within`` is in days, 0 for those who stayed; so a customer attrited exactly if it is not 0.
+    """
 
     base: Grid
     outflow_share: Grid
-    attrited: NDArray[np.bool_]
+    gone_within: Ints
 
 
 def aum_drop(world: World, calendar: Calendar, label: Label, data_through: int) -> Outcome:
@@ -43,11 +49,21 @@ def aum_drop(world: World, calendar: Calendar, label: Label, data_through: int) 
     steps = make_steps(settled(rows.take(seen(rows, data_through))))
     wealth = make_wealth(steps, calendar, len(world))
     base = wealth.constant_price_mean(label.base_weeks)
-    end = calendar.snapshots + label.lead_days + label.horizon_days
-    after = highest(steps, len(world), end - label.settle_days, end) + wealth.market[calendar.at]
+    shares = {days: _share_gone(steps, wealth, base, label, days) for days in label.horizons}
+    gone_within, stands = np.zeros(base.shape, np.int64), np.ones(base.shape, bool)
+    for days in reversed(label.horizons):
+        stands &= shares[days] >= label.min_drop
+        gone_within[stands] = days
+    return Outcome(base, shares[label.horizon_days], gone_within)
+
+
+def _share_gone(steps: Steps, wealth: Wealth, base: Grid, label: Label, days: int) -> Grid:
+    """The share of ``base`` gone by the end of an outcome window of so many days, in [0, 1]."""
+    calendar = wealth.calendar
+    end = calendar.snapshots + label.lead_days + days
+    after = highest(steps, base.shape[1], end - label.settle_days, end) + wealth.market[calendar.at]
     share = 1 - np.divide(after / MINOR, base, out=np.ones_like(base), where=base > 0)
-    share = np.clip(np.nan_to_num(share), 0.0, 1.0)
-    return Outcome(base, share, share >= label.min_drop)
+    return np.clip(np.nan_to_num(share), 0.0, 1.0)
 
 
 def settled(rows: Rows) -> Rows:

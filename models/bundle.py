@@ -20,6 +20,8 @@ from models.calibrate import Calibrator
 from models.explain import Contributions, contributions
 from models.fit import Model
 from models.matrix import feature_values
+from models.severity import Severity
+from models.trees import Trees
 
 MANIFEST = "manifest.json"
 _REMEDY = "Restore the folder from a backup, or train again; never mend a bundle by hand."
@@ -27,22 +29,27 @@ _REMEDY = "Restore the folder from a backup, or train again; never mend a bundle
 
 @dataclass(frozen=True)
 class Scored:
-    """In the row order of the frame that was scored: the calibrated probability, and what it is made of."""
+    """In the row order of the frame that was scored.
 
-    risk: NDArray[np.float64]
+    ``risks`` is rows × horizons, calibrated, growing along a row; ``share`` of AUM is expected to leave if
+    the customer does; ``contributions`` is what the scores are made of.
+    """
+
+    risks: NDArray[np.float64]
+    share: NDArray[np.float64]
     contributions: Contributions
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """What training makes and scoring needs. ``metrics`` and ``settings`` hold only what JSON can hold.
+    """What training makes and scoring needs: whether, when and how much.
 
-    ``severity`` is the share of AUM that leaves with a customer who attrites.
+    ``metrics`` and ``settings`` hold only what JSON can hold.
     """
 
     model: Model
     calibrator: Calibrator
-    severity: float
+    severity: Severity
     metrics: Mapping[str, Any]
     settings: Mapping[str, Any]
 
@@ -56,11 +63,26 @@ class Bundle:
         """Name and content of every file. Raises DataError if metrics or settings are not JSON."""
         columns = [
             {"dtype": "float64", "name": name, "typical": typical}
-            for name, typical in zip(self.model.columns, self.model.typical, strict=True)
+            for name, typical in zip(self.model.columns, self.model.trees.typical, strict=True)
         ]
+        severity = self.severity
         content = {
-            "model.txt": self.model.text.encode("utf-8"),
-            "calibrator.json": _json({**asdict(self.calibrator), "severity": self.severity}),
+            "model.txt": self.model.trees.text.encode("utf-8"),
+            "calibrator.json": _json(
+                {
+                    "horizons": self.model.horizons,
+                    "log_kept": self.model.log_kept,
+                    **asdict(self.calibrator),
+                }
+            ),
+            "severity.txt": severity.trees.text.encode("utf-8") if severity.trees else b"",
+            "severity.json": _json(
+                {
+                    "mean": severity.mean,
+                    "scale": severity.scale,
+                    "typical": severity.trees.typical if severity.trees else None,
+                }
+            ),
             "contract.json": _json({"columns": columns}),
             "metrics.json": _json(self.metrics),
             "settings.json": _json(self.settings),
@@ -68,7 +90,7 @@ class Bundle:
         return {**content, MANIFEST: _manifest(content)}
 
     def score(self, features: pd.DataFrame) -> Scored:
-        """One probability per row of ``features``: the key and exactly the contract's columns, in order.
+        """Risks and share per row of ``features``: the key and exactly the contract's columns, in order.
 
         Raises DataError for another order or type, a missing, extra or repeated column, a repeated
         customer, a column without any known value that was always known in training, and no rows at all.
@@ -76,7 +98,7 @@ class Bundle:
         values = feature_values(features, self.model.columns)
         if not len(values):
             raise DataError("there is nobody to score. Check that the snapshot ran and has a cohort.")
-        for name, typical, column in zip(self.model.columns, self.model.typical, values.T, strict=True):
+        for name, typical, column in zip(self.model.columns, self.model.trees.typical, values.T, strict=True):
             if typical is not None and np.isnan(column).all():
                 raise DataError(
                     f"feature {name!r} is unknown for all {len(values)} customers but was always known when "
@@ -84,7 +106,7 @@ class Bundle:
                     "again."
                 )
         why = contributions(self.model, values)
-        return Scored(self.calibrator.apply(why.raw), why)
+        return Scored(self.calibrator.risks(why.raw), self.severity.share(values), why)
 
 
 def settings_of(settings: Settings) -> dict[str, Any]:
@@ -126,15 +148,18 @@ def load(folder: Path) -> Bundle:
     """
     content = _verified(folder)
     contract = json.loads(content["contract.json"])["columns"]
-    calibrator = json.loads(content["calibrator.json"])
+    columns = tuple(column["name"] for column in contract)
+    whether = Trees(
+        content["model.txt"].decode("utf-8"), columns, tuple(column["typical"] for column in contract)
+    )
+    lines, severity = json.loads(content["calibrator.json"]), json.loads(content["severity.json"])
+    how_much = None
+    if severity["typical"] is not None:
+        how_much = Trees(content["severity.txt"].decode("utf-8"), columns, tuple(severity["typical"]))
     return Bundle(
-        Model(
-            content["model.txt"].decode("utf-8"),
-            tuple(column["name"] for column in contract),
-            tuple(column["typical"] for column in contract),
-        ),
-        Calibrator(calibrator["slope"], calibrator["offset"]),
-        calibrator["severity"],
+        Model(whether, tuple(lines["horizons"]), lines["log_kept"]),
+        Calibrator(tuple(lines["slopes"]), tuple(lines["offsets"])),
+        Severity(how_much, severity["mean"], severity["scale"]),
         json.loads(content["metrics.json"]),
         json.loads(content["settings.json"]),
     )

@@ -1,5 +1,6 @@
-"""From a raw score to a probability that means what it says, and from that to money at risk."""
+"""From raw scores to probabilities that mean what they say, one per horizon."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,63 +9,63 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from configs.errors import DataError
-from models.matrix import Matrix
+from models.periods import customer_periods
 
 # Regularisation so weak that it only matters when the outcomes are perfectly separated.
 _WEAK = 1_000.0
+_FLAT = 1e-6  # a score that is the same for everybody; a score that means something has a slope near 1
+ENOUGH = 100  # customer-periods that go, in every period; with fewer all periods share one line
 
 
 @dataclass(frozen=True)
 class Calibrator:
-    """probability = 1 / (1 + exp(−(slope · raw + offset))), with slope > 0: the order of customers stays."""
+    """hazard in period k = 1 / (1 + exp(−(slope k · raw k + offset k))), every slope > 0."""
 
-    slope: float
-    offset: float
+    slopes: tuple[float, ...]
+    offsets: tuple[float, ...]
 
-    def apply(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
-        """One probability per raw score, strictly between 0 and 1, strictly growing."""
-        return 1.0 / (1.0 + np.exp(-(self.slope * raw + self.offset)))
+    def hazards(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Rows × periods: the probability of going in the period for who is here at its beginning."""
+        return np.asarray(1.0 / (1.0 + np.exp(-(raw * self.slopes + self.offsets))), dtype=np.float64)
+
+    def risks(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Rows × horizons: the probability of being gone by then, 1 − Π (1 − hazard); it grows along a row.
+
+        Summed as logarithms, so that a hazard of a billionth still counts.
+        """
+        return -np.expm1(np.cumsum(np.log1p(-self.hazards(raw)), axis=1))
 
 
-def fit_calibrator(raw: NDArray[np.float64], attrited: NDArray[np.int8]) -> Calibrator:
-    """Logistic regression of the outcome on the raw score of the tuning snapshots (Platt 1999).
+def fit_calibrator(
+    raw: NDArray[np.float64], gone_within: NDArray[np.int16], horizons: Sequence[int]
+) -> Calibrator:
+    """Per period a logistic regression of going on the raw score, over those still here (Platt 1999).
 
-    The raw score already is a log-odds, so two numbers suffice; a step function (isotonic) would make ties
-    and with them an arbitrary order at the edge of a list. Fitted on one thread so that two runs agree.
-    Raises DataError when a higher score does not mean more attrition.
+    ``raw`` is rows × periods of the tuning snapshots. The raw score already is a log-odds, so two numbers
+    suffice; a step function (isotonic) would make ties and with them an arbitrary order at the edge of a
+    list. Where a period has fewer than ``ENOUGH`` that go, or a slope that is not positive, all periods share
+    one line. Raises DataError when even then a higher score does not mean more attrition.
     """
-    with threadpool_limits(limits=1):
-        line = LogisticRegression(C=_WEAK, solver="newton-cholesky", tol=1e-10)
-        line.fit(raw.reshape(-1, 1), attrited)
-    slope, offset = float(line.coef_[0, 0]), float(line.intercept_[0])
-    if not slope > 0:
+    periods = customer_periods(gone_within, horizons)
+    period = np.searchsorted(horizons, periods.days)
+    score = raw[periods.row, period]
+    own = [period == k for k in range(len(horizons))]
+    if min(int(periods.gone[one].sum()) for one in own) >= ENOUGH:
+        lines = [fit_line(score[one], periods.gone[one]) for one in own]
+        if all(slope > 0 for slope, _ in lines):
+            return Calibrator(tuple(slope for slope, _ in lines), tuple(offset for _, offset in lines))
+    slope, offset = fit_line(score, periods.gone)
+    if not slope > _FLAT:
         raise DataError(
             f"on the {len(raw)} tuning rows a higher score does not mean more attrition (slope {slope:.3g}): "
             "the model has learnt nothing that lasts. Check features and labels before training again."
         )
-    return Calibrator(slope, offset)
+    return Calibrator((slope,) * len(horizons), (offset,) * len(horizons))
 
 
-def fit_severity(train: Matrix) -> float:
-    """The share of AUM that leaves with a customer who attrites: AUM-weighted mean over attrited rows.
-
-    Weighted, so that the sum over a portfolio comes out right in money. What those who stay take out is
-    left out on purpose: ordinary spending is not at risk and cannot be saved, and with attrition of a few
-    per cent it would outweigh the rest, so that a list by money would merely be a list by wealth.
-    """
-    left = train.attrited == 1
-    aum = float(train.aum[left].sum())
-    if not aum > 0:
-        raise DataError(f"{int(left.sum())} attrited rows with AUM {aum} in train; severity needs some.")
-    return float((train.outflow_share[left] * train.aum[left]).sum() / aum)
-
-
-def money_at_risk(
-    risk: NDArray[np.float64], aum_base: NDArray[np.float64], aum: NDArray[np.float64], severity: float
-) -> NDArray[np.float64]:
-    """Money expected to leave with the customer, in the unit of ``aum``: risk × average AUM × severity.
-
-    Never more than risk × ``aum``: a customer cannot lose more than is here now, however much it was on
-    average.
-    """
-    return risk * np.minimum(severity * aum_base, aum)
+def fit_line(raw: NDArray[np.float64], happened: NDArray[np.int8]) -> tuple[float, float]:
+    """Slope and offset of the logistic regression of a 0/1 outcome; on one thread so that two runs agree."""
+    with threadpool_limits(limits=1):
+        line = LogisticRegression(C=_WEAK, solver="newton-cholesky", tol=1e-10)
+        line.fit(raw.reshape(-1, 1), happened)
+    return float(line.coef_[0, 0]), float(line.intercept_[0])

@@ -1,27 +1,35 @@
 """How good scores are, out of time, in the terms a bank uses: its lists, its money, its probabilities."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from configs.errors import DataError
+from models.calibrate import fit_line
 from models.matrix import Matrix
 
 Metrics = dict[str, float]
+DECILES = 10
 
 
-def evaluate(matrix: Matrix, risk: NDArray[np.float64]) -> Metrics:
-    """All metrics of one set of probabilities: those of the order, and how far they are from the truth.
+def evaluate(matrix: Matrix, risks: NDArray[np.float64], horizons: Sequence[int]) -> Metrics:
+    """All metrics of probabilities (rows × horizons): those of the order, and how far they are from the truth.
 
-    ``brier`` is the mean squared error of the probability; ``ece`` see below. Raises as ``ranking`` does.
+    Order, ``ece`` and ``calibration_slope`` are those of the longest horizon. ``brier_30d``, … is the mean
+    squared error of the probability of being gone by then (time-dependent Brier score; Graf et al. 1999).
+    Nobody is censored: every judged outcome has matured. Raises as ``ranking`` does.
     """
     return {
-        **ranking(matrix, risk),
-        "ece": expected_calibration_error(matrix.attrited, risk),
-        "brier": float(np.mean((risk - matrix.attrited) ** 2)),
+        **ranking(matrix, risks[:, -1]),
+        "ece": expected_calibration_error(matrix.attrited, risks[:, -1]),
+        "calibration_slope": calibration_slope(matrix.attrited, risks[:, -1]),
+        **{
+            f"brier_{days}d": float(np.mean((risks[:, k] - gone_by(matrix, days)) ** 2))
+            for k, days in enumerate(horizons)
+        },
     }
 
 
@@ -40,15 +48,13 @@ def ranking(matrix: Matrix, scores: NDArray[np.float64]) -> Metrics:
             f"{len(matrix)} rows of which {int(attrited.sum())} attrited cannot be judged; "
             "both outcomes are needed. Take more snapshots."
         )
-    order = _ranks(scores)
+    ranks, lost = _ranks(scores), matrix.lost
     five, ten = top(matrix, scores, 0.05), top(matrix, scores, 0.10)
-    lost = matrix.outflow_share * matrix.aum * attrited
     return {
         "rows": len(matrix),
         "attrited": int(attrited.sum()),
         "attrition_rate": float(attrited.mean()),
-        "auroc": float(roc_auc_score(attrited, order)),
-        "average_precision": float(average_precision_score(attrited, order)),
+        **_areas(ranks, attrited),
         "lift_at_5": float(attrited[five].mean() / attrited.mean()),
         "lift_at_10": float(attrited[ten].mean() / attrited.mean()),
         "recall_at_5": float(attrited[five].sum() / attrited.sum()),
@@ -78,6 +84,11 @@ def top(matrix: Matrix, scores: NDArray[np.float64], share: float) -> NDArray[np
     return chosen
 
 
+def gone_by(matrix: Matrix, days: int) -> NDArray[np.bool_]:
+    """Whether each customer was gone for good by the end of so many days."""
+    return (matrix.gone_within > 0) & (matrix.gone_within <= days)
+
+
 def expected_calibration_error(
     attrited: NDArray[np.int8], risk: NDArray[np.float64], bins: int = 10
 ) -> float:
@@ -90,6 +101,53 @@ def expected_calibration_error(
     groups = np.array_split(order, min(bins, len(order)))
     gaps = [abs(float(risk[one].mean() - attrited[one].mean())) * len(one) for one in groups]
     return sum(gaps) / len(order)
+
+
+def calibration_slope(attrited: NDArray[np.int8], risk: NDArray[np.float64]) -> float:
+    """By how much the log-odds of attrition grow per log-odds promised (Cox 1958): 1 is right, below 1 the
+    promises are too extreme, above 1 too timid."""
+    return fit_line(np.log(risk) - np.log1p(-risk), attrited)[0]
+
+
+def money(matrix: Matrix, expected: NDArray[np.float64], tier: NDArray[np.str_]) -> dict[str, Any]:
+    """Money predicted to leave beside the money that left with attrited customers, in base currency.
+
+    In total, by tenths of the rows of ascending predicted money, and by tier; ``ratio`` is predicted over
+    realised, None where nothing left.
+    """
+    order = np.argsort(expected, kind="stable")
+    tenths = np.array_split(order, DECILES)
+    return {
+        **_sums(matrix, expected, order),
+        "deciles": [_sums(matrix, expected, one) for one in tenths],
+        "tiers": [
+            {"tier": str(name), **_sums(matrix, expected, np.flatnonzero(tier == name))}
+            for name in np.unique(tier)
+        ],
+    }
+
+
+def _sums(matrix: Matrix, expected: NDArray[np.float64], rows: NDArray[np.intp]) -> dict[str, Any]:
+    predicted, realised = float(expected[rows].sum()), float(matrix.lost[rows].sum())
+    return {
+        "predicted": round(predicted, 2),
+        "realised": round(realised, 2),
+        "ratio": predicted / realised if realised else None,
+    }
+
+
+def _areas(ranks: NDArray[np.int64], attrited: NDArray[np.bool_]) -> Metrics:
+    """Area under the ROC curve and average precision; rows of equal rank are taken together."""
+    all_at = np.bincount(ranks).astype(np.float64)
+    hit_at = np.bincount(ranks, weights=attrited)
+    miss_at = all_at - hit_at
+    below = np.cumsum(miss_at) - miss_at
+    won = float((hit_at * (below + miss_at / 2)).sum())
+    precision = np.cumsum(hit_at[::-1]) / np.cumsum(all_at[::-1])
+    return {
+        "auroc": won / float(hit_at.sum() * miss_at.sum()),
+        "average_precision": float((precision * hit_at[::-1]).sum() / hit_at.sum()),
+    }
 
 
 def _ranks(scores: NDArray[np.float64]) -> NDArray[np.int64]:

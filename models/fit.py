@@ -1,113 +1,125 @@
-"""Gradient-boosted trees for the probability of attrition; the same text on any number of threads."""
+"""One discrete-time hazard model: how likely a customer still here at the start of a period goes in it."""
 
+import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.errors import ConfigError, DataError, did_you_mean
+from configs.errors import DataError
 from configs.settings import Training
 from models.matrix import Matrix
+from models.periods import Periods, customer_periods, thinned
+from models.trees import Loss, Progress, Rows, Trees, grow, parameters, part, typical_values
 
-Progress = Callable[[int, float], None]
+PERIOD = "period"  # the column that says in which period; its value is the horizon in days
 
 
 @dataclass(frozen=True)
 class Model:
-    """LightGBM's own text, its columns in order, and what stands for an unknown value in each.
+    """Trees over the features and, as one more column, the period; one raw score per period.
 
-    ``typical`` is None where LightGBM met unknown values in training and has a branch for them. In a column
-    that was always known it would read an unknown value as 0; the column's median stands there instead.
+    ``log_kept`` is the log of the share of negatives that were kept in training; it is added to the trees'
+    log-odds, so that a raw score is what it would be without the down-sampling.
     """
 
-    text: str
-    columns: tuple[str, ...]
-    typical: tuple[float | None, ...]
+    trees: Trees
+    horizons: tuple[int, ...]
+    log_kept: float
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The features in order, without the period."""
+        return self.trees.columns
 
     @cached_property
-    def booster(self) -> lgb.Booster:
-        return lgb.Booster(model_str=self.text)
+    def apart(self) -> tuple[lgb.Booster | None, lgb.Booster | None]:
+        """The trees that never look at the period and those that do; together they are the model."""
+        place = str(len(self.columns))
+
+        def looks(tree: str) -> bool:
+            found = re.search(r"^split_feature=(.*)$", tree, flags=re.MULTILINE)
+            return found is not None and place in found[1].split()
+
+        texts = part(self.trees.text, lambda tree: not looks(tree)), part(self.trees.text, looks)
+        still, moving = (None if text is None else lgb.Booster(model_str=text) for text in texts)
+        return still, moving
 
     def raw(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The raw score per row, in log-odds, before calibration."""
-        return np.asarray(self.booster.predict(self.filled(features), raw_score=True), dtype=np.float64)
+        """Rows × periods: the log-odds of going in the period, before calibration."""
+        scores = [self.trees.booster.predict(rows, raw_score=True) for rows in self.by_period(features)]
+        return np.stack(scores, axis=1) + self.log_kept
 
-    def filled(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """A copy with ``typical`` values in place of unknown ones that LightGBM has no branch for."""
-        typical = np.array([np.nan if value is None else value for value in self.typical])
-        return np.where(np.isnan(features), typical, features)
+    def by_period(self, features: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
+        """What the trees see, period by period: each time the same array with another period written in."""
+        rows = np.empty((len(features), len(self.columns) + 1))
+        rows[:, :-1] = self.trees.filled(features)
+        for days in self.horizons:
+            rows[:, -1] = days
+            yield rows
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model, the rounds it keeps, and the log loss on the tuning snapshots after every round tried."""
+    """A model, the rounds it keeps, the log loss on the tuning snapshots after every round tried, and on how
+    many customer-periods it was fitted."""
 
     model: Model
     rounds: int
     losses: tuple[float, ...]
+    customer_periods: int
 
 
-def fit(train: Matrix, tune: Matrix, training: Training, progress: Progress | None = None) -> Fitted:
-    """Boosted trees on ``train``, stopped when the log loss on ``tune`` has not improved for ``patience``.
+def fit(
+    train: Matrix,
+    tune: Matrix,
+    horizons: Sequence[int],
+    training: Training,
+    progress: Progress | None = None,
+) -> Fitted:
+    """Boosted trees on the customer-periods of ``train``, stopped by the log loss on those of ``tune``.
 
-    Every row weighs the same although a customer stands in many snapshots: what is predicted is the row, one
-    customer on one Monday, and weighting would shift the rate the calibration needs. What the repetition
-    costs is effective sample size, so ``min_data_in_leaf`` is in rows and should hold several customers.
-    ``progress`` is called with (round, log loss on tune). Raises DataError when a set holds only one outcome,
-    ConfigError when LightGBM does not know a parameter.
+    Only negatives of ``train`` are thinned (``training.negatives_kept``); ``tune`` is whole, and its loss is
+    that of the corrected odds. A customer stands in many snapshots and every one weighs the same (unless
+    ``training.half_life_weeks`` lets older ones fade): what is predicted is one customer on one Monday. What
+    the repetition costs is effective sample size, so ``min_data_in_leaf`` should hold several customers.
+    Raises DataError when a set holds only one outcome, ConfigError when LightGBM does not know a parameter.
     """
     for name, rows in (("train", train), ("tune", tune)):
         _check_both_outcomes(name, rows)
-    parameters = _parameters(training)
-    losses: list[float] = []
-    known = lgb.Dataset(train.features, train.attrited, feature_name=list(train.columns), params=parameters)
-    booster = lgb.train(
-        parameters,
-        known,
-        num_boost_round=training.rounds,
-        valid_sets=[known.create_valid(tune.features, tune.attrited)],
-        valid_names=["tune"],
-        feval=_log_loss,
-        callbacks=[
-            _record(losses, progress),
-            lgb.early_stopping(training.patience, verbose=False),
-        ],
+    made = parameters(training, training.lightgbm, "binary")
+    whole = customer_periods(train.gone_within, horizons)
+    fitted_on = thinned(whole, training.negatives_kept, training.seed)
+    log_kept = math.log(training.negatives_kept)
+    known = lgb.Dataset(
+        _rows(train, fitted_on),
+        fitted_on.gone,
+        weight=_fading(train, fitted_on, training.half_life_weeks),
+        feature_name=[*train.columns, PERIOD],
+        params=made,
     )
-    rounds = booster.best_iteration or len(losses)
-    typical = tuple(None if np.isnan(one).any() else float(np.median(one)) for one in train.features.T)
-    text = _without_threads(booster.model_to_string(num_iteration=rounds))
-    return Fitted(Model(text, train.columns, typical), rounds, tuple(losses))
+    judged_on = customer_periods(tune.gone_within, horizons)
+    later = known.create_valid(_rows(tune, judged_on), judged_on.gone)
+    grown = grow(known, later, made, training, _log_loss(log_kept), progress)
+    trees = Trees(grown.text, train.columns, typical_values(train.features))
+    model = Model(trees, tuple(horizons), log_kept)
+    return Fitted(model, grown.rounds, grown.losses, len(fitted_on))
 
 
-def _parameters(training: Training) -> dict[str, Any]:
-    """The bank's parameters, under those that repeatability and calibration rest on."""
-    parameters: dict[str, Any] = {
-        **training.lightgbm,
-        "objective": "binary",
-        "metric": "None",
-        "seed": training.seed,
-        "num_threads": training.threads,
-        "deterministic": True,
-        "force_row_wise": True,
-        "verbosity": -1,
-    }
-    _check_names(training.lightgbm, parameters)
-    return parameters
+def _rows(rows: Matrix, periods: Periods) -> Rows:
+    return Rows(rows.features, periods.row, periods.days)
 
 
-def _check_names(given: Mapping[str, Any], parameters: dict[str, Any]) -> None:
-    """LightGBM ignores a parameter it does not know; an empty booster lists those it does."""
-    two_rows = lgb.Dataset(np.array([[0.0], [1.0]]), np.array([0, 1]), params=parameters)
-    text = lgb.Booster(parameters, two_rows).model_to_string()
-    known = re.findall(r"^\[(\w+): ", text, flags=re.MULTILINE)
-    for name in given:
-        if name not in known:
-            raise ConfigError(f"training.lightgbm: unknown key {name!r}. {did_you_mean(name, known)}")
+def _fading(rows: Matrix, periods: Periods, half_life_weeks: int) -> NDArray[np.float64] | None:
+    """The weight of each customer-period: 1 on the last Monday, half of it every ``half_life_weeks`` before."""
+    if not half_life_weeks:
+        return None
+    age = (rows.snapshot_date.max() - rows.snapshot_date) / np.timedelta64(7, "D")
+    return np.asarray(0.5 ** (age[periods.row] / half_life_weeks), dtype=np.float64)
 
 
 def _check_both_outcomes(name: str, rows: Matrix) -> None:
@@ -119,22 +131,13 @@ def _check_both_outcomes(name: str, rows: Matrix) -> None:
         )
 
 
-def _log_loss(risk: NDArray[np.float64], rows: lgb.Dataset) -> tuple[str, float, bool]:
-    """Mean binary log loss. LightGBM's own differs in the last digits with the number of threads, and with
-    it could the round at which training stops."""
-    happened = np.where(rows.get_label() == 1, risk, 1 - risk)
-    return "log_loss", float(-np.log(np.maximum(happened, 1e-15)).mean()), False
+def _log_loss(log_kept: float) -> Loss:
+    """Mean binary log loss of the probabilities after the odds are corrected for thinned negatives."""
+    kept = math.exp(log_kept)
 
+    def loss(thin: NDArray[np.float64], rows: lgb.Dataset) -> tuple[str, float, bool]:
+        hazard = kept * thin / (kept * thin + 1 - thin)
+        happened = np.where(rows.get_label() == 1, hazard, 1 - hazard)
+        return "log_loss", float(-np.log(np.maximum(happened, 1e-15)).mean()), False
 
-def _record(losses: list[float], progress: Progress | None) -> Callable[[Any], None]:
-    def callback(state: Any) -> None:
-        losses.append(float(state.evaluation_result_list[0][2]))
-        if progress:
-            progress(state.iteration + 1, losses[-1])
-
-    return callback
-
-
-def _without_threads(text: str) -> str:
-    """The number of threads is how a model was made, not what it is; LightGBM writes it down all the same."""
-    return re.sub(r"^\[num_threads: -?\d+\]\n", "", text, flags=re.MULTILINE)
+    return loss

@@ -10,17 +10,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from configs.errors import DataError, did_you_mean
+from configs.settings import HORIZONS
 
 KEY = ("customer_id", "snapshot_date")
-OUTCOME = ("attrited", "outflow_share", "aum_base")
+OUTCOME = ("gone_within", "outflow_share", "aum_base")
 
 
 @dataclass(frozen=True)
 class Matrix:
     """One row per customer and snapshot, sorted by (snapshot_date, customer_id), each pair once.
 
-    ``features`` is rows × columns, NaN = unknown. ``attrited`` is 0 or 1; ``outflow_share`` the share of
-    AUM that left within the outcome window; ``aum`` the average AUM before the snapshot, in base currency.
+    ``features`` is rows × columns, NaN = unknown. ``gone_within`` is the horizon in days by whose end the
+    customer was gone for good, 0 = stayed; ``outflow_share`` the share of AUM that left within the outcome
+    window; ``aum`` the average AUM before the snapshot, in base currency.
     Raises DataError when lengths differ or rows are not sorted: tie-breaking relies on that order.
     """
 
@@ -28,7 +30,7 @@ class Matrix:
     columns: tuple[str, ...]
     customer_id: NDArray[np.str_]
     snapshot_date: NDArray[np.datetime64]
-    attrited: NDArray[np.int8]
+    gone_within: NDArray[np.int16]
     outflow_share: NDArray[np.float64]
     aum: NDArray[np.float64]
 
@@ -48,15 +50,26 @@ class Matrix:
             )
 
     def __len__(self) -> int:
-        return len(self.attrited)
+        return len(self.gone_within)
+
+    @property
+    def attrited(self) -> NDArray[np.int8]:
+        """1 for who was gone by the end of the outcome window, 0 for who stayed."""
+        return (self.gone_within > 0).astype(np.int8)
+
+    @property
+    def lost(self) -> NDArray[np.float64]:
+        """The money that left with customers who attrited; 0 for who stayed, whatever they took out."""
+        return self.outflow_share * self.aum * self.attrited
 
     @classmethod
     def from_frames(cls, features: pd.DataFrame, labels: pd.DataFrame, columns: Sequence[str]) -> Self:
         """Gives each row of ``features`` the label of the same customer and snapshot.
 
         ``features`` holds the key and exactly ``columns``, in that order, as float64; ``labels`` the key,
-        attrited, outflow_share and aum_base. Labels of customers outside the cohort, who have no features,
-        are left aside. Raises DataError when columns, keys or outcomes are not so or a label is missing.
+        gone_within (null = stayed), outflow_share and aum_base. Labels of customers outside the cohort, who
+        have no features, are left aside.
+        Raises DataError when columns, keys or outcomes are not so or a label is missing.
         """
         values, outcome = feature_values(features, columns), _outcomes(labels)
         keys = _keys(features)
@@ -67,14 +80,17 @@ class Matrix:
             tuple(columns),
             keys["customer_id"][order],
             keys["snapshot_date"][order],
-            outcome["attrited"].to_numpy(np.int8)[label],
+            outcome["gone_within"].to_numpy(np.int16)[label],
             outcome["outflow_share"].to_numpy(np.float64)[label],
             outcome["aum_base"].to_numpy(np.float64)[label],
         )
 
     def where(self, rows: NDArray[np.bool_]) -> Self:
-        """The rows where the mask is true, in the same order."""
-        return replace(self, **{name: getattr(self, name)[rows] for name in _BY_ROW})
+        """The rows where the mask is true, in the same order; where they lie together, without a copy."""
+        places = np.flatnonzero(rows)
+        together = len(places) > 0 and places[-1] - places[0] + 1 == len(places)
+        chosen = slice(places[0], places[-1] + 1) if together else places
+        return replace(self, **{name: getattr(self, name)[chosen] for name in _BY_ROW})
 
     def only(self, columns: Sequence[str]) -> Self:
         """The same rows with some of the columns, in the order given. Raises DataError for an unknown one."""
@@ -152,17 +168,19 @@ def _check_key(frame: pd.DataFrame, name: str) -> None:
 
 
 def _outcomes(labels: pd.DataFrame) -> pd.DataFrame:
-    """The outcome columns of ``labels``, checked: no unknown, attrited 0 or 1, AUM not negative."""
+    """The outcome columns of ``labels``, checked: money known, gone_within a number of days or 0, AUM ≥ 0."""
     _check_key(labels, "labels")
     absent = [name for name in OUTCOME if name not in labels]
     if absent:
         raise DataError(f"labels lack {absent}; they have {sorted(map(str, labels.columns))}.")
-    outcome = labels[list(OUTCOME)].astype("float64")
+    outcome = labels[list(OUTCOME)].astype("float64").fillna({"gone_within": 0.0})
     unknown = int(outcome.isna().any(axis=1).sum())
     if unknown:
         raise DataError(f"{unknown} labels are unknown. Take only snapshots whose outcome has matured.")
-    if not (outcome["attrited"].isin((0, 1)).all() and (outcome["aum_base"] >= 0).all()):
-        raise DataError("labels must have attrited 0 or 1 and aum_base ≥ 0. Mend the label definition.")
+    if not (outcome["gone_within"].isin((0, *HORIZONS)).all() and (outcome["aum_base"] >= 0).all()):
+        raise DataError(
+            f"labels must have gone_within {HORIZONS} or null and aum_base ≥ 0. Mend the label definition."
+        )
     return outcome
 
 

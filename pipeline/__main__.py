@@ -146,6 +146,27 @@ def ablation(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) ->
     typer.echo(table.astype(float).round(4).to_string())
 
 
+@app.command()
+def backtest(
+    as_of: AsOf,
+    bank: BankOption = "demo",
+    data: DataOption = DATA,
+    origins: Annotated[int, typer.Option(min=1, help="how many past Mondays to train on")] = 4,
+    every: Annotated[int, typer.Option(min=1, help="weeks between them")] = 13,
+) -> None:
+    """Train as on several past Mondays; what each model promised and what came."""
+    from pipeline.backtest import run_backtest
+    from pipeline.demo import truth_of
+    from pipeline.report import backtest_in_words
+    from pipeline.terminal import start_logging
+    from pipeline.weekly import current_tables
+
+    start_logging()
+    chosen, day = _bank(bank, data), monday(as_of.date())
+    result = run_backtest(chosen, current_tables(chosen), day, origins, every, truth_of(chosen))
+    typer.echo(backtest_in_words(result))
+
+
 @app.command("features-doc")
 def features_document(
     out: Annotated[Path, typer.Option(help="the page to write")], bank: BankOption = "demo"

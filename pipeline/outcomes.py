@@ -13,7 +13,7 @@ from models.evaluate import ranking
 from pipeline.artefacts import Home
 from pipeline.snapshots import build_outcomes, build_snapshots
 from pipeline.tables import Ingested
-from pipeline.train import RULES, column, load_matrix
+from pipeline.train import load_matrix, rules
 from serve.store import Store
 
 
@@ -55,9 +55,7 @@ def judge_published(
     scores = {score.customer_id: score for score in published.scores}
     known = rows.where(np.isin(rows.customer_id, list(scores)))
     risk = np.array([scores[customer].risk for customer in known.customer_id])
-    ways = {"published": risk} | {
-        name: sign * column(known, feature) for name, (feature, sign) in RULES.items()
-    }
+    ways = {"published": risk} | rules(known)
     listed = {score.customer_id for one in published.lists for score in one.listed}
     attrited = known.attrited == 1
     return Realised(
@@ -66,7 +64,7 @@ def judge_published(
         float(risk.mean()),
         float(attrited.mean()),
         sum(score.money_at_risk_minor for score in published.scores) / 100,
-        float((known.outflow_share * known.aum)[attrited].sum()),
+        float(known.lost.sum()),
         len(listed),
         int(attrited[np.isin(known.customer_id, list(listed))].sum()),
     )

@@ -1,7 +1,8 @@
 """What a command prints at its end."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pipeline.outcomes import Realised
 from pipeline.score import Publication
@@ -9,6 +10,16 @@ from pipeline.weekly import Bank
 from serve.lists import CallList
 
 SHOWN = 8
+# What a backtest prints of its metrics, and under which heading.
+COLUMNS = {
+    "auroc": "AUROC",
+    "average_precision": "average precision",
+    "recall_at_10": "recall in top 10%",
+    "aum_caught_at_10": "AUM caught in top 10%",
+    "ece": "ECE",
+    "calibration_slope": "calibration slope",
+    "money_ratio": "money predicted / left",
+}
 
 
 def lists_in_words(bank: Bank, publication: Publication, lists: Sequence[CallList]) -> str:
@@ -50,6 +61,32 @@ def outcomes_in_words(realised: Realised) -> str:
             f"listed: {realised.listed}, of whom {realised.listed_attrited} attrited",
         ]
     )
+
+
+def backtest_in_words(result: Mapping[str, Any]) -> str:
+    """Per origin a row for what was promised and one for each way to rank on what came, with 95% intervals."""
+    lines = [f"{'origin':<12}{'':<17}" + "".join(f"{head:>23}" for head in COLUMNS.values())]
+    for one in result["origins"]:
+        came, sure = one["came"], one["came"]["intervals"]
+        lines.append(_figures(one["origin"], "promised", _with_money(one["promised"]), {}, "model"))
+        lines.append(_figures("", "came", _with_money(came), sure, "model"))
+        lines += [_figures("", f"  {way}", found, sure, way) for way, found in came["others"].items()]
+    lines += [f"{day:<12}refused: {reason}" for day, reason in result["refused"].items()]
+    return "\n".join(lines)
+
+
+def _with_money(judged: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**judged["model"], "money_ratio": judged["money"]["ratio"]}
+
+
+def _figures(origin: str, what: str, found: Mapping[str, Any], sure: Mapping[str, Any], way: str) -> str:
+    """One row: each figure, and its interval where there is one."""
+    cells = []
+    for name in COLUMNS:
+        low, high = sure.get(f"{way}.{name}", (None, None))
+        shown = "" if found.get(name) is None else f"{found[name]:.3f}"
+        cells.append(shown if low is None else f"{shown} [{low:.3f}, {high:.3f}]")
+    return f"{origin:<12}{what:<17}" + "".join(f"{cell:>23}" for cell in cells)
 
 
 def _row(rank: str, customer: str, tier: str, aum: str, risk: str, money: str, reason: str) -> str:

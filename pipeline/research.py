@@ -22,14 +22,15 @@ from pipeline.train import load_matrix, plan
 
 KEYS = ["customer_id", "snapshot_date"]
 SHOWN = ["columns", "auroc", "average_precision", "average_precision_lost", "recall_at_10", "ece"]
-OUTCOMES = ["attrited", "outflow_share", "aum_base"]
+OUTCOMES = ["attrited", "gone_within", "outflow_share", "aum_base"]
 
 
 def dataset(bank: str, snapshots: Sequence[date | str], data: Path | str = "data") -> pd.DataFrame:
     """One row per eligible customer and Monday: keys, every feature, and the outcome where it has matured.
 
     ``attrited``, ``outflow_share`` and ``aum_base`` are missing on Mondays whose outcome window the data does
-    not cover. The bank must have been ingested. Raises DataError otherwise, ConfigError for another weekday.
+    not cover, ``gone_within`` (days) there and for customers who stayed. The bank must have been ingested.
+    Raises DataError otherwise, ConfigError for another weekday.
     For example ``dataset("demo", ["2026-05-04", "2026-11-16"])``.
     """
     settings, home = load_settings(bank), Home(Path(data) / bank)
@@ -94,10 +95,10 @@ def ablate(
 
 
 def _judge(settings: Settings, rows: Matrix, chosen: Split) -> dict[str, float]:
-    tuned, judged = rows.on(chosen.tune), rows.on(chosen.judge)
-    model = fit(rows.on(chosen.train), tuned, settings.training).model
-    calibrator = fit_calibrator(model.raw(tuned.features), tuned.attrited)
-    return evaluate(judged, calibrator.apply(model.raw(judged.features)))
+    tuned, judged, horizons = rows.on(chosen.tune), rows.on(chosen.judge), settings.label.horizons
+    model = fit(rows.on(chosen.train), tuned, horizons, settings.training).model
+    calibrator = fit_calibrator(model.raw(tuned.features), tuned.gone_within, horizons)
+    return evaluate(judged, calibrator.risks(model.raw(judged.features)), horizons)
 
 
 def _quietly(done: int, total: int) -> None:

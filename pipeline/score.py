@@ -16,9 +16,9 @@ from configs.published import Exclusion, Manager, Reason, Run, Score
 from configs.settings import Settings
 from features.build import catalogue
 from features.catalogue import Entry, sentence
-from models.bundle import Bundle
-from models.calibrate import money_at_risk
+from models.bundle import Bundle, Scored
 from models.explain import Reasons, top_reasons
+from models.severity import money_at_risk
 from pipeline.artefacts import Home, fingerprint
 from pipeline.snapshots import read_partition
 from pipeline.tables import Ingested
@@ -50,7 +50,7 @@ def score(settings: Settings, home: Home, tables: Ingested, bundle: Bundle, as_o
         worrying(frame[list(names)], entries),
     )
     exclusions = _exclusions(tables, cohort)
-    scores = _scores(settings, bundle, eligible, frame, scored.risk, _texts(reasons, frame, names, entries))
+    scores = _scores(settings, eligible, frame, scored, _texts(reasons, frame, names, entries))
     run = _run(settings, tables, bundle, as_of, len(scores), exclusions)
     return Publication(run, scores, exclusions, read_managers(tables))
 
@@ -85,10 +85,9 @@ def _customers(tables: Ingested, bucket: int) -> list[str]:
 
 def _scores(
     settings: Settings,
-    bundle: Bundle,
     eligible: pd.DataFrame,
     frame: pd.DataFrame,
-    risk: NDArray[np.float64],
+    scored: Scored,
     texts: Sequence[tuple[Reason, ...]],
 ) -> tuple[Score, ...]:
     if list(eligible["customer_id"]) != list(frame["customer_id"]):
@@ -97,7 +96,8 @@ def _scores(
             f"{eligible['snapshot_date'].iloc[0]} and run the week again."
         )
     average, now = np.asarray(eligible["aum_base"]), np.asarray(eligible["aum"])
-    money = money_at_risk(risk, average, now, bundle.severity)
+    money = money_at_risk(scored.risks[:, -1], scored.share, average, now)
+    named = [f"risk_{days}d" for days in settings.label.horizons]
     return tuple(
         Score(
             customer_id=row["customer_id"],
@@ -108,12 +108,12 @@ def _scores(
             marketing_opt_out=row["marketing_opt_out"],
             aum_minor=round(row["aum"] * 100),
             money_at_risk_minor=round(one_money * 100),
-            risk_band=settings.bands.of(one_risk),
+            risk_band=settings.bands.of(risks[-1]),
             reasons=why,
-            **{f"risk_{settings.label.horizon_days}d": one_risk},
+            **dict(zip(named, risks, strict=True)),
         )
-        for row, one_risk, one_money, why in zip(
-            eligible.to_dict("records"), risk.tolist(), money.tolist(), texts, strict=True
+        for row, risks, one_money, why in zip(
+            eligible.to_dict("records"), scored.risks.tolist(), money.tolist(), texts, strict=True
         )
     )
 

@@ -1,6 +1,7 @@
 """Train: split by time, fit, calibrate, judge out of time beside two simple rules, register."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -12,10 +13,11 @@ from configs.dates import mondays
 from configs.settings import Settings
 from features.build import first_monday
 from models.bundle import Bundle, settings_of, write
-from models.calibrate import fit_calibrator, fit_severity
-from models.evaluate import compare, evaluate
+from models.calibrate import fit_calibrator
+from models.evaluate import compare, evaluate, money
 from models.fit import Fitted, fit
 from models.matrix import Matrix
+from models.severity import fit_severity, money_at_risk
 from models.splits import Split, split
 from pipeline.artefacts import Home
 from pipeline.snapshots import read_partition
@@ -23,6 +25,15 @@ from pipeline.tables import Ingested
 
 # What a bank can do without a model: rank by the money already gone, or by silence. Higher = riskier.
 RULES = {"largest_drop": ("aum_change_13w", -1), "longest_silence": ("days_since_booking", +1)}
+AUM_NOW = "aum_last"
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What a bundle says of rows whose outcome is known: risks (rows × horizons) and money at risk."""
+
+    risks: NDArray[np.float64]
+    money: NDArray[np.float64]
 
 
 def plan(settings: Settings, tables: Ingested, as_of: date) -> Split:
@@ -34,32 +45,54 @@ def plan(settings: Settings, tables: Ingested, as_of: date) -> Split:
 
 def train(
     settings: Settings, home: Home, chosen: Split, as_of: date, progress: Callable[[int, float], None]
-) -> tuple[Bundle, Matrix, NDArray[np.float64]]:
+) -> tuple[Bundle, Matrix]:
     """Fit on ``train``, stop and calibrate on ``tune``, judge on ``judge``; the bundle is written.
 
-    Returns the bundle, the judged rows and their calibrated risk. Nothing known from ``as_of`` on is used.
+    Returns the bundle and the judged rows. Nothing known from ``as_of`` on is used.
     """
     rows = load_matrix(home, (*chosen.train, *chosen.tune, *chosen.judge))
-    fitted = fit(rows.on(chosen.train), rows.on(chosen.tune), settings.training, progress)
-    tuned, judged = rows.on(chosen.tune), rows.on(chosen.judge)
-    calibrator = fit_calibrator(fitted.model.raw(tuned.features), tuned.attrited)
-    risk = calibrator.apply(fitted.model.raw(judged.features))
-    bundle = Bundle(
-        fitted.model,
-        calibrator,
-        fit_severity(rows.on(chosen.train)),
-        judge(judged, risk) | _noted(fitted, chosen, as_of),
-        settings_of(settings),
-    )
+    bundle = fit_bundle(settings, rows, chosen, as_of, progress)
     write(bundle, home.models)
-    return bundle, judged, risk
+    return bundle, rows.on(chosen.judge)
 
 
-def judge(judged: Matrix, risk: NDArray[np.float64]) -> dict[str, Any]:
-    """The metrics of the model out of time, and those of each rule on the same rows."""
-    rules = {name: sign * column(judged, feature) for name, (feature, sign) in RULES.items()}
-    table = compare(judged, rules)
-    return {"model": evaluate(judged, risk), "rules": {name: row.to_dict() for name, row in table.iterrows()}}
+def fit_bundle(
+    settings: Settings, rows: Matrix, chosen: Split, as_of: date, progress: Callable[[int, float], None]
+) -> Bundle:
+    """The same on rows in memory; nothing is written. ``rows`` hold the Mondays of ``chosen`` and no others."""
+    trained, tuned, judged = (rows.on(days) for days in (chosen.train, chosen.tune, chosen.judge))
+    fitted = fit(trained, tuned, settings.label.horizons, settings.training, progress)
+    raw = fitted.model.raw(tuned.features)
+    calibrator = fit_calibrator(raw, tuned.gone_within, fitted.model.horizons)
+    severity = fit_severity(trained, tuned, settings.training).scaled(
+        tuned, calibrator.risks(raw)[:, -1], column(tuned, AUM_NOW)
+    )
+    bundle = Bundle(fitted.model, calibrator, severity, {}, settings_of(settings))
+    metrics = judge(settings, judged, predict(bundle, judged)) | _noted(fitted, chosen, as_of)
+    return replace(bundle, metrics=metrics)
+
+
+def predict(bundle: Bundle, rows: Matrix) -> Predicted:
+    """Risks and money at risk of rows that are already a matrix, without reasons."""
+    risks = bundle.calibrator.risks(bundle.model.raw(rows.features))
+    share = bundle.severity.share(rows.features)
+    return Predicted(risks, money_at_risk(risks[:, -1], share, rows.aum, column(rows, AUM_NOW)))
+
+
+def judge(settings: Settings, judged: Matrix, predicted: Predicted) -> dict[str, Any]:
+    """The metrics of the model out of time, its money, and the metrics of each rule on the same rows."""
+    table = compare(judged, rules(judged))
+    tier = np.array([settings.tier_of(aum).name for aum in judged.aum])
+    return {
+        "model": evaluate(judged, predicted.risks, settings.label.horizons),
+        "money": money(judged, predicted.money, tier),
+        "rules": {name: row.to_dict() for name, row in table.iterrows()},
+    }
+
+
+def rules(rows: Matrix) -> dict[str, NDArray[np.float64]]:
+    """The score of each rule, higher = riskier."""
+    return {name: sign * column(rows, feature) for name, (feature, sign) in RULES.items()}
 
 
 def load_matrix(home: Home, snapshots: tuple[date, ...]) -> Matrix:
@@ -105,6 +138,7 @@ def _noted(fitted: Fitted, chosen: Split, as_of: date) -> dict[str, Any]:
     used = {"train": chosen.train, "tune": chosen.tune, "judge": chosen.judge}
     return {
         "rounds": fitted.rounds,
+        "customer_periods": fitted.customer_periods,
         "trained_as_of": str(as_of),
         "snapshots": {name: [str(day) for day in days] for name, days in used.items()},
     }

@@ -63,7 +63,7 @@ def run_train(bank: Bank, tables: Ingested, as_of: date) -> Bundle:
         counts["written"] = build_outcomes(bank.settings, bank.home, tables, days, as_of, on_labels)
     with step("train") as counts, bar("training") as on_round:
         rounds = bank.settings.training.rounds
-        bundle, judged, _ = train(
+        bundle, judged = train(
             bank.settings, bank.home, chosen, as_of, lambda done, _: on_round(done, rounds)
         )
         counts |= {"model": bundle.model_id, "rounds": bundle.metrics["rounds"], "judged_rows": len(judged)}

@@ -65,9 +65,11 @@ def excluded_on(world_of: Any, bank_settings: Settings) -> Callable[..., list[st
 def label_of(world_of: Any, bank_settings: Settings) -> Callable[..., Row]:
     """The label of "C1" (lead 7, horizon 90, settle 14) by what is known before ``data_through``."""
 
-    def look(monday: date, data_through: date, holdings: list[Row]) -> Row:
+    def look(
+        monday: date, data_through: date, holdings: list[Row], settings: Settings = bank_settings
+    ) -> Row:
         world = world_of(holdings=holdings)
-        ((_, table),) = build_labels(world, [monday], HISTORY, data_through, bank_settings)
+        ((_, table),) = build_labels(world, [monday], HISTORY, data_through, settings)
         return table.to_pylist()[0]
 
     return look

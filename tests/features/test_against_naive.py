@@ -649,15 +649,28 @@ def excluded(one: Customer, settings: Settings) -> str:
 
 
 def outcome(one: Customer, settings: Settings) -> Row | None:
-    """What left by the end of the window: the highest AUM of its last days, at the prices of the Monday."""
+    """What left by the end of the window: the highest AUM of its last days, at the prices of the Monday.
+
+    Gone within 30 days: gone by then and by the end of 60 and 90 days; within 60: then and by the end of 90.
+    """
     label, base = settings.label, one.base()
     if not base > 0:
         return None
-    end = one.monday + (label.lead_days + label.horizon_days) * DAY
-    last_days = [end - k * DAY for k in range(1, label.settle_days + 1)]
-    after = max(one.aum(day) - one.market(day) for day in last_days) + one.market(one.yesterday)
-    left = min(max(1 - after / 100 / base, 0.0), 1.0)
-    return {"attrited": int(left >= label.min_drop), "outflow_share": left, "aum_base": base}
+
+    def left(days: int) -> float:
+        end = one.monday + (label.lead_days + days) * DAY
+        last_days = [end - k * DAY for k in range(1, label.settle_days + 1)]
+        after = max(one.aum(day) - one.market(day) for day in last_days) + one.market(one.yesterday)
+        return min(max(1 - after / 100 / base, 0.0), 1.0)
+
+    gone = {days: left(days) >= label.min_drop for days in (30, 60, 90)}
+    stands = {30: all(gone.values()), 60: gone[60] and gone[90], 90: gone[90]}
+    return {
+        "attrited": int(gone[90]),
+        "gone_within": next((days for days, still in stands.items() if still), None),
+        "outflow_share": left(90),
+        "aum_base": base,
+    }
 
 
 def filled(tables: dict[str, pa.Table]) -> dict[str, list[Row]]:

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from configs.settings import Settings
+
 MONDAY, THROUGH = date(2024, 3, 4), date(2024, 6, 9)
 
 
@@ -84,6 +86,38 @@ def test_came_back(
     days = [(left, 0), (back, 1_000_000), (gone_again, 0)]
     rows = [BEFORE, *(held("demand", day, balance) for day, balance in days if day)]
     assert label_of(MONDAY, date(2024, 7, 1), rows)["attrited"] == attrited
+
+
+@pytest.mark.parametrize(
+    ("days", "gone_within"),
+    [
+        # The three windows end before 04-10, 05-10 and 06-09; the last 14 days begin on 03-27, 04-26 and 05-26.
+        ([(date(2024, 3, 27), 0)], 30),
+        ([(date(2024, 3, 28), 0)], 60),  # 03-27 still saw the money
+        ([(date(2024, 4, 26), 0)], 60),
+        ([(date(2024, 4, 27), 0)], 90),
+        (
+            [(date(2024, 3, 20), 0), (date(2024, 5, 5), 1_000_000), (date(2024, 5, 20), 0)],
+            90,
+        ),  # back in between
+        ([(date(2024, 3, 20), 0), (date(2024, 4, 15), 1_000_000), (date(2024, 4, 20), 0)], 30),  # unnoticed
+        ([(date(2024, 3, 20), 0), (date(2024, 6, 1), 1_000_000)], None),
+        ([(date(2024, 3, 20), 500_000)], 30),
+        ([(date(2024, 3, 20), 600_000), (date(2024, 4, 20), 400_000)], 60),
+        ([], None),
+    ],
+)
+def test_gone_within(label_of: Any, days: list[tuple[date, int]], gone_within: int | None) -> None:
+    label = label_of(MONDAY, THROUGH, [BEFORE, *(held("demand", *one) for one in days)])
+    assert (label["gone_within"], label["attrited"]) == (gone_within, int(gone_within is not None))
+
+
+def test_a_shorter_label_knows_no_longer_horizon(label_of: Any, bank_settings: Settings) -> None:
+    label = bank_settings.label.model_copy(update={"horizon_days": 30})
+    shorter = bank_settings.model_copy(update={"label": label})
+    left_late = [BEFORE, held("demand", date(2024, 4, 20), 0)]
+    assert label_of(MONDAY, THROUGH, left_late)["gone_within"] == 60
+    assert label_of(MONDAY, THROUGH, left_late, shorter)["gone_within"] is None
 
 
 def test_a_loan_is_no_money_here(label_of: Any) -> None:

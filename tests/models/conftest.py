@@ -1,4 +1,8 @@
-"""A made-up world whose truth is known: attrition depends on three columns, the others are noise."""
+"""A made-up world whose truth is known: attrition depends on three columns, the others are noise.
+
+Half of those who go go within 30 days where ``outflow_sum_4w`` is above 0, a fifth elsewhere; a third of the
+rest goes within 60 days. The share that leaves is larger where ``login_count_13w`` is low.
+"""
 
 from datetime import date, timedelta
 from pathlib import Path
@@ -9,11 +13,13 @@ import pytest
 
 from configs.settings import Settings, Training, load_settings
 from models.bundle import Bundle, settings_of
-from models.calibrate import fit_calibrator, fit_severity
+from models.calibrate import fit_calibrator
 from models.evaluate import evaluate
 from models.fit import Fitted, fit
 from models.matrix import Matrix
+from models.severity import fit_severity
 
+HORIZONS = (30, 60, 90)
 COLUMNS = ("outflow_sum_4w", "outflow_sum_13w", "login_count_13w", "noise_a", "noise_b")
 FIRST, CUSTOMERS = date(2023, 1, 2), 400
 
@@ -32,9 +38,12 @@ def world(weeks: int, first: date, seed: int) -> tuple[pd.DataFrame, pd.DataFram
         }
     )
     attrited = random.random(rows) < risk
+    by_30 = random.random(rows) < np.where(values[:, 0] > 0, 0.5, 0.2)
+    when = np.where(by_30, 30, np.where(random.random(rows) < 1 / 3, 60, 90))
+    share = np.where(values[:, 2] < 0, 0.9, 0.6) + random.uniform(-0.1, 0.1, rows)
     outcome = {
-        "attrited": attrited.astype(np.int8),
-        "outflow_share": np.where(attrited, random.uniform(0.5, 1, rows), random.uniform(0, 0.3, rows)),
+        "gone_within": np.where(attrited, when, np.nan),
+        "outflow_share": np.where(attrited, share, random.uniform(0, 0.3, rows)),
         "aum_base": random.uniform(5e5, 5e6, rows).round(2),
     }
     features = pd.concat([key, pd.DataFrame(values, columns=list(COLUMNS))], axis=1)
@@ -54,7 +63,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         'title = "made up"\nlanguage = "en"\nbase_currency = "CNY"\n[sources]\n'
         '[[tiers]]\nname = "all"\nname_zh = "全部"\nmin_aum = 0\n'
         "[training]\nrounds = 60\npatience = 10\nthreads = 1\n"
-        "[training.lightgbm]\nmin_data_in_leaf = 20\nlearning_rate = 0.1\nfeature_fraction = 0.9\n",
+        "[training.lightgbm]\nmin_data_in_leaf = 20\nlearning_rate = 0.1\nfeature_fraction = 0.9\n"
+        "[training.severity]\nmin_data_in_leaf = 20\nlearning_rate = 0.1\nfeature_fraction = 0.9\n",
         "utf-8",
     )
     with pytest.MonkeyPatch.context() as patch:
@@ -90,14 +100,17 @@ def monday_frame() -> pd.DataFrame:
 
 @pytest.fixture(scope="session")
 def fitted(train: Matrix, tune: Matrix, training: Training) -> Fitted:
-    return fit(train, tune, training)
+    return fit(train, tune, HORIZONS, training)
 
 
 @pytest.fixture(scope="session")
 def bundle(fitted: Fitted, train: Matrix, tune: Matrix, judge: Matrix, settings: Settings) -> Bundle:
-    calibrator = fit_calibrator(fitted.model.raw(tune.features), tune.attrited)
-    metrics = evaluate(judge, calibrator.apply(fitted.model.raw(judge.features)))
-    return Bundle(fitted.model, calibrator, fit_severity(train), {"judge": metrics}, settings_of(settings))
+    raw = fitted.model.raw(tune.features)
+    calibrator = fit_calibrator(raw, tune.gone_within, HORIZONS)
+    severity = fit_severity(train, tune, settings.training)
+    severity = severity.scaled(tune, calibrator.risks(raw)[:, -1], tune.aum)
+    metrics = evaluate(judge, calibrator.risks(fitted.model.raw(judge.features)), HORIZONS)
+    return Bundle(fitted.model, calibrator, severity, {"judge": metrics}, settings_of(settings))
 
 
 @pytest.fixture

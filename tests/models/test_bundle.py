@@ -15,6 +15,7 @@ import models as package
 from configs.errors import DataError
 from configs.settings import Settings
 from models.bundle import Bundle, load, settings_of, write
+from models.severity import Severity
 
 
 def test_written_and_loaded_it_scores_the_same(
@@ -24,17 +25,29 @@ def test_written_and_loaded_it_scores_the_same(
     assert again == bundle
     assert again.model_id == bundle.model_id
     before, after = bundle.score(monday_frame), again.score(monday_frame)
-    assert np.array_equal(before.risk, after.risk)
+    assert np.array_equal(before.risks, after.risks)
+    assert np.array_equal(before.share, after.share)
     assert np.array_equal(before.contributions.values, after.contributions.values)
-    assert before.risk.shape == (len(monday_frame),)
+    assert before.risks.shape == (len(monday_frame), 3)
+    assert before.share.shape == (len(monday_frame),)
 
 
 def test_a_customer_is_scored_alike_alone_and_in_any_order(
     bundle: Bundle, monday_frame: pd.DataFrame
 ) -> None:
-    whole = bundle.score(monday_frame).risk
-    assert np.array_equal(bundle.score(monday_frame.iloc[::-1]).risk, whole[::-1])
-    assert bundle.score(monday_frame.iloc[[7]]).risk[0] == whole[7]
+    for name in ("risks", "share"):
+        whole = getattr(bundle.score(monday_frame), name)
+        assert np.array_equal(getattr(bundle.score(monday_frame.iloc[::-1]), name), whole[::-1])
+        assert np.array_equal(getattr(bundle.score(monday_frame.iloc[[7]]), name)[0], whole[7])
+
+
+def test_risk_grows_with_the_horizon_for_everybody(bundle: Bundle, monday_frame: pd.DataFrame) -> None:
+    assert (np.diff(bundle.score(monday_frame).risks, axis=1) > 0).all()
+
+
+def test_a_bundle_without_trees_for_the_share_reads_back(bundle: Bundle, models: Path) -> None:
+    plain = replace(bundle, severity=Severity(None, 0.8, 1.05))
+    assert load(write(plain, models)) == plain
 
 
 def test_the_same_bytes_on_a_rerun_and_nothing_left_over(bundle: Bundle, models: Path) -> None:
@@ -74,8 +87,8 @@ def test_a_write_that_fails_leaves_no_bundle(
     assert [path.name for path in models.iterdir()] == [bundle.model_id]
 
 
-@pytest.mark.parametrize("name", ["model.txt", "calibrator.json", "contract.json", "metrics.json",
-                                  "settings.json", "manifest.json"])  # fmt: skip
+@pytest.mark.parametrize("name", ["model.txt", "calibrator.json", "severity.txt", "severity.json",
+                                  "contract.json", "metrics.json", "settings.json", "manifest.json"])  # fmt: skip
 def test_a_missing_file_is_named(name: str, bundle: Bundle, models: Path) -> None:
     folder = write(bundle, models)
     (folder / name).unlink()

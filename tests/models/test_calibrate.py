@@ -5,19 +5,45 @@ from hypothesis import strategies as st
 
 from configs.errors import DataError
 from models.bundle import Bundle
-from models.calibrate import Calibrator, fit_calibrator, fit_severity, money_at_risk
-from models.evaluate import expected_calibration_error
+from models.calibrate import Calibrator, fit_calibrator
+from models.evaluate import expected_calibration_error, gone_by
 from models.matrix import Matrix
+
+HORIZONS = (30, 60, 90)
 
 
 def test_two_scores_end_at_their_own_rates() -> None:
-    # Score 0 attrites 1 in 4, score 1 attrites 1 in 2: log-odds ln(1/3) and 0, so slope ln 3, offset −ln 3.
-    raw = np.repeat([0.0, 1.0], 4_000)
-    attrited = np.concatenate([np.arange(4_000) % 4 == 0, np.arange(4_000) % 2 == 0]).astype(np.int8)
-    made = fit_calibrator(raw, attrited)
-    assert made.slope == pytest.approx(np.log(3), abs=1e-4)
-    assert made.offset == pytest.approx(-np.log(3), abs=1e-4)
-    assert made.apply(np.array([0.0, 1.0])) == pytest.approx([0.25, 0.5], abs=1e-4)
+    # Score 0 goes 1 in 4, score 1 goes 1 in 2: log-odds ln(1/3) and 0, so slope ln 3, offset −ln 3.
+    raw = np.repeat([0.0, 1.0], 4_000)[:, None]
+    gone = np.concatenate([np.arange(4_000) % 4 == 0, np.arange(4_000) % 2 == 0])
+    made = fit_calibrator(raw, (30 * gone).astype(np.int16), (30,))
+    assert made.slopes == pytest.approx([np.log(3)], abs=1e-4)
+    assert made.offsets == pytest.approx([-np.log(3)], abs=1e-4)
+    assert made.risks(np.array([[0.0], [1.0]])) == pytest.approx(np.array([[0.25], [0.5]]), abs=1e-4)
+
+
+def test_risks_of_three_hazards_by_hand() -> None:
+    # Hazards 1/2, 1/2, 1/5: still here with 1/2, 1/4, 1/5.
+    made = Calibrator((1.0,) * 3, (0.0,) * 3)
+    found = made.risks(np.array([[0.0, 0.0, -np.log(4)]]))
+    assert found == pytest.approx(np.array([[0.5, 0.75, 0.8]]))
+
+
+@given(
+    slopes=st.tuples(*[st.floats(0.05, 5)] * 3),
+    offsets=st.tuples(*[st.floats(-5, 5)] * 3),
+    raw=st.lists(st.tuples(*[st.floats(-6, 3)] * 3), min_size=1, max_size=20),
+)
+def test_law_risk_grows_with_the_horizon(
+    slopes: tuple[float, ...], offsets: tuple[float, ...], raw: list[tuple[float, ...]]
+) -> None:
+    made = Calibrator(slopes, offsets)
+    found, added = made.risks(np.array(raw)), made.hazards(np.array(raw))[:, 1:]
+    assert (found > 0).all()
+    assert (found <= 1).all()
+    assert (np.diff(found, axis=1) >= 0).all()
+    # Strictly, wherever the next period adds what a float can tell.
+    assert ((np.diff(found, axis=1) > 0) | (added * (1 - found[:, :-1]) < 1e-14)).all()
 
 
 @given(
@@ -26,47 +52,59 @@ def test_two_scores_end_at_their_own_rates() -> None:
     raw=st.lists(st.integers(-5_000, 3_000), min_size=2, unique=True),
 )
 def test_law_probabilities_grow_strictly_with_the_score(slope: float, offset: float, raw: list[int]) -> None:
-    found = Calibrator(slope, offset).apply(np.sort(raw) / 1_000)
-    assert (np.diff(found) > 0).all()
+    found = Calibrator((slope,), (offset,)).risks(np.sort(raw)[:, None] / 1_000)
+    assert (np.diff(found[:, 0]) > 0).all()
     assert (found > 0).all()
     assert (found < 1).all()
 
 
+def drawn(hazard: np.ndarray, seed: int) -> np.ndarray:
+    """Fates of customers with these hazards (rows × periods): the first period they go in, 0 = stayed."""
+    goes = np.random.default_rng(seed).random(hazard.shape) < hazard
+    return np.where(goes.any(axis=1), np.array(HORIZONS)[goes.argmax(axis=1)], 0).astype(np.int16)
+
+
+def test_hazards_with_a_known_truth_are_found_again() -> None:
+    # The scores are half as steep as the truth in the first period and twice as steep in the last.
+    truth = np.random.default_rng(5).normal(-2, 1, size=(60_000, 3))
+    raw = truth * (0.5, 1.0, 2.0) + (0.3, 0.0, -1.0)
+    made = fit_calibrator(raw, drawn(1 / (1 + np.exp(-truth)), 6), HORIZONS)
+    assert made.slopes == pytest.approx((2.0, 1.0, 0.5), rel=0.05)
+    assert made.offsets == pytest.approx((-0.6, 0.0, 0.5), abs=0.08)
+    whole = 1 - np.prod(1 - 1 / (1 + np.exp(-truth)), axis=1)
+    assert made.risks(raw)[:, -1] == pytest.approx(whole, abs=0.03)
+
+
+def test_few_who_go_share_one_line() -> None:
+    truth = np.random.default_rng(7).normal(-5, 1, size=(3_000, 3))
+    gone_within = drawn(1 / (1 + np.exp(-truth)), 8)
+    assert 20 < (gone_within > 0).sum() < 300
+    made = fit_calibrator(truth, gone_within, HORIZONS)
+    assert len(set(made.slopes)) == len(set(made.offsets)) == 1
+    assert made.risks(truth)[:, -1].mean() == pytest.approx((gone_within > 0).mean(), rel=0.02)
+
+
 def test_promises_are_kept_out_of_time(bundle: Bundle, judge: Matrix) -> None:
-    risk = bundle.calibrator.apply(bundle.model.raw(judge.features))
-    assert risk.mean() == pytest.approx(judge.attrited.mean(), abs=0.02)
-    assert expected_calibration_error(judge.attrited, risk) < 0.03
+    risks = bundle.calibrator.risks(bundle.model.raw(judge.features))
+    for k, days in enumerate(HORIZONS):
+        gone = gone_by(judge, days)
+        assert risks[:, k].mean() == pytest.approx(gone.mean(), abs=0.02)
+        assert expected_calibration_error(gone.astype(np.int8), risks[:, k]) < 0.03
 
 
 def test_a_score_that_misleads_is_refused() -> None:
+    gone_within = np.array([30, 30, 30, 0], dtype=np.int16)
     with pytest.raises(DataError, match="slope -"):
-        fit_calibrator(np.array([0.0, 0.0, 1.0, 1.0]), np.array([1, 1, 1, 0], dtype=np.int8))
+        fit_calibrator(np.array([[0.0], [0.0], [1.0], [1.0]]), gone_within, (30,))
+
+
+def test_a_score_that_is_the_same_for_everybody_is_refused() -> None:
+    gone_within = np.array([30, 0, 0, 0], dtype=np.int16)
+    with pytest.raises(DataError, match="has learnt nothing that lasts"):
+        fit_calibrator(np.full((4, 1), -1.3), gone_within, (30,))
 
 
 def test_a_perfectly_separating_score_ends() -> None:
-    made = fit_calibrator(np.array([-2.0, -1.0, 1.0, 2.0]), np.array([0, 0, 1, 1], dtype=np.int8))
-    assert made.apply(np.array([-2.0, 2.0])) == pytest.approx([0, 1], abs=0.01)
-
-
-def test_severity_is_weighted_by_money_and_counts_only_those_who_left(train: Matrix) -> None:
-    # Of the first three rows: 100 at 0.5 and 300 at 0.9 left, 1,000 stayed: (50 + 270) / 400 = 0.8.
-    three = Matrix(
-        train.features[:3], train.columns, train.customer_id[:3], train.snapshot_date[:3],
-        np.array([1, 0, 1], dtype=np.int8), np.array([0.5, 0.2, 0.9]), np.array([100.0, 1000.0, 300.0]),
-    )  # fmt: skip
-    assert fit_severity(three) == pytest.approx(0.8)
-    with pytest.raises(DataError, match="0 attrited rows"):
-        fit_severity(three.where(three.attrited == 0))
-
-
-def test_money_at_risk_is_a_share_of_the_average_and_no_more_than_is_here() -> None:
-    # 0.1 × 0.8 × 1,000,000; and of 2,000,000 on average only 400,000 are left: 0.5 × 400,000, not 0.5 × 1,600,000.
-    average, now = np.array([1_000_000.0, 2_000_000.0]), np.array([900_000.0, 400_000.0])
-    found = money_at_risk(np.array([0.1, 0.5]), average, now, 0.8)
-    assert found == pytest.approx([80_000, 200_000])
-
-
-def test_money_at_risk_adds_up_to_what_left_out_of_time(bundle: Bundle, judge: Matrix) -> None:
-    risk = bundle.calibrator.apply(bundle.model.raw(judge.features))
-    expected = money_at_risk(risk, judge.aum, judge.aum, bundle.severity).sum()
-    assert expected == pytest.approx((judge.outflow_share * judge.aum * judge.attrited).sum(), rel=0.1)
+    gone_within = np.array([0, 0, 30, 30], dtype=np.int16)
+    made = fit_calibrator(np.array([[-2.0], [-1.0], [1.0], [2.0]]), gone_within, (30,))
+    assert made.risks(np.array([[-2.0], [2.0]]))[:, 0] == pytest.approx([0, 1], abs=0.01)

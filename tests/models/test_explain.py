@@ -1,11 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.errors import DataError
+from configs.settings import Training
 from models.bundle import Bundle
 from models.explain import contributions, top_reasons
+from models.fit import fit
 from models.matrix import Matrix
 
 COLUMNS = ("outflow_4w", "outflow_13w", "login_4w", "tenure")
@@ -15,9 +19,43 @@ GROUPS = {"outflow_4w": "outflow", "outflow_13w": "outflow", "login_4w": "login"
 def test_contributions_and_bias_make_the_raw_score(bundle: Bundle, judge: Matrix) -> None:
     why = contributions(bundle.model, judge.features)
     assert why.values.shape == judge.features.shape
-    assert np.abs(why.values.sum(axis=1) + why.bias - bundle.model.raw(judge.features)).max() <= 1e-9
+    raw = bundle.model.raw(judge.features)
+    assert np.array_equal(why.raw, raw)
+    assert np.abs(why.values.sum(axis=1) + why.bias - raw.mean(axis=1)).max() <= 1e-9
+    # The period is part of the bias, and what it adds differs by customer: it was planted so.
+    assert np.ptp(why.bias) > 0.01
     # Noise moves the score least, the strongest planted column most.
     assert np.abs(why.values).mean(axis=0).argmax() == 0
+
+
+def test_trees_apart_explain_as_the_whole_model_does(bundle: Bundle, judge: Matrix) -> None:
+    model, rows = bundle.model, judge.features[:200]
+    still, moving = model.apart
+    assert 0 < moving.num_trees() < model.trees.booster.num_trees()
+    assert still.num_trees() + moving.num_trees() == model.trees.booster.num_trees()
+    each = [model.trees.booster.predict(one, pred_contrib=True) for one in model.by_period(rows)]
+    assert contributions(model, rows).values == pytest.approx(np.mean(each, axis=0)[:, :-2], abs=1e-12)
+
+
+def test_one_period_needs_no_trees_of_its_own(
+    train: Matrix, tune: Matrix, judge: Matrix, training: Training
+) -> None:
+    def one_period(rows: Matrix) -> Matrix:
+        return replace(rows, gone_within=np.where(rows.gone_within > 0, 30, 0).astype(np.int16))
+
+    model = fit(one_period(train), one_period(tune), (30,), training).model
+    assert model.apart[1] is None
+    why = contributions(model, judge.features)
+    assert np.ptp(why.bias) < 1e-12
+    assert why.values.sum(axis=1) + why.bias == pytest.approx(model.raw(judge.features)[:, 0], abs=1e-9)
+
+
+def test_chunks_change_nothing(bundle: Bundle, judge: Matrix, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = contributions(bundle.model, judge.features)
+    monkeypatch.setattr("models.explain.CHUNK", 7)
+    parts = contributions(bundle.model, judge.features[:100])
+    assert np.array_equal(parts.values, whole.values[:100])
+    assert np.array_equal(parts.bias, whole.bias[:100])
 
 
 def test_a_model_whose_contributions_do_not_add_up_is_refused(bundle: Bundle, judge: Matrix) -> None:
@@ -25,7 +63,7 @@ def test_a_model_whose_contributions_do_not_add_up_is_refused(bundle: Bundle, ju
         def raw(self, features: np.ndarray) -> np.ndarray:
             return np.asarray(super().raw(features) + 1e-6)
 
-    bent = Bent(bundle.model.text, bundle.model.columns, bundle.model.typical)
+    bent = Bent(bundle.model.trees, bundle.model.horizons, bundle.model.log_kept)
     with pytest.raises(DataError, match="miss the raw score by 1e-06"):
         contributions(bent, judge.features)
 
@@ -95,5 +133,5 @@ def test_a_bundle_explains_what_it_scores(bundle: Bundle, judge: Matrix) -> None
     groups = dict.fromkeys(bundle.model.columns, "all")
     why = contributions(bundle.model, judge.features)
     found = top_reasons(why.values, bundle.model.columns, groups, 1)
-    higher = why.raw > why.bias + 1e-9
+    higher = why.raw.mean(axis=1) > why.bias + 1e-9
     assert (found.group[higher, 0] == 0).all()

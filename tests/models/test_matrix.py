@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,7 +23,9 @@ def frames() -> tuple[pd.DataFrame, pd.DataFrame]:
         }
     )
     labels = features[["customer_id", "snapshot_date"]].assign(
-        attrited=[1, 0, 0, 1], outflow_share=[0.4, 0.3, 0.2, 0.1], aum_base=[400.0, 300.0, 200.0, 100.0]
+        gone_within=[60, None, None, 30],
+        outflow_share=[0.4, 0.3, 0.2, 0.1],
+        aum_base=[400.0, 300.0, 200.0, 100.0],
     )
     return features, labels.iloc[[2, 0, 3, 1]]
 
@@ -32,6 +36,8 @@ def test_rows_ascend_by_snapshot_then_customer_and_carry_their_own_label() -> No
     assert matrix.snapshot_date.astype(str).tolist() == ["2024-03-04"] * 2 + ["2024-03-11"] * 2
     assert matrix.features[:, 0].tolist() == [1, 2, 3, 4]
     assert matrix.attrited.tolist() == [1, 0, 0, 1]
+    assert matrix.gone_within.tolist() == [30, 0, 0, 60]
+    assert matrix.lost.tolist() == pytest.approx([10, 0, 0, 160])
     assert matrix.outflow_share.tolist() == [0.1, 0.2, 0.3, 0.4]
     assert matrix.aum.tolist() == [100, 200, 300, 400]
     assert np.isnan(matrix.features[3, 1])
@@ -42,7 +48,7 @@ def test_law_the_order_of_rows_changes_no_byte(order: list[int], other: list[int
     features, labels = frames()
     expected = Matrix.from_frames(features, labels, COLUMNS)
     found = Matrix.from_frames(features.iloc[order], labels.iloc[other], COLUMNS)
-    for name in ("features", "customer_id", "snapshot_date", "attrited", "outflow_share", "aum"):
+    for name in ("features", "customer_id", "snapshot_date", "gone_within", "outflow_share", "aum"):
         assert getattr(found, name).tobytes() == getattr(expected, name).tobytes()
 
 
@@ -65,6 +71,13 @@ def test_where_keeps_the_masked_rows() -> None:
     assert matrix.where(matrix.attrited == 1).aum.tolist() == [100, 400]
 
 
+def test_rows_that_lie_together_are_not_copied() -> None:
+    matrix = Matrix.from_frames(*frames(), COLUMNS)
+    assert np.shares_memory(matrix.on([pd.Timestamp("2024-03-11").date()]).features, matrix.features)
+    assert not np.shares_memory(matrix.where(matrix.attrited == 1).features, matrix.features)
+    assert len(matrix.where(matrix.aum < 0)) == 0
+
+
 def test_a_row_without_a_label_is_refused() -> None:
     features, labels = frames()
     with pytest.raises(
@@ -81,15 +94,14 @@ def test_labels_outside_the_cohort_are_left_aside() -> None:
 @pytest.mark.parametrize(
     ("column", "value", "says"),
     [
-        ("attrited", None, "1 labels are unknown"),
         ("outflow_share", None, "1 labels are unknown"),
-        ("attrited", 2, "0 or 1"),
+        ("gone_within", 45, "30, 60, 90"),
         ("aum_base", -1.0, "aum_base ≥ 0"),
     ],
 )
 def test_an_impossible_label_is_refused(column: str, value: object, says: str) -> None:
     features, labels = frames()
-    broken = labels.astype({"attrited": "float64"})
+    broken = labels.astype({"gone_within": "float64"})
     broken.iloc[0, broken.columns.get_loc(column)] = value
     with pytest.raises(DataError, match=says):
         Matrix.from_frames(features, broken, COLUMNS)
@@ -128,9 +140,9 @@ def test_a_break_of_the_contract_is_refused(name: str) -> None:
 def test_rows_out_of_order_cannot_be_made_by_hand() -> None:
     matrix = Matrix.from_frames(*frames(), COLUMNS)
     with pytest.raises(DataError, match="must ascend"):
-        matrix.where(np.array([3, 2, 1, 0]))  # type: ignore[arg-type]
+        replace(matrix, customer_id=matrix.customer_id[::-1])
     with pytest.raises(DataError, match="one entry per row"):
         Matrix(
             matrix.features, ("inflow",), matrix.customer_id, matrix.snapshot_date,
-            matrix.attrited, matrix.outflow_share, matrix.aum,
+            matrix.gone_within, matrix.outflow_share, matrix.aum,
         )  # fmt: skip

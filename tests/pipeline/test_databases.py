@@ -16,8 +16,8 @@ import pytest
 
 from configs.errors import DataError
 from pipeline import databases
-from pipeline.ingest import read_ingested
 from pipeline.mending import export_refused
+from pipeline.tables import read_ingested
 
 PASSWORD = "hunter2-geheim"
 SOURCE = 'txn = { format = "postgres", table = "core.txn", dsn_env = "BANK_DSN" }'

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from configs.errors import DataError
-from pipeline.ingest import read_ingested
+from pipeline.tables import read_ingested
 
 Row = list[str]
 BOOKINGS = "NO,CUST,ACCT,DONE,AMT,CCY,KIND,LOADED,MEMO"

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from configs.errors import DataError
-from pipeline.ingest import Ingested
 from pipeline.mending import Exported, export_refused
+from pipeline.tables import Ingested
 
 HEADER = "NO,CUST,ACCT,DONE,AMT,CCY,KIND,LOADED,MEMO\n"
 GOOD = "G,C1,A1,2024-03-01 10:00:00,1.50,CNY,other,2024-03-01,活期\n"

@@ -10,11 +10,17 @@ from configs.errors import DataError
 from models.bundle import Bundle, write
 from models.calibrate import Calibrator
 from models.fit import Model
+from models.severity import Severity
+from models.trees import Trees
 from pipeline.registry import champion, promote, record
 
 SETTINGS = {"bank": "demo", "label": {"min_drop": 0.5}, "features": {"windows": [4, 13]}, "tiers": []}
 BUNDLE = Bundle(
-    Model("tree\n", ("inflow",), (False,)), Calibrator(1.0, 0.0), 0.8, {"judge": {"auroc": 0.75}}, SETTINGS
+    Model(Trees("tree\n", ("inflow",), (None,)), (30, 60, 90), 0.0),
+    Calibrator((1.0,) * 3, (0.0,) * 3),
+    Severity(None, 0.8, 1.0),
+    {"judge": {"auroc": 0.75}},
+    SETTINGS,
 )
 
 

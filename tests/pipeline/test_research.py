@@ -32,7 +32,8 @@ def test_a_frame_with_outcomes_where_they_have_matured(data):
     assert list(frame["snapshot_date"].unique()) == [matured, open_one]
     known = frame["snapshot_date"] == matured
     assert frame.loc[known, "attrited"].isin((0, 1)).all()
-    assert frame.loc[~known, ["attrited", "outflow_share", "aum_base"]].isna().all(axis=None)
+    assert (frame.loc[known, "gone_within"].notna() == (frame.loc[known, "attrited"] == 1)).all()
+    assert frame.loc[~known, ["attrited", "gone_within", "outflow_share", "aum_base"]].isna().all(axis=None)
     assert not frame.duplicated(["customer_id", "snapshot_date"]).any()
 
 
@@ -53,7 +54,7 @@ def test_the_family_that_carries_the_signal_is_the_one_that_is_missed():
         ("flow", "season"),
         np.tile([f"c{number:03}" for number in range(customers)], weeks),
         days.astype("datetime64[D]"),
-        (random.random(rows) < 1 / (1 + np.exp(2 - 2 * signal))).astype(np.int8),
+        np.where(random.random(rows) < 1 / (1 + np.exp(2 - 2 * signal)), 90, 0).astype(np.int16),
         np.full(rows, 0.5),
         np.full(rows, 1e6),
     )

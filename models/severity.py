@@ -1,0 +1,94 @@
+"""How much: the share of AUM that leaves with a customer who attrites, and from it the money at risk."""
+
+from dataclasses import dataclass, replace
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.errors import DataError
+from configs.settings import Training
+from models.matrix import Matrix
+from models.trees import Loss, Trees, grow, parameters, typical_values
+
+ENOUGH = 200  # attrited rows, in train and in tune; with fewer a model of them is a model of chance
+
+
+@dataclass(frozen=True)
+class Severity:
+    """share = scale × what the trees say (× ``mean`` for everybody where there are no trees), at most 1."""
+
+    trees: Trees | None
+    mean: float
+    scale: float
+
+    def share(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Per row the share of average AUM that is expected to leave if the customer attrites, in [0, 1]."""
+        return np.minimum(self.scale * self._unscaled(features), 1.0)
+
+    def scaled(self, tune: Matrix, risk: NDArray[np.float64], aum_now: NDArray[np.float64]) -> "Severity":
+        """The same with the scale at which predicted money equals what left on the tuning snapshots, in total.
+
+        Total money grows with the scale, so bisection finds it; where even all AUM at ``risk`` would not
+        reach what left, the largest scale that still changes something stays.
+        """
+        unscaled = self._unscaled(tune.features)
+        realised = float(tune.lost.sum())
+        low, high = 0.0, 1.0 / float(unscaled.min())
+        for _ in range(60):
+            middle = (low + high) / 2
+            money = money_at_risk(risk, np.minimum(middle * unscaled, 1.0), tune.aum, aum_now)
+            low, high = (middle, high) if float(money.sum()) < realised else (low, middle)
+        return replace(self, scale=high)
+
+    def _unscaled(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        if self.trees is None:
+            return np.full(len(features), self.mean)
+        return np.asarray(self.trees.booster.predict(self.trees.filled(features)), dtype=np.float64)
+
+
+def fit_severity(train: Matrix, tune: Matrix, training: Training) -> Severity:
+    """Small boosted trees on the ``outflow_share`` of attrited rows, weighted by AUM; scale 1.
+
+    Cross-entropy on a share is least at its mean, and the weights make sums of money come out right. What
+    those who stay take out is left out on purpose: ordinary spending is not at risk and cannot be saved, and
+    with attrition of a few per cent a list by money would merely be a list by wealth. With fewer than
+    ``ENOUGH`` attrited rows the AUM-weighted mean stands for everybody. Raises DataError without any.
+    """
+    left, later = train.where(train.attrited == 1), tune.where(tune.attrited == 1)
+    if not left.aum.sum() > 0:
+        raise DataError(f"{len(left)} attrited rows without AUM in train; severity needs some.")
+    mean = float(left.lost.sum() / left.aum.sum())
+    if min(len(left), len(later)) < ENOUGH:
+        return Severity(None, mean, 1.0)
+    made = parameters(training, training.severity, "cross_entropy")
+    known = lgb.Dataset(left.features, left.outflow_share, weight=left.aum / left.aum.mean(),
+                        feature_name=list(left.columns), params=made)  # fmt: skip
+    grown = grow(known, known.create_valid(later.features, later.outflow_share), made, training,
+                 _cross_entropy(later.aum))  # fmt: skip
+    return Severity(Trees(grown.text, train.columns, typical_values(left.features)), mean, 1.0)
+
+
+def money_at_risk(
+    risk: NDArray[np.float64],
+    share: NDArray[np.float64],
+    aum_base: NDArray[np.float64],
+    aum_now: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Money expected to leave with the customer, in the unit of AUM: risk × share × average AUM.
+
+    Never more than risk × ``aum_now``: a customer cannot lose more than is here now, however much it was on
+    average.
+    """
+    return risk * np.minimum(share * aum_base, np.maximum(aum_now, 0.0))
+
+
+def _cross_entropy(aum: NDArray[np.float64]) -> Loss:
+    """AUM-weighted mean cross-entropy of predicted and realised shares."""
+
+    def loss(share: NDArray[np.float64], rows: lgb.Dataset) -> tuple[str, float, bool]:
+        realised, kept = np.asarray(rows.get_label()), np.clip(share, 1e-15, 1 - 1e-15)
+        each = realised * np.log(kept) + (1 - realised) * np.log1p(-kept)
+        return "cross_entropy", float(-np.average(each, weights=aum)), False
+
+    return loss
