@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import dataclass
 from datetime import date, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pyarrow as pa
@@ -93,8 +94,12 @@ def nothing(done: int, of: int) -> None:
     """Progress that nobody watches."""
 
 
-def parquet(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*.parquet"))}
+def parquet(folder: Path) -> dict[str, str]:
+    """The digest of each Parquet file below a folder; of bytes that differ pytest would show every one."""
+    return {
+        str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*.parquet"))
+    }
 
 
 def live(weekly: Weekly, raw: Path, home: Home) -> list[Ingested]:
