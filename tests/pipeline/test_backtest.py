@@ -98,7 +98,7 @@ def cut(bank: Bank, day: date) -> Bank:
     tables = current_tables(bank)
     for path in sorted(tables.folder.rglob("*")):
         target = known.home.root / "tables" / path.relative_to(tables.folder)
-        if path.suffix != ".parquet":
+        if path.suffix != ".parquet" or path.name in ("refused.parquet", "raw_rows.parquet"):
             continue
         rows = pq.ParquetFile(path).read()
         if "known_on" in rows.column_names:
