@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import Any, ClassVar, Protocol
 from uuid import uuid4
 
 import pyarrow as pa
@@ -17,19 +17,30 @@ from pyarrow import fs
 
 from configs.errors import ConfigError
 from configs.tables import TABLES
-from pipeline.tables import bucket_name
-
-if TYPE_CHECKING:
-    from pipeline.snapshots import FeatureTask, LabelTask
+from pipeline.tables import Ingested, bucket_name
 
 HERE = fs.LocalFileSystem()
+
+
+class BucketTask(Protocol):
+    """The work on one bucket: a dataclass with the tables that it reads and the folder of its drafts."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def tables(self) -> Ingested: ...
+
+    @property
+    def drafts(self) -> Path: ...
+
+    def __call__(self, bucket: int) -> None: ...
 
 
 @dataclass(frozen=True)
 class Staged:
     """The work on one bucket whose tables lie below ``uri``; its drafts go to ``uri``/making/``run``."""
 
-    task: "FeatureTask | LabelTask"
+    task: BucketTask
     uri: str
     run: str
 
@@ -45,7 +56,7 @@ class Staged:
 
 
 @contextmanager
-def staged(task: "FeatureTask | LabelTask", uri: str) -> Iterator[Staged]:
+def staged(task: BucketTask, uri: str) -> Iterator[Staged]:
     """The task for workers that reach ``uri``; what they wrote lies in the task's drafts when the block ends.
 
     Raises ConfigError for an address that Arrow cannot reach.
@@ -67,7 +78,7 @@ def staged(task: "FeatureTask | LabelTask", uri: str) -> Iterator[Staged]:
             store.delete_dir(f"{root}/making/{run}")
 
 
-def _lay_out(task: "FeatureTask | LabelTask", store: fs.FileSystem, root: str) -> None:
+def _lay_out(task: BucketTask, store: fs.FileSystem, root: str) -> None:
     """Send the deliveries that are not there yet, and remove those that the tables no longer rest on."""
     store.create_dir(f"{root}/tables")
     there = {one.base_name for one in store.get_file_info(fs.FileSelector(f"{root}/tables"))}
