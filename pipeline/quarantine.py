@@ -31,8 +31,8 @@ def open_quarantine(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("CREATE TEMP TABLE mended (table_name VARCHAR, file VARCHAR, mended_in VARCHAR)")
 
 
-def refuse(con: duckdb.DuckDBPyConnection, table: Table, rejects: list[Reject]) -> int:
-    """Put the rows that break the contract into the quarantine; their number."""
+def refuse(con: duckdb.DuckDBPyConnection, table: Table, rejects: list[Reject]) -> None:
+    """Put the rows that break the contract into the quarantine; the others are ``good``."""
     con.register(
         "_rejects",
         pa.table(
@@ -55,11 +55,10 @@ def refuse(con: duckdb.DuckDBPyConnection, table: Table, rejects: list[Reject]) 
         "CREATE OR REPLACE TEMP VIEW good AS "
         "SELECT rowid AS _row, * EXCLUDE (_reason, _given) FROM checked WHERE _reason IS NULL"
     )
-    return one(con, f"SELECT count(*) FROM quarantine WHERE table_name = '{table.name}'")
 
 
-def find_repeats(con: duckdb.DuckDBPyConnection, table: Table) -> tuple[int, int]:
-    """Judge the rows whose key comes more than once; the numbers of conflicts and of duplicates."""
+def find_repeats(con: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Judge the rows whose key comes more than once, in ``repeated``; conflicts go into the quarantine."""
     con.execute(f"CREATE OR REPLACE TEMP TABLE repeated AS {repeats(table)}")
     con.execute(
         "INSERT INTO quarantine SELECT ?, _file, _line, ?, '''' || key_values || ''' stands with another "
@@ -67,8 +66,6 @@ def find_repeats(con: duckdb.DuckDBPyConnection, table: Table) -> tuple[int, int
         "FROM repeated WHERE verdict = 'conflict' ORDER BY _file, _line",
         [table.name, ", ".join(table.key)],
     )
-    conflicts = one(con, "SELECT count(*) FROM repeated WHERE verdict = 'conflict'")
-    return conflicts, one(con, "SELECT count(*) FROM repeated WHERE verdict = 'duplicate'")
 
 
 def write_quarantine(con: duckdb.DuckDBPyConnection, target: Path) -> None:
