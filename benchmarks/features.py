@@ -37,7 +37,8 @@ import pyarrow.parquet as pq
 from benchmarks import peers
 from benchmarks.features_spark import READ, columns, name_of, peak_mb, sums_and_counts, timed
 from benchmarks.peers import Job
-from configs.settings import Settings, load_settings
+from configs.folder import load_settings
+from configs.settings import Settings
 from features.build import calendar_of, catalogue, first_monday
 from pipeline.artefacts import Home, write_json, write_parquet
 from pipeline.buckets import write_buckets

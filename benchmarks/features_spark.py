@@ -30,7 +30,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from configs.settings import Settings, load_settings
+from configs.folder import load_settings
+from configs.settings import Settings
 from features.activity import make_activity
 from features.build import build, calendar_of, catalogue, first_monday
 from features.cut import as_if_prompt, mend, replay

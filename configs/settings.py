@@ -1,11 +1,9 @@
-"""One frozen, strict settings object per run: configs/default.toml, then the bank's own bank.toml over it."""
+"""What may stand in a bank's settings: one frozen, strict object per run."""
 
-import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar, cast, get_args
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -13,17 +11,13 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
-    ValidationError,
     field_validator,
     model_validator,
 )
 
 from configs.dates import Timeline
-from configs.errors import ConfigError, DataError, did_you_mean
 
 HORIZONS = (30, 60, 90)  # days; each has its own risk in a published score
-BANKS = Path(__file__).parent / "banks"
-DEFAULTS = Path(__file__).parent / "default.toml"
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Weeks = Annotated[int, Field(ge=1, le=520)]
@@ -258,105 +252,3 @@ class Settings(Strict):
         """The highest tier whose lower bound ``aum`` (base currency) reaches."""
         reached = [tier for tier in self.tiers if aum >= tier.min_aum]
         return max(reached or self.tiers[:1], key=lambda tier: tier.min_aum)
-
-
-def load_settings(bank: str, overrides: Mapping[str, Any] | None = None) -> Settings:
-    """The settings of one bank. Raises ConfigError naming the file, the key and the nearest known key."""
-    path = BANKS / bank / "bank.toml"
-    banks = [file.parent.name for file in BANKS.glob("*/bank.toml")]
-    if bank not in banks:
-        raise ConfigError(f"there is no bank {bank!r} ({path} is missing). {did_you_mean(bank, banks)}")
-    merged = _merge(_merge(_read(DEFAULTS), _read(path)), dict(overrides or {}))
-    if "bank" in merged:
-        raise ConfigError(f"{path}: the bank is named by its folder. Leave the key 'bank' out.")
-    try:
-        return Settings(bank=bank, **merged)
-    except ValidationError as error:
-        raise ConfigError(_explain(error, path)) from None
-
-
-def load_select(bank: str, table: str) -> str | None:
-    """The bank's SELECT for one table, ready to stand in parentheses; None where there is none."""
-    path = BANKS / bank / f"{table}.sql"
-    return re.sub(r";(\s|--[^\n']*+)*+\Z", "", _text(path)) + "\n" if path.is_file() else None
-
-
-def find_raw(settings: Settings, raw: Path, source: str) -> list[Path]:
-    """The files of one source, sorted by their path below ``raw``; of a folder all files in it and below.
-
-    What Spark and Hadoop hide is passed over: names that begin with ``_`` or ``.``, unless the pattern itself
-    does, and checksums (``.crc``). A database has none. Raises DataError when there is no file.
-    """
-    if settings.sources[source].format == "postgres":
-        return []
-    pattern = settings.sources[source].files
-    found = sorted(raw.glob(pattern))
-    below = {path for one in found for path in (one.rglob("*") if one.is_dir() else (one,)) if path.is_file()}
-    files = [path for path in below if not _is_hidden(path.relative_to(raw), pattern)]
-    where = f"[sources.{source}] in configs/banks/{settings.bank}/bank.toml"
-    if not files and found:
-        what = f"there are only hidden files such as {min(below).name}" if below else "the folder is empty"
-        raise DataError(
-            f"source {source!r} has no file: {pattern!r} leads to {found[0]}, but {what}. "
-            f"Deliver it there, or mend {where}."
-        )
-    if not files:
-        raise DataError(
-            f"source {source!r} has no file: nothing matches {pattern!r} in {raw}. "
-            f"Deliver it there, or mend {where}."
-        )
-    return sorted(files, key=lambda path: path.relative_to(raw).as_posix())
-
-
-def _is_hidden(path: Path, pattern: str) -> bool:
-    marks = {"_", "."} - {part[0] for part in Path(pattern).parts}
-    return path.suffix == ".crc" or any(part[0] in marks for part in path.parts)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(_text(path))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not TOML: {error}. Mend that line.") from None
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path} is not UTF-8. Save it as UTF-8.") from None
-
-
-def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """``over`` wins; tables are merged key by key, lists are replaced."""
-    merged = dict(base)
-    for key, value in over.items():
-        inner = merged.get(key)
-        merged[key] = _merge(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
-    return merged
-
-
-def _explain(error: ValidationError, path: Path) -> str:
-    return f"{path}: " + "; ".join(_sentence(cast(dict[str, Any], one)) for one in error.errors())
-
-
-def _sentence(one: dict[str, Any]) -> str:
-    where = ".".join(str(part) for part in one["loc"])
-    if one["type"] == "extra_forbidden":
-        return f"unknown key {where!r}. {did_you_mean(str(one['loc'][-1]), _known_keys(one['loc'][:-1]))}"
-    if one["type"] == "missing":
-        return f"{where} is missing"
-    if one["type"] == "value_error":
-        return f"{where}: {one['ctx']['error']}"
-    return f"{where}: {one['msg']}, found {one['input']!r}"
-
-
-def _known_keys(loc: tuple[Any, ...]) -> list[str]:
-    """The keys of the settings table at ``loc``; a source's name and a place in a list are no keys."""
-    model: type[BaseModel] = Settings
-    for part in loc:
-        field = model.model_fields.get(part) if isinstance(part, str) else None
-        if field is not None:
-            inner = (field.annotation, *get_args(field.annotation))
-            model = next(kind for kind in inner if isinstance(kind, type) and issubclass(kind, BaseModel))
-    return list(model.model_fields)

@@ -194,7 +194,7 @@ def outcomes(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) ->
 
 
 def _bank(name: str, data: Path):  # type: ignore[no-untyped-def]
-    from configs.settings import load_settings
+    from configs.folder import load_settings
     from pipeline.weekly import Bank
 
     return Bank(load_settings(name), data)

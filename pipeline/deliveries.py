@@ -8,7 +8,8 @@ from typing import Any
 
 import duckdb
 
-from configs.settings import Settings, find_raw, load_select
+from configs.folder import find_raw, load_select
+from configs.settings import Settings
 from configs.tables import TABLES
 from pipeline.artefacts import Home, fingerprint, keep_only, read_json, write_text
 from pipeline.selects import row_by_row, sources_read

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import duckdb
 
-from configs.settings import Settings, find_raw
+from configs.folder import find_raw
+from configs.settings import Settings
 from configs.tables import Table
 from pipeline.checks import check_columns
 from pipeline.deliveries import Plan, ReadAllError

@@ -33,7 +33,8 @@ import pipeline.selects
 import pipeline.sources
 import pipeline.tables
 from configs.errors import DataError
-from configs.settings import Settings, find_raw, load_select
+from configs.folder import find_raw, load_select
+from configs.settings import Settings
 from configs.tables import TABLES, Table
 from pipeline.artefacts import Home, copy_text, fingerprint, whole_folder, write_json
 from pipeline.checks import checked

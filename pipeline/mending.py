@@ -21,7 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.errors import DataError
-from configs.settings import Settings, Source, find_raw
+from configs.folder import find_raw
+from configs.settings import Settings, Source
 from pipeline.artefacts import Home
 from pipeline.csv_files import codec, is_gzip, opened_bytes, opened_text
 from pipeline.quarantine import no_formula

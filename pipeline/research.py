@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from configs.dates import monday
-from configs.settings import Settings, load_settings
+from configs.folder import load_settings
+from configs.settings import Settings
 from features.build import catalogue
 from models.calibrate import fit_calibrator
 from models.evaluate import evaluate

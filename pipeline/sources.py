@@ -8,7 +8,8 @@ import duckdb
 import pyarrow as pa
 
 from configs.errors import DataError
-from configs.settings import Settings, Source, find_raw
+from configs.folder import find_raw
+from configs.settings import Settings, Source
 from pipeline.csv_files import codec, count_lines, header, is_gzip, opened_text, rows, shown
 
 BATCH_ROWS = 100_000

@@ -15,7 +15,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from configs.settings import Settings, load_settings
+from configs.folder import load_settings
+from configs.settings import Settings
 from configs.tables import COUNTERPARTIES, KINDS, PRODUCT_CLASSES, TABLES
 
 Row = dict[str, Any]

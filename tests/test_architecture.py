@@ -76,7 +76,7 @@ def test_settings_are_loaded_at_the_edges_only():
         if "load_settings(" in path.read_text("utf-8") or "load_service_settings(" in path.read_text("utf-8")
     }
     edges = {"pipeline/__main__.py", "pipeline/research.py", "serve/api.py"}
-    assert loaders == {"configs/settings.py", "configs/service.py"} | edges
+    assert loaders == {"configs/folder.py", "configs/service.py"} | edges
 
 
 def test_folders_with_vague_names_do_not_exist():

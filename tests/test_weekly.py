@@ -11,8 +11,8 @@ from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from configs.errors import DataError
+from configs.folder import load_settings
 from configs.service import ServiceSettings
-from configs.settings import load_settings
 from pipeline.__main__ import app
 from pipeline.demo_bank import write_demo_bank
 from pipeline.outcomes import judge_published

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ValidationError
 
 from configs import settings as module
 from configs.errors import ConfigError, DataError
-from configs.settings import DEFAULTS, Settings, find_raw, load_select, load_settings
+from configs.folder import DEFAULTS, find_raw, load_select, load_settings
+from configs.settings import Settings
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from configs.settings import Settings, load_settings
+from configs.folder import load_settings
+from configs.settings import Settings
 from features.build import catalogue
 from features.catalogue import entry, sentence
 from features.document import features_doc

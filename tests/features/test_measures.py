@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from configs.errors import ConfigError
-from configs.settings import Settings, load_settings
+from configs.folder import load_settings
+from configs.settings import Settings
 from features.build import build, catalogue
 from features.catalogue import sentence
 from features.measures import MEASURES, declared

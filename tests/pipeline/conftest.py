@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from configs.settings import Settings, load_settings
+from configs.folder import load_settings
+from configs.settings import Settings
 from configs.tables import TABLES
 from pipeline.artefacts import Home
 from pipeline.ingest import ingest
@@ -151,5 +152,5 @@ def make_tiny(root: Path) -> TinyBank:
 
 @pytest.fixture
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TinyBank:
-    monkeypatch.setattr("configs.settings.BANKS", tmp_path / "banks")
+    monkeypatch.setattr("configs.folder.BANKS", tmp_path / "banks")
     return make_tiny(tmp_path)

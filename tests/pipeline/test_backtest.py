@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from configs.errors import DataError
-from configs.settings import load_settings
+from configs.folder import load_settings
 from pipeline import backtest
 from pipeline.artefacts import read_json
 from pipeline.backtest import origins, run_backtest

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from configs.settings import Settings, load_settings
+from configs.folder import load_settings
+from configs.settings import Settings
 from pipeline import ingest as ingest_module
 from pipeline.artefacts import Home, read_json
 from pipeline.demo_bank import files

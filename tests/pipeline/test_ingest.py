@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from configs.errors import DataError
-from configs.settings import load_settings
+from configs.folder import load_settings
 from pipeline import ingest as ingest_module
 from pipeline import loading
 from pipeline.artefacts import Home

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from configs.settings import Settings, load_settings
+from configs.folder import load_settings
+from configs.settings import Settings
 from pipeline import snapshots
 from pipeline.artefacts import Home
 from pipeline.demo_bank import write_demo_bank

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.errors import DataError
-from configs.settings import Source, load_settings
+from configs.folder import load_settings
+from configs.settings import Source
 from pipeline.csv_files import LINES_PER_ROW
 from pipeline.sources import Reject, open_sources
 

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from configs.errors import ConfigError, DataError
-from configs.settings import Settings, load_settings
+from configs.folder import load_settings
+from configs.settings import Settings
 from features.build import build
 from features.world import make_world
 from pipeline import spark

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from configs.folder import DEFAULTS
 from configs.published import Exclusion, Manager, Reason, Run, Score
-from configs.settings import DEFAULTS, Settings, Tier
+from configs.settings import Settings, Tier
 from serve.lists import CallList, choose
 from serve.store import Store
 
