@@ -1,0 +1,167 @@
+"""Settings are one frozen object; whatever is wrong in them is said with its file, its key and the nearest key."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from configs import folder as module
+from configs.errors import ConfigError, DataError
+from configs.folder import find_raw, load_select, load_settings
+
+
+@pytest.fixture
+def bank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a bank of its own."""
+    monkeypatch.setattr(module, "BANKS", tmp_path)
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    text = 'title = "T"\nlanguage = "en"\nbase_currency = "CNY"\n[sources]\ntxn = { files = "t.csv" }\n'
+    text += '[[tiers]]\nname = "all"\nname_zh = "全部"\nmin_aum = 0\n'
+    (folder / "bank.toml").write_text(text, "utf-8")
+    return folder
+
+
+def refused(bank: str, overrides: dict[str, Any]) -> str:
+    with pytest.raises(ConfigError) as raised:
+        load_settings(bank, overrides)
+    return str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["demo", "berka"])
+def test_the_banks_that_ship_load(name: str) -> None:
+    settings = load_settings(name)
+    assert settings.bank == name
+    assert all(load_select(name, table) for table in ("customers", "transactions", "holdings"))
+
+
+def test_the_bank_wins_over_the_defaults_key_by_key(bank: Path) -> None:
+    before = load_settings("tiny")
+    with (bank / "bank.toml").open("a") as file:
+        file.write("[label]\nlead_days = 14\n[features]\nwindows = [8]\n")
+    after = load_settings("tiny")
+    assert (after.label.lead_days, after.label.horizon_days) == (14, before.label.horizon_days)
+    assert after.features.windows == (8,)
+    assert load_settings("tiny", {"label": {"lead_days": 0}}).label.lead_days == 0
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        ({"quarantine_limt": 0.1}, "unknown key 'quarantine_limt'. Did you mean 'quarantine_limit'?"),
+        ({"cohort": {"min_aumm": 1}}, "unknown key 'cohort.min_aumm'. Did you mean 'min_aum'?"),
+        ({"sources": {"txn": {"delimeter": ";"}}}, "unknown key 'sources.txn.delimeter'. Did you mean 'delimiter'?"),
+        ({"sources": {"tiers": {"files": "x", "formt": "csv"}}},
+         "unknown key 'sources.tiers.formt'. Did you mean 'format'?"),
+        ({"tiers": [{"name": "a", "name_zh": "a", "min_aum": 0, "name_hz": "a"}]},
+         "unknown key 'tiers.0.name_hz'. Did you mean 'name_zh'?"),
+        ({"lists": {"zzz": 1}}, "unknown key 'lists.zzz'. Known: default_capacity, reasons."),
+    ],
+)  # fmt: skip
+def test_an_unknown_key_names_the_nearest_one_of_its_own_table(overrides: dict[str, Any], said: str) -> None:
+    assert refused("demo", overrides).endswith(f"banks/demo/bank.toml: {said}")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        ({"cohort": {"min_aum": "500000"}}, "cohort.min_aum: Input should be a valid number, found '500000'"),
+        ({"cohort": 3}, "cohort: Input should be a valid dictionary or instance of Cohort, found 3"),
+        ({"label": {"lead_days": "7"}}, "label.lead_days: Input should be a valid integer, found '7'"),
+        ({"label": {"lead_days": 7.5}}, "label.lead_days: Input should be a valid integer, found 7.5"),
+        ({"label": {"horizon_days": 45}}, "label.horizon_days: Input should be 30, 60 or 90, found 45"),
+        ({"label": {"min_drop": 1.5}}, "label.min_drop: Input should be less than or equal to 1, found 1.5"),
+        ({"label": {"settle_days": 31}},
+         "label.settle_days: Input should be less than or equal to 30, found 31"),
+        ({"quarantine_limit": True}, "quarantine_limit: Input should be a valid number, found True"),
+        ({"features": {"windows": [4, 4]}}, "features: windows (4, 4) must ascend without repeats"),
+        ({"features": {"windows": [13, 4]}}, "features: windows (13, 4) must ascend without repeats"),
+        ({"features": {"windows": []}}, "features.windows: must not be empty"),
+        ({"tiers": []}, "tiers: must not be empty"),
+        ({"cohort": {"min_aum": 9, "max_aum": 9}}, "cohort: min_aum 9.0 must be below max_aum 9.0"),
+        ({"bands": {"high": 0.1, "medium": 0.1}}, "bands: medium 0.1 must be below high 0.1"),
+        ({"sources": {"txn": {"format": "csv"}}, "bank": "x"}, "the bank is named by its folder. Leave the key"),
+        ({"sources": {"new": {}}}, "sources.new: files must be a pattern below the raw folder"),
+        ({"sources": {"txn": {"files": "/data/*.csv"}}},
+         "sources.txn: files must be a pattern below the raw folder, such as 'txn_*.csv', not '/data/*.csv'"),
+        ({"sources": {"txn": {"files": "t.csv", "query": "SELECT 1"}}},
+         "sources.txn: query, table and dsn_env are for format 'postgres'"),
+        ({"sources": {"new": {"format": "postgres", "query": "SELECT 1", "table": "t", "dsn_env": "DSN"}}},
+         "sources.new: format 'postgres' takes dsn_env and either query or table, and no files"),
+        ({"sources": {"new": {"format": "postgres", "table": "t"}}}, "sources.new: format 'postgres' takes dsn_env"),
+        ({"sources": {"txn": {"files": ""}}}, "sources.txn: files must be a pattern below the raw folder"),
+        ({"sources": {"txn": {"encoding": "utf-88"}}},
+         "sources.txn.encoding: unknown encoding 'utf-88'; use for example utf-8 or gb18030"),
+        ({"sources": {"txn": {"encoding": "base64"}}}, "sources.txn.encoding: unknown encoding 'base64'"),
+        ({"sources": {"txn": {"delimiter": "||"}}}, "sources.txn.delimiter: String should have at most 1 character"),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_names_its_key_and_what_was_found(overrides: dict[str, Any], said: str) -> None:
+    assert f"banks/demo/bank.toml: {said}" in refused("demo", overrides)
+
+
+def test_each_wrong_key_is_named() -> None:
+    said = refused("demo", {"label": {"lead_days": -1}, "lists": {"reasons": 9}})
+    assert "label.lead_days" in said
+    assert "lists.reasons" in said
+
+
+def test_an_unknown_bank_names_the_nearest_one() -> None:
+    assert refused("dmo", {}).endswith("Did you mean 'demo'?")
+    assert refused("../banks/demo", {}).endswith("Known: berka, demo.")
+    assert refused("", {}).endswith("Known: berka, demo.")
+
+
+def test_a_file_that_is_no_toml_names_the_line(bank: Path) -> None:
+    (bank / "bank.toml").write_text('title = "T"\nlanguage = en\n')
+    said = refused("tiny", {})
+    assert said.startswith(f"{bank / 'bank.toml'} is not TOML: ")
+    assert said.endswith("(at line 2, column 12). Mend that line.")
+
+
+def test_a_file_that_is_not_utf8_is_named(bank: Path) -> None:
+    for name in ("bank.toml", "customers.sql"):
+        (bank / name).write_bytes('title = "银行"\n'.encode("gb18030"))
+    assert refused("tiny", {}) == f"{bank / 'bank.toml'} is not UTF-8. Save it as UTF-8."
+    with pytest.raises(ConfigError, match=r"customers\.sql is not UTF-8"):
+        load_select("tiny", "customers")
+
+
+@pytest.mark.parametrize("end", ["", ";", " ;\n", "\n\n", " -- a comment", "; -- a comment"])
+def test_a_select_can_stand_in_parentheses(bank: Path, end: str) -> None:
+    (bank / "events.sql").write_text(f"SELECT 1{end}")
+    select = load_select("tiny", "events")
+    assert select is not None
+    assert ";" not in select
+    assert select.endswith("\n")
+    assert load_select("tiny", "surveys") is None
+
+
+def test_files_of_a_source_are_sorted_and_those_in_folders_count(bank: Path, tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    for name in (
+        "t2",
+        "t1/part-1",
+        "t1/_SUCCESS",
+        "t1/.part-1.crc",
+        "t1/b/part-0",
+        "t1/_temporary/part-9",
+        "x",
+    ):
+        (raw / name).parent.mkdir(parents=True, exist_ok=True)
+        (raw / name).write_text("")
+    (raw / "t0").mkdir()
+
+    def found(files: str) -> list[str]:
+        settings = load_settings("tiny", {"sources": {"txn": {"files": files}}})
+        return [path.relative_to(raw).as_posix() for path in find_raw(settings, raw, "txn")]
+
+    assert found("t*") == ["t1/b/part-0", "t1/part-1", "t2"]
+    assert found("t1") == found("t1/**") == found("t1/*") == ["t1/b/part-0", "t1/part-1"]
+    assert found("t1/_S*") == ["t1/_SUCCESS"]
+    with pytest.raises(DataError, match=r"'t1/\.\*' leads to .*part-1\.crc, but there are only hidden files"):
+        found("t1/.*")
+    with pytest.raises(DataError, match=r"'t0' leads to .*t0, but the folder is empty"):
+        found("t0")
+    with pytest.raises(DataError, match="nothing matches 't\\*'"):
+        find_raw(load_settings("tiny", {"sources": {"txn": {"files": "t*"}}}), bank, "txn")
