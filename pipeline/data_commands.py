@@ -13,7 +13,7 @@ app = typer.Typer()
 
 
 @app.command("demo-bank")
-def demobank_of(
+def demo_bank(
     out: Annotated[Path, typer.Option(help="folder for the extracts")],
     customers: Annotated[int, typer.Option(min=100)] = 5000,
     weeks: Annotated[int, typer.Option(min=30)] = 130,
@@ -21,6 +21,7 @@ def demobank_of(
     weekly: Annotated[int, typer.Option(min=0, help="the last so many weeks in files of their own")] = 0,
 ) -> None:
     """Write the raw extracts of a made-up bank, and beside them the truth of who leaves and why."""
+    from pipeline.demo_bank import write_demo_bank
     from pipeline.terminal import bar, start_logging, step
 
     start_logging()
