@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import (
@@ -17,6 +18,8 @@ from pydantic import (
 
 from configs.dates import Timeline
 
+# Whom a customer is compared with: the words for a feature's name, and the cohort's column.
+PEER_GROUPS: Mapping[str, str] = MappingProxyType({"tier": "tier", "branch": "branch_id"})
 HORIZONS = (30, 60, 90)  # days; each has its own risk in a published score
 
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -176,7 +179,10 @@ class FeatureSettings(Strict):
 
 class Training(Strict):
     """How many Mondays train, tune and judge; LightGBM's own parameters for whether and when (``lightgbm``)
-    and for how much (``severity``)."""
+    and for how much (``severity``).
+
+    ``peers`` are the features of which the deviation from the mean of the tier and of the branch is one more.
+    """
 
     first_after_weeks: Weeks
     judged_snapshots: Annotated[int, Field(ge=1)]
@@ -189,8 +195,14 @@ class Training(Strict):
     threads: Annotated[int, Field(ge=1)]
     negatives_kept: Share
     half_life_weeks: Annotated[int, Field(ge=0)]
+    peers: Annotated[tuple[str, ...], Field(strict=False)]
     lightgbm: Named[float | int | str]
     severity: Named[float | int | str]
+
+
+def deviation(feature: str, group: str) -> str:
+    """The name of the column that says how far ``feature`` lies from the mean of the customer's ``group``."""
+    return f"{feature}_vs_{group}"
 
 
 class Bands(Strict):

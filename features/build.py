@@ -50,8 +50,8 @@ def build(world: World, snapshots: Sequence[date], history_from: date, settings:
         grids = _compute(as_if_prompt(world), calendar, settings)
         for special in replay(world, calendar.snapshots):
             mend(grids, special, _compute(special.world, calendar.only(special.snapshot), settings))
-        for s, day in enumerate(chunk):
-            yield _one_snapshot(world, grids, s, day, calendar)
+        for s in range(len(chunk)):
+            yield _one_snapshot(world, grids, s, calendar, settings)
 
 
 def build_labels(
@@ -153,10 +153,12 @@ def _seen_rows(world: World, calendar: Calendar) -> Grid:
     return total
 
 
-def _one_snapshot(world: World, grids: Mapping[Name, Grid], s: int, day: date, calendar: Calendar) -> Built:
+def _one_snapshot(
+    world: World, grids: Mapping[Name, Grid], s: int, calendar: Calendar, settings: Settings
+) -> Built:
     code = grids[_EXCLUSION][s].astype(np.int64)
     known, eligible = np.flatnonzero(code != _UNKNOWN), np.flatnonzero(code == ELIGIBLE)
-    only = calendar.only(s)
+    only, day = calendar.only(s), EPOCH + timedelta(days=int(calendar.snapshots[s]))
     keys = {
         "customer_id": pa.array(world.customers[known], pa.string()),
         "snapshot_date": _constant(day, len(known)),
@@ -167,6 +169,7 @@ def _one_snapshot(world: World, grids: Mapping[Name, Grid], s: int, day: date, c
             "exclusion": _words(code[known], CODES),
             "aum_base": pa.array(grids[_BASE][s, known]),
             "aum": pa.array(grids[_AUM][s, known]),
+            "tier": _tiers(grids[_BASE][s, known], settings),
             "lifecycle_stage": _words(grids[_STAGE][s, known].astype(np.int64), STAGES),
             "marketing_opt_out": pa.array(opted_out(world, only)[0, known]),
             "manager_id": _assigned(world, only, "manager_id", known),
@@ -195,6 +198,11 @@ def _constant(day: date, rows: int) -> pa.Array:
 def _words(code: NDArray[np.int64], words: Sequence[str]) -> pa.Array:
     """Codes as words, empty text for -1."""
     return pa.array(np.array([*words, ""], dtype=object)[code], pa.string())
+
+
+def _tiers(aum_base: NDArray[np.float64], settings: Settings) -> pa.Array:
+    """The tier of each average AUM, null where that is unknown."""
+    return pa.array([None if np.isnan(aum) else settings.tier_of(aum).name for aum in aum_base], pa.string())
 
 
 def _assigned(world: World, calendar: Calendar, column: str, customers: Ints) -> pa.Array:

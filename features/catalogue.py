@@ -112,6 +112,8 @@ def _shown(unit: str, value: float, language: str) -> str:
             return f"{value:.0%}"
         case "change":
             return f"{value:+.0%}"
+        case "difference":
+            return f"{value:+,.1f}"
         case "flag":
             return "no" if language == "en" else "否"
         case "score":

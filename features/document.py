@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from configs.settings import Settings
 from features.build import catalogue
 from features.catalogue import Entry
+from features.peers import peer_entries
 from features.words import GROUPS
 
 _WORSE = {1: "more", -1: "less", 0: ""}
@@ -12,7 +13,8 @@ _WORSE = {1: "more", -1: "less", 0: ""}
 
 def features_doc(settings: Settings) -> str:
     """Markdown: one table per family, one row per feature, in the order of the columns."""
-    entries = list(catalogue(settings).values())
+    features = catalogue(settings)
+    entries = [*features.values(), *peer_entries(settings, features).values()]
     families = list(dict.fromkeys(row.family for row in entries))
     return "\n".join((*_head(settings, entries, families), *_tables(entries, families)))
 
@@ -21,8 +23,9 @@ def _head(settings: Settings, entries: list[Entry], families: list[str]) -> Iter
     yield "# Features"
     yield ""
     yield (
-        f"The {len(entries)} features of the bank `{settings.bank}`, by family (the file that yields them). Made "
-        "by `features/document.py` from the same words that a manager reads; do not edit by hand."
+        f"The {len(entries)} features of the bank `{settings.bank}`, by family (the file that yields them; the "
+        "means behind `peers` are learnt in training). Made by `features/document.py` from the same words that a "
+        "manager reads; do not edit by hand."
     )
     yield ""
     yield (

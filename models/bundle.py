@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from models.calibrate import Calibrator
 from models.explain import Contributions, contributions
 from models.fit import Model
 from models.matrix import feature_values
+from models.peers import Peers
 from models.severity import Severity
 from models.trees import Trees
 
@@ -52,6 +53,7 @@ class Bundle:
     severity: Severity
     metrics: Mapping[str, Any]
     settings: Mapping[str, Any]
+    peers: Peers = field(default_factory=Peers)
 
     @cached_property
     def model_id(self) -> str:
@@ -84,13 +86,15 @@ class Bundle:
                 }
             ),
             "contract.json": _json({"columns": columns}),
+            "peers.json": _json(asdict(self.peers)),
             "metrics.json": _json(self.metrics),
             "settings.json": _json(self.settings),
         }
         return {**content, MANIFEST: _manifest(content)}
 
     def score(self, features: pd.DataFrame) -> Scored:
-        """Risks and share per row of ``features``: the key and exactly the contract's columns, in order.
+        """Risks and share per row of ``features``: the key and exactly the contract's columns, in order; those
+        of ``peers`` are the last of them (``peers.extended`` adds them).
 
         Raises DataError for another order or type, a missing, extra or repeated column, a repeated
         customer, a column without any known value that was always known in training, and no rows at all.
@@ -153,6 +157,7 @@ def load(folder: Path) -> Bundle:
         content["model.txt"].decode("utf-8"), columns, tuple(column["typical"] for column in contract)
     )
     lines, severity = json.loads(content["calibrator.json"]), json.loads(content["severity.json"])
+    peers = json.loads(content["peers.json"])
     how_much = None
     if severity["typical"] is not None:
         how_much = Trees(content["severity.txt"].decode("utf-8"), columns, tuple(severity["typical"]))
@@ -162,6 +167,7 @@ def load(folder: Path) -> Bundle:
         Severity(how_much, severity["mean"], severity["scale"]),
         json.loads(content["metrics.json"]),
         json.loads(content["settings.json"]),
+        Peers(tuple(peers["columns"]), tuple(peers["overall"]), peers["groups"]),
     )
 
 

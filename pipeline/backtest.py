@@ -22,7 +22,7 @@ from pipeline.artefacts import write_json
 from pipeline.snapshots import build_outcomes, build_snapshots
 from pipeline.tables import Ingested
 from pipeline.terminal import bar, step
-from pipeline.train import fit_bundle, judge, load_matrix, plan, predict, rules
+from pipeline.train import fit_mondays, judge, load_matrix, plan, predict, rules
 from pipeline.weekly import Bank
 
 DRAWS = 200  # banks drawn for an interval; the ends of a 95% interval then rest on five of them each
@@ -84,13 +84,16 @@ def origins(label: Label, as_of: date, count: int, every: int) -> tuple[date, ..
 def _at(bank: Bank, tables: Ingested, origin: Origin, as_of: date, truth: Truth | None) -> dict[str, Any]:
     """Train with what was known on the origin's day; then look at what came, with all that is known today."""
     chosen = origin.split
-    then = _rows(bank, tables, (*chosen.train, *chosen.tune, *chosen.judge), origin.day)
+    _build(bank, tables, (*chosen.train, *chosen.tune, *chosen.judge), origin.day)
     with bar("training") as on_round:
         rounds = bank.settings.training.rounds
-        bundle = fit_bundle(bank.settings, then, chosen, origin.day, lambda done, _: on_round(done, rounds))
+        bundle, then = fit_mondays(
+            bank.settings, bank.home, chosen, origin.day, lambda done, _: on_round(done, rounds)
+        )
     line = fit_logistic(then.on(chosen.train))
     del then
-    later = _rows(bank, tables, origin.later, as_of)
+    _build(bank, tables, origin.later, as_of)
+    later = load_matrix(bank.home, origin.later, bundle.peers)
     return {
         "origin": str(origin.day),
         "model_id": bundle.model_id,
@@ -100,12 +103,11 @@ def _at(bank: Bank, tables: Ingested, origin: Origin, as_of: date, truth: Truth 
     }
 
 
-def _rows(bank: Bank, tables: Ingested, days: tuple[date, ...], data_through: date) -> Matrix:
-    """Features and outcomes of these Mondays by what was known before ``data_through``."""
+def _build(bank: Bank, tables: Ingested, days: tuple[date, ...], data_through: date) -> None:
+    """Write features and outcomes of these Mondays by what was known before ``data_through``."""
     with bar("snapshots") as on_bucket:
         build_snapshots(bank.settings, bank.home, tables, days, on_bucket)
         build_outcomes(bank.settings, bank.home, tables, days, data_through, on_bucket)
-    return load_matrix(bank.home, days)
 
 
 def _came(

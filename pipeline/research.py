@@ -9,7 +9,6 @@ import pandas as pd
 from configs.dates import monday
 from configs.folder import load_settings
 from configs.settings import Settings
-from features.build import catalogue
 from models.calibrate import fit_calibrator
 from models.evaluate import evaluate
 from models.fit import fit
@@ -19,7 +18,7 @@ from pipeline.artefacts import Home
 from pipeline.snapshots import build_outcomes, build_snapshots, read_partition
 from pipeline.tables import Ingested, read_ingested
 from pipeline.terminal import bar
-from pipeline.train import load_matrix, plan
+from pipeline.train import columns_of, load_matrix, load_peers, plan
 
 KEYS = ["customer_id", "snapshot_date"]
 SHOWN = ["columns", "auroc", "average_precision", "average_precision_lost", "recall_at_10", "ece"]
@@ -66,9 +65,10 @@ def ablate_families(settings: Settings, home: Home, tables: Ingested, as_of: dat
     with bar("features") as on_bucket:
         build_snapshots(settings, home, tables, days, on_bucket)
         build_outcomes(settings, home, tables, days, as_of, on_bucket)
-    families = {name: entry.family for name, entry in catalogue(settings).items()}
+    families = {name: entry.family for name, entry in columns_of(settings).items()}
+    rows = load_matrix(home, days, load_peers(settings, home, chosen.train))
     with bar("families") as on_family:
-        return ablate(settings, load_matrix(home, days), chosen, families, on_family)
+        return ablate(settings, rows, chosen, families, on_family)
 
 
 def ablate(

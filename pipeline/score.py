@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from configs.errors import DataError
 from configs.published import Exclusion, Manager, Reason, Run, Score
 from configs.settings import Settings
-from features.build import catalogue
 from features.catalogue import Entry, sentence
 from models.bundle import Bundle, Scored
 from models.explain import Reasons, top_reasons
 from models.severity import money_at_risk
 from pipeline.artefacts import Home, fingerprint
-from pipeline.snapshots import read_partition
+from pipeline.snapshots import read_eligible, read_partition
 from pipeline.tables import Ingested
+from pipeline.train import columns_of
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,11 @@ class Publication:
 def score(settings: Settings, home: Home, tables: Ingested, bundle: Bundle, as_of: date) -> Publication:
     """The scores of one Monday by ``bundle``. Raises DataError when the features are not the bundle's."""
     frame = read_partition(home, "features", [as_of])
-    cohort = read_partition(home, "cohort", [as_of])
-    eligible = cohort[cohort["exclusion"] == ""].reset_index(drop=True)
+    cohort, eligible = read_partition(home, "cohort", [as_of]), read_eligible(home, [as_of])
+    _check_same_customers(eligible, frame)
+    frame = bundle.peers.extended(frame, eligible)
     scored = bundle.score(frame)
-    entries = catalogue(settings)
+    entries = columns_of(settings)
     names = bundle.model.columns
     reasons = top_reasons(
         scored.contributions.values,
@@ -50,7 +51,7 @@ def score(settings: Settings, home: Home, tables: Ingested, bundle: Bundle, as_o
         worrying(frame[list(names)], entries),
     )
     exclusions = _exclusions(tables, cohort)
-    scores = _scores(settings, eligible, frame, scored, _texts(reasons, frame, names, entries))
+    scores = _scores(settings, eligible, scored, _texts(reasons, frame, names, entries))
     run = _run(settings, tables, bundle, as_of, len(scores), exclusions)
     return Publication(run, scores, exclusions, read_managers(tables))
 
@@ -86,15 +87,9 @@ def _customers(tables: Ingested, bucket: int) -> list[str]:
 def _scores(
     settings: Settings,
     eligible: pd.DataFrame,
-    frame: pd.DataFrame,
     scored: Scored,
     texts: Sequence[tuple[Reason, ...]],
 ) -> tuple[Score, ...]:
-    if list(eligible["customer_id"]) != list(frame["customer_id"]):
-        raise DataError(
-            "cohort and features of one snapshot name different customers. Delete both partitions of "
-            f"{eligible['snapshot_date'].iloc[0]} and run the week again."
-        )
     average, now = np.asarray(eligible["aum_base"]), np.asarray(eligible["aum"])
     money = money_at_risk(scored.risks[:, -1], scored.share, average, now)
     named = [f"risk_{days}d" for days in settings.label.horizons]
@@ -103,7 +98,7 @@ def _scores(
             customer_id=row["customer_id"],
             branch_id=_known(row["branch_id"]),
             manager_id=_known(row["manager_id"]),
-            tier=settings.tier_of(row["aum_base"]).name,
+            tier=row["tier"],
             lifecycle_stage=row["lifecycle_stage"],
             marketing_opt_out=row["marketing_opt_out"],
             aum_minor=round(row["aum"] * 100),
@@ -116,6 +111,14 @@ def _scores(
             eligible.to_dict("records"), scored.risks.tolist(), money.tolist(), texts, strict=True
         )
     )
+
+
+def _check_same_customers(eligible: pd.DataFrame, features: pd.DataFrame) -> None:
+    if list(eligible["customer_id"]) != list(features["customer_id"]):
+        raise DataError(
+            "cohort and features of one snapshot name different customers. Delete both partitions of "
+            f"{eligible['snapshot_date'].iloc[0]} and run the week again."
+        )
 
 
 def _known(text: object) -> str | None:

@@ -101,11 +101,19 @@ class LabelTask:
             write_parquet(rows, _draft(self.drafts, "labels", day, bucket))
 
 
-def read_partition(home: Home, kind: str, snapshots: Sequence[date]) -> pd.DataFrame:
-    """All rows of these Mondays, sorted by snapshot and customer."""
-    parts = [pq.read_table(home.partition(kind, day)) for day in snapshots]
+def read_partition(
+    home: Home, kind: str, snapshots: Sequence[date], columns: list[str] | None = None
+) -> pd.DataFrame:
+    """All rows of these Mondays, sorted by snapshot and customer; of all columns or of some."""
+    parts = [pq.read_table(home.partition(kind, day), columns=columns) for day in snapshots]
     frame = pa.concat_tables(parts).to_pandas(date_as_object=True)
     return frame.sort_values(["snapshot_date", "customer_id"], ignore_index=True)
+
+
+def read_eligible(home: Home, snapshots: Sequence[date]) -> pd.DataFrame:
+    """The cohort's rows of eligible customers: row for row those of the features of these Mondays."""
+    cohort = read_partition(home, "cohort", snapshots)
+    return cohort[cohort["exclusion"] == ""].reset_index(drop=True)
 
 
 def bank_workload(tables: Ingested, snapshots: Sequence[date]) -> Workload:

@@ -11,16 +11,19 @@ from numpy.typing import NDArray
 
 from configs.dates import mondays
 from configs.settings import Settings
-from features.build import first_monday
+from features.build import catalogue, first_monday
+from features.catalogue import Entry
+from features.peers import peer_entries
 from models.bundle import Bundle, settings_of, write
 from models.calibrate import fit_calibrator
 from models.evaluate import compare, evaluate, money
 from models.fit import Fitted, fit
-from models.matrix import Matrix
+from models.matrix import KEY, Matrix
+from models.peers import Peers, fit_peers
 from models.severity import fit_severity, money_at_risk
 from models.splits import Split, split
 from pipeline.artefacts import Home
-from pipeline.snapshots import read_partition
+from pipeline.snapshots import read_eligible, read_partition
 from pipeline.tables import Ingested
 
 # What a bank can do without a model: rank by the money already gone, or by silence. Higher = riskier.
@@ -46,20 +49,28 @@ def plan(settings: Settings, tables: Ingested, as_of: date) -> Split:
 def train(
     settings: Settings, home: Home, chosen: Split, as_of: date, progress: Callable[[int, float], None]
 ) -> tuple[Bundle, Matrix]:
-    """Fit on ``train``, stop and calibrate on ``tune``, judge on ``judge``; the bundle is written.
-
-    Returns the bundle and the judged rows. Nothing known from ``as_of`` on is used.
-    """
-    rows = load_matrix(home, (*chosen.train, *chosen.tune, *chosen.judge))
-    bundle = fit_bundle(settings, rows, chosen, as_of, progress)
+    """``fit_bundle`` on the partitions of the Mondays; the bundle is written, the judged rows returned with it."""
+    bundle, rows = fit_mondays(settings, home, chosen, as_of, progress)
     write(bundle, home.models)
     return bundle, rows.on(chosen.judge)
+
+
+def fit_mondays(
+    settings: Settings, home: Home, chosen: Split, as_of: date, progress: Callable[[int, float], None]
+) -> tuple[Bundle, Matrix]:
+    """The same without writing: the bundle and the rows of all its Mondays."""
+    peers = load_peers(settings, home, chosen.train)
+    rows = load_matrix(home, (*chosen.train, *chosen.tune, *chosen.judge), peers)
+    return replace(fit_bundle(settings, rows, chosen, as_of, progress), peers=peers), rows
 
 
 def fit_bundle(
     settings: Settings, rows: Matrix, chosen: Split, as_of: date, progress: Callable[[int, float], None]
 ) -> Bundle:
-    """The same on rows in memory; nothing is written. ``rows`` hold the Mondays of ``chosen`` and no others."""
+    """Fit on ``train``, stop and calibrate on ``tune``, judge on ``judge``; nothing known from ``as_of`` on is used.
+
+    ``rows`` hold the Mondays of ``chosen`` and no others. The bundle knows no peers yet.
+    """
     trained, tuned, judged = (rows.on(days) for days in (chosen.train, chosen.tune, chosen.judge))
     fitted = fit(trained, tuned, settings.label.horizons, settings.training, progress)
     raw = fitted.model.raw(tuned.features)
@@ -95,13 +106,29 @@ def rules(rows: Matrix) -> dict[str, NDArray[np.float64]]:
     return {name: sign * column(rows, feature) for name, (feature, sign) in RULES.items()}
 
 
-def load_matrix(home: Home, snapshots: tuple[date, ...]) -> Matrix:
-    """Features and outcome of every eligible customer of these Mondays; eligible without outcome is an error."""
+def load_peers(settings: Settings, home: Home, snapshots: tuple[date, ...]) -> Peers:
+    """What is usual in each tier and branch on these Mondays, which are those that train."""
+    columns = list(settings.training.peers)
+    frame = read_partition(home, "features", snapshots, [*KEY, *columns])
+    return fit_peers(frame, read_eligible(home, snapshots), columns)
+
+
+def load_matrix(home: Home, snapshots: tuple[date, ...], peers: Peers | None = None) -> Matrix:
+    """Features and outcome of every eligible customer of these Mondays; eligible without outcome is an error.
+
+    With ``peers`` their columns stand behind the features, as a model of theirs expects.
+    """
     frame = read_partition(home, "features", snapshots)
-    keys = ["customer_id", "snapshot_date"]
-    labels = read_partition(home, "labels", snapshots)
-    names = [name for name in frame.columns if name not in keys]
-    return Matrix.from_frames(frame, labels, names)
+    if peers is not None:
+        frame = peers.extended(frame, read_eligible(home, snapshots))
+    names = [name for name in frame.columns if name not in KEY]
+    return Matrix.from_frames(frame, read_partition(home, "labels", snapshots), names)
+
+
+def columns_of(settings: Settings) -> dict[str, Entry]:
+    """Every column of a model by its name, in order: the features, then the deviations from their peers."""
+    features = catalogue(settings)
+    return features | peer_entries(settings, features)
 
 
 def column(rows: Matrix, name: str) -> NDArray[np.float64]:

@@ -7,7 +7,6 @@ from pathlib import Path
 from configs.dates import monday
 from configs.errors import DataError
 from configs.settings import Settings
-from features.build import catalogue
 from models.bundle import Bundle, load, settings_of
 from pipeline import registry
 from pipeline.artefacts import Home
@@ -16,7 +15,7 @@ from pipeline.score import Publication, score
 from pipeline.snapshots import build_outcomes, build_snapshots
 from pipeline.tables import Ingested, read_ingested
 from pipeline.terminal import bar, log, spinner, step
-from pipeline.train import comparison, plan, train, trained_as_of
+from pipeline.train import columns_of, comparison, plan, train, trained_as_of
 from serve.excel import write_lists
 from serve.lists import CallList, choose
 from serve.store import Store
@@ -116,7 +115,7 @@ def _champion(bank: Bank, as_of: date) -> Bundle | None:
     age = as_of - trained_as_of(bundle)
     fits = {
         "its training day": timedelta(0) <= age < timedelta(weeks=bank.settings.training.retrain_weeks),
-        "its features": bundle.model.columns == tuple(catalogue(bank.settings)),
+        "its features": bundle.model.columns == tuple(columns_of(bank.settings)),
         "its label": bundle.settings["label"] == settings_of(bank.settings)["label"],
     }
     differs = [name for name, same in fits.items() if not same]

@@ -737,7 +737,17 @@ def expected_cohort(one: Customer, settings: Settings) -> Row:
         "marketing_opt_out": record["marketing_opt_out"],
         "manager_id": post.get("manager_id"),
         "branch_id": post.get("branch_id"),
+        "tier": None if math.isnan(one.base()) else tier_of(one.base(), settings),
     }
+
+
+def tier_of(aum: float, settings: Settings) -> str:
+    """The last of the ascending tiers whose lower bound is reached; the first for who reaches none."""
+    name = settings.tiers[0].name
+    for tier in sorted(settings.tiers, key=lambda one: one.min_aum):
+        if aum >= tier.min_aum:
+            name = tier.name
+    return name
 
 
 def check_labels(

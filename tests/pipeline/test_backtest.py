@@ -117,8 +117,8 @@ def cut(bank: Bank, day: date) -> Bank:
 def promised(bank: Bank, tables, day: date) -> str:
     """The model that the backtest trains on ``day``: its id is a hash of every byte of it."""
     split = backtest.plan(bank.settings, tables, day)
-    rows = backtest._rows(bank, tables, (*split.train, *split.tune, *split.judge), day)
-    return backtest.fit_bundle(bank.settings, rows, split, day, lambda *_: None).model_id
+    backtest._build(bank, tables, (*split.train, *split.tune, *split.judge), day)
+    return backtest.fit_mondays(bank.settings, bank.home, split, day, lambda *_: None)[0].model_id
 
 
 def test_an_origin_knows_nothing_that_became_known_on_or_after_it(bank, result, monkeypatch):

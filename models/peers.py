@@ -1,0 +1,90 @@
+"""How far a customer lies from others of the same tier and branch; what is usual there is learnt in training."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from configs.errors import DataError
+from configs.settings import PEER_GROUPS, deviation
+
+FEW = 50.0  # rows of the whole cohort added to each group's own: a group of ten says little of its mean
+Means = tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Peers:
+    """The mean of each of ``columns`` in every group of the training rows, and over all of them (``overall``).
+
+    ``groups`` is keyed by the kind of group (as ``PEER_GROUPS``) and the group's name, for example
+    ``groups["branch"]["B07"]``. A customer of a group that training never met, or of none, is compared with all.
+    """
+
+    columns: tuple[str, ...] = ()
+    overall: Means = ()
+    groups: Mapping[str, Mapping[str, Means]] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns that ``extended`` adds."""
+        return tuple(deviation(column, group) for group in PEER_GROUPS for column in self.columns)
+
+    def extended(self, features: pd.DataFrame, cohort: pd.DataFrame) -> pd.DataFrame:
+        """``features`` with one more column per kind of group and column: the value minus its group's mean.
+
+        ``cohort`` has the same rows, with the columns of ``PEER_GROUPS``. An unknown value stays unknown.
+        """
+        if not self.columns:
+            return features
+        values = features[list(self.columns)].to_numpy(np.float64)
+        found = [values - self._usual(group, cohort[PEER_GROUPS[group]]) for group in PEER_GROUPS]
+        more = pd.DataFrame(np.concatenate(found, axis=1), features.index, list(self.names))
+        return pd.concat([features, more], axis=1)
+
+    def _usual(self, group: str, names: "pd.Series[str]") -> NDArray[np.float64]:
+        """Rows × columns: the mean of each row's group."""
+        members = self.groups[group]
+        means = np.array([*members.values(), self.overall])
+        place = {name: k for k, name in enumerate(members)}
+        return means[[place.get(name, len(members)) for name in names]]
+
+
+def fit_peers(features: pd.DataFrame, cohort: pd.DataFrame, columns: Sequence[str]) -> Peers:
+    """The means of the training rows; those of a small group lie between its own and the overall mean.
+
+    ``features`` holds ``columns`` (NaN = unknown, left out of the mean), ``cohort`` the same rows with
+    the columns of ``PEER_GROUPS``. The mean of a group is that of its rows and ``FEW`` more of the overall
+    mean (an m-estimate; Micci-Barreca 2001). Raises DataError where a column is unknown everywhere.
+    """
+    if not columns:
+        return Peers()
+    values = features[list(columns)].to_numpy(np.float64)
+    known = ~np.isnan(values)
+    empty = [name for name, some in zip(columns, known.any(axis=0), strict=True) if not some]
+    if empty:
+        raise DataError(
+            f"feature {empty[0]!r} is unknown in all {len(values)} training rows and cannot be compared with its "
+            "group's mean. Deliver the table it comes from, or take it out of training.peers."
+        )
+    sums = np.where(known, values, 0.0)
+    overall = sums.sum(axis=0) / known.sum(axis=0)
+    return Peers(
+        tuple(columns),
+        tuple(overall.tolist()),
+        {group: _means(cohort[column], sums, known, overall) for group, column in PEER_GROUPS.items()},
+    )
+
+
+def _means(
+    names: "pd.Series[str]", sums: NDArray[np.float64], known: NDArray[np.bool_], overall: NDArray[np.float64]
+) -> dict[str, Means]:
+    code, members = pd.factorize(names, sort=True)  # −1 where a customer is in no group
+    inside = code >= 0
+    shape = (len(members), len(overall))
+    total, count = np.zeros(shape), np.zeros(shape)
+    np.add.at(total, code[inside], sums[inside])
+    np.add.at(count, code[inside], known[inside])
+    means = (total + FEW * overall) / (count + FEW)
+    return {str(name): tuple(row) for name, row in zip(members, means.tolist(), strict=True)}
