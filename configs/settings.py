@@ -129,8 +129,9 @@ class Cohort(Strict):
 class Label(Strict):
     """What counts as attrition; see features/labels.py."""
 
-    definition: Literal["aum_drop"]
+    definition: Literal["aum_drop", "tier_downgrade", "closure", "dormancy"]
     min_drop: Share
+    dormant_floor: float = Field(gt=0)
     lead_days: Days
     horizon_days: Literal[30, 60, 90]
     base_weeks: Weeks

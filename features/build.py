@@ -15,7 +15,7 @@ from features.cohort import CODES, ELIGIBLE, exclusion, opted_out
 from features.cut import as_if_prompt, mend, replay
 from features.families import Family, families, gather
 from features.grammar import Name
-from features.labels import aum_drop
+from features.labels import attrition
 from features.lifecycle import STAGES
 from features.relationship import assigned
 from features.thin import lookback_days
@@ -62,7 +62,7 @@ def build_labels(
     ``gone_within`` is 30, 60 or 90 days, null for those who stayed. Snapshots must have matured by ``data_through``.
     """
     calendar = calendar_of(snapshots, history_from, settings)
-    outcome = aum_drop(world, calendar, settings.label, day_number(data_through))
+    outcome = attrition(world, calendar, settings, day_number(data_through))
     for s, day in enumerate(snapshots):
         known = np.flatnonzero(outcome.base[s] > 0)
         gone_within = outcome.gone_within[s, known]

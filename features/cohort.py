@@ -6,7 +6,9 @@ from numpy.typing import NDArray
 from configs.published import EXCLUSION_CODES
 from configs.settings import Settings
 from configs.tables import STATUSES
-from features.cut import seen
+from features.cut import any_between, seen
+from features.measures import OWN_BOOKING, counted
+from features.tiers import lower_bound
 from features.tiles import Calendar, Grid
 from features.wealth import Wealth
 from features.world import World
@@ -21,10 +23,9 @@ def exclusion(world: World, wealth: Wealth, active: Grid, settings: Settings) ->
     AUM is the daily average at constant prices over the label's base weeks; ``active`` is the number of
     rows (bookings and holdings) seen before the snapshot.
     """
-    calendar, bounds, label = wealth.calendar, settings.cohort, settings.label
+    calendar, bounds = wealth.calendar, settings.cohort
     known, tenure, staff, status = _record(world, calendar)
-    base = wealth.constant_price_mean(label.base_weeks)
-    left = wealth.now(wealth.aum) <= (1 - label.min_drop) * base
+    base = wealth.constant_price_mean(settings.label.base_weeks)
     holds = {
         "not_yet_customer": ~known,
         "closed": status == STATUSES.index("closed"),
@@ -34,9 +35,28 @@ def exclusion(world: World, wealth: Wealth, active: Grid, settings: Settings) ->
         "too_new": tenure < 7 * bounds.min_tenure_weeks,
         "below_bounds": base < bounds.min_aum,
         "above_bounds": base >= bounds.max_aum,
-        "already_left": left,
+        "already_left": already_left(world, wealth, settings),
     }
     return np.select([holds[code] for code in CODES], list(range(len(CODES))), default=ELIGIBLE)
+
+
+def already_left(world: World, wealth: Wealth, settings: Settings) -> NDArray[np.bool_]:
+    """Whether the customer is gone on the snapshot by the label's own measure, as far as it can be seen then.
+
+    Dormancy looks at the bookings of as many days before the snapshot as the outcome window has.
+    """
+    label, calendar = settings.label, wealth.calendar
+    base, now = wealth.constant_price_mean(label.base_weeks), wealth.now(wealth.aum)
+    if label.definition == "tier_downgrade":
+        return now < lower_bound(base, settings.tiers)
+    if label.definition == "closure":
+        return wealth.products[calendar.at] == 0
+    if label.definition == "dormancy":
+        bookings = world.tables["transactions"]
+        own = bookings.take(counted(bookings, OWN_BOOKING))
+        day = calendar.snapshots
+        return (now < label.dormant_floor) & ~any_between(own, len(world), day - label.horizon_days, day)
+    return now <= (1 - label.min_drop) * base
 
 
 def opted_out(world: World, calendar: Calendar) -> NDArray[np.bool_]:

@@ -34,6 +34,14 @@ def seen(rows: Rows, snapshot: int | Ints) -> NDArray[np.bool_]:
     return (rows.day < snapshot) & (rows.known < snapshot) & (rows.until >= snapshot)
 
 
+def any_between(rows: Rows, customers: int, start: Ints, end: Ints) -> NDArray[np.bool_]:
+    """Whether each customer has a row in [start, end): windows × customers, a day number per window."""
+    moment = rows.customer * FOREVER + rows.day
+    customer = np.arange(customers) * FOREVER
+    first, stop = (np.searchsorted(moment, customer + day[:, None]) for day in (start, end))
+    return stop > first
+
+
 def as_if_prompt(world: World) -> World:
     """The world of the fast path: every row's last version, as if known when it happened."""
     prompt = {

@@ -50,6 +50,8 @@ _MOVES = tuple(kind for kind in KINDS if kind not in (*_BANKS_OWN, "buy", "redee
 _INITIATED = tuple(kind for kind in KINDS if kind not in _BANKS_OWN)
 CHANNELS = ("counter", "mobile", "online", "atm")
 
+OWN_BOOKING = Measure("booking", "transactions", ("count", "days_since"), {"kind": _INITIATED})
+
 MEASURES = (
     Measure("inflow", "transactions", ("sum", "count", "max", "days_since"),
             {"kind": _MOVES, "counterparty": _OUTSIDE}, +1),
@@ -65,7 +67,7 @@ MEASURES = (
     Measure("cash_out", "transactions", ("sum", "count", "days_since"), {"kind": ("cash_out",)}, -1),
     Measure("buy", "transactions", ("sum", "count", "days_since"), {"kind": ("buy",)}),
     Measure("redeem", "transactions", ("sum", "count", "days_since"), {"kind": ("redeem",)}),
-    Measure("booking", "transactions", ("count", "days_since"), {"kind": _INITIATED}),
+    OWN_BOOKING,
     *(Measure(channel, "transactions", ("count",), {"kind": _INITIATED, "channel": (channel,)})
       for channel in CHANNELS),
     Measure("login", "events", ("count", "days_since"), {"kind": ("login",)}),

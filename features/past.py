@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from configs.settings import Label
+from features.aftermath import highest
 from features.grammar import Name
-from features.labels import highest
 from features.tiles import Grid
 from features.wealth import MINOR, Steps, Wealth
 
@@ -22,7 +22,8 @@ def past(steps: Steps, wealth: Wealth, label: Label) -> Iterator[tuple[Name, Gri
     earlier = np.maximum(calendar.snapshots - 7 * weeks_to_close(label), calendar.history_from)
     then = replace(wealth, calendar=replace(calendar, snapshots=earlier))
     base, end = then.constant_price_mean(label.base_weeks), earlier + label.lead_days + label.horizon_days
-    after = highest(steps, customers, end - label.settle_days, end) + wealth.market[then.calendar.at]
+    moved = highest(steps, steps.change - steps.market, customers, end - label.settle_days, end)
+    after = moved + wealth.market[then.calendar.at]
     left = 1 - np.divide(after / MINOR, base, out=np.full_like(base, np.nan), where=base > 0)
     yield Name("past_outflow", "share"), np.clip(left, 0.0, 1.0)
 

@@ -9,17 +9,33 @@ from features.balances import ratio
 from features.grammar import Name
 from features.tiles import Grid
 from features.wealth import Wealth
+from features.world import Ints
 
 WEEKS = 13  # the tier is by the average AUM over these weeks
 
 
 def tiers(wealth: Wealth, declared: Sequence[Tier]) -> Iterator[tuple[Name, Grid]]:
     """AUM above the tier's lower bound and below the next tier's, as shares of AUM; NaN in no next tier."""
-    bounds = np.array(sorted(tier.min_aum for tier in declared))
+    bounds = _bounds(declared)
     mean, aum = wealth.mean(WEEKS), wealth.now(wealth.aum)
-    reached = np.maximum(np.searchsorted(bounds, mean, side="right") - 1, 0)
+    reached = place(mean, declared)
     lower, upper = bounds[reached], np.append(bounds, np.nan)[reached + 1]
     unknown = np.isnan(mean)
     lower[unknown], upper[unknown] = np.nan, np.nan
     yield Name("tier", "above"), ratio(aum - lower, aum)
     yield Name("next_tier", "below"), ratio(upper - aum, aum)
+
+
+def place(average: Grid, declared: Sequence[Tier]) -> Ints:
+    """The place, from the lowest, of the highest tier whose lower bound the average reaches; 0 below all of them."""
+    return np.maximum(np.searchsorted(_bounds(declared), average, side="right") - 1, 0)
+
+
+def lower_bound(average: Grid, declared: Sequence[Tier]) -> Grid:
+    """The AUM below which a customer of this average falls out of his tier; NaN in the lowest one."""
+    reached = place(average, declared)
+    return np.where(reached > 0, _bounds(declared)[reached], np.nan)
+
+
+def _bounds(declared: Sequence[Tier]) -> Grid:
+    return np.array(sorted(tier.min_aum for tier in declared))

@@ -127,7 +127,7 @@ def _check_both_outcomes(name: str, rows: Matrix) -> None:
     if attrited in (0, len(rows)):
         raise DataError(
             f"{name} holds {len(rows)} rows of which {attrited} attrited; both outcomes are needed. "
-            "Widen the cohort, lower label.min_drop, or deliver a longer history."
+            "Widen the cohort, choose a wider definition in [label], or deliver a longer history."
         )
 
 

@@ -53,11 +53,14 @@ def fit_severity(train: Matrix, tune: Matrix, training: Training) -> Severity:
     Cross-entropy on a share is least at its mean, and the weights make sums of money come out right. What
     those who stay take out is left out on purpose: ordinary spending is not at risk and cannot be saved, and
     with attrition of a few per cent a list by money would merely be a list by wealth. With fewer than
-    ``ENOUGH`` attrited rows the AUM-weighted mean stands for everybody. Raises DataError without any.
+    ``ENOUGH`` attrited rows the AUM-weighted mean stands for everybody. Raises DataError where no money left.
     """
     left, later = train.where(train.attrited == 1), tune.where(tune.attrited == 1)
-    if not left.aum.sum() > 0:
-        raise DataError(f"{len(left)} attrited rows without AUM in train; severity needs some.")
+    if not left.lost.sum() > 0:
+        raise DataError(
+            f"no money left with the {len(left)} attrited rows in train, so how much leaves cannot be learnt. "
+            "Choose a definition in [label] by which money leaves."
+        )
     mean = float(left.lost.sum() / left.aum.sum())
     if min(len(left), len(later)) < ENOUGH:
         return Severity(None, mean, 1.0)

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from configs.dates import mondays
+from configs.errors import DataError
 from configs.settings import Settings
 from features.build import catalogue, first_monday
 from features.catalogue import Entry
@@ -72,6 +73,7 @@ def fit_bundle(
     ``rows`` hold the Mondays of ``chosen`` and no others. The bundle knows no peers yet.
     """
     trained, tuned, judged = (rows.on(days) for days in (chosen.train, chosen.tune, chosen.judge))
+    _check_outcomes(settings, {"train": trained, "tune": tuned, "judge": judged})
     fitted = fit(trained, tuned, settings.label.horizons, settings.training, progress)
     raw = fitted.model.raw(tuned.features)
     calibrator = fit_calibrator(raw, tuned.gone_within, fitted.model.horizons)
@@ -158,6 +160,19 @@ def trained_as_of(bundle: Bundle) -> date:
 def judged_snapshots(bundle: Bundle) -> tuple[date, ...]:
     """The Mondays the bundle was judged on."""
     return tuple(date.fromisoformat(day) for day in bundle.metrics["snapshots"]["judge"])
+
+
+def _check_outcomes(settings: Settings, sets: Mapping[str, Matrix]) -> None:
+    """Before anything is fitted: each set needs customers who left and customers who stayed."""
+    for name, rows in sets.items():
+        attrited = int(rows.attrited.sum())
+        if attrited in (0, len(rows)):
+            raise DataError(
+                f"by [label] definition {settings.label.definition!r} {attrited} of {len(rows)} rows attrited "
+                f"within {settings.label.horizon_days} days on the {len(np.unique(rows.snapshot_date))} Mondays "
+                f"that {name}; both outcomes are needed. `make definitions BANK={settings.bank}` shows what each "
+                "definition would find: choose another, widen the cohort, or deliver a longer history."
+            )
 
 
 def _noted(fitted: Fitted, chosen: Split, as_of: date) -> dict[str, Any]:

@@ -14,8 +14,8 @@ import pytest
 
 from configs.settings import Settings
 from configs.tables import TABLES
-from features import cohort, cut, lifecycle, relationship
-from features.build import build
+from features import cohort, cut, labels, lifecycle, relationship
+from features.build import build, build_labels
 from features.tiles import Calendar
 from features.world import Rows, make_world
 
@@ -217,6 +217,68 @@ def test_the_future_changes_no_byte_long(
     seed: int, draw_bank: Any, tables_of: Any, bank_settings: Settings
 ) -> None:
     assert not seen_through(draw_bank(seed), tables_of, bank_settings, 100)
+
+
+DEFINITIONS = ("aum_drop", "tier_downgrade", "closure", "dormancy")
+
+
+def defined(settings: Settings, definition: str) -> Settings:
+    changed = {"definition": definition, "dormant_floor": 400_000.0}
+    return settings.model_copy(update={"label": settings.label.model_copy(update=changed)})
+
+
+@pytest.mark.parametrize("definition", DEFINITIONS[1:])
+def test_the_future_changes_nobodys_eligibility(
+    definition: str, draw_bank: Any, tables_of: Any, bank_settings: Settings
+) -> None:
+    assert not seen_through(draw_bank(6), tables_of, defined(bank_settings, definition), 12)
+
+
+def labelled_anew(drawn: Any, tables_of: Any, settings: Settings, from_day: int) -> bool:
+    """Whether a label changes when, from so many days after its window on, everyone does the opposite."""
+    monday = sorted(drawn.snapshots)[len(drawn.snapshots) // 2]
+    end = settings.label.timeline(monday).outcome_end
+
+    def look(bank: Bank) -> str:
+        world, through = make_world(tables_of(bank)), end + 60 * DAY
+        ((_, table),) = build_labels(world, [monday], drawn.history_from, through, settings)
+        return digest(table)
+
+    return look(afterwards(drawn.bank, end + from_day * DAY)) != look(drawn.bank)
+
+
+def afterwards(bank: Bank, day: date) -> Bank:
+    """Every holding paid out or, if empty, paid into; everyone books; every record says closed, or active."""
+    bank = deepcopy(bank)
+    for row in [row for row in bank["holdings"] if row["known_on"] < day]:
+        balance = Decimal(0) if row["balance"] > 0 else Decimal(900_000)
+        plain = {key: value for key, value in row.items() if key in ("customer_id", "product_id")}
+        bank["holdings"].append({**plain, "valued_on": day, "known_on": day, "balance": balance})
+    for row in [row for row in bank["customers"] if not row.get("superseded_on") and row["known_on"] < day]:
+        status = "active" if row["status"] == "closed" else "closed"
+        bank["customers"].append(row | {"status": status, "known_on": day})
+        row["superseded_on"] = day
+        booking = {"booked_at": datetime.combine(day, time(0)), "known_on": day, "amount": Decimal(-5)}
+        bank["transactions"].append({"customer_id": row["customer_id"], **booking})
+    return bank
+
+
+@pytest.mark.parametrize("definition", DEFINITIONS)
+def test_what_follows_the_window_changes_no_label(
+    definition: str, draw_bank: Any, tables_of: Any, bank_settings: Settings
+) -> None:
+    settings = defined(bank_settings, definition)
+    assert not any(labelled_anew(draw_bank(seed), tables_of, settings, 0) for seed in range(6))
+
+
+@pytest.mark.parametrize("definition", DEFINITIONS)
+def test_a_label_that_looks_past_its_window_is_noticed(
+    definition: str, draw_bank: Any, tables_of: Any, bank_settings: Settings, monkeypatch: Any
+) -> None:
+    end_of, settings = labels.end_of, defined(bank_settings, definition)
+    assert any(labelled_anew(draw_bank(seed), tables_of, settings, -30) for seed in range(6))
+    monkeypatch.setattr(labels, "end_of", lambda *window: end_of(*window) + 30)
+    assert any(labelled_anew(draw_bank(seed), tables_of, settings, 0) for seed in range(6))
 
 
 def test_the_past_changes_bytes(draw_bank: Any, tables_of: Any, bank_settings: Settings) -> None:

@@ -53,8 +53,8 @@ def everyone(world: World, wealth: Wealth, *_: Any) -> NDArray[np.int64]:
 def excluded_on(world_of: Any, bank_settings: Settings) -> Callable[..., list[str]]:
     """The exclusion code of "C1" on one Monday as a list: empty when the bank does not know "C1" yet."""
 
-    def look(monday: date, **tables: list[Row]) -> list[str]:
-        (built,) = build(world_of(**tables), [monday], HISTORY, bank_settings)
+    def look(monday: date, settings: Settings = bank_settings, **tables: list[Row]) -> list[str]:
+        (built,) = build(world_of(**tables), [monday], HISTORY, settings)
         assert built.features.num_rows == built.cohort["exclusion"].to_pylist().count("")
         return built.cohort["exclusion"].to_pylist()
 
@@ -66,9 +66,13 @@ def label_of(world_of: Any, bank_settings: Settings) -> Callable[..., Row]:
     """The label of "C1" (lead 7, horizon 90, settle 14) by what is known before ``data_through``."""
 
     def look(
-        monday: date, data_through: date, holdings: list[Row], settings: Settings = bank_settings
+        monday: date,
+        data_through: date,
+        holdings: list[Row],
+        settings: Settings = bank_settings,
+        **tables: list[Row],
     ) -> Row:
-        world = world_of(holdings=holdings)
+        world = world_of(holdings=holdings, **tables)
         ((_, table),) = build_labels(world, [monday], HISTORY, data_through, settings)
         return table.to_pylist()[0]
 

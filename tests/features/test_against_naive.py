@@ -162,6 +162,7 @@ class Customer:
             by_product.setdefault(row["product_id"], []).append(row)
         self.holdings = [Holding(kinds[product], rows) for product, rows in by_product.items()]
         self.seen_before = seen_before
+        self.records = [row for row in bank["customers"] if row["customer_id"] == name]
         self.own = [holding for holding in self.holdings if holding.kind != "loan"]
         self.by_day: dict[date, tuple[int, int]] = {}
         self.held_by_day: dict[tuple[str, date], int] = {}
@@ -241,6 +242,19 @@ class Customer:
         for row in self.in_window(measure, 52):
             weekly[51 - (self.monday - happened(MEASURES[measure][0], row) - DAY).days // 7] += value(row)
         return weekly
+
+    def holds_something(self, day: date) -> bool:
+        return any(holding.balance(day) > 0 for holding in self.own)
+
+    def booked(self, start: date, end: date) -> bool:
+        """Whether a booking of the customer's own lies in [start, end)."""
+        days = [row["booked_at"].date() for row in self.rows["transactions"] if row["kind"] not in BANKS_OWN]
+        return any(start <= day < end for day in days)
+
+    def closed_before(self, end: date) -> bool:
+        """By the record as it stood right before that day."""
+        standing = [row for row in self.records if visible("customers", row, end)]
+        return bool(standing) and standing[-1]["status"] == "closed"
 
     def assignment(self) -> Row | None:
         """The last to begin of those that still ran on the day before."""
@@ -643,9 +657,26 @@ def excluded(one: Customer, settings: Settings) -> str:
         "too_new": one.tenure() < 7 * bounds.min_tenure_weeks,
         "below_bounds": base < bounds.min_aum,
         "above_bounds": base >= bounds.max_aum,
-        "already_left": one.aum(one.yesterday) / 100 <= (1 - settings.label.min_drop) * base,
+        "already_left": already_left(one, settings),
     }
     return next((code for code, holds in reasons.items() if holds), "")
+
+
+def already_left(one: Customer, settings: Settings) -> bool:
+    label, now = settings.label, one.aum(one.yesterday) / 100
+    return {
+        "aum_drop": now <= (1 - label.min_drop) * one.base(),
+        "tier_downgrade": now < tier_bound(one, settings),
+        "closure": not one.holds_something(one.yesterday),
+        "dormancy": now < label.dormant_floor
+        and not one.booked(one.monday - label.horizon_days * DAY, one.monday),
+    }[label.definition]
+
+
+def tier_bound(one: Customer, settings: Settings) -> float:
+    """The lower bound of the tier of the average AUM; no AUM is below it in the lowest tier."""
+    bounds = sorted(tier.min_aum for tier in settings.tiers)
+    return max((bound for bound in bounds[1:] if bound <= one.base()), default=-math.inf)
 
 
 def outcome(one: Customer, settings: Settings) -> Row | None:
@@ -656,21 +687,45 @@ def outcome(one: Customer, settings: Settings) -> Row | None:
     label, base = settings.label, one.base()
     if not base > 0:
         return None
-
-    def left(days: int) -> float:
-        end = one.monday + (label.lead_days + days) * DAY
-        last_days = [end - k * DAY for k in range(1, label.settle_days + 1)]
-        after = max(one.aum(day) - one.market(day) for day in last_days) + one.market(one.yesterday)
-        return min(max(1 - after / 100 / base, 0.0), 1.0)
-
-    gone = {days: left(days) >= label.min_drop for days in (30, 60, 90)}
-    stands = {30: all(gone.values()), 60: gone[60] and gone[90], 90: gone[90]}
+    gone = {days: is_gone(one, settings, days) for days in (30, 60, 90) if days <= label.horizon_days}
+    stands = [days for days in gone if all(gone[later] for later in gone if later >= days)]
     return {
-        "attrited": int(gone[90]),
-        "gone_within": next((days for days, still in stands.items() if still), None),
-        "outflow_share": left(90),
+        "attrited": int(bool(stands)),
+        "gone_within": stands[0] if stands else None,
+        "outflow_share": left(one, settings, label.horizon_days),
         "aum_base": base,
     }
+
+
+def last_days(one: Customer, settings: Settings, days: int, count: int) -> list[date]:
+    end = one.monday + (settings.label.lead_days + days) * DAY
+    return [end - k * DAY for k in range(1, count + 1)]
+
+
+def at_the_mondays_prices(one: Customer, day: date) -> float:
+    return (one.aum(day) - one.market(day) + one.market(one.yesterday)) / 100
+
+
+def left(one: Customer, settings: Settings, days: int) -> float:
+    looked = last_days(one, settings, days, settings.label.settle_days)
+    after = max(at_the_mondays_prices(one, day) for day in looked)
+    return min(max(1 - after / one.base(), 0.0), 1.0)
+
+
+def is_gone(one: Customer, settings: Settings, days: int) -> bool:
+    """Whether the definition holds at the end of an outcome window of so many days, straight from its words."""
+    label = settings.label
+    end = one.monday + (label.lead_days + days) * DAY
+    looked = last_days(one, settings, days, label.settle_days)
+    if label.definition == "aum_drop":
+        return left(one, settings, days) >= label.min_drop
+    if label.definition == "tier_downgrade":
+        four_weeks = last_days(one, settings, days, 28)
+        return all(at_the_mondays_prices(one, day) < tier_bound(one, settings) for day in four_weeks)
+    if label.definition == "closure":
+        return one.closed_before(end) or not any(one.holds_something(day) for day in looked)
+    poor = all(at_the_mondays_prices(one, day) < label.dormant_floor for day in looked)
+    return poor and not one.booked(one.monday + label.lead_days * DAY, end)
 
 
 def filled(tables: dict[str, pa.Table]) -> dict[str, list[Row]]:
@@ -774,9 +829,59 @@ def test_random_worlds(draw_bank: Any, tables_of: Any, bank_settings: Settings) 
     assert labels > 200
 
 
+OTHERS = ("tier_downgrade", "closure", "dormancy")
+
+
+def check_definition(drawn: Any, tables: dict[str, pa.Table], settings: Settings) -> tuple[int, int, int]:
+    """Compare who is eligible and the labels of one world; how many labels, attrited and already gone."""
+    bank, world = filled(tables), make_world(tables)
+    names = sorted({row["customer_id"] for row in bank["customers"]})
+    gone = 0
+    for built in build(world, drawn.snapshots, drawn.history_from, settings):
+        codes = {name: row["exclusion"] for name, row in by_customer(built.cohort).items()}
+        day = built.snapshot_date
+        for name, code in codes.items():
+            one = Customer(bank, name, day, drawn.history_from, day)
+            assert code == excluded(one, settings), (day, name)
+        gone += list(codes.values()).count("already_left")
+    made = list(build_labels(world, drawn.snapshots, drawn.history_from, drawn.data_through, settings))
+    attrited = sum(sum(table["attrited"].to_pylist()) for _, table in made)
+    return check_labels(bank, names, made, drawn, settings), attrited, gone
+
+
+def defined(settings: Settings, definition: str, horizon_days: int = 90) -> Settings:
+    """The floor is high, so that small worlds have dormant customers too."""
+    changed = {"definition": definition, "horizon_days": horizon_days, "dormant_floor": 400_000.0}
+    return settings.model_copy(update={"label": settings.label.model_copy(update=changed)})
+
+
+@pytest.mark.parametrize("definition", OTHERS)
+def test_random_worlds_by_the_other_definitions(
+    definition: str, draw_bank: Any, tables_of: Any, bank_settings: Settings
+) -> None:
+    settings = defined(bank_settings, definition)
+    totals = [check_definition(d := draw_bank(seed), tables_of(d.bank), settings) for seed in range(6)]
+    labels, attrited, _ = (sum(column) for column in zip(*totals, strict=True))
+    assert labels > 100
+    assert attrited >= 5, "too few to compare"
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("block", range(10))
 def test_many_random_worlds(block: int, draw_bank: Any, tables_of: Any, bank_settings: Settings) -> None:
     for seed in range(100 + 30 * block, 130 + 30 * block):
         drawn = draw_bank(seed)
         check_world(drawn, tables_of(drawn.bank), bank_settings)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("horizon", [30, 60, 90])
+@pytest.mark.parametrize("definition", OTHERS)
+def test_many_random_worlds_by_the_other_definitions(
+    definition: str, horizon: int, draw_bank: Any, tables_of: Any, bank_settings: Settings
+) -> None:
+    settings, gone = defined(bank_settings, definition, horizon), 0
+    for seed in range(200, 240):
+        drawn = draw_bank(seed)
+        gone += check_definition(drawn, tables_of(drawn.bank), settings)[2]
+    assert gone > 0, "nobody had already left"

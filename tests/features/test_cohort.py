@@ -1,9 +1,11 @@
 """Who is eligible on Monday 2024-03-04; bounds [100,000, 1,500,000), half a year's tenure."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
+
+from configs.settings import Settings
 
 MONDAY = date(2024, 3, 4)
 RICH = [{"product_id": "demand", "valued_on": date(2023, 1, 1), "balance": 300_000}]
@@ -63,6 +65,52 @@ def test_already_left(excluded_on: Any, left: str, code: str) -> None:
     before = RICH[0] | {"balance": 362_000}
     gone = RICH[0] | {"valued_on": date(2024, 3, 3), "balance": left}
     assert excluded_on(MONDAY, holdings=[before, gone]) == [code]
+
+
+@pytest.mark.parametrize(
+    ("definition", "left", "code"),
+    [
+        # 1,000,000 up to Saturday: the tier of the average, 994,505, begins at 500,000.
+        ("tier_downgrade", "499999.99", "already_left"),
+        ("tier_downgrade", "500000", ""),
+        ("closure", "0", "already_left"),
+        ("closure", "0.01", ""),
+        ("dormancy", "49999.99", "already_left"),
+        ("dormancy", "50000", ""),
+    ],
+)
+def test_already_left_by_the_labels_own_measure(
+    excluded_on: Any, bank_settings: Settings, definition: str, left: str, code: str
+) -> None:
+    gone = RICH[0] | {"valued_on": date(2024, 3, 3), "balance": left}
+    rows = [RICH[0] | {"balance": 1_000_000}, gone]
+    assert excluded_on(MONDAY, defined(bank_settings, definition), holdings=rows) == [code]
+
+
+@pytest.mark.parametrize(
+    ("moment", "kind", "code"),
+    [
+        (datetime(2023, 12, 5, 0, 0), "card", ""),  # 90 days before the Monday
+        (datetime(2023, 12, 4, 23, 59, 59), "card", "already_left"),
+        (datetime(2024, 3, 3, 23, 59, 59), "card", ""),
+        (datetime(2024, 3, 4, 0, 0), "card", "already_left"),  # not seen yet
+        (datetime(2024, 1, 8, 9, 0), "interest", "already_left"),  # the bank's booking
+    ],
+)
+def test_dormant_already(
+    excluded_on: Any, bank_settings: Settings, moment: datetime, kind: str, code: str
+) -> None:
+    gone = RICH[0] | {"valued_on": date(2024, 3, 3), "balance": 100}
+    booking = {"booked_at": moment, "amount": -1, "kind": kind}
+    found = excluded_on(
+        MONDAY, defined(bank_settings, "dormancy"), holdings=[RICH[0], gone], transactions=[booking]
+    )
+    assert found == [code]
+
+
+def defined(settings: Settings, definition: str) -> Settings:
+    changed = {"definition": definition, "dormant_floor": 50_000.0}
+    return settings.model_copy(update={"label": settings.label.model_copy(update=changed)})
 
 
 def test_without_a_booking_or_holding_there_is_no_history(excluded_on: Any) -> None:

@@ -28,8 +28,10 @@ def test_with_few_it_is_the_mean_weighted_by_money_of_those_who_left(
     # (50 + 270) / 400
     assert (made.trees, made.mean, made.scale) == (None, pytest.approx(0.8), 1.0)
     assert made.share(few.features) == pytest.approx([0.8] * 3)
-    with pytest.raises(DataError, match="0 attrited rows"):
+    with pytest.raises(DataError, match="the 0 attrited rows"):
         fit_severity(few.where(few.attrited == 0), few, training)
+    with pytest.raises(DataError, match="no money left with the 2 attrited rows"):
+        fit_severity(replace(few, outflow_share=np.zeros(3)), few, training)
 
 
 def test_a_planted_dependence_is_found_again(bundle: Bundle, judge: Matrix) -> None:

@@ -1,0 +1,189 @@
+"""tier_downgrade, closure and dormancy on the dates of features/labels.py; test_labels.py has aum_drop's.
+
+Snapshot 2024-03-04, lead 7, horizon 90: the window is [03-11, 06-09), its last two weeks begin on 05-26, its last
+four on 05-12. The shorter windows end before 04-10 and 05-10.
+"""
+
+from collections.abc import Callable
+from datetime import date, datetime, time
+from typing import Any
+
+import pytest
+
+from configs.settings import Settings
+
+Row = dict[str, Any]
+Look = Callable[..., Row]
+MONDAY, THROUGH, LATER = date(2024, 3, 4), date(2024, 6, 9), date(2024, 7, 1)
+LAST_MOMENT = time(23, 59, 59, 999_999)
+
+
+def held(product: str, day: date, balance: Any, **more: Any) -> Row:
+    return {"product_id": product, "valued_on": day, "balance": balance, **more}
+
+
+def booked(day: date, moment: time, **more: Any) -> Row:
+    return {"booked_at": datetime.combine(day, moment), "amount": -1, "kind": "transfer_out", **more}
+
+
+BEFORE = held("demand", date(2023, 6, 1), 1_200_000)  # of the tier that begins at 1,000,000
+
+
+@pytest.fixture
+def by(label_of: Any, bank_settings: Settings) -> Callable[[str], Look]:
+    """Looks at the label of 2024-03-04 by a definition; the floor of dormancy is 50,000."""
+
+    def choose(definition: str) -> Look:
+        changed = {"definition": definition, "dormant_floor": 50_000.0}
+        label = bank_settings.label.model_copy(update=changed)
+        settings = bank_settings.model_copy(update={"label": label})
+
+        def look(*holdings: Row, through: date = LATER, **tables: list[Row]) -> Row:
+            return label_of(MONDAY, through, list(holdings), settings, **tables)
+
+        return look
+
+    return choose
+
+
+@pytest.mark.parametrize(
+    ("days", "gone_within"),
+    [
+        ([(date(2024, 5, 12), "999999.99")], 90),  # below on the first of the four weeks
+        ([(date(2024, 5, 12), "1000000")], None),  # at the bound is in the tier
+        ([(date(2024, 5, 13), "999999.99")], None),  # was still up on 05-12
+        ([(date(2024, 5, 1), 0), (date(2024, 6, 8), 1_000_000)], None),  # back on the last day
+        ([(date(2024, 5, 1), 0), (date(2024, 6, 9), 1_000_000)], 90),  # a day too late
+        ([(date(2024, 3, 13), 900_000)], 30),  # the first window's four weeks begin on 03-13
+        ([(date(2024, 3, 14), 900_000)], 60),
+        ([(date(2024, 3, 13), 900_000), (date(2024, 4, 20), 1_000_000), (date(2024, 5, 1), 900_000)], 90),
+        ([], None),
+    ],
+)
+def test_tier_downgrade(by: Any, days: list[tuple[date, Any]], gone_within: int | None) -> None:
+    label = by("tier_downgrade")(BEFORE, *(held("demand", *one) for one in days))
+    assert (label["gone_within"], label["attrited"]) == (gone_within, int(gone_within is not None))
+
+
+def test_the_amount_behind_a_downgrade(by: Any) -> None:
+    label = by("tier_downgrade")(BEFORE, held("demand", date(2024, 4, 1), 900_000))
+    assert (label["aum_base"], label["outflow_share"]) == (1_200_000, pytest.approx(0.25))
+
+
+def test_nobody_falls_from_the_lowest_tier(by: Any) -> None:
+    label = by("tier_downgrade")(
+        held("demand", date(2023, 6, 1), 400_000), held("demand", date(2024, 4, 1), 0)
+    )
+    assert (label["attrited"], label["outflow_share"]) == (0, 1)
+
+
+def test_a_falling_fund_is_no_downgrade(by: Any) -> None:
+    bought = held("fund", date(2023, 6, 1), 1_200_000, units=1_200_000, unit_price=1)
+    fallen = held("fund", date(2024, 4, 1), 600_000, units=1_200_000, unit_price="0.5")
+    assert by("tier_downgrade")(bought, fallen)["attrited"] == 0
+    # 840,000 units sold at 0.5: 420,000 taken out, which leaves 780,000 at the prices of the Monday.
+    sold = held("fund", date(2024, 4, 2), 180_000, units=360_000, unit_price="0.5")
+    assert by("tier_downgrade")(bought, fallen, sold)["attrited"] == 1
+
+
+@pytest.mark.parametrize(
+    ("days", "gone_within"),
+    [
+        ([(date(2024, 5, 26), 0)], 90),
+        ([(date(2024, 5, 27), 0)], None),  # 05-26 still saw the money
+        ([(date(2024, 4, 1), "0.01")], None),  # a cent is a balance
+        ([(date(2024, 4, 1), -5)], 60),  # an overdraft is none; the first window's two weeks begin on 03-27
+        ([(date(2024, 3, 27), 0)], 30),
+        ([(date(2024, 3, 27), 0), (date(2024, 6, 8), 1)], None),
+        ([(date(2024, 3, 27), 0), (date(2024, 6, 9), 1)], 30),
+        ([], None),
+    ],
+)
+def test_closure_by_balances(by: Any, days: list[tuple[date, Any]], gone_within: int | None) -> None:
+    label = by("closure")(BEFORE, *(held("demand", *one) for one in days))
+    assert (label["gone_within"], label["attrited"]) == (gone_within, int(gone_within is not None))
+
+
+def test_of_all_products_only_a_loan_is_left(by: Any) -> None:
+    rows = [BEFORE, held("fund", date(2024, 1, 8), 10), held("demand", date(2024, 4, 1), 0)]
+    loan = held("loan", date(2024, 1, 8), 900_000)
+    assert by("closure")(*rows, loan)["attrited"] == 0
+    assert by("closure")(*rows, loan, held("fund", date(2024, 4, 1), 0))["attrited"] == 1
+
+
+def test_a_fund_sold_after_its_fall_is_closed_all_the_same(by: Any) -> None:
+    bought = held("fund", date(2023, 6, 1), 1_000_000, units=1_000_000, unit_price=1)
+    fallen = held("fund", date(2024, 4, 1), 400_000, units=1_000_000, unit_price="0.4")
+    label = by("closure")(bought, fallen, held("fund", date(2024, 4, 2), 0, units=0, unit_price="0.4"))
+    assert (label["attrited"], label["outflow_share"]) == (1, pytest.approx(0.4))
+
+
+@pytest.mark.parametrize(
+    ("closed_on", "open_again", "gone_within"),
+    [
+        (date(2024, 6, 8), None, 90),
+        (date(2024, 6, 9), None, None),  # the window is over
+        (date(2024, 4, 9), None, 30),
+        (date(2024, 4, 10), None, 60),
+        (date(2024, 4, 9), date(2024, 6, 8), None),
+        (date(2024, 4, 9), date(2024, 6, 9), 30),
+    ],
+)
+def test_closure_by_the_record(
+    by: Any, closed_on: date, open_again: date | None, gone_within: int | None
+) -> None:
+    opened = date(2015, 5, 1)
+    record: list[Row] = [
+        {"opened_on": opened, "superseded_on": closed_on},
+        {"opened_on": opened, "known_on": closed_on, "status": "closed", "superseded_on": open_again},
+    ]
+    if open_again:
+        record.append({"opened_on": opened, "known_on": open_again})
+    label = by("closure")(BEFORE, customers=record)
+    assert (label["gone_within"], label["outflow_share"]) == (gone_within, 0)
+
+
+DRAINED = held("demand", date(2024, 3, 10), "49999.99")
+
+
+@pytest.mark.parametrize(
+    ("booking", "attrited"),
+    [
+        (booked(date(2024, 3, 10), LAST_MOMENT), 1),  # in the lead week, before the window
+        (booked(date(2024, 3, 11), time(0)), 0),
+        (booked(date(2024, 6, 8), LAST_MOMENT), 0),
+        (booked(date(2024, 6, 9), time(0)), 1),
+        *((booked(date(2024, 4, 10), time(9), kind=kind), 1) for kind in ("fee", "interest", "loan")),
+        *((booked(date(2024, 4, 10), time(9), kind=kind), 0) for kind in ("salary", "card", "buy", "other")),
+    ],
+)
+def test_dormancy_by_bookings(by: Any, booking: Row, attrited: int) -> None:
+    assert by("dormancy")(BEFORE, DRAINED, transactions=[booking])["attrited"] == attrited
+
+
+@pytest.mark.parametrize(
+    ("days", "gone_within"),
+    [
+        ([(date(2024, 5, 26), "49999.99")], 90),
+        ([(date(2024, 5, 26), 50_000)], None),
+        ([(date(2024, 5, 27), 0)], None),
+        ([(date(2024, 3, 27), 0)], 30),
+        ([(date(2024, 3, 28), 0)], 60),
+        ([(date(2024, 3, 27), 0), (date(2024, 6, 8), 50_000)], None),
+        ([(date(2024, 3, 27), 0), (date(2024, 6, 9), 50_000)], 30),
+    ],
+)
+def test_dormancy_by_money(by: Any, days: list[tuple[date, Any]], gone_within: int | None) -> None:
+    assert by("dormancy")(BEFORE, *(held("demand", *one) for one in days))["gone_within"] == gone_within
+
+
+def test_a_booking_late_in_the_window_wakes_up_every_horizon(by: Any) -> None:
+    booking = booked(date(2024, 5, 20), time(9))
+    assert by("dormancy")(BEFORE, DRAINED, transactions=[booking])["gone_within"] is None
+
+
+def test_judged_by_what_is_known_before_data_through(by: Any) -> None:
+    late = booked(date(2024, 5, 20), time(9), known_on=THROUGH)
+    dormant = by("dormancy")
+    assert dormant(BEFORE, DRAINED, transactions=[late], through=THROUGH)["attrited"] == 1
+    assert dormant(BEFORE, DRAINED, transactions=[late], through=date(2024, 6, 10))["attrited"] == 0
