@@ -18,6 +18,8 @@ from pydantic import (
 from configs.dates import Timeline
 
 HORIZONS = (30, 60, 90)  # days; each has its own risk in a published score
+# Sections that change no byte of a model or a score: where work is done, how models are judged.
+NOT_IN_MODELS = {"engine", "profit"}
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Weeks = Annotated[int, Field(ge=1, le=520)]
@@ -216,6 +218,15 @@ class Lists(Strict):
     reasons: Annotated[int, Field(ge=1, le=5)]
 
 
+class Profit(Strict):
+    """What a call costs and what it saves, in base currency; models/profit.py has the formulas."""
+
+    call_cost: float = Field(ge=0)
+    success_rate: Annotated[float, Field(gt=0, lt=1)]
+    success_evidence: float = Field(gt=0)
+    margin: Share
+
+
 class Engine(Strict):
     """Where the buckets are worked on: threads of this process, or Spark. The bytes are the same.
 
@@ -246,6 +257,7 @@ class Settings(Strict):
     training: Training
     bands: Bands
     lists: Lists
+    profit: Profit
     engine: Engine
 
     def tier_of(self, aum: float) -> Tier:
