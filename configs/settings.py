@@ -21,6 +21,8 @@ from configs.dates import Timeline
 # Whom a customer is compared with: the words for a feature's name, and the cohort's column.
 PEER_GROUPS: Mapping[str, str] = MappingProxyType({"tier": "tier", "branch": "branch_id"})
 HORIZONS = (30, 60, 90)  # days; each has its own risk in a published score
+# Sections that change no byte of a model or a score: where work is done, how models are judged.
+NOT_IN_MODELS = {"engine", "profit"}
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Weeks = Annotated[int, Field(ge=1, le=520)]
@@ -229,6 +231,15 @@ class Lists(Strict):
     reasons: Annotated[int, Field(ge=1, le=5)]
 
 
+class Profit(Strict):
+    """What a call costs and what it saves, in base currency; models/profit.py has the formulas."""
+
+    call_cost: float = Field(ge=0)
+    success_rate: Annotated[float, Field(gt=0, lt=1)]
+    success_evidence: float = Field(gt=0)
+    margin: Share
+
+
 class Engine(Strict):
     """Where the buckets are worked on: threads of this process, or Spark. The bytes are the same.
 
@@ -259,6 +270,7 @@ class Settings(Strict):
     training: Training
     bands: Bands
     lists: Lists
+    profit: Profit
     engine: Engine
 
     def tier_of(self, aum: float) -> Tier:

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from configs.errors import DataError
-from configs.settings import Settings
+from configs.settings import NOT_IN_MODELS, Settings
 from models.calibrate import Calibrator
 from models.explain import Contributions, contributions
 from models.fit import Model
@@ -114,8 +114,8 @@ class Bundle:
 
 
 def settings_of(settings: Settings) -> dict[str, Any]:
-    """The settings as they are kept with a model; without threads and engine, which change no byte."""
-    dump = settings.model_dump(mode="json", exclude={"engine"})
+    """The settings as they are kept with a model; without threads and whatever else changes no byte."""
+    dump = settings.model_dump(mode="json", exclude=NOT_IN_MODELS)
     del dump["training"]["threads"]
     return dump
 

@@ -97,10 +97,19 @@ def expected_calibration_error(
     Equal-sized (Nixon et al. 2019), because with attrition of a few per cent equal-width bins put nearly
     everybody into one.
     """
+    found = reliability(attrited, risk, bins)
+    return sum(abs(one["promised"] - one["came"]) * one["rows"] for one in found) / len(risk)
+
+
+def reliability(
+    happened: NDArray[np.generic], risk: NDArray[np.float64], bins: int = 10
+) -> list[dict[str, float]]:
+    """Mean risk promised beside the rate that came, in equal-sized groups of ascending risk."""
     order = np.argsort(risk, kind="stable")
-    groups = np.array_split(order, min(bins, len(order)))
-    gaps = [abs(float(risk[one].mean() - attrited[one].mean())) * len(one) for one in groups]
-    return sum(gaps) / len(order)
+    return [
+        {"promised": float(risk[one].mean()), "came": float(happened[one].mean()), "rows": len(one)}
+        for one in np.array_split(order, min(bins, len(order)))
+    ]
 
 
 def calibration_slope(attrited: NDArray[np.int8], risk: NDArray[np.float64]) -> float:
@@ -120,11 +129,18 @@ def money(matrix: Matrix, expected: NDArray[np.float64], tier: NDArray[np.str_])
     return {
         **_sums(matrix, expected, order),
         "deciles": [_sums(matrix, expected, one) for one in tenths],
-        "tiers": [
-            {"tier": str(name), **_sums(matrix, expected, np.flatnonzero(tier == name))}
-            for name in np.unique(tier)
-        ],
+        "tiers": money_by(matrix, expected, "tier", tier),
     }
+
+
+def money_by(
+    matrix: Matrix, expected: NDArray[np.float64], what: str, group: NDArray[np.str_]
+) -> list[dict[str, Any]]:
+    """The same sums per group, ascending by its name, which stands under ``what``."""
+    return [
+        {what: str(name), **_sums(matrix, expected, np.flatnonzero(group == name))}
+        for name in np.unique(group)
+    ]
 
 
 def _sums(matrix: Matrix, expected: NDArray[np.float64], rows: NDArray[np.intp]) -> dict[str, Any]:

@@ -40,6 +40,11 @@ class Home:
         return self.root / "models"
 
     @property
+    def reports(self) -> Path:
+        """Pages and figures about models, beside the bundles, which nothing may be added to."""
+        return self.root / "models-reports"
+
+    @property
     def lists(self) -> Path:
         return self.root / "lists"
 

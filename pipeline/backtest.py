@@ -4,29 +4,29 @@ on its own judged Mondays, and what came on the Mondays after it."""
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from configs.dates import WEEK
 from configs.errors import DataError
-from configs.settings import Label, Settings
+from configs.settings import Label
 from models.bundle import Bundle
-from models.evaluate import Metrics, evaluate, ranking
-from models.logistic import Logistic, fit_logistic
+from models.logistic import fit_logistic
 from models.matrix import Matrix
-from models.resample import intervals
 from models.splits import Split
-from pipeline.artefacts import write_json
+from pipeline.artefacts import Home, write_json
+from pipeline.judgement import Judged, Scores, figures
+from pipeline.segments import segments
 from pipeline.snapshots import build_outcomes, build_snapshots
 from pipeline.tables import Ingested
 from pipeline.terminal import bar, step
-from pipeline.train import fit_mondays, judge, load_matrix, plan, predict, rules
+from pipeline.train import fit_mondays, load_matrix, plan, predict, rules
 from pipeline.weekly import Bank
 
-DRAWS = 200  # banks drawn for an interval; the ends of a 95% interval then rest on five of them each
-Truth = Callable[[Matrix], NDArray[np.float64]]
+Truth = Callable[[Matrix], Scores]
+Ways = Callable[[Matrix], dict[str, Scores]]
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,20 @@ def run_backtest(
 ) -> dict[str, Any]:
     """One entry per origin, the earliest first, and why others have none; written to ``backtest.json`` too.
 
-    ``truth`` gives the true probability where it is known (the made-up bank), NaN elsewhere. An origin on
+    From the second origin on the model of the one before, the ``previous champion``, is one of the ways to
+    rank. ``truth`` gives the true probability where it is known (the made-up bank), NaN elsewhere. An origin on
     which nothing could be trained is ``refused`` with the reason; DataError when every one is.
     """
     found, refused = [], {}
+    before: Bundle | None = None
     for day in origins(bank.settings.label, as_of, count, every):
         try:
             later = tuple(day + week * WEEK for week in range(every))
             origin = Origin(day, plan(bank.settings, tables, day), later)
             with step("origin") as counts:
-                found.append(_at(bank, tables, origin, as_of, truth))
-                counts |= {"day": day, "model": found[-1]["model_id"]}
+                before, one = _at(bank, tables, origin, as_of, partial(_more_ways, bank.home, before, truth))
+                found.append(one)
+                counts |= {"day": day, "model": before.model_id}
         except DataError as error:
             refused[str(day)] = str(error)
     if not found:
@@ -81,7 +84,9 @@ def origins(label: Label, as_of: date, count: int, every: int) -> tuple[date, ..
     return tuple(last - number * every * WEEK for number in reversed(range(count)))
 
 
-def _at(bank: Bank, tables: Ingested, origin: Origin, as_of: date, truth: Truth | None) -> dict[str, Any]:
+def _at(
+    bank: Bank, tables: Ingested, origin: Origin, as_of: date, more: Ways
+) -> tuple[Bundle, dict[str, Any]]:
     """Train with what was known on the origin's day; then look at what came, with all that is known today."""
     chosen = origin.split
     _build(bank, tables, (*chosen.train, *chosen.tune, *chosen.judge), origin.day)
@@ -94,12 +99,14 @@ def _at(bank: Bank, tables: Ingested, origin: Origin, as_of: date, truth: Truth 
     del then
     _build(bank, tables, origin.later, as_of)
     later = load_matrix(bank.home, origin.later, bundle.peers)
-    return {
+    others = rules(later) | {"logistic": line.scores(later.features)} | more(later)
+    judged = Judged(later, predict(bundle, later), segments(bank.settings, bank.home, tables, later), others)
+    return bundle, {
         "origin": str(origin.day),
         "model_id": bundle.model_id,
         "snapshots": bundle.metrics["snapshots"] | {"later": [str(day) for day in origin.later]},
         "promised": {name: bundle.metrics[name] for name in ("model", "money", "rules")},
-        "came": _came(bank.settings, bundle, line, later, truth),
+        "came": figures(bank.settings, judged),
     }
 
 
@@ -110,23 +117,11 @@ def _build(bank: Bank, tables: Ingested, days: tuple[date, ...], data_through: d
         build_outcomes(bank.settings, bank.home, tables, days, data_through, on_bucket)
 
 
-def _came(
-    settings: Settings, bundle: Bundle, line: Logistic, later: Matrix, truth: Truth | None
-) -> dict[str, Any]:
-    """The metrics of the model and of every other way to rank, and the intervals of all of them."""
-    predicted, horizons = predict(bundle, later), settings.label.horizons
-    others = rules(later) | {"logistic": line.scores(later.features)}
-    if truth is not None:
-        others["truth"] = truth(later)
-
-    def all_ways(drawn: Matrix, rows: NDArray[np.intp]) -> Metrics:
-        model = evaluate(drawn, predicted.risks[rows], horizons)
-        model["money_ratio"] = float(predicted.money[rows].sum() / drawn.lost.sum())
-        ways = {"model": model} | {name: ranking(drawn, scores[rows]) for name, scores in others.items()}
-        return {f"{way}.{name}": value for way, found in ways.items() for name, value in found.items()}
-
-    found = judge(settings, later, predicted)
-    found["others"] = {name: ranking(later, scores) for name, scores in others.items()}
-    del found["rules"]
-    sure = intervals(later, all_ways, DRAWS, settings.training.seed)
-    return found | {"intervals": {name: list(ends) for name, ends in sure.items()}}
+def _more_ways(home: Home, before: Bundle | None, truth: Truth | None, later: Matrix) -> dict[str, Scores]:
+    """The model of the origin before, as a bank that does not train again would use it, and the truth."""
+    ways = {}
+    if before is not None:
+        days = tuple(day.astype(object) for day in np.unique(later.snapshot_date))
+        rows = load_matrix(home, days, before.peers)
+        ways["previous champion"] = predict(before, rows).risks[:, -1]
+    return ways if truth is None else ways | {"truth": truth(later)}

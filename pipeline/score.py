@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from configs.errors import DataError
 from configs.published import Exclusion, Manager, Reason, Run, Score
-from configs.settings import Settings
+from configs.settings import NOT_IN_MODELS, Settings
 from features.catalogue import Entry, sentence
 from models.bundle import Bundle, Scored
 from models.explain import Reasons, top_reasons
@@ -161,7 +161,7 @@ def _run(
     went_in = {
         "tables": tables.fingerprint,
         "model": bundle.model_id,
-        "settings": fingerprint(settings.model_dump_json(exclude={"engine"})),
+        "settings": fingerprint(settings.model_dump_json(exclude=NOT_IN_MODELS)),
     }
     return Run(
         run_id=f"{as_of}-{fingerprint(str(as_of), *went_in.values())[:8]}",

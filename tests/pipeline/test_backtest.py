@@ -10,6 +10,7 @@ import pytest
 
 from configs.errors import DataError
 from configs.folder import load_settings
+from models.evaluate import ranking
 from pipeline import backtest
 from pipeline.artefacts import read_json
 from pipeline.backtest import origins, run_backtest
@@ -66,12 +67,36 @@ def test_each_origin_has_its_promise_and_what_came(bank, result):
         ]
         assert days["judge"][-1] < one["origin"]
         came, sure = one["came"], one["came"]["intervals"]
-        assert set(came["others"]) == {"largest_drop", "longest_silence", "logistic", "truth"}
+        ways = {"largest_drop", "longest_silence", "logistic", "truth"}
+        assert set(came["others"]) == ways | ({"previous champion"} if one is second else set())
+        assert set(came["capacity"]) == {"money_at_risk", "risk", *came["others"]}
+        assert came["capacity"]["truth"]["recall"] > came["capacity"]["longest_silence"]["recall"]
+        low, high = sure["capacity.money_at_risk.recall"]
+        assert low < came["capacity"]["money_at_risk"]["recall"] < high
+        assert sum(branch["realised"] for branch in came["money"]["branches"]) == pytest.approx(
+            came["money"]["realised"]
+        )
         assert came["others"]["truth"]["auroc"] > came["others"]["longest_silence"]["auroc"]
         for way, found in (("model", came["model"]), *came["others"].items()):
             low, high = sure[f"{way}.auroc"]
             assert low < found["auroc"] < high
         assert sure["model.money_ratio"][0] < came["money"]["ratio"] < sure["model.money_ratio"][1]
+
+
+def test_the_previous_champion_is_the_model_of_the_origin_before(bank, result):
+    """What it ranks by on the second origin's Mondays is what that model says, and nothing newer."""
+    first, second = result["origins"]
+    assert "previous champion" not in first["came"]["others"]
+    split = backtest.plan(bank.settings, current_tables(bank), day := date.fromisoformat(first["origin"]))
+    days = (*split.train, *split.tune, *split.judge)
+    backtest._build(bank, current_tables(bank), days, day)
+    old, _ = backtest.fit_mondays(bank.settings, bank.home, split, day, lambda *_: None)
+    later = tuple(date.fromisoformat(one) for one in second["snapshots"]["later"])
+    backtest._build(bank, current_tables(bank), later, AS_OF)
+    rows = backtest.load_matrix(bank.home, later, old.peers)
+    expected = ranking(rows, backtest.predict(old, rows).risks[:, -1])
+    assert old.model_id == first["model_id"]
+    assert second["came"]["others"]["previous champion"] == expected
 
 
 def test_it_is_said_in_words(result):
