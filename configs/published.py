@@ -7,7 +7,10 @@ from types import MappingProxyType
 
 @dataclass(frozen=True)
 class Reason:
-    """One reason behind a score, ready to read; ``contribution`` is in log-odds, positive = riskier."""
+    """One reason behind a score, ready to read; ``contribution`` is in log-odds, positive = riskier.
+
+    The title names the group, the text a figure of the customer's own.
+    """
 
     group: str
     feature: str
@@ -15,6 +18,8 @@ class Reason:
     contribution: float
     text_en: str
     text_zh: str
+    title_en: str = ""
+    title_zh: str = ""
 
 
 @dataclass(frozen=True)

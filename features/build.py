@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from configs.errors import DataError
 from configs.settings import Settings
-from features.catalogue import Entry, entry, nouns_of
+from features.catalogue import Entry, entry, linked, nouns_of
 from features.cohort import CODES, ELIGIBLE, exclusion, opted_out
 from features.cut import as_if_prompt, mend, replay
 from features.families import Family, families, gather
@@ -86,12 +86,15 @@ def catalogue(settings: Settings) -> dict[str, Entry]:
     nobody = make_world({"customers": _NOBODY})
     calendar = Calendar(np.array([7 * 60 + 4]), 4, settings.features.windows)
     nouns = nouns_of(settings)
-    return {
-        str(name): entry(name, nouns, family)
-        for family, features in _families(nobody, calendar, settings)
-        for name, _ in features
-        if name not in (_EXCLUSION, _BASE)
-    }
+    return linked(
+        {
+            name: entry(name, nouns, family)
+            for family, features in _families(nobody, calendar, settings)
+            for name, _ in features
+            if name not in (_EXCLUSION, _BASE)
+        },
+        settings.base_currency,
+    )
 
 
 _NOBODY = pa.table({"customer_id": pa.array([], pa.string()), "opened_on": pa.array([], pa.date32()),

@@ -4,20 +4,21 @@ A phrase is composed like the name: the measure's noun, the statistic's pattern,
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from configs.settings import Settings
 from features.grammar import Name
-from features.lifecycle import STAGES
-from features.words import NOUNS, PATTERNS, Noun
+from features.words import NOUNS, PATTERNS, PIECES, STAND_INS, Noun
 
 
 @dataclass(frozen=True)
 class Entry:
     """One row per feature: its name, phrase in both languages, unit, reason group, worrying direction, family.
 
-    ``said_en`` and ``said_zh`` are sentences with a place for the customer's {value}; the family is the file
-    in features/ that yields it.
+    ``said_en`` and ``said_zh`` are sentences with a place for the customer's {value}, the English one perhaps
+    for {pieces}: one or many. The family is the file in features/ that yields it. ``shown_by`` is the feature
+    that says it in a figure easier to check; ``dated_by`` the one that holds the days to a day worth naming,
+    and ``dated_as`` what happens on that day. Empty where there is none.
     """
 
     name: str
@@ -28,7 +29,12 @@ class Entry:
     worse: int
     said_en: str
     said_zh: str
+    pieces: tuple[str, str]
+    window: str
     family: str = ""
+    shown_by: str = ""
+    dated_by: str = ""
+    dated_as: str = ""
 
 
 # The one mean that is not money.
@@ -48,6 +54,7 @@ _WORSE = {"vacant": 1, "vacant_days": 1, "distinct": 1, "customers": 1}
 def entry(name: Name, nouns: Mapping[str, Noun] = NOUNS, family: str = "") -> Entry:
     """The catalogue's row of one feature. Raises KeyError when its measure or statistic has no words."""
     noun, pattern = nouns[name.measure], PATTERNS[name.statistic]
+    pieces = PIECES.get(name.measure, (noun.en, noun.en))
     span_en, span_zh = _window(name)
     return Entry(
         str(name),
@@ -56,25 +63,57 @@ def entry(name: Name, nouns: Mapping[str, Noun] = NOUNS, family: str = "") -> En
         _UNITS.get((name.measure, name.statistic), pattern.unit),
         noun.group,
         _WORSE.get(name.statistic, noun.worse * pattern.worse),
-        _said(pattern.said_en or pattern.en + ": {value}", noun.en, span_en),
+        _said(pattern.said_en or pattern.en + ": {value}", noun.en, span_en, pieces[0]),
         _said(pattern.said_zh or pattern.zh + "：{value}", noun.zh, span_zh),
+        pieces,
+        name.window,
         family,
     )
 
 
-def sentence(row: Entry, value: float | None, language: str) -> str:
-    """The feature with the customer's own figure, for example "money out in the last 4 weeks: 320,000"."""
-    if value is None:
-        return f"{row.en}: none yet" if language == "en" else f"{row.zh}：无"
-    if row.unit == "flag" and value:
-        return row.en if language == "en" else row.zh
-    said = row.said_en if language == "en" else row.said_zh
-    return said.format(value=_shown(row.unit, value, language))
+def linked(entries: Mapping[Name, Entry], base_currency: str) -> dict[str, Entry]:
+    """The rows by their names' text, each with the features that show and date it among those that there are.
+
+    In Chinese, yuan are called by name; other currencies stand in the head of what shows the sentence.
+    """
+    there, yuan = {str(name) for name in entries}, base_currency == "CNY"
+    return {str(name): _link(name, _in_yuan(row) if yuan else row, there) for name, row in entries.items()}
 
 
-def _said(pattern: str, noun: str, window: str) -> str:
-    """The sentence with noun and window filled in and the place of the value kept."""
-    return pattern.format(noun=noun, window=window, value="{value}")
+def _in_yuan(row: Entry) -> Entry:
+    return replace(row, said_zh=row.said_zh.replace("{value}", "{value}元")) if row.unit == "money" else row
+
+
+def _link(name: Name, row: Entry, there: set[str]) -> Entry:
+    short = name.window.split("_per_")[0]
+    plain = (str(Name(name.measure, one, short)) for one in STAND_INS.get(name.statistic, ()))
+    day, what = _dating(name)
+    known = day in there
+    return replace(
+        row,
+        shown_by=next((one for one in plain if one in there), ""),
+        dated_by=day if known else "",
+        dated_as=what if known else "",
+    )
+
+
+def _dating(name: Name) -> tuple[str, str]:
+    """The feature that would tell the day that belongs to a figure, and what happens on it."""
+    match name:
+        case ("maturing", _, _):
+            return str(Name("next_maturity", "days_to")), "next"
+        case (_, "vacant_days", _):
+            return str(name), "since"
+        case (_, "max", _):
+            return str(Name(name.measure, "days_since_largest")), "largest"
+        case (_, "sum" | "count", _):
+            return str(Name(name.measure, "days_since")), "last"
+    return "", ""
+
+
+def _said(pattern: str, noun: str, window: str, one: str = "") -> str:
+    """The sentence with noun and window filled in and the places of the value and its pieces kept."""
+    return pattern.format(noun=noun, window=window, one=one, value="{value}", pieces="{pieces}")
 
 
 def _window(name: Name) -> tuple[str, str]:
@@ -99,28 +138,4 @@ def _window(name: Name) -> tuple[str, str]:
             if ahead
             else (f" in the last {number} days", f"近{number}天")
         )
-    return f" in the last {number} weeks", f"近{number}周"
-
-
-def _shown(unit: str, value: float, language: str) -> str:
-    match unit:
-        case "money" if language == "zh" and abs(value) >= 10_000:
-            return f"{value / 10_000:,.1f}万"
-        case "money":
-            return f"{value:,.0f}"
-        case "share":
-            return f"{value:.0%}"
-        case "change":
-            return f"{value:+.0%}"
-        case "difference":
-            return f"{value:+,.1f}"
-        case "flag":
-            return "no" if language == "en" else "否"
-        case "score":
-            return f"{value:.1f}"
-        case "stage":
-            return _STAGES_ZH[int(value)] if language == "zh" else STAGES[int(value)]
-    return f"{value:,.0f}"
-
-
-_STAGES_ZH = ("新客户", "成长期", "成熟期", "衰退期", "休眠期")
+    return f" in the last {number} weeks" if number != "1" else " in the last week", f"近{number}周"

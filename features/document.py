@@ -49,6 +49,6 @@ def _tables(entries: list[Entry], families: list[str]) -> Iterator[str]:
         yield "|---|---|---|---|---|---|"
         for row in entries:
             if row.family == family:
-                reason = GROUPS[row.group][0]
+                reason = GROUPS[row.group].en
                 yield f"| `{row.name}` | {row.en} | {row.zh} | {row.unit} | {reason} | {_WORSE[row.worse]} |"
     yield ""

@@ -15,8 +15,8 @@ _DIFFERENCES = {"share": "change", "count": "difference"}  # units that are told
 def peer_entries(settings: Settings, catalogue: Mapping[str, Entry]) -> dict[str, Entry]:
     """The catalogue's row of each deviation by its name, in the order of the model's columns.
 
-    Unit, reason and worrying direction are those of the feature it is made of. Raises ConfigError for a
-    feature that does not exist.
+    Unit, reason and worrying direction are those of the feature it is made of, which also shows it. Raises
+    ConfigError for a feature that does not exist.
     """
     for feature in settings.training.peers:
         if feature not in catalogue:
@@ -40,4 +40,7 @@ def _entry(row: Entry, group: str) -> Entry:
         said_en=f"{en}: {{value}}",
         said_zh=f"{zh}：{{value}}",
         family="peers",
+        shown_by=row.shown_by or row.name,
+        dated_by="",
+        dated_as="",
     )

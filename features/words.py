@@ -4,6 +4,18 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class Group:
+    """What a manager understands as one reason; ``occasion``: he can name it to the customer as what came up.
+
+    The others are signs: how a customer who is about to leave looks, whatever the occasion.
+    """
+
+    en: str
+    zh: str
+    occasion: bool = False
+
+
+@dataclass(frozen=True)
 class Noun:
     """A measure in words; ``worse`` +1 when more of it is worrying, -1 when less is, 0 when it depends."""
 
@@ -18,7 +30,7 @@ class Pattern:
     """A statistic in words around {noun} and {window}; ``unit`` says how a value of it is shown.
 
     ``said_en`` and ``said_zh`` are the sentence with the customer's {value}; where they are empty the
-    phrase and the value are joined by a colon.
+    phrase and the value are joined by a colon. In English {one} is a single piece, {pieces} as many as the value.
     """
 
     en: str
@@ -29,33 +41,36 @@ class Pattern:
     said_zh: str = ""
 
 
-# What a manager understands as one reason; features of a group move together.
+# In the order in which groups of equal weight are named.
 GROUPS = {
-    "balance": ("AUM is shrinking", "资产下降"),
-    "product": ("fewer or expiring products", "产品减少或到期"),
-    "outflow": ("money moves to other banks", "资金转往他行"),
-    "inflow": ("less money comes in", "资金流入减少"),
-    "salary": ("salary", "代发工资"),
-    "activity": ("less active", "活跃度下降"),
-    "interest": ("is looking around", "关注变化"),
-    "service": ("service and contact", "服务与联络"),
-    "profile": ("profile", "客户概况"),
+    "salary": Group("salary stopped or fell", "代发工资中断或减少", occasion=True),
+    "complaint": Group("complaint or low satisfaction", "投诉或满意度低", occasion=True),
+    "manager": Group("manager changed or missing", "客户经理更换或空缺", occasion=True),
+    "rollover": Group("money matured, maturing or idle", "资金到期未续或闲置", occasion=True),
+    "outflow": Group("money moves to other banks", "资金转往他行"),
+    "interest": Group("is looking around", "频繁比较利率与登录"),
+    "balance": Group("AUM is shrinking", "资产下降"),
+    "product": Group("few products, or products dropped", "产品少或减少"),
+    "contact": Group("little contact with the manager", "客户经理联络不足"),
+    "inflow": Group("less money comes in", "资金流入减少"),
+    "activity": Group("less active", "活跃度下降"),
+    "profile": Group("profile", "客户概况"),
 }
 
 NOUNS = {
     "aum": Noun("AUM", "总资产", "balance", -1),
     "market_move": Noun("gain or loss by market prices and exchange rates", "市值与汇率变动", "balance", -1),
-    "demand": Noun("demand deposits", "活期存款", "product"),
-    "term": Noun("term deposits", "定期存款", "product", -1),
-    "structured": Noun("structured deposits", "结构性存款", "product", -1),
-    "wealth": Noun("wealth products", "理财产品", "product", -1),
+    "demand": Noun("demand deposits", "活期存款", "rollover", 1),
+    "term": Noun("term deposits", "定期存款", "rollover", -1),
+    "structured": Noun("structured deposits", "结构性存款", "rollover", -1),
+    "wealth": Noun("wealth products", "理财产品", "rollover", -1),
     "fund": Noun("funds", "基金", "product", -1),
     "insurance": Noun("insurance", "保险", "product", -1),
     "metal": Noun("precious metals", "贵金属", "product", -1),
     "trust": Noun("trust products", "信托", "product", -1),
-    "deposits": Noun("deposits", "存款", "product"),
-    "liquid": Noun("money at short call", "流动性资产", "product"),
-    "investment": Noun("investments", "投资类资产", "product", -1),
+    "deposits": Noun("deposits", "存款", "rollover"),
+    "liquid": Noun("money at short call", "流动性资产", "rollover", 1),
+    "investment": Noun("investments", "投资类资产", "rollover", -1),
     "tier": Noun("lower bound of the tier", "本层级下限", "balance", -1),
     "next_tier": Noun("lower bound of the next tier", "上一层级下限", "balance"),
     "past_outflow": Noun(
@@ -67,7 +82,7 @@ NOUNS = {
     "loan": Noun("loans", "贷款", "product"),
     "inflow": Noun("money coming in", "资金流入", "inflow", -1),
     "outflow": Noun("money going out", "资金流出", "outflow", 1),
-    "net_flow": Noun("net money coming in", "资金净流入", "inflow", -1),
+    "net_flow": Noun("net money coming in", "资金净流入", "balance", -1),
     "inflow_elsewhere": Noun("money from other banks and brokers", "他行及券商转入", "inflow", -1),
     "outflow_elsewhere": Noun("money sent to other banks and brokers", "转往他行及券商", "outflow", 1),
     "outflow_broker": Noun("money sent to brokers", "转往券商", "outflow", 1),
@@ -85,26 +100,53 @@ NOUNS = {
     "atm": Noun("own bookings at a machine", "自助设备交易", "activity"),
     "login": Noun("logins", "登录", "interest"),
     "view_rates": Noun("looks at rates", "查看利率", "interest", 1),
-    "complaint": Noun("complaints", "投诉", "service", 1),
-    "contact": Noun("contacts by the manager", "客户经理联络", "service", -1),
-    "contact_answered": Noun("answered contacts", "有效联络", "service", -1),
+    "complaint": Noun("complaints", "投诉", "complaint", 1),
+    "contact": Noun("contacts by the manager", "客户经理联络", "contact", -1),
+    "contact_answered": Noun("answered contacts", "有效联络", "contact", -1),
     "product": Noun("products held", "持有产品数", "product", -1),
     "product_class": Noun("product classes held", "持有产品大类数", "product", -1),
-    "maturing": Noun("money maturing", "即将到期资金", "product", 1),
-    "matured": Noun("money matured", "已到期资金", "product", 1),
-    "next_maturity": Noun("the next maturity", "最近一笔到期", "product", -1),
+    "maturing": Noun("money maturing", "即将到期资金", "rollover", 1),
+    "matured": Noun("money matured", "已到期资金", "rollover", 1),
+    "next_maturity": Noun("the next maturity", "最近一笔到期", "rollover", -1),
     "tenure": Noun("time as a customer", "客户年限", "profile", -1),
     "lifecycle_stage": Noun("lifecycle stage", "生命周期阶段", "profile"),
-    "manager": Noun("relationship manager", "客户经理", "service"),
-    "manager_change": Noun("changes of manager", "更换客户经理", "service", -1),
-    "survey_score": Noun("survey score", "满意度评分", "service", -1),
-    "survey_service": Noun("survey score for service", "服务满意度评分", "service", -1),
-    "survey_environment": Noun("survey score for the branch", "网点环境满意度评分", "service", -1),
-    "survey_products": Noun("survey score for products", "产品满意度评分", "service", -1),
-    "survey_brand": Noun("survey score for the brand", "品牌满意度评分", "service", -1),
-    "survey_manager": Noun("survey score for the manager", "客户经理满意度评分", "service", -1),
+    "manager": Noun("relationship manager", "客户经理", "manager"),
+    "manager_change": Noun("changes of manager", "更换客户经理", "manager", -1),
+    "survey_score": Noun("survey score", "满意度评分", "complaint", -1),
+    "survey_service": Noun("survey score for service", "服务满意度评分", "complaint", -1),
+    "survey_environment": Noun("survey score for the branch", "网点环境满意度评分", "complaint", -1),
+    "survey_products": Noun("survey score for products", "产品满意度评分", "complaint", -1),
+    "survey_brand": Noun("survey score for the brand", "品牌满意度评分", "complaint", -1),
+    "survey_manager": Noun("survey score for the manager", "客户经理满意度评分", "complaint", -1),
     "season": Noun("season", "季节", "profile"),
     "spring_festival": Noun("Spring Festival", "春节", "profile"),
+}
+
+# A single piece of what can be counted or dated, and several, in English; Chinese says both alike.
+PIECES = {
+    "inflow": ("incoming entry", "incoming entries"),
+    "outflow": ("outgoing entry", "outgoing entries"),
+    "inflow_elsewhere": ("transfer from another bank or broker", "transfers from other banks and brokers"),
+    "outflow_elsewhere": ("transfer to another bank or broker", "transfers to other banks and brokers"),
+    "outflow_broker": ("transfer to a broker", "transfers to brokers"),
+    "large_inflow": ("large incoming entry", "large incoming entries"),
+    "large_outflow": ("large outgoing entry", "large outgoing entries"),
+    "salary": ("salary", "salaries"),
+    "card": ("card payment", "card payments"),
+    "cash_out": ("cash withdrawal", "cash withdrawals"),
+    "buy": ("purchase of a product", "purchases of products"),
+    "redeem": ("redemption of a product", "redemptions of products"),
+    "booking": ("own booking", "own bookings"),
+    "counter": ("own booking at the counter", "own bookings at the counter"),
+    "login": ("login", "logins"),
+    "view_rates": ("look at rates", "looks at rates"),
+    "complaint": ("complaint", "complaints"),
+    "contact": ("contact by the manager", "contacts by the manager"),
+    "contact_answered": ("answered contact", "answered contacts"),
+    "product": ("product held", "products held"),
+    "product_class": ("product class held", "product classes held"),
+    "manager": ("relationship manager", "relationship managers"),
+    "manager_change": ("change of manager", "changes of manager"),
 }
 
 PATTERNS = {
@@ -145,7 +187,8 @@ PATTERNS = {
     "days_since_first": Pattern("days since the first of {noun}, two years at most",
                                 "距首次{noun}天数（至多两年）", "days", 0),
     "days_since_largest": Pattern("days since the largest single {noun} of the year", "距近一年单笔最大{noun}天数",
-                                  "days", -1),
+                                  "ago", -1, "largest single {one} of the year on {value}",
+                                  "近一年单笔最大{noun}：{value}"),
     "days_after_term": Pattern("days from the first term deposit to the first of {noun}",
                                "首次定期存款至首次{noun}天数", "days", 0),
     "days_after_wealth": Pattern("days from the first wealth product to the first of {noun}",
@@ -153,13 +196,15 @@ PATTERNS = {
     "days_after_salary": Pattern("days from the first salary to the first of {noun}",
                                  "首次代发工资至首次{noun}天数", "days", 0),
     "weeks": Pattern("weeks in the same {noun}", "处于同一{noun}的周数", "count", 0),
-    "distinct": Pattern("number of different {noun}s{window}", "{window}不同{noun}人数", "count", 1),
+    "distinct": Pattern("number of different {noun}s{window}", "{window}不同{noun}人数", "count", 1,
+                        "{value} different {pieces}{window}", "{window}先后{value}位{noun}"),
     "customers": Pattern("customers of the {noun}", "{noun}名下客户数", "count", 0),
     "vacant_days": Pattern("days without a {noun}", "无{noun}天数", "days", 1),
     "score": Pattern("latest {noun}", "最近一次{noun}", "score"),
     "sine": Pattern("{noun}: spring rather than autumn", "{noun}：偏春或偏秋", "score", 0),
     "cosine": Pattern("{noun}: winter rather than summer", "{noun}：偏冬或偏夏", "score", 0),
-    "max": Pattern("largest single {noun}{window}", "{window}单笔最大{noun}", "money"),
+    "max": Pattern("largest single {noun}{window}", "{window}单笔最大{noun}", "money", 1,
+                   "largest single {one}{window}: {value}"),
     "change": Pattern("change of {noun}{window}", "{window}{noun}变动", "change", 1,
                       "{noun}{window} changed by {value}", "{window}{noun}变动{value}"),
     "ratio": Pattern("{noun} now beside its average{window}", "当前{noun}与{window}均值之比", "share", 1,
@@ -173,20 +218,46 @@ PATTERNS = {
                           "{window}{noun}变化占总资产比重", "change"),
     "sum": Pattern("{noun}{window}", "{window}{noun}", "money"),
     "count": Pattern("number of {noun}{window}", "{window}{noun}次数", "count", 1,
-                     "{noun}{window}: {value} times", "{window}{noun}{value}次"),
+                     "{value} {pieces}{window}", "{window}{noun}{value}次"),
     "counterparties": Pattern("kinds of counterparty of {noun}{window}", "{window}{noun}对手类型数", "count", 1),
-    "days_since": Pattern("days since the last of {noun}", "距最近一次{noun}天数", "days", -1,
-                          "{noun}: last {value} days ago", "最近一次{noun}在{value}天前"),
-    "days_to": Pattern("days to {noun}", "距{noun}天数", "days", 1,
-                       "{value} days to {noun}", "距{noun}还有{value}天"),
+    "days_since": Pattern("days since the last of {noun}", "距最近一次{noun}天数", "ago", -1,
+                          "last {one} on {value}", "最近一次{noun}：{value}"),
+    "days_to": Pattern("days to {noun}", "距{noun}天数", "ahead", 1, "{noun} on {value}", "{noun}：{value}"),
     "per_aum": Pattern("{noun}{window} beside average AUM", "{window}{noun}与平均资产之比", "share", 1,
                        "{noun}{window}: {value} of average AUM", "{window}{noun}相当于平均资产的{value}"),
     "speed": Pattern("pace of {noun}, {window}", "{noun}频率，{window}", "share", 1,
                      "{noun} at {value} of the usual pace, {window}",
                      "{noun}频率为平常的{value}（{window}）"),
-    "days": Pattern("{noun} in days", "{noun}（天）", "days"),
+    "days": Pattern("{noun} in days", "{noun}（天）", "ago", 1, "customer since {value}", "{value}起为本行客户"),
     "code": Pattern("{noun}", "{noun}", "stage", 0),
     "vacant": Pattern("no {noun} in charge", "无{noun}", "flag"),
-    "held": Pattern("number of {noun}", "{noun}", "count", 1, "{value} {noun}", "{noun}{value}"),
+    "held": Pattern("number of {noun}", "{noun}", "count", 1, "{value} {pieces}", "{noun}：{value}"),
     "added": Pattern("change in the number of {noun}{window}", "{window}{noun}增减", "count"),
 }  # fmt: skip
+
+# What says the same of the same measure in a figure that a manager can check: amounts, counts and days before
+# ratios, trends and standard deviations. The first one that exists stands in; "4w" for "4w_per_13w".
+STAND_INS = {
+    "zscore": ("sum", "count"),
+    "speed": ("count",),
+    "per_aum": ("sum",),
+    "per_outflow": ("sum",),
+    "share": ("sum",),
+    "largest_share": ("max",),
+    "growth": ("step",),
+    "slope": ("change",),
+    "rebound": ("change",),
+    "deviation": ("drawdown",),
+    "recent": ("active_weeks",),
+    "burstiness": ("longest_gap",),
+    "median_gap": ("longest_gap",),
+}
+
+# A day beside a figure. "alone" is "last" where there was only one.
+DATED = {
+    "last": ("; last on {day}", "，最近一次{day}"),
+    "alone": (", on {day}", "，{day}"),
+    "largest": (", on {day}", "，{day}"),
+    "next": ("; next on {day}", "，最近一笔{day}到期"),
+    "since": (", since {day}", "，自{day}起"),
+}

@@ -45,7 +45,9 @@ class Scored:
 class Bundle:
     """What training makes and scoring needs: whether, when and how much.
 
-    ``metrics`` and ``settings`` hold only what JSON can hold.
+    ``metrics`` and ``settings`` hold only what JSON can hold. ``medians`` are those of the known values of each
+    column in training (None: never known): beside them a customer's own value is large or small, whoever else
+    is scored with him.
     """
 
     model: Model
@@ -53,6 +55,7 @@ class Bundle:
     severity: Severity
     metrics: Mapping[str, Any]
     settings: Mapping[str, Any]
+    medians: tuple[float | None, ...]
     peers: Peers = field(default_factory=Peers)
 
     @cached_property
@@ -64,8 +67,10 @@ class Bundle:
     def files(self) -> dict[str, bytes]:
         """Name and content of every file. Raises DataError if metrics or settings are not JSON."""
         columns = [
-            {"dtype": "float64", "name": name, "typical": typical}
-            for name, typical in zip(self.model.columns, self.model.trees.typical, strict=True)
+            {"dtype": "float64", "median": median, "name": name, "typical": typical}
+            for name, median, typical in zip(
+                self.model.columns, self.medians, self.model.trees.typical, strict=True
+            )
         ]
         severity = self.severity
         content = {
@@ -151,6 +156,16 @@ def load(folder: Path) -> Bundle:
     Raises DataError naming the folder, the file and the remedy if one is missing, extra or changed.
     """
     content = _verified(folder)
+    try:
+        return _read(content)
+    except KeyError as error:
+        raise DataError(
+            f"bundle {folder} lacks {error}: it was written by another version of this software. Train again."
+        ) from None
+
+
+def _read(content: Mapping[str, bytes]) -> Bundle:
+    """The bundle from the bytes of its files. Raises KeyError for a field that this version needs."""
     contract = json.loads(content["contract.json"])["columns"]
     columns = tuple(column["name"] for column in contract)
     whether = Trees(
@@ -167,6 +182,7 @@ def load(folder: Path) -> Bundle:
         Severity(how_much, severity["mean"], severity["scale"]),
         json.loads(content["metrics.json"]),
         json.loads(content["settings.json"]),
+        tuple(column["median"] for column in contract),
         Peers(tuple(peers["columns"]), tuple(peers["overall"]), peers["groups"]),
     )
 

@@ -1,7 +1,8 @@
 """Why a score is high: what each column adds to the log-odds of going, and the few groups of columns that add most."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,11 @@ from configs.errors import DataError, did_you_mean
 from models.fit import Model
 
 TOLERANCE = 1e-9
+DIGITS = 9  # to which sums are compared: below lies what the order of addition makes
 CHUNK = 10_000  # rows explained at once; bounds the memory
+LEAD_FROM = (
+    0.1  # log-odds, a tenth more likely: an occasion that adds less does not come before stronger signs
+)
 
 
 @dataclass(frozen=True)
@@ -26,8 +31,23 @@ class Contributions:
 
 
 @dataclass(frozen=True)
+class Grouping:
+    """How columns become reasons. Per column: the place of its group and that of the column that shows it.
+
+    Columns that move together (windows of one measure) share a group and are one reason. ``names`` stand in
+    the order of ties; ``leads`` says which of them are occasions, of which the strongest comes first.
+    """
+
+    names: tuple[str, ...]
+    group: tuple[int, ...]
+    shown_by: tuple[int, ...]
+    leads: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
 class Reasons:
-    """Rows × k, the strongest first: index of the group, of its witness column, and the group's log-odds.
+    """Rows × k: index of the group, of its witness column, and the group's log-odds; the occasion first, then
+    the strongest first.
 
     ``group`` and ``witness`` are −1 and ``contribution`` 0 where a row has fewer than k reasons.
     """
@@ -65,54 +85,91 @@ def contributions(model: Model, features: NDArray[np.float64]) -> Contributions:
     return Contributions(parts[:, :-2], bias, raw)
 
 
-def top_reasons(
-    values: NDArray[np.float64],
+def make_grouping(
     columns: Sequence[str],
     groups: Mapping[str, str],
-    k: int,
-    worrying: NDArray[np.bool_] | None = None,
-) -> Reasons:
-    """The k groups of columns that raise each row's score most, and in each the column that raises it most.
-
-    Columns that move together (windows of one measure) share a group and are one reason: their
-    contributions are summed. Only a column whose value is ``worrying`` (rows × columns; None: every one) may
-    stand for its group, so that the figure shown makes sense; a group without one, or that does not raise
-    the score, is no reason. Ties go to the group first
-    by name and the column first in order. Raises DataError for a column without a group.
-    """
-    missing = [name for name in columns if name not in groups]
+    names: Sequence[str],
+    leads: Collection[str] = (),
+    shown_by: Mapping[str, str] = MappingProxyType({}),
+) -> Grouping:
+    """The same by name. Raises DataError for a column without a group among ``names``."""
+    missing = [name for name in columns if groups.get(name) not in names]
     if missing:
         raise DataError(f"column {missing[0]!r} has no group of reasons. {did_you_mean(missing[0], groups)}")
-    if worrying is None:
-        worrying = np.ones(values.shape, dtype=np.bool_)
-    names = tuple(sorted({groups[name] for name in columns}))
-    total, witness = _by_group(values, worrying, [names.index(groups[name]) for name in columns], len(names))
-    total = np.where(witness >= 0, total, -np.inf)
-    chosen = np.argsort(-total, axis=0, kind="stable")[:k]
-    summed = np.take_along_axis(total, chosen, axis=0)
-    is_reason = summed > 0
-    return Reasons(
-        names,
-        np.where(is_reason, chosen, -1).T,
-        np.where(is_reason, np.take_along_axis(witness, chosen, axis=0), -1).T,
-        np.where(is_reason, summed, 0.0).T,
+    place = {name: k for k, name in enumerate(columns)}
+    return Grouping(
+        tuple(names),
+        tuple(names.index(groups[name]) for name in columns),
+        tuple(place.get(shown_by.get(name, name), place[name]) for name in columns),
+        tuple(name in leads for name in names),
     )
 
 
-def _by_group(
-    values: NDArray[np.float64], worrying: NDArray[np.bool_], group_of: list[int], count: int
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Groups × rows: the sum of each group and its worrying column with the largest contribution (−1: none).
+def by_group(values: NDArray[np.float64], grouping: Grouping) -> NDArray[np.float64]:
+    """Rows × groups: the contributions of each group's columns, summed.
 
     Added column by column, so that a row's sum does not depend on which other rows are there.
     """
-    rows = len(values)
-    total = np.zeros((count, rows))
-    largest = np.full((count, rows), -np.inf)
-    witness = np.full((count, rows), -1, dtype=np.int64)
-    for column, (group, one) in enumerate(zip(group_of, np.ascontiguousarray(values.T), strict=True)):
+    total = np.zeros((len(grouping.names), len(values)))
+    for group, one in zip(grouping.group, np.ascontiguousarray(values.T), strict=True):
         total[group] += one
-        larger = worrying[:, column] & (one > largest[group])
-        witness[group][larger] = column
-        largest[group][larger] = one[larger]
-    return total, witness
+    return np.ascontiguousarray(total.T)
+
+
+def top_reasons(
+    values: NDArray[np.float64],
+    grouping: Grouping,
+    k: int,
+    worrying: NDArray[np.bool_] | None = None,
+) -> Reasons:
+    """The k groups of columns that raise each row's score most, and in each the column that shows it best.
+
+    First comes the strongest occasion, if it adds LEAD_FROM: signs (money on its way, looking around) say that
+    a customer is leaving, an occasion says what may have come up. Only a column whose value is ``worrying``
+    (rows × columns; None: every one) and that itself raises the score may stand for its group, so that the
+    figure shown makes sense; a group without one, or that does not raise the score, is no reason. Sums equal
+    to DIGITS are ties, which go to the group first in ``names``.
+    """
+    if worrying is None:
+        worrying = np.ones(values.shape, dtype=np.bool_)
+    witness = _witness(values, worrying, grouping)
+    total = np.where(witness >= 0, np.round(by_group(values, grouping), DIGITS), -np.inf)
+    chosen = np.argsort(-_lead_first(total, grouping), axis=1, kind="stable")[:, :k]
+    summed = np.take_along_axis(total, chosen, axis=1)
+    is_reason = summed > 0
+    return Reasons(
+        grouping.names,
+        np.where(is_reason, chosen, -1),
+        np.where(is_reason, np.take_along_axis(witness, chosen, axis=1), -1),
+        np.where(is_reason, summed, 0.0),
+    )
+
+
+def _lead_first(total: NDArray[np.float64], grouping: Grouping) -> NDArray[np.float64]:
+    """The weights to rank by: as they are, but endless for the strongest occasion that adds enough."""
+    occasion = np.where(np.array(grouping.leads) & (total >= LEAD_FROM), total, -np.inf)
+    rows, best = np.arange(len(total)), occasion.argmax(axis=1)
+    ranked = total.copy()
+    ranked[rows, best] = np.where(occasion[rows, best] > 0, np.inf, total[rows, best])
+    return ranked
+
+
+def _witness(
+    values: NDArray[np.float64], worrying: NDArray[np.bool_], grouping: Grouping
+) -> NDArray[np.int64]:
+    """Rows × groups: the worrying column that says most of its group (−1: none), the first of equal ones.
+
+    A column hard to read speaks through the one that shows it, to which its contribution is added.
+    """
+    by_column = np.ascontiguousarray(values.T)
+    said = np.zeros_like(by_column)
+    for column, shown in enumerate(grouping.shown_by):
+        said[shown] += by_column[column]
+    largest = np.zeros((len(grouping.names), len(values)))
+    witness = np.full(largest.shape, -1, dtype=np.int64)
+    for column, group in enumerate(grouping.group):
+        if grouping.shown_by[column] == column:
+            larger = worrying[:, column] & (said[column] > largest[group])
+            witness[group][larger] = column
+            largest[group][larger] = said[column][larger]
+    return np.ascontiguousarray(witness.T)

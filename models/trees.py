@@ -85,6 +85,12 @@ def typical_values(features: NDArray[np.float64]) -> tuple[float | None, ...]:
     return tuple(None if np.isnan(one).any() else float(np.median(one)) for one in features.T)
 
 
+def medians(features: NDArray[np.float64]) -> tuple[float | None, ...]:
+    """Per column the median of the known values; None where no value is known."""
+    known = (one[~np.isnan(one)] for one in features.T)
+    return tuple(float(np.median(one)) if len(one) else None for one in known)
+
+
 def parameters(training: Training, given: Mapping[str, Any], objective: str) -> dict[str, Any]:
     """The bank's parameters, under those that repeatability and calibration rest on.
 

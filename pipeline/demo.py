@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from configs.errors import DataError
@@ -19,6 +18,7 @@ from models.matrix import Matrix
 from pipeline import registry
 from pipeline.artefacts import read_json, write_json
 from pipeline.demo_bank import write_demo_bank
+from pipeline.planted import recovered, truth_of_rows
 from pipeline.report import lists_in_words
 from pipeline.terminal import bar, step
 from pipeline.train import judged_snapshots, load_matrix
@@ -36,11 +36,12 @@ def run_demo(bank: Bank) -> str:
     publication, lists = run_weekly(bank, raw, AS_OF)
     with step("truth") as counts:
         bundle = load(registry.champion(bank.data, bank.settings.bank))
-        judged = load_matrix(bank.home, judged_snapshots(bundle))
+        judged = load_matrix(bank.home, judged_snapshots(bundle), bundle.peers)
         truth = true_risk(raw, judged)
         known = ~np.isnan(truth)
         oracle = ranking(judged.where(known), truth[known])
-        counts |= {"oracle_auroc": round(oracle["auroc"], 3)}
+        planted = recovered(bank.settings, bundle, raw, judged)
+        counts |= {"oracle_auroc": round(oracle["auroc"], 3), "causes_named": planted["first"]}
     counted = current_tables(bank).counts
     summary = _summary(bundle, oracle) | {
         "snapshot_date": str(AS_OF),
@@ -49,6 +50,7 @@ def run_demo(bank: Bank) -> str:
         "rows_loaded": sum(one.loaded for one in counted),
         "rows_quarantined": sum(one.quarantined for one in counted),
         "rows_duplicate": sum(one.duplicates for one in counted),
+        "reasons": planted,
         "lists": sum(one.manager is not None for one in lists),
         "seconds": round(time.perf_counter() - began, 1),
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
@@ -68,15 +70,7 @@ def true_risk(raw: Path, rows: Matrix) -> NDArray[np.float64]:
 
     NaN where it has none: a late row can put a customer into the cohort whom the bank itself knew outside.
     """
-    truth = pq.read_table(
-        raw / "truth" / "weekly.parquet", columns=["customer_id", "snapshot_date", "probability"]
-    )
-    wanted = np.unique(rows.snapshot_date)
-    frame = truth.to_pandas()
-    frame["snapshot_date"] = frame["snapshot_date"].to_numpy().astype("datetime64[D]")
-    frame = frame[frame["snapshot_date"].isin(wanted)].set_index(["customer_id", "snapshot_date"])
-    keys = list(zip(rows.customer_id, rows.snapshot_date, strict=True))
-    probability = np.asarray(frame["probability"].reindex(keys), dtype=np.float64)
+    probability = truth_of_rows(raw, rows, "probability").to_numpy(np.float64)
     unknown = int(np.isnan(probability).sum())
     if unknown > UNKNOWN * len(rows):
         raise DataError(
@@ -116,5 +110,6 @@ def _in_words(summary: dict[str, Any]) -> str:
         f"{way:.0%} of the way), average precision {summary['average_precision']:.3f} "
         f"(best rule {summary['rule_average_precision']:.3f}, truth {summary['oracle_average_precision']:.3f}), "
         f"ECE {summary['ece']:.3f}, {summary['recall_at_10']:.0%} of leavers and "
-        f"{summary['aum_caught_at_10']:.0%} of their money in the top 10%"
+        f"{summary['aum_caught_at_10']:.0%} of their money in the top 10%, of whom the first reason is the planted "
+        f"one for {summary['reasons']['first']:.0%}"
     )

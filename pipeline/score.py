@@ -1,7 +1,7 @@
 """Score one Monday: every customer of the cohort once, with reasons; everyone else excluded with a code."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
@@ -9,19 +9,16 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from configs.errors import DataError
 from configs.published import Exclusion, Manager, Reason, Run, Score
 from configs.settings import NOT_IN_MODELS, Settings
-from features.catalogue import Entry, sentence
 from models.bundle import Bundle, Scored
-from models.explain import Reasons, top_reasons
 from models.severity import money_at_risk
 from pipeline.artefacts import Home, fingerprint
+from pipeline.reasons import reasons_in_words, words_of
 from pipeline.snapshots import read_eligible, read_partition
 from pipeline.tables import Ingested
-from pipeline.train import columns_of
 
 
 @dataclass(frozen=True)
@@ -41,25 +38,13 @@ def score(settings: Settings, home: Home, tables: Ingested, bundle: Bundle, as_o
     _check_same_customers(eligible, frame)
     frame = bundle.peers.extended(frame, eligible)
     scored = bundle.score(frame)
-    entries = columns_of(settings)
-    names = bundle.model.columns
-    reasons = top_reasons(
-        scored.contributions.values,
-        names,
-        {name: entries[name].group for name in names},
-        settings.lists.reasons,
-        worrying(frame[list(names)], entries),
-    )
+    values = frame[list(bundle.model.columns)].to_numpy(np.float64)
+    words = words_of(settings, bundle)
+    reasons = reasons_in_words(words, values, scored.contributions.values, as_of, settings.lists.reasons)
     exclusions = _exclusions(tables, cohort)
-    scores = _scores(settings, eligible, scored, _texts(reasons, frame, names, entries))
+    scores = _scores(settings, eligible, scored, reasons)
     run = _run(settings, tables, bundle, as_of, len(scores), exclusions)
     return Publication(run, scores, exclusions, read_managers(tables))
-
-
-def worrying(frame: pd.DataFrame, entries: Mapping[str, Entry]) -> NDArray[np.bool_]:
-    """Whether each value lies on the worrying side of the cohort's median; never where neither side is."""
-    worse = np.array([entries[str(name)].worse for name in frame.columns])
-    return ((frame - frame.median()) * worse > 0).to_numpy()
 
 
 def read_managers(tables: Ingested) -> tuple[Manager, ...]:
@@ -124,30 +109,6 @@ def _check_same_customers(eligible: pd.DataFrame, features: pd.DataFrame) -> Non
 def _known(text: object) -> str | None:
     """pandas reads an empty text as NaN."""
     return text if isinstance(text, str) else None
-
-
-def _texts(
-    reasons: Reasons, frame: pd.DataFrame, names: Sequence[str], entries: Mapping[str, Entry]
-) -> list[tuple[Reason, ...]]:
-    """The reasons of each row in words, with the customer's own figures."""
-    values = frame[list(names)].to_numpy()
-    return [
-        tuple(
-            _reason(reasons.groups[group], entries[names[witness]], values[row, witness], float(weight))
-            for group, witness, weight in zip(
-                reasons.group[row], reasons.witness[row], reasons.contribution[row], strict=True
-            )
-            if group >= 0
-        )
-        for row in range(len(frame))
-    ]
-
-
-def _reason(group: str, entry: Entry, value: float, weight: float) -> Reason:
-    known = None if np.isnan(value) else float(value)
-    return Reason(
-        group, entry.name, known, weight, sentence(entry, known, "en"), sentence(entry, known, "zh")
-    )
 
 
 def _run(

@@ -23,6 +23,7 @@ from models.matrix import KEY, Matrix
 from models.peers import Peers, fit_peers
 from models.severity import fit_severity, money_at_risk
 from models.splits import Split, split
+from models.trees import medians
 from pipeline.artefacts import Home
 from pipeline.snapshots import read_eligible, read_partition
 from pipeline.tables import Ingested
@@ -80,7 +81,8 @@ def fit_bundle(
     severity = fit_severity(trained, tuned, settings.training).scaled(
         tuned, calibrator.risks(raw)[:, -1], column(tuned, AUM_NOW)
     )
-    bundle = Bundle(fitted.model, calibrator, severity, {}, settings_of(settings))
+    usual = medians(trained.features)
+    bundle = Bundle(fitted.model, calibrator, severity, {}, settings_of(settings), usual)
     metrics = judge(settings, judged, predict(bundle, judged)) | _noted(fitted, chosen, as_of)
     return replace(bundle, metrics=metrics)
 

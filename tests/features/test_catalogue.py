@@ -10,11 +10,11 @@ import pytest
 from configs.folder import load_settings
 from configs.settings import Settings
 from features.build import catalogue
-from features.catalogue import entry, sentence
+from features.catalogue import entry
 from features.document import features_doc
 from features.grammar import PREFIXES, Name
 from features.measures import MEASURES
-from features.words import GROUPS, NOUNS, PATTERNS
+from features.words import GROUPS, NOUNS, PATTERNS, PIECES, STAND_INS
 
 PROTECTED = ("gender", "birth", "age", "sex", "district", "religion", "nationality", "marital")
 
@@ -47,28 +47,6 @@ def test_two_phrases_without_holes(entries: dict[str, Any]) -> None:
 def test_a_phrase_names_one_feature(entries: dict[str, Any], language: str) -> None:
     counted = Counter(getattr(row, language) for row in entries.values())
     assert [phrase for phrase, times in counted.items() if times > 1] == []
-
-
-@pytest.mark.parametrize("language", ["en", "zh"])
-@pytest.mark.parametrize("value", [None, 0.0, 1.0, -2.5, 123_456.789])
-def test_a_sentence_for_every_feature_and_value(entries: dict[str, Any], language: str, value: Any) -> None:
-    for row in entries.values():
-        shown = 1.0 if row.unit == "stage" and value is not None else value
-        text = sentence(row, shown, language)
-        assert text, row.name
-        assert not re.search(r"[{}]|nan|None", text), text
-
-
-def test_sentences_as_a_manager_reads_them(entries: dict[str, Any]) -> None:
-    last = entries["days_since_outflow_elsewhere"]
-    assert sentence(last, None, "en") == f"{last.en}: none yet"
-    assert sentence(last, None, "zh") == f"{last.zh}：无"
-    assert "12" in sentence(last, 12.0, "en")
-    assert sentence(entries["aum_change_quarter"], -0.314, "en").endswith("-31%")
-    assert sentence(entries["outflow_sum_4w"], 320_000.4, "en").endswith("320,000")
-    assert sentence(entries["outflow_sum_4w"], 320_000.4, "zh").endswith("32.0万")
-    assert sentence(entries["lifecycle_stage_code"], 3.0, "zh").endswith("衰退期")
-    assert sentence(entries["manager_vacant"], 1.0, "en") == "no relationship manager in charge"
 
 
 def test_no_word_is_left_over(entries: dict[str, Any]) -> None:
@@ -108,3 +86,34 @@ def test_each_feature_names_the_file_that_yields_it(entries: dict[str, Any]) -> 
 def test_the_page_of_features_is_up_to_date() -> None:
     page = Path(__file__).parents[2] / "docs" / "features.md"
     assert page.read_text("utf-8") == features_doc(load_settings("demo")), "run `make features-doc`"
+
+
+def test_every_group_is_used_and_has_a_title_in_both_languages(entries: dict[str, Any]) -> None:
+    assert {row.group for row in entries.values()} == set(GROUPS)
+    assert all(group.en and re.search(r"[\u4e00-\u9fff]", group.zh) for group in GROUPS.values())
+
+
+def test_what_shows_a_feature_is_of_its_group_and_shows_itself(entries: dict[str, Any]) -> None:
+    shown = {name: row.shown_by for name, row in entries.items() if row.shown_by}
+    for name, by in shown.items():
+        assert entries[by].group == entries[name].group
+        assert not entries[by].shown_by, name
+    assert shown["outflow_zscore_4w_per_52w"] == "outflow_sum_4w"
+    assert shown["booking_zscore_4w_per_52w"] == "booking_count_4w"
+    assert shown["maturing_share_60d"] == "maturing_sum_60d"
+    assert "wealth_share" not in shown, "it says more than the sum"
+    assert {name for name, row in entries.items() if "zscore" in name or "speed" in name} <= set(shown)
+
+
+def test_figures_are_dated_where_a_day_is_known(entries: dict[str, Any]) -> None:
+    dated = {name: (row.dated_by, row.dated_as) for name, row in entries.items() if row.dated_by}
+    assert dated["salary_sum_4w"] == ("days_since_salary", "last")
+    assert dated["outflow_elsewhere_max_13w"] == ("days_since_largest_outflow_elsewhere", "largest")
+    assert dated["maturing_sum_30d"] == ("days_to_next_maturity", "next")
+    assert dated["manager_vacant_days"] == ("manager_vacant_days", "since")
+    assert {by for by, _ in dated.values()} <= set(entries)
+
+
+def test_stand_ins_and_pieces_are_of_known_words() -> None:
+    assert {*STAND_INS, *(one for each in STAND_INS.values() for one in each)} <= set(PATTERNS)
+    assert set(PIECES) <= set(NOUNS)

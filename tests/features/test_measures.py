@@ -9,8 +9,8 @@ from configs.errors import ConfigError
 from configs.folder import load_settings
 from configs.settings import Settings
 from features.build import build, catalogue
-from features.catalogue import sentence
 from features.measures import MEASURES, declared
+from features.sentences import sentence
 
 MONDAY, BEGINS = date(2024, 3, 4), date(2023, 1, 2)
 OWN = {
@@ -34,8 +34,8 @@ def test_its_columns_and_phrases() -> None:
     }  # fmt: skip
     row = rows["counter_cash_sum_4w"]
     assert (row.group, row.worse, row.family) == ("outflow", 1, "flows")
-    assert sentence(row, 9_000.0, "en") == "cash taken at the counter in the last 4 weeks: 9,000"
-    assert sentence(row, 90_000.0, "zh") == "近4周柜面取现：9.0万"
+    assert sentence(row, 9_000.0, MONDAY, "en") == "cash taken at the counter in the last 4 weeks: 9,000"
+    assert sentence(row, 90_000.0, MONDAY, "zh") == "近4周柜面取现：9万元"
 
 
 def test_its_sums(world_of: Any) -> None:

@@ -8,12 +8,18 @@ from hypothesis import strategies as st
 from configs.errors import DataError
 from configs.settings import Training
 from models.bundle import Bundle
-from models.explain import contributions, top_reasons
+from models.explain import Grouping, by_group, contributions, make_grouping, top_reasons
 from models.fit import fit
 from models.matrix import Matrix
 
 COLUMNS = ("outflow_4w", "outflow_13w", "login_4w", "tenure")
 GROUPS = {"outflow_4w": "outflow", "outflow_13w": "outflow", "login_4w": "login", "tenure": "tenure"}
+NAMES = ("login", "outflow", "tenure")
+BY_NAME = make_grouping(COLUMNS, GROUPS, NAMES)
+
+
+def one_each(columns: tuple[str, ...]) -> Grouping:
+    return make_grouping(columns, {name: name for name in columns}, sorted(columns))
 
 
 def test_contributions_and_bias_make_the_raw_score(bundle: Bundle, judge: Matrix) -> None:
@@ -77,7 +83,7 @@ def test_four_rows_by_hand() -> None:
             [0.1, 0.1, 0.3, 0.0],  # login 0.3, outflow 0.2 with equal columns: the first is witness
         ]
     )
-    found = top_reasons(values, COLUMNS, GROUPS, k=2)
+    found = top_reasons(values, BY_NAME, k=2)
     names = [[found.groups[one] if one >= 0 else "" for one in row] for row in found.group]
     assert names == [["outflow", "login"], ["login", "outflow"], ["", ""], ["login", "outflow"]]
     assert found.witness.tolist() == [[1, 2], [2, 0], [-1, -1], [2, 0]]
@@ -94,7 +100,7 @@ def test_law_a_row_has_the_same_reasons_wherever_it_stands(
 ) -> None:
     matrix = np.array(values) / 7
     order = data.draw(st.permutations(range(len(matrix))))
-    found, moved = (top_reasons(one, COLUMNS, GROUPS, k) for one in (matrix, matrix[order]))
+    found, moved = (top_reasons(one, BY_NAME, k) for one in (matrix, matrix[order]))
     for name in ("group", "witness", "contribution"):
         assert np.array_equal(getattr(found, name)[order], getattr(moved, name))
     assert (np.diff(found.contribution, axis=1) <= 0).all()
@@ -104,12 +110,12 @@ def test_law_a_row_has_the_same_reasons_wherever_it_stands(
 def test_equal_groups_rank_by_name() -> None:
     columns = tuple(f"feature_{number}" for number in range(40))
     values = np.tile(1.0 + np.arange(40) % 2, (3, 1))
-    found = top_reasons(values, columns, {name: name for name in columns}, k=40)
+    found = top_reasons(values, one_each(columns), k=40)
     assert [found.groups[one] for one in found.group[1]] == sorted(columns[1::2]) + sorted(columns[::2])
 
 
 def test_more_reasons_than_groups_are_not_invented() -> None:
-    found = top_reasons(np.ones((1, 4)), COLUMNS, GROUPS, k=9)
+    found = top_reasons(np.ones((1, 4)), BY_NAME, k=9)
     assert found.group.shape == (1, 3)
 
 
@@ -117,7 +123,7 @@ def test_only_a_worrying_column_stands_for_its_group() -> None:
     values = np.array([[3.0, 1.0, 2.0], [3.0, 1.0, 2.0]])
     worrying = np.array([[False, True, True], [False, False, True]])
     groups = {"a": "first", "b": "first", "c": "second"}
-    found = top_reasons(values, ("a", "b", "c"), groups, 2, worrying)
+    found = top_reasons(values, make_grouping(("a", "b", "c"), groups, ("first", "second")), 2, worrying)
     # Row 0: "first" raises the score by 4, shown by b, as a is not worrying. Row 1: nothing can show "first".
     assert found.group.tolist() == [[0, 1], [1, -1]]
     assert found.witness.tolist() == [[1, 2], [2, -1]]
@@ -126,12 +132,60 @@ def test_only_a_worrying_column_stands_for_its_group() -> None:
 
 def test_a_column_without_a_group_is_refused() -> None:
     with pytest.raises(DataError, match="column 'login_4w' has no group"):
-        top_reasons(np.ones((1, 4)), COLUMNS, {k: v for k, v in GROUPS.items() if k != "login_4w"}, 3)
+        make_grouping(COLUMNS, {k: v for k, v in GROUPS.items() if k != "login_4w"}, NAMES)
 
 
 def test_a_bundle_explains_what_it_scores(bundle: Bundle, judge: Matrix) -> None:
-    groups = dict.fromkeys(bundle.model.columns, "all")
+    columns = bundle.model.columns
     why = contributions(bundle.model, judge.features)
-    found = top_reasons(why.values, bundle.model.columns, groups, 1)
+    found = top_reasons(why.values, make_grouping(columns, dict.fromkeys(columns, "all"), ["all"]), 1)
     higher = why.raw.mean(axis=1) > why.bias + 1e-9
     assert (found.group[higher, 0] == 0).all()
+
+
+def test_the_strongest_occasion_comes_first_if_it_adds_enough() -> None:
+    columns = ("sign", "occasion", "other")
+    grouping = make_grouping(columns, {name: name for name in columns}, columns, leads=("occasion", "other"))
+    values = np.array(
+        [
+            [0.9, 0.2, 0.3],  # other is the stronger occasion; then by weight
+            [0.9, 0.05, 0.02],  # neither adds a tenth
+            [0.9, 0.1, -0.5],  # just enough
+            [-1.0, -0.1, -0.2],
+        ]
+    )
+    found = top_reasons(values, grouping, 3)
+    names = [[columns[one] if one >= 0 else "" for one in row] for row in found.group]
+    assert names == [
+        ["other", "sign", "occasion"],
+        ["sign", "occasion", "other"],
+        ["occasion", "sign", ""],
+        ["", "", ""],
+    ]
+    assert found.contribution[0].tolist() == [0.3, 0.9, 0.2]
+
+
+def test_a_column_hard_to_read_speaks_through_the_one_that_shows_it() -> None:
+    columns = ("count", "zscore", "sum")
+    grouping = make_grouping(columns, dict.fromkeys(columns, "all"), ["all"], shown_by={"zscore": "count"})
+    # The z-score adds most, but is never shown: the count speaks for both, unless its value is not worrying.
+    values = np.array([[0.1, 0.5, 0.3], [0.1, 0.1, 0.3], [0.1, 0.5, 0.3]])
+    seen = np.array([[True, True, True], [True, True, True], [False, True, True]])
+    found = top_reasons(values, grouping, 1, seen)
+    assert found.witness[:, 0].tolist() == [0, 2, 2]
+    assert found.contribution[:, 0] == pytest.approx([0.9, 0.5, 0.9])
+
+
+def test_what_the_order_of_addition_makes_is_a_tie() -> None:
+    columns = ("a", "b", "c", "d")
+    grouping = make_grouping(
+        columns, {"a": "late", "b": "late", "c": "late", "d": "early"}, ["early", "late"]
+    )
+    values = np.array([[0.1, 0.2, 0.3, 0.6]])
+    assert 0.1 + 0.2 + 0.3 > 0.6
+    assert top_reasons(values, grouping, 1).group.tolist() == [[0]]
+
+
+def test_groups_add_up_to_their_columns() -> None:
+    values = np.array([[0.2, 0.3, 0.4, -1.0], [0.0, 0.0, 0.0, 2.0]])
+    assert by_group(values, BY_NAME) == pytest.approx(np.array([[0.4, 0.5, -1.0], [0.0, 0.0, 2.0]]))

@@ -21,6 +21,7 @@ BUNDLE = Bundle(
     Severity(None, 0.8, 1.0),
     {"judge": {"auroc": 0.75}},
     SETTINGS,
+    (None,),
 )
 
 
