@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from configs.errors import DataError, did_you_mean
 from models.fit import Model
+from models.matrix import chunks
 
 TOLERANCE = 1e-9
-CHUNK = 10_000  # rows explained at once; bounds the memory
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,7 @@ def contributions(model: Model, features: NDArray[np.float64]) -> Contributions:
     """
     raw, (still, moving) = model.raw(features), model.apart
     parts = np.zeros((len(features), len(model.columns) + 2))
-    for start in range(0, len(features), CHUNK):
-        chunk = slice(start, start + CHUNK)
+    for chunk in chunks(features):
         for rows in model.by_period(features[chunk]):
             if moving is not None:
                 parts[chunk] += moving.predict(rows, pred_contrib=True)

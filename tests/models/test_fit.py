@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -110,6 +111,24 @@ def test_older_mondays_fade(train: Matrix, tune: Matrix, training: Training) -> 
         one = fit(mixed, tune, HORIZONS, training.model_copy(update={"half_life_weeks": weeks}))
         auroc[weeks] = ranking(tune, one.model.raw(tune.features).mean(axis=1))["auroc"]
     assert auroc[1] > auroc[0] + 0.05
+
+
+def test_rows_on_disk_a_few_at_a_time_give_the_same_model(
+    fitted: Fitted,
+    train: Matrix,
+    tune: Matrix,
+    training: Training,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in (("matrix.CHUNK", 100), ("trees.COLUMNS", 2), ("trees.Rows.batch_size", 64)):
+        monkeypatch.setattr(f"models.{name}", value)
+    train.features.tofile(tmp_path / "features")
+    stored = np.memmap(tmp_path / "features", np.float64, "r", shape=train.features.shape)
+    assert fit(replace(train, features=stored), tune, HORIZONS, training) == fitted
+    expected = fitted.model.raw(train.features)
+    monkeypatch.undo()
+    assert np.array_equal(fitted.model.raw(train.features), expected)
 
 
 @pytest.mark.parametrize("value", [0, 1])
