@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from configs.dates import mondays
-from configs.settings import Settings
+from configs.settings import Settings, Training
 from features.build import catalogue, first_monday
 from features.catalogue import Entry
 from features.peers import peer_entries
@@ -18,11 +18,13 @@ from models.bundle import Bundle, settings_of, write
 from models.calibrate import fit_calibrator
 from models.evaluate import compare, evaluate, money
 from models.fit import Fitted, fit
+from models.leakage import refuse_leaks
 from models.matrix import KEY, Matrix, joined
 from models.peers import Peers, fit_peers
 from models.severity import fit_severity, money_at_risk
 from models.splits import Split, split
 from pipeline.artefacts import Home
+from pipeline.monotone import constrained
 from pipeline.snapshots import read_eligible, read_partition
 from pipeline.spool import Spool
 from pipeline.tables import Ingested
@@ -73,7 +75,9 @@ def fit_bundle(
     ``rows`` hold the Mondays of ``chosen`` and no others. The bundle knows no peers yet.
     """
     trained, tuned, judged = (rows.on(days) for days in (chosen.train, chosen.tune, chosen.judge))
-    fitted = fit(trained, tuned, settings.label.horizons, settings.training, progress)
+    refuse_leaks(judged, settings.training.max_single_auroc)
+    training = training_for(settings, rows.columns)
+    fitted = fit(trained, tuned, settings.label.horizons, training, progress)
     raw = fitted.model.raw(tuned.features)
     calibrator = fit_calibrator(raw, tuned.gone_within, fitted.model.horizons)
     severity = fit_severity(trained, tuned, settings.training).scaled(
@@ -136,6 +140,11 @@ def columns_of(settings: Settings) -> dict[str, Entry]:
     """Every column of a model by its name, in order: the features, then the deviations from their peers."""
     features = catalogue(settings)
     return features | peer_entries(settings, features)
+
+
+def training_for(settings: Settings, columns: Sequence[str]) -> Training:
+    """The training settings with the constraints of ``training.monotone`` on these columns."""
+    return constrained(settings.training, columns_of(settings), columns)
 
 
 def comparison(metrics: Mapping[str, Any]) -> pd.DataFrame:
