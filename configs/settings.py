@@ -182,7 +182,7 @@ class FeatureSettings(Strict):
 
 class Training(Strict):
     """How many Mondays train, tune and judge; LightGBM's own parameters for whether and when (``lightgbm``)
-    and for how much (``severity``).
+    and for how much (``severity``). ``monotone`` names features, patterns of names or groups of reasons.
 
     ``peers`` are the features of which the deviation from the mean of the tier and of the branch is one more.
     """
@@ -199,6 +199,8 @@ class Training(Strict):
     negatives_kept: Share
     half_life_weeks: Annotated[int, Field(ge=0)]
     peers: Annotated[tuple[str, ...], Field(strict=False)]
+    monotone: Annotated[tuple[str, ...], Field(strict=False)]
+    max_single_auroc: Annotated[float, Field(gt=0.5, le=1)]
     lightgbm: Named[float | int | str]
     severity: Named[float | int | str]
 

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from configs.errors import DataError, did_you_mean
 from models.fit import Model
+from models.matrix import chunks
 
 TOLERANCE = 1e-9
 DIGITS = 9  # to which sums are compared: below lies what the order of addition makes
-CHUNK = 10_000  # rows explained at once; bounds the memory
 LEAD_FROM = (
     0.1  # log-odds, a tenth more likely: an occasion that adds less does not come before stronger signs
 )
@@ -67,8 +67,7 @@ def contributions(model: Model, features: NDArray[np.float64]) -> Contributions:
     """
     raw, (still, moving) = model.raw(features), model.apart
     parts = np.zeros((len(features), len(model.columns) + 2))
-    for start in range(0, len(features), CHUNK):
-        chunk = slice(start, start + CHUNK)
+    for chunk in chunks(features):
         for rows in model.by_period(features[chunk]):
             if moving is not None:
                 parts[chunk] += moving.predict(rows, pred_contrib=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from configs.errors import DataError
 from configs.settings import Training
-from models.matrix import Matrix
+from models.matrix import Matrix, chunks
 from models.periods import Periods, customer_periods, thinned
 from models.trees import Loss, Progress, Rows, Trees, grow, parameters, part, typical_values
 
@@ -51,8 +51,11 @@ class Model:
 
     def raw(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Rows × periods: the log-odds of going in the period, before calibration."""
-        scores = [self.trees.booster.predict(rows, raw_score=True) for rows in self.by_period(features)]
-        return np.stack(scores, axis=1) + self.log_kept
+        scores = np.empty((len(features), len(self.horizons)))
+        for chunk in chunks(features):
+            for period, rows in enumerate(self.by_period(features[chunk])):
+                scores[chunk, period] = self.trees.booster.predict(rows, raw_score=True)
+        return scores + self.log_kept
 
     def by_period(self, features: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
         """What the trees see, period by period: each time the same array with another period written in."""

@@ -1,6 +1,7 @@
 """What models see: named numbers, the customer and Monday they belong to, and what became of them."""
 
-from collections.abc import Iterable, Sequence
+import mmap
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Any, Self
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from configs.errors import DataError, did_you_mean
 from configs.settings import HORIZONS
 
+CHUNK = 10_000  # rows looked at together; bounds the memory
 KEY = ("customer_id", "snapshot_date")
 OUTCOME = ("gone_within", "outflow_share", "aum_base")
 
@@ -90,7 +92,9 @@ class Matrix:
         places = np.flatnonzero(rows)
         together = len(places) > 0 and places[-1] - places[0] + 1 == len(places)
         chosen = slice(places[0], places[-1] + 1) if together else places
-        return replace(self, **{name: getattr(self, name)[chosen] for name in _BY_ROW})
+        taken = {name: getattr(self, name)[chosen] for name in _BY_ROW if name != "features"}
+        features = self.features[chosen] if together else _gathered(self.features, places)
+        return replace(self, features=features, **taken)
 
     def only(self, columns: Sequence[str]) -> Self:
         """The same rows with some of the columns, in the order given. Raises DataError for an unknown one."""
@@ -99,6 +103,11 @@ class Matrix:
             raise DataError(f"no column {unknown[0]!r}. {did_you_mean(unknown[0], self.columns)}")
         places = [self.columns.index(name) for name in columns]
         return replace(self, features=self.features[:, places], columns=tuple(columns))
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        """One feature."""
+        values = self.features[:, self.columns.index(name)]
+        return np.concatenate([values[:0], *(values[chunk] for chunk in chunks(self.features))])
 
     def on(self, snapshots: Iterable[date]) -> Self:
         """The rows of these Mondays; none of them may be without a row (DataError)."""
@@ -109,6 +118,36 @@ class Matrix:
                 f"the matrix has no row of {', '.join(map(str, missing[:5]))}. Run these snapshots first."
             )
         return self.where(np.isin(self.snapshot_date, wanted))
+
+
+def joined(days: Sequence[Matrix], features: NDArray[np.float64], columns: Sequence[str]) -> Matrix:
+    """The rows of ascending Mondays as one matrix; ``features`` holds those of all, in the same order."""
+    rest = [name for name in _BY_ROW if name != "features"]
+    by_row = {name: np.concatenate([getattr(day, name) for day in days]) for name in rest}
+    return Matrix(features=features, columns=tuple(columns), **by_row)
+
+
+def chunks(features: NDArray[np.float64]) -> Iterator[slice]:
+    """The rows in order, a few at a time, so that what is made of them needs little memory."""
+    for start in range(0, len(features), CHUNK):
+        yield slice(start, start + CHUNK)
+        let_go(features)
+
+
+def _gathered(features: NDArray[np.float64], places: NDArray[np.intp]) -> NDArray[np.float64]:
+    """A copy of some rows, read in their order."""
+    found = np.empty((len(places), features.shape[1]))
+    for chunk in chunks(features):
+        here = slice(*np.searchsorted(places, (chunk.start, chunk.stop)))
+        found[here] = features[places[here]]
+    return found
+
+
+def let_go(features: NDArray[np.float64]) -> None:
+    """Free the memory that reading took, where the rows lie on disk; they can be read again."""
+    pages = getattr(features, "_mmap", None)
+    if pages is not None:
+        pages.madvise(mmap.MADV_DONTNEED)
 
 
 _BY_ROW = tuple(one.name for one in fields(Matrix) if one.name != "columns")

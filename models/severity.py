@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from configs.errors import DataError
 from configs.settings import Training
-from models.matrix import Matrix
+from models.matrix import Matrix, chunks
 from models.trees import Loss, Trees, grow, parameters, typical_values
 
 ENOUGH = 200  # attrited rows, in train and in tune; with fewer a model of them is a model of chance
@@ -44,7 +44,10 @@ class Severity:
     def _unscaled(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         if self.trees is None:
             return np.full(len(features), self.mean)
-        return np.asarray(self.trees.booster.predict(self.trees.filled(features)), dtype=np.float64)
+        share = np.empty(len(features))
+        for chunk in chunks(features):
+            share[chunk] = self.trees.booster.predict(self.trees.filled(features[chunk]))
+        return share
 
 
 def fit_severity(train: Matrix, tune: Matrix, training: Training) -> Severity:

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from configs.errors import ConfigError, did_you_mean
 from configs.settings import Training
+from models.matrix import let_go
 
+COLUMNS = 16  # looked at together; bounds the memory
 Progress = Callable[[int, float], None]
 Loss = Callable[[NDArray[np.float64], lgb.Dataset], tuple[str, float, bool]]
 
@@ -57,12 +59,18 @@ class Rows(lgb.Sequence):
         self, features: NDArray[np.float64], row: NDArray[np.intp], more: NDArray[np.float64]
     ) -> None:
         self._features, self._row, self._more = features, row, more
+        self._held = 0
 
     def __len__(self) -> int:
         return len(self._row)
 
     def __getitem__(self, places: Any) -> NDArray[np.float64]:
-        return np.concatenate([self._features[self._row[places]], self._more[places, None]], axis=-1)
+        found = np.concatenate([self._features[self._row[places]], self._more[places, None]], axis=-1)
+        self._held += found.size // found.shape[-1]  # LightGBM asks for single rows too
+        if self._held >= self.batch_size:
+            let_go(self._features)
+            self._held = 0
+        return found
 
 
 def part(text: str, chosen: Callable[[str], bool]) -> str | None:
@@ -81,8 +89,13 @@ def part(text: str, chosen: Callable[[str], bool]) -> str | None:
 
 
 def typical_values(features: NDArray[np.float64]) -> tuple[float | None, ...]:
-    """Per column the median, or None where some value is unknown."""
-    return tuple(None if np.isnan(one).any() else float(np.median(one)) for one in features.T)
+    """Per column the median, or None where some value is unknown; a few columns at a time."""
+    typical: list[float | None] = []
+    for start in range(0, features.shape[1], COLUMNS):
+        few = np.ascontiguousarray(features[:, start : start + COLUMNS].T)
+        typical += [None if np.isnan(one).any() else float(np.median(one)) for one in few]
+        let_go(features)
+    return tuple(typical)
 
 
 def medians(features: NDArray[np.float64]) -> tuple[float | None, ...]:
@@ -139,6 +152,7 @@ def grow(
 
 def _check_names(given: Mapping[str, Any], made: dict[str, Any]) -> None:
     """LightGBM ignores a parameter it does not know; an empty booster lists those it does."""
+    made = {name: value for name, value in made.items() if name != "monotone_constraints"}  # one per column
     two_rows = lgb.Dataset(np.array([[0.0], [1.0]]), np.array([0, 1]), params=made)
     text = lgb.Booster(made, two_rows).model_to_string()
     known: Sequence[str] = re.findall(r"^\[(\w+): ", text, flags=re.MULTILINE)

@@ -18,7 +18,7 @@ from pipeline.artefacts import Home
 from pipeline.snapshots import build_outcomes, build_snapshots, read_partition
 from pipeline.tables import Ingested, read_ingested
 from pipeline.terminal import bar
-from pipeline.train import columns_of, load_matrix, load_peers, plan
+from pipeline.train import columns_of, load_matrix, load_peers, plan, training_for
 
 KEYS = ["customer_id", "snapshot_date"]
 SHOWN = ["columns", "auroc", "average_precision", "average_precision_lost", "recall_at_10", "ece"]
@@ -97,7 +97,7 @@ def ablate(
 
 def _judge(settings: Settings, rows: Matrix, chosen: Split) -> dict[str, float]:
     tuned, judged, horizons = rows.on(chosen.tune), rows.on(chosen.judge), settings.label.horizons
-    model = fit(rows.on(chosen.train), tuned, horizons, settings.training).model
+    model = fit(rows.on(chosen.train), tuned, horizons, training_for(settings, rows.columns)).model
     calibrator = fit_calibrator(model.raw(tuned.features), tuned.gone_within, horizons)
     return evaluate(judged, calibrator.risks(model.raw(judged.features)), horizons)
 

@@ -1,6 +1,6 @@
 """Train: split by time, fit, calibrate, judge out of time beside two simple rules, register."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from configs.dates import mondays
 from configs.errors import DataError
-from configs.settings import Settings
+from configs.settings import Settings, Training
 from features.build import catalogue, first_monday
 from features.catalogue import Entry
 from features.peers import peer_entries
@@ -19,13 +19,16 @@ from models.bundle import Bundle, settings_of, write
 from models.calibrate import fit_calibrator
 from models.evaluate import compare, evaluate, money
 from models.fit import Fitted, fit
-from models.matrix import KEY, Matrix
+from models.leakage import refuse_leaks
+from models.matrix import KEY, Matrix, joined
 from models.peers import Peers, fit_peers
 from models.severity import fit_severity, money_at_risk
 from models.splits import Split, split
 from models.trees import medians
 from pipeline.artefacts import Home
+from pipeline.monotone import constrained
 from pipeline.snapshots import read_eligible, read_partition
+from pipeline.spool import Spool
 from pipeline.tables import Ingested
 
 # What a bank can do without a model: rank by the money already gone, or by silence. Higher = riskier.
@@ -75,11 +78,13 @@ def fit_bundle(
     """
     trained, tuned, judged = (rows.on(days) for days in (chosen.train, chosen.tune, chosen.judge))
     _check_outcomes(settings, {"train": trained, "tune": tuned, "judge": judged})
-    fitted = fit(trained, tuned, settings.label.horizons, settings.training, progress)
+    refuse_leaks(judged, settings.training.max_single_auroc)
+    training = training_for(settings, rows.columns)
+    fitted = fit(trained, tuned, settings.label.horizons, training, progress)
     raw = fitted.model.raw(tuned.features)
     calibrator = fit_calibrator(raw, tuned.gone_within, fitted.model.horizons)
     severity = fit_severity(trained, tuned, settings.training).scaled(
-        tuned, calibrator.risks(raw)[:, -1], column(tuned, AUM_NOW)
+        tuned, calibrator.risks(raw)[:, -1], tuned.column(AUM_NOW)
     )
     usual = medians(trained.features)
     bundle = Bundle(fitted.model, calibrator, severity, {}, settings_of(settings), usual)
@@ -91,7 +96,7 @@ def predict(bundle: Bundle, rows: Matrix) -> Predicted:
     """Risks and money at risk of rows that are already a matrix, without reasons."""
     risks = bundle.calibrator.risks(bundle.model.raw(rows.features))
     share = bundle.severity.share(rows.features)
-    return Predicted(risks, money_at_risk(risks[:, -1], share, rows.aum, column(rows, AUM_NOW)))
+    return Predicted(risks, money_at_risk(risks[:, -1], share, rows.aum, rows.column(AUM_NOW)))
 
 
 def judge(settings: Settings, judged: Matrix, predicted: Predicted) -> dict[str, Any]:
@@ -107,7 +112,7 @@ def judge(settings: Settings, judged: Matrix, predicted: Predicted) -> dict[str,
 
 def rules(rows: Matrix) -> dict[str, NDArray[np.float64]]:
     """The score of each rule, higher = riskier."""
-    return {name: sign * column(rows, feature) for name, (feature, sign) in RULES.items()}
+    return {name: sign * rows.column(feature) for name, (feature, sign) in RULES.items()}
 
 
 def load_peers(settings: Settings, home: Home, snapshots: tuple[date, ...]) -> Peers:
@@ -117,16 +122,22 @@ def load_peers(settings: Settings, home: Home, snapshots: tuple[date, ...]) -> P
     return fit_peers(frame, read_eligible(home, snapshots), columns)
 
 
-def load_matrix(home: Home, snapshots: tuple[date, ...], peers: Peers | None = None) -> Matrix:
+def load_matrix(home: Home, snapshots: Sequence[date], peers: Peers | None = None) -> Matrix:
     """Features and outcome of every eligible customer of these Mondays; eligible without outcome is an error.
 
-    With ``peers`` their columns stand behind the features, as a model of theirs expects.
+    With ``peers`` their columns stand behind the features, as a model of theirs expects. One Monday is in
+    memory at a time; all features together lie on disk and are read as they are needed.
     """
-    frame = read_partition(home, "features", snapshots)
-    if peers is not None:
-        frame = peers.extended(frame, read_eligible(home, snapshots))
-    names = [name for name in frame.columns if name not in KEY]
-    return Matrix.from_frames(frame, read_partition(home, "labels", snapshots), names)
+    spool, days, names = Spool(home.root), list[Matrix](), list[str]()
+    for day in sorted(snapshots):
+        frame = read_partition(home, "features", [day])
+        if peers is not None:
+            frame = peers.extended(frame, read_eligible(home, [day]))
+        names = names or [name for name in frame.columns if name not in KEY]
+        one = Matrix.from_frames(frame, read_partition(home, "labels", [day]), names)
+        spool.append(one.features)
+        days.append(one.only([]))
+    return joined(days, spool.array(), names)
 
 
 def columns_of(settings: Settings) -> dict[str, Entry]:
@@ -135,9 +146,9 @@ def columns_of(settings: Settings) -> dict[str, Entry]:
     return features | peer_entries(settings, features)
 
 
-def column(rows: Matrix, name: str) -> NDArray[np.float64]:
-    """One feature of the matrix."""
-    return rows.features[:, rows.columns.index(name)]
+def training_for(settings: Settings, columns: Sequence[str]) -> Training:
+    """The training settings with the constraints of ``training.monotone`` on these columns."""
+    return constrained(settings.training, columns_of(settings), columns)
 
 
 def comparison(metrics: Mapping[str, Any]) -> pd.DataFrame:

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ import pytest
 from configs.errors import ConfigError, DataError
 from configs.settings import Training
 from models.evaluate import ranking
-from models.fit import Fitted, fit
+from models.fit import Fitted, Model, fit
 from models.matrix import Matrix
 
 HORIZONS = (30, 60, 90)
@@ -31,22 +32,6 @@ def test_another_seed_gives_another_model(
     fitted: Fitted, train: Matrix, tune: Matrix, training: Training
 ) -> None:
     assert fit(train, tune, HORIZONS, training.model_copy(update={"seed": 1})).model != fitted.model
-
-
-def test_shuffled_labels_predict_nothing_out_of_time(
-    train: Matrix, tune: Matrix, judge: Matrix, training: Training
-) -> None:
-    random = np.random.default_rng(training.seed)
-    by_chance = [
-        Matrix(
-            one.features, one.columns, one.customer_id, one.snapshot_date,
-            random.permutation(one.gone_within), one.outflow_share, one.aum,
-        )
-        for one in (train, tune, judge)
-    ]  # fmt: skip
-    model, judged = fit(*by_chance[:2], HORIZONS, training).model, by_chance[2]
-    # 1,600 judged rows: the standard error of an AUROC by chance is about 0.02.
-    assert abs(ranking(judged, model.raw(judged.features).mean(axis=1))["auroc"] - 0.5) < 0.05
 
 
 def test_progress_is_told_each_round_and_the_best_is_kept(
@@ -112,6 +97,24 @@ def test_older_mondays_fade(train: Matrix, tune: Matrix, training: Training) -> 
     assert auroc[1] > auroc[0] + 0.05
 
 
+def test_rows_on_disk_a_few_at_a_time_give_the_same_model(
+    fitted: Fitted,
+    train: Matrix,
+    tune: Matrix,
+    training: Training,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in (("matrix.CHUNK", 100), ("trees.COLUMNS", 2), ("trees.Rows.batch_size", 64)):
+        monkeypatch.setattr(f"models.{name}", value)
+    train.features.tofile(tmp_path / "features")
+    stored = np.memmap(tmp_path / "features", np.float64, "r", shape=train.features.shape)
+    assert fit(replace(train, features=stored), tune, HORIZONS, training) == fitted
+    expected = fitted.model.raw(train.features)
+    monkeypatch.undo()
+    assert np.array_equal(fitted.model.raw(train.features), expected)
+
+
 @pytest.mark.parametrize("value", [0, 1])
 def test_one_outcome_only_is_refused(value: int, train: Matrix, tune: Matrix, training: Training) -> None:
     with pytest.raises(DataError, match="train holds"):
@@ -124,3 +127,24 @@ def test_a_misspelt_parameter_is_refused(train: Matrix, tune: Matrix, training: 
     wrong = training.model_copy(update={"lightgbm": {"learning_rat": 0.1}})
     with pytest.raises(ConfigError, match=r"'learning_rat'. Did you mean 'learning_rate'"):
         fit(train, tune, HORIZONS, wrong)
+
+
+def test_a_constraint_holds_whatever_the_data_say(
+    fitted: Fitted, train: Matrix, tune: Matrix, judge: Matrix, training: Training
+) -> None:
+    def lowest_step(model: Model) -> float:
+        """The largest fall of the log-odds as the first column rises, over 200 customers."""
+        rows = np.repeat(judge.features[:200, None, :], 9, axis=1)
+        rows[:, :, 0] = np.linspace(-3, 3, 9)
+        raw = model.raw(rows.reshape(-1, rows.shape[2])).reshape(200, 9, -1)
+        return float(np.diff(raw, axis=1).min())
+
+    falling = {**training.lightgbm, "monotone_constraints": "-1,0,0,0,0,0"}
+    rising = {**training.lightgbm, "monotone_constraints": "1,0,0,0,0,0"}
+    assert lowest_step(fitted.model) < 0
+    up = fit(train, tune, HORIZONS, training.model_copy(update={"lightgbm": rising})).model
+    assert lowest_step(up) >= 0
+    # What was planted rises with the column, so a model that may only fall by it does without.
+    down = fit(train, tune, HORIZONS, training.model_copy(update={"lightgbm": falling})).model
+    assert lowest_step(down) <= 0
+    assert ranking(judge, down.raw(judge.features).mean(axis=1))["auroc"] < 0.7

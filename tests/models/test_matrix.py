@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.errors import DataError
-from models.matrix import Matrix, feature_values
+from models.matrix import Matrix, feature_values, joined, let_go
 
 COLUMNS = ("inflow", "outflow")
 
@@ -76,6 +77,45 @@ def test_rows_that_lie_together_are_not_copied() -> None:
     assert np.shares_memory(matrix.on([pd.Timestamp("2024-03-11").date()]).features, matrix.features)
     assert not np.shares_memory(matrix.where(matrix.attrited == 1).features, matrix.features)
     assert len(matrix.where(matrix.aum < 0)) == 0
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Matrix:
+    """The matrix of the frames with its features in a file."""
+    matrix = Matrix.from_frames(*frames(), COLUMNS)
+    matrix.features.tofile(tmp_path / "features")
+    return replace(matrix, features=np.memmap(tmp_path / "features", np.float64, "r", shape=(4, 2)))
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 4])
+def test_rows_on_disk_read_as_rows_in_memory(
+    stored: Matrix, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.matrix.CHUNK", chunk)
+    plain = Matrix.from_frames(*frames(), COLUMNS)
+    gone = stored.where(stored.attrited == 1)
+    assert gone.features.tobytes() == plain.features[[0, 3]].tobytes()
+    assert not isinstance(gone.features, np.memmap)
+    assert stored.column("inflow").tolist() == [1, 2, 3, 4]
+    assert stored.where(stored.aum < 0).column("inflow").tolist() == []
+
+
+def test_rows_that_were_let_go_are_read_again(stored: Matrix) -> None:
+    before = stored.features.tobytes()
+    let_go(stored.features)
+    assert stored.features.tobytes() == before
+    let_go(np.zeros((2, 2)))  # nothing to free in memory of one's own
+
+
+def test_mondays_are_joined_in_their_order() -> None:
+    matrix = Matrix.from_frames(*frames(), COLUMNS)
+    days = [matrix.where(matrix.snapshot_date == day).only([]) for day in np.unique(matrix.snapshot_date)]
+    whole = joined(days, matrix.features, COLUMNS)
+    assert whole.customer_id.tolist() == ["A", "B", "A", "B"]
+    assert whole.aum.tolist() == [100, 200, 300, 400]
+    assert whole.columns == COLUMNS
+    with pytest.raises(DataError, match="must ascend"):
+        joined(days[::-1], matrix.features, COLUMNS)
 
 
 def test_a_row_without_a_label_is_refused() -> None:

@@ -1,0 +1,73 @@
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pytest
+
+from configs.errors import DataError
+from configs.settings import Training
+from models.evaluate import ranking
+from models.fit import fit
+from models.leakage import refuse_leaks, single_aurocs
+from models.matrix import Matrix
+from tests.models.conftest import FIRST, matrix
+
+HORIZONS = (30, 60, 90)
+
+
+def planted(judge: Matrix, name: str, values: np.ndarray) -> Matrix:
+    """The judged rows with one more feature."""
+    features = np.concatenate([judge.features, values[:, None]], axis=1)
+    return replace(judge, features=features, columns=(*judge.columns, name))
+
+
+def test_the_aurocs_by_hand(judge: Matrix) -> None:
+    three = judge.where(np.arange(len(judge)) < 3).only([])
+    rows = Matrix(
+        np.array([[1.0, 5.0, np.nan], [2.0, 5.0, 0.0], [3.0, 5.0, 0.0]]), ("falls", "flat", "unknown"),
+        three.customer_id, three.snapshot_date, np.array([30, 0, 0], np.int16), three.outflow_share, three.aum,
+    )  # fmt: skip
+    # The one who leaves has the lowest value, the same as all, and the only unknown one.
+    assert single_aurocs(rows) == {"falls": 1.0, "flat": 0.5, "unknown": 1.0}
+
+
+@pytest.mark.parametrize(
+    "leak",
+    [
+        lambda rows: rows.attrited.astype(float),
+        lambda rows: -np.where(rows.attrited == 1, rows.outflow_share, 0.0),
+        lambda rows: np.where(rows.attrited == 1, np.nan, 7.0),
+        lambda rows: np.where(np.arange(len(rows)) % 20 == 0, 0.0, rows.gone_within.astype(float)),
+    ],
+    ids=["copy", "share, negative", "unknown for leavers", "copy with holes"],
+)
+def test_a_planted_copy_of_the_label_is_refused_by_name(judge: Matrix, leak) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(DataError, match=r"1 of 6 features alone .*: next_quarter \((1\.000|0\.9\d\d)\)"):
+        refuse_leaks(planted(judge, "next_quarter", leak(judge)), 0.95)
+
+
+def test_honest_features_pass(judge: Matrix) -> None:
+    refuse_leaks(judge, 0.95)
+    assert 0.7 < max(single_aurocs(judge).values()) < 0.8
+    with pytest.raises(DataError, match="outflow_sum_4w"):
+        refuse_leaks(judge, 0.7)
+
+
+def test_one_outcome_says_nothing(judge: Matrix) -> None:
+    refuse_leaks(judge.where(judge.attrited == 0), 0.95)
+
+
+def test_shuffled_labels_predict_nothing_out_of_time(training: Training) -> None:
+    """Eight banks of chance, 3,200 judged rows each: the standard error of the mean AUROC is 0.005."""
+    found = [_by_chance(seed, training) for seed in range(8)]
+    assert np.mean(found) == pytest.approx(0.5, abs=0.02)
+    assert np.ptp(found) > 0
+
+
+def _by_chance(seed: int, training: Training) -> float:
+    random = np.random.default_rng(seed)
+    days = (FIRST, date(2023, 6, 5), date(2023, 10, 2))
+    drawn = [matrix(weeks, day, seed=3 * seed) for weeks, day in zip((6, 4, 8), days, strict=True)]
+    train, tune, judged = (replace(one, gone_within=random.permutation(one.gone_within)) for one in drawn)
+    model = fit(train, tune, HORIZONS, training).model
+    return ranking(judged, model.raw(judged.features).mean(axis=1))["auroc"]
