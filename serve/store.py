@@ -82,6 +82,19 @@ class Store:
             _run(connection, run_id)
             _point_to(connection, run_id)
 
+    @contextmanager
+    def recording(self) -> Iterator[Connection]:
+        """One write transaction, for audit entries and what must stand or fall with them (serve/audit.py)."""
+        with self._writing() as connection:
+            tables.metadata.create_all(connection)
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One read transaction, for the audit log. Raises DataError for a store that is not there."""
+        with self._reading() as connection:
+            yield connection
+
     def latest_run(self) -> Run:
         """The run that is served now."""
         with self._reading() as connection:

@@ -106,5 +106,30 @@ current_run = Table(
     ),
 )
 
+# One row per audit entry, numbered from 1; rows are only ever added. serve/audit.py makes and checks the hashes.
+# Times are text, so that both databases give back the very characters that were hashed; details are JSON.
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("details", Text, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+# At most one row, with slot 1: the last audit entry, so that a log cut short is noticed.
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("slot", Integer, CheckConstraint("slot = 1"), primary_key=True, autoincrement=False),
+    Column("number", Integer, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("seal", String(64), nullable=False),
+)
+
 # Children first: the order in which a run's rows can be deleted.
 OF_A_RUN = (list_entries, exclusions, managers, scores, runs)

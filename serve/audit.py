@@ -1,0 +1,182 @@
+"""The audit log: who did what, when and to what, as a chain that cannot be mended without leaving a break.
+
+Entries are only ever added. Each holds the hash of the one before, and a head (number and hash of the last one,
+sealed) shows a tail that was cut off. With a key every hash is an HMAC-SHA256 (RFC 2104), so that whoever can
+write to the store, but has no key, cannot write the chain anew; without one it is a plain SHA-256. Who puts back
+an older copy of the whole store is only noticed by a head that was written down elsewhere: ``verify`` takes one.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, inspect, select, text
+
+from configs.errors import DataError
+from serve.tables import audit, audit_head
+
+NOTHING = "0" * 64  # stands for the hash before the first entry
+_FIELDS = ("number", "at", "actor", "action", "subject", "details", "previous")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What somebody did: ``actor`` did ``action`` to ``subject``. ``details`` hold only what JSON can hold.
+
+    ``at`` is given by the caller, with a time zone; it is kept in UTC, in whole seconds.
+    """
+
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    details: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Head:
+    """The last entry's number and hash; written as ``12:9f86d0…`` to be kept outside of the store."""
+
+    number: int
+    hash: str
+
+    def __str__(self) -> str:
+        return f"{self.number}:{self.hash}"
+
+
+def append(connection: Connection, entry: Entry, key: bytes | None = None) -> Head:
+    """Adds one entry to the end of the chain and returns the new head.
+
+    It belongs to the caller's transaction: if it fails nothing else must be committed, and the other way round.
+    On PostgreSQL call it before other statements of the transaction, so that two writers wait for each other
+    and neither is turned away. Raises DataError when the log has entries but no head, or the entry is not plain.
+    """
+    _alone(connection)
+    before = head(connection)
+    if before is None and connection.execute(select(audit.c.number).limit(1)).first():
+        raise DataError("the audit log has lost its head; nothing can be added. Run `make audit`.")
+    number, previous = (before.number + 1, before.hash) if before else (1, NOTHING)
+    row: dict[str, Any] = {
+        "number": number,
+        "at": _utc(entry.at),
+        "actor": entry.actor,
+        "action": entry.action,
+        "subject": entry.subject,
+        "details": _canonical(entry.details),
+        "previous": previous,
+    }
+    after = Head(number, _hash(row, key))
+    connection.execute(insert(audit).values(**row, hash=after.hash))
+    connection.execute(delete(audit_head))
+    connection.execute(
+        insert(audit_head).values(slot=1, number=number, hash=after.hash, seal=_seal(after, key))
+    )
+    return after
+
+
+def head(connection: Connection) -> Head | None:
+    """The head as it stands in the store; None before the first entry."""
+    row = connection.execute(select(audit_head)).first()
+    return Head(row.number, row.hash) if row else None
+
+
+def entries(connection: Connection, actions: Collection[str] = ()) -> tuple[Entry, ...]:
+    """The entries with one of these actions, or all of them, the oldest first; none if there is no log yet.
+
+    What is read is not verified: see ``verify``.
+    """
+    if not _exists(connection):
+        return ()
+    chosen = select(audit).order_by(audit.c.number)
+    if actions:
+        chosen = chosen.where(audit.c.action.in_(sorted(actions)))
+    return tuple(
+        Entry(datetime.fromisoformat(row.at), row.actor, row.action, row.subject, json.loads(row.details))
+        for row in connection.execute(chosen)
+    )
+
+
+def verify(connection: Connection, key: bytes | None = None, witness: Head | None = None) -> list[str]:
+    """Every break of the chain in words; empty when it is whole. Reads all entries, one at a time.
+
+    ``witness`` is a head written down earlier: an entry of that number must still be there, with that hash.
+    """
+    if not _exists(connection):
+        return ["there is no audit log"] if witness else []
+    breaks: list[str] = []
+    last, seen = Head(0, NOTHING), None
+    for row in connection.execute(select(audit).order_by(audit.c.number)):
+        breaks += _breaks_at(row, last, key)
+        last = Head(row.number, row.hash)
+        seen = row.hash if witness and row.number == witness.number else seen
+    if witness and seen != witness.hash:
+        breaks.append(f"entry {witness.number} is not the one whose hash was written down")
+    return breaks + list(_breaks_of_head(connection, last, key))
+
+
+def _breaks_at(row: Row[Any], last: Head, key: bytes | None) -> Iterator[str]:
+    """What is wrong with one entry after the one before it."""
+    if row.number != last.number + 1:
+        yield f"after entry {last.number} comes entry {row.number}"
+    if not _same(row.previous, last.hash):
+        yield f"entry {row.number} does not follow the one before it"
+    if not _same(row.hash, _hash(row._asdict(), key)):
+        yield f"entry {row.number} is not as it was written"
+
+
+def _breaks_of_head(connection: Connection, last: Head, key: bytes | None) -> Iterator[str]:
+    rows = connection.execute(select(audit_head)).all()
+    if len(rows) != (1 if last.number else 0):
+        yield f"the log has {last.number} entries and {len(rows)} heads"
+    for row in rows:
+        found = Head(row.number, row.hash)
+        if found != last:
+            yield f"the log ends with entry {last.number}, but its head is that of entry {row.number}"
+        if not _same(row.seal, _seal(found, key)):
+            yield "the head is not as it was written"
+
+
+def _hash(row: Mapping[str, Any], key: bytes | None) -> str:
+    """Over all fields, each in quotes where it is text, so that nothing can move from one into the next."""
+    return _digest(json.dumps([row[name] for name in _FIELDS], ensure_ascii=False, default=repr), key)
+
+
+def _seal(last: Head, key: bytes | None) -> str:
+    return _digest(f"head {last}", key)
+
+
+def _digest(content: str, key: bytes | None) -> str:
+    data = content.encode("utf-8", "surrogatepass")
+    return hmac.new(key, data, "sha256").hexdigest() if key else hashlib.sha256(data).hexdigest()
+
+
+def _same(found: str, wanted: str) -> bool:
+    """In constant time, so that a forger learns nothing from how long it takes."""
+    return hmac.compare_digest(str(found).encode("utf-8", "surrogatepass"), wanted.encode())
+
+
+def _canonical(details: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(details, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"an audit entry holds only plain JSON: {error}. Convert its details.") from None
+
+
+def _utc(at: datetime) -> str:
+    if at.tzinfo is None:
+        raise DataError(f"an audit entry needs a time with its zone, found {at}. Use datetime.now(UTC).")
+    return at.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def _exists(connection: Connection) -> bool:
+    return inspect(connection).has_table(audit.name)
+
+
+def _alone(connection: Connection) -> None:
+    """One writer at a time. On SQLite a writing transaction has the lock from its beginning (serve/connect.py)."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"LOCK TABLE {audit_head.name} IN EXCLUSIVE MODE"))
