@@ -228,6 +228,21 @@ class Lists(Strict):
     reasons: Annotated[int, Field(ge=1, le=5)]
 
 
+class Promotion(Strict):
+    """When a challenger may become champion, and who decides; docs/promotion.md."""
+
+    approval: Literal["second person", "automatic"]
+    largest_share: Share
+    draws: Annotated[int, Field(ge=100)]
+    too_old_weeks: Weeks
+    not_worse: Annotated[float, Field(ge=0, lt=1)]
+    max_ece: Share
+    min_slope: Annotated[float, Field(gt=0)]
+    max_slope: Annotated[float, Field(gt=0)]
+    trial_seconds: Annotated[int, Field(ge=1)]
+    trial_memory_mb: Annotated[int, Field(ge=1)]
+
+
 class Engine(Strict):
     """Where the buckets are worked on: threads of this process, or Spark. The bytes are the same.
 
@@ -258,6 +273,7 @@ class Settings(Strict):
     training: Training
     bands: Bands
     lists: Lists
+    promotion: Promotion
     engine: Engine
 
     def tier_of(self, aum: float) -> Tier:

@@ -161,7 +161,7 @@ def _run(
     went_in = {
         "tables": tables.fingerprint,
         "model": bundle.model_id,
-        "settings": fingerprint(settings.model_dump_json(exclude={"engine"})),
+        "settings": fingerprint(settings.model_dump_json(exclude={"engine", "promotion"})),
     }
     return Run(
         run_id=f"{as_of}-{fingerprint(str(as_of), *went_in.values())[:8]}",
