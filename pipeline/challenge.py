@@ -96,7 +96,7 @@ def at_capacity(rows: Matrix, risk: NDArray[np.float64], money: NDArray[np.float
     attrited, lost = rows.attrited == 1, rows.lost
     return {
         "recall": float(attrited[top(rows, risk, share)].sum() / attrited.sum()),
-        "aum_caught": float(lost[top(rows, money, share)].sum() / lost.sum()),
+        "aum_caught": float(lost[top(rows, money, share)].sum() / lost.sum()) if lost.sum() else 0.0,
     }
 
 
