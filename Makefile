@@ -14,7 +14,7 @@ BENCH  := .venv-bench/ready
 UV     := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long weekly ingest quarantine-export train backfill ablation backtest features-doc outcomes serve bench bench-features check format lock picture clean
+.PHONY: help demo test test-long weekly ingest quarantine-export train promote rollback audit backfill ablation backtest features-doc outcomes serve bench bench-features check format lock picture clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,15 @@ quarantine-export: $(READY) ## refused rows as files to mend and deliver again  
 
 train: $(READY) ## train, judge out of time and register a model  (BANK AS_OF)
 	$(PYTHON) -m pipeline train --bank $(BANK) --as-of $(AS_OF)
+
+promote: $(READY) ## approve a challenger as a second person; it becomes champion  (BANK BUNDLE BY)
+	$(PYTHON) -m pipeline promote --bank $(BANK) --bundle "$(BUNDLE)" --by "$(BY)"
+
+rollback: $(READY) ## return to the champion before the present one  (BANK BY)
+	$(PYTHON) -m pipeline rollback --bank $(BANK) --by "$(BY)"
+
+audit: $(READY) ## verify the audit log and print its last entries  (BANK HEAD)
+	$(PYTHON) -m pipeline audit --bank $(BANK) --head "$(HEAD)"
 
 backfill: $(READY) ## features of every Monday of a period, labels where matured  (BANK FROM TO)
 	$(PYTHON) -m pipeline backfill --bank $(BANK) --from $(FROM) --to $(TO)

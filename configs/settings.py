@@ -22,7 +22,7 @@ from configs.dates import Timeline
 PEER_GROUPS: Mapping[str, str] = MappingProxyType({"tier": "tier", "branch": "branch_id"})
 HORIZONS = (30, 60, 90)  # days; each has its own risk in a published score
 # Sections that change no byte of a model or a score: where work is done, how models are judged.
-NOT_IN_MODELS = {"engine", "profit"}
+NOT_IN_MODELS = {"engine", "profit", "promotion"}
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Weeks = Annotated[int, Field(ge=1, le=520)]
@@ -242,6 +242,21 @@ class Profit(Strict):
     margin: Share
 
 
+class Promotion(Strict):
+    """When a challenger may become champion, and who decides; docs/promotion.md."""
+
+    approval: Literal["second person", "automatic"]
+    largest_share: Share
+    draws: Annotated[int, Field(ge=100)]
+    too_old_weeks: Weeks
+    not_worse: Annotated[float, Field(ge=0, lt=1)]
+    max_ece: Share
+    min_slope: Annotated[float, Field(gt=0)]
+    max_slope: Annotated[float, Field(gt=0)]
+    trial_seconds: Annotated[int, Field(ge=1)]
+    trial_memory_mb: Annotated[int, Field(ge=1)]
+
+
 class Engine(Strict):
     """Where the buckets are worked on: threads of this process, or Spark. The bytes are the same.
 
@@ -273,6 +288,7 @@ class Settings(Strict):
     bands: Bands
     lists: Lists
     profit: Profit
+    promotion: Promotion
     engine: Engine
 
     def tier_of(self, aum: float) -> Tier:

@@ -1,6 +1,7 @@
-"""A trained model with all it needs, as a folder of plain text: written whole, verified before it is read."""
+"""A trained model with all it needs, as a folder of plain text: written whole, signed, verified before it is read."""
 
 import hashlib
+import hmac
 import json
 import os
 import shutil
@@ -24,7 +25,7 @@ from models.peers import Peers
 from models.severity import Severity
 from models.trees import Trees
 
-MANIFEST = "manifest.json"
+MANIFEST, SIGNATURE = "manifest.json", "signature"
 _REMEDY = "Restore the folder from a backup, or train again; never mend a bundle by hand."
 
 
@@ -45,9 +46,9 @@ class Scored:
 class Bundle:
     """What training makes and scoring needs: whether, when and how much.
 
-    ``metrics`` and ``settings`` hold only what JSON can hold. ``medians`` are those of the known values of each
-    column in training (None: never known): beside them a customer's own value is large or small, whoever else
-    is scored with him.
+    ``metrics``, ``settings`` and ``golden`` (see models/golden.py) hold only what JSON can hold. ``medians`` are
+    those of the known values of each column in training (None: never known): beside them a customer's own value
+    is large or small, whoever else is scored with him.
     """
 
     model: Model
@@ -57,6 +58,7 @@ class Bundle:
     settings: Mapping[str, Any]
     medians: tuple[float | None, ...]
     peers: Peers = field(default_factory=Peers)
+    golden: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def model_id(self) -> str:
@@ -65,7 +67,7 @@ class Bundle:
 
     @cached_property
     def files(self) -> dict[str, bytes]:
-        """Name and content of every file. Raises DataError if metrics or settings are not JSON."""
+        """Name and content of every file but the signature. Raises DataError for what is not JSON."""
         columns = [
             {"dtype": "float64", "median": median, "name": name, "typical": typical}
             for name, median, typical in zip(
@@ -94,6 +96,7 @@ class Bundle:
             "peers.json": _json(asdict(self.peers)),
             "metrics.json": _json(self.metrics),
             "settings.json": _json(self.settings),
+            "golden.json": _json(self.golden),
         }
         return {**content, MANIFEST: _manifest(content)}
 
@@ -125,20 +128,21 @@ def settings_of(settings: Settings) -> dict[str, Any]:
     return dump
 
 
-def write(bundle: Bundle, models: Path) -> Path:
+def write(bundle: Bundle, models: Path, key: bytes) -> Path:
     """Writes ``models/<model_id>/`` whole or not at all and returns it; the same bundle gives the same bytes.
 
-    A draft beside it is filled, flushed to disk and renamed. If the folder is there already it is verified
-    and kept. Raises DataError if it is there but changed.
+    A draft beside it is filled, flushed to disk and renamed. ``key`` signs the manifest and changes no other
+    file. If the folder is there already it is verified and kept. Raises DataError if it is there but changed.
     """
     target, draft = models / bundle.model_id, models / f".draft-{bundle.model_id}"
     for left_over in models.glob(".draft-*"):
         shutil.rmtree(left_over)
     if target.exists():
-        load(target)
+        load(target, key)
         return target
     draft.mkdir(parents=True)
-    for name, content in bundle.files.items():
+    signature = {SIGNATURE: _signature(bundle.files[MANIFEST], key)}
+    for name, content in (bundle.files | signature).items():
         with (draft / name).open("wb") as file:
             file.write(content)
             file.flush()
@@ -149,13 +153,14 @@ def write(bundle: Bundle, models: Path) -> Path:
     return target
 
 
-def load(folder: Path) -> Bundle:
-    """Reads a bundle after verifying size and hash of every file; only then LightGBM sees a byte.
+def load(folder: Path, key: bytes) -> Bundle:
+    """Reads a bundle after verifying the signature, then size and hash of every file; only then it is parsed.
 
     LightGBM aborts the process, or silently scores otherwise, on a model text with one changed byte.
-    Raises DataError naming the folder, the file and the remedy if one is missing, extra or changed.
+    Raises DataError naming the folder, the file and the remedy if one is missing, extra or changed, or if the
+    manifest was not signed with ``key``.
     """
-    content = _verified(folder)
+    content = _verified(folder, key)
     try:
         return _read(content)
     except KeyError as error:
@@ -184,11 +189,12 @@ def _read(content: Mapping[str, bytes]) -> Bundle:
         json.loads(content["settings.json"]),
         tuple(column["median"] for column in contract),
         Peers(tuple(peers["columns"]), tuple(peers["overall"]), peers["groups"]),
+        json.loads(content["golden.json"]),
     )
 
 
-def _verified(folder: Path) -> dict[str, bytes]:
-    """The bytes of every file but the manifest, each as the manifest and the folder's name say."""
+def _verified(folder: Path, key: bytes) -> dict[str, bytes]:
+    """The bytes of every file but manifest and signature, each as the manifest and the folder's name say."""
     if not folder.is_dir():
         raise DataError(f"there is no bundle at {folder}. Train first, or name another model.")
     found = {path.name: path for path in folder.iterdir()}
@@ -196,9 +202,12 @@ def _verified(folder: Path) -> dict[str, bytes]:
         if not path.is_file():
             raise DataError(f"bundle {folder}: {name} does not belong there. {_REMEDY}")
     content = {name: path.read_bytes() for name, path in found.items()}
-    written = content.pop(MANIFEST, None)
-    if written is None:
-        raise DataError(f"bundle {folder}: {MANIFEST} is missing. {_REMEDY}")
+    written, signature = (_taken(content, name, folder) for name in (MANIFEST, SIGNATURE))
+    if not hmac.compare_digest(signature, _signature(written, key)):
+        raise DataError(
+            f"bundle {folder}: the {SIGNATURE} does not fit {MANIFEST}: one of them is changed, or another key "
+            "signed it. Set ATTRITION_BUNDLE_KEY to the key it was signed with, restore it, or train again."
+        )
     if written != _manifest(content):
         raise DataError(f"bundle {folder}: {_difference(written, content)}. {_REMEDY}")
     if json.loads(written)["model_id"] != folder.name:
@@ -206,14 +215,16 @@ def _verified(folder: Path) -> dict[str, bytes]:
     return content
 
 
+def _taken(content: dict[str, bytes], name: str, folder: Path) -> bytes:
+    """Takes one file out of ``content``, which must hold it."""
+    if name not in content:
+        raise DataError(f"bundle {folder}: {name} is missing. {_REMEDY}")
+    return content.pop(name)
+
+
 def _difference(written: bytes, content: Mapping[str, bytes]) -> str:
-    """Which file is not what the manifest says."""
-    try:
-        promised = json.loads(written)["files"]
-        if written != _signed(promised):
-            return f"{MANIFEST} is changed"
-    except (ValueError, KeyError, TypeError, DataError):
-        return f"{MANIFEST} is changed"
+    """Which file is not what the manifest, whose signature fits, says."""
+    promised = json.loads(written)["files"]
     for name in sorted({*promised, *content}):
         if name not in content:
             return f"{name} is missing"
@@ -224,12 +235,14 @@ def _difference(written: bytes, content: Mapping[str, bytes]) -> str:
     return f"{name} is changed"
 
 
+def _signature(manifest: bytes, key: bytes) -> bytes:
+    """HMAC-SHA256 (RFC 2104) over the manifest, and through it over every file; in hex."""
+    return hmac.new(key, manifest, "sha256").hexdigest().encode() + b"\n"
+
+
 def _manifest(content: Mapping[str, bytes]) -> bytes:
     """Size and SHA-256 of each file, and the model_id made from them."""
-    return _signed({name: _print(one) for name, one in content.items()})
-
-
-def _signed(files: Mapping[str, Any]) -> bytes:
+    files = {name: _print(one) for name, one in content.items()}
     model_id = hashlib.sha256(_json(files)).hexdigest()[:16]
     return _json({"files": files, "model_id": model_id})
 

@@ -15,7 +15,6 @@ from configs.errors import DataError
 from models.bundle import Bundle, load
 from models.evaluate import ranking
 from models.matrix import Matrix
-from pipeline import registry
 from pipeline.artefacts import read_json, write_json
 from pipeline.demo_bank import write_demo_bank
 from pipeline.planted import recovered, truth_of_rows
@@ -35,7 +34,7 @@ def run_demo(bank: Bank) -> str:
     _write_raw(raw)
     publication, lists = run_weekly(bank, raw, AS_OF)
     with step("truth") as counts:
-        bundle = load(registry.champion(bank.data, bank.settings.bank))
+        bundle = load(bank.home.models / publication.run.model_id, bank.bundle_key)
         judged = load_matrix(bank.home, judged_snapshots(bundle), bundle.peers)
         truth = true_risk(raw, judged)
         known = ~np.isnan(truth)

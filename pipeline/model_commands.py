@@ -22,6 +22,51 @@ def train(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> No
     typer.echo(f"bundle {chosen.home.models / bundle.model_id}")
 
 
+By = Annotated[str, typer.Option("--by", help="who stands for it, by name")]
+
+
+@app.command()
+def promote(
+    bundle: Annotated[str, typer.Option(help="the model_id of a challenger")],
+    by: By,
+    bank: BankOption = "demo",
+    data: DataOption = DATA,
+) -> None:
+    """Approve a challenger as a second person: it is tried, compared once more, and becomes champion."""
+    from pipeline.promotion import approve
+    from pipeline.report import decision_in_words
+    from pipeline.terminal import start_logging
+    from pipeline.weekly import current_tables
+
+    start_logging()
+    chosen = bank_of(bank, data)
+    typer.echo(decision_in_words(approve(chosen, current_tables(chosen), bundle, by)))
+
+
+@app.command()
+def rollback(by: By, bank: BankOption = "demo", data: DataOption = DATA) -> None:
+    """Return to the champion before the present one."""
+    from pipeline.promotion import roll_back
+    from pipeline.terminal import start_logging
+
+    start_logging()
+    typer.echo(f"champion {roll_back(bank_of(bank, data), by)}")
+
+
+@app.command()
+def audit(
+    bank: BankOption = "demo",
+    data: DataOption = DATA,
+    head: Annotated[str, typer.Option(help="a head written down earlier, number:hash")] = "",
+    last: Annotated[int, typer.Option(min=1, help="how many entries to print")] = 20,
+) -> None:
+    """Verify the audit log from its first entry and print the last ones; exit code 2 if it is broken."""
+    from pipeline.promotion import verified
+    from pipeline.report import audit_in_words
+
+    typer.echo(audit_in_words(verified(bank_of(bank, data), head), last))
+
+
 @app.command()
 def ablation(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """What each family of features is worth: the model judged out of time without it."""

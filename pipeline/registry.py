@@ -21,14 +21,14 @@ CHAMPION = "champion"
 _COMPARED = ("cohort", "label", "features", "training")
 
 
-def record(data: Path, bank: str, folder: Path, tags: Mapping[str, str]) -> str:
-    """Registers the bundle in ``folder`` and returns its version; a model_id has one version, ever.
+def record(data: Path, bank: str, folder: Path, key: bytes, tags: Mapping[str, str]) -> str:
+    """Registers the bundle in ``folder``, signed with ``key``, and returns its version; one per model_id, ever.
 
     Parameters and metrics are read from the bundle itself, so the registry cannot disagree with it. ``tags``
     say what else went in, for example a fingerprint of the data. Raises DataError if the bundle is changed
     or does not lie below ``data``.
     """
-    bundle = load(folder)
+    bundle = load(folder, key)
     if not folder.resolve().is_relative_to(data.resolve()):
         raise DataError(f"bundle {folder} does not lie below {data}. Write it to {data / bank / 'models'}.")
     client, name = _client(data), _name(bank)

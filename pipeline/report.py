@@ -1,12 +1,17 @@
 """What a command prints at its end."""
 
+import json
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
+
+from pipeline.challenge import DECIDE, Decision
 from pipeline.outcomes import Realised
 from pipeline.score import Publication
 from pipeline.weekly import Bank
+from serve.audit import Entry, Head
 from serve.lists import CallList
 
 SHOWN = 8
@@ -73,6 +78,37 @@ def backtest_in_words(result: Mapping[str, Any]) -> str:
         lines += [_figures("", f"  {way}", found, sure, way) for way, found in came["others"].items()]
     lines += [f"{day:<12}refused: {reason}" for day, reason in result["refused"].items()]
     return "\n".join(lines)
+
+
+def decision_in_words(decision: Decision) -> str:
+    """Challenger and champion on the same Mondays, and what speaks against the challenger."""
+    shown = decision.figures
+    lines = [f"challenger {decision.challenger}, champion {decision.champion or 'none'}"]
+    if "rows" in shown:
+        days = shown["mondays"]
+        lines.append(
+            f"{days[0]} to {days[-1]}, {shown['rows']:,} rows, {shown['attrited']:,} attrited, "
+            f"first {shown['list_share']:.1%} of each Monday"
+        )
+        ways = {
+            way: shown[f"{way}_figures"] for way in ("challenger", "champion") if f"{way}_figures" in shown
+        }
+        lines.append(pd.DataFrame(ways | shown["rules"]).T.round(4).to_string(na_rep=""))
+    for name, (low, middle, high) in shown.get("differences", {}).items():
+        lines.append(f"difference in {DECIDE[name]}: {middle:+.4f} [{low:+.4f}, {high:+.4f}]")
+    lines += [f"against: {reason}" for reason in decision.against] or ["nothing speaks against it"]
+    return "\n".join(lines)
+
+
+def audit_in_words(found: tuple[Sequence[Entry], Head | None], last: int) -> str:
+    """The last entries, one a line, and the head to write down."""
+    entries, head = found
+    lines = [
+        f"{number:>6}  {one.at:%Y-%m-%d %H:%M:%S}Z  {_pad(one.actor, 20)} {one.action:<12} {one.subject}  "
+        f"{json.dumps(one.details, ensure_ascii=False, sort_keys=True)}"
+        for number, one in enumerate(entries, start=1)
+    ]
+    return "\n".join([*lines[-last:], f"{len(entries)} entries, whole; head {head or 'none'}"])
 
 
 def _with_money(judged: Mapping[str, Any]) -> Mapping[str, Any]:

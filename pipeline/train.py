@@ -19,13 +19,16 @@ from models.bundle import Bundle, settings_of, write
 from models.calibrate import fit_calibrator
 from models.evaluate import compare, evaluate, money
 from models.fit import Fitted, fit
+from models.golden import golden
 from models.leakage import refuse_leaks
 from models.matrix import KEY, Matrix, joined
 from models.peers import Peers, fit_peers
 from models.severity import fit_severity, money_at_risk
 from models.splits import Split, split
 from models.trees import medians
+from models.trial import try_out
 from pipeline.artefacts import Home
+from pipeline.bank import Bank
 from pipeline.monotone import constrained
 from pipeline.snapshots import read_eligible, read_partition
 from pipeline.spool import Spool
@@ -52,11 +55,14 @@ def plan(settings: Settings, tables: Ingested, as_of: date) -> Split:
 
 
 def train(
-    settings: Settings, home: Home, chosen: Split, as_of: date, progress: Callable[[int, float], None]
+    bank: Bank, chosen: Split, as_of: date, progress: Callable[[int, float], None]
 ) -> tuple[Bundle, Matrix]:
-    """``fit_bundle`` on the partitions of the Mondays; the bundle is written, the judged rows returned with it."""
-    bundle, rows = fit_mondays(settings, home, chosen, as_of, progress)
-    write(bundle, home.models)
+    """``fit_bundle`` on the partitions of the Mondays; the bundle is written, signed and tried in a process of its
+    own. The judged rows are returned with it."""
+    bundle, rows = fit_mondays(bank.settings, bank.home, chosen, as_of, progress)
+    limits = bank.settings.promotion
+    folder = write(bundle, bank.home.models, bank.bundle_key)
+    try_out(folder, bank.bundle_key, limits.trial_seconds, limits.trial_memory_mb)
     return bundle, rows.on(chosen.judge)
 
 
@@ -89,7 +95,7 @@ def fit_bundle(
     usual = medians(trained.features)
     bundle = Bundle(fitted.model, calibrator, severity, {}, settings_of(settings), usual)
     metrics = judge(settings, judged, predict(bundle, judged)) | _noted(fitted, chosen, as_of)
-    return replace(bundle, metrics=metrics)
+    return replace(bundle, metrics=metrics, golden=golden(bundle, judged, settings.training.seed))
 
 
 def predict(bundle: Bundle, rows: Matrix) -> Predicted:

@@ -1,46 +1,31 @@
 """The weekly run: each step reads what the one before wrote; a rerun replaces, never appends."""
 
-from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
 from configs.dates import monday
 from configs.errors import DataError
-from configs.settings import Settings
-from models.bundle import Bundle, load, settings_of
-from pipeline import registry
-from pipeline.artefacts import Home
+from models.bundle import Bundle
+from pipeline import promotion, registry
+from pipeline.bank import Bank as Bank
 from pipeline.ingest import ingest
 from pipeline.score import Publication, score
 from pipeline.snapshots import build_outcomes, build_snapshots
 from pipeline.tables import Ingested, read_ingested
 from pipeline.terminal import bar, log, spinner, step
-from pipeline.train import columns_of, comparison, plan, train, trained_as_of
+from pipeline.train import comparison, plan, train, trained_as_of
 from serve.excel import write_lists
 from serve.lists import CallList, choose
 from serve.store import Store
 
 
-@dataclass(frozen=True)
-class Bank:
-    """One bank's settings and the folder of its artefacts; ``data`` holds all banks and the registry."""
-
-    settings: Settings
-    data: Path
-
-    @property
-    def home(self) -> Home:
-        return Home(self.data / self.settings.bank)
-
-
 def run_weekly(bank: Bank, raw: Path, as_of: date) -> tuple[Publication, tuple[CallList, ...]]:
-    """Ingest, features, training when there is no champion yet, scores, publication, lists."""
+    """Ingest, features, training when it is due, scores by the champion, publication, lists."""
     monday(as_of)
     tables = run_ingest(bank, raw)
     if as_of > next_monday(tables):
         log.warning("the data ends on %s; the scores of %s rest on old rows", tables.last_day, as_of)
-    bundle = _champion(bank, as_of) or run_train(bank, tables, as_of)
-    return run_publish(bank, tables, bundle, as_of)
+    return run_publish(bank, tables, _scorer(bank, tables, as_of), as_of)
 
 
 def run_ingest(bank: Bank, raw: Path) -> Ingested:
@@ -52,7 +37,7 @@ def run_ingest(bank: Bank, raw: Path) -> Ingested:
 
 
 def run_train(bank: Bank, tables: Ingested, as_of: date) -> Bundle:
-    """Train with what had matured by ``as_of`` and make the model champion."""
+    """Train with what had matured by ``as_of``, register the model and compare it with the champion."""
     chosen = plan(bank.settings, tables, as_of)
     days = (*chosen.train, *chosen.tune, *chosen.judge)
     with step("snapshots") as counts, bar("features") as on_features:
@@ -62,17 +47,15 @@ def run_train(bank: Bank, tables: Ingested, as_of: date) -> Bundle:
         counts["written"] = build_outcomes(bank.settings, bank.home, tables, days, as_of, on_labels)
     with step("train") as counts, bar("training") as on_round:
         rounds = bank.settings.training.rounds
-        bundle, judged = train(
-            bank.settings, bank.home, chosen, as_of, lambda done, _: on_round(done, rounds)
-        )
+        bundle, judged = train(bank, chosen, as_of, lambda done, _: on_round(done, rounds))
         counts |= {"model": bundle.model_id, "rounds": bundle.metrics["rounds"], "judged_rows": len(judged)}
     with step("register") as counts:
         folder = bank.home.models / bundle.model_id
         counts["version"] = registry.record(
-            bank.data, bank.settings.bank, folder, {"data": tables.fingerprint}
+            bank.data, bank.settings.bank, folder, bank.bundle_key, {"data": tables.fingerprint}
         )
-        _promote(bank, bundle)
     log.info("judged out of time\n%s", comparison(bundle.metrics).round(3).to_string())
+    promotion.introduce(bank, tables, bundle)
     return bundle
 
 
@@ -105,30 +88,35 @@ def current_tables(bank: Bank) -> Ingested:
     return read_ingested(bank.home)
 
 
-def _champion(bank: Bank, as_of: date) -> Bundle | None:
-    """The champion, if it may score this Monday: trained on nothing later, not too long ago, on these
-    features and this label."""
-    try:
-        bundle = load(registry.champion(bank.data, bank.settings.bank))
-    except DataError:
-        return None
-    age = as_of - trained_as_of(bundle)
-    fits = {
-        "its training day": timedelta(0) <= age < timedelta(weeks=bank.settings.training.retrain_weeks),
-        "its features": bundle.model.columns == tuple(columns_of(bank.settings)),
-        "its label": bundle.settings["label"] == settings_of(bank.settings)["label"],
-    }
-    differs = [name for name, same in fits.items() if not same]
-    said = f"not used for {as_of} because of {' and '.join(differs)}" if differs else "used"
-    log.info("champion  model=%s trained_as_of=%s %s", bundle.model_id, trained_as_of(bundle), said)
-    return None if differs else bundle
+def _scorer(bank: Bank, tables: Ingested, as_of: date) -> Bundle:
+    """The model that scores this Monday; a challenger is trained first when it is due.
+
+    The champion goes on scoring while a challenger waits for approval. Raises DataError, saying what to do, if
+    no promoted model can score this Monday.
+    """
+    usable = promotion.champion_for(bank, as_of)
+    if usable is not None and not _due(bank, usable, as_of):
+        return usable
+    challenger = run_train(bank, tables, as_of)
+    usable = promotion.champion_for(bank, as_of)
+    if usable is not None:
+        return usable
+    if _past(bank, as_of) and bank.settings.promotion.approval == "automatic":
+        log.info("champion  model=%s trained for this past Monday alone", challenger.model_id)
+        return challenger
+    raise DataError(
+        f"no model that was promoted can score {as_of}; {promotion.standing(bank, challenger.model_id)}"
+    )
 
 
-def _promote(bank: Bank, bundle: Bundle) -> None:
-    """Make the model champion, unless the champion is of a later Monday: a past week must not replace it."""
-    try:
-        current = load(registry.champion(bank.data, bank.settings.bank))
-    except DataError:
-        current = bundle
-    if trained_as_of(current) <= trained_as_of(bundle):
-        registry.promote(bank.data, bank.settings.bank, bundle.model_id)
+def _due(bank: Bank, usable: Bundle, as_of: date) -> bool:
+    """Whether model and the last decision about a challenger are older than ``training.retrain_weeks``."""
+    days = [trained_as_of(usable), *(date.fromisoformat(one["as_of"]) for one in promotion.decisions(bank))]
+    latest = max(day for day in days if day <= as_of)
+    return as_of - latest >= timedelta(weeks=bank.settings.training.retrain_weeks)
+
+
+def _past(bank: Bank, as_of: date) -> bool:
+    """Whether the champion was trained after this Monday."""
+    present = promotion.champion(bank)
+    return present is not None and trained_as_of(present) > as_of

@@ -1,4 +1,6 @@
 import ast
+import hashlib
+import hmac
 import json
 import random
 import shutil
@@ -17,11 +19,13 @@ from configs.settings import Settings
 from models.bundle import Bundle, load, settings_of, write
 from models.severity import Severity
 
+KEY, OTHER_KEY = bytes(range(1, 64, 2)), bytes(range(0, 64, 2))
+
 
 def test_written_and_loaded_it_scores_the_same(
     bundle: Bundle, models: Path, monday_frame: pd.DataFrame
 ) -> None:
-    again = load(write(bundle, models))
+    again = load(write(bundle, models, KEY), KEY)
     assert again == bundle
     assert again.model_id == bundle.model_id
     before, after = bundle.score(monday_frame), again.score(monday_frame)
@@ -47,14 +51,14 @@ def test_risk_grows_with_the_horizon_for_everybody(bundle: Bundle, monday_frame:
 
 def test_a_bundle_without_trees_for_the_share_reads_back(bundle: Bundle, models: Path) -> None:
     plain = replace(bundle, severity=Severity(None, 0.8, 1.05))
-    assert load(write(plain, models)) == plain
+    assert load(write(plain, models, KEY), KEY) == plain
 
 
 def test_the_same_bytes_on_a_rerun_and_nothing_left_over(bundle: Bundle, models: Path) -> None:
-    first = write(bundle, models)
+    first = write(bundle, models, KEY)
     bytes_before = {path.name: path.read_bytes() for path in first.iterdir()}
     (models / ".draft-0123456789abcdef").mkdir()
-    second = write(replace(bundle), models)
+    second = write(replace(bundle), models, KEY)
     assert second == first
     assert {path.name: path.read_bytes() for path in second.iterdir()} == bytes_before
     assert [path.name for path in models.iterdir()] == [bundle.model_id]
@@ -81,39 +85,40 @@ def test_a_write_that_fails_leaves_no_bundle(
     with monkeypatch.context() as patch:
         patch.setattr("os.fsync" if break_at == "fsync" else f"pathlib.Path.{break_at}", full)
         with pytest.raises(OSError, match="No space"):
-            write(bundle, models)
+            write(bundle, models, KEY)
     assert not (models / bundle.model_id).exists()
-    assert load(write(bundle, models)) == bundle
+    assert load(write(bundle, models, KEY), KEY) == bundle
     assert [path.name for path in models.iterdir()] == [bundle.model_id]
 
 
 @pytest.mark.parametrize("name", ["model.txt", "calibrator.json", "severity.txt", "severity.json",
-                                  "contract.json", "metrics.json", "settings.json", "manifest.json"])  # fmt: skip
+                                  "contract.json", "peers.json", "metrics.json", "settings.json", "golden.json",
+                                  "manifest.json", "signature"])  # fmt: skip
 def test_a_missing_file_is_named(name: str, bundle: Bundle, models: Path) -> None:
-    folder = write(bundle, models)
+    folder = write(bundle, models, KEY)
     (folder / name).unlink()
     with pytest.raises(DataError, match=f"{name} is missing.*train again"):
-        load(folder)
+        load(folder, KEY)
 
 
 def test_whatever_does_not_belong_is_named(bundle: Bundle, models: Path) -> None:
-    folder = write(bundle, models)
+    folder = write(bundle, models, KEY)
     (folder / "notes.txt").write_text("x")
     with pytest.raises(DataError, match=r"notes.txt does not belong"):
-        load(folder)
+        load(folder, KEY)
     (folder / "notes.txt").unlink()
     (folder / "more").mkdir()
     with pytest.raises(DataError, match="more does not belong"):
-        write(bundle, models)
+        write(bundle, models, KEY)
 
 
 def test_another_folder_name_or_none_is_refused(bundle: Bundle, models: Path) -> None:
-    folder = write(bundle, models)
+    folder = write(bundle, models, KEY)
     shutil.move(folder, models / "0123456789abcdef")
     with pytest.raises(DataError, match="another model than the folder's name"):
-        load(models / "0123456789abcdef")
+        load(models / "0123456789abcdef", KEY)
     with pytest.raises(DataError, match="there is no bundle"):
-        load(folder)
+        load(folder, KEY)
 
 
 def mutate(content: bytes, dice: random.Random) -> bytes:
@@ -129,22 +134,82 @@ def mutate(content: bytes, dice: random.Random) -> bytes:
 
 @pytest.mark.parametrize("times", [40, pytest.param(1_100, marks=pytest.mark.long)])
 def test_no_mutation_reaches_lightgbm(
-    times: int, bundle: Bundle, models: Path, monkeypatch: pytest.MonkeyPatch
+    times: int, bundle: Bundle, models: Path, monday_frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def never(*_: object, **__: object) -> None:
-        pytest.fail("LightGBM was given the bytes of a changed bundle")
+    """Whoever writes to the disk but has no key: one file changed, then also the manifest made to fit it."""
 
-    folder = write(bundle, models)
-    monkeypatch.setattr(lightgbm, "Booster", never)
+    class ReachedError(Exception):
+        pass
+
+    def reached(*_: object, **__: object) -> None:
+        raise ReachedError
+
+    folder = write(bundle, models, KEY)
+    monkeypatch.setattr(lightgbm, "Booster", reached)
     dice = random.Random(20240304)
     for path in sorted(folder.iterdir()):
         good = path.read_bytes()
         for _ in range(times):
             path.write_bytes(mutate(good, dice))
             with pytest.raises(DataError, match=path.name):
-                load(folder)
+                load(folder, KEY).score(monday_frame)
         path.write_bytes(good)
-    assert load(folder) == bundle
+    with pytest.raises(ReachedError):  # whole, it is given to LightGBM: the net above catches something
+        load(folder, KEY).score(monday_frame)
+
+
+def forge(folder: Path, name: str, content: bytes) -> Path:
+    """The bundle with one file exchanged and everything made to fit, but for the signature."""
+    (folder / name).write_bytes(content)
+    files = {
+        path.name: {"bytes": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        for path in folder.iterdir()
+        if path.name not in ("manifest.json", "signature")
+    }
+    model_id = hashlib.sha256(as_json(files)).hexdigest()[:16]
+    (folder / "manifest.json").write_bytes(as_json({"files": files, "model_id": model_id}))
+    return folder.rename(folder.with_name(model_id))
+
+
+def as_json(value: object) -> bytes:
+    return f"{json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False)}\n".encode()
+
+
+def test_a_forged_bundle_is_refused_for_its_signature_alone(bundle: Bundle, models: Path) -> None:
+    metrics = as_json({"judge": {"auroc": 0.99}})
+    forged = forge(write(bundle, models, KEY), "metrics.json", metrics)
+    with pytest.raises(DataError, match=r"signature does not fit manifest\.json.*or train again"):
+        load(forged, KEY)
+    signed = hmac.new(KEY, (forged / "manifest.json").read_bytes(), "sha256").hexdigest()
+    (forged / "signature").write_text(f"{signed}\n")
+    assert load(forged, KEY).metrics == {"judge": {"auroc": 0.99}}
+
+
+def test_the_key_changes_the_signature_and_nothing_else(bundle: Bundle, tmp_path: Path) -> None:
+    ours, theirs = (write(bundle, tmp_path / key.hex(), key) for key in (KEY, OTHER_KEY))
+    assert ours.name == theirs.name
+    differ = [path.name for path in ours.iterdir() if path.read_bytes() != (theirs / path.name).read_bytes()]
+    assert differ == ["signature"]
+
+
+def test_another_key_is_refused_and_no_key_is_ever_shown(bundle: Bundle, models: Path) -> None:
+    folder = write(bundle, models, KEY)
+    with pytest.raises(DataError, match="another key signed it") as refused:
+        load(folder, OTHER_KEY)
+    with pytest.raises(DataError, match="another key signed it"):
+        write(bundle, models, OTHER_KEY)
+    assert not any(
+        key.hex() in str(refused.value) or repr(key) in str(refused.value) for key in (KEY, OTHER_KEY)
+    )
+
+
+def test_nothing_is_parsed_before_the_signature_is_verified(
+    bundle: Bundle, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write(bundle, models, KEY)
+    monkeypatch.setattr("models.bundle.json.loads", lambda _: pytest.fail("parsed"))
+    with pytest.raises(DataError, match="another key"):
+        load(folder, OTHER_KEY)
 
 
 def breaks(good: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, str]]:
@@ -159,7 +224,7 @@ def breaks(good: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, str]]:
         "repeated column": (good[[*key, first, first, second, *rest]], "twice"),
         "repeated customer": (pd.concat([good, good.iloc[:1]]), "1 repeated rows"),
         "unknown where always known": (good.assign(**{first: np.nan}), "always known"),
-        "nobody": (good.iloc[:0], "nobody to score"),
+        "infinity": (good.assign(**{first: [np.inf, *good[first][1:]]}), "infinity"),
     }
 
 
@@ -169,18 +234,20 @@ def test_eight_breaks_of_the_contract_are_refused(bundle: Bundle, monday_frame: 
     for frame, says in cases.values():
         with pytest.raises(DataError, match=says):
             bundle.score(frame)
+    with pytest.raises(DataError, match="nobody to score"):
+        bundle.score(monday_frame.iloc[:0])
     assert monday_frame["noise_a"].isna().any()
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), date(2024, 3, 4), np.float32(1)])
 def test_only_plain_json_goes_into_a_bundle(value: object, bundle: Bundle, models: Path) -> None:
     with pytest.raises(DataError, match="plain JSON"):
-        write(replace(bundle, metrics={"auroc": value}), models)
+        write(replace(bundle, metrics={"auroc": value}), models, KEY)
     assert not models.exists()
 
 
 def test_the_folder_says_what_it_is(bundle: Bundle, models: Path) -> None:
-    folder = write(bundle, models)
+    folder = write(bundle, models, KEY)
     contract = json.loads((folder / "contract.json").read_text("utf-8"))
     assert [column["name"] for column in contract["columns"]] == list(bundle.model.columns)
     assert {column["dtype"] for column in contract["columns"]} == {"float64"}

@@ -14,6 +14,7 @@ from models.severity import Severity
 from models.trees import Trees
 from pipeline.registry import champion, promote, record
 
+KEY = bytes(range(1, 64, 2))
 SETTINGS = {"bank": "demo", "label": {"min_drop": 0.5}, "features": {"windows": [4, 13]}, "tiers": []}
 BUNDLE = Bundle(
     Model(Trees("tree\n", ("inflow",), (None,)), (30, 60, 90), 0.0),
@@ -41,7 +42,7 @@ def data(empty_registry: Path, tmp_path: Path) -> Path:
 
 
 def folder(data: Path, auroc: float = 0.75, bank: str = "demo") -> Path:
-    return write(replace(BUNDLE, metrics={"judge": {"auroc": auroc}}), data / bank / "models")
+    return write(replace(BUNDLE, metrics={"judge": {"auroc": auroc}}), data / bank / "models", KEY)
 
 
 def rows(data: Path, select: str) -> list[tuple[object, ...]]:
@@ -54,7 +55,7 @@ def rows(data: Path, select: str) -> list[tuple[object, ...]]:
 
 def test_a_recorded_model_becomes_champion_when_promoted(data: Path) -> None:
     first = folder(data)
-    assert record(data, "demo", first, {"fingerprint": "abc"}) == "1"
+    assert record(data, "demo", first, KEY, {"fingerprint": "abc"}) == "1"
     with pytest.raises(DataError, match="'demo' has no champion"):
         champion(data, "demo")
     promote(data, "demo", first.name)
@@ -62,16 +63,16 @@ def test_a_recorded_model_becomes_champion_when_promoted(data: Path) -> None:
 
 
 def test_the_same_model_has_one_version_and_one_run(data: Path) -> None:
-    versions = {record(data, "demo", folder(data), {}) for _ in range(3)}
+    versions = {record(data, "demo", folder(data), KEY, {}) for _ in range(3)}
     assert versions == {"1"}
     assert rows(data, "select count(*) from runs") == [(1,)]
-    assert record(data, "demo", folder(data, auroc=0.8), {}) == "2"
+    assert record(data, "demo", folder(data, auroc=0.8), KEY, {}) == "2"
 
 
 def test_roll_back_is_promoting_an_older_model(data: Path) -> None:
     old, new = folder(data), folder(data, auroc=0.8)
     for one in (old, new):
-        record(data, "demo", one, {})
+        record(data, "demo", one, KEY, {})
         promote(data, "demo", one.name)
     assert champion(data, "demo") == new
     promote(data, "demo", old.name)
@@ -81,14 +82,14 @@ def test_roll_back_is_promoting_an_older_model(data: Path) -> None:
 def test_banks_do_not_meet(data: Path) -> None:
     ours, theirs = folder(data), folder(data, bank="berka")
     for bank, one in (("demo", ours), ("berka", theirs)):
-        record(data, bank, one, {})
+        record(data, bank, one, KEY, {})
         promote(data, bank, one.name)
     assert (champion(data, "demo"), champion(data, "berka")) == (ours, theirs)
 
 
 def test_the_run_holds_parameters_metrics_tags_and_files(data: Path) -> None:
     first = folder(data)
-    record(data, "demo", first, {"fingerprint": "abc"})
+    record(data, "demo", first, KEY, {"fingerprint": "abc"})
     assert dict(rows(data, "select key, value from params")) == {
         "label.min_drop": "0.5",
         "features.windows": "[4, 13]",
@@ -106,15 +107,15 @@ def test_a_changed_or_misplaced_bundle_is_not_recorded(
     first = folder(data)
     (first / "metrics.json").write_text("{}")
     with pytest.raises(DataError, match=r"metrics.json is changed"):
-        record(data, "demo", first, {})
+        record(data, "demo", first, KEY, {})
     with pytest.raises(DataError, match="does not lie below"):
-        record(data, "demo", folder(tmp_path_factory.mktemp("elsewhere")), {})
+        record(data, "demo", folder(tmp_path_factory.mktemp("elsewhere")), KEY, {})
     assert rows(data, "select count(*) from runs") == [(0,)]
 
 
 def test_a_champion_whose_folder_is_gone_is_named(data: Path) -> None:
     first = folder(data)
-    record(data, "demo", first, {})
+    record(data, "demo", first, KEY, {})
     promote(data, "demo", first.name)
     shutil.rmtree(first)
     with pytest.raises(DataError, match=f"gone from .*{first.name}"):
@@ -128,7 +129,7 @@ def test_asking_makes_no_database(tmp_path: Path) -> None:
 
 
 def test_it_is_silent_and_refuses_pickles(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    record(tmp_path, "demo", folder(tmp_path), {})
+    record(tmp_path, "demo", folder(tmp_path), KEY, {})
     assert capfd.readouterr() == ("", "")
     assert os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] == "false"
     assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"

@@ -1,0 +1,78 @@
+"""One bank as a command works on it: settings, folder, the keys that sign for it, who runs the command, and when."""
+
+import getpass
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from configs.errors import ConfigError
+from configs.keys import SHORTEST, parse_key
+from configs.settings import Settings
+from pipeline.artefacts import Home
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Bank:
+    """One bank's settings and the folder of its artefacts; ``data`` holds all banks, the registry and, for
+    banks to try things out with, the keys. ``clock`` is only ever asked for audit entries."""
+
+    settings: Settings
+    data: Path
+    clock: Callable[[], datetime] = _now
+
+    @property
+    def home(self) -> Home:
+        return Home(self.data / self.settings.bank)
+
+    @property
+    def user(self) -> str:
+        """Who runs the command: ATTRITION_USER, or the account. Raises ConfigError if neither has a name."""
+        try:
+            return os.environ.get("ATTRITION_USER", "").strip() or getpass.getuser()
+        except (KeyError, OSError):
+            raise ConfigError("the account has no name. Set ATTRITION_USER to yours.") from None
+
+    @property
+    def bundle_key(self) -> bytes:
+        """What signs this bank's bundles."""
+        return self._key("bundle")
+
+    @property
+    def audit_key(self) -> bytes:
+        """What signs the entries of this bank's audit log."""
+        return self._key("audit")
+
+    def _key(self, purpose: str) -> bytes:
+        """From ATTRITION_<PURPOSE>_KEY; a bank whose approval is automatic makes ``data/<purpose>-key`` itself.
+
+        Raises ConfigError if there is none, or it is weak, or others may read the file.
+        """
+        variable, path = f"ATTRITION_{purpose.upper()}_KEY", self.data / f"{purpose}-key"
+        text = os.environ.get(variable, "")
+        if text:
+            return parse_key(text, variable)
+        if self.settings.promotion.approval != "automatic":
+            raise ConfigError(
+                f"{variable} is not set. Make a key with `openssl rand -hex {SHORTEST}`, keep it where the bank "
+                f"keeps secrets, and set it for whoever runs bank {self.settings.bank!r}."
+            )
+        if not path.is_file():
+            _make_key(path)
+        if path.stat().st_mode & 0o077:
+            raise ConfigError(f"{path} can be read by others. Run `chmod 600 {path}`.")
+        return parse_key(path.read_text("utf-8"), str(path))
+
+
+def _make_key(path: Path) -> None:
+    """A random key that only its owner may read."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(f"{secrets.token_hex(SHORTEST)}\n")
