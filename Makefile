@@ -5,6 +5,7 @@ RAW   ?= data/demo/raw
 FROM  ?= 2026-08-31
 TO    ?= $(AS_OF)
 PORT  ?= 8000
+MLFLOW_PORT ?= 5000
 OUT   ?= data/$(BANK)/to-mend
 ORIGINS ?= 4
 
@@ -14,7 +15,7 @@ BENCH  := .venv-bench/ready
 UV     := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long weekly ingest quarantine-export train promote rollback audit backfill ablation backtest features-doc outcomes serve bench bench-features check format lock picture clean
+.PHONY: help demo test test-long weekly ingest quarantine-export train tune mlflow promote rollback audit backfill ablation backtest features-doc outcomes serve bench bench-features bench-model check format lock picture clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +53,10 @@ audit: $(READY) ## verify the audit log and print its last entries  (BANK HEAD)
 
 backfill: $(READY) ## features of every Monday of a period, labels where matured  (BANK FROM TO)
 	$(PYTHON) -m pipeline backfill --bank $(BANK) --from $(FROM) --to $(TO)
+
+mlflow: $(READY) ## every training run in the browser, on loopback: parameters, curves, charts  (MLFLOW_PORT)
+	MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true $(PYTHON) -m mlflow ui --host 127.0.0.1 \
+	  --port $(MLFLOW_PORT) --backend-store-uri sqlite:///data/mlflow.db --default-artifact-root data/mlflow
 
 ablation: $(READY) ## what each family of features is worth, out of time  (BANK AS_OF)
 	$(PYTHON) -m pipeline ablation --bank $(BANK) --as-of $(AS_OF)

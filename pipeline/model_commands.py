@@ -72,11 +72,14 @@ def ablation(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) ->
     """What each family of features is worth: the model judged out of time without it."""
     from pipeline.research import ablate_families
     from pipeline.terminal import start_logging
+    from pipeline.tracking import track_ablation
     from pipeline.weekly import current_tables
 
     start_logging()
     chosen = bank_of(bank, data)
-    table = ablate_families(chosen.settings, chosen.home, current_tables(chosen), monday(as_of.date()))
+    day = monday(as_of.date())
+    table = ablate_families(chosen.settings, chosen.home, current_tables(chosen), day)
+    track_ablation(chosen.data, chosen.settings.bank, day, table)
     typer.echo(table.astype(float).round(4).to_string())
 
 
