@@ -5,6 +5,9 @@ RAW   ?= data/demo/raw
 FROM  ?= 2026-08-31
 TO    ?= $(AS_OF)
 PORT  ?= 8000
+MLFLOW_PORT ?= 5000
+TRIALS ?= 20
+SECONDS ?= 0
 OUT   ?= data/$(BANK)/to-mend
 ORIGINS ?= 4
 
@@ -14,7 +17,7 @@ BENCH  := .venv-bench/ready
 UV     := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long weekly ingest quarantine-export train promote rollback audit backfill ablation backtest features-doc outcomes serve bench bench-features check format lock picture clean
+.PHONY: help demo test test-long weekly ingest quarantine-export train tune mlflow promote rollback audit backfill ablation backtest features-doc outcomes serve bench bench-features bench-model check format lock picture clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +56,13 @@ audit: $(READY) ## verify the audit log and print its last entries  (BANK HEAD)
 backfill: $(READY) ## features of every Monday of a period, labels where matured  (BANK FROM TO)
 	$(PYTHON) -m pipeline backfill --bank $(BANK) --from $(FROM) --to $(TO)
 
+tune: $(READY) ## search LightGBM's parameters over folds in time  (BANK AS_OF TRIALS SECONDS)
+	$(PYTHON) -m pipeline tune --bank $(BANK) --as-of $(AS_OF) --trials $(TRIALS) --seconds $(SECONDS)
+
+mlflow: $(READY) ## every training run in the browser, on loopback: parameters, curves, charts  (MLFLOW_PORT)
+	MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true $(PYTHON) -m mlflow ui --host 127.0.0.1 \
+	  --port $(MLFLOW_PORT) --backend-store-uri sqlite:///data/mlflow.db --default-artifact-root data/mlflow
+
 ablation: $(READY) ## what each family of features is worth, out of time  (BANK AS_OF)
 	$(PYTHON) -m pipeline ablation --bank $(BANK) --as-of $(AS_OF)
 
@@ -70,10 +80,13 @@ serve: $(READY) data/api-key ## the score service on loopback; the key lies in d
 	ATTRITION_API_KEY="$${ATTRITION_API_KEY:-$$(cat data/api-key)}" \
 	$(PYTHON) -m uvicorn --factory serve.api:create_app --host 127.0.0.1 --port $(PORT)
 
-bench: bench-features ## every benchmark
+bench: bench-features bench-model ## every benchmark
 
 bench-features: $(BENCH) ## the features engine beside other tools and two floors: data/bench/features.json  (BENCH_ARGS)
 	.venv-bench/bin/python -m benchmarks.features $(BENCH_ARGS)
+
+bench-model: $(READY) ## training and scoring beside LightGBM alone: data/bench/model.json  (BENCH_MODEL_ARGS)
+	$(PYTHON) -m benchmarks.model $(BENCH_MODEL_ARGS)
 
 check: $(READY) ## ruff and mypy
 	.venv/bin/ruff check

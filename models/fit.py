@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import lightgbm as lgb
 import numpy as np
@@ -95,22 +96,26 @@ def fit(
     for name, rows in (("train", train), ("tune", tune)):
         _check_both_outcomes(name, rows)
     made = parameters(training, training.lightgbm, "binary")
-    whole = customer_periods(train.gone_within, horizons)
-    fitted_on = thinned(whole, training.negatives_kept, training.seed)
+    known = binned(train, horizons, training, made)
     log_kept = math.log(training.negatives_kept)
-    known = lgb.Dataset(
+    judged_on = customer_periods(tune.gone_within, horizons)
+    later = known.create_valid(_rows(tune, judged_on), judged_on.gone)
+    grown = grow(known, later, made, training, _log_loss(log_kept), progress)
+    trees = Trees(grown.text, train.columns, typical_values(train.features))
+    model = Model(trees, tuple(horizons), log_kept)
+    return Fitted(model, grown.rounds, grown.losses, known.num_data())
+
+
+def binned(train: Matrix, horizons: Sequence[int], training: Training, made: dict[str, Any]) -> lgb.Dataset:
+    """The customer-periods that are fitted on, thinned and weighed, as LightGBM will bin them."""
+    fitted_on = thinned(customer_periods(train.gone_within, horizons), training.negatives_kept, training.seed)
+    return lgb.Dataset(
         _rows(train, fitted_on),
         fitted_on.gone,
         weight=_fading(train, fitted_on, training.half_life_weeks),
         feature_name=[*train.columns, PERIOD],
         params=made,
     )
-    judged_on = customer_periods(tune.gone_within, horizons)
-    later = known.create_valid(_rows(tune, judged_on), judged_on.gone)
-    grown = grow(known, later, made, training, _log_loss(log_kept), progress)
-    trees = Trees(grown.text, train.columns, typical_values(train.features))
-    model = Model(trees, tuple(horizons), log_kept)
-    return Fitted(model, grown.rounds, grown.losses, len(fitted_on))
 
 
 def _rows(rows: Matrix, periods: Periods) -> Rows:

@@ -47,6 +47,19 @@ def split(snapshots: Iterable[date], label: Label, training: Training, data_thro
     return Split(tuple(train), tuple(tune), tuple(judge))
 
 
+def folds(chosen: Split, label: Label, training: Training, most: int) -> tuple[Split, ...]:
+    """Up to ``most`` rolling folds inside ``train`` and ``tune``, the earliest first; nothing judges in them.
+
+    Each tunes on ``tuned_snapshots`` Mondays in a row and trains on all whose outcome was known before the
+    first of these. In the example of ``split`` the last fold is its train and tune; the one before would tune
+    on 2023-03-20 … 2023-05-22 and is left out, for nothing had matured by 2023-03-20.
+    """
+    mondays, size = [*chosen.train, *chosen.tune], training.tuned_snapshots
+    blocks = [mondays[max(end - size, 0) : end] for end in range(len(mondays), 0, -size)][:most]
+    made = [Split(tuple(_closed_before(block, mondays, label)), tuple(block), ()) for block in blocks]
+    return tuple(one for one in reversed(made) if len(one.train) >= training.min_train_snapshots)
+
+
 def _closed_before(later: list[date], snapshots: list[date], label: Label) -> list[date]:
     """The snapshots whose outcome was known when the first of ``later`` was taken (the embargo)."""
     return [day for day in snapshots if later and label.timeline(day).matured(later[0])]

@@ -1,7 +1,7 @@
 """Boosted trees as LightGBM's own text: grown until a later set no longer gains, the same on any number of threads."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -89,19 +89,21 @@ def part(text: str, chosen: Callable[[str], bool]) -> str | None:
 
 
 def typical_values(features: NDArray[np.float64]) -> tuple[float | None, ...]:
-    """Per column the median, or None where some value is unknown; a few columns at a time."""
-    typical: list[float | None] = []
-    for start in range(0, features.shape[1], COLUMNS):
-        few = np.ascontiguousarray(features[:, start : start + COLUMNS].T)
-        typical += [None if np.isnan(one).any() else float(np.median(one)) for one in few]
-        let_go(features)
-    return tuple(typical)
+    """Per column the median, or None where some value is unknown."""
+    return tuple(None if np.isnan(one).any() else float(np.median(one)) for one in _columns(features))
 
 
 def medians(features: NDArray[np.float64]) -> tuple[float | None, ...]:
     """Per column the median of the known values; None where no value is known."""
-    known = (one[~np.isnan(one)] for one in features.T)
+    known = (one[~np.isnan(one)] for one in _columns(features))
     return tuple(float(np.median(one)) if len(one) else None for one in known)
+
+
+def _columns(features: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
+    """Each column in order, read a few together."""
+    for start in range(0, features.shape[1], COLUMNS):
+        yield from np.ascontiguousarray(features[:, start : start + COLUMNS].T)
+        let_go(features)
 
 
 def parameters(training: Training, given: Mapping[str, Any], objective: str) -> dict[str, Any]:

@@ -68,15 +68,37 @@ def audit(
 
 
 @app.command()
+def tune(
+    as_of: AsOf,
+    bank: BankOption = "demo",
+    data: DataOption = DATA,
+    trials: Annotated[int, typer.Option(min=1, help="how many sets of parameters to try")] = 20,
+    seconds: Annotated[int, typer.Option(min=0, help="begin no trial after this; 0: no limit")] = 0,
+) -> None:
+    """Search LightGBM's parameters over folds in time; the judged Mondays are not looked at."""
+    from models.tune import Budget
+    from pipeline.terminal import start_logging
+    from pipeline.tuning import in_words, run_tuning
+    from pipeline.weekly import current_tables
+
+    start_logging()
+    chosen, day = bank_of(bank, data), monday(as_of.date())
+    typer.echo(in_words(run_tuning(chosen, current_tables(chosen), day, Budget(trials, seconds))))
+
+
+@app.command()
 def ablation(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """What each family of features is worth: the model judged out of time without it."""
     from pipeline.research import ablate_families
     from pipeline.terminal import start_logging
+    from pipeline.tracking import track_ablation
     from pipeline.weekly import current_tables
 
     start_logging()
     chosen = bank_of(bank, data)
-    table = ablate_families(chosen.settings, chosen.home, current_tables(chosen), monday(as_of.date()))
+    day = monday(as_of.date())
+    table = ablate_families(chosen.settings, chosen.home, current_tables(chosen), day)
+    track_ablation(chosen.data, chosen.settings.bank, day, table)
     typer.echo(table.astype(float).round(4).to_string())
 
 

@@ -80,6 +80,22 @@ def champion(data: Path, bank: str) -> Path:
     return folder
 
 
+def run_of(data: Path, bank: str, model_id: str) -> tuple[Any, str]:
+    """MLflow's client and the run of a recorded model. Raises DataError if it is not recorded."""
+    client, name = _client(data), _name(bank)
+    known = _versions(client, name, model_id)
+    if not known:
+        raise DataError(f"model {model_id!r} of bank {bank!r} is not in the registry. Record it first.")
+    return client, str(client.get_model_version(name, known[0]).run_id)
+
+
+def new_run(data: Path, bank: str, name: str, tags: Mapping[str, str]) -> tuple[Any, str]:
+    """MLflow's client and a fresh run of the bank that belongs to no model."""
+    client = _client(data)
+    run = client.create_run(_experiment(client, data, _name(bank)), tags=dict(tags), run_name=name)
+    return client, str(run.info.run_id)
+
+
 def _client(data: Path) -> Any:
     """MLflow's client on ``data/mlflow.db``, made at the first call (seconds), quiet and without network."""
     os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"

@@ -17,6 +17,7 @@ from features.catalogue import Entry
 from features.peers import peer_entries
 from models.bundle import Bundle, settings_of, write
 from models.calibrate import fit_calibrator
+from models.curves import by_monday, calibration
 from models.evaluate import compare, evaluate, money
 from models.fit import Fitted, fit
 from models.golden import golden
@@ -94,7 +95,10 @@ def fit_bundle(
     )
     usual = medians(trained.features)
     bundle = Bundle(fitted.model, calibrator, severity, {}, settings_of(settings), usual)
-    metrics = judge(settings, judged, predict(bundle, judged)) | _noted(fitted, chosen, as_of)
+    predicted = predict(bundle, judged)
+    risk = predicted.risks[:, -1]
+    curves = {"mondays": by_monday(judged, risk), "calibration": calibration(judged, risk)}
+    metrics = judge(settings, judged, predicted) | curves | _noted(fitted, chosen, as_of)
     return replace(bundle, metrics=metrics, golden=golden(bundle, judged, settings.training.seed))
 
 
@@ -195,10 +199,11 @@ def _check_outcomes(settings: Settings, sets: Mapping[str, Matrix]) -> None:
 
 
 def _noted(fitted: Fitted, chosen: Split, as_of: date) -> dict[str, Any]:
-    """How the model came about: rounds kept, and the Mondays that trained, tuned and judged it."""
+    """How the model came about: rounds kept, the loss after each one, and the Mondays of each set."""
     used = {"train": chosen.train, "tune": chosen.tune, "judge": chosen.judge}
     return {
         "rounds": fitted.rounds,
+        "losses": [round(loss, 6) for loss in fitted.losses],
         "customer_periods": fitted.customer_periods,
         "trained_as_of": str(as_of),
         "snapshots": {name: [str(day) for day in days] for name, days in used.items()},

@@ -6,7 +6,7 @@ from pathlib import Path
 from configs.dates import monday
 from configs.errors import DataError
 from models.bundle import Bundle
-from pipeline import promotion, registry
+from pipeline import promotion, registry, tracking
 from pipeline.bank import Bank as Bank
 from pipeline.changes import Models, last_published
 from pipeline.ingest import ingest
@@ -55,6 +55,7 @@ def run_train(bank: Bank, tables: Ingested, as_of: date) -> Bundle:
         counts["version"] = registry.record(
             bank.data, bank.settings.bank, folder, bank.bundle_key, {"data": tables.fingerprint}
         )
+        tracking.track(bank.data, bank.settings.bank, bundle)
     log.info("judged out of time\n%s", comparison(bundle.metrics).round(3).to_string())
     promotion.introduce(bank, tables, bundle)
     return bundle

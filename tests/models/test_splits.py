@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from configs.dates import mondays
 from configs.errors import DataError
 from configs.settings import Label, Settings, Training
-from models.splits import split
+from models.splits import Split, folds, split
 
 
 def small(settings: Settings, **training: int) -> tuple[Label, Training]:
@@ -72,3 +72,22 @@ def test_too_few_snapshots_say_how_many_and_what_to_do(settings: Settings, last:
     snapshots = mondays(date(2023, 1, 2), last)
     with pytest.raises(DataError, match=f"{says}.*lower training"):
         split(snapshots, label, training, last)
+
+
+def test_folds_roll_inside_what_trains_and_tunes(settings: Settings) -> None:
+    label, training = small(settings, judged_snapshots=8, tuned_snapshots=10, min_train_snapshots=4)
+    chosen = split(mondays(date(2022, 1, 3), date(2024, 6, 24)), label, training, date(2024, 6, 30))
+    made = folds(chosen, label, training, 3)
+    assert made[-1] == Split(chosen.train, chosen.tune, ())
+    # The two before tune on the last twenty training Mondays, ten each.
+    assert made[0].tune + made[1].tune == chosen.train[-20:]
+    for one in made:
+        assert label.timeline(one.train[-1]).matured(one.tune[0])
+        assert not label.timeline(one.train[-1] + timedelta(weeks=1)).matured(one.tune[0])
+        assert not {*one.train, *one.tune} & {*chosen.judge}
+
+
+def test_a_short_history_has_fewer_folds(settings: Settings) -> None:
+    label, training = small(settings, judged_snapshots=8, tuned_snapshots=10, min_train_snapshots=4)
+    chosen = split(mondays(date(2023, 1, 2), date(2024, 6, 24)), label, training, date(2024, 6, 30))
+    assert folds(chosen, label, training, 3) == (Split(chosen.train, chosen.tune, ()),)

@@ -1,0 +1,206 @@
+"""Training and scoring beside what LightGBM alone takes, in one run.
+
+    python -m benchmarks.model --customers 20000 --weeks 130 --rows 200000 --work data/bench
+
+A made-up bank is generated, ingested and given features once and kept in ``--work``. Then, each alone in a
+fresh process, clock, CPU and largest memory (CPU says more where the machine has other work to do):
+
+- ``train``: what ``make train`` does from the feature files to the bundle on disk: load, bin, fit whether and
+  when, stop early, calibrate, fit how much, judge;
+- ``fit``: LightGBM's own ``lgb.train`` on the same binned customer-periods, with the same parameters and the
+  number of rounds that ``train`` tried, without any loss or callback of ours; binning is not counted;
+- ``score``: risks and shares of ``--rows`` customers, and after that the contributions and the three reasons.
+
+``data/bench/model.json`` holds the figures; under "all" those of every child.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from benchmarks.features import BANK, make_bank, monday_after, say
+from benchmarks.features_spark import peak_mb
+from configs.folder import load_settings
+from configs.settings import Settings
+from pipeline.artefacts import Home, write_json
+
+GOAL = 1.25  # seconds of training per second of LightGBM's own fit
+
+
+def training(home: Home, settings: Settings, as_of: date, _: int) -> dict[str, Any]:
+    """The whole of training, from the feature files to the bundle on disk."""
+    from pipeline.tables import read_ingested
+    from pipeline.train import plan, train
+
+    chosen = plan(settings, read_ingested(home), as_of)
+    took = _clock()
+    bundle, _judged = train(settings, home, chosen, as_of, lambda *_: None)
+    found = took() | {"rounds_tried": len(bundle.metrics["losses"]), "model_id": bundle.model_id}
+    rows = {"customer_periods": bundle.metrics["customer_periods"], "columns": len(bundle.model.columns)}
+    return found | rows | {"average_precision": bundle.metrics["model"]["average_precision"]}
+
+
+def alone(home: Home, settings: Settings, as_of: date, rounds: int) -> dict[str, Any]:
+    """LightGBM's fit on the data that training would bin."""
+    import lightgbm as lgb
+
+    from models.fit import binned
+    from models.trees import parameters
+    from pipeline.tables import read_ingested
+    from pipeline.train import load_matrix, load_peers, plan, training_for
+
+    chosen = plan(settings, read_ingested(home), as_of)
+    rows = load_matrix(home, chosen.train, load_peers(settings, home, chosen.train))
+    given = training_for(settings, rows.columns)
+    made = parameters(given, given.lightgbm, "binary")
+    known = binned(rows, settings.label.horizons, given, made).construct()
+    took = _clock()
+    lgb.train(made, known, num_boost_round=rounds)
+    return took() | {"rows": known.num_data()}
+
+
+def scoring(home: Home, settings: Settings, as_of: date, rows: int) -> dict[str, Any]:
+    """Risks and shares of so many customers (those of several Mondays, again if need be), then why."""
+    import numpy as np
+
+    from models.bundle import load
+    from models.explain import contributions, top_reasons
+    from pipeline.tables import read_ingested
+    from pipeline.train import columns_of, load_matrix, plan
+
+    bundle = load(max(home.models.iterdir(), key=lambda folder: folder.stat().st_mtime))
+    chosen = plan(settings, read_ingested(home), as_of)
+    some = load_matrix(home, (*chosen.tune, *chosen.judge), bundle.peers).features
+    values = np.resize(some, (rows, some.shape[1]))
+    took = _clock()
+    bundle.calibrator.risks(bundle.model.raw(values))
+    bundle.severity.share(values)
+    predicted = took()
+    groups = {name: entry.group for name, entry in columns_of(settings).items()}
+    took = _clock()
+    top_reasons(
+        contributions(bundle.model, values).values, bundle.model.columns, groups, settings.lists.reasons
+    )
+    reasons = took()
+    return {"predict": predicted, "reasons": reasons, "rows": rows}
+
+
+CHILDREN = {"train": training, "fit": alone, "score": scoring}
+
+
+def measure(child: str, given: argparse.Namespace, number: int) -> dict[str, Any]:
+    """What one child finds in a fresh process. Raises CalledProcessError when it fails."""
+    say(child)
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.model",
+        *_as_given(given),
+        "--child",
+        child,
+        "--number",
+        str(number),
+    ]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return found
+
+
+def main() -> None:
+    given = _arguments()
+    settings = load_settings(BANK, {"training": {"rounds": given.rounds}} if given.rounds else None)
+    home, tables, _ = make_bank(given.work, given.customers, given.weeks)
+    as_of = monday_after(tables)
+    if given.child:
+        print(json.dumps(CHILDREN[given.child](home, settings, as_of, given.number) | {"peak_mb": peak_mb()}))
+        return
+    _build(home, settings, as_of)
+    found = {"train": measure("train", given, 0)}
+    found["fit"] = measure("fit", given, found["train"]["rounds_tried"])
+    found["score"] = measure("score", given, given.rows)
+    result = figures(found) | {"load_average": round(os.getloadavg()[0], 1), "customers": given.customers}
+    write_json(given.work / "model.json", result)
+    print(in_words(result))
+
+
+def figures(found: dict[str, Any]) -> dict[str, Any]:
+    """The figures to look at first, and under "all" everything that the children found."""
+    train, fit, score = found["train"], found["fit"], found["score"]
+    return {
+        "train_s": train["seconds"],
+        "fit_s": fit["seconds"],
+        "train_per_fit": round(train["seconds"] / fit["seconds"], 2),
+        "train_per_fit_cpu": round(train["cpu"] / fit["cpu"], 2),
+        "train_peak_mb": train["peak_mb"],
+        "predict_s": score["predict"]["seconds"],
+        "reasons_s": score["reasons"]["seconds"],
+        "reasons_per_predict": round(score["reasons"]["seconds"] / score["predict"]["seconds"], 1),
+        "rows": score["rows"],
+        "all": found,
+    }
+
+
+def in_words(result: dict[str, Any]) -> str:
+    """The figures as people read them."""
+    fit = result["all"]["fit"]
+    return (
+        f"training {result['train_s']:.1f} s, LightGBM alone {result['fit_s']:.1f} s on {fit['rows']:,} "
+        f"customer-periods: × {result['train_per_fit']} (CPU × {result['train_per_fit_cpu']}; goal {GOAL}), "
+        f"peak {result['train_peak_mb']} MB\n"
+        f"{result['rows']:,} customers: risks {result['predict_s']:.1f} s, reasons {result['reasons_s']:.1f} s "
+        f"(× {result['reasons_per_predict']})"
+    )
+
+
+def _build(home: Home, settings: Settings, as_of: date) -> None:
+    """Features and labels of all Mondays that training needs, unless they stand."""
+    from pipeline.snapshots import build_outcomes, build_snapshots
+    from pipeline.tables import read_ingested
+    from pipeline.train import plan
+
+    say("features")
+    tables = read_ingested(home)
+    chosen = plan(settings, tables, as_of)
+    days = (*chosen.train, *chosen.tune, *chosen.judge)
+    build_snapshots(settings, home, tables, days, lambda *_: None)
+    build_outcomes(settings, home, tables, days, as_of, lambda *_: None)
+
+
+def _clock() -> Any:
+    """Call what it returns for the seconds and CPU seconds since."""
+    began, worked = time.perf_counter(), time.process_time()
+    return lambda: {
+        "seconds": round(time.perf_counter() - began, 2),
+        "cpu": round(time.process_time() - worked, 2),
+    }
+
+
+def _as_given(given: argparse.Namespace) -> list[str]:
+    names = ("customers", "weeks", "rounds", "work")
+    return [part for name in names for part in (f"--{name}", str(getattr(given, name)))]
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--customers", type=int, default=20_000, help="of the made-up bank")
+    parser.add_argument("--weeks", type=int, default=130, help="of history")
+    parser.add_argument("--rows", type=int, default=200_000, help="customers to score and explain")
+    parser.add_argument(
+        "--rounds", type=int, default=0, help="at most so many rounds; 0: as the settings say"
+    )
+    parser.add_argument("--work", type=Path, default=Path("data/bench"), help="where bank and figures lie")
+    parser.add_argument("--child", choices=CHILDREN, help=argparse.SUPPRESS)
+    parser.add_argument("--number", type=int, default=0, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

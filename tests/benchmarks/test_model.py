@@ -1,0 +1,53 @@
+"""The benchmark of training: its figures by hand, and in the long form the whole of it at toy size."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.model import figures, in_words
+
+FOUND = {
+    "train": {"seconds": 12.0, "cpu": 20.0, "peak_mb": 900, "rounds_tried": 70},
+    "fit": {"seconds": 10.0, "cpu": 16.0, "peak_mb": 800, "rows": 1000},
+    "score": {
+        "predict": {"seconds": 2.0, "cpu": 4.0},
+        "reasons": {"seconds": 30.0, "cpu": 60.0},
+        "rows": 200_000,
+        "peak_mb": 700,
+    },
+}
+
+
+def test_the_figures_by_hand() -> None:
+    made = figures(FOUND)
+    assert (made["train_per_fit"], made["train_per_fit_cpu"], made["reasons_per_predict"]) == (
+        1.2,
+        1.25,
+        15.0,
+    )
+    assert (made["train_s"], made["fit_s"], made["train_peak_mb"], made["rows"]) == (12.0, 10.0, 900, 200_000)
+    assert made["all"] == FOUND
+    assert "training 12.0 s, LightGBM alone 10.0 s on 1,000 customer-periods: × 1.2" in in_words(made)
+
+
+@pytest.mark.long
+def test_all_of_it_at_toy_size(tmp_path: Path) -> None:
+    size = [
+        "--customers",
+        "1500",
+        "--weeks",
+        "110",
+        "--rows",
+        "2000",
+        "--rounds",
+        "15",
+        "--work",
+        str(tmp_path),
+    ]
+    subprocess.run([sys.executable, "-m", "benchmarks.model", *size], check=True, cwd=Path.cwd())
+    made = json.loads((tmp_path / "model.json").read_text("utf-8"))
+    assert made["train_s"] > 0 < made["fit_s"]
+    assert made["all"]["fit"]["rows"] == made["all"]["train"]["customer_periods"]

@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from configs.settings import Training
+from models.matrix import Matrix
+from models.tune import SPACE, Budget, Trial, best, search
+
+HORIZONS = (30, 60, 90)
+
+
+@pytest.fixture(scope="module")
+def quick(training: Training) -> Training:
+    return training.model_copy(update={"rounds": 15, "patience": 5})
+
+
+def test_the_first_trial_is_what_the_settings_say_and_a_rerun_repeats_all(
+    train: Matrix, tune: Matrix, judge: Matrix, quick: Training
+) -> None:
+    told: list[tuple[int, int]] = []
+    folds = [(train, tune), (train, judge)]
+    first = search(folds, quick, HORIZONS, Budget(6), lambda *at: told.append(at))
+    assert first == search(folds, quick, HORIZONS, Budget(6), lambda *_: None)
+    assert told == [(number, 6) for number in range(1, 7)]
+    assert first[0].params == {name: quick.lightgbm[name] for name in SPACE}
+    for one in first:
+        assert all(low <= one.params[name] <= high for name, (low, high, _) in SPACE.items())
+    other = search(folds, quick.model_copy(update={"seed": 1}), HORIZONS, Budget(2), lambda *_: None)
+    assert other[1].params != first[1].params
+    assert np.mean(best(first).log_loss) <= np.mean(first[0].log_loss)
+
+
+def test_a_bad_start_is_found_out(train: Matrix, tune: Matrix, quick: Training) -> None:
+    """Leaves of a thousand rows learn next to nothing here; the search leaves them."""
+    bad = quick.model_copy(update={"lightgbm": {**quick.lightgbm, "min_data_in_leaf": 1000, "max_depth": 3}})
+    tried = search([(train, tune)], bad, HORIZONS, Budget(8), lambda *_: None)
+    assert best(tried) is not tried[0]
+    assert best(tried).log_loss < tried[0].log_loss
+
+
+def test_no_trial_begins_after_the_seconds(
+    train: Matrix, tune: Matrix, quick: Training, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(0, 1000, 40))
+    monkeypatch.setattr("models.tune.time.monotonic", lambda: next(clock))
+    assert len(search([(train, tune)], quick, HORIZONS, Budget(9, seconds=100), lambda *_: None)) == 3
+
+
+def test_the_best_ran_over_all_folds() -> None:
+    half, worse, good = (
+        Trial({}, (0.1,), (0.9,)),
+        Trial({}, (0.3, 0.3), (0, 0)),
+        Trial({}, (0.2, 0.3), (0, 0)),
+    )
+    assert best([worse, half, good]) is good
