@@ -54,7 +54,7 @@ def write_buckets(
     few = _few(first[0]) if first else set()
     with ThreadPoolExecutor(WORKERS) as pool:
         cuts: list[Cut] = []
-        for batch, bounds in _each(pool, _by_bucket, ((one, buckets, few) for one in chain(first, batches))):
+        for batch, bounds in _each(pool, by_bucket, ((one, buckets, few) for one in chain(first, batches))):
             written += batch.num_rows
             cuts.append(spill.keep(batch, bounds))
 
@@ -102,7 +102,7 @@ def _few(batch: pa.RecordBatch) -> set[str]:
     }  # fmt: skip
 
 
-def _by_bucket(batch: pa.RecordBatch, buckets: int, few: set[str]) -> tuple[pa.RecordBatch, list[int]]:
+def by_bucket(batch: pa.RecordBatch, buckets: int, few: set[str]) -> tuple[pa.RecordBatch, list[int]]:
     """The batch's rows by bucket, and where each bucket begins (one more than there are buckets)."""
     number = batch.column("_bucket").to_numpy().astype(np.uint16)
     rows = pa.array(np.argsort(number, kind="stable"))
@@ -131,15 +131,23 @@ class _Spill:
         self.folder.mkdir(exist_ok=True)
         path = self.folder / f"{self.files}.arrow"
         self.files += 1
-        with pa.ipc.new_file(path, batch.schema) as file:
-            for start, end in pairwise(bounds):
-                file.write_batch(batch.slice(start, end - start))
-        return lambda bucket: _read(path, bucket)
+        write_cut(batch, bounds, path)
+        return lambda bucket: next(read_cut(path, range(bucket, bucket + 1)))
 
 
-def _read(path: Path, bucket: int) -> pa.RecordBatch:
+def write_cut(batch: pa.RecordBatch, bounds: Sequence[int], path: Path) -> None:
+    """Write rows that ``by_bucket`` has cut: one piece per bucket, in one file."""
+    with pa.ipc.new_file(path, batch.schema) as file:
+        for start, end in pairwise(bounds):
+            file.write_batch(batch.slice(start, end - start))
+
+
+def read_cut(path: Path, buckets: range) -> Iterator[pa.RecordBatch]:
+    """The rows of each of these buckets in a file of ``write_cut``."""
     with pa.OSFile(str(path)) as file:
-        return pa.ipc.open_file(file).get_batch(bucket)
+        pieces = pa.ipc.open_file(file)
+        for bucket in buckets:
+            yield pieces.get_batch(bucket)
 
 
 def _in_order(rows: pa.Table, order: Sequence[str]) -> pa.Table:

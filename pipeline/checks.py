@@ -73,6 +73,11 @@ def bucket_of(customer_id: str, buckets: str | int) -> str:
     return f"(md5_number_lower({customer_id}) % {buckets})::SMALLINT"
 
 
+def key_hash(table: Table) -> str:
+    """SQL: a number of a row's key; rows of the same key have the same."""
+    return f"hash({', '.join(table.key)})"
+
+
 def repeats(table: Table) -> str:
     """SQL over ``good`` and ``earlier``: one row per row (``_row``) whose key comes more than once, judged.
 
@@ -89,8 +94,8 @@ def repeats(table: Table) -> str:
     return (
         f"WITH every AS (SELECT _row, {content}, _file, _line, false AS _earlier FROM good UNION ALL "
         f"SELECT _row, {content}, _part, _at, true FROM earlier), "
-        f"often AS (SELECT hash({key}) AS h FROM every GROUP BY h HAVING count(*) > 1), "
-        f"again AS (SELECT * FROM every WHERE hash({key}) IN (SELECT h FROM often)), "
+        f"often AS (SELECT {key_hash(table)} AS h FROM every GROUP BY h HAVING count(*) > 1), "
+        f"again AS (SELECT * FROM every WHERE {key_hash(table)} IN (SELECT h FROM often)), "
         "copies AS (SELECT *, "
         f"row_number() OVER (PARTITION BY {content} ORDER BY _earlier DESC, _file, _line, _row) AS copy, "
         f"bool_or(_earlier) OVER (PARTITION BY {content}) AS stays FROM again), "

@@ -16,19 +16,28 @@ GAP = timedelta(weeks=104)
 LEAST_SHARE = 0.01
 
 
-def fix_horizon(con: duckdb.DuckDBPyConnection, select: str, earlier: Sequence[Path] = ()) -> None:
-    """Make the relation ``horizon`` with its one ``day``: no row may have happened or been known after it.
+def weekly_bookings(
+    con: duckdb.DuckDBPyConnection, select: str, earlier: Sequence[Path] = ()
+) -> list[tuple[date, int]]:
+    """The Mondays of the weeks in which bookings were known, ascending, with their numbers.
 
     ``select`` yields the transactions with their ``known_on``, ``earlier`` are the files of those in the tables
-    already. Without one booking the day is NULL.
+    already.
     """
     before = f"FROM read_parquet({[str(path) for path in earlier]}, hive_partitioning = false)"
-    weeks = con.execute(
+    return con.execute(
         "SELECT date_trunc('week', day)::DATE AS monday, count(*) FROM "
         f"(SELECT TRY_CAST(known_on AS DATE) AS day FROM ({select}) "
         f"{'UNION ALL SELECT known_on ' + before if earlier else ''}) "
         "WHERE isfinite(day) AND year(day) BETWEEN 1900 AND 9998 GROUP BY monday ORDER BY monday"
     ).fetchall()
+
+
+def fix_horizon(con: duckdb.DuckDBPyConnection, weeks: list[tuple[date, int]]) -> None:
+    """Make the relation ``horizon`` with its one ``day``: no row may have happened or been known after it.
+
+    ``weeks`` are those of ``weekly_bookings``. Without one booking the day is NULL.
+    """
     day = last_bookings(weeks) + SLACK if weeks else None
     con.execute("CREATE TEMP TABLE horizon AS SELECT ?::DATE AS day", [day])
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import log2
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
@@ -16,12 +17,16 @@ from pipeline.quarantine import one
 from pipeline.selects import describe, sources_read
 from pipeline.sources import Reject, open_fetched, open_source
 
+if TYPE_CHECKING:
+    from pipeline.spread import Spread
+
 
 @dataclass(frozen=True)
 class Run:
     """One ingest under way; ``opened`` and ``unreadable`` say what each source holds and what of it is no row.
 
-    ``fetched`` are the rows of the bank's databases, one Parquet file per source.
+    ``fetched`` are the rows of the bank's databases, one Parquet file per source. ``spread`` says which sources
+    are read by other processes; this one does not hold their rows.
     """
 
     con: duckdb.DuckDBPyConnection
@@ -30,6 +35,7 @@ class Run:
     draft: Path
     plan: Plan
     fetched: Mapping[str, Path]
+    spread: "Spread | None" = None
     opened: dict[str, list[Path]] = field(default_factory=dict)
     unreadable: dict[str, list[Reject]] = field(default_factory=dict)
 

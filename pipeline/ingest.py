@@ -5,20 +5,17 @@ reading everything would give, everything is read. The pointer to the tables mov
 fails or is stopped leaves the tables before it as they were.
 """
 
-import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
-
-import duckdb
 
 import configs.tables
 import pipeline.artefacts
 import pipeline.buckets
 import pipeline.checks
 import pipeline.compact
+import pipeline.compute
 import pipeline.csv_files
 import pipeline.databases
 import pipeline.deliveries
@@ -31,14 +28,16 @@ import pipeline.raw_rows
 import pipeline.references
 import pipeline.selects
 import pipeline.sources
+import pipeline.spread
+import pipeline.spread_tasks
 import pipeline.tables
 from configs.errors import DataError
 from configs.folder import find_raw, load_select
 from configs.settings import Settings
 from configs.tables import TABLES, Table
 from pipeline.artefacts import Home, copy_text, fingerprint, whole_folder, write_json
-from pipeline.checks import checked
 from pipeline.compact import compact
+from pipeline.compute import computing
 from pipeline.databases import fetched
 from pipeline.deliveries import (
     MOST_DELIVERIES,
@@ -52,12 +51,12 @@ from pipeline.deliveries import (
     read_all,
     stands,
 )
-from pipeline.horizon import fix_horizon
+from pipeline.horizon import fix_horizon, weekly_bookings
 from pipeline.incoming import Incoming, Run, lay_out, rows_to_judge
 from pipeline.loading import (
-    KEPT,
     count_files,
     find_earlier,
+    judge,
     write_files,
     write_kept,
     write_notes,
@@ -67,8 +66,9 @@ from pipeline.mending import note_mended
 from pipeline.quarantine import find_repeats, most_common, one, open_quarantine, refuse, write_quarantine
 from pipeline.raw_rows import RAW_ROWS, keep_raw, write_raw
 from pipeline.references import open_references, remember
-from pipeline.selects import VALUES, said, sources_read
+from pipeline.selects import sources_read, told
 from pipeline.sources import list_delivered, open_sources
+from pipeline.spread import open_apart, spread_out
 from pipeline.tables import Count, Delivery, Ingested, read_ingested
 
 # The code that decides what the tables hold: tables made by an older one are made anew.
@@ -78,6 +78,7 @@ CODE = (
     pipeline.buckets,
     pipeline.checks,
     pipeline.compact,
+    pipeline.compute,
     pipeline.csv_files,
     pipeline.databases,
     pipeline.deliveries,
@@ -90,6 +91,8 @@ CODE = (
     pipeline.references,
     pipeline.selects,
     pipeline.sources,
+    pipeline.spread,
+    pipeline.spread_tasks,
     pipeline.tables,
 )
 
@@ -143,23 +146,6 @@ def _made_by(settings: Settings) -> str:
     return fingerprint(*code, Path(__file__), layout, *selects)
 
 
-@contextmanager
-def _connect(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
-    """DuckDB as compute only: memory bounded, spilling below the bank's own folder, which goes at the end."""
-    spill = home.root / ".spill"
-    shutil.rmtree(spill, ignore_errors=True)
-    spill.mkdir(parents=True)
-    try:
-        with duckdb.connect() as con:
-            con.execute(
-                "SET TimeZone = 'UTC'; SET memory_limit = '2500MB'; SET preserve_insertion_order = true"
-            )
-            con.execute("SET temp_directory = ?", [str(spill)])
-            yield con
-    finally:
-        shutil.rmtree(spill, ignore_errors=True)
-
-
 def _make(
     settings: Settings,
     raw: Path,
@@ -171,8 +157,12 @@ def _make(
     """Write the tables of a plan. Raises ReadAllError where the rows show that they cannot be added."""
     if plan.why:
         progress(f"reads all files: {plan.why}")
-    with _connect(home) as con, whole_folder(home.root / "tables" / plan.name) as draft:
-        run = Run(con, settings, raw, draft, plan, rows)
+    with (
+        computing(home.root / ".spill") as con,
+        whole_folder(home.root / "tables" / plan.name) as draft,
+        spread_out(con, settings, home, plan) as spread,
+    ):
+        run = Run(con, settings, raw, draft, plan, rows, spread)
         _prepare(run)
         loaded: list[Loaded] = []
         for name in ORDER:
@@ -191,7 +181,8 @@ def _prepare(run: Run) -> None:
     open_references(run)
     open_quarantine(con)
     if base is None:
-        run.unreadable.update(open_sources(con, settings, run.raw, run.fetched))
+        apart = run.spread.sources if run.spread else ()
+        run.unreadable.update(open_sources(con, settings, run.raw, run.fetched, apart))
         run.opened.update({name: find_raw(settings, run.raw, name) for name in settings.sources})
     else:
         list_delivered(con, settings, run.raw, run.fetched)
@@ -205,8 +196,10 @@ def _look_ahead(run: Run) -> None:
     table = TABLES["transactions"]
     incoming = rows_to_judge(run, table, _select(run.settings, table))
     earlier = run.plan.base.tables.parts(table.name) if run.plan.base else []
-    with _told(run.settings, table):
-        fix_horizon(run.con, incoming.rows, earlier)
+    apart = open_apart(run, table, incoming)
+    with told(run.settings, table):
+        weeks = apart.weekly_bookings() if apart else weekly_bookings(run.con, incoming.rows, earlier)
+    fix_horizon(run.con, weeks)
 
 
 def _select(settings: Settings, table: Table) -> str:
@@ -230,45 +223,32 @@ def _ingest_table(run: Run, table: Table) -> Loaded | None:
                 f"Write configs/banks/{bank}/{other}.sql too."
             )
     incoming = rows_to_judge(run, table, select)
-    with _told(run.settings, table):
+    with told(run.settings, table):
         return _load(run, table, incoming)
-
-
-@contextmanager
-def _told(settings: Settings, table: Table) -> Iterator[None]:
-    """A cast that fails in the bank's SELECT is one sentence without a value."""
-    try:
-        yield
-    except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException) as error:
-        file = f"configs/banks/{settings.bank}/{table.name}.sql"
-        raise DataError(
-            f"{file} fails on the delivered rows: {said(error, hide=VALUES)}. "
-            "Leave casts to the contract, which refuses single rows; or have a broken file delivered again."
-        ) from None
 
 
 def _load(run: Run, table: Table, incoming: Incoming) -> Loaded:
     con, settings = run.con, run.settings
     if table.name == "customers":
         lay_out(run, incoming)
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE checked AS "
-        f"{checked(table, incoming.rows, incoming.columns, settings.base_currency)}"
-    )
+    apart = open_apart(run, table, incoming)
+    judged = apart.judge() if apart else judge(run, table, incoming)
     rejects = [reject for name in incoming.sources for reject in run.unreadable[name]]
     refuse(con, table, rejects)
     find_earlier(run, table)
     find_repeats(con, table)
-    keep_raw(con, settings, table.name)
-    write_kept(run, table)
+    if apart:
+        apart.keep_raw()
+    else:
+        keep_raw(con, settings, table.name)
+    written = apart.write_kept() if apart else write_kept(run, table)
     if table.by_customer:
         write_refused(run, table, incoming.columns)
         write_notes(run, table)
     remember(run, table)
-    known = con.execute(f"SELECT min(known_on) {KEPT}").fetchall()[0][0] if table.by_customer else None
-    counts = count_files(run, table, incoming, rejects)
+    counts = count_files(run, table, judged, rejects, written.rows)
     mended = note_mended(con, table.name, [(one.file, one.loaded, one.quarantined) for one in counts])
-    return Loaded(counts, incoming.columns, known, mended)
+    return Loaded(counts, incoming.columns, written.known_from, mended)
 
 
 def _check_limit(run: Run, found: Loaded) -> None:

@@ -1,7 +1,8 @@
 """What becomes of the judged rows: written, kept for later, noted as superseded, and counted by file."""
 
 import csv
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -12,6 +13,7 @@ from configs.errors import DataError
 from configs.tables import Table
 from pipeline.artefacts import whole_file, write_parquet
 from pipeline.buckets import write_buckets
+from pipeline.checks import checked
 from pipeline.compact import sort_order, year_of
 from pipeline.deliveries import FileCount
 from pipeline.incoming import Incoming, Run, quoted
@@ -20,6 +22,23 @@ from pipeline.sources import Reject
 from pipeline.tables import NOTES, UNDATED
 
 BATCH_ROWS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written of a table: rows by file, and the earliest day on which one of them was known."""
+
+    rows: dict[str, int]
+    known_from: date | None
+
+
+def judge(run: Run, table: Table, incoming: Incoming) -> dict[str, int]:
+    """Make ``checked``: every row with why it is refused; the number of new rows by file."""
+    run.con.execute(
+        "CREATE OR REPLACE TEMP TABLE checked AS "
+        f"{checked(table, incoming.rows, incoming.columns, run.settings.base_currency)}"
+    )
+    return by_file(run.con, f"SELECT _file FROM ({incoming.new})") if incoming.new else {}
 
 
 def find_earlier(run: Run, table: Table) -> None:
@@ -47,19 +66,30 @@ def find_earlier(run: Run, table: Table) -> None:
 
 
 KEPT = "FROM good g LEFT JOIN repeated w USING (_row) WHERE coalesce(w.verdict, 'kept') = 'kept'"
+# Of a table by customer, as its files hold them, each with its bucket.
+KEPT_ROWS = (
+    "SELECT g.* EXCLUDE (_row, _file, _line, deleted), "
+    f"CASE WHEN g.deleted THEN g.known_on ELSE w.superseded_on END AS superseded_on {KEPT}"
+)
 
 
-def write_kept(run: Run, table: Table) -> None:
+def write_kept(run: Run, table: Table) -> Written:
     """Write the kept rows: those of customers by bucket and year."""
     folder = run.draft / table.name
     if not table.by_customer:
         rows = run.con.sql(f"SELECT g.* EXCLUDE (_row, _file, _line) {KEPT} ORDER BY {', '.join(table.key)}")
         write_parquet(rows.to_arrow_table(), folder / f"{UNDATED}.parquet")
-        return
-    until = "CASE WHEN g.deleted THEN g.known_on ELSE w.superseded_on END AS superseded_on"
+        return Written(by_file(run.con, f"SELECT g._file {KEPT}"), None)
     buckets = one(run.con, "SELECT buckets FROM layout")
-    rows = run.con.sql(f"SELECT g.* EXCLUDE (_row, _file, _line, deleted), {until} {KEPT}")
+    rows = run.con.sql(KEPT_ROWS)
     write_buckets(rows.to_arrow_reader(BATCH_ROWS), folder, buckets, sort_order(table), year_of(table))
+    return written(run.con)
+
+
+def written(con: duckdb.DuckDBPyConnection) -> Written:
+    """What is written of ``good``, for a table by customer."""
+    ((known,),) = con.execute(f"SELECT min(known_on) {KEPT}").fetchall()
+    return Written(by_file(con, f"SELECT g._file {KEPT}"), known)
 
 
 def write_refused(run: Run, table: Table, columns: dict[str, str]) -> None:
@@ -87,22 +117,27 @@ def write_notes(run: Run, table: Table) -> None:
         write_parquet(chosen, run.draft / table.name / bucket / NOTES)
 
 
-def _by_file(con: duckdb.DuckDBPyConnection, rows: str) -> dict[str, int]:
+def by_file(con: duckdb.DuckDBPyConnection, rows: str) -> dict[str, int]:
+    """How many rows each file has in a query that yields their ``_file``."""
     found = con.execute(f"SELECT coalesce(_file, ''), count(*) FROM ({rows}) GROUP BY 1").fetchall()
     return dict(found)
 
 
-def count_files(run: Run, table: Table, incoming: Incoming, rejects: list[Reject]) -> list[FileCount]:
-    """What became of each file's rows so far. Raises DataError where a row got lost or came twice."""
+def count_files(
+    run: Run, table: Table, judged: dict[str, int], rejects: list[Reject], loaded: dict[str, int]
+) -> list[FileCount]:
+    """What became of each file's rows so far; ``judged`` are new, ``loaded`` were written now.
+
+    Raises DataError where a row got lost or came twice.
+    """
     con, base = run.con, run.plan.base if table.by_customer else None
     before = base.counts if base else {}
-    new = _by_file(con, f"SELECT _file FROM ({incoming.new})") if incoming.new else {}
+    new = dict(judged)
     for reject in rejects:
         if base is None or run.plan.reads(reject.file):
             new[reject.file] = new.get(reject.file, 0) + 1
-    loaded = _by_file(con, f"SELECT g._file {KEPT}")
-    twice = _by_file(con, "SELECT _file FROM repeated WHERE verdict = 'duplicate'")
-    refused = _by_file(con, f"SELECT file AS _file FROM quarantine WHERE table_name = '{table.name}'")
+    twice = by_file(con, "SELECT _file FROM repeated WHERE verdict = 'duplicate'")
+    refused = by_file(con, f"SELECT file AS _file FROM quarantine WHERE table_name = '{table.name}'")
     old = {file for name, file in before if name == table.name}
     counts = []
     for file in sorted(old | new.keys() | loaded.keys() | twice.keys() | refused.keys()) or [""]:

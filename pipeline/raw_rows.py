@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,30 @@ BATCH_ROWS = 10_000
 RAW_ROWS = "raw_rows.parquet"  # what a delivery keeps of the rows refused so far, for the next
 
 
+@dataclass(frozen=True)
+class RefusedLines:
+    """The lines of one delivered file whose raw text is still to be kept."""
+
+    file: str
+    source: str
+    path: Path
+    by_line: bool
+    lines: frozenset[int]
+
+    def rows(self, settings: Settings) -> Iterator[tuple[int, str]]:
+        return raw_rows(
+            self.path, self.source, settings.sources[self.source], self.lines, by_line=self.by_line
+        )
+
+
 def keep_raw(con: duckdb.DuckDBPyConnection, settings: Settings, table: str) -> None:
     """Put the raw text of one table's refused rows into ``raw_rows``; memory is bounded by one batch of them."""
+    for one in refused_lines(con, table):
+        _insert(con, one.file, one.rows(settings))
+
+
+def refused_lines(con: duckdb.DuckDBPyConnection, table: str) -> Iterator[RefusedLines]:
+    """By delivered file, the refused rows of a table that ``raw_rows`` lacks."""
     files = con.execute(
         "SELECT min(source), file, min(path), bool_and(by_line) FROM delivered WHERE file IN "
         "(SELECT file FROM quarantine WHERE table_name = ?) GROUP BY file ORDER BY file",
@@ -30,9 +53,8 @@ def keep_raw(con: duckdb.DuckDBPyConnection, settings: Settings, table: str) -> 
             "AND line NOT IN (SELECT line FROM raw_rows WHERE file = ?)",
             [table, file, file],
         ).fetchall()
-        lines = {line for (line,) in found}
-        if lines:
-            _insert(con, file, raw_rows(Path(path), name, settings.sources[name], lines, by_line=by_line))
+        if found:
+            yield RefusedLines(file, name, Path(path), by_line, frozenset(line for (line,) in found))
 
 
 def write_raw(con: duckdb.DuckDBPyConnection, target: Path) -> None:

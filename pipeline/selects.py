@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -50,6 +51,19 @@ def said(error: duckdb.Error, hide: str = "") -> str:
     text = re.sub(r"\s+", " ", text).strip(" .!")
     line = picture.partition(":")[0]
     return text + (f" (line {line})" if line.isdigit() else "")
+
+
+@contextmanager
+def told(settings: Settings, table: Table) -> Iterator[None]:
+    """A cast that fails in the bank's SELECT is one sentence without a value."""
+    try:
+        yield
+    except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException) as error:
+        file = f"configs/banks/{settings.bank}/{table.name}.sql"
+        raise DataError(
+            f"{file} fails on the delivered rows: {said(error, hide=VALUES)}. "
+            "Leave casts to the contract, which refuses single rows; or have a broken file delivered again."
+        ) from None
 
 
 def sources_read(con: duckdb.DuckDBPyConnection, settings: Settings, select: str) -> list[str]:

@@ -1,6 +1,6 @@
 """The bank's raw files as DuckDB relations, each row with the file and the line it came from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,13 +28,19 @@ class Reject:
 
 
 def open_sources(
-    con: duckdb.DuckDBPyConnection, settings: Settings, raw: Path, fetched: Mapping[str, Path]
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    raw: Path,
+    fetched: Mapping[str, Path],
+    apart: Collection[str] = (),
 ) -> dict[str, list[Reject]]:
     """Make one relation per source of the bank, named as in bank.toml; its unreadable lines are returned.
 
     CSV sources have text columns only, Parquet sources their own types; both end in ``_file`` (below ``raw``)
     and ``_line`` (for CSV the line on which the row begins, for Parquet the row, both from 1). Of a database
     the rows lie in ``fetched``: their ``_file`` is postgres:<source>, their ``_line`` the row.
+    Of the sources ``apart`` only the headers are compared: their relations have the right columns, but those
+    of CSV have no rows.
     Raises DataError for a file that is missing, empty, cut off, wrongly encoded or has
     a broken header.
     """
@@ -43,25 +49,33 @@ def open_sources(
     list_delivered(con, settings, raw, fetched)
     for name, path in fetched.items():
         open_fetched(con, name, path)
-    return {
-        name: [] if name in fetched else open_source(con, name, spec, raw, find_raw(settings, raw, name))
-        for name, spec in settings.sources.items()
-    }
+    rejects: dict[str, list[Reject]] = {name: [] for name in fetched}
+    for name, spec in settings.sources.items():
+        if name not in fetched:
+            files = find_raw(settings, raw, name)
+            rows, like = ([], files) if name in apart and spec.format == "csv" else (files, [])
+            rejects[name] = open_source(con, name, spec, raw, rows, like)
+    return rejects
 
 
 def list_delivered(
     con: duckdb.DuckDBPyConnection, settings: Settings, raw: Path, fetched: Mapping[str, Path]
 ) -> None:
-    """Make ``delivered``: one row per source and file, where it lies, and ``by_line``: each line is known to be a row.
-
-    Nothing is known of a file before it is opened.
-    """
-    con.execute("CREATE TEMP TABLE delivered (source VARCHAR, file VARCHAR, path VARCHAR, by_line BOOLEAN)")
+    """Make ``delivered`` of all files; see ``note_delivered``."""
     files = [(name, FETCHED + name, str(path)) for name, path in fetched.items()]
     for name in settings.sources:
         files += [
             (name, path.relative_to(raw).as_posix(), str(path)) for path in find_raw(settings, raw, name)
         ]
+    note_delivered(con, files)
+
+
+def note_delivered(con: duckdb.DuckDBPyConnection, files: list[tuple[str, str, str]]) -> None:
+    """Make ``delivered``: one row per source and file, where it lies, and ``by_line``: each line is known to be a row.
+
+    Nothing is known of a file before it is opened.
+    """
+    con.execute("CREATE TEMP TABLE delivered (source VARCHAR, file VARCHAR, path VARCHAR, by_line BOOLEAN)")
     con.executemany("INSERT INTO delivered VALUES (?, ?, ?, false)", files)
 
 

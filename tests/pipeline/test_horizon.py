@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import duckdb
 import pytest
 
-from pipeline.horizon import fix_horizon, last_bookings
+from pipeline.horizon import fix_horizon, last_bookings, weekly_bookings
 
 MONDAY = date(2024, 3, 4)
 WEEK = timedelta(weeks=1)
@@ -44,13 +44,13 @@ def test_the_last_week_with_bookings(numbers: dict[int, int], last: int) -> None
 def test_what_is_no_day_does_not_count() -> None:
     rows = "VALUES ('2024-03-05'), ('soon'), (NULL), ('infinity'), ('1024-03-05'), ('2024-03-06')"
     with duckdb.connect() as con:
-        fix_horizon(con, f"SELECT col0 AS known_on FROM ({rows})")
+        fix_horizon(con, weekly_bookings(con, f"SELECT col0 AS known_on FROM ({rows})"))
         assert con.execute("SELECT day FROM horizon").fetchall() == [(date(2024, 4, 10),)]
 
 
 def test_without_bookings_there_is_no_horizon() -> None:
     with duckdb.connect() as con:
-        fix_horizon(con, "SELECT 'soon' AS known_on")
+        fix_horizon(con, weekly_bookings(con, "SELECT 'soon' AS known_on"))
         assert con.execute("SELECT day FROM horizon").fetchall() == [(None,)]
 
 

@@ -453,13 +453,13 @@ def test_two_statements_are_refused(tiny) -> None:
 
 def test_each_row_is_checked_once(tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     """The one relation ``checked`` is what all later steps read."""
-    made, original = [], ingest_module.checked
+    made, original = [], loading.checked
 
     def counted(table: Any, *rest: Any) -> str:
         made.append(table.name)
         return original(table, *rest)
 
-    monkeypatch.setattr(ingest_module, "checked", counted)
+    monkeypatch.setattr(loading, "checked", counted)
     assert [one.table for one in tiny.ingest().counts] == made
 
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
@@ -10,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -148,6 +150,44 @@ def test_a_buckets_own_error_surfaces_and_the_session_goes_on(context: "SparkCon
         spark.over_buckets(context, partial(refuse, 3), 4, nothing)
     assert str(raised.value) == "bucket 3 is not what its contract says. Run the ingest again."
     assert spark.over_buckets(context, abs, 2, nothing) == [0, 1]
+
+
+def test_an_ingest_on_spark_writes_every_byte_of_a_local_one(
+    context: "SparkContext", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bank with its dirt, in several files; then one of them in another encoding: the error and the old tables."""
+    monkeypatch.setattr("pipeline.spread.session", lambda _: nullcontext(context))
+    raw, homes = tmp_path / "raw", {kind: Home(tmp_path / kind) for kind in ("local", "spark")}
+    write_demo_bank(raw, CUSTOMERS // 2, WEEKS, 7, LAST_MONDAY)
+    first, *_, last = sorted(raw.glob("txn_*.parquet"))
+    bookings = pq.read_table(first).slice(0, 2).to_pydict()
+    bookings["CUST_NO"].reverse()  # two customers' keys once more, under each other
+    more = pa.concat_tables([pq.read_table(last), pa.table(bookings, pq.read_schema(last))])
+    pq.write_table(more, last)
+
+    def run(kind: str) -> None:
+        changed = {"customers_per_bucket": CUSTOMERS // 2 // BUCKETS, "engine": {"kind": kind}}
+        ingest(load_settings("demo", changed), raw, homes[kind], lambda _: None)
+
+    for kind in homes:
+        run(kind)
+    made = {kind: every_file(home.root) for kind, home in homes.items()}
+    assert made["spark"] == made["local"]
+    assert made["local"]["quarantine.csv"].count(b"stands with another content") == 2
+
+    survey = sorted(raw.glob("survey_*.csv"))[-1]
+    survey.write_bytes(survey.read_bytes() + "问卷,C1\n".encode("gb18030"))
+    said = []
+    for kind in homes:
+        with pytest.raises(DataError, match="is not utf-8: line") as raised:
+            run(kind)
+        said.append(str(raised.value))
+        assert every_file(homes[kind].root / "tables") == every_file(homes["local"].root / "tables")
+    assert said[0] == said[1]
+
+
+def every_file(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @dataclass(frozen=True)
