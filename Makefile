@@ -17,7 +17,7 @@ BENCH  := .venv-bench/ready
 UV     := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long weekly ingest quarantine-export train tune mlflow promote rollback audit backfill ablation backtest features-doc outcomes serve bench bench-features bench-model check format lock picture clean
+.PHONY: help demo test test-long weekly ingest quarantine-export train tune mlflow promote rollback audit backfill ablation backtest definitions features-doc outcomes serve bench bench-features bench-model check format lock picture clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ ablation: $(READY) ## what each family of features is worth, out of time  (BANK 
 
 backtest: $(READY) ## models of past Mondays: what they promised and what came  (BANK AS_OF ORIGINS)
 	$(PYTHON) -m pipeline backtest --bank $(BANK) --as-of $(AS_OF) --origins $(ORIGINS)
+
+definitions: $(READY) ## what each definition of attrition would have found: a page to choose by  (BANK AS_OF)
+	$(PYTHON) -m pipeline definitions --bank $(BANK) --as-of $(AS_OF)
 
 features-doc: $(READY) ## docs/features.md: every feature in words
 	$(PYTHON) -m pipeline features-doc --out docs/features.md

@@ -15,7 +15,7 @@ from configs.tables import STATUSES
 from features.cut import any_between, seen
 from features.measures import OWN_BOOKING, counted
 from features.tiles import Calendar, Grid
-from features.wealth import LOAN, MINOR, Steps, Wealth, make_steps, make_wealth
+from features.wealth import MINOR, Steps, Wealth, make_steps, make_wealth
 from features.world import FOREVER, Ints, Rows, World
 
 Flags = NDArray[np.bool_]  # (snapshot, customer)
@@ -94,10 +94,7 @@ def highest(steps: Steps, change: Ints, customers: int, start: Ints, end: Ints) 
 
     ``change`` has one entry per step: of the balance without market moves (minor units), or of the number held.
     """
-    rows = steps.rows
-    aum = rows.columns["product_class"] != LOAN if len(rows) else np.zeros(0, bool)
-    order = np.lexsort((rows.day, rows.customer))
-    order = order[aum[order]]
+    rows, order = steps.rows, steps.by_day
     first = np.searchsorted(rows.customer[order], np.arange(customers + 1))
     out = np.zeros((len(start), customers), np.int64)
     _sweep(first, rows.day[order], change[order], start, end, out)

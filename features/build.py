@@ -136,7 +136,7 @@ def _families(world: World, calendar: Calendar, settings: Settings) -> Iterator[
 
 
 def _for_cohort(world: World, wealth: Wealth, settings: Settings) -> Family:
-    active = _seen_rows(world, wealth.calendar)
+    active = rows_before(world, wealth.calendar)
     yield _EXCLUSION, exclusion(world, wealth, active, settings).astype(np.float64)
     yield _BASE, wealth.constant_price_mean(settings.label.base_weeks)
 
@@ -146,7 +146,7 @@ _UNKNOWN = CODES.index("not_yet_customer")
 _STAGE, _AUM = Name("lifecycle_stage", "code"), Name("aum", "last")
 
 
-def _seen_rows(world: World, calendar: Calendar) -> Grid:
+def rows_before(world: World, calendar: Calendar) -> Grid:
     """How many bookings and holdings rows lie before each snapshot."""
     total = np.zeros((len(calendar.snapshots), len(world)))
     for name in ("transactions", "holdings"):

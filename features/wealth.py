@@ -35,6 +35,14 @@ class Steps:
     held: Ints
     ends: Ints
 
+    @cached_property
+    def by_day(self) -> Ints:
+        """The places of the steps that are no loan's, by customer and day."""
+        rows = self.rows
+        aum = rows.columns["product_class"] != LOAN if len(rows) else np.zeros(0, bool)
+        order = np.lexsort((rows.day, rows.customer))
+        return order[aum[order]]
+
 
 def make_steps(holdings: Rows) -> Steps:
     """Turn balances into changes. Rows must be cut already: one version of each, in any order."""

@@ -5,6 +5,7 @@ from typing import Any, Literal
 import pandas as pd
 from markupsafe import Markup
 
+FLAT = 60  # letters that fit side by side below a chart
 WIDTH, HEIGHT = 460, 240  # pixels; two stand side by side on a page of 1280
 COLOURS = ["#1f4e79", "#c55a11", "#548235", "#7f6000", "#7030a0", "#7f7f7f"]  # told apart in grey print too
 
@@ -40,15 +41,24 @@ def _chart(table: pd.DataFrame, title: str) -> Any:
 
 
 def _drawn(chart: Any, table: pd.DataFrame, x: str, y: str, by: str | None, beside: bool = False) -> Markup:
+    import altair as alt
+
     encoded = _encoded(chart, table, x, y, by)
-    return _svg(encoded.encode(xOffset=f"{by}:N") if beside and by else encoded)
+    return _svg(
+        encoded.encode(xOffset=alt.XOffset(by, type="nominal", sort=None)) if beside and by else encoded
+    )
 
 
 def _encoded(chart: Any, table: pd.DataFrame, x: str, y: str, by: str | None = None) -> Any:
     """The axes, each with its column's name; texts keep the order of the rows."""
     import altair as alt
 
+    texts = [text for text in table[x].unique() if isinstance(text, str)]
     across = alt.X(x, type=_kind(table[x]), title=x, sort=None)
+    if texts:  # one without a value keeps its place
+        across = across.scale(domain=texts)
+    if 0 < sum(map(len, texts)) <= FLAT:
+        across = across.axis(labelAngle=0)
     made = chart.encode(x=across, y=alt.Y(y, type="quantitative", title=y))
     if by is None:
         return made
@@ -66,4 +76,5 @@ def _svg(chart: Any) -> Markup:
     import vl_convert
 
     drawn = chart.properties(width=WIDTH, height=HEIGHT).configure_axis(labelFontSize=11, titleFontSize=11)
+    drawn = drawn.configure_legend(orient="bottom", title=None)
     return Markup(vl_convert.vegalite_to_svg(drawn.to_json()))

@@ -136,3 +136,28 @@ def outcomes(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) ->
     with bar("outcomes") as on_bucket:
         realised = judge_published(chosen.settings, chosen.home, current_tables(chosen), day, on_bucket)
     typer.echo(outcomes_in_words(realised))
+
+
+@app.command()
+def definitions(
+    as_of: AsOf,
+    bank: BankOption = "demo",
+    data: DataOption = DATA,
+    drop: Annotated[
+        list[float], typer.Option(min=0.01, max=1, help="share gone, for aum_drop; may be repeated")
+    ] = [0.3, 0.5, 0.7, 0.9],  # noqa: B006
+) -> None:
+    """What each definition of attrition would have found: definitions.json and definitions.html."""
+    from pipeline.definitions import compare_definitions
+    from pipeline.definitions_page import definitions_in_words, write_page
+    from pipeline.terminal import bar, start_logging
+    from pipeline.weekly import current_tables
+
+    start_logging()
+    chosen, day = bank_of(bank, data), monday(as_of.date())
+    with bar("definitions") as on_bucket:
+        result = compare_definitions(
+            chosen.settings, chosen.home, current_tables(chosen), day, drop, on_bucket
+        )
+    page = write_page(chosen.home, result)
+    typer.echo(f"{definitions_in_words(result)}\n{page}")

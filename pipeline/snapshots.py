@@ -22,7 +22,7 @@ from features.thin import THINNED
 from features.world import Workload, World, make_world, read_columns
 from pipeline.artefacts import Home, fingerprint, read_json, whole_folder, write_json, write_parquet
 from pipeline.old_years import OldYears, old_years
-from pipeline.storage import staged
+from pipeline.storage import BucketTask, staged
 from pipeline.tables import Ingested
 
 
@@ -151,7 +151,7 @@ def _over_buckets(
     """Run the task on every bucket; each snapshot's folder is then moved whole."""
     shutil.rmtree(task.drafts, ignore_errors=True)
     try:
-        _run(task, task.settings.engine, progress)
+        run_task(task, task.settings.engine, progress)
         for kind in task.kinds:
             for day in task.due:
                 folder = _draft(task.drafts, kind, day, 0).parent
@@ -161,8 +161,8 @@ def _over_buckets(
         shutil.rmtree(task.drafts, ignore_errors=True)
 
 
-def _run(task: FeatureTask | LabelTask, engine: Engine, progress: Callable[[int, int], None]) -> None:
-    """The task on every bucket, by the engine of the settings."""
+def run_task(task: BucketTask, engine: Engine, progress: Callable[[int, int], None]) -> None:
+    """The task on every bucket, by the engine of the settings; what it writes lies in its drafts then."""
     if engine.kind == "spark":
         # Imported here: pyspark is an extra that a bank on one machine does not install.
         from pipeline.spark import run_buckets
@@ -183,7 +183,7 @@ def _run_threads(
             progress(done, buckets)
 
 
-def _resolved(task: FeatureTask | LabelTask) -> FeatureTask | LabelTask:
+def _resolved(task: BucketTask) -> BucketTask:
     """The task with full paths: a Spark worker has a working folder of its own."""
     tables = replace(task.tables, folder=task.tables.folder.resolve())
     return replace(task, tables=tables, drafts=task.drafts.resolve())

@@ -70,10 +70,10 @@ def test_the_amount_behind_a_downgrade(by: Any) -> None:
     assert (label["aum_base"], label["outflow_share"]) == (1_200_000, pytest.approx(0.25))
 
 
-def test_nobody_falls_from_the_lowest_tier(by: Any) -> None:
-    label = by("tier_downgrade")(
-        held("demand", date(2023, 6, 1), 400_000), held("demand", date(2024, 4, 1), 0)
-    )
+@pytest.mark.parametrize("rest", [0, -5])
+def test_nobody_falls_from_the_lowest_tier(by: Any, rest: int) -> None:
+    before, after = held("demand", date(2023, 6, 1), 400_000), held("demand", date(2024, 4, 1), rest)
+    label = by("tier_downgrade")(before, after)
     assert (label["attrited"], label["outflow_share"]) == (0, 1)
 
 
@@ -109,6 +109,11 @@ def test_of_all_products_only_a_loan_is_left(by: Any) -> None:
     loan = held("loan", date(2024, 1, 8), 900_000)
     assert by("closure")(*rows, loan)["attrited"] == 0
     assert by("closure")(*rows, loan, held("fund", date(2024, 4, 1), 0))["attrited"] == 1
+
+
+def test_an_overdraft_does_not_hide_what_is_held(by: Any) -> None:
+    rows = [BEFORE, held("fund", date(2024, 4, 1), 100), held("demand", date(2024, 4, 1), -100)]
+    assert by("closure")(*rows)["attrited"] == 0
 
 
 def test_a_fund_sold_after_its_fall_is_closed_all_the_same(by: Any) -> None:
