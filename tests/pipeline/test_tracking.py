@@ -32,6 +32,7 @@ BUNDLE = Bundle(
     Severity(None, 0.8, 1.0),
     METRICS,
     {"bank": "demo"},
+    (None,),
 )
 
 
