@@ -27,26 +27,26 @@ from typing import Any
 from benchmarks.features import BANK, make_bank, monday_after, say
 from benchmarks.features_spark import peak_mb
 from configs.folder import load_settings
-from configs.settings import Settings
-from pipeline.artefacts import Home, write_json
+from pipeline.artefacts import write_json
+from pipeline.bank import Bank
 
 GOAL = 1.25  # seconds of training per second of LightGBM's own fit
 
 
-def training(home: Home, settings: Settings, as_of: date, _: int) -> dict[str, Any]:
+def training(bank: Bank, as_of: date, _: int) -> dict[str, Any]:
     """The whole of training, from the feature files to the bundle on disk."""
     from pipeline.tables import read_ingested
     from pipeline.train import plan, train
 
-    chosen = plan(settings, read_ingested(home), as_of)
+    chosen = plan(bank.settings, read_ingested(bank.home), as_of)
     took = _clock()
-    bundle, _judged = train(settings, home, chosen, as_of, lambda *_: None)
+    bundle, _judged = train(bank, chosen, as_of, lambda *_: None)
     found = took() | {"rounds_tried": len(bundle.metrics["losses"]), "model_id": bundle.model_id}
     rows = {"customer_periods": bundle.metrics["customer_periods"], "columns": len(bundle.model.columns)}
     return found | rows | {"average_precision": bundle.metrics["model"]["average_precision"]}
 
 
-def alone(home: Home, settings: Settings, as_of: date, rounds: int) -> dict[str, Any]:
+def alone(bank: Bank, as_of: date, rounds: int) -> dict[str, Any]:
     """LightGBM's fit on the data that training would bin."""
     import lightgbm as lgb
 
@@ -55,17 +55,17 @@ def alone(home: Home, settings: Settings, as_of: date, rounds: int) -> dict[str,
     from pipeline.tables import read_ingested
     from pipeline.train import load_matrix, load_peers, plan, training_for
 
-    chosen = plan(settings, read_ingested(home), as_of)
-    rows = load_matrix(home, chosen.train, load_peers(settings, home, chosen.train))
-    given = training_for(settings, rows.columns)
+    chosen = plan(bank.settings, read_ingested(bank.home), as_of)
+    rows = load_matrix(bank.home, chosen.train, load_peers(bank.settings, bank.home, chosen.train))
+    given = training_for(bank.settings, rows.columns)
     made = parameters(given, given.lightgbm, "binary")
-    known = binned(rows, settings.label.horizons, given, made).construct()
+    known = binned(rows, bank.settings.label.horizons, given, made).construct()
     took = _clock()
     lgb.train(made, known, num_boost_round=rounds)
     return took() | {"rows": known.num_data()}
 
 
-def scoring(home: Home, settings: Settings, as_of: date, rows: int) -> dict[str, Any]:
+def scoring(bank: Bank, as_of: date, rows: int) -> dict[str, Any]:
     """Risks and shares of so many customers (those of several Mondays, again if need be), then why."""
     import numpy as np
 
@@ -74,18 +74,18 @@ def scoring(home: Home, settings: Settings, as_of: date, rows: int) -> dict[str,
     from pipeline.tables import read_ingested
     from pipeline.train import columns_of, load_matrix, plan
 
-    bundle = load(max(home.models.iterdir(), key=lambda folder: folder.stat().st_mtime))
-    chosen = plan(settings, read_ingested(home), as_of)
-    some = load_matrix(home, (*chosen.tune, *chosen.judge), bundle.peers).features
+    bundle = load(max(bank.home.models.iterdir(), key=lambda one: one.stat().st_mtime), bank.bundle_key)
+    chosen = plan(bank.settings, read_ingested(bank.home), as_of)
+    some = load_matrix(bank.home, (*chosen.tune, *chosen.judge), bundle.peers).features
     values = np.resize(some, (rows, some.shape[1]))
     took = _clock()
     bundle.calibrator.risks(bundle.model.raw(values))
     bundle.severity.share(values)
     predicted = took()
-    groups = {name: entry.group for name, entry in columns_of(settings).items()}
+    groups = {name: entry.group for name, entry in columns_of(bank.settings).items()}
     took = _clock()
     top_reasons(
-        contributions(bundle.model, values).values, bundle.model.columns, groups, settings.lists.reasons
+        contributions(bundle.model, values).values, bundle.model.columns, groups, bank.settings.lists.reasons
     )
     reasons = took()
     return {"predict": predicted, "reasons": reasons, "rows": rows}
@@ -116,11 +116,11 @@ def main() -> None:
     given = _arguments()
     settings = load_settings(BANK, {"training": {"rounds": given.rounds}} if given.rounds else None)
     home, tables, _ = make_bank(given.work, given.customers, given.weeks)
-    as_of = monday_after(tables)
+    bank, as_of = Bank(settings, home.root.parent), monday_after(tables)
     if given.child:
-        print(json.dumps(CHILDREN[given.child](home, settings, as_of, given.number) | {"peak_mb": peak_mb()}))
+        print(json.dumps(CHILDREN[given.child](bank, as_of, given.number) | {"peak_mb": peak_mb()}))
         return
-    _build(home, settings, as_of)
+    _build(bank, as_of)
     found = {"train": measure("train", given, 0)}
     found["fit"] = measure("fit", given, found["train"]["rounds_tried"])
     found["score"] = measure("score", given, given.rows)
@@ -158,18 +158,18 @@ def in_words(result: dict[str, Any]) -> str:
     )
 
 
-def _build(home: Home, settings: Settings, as_of: date) -> None:
+def _build(bank: Bank, as_of: date) -> None:
     """Features and labels of all Mondays that training needs, unless they stand."""
     from pipeline.snapshots import build_outcomes, build_snapshots
     from pipeline.tables import read_ingested
     from pipeline.train import plan
 
     say("features")
-    tables = read_ingested(home)
-    chosen = plan(settings, tables, as_of)
+    tables = read_ingested(bank.home)
+    chosen = plan(bank.settings, tables, as_of)
     days = (*chosen.train, *chosen.tune, *chosen.judge)
-    build_snapshots(settings, home, tables, days, lambda *_: None)
-    build_outcomes(settings, home, tables, days, as_of, lambda *_: None)
+    build_snapshots(bank.settings, bank.home, tables, days, lambda *_: None)
+    build_outcomes(bank.settings, bank.home, tables, days, as_of, lambda *_: None)
 
 
 def _clock() -> Any:

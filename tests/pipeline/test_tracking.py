@@ -25,12 +25,14 @@ METRICS = {
     ],
     "calibration": [{"promised": 0.1, "came": 0.0, "rows": 9}, {"promised": 0.3, "came": 0.2, "rows": 9}],
 }  # fmt: skip
+KEY = b"k" * 32
 BUNDLE = Bundle(
     Model(Trees("tree\n", ("inflow",), (None,)), (30, 60, 90), 0.0),
     Calibrator((1.0,) * 3, (0.0,) * 3),
     Severity(None, 0.8, 1.0),
     METRICS,
     {"bank": "demo"},
+    (None,),
 )
 
 
@@ -39,7 +41,7 @@ def steps(client: object, run_id: str, name: str) -> list[tuple[int, float]]:
 
 
 def test_a_run_shows_how_its_model_learnt_and_did(tmp_path: Path) -> None:
-    record(tmp_path, "demo", write(BUNDLE, tmp_path / "demo" / "models"), {"data": "abc"})
+    record(tmp_path, "demo", write(BUNDLE, tmp_path / "demo" / "models", KEY), KEY, {"data": "abc"})
     run_id = track(tmp_path, "demo", BUNDLE)
     client, found = run_of(tmp_path, "demo", BUNDLE.model_id)
     assert found == run_id
