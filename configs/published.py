@@ -7,10 +7,7 @@ from types import MappingProxyType
 
 @dataclass(frozen=True)
 class Reason:
-    """One reason behind a score, ready to read; ``contribution`` is in log-odds, positive = riskier.
-
-    The title names the group, the text a figure of the customer's own.
-    """
+    """One reason behind a score, ready to read; ``contribution`` is in log-odds, positive = riskier."""
 
     group: str
     feature: str
@@ -18,8 +15,20 @@ class Reason:
     contribution: float
     text_en: str
     text_zh: str
-    title_en: str = ""
-    title_zh: str = ""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One part of a score's change since the run that ``Run.compared_with`` names, in log-odds.
+
+    ``group`` is that of a reason, "model" for what a new model says otherwise of the same old figures, or
+    "other"; the parts of a score add up to the change of its raw score.
+    """
+
+    group: str
+    contribution: float
+    text_en: str
+    text_zh: str
 
 
 @dataclass(frozen=True)
@@ -27,6 +36,7 @@ class Score:
     """One row per cohort customer of a run.
 
     A probability is None at horizons that the bank's label does not cover; at least one is known.
+    ``risk_change`` is that of ``risk``, None for who was not in the cohort of the run compared with.
     """
 
     customer_id: str
@@ -42,6 +52,8 @@ class Score:
     risk_30d: float | None = None
     risk_60d: float | None = None
     risk_90d: float | None = None
+    risk_change: float | None = None
+    changes: tuple[Change, ...] = ()
 
     @property
     def risk(self) -> float:
@@ -81,6 +93,12 @@ class Run:
     cohort: int
     excluded: MappingProxyType[str, int]
     manifest: MappingProxyType[str, str]
+
+    @property
+    def compared_with(self) -> date | None:
+        """The Monday of the earlier run from which changes are counted; None without one."""
+        day = self.manifest.get("compared_with")
+        return None if day is None else date.fromisoformat(day)
 
 
 # Why a customer is not in the cohort, in the order in which the codes are tried.

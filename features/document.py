@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
+from configs.groups import GROUPS
 from configs.settings import Settings
 from features.build import catalogue
 from features.catalogue import Entry
 from features.peers import peer_entries
-from features.words import GROUPS
 
 _WORSE = {1: "more", -1: "less", 0: ""}
 

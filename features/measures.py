@@ -21,9 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.errors import ConfigError, did_you_mean
+from configs.groups import GROUPS
 from configs.settings import OwnMeasure, Settings
 from configs.tables import KINDS, TABLES
-from features.words import GROUPS, NOUNS
+from features.words import NOUNS
 from features.world import Rows
 
 

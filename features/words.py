@@ -1,18 +1,6 @@
-"""The words that phrases are made of: reason groups, a noun per measure, a pattern per statistic."""
+"""The words that phrases are made of: a noun per measure, a pattern per statistic, what stands in for what."""
 
 from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Group:
-    """What a manager understands as one reason; ``occasion``: he can name it to the customer as what came up.
-
-    The others are signs: how a customer who is about to leave looks, whatever the occasion.
-    """
-
-    en: str
-    zh: str
-    occasion: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,22 +28,6 @@ class Pattern:
     said_en: str = ""
     said_zh: str = ""
 
-
-# In the order in which groups of equal weight are named.
-GROUPS = {
-    "salary": Group("salary stopped or fell", "代发工资中断或减少", occasion=True),
-    "complaint": Group("complaint or low satisfaction", "投诉或满意度低", occasion=True),
-    "manager": Group("manager changed or missing", "客户经理更换或空缺", occasion=True),
-    "rollover": Group("money matured, maturing or idle", "资金到期未续或闲置", occasion=True),
-    "outflow": Group("money moves to other banks", "资金转往他行"),
-    "interest": Group("is looking around", "频繁比较利率与登录"),
-    "balance": Group("AUM is shrinking", "资产下降"),
-    "product": Group("few products, or products dropped", "产品少或减少"),
-    "contact": Group("little contact with the manager", "客户经理联络不足"),
-    "inflow": Group("less money comes in", "资金流入减少"),
-    "activity": Group("less active", "活跃度下降"),
-    "profile": Group("profile", "客户概况"),
-}
 
 NOUNS = {
     "aum": Noun("AUM", "总资产", "balance", -1),

@@ -29,6 +29,10 @@ class Contributions:
     bias: NDArray[np.float64]
     raw: NDArray[np.float64]
 
+    def of(self, rows: NDArray[np.intp]) -> "Contributions":
+        """Those of some rows, in the order given."""
+        return Contributions(self.values[rows], self.bias[rows], self.raw[rows])
+
 
 @dataclass(frozen=True)
 class Grouping:
@@ -131,7 +135,7 @@ def top_reasons(
     """
     if worrying is None:
         worrying = np.ones(values.shape, dtype=np.bool_)
-    witness = _witness(values, worrying, grouping)
+    witness = witnesses(values, worrying, grouping)
     total = np.where(witness >= 0, np.round(by_group(values, grouping), DIGITS), -np.inf)
     chosen = np.argsort(-_lead_first(total, grouping), axis=1, kind="stable")[:, :k]
     summed = np.take_along_axis(total, chosen, axis=1)
@@ -144,16 +148,7 @@ def top_reasons(
     )
 
 
-def _lead_first(total: NDArray[np.float64], grouping: Grouping) -> NDArray[np.float64]:
-    """The weights to rank by: as they are, but endless for the strongest occasion that adds enough."""
-    occasion = np.where(np.array(grouping.leads) & (total >= LEAD_FROM), total, -np.inf)
-    rows, best = np.arange(len(total)), occasion.argmax(axis=1)
-    ranked = total.copy()
-    ranked[rows, best] = np.where(occasion[rows, best] > 0, np.inf, total[rows, best])
-    return ranked
-
-
-def _witness(
+def witnesses(
     values: NDArray[np.float64], worrying: NDArray[np.bool_], grouping: Grouping
 ) -> NDArray[np.int64]:
     """Rows × groups: the worrying column that says most of its group (−1: none), the first of equal ones.
@@ -172,3 +167,12 @@ def _witness(
             witness[group][larger] = column
             largest[group][larger] = said[column][larger]
     return np.ascontiguousarray(witness.T)
+
+
+def _lead_first(total: NDArray[np.float64], grouping: Grouping) -> NDArray[np.float64]:
+    """The weights to rank by: as they are, but endless for the strongest occasion that adds enough."""
+    occasion = np.where(np.array(grouping.leads) & (total >= LEAD_FROM), total, -np.inf)
+    rows, best = np.arange(len(total)), occasion.argmax(axis=1)
+    ranked = total.copy()
+    ranked[rows, best] = np.where(occasion[rows, best] > 0, np.inf, total[rows, best])
+    return ranked

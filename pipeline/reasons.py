@@ -7,11 +7,11 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.groups import GROUPS
 from configs.published import Reason
 from configs.settings import Settings
 from features.catalogue import Entry
 from features.sentences import sentence
-from features.words import GROUPS
 from models.bundle import Bundle
 from models.explain import Grouping, Reasons, make_grouping, top_reasons
 from pipeline.train import columns_of
@@ -88,8 +88,6 @@ def _of_row(
             contribution=float(weight),
             text_en=said(words, column, values, monday, "en"),
             text_zh=said(words, column, values, monday, "zh"),
-            title_en=GROUPS[found.groups[group]].en,
-            title_zh=GROUPS[found.groups[group]].zh,
         )
         for group, column, weight in chosen
         if group >= 0

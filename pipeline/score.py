@@ -13,9 +13,10 @@ import pyarrow.parquet as pq
 from configs.errors import DataError
 from configs.published import Exclusion, Manager, Reason, Run, Score
 from configs.settings import NOT_IN_MODELS, Settings
-from models.bundle import Bundle, Scored
+from models.bundle import Scored
 from models.severity import money_at_risk
 from pipeline.artefacts import Home, fingerprint
+from pipeline.changes import Models, Moved, changes
 from pipeline.reasons import reasons_in_words, words_of
 from pipeline.snapshots import read_eligible, read_partition
 from pipeline.tables import Ingested
@@ -31,9 +32,9 @@ class Publication:
     managers: tuple[Manager, ...]
 
 
-def score(settings: Settings, home: Home, tables: Ingested, bundle: Bundle, as_of: date) -> Publication:
-    """The scores of one Monday by ``bundle``. Raises DataError when the features are not the bundle's."""
-    frame = read_partition(home, "features", [as_of])
+def score(settings: Settings, home: Home, tables: Ingested, models: Models, as_of: date) -> Publication:
+    """The scores of one Monday, and how they moved. Raises DataError when the features are not the model's."""
+    bundle, frame = models.now, read_partition(home, "features", [as_of])
     cohort, eligible = read_partition(home, "cohort", [as_of]), read_eligible(home, [as_of])
     _check_same_customers(eligible, frame)
     frame = bundle.peers.extended(frame, eligible)
@@ -41,9 +42,10 @@ def score(settings: Settings, home: Home, tables: Ingested, bundle: Bundle, as_o
     values = frame[list(bundle.model.columns)].to_numpy(np.float64)
     words = words_of(settings, bundle)
     reasons = reasons_in_words(words, values, scored.contributions.values, as_of, settings.lists.reasons)
+    moved = changes(words, models, frame, scored, home)
     exclusions = _exclusions(tables, cohort)
-    scores = _scores(settings, eligible, scored, reasons)
-    run = _run(settings, tables, bundle, as_of, len(scores), exclusions)
+    scores = _scores(settings, eligible, scored, reasons, moved)
+    run = _run(settings, tables, models, as_of, len(scores), exclusions)
     return Publication(run, scores, exclusions, read_managers(tables))
 
 
@@ -74,6 +76,7 @@ def _scores(
     eligible: pd.DataFrame,
     scored: Scored,
     texts: Sequence[tuple[Reason, ...]],
+    moved: Sequence[Moved],
 ) -> tuple[Score, ...]:
     average, now = np.asarray(eligible["aum_base"]), np.asarray(eligible["aum"])
     money = money_at_risk(scored.risks[:, -1], scored.share, average, now)
@@ -90,10 +93,12 @@ def _scores(
             money_at_risk_minor=round(one_money * 100),
             risk_band=settings.bands.of(risks[-1]),
             reasons=why,
+            risk_change=change.risk,
+            changes=change.items,
             **dict(zip(named, risks, strict=True)),
         )
-        for row, risks, one_money, why in zip(
-            eligible.to_dict("records"), scored.risks.tolist(), money.tolist(), texts, strict=True
+        for row, risks, one_money, why, change in zip(
+            eligible.to_dict("records"), scored.risks.tolist(), money.tolist(), texts, moved, strict=True
         )
     )
 
@@ -114,21 +119,24 @@ def _known(text: object) -> str | None:
 def _run(
     settings: Settings,
     tables: Ingested,
-    bundle: Bundle,
+    models: Models,
     as_of: date,
     cohort: int,
     exclusions: Sequence[Exclusion],
 ) -> Run:
     went_in = {
         "tables": tables.fingerprint,
-        "model": bundle.model_id,
+        "model": models.now.model_id,
         "settings": fingerprint(settings.model_dump_json(exclude=NOT_IN_MODELS)),
     }
+    if models.before:
+        before = models.before.run
+        went_in |= {"before": before.run_id, "compared_with": str(before.snapshot_date)}
     return Run(
         run_id=f"{as_of}-{fingerprint(str(as_of), *went_in.values())[:8]}",
         bank=settings.bank,
         snapshot_date=as_of,
-        model_id=bundle.model_id,
+        model_id=models.now.model_id,
         base_currency=settings.base_currency,
         horizon_days=settings.label.horizon_days,
         cohort=cohort,

@@ -8,6 +8,7 @@ from configs.errors import DataError
 from models.bundle import Bundle
 from pipeline import promotion, registry
 from pipeline.bank import Bank as Bank
+from pipeline.changes import Models, last_published
 from pipeline.ingest import ingest
 from pipeline.score import Publication, score
 from pipeline.snapshots import build_outcomes, build_snapshots
@@ -64,8 +65,10 @@ def run_publish(
 ) -> tuple[Publication, tuple[CallList, ...]]:
     """Score one Monday, publish it in one transaction, write the workbooks."""
     with step("score") as counts, bar("features") as on_features:
-        build_snapshots(bank.settings, bank.home, tables, [as_of], on_features)
-        publication = score(bank.settings, bank.home, tables, bundle, as_of)
+        before = last_published(bank, bundle, as_of)
+        days = [before.run.snapshot_date, as_of] if before else [as_of]
+        build_snapshots(bank.settings, bank.home, tables, days, on_features)
+        publication = score(bank.settings, bank.home, tables, Models(bundle, before), as_of)
         counts |= {"cohort": len(publication.scores), "excluded": len(publication.exclusions)}
     lists = choose(publication.scores, publication.managers, bank.settings.lists)
     with step("publish") as counts, Store(bank.home.store) as store:

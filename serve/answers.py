@@ -5,7 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from configs.groups import GROUPS, Group
 from configs.published import Exclusion, Manager, Reason, Run, Score
+from serve.moved import change_in_words
 from serve.texts import TEXTS, Language
 
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -29,6 +31,7 @@ class ReasonShown(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     group: str = Field(description="what the reason is about")
+    title: str = Field(description="the group in words")
     text: str = Field(description="a sentence with the customer's own figures")
 
 
@@ -52,6 +55,11 @@ class Risk(BaseModel):
     risk_band: Band
     money_at_risk: Money = Field(description="amount expected to leave, in `currency`")
     reasons: tuple[ReasonShown, ...]
+    risk_change: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] | None = Field(
+        default=None,
+        description="of the risk at the longest horizon, since the run before; null for who is new in the cohort",
+    )
+    change: str | None = Field(default=None, description="the change and what moved it, as a sentence")
 
 
 class ScoredCustomer(Risk, Answer):
@@ -133,7 +141,7 @@ def customer_risk(run: Run, found: Score | Exclusion, language: Language) -> Cus
 
 def manager_list(run: Run, manager: Manager, listed: tuple[Score, ...], language: Language) -> ManagerList:
     customers = (
-        ListedCustomer(rank=rank, **_risk(score, language)) for rank, score in enumerate(listed, start=1)
+        ListedCustomer(rank=rank, **_risk(run, score, language)) for rank, score in enumerate(listed, start=1)
     )
     return ManagerList(
         **_source(run),
@@ -149,7 +157,7 @@ def manager_list(run: Run, manager: Manager, listed: tuple[Score, ...], language
 def _scored(run: Run, score: Score, language: Language) -> ScoredCustomer:
     return ScoredCustomer(
         **_source(run),
-        **_risk(score, language),
+        **_risk(run, score, language),
         status="scored",
         branch_id=score.branch_id,
         manager_id=score.manager_id,
@@ -162,7 +170,7 @@ def _source(run: Run) -> dict[str, Any]:
     return {"snapshot_date": run.snapshot_date, "run_id": run.run_id, "model_id": run.model_id}
 
 
-def _risk(score: Score, language: Language) -> dict[str, Any]:
+def _risk(run: Run, score: Score, language: Language) -> dict[str, Any]:
     return {
         "customer_id": score.customer_id,
         "tier": score.tier,
@@ -174,8 +182,13 @@ def _risk(score: Score, language: Language) -> dict[str, Any]:
         "risk_band": score.risk_band,
         "money_at_risk": score.money_at_risk_minor / 100,
         "reasons": tuple(_shown(reason, language) for reason in score.reasons),
+        "risk_change": score.risk_change,
+        "change": change_in_words(run, score, language) or None,
     }
 
 
 def _shown(reason: Reason, language: Language) -> ReasonShown:
-    return ReasonShown(group=reason.group, text=reason.text_zh if language == "zh" else reason.text_en)
+    group = GROUPS.get(reason.group, Group(reason.group, reason.group))
+    if language == "zh":
+        return ReasonShown(group=reason.group, title=group.zh, text=reason.text_zh)
+    return ReasonShown(group=reason.group, title=group.en, text=reason.text_en)

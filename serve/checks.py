@@ -62,6 +62,9 @@ def _check_score(run: Run, score: Score) -> None:
             f"{run.run_id}: AUM and money at risk must be whole minor units as int, the second at least 0; "
             f"found {money!r}."
         )
+    change = score.risk_change
+    if change is not None and not (isinstance(change, float) and -1 <= change <= 1):
+        raise DataError(f"{run.run_id}: risk_change must be a float in [-1, 1] or None; found {change!r}.")
     if score.risk_band not in BANDS:
         raise DataError(f"{run.run_id}: risk_band {score.risk_band!r} is not one of {', '.join(BANDS)}.")
 

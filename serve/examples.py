@@ -18,9 +18,20 @@ _RISK = {
     "risk_band": "high",
     "money_at_risk": 655390.75,
     "reasons": [
-        {"group": "other_banks", "text": "Moved 480,000 CNY to other banks in the last 4 weeks"},
-        {"group": "maturity", "text": "600,000 CNY of term deposits mature within 30 days"},
+        {
+            "group": "rollover",
+            "title": "money matured, maturing or idle",
+            "text": "money maturing within 30 days: 600,000; next on 2026-12-03",
+        },
+        {
+            "group": "outflow",
+            "title": "money moves to other banks",
+            "text": "money sent to other banks and brokers in the last 4 weeks: 480,000; last on 2026-11-12",
+        },
     ],
+    "risk_change": 0.118,
+    "change": "up 12 points since last week: money moves to other banks (money sent to other banks and brokers in "
+    "the last 4 weeks: 480,000; last on 2026-11-12)",
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from configs.errors import DataError
-from configs.published import Exclusion, Manager, Reason, Run, Score
+from configs.published import Change, Exclusion, Manager, Reason, Run, Score
 from serve.lists import CallList
 
 
@@ -17,7 +17,8 @@ def run_row(run: Run) -> dict[str, Any]:
 
 
 def score_row(run_id: str, score: Score) -> dict[str, Any]:
-    return score.__dict__ | {"run_id": run_id, "reasons": _dump([one.__dict__ for one in score.reasons])}
+    lists = {name: _dump([one.__dict__ for one in getattr(score, name)]) for name in ("reasons", "changes")}
+    return score.__dict__ | {"run_id": run_id, **lists}
 
 
 def exclusion_row(run_id: str, exclusion: Exclusion) -> dict[str, Any]:
@@ -52,6 +53,7 @@ def score_from(row: Row[Any]) -> Score:
     fields = row._asdict()
     del fields["run_id"]
     fields["reasons"] = tuple(Reason(**one) for one in json.loads(fields["reasons"]))
+    fields["changes"] = tuple(Change(**one) for one in json.loads(fields["changes"] or "[]"))
     return Score(**fields)
 
 
@@ -69,6 +71,6 @@ def _dump(value: object) -> str:
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise DataError(
-            f"a reason, a count or the manifest of the run cannot be stored: {error}. "
+            f"a reason, a change, a count or the manifest of the run cannot be stored: {error}. "
             "Hand over plain Python values, and None where a feature is not known."
         ) from None

@@ -12,6 +12,7 @@ from configs.published import Run, Score
 from configs.settings import Settings
 from serve.layout import Column, Styles, fitted, head, page, row_height, styles
 from serve.lists import CallList
+from serve.moved import change_in_words, since
 from serve.texts import OUTCOMES, TEXTS, Language
 
 REASON_WIDTH = 30
@@ -70,7 +71,8 @@ def list_sheet(workbook: Workbook, context: Context, one: CallList) -> None:
     for number, score in enumerate(one.listed, start=1):
         formats = [style[score.risk_band if column.style == "band" else column.style] for column in columns]
         _write_cells(sheet, top + number, _list_row(context, number, score), formats)
-        sheet.set_row(top + number, row_height(_reasons(context, score), REASON_WIDTH))
+        wrapped = [*_reasons(context, score), *_change(context, score)]
+        sheet.set_row(top + number, row_height(wrapped, REASON_WIDTH))
     last = top + len(one.listed)
     _finish_list(sheet, context, style, columns, (top, last))
     page(sheet, top, frozen=2, footer=(context.source, context.text("page")))
@@ -124,6 +126,15 @@ def _list_columns(context: Context, listed: Sequence[Score]) -> list[Column]:
             Column(text("column.reason", number=number), "wrapped", REASON_WIDTH)
             for number in range(1, context.settings.lists.reasons + 1)
         ),
+        *(
+            [
+                Column(
+                    text("column.change", since=since(context.run, context.language)), "wrapped", REASON_WIDTH
+                )
+            ]
+            if context.run.compared_with
+            else []
+        ),
         Column(text("column.outcome"), "input", fitted(outcomes, 16, 24)),
         Column(text("column.note"), "input", 24),
     ]
@@ -140,6 +151,7 @@ def _list_row(context: Context, rank: int, score: Score) -> list[str | float]:
         context.term("band", score.risk_band),
         score.money_at_risk_minor / 100,
         *_reasons(context, score),
+        *_change(context, score),
         "",
         "",
     ]
@@ -150,6 +162,11 @@ def _reasons(context: Context, score: Score) -> list[str]:
     count = context.settings.lists.reasons
     texts = [one.text_zh if context.language == "zh" else one.text_en for one in score.reasons[:count]]
     return texts + [""] * (count - len(texts))
+
+
+def _change(context: Context, score: Score) -> list[str]:
+    """The text of the column that tells what moved; none where there is no run to compare with."""
+    return [change_in_words(context.run, score, context.language)] if context.run.compared_with else []
 
 
 def _finish_list(

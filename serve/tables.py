@@ -39,7 +39,7 @@ runs = Table(
     Column("manifest", Text, nullable=False),
 )
 
-# One row per run and cohort customer. Reasons are a JSON array in the row: they are only ever read with
+# One row per run and cohort customer. Reasons and changes are JSON arrays in the row: they are only ever read with
 # their score, and a table of their own would be three times as many rows to write and join.
 scores = Table(
     "scores",
@@ -59,6 +59,8 @@ scores = Table(
     Column("money_at_risk_minor", BigInteger, nullable=False),
     Column("risk_band", String, nullable=False),
     Column("reasons", Text, nullable=False),
+    Column("risk_change", Float, CheckConstraint("risk_change BETWEEN -1 AND 1")),
+    Column("changes", Text),
 )
 
 # One row per run and customer that was not eligible.

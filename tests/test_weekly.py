@@ -1,6 +1,7 @@
 """The weekly run from raw files to an HTTP answer, on a small made-up bank."""
 
 import hashlib
+import math
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from typer.testing import CliRunner
 from configs.errors import DataError
 from configs.folder import load_settings
 from configs.service import ServiceSettings
+from models.bundle import load
 from pipeline.__main__ import app
 from pipeline.demo_bank import write_demo_bank
 from pipeline.outcomes import judge_published
+from pipeline.snapshots import read_eligible, read_partition
 from pipeline.weekly import Bank, current_tables, run_weekly
 from serve.api import create_app
 from serve.store import Store
@@ -111,6 +114,39 @@ def test_a_past_monday_is_not_scored_by_a_model_that_saw_its_future(bank, raw, w
     with Store(bank.home.store) as store:
         assert store.latest_run().run_id == served.run_id
         assert {run.run_id for run in store.history()} == {served.run_id, publication.run.run_id}
+
+
+def test_changes_are_counted_from_the_run_before_and_a_new_model_is_said(bank, raw, week):
+    """Two weeks earlier another model scored: see the test above, whose run this one needs."""
+    before = AS_OF - timedelta(weeks=2)
+    earlier, _ = run_weekly(bank, raw, before)
+    again, _ = run_weekly(bank, raw, AS_OF)
+    assert again.run.compared_with == before
+    assert again.run.manifest["before"] == earlier.run.run_id
+    assert [one.reasons for one in again.scores] == [one.reasons for one in week[0].scores]
+    raw_now, raw_then = (
+        raw_scores(bank, one.run.model_id, one.run.snapshot_date) for one in (again, earlier)
+    )
+    risk_then = {one.customer_id: one.risk for one in earlier.scores}
+    moved = [one for one in again.scores if one.risk_change is not None]
+    assert {one.customer_id for one in moved} == set(raw_now) & set(raw_then)
+    for one in moved:
+        total = math.fsum(part.contribution for part in one.changes)
+        assert total == pytest.approx(raw_now[one.customer_id] - raw_then[one.customer_id], abs=1e-9)
+        assert one.risk_change == pytest.approx(one.risk - risk_then[one.customer_id], abs=1e-12)
+        assert "model" in [part.group for part in one.changes]
+    assert run_weekly(bank, raw, AS_OF)[0] == again
+
+
+def raw_scores(bank: Bank, model_id: str, day: date) -> dict[str, float]:
+    """The mean raw score over the periods of each customer of a Monday."""
+    bundle, frame = (
+        load(bank.home.models / model_id, bank.bundle_key),
+        read_partition(bank.home, "features", [day]),
+    )
+    extended = bundle.peers.extended(frame, read_eligible(bank.home, [day]))
+    raw = bundle.score(extended).contributions.raw.mean(axis=1)
+    return dict(zip(frame["customer_id"], raw.tolist(), strict=True))
 
 
 @pytest.mark.usefixtures("week")

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from configs.folder import load_settings
+from configs.groups import GROUPS
 from configs.settings import Settings
 from features.build import catalogue
 from features.catalogue import entry
 from features.document import features_doc
 from features.grammar import PREFIXES, Name
 from features.measures import MEASURES
-from features.words import GROUPS, NOUNS, PATTERNS, PIECES, STAND_INS
+from features.words import NOUNS, PATTERNS, PIECES, STAND_INS
 
 PROTECTED = ("gender", "birth", "age", "sex", "district", "religion", "nationality", "marital")
 

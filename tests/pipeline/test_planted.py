@@ -1,6 +1,6 @@
 """Every cause that the made-up bank plants is judged by a group that a manager reads, or said to leave no sign."""
 
-from features.words import GROUPS
+from configs.groups import GROUPS
 from pipeline.demo_bank.hazards import REASONS
 from pipeline.planted import NAMED
 

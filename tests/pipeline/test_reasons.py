@@ -63,7 +63,6 @@ def test_each_reason_tells_the_customers_own_figure_and_day(words: Words) -> Non
     assert first[0].text_en == "last salary on 2026-08-14"
     assert first[1].text_en == "money going out in the last 4 weeks: 320,000; last on 2026-10-30"
     assert first[1].text_zh == "近4周资金流出：32万元，最近一次2026-10-30"
-    assert (first[0].title_en, first[0].title_zh) == ("salary stopped or fell", "代发工资中断或减少")
     # A salary ten days ago and a small outflow are not worrying, whatever they add.
     assert [(one.group, one.value) for one in second] == [("interest", 4.0)]
     # What is not known is not worrying; what lowers the score is no reason.

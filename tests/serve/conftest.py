@@ -16,8 +16,8 @@ from serve.lists import CallList, choose
 from serve.store import Store
 
 REASON = Reason(
-    group="other_banks",
-    feature="other_bank_sum_4w",
+    group="outflow",
+    feature="outflow_elsewhere_sum_4w",
     value=480_000.0,
     contribution=0.8,
     text_en="Moved 480,000 CNY to other banks",

@@ -55,7 +55,15 @@ def test_a_scored_customer(client):
         "risk_90d": 0.01,
         "risk_band": "low",
         "money_at_risk": 100.0,
-        "reasons": [{"group": "other_banks", "text": "Moved 480,000 CNY to other banks"}],
+        "reasons": [
+            {
+                "group": "outflow",
+                "title": "money moves to other banks",
+                "text": "Moved 480,000 CNY to other banks",
+            }
+        ],
+        "risk_change": None,
+        "change": None,
     }
 
 

@@ -23,6 +23,8 @@ def test_a_sound_run_passes(make_run, scores, exclusions, lists):
         ({"money_at_risk_minor": -1}, "-1"),
         ({"aum_minor": 1.5}, "1.5"),
         ({"risk_band": "hihg"}, "hihg"),
+        ({"risk_change": 1.5}, "risk_change must be.*1.5"),
+        ({"risk_change": float("nan")}, "nan"),
     ],
 )
 def test_a_score_out_of_range_is_refused(make_run, scores, exclusions, lists, change, found):

@@ -5,7 +5,7 @@ from io import BytesIO
 import pytest
 from openpyxl import load_workbook
 
-from configs.published import Manager
+from configs.published import Change, Manager
 from serve.excel import branch_workbook, manager_workbook, write_lists
 from serve.lists import choose
 from serve.sheets import Context
@@ -35,6 +35,18 @@ def test_a_managers_sheet_holds_the_list_in_order(context, lists):
     assert row(sheet, HEAD + 1)[:8] == [1, "c4", "财富客户", "成熟期", 1843200.5, 0.412, "高", 500]
     assert row(sheet, HEAD + 2)[8:] == ["近 4 周转往他行 480,000 元", None, None, None, None]
     assert sheet.max_row == HEAD + 2 + 4  # a blank row, then three notes
+
+
+def test_a_column_tells_the_change_where_there_was_a_run_before(make_run, make_score, settings):
+    run = make_run(manifest={"compared_with": "2026-11-09"})
+    moved = make_score("a", risk_change=0.12, changes=(Change("salary", 0.4, "", "代发工资中断或减少"),))
+    lists = choose([moved, make_score("b", 50_00)], [Manager("M1", "张伟", "B1", 2)], settings.lists)
+    sheet = read(manager_workbook(Context(run, settings, "zh"), lists[0])).active
+    assert row(sheet, HEAD)[8:] == ["原因 1", "原因 2", "原因 3", "较上周变化", "联系结果", "备注"]
+    assert row(sheet, HEAD + 1)[11] == "较上周上升12个百分点：代发工资中断或减少"
+    assert row(sheet, HEAD + 2)[11] is None
+    (choice,) = sheet.data_validations.dataValidation
+    assert str(choice.sqref) == "M5:M6"
 
 
 def test_the_head_says_whose_list_of_which_day_and_run(context, lists):

@@ -8,12 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from sqlalchemy import event, text
 
 from configs.errors import ConfigError, DataError
-from configs.published import Exclusion, Manager
+from configs.published import Change, Exclusion, Manager
+from serve.lists import choose
 from serve.store import Store
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +27,15 @@ def test_published_and_read_back_are_equal(published, make_run, scores, exclusio
     assert everything.scores == scores
     assert everything.exclusions == exclusions
     assert everything.lists == lists
+
+
+def test_changes_are_kept_with_their_score(store, make_run, make_score, settings):
+    moved = make_score("c1", risk_change=-0.03, changes=(Change("salary", -0.4, "eased", "缓解"),))
+    run = make_run(
+        cohort=1, excluded=MappingProxyType({}), manifest=MappingProxyType({"compared_with": "2026-11-09"})
+    )
+    store.publish(run, [moved], [], choose([moved], [], settings.lists))
+    assert store.customer("c1") == (run, moved)
 
 
 def test_one_customer_is_scored_excluded_or_unknown(published, make_run, scores):
