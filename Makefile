@@ -14,7 +14,7 @@ BENCH  := .venv-bench/ready
 UV     := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long weekly ingest quarantine-export train promote rollback audit backfill ablation backtest features-doc outcomes serve bench bench-features check format lock picture clean
+.PHONY: help demo test test-long weekly ingest quarantine-export train promote rollback audit backfill ablation learning-curve report backtest features-doc outcomes serve bench bench-features check format lock picture clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,12 @@ backfill: $(READY) ## features of every Monday of a period, labels where matured
 
 ablation: $(READY) ## what each family of features is worth, out of time  (BANK AS_OF)
 	$(PYTHON) -m pipeline ablation --bank $(BANK) --as-of $(AS_OF)
+
+learning-curve: $(READY) ## what a longer history is worth, out of time  (BANK AS_OF)
+	$(PYTHON) -m pipeline learning-curve --bank $(BANK) --as-of $(AS_OF)
+
+report: $(READY) ## the page and card of the champion, or of MODEL, in full  (BANK MODEL)
+	$(PYTHON) -m pipeline report --bank $(BANK) --model "$(MODEL)"
 
 backtest: $(READY) ## models of past Mondays: what they promised and what came  (BANK AS_OF ORIGINS)
 	$(PYTHON) -m pipeline backtest --bank $(BANK) --as-of $(AS_OF) --origins $(ORIGINS)

@@ -9,6 +9,7 @@ from models.bundle import Bundle
 from pipeline import promotion, registry
 from pipeline.bank import Bank as Bank
 from pipeline.ingest import ingest
+from pipeline.model_report import report_after_training
 from pipeline.score import Publication, score
 from pipeline.snapshots import build_outcomes, build_snapshots
 from pipeline.tables import Ingested, read_ingested
@@ -49,6 +50,10 @@ def run_train(bank: Bank, tables: Ingested, as_of: date) -> Bundle:
         rounds = bank.settings.training.rounds
         bundle, judged = train(bank, chosen, as_of, lambda done, _: on_round(done, rounds))
         counts |= {"model": bundle.model_id, "rounds": bundle.metrics["rounds"], "judged_rows": len(judged)}
+    with step("report") as counts:
+        counts["page"] = report_after_training(
+            bank.settings, bank.home, tables, bundle, judged, promotion.champion_or_none(bank)
+        )
     with step("register") as counts:
         folder = bank.home.models / bundle.model_id
         counts["version"] = registry.record(
