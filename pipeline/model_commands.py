@@ -86,7 +86,7 @@ def report(
     bundle, champion = load(folder, chosen.bundle_key), promotion.champion_or_none(chosen)
     rival = champion if champion and champion.model_id != bundle.model_id else None
     with step("report") as counts:
-        page = report_in_full(chosen.settings, chosen.home, current_tables(chosen), bundle, rival)
+        page = report_in_full(chosen, current_tables(chosen), bundle, rival)
         counts |= {"model": bundle.model_id}
     typer.echo(page)
 

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from configs.errors import DataError
-from configs.settings import Settings
 from models.bundle import Bundle
 from models.logistic import fit_logistic
 from models.matrix import Matrix
 from pipeline.artefacts import Home, read_json, write_json, write_text
+from pipeline.bank import Bank
 from pipeline.card import card_markdown, model_card
 from pipeline.judgement import Judged, Scores, figures, in_detail
 from pipeline.report_page import Extras, report_page
@@ -29,22 +29,21 @@ from pipeline.train import (
 
 
 def report_after_training(
-    settings: Settings, home: Home, tables: Ingested, bundle: Bundle, judged: Matrix, champion: Bundle | None
+    bank: Bank, tables: Ingested, bundle: Bundle, judged: Matrix, champion: Bundle | None
 ) -> Path:
     """The page of a model just trained, with the figures that cost little; ``judged`` are its judged rows."""
-    judgement = _judge(settings, home, tables, bundle, judged, _champions(champion, settings, home, judged))
+    judgement = _judge(bank, tables, bundle, judged, _champions(bank, champion, judged))
     judgement["figures"]["others"] = bundle.metrics["rules"] | judgement["figures"]["others"]
-    return _write(settings, home, bundle, judgement)
+    return _write(bank, bundle, judgement)
 
 
-def report_in_full(
-    settings: Settings, home: Home, tables: Ingested, bundle: Bundle, champion: Bundle | None
-) -> Path:
+def report_in_full(bank: Bank, tables: Ingested, bundle: Bundle, champion: Bundle | None) -> Path:
     """The same with everything: intervals of all ways to rank, and a logistic regression among them.
 
     The judged Mondays are read again as of the day of training. Raises DataError where today's features are
     not the bundle's.
     """
+    settings, home = bank.settings, bank.home
     used, as_of = snapshots_of(bundle), trained_as_of(bundle)
     days = (*used.train, *used.judge)
     with bar("snapshots") as on_bucket:
@@ -58,8 +57,8 @@ def report_in_full(
     line = fit_logistic(load_matrix(home, used.train, bundle.peers))
     judged = load_matrix(home, used.judge, bundle.peers)
     others = rules(judged) | {"logistic": line.scores(judged.features)}
-    others |= _champions(champion, settings, home, judged)
-    return _write(settings, home, bundle, _judge(settings, home, tables, bundle, judged, others))
+    others |= _champions(bank, champion, judged)
+    return _write(bank, bundle, _judge(bank, tables, bundle, judged, others))
 
 
 def judgement_of(home: Home, model_id: str) -> dict[str, Any]:
@@ -69,14 +68,10 @@ def judgement_of(home: Home, model_id: str) -> dict[str, Any]:
 
 
 def _judge(
-    settings: Settings,
-    home: Home,
-    tables: Ingested,
-    bundle: Bundle,
-    rows: Matrix,
-    others: Mapping[str, Scores],
+    bank: Bank, tables: Ingested, bundle: Bundle, rows: Matrix, others: Mapping[str, Scores]
 ) -> dict[str, Any]:
-    judged = Judged(rows, predict(bundle, rows), segments(settings, home, tables, rows), others)
+    settings = bank.settings
+    judged = Judged(rows, predict(bundle, rows), segments(settings, bank.home, tables, rows), others)
     return {
         "bank": settings.bank,
         "model_id": bundle.model_id,
@@ -91,20 +86,21 @@ def _judge(
     }
 
 
-def _champions(champion: Bundle | None, settings: Settings, home: Home, rows: Matrix) -> dict[str, Scores]:
+def _champions(bank: Bank, champion: Bundle | None, rows: Matrix) -> dict[str, Scores]:
     """The champion's risks under its name; nothing where there is none that knows today's features.
 
     The name says so where it learnt from some of these Mondays: it then looks better than it is.
     """
-    if champion is None or champion.model.columns != tuple(columns_of(settings)):
+    if champion is None or champion.model.columns != tuple(columns_of(bank.settings)):
         return {}
     known = max(day for days in champion.metrics["snapshots"].values() for day in days)
     saw = " (saw some of these Mondays)" if known >= str(rows.snapshot_date.min()) else ""
-    return {f"champion {champion.model_id}{saw}": ranked_by(champion, home, rows)}
+    return {f"champion {champion.model_id}{saw}": ranked_by(champion, bank.home, rows)}
 
 
-def _write(settings: Settings, home: Home, bundle: Bundle, judgement: dict[str, Any]) -> Path:
+def _write(bank: Bank, bundle: Bundle, judgement: dict[str, Any]) -> Path:
     """Figures, card and page, beside the bundle; the page last, for it is what people look for."""
+    settings, home = bank.settings, bank.home
     card = model_card(settings, bundle, judgement)
     write_json(home.reports / f"{bundle.model_id}.json", judgement)
     write_text(home.reports / f"{bundle.model_id}.md", card_markdown(bundle.model_id, card))

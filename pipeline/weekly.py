@@ -51,9 +51,8 @@ def run_train(bank: Bank, tables: Ingested, as_of: date) -> Bundle:
         bundle, judged = train(bank, chosen, as_of, lambda done, _: on_round(done, rounds))
         counts |= {"model": bundle.model_id, "rounds": bundle.metrics["rounds"], "judged_rows": len(judged)}
     with step("report") as counts:
-        counts["page"] = report_after_training(
-            bank.settings, bank.home, tables, bundle, judged, promotion.champion_or_none(bank)
-        )
+        champion = promotion.champion_or_none(bank)
+        counts["page"] = report_after_training(bank, tables, bundle, judged, champion)
     with step("register") as counts:
         folder = bank.home.models / bundle.model_id
         counts["version"] = registry.record(

@@ -112,14 +112,14 @@ def test_a_rerun_and_a_run_from_nothing_end_with_the_same_bytes(bank, raw, tmp_p
 
 def test_the_report_in_full_keeps_the_promise_and_is_the_same_twice(bank, week):
     bundle = load(bank.home.models / week[0].run.model_id, bank.bundle_key)
-    first = report_in_full(bank.settings, bank.home, current_tables(bank), bundle, None).read_bytes()
+    first = report_in_full(bank, current_tables(bank), bundle, None).read_bytes()
     found = judgement_of(bank.home, bundle.model_id)["figures"]
     # Judged again on the same Mondays, the signed figures come out.
     assert found["model"] == pytest.approx(bundle.metrics["model"], abs=1e-12)
     assert found["money"]["realised"] == bundle.metrics["money"]["realised"]
     assert set(found["others"]) == {"largest_drop", "longest_silence", "logistic"}
     assert "logistic.auroc" in found["intervals"]
-    again = report_in_full(bank.settings, bank.home, current_tables(bank), bundle, None).read_bytes()
+    again = report_in_full(bank, current_tables(bank), bundle, None).read_bytes()
     assert again == first
 
 
