@@ -17,7 +17,7 @@ BENCH  := .venv-bench/ready
 UV     := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long weekly ingest quarantine-export train tune mlflow promote rollback audit backfill ablation backtest definitions features-doc outcomes serve bench bench-features bench-model check format lock picture clean
+.PHONY: help demo test test-long weekly ingest quarantine-export train tune mlflow promote rollback audit backfill ablation learning-curve report backtest definitions features-doc outcomes serve bench bench-features bench-model check format lock picture clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,12 @@ mlflow: $(READY) ## every training run in the browser, on loopback: parameters, 
 
 ablation: $(READY) ## what each family of features is worth, out of time  (BANK AS_OF)
 	$(PYTHON) -m pipeline ablation --bank $(BANK) --as-of $(AS_OF)
+
+learning-curve: $(READY) ## what a longer history is worth, out of time  (BANK AS_OF)
+	$(PYTHON) -m pipeline learning-curve --bank $(BANK) --as-of $(AS_OF)
+
+report: $(READY) ## the page and card of the champion, or of MODEL, in full  (BANK MODEL)
+	$(PYTHON) -m pipeline report --bank $(BANK) --model "$(MODEL)"
 
 backtest: $(READY) ## models of past Mondays: what they promised and what came  (BANK AS_OF ORIGINS)
 	$(PYTHON) -m pipeline backtest --bank $(BANK) --as-of $(AS_OF) --origins $(ORIGINS)

@@ -21,8 +21,8 @@ from configs.dates import Timeline
 # Whom a customer is compared with: the words for a feature's name, and the cohort's column.
 PEER_GROUPS: Mapping[str, str] = MappingProxyType({"tier": "tier", "branch": "branch_id"})
 HORIZONS = (30, 60, 90)  # days; each has its own risk in a published score
-# Sections that change no byte of a model or a score: where work is done, how models are judged.
-NOT_IN_MODELS = {"engine", "profit", "promotion"}
+# Sections that change no byte of a model or a score: where work is done, how models are judged and described.
+NOT_IN_MODELS = {"engine", "profit", "promotion", "card"}
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Weeks = Annotated[int, Field(ge=1, le=520)]
@@ -58,6 +58,7 @@ class ReadOnly(Mapping[str, Value]):
 # A table with names of the bank's own choice, read-only; and a list.
 Named = Annotated[Mapping[str, Value], AfterValidator(ReadOnly), PlainSerializer(dict)]
 Listed = Annotated[tuple[Value, ...], Field(strict=False), AfterValidator(_not_empty)]
+Sentences = Annotated[tuple[str, ...], Field(strict=False)]
 
 
 class Strict(BaseModel):
@@ -257,6 +258,17 @@ class Promotion(Strict):
     trial_memory_mb: Annotated[int, Field(ge=1)]
 
 
+class Card(Strict):
+    """What only people can say of a bank's models, for the model card; empty where nobody has said it yet."""
+
+    owner: str
+    approver: str
+    purpose: str
+    assumptions: Sentences
+    limits: Sentences
+    monitoring: Sentences
+
+
 class Engine(Strict):
     """Where the buckets are worked on: threads of this process, or Spark. The bytes are the same.
 
@@ -289,6 +301,7 @@ class Settings(Strict):
     lists: Lists
     profit: Profit
     promotion: Promotion
+    card: Card
     engine: Engine
 
     def tier_of(self, aum: float) -> Tier:

@@ -7,8 +7,6 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from configs.dates import WEEK
 from configs.errors import DataError
 from configs.settings import Label
@@ -16,13 +14,14 @@ from models.bundle import Bundle
 from models.logistic import fit_logistic
 from models.matrix import Matrix
 from models.splits import Split
-from pipeline.artefacts import Home, write_json
+from pipeline.artefacts import Home, write_json, write_text
+from pipeline.backtest_page import backtest_page
 from pipeline.judgement import Judged, Scores, figures
 from pipeline.segments import segments
 from pipeline.snapshots import build_outcomes, build_snapshots
 from pipeline.tables import Ingested
 from pipeline.terminal import bar, step
-from pipeline.train import fit_mondays, load_matrix, plan, predict, rules
+from pipeline.train import fit_mondays, load_matrix, plan, predict, ranked_by, rules
 from pipeline.weekly import Bank
 
 Truth = Callable[[Matrix], Scores]
@@ -41,7 +40,8 @@ class Origin:
 def run_backtest(
     bank: Bank, tables: Ingested, as_of: date, count: int, every: int, truth: Truth | None = None
 ) -> dict[str, Any]:
-    """One entry per origin, the earliest first, and why others have none; written to ``backtest.json`` too.
+    """One entry per origin, the earliest first, and why others have none; written to ``backtest.json`` and
+    as a page to ``backtest.html``.
 
     From the second origin on the model of the one before, the ``previous champion``, is one of the ways to
     rank. ``truth`` gives the true probability where it is known (the made-up bank), NaN elsewhere. An origin on
@@ -70,6 +70,7 @@ def run_backtest(
         "origins": found,
     }
     write_json(bank.home.root / "backtest.json", result)
+    write_text(bank.home.root / "backtest.html", backtest_page(bank.settings, result))
     return result
 
 
@@ -119,9 +120,5 @@ def _build(bank: Bank, tables: Ingested, days: tuple[date, ...], data_through: d
 
 def _more_ways(home: Home, before: Bundle | None, truth: Truth | None, later: Matrix) -> dict[str, Scores]:
     """The model of the origin before, as a bank that does not train again would use it, and the truth."""
-    ways = {}
-    if before is not None:
-        days = tuple(day.astype(object) for day in np.unique(later.snapshot_date))
-        rows = load_matrix(home, days, before.peers)
-        ways["previous champion"] = predict(before, rows).risks[:, -1]
+    ways = {} if before is None else {"previous champion": ranked_by(before, home, later)}
     return ways if truth is None else ways | {"truth": truth(later)}

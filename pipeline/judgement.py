@@ -113,7 +113,8 @@ def _uncertain(judged: Judged) -> Metrics:
     rows, predicted = judged.rows, judged.predicted
     risk = predicted.risks[:, -1]
     model = ranking(rows, risk) | {"ece": expected_calibration_error(rows.attrited, risk)}
-    model["money_ratio"] = float(predicted.money.sum() / rows.lost.sum())
+    lost = float(rows.lost.sum())
+    model["money_ratio"] = float(predicted.money.sum()) / lost if lost else 0.0
     ways = {"model": model} | {name: ranking(rows, scores) for name, scores in judged.others.items()}
     ways |= {f"capacity.{name}": at_capacity(rows, called) for name, called in lists(judged).items()}
     return {f"{way}.{name}": value for way, found in ways.items() for name, value in found.items()}

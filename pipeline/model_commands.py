@@ -87,6 +87,30 @@ def tune(
 
 
 @app.command()
+def report(
+    bank: BankOption = "demo",
+    data: DataOption = DATA,
+    model: Annotated[str, typer.Option(help="a model_id; without it the champion")] = "",
+) -> None:
+    """The page of a model with everything: intervals, groups, money, lists at capacity, profit, model card."""
+    from models.bundle import load
+    from pipeline import promotion, registry
+    from pipeline.model_report import report_in_full
+    from pipeline.terminal import start_logging, step
+    from pipeline.weekly import current_tables
+
+    start_logging()
+    chosen = bank_of(bank, data)
+    folder = chosen.home.models / model if model else registry.champion(chosen.data, bank)
+    bundle, champion = load(folder, chosen.bundle_key), promotion.champion_or_none(chosen)
+    rival = champion if champion and champion.model_id != bundle.model_id else None
+    with step("report") as counts:
+        page = report_in_full(chosen, current_tables(chosen), bundle, rival)
+        counts |= {"model": bundle.model_id}
+    typer.echo(page)
+
+
+@app.command()
 def ablation(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """What each family of features is worth: the model judged out of time without it."""
     from pipeline.research import ablate_families
@@ -100,6 +124,19 @@ def ablation(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) ->
     table = ablate_families(chosen.settings, chosen.home, current_tables(chosen), day)
     track_ablation(chosen.data, chosen.settings.bank, day, table)
     typer.echo(table.astype(float).round(4).to_string())
+
+
+@app.command("learning-curve")
+def learning_curve(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
+    """What a longer history is worth: models of the last quarter to all of the training Mondays, judged alike."""
+    from pipeline.research import learn_longer
+    from pipeline.terminal import start_logging
+    from pipeline.weekly import current_tables
+
+    start_logging()
+    chosen = bank_of(bank, data)
+    table = learn_longer(chosen.settings, chosen.home, current_tables(chosen), monday(as_of.date()))
+    typer.echo(table.round(4).to_string())
 
 
 @app.command()

@@ -143,7 +143,7 @@ def introduce(bank: Bank, tables: Ingested, bundle: Bundle) -> Decision:
 def compare(bank: Bank, tables: Ingested, bundle: Bundle) -> Decision:
     """Judge the model beside the champion and keep the decision, in ``decisions/`` and as an entry."""
     with step("compare") as counts:
-        decision = decide(bank, tables, bundle, _champion_or_none(bank))
+        decision = decide(bank, tables, bundle, champion_or_none(bank))
         path = decision_file(bank, bundle.model_id)
         write_json(path, decision.as_json())
         counts |= {
@@ -232,7 +232,7 @@ def decisions(bank: Bank) -> list[dict[str, Any]]:
     return sorted(found, key=lambda one: (one["as_of"], one["challenger"]))
 
 
-def _champion_or_none(bank: Bank) -> Bundle | None:
+def champion_or_none(bank: Bank) -> Bundle | None:
     """For training: a champion whose bundle is lost must not keep the bank from a new one."""
     try:
         return champion(bank)

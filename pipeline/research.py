@@ -1,6 +1,7 @@
 """For data scientists: one line from a bank's tables to a pandas frame, and what each family of features is worth."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from models.evaluate import evaluate
 from models.fit import fit
 from models.matrix import Matrix
 from models.splits import Split
-from pipeline.artefacts import Home
+from pipeline.artefacts import Home, write_json
 from pipeline.snapshots import build_outcomes, build_snapshots, read_partition
 from pipeline.tables import Ingested, read_ingested
 from pipeline.terminal import bar
@@ -22,6 +23,7 @@ from pipeline.train import columns_of, load_matrix, load_peers, plan, training_f
 
 KEYS = ["customer_id", "snapshot_date"]
 SHOWN = ["columns", "auroc", "average_precision", "average_precision_lost", "recall_at_10", "ece"]
+CURVE = ["auroc", "average_precision", "recall_at_10", "ece"]
 OUTCOMES = ["attrited", "gone_within", "outflow_share", "aum_base"]
 
 
@@ -59,16 +61,36 @@ def backfill(
 
 
 def ablate_families(settings: Settings, home: Home, tables: Ingested, as_of: date) -> pd.DataFrame:
-    """``ablate`` on the Mondays that training would use on ``as_of``, with progress on the terminal."""
-    chosen = plan(settings, tables, as_of)
-    days = (*chosen.train, *chosen.tune, *chosen.judge)
-    with bar("features") as on_bucket:
-        build_snapshots(settings, home, tables, days, on_bucket)
-        build_outcomes(settings, home, tables, days, as_of, on_bucket)
+    """``ablate`` on the Mondays that training would use on ``as_of``; kept as ``ablation.json`` too."""
+    chosen, rows = _mondays_of(settings, home, tables, as_of)
     families = {name: entry.family for name, entry in columns_of(settings).items()}
-    rows = load_matrix(home, days, load_peers(settings, home, chosen.train))
     with bar("families") as on_family:
-        return ablate(settings, rows, chosen, families, on_family)
+        found = ablate(settings, rows, chosen, families, on_family)
+    return _kept(home, "ablation", as_of, found.rename_axis("without"))
+
+
+def learn_longer(settings: Settings, home: Home, tables: Ingested, as_of: date) -> pd.DataFrame:
+    """``learning_curve`` on the Mondays of training on ``as_of``; kept as ``learning-curve.json`` too."""
+    chosen, rows = _mondays_of(settings, home, tables, as_of)
+    with bar("learning curve") as on_model:
+        found = learning_curve(settings, rows, chosen, on_model)
+    return _kept(home, "learning-curve", as_of, found.rename_axis("mondays"))
+
+
+def learning_curve(
+    settings: Settings, rows: Matrix, chosen: Split, progress: Callable[[int, int], None]
+) -> pd.DataFrame:
+    """One row per length of history, a quarter to all of the training Mondays, the last ones: what it was worth.
+
+    All are stopped, calibrated and judged on the same Mondays, and their peers are those of all of training.
+    Four models are fitted, however long the history.
+    """
+    found = {}
+    for done, quarters in enumerate((1, 2, 3, 4), start=1):
+        last = chosen.train[-max(1, len(chosen.train) * quarters // 4) :]
+        found[len(last)] = _judge(settings, rows, replace(chosen, train=last))
+        progress(done, 4)
+    return pd.DataFrame(found).T[CURVE]
 
 
 def ablate(
@@ -100,6 +122,23 @@ def _judge(settings: Settings, rows: Matrix, chosen: Split) -> dict[str, float]:
     model = fit(rows.on(chosen.train), tuned, horizons, training_for(settings, rows.columns)).model
     calibrator = fit_calibrator(model.raw(tuned.features), tuned.gone_within, horizons)
     return evaluate(judged, calibrator.risks(model.raw(judged.features)), horizons)
+
+
+def _mondays_of(settings: Settings, home: Home, tables: Ingested, as_of: date) -> tuple[Split, Matrix]:
+    """The Mondays that training would use on ``as_of``, and their rows."""
+    chosen = plan(settings, tables, as_of)
+    days = (*chosen.train, *chosen.tune, *chosen.judge)
+    with bar("features") as on_bucket:
+        build_snapshots(settings, home, tables, days, on_bucket)
+        build_outcomes(settings, home, tables, days, as_of, on_bucket)
+    return chosen, load_matrix(home, days, load_peers(settings, home, chosen.train))
+
+
+def _kept(home: Home, name: str, as_of: date, found: pd.DataFrame) -> pd.DataFrame:
+    """Written for the report of models trained on ``as_of``."""
+    rows = found.reset_index().to_dict("records")
+    write_json(home.root / f"{name}.json", {"as_of": str(as_of), "rows": rows})
+    return found
 
 
 def _quietly(done: int, total: int) -> None:

@@ -42,7 +42,7 @@ def segments(settings: Settings, home: Home, tables: Ingested, rows: Matrix) -> 
     texts: dict[str, Iterable[object]] = {
         "tier": [settings.tier_of(aum).name for aum in rows.aum],
         "branch": cohort["branch_id"],
-        "manager": cohort["manager_id"],
+        "manager": cohort["manager_id"].fillna("nobody"),
         "lifecycle stage": cohort["lifecycle_stage"],
         "gender": person["gender"],
         "age band": _age_band(person["birth_year"], rows.snapshot_date),

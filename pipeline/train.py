@@ -109,6 +109,12 @@ def predict(bundle: Bundle, rows: Matrix) -> Predicted:
     return Predicted(risks, money_at_risk(risks[:, -1], share, rows.aum, rows.column(AUM_NOW)))
 
 
+def ranked_by(bundle: Bundle, home: Home, rows: Matrix) -> NDArray[np.float64]:
+    """The risks that another bundle gives to the same customers and Mondays; its peers are its own."""
+    days = tuple(day.astype(object) for day in np.unique(rows.snapshot_date))
+    return predict(bundle, load_matrix(home, days, bundle.peers)).risks[:, -1]
+
+
 def judge(settings: Settings, judged: Matrix, predicted: Predicted) -> dict[str, Any]:
     """The metrics of the model out of time, its money, and the metrics of each rule on the same rows."""
     table = compare(judged, rules(judged))
@@ -180,9 +186,15 @@ def trained_as_of(bundle: Bundle) -> date:
     return date.fromisoformat(bundle.metrics["trained_as_of"])
 
 
+def snapshots_of(bundle: Bundle) -> Split:
+    """The Mondays that trained, tuned and judged the bundle."""
+    used = bundle.metrics["snapshots"]
+    return Split(**{name: tuple(map(date.fromisoformat, days)) for name, days in used.items()})
+
+
 def judged_snapshots(bundle: Bundle) -> tuple[date, ...]:
     """The Mondays the bundle was judged on."""
-    return tuple(date.fromisoformat(day) for day in bundle.metrics["snapshots"]["judge"])
+    return snapshots_of(bundle).judge
 
 
 def _check_outcomes(settings: Settings, sets: Mapping[str, Matrix]) -> None:

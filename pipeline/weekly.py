@@ -10,6 +10,7 @@ from pipeline import promotion, registry, tracking
 from pipeline.bank import Bank as Bank
 from pipeline.changes import Models, last_published
 from pipeline.ingest import ingest
+from pipeline.model_report import report_after_training
 from pipeline.score import Publication, score
 from pipeline.snapshots import build_outcomes, build_snapshots
 from pipeline.tables import Ingested, read_ingested
@@ -50,6 +51,9 @@ def run_train(bank: Bank, tables: Ingested, as_of: date) -> Bundle:
         rounds = bank.settings.training.rounds
         bundle, judged = train(bank, chosen, as_of, lambda done, _: on_round(done, rounds))
         counts |= {"model": bundle.model_id, "rounds": bundle.metrics["rounds"], "judged_rows": len(judged)}
+    with step("report") as counts:
+        champion = promotion.champion_or_none(bank)
+        counts["page"] = report_after_training(bank, tables, bundle, judged, champion)
     with step("register") as counts:
         folder = bank.home.models / bundle.model_id
         counts["version"] = registry.record(

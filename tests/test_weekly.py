@@ -16,7 +16,9 @@ from configs.folder import load_settings
 from configs.service import ServiceSettings
 from models.bundle import load
 from pipeline.__main__ import app
+from pipeline.card import missing_in_card, model_card
 from pipeline.demo_bank import write_demo_bank
+from pipeline.model_report import judgement_of, report_in_full
 from pipeline.outcomes import judge_published
 from pipeline.snapshots import read_eligible, read_partition
 from pipeline.weekly import Bank, current_tables, run_weekly
@@ -88,14 +90,39 @@ def test_the_service_answers_from_what_was_published(bank, week):
         assert (top["run_id"], top["risk_90d"]) == (publication.run.run_id, None)
 
 
+def test_the_new_model_has_its_page_and_a_complete_card(bank, week):
+    model_id = week[0].run.model_id
+    page = (bank.home.reports / f"{model_id}.html").read_text("utf-8")
+    for said in ("At the managers&#39; capacity", "By group", "lifecycle stage", "age band", "too few"):
+        assert said in page
+    assert "<script" not in page
+    bundle = load(bank.home.models / model_id, bank.bundle_key)
+    assert missing_in_card(model_card(bank.settings, bundle, judgement_of(bank.home, model_id))) == []
+
+
 @pytest.mark.usefixtures("week")
 def test_a_rerun_and_a_run_from_nothing_end_with_the_same_bytes(bank, raw, tmp_path_factory):
     before = fingerprints(bank)
+    pages = {path.name: path.read_bytes() for path in bank.home.reports.iterdir()}
     run_weekly(bank, raw, AS_OF)
     assert fingerprints(bank) == before
     other = Bank(bank.settings, tmp_path_factory.mktemp("other"))
     run_weekly(other, raw, AS_OF)
     assert fingerprints(other) == before
+    assert {path.name: path.read_bytes() for path in other.home.reports.iterdir()} == pages
+
+
+def test_the_report_in_full_keeps_the_promise_and_is_the_same_twice(bank, week):
+    bundle = load(bank.home.models / week[0].run.model_id, bank.bundle_key)
+    first = report_in_full(bank, current_tables(bank), bundle, None).read_bytes()
+    found = judgement_of(bank.home, bundle.model_id)["figures"]
+    # Judged again on the same Mondays, the signed figures come out.
+    assert found["model"] == pytest.approx(bundle.metrics["model"], abs=1e-12)
+    assert found["money"]["realised"] == bundle.metrics["money"]["realised"]
+    assert set(found["others"]) == {"largest_drop", "longest_silence", "logistic"}
+    assert "logistic.auroc" in found["intervals"]
+    again = report_in_full(bank, current_tables(bank), bundle, None).read_bytes()
+    assert again == first
 
 
 @pytest.mark.usefixtures("week")
@@ -111,6 +138,9 @@ def test_a_past_monday_is_not_scored_by_a_model_that_saw_its_future(bank, raw, w
     served = week[0].run
     publication, _ = run_weekly(bank, raw, AS_OF - timedelta(weeks=2))
     assert publication.run.model_id != served.model_id
+    # The model that stood as champion was judged beside it.
+    beside = judgement_of(bank.home, publication.run.model_id)["figures"]["others"]
+    assert f"champion {served.model_id} (saw some of these Mondays)" in beside
     with Store(bank.home.store) as store:
         assert store.latest_run().run_id == served.run_id
         assert {run.run_id for run in store.history()} == {served.run_id, publication.run.run_id}

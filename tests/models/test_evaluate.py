@@ -15,7 +15,9 @@ from models.evaluate import (
     expected_calibration_error,
     gone_by,
     money,
+    money_by,
     ranking,
+    reliability,
     top,
 )
 from models.matrix import Matrix
@@ -108,6 +110,16 @@ def test_calibration_error_of_promises_kept_and_broken() -> None:
     assert expected_calibration_error(attrited, np.full(100, 0.4)) == pytest.approx(0.3)
 
 
+def test_reliability_in_groups_of_ascending_risk() -> None:
+    happened = np.array([1, 0, 0, 1, 1, 0], dtype=np.int8)
+    risk = np.array([0.9, 0.1, 0.2, 0.8, 0.7, 0.3])
+    assert [one["rows"] for one in reliability(happened, risk, 2)] == [3, 3]
+    low, high = reliability(happened, risk, 2)
+    assert (low["promised"], low["came"]) == (pytest.approx(0.2), 0)
+    assert (high["promised"], high["came"]) == (pytest.approx(0.8), 1)
+    assert expected_calibration_error(happened, risk, 2) == pytest.approx(0.2)
+
+
 def test_each_horizon_has_its_own_brier_score() -> None:
     matrix = replace(rows([1, 1, 1, 0]), gone_within=np.array([30, 60, 90, 0], dtype=np.int16))
     assert [gone_by(matrix, days).sum() for days in (30, 60, 90)] == [1, 2, 3]
@@ -136,6 +148,14 @@ def test_money_in_total_by_tenth_and_by_tier() -> None:
     assert found["tiers"] == [
         {"tier": "mass", "predicted": 45, "realised": 50, "ratio": 0.9},
         {"tier": "wealth", "predicted": 145, "realised": 50, "ratio": 2.9},
+    ]
+
+
+def test_money_by_any_group() -> None:
+    found = money_by(rows([1, 0, 1]), np.array([10.0, 20, 30]), "branch", np.array(["B2", "B1", "B2"]))
+    assert found == [
+        {"branch": "B1", "predicted": 20, "realised": 0, "ratio": None},
+        {"branch": "B2", "predicted": 40, "realised": 100, "ratio": 0.4},
     ]
 
 

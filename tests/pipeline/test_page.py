@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from pipeline.charts import against, bars, lines
+from pipeline.charts import against, bars, lines, ranked, timeline
 from pipeline.page import Section, page, table
 
 FRAME = pd.DataFrame({"tier": ["affluent", "<b>"], "risk": [0.1234, None], "money": [1234567.0, 2.5]})
@@ -31,3 +31,23 @@ def test_a_chart_names_its_axes_and_is_drawn_the_same_twice(draw):
     assert draw(frame, "predicted", "realised", "tier", title="Money") == svg
     for text in ("predicted", "realised", "Money", ">a<"):
         assert text in svg
+
+
+def test_bars_from_the_left_and_a_line_of_days_keep_the_order_of_the_rows():
+    gains = pd.DataFrame({"feature": ["z_long_name", "a_long_name"], "gain": [0.7, 0.3]})
+    svg = ranked(gains, "feature", "gain", "Features")
+    assert svg.index("z_long_name") < svg.index("a_long_name")
+    days = pd.DataFrame(
+        {"Monday": pd.to_datetime(["2024-03-04", "2024-03-11"]), "used": ["fitted", "calibrated"]}
+    )
+    svg = timeline(days, "Monday", "used")
+    assert svg.index("fitted") < svg.index("calibrated")
+
+
+def test_short_texts_lie_flat_below_their_bars_and_many_do_not():
+    few = pd.DataFrame({"branch": ["B1", "B2"], "n": [1, 2]})
+    many = pd.DataFrame({"branch": [f"branch {k:03d}" for k in range(40)], "n": 1})
+    assert "rotate(-90)" not in bars(few, "branch", "n").replace(
+        "rotate(-90)", "", 1
+    )  # the axis title stands
+    assert bars(many, "branch", "n").count("rotate(") > 20

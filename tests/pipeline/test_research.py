@@ -12,7 +12,7 @@ from models.splits import Split
 from pipeline.artefacts import Home
 from pipeline.demo_bank import write_demo_bank
 from pipeline.ingest import ingest
-from pipeline.research import ablate
+from pipeline.research import ablate, learning_curve
 
 LAST = date(2026, 11, 16)
 
@@ -43,7 +43,9 @@ def test_only_open_mondays_have_no_outcome_at_all(data):
     assert frame["attrited"].isna().all()
 
 
-def test_the_family_that_carries_the_signal_is_the_one_that_is_missed():
+@pytest.fixture(scope="module")
+def made():
+    """Settings, a matrix whose truth hangs on its first column, and how its Mondays split."""
     random = np.random.default_rng(5)
     weeks, customers = 12, 300
     rows = weeks * customers
@@ -61,6 +63,11 @@ def test_the_family_that_carries_the_signal_is_the_one_that_is_missed():
     mondays = [date(2024, 1, 1) + timedelta(weeks=week) for week in range(weeks)]
     split = Split(tuple(mondays[:6]), tuple(mondays[6:9]), tuple(mondays[9:]))
     settings = load_settings("demo", {"training": {"rounds": 40, "lightgbm": {"min_data_in_leaf": 50}}})
+    return settings, matrix, split
+
+
+def test_the_family_that_carries_the_signal_is_the_one_that_is_missed(made):
+    settings, matrix, split = made
     seen = []
     families = {"flow": "flows", "season": "seasons"}
     table = ablate(settings, matrix, split, families, lambda done, total: seen.append((done, total)))
@@ -68,3 +75,19 @@ def test_the_family_that_carries_the_signal_is_the_one_that_is_missed():
     assert table.loc["flows", "average_precision_lost"] > 0.2
     assert abs(table.loc["seasons", "average_precision_lost"]) < 0.05
     assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_a_longer_history_is_judged_on_the_same_mondays(made):
+    settings, matrix, split = made
+    seen = []
+    table = learning_curve(settings, matrix, split, lambda done, total: seen.append((done, total)))
+    # Of six training Mondays the last 1, 3, 4 and 6.
+    assert list(table.index) == [1, 3, 4, 6]
+    assert table["average_precision"].iloc[-1] >= table["average_precision"].iloc[0]
+    # The shortest is the model of the last Monday alone, the longest that of all.
+    families = {"flow": "flows", "season": "seasons"}
+    for mondays in (1, 6):
+        alone = Split(split.train[-mondays:], split.tune, split.judge)
+        whole = ablate(settings, matrix, alone, families, lambda *_: None).loc["none"]
+        assert table.loc[mondays, "auroc"] == whole["auroc"]
+    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]

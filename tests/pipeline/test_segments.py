@@ -84,7 +84,7 @@ def test_a_team_is_a_manager_or_the_branch_where_there_is_none(made, bank_settin
 def test_groups_of_the_cohort(made):
     assert made.groups["tier"].tolist() == ["mass", "affluent", "wealth", "wealth"] * 2
     assert made.groups["branch"].tolist() == ["B1", "B1", "B2", "unknown"] * 2
-    assert made.groups["manager"].tolist() == ["M1", "M2", "unknown", "unknown"] * 2
+    assert made.groups["manager"].tolist() == ["M1", "M2", "nobody", "nobody"] * 2
     assert made.groups["lifecycle stage"].tolist() == ["mature", "new", "growing", "mature"] * 2
 
 
