@@ -1,7 +1,7 @@
 """What moved each score since the last published Monday: by how much, by which group, in words."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -88,21 +88,27 @@ def changes(words: Words, models: Models, frame: pd.DataFrame, scored: Scored, h
     published = then.raw
     if before.bundle.model_id != models.now.model_id:
         published = before.bundle.model.raw(_values(before.bundle, features, cohort))
-    now = scored.contributions.of(both)
+    now, risks = scored.contributions.of(both), before.bundle.calibrator.risks(published)
     parts = parts_of(now, then, published, words.grouping)
-    risk = scored.risks[both, -1] - before.bundle.calibrator.risks(published)[:, -1]
-    values = frame[list(models.now.model.columns)].to_numpy(np.float64)[both]
-    witness = witnesses(now.values - then.values, worrying(words, values), words.grouping)
-    monday = frame["snapshot_date"].iloc[0]
-    for k, row in enumerate(both):
-        named = [
-            _named(words, group, float(parts.groups[k, group]), witness[k, group], values[k], monday)
-            for group in _leading(parts, k)
-        ]
-        found[row] = Moved(
-            float(risk[k]), _with_the_rest(named, float(parts.model[k]), float(parts.total[k]))
-        )
+    told = _told(words, parts, now.values - then.values, frame.iloc[both])
+    for row, risk, items in zip(both, scored.risks[both, -1] - risks[:, -1], told, strict=True):
+        found[row] = Moved(float(risk), items)
     return found
+
+
+def _told(
+    words: Words, parts: Parts, rose: NDArray[np.float64], frame: pd.DataFrame
+) -> Iterator[tuple[Change, ...]]:
+    """The items of each row; ``rose`` is rows × columns, by how much each contribution did."""
+    values = frame[[one.name for one in words.entries]].to_numpy(np.float64)
+    witness = witnesses(rose, worrying(words, values), words.grouping)
+    monday = frame["snapshot_date"].iloc[0]
+    for row in range(len(values)):
+        named = [
+            _named(words, group, float(parts.groups[row, group]), witness[row, group], values[row], monday)
+            for group in _leading(parts, row)
+        ]
+        yield _with_the_rest(named, float(parts.model[row]), float(parts.total[row]))
 
 
 def _then(home: Home, day: date, frame: pd.DataFrame) -> tuple[NDArray[np.intp], pd.DataFrame, pd.DataFrame]:
