@@ -1,15 +1,19 @@
-"""The kernel on Spark beside one Spark SQL, over the same bucketed Parquet; both write Parquet.
+"""The kernel on Spark beside one Spark SQL, over the same bucketed Parquet and from raw Parquet; all write Parquet.
 
     python -m benchmarks.features_spark --data data --bank demo --snapshots 12 --master local[2]
 
-Three ways are timed, each ``--repeats`` times, the start of the session apart:
+Five ways are timed, each ``--repeats`` times, the start of the session apart:
 
 - ``every_feature``: what a run does: cohort and every feature of every snapshot, a Spark task per bucket;
 - ``shared_columns``: the same tasks, but only the sums and counts of bookings that the SQL computes too;
-- ``spark_sql``: those sums and counts as one SQL with conditional sums over a join with the snapshots.
+- ``spark_sql``: those sums and counts as one SQL with conditional sums over a join with the snapshots;
+- ``with_bucketing``: the same columns from files as a bank delivers them, by the day on which a booking was known:
+  a task per file cuts its bookings by bucket, a task per bucket sorts and writes them, a task per bucket computes;
+- ``raw_sql``: the one SQL over those files.
 
-The numbers of all three are compared; one that differs ends the run with exit code 1. Times are wall clock
-and depend on what else the machine does: ``load_average`` says how much that was at the start.
+The raw bookings are clean and typed: neither way checks them. The numbers of all are compared; one that differs
+ends the run with exit code 1. Times are wall clock and depend on what else the machine does: ``load_average``
+says how much that was at the start.
 """
 
 import argparse
@@ -25,6 +29,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -41,8 +46,10 @@ from features.tiles import Calendar, Grid
 from features.world import World, make_world
 from pipeline import spark
 from pipeline.artefacts import Home, write_parquet
+from pipeline.buckets import by_bucket, read_cut, write_cut, write_parts
+from pipeline.checks import bucket_of
 from pipeline.snapshots import load_world
-from pipeline.tables import Ingested, read_ingested
+from pipeline.tables import Ingested, bucket_name, read_ingested
 from pipeline.weekly import next_monday
 
 # Sums and counts of bookings: what one SQL can say as well.
@@ -61,7 +68,9 @@ READ = [
     "known_on",
     "superseded_on",
 ]
+TEXT = ["customer_id", "kind", "channel", "counterparty"]
 KEYS = ["customer_id", "snapshot_date"]
+ORDER = list(dict.fromkeys(["customer_id", "booked_at", *READ]))
 Column = tuple[Measure, str, int]
 
 
@@ -97,14 +106,78 @@ def every_feature(task: Task, bucket: int) -> int:
 
 def shared_columns(task: Task, bucket: int) -> int:
     """Write a bucket's sums and counts of bookings, one row per customer and snapshot; memory as above."""
-    parts = {
-        "customers": task.tables.read("customers", bucket),
-        "transactions": task.tables.read("transactions", bucket, columns=READ),
-    }
-    calendar = calendar_of(task.snapshots, first_monday(task.tables.first_day), task.settings)
-    rows = sums_and_counts(parts, calendar, columns(task.settings))
+    rows = _columns_of(task, bucket, task.tables.read("transactions", bucket, columns=READ))
     write_parquet(rows, task.out / f"{bucket}.parquet")
     return peak_mb()
+
+
+def _columns_of(task: Task, bucket: int, bookings: pa.Table) -> pa.Table:
+    parts = {"customers": task.tables.read("customers", bucket), "transactions": bookings}
+    calendar = calendar_of(task.snapshots, first_monday(task.tables.first_day), task.settings)
+    return sums_and_counts(parts, calendar, columns(task.settings))
+
+
+def raw_files(tables: Ingested, folder: Path) -> tuple[Path, ...]:
+    """The bookings as a bank delivers them: by the day they were known, a file per quarter."""
+    folder.mkdir(parents=True)
+    chosen = f"{', '.join(READ)}, date_trunc('quarter', known_on)::DATE AS quarter"
+    with duckdb.connect() as con:
+        con.execute("SET memory_limit = '4GB'")
+        con.execute(
+            f"CREATE TABLE bookings AS SELECT {chosen} FROM read_parquet(?, hive_partitioning = false) "
+            "ORDER BY known_on, md5_number_lower(transaction_id)",
+            [[str(path) for path in tables.parts("transactions")]],
+        )
+        for (quarter,) in con.execute("SELECT DISTINCT quarter FROM bookings ORDER BY 1").fetchall():
+            con.execute(
+                f"COPY (SELECT * EXCLUDE (quarter) FROM bookings WHERE quarter = '{quarter}') "
+                f"TO '{folder}/{quarter}.parquet' (FORMAT parquet)"
+            )
+    return tuple(sorted(folder.glob("*.parquet")))
+
+
+def cut_file(task: Task, files: Sequence[Path], number: int) -> None:
+    """Lay the bookings of one raw file down by bucket."""
+    with duckdb.connect() as con:
+        con.execute("SET threads = 1; SET memory_limit = '1GB'")
+        places = f"SELECT DISTINCT customer_id, {bucket_of('customer_id', task.tables.buckets)} AS _bucket"
+        customers = [str(path) for path in task.tables.parts("customers")]
+        con.execute(
+            f"CREATE TABLE places AS {places} FROM read_parquet(?, hive_partitioning = false)", [customers]
+        )
+        bookings = con.sql(f"SELECT * FROM '{files[number]}' JOIN places USING (customer_id)")
+        for k, batch in enumerate(bookings.to_arrow_reader(1_000_000)):
+            rows, bounds = by_bucket(batch, task.tables.buckets, set(TEXT[1:]))
+            write_cut(rows, bounds, task.out / "cut" / f"{number}-{k}.arrow")
+
+
+def write_bucket(task: Task, bucket: int) -> None:
+    """Sort one bucket's bookings and write them by year."""
+    cut = sorted((task.out / "cut").iterdir())
+    rows = [pa.table(one) for path in cut for one in read_cut(path, range(bucket, bucket + 1))]
+    write_parts(pa.concat_tables(rows), task.out / bucket_name(bucket), ORDER, "booked_at")
+
+
+def bucketed_columns(task: Task, bucket: int) -> None:
+    """As ``shared_columns``, from the bookings that ``write_bucket`` wrote."""
+    files = sorted((task.out / bucket_name(bucket)).iterdir())
+    bookings = pq.read_table(files, columns=READ, read_dictionary=TEXT)
+    write_parquet(_columns_of(task, bucket, bookings), task.out / "with_bucketing" / f"{bucket}.parquet")
+
+
+def with_bucketing(context: Any, task: Task, files: Sequence[Path]) -> dict[str, float]:
+    """From raw files to columns; the seconds of each step."""
+    shutil.rmtree(task.out, ignore_errors=True)
+    (task.out / "cut").mkdir(parents=True)
+    steps: dict[str, tuple[Callable[[int], None], int]] = {
+        "cut": (partial(cut_file, task, files), len(files)),
+        "write": (partial(write_bucket, task), task.tables.buckets),
+        "compute": (partial(bucketed_columns, task), task.tables.buckets),
+    }
+    return {
+        name: timed(partial(spark.over_buckets, context, work, pieces, _quiet))[0]
+        for name, (work, pieces) in steps.items()
+    }
 
 
 def sums_and_counts(tables: Mapping[str, pa.Table], calendar: Calendar, wanted: Sequence[Column]) -> pa.Table:
@@ -136,9 +209,9 @@ def peak_mb() -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) // 1024
 
 
-def spark_sql(session: Any, task: Task) -> None:
-    """The shared columns as one SQL; money in whole minor units, as the kernel has it, for speed."""
-    session.read.parquet(str(task.tables.folder / "transactions")).createOrReplaceTempView("transactions")
+def spark_sql(session: Any, task: Task, bookings: Path) -> None:
+    """The shared columns as one SQL over a folder of bookings; money in whole minor units, for speed."""
+    session.read.parquet(str(bookings)).createOrReplaceTempView("transactions")
     session.createDataFrame([(day,) for day in task.snapshots], "snapshot_date date").createOrReplaceTempView(
         "snapshots"
     )
@@ -237,8 +310,11 @@ def _arguments() -> argparse.Namespace:
 
 def _measure(task: Task, master: str, repeats: int) -> dict[str, Any]:
     load = round(os.getloadavg()[0], 1)
-    seconds: dict[str, list[float]] = {"every_feature": [], "shared_columns": [], "spark_sql": []}
+    ways = ("every_feature", "shared_columns", "spark_sql", "with_bucketing", "raw_sql")
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
     peaks: list[int] = []
+    steps: list[dict[str, float]] = []
+    files = raw_files(task.tables, task.out / "raw")
     opened = time.perf_counter()
     with spark.session(master) as context:
         started = round(time.perf_counter() - opened, 2)
@@ -249,11 +325,20 @@ def _measure(task: Task, master: str, repeats: int) -> dict[str, Any]:
                 took, used = timed(partial(spark.over_buckets, context, job, task.tables.buckets, _quiet))
                 seconds[way].append(took)
                 peaks += used if way == "every_feature" else []
+        for way, bookings in (
+            ("spark_sql", task.tables.folder / "transactions"),
+            ("raw_sql", files[0].parent),
+        ):
+            query = partial(spark_sql, session, replace(task, out=task.out / way), bookings)
+            seconds[way] += [timed(query)[0] for _ in range(repeats)]
+        bucketing = partial(with_bucketing, context, replace(task, out=task.out / "bucketing"), files)
         for _ in range(repeats):
-            query = partial(spark_sql, session, replace(task, out=task.out / "spark_sql"))
-            seconds["spark_sql"].append(timed(query)[0])
+            took, step = timed(bucketing)
+            seconds["with_bucketing"].append(took)
+            steps.append(step)
     names = [name_of(*column) for column in columns(task.settings)]
-    others = [task.out / "every_feature" / "features", task.out / "spark_sql"]
+    others = [task.out / "every_feature" / "features", task.out / "bucketing" / "with_bucketing",
+              task.out / "raw_sql", task.out / "spark_sql"]  # fmt: skip
     best = {way: min(times) for way, times in seconds.items()}
     return {
         "master": master,
@@ -265,6 +350,9 @@ def _measure(task: Task, master: str, repeats: int) -> dict[str, Any]:
         "load_average": load,
         "session_start_s": started,
         "seconds": seconds,
+        "with_bucketing_steps": min(steps, key=lambda step: sum(step.values())),
+        "raw_files": len(files),
+        "raw_sql_over_with_bucketing": round(best["raw_sql"] / best["with_bucketing"], 1),
         "sql_over_shared_columns": round(best["spark_sql"] / best["shared_columns"], 1),
         "sql_over_every_feature": round(best["spark_sql"] / best["every_feature"], 1),
         "worker_peak_mb": max(peaks),
