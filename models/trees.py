@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from configs.errors import ConfigError, did_you_mean
 from configs.settings import Training
-from models.matrix import let_go
+from models.matrix import chunks, let_go
 
 COLUMNS = 16  # looked at together; bounds the memory
 Progress = Callable[[int, float], None]
@@ -102,8 +102,10 @@ def medians(features: NDArray[np.float64]) -> tuple[float | None, ...]:
 def _columns(features: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
     """Each column in order, read a few together."""
     for start in range(0, features.shape[1], COLUMNS):
-        yield from np.ascontiguousarray(features[:, start : start + COLUMNS].T)
-        let_go(features)
+        few = np.empty((min(COLUMNS, features.shape[1] - start), len(features)))
+        for chunk in chunks(features):
+            few[:, chunk] = features[chunk, start : start + COLUMNS].T
+        yield from few
 
 
 def parameters(training: Training, given: Mapping[str, Any], objective: str) -> dict[str, Any]:
