@@ -30,8 +30,8 @@ def backtest_page(settings: Settings, result: Figures) -> str:
         refused = [{"origin": day, "why": why} for day, why in result["refused"].items()]
         sections.append(Section("Mondays on which nothing could be trained", [], [], [_table(refused)]))
     lead = (
-        f"Models as they would have been trained on {len(origins)} past Mondays, {result['every_weeks']} weeks "
-        f"apart, by what was known then; and what came on the Mondays after each, by what is known on "
+        f"Models as they would have been trained on past Mondays ({len(origins)}, {result['every_weeks']} weeks "
+        f"apart) by what was known then; and what came on the Mondays after each, by what is known on "
         f"{result['as_of']}."
     )
     return page(f"Backtest of {settings.bank}", lead, sections)
@@ -48,13 +48,13 @@ def _kept(origins: list[Figures]) -> Section:
             shown = {
                 head: with_interval(found[name], sure.get(f"model.{name}")) for head, name in _KEPT.items()
             }
-            rows.append({"origin": one["origin"], "": what, **shown})
+            rows.append({"origin": one["origin"] if what == "promised" else "", "": what, **shown})
             drawn.append({"origin": one["origin"], "": what, "AUROC": found["auroc"]})
             drawn[-1]["average precision"] = found["average_precision"]
     frame = pd.DataFrame(drawn).rename(columns={"": "what"})
     charts = [lines(frame, "origin", head, "what", head) for head in ("AUROC", "average precision")]
     about = (
-        "Promised is what the model showed on its own judged Mondays, came what the quarter after it brought."
+        "Promised is what the model showed on its own judged Mondays, came what the Mondays after it brought."
     )
     return Section("Was the promise kept", [about], charts, [_table(rows)])
 
