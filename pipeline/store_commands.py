@@ -1,4 +1,7 @@
-"""Commands of the score store: its version, and the run that it serves."""
+"""Commands of the score store: its version, the run that it serves, backup and restore."""
+
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -26,3 +29,27 @@ def rollback_run(bank: BankOption = "demo", data: DataOption = DATA) -> None:
     with Store(store_of(bank, data)) as store:
         run = store.rollback()
     typer.echo(f"serves {run.run_id} of Monday {run.snapshot_date}")
+
+
+@app.command()
+def backup(
+    out: Annotated[Path, typer.Option(help="a new file")], bank: BankOption = "demo", data: DataOption = DATA
+) -> None:
+    """Copy the score store, as it is at one moment, into a new file, and check the copy."""
+    from serve.backup import back_up
+
+    runs = back_up(store_of(bank, data), out)
+    typer.echo(f"{runs} runs in {out}, {out.stat().st_size / 1e6:,.1f} MB")
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Option("--from", help="a file that backup wrote")],
+    bank: BankOption = "demo",
+    data: DataOption = DATA,
+) -> None:
+    """Put a backup in place of everything the score store holds."""
+    from serve.backup import restore as put_back
+
+    runs = put_back(store_of(bank, data), source)
+    typer.echo(f"{runs} runs from {source}")
