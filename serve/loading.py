@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert
+from sqlalchemy import Connection, Table, insert, text
 
 BATCH = 10_000  # rows handed to SQLite's driver at once; bounds memory
 
@@ -15,6 +15,12 @@ def load(connection: Connection, table: Table, rows: Iterable[tuple[Any, ...]]) 
         _copy(connection, table, rows)
     else:
         _insert(connection, table, rows)
+
+
+def count(connection: Connection, loaded: Iterable[Table]) -> None:
+    """Tells PostgreSQL's planner of new rows: until it knows of them, each page sorts all that follow it."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"ANALYZE {', '.join(table.name for table in loaded)}"))
 
 
 def _copy(connection: Connection, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:

@@ -15,7 +15,7 @@ from serve import connect, rows, schema, tables
 from serve.checks import check
 from serve.differences import Difference, differences
 from serve.lists import CallList, portfolios, restore
-from serve.loading import load
+from serve.loading import count, load
 from serve.reading import Reading, find, served
 
 
@@ -85,6 +85,7 @@ class Store:
             load(connection, tables.exclusions, rows.exclusion_rows(publication, exclusions))
             load(connection, tables.managers, rows.manager_rows(publication, lists))
             load(connection, tables.list_entries, rows.entry_rows(publication, lists))
+            count(connection, tables.OF_A_RUN)
             if now and now.snapshot_date > run.snapshot_date:
                 return False
             _point_to(connection, publication)

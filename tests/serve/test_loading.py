@@ -1,12 +1,13 @@
 """Rows go in as they are, many at once or not at all."""
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from serve import tables
 from serve.connect import connect, writing
 from serve.loading import load
 from serve.schema import prepare
+from serve.store import Store
 
 ODD = [
     "plain",
@@ -53,3 +54,13 @@ def test_rows_that_fail_halfway_leave_nothing(engine):
     with writing(engine) as connection:
         assert connection.execute(select(tables.reasons)).all() == []
         load(connection, tables.reasons, iter(()))
+
+
+def test_the_planner_knows_of_the_rows(postgres, make_run, scores, exclusions, lists):
+    with Store(postgres.empty_store()) as store:
+        store.publish(make_run(), scores, exclusions, lists)
+        with store.reading() as connection:
+            counted = text(
+                "SELECT reltuples FROM pg_class WHERE relname IN ('scores', 'reasons') ORDER BY relname"
+            )
+            assert connection.scalars(counted).all() == [sum(len(one.reasons) for one in scores), len(scores)]
