@@ -17,7 +17,7 @@ BENCH  := .venv-bench/ready
 UV     := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long weekly ingest quarantine-export train tune mlflow promote rollback audit backfill ablation learning-curve report backtest definitions features-doc outcomes serve bench bench-features bench-model check format lock picture clean
+.PHONY: help demo test test-long weekly ingest quarantine-export train tune mlflow promote rollback audit backfill ablation learning-curve report backtest definitions features-doc outcomes migrate rollback-run backup restore serve bench bench-features bench-model check format lock picture clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,6 +83,20 @@ features-doc: $(READY) ## docs/features.md: every feature in words
 
 outcomes: $(READY) ## what became of the scores published for a Monday  (BANK AS_OF)
 	$(PYTHON) -m pipeline outcomes --bank $(BANK) --as-of $(AS_OF)
+
+migrate: $(READY) ## take the score store to this software's version, rows and all  (BANK)
+	$(PYTHON) -m pipeline migrate --bank $(BANK)
+
+rollback-run: $(READY) ## serve the run before the one that is served  (BANK)
+	$(PYTHON) -m pipeline rollback-run --bank $(BANK)
+
+backup: OUT = data/$(BANK)/backup.db
+backup: $(READY) ## the score store, as it is now, in a new file, checked  (BANK OUT)
+	$(PYTHON) -m pipeline backup --bank $(BANK) --out $(OUT)
+
+restore: FROM = data/$(BANK)/backup.db
+restore: $(READY) ## a backup in place of what the score store holds  (BANK FROM)
+	$(PYTHON) -m pipeline restore --bank $(BANK) --from $(FROM)
 
 serve: $(READY) data/api-key ## the score service on loopback; the key lies in data/api-key  (BANK PORT)
 	ATTRITION_STORE="$${ATTRITION_STORE:-sqlite:///data/$(BANK)/store.db}" \

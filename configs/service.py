@@ -6,13 +6,24 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from configs.errors import ConfigError
 
 
-class ServiceSettings(BaseSettings):
-    """Read once, by the app factory."""
+class StoreSettings(BaseSettings):
+    """Where the score store lies, as SQLAlchemy writes addresses; empty: a file among the bank's artefacts."""
 
     model_config = SettingsConfigDict(env_prefix="ATTRITION_", frozen=True)
 
+    store: str = ""
+
+
+class ServiceSettings(StoreSettings):
+    """Read once, by the app factory."""
+
     store: str = "sqlite:///data/demo/store.db"
     api_key: SecretStr = Field(min_length=16)
+
+
+def load_store_address() -> str:
+    """What ATTRITION_STORE says; empty where it is not set."""
+    return StoreSettings().store
 
 
 def load_service_settings() -> ServiceSettings:

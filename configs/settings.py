@@ -22,7 +22,7 @@ from configs.dates import Timeline
 PEER_GROUPS: Mapping[str, str] = MappingProxyType({"tier": "tier", "branch": "branch_id"})
 HORIZONS = (30, 60, 90)  # days; each has its own risk in a published score
 # Sections that change no byte of a model or a score: where work is done, how models are judged and described.
-NOT_IN_MODELS = {"engine", "profit", "promotion", "card"}
+NOT_IN_MODELS = {"engine", "profit", "promotion", "card", "store"}
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Weeks = Annotated[int, Field(ge=1, le=520)]
@@ -269,6 +269,12 @@ class Card(Strict):
     monitoring: Sentences
 
 
+class History(Strict):
+    """How many Mondays of runs the score store keeps, the newest among them."""
+
+    keep_weeks: Annotated[int, Field(ge=2)]
+
+
 class Engine(Strict):
     """Where the buckets are worked on: threads of this process, or Spark. The bytes are the same.
 
@@ -302,6 +308,7 @@ class Settings(Strict):
     profit: Profit
     promotion: Promotion
     card: Card
+    store: History
     engine: Engine
 
     def tier_of(self, aum: float) -> Tier:

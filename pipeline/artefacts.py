@@ -19,9 +19,10 @@ from configs.errors import DataError
 
 @dataclass(frozen=True)
 class Home:
-    """The folder of one bank's artefacts, ``data/<bank>`` unless told otherwise."""
+    """The folder of one bank's artefacts, ``data/<bank>`` unless told otherwise, and the address of its store."""
 
     root: Path
+    store_elsewhere: str = ""
 
     @property
     def tables(self) -> Path:
@@ -50,7 +51,7 @@ class Home:
 
     @property
     def store(self) -> str:
-        return f"sqlite:///{self.root / 'store.db'}"
+        return self.store_elsewhere or f"sqlite:///{self.root / 'store.db'}"
 
 
 @contextmanager

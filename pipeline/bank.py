@@ -21,15 +21,17 @@ def _now() -> datetime:
 @dataclass(frozen=True)
 class Bank:
     """One bank's settings and the folder of its artefacts; ``data`` holds all banks, the registry and, for
-    banks to try things out with, the keys. ``clock`` is only ever asked for audit entries."""
+    banks to try things out with, the keys. ``clock`` is only ever asked for audit entries.
+    ``store`` is the address of the score store where it lies elsewhere."""
 
     settings: Settings
     data: Path
     clock: Callable[[], datetime] = _now
+    store: str = ""
 
     @property
     def home(self) -> Home:
-        return Home(self.data / self.settings.bank)
+        return Home(self.data / self.settings.bank, self.store)
 
     @property
     def user(self) -> str:

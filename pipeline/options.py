@@ -21,6 +21,15 @@ DATA = Path("data")
 def bank_of(name: str, data: Path) -> "Bank":
     """The bank's settings and the folder of its artefacts. Raises ConfigError for an unknown bank."""
     from configs.folder import load_settings
+    from configs.service import load_store_address
     from pipeline.weekly import Bank
 
-    return Bank(load_settings(name), data)
+    return Bank(load_settings(name), data, store=load_store_address())
+
+
+def store_of(bank: str, data: Path) -> str:
+    """The address of the score store: ATTRITION_STORE, by default a file among the bank's artefacts."""
+    from configs.service import load_store_address
+    from pipeline.artefacts import Home
+
+    return Home(data / bank, load_store_address()).store

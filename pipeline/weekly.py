@@ -77,8 +77,10 @@ def run_publish(
         counts |= {"cohort": len(publication.scores), "excluded": len(publication.exclusions)}
     lists = choose(publication.scores, publication.managers, bank.settings.lists)
     with step("publish") as counts, Store(bank.home.store) as store:
-        store.publish(publication.run, publication.scores, publication.exclusions, lists)
         counts["run"] = publication.run.run_id
+        served = store.publish(publication.run, publication.scores, publication.exclusions, lists)
+        # A past week filled in stays at least until the next new one.
+        counts["pruned"] = store.prune(bank.settings.store.keep_weeks) if served else 0
     with step("lists") as counts:
         folder = bank.home.lists / str(as_of)
         counts["files"] = len(write_lists(folder, publication.run, lists, bank.settings))

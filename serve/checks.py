@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from math import isfinite
 
 from configs.errors import DataError, did_you_mean
 from configs.published import EXCLUSION_CODES, Exclusion, Run, Score
@@ -67,6 +68,14 @@ def _check_score(run: Run, score: Score) -> None:
         raise DataError(f"{run.run_id}: risk_change must be a float in [-1, 1] or None; found {change!r}.")
     if score.risk_band not in BANDS:
         raise DataError(f"{run.run_id}: risk_band {score.risk_band!r} is not one of {', '.join(BANDS)}.")
+    numbers = [
+        number for one in score.reasons for number in (one.value, one.contribution) if number is not None
+    ]
+    if not all(isinstance(number, float) and isfinite(number) for number in numbers):
+        raise DataError(
+            f"{run.run_id}: the numbers of a reason must be floats and finite, and None where a feature is not "
+            f"known; found {numbers!r}."
+        )
 
 
 def _check_lists(run: Run, lists: Sequence[CallList]) -> None:

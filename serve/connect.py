@@ -1,20 +1,24 @@
-"""The database engine behind the store: SQLite by default, PostgreSQL in production."""
+"""The database behind the store: SQLite by default, PostgreSQL in production; how it is read and written."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
-from configs.errors import ConfigError
+from configs.errors import ConfigError, DataError
 
 BUSY_SECONDS = 30  # how long a writer waits for another one to finish
 THREADS = 40  # requests that FastAPI answers at once; each needs a connection
+PUBLISH_ONE = "Publish one with make weekly, or point ATTRITION_STORE to a store that has one."
+_WRITERS = 20_261_116  # any number: the lock of PostgreSQL that writers of a store queue for
 
 
 def connect(url: str) -> Engine:
-    """An engine whose every transaction sees one state of the store. Raises ConfigError for a bad address."""
+    """An engine whose every reading transaction sees one state of the store. Raises ConfigError for a bad address."""
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
@@ -33,6 +37,48 @@ def connect(url: str) -> Engine:
 def sqlite_file(engine: Engine) -> Path | None:
     """The file a SQLite engine reads, None for other databases."""
     return Path(engine.url.database or "") if engine.dialect.name == "sqlite" else None
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One read transaction; a missing SQLite file is an error and is not created."""
+    path = sqlite_file(engine)
+    if path and not path.is_file():
+        raise DataError(f"there is no score store at {path}. {PUBLISH_ONE}")
+    with explained(engine, "read", PUBLISH_ONE), engine.connect() as connection:
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One write transaction, alone: committed at the end, undone by any error."""
+    path = sqlite_file(engine)
+    with explained(engine, "written", "Free the disk or the lock, then run the same command again."):
+        if path:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            writer = engine.execution_options(writes=True)
+        else:
+            # Under REPEATABLE READ the writer would see the store as it was before it had waited for the lock.
+            writer = engine.execution_options(isolation_level="READ COMMITTED")
+        with writer.begin() as connection:
+            if not path:
+                connection.execute(text(f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'"))
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({_WRITERS})"))
+            yield connection
+
+
+@contextmanager
+def explained(engine: Engine, verb: str, remedy: str) -> Iterator[None]:
+    """Database errors as DataError; only the first line, as the others may hold a customer's id."""
+    try:
+        yield
+    except (DBAPIError, engine.dialect.loaded_dbapi.Error, OSError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        found = (str(cause).splitlines() or [type(error).__name__])[0]
+        raise DataError(
+            f"the score store {engine.url!r} cannot be {verb}: {found}. "
+            f"What was published before is untouched. {remedy}"
+        ) from error
 
 
 def _sqlite(url: URL) -> Engine:

@@ -1,7 +1,8 @@
-"""How published objects lie in the store: one dict per row, reasons and counts as JSON."""
+"""How published objects lie in the store: tuples in the order of a table's columns, counts as JSON."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from types import MappingProxyType
 from typing import Any
 
@@ -11,50 +12,78 @@ from configs.errors import DataError
 from configs.published import Change, Exclusion, Manager, Reason, Run, Score
 from serve.lists import CallList
 
-
-def run_row(run: Run) -> dict[str, Any]:
-    return run.__dict__ | {"excluded": _dump(dict(run.excluded)), "manifest": _dump(dict(run.manifest))}
-
-
-def score_row(run_id: str, score: Score) -> dict[str, Any]:
-    lists = {name: _dump([one.__dict__ for one in getattr(score, name)]) for name in ("reasons", "changes")}
-    return score.__dict__ | {"run_id": run_id, **lists}
+Values = tuple[Any, ...]
+_SCORE = 14  # columns of a score but its publication; those of a reason follow where both are read
 
 
-def exclusion_row(run_id: str, exclusion: Exclusion) -> dict[str, Any]:
-    return exclusion.__dict__ | {"run_id": run_id}
+def run_row(publication: int, run: Run) -> dict[str, Any]:
+    counts = {"excluded": _dump(dict(run.excluded)), "manifest": _dump(dict(run.manifest))}
+    return run.__dict__ | counts | {"publication": publication}
 
 
-def manager_row(run_id: str, manager: Manager) -> dict[str, Any]:
-    return manager.__dict__ | {"run_id": run_id}
+def score_rows(publication: int, scores: Iterable[Score]) -> Iterator[Values]:
+    for one in scores:
+        yield (
+            publication,
+            one.customer_id,
+            one.branch_id,
+            one.manager_id,
+            one.tier,
+            one.lifecycle_stage,
+            one.marketing_opt_out,
+            one.aum_minor,
+            one.money_at_risk_minor,
+            one.risk_band,
+            one.risk_30d,
+            one.risk_60d,
+            one.risk_90d,
+            one.risk_change,
+            _dump([change.__dict__ for change in one.changes]),
+        )
 
 
-def entry_rows(run_id: str, one: CallList) -> Iterator[dict[str, Any]]:
-    """One row per listed customer, ranked from 1."""
-    manager_id = one.manager.manager_id if one.manager else None
-    for rank, score in enumerate(one.listed, start=1):
-        yield {
-            "run_id": run_id,
-            "customer_id": score.customer_id,
-            "branch_id": one.branch_id,
-            "manager_id": manager_id,
-            "rank": rank,
-        }
+def reason_rows(publication: int, scores: Iterable[Score]) -> Iterator[Values]:
+    """One row per reason, the weightiest in place 1."""
+    for score in scores:
+        for place, one in enumerate(score.reasons, start=1):
+            words = (one.text_en, one.text_zh)
+            about = (one.group, one.feature, one.value, one.contribution)
+            yield (publication, score.customer_id, place, *about, *words)
+
+
+def exclusion_rows(publication: int, exclusions: Iterable[Exclusion]) -> Iterator[Values]:
+    return ((publication, one.customer_id, one.code) for one in exclusions)
+
+
+def manager_rows(publication: int, lists: Iterable[CallList]) -> Iterator[Values]:
+    managers = (one.manager for one in lists if one.manager)
+    return ((publication, one.manager_id, one.name, one.branch_id, one.weekly_capacity) for one in managers)
+
+
+def entry_rows(publication: int, lists: Iterable[CallList]) -> Iterator[Values]:
+    """One row per listed customer, ranked from 1 on each list."""
+    for one in lists:
+        manager_id = one.manager.manager_id if one.manager else None
+        for rank, score in enumerate(one.listed, start=1):
+            yield publication, score.customer_id, one.branch_id, manager_id, rank
 
 
 def run_from(row: Row[Any]) -> Run:
     fields = row._asdict()
+    del fields["publication"]
     for name in ("excluded", "manifest"):
         fields[name] = MappingProxyType(json.loads(fields[name]))
     return Run(**fields)
 
 
-def score_from(row: Row[Any]) -> Score:
-    fields = row._asdict()
-    del fields["run_id"]
-    fields["reasons"] = tuple(Reason(**one) for one in json.loads(fields["reasons"]))
-    fields["changes"] = tuple(Change(**one) for one in json.loads(fields["changes"] or "[]"))
-    return Score(**fields)
+def scores_from(rows: Iterable[Sequence[Any]]) -> Iterator[Score]:
+    """One Score per customer, from its columns followed by those of one reason (empty where it has none)."""
+    for _, group in groupby(rows, key=lambda row: row[0]):
+        own = list(group)
+        first = own[0]
+        reasons = tuple(Reason(*row[_SCORE:]) for row in own if row[_SCORE] is not None)
+        changes = tuple(Change(**one) for one in json.loads(first[_SCORE - 1]))
+        yield Score(*(*first[:9], reasons, *first[9 : _SCORE - 1], changes))
 
 
 def exclusion_from(row: Row[Any]) -> Exclusion:
@@ -71,6 +100,5 @@ def _dump(value: object) -> str:
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise DataError(
-            f"a reason, a change, a count or the manifest of the run cannot be stored: {error}. "
-            "Hand over plain Python values, and None where a feature is not known."
+            f"a change, a count or the manifest of the run cannot be stored: {error}. Hand over plain Python values."
         ) from None

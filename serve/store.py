@@ -1,24 +1,22 @@
 """The score store: one transaction publishes a run, and every read sees exactly one run."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from datetime import timedelta
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from sqlalchemy import Connection, Select, Table, delete, insert, select, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, delete, func, insert, select, tuple_, update
 
-from configs.errors import DataError, did_you_mean
+from configs.errors import DataError
 from configs.published import Exclusion, Manager, Run, Score
-from serve import rows, tables
+from serve import connect, rows, schema, tables
 from serve.checks import check
-from serve.connect import connect, sqlite_file
+from serve.differences import Difference, differences
 from serve.lists import CallList, portfolios, restore
-
-BATCH = 10_000  # rows handed to the driver at once; bounds memory
-_PUBLISH_ONE = "Publish one with make weekly, or point ATTRITION_STORE to a store that has one."
+from serve.loading import count, load
+from serve.reading import Reading, find, served
 
 
 @dataclass(frozen=True)
@@ -34,12 +32,13 @@ class Published:
 class Store:
     """Holds the database connections; close it, or use it in a ``with`` statement.
 
-    Every method raises DataError where the store is missing, empty, locked or damaged.
+    Every method raises DataError where the store is missing, empty, locked, damaged or of another version.
     """
 
     def __init__(self, url: str) -> None:
         """Opens nothing yet. Raises ConfigError for an address that cannot be used."""
-        self._engine = connect(url)
+        self._engine = connect.connect(url)
+        self._version_seen = False
 
     def __enter__(self) -> Self:
         return self
@@ -51,6 +50,11 @@ class Store:
 
     def close(self) -> None:
         self._engine.dispose()
+
+    def migrate(self, target: str = schema.VERSION) -> list[str]:
+        """Takes the tables up or down to a version, by default this software's; returns the steps taken."""
+        with connect.writing(self._engine) as connection:
+            return schema.migrate(connection, target)
 
     def publish(
         self,
@@ -65,175 +69,150 @@ class Store:
         this week's lists away. Raises DataError, and leaves everything as it was, if the run does not add up.
         """
         check(run, scores, exclusions, lists)
-        with self._writing() as connection:
-            tables.metadata.create_all(connection)
-            served = _served(connection)
-            for table in tables.OF_A_RUN:
-                connection.execute(delete(table).where(table.c.run_id == run.run_id))
-            _write(connection, run, scores, exclusions, lists)
-            if served and served.snapshot_date > run.snapshot_date:
+        with self.recording() as connection:
+            now = served(connection)
+            if now and now.bank != run.bank:
+                raise DataError(
+                    f"the score store {self._engine.url!r} holds runs of bank {now.bank!r}, not of {run.bank!r}. "
+                    "Give each bank a store of its own in ATTRITION_STORE."
+                )
+            publication = 1 + (connection.scalar(select(func.max(tables.runs.c.publication))) or 0)
+            same = select(tables.runs.c.publication).where(tables.runs.c.run_id == run.run_id)
+            _remove(connection, connection.scalars(same).all())
+            connection.execute(insert(tables.runs), rows.run_row(publication, run))
+            load(connection, tables.scores, rows.score_rows(publication, scores))
+            load(connection, tables.reasons, rows.reason_rows(publication, scores))
+            load(connection, tables.exclusions, rows.exclusion_rows(publication, exclusions))
+            load(connection, tables.managers, rows.manager_rows(publication, lists))
+            load(connection, tables.list_entries, rows.entry_rows(publication, lists))
+            count(connection, tables.OF_A_RUN)
+            if now and now.snapshot_date > run.snapshot_date:
                 return False
-            _point_to(connection, run.run_id)
+            _point_to(connection, publication)
             return True
 
+    def prune(self, keep_weeks: int) -> int:
+        """Removes runs of Mondays ``keep_weeks`` or more before the newest, never the one served; how many."""
+        runs = tables.runs
+        with self.recording() as connection:
+            newest = connection.scalar(select(func.max(runs.c.snapshot_date)))
+            if newest is None:
+                return 0
+            old = select(runs.c.publication).where(
+                runs.c.snapshot_date <= newest - timedelta(weeks=keep_weeks),
+                runs.c.publication.not_in(select(tables.current_run.c.publication)),
+            )
+            publications = connection.scalars(old).all()
+            _remove(connection, publications)
+            return len(publications)
+
     def serve_run(self, run_id: str) -> None:
-        """Moves the pointer to a run of the history (roll-back). Raises DataError for an unknown run_id."""
-        with self._writing() as connection:
-            _run(connection, run_id)
-            _point_to(connection, run_id)
+        """Moves the pointer to a run of the history. Raises DataError for an unknown run_id."""
+        with self.recording() as connection:
+            _point_to(connection, find(connection, run_id).publication)
+
+    def rollback(self) -> Run:
+        """Serves the run before the served one: the last publication of its Monday, or of the Monday before.
+
+        Raises DataError where the served run is the first of the history.
+        """
+        runs = tables.runs
+        order = (runs.c.snapshot_date, runs.c.publication)
+        self.latest_run()  # a store that is missing is not made here
+        with self.recording() as connection:
+            now = find(connection)
+            before = tuple_(*order) < tuple_(now.snapshot_date, now.publication)
+            found = connection.execute(
+                select(runs).where(before).order_by(*(one.desc() for one in order))
+            ).first()
+            if found is None:
+                raise DataError(
+                    f"the score store {self._engine.url!r} has no run before {now.run_id}, which it serves. "
+                    "Publish another with make weekly, or bring one back with make restore."
+                )
+            _point_to(connection, found.publication)
+            return rows.run_from(found)
 
     @contextmanager
     def recording(self) -> Iterator[Connection]:
-        """One write transaction, for audit entries and what must stand or fall with them (serve/audit.py)."""
-        with self._writing() as connection:
-            tables.metadata.create_all(connection)
+        """One write transaction, also for audit entries and what must stand or fall with them (serve/audit.py)."""
+        with connect.writing(self._engine) as connection:
+            schema.prepare(connection)
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """One read transaction, for the audit log. Raises DataError for a store that is not there."""
-        with self._reading() as connection:
+        """One read transaction, also for the audit log. Raises DataError for a store that is not there.
+
+        The version is looked at once: who migrates a store starts its services anew.
+        """
+        with connect.reading(self._engine) as connection:
+            if not self._version_seen:
+                schema.require_version(connection)
+                self._version_seen = True
             yield connection
+
+    @contextmanager
+    def pinned(self, run_id: str | None = None) -> Iterator[Reading]:
+        """One run in one transaction, by default the served one. Raises DataError for an unknown run_id."""
+        with self.reading() as connection:
+            yield Reading(connection, find(connection, run_id))
 
     def latest_run(self) -> Run:
         """The run that is served now."""
-        with self._reading() as connection:
-            return self._latest(connection)
+        with self.pinned() as reading:
+            return reading.run
 
     def history(self) -> tuple[Run, ...]:
         """Every run in the store, the newest snapshot first."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             order = (tables.runs.c.snapshot_date.desc(), tables.runs.c.run_id)
             return tuple(map(rows.run_from, connection.execute(select(tables.runs).order_by(*order))))
 
     def customer(self, customer_id: str) -> tuple[Run, Score | Exclusion] | None:
         """The served run and what it says about one customer; None for one it does not know."""
-        with self._reading() as connection:
-            run = self._latest(connection)
-            score = connection.execute(_of(tables.scores, run, customer_id=customer_id)).first()
-            if score:
-                return run, rows.score_from(score)
-            exclusion = connection.execute(_of(tables.exclusions, run, customer_id=customer_id)).first()
-            return (run, rows.exclusion_from(exclusion)) if exclusion else None
+        with self.pinned() as reading:
+            found = reading.customer(customer_id)
+            return (reading.run, found) if found else None
 
     def manager_list(self, manager_id: str) -> tuple[Run, Manager, tuple[Score, ...]] | None:
         """The served run and one manager's listed customers by rank; None for an unknown manager."""
-        with self._reading() as connection:
-            run = self._latest(connection)
-            manager = connection.execute(_of(tables.managers, run, manager_id=manager_id)).first()
-            if manager is None:
-                return None
-            listed = connection.execute(_listed(run, manager_id))
-            return run, rows.manager_from(manager), tuple(map(rows.score_from, listed))
+        with self.pinned() as reading:
+            found = reading.manager_list(manager_id)
+            return (reading.run, *found) if found else None
 
     def published(self, run_id: str | None = None) -> Published:
         """All of one run, by default the served one. Raises DataError for an unknown run_id."""
-        with self._reading() as connection:
-            run = _run(connection, run_id) if run_id else self._latest(connection)
-            scores = tuple(map(rows.score_from, connection.execute(_of(tables.scores, run))))
-            exclusions = tuple(map(rows.exclusion_from, connection.execute(_of(tables.exclusions, run))))
-            managers = list(map(rows.manager_from, connection.execute(_of(tables.managers, run))))
-            ranks = {row.customer_id: row.rank for row in connection.execute(_of(tables.list_entries, run))}
-        return Published(run, scores, exclusions, restore(portfolios(scores, managers), ranks))
+        with self.pinned(run_id) as reading:
+            scores = tuple(reading.scores())
+            lists = restore(portfolios(scores, reading.managers()), reading.ranks())
+            return Published(reading.run, scores, reading.exclusions(), lists)
 
-    def _latest(self, connection: Connection) -> Run:
-        run = _served(connection)
-        if run is None:
-            raise DataError(f"the score store {self._engine.url!r} has no published run. {_PUBLISH_ONE}")
-        return run
+    def scores(self, run_id: str | None = None) -> Iterator[Score]:
+        """Every score of one run by customer_id, a page at a time; between pages nothing is held open.
 
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        """One read transaction; a missing SQLite file is an error and is not created."""
-        path = sqlite_file(self._engine)
-        if path and not path.is_file():
-            raise DataError(f"there is no score store at {path}. {_PUBLISH_ONE}")
-        with self._explained("read", _PUBLISH_ONE), self._engine.connect() as connection:
-            yield connection
+        Raises DataError where the run is taken away, or published anew, before the last page.
+        """
+        with self.pinned(run_id) as reading:
+            run_id, publication, page = reading.run.run_id, reading.publication, reading.page()
+        while page:
+            yield from page
+            with self.pinned(run_id) as reading:
+                if reading.publication != publication:
+                    raise DataError(f"run {run_id} was published anew while it was read. Read it again.")
+                page = reading.page(page[-1].customer_id)
 
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        """One write transaction: committed at the end, undone by any error."""
-        path = sqlite_file(self._engine)
-        with self._explained("written", "Free the disk or the lock, then run the same command again."):
-            if path:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            with self._engine.execution_options(writes=True).begin() as connection:
-                yield connection
-
-    @contextmanager
-    def _explained(self, verb: str, remedy: str) -> Iterator[None]:
-        """Database errors as DataError; only the first line, as the others may hold a customer's id."""
-        try:
-            yield
-        except (DBAPIError, OSError) as error:
-            cause = error.orig if isinstance(error, DBAPIError) else error
-            found = (str(cause).splitlines() or [type(error).__name__])[0]
-            raise DataError(
-                f"the score store {self._engine.url!r} cannot be {verb}: {found}. "
-                f"What was published before is untouched. {remedy}"
-            ) from error
+    def differences(self, before: str, after: str | None = None) -> Iterator[Difference]:
+        """What turns the scores of one run into those of another, by default the served one, by customer_id."""
+        return differences(self.scores(before), self.scores(after))
 
 
-def _of(table: Table, run: Run, **keys: str) -> Select[Any]:
-    """The rows of one run whose columns equal ``keys``, in the order of the table's key."""
-    of_run = select(table).where(table.c.run_id == run.run_id)
-    return of_run.where(*(table.c[name] == value for name, value in keys.items())).order_by(
-        *table.primary_key
-    )
+def _remove(connection: Connection, publications: Collection[int]) -> None:
+    for table in tables.OF_A_RUN:
+        connection.execute(delete(table).where(table.c.publication.in_(publications)))
 
 
-def _listed(run: Run, manager_id: str) -> Select[Any]:
-    entries, scores = tables.list_entries, tables.scores
-    return (
-        select(scores)
-        .join(
-            entries,
-            (entries.c.run_id == scores.c.run_id) & (entries.c.customer_id == scores.c.customer_id),
-        )
-        .where(entries.c.run_id == run.run_id, entries.c.manager_id == manager_id)
-        .order_by(entries.c.rank)
-    )
-
-
-def _served(connection: Connection) -> Run | None:
-    runs, pointer = tables.runs, tables.current_run
-    row = connection.execute(select(runs).join(pointer, pointer.c.run_id == runs.c.run_id)).first()
-    return rows.run_from(row) if row else None
-
-
-def _run(connection: Connection, run_id: str) -> Run:
-    row = connection.execute(select(tables.runs).where(tables.runs.c.run_id == run_id)).first()
-    if row is None:
-        known = connection.execute(select(tables.runs.c.run_id)).scalars()
-        raise DataError(f"the score store has no run {run_id!r}. {did_you_mean(run_id, known)}")
-    return rows.run_from(row)
-
-
-def _write(
-    connection: Connection,
-    run: Run,
-    scores: Sequence[Score],
-    exclusions: Sequence[Exclusion],
-    lists: Sequence[CallList],
-) -> None:
-    """All rows of one run, parents before children."""
-    run_id = run.run_id
-    _insert(connection, tables.runs, [rows.run_row(run)])
-    _insert(connection, tables.scores, (rows.score_row(run_id, score) for score in scores))
-    _insert(connection, tables.exclusions, (rows.exclusion_row(run_id, one) for one in exclusions))
-    managers = (one.manager for one in lists if one.manager)
-    _insert(connection, tables.managers, (rows.manager_row(run_id, manager) for manager in managers))
-    _insert(connection, tables.list_entries, (row for one in lists for row in rows.entry_rows(run_id, one)))
-
-
-def _insert(connection: Connection, table: Table, values: Iterable[dict[str, Any]]) -> None:
-    pending = iter(values)
-    while batch := list(islice(pending, BATCH)):
-        connection.execute(insert(table), batch)
-
-
-def _point_to(connection: Connection, run_id: str) -> None:
+def _point_to(connection: Connection, publication: int) -> None:
     """The last write of a publication; before it commits, readers follow the old pointer."""
-    if not connection.execute(update(tables.current_run).values(run_id=run_id)).rowcount:
-        connection.execute(insert(tables.current_run).values(slot=1, run_id=run_id))
+    if not connection.execute(update(tables.current_run).values(publication=publication)).rowcount:
+        connection.execute(insert(tables.current_run).values(slot=1, publication=publication))

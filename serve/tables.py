@@ -1,4 +1,10 @@
-"""Tables of the score store, for SQLite and PostgreSQL alike. Money in minor units; no run is overwritten."""
+"""Tables of the score store, for SQLite and PostgreSQL alike. Money in minor units (1/100).
+
+Each column says what it means (``doc``) and how far it may travel (``info["sensitivity"]``). A change here
+needs a step in serve/migrations; tests/serve/test_schema.py compares the two.
+"""
+
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -6,6 +12,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Date,
+    DateTime,
     Float,
     ForeignKey,
     ForeignKeyConstraint,
@@ -15,123 +22,198 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
 )
 
+from configs.tables import Sensitivity
+from serve.texts import OUTCOMES
+
+PUBLIC, INTERNAL, CONFIDENTIAL, PERSONAL = Sensitivity
 metadata = MetaData()
+# Compared by code point on both databases, as Python does; pages and deltas rest on that order.
+Id = String().with_variant(String(collation="C"), "postgresql")
 
 
-def _of_run() -> Column[str]:
-    return Column("run_id", String, ForeignKey("runs.run_id"), primary_key=True)
+def _column(name: str, kind: Any, sensitivity: Sensitivity, doc: str, *rest: Any, **options: Any) -> Any:
+    options = {"nullable": False} | options
+    return Column(name, kind, *rest, doc=doc, info={"sensitivity": sensitivity}, **options)
 
 
-# One row per run; excluded (counts by code) and manifest are JSON objects.
+def _of_run(*rest: Any) -> Any:
+    return _column("publication", Integer, INTERNAL, "the run the row belongs to", *rest, primary_key=True)
+
+
+def _customer(**options: Any) -> Any:
+    return _column("customer_id", Id, PERSONAL, "the bank's number of the customer", **options)
+
+
+def _risk(days: int) -> Any:
+    doc = f"probability that the money leaves within {days} days; empty where the label does not reach"
+    name = f"risk_{days}d"
+    check = CheckConstraint(f"{name} BETWEEN 0 AND 1")
+    return _column(name, Float, CONFIDENTIAL, doc, check, nullable=True)
+
+
 runs = Table(
     "runs",
     metadata,
-    Column("run_id", String, primary_key=True),
-    Column("bank", String, nullable=False),
-    Column("snapshot_date", Date, nullable=False),
-    Column("model_id", String, nullable=False),
-    Column("base_currency", String, nullable=False),
-    Column("horizon_days", Integer, nullable=False),
-    Column("cohort", Integer, nullable=False),
-    Column("excluded", Text, nullable=False),
-    Column("manifest", Text, nullable=False),
-)
+    _column("publication", Integer, INTERNAL, "counts publications up; a run published again gets a new one",
+            primary_key=True, autoincrement=False),
+    _column("run_id", Id, INTERNAL, "derived from what went in", unique=True),
+    _column("bank", String, INTERNAL, "folder below configs/banks; one store holds one bank"),
+    _column("snapshot_date", Date, INTERNAL, "the Monday the scores hold for"),
+    _column("model_id", String, INTERNAL, "the model that scored"),
+    _column("base_currency", String, INTERNAL, "currency of all money"),
+    _column("horizon_days", Integer, INTERNAL, "days the longest risk looks ahead"),
+    _column("cohort", Integer, INTERNAL, "customers scored"),
+    _column("excluded", Text, INTERNAL, "JSON object: customers not eligible, by code"),
+    _column("manifest", Text, INTERNAL, "JSON object: fingerprints of what went in"),
+    info={"one_row_per": "run"},
+)  # fmt: skip
 
-# One row per run and cohort customer. Reasons and changes are JSON arrays in the row: they are only ever read with
-# their score, and a table of their own would be three times as many rows to write and join.
 scores = Table(
     "scores",
     metadata,
+    _of_run(ForeignKey("runs.publication")),
+    _customer(primary_key=True),
+    _column("branch_id", String, INTERNAL, "branch in charge", nullable=True),
+    _column("manager_id", String, INTERNAL, "manager in charge", nullable=True),
+    _column("tier", String, CONFIDENTIAL, "the bank's segment by wealth"),
+    _column("lifecycle_stage", String, CONFIDENTIAL, "new, growing, mature, declining or dormant"),
+    _column("marketing_opt_out", Boolean, PERSONAL, "wants no calls; never listed"),
+    _column("aum_minor", BigInteger, CONFIDENTIAL, "AUM on the snapshot"),
+    _column("money_at_risk_minor", BigInteger, CONFIDENTIAL, "amount expected to leave"),
+    _column("risk_band", String, CONFIDENTIAL, "high, medium or low"),
+    _risk(30),
+    _risk(60),
+    _risk(90),
+    _column("risk_change", Float, CONFIDENTIAL, "of the risk at the longest horizon, since the run compared with",
+            CheckConstraint("risk_change BETWEEN -1 AND 1"), nullable=True),
+    _column("changes", Text, CONFIDENTIAL, "JSON array: what moved the score, only ever read with it"),
+    sqlite_with_rowid=False,
+    info={"one_row_per": "run and cohort customer"},
+)  # fmt: skip
+
+# Without a foreign key: a Score and its reasons are loaded from one object. A backup looks for orphans.
+reasons = Table(
+    "reasons",
+    metadata,
     _of_run(),
-    Column("customer_id", String, primary_key=True),
-    Column("branch_id", String),
-    Column("manager_id", String),
-    Column("tier", String, nullable=False),
-    Column("lifecycle_stage", String, nullable=False),
-    Column("marketing_opt_out", Boolean, nullable=False),
-    Column("aum_minor", BigInteger, nullable=False),
-    *(
-        Column(name, Float, CheckConstraint(f"{name} BETWEEN 0 AND 1"))
-        for name in ("risk_30d", "risk_60d", "risk_90d")
-    ),
-    Column("money_at_risk_minor", BigInteger, nullable=False),
-    Column("risk_band", String, nullable=False),
-    Column("reasons", Text, nullable=False),
-    Column("risk_change", Float, CheckConstraint("risk_change BETWEEN -1 AND 1")),
-    Column("changes", Text),
+    _customer(primary_key=True),
+    _column("place", Integer, INTERNAL, "1 is the weightiest reason", primary_key=True),
+    _column("reason_group", String, CONFIDENTIAL, "what the reason is about"),
+    _column("feature", String, CONFIDENTIAL, "the feature behind it"),
+    _column("value", Float, CONFIDENTIAL, "the customer's value; empty where not known", nullable=True),
+    _column("contribution", Float, CONFIDENTIAL, "in log-odds, positive is riskier"),
+    _column("text_en", Text, CONFIDENTIAL, "the sentence shown, in English"),
+    _column("text_zh", Text, CONFIDENTIAL, "the sentence shown, in Chinese"),
+    sqlite_with_rowid=False,
+    info={"one_row_per": "run, customer and reason"},
 )
 
-# One row per run and customer that was not eligible.
 exclusions = Table(
     "exclusions",
     metadata,
-    _of_run(),
-    Column("customer_id", String, primary_key=True),
-    Column("code", String, nullable=False),
+    _of_run(ForeignKey("runs.publication")),
+    _customer(primary_key=True),
+    _column("code", String, CONFIDENTIAL, "why: a key of configs.published.EXCLUSION_CODES"),
+    sqlite_with_rowid=False,
+    info={"one_row_per": "run and customer that was not eligible"},
 )
 
-# One row per run and manager, with the capacity the list was made for.
 managers = Table(
     "managers",
     metadata,
-    _of_run(),
-    Column("manager_id", String, primary_key=True),
-    Column("name", String, nullable=False),
-    Column("branch_id", String, nullable=False),
-    Column("weekly_capacity", Integer, nullable=False),
+    _of_run(ForeignKey("runs.publication")),
+    _column("manager_id", Id, INTERNAL, "the bank's number of the manager", primary_key=True),
+    _column("name", String, PERSONAL, "the manager's name; empty if not delivered"),
+    _column("branch_id", String, INTERNAL, "the manager's branch"),
+    _column("weekly_capacity", Integer, INTERNAL, "customers a week the list was made for"),
+    sqlite_with_rowid=False,
+    info={"one_row_per": "run and manager"},
 )
 
-# One row per run and listed customer; manager_id is empty on a branch's own list. Ranks begin at 1.
 list_entries = Table(
     "list_entries",
     metadata,
-    Column("run_id", String, primary_key=True),
-    Column("customer_id", String, primary_key=True),
-    Column("branch_id", String),
-    Column("manager_id", String),
-    Column("rank", Integer, nullable=False),
-    ForeignKeyConstraint(["run_id", "customer_id"], ["scores.run_id", "scores.customer_id"]),
-    ForeignKeyConstraint(["run_id", "manager_id"], ["managers.run_id", "managers.manager_id"]),
-    Index("list_entries_of_manager", "run_id", "manager_id", "rank"),
+    _of_run(),
+    _customer(primary_key=True),
+    _column("branch_id", String, INTERNAL, "branch of the list", nullable=True),
+    _column("manager_id", Id, INTERNAL, "whose list; empty on a branch's own", nullable=True),
+    _column("rank", Integer, INTERNAL, "place on the list, from 1"),
+    ForeignKeyConstraint(["publication", "customer_id"], ["scores.publication", "scores.customer_id"]),
+    ForeignKeyConstraint(["publication", "manager_id"], ["managers.publication", "managers.manager_id"]),
+    Index("list_entries_of_manager", "publication", "manager_id", "rank"),
+    sqlite_with_rowid=False,
+    info={"one_row_per": "run and listed customer"},
 )
 
-# The pointer that readers follow: at most one row, with slot 1.
 current_run = Table(
     "current_run",
     metadata,
-    Column("slot", Integer, CheckConstraint("slot = 1"), primary_key=True, autoincrement=False),
+    _column("slot", Integer, PUBLIC, "always 1", CheckConstraint("slot = 1"), primary_key=True,
+            autoincrement=False),
     # Checked at the commit: a rerun takes its run away and writes it anew under the same pointer.
-    Column(
-        "run_id", String, ForeignKey("runs.run_id", deferrable=True, initially="DEFERRED"), nullable=False
-    ),
-)
+    _column("publication", Integer, INTERNAL, "the run that is served",
+            ForeignKey("runs.publication", deferrable=True, initially="DEFERRED")),
+    info={"one_row_per": "store: the pointer that readers follow"},
+)  # fmt: skip
 
-# One row per audit entry, numbered from 1; rows are only ever added. serve/audit.py makes and checks the hashes.
-# Times are text, so that both databases give back the very characters that were hashed; details are JSON.
+contacts = Table(
+    "contacts",
+    metadata,
+    _column("contact_id", Integer, INTERNAL, "counts up", primary_key=True),
+    _column("idempotency_key", String, INTERNAL, "chosen by who sends; sent again, nothing is added"),
+    _customer(),
+    _column("manager_id", Id, PERSONAL, "who called"),
+    _column("run_id", Id, INTERNAL, "the run of the list; kept when the run itself is gone"),
+    _column("outcome", String, CONFIDENTIAL, f"one of {', '.join(OUTCOMES)}",
+            CheckConstraint(f"outcome IN {OUTCOMES}")),
+    _column("note", Text, PERSONAL, "the manager's words", nullable=True),
+    _column("recorded_at", DateTime, INTERNAL, "when it was recorded, in UTC"),
+    UniqueConstraint("manager_id", "idempotency_key"),
+    Index("contacts_of_customer", "customer_id", "recorded_at"),
+    info={"one_row_per": "outcome that a manager typed; outlives the runs"},
+)  # fmt: skip
+
+opt_outs = Table(
+    "opt_outs",
+    metadata,
+    _customer(primary_key=True),
+    _column("since", Date, PERSONAL, "the day from which no list may hold the customer"),
+    _column("contact_id", Integer, INTERNAL, "the contact in which the customer said so; empty if told otherwise",
+            ForeignKey("contacts.contact_id"), nullable=True),
+    info={"one_row_per": "customer who wants no more calls; outlives the runs"},
+)  # fmt: skip
+
+# serve/audit.py makes and checks the hashes. Times are text, so that both databases give back the very
+# characters that were hashed.
 audit = Table(
     "audit",
     metadata,
-    Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("at", String, nullable=False),
-    Column("actor", String, nullable=False),
-    Column("action", String, nullable=False),
-    Column("subject", String, nullable=False),
-    Column("details", Text, nullable=False),
-    Column("previous", String(64), nullable=False),
-    Column("hash", String(64), nullable=False),
+    _column(
+        "number", Integer, INTERNAL, "counts up from 1, without gaps", primary_key=True, autoincrement=False
+    ),
+    _column("at", String, INTERNAL, "when, in UTC, as ISO 8601"),
+    _column("actor", String, PERSONAL, "who"),
+    _column("action", String, INTERNAL, "did what"),
+    _column("subject", String, PERSONAL, "to what or whom"),
+    _column("details", Text, PERSONAL, "JSON object"),
+    _column("previous", String(64), INTERNAL, "hash of the entry before"),
+    _column("hash", String(64), INTERNAL, "of this entry, with the bank's key"),
+    info={"one_row_per": "audit entry; rows are only ever added"},
 )
 
-# At most one row, with slot 1: the last audit entry, so that a log cut short is noticed.
 audit_head = Table(
     "audit_head",
     metadata,
-    Column("slot", Integer, CheckConstraint("slot = 1"), primary_key=True, autoincrement=False),
-    Column("number", Integer, nullable=False),
-    Column("hash", String(64), nullable=False),
-    Column("seal", String(64), nullable=False),
-)
+    _column("slot", Integer, PUBLIC, "always 1", CheckConstraint("slot = 1"), primary_key=True,
+            autoincrement=False),
+    _column("number", Integer, INTERNAL, "the last entry"),
+    _column("hash", String(64), INTERNAL, "its hash"),
+    _column("seal", String(64), INTERNAL, "shows that the head itself was not changed"),
+    info={"one_row_per": "store with audit entries, so that a log cut short is noticed"},
+)  # fmt: skip
 
 # Children first: the order in which a run's rows can be deleted.
-OF_A_RUN = (list_entries, exclusions, managers, scores, runs)
+OF_A_RUN = (list_entries, exclusions, managers, reasons, scores, runs)

@@ -18,6 +18,7 @@ import pytest
 from configs.folder import load_settings
 from configs.settings import Settings
 from configs.tables import COUNTERPARTIES, KINDS, PRODUCT_CLASSES, TABLES
+from tests.databases import postgres  # noqa: F401 (a fixture)
 
 Row = dict[str, Any]
 Bank = dict[str, list[Row]]

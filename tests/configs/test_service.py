@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from configs.errors import ConfigError
-from configs.service import load_service_settings
+from configs.service import load_service_settings, load_store_address
 
 KEY = "a-key-of-its-own-of-32-characters"
 
@@ -41,3 +41,9 @@ def test_a_short_key_is_refused_without_being_told(monkeypatch: pytest.MonkeyPat
     assert not key or key not in str(raised.value)
     assert raised.value.__cause__ is None
     assert raised.value.__suppress_context__
+
+
+def test_the_address_of_the_store_is_empty_where_none_is_set(monkeypatch):
+    assert load_store_address() == ""
+    monkeypatch.setenv("ATTRITION_STORE", "postgresql+psycopg://reader@host/scores")
+    assert load_store_address() == "postgresql+psycopg://reader@host/scores"

@@ -136,6 +136,7 @@ def test_where_things_lie() -> None:
     home = Home(Path("data/demo"))
     assert home.partition("features", date(2024, 3, 4)) == Path("data/demo/features/snapshot_date=2024-03-04")
     assert home.store == "sqlite:///data/demo/store.db"
+    assert Home(home.root, "postgresql+psycopg://host/scores").store == "postgresql+psycopg://host/scores"
 
 
 def test_a_file_that_is_written_is_flushed_to_disk_before_it_is_shown(

@@ -1,15 +1,8 @@
-"""A table of a real PostgreSQL server as a source; the server is started here, on a loopback port."""
+"""A table of a real PostgreSQL server as a source, which tests/databases.py starts."""
 
 import os
-import pwd
-import shutil
-import socket
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -18,8 +11,8 @@ from configs.errors import DataError
 from pipeline import databases
 from pipeline.mending import export_refused
 from pipeline.tables import read_ingested
+from tests.databases import PASSWORD, Server, needed
 
-PASSWORD = "hunter2-geheim"
 SOURCE = 'txn = { format = "postgres", table = "core.txn", dsn_env = "BANK_DSN" }'
 TABLE = """CREATE SCHEMA IF NOT EXISTS core;
 DROP TABLE IF EXISTS core.txn;
@@ -29,70 +22,16 @@ INSERT INTO core.txn SELECT 'T' || n, 'C' || 1 + n % 6, 'A' || n, timestamp '202
 n + 0.01, 'CNY', 'other', date '2024-03-04', 'Zürich 活期' FROM generate_series(1, 10) AS n;"""
 
 
-def needed(found: object, what: str) -> None:
-    """Without what the tests need they are passed over; but not where everything must be there."""
-    if not found:
-        missing = f"no {what}: install Debian's package postgresql and the extra 'postgres'"
-        if os.environ.get("CI") == "true":
-            pytest.fail(missing)
-        pytest.skip(missing)
-
-
-def server_program(name: str) -> str | None:
-    places = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
-    return str(places[-1]) if places else shutil.which(name)
-
-
 @pytest.fixture(scope="module")
-def database() -> Iterator[Callable[[str], None]]:
+def database(postgres: Server) -> Iterator[Callable[[str], None]]:
     """Runs SQL on a new server; the connection string stands in BANK_DSN."""
-    initdb, control, psql = (server_program(name) for name in ("initdb", "pg_ctl", "psql"))
-    needed(initdb and control and psql, "PostgreSQL server")
     try:
         import adbc_driver_postgresql.dbapi  # noqa: F401
     except ImportError:
         needed(None, "PostgreSQL driver")
-    folder = Path(tempfile.mkdtemp(prefix="attrition-pg-", dir="/tmp"))
-    root = os.geteuid() == 0  # the server refuses to run as root
-    account = pwd.getpwnam("nobody")
-    run_as: dict[str, Any] = (
-        {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if root else {}
-    )
-    if root:
-        os.chown(folder, account.pw_uid, account.pw_gid)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-
-    def run(*command: str, **env: str) -> None:
-        subprocess.run(command, check=True, capture_output=True, cwd=folder, env=os.environ | env, **run_as)
-
-    (folder / "password").write_text(PASSWORD)
-    (folder / "password").chmod(0o644)
-    run(
-        str(initdb),
-        "-D",
-        "db",
-        "-U",
-        "reader",
-        "-E",
-        "UTF8",
-        "--locale=C",
-        "--auth=scram-sha-256",
-        "--pwfile=password",
-    )
-    options = f"-p {port} -h 127.0.0.1 -k {folder} -F"
-    run(str(control), "-D", "db", "-w", "-l", "log", "-o", options, "start")
-    try:
-        address = f"host=127.0.0.1 port={port} dbname=postgres user=reader"
-        os.environ["BANK_DSN"] = f"{address} password={PASSWORD}"
-        yield lambda sql: run(
-            str(psql), "-q", "-v", "ON_ERROR_STOP=1", "-d", address, "-c", sql, PGPASSWORD=PASSWORD
-        )
-    finally:
-        del os.environ["BANK_DSN"]
-        run(str(control), "-D", "db", "-m", "immediate", "stop")
-        shutil.rmtree(folder)
+    os.environ["BANK_DSN"] = f"{postgres.dsn} password={PASSWORD}"
+    yield postgres.sql
+    del os.environ["BANK_DSN"]
 
 
 @pytest.fixture

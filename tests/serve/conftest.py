@@ -107,6 +107,14 @@ def store_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/deep/store.db"
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A store in each database in turn; a file of tests takes it in place of ``store_url``."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/deep/store.db"
+    return request.getfixturevalue("postgres").empty_store()
+
+
 @pytest.fixture
 def store(store_url: str) -> Iterator[Store]:
     with Store(store_url) as store:

@@ -67,3 +67,12 @@ def test_an_opted_out_customer_on_a_list_is_refused(make_run, scores, exclusions
 def test_a_customer_twice_on_the_lists_is_refused(make_run, scores, exclusions, lists):
     with pytest.raises(DataError, match="1 customers stand on the lists more than once"):
         check(make_run(), scores, exclusions, [*lists, lists[1]])
+
+
+@pytest.mark.parametrize("change", [{"value": float("nan")}, {"contribution": float("inf")}, {"value": 3}])
+def test_a_number_of_a_reason_is_a_finite_float_or_unknown(make_run, scores, exclusions, lists, change):
+    broken = replace(scores[0], reasons=(replace(scores[0].reasons[0], **change),))
+    with pytest.raises(DataError, match="None where a feature is not known"):
+        check(make_run(), (broken, *scores[1:]), exclusions, lists)
+    known = replace(scores[0], reasons=(replace(scores[0].reasons[0], value=None),))
+    check(make_run(), (known, *scores[1:]), exclusions, lists)

@@ -1,0 +1,129 @@
+"""What one published run says. A Reading is bound to one run: no two of its answers come from different ones."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, Table, select
+
+from configs.errors import DataError, did_you_mean
+from configs.published import Exclusion, Manager, Run, Score
+from serve import rows, tables
+from serve.connect import PUBLISH_ONE
+
+PAGE = 5_000  # scores read at once where all are wanted; bounds memory
+_SCORE = [column.name for column in tables.scores.columns if column.name != "publication"]
+_REASON = [
+    column for column in tables.reasons.columns if column.name not in ("publication", "customer_id", "place")
+]
+
+
+class Reading:
+    """One run, in one transaction. ``publication`` tells two publications under one run_id apart."""
+
+    def __init__(self, connection: Connection, found: Row[Any]) -> None:
+        """``found`` is the run's row."""
+        self.run: Run = rows.run_from(found)
+        self.publication: int = found.publication
+        self._connection = connection
+
+    def customer(self, customer_id: str) -> Score | Exclusion | None:
+        """What the run says about one customer, in one statement; None for one it does not know."""
+        runs, scores, exclusions, reasons = tables.runs, tables.scores, tables.exclusions, tables.reasons
+        query = (
+            select(*(scores.c[name] for name in _SCORE), *_REASON, exclusions.c.code)
+            .select_from(runs)
+            .outerjoin(scores, _same(scores, runs) & (scores.c.customer_id == customer_id))
+            .outerjoin(exclusions, _same(exclusions, runs) & (exclusions.c.customer_id == customer_id))
+            .outerjoin(reasons, _same(reasons, runs) & (reasons.c.customer_id == customer_id))
+            .where(runs.c.publication == self.publication)
+            .order_by(reasons.c.place)
+        )
+        found = self._connection.execute(query).all()
+        if found and found[0].code:
+            return Exclusion(customer_id, found[0].code)
+        known = [row[:-1] for row in found if row.customer_id is not None]
+        return next(rows.scores_from(known), None)
+
+    def manager_list(self, manager_id: str) -> tuple[Manager, tuple[Score, ...]] | None:
+        """One manager's listed customers by rank; None for an unknown manager."""
+        managers, entries, scores = tables.managers, tables.list_entries, tables.scores
+        manager = self._connection.execute(
+            self._of(managers).where(managers.c.manager_id == manager_id)
+        ).first()
+        if manager is None:
+            return None
+        listed = (
+            select(scores, entries.c.rank)
+            .join(entries, _same(entries, scores) & (entries.c.customer_id == scores.c.customer_id))
+            .where(entries.c.publication == self.publication, entries.c.manager_id == manager_id)
+        )
+        return rows.manager_from(manager), tuple(self._whole(listed, "rank"))
+
+    def page(self, after: str = "", limit: int = PAGE) -> tuple[Score, ...]:
+        """The next scores by customer_id, after the last one of the page before."""
+        by_id = tables.scores.c.customer_id
+        chosen = self._of(tables.scores).where(by_id > after).order_by(by_id).limit(limit)
+        return tuple(self._whole(chosen, "customer_id"))
+
+    def scores(self) -> Iterator[Score]:
+        """Every score by customer_id, a page at a time."""
+        batch = self.page()
+        while batch:
+            yield from batch
+            batch = self.page(batch[-1].customer_id)
+
+    def exclusions(self) -> tuple[Exclusion, ...]:
+        found = self._connection.execute(
+            self._of(tables.exclusions).order_by(tables.exclusions.c.customer_id)
+        )
+        return tuple(map(rows.exclusion_from, found))
+
+    def managers(self) -> tuple[Manager, ...]:
+        found = self._connection.execute(self._of(tables.managers).order_by(tables.managers.c.manager_id))
+        return tuple(map(rows.manager_from, found))
+
+    def ranks(self) -> dict[str, int]:
+        """The rank of each listed customer."""
+        return {row.customer_id: row.rank for row in self._connection.execute(self._of(tables.list_entries))}
+
+    def _of(self, table: Table) -> Select[Any]:
+        return select(table).where(table.c.publication == self.publication)
+
+    def _whole(self, chosen: Select[Any], order: str) -> Iterator[Score]:
+        """The scores chosen, each with its reasons."""
+        score, reasons = chosen.subquery(), tables.reasons
+        query = (
+            select(*(score.c[name] for name in _SCORE), *_REASON)
+            .outerjoin(
+                reasons,
+                (reasons.c.publication == self.publication) & (reasons.c.customer_id == score.c.customer_id),
+            )
+            .order_by(score.c[order], reasons.c.place)
+        )
+        return rows.scores_from(self._connection.execute(query))
+
+
+def _same(one: Any, other: Any) -> Any:
+    return one.c.publication == other.c.publication
+
+
+def served(connection: Connection) -> Row[Any] | None:
+    """The row of the run that the pointer names."""
+    runs, pointer = tables.runs, tables.current_run
+    return connection.execute(select(runs).join(pointer, _same(pointer, runs))).first()
+
+
+def find(connection: Connection, run_id: str | None = None) -> Row[Any]:
+    """The row of one run, by default the served one. Raises DataError where there is none."""
+    runs = tables.runs
+    row = (
+        connection.execute(select(runs).where(runs.c.run_id == run_id)).first()
+        if run_id
+        else served(connection)
+    )
+    if row is None and run_id:
+        known = connection.execute(select(runs.c.run_id)).scalars()
+        raise DataError(f"the score store has no run {run_id!r}. {did_you_mean(run_id, known)}")
+    if row is None:
+        raise DataError(f"the score store {connection.engine.url!r} has no published run. {PUBLISH_ONE}")
+    return row

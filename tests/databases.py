@@ -1,0 +1,103 @@
+"""A real PostgreSQL server for tests, on a loopback port: started when the first test asks for it."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PASSWORD = "hunter2-geheim"
+USER = "reader"
+
+
+def needed(found: object, what: str) -> None:
+    """Without what the tests need they are passed over; but not where everything must be there."""
+    if not found:
+        missing = f"no {what}: install Debian's package postgresql, and what requirements.lock names"
+        if os.environ.get("CI") == "true":
+            pytest.fail(missing)
+        pytest.skip(missing)
+
+
+def server_program(name: str) -> str | None:
+    places = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    return str(places[-1]) if places else shutil.which(name)
+
+
+@dataclass
+class Server:
+    """A running server; ``folder`` holds its files, ``run_as`` the account it runs under."""
+
+    folder: Path
+    port: int
+    run_as: dict[str, Any]
+    made: bool = False
+
+    @property
+    def dsn(self) -> str:
+        """The database ``postgres``, without the password."""
+        return f"host=127.0.0.1 port={self.port} dbname=postgres user={USER}"
+
+    def run(self, *command: str | None, **env: str) -> None:
+        subprocess.run(
+            [str(one) for one in command],
+            check=True,
+            capture_output=True,
+            cwd=self.folder,
+            env=os.environ | env,
+            **self.run_as,
+        )
+
+    def sql(self, statements: str) -> None:
+        """Runs SQL in the database ``postgres``."""
+        psql = server_program("psql")
+        self.run(psql, "-q", "-v", "ON_ERROR_STOP=1", "-d", self.dsn, "-c", statements, PGPASSWORD=PASSWORD)
+
+    def empty_store(self) -> str:
+        """The address of a database without tables, as SQLAlchemy takes it. It sorts by the rules of a language."""
+        try:
+            import psycopg
+        except ImportError:
+            needed(None, "psycopg")
+        if not self.made:
+            self.sql(
+                "CREATE DATABASE store TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en' LOCALE 'C'"
+            )
+            self.made = True
+        address = f"{USER}:{PASSWORD}@127.0.0.1:{self.port}/store"
+        with psycopg.connect(f"postgresql://{address}") as connection:
+            connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        return f"postgresql+psycopg://{address}"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    initdb, control, psql = (server_program(name) for name in ("initdb", "pg_ctl", "psql"))
+    needed(initdb and control and psql, "PostgreSQL server")
+    folder = Path(tempfile.mkdtemp(prefix="attrition-pg-", dir="/tmp"))
+    run_as: dict[str, Any] = {}
+    if os.geteuid() == 0:  # the server refuses to run as root
+        account = pwd.getpwnam("nobody")
+        run_as = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+        os.chown(folder, account.pw_uid, account.pw_gid)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        server = Server(folder, free.getsockname()[1], run_as)
+    (folder / "password").write_text(PASSWORD)
+    (folder / "password").chmod(0o644)
+    account_options = ("-U", USER, "--auth=scram-sha-256", "--pwfile=password")
+    server.run(initdb, "-D", "db", "-E", "UTF8", "--locale=C", *account_options)
+    options = f"-p {server.port} -h 127.0.0.1 -k {folder} -F"
+    server.run(control, "-D", "db", "-w", "-l", "log", "-o", options, "start")
+    try:
+        yield server
+    finally:
+        server.run(control, "-D", "db", "-m", "immediate", "stop")
+        shutil.rmtree(folder)
