@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from configs.errors import DataError, did_you_mean
 from configs.published import Exclusion, Manager, Run, Score
-from serve import rows, tables
+from serve import audit, rows, tables
 from serve.checks import check
 from serve.connect import connect, sqlite_file
 from serve.lists import CallList, portfolios, restore
@@ -87,6 +87,8 @@ class Store:
         """One write transaction, for audit entries and what must stand or fall with them (serve/audit.py)."""
         with self._writing() as connection:
             tables.metadata.create_all(connection)
+        with self._writing() as connection:
+            audit.lock(connection)
             yield connection
 
     @contextmanager
