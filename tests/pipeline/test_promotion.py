@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,7 +18,7 @@ from models.calibrate import Calibrator
 from models.fit import Model
 from models.severity import Severity
 from models.trees import Trees
-from pipeline import promotion, registry
+from pipeline import promotion, registry, weekly
 from pipeline.bank import Bank
 from pipeline.challenge import Decision
 from serve.audit import append
@@ -58,7 +58,7 @@ def bank(tmp_path, empty_registry, monkeypatch) -> Bank:
 def against(monkeypatch, *reasons):
     def decide(_bank, _tables, challenger, champion):
         name = champion.model_id if champion else None
-        return Decision(challenger.model_id, name, reasons, {"as_of": "2026-11-16"})
+        return Decision(challenger.model_id, name, reasons, {"as_of": challenger.metrics["trained_as_of"]})
 
     monkeypatch.setattr(promotion, "decide", decide)
 
@@ -355,3 +355,59 @@ def test_the_user_is_named_by_the_environment_or_the_account(bank, monkeypatch):
     monkeypatch.delenv("ATTRITION_USER")
     monkeypatch.setenv("LOGNAME", "account")
     assert bank.user == "account"
+
+
+@pytest.fixture
+def trained_on(monkeypatch) -> list[date]:
+    """The Mondays on which the weekly run trained."""
+    days: list[date] = []
+
+    def run_train(of, _tables, as_of):
+        days.append(as_of)
+        return trained(of, 0.5 + len(days) / 100, str(as_of))
+
+    monkeypatch.setattr(weekly, "run_train", run_train)
+    return days
+
+
+def test_a_challenger_is_trained_when_due_and_the_champion_goes_on_scoring(bank, trained_on):
+    """Trained on 3 August and due after 13 weeks, on 2 November; the week after a decision is there already."""
+    model = trained(bank, as_of="2026-08-03").model_id
+    promotion.approve(bank, TABLES, model, "wang")
+    mondays = [date(2026, 10, 26), date(2026, 11, 2), date(2026, 11, 2), date(2026, 11, 9)]
+    assert {weekly._scorer(bank, TABLES, day).model_id for day in mondays} == {model}
+    assert trained_on == [date(2026, 11, 2)]
+
+
+def test_a_new_bank_scores_only_after_an_approval(bank, trained_on):
+    with pytest.raises(
+        DataError, match=r"no model that was promoted can score 2026-11-16; model .* waits for"
+    ):
+        weekly._scorer(bank, TABLES, date(2026, 11, 16))
+    model = log_of(bank)[0][2]
+    promotion.approve(bank, TABLES, model, "wang")
+    assert weekly._scorer(bank, TABLES, date(2026, 11, 16)).model_id == model
+    assert len(trained_on) == 1
+
+
+def test_a_model_that_is_refused_scores_nothing(bank, trained_on, monkeypatch):
+    against(monkeypatch, "its ECE is 0.0500, above 0.02")
+    for one in (bank, replace(bank, settings=load_settings("demo"))):
+        with pytest.raises(DataError, match=r"can score 2026-11-16; model .* stays a challenger: its ECE is"):
+            weekly._scorer(one, TABLES, date(2026, 11, 16))
+    assert len(trained_on) == 2
+
+
+def test_a_past_monday_gets_a_model_of_its_own_only_where_approval_is_automatic(
+    bank, trained_on, monkeypatch
+):
+    model = trained(bank).model_id
+    promotion.approve(bank, TABLES, model, "wang")
+    against(monkeypatch, "the champion was trained later, on 2026-11-16")
+    with pytest.raises(DataError, match=r"can score 2026-07-27; .* the champion was trained later"):
+        weekly._scorer(bank, TABLES, date(2026, 7, 27))
+    trying = replace(bank, settings=load_settings("demo"))
+    scorer = weekly._scorer(trying, TABLES, date(2026, 7, 20))
+    assert scorer.metrics["trained_as_of"] == "2026-07-20"
+    assert promotion.champion(bank).model_id == model
+    assert trained_on == [date(2026, 7, 27), date(2026, 7, 20)]
