@@ -107,12 +107,12 @@ def champion(bank: Bank) -> Bundle | None:
 def champion_for(bank: Bank, as_of: date) -> Bundle | None:
     """The champion, or for a past Monday the latest former one that had not seen its future; None if no model
     that was promoted can score this Monday."""
-    present = champion(bank)
-    if present is None:
-        return None
     with audit_log(bank) as record:
-        former = record.champions()[-2::-1]
-    for bundle in (present, *(load(bank.home.models / one, bank.bundle_key) for one in former)):
+        known = record.champions()
+    if known:
+        _mend_alias(bank, known[-1])
+    for model_id in reversed(known):
+        bundle = load(bank.home.models / model_id, bank.bundle_key)
         wrong = differs(bank.settings, bundle)
         wrong += ["training day"] if trained_as_of(bundle) > as_of else []
         said = f"not used for {as_of} because of its {' and '.join(wrong)}" if wrong else "used"

@@ -294,6 +294,8 @@ def test_a_past_monday_is_scored_by_the_former_champion(bank):
     assert promotion.champion_for(bank, monday("2026-11-16").date()).model_id == new
     assert promotion.champion_for(bank, monday("2026-11-09").date()).model_id == old
     assert promotion.champion_for(bank, monday("2026-07-27").date()) is None
+    shutil.rmtree(bank.home.models / old)
+    assert promotion.champion_for(bank, monday("2026-11-16").date()).model_id == new
 
 
 def test_automatic_approval_needs_no_second_person_but_the_figures(bank, monkeypatch):
