@@ -8,7 +8,7 @@ import hashlib
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,9 @@ from models.trial import try_out
 from pipeline import registry
 from pipeline.artefacts import read_json, write_json
 from pipeline.bank import Bank
+from pipeline.card import missing_in_card, model_card
 from pipeline.challenge import Decision, decide, differs
+from pipeline.model_report import judgement_of
 from pipeline.tables import Ingested
 from pipeline.terminal import log, step
 from pipeline.train import trained_as_of
@@ -144,6 +146,7 @@ def compare(bank: Bank, tables: Ingested, bundle: Bundle) -> Decision:
     """Judge the model beside the champion and keep the decision, in ``decisions/`` and as an entry."""
     with step("compare") as counts:
         decision = decide(bank, tables, bundle, champion_or_none(bank))
+        decision = replace(decision, against=(*decision.against, *card_gaps(bank, bundle)))
         path = decision_file(bank, bundle.model_id)
         write_json(path, decision.as_json())
         counts |= {
@@ -159,6 +162,11 @@ def compare(bank: Bank, tables: Ingested, bundle: Bundle) -> Decision:
         }
         record.note(bank.user, COMPARED, bundle.model_id, details)
     return decision
+
+
+def card_gaps(bank: Bank, bundle: Bundle) -> list[str]:
+    """What the model's card lacks: a model that nobody can account for is not promoted."""
+    return missing_in_card(model_card(bank.settings, bundle, judgement_of(bank.home, bundle.model_id)))
 
 
 def approve(bank: Bank, tables: Ingested, model_id: str, by: str) -> Decision:

@@ -51,6 +51,9 @@ def bank(tmp_path, empty_registry, monkeypatch) -> Bank:
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(promotion, "try_out", lambda *_: None)
     monkeypatch.setattr(promotion, "differs", lambda *_: [])
+    monkeypatch.setattr(promotion, "judgement_of", lambda *_: {})
+    monkeypatch.setattr(promotion, "model_card", lambda *_: {})
+    monkeypatch.setattr(promotion, "missing_in_card", lambda card: list(card))
     against(monkeypatch)
     return Bank(SECOND_PERSON, tmp_path, lambda: AT)
 
@@ -144,6 +147,14 @@ def test_what_speaks_against_a_model_keeps_the_champion_and_is_said(bank, monkey
         ("li", "compared"),
         ("wang", "refused"),
     ]
+
+
+def test_a_model_whose_card_is_not_complete_is_not_promoted(bank, monkeypatch):
+    monkeypatch.setattr(promotion, "model_card", lambda *_: {"the model card lacks its owner": ()})
+    model = trained(bank).model_id
+    with pytest.raises(DataError, match="is not promoted: the model card lacks its owner"):
+        promotion.approve(bank, TABLES, model, "wang")
+    assert promotion.champion(bank) is None
 
 
 def test_the_decision_is_kept_and_its_hash_is_in_the_log(bank):
