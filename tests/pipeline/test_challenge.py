@@ -42,7 +42,8 @@ def predicted(risk) -> Predicted:
 
 
 def test_only_mondays_after_all_that_the_champion_was_fitted_on_are_fair():
-    challenger = SimpleNamespace(metrics={"snapshots": {"judge": ["2026-06-15", "2026-06-22", "2026-06-29"]}})
+    judged = {"train": [], "tune": [], "judge": ["2026-06-15", "2026-06-22", "2026-06-29"]}
+    challenger = SimpleNamespace(metrics={"snapshots": judged})
     champion = SimpleNamespace(metrics={"snapshots": {"tune": ["2026-03-09", "2026-03-16"]}})
     # Lead 7 and horizon 90: the outcome of 16 March closes on 21 June.
     assert fair_mondays(SETTINGS, challenger, champion) == (date(2026, 6, 22), date(2026, 6, 29))
