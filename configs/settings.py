@@ -248,7 +248,6 @@ class Promotion(Strict):
 
     approval: Literal["second person", "automatic"]
     largest_share: Share
-    draws: Annotated[int, Field(ge=100)]
     too_old_weeks: Weeks
     not_worse: Annotated[float, Field(ge=0, lt=1)]
     max_ece: Share

@@ -11,11 +11,13 @@ from configs.dates import WEEK
 from configs.errors import DataError
 from configs.settings import Promotion, Settings
 from models.bundle import Bundle, settings_of
-from models.evaluate import Metrics, calibration_slope, expected_calibration_error, top
+from models.capacity import Teams, at_capacity, listed
+from models.evaluate import Metrics, calibration_slope, expected_calibration_error
 from models.matrix import Matrix
 from models.resample import intervals
 from pipeline.bank import Bank
-from pipeline.score import read_managers
+from pipeline.judgement import DRAWS
+from pipeline.segments import segments
 from pipeline.snapshots import build_outcomes, build_snapshots
 from pipeline.tables import Ingested
 from pipeline.train import (
@@ -90,22 +92,16 @@ def fair_mondays(settings: Settings, challenger: Bundle, champion: Bundle) -> tu
     return tuple(day for day in judged_snapshots(challenger) if day >= closed)
 
 
-def at_capacity(rows: Matrix, risk: NDArray[np.float64], money: NDArray[np.float64], share: float) -> Metrics:
-    """Of the first ``share`` of each Monday's list: the leavers found in it by risk, and the part of all money
-    that left with attrited customers that stood in it by money at risk, as managers' lists are ordered."""
-    attrited, lost = rows.attrited == 1, rows.lost
-    return {
-        "recall": float(attrited[top(rows, risk, share)].sum() / attrited.sum()),
-        "aum_caught": float(lost[top(rows, money, share)].sum() / lost.sum()) if lost.sum() else 0.0,
-    }
-
-
-def list_share(bank: Bank, tables: Ingested, rows: Matrix) -> float:
-    """What the managers can call in a week as a share of a Monday's cohort, at most ``largest_share``."""
-    capacity = sum(one.weekly_capacity for one in read_managers(tables))
-    cohort = len(rows) / len(np.unique(rows.snapshot_date))
+def callers(bank: Bank, tables: Ingested, rows: Matrix) -> Teams:
+    """The teams whose weekly lists are compared. Where they could call more than ``largest_share`` of a cohort,
+    every model would find nearly everybody; then the whole bank is one team that calls that share."""
+    teams = segments(bank.settings, bank.home, tables, rows).teams
     largest = bank.settings.promotion.largest_share
-    return min(capacity / cohort, largest) if capacity else largest
+    if listed(rows, teams, np.zeros(len(rows))).mean() <= largest:
+        return teams
+    _, monday, size = np.unique(rows.snapshot_date, return_inverse=True, return_counts=True)
+    capacity = np.ceil(largest * size).astype(np.int64)
+    return Teams(np.zeros(len(rows), dtype=np.int64), capacity[monday], teams.callable)
 
 
 def contract(settings: Settings) -> dict[str, Any]:
@@ -141,44 +137,54 @@ def _figures(
         raise DataError(
             f"nobody, or everybody, left on {', '.join(map(str, days))}: nothing can be compared."
         )
-    share, new = list_share(bank, tables, rows), predict(challenger, rows)
+    teams, new = callers(bank, tables, rows), predict(challenger, rows)
     found: dict[str, Any] = {
-        "list_share": share,
         "rows": len(rows),
         "attrited": int(rows.attrited.sum()),
-        "challenger_figures": _judged(rows, new, share),
-        "rules": {name: at_capacity(rows, score, score, share) for name, score in rules(rows).items()},
+        "challenger_figures": _judged(rows, teams, new),
+        "rules": {name: at_capacity(rows, listed(rows, teams, score)) for name, score in rules(rows).items()},
     }
     if rival is None:
         return found
     old = predict(rival, load_matrix(bank.home, days, rival.peers))
     return found | {
         "champion_as_of": str(trained_as_of(rival)),
-        "champion_figures": _judged(rows, old, share),
-        "differences": _differences(bank.settings, rows, (new, old), share),
+        "champion_figures": _judged(rows, teams, old),
+        "differences": _differences(rows, teams, (new, old), bank.settings.training.seed),
     }
 
 
-def _judged(rows: Matrix, predicted: Predicted, share: float) -> Metrics:
+def _judged(rows: Matrix, teams: Teams, predicted: Predicted) -> Metrics:
+    """What the model's weekly lists find, and its calibration at the longest horizon."""
     risk = predicted.risks[:, -1]
-    return at_capacity(rows, risk, predicted.money, share) | {
+    return at_capacity(rows, _listed(rows, teams, predicted)) | {
         "ece": expected_calibration_error(rows.attrited, risk),
         "calibration_slope": calibration_slope(rows.attrited, risk),
     }
 
 
+def _listed(rows: Matrix, teams: Teams, predicted: Predicted) -> NDArray[np.bool_]:
+    """By money at risk, as the weekly lists are filled."""
+    return listed(rows, teams, predicted.money, predicted.risks[:, -1])
+
+
 def _differences(
-    settings: Settings, rows: Matrix, both: tuple[Predicted, Predicted], share: float
+    rows: Matrix, teams: Teams, both: tuple[Predicted, Predicted], seed: int
 ) -> dict[str, list[float]]:
     """Challenger less champion: low end, the difference itself, high end. Both see the same drawn customers,
     so what a bank's draw does to both alike is not counted as noise."""
 
-    def gap(drawn: Matrix, chosen: NDArray[np.intp]) -> Metrics:
-        new, old = (at_capacity(drawn, one.risks[chosen, -1], one.money[chosen], share) for one in both)
+    def gap(drawn: Matrix, places: NDArray[np.intp]) -> Metrics:
+        new, old = (
+            at_capacity(
+                drawn, _listed(drawn, teams.of(places), Predicted(one.risks[places], one.money[places]))
+            )
+            for one in both
+        )
         return {name: new[name] - old[name] for name in DECIDE}
 
     here = gap(rows, np.arange(len(rows)))
-    sure = intervals(rows, gap, settings.promotion.draws, settings.training.seed)
+    sure = intervals(rows, gap, DRAWS, seed)
     return {name: [sure[name][0], here[name], sure[name][1]] for name in DECIDE}
 
 

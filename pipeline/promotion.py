@@ -8,7 +8,7 @@ import hashlib
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,9 @@ from models.trial import try_out
 from pipeline import registry
 from pipeline.artefacts import read_json, write_json
 from pipeline.bank import Bank
+from pipeline.card import missing_in_card, model_card
 from pipeline.challenge import Decision, decide, differs
+from pipeline.model_report import judgement_of
 from pipeline.tables import Ingested
 from pipeline.terminal import log, step
 from pipeline.train import trained_as_of
@@ -107,12 +109,12 @@ def champion(bank: Bank) -> Bundle | None:
 def champion_for(bank: Bank, as_of: date) -> Bundle | None:
     """The champion, or for a past Monday the latest former one that had not seen its future; None if no model
     that was promoted can score this Monday."""
-    present = champion(bank)
-    if present is None:
-        return None
     with audit_log(bank) as record:
-        former = record.champions()[-2::-1]
-    for bundle in (present, *(load(bank.home.models / one, bank.bundle_key) for one in former)):
+        known = record.champions()
+    if known:
+        _mend_alias(bank, known[-1])
+    for model_id in reversed(known):
+        bundle = load(bank.home.models / model_id, bank.bundle_key)
         wrong = differs(bank.settings, bundle)
         wrong += ["training day"] if trained_as_of(bundle) > as_of else []
         said = f"not used for {as_of} because of its {' and '.join(wrong)}" if wrong else "used"
@@ -144,6 +146,7 @@ def compare(bank: Bank, tables: Ingested, bundle: Bundle) -> Decision:
     """Judge the model beside the champion and keep the decision, in ``decisions/`` and as an entry."""
     with step("compare") as counts:
         decision = decide(bank, tables, bundle, champion_or_none(bank))
+        decision = replace(decision, against=(*decision.against, *card_gaps(bank, bundle)))
         path = decision_file(bank, bundle.model_id)
         write_json(path, decision.as_json())
         counts |= {
@@ -159,6 +162,11 @@ def compare(bank: Bank, tables: Ingested, bundle: Bundle) -> Decision:
         }
         record.note(bank.user, COMPARED, bundle.model_id, details)
     return decision
+
+
+def card_gaps(bank: Bank, bundle: Bundle) -> list[str]:
+    """What the model's card lacks: a model that nobody can account for is not promoted."""
+    return missing_in_card(model_card(bank.settings, bundle, judgement_of(bank.home, bundle.model_id)))
 
 
 def approve(bank: Bank, tables: Ingested, model_id: str, by: str) -> Decision:

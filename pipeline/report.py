@@ -88,7 +88,7 @@ def decision_in_words(decision: Decision) -> str:
         days = shown["mondays"]
         lines.append(
             f"{days[0]} to {days[-1]}, {shown['rows']:,} rows, {shown['attrited']:,} attrited, "
-            f"first {shown['list_share']:.1%} of each Monday"
+            f"{shown['challenger_figures']['listed']:,.0f} on lists a week"
         )
         ways = {
             way: shown[f"{way}_figures"] for way in ("challenger", "champion") if f"{way}_figures" in shown

@@ -48,14 +48,21 @@ class Head:
         return f"{self.number}:{self.hash}"
 
 
+def lock(connection: Connection) -> None:
+    """One writer at a time, until the transaction ends. To be its first statement: what it reads after is the newest.
+
+    On SQLite a writing transaction has the lock from its beginning (serve/connect.py).
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"LOCK TABLE {audit_head.name} IN EXCLUSIVE MODE"))
+
+
 def append(connection: Connection, entry: Entry, key: bytes | None = None) -> Head:
     """Adds one entry to the end of the chain and returns the new head.
 
-    It belongs to the caller's transaction: if it fails nothing else must be committed, and the other way round.
-    On PostgreSQL call it before other statements of the transaction, so that two writers wait for each other
-    and neither is turned away. Raises DataError when the log has entries but no head, or the entry is not plain.
+    It belongs to the caller's transaction (``Store.recording``): if it fails nothing else must be committed, and
+    the other way round. Raises DataError when the log has entries but no head, or the entry is not plain.
     """
-    _alone(connection)
     before = head(connection)
     if before is None and connection.execute(select(audit.c.number).limit(1)).first():
         raise DataError("the audit log has lost its head; nothing can be added. Run `make audit`.")
@@ -174,9 +181,3 @@ def _utc(at: datetime) -> str:
 
 def _exists(connection: Connection) -> bool:
     return inspect(connection).has_table(audit.name)
-
-
-def _alone(connection: Connection) -> None:
-    """One writer at a time. On SQLite a writing transaction has the lock from its beginning (serve/connect.py)."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text(f"LOCK TABLE {audit_head.name} IN EXCLUSIVE MODE"))

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, func, insert, select, tuple_, update
 
 from configs.errors import DataError
 from configs.published import Exclusion, Manager, Run, Score
-from serve import connect, rows, schema, tables
+from serve import audit, connect, rows, schema, tables
 from serve.checks import check
 from serve.differences import Difference, differences
 from serve.lists import CallList, portfolios, restore
@@ -138,6 +138,8 @@ class Store:
         """One write transaction, also for audit entries and what must stand or fall with them (serve/audit.py)."""
         with connect.writing(self._engine) as connection:
             schema.prepare(connection)
+        with connect.writing(self._engine) as connection:
+            audit.lock(connection)
             yield connection
 
     @contextmanager

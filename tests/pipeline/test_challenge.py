@@ -1,7 +1,6 @@
 """What decides between challenger and champion: four customers by hand, and the laws of the comparison."""
 
 import re
-from dataclasses import replace
 from datetime import date
 from types import SimpleNamespace
 
@@ -9,8 +8,9 @@ import numpy as np
 import pytest
 
 from configs.folder import load_settings
+from models.capacity import Teams, at_capacity, listed
 from models.matrix import Matrix
-from pipeline.challenge import _against, _differences, _not_better, at_capacity, fair_mondays, list_share
+from pipeline.challenge import _against, _differences, _not_better, callers, fair_mondays
 from pipeline.train import Predicted
 
 SETTINGS = load_settings("demo")
@@ -32,21 +32,18 @@ def matrix(customers: int, mondays: int, leavers: int, seed: int = 3) -> Matrix:
     )
 
 
+def one_team(rows: Matrix, capacity: int) -> Teams:
+    return Teams(np.zeros(len(rows), dtype=int), np.full(len(rows), capacity), np.ones(len(rows), dtype=bool))
+
+
 def predicted(risk) -> Predicted:
     risk = np.asarray(risk, dtype=np.float64)
     return Predicted(np.stack([risk / 2, risk], axis=1), risk)
 
 
-def test_recall_goes_by_risk_and_money_by_money_at_risk():
-    rows = matrix(customers=4, mondays=1, leavers=2)  # C0 takes 1 with him, C1 takes 2
-    found = at_capacity(
-        rows, risk=np.array([0.9, 0.1, 0.8, 0.2]), money=np.array([1.0, 9.0, 8.0, 2.0]), share=0.5
-    )
-    assert found == {"recall": 1 / 2, "aum_caught": 2 / 3}
-
-
 def test_only_mondays_after_all_that_the_champion_was_fitted_on_are_fair():
-    challenger = SimpleNamespace(metrics={"snapshots": {"judge": ["2026-06-15", "2026-06-22", "2026-06-29"]}})
+    judged = {"train": [], "tune": [], "judge": ["2026-06-15", "2026-06-22", "2026-06-29"]}
+    challenger = SimpleNamespace(metrics={"snapshots": judged})
     champion = SimpleNamespace(metrics={"snapshots": {"tune": ["2026-03-09", "2026-03-16"]}})
     # Lead 7 and horizon 90: the outcome of 16 March closes on 21 June.
     assert fair_mondays(SETTINGS, challenger, champion) == (date(2026, 6, 22), date(2026, 6, 29))
@@ -57,10 +54,10 @@ def test_the_same_scores_differ_by_nothing_and_better_ones_by_more_than_noise():
     random = np.random.default_rng(5)
     noise = random.random(len(rows))
     truth = rows.attrited * 0.5
-    same = _differences(SETTINGS, rows, (predicted(noise), predicted(noise)), 0.25)
+    same = _differences(rows, one_team(rows, 100), (predicted(noise), predicted(noise)), 7)
     assert same == {"recall": [0, 0, 0], "aum_caught": [0, 0, 0]}
-    better = _differences(SETTINGS, rows, (predicted(noise + truth), predicted(noise)), 0.25)
-    worse = _differences(SETTINGS, rows, (predicted(noise), predicted(noise + truth)), 0.25)
+    better = _differences(rows, one_team(rows, 100), (predicted(noise + truth), predicted(noise)), 7)
+    worse = _differences(rows, one_team(rows, 100), (predicted(noise), predicted(noise + truth)), 7)
     for name, (low, middle, high) in better.items():
         assert 0 < low < middle < high
         assert worse[name] == pytest.approx([-high, -middle, -low])
@@ -72,7 +69,7 @@ def test_what_both_find_is_no_noise():
     old = np.linspace(1, 0, 400)
     new = old.copy()
     new[[99, 399]] = old[[399, 99]]
-    ends = _differences(SETTINGS, rows, (predicted(new), predicted(old)), 0.25)["recall"]
+    ends = _differences(rows, one_team(rows, 100), (predicted(new), predicted(old)), 7)["recall"]
     assert ends[1] == pytest.approx(-0.01)
     assert ends[0] >= -0.05
     assert ends[2] <= 0.01
@@ -130,16 +127,21 @@ def test_calibration_and_rules(changes, says):
     assert _against(LIMITS, own(**changes)) == says
 
 
-def test_the_list_is_as_long_as_managers_can_call_and_no_longer_than_tells_models_apart(monkeypatch):
-    rows, bank = matrix(customers=200, mondays=2, leavers=9), SimpleNamespace(settings=SETTINGS)
-    for capacities, share in (((10, 20), 0.15), ((100, 20), 0.25), ((), 0.25)):
-        managers = tuple(SimpleNamespace(weekly_capacity=one) for one in capacities)
-        monkeypatch.setattr("pipeline.challenge.read_managers", lambda _, found=managers: found)
-        assert list_share(bank, None, rows) == share
+def test_lists_are_the_teams_own_unless_they_would_hold_nearly_everybody(monkeypatch):
+    """Two teams of 100 that call 10 each make 10% of a cohort; that call 60 each, 60%: more than the 25% allowed."""
+    rows, bank = matrix(customers=200, mondays=2, leavers=9), SimpleNamespace(settings=SETTINGS, home=None)
+    for capacity, called in ((10, 20), (60, 50)):
+        own = Teams(np.tile(np.arange(200) % 2, 2), np.full(400, capacity), np.ones(400, dtype=bool))
+        monkeypatch.setattr("pipeline.challenge.segments", lambda *_, own=own: SimpleNamespace(teams=own))
+        teams = callers(bank, None, rows)
+        assert (teams is own) == (capacity == 10)
+        assert at_capacity(rows, listed(rows, teams, rows.aum))["listed"] == called
 
 
-def test_a_leaver_whose_money_is_nil_counts_for_recall_only():
-    rows = matrix(customers=4, mondays=1, leavers=2)
-    rows = replace(rows, aum=np.array([0.0, 2.0, 3.0, 4.0]))
-    found = at_capacity(rows, np.array([9.0, 1, 2, 3]), np.array([9.0, 1, 2, 3]), 0.25)
-    assert found == {"recall": 0.5, "aum_caught": 0.0}
+def test_who_must_not_be_called_is_on_no_compared_list(monkeypatch):
+    rows, bank = matrix(customers=200, mondays=2, leavers=9), SimpleNamespace(settings=SETTINGS, home=None)
+    own = Teams(np.zeros(400, dtype=int), np.full(400, 150), np.tile(np.arange(200) < 100, 2))
+    monkeypatch.setattr("pipeline.challenge.segments", lambda *_: SimpleNamespace(teams=own))
+    called = listed(rows, callers(bank, None, rows), rows.aum)
+    assert called.sum() == 100
+    assert not (called & ~own.callable).any()

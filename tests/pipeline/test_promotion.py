@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,7 +18,7 @@ from models.calibrate import Calibrator
 from models.fit import Model
 from models.severity import Severity
 from models.trees import Trees
-from pipeline import promotion, registry
+from pipeline import promotion, registry, weekly
 from pipeline.bank import Bank
 from pipeline.challenge import Decision
 from serve.audit import append
@@ -51,6 +51,9 @@ def bank(tmp_path, empty_registry, monkeypatch) -> Bank:
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(promotion, "try_out", lambda *_: None)
     monkeypatch.setattr(promotion, "differs", lambda *_: [])
+    monkeypatch.setattr(promotion, "judgement_of", lambda *_: {})
+    monkeypatch.setattr(promotion, "model_card", lambda *_: {})
+    monkeypatch.setattr(promotion, "missing_in_card", lambda card: list(card))
     against(monkeypatch)
     return Bank(SECOND_PERSON, tmp_path, lambda: AT)
 
@@ -58,7 +61,7 @@ def bank(tmp_path, empty_registry, monkeypatch) -> Bank:
 def against(monkeypatch, *reasons):
     def decide(_bank, _tables, challenger, champion):
         name = champion.model_id if champion else None
-        return Decision(challenger.model_id, name, reasons, {"as_of": "2026-11-16"})
+        return Decision(challenger.model_id, name, reasons, {"as_of": challenger.metrics["trained_as_of"]})
 
     monkeypatch.setattr(promotion, "decide", decide)
 
@@ -144,6 +147,14 @@ def test_what_speaks_against_a_model_keeps_the_champion_and_is_said(bank, monkey
         ("li", "compared"),
         ("wang", "refused"),
     ]
+
+
+def test_a_model_whose_card_is_not_complete_is_not_promoted(bank, monkeypatch):
+    monkeypatch.setattr(promotion, "model_card", lambda *_: {"the model card lacks its owner": ()})
+    model = trained(bank).model_id
+    with pytest.raises(DataError, match="is not promoted: the model card lacks its owner"):
+        promotion.approve(bank, TABLES, model, "wang")
+    assert promotion.champion(bank) is None
 
 
 def test_the_decision_is_kept_and_its_hash_is_in_the_log(bank):
@@ -294,6 +305,8 @@ def test_a_past_monday_is_scored_by_the_former_champion(bank):
     assert promotion.champion_for(bank, monday("2026-11-16").date()).model_id == new
     assert promotion.champion_for(bank, monday("2026-11-09").date()).model_id == old
     assert promotion.champion_for(bank, monday("2026-07-27").date()) is None
+    shutil.rmtree(bank.home.models / old)
+    assert promotion.champion_for(bank, monday("2026-11-16").date()).model_id == new
 
 
 def test_automatic_approval_needs_no_second_person_but_the_figures(bank, monkeypatch):
@@ -355,3 +368,59 @@ def test_the_user_is_named_by_the_environment_or_the_account(bank, monkeypatch):
     monkeypatch.delenv("ATTRITION_USER")
     monkeypatch.setenv("LOGNAME", "account")
     assert bank.user == "account"
+
+
+@pytest.fixture
+def trained_on(monkeypatch) -> list[date]:
+    """The Mondays on which the weekly run trained."""
+    days: list[date] = []
+
+    def run_train(of, _tables, as_of):
+        days.append(as_of)
+        return trained(of, 0.5 + len(days) / 100, str(as_of))
+
+    monkeypatch.setattr(weekly, "run_train", run_train)
+    return days
+
+
+def test_a_challenger_is_trained_when_due_and_the_champion_goes_on_scoring(bank, trained_on):
+    """Trained on 3 August and due after 13 weeks, on 2 November; the week after a decision is there already."""
+    model = trained(bank, as_of="2026-08-03").model_id
+    promotion.approve(bank, TABLES, model, "wang")
+    mondays = [date(2026, 10, 26), date(2026, 11, 2), date(2026, 11, 2), date(2026, 11, 9)]
+    assert {weekly._scorer(bank, TABLES, day).model_id for day in mondays} == {model}
+    assert trained_on == [date(2026, 11, 2)]
+
+
+def test_a_new_bank_scores_only_after_an_approval(bank, trained_on):
+    with pytest.raises(
+        DataError, match=r"no model that was promoted can score 2026-11-16; model .* waits for"
+    ):
+        weekly._scorer(bank, TABLES, date(2026, 11, 16))
+    model = log_of(bank)[0][2]
+    promotion.approve(bank, TABLES, model, "wang")
+    assert weekly._scorer(bank, TABLES, date(2026, 11, 16)).model_id == model
+    assert len(trained_on) == 1
+
+
+def test_a_model_that_is_refused_scores_nothing(bank, trained_on, monkeypatch):
+    against(monkeypatch, "its ECE is 0.0500, above 0.02")
+    for one in (bank, replace(bank, settings=load_settings("demo"))):
+        with pytest.raises(DataError, match=r"can score 2026-11-16; model .* stays a challenger: its ECE is"):
+            weekly._scorer(one, TABLES, date(2026, 11, 16))
+    assert len(trained_on) == 2
+
+
+def test_a_past_monday_gets_a_model_of_its_own_only_where_approval_is_automatic(
+    bank, trained_on, monkeypatch
+):
+    model = trained(bank).model_id
+    promotion.approve(bank, TABLES, model, "wang")
+    against(monkeypatch, "the champion was trained later, on 2026-11-16")
+    with pytest.raises(DataError, match=r"can score 2026-07-27; .* the champion was trained later"):
+        weekly._scorer(bank, TABLES, date(2026, 7, 27))
+    trying = replace(bank, settings=load_settings("demo"))
+    scorer = weekly._scorer(trying, TABLES, date(2026, 7, 20))
+    assert scorer.metrics["trained_as_of"] == "2026-07-20"
+    assert promotion.champion(bank).model_id == model
+    assert trained_on == [date(2026, 7, 27), date(2026, 7, 20)]

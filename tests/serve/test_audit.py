@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import event, text
 
 from configs.errors import DataError
 from serve.audit import Entry, Head, append, entries, head, verify
+from serve.store import Store
 
 KEY, OTHER_KEY = bytes(range(7, 39)), bytes(range(8, 40))
 AT = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
@@ -246,3 +248,18 @@ def test_a_store_without_a_log_has_no_breaks_but_no_witness_either(published):
         assert entries(connection) == ()
         assert verify(connection) == []
         assert verify(connection, None, Head(3, "ab")) == ["there is no audit log"]
+
+
+def test_writers_at_once_wait_for_each_other(store_url, store):
+    def work(number):
+        with Store(store_url) as own:
+            for _ in range(10):
+                fill(own, 1)
+        return number
+
+    fill(store, 1)
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(work, range(4))) == [0, 1, 2, 3]
+    with store.reading() as connection:
+        assert head(connection).number == 41
+    assert breaks(store) == []
