@@ -71,8 +71,9 @@ def scoring(bank: Bank, as_of: date, rows: int) -> dict[str, Any]:
 
     from models.bundle import load
     from models.explain import contributions, top_reasons
+    from pipeline.reasons import words_of, worrying
     from pipeline.tables import read_ingested
-    from pipeline.train import columns_of, load_matrix, plan
+    from pipeline.train import load_matrix, plan
 
     bundle = load(max(bank.home.models.iterdir(), key=lambda one: one.stat().st_mtime), bank.bundle_key)
     chosen = plan(bank.settings, read_ingested(bank.home), as_of)
@@ -82,11 +83,10 @@ def scoring(bank: Bank, as_of: date, rows: int) -> dict[str, Any]:
     bundle.calibrator.risks(bundle.model.raw(values))
     bundle.severity.share(values)
     predicted = took()
-    groups = {name: entry.group for name, entry in columns_of(bank.settings).items()}
+    words = words_of(bank.settings, bundle)
     took = _clock()
-    top_reasons(
-        contributions(bundle.model, values).values, bundle.model.columns, groups, bank.settings.lists.reasons
-    )
+    parts = contributions(bundle.model, values).values
+    top_reasons(parts, words.grouping, bank.settings.lists.reasons, worrying(words, values))
     reasons = took()
     return {"predict": predicted, "reasons": reasons, "rows": rows}
 
