@@ -46,8 +46,8 @@ from features.tiles import Calendar, Grid
 from features.world import World, make_world
 from pipeline import spark
 from pipeline.artefacts import Home, write_parquet
-from pipeline.buckets import by_bucket, read_cut, write_cut, write_parts
-from pipeline.checks import bucket_of
+from pipeline.intake.buckets import by_bucket, read_cut, write_cut, write_parts
+from pipeline.intake.checks import bucket_of
 from pipeline.snapshots import load_world
 from pipeline.tables import Ingested, bucket_name, read_ingested
 from pipeline.weekly import next_monday

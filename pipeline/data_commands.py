@@ -65,7 +65,7 @@ def quarantine_export(
     data: DataOption = DATA,
 ) -> None:
     """Write the refused rows as files to mend, laid out as delivered; put them into the raw folder when mended."""
-    from pipeline.mending import export_refused
+    from pipeline.intake.mending import export_refused
 
     chosen = bank_of(bank, data)
     for one in export_refused(chosen.settings, raw, chosen.home, out):
@@ -96,7 +96,7 @@ def backfill_command(
 ) -> None:
     """Features of every Monday of a period, and labels where they have matured."""
     from configs.dates import mondays
-    from pipeline.research import backfill
+    from pipeline.judging.research import backfill
     from pipeline.terminal import bar, start_logging, step
     from pipeline.weekly import current_tables
 

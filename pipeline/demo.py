@@ -17,7 +17,7 @@ from models.evaluate import ranking
 from models.matrix import Matrix
 from pipeline.artefacts import read_json, write_json
 from pipeline.demo_bank import write_demo_bank
-from pipeline.planted import recovered, truth_of_rows
+from pipeline.judging.planted import recovered, truth_of_rows
 from pipeline.report import lists_in_words
 from pipeline.terminal import bar, step
 from pipeline.train import judged_snapshots, load_matrix

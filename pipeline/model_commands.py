@@ -33,7 +33,7 @@ def promote(
     data: DataOption = DATA,
 ) -> None:
     """Approve a challenger as a second person: it is tried, compared once more, and becomes champion."""
-    from pipeline.promotion import approve
+    from pipeline.judging.promotion import approve
     from pipeline.report import decision_in_words
     from pipeline.terminal import start_logging
     from pipeline.weekly import current_tables
@@ -46,7 +46,7 @@ def promote(
 @app.command()
 def rollback(by: By, bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """Return to the champion before the present one."""
-    from pipeline.promotion import roll_back
+    from pipeline.judging.promotion import roll_back
     from pipeline.terminal import start_logging
 
     start_logging()
@@ -61,7 +61,7 @@ def audit(
     last: Annotated[int, typer.Option(min=1, help="how many entries to print")] = 20,
 ) -> None:
     """Verify the audit log from its first entry and print the last ones; exit code 2 if it is broken."""
-    from pipeline.promotion import verified
+    from pipeline.judging.promotion import verified
     from pipeline.report import audit_in_words
 
     typer.echo(audit_in_words(verified(bank_of(bank, data), head), last))
@@ -77,8 +77,8 @@ def tune(
 ) -> None:
     """Search LightGBM's parameters over folds in time; the judged Mondays are not looked at."""
     from models.tune import Budget
+    from pipeline.judging.tuning import in_words, run_tuning
     from pipeline.terminal import start_logging
-    from pipeline.tuning import in_words, run_tuning
     from pipeline.weekly import current_tables
 
     start_logging()
@@ -94,8 +94,8 @@ def report(
 ) -> None:
     """The page of a model with everything: intervals, groups, money, lists at capacity, profit, model card."""
     from models.bundle import load
-    from pipeline import promotion, registry
-    from pipeline.model_report import report_in_full
+    from pipeline.judging import promotion, registry
+    from pipeline.judging.model_report import report_in_full
     from pipeline.terminal import start_logging, step
     from pipeline.weekly import current_tables
 
@@ -113,9 +113,9 @@ def report(
 @app.command()
 def ablation(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """What each family of features is worth: the model judged out of time without it."""
-    from pipeline.research import ablate_families
+    from pipeline.judging.research import ablate_families
+    from pipeline.judging.tracking import track_ablation
     from pipeline.terminal import start_logging
-    from pipeline.tracking import track_ablation
     from pipeline.weekly import current_tables
 
     start_logging()
@@ -129,7 +129,7 @@ def ablation(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) ->
 @app.command("learning-curve")
 def learning_curve(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """What a longer history is worth: models of the last quarter to all of the training Mondays, judged alike."""
-    from pipeline.research import learn_longer
+    from pipeline.judging.research import learn_longer
     from pipeline.terminal import start_logging
     from pipeline.weekly import current_tables
 
@@ -148,8 +148,8 @@ def backtest(
     every: Annotated[int, typer.Option(min=1, help="weeks between them")] = 13,
 ) -> None:
     """Train as on several past Mondays; what each model promised and what came."""
-    from pipeline.backtest import run_backtest
     from pipeline.demo import truth_of
+    from pipeline.judging.backtest import run_backtest
     from pipeline.report import backtest_in_words
     from pipeline.terminal import start_logging
     from pipeline.weekly import current_tables
@@ -163,7 +163,7 @@ def backtest(
 @app.command()
 def outcomes(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """What became of the scores published for one Monday."""
-    from pipeline.outcomes import judge_published
+    from pipeline.judging.outcomes import judge_published
     from pipeline.report import outcomes_in_words
     from pipeline.terminal import bar, start_logging
     from pipeline.weekly import current_tables
@@ -185,8 +185,8 @@ def definitions(
     ] = [0.3, 0.5, 0.7, 0.9],  # noqa: B006
 ) -> None:
     """What each definition of attrition would have found: definitions.json and definitions.html."""
-    from pipeline.definitions import compare_definitions
-    from pipeline.definitions_page import definitions_in_words, write_page
+    from pipeline.judging.definitions import compare_definitions
+    from pipeline.judging.definitions_page import definitions_in_words, write_page
     from pipeline.terminal import bar, start_logging
     from pipeline.weekly import current_tables
 

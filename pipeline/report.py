@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.challenge import DECIDE, Decision
-from pipeline.outcomes import Realised
+from pipeline.judging.challenge import DECIDE, Decision
+from pipeline.judging.outcomes import Realised
 from pipeline.score import Publication
 from pipeline.weekly import Bank
 from serve.audit import Entry, Head

@@ -6,11 +6,11 @@ from pathlib import Path
 from configs.dates import monday
 from configs.errors import DataError
 from models.bundle import Bundle
-from pipeline import promotion, registry, tracking
 from pipeline.bank import Bank as Bank
 from pipeline.changes import Models, last_published
-from pipeline.ingest import ingest
-from pipeline.model_report import report_after_training
+from pipeline.intake.ingest import ingest
+from pipeline.judging import promotion, registry, tracking
+from pipeline.judging.model_report import report_after_training
 from pipeline.score import Publication, score
 from pipeline.snapshots import build_outcomes, build_snapshots
 from pipeline.tables import Ingested, read_ingested

@@ -14,7 +14,7 @@ from models.calibrate import Calibrator
 from models.fit import Model
 from models.severity import Severity
 from models.trees import Trees
-from pipeline import registry
+from pipeline.judging import registry
 
 ROOT = Path(__file__).parent.parent
 CODE = [path for name in ("configs", "features", "models", "serve", "pipeline", "benchmarks")

@@ -16,10 +16,10 @@ from configs.folder import load_settings
 from configs.service import ServiceSettings
 from models.bundle import load
 from pipeline.__main__ import app
-from pipeline.card import missing_in_card, model_card
 from pipeline.demo_bank import write_demo_bank
-from pipeline.model_report import judgement_of, report_in_full
-from pipeline.outcomes import judge_published
+from pipeline.judging.card import missing_in_card, model_card
+from pipeline.judging.model_report import judgement_of, report_in_full
+from pipeline.judging.outcomes import judge_published
 from pipeline.snapshots import read_eligible, read_partition
 from pipeline.weekly import Bank, current_tables, run_weekly
 from serve.api import create_app

@@ -13,7 +13,7 @@ from configs.settings import Settings
 from pipeline import snapshots
 from pipeline.artefacts import Home
 from pipeline.demo_bank import write_demo_bank
-from pipeline.ingest import ingest
+from pipeline.intake.ingest import ingest
 from pipeline.old_years import OldYears, old_years
 from pipeline.snapshots import build_snapshots
 from pipeline.tables import Ingested

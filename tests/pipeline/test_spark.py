@@ -23,7 +23,7 @@ from features.world import make_world
 from pipeline import spark
 from pipeline.artefacts import Home, write_parquet
 from pipeline.demo_bank import write_demo_bank
-from pipeline.ingest import ingest
+from pipeline.intake.ingest import ingest
 from pipeline.snapshots import build_snapshots
 from pipeline.tables import Ingested
 
@@ -156,7 +156,7 @@ def test_an_ingest_on_spark_writes_every_byte_of_a_local_one(
     context: "SparkContext", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A bank with its dirt, in several files; then one of them in another encoding: the error and the old tables."""
-    monkeypatch.setattr("pipeline.spread.session", lambda _: nullcontext(context))
+    monkeypatch.setattr("pipeline.intake.spread.session", lambda _: nullcontext(context))
     raw, homes = tmp_path / "raw", {kind: Home(tmp_path / kind) for kind in ("local", "spark")}
     write_demo_bank(raw, CUSTOMERS // 2, WEEKS, 7, LAST_MONDAY)
     first, *_, last = sorted(raw.glob("txn_*.parquet"))

@@ -1,0 +1,1 @@
+"""From the bank's raw files to bucketed tables: every row loaded, refused with a reason, or a duplicate."""
