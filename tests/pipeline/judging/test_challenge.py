@@ -109,7 +109,9 @@ def own(**changes):
         "largest_drop": {"recall": 0.3, "aum_caught": 0.5},
         "silence": {"recall": 0.4, "aum_caught": 0.2},
     }
-    return {"challenger_figures": good | changes, "rules": rules}
+    figures = good | changes
+    slope = figures["calibration_slope"]
+    return {"challenger_figures": figures, "rules": rules, "slope_interval": [slope - 0.05, slope + 0.05]}
 
 
 @pytest.mark.parametrize(
@@ -117,8 +119,10 @@ def own(**changes):
     [
         ({}, []),
         ({"ece": 0.021}, ["its ECE is 0.0210, above 0.02"]),
-        ({"calibration_slope": 0.6}, ["its calibration slope is 0.60, outside 0.7 to 1.4"]),
-        ({"calibration_slope": 1.5}, ["its calibration slope is 1.50, outside 0.7 to 1.4"]),
+        ({"calibration_slope": 0.6}, ["its calibration slope is 0.60 [0.55, 0.65], outside 0.7 to 1.4"]),
+        ({"calibration_slope": 1.5}, ["its calibration slope is 1.50 [1.45, 1.55], outside 0.7 to 1.4"]),
+        ({"calibration_slope": 1.44}, []),
+        ({"calibration_slope": 0.66}, []),
         ({"recall": 0.4}, ["its recall is 0.400, not above the 0.400 of the rule silence"]),
         ({"aum_caught": 0.1}, ["its AUM caught is 0.100, not above the 0.500 of the rule largest_drop"]),
     ],
