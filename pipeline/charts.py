@@ -34,7 +34,7 @@ def timeline(table: pd.DataFrame, day: str, what: str, title: str = "") -> Marku
     import altair as alt
 
     made = _chart(table, title).mark_tick(thickness=2, size=16)
-    across = alt.X(day, type="temporal", title=None, axis=alt.Axis(format="%b %Y"))
+    across = alt.X(day, type="temporal", title=None, axis=alt.Axis(format="%b %Y", tickCount="month"))
     down = alt.Y(what, type="nominal", title=None, sort=None)
     colour = alt.Color(what, type="nominal", sort=None, scale=alt.Scale(range=COLOURS), legend=None)
     return _svg(made.encode(x=across, y=down, color=colour), 2 * WIDTH, 90)

@@ -13,6 +13,7 @@ from pipeline.judging.judgement import DRAWS
 from pipeline.page import Section, table
 
 Figures = Mapping[str, Any]
+SHOWN = 20  # branches on a page; a chart has room for no more
 METRICS = {
     "auroc": "AUROC",
     "average_precision": "average precision",
@@ -46,7 +47,7 @@ def money_section(settings: Settings, found: Figures) -> Section:
     """Money predicted beside money gone: in total, by tenths of predicted money, by tier and by branch."""
     money, currency = found["money"], settings.base_currency
     tenths = [{"tenth": str(k), **one} for k, one in enumerate(money["deciles"], start=1)]
-    parts = {"tenth": tenths, "tier": money["tiers"], "branch": money["branches"]}
+    parts = {"tenth": tenths, "tier": money["tiers"], "branch": _largest(money["branches"], "branch")}
     ratio = with_interval(money["ratio"] or 0.0, found["intervals"].get("model.money_ratio"))
     about = (
         f"Predicted {money['predicted']:,.0f} {currency} over all judged Mondays, gone with customers who left "
@@ -121,6 +122,19 @@ def _side_by_side(rows: Sequence[Figures], name: str) -> Markup:
         for what in ("predicted", "realised")
     ]
     return bars(pd.DataFrame(pairs), name, "millions", "money", f"Money by {name}")
+
+
+def _largest(rows: Sequence[Figures], name: str) -> list[Figures]:
+    """The ``SHOWN`` groups of the most predicted money in the order they came in, and all others as one."""
+    least = sorted((one["predicted"] for one in rows), reverse=True)[:SHOWN][-1:] or [0.0]
+    kept = [one for one in rows if one["predicted"] >= least[0]][:SHOWN]
+    others = [one for one in rows if one not in kept]
+    if not others:
+        return kept
+    predicted, realised = (sum(one[what] for one in others) for what in ("predicted", "realised"))
+    ratio = predicted / realised if realised else None
+    summed = {name: f"{len(others)} others", "predicted": predicted, "realised": realised, "ratio": ratio}
+    return [*kept, summed]
 
 
 def plain(name: str) -> str:

@@ -66,3 +66,17 @@ def test_earnings_name_their_assumptions(settings):
     assert (lists["promised, CNY"], lists["came, CNY"]) == ("143,000", "124,514")
     assert pays["called"] == "everybody from 50,000 CNY at risk"
     assert (best["promised, CNY"], doubt["calls a Monday"]) == ("", "")
+
+
+def test_many_branches_are_shown_as_the_largest_and_the_others_together(settings):
+    branches = [
+        {"branch": f"B{k:02d}", "predicted": 1e6 * k, "realised": 5e5, "ratio": 2.0 * k} for k in range(1, 24)
+    ]
+    money = {**MONEY, "deciles": [{**MONEY}], "tiers": [{"tier": "wealth", **MONEY}], "branches": branches}
+    shown = rows(money_section(settings, {"money": money, "intervals": {}}), 2)
+    assert [one["branch"] for one in shown] == [*(f"B{k:02d}" for k in range(4, 24)), "3 others"]
+    assert (shown[-1]["predicted"], shown[-1]["realised"], shown[-1]["ratio"]) == (
+        "6,000,000",
+        "1,500,000",
+        "4.00",
+    )
