@@ -10,6 +10,7 @@ TRIALS ?= 20
 SECONDS ?= 0
 OUT   ?= data/$(BANK)/to-mend
 ORIGINS ?= 4
+ROLE  ?= crm
 
 PYTHON := .venv/bin/python
 READY  := .venv/ready
@@ -17,7 +18,7 @@ BENCH  := .venv-bench/ready
 UV     := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long weekly ingest quarantine-export train tune mlflow promote rollback audit backfill ablation learning-curve report backtest definitions features-doc outcomes migrate rollback-run backup restore serve bench bench-features bench-model check format lock picture clean
+.PHONY: help demo test test-long weekly ingest quarantine-export train tune mlflow promote rollback audit backfill ablation learning-curve report backtest definitions features-doc outcomes migrate rollback-run backup restore serve token bench bench-features bench-model check format lock picture clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -98,10 +99,18 @@ restore: FROM = data/$(BANK)/backup.db
 restore: $(READY) ## a backup in place of what the score store holds  (BANK FROM)
 	$(PYTHON) -m pipeline restore --bank $(BANK) --from $(FROM)
 
-serve: $(READY) data/api-key ## the score service on loopback; the key lies in data/api-key  (BANK PORT)
-	ATTRITION_STORE="$${ATTRITION_STORE:-sqlite:///data/$(BANK)/store.db}" \
-	ATTRITION_API_KEY="$${ATTRITION_API_KEY:-$$(cat data/api-key)}" \
-	$(PYTHON) -m uvicorn --factory serve.api:create_app --host 127.0.0.1 --port $(PORT)
+# The demo signs its own tokens; a bank names its identity provider in ATTRITION_TOKEN_JWKS (docs/access.md).
+ifndef ATTRITION_TOKEN_JWKS
+TOKEN_KEY := data/token-key
+DEMO := ATTRITION_DEMO=true ATTRITION_TOKEN_KEY="$$(cat data/token-key)"
+endif
+
+serve: $(READY) $(TOKEN_KEY) ## the score service on loopback  (BANK PORT)
+	ATTRITION_STORE="$${ATTRITION_STORE:-sqlite:///data/$(BANK)/store.db}" $(DEMO) \
+	$(PYTHON) -m uvicorn --factory serve.api:create_app --host 127.0.0.1 --port $(PORT) --no-access-log
+
+token: $(READY) $(TOKEN_KEY) ## a token of the demo for 12 hours: crm, manager, branch_head, analyst, admin  (ROLE MANAGER BRANCH)
+	@$(DEMO) $(PYTHON) -m serve.demo_token "$(ROLE)" --manager "$(MANAGER)" --branch "$(BRANCH)"
 
 bench: bench-features bench-model ## every benchmark
 
@@ -130,10 +139,10 @@ picture: $(READY) ## docs/list.png: the longest list of the demo bank (needs lib
 clean: ## remove the environment and all artefacts
 	rm -rf .venv .venv-bench data .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-# Loopback only, so a random key made on the first run will do; a bank sets ATTRITION_API_KEY.
-data/api-key:
+# Signs the demo's tokens; made on the first run, for its owner alone.
+data/token-key:
 	@mkdir -p data
-	@umask 077; $(PYTHON) -c "import secrets; print(secrets.token_urlsafe(24))" > $@
+	@umask 077; $(PYTHON) -c "import secrets; print(secrets.token_hex(32))" > $@
 
 $(READY): requirements.lock
 	@python3 -c "import sys; sys.exit(sys.version_info < (3, 11))" || \

@@ -2,17 +2,18 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from secrets import compare_digest
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Query, Request, Response, Security
-from fastapi.security import APIKeyHeader
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Query, Request, Response
 
 from configs.service import ServiceSettings, load_service_settings
 from serve import answers, examples, problems
+from serve.access import Granted, Guarded, documented_bearer
+from serve.policy import require_rules
 from serve.problems import documented
 from serve.store import Store
 from serve.texts import Language
+from serve.tokens import Tokens
 
 VERSION = "1"
 _ID = r"^[^\s\x00-\x1f\x7f]{1,64}$"
@@ -27,15 +28,6 @@ def opened_store(request: Request) -> Store:
     return store
 
 
-def require_key(
-    request: Request, key: Annotated[str | None, Security(APIKeyHeader(name="X-API-Key", auto_error=False))]
-) -> None:
-    """Compared in constant time, so that the time taken tells nothing about the key."""
-    settings: ServiceSettings = request.app.state.settings
-    if key is None or not compare_digest(key.encode(), settings.api_key.get_secret_value().encode()):
-        raise HTTPException(401, "The header X-API-Key is missing or wrong.", {"WWW-Authenticate": "ApiKey"})
-
-
 def forbid_caching(response: Response) -> None:
     response.headers["Cache-Control"] = "no-store"
 
@@ -44,9 +36,11 @@ OpenedStore = Annotated[Store, Depends(opened_store)]
 
 v1 = APIRouter(
     prefix="/v1",
-    dependencies=[Depends(require_key), Depends(forbid_caching)],
+    route_class=Guarded,
+    dependencies=[documented_bearer, Depends(forbid_caching)],
     responses=documented(
-        e401="The header X-API-Key is missing or wrong.",
+        e401="The bearer token is missing or not accepted.",
+        e403="This role may not use this route.",
         e503="No run has been published, or the score store cannot be read.",
     ),
 )
@@ -67,14 +61,13 @@ def _found(values: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
         e422="path.customer_id: String should match pattern",
     ),
 )
-def customer_risk(
-    customer_id: CustomerId, store: OpenedStore, language: ShownIn = "en"
-) -> answers.CustomerRisk:
+def customer_risk(customer_id: CustomerId, access: Granted, language: ShownIn = "en") -> answers.CustomerRisk:
     """How likely a customer is to leave, with how much money and why; or why the customer has no score."""
-    found = store.customer(customer_id)
+    with access.reading() as reading:
+        found = reading.customer(customer_id)
     if found is None:
         raise HTTPException(404, "The run that is served knows no such customer.")
-    return answers.customer_risk(*found, language)
+    return answers.customer_risk(reading.run, found, language)
 
 
 @v1.get(
@@ -86,18 +79,20 @@ def customer_risk(
         e422="path.manager_id: String should match pattern",
     ),
 )
-def manager_list(manager_id: ManagerId, store: OpenedStore, language: ShownIn = "en") -> answers.ManagerList:
+def manager_list(manager_id: ManagerId, access: Granted, language: ShownIn = "en") -> answers.ManagerList:
     """Whom a manager should call this week, the most money at risk first."""
-    found = store.manager_list(manager_id)
+    with access.reading() as reading:
+        found = reading.manager_list(manager_id)
     if found is None:
         raise HTTPException(404, "The run that is served knows no such manager.")
-    return answers.manager_list(*found, language)
+    return answers.manager_list(reading.run, *found, language)
 
 
 @v1.get("/runs/latest", tags=["runs"], responses=_found(examples.LATEST_RUN))
-def latest_run(store: OpenedStore) -> answers.LatestRun:
+def latest_run(access: Granted) -> answers.LatestRun:
     """The run that every other answer comes from."""
-    return answers.latest_run(store.latest_run())
+    with access.reading() as reading:
+        return answers.latest_run(reading.run)
 
 
 @probes.get("/healthz", responses=_found(examples.HEALTH))
@@ -131,10 +126,12 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.settings = settings
+    app.state.tokens = Tokens(settings)
     app.state.store = Store(settings.store)
     problems.install(app)
     app.include_router(probes)
     app.include_router(v1)
+    require_rules(app.routes, Guarded)
     return app
 
 

@@ -16,7 +16,8 @@ log = logging.getLogger("serve")
 
 MEDIA_TYPE = "application/problem+json"
 _REMEDIES = {
-    401: "Send the service's key in the header X-API-Key.",
+    401: "Send a token of the bank's identity provider: Authorization: Bearer …; see docs/access.md.",
+    403: "Ask whoever keeps the bank's roles; serve/policy.py says which role may use which route.",
     404: "Check the address and the number; who is new to the bank appears with the next weekly run.",
     405: "Use GET; the service only reads.",
     422: "Mend the part of the request that is named, then send it again.",

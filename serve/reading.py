@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, select
 
 from configs.errors import DataError, did_you_mean
 from configs.published import Exclusion, Manager, Run, Score
 from serve import rows, tables
 from serve.connect import PUBLISH_ONE
+from serve.scope import EVERYTHING, Scope
 
 PAGE = 5_000  # scores read at once where all are wanted; bounds memory
 _SCORE = [column.name for column in tables.scores.columns if column.name != "publication"]
@@ -18,13 +19,18 @@ _REASON = [
 
 
 class Reading:
-    """One run, in one transaction. ``publication`` tells two publications under one run_id apart."""
+    """One run, in one transaction. ``publication`` tells two publications under one run_id apart.
 
-    def __init__(self, connection: Connection, found: Row[Any]) -> None:
+    Every answer keeps within ``scope``: who lies outside of it is as unknown as who does not exist. A table that
+    does not say whose its rows are (exclusions) is read by those who may see all.
+    """
+
+    def __init__(self, connection: Connection, found: Row[Any], scope: Scope = EVERYTHING) -> None:
         """``found`` is the run's row."""
         self.run: Run = rows.run_from(found)
         self.publication: int = found.publication
         self._connection = connection
+        self._scope = scope
 
     def customer(self, customer_id: str) -> Score | Exclusion | None:
         """What the run says about one customer, in one statement; None for one it does not know."""
@@ -32,9 +38,9 @@ class Reading:
         query = (
             select(*(scores.c[name] for name in _SCORE), *_REASON, exclusions.c.code)
             .select_from(runs)
-            .outerjoin(scores, _same(scores, runs) & (scores.c.customer_id == customer_id))
-            .outerjoin(exclusions, _same(exclusions, runs) & (exclusions.c.customer_id == customer_id))
-            .outerjoin(reasons, _same(reasons, runs) & (reasons.c.customer_id == customer_id))
+            .outerjoin(scores, self._about(scores, customer_id))
+            .outerjoin(exclusions, self._about(exclusions, customer_id))
+            .outerjoin(reasons, _same(reasons, scores) & (reasons.c.customer_id == scores.c.customer_id))
             .where(runs.c.publication == self.publication)
             .order_by(reasons.c.place)
         )
@@ -56,6 +62,7 @@ class Reading:
             select(scores, entries.c.rank)
             .join(entries, _same(entries, scores) & (entries.c.customer_id == scores.c.customer_id))
             .where(entries.c.publication == self.publication, entries.c.manager_id == manager_id)
+            .where(self._scope.of(scores))
         )
         return rows.manager_from(manager), tuple(self._whole(listed, "rank"))
 
@@ -87,7 +94,11 @@ class Reading:
         return {row.customer_id: row.rank for row in self._connection.execute(self._of(tables.list_entries))}
 
     def _of(self, table: Table) -> Select[Any]:
-        return select(table).where(table.c.publication == self.publication)
+        return select(table).where(table.c.publication == self.publication, self._scope.of(table))
+
+    def _about(self, table: Table, customer_id: str) -> ColumnElement[bool]:
+        mine = (table.c.publication == self.publication) & (table.c.customer_id == customer_id)
+        return mine & self._scope.of(table)
 
     def _whole(self, chosen: Select[Any], order: str) -> Iterator[Score]:
         """The scores chosen, each with its reasons."""

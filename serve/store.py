@@ -17,6 +17,7 @@ from serve.differences import Difference, differences
 from serve.lists import CallList, portfolios, restore
 from serve.loading import count, load
 from serve.reading import Reading, find, served
+from serve.scope import EVERYTHING, Scope
 
 
 @dataclass(frozen=True)
@@ -155,10 +156,10 @@ class Store:
             yield connection
 
     @contextmanager
-    def pinned(self, run_id: str | None = None) -> Iterator[Reading]:
+    def pinned(self, run_id: str | None = None, scope: Scope = EVERYTHING) -> Iterator[Reading]:
         """One run in one transaction, by default the served one. Raises DataError for an unknown run_id."""
         with self.reading() as connection:
-            yield Reading(connection, find(connection, run_id))
+            yield Reading(connection, find(connection, run_id), scope)
 
     def latest_run(self) -> Run:
         """The run that is served now."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import secrets
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from pipeline.snapshots import read_eligible, read_partition
 from pipeline.weekly import Bank, current_tables, run_weekly
 from serve.api import create_app
 from serve.store import Store
+from serve.tokens import issue
 
 AS_OF = date(2026, 11, 16)
 # Small and short: everything that makes the run longer is cut, nothing is left out.
@@ -80,8 +82,9 @@ def test_reasons_carry_figures_in_both_languages(week):
 def test_the_service_answers_from_what_was_published(bank, week):
     publication, lists = week
     one = next(each for each in lists if each.manager and each.listed)
-    settings = ServiceSettings(store=bank.home.store, api_key=SecretStr("k" * 32))
-    with TestClient(create_app(settings), headers={"X-API-Key": "k" * 32}) as client:
+    settings = ServiceSettings(store=bank.home.store, demo=True, token_key=SecretStr(secrets.token_hex(32)))
+    token = issue(settings, {"sub": "the CRM", "role": "crm"}, seconds=3600)
+    with TestClient(create_app(settings), headers={"Authorization": f"Bearer {token}"}) as client:
         listed = client.get(f"/v1/managers/{one.manager.manager_id}/list").json()
         shown = [row["customer_id"] for row in listed["customers"]]
         assert shown == [score.customer_id for score in one.listed]

@@ -1,4 +1,7 @@
-"""The service starts with a key of its own or not at all, and never tells the key."""
+"""The service starts with tokens it can trust or not at all, and never tells a secret."""
+
+import base64
+import secrets
 
 import pytest
 from pydantic import ValidationError
@@ -6,41 +9,95 @@ from pydantic import ValidationError
 from configs.errors import ConfigError
 from configs.service import load_service_settings, load_store_address
 
-KEY = "a-key-of-its-own-of-32-characters"
+SECRET = secrets.token_hex(32)
+BANK = {
+    "TOKEN_ISSUER": "https://login.bank.example",
+    "TOKEN_AUDIENCE": "attrition",
+    "TOKEN_JWKS": "https://login.bank.example/keys",
+}
+DEMO = {"DEMO": "true", "TOKEN_KEY": SECRET}
+WEAK = {
+    "missing": "",
+    "short": secrets.token_hex(31),
+    "one byte again and again": "00" * 32,
+    "counting": bytes(range(32)).hex(),
+    "a default": "changeme" * 8,
+    "a sentence": base64.b64encode(b"please change me before you start").decode(),
+    "hello": "hello",
+}
 
 
 @pytest.fixture(autouse=True)
 def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("ATTRITION_API_KEY", "ATTRITION_STORE"):
-        monkeypatch.delenv(name, raising=False)
+    for name in ("DEMO", "STORE", "TOKEN_ISSUER", "TOKEN_AUDIENCE", "TOKEN_JWKS", "TOKEN_KEY"):
+        monkeypatch.delenv(f"ATTRITION_{name}", raising=False)
 
 
-def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ATTRITION_API_KEY", KEY)
-    monkeypatch.setenv("ATTRITION_STORE", "sqlite:///elsewhere.db")
+@pytest.fixture
+def set_variables(monkeypatch: pytest.MonkeyPatch):
+    def set_all(variables: dict[str, str]) -> None:
+        for name, value in variables.items():
+            monkeypatch.setenv(f"ATTRITION_{name}", value)
+
+    return set_all
+
+
+def test_settings_come_from_the_environment(set_variables) -> None:
+    set_variables(DEMO | {"STORE": "sqlite:///elsewhere.db"})
     settings = load_service_settings()
-    assert (settings.api_key.get_secret_value(), settings.store) == (KEY, "sqlite:///elsewhere.db")
-    assert KEY not in repr(settings) + str(settings) + settings.model_dump_json()
+    assert (settings.secret.hex(), settings.store, settings.issuer) == (
+        SECRET,
+        "sqlite:///elsewhere.db",
+        "attrition-demo",
+    )
+    assert SECRET not in repr(settings) + str(settings) + settings.model_dump_json()
     with pytest.raises(ValidationError, match="frozen"):
         settings.store = "other"
 
 
-def test_without_a_key_the_error_names_the_variable() -> None:
+def test_a_bank_names_its_identity_provider(set_variables) -> None:
+    set_variables(BANK)
+    settings = load_service_settings()
+    assert settings.issuer == BANK["TOKEN_ISSUER"]
+    with pytest.raises(ConfigError, match="only the demo signs tokens"):
+        _ = settings.secret
+
+
+def test_with_nothing_set_the_error_names_the_variables() -> None:
     with pytest.raises(ConfigError) as raised:
         load_service_settings()
     assert str(raised.value) == (
-        "the service cannot start: ATTRITION_API_KEY: Field required. Set it in the environment."
+        "the service cannot start: ATTRITION_TOKEN_ISSUER, ATTRITION_TOKEN_JWKS not set. "
+        "Name the bank's identity provider. docs/access.md says how tokens are set up."
     )
 
 
-@pytest.mark.parametrize("key", ["", "fifteen-letters"])
-def test_a_short_key_is_refused_without_being_told(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
-    monkeypatch.setenv("ATTRITION_API_KEY", key)
-    with pytest.raises(ConfigError, match="ATTRITION_API_KEY: Value should have at least 16 items") as raised:
+@pytest.mark.parametrize("weak", WEAK.values(), ids=WEAK)
+def test_a_weak_secret_is_refused_without_being_told(set_variables, weak: str) -> None:
+    set_variables(DEMO | {"TOKEN_KEY": weak})
+    with pytest.raises(ConfigError, match="ATTRITION_TOKEN_KEY is weak") as raised:
         load_service_settings()
-    assert not key or key not in str(raised.value)
-    assert raised.value.__cause__ is None
-    assert raised.value.__suppress_context__
+    assert not weak or weak not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"TOKEN_KEY": SECRET}, "ATTRITION_TOKEN_KEY is for the demo only"),
+        (BANK | {"TOKEN_KEY": SECRET}, "ATTRITION_TOKEN_KEY is for the demo only"),
+        (BANK | DEMO, "beside an identity provider"),
+        (BANK | {"DEMO": "true"}, "beside an identity provider"),
+        (BANK | {"TOKEN_AUDIENCE": ""}, "ATTRITION_TOKEN_AUDIENCE not set"),
+        (BANK | {"TOKEN_JWKS": "http://login.bank.example/keys"}, "neither an https address nor a path"),
+    ],
+)
+def test_a_secret_outside_of_the_demo_and_half_an_identity_provider_are_refused(
+    set_variables, variables, said
+) -> None:
+    set_variables(variables)
+    with pytest.raises(ConfigError, match=said) as raised:
+        load_service_settings()
+    assert SECRET not in str(raised.value)
 
 
 def test_the_address_of_the_store_is_empty_where_none_is_set(monkeypatch):

@@ -1,5 +1,6 @@
 """One small published world: branch B1 with manager M1, who has room for two, and a customer without one."""
 
+import secrets
 import tomllib
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -8,10 +9,13 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from configs.folder import DEFAULTS
 from configs.published import Exclusion, Manager, Reason, Run, Score
+from configs.service import ServiceSettings
 from configs.settings import Settings, Tier
+from serve import tokens
 from serve.lists import CallList, choose
 from serve.store import Store
 
@@ -23,6 +27,8 @@ REASON = Reason(
     text_en="Moved 480,000 CNY to other banks",
     text_zh="近 4 周转往他行 480,000 元",
 )
+SECRET = secrets.token_hex(32)
+Bearer = Callable[..., dict[str, str]]
 MakeScore = Callable[..., Score]
 MakeRun = Callable[..., Run]
 
@@ -105,6 +111,23 @@ def lists(scores: tuple[Score, ...], settings: Settings) -> tuple[CallList, ...]
 @pytest.fixture
 def store_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/deep/store.db"
+
+
+@pytest.fixture
+def service(store_url: str) -> ServiceSettings:
+    """The service as the demo runs it, over the store of this test."""
+    return ServiceSettings(store=store_url, demo=True, token_key=SecretStr(SECRET))
+
+
+@pytest.fixture
+def bearer(service: ServiceSettings) -> Bearer:
+    """The header of somebody: ``bearer("manager", manager_id="M1")``."""
+
+    def headers(role: str, **claims: str) -> dict[str, str]:
+        token = tokens.issue(service, {"sub": f"the {role}", "role": role, **claims}, seconds=3600)
+        return {"Authorization": f"Bearer {token}"}
+
+    return headers
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -1,5 +1,6 @@
 """Every route: what it answers, what it refuses, and what its document promises."""
 
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -9,21 +10,19 @@ from fastapi.testclient import TestClient
 from pydantic import TypeAdapter
 
 from configs.errors import ConfigError
-from configs.service import ServiceSettings
 from serve import answers
 from serve.api import create_app
 from serve.problems import Problem
 
-KEY = "a key of sixteen or more"
+SECRET = secrets.token_hex(32)
 SOURCE = {"snapshot_date": "2026-11-16", "run_id": "run-1", "model_id": "model-1"}
 ROUTES = ("/v1/customers/c1/risk", "/v1/managers/M1/list", "/v1/runs/latest")
 HEAVY = {"numpy", "lightgbm", "mlflow", "pandas", "polars", "pyarrow", "duckdb", "sklearn", "xlsxwriter"}
 
 
 @pytest.fixture
-def client(store_url):
-    settings = ServiceSettings(store=store_url, api_key=KEY)
-    with TestClient(create_app(settings), headers={"X-API-Key": KEY}) as client:
+def client(service, bearer):
+    with TestClient(create_app(service), headers=bearer("crm")) as client:
         yield client
 
 
@@ -104,12 +103,15 @@ def test_the_latest_run(client):
 
 
 @pytest.mark.usefixtures("published")
-@pytest.mark.parametrize("key", [None, "", "wrong", KEY[:-1], KEY + "x", KEY.upper(), "ключ".encode()])
+@pytest.mark.parametrize(
+    "header", [None, "", "Bearer", "Bearer ", "Bearer wrong", "Basic YTpi", "ключ".encode()]
+)
 @pytest.mark.parametrize("route", [*ROUTES, "/v1/customers/unknown/risk", "/v1/customers/a b/risk"])
-def test_without_the_key_nothing_is_told(client, route, key):
-    client.headers.pop("X-API-Key")
-    response = client.get(route, headers={"X-API-Key": key} if key is not None else {})
+def test_without_a_token_nothing_is_told(client, route, header):
+    client.headers.pop("Authorization")
+    response = client.get(route, headers={"Authorization": header} if header is not None else {})
     refused(response, 401)
+    assert response.headers["www-authenticate"].startswith("Bearer")
     assert "c1" not in response.text
 
 
@@ -148,15 +150,15 @@ def test_before_the_first_run_the_service_is_alive_but_not_ready(client, route, 
 
 
 @pytest.mark.usefixtures("published")
-def test_the_probes_need_no_key(client):
-    client.headers.pop("X-API-Key")
+def test_the_probes_need_no_token(client):
+    client.headers.pop("Authorization")
     assert client.get("/readyz").json() == client.get("/healthz").json() == {"status": "ok"}
 
 
-def test_a_fault_of_our_own_is_a_problem_without_a_trace(store_url, monkeypatch):
-    app = create_app(ServiceSettings(store=store_url, api_key=KEY))
-    monkeypatch.setattr(app.state.store, "latest_run", lambda: 1 / 0)
-    with TestClient(app, headers={"X-API-Key": KEY}, raise_server_exceptions=False) as client:
+def test_a_fault_of_our_own_is_a_problem_without_a_trace(service, bearer, monkeypatch):
+    app = create_app(service)
+    monkeypatch.setattr(app.state.store, "pinned", lambda *_: 1 / 0)
+    with TestClient(app, headers=bearer("crm"), raise_server_exceptions=False) as client:
         response = client.get("/v1/runs/latest")
     assert "Zero" not in refused(response, 500).model_dump_json()
 
@@ -196,12 +198,13 @@ def test_an_answer_tells_scored_from_excluded_by_its_status(client):
     assert len(schema["oneOf"]) == 2
 
 
-def test_the_factory_reads_the_environment_and_refuses_a_short_key(monkeypatch):
-    monkeypatch.setenv("ATTRITION_API_KEY", "short")
-    with pytest.raises(ConfigError, match="ATTRITION_API_KEY"):
+def test_the_factory_reads_the_environment_and_refuses_a_weak_secret(monkeypatch):
+    monkeypatch.setenv("ATTRITION_DEMO", "true")
+    monkeypatch.setenv("ATTRITION_TOKEN_KEY", "00" * 32)
+    with pytest.raises(ConfigError, match="ATTRITION_TOKEN_KEY is weak"):
         create_app()
-    monkeypatch.setenv("ATTRITION_API_KEY", KEY)
-    assert create_app().state.settings.api_key.get_secret_value() == KEY
+    monkeypatch.setenv("ATTRITION_TOKEN_KEY", SECRET)
+    assert create_app().state.settings.demo
 
 
 def test_the_service_imports_nothing_heavy():

@@ -1,0 +1,67 @@
+"""Who may see what: one row per route and role. A route without a row keeps the service from starting."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from fastapi.routing import iter_route_contexts
+from starlette.routing import BaseRoute
+
+from configs.errors import ConfigError
+from serve.scope import Reach
+
+
+class Role(StrEnum):
+    """What somebody is to the bank; the claim ``role`` of a token."""
+
+    CRM = "crm"
+    MANAGER = "manager"
+    BRANCH_HEAD = "branch_head"
+    ANALYST = "analyst"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What one role gets on one route: of whom, and which fields of the answer are masked."""
+
+    reach: Reach
+    masked: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Who may call a route; ``subject`` names the part of its path that says about whom it is."""
+
+    grants: Mapping[Role, Grant]
+    subject: str = ""
+
+
+_ALL, _BRANCH, _OWN, _NONE = (Grant(reach) for reach in (Reach.ALL, Reach.BRANCH, Reach.OWN, Reach.NONE))
+_BY_NAME = {Role.CRM: _ALL, Role.MANAGER: _OWN, Role.BRANCH_HEAD: _BRANCH, Role.ADMIN: _ALL}
+_FIGURES = dict.fromkeys(Role, _NONE)
+
+# Of the routes here nothing is told about a customer, so nobody needs a token.
+PUBLIC = frozenset({"healthz", "readyz", "openapi"})
+
+POLICY: Mapping[str, Rule] = {
+    "customer_risk": Rule(_BY_NAME, "customer_id"),
+    "manager_list": Rule(_BY_NAME, "manager_id"),
+    "latest_run": Rule(_FIGURES),
+}
+
+
+def require_rules(routes: Iterable[BaseRoute], guard: type[BaseRoute]) -> None:
+    """Raises ConfigError for a route that has no rule, or that ``guard`` does not keep."""
+    for route in iter_route_contexts(list(routes)):
+        if route.name in PUBLIC:
+            continue
+        if route.name not in POLICY:
+            raise ConfigError(
+                f"the route {route.name!r} ({route.path}) has no row in serve/policy.py. Say there who may call it."
+            )
+        if not isinstance(route.original_route, guard):
+            raise ConfigError(
+                f"the route {route.name!r} ({route.path}) asks for no token. Add it to a router whose "
+                f"route_class is {guard.__name__}."
+            )

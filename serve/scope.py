@@ -1,0 +1,35 @@
+"""Whose customers somebody may see, as a condition in SQL."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, Table, false, true
+
+
+class Reach(StrEnum):
+    """How far a role sees; ``OWN``: the customers of one manager."""
+
+    ALL = "all"
+    BRANCH = "own branch"
+    OWN = "own customers"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """``number`` is that of the branch or the manager; empty for all and none."""
+
+    reach: Reach
+    number: str = ""
+
+    def of(self, table: Table) -> ColumnElement[bool]:
+        """Which rows of a table may be seen; none of a table that does not say whose its rows are."""
+        if self.reach is Reach.ALL:
+            return true()
+        name = {Reach.BRANCH: "branch_id", Reach.OWN: "manager_id"}.get(self.reach)
+        if name is None or name not in table.c:
+            return false()
+        return table.c[name] == self.number
+
+
+EVERYTHING = Scope(Reach.ALL)

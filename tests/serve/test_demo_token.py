@@ -1,0 +1,43 @@
+"""The demo's tokens are good for the service; without what the role needs, or outside of the demo, there is none."""
+
+import secrets
+import time
+
+import jwt
+import pytest
+
+from configs.errors import ConfigError
+from configs.service import load_service_settings
+from serve import demo_token
+from serve.policy import Role
+from serve.tokens import Caller, Tokens
+
+
+@pytest.fixture
+def secret(monkeypatch):
+    monkeypatch.setenv("ATTRITION_DEMO", "true")
+    monkeypatch.setenv("ATTRITION_TOKEN_KEY", secrets.token_hex(32))
+
+
+@pytest.mark.usefixtures("secret")
+def test_a_managers_token_is_accepted_for_twelve_hours():
+    token = demo_token.main(["manager", "--manager", "M1"])
+    assert Tokens(load_service_settings()).verified(token) == Caller(
+        "demo manager M1", Role.MANAGER, "M1", ""
+    )
+    expires = jwt.decode(token, options={"verify_signature": False})["exp"]
+    assert expires == pytest.approx(time.time() + 12 * 3600, abs=5)
+
+
+@pytest.mark.usefixtures("secret")
+@pytest.mark.parametrize(("role", "claim"), [("manager", "manager_id"), ("branch_head", "branch_id")])
+def test_a_role_without_its_number_gets_no_token(role, claim):
+    with pytest.raises(ConfigError, match=claim):
+        demo_token.main([role])
+
+
+def test_a_bank_with_an_identity_provider_gets_no_token(monkeypatch):
+    monkeypatch.setenv("ATTRITION_TOKEN_ISSUER", "https://login.bank.example")
+    monkeypatch.setenv("ATTRITION_TOKEN_JWKS", "https://login.bank.example/keys")
+    with pytest.raises(ConfigError, match="only the demo signs tokens"):
+        demo_token.main(["crm"])
