@@ -51,8 +51,8 @@ promote: $(READY) ## approve a challenger as a second person; it becomes champio
 rollback: $(READY) ## return to the champion before the present one  (BANK BY)
 	$(PYTHON) -m pipeline rollback --bank $(BANK) --by "$(BY)"
 
-audit: $(READY) ## verify the audit log and print its last entries  (BANK HEAD)
-	$(PYTHON) -m pipeline audit --bank $(BANK) --head "$(HEAD)"
+audit: $(READY) ## verify the audit log and that of the service's reads  (BANK HEAD ACCESS_HEAD)
+	$(PYTHON) -m pipeline audit --bank $(BANK) --head "$(HEAD)" --access-head "$(ACCESS_HEAD)"
 
 backfill: $(READY) ## features of every Monday of a period, labels where matured  (BANK FROM TO)
 	$(PYTHON) -m pipeline backfill --bank $(BANK) --from $(FROM) --to $(TO)
@@ -101,15 +101,16 @@ restore: $(READY) ## a backup in place of what the score store holds  (BANK FROM
 
 # The demo signs its own tokens; a bank names its identity provider in ATTRITION_TOKEN_JWKS (docs/access.md).
 ifndef ATTRITION_TOKEN_JWKS
-TOKEN_KEY := data/token-key
-DEMO := ATTRITION_DEMO=true ATTRITION_TOKEN_KEY="$$(cat data/token-key)"
+DEMO_KEYS := data/token-key data/audit-key
+DEMO := ATTRITION_DEMO=true ATTRITION_TOKEN_KEY="$$(cat data/token-key)" \
+  ATTRITION_AUDIT_KEY="$${ATTRITION_AUDIT_KEY:-$$(cat data/audit-key)}"
 endif
 
-serve: $(READY) $(TOKEN_KEY) ## the score service on loopback  (BANK PORT)
+serve: $(READY) $(DEMO_KEYS) ## the score service on loopback  (BANK PORT)
 	ATTRITION_STORE="$${ATTRITION_STORE:-sqlite:///data/$(BANK)/store.db}" $(DEMO) \
 	$(PYTHON) -m uvicorn --factory serve.api:create_app --host 127.0.0.1 --port $(PORT) --no-access-log
 
-token: $(READY) $(TOKEN_KEY) ## a token of the demo for 12 hours: crm, manager, branch_head, analyst, admin  (ROLE MANAGER BRANCH)
+token: $(READY) $(DEMO_KEYS) ## a token of the demo for 12 hours: crm, manager, branch_head, analyst, admin  (ROLE MANAGER BRANCH)
 	@$(DEMO) $(PYTHON) -m serve.demo_token "$(ROLE)" --manager "$(MANAGER)" --branch "$(BRANCH)"
 
 bench: bench-features bench-model ## every benchmark
@@ -139,8 +140,8 @@ picture: $(READY) ## docs/list.png: the longest list of the demo bank (needs lib
 clean: ## remove the environment and all artefacts
 	rm -rf .venv .venv-bench data .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-# Signs the demo's tokens; made on the first run, for its owner alone.
-data/token-key:
+# What signs the demo's tokens and its audit log; made on the first run, for its owner alone.
+data/token-key data/audit-key:
 	@mkdir -p data
 	@umask 077; $(PYTHON) -c "import secrets; print(secrets.token_hex(32))" > $@
 

@@ -32,6 +32,7 @@ class ServiceSettings(StoreSettings):
     token_audience: str = "attrition"  # the claim aud
     token_jwks: str = ""  # https address or path of the identity provider's public keys (RFC 7517)
     token_key: SecretStr = SecretStr("")  # the demo's secret: at least 32 random bytes, as hex or base64
+    audit_key: SecretStr = SecretStr("")  # seals the access log, and turns numbers into pseudonyms; as long
 
     @model_validator(mode="after")
     def _one_source_of_tokens(self) -> Self:
@@ -41,6 +42,7 @@ class ServiceSettings(StoreSettings):
             raise ConfigError(
                 f"the service cannot start: {problem} docs/access.md says how tokens are set up."
             )
+        _ = self.audit_secret
         return self
 
     @property
@@ -48,7 +50,12 @@ class ServiceSettings(StoreSettings):
         return DEMO_ISSUER if self.demo else self.token_issuer
 
     @property
-    def secret(self) -> bytes:
+    def audit_secret(self) -> bytes:
+        """The key of the audit log. Raises ConfigError if it is weak or missing."""
+        return parse_key(self.audit_key.get_secret_value(), "ATTRITION_AUDIT_KEY")
+
+    @property
+    def token_secret(self) -> bytes:
         """What signs the demo's tokens. Raises ConfigError if it is weak or missing, or outside of the demo."""
         if not self.demo:
             raise ConfigError("only the demo signs tokens; the bank's identity provider issues them.")
@@ -58,7 +65,7 @@ class ServiceSettings(StoreSettings):
 def _demo_problem(settings: ServiceSettings) -> str:
     if settings.token_jwks or settings.token_issuer:
         return "ATTRITION_DEMO is set beside an identity provider. Unset one of the two."
-    _ = settings.secret
+    _ = settings.token_secret
     return ""
 
 

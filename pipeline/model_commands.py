@@ -58,13 +58,16 @@ def audit(
     bank: BankOption = "demo",
     data: DataOption = DATA,
     head: Annotated[str, typer.Option(help="a head written down earlier, number:hash")] = "",
+    access_head: Annotated[str, typer.Option(help="one of the access log, number:hash")] = "",
     last: Annotated[int, typer.Option(min=1, help="how many entries to print")] = 20,
 ) -> None:
-    """Verify the audit log from its first entry and print the last ones; exit code 2 if it is broken."""
-    from pipeline.judging.promotion import verified
+    """Verify the audit log and the access log from their first entries; exit code 2 if one is broken."""
+    from pipeline.judging.promotion import verified, verified_reads
     from pipeline.report import audit_in_words
 
-    typer.echo(audit_in_words(verified(bank_of(bank, data), head), last))
+    chosen = bank_of(bank, data)
+    typer.echo(audit_in_words(verified(chosen, head), last))
+    typer.echo(f"access log whole; head {verified_reads(chosen, access_head) or 'none'}")
 
 
 @app.command()

@@ -3,14 +3,19 @@
 import logging
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException, Request, Response, Security
+from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
+from configs.errors import DataError
+from serve.audit import Entry
 from serve.policy import POLICY, Grant
+from serve.pseudonyms import Pseudonyms
 from serve.reading import Reading
 from serve.scope import Reach, Scope
 from serve.store import Store
@@ -23,12 +28,14 @@ documented_bearer = Security(HTTPBearer(bearerFormat="JWT", auto_error=False))
 
 
 class Access:
-    """What a caller may read through one route."""
+    """What a caller may read through one route, and what of it the access log will tell."""
 
     def __init__(self, store: Store, caller: Caller, grant: Grant) -> None:
         self._store = store
         self.caller = caller
         self.grant = grant
+        self.run_id = ""
+        self.subjects: tuple[str, ...] = ()
 
     @property
     def scope(self) -> Scope:
@@ -39,7 +46,12 @@ class Access:
     def reading(self, run_id: str | None = None) -> Iterator[Reading]:
         """One run, by default the served one, of which only the caller's customers are seen."""
         with self._store.pinned(run_id, self.scope) as reading:
+            self.run_id = reading.run.run_id
             yield reading
+
+    def about(self, *subjects: str) -> None:
+        """Names the customers or lists that the answer tells of, where the path does not; one entry each."""
+        self.subjects = subjects
 
 
 def granted(request: Request) -> Access:
@@ -51,25 +63,81 @@ Granted = Annotated[Access, Depends(granted)]
 
 
 class Guarded(APIRoute):
-    """A route behind a token and a row of serve/policy.py."""
+    """A route behind a token and a row of serve/policy.py. Its answer leaves when the access log has its entry."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()
 
         async def guarded(request: Request) -> Response:
-            request.state.access = await self._admit(request)
-            return await answer(request)
+            access = request.state.access = await self._admit(request)
+            try:
+                response = await answer(request)
+            except HTTPException as error:
+                if (
+                    error.status_code == 404
+                ):  # somebody asked about whom the role may not see, or nobody knows
+                    await self._record(request, access, 404)
+                raise
+            await self._record(request, access, response.status_code)
+            return _masked(response, access.grant, request.app.state.pseudonyms)
 
         return guarded
 
     async def _admit(self, request: Request) -> Access:
         """Raises HTTPException: 401 without a good token, 403 where the role may not use the route."""
-        state = request.app.state
+        state, rule = request.app.state, POLICY[self.name]
         caller = await _caller(state.tokens, request.headers.get("Authorization", ""))
-        grant = POLICY[self.name].grants.get(caller.role)
+        grant = rule.grants.get(caller.role)
         if grant is None:
             raise HTTPException(403, "This role may not use this route.")
-        return Access(state.store, caller, grant)
+        access = Access(state.store, caller, grant)
+        if rule.subject:
+            if rule.subject in grant.masked:
+                _take_off_mask(request, rule.subject)
+            access.about(request.path_params[rule.subject])
+        return access
+
+    async def _record(self, request: Request, access: Access, status: int) -> None:
+        """Raises HTTPException 503 where it cannot be written: then nothing is told."""
+        action = POLICY[self.name].action
+        if not action:
+            return
+        at, details = (
+            datetime.now(UTC),
+            {
+                "route": self.name,
+                "run_id": access.run_id,
+                "request_id": getattr(request.state, "request_id", ""),
+                "status": status,
+            },
+        )
+        entries = [Entry(at, access.caller.subject, action, one, details) for one in access.subjects or ("",)]
+        try:
+            await request.app.state.access_log.write(entries)
+        except DataError as error:
+            log.error("the access log cannot be written: %s", error)
+            raise HTTPException(503, "The access log cannot be written, so nothing is told.") from None
+
+
+def _take_off_mask(request: Request, name: str) -> None:
+    """Puts the number in place of its pseudonym in the path. Raises HTTPException 404 for what is no pseudonym."""
+    number = request.app.state.pseudonyms.number(request.path_params[name])
+    if number is None:
+        raise HTTPException(404, "This is no pseudonym of a customer.")
+    request.path_params[name] = number
+
+
+def _masked(response: Response, grant: Grant, pseudonyms: Pseudonyms) -> Response:
+    """The answer as the role may see it; an answer that is not JSON cannot be masked, which is an error."""
+    if not grant.masked or response.status_code != 200:
+        return response
+    if not isinstance(response, JSONResponse) and response.media_type != "application/json":
+        raise TypeError(
+            f"an answer of type {response.media_type} cannot be masked; serve/policy.py must not grant it"
+        )
+    response.body = pseudonyms.mask(bytes(response.body), grant.masked)
+    response.headers["Content-Length"] = str(len(response.body))
+    return response
 
 
 async def _caller(tokens: Tokens, header: str) -> Caller:

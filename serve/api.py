@@ -9,8 +9,10 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Query, Req
 from configs.service import ServiceSettings, load_service_settings
 from serve import answers, examples, problems
 from serve.access import Granted, Guarded, documented_bearer
+from serve.access_log import AccessLog
 from serve.policy import require_rules
 from serve.problems import documented
+from serve.pseudonyms import Pseudonyms
 from serve.store import Store
 from serve.texts import Language
 from serve.tokens import Tokens
@@ -127,6 +129,8 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.tokens = Tokens(settings)
+    app.state.pseudonyms = Pseudonyms(settings.audit_secret)
+    app.state.access_log = AccessLog(settings.store, settings.audit_secret)
     app.state.store = Store(settings.store)
     problems.install(app)
     app.include_router(probes)
@@ -138,4 +142,5 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
 @asynccontextmanager
 async def _close_store(app: FastAPI) -> AsyncIterator[None]:
     yield
+    app.state.access_log.close()
     app.state.store.close()

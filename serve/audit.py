@@ -9,7 +9,7 @@ an older copy of the whole store is only noticed by a head that was written down
 import hashlib
 import hmac
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -58,31 +58,41 @@ def lock(connection: Connection) -> None:
 
 
 def append(connection: Connection, entry: Entry, key: bytes | None = None) -> Head:
-    """Adds one entry to the end of the chain and returns the new head.
+    """Adds one entry to the end of the chain and returns the new head; see ``append_all``."""
+    return append_all(connection, [entry], key)
+
+
+def append_all(connection: Connection, added: Sequence[Entry], key: bytes | None = None) -> Head:
+    """Adds entries, at least one, to the end of the chain in their order and returns the new head.
 
     It belongs to the caller's transaction (``Store.recording``): if it fails nothing else must be committed, and
-    the other way round. Raises DataError when the log has entries but no head, or the entry is not plain.
+    the other way round. Raises DataError when the log has entries but no head, or an entry is not plain.
     """
     before = head(connection)
     if before is None and connection.execute(select(audit.c.number).limit(1)).first():
         raise DataError("the audit log has lost its head; nothing can be added. Run `make audit`.")
-    number, previous = (before.number + 1, before.hash) if before else (1, NOTHING)
-    row: dict[str, Any] = {
-        "number": number,
+    last, rows = before or Head(0, NOTHING), []
+    for entry in added:
+        row = _row(entry, last)
+        last = Head(row["number"], _hash(row, key))
+        rows.append(row | {"hash": last.hash})
+    connection.execute(insert(audit), rows)
+    connection.execute(delete(audit_head))
+    sealed = {"slot": 1, "number": last.number, "hash": last.hash, "seal": _seal(last, key)}
+    connection.execute(insert(audit_head), sealed)
+    return last
+
+
+def _row(entry: Entry, before: Head) -> dict[str, Any]:
+    return {
+        "number": before.number + 1,
         "at": _utc(entry.at),
         "actor": entry.actor,
         "action": entry.action,
         "subject": entry.subject,
         "details": _canonical(entry.details),
-        "previous": previous,
+        "previous": before.hash,
     }
-    after = Head(number, _hash(row, key))
-    connection.execute(insert(audit).values(**row, hash=after.hash))
-    connection.execute(delete(audit_head))
-    connection.execute(
-        insert(audit_head).values(slot=1, number=number, hash=after.hash, seal=_seal(after, key))
-    )
-    return after
 
 
 def head(connection: Connection) -> Head | None:

@@ -14,7 +14,11 @@ from configs.errors import ConfigError, DataError
 BUSY_SECONDS = 30  # how long a writer waits for another one to finish
 THREADS = 40  # requests that FastAPI answers at once; each needs a connection
 PUBLISH_ONE = "Publish one with make weekly, or point ATTRITION_STORE to a store that has one."
-_WRITERS = 20_261_116  # any number: the lock of PostgreSQL that writers of a store queue for
+WRITERS, READERS = (
+    20_261_116,
+    20_261_117,
+)  # any numbers: locks of PostgreSQL, of the store and of the access log
+ACCESS_LOG = "access_log"  # a schema of PostgreSQL
 
 
 def connect(url: str) -> Engine:
@@ -34,6 +38,21 @@ def connect(url: str) -> Engine:
         ) from None
 
 
+def access_log(url: str) -> Engine:
+    """The log of who read what, apart from the store so that no reader waits for a publication.
+
+    A file ``<store>-access.db`` beside that of SQLite, a schema in the same database of PostgreSQL. Raises
+    ConfigError for a bad address.
+    """
+    engine = connect(url)
+    path = sqlite_file(engine)
+    if path:
+        beside = engine.url.set(database=str(path.with_name(f"{path.stem}-access{path.suffix}")))
+    else:
+        beside = engine.url.update_query_dict({"options": f"-csearch_path={ACCESS_LOG}"})
+    return connect(beside.render_as_string(hide_password=False))
+
+
 def sqlite_file(engine: Engine) -> Path | None:
     """The file a SQLite engine reads, None for other databases."""
     return Path(engine.url.database or "") if engine.dialect.name == "sqlite" else None
@@ -50,8 +69,8 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
-    """One write transaction, alone: committed at the end, undone by any error."""
+def writing(engine: Engine, queue: int = WRITERS) -> Iterator[Connection]:
+    """One write transaction, alone in its queue: committed at the end, undone by any error."""
     path = sqlite_file(engine)
     with explained(engine, "written", "Free the disk or the lock, then run the same command again."):
         if path:
@@ -63,7 +82,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
         with writer.begin() as connection:
             if not path:
                 connection.execute(text(f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'"))
-                connection.execute(text(f"SELECT pg_advisory_xact_lock({_WRITERS})"))
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({queue})"))
             yield connection
 
 

@@ -31,22 +31,29 @@ class Grant:
 
 @dataclass(frozen=True)
 class Rule:
-    """Who may call a route; ``subject`` names the part of its path that says about whom it is."""
+    """Who may call a route, and what the access log says of it.
+
+    ``action`` is empty where nothing is told about a customer, and nothing logged. ``subject`` names the part of
+    the path that says about whom the answer is; a route without such a part tells it by ``Access.about``.
+    """
 
     grants: Mapping[Role, Grant]
+    action: str = ""
     subject: str = ""
 
 
 _ALL, _BRANCH, _OWN, _NONE = (Grant(reach) for reach in (Reach.ALL, Reach.BRANCH, Reach.OWN, Reach.NONE))
+_PSEUDONYMS = Grant(Reach.ALL, frozenset({"customer_id", "name"}))
 _BY_NAME = {Role.CRM: _ALL, Role.MANAGER: _OWN, Role.BRANCH_HEAD: _BRANCH, Role.ADMIN: _ALL}
+_FOR_ALL = {**_BY_NAME, Role.ANALYST: _PSEUDONYMS}
 _FIGURES = dict.fromkeys(Role, _NONE)
 
 # Of the routes here nothing is told about a customer, so nobody needs a token.
 PUBLIC = frozenset({"healthz", "readyz", "openapi"})
 
 POLICY: Mapping[str, Rule] = {
-    "customer_risk": Rule(_BY_NAME, "customer_id"),
-    "manager_list": Rule(_BY_NAME, "manager_id"),
+    "customer_risk": Rule(_FOR_ALL, "read customer", "customer_id"),
+    "manager_list": Rule(_FOR_ALL, "read list", "manager_id"),
     "latest_run": Rule(_FIGURES),
 }
 

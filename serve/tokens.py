@@ -121,7 +121,7 @@ class Tokens:
     def __init__(self, settings: ServiceSettings) -> None:
         """Raises ConfigError for a weak secret."""
         self._issuer, self._audience = settings.issuer, settings.token_audience
-        self._secret = Key(settings.secret, "HS256") if settings.demo else None
+        self._secret = Key(settings.token_secret, "HS256") if settings.demo else None
         self._public = PublicKeys(settings.token_jwks)
         self._accepted: dict[bytes, tuple[Caller, float]] = {}
 
@@ -175,7 +175,7 @@ def issue(settings: ServiceSettings, claims: Mapping[str, Any], seconds: int) ->
     """A token of the demo that expires after ``seconds``. Raises ConfigError where the bank issues them."""
     now = int(time.time())
     standing = {"iss": settings.issuer, "aud": settings.token_audience, "nbf": now, "exp": now + seconds}
-    return jwt.encode({**claims, **standing}, settings.secret, algorithm="HS256")
+    return jwt.encode({**claims, **standing}, settings.token_secret, algorithm="HS256")
 
 
 def _kid(token: str) -> str:

@@ -73,7 +73,9 @@ class Server:
             self.made = True
         address = f"{USER}:{PASSWORD}@127.0.0.1:{self.port}/store"
         with psycopg.connect(f"postgresql://{address}") as connection:
-            connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+            connection.execute(
+                "DROP SCHEMA IF EXISTS access_log CASCADE; DROP SCHEMA public CASCADE; CREATE SCHEMA public"
+            )
         return f"postgresql+psycopg://{address}"
 
 

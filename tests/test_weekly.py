@@ -82,7 +82,12 @@ def test_reasons_carry_figures_in_both_languages(week):
 def test_the_service_answers_from_what_was_published(bank, week):
     publication, lists = week
     one = next(each for each in lists if each.manager and each.listed)
-    settings = ServiceSettings(store=bank.home.store, demo=True, token_key=SecretStr(secrets.token_hex(32)))
+    settings = ServiceSettings(
+        store=bank.home.store,
+        demo=True,
+        token_key=SecretStr(secrets.token_hex(32)),
+        audit_key=SecretStr(secrets.token_hex(32)),
+    )
     token = issue(settings, {"sub": "the CRM", "role": "crm"}, seconds=3600)
     with TestClient(create_app(settings), headers={"Authorization": f"Bearer {token}"}) as client:
         listed = client.get(f"/v1/managers/{one.manager.manager_id}/list").json()

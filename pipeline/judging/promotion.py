@@ -27,6 +27,7 @@ from pipeline.judging.model_report import judgement_of
 from pipeline.tables import Ingested
 from pipeline.terminal import log, step
 from pipeline.train import trained_as_of
+from serve import access_log
 from serve.audit import Entry, Head, append, entries, head, verify
 from serve.store import Store
 
@@ -87,6 +88,17 @@ def verified(bank: Bank, noted: str = "") -> tuple[tuple[Entry, ...], Head | Non
         if broken:
             raise DataError(f"the audit log of bank {bank.settings.bank!r} is broken: {'; '.join(broken)}.")
         return entries(connection), head(connection)
+
+
+def verified_reads(bank: Bank, noted: str = "") -> Head | None:
+    """The head of the service's access log, if it is whole and holds the head ``noted``; None before any read.
+
+    Raises DataError naming every break.
+    """
+    broken, last = access_log.verified(bank.home.store, bank.audit_key, _head(noted) if noted else None)
+    if broken:
+        raise DataError(f"the access log of bank {bank.settings.bank!r} is broken: {'; '.join(broken)}.")
+    return last
 
 
 def _head(noted: str) -> Head:

@@ -9,13 +9,14 @@ from pydantic import ValidationError
 from configs.errors import ConfigError
 from configs.service import load_service_settings, load_store_address
 
-SECRET = secrets.token_hex(32)
+SECRET, AUDIT_KEY = secrets.token_hex(32), secrets.token_hex(32)
 BANK = {
     "TOKEN_ISSUER": "https://login.bank.example",
     "TOKEN_AUDIENCE": "attrition",
     "TOKEN_JWKS": "https://login.bank.example/keys",
+    "AUDIT_KEY": AUDIT_KEY,
 }
-DEMO = {"DEMO": "true", "TOKEN_KEY": SECRET}
+DEMO = {"DEMO": "true", "TOKEN_KEY": SECRET, "AUDIT_KEY": AUDIT_KEY}
 WEAK = {
     "missing": "",
     "short": secrets.token_hex(31),
@@ -29,7 +30,7 @@ WEAK = {
 
 @pytest.fixture(autouse=True)
 def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DEMO", "STORE", "TOKEN_ISSUER", "TOKEN_AUDIENCE", "TOKEN_JWKS", "TOKEN_KEY"):
+    for name in ("DEMO", "STORE", "TOKEN_ISSUER", "TOKEN_AUDIENCE", "TOKEN_JWKS", "TOKEN_KEY", "AUDIT_KEY"):
         monkeypatch.delenv(f"ATTRITION_{name}", raising=False)
 
 
@@ -45,12 +46,14 @@ def set_variables(monkeypatch: pytest.MonkeyPatch):
 def test_settings_come_from_the_environment(set_variables) -> None:
     set_variables(DEMO | {"STORE": "sqlite:///elsewhere.db"})
     settings = load_service_settings()
-    assert (settings.secret.hex(), settings.store, settings.issuer) == (
+    assert (settings.token_secret.hex(), settings.store, settings.issuer) == (
         SECRET,
         "sqlite:///elsewhere.db",
         "attrition-demo",
     )
-    assert SECRET not in repr(settings) + str(settings) + settings.model_dump_json()
+    told = repr(settings) + str(settings) + settings.model_dump_json()
+    assert SECRET not in told
+    assert AUDIT_KEY not in told
     with pytest.raises(ValidationError, match="frozen"):
         settings.store = "other"
 
@@ -60,7 +63,7 @@ def test_a_bank_names_its_identity_provider(set_variables) -> None:
     settings = load_service_settings()
     assert settings.issuer == BANK["TOKEN_ISSUER"]
     with pytest.raises(ConfigError, match="only the demo signs tokens"):
-        _ = settings.secret
+        _ = settings.token_secret
 
 
 def test_with_nothing_set_the_error_names_the_variables() -> None:
@@ -72,10 +75,13 @@ def test_with_nothing_set_the_error_names_the_variables() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("variables", "name"), [(DEMO, "TOKEN_KEY"), (DEMO, "AUDIT_KEY"), (BANK, "AUDIT_KEY")]
+)
 @pytest.mark.parametrize("weak", WEAK.values(), ids=WEAK)
-def test_a_weak_secret_is_refused_without_being_told(set_variables, weak: str) -> None:
-    set_variables(DEMO | {"TOKEN_KEY": weak})
-    with pytest.raises(ConfigError, match="ATTRITION_TOKEN_KEY is weak") as raised:
+def test_a_weak_secret_is_refused_without_being_told(set_variables, variables, name, weak: str) -> None:
+    set_variables(variables | {name: weak})
+    with pytest.raises(ConfigError, match=f"ATTRITION_{name} is weak") as raised:
         load_service_settings()
     assert not weak or weak not in str(raised.value)
 

@@ -27,7 +27,7 @@ REASON = Reason(
     text_en="Moved 480,000 CNY to other banks",
     text_zh="近 4 周转往他行 480,000 元",
 )
-SECRET = secrets.token_hex(32)
+SECRET, AUDIT_KEY = secrets.token_hex(32), secrets.token_hex(32)
 Bearer = Callable[..., dict[str, str]]
 MakeScore = Callable[..., Score]
 MakeRun = Callable[..., Run]
@@ -116,7 +116,9 @@ def store_url(tmp_path: Path) -> str:
 @pytest.fixture
 def service(store_url: str) -> ServiceSettings:
     """The service as the demo runs it, over the store of this test."""
-    return ServiceSettings(store=store_url, demo=True, token_key=SecretStr(SECRET))
+    return ServiceSettings(
+        store=store_url, demo=True, token_key=SecretStr(SECRET), audit_key=SecretStr(AUDIT_KEY)
+    )
 
 
 @pytest.fixture

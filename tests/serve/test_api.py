@@ -200,6 +200,7 @@ def test_an_answer_tells_scored_from_excluded_by_its_status(client):
 
 def test_the_factory_reads_the_environment_and_refuses_a_weak_secret(monkeypatch):
     monkeypatch.setenv("ATTRITION_DEMO", "true")
+    monkeypatch.setenv("ATTRITION_AUDIT_KEY", secrets.token_hex(32))
     monkeypatch.setenv("ATTRITION_TOKEN_KEY", "00" * 32)
     with pytest.raises(ConfigError, match="ATTRITION_TOKEN_KEY is weak"):
         create_app()

@@ -17,6 +17,7 @@ from serve.tokens import Caller, Tokens
 def secret(monkeypatch):
     monkeypatch.setenv("ATTRITION_DEMO", "true")
     monkeypatch.setenv("ATTRITION_TOKEN_KEY", secrets.token_hex(32))
+    monkeypatch.setenv("ATTRITION_AUDIT_KEY", secrets.token_hex(32))
 
 
 @pytest.mark.usefixtures("secret")
@@ -39,5 +40,6 @@ def test_a_role_without_its_number_gets_no_token(role, claim):
 def test_a_bank_with_an_identity_provider_gets_no_token(monkeypatch):
     monkeypatch.setenv("ATTRITION_TOKEN_ISSUER", "https://login.bank.example")
     monkeypatch.setenv("ATTRITION_TOKEN_JWKS", "https://login.bank.example/keys")
+    monkeypatch.setenv("ATTRITION_AUDIT_KEY", secrets.token_hex(32))
     with pytest.raises(ConfigError, match="only the demo signs tokens"):
         demo_token.main(["crm"])

@@ -11,6 +11,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from pydantic import SecretStr
 
 from configs.service import ServiceSettings
 from serve import tokens
@@ -50,7 +51,9 @@ def jwks(tmp_path):
 
 @pytest.fixture
 def bank(jwks):
-    return Tokens(ServiceSettings(token_issuer=ISSUER, token_audience=AUDIENCE, token_jwks=str(jwks)))
+    audit_key = SecretStr(secrets.token_hex(32))
+    given = {"token_issuer": ISSUER, "token_audience": AUDIENCE, "token_jwks": str(jwks)}
+    return Tokens(ServiceSettings(**given, audit_key=audit_key))
 
 
 @pytest.mark.parametrize(
