@@ -28,7 +28,11 @@ def connect(url: str) -> Engine:
         if parsed.get_backend_name() == "sqlite":
             return _sqlite(parsed)
         return create_engine(
-            parsed, isolation_level="REPEATABLE READ", pool_pre_ping=True, max_overflow=THREADS
+            parsed,
+            isolation_level="REPEATABLE READ",
+            pool_pre_ping=True,
+            max_overflow=THREADS,
+            hide_parameters=True,  # they hold customers' numbers, and would stand in errors and logs
         )
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         # The address may hold a password, so only the kind of fault is told.
@@ -103,7 +107,9 @@ def explained(engine: Engine, verb: str, remedy: str) -> Iterator[None]:
 def _sqlite(url: URL) -> Engine:
     if url.database in (None, "", ":memory:"):
         raise ArgumentError("a store in memory would be lost")
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, max_overflow=THREADS)
+    engine = create_engine(
+        url, connect_args={"timeout": BUSY_SECONDS}, max_overflow=THREADS, hide_parameters=True
+    )
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
     return engine
