@@ -63,6 +63,60 @@ class Score:
 
 
 @dataclass(frozen=True)
+class Maturity:
+    """A holding of a customer that falls due within 90 days of the snapshot; the balance is in base currency."""
+
+    product_name: str
+    product_class: str
+    matures_on: date
+    balance_minor: int
+
+
+@dataclass(frozen=True)
+class Booking:
+    """One booking that weighs in a score: among the largest of the 13 weeks before the snapshot; + in, − out."""
+
+    booked_on: date
+    amount_minor: int
+    kind: str
+    counterparty: str
+    channel: str
+
+
+@dataclass(frozen=True)
+class PastContact:
+    """A contact of a manager with a customer, as the bank's own systems tell it."""
+
+    contacted_on: date
+    manager_id: str
+    channel: str
+    purpose: str
+    outcome: str | None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One row per cohort customer of a run: what a manager reads beside the score. Seen before the snapshot.
+
+    ``aum_by_class`` holds, per product class held lately, the base currency value at the end of each of the
+    last 52 weeks, the oldest first; 0 where nothing was held. Maturities come soonest first, bookings largest
+    first, contacts newest first.
+    """
+
+    customer_id: str
+    aum_by_class: MappingProxyType[str, tuple[int, ...]]
+    maturities: tuple[Maturity, ...] = ()
+    bookings: tuple[Booking, ...] = ()
+    contacts: tuple[PastContact, ...] = ()
+
+    @property
+    def aum_by_week(self) -> tuple[int, ...]:
+        """AUM at the end of each week: all classes but loans, oldest first."""
+        own = [weeks for name, weeks in self.aum_by_class.items() if name != "loan"]
+        return tuple(map(sum, zip(*own, strict=True)))
+
+
+@dataclass(frozen=True)
 class Exclusion:
     """One row per customer that is not eligible on the snapshot, with the code that says why."""
 
