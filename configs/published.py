@@ -4,6 +4,14 @@ from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
 
+STAGES = (
+    "new",
+    "growing",
+    "mature",
+    "declining",
+    "dormant",
+)  # of the life cycle; features/lifecycle.py tells them
+
 
 @dataclass(frozen=True)
 class Reason:

@@ -1,70 +1,24 @@
 """What may stand in a bank's settings: one frozen, strict object per run."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator, model_validator
 
 from configs.dates import Timeline
+from configs.errors import did_you_mean
+from configs.next_steps import NextSteps
+from configs.strict import Days, Listed, Named, Sentences, Share, Strict, Weeks
 
 # Whom a customer is compared with: the words for a feature's name, and the cohort's column.
 PEER_GROUPS: Mapping[str, str] = MappingProxyType({"tier": "tier", "branch": "branch_id"})
 HORIZONS = (30, 60, 90)  # days; each has its own risk in a published score
-# Sections that change no byte of a model or a score: where work is done, how models are judged and described.
-NOT_IN_MODELS = {"engine", "profit", "promotion", "card", "store"}
-
-Share = Annotated[float, Field(gt=0, le=1)]
-Weeks = Annotated[int, Field(ge=1, le=520)]
-Days = Annotated[int, Field(ge=0, le=730)]
-Value = TypeVar("Value")
-
-
-def _not_empty(values: tuple[Value, ...]) -> tuple[Value, ...]:
-    if not values:
-        raise ValueError("must not be empty")
-    return values
-
-
-class ReadOnly(Mapping[str, Value]):
-    """A dict that cannot be changed; unlike MappingProxyType it can be sent to another process."""
-
-    def __init__(self, items: Mapping[str, Value]) -> None:
-        self._items = dict(items)
-
-    def __getitem__(self, name: str) -> Value:
-        return self._items[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._items)
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __repr__(self) -> str:
-        return repr(self._items)
-
-
-# A table with names of the bank's own choice, read-only; and a list.
-Named = Annotated[Mapping[str, Value], AfterValidator(ReadOnly), PlainSerializer(dict)]
-Listed = Annotated[tuple[Value, ...], Field(strict=False), AfterValidator(_not_empty)]
-Sentences = Annotated[tuple[str, ...], Field(strict=False)]
-
-
-class Strict(BaseModel):
-    """Frozen; an unknown key is an error, and so is a value of another type, such as "5" for 5."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
+# Sections that change no byte of a published run: where work is done, how models are judged and described.
+NOT_IN_RUNS = {"engine", "profit", "promotion", "card", "store"}
+NOT_IN_MODELS = NOT_IN_RUNS | {"next_steps"}  # nor of a model
 
 
 class Source(Strict):
@@ -304,11 +258,20 @@ class Settings(Strict):
     training: Training
     bands: Bands
     lists: Lists
+    next_steps: NextSteps
     profit: Profit
     promotion: Promotion
     card: Card
     store: History
     engine: Engine
+
+    @model_validator(mode="after")
+    def _known_tiers(self) -> Self:
+        names = [tier.name for tier in self.tiers]
+        for name in (name for rule in self.next_steps.own + self.next_steps.rules for name in rule.tiers):
+            if name not in names:
+                raise ValueError(f"a next step is for the unknown tier {name!r}. {did_you_mean(name, names)}")
+        return self
 
     def tier_of(self, aum: float) -> Tier:
         """The highest tier whose lower bound ``aum`` (base currency) reaches."""

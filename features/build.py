@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from configs.errors import DataError
+from configs.published import STAGES
 from configs.settings import Settings
 from features.catalogue import Entry, entry, linked, nouns_of
 from features.cohort import CODES, ELIGIBLE, exclusion, opted_out
@@ -16,7 +17,6 @@ from features.cut import as_if_prompt, mend, replay
 from features.families import Family, families, gather
 from features.grammar import Name
 from features.labels import attrition
-from features.lifecycle import STAGES
 from features.relationship import assigned
 from features.thin import lookback_days
 from features.tiles import Calendar, Grid

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from configs.published import STAGES
 from features.activity import Activity
 from features.cut import seen
 from features.grammar import Name
@@ -12,7 +13,6 @@ from features.tiles import Calendar, Grid
 from features.wealth import Wealth
 from features.world import Ints, World
 
-STAGES = ("new", "growing", "mature", "declining", "dormant")
 NEW_DAYS = 365
 DORMANT_DAYS = 182
 STAGE_WEEKS = 26  # a stage that has lasted longer is not counted on: each look takes half a year before it

@@ -2,8 +2,8 @@
 
 from datetime import date, timedelta
 
+from configs.published import STAGES
 from features.catalogue import Entry
-from features.lifecycle import STAGES
 from features.words import DATED
 
 _STAGES_ZH = ("新客户", "成长期", "成熟期", "衰退期", "休眠期")

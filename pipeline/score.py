@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from configs.errors import DataError
 from configs.published import Exclusion, Manager, Reason, Run, Score
-from configs.settings import NOT_IN_MODELS, Settings
+from configs.settings import NOT_IN_RUNS, Settings
 from models.bundle import Scored
 from models.severity import money_at_risk
 from pipeline.artefacts import Home, fingerprint
@@ -127,7 +127,7 @@ def _run(
     went_in = {
         "tables": tables.fingerprint,
         "model": models.now.model_id,
-        "settings": fingerprint(settings.model_dump_json(exclude=NOT_IN_MODELS)),
+        "settings": fingerprint(settings.model_dump_json(exclude=NOT_IN_RUNS)),
     }
     if models.before:
         before = models.before.run
