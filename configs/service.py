@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from pydantic import SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from configs.errors import ConfigError
@@ -33,6 +33,7 @@ class ServiceSettings(StoreSettings):
     token_jwks: str = ""  # https address or path of the identity provider's public keys (RFC 7517)
     token_key: SecretStr = SecretStr("")  # the demo's secret: at least 32 random bytes, as hex or base64
     audit_key: SecretStr = SecretStr("")  # seals the access log, and turns numbers into pseudonyms; as long
+    stale_days: int = Field(default=10, ge=7)  # a served Monday older than this is answered with a warning
 
     @model_validator(mode="after")
     def _one_source_of_tokens(self) -> Self:

@@ -13,12 +13,16 @@ from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
 from configs.errors import DataError
+from configs.published import Run
+from serve.answers.source import View, stale
 from serve.audit import Entry
+from serve.etags import unless_known
 from serve.policy import POLICY, Grant
 from serve.pseudonyms import Pseudonyms
 from serve.reading import Reading
 from serve.scope import Reach, Scope
 from serve.store import Store
+from serve.texts import Language
 from serve.tokens import Caller, RefusedError, Tokens
 
 log = logging.getLogger("serve")
@@ -30,11 +34,13 @@ documented_bearer = Security(HTTPBearer(bearerFormat="JWT", auto_error=False))
 class Access:
     """What a caller may read through one route, and what of it the access log will tell."""
 
-    def __init__(self, store: Store, caller: Caller, grant: Grant) -> None:
+    def __init__(self, store: Store, caller: Caller, grant: Grant, stale_days: int) -> None:
         self._store = store
+        self._stale_days = stale_days
         self.caller = caller
         self.grant = grant
         self.run_id = ""
+        self.warning: str | None = None
         self.subjects: tuple[str, ...] = ()
 
     @property
@@ -47,7 +53,12 @@ class Access:
         """One run, by default the served one, of which only the caller's customers are seen."""
         with self._store.pinned(run_id, self.scope) as reading:
             self.run_id = reading.run.run_id
+            self.warning = stale(reading.run.snapshot_date, datetime.now(UTC).date(), self._stale_days)
             yield reading
+
+    def view(self, run: Run, language: Language = "en") -> View:
+        """How the run that was read is shown."""
+        return View(run, language, self.warning)
 
     def about(self, *subjects: str) -> None:
         """Names the customers or lists that the answer tells of, where the path does not; one entry each."""
@@ -73,13 +84,16 @@ class Guarded(APIRoute):
             try:
                 response = await answer(request)
             except HTTPException as error:
-                if (
-                    error.status_code == 404
-                ):  # somebody asked about whom the role may not see, or nobody knows
+                # Somebody asked about whom the role may not see, or nobody knows.
+                if error.status_code == 404:
                     await self._record(request, access, 404)
                 raise
+            response = _masked(response, access.grant, request.app.state.pseudonyms)
+            if access.warning:
+                response.headers["Attrition-Warning"] = access.warning
+            response = unless_known(request, response)
             await self._record(request, access, response.status_code)
-            return _masked(response, access.grant, request.app.state.pseudonyms)
+            return response
 
         return guarded
 
@@ -90,7 +104,7 @@ class Guarded(APIRoute):
         grant = rule.grants.get(caller.role)
         if grant is None:
             raise HTTPException(403, "This role may not use this route.")
-        access = Access(state.store, caller, grant)
+        access = Access(state.store, caller, grant, state.settings.stale_days)
         if rule.subject:
             if rule.subject in grant.masked:
                 _take_off_mask(request, rule.subject)
@@ -102,15 +116,13 @@ class Guarded(APIRoute):
         action = POLICY[self.name].action
         if not action:
             return
-        at, details = (
-            datetime.now(UTC),
-            {
-                "route": self.name,
-                "run_id": access.run_id,
-                "request_id": getattr(request.state, "request_id", ""),
-                "status": status,
-            },
-        )
+        at = datetime.now(UTC)
+        details = {
+            "route": self.name,
+            "run_id": access.run_id,
+            "request_id": getattr(request.state, "request_id", ""),
+            "status": status,
+        }
         entries = [Entry(at, access.caller.subject, action, one, details) for one in access.subjects or ("",)]
         try:
             await request.app.state.access_log.write(entries)

@@ -6,6 +6,7 @@ _SOURCE = {
     "snapshot_date": "2026-11-16",
     "run_id": "2026-11-16-3fa94c1b",
     "model_id": "demo-2026-10-05-7c1e",
+    "warning": None,
 }
 _RISK = {
     "customer_id": "C00001042",

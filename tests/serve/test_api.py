@@ -3,6 +3,7 @@
 import secrets
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,13 @@ from fastapi.testclient import TestClient
 from pydantic import TypeAdapter
 
 from configs.errors import ConfigError
-from serve import answers
+from serve.answers import customers, managers, runs
 from serve.api import create_app
 from serve.problems import Problem
 
 SECRET = secrets.token_hex(32)
-SOURCE = {"snapshot_date": "2026-11-16", "run_id": "run-1", "model_id": "model-1"}
+SOURCE = {"snapshot_date": "2026-11-16", "run_id": "run-1", "model_id": "model-1", "warning": None}
+MONDAY = date(2026, 11, 16)
 ROUTES = ("/v1/customers/c1/risk", "/v1/managers/M1/list", "/v1/runs/latest")
 HEAVY = {"numpy", "lightgbm", "mlflow", "pandas", "polars", "pyarrow", "duckdb", "sklearn", "xlsxwriter"}
 
@@ -103,6 +105,27 @@ def test_the_latest_run(client):
 
 
 @pytest.mark.usefixtures("published")
+def test_a_monday_that_is_too_old_is_answered_with_a_warning(service, bearer):
+    said = "These scores are of Monday 2026-11-16; no newer run is served."
+    app = create_app(service.model_copy(update={"stale_days": (date.today() - MONDAY).days - 1}))
+    with TestClient(app, headers=bearer("crm")) as client:
+        for route in ROUTES:
+            found = client.get(route)
+            assert (found.json()["warning"], found.headers["attrition-warning"]) == (said, said)
+        app.state.settings = service.model_copy(update={"stale_days": (date.today() - MONDAY).days})
+        assert "attrition-warning" not in client.get(ROUTES[0]).headers
+
+
+def test_a_long_answer_is_compressed_for_who_takes_it(client):
+    path = "/openapi.json"
+    packed, plain = client.get(path), client.get(path, headers={"Accept-Encoding": "identity"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert packed.json() == plain.json()
+    assert int(packed.headers["content-length"]) < len(plain.content)
+
+
+@pytest.mark.usefixtures("published")
 @pytest.mark.parametrize(
     "header", [None, "", "Bearer", "Bearer ", "Bearer wrong", "Basic YTpi", "ключ".encode()]
 )
@@ -171,11 +194,11 @@ def test_a_new_run_is_answered_from_without_a_restart(client, published, make_ru
 
 def test_the_document_has_an_example_on_every_route_and_each_fits_its_model(client):
     models = {
-        "customer_risk": answers.CustomerRisk,
-        "manager_list": answers.ManagerList,
-        "latest_run": answers.LatestRun,
-        "healthz": answers.Health,
-        "readyz": answers.Health,
+        "customer_risk": customers.CustomerRisk,
+        "manager_list": managers.ManagerList,
+        "latest_run": runs.RunShown,
+        "healthz": runs.Health,
+        "readyz": runs.Health,
     }
     document = client.get("/openapi.json").json()
     routes = {one["get"]["operationId"]: one["get"]["responses"] for one in document["paths"].values()}

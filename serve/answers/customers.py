@@ -1,0 +1,118 @@
+"""One customer, and a manager's list of them."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from configs.groups import GROUPS, Group
+from configs.published import Exclusion, Reason, Score
+from serve.answers.source import Answer, Money, Probability, Shown, View
+from serve.moved import change_in_words
+from serve.texts import TEXTS, Language
+
+Band = Literal["high", "medium", "low"]
+
+
+class ReasonShown(Shown):
+    """One reason behind a score, the weightiest first."""
+
+    group: str = Field(description="what the reason is about")
+    title: str = Field(description="the group in words")
+    text: str = Field(description="a sentence with the customer's own figures")
+
+
+_RISK = (
+    "calibrated probability that the money leaves within {} days; null if the bank's label does not cover it"
+)
+
+
+class Risk(Shown):
+    """One customer's figures, alone or on a list."""
+
+    customer_id: str
+    tier: str
+    lifecycle_stage: str
+    aum: Money
+    risk_30d: Probability | None = Field(default=None, description=_RISK.format(30))
+    risk_60d: Probability | None = Field(default=None, description=_RISK.format(60))
+    risk_90d: Probability | None = Field(default=None, description=_RISK.format(90))
+    risk_band: Band
+    money_at_risk: Money = Field(description="amount expected to leave, in `currency`")
+    reasons: tuple[ReasonShown, ...]
+    risk_change: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] | None = Field(
+        default=None,
+        description="of the risk at the longest horizon, since the run before; null for who is new in the cohort",
+    )
+    change: str | None = Field(default=None, description="the change and what moved it, as a sentence")
+
+
+class ScoredCustomer(Risk, Answer):
+    """A customer of the cohort."""
+
+    status: Literal["scored"]
+    branch_id: str | None
+    manager_id: str | None
+    marketing_opt_out: bool = Field(description="scored for the bank's view of risk, never on a list")
+    currency: str
+
+
+class ExcludedCustomer(Answer):
+    """A customer who is known but was not eligible on the snapshot."""
+
+    status: Literal["excluded"]
+    customer_id: str
+    code: str
+    explanation: str
+
+
+CustomerRisk = Annotated[ScoredCustomer | ExcludedCustomer, Field(discriminator="status")]
+
+
+def customer_risk(view: View, found: Score | Exclusion) -> CustomerRisk:
+    if isinstance(found, Score):
+        return _scored(view, found)
+    explanation = TEXTS[view.language].get(f"excluded.{found.code}", found.code)
+    return ExcludedCustomer(
+        **view.source,
+        status="excluded",
+        customer_id=found.customer_id,
+        code=found.code,
+        explanation=explanation,
+    )
+
+
+def _scored(view: View, score: Score) -> ScoredCustomer:
+    return ScoredCustomer(
+        **view.source,
+        **risk(view, score),
+        status="scored",
+        branch_id=score.branch_id,
+        manager_id=score.manager_id,
+        marketing_opt_out=score.marketing_opt_out,
+        currency=view.run.base_currency,
+    )
+
+
+def risk(view: View, score: Score) -> dict[str, Any]:
+    """The fields of Risk."""
+    return {
+        "customer_id": score.customer_id,
+        "tier": score.tier,
+        "lifecycle_stage": score.lifecycle_stage,
+        "aum": score.aum_minor / 100,
+        "risk_30d": score.risk_30d,
+        "risk_60d": score.risk_60d,
+        "risk_90d": score.risk_90d,
+        "risk_band": score.risk_band,
+        "money_at_risk": score.money_at_risk_minor / 100,
+        "reasons": tuple(_shown(reason, view.language) for reason in score.reasons),
+        "risk_change": score.risk_change,
+        "change": change_in_words(view.run, score, view.language) or None,
+    }
+
+
+def _shown(reason: Reason, language: Language) -> ReasonShown:
+    group = GROUPS.get(reason.group, Group(reason.group, reason.group))
+    if language == "zh":
+        return ReasonShown(group=reason.group, title=group.zh, text=reason.text_zh)
+    return ReasonShown(group=reason.group, title=group.en, text=reason.text_en)
