@@ -140,6 +140,7 @@ class Manager:
     name: str
     branch_id: str
     weekly_capacity: int
+    email: str | None = None
 
 
 @dataclass(frozen=True)

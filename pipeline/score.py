@@ -54,7 +54,8 @@ def read_managers(tables: Ingested) -> tuple[Manager, ...]:
     path = tables.whole("managers")
     rows = pq.read_table(path).to_pylist() if path.is_file() else []
     return tuple(
-        Manager(row["manager_id"], row["name"], row["branch_id"], row["weekly_capacity"]) for row in rows
+        Manager(row["manager_id"], row["name"], row["branch_id"], row["weekly_capacity"], row["email"])
+        for row in rows
     )
 
 

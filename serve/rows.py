@@ -57,7 +57,10 @@ def exclusion_rows(publication: int, exclusions: Iterable[Exclusion]) -> Iterato
 
 def manager_rows(publication: int, lists: Iterable[CallList]) -> Iterator[Values]:
     managers = (one.manager for one in lists if one.manager)
-    return ((publication, one.manager_id, one.name, one.branch_id, one.weekly_capacity) for one in managers)
+    return (
+        (publication, one.manager_id, one.name, one.branch_id, one.weekly_capacity, one.email)
+        for one in managers
+    )
 
 
 def entry_rows(publication: int, lists: Iterable[CallList]) -> Iterator[Values]:
@@ -91,7 +94,7 @@ def exclusion_from(row: Row[Any]) -> Exclusion:
 
 
 def manager_from(row: Row[Any]) -> Manager:
-    return Manager(row.manager_id, row.name, row.branch_id, row.weekly_capacity)
+    return Manager(row.manager_id, row.name, row.branch_id, row.weekly_capacity, row.email)
 
 
 def _dump(value: object) -> str:

@@ -129,6 +129,7 @@ managers = Table(
     _column("name", String, PERSONAL, "the manager's name; empty if not delivered"),
     _column("branch_id", String, INTERNAL, "the manager's branch"),
     _column("weekly_capacity", Integer, INTERNAL, "customers a week the list was made for"),
+    _column("email", String, PERSONAL, "where the weekly notice goes; empty if not delivered", nullable=True),
     sqlite_with_rowid=False,
     info={"one_row_per": "run and manager"},
 )
@@ -184,6 +185,21 @@ opt_outs = Table(
     _column("contact_id", Integer, INTERNAL, "the contact in which the customer said so; empty if told otherwise",
             ForeignKey("contacts.contact_id"), nullable=True),
     info={"one_row_per": "customer who wants no more calls; outlives the runs"},
+)  # fmt: skip
+
+notices = Table(
+    "notices",
+    metadata,
+    _column("run_id", Id, INTERNAL, "the run of the list", primary_key=True),
+    _column("kind", String, INTERNAL, "whose list: that of a manager, or a branch's own",
+            CheckConstraint("kind IN ('manager', 'branch')"), primary_key=True),
+    _column("number", Id, INTERNAL, "of the manager or the branch", primary_key=True),
+    _column("state", String, INTERNAL, "claimed by who is sending it, sent, or refused for good",
+            CheckConstraint("state IN ('claimed', 'sent', 'refused')")),
+    _column("at", DateTime, INTERNAL, "since when it is in that state, in UTC"),
+    _column("code", Integer, INTERNAL, "the mail server's answer to what was refused", nullable=True),
+    sqlite_with_rowid=False,
+    info={"one_row_per": "run and list whose reader is told by mail, so that each is told once"},
 )  # fmt: skip
 
 # serve/audit.py makes and checks the hashes. Times are text, so that both databases give back the very

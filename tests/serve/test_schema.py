@@ -16,6 +16,7 @@ from serve.audit import Entry, append, verify
 from serve.connect import connect, reading, writing
 from serve.store import Store
 
+VERSIONS = [f"{number:04}" for number in range(1, int(schema.VERSION) + 1)]
 CONTACT = "INSERT INTO contacts VALUES (1, 'k', 'c1', 'M1', 'run-1', 'leaving', NULL, '2026-11-17 09:00:00')"
 
 
@@ -33,7 +34,7 @@ def engine(store_url):
 
 def test_the_migrations_end_with_the_tables_as_declared(engine):
     with writing(engine) as connection:
-        assert schema.migrate(connection) == ["0001", "0002", "0003"]
+        assert schema.migrate(connection) == VERSIONS
         context = MigrationContext.configure(connection, opts={"version_table": "store_version"})
         assert compare_metadata(context, tables.metadata) == []
 
@@ -42,7 +43,7 @@ def test_down_and_up_again_with_rows_in_the_tables(published, engine, make_run, 
     published.publish(make_run("run-0"), scores, exclusions, lists)
     published.serve_run("run-1")
     before = [published.published(run_id) for run_id in (None, "run-0", "run-1")]
-    assert published.migrate("0001") == ["0003", "0002"]
+    assert published.migrate("0001") == VERSIONS[:0:-1]
     with reading(engine) as connection:
         packed = connection.scalar(
             text("SELECT reasons FROM scores WHERE run_id = 'run-1' AND customer_id = 'c1'")
@@ -51,7 +52,7 @@ def test_down_and_up_again_with_rows_in_the_tables(published, engine, make_run, 
             text("SELECT reasons FROM scores WHERE run_id = 'run-1' AND customer_id = 'c4'")
         )
     assert (json.loads(packed), none) == ([one.__dict__ for one in scores[0].reasons], "[]")
-    assert published.migrate() == ["0002", "0003"]
+    assert published.migrate() == VERSIONS[1:]
     assert [published.published(run_id) for run_id in (None, "run-0", "run-1")] == before
     assert published.migrate() == []
 
@@ -65,12 +66,12 @@ def test_a_store_from_before_versions_is_named_and_migrated(published, store_url
         connection.execute(text("DROP TABLE store_version"))
     with Store(store_url) as store:
         with pytest.raises(
-            DataError, match=r"of version 0001, this software needs 0003\. Run make migrate\."
+            DataError, match=rf"of version 0001, this software needs {schema.VERSION}\. Run make migrate\."
         ):
             store.latest_run()
         with pytest.raises(DataError, match="Run make migrate"):
             store.rollback()
-        assert store.migrate() == ["0002", "0003"]
+        assert store.migrate() == VERSIONS[1:]
         assert store.published() == before
         with store.reading() as connection:
             assert verify(connection, witness=head) == []
@@ -83,7 +84,7 @@ def test_a_store_of_later_software_is_left_alone(store_url, engine):
     with Store(store_url) as store:
         with pytest.raises(DataError, match=r"of version 0099.*Install the software"):
             store.latest_run()
-        with pytest.raises(DataError, match="0099, which is not among 0001, 0002, 0003"):
+        with pytest.raises(DataError, match=f"0099, which is not among {', '.join(VERSIONS)}"):
             store.migrate()
 
 
@@ -104,9 +105,9 @@ def test_rows_that_the_version_before_cannot_keep_stop_the_way_back(published, e
 @pytest.mark.usefixtures("published")
 def test_everything_but_the_audit_log_can_be_taken_away(engine):
     with writing(engine) as connection:
-        assert schema.migrate(connection, None) == ["0003", "0002", "0001"]
+        assert schema.migrate(connection, None) == VERSIONS[::-1]
         assert sorted(inspect(connection).get_table_names()) == ["audit", "audit_head", "store_version"]
-        assert schema.migrate(connection) == ["0001", "0002", "0003"]
+        assert schema.migrate(connection) == VERSIONS
 
 
 def test_the_last_migration_is_the_version_that_is_asked_for():

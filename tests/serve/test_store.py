@@ -56,6 +56,13 @@ def test_a_managers_list_comes_in_its_order(published, make_run, scores):
     assert published.manager_list("M2") is None
 
 
+def test_a_managers_address_is_kept(store, make_run, scores, exclusions, lists):
+    first, *others = lists
+    manager = replace(first.manager, email="zhang.wei@bank.example")
+    store.publish(make_run(), scores, exclusions, [replace(first, manager=manager), *others])
+    assert store.manager_list("M1")[1] == manager
+
+
 def test_a_rerun_replaces_and_never_appends(published, make_run, scores, exclusions, lists):
     changed = (replace(scores[0], risk_90d=0.5), *scores[1:])
     assert published.publish(make_run(), changed, exclusions, lists)

@@ -61,7 +61,7 @@ def made(tables_of, tmp_path, bank_settings):
         ]  # fmt: skip
         pq.write_table(pa.Table.from_pylist(rows[::-1]), folder / "bucket=00.parquet")
     managers = tmp_path / "managers.parquet"
-    row = {"manager_id": "M1", "name": "", "branch_id": "B1", "weekly_capacity": 7}
+    row = {"manager_id": "M1", "name": "", "branch_id": "B1", "weekly_capacity": 7, "email": None}
     pq.write_table(pa.Table.from_pylist([row]), managers)
     tables = Tables(tables_of({"customers": CUSTOMERS})["customers"], managers)
     names = ["C1", "C2", "C3", "C4"] * 2
