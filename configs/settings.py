@@ -223,9 +223,10 @@ class Card(Strict):
 
 
 class History(Strict):
-    """How many Mondays of runs the score store keeps, the newest among them."""
+    """How many Mondays of runs the score store keeps, and of how many of them the profiles; the newest among them."""
 
     keep_weeks: Annotated[int, Field(ge=2)]
+    keep_profiles: Annotated[int, Field(ge=1)]
 
 
 class Engine(Strict):

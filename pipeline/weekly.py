@@ -11,6 +11,7 @@ from pipeline.changes import Models, last_published
 from pipeline.intake.ingest import ingest
 from pipeline.judging import promotion, registry, tracking
 from pipeline.judging.model_report import report_after_training
+from pipeline.profiles import profiles
 from pipeline.score import Publication, score
 from pipeline.snapshots import build_outcomes, build_snapshots
 from pipeline.tables import Ingested, read_ingested
@@ -78,9 +79,11 @@ def run_publish(
     lists = choose(publication.scores, publication.managers, bank.settings.lists)
     with step("publish") as counts, Store(bank.home.store) as store:
         counts["run"] = publication.run.run_id
-        served = store.publish(publication.run, publication.scores, publication.exclusions, lists)
+        scores, keep = publication.scores, bank.settings.store
+        beside = profiles(tables, as_of, {one.customer_id for one in scores})
+        served = store.publish(publication.run, scores, publication.exclusions, lists, beside)
         # A past week filled in stays at least until the next new one.
-        counts["pruned"] = store.prune(bank.settings.store.keep_weeks) if served else 0
+        counts["pruned"] = store.prune(keep.keep_weeks, keep.keep_profiles) if served else 0
     with step("lists") as counts:
         folder = bank.home.lists / str(as_of)
         counts["files"] = len(write_lists(folder, publication.run, lists, bank.settings))

@@ -10,7 +10,7 @@ BATCH = 10_000  # rows handed to SQLite's driver at once; bounds memory
 
 
 def load(connection: Connection, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:
-    """Rows of plain values (text, int, float, bool, None), in the order of the table's columns."""
+    """Rows of plain values (text, int, float, bool, bytes, None), in the order of the table's columns."""
     if connection.dialect.name == "postgresql":
         _copy(connection, table, rows)
     else:

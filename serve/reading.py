@@ -1,17 +1,19 @@
 """What one published run says. A Reading is bound to one run: no two of its answers come from different ones."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, select
 
 from configs.errors import DataError, did_you_mean
-from configs.published import Exclusion, Manager, Run, Score
+from configs.published import Exclusion, Manager, Profile, Run, Score
 from serve import rows, tables
 from serve.connect import PUBLISH_ONE
+from serve.profiles import unpacked
 from serve.scope import EVERYTHING, Scope
 
 PAGE = 5_000  # scores read at once where all are wanted; bounds memory
+IDS = 500  # customers asked for in one statement
 _SCORE = [column.name for column in tables.scores.columns if column.name != "publication"]
 _REASON = [
     column for column in tables.reasons.columns if column.name not in ("publication", "customer_id", "place")
@@ -49,6 +51,24 @@ class Reading:
             return Exclusion(customer_id, found[0].code)
         known = [row[:-1] for row in found if row.customer_id is not None]
         return next(rows.scores_from(known), None)
+
+    def profile(self, customer_id: str) -> Profile | None:
+        """What a manager reads beside the customer's score; None for one it does not know, or of an older run."""
+        return self.profiles([customer_id]).get(customer_id)
+
+    def profiles(self, customer_ids: Sequence[str]) -> dict[str, Profile]:
+        """The same of many customers at once; those without one are left out."""
+        scores, profiles = tables.scores, tables.profiles
+        found: dict[str, Profile] = {}
+        for start in range(0, len(customer_ids), IDS):
+            chosen = (
+                select(profiles.c.customer_id, profiles.c.content)
+                .join(scores, _same(scores, profiles) & (scores.c.customer_id == profiles.c.customer_id))
+                .where(profiles.c.publication == self.publication, self._scope.of(scores))
+                .where(profiles.c.customer_id.in_(customer_ids[start : start + IDS]))
+            )
+            found |= {row.customer_id: unpacked(*row) for row in self._connection.execute(chosen)}
+        return found
 
     def manager_list(self, manager_id: str) -> tuple[Manager, tuple[Score, ...]] | None:
         """One manager's listed customers by rank; None for an unknown manager."""

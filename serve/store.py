@@ -1,6 +1,6 @@
 """The score store: one transaction publishes a run, and every read sees exactly one run."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,12 +10,13 @@ from typing import Self
 from sqlalchemy import Connection, delete, func, insert, select, tuple_, update
 
 from configs.errors import DataError
-from configs.published import Exclusion, Manager, Run, Score
+from configs.published import Exclusion, Manager, Profile, Run, Score
 from serve import audit, connect, rows, schema, tables
 from serve.checks import check
 from serve.differences import Difference, differences
 from serve.lists import CallList, portfolios, restore
 from serve.loading import count, load
+from serve.profiles import profile_rows
 from serve.reading import Reading, find, served
 from serve.scope import EVERYTHING, Scope
 
@@ -63,11 +64,13 @@ class Store:
         scores: Sequence[Score],
         exclusions: Sequence[Exclusion],
         lists: Sequence[CallList],
+        profiles: Iterable[Profile] = (),
     ) -> bool:
         """Writes one run whole, in place of an earlier one with its run_id; True if it is now the one served.
 
-        A run older than the one served goes into the history only: filling in a past week must not take
-        this week's lists away. Raises DataError, and leaves everything as it was, if the run does not add up.
+        ``profiles`` are of everyone who is scored, or of nobody; they are drawn one by one. A run older than the one
+        served goes into the history only: filling in a past week must not take this week's lists away. Raises
+        DataError, and leaves everything as it was, if the run does not add up.
         """
         check(run, scores, exclusions, lists)
         with self.recording() as connection:
@@ -86,26 +89,24 @@ class Store:
             load(connection, tables.exclusions, rows.exclusion_rows(publication, exclusions))
             load(connection, tables.managers, rows.manager_rows(publication, lists))
             load(connection, tables.list_entries, rows.entry_rows(publication, lists))
+            load(connection, tables.profiles, profile_rows(publication, profiles))
+            _check_profiles(connection, run, publication)
             count(connection, tables.OF_A_RUN)
             if now and now.snapshot_date > run.snapshot_date:
                 return False
             _point_to(connection, publication)
             return True
 
-    def prune(self, keep_weeks: int) -> int:
-        """Removes runs of Mondays ``keep_weeks`` or more before the newest, never the one served; how many."""
-        runs = tables.runs
+    def prune(self, keep_weeks: int, keep_profiles: int) -> int:
+        """Removes runs of Mondays ``keep_weeks`` or more before the newest, never the one served; how many.
+
+        Of runs ``keep_profiles`` or more weeks before the newest only the profiles go.
+        """
         with self.recording() as connection:
-            newest = connection.scalar(select(func.max(runs.c.snapshot_date)))
-            if newest is None:
-                return 0
-            old = select(runs.c.publication).where(
-                runs.c.snapshot_date <= newest - timedelta(weeks=keep_weeks),
-                runs.c.publication.not_in(select(tables.current_run.c.publication)),
-            )
-            publications = connection.scalars(old).all()
-            _remove(connection, publications)
-            return len(publications)
+            faded, old = (_older(connection, weeks) for weeks in (keep_profiles, keep_weeks))
+            connection.execute(delete(tables.profiles).where(tables.profiles.c.publication.in_(faded)))
+            _remove(connection, old)
+            return len(old)
 
     def serve_run(self, run_id: str) -> None:
         """Moves the pointer to a run of the history. Raises DataError for an unknown run_id."""
@@ -208,6 +209,28 @@ class Store:
     def differences(self, before: str, after: str | None = None) -> Iterator[Difference]:
         """What turns the scores of one run into those of another, by default the served one, by customer_id."""
         return differences(self.scores(before), self.scores(after))
+
+
+def _check_profiles(connection: Connection, run: Run, publication: int) -> None:
+    mine = tables.profiles.c.publication == publication
+    found = connection.scalar(select(func.count()).select_from(tables.profiles).where(mine))
+    if found not in (0, run.cohort):
+        raise DataError(
+            f"{run.run_id}: {found} profiles came with {run.cohort} scores. Make them of the same customers."
+        )
+
+
+def _older(connection: Connection, weeks: int) -> Sequence[int]:
+    """The runs of Mondays so many weeks or more before the newest, but never the one served."""
+    runs = tables.runs
+    newest = connection.scalar(select(func.max(runs.c.snapshot_date)))
+    if newest is None:
+        return []
+    old = select(runs.c.publication).where(
+        runs.c.snapshot_date <= newest - timedelta(weeks=weeks),
+        runs.c.publication.not_in(select(tables.current_run.c.publication)),
+    )
+    return connection.scalars(old).all()
 
 
 def _remove(connection: Connection, publications: Collection[int]) -> None:

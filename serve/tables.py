@@ -18,6 +18,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -149,6 +150,18 @@ list_entries = Table(
     info={"one_row_per": "run and listed customer"},
 )
 
+profiles = Table(
+    "profiles",
+    metadata,
+    _of_run(),
+    _customer(primary_key=True),
+    _column(
+        "content", LargeBinary, PERSONAL, "AUM by week, maturities, bookings and contacts: serve/profiles.py"
+    ),
+    ForeignKeyConstraint(["publication", "customer_id"], ["scores.publication", "scores.customer_id"]),
+    info={"one_row_per": "cohort customer of one of the newest runs"},
+)
+
 current_run = Table(
     "current_run",
     metadata,
@@ -232,4 +245,4 @@ audit_head = Table(
 )  # fmt: skip
 
 # Children first: the order in which a run's rows can be deleted.
-OF_A_RUN = (list_entries, exclusions, managers, reasons, scores, runs)
+OF_A_RUN = (profiles, list_entries, exclusions, managers, reasons, scores, runs)

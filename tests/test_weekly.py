@@ -24,6 +24,7 @@ from pipeline.judging.outcomes import judge_published
 from pipeline.snapshots import read_eligible, read_partition
 from pipeline.weekly import Bank, current_tables, run_weekly
 from serve.api import create_app
+from serve.profiles import packed
 from serve.store import Store
 from serve.tokens import issue
 
@@ -70,6 +71,17 @@ def test_every_customer_is_scored_once_or_excluded_with_a_code(bank, week):
 
 def test_money_at_risk_is_never_more_than_is_there(week):
     assert all(0 <= one.money_at_risk_minor <= one.aum_minor for one in week[0].scores)
+
+
+def test_a_profile_ends_with_the_aum_of_the_score(bank, week):
+    """Two ways to one figure: the AUM line, and the feature that the score was told."""
+    scores = week[0].scores
+    with Store(bank.home.store) as store, store.pinned(week[0].run.run_id) as reading:
+        found = reading.profiles([one.customer_id for one in scores])
+    assert [found[one.customer_id].aum_by_week[-1] for one in scores] == [one.aum_minor for one in scores]
+    assert all(found[one.customer_id].bookings for one in scores[:20])
+    assert any(one.maturities for one in found.values())
+    assert any(one.contacts for one in found.values())
 
 
 def test_reasons_carry_figures_in_both_languages(week):
@@ -206,5 +218,9 @@ def fingerprints(bank: Bank) -> dict[str, str]:
     paths = [*bank.home.models.rglob("*.*"), *(bank.home.lists / str(AS_OF)).glob("*")]
     found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths if path.is_file()}
     with Store(bank.home.store) as store:
-        found["store"] = hashlib.sha256(repr(store.published()).encode()).hexdigest()
+        whole = store.published()
+        with store.pinned() as reading:
+            profiles = reading.profiles([one.customer_id for one in whole.scores])
+        content = repr((whole, [packed(one) for one in profiles.values()]))
+        found["store"] = hashlib.sha256(content.encode()).hexdigest()
     return found

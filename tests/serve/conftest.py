@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from configs.folder import DEFAULTS
-from configs.published import Exclusion, Manager, Reason, Run, Score
+from configs.published import Exclusion, Manager, Profile, Reason, Run, Score
 from configs.service import ServiceSettings
 from configs.settings import Settings, Tier
 from serve import tokens
@@ -109,6 +109,13 @@ def lists(scores: tuple[Score, ...], settings: Settings) -> tuple[CallList, ...]
 
 
 @pytest.fixture
+def profiles(scores: tuple[Score, ...]) -> tuple[Profile, ...]:
+    """One per score; the AUM line says whose it is: 0, 1, 2 … yuan in the order of the scores."""
+    lines = (MappingProxyType({"demand": (100 * place,) * 52}) for place in range(len(scores)))
+    return tuple(Profile(score.customer_id, line) for score, line in zip(scores, lines, strict=True))
+
+
+@pytest.fixture
 def store_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/deep/store.db"
 
@@ -156,6 +163,7 @@ def published(
     scores: tuple[Score, ...],
     exclusions: tuple[Exclusion, ...],
     lists: tuple[CallList, ...],
+    profiles: tuple[Profile, ...],
 ) -> Store:
-    store.publish(_run(), scores, exclusions, lists)
+    store.publish(_run(), scores, exclusions, lists, profiles)
     return store

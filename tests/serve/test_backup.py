@@ -66,7 +66,7 @@ def test_what_was_just_written_is_in_the_backup(published, store_url, tmp_path, 
 
 BROKEN = {
     "one score less": (
-        "DELETE FROM scores WHERE customer_id = 'c3'",
+        "DELETE FROM profiles WHERE customer_id = 'c3'; DELETE FROM scores WHERE customer_id = 'c3'",
         "declares 5 scores and 1 exclusions and holds 4",
     ),
     "no exclusion": ("DELETE FROM exclusions", "holds 5 and 0"),
@@ -74,6 +74,7 @@ BROKEN = {
         "UPDATE reasons SET customer_id = 'c8' WHERE customer_id = 'c1'",
         "1 reasons belong to no score",
     ),
+    "a lost score": ("DELETE FROM scores WHERE customer_id = 'c3'", "a row of profiles belongs to nothing"),
     "a lost key": ("UPDATE list_entries SET manager_id = 'M9'", "a row of list_entries belongs to nothing"),
     "no pointer's run": ("UPDATE current_run SET publication = 9", "a row of current_run belongs to nothing"),
     "another version": (
@@ -87,7 +88,7 @@ BROKEN = {
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_backup_that_does_not_add_up_is_refused(published, store_url, backup, case):
     statement, found = BROKEN[case]
-    change(backup, statement)
+    change(backup, *statement.split("; "))
     before = published.published()
     with pytest.raises(DataError, match=found):
         restore(store_url, backup)
@@ -112,8 +113,8 @@ def test_a_damaged_file_is_refused(published, store_url, backup, damage):
 
 def test_a_store_that_is_not_sound_gives_no_backup(published, file, store_url, tmp_path):
     published.close()
-    change(file, "DELETE FROM reasons", "DELETE FROM scores WHERE customer_id = 'c3'")
-    with pytest.raises(DataError, match="holds 4"):
+    change(file, "DELETE FROM reasons", "DELETE FROM exclusions")
+    with pytest.raises(DataError, match="holds 5 and 0"):
         back_up(store_url, tmp_path / "backup.db")
     assert not (tmp_path / "backup.db").exists()
     assert not list(tmp_path.glob(".draft-*"))

@@ -102,16 +102,16 @@ def test_rollback_goes_one_run_back_at_a_time_and_gives_the_old_answers(
 
 
 def test_old_runs_are_pruned_with_all_their_rows_but_not_the_one_served(
-    published, make_run, scores, exclusions, lists
+    published, make_run, scores, exclusions, lists, profiles
 ):
     for number in range(2, 5):
         day = date(2026, 11, 16) + timedelta(weeks=number - 1)
-        published.publish(make_run(f"run-{number}", day), scores, exclusions, lists)
-    assert published.prune(4) == 0
-    assert published.prune(2) == 2
+        published.publish(make_run(f"run-{number}", day), scores, exclusions, lists, profiles)
+    assert published.prune(4, 4) == 0
+    assert published.prune(2, 2) == 2
     assert [run.run_id for run in published.history()] == ["run-4", "run-3"]
     published.serve_run("run-3")
-    assert published.prune(1) == 0
+    assert published.prune(1, 1) == 0
     with published._engine.connect() as connection:
         for table in tables.OF_A_RUN:
             found = set(connection.scalars(select(table.c.publication)))
@@ -149,7 +149,7 @@ def test_a_run_that_goes_while_it_is_read_is_an_error_and_not_a_short_answer(
     next(found)
     if fate == "no run":
         published.publish(make_run("run-2", date(2026, 11, 23)), scores, exclusions, lists)
-        published.prune(1)
+        published.prune(1, 1)
     else:
         published.publish(make_run(), scores, exclusions, lists)
     with pytest.raises(DataError, match=fate):
@@ -253,7 +253,7 @@ def test_readers_during_publications_see_one_run_each(published, make_run, score
         for number in range(1, 51):
             run = make_run(f"run-{number}", date(2026, 11, 16) + timedelta(weeks=number))
             published.publish(run, _with_risk(scores, number), exclusions, _listed(lists, number))
-            published.prune(30)
+            published.prune(30, 30)
         done.set()
         assert [reader.result() for reader in readers] == [[]] * 8
     assert published.latest_run().run_id == "run-50"
