@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from configs.dates import Timeline
 from configs.errors import did_you_mean
+from configs.mail import Mail
 from configs.next_steps import NextSteps
 from configs.strict import Days, Listed, Named, Sentences, Share, Strict, Weeks
 
@@ -17,7 +18,7 @@ from configs.strict import Days, Listed, Named, Sentences, Share, Strict, Weeks
 PEER_GROUPS: Mapping[str, str] = MappingProxyType({"tier": "tier", "branch": "branch_id"})
 HORIZONS = (30, 60, 90)  # days; each has its own risk in a published score
 # Sections that change no byte of a published run: where work is done, how models are judged and described.
-NOT_IN_RUNS = {"engine", "profit", "promotion", "card", "store"}
+NOT_IN_RUNS = {"engine", "profit", "promotion", "card", "store", "mail"}
 NOT_IN_MODELS = NOT_IN_RUNS | {"next_steps"}  # nor of a model
 
 
@@ -264,6 +265,7 @@ class Settings(Strict):
     promotion: Promotion
     card: Card
     store: History
+    mail: Mail
     engine: Engine
 
     @model_validator(mode="after")

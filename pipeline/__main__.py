@@ -6,7 +6,7 @@ import sys
 import typer
 
 from configs.errors import ConfigError, DataError
-from pipeline import data_commands, model_commands, store_commands
+from pipeline import data_commands, list_commands, model_commands, store_commands
 
 # LightGBM's threads spin while they wait, which is slow by a factor of six where cores are shared.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -15,6 +15,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.add_typer(data_commands.app)
 app.add_typer(model_commands.app)
 app.add_typer(store_commands.app)
+app.add_typer(list_commands.app)
 
 
 def main() -> None:

@@ -76,7 +76,9 @@ def quarantine_export(
 
 @app.command()
 def weekly(raw: RawOption, as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
-    """Ingest, features, training when due, scores, publication, lists for one Monday."""
+    """Ingest, features, training when due, scores, publication, lists, mail for one Monday."""
+    from configs.mail import load_mail_server
+    from pipeline.mail import tell_after_run
     from pipeline.report import lists_in_words
     from pipeline.terminal import start_logging
     from pipeline.weekly import run_weekly
@@ -85,6 +87,7 @@ def weekly(raw: RawOption, as_of: AsOf, bank: BankOption = "demo", data: DataOpt
     chosen = bank_of(bank, data)
     publication, lists = run_weekly(chosen, raw, monday(as_of.date()))
     typer.echo(lists_in_words(chosen, publication, lists))
+    tell_after_run(chosen, load_mail_server, monday(as_of.date()))
 
 
 @app.command("backfill")

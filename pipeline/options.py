@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:  # importing the pipeline costs seconds; --help must not
-    from pipeline.weekly import Bank
+    from pipeline.bank import Bank
 
 BankOption = Annotated[str, typer.Option("--bank", help="folder below configs/banks")]
 DataOption = Annotated[Path, typer.Option("--data", help="where artefacts lie")]
@@ -22,7 +22,7 @@ def bank_of(name: str, data: Path) -> "Bank":
     """The bank's settings and the folder of its artefacts. Raises ConfigError for an unknown bank."""
     from configs.folder import load_settings
     from configs.service import load_store_address
-    from pipeline.weekly import Bank
+    from pipeline.bank import Bank
 
     return Bank(load_settings(name), data, store=load_store_address())
 

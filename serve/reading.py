@@ -109,6 +109,13 @@ class Reading:
         found = self._connection.execute(self._of(tables.managers).order_by(tables.managers.c.manager_id))
         return tuple(map(rows.manager_from, found))
 
+    def lists(self) -> tuple[tuple[str | None, str | None], ...]:
+        """Branch and manager of each list that holds somebody; a branch's own list has no manager."""
+        entries = tables.list_entries
+        chosen = select(entries.c.branch_id, entries.c.manager_id).distinct()
+        found = self._connection.execute(chosen.where(entries.c.publication == self.publication))
+        return tuple((row.branch_id, row.manager_id) for row in found)
+
     def ranks(self) -> dict[str, int]:
         """The rank of each listed customer."""
         return {row.customer_id: row.rank for row in self._connection.execute(self._of(tables.list_entries))}

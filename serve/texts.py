@@ -8,6 +8,14 @@ OUTCOMES = ("will_stay", "undecided", "leaving", "no_answer", "not_interested", 
 
 _EN = {
     "font": "Calibri",
+    "mail.subject": "Your list of customers to call, week of {monday}",
+    "mail.body": "Your list of customers to call in the week of {monday} is ready:",
+    "mail.own.subject": "Branch {branch}: customers without a manager, week of {monday}",
+    "mail.own.body": "The list of customers of branch {branch} without a manager, to be called in the week of {monday},"
+    " is ready:",
+    "mail.greeting": "Dear {name},",
+    "mail.rest": "Please sign in there to read it, and to record what comes of each call.\n\n"
+    "This message says nothing about customers; please say nothing about them in an answer either.",
     "list.title": "Customers to call this week · {who}",
     "list.facts": "Monday {snapshot} · branch {branch} · {listed} of {customers} customers listed"
     " · {money} {currency} at risk among those listed",
@@ -89,6 +97,12 @@ _EN = {
 
 _ZH = {
     "font": "Microsoft YaHei",
+    "mail.subject": "客户联系名单，{monday} 当周",
+    "mail.body": "{monday} 当周的客户联系名单已生成：",
+    "mail.own.subject": "机构 {branch}：无客户经理的客户名单，{monday} 当周",
+    "mail.own.body": "机构 {branch} {monday} 当周的无客户经理客户联系名单已生成：",
+    "mail.greeting": "{name}，您好：",
+    "mail.rest": "请登录系统查看名单，并记录每次联系的结果。\n\n本邮件不含任何客户信息；回复时也请勿提及客户信息。",
     "list.title": "本周客户联系名单 · {who}",
     "list.facts": "{snapshot}（周一） · 机构 {branch} · 管户 {customers} 人，本周名单 {listed} 人"
     " · 名单内预计流失资金 {money} {currency}",

@@ -19,6 +19,7 @@ from configs.folder import load_settings
 from configs.settings import Settings
 from configs.tables import COUNTERPARTIES, KINDS, PRODUCT_CLASSES, TABLES
 from tests.databases import postgres  # noqa: F401 (a fixture)
+from tests.mail_server import mail_certificate, mail_server, mailbox, start_mail_server  # noqa: F401 (fixtures)
 
 Row = dict[str, Any]
 Bank = dict[str, list[Row]]
