@@ -1,6 +1,7 @@
 """What a weekly run publishes: rows that pipeline writes and serve shows. Money is in minor units (1/100)."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
 
@@ -133,6 +134,41 @@ class Exclusion:
 
 
 @dataclass(frozen=True)
+class Helpfulness:
+    """How likely a call keeps who would leave: for everybody, and by the group of the first reason where learnt."""
+
+    overall: float
+    by_reason: Mapping[str, float] = field(default_factory=dict)
+
+    def of(self, score: Score) -> float:
+        group = score.reasons[0].group if score.reasons else ""
+        return self.by_reason.get(group, self.overall)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One row per cohort customer of a run: whether to call this week, and why.
+
+    ``decision`` and ``why`` are codes of DECISIONS; branch and manager are those of the list, the branch's own
+    where ``manager_id`` is None. ``worth_minor`` is the money that a call is expected to keep. ``until`` is the
+    first Monday on which a cool-down, or the lot of who is listed or held out, no longer holds; ``drawn_on`` the
+    Monday on which that lot was drawn, None for who has not come into question.
+    """
+
+    customer_id: str
+    branch_id: str | None
+    manager_id: str | None
+    decision: str
+    why: str
+    worth_minor: int
+    rank: int | None = None
+    until: date | None = None
+    drawn_on: date | None = None
+    next_step_en: str | None = None
+    next_step_zh: str | None = None
+
+
+@dataclass(frozen=True)
 class Manager:
     """One row per manager as of the snapshot."""
 
@@ -175,4 +211,22 @@ EXCLUSION_CODES: dict[str, str] = {
     "below_bounds": "average AUM below cohort.min_aum",
     "above_bounds": "average AUM at or above cohort.max_aum",
     "already_left": "the money had already left before the snapshot, by the label's own measure",
+}
+
+# What is decided about a cohort customer of a run, and why; in the order in which it is tried.
+DECISIONS: dict[str, dict[str, str]] = {
+    "opted_out": {
+        "by_bank": "the bank's own record says that the customer wants no calls",
+        "by_contact": "told a manager so, as an outcome recorded here",
+    },
+    "cooled_down": {"contacted": "was reached less than lists.cool_down_weeks ago"},
+    "held_out": {"drawn": "would be listed, but is held out by lot, to see what calls do"},
+    "listed": {
+        "most_to_keep": "among those in whose case a call keeps most money",
+        "stays": "was listed the week before, and nobody else is better by more than lists.stay_places",
+    },
+    "beyond_capacity": {
+        "less_to_keep": "the manager's time goes to customers in whose case a call keeps more",
+        "edge": "would be listed, but not by a margin that takes somebody off who was listed the week before",
+    },
 }

@@ -183,10 +183,15 @@ class Bands(Strict):
 
 
 class Lists(Strict):
-    """What a manager's weekly list holds."""
+    """What a manager's weekly list holds, and how it is found out whether calling helps; docs/lists.md."""
 
     default_capacity: Annotated[int, Field(ge=1)]
     reasons: Annotated[int, Field(ge=1, le=5)]
+    cool_down_weeks: Annotated[int, Field(ge=0, le=52)]
+    stay_places: Annotated[int, Field(ge=0)]
+    held_out: Annotated[float, Field(ge=0, lt=1)]
+    salt: str
+    min_group: Annotated[int, Field(ge=1)]
 
 
 class Profit(Strict):

@@ -1,7 +1,7 @@
 """Score one Monday: every customer of the cohort once, with reasons; everyone else excluded with a code."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
@@ -134,7 +134,7 @@ def _run(
         before = models.before.run
         went_in |= {"before": before.run_id, "compared_with": str(before.snapshot_date)}
     return Run(
-        run_id=f"{as_of}-{fingerprint(str(as_of), *went_in.values())[:8]}",
+        run_id=run_id_of(as_of, went_in),
         bank=settings.bank,
         snapshot_date=as_of,
         model_id=models.now.model_id,
@@ -144,3 +144,8 @@ def _run(
         excluded=MappingProxyType(dict(sorted(Counter(one.code for one in exclusions).items()))),
         manifest=MappingProxyType(went_in),
     )
+
+
+def run_id_of(snapshot_date: date, went_in: Mapping[str, str]) -> str:
+    """The Monday and a digest of what went in: the same run has the same name."""
+    return f"{snapshot_date}-{fingerprint(str(snapshot_date), *went_in.values())[:8]}"

@@ -8,6 +8,7 @@ from configs.errors import DataError
 from models.bundle import Bundle
 from pipeline.bank import Bank as Bank
 from pipeline.changes import Models, last_published
+from pipeline.choosing import choose_lists
 from pipeline.intake.ingest import ingest
 from pipeline.judging import promotion, registry, tracking
 from pipeline.judging.model_report import report_after_training
@@ -18,7 +19,7 @@ from pipeline.tables import Ingested, read_ingested
 from pipeline.terminal import bar, log, spinner, step
 from pipeline.train import comparison, plan, train, trained_as_of
 from serve.excel import write_lists
-from serve.lists import CallList, choose
+from serve.lists import CallList
 from serve.store import Store
 
 
@@ -76,7 +77,7 @@ def run_publish(
         build_snapshots(bank.settings, bank.home, tables, days, on_features)
         publication = score(bank.settings, bank.home, tables, Models(bundle, before), as_of)
         counts |= {"cohort": len(publication.scores), "excluded": len(publication.exclusions)}
-    lists = choose(publication.scores, publication.managers, bank.settings.lists)
+    publication, lists = choose_lists(bank, tables, publication)
     with step("publish") as counts, Store(bank.home.store) as store:
         counts["run"] = publication.run.run_id
         scores, keep = publication.scores, bank.settings.store

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from math import isfinite
 
 from configs.errors import DataError, did_you_mean
-from configs.published import EXCLUSION_CODES, Exclusion, Run, Score
+from configs.published import DECISIONS, EXCLUSION_CODES, Exclusion, Run, Score
 from serve.lists import CallList
 
 BANDS = ("high", "medium", "low")
@@ -19,6 +19,7 @@ def check(
     _check_customers(run, scores, exclusions)
     for score in scores:
         _check_score(run, score)
+    _check_decisions(run, scores, lists)
     _check_lists(run, lists)
 
 
@@ -78,6 +79,24 @@ def _check_score(run: Run, score: Score) -> None:
         )
 
 
+def _check_decisions(run: Run, scores: Sequence[Score], lists: Sequence[CallList]) -> None:
+    """The message gives counts and never an id."""
+    decided = Counter(one.customer_id for part in lists for one in part.decisions)
+    scored = {score.customer_id for score in scores}
+    if decided.keys() != scored or decided.total() != len(scored):
+        raise DataError(
+            f"{run.run_id}: {len(scored)} customers are scored, {len(scored & decided.keys())} of them and "
+            f"{len(decided.keys() - scored)} others have a decision, {decided.total()} decisions in all. "
+            "Choose lists by serve.lists.choose."
+        )
+    codes = {(code, why) for code, reasons in DECISIONS.items() for why in reasons}
+    unknown = {(one.decision, one.why) for part in lists for one in part.decisions} - codes
+    if unknown:
+        raise DataError(
+            f"{run.run_id}: unknown decisions {sorted(unknown)}. Those known stand in configs/published.py."
+        )
+
+
 def _check_lists(run: Run, lists: Sequence[CallList]) -> None:
     entries = Counter(score.customer_id for one in lists for score in one.listed)
     twice = sum(count > 1 for count in entries.values())
@@ -87,6 +106,12 @@ def _check_lists(run: Run, lists: Sequence[CallList]) -> None:
             "Choose lists by serve.lists.choose."
         )
     for one in lists:
+        ranked = {decision.customer_id for decision in one.decisions if decision.rank is not None}
+        if ranked != {score.customer_id for score in one.listed}:
+            raise DataError(
+                f"{run.run_id}: the list of branch {one.branch_id!r} and the decisions about its customers differ. "
+                "Choose lists by serve.lists.choose."
+            )
         if any(score.marketing_opt_out for score in one.listed):
             raise DataError(
                 f"{run.run_id}: the list of branch {one.branch_id!r} holds customers who opted out. "

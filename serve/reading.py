@@ -1,12 +1,12 @@
 """What one published run says. A Reading is bound to one run: no two of its answers come from different ones."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, select
 
 from configs.errors import DataError, did_you_mean
-from configs.published import Exclusion, Manager, Profile, Run, Score
+from configs.published import Decision, Exclusion, Manager, Profile, Run, Score
 from serve import rows, tables
 from serve.connect import PUBLISH_ONE
 from serve.profiles import unpacked
@@ -72,17 +72,17 @@ class Reading:
 
     def manager_list(self, manager_id: str) -> tuple[Manager, tuple[Score, ...]] | None:
         """One manager's listed customers by rank; None for an unknown manager."""
-        managers, entries, scores = tables.managers, tables.list_entries, tables.scores
+        managers, decisions, scores = tables.managers, tables.decisions, tables.scores
         manager = self._connection.execute(
             self._of(managers).where(managers.c.manager_id == manager_id)
         ).first()
         if manager is None:
             return None
         listed = (
-            select(scores, entries.c.rank)
-            .join(entries, _same(entries, scores) & (entries.c.customer_id == scores.c.customer_id))
-            .where(entries.c.publication == self.publication, entries.c.manager_id == manager_id)
-            .where(self._scope.of(scores))
+            select(scores, decisions.c.rank)
+            .join(decisions, _same(decisions, scores) & (decisions.c.customer_id == scores.c.customer_id))
+            .where(decisions.c.publication == self.publication, decisions.c.manager_id == manager_id)
+            .where(decisions.c.rank.is_not(None), self._scope.of(scores))
         )
         return rows.manager_from(manager), tuple(self._whole(listed, "rank"))
 
@@ -111,14 +111,20 @@ class Reading:
 
     def lists(self) -> tuple[tuple[str | None, str | None], ...]:
         """Branch and manager of each list that holds somebody; a branch's own list has no manager."""
-        entries = tables.list_entries
-        chosen = select(entries.c.branch_id, entries.c.manager_id).distinct()
-        found = self._connection.execute(chosen.where(entries.c.publication == self.publication))
-        return tuple((row.branch_id, row.manager_id) for row in found)
+        decisions = tables.decisions
+        chosen = select(decisions.c.branch_id, decisions.c.manager_id).distinct()
+        listed = (decisions.c.publication == self.publication) & decisions.c.rank.is_not(None)
+        return tuple(
+            (row.branch_id, row.manager_id) for row in self._connection.execute(chosen.where(listed))
+        )
 
-    def ranks(self) -> dict[str, int]:
-        """The rank of each listed customer."""
-        return {row.customer_id: row.rank for row in self._connection.execute(self._of(tables.list_entries))}
+    def decisions(self, customer_ids: Collection[str] | None = None) -> dict[str, Decision]:
+        """What was decided about each of some cohort customers, or about all, by customer_id."""
+        chosen = self._of(tables.decisions)
+        if customer_ids is not None:
+            chosen = chosen.where(tables.decisions.c.customer_id.in_(customer_ids))
+        found = map(rows.decision_from, self._connection.execute(chosen))
+        return {one.customer_id: one for one in found}
 
     def _of(self, table: Table) -> Select[Any]:
         return select(table).where(table.c.publication == self.publication, self._scope.of(table))

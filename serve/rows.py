@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
+from datetime import date
 from itertools import groupby
 from types import MappingProxyType
 from typing import Any
@@ -9,10 +11,11 @@ from typing import Any
 from sqlalchemy import Row
 
 from configs.errors import DataError
-from configs.published import Change, Exclusion, Manager, Reason, Run, Score
+from configs.published import Change, Decision, Exclusion, Manager, Reason, Run, Score
 from serve.lists import CallList
 
 Values = tuple[Any, ...]
+_DECISION = tuple(field.name for field in fields(Decision))
 _SCORE = 14  # columns of a score but its publication; those of a reason follow where both are read
 
 
@@ -63,20 +66,20 @@ def manager_rows(publication: int, lists: Iterable[CallList]) -> Iterator[Values
     )
 
 
-def entry_rows(publication: int, lists: Iterable[CallList]) -> Iterator[Values]:
-    """One row per listed customer, ranked from 1 on each list."""
+def decision_rows(publication: int, lists: Iterable[CallList]) -> Iterator[Values]:
+    """One row per cohort customer."""
     for one in lists:
-        manager_id = one.manager.manager_id if one.manager else None
-        for rank, score in enumerate(one.listed, start=1):
-            yield publication, score.customer_id, one.branch_id, manager_id, rank
+        for decision in one.decisions:
+            values = (getattr(decision, name) for name in _DECISION)
+            yield publication, *(one.isoformat() if isinstance(one, date) else one for one in values)
 
 
 def run_from(row: Row[Any]) -> Run:
-    fields = row._asdict()
-    del fields["publication"]
+    values = row._asdict()
+    del values["publication"]
     for name in ("excluded", "manifest"):
-        fields[name] = MappingProxyType(json.loads(fields[name]))
-    return Run(**fields)
+        values[name] = MappingProxyType(json.loads(values[name]))
+    return Run(**values)
 
 
 def scores_from(rows: Iterable[Sequence[Any]]) -> Iterator[Score]:
@@ -87,6 +90,12 @@ def scores_from(rows: Iterable[Sequence[Any]]) -> Iterator[Score]:
         reasons = tuple(Reason(*row[_SCORE:]) for row in own if row[_SCORE] is not None)
         changes = tuple(Change(**one) for one in json.loads(first[_SCORE - 1]))
         yield Score(*(*first[:9], reasons, *first[9 : _SCORE - 1], changes))
+
+
+def decision_from(row: Row[Any]) -> Decision:
+    values = row._asdict()
+    del values["publication"]
+    return Decision(**values)
 
 
 def exclusion_from(row: Row[Any]) -> Exclusion:

@@ -247,6 +247,7 @@ def _total(lists: Sequence[CallList]) -> CallList:
         customers=sum(one.customers for one in lists),
         high_risk=sum(one.high_risk for one in lists),
         money_at_risk_minor=sum(one.money_at_risk_minor for one in lists),
+        decisions=(),
     )
 
 

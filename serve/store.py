@@ -11,11 +11,12 @@ from sqlalchemy import Connection, delete, func, insert, select, tuple_, update
 
 from configs.errors import DataError
 from configs.published import Exclusion, Manager, Profile, Run, Score
-from serve import audit, connect, rows, schema, tables
+from serve import audit, connect, rows, schema, tables, trial
 from serve.checks import check
 from serve.differences import Difference, differences
-from serve.lists import CallList, portfolios, restore
+from serve.lists import CallList, restore
 from serve.loading import count, load
+from serve.portfolios import portfolios
 from serve.profiles import profile_rows
 from serve.reading import Reading, find, served
 from serve.scope import EVERYTHING, Scope
@@ -88,12 +89,13 @@ class Store:
             load(connection, tables.reasons, rows.reason_rows(publication, scores))
             load(connection, tables.exclusions, rows.exclusion_rows(publication, exclusions))
             load(connection, tables.managers, rows.manager_rows(publication, lists))
-            load(connection, tables.list_entries, rows.entry_rows(publication, lists))
+            load(connection, tables.decisions, rows.decision_rows(publication, lists))
             load(connection, tables.profiles, profile_rows(publication, profiles))
             _check_profiles(connection, run, publication)
             count(connection, tables.OF_A_RUN)
             if now and now.snapshot_date > run.snapshot_date:
                 return False
+            trial.record(connection, run, scores, lists)
             _point_to(connection, publication)
             return True
 
@@ -189,7 +191,7 @@ class Store:
         """All of one run, by default the served one. Raises DataError for an unknown run_id."""
         with self.pinned(run_id) as reading:
             scores = tuple(reading.scores())
-            lists = restore(portfolios(scores, reading.managers()), reading.ranks())
+            lists = restore(portfolios(scores, reading.managers()), reading.decisions())
             return Published(reading.run, scores, reading.exclusions(), lists)
 
     def scores(self, run_id: str | None = None) -> Iterator[Score]:

@@ -135,20 +135,29 @@ managers = Table(
     info={"one_row_per": "run and manager"},
 )
 
-list_entries = Table(
-    "list_entries",
+decisions = Table(
+    "decisions",
     metadata,
     _of_run(),
     _customer(primary_key=True),
     _column("branch_id", String, INTERNAL, "branch of the list", nullable=True),
     _column("manager_id", Id, INTERNAL, "whose list; empty on a branch's own", nullable=True),
-    _column("rank", Integer, INTERNAL, "place on the list, from 1"),
+    _column("decision", String, CONFIDENTIAL, "a key of configs.published.DECISIONS"),
+    _column("why", String, CONFIDENTIAL, "the reason: a key of that decision's"),
+    _column("worth_minor", BigInteger, CONFIDENTIAL, "money a call is expected to keep; 0 in runs of before"),
+    _column("rank", Integer, INTERNAL, "place on the list, from 1; empty for who is not listed", nullable=True),
+    _column("until", Date, INTERNAL, "first Monday on which a cool-down or a lot no longer holds", nullable=True),
+    _column("drawn_on", Date, INTERNAL, "Monday on which the lot was drawn; empty for who never came into question",
+            nullable=True),
+    _column("next_step_en", Text, CONFIDENTIAL, "what to do next, in English; empty for who is not listed",
+            nullable=True),
+    _column("next_step_zh", Text, CONFIDENTIAL, "what to do next, in Chinese; likewise", nullable=True),
     ForeignKeyConstraint(["publication", "customer_id"], ["scores.publication", "scores.customer_id"]),
     ForeignKeyConstraint(["publication", "manager_id"], ["managers.publication", "managers.manager_id"]),
-    Index("list_entries_of_manager", "publication", "manager_id", "rank"),
+    Index("decisions_of_manager", "publication", "manager_id", "rank"),
     sqlite_with_rowid=False,
-    info={"one_row_per": "run and listed customer"},
-)
+    info={"one_row_per": "run and cohort customer"},
+)  # fmt: skip
 
 profiles = Table(
     "profiles",
@@ -215,6 +224,39 @@ notices = Table(
     info={"one_row_per": "run and list whose reader is told by mail, so that each is told once"},
 )  # fmt: skip
 
+trial = Table(
+    "trial",
+    metadata,
+    _customer(primary_key=True),
+    _column("drawn_on", Date, INTERNAL, "Monday on which the customer came into question and the lot was drawn",
+            primary_key=True),
+    _column("until", Date, INTERNAL, "first Monday on which the lot no longer holds"),
+    _column("held_out", Boolean, CONFIDENTIAL, "not listed although worth a call, to see what calls do"),
+    _column("run_id", Id, INTERNAL, "the run of that Monday; kept when the run itself is gone"),
+    _column("branch_id", String, INTERNAL, "branch of the list", nullable=True),
+    _column("manager_id", Id, INTERNAL, "whose list; empty on a branch's own", nullable=True),
+    _column("tier", String, CONFIDENTIAL, "the bank's segment by wealth on that Monday"),
+    _column("reason_group", String, CONFIDENTIAL, "what the first reason was about; empty without one"),
+    _column("risk", Float, CONFIDENTIAL, "at the longest horizon, on that Monday"),
+    _column("money_at_risk_minor", BigInteger, CONFIDENTIAL, "amount expected to leave, on that Monday"),
+    _column("attrited", Boolean, CONFIDENTIAL, "what came of it; empty until it is known", nullable=True),
+    _column("base_minor", BigInteger, CONFIDENTIAL, "average AUM before that Monday, by the label; likewise",
+            nullable=True),
+    _column("lost_minor", BigInteger, CONFIDENTIAL, "what left of it with the customer, 0 for who stayed; likewise",
+            nullable=True),
+    Index("trial_until", "until"),
+    sqlite_with_rowid=False,
+    info={"one_row_per": "customer and lot, of runs that were served; outlives the runs"},
+)  # fmt: skip
+
+effects = Table(
+    "effects",
+    metadata,
+    _column("as_of", Date, INTERNAL, "the Monday up to which outcomes were known", primary_key=True),
+    _column("figures", Text, CONFIDENTIAL, "JSON object: what calls do, as the command effect estimates it"),
+    info={"one_row_per": "Monday on which the effect of calls was estimated"},
+)
+
 # serve/audit.py makes and checks the hashes. Times are text, so that both databases give back the very
 # characters that were hashed.
 audit = Table(
@@ -245,4 +287,4 @@ audit_head = Table(
 )  # fmt: skip
 
 # Children first: the order in which a run's rows can be deleted.
-OF_A_RUN = (profiles, list_entries, exclusions, managers, reasons, scores, runs)
+OF_A_RUN = (profiles, decisions, exclusions, managers, reasons, scores, runs)

@@ -55,7 +55,7 @@ def test_the_bank_wins_over_the_defaults_key_by_key(bank: Path) -> None:
          "unknown key 'sources.tiers.formt'. Did you mean 'format'?"),
         ({"tiers": [{"name": "a", "name_zh": "a", "min_aum": 0, "name_hz": "a"}]},
          "unknown key 'tiers.0.name_hz'. Did you mean 'name_zh'?"),
-        ({"lists": {"zzz": 1}}, "unknown key 'lists.zzz'. Known: default_capacity, reasons."),
+        ({"bands": {"zzz": 1}}, "unknown key 'bands.zzz'. Known: high, medium."),
     ],
 )  # fmt: skip
 def test_an_unknown_key_names_the_nearest_one_of_its_own_table(overrides: dict[str, Any], said: str) -> None:

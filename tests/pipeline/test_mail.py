@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from configs.errors import ConfigError, DataError
 from configs.folder import load_settings
-from configs.published import Manager, Run, Score
+from configs.published import Decision, Manager, Run, Score
 from pipeline import mail
 from pipeline.__main__ import app
 from pipeline.bank import Bank
@@ -50,14 +50,15 @@ def clock() -> Clock:
 def listed(branch: str | None, manager: Manager | None, customer: str) -> tuple[Score, CallList]:
     number = manager and manager.manager_id
     score = Score(customer, branch, number, "affluent", "mature", False, 9, 7, "high", (), risk_90d=0.5)
-    return score, CallList(branch, manager, (score,), 1, 1, 7)
+    decision = Decision(customer, branch, number, "listed", "most_to_keep", 2, 1)
+    return score, CallList(branch, manager, (score,), 1, 1, 7, (decision,))
 
 
 def publish(bank: Bank, managers: tuple[Manager, ...], run_id: str = "run-1") -> None:
     """A customer to call for each of the managers, one for branch B1, one in no branch; an idle manager."""
     made = [listed(one.branch_id, one, f"customer-of-{one.manager_id}") for one in managers]
     made += [listed("B1", None, "customer-of-branch"), listed(None, None, "customer-of-nobody")]
-    idle = CallList("B1", Manager("M0", "idle", "B1", 5, "m0@bank.example"), (), 0, 0, 0)
+    idle = CallList("B1", Manager("M0", "idle", "B1", 5, "m0@bank.example"), (), 0, 0, 0, ())
     counts = MappingProxyType({})
     run = Run(run_id, "demo", MONDAY, "model-1", "CNY", 90, len(made), counts, counts)
     with Store(bank.home.store) as store:

@@ -10,8 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from configs.errors import DataError
-from configs.published import Exclusion, Run, Score
+from configs.published import Decision, Exclusion, Run, Score
 from pipeline.__main__ import app
+from serve.lists import CallList
 from serve.schema import VERSION
 from serve.store import Store
 
@@ -28,7 +29,9 @@ def publish(store: Store, weeks: int) -> None:
     counts = MappingProxyType({"too_new": 1})
     run = Run(f"run-{weeks}", "demo", day, "model-1", "CNY", 90, 1, counts, MappingProxyType({}))
     score = Score("c1", "B1", None, "all", "mature", False, 1, 1, "high", (), risk_90d=weeks / 10)
-    store.publish(run, [score], [Exclusion("c2", "too_new")], [])
+    listed = Decision("c1", "B1", None, "listed", "most_to_keep", 1, 1)
+    own = CallList("B1", None, (score,), 1, 1, 1, (listed,))
+    store.publish(run, [score], [Exclusion("c2", "too_new")], [own])
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import secrets
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
@@ -12,10 +12,11 @@ import pytest
 from pydantic import SecretStr
 
 from configs.folder import DEFAULTS
-from configs.published import Exclusion, Manager, Profile, Reason, Run, Score
+from configs.published import Exclusion, Helpfulness, Manager, Profile, Reason, Run, Score
 from configs.service import ServiceSettings
 from configs.settings import Settings, Tier
 from serve import tokens
+from serve.decisions import Week
 from serve.lists import CallList, choose
 from serve.store import Store
 
@@ -31,6 +32,8 @@ SECRET, AUDIT_KEY = secrets.token_hex(32), secrets.token_hex(32)
 Bearer = Callable[..., dict[str, str]]
 MakeScore = Callable[..., Score]
 MakeRun = Callable[..., Run]
+MakeWeek = Callable[..., Week]
+MakeLists = Callable[..., tuple[CallList, ...]]
 
 
 def _score(customer_id: str, money_minor: int = 100_00, **changes: Any) -> Score:
@@ -66,6 +69,16 @@ def make_score() -> MakeScore:
     return _score
 
 
+def _week(monday: date = date(2026, 11, 16), **known: Any) -> Week:
+    """A call keeps three in ten; a lot holds for fourteen weeks."""
+    return Week(monday, 14, Helpfulness(0.3), **known)
+
+
+@pytest.fixture(scope="session")
+def make_week() -> MakeWeek:
+    return _week
+
+
 @pytest.fixture(scope="session")
 def make_run() -> MakeRun:
     return _run
@@ -73,7 +86,9 @@ def make_run() -> MakeRun:
 
 @pytest.fixture(scope="session")
 def settings() -> Settings:
+    """The defaults; nobody is held out, so that lists are known without drawing lots."""
     defaults = tomllib.loads(DEFAULTS.read_text("utf-8"))
+    defaults["lists"]["held_out"] = 0.0
     tiers = (Tier(name="affluent", name_zh="财富客户", min_aum=0),)
     return Settings(
         bank="demo",
@@ -103,9 +118,19 @@ def exclusions() -> tuple[Exclusion, ...]:
     return (Exclusion("c6", "too_new"),)
 
 
+@pytest.fixture(scope="session")
+def make_lists(settings: Settings) -> MakeLists:
+    """Everybody's lists as on the first Monday ever: no past, nobody held out."""
+
+    def lists_of(scores: Sequence[Score], managers: Sequence[Manager] = ()) -> tuple[CallList, ...]:
+        return choose(scores, managers, settings.lists, _week())
+
+    return lists_of
+
+
 @pytest.fixture
-def lists(scores: tuple[Score, ...], settings: Settings) -> tuple[CallList, ...]:
-    return choose(scores, [Manager("M1", "张伟", "B1", 2)], settings.lists)
+def lists(scores: tuple[Score, ...], make_lists: MakeLists) -> tuple[CallList, ...]:
+    return make_lists(scores, [Manager("M1", "张伟", "B1", 2)])
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from serve import access, connect
 from serve.access_log import verified
 from serve.api import create_app
 from serve.audit import entries
-from serve.lists import choose
 from serve.policy import POLICY, PUBLIC, Role
 from serve.pseudonyms import Pseudonyms
 from serve.scope import Reach
@@ -48,14 +47,14 @@ ROUTES = sorted(set(POLICY) - PUBLIC)
 
 
 @pytest.fixture(scope="module")
-def world_url(tmp_path_factory, make_run, make_score, settings):
+def world_url(tmp_path_factory, make_run, make_score, make_lists):
     url = f"sqlite:///{tmp_path_factory.mktemp('world')}/store.db"
     scores = tuple(
         make_score(customer, branch_id=branch, manager_id=manager)
         for customer, (branch, manager) in OF.items()
     )
     managers = [Manager(manager, f"name of {manager}", branch, 5) for manager, branch in MANAGERS.items()]
-    lists = choose(scores, managers, settings.lists)
+    lists = make_lists(scores, managers)
     with Store(url) as store:
         store.publish(make_run(cohort=len(OF)), scores, (Exclusion(EXCLUDED, "too_new"),), lists)
     return url

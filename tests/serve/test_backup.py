@@ -27,7 +27,7 @@ def backup(published, store_url, tmp_path) -> Path:
 def change(path: Path, *statements: str) -> None:
     with closing(sqlite3.connect(path)) as opened:
         for statement in statements:
-            opened.execute(statement)
+            opened.executescript(statement)
         opened.commit()
 
 
@@ -58,15 +58,18 @@ def test_the_same_store_gives_the_same_bytes_in_one_file(backup, store_url, tmp_
     assert [path.name for path in backup.parent.iterdir()] == ["backup.db"]
 
 
-def test_what_was_just_written_is_in_the_backup(published, store_url, tmp_path, make_run, scores, exclusions):
+def test_what_was_just_written_is_in_the_backup(
+    published, store_url, tmp_path, make_run, scores, exclusions, lists
+):
     """It still lies in the write-ahead log then, which a copied file would leave behind."""
-    published.publish(make_run("run-2", date(2026, 11, 23)), scores, exclusions, [])
+    published.publish(make_run("run-2", date(2026, 11, 23)), scores, exclusions, lists)
     assert back_up(store_url, tmp_path / "backup.db") == 2
 
 
 BROKEN = {
     "one score less": (
-        "DELETE FROM profiles WHERE customer_id = 'c3'; DELETE FROM scores WHERE customer_id = 'c3'",
+        "DELETE FROM profiles WHERE customer_id = 'c3'; DELETE FROM decisions WHERE customer_id = 'c3'; "
+        "DELETE FROM scores WHERE customer_id = 'c3'",
         "declares 5 scores and 1 exclusions and holds 4",
     ),
     "no exclusion": ("DELETE FROM exclusions", "holds 5 and 0"),
@@ -74,8 +77,11 @@ BROKEN = {
         "UPDATE reasons SET customer_id = 'c8' WHERE customer_id = 'c1'",
         "1 reasons belong to no score",
     ),
-    "a lost score": ("DELETE FROM scores WHERE customer_id = 'c3'", "a row of profiles belongs to nothing"),
-    "a lost key": ("UPDATE list_entries SET manager_id = 'M9'", "a row of list_entries belongs to nothing"),
+    "a lost score": (
+        "DELETE FROM scores WHERE customer_id = 'c3'",
+        "a row of (profiles|decisions) belongs to nothing",
+    ),
+    "a lost key": ("UPDATE decisions SET manager_id = 'M9'", "a row of decisions belongs to nothing"),
     "no pointer's run": ("UPDATE current_run SET publication = 9", "a row of current_run belongs to nothing"),
     "another version": (
         "UPDATE store_version SET version_num = '0099'",

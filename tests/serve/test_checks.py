@@ -59,14 +59,47 @@ def test_a_code_nobody_has_may_be_declared_with_zero(make_run, scores, exclusion
 
 
 def test_an_opted_out_customer_on_a_list_is_refused(make_run, scores, exclusions, lists):
-    wrong = replace(lists[0], listed=(scores[1],))
+    decisions = tuple(
+        replace(one, decision="listed", why="stays", rank=1)
+        if one.customer_id == "c2"
+        else replace(one, rank=None)
+        for one in lists[0].decisions
+    )
+    wrong = replace(lists[0], listed=(scores[1],), decisions=decisions)
     with pytest.raises(DataError, match="opted out"):
         check(make_run(), scores, exclusions, [wrong, *lists[1:]])
 
 
 def test_a_customer_twice_on_the_lists_is_refused(make_run, scores, exclusions, lists):
+    twice = replace(lists[1], decisions=())
     with pytest.raises(DataError, match="1 customers stand on the lists more than once"):
-        check(make_run(), scores, exclusions, [*lists, lists[1]])
+        check(make_run(), scores, exclusions, [*lists, twice])
+
+
+def test_each_scored_customer_has_one_decision(make_run, scores, exclusions, lists):
+    one, own = lists
+    for decisions, found in {
+        one.decisions[
+            1:
+        ]: "5 customers are scored, 4 of them and 0 others have a decision, 4 decisions in all",
+        (*one.decisions, one.decisions[0]): "5 of them and 0 others have a decision, 6 decisions",
+        (*one.decisions, replace(one.decisions[0], customer_id="c9")): "5 of them and 1 others",
+    }.items():
+        with pytest.raises(DataError, match=found):
+            check(make_run(), scores, exclusions, [replace(one, decisions=decisions), own])
+
+
+def test_a_list_that_is_not_what_was_decided_is_refused(make_run, scores, exclusions, lists):
+    with pytest.raises(DataError, match="list of branch 'B1' and the decisions about its customers differ"):
+        check(make_run(), scores, exclusions, [replace(lists[0], listed=lists[0].listed[1:]), lists[1]])
+
+
+@pytest.mark.parametrize("change", [{"decision": "lsited"}, {"why": "drawn"}])
+def test_an_unknown_decision_is_refused(make_run, scores, exclusions, lists, change):
+    one, own = lists
+    wrong = replace(one, decisions=(replace(one.decisions[0], **change), *one.decisions[1:]))
+    with pytest.raises(DataError, match="unknown decisions"):
+        check(make_run(), scores, exclusions, [wrong, own])
 
 
 @pytest.mark.parametrize("change", [{"value": float("nan")}, {"contribution": float("inf")}, {"value": 3}])

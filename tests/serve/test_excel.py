@@ -7,7 +7,6 @@ from openpyxl import load_workbook
 
 from configs.published import Change, Manager
 from serve.excel import branch_workbook, manager_workbook, write_lists
-from serve.lists import choose
 from serve.sheets import Context
 
 HEAD = 4  # the row of the headings
@@ -37,10 +36,10 @@ def test_a_managers_sheet_holds_the_list_in_order(context, lists):
     assert sheet.max_row == HEAD + 2 + 4  # a blank row, then three notes
 
 
-def test_a_column_tells_the_change_where_there_was_a_run_before(make_run, make_score, settings):
+def test_a_column_tells_the_change_where_there_was_a_run_before(make_run, make_score, make_lists, settings):
     run = make_run(manifest={"compared_with": "2026-11-09"})
     moved = make_score("a", risk_change=0.12, changes=(Change("salary", 0.4, "", "代发工资中断或减少"),))
-    lists = choose([moved, make_score("b", 50_00)], [Manager("M1", "张伟", "B1", 2)], settings.lists)
+    lists = make_lists([moved, make_score("b", 50_00)], [Manager("M1", "张伟", "B1", 2)])
     sheet = read(manager_workbook(Context(run, settings, "zh"), lists[0])).active
     assert row(sheet, HEAD)[8:] == ["原因 1", "原因 2", "原因 3", "较上周变化", "联系结果", "备注"]
     assert row(sheet, HEAD + 1)[11] == "较上周上升12个百分点：代发工资中断或减少"
@@ -80,16 +79,16 @@ def test_figures_have_formats_and_the_sheet_is_ready_to_use_and_print(context, l
 
 
 @pytest.mark.parametrize("evil", ["=1+1", "+1", "@SUM(A1)", "{=1}", "http://x.y", "0012", "\x01a"])
-def test_an_id_stays_the_text_it_is(context, make_score, settings, evil):
-    lists = choose([make_score(evil)], [Manager("M1", "=cmd()", "B1", 2)], settings.lists)
+def test_an_id_stays_the_text_it_is(context, make_score, make_lists, evil):
+    lists = make_lists([make_score(evil)], [Manager("M1", "=cmd()", "B1", 2)])
     cell = read(manager_workbook(context, lists[0])).active["B5"]
     assert cell.data_type == "s"
     assert cell.hyperlink is None
     assert cell.value.replace("_x0001_", "\x01") == evil
 
 
-def test_an_empty_list_says_so(context, settings):
-    lists = choose([], [Manager("M1", "张伟", "B1", 2)], settings.lists)
+def test_an_empty_list_says_so(context, make_lists):
+    lists = make_lists([], [Manager("M1", "张伟", "B1", 2)])
     assert read(manager_workbook(context, lists[0])).active["A5"].value == "本周没有需要联系的客户。"
 
 
@@ -118,14 +117,14 @@ def test_a_rerun_leaves_no_file_of_another_run(tmp_path, make_run, settings, lis
     assert sorted(tmp_path.iterdir()) == written
 
 
-def test_no_id_leaves_the_folder(tmp_path, make_run, make_score, settings):
+def test_no_id_leaves_the_folder(tmp_path, make_run, make_score, make_lists, settings):
     scores = [make_score("a", manager_id="../../up", branch_id="../b")]
-    written = write_lists(tmp_path, make_run(), choose(scores, [], settings.lists), settings)
+    written = write_lists(tmp_path, make_run(), make_lists(scores), settings)
     assert {path.parent for path in written} == {tmp_path}
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_customers_of_no_branch_have_a_workbook_too(tmp_path, make_run, make_score, settings):
+def test_customers_of_no_branch_have_a_workbook_too(tmp_path, make_run, make_score, make_lists, settings):
     scores = [make_score("a", manager_id=None, branch_id=None)]
-    (path,) = write_lists(tmp_path, make_run(), choose(scores, [], settings.lists), settings)
+    (path,) = write_lists(tmp_path, make_run(), make_lists(scores), settings)
     assert path.name == "no_branch.xlsx"

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -42,7 +43,9 @@ def test_the_migrations_end_with_the_tables_as_declared(engine):
 def test_down_and_up_again_with_rows_in_the_tables(published, engine, make_run, scores, exclusions, lists):
     published.publish(make_run("run-0"), scores, exclusions, lists)
     published.serve_run("run-1")
-    before = [published.published(run_id) for run_id in (None, "run-0", "run-1")]
+    before = [as_before_decisions(published.published(run_id)) for run_id in (None, "run-0", "run-1")]
+    drawn = lots(engine)
+    assert len(drawn) == 3
     assert published.migrate("0001") == VERSIONS[:0:-1]
     with reading(engine) as connection:
         packed = connection.scalar(
@@ -55,10 +58,30 @@ def test_down_and_up_again_with_rows_in_the_tables(published, engine, make_run, 
     assert published.migrate() == VERSIONS[1:]
     assert [published.published(run_id) for run_id in (None, "run-0", "run-1")] == before
     assert published.migrate() == []
+    assert lots(engine) == drawn
+
+
+def test_decisions_of_a_run_from_before_they_were_kept_are_those_its_lists_imply(published, engine):
+    """c2 had opted out, c4 and c1 are M1's list and c5 the branch's own; c3 was left off. Twice up, the same."""
+    for _ in range(2):
+        published.migrate("0005")
+        with reading(engine) as connection:
+            listed = connection.execute(text("SELECT customer_id, manager_id, rank FROM list_entries"))
+            assert sorted(listed) == [("c1", "M1", 2), ("c4", "M1", 1), ("c5", None, 1)]
+        published.migrate()
+        with published.pinned() as run:
+            found = run.decisions()
+        assert {name: (one.manager_id, one.decision, one.why, one.rank) for name, one in found.items()} == {
+            "c1": ("M1", "listed", "most_to_keep", 2),
+            "c2": ("M1", "opted_out", "by_bank", None),
+            "c3": ("M1", "beyond_capacity", "less_to_keep", None),
+            "c4": ("M1", "listed", "most_to_keep", 1),
+            "c5": (None, "listed", "most_to_keep", 1),
+        }
 
 
 def test_a_store_from_before_versions_is_named_and_migrated(published, store_url, engine):
-    before = published.published()
+    before = as_before_decisions(published.published())
     published.migrate("0001")
     with writing(engine) as connection:
         connection.execute(text("ALTER TABLE scores DROP COLUMN changes"))  # as before these were published
@@ -88,6 +111,25 @@ def test_a_store_of_later_software_is_left_alone(store_url, engine):
             store.migrate()
 
 
+def as_before_decisions(whole):
+    """What version 0005 can keep of it: of the decisions neither what a call is worth nor how long they hold."""
+    lists = [
+        replace(
+            one,
+            decisions=tuple(
+                replace(decision, worth_minor=0, until=None, drawn_on=None) for decision in one.decisions
+            ),
+        )
+        for one in whole.lists
+    ]
+    return replace(whole, lists=tuple(lists))
+
+
+def lots(engine):
+    with reading(engine) as connection:
+        return connection.execute(text("SELECT * FROM trial ORDER BY customer_id, drawn_on")).all()
+
+
 def test_an_empty_store_says_so(engine, store_url):
     with writing(engine), Store(store_url) as store, pytest.raises(DataError, match="no run was published"):
         store.latest_run()
@@ -103,10 +145,11 @@ def test_rows_that_the_version_before_cannot_keep_stop_the_way_back(published, e
 
 
 @pytest.mark.usefixtures("published")
-def test_everything_but_the_audit_log_can_be_taken_away(engine):
+def test_everything_but_the_audit_log_and_the_trial_can_be_taken_away(engine):
     with writing(engine) as connection:
         assert schema.migrate(connection, None) == VERSIONS[::-1]
-        assert sorted(inspect(connection).get_table_names()) == ["audit", "audit_head", "store_version"]
+        stay = ["audit", "audit_head", "effects", "store_version", "trial"]
+        assert sorted(inspect(connection).get_table_names()) == stay
         assert schema.migrate(connection) == VERSIONS
 
 

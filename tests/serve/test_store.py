@@ -17,7 +17,6 @@ from sqlalchemy import event, select
 from configs.errors import DataError
 from configs.published import Change, Exclusion, Manager
 from serve import reading, tables
-from serve.lists import choose
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,12 +34,12 @@ def test_published_and_read_back_are_equal(published, make_run, scores, exclusio
     assert everything.lists == lists
 
 
-def test_changes_are_kept_with_their_score(store, make_run, make_score, settings):
+def test_changes_are_kept_with_their_score(store, make_run, make_score, make_lists):
     moved = make_score("c1", risk_change=-0.03, changes=(Change("salary", -0.4, "eased", "缓解"),))
     run = make_run(
         cohort=1, excluded=MappingProxyType({}), manifest=MappingProxyType({"compared_with": "2026-11-09"})
     )
-    store.publish(run, [moved], [], choose([moved], [], settings.lists))
+    store.publish(run, [moved], [], make_lists([moved]))
     assert store.customer("c1") == (run, moved)
 
 
@@ -125,14 +124,14 @@ def test_a_store_holds_one_bank(published, make_run, scores, exclusions, lists):
 
 
 def test_all_scores_come_by_id_in_pages_whatever_the_language_of_the_database(
-    store, make_run, make_score, exclusions, monkeypatch
+    store, make_run, make_score, make_lists, exclusions, monkeypatch
 ):
     """In English B comes after a; by code point before it, which is what pages and deltas rest on."""
     names = ["a", "B", "ä", "Z", "10", "9", "张", "b"]
     given = [
         make_score(name, reasons=make_score(name).reasons * (number % 3)) for number, name in enumerate(names)
     ]
-    store.publish(make_run(cohort=8), given, exclusions, [])
+    store.publish(make_run(cohort=8), given, exclusions, make_lists(given))
     monkeypatch.setattr(reading.Reading.page, "__defaults__", ("", 3))
     assert [one.customer_id for one in store.scores()] == sorted(names)
     assert list(store.scores("run-1")) == sorted(given, key=lambda one: one.customer_id)
@@ -197,12 +196,15 @@ def test_a_publication_that_fails_at_any_statement_leaves_the_old_run(
     assert published.latest_run() == second
 
 
-def test_a_listed_customer_without_a_score_is_refused_by_the_store(
-    published, make_run, make_score, scores, exclusions, lists
+def test_a_decision_about_a_customer_without_a_score_is_refused_by_the_store(
+    published, make_run, scores, exclusions, lists, monkeypatch
 ):
-    stranger = replace(lists[1], listed=(make_score("c9"),))
+    monkeypatch.setattr("serve.store.check", lambda *_: None)
+    stranger = replace(lists[1].decisions[0], customer_id="c9")
     with pytest.raises(DataError, match=r"(?i)foreign key"):
-        published.publish(make_run(), scores, exclusions, [lists[0], stranger])
+        published.publish(
+            make_run(), scores, exclusions, [lists[0], replace(lists[1], decisions=(stranger,))]
+        )
     assert published.published().lists == lists
 
 
@@ -271,8 +273,8 @@ def _risk_of(run):
     return int(run.run_id.removeprefix("run-")) / 100
 
 
-def test_ids_that_look_like_sql_stay_ids(store, make_run, make_score, exclusions):
+def test_ids_that_look_like_sql_stay_ids(store, make_run, make_score, make_lists, exclusions):
     evil = "'; DROP TABLE scores; --"
-    store.publish(make_run(cohort=1), [make_score(evil)], exclusions, [])
+    store.publish(make_run(cohort=1), [make_score(evil)], exclusions, make_lists([make_score(evil)]))
     assert store.customer(evil)[1].customer_id == evil
     assert store.customer("' OR 1=1 --") is None

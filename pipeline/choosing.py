@@ -1,0 +1,83 @@
+"""Whom to call this Monday: what the choice rests on, brought together, and the choice itself."""
+
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
+from types import MappingProxyType
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from configs.published import Helpfulness, Run
+from configs.settings import Settings
+from pipeline.artefacts import fingerprint
+from pipeline.bank import Bank
+from pipeline.score import Publication, run_id_of
+from pipeline.tables import Ingested
+from serve import trial
+from serve.decisions import Week
+from serve.lists import CallList, choose
+from serve.store import Store
+
+COLUMNS = ["customer_id", "contacted_at", "outcome", "known_on", "superseded_on"]
+
+
+def choose_lists(
+    bank: Bank, tables: Ingested, publication: Publication
+) -> tuple[Publication, tuple[CallList, ...]]:
+    """The lists of a run, which bears what they rest on in its run_id: other lists are another run."""
+    lists = bank.settings.lists
+    monday = publication.run.snapshot_date
+    known = reached(tables, monday, monday - timedelta(weeks=lists.cool_down_weeks + 1))
+    with Store(bank.home.store) as store, store.recording() as connection:
+        week = trial.week(connection, monday, trial_weeks(bank.settings), helpfulness(bank.settings), known)
+    chosen = choose(publication.scores, publication.managers, lists, week)
+    return replace(publication, run=_with_lists(publication.run, week)), chosen
+
+
+def trial_weeks(settings: Settings) -> int:
+    """Whole weeks from a Monday until the outcome of what was decided on it is known."""
+    return -(-(settings.label.lead_days + settings.label.horizon_days) // 7)
+
+
+def helpfulness(settings: Settings) -> Helpfulness:
+    """How likely a call helps, as set."""
+    return Helpfulness(settings.profit.success_rate)
+
+
+def reached(tables: Ingested, monday: date, since: date) -> dict[str, date]:
+    """The last day from ``since`` on of a contact in which each customer was reached, as known before ``monday``."""
+    found: dict[str, date] = {}
+    for bucket in range(tables.buckets):
+        rows = tables.read("contacts", bucket, COLUMNS, since=since.year)
+        if rows is not None:
+            found |= _last_days(rows, monday, since)
+    return found
+
+
+def _last_days(rows: pa.Table, monday: date, since: date) -> dict[str, date]:
+    start, end = (
+        pa.scalar(datetime.combine(day, time()), rows["contacted_at"].type) for day in (since, monday)
+    )
+    seen = (
+        (pc.field("contacted_at") >= start)
+        & (pc.field("contacted_at") < end)
+        & (pc.field("known_on") < monday)
+        & (pc.field("superseded_on").is_null() | (pc.field("superseded_on") >= monday))
+        & (pc.field("outcome").is_null() | (pc.field("outcome") != "no_answer"))
+    )
+    last = rows.filter(seen).group_by("customer_id").aggregate([("contacted_at", "max")])
+    days = (at.date() for at in last["contacted_at_max"].to_pylist())
+    return dict(zip(last["customer_id"].to_pylist(), days, strict=True))
+
+
+def _with_lists(run: Run, week: Week) -> Run:
+    """The run under the name of all that went into it, lists included."""
+    facts = (
+        sorted(week.opted_out),
+        sorted(week.reached.items()),
+        sorted(week.in_question),
+        sorted(week.draws.items(), key=lambda one: one[0]),
+        week.helps,
+    )
+    went_in = dict(run.manifest) | {"lists": fingerprint(repr(facts))}
+    return replace(run, run_id=run_id_of(run.snapshot_date, went_in), manifest=MappingProxyType(went_in))
