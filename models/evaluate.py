@@ -90,12 +90,12 @@ def gone_by(matrix: Matrix, days: int) -> NDArray[np.bool_]:
 
 
 def expected_calibration_error(
-    attrited: NDArray[np.int8], risk: NDArray[np.float64], bins: int = 10
+    attrited: NDArray[np.generic], risk: NDArray[np.float64], bins: int = 10
 ) -> float:
     """Mean gap between what was promised and what came, over equal-sized groups of ascending risk.
 
-    Equal-sized (Nixon et al. 2019), because with attrition of a few per cent equal-width bins put nearly
-    everybody into one.
+    ``attrited`` is 0/1 per row, or the true probability where that is known. Equal-sized (Nixon et al. 2019),
+    because with attrition of a few per cent equal-width bins put nearly everybody into one.
     """
     found = reliability(attrited, risk, bins)
     return sum(abs(one["promised"] - one["came"]) * one["rows"] for one in found) / len(risk)
@@ -124,13 +124,16 @@ def money(matrix: Matrix, expected: NDArray[np.float64], tier: NDArray[np.str_])
     In total, by tenths of the rows of ascending predicted money, and by tier; ``ratio`` is predicted over
     realised, None where nothing left.
     """
-    order = np.argsort(expected, kind="stable")
-    tenths = np.array_split(order, DECILES)
     return {
-        **_sums(matrix, expected, order),
-        "deciles": [_sums(matrix, expected, one) for one in tenths],
+        **_sums(matrix, expected, np.arange(len(matrix))),
+        "deciles": [_sums(matrix, expected, one) for one in tenths(expected)],
         "tiers": money_by(matrix, expected, "tier", tier),
     }
+
+
+def tenths(expected: NDArray[np.float64]) -> list[NDArray[np.intp]]:
+    """The rows in tenths of ascending expected money."""
+    return np.array_split(np.argsort(expected, kind="stable"), DECILES)
 
 
 def money_by(

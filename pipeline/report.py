@@ -69,14 +69,22 @@ def outcomes_in_words(realised: Realised) -> str:
 
 
 def backtest_in_words(result: Mapping[str, Any]) -> str:
-    """Per origin a row for what was promised and one for each way to rank on what came, with 95% intervals."""
+    """Per origin a row for what was promised and one for each way to rank on what came, with 95% intervals; then
+    the same of what came after all origins together, and the money by tenths."""
     lines = [f"{'origin':<12}{'':<17}" + "".join(f"{head:>23}" for head in COLUMNS.values())]
     for one in result["origins"]:
-        came, sure = one["came"], one["came"]["intervals"]
-        lines.append(_figures(one["origin"], "promised", _with_money(one["promised"]), {}, "model"))
-        lines.append(_figures("", "came", _with_money(came), sure, "model"))
-        lines += [_figures("", f"  {way}", found, sure, way) for way, found in came["others"].items()]
+        lines.append(_figures(one["origin"], "promised", one["promised"], "model"))
+        lines += _came("", one["came"])
+    lines += _came("together", result["together"])
     lines += [f"{day:<12}refused: {reason}" for day, reason in result["refused"].items()]
+    tenths = " ".join(f"{one['ratio'] or 0:.2f}" for one in result["together"]["money"]["deciles"])
+    lines.append(f"money predicted / left by tenths of ascending predicted money, together: {tenths}")
+    if "gap_to_truth" in result["together"]:
+        gaps = [one["came"]["gap_to_truth"] for one in result["origins"]]
+        lines.append(
+            f"mean gap of promised to true probabilities: {', '.join(f'{gap:.4f}' for gap in gaps)}; "
+            f"together {result['together']['gap_to_truth']:.4f}"
+        )
     return "\n".join(lines)
 
 
@@ -111,15 +119,20 @@ def audit_in_words(found: tuple[Sequence[Entry], Head | None], last: int) -> str
     return "\n".join([*lines[-last:], f"{len(entries)} entries, whole; head {head or 'none'}"])
 
 
-def _with_money(judged: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {**judged["model"], "money_ratio": judged["money"]["ratio"]}
+def _came(origin: str, came: Mapping[str, Any]) -> list[str]:
+    """A row for the model and one for each other way to rank."""
+    return [
+        _figures(origin, "came", came, "model"),
+        *(_figures("", f"  {way}", came, way) for way in came["others"]),
+    ]
 
 
-def _figures(origin: str, what: str, found: Mapping[str, Any], sure: Mapping[str, Any], way: str) -> str:
-    """One row: each figure, and its interval where there is one."""
+def _figures(origin: str, what: str, judged: Mapping[str, Any], way: str) -> str:
+    """One row: each figure of one way to rank, and its interval where there is one."""
+    found = judged["others"].get(way) or judged["model"] | {"money_ratio": judged["money"]["ratio"]}
     cells = []
     for name in COLUMNS:
-        low, high = sure.get(f"{way}.{name}", (None, None))
+        low, high = judged["intervals"].get(f"{way}.{name}", (None, None))
         shown = "" if found.get(name) is None else f"{found[name]:.3f}"
         cells.append(shown if low is None else f"{shown} [{low:.3f}, {high:.3f}]")
     return f"{origin:<12}{what:<17}" + "".join(f"{cell:>23}" for cell in cells)

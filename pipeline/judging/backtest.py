@@ -1,22 +1,25 @@
 """Rolling origins: at each of several past Mondays a model as it would have been trained then, what it promised
 on its own judged Mondays, and what came on the Mondays after it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from configs.dates import WEEK
 from configs.errors import DataError
-from configs.settings import Label
+from configs.settings import Label, Settings
 from models.bundle import Bundle
+from models.evaluate import expected_calibration_error
 from models.logistic import fit_logistic
 from models.matrix import Matrix
 from models.splits import Split
 from pipeline.artefacts import Home, write_json, write_text
 from pipeline.judging.backtest_page import backtest_page
-from pipeline.judging.judgement import Judged, Scores, figures
+from pipeline.judging.judgement import Judged, Scores, figures, together
 from pipeline.judging.segments import segments
 from pipeline.snapshots import build_outcomes, build_snapshots
 from pipeline.tables import Ingested
@@ -44,18 +47,21 @@ def run_backtest(
     as a page to ``backtest.html``.
 
     From the second origin on the model of the one before, the ``previous champion``, is one of the ways to
-    rank. ``truth`` gives the true probability where it is known (the made-up bank), NaN elsewhere. An origin on
-    which nothing could be trained is ``refused`` with the reason; DataError when every one is.
+    rank. ``truth`` gives the true probability where it is known (the made-up bank), NaN elsewhere. ``together``
+    holds what came after all origins as one. An origin on which nothing could be trained is ``refused`` with the
+    reason; DataError when every one is.
     """
-    found, refused = [], {}
+    found, held, refused = list[dict[str, Any]](), list[Judged](), dict[str, str]()
     before: Bundle | None = None
     for day in origins(bank.settings.label, as_of, count, every):
         try:
             later = tuple(day + week * WEEK for week in range(every))
             origin = Origin(day, plan(bank.settings, tables, day), later)
             with step("origin") as counts:
-                before, one = _at(bank, tables, origin, as_of, partial(_more_ways, bank.home, before, truth))
+                more = partial(_more_ways, bank.home, before, truth)
+                before, one, came = _at(bank, tables, origin, as_of, more)
                 found.append(one)
+                held.append(came)
                 counts |= {"day": day, "model": before.model_id}
         except DataError as error:
             refused[str(day)] = str(error)
@@ -68,6 +74,7 @@ def run_backtest(
         "every_weeks": every,
         "refused": refused,
         "origins": found,
+        "together": _figures(bank.settings, together(held)),
     }
     write_json(bank.home.root / "backtest.json", result)
     write_text(bank.home.root / "backtest.html", backtest_page(bank.settings, result))
@@ -87,7 +94,7 @@ def origins(label: Label, as_of: date, count: int, every: int) -> tuple[date, ..
 
 def _at(
     bank: Bank, tables: Ingested, origin: Origin, as_of: date, more: Ways
-) -> tuple[Bundle, dict[str, Any]]:
+) -> tuple[Bundle, dict[str, Any], Judged]:
     """Train with what was known on the origin's day; then look at what came, with all that is known today."""
     chosen = origin.split
     _build(bank, tables, (*chosen.train, *chosen.tune, *chosen.judge), origin.day)
@@ -96,19 +103,42 @@ def _at(
         bundle, then = fit_mondays(
             bank.settings, bank.home, chosen, origin.day, lambda done, _: on_round(done, rounds)
         )
+    promised = figures(bank.settings, _held(bank, tables, bundle, then.on(chosen.judge), {}))
     line = fit_logistic(then.on(chosen.train))
     del then
     _build(bank, tables, origin.later, as_of)
     later = load_matrix(bank.home, origin.later, bundle.peers)
     others = rules(later) | {"logistic": line.scores(later.features)} | more(later)
-    judged = Judged(later, predict(bundle, later), segments(bank.settings, bank.home, tables, later), others)
-    return bundle, {
-        "origin": str(origin.day),
-        "model_id": bundle.model_id,
-        "snapshots": bundle.metrics["snapshots"] | {"later": [str(day) for day in origin.later]},
-        "promised": {name: bundle.metrics[name] for name in ("model", "money", "rules")},
-        "came": figures(bank.settings, judged),
-    }
+    came = _held(bank, tables, bundle, later, others)
+    return (
+        bundle,
+        {
+            "origin": str(origin.day),
+            "model_id": bundle.model_id,
+            "snapshots": bundle.metrics["snapshots"] | {"later": [str(day) for day in origin.later]},
+            "promised": promised,
+            "came": _figures(bank.settings, came),
+        },
+        came,
+    )
+
+
+def _held(bank: Bank, tables: Ingested, bundle: Bundle, rows: Matrix, others: Mapping[str, Scores]) -> Judged:
+    """What the bundle says of the rows, which leave their features behind."""
+    whose = segments(bank.settings, bank.home, tables, rows)
+    return Judged(rows.only([]), predict(bundle, rows), whose, others)
+
+
+def _figures(settings: Settings, came: Judged) -> dict[str, Any]:
+    """All figures; where the true probabilities are known also how far the promised ones are from them, which
+    no chance of who left and who stayed blurs (``gap_to_truth``, the mean over tenths of ascending risk)."""
+    found = figures(settings, came)
+    if "truth" not in came.others:
+        return found
+    truth = came.others["truth"]
+    known = ~np.isnan(truth)
+    gap = expected_calibration_error(truth[known], came.predicted.risks[known, -1])
+    return found | {"gap_to_truth": gap}
 
 
 def _build(bank: Bank, tables: Ingested, days: tuple[date, ...], data_through: date) -> None:

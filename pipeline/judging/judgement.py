@@ -1,6 +1,6 @@
 """How good a model is on Mondays that it has not seen, in figures: for its page, its card and the backtest."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from configs.settings import Settings
 from models.bundle import Bundle
-from models.capacity import at_capacity, listed
+from models.capacity import Teams, at_capacity, listed
 from models.evaluate import (
     Metrics,
+    calibration_slope,
     evaluate,
     expected_calibration_error,
     gone_by,
@@ -19,10 +20,11 @@ from models.evaluate import (
     money_by,
     ranking,
     reliability,
+    tenths,
 )
 from models.explain import contributions
 from models.groups import by_group
-from models.matrix import Matrix
+from models.matrix import Matrix, joined
 from models.profit import best_cut, break_even, expected_maximum, profit_of
 from models.resample import intervals
 from pipeline.judging.segments import Segments
@@ -39,7 +41,10 @@ Lists = dict[str, NDArray[np.bool_]]
 
 @dataclass(frozen=True)
 class Judged:
-    """Rows whose outcome is known, what a model says of them, whose they are, and other ways to rank them."""
+    """Rows whose outcome is known, what a model says of them, whose they are, and other ways to rank them.
+
+    No figure looks at the rows' features.
+    """
 
     rows: Matrix
     predicted: Predicted
@@ -61,7 +66,7 @@ def figures(settings: Settings, judged: Judged) -> dict[str, Any]:
 
     ``model``, ``others`` and ``money`` as in models/evaluate.py; ``capacity`` by the worth that the lists
     are filled by; ``profit`` on the average Monday, in base currency; ``intervals`` holds 95% of ``DRAWS``
-    banks drawn from this one, by ``way.metric``.
+    banks drawn from this one, by ``way.metric``; those of ``left.tenth_…`` are of the money that left.
     """
     rows, predicted = judged.rows, judged.predicted
     groups = judged.segments.groups
@@ -92,6 +97,29 @@ def lists(judged: Judged) -> Lists:
     }
 
 
+def together(parts: Sequence[Judged]) -> Judged:
+    """What models of several days were held to, as one; their Mondays ascend. The ways to rank are those that
+    all have. A team may have another number in another part: lists are filled Monday by Monday."""
+    rows = [one.rows.only([]) for one in parts]
+    shared = [name for name in parts[0].others if all(name in one.others for one in parts)]
+    teams = [
+        (one.segments.teams.team, one.segments.teams.capacity, one.segments.teams.callable) for one in parts
+    ]
+    groups = parts[0].segments.groups
+    return Judged(
+        joined(rows, np.empty((sum(map(len, rows)), 0)), []),
+        Predicted(
+            np.concatenate([one.predicted.risks for one in parts]),
+            np.concatenate([one.predicted.money for one in parts]),
+        ),
+        Segments(
+            Teams(*map(np.concatenate, zip(*teams, strict=True))),
+            {name: np.concatenate([one.segments.groups[name] for one in parts]) for name in groups},
+        ),
+        {name: np.concatenate([one.others[name] for one in parts]) for name in shared},
+    )
+
+
 def in_detail(settings: Settings, bundle: Bundle, judged: Judged) -> dict[str, Any]:
     """Calibration by horizon, every group by itself, and what the scores are made of."""
     rows, risks = judged.rows, judged.predicted.risks
@@ -112,10 +140,18 @@ def _uncertain(judged: Judged) -> Metrics:
     """The figures that get an interval, by ``way.metric``."""
     rows, predicted = judged.rows, judged.predicted
     risk = predicted.risks[:, -1]
-    model = ranking(rows, risk) | {"ece": expected_calibration_error(rows.attrited, risk)}
     lost = float(rows.lost.sum())
-    model["money_ratio"] = float(predicted.money.sum()) / lost if lost else 0.0
-    ways = {"model": model} | {name: ranking(rows, scores) for name, scores in judged.others.items()}
+    model = ranking(rows, risk) | {
+        "ece": expected_calibration_error(rows.attrited, risk),
+        "calibration_slope": calibration_slope(rows.attrited, risk),
+        "money_ratio": float(predicted.money.sum()) / lost if lost else 0.0,
+    }
+    left = {
+        f"tenth_{k}": float(rows.lost[one].sum()) for k, one in enumerate(tenths(predicted.money), start=1)
+    }
+    ways = {"model": model, "left": left} | {
+        name: ranking(rows, scores) for name, scores in judged.others.items()
+    }
     ways |= {f"capacity.{name}": at_capacity(rows, called) for name, called in lists(judged).items()}
     return {f"{way}.{name}": value for way, found in ways.items() for name, value in found.items()}
 

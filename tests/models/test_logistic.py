@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from models import logistic
 from models.evaluate import ranking
 from models.logistic import fit_logistic
 from models.matrix import Matrix
@@ -25,3 +26,22 @@ def test_an_unknown_value_counts_as_the_median_and_a_far_one_is_cut(train: Matri
     row = np.full((1, 5), np.nan)
     assert made.standardised(row)[0, :4] == pytest.approx((made.middle[:4] - made.mean[:4]) / made.spread[:4])
     assert made.standardised(np.full((1, 5), 1e9))[0, 0] == 5
+
+
+def test_of_too_many_rows_an_even_share_is_fitted_on(train: Matrix, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert logistic._evenly(7, 3).tolist() == [True, False, True, False, True, False, False]
+    half = train.where(logistic._evenly(len(train), len(train) // 2))
+    monkeypatch.setattr(logistic, "MOST", len(train) // 2)
+    assert np.array_equal(fit_logistic(train).weight, fit_logistic(half).weight)
+    monkeypatch.setattr(logistic, "MOST", len(train))
+    assert not np.array_equal(fit_logistic(train).weight, fit_logistic(half).weight)
+
+
+def test_rows_are_scored_a_few_at_a_time(
+    train: Matrix, judge: Matrix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = fit_logistic(train)
+    whole = made.scores(judge.features)
+    monkeypatch.setattr("models.matrix.CHUNK", 7)
+    assert made.scores(judge.features) == pytest.approx(whole, abs=1e-12)
+    assert len(made.scores(judge.features[:0])) == 0

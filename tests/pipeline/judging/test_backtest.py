@@ -66,6 +66,8 @@ def test_each_origin_has_its_promise_and_what_came(bank, result):
             str(date.fromisoformat(one["origin"]) + timedelta(weeks=k)) for k in range(5)
         ]
         assert days["judge"][-1] < one["origin"]
+        low, high = one["promised"]["intervals"]["model.auroc"]
+        assert low < one["promised"]["model"]["auroc"] < high
         came, sure = one["came"], one["came"]["intervals"]
         ways = {"largest_drop", "longest_silence", "logistic", "truth"}
         assert set(came["others"]) == ways | ({"previous champion"} if one is second else set())
@@ -81,6 +83,20 @@ def test_each_origin_has_its_promise_and_what_came(bank, result):
             low, high = sure[f"{way}.auroc"]
             assert low < found["auroc"] < high
         assert sure["model.money_ratio"][0] < came["money"]["ratio"] < sure["model.money_ratio"][1]
+
+
+def test_all_origins_are_also_judged_as_one(result):
+    """The money adds up, the ways that every origin has are there, and the truth is nearer than what came."""
+    came, whole = [one["came"] for one in result["origins"]], result["together"]
+    assert whole["model"]["rows"] == sum(one["model"]["rows"] for one in came)
+    for name in ("predicted", "realised"):
+        assert whole["money"][name] == pytest.approx(sum(one["money"][name] for one in came), rel=1e-9)
+    assert set(whole["others"]) == set(came[0]["others"])
+    aurocs = sorted(one["others"]["truth"]["auroc"] for one in came)
+    assert aurocs[0] - 0.05 < whole["others"]["truth"]["auroc"] < aurocs[1] + 0.05
+    assert 0 < whole["gap_to_truth"] < 0.05
+    low, high = whole["intervals"]["left.tenth_10"]
+    assert low < whole["money"]["deciles"][9]["realised"] < high
 
 
 def test_the_previous_champion_is_the_model_of_the_origin_before(bank, result):
@@ -101,7 +117,10 @@ def test_the_previous_champion_is_the_model_of_the_origin_before(bank, result):
 
 def test_it_is_said_in_words(result):
     words = backtest_in_words(result)
-    assert words.count("promised") == words.count("came") == 2
+    assert words.count("promised  ") == 2
+    assert words.count("came  ") == 3
+    assert f"{result['together']['money']['deciles'][9]['ratio']:.2f}" in words.split("together: ")[1]
+    assert f"together {result['together']['gap_to_truth']:.4f}" in words
     assert f"{result['origins'][1]['came']['model']['auroc']:.3f} [" in words
     assert "2026-06-29  refused: too few matured snapshots" in words
 

@@ -1,15 +1,17 @@
 """Figures of a hand-made bank: two Mondays, one team, ten customers."""
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 import pytest
 
+from configs.errors import DataError
 from configs.folder import load_settings
 from models.capacity import Teams
 from models.matrix import Matrix
 from pipeline.judging import judgement
-from pipeline.judging.judgement import Judged, figures, lists
+from pipeline.judging.judgement import Judged, figures, lists, together
 from pipeline.judging.segments import Segments
 from pipeline.train import Predicted
 
@@ -66,13 +68,39 @@ def test_figures_of_lists_money_and_profit(settings, judged, monkeypatch):
     for name in (
         "model.auroc",
         "model.money_ratio",
+        "model.calibration_slope",
+        "left.tenth_10",
         "rule.auroc",
         "capacity.risk.recall",
         "capacity.rule.lift",
     ):
         low, high = found["intervals"][name]
         assert low <= high
+    # The last tenth of ascending promised money is customer 9, who stays; the first is customer 0, who leaves.
+    assert found["intervals"]["left.tenth_10"][0] == 0
+    assert found["intervals"]["left.tenth_1"][1] > 0
     assert figures(settings, judged) == found
+
+
+def test_two_days_models_are_held_to_their_word_as_one(judged):
+    first, second = (
+        replace(judged, rows=(half := judged.rows.where(judged.rows.snapshot_date == day)),
+                predicted=Predicted(judged.predicted.risks[:SIZE], judged.predicted.money[:SIZE]),
+                segments=Segments(judged.segments.teams.of(np.arange(SIZE)),
+                                  {name: of[:SIZE] for name, of in judged.segments.groups.items()}),
+                others={"rule": judged.others["rule"][:SIZE], name: np.zeros(len(half))})
+        for day, name in zip(np.unique(judged.rows.snapshot_date), ("before", "after"), strict=True)
+    )  # fmt: skip
+    whole = together([first, second])
+    assert set(whole.others) == {"rule"}  # what only one of them has cannot be judged over both
+    assert whole.rows.customer_id.tolist() == judged.rows.customer_id.tolist()
+    assert whole.rows.snapshot_date.tolist() == judged.rows.snapshot_date.tolist()
+    assert np.array_equal(whole.predicted.risks, judged.predicted.risks)
+    assert np.array_equal(whole.segments.groups["branch"], judged.segments.groups["branch"])
+    for way, called in lists(whole).items():
+        assert np.array_equal(called, lists(judged)[way])
+    with pytest.raises(DataError, match="ascend"):
+        together([second, first])
 
 
 def test_a_drawn_bank_keeps_what_belongs_to_each_row(judged):

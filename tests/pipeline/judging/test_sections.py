@@ -46,10 +46,12 @@ def test_money_in_total_by_tenth_tier_and_branch(settings):
         "tiers": [{"tier": "wealth", **MONEY}],
         "branches": [{"branch": "B1", **MONEY}],
     }
-    section = money_section(settings, {"money": money, "intervals": {"model.money_ratio": [1.5, 2.5]}})
+    sure = {"model.money_ratio": [1.5, 2.5], "left.tenth_1": [4e5, 2.5e6]}
+    section = money_section(settings, {"money": money, "intervals": sure})
     assert "2,000,000 CNY" in section.texts[0]
     assert "2.000 [1.500, 2.500]" in section.texts[0]
     assert [row["ratio"] for row in rows(section)] == ["2.00", ""]
+    assert [(row["from"], row["to"]) for row in rows(section)] == [("400,000", "2,500,000"), ("", "")]
     assert rows(section, 2)[0]["branch"] == "B1"
     assert len(section.charts) == 3
 
