@@ -3,7 +3,12 @@
 For data scientists: ``pipeline.dataset("demo", ["2026-05-04"])`` is a pandas frame; see pipeline/judging/research.py.
 """
 
+import os
 from typing import Any
+
+# Read once, when LightGBM is loaded: its threads else spin while they wait, which is slow by a factor of six
+# where cores are shared.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def __getattr__(name: str) -> Any:

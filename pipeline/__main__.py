@@ -1,15 +1,11 @@
 """The commands: python -m pipeline <command> --help."""
 
-import os
 import sys
 
 import typer
 
 from configs.errors import ConfigError, DataError
 from pipeline import data_commands, list_commands, model_commands, store_commands
-
-# LightGBM's threads spin while they wait, which is slow by a factor of six where cores are shared.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(data_commands.app)

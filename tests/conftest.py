@@ -21,6 +21,9 @@ from configs.tables import COUNTERPARTIES, KINDS, PRODUCT_CLASSES, TABLES
 from tests.databases import postgres  # noqa: F401 (a fixture)
 from tests.mail_server import mail_certificate, mail_server, mailbox, start_mail_server  # noqa: F401 (fixtures)
 
+# As pipeline/__init__.py does, also where a test needs only models.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 Row = dict[str, Any]
 Bank = dict[str, list[Row]]
 DAY, WEEK = timedelta(days=1), timedelta(weeks=1)

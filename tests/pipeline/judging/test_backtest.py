@@ -14,7 +14,7 @@ from models.evaluate import ranking
 from pipeline.artefacts import read_json
 from pipeline.demo import truth_of
 from pipeline.demo_bank import write_demo_bank
-from pipeline.judging import backtest
+from pipeline.judging import backtest, judgement
 from pipeline.judging.backtest import origins, run_backtest
 from pipeline.report import backtest_in_words
 from pipeline.weekly import Bank, current_tables, run_ingest
@@ -39,6 +39,14 @@ def test_the_worked_example_of_origins():
     assert origins(label, AS_OF, 2, 13) == (date(2026, 2, 16), date(2026, 5, 18))
     assert label.timeline(date(2026, 5, 18) + timedelta(weeks=12)).matured(AS_OF)
     assert not label.timeline(date(2026, 5, 18) + timedelta(weeks=13)).matured(AS_OF)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_draws():
+    """Whether an interval is right is for tests/models/test_resample.py to say."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judgement, "DRAWS", 20)
+        yield
 
 
 @pytest.fixture(scope="module")
