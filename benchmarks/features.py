@@ -35,14 +35,14 @@ import duckdb
 import pyarrow.parquet as pq
 
 from benchmarks import peers
-from benchmarks.features_spark import READ, TEXT, columns, name_of, peak_mb, sums_and_counts, timed
+from benchmarks.features_spark import peak_mb, timed
+from benchmarks.kernel import READ, TEXT, columns, find_places, name_of, placed, sums_and_counts
 from benchmarks.peers import Job
 from configs.folder import load_settings
 from configs.settings import Settings
 from features.build import calendar_of, catalogue, first_monday
 from pipeline.artefacts import Home, write_json, write_parquet
 from pipeline.intake.buckets import write_buckets
-from pipeline.intake.checks import bucket_of
 from pipeline.snapshots import build_snapshots
 from pipeline.tables import Ingested, bucket_name, read_ingested
 
@@ -57,19 +57,13 @@ def ours(job: Job) -> None:
     settings = load_settings(BANK)
     buckets = 1 << round(log2(max(1.0, job.customers / settings.customers_per_bucket)))
     tables, begin = job.out / "tables", job.out / "result"
-    with duckdb.connect() as con:
-        con.execute("SET memory_limit = '1GB'; SET preserve_insertion_order = false")
-        con.execute(
-            f"CREATE TABLE places AS SELECT customer_id, {bucket_of('customer_id', buckets)} AS _bucket "
-            f"FROM (SELECT DISTINCT customer_id FROM '{job.folder}/customers.parquet')"
-        ).fetchall()
-        for name, happened in (("customers", "opened_on"), ("transactions", "booked_at")):
-            chosen = f"SELECT * FROM '{job.folder}/{name}.parquet' JOIN places USING (customer_id)"
-            reader = con.sql(chosen).to_arrow_reader(1_000_000)
-            order = dict.fromkeys(["customer_id", happened, *reader.schema.names])
-            order.pop("_bucket")
-            by_year = happened if name == "transactions" else None
-            write_buckets(reader, tables / name, buckets, tuple(order), by_year)
+    places = find_places([job.folder / "customers.parquet"], buckets)
+    for name, happened in (("customers", "opened_on"), ("transactions", "booked_at")):
+        rows = placed(job.folder / f"{name}.parquet", places)
+        order = dict.fromkeys(["customer_id", happened, *rows.schema.names])
+        order.pop("_bucket")
+        by_year = happened if name == "transactions" else None
+        write_buckets(rows, tables / name, buckets, tuple(order), by_year)
     calendar, wanted = calendar_of(job.snapshots, job.history_from, settings), columns(settings)
     years = range(job.start.year, 10_000)
 

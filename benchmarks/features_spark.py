@@ -22,7 +22,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
@@ -30,48 +30,32 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.kernel import (
+    KEYS,
+    ORDER,
+    READ,
+    SHARED,
+    TEXT,
+    columns,
+    find_places,
+    name_of,
+    placed,
+    sums_and_counts,
+)
 from configs.folder import load_settings
 from configs.settings import Settings
-from features.activity import make_activity
 from features.build import build, calendar_of, catalogue, first_monday
-from features.cut import as_if_prompt, mend, replay
-from features.grammar import Name, weeks
-from features.measures import MEASURES, Measure
-from features.tiles import Calendar, Grid
-from features.world import World, make_world
+from features.measures import Measure
 from pipeline import spark
 from pipeline.artefacts import Home, write_parquet
 from pipeline.intake.buckets import by_bucket, read_cut, write_cut, write_parts
-from pipeline.intake.checks import bucket_of
 from pipeline.snapshots import load_world
 from pipeline.tables import Ingested, bucket_name, read_ingested
 from pipeline.weekly import next_monday
-
-# Sums and counts of bookings: what one SQL can say as well.
-SHARED = tuple(
-    replace(measure, statistics=tuple(one for one in measure.statistics if one in ("sum", "count")))
-    for measure in MEASURES
-    if measure.table == "transactions"
-)
-READ = [
-    "customer_id",
-    "booked_at",
-    "amount_base",
-    "kind",
-    "channel",
-    "counterparty",
-    "known_on",
-    "superseded_on",
-]
-TEXT = ["customer_id", "kind", "channel", "counterparty"]
-KEYS = ["customer_id", "snapshot_date"]
-ORDER = list(dict.fromkeys(["customer_id", "booked_at", *READ]))
-Column = tuple[Measure, str, int]
 
 
 @dataclass(frozen=True)
@@ -82,17 +66,6 @@ class Task:
     tables: Ingested
     snapshots: tuple[date, ...]
     out: Path
-
-
-def columns(settings: Settings) -> tuple[Column, ...]:
-    """The shared columns: measure, statistic, window in weeks; those that are features of their own."""
-    windows, known = settings.features.windows, catalogue(settings)
-    found = [(m, statistic, window) for m in SHARED for statistic in m.statistics for window in windows]
-    return tuple(column for column in found if name_of(*column) in known)
-
-
-def name_of(measure: Measure, statistic: str, window: int) -> str:
-    return str(Name(measure.name, statistic, weeks(window)))
 
 
 def every_feature(task: Task, bucket: int) -> int:
@@ -138,17 +111,10 @@ def raw_files(tables: Ingested, folder: Path) -> tuple[Path, ...]:
 
 def cut_file(task: Task, files: Sequence[Path], number: int) -> None:
     """Lay the bookings of one raw file down by bucket."""
-    with duckdb.connect() as con:
-        con.execute("SET threads = 1; SET memory_limit = '1GB'")
-        places = f"SELECT DISTINCT customer_id, {bucket_of('customer_id', task.tables.buckets)} AS _bucket"
-        customers = [str(path) for path in task.tables.parts("customers")]
-        con.execute(
-            f"CREATE TABLE places AS {places} FROM read_parquet(?, hive_partitioning = false)", [customers]
-        )
-        bookings = con.sql(f"SELECT * FROM '{files[number]}' JOIN places USING (customer_id)")
-        for k, batch in enumerate(bookings.to_arrow_reader(1_000_000)):
-            rows, bounds = by_bucket(batch, task.tables.buckets, set(TEXT[1:]))
-            write_cut(rows, bounds, task.out / "cut" / f"{number}-{k}.arrow")
+    places = find_places(task.tables.parts("customers"), task.tables.buckets)
+    for k, batch in enumerate(placed(files[number], places)):
+        rows, bounds = by_bucket(batch, task.tables.buckets, set())
+        write_cut(rows, bounds, task.out / "cut" / f"{number}-{k}.arrow")
 
 
 def write_bucket(task: Task, bucket: int) -> None:
@@ -177,29 +143,6 @@ def with_bucketing(context: Any, task: Task, files: Sequence[Path]) -> dict[str,
     return {
         name: timed(partial(spark.over_buckets, context, work, pieces, _quiet))[0]
         for name, (work, pieces) in steps.items()
-    }
-
-
-def sums_and_counts(tables: Mapping[str, pa.Table], calendar: Calendar, wanted: Sequence[Column]) -> pa.Table:
-    """The shared columns of one bucket: one row per snapshot and customer, by the kernel of the product."""
-    world = make_world(tables)
-    grids = _grids(as_if_prompt(world), calendar, wanted)
-    for special in replay(world, calendar.snapshots):
-        mend(grids, special, _grids(special.world, calendar.only(special.snapshot), wanted))
-    days = np.repeat(calendar.snapshots, len(world)).astype("datetime64[D]")
-    keys = {
-        "customer_id": pa.array(np.tile(world.customers, len(calendar.snapshots)), pa.string()),
-        "snapshot_date": pa.array(days),
-    }
-    return pa.table(keys | {str(name): pa.array(grid.reshape(-1)) for name, grid in grids.items()})
-
-
-def _grids(world: World, calendar: Calendar, wanted: Sequence[Column]) -> dict[Name, Grid]:
-    activity = make_activity(world, calendar, SHARED)
-    of = {"sum": activity.total, "count": activity.count}
-    return {
-        Name(measure.name, statistic, weeks(window)): of[statistic](measure.name, window)
-        for measure, statistic, window in wanted
     }
 
 

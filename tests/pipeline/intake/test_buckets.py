@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -96,6 +97,35 @@ def test_few_rows_are_sorted_by_their_names(tmp_path: Path) -> None:
     assert pq.read_table(tmp_path / "bucket=00")["transaction_id"].to_pylist() == [
         f"T{k:05d}" for k in range(9)
     ]
+
+
+def test_moments_far_apart_and_a_microsecond_apart(tmp_path: Path) -> None:
+    """80 customers × the microseconds from 1900 to 9999 are more than 63 bits: customer and moment fit no one key."""
+    moments = (datetime(9999, 12, 31, 0, 0, 0, 2), datetime(9999, 12, 31, 0, 0, 0, 1), datetime(1900, 1, 1))
+    rows = [
+        row | {"customer_id": f"C{n % 80:02d}", "booked_at": moments[n % 3], "_bucket": 0}
+        for n, row in enumerate(bookings(400))
+    ]
+    write_buckets(stream(rows, 150), tmp_path, 1, ORDER)
+    found = pq.read_table(tmp_path / "bucket=00" / "all.parquet", partitioning=None).to_pylist()
+    assert [key(row) for row in found] == sorted(map(key, rows))
+
+
+def test_coded_customers_are_written_like_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches that share the ids of all customers, in memory or on disk: the bytes of plain text."""
+    rows, ids = bookings(300), pa.array([f"C{n}" for n in range(20)])
+    write_buckets(stream(rows, 100), tmp_path / "text", 4, ORDER)
+    batches = [
+        batch.set_column(
+            1, "customer_id", pa.DictionaryArray.from_arrays(pc.index_in(batch.column(1), ids), ids)
+        )
+        for batch in stream(rows, 100)
+    ]
+    for name, memory in (("memory", buckets.IN_MEMORY), ("disk", 0)):
+        monkeypatch.setattr(buckets, "IN_MEMORY", memory)
+        reader = pa.RecordBatchReader.from_batches(batches[0].schema, batches)
+        write_buckets(reader, tmp_path / name, 4, ORDER)
+        assert files(tmp_path / name) == files(tmp_path / "text")
 
 
 def test_a_part_holds_the_rows_of_a_year(tmp_path: Path) -> None:

@@ -1,0 +1,117 @@
+"""The product's own way to windowed sums and counts of bookings: rows into buckets, then the kernel on a bucket."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from configs.settings import Settings
+from features.activity import make_activity
+from features.build import catalogue
+from features.cut import as_if_prompt, mend, replay
+from features.grammar import Name, weeks
+from features.measures import MEASURES, Measure
+from features.tiles import Calendar, Grid
+from features.world import World, make_world
+from pipeline.intake.checks import bucket_of
+
+ROW_GROUPS = 8  # read at once, about a million rows
+# Sums and counts of bookings: what one SQL can say as well.
+SHARED = tuple(
+    replace(measure, statistics=tuple(one for one in measure.statistics if one in ("sum", "count")))
+    for measure in MEASURES
+    if measure.table == "transactions"
+)
+READ = [
+    "customer_id",
+    "booked_at",
+    "amount_base",
+    "kind",
+    "channel",
+    "counterparty",
+    "known_on",
+    "superseded_on",
+]
+TEXT = ["customer_id", "kind", "channel", "counterparty"]
+KEYS = ["customer_id", "snapshot_date"]
+ORDER = list(dict.fromkeys(["customer_id", "booked_at", *READ]))
+Column = tuple[Measure, str, int]
+
+
+@dataclass(frozen=True)
+class Places:
+    """Every customer once, by id, and the bucket of each."""
+
+    customers: pa.Array
+    bucket: NDArray[np.int16]
+
+
+def find_places(files: Sequence[Path], buckets: int) -> Places:
+    """The places of the customers of some Parquet files."""
+    with duckdb.connect() as con:
+        found = con.execute(
+            f"SELECT customer_id, {bucket_of('customer_id', buckets)} AS bucket FROM (SELECT DISTINCT customer_id "
+            "FROM read_parquet(?, hive_partitioning = false)) ORDER BY customer_id",
+            [[str(path) for path in files]],
+        ).to_arrow_table()
+    return Places(found["customer_id"].combine_chunks(), found["bucket"].to_numpy())
+
+
+def placed(file: Path, places: Places) -> pa.RecordBatchReader:
+    """The rows of a Parquet file as ``write_buckets`` takes them: text coded, each row with its bucket."""
+    text = [name for name in TEXT[1:] if name in pq.read_schema(file).names]
+    rows = pq.ParquetFile(file, read_dictionary=text)
+    groups = range(rows.num_row_groups)
+    # Not iter_batches: it cuts a batch wherever the dictionary of a row group ends.
+    runs = (rows.read_row_groups(groups[k : k + ROW_GROUPS]) for k in groups[::ROW_GROUPS])
+    batches = (_placed(batch, places) for run in runs for batch in run.combine_chunks().to_batches())
+    return pa.RecordBatchReader.from_batches(
+        _placed(pa.RecordBatch.from_pylist([], rows.schema_arrow), places).schema, batches
+    )
+
+
+def _placed(rows: pa.RecordBatch, places: Places) -> pa.RecordBatch:
+    place = pc.index_in(rows.column("customer_id"), places.customers)
+    columns = dict(zip(rows.schema.names, rows.columns, strict=True))
+    columns["customer_id"] = pa.DictionaryArray.from_arrays(place, places.customers)
+    return pa.RecordBatch.from_pydict(columns | {"_bucket": pa.array(places.bucket[place.to_numpy()])})
+
+
+def columns(settings: Settings) -> tuple[Column, ...]:
+    """The shared columns: measure, statistic, window in weeks; those that are features of their own."""
+    windows, known = settings.features.windows, catalogue(settings)
+    found = [(m, statistic, window) for m in SHARED for statistic in m.statistics for window in windows]
+    return tuple(column for column in found if name_of(*column) in known)
+
+
+def name_of(measure: Measure, statistic: str, window: int) -> str:
+    return str(Name(measure.name, statistic, weeks(window)))
+
+
+def sums_and_counts(tables: Mapping[str, pa.Table], calendar: Calendar, wanted: Sequence[Column]) -> pa.Table:
+    """The shared columns of one bucket: one row per snapshot and customer, by the kernel of the product."""
+    world = make_world(tables)
+    grids = _grids(as_if_prompt(world), calendar, wanted)
+    for special in replay(world, calendar.snapshots):
+        mend(grids, special, _grids(special.world, calendar.only(special.snapshot), wanted))
+    days = np.repeat(calendar.snapshots, len(world)).astype("datetime64[D]")
+    keys = {
+        "customer_id": pa.array(np.tile(world.customers, len(calendar.snapshots)), pa.string()),
+        "snapshot_date": pa.array(days),
+    }
+    return pa.table(keys | {str(name): pa.array(grid.reshape(-1)) for name, grid in grids.items()})
+
+
+def _grids(world: World, calendar: Calendar, wanted: Sequence[Column]) -> dict[Name, Grid]:
+    activity = make_activity(world, calendar, SHARED)
+    of = {"sum": activity.total, "count": activity.count}
+    return {
+        Name(measure.name, statistic, weeks(window)): of[statistic](measure.name, window)
+        for measure, statistic, window in wanted
+    }
