@@ -18,7 +18,7 @@ BENCH  := .venv-bench/ready
 UV     := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long weekly ingest quarantine-export train tune mlflow promote rollback audit backfill ablation learning-curve report backtest definitions features-doc outcomes mail migrate rollback-run backup restore serve token bench bench-features bench-model check format lock picture clean
+.PHONY: help demo test test-long weekly ingest quarantine-export train tune mlflow promote rollback audit backfill ablation learning-curve report backtest definitions features-doc outcomes mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-model check format lock picture clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +87,9 @@ outcomes: $(READY) ## what became of the scores published for a Monday  (BANK AS
 
 mail: $(READY) ## tell each reader of a list by mail, once: a link, nothing about customers  (BANK AS_OF)
 	$(PYTHON) -m pipeline mail --bank $(BANK) --as-of $(AS_OF)
+
+read-outcomes: $(READY) ## record the outcomes typed into a workbook of lists  (BANK FILE CALLED_BY)
+	$(PYTHON) -m pipeline read-outcomes --bank $(BANK) --file "$(FILE)" --called-by "$(CALLED_BY)"
 
 migrate: $(READY) ## take the score store to this software's version, rows and all  (BANK)
 	$(PYTHON) -m pipeline migrate --bank $(BANK)

@@ -1,4 +1,7 @@
-"""Commands around the weekly lists: telling their readers."""
+"""Commands around the weekly lists: telling their readers, and reading back what came of the calls."""
+
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -26,3 +29,20 @@ def mail(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> Non
         typer.echo(f"refused by the mail server with {code}: {recipient}")
     for recipient in told.no_address:
         typer.echo(f"no address that mail can go to: {recipient}")
+
+
+@app.command("read-outcomes")
+def read_outcomes_command(
+    file: Annotated[Path, typer.Option(help="a workbook of lists with outcomes typed in")],
+    called_by: Annotated[str, typer.Option(help="the manager who called, for a branch's own list")] = "",
+    bank: BankOption = "demo",
+    data: DataOption = DATA,
+) -> None:
+    """Record the outcomes and notes that were typed into a workbook: all of them, or none and why."""
+    from pipeline.read_outcomes import read_outcomes
+
+    found = read_outcomes(bank_of(bank, data), file, called_by)
+    typer.echo(
+        f"{found.new} outcomes recorded, {found.changed} changed since they were read before, {found.same} as before, "
+        f"{found.empty} customers without one"
+    )

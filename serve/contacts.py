@@ -134,6 +134,14 @@ def latest_of(connection: Connection, customer_id: str, limit: int) -> tuple[Con
     return tuple(map(_from, connection.execute(chosen)))
 
 
+def with_keys(connection: Connection, customer_id: str, start: str) -> tuple[Contact, ...]:
+    """One customer's contacts whose keys begin with ``start``, the oldest first."""
+    contacts = tables.contacts
+    mine = contacts.c.idempotency_key.startswith(start, autoescape=True)
+    chosen = select(contacts).where(contacts.c.customer_id == customer_id, mine)
+    return tuple(map(_from, connection.execute(chosen.order_by(contacts.c.contact_id))))
+
+
 def _by_key(connection: Connection, contact: Contact) -> Contact | None:
     contacts = tables.contacts
     same = (contacts.c.manager_id == contact.manager_id) & (contacts.c.idempotency_key == contact.key)
