@@ -60,6 +60,16 @@ class Mail(Strict):
             raise ValueError(f"{link!r} is no https address. Write the one at which the service is reached.")
         return link
 
+    @model_validator(mode="after")
+    def _lease_outlasts_a_message(self) -> Self:
+        """A message takes five answers of the mail server at most."""
+        if self.lease_seconds < 10 * self.timeout_seconds:
+            raise ValueError(
+                f"lease_seconds {self.lease_seconds} must be at least ten times timeout_seconds "
+                f"{self.timeout_seconds:g}: another run could send what one is still sending"
+            )
+        return self
+
 
 class MailServer(BaseSettings):
     """The bank's mail server, as ATTRITION_SMTP_HOST, _PORT, _USER, _PASSWORD and _CA; no mail without a host.

@@ -97,7 +97,7 @@ def _fault(where: str, error: SMTPException | OSError) -> Exception:
             ((code, _),) = error.recipients.values()
             return RefusedError(code) if code >= 500 else LaterError(f"{where} answered {code}")
         case SMTPServerDisconnected():
-            return LaterError(f"{where} ended the connection")
+            return LaterError(f"{where} ended the connection, or did not answer")
         case SMTPResponseException(smtp_code=code) if code < 500:
             return LaterError(f"{where} answered {code}")
         case SMTPDataError(smtp_code=code):

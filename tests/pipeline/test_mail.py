@@ -1,6 +1,7 @@
 """Notices through a real mail server on loopback: once each, whatever it answers and whoever is killed."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
 
@@ -188,6 +189,13 @@ def test_killed_before_it_was_handed_over(bank, mail_server, mailbox, clock, mon
             tell(bank, mail_server, MONDAY, never)
     clock.now += timedelta(seconds=bank.settings.mail.lease_seconds)
     assert tell(bank, mail_server, MONDAY, never).sent == 4
+    assert mailbox.readers == ALL
+
+
+def test_two_at_once_tell_each_reader_once(bank, mail_server, mailbox):
+    with ThreadPoolExecutor(2) as both:
+        told = list(both.map(lambda _: tell(bank, mail_server, MONDAY, never), range(2)))
+    assert sum(one.sent for one in told) == 4
     assert mailbox.readers == ALL
 
 
