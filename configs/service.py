@@ -1,6 +1,6 @@
 """Settings of the score service, from the environment: ATTRITION_STORE, ATTRITION_TOKEN_JWKS, …"""
 
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -9,6 +9,8 @@ from configs.errors import ConfigError
 from configs.keys import parse_key
 
 DEMO_ISSUER = "attrition-demo"
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+Rate = Annotated[str, Field(pattern=r"^[1-9][0-9]*/(second|minute|hour|day)$")]
 
 
 class StoreSettings(BaseSettings):
@@ -34,6 +36,27 @@ class ServiceSettings(StoreSettings):
     token_key: SecretStr = SecretStr("")  # the demo's secret: at least 32 random bytes, as hex or base64
     audit_key: SecretStr = SecretStr("")  # seals the access log, and turns numbers into pseudonyms; as long
     stale_days: int = Field(default=10, ge=7)  # a served Monday older than this is answered with a warning
+
+    # Each number says how much, and what it is for; docs/service.md tells more.
+    host: str = "127.0.0.1"  # where the service listens; behind a proxy that speaks TLS, the loopback
+    port: int = Field(default=8000, ge=0, le=65535)
+    workers: int = Field(default=1, ge=1, le=64)  # processes; one per core that may be busy
+    hosts: tuple[str, ...] = LOOPBACK  # the names callers may use in Host, as JSON: ["scores.bank.example"]
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = Field(default=9000, ge=0, le=65535)  # Prometheus reads here; 0: nowhere
+
+    rate: Rate = "600/minute"  # requests of one caller in each worker; a person clicking needs far fewer
+    rate_crm: Rate = "60000/minute"  # the same for the CRM system, which asks for everybody
+    alarm_answers: int = Field(default=200, ge=1)  # about customers a day; who gets fewer raises no alarm
+    alarm_factor: float = Field(default=3, ge=1)  # as often as on a caller's busiest of 28 days: the alarm
+
+    largest_body: int = Field(default=1_000_000, ge=1)  # bytes; 1,000 ids take 25,000
+    body_seconds: float = Field(default=10, gt=0)  # for the whole body
+    answer_seconds: float = Field(default=30, gt=0)  # until the answer begins; an export ends later
+    idle_seconds: int = Field(default=30, gt=0)  # that a connection stays open without a request
+    connections: int = Field(default=2_000, ge=1)  # at once in each worker; others are answered 503
+    drain_seconds: float = Field(default=2, ge=0)  # of answers as ever after SIGTERM; /readyz says 503
+    stop_seconds: int = Field(default=20, ge=1)  # that answers under way then have to end
 
     @model_validator(mode="after")
     def _one_source_of_tokens(self) -> Self:

@@ -1,7 +1,7 @@
 """What one request may see: every guarded route passes through here before and after it answers."""
 
 import logging
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -52,9 +52,13 @@ class Access:
     def reading(self, run_id: str | None = None) -> Iterator[Reading]:
         """One run, by default the served one, of which only the caller's customers are seen."""
         with self._store.pinned(run_id, self.scope) as reading:
-            self.run_id = reading.run.run_id
-            self.warning = stale(reading.run.snapshot_date, datetime.now(UTC).date(), self._stale_days)
+            self.seen(reading.run)
             yield reading
+
+    def seen(self, run: Run) -> None:
+        """The answer comes from this run."""
+        self.run_id = run.run_id
+        self.warning = stale(run.snapshot_date, datetime.now(UTC).date(), self._stale_days)
 
     def view(self, run: Run, language: Language = "en") -> View:
         """How the run that was read is shown."""
@@ -86,13 +90,13 @@ class Guarded(APIRoute):
             except HTTPException as error:
                 # Somebody asked about whom the role may not see, or nobody knows.
                 if error.status_code == 404:
-                    await self._record(request, access, 404)
+                    await record(request.scope, access, self.name, 404)
                 raise
             response = _masked(response, access.grant, request.app.state.pseudonyms)
             if access.warning:
                 response.headers["Attrition-Warning"] = access.warning
             response = unless_known(request, response)
-            await self._record(request, access, response.status_code)
+            await record(request.scope, access, self.name, response.status_code)
             return response
 
         return guarded
@@ -100,7 +104,7 @@ class Guarded(APIRoute):
     async def _admit(self, request: Request) -> Access:
         """Raises HTTPException: 401 without a good token, 403 where the role may not use the route."""
         state, rule = request.app.state, POLICY[self.name]
-        caller = await _caller(state.tokens, request.headers.get("Authorization", ""))
+        caller = await _caller(request)
         grant = rule.grants.get(caller.role)
         if grant is None:
             raise HTTPException(403, "This role may not use this route.")
@@ -111,24 +115,20 @@ class Guarded(APIRoute):
             access.about(request.path_params[rule.subject])
         return access
 
-    async def _record(self, request: Request, access: Access, status: int) -> None:
-        """Raises HTTPException 503 where it cannot be written: then nothing is told."""
-        action = POLICY[self.name].action
-        if not action:
-            return
-        at = datetime.now(UTC)
-        details = {
-            "route": self.name,
-            "run_id": access.run_id,
-            "request_id": getattr(request.state, "request_id", ""),
-            "status": status,
-        }
-        entries = [Entry(at, access.caller.subject, action, one, details) for one in access.subjects or ("",)]
-        try:
-            await request.app.state.access_log.write(entries)
-        except DataError as error:
-            log.error("the access log cannot be written: %s", error)
-            raise HTTPException(503, "The access log cannot be written, so nothing is told.") from None
+
+async def record(scope: Mapping[str, Any], access: Access, route: str, status: int) -> None:
+    """Tells the access log of an answer. Raises HTTPException 503 where it cannot: then nothing is told."""
+    action = POLICY[route].action
+    if not action:
+        return
+    at, request_id = datetime.now(UTC), scope["state"].get("request_id", "")
+    details = {"route": route, "run_id": access.run_id, "request_id": request_id, "status": status}
+    entries = [Entry(at, access.caller.subject, action, one, details) for one in access.subjects or ("",)]
+    try:
+        await scope["app"].state.access_log.write(entries)
+    except DataError as error:
+        log.error("the access log cannot be written: %s", error)
+        raise HTTPException(503, "The access log cannot be written, so nothing is told.") from None
 
 
 def _take_off_mask(request: Request, name: str) -> None:
@@ -152,17 +152,24 @@ def _masked(response: Response, grant: Grant, pseudonyms: Pseudonyms) -> Respons
     return response
 
 
-async def _caller(tokens: Tokens, header: str) -> Caller:
-    """Only what was not seen before is verified, in another thread."""
-    kind, _, token = header.partition(" ")
+async def _caller(request: Request) -> Caller:
+    """Who calls, counted once. Only a token that was not seen before is verified, in another thread."""
+    if "caller" in request.scope["state"]:  # serve/shortcut.py has counted
+        known: Caller = request.state.caller
+        return known
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer" or not token:
         raise _unknown("Bearer")
+    tokens: Tokens = request.app.state.tokens
     try:
         caller = tokens.remembered(token)
-        return caller if caller else await run_in_threadpool(tokens.verified, token)
+        if caller is None:
+            caller = await run_in_threadpool(tokens.verified, token)
     except RefusedError as error:
         log.warning("a token was refused: %s", error)
         raise _unknown('Bearer error="invalid_token"') from None
+    await request.app.state.rates.count(caller)
+    return caller
 
 
 def _unknown(challenge: str) -> HTTPException:

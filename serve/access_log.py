@@ -4,84 +4,145 @@ A transaction for each request would make every read wait for the disk in turn. 
 transaction is being written wait for it to end and share the next one, however many they are.
 """
 
-import asyncio
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, Engine, delete, func, insert, inspect, select, text
 
-from serve import connect
-from serve.audit import Entry, Head, append_all, head, verify
-from serve.tables import audit, audit_head, metadata
+from configs.errors import DataError
+from configs.service import ServiceSettings
+from serve import connect, metrics
+from serve.audit import EMPTY, Entry, Head, chained, head, head_row, verify
+from serve.tables import access_metadata, audit, audit_head, metadata, reads
+from serve.together import Together
+from serve.usual import Usual
+
+log = logging.getLogger("serve")
+
+LOST = "the access log has lost its head; nothing can be added. Run `make audit`."
+CHECKPOINT_PAGES = 10_000  # 40 MB: SQLite moves them into the file at once, for which answers wait some 50 ms
+_BEGIN = {
+    "sqlite": "BEGIN IMMEDIATE",
+    "postgresql": f"BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '{connect.BUSY_SECONDS}s'; "
+    f"SELECT pg_advisory_xact_lock({connect.READERS})",
+}
 
 
 class AccessLog:
     """Holds one connection and one thread that writes; close it."""
 
-    def __init__(self, store: str, key: bytes) -> None:
-        """``store`` is the address of the score store, beside which the log lies. Opens nothing yet."""
-        self._engine = connect.access_log(store)
-        self._key = key
-        self._thread = ThreadPoolExecutor(1, "access-log")
-        self._waiting: list[tuple[Sequence[Entry], asyncio.Future[None]]] = []
-        self._writing: asyncio.Task[None] | None = None
-        self._prepared = False
+    def __init__(self, settings: ServiceSettings) -> None:
+        """The log lies beside the score store. Opens nothing yet."""
+        self._engine = connect.access_log(settings.store)
+        self._key = settings.audit_secret
+        dialect = connect.driver_dialect(self._engine)
+        self._usual = Usual(dialect, settings.alarm_answers, settings.alarm_factor)
+        self._chain: _Chain | None = None
+        self._together = Together("access-log", self._append)
 
     async def write(self, entries: Sequence[Entry]) -> None:
         """Returns when the entries are on the disk. Raises what kept them from it, DataError above all."""
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
-        self._waiting.append((entries, done))
-        if self._writing is None:
-            self._writing = loop.create_task(self._write_waiting())
-        await done
+        began = time.perf_counter()
+        await self._together.do(entries)
+        metrics.ACCESS_LOG_SECONDS.observe(time.perf_counter() - began)
 
     def close(self) -> None:
-        self._thread.shutdown()
+        self._together.close()
+        self._drop()
         self._engine.dispose()
 
-    async def _write_waiting(self) -> None:
-        """One transaction after the other, until nobody waits."""
-        loop = asyncio.get_running_loop()
+    def _append(self, shared: Sequence[Sequence[Entry]]) -> list[None]:
+        """One transaction for all."""
+        added = [entry for entries in shared for entry in entries]
         try:
-            while self._waiting:
-                shared, self._waiting = self._waiting, []
-                fault: BaseException | None = None
-                try:
-                    await loop.run_in_executor(self._thread, self._append, [one for one, _ in shared])
-                except Exception as error:  # whatever it is, it belongs to those who wait
-                    fault = error
-                _tell([done for _, done in shared], fault)
-        finally:
-            self._writing = None
+            with connect.explained(self._engine, "written", "Free the disk or the lock, then ask again."):
+                alarms = self._add(added)
+        except BaseException:
+            self._drop()  # whatever state the connection is in, the next one begins anew
+            raise
+        for _ in alarms:
+            metrics.ALARMS.inc()
+            log.warning("alarm: a caller reads far more customers than usual; the access log says who")
+        return [None] * len(shared)
 
-    def _append(self, shared: Sequence[Sequence[Entry]]) -> None:
-        with connect.writing(self._engine, connect.READERS) as connection:
-            if not self._prepared:
-                _prepare(connection)
-            append_all(connection, [entry for entries in shared for entry in entries], self._key)
-        self._prepared = True
+    def _add(self, added: Sequence[Entry]) -> list[Entry]:
+        self._chain = self._chain or _Chain(self._engine)
+        with self._chain.transaction():
+            alarms = self._usual.alarms(self._chain.run, added)
+            self._chain.add([*added, *alarms], self._key)
+        return alarms
+
+    def _drop(self) -> None:
+        if self._chain:
+            self._chain.close()
+        self._chain = None
 
 
-def _tell(waiting: Sequence[asyncio.Future[None]], fault: BaseException | None) -> None:
-    """Those who have gone meanwhile are passed over."""
-    for done in waiting:
-        if done.done():
-            continue
-        if fault:
-            done.set_exception(fault)
+class _Chain:
+    """One connection of the driver itself: what SQLAlchemy does around a statement takes longer than the statement."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Makes the tables where there are none."""
+        with connect.writing(engine, connect.READERS) as connection:
+            _prepare(connection)
+        self._pooled = engine.raw_connection()
+        driver: Any = self._pooled.driver_connection
+        self._driver = driver
+        self._begin = _BEGIN[engine.dialect.name]
+        if engine.dialect.name == "sqlite":
+            self._driver.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         else:
-            done.set_result(None)
+            self._driver.rollback()
+            self._driver.autocommit = True  # transactions begin where they are written
+        dialect = connect.driver_dialect(engine)
+        columns = audit_head.c.number, audit_head.c.hash
+        self._head, self._last, self._insert, self._forget, self._remember = (
+            str(one.compile(dialect=dialect))
+            for one in (
+                select(*columns),
+                select(func.max(audit.c.number)),
+                insert(audit),
+                delete(audit_head),
+                insert(audit_head),
+            )
+        )
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Alone with the log. Who leaves by an error has to close."""
+        self._driver.execute(self._begin)
+        yield
+        self._driver.execute("COMMIT")
+
+    def run(self, sql: str, values: Mapping[str, Any]) -> Any:
+        return self._driver.execute(sql, values)
+
+    def add(self, added: Sequence[Entry], key: bytes) -> None:
+        found = self._driver.execute(self._head).fetchone()
+        if found is None and self._driver.execute(self._last).fetchone()[0]:
+            raise DataError(LOST)
+        rows, last = chained(added, Head(*found) if found else EMPTY, key)
+        self._driver.cursor().executemany(self._insert, rows)
+        self._driver.execute(self._forget)
+        self._driver.execute(self._remember, head_row(last, key))
+
+    def close(self) -> None:
+        """What was not committed is undone."""
+        self._pooled.invalidate()
 
 
 def _prepare(connection: Connection) -> None:
-    """Tables in a log that has none."""
-    if inspect(connection).has_table(audit_head.name):
+    """Tables in a log that lacks them."""
+    found = inspect(connection)
+    if found.has_table(audit_head.name) and found.has_table(reads.name):
         return
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {connect.ACCESS_LOG}"))
     metadata.create_all(connection, tables=[audit, audit_head])
+    access_metadata.create_all(connection)
 
 
 def verified(store: str, key: bytes, witness: Head | None = None) -> tuple[list[str], Head | None]:

@@ -10,9 +10,14 @@ from configs.service import ServiceSettings, load_service_settings
 from serve import problems
 from serve.access import Guarded
 from serve.access_log import AccessLog
+from serve.doorway import Doorway
+from serve.lookup import lookup
 from serve.policy import require_rules
 from serve.pseudonyms import Pseudonyms
+from serve.rates import Rates
 from serve.routes import customers, managers, probes, runs
+from serve.shortcut import Shortcut
+from serve.stopping import stopping
 from serve.store import Store
 from serve.tokens import Tokens
 
@@ -45,11 +50,13 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
-    app.state.settings = settings
+    app.state.settings, app.state.stopping = settings, False
     app.state.tokens = Tokens(settings)
     app.state.pseudonyms = Pseudonyms(settings.audit_secret)
-    app.state.access_log = AccessLog(settings.store, settings.audit_secret)
+    app.state.access_log = AccessLog(settings)
+    app.state.rates = Rates(settings)
     app.state.store = Store(settings.store)
+    app.state.lookup = lookup(app.state.store, settings.store)
     problems.install(app)
     app.add_middleware(
         GZipMiddleware, minimum_size=1000, compresslevel=5, exclude_content_types=NOT_COMPRESSED
@@ -57,11 +64,15 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     app.include_router(probes.router)
     app.include_router(_v1())
     require_rules(app.routes, Guarded)
+    # Outermost, around the answer to a fault too.
+    app.middleware_stack = Doorway(Shortcut(app.build_middleware_stack()), settings)
     return app
 
 
 @asynccontextmanager
 async def _close_store(app: FastAPI) -> AsyncIterator[None]:
-    yield
+    with stopping(app):
+        yield
     app.state.access_log.close()
+    app.state.lookup.close()
     app.state.store.close()

@@ -9,7 +9,7 @@ an older copy of the whole store is only noticed by a head that was written down
 import hashlib
 import hmac
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +20,9 @@ from configs.errors import DataError
 from serve.tables import audit, audit_head
 
 NOTHING = "0" * 64  # stands for the hash before the first entry
+# Made once: json.dumps makes an encoder for each call that asks for something special.
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_HASHED = json.JSONEncoder(ensure_ascii=False, default=repr)
 _FIELDS = ("number", "at", "actor", "action", "subject", "details", "previous")
 
 
@@ -48,6 +51,9 @@ class Head:
         return f"{self.number}:{self.hash}"
 
 
+EMPTY = Head(0, NOTHING)
+
+
 def lock(connection: Connection) -> None:
     """One writer at a time, until the transaction ends. To be its first statement: what it reads after is the newest.
 
@@ -71,16 +77,27 @@ def append_all(connection: Connection, added: Sequence[Entry], key: bytes | None
     before = head(connection)
     if before is None and connection.execute(select(audit.c.number).limit(1)).first():
         raise DataError("the audit log has lost its head; nothing can be added. Run `make audit`.")
-    last, rows = before or Head(0, NOTHING), []
+    rows, last = chained(added, before or EMPTY, key)
+    connection.execute(insert(audit), rows)
+    connection.execute(delete(audit_head))
+    connection.execute(insert(audit_head), head_row(last, key))
+    return last
+
+
+def chained(added: Iterable[Entry], before: Head, key: bytes | None) -> tuple[list[dict[str, Any]], Head]:
+    """The rows of entries that follow the entry ``before``, in their order, and the head they lead to."""
+    last, rows = before, []
     for entry in added:
         row = _row(entry, last)
         last = Head(row["number"], _hash(row, key))
-        rows.append(row | {"hash": last.hash})
-    connection.execute(insert(audit), rows)
-    connection.execute(delete(audit_head))
-    sealed = {"slot": 1, "number": last.number, "hash": last.hash, "seal": _seal(last, key)}
-    connection.execute(insert(audit_head), sealed)
-    return last
+        row["hash"] = last.hash
+        rows.append(row)
+    return rows, last
+
+
+def head_row(last: Head, key: bytes | None) -> dict[str, Any]:
+    """The one row that the table of heads then holds."""
+    return {"slot": 1, "number": last.number, "hash": last.hash, "seal": _seal(last, key)}
 
 
 def _row(entry: Entry, before: Head) -> dict[str, Any]:
@@ -125,7 +142,7 @@ def verify(connection: Connection, key: bytes | None = None, witness: Head | Non
     if not _exists(connection):
         return ["there is no audit log"] if witness else []
     breaks: list[str] = []
-    last, seen = Head(0, NOTHING), None
+    last, seen = EMPTY, None
     for row in connection.execute(select(audit).order_by(audit.c.number)):
         breaks += _breaks_at(row, last, key)
         last = Head(row.number, row.hash)
@@ -159,7 +176,7 @@ def _breaks_of_head(connection: Connection, last: Head, key: bytes | None) -> It
 
 def _hash(row: Mapping[str, Any], key: bytes | None) -> str:
     """Over all fields, each in quotes where it is text, so that nothing can move from one into the next."""
-    return _digest(json.dumps([row[name] for name in _FIELDS], ensure_ascii=False, default=repr), key)
+    return _digest(_HASHED.encode([row[name] for name in _FIELDS]), key)
 
 
 def _seal(last: Head, key: bytes | None) -> str:
@@ -168,7 +185,7 @@ def _seal(last: Head, key: bytes | None) -> str:
 
 def _digest(content: str, key: bytes | None) -> str:
     data = content.encode("utf-8", "surrogatepass")
-    return hmac.new(key, data, "sha256").hexdigest() if key else hashlib.sha256(data).hexdigest()
+    return hmac.digest(key, data, "sha256").hex() if key else hashlib.sha256(data).hexdigest()
 
 
 def _same(found: str, wanted: str) -> bool:
@@ -178,7 +195,7 @@ def _same(found: str, wanted: str) -> bool:
 
 def _canonical(details: Mapping[str, Any]) -> str:
     try:
-        return json.dumps(details, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return _CANONICAL.encode(details)
     except (TypeError, ValueError) as error:
         raise DataError(f"an audit entry holds only plain JSON: {error}. Convert its details.") from None
 

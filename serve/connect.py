@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, text
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
@@ -60,6 +61,11 @@ def access_log(url: str) -> Engine:
 def sqlite_file(engine: Engine) -> Path | None:
     """The file a SQLite engine reads, None for other databases."""
     return Path(engine.url.database or "") if engine.dialect.name == "sqlite" else None
+
+
+def driver_dialect(engine: Engine) -> Dialect:
+    """For statements that go to the driver itself, past SQLAlchemy; their parameters have names."""
+    return sqlite.dialect(paramstyle="named") if sqlite_file(engine) else engine.dialect
 
 
 @contextmanager

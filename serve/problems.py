@@ -20,6 +20,10 @@ _REMEDIES = {
     403: "Ask whoever keeps the bank's roles; serve/policy.py says which role may use which route.",
     404: "Check the address and the number; who is new to the bank appears with the next weekly run.",
     405: "Use GET; the service only reads.",
+    408: "Send the whole body at once.",
+    413: "Send less at once: fewer ids in each request.",
+    421: "Call the service by a name that ATTRITION_HOSTS lists.",
+    429: "Wait as long as Retry-After says; ATTRITION_RATE sets how many requests a caller has.",
     422: "Mend the part of the request that is named, then send it again.",
     500: "Tell whoever runs the service when it happened; the log says more.",
     503: "Publish a run with make weekly, or try again shortly; the service's log says more.",
@@ -67,25 +71,26 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _on_bug)
 
 
-def _answer(status: int, detail: str, headers: Any = None) -> JSONResponse:
+def answer(status: int, detail: str, headers: Any = None) -> JSONResponse:
+    """A Problem as it is sent."""
     content = problem(status, detail).model_dump()
     return JSONResponse(content, status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def _on_http(_request: Request, error: Any) -> JSONResponse:
-    return _answer(error.status_code, str(error.detail), error.headers)
+    return answer(error.status_code, str(error.detail), error.headers)
 
 
 def _on_invalid(_request: Request, error: Any) -> JSONResponse:
     faults = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-    return _answer(422, "; ".join(faults))
+    return answer(422, "; ".join(faults))
 
 
 def _on_store(_request: Request, error: Any) -> JSONResponse:
     """The message names the store's address, which is for the log and not for the caller."""
     log.error("the store cannot answer: %s", error)
-    return _answer(503, "No run has been published, or the score store cannot be read.")
+    return answer(503, "No run has been published, or the score store cannot be read.")
 
 
 def _on_bug(_request: Request, _error: Any) -> JSONResponse:
-    return _answer(500, "The service failed; nothing was changed.")
+    return answer(500, "The service failed; nothing was changed.")

@@ -36,21 +36,8 @@ class Reading:
 
     def customer(self, customer_id: str) -> Score | Exclusion | None:
         """What the run says about one customer, in one statement; None for one it does not know."""
-        runs, scores, exclusions, reasons = tables.runs, tables.scores, tables.exclusions, tables.reasons
-        query = (
-            select(*(scores.c[name] for name in _SCORE), *_REASON, exclusions.c.code)
-            .select_from(runs)
-            .outerjoin(scores, self._about(scores, customer_id))
-            .outerjoin(exclusions, self._about(exclusions, customer_id))
-            .outerjoin(reasons, _same(reasons, scores) & (reasons.c.customer_id == scores.c.customer_id))
-            .where(runs.c.publication == self.publication)
-            .order_by(reasons.c.place)
-        )
-        found = self._connection.execute(query).all()
-        if found and found[0].code:
-            return Exclusion(customer_id, found[0].code)
-        known = [row[:-1] for row in found if row.customer_id is not None]
-        return next(rows.scores_from(known), None)
+        query = about_customer(self.publication, customer_id, self._scope)
+        return one_customer(customer_id, self._connection.execute(query).all())
 
     def profile(self, customer_id: str) -> Profile | None:
         """What a manager reads beside the customer's score; None for one it does not know, or of an older run."""
@@ -129,10 +116,6 @@ class Reading:
     def _of(self, table: Table) -> Select[Any]:
         return select(table).where(table.c.publication == self.publication, self._scope.of(table))
 
-    def _about(self, table: Table, customer_id: str) -> ColumnElement[bool]:
-        mine = (table.c.publication == self.publication) & (table.c.customer_id == customer_id)
-        return mine & self._scope.of(table)
-
     def _whole(self, chosen: Select[Any], order: str) -> Iterator[Score]:
         """The scores chosen, each with its reasons."""
         score, reasons = chosen.subquery(), tables.reasons
@@ -145,6 +128,35 @@ class Reading:
             .order_by(score.c[order], reasons.c.place)
         )
         return rows.scores_from(self._connection.execute(query))
+
+
+def about_customer(publication: Any, customer_id: Any, scope: Scope) -> Select[Any]:
+    """What a run says about one customer: a row per reason, or one with empty columns; for ``one_customer``.
+
+    The run and the customer may be values, or expressions that stand for them.
+    """
+    runs, scores, exclusions, reasons = tables.runs, tables.scores, tables.exclusions, tables.reasons
+
+    def mine(table: Table) -> ColumnElement[bool]:
+        return _same(table, runs) & (table.c.customer_id == customer_id) & scope.of(table)
+
+    return (
+        select(*(scores.c[name] for name in _SCORE), *_REASON, exclusions.c.code)
+        .select_from(runs)
+        .outerjoin(scores, mine(scores))
+        .outerjoin(exclusions, mine(exclusions))
+        .outerjoin(reasons, _same(reasons, scores) & (reasons.c.customer_id == scores.c.customer_id))
+        .where(runs.c.publication == publication)
+        .order_by(reasons.c.place)
+    )
+
+
+def one_customer(customer_id: str, found: Sequence[Sequence[Any]]) -> Score | Exclusion | None:
+    """From the rows of ``about_customer``; None where the run knows no such customer."""
+    if found and found[0][-1]:
+        return Exclusion(customer_id, found[0][-1])
+    known = [row[:-1] for row in found if row[0] is not None]
+    return rows.score_from(known) if known else None
 
 
 def _same(one: Any, other: Any) -> Any:

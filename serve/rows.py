@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from datetime import date
 from itertools import groupby
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Any
 
@@ -84,12 +85,16 @@ def run_from(row: Row[Any]) -> Run:
 
 def scores_from(rows: Iterable[Sequence[Any]]) -> Iterator[Score]:
     """One Score per customer, from its columns followed by those of one reason (empty where it has none)."""
-    for _, group in groupby(rows, key=lambda row: row[0]):
-        own = list(group)
-        first = own[0]
-        reasons = tuple(Reason(*row[_SCORE:]) for row in own if row[_SCORE] is not None)
-        changes = tuple(Change(**one) for one in json.loads(first[_SCORE - 1]))
-        yield Score(*(*first[:9], reasons, *first[9 : _SCORE - 1], changes))
+    for _, group in groupby(rows, key=itemgetter(0)):
+        yield score_from(list(group))
+
+
+def score_from(own: Sequence[Sequence[Any]]) -> Score:
+    """From the rows of one customer."""
+    first = own[0]
+    reasons = tuple([Reason(*row[_SCORE:]) for row in own if row[_SCORE] is not None])
+    changes = tuple([Change(**one) for one in json.loads(first[_SCORE - 1])])
+    return Score(*(*first[:9], reasons, *first[9 : _SCORE - 1], changes))
 
 
 def decision_from(row: Row[Any]) -> Decision:

@@ -17,10 +17,10 @@ class Reach(StrEnum):
 
 @dataclass(frozen=True)
 class Scope:
-    """``number`` is that of the branch or the manager; empty for all and none."""
+    """``number`` is that of the branch or the manager, or what stands for it in SQL; empty for all and none."""
 
     reach: Reach
-    number: str = ""
+    number: str | ColumnElement[str] = ""
 
     def of(self, table: Table) -> ColumnElement[bool]:
         """Which rows of a table may be seen; none of a table that does not say whose its rows are."""

@@ -286,5 +286,16 @@ audit_head = Table(
     info={"one_row_per": "store with audit entries, so that a log cut short is noticed"},
 )  # fmt: skip
 
+# Beside the access log, not in the store: serve/usual.py counts here.
+access_metadata = MetaData()
+reads = Table(
+    "reads",
+    access_metadata,
+    _column("actor", String, PERSONAL, "who", primary_key=True),
+    _column("day", String, INTERNAL, "in UTC, as ISO 8601", primary_key=True),
+    _column("answers", Integer, INTERNAL, "how many this caller was given about customers"),
+    info={"one_row_per": "caller and day"},
+)
+
 # Children first: the order in which a run's rows can be deleted.
 OF_A_RUN = (profiles, decisions, exclusions, managers, reasons, scores, runs)

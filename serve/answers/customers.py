@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from configs.groups import GROUPS, Group
+from configs.groups import GROUPS
 from configs.published import Exclusion, Reason, Score
 from serve.answers.source import Answer, Money, Probability, Shown, View
 from serve.moved import change_in_words
@@ -69,28 +69,25 @@ CustomerRisk = Annotated[ScoredCustomer | ExcludedCustomer, Field(discriminator=
 
 
 def customer_risk(view: View, found: Score | Exclusion) -> CustomerRisk:
+    fields = customer_fields(view, found)
+    return ScoredCustomer(**fields) if isinstance(found, Score) else ExcludedCustomer(**fields)
+
+
+def customer_fields(view: View, found: Score | Exclusion) -> dict[str, Any]:
+    """The fields of CustomerRisk in their order, for who sends them without the model around them."""
     if isinstance(found, Score):
-        return _scored(view, found)
+        return {
+            **view.source,
+            **risk(view, found),
+            "status": "scored",
+            "branch_id": found.branch_id,
+            "manager_id": found.manager_id,
+            "marketing_opt_out": bool(found.marketing_opt_out),
+            "currency": view.run.base_currency,
+        }
     explanation = TEXTS[view.language].get(f"excluded.{found.code}", found.code)
-    return ExcludedCustomer(
-        **view.source,
-        status="excluded",
-        customer_id=found.customer_id,
-        code=found.code,
-        explanation=explanation,
-    )
-
-
-def _scored(view: View, score: Score) -> ScoredCustomer:
-    return ScoredCustomer(
-        **view.source,
-        **risk(view, score),
-        status="scored",
-        branch_id=score.branch_id,
-        manager_id=score.manager_id,
-        marketing_opt_out=score.marketing_opt_out,
-        currency=view.run.base_currency,
-    )
+    excluded = {"status": "excluded", "customer_id": found.customer_id, "code": found.code}
+    return {**view.source, **excluded, "explanation": explanation}
 
 
 def risk(view: View, score: Score) -> dict[str, Any]:
@@ -105,14 +102,15 @@ def risk(view: View, score: Score) -> dict[str, Any]:
         "risk_90d": score.risk_90d,
         "risk_band": score.risk_band,
         "money_at_risk": score.money_at_risk_minor / 100,
-        "reasons": tuple(_shown(reason, view.language) for reason in score.reasons),
+        "reasons": [_shown(reason, view.language) for reason in score.reasons],
         "risk_change": score.risk_change,
         "change": change_in_words(view.run, score, view.language) or None,
     }
 
 
-def _shown(reason: Reason, language: Language) -> ReasonShown:
-    group = GROUPS.get(reason.group, Group(reason.group, reason.group))
+def _shown(reason: Reason, language: Language) -> dict[str, str]:
+    """The fields of ReasonShown. A group of an older release has no title."""
+    group = GROUPS.get(reason.group)
     if language == "zh":
-        return ReasonShown(group=reason.group, title=group.zh, text=reason.text_zh)
-    return ReasonShown(group=reason.group, title=group.en, text=reason.text_en)
+        return {"group": reason.group, "title": group.zh if group else reason.group, "text": reason.text_zh}
+    return {"group": reason.group, "title": group.en if group else reason.group, "text": reason.text_en}

@@ -1,6 +1,6 @@
 """Whether the service is alive, and ready."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, HTTPException, Request
 
 from serve import examples
 from serve.answers import runs as shown
@@ -19,9 +19,13 @@ def healthz() -> shown.Health:
 @router.get(
     "/readyz",
     responses=found(examples.HEALTH)
-    | documented(e503="No run has been published, or the score store cannot be read."),
+    | documented(
+        e503="The service is stopping, no run has been published, or the score store cannot be read."
+    ),
 )
-def readyz(store: OpenedStore) -> shown.Health:
-    """There is a run to serve."""
+def readyz(request: Request, store: OpenedStore) -> shown.Health:
+    """There is a run to serve, and the service is not about to stop."""
+    if request.app.state.stopping:
+        raise HTTPException(503, "The service is stopping.")
     store.latest_run()
     return shown.Health(status="ok")

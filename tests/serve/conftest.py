@@ -153,6 +153,7 @@ def service(store_url: str) -> ServiceSettings:
         demo=True,
         token_key=SecretStr(SECRET),
         audit_key=SecretStr(AUDIT_KEY),
+        hosts=("testserver",),
         stale_days=36_500,  # the Mondays of the tests only grow older
     )
 

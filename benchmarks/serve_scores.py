@@ -1,0 +1,98 @@
+"""A published run of any size, drawn by a seed and written straight into the store's tables.
+
+``Store.publish`` takes a run that fits into memory; a benchmark's million customers need not.
+"""
+
+import random
+from collections.abc import Iterator
+from datetime import date, timedelta
+from types import MappingProxyType
+
+from sqlalchemy import delete, insert, update
+
+from configs.groups import GROUPS
+from configs.published import Change, Reason, Run, Score
+from serve import rows, schema, tables
+from serve.connect import connect, writing
+from serve.loading import count, load
+
+FIRST_MONDAY = date(2026, 11, 16)
+REASONS = 3
+_SMALLEST = 6_228_000_000_000_000_000  # customers' numbers have 19 digits
+
+
+def customer_id(number: int) -> str:
+    return str(_SMALLEST + number * 7_919)
+
+
+def run(publication: int, customers: int) -> Run:
+    """Named by its publication, so that two of them never pass for one."""
+    monday = FIRST_MONDAY + timedelta(weeks=publication - 1)
+    return Run(
+        run_id=f"bench-{monday}-{publication:06d}",
+        bank="bench",
+        snapshot_date=monday,
+        model_id=model_id(publication),
+        base_currency="CNY",
+        horizon_days=90,
+        cohort=customers,
+        excluded=MappingProxyType({}),
+        manifest=MappingProxyType({"compared_with": str(monday - timedelta(weeks=1))}),
+    )
+
+
+def model_id(publication: int) -> str:
+    return f"model-{publication:06d}"
+
+
+def scores(publication: int, customers: int) -> Iterator[Score]:
+    """One row per customer, by customer_id; the tier bears the publication, so that a mixture would show."""
+    draw = random.Random(publication)
+    for number in range(customers):
+        risk = draw.random() ** 4
+        yield Score(
+            customer_id=customer_id(number),
+            branch_id=f"B{number % 40:02d}",
+            manager_id=f"RM{number % 4_000:05d}",
+            tier=f"tier-{publication:06d}",
+            lifecycle_stage="mature",
+            marketing_opt_out=False,
+            aum_minor=draw.randrange(50_000_000, 500_000_000),
+            money_at_risk_minor=draw.randrange(100_000_000),
+            risk_band="high" if risk >= 0.2 else "medium" if risk >= 0.08 else "low",
+            reasons=tuple(_reason(draw, place) for place in range(REASONS)),
+            risk_30d=risk / 3,
+            risk_60d=risk / 2,
+            risk_90d=risk,
+            risk_change=draw.uniform(-0.2, 0.2) * risk,
+            changes=(Change("outflow", 0.4, "money moves to other banks", "资金转往他行"),),
+        )
+
+
+def _reason(draw: random.Random, place: int) -> Reason:
+    amount = draw.randrange(10_000, 900_000)
+    return Reason(
+        group=list(GROUPS)[place],
+        feature="outflow_elsewhere_sum_4w",
+        value=float(amount),
+        contribution=0.9 - place / 4,
+        text_en=f"Moved {amount:,} CNY to other banks in 4 weeks, {amount // 3:,} of it in one payment",
+        text_zh=f"近 4 周转往他行 {amount:,} 元，其中单笔最大 {amount // 3:,} 元",
+    )
+
+
+def publish(url: str, publication: int, customers: int) -> None:
+    """One transaction, as ``Store.publish`` would; the publications before the last one are removed."""
+    engine = connect(url)
+    with writing(engine) as connection:
+        schema.prepare(connection)
+    with writing(engine) as connection:
+        for table in tables.OF_A_RUN:
+            connection.execute(delete(table).where(table.c.publication < publication - 1))
+        connection.execute(insert(tables.runs), rows.run_row(publication, run(publication, customers)))
+        load(connection, tables.scores, rows.score_rows(publication, scores(publication, customers)))
+        load(connection, tables.reasons, rows.reason_rows(publication, scores(publication, customers)))
+        count(connection, tables.OF_A_RUN)
+        if not connection.execute(update(tables.current_run).values(publication=publication)).rowcount:
+            connection.execute(insert(tables.current_run).values(slot=1, publication=publication))
+    engine.dispose()
