@@ -55,6 +55,7 @@ class Doorway:
         except TimeoutError:
             if passage.status:  # it has begun, so the caller can only see that it breaks off
                 raise
+            passage.patience = None
             await problems.answer(503, "The answer took too long.")(scope, receive, passage.send)
         finally:
             passage.end()

@@ -18,7 +18,7 @@ _MASKED = re.compile(
     r"|(?<=://)[^/@\s]+@"  # user and password in an address
     r"|(?i:bearer|basic)\s+\S+"
     r"|[A-Za-z0-9+/_-]{40,}={0,2}"  # a secret as hex or base64
-    r"|[A-Za-z]{0,4}\d[\d -]{4,}\d"  # a customer's number, a phone
+    r"|(?<![\d-])[A-Za-z]{0,4}(?!\d{4}-\d\d-\d\d(?!\d))\d[\d -]{4,}\d"  # a customer's number, a phone; not a date
     r"|[^\x20-\x7e]+"
 )
 _PLAIN = {"timestamp", "level", "logger"}  # written here, about nobody

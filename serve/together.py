@@ -35,20 +35,26 @@ class Together(Generic[Asked, Done]):
         try:
             while self._waiting:
                 shared, self._waiting = self._waiting, []
+                waiting = [done for _, done in shared]
                 try:
                     results = await loop.run_in_executor(self._thread, self._work, [one for one, _ in shared])
+                    told = list(zip(waiting, results, strict=True))
                 except Exception as error:  # whatever it is, it belongs to those who wait
-                    for _, done in shared:
-                        if not done.done():
-                            done.set_exception(error)
+                    _refuse(waiting, error)
                 else:
-                    _tell([done for _, done in shared], results)
+                    _tell(told)
         finally:
             self._working = None
 
 
-def _tell(waiting: Sequence[asyncio.Future[Done]], results: Sequence[Done]) -> None:
+def _tell(told: Sequence[tuple[asyncio.Future[Done], Done]]) -> None:
     """Those who have gone meanwhile are passed over."""
-    for done, result in zip(waiting, results, strict=True):
+    for done, result in told:
         if not done.done():
             done.set_result(result)
+
+
+def _refuse(waiting: Sequence[asyncio.Future[Done]], error: Exception) -> None:
+    for done in waiting:
+        if not done.done():
+            done.set_exception(error)

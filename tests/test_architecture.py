@@ -75,7 +75,13 @@ def test_settings_are_loaded_at_the_edges_only():
         for path in sources()
         if "load_settings(" in path.read_text("utf-8") or "load_service_settings(" in path.read_text("utf-8")
     }
-    edges = {"pipeline/options.py", "pipeline/judging/research.py", "serve/api.py", "serve/demo_token.py"}
+    edges = {
+        "serve/demo_token.py",
+        "pipeline/options.py",
+        "pipeline/judging/research.py",
+        "serve/api.py",
+        "serve/__main__.py",
+    }
     assert loaders == {"configs/folder.py", "configs/service.py"} | edges
 
 

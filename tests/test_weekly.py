@@ -99,6 +99,7 @@ def test_the_service_answers_from_what_was_published(bank, week):
         demo=True,
         token_key=SecretStr(secrets.token_hex(32)),
         audit_key=SecretStr(secrets.token_hex(32)),
+        hosts=("testserver",),
     )
     token = issue(settings, {"sub": "the CRM", "role": "crm"}, seconds=3600)
     with TestClient(create_app(settings), headers={"Authorization": f"Bearer {token}"}) as client:

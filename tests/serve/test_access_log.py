@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from configs.errors import DataError
+from configs.service import ServiceSettings
 from serve import access_log, connect
 from serve.access_log import AccessLog, verified
 from serve.audit import Entry, entries
@@ -21,9 +23,19 @@ def store_url(either_url):
     return either_url
 
 
+def settings(store_url, **changes):
+    return ServiceSettings(
+        store=store_url,
+        demo=True,
+        token_key=SecretStr(secrets.token_hex(32)),
+        audit_key=SecretStr(KEY.hex()),
+        **{"alarm_answers": 1_000} | changes,
+    )
+
+
 @pytest.fixture
 def log(store_url):
-    log = AccessLog(store_url, KEY)
+    log = AccessLog(settings(store_url))
     yield log
     log.close()
 
@@ -46,9 +58,9 @@ async def together(log, numbers):
 
 def test_concurrent_entries_are_all_there_and_share_transactions(log, store_url, monkeypatch):
     sizes = []
-    real = access_log.append_all
+    real = access_log.chained
     monkeypatch.setattr(
-        access_log, "append_all", lambda c, added, key: sizes.append(len(added)) or real(c, added, key)
+        access_log, "chained", lambda added, *rest: sizes.append(len(added)) or real(added, *rest)
     )
     asyncio.run(together(log, range(200)))
     asyncio.run(together(log, range(200, 210)))
@@ -60,7 +72,7 @@ def test_concurrent_entries_are_all_there_and_share_transactions(log, store_url,
 
 
 def test_two_processes_write_one_chain(log, store_url):
-    other = AccessLog(store_url, KEY)
+    other = AccessLog(settings(store_url))
 
     async def both():
         await asyncio.gather(together(log, range(50)), together(other, range(50, 100)))
@@ -86,7 +98,7 @@ def test_who_has_gone_does_not_keep_the_others_from_being_written(log, store_url
 def test_a_log_that_cannot_be_written_is_an_error_for_each_who_waits_and_mends(tmp_path):
     blocked = tmp_path / "deep"
     blocked.write_text("no folder")
-    log = AccessLog(f"sqlite:///{blocked}/store.db", KEY)
+    log = AccessLog(settings(f"sqlite:///{blocked}/store.db"))
 
     async def two():
         return await asyncio.gather(
@@ -103,7 +115,7 @@ def test_a_log_that_cannot_be_written_is_an_error_for_each_who_waits_and_mends(t
 def test_a_changed_entry_and_a_log_that_is_gone_are_noticed(tmp_path):
     url = f"sqlite:///{tmp_path}/store.db"
     assert verified(url, KEY) == ([], None)
-    log = AccessLog(url, KEY)
+    log = AccessLog(settings(url))
     asyncio.run(together(log, range(3)))
     log.close()
     _, head = verified(url, KEY)
@@ -114,3 +126,42 @@ def test_a_changed_entry_and_a_log_that_is_gone_are_noticed(tmp_path):
     assert verified(url, KEY)[0] == ["entry 2 is not as it was written"]
     path.unlink()
     assert verified(url, KEY, head)[0] == ["there is no access log"]
+
+
+def test_who_reads_far_more_than_usual_is_told_of_once_a_day(store_url, caplog):
+    """The busiest day before was 20 answers: 3 x 20 = 60 is still usual, the 61st raises the alarm."""
+    log = AccessLog(settings(store_url, alarm_answers=10, alarm_factor=3))
+
+    async def read(day, numbers):
+        at = datetime(2026, 11, day, tzinfo=UTC)
+        for number in numbers:
+            await log.write([Entry(at, "li", "read customer", f"c{number}", {})])
+
+    asyncio.run(read(21, range(20)))
+    assert [one.action for one in written(store_url)].count("alarm") == 1  # the 11th of somebody new
+    caplog.clear()
+    asyncio.run(read(22, range(60)))
+    assert not caplog.records
+    asyncio.run(read(22, range(60, 63)))
+    log.close()
+    alarms = [one for one in written(store_url) if one.action == "alarm"]
+    assert [(one.actor, one.subject, one.details) for one in alarms][1:] == [
+        ("service", "li", {"answers": 61, "day": "2026-11-22", "limit": 60.0})
+    ]
+    assert caplog.messages == ["alarm: a caller reads far more customers than usual; the access log says who"]
+    assert verified(store_url, KEY)[0] == []
+
+
+def test_two_workers_count_together_what_a_caller_reads(store_url):
+    other = AccessLog(settings(store_url, alarm_answers=10))
+    low = AccessLog(settings(store_url, alarm_answers=10))
+
+    async def read():
+        for number in range(6):
+            await other.write([entry(number)])
+            await low.write([entry(number)])
+
+    asyncio.run(read())
+    other.close()
+    low.close()
+    assert [one.details["answers"] for one in written(store_url) if one.action == "alarm"] == [11]
