@@ -5,6 +5,7 @@ RAW   ?= data/demo/raw
 FROM  ?= 2026-08-31
 TO    ?= $(AS_OF)
 PORT  ?= 8000
+WORKERS ?= 1
 MLFLOW_PORT ?= 5000
 TRIALS ?= 20
 SECONDS ?= 0
@@ -112,9 +113,9 @@ DEMO := ATTRITION_DEMO=true ATTRITION_TOKEN_KEY="$$(cat data/token-key)" \
   ATTRITION_AUDIT_KEY="$${ATTRITION_AUDIT_KEY:-$$(cat data/audit-key)}"
 endif
 
-serve: $(READY) $(DEMO_KEYS) ## the score service on loopback  (BANK PORT)
-	ATTRITION_STORE="$${ATTRITION_STORE:-sqlite:///data/$(BANK)/store.db}" $(DEMO) \
-	$(PYTHON) -m uvicorn --factory serve.api:create_app --host 127.0.0.1 --port $(PORT) --no-access-log
+serve: $(READY) $(DEMO_KEYS) ## the score service on loopback  (BANK PORT WORKERS)
+	ATTRITION_STORE="$${ATTRITION_STORE:-sqlite:///data/$(BANK)/store.db}" ATTRITION_PORT=$(PORT) \
+	ATTRITION_WORKERS=$(WORKERS) $(DEMO) $(PYTHON) -m serve
 
 token: $(READY) $(DEMO_KEYS) ## a token of the demo for 12 hours: crm, manager, branch_head, analyst, admin  (ROLE MANAGER BRANCH)
 	@$(DEMO) $(PYTHON) -m serve.demo_token "$(ROLE)" --manager "$(MANAGER)" --branch "$(BRANCH)"

@@ -158,7 +158,10 @@ def test_the_last_migration_is_the_version_that_is_asked_for():
     assert files[-1].name.startswith(f"{schema.VERSION}_")
 
 
-@pytest.mark.parametrize("table", tables.metadata.sorted_tables, ids=lambda table: table.name)
+ALL = [*tables.metadata.sorted_tables, *tables.access_metadata.sorted_tables]
+
+
+@pytest.mark.parametrize("table", ALL, ids=lambda table: table.name)
 def test_every_table_and_column_says_what_it_is_and_how_far_it_may_travel(table):
     assert table.info["one_row_per"]
     for column in table.columns:
