@@ -71,9 +71,12 @@ class Score:
         return known[0]
 
 
+AHEAD_DAYS = 90  # from the snapshot on, within which a profile names what falls due
+
+
 @dataclass(frozen=True)
 class Maturity:
-    """A holding of a customer that falls due within 90 days of the snapshot; the balance is in base currency."""
+    """A holding of a customer that falls due within AHEAD_DAYS; the balance is in base currency."""
 
     product_name: str
     product_class: str

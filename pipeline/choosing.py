@@ -1,5 +1,6 @@
 """Whom to call this Monday: what the choice rests on, brought together, and the choice itself."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from types import MappingProxyType
@@ -7,10 +8,11 @@ from types import MappingProxyType
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from configs.published import Helpfulness, Run
+from configs.published import Decision, Helpfulness, Run
 from configs.settings import Settings
 from pipeline.artefacts import fingerprint
 from pipeline.bank import Bank
+from pipeline.profiles import maturities
 from pipeline.score import Publication, run_id_of
 from pipeline.tables import Ingested
 from serve import trial
@@ -31,7 +33,25 @@ def choose_lists(
     with Store(bank.home.store) as store, store.recording() as connection:
         week = trial.week(connection, monday, trial_weeks(bank.settings), helpfulness(bank.settings), known)
     chosen = choose(publication.scores, publication.managers, lists, week)
-    return replace(publication, run=_with_lists(publication.run, week)), chosen
+    told = with_next_steps(bank.settings, tables, monday, chosen)
+    return replace(publication, run=_with_lists(publication.run, week)), told
+
+
+def with_next_steps(
+    settings: Settings, tables: Ingested, monday: date, lists: Sequence[CallList]
+) -> tuple[CallList, ...]:
+    """The lists with what to do first for each listed customer, in both languages."""
+    due = maturities(tables, monday, [score.customer_id for one in lists for score in one.listed])
+
+    def told(one: CallList) -> Iterator[Decision]:
+        scores = {score.customer_id: score for score in one.listed}
+        for decision in one.decisions:
+            if score := scores.get(decision.customer_id):
+                step = settings.next_steps.suggested(score, due.get(score.customer_id, ()), monday)
+                decision = replace(decision, next_step_en=step.en, next_step_zh=step.zh)
+            yield decision
+
+    return tuple(replace(one, decisions=tuple(told(one))) for one in lists)
 
 
 def trial_weeks(settings: Settings) -> int:

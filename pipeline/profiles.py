@@ -9,15 +9,15 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from configs.published import Booking, Maturity, PastContact, Profile
+from configs.published import AHEAD_DAYS, Booking, Maturity, PastContact, Profile
 from configs.tables import PRODUCT_CLASSES
 from features.cut import seen
 from features.wealth import LOAN, Steps, make_steps
 from features.world import EPOCH, FOREVER, Ints, Rows, World, day_number, make_world, read_columns
 from pipeline.tables import Ingested
 
+TOLD = ("customers", "holdings", "transactions", "contacts")  # the tables that a profile is made of
 WEEKS = 52  # of AUM
-AHEAD = timedelta(days=90)  # within which a holding falls due
 BEHIND = timedelta(weeks=13)  # within which a booking was made
 BOOKINGS, CONTACTS = 10, 10  # at most so many of a customer
 OWN_KINDS = ("fee", "interest", "loan")  # booked by the bank itself
@@ -29,42 +29,60 @@ def profiles(tables: Ingested, as_of: date, cohort: Collection[str]) -> Iterator
 
     One bucket is held in memory at a time.
     """
-    products = pq.read_table(tables.whole("products"), columns=["product_id", "name"]).to_pylist()
-    names, chosen = {row["product_id"]: row["name"] for row in products}, frozenset(cohort)
+    names, chosen = _product_names(tables), frozenset(cohort)
     for bucket in range(tables.buckets):
-        yield from profiles_of(_world(tables, bucket, as_of), as_of, chosen, names)
+        yield from profiles_of(_world(tables, bucket, as_of, TOLD), as_of, chosen, names)
+
+
+def maturities(tables: Ingested, as_of: date, customers: Collection[str]) -> dict[str, tuple[Maturity, ...]]:
+    """What falls due for some customers, as in their profiles; those of whom nothing does are left out."""
+    names, chosen = _product_names(tables), frozenset(customers)
+    found: dict[str, tuple[Maturity, ...]] = {}
+    for bucket in range(tables.buckets):
+        world = _world(tables, bucket, as_of, ("customers", "holdings"))
+        steps = make_steps(_seen(world.tables["holdings"], _inside(world, chosen), as_of))
+        found |= {world.customers[k]: tuple(due) for k, due in _maturities(steps, as_of, names).items()}
+    return found
 
 
 def profiles_of(
     world: World, as_of: date, cohort: Collection[str], names: Mapping[str, str]
 ) -> Iterator[Profile]:
     """The same of the customers of one bucket; ``names`` are those of the products by product_id."""
-    inside = np.array([one in cohort for one in world.customers], bool)
+    inside = _inside(world, cohort)
     holdings, transactions, contacts = (
         _seen(world.tables[name], inside, as_of) for name in ("holdings", "transactions", "contacts")
     )
     steps = make_steps(holdings)
     aum = _aum_by_week(steps, as_of, len(world))
-    maturities = _maturities(steps, as_of, names)
+    due = _maturities(steps, as_of, names)
     bookings, past = _bookings(transactions, as_of), _contacts(contacts)
     for k in np.flatnonzero(inside).tolist():
         held = {name: tuple(aum[k, c].tolist()) for c, name in enumerate(PRODUCT_CLASSES) if aum[k, c].any()}
         yield Profile(
             world.customers[k],
             MappingProxyType(held),
-            tuple(maturities.get(k, ())),
+            tuple(due.get(k, ())),
             tuple(bookings.get(k, ())),
             tuple(past.get(k, ())),
         )
 
 
-def _world(tables: Ingested, bucket: int, as_of: date) -> World:
-    """The tables of one bucket that a profile is about; of bookings only the years that it looks at."""
+def _world(tables: Ingested, bucket: int, as_of: date, named: Sequence[str]) -> World:
+    """Some tables of one bucket; of bookings only the years that a profile looks at."""
     since = {"transactions": (as_of - BEHIND).year}
-    named = ("customers", "holdings", "transactions", "contacts")
     read = {name: tables.read(name, bucket, read_columns(name), since.get(name, 0)) for name in named}
     there = {name: rows for name, rows in read.items() if rows is not None}
     return make_world(there | {"products": pq.read_table(tables.whole("products"))})
+
+
+def _product_names(tables: Ingested) -> dict[str, str]:
+    rows = pq.read_table(tables.whole("products"), columns=["product_id", "name"]).to_pylist()
+    return {row["product_id"]: row["name"] for row in rows}
+
+
+def _inside(world: World, customers: Collection[str]) -> NDArray[np.bool_]:
+    return np.array([one in customers for one in world.customers], bool)
 
 
 def _seen(rows: Rows, inside: NDArray[np.bool_], as_of: date) -> Rows:
@@ -84,7 +102,7 @@ def _maturities(steps: Steps, as_of: date, names: Mapping[str, str]) -> Mapping[
     """By customer, the soonest first: holdings that stand and fall due from the Monday on, loans apart."""
     rows, monday = steps.rows, day_number(as_of)
     due, balance, product = (rows.columns[name] for name in ("matures_on", "balance_base", "product_id"))
-    ahead = (due >= monday) & (due < monday + AHEAD.days) & (_class_of(rows) != LOAN)
+    ahead = (due >= monday) & (due < monday + AHEAD_DAYS) & (_class_of(rows) != LOAN)
     order = _ordered(rows, ahead & (balance > 0) & (steps.ends == FOREVER), (due, -balance, product))
     found: defaultdict[int, list[Maturity]] = defaultdict(list)
     classes = _class_of(rows)

@@ -85,9 +85,10 @@ def run_publish(
         served = store.publish(publication.run, scores, publication.exclusions, lists, beside)
         # A past week filled in stays at least until the next new one.
         counts["pruned"] = store.prune(keep.keep_weeks, keep.keep_profiles) if served else 0
-    with step("lists") as counts:
+    with step("lists") as counts, Store(bank.home.store) as store:
         folder = bank.home.lists / str(as_of)
-        counts["files"] = len(write_lists(folder, publication.run, lists, bank.settings))
+        with store.pinned(publication.run.run_id) as reading:
+            counts["files"] = len(write_lists(folder, reading, lists, bank.settings))
         counts["customers"] = sum(len(one.listed) for one in lists)
     return publication, lists
 

@@ -3,8 +3,9 @@
 Every function belongs to the caller's transaction: ``Store.recording`` where something is added or taken away.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select
@@ -140,6 +141,17 @@ def with_keys(connection: Connection, customer_id: str, start: str) -> tuple[Con
     mine = contacts.c.idempotency_key.startswith(start, autoescape=True)
     chosen = select(contacts).where(contacts.c.customer_id == customer_id, mine)
     return tuple(map(_from, connection.execute(chosen.order_by(contacts.c.contact_id))))
+
+
+def newest_before(connection: Connection, customer_ids: Collection[str], day: date) -> dict[str, Contact]:
+    """The newest contact of each of some customers, of those recorded before a day began in UTC, by customer_id."""
+    contacts, began = tables.contacts, datetime.combine(day, time())
+    chosen = (
+        select(contacts)
+        .where(contacts.c.customer_id.in_(customer_ids), contacts.c.recorded_at < began)
+        .order_by(contacts.c.recorded_at, contacts.c.contact_id)
+    )
+    return {row.customer_id: _from(row) for row in connection.execute(chosen)}
 
 
 def _by_key(connection: Connection, contact: Contact) -> Contact | None:

@@ -9,9 +9,11 @@ from xlsxwriter import Workbook
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-LINE_HEIGHT = 14.5  # points of one line at 10 points of type
+# Of each font at 10 points of type: the width of a letter, in the digits that columns count, and points of a line.
+FONTS = {"Calibri": (0.88, 13.0), "Microsoft YaHei": (1.0, 14.5)}
 PADDING = 7  # points kept free above and below the text of a row
 A4 = 9
+_BLOCKS = "▁▂▃▄▅▆▇█"
 
 _INK, _GREY, _LINE, _NAVY, _PAPER = "#1F2933", "#6B7785", "#D5DBE1", "#1F3A5F", "#FFFBEA"
 _BANDS = {
@@ -27,13 +29,17 @@ _STYLES: dict[str, dict[str, Any]] = {
     "head": {"bold": True, "font_color": "#FFFFFF", "bg_color": _NAVY, "text_wrap": True, "valign": "vcenter",
              "indent": 1},
     "text": _CELL | {"indent": 1},
+    "id": _CELL | {"indent": 1, "shrink": True},  # a number cut off would be read as another one
     "wrapped": _CELL | {"text_wrap": True, "indent": 1},
     "count": _CELL | {"num_format": "#,##0", "align": "center"},
     "money": _CELL | {"num_format": "#,##0", "align": "right", "indent": 1},
     "share": _CELL | {"num_format": "0.0%", "align": "center"},
     "input": _CELL | {"bg_color": _PAPER, "text_wrap": True, "left": 1, "left_color": _LINE},
-    **{band: _CELL | {"align": "center", "bold": True} | colours for band, colours in _BANDS.items()},
+    # The blocks of some fonts are wider than those of others.
+    "bars": _CELL | {"font_size": 11, "font_color": _NAVY, "align": "center", "shrink": True},
+    "hidden": {},
 }  # fmt: skip
+_STYLES |= {f"share_{band}": _STYLES["share"] | {"bold": True} | colours for band, colours in _BANDS.items()}
 _STYLES["worth"] = _STYLES["money"] | {"bold": True}
 _STYLES["head_centre"] = _STYLES["head"] | {"align": "center", "indent": 0}
 _STYLES["head_money"] = _STYLES["head"] | {"align": "right"}
@@ -47,18 +53,30 @@ _STYLES |= {
 # The style and height of the rows above the headings.
 _HEAD_ROWS = (("title", 30), ("facts", 20), ("small", 22))
 # A heading stands over its column's values: left, right, or else in the middle.
-_HEADS = {"text": "head", "wrapped": "head", "input": "head", "money": "head_money", "worth": "head_money"}
+_HEADS = {
+    "text": "head",
+    "id": "head",
+    "wrapped": "head",
+    "input": "head",
+    "money": "head_money",
+    "worth": "head_money",
+}
 
 Styles = dict[str, Format]
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its heading, the style of its cells and its width in characters."""
+    """One column: its name for programs, its heading, the style of its cells and its width in characters."""
 
+    name: str
     heading: str
     style: str
     width: float
+
+    @property
+    def wraps(self) -> bool:
+        return self.style == "wrapped"
 
 
 def styles(workbook: Workbook, font: str) -> Styles:
@@ -66,13 +84,13 @@ def styles(workbook: Workbook, font: str) -> Styles:
     return {name: workbook.add_format(common | style) for name, style in _STYLES.items()}
 
 
-def text_width(text: str) -> int:
-    """Width in characters; a Chinese one is as wide as two.
+def text_width(text: str, letter: float = 1) -> float:
+    """Width in characters; a Chinese one is as wide as two, a letter as one digit or a little less.
 
     >>> text_width("AUM 资产")
     8
     """
-    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else letter for char in text)
 
 
 def fitted(texts: Sequence[str], least: float, most: float) -> float:
@@ -80,38 +98,57 @@ def fitted(texts: Sequence[str], least: float, most: float) -> float:
     return min(max([least, *(text_width(text) + 2.5 for text in texts)]), most)
 
 
-def lines(text: str, width: float) -> int:
+def lines(text: str, width: float, letter: float = 1) -> int:
     """How many lines ``text`` takes in a column: breaks between words, and anywhere in Chinese.
 
     >>> lines("money went to other banks", 12)
     3
     """
-    count, used = 1, 0
+    return sum(_lines(one, width, letter) for one in text.split("\n"))
+
+
+def _lines(text: str, width: float, letter: float) -> int:
+    count, used = 1, 0.0
     for word in _words(text):
-        size = text_width(word)
-        if used and used + text_width(word.rstrip()) > width:
+        size = text_width(word, letter)
+        if used and used + text_width(word.rstrip(), letter) > width:
             count, used = count + 1, 0
         used += size
     return count
 
 
-def row_height(texts: Sequence[str], width: float) -> float:
-    """Points that show the longest of ``texts`` whole, and leave room to write by hand beside a short one.
+def bars(values: Sequence[int]) -> str:
+    """One block per value, from zero up: half the height is half of the largest.
 
-    Some of ``width`` is the cell's indent and margin.
+    Text, so that it is sorted with its row and printed by every program; not all of them draw Excel's own lines.
+
+    >>> bars([8, 7, 4, 0])
+    '█▇▄▁'
     """
-    return LINE_HEIGHT * max([1.7, *(lines(text, width - 1) for text in texts)]) + PADDING
+    most = max(values, default=0)
+    return "".join(_BLOCKS[max(8 * value // most - 1, 0) if most > 0 else 0] for value in values)
+
+
+def row_height(texts: Sequence[tuple[str, float]], font: str) -> float:
+    """Points that show each text whole in its width, and leave room to write by hand beside short ones.
+
+    Some of a width is the cell's indent and margin.
+    """
+    letter, line = FONTS[font]
+    return line * max([2, *(lines(text, width - 1.5, letter) for text, width in texts)]) + PADDING
 
 
 def head(sheet: Worksheet, columns: Sequence[Column], style: Styles, texts: Sequence[str]) -> int:
-    """Title, facts and source, then the headings; returns the row that the headings are on."""
+    """Title, facts and source, a hidden row of the columns' names, the headings; returns the row of the headings."""
     for row, (text, (name, height)) in enumerate(zip(texts, _HEAD_ROWS, strict=True)):
         sheet.set_row(row, height)
         sheet.write_string(row, 0, text, style[name])
-    start = len(texts)
+    names, start = len(texts), len(texts) + 1
+    sheet.set_row(names, None, None, {"hidden": True})
     sheet.set_row(start, 34)
     for number, column in enumerate(columns):
-        sheet.set_column(number, number, column.width)
+        sheet.set_column(number, number, column.width, None, {"hidden": column.style == "hidden"})
+        sheet.write_string(names, number, column.name)
         sheet.write_string(start, number, column.heading, style[_HEADS.get(column.style, "head_centre")])
     return start
 
@@ -122,7 +159,7 @@ def page(sheet: Worksheet, head_row: int, frozen: int, footer: Sequence[str]) ->
     sheet.freeze_panes(head_row + 1, frozen)
     sheet.set_landscape()
     sheet.set_paper(A4)
-    sheet.set_margins(left=0.4, right=0.4, top=0.45, bottom=0.6)
+    sheet.set_margins(left=0.3, right=0.3, top=0.4, bottom=0.55)
     sheet.fit_to_pages(1, 0)
     sheet.repeat_rows(head_row)
     left, right = footer

@@ -31,13 +31,13 @@ class Reading:
         """``found`` is the run's row."""
         self.run: Run = rows.run_from(found)
         self.publication: int = found.publication
-        self._connection = connection
+        self.connection = connection
         self._scope = scope
 
     def customer(self, customer_id: str) -> Score | Exclusion | None:
         """What the run says about one customer, in one statement; None for one it does not know."""
         query = about_customer(self.publication, customer_id, self._scope)
-        return one_customer(customer_id, self._connection.execute(query).all())
+        return one_customer(customer_id, self.connection.execute(query).all())
 
     def profile(self, customer_id: str) -> Profile | None:
         """What a manager reads beside the customer's score; None for one it does not know, or of an older run."""
@@ -54,13 +54,13 @@ class Reading:
                 .where(profiles.c.publication == self.publication, self._scope.of(scores))
                 .where(profiles.c.customer_id.in_(customer_ids[start : start + IDS]))
             )
-            found |= {row.customer_id: unpacked(*row) for row in self._connection.execute(chosen)}
+            found |= {row.customer_id: unpacked(*row) for row in self.connection.execute(chosen)}
         return found
 
     def manager_list(self, manager_id: str) -> tuple[Manager, tuple[Score, ...]] | None:
         """One manager's listed customers by rank; None for an unknown manager."""
         managers, decisions, scores = tables.managers, tables.decisions, tables.scores
-        manager = self._connection.execute(
+        manager = self.connection.execute(
             self._of(managers).where(managers.c.manager_id == manager_id)
         ).first()
         if manager is None:
@@ -87,13 +87,11 @@ class Reading:
             batch = self.page(batch[-1].customer_id)
 
     def exclusions(self) -> tuple[Exclusion, ...]:
-        found = self._connection.execute(
-            self._of(tables.exclusions).order_by(tables.exclusions.c.customer_id)
-        )
+        found = self.connection.execute(self._of(tables.exclusions).order_by(tables.exclusions.c.customer_id))
         return tuple(map(rows.exclusion_from, found))
 
     def managers(self) -> tuple[Manager, ...]:
-        found = self._connection.execute(self._of(tables.managers).order_by(tables.managers.c.manager_id))
+        found = self.connection.execute(self._of(tables.managers).order_by(tables.managers.c.manager_id))
         return tuple(map(rows.manager_from, found))
 
     def lists(self) -> tuple[tuple[str | None, str | None], ...]:
@@ -101,16 +99,14 @@ class Reading:
         decisions = tables.decisions
         chosen = select(decisions.c.branch_id, decisions.c.manager_id).distinct()
         listed = (decisions.c.publication == self.publication) & decisions.c.rank.is_not(None)
-        return tuple(
-            (row.branch_id, row.manager_id) for row in self._connection.execute(chosen.where(listed))
-        )
+        return tuple((row.branch_id, row.manager_id) for row in self.connection.execute(chosen.where(listed)))
 
     def decisions(self, customer_ids: Collection[str] | None = None) -> dict[str, Decision]:
         """What was decided about each of some cohort customers, or about all, by customer_id."""
         chosen = self._of(tables.decisions)
         if customer_ids is not None:
             chosen = chosen.where(tables.decisions.c.customer_id.in_(customer_ids))
-        found = map(rows.decision_from, self._connection.execute(chosen))
+        found = map(rows.decision_from, self.connection.execute(chosen))
         return {one.customer_id: one for one in found}
 
     def _of(self, table: Table) -> Select[Any]:
@@ -127,7 +123,7 @@ class Reading:
             )
             .order_by(score.c[order], reasons.c.place)
         )
-        return rows.scores_from(self._connection.execute(query))
+        return rows.scores_from(self.connection.execute(query))
 
 
 def about_customer(publication: Any, customer_id: Any, scope: Scope) -> Select[Any]:

@@ -6,9 +6,11 @@ from types import MappingProxyType
 
 import pytest
 
-from configs.published import Helpfulness, Run
-from pipeline.choosing import _with_lists, reached, trial_weeks
+from configs.published import Helpfulness, Manager, Run, Score
+from pipeline.choosing import _with_lists, reached, trial_weeks, with_next_steps
 from serve.decisions import Draw, Week
+from serve.lists import choose
+from tests.pipeline.conftest import SELECTS
 
 MONDAY, SINCE = date(2024, 3, 18), date(2024, 2, 12)
 CONTACTS = """SELECT NO AS contact_id, CUST AS customer_id, 'M1' AS manager_id, DONE AS contacted_at,
@@ -79,3 +81,25 @@ def test_other_facts_make_another_run_and_the_same_facts_the_same_in_any_order()
         replace(week, helps=Helpfulness(0.2)),
     ):
         assert _with_lists(run, other).run_id != named.run_id
+
+
+def test_who_is_listed_gets_a_next_step_by_reasons_and_what_falls_due(tiny):
+    """Of C1 all that is there falls due on 03-20, of C2 nothing; C3 is the third of two."""
+    named = SELECTS["holdings"].replace("DAY AS known_on", "DAY AS known_on, DUE AS matures_on")
+    tiny.select("holdings", named)
+    tiny.write_holdings("hold_1.parquet", DUE=["2024-03-20", *[None] * 5])
+    scores = [
+        Score(f"C{n}", "B1", "M1", "all", "mature", False, n * 1000_25, 900_00 - n, "low", (), risk_90d=0.1)
+        for n in (1, 2, 3)
+    ]
+    settings = tiny.settings(lists={"held_out": 0.0})
+    week = Week(MONDAY, 14, Helpfulness(0.3))
+    lists = choose(scores, [Manager("M1", "", "B1", 2)], settings.lists, week)
+    (told,) = with_next_steps(settings, tiny.ingest(), MONDAY, lists)
+    steps = {one.customer_id: (one.next_step_en, one.next_step_zh) for one in told.decisions}
+    rules = settings.next_steps.rules
+    due = next(rule for rule in rules if rule.maturing_days)
+    assert steps == {"C1": (due.en, due.zh), "C2": (rules[-1].en, rules[-1].zh), "C3": (None, None)}
+    assert [replace(one, next_step_en=None, next_step_zh=None) for one in told.decisions] == [
+        *lists[0].decisions
+    ]

@@ -13,6 +13,7 @@ from features.world import make_world
 from pipeline import profiles
 from pipeline.profiles import profiles_of
 from serve.profiles import packed
+from tests.pipeline.conftest import SELECTS
 from tests.test_no_leakage import Perturbation, hindsight, tomorrow
 
 MONDAY, DAY = date(2024, 3, 4), timedelta(days=1)
@@ -254,3 +255,21 @@ def test_profiles_come_bucket_by_bucket_with_the_products_names(tiny: Any) -> No
     assert second.aum_by_class == {"demand": (*[0] * 50, 2000_25, 2000_25)}
     # Of the bookings T1 … T10 those of C2 are T1 and T7.
     assert [(one.booked_on.day, one.amount_minor) for one in second.bookings] == [(7, 7_50), (1, 1_50)]
+
+
+def test_maturities_alone_are_those_of_the_profiles(tiny: Any) -> None:
+    """On 2024-03-11 the holdings of C1 … C6 fall due on 03-11 … 03-16: of C2 and C5 the second and the fifth."""
+    due = [f"2024-03-{10 + n}" for n in range(1, 7)]
+    tiny.select(
+        "holdings", SELECTS["holdings"].replace("DAY AS known_on", "DAY AS known_on, DUE AS matures_on")
+    )
+    tiny.write_holdings("hold_1.parquet", DUE=due)
+    tables, monday = tiny.ingest(), date(2024, 3, 11)
+    found = profiles.maturities(tables, monday, ["C2", "C5"])
+    assert {name: [one.matures_on.day for one in told] for name, told in found.items()} == {
+        "C2": [12],
+        "C5": [15],
+    }
+    whole = profiles.profiles(tables, monday, ["C2", "C5"])
+    assert {one.customer_id: one.maturities for one in whole} == found
+    assert profiles.maturities(tables, date(2024, 3, 18), ["C2"]) == {}
