@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from features.measures import Measure
-from features.tiles import Calendar, Grid, add_cells, largest_cells, let_run, trailing, trailing_sum
+from features.tiles import Calendar, Grid, largest_cells, run_cells, trailing, trailing_sum
 from features.wealth import MINOR
 from features.world import Ints, Rows, World
 
@@ -66,8 +66,7 @@ def _tiles(rows: Rows, measures: Sequence[Measure], calendar: Calendar, customer
         first, column = _lookup([member[name] for name, _ in columns])
         if statistics == ("sum", "count"):
             counts = np.array([statistic == "count" for _, statistic in columns], np.int64)[column]
-            add_cells(*where, value, first, column, counts, array)
-            let_run(array)
+            run_cells(*where, value, first, column, counts, array)
         else:
             largest_cells(*where, value, first, column, array)
         if statistics == ("days_since",):

@@ -1,8 +1,8 @@
 """The kernel: rows are added once into weekly tiles; running sums along the weeks answer every window.
 
 A tile array has the shape (column, position, customer). Position 0 holds everything before the history
-begins; position k the week that starts k - 1 weeks after ``history_from``. After ``run`` position k holds
-the sum of all positions up to k, so a trailing window of w weeks is the difference of two positions.
+begins; position k the week that starts k - 1 weeks after ``history_from``. Of running sums position k
+holds the sum of all positions up to k, so a trailing window of w weeks is the difference of two positions.
 """
 
 from dataclasses import dataclass, replace
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from features.world import Ints
 
 Grid = NDArray[np.float64]  # (snapshot, customer)
+NEAR = 8  # customers; their tiles of one week fill a line of the cache
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def add(position: Ints, customer: Ints, first: Ints, columns: Ints, value: Ints,
 
 
 @numba.njit(cache=True, nogil=True)
-def add_cells(
+def run_cells(
     position: Ints,
     customer: Ints,
     cell: Ints,
@@ -68,12 +69,33 @@ def add_cells(
     counts: Ints,
     tiles: Ints,
 ) -> None:
-    """Add each row to every column its cell belongs to: 1 where the column counts, else the amount."""
+    """Running sums: each row adds to every column of its cell, 1 where the column counts, else the amount.
+
+    Rows come by customer. Their tiles lie far apart, so those of NEAR customers are filled side by side first.
+    """
+    near = np.zeros((tiles.shape[0], tiles.shape[1], NEAR), np.int64)
+    start = 0
     for i in range(len(position)):
-        p, c = position[i], customer[i]
+        if not start <= customer[i] < start + NEAR:
+            _run_near(near, tiles, start)
+            start = customer[i] // NEAR * NEAR
+        p, c = position[i], customer[i] - start
         if p < tiles.shape[1]:
             for k in range(first[cell[i]], first[cell[i] + 1]):
-                tiles[column[k], p, c] += 1 if counts[k] else amount[i]
+                near[column[k], p, c] += 1 if counts[k] else amount[i]
+    _run_near(near, tiles, start)
+
+
+@numba.njit(cache=True, nogil=True)
+def _run_near(near: Ints, tiles: Ints, start: int) -> None:
+    """Add running sums of ``near`` to the tiles of the customers from ``start`` on, and empty it."""
+    for k in range(near.shape[0]):
+        for c in range(min(NEAR, tiles.shape[2] - start)):
+            total = 0
+            for p in range(near.shape[1]):
+                total += near[k, p, c]
+                tiles[k, p, start + c] += total
+    near[:] = 0
 
 
 @numba.njit(cache=True, nogil=True)
@@ -87,13 +109,6 @@ def largest_cells(
             for k in range(first[cell[i]], first[cell[i] + 1]):
                 if value[i] > tiles[column[k], p, c]:
                     tiles[column[k], p, c] = value[i]
-
-
-def let_run(tiles: Ints) -> Ints:
-    """Running sums along the positions (…, position, customer), in place."""
-    for position in range(1, tiles.shape[-2]):
-        tiles[..., position, :] += tiles[..., position - 1, :]
-    return tiles
 
 
 def trailing_sum(running: Ints, calendar: Calendar, weeks: int, unit: float = 1.0) -> Grid:

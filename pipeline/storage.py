@@ -112,7 +112,15 @@ def _open(uri: str) -> tuple[fs.FileSystem, str]:
         store, root = fs.FileSystem.from_uri(uri)
     except (pa.ArrowInvalid, OSError) as error:
         raise ConfigError(
-            f"storage {uri!r} cannot be opened: {str(error).splitlines()[0]}. Mend storage in [engine], for "
-            "example s3://bucket/attrition or hdfs://namenode:8020/attrition."
+            f"storage {uri!r} cannot be opened: {str(error).splitlines()[0]}. {_remedy(uri)}"
         ) from None
     return store, root
+
+
+def _remedy(uri: str) -> str:
+    if uri.startswith(("hdfs:", "viewfs:")):
+        return (
+            "Arrow reaches HDFS through Hadoop's own client, on the driver and on every worker: set JAVA_HOME, "
+            "HADOOP_HOME (with lib/native/libhdfs.so) and CLASSPATH=$(hadoop classpath --glob)."
+        )
+    return "Mend storage in [engine], for example s3://bucket/attrition or hdfs://namenode:8020/attrition."

@@ -78,3 +78,19 @@ def test_an_address_that_arrow_does_not_know(tiny, tmp_path: Path, uri: str) -> 
         staged(work(tiny, tmp_path), uri),
     ):
         pass
+
+
+def test_hdfs_without_hadoop_says_what_it_needs(
+    tiny,  # type: ignore[no-untyped-def]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("HADOOP_HOME", "ARROW_LIBHDFS_DIR", "JAVA_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    with (
+        pytest.raises(
+            ConfigError, match=r"Unable to load .*\. Arrow reaches HDFS .* set JAVA_HOME, HADOOP_HOME"
+        ),
+        staged(work(tiny, tmp_path), "hdfs://namenode:8020/attrition"),
+    ):
+        pass
