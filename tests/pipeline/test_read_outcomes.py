@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from types import MappingProxyType
 
 import pytest
-from openpyxl import Workbook
+from openpyxl import Workbook, load_workbook
 from sqlalchemy import select
 from typer.testing import CliRunner
 
@@ -18,8 +18,10 @@ from pipeline.read_outcomes import Recorded, read_outcomes
 from pipeline.workbooks import NAMES
 from serve import audit, tables
 from serve.contacts import LONGEST_NOTE, latest_of, opted_out
+from serve.excel import write_lists
 from serve.lists import CallList
 from serve.store import Store
+from serve.texts import TEXTS
 
 NINE = datetime(2026, 11, 20, 9, tzinfo=UTC)
 MANAGER = Manager("M1", "张伟", "B1", 5)
@@ -246,3 +248,42 @@ def test_the_command_counts(bank, read, path, monkeypatch):
     assert result.stdout == (
         "0 outcomes recorded, 0 changed since they were read before, 1 as before, 0 customers without one\n"
     )
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_workbook_of_the_week_is_read_back_as_it_was_filled_in(bank, tmp_path, language):
+    """Written by the weekly run, sorted and filled in by hand, saved by another program."""
+    folder = tmp_path / "lists"
+    with Store(bank.home.store) as store, store.pinned() as reading:
+        write_lists(folder, reading, store.published().lists, bank.settings, language)
+    own, branch = folder / "manager_M1.xlsx", folder / "branch_B1.xlsx"
+    assert read_outcomes(bank, own) == Recorded(0, 0, 0, empty=3)
+    fill_in(own, {"c1": "will_stay", "c3": "no_answer"}, language)
+    assert read_outcomes(bank, own) == Recorded(new=2, changed=0, same=0, empty=1)
+    fill_in(branch, {"c9": "leaving"}, language)
+    assert read_outcomes(bank, branch, called_by="M2").new == 1
+    assert sorted(told(bank)) == [
+        ("c1", "M1", "will_stay", "note on c1"),
+        ("c3", "M1", "no_answer", "note on c3"),
+        ("c9", "M2", "leaving", "note on c9"),
+    ]
+
+
+def fill_in(path, outcomes, language):
+    """Turns the list upside down, and types outcomes and notes."""
+    book = load_workbook(path)
+    sheet = book[TEXTS[language]["list.sheet" if "manager" in path.name else "own.sheet"]]
+    names = next(row for row in range(1, 9) if sheet.cell(row, 1).value == "rank")
+    place = {cell.value: cell.column for cell in sheet[names]}
+    first = last = names + 2
+    while sheet.cell(last, place["customer_id"]).value:
+        last += 1
+    rows = [[cell.value for cell in sheet[number]] for number in range(first, last)]
+    for number, cells in enumerate(reversed(rows), start=first):
+        for column, value in enumerate(cells, start=1):
+            sheet.cell(number, column, value)
+        customer = sheet.cell(number, place["customer_id"]).value
+        if customer in outcomes:
+            sheet.cell(number, place["outcome"], TEXTS[language][f"outcome.{outcomes[customer]}"])
+            sheet.cell(number, place["note"], f"note on {customer}")
+    book.save(path)
