@@ -19,7 +19,7 @@ BENCH  := .venv-bench/ready
 UV     := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long weekly ingest quarantine-export train tune mlflow promote rollback audit backfill ablation learning-curve report backtest definitions features-doc outcomes mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-model check format lock picture clean
+.PHONY: help demo test test-long weekly ingest quarantine-export train tune mlflow promote rollback audit backfill ablation learning-curve report backtest definitions features-doc outcomes effect mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-model bench-lists check format lock picture clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,6 +92,9 @@ mail: $(READY) ## tell each reader of a list by mail, once: a link, nothing abou
 read-outcomes: $(READY) ## record the outcomes typed into a workbook of lists  (BANK FILE CALLED_BY)
 	$(PYTHON) -m pipeline read-outcomes --bank $(BANK) --file "$(FILE)" --called-by "$(CALLED_BY)"
 
+effect: $(READY) ## what being on the lists does: listed against held out  (BANK)
+	$(PYTHON) -m pipeline effect --bank $(BANK)
+
 migrate: $(READY) ## take the score store to this software's version, rows and all  (BANK)
 	$(PYTHON) -m pipeline migrate --bank $(BANK)
 
@@ -120,13 +123,16 @@ serve: $(READY) $(DEMO_KEYS) ## the score service on loopback  (BANK PORT WORKER
 token: $(READY) $(DEMO_KEYS) ## a token of the demo for 12 hours: crm, manager, branch_head, analyst, admin  (ROLE MANAGER BRANCH)
 	@$(DEMO) $(PYTHON) -m serve.demo_token "$(ROLE)" --manager "$(MANAGER)" --branch "$(BRANCH)"
 
-bench: bench-features bench-model ## every benchmark
+bench: bench-features bench-model bench-lists ## every benchmark
 
 bench-features: $(BENCH) ## the features engine beside other tools and two floors: data/bench/features.json  (BENCH_ARGS)
 	.venv-bench/bin/python -m benchmarks.features $(BENCH_ARGS)
 
 bench-model: $(READY) ## training and scoring beside LightGBM alone: data/bench/model.json  (BENCH_MODEL_ARGS)
 	$(PYTHON) -m benchmarks.model $(BENCH_MODEL_ARGS)
+
+bench-lists: $(READY) ## money the lists keep beside three other ways, and the effect page put to the test: data/bench/lists.json  (BENCH_LISTS_ARGS)
+	$(PYTHON) -m benchmarks.lists $(BENCH_LISTS_ARGS)
 
 check: $(READY) ## ruff and mypy
 	.venv/bin/ruff check

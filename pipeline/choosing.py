@@ -8,10 +8,11 @@ from types import MappingProxyType
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from configs.published import Decision, Helpfulness, Run
+from configs.published import Decision, Run
 from configs.settings import Settings
 from pipeline.artefacts import fingerprint
 from pipeline.bank import Bank
+from pipeline.effect import LOOK_BACK, helpfulness, trial_weeks
 from pipeline.profiles import maturities
 from pipeline.score import Publication, run_id_of
 from pipeline.tables import Ingested
@@ -31,7 +32,8 @@ def choose_lists(
     monday = publication.run.snapshot_date
     known = reached(tables, monday, monday - timedelta(weeks=lists.cool_down_weeks + 1))
     with Store(bank.home.store) as store, store.recording() as connection:
-        week = trial.week(connection, monday, trial_weeks(bank.settings), helpfulness(bank.settings), known)
+        helps = helpfulness(bank.settings, trial.lots(connection, monday - LOOK_BACK), monday)
+        week = trial.week(connection, monday, trial_weeks(bank.settings), helps, known)
     chosen = choose(publication.scores, publication.managers, lists, week)
     told = with_next_steps(bank.settings, tables, monday, chosen)
     return replace(publication, run=_with_lists(publication.run, week)), told
@@ -52,16 +54,6 @@ def with_next_steps(
             yield decision
 
     return tuple(replace(one, decisions=tuple(told(one))) for one in lists)
-
-
-def trial_weeks(settings: Settings) -> int:
-    """Whole weeks from a Monday until the outcome of what was decided on it is known."""
-    return -(-(settings.label.lead_days + settings.label.horizon_days) // 7)
-
-
-def helpfulness(settings: Settings) -> Helpfulness:
-    """How likely a call helps, as set."""
-    return Helpfulness(settings.profit.success_rate)
 
 
 def reached(tables: Ingested, monday: date, since: date) -> dict[str, date]:

@@ -1,4 +1,4 @@
-"""Commands around the weekly lists: telling their readers, and reading back what came of the calls."""
+"""Commands around the weekly lists: telling their readers, reading back what came of the calls, whether calls help."""
 
 from pathlib import Path
 from typing import Annotated
@@ -46,3 +46,18 @@ def read_outcomes_command(
         f"{found.new} outcomes recorded, {found.changed} changed since they were read before, {found.same} as before, "
         f"{found.empty} customers without one"
     )
+
+
+@app.command()
+def effect(bank: BankOption = "demo", data: DataOption = DATA) -> None:
+    """What being on the lists does, by the customers held out by lot, as far as it can be told yet."""
+    from pipeline.effect import run_effect
+    from pipeline.effect_words import in_words
+    from pipeline.terminal import bar, start_logging
+    from pipeline.weekly import current_tables
+
+    start_logging()
+    chosen = bank_of(bank, data)
+    with bar("labels") as on_labels:
+        found = run_effect(chosen, current_tables(chosen), on_labels)
+    typer.echo(in_words(found))

@@ -4,10 +4,11 @@ tables/<delivery>/transactions/bucket=03/2024.parquet        the rows it added t
 tables/<delivery>/transactions/bucket=03/superseded.parquet  rows of earlier deliveries that it corrected
 tables/<delivery>/transactions/refused.parquet               rows that may become good with a later delivery
 tables/<delivery>/products/all.parquet                       a table not by customer: whole in each delivery
+tables/recorded-<digest>/contacts/bucket=03/2024.parquet     outcomes recorded in the score store (intake/recorded.py)
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from pipeline.artefacts import Home, fingerprint, read_json
 
 UNDATED = "all"  # the part of a table whose rows are looked up rather than happen
 NOTES = "superseded.parquet"
+RECORDED = "recorded"  # the pointer to the contacts that were recorded here
 HAPPENINGS = ("transactions", "holdings", "contacts", "events", "surveys")
 
 
@@ -48,6 +50,21 @@ class Delivery:
 
 
 @dataclass(frozen=True)
+class Recorded:
+    """Contacts from the score store beside the bank's own: the folder's name, and by day what was known through it.
+
+    ``digests`` ascend by day; one stands for every row that was known, or superseded, on its day or before.
+    """
+
+    name: str
+    digests: tuple[tuple[date, str], ...]
+
+    def as_of(self, snapshot_date: date) -> str:
+        """Names what a snapshot can see of them; empty for nothing."""
+        return next((digest for day, digest in reversed(self.digests) if day < snapshot_date), "")
+
+
+@dataclass(frozen=True)
 class Ingested:
     """The tables as they stand: where, how many buckets, the first and the last day that happened in them.
 
@@ -62,6 +79,7 @@ class Ingested:
     first_day: date
     last_day: date
     counts: tuple[Count, ...]
+    recorded: Recorded | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -69,8 +87,10 @@ class Ingested:
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        """The folders whose parts make up the tables, the oldest first."""
-        return (*(self.folder.parent / name for name in self.builds_on), self.folder)
+        """The folders whose parts make up the tables, the oldest first, and what was recorded here last."""
+        over = [self.recorded.name] if self.recorded else []
+        return (*(self.folder.parent / name for name in self.builds_on), self.folder,
+                *(self.folder.parent / name for name in over))  # fmt: skip
 
     def as_of(self, snapshot_date: date) -> str:
         """Names what a snapshot can see: a delivery all of whose rows were known later changes no byte of it.
@@ -79,7 +99,9 @@ class Ingested:
         """
         first, *later = self.history
         seen = [one.name for one in later if one.known_from and one.known_from < snapshot_date]
-        return fingerprint(first.name, *seen, str(self.buckets), str(self.first_day))
+        recorded = self.recorded.as_of(snapshot_date) if self.recorded else ""
+        over = [recorded] if recorded else []
+        return fingerprint(first.name, *seen, *over, str(self.buckets), str(self.first_day))
 
     def whole(self, table: str) -> Path:
         """The file of a table that is not by customer."""
@@ -144,8 +166,21 @@ def name_of(part: Path) -> str:
 
 
 def read_ingested(home: Home) -> Ingested:
-    """The current tables. Raises DataError before the first ingest."""
-    return read_delivery(home.tables)
+    """The current tables, with what was recorded here. Raises DataError before the first ingest."""
+    tables = read_delivery(home.tables)
+    name = recorded_name(home)
+    path = home.root / "tables" / name / "ingest.json"
+    noted = read_json(path) if name and path.is_file() else None
+    if noted is None or noted["buckets"] != tables.buckets:
+        return tables
+    digests = tuple((date.fromisoformat(day), digest) for day, digest in noted["digests"])
+    return replace(tables, recorded=Recorded(name, digests))
+
+
+def recorded_name(home: Home) -> str:
+    """The folder of recorded contacts that holds now; empty where there is none."""
+    pointer = home.root / "tables" / RECORDED
+    return pointer.read_text("utf-8").strip() if pointer.is_file() else ""
 
 
 def read_delivery(folder: Path) -> Ingested:

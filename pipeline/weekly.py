@@ -9,7 +9,9 @@ from models.bundle import Bundle
 from pipeline.bank import Bank as Bank
 from pipeline.changes import Models, last_published
 from pipeline.choosing import choose_lists
+from pipeline.effect import run_effect
 from pipeline.intake.ingest import ingest
+from pipeline.intake.recorded import lay_over
 from pipeline.judging import promotion, registry, tracking
 from pipeline.judging.model_report import report_after_training
 from pipeline.profiles import profiles
@@ -18,6 +20,8 @@ from pipeline.snapshots import build_outcomes, build_snapshots
 from pipeline.tables import Ingested, read_ingested
 from pipeline.terminal import bar, log, spinner, step
 from pipeline.train import comparison, plan, train, trained_as_of
+from serve import contacts
+from serve.contacts import Contact
 from serve.excel import write_lists
 from serve.lists import CallList
 from serve.store import Store
@@ -37,7 +41,12 @@ def run_ingest(bank: Bank, raw: Path) -> Ingested:
         tables = ingest(bank.settings, raw, bank.home, now)
         for name in ("rows_in", "loaded", "quarantined", "duplicates"):
             counts[name] = sum(getattr(count, name) for count in tables.counts)
-    return tables
+        return lay_over(bank.home, tables, _recorded(bank))
+
+
+def _recorded(bank: Bank) -> tuple[Contact, ...]:
+    with Store(bank.home.store) as store, store.recording() as connection:
+        return contacts.everything(connection)
 
 
 def run_train(bank: Bank, tables: Ingested, as_of: date) -> Bundle:
@@ -77,6 +86,9 @@ def run_publish(
         build_snapshots(bank.settings, bank.home, tables, days, on_features)
         publication = score(bank.settings, bank.home, tables, Models(bundle, before), as_of)
         counts |= {"cohort": len(publication.scores), "excluded": len(publication.exclusions)}
+    with step("effect") as counts, bar("labels") as on_labels:
+        found = run_effect(bank, tables, on_labels)
+        counts |= {"known": found["known"], "waiting": found["waiting"]}
     publication, lists = choose_lists(bank, tables, publication)
     with step("publish") as counts, Store(bank.home.store) as store:
         counts["run"] = publication.run.run_id

@@ -154,6 +154,13 @@ def newest_before(connection: Connection, customer_ids: Collection[str], day: da
     return {row.customer_id: _from(row) for row in connection.execute(chosen)}
 
 
+def everything(connection: Connection) -> tuple[Contact, ...]:
+    """Every contact ever recorded, the oldest first."""
+    return tuple(
+        map(_from, connection.execute(select(tables.contacts).order_by(tables.contacts.c.contact_id)))
+    )
+
+
 def _by_key(connection: Connection, contact: Contact) -> Contact | None:
     contacts = tables.contacts
     same = (contacts.c.manager_id == contact.manager_id) & (contacts.c.idempotency_key == contact.key)

@@ -1,13 +1,15 @@
-"""The standing trial of whether calls help: what a Monday's lists must know of it, and the lots drawn on it.
+"""The standing trial of whether calls help: what a Monday's lists must know of it, its lots, what came of them.
 
 Every function belongs to the caller's transaction.
 """
 
+import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from configs.published import Decision, Helpfulness, Run, Score
 from serve import tables
@@ -44,6 +46,73 @@ def record(connection: Connection, run: Run, scores: Iterable[Score], lists: Ite
     connection.execute(delete(trial).where(trial.c.drawn_on == run.snapshot_date))
     drawn = (one for part in lists for one in part.decisions if one.drawn_on == run.snapshot_date)
     load(connection, trial, (_row(run, one, known[one.customer_id]) for one in drawn))
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """One row per lot: who came into question on a Monday and was held out or not; what came of it where known.
+
+    Money in minor units. ``lost_minor`` is what left of ``base_minor`` with the customer, 0 for who stayed.
+    """
+
+    customer_id: str
+    drawn_on: date
+    held_out: bool
+    manager_id: str | None
+    reason_group: str
+    risk: float
+    attrited: bool | None
+    base_minor: int | None
+    lost_minor: int | None
+
+
+@dataclass(frozen=True)
+class Came:
+    """What came of one customer's lot."""
+
+    attrited: bool
+    base_minor: int
+    lost_minor: int
+
+
+def lots(connection: Connection, since: date = date.min) -> tuple[Lot, ...]:
+    """Every lot drawn since a day, by customer and Monday."""
+    columns = [tables.trial.c[field.name] for field in fields(Lot)]
+    chosen = select(*columns).where(tables.trial.c.drawn_on >= since)
+    found = connection.execute(chosen.order_by(tables.trial.c.customer_id, tables.trial.c.drawn_on))
+    return tuple(Lot(*row) for row in found)
+
+
+def waiting(connection: Connection) -> tuple[date, ...]:
+    """The Mondays with lots whose outcome is not known yet, the oldest first."""
+    chosen = select(tables.trial.c.drawn_on).where(tables.trial.c.attrited.is_(None)).distinct()
+    return tuple(sorted(connection.scalars(chosen)))
+
+
+def fill(connection: Connection, drawn_on: date, came: Mapping[str, Came]) -> int:
+    """Writes what came of the lots of one Monday, by customer_id; the number of lots it was known for."""
+    trial = tables.trial
+    chosen = select(trial.c.customer_id).where(trial.c.drawn_on == drawn_on)
+    known = [name for name in connection.scalars(chosen) if name in came]
+    if known:
+        this = (trial.c.customer_id == bindparam("who")) & (trial.c.drawn_on == drawn_on)
+        connection.execute(update(trial).where(this), [{"who": name} | vars(came[name]) for name in known])
+    return len(known)
+
+
+def keep_effect(connection: Connection, as_of: date, figures: Mapping[str, Any]) -> None:
+    """Keeps what calls do, as estimated with what was known before ``as_of``, in place of an earlier estimate."""
+    effects = tables.effects
+    connection.execute(delete(effects).where(effects.c.as_of == as_of))
+    text = json.dumps(figures, ensure_ascii=False, allow_nan=False, sort_keys=True)
+    connection.execute(insert(effects), {"as_of": as_of, "figures": text})
+
+
+def latest_effect(connection: Connection) -> dict[str, Any] | None:
+    """The newest estimate of what calls do; None before the first. pipeline/effect.py says what it holds."""
+    effects = tables.effects
+    found = connection.scalar(select(effects.c.figures).order_by(effects.c.as_of.desc()).limit(1))
+    return None if found is None else json.loads(found)
 
 
 def _row(run: Run, decision: Decision, score: Score) -> tuple[Any, ...]:

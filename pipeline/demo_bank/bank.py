@@ -35,14 +35,19 @@ class Week:
 
 
 class Bank:
-    """A bank of ``customers`` over ``weeks`` weeks that end right before ``last_monday``."""
+    """A bank of ``customers`` over ``weeks`` weeks that end right before ``last_monday``.
 
-    def __init__(self, customers: int, weeks: int, seed: int, last_monday: date) -> None:
+    Banks of one country share the market of ``market_seed``, by default the bank's own.
+    """
+
+    def __init__(
+        self, customers: int, weeks: int, seed: int, last_monday: date, market_seed: int | None = None
+    ) -> None:
         first = check_monday(last_monday) - timedelta(weeks=weeks)
         self.weeks, self.week = weeks, 0
         self._seed, self._first_day = seed, day_number(first)
         self._last_day = day_number(last_monday) - 1
-        self.market = Market.over(weeks, seed)
+        self.market = Market.over(weeks, seed if market_seed is None else market_seed)
         self.people = make_people(customers, weeks, self._first_day, seed)
         draws = Draws(seed, -1)
         self.lives = Lives.before(self.people, draws)
@@ -172,7 +177,7 @@ class Bank:
             salaried=lives.paid_salary[who],
             sensitivity=people.sensitivity[who],
             multiplier=hazards.multiplier(people, ledger, who),
-            call_type=people.call_type[who],
+            call_type=hazards.call_types(people.call_place[who]),
             call_weeks=np.maximum(lives.called_until[who] - self.week, 0),
         )
 

@@ -74,11 +74,11 @@ def write_csv(table: pa.Table, path: Path) -> None:
     pa.csv.write_csv(table, path, pa.csv.WriteOptions(quoting_style="needed"))
 
 
-def write_managers(out: Path, bank: Bank) -> None:
+def managers(bank: Bank) -> pa.Table:
     """One row per manager hired so far."""
     hired = bank.seats.managers
     numbers = rows.manager_ids(np.arange(len(hired), dtype=np.int64))
-    table = {
+    columns = {
         "RM_NO": numbers,
         "RM_NAME": pa.array([one.name for one in hired]),
         "ORG_NO": rows.branch_ids(np.array([one.branch for one in hired], dtype=np.int64)),
@@ -86,7 +86,7 @@ def write_managers(out: Path, bank: Bank) -> None:
         "WK_CAP": pa.array([str(one.weekly_capacity) for one in hired]),
         "EMAIL": pa.array([f"{number.as_py().lower()}@bank.example" for number in numbers]),
     }
-    write_csv(pa.table(table), out / "rm_info.csv")
+    return pa.table(columns)
 
 
 def write_products(out: Path) -> None:

@@ -20,7 +20,8 @@ class Pressure:
     """Everything the hazard of some customers depends on, as it stands on a Monday; one entry per customer.
 
     ``maturing`` is (weeks ahead, customer): share of AUM that falls due in that week.
-    ``call_weeks`` is how long an answered call still works.
+    ``call_type`` is (reason, customer): what a call does to who leaves for that reason; 0 nothing, 1 it helps, 2 it
+    harms. ``call_weeks`` is how long an answered call still works.
     """
 
     maturing: Floats
@@ -42,10 +43,10 @@ def hazards_at(pressure: Pressure, ahead: int, expected: bool) -> Floats:
     Rows follow REASONS without life_event. ``expected`` adds the mean of shocks that have not happened yet.
     """
     shocks = _shocks(ahead) if expected else (0.0, 0.0, 0.0)
-    called = np.where(pressure.call_weeks > ahead, np.array(p.CALL_FACTOR)[pressure.call_type], 1.0)
+    types = np.array(p.CALL_FACTOR)[pressure.call_type[:LIFE_EVENT]]
     rows = np.stack(
         [
-            np.full(len(called), p.BASE_HAZARD),
+            np.full(len(pressure.multiplier), p.BASE_HAZARD),
             p.MATURITY_HAZARD * pressure.maturing[ahead] ** 1.5 * pressure.sensitivity,
             p.RATE_HAZARD * pressure.rate_pull,
             p.MANAGER_HAZARD * (pressure.manager * p.MANAGER_DECAY**ahead + pressure.has_manager * shocks[0]),
@@ -53,9 +54,15 @@ def hazards_at(pressure: Pressure, ahead: int, expected: bool) -> Floats:
             p.SALARY_HAZARD * (pressure.salary * p.SALARY_DECAY**ahead + pressure.salaried * shocks[2]),
         ]
     )
-    rows *= pressure.multiplier * called
+    rows *= pressure.multiplier * np.where(pressure.call_weeks > ahead, types, 1.0)
     capped: Floats = rows * np.minimum(1.0, p.HAZARD_CAP / np.maximum(rows.sum(axis=0), 1e-12))
     return capped
+
+
+def call_types(place: Floats) -> Ints:
+    """(reason, customer): what a call does, from where the customers stand between the easily helped and the touchy."""
+    helps, harms = (np.array(shares)[:, None] for shares in (p.CALL_HELPS, p.CALL_HARMS))
+    return np.where(place < helps, 1, np.where(place >= 1 - harms, 2, 0)).astype(np.int64)
 
 
 def _shocks(ahead: int) -> tuple[float, float, float]:

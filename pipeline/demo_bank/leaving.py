@@ -66,7 +66,8 @@ def _go_or_calm(lives: Lives, draws: Draws, who: Ints, aum: Floats, week: int, c
     at = np.flatnonzero(lives.stage[who] == LOOKING)
     looking = who[at]
     called = lives.called_until[looking] > week
-    go_chance = p.GO_CHANCE * np.where(called, np.array(p.CALL_FACTOR)[call_type[at]], 1.0)
+    factor = np.array(p.CALL_FACTOR)[call_type[lives.cause[looking], at]]
+    go_chance = p.GO_CHANCE * np.where(called, factor, 1.0)
     place = draws.uniform("go or calm", looking)
     go, calm = place < go_chance, place >= 1 - p.CALM_CHANCE
     lives.stage[looking[calm]] = STAYING

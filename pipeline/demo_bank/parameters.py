@@ -85,8 +85,11 @@ CLOSE_CHANCE = 0.35  # a settled customer closes the account
 SALARY_FOLLOWS_CHANCE = 0.70  # the salary goes with the money
 
 # --- Calls ------------------------------------------------------------------------------------------
+# What a call can do hangs on why the customer would leave (docs/lists.md). By reason, in the order of
+# hazards.REASONS: share of customers whom a call helps, and share whom it harms; the others do not mind it.
 ANSWER_CHANCE = 0.70
-CALL_TYPES = (0.30, 0.06)  # share of customers a call helps, share it harms; the others do not mind
+CALL_HELPS = (0.25, 0.55, 0.35, 0.50, 0.45, 0.08, 0.0)
+CALL_HARMS = (0.10, 0.02, 0.08, 0.02, 0.05, 0.02, 0.0)
 CALL_FACTOR = (1.0, 0.35, 1.7)  # on hazards and on GO_CHANCE: no effect, helps, harms
 CALL_WEEKS = 8  # an answered call works for this long
 

@@ -34,7 +34,7 @@ class People:
     well_covered: Bools
     contact_rate: Floats
     answers_surveys: Bools
-    call_type: Ints
+    call_place: Floats
     cash_share: Floats
     has_dollars: Bools
     has_loan: Bools
@@ -87,7 +87,7 @@ def make_people(count: int, weeks: int, first_day: int, seed: int) -> People:
         well_covered=covered & managed,
         contact_rate=np.where(managed, np.where(covered, 1.7, 0.4) * p.CONTACT_RATE, 0.002),
         answers_surveys=draws.chance("answers surveys", who, p.SURVEY_SHARE),
-        call_type=_call_types(draws, who),
+        call_place=draws.uniform("call type", who),
         cash_share=draws.between("cash share", who, 0.06, 0.28),
         has_dollars=draws.chance("dollars", who, p.DOLLAR_SHARE),
         has_loan=draws.chance("loan", who, p.LOAN_SHARE),
@@ -127,13 +127,6 @@ def _branches(draws: Draws, who: Ints) -> Ints:
 
 def branch_count(customers: int) -> int:
     return max(4, customers // p.CUSTOMERS_PER_BRANCH)
-
-
-def _call_types(draws: Draws, who: Ints) -> Ints:
-    """0 = a call has no effect, 1 = it helps, 2 = it harms."""
-    helps, harms = p.CALL_TYPES
-    place = draws.uniform("call type", who)
-    return np.where(place < helps, 1, np.where(place < helps + harms, 2, 0)).astype(np.int64)
 
 
 def _taste(draws: Draws, who: Ints, segment: Ints) -> Floats:

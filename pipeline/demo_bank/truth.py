@@ -71,7 +71,7 @@ class Oracle:
         without = self._probability(who, lives, pressure)
         working = np.full(len(who), p.CALL_WEEKS, dtype=np.int64)
         called = Pressure(**{**vars(pressure), "call_weeks": working})
-        minds = (pressure.call_type > 0) & lives.alive[who] & (lives.stage[who] != DRAINING)
+        minds = (pressure.call_type > 0).any(axis=0) & lives.alive[who] & (lives.stage[who] != DRAINING)
         change = self._probability(who, lives, called) - without
         return Truth(
             customer=who,
@@ -84,7 +84,8 @@ class Oracle:
         """By stage: undecided, looking, draining; what is left after a drain goes when the account closes."""
         stage = lives.stage[who]
         stays = self._undecided(pressure)
-        factor = np.where(pressure.call_weeks > 0, np.array(p.CALL_FACTOR)[pressure.call_type], 1.0)
+        own = pressure.call_type[lives.cause[who], np.arange(len(who))]
+        factor = np.where(pressure.call_weeks > 0, np.array(p.CALL_FACTOR)[own], 1.0)
         looks = np.select([factor == one for one in self._looking], list(self._looking.values()))
         # Whoever calms down may begin again, in about half of the time.
         looks = looks + (1 - looks) * 0.5 * p.CALM_CHANCE / (p.CALM_CHANCE + p.GO_CHANCE) * stays
@@ -96,15 +97,15 @@ class Oracle:
         return np.where(lives.alive[who], result, 0.0)
 
     def _undecided(self, pressure: Pressure) -> Floats:
-        """1 − ∏ (1 − chance to start in week s + k × chance that this start still counts)."""
+        """1 − ∏ (1 − Σ over reasons of chance to start in week s + k × chance that this start still counts)."""
         stays = np.full(len(pressure.multiplier), np.log1p(-self._life_event))
-        types = np.array(p.CALL_FACTOR)[pressure.call_type]
+        types = np.array(p.CALL_FACTOR)[pressure.call_type[:LIFE_EVENT]]
         for ahead in range(chances.AHEAD):
             factor = np.where(pressure.call_weeks > ahead + 1, types, 1.0)
             counts = np.select(
                 [factor == one for one in self._start], [one[ahead] for one in self._start.values()]
             )
-            stays += np.log1p(-hazards_at(pressure, ahead, expected=True).sum(axis=0) * counts)
+            stays += np.log1p(-(hazards_at(pressure, ahead, expected=True) * counts).sum(axis=0))
         leaves: Floats = -np.expm1(stays)
         return leaves
 

@@ -7,7 +7,8 @@ from types import MappingProxyType
 import pytest
 
 from configs.published import Helpfulness, Manager, Run, Score
-from pipeline.choosing import _with_lists, reached, trial_weeks, with_next_steps
+from pipeline.choosing import _with_lists, reached, with_next_steps
+from pipeline.effect import trial_weeks
 from serve.decisions import Draw, Week
 from serve.lists import choose
 from tests.pipeline.conftest import SELECTS

@@ -50,7 +50,7 @@ def test_calls_move_the_probability_the_way_the_truth_says() -> None:
     helped = before.customer[before.call_effect < -0.005]
     harmed = before.customer[before.call_effect > 0.005]
     assert len(helped) > len(harmed) > 0
-    assert (before.call_effect == 0).mean() > 0.5
+    assert (before.call_effect == 0).mean() > 0.3
     other.advance([bank.people.customer_ids[one] for one in helped])
     bank.advance()
     quiet, called = bank.truth(), other.truth()

@@ -1,0 +1,109 @@
+"""Made-up banks that live the same weeks with different calls, under numbers of their own in one delivery.
+
+A call changes nobody but who is called (tests/pipeline/demo_bank/test_bank.py), and every draw belongs to one
+customer and week. So two worlds of one bank differ by nothing but their calls: what a customer of the one does
+uncalled is what the same customer of the other would have done.
+"""
+
+import copy
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.demo_bank.bank import Bank, Week
+from pipeline.demo_bank.files import Extracts, managers, write_csv, write_products
+
+NOBODY = "nobody"  # the world without calls
+NUMBERS = ("CUST_NO", "ACCT_NO", "RM_NO", "ORG_NO", "SERIAL_NO", "CONT_NO", "RESP_NO")
+MARKET = 20_260_601  # all banks are of one country: one market, so that one table of rates serves them
+WEEKS_PER_FILE = 13
+
+
+@dataclass
+class World:
+    """One bank, lived under one way to fill the lists; ``tag`` goes before each of its numbers."""
+
+    seed: int
+    way: str
+    bank: Bank
+
+    @property
+    def tag(self) -> str:
+        return f"{self.seed:02d}{self.way[0]}-"
+
+    def live(self, called: Collection[str] = ()) -> Week:
+        """One week in which these customers (numbers with the tag) are called; what was recorded, tagged."""
+        return self.tagged(self.bank.advance([one.removeprefix(self.tag) for one in called]))
+
+    def tagged(self, week: Week) -> Week:
+        return Week(week.monday, {name: _tagged(table, self.tag) for name, table in week.tables.items()})
+
+    @property
+    def aum(self) -> float:
+        """All customers' AUM now, in base currency."""
+        return float(self.bank.ledger.aum().sum()) / 100
+
+
+@dataclass(frozen=True)
+class Family:
+    """One bank: lived to its end with nobody called, and copies of it at the end of the common history.
+
+    ``past`` are the weeks of that history, the opening one first; ``after`` the weeks after it in the quiet world.
+    """
+
+    quiet: World
+    others: tuple[World, ...]
+    past: tuple[Week, ...]
+    after: tuple[Week, ...]
+
+
+def family(seed: int, ways: Iterable[str], customers: int, weeks: tuple[int, int], last: date) -> Family:
+    """A bank of ``customers`` over two stretches of weeks that end before ``last``: history and what follows."""
+    history, rest = weeks
+    bank = Bank(customers, history + rest, seed, last, MARKET)
+    past = (bank.opening_week(), *(bank.advance() for _ in range(history)))
+    others = tuple(World(seed, way, copy.deepcopy(bank)) for way in ways)
+    after = tuple(bank.advance() for _ in range(rest))
+    return Family(World(seed, NOBODY, bank), others, past, after)
+
+
+def write_people(out: Path, families: Iterable[tuple[Family, Sequence[World]]], capacity: int) -> None:
+    """Products, and the managers of the worlds with so many calls a week each.
+
+    The quiet world at its end knows everybody who is ever hired, calls or not, so that the file never changes.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    write_products(out)
+    hired = [_tagged(managers(one.quiet.bank), world.tag) for one, own in families for world in own]
+    table = pa.concat_tables(hired)
+    place = table.schema.get_field_index("WK_CAP")
+    calls = pa.array(np.full(len(table), str(capacity)))
+    write_csv(table.set_column(place, "WK_CAP", calls), out / "rm_info.csv")
+
+
+def deliver(out: Path, weeks: Iterable[Iterable[Week]]) -> None:
+    """Write what the worlds recorded, week by week, as raw extracts. Rates come once a week."""
+    extracts, waiting = Extracts(out), 0
+    for together in weeks:
+        for k, week in enumerate(together):
+            kept = {name: table for name, table in week.tables.items() if name != "rates" or k == 0}
+            extracts.add(Week(week.monday, kept))
+        waiting += 1
+        if waiting == WEEKS_PER_FILE:
+            extracts.write()
+            waiting = 0
+    if waiting:
+        extracts.write()
+
+
+def _tagged(table: pa.Table, tag: str) -> pa.Table:
+    for place, name in enumerate(table.column_names):
+        if name in NUMBERS:
+            numbers = pc.binary_join_element_wise(tag, table[name].cast(pa.string()), "")
+            table = table.set_column(place, name, numbers)
+    return table
