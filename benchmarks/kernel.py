@@ -1,6 +1,7 @@
 """The product's own way to windowed sums and counts of bookings: rows into buckets, then the kernel on a bucket."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from features.grammar import Name, weeks
 from features.measures import MEASURES, Measure
 from features.tiles import Calendar, Grid
 from features.world import World, make_world
+from pipeline.intake.buckets import WORKERS, in_turn
 from pipeline.intake.checks import bucket_of
 
 ROW_GROUPS = 8  # read at once, about a million rows
@@ -65,15 +67,24 @@ def find_places(files: Sequence[Path], buckets: int) -> Places:
 
 def placed(file: Path, places: Places) -> pa.RecordBatchReader:
     """The rows of a Parquet file as ``write_buckets`` takes them: text coded, each row with its bucket."""
-    text = [name for name in TEXT[1:] if name in pq.read_schema(file).names]
-    rows = pq.ParquetFile(file, read_dictionary=text)
-    groups = range(rows.num_row_groups)
-    # Not iter_batches: it cuts a batch wherever the dictionary of a row group ends.
-    runs = (rows.read_row_groups(groups[k : k + ROW_GROUPS]) for k in groups[::ROW_GROUPS])
-    batches = (_placed(batch, places) for run in runs for batch in run.combine_chunks().to_batches())
-    return pa.RecordBatchReader.from_batches(
-        _placed(pa.RecordBatch.from_pylist([], rows.schema_arrow), places).schema, batches
-    )
+    found = pq.read_metadata(file)
+    text = [name for name in TEXT[1:] if name in found.schema.names]
+    groups = range(found.num_row_groups)
+    runs = [groups[k : k + ROW_GROUPS] for k in groups[::ROW_GROUPS]]
+
+    def read(run: range) -> pa.RecordBatch:
+        # Not iter_batches: it cuts a batch wherever the dictionary of a row group ends.
+        rows = pq.ParquetFile(file, metadata=found, read_dictionary=text).read_row_groups(
+            run, use_threads=False
+        )
+        return _placed(rows.combine_chunks().to_batches()[0], places)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        with ThreadPoolExecutor(WORKERS) as pool:
+            yield from in_turn(pool, read, ((run,) for run in runs))
+
+    nothing = pa.RecordBatch.from_pylist([], pq.ParquetFile(file, read_dictionary=text).schema_arrow)
+    return pa.RecordBatchReader.from_batches(_placed(nothing, places).schema, batches())
 
 
 def _placed(rows: pa.RecordBatch, places: Places) -> pa.RecordBatch:

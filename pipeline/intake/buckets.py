@@ -59,7 +59,7 @@ def write_buckets(
     few = _few(first[0]) if first else set()
     with ThreadPoolExecutor(WORKERS) as pool:
         cuts: list[Cut] = []
-        for batch, bounds in _each(pool, by_bucket, ((one, buckets, few) for one in chain(first, batches))):
+        for batch, bounds in in_turn(pool, by_bucket, ((one, buckets, few) for one in chain(first, batches))):
             written += batch.num_rows
             cuts.append(spill.keep(batch, bounds))
 
@@ -67,7 +67,7 @@ def write_buckets(
             rows = pa.concat_tables([pa.table(cut(bucket)) for cut in cuts] or [schema.empty_table()])
             write_parts(rows, folder / bucket_name(bucket), order, year_of)
 
-        for _ in _each(pool, write, ((bucket,) for bucket in range(buckets))):
+        for _ in in_turn(pool, write, ((bucket,) for bucket in range(buckets))):
             pass
     shutil.rmtree(spill.folder, ignore_errors=True)
     return written
@@ -86,7 +86,7 @@ def write_parts(rows: pa.Table, folder: Path, order: Sequence[str], year_of: str
         write_parquet(rows.take(pa.array(chosen)), folder / f"{name}.parquet")
 
 
-def _each(
+def in_turn(
     pool: ThreadPoolExecutor, work: Callable[..., T], arguments: Iterable[tuple[Any, ...]]
 ) -> Iterator[T]:
     """Results in order; never more than WORKERS + 1 are under way, so that no more need room."""
