@@ -183,6 +183,35 @@ class Manager:
 
 
 @dataclass(frozen=True)
+class Coverage:
+    """One row per branch and manager in charge, or nobody (empty): how the scored customers are looked after.
+
+    ``contacted`` counts those who were reached within their tier's service interval before the Monday.
+    """
+
+    branch_id: str
+    manager_id: str
+    customers: int
+    high_risk: int
+    money_at_risk_minor: int
+    contacted: int
+
+
+@dataclass(frozen=True)
+class Departure:
+    """One row per branch and manager who left in the 13 weeks before the Monday: scored customers left behind.
+
+    ``unassigned`` counts those in nobody's charge now.
+    """
+
+    branch_id: str
+    manager_id: str
+    customers: int
+    unassigned: int
+    money_at_risk_minor: int
+
+
+@dataclass(frozen=True)
 class Run:
     """One row per weekly run. ``run_id`` is derived from what went in, so a rerun has the same one."""
 

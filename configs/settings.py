@@ -68,6 +68,7 @@ class Tier(Strict):
     name: str
     name_zh: str
     min_aum: float = Field(ge=0)
+    service_days: Annotated[int, Field(ge=1, le=365)] = 90  # a quarter without a word is too long for anybody
 
 
 class Cohort(Strict):

@@ -165,16 +165,20 @@ def backtest(
 
 @app.command()
 def outcomes(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
-    """What became of the scores published for one Monday."""
+    """What became of the scores published for one Monday; kept in the store for the page of the model."""
     from pipeline.judging.outcomes import judge_published
     from pipeline.report import outcomes_in_words
     from pipeline.terminal import bar, start_logging
     from pipeline.weekly import current_tables
+    from serve import figures
+    from serve.store import Store
 
     start_logging()
     chosen, day = bank_of(bank, data), monday(as_of.date())
     with bar("outcomes") as on_bucket:
         realised = judge_published(chosen.settings, chosen.home, current_tables(chosen), day, on_bucket)
+    with Store(chosen.home.store) as store, store.recording() as connection:
+        figures.keep(connection, realised.run_id, "outcome", realised.figures)
     typer.echo(outcomes_in_words(realised))
 
 

@@ -8,7 +8,9 @@ from configs.errors import DataError
 from models.bundle import Bundle
 from pipeline.bank import Bank as Bank
 from pipeline.changes import Models, last_published
-from pipeline.choosing import choose_lists
+from pipeline.choosing import choose_lists, reached
+from pipeline.coverage import coverage, departures
+from pipeline.drift import drift
 from pipeline.effect import run_effect
 from pipeline.intake.ingest import ingest
 from pipeline.intake.recorded import lay_over
@@ -20,7 +22,7 @@ from pipeline.snapshots import build_outcomes, build_snapshots
 from pipeline.tables import Ingested, read_ingested
 from pipeline.terminal import bar, log, spinner, step
 from pipeline.train import comparison, plan, train, trained_as_of
-from serve import contacts
+from serve import contacts, figures
 from serve.contacts import Contact
 from serve.excel import write_lists
 from serve.lists import CallList
@@ -97,12 +99,30 @@ def run_publish(
         served = store.publish(publication.run, scores, publication.exclusions, lists, beside)
         # A past week filled in stays at least until the next new one.
         counts["pruned"] = store.prune(keep.keep_weeks, keep.keep_profiles) if served else 0
+    with step("figures") as counts:
+        counts["drifted"] = _measure(bank, tables, bundle, publication)
     with step("lists") as counts, Store(bank.home.store) as store:
         folder = bank.home.lists / str(as_of)
         with store.pinned(publication.run.run_id) as reading:
             counts["files"] = len(write_lists(folder, reading, lists, bank.settings))
         counts["customers"] = sum(len(one.listed) for one in lists)
     return publication, lists
+
+
+def _measure(bank: Bank, tables: Ingested, bundle: Bundle, publication: Publication) -> int | None:
+    """Keeps what branches and the model are judged by, beside the run; how many features drifted, where known."""
+    run, scores = publication.run, publication.scores
+    longest = timedelta(days=max(tier.service_days for tier in bank.settings.tiers))
+    spoken = reached(tables, run.snapshot_date, run.snapshot_date - longest)
+    looked_after = coverage(bank.settings, scores, spoken, run.snapshot_date)
+    left = departures(tables, scores, run.snapshot_date)
+    moved = drift(bank.home, bundle, run.snapshot_date)
+    with Store(bank.home.store) as store, store.recording() as connection:
+        figures.keep_coverage(connection, run.run_id, looked_after, left)
+        if moved is None:
+            return None
+        figures.keep(connection, run.run_id, "drift", moved)
+        return moved["drifted"]
 
 
 def next_monday(tables: Ingested) -> date:

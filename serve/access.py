@@ -101,10 +101,14 @@ class Guarded(APIRoute):
 
         return guarded
 
+    def credentials(self, request: Request) -> str:
+        """As the header Authorization holds them: ``Bearer <token>``."""
+        return request.headers.get("Authorization", "")
+
     async def _admit(self, request: Request) -> Access:
         """Raises HTTPException: 401 without a good token, 403 where the role may not use the route."""
         state, rule = request.app.state, POLICY[self.name]
-        caller = await _caller(request)
+        caller = await _caller(request, self.credentials(request))
         grant = rule.grants.get(caller.role)
         if grant is None:
             raise HTTPException(403, "This role may not use this route.")
@@ -152,12 +156,12 @@ def _masked(response: Response, grant: Grant, pseudonyms: Pseudonyms) -> Respons
     return response
 
 
-async def _caller(request: Request) -> Caller:
+async def _caller(request: Request, credentials: str) -> Caller:
     """Who calls, counted once. Only a token that was not seen before is verified, in another thread."""
     if "caller" in request.scope["state"]:  # serve/shortcut.py has counted
         known: Caller = request.state.caller
         return known
-    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    kind, _, token = credentials.partition(" ")
     if kind.lower() != "bearer" or not token:
         raise _unknown("Bearer")
     tokens: Tokens = request.app.state.tokens

@@ -12,6 +12,8 @@ from serve.access import Guarded
 from serve.access_log import AccessLog
 from serve.doorway import Doorway
 from serve.lookup import lookup
+from serve.pages import routers as pages
+from serve.pages.session import Forms
 from serve.policy import require_rules
 from serve.pseudonyms import Pseudonyms
 from serve.rates import Rates
@@ -53,6 +55,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     app.state.settings, app.state.stopping = settings, False
     app.state.tokens = Tokens(settings)
     app.state.pseudonyms = Pseudonyms(settings.audit_secret)
+    app.state.forms = Forms(settings.audit_secret)
     app.state.access_log = AccessLog(settings)
     app.state.rates = Rates(settings)
     app.state.store = Store(settings.store)
@@ -63,6 +66,8 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     )
     app.include_router(probes.router)
     app.include_router(_v1())
+    for router in pages.ROUTERS:
+        app.include_router(router)
     require_rules(app.routes, Guarded)
     # Outermost, around the answer to a fault too.
     app.middleware_stack = Doorway(Shortcut(app.build_middleware_stack()), settings)

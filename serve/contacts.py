@@ -161,6 +161,17 @@ def everything(connection: Connection) -> tuple[Contact, ...]:
     )
 
 
+def of_run(connection: Connection, run_id: str, customer_ids: Collection[str]) -> dict[str, Contact]:
+    """The newest contact of each of some customers that the lists of one run led to, by customer_id."""
+    contacts = tables.contacts
+    chosen = (
+        select(contacts)
+        .where(contacts.c.customer_id.in_(customer_ids), contacts.c.run_id == run_id)
+        .order_by(contacts.c.recorded_at, contacts.c.contact_id)
+    )
+    return {row.customer_id: _from(row) for row in connection.execute(chosen)}
+
+
 def _by_key(connection: Connection, contact: Contact) -> Contact | None:
     contacts = tables.contacts
     same = (contacts.c.manager_id == contact.manager_id) & (contacts.c.idempotency_key == contact.key)

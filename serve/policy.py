@@ -45,16 +45,32 @@ class Rule:
 _ALL, _BRANCH, _OWN, _NONE = (Grant(reach) for reach in (Reach.ALL, Reach.BRANCH, Reach.OWN, Reach.NONE))
 _PSEUDONYMS = Grant(Reach.ALL, frozenset({"customer_id", "name"}))
 _BY_NAME = {Role.CRM: _ALL, Role.MANAGER: _OWN, Role.BRANCH_HEAD: _BRANCH, Role.ADMIN: _ALL}
+_BY_BRANCH = {Role.CRM: _ALL, Role.BRANCH_HEAD: _BRANCH, Role.ADMIN: _ALL}
 _FOR_ALL = {**_BY_NAME, Role.ANALYST: _PSEUDONYMS}
 _FIGURES = dict.fromkeys(Role, _NONE)
 
 # Of the routes here nothing is told about a customer, so nobody needs a token.
-PUBLIC = frozenset({"healthz", "readyz", "openapi"})
+PUBLIC = frozenset(
+    {
+        *("healthz", "readyz", "openapi"),
+        *("sign_in_page", "sign_in", "sign_out", "choose_language", "stylesheet", "icon"),
+    }
+)
 
 POLICY: Mapping[str, Rule] = {
     "customer_risk": Rule(_FOR_ALL, "read customer", "customer_id"),
     "manager_list": Rule(_FOR_ALL, "read list", "manager_id"),
     "latest_run": Rule(_FIGURES),
+    # Pages, which cannot be masked and are therefore not for analysts where they name somebody.
+    "start": Rule(_FIGURES),
+    "manager_page": Rule(_BY_NAME, "read list", "manager_id"),
+    "customer_page": Rule(_BY_NAME, "read customer", "customer_id"),
+    "record_outcome": Rule(_BY_NAME, "record outcome", "customer_id"),
+    "branches_page": Rule(_BY_BRANCH, "read branches"),
+    "branch_page": Rule(_BY_BRANCH, "read branch", "branch_id"),
+    "branch_list_page": Rule(_BY_BRANCH, "read list", "branch_id"),
+    "effect_page": Rule(_FIGURES),
+    "model_page": Rule(_FIGURES),
 }
 
 

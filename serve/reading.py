@@ -1,6 +1,8 @@
 """What one published run says. A Reading is bound to one run: no two of its answers come from different ones."""
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, select
@@ -20,6 +22,21 @@ _REASON = [
 ]
 
 
+class UnknownRunError(DataError):
+    """There is no run of that name in the store."""
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What one Monday's run said of a customer; the newest publication of that Monday."""
+
+    day: date
+    model_id: str
+    risk: float
+    band: str
+    money_at_risk_minor: int
+
+
 class Reading:
     """One run, in one transaction. ``publication`` tells two publications under one run_id apart.
 
@@ -32,11 +49,11 @@ class Reading:
         self.run: Run = rows.run_from(found)
         self.publication: int = found.publication
         self.connection = connection
-        self._scope = scope
+        self.scope = scope
 
     def customer(self, customer_id: str) -> Score | Exclusion | None:
         """What the run says about one customer, in one statement; None for one it does not know."""
-        query = about_customer(self.publication, customer_id, self._scope)
+        query = about_customer(self.publication, customer_id, self.scope)
         return one_customer(customer_id, self.connection.execute(query).all())
 
     def profile(self, customer_id: str) -> Profile | None:
@@ -51,7 +68,7 @@ class Reading:
             chosen = (
                 select(profiles.c.customer_id, profiles.c.content)
                 .join(scores, _same(scores, profiles) & (scores.c.customer_id == profiles.c.customer_id))
-                .where(profiles.c.publication == self.publication, self._scope.of(scores))
+                .where(profiles.c.publication == self.publication, self.scope.of(scores))
                 .where(profiles.c.customer_id.in_(customer_ids[start : start + IDS]))
             )
             found |= {row.customer_id: unpacked(*row) for row in self.connection.execute(chosen)}
@@ -61,7 +78,7 @@ class Reading:
         """One manager's listed customers by rank; None for an unknown manager."""
         managers, decisions, scores = tables.managers, tables.decisions, tables.scores
         manager = self.connection.execute(
-            self._of(managers).where(managers.c.manager_id == manager_id)
+            self.of(managers).where(managers.c.manager_id == manager_id)
         ).first()
         if manager is None:
             return None
@@ -69,14 +86,70 @@ class Reading:
             select(scores, decisions.c.rank)
             .join(decisions, _same(decisions, scores) & (decisions.c.customer_id == scores.c.customer_id))
             .where(decisions.c.publication == self.publication, decisions.c.manager_id == manager_id)
-            .where(decisions.c.rank.is_not(None), self._scope.of(scores))
+            .where(decisions.c.rank.is_not(None), self.scope.of(scores))
         )
         return rows.manager_from(manager), tuple(self._whole(listed, "rank"))
+
+    def managers_of(self, branch_id: str) -> tuple[Manager, ...]:
+        """The managers of a branch, within reach."""
+        managers = tables.managers
+        found = self.of(managers).where(managers.c.branch_id == branch_id).order_by(managers.c.manager_id)
+        return tuple(map(rows.manager_from, self.connection.execute(found)))
+
+    def branch_list(self, branch_id: str) -> tuple[Score, ...]:
+        """The listed customers of a branch who are in nobody's charge, by rank."""
+        decisions, scores = tables.decisions, tables.scores
+        listed = (
+            select(scores, decisions.c.rank)
+            .join(decisions, _same(decisions, scores) & (decisions.c.customer_id == scores.c.customer_id))
+            .where(decisions.c.publication == self.publication, decisions.c.manager_id.is_(None))
+            .where(decisions.c.rank.is_not(None), decisions.c.branch_id == branch_id)
+            .where(self.scope.of(scores))
+        )
+        return tuple(self._whole(listed, "rank"))
+
+    def branch_known(self, branch_id: str) -> bool:
+        """Whether the run has customers or a manager of the branch, within reach."""
+        coverage = tables.coverage
+        looked_after = self.of(coverage).where(coverage.c.branch_id == branch_id).limit(1)
+        return self.connection.execute(looked_after).first() is not None or bool(self.managers_of(branch_id))
+
+    def history(self, customer_id: str) -> tuple[Earlier, ...]:
+        """What this run and those of earlier Mondays say of a customer of this run within reach, oldest first."""
+        runs, scores = tables.runs, tables.scores
+        if (
+            self.connection.execute(
+                select(scores.c.customer_id).where(self._about(scores, customer_id))
+            ).first()
+            is None
+        ):
+            return ()
+        earlier = runs.c.snapshot_date < self.run.snapshot_date
+        figures = (scores.c.risk_30d, scores.c.risk_60d, scores.c.risk_90d)
+        query = (
+            select(
+                runs.c.snapshot_date,
+                runs.c.model_id,
+                *figures,
+                scores.c.risk_band,
+                scores.c.money_at_risk_minor,
+            )
+            .join(scores, _same(scores, runs))
+            .where(scores.c.customer_id == customer_id, earlier | (runs.c.publication == self.publication))
+            .order_by(runs.c.snapshot_date, runs.c.publication)
+        )
+        newest = {row.snapshot_date: row for row in self.connection.execute(query)}
+        return tuple(_earlier(row) for row in newest.values())
+
+    def served_run(self) -> Run:
+        """The run that is served now, whichever this one is."""
+        found = served(self.connection)
+        return rows.run_from(found) if found else self.run
 
     def page(self, after: str = "", limit: int = PAGE) -> tuple[Score, ...]:
         """The next scores by customer_id, after the last one of the page before."""
         by_id = tables.scores.c.customer_id
-        chosen = self._of(tables.scores).where(by_id > after).order_by(by_id).limit(limit)
+        chosen = self.of(tables.scores).where(by_id > after).order_by(by_id).limit(limit)
         return tuple(self._whole(chosen, "customer_id"))
 
     def scores(self) -> Iterator[Score]:
@@ -87,11 +160,11 @@ class Reading:
             batch = self.page(batch[-1].customer_id)
 
     def exclusions(self) -> tuple[Exclusion, ...]:
-        found = self.connection.execute(self._of(tables.exclusions).order_by(tables.exclusions.c.customer_id))
+        found = self.connection.execute(self.of(tables.exclusions).order_by(tables.exclusions.c.customer_id))
         return tuple(map(rows.exclusion_from, found))
 
     def managers(self) -> tuple[Manager, ...]:
-        found = self.connection.execute(self._of(tables.managers).order_by(tables.managers.c.manager_id))
+        found = self.connection.execute(self.of(tables.managers).order_by(tables.managers.c.manager_id))
         return tuple(map(rows.manager_from, found))
 
     def lists(self) -> tuple[tuple[str | None, str | None], ...]:
@@ -103,14 +176,18 @@ class Reading:
 
     def decisions(self, customer_ids: Collection[str] | None = None) -> dict[str, Decision]:
         """What was decided about each of some cohort customers, or about all, by customer_id."""
-        chosen = self._of(tables.decisions)
+        chosen = self.of(tables.decisions)
         if customer_ids is not None:
             chosen = chosen.where(tables.decisions.c.customer_id.in_(customer_ids))
         found = map(rows.decision_from, self.connection.execute(chosen))
         return {one.customer_id: one for one in found}
 
-    def _of(self, table: Table) -> Select[Any]:
-        return select(table).where(table.c.publication == self.publication, self._scope.of(table))
+    def of(self, table: Table) -> Select[Any]:
+        return select(table).where(table.c.publication == self.publication, self.scope.of(table))
+
+    def _about(self, table: Table, customer_id: str) -> ColumnElement[bool]:
+        mine = (table.c.publication == self.publication) & (table.c.customer_id == customer_id)
+        return mine & self.scope.of(table)
 
     def _whole(self, chosen: Select[Any], order: str) -> Iterator[Score]:
         """The scores chosen, each with its reasons."""
@@ -155,6 +232,11 @@ def one_customer(customer_id: str, found: Sequence[Sequence[Any]]) -> Score | Ex
     return rows.score_from(known) if known else None
 
 
+def _earlier(row: Any) -> Earlier:
+    risk = next(one for one in (row.risk_90d, row.risk_60d, row.risk_30d) if one is not None)
+    return Earlier(row.snapshot_date, row.model_id, risk, row.risk_band, row.money_at_risk_minor)
+
+
 def _same(one: Any, other: Any) -> Any:
     return one.c.publication == other.c.publication
 
@@ -175,7 +257,7 @@ def find(connection: Connection, run_id: str | None = None) -> Row[Any]:
     )
     if row is None and run_id:
         known = connection.execute(select(runs.c.run_id)).scalars()
-        raise DataError(f"the score store has no run {run_id!r}. {did_you_mean(run_id, known)}")
+        raise UnknownRunError(f"the score store has no run {run_id!r}. {did_you_mean(run_id, known)}")
     if row is None:
         raise DataError(f"the score store {connection.engine.url!r} has no published run. {PUBLISH_ONE}")
     return row

@@ -14,6 +14,7 @@ ID = r"^[^\s\x00-\x1f\x7f]{1,64}$"
 
 CustomerId = Annotated[str, Path(pattern=ID, description="the bank's number of the customer")]
 ManagerId = Annotated[str, Path(pattern=ID, description="the bank's number of the manager")]
+BranchId = Annotated[str, Path(pattern=ID, description="the bank's number of the branch")]
 ShownIn = Annotated[Language, Query(description="language of the texts")]
 
 

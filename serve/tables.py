@@ -171,6 +171,45 @@ profiles = Table(
     info={"one_row_per": "cohort customer of one of the newest runs"},
 )
 
+coverage = Table(
+    "coverage",
+    metadata,
+    _of_run(ForeignKey("runs.publication")),
+    _column("branch_id", String, INTERNAL, "the customers' branch; empty where not known", primary_key=True),
+    _column("manager_id", Id, INTERNAL, "the manager in charge; empty for nobody", primary_key=True),
+    _column("customers", Integer, INTERNAL, "customers scored"),
+    _column("high_risk", Integer, INTERNAL, "of them those in the band high"),
+    _column("money_at_risk_minor", BigInteger, INTERNAL, "amount expected to leave, of all of them"),
+    _column("contacted", Integer, INTERNAL, "of them those reached within their tier's service interval"),
+    sqlite_with_rowid=False,
+    info={"one_row_per": "run, branch and manager in charge, or nobody"},
+)
+
+departures = Table(
+    "departures",
+    metadata,
+    _of_run(ForeignKey("runs.publication")),
+    _column("branch_id", String, INTERNAL, "the customers' branch; empty where not known", primary_key=True),
+    _column("manager_id", Id, INTERNAL, "the manager who left", primary_key=True),
+    _column("customers", Integer, INTERNAL, "scored customers left behind"),
+    _column("unassigned", Integer, INTERNAL, "of them those in nobody's charge now"),
+    _column("money_at_risk_minor", BigInteger, INTERNAL, "amount expected to leave, of all of them"),
+    sqlite_with_rowid=False,
+    info={"one_row_per": "run, branch and manager who left in the 13 weeks before"},
+)
+
+figures = Table(
+    "figures",
+    metadata,
+    _of_run(ForeignKey("runs.publication")),
+    _column("name", String, INTERNAL, "outcome or drift", primary_key=True),
+    _column("content", Text, INTERNAL, "JSON object"),
+    sqlite_with_rowid=False,
+    info={
+        "one_row_per": "run and what was measured of it: drift when it is published, its outcome when that is known"
+    },
+)
+
 current_run = Table(
     "current_run",
     metadata,
@@ -298,4 +337,4 @@ reads = Table(
 )
 
 # Children first: the order in which a run's rows can be deleted.
-OF_A_RUN = (profiles, decisions, exclusions, managers, reasons, scores, runs)
+OF_A_RUN = (figures, departures, coverage, profiles, decisions, exclusions, managers, reasons, scores, runs)

@@ -30,6 +30,21 @@ class Realised:
     listed: int
     listed_attrited: int
 
+    @property
+    def figures(self) -> dict[str, float]:
+        """What the pages show: promised beside realised, and how well the published scores ranked."""
+        ranked = self.table.loc["published"].astype(float).to_dict()
+        return {
+            "promised_rate": self.promised_rate,
+            "realised_rate": self.realised_rate,
+            "promised_money_minor": round(self.promised_money * 100),
+            "realised_money_minor": round(self.realised_money * 100),
+            "auroc": ranked["auroc"],
+            "recall_at_10": ranked["recall_at_10"],
+            "listed": self.listed,
+            "listed_attrited": self.listed_attrited,
+        }
+
 
 def judge_published(
     settings: Settings, home: Home, tables: Ingested, as_of: date, progress: Callable[[int, int], None]

@@ -153,18 +153,18 @@ def service(store_url: str) -> ServiceSettings:
         demo=True,
         token_key=SecretStr(SECRET),
         audit_key=SecretStr(AUDIT_KEY),
-        hosts=("testserver",),
+        hosts=("testserver", "127.0.0.1", "bank.example"),
         stale_days=36_500,  # the Mondays of the tests only grow older
     )
 
 
 @pytest.fixture
 def bearer(service: ServiceSettings) -> Bearer:
-    """The header of somebody: ``bearer("manager", manager_id="M1")``."""
+    """The headers of somebody, for routes and for pages: ``bearer("manager", manager_id="M1")``."""
 
     def headers(role: str, **claims: str) -> dict[str, str]:
         token = tokens.issue(service, {"sub": f"the {role}", "role": role, **claims}, seconds=3600)
-        return {"Authorization": f"Bearer {token}"}
+        return {"Authorization": f"Bearer {token}", "Cookie": f"attrition-session={token}"}
 
     return headers
 

@@ -15,8 +15,8 @@ import pytest
 from sqlalchemy import event, select
 
 from configs.errors import DataError
-from configs.published import Change, Exclusion, Manager
-from serve import reading, tables
+from configs.published import Change, Coverage, Departure, Exclusion, Manager
+from serve import figures, reading, tables
 
 ROOT = Path(__file__).parents[2]
 
@@ -106,6 +106,10 @@ def test_old_runs_are_pruned_with_all_their_rows_but_not_the_one_served(
     for number in range(2, 5):
         day = date(2026, 11, 16) + timedelta(weeks=number - 1)
         published.publish(make_run(f"run-{number}", day), scores, exclusions, lists, profiles)
+        with published.recording() as connection:
+            figures.keep(connection, f"run-{number}", "drift", {"most": []})
+            coverage, left = Coverage("B1", "M1", 4, 1, 100, 2), Departure("B1", "M0", 1, 1, 5)
+            figures.keep_coverage(connection, f"run-{number}", [coverage], [left])
     assert published.prune(4, 4) == 0
     assert published.prune(2, 2) == 2
     assert [run.run_id for run in published.history()] == ["run-4", "run-3"]

@@ -1,0 +1,35 @@
+"""The branch board: who has what at risk, who looks after the customers, and how far this week's lists are."""
+
+from fastapi import APIRouter, HTTPException, Request, Response
+
+from serve import board
+from serve.access import Granted
+from serve.pages.page import Page, RunId, asked_run, show
+from serve.requests import BranchId
+
+pages = APIRouter(include_in_schema=False, route_class=Page)
+
+
+@pages.get("/branches")
+def branches_page(request: Request, access: Granted, run: RunId = "") -> Response:
+    """Every branch that the role may see, most money at risk first."""
+    with asked_run(access, run) as reading:
+        branches = board.branches(reading)
+        return show(request, "branches.html", run=reading.run, newest=reading.served_run(), branches=branches)
+
+
+@pages.get("/branches/{branch_id}")
+def branch_page(request: Request, branch_id: BranchId, access: Granted, run: RunId = "") -> Response:
+    """One branch: its managers' portfolios beside this week's work."""
+    with asked_run(access, run) as reading:
+        found = board.board(reading, branch_id)
+        if found is None:
+            raise HTTPException(404)
+        return show(
+            request,
+            "branch.html",
+            run=reading.run,
+            newest=reading.served_run(),
+            branch=branch_id,
+            board=found,
+        )

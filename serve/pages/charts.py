@@ -1,0 +1,127 @@
+"""Where the points of a chart lie: the templates draw them as SVG, without a style or a script of its own."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+MARGIN = 1.5  # keeps a line's width within the picture
+
+
+@dataclass(frozen=True)
+class Line:
+    """A small line without axes: the path, the area under it, and the last point."""
+
+    path: str
+    under: str
+    x: float
+    y: float
+
+
+def line(values: Sequence[float], width: int, height: int) -> Line:
+    """A sparkline from 0 or the least value up; every value has the same share of the width.
+
+    >>> line([0, 10, 5], 103, 23).path
+    'M1.5 21.5L51.5 1.5L101.5 11.5'
+    """
+    low, high = min(0.0, *values), max(values)
+    span = (high - low) or 1.0
+    step = (width - 2 * MARGIN) / max(len(values) - 1, 1)
+    points = [
+        (MARGIN + step * place, height - MARGIN - (value - low) / span * (height - 2 * MARGIN))
+        for place, value in enumerate(values)
+    ]
+    floor = [(points[-1][0], height - MARGIN), (points[0][0], height - MARGIN)]
+    return Line(path(points), path(points + floor) + "Z", *points[-1])
+
+
+def path(points: Sequence[tuple[float, float]]) -> str:
+    return "M" + "L".join(f"{_short(x)} {_short(y)}" for x, y in points)
+
+
+@dataclass(frozen=True)
+class Plot:
+    """The inside of a chart with axes, and what its axes say: (position, value) of each mark."""
+
+    width: int
+    height: int
+    left: int
+    top: int
+    bottom: int
+    ticks: tuple[tuple[float, float], ...]
+
+    @property
+    def highest(self) -> float:
+        return self.ticks[-1][1]
+
+    def y(self, value: float) -> float:
+        room = self.height - self.top - self.bottom
+        return round(self.height - self.bottom - room * value / self.highest, 1)
+
+    def x(self, share: float) -> float:
+        """``share`` is the place between the left end (0) and the right one (1)."""
+        return round(self.left + (self.width - self.left - 8) * share, 1)
+
+    def path(self, shares: Sequence[float], values: Sequence[float]) -> str:
+        return path([(self.x(share), self.y(value)) for share, value in zip(shares, values, strict=True)])
+
+
+def plot(highest: float, width: int = 620, height: int = 220) -> Plot:
+    """Axes from 0 to a round number from ``highest`` up, in three to five steps."""
+    step = _round_step(highest / 4)
+    count = max(1, -int(-highest // step))
+    bare = Plot(width, height, left=66, top=12, bottom=26, ticks=((0.0, count * step),))
+    return replace(bare, ticks=tuple((bare.y(step * k), step * k) for k in range(count + 1)))
+
+
+def _round_step(least: float) -> float:
+    """The next of 1, 2, 2.5, 5 × a power of ten.
+
+    >>> _round_step(0.12), _round_step(3_400_000)
+    (0.2, 5000000.0)
+    """
+    if least <= 0:
+        return 1.0
+    power = 10.0 ** (len(f"{int(least)}") - 1) if least >= 1 else 0.01 if least < 0.1 else 0.1
+    return next((size * power for size in (1, 2, 2.5, 5, 10) if size * power >= least), 10 * power)
+
+
+@dataclass(frozen=True)
+class Band:
+    """One class of a stacked chart: its outline, and its amount at the end."""
+
+    name: str
+    path: str
+    last: int
+
+
+def stacked(parts: Mapping[str, Sequence[int]], axes: Plot) -> list[Band]:
+    """The classes one upon another in the order given."""
+    below: list[int] = [0] * len(next(iter(parts.values()), ()))
+    bands = []
+    for name, values in parts.items():
+        above = [under + max(value, 0) for under, value in zip(below, values, strict=True)]
+        shares = [place / max(len(values) - 1, 1) for place in range(len(values))]
+        there = [(axes.x(share), axes.y(value)) for share, value in zip(shares, above, strict=True)]
+        back = [(axes.x(share), axes.y(value)) for share, value in zip(shares, below, strict=True)]
+        bands.append(Band(name, path(there + back[::-1]) + "Z", values[-1]))
+        below = above
+    return bands
+
+
+def week_ends(snapshot: date, weeks: int) -> list[date]:
+    """The Sundays before a snapshot, the oldest first.
+
+    >>> week_ends(date(2026, 11, 16), 2)
+    [datetime.date(2026, 11, 8), datetime.date(2026, 11, 15)]
+    """
+    return [snapshot - timedelta(days=1 + 7 * back) for back in range(weeks - 1, -1, -1)]
+
+
+def days_apart(days: Sequence[date]) -> list[float]:
+    """Each day's place between the first (0) and the last (1)."""
+    whole = (days[-1] - days[0]).days or 1
+    return [(day - days[0]).days / whole for day in days]
+
+
+def _short(number: float) -> str:
+    return f"{number:.1f}".removesuffix(".0")

@@ -1,0 +1,111 @@
+"""One customer: what is known, how the risk went, and what came of a call."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request, Response
+
+from configs.published import Exclusion, PastContact, Profile, Run, Score
+from configs.tables import PRODUCT_CLASSES
+from serve import contacts
+from serve.access import Granted
+from serve.contacts import Contact
+from serve.moved import change_in_words
+from serve.pages import outcomes
+from serve.pages.charts import week_ends
+from serve.pages.lists import next_step, risks, way
+from serve.pages.page import Page, RunId, asked_run, language_of, show
+from serve.pages.rendering import Wording
+from serve.reading import Reading
+from serve.requests import CustomerId
+from serve.texts import OUTCOMES
+
+CONTACTS = 20  # shown, the newest of both sources
+
+pages = APIRouter(include_in_schema=False, route_class=Page)
+
+
+@dataclass(frozen=True)
+class Told:
+    """One contact as the page shows it, whether the bank's systems told of it or somebody recorded it here."""
+
+    day: date
+    manager_id: str
+    channel: str
+    purpose: str
+    outcome: str
+    note: str
+
+
+@pages.get("/customers/{customer_id}")
+def customer_page(
+    request: Request, customer_id: CustomerId, access: Granted, run: RunId = "", saved: str = ""
+) -> Response:
+    """Everything the run says about one customer."""
+    with asked_run(access, run) as reading:
+        found = reading.customer(customer_id)
+        if found is None:
+            raise HTTPException(404)
+        frame: dict[str, Any] = {
+            "run": reading.run,
+            "newest": reading.served_run(),
+            "customer_id": customer_id,
+        }
+        if isinstance(found, Exclusion):
+            return show(request, "excluded.html", code=found.code, **frame)
+        told = _told(reading, found, Wording(language_of(request)))
+        form = outcomes.blank(reading, access, found)
+    saved = saved if saved in OUTCOMES else ""
+    return show(request, "customer.html", score=found, saved=saved, form=form, **frame, **told)
+
+
+def _told(reading: Reading, score: Score, words: Wording) -> dict[str, Any]:
+    number = score.customer_id
+    recorded = contacts.latest_of(reading.connection, number, CONTACTS)
+    decision = reading.decisions([number]).get(number)
+    return {
+        "risks": risks(score),
+        "change": change_in_words(reading.run, score, words.language),
+        "way": way(score),
+        "next_step": next_step(decision, words.language),
+        "history": reading.history(number),
+        "opted_out": contacts.opted_out_since(reading.connection, number) is not None,
+        **_beside(reading.run, reading.profile(number), recorded, words),
+    }
+
+
+def _beside(run: Run, profile: Profile | None, recorded: Sequence[Contact], words: Wording) -> dict[str, Any]:
+    """What is told beside the score: holdings week by week, and the contacts of both sources, newest first."""
+    past = [_past(one, words) for one in profile.contacts] if profile else []
+    told = sorted(
+        [*past, *(_recorded(one, words) for one in recorded)], key=lambda one: one.day, reverse=True
+    )
+    held = profile.aum_by_class if profile else {}
+    own = {name: held[name] for name in PRODUCT_CLASSES if name in held and name != "loan"}
+    weeks = len(next(iter(own.values()), ()))
+    return {
+        "profile": profile,
+        "own_classes": own,
+        "week_ends": week_ends(run.snapshot_date, weeks),
+        "contacts": told[:CONTACTS],
+    }
+
+
+def _past(one: PastContact, words: Wording) -> Told:
+    return Told(
+        one.contacted_on,
+        one.manager_id,
+        words.term("channel", one.channel),
+        words.term("purpose", one.purpose),
+        words.term("contact", one.outcome),
+        "",
+    )
+
+
+def _recorded(one: Contact, words: Wording) -> Told:
+    outcome = words.term("outcome", one.outcome)
+    return Told(
+        one.recorded_at.date(), one.manager_id, "", words("customer.recorded_here"), outcome, one.note
+    )

@@ -1,0 +1,127 @@
+"""Recording what came of a call."""
+
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+from fastapi import APIRouter, HTTPException, Request, Response
+
+from configs.published import Manager, Score
+from serve import contacts
+from serve.access import Access, Granted
+from serve.contacts import LONGEST_NOTE, Author, ConflictError, Contact
+from serve.pages.page import Page, asked_run, go, language_of, may, show
+from serve.pages.rendering import Wording
+from serve.pages.session import Fields, Posted
+from serve.policy import Role
+from serve.reading import Reading
+from serve.requests import CustomerId
+from serve.texts import OUTCOMES
+
+pages = APIRouter(include_in_schema=False, route_class=Page)
+_KEY = re.compile(r"[\w-]{16,64}")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # all but tabs and line ends
+
+
+@dataclass(frozen=True)
+class Form:
+    """What the form holds. Its key says that it is sent once, however often the button is pressed.
+
+    ``callers`` are the managers of whom one is to be named; empty for a manager, who calls in person. ``faults`` has
+    a sentence by field.
+    """
+
+    key: str
+    callers: tuple[Manager, ...] = ()
+    caller: str = ""
+    outcome: str = ""
+    note: str = ""
+    faults: Mapping[str, str] = field(default_factory=dict)
+    outcomes = OUTCOMES
+    longest_note = LONGEST_NOTE
+
+    def fault(self, name: str) -> str:
+        return self.faults.get(name, "")
+
+
+def blank(reading: Reading, access: Access, score: Score) -> Form | None:
+    """The form to begin with; None for who may not record, or where nobody could have called."""
+    if not may(access, "record_outcome"):
+        return None
+    caller = access.caller
+    if caller.role is Role.MANAGER:
+        return Form(_new_key(), caller=caller.manager_id)
+    callers = reading.managers_of(score.branch_id or "")
+    return Form(_new_key(), callers, score.manager_id or "") if callers else None
+
+
+@pages.post("/customers/{customer_id}/outcome")
+def record_outcome(request: Request, customer_id: CustomerId, access: Granted, fields: Posted) -> Response:
+    """Keeps what came of a call, then shows the customer again; a form with faults is shown with them."""
+    words = Wording(language_of(request))
+    with asked_run(access, fields.get("run", "")) as reading:
+        score = reading.customer(customer_id)
+        form = blank(reading, access, score) if isinstance(score, Score) else None
+        newest = reading.served_run()
+    if form is None:
+        raise HTTPException(404)
+    form = _filled(form, fields, words)
+    if not form.faults:
+        try:
+            _record(request, access, customer_id, reading.run.run_id, form)
+            return go(f"{path_of(customer_id)}?run={quote(reading.run.run_id)}&saved={form.outcome}")
+        except ConflictError:
+            form = replace(form, key=_new_key(), faults={"outcome": words("outcome.conflict")})
+    frame = {"run": reading.run, "newest": newest, "customer_id": customer_id, "form": form}
+    return show(request, "outcome.html", 422, **frame)
+
+
+def path_of(customer_id: str) -> str:
+    return f"/customers/{quote(customer_id, safe='')}"
+
+
+def _new_key() -> str:
+    return secrets.token_urlsafe(16)
+
+
+def _filled(form: Form, fields: Fields, words: Wording) -> Form:
+    """As it was sent, with what is wrong with it. Browsers send line ends as two characters, which counts twice."""
+    sent = replace(
+        form,
+        key=fields.get("key", ""),
+        caller=fields.get("caller", "") if form.callers else form.caller,
+        outcome=fields.get("outcome", ""),
+        note=fields.get("note", "").replace("\r\n", "\n").strip(),
+    )
+    return replace(sent, faults=dict(_faults(sent, words)))
+
+
+def _faults(form: Form, words: Wording) -> Iterator[tuple[str, str]]:
+    """What is wrong, by field."""
+    if form.outcome not in OUTCOMES or not _KEY.fullmatch(form.key):
+        yield "outcome", words("outcome.missing")
+    if form.callers and form.caller not in {one.manager_id for one in form.callers}:
+        yield "caller", words("outcome.caller.missing")
+    if len(form.note) > LONGEST_NOTE:
+        yield "note", words("outcome.long", found=len(form.note), most=LONGEST_NOTE)
+    elif _CONTROL.search(form.note):
+        yield "note", words("outcome.odd")
+
+
+def _record(request: Request, access: Access, customer_id: str, run_id: str, form: Form) -> None:
+    """Raises ConflictError where the same form was sent before with something else in it."""
+    state = request.app.state
+    contact = Contact(
+        key=form.key,
+        customer_id=customer_id,
+        manager_id=form.caller,
+        run_id=run_id,
+        outcome=form.outcome,
+        note=form.note,
+        recorded_at=datetime.now(UTC),
+    )
+    with state.store.recording() as connection:
+        contacts.record(connection, contact, Author(access.caller.subject, state.settings.audit_secret))

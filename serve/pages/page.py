@@ -1,0 +1,151 @@
+"""How a page is answered: who asks by cookie, in which language, and what went wrong in words."""
+
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import HTTPException, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.routing import APIRoute
+
+from configs.errors import DataError
+from serve.access import Access, Guarded
+from serve.pages import session
+from serve.pages.rendering import render
+from serve.policy import POLICY, Role
+from serve.problems import log
+from serve.reading import Reading, UnknownRunError
+from serve.texts import Language
+
+HEADERS = {"Cache-Control": "no-store"}  # the others are those of every answer (serve/doorway.py)
+LANGUAGE_COOKIE = "attrition-language"
+_TOLD = {403: "forbidden", 404: "unknown", 413: "form", 422: "form", 429: "busy", 503: "unavailable"}
+
+
+RunId = Annotated[str, Query(max_length=128)]
+Answer = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class Open(APIRoute):
+    """A route that needs no token; what goes wrong is told as a page."""
+
+    def get_route_handler(self) -> Answer:
+        return _with_error_pages(super().get_route_handler())
+
+
+class Page(Guarded):
+    """A guarded route whose token comes in a cookie; what goes wrong is told as a page."""
+
+    def get_route_handler(self) -> Answer:
+        return _with_error_pages(super().get_route_handler())
+
+    def credentials(self, request: Request) -> str:
+        return f"Bearer {session.kept(request, 'session')}"
+
+
+def _with_error_pages(answer: Answer) -> Answer:
+    async def shown(request: Request) -> Response:
+        try:
+            return await answer(request)
+        except HTTPException as error:
+            return _refused(request, error.status_code)
+        except RequestValidationError:
+            return _refused(request, 422)
+        except DataError as error:
+            log.error("the store cannot answer: %s", error)
+            return _refused(request, 503)
+
+    return shown
+
+
+def language_of(request: Request) -> Language:
+    """As chosen; before that as the browser asks for."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+    asked = chosen or request.headers.get("Accept-Language", "")
+    return "zh" if asked.lower().startswith("zh") else "en"
+
+
+def show(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """A page of somebody signed in, or of nobody yet."""
+    access: Access | None = getattr(request.state, "access", None)
+    cookie = session.kept(request, "session") or session.kept(request, "visit")
+    frame = {
+        "caller": access.caller if access else None,
+        "places": places(access) if access else [],
+        "here": request.url.path,
+        "back": here(request),
+        "seal": request.app.state.forms.seal(cookie),
+    }
+    language = language_of(request)
+    return HTMLResponse(render(template, language, frame | values), status, HEADERS)
+
+
+def here(request: Request) -> str:
+    """Path and query of this page, for a form that comes back to it; the start page where it came by a form."""
+    if request.method != "GET":
+        return "/"
+    query = request.url.query
+    return session.local_path(request.url.path + (f"?{query}" if query else ""))
+
+
+def go(path: str) -> RedirectResponse:
+    """On to a page by GET, so that going back sends no form again."""
+    return RedirectResponse(path, 303, HEADERS)
+
+
+def home(access: Access) -> str:
+    """Where somebody begins: the own list, the own branch, all branches, or the model."""
+    caller = access.caller
+    return {
+        Role.MANAGER: f"/lists/{caller.manager_id}",
+        Role.BRANCH_HEAD: f"/branches/{caller.branch_id}",
+        Role.ANALYST: "/model",
+    }.get(caller.role, "/branches")
+
+
+def places(access: Access) -> list[tuple[str, str]]:
+    """The places of the navigation that the role may go to: the key of the name, and the path."""
+    caller = access.caller
+    every = [
+        ("manager_page", "nav.list", f"/lists/{caller.manager_id}", bool(caller.manager_id)),
+        ("branch_page", "nav.branch", f"/branches/{caller.branch_id}", caller.role is Role.BRANCH_HEAD),
+        ("branches_page", "nav.branches", "/branches", caller.role is not Role.BRANCH_HEAD),
+        ("effect_page", "nav.effect", "/effect", True),
+        ("model_page", "nav.model", "/model", True),
+    ]
+    return [(key, path) for name, key, path, fits in every if fits and caller.role in POLICY[name].grants]
+
+
+def _refused(request: Request, status: int) -> Response:
+    if status == 401:
+        return _to_sign_in(request)
+    told = _TOLD.get(status, "unavailable")
+    # Without the path, so that a foreign number and an unknown one are answered alike.
+    return show(request, "refused.html", status, told=told, here="/", back="/")
+
+
+def _to_sign_in(request: Request) -> Response:
+    """Somebody whose session has ended is told so, and comes back to this page."""
+    asked = {"to": here(request)} | ({"why": "ended"} if session.kept(request, "session") else {})
+    response = go(f"/sign-in?{urlencode(asked)}")
+    session.forget(request, response, "session")
+    return response
+
+
+def may(access: Access, route: str) -> bool:
+    return access.caller.role in POLICY[route].grants
+
+
+@contextmanager
+def asked_run(access: Access, run_id: str) -> Iterator[Reading]:
+    """The run that a page's links name, so that a sequence of pages tells of one; by default the served one.
+
+    Raises HTTPException 404 where the store keeps no such run.
+    """
+    try:
+        with access.reading(run_id or None) as reading:
+            yield reading
+    except UnknownRunError:
+        raise HTTPException(404) from None

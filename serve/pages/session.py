@@ -1,0 +1,106 @@
+"""Who is signed in: a token in a cookie that no script can read, and forms that only our own pages can send."""
+
+import hmac
+import re
+import secrets
+from typing import Annotated
+from urllib.parse import parse_qsl, urlsplit
+
+from fastapi import Depends, HTTPException, Request, Response
+
+from configs.service import LOOPBACK, ServiceSettings
+
+LONGEST_TOKEN = 3_800  # characters; browsers keep cookies of up to 4,096 bytes, name included
+LARGEST_FORM = 16_384  # bytes
+MOST_FIELDS = 20
+_LOCAL = re.compile(
+    r"/(?![/\\])[!-\[\]-~]*"
+)  # printable ASCII without a backslash, and no second slash first
+
+Fields = dict[str, str]
+
+
+class Forms:
+    """Seals that tie a form to the cookie of whom it was drawn for: no other site can know them (CSRF)."""
+
+    def __init__(self, key: bytes) -> None:
+        """``key`` is the access log's; what serves here is derived from it."""
+        self._key = hmac.digest(key, b"forms of the pages", "sha256")
+
+    def seal(self, cookie: str) -> str:
+        return hmac.new(self._key, cookie.encode(), "sha256").hexdigest()
+
+    def holds(self, cookie: str, seal: str) -> bool:
+        return bool(cookie) and hmac.compare_digest(self.seal(cookie).encode(), seal.encode())
+
+
+def cookie_name(settings: ServiceSettings, kind: str) -> str:
+    """``session``, or ``visit`` of who is not signed in yet. Browsers take ``__Host-`` by TLS from this host alone."""
+    return f"attrition-{kind}" if settings.demo else f"__Host-attrition-{kind}"
+
+
+def kept(request: Request, kind: str) -> str:
+    """What the cookie holds; empty without one."""
+    return request.cookies.get(cookie_name(request.app.state.settings, kind), "")
+
+
+def keep(request: Request, response: Response, kind: str, value: str) -> None:
+    """Sets a cookie until the browser closes; without TLS only for the demo on this machine."""
+    settings = request.app.state.settings
+    plain = settings.demo and request.url.hostname in {one.strip("[]") for one in LOOPBACK}
+    response.set_cookie(
+        cookie_name(settings, kind), value, secure=not plain, httponly=True, samesite="strict", path="/"
+    )
+
+
+def forget(request: Request, response: Response, kind: str) -> None:
+    name = cookie_name(request.app.state.settings, kind)
+    response.delete_cookie(
+        name, secure=name.startswith("__Host-"), httponly=True, samesite="strict", path="/"
+    )
+
+
+def new_visit() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def local_path(wanted: str) -> str:
+    """A path on this service, whatever was asked for.
+
+    >>> local_path("/customers/c1?run=r"), local_path("//evil.example"), local_path("https://evil.example")
+    ('/customers/c1?run=r', '/', '/')
+    """
+    return wanted if _LOCAL.fullmatch(wanted) and not urlsplit(wanted).netloc else "/"
+
+
+async def sent_here(request: Request) -> Fields:
+    """The fields of a form. Raises HTTPException: 403 where a browser says another site sent it, 413, 422."""
+    if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+        raise HTTPException(403, "The form was sent from another site.")
+    if not request.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded"):
+        raise HTTPException(422, "The body is not a form.")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_FORM:
+            raise HTTPException(413, "The form is too large.")
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS
+        )
+    except ValueError:
+        raise HTTPException(422, "The form cannot be read.") from None
+    return dict(pairs)
+
+
+async def posted(request: Request) -> Fields:
+    """The fields of a form drawn for this very session. Raises HTTPException 403 for any other."""
+    fields = await sent_here(request)
+    cookie = kept(request, "session") or kept(request, "visit")
+    if not request.app.state.forms.holds(cookie, fields.get("seal", "")):
+        raise HTTPException(403, "The form is not one of this session.")
+    return fields
+
+
+SentHere = Annotated[Fields, Depends(sent_here)]
+Posted = Annotated[Fields, Depends(posted)]

@@ -1,0 +1,90 @@
+"""Signing in and out, the language, the style sheet, and the start page."""
+
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from serve.access import Granted
+from serve.pages import session
+from serve.pages.page import LANGUAGE_COOKIE, Open, Page, go, home, show
+from serve.pages.rendering import ICON, STYLE
+from serve.pages.session import Posted, SentHere, local_path
+from serve.tokens import RefusedError
+
+A_YEAR = 365 * 24 * 3600
+# What a style sheet is under one address never changes: pages name its version.
+FOR_A_YEAR = {"Cache-Control": f"public, max-age={A_YEAR}, immutable"}
+
+open_pages = APIRouter(include_in_schema=False, route_class=Open)
+start_page = APIRouter(include_in_schema=False, route_class=Page)
+
+
+@open_pages.get("/sign-in")
+def sign_in_page(request: Request, to: str = "/", why: str = "") -> Response:
+    """The form that asks for a token; ``why`` says what ended the session before."""
+    return _form(request, local_path(to), told=why if why in ("ended", "out") else "")
+
+
+@open_pages.post("/sign-in")
+async def sign_in(request: Request, fields: Posted) -> Response:
+    """Keeps an accepted token in the browser, out of reach of scripts."""
+    token, to = "".join(fields.get("token", "").split()), local_path(fields.get("to", "/"))
+    problem = await _problem(request, token)
+    if problem:
+        return _form(request, to, problem=problem)
+    response = go(to)
+    session.keep(request, response, "session", token)
+    session.forget(request, response, "visit")
+    return response
+
+
+@open_pages.post("/sign-out")
+def sign_out(request: Request, _fields: Posted) -> Response:
+    response = go("/sign-in?why=out")
+    session.forget(request, response, "session")
+    return response
+
+
+@open_pages.post("/language")
+def choose_language(fields: SentHere) -> Response:
+    """Remembers the language and goes back to the page."""
+    response = go(local_path(fields.get("back", "/")))
+    chosen = "zh" if fields.get("language") == "zh" else "en"
+    response.set_cookie(LANGUAGE_COOKIE, chosen, A_YEAR, httponly=True, samesite="lax")
+    return response
+
+
+@open_pages.get("/style.css")
+def stylesheet() -> Response:
+    return Response(STYLE, media_type="text/css", headers=FOR_A_YEAR)
+
+
+@open_pages.get("/icon.svg")
+def icon() -> Response:
+    return Response(ICON, media_type="image/svg+xml", headers=FOR_A_YEAR)
+
+
+@start_page.get("/")
+def start(access: Granted) -> Response:
+    """On to where the role begins."""
+    return go(home(access))
+
+
+async def _problem(request: Request, token: str) -> str:
+    """What is wrong with a token; empty for a good one."""
+    if not token or len(token) > session.LONGEST_TOKEN:
+        return "long" if token else "missing"
+    try:
+        await run_in_threadpool(request.app.state.tokens.verified, token)
+    except RefusedError:
+        return "refused"
+    return ""
+
+
+def _form(request: Request, to: str, told: str = "", problem: str = "") -> Response:
+    visit = session.kept(request, "session") or session.kept(request, "visit") or session.new_visit()
+    seal = request.app.state.forms.seal(visit)
+    status = 422 if problem else 200
+    response = show(request, "sign_in.html", status, to=to, told=told, problem=problem, seal=seal)
+    if not session.kept(request, "session"):
+        session.keep(request, response, "visit", visit)
+    return response

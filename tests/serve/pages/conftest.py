@@ -1,0 +1,51 @@
+"""The pages' world, published once for all tests that only read; tests that write publish their own."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from configs.service import ServiceSettings
+from configs.settings import Settings
+from serve import tokens
+from serve.api import create_app
+from serve.store import Store
+from tests.serve.pages import world
+
+SignedIn = Callable[..., TestClient]
+
+
+@pytest.fixture(scope="session")
+def world_file(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Path:
+    """The store's file, to be copied."""
+    path = tmp_path_factory.mktemp("pages") / "store.db"
+    with Store(f"sqlite:///{path}") as store:
+        world.publish(store, settings.lists, b"k" * 32)
+    return path
+
+
+@pytest.fixture
+def store_url(world_file: Path, tmp_path: Path) -> str:
+    """A copy of the world for each test."""
+    copy = tmp_path / "store.db"
+    copy.write_bytes(world_file.read_bytes())
+    return f"sqlite:///{copy}"
+
+
+@pytest.fixture
+def client(service: ServiceSettings) -> Iterator[TestClient]:
+    with TestClient(create_app(service), base_url="http://127.0.0.1", follow_redirects=False) as client:
+        yield client
+
+
+@pytest.fixture
+def signed_in(client: TestClient, service: ServiceSettings) -> SignedIn:
+    """The client with the session of somebody: ``signed_in("manager", manager_id="M1")``."""
+
+    def session(role: str, **claims: str) -> TestClient:
+        token = tokens.issue(service, {"sub": f"the {role}", "role": role, **claims}, seconds=3600)
+        client.cookies.set("attrition-session", token, domain="127.0.0.1")
+        return client
+
+    return session

@@ -1,0 +1,258 @@
+"""The pages in a real Chromium, with script and without, in both languages: a Monday's work, and access for all.
+
+One browser and one running service serve all tests of this file.
+"""
+
+import os
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from pydantic import SecretStr
+
+from configs.service import ServiceSettings
+from serve import tokens
+from serve.api import create_app
+from serve.pages.words import WORDS
+from serve.texts import TEXTS
+from tests.serve.conftest import AUDIT_KEY, SECRET
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
+QUIET = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+ROLES = {
+    "manager": {"role": "manager", "manager_id": "M1"},
+    "branch_head": {"role": "branch_head", "branch_id": "B1"},
+    "admin": {"role": "admin"},
+}
+PAGES = [
+    ("manager", "/lists/M1"),
+    ("manager", "/customers/6217000000000000101"),
+    ("manager", "/customers/unknown"),
+    ("branch_head", "/branches/B1"),
+    ("branch_head", "/branches/B1/list"),
+    ("admin", "/branches"),
+    ("admin", "/effect"),
+    ("admin", "/model"),
+    ("", "/sign-in"),
+]
+WIDTHS = (1280, 390)
+WORST = ("serious", "critical")
+
+
+@dataclass(frozen=True)
+class Site:
+    """The running service and its tokens."""
+
+    address: str
+    service: ServiceSettings
+
+    def token(self, who: str) -> str:
+        return tokens.issue(self.service, {"sub": f"the {who}", **ROLES[who]}, 3600)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not Path(CHROMIUM).is_file():
+        missing = "no chromium: install Debian's package chromium, or name the program in CHROMIUM"
+        if os.environ.get("CI") == "true":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def site(world_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    store = tmp_path_factory.mktemp("site") / "store.db"
+    store.write_bytes(world_file.read_bytes())
+    service = ServiceSettings(
+        store=f"sqlite:///{store}",
+        demo=True,
+        token_key=SecretStr(SECRET),
+        audit_key=SecretStr(AUDIT_KEY),
+        stale_days=36_500,
+    )
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(create_app(service), port=port, log_level="error", lifespan="on"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield Site(f"http://127.0.0.1:{port}", service)
+    server.should_exit = True
+    thread.join()
+
+
+@dataclass
+class Visit:
+    """A page of one browser profile, and whatever the browser complained of."""
+
+    page: Page
+    site: Site
+    complaints: list[str]
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.site.address + path)
+
+    def sign_in(self, who: str, language: str) -> None:
+        self.open("/")
+        self.page.get_by_label(word(language, "sign_in.token")).fill(self.site.token(who))
+        self.page.get_by_role("button", name=word(language, "sign_in.submit")).click()
+
+
+@pytest.fixture
+def visit(browser: Browser, site: Site):
+    """Begins a profile: ``visit("zh", script=False, width=390)``."""
+    contexts = []
+
+    def begin(language: str, *, script: bool = True, width: int = 1280) -> Visit:
+        context = browser.new_context(
+            locale="zh-CN" if language == "zh" else "en-GB",
+            java_script_enabled=script,
+            viewport={"width": width, "height": 900},
+        )
+        context.set_default_timeout(8_000)
+        contexts.append(context)
+        made = Visit(context.new_page(), site, [])
+        made.page.on("console", lambda told: made.complaints.append(told.text))
+        made.page.on("pageerror", lambda told: made.complaints.append(str(told)))
+        made.page.on("dialog", lambda told: made.complaints.append(f"dialog: {told.message}"))
+        return made
+
+    yield begin
+    for context in contexts:
+        context.close()
+
+
+def word(language: str, key: str, **values: Any) -> str:
+    place = ("en", "zh").index(language)
+    return (WORDS[key][place] if key in WORDS else TEXTS[language][key]).format(**values)
+
+
+@pytest.mark.parametrize(
+    ("language", "script", "customer"),
+    [
+        ("en", True, "6217000000000000101"),
+        ("en", False, "6217000000000000103"),
+        ("zh", True, "6217000000000000105"),
+        ("zh", False, "6217000000000000106"),
+    ],
+)
+def test_a_managers_monday(visit, language, script, customer):
+    """Signs in, opens a customer from the list, records an outcome, meets it on the list, and signs out."""
+    here = visit(language, script=script)
+    page = here.page
+    here.sign_in("manager", language)
+    expect(page.get_by_role("heading", level=1)).to_have_text(word(language, "list.heading"))
+    page.get_by_role("link", name=customer, exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(customer)
+    page.get_by_role("button", name=word(language, "outcome.submit")).click()
+    expect(page.locator("#outcome-fault")).to_contain_text(word(language, "outcome.missing"))
+    page.get_by_label(word(language, "outcome.will_stay"), exact=True).check()
+    page.get_by_label(word(language, "outcome.note")).fill("<b>7 天后再联系</b>")
+    page.get_by_role("button", name=word(language, "outcome.submit")).click()
+    saved = word(language, "outcome.saved", outcome=word(language, "outcome.will_stay"))
+    expect(page.get_by_role("status")).to_have_text(saved)
+    expect(page.get_by_text("<b>7 天后再联系</b>")).to_be_visible()
+    page.get_by_role("link", name=word(language, "nav.list")).click()
+    row = page.get_by_role("row").filter(has_text=customer)
+    expect(row).to_contain_text(word(language, "outcome.will_stay"))
+    page.get_by_role("button", name=word(language, "sign_out")).click()
+    expect(page.get_by_text(word(language, "sign_in.out"))).to_be_visible()
+    assert [one for one in here.complaints if "422" not in one] == []
+
+
+@pytest.mark.parametrize(("language", "script"), [("en", False), ("zh", True)])
+def test_a_branch_heads_monday(visit, language, script):
+    """From the board to the customers in nobody's charge, and to the other language and back."""
+    here = visit(language, script=script)
+    page, other = here.page, "zh" if language == "en" else "en"
+    here.sign_in("branch_head", language)
+    expect(page.get_by_role("heading", level=1)).to_have_text(word(language, "branch.heading", branch="B1"))
+    expect(page.get_by_role("heading", name=word(language, "branch.left"))).to_be_visible()
+    page.get_by_role("link", name=word(language, "branch.nobody")).click()
+    expect(page.get_by_role("link", name="6217000000000000901", exact=True)).to_be_visible()
+    page.locator("button[name=language]").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(word(other, "list.heading"))
+    page.go_back()
+    page.get_by_role("link", name=word(other, "nav.model")).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(word(other, "model.heading"))
+    assert here.complaints == []
+
+
+@pytest.mark.parametrize(("language", "judged"), [("en", 1280), ("zh", 390)])
+def test_no_page_has_a_serious_accessibility_finding_or_runs_over_its_edge(visit, language, judged):
+    here = visit(language)
+    for who, path in PAGES:
+        here.page.context.clear_cookies()
+        if who:
+            session = {"name": "attrition-session", "value": here.site.token(who), "url": here.site.address}
+            here.page.context.add_cookies([session])
+        here.open(path)
+        for width in WIDTHS:
+            here.page.set_viewport_size({"width": width, "height": 900})
+            assert here.page.evaluate("document.documentElement.scrollWidth") <= width, (path, width)
+        here.page.set_viewport_size({"width": judged, "height": 900})
+        found = Axe().run(here.page).response["violations"]
+        worst = {
+            one["id"]: [node["html"] for node in one["nodes"]] for one in found if one["impact"] in WORST
+        }
+        assert worst == {}, path
+
+
+def test_everything_can_be_reached_by_keyboard_and_seen_to_be(visit):
+    """The first stop is the way past the navigation; each stop shows that it has the focus."""
+    here = visit("en")
+    here.sign_in("manager", "en")
+    page = here.page
+    page.goto(f"{here.site.address}/customers/6217000000000000101")
+    page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_have_text(word("en", "skip"))
+    expect(page.locator(":focus")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    stops = []
+    for _ in range(14):
+        page.keyboard.press("Tab")
+        stops.append(
+            page.evaluate(
+                "[document.activeElement.tagName, getComputedStyle(document.activeElement).outlineStyle]"
+            )
+        )
+    names = [name for name, _ in stops]
+    assert {"A", "SUMMARY", "INPUT", "TEXTAREA", "BUTTON"} <= set(names)
+    assert {outline for name, outline in stops if name in ("A", "SUMMARY", "TEXTAREA", "BUTTON")} == {"solid"}
+
+
+def test_print_leaves_out_what_paper_cannot_do(visit):
+    here = visit("en")
+    here.sign_in("manager", "en")
+    here.page.emulate_media(media="print")
+    expect(here.page.get_by_role("table")).to_be_visible()
+    expect(here.page.locator("nav")).to_be_hidden()
+    assert here.page.locator("form:visible").count() == 0
+
+
+def test_a_visitor_without_script_sees_no_less(visit):
+    """Every page has the same words either way."""
+    with_script, without = visit("en"), visit("en", script=False)
+    for one in (with_script, without):
+        one.sign_in("manager", "en")
+    for path in ("/lists/M1", "/customers/6217000000000000101"):
+        texts = []
+        for one in (with_script, without):
+            one.open(path)
+            texts.append(one.page.locator("main").inner_text())
+        assert texts[0] == texts[1]

@@ -1,0 +1,200 @@
+"""A customer's page, and recording what came of a call."""
+
+import re
+
+import pytest
+
+from serve import connect, contacts
+from serve.access_log import verified
+from serve.audit import entries
+from serve.store import Store
+from tests.serve.pages import world
+from tests.serve.pages.world import EVIL, EVIL_NUMBER, EXCLUDED
+
+FIRST, CALLED, FOREIGN = "6217000000000000101", "6217000000000000102", "6217000000000000301"
+PATH = f"/customers/{FIRST}"
+
+
+def form(client, path=PATH):
+    page = client.get(path).text
+    part = page[page.index('class="outcome"') :]
+    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', part))
+
+
+def sent(client, **fields):
+    return client.post(f"{PATH}/outcome", data=form(client) | fields)
+
+
+def recorded(store_url, customer=FIRST):
+    with Store(store_url) as store, store.reading() as connection:
+        return contacts.latest_of(connection, customer, 10)
+
+
+def test_a_customers_page_tells_everything(signed_in):
+    page = signed_in("manager", manager_id="M1").get(PATH)
+    assert page.status_code == 200
+    for said in (
+        "Customer 6217000000000000101",
+        "Affluent · Mature",
+        "4.80 m", "68%", "51%", "27%",
+        "money moves to other banks",
+        "Moved 480,000 CNY to other banks",
+        "up 12 points since last week",
+        "Talk about rolling over",
+        "Risk at the longest horizon from 28 Sep 2026 to 16 Nov 2026: first 14%, now 68%",
+        "AUM by product class over 52 weeks",
+        "Term deposits",
+        "−300,000", "+25,000",
+        "三年期定期存款",
+        "900,000",
+        "27 Jun 2026",
+    ):  # fmt: skip
+        assert said in page.text, said
+
+
+def test_the_charts_have_tables_of_the_same_figures(signed_in):
+    page = signed_in("manager", manager_id="M1").get(PATH).text
+    history, classes = re.findall(r"<details>.*?</details>", page, re.DOTALL)
+    assert [len(re.findall(r"<tr><th scope=\"row\">", one)) for one in (history, classes)] == [8, 52]
+    profile = world.profile(0, FIRST)
+    newest = re.search(r"<tr><th scope=\"row\">15 Nov 2026</th>.*?</tr>", classes, re.DOTALL)[0]
+    figures = re.findall(r">([\d,]+)<", newest)
+    last = [weeks[-1] for weeks in profile.aum_by_class.values()]
+    assert figures == [f"{minor // 100:,}" for minor in (*last, sum(last))]
+
+
+def test_an_excluded_customer_is_told_to_those_who_see_all(signed_in):
+    page = signed_in("crm").get(f"/customers/{EXCLUDED}")
+    assert page.status_code == 200
+    assert "Not a customer for long enough" in page.text
+
+
+def test_a_number_that_is_markup_leads_to_its_page(signed_in):
+    client = signed_in("manager", manager_id="M1")
+    link = re.search(r'href="(/customers/%22[^"]+)"', client.get("/lists/M1").text)[1]
+    page = client.get(link)
+    assert page.status_code == 200
+    assert EVIL_NUMBER not in page.text
+    assert "<script" not in page.text
+
+
+def test_recording_an_outcome(signed_in, store_url):
+    client = signed_in("manager", manager_id="M1")
+    answer = sent(client, outcome="undecided", note="Rate at the other bank\r\nis 0.2 points higher")
+    run = world.run(7).run_id
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{PATH}?run={run}&saved=undecided")
+    (one,) = recorded(store_url)
+    assert (one.manager_id, one.run_id, one.outcome) == ("M1", run, "undecided")
+    assert one.note == "Rate at the other bank\nis 0.2 points higher"
+    page = client.get(answer.headers["location"]).text
+    assert "Saved: Undecided, call again." in page
+    assert "Rate at the other bank" in page
+    assert 'class="done"' in re.search(r'<tr id="c-1"[^>]*>', client.get("/lists/M1").text)[0]
+    with connect.reading(connect.connect(store_url)) as connection:
+        told = [(one.actor, one.action, one.subject) for one in entries(connection)]
+    assert told[-1] == ("the manager", "record contact", FIRST)
+
+
+def test_the_same_form_sent_twice_is_one_outcome(signed_in, store_url):
+    client = signed_in("manager", manager_id="M1")
+    fields = form(client) | {"outcome": "leaving", "note": ""}
+    answers = [client.post(f"{PATH}/outcome", data=fields) for _ in range(2)]
+    assert [one.status_code for one in answers] == [303, 303]
+    assert len(recorded(store_url)) == 1
+
+
+def test_the_same_form_with_another_outcome_is_refused(signed_in, store_url):
+    client = signed_in("manager", manager_id="M1")
+    fields = form(client)
+    client.post(f"{PATH}/outcome", data=fields | {"outcome": "leaving"})
+    answer = client.post(f"{PATH}/outcome", data=fields | {"outcome": "will_stay"})
+    assert answer.status_code == 422
+    assert "This form was sent before" in answer.text
+    assert [one.outcome for one in recorded(store_url)] == ["leaving"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "place", "said"),
+    [
+        ({}, "outcome", "Choose what came of the call."),
+        ({"outcome": "gone fishing"}, "outcome", "Choose what came of the call."),
+        ({"outcome": "leaving", "key": "short"}, "outcome", "Choose what came of the call."),
+        (
+            {"outcome": "leaving", "note": "x" * 2001},
+            "note",
+            "The note has 2001 characters; at most 2000 fit.",
+        ),
+        ({"outcome": "leaving", "note": "a\x00b"}, "note", "holds a character that cannot be kept"),
+    ],
+)
+def test_faults_are_told_at_the_field_and_nothing_typed_is_lost(signed_in, store_url, fields, place, said):
+    answer = sent(signed_in("manager", manager_id="M1"), **({"note": "typed before"} | fields))
+    assert answer.status_code == 422
+    assert said in re.search(rf'<p class="fault" id="{place}-fault">(.*?)</p>', answer.text)[1]
+    assert "<title>Error:" in answer.text
+    assert fields.get("note", "typed before").replace("\x00", "") in answer.text.replace("\x00", "")
+    assert fields.get("outcome") != "leaving" or 'value="leaving" id="outcome-leaving" checked' in answer.text
+    assert recorded(store_url) == ()
+
+
+def test_who_wants_no_more_calls_is_opted_out(signed_in, store_url):
+    client = signed_in("manager", manager_id="M1")
+    assert sent(client, outcome="no_contact").status_code == 303
+    assert "Wants no calls" in client.get(PATH).text
+    with Store(store_url) as store, store.reading() as connection:
+        assert contacts.opted_out_since(connection, FIRST)
+
+
+@pytest.mark.parametrize("number", [FOREIGN, "unknown"])
+def test_nothing_is_recorded_about_a_foreign_or_unknown_customer(signed_in, store_url, number):
+    client = signed_in("manager", manager_id="M1")
+    answer = client.post(f"/customers/{number}/outcome", data=form(client) | {"outcome": "leaving"})
+    assert answer.status_code == 404
+    assert recorded(store_url, number) == ()
+
+
+def test_a_note_that_is_markup_stays_text(signed_in):
+    page = signed_in("manager", manager_id="M1").get(f"/customers/{CALLED}").text
+    assert EVIL not in page
+    assert "says &lt;script&gt;" in page
+
+
+def test_every_read_and_every_outcome_is_in_the_access_log(signed_in, service, store_url):
+    client = signed_in("manager", manager_id="M1")
+    sent(client, outcome="leaving")
+    client.get(f"/customers/{FOREIGN}")
+    client.get("/lists/M1")
+    engine = connect.access_log(store_url)
+    with connect.reading(engine) as connection:
+        told = [(one.action, one.subject, one.details["status"]) for one in entries(connection)]
+    assert told == [
+        ("read customer", FIRST, 200),
+        ("record outcome", FIRST, 303),
+        ("read customer", FOREIGN, 404),
+        ("read list", "M1", 200),
+    ]
+    assert verified(store_url, service.audit_secret)[0] == []
+
+
+def test_a_branch_head_says_who_called(signed_in, store_url):
+    """A manager of the own branch; the one in charge is proposed."""
+    client = signed_in("branch_head", branch_id="B1")
+    page = client.get(PATH).text
+    assert re.findall(r'<option value="(\w*)"( selected)?>', page) == [
+        ("", ""),
+        ("M1", " selected"),
+        ("M2", ""),
+    ]
+    for foreign in ("", "M3", "unknown"):
+        answer = sent(client, outcome="no_answer", caller=foreign)
+        assert answer.status_code == 422
+        assert "Choose which manager called." in answer.text
+    assert sent(client, outcome="no_answer", caller="M2").status_code == 303
+    assert [one.manager_id for one in recorded(store_url)] == ["M2"]
+
+
+def test_a_manager_records_under_the_own_number_whatever_is_sent(signed_in, store_url):
+    client = signed_in("manager", manager_id="M1")
+    assert "Who called" not in client.get(PATH).text
+    assert sent(client, outcome="no_answer", caller="M2").status_code == 303
+    assert [one.manager_id for one in recorded(store_url)] == ["M1"]

@@ -1,0 +1,66 @@
+"""The page that says whether calling helps."""
+
+import re
+
+import pytest
+from sqlalchemy import delete
+
+from serve import tables, trial
+from serve.pages.effect import verdict
+from serve.store import Store
+from tests.serve.pages import world
+
+
+def kept(store_url, effect):
+    with Store(store_url) as store, store.recording() as connection:
+        connection.execute(delete(tables.effects))
+        if effect:
+            trial.keep_effect(connection, world.MONDAY, effect)
+
+
+def test_too_early_says_for_how_long(signed_in):
+    """The interval of customers kept reaches from −0.1 to 7.4 points, and 31 weeks are to go."""
+    page = signed_in("analyst").get("/effect").text
+    assert "Not enough data yet" in page
+    assert "31 more weeks until an effect of the expected size would show." in page
+    assert "an effect of +1.2 points" in page
+    row = re.search(r'<th scope="row">All</th>.*?</tr>', page, re.DOTALL)[0]
+    assert re.findall(r">([^<>\n]+)<", row)[1:] == ["4,200", "4.0%", "7.0%", "+3.0", "−0.1 to +7.4"]
+    assert "+120" in page  # 3 points of 4,000 listed
+    assert "money moves to other banks" in page
+
+
+@pytest.mark.parametrize(
+    ("difference", "weeks", "said"),
+    [
+        ([0.03, 0.001, 0.07], 5, "helps"),
+        ([-0.03, -0.07, -0.001], 5, "harms"),
+        ([0.01, -0.01, 0.03], 0, "open"),
+        ([0.01, -0.01, 0.03], 5, "early"),
+        ([0.01, -0.01, 0.03], None, "early"),
+        (None, 5, "early"),
+    ],
+)
+def test_what_can_be_said(difference, weeks, said):
+    customers = difference and {"difference": difference}
+    assert verdict({"customers": customers, "power": {"weeks_to_go": weeks}}) == said
+
+
+def test_before_the_first_estimate_and_before_either_arm_has_an_outcome(signed_in, store_url):
+    kept(store_url, None)
+    assert "No estimate has been made yet" in signed_in("analyst").get("/effect").text
+    power = world.EFFECT["power"] | {"visible": None, "weeks_to_go": None}
+    kept(
+        store_url,
+        world.EFFECT | {"customers": None, "money": None, "by_reason": {}, "by_manager": {}, "power": power},
+    )
+    page = signed_in("analyst").get("/effect").text
+    assert "No lots are drawn, so it will never show" in page
+    assert "Who left" not in page
+
+
+def test_managers_are_compared_for_those_alone_who_may(signed_in):
+    assert ">M1<" in signed_in("admin").get("/effect").text
+    for role in ("manager", "branch_head", "analyst", "crm"):
+        page = signed_in(role, manager_id="M1", branch_id="B1").get("/effect").text
+        assert ">M1<" not in page, role

@@ -1,0 +1,121 @@
+"""A manager's list as a page, and a branch's own."""
+
+import re
+from dataclasses import replace
+from types import MappingProxyType
+from urllib.parse import unquote
+
+import pytest
+from sqlalchemy import event
+
+from serve.store import Store
+from tests.serve.pages import world
+from tests.serve.pages.world import EVIL, EVIL_NUMBER
+
+LISTED = [number for number, (_, manager) in world.OF.items() if manager == "M1"]
+RUN = world.run(7).run_id
+
+
+def shown(page):
+    """The customers of a page in its order, as the links of its rows name them."""
+    return [unquote(one) for one in re.findall(r'href="/customers/([^?"]+)\?run=[^"]*">', page.text)]
+
+
+def test_a_list_shows_its_customers_by_rank_with_everything_a_row_says(signed_in):
+    page = signed_in("manager", manager_id="M1").get("/lists/M1")
+    assert page.status_code == 200
+    assert shown(page) == LISTED  # the most money first: customers lie in that order in the world
+    row = re.search(r'<tr id="c-1".*?</tr>', page.text, re.DOTALL)[0]
+    first = world.score(0, LISTED[0], 7)
+    for said in (
+        "4,800,000",  # AUM
+        "AUM over 13 weeks, from",
+        "68%", "27%", "51%",  # 0.06 + 0.62, × 0.4, × 0.75
+        "High",
+        f"{first.money_at_risk_minor // 100:,}",
+        "Moved 480,000 CNY to other banks",
+        "up 12 points since last week",
+        "900 k on 4 Dec 2026",
+        "Last contact 27 Jun 2026: answered",
+        "Talk about rolling over",
+        "Record outcome",
+    ):  # fmt: skip
+        assert said in row, said
+
+
+def test_a_row_with_an_outcome_says_so_and_the_figures_count_it(signed_in):
+    page = signed_in("manager", manager_id="M1").get("/lists/M1").text
+    row = re.search(r'<tr id="c-2".*?</tr>', page, re.DOTALL)[0]
+    assert "Will stay" in row
+    assert "Record outcome" not in row
+    assert re.search(r"<dt>To call</dt><dd><b>5</b>", page)  # seven listed, of two an outcome is known
+    assert re.search(r"<dt>Worked off</dt><dd><b>2</b> <small>of 7</small>", page)
+
+
+def test_in_chinese(signed_in):
+    client = signed_in("manager", manager_id="M1")
+    page = client.get("/lists/M1", headers={"Accept-Language": "zh-CN,zh;q=0.9"}).text
+    assert '<html lang="zh-CN">' in page
+    for said in (
+        "本周联系名单",
+        "近 4 周转往他行 480,000 元",
+        "较上周上升12个百分点",
+        "到期前沟通续接",
+        "愿意留下",
+    ):
+        assert said in page, said
+
+
+def test_names_that_are_markup_stay_text(signed_in):
+    """One customer's number and one manager's name are scripts."""
+    page = signed_in("crm").get("/lists/M1")
+    assert EVIL_NUMBER not in page.text
+    assert "&#34;&gt;&lt;script&gt;alert(2)" in page.text
+    assert "<script" not in page.text
+    other = signed_in("crm").get("/lists/M2")
+    assert EVIL not in other.text
+    assert "&lt;script&gt;alert(1)" in other.text
+
+
+def test_a_branchs_own_list(signed_in):
+    client = signed_in("branch_head", branch_id="B1")
+    page = client.get("/branches/B1/list")
+    assert shown(page) == ["6217000000000000901", "6217000000000000902"]
+    assert client.get("/branches/B2/list").status_code == 404
+    assert signed_in("manager", manager_id="M1").get("/branches/B1/list").status_code == 403
+
+
+def test_a_sequence_of_pages_stays_with_its_run(signed_in, store_url, settings, monkeypatch):
+    """Three rows a page: the second page tells of the run of the first, although another one is served by then."""
+    monkeypatch.setattr("serve.pages.lists.ROWS", 3)
+    client = signed_in("manager", manager_id="M1")
+    first = client.get("/lists/M1")
+    following = re.search(r'href="(/lists/M1\?run=[^"]*&amp;after=3)"', first.text)[1].replace("&amp;", "&")
+    assert (shown(first), f"run={RUN}" in following) == (LISTED[:3], True)
+    scores = tuple(world.score(place, number, 7) for place, number in enumerate(world.OF))
+    upside_down = tuple(
+        replace(one, money_at_risk_minor=1000 * (1 + place)) for place, one in enumerate(scores)
+    )
+    with Store(store_url) as store:
+        lists = world.lists(upside_down, settings.lists, world.MONDAY)
+        store.publish(world.run(7, run_id="later", excluded=MappingProxyType({})), upside_down, (), lists)
+    second = client.get(following)
+    assert shown(second) == LISTED[3:6]
+    assert "a newer one has been published" in second.text
+    assert shown(client.get("/lists/M1")) == LISTED[::-1][:3]
+    assert client.get("/lists/M1?run=never").status_code == 404
+
+
+def test_a_list_takes_a_few_statements_however_long(signed_in, client):
+    """Seven rows: one statement each for the list, its reasons, decisions, profiles and outcomes."""
+    statements = []
+    engine = client.app.state.store._engine
+    event.listen(engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
+    client.get("/healthz")
+    assert signed_in("manager", manager_id="M1").get("/lists/M1").status_code == 200
+    assert len([one for one in statements if one.startswith("SELECT")]) <= 10
+
+
+@pytest.mark.parametrize("after", ["-1", "x", "1e9", "99999999"])
+def test_an_odd_cursor_is_refused(signed_in, after):
+    assert signed_in("manager", manager_id="M1").get(f"/lists/M1?after={after}").status_code == 422

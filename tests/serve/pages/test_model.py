@@ -1,0 +1,38 @@
+"""The page of the model: runs, promised beside realised, drift."""
+
+import re
+
+from tests.serve.pages import world
+
+
+def test_what_was_promised_stands_beside_what_came(signed_in):
+    page = signed_in("analyst").get("/model")
+    assert page.status_code == 200
+    table = page.text[page.text.index('aria-labelledby="promised"') :]
+    days = re.findall(r'<th scope="row">(\d+ \w+ 2026)</th>', table)[:3]
+    assert days == ["12 Oct 2026", "5 Oct 2026", "28 Sep 2026"]
+    first = re.search(r'<tr><th scope="row">28 Sep 2026</th>.*?</tr>', table)[0]
+    assert re.findall(r'number">([^<]+)<', first) == [
+        "4.0%", "4.3%", "61,000,000", "58,000,000", "0.846", "61%", "92 / 480",
+    ]  # fmt: skip
+
+
+def test_features_that_moved_are_named_with_a_reading(signed_in):
+    page = signed_in("analyst").get("/model").text
+    assert "Of 463 features, beside 31 Aug 2026" in page
+    assert re.search(r"login_count_4w</code></th><td class=\"number\">0.270</td><td>drifted", page)
+    assert re.search(r"aum_change_13w</code></th><td class=\"number\">0.020</td><td>stable", page)
+
+
+def test_the_last_runs_and_the_one_served(signed_in):
+    page = signed_in("analyst").get("/model").text
+    table = page[page.index('id="runs"') :]
+    assert re.findall(r"<code>(2026-[\w-]+)</code>", table) == [
+        world.run(week).run_id for week in range(7, -1, -1)
+    ]
+    assert len(re.findall("served", table)) == 1
+
+
+def test_no_customer_stands_on_it(signed_in):
+    page = signed_in("analyst").get("/model").text
+    assert not any(number in page for number in world.OF)

@@ -1,0 +1,100 @@
+"""What every page has: headers, one way to say what went wrong, and a navigation that leads nowhere forbidden."""
+
+import re
+
+import pytest
+
+from configs.errors import DataError
+from serve.policy import Role
+from tests.serve.pages import world
+
+CLAIMS = {Role.MANAGER: {"manager_id": "M1"}, Role.BRANCH_HEAD: {"branch_id": "B1"}}
+PAGES = (
+    "/sign-in", "/lists/M1", "/customers/6217000000000000101", "/customers/excluded-1", "/branches", "/branches/B1",
+    "/branches/B1/list", "/effect", "/model", "/lists/none", "/customers/a%20b",
+)  # fmt: skip
+STARTS = {
+    Role.MANAGER: "/lists/M1",
+    Role.BRANCH_HEAD: "/branches/B1",
+    Role.ANALYST: "/model",
+    Role.CRM: "/branches",
+    Role.ADMIN: "/branches",
+}
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_no_page_may_run_a_script_be_framed_or_be_kept(signed_in, path):
+    answer = signed_in("admin").get(path)
+    policy = dict(one.strip().split(" ", 1) for one in answer.headers["content-security-policy"].split(";"))
+    assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    assert {policy[name] for name in ("script-src", "style-src", "img-src", "form-action")} == {"'self'"}
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["cache-control"] == "no-store"
+    assert not re.search(r"<script|\sstyle=|<style|\son\w+=", answer.text)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_everybody_starts_somewhere_and_the_navigation_leads_nowhere_forbidden(signed_in, role):
+    client = signed_in(role, **CLAIMS.get(role, {}))
+    start = client.get("/").headers["location"]
+    assert start == STARTS[role]
+    page = client.get(start)
+    assert page.status_code == 200
+    places = re.findall(r'<li><a href="([^"]+)"', page.text.split("</nav>")[0])
+    assert start in places
+    assert [client.get(one).status_code for one in places] == [200] * len(places)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "said"),
+    [
+        ("/lists/M3", 404, "Not found"),
+        ("/customers/6217000000000000301", 404, "Not found"),
+        ("/customers/unknown", 404, "Not found"),
+        ("/customers/a%20b", 422, "The request cannot be read"),
+        ("/branches", 403, "You may not do this"),
+        ("/lists/M1?run=never", 404, "Not found"),
+    ],
+)
+def test_what_goes_wrong_is_a_page(signed_in, path, status, said):
+    answer = signed_in("manager", manager_id="M1").get(path)
+    assert answer.status_code == status
+    assert f"<h1>{said}</h1>" in answer.text
+    assert "M3" not in answer.text
+    assert "62170" not in answer.text.split("<main")[1]
+
+
+def test_a_store_that_cannot_be_read_is_a_page_too(signed_in, client, monkeypatch):
+    def broken(*_):
+        raise DataError("secret/path.db is damaged")
+
+    monkeypatch.setattr(client.app.state.store, "pinned", broken)
+    answer = signed_in("manager", manager_id="M1").get("/lists/M1")
+    assert answer.status_code == 503
+    assert "Nothing can be shown just now" in answer.text
+    assert "secret" not in answer.text
+
+
+def test_without_a_session_one_is_sent_to_sign_in(client):
+    answer = client.get("/customers/6217000000000000101?run=x")
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/sign-in?to=%2Fcustomers%2F6217000000000000101%3Frun%3Dx"
+
+
+def test_the_style_sheet_may_be_kept_and_pages_name_its_version(client):
+    page = client.get("/sign-in").text
+    (sheet,) = re.findall(r'<link rel="stylesheet" href="([^"]+)"', page)
+    answer = client.get(sheet)
+    assert answer.headers["content-type"].startswith("text/css")
+    assert "immutable" in answer.headers["cache-control"]
+    (icon,) = re.findall(r'<link rel="icon" href="([^"]+)"', page)
+    assert client.get(icon).headers["content-type"] == "image/svg+xml"
+
+
+def test_an_older_run_is_named_as_such(signed_in):
+    client = signed_in("manager", manager_id="M1")
+    assert "a newer one has been published" not in client.get("/lists/M1").text
+    old = client.get(f"/lists/M1?run={world.run(3).run_id}")
+    assert "You are reading the run of 19 Oct 2026" in old.text
+    assert world.run(3).run_id in old.text
