@@ -1,7 +1,7 @@
 """Boosted trees as LightGBM's own text: grown until a later set no longer gains, the same on any number of threads."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from configs.errors import ConfigError, did_you_mean
 from configs.settings import Training
-from models.matrix import chunks, let_go
+from models.matrix import by_column, let_go
 
-COLUMNS = 16  # looked at together; bounds the memory
 Progress = Callable[[int, float], None]
 Loss = Callable[[NDArray[np.float64], lgb.Dataset], tuple[str, float, bool]]
 
@@ -90,22 +89,13 @@ def part(text: str, chosen: Callable[[str], bool]) -> str | None:
 
 def typical_values(features: NDArray[np.float64]) -> tuple[float | None, ...]:
     """Per column the median, or None where some value is unknown."""
-    return tuple(None if np.isnan(one).any() else float(np.median(one)) for one in _columns(features))
+    return tuple(None if np.isnan(one).any() else float(np.median(one)) for one in by_column(features))
 
 
 def medians(features: NDArray[np.float64]) -> tuple[float | None, ...]:
     """Per column the median of the known values; None where no value is known."""
-    known = (one[~np.isnan(one)] for one in _columns(features))
+    known = (one[~np.isnan(one)] for one in by_column(features))
     return tuple(float(np.median(one)) if len(one) else None for one in known)
-
-
-def _columns(features: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
-    """Each column in order, read a few together."""
-    for start in range(0, features.shape[1], COLUMNS):
-        few = np.empty((min(COLUMNS, features.shape[1] - start), len(features)))
-        for chunk in chunks(features):
-            few[:, chunk] = features[chunk, start : start + COLUMNS].T
-        yield from few
 
 
 def parameters(training: Training, given: Mapping[str, Any], objective: str) -> dict[str, Any]:

@@ -83,7 +83,8 @@ def capacity(found: Figures) -> Section:
     about = (
         "Each manager's list, and each branch's own, filled to weekly capacity on every judged Monday; the mean "
         "over Mondays. Customers who must not be called are on no list but count among the leavers. The weekly "
-        "lists are filled by money at risk, so that row is what managers get."
+        "lists are filled by money at risk, so that row is what managers get, but for customers left alone after a "
+        "contact, staying on a list or held out by lot."
     )
     return Section(
         "At the managers' capacity", [about], tables=[table(pd.DataFrame(rows), {"calls a Monday": ",.0f"})]

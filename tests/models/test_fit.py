@@ -105,7 +105,7 @@ def test_rows_on_disk_a_few_at_a_time_give_the_same_model(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name, value in (("matrix.CHUNK", 100), ("trees.COLUMNS", 2), ("trees.Rows.batch_size", 64)):
+    for name, value in (("matrix.CHUNK", 100), ("matrix.COLUMNS", 2), ("trees.Rows.batch_size", 64)):
         monkeypatch.setattr(f"models.{name}", value)
     train.features.tofile(tmp_path / "features")
     stored = np.memmap(tmp_path / "features", np.float64, "r", shape=train.features.shape)
