@@ -62,7 +62,8 @@ tune: $(READY) ## search LightGBM's parameters over folds in time  (BANK AS_OF T
 	$(PYTHON) -m pipeline tune --bank $(BANK) --as-of $(AS_OF) --trials $(TRIALS) --seconds $(SECONDS)
 
 mlflow: $(READY) ## every training run in the browser, on loopback: parameters, curves, charts  (MLFLOW_PORT)
-	MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true $(PYTHON) -m mlflow ui --host 127.0.0.1 \
+	MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
+	  $(PYTHON) -m mlflow ui --workers 1 --host 127.0.0.1 \
 	  --port $(MLFLOW_PORT) --backend-store-uri sqlite:///data/mlflow.db --default-artifact-root data/mlflow
 
 ablation: $(READY) ## what each family of features is worth, out of time  (BANK AS_OF)

@@ -7,8 +7,9 @@ fresh process, clock, CPU and largest memory (CPU says more where the machine ha
 
 - ``train``: what ``make train`` does from the feature files to the bundle on disk: load, bin, fit whether and
   when, stop early, calibrate, fit how much, judge;
-- ``fit``: LightGBM's own ``lgb.train`` on the same binned customer-periods, with the same parameters and the
-  number of rounds that ``train`` tried, without any loss or callback of ours; binning is not counted;
+- ``fit``: what LightGBM alone takes for whether and when: the same customer-periods as arrays in memory, bins,
+  the same parameters, as many rounds as ``train`` tried, each judged on the tuning Mondays by LightGBM's own log
+  loss; nothing is read, checked, calibrated, judged or written;
 - ``score``: risks and shares of ``--rows`` customers, and after that the contributions and the three reasons.
 
 ``data/bench/model.json`` holds the figures; under "all" those of every child.
@@ -47,22 +48,33 @@ def training(bank: Bank, as_of: date, _: int) -> dict[str, Any]:
 
 
 def alone(bank: Bank, as_of: date, rounds: int) -> dict[str, Any]:
-    """LightGBM's fit on the data that training would bin."""
+    """LightGBM's fit of the customer-periods that training fits and stops on."""
     import lightgbm as lgb
+    import numpy as np
 
-    from models.fit import binned
+    from models.periods import customer_periods, thinned
     from models.trees import parameters
     from pipeline.tables import read_ingested
     from pipeline.train import load_matrix, load_peers, plan, training_for
 
-    chosen = plan(bank.settings, read_ingested(bank.home), as_of)
-    rows = load_matrix(bank.home, chosen.train, load_peers(bank.settings, bank.home, chosen.train))
-    given = training_for(bank.settings, rows.columns)
-    made = parameters(given, given.lightgbm, "binary")
-    known = binned(rows, bank.settings.label.horizons, given, made).construct()
+    chosen, horizons = plan(bank.settings, read_ingested(bank.home), as_of), bank.settings.label.horizons
+    peers = load_peers(bank.settings, bank.home, chosen.train)
+    train, tune = (load_matrix(bank.home, days, peers) for days in (chosen.train, chosen.tune))
+    given = training_for(bank.settings, train.columns)
+    some = thinned(customer_periods(train.gone_within, horizons), given.negatives_kept, given.seed)
+    every = customer_periods(tune.gone_within, horizons)
+    known, later = (
+        np.column_stack([rows.features[periods.row], periods.days])
+        for rows, periods in ((train, some), (tune, every))
+    )
+    made = parameters(given, given.lightgbm, "binary") | {"metric": "binary_logloss"}
     took = _clock()
-    lgb.train(made, known, num_boost_round=rounds)
-    return took() | {"rows": known.num_data()}
+    binned = lgb.Dataset(known, some.gone, params=made)
+    judged = binned.create_valid(later, every.gone)
+    judged.construct()
+    binning = took()
+    lgb.train(made, binned, num_boost_round=rounds, valid_sets=[judged])
+    return took() | {"binning": binning, "rows": len(some)}
 
 
 def scoring(bank: Bank, as_of: date, rows: int) -> dict[str, Any]:
