@@ -19,7 +19,7 @@ BENCH  := .venv-bench/ready
 UV     := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long weekly ingest quarantine-export train tune mlflow promote rollback audit backfill ablation learning-curve report backtest definitions features-doc outcomes effect mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-model bench-lists check format lock picture clean
+.PHONY: help demo test test-long weekly ingest quarantine-export train tune mlflow promote rollback audit backfill ablation learning-curve report backtest definitions features-doc outcomes effect mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-model bench-lists bench-pages check format lock picture screenshots clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -135,6 +135,9 @@ bench-model: $(READY) ## training and scoring beside LightGBM alone: data/bench/
 bench-lists: $(READY) ## money the lists keep beside three other ways, and the effect page put to the test: data/bench/lists.json  (BENCH_LISTS_ARGS)
 	$(PYTHON) -m benchmarks.lists $(BENCH_LISTS_ARGS)
 
+bench-pages: $(READY) ## pages of a bank with a million customers: data/bench/pages.json  (BENCH_PAGES_ARGS)
+	$(PYTHON) -m benchmarks.pages $(BENCH_PAGES_ARGS)
+
 check: $(READY) ## ruff and mypy
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
@@ -150,6 +153,9 @@ lock: $(READY) ## pin every dependency anew, with hashes and without any index a
 
 picture: $(READY) ## docs/list.png: the longest list of the demo bank (needs libreoffice and poppler)
 	docs/picture.sh data/demo/lists/$(AS_OF) docs/list.png
+
+screenshots: $(READY) ## docs/page-list.png and docs/page-board.png: pages of the demo bank (needs chromium)
+	PYTHONPATH=. $(PYTHON) docs/screenshots.py
 
 clean: ## remove the environment and all artefacts
 	rm -rf .venv .venv-bench data .mypy_cache .pytest_cache .ruff_cache .hypothesis

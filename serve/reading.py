@@ -116,30 +116,21 @@ class Reading:
 
     def history(self, customer_id: str) -> tuple[Earlier, ...]:
         """What this run and those of earlier Mondays say of a customer of this run within reach, oldest first."""
-        runs, scores = tables.runs, tables.scores
-        if (
-            self.connection.execute(
-                select(scores.c.customer_id).where(self._about(scores, customer_id))
-            ).first()
-            is None
-        ):
+        if not isinstance(self.customer(customer_id), Score):
             return ()
-        earlier = runs.c.snapshot_date < self.run.snapshot_date
-        figures = (scores.c.risk_30d, scores.c.risk_60d, scores.c.risk_90d)
+        runs, scores = tables.runs, tables.scores
+        earlier = (runs.c.snapshot_date < self.run.snapshot_date) | (runs.c.publication == self.publication)
+        known = {row.publication: row for row in self.connection.execute(select(runs).where(earlier))}
+        # Joined in one statement, SQLite reads every score of the store.
+        figures = (*(scores.c[f"risk_{days}d"] for days in (90, 60, 30)), scores.c.risk_band)
         query = (
-            select(
-                runs.c.snapshot_date,
-                runs.c.model_id,
-                *figures,
-                scores.c.risk_band,
-                scores.c.money_at_risk_minor,
-            )
-            .join(scores, _same(scores, runs))
-            .where(scores.c.customer_id == customer_id, earlier | (runs.c.publication == self.publication))
-            .order_by(runs.c.snapshot_date, runs.c.publication)
+            select(scores.c.publication, *figures, scores.c.money_at_risk_minor)
+            .where(scores.c.publication.in_(known), scores.c.customer_id == customer_id)
+            .order_by(scores.c.publication)
         )
-        newest = {row.snapshot_date: row for row in self.connection.execute(query)}
-        return tuple(_earlier(row) for row in newest.values())
+        found = [_earlier(known[row.publication], row) for row in self.connection.execute(query)]
+        newest = {one.day: one for one in found}
+        return tuple(newest[day] for day in sorted(newest))
 
     def served_run(self) -> Run:
         """The run that is served now, whichever this one is."""
@@ -232,9 +223,9 @@ def one_customer(customer_id: str, found: Sequence[Sequence[Any]]) -> Score | Ex
     return rows.score_from(known) if known else None
 
 
-def _earlier(row: Any) -> Earlier:
+def _earlier(run: Row[Any], row: Any) -> Earlier:
     risk = next(one for one in (row.risk_90d, row.risk_60d, row.risk_30d) if one is not None)
-    return Earlier(row.snapshot_date, row.model_id, risk, row.risk_band, row.money_at_risk_minor)
+    return Earlier(run.snapshot_date, run.model_id, risk, row.risk_band, row.money_at_risk_minor)
 
 
 def _same(one: Any, other: Any) -> Any:

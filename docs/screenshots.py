@@ -1,0 +1,96 @@
+"""Two of the demo's pages as the README shows them: ``make demo screenshots``. Needs Debian's chromium."""
+
+import secrets
+import shutil
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from playwright.sync_api import Browser, sync_playwright
+from pydantic import SecretStr
+
+from configs.service import ServiceSettings
+from serve import tokens
+from serve.api import create_app
+from serve.store import Store
+
+HERE = Path(__file__).parent
+STORE = HERE.parent / "data" / "demo" / "store.db"
+QUIET = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+WIDTH = 1280
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture: its name, the page, who looks at it, in which language and how much of it is shown."""
+
+    name: str
+    path: str
+    claims: dict[str, str]
+    locale: str
+    height: int
+
+
+def main() -> None:
+    """Of a copy of the store, so that nobody has read the demo's."""
+    with tempfile.TemporaryDirectory() as folder:
+        service = ServiceSettings(
+            store=f"sqlite:///{shutil.copy(STORE, folder)}",
+            demo=True,
+            token_key=SecretStr(secrets.token_hex(32)),
+            audit_key=SecretStr(secrets.token_hex(32)),
+            stale_days=36_500,
+        )
+        with serving(service) as address, sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
+            for shot in shots():
+                take(browser, address, shot, tokens.issue(service, shot.claims, 600))
+            browser.close()
+
+
+def shots() -> list[Shot]:
+    """The list of the manager with most money at risk, and that manager's branch."""
+    with Store(f"sqlite:///{STORE}") as store:
+        lists = [one for one in store.published().lists if one.manager]
+    most = max(lists, key=lambda one: one.money_at_risk_minor)
+    number, branch = most.manager.manager_id, most.branch_id
+    manager = {"sub": number, "role": "manager", "manager_id": number}
+    head = {"sub": branch, "role": "branch_head", "branch_id": branch}
+    return [
+        Shot("page-list.png", f"/lists/{number}", manager, "zh-CN", 620),
+        Shot("page-board.png", f"/branches/{branch}", head, "en-GB", 640),
+    ]
+
+
+@contextmanager
+def serving(service: ServiceSettings) -> Iterator[str]:
+    """The service's address, as long as it runs."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(create_app(service), port=port, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join()
+
+
+def take(browser: Browser, address: str, shot: Shot, token: str) -> None:
+    context = browser.new_context(locale=shot.locale, viewport={"width": WIDTH, "height": shot.height})
+    context.add_cookies([{"name": "attrition-session", "value": token, "url": address}])
+    page = context.new_page()
+    page.goto(address + shot.path)
+    page.screenshot(path=HERE / shot.name)
+    print(HERE / shot.name)
+
+
+if __name__ == "__main__":
+    main()
