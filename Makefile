@@ -19,7 +19,7 @@ BENCH  := .venv-bench/ready
 UV     := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long weekly ingest quarantine-export train tune mlflow promote rollback audit backfill ablation learning-curve report backtest definitions features-doc outcomes effect mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-model bench-lists bench-pages check format lock picture screenshots clean
+.PHONY: help demo test test-long weekly ingest quarantine-export train tune mlflow promote rollback audit backfill ablation learning-curve report backtest definitions features-doc outcomes effect mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-model bench-serve bench-lists bench-pages check format lock picture screenshots clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -124,7 +124,7 @@ serve: $(READY) $(DEMO_KEYS) ## the score service on loopback  (BANK PORT WORKER
 token: $(READY) $(DEMO_KEYS) ## a token of the demo for 12 hours: crm, manager, branch_head, analyst, admin  (ROLE MANAGER BRANCH)
 	@$(DEMO) $(PYTHON) -m serve.demo_token "$(ROLE)" --manager "$(MANAGER)" --branch "$(BRANCH)"
 
-bench: bench-features bench-model bench-lists ## every benchmark
+bench: bench-features bench-model bench-serve bench-lists ## every benchmark
 
 bench-features: $(BENCH) ## the features engine beside other tools and two floors: data/bench/features.json  (BENCH_ARGS)
 	.venv-bench/bin/python -m benchmarks.features $(BENCH_ARGS)
@@ -137,6 +137,9 @@ bench-lists: $(READY) ## money the lists keep beside three other ways, and the e
 
 bench-pages: $(READY) ## pages of a bank with a million customers: data/bench/pages.json  (BENCH_PAGES_ARGS)
 	$(PYTHON) -m benchmarks.pages $(BENCH_PAGES_ARGS)
+
+bench-serve: $(READY) ## one customer's risk over HTTP beside bare FastAPI and MLflow's server: data/bench/serve.json  (BENCH_SERVE_ARGS)
+	$(PYTHON) -m benchmarks.serve $(BENCH_SERVE_ARGS)
 
 check: $(READY) ## ruff and mypy
 	.venv/bin/ruff check

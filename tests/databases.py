@@ -7,6 +7,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,13 @@ class Server:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
+    with running_server() as server:
+        yield server
+
+
+@contextmanager
+def running_server(durable: bool = False) -> Iterator[Server]:
+    """A server of its own until the end of the block; a durable one waits for the disk, which tests need not."""
     initdb, control, psql = (server_program(name) for name in ("initdb", "pg_ctl", "psql"))
     needed(initdb and control and psql, "PostgreSQL server")
     folder = Path(tempfile.mkdtemp(prefix="attrition-pg-", dir="/tmp"))
@@ -96,7 +104,7 @@ def postgres() -> Iterator[Server]:
     (folder / "password").chmod(0o644)
     account_options = ("-U", USER, "--auth=scram-sha-256", "--pwfile=password")
     server.run(initdb, "-D", "db", "-E", "UTF8", "--locale=C", *account_options)
-    options = f"-p {server.port} -h 127.0.0.1 -k {folder} -F"
+    options = f"-p {server.port} -h 127.0.0.1 -k {folder} {'' if durable else '-F'}"
     server.run(control, "-D", "db", "-w", "-l", "log", "-o", options, "start")
     try:
         yield server

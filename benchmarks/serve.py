@@ -1,0 +1,312 @@
+"""One customer's risk over HTTP beside bare FastAPI and MLflow's own server, in one run on one machine.
+
+    python -m benchmarks.serve --customers 1000000 --work data/bench
+
+wrk asks for random customers, over 1, 32 and 128 connections, from four servers with one worker each:
+
+- ``bare``: FastAPI returning fixed bytes, as many as our answer has: the limit;
+- ``sqlite``, ``postgres``: the service as it runs, with tokens, policy, limits and an access log that is on disk
+  before each answer;
+- ``mlflow``: ``mlflow models serve`` of a LightGBM model of as many columns as ours, one row a request.
+
+They take turns, several rounds, and the median counts. After that 100,000 requests are asked for while a run is
+published every few seconds: no answer may fail or mix two runs, and memory must not grow.
+
+``data/bench/serve.json`` holds the figures at 32 connections; under "all" the rest.
+"""
+
+import argparse
+import json
+import os
+import secrets
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks import serve_scores
+from benchmarks.serve_servers import Server, bare_command, running
+from configs.service import ServiceSettings
+from pipeline.artefacts import write_json
+from serve.lookup import lookup
+from serve.scope import EVERYTHING
+from serve.store import Store
+from serve.tokens import issue
+from tests.databases import running_server
+
+CONNECTIONS = (1, 32, 128)
+SHOWN = 32  # connections whose figures stand at the top
+GOAL = {"sqlite_per_bare": 0.7, "sqlite_per_mlflow": 20, "p99_per_bare": 2}
+FIRST_PUBLISHING = 1_000  # publications count on from here while requests are asked for
+
+
+def wrk(
+    server: Server, connections: int, seconds: float, customers: int, check: bool = False
+) -> dict[str, Any]:
+    """What one run of wrk found."""
+    script = Path(__file__).with_name("serve_load.lua")
+    env = {"IDS": str(customers)} | dict(server.send) | ({"CHECK": "1"} if check else {})
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", str(script)]
+    done = subprocess.run(
+        [*command, f"http://127.0.0.1:{server.port}"],
+        env=os.environ | env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (line,) = (one for one in done.stdout.splitlines() if one.startswith("FOUND "))
+    found: dict[str, Any] = json.loads(line.removeprefix("FOUND "))
+    return found | {"rps": round(found["requests"] / found["seconds"], 1)}
+
+
+def measure(servers: list[Server], given: argparse.Namespace) -> dict[str, Any]:
+    """Per server and number of connections the median of several rounds; all rounds beside it."""
+    found: dict[str, dict[int, list[dict[str, Any]]]] = {
+        one.name: {c: [] for c in CONNECTIONS} for one in servers
+    }
+    for server in servers:
+        wrk(server, SHOWN, given.seconds / 2, given.customers)  # to warm up
+    for _ in range(given.rounds):
+        for connections in CONNECTIONS:
+            for server in servers:
+                one = wrk(server, connections, given.seconds, given.customers) | {"rss_mb": server.rss_mb}
+                found[server.name][connections].append(one)
+                say(f"{server.name} {connections}: {one['rps']:.0f}/s, p99 {one['p99_ms']:.1f} ms")
+    return {
+        name: {str(c): _middle(rounds) | {"rounds": rounds} for c, rounds in by.items()}
+        for name, by in found.items()
+    }
+
+
+def _middle(rounds: list[dict[str, Any]]) -> dict[str, Any]:
+    middle = {name: statistics.median(one[name] for one in rounds) for name in ("rps", "p50_ms", "p99_ms")}
+    return middle | {
+        "errors": sum(one["errors"] for one in rounds),
+        "rss_mb": max(one["rss_mb"] for one in rounds),
+    }
+
+
+def publishing(server: Server, url: str, given: argparse.Namespace) -> dict[str, Any]:
+    """Requests while one run after the other is published, of the customers asked for."""
+    made = [_publish(url, FIRST_PUBLISHING, given.published)]
+    wrk(server, SHOWN, 2, given.published)
+    before, total, ends = server.rss_mb, {"requests": 0, "errors": 0, "mixed": 0, "odd": 0}, []
+    publisher = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.serve", "--publisher", url, "--published", str(given.published)]
+    )
+    try:
+        while total["requests"] < given.requests:
+            one = wrk(server, SHOWN, 5, given.published, check=True)
+            total = {name: total[name] + one[name] for name in total}
+            ends.append(one["p99_ms"])
+    finally:
+        publisher.terminate()
+        publisher.wait(120)
+    with Store(url) as store:
+        count = store.latest_run().run_id.rsplit("-", 1)[1]
+    return total | {
+        "publications": int(count) - FIRST_PUBLISHING + len(made),
+        "grown_mb": server.rss_mb - before,
+        "p99_ms": statistics.median(ends),
+    }
+
+
+def _publish(url: str, publication: int, customers: int) -> int:
+    serve_scores.publish(url, publication, customers)
+    return publication
+
+
+def publish_for_ever(url: str, customers: int) -> None:
+    """One publication every five seconds, until it is stopped."""
+    for publication in range(FIRST_PUBLISHING + 1, 2 * FIRST_PUBLISHING):
+        began = time.monotonic()
+        _publish(url, publication, customers)
+        time.sleep(max(0, 5 - (time.monotonic() - began)))
+
+
+def figures(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures to look at first, those at 32 connections, and under "all" everything."""
+    shown = {name: by[str(SHOWN)] for name, by in found["servers"].items()}
+    rps = {f"{name}_rps": one["rps"] for name, one in shown.items()}
+    p99 = {f"{name}_p99_ms": one["p99_ms"] for name, one in shown.items()}
+    ratios: dict[str, Any] = {
+        "sqlite_per_bare": round(rps["sqlite_rps"] / rps["bare_rps"], 3),
+        "sqlite_per_mlflow": round(rps["sqlite_rps"] / rps["mlflow_rps"], 1) if "mlflow_rps" in rps else None,
+        "p99_per_bare": round(p99["sqlite_p99_ms"] / p99["bare_p99_ms"], 2),
+    }
+    under = found.get("publishing", {})
+    return {
+        **rps,
+        **p99,
+        "errors": sum(one["errors"] for by in found["servers"].values() for one in by.values()),
+        "rss_mb": shown["sqlite"]["rss_mb"],
+        **ratios,
+        **{f"publishing_{name}": value for name, value in under.items()},
+        "all": found,
+    }
+
+
+def in_words(result: Mapping[str, Any]) -> str:
+    """The figures as people read them."""
+    lines = [
+        f"{name}: {by[str(SHOWN)]['rps']:,.0f} requests/s, p50 {by[str(SHOWN)]['p50_ms']:.1f} ms, "
+        f"p99 {by[str(SHOWN)]['p99_ms']:.1f} ms, {by[str(SHOWN)]['rss_mb']} MB"
+        for name, by in result["all"]["servers"].items()
+    ]
+    lines.append(
+        f"ours on SQLite: × {result['sqlite_per_bare']} of bare (goal {GOAL['sqlite_per_bare']}), p99 × "
+        f"{result['p99_per_bare']} (goal {GOAL['p99_per_bare']}), × {result['sqlite_per_mlflow']} of MLflow's "
+        f"(goal {GOAL['sqlite_per_mlflow']}); {result['errors']} errors"
+    )
+    if "publishing_requests" in result:
+        lines.append(
+            f"with {result['publishing_publications']} publications: {result['publishing_requests']:,} requests, "
+            f"{result['publishing_errors'] + result['publishing_odd']} errors, {result['publishing_mixed']} mixed, "
+            f"memory + {result['publishing_grown_mb']} MB"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    given = _arguments()
+    if given.publisher:
+        publish_for_ever(given.publisher, given.published)
+        return
+    if not shutil.which("wrk"):
+        sys.exit("wrk is missing: install Debian's package wrk.")
+    work = given.work / "serve"
+    work.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        servers, urls = _servers(stack, given, work)
+        found: dict[str, Any] = {"servers": measure(servers, given)}
+        if given.requests:
+            ours = next(one for one in servers if one.name == "sqlite")
+            found["publishing"] = publishing(ours, urls["sqlite"], given)
+    result = figures(found) | {"load_average": round(os.getloadavg()[0], 1), "customers": given.customers}
+    write_json(given.work / "serve.json", result)
+    print(in_words(result))
+
+
+def _servers(stack: ExitStack, given: argparse.Namespace, work: Path) -> tuple[list[Server], dict[str, str]]:
+    """All servers, started and waiting, and the addresses of the two stores."""
+    sqlite = work / f"store-{given.customers}.db"
+    urls = {"sqlite": f"sqlite:///{sqlite}"}
+    if "postgres" in given.servers:
+        urls["postgres"] = stack.enter_context(running_server(durable=True)).empty_store()
+    settings = {name: _settings(url) for name, url in urls.items()}
+    for name, url in urls.items():
+        if name == "postgres" or not sqlite.is_file():
+            say(f"{given.customers:,} customers into {name}")
+            serve_scores.publish(url, 1, given.customers)
+    for old in work.glob("store-*-access.db*"):
+        old.unlink()
+    log = work / "log"
+    size = {"BENCH_BYTES": str(_answer_bytes(settings["sqlite"]))}
+    servers = [stack.enter_context(running("bare", port := _free_port(), bare_command(port), size, {}, log))]
+    for name, one in settings.items():
+        token = issue(one, {"sub": "bench", "role": "crm"}, 12 * 3600)
+        servers.append(stack.enter_context(_ours(name, one, token, work / f"log-{name}")))
+    if "mlflow" in given.servers:
+        servers.append(stack.enter_context(_mlflow(work)))
+    return servers, urls
+
+
+def _settings(url: str) -> ServiceSettings:
+    """As a bank runs it, but that one caller may ask as often as wrk can."""
+    return ServiceSettings(
+        store=url,
+        demo=True,
+        token_key=secrets.token_hex(32),
+        audit_key=secrets.token_hex(32),
+        rate_crm="100000000/minute",
+        port=_free_port(),
+        metrics_port=_free_port(),
+    )
+
+
+@contextmanager
+def _ours(name: str, settings: ServiceSettings, token: str, log: Path) -> Iterator[Server]:
+    env = {
+        "ATTRITION_STORE": settings.store,
+        "ATTRITION_DEMO": "true",
+        "ATTRITION_TOKEN_KEY": settings.token_key.get_secret_value(),
+        "ATTRITION_AUDIT_KEY": settings.audit_key.get_secret_value(),
+        "ATTRITION_RATE_CRM": settings.rate_crm,
+        "ATTRITION_PORT": str(settings.port),
+        "ATTRITION_METRICS_PORT": str(settings.metrics_port),
+    }
+    command = [sys.executable, "-m", "serve"]
+    with running(name, settings.port, command, env, {"TOKEN": token}, log) as server:
+        yield server
+
+
+@contextmanager
+def _mlflow(work: Path) -> Iterator[Server]:
+    """A model of the size of ours: 468 columns, 300 trees of 15 leaves; trained on noise, which costs the same."""
+    model = work / "mlflow-model"
+    if not model.is_dir():
+        done = [sys.executable, "-m", "benchmarks.mlflow_model", str(model)]
+        subprocess.run(done, check=True, env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"})
+    port = _free_port()
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(model), "--env-manager", "local"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    columns = json.loads((model / "columns.json").read_text("utf-8"))
+    row = {"dataframe_split": {"columns": columns, "data": [[round(k / 7, 3) for k in range(len(columns))]]}}
+    env = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+    with running("mlflow", port, command, env, {"BODY": json.dumps(row)}, work / "log-mlflow") as server:
+        yield server
+
+
+def _answer_bytes(settings: ServiceSettings) -> int:
+    """The length of our answer for one customer."""
+    import asyncio
+
+    from pydantic_core import to_json
+
+    from serve.answers.customers import customer_fields
+    from serve.answers.source import View
+
+    with Store(settings.store) as store:
+        finder = lookup(store, settings.store)
+        found = asyncio.run(finder.find(serve_scores.customer_id(0), EVERYTHING))
+        finder.close()
+    assert found
+    return len(to_json(customer_fields(View(found[0]), found[1])))
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+def say(what: str) -> None:
+    print(what, file=sys.stderr, flush=True)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--customers", type=int, default=1_000_000, help="in each store")
+    parser.add_argument("--seconds", type=float, default=6, help="of each run of wrk")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--servers", nargs="*", default=["postgres", "mlflow"], help="besides bare and sqlite"
+    )
+    parser.add_argument("--requests", type=int, default=100_000, help="while runs are published; 0: none")
+    parser.add_argument("--published", type=int, default=5_000, help="customers of each of those runs")
+    parser.add_argument("--work", type=Path, default=Path("data/bench"), help="where stores and figures lie")
+    parser.add_argument("--publisher", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

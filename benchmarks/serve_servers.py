@@ -1,0 +1,88 @@
+"""The servers that benchmarks.serve asks: bare FastAPI, ours on two databases, MLflow's. Each a process of its own."""
+
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fastapi import FastAPI, Response
+
+PATIENCE = 180  # seconds to start; MLflow's needs many
+
+
+@dataclass
+class Server:
+    """A running server and what a load generator has to send it."""
+
+    name: str
+    port: int
+    process: subprocess.Popen[bytes]
+    send: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def rss_mb(self) -> int:
+        """Of the process and of those it started."""
+        pids = [self.process.pid, *_below(self.process.pid)]
+        return sum(_resident_kb(pid) for pid in pids) // 1024
+
+
+def bare() -> FastAPI:
+    """FastAPI with one route that returns fixed bytes, as many as BENCH_BYTES says: nobody can answer faster."""
+    app = FastAPI(docs_url=None, redoc_url=None)
+    answer = b"x" * int(os.environ["BENCH_BYTES"])
+
+    @app.get("/v1/customers/{customer_id}/risk")
+    async def risk(customer_id: str) -> Response:  # noqa: ARG001
+        return Response(answer, media_type="application/json")
+
+    return app
+
+
+@contextmanager
+def running(
+    name: str, port: int, command: list[str], env: Mapping[str, str], send: Mapping[str, str], log: Path
+) -> Iterator[Server]:
+    """The server from when it answers until the end of the block. Raises RuntimeError when it does not start."""
+    path = {"mlflow": "/ping", "bare": "/v1/customers/1/risk"}.get(name, "/readyz")
+    with log.open("wb") as told:
+        process = subprocess.Popen(command, env=os.environ | env, stdout=told, stderr=told)
+        try:
+            _wait(process, f"http://127.0.0.1:{port}{path}", log)
+            yield Server(name, port, process, send)
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def bare_command(port: int) -> list[str]:
+    command = [sys.executable, "-m", "uvicorn", "--factory", "benchmarks.serve_servers:bare"]
+    return [*command, "--port", str(port), "--no-access-log", "--log-level", "warning", "--loop", "uvloop"]
+
+
+def _wait(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
+    ends = time.monotonic() + PATIENCE
+    while time.monotonic() < ends and process.poll() is None:
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise RuntimeError(f"the server did not answer at {address}; {log} says why.")
+
+
+def _below(pid: int) -> list[int]:
+    try:
+        own = [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
+    return own + [deeper for one in own for deeper in _below(one)]
+
+
+def _resident_kb(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next((int(line.split()[1]) for line in lines if line.startswith("VmRSS")), 0)
