@@ -47,7 +47,7 @@ FIRST_PUBLISHING = 1_000  # publications count on from here while requests are a
 
 
 def wrk(
-    server: Server, connections: int, seconds: float, customers: int, check: bool = False
+    server: Server, connections: int, seconds: int, customers: int, check: bool = False
 ) -> dict[str, Any]:
     """What one run of wrk found."""
     script = Path(__file__).with_name("serve_load.lua")
@@ -71,7 +71,7 @@ def measure(servers: list[Server], given: argparse.Namespace) -> dict[str, Any]:
         one.name: {c: [] for c in CONNECTIONS} for one in servers
     }
     for server in servers:
-        wrk(server, SHOWN, given.seconds / 2, given.customers)  # to warm up
+        wrk(server, SHOWN, max(1, given.seconds // 2), given.customers)  # to warm up
     for _ in range(given.rounds):
         for connections in CONNECTIONS:
             for server in servers:
@@ -258,7 +258,8 @@ def _mlflow(work: Path) -> Iterator[Server]:
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     columns = json.loads((model / "columns.json").read_text("utf-8"))
     row = {"dataframe_split": {"columns": columns, "data": [[round(k / 7, 3) for k in range(len(columns))]]}}
-    env = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # it starts uvicorn by its name
+    env = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "PATH": programs}
     with running("mlflow", port, command, env, {"BODY": json.dumps(row)}, work / "log-mlflow") as server:
         yield server
 
@@ -296,7 +297,7 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--customers", type=int, default=1_000_000, help="in each store")
-    parser.add_argument("--seconds", type=float, default=6, help="of each run of wrk")
+    parser.add_argument("--seconds", type=int, default=6, help="of each run of wrk")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
         "--servers", nargs="*", default=["postgres", "mlflow"], help="besides bare and sqlite"
