@@ -92,9 +92,17 @@ def _middle(rounds: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def publishing(server: Server, url: str, given: argparse.Namespace) -> dict[str, Any]:
-    """Requests while one run after the other is published, of the customers asked for."""
-    made = [_publish(url, FIRST_PUBLISHING, given.published)]
+def publishing(given: argparse.Namespace, work: Path) -> dict[str, Any]:
+    """Requests while one run after the other is published, in a store of its own."""
+    for old in work.glob("publishing*.db*"):
+        old.unlink()
+    settings = _settings(f"sqlite:///{work / 'publishing.db'}")
+    serve_scores.publish(settings.store, FIRST_PUBLISHING, given.published)
+    with _ours("publishing", settings, work / "log-publishing") as server:
+        return _while_published(server, settings.store, given)
+
+
+def _while_published(server: Server, url: str, given: argparse.Namespace) -> dict[str, Any]:
     wrk(server, SHOWN, 2, given.published)
     before, total, ends = server.rss_mb, {"requests": 0, "errors": 0, "mixed": 0, "odd": 0}, []
     publisher = subprocess.Popen(
@@ -111,22 +119,17 @@ def publishing(server: Server, url: str, given: argparse.Namespace) -> dict[str,
     with Store(url) as store:
         count = store.latest_run().run_id.rsplit("-", 1)[1]
     return total | {
-        "publications": int(count) - FIRST_PUBLISHING + len(made),
+        "publications": int(count) - FIRST_PUBLISHING,
         "grown_mb": server.rss_mb - before,
         "p99_ms": statistics.median(ends),
     }
-
-
-def _publish(url: str, publication: int, customers: int) -> int:
-    serve_scores.publish(url, publication, customers)
-    return publication
 
 
 def publish_for_ever(url: str, customers: int) -> None:
     """One publication every five seconds, until it is stopped."""
     for publication in range(FIRST_PUBLISHING + 1, 2 * FIRST_PUBLISHING):
         began = time.monotonic()
-        _publish(url, publication, customers)
+        serve_scores.publish(url, publication, customers)
         time.sleep(max(0, 5 - (time.monotonic() - began)))
 
 
@@ -183,18 +186,16 @@ def main() -> None:
     work = given.work / "serve"
     work.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        servers, urls = _servers(stack, given, work)
-        found: dict[str, Any] = {"servers": measure(servers, given)}
-        if given.requests:
-            ours = next(one for one in servers if one.name == "sqlite")
-            found["publishing"] = publishing(ours, urls["sqlite"], given)
+        found: dict[str, Any] = {"servers": measure(_servers(stack, given, work), given)}
+    if given.requests:
+        found["publishing"] = publishing(given, work)
     result = figures(found) | {"load_average": round(os.getloadavg()[0], 1), "customers": given.customers}
     write_json(given.work / "serve.json", result)
     print(in_words(result))
 
 
-def _servers(stack: ExitStack, given: argparse.Namespace, work: Path) -> tuple[list[Server], dict[str, str]]:
-    """All servers, started and waiting, and the addresses of the two stores."""
+def _servers(stack: ExitStack, given: argparse.Namespace, work: Path) -> list[Server]:
+    """All servers, started and waiting."""
     sqlite = work / f"store-{given.customers}.db"
     urls = {"sqlite": f"sqlite:///{sqlite}"}
     if "postgres" in given.servers:
@@ -210,11 +211,10 @@ def _servers(stack: ExitStack, given: argparse.Namespace, work: Path) -> tuple[l
     size = {"BENCH_BYTES": str(_answer_bytes(settings["sqlite"]))}
     servers = [stack.enter_context(running("bare", port := _free_port(), bare_command(port), size, {}, log))]
     for name, one in settings.items():
-        token = issue(one, {"sub": "bench", "role": "crm"}, 12 * 3600)
-        servers.append(stack.enter_context(_ours(name, one, token, work / f"log-{name}")))
+        servers.append(stack.enter_context(_ours(name, one, work / f"log-{name}")))
     if "mlflow" in given.servers:
         servers.append(stack.enter_context(_mlflow(work)))
-    return servers, urls
+    return servers
 
 
 def _settings(url: str) -> ServiceSettings:
@@ -231,7 +231,8 @@ def _settings(url: str) -> ServiceSettings:
 
 
 @contextmanager
-def _ours(name: str, settings: ServiceSettings, token: str, log: Path) -> Iterator[Server]:
+def _ours(name: str, settings: ServiceSettings, log: Path) -> Iterator[Server]:
+    token = issue(settings, {"sub": "bench", "role": "crm"}, 12 * 3600)
     env = {
         "ATTRITION_STORE": settings.store,
         "ATTRITION_DEMO": "true",
