@@ -35,6 +35,7 @@ from benchmarks.serve_servers import Server, bare_command, running
 from configs.service import ServiceSettings
 from pipeline.artefacts import write_json
 from serve.lookup import lookup
+from serve.schema import VERSION
 from serve.scope import EVERYTHING
 from serve.store import Store
 from serve.tokens import issue
@@ -196,7 +197,7 @@ def main() -> None:
 
 def _servers(stack: ExitStack, given: argparse.Namespace, work: Path) -> list[Server]:
     """All servers, started and waiting."""
-    sqlite = work / f"store-{given.customers}.db"
+    sqlite = work / f"store-{VERSION}-{given.customers}.db"
     urls = {"sqlite": f"sqlite:///{sqlite}"}
     if "postgres" in given.servers:
         urls["postgres"] = stack.enter_context(running_server(durable=True)).empty_store()
