@@ -261,7 +261,7 @@ def _mlflow(work: Path) -> Iterator[Server]:
     columns = json.loads((model / "columns.json").read_text("utf-8"))
     row = {"dataframe_split": {"columns": columns, "data": [[round(k / 7, 3) for k in range(len(columns))]]}}
     programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # it starts uvicorn by its name
-    env = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "PATH": programs}
+    env = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "PATH": programs, "PYTHONPATH": "."}
     with running("mlflow", port, command, env, {"BODY": json.dumps(row)}, work / "log-mlflow") as server:
         yield server
 
