@@ -69,8 +69,8 @@ def test_who_was_reached_by_either_record_and_before_the_monday_only(published):
     called(published, "c1", "will_stay", datetime(2026, 11, 18, 9))
     called(published, "c4", "no_answer", datetime(2026, 11, 18, 9))
     called(published, "c5", "undecided", datetime(2026, 11, 23, 0))
-    week = week_of(published, NEXT, c1=date(2026, 11, 17), c4=date(2026, 11, 19))
-    assert week.reached == {"c1": date(2026, 11, 18), "c4": date(2026, 11, 19)}
+    week = week_of(published, NEXT, c1=date(2026, 11, 17), c3=date(2026, 11, 19), c4=date(2026, 11, 17))
+    assert week.reached == {"c1": date(2026, 11, 18), "c3": date(2026, 11, 19), "c4": date(2026, 11, 17)}
 
 
 def test_an_opt_out_counts_from_the_next_run_on(published, scores, settings):

@@ -138,8 +138,8 @@ def test_what_a_call_does_hangs_on_the_reason() -> None:
 
 
 def test_calls_help_in_the_reasons_in_which_they_are_said_to() -> None:
-    """Over 20,000 customers, what a call takes off the probability, as a share of it, by the leading reason."""
-    bank = Bank(20_000, 40, 3, LAST_MONDAY)
+    """Over 8,000 customers, what a call takes off the probability, as a share of it, by the leading reason."""
+    bank = Bank(8_000, 40, 3, LAST_MONDAY)
     for _ in range(30):
         bank.advance()
     truth = bank.truth()
