@@ -15,7 +15,7 @@ from pipeline.effect import run_effect
 from pipeline.intake.ingest import ingest
 from pipeline.intake.recorded import lay_over
 from pipeline.judging import promotion, registry, tracking
-from pipeline.judging.model_report import report_after_training
+from pipeline.judging.model_report import card_of, report_after_training
 from pipeline.profiles import profiles
 from pipeline.score import Publication, score
 from pipeline.snapshots import build_outcomes, build_snapshots
@@ -96,6 +96,7 @@ def run_publish(
         counts["run"] = publication.run.run_id
         scores, keep = publication.scores, bank.settings.store
         beside = profiles(tables, as_of, {one.customer_id for one in scores})
+        store.keep_card(bundle.model_id, card_of(bank, bundle))
         served = store.publish(publication.run, scores, publication.exclusions, lists, beside)
         # A past week filled in stays at least until the next new one.
         counts["pruned"] = store.prune(keep.keep_weeks, keep.keep_profiles) if served else 0

@@ -7,19 +7,22 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException, Request, Response, Security
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
 from configs.errors import DataError
 from configs.published import Run
+from configs.service import ServiceSettings
 from serve.answers.source import View, stale
 from serve.audit import Entry
+from serve.contacts import Author
+from serve.cursors import Cursors, Position
 from serve.etags import unless_known
 from serve.policy import POLICY, Grant
 from serve.pseudonyms import Pseudonyms
-from serve.reading import Reading
+from serve.reading import GoneError, Reading
 from serve.scope import Reach, Scope
 from serve.store import Store
 from serve.texts import Language
@@ -34,9 +37,13 @@ documented_bearer = Security(HTTPBearer(bearerFormat="JWT", auto_error=False))
 class Access:
     """What a caller may read through one route, and what of it the access log will tell."""
 
-    def __init__(self, store: Store, caller: Caller, grant: Grant, stale_days: int) -> None:
-        self._store = store
-        self._stale_days = stale_days
+    def __init__(self, service: Any, caller: Caller, grant: Grant, place: str) -> None:
+        """``service`` is the app's state; ``place`` is the address asked for, to which cursors are bound."""
+        self._store: Store = service.store
+        self._pseudonyms: Pseudonyms = service.pseudonyms
+        self._cursors: Cursors = service.cursors
+        self._settings: ServiceSettings = service.settings
+        self._place = place
         self.caller = caller
         self.grant = grant
         self.run_id = ""
@@ -48,6 +55,11 @@ class Access:
         numbers = {Reach.BRANCH: self.caller.branch_id, Reach.OWN: self.caller.manager_id}
         return Scope(self.grant.reach, numbers.get(self.grant.reach, ""))
 
+    @property
+    def author(self) -> Author:
+        """In whose name the caller records something."""
+        return Author(self.caller.subject, self._settings.audit_secret)
+
     @contextmanager
     def reading(self, run_id: str | None = None) -> Iterator[Reading]:
         """One run, by default the served one, of which only the caller's customers are seen."""
@@ -58,7 +70,39 @@ class Access:
     def seen(self, run: Run) -> None:
         """The answer comes from this run."""
         self.run_id = run.run_id
-        self.warning = stale(run.snapshot_date, datetime.now(UTC).date(), self._stale_days)
+        self.warning = stale(run.snapshot_date, datetime.now(UTC).date(), self._settings.stale_days)
+
+    @contextmanager
+    def paging(self, cursor: str | None) -> Iterator[tuple[Reading, int]]:
+        """The run that a cursor is bound to and how many rows were given before; the served run from its start.
+
+        Raises HTTPException 422 for what is no cursor of this address and role, GoneError where its run is gone.
+        """
+        at = self._cursors.position(cursor, self._bound) if cursor else None
+        if cursor and at is None:
+            raise HTTPException(422, "query.cursor: this is no cursor of this address")
+        with self.reading(at.run_id if at else None) as reading:
+            if at and at.publication != reading.publication:
+                raise GoneError(f"run {at.run_id} was published anew since its first page was read.")
+            yield reading, at.given if at else 0
+
+    def cursor(self, reading: Reading, given: int, of: int) -> str | None:
+        """Where the next page begins after ``given`` of ``of`` rows; None after the last."""
+        if given >= of:
+            return None
+        return self._cursors.text(Position(reading.run.run_id, reading.publication, given), self._bound)
+
+    @property
+    def _bound(self) -> str:
+        return f"{self._place} {self.scope.reach} {self.scope.number}"
+
+    def number(self, shown: str) -> str | None:
+        """The customer's number that the caller names; None for a number in clear from who sees only pseudonyms."""
+        return self._pseudonyms.number(shown) if "customer_id" in self.grant.masked else shown
+
+    def shown(self, customer_id: str) -> str:
+        """A customer's number as the caller may see it."""
+        return self._pseudonyms.of(customer_id) if "customer_id" in self.grant.masked else customer_id
 
     def view(self, run: Run, language: Language = "en") -> View:
         """How the run that was read is shown."""
@@ -75,6 +119,10 @@ def granted(request: Request) -> Access:
 
 
 Granted = Annotated[Access, Depends(granted)]
+
+
+class MaskedStream(StreamingResponse):
+    """An answer whose maker has masked it by ``Access.shown``, row by row, as nobody can once it is on its way."""
 
 
 class Guarded(APIRoute):
@@ -112,7 +160,7 @@ class Guarded(APIRoute):
         grant = rule.grants.get(caller.role)
         if grant is None:
             raise HTTPException(403, "This role may not use this route.")
-        access = Access(state.store, caller, grant, state.settings.stale_days)
+        access = Access(state, caller, grant, f"{self.name} {request.url.path}")
         if rule.subject:
             if rule.subject in grant.masked:
                 _take_off_mask(request, rule.subject)
@@ -145,7 +193,7 @@ def _take_off_mask(request: Request, name: str) -> None:
 
 def _masked(response: Response, grant: Grant, pseudonyms: Pseudonyms) -> Response:
     """The answer as the role may see it; an answer that is not JSON cannot be masked, which is an error."""
-    if not grant.masked or response.status_code != 200:
+    if not grant.masked or response.status_code != 200 or isinstance(response, MaskedStream):
         return response
     if not isinstance(response, JSONResponse) and response.media_type != "application/json":
         raise TypeError(

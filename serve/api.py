@@ -10,6 +10,7 @@ from configs.service import ServiceSettings, load_service_settings
 from serve import problems
 from serve.access import Guarded
 from serve.access_log import AccessLog
+from serve.cursors import Cursors
 from serve.doorway import Doorway
 from serve.lookup import lookup
 from serve.pages import routers as pages
@@ -17,7 +18,7 @@ from serve.pages.session import Forms
 from serve.policy import require_rules
 from serve.pseudonyms import Pseudonyms
 from serve.rates import Rates
-from serve.routes import customers, managers, probes, runs
+from serve.routes import branches, contacts, customers, exports, managers, probes, runs
 from serve.shortcut import Shortcut
 from serve.stopping import stopping
 from serve.store import Store
@@ -34,7 +35,7 @@ def forbid_caching(response: Response) -> None:
 
 def _v1() -> APIRouter:
     v1 = APIRouter(prefix="/v1", dependencies=[Depends(forbid_caching)])
-    for noun in (customers, managers, runs):
+    for noun in (customers, contacts, managers, branches, runs, exports):
         v1.include_router(noun.router)
     return v1
 
@@ -54,6 +55,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     )
     app.state.settings, app.state.stopping = settings, False
     app.state.tokens = Tokens(settings)
+    app.state.cursors = Cursors(settings.audit_secret)
     app.state.pseudonyms = Pseudonyms(settings.audit_secret)
     app.state.forms = Forms(settings.audit_secret)
     app.state.access_log = AccessLog(settings)

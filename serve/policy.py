@@ -43,10 +43,14 @@ class Rule:
 
 
 _ALL, _BRANCH, _OWN, _NONE = (Grant(reach) for reach in (Reach.ALL, Reach.BRANCH, Reach.OWN, Reach.NONE))
-_PSEUDONYMS = Grant(Reach.ALL, frozenset({"customer_id", "name"}))
+_PSEUDONYMS = Grant(Reach.ALL, frozenset({"customer_id", "name", "note"}))
 _BY_NAME = {Role.CRM: _ALL, Role.MANAGER: _OWN, Role.BRANCH_HEAD: _BRANCH, Role.ADMIN: _ALL}
 _BY_BRANCH = {Role.CRM: _ALL, Role.BRANCH_HEAD: _BRANCH, Role.ADMIN: _ALL}
 _FOR_ALL = {**_BY_NAME, Role.ANALYST: _PSEUDONYMS}
+_BY_THE_BANK: Mapping[Role, Grant] = {Role.CRM: _ALL, Role.ADMIN: _ALL}
+_BUT_MANAGERS: Mapping[Role, Grant] = {
+    role: grant for role, grant in _FOR_ALL.items() if role is not Role.MANAGER
+}
 _FIGURES = dict.fromkeys(Role, _NONE)
 
 # Of the routes here nothing is told about a customer, so nobody needs a token.
@@ -59,7 +63,14 @@ PUBLIC = frozenset(
 
 POLICY: Mapping[str, Rule] = {
     "customer_risk": Rule(_FOR_ALL, "read customer", "customer_id"),
+    "customers_risk": Rule(_FOR_ALL, "read customer"),
+    "opt_out": Rule(_BY_THE_BANK, "opt out", "customer_id"),
+    "withdraw_opt_out": Rule(_BY_THE_BANK, "withdraw opt-out", "customer_id"),
+    "record_contact": Rule(_BY_NAME, "record contact"),
     "manager_list": Rule(_FOR_ALL, "read list", "manager_id"),
+    "branch_summary": Rule(_BUT_MANAGERS, "read branch", "branch_id"),
+    "export_scores": Rule(_BUT_MANAGERS, "export"),
+    "export_changes": Rule(_BUT_MANAGERS, "export"),
     "latest_run": Rule(_FIGURES),
     # Pages, which cannot be masked and are therefore not for analysts where they name somebody.
     "start": Rule(_FIGURES),
@@ -71,6 +82,9 @@ POLICY: Mapping[str, Rule] = {
     "branch_list_page": Rule(_BY_BRANCH, "read list", "branch_id"),
     "effect_page": Rule(_FIGURES),
     "model_page": Rule(_FIGURES),
+    "all_runs": Rule(_FIGURES),
+    "one_run": Rule(_FIGURES),
+    "model_card": Rule(_FIGURES),
 }
 
 

@@ -1,5 +1,6 @@
 """What one published run says. A Reading is bound to one run: no two of its answers come from different ones."""
 
+import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,14 +17,15 @@ from serve.scope import EVERYTHING, Scope
 
 PAGE = 5_000  # scores read at once where all are wanted; bounds memory
 IDS = 500  # customers asked for in one statement
+LONGEST = 1_000  # customers of whom one request may ask
 _SCORE = [column.name for column in tables.scores.columns if column.name != "publication"]
 _REASON = [
     column for column in tables.reasons.columns if column.name not in ("publication", "customer_id", "place")
 ]
 
 
-class UnknownRunError(DataError):
-    """There is no run of that name in the store."""
+class GoneError(DataError):
+    """The store does not hold this run, or no longer, or holds it anew."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,19 @@ class Earlier:
     """What one Monday's run said of a customer; the newest publication of that Monday."""
 
     day: date
+    run_id: str
     model_id: str
-    risk: float
+    risk_30d: float | None
+    risk_60d: float | None
+    risk_90d: float | None
     band: str
+    aum_minor: int
     money_at_risk_minor: int
+
+    @property
+    def risk(self) -> float:
+        """At the longest horizon known."""
+        return next(one for one in (self.risk_90d, self.risk_60d, self.risk_30d) if one is not None)
 
 
 class Reading:
@@ -74,12 +85,25 @@ class Reading:
             found |= {row.customer_id: unpacked(*row) for row in self.connection.execute(chosen)}
         return found
 
+    def customers(self, customer_ids: Collection[str]) -> dict[str, Score | Exclusion]:
+        """The same of many customers, at most ``LONGEST``; those that are unknown are left out."""
+        scores, exclusions = tables.scores, tables.exclusions
+        chosen = self.of(scores).where(scores.c.customer_id.in_(customer_ids))
+        excluded = self.of(exclusions).where(exclusions.c.customer_id.in_(customer_ids))
+        found: list[Score | Exclusion] = list(self._whole(chosen, "customer_id"))
+        found += map(rows.exclusion_from, self.connection.execute(excluded))
+        return {one.customer_id: one for one in found}
+
+    def manager(self, manager_id: str) -> Manager | None:
+        """None for a manager whom the run does not know."""
+        managers = tables.managers
+        row = self.connection.execute(self.of(managers).where(managers.c.manager_id == manager_id)).first()
+        return rows.manager_from(row) if row else None
+
     def manager_list(self, manager_id: str) -> tuple[Manager, tuple[Score, ...]] | None:
         """One manager's listed customers by rank; None for an unknown manager."""
-        managers, decisions, scores = tables.managers, tables.decisions, tables.scores
-        manager = self.connection.execute(
-            self.of(managers).where(managers.c.manager_id == manager_id)
-        ).first()
+        decisions, scores = tables.decisions, tables.scores
+        manager = self.manager(manager_id)
         if manager is None:
             return None
         listed = (
@@ -88,7 +112,7 @@ class Reading:
             .where(decisions.c.publication == self.publication, decisions.c.manager_id == manager_id)
             .where(decisions.c.rank.is_not(None), self.scope.of(scores))
         )
-        return rows.manager_from(manager), tuple(self._whole(listed, "rank"))
+        return manager, tuple(self._whole(listed, "rank"))
 
     def managers_of(self, branch_id: str) -> tuple[Manager, ...]:
         """The managers of a branch, within reach."""
@@ -122,9 +146,15 @@ class Reading:
         earlier = (runs.c.snapshot_date < self.run.snapshot_date) | (runs.c.publication == self.publication)
         known = {row.publication: row for row in self.connection.execute(select(runs).where(earlier))}
         # Joined in one statement, SQLite reads every score of the store.
-        figures = (*(scores.c[f"risk_{days}d"] for days in (90, 60, 30)), scores.c.risk_band)
+        risks = (scores.c[f"risk_{days}d"] for days in (30, 60, 90))
         query = (
-            select(scores.c.publication, *figures, scores.c.money_at_risk_minor)
+            select(
+                scores.c.publication,
+                *risks,
+                scores.c.risk_band,
+                scores.c.aum_minor,
+                scores.c.money_at_risk_minor,
+            )
             .where(scores.c.publication.in_(known), scores.c.customer_id == customer_id)
             .order_by(scores.c.publication)
         )
@@ -180,6 +210,17 @@ class Reading:
         mine = (table.c.publication == self.publication) & (table.c.customer_id == customer_id)
         return mine & self.scope.of(table)
 
+    def runs(self) -> tuple[Run, ...]:
+        """Every run in the store, the newest snapshot first."""
+        order = (tables.runs.c.snapshot_date.desc(), tables.runs.c.publication.desc())
+        return tuple(map(rows.run_from, self.connection.execute(select(tables.runs).order_by(*order))))
+
+    def card(self) -> dict[str, tuple[str, ...]] | None:
+        """The card of the model that scored, by part; None where none was published."""
+        cards = tables.model_cards
+        found = self.connection.scalar(select(cards.c.card).where(cards.c.model_id == self.run.model_id))
+        return {part: tuple(said) for part, said in json.loads(found).items()} if found else None
+
     def _whole(self, chosen: Select[Any], order: str) -> Iterator[Score]:
         """The scores chosen, each with its reasons."""
         score, reasons = chosen.subquery(), tables.reasons
@@ -224,8 +265,7 @@ def one_customer(customer_id: str, found: Sequence[Sequence[Any]]) -> Score | Ex
 
 
 def _earlier(run: Row[Any], row: Any) -> Earlier:
-    risk = next(one for one in (row.risk_90d, row.risk_60d, row.risk_30d) if one is not None)
-    return Earlier(run.snapshot_date, run.model_id, risk, row.risk_band, row.money_at_risk_minor)
+    return Earlier(run.snapshot_date, run.run_id, run.model_id, *list(row)[1:])
 
 
 def _same(one: Any, other: Any) -> Any:
@@ -239,7 +279,7 @@ def served(connection: Connection) -> Row[Any] | None:
 
 
 def find(connection: Connection, run_id: str | None = None) -> Row[Any]:
-    """The row of one run, by default the served one. Raises DataError where there is none."""
+    """The row of one run, by default the served one. Raises DataError where there is none, GoneError if unknown."""
     runs = tables.runs
     row = (
         connection.execute(select(runs).where(runs.c.run_id == run_id)).first()
@@ -248,7 +288,7 @@ def find(connection: Connection, run_id: str | None = None) -> Row[Any]:
     )
     if row is None and run_id:
         known = connection.execute(select(runs.c.run_id)).scalars()
-        raise UnknownRunError(f"the score store has no run {run_id!r}. {did_you_mean(run_id, known)}")
+        raise GoneError(f"the score store has no run {run_id!r}. {did_you_mean(run_id, known)}")
     if row is None:
         raise DataError(f"the score store {connection.engine.url!r} has no published run. {PUBLISH_ONE}")
     return row

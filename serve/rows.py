@@ -21,7 +21,7 @@ _SCORE = 14  # columns of a score but its publication; those of a reason follow 
 
 
 def run_row(publication: int, run: Run) -> dict[str, Any]:
-    counts = {"excluded": _dump(dict(run.excluded)), "manifest": _dump(dict(run.manifest))}
+    counts = {"excluded": dump(dict(run.excluded)), "manifest": dump(dict(run.manifest))}
     return run.__dict__ | counts | {"publication": publication}
 
 
@@ -42,7 +42,7 @@ def score_rows(publication: int, scores: Iterable[Score]) -> Iterator[Values]:
             one.risk_60d,
             one.risk_90d,
             one.risk_change,
-            _dump([change.__dict__ for change in one.changes]),
+            dump([change.__dict__ for change in one.changes]),
         )
 
 
@@ -111,11 +111,11 @@ def manager_from(row: Row[Any]) -> Manager:
     return Manager(row.manager_id, row.name, row.branch_id, row.weekly_capacity, row.email)
 
 
-def _dump(value: object) -> str:
+def dump(value: object) -> str:
     """JSON with Chinese kept as it is. Raises DataError for NaN and for what JSON cannot hold."""
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise DataError(
-            f"a change, a count or the manifest of the run cannot be stored: {error}. Hand over plain Python values."
+            f"a change, a count, the manifest or a model card cannot be stored: {error}. Hand over plain Python values."
         ) from None

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, inspect, text
 
 from configs.errors import DataError
 
-VERSION = "0007"  # of serve/tables.py: the last file in serve/migrations/versions
+VERSION = "0008"  # of serve/tables.py: the last file in serve/migrations/versions
 UNVERSIONED = "0001"  # the tables of stores made before versions were kept
 _VERSION_TABLE = "store_version"
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -72,9 +72,7 @@ async def _access(scope: Scope) -> Access | None:
     await state.rates.count(caller)
     scope["state"]["caller"], scope["state"]["route"] = caller, ROUTE
     grant = POLICY[ROUTE].grants.get(caller.role)
-    return (
-        Access(state.store, caller, grant, state.settings.stale_days) if grant and not grant.masked else None
-    )
+    return Access(state, caller, grant, ROUTE) if grant and not grant.masked else None
 
 
 def _headers(body: bytes, warning: str | None) -> list[tuple[bytes, bytes]]:

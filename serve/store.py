@@ -1,6 +1,6 @@
 """The score store: one transaction publishes a run, and every read sees exactly one run."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,7 +18,7 @@ from serve.lists import CallList, restore
 from serve.loading import count, load
 from serve.portfolios import portfolios
 from serve.profiles import profile_rows
-from serve.reading import Reading, find, served
+from serve.reading import GoneError, Reading, find, served
 from serve.scope import EVERYTHING, Scope
 
 
@@ -169,6 +169,13 @@ class Store:
         with self.pinned() as reading:
             return reading.run
 
+    def keep_card(self, model_id: str, card: Mapping[str, Sequence[str]]) -> None:
+        """The card of a model, by part, in place of an earlier one; it outlives the runs of the model."""
+        cards = tables.model_cards
+        with self.recording() as connection:
+            connection.execute(delete(cards).where(cards.c.model_id == model_id))
+            connection.execute(insert(cards).values(model_id=model_id, card=rows.dump(dict(card))))
+
     def history(self) -> tuple[Run, ...]:
         """Every run in the store, the newest snapshot first."""
         with self.reading() as connection:
@@ -194,23 +201,25 @@ class Store:
             lists = restore(portfolios(scores, reading.managers()), reading.decisions())
             return Published(reading.run, scores, reading.exclusions(), lists)
 
-    def scores(self, run_id: str | None = None) -> Iterator[Score]:
+    def scores(self, run_id: str | None = None, scope: Scope = EVERYTHING) -> Iterator[Score]:
         """Every score of one run by customer_id, a page at a time; between pages nothing is held open.
 
-        Raises DataError where the run is taken away, or published anew, before the last page.
+        Raises GoneError where the run is taken away, or published anew, before the last page.
         """
-        with self.pinned(run_id) as reading:
+        with self.pinned(run_id, scope) as reading:
             run_id, publication, page = reading.run.run_id, reading.publication, reading.page()
         while page:
             yield from page
-            with self.pinned(run_id) as reading:
+            with self.pinned(run_id, scope) as reading:
                 if reading.publication != publication:
-                    raise DataError(f"run {run_id} was published anew while it was read. Read it again.")
+                    raise GoneError(f"run {run_id} was published anew while it was read. Read it again.")
                 page = reading.page(page[-1].customer_id)
 
-    def differences(self, before: str, after: str | None = None) -> Iterator[Difference]:
+    def differences(
+        self, before: str, after: str | None = None, scope: Scope = EVERYTHING
+    ) -> Iterator[Difference]:
         """What turns the scores of one run into those of another, by default the served one, by customer_id."""
-        return differences(self.scores(before), self.scores(after))
+        return differences(self.scores(before, scope), self.scores(after, scope))
 
 
 def _check_profiles(connection: Connection, run: Run, publication: int) -> None:

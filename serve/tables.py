@@ -91,6 +91,7 @@ scores = Table(
     _column("risk_change", Float, CONFIDENTIAL, "of the risk at the longest horizon, since the run compared with",
             CheckConstraint("risk_change BETWEEN -1 AND 1"), nullable=True),
     _column("changes", Text, CONFIDENTIAL, "JSON array: what moved the score, only ever read with it"),
+    Index("scores_of_branch", "publication", "branch_id", "manager_id"),
     sqlite_with_rowid=False,
     info={"one_row_per": "run and cohort customer"},
 )  # fmt: skip
@@ -220,6 +221,19 @@ current_run = Table(
             ForeignKey("runs.publication", deferrable=True, initially="DEFERRED")),
     info={"one_row_per": "store: the pointer that readers follow"},
 )  # fmt: skip
+
+model_cards = Table(
+    "model_cards",
+    metadata,
+    _column("model_id", Id, INTERNAL, "the model", primary_key=True),
+    _column(
+        "card",
+        Text,
+        INTERNAL,
+        "JSON object: the sentences of each part, as pipeline/judging/card.py makes them",
+    ),
+    info={"one_row_per": "model that was published; outlives the runs"},
+)
 
 contacts = Table(
     "contacts",

@@ -1,10 +1,11 @@
 """Every word the lists and answers show, in English and Chinese; both languages have the same keys."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 Language = Literal["en", "zh"]
 
-OUTCOMES = ("will_stay", "undecided", "leaving", "no_answer", "not_interested", "no_contact")
+Outcome = Literal["will_stay", "undecided", "leaving", "no_answer", "not_interested", "no_contact"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 _EN = {
     "font": "Calibri",

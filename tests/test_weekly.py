@@ -109,6 +109,9 @@ def test_the_service_answers_from_what_was_published(bank, week):
         top = client.get(f"/v1/customers/{shown[0]}/risk").json()
         assert top["risk_30d"] == one.listed[0].risk_30d
         assert (top["run_id"], top["risk_90d"]) == (publication.run.run_id, None)
+        card = client.get("/v1/runs/latest/model-card").json()["parts"]
+        assert {"purpose", "results", "owner", "approver"} < set(card)
+        assert all(card.values())
 
 
 def test_the_new_model_has_its_page_and_a_complete_card(bank, week):

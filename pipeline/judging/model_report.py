@@ -10,7 +10,7 @@ from models.logistic import fit_logistic
 from models.matrix import Matrix
 from pipeline.artefacts import Home, read_json, write_json, write_text
 from pipeline.bank import Bank
-from pipeline.judging.card import card_markdown, model_card
+from pipeline.judging.card import Card, card_markdown, model_card
 from pipeline.judging.judgement import Judged, Scores, figures, in_detail
 from pipeline.judging.report_page import Extras, report_page
 from pipeline.judging.segments import segments
@@ -65,6 +65,11 @@ def judgement_of(home: Home, model_id: str) -> dict[str, Any]:
     """The figures of a model as they were last written; empty where it was never judged."""
     path = home.reports / f"{model_id}.json"
     return dict(read_json(path)) if path.is_file() else {}
+
+
+def card_of(bank: Bank, bundle: Bundle) -> Card:
+    """The model card with what was last found out about the model."""
+    return model_card(bank.settings, bundle, judgement_of(bank.home, bundle.model_id))
 
 
 def _judge(

@@ -21,9 +21,9 @@ from models.trial import try_out
 from pipeline.artefacts import read_json, write_json
 from pipeline.bank import Bank
 from pipeline.judging import registry
-from pipeline.judging.card import missing_in_card, model_card
+from pipeline.judging.card import missing_in_card
 from pipeline.judging.challenge import Decision, decide, differs
-from pipeline.judging.model_report import judgement_of
+from pipeline.judging.model_report import card_of
 from pipeline.tables import Ingested
 from pipeline.terminal import log, step
 from pipeline.train import trained_as_of
@@ -178,7 +178,7 @@ def compare(bank: Bank, tables: Ingested, bundle: Bundle) -> Decision:
 
 def card_gaps(bank: Bank, bundle: Bundle) -> list[str]:
     """What the model's card lacks: a model that nobody can account for is not promoted."""
-    return missing_in_card(model_card(bank.settings, bundle, judgement_of(bank.home, bundle.model_id)))
+    return missing_in_card(card_of(bank, bundle))
 
 
 def approve(bank: Bank, tables: Ingested, model_id: str, by: str) -> Decision:

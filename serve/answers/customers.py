@@ -1,13 +1,17 @@
-"""One customer, and a manager's list of them."""
+"""What is told of a customer."""
 
+from collections.abc import Iterable
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from configs.groups import GROUPS
-from configs.published import Exclusion, Reason, Score
-from serve.answers.source import Answer, Money, Probability, Shown, View
+from configs.published import Exclusion, Maturity, Reason, Score
+from serve.answers.contacts import ContactShown
+from serve.answers.source import ID, Answer, Money, Probability, Shown, View
 from serve.moved import change_in_words
+from serve.reading import LONGEST, Earlier
 from serve.texts import TEXTS, Language
 
 Band = Literal["high", "medium", "low"]
@@ -46,7 +50,45 @@ class Risk(Shown):
     change: str | None = Field(default=None, description="the change and what moved it, as a sentence")
 
 
-class ScoredCustomer(Risk, Answer):
+class PastRisk(Shown):
+    """What an earlier run said."""
+
+    snapshot_date: date
+    run_id: str
+    model_id: str
+    risk_30d: Probability | None = None
+    risk_60d: Probability | None = None
+    risk_90d: Probability | None = None
+    risk_band: Band
+    aum: Money
+    money_at_risk: Money
+
+
+class MaturityShown(Shown):
+    """A holding that falls due within 90 days of the snapshot."""
+
+    product: str
+    product_class: str
+    matures_on: date
+    balance: Money
+
+
+class Beside(Shown):
+    """What is told of a customer when it is asked for, else null."""
+
+    maturities: tuple[MaturityShown, ...] | None = Field(default=None, description="the soonest first")
+    history: tuple[PastRisk, ...] | None = Field(
+        default=None, description="earlier Mondays, the newest first"
+    )
+    contacts: tuple[ContactShown, ...] | None = Field(
+        default=None, description="the latest, the newest first"
+    )
+    opted_out_since: date | None = Field(
+        default=None, description="told with the contacts; null: may be called"
+    )
+
+
+class ScoredCustomer(Beside, Risk, Answer):
     """A customer of the cohort."""
 
     status: Literal["scored"]
@@ -56,7 +98,7 @@ class ScoredCustomer(Risk, Answer):
     currency: str
 
 
-class ExcludedCustomer(Answer):
+class ExcludedCustomer(Beside, Answer):
     """A customer who is known but was not eligible on the snapshot."""
 
     status: Literal["excluded"]
@@ -65,11 +107,33 @@ class ExcludedCustomer(Answer):
     explanation: str
 
 
+class UnknownCustomer(Shown):
+    """Whom the run does not know, or whom the role may not see."""
+
+    status: Literal["unknown"]
+
+
+class CustomersAsked(Shown):
+    """Whose risk is asked for."""
+
+    customer_ids: tuple[Annotated[str, Field(pattern=ID)], ...] = Field(min_length=1, max_length=LONGEST)
+
+
+class CustomersRisk(Answer):
+    """The answers for many customers."""
+
+    customers: tuple[
+        Annotated[ScoredCustomer | ExcludedCustomer | UnknownCustomer, Field(discriminator="status")], ...
+    ] = Field(description="one per number asked for, in that order")
+
+
+NOT_ASKED = dict.fromkeys(Beside.model_fields)
 CustomerRisk = Annotated[ScoredCustomer | ExcludedCustomer, Field(discriminator="status")]
 
 
-def customer_risk(view: View, found: Score | Exclusion) -> CustomerRisk:
-    fields = customer_fields(view, found)
+def customer_risk(view: View, found: Score | Exclusion, **beside: Any) -> CustomerRisk:
+    """``beside`` are the fields of Beside that were asked for."""
+    fields = customer_fields(view, found) | beside
     return ScoredCustomer(**fields) if isinstance(found, Score) else ExcludedCustomer(**fields)
 
 
@@ -79,6 +143,7 @@ def customer_fields(view: View, found: Score | Exclusion) -> dict[str, Any]:
         return {
             **view.source,
             **risk(view, found),
+            **NOT_ASKED,
             "status": "scored",
             "branch_id": found.branch_id,
             "manager_id": found.manager_id,
@@ -87,7 +152,33 @@ def customer_fields(view: View, found: Score | Exclusion) -> dict[str, Any]:
         }
     explanation = TEXTS[view.language].get(f"excluded.{found.code}", found.code)
     excluded = {"status": "excluded", "customer_id": found.customer_id, "code": found.code}
-    return {**view.source, **excluded, "explanation": explanation}
+    return {**view.source, **NOT_ASKED, **excluded, "explanation": explanation}
+
+
+def customers_risk(view: View, found: Iterable[Score | Exclusion | None]) -> CustomersRisk:
+    """None stands for whom nobody knows."""
+    unknown = UnknownCustomer(status="unknown")
+    customers = (customer_risk(view, one) if one else unknown for one in found)
+    return CustomersRisk(**view.source, customers=tuple(customers))
+
+
+def maturity(one: Maturity) -> MaturityShown:
+    return MaturityShown(
+        product=one.product_name,
+        product_class=one.product_class,
+        matures_on=one.matures_on,
+        balance=one.balance_minor / 100,
+    )
+
+
+def past_risk(past: Earlier) -> PastRisk:
+    fields = past.__dict__ | {
+        "snapshot_date": past.day,
+        "risk_band": past.band,
+        "aum": past.aum_minor / 100,
+        "money_at_risk": past.money_at_risk_minor / 100,
+    }
+    return PastRisk(**{name: fields[name] for name in PastRisk.model_fields})
 
 
 def risk(view: View, score: Score) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from serve.pages import session
 from serve.pages.rendering import render
 from serve.policy import POLICY, Role
 from serve.problems import log
-from serve.reading import Reading, UnknownRunError
+from serve.reading import GoneError, Reading
 from serve.texts import Language
 
 HEADERS = {"Cache-Control": "no-store"}  # the others are those of every answer (serve/doorway.py)
@@ -147,5 +147,5 @@ def asked_run(access: Access, run_id: str) -> Iterator[Reading]:
     try:
         with access.reading(run_id or None) as reading:
             yield reading
-    except UnknownRunError:
+    except GoneError:
         raise HTTPException(404) from None

@@ -30,6 +30,7 @@ REASON = Reason(
 )
 SECRET, AUDIT_KEY = secrets.token_hex(32), secrets.token_hex(32)
 Bearer = Callable[..., dict[str, str]]
+MakeService = Callable[[str], ServiceSettings]
 MakeScore = Callable[..., Score]
 MakeRun = Callable[..., Run]
 MakeWeek = Callable[..., Week]
@@ -145,9 +146,8 @@ def store_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/deep/store.db"
 
 
-@pytest.fixture
-def service(store_url: str) -> ServiceSettings:
-    """The service as the demo runs it, over the store of this test."""
+def _service(store_url: str) -> ServiceSettings:
+    """The service as the demo runs it, over one store."""
     return ServiceSettings(
         store=store_url,
         demo=True,
@@ -156,6 +156,16 @@ def service(store_url: str) -> ServiceSettings:
         hosts=("testserver", "127.0.0.1", "bank.example"),
         stale_days=36_500,  # the Mondays of the tests only grow older
     )
+
+
+@pytest.fixture(scope="session")
+def make_service() -> MakeService:
+    return _service
+
+
+@pytest.fixture
+def service(store_url: str) -> ServiceSettings:
+    return _service(store_url)
 
 
 @pytest.fixture

@@ -1,21 +1,25 @@
 """Every route: what it answers, what it refuses, and what its document promises."""
 
+import json
 import secrets
 import subprocess
 import sys
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 from pydantic import TypeAdapter
 
 from configs.errors import ConfigError
-from serve.answers import customers, managers, runs
 from serve.api import create_app
+from serve.exports import COLUMNS
 from serve.problems import Problem
 
 SECRET = secrets.token_hex(32)
+BESIDE = dict.fromkeys(("maturities", "history", "contacts", "opted_out_since"))
 SOURCE = {"snapshot_date": "2026-11-16", "run_id": "run-1", "model_id": "model-1", "warning": None}
 MONDAY = date(2026, 11, 16)
 ROUTES = ("/v1/customers/c1/risk", "/v1/managers/M1/list", "/v1/runs/latest")
@@ -41,7 +45,7 @@ def test_a_scored_customer(client):
     response = client.get("/v1/customers/c3/risk")
     assert response.status_code == 200
     assert response.headers["cache-control"] == "no-store"
-    assert response.json() == SOURCE | {
+    assert response.json() == SOURCE | BESIDE | {
         "status": "scored",
         "customer_id": "c3",
         "branch_id": "B1",
@@ -70,7 +74,7 @@ def test_a_scored_customer(client):
 
 @pytest.mark.usefixtures("published")
 def test_an_excluded_customer_in_chinese(client):
-    assert client.get("/v1/customers/c6/risk?language=zh").json() == SOURCE | {
+    assert client.get("/v1/customers/c6/risk?language=zh").json() == SOURCE | BESIDE | {
         "status": "excluded",
         "customer_id": "c6",
         "code": "too_new",
@@ -192,25 +196,40 @@ def test_a_new_run_is_answered_from_without_a_restart(client, published, make_ru
     assert client.get("/v1/customers/c1/risk").json()["run_id"] == "run-2"
 
 
+def documented(client):
+    """Each route with its entry in the document."""
+    paths = client.get("/openapi.json").json()["paths"]
+    for route in iter_route_contexts(client.app.routes):
+        if route.name != "openapi":
+            (method,) = route.methods
+            yield route, paths[route.path][method.lower()]
+
+
 def test_the_document_has_an_example_on_every_route_and_each_fits_its_model(client):
-    models = {
-        "customer_risk": customers.CustomerRisk,
-        "manager_list": managers.ManagerList,
-        "latest_run": runs.RunShown,
-        "healthz": runs.Health,
-        "readyz": runs.Health,
-    }
-    document = client.get("/openapi.json").json()
-    routes = {one["get"]["operationId"]: one["get"]["responses"] for one in document["paths"].values()}
-    assert set(routes) == set(models)
-    for name, responses in routes.items():
-        examples = responses.pop("200")["content"]["application/json"]["examples"].values()
-        assert examples
+    for route, entry in documented(client):
+        assert entry["operationId"] == route.name
+        model = TypeAdapter(route.original_route.response_model or Any)
+        given = [response for status, response in entry["responses"].items() if status in ("200", "201")]
+        examples = [
+            one["value"] for kind in given[0]["content"].values() for one in kind.get("examples", {}).values()
+        ]
+        assert examples, route.name
         for example in examples:
-            TypeAdapter(models[name]).validate_json(TypeAdapter(dict).dump_json(example["value"]))
-        for status, response in responses.items():
-            example = response["content"]["application/problem+json"]["example"]
-            assert Problem.model_validate(example).status == int(status)
+            assert model.validate_json(TypeAdapter(Any).dump_json(example)), route.name
+            if route.name.startswith("export"):
+                assert [list(json.loads(line)) for line in example.splitlines()] == [list(COLUMNS)] * len(
+                    example.splitlines()
+                )
+
+
+def test_the_document_says_every_status_with_what_to_do(client):
+    for route, entry in documented(client):
+        for status, response in entry["responses"].items():
+            if status >= "400":
+                example = response["content"]["application/problem+json"]["example"]
+                assert Problem.model_validate(example).status == int(status)
+        if route.path.startswith("/v1"):
+            assert {"401", "403", "422", "503"} <= set(entry["responses"]), route.name
 
 
 def test_an_answer_tells_scored_from_excluded_by_its_status(client):

@@ -52,8 +52,7 @@ def bank(tmp_path, empty_registry, monkeypatch) -> Bank:
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(promotion, "try_out", lambda *_: None)
     monkeypatch.setattr(promotion, "differs", lambda *_: [])
-    monkeypatch.setattr(promotion, "judgement_of", lambda *_: {})
-    monkeypatch.setattr(promotion, "model_card", lambda *_: {})
+    monkeypatch.setattr(promotion, "card_of", lambda *_: {})
     monkeypatch.setattr(promotion, "missing_in_card", lambda card: list(card))
     against(monkeypatch)
     return Bank(SECOND_PERSON, tmp_path, lambda: AT)
@@ -151,7 +150,7 @@ def test_what_speaks_against_a_model_keeps_the_champion_and_is_said(bank, monkey
 
 
 def test_a_model_whose_card_is_not_complete_is_not_promoted(bank, monkeypatch):
-    monkeypatch.setattr(promotion, "model_card", lambda *_: {"the model card lacks its owner": ()})
+    monkeypatch.setattr(promotion, "card_of", lambda *_: {"the model card lacks its owner": ()})
     model = trained(bank).model_id
     with pytest.raises(DataError, match="is not promoted: the model card lacks its owner"):
         promotion.approve(bank, TABLES, model, "wang")

@@ -1,0 +1,215 @@
+"""The API from Python, with the standard library and this package's answers: for a CRM's nightly job and its pages.
+
+scores = Client("https://scores.bank.example", token=read_token)
+update = scores.update(since=None)                # everything, then only what changed:
+update = scores.update(since=update.run_id)
+"""
+
+import gzip
+import io
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from http.client import HTTPException
+from itertools import islice
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from pydantic import TypeAdapter
+
+from serve.answers.branches import BranchSummary
+from serve.answers.contacts import ContactRecorded, OptOut
+from serve.answers.customers import CustomerRisk, CustomersRisk
+from serve.answers.managers import ManagerList
+from serve.answers.runs import ModelCard, Runs, RunShown
+from serve.reading import LONGEST
+from serve.texts import Outcome
+
+BUSY = frozenset({429, 503})  # worth another try
+SECONDS = 60  # that an answer may take to begin
+_PACKED = "gzip"
+
+
+class ProblemError(Exception):
+    """What the service refused and why; ``status`` is that of HTTP, ``remedy`` says what can be done."""
+
+    def __init__(self, status: int, detail: str, remedy: str) -> None:
+        super().__init__(f"{status}: {detail} {remedy}")
+        self.status = status
+        self.detail = detail
+        self.remedy = remedy
+
+
+@dataclass(frozen=True)
+class Update:
+    """Rows that bring a copy of the scores to ``run_id``, which is to be kept once the last of them is stored.
+
+    ``whole``: they replace the copy. Otherwise each says in ``kind`` whether it was added, changed or removed.
+    The rows raise OSError, EOFError or HTTPException where the stream breaks off: then the copy stays as it was.
+    """
+
+    run_id: str
+    snapshot_date: date
+    whole: bool
+    rows: Iterator[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request; every one of them may be sent again."""
+
+    method: str
+    address: str
+    query: Mapping[str, Any] = field(default_factory=dict)
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Client:
+    """One service and one caller. ``token`` is asked before each request, so that it may renew what expires.
+
+    Every method raises ProblemError for what is refused, OSError where the service does not answer.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        token: Callable[[], str],
+        tries: int = 5,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """At most ``tries`` of a request that is answered by 429, 503 or not at all: after 1, 2, 4, … seconds."""
+        self._address = address.rstrip("/")
+        self._token = token
+        self._pauses = [2.0**number for number in range(tries - 1)]
+        self._wait = wait
+
+    def risk(self, customer_id: str, *include: str, language: str = "en") -> CustomerRisk:
+        """``include``: maturities, history, contacts."""
+        asked = {"include": include, "language": language}
+        return self._answer(CustomerRisk, Call("GET", f"/customers/{_part(customer_id)}/risk", asked))
+
+    def risks(self, customer_ids: Iterable[str], language: str = "en") -> Iterator[CustomersRisk]:
+        """The answers for any number of customers, 1,000 at a time, each in the order asked for."""
+        waiting = iter(customer_ids)
+        while batch := list(islice(waiting, LONGEST)):
+            call = Call("POST", "/customers/risk", {"language": language}, {"customer_ids": batch})
+            yield self._answer(CustomersRisk, call)
+
+    def manager_list(self, manager_id: str, language: str = "en", limit: int = 100) -> Iterator[ManagerList]:
+        """The pages of one run."""
+        return self._pages(ManagerList, f"/managers/{_part(manager_id)}/list", language=language, limit=limit)
+
+    def branch(self, branch_id: str, limit: int = 100) -> Iterator[BranchSummary]:
+        """The pages of one run."""
+        return self._pages(BranchSummary, f"/branches/{_part(branch_id)}/summary", limit=limit)
+
+    def runs(self) -> Runs:
+        return self._answer(Runs, Call("GET", "/runs"))
+
+    def run(self, run_id: str = "latest") -> RunShown:
+        return self._answer(RunShown, Call("GET", f"/runs/{_part(run_id)}"))
+
+    def model_card(self, run_id: str = "latest") -> ModelCard:
+        return self._answer(ModelCard, Call("GET", f"/runs/{_part(run_id)}/model-card"))
+
+    def record_contact(
+        self, key: str, customer_id: str, outcome: Outcome, **more: str | None
+    ) -> ContactRecorded:
+        """``more``: note, manager_id, run_id. After any failure send the same under the same key again."""
+        sent = {"customer_id": customer_id, "outcome": outcome, **more}
+        return self._answer(
+            ContactRecorded, Call("POST", "/contacts", body=sent, headers={"Idempotency-Key": key})
+        )
+
+    def opt_out(self, customer_id: str) -> OptOut:
+        return self._answer(OptOut, Call("PUT", f"/customers/{_part(customer_id)}/opt-out"))
+
+    def withdraw_opt_out(self, customer_id: str) -> OptOut:
+        return self._answer(OptOut, Call("DELETE", f"/customers/{_part(customer_id)}/opt-out"))
+
+    def update(self, since: str | None) -> Update:
+        """What brings a copy of run ``since`` up to date: all scores where there is none, or that run is gone."""
+        if since is None:
+            return self._update("/exports/scores", whole=True)
+        try:
+            return self._update("/exports/changes", whole=False, since=since)
+        except ProblemError as problem:
+            if problem.status != 410:
+                raise
+            return self.update(None)
+
+    def _update(self, address: str, whole: bool, **asked: str) -> Update:
+        response = self._opened(Call("GET", address, asked))
+        run_id, day = response.headers["Attrition-Run"], response.headers["Attrition-Snapshot-Date"]
+        return Update(run_id, date.fromisoformat(day), whole, _rows(response))
+
+    def _pages(self, kind: Any, address: str, **asked: Any) -> Iterator[Any]:
+        page = self._answer(kind, Call("GET", address, asked))
+        yield page
+        while page.next_cursor:
+            page = self._answer(kind, Call("GET", address, {**asked, "cursor": page.next_cursor}))
+            yield page
+
+    def _answer(self, kind: Any, call: Call) -> Any:
+        with self._opened(call) as response:
+            return TypeAdapter(kind).validate_json(_unpacked(response).read())
+
+    def _opened(self, call: Call) -> Any:
+        for pause in self._pauses:
+            try:
+                return self._tried(call)
+            except ProblemError as problem:
+                if problem.status not in BUSY:
+                    raise
+            except (OSError, HTTPException):
+                pass  # not reached, or cut off: as good as busy
+            self._wait(pause)
+        return self._tried(call)
+
+    def _tried(self, call: Call) -> Any:
+        query = f"?{urlencode(call.query, doseq=True)}" if call.query else ""
+        body = None if call.body is None else json.dumps(call.body).encode()
+        standing = {
+            "Authorization": f"Bearer {self._token()}",
+            "Accept-Encoding": _PACKED,
+            "Content-Type": "application/json",
+        }
+        request = urllib.request.Request(
+            f"{self._address}/v1{call.address}{query}", body, {**standing, **call.headers}, method=call.method
+        )
+        try:
+            return urllib.request.urlopen(request, timeout=SECONDS)
+        except urllib.error.HTTPError as refused:
+            with refused:
+                raise _problem(refused) from None
+
+
+def _part(number: str) -> str:
+    """A number as part of an address."""
+    return quote(number, safe="")
+
+
+def _unpacked(response: Any) -> Any:
+    packed = response.headers.get("Content-Encoding") == "gzip"
+    return gzip.GzipFile(fileobj=response) if packed else response
+
+
+def _rows(response: Any) -> Iterator[dict[str, Any]]:
+    """Buffered here: a response's own lines would end without a word where the stream breaks off."""
+    with response:
+        for line in io.BufferedReader(_unpacked(response)):
+            yield json.loads(line)
+
+
+def _problem(refused: urllib.error.HTTPError) -> ProblemError:
+    """Something between the caller and the service may have answered in its place, and not in JSON."""
+    try:
+        said = json.loads(_unpacked(refused).read())
+        return ProblemError(refused.code, said["detail"], said["remedy"])
+    except (ValueError, KeyError, TypeError):
+        return ProblemError(refused.code, refused.reason, "This is no answer of the service.")

@@ -1,0 +1,154 @@
+"""The client against the service itself, over a real connection on the loopback."""
+
+import socket
+import threading
+from datetime import date
+from http.client import HTTPException
+
+import pytest
+import uvicorn
+
+from serve import formats, tokens
+from serve.api import create_app
+from serve.client import Client, ProblemError
+from serve.exports import COLUMNS
+from serve.reading import Reading
+from serve.routes import exports
+
+
+@pytest.fixture
+def address(service):
+    """The service in a thread of its own."""
+    reached = service.model_copy(update={"hosts": ("127.0.0.1",)})
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(create_app(reached), log_level="error", timeout_keep_alive=1))
+        thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
+        thread.start()
+        while not server.started:
+            thread.join(0.01)
+            assert thread.is_alive()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def token(bearer):
+    return lambda: bearer("crm")["Authorization"].removeprefix("Bearer ")
+
+
+@pytest.fixture
+def client(address, token):
+    return Client(address, token, tries=1)
+
+
+@pytest.mark.usefixtures("published")
+def test_every_answer_comes_as_its_type(client):
+    assert client.risk("c1", "contacts", "history").risk_90d == 0.412
+    assert client.risk("c6", language="zh").explanation == "开户时间太短，不参与评分。"
+    assert [one.run_id for one in client.runs().runs] == [client.run().run_id] == ["run-1"]
+    assert [page.branch_id for page in client.branch("B1")] == ["B1"]
+    with pytest.raises(ProblemError, match="404: No card of this run's model"):
+        client.model_card()
+
+
+@pytest.mark.usefixtures("published")
+def test_pages_and_batches_are_put_together(client):
+    pages = list(client.manager_list("M1", limit=1))
+    assert [[row.customer_id for row in page.customers] for page in pages] == [["c4"], ["c1"]]
+    asked = ["c1", "nobody"] * 600
+    answers = list(client.risks(asked))
+    assert [len(one.customers) for one in answers] == [1_000, 200]
+    assert {one.status for one in answers[1].customers} == {"scored", "unknown"}
+
+
+@pytest.mark.usefixtures("published")
+def test_a_contact_and_an_opt_out(client):
+    first = client.record_contact("k1", "c1", "no_contact", manager_id="M1", note="不要再打")
+    assert client.record_contact("k1", "c1", "no_contact", manager_id="M1", note="不要再打") == first
+    with pytest.raises(ProblemError) as conflict:
+        client.record_contact("k1", "c1", "leaving", manager_id="M1")
+    assert conflict.value.status == 409
+    assert client.opt_out("c1").opted_out_since == first.contact.recorded_at.date()
+    assert client.withdraw_opt_out("c1").opted_out_since is None
+
+
+def test_a_nightly_copy_follows_the_runs(client, published, make_run, make_lists, scores, exclusions):
+    whole = client.update(since=None)
+    assert (whole.run_id, whole.snapshot_date, whole.whole) == ("run-1", date(2026, 11, 16), True)
+    copy = {row["customer_id"]: row for row in whole.rows}
+    assert sorted(copy) == ["c1", "c2", "c3", "c4", "c5"]
+    assert list(copy["c1"]) == list(COLUMNS)
+
+    later = scores[1:]  # c1 has gone
+    published.publish(make_run("run-2", date(2026, 11, 23), cohort=4), later, exclusions, make_lists(later))
+    changes = client.update(since=whole.run_id)
+    assert (changes.run_id, changes.whole) == ("run-2", False)
+    assert [(row["kind"], row["customer_id"]) for row in changes.rows] == [("removed", "c1")]
+    assert list(client.update(since="run-2").rows) == []
+
+    published.publish(make_run("run-9", date(2027, 6, 7)), scores, exclusions, make_lists(scores))
+    published.prune(1, 1)
+    again = client.update(since="run-2")
+    assert (again.run_id, again.whole, len(list(again.rows))) == ("run-9", True, 5)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_an_export_whose_run_is_published_anew_meanwhile_breaks_off(
+    client, published, make_run, scores, exclusions, lists, monkeypatch, packed
+):
+    """Two rows a page and a piece; after the first piece the run is published again."""
+    monkeypatch.setattr(Reading.page, "__defaults__", ("", 2))
+    monkeypatch.setattr(formats, "BATCH", 2)
+
+    def interrupted(rows, form):
+        pieces = formats.written(rows, form)
+        yield next(pieces)
+        published.publish(make_run(), scores, exclusions, lists)
+        yield from pieces
+
+    monkeypatch.setattr(exports, "written", interrupted)
+    if not packed:
+        monkeypatch.setattr("serve.client._PACKED", "identity")
+    rows = client.update(since=None).rows
+    with pytest.raises((HTTPException, EOFError)):
+        list(rows)
+    monkeypatch.undo()
+    assert len(list(client.update(since=None).rows)) == 5
+
+
+@pytest.mark.usefixtures("published")
+def test_a_foreign_customer_and_an_expired_token(address, bearer, service):
+    def foreign():
+        return bearer("manager", manager_id="M2")["Authorization"].removeprefix("Bearer ")
+
+    def expired():
+        return tokens.issue(service, {"sub": "the crm", "role": "crm"}, seconds=-60)
+
+    for token, status, remedy in ((foreign, 404, "Check"), (expired, 401, "identity provider")):
+        with pytest.raises(ProblemError, match=remedy) as refused:
+            Client(address, token, tries=3, wait=pytest.fail).risk("c1")
+        assert refused.value.status == status
+
+
+def test_a_service_that_is_not_ready_or_not_there_is_asked_again(address, token):
+    pauses = []
+    with pytest.raises(ProblemError, match="503: No run has been published"):
+        Client(address, token, tries=4, wait=pauses.append).run()
+    assert pauses == [1.0, 2.0, 4.0]
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        away = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        with pytest.raises(OSError, match="refused"):
+            Client(away, token, tries=2, wait=pauses.append).run()
+    assert pauses == [1.0, 2.0, 4.0, 1.0]
+
+
+def test_a_service_that_is_ready_at_the_second_try(
+    address, token, store, make_run, scores, exclusions, lists
+):
+    def wait(_seconds):
+        store.publish(make_run(), scores, exclusions, lists)
+
+    assert Client(address, token, tries=2, wait=wait).run().run_id == "run-1"
