@@ -26,7 +26,7 @@ class ManagerStake(Stake):
     name: str
 
 
-class BranchSummary(Answer, Stake):
+class BranchSummary(Stake, Answer):
     """A branch, and its managers a page at a time."""
 
     branch_id: str
