@@ -138,14 +138,20 @@ class Exclusion:
 
 @dataclass(frozen=True)
 class Helpfulness:
-    """How likely a call keeps who would leave: for everybody, and by the group of the first reason where learnt."""
+    """How likely a call keeps who would leave: for everybody, and by the group of the first reason where learnt.
+
+    These are shares of leavers who are nearly sure to stay. A call moves the odds, so the surer somebody is to
+    leave the less it does: Δp ≈ share · p · (1 − p), the slope of the logistic curve. Who is as good as gone is a
+    lost cause.
+    """
 
     overall: float
     by_reason: Mapping[str, float] = field(default_factory=dict)
 
     def of(self, score: Score) -> float:
+        """The share of this customer's money at risk that a call is expected to keep."""
         group = score.reasons[0].group if score.reasons else ""
-        return self.by_reason.get(group, self.overall)
+        return self.by_reason.get(group, self.overall) * (1 - score.risk)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
 """How likely a call keeps who would leave, learnt from what became of the listed.
 
-Of ``expected`` leavers among the listed (the sum of their risks), those who did not leave were kept. Promises drift, so
-the held out, whom nobody called, say first by how much the risks promise too much or too little. What is learnt is
-shrunk: the setting counts like ``evidence`` expected leavers, for all and again, towards all, for each group of first
-reasons. That is the mean of a Beta distribution updated with kept and lost leavers, so it rises with each customer
-kept and falls with each one lost, and a few cases move it little.
+Of the leavers expected among the listed (the sum of their risks) those who did not leave were kept. Promises drift, so
+the held out, whom nobody called, say first by how much the risks promise too much or too little. A call is expected to
+keep ``share · (1 − p)`` of who leaves with probability p (configs.published.Helpfulness), so the share is what was kept
+per Σ p (1 − p). It is shrunk: the setting counts like ``evidence`` of these, for all and again, towards all, for each
+group of first reasons. So it rises with each customer kept and falls with each one lost, and a few cases move it
+little, as the mean of a Beta distribution does.
 """
 
 import numpy as np
@@ -36,10 +37,8 @@ def _promise_kept(trial: Trial, evidence: float) -> float:
     return (evidence + float(held_out.attrited.sum())) / (evidence + float(held_out.risk.sum()))
 
 
-def _shrunk(
-    usual: float, evidence: float, expected: NDArray[np.float64], attrited: NDArray[np.bool_]
-) -> float:
-    """The share kept of the expected leavers; never below 0, where calls seem to harm."""
-    would_leave = float(expected.sum())
-    kept = would_leave - float(attrited.sum())
-    return max(0.0, (evidence * usual + kept) / (evidence + would_leave))
+def _shrunk(usual: float, evidence: float, risk: NDArray[np.float64], attrited: NDArray[np.bool_]) -> float:
+    """The share within 0, where calls seem to harm, and 1."""
+    risk = np.minimum(risk, 1.0)
+    kept, movable = float(risk.sum() - attrited.sum()), float((risk * (1 - risk)).sum())
+    return min(1.0, max(0.0, (evidence * usual + kept) / (evidence + movable)))

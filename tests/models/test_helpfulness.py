@@ -38,25 +38,27 @@ def test_before_there_are_enough_the_setting_stands():
 
 
 def test_learnt_by_hand():
-    """Of 30 expected leavers 15 left. Overall: (20 · 0.3 + 15) / (20 + 30) = 0.42.
+    """Of 30 expected leavers 15 left; Σ p (1 − p) is 16 with roll-over, 9 with outflow.
 
-    Roll-over: 20 expected, 5 left: (20 · 0.42 + 15) / 40 = 0.585. Outflow: 10 and 10: (20 · 0.42 + 0) / 30 = 0.28.
+    Overall: (20 · 0.3 + 15) / (20 + 25) = 7 / 15. Roll-over: 20 expected, 5 left: (20 · 7 / 15 + 15) / 36. Outflow,
+    10 and 10: (20 · 7 / 15 + 0) / 29.
     """
     learnt = learn(
         joined(listed(20, 5, "rollover"), listed(10, 10, "outflow"), listed(0, 0, "few", 5)), TERMS, 100
     )
-    assert learnt.overall == pytest.approx(0.42)
-    assert learnt.by_reason == {"outflow": pytest.approx(0.28), "rollover": pytest.approx(0.585)}
+    assert learnt.overall == pytest.approx(7 / 15)
+    by_hand = {"outflow": 20 * 7 / 15 / 29, "rollover": (20 * 7 / 15 + 15) / 36}
+    assert learnt.by_reason == pytest.approx(by_hand)
 
 
 def test_promises_too_high_are_not_taken_for_calls_that_help():
     """The held out leave half as often as promised: 40 promised, 10 left: (20 + 10) / (20 + 40) = 0.5.
 
-    So of the 20 promised among the listed 10 would have left, and 10 did: (20 · 0.3 + 0) / (20 + 10) = 0.2.
+    So of the 20 promised among the listed 10 would have left, at 0.1 each, and 10 did: (20 · 0.3 + 0) / (20 + 9).
     """
     held_out = ([1] * 100, [1] * 10 + [0] * 90, [0.4] * 100, ["salary"] * 100)
     learnt = learn(joined(listed(20, 10, "salary"), held_out), TERMS, 100)
-    assert learnt.overall == pytest.approx(0.2)
+    assert learnt.overall == pytest.approx(6 / 29)
 
 
 def test_calls_that_harm_are_worth_nothing():
@@ -75,13 +77,13 @@ def test_one_more_kept_never_lowers_it(left, place):
 
 
 def test_a_long_trial_comes_near_the_truth():
-    """Calls keep 6 of 10 with a maturity and none whose salary has moved; 30,000 listed, 1,500 held out."""
+    """Calls keep 6 of 10 where a deposit matures and nobody whose salary has moved; 30,000 listed, 1,500 held out."""
     random = np.random.default_rng(5)
     count = 31_500
     risk, reason = random.beta(1, 9, count), random.choice(["rollover", "salary"], count)
     held_out = np.arange(count) < 1_500
     keeps = np.where((reason == "rollover") & ~held_out, 0.6, 0.0)
-    attrited = random.random(count) < risk * (1 - keeps)
+    attrited = random.random(count) < risk * (1 - keeps * (1 - risk))
     learnt = learn(trial(held_out, attrited, risk, reason), TERMS, 100)
     assert learnt.by_reason["rollover"] == pytest.approx(0.6, abs=0.06)
     assert learnt.by_reason["salary"] == pytest.approx(0.0, abs=0.06)

@@ -107,8 +107,8 @@ def test_enough_data_is_said(settings):
 def test_lists_of_a_monday_learn_only_from_what_was_known_then(settings):
     many = [lot(number, False, False) for number in range(50)]
     assert helpfulness(settings, many, date(2026, 6, 6)).overall == 0.3
-    # (20 · 0.3 + 25) / (20 + 25)
-    assert helpfulness(settings, many, date(2026, 6, 7)).overall == pytest.approx(31 / 45)
+    # Of 50 at 0.5 nobody left: (20 · 0.3 + 25) / (20 + 12.5).
+    assert helpfulness(settings, many, date(2026, 6, 7)).overall == pytest.approx(31 / 32.5)
 
 
 def test_money_comes_in_yuan(lots):

@@ -42,17 +42,27 @@ def test_a_portfolio_counts_everybody_also_those_not_listed(scores, make_week):
 
 
 def test_money_that_a_call_seldom_keeps_comes_after_less_money_that_it_often_keeps(make_score):
-    """500 that are as good as gone are worth 50 (0.1 of them), 200 where calls help are worth 60 (0.3)."""
+    """At a risk of one half: 500 of which calls keep 0.1 are worth 25, 200 of which they keep 0.3 are worth 30."""
     gone = Reason("outflow", "f", None, 1.0, "", "")
-    scores = [make_score("a", 500_00, reasons=(gone,)), make_score("b", 200_00, reasons=())]
+    even = {"risk_90d": 0.5}
+    scores = [make_score("a", 500_00, reasons=(gone,), **even), make_score("b", 200_00, reasons=(), **even)]
     week = Week(MONDAY, 14, Helpfulness(0.3, {"outflow": 0.1}))
     (one,) = choose(scores, [M1], settings(), week)
     assert ids(one.listed) == ["b", "a"]
-    assert [decision.worth_minor for decision in one.decisions] == [50_00, 60_00]
+    assert [decision.worth_minor for decision in one.decisions] == [25_00, 30_00]
+
+
+def test_a_lost_cause_comes_after_less_money_that_can_still_be_kept(make_score):
+    """500 as good as gone are worth 0.3 · 0.02 of it, 3; 200 that may well stay are worth 0.3 · 0.9 of it, 54."""
+    scores = [make_score("a", 500_00, risk_90d=0.98), make_score("b", 200_00, risk_90d=0.1)]
+    (one,) = choose(scores, [M1], settings(), Week(MONDAY, 14, Helpfulness(0.3)))
+    assert ids(one.listed) == ["b", "a"]
+    assert [decision.worth_minor for decision in one.decisions] == [3_00, 54_00]
 
 
 def test_ties_go_to_the_higher_risk_then_to_the_smaller_id(make_score, make_week):
-    tied = [make_score("b"), make_score("a"), make_score("z", risk_90d=0.9)]
+    even = [make_score(name, 100_00, risk_90d=0.5) for name in "ba"]
+    tied = [*even, make_score("z", 200_00, risk_90d=0.75)]  # 100 · 0.5 = 200 · 0.25
     (one,) = choose(tied, [Manager("M1", "", "B1", 9)], settings(), make_week())
     assert ids(one.listed) == ["z", "a", "b"]
 
@@ -187,7 +197,7 @@ def _list_of(money, manager, lists, week):
 
 
 def _customer(name, amount):
-    return Score(name, "B1", "M1", "affluent", "mature", False, 1, amount, "high", (), risk_90d=0.5)
+    return Score(name, "B1", "M1", "affluent", "mature", False, 1, amount, "high", (), risk_90d=0.0)
 
 
 @pytest.mark.parametrize("places", [0, 1, 2])
