@@ -44,11 +44,11 @@ from pipeline.score import read_managers, score
 from pipeline.snapshots import build_outcomes, build_snapshots, read_partition
 from pipeline.tables import Ingested
 from pipeline.train import fit_mondays, plan
-from serve import trial
-from serve.decisions import Week
-from serve.lists import CallList, choose
-from serve.store import Store
-from serve.trial import Came, Lot
+from serve.lists.choice import CallList, choose
+from serve.lists.decisions import Week
+from serve.store import trial
+from serve.store.store import Store
+from serve.store.trial import Came, Lot
 
 HISTORY, LISTED, AFTER = 104, 26, 14  # weeks
 LAST = date(2026, 11, 16)

@@ -34,11 +34,11 @@ from benchmarks import serve_scores
 from benchmarks.serve_servers import Server, bare_command, running
 from configs.service import ServiceSettings
 from pipeline.artefacts import write_json
-from serve.lookup import lookup
-from serve.schema import VERSION
-from serve.scope import EVERYTHING
-from serve.store import Store
-from serve.tokens import issue
+from serve.guard.tokens import issue
+from serve.store.lookup import lookup
+from serve.store.schema import VERSION
+from serve.store.scope import EVERYTHING
+from serve.store.store import Store
 from tests.databases import running_server
 
 CONNECTIONS = (1, 32, 128)

@@ -12,9 +12,9 @@ from sqlalchemy import delete, insert, update
 
 from configs.groups import GROUPS
 from configs.published import Change, Reason, Run, Score
-from serve import rows, schema, tables
-from serve.connect import connect, writing
-from serve.loading import count, load
+from serve.store import rows, schema, tables
+from serve.store.connect import connect, writing
+from serve.store.loading import count, load
 
 FIRST_MONDAY = date(2026, 11, 16)
 REASONS = 3

@@ -16,9 +16,9 @@ from playwright.sync_api import Browser, sync_playwright
 from pydantic import SecretStr
 
 from configs.service import ServiceSettings
-from serve import tokens
 from serve.api import create_app
-from serve.store import Store
+from serve.guard import tokens
+from serve.store.store import Store
 
 HERE = Path(__file__).parent
 STORE = HERE.parent / "data" / "demo" / "store.db"

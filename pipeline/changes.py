@@ -21,7 +21,7 @@ from pipeline.bank import Bank
 from pipeline.reasons import Words, said, worrying
 from pipeline.snapshots import read_eligible, read_partition
 from pipeline.terminal import log
-from serve.store import Store
+from serve.store.store import Store
 
 RECENT = timedelta(weeks=4)  # an older run says nothing about what is new
 SHOWN = 2  # groups that are named; the others are one item

@@ -16,10 +16,10 @@ from pipeline.effect import LOOK_BACK, helpfulness, trial_weeks
 from pipeline.profiles import maturities
 from pipeline.score import Publication, run_id_of
 from pipeline.tables import Ingested
-from serve import trial
-from serve.decisions import Week
-from serve.lists import CallList, choose
-from serve.store import Store
+from serve.lists.choice import CallList, choose
+from serve.lists.decisions import Week
+from serve.store import trial
+from serve.store.store import Store
 
 COLUMNS = ["customer_id", "contacted_at", "outcome", "known_on", "superseded_on"]
 

@@ -16,9 +16,9 @@ from pipeline.artefacts import Home
 from pipeline.bank import Bank
 from pipeline.snapshots import build_outcomes, read_partition
 from pipeline.tables import Ingested
-from serve import trial
-from serve.store import Store
-from serve.trial import Came, Lot
+from serve.store import trial
+from serve.store.store import Store
+from serve.store.trial import Came, Lot
 
 LOOK_BACK = timedelta(weeks=104)  # older lots say little of today's calls, and would fill the memory
 RATE_WEEKS = 13  # the present rate of new lots is that of the last quarter

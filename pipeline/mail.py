@@ -13,9 +13,9 @@ from pipeline.bank import Bank
 from pipeline.notices import Notice, message_of, notices_of
 from pipeline.smtp import LaterError, RefusedError, hand_over, session
 from pipeline.terminal import log, step
-from serve import outbox
-from serve.outbox import Recipient
-from serve.store import Store
+from serve.store import outbox
+from serve.store.outbox import Recipient
+from serve.store.store import Store
 
 
 @dataclass(frozen=True)

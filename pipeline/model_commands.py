@@ -170,8 +170,8 @@ def outcomes(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) ->
     from pipeline.report import outcomes_in_words
     from pipeline.terminal import bar, start_logging
     from pipeline.weekly import current_tables
-    from serve import figures
-    from serve.store import Store
+    from serve.store import figures
+    from serve.store.store import Store
 
     start_logging()
     chosen, day = bank_of(bank, data), monday(as_of.date())

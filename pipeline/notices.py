@@ -10,8 +10,8 @@ from email.message import EmailMessage
 from configs.mail import Mail, is_address
 from configs.published import Run
 from configs.settings import Settings
-from serve.outbox import Recipient
-from serve.reading import Reading
+from serve.store.outbox import Recipient
+from serve.store.reading import Reading
 from serve.texts import TEXTS
 
 

@@ -11,9 +11,9 @@ from sqlalchemy import Connection
 from configs.errors import DataError, did_you_mean
 from pipeline.bank import Bank
 from pipeline.workbooks import Line, lines_of
-from serve.contacts import LONGEST_NOTE, Author, Contact, record, with_keys
-from serve.reading import Reading
-from serve.store import Store
+from serve.store.contacts import LONGEST_NOTE, Author, Contact, record, with_keys
+from serve.store.reading import Reading
+from serve.store.store import Store
 from serve.texts import OUTCOMES, TEXTS
 
 MOST_FAULTS = 40  # that are told at once

@@ -11,8 +11,8 @@ from pipeline.judging.challenge import DECIDE, Decision
 from pipeline.judging.outcomes import Realised
 from pipeline.score import Publication
 from pipeline.weekly import Bank
-from serve.audit import Entry, Head
-from serve.lists import CallList
+from serve.lists.choice import CallList
+from serve.store.audit import Entry, Head
 
 SHOWN = 8
 # What a backtest prints of its metrics, and under which heading.

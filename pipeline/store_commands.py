@@ -13,8 +13,8 @@ app = typer.Typer()
 @app.command()
 def migrate(bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """Take the score store to the version of this software, with all its rows."""
-    from serve.schema import VERSION
-    from serve.store import Store
+    from serve.store.schema import VERSION
+    from serve.store.store import Store
 
     with Store(store_of(bank, data)) as store:
         steps = store.migrate()
@@ -24,7 +24,7 @@ def migrate(bank: BankOption = "demo", data: DataOption = DATA) -> None:
 @app.command("rollback-run")
 def rollback_run(bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """Serve the run before the one that is served now."""
-    from serve.store import Store
+    from serve.store.store import Store
 
     with Store(store_of(bank, data)) as store:
         run = store.rollback()
@@ -36,7 +36,7 @@ def backup(
     out: Annotated[Path, typer.Option(help="a new file")], bank: BankOption = "demo", data: DataOption = DATA
 ) -> None:
     """Copy the score store, as it is at one moment, into a new file, and check the copy."""
-    from serve.backup import back_up
+    from serve.store.backup import back_up
 
     runs = back_up(store_of(bank, data), out)
     typer.echo(f"{runs} runs in {out}, {out.stat().st_size / 1e6:,.1f} MB")
@@ -49,7 +49,7 @@ def restore(
     data: DataOption = DATA,
 ) -> None:
     """Put a backup in place of everything the score store holds."""
-    from serve.backup import restore as put_back
+    from serve.store.backup import restore as put_back
 
     runs = put_back(store_of(bank, data), source)
     typer.echo(f"{runs} runs from {source}")

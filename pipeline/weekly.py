@@ -22,11 +22,11 @@ from pipeline.snapshots import build_outcomes, build_snapshots
 from pipeline.tables import Ingested, read_ingested
 from pipeline.terminal import bar, log, spinner, step
 from pipeline.train import comparison, plan, train, trained_as_of
-from serve import contacts, figures
-from serve.contacts import Contact
-from serve.excel import write_lists
-from serve.lists import CallList
-from serve.store import Store
+from serve.lists.choice import CallList
+from serve.store import contacts, figures
+from serve.store.contacts import Contact
+from serve.store.store import Store
+from serve.workbooks.excel import write_lists
 
 
 def run_weekly(bank: Bank, raw: Path, as_of: date) -> tuple[Publication, tuple[CallList, ...]]:

@@ -8,8 +8,8 @@ import uvicorn
 
 from configs.errors import ConfigError
 from configs.service import ServiceSettings, load_service_settings
-from serve import logs
-from serve.protocol import PatientProtocol
+from serve.wire import logs
+from serve.wire.protocol import PatientProtocol
 
 
 def run(settings: ServiceSettings) -> None:
@@ -39,8 +39,8 @@ def _serve_metrics(settings: ServiceSettings, folder: str) -> None:
     """In this process for all workers. They inherit the name of the folder in which they leave their figures."""
     if settings.workers > 1:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-    from serve import metrics  # which looks for that name when it is imported
-    from serve.store import Store
+    from serve.store.store import Store
+    from serve.wire import metrics  # which looks for that name when it is imported
 
     metrics.serve(settings.metrics_host, settings.metrics_port, Store(settings.store))
 

@@ -7,22 +7,22 @@ from fastapi import APIRouter, Depends, FastAPI, Response
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from configs.service import ServiceSettings, load_service_settings
-from serve import problems
-from serve.access import Guarded
-from serve.access_log import AccessLog
-from serve.cursors import Cursors
-from serve.doorway import Doorway
-from serve.lookup import lookup
+from serve.guard.access import Guarded
+from serve.guard.policy import require_rules
+from serve.guard.pseudonyms import Pseudonyms
+from serve.guard.rates import Rates
+from serve.guard.tokens import Tokens
 from serve.pages import routers as pages
 from serve.pages.session import Forms
-from serve.policy import require_rules
-from serve.pseudonyms import Pseudonyms
-from serve.rates import Rates
 from serve.routes import branches, contacts, customers, exports, managers, probes, runs
-from serve.shortcut import Shortcut
-from serve.stopping import stopping
-from serve.store import Store
-from serve.tokens import Tokens
+from serve.store.access_log import AccessLog
+from serve.store.lookup import lookup
+from serve.store.store import Store
+from serve.wire import problems
+from serve.wire.cursors import Cursors
+from serve.wire.doorway import Doorway
+from serve.wire.shortcut import Shortcut
+from serve.wire.stopping import stopping
 
 VERSION = "1"
 # A page may hold what its reader must not guess, and Parquet is compressed as it is.

@@ -26,7 +26,7 @@ from serve.answers.contacts import ContactRecorded, OptOut
 from serve.answers.customers import CustomerRisk, CustomersRisk
 from serve.answers.managers import ManagerList
 from serve.answers.runs import ModelCard, Runs, RunShown
-from serve.reading import LONGEST
+from serve.store.reading import LONGEST
 from serve.texts import Outcome
 
 BUSY = frozenset({429, 503})  # worth another try

@@ -5,8 +5,8 @@ import sys
 
 from configs.errors import ConfigError
 from configs.service import load_service_settings
-from serve.policy import Role
-from serve.tokens import RefusedError, caller_of, issue
+from serve.guard.policy import Role
+from serve.guard.tokens import RefusedError, caller_of, issue
 
 SECONDS = 12 * 3600
 

@@ -24,9 +24,9 @@ from pipeline.judging.outcomes import judge_published
 from pipeline.snapshots import read_eligible, read_partition
 from pipeline.weekly import Bank, current_tables, run_weekly
 from serve.api import create_app
-from serve.profiles import packed
-from serve.store import Store
-from serve.tokens import issue
+from serve.guard.tokens import issue
+from serve.store.profiles import packed
+from serve.store.store import Store
 
 AS_OF = date(2026, 11, 16)
 # Small and short: everything that makes the run longer is cut, nothing is left out.

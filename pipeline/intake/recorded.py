@@ -21,7 +21,7 @@ from pipeline.intake.buckets import write_parts
 from pipeline.intake.checks import bucket_of
 from pipeline.intake.compact import sort_order, year_of
 from pipeline.tables import RECORDED, Ingested, Recorded, bucket_name
-from serve.contacts import Contact
+from serve.store.contacts import Contact
 
 # What the outcomes that a manager can choose are in the words of the contract.
 OUTCOMES = {

@@ -14,7 +14,7 @@ from pipeline.artefacts import Home
 from pipeline.snapshots import build_outcomes, build_snapshots
 from pipeline.tables import Ingested
 from pipeline.train import load_matrix, rules
-from serve.store import Store
+from serve.store.store import Store
 
 
 @dataclass(frozen=True)

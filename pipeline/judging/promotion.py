@@ -27,9 +27,9 @@ from pipeline.judging.model_report import card_of
 from pipeline.tables import Ingested
 from pipeline.terminal import log, step
 from pipeline.train import trained_as_of
-from serve import access_log
-from serve.audit import Entry, Head, append, entries, head, verify
-from serve.store import Store
+from serve.store import access_log
+from serve.store.audit import Entry, Head, append, entries, head, verify
+from serve.store.store import Store
 
 TRAINED, COMPARED, REFUSED = "trained", "compared", "refused"
 APPROVED, PROMOTED, ROLLED_BACK = "approved", "promoted", "rolled back"

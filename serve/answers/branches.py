@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from serve.answers.source import Answer, Money, Shown, View
-from serve.branches import Charge
+from serve.store.branches import Charge
 
 
 class Stake(Shown):

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from pydantic import Field
 
 from serve.answers.source import ID, Answer, Shown, View
-from serve.contacts import LONGEST_NOTE, Contact
+from serve.store.contacts import LONGEST_NOTE, Contact
 from serve.texts import Outcome
 
 

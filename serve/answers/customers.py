@@ -11,7 +11,7 @@ from configs.published import Exclusion, Maturity, Reason, Score
 from serve.answers.contacts import ContactShown
 from serve.answers.source import ID, Answer, Money, Probability, Shown, View
 from serve.moved import change_in_words
-from serve.reading import LONGEST, Earlier
+from serve.store.reading import LONGEST, Earlier
 from serve.texts import TEXTS, Language
 
 Band = Literal["high", "medium", "low"]

@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from serve import board
-from serve.access import Granted
+from serve.guard.access import Granted
 from serve.pages.page import Page, RunId, asked_run, show
-from serve.requests import BranchId
+from serve.store import board
+from serve.wire.requests import BranchId
 
 pages = APIRouter(include_in_schema=False, route_class=Page)
 

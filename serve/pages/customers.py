@@ -9,18 +9,18 @@ from fastapi import APIRouter, HTTPException, Request, Response
 
 from configs.published import Exclusion, PastContact, Profile, Run, Score
 from configs.tables import PRODUCT_CLASSES
-from serve import contacts
-from serve.access import Granted
-from serve.contacts import Contact
+from serve.guard.access import Granted
 from serve.moved import change_in_words
 from serve.pages import outcomes
 from serve.pages.charts import week_ends
 from serve.pages.lists import next_step, risks, way
 from serve.pages.page import Page, RunId, asked_run, language_of, show
 from serve.pages.rendering import Wording
-from serve.reading import Reading
-from serve.requests import CustomerId
+from serve.store import contacts
+from serve.store.contacts import Contact
+from serve.store.reading import Reading
 from serve.texts import OUTCOMES
+from serve.wire.requests import CustomerId
 
 CONTACTS = 20  # shown, the newest of both sources
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from serve import figures
-from serve.access import Granted
+from serve.guard.access import Granted
 from serve.pages.page import Page, asked_run, show
+from serve.store import figures
 
 RUNS = 26  # shown, the newest; half a year of Mondays
 

@@ -10,16 +10,16 @@ from urllib.parse import quote
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from configs.published import Manager, Score
-from serve import contacts
-from serve.access import Access, Granted
-from serve.contacts import LONGEST_NOTE, Author, ConflictError, Contact
+from serve.guard.access import Access, Granted
+from serve.guard.policy import Role
 from serve.pages.page import Page, asked_run, go, language_of, may, show
 from serve.pages.rendering import Wording
 from serve.pages.session import Fields, Posted
-from serve.policy import Role
-from serve.reading import Reading
-from serve.requests import CustomerId
+from serve.store import contacts
+from serve.store.contacts import LONGEST_NOTE, Author, ConflictError, Contact
+from serve.store.reading import Reading
 from serve.texts import OUTCOMES
+from serve.wire.requests import CustomerId
 
 pages = APIRouter(include_in_schema=False, route_class=Page)
 _KEY = re.compile(r"[\w-]{16,64}")

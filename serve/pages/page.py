@@ -11,15 +11,15 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 
 from configs.errors import DataError
-from serve.access import Access, Guarded
+from serve.guard.access import Access, Guarded
+from serve.guard.policy import POLICY, Role
 from serve.pages import session
 from serve.pages.rendering import render
-from serve.policy import POLICY, Role
-from serve.problems import log
-from serve.reading import GoneError, Reading
+from serve.store.reading import GoneError, Reading
 from serve.texts import Language
+from serve.wire.problems import log
 
-HEADERS = {"Cache-Control": "no-store"}  # the others are those of every answer (serve/doorway.py)
+HEADERS = {"Cache-Control": "no-store"}  # the others are those of every answer (serve/wire/doorway.py)
 LANGUAGE_COOKIE = "attrition-language"
 _TOLD = {403: "forbidden", 404: "unknown", 413: "form", 422: "form", 429: "busy", 503: "unavailable"}
 

@@ -3,12 +3,12 @@
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from serve.access import Granted
+from serve.guard.access import Granted
+from serve.guard.tokens import RefusedError
 from serve.pages import session
 from serve.pages.page import LANGUAGE_COOKIE, Open, Page, go, home, show
 from serve.pages.rendering import ICON, STYLE
 from serve.pages.session import Posted, SentHere, local_path
-from serve.tokens import RefusedError
 
 A_YEAR = 365 * 24 * 3600
 # What a style sheet is under one address never changes: pages name its version.

@@ -2,12 +2,12 @@
 
 from fastapi import HTTPException
 
-from serve import examples
-from serve.access import Granted
 from serve.answers import branches as shown
-from serve.branches import charges
-from serve.problems import documented
-from serve.requests import GONE_RUN, NO_BRANCH, BranchId, PageCursor, PageSize, found, guarded_router
+from serve.answers import examples
+from serve.guard.access import Granted
+from serve.store.branches import charges
+from serve.wire.problems import documented
+from serve.wire.requests import GONE_RUN, NO_BRANCH, BranchId, PageCursor, PageSize, found, guarded_router
 
 router = guarded_router("branches")
 

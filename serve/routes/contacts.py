@@ -4,13 +4,22 @@ from datetime import UTC, datetime
 
 from fastapi import HTTPException
 
-from serve import contacts, examples
-from serve.access import Access, Granted
 from serve.answers import contacts as shown
+from serve.answers import examples
 from serve.answers.contacts import ContactSent
-from serve.contacts import Contact
-from serve.problems import CONFLICT, documented
-from serve.requests import BODY, GONE_RUN, NO_CUSTOMER, IdempotencyKey, OpenedStore, found, guarded_router
+from serve.guard.access import Access, Granted
+from serve.store import contacts
+from serve.store.contacts import Contact
+from serve.wire.problems import CONFLICT, documented
+from serve.wire.requests import (
+    BODY,
+    GONE_RUN,
+    NO_CUSTOMER,
+    IdempotencyKey,
+    OpenedStore,
+    found,
+    guarded_router,
+)
 
 NOBODY_KNOWN = "The run knows no such customer, or no such manager."
 router = guarded_router("contacts")

@@ -5,13 +5,14 @@ from typing import Annotated, Any, Literal
 
 from fastapi import HTTPException, Query
 
-from serve import contacts, examples
-from serve.access import Access, Granted
 from serve.answers import contacts as shown_contacts
 from serve.answers import customers as shown
-from serve.problems import documented
-from serve.reading import Earlier, Reading
-from serve.requests import BODY, NO_CUSTOMER, CustomerId, OpenedStore, ShownIn, found, guarded_router
+from serve.answers import examples
+from serve.guard.access import Access, Granted
+from serve.store import contacts
+from serve.store.reading import Earlier, Reading
+from serve.wire.problems import documented
+from serve.wire.requests import BODY, NO_CUSTOMER, CustomerId, OpenedStore, ShownIn, found, guarded_router
 
 WEEKS = 52  # of history
 CONTACTS = 20

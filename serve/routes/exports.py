@@ -6,13 +6,14 @@ from typing import Annotated, Any
 from fastapi import HTTPException, Query, Response
 
 from configs.published import Run
-from serve import examples, exports
-from serve.access import Access, Granted, MaskedStream
-from serve.etags import tag_of
-from serve.exports import Row
-from serve.formats import MEDIA_TYPES, Format, available, written
-from serve.problems import documented
-from serve.requests import GONE_RUN, UNCHANGED, OpenedStore, ShownIn, SinceRun, guarded_router
+from serve.answers import examples
+from serve.guard.access import Access, Granted, MaskedStream
+from serve.wire import exports
+from serve.wire.etags import tag_of
+from serve.wire.exports import Row
+from serve.wire.formats import MEDIA_TYPES, Format, available, written
+from serve.wire.problems import documented
+from serve.wire.requests import GONE_RUN, UNCHANGED, OpenedStore, ShownIn, SinceRun, guarded_router
 
 NO_PARQUET = "Parquet cannot be written here."
 router = guarded_router("exports")

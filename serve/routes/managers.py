@@ -2,11 +2,11 @@
 
 from fastapi import HTTPException
 
-from serve import examples
-from serve.access import Granted
+from serve.answers import examples
 from serve.answers import managers as shown
-from serve.problems import documented
-from serve.requests import (
+from serve.guard.access import Granted
+from serve.wire.problems import documented
+from serve.wire.requests import (
     GONE_RUN,
     NO_MANAGER,
     ManagerId,

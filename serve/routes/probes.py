@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter, HTTPException, Request
 
-from serve import examples
+from serve.answers import examples
 from serve.answers import runs as shown
-from serve.problems import documented
-from serve.requests import OpenedStore, found
+from serve.wire.problems import documented
+from serve.wire.requests import OpenedStore, found
 
 router = APIRouter(tags=["probes"])
 

@@ -2,13 +2,13 @@
 
 from fastapi import HTTPException
 
-from serve import examples
-from serve.access import Access, Granted
+from serve.answers import examples
 from serve.answers import runs as shown
 from serve.answers.source import View
-from serve.problems import documented
-from serve.reading import GoneError
-from serve.requests import NO_RUN, RunId, found, guarded_router
+from serve.guard.access import Access, Granted
+from serve.store.reading import GoneError
+from serve.wire.problems import documented
+from serve.wire.requests import NO_RUN, RunId, found, guarded_router
 
 NO_CARD = "No card of this run's model was published."
 router = guarded_router("runs")

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.lists import first_lots
 from benchmarks.worlds import NUMBERS, World, deliver, family, write_people
-from serve.trial import Lot
+from serve.store.trial import Lot
 
 LAST = date(2026, 11, 16)
 

@@ -11,8 +11,8 @@ import pytest
 
 from benchmarks import serve_scores
 from benchmarks.serve import figures, in_words
-from serve import checks
-from serve.store import Store
+from serve.store import checks
+from serve.store.store import Store
 
 
 def server(rps, p99, rss=80, errors=0):

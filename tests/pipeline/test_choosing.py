@@ -9,8 +9,8 @@ import pytest
 from configs.published import Helpfulness, Manager, Run, Score
 from pipeline.choosing import _with_lists, reached, with_next_steps
 from pipeline.effect import trial_weeks
-from serve.decisions import Draw, Week
-from serve.lists import choose
+from serve.lists.choice import choose
+from serve.lists.decisions import Draw, Week
 from tests.pipeline.conftest import SELECTS
 
 MONDAY, SINCE = date(2024, 3, 18), date(2024, 2, 12)

@@ -13,10 +13,10 @@ from pipeline import effect
 from pipeline.__main__ import app
 from pipeline.effect import figures, follow_up, helpfulness, known
 from pipeline.effect_words import in_words
-from serve import trial
-from serve.lists import CallList
-from serve.store import Store
-from serve.trial import Lot
+from serve.lists.choice import CallList
+from serve.store import trial
+from serve.store.store import Store
+from serve.store.trial import Lot
 
 MONDAY = date(2026, 3, 2)
 OPEN = date(2026, 6, 1)

@@ -15,9 +15,9 @@ from pipeline import mail
 from pipeline.__main__ import app
 from pipeline.bank import Bank
 from pipeline.mail import tell, tell_after_run
-from serve.lists import CallList
-from serve.outbox import Recipient
-from serve.store import Store
+from serve.lists.choice import CallList
+from serve.store.outbox import Recipient
+from serve.store.store import Store
 
 MONDAY = date(2026, 11, 16)
 WORDS = {

@@ -10,7 +10,7 @@ import pytest
 from configs.folder import load_settings
 from configs.published import Run
 from pipeline.notices import Notice, message_of
-from serve.outbox import Recipient
+from serve.store.outbox import Recipient
 
 NOTHING = MappingProxyType({})
 RUN = Run("run-1", "demo", date(2026, 11, 16), "model-1", "CNY", 90, 1, NOTHING, NOTHING)

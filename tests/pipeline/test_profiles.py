@@ -12,7 +12,7 @@ from configs.tables import TABLES
 from features.world import make_world
 from pipeline import profiles
 from pipeline.profiles import profiles_of
-from serve.profiles import packed
+from serve.store.profiles import packed
 from tests.pipeline.conftest import SELECTS
 from tests.test_no_leakage import Perturbation, hindsight, tomorrow
 

@@ -16,12 +16,12 @@ from pipeline.__main__ import app
 from pipeline.bank import Bank
 from pipeline.read_outcomes import Recorded, read_outcomes
 from pipeline.workbooks import NAMES
-from serve import audit, tables
-from serve.contacts import LONGEST_NOTE, latest_of, opted_out
-from serve.excel import write_lists
-from serve.lists import CallList
-from serve.store import Store
+from serve.lists.choice import CallList
+from serve.store import audit, tables
+from serve.store.contacts import LONGEST_NOTE, latest_of, opted_out
+from serve.store.store import Store
 from serve.texts import TEXTS
+from serve.workbooks.excel import write_lists
 
 NINE = datetime(2026, 11, 20, 9, tzinfo=UTC)
 MANAGER = Manager("M1", "张伟", "B1", 5)

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from configs.errors import DataError
 from configs.published import Decision, Exclusion, Run, Score
 from pipeline.__main__ import app
-from serve.lists import CallList
-from serve.schema import VERSION
-from serve.store import Store
+from serve.lists.choice import CallList
+from serve.store.schema import VERSION
+from serve.store.store import Store
 
 ROOT = Path(__file__).parents[2]
 

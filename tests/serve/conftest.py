@@ -15,10 +15,10 @@ from configs.folder import DEFAULTS
 from configs.published import Exclusion, Helpfulness, Manager, Profile, Reason, Run, Score
 from configs.service import ServiceSettings
 from configs.settings import Settings, Tier
-from serve import tokens
-from serve.decisions import Week
-from serve.lists import CallList, choose
-from serve.store import Store
+from serve.guard import tokens
+from serve.lists.choice import CallList, choose
+from serve.lists.decisions import Week
+from serve.store.store import Store
 
 REASON = Reason(
     group="outflow",

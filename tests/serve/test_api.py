@@ -15,8 +15,8 @@ from pydantic import TypeAdapter
 
 from configs.errors import ConfigError
 from serve.api import create_app
-from serve.exports import COLUMNS
-from serve.problems import Problem
+from serve.wire.exports import COLUMNS
+from serve.wire.problems import Problem
 
 SECRET = secrets.token_hex(32)
 BESIDE = dict.fromkeys(("maturities", "history", "contacts", "opted_out_since"))

@@ -8,12 +8,13 @@ from http.client import HTTPException
 import pytest
 import uvicorn
 
-from serve import formats, tokens
 from serve.api import create_app
 from serve.client import Client, ProblemError
-from serve.exports import COLUMNS
-from serve.reading import Reading
+from serve.guard import tokens
 from serve.routes import exports
+from serve.store.reading import Reading
+from serve.wire import formats
+from serve.wire.exports import COLUMNS
 
 
 @pytest.fixture

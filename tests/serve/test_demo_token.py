@@ -9,8 +9,8 @@ import pytest
 from configs.errors import ConfigError
 from configs.service import load_service_settings
 from serve import demo_token
-from serve.policy import Role
-from serve.tokens import Caller, Tokens
+from serve.guard.policy import Role
+from serve.guard.tokens import Caller, Tokens
 
 
 @pytest.fixture

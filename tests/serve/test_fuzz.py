@@ -13,7 +13,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from serve.api import create_app
-from serve.policy import Role
+from serve.guard.policy import Role
 
 CHECKS = [
     not_a_server_error,

@@ -10,8 +10,8 @@ from datetime import date, timedelta
 import pytest
 
 from configs.published import Helpfulness, Manager, Score
-from serve.decisions import Draw, Week
-from serve.lists import choose
+from serve.lists.choice import choose
+from serve.lists.decisions import Draw, Week
 
 FIRST, WEEKS, AFTER, CUSTOMERS = date(2026, 1, 5), 10, 8, 250
 MANAGER = Manager("M1", "", "B1", 40)

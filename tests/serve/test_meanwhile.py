@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from serve.api import create_app
-from serve.store import Store
+from serve.store.store import Store
 
 FIRST = date(2026, 1, 5)
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 import uvicorn
 
-from serve import protocol
 from serve.api import create_app
+from serve.wire import protocol
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60  # seconds for what takes two on an idle machine

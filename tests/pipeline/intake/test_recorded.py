@@ -9,7 +9,7 @@ from pipeline.choosing import reached
 from pipeline.intake.recorded import lay_over
 from pipeline.snapshots import bank_workload, load_world
 from pipeline.tables import read_ingested
-from serve.contacts import Contact
+from serve.store.contacts import Contact
 
 CONTACTS = """SELECT NO AS contact_id, CUST AS customer_id, RM AS manager_id, DONE AS contacted_at,
 'phone' AS channel, 'sale' AS purpose, 'answered' AS outcome, KNOWN AS known_on, _file, _line FROM con"""

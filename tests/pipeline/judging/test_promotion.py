@@ -22,8 +22,8 @@ from pipeline import weekly
 from pipeline.bank import Bank
 from pipeline.judging import promotion, registry
 from pipeline.judging.challenge import Decision
-from serve.audit import append
-from serve.store import Store
+from serve.store.audit import append
+from serve.store.store import Store
 
 BUNDLE_KEY, AUDIT_KEY = bytes(range(3, 67, 2)), bytes(range(2, 66, 2))
 KEYS = {

@@ -8,9 +8,9 @@ from fastapi.testclient import TestClient
 
 from configs.service import ServiceSettings
 from configs.settings import Settings
-from serve import tokens
 from serve.api import create_app
-from serve.store import Store
+from serve.guard import tokens
+from serve.store.store import Store
 from tests.serve.pages import world
 
 SignedIn = Callable[..., TestClient]

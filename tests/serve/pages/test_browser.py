@@ -20,8 +20,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pydantic import SecretStr
 
 from configs.service import ServiceSettings
-from serve import tokens
 from serve.api import create_app
+from serve.guard import tokens
 from serve.pages.words import WORDS
 from serve.texts import TEXTS
 from tests.serve.conftest import AUDIT_KEY, SECRET

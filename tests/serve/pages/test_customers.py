@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from serve import connect, contacts
-from serve.access_log import verified
-from serve.audit import entries
-from serve.store import Store
+from serve.store import connect, contacts
+from serve.store.access_log import verified
+from serve.store.audit import entries
+from serve.store.store import Store
 from tests.serve.pages import world
 from tests.serve.pages.world import EVIL, EVIL_NUMBER, EXCLUDED
 

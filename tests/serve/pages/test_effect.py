@@ -5,9 +5,9 @@ import re
 import pytest
 from sqlalchemy import delete
 
-from serve import tables, trial
 from serve.pages.effect import verdict
-from serve.store import Store
+from serve.store import tables, trial
+from serve.store.store import Store
 from tests.serve.pages import world
 
 

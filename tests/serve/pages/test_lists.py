@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import pytest
 from sqlalchemy import event
 
-from serve.store import Store
+from serve.store.store import Store
 from tests.serve.pages import world
 from tests.serve.pages.world import EVIL, EVIL_NUMBER
 

@@ -25,11 +25,11 @@ from configs.published import (
     Score,
 )
 from configs.settings import Lists
-from serve import contacts, figures, trial
-from serve.contacts import Author, Contact
-from serve.decisions import Week
-from serve.lists import CallList, choose
-from serve.store import Store
+from serve.lists.choice import CallList, choose
+from serve.lists.decisions import Week
+from serve.store import contacts, figures, trial
+from serve.store.contacts import Author, Contact
+from serve.store.store import Store
 
 MONDAYS = tuple(date(2026, 9, 28) + timedelta(weeks=k) for k in range(8))
 MONDAY = MONDAYS[-1]

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 
 from configs.published import Maturity, Profile
 from serve.api import create_app
-from serve.audit import entries
+from serve.store.audit import entries
 
 RISK = "/v1/customers/{}/risk"
 

@@ -12,11 +12,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from configs.errors import DataError
-from serve import connect
 from serve.api import create_app
-from serve.audit import entries
-from serve.exports import COLUMNS
-from serve.policy import POLICY, Role
+from serve.guard.policy import POLICY, Role
+from serve.store import connect
+from serve.store.audit import entries
+from serve.wire.exports import COLUMNS
 
 SCORES, CHANGES = "/v1/exports/scores", "/v1/exports/changes"
 

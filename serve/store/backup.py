@@ -1,0 +1,128 @@
+"""Backup and restore of a SQLite store while it is in use; PostgreSQL has tools of its own for that."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+
+from configs.errors import DataError
+from serve.store.connect import BUSY_SECONDS
+from serve.store.schema import VERSION
+
+# One row per run: what it declares and what is there.
+_COUNTS = """
+SELECT run_id, cohort, (SELECT count(*) FROM scores WHERE scores.publication = runs.publication),
+       (SELECT coalesce(sum(value), 0) FROM json_each(excluded)),
+       (SELECT count(*) FROM exclusions WHERE exclusions.publication = runs.publication)
+FROM runs ORDER BY run_id
+"""
+_ORPHANS = """
+SELECT count(*) FROM reasons LEFT JOIN scores USING (publication, customer_id) WHERE scores.publication IS NULL
+"""
+
+
+def back_up(url: str, target: Path) -> int:
+    """Copies the store as it is at one moment into a new file and returns how many runs it holds.
+
+    Readers and writers go on meanwhile. Raises DataError where the file exists or the copy is not sound.
+    """
+    source = _file_of(url)
+    if target.exists():
+        raise DataError(f"{target} exists already. Name another file for the backup, or move this one away.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".draft-{target.name}")
+    draft.unlink(missing_ok=True)
+    try:
+        with _opened(source, "ro") as store, _opened(draft, "rwc") as copy:
+            store.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")  # one file, nothing beside it
+        runs = inspect(draft)
+        _fsync(draft)
+        draft.rename(target)
+        _fsync(target.parent)
+    finally:
+        draft.unlink(missing_ok=True)
+    return runs
+
+
+def restore(url: str, source: Path) -> int:
+    """Puts a backup in place of everything the store holds, and returns how many runs that is.
+
+    One transaction: whoever reads sees the store of before or the restored one. Raises DataError, and leaves
+    the store alone, where the backup is not sound.
+    """
+    target = _file_of(url)
+    runs = inspect(source)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _opened(source, "ro") as backup, _opened(target, "rwc") as store:
+        store.execute("PRAGMA journal_mode = WAL")
+        store.execute("PRAGMA synchronous = FULL")
+        backup.backup(store)
+    return runs
+
+
+def inspect(path: Path) -> int:
+    """How many runs a backup holds. Raises DataError unless its pages, keys, version and counts are sound."""
+    with _opened(path, "ro") as backup:
+        faults = list(_faults(backup))
+        if faults:
+            raise DataError(f"the backup {path} is not sound: {faults[0]}. Use another one.")
+        runs: int = backup.execute("SELECT count(*) FROM runs").fetchone()[0]
+    return runs
+
+
+def _faults(backup: sqlite3.Connection) -> Iterator[str]:
+    """What is wrong with a backup; no customer is named."""
+    (said,) = backup.execute("PRAGMA integrity_check(1)").fetchone()
+    if said != "ok":
+        yield said
+        return
+    (version,) = backup.execute("SELECT version_num FROM store_version").fetchone()
+    if version != VERSION:
+        yield f"it is of version {version}, this software needs {VERSION}"
+        return
+    for table, *_ in backup.execute("PRAGMA foreign_key_check"):
+        yield f"a row of {table} belongs to nothing"
+    for run_id, cohort, scores, excluded, exclusions in backup.execute(_COUNTS):
+        if (cohort, excluded) != (scores, exclusions):
+            yield (
+                f"{run_id} declares {cohort} scores and {excluded} exclusions and holds {scores} and {exclusions}"
+            )
+    (orphans,) = backup.execute(_ORPHANS).fetchone()
+    if orphans:
+        yield f"{orphans} reasons belong to no score"
+
+
+@contextmanager
+def _opened(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
+    if mode == "ro" and not path.is_file():
+        raise DataError(f"there is no file {path}. Name a backup made by make backup, or a store with a run.")
+    try:
+        address = f"{path.resolve().as_uri()}?mode={mode}"
+        with closing(
+            sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+        ) as opened:
+            yield opened
+    except sqlite3.Error as error:
+        raise DataError(f"{path} cannot be used: {error}. Nothing was changed.") from error
+
+
+def _file_of(url: str) -> Path:
+    address = make_url(url)
+    if address.get_backend_name() != "sqlite":
+        raise DataError(
+            f"the score store {address!r} is kept by PostgreSQL, whose own tools back it up and restore it: "
+            "pg_dump and pg_restore, as docs/operations.md shows."
+        )
+    return Path(address.database or "")
+
+
+def _fsync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,199 @@
+"""What came of calling a customer, and who wants no more calls: recorded together with its audit entry or not at all.
+
+Every function belongs to the caller's transaction: ``Store.recording`` where something is added or taken away.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select
+
+from configs.errors import DataError, did_you_mean
+from serve.store import audit, tables
+from serve.store.audit import Entry
+from serve.texts import OUTCOMES
+
+LONGEST_NOTE = 2_000  # characters
+
+
+class ConflictError(DataError):
+    """The same key names something else."""
+
+
+@dataclass(frozen=True)
+class Contact:
+    """One outcome of a manager's call. ``key`` is the sender's: the same key again adds nothing.
+
+    ``run_id`` is the run whose list led to the call. ``contact_id`` is given by the store. Raises DataError for an
+    unknown outcome, a time without a zone and a note that is too long.
+    """
+
+    key: str
+    customer_id: str
+    manager_id: str
+    run_id: str
+    outcome: str
+    note: str
+    recorded_at: datetime
+    contact_id: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.outcome not in OUTCOMES:
+            raise DataError(f"unknown outcome {self.outcome!r}. {did_you_mean(self.outcome, OUTCOMES)}")
+        if self.recorded_at.tzinfo is None:
+            raise DataError(f"a contact needs a time with its zone, found {self.recorded_at}.")
+        if len(self.note) > LONGEST_NOTE or "\x00" in self.note:
+            raise DataError(
+                f"a note has at most {LONGEST_NOTE} characters and no NUL; this one has {len(self.note)}."
+            )
+
+
+@dataclass(frozen=True)
+class Author:
+    """Who records something, and the key that seals the audit entry about it."""
+
+    name: str
+    audit_key: bytes | None
+
+
+def record(connection: Connection, contact: Contact, author: Author) -> Contact:
+    """Adds a contact and returns it as it stands in the store; one that its manager sent before is only returned.
+
+    Who said ``no_contact`` is opted out with it. Raises ConflictError where the key stands for another contact.
+    """
+    known = _by_key(connection, contact)
+    if known:
+        if replace(contact, recorded_at=known.recorded_at, contact_id=known.contact_id) != known:
+            raise ConflictError(
+                "this key was used for another contact. Send each contact under a key of its own."
+            )
+        return known
+    added = _add(connection, contact)
+    about = {"contact_id": added.contact_id, "manager_id": added.manager_id, "run_id": added.run_id}
+    told = Entry(
+        added.recorded_at,
+        author.name,
+        "record contact",
+        added.customer_id,
+        about | {"outcome": added.outcome},
+    )
+    audit.append(connection, told, author.audit_key)
+    if added.outcome == "no_contact":
+        opt_out(connection, added.customer_id, added.recorded_at, author, added.contact_id)
+    return added
+
+
+def opt_out(
+    connection: Connection, customer_id: str, at: datetime, author: Author, contact_id: int | None = None
+) -> date:
+    """No list holds the customer from the next run on; returns since when, which for who was opted out is unchanged."""
+    since = opted_out_since(connection, customer_id)
+    if since:
+        return since
+    since = at.astimezone(UTC).date()
+    row = {"customer_id": customer_id, "since": since, "contact_id": contact_id}
+    connection.execute(insert(tables.opt_outs), row)
+    told = Entry(at, author.name, "opt out", customer_id, {"contact_id": contact_id})
+    audit.append(connection, told, author.audit_key)
+    return since
+
+
+def withdraw_opt_out(connection: Connection, customer_id: str, at: datetime, author: Author) -> None:
+    """The customer may be called again; nothing happens where there was no opt-out."""
+    since = opted_out_since(connection, customer_id)
+    if since is None:
+        return
+    connection.execute(delete(tables.opt_outs).where(tables.opt_outs.c.customer_id == customer_id))
+    told = Entry(at, author.name, "withdraw opt-out", customer_id, {"since": since.isoformat()})
+    audit.append(connection, told, author.audit_key)
+
+
+def opted_out_since(connection: Connection, customer_id: str) -> date | None:
+    """The day of the opt-out; None for who may be called."""
+    since: date | None = connection.scalar(
+        select(tables.opt_outs.c.since).where(tables.opt_outs.c.customer_id == customer_id)
+    )
+    return since
+
+
+def opted_out(connection: Connection) -> frozenset[str]:
+    """Every customer who wants no more calls."""
+    return frozenset(connection.scalars(select(tables.opt_outs.c.customer_id)))
+
+
+def latest_of(connection: Connection, customer_id: str, limit: int) -> tuple[Contact, ...]:
+    """One customer's contacts, the newest first."""
+    contacts = tables.contacts
+    chosen = (
+        select(contacts)
+        .where(contacts.c.customer_id == customer_id)
+        .order_by(contacts.c.recorded_at.desc(), contacts.c.contact_id.desc())
+        .limit(limit)
+    )
+    return tuple(map(_from, connection.execute(chosen)))
+
+
+def with_keys(connection: Connection, customer_id: str, start: str) -> tuple[Contact, ...]:
+    """One customer's contacts whose keys begin with ``start``, the oldest first."""
+    contacts = tables.contacts
+    mine = contacts.c.idempotency_key.startswith(start, autoescape=True)
+    chosen = select(contacts).where(contacts.c.customer_id == customer_id, mine)
+    return tuple(map(_from, connection.execute(chosen.order_by(contacts.c.contact_id))))
+
+
+def newest_before(connection: Connection, customer_ids: Collection[str], day: date) -> dict[str, Contact]:
+    """The newest contact of each of some customers, of those recorded before a day began in UTC, by customer_id."""
+    contacts, began = tables.contacts, datetime.combine(day, time())
+    chosen = (
+        select(contacts)
+        .where(contacts.c.customer_id.in_(customer_ids), contacts.c.recorded_at < began)
+        .order_by(contacts.c.recorded_at, contacts.c.contact_id)
+    )
+    return {row.customer_id: _from(row) for row in connection.execute(chosen)}
+
+
+def everything(connection: Connection) -> tuple[Contact, ...]:
+    """Every contact ever recorded, the oldest first."""
+    return tuple(
+        map(_from, connection.execute(select(tables.contacts).order_by(tables.contacts.c.contact_id)))
+    )
+
+
+def of_run(connection: Connection, run_id: str, customer_ids: Collection[str]) -> dict[str, Contact]:
+    """The newest contact of each of some customers that the lists of one run led to, by customer_id."""
+    contacts = tables.contacts
+    chosen = (
+        select(contacts)
+        .where(contacts.c.customer_id.in_(customer_ids), contacts.c.run_id == run_id)
+        .order_by(contacts.c.recorded_at, contacts.c.contact_id)
+    )
+    return {row.customer_id: _from(row) for row in connection.execute(chosen)}
+
+
+def _by_key(connection: Connection, contact: Contact) -> Contact | None:
+    contacts = tables.contacts
+    same = (contacts.c.manager_id == contact.manager_id) & (contacts.c.idempotency_key == contact.key)
+    row = connection.execute(select(contacts).where(same)).first()
+    return _from(row) if row else None
+
+
+def _add(connection: Connection, contact: Contact) -> Contact:
+    at = contact.recorded_at.astimezone(UTC).replace(microsecond=0)
+    row: dict[str, Any] = contact.__dict__ | {
+        "idempotency_key": contact.key,
+        "note": contact.note or None,
+        "recorded_at": at.replace(tzinfo=None),
+    }
+    del row["key"], row["contact_id"]
+    number = connection.execute(insert(tables.contacts), row).inserted_primary_key
+    return replace(contact, recorded_at=at, contact_id=number[0] if number else None)
+
+
+def _from(row: Row[Any]) -> Contact:
+    fields = row._asdict()
+    at = fields["recorded_at"].replace(tzinfo=UTC)
+    return Contact(
+        **fields | {"key": fields.pop("idempotency_key"), "note": fields["note"] or "", "recorded_at": at}
+    )

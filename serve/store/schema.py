@@ -1,0 +1,76 @@
+"""The version of the store's tables: what it is, what this software needs, and the steps between."""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, inspect, text
+
+from configs.errors import DataError
+
+VERSION = "0008"  # of serve/store/tables.py: the last file in serve/store/migrations/versions
+UNVERSIONED = "0001"  # the tables of stores made before versions were kept
+_VERSION_TABLE = "store_version"
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def version_of(connection: Connection) -> str | None:
+    """The version of the store's tables; None where it has none yet."""
+    names = set(inspect(connection).get_table_names())
+    if _VERSION_TABLE in names:
+        return connection.execute(text(f"SELECT version_num FROM {_VERSION_TABLE}")).scalar()
+    return UNVERSIONED if "runs" in names else None
+
+
+def require_version(connection: Connection) -> None:
+    """Raises DataError unless the store has tables of this software's version."""
+    found = version_of(connection)
+    if found is None:
+        raise DataError(
+            f"the score store {connection.engine.url!r} is empty: no run was published. Publish one with make weekly."
+        )
+    if found != VERSION:
+        remedy = "Run make migrate." if found < VERSION else "Install the software that wrote it."
+        raise DataError(
+            f"the score store {connection.engine.url!r} is of version {found}, this software needs {VERSION}. {remedy}"
+        )
+
+
+def prepare(connection: Connection) -> None:
+    """Tables in a store that has none; DataError where they are of another version."""
+    if version_of(connection) is None:
+        migrate(connection)
+    require_version(connection)
+
+
+def migrate(connection: Connection, target: str | None = VERSION) -> list[str]:
+    """Takes the store up or down to a version (None: no tables at all), rows and all; returns the steps taken.
+
+    All within the caller's transaction. Raises DataError for a version that is not known here.
+    """
+    # Only who writes migrates; a service that reads need not load alembic.
+    from alembic.operations import Operations
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory(str(MIGRATIONS))
+    versions = [one.revision for one in reversed(list(scripts.walk_revisions()))]
+    found = version_of(connection)
+    if found and found not in versions:
+        raise DataError(
+            f"the score store {connection.engine.url!r} is of version {found}, which is not among "
+            f"{', '.join(versions)}. Install the software that wrote it."
+        )
+    here, there = (versions.index(one) + 1 if one else 0 for one in (found, target))
+    context = MigrationContext.configure(
+        connection, opts={"version_table": _VERSION_TABLE, "script": scripts}
+    )
+    steps = versions[here:there] or versions[there:here][::-1]
+    with Operations.context(context):
+        for version in steps:
+            module: Any = scripts.get_revision(version).module
+            module.upgrade() if there > here else module.downgrade()
+            if connection.dialect.name == "postgresql":  # it drops no table whose keys wait to be checked
+                connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+        if steps:
+            context.stamp(scripts, target or "base")
+    return steps

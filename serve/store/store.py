@@ -1,0 +1,255 @@
+"""The score store: one transaction publishes a run, and every read sees exactly one run."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Connection, delete, func, insert, select, tuple_, update
+
+from configs.errors import DataError
+from configs.published import Exclusion, Manager, Profile, Run, Score
+from serve.lists.choice import CallList, restore
+from serve.lists.portfolios import portfolios
+from serve.store import audit, connect, rows, schema, tables, trial
+from serve.store.checks import check
+from serve.store.differences import Difference, differences
+from serve.store.loading import count, load
+from serve.store.profiles import profile_rows
+from serve.store.reading import GoneError, Reading, find, served
+from serve.store.scope import EVERYTHING, Scope
+
+
+@dataclass(frozen=True)
+class Published:
+    """Everything one run published."""
+
+    run: Run
+    scores: tuple[Score, ...]
+    exclusions: tuple[Exclusion, ...]
+    lists: tuple[CallList, ...]
+
+
+class Store:
+    """Holds the database connections; close it, or use it in a ``with`` statement.
+
+    Every method raises DataError where the store is missing, empty, locked, damaged or of another version.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Opens nothing yet. Raises ConfigError for an address that cannot be used."""
+        self._engine = connect.connect(url)
+        self._version_seen = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def migrate(self, target: str = schema.VERSION) -> list[str]:
+        """Takes the tables up or down to a version, by default this software's; returns the steps taken."""
+        with connect.writing(self._engine) as connection:
+            return schema.migrate(connection, target)
+
+    def publish(
+        self,
+        run: Run,
+        scores: Sequence[Score],
+        exclusions: Sequence[Exclusion],
+        lists: Sequence[CallList],
+        profiles: Iterable[Profile] = (),
+    ) -> bool:
+        """Writes one run whole, in place of an earlier one with its run_id; True if it is now the one served.
+
+        ``profiles`` are of everyone who is scored, or of nobody; they are drawn one by one. A run older than the one
+        served goes into the history only: filling in a past week must not take this week's lists away. Raises
+        DataError, and leaves everything as it was, if the run does not add up.
+        """
+        check(run, scores, exclusions, lists)
+        with self.recording() as connection:
+            now = served(connection)
+            if now and now.bank != run.bank:
+                raise DataError(
+                    f"the score store {self._engine.url!r} holds runs of bank {now.bank!r}, not of {run.bank!r}. "
+                    "Give each bank a store of its own in ATTRITION_STORE."
+                )
+            publication = 1 + (connection.scalar(select(func.max(tables.runs.c.publication))) or 0)
+            same = select(tables.runs.c.publication).where(tables.runs.c.run_id == run.run_id)
+            _remove(connection, connection.scalars(same).all())
+            connection.execute(insert(tables.runs), rows.run_row(publication, run))
+            load(connection, tables.scores, rows.score_rows(publication, scores))
+            load(connection, tables.reasons, rows.reason_rows(publication, scores))
+            load(connection, tables.exclusions, rows.exclusion_rows(publication, exclusions))
+            load(connection, tables.managers, rows.manager_rows(publication, lists))
+            load(connection, tables.decisions, rows.decision_rows(publication, lists))
+            load(connection, tables.profiles, profile_rows(publication, profiles))
+            _check_profiles(connection, run, publication)
+            count(connection, tables.OF_A_RUN)
+            if now and now.snapshot_date > run.snapshot_date:
+                return False
+            trial.record(connection, run, scores, lists)
+            _point_to(connection, publication)
+            return True
+
+    def prune(self, keep_weeks: int, keep_profiles: int) -> int:
+        """Removes runs of Mondays ``keep_weeks`` or more before the newest, never the one served; how many.
+
+        Of runs ``keep_profiles`` or more weeks before the newest only the profiles go.
+        """
+        with self.recording() as connection:
+            faded, old = (_older(connection, weeks) for weeks in (keep_profiles, keep_weeks))
+            connection.execute(delete(tables.profiles).where(tables.profiles.c.publication.in_(faded)))
+            _remove(connection, old)
+            return len(old)
+
+    def serve_run(self, run_id: str) -> None:
+        """Moves the pointer to a run of the history. Raises DataError for an unknown run_id."""
+        with self.recording() as connection:
+            _point_to(connection, find(connection, run_id).publication)
+
+    def rollback(self) -> Run:
+        """Serves the run before the served one: the last publication of its Monday, or of the Monday before.
+
+        Raises DataError where the served run is the first of the history.
+        """
+        runs = tables.runs
+        order = (runs.c.snapshot_date, runs.c.publication)
+        self.latest_run()  # a store that is missing is not made here
+        with self.recording() as connection:
+            now = find(connection)
+            before = tuple_(*order) < tuple_(now.snapshot_date, now.publication)
+            found = connection.execute(
+                select(runs).where(before).order_by(*(one.desc() for one in order))
+            ).first()
+            if found is None:
+                raise DataError(
+                    f"the score store {self._engine.url!r} has no run before {now.run_id}, which it serves. "
+                    "Publish another with make weekly, or bring one back with make restore."
+                )
+            _point_to(connection, found.publication)
+            return rows.run_from(found)
+
+    @contextmanager
+    def recording(self) -> Iterator[Connection]:
+        """One write transaction, also for audit entries and what must stand or fall with them (audit.py)."""
+        with connect.writing(self._engine) as connection:
+            schema.prepare(connection)
+        with connect.writing(self._engine) as connection:
+            audit.lock(connection)
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One read transaction, also for the audit log. Raises DataError for a store that is not there.
+
+        The version is looked at once: who migrates a store starts its services anew.
+        """
+        with connect.reading(self._engine) as connection:
+            if not self._version_seen:
+                schema.require_version(connection)
+                self._version_seen = True
+            yield connection
+
+    @contextmanager
+    def pinned(self, run_id: str | None = None, scope: Scope = EVERYTHING) -> Iterator[Reading]:
+        """One run in one transaction, by default the served one. Raises DataError for an unknown run_id."""
+        with self.reading() as connection:
+            yield Reading(connection, find(connection, run_id), scope)
+
+    def latest_run(self) -> Run:
+        """The run that is served now."""
+        with self.pinned() as reading:
+            return reading.run
+
+    def keep_card(self, model_id: str, card: Mapping[str, Sequence[str]]) -> None:
+        """The card of a model, by part, in place of an earlier one; it outlives the runs of the model."""
+        cards = tables.model_cards
+        with self.recording() as connection:
+            connection.execute(delete(cards).where(cards.c.model_id == model_id))
+            connection.execute(insert(cards).values(model_id=model_id, card=rows.dump(dict(card))))
+
+    def history(self) -> tuple[Run, ...]:
+        """Every run in the store, the newest snapshot first."""
+        with self.reading() as connection:
+            order = (tables.runs.c.snapshot_date.desc(), tables.runs.c.run_id)
+            return tuple(map(rows.run_from, connection.execute(select(tables.runs).order_by(*order))))
+
+    def customer(self, customer_id: str) -> tuple[Run, Score | Exclusion] | None:
+        """The served run and what it says about one customer; None for one it does not know."""
+        with self.pinned() as reading:
+            found = reading.customer(customer_id)
+            return (reading.run, found) if found else None
+
+    def manager_list(self, manager_id: str) -> tuple[Run, Manager, tuple[Score, ...]] | None:
+        """The served run and one manager's listed customers by rank; None for an unknown manager."""
+        with self.pinned() as reading:
+            found = reading.manager_list(manager_id)
+            return (reading.run, *found) if found else None
+
+    def published(self, run_id: str | None = None) -> Published:
+        """All of one run, by default the served one. Raises DataError for an unknown run_id."""
+        with self.pinned(run_id) as reading:
+            scores = tuple(reading.scores())
+            lists = restore(portfolios(scores, reading.managers()), reading.decisions())
+            return Published(reading.run, scores, reading.exclusions(), lists)
+
+    def scores(self, run_id: str | None = None, scope: Scope = EVERYTHING) -> Iterator[Score]:
+        """Every score of one run by customer_id, a page at a time; between pages nothing is held open.
+
+        Raises GoneError where the run is taken away, or published anew, before the last page.
+        """
+        with self.pinned(run_id, scope) as reading:
+            run_id, publication, page = reading.run.run_id, reading.publication, reading.page()
+        while page:
+            yield from page
+            with self.pinned(run_id, scope) as reading:
+                if reading.publication != publication:
+                    raise GoneError(f"run {run_id} was published anew while it was read. Read it again.")
+                page = reading.page(page[-1].customer_id)
+
+    def differences(
+        self, before: str, after: str | None = None, scope: Scope = EVERYTHING
+    ) -> Iterator[Difference]:
+        """What turns the scores of one run into those of another, by default the served one, by customer_id."""
+        return differences(self.scores(before, scope), self.scores(after, scope))
+
+
+def _check_profiles(connection: Connection, run: Run, publication: int) -> None:
+    mine = tables.profiles.c.publication == publication
+    found = connection.scalar(select(func.count()).select_from(tables.profiles).where(mine))
+    if found not in (0, run.cohort):
+        raise DataError(
+            f"{run.run_id}: {found} profiles came with {run.cohort} scores. Make them of the same customers."
+        )
+
+
+def _older(connection: Connection, weeks: int) -> Sequence[int]:
+    """The runs of Mondays so many weeks or more before the newest, but never the one served."""
+    runs = tables.runs
+    newest = connection.scalar(select(func.max(runs.c.snapshot_date)))
+    if newest is None:
+        return []
+    old = select(runs.c.publication).where(
+        runs.c.snapshot_date <= newest - timedelta(weeks=weeks),
+        runs.c.publication.not_in(select(tables.current_run.c.publication)),
+    )
+    return connection.scalars(old).all()
+
+
+def _remove(connection: Connection, publications: Collection[int]) -> None:
+    for table in tables.OF_A_RUN:
+        connection.execute(delete(table).where(table.c.publication.in_(publications)))
+
+
+def _point_to(connection: Connection, publication: int) -> None:
+    """The last write of a publication; before it commits, readers follow the old pointer."""
+    if not connection.execute(update(tables.current_run).values(publication=publication)).rowcount:
+        connection.execute(insert(tables.current_run).values(slot=1, publication=publication))

@@ -1,0 +1,106 @@
+"""The weekly workbooks: one per manager, one per branch. The same run gives the same bytes."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, time
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from urllib.parse import quote
+
+from xlsxwriter import Workbook
+
+from configs.published import Score
+from configs.settings import Settings
+from serve.lists.choice import CallList
+from serve.store.briefs import Brief, briefs
+from serve.store.reading import Reading
+from serve.texts import Language
+from serve.workbooks.list_sheet import list_sheet
+from serve.workbooks.sheets import Context, summary_sheet
+
+Briefing = Callable[[Sequence[Score]], Sequence[Brief]]  # what is told of the customers of a list
+
+
+def write_lists(
+    folder: Path,
+    reading: Reading,
+    lists: Sequence[CallList],
+    settings: Settings,
+    language: Language | None = None,
+) -> list[Path]:
+    """One workbook per manager and one per branch of a run in ``folder``; those of an earlier run are removed.
+
+    Each file is written whole: whoever opens one never sees half of it. The language is the bank's unless
+    another is given. Returns the files, sorted by name.
+    """
+    context = Context(reading.run, settings, language or settings.language)
+    briefing = partial(briefs, reading)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = [_write(folder / name, content) for name, content in _workbooks(context, lists, briefing)]
+    for stale in set(folder.glob("*.xlsx*")) - set(written):
+        stale.unlink()
+    return sorted(written)
+
+
+def manager_workbook(context: Context, one: CallList, briefing: Briefing) -> bytes:
+    """An .xlsx of one sheet: the customers to call, with room for what came of it."""
+    content = BytesIO()
+    with _book(content, context, context.who(one)) as workbook:
+        list_sheet(workbook, context, one, briefing(one.listed))
+    return content.getvalue()
+
+
+def branch_workbook(context: Context, lists: Sequence[CallList], briefing: Briefing) -> bytes:
+    """An .xlsx of a summary per manager and a sheet of the customers without one; ``lists`` of one branch."""
+    content = BytesIO()
+    with _book(content, context, context.branch(lists[0].branch_id)) as workbook:
+        summary_sheet(workbook, context, lists)
+        for one in lists:
+            if one.manager is None:
+                list_sheet(workbook, context, one, briefing(one.listed))
+    return content.getvalue()
+
+
+def _workbooks(
+    context: Context, lists: Sequence[CallList], briefing: Briefing
+) -> Iterator[tuple[str, bytes]]:
+    """Name and content of each file."""
+    for one in lists:
+        if one.manager:
+            yield f"manager_{_safe(one.manager.manager_id)}.xlsx", manager_workbook(context, one, briefing)
+    for branch_id in sorted({one.branch_id or "" for one in lists}):
+        own = [one for one in lists if (one.branch_id or "") == branch_id]
+        name = f"branch_{_safe(branch_id)}.xlsx" if branch_id else "no_branch.xlsx"
+        yield name, branch_workbook(context, own, briefing)
+
+
+@contextmanager
+def _book(content: BytesIO, context: Context, subject: str) -> Iterator[Workbook]:
+    """A workbook that takes every text as text, and holds neither the clock nor a temporary name."""
+    options = {
+        "in_memory": True,
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+    }
+    with Workbook(content, options) as workbook:
+        created = datetime.combine(context.run.snapshot_date, time())
+        workbook.set_properties({"title": subject, "comments": context.run.run_id, "created": created})
+        yield workbook
+
+
+def _safe(name: str) -> str:
+    """A file name that no id can leave the folder with: ``B/1`` becomes ``B%2F1``."""
+    return quote(name, safe="")
+
+
+def _write(path: Path, content: bytes) -> Path:
+    draft = path.with_name(f"{path.name}.draft")
+    with draft.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    return path

@@ -1,0 +1,191 @@
+"""The sheet of customers to call: one row each, ready to read, to print, and to be read back when filled in."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from xlsxwriter import Workbook
+from xlsxwriter.worksheet import Worksheet
+
+from configs.published import AHEAD_DAYS, Maturity, Score
+from serve.lists.choice import CallList
+from serve.moved import change_in_words
+from serve.store.briefs import Brief
+from serve.texts import OUTCOMES
+from serve.workbooks.layout import Column, Styles, bars, fitted, head, page, row_height, styles
+from serve.workbooks.sheets import Context, amount, write_cells
+
+WEEKS = 13  # whose AUM is drawn
+MATURITIES = 3  # that are named; the others are one line
+FROZEN = 2  # columns that stay in sight
+
+
+def list_sheet(workbook: Workbook, context: Context, one: CallList, briefs: Sequence[Brief]) -> None:
+    """One row per listed customer in the order of the list; outcome and note are left to fill in.
+
+    Above the headings a hidden row names each column for programs, and hidden columns hold what a program needs to
+    know whose outcome it reads. Both move along when somebody sorts the table.
+    """
+    sheet = workbook.add_worksheet(context.text("list.sheet" if one.manager else "own.sheet"))
+    style = styles(workbook, context.text("font"))
+    columns = _columns(context, briefs)
+    title = context.text("list.title", who=context.who(one))
+    top = head(sheet, columns, style, (title, _facts(context, one), context.source))
+    for place, brief in enumerate(briefs, start=1):
+        _write(sheet, context, columns, style, top + place, _row(context, place, brief, one))
+    _finish(sheet, context, style, columns, (top, top + len(briefs)))
+    page(sheet, top, frozen=FROZEN, footer=(context.source, context.text("page")))
+    sheet.print_area(0, 0, top + len(briefs) + _ROOM, _shown(columns) - 1)
+
+
+_ROOM = 6  # rows below the table, for the notes
+
+
+def _facts(context: Context, one: CallList) -> str:
+    return context.text(
+        "list.facts",
+        snapshot=context.run.snapshot_date,
+        branch=context.branch(one.branch_id),
+        listed=len(one.listed),
+        customers=one.customers,
+        money=amount(sum(score.money_at_risk_minor for score in one.listed)),
+        currency=context.run.base_currency,
+    )
+
+
+def _columns(context: Context, briefs: Sequence[Brief]) -> list[Column]:
+    text = context.text
+    outcomes = [text(f"outcome.{outcome}") for outcome in OUTCOMES]
+    numbers = [brief.score.customer_id for brief in briefs]
+    return [
+        Column("rank", text("column.rank"), "count", 5),
+        Column("customer", text("column.customer"), "id", fitted(numbers, 12, 26)),
+        Column("segment", text("column.segment"), "wrapped", 11),
+        Column("aum", text("column.aum"), "money", 11),
+        Column("line", text("column.line", weeks=WEEKS), "bars", 15),
+        *(Column(f"risk_{days}d", text("column.risk", days=days), "share", 6.5) for days in _horizons(context)),
+        Column("money", text("column.money"), "worth", 11.5),
+        Column("why", text("column.why"), "wrapped", 52),
+        Column("maturing", text("column.maturing", days=AHEAD_DAYS), "wrapped", 34),
+        Column("contact", text("column.contact"), "wrapped", 12),
+        Column("next_step", text("column.next_step"), "wrapped", 25),
+        Column("outcome", text("column.outcome"), "input", fitted(outcomes, 14, 16)),
+        Column("note", text("column.note"), "input", 18),
+        *(Column(name, name, "hidden", 10) for name in ("run_id", "manager_id", "customer_id")),
+    ]  # fmt: skip
+
+
+def _row(context: Context, place: int, brief: Brief, one: CallList) -> dict[str, str | float]:
+    """What stands in each column, by its name."""
+    score = brief.score
+    return {
+        "rank": place,
+        "customer": score.customer_id,
+        "segment": f"{context.tier(score.tier)}\n{context.term('stage', score.lifecycle_stage)}",
+        "aum": score.aum_minor / 100,
+        "line": bars(brief.profile.aum_by_week[-WEEKS:]),
+        **{f"risk_{days}d": _risk(score, days) for days in _horizons(context)},
+        "money": score.money_at_risk_minor / 100,
+        "why": _why(context, score),
+        "maturing": _maturing(context, brief.profile.maturities),
+        "contact": _contact(context, brief),
+        "next_step": brief.next_step_zh if context.language == "zh" else brief.next_step_en,
+        "run_id": context.run.run_id,
+        "manager_id": one.manager.manager_id if one.manager else "",
+        "customer_id": score.customer_id,
+        "band": score.risk_band,
+    }
+
+
+def _horizons(context: Context) -> tuple[int, ...]:
+    return context.settings.label.horizons
+
+
+def _risk(score: Score, days: int) -> float | str:
+    risk: float | None = getattr(score, f"risk_{days}d")
+    return "" if risk is None else risk
+
+
+def _why(context: Context, score: Score) -> str:
+    """The reasons, numbered, one below the other; then how the risk moved, if it did by a whole point."""
+    texts = [one.text_zh if context.language == "zh" else one.text_en for one in score.reasons]
+    shown = texts[: context.settings.lists.reasons]
+    numbered = [f"{number}. {text}" for number, text in enumerate(shown, start=1)]
+    points = round(100 * (score.risk_change or 0))
+    moved = [f"{'▲' if points > 0 else '▼'} {change_in_words(context.run, score, context.language)}"]
+    return "\n".join([*numbered, *(moved if points else [])])
+
+
+def _maturing(context: Context, maturities: Sequence[Maturity]) -> str:
+    """When, what and how much, the soonest first."""
+    told = [
+        f"{one.matures_on} {one.product_name} {amount(one.balance_minor)}" for one in maturities[:MATURITIES]
+    ]
+    others = maturities[MATURITIES:]
+    if others:
+        total = amount(sum(one.balance_minor for one in others))
+        told.append(context.text("maturing.more", count=len(others), money=total))
+    return "\n".join(told)
+
+
+def _contact(context: Context, brief: Brief) -> str:
+    last = brief.last_contact
+    if last is None:
+        return context.text("contact.none")
+    said = (
+        context.term(kind, code)
+        for kind, code in (("channel", last.channel), ("outcome", last.outcome))
+        if code
+    )
+    return "\n".join((str(last.day), *said))
+
+
+def _write(
+    sheet: Worksheet,
+    context: Context,
+    columns: Sequence[Column],
+    style: Styles,
+    row: int,
+    told: dict[str, str | float],
+) -> None:
+    """One customer's row, as high as its longest text."""
+    longest = f"risk_{_horizons(context)[-1]}d"
+    formats = [style[f"share_{told['band']}" if one.name == longest else one.style] for one in columns]
+    write_cells(sheet, row, [told.get(one.name, "") for one in columns], formats)
+    wrapped = [(str(told.get(one.name, "")), one.width) for one in columns if one.wraps]
+    sheet.set_row(row, row_height(wrapped, context.text("font")))
+
+
+def _finish(
+    sheet: Worksheet, context: Context, style: Styles, columns: Sequence[Column], rows: tuple[int, int]
+) -> None:
+    """The choice of outcomes, the filter, and what the figures mean below the table."""
+    top, last = rows
+    if last == top:
+        sheet.write_string(top + 1, 0, context.text("list.empty"), style["facts"])
+        return
+    sheet.autofilter(top, 0, last, len(columns) - 1)
+    outcome = [one.name for one in columns].index("outcome")
+    choice = {
+        "validate": "list",
+        "source": [context.text(f"outcome.{one}") for one in OUTCOMES],
+        "error_title": context.text("outcome.error_title"),
+        "error_message": context.text("outcome.error"),
+    }
+    sheet.data_validation(top + 1, outcome, last, outcome, choice)
+    for offset, note in enumerate(_notes(context), start=2):
+        sheet.write_string(last + offset, 0, note, style["small"])
+
+
+def _notes(context: Context) -> tuple[str, ...]:
+    label = context.settings.label
+    start = context.run.snapshot_date + timedelta(days=label.lead_days)
+    return (
+        context.text("list.money", currency=context.run.base_currency),
+        context.text("list.risk", drop=label.min_drop, days=label.horizon_days, start=start),
+        context.text("list.line", weeks=WEEKS),
+        context.text("list.return"),
+    )
+
+
+def _shown(columns: Sequence[Column]) -> int:
+    return sum(one.style != "hidden" for one in columns)

@@ -1,0 +1,147 @@
+"""A backup is whole and sound or refused; a restore gives the old answers under the readers' eyes."""
+
+import sqlite3
+from contextlib import closing
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from configs.errors import DataError
+from serve.store.backup import back_up, restore
+from serve.store.store import Store
+
+
+@pytest.fixture
+def file(store_url) -> Path:
+    return Path(store_url.removeprefix("sqlite:///"))
+
+
+@pytest.fixture
+def backup(published, store_url, tmp_path) -> Path:
+    assert published.latest_run().run_id == "run-1"
+    assert back_up(store_url, tmp_path / "kept" / "backup.db") == 1
+    return tmp_path / "kept" / "backup.db"
+
+
+def change(path: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(path)) as opened:
+        for statement in statements:
+            opened.executescript(statement)
+        opened.commit()
+
+
+def test_a_restore_under_an_open_reader_gives_the_old_answers(
+    published, store_url, backup, make_run, scores, exclusions, lists
+):
+    before = published.published()
+    published.publish(make_run("run-2", date(2026, 11, 23)), scores, exclusions, lists)
+    with published.pinned() as reading:
+        assert restore(store_url, backup) == 1
+        assert (reading.run.run_id, len(reading.page())) == ("run-2", 5)
+    assert published.published() == before
+    assert published.history() == (make_run(),)
+    published.publish(make_run("run-3", date(2026, 11, 30)), scores, exclusions, lists)
+    assert published.latest_run().run_id == "run-3"
+
+
+def test_a_restore_where_there_is_no_store(backup, published, tmp_path):
+    elsewhere = f"sqlite:///{tmp_path}/new/store.db"
+    assert restore(elsewhere, backup) == 1
+    with Store(elsewhere) as store:
+        assert store.published() == published.published()
+
+
+def test_the_same_store_gives_the_same_bytes_in_one_file(backup, store_url, tmp_path):
+    back_up(store_url, tmp_path / "again.db")
+    assert (tmp_path / "again.db").read_bytes() == backup.read_bytes()
+    assert [path.name for path in backup.parent.iterdir()] == ["backup.db"]
+
+
+def test_what_was_just_written_is_in_the_backup(
+    published, store_url, tmp_path, make_run, scores, exclusions, lists
+):
+    """It still lies in the write-ahead log then, which a copied file would leave behind."""
+    published.publish(make_run("run-2", date(2026, 11, 23)), scores, exclusions, lists)
+    assert back_up(store_url, tmp_path / "backup.db") == 2
+
+
+BROKEN = {
+    "one score less": (
+        "DELETE FROM profiles WHERE customer_id = 'c3'; DELETE FROM decisions WHERE customer_id = 'c3'; "
+        "DELETE FROM scores WHERE customer_id = 'c3'",
+        "declares 5 scores and 1 exclusions and holds 4",
+    ),
+    "no exclusion": ("DELETE FROM exclusions", "holds 5 and 0"),
+    "an orphan": (
+        "UPDATE reasons SET customer_id = 'c8' WHERE customer_id = 'c1'",
+        "1 reasons belong to no score",
+    ),
+    "a lost score": (
+        "DELETE FROM scores WHERE customer_id = 'c3'",
+        "a row of (profiles|decisions) belongs to nothing",
+    ),
+    "a lost key": ("UPDATE decisions SET manager_id = 'M9'", "a row of decisions belongs to nothing"),
+    "no pointer's run": ("UPDATE current_run SET publication = 9", "a row of current_run belongs to nothing"),
+    "another version": (
+        "UPDATE store_version SET version_num = '0099'",
+        "of version 0099, this software needs",
+    ),
+    "no version": ("DROP TABLE store_version", "no such table: store_version"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_backup_that_does_not_add_up_is_refused(published, store_url, backup, case):
+    statement, found = BROKEN[case]
+    change(backup, *statement.split("; "))
+    before = published.published()
+    with pytest.raises(DataError, match=found):
+        restore(store_url, backup)
+    assert published.published() == before
+
+
+@pytest.mark.parametrize("damage", ["cut", "overwritten", "not a database", "missing"])
+def test_a_damaged_file_is_refused(published, store_url, backup, damage):
+    whole = backup.read_bytes()
+    backup.unlink()
+    if damage == "cut":
+        backup.write_bytes(whole[: len(whole) // 2])
+    elif damage == "overwritten":
+        backup.write_bytes(whole[:4096] + b"\xff" * 4096 + whole[8192:])
+    elif damage == "not a database":
+        backup.write_bytes(b"not a database" * 1000)
+    before = published.published()
+    with pytest.raises(DataError, match="backup"):
+        restore(store_url, backup)
+    assert published.published() == before
+
+
+def test_a_store_that_is_not_sound_gives_no_backup(published, file, store_url, tmp_path):
+    published.close()
+    change(file, "DELETE FROM reasons", "DELETE FROM exclusions")
+    with pytest.raises(DataError, match="holds 5 and 0"):
+        back_up(store_url, tmp_path / "backup.db")
+    assert not (tmp_path / "backup.db").exists()
+    assert not list(tmp_path.glob(".draft-*"))
+
+
+def test_a_backup_is_not_written_over(backup, store_url):
+    with pytest.raises(DataError, match="exists already"):
+        back_up(store_url, backup)
+
+
+def test_a_missing_store_gives_no_backup(tmp_path):
+    with pytest.raises(DataError, match="there is no file"):
+        back_up(f"sqlite:///{tmp_path}/none.db", tmp_path / "backup.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_postgresql_has_tools_of_its_own(tmp_path):
+    address = "postgresql+psycopg://reader:geheim@host/scores"
+    for action in (back_up, restore):
+        with pytest.raises(
+            DataError, match=r"pg_dump and pg_restore, as docs/operations\.md shows"
+        ) as refused:
+            action(address, tmp_path / "backup.db")
+        assert "geheim" not in str(refused.value)

@@ -1,0 +1,32 @@
+"""A branch by who is in charge, against sums worked out here."""
+
+import pytest
+
+from configs.published import Exclusion, Manager
+from serve.store.branches import Charge, charges
+from serve.store.scope import Reach, Scope
+
+
+@pytest.fixture
+def store_url(either_url):
+    return either_url
+
+
+def test_a_branch_by_manager_with_those_of_nobody_last(published):
+    """M1 has c1 to c4, of whom c4 and c1 are listed and c3 is no high risk; c5 is on the branch's own list."""
+    with published.pinned() as reading:
+        assert charges(reading, "B1") == (
+            Charge("M1", "张伟", 4, 3, 2, 4 * 1_843_200_50, 300_00 + 900_00 + 100_00 + 500_00),
+            Charge(None, "", 1, 1, 1, 1_843_200_50, 700_00),
+        )
+        assert charges(reading, "B9") == ()
+    with published.pinned(scope=Scope(Reach.BRANCH, "B2")) as reading:
+        assert charges(reading, "B1") == ()
+
+
+def test_a_manager_without_customers_stands_there_too(store, make_run, make_score, make_lists):
+    managers = [Manager("M1", "张伟", "B1", 2), Manager("M2", "李娜", "B1", 2)]
+    scores = [make_score("c1", manager_id="M1")]
+    store.publish(make_run(cohort=1), scores, (Exclusion("c6", "too_new"),), make_lists(scores, managers))
+    with store.pinned() as reading:
+        assert [(one.manager_id, one.customers) for one in charges(reading, "B1")] == [("M1", 1), ("M2", 0)]

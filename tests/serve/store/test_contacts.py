@@ -1,0 +1,128 @@
+"""A contact, its opt-out and its audit entries stand or fall together, and the same key adds nothing."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import pytest
+
+from configs.errors import DataError
+from serve.store import contacts
+from serve.store.audit import entries, verify
+from serve.store.contacts import Author, ConflictError, Contact
+from serve.store.store import Store
+
+AT = datetime(2026, 11, 17, 9, 30, 15, tzinfo=UTC)
+CALL = Contact("key-1", "c1", "M1", "run-1", "will_stay", "asked for 定存", AT)
+LI = Author("li", b"k" * 32)
+
+
+@pytest.fixture
+def store_url(either_url):
+    return either_url
+
+
+def recorded(store, contact, author=LI):
+    with store.recording() as connection:
+        return contacts.record(connection, contact, author)
+
+
+def audited(store):
+    with store.reading() as connection:
+        assert verify(connection, LI.audit_key) == []
+        return [(one.actor, one.action, one.subject, one.details) for one in entries(connection)]
+
+
+def test_a_contact_its_audit_entry_and_the_same_key_again(published):
+    first = recorded(published, CALL)
+    assert first == replace(CALL, contact_id=1)
+    later = replace(CALL, recorded_at=AT + timedelta(days=1))
+    assert recorded(published, later) == first
+    with published.reading() as connection:
+        assert contacts.latest_of(connection, "c1", 5) == (first,)
+        assert contacts.opted_out(connection) == frozenset()
+    about = {"contact_id": 1, "manager_id": "M1", "run_id": "run-1", "outcome": "will_stay"}
+    assert audited(published) == [("li", "record contact", "c1", about)]
+
+
+@pytest.mark.parametrize(
+    "other", [{"customer_id": "c2"}, {"run_id": "run-0"}, {"outcome": "leaving"}, {"note": ""}]
+)
+def test_the_same_key_with_other_content_is_a_conflict(published, other):
+    recorded(published, CALL)
+    with pytest.raises(ConflictError, match="key was used for another contact"):
+        recorded(published, replace(CALL, **other))
+    assert len(audited(published)) == 1
+
+
+def test_another_manager_may_use_the_same_key(published):
+    assert recorded(published, CALL).contact_id == 1
+    assert recorded(published, replace(CALL, manager_id="M2")).contact_id == 2
+
+
+def test_who_said_no_contact_is_opted_out_until_it_is_withdrawn(published):
+    no_more = replace(CALL, outcome="no_contact", note="")
+    recorded(published, no_more)
+    recorded(published, no_more)
+    with published.recording() as connection:
+        assert contacts.opted_out_since(connection, "c1") == date(2026, 11, 17)
+        assert contacts.opt_out(connection, "c1", AT + timedelta(days=9), LI) == date(2026, 11, 17)
+        assert contacts.opted_out(connection) == {"c1"}
+        contacts.withdraw_opt_out(connection, "c1", AT, LI)
+        contacts.withdraw_opt_out(connection, "c1", AT, LI)
+        assert contacts.opted_out_since(connection, "c1") is None
+    assert [
+        (action, subject, details.get("contact_id")) for _, action, subject, details in audited(published)
+    ] == [
+        ("record contact", "c1", 1),
+        ("opt out", "c1", 1),
+        ("withdraw opt-out", "c1", None),
+    ]
+
+
+def test_a_contact_whose_audit_entry_fails_is_not_there(published, monkeypatch):
+    def fails(*_):
+        raise DataError("the disk is full")
+
+    monkeypatch.setattr(contacts.audit, "append", fails)
+    with pytest.raises(DataError, match="disk"):
+        recorded(published, replace(CALL, outcome="no_contact"))
+    with published.reading() as connection:
+        assert contacts.latest_of(connection, "c1", 5) == ()
+        assert contacts.opted_out(connection) == frozenset()
+        assert entries(connection) == ()
+
+
+def test_the_newest_contacts_come_first_and_keep_the_moment_whatever_its_zone(published):
+    shanghai = timezone(timedelta(hours=8))
+    for hour in (9, 11, 10):
+        at = datetime(2026, 11, 18, hour, tzinfo=shanghai)
+        recorded(published, replace(CALL, key=f"at {hour}", recorded_at=at))
+    recorded(published, replace(CALL, key="other", customer_id="c2"))
+    with published.reading() as connection:
+        found = contacts.latest_of(connection, "c1", 2)
+    assert [one.recorded_at for one in found] == [datetime(2026, 11, 18, hour, tzinfo=UTC) for hour in (3, 2)]
+
+
+def test_eight_senders_of_one_key_at_once_record_one_contact(published, store_url):
+    def send(_number):
+        with Store(store_url) as own:
+            return recorded(own, CALL)
+
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(send, range(8))) == {replace(CALL, contact_id=1)}
+    assert len(audited(published)) == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"outcome": "will_leave"}, "unknown outcome 'will_leave'"),
+        ({"note": "x" * 2_001}, "2001"),
+        ({"note": "a\x00"}, "no NUL"),
+        ({"recorded_at": AT.replace(tzinfo=None)}, "zone"),
+    ],
+)
+def test_what_cannot_be_a_contact_is_refused(wrong, message):
+    with pytest.raises(DataError, match=message):
+        replace(CALL, **wrong)

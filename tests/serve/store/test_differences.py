@@ -1,0 +1,55 @@
+"""A delta against a naive comparison of everything with everything."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serve.store.differences import Difference, differences
+from serve.store.store import Store
+
+RISKS = st.dictionaries(st.sampled_from("abcdefgh"), st.sampled_from([0.1, 0.2]), max_size=8)
+
+
+@given(old=RISKS, new=RISKS)
+def test_a_delta_is_what_a_naive_comparison_finds_and_turns_one_run_into_the_other(make_score, old, new):
+    before, after = (
+        {name: make_score(name, risk_90d=risk) for name, risk in sorted(run.items())} for run in (old, new)
+    )
+    found = list(differences(iter(before.values()), iter(after.values())))
+    differ = [name for name in sorted({*old, *new}) if before.get(name) != after.get(name)]
+    assert found == [Difference(before.get(name), after.get(name)) for name in differ]
+    for one in found:
+        before.pop(one.customer_id, None)
+        before |= {one.customer_id: one.after} if one.after else {}
+    assert before == after
+
+
+@pytest.mark.parametrize(
+    ("change", "fields"),
+    [
+        ({"risk_90d": 0.5}, ("risk_90d",)),
+        ({"risk_band": "low", "manager_id": None}, ("manager_id", "risk_band")),
+        ({"reasons": ()}, ("reasons",)),
+    ],
+)
+def test_a_change_names_the_fields_that_differ(make_score, change, fields):
+    (found,) = differences(iter([make_score("a")]), iter([replace(make_score("a"), **change)]))
+    assert found.fields == fields
+
+
+def test_who_came_and_who_went_have_no_other_side(make_score):
+    came, went = differences(iter([make_score("b")]), iter([make_score("a")]))
+    assert (came.before, came.customer_id, went.after, went.customer_id) == (None, "a", None, "b")
+    assert "risk_60d" in came.fields
+
+
+def test_two_runs_of_a_store(either_url, make_run, make_score, make_lists, exclusions, scores):
+    later = (replace(scores[0], risk_band="low"), *scores[2:], make_score("c9"))
+    with Store(either_url) as store:
+        store.publish(make_run(), scores, exclusions, make_lists(scores))
+        store.publish(make_run("run-2", date(2026, 11, 23)), later, exclusions, make_lists(later))
+        told = [(one.customer_id, bool(one.before), bool(one.after)) for one in store.differences("run-1")]
+    assert told == [("c1", True, True), ("c2", True, False), ("c9", False, True)]

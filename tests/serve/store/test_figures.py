@@ -1,0 +1,39 @@
+"""What was measured of a run lies beside it, is replaced whole, and goes with it."""
+
+import pytest
+
+from configs.errors import DataError
+from configs.published import Coverage, Departure
+from serve.store import figures
+
+
+def test_figures_are_replaced_and_belong_to_their_run(published, make_run, scores, exclusions, lists):
+    published.publish(make_run("run-2"), scores, exclusions, lists)
+    with published.recording() as connection:
+        figures.keep(connection, "run-1", "outcome", {"auroc": 0.5})
+        figures.keep(connection, "run-1", "outcome", {"auroc": 0.8})
+        figures.keep(connection, "run-2", "drift", {"most": []})
+    with published.reading() as connection:
+        found = figures.of_runs(connection, "outcome", 5)
+        assert [(run.run_id, one) for run, one in found] == [("run-2", None), ("run-1", {"auroc": 0.8})]
+        assert [run.run_id for run, _ in figures.of_runs(connection, "drift", 1)] == ["run-2"]
+
+
+def test_figures_go_with_a_run_that_is_published_anew(published, make_run, scores, exclusions, lists):
+    coverage = (Coverage("B1", "M1", 4, 1, 100, 2),)
+    with published.recording() as connection:
+        figures.keep(connection, "run-1", "outcome", {"auroc": 0.8})
+        figures.keep_coverage(connection, "run-1", coverage, (Departure("B1", "M0", 1, 1, 5),))
+    with published.pinned() as reading:
+        assert reading.branch_known("B1")
+    published.publish(make_run(), scores, exclusions, lists)
+    with published.reading() as connection:
+        assert figures.of_runs(connection, "outcome", 5)[0][1] is None
+
+
+def test_what_cannot_be_stored_is_refused(published):
+    with published.recording() as connection:
+        with pytest.raises(DataError, match="no run 'never'"):
+            figures.keep(connection, "never", "drift", {})
+        with pytest.raises(DataError, match="figures 'drift' of run run-1 cannot be stored"):
+            figures.keep(connection, "run-1", "drift", {"psi": float("nan")})

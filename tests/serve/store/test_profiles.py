@@ -1,0 +1,130 @@
+"""Profiles come back as they were published, within the scope, of the newest runs only."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from types import MappingProxyType
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from configs.errors import DataError
+from configs.published import Booking, Maturity, PastContact, Profile
+from serve.store import reading, tables
+from serve.store.profiles import packed, unpacked
+from serve.store.scope import Reach, Scope
+
+DAY = date(2026, 11, 12)
+WHOLE = Profile(
+    "c1",
+    MappingProxyType({"demand": (500, -20, 0, 10**15), "term": (7, 7, 7, 7), "loan": (1, 2, 3, 4)}),
+    (Maturity("半年定期", "term", DAY, 600_000_00),),
+    (Booking(DAY, -480_000_00, "transfer_out", "broker", "mobile"),),
+    (PastContact(DAY, "M1", "phone", "service", None), PastContact(DAY, "M2", "visit", "sale", "answered")),
+)
+
+
+@pytest.fixture
+def store_url(either_url):
+    return either_url
+
+
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+days = st.dates(date(1970, 1, 1), date(2100, 1, 1))
+money = st.integers(-(10**17), 10**17)
+
+
+@given(
+    st.builds(
+        Profile,
+        customer_id=st.just("c1"),
+        aum_by_class=st.dictionaries(text, st.lists(money, max_size=52).map(tuple)),
+        maturities=st.lists(st.builds(Maturity, text, text, days, money), max_size=3).map(tuple),
+        bookings=st.lists(st.builds(Booking, days, money, text, text, text), max_size=3).map(tuple),
+        contacts=st.lists(st.builds(PastContact, days, text, text, text, st.none() | text), max_size=3).map(
+            tuple
+        ),
+    )
+)
+def test_what_was_packed_comes_out_again(profile):
+    found = unpacked("c1", packed(profile))
+    assert found == profile
+    assert packed(found) == packed(profile)
+
+
+def test_aum_is_all_but_what_the_customer_owes():
+    assert WHOLE.aum_by_week == (507, -13, 7, 10**15 + 7)
+
+
+def test_profiles_are_published_with_their_run(store, make_run, scores, exclusions, lists, profiles):
+    whole = [WHOLE, *profiles[1:]]
+    store.publish(make_run(), scores, exclusions, lists, iter(whole))
+    with store.pinned() as run:
+        assert run.profile("c1") == WHOLE
+        assert run.profiles(["c5", "c6", "c1", "nobody"]) == {"c1": WHOLE, "c5": whole[4]}
+        assert run.profile("c6") is None
+        assert run.profiles([]) == {}
+
+
+def test_many_are_asked_for_in_several_statements(
+    store, make_run, scores, exclusions, lists, profiles, monkeypatch
+):
+    monkeypatch.setattr(reading, "IDS", 2)
+    store.publish(make_run(), scores, exclusions, lists, profiles)
+    with store.pinned() as run:
+        assert list(run.profiles([f"c{k}" for k in range(9)]).values()) == list(profiles)
+
+
+@pytest.mark.parametrize(
+    ("scope", "found"),
+    [
+        (Scope(Reach.OWN, "M1"), {"c1", "c2", "c3", "c4"}),
+        (Scope(Reach.OWN, "M2"), set()),
+        (Scope(Reach.BRANCH, "B1"), {"c1", "c2", "c3", "c4", "c5"}),
+        (Scope(Reach.BRANCH, "B2"), set()),
+        (Scope(Reach.NONE), set()),
+    ],
+)
+def test_nobody_reads_beyond_the_scope(store, make_run, scores, exclusions, lists, profiles, scope, found):
+    store.publish(make_run(), scores, exclusions, lists, profiles)
+    with store.pinned(scope=scope) as run:
+        assert run.profiles([one.customer_id for one in scores]).keys() == found
+        assert (run.profile("c5") is None) == ("c5" not in found)
+
+
+def test_a_rerun_replaces_profiles_too(store, make_run, scores, exclusions, lists, profiles):
+    store.publish(make_run(), scores, exclusions, lists, profiles)
+    store.publish(make_run(), scores, exclusions, lists, [WHOLE, *profiles[1:]])
+    with store.pinned() as run:
+        assert run.profile("c1") == WHOLE
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda all_of: all_of[:-1], "4 profiles came with 5 scores"),
+        (lambda all_of: [*all_of, replace(WHOLE, customer_id="c9")], "(?i)foreign key"),
+        (lambda all_of: [*all_of[:-1], replace(WHOLE, bookings=(Booking(DAY, object(), "", "", ""),))], "object"),
+    ],
+)  # fmt: skip
+def test_profiles_that_do_not_fit_leave_everything_as_it_was(
+    published, make_run, scores, exclusions, lists, profiles, spoil, said
+):
+    before = published.published()
+    with pytest.raises(DataError, match=said):
+        published.publish(make_run(), scores, exclusions, lists, spoil(profiles))
+    assert published.published() == before
+
+
+def test_only_the_newest_runs_keep_their_profiles(store, make_run, scores, exclusions, lists, profiles):
+    for week in range(4):
+        run = make_run(f"run-{week}", date(2026, 11, 16) + timedelta(weeks=week))
+        store.publish(run, scores, exclusions, lists, profiles)
+    store.serve_run("run-0")
+    assert store.prune(52, 2) == 0
+    with store.pinned("run-1") as run:
+        assert (run.profile("c1"), run.customer("c1")) == (None, scores[0])
+    with store.reading() as connection:
+        kept = connection.scalars(select(tables.profiles.c.publication).distinct().order_by("publication"))
+        assert kept.all() == [1, 3, 4]  # the one served, and the newest two

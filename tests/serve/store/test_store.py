@@ -1,0 +1,284 @@
+"""Publication is whole or not at all, and no reader ever sees two runs at once."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+from sqlalchemy import event, select
+
+from configs.errors import DataError
+from configs.published import Change, Coverage, Departure, Exclusion, Manager
+from serve.store import figures, reading, tables
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def store_url(either_url):
+    return either_url
+
+
+def test_published_and_read_back_are_equal(published, make_run, scores, exclusions, lists):
+    everything = published.published()
+    assert everything.run == make_run()
+    assert everything.scores == scores
+    assert everything.exclusions == exclusions
+    assert everything.lists == lists
+
+
+def test_changes_are_kept_with_their_score(store, make_run, make_score, make_lists):
+    moved = make_score("c1", risk_change=-0.03, changes=(Change("salary", -0.4, "eased", "缓解"),))
+    run = make_run(
+        cohort=1, excluded=MappingProxyType({}), manifest=MappingProxyType({"compared_with": "2026-11-09"})
+    )
+    store.publish(run, [moved], [], make_lists([moved]))
+    assert store.customer("c1") == (run, moved)
+
+
+def test_one_customer_is_scored_excluded_or_unknown(published, make_run, scores):
+    assert published.customer("c3") == (make_run(), scores[2])
+    assert published.customer("c6") == (make_run(), Exclusion("c6", "too_new"))
+    assert published.customer("c7") is None
+
+
+def test_a_managers_list_comes_in_its_order(published, make_run, scores):
+    manager = Manager("M1", "张伟", "B1", 2)
+    assert published.manager_list("M1") == (make_run(), manager, (scores[3], scores[0]))
+    assert published.manager_list("M2") is None
+
+
+def test_a_managers_address_is_kept(store, make_run, scores, exclusions, lists):
+    first, *others = lists
+    manager = replace(first.manager, email="zhang.wei@bank.example")
+    store.publish(make_run(), scores, exclusions, [replace(first, manager=manager), *others])
+    assert store.manager_list("M1")[1] == manager
+
+
+def test_a_rerun_replaces_and_never_appends(published, make_run, scores, exclusions, lists):
+    changed = (replace(scores[0], risk_90d=0.5), *scores[1:])
+    assert published.publish(make_run(), changed, exclusions, lists)
+    assert published.published().scores == changed
+    assert len(published.history()) == 1
+
+
+def test_history_is_kept_and_the_pointer_can_go_back(published, make_run, scores, exclusions, lists):
+    second = make_run("run-2", date(2026, 11, 23))
+    assert published.publish(second, scores, exclusions, lists)
+    assert published.latest_run() == second
+    assert published.history() == (second, make_run())
+    published.serve_run("run-1")
+    assert published.latest_run() == make_run()
+    with pytest.raises(DataError, match="Did you mean 'run-2'"):
+        published.serve_run("run2")
+
+
+def test_rollback_goes_one_run_back_at_a_time_and_gives_the_old_answers(
+    published, make_run, scores, exclusions, lists
+):
+    """Two runs of one Monday, then the next Monday: back from it are the second, then the first."""
+    before = published.published()
+    again, later = make_run("run-1b"), make_run("run-2", date(2026, 11, 23))
+    changed = (replace(scores[0], risk_90d=0.5), *scores[1:])
+    published.publish(again, changed, exclusions, lists)
+    published.publish(make_run("run-0", date(2026, 11, 9)), scores, exclusions, lists)
+    published.publish(later, scores, exclusions, lists)
+    assert published.rollback() == again
+    assert published.published().scores == changed
+    assert published.rollback() == make_run()
+    assert published.published() == before
+    assert published.rollback().run_id == "run-0"
+    with pytest.raises(DataError, match="no run before run-0"):
+        published.rollback()
+    assert published.latest_run().run_id == "run-0"
+
+
+def test_old_runs_are_pruned_with_all_their_rows_but_not_the_one_served(
+    published, make_run, scores, exclusions, lists, profiles
+):
+    for number in range(2, 5):
+        day = date(2026, 11, 16) + timedelta(weeks=number - 1)
+        published.publish(make_run(f"run-{number}", day), scores, exclusions, lists, profiles)
+        with published.recording() as connection:
+            figures.keep(connection, f"run-{number}", "drift", {"most": []})
+            coverage, left = Coverage("B1", "M1", 4, 1, 100, 2), Departure("B1", "M0", 1, 1, 5)
+            figures.keep_coverage(connection, f"run-{number}", [coverage], [left])
+    assert published.prune(4, 4) == 0
+    assert published.prune(2, 2) == 2
+    assert [run.run_id for run in published.history()] == ["run-4", "run-3"]
+    published.serve_run("run-3")
+    assert published.prune(1, 1) == 0
+    with published._engine.connect() as connection:
+        for table in tables.OF_A_RUN:
+            found = set(connection.scalars(select(table.c.publication)))
+            assert found == {3, 4}, table.name
+
+
+def test_a_store_holds_one_bank(published, make_run, scores, exclusions, lists):
+    with pytest.raises(DataError, match="holds runs of bank 'demo', not of 'berka'"):
+        published.publish(make_run("run-2", bank="berka"), scores, exclusions, lists)
+    assert published.history() == (make_run(),)
+
+
+def test_all_scores_come_by_id_in_pages_whatever_the_language_of_the_database(
+    store, make_run, make_score, make_lists, exclusions, monkeypatch
+):
+    """In English B comes after a; by code point before it, which is what pages and deltas rest on."""
+    names = ["a", "B", "ä", "Z", "10", "9", "张", "b"]
+    given = [
+        make_score(name, reasons=make_score(name).reasons * (number % 3)) for number, name in enumerate(names)
+    ]
+    store.publish(make_run(cohort=8), given, exclusions, make_lists(given))
+    monkeypatch.setattr(reading.Reading.page, "__defaults__", ("", 3))
+    assert [one.customer_id for one in store.scores()] == sorted(names)
+    assert list(store.scores("run-1")) == sorted(given, key=lambda one: one.customer_id)
+    with store.pinned() as run:
+        assert [one.customer_id for one in run.page("a", 2)] == ["b", "ä"]
+
+
+@pytest.mark.parametrize("fate", ["published anew", "no run"])
+def test_a_run_that_goes_while_it_is_read_is_an_error_and_not_a_short_answer(
+    published, make_run, scores, exclusions, lists, monkeypatch, fate
+):
+    monkeypatch.setattr(reading.Reading.page, "__defaults__", ("", 2))
+    found = published.scores("run-1")
+    next(found)
+    if fate == "no run":
+        published.publish(make_run("run-2", date(2026, 11, 23)), scores, exclusions, lists)
+        published.prune(1, 1)
+    else:
+        published.publish(make_run(), scores, exclusions, lists)
+    with pytest.raises(DataError, match=fate):
+        list(found)
+
+
+def test_one_customer_takes_two_statements(published):
+    said = []
+    published.latest_run()  # looks at the version
+    event.listen(published._engine, "before_cursor_execute", lambda _, __, words, *_rest: said.append(words))
+    for customer in ("c3", "c6", "unknown"):
+        published.customer(customer)
+        assert len([words for words in said if words.startswith("SELECT")]) == 2
+        said.clear()
+
+
+def test_a_past_week_filled_in_is_kept_but_not_served(published, make_run, scores, exclusions, lists):
+    past = make_run("run-0", date(2026, 11, 9))
+    assert not published.publish(past, scores, exclusions, lists)
+    assert published.latest_run() == make_run()
+    assert published.published("run-0").scores == scores
+
+
+def test_a_publication_that_fails_at_any_statement_leaves_the_old_run(
+    published, make_run, scores, exclusions, lists
+):
+    second, before = make_run("run-2", date(2026, 11, 23)), published.published()
+    for statements in range(100):
+        countdown = iter(range(statements))
+
+        def fail(*_, left=countdown):
+            if next(left, None) is None:
+                raise RuntimeError("planted")
+
+        event.listen(published._engine, "before_cursor_execute", fail)
+        try:
+            published.publish(second, scores, exclusions, lists)
+        except RuntimeError:
+            event.remove(published._engine, "before_cursor_execute", fail)
+            assert published.published() == before
+        else:
+            break
+    event.remove(published._engine, "before_cursor_execute", fail)
+    assert statements > 10
+    assert published.latest_run() == second
+
+
+def test_a_decision_about_a_customer_without_a_score_is_refused_by_the_store(
+    published, make_run, scores, exclusions, lists, monkeypatch
+):
+    monkeypatch.setattr("serve.store.store.check", lambda *_: None)
+    stranger = replace(lists[1].decisions[0], customer_id="c9")
+    with pytest.raises(DataError, match=r"(?i)foreign key"):
+        published.publish(
+            make_run(), scores, exclusions, [lists[0], replace(lists[1], decisions=(stranger,))]
+        )
+    assert published.published().lists == lists
+
+
+KILLED = """
+import os, pickle, signal, sys
+from sqlalchemy import event
+from serve.store.store import Store
+store = Store(sys.argv[1])
+whole = store.published()
+from dataclasses import replace
+event.listen(store._engine, "commit", lambda _: os.kill(os.getpid(), signal.SIGKILL))
+store.publish(replace(whole.run, run_id="run-2"), whole.scores, whole.exclusions, whole.lists)
+"""
+
+
+def test_killed_right_before_the_commit_readers_see_the_old_run(published, store_url, make_run):
+    before = published.published()
+    done = subprocess.run([sys.executable, "-c", KILLED, store_url], cwd=ROOT, env=os.environ, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert published.published() == before
+    assert published.history() == (make_run(),)
+
+
+def test_readers_during_publications_see_one_run_each(published, make_run, scores, exclusions, lists):
+    """Run k gives every customer the risk k/100, so a mixture would show in an answer or between pages."""
+    published.publish(make_run("run-0"), _with_risk(scores, 0), exclusions, _listed(lists, 0))
+    done = threading.Event()
+
+    def read():
+        rounds, errors = 0, []
+        while not (done.is_set() and rounds > 5):
+            whole, (run, _, listed) = published.published(), published.manager_list("M1")
+            answered, one = published.customer("c3")
+            with published.pinned() as first:
+                pinned, pages = first.run, [first.page("", 2)]
+            while pages[-1]:
+                with published.pinned(pinned.run_id) as following:
+                    pages.append(following.page(pages[-1][-1].customer_id, 2))
+            seen = [(whole.run, whole.scores), (run, listed), (answered, [one]), (pinned, sum(pages, ()))]
+            errors += [run for run, found in seen if {one.risk_90d for one in found} != {_risk_of(run)}]
+            errors += [run for run, found in seen[::3] if len(found) != 5]
+            rounds += 1
+            done.wait(0.05)
+        return errors
+
+    with ThreadPoolExecutor(8) as pool:
+        readers = [pool.submit(read) for _ in range(8)]
+        for number in range(1, 51):
+            run = make_run(f"run-{number}", date(2026, 11, 16) + timedelta(weeks=number))
+            published.publish(run, _with_risk(scores, number), exclusions, _listed(lists, number))
+            published.prune(30, 30)
+        done.set()
+        assert [reader.result() for reader in readers] == [[]] * 8
+    assert published.latest_run().run_id == "run-50"
+
+
+def _with_risk(scores, number):
+    return tuple(replace(score, risk_90d=number / 100) for score in scores)
+
+
+def _listed(lists, number):
+    return [replace(one, listed=_with_risk(one.listed, number)) for one in lists]
+
+
+def _risk_of(run):
+    return int(run.run_id.removeprefix("run-")) / 100
+
+
+def test_ids_that_look_like_sql_stay_ids(store, make_run, make_score, make_lists, exclusions):
+    evil = "'; DROP TABLE scores; --"
+    store.publish(make_run(cohort=1), [make_score(evil)], exclusions, make_lists([make_score(evil)]))
+    assert store.customer(evil)[1].customer_id == evil
+    assert store.customer("' OR 1=1 --") is None

@@ -1,0 +1,257 @@
+"""The workbooks read back: what a manager sees, as text where it is text, and the same bytes each time."""
+
+from dataclasses import replace
+from datetime import date
+from functools import partial
+from io import BytesIO
+from types import MappingProxyType
+
+import pytest
+from openpyxl import load_workbook
+from openpyxl.utils import get_column_letter
+
+from configs.published import Change, Manager, Maturity, PastContact, Profile
+from serve.store.briefs import briefs, last_contact
+from serve.workbooks.excel import branch_workbook, manager_workbook, write_lists
+from serve.workbooks.sheets import Context
+
+NAMES, HEAD = 4, 5  # the hidden row of the columns' names, and that of the headings
+FILLED = Profile(
+    "c4",
+    MappingProxyType({"demand": (0,) * 39 + tuple(range(100, 1400, 100)), "loan": (5,) * 52}),
+    maturities=tuple(Maturity(f"定期{k}", "term", date(2026, 12, k), k * 1000_00) for k in (3, 4, 5, 6, 7)),
+    contacts=(PastContact(date(2026, 10, 12), "M1", "phone", "service", "answered"),),
+)
+
+
+def read(content):
+    return load_workbook(BytesIO(content))
+
+
+def row(sheet, number):
+    return [cell.value for cell in sheet[number]]
+
+
+def told(sheet, place):
+    """One customer's row by the columns' names, without what is empty."""
+    cells = zip(row(sheet, NAMES), row(sheet, HEAD + place), strict=True)
+    return {name: value for name, value in cells if value is not None}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "lists"
+
+
+@pytest.fixture
+def context(make_run, settings):
+    return Context(make_run(), settings, "zh")
+
+
+@pytest.fixture
+def published(store, make_run, scores, exclusions, lists, profiles):
+    store.publish(
+        make_run(),
+        scores,
+        exclusions,
+        lists,
+        [FILLED if one.customer_id == "c4" else one for one in profiles],
+    )
+    return store
+
+
+@pytest.fixture
+def lists(lists):
+    """c4's decision says what to do first."""
+
+    def told(decision):
+        told = decision.customer_id == "c4"
+        return replace(decision, next_step_en="Say sorry first", next_step_zh="先致歉") if told else decision
+
+    return [replace(one, decisions=tuple(map(told, one.decisions))) for one in lists]
+
+
+@pytest.fixture
+def reading(published):
+    with published.pinned() as reading:
+        yield reading
+
+
+@pytest.fixture
+def briefing(reading):
+    return partial(briefs, reading)
+
+
+def test_a_managers_sheet_holds_the_list_in_order(context, lists, briefing):
+    sheet = read(manager_workbook(context, lists[0], briefing))["联系名单"]
+    assert [cell for cell in row(sheet, HEAD) if "_" not in cell] == [
+        "序号", "客户号", "层级、阶段", "资产", "13周走势", "30天风险", "60天风险", "90天风险", "预计流失资金",
+        "原因与变化", "90天内到期", "最近联系", "建议下一步", "联系结果", "备注",
+    ]  # fmt: skip
+    assert told(sheet, 1) == {
+        "rank": 1, "customer": "c4", "segment": "财富客户\n成熟期", "aum": 1843200.5,
+        "line": "▁▁▁▂▃▃▄▄▅▆▆▇█",  # 1 … 13 yuan in whole eighths of 13, without the loan
+        "risk_90d": 0.412, "money": 500,
+        "maturing": "2026-12-03 定期3 3,000\n2026-12-04 定期4 4,000\n2026-12-05 定期5 5,000\n另有2笔：13,000",
+        "contact": "2026-10-12\n电话\n已接通", "next_step": "先致歉",
+        "run_id": "run-1", "manager_id": "M1", "customer_id": "c4",
+    }  # fmt: skip
+    second = told(sheet, 2)
+    assert second["why"] == "1. 近 4 周转往他行 480,000 元"
+    assert second["contact"] == "无记录"
+    assert sheet.max_row == HEAD + 2 + 5  # a blank row, then four notes
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (0.12, "▲ 较上周上升12个百分点：代发工资中断或减少"),
+        (-0.004, None),
+        (-0.02, "▼ 较上周下降2个百分点"),
+    ],
+)
+def test_what_changed_stands_below_the_reasons(
+    store, make_run, make_score, make_lists, settings, change, said
+):
+    run = make_run(
+        manifest=MappingProxyType({"compared_with": "2026-11-09"}), cohort=2, excluded=MappingProxyType({})
+    )
+    moved = make_score("a", risk_change=change, changes=(Change("salary", 0.4, "", "代发工资中断或减少"),))
+    scores = [moved, make_score("b", 50_00)]
+    lists = make_lists(scores, [Manager("M1", "张伟", "B1", 2)])
+    store.publish(run, scores, [], lists)
+    with store.pinned() as reading:
+        briefing = partial(briefs, reading)
+        sheet = read(manager_workbook(Context(run, settings, "zh"), lists[0], briefing)).active
+    reason = "1. 近 4 周转往他行 480,000 元"
+    assert told(sheet, 1)["why"] == (f"{reason}\n{said}" if said else reason)
+    assert told(sheet, 2)["why"] == reason
+    assert not {"maturing", "line"} & told(sheet, 2).keys()  # published without profiles
+
+
+def test_the_head_says_whose_list_of_which_day_and_run(context, lists, briefing):
+    sheet = read(manager_workbook(context, lists[0], briefing)).active
+    head = " ".join(sheet.cell(number, 1).value for number in (1, 2, 3))
+    assert "张伟 (M1)" in head
+    assert "2026-11-16" in head
+    assert "run-1" in head
+    assert "名单 2 人" in head
+    assert "800 CNY" in head
+
+
+def test_english_is_the_same_list_in_other_words(make_run, settings, lists, briefing):
+    sheet = read(manager_workbook(Context(make_run(), settings, "en"), lists[0], briefing)).active
+    first, second = told(sheet, 1), told(sheet, 2)
+    assert first["segment"] == "affluent\nMature"
+    assert first["contact"] == "2026-10-12\nPhone\nAnswered"
+    assert first["maturing"].endswith("and 2 more: 13,000")
+    assert second["why"] == "1. Moved 480,000 CNY to other banks"
+    assert (first["next_step"], second.get("next_step")) == ("Say sorry first", None)
+
+
+def test_figures_have_formats_and_the_sheet_is_ready_to_use_and_print(context, lists, briefing):
+    sheet = read(manager_workbook(context, lists[0], briefing)).active
+    place = {name: get_column_letter(number) for number, name in enumerate(row(sheet, NAMES), start=1)}
+    assert sheet[f"{place['aum']}6"].number_format == "#,##0"
+    assert sheet[f"{place['risk_90d']}6"].number_format == "0.0%"
+    assert sheet.freeze_panes == "C6"
+    assert sheet.auto_filter.ref == f"A5:{place['customer_id']}7"
+    assert sheet.print_title_rows == "$5:$5"
+    assert sheet.print_area == f"'联系名单'!$A$1:${place['note']}$13"
+    assert (sheet.page_setup.orientation, sheet.page_setup.fitToHeight) == ("landscape", 0)
+    assert "&P" in sheet.oddFooter.right.text
+    (choice,) = sheet.data_validations.dataValidation
+    assert str(choice.sqref) == f"{place['outcome']}6:{place['outcome']}7"
+    assert "愿意留下" in choice.formula1
+
+
+def test_what_is_for_programs_is_hidden(context, lists, briefing):
+    sheet = read(manager_workbook(context, lists[0], briefing)).active
+    assert sheet.row_dimensions[NAMES].hidden
+    hidden = {
+        name
+        for number, name in enumerate(row(sheet, NAMES), start=1)
+        if sheet.column_dimensions[get_column_letter(number)].hidden
+    }
+    # openpyxl notes a run of hidden columns at its first.
+    assert hidden == {"run_id"}
+    last = sheet.column_dimensions[get_column_letter(row(sheet, NAMES).index("run_id") + 1)]
+    assert last.max == len(row(sheet, NAMES))
+
+
+@pytest.mark.parametrize("evil", ["=1+1", "+1", "@SUM(A1)", "{=1}", "http://x.y", "0012", "\x01a"])
+def test_an_id_stays_the_text_it_is(context, make_score, make_lists, briefing, evil):
+    lists = make_lists([make_score(evil)], [Manager("M1", "=cmd()", "B1", 2)])
+    sheet = read(manager_workbook(context, lists[0], briefing)).active
+    for number, name in enumerate(row(sheet, NAMES), start=1):
+        if name in ("customer", "customer_id"):
+            cell = sheet.cell(HEAD + 1, number)
+            assert cell.data_type == "s"
+            assert cell.hyperlink is None
+            assert cell.value.replace("_x0001_", "\x01") == evil
+
+
+def test_words_from_the_bank_are_never_formulas(context, lists, reading):
+    """A product, a channel and an outcome that begin like formulas; also where another word stands before them."""
+    evil = "=cmd|'/c calc'!A1"
+    found = Profile(
+        "c4",
+        MappingProxyType({}),
+        (Maturity(evil, "term", date(2026, 12, 3), 1_00),),
+        contacts=(PastContact(date(2026, 10, 12), "M1", evil, evil, evil),),
+    )
+
+    def briefing(listed):
+        return [replace(one, profile=found, last_contact=last_contact(found, None))
+                for one in briefs(reading, listed)]  # fmt: skip
+
+    sheet = read(manager_workbook(context, lists[0], briefing)).active
+    assert evil in told(sheet, 1)["maturing"]
+    assert not [cell for cells in sheet for cell in cells if cell.data_type == "f"]
+
+
+def test_an_empty_list_says_so(context, make_lists, briefing):
+    lists = make_lists([], [Manager("M1", "张伟", "B1", 2)])
+    assert (
+        read(manager_workbook(context, lists[0], briefing)).active["A6"].value == "本周没有需要联系的客户。"
+    )
+
+
+def test_a_branch_sees_its_managers_the_customers_without_one_and_the_total(context, lists, briefing):
+    book = read(branch_workbook(context, lists, briefing))
+    assert book.sheetnames == ["汇总", "无客户经理"]
+    table = [row(book["汇总"], number) for number in range(HEAD + 1, HEAD + 4)]
+    assert table == [
+        ["M1", "张伟", 2, 4, 3, 1800, 2, 800, pytest.approx(800 / 1800)],
+        ["无客户经理", None, None, 1, 1, 700, 1, 700, 1],
+        ["机构合计", None, None, 5, 4, 2500, 3, 1500, 0.6],
+    ]
+    assert told(book["无客户经理"], 1)["customer_id"] == "c5"
+    assert "manager_id" not in told(book["无客户经理"], 1)
+
+
+def test_the_same_run_gives_the_same_bytes(tmp_path, reading, settings, lists):
+    first, second = (write_lists(tmp_path / name, reading, lists, settings) for name in "ab")
+    assert [path.name for path in first] == ["branch_B1.xlsx", "manager_M1.xlsx"]
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+
+
+def test_a_rerun_leaves_no_file_of_another_run(folder, reading, settings, lists):
+    folder.mkdir()
+    (folder / "manager_M0.xlsx").touch()
+    (folder / "manager_M1.xlsx.draft").touch()
+    written = write_lists(folder, reading, lists, settings)
+    assert sorted(folder.iterdir()) == written
+
+
+def test_no_id_leaves_the_folder(folder, reading, make_score, make_lists, settings):
+    scores = [make_score("a", manager_id="../../up", branch_id="../b")]
+    written = write_lists(folder, reading, make_lists(scores), settings)
+    assert {path.parent for path in written} == {folder}
+    assert len(list(folder.iterdir())) == 2
+
+
+def test_customers_of_no_branch_have_a_workbook_too(folder, reading, make_score, make_lists, settings):
+    scores = [make_score("a", manager_id=None, branch_id=None)]
+    (path,) = write_lists(folder, reading, make_lists(scores), settings)
+    assert path.name == "no_branch.xlsx"
