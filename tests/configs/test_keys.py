@@ -24,7 +24,7 @@ def secrets_url(key: bytes) -> str:
     ("text", "reason"),
     [
         ("", "0 bytes"),
-        (secrets.token_hex(31), "31 bytes"),
+        pytest.param(secrets.token_hex(31), "31 bytes", id="31 random bytes"),
         ("ab" * 32, "repeats itself"),
         ("0123456789abcdef" * 4, "repeats itself"),
         (bytes(range(32)).hex(), "counts"),

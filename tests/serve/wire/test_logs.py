@@ -36,7 +36,7 @@ PLANTED = [
 ]
 
 
-@pytest.mark.parametrize("one", PLANTED)
+@pytest.mark.parametrize("one", PLANTED, ids=range(len(PLANTED)))
 def test_numbers_names_tokens_and_secrets_are_masked(lines, one):
     log, told = lines
     log.warning("asked for %s again", one)
