@@ -29,7 +29,7 @@ demo: $(READY) ## the made-up bank from raw files to managers' lists, with progr
 	$(PYTHON) -m pipeline demo
 
 test: $(READY) check ## style, types and the quick tests
-	$(PYTHON) -m pytest -m "not long"
+	$(PYTHON) -m pytest -m "not long" -n auto --dist loadfile --no-loadscope-reorder
 
 test-long: $(READY) check ## all tests, in full size
 	$(PYTHON) -m pytest

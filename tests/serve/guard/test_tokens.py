@@ -34,7 +34,7 @@ def jwk(key, kid, **more):
 
 def claims(**changes):
     now = int(time.time())
-    whole = MANAGER | {"iss": ISSUER, "aud": AUDIENCE, "nbf": now, "exp": now + 600} | changes
+    whole = MANAGER | {"iss": ISSUER, "aud": AUDIENCE, "nbf": now, "exp": now + 3600} | changes
     return {name: value for name, value in whole.items() if value is not None}
 
 
