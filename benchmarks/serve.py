@@ -270,17 +270,17 @@ def _answer_bytes(settings: ServiceSettings) -> int:
     """The length of our answer for one customer."""
     import asyncio
 
-    from pydantic_core import to_json
-
-    from serve.answers.customers import customer_fields
+    from serve.answers.prepared import answer
     from serve.answers.source import View
 
     with Store(settings.store) as store:
         finder = lookup(store, settings.store)
-        found = asyncio.run(finder.find(serve_scores.customer_id(0), EVERYTHING))
+        found = asyncio.run(finder.find(serve_scores.customer_id(0), EVERYTHING, "en"))
         finder.close()
     assert found
-    return len(to_json(customer_fields(View(found[0]), found[1])))
+    run, content = found
+    assert isinstance(content, bytes)
+    return len(answer(View(run), content))
 
 
 def _free_port() -> int:

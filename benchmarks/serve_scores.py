@@ -12,6 +12,7 @@ from sqlalchemy import delete, insert, update
 
 from configs.groups import GROUPS
 from configs.published import Change, Reason, Run, Score
+from serve.answers.prepared import answer_rows
 from serve.store import rows, schema, tables
 from serve.store.connect import connect, writing
 from serve.store.loading import count, load
@@ -92,6 +93,8 @@ def publish(url: str, publication: int, customers: int) -> None:
         connection.execute(insert(tables.runs), rows.run_row(publication, run(publication, customers)))
         load(connection, tables.scores, rows.score_rows(publication, scores(publication, customers)))
         load(connection, tables.reasons, rows.reason_rows(publication, scores(publication, customers)))
+        prepared = answer_rows(publication, run(publication, customers), scores(publication, customers))
+        load(connection, tables.answers, prepared)
         count(connection, tables.OF_A_RUN)
         if not connection.execute(update(tables.current_run).values(publication=publication)).rowcount:
             connection.execute(insert(tables.current_run).values(slot=1, publication=publication))

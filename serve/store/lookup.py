@@ -1,7 +1,7 @@
 """One customer of the served run, for the question that is asked most; serve/wire/shortcut.py asks.
 
-It says what ``Reading.customer`` says, by the same SQL, without a pool, a thread and a transaction around it: one
-statement sees one state of the store, and names the run that it saw.
+It says what ``Reading.customer`` says, as it was prepared when the run was published, without a pool, a thread and a
+transaction around it: one statement sees one state of the store, and names the run that it saw.
 """
 
 import sqlite3
@@ -9,26 +9,27 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import Dialect, bindparam, select
+from sqlalchemy import ColumnElement, Dialect, Select, Table, bindparam, literal_column, select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
 
 from configs.errors import DataError
-from configs.published import Exclusion, Run, Score
+from configs.published import Exclusion, Run
+from serve.answers.prepared import FORM
 from serve.store import tables
-from serve.store.reading import about_customer, one_customer
 from serve.store.scope import Reach, Scope
 from serve.store.store import Store
 from serve.store.together import Together
+from serve.texts import TEXTS, Language
 
-Found = tuple[Run, Score | Exclusion]
+Found = tuple[Run, bytes | Exclusion]  # bytes for serve/answers/prepared.py
 BUSY_SECONDS = 0.05  # the event loop waits for nobody; who is not answered at once goes the ordinary way
 
 
 class Lookup(Protocol):
     """Finds customers of the served run, or says nothing, whatever the cause; the ordinary way then tells it."""
 
-    async def find(self, customer_id: str, scope: Scope) -> Found | None: ...
+    async def find(self, customer_id: str, scope: Scope, language: Language) -> Found | None: ...
 
     def close(self) -> None: ...
 
@@ -49,13 +50,13 @@ class SqliteLookup:
         self._sql = _statements(sqlite.dialect(paramstyle="named"))
         self._connection: sqlite3.Connection | None = None
 
-    async def find(self, customer_id: str, scope: Scope) -> Found | None:
+    async def find(self, customer_id: str, scope: Scope, language: Language) -> Found | None:
         try:
             self._connection = self._connection or self._opened()
             found = self._connection.execute(
-                self._sql[scope.reach], {"customer_id": customer_id, "number": scope.number}
+                self._sql[scope.reach, language], {"customer_id": customer_id, "number": scope.number}
             )
-            return self._run.of(customer_id, found.fetchall())
+            return self._run.of(customer_id, found.fetchone())
         except (sqlite3.Error, DataError):
             return None
 
@@ -84,15 +85,15 @@ class PostgresLookup:
         self._connection: Any = None
         self._together = Together("lookup", self._find_all)
 
-    async def find(self, customer_id: str, scope: Scope) -> Found | None:
-        return await self._together.do((customer_id, scope))
+    async def find(self, customer_id: str, scope: Scope, language: Language) -> Found | None:
+        return await self._together.do((customer_id, scope, language))
 
     def close(self) -> None:
         self._together.close()
         if self._connection:
             self._connection.close()
 
-    def _find_all(self, asked: Sequence[tuple[str, Scope]]) -> list[Found | None]:
+    def _find_all(self, asked: Sequence[tuple[str, Scope, Language]]) -> list[Found | None]:
         import psycopg  # only where the store is PostgreSQL's
 
         try:
@@ -101,12 +102,12 @@ class PostgresLookup:
             with self._connection.pipeline():
                 cursors = [
                     self._connection.execute(
-                        self._sql[scope.reach], {"customer_id": customer_id, "number": scope.number}
+                        self._sql[scope.reach, language], {"customer_id": customer_id, "number": scope.number}
                     )
-                    for customer_id, scope in asked
+                    for customer_id, scope, language in asked
                 ]
-                found = [cursor.fetchall() for cursor in cursors]
-            return [self._run.of(one, rows) for (one, _), rows in zip(asked, found, strict=True)]
+                found = [cursor.fetchone() for cursor in cursors]
+            return [self._run.of(one, row) for (one, *_), row in zip(asked, found, strict=True)]
         except (psycopg.Error, DataError):
             return [None] * len(asked)
 
@@ -119,31 +120,44 @@ class ServedRun:
         self._known: tuple[int, str] = (0, "")
         self._run: Run | None = None
 
-    def of(self, customer_id: str, found: Sequence[Sequence[Any]]) -> Found | None:
-        """From rows of ``_statements``; None for an unknown customer, or if the pointer has moved on meanwhile."""
-        if not found:
+    def of(self, customer_id: str, row: Sequence[Any] | None) -> Found | None:
+        """From a row of ``_statements``; None for who is not in it, or if the pointer has moved on meanwhile."""
+        if not row:
             return None
-        if self._known != tuple(found[0][-2:]):
+        content, code, *named = row
+        if self._known != tuple(named):
             with self._store.pinned() as reading:
                 self._known, self._run = (reading.publication, reading.run.run_id), reading.run
-        known = one_customer(customer_id, [row[:-2] for row in found])
-        if self._run is None or known is None or self._known != tuple(found[0][-2:]):
+        known = content or (Exclusion(customer_id, code) if code else None)
+        if self._run is None or known is None or self._known != tuple(named):
             return None
         return self._run, known
 
 
-def _statements(dialect: Dialect) -> Mapping[Reach, str]:
-    """For each reach the SQL of one customer in the served run, with the names ``customer_id`` and ``number``.
+def _statements(dialect: Dialect) -> Mapping[tuple[Reach, Language], str]:
+    """The SQL of one customer in the served run, with the names ``customer_id`` and ``number``.
 
-    Each row ends with the publication and the run_id that it is of.
+    Its row holds the content of the answer, the code of an exclusion, the publication and the run_id; the first two
+    are empty where there is none.
     """
-    served = select(tables.current_run.c.publication).scalar_subquery()
-    named = tables.runs.c.publication, tables.runs.c.run_id
     return {
-        reach: str(
-            about_customer(served, bindparam("customer_id"), Scope(reach, bindparam("number")))
-            .add_columns(*named)
-            .compile(dialect=dialect)
-        )
+        (reach, language): str(_about(Scope(reach, bindparam("number")), language).compile(dialect=dialect))
         for reach in Reach
+        for language in TEXTS
     }
+
+
+def _about(scope: Scope, language: Language) -> Select[Any]:
+    runs, answers, exclusions = tables.runs, tables.answers, tables.exclusions
+
+    def mine(table: Table) -> ColumnElement[bool]:
+        same_run = table.c.publication == runs.c.publication
+        return same_run & (table.c.customer_id == bindparam("customer_id")) & scope.of(table)
+
+    return (
+        select(answers.c[language], exclusions.c.code, runs.c.publication, runs.c.run_id)
+        .select_from(runs)
+        .outerjoin(answers, mine(answers) & (answers.c.form == literal_column(f"'{FORM}'")))
+        .outerjoin(exclusions, mine(exclusions))
+        .where(runs.c.publication == select(tables.current_run.c.publication).scalar_subquery())
+    )

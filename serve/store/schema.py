@@ -7,7 +7,7 @@ from sqlalchemy import Connection, inspect, text
 
 from configs.errors import DataError
 
-VERSION = "0008"  # of serve/store/tables.py: the last file in serve/store/migrations/versions
+VERSION = "0009"  # of serve/store/tables.py: the last file in serve/store/migrations/versions
 UNVERSIONED = "0001"  # the tables of stores made before versions were kept
 _VERSION_TABLE = "store_version"
 MIGRATIONS = Path(__file__).parent / "migrations"

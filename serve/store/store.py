@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, func, insert, select, tuple_, update
 
 from configs.errors import DataError
 from configs.published import Exclusion, Manager, Profile, Run, Score
+from serve.answers.prepared import answer_rows
 from serve.lists.choice import CallList, restore
 from serve.lists.portfolios import portfolios
 from serve.store import audit, connect, rows, schema, tables, trial
@@ -91,6 +92,7 @@ class Store:
             load(connection, tables.managers, rows.manager_rows(publication, lists))
             load(connection, tables.decisions, rows.decision_rows(publication, lists))
             load(connection, tables.profiles, profile_rows(publication, profiles))
+            load(connection, tables.answers, answer_rows(publication, run, scores))
             _check_profiles(connection, run, publication)
             count(connection, tables.OF_A_RUN)
             if now and now.snapshot_date > run.snapshot_date:
@@ -102,11 +104,12 @@ class Store:
     def prune(self, keep_weeks: int, keep_profiles: int) -> int:
         """Removes runs of Mondays ``keep_weeks`` or more before the newest, never the one served; how many.
 
-        Of runs ``keep_profiles`` or more weeks before the newest only the profiles go.
+        Of runs ``keep_profiles`` or more weeks before the newest only the profiles and the prepared answers go.
         """
         with self.recording() as connection:
             faded, old = (_older(connection, weeks) for weeks in (keep_profiles, keep_weeks))
-            connection.execute(delete(tables.profiles).where(tables.profiles.c.publication.in_(faded)))
+            for table in (tables.profiles, tables.answers):
+                connection.execute(delete(table).where(table.c.publication.in_(faded)))
             _remove(connection, old)
             return len(old)
 

@@ -175,6 +175,20 @@ profiles = Table(
     info={"one_row_per": "cohort customer of one of the newest runs"},
 )
 
+answers = Table(
+    "answers",
+    metadata,
+    _of_run(ForeignKey("runs.publication")),
+    _customer(primary_key=True),
+    _column("branch_id", String, INTERNAL, "branch in charge", nullable=True),
+    _column("manager_id", String, INTERNAL, "manager in charge", nullable=True),
+    _column("form", String(8), INTERNAL, "which release made it: FORM in serve/answers/prepared.py"),
+    _column("en", LargeBinary, PERSONAL, "what is told in English, compressed"),
+    _column("zh", LargeBinary, PERSONAL, "what is told in Chinese, compressed"),
+    sqlite_with_rowid=False,
+    info={"one_row_per": "cohort customer of one of the newest runs"},
+)
+
 coverage = Table(
     "coverage",
     metadata,
@@ -354,4 +368,16 @@ reads = Table(
 )
 
 # Children first: the order in which a run's rows can be deleted.
-OF_A_RUN = (figures, departures, coverage, profiles, decisions, exclusions, managers, reasons, scores, runs)
+OF_A_RUN = (
+    figures,
+    departures,
+    coverage,
+    answers,
+    profiles,
+    decisions,
+    exclusions,
+    managers,
+    reasons,
+    scores,
+    runs,
+)

@@ -1,8 +1,8 @@
 """The question asked most, one customer's risk, answered without what only other questions need.
 
 It takes what is plain: a token verified before, a role that sees numbers, a customer whom the served run knows.
-All else, every refusal among it, goes the ordinary way (serve/routes/customers.py). Both build the same answer by
-the same functions; what is left out is routing, threads and SQLAlchemy.
+All else, every refusal among it, goes the ordinary way (serve/routes/customers.py). Both give the same answer, made by
+the same functions; here it was made when the run was published (serve/answers/prepared.py).
 """
 
 import re
@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serve.answers.customers import customer_fields
-from serve.answers.source import View
+from serve.answers.prepared import answer
 from serve.guard.access import Access, record
 from serve.guard.policy import POLICY
 from serve.texts import Language
@@ -51,13 +51,14 @@ async def _answer(
 ) -> tuple[bytes, list[tuple[bytes, bytes]]] | None:
     """Body and headers; None where the ordinary way has to answer. Raises HTTPException 429 and 503."""
     state, access = scope["app"].state, await _access(scope)
-    found = await state.lookup.find(customer_id, access.scope) if access else None
+    found = await state.lookup.find(customer_id, access.scope, language) if access else None
     if access is None or found is None:
         return None
     run, known = found
     access.seen(run)
     access.about(customer_id)
-    body = to_json(customer_fields(View(run, language, access.warning), known))
+    view = access.view(run, language)
+    body = answer(view, known) if isinstance(known, bytes) else to_json(customer_fields(view, known))
     await record(scope, access, ROUTE, 200)
     return body, _headers(body, access.warning)
 
