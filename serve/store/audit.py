@@ -86,30 +86,25 @@ def append_all(connection: Connection, added: Sequence[Entry], key: bytes | None
 
 def chained(added: Iterable[Entry], before: Head, key: bytes | None) -> tuple[list[dict[str, Any]], Head]:
     """The rows of entries that follow the entry ``before``, in their order, and the head they lead to."""
-    last, rows = before, []
-    for entry in added:
-        row = _row(entry, last)
-        last = Head(row["number"], _hash(row, key))
-        row["hash"] = last.hash
+    number, previous, rows = before.number, before.hash, []
+    for number, entry in enumerate(added, before.number + 1):
+        row = {
+            "number": number,
+            "at": _utc(entry.at),
+            "actor": entry.actor,
+            "action": entry.action,
+            "subject": entry.subject,
+            "details": _canonical(entry.details),
+            "previous": previous,
+        }
+        previous = row["hash"] = _hash(row, key)
         rows.append(row)
-    return rows, last
+    return rows, Head(number, previous)
 
 
 def head_row(last: Head, key: bytes | None) -> dict[str, Any]:
     """The one row that the table of heads then holds."""
     return {"slot": 1, "number": last.number, "hash": last.hash, "seal": _seal(last, key)}
-
-
-def _row(entry: Entry, before: Head) -> dict[str, Any]:
-    return {
-        "number": before.number + 1,
-        "at": _utc(entry.at),
-        "actor": entry.actor,
-        "action": entry.action,
-        "subject": entry.subject,
-        "details": _canonical(entry.details),
-        "previous": before.hash,
-    }
 
 
 def head(connection: Connection) -> Head | None:

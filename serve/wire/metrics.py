@@ -6,6 +6,7 @@ Labels are names of routes, statuses and codes; nobody's number is ever one.
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, time
+from functools import cache
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, start_http_server
 from prometheus_client.core import GaugeMetricFamily
@@ -55,8 +56,15 @@ class ServedRun(Collector):
 
 
 def observe(route: str, status: int, seconds: float) -> None:
-    REQUESTS.labels(route, status).inc()
-    REQUEST_SECONDS.labels(route).observe(seconds)
+    count, duration = _labelled(route, status)
+    count.inc()
+    duration.observe(seconds)
+
+
+@cache
+def _labelled(route: str, status: int) -> tuple[Counter, Histogram]:
+    """Looked up once: there are few routes and statuses, and many requests."""
+    return REQUESTS.labels(route, status), REQUEST_SECONDS.labels(route)
 
 
 def serve(host: str, port: int, store: Store) -> None:

@@ -117,7 +117,7 @@ def test_profiles_that_do_not_fit_leave_everything_as_it_was(
     assert published.published() == before
 
 
-def test_only_the_newest_runs_keep_their_profiles(store, make_run, scores, exclusions, lists, profiles):
+def test_only_the_newest_runs_keep_profiles_and_answers(store, make_run, scores, exclusions, lists, profiles):
     for week in range(4):
         run = make_run(f"run-{week}", date(2026, 11, 16) + timedelta(weeks=week))
         store.publish(run, scores, exclusions, lists, profiles)
@@ -126,5 +126,6 @@ def test_only_the_newest_runs_keep_their_profiles(store, make_run, scores, exclu
     with store.pinned("run-1") as run:
         assert (run.profile("c1"), run.customer("c1")) == (None, scores[0])
     with store.reading() as connection:
-        kept = connection.scalars(select(tables.profiles.c.publication).distinct().order_by("publication"))
-        assert kept.all() == [1, 3, 4]  # the one served, and the newest two
+        for table in (tables.profiles, tables.answers):
+            kept = connection.scalars(select(table.c.publication).distinct().order_by("publication"))
+            assert kept.all() == [1, 3, 4], table.name  # the one served, and the newest two

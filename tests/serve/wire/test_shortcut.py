@@ -4,10 +4,11 @@ import json
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import update
 
 from serve.answers.customers import ExcludedCustomer, ScoredCustomer
 from serve.api import create_app
-from serve.store import connect
+from serve.store import connect, tables
 from serve.store.audit import entries
 from serve.wire import shortcut
 
@@ -50,7 +51,9 @@ def logged(url):
     return [(one.actor, one.action, one.subject, dict(one.details) | {"request_id": ""}) for one in found]
 
 
-def test_both_ways_answer_alike_and_leave_the_same_entries(client, bearer, store_url, monkeypatch):
+@pytest.fixture
+def taken(monkeypatch):
+    """Grows with each request by whether the shortcut answered it."""
     taken = []
     real = shortcut._answer
 
@@ -60,6 +63,10 @@ def test_both_ways_answer_alike_and_leave_the_same_entries(client, bearer, store
         return answer
 
     monkeypatch.setattr(shortcut, "_answer", counted)
+    return taken
+
+
+def test_both_ways_answer_alike_and_leave_the_same_entries(client, bearer, store_url, monkeypatch, taken):
     short = {(role, one): told(answer) for role, one, answer in asked(client, bearer)}
     by_shortcut = logged(store_url)
 
@@ -72,6 +79,30 @@ def test_both_ways_answer_alike_and_leave_the_same_entries(client, bearer, store
     assert logged(store_url)[len(by_shortcut) :] == by_shortcut
     # The CRM's seven known questions, the manager's four own customers, the branch head's five.
     assert sum(taken) == 7 + 4 + 5
+
+
+def test_what_another_release_prepared_is_not_told(client, bearer, published, taken):
+    head = bearer("crm")
+    client.get("/v1/runs/latest", headers=head)
+    before = told(client.get("/v1/customers/c1/risk", headers=head))
+    with published.recording() as connection:
+        connection.execute(update(tables.answers).values(form="older", en=b"not this"))
+    assert told(client.get("/v1/customers/c1/risk", headers=head)) == before
+    assert taken == [True, False]
+
+
+def test_a_run_of_before_answers_were_prepared_is_told_the_ordinary_way(
+    client, bearer, published, taken, make_run, scores, exclusions, lists
+):
+    head = bearer("crm")
+    client.get("/v1/runs/latest", headers=head)
+    before = told(client.get("/v1/customers/c1/risk", headers=head))
+    published.migrate("0008")
+    published.migrate()
+    assert told(client.get("/v1/customers/c1/risk", headers=head)) == before
+    published.publish(make_run(), scores, exclusions, lists)
+    assert told(client.get("/v1/customers/c1/risk", headers=head)) == before
+    assert taken == [True, False, True]
 
 
 def test_the_answer_is_that_of_the_model(client, bearer):
