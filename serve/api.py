@@ -8,6 +8,7 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 
 from configs.service import ServiceSettings, load_service_settings
 from serve.guard.access import Guarded
+from serve.guard.access_log import AccessLog
 from serve.guard.policy import require_rules
 from serve.guard.pseudonyms import Pseudonyms
 from serve.guard.rates import Rates
@@ -15,7 +16,6 @@ from serve.guard.tokens import Tokens
 from serve.pages import routers as pages
 from serve.pages.session import Forms
 from serve.routes import branches, contacts, customers, exports, managers, probes, runs
-from serve.store.access_log import AccessLog
 from serve.store.lookup import lookup
 from serve.store.store import Store
 from serve.wire import problems

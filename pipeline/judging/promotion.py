@@ -27,7 +27,7 @@ from pipeline.judging.model_report import card_of
 from pipeline.tables import Ingested
 from pipeline.terminal import log, step
 from pipeline.train import trained_as_of
-from serve.store import access_log
+from serve.guard import access_log
 from serve.store.audit import Entry, Head, append, entries, head, verify
 from serve.store.store import Store
 

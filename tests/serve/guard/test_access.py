@@ -18,10 +18,10 @@ from configs.errors import DataError
 from configs.published import Exclusion, Manager
 from serve.api import create_app
 from serve.guard import access
+from serve.guard.access_log import verified
 from serve.guard.policy import POLICY, PUBLIC, Role
 from serve.guard.pseudonyms import Pseudonyms
 from serve.store import connect
-from serve.store.access_log import verified
 from serve.store.audit import entries
 from serve.store.scope import Reach
 from serve.store.store import Store

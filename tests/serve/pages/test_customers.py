@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from serve.guard.access_log import verified
 from serve.store import connect, contacts
-from serve.store.access_log import verified
 from serve.store.audit import entries
 from serve.store.store import Store
 from tests.serve.pages import world

@@ -11,8 +11,9 @@ from pydantic import SecretStr
 
 from configs.errors import DataError
 from configs.service import ServiceSettings
-from serve.store import access_log, connect
-from serve.store.access_log import AccessLog, verified
+from serve.guard import access_log
+from serve.guard.access_log import AccessLog, verified
+from serve.store import connect
 from serve.store.audit import Entry, entries
 
 KEY = secrets.token_bytes(32)

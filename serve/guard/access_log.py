@@ -1,4 +1,4 @@
-"""Who read what: a chained log (see audit.py) of its own, whose entries are on the disk before an answer is sent.
+"""Who read what: a chain (serve/store/audit.py) of its own; an entry is on the disk before its answer is sent.
 
 A transaction for each request would make every read wait for the disk in turn. So entries that come while one
 transaction is being written wait for it to end and share the next one, however many they are.
