@@ -1,7 +1,7 @@
 """Tables of the score store, for SQLite and PostgreSQL alike. Money in minor units (1/100).
 
 Each column says what it means (``doc``) and how far it may travel (``info["sensitivity"]``). A change here
-needs a step in serve/store/migrations; tests/serve/test_schema.py compares the two.
+needs a step in serve/store/migrations; tests/serve/store/test_schema.py compares the two.
 """
 
 from typing import Any
