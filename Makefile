@@ -12,6 +12,7 @@ SECONDS ?= 0
 OUT   ?= data/$(BANK)/to-mend
 ORIGINS ?= 4
 ROLE  ?= crm
+HOURS ?= 12
 
 PYTHON := .venv/bin/python
 READY  := .venv/ready
@@ -121,8 +122,8 @@ serve: $(READY) $(DEMO_KEYS) ## the score service on loopback  (BANK PORT WORKER
 	ATTRITION_STORE="$${ATTRITION_STORE:-sqlite:///data/$(BANK)/store.db}" ATTRITION_PORT=$(PORT) \
 	ATTRITION_WORKERS=$(WORKERS) $(DEMO) $(PYTHON) -m serve
 
-token: $(READY) $(DEMO_KEYS) ## a token of the demo for 12 hours: crm, manager, branch_head, analyst, admin  (ROLE MANAGER BRANCH)
-	@$(DEMO) $(PYTHON) -m serve.demo_token "$(ROLE)" --manager "$(MANAGER)" --branch "$(BRANCH)"
+token: $(READY) $(DEMO_KEYS) ## a token of the demo: crm, manager, branch_head, analyst, admin  (ROLE MANAGER BRANCH HOURS)
+	@$(DEMO) $(PYTHON) -m serve.demo_token "$(ROLE)" --manager "$(MANAGER)" --branch "$(BRANCH)" --hours $(HOURS)
 
 bench: bench-features bench-model bench-serve bench-lists ## every benchmark
 

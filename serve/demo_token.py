@@ -8,7 +8,7 @@ from configs.service import load_service_settings
 from serve.guard.policy import Role
 from serve.guard.tokens import RefusedError, caller_of, issue
 
-SECONDS = 12 * 3600
+HOURS = 12.0
 
 
 def main(arguments: list[str]) -> str:
@@ -17,6 +17,9 @@ def main(arguments: list[str]) -> str:
     parser.add_argument("role", choices=list(Role))
     parser.add_argument("--manager", default="", help="the manager's number; a manager needs one")
     parser.add_argument("--branch", default="", help="the branch; a branch head needs one")
+    parser.add_argument(
+        "--hours", type=float, default=HOURS, help="below 0: one that has expired, to try that"
+    )
     asked = parser.parse_args(arguments)
     claims = {"role": asked.role, "manager_id": asked.manager, "branch_id": asked.branch}
     claims["sub"] = " ".join(filter(None, ["demo", asked.role, asked.manager or asked.branch]))
@@ -24,7 +27,7 @@ def main(arguments: list[str]) -> str:
         caller_of(claims)
     except RefusedError as error:
         raise ConfigError(f"no token can be made: {error}. Give MANAGER=… or BRANCH=….") from None
-    return issue(load_service_settings(), claims, SECONDS)
+    return issue(load_service_settings(), claims, round(3600 * asked.hours))
 
 
 if __name__ == "__main__":

@@ -49,6 +49,7 @@ class Access:
         self.run_id = ""
         self.warning: str | None = None
         self.subjects: tuple[str, ...] = ()
+        self.customers: int | None = None
 
     @property
     def scope(self) -> Scope:
@@ -108,9 +109,12 @@ class Access:
         """How the run that was read is shown."""
         return View(run, language, self.warning)
 
-    def about(self, *subjects: str) -> None:
-        """Names the customers or lists that the answer tells of, where the path does not; one entry each."""
-        self.subjects = subjects
+    def about(self, *subjects: str, customers: int | None = None) -> None:
+        """Names the customers or lists that the answer tells of, where the path does not; one entry each.
+
+        ``customers`` says of how many an entry tells that names none of them.
+        """
+        self.subjects, self.customers = subjects, customers
 
 
 def granted(request: Request) -> Access:
@@ -175,6 +179,8 @@ async def record(scope: Mapping[str, Any], access: Access, route: str, status: i
         return
     at, request_id = datetime.now(UTC), scope["state"].get("request_id", "")
     details = {"route": route, "run_id": access.run_id, "request_id": request_id, "status": status}
+    if access.customers is not None:
+        details["customers"] = access.customers if status == 200 else 0
     entries = [Entry(at, access.caller.subject, action, one, details) for one in access.subjects or ("",)]
     try:
         await scope["app"].state.access_log.write(entries)

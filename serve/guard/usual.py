@@ -21,7 +21,10 @@ _COUNT = (
 
 
 class Usual:
-    """Counts the answers about customers, over all workers, and raises an alarm once a day for each caller."""
+    """Counts the answers about customers, over all workers, and raises an alarm once a day for each caller.
+
+    An entry that says of how many customers it tells, as that of an export does, counts as so many.
+    """
 
     def __init__(self, dialect: Dialect, least: int, factor: float) -> None:
         """An alarm takes more than ``least`` and more than ``factor`` times the busiest of the days before."""
@@ -36,7 +39,10 @@ class Usual:
 
     def alarms(self, run: Run, added: Sequence[Entry]) -> list[Entry]:
         """Counts entries within the transaction that adds them; an entry for each caller who goes too far with them."""
-        counted = Counter((one.actor, one.at.astimezone(UTC).date()) for one in added if one.subject)
+        counted: Counter[tuple[str, date]] = Counter()
+        for one in added:
+            if one.subject:
+                counted[one.actor, one.at.astimezone(UTC).date()] += one.details.get("customers", 1)
         newest = {one.actor: one.at for one in added}
         found = []
         for (actor, day), more in sorted(counted.items()):

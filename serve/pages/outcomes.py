@@ -16,6 +16,7 @@ from serve.pages.page import Page, asked_run, go, language_of, may, show
 from serve.pages.rendering import Wording
 from serve.pages.session import Fields, Posted
 from serve.store import contacts
+from serve.store.connect import BusyError
 from serve.store.contacts import LONGEST_NOTE, Author, ConflictError, Contact
 from serve.store.reading import Reading
 from serve.texts import OUTCOMES
@@ -68,15 +69,17 @@ def record_outcome(request: Request, customer_id: CustomerId, access: Granted, f
         newest = reading.served_run()
     if form is None:
         raise HTTPException(404)
-    form = _filled(form, fields, words)
+    status, form = 422, _filled(form, fields, words)
     if not form.faults:
         try:
             _record(request, access, customer_id, reading.run.run_id, form)
             return go(f"{path_of(customer_id)}?run={quote(reading.run.run_id)}&saved={form.outcome}")
         except ConflictError:
             form = replace(form, key=_new_key(), faults={"outcome": words("outcome.conflict")})
+        except BusyError:
+            status, form = 503, replace(form, faults={"outcome": words("outcome.busy")})
     frame = {"run": reading.run, "newest": newest, "customer_id": customer_id, "form": form}
-    return show(request, "outcome.html", 422, **frame)
+    return show(request, "outcome.html", status, **frame)
 
 
 def path_of(customer_id: str) -> str:
@@ -123,5 +126,5 @@ def _record(request: Request, access: Access, customer_id: str, run_id: str, for
         note=form.note,
         recorded_at=datetime.now(UTC),
     )
-    with state.store.recording() as connection:
+    with state.store.noting() as connection:
         contacts.record(connection, contact, Author(access.caller.subject, state.settings.audit_secret))

@@ -166,6 +166,8 @@ WORDS: dict[str, tuple[str, str]] = {
                     "备注含无法保存的字符，请重新输入。"),
     "outcome.conflict": ("This form was sent before with another outcome. Load the page again to record one more.",
                          "该表单此前已提交过其他结果。如需再次记录，请重新打开客户页。"),
+    "outcome.busy": ("Nothing was recorded yet, because scores are being published. Record it again in a few minutes.",
+                     "正在发布评分，尚未记录。请几分钟后再次提交。"),
     # A branch.
     "branch.heading": ("Branch {branch}", "机构 {branch}"),
     "branch.tile.customers": ("Customers scored", "评分客户"),

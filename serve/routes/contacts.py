@@ -48,8 +48,8 @@ def record_contact(
         note=sent.note,
         recorded_at=datetime.now(UTC),
     )
-    with store.recording() as connection:
-        recorded = contacts.record(connection, contact, access.author)
+    with store.noting() as connection:
+        recorded = contacts.record(connection, contact, access.author, sent.run_id is not None)
     return shown.contact_recorded(access.view(reading.run), recorded)
 
 

@@ -85,7 +85,7 @@ def customers_risk(
 def opt_out(customer_id: CustomerId, access: Granted, store: OpenedStore) -> shown_contacts.OptOut:
     """The customer wants no more calls: on no list from the next run on. Once more changes nothing."""
     run = _known(access, customer_id)
-    with store.recording() as connection:
+    with store.noting() as connection:
         since = contacts.opt_out(connection, customer_id, datetime.now(UTC), access.author)
     return shown_contacts.opt_out(access.view(run), customer_id, since)
 
@@ -96,7 +96,7 @@ def opt_out(customer_id: CustomerId, access: Granted, store: OpenedStore) -> sho
 def withdraw_opt_out(customer_id: CustomerId, access: Granted, store: OpenedStore) -> shown_contacts.OptOut:
     """The customer may be called again. Once more changes nothing."""
     run = _known(access, customer_id)
-    with store.recording() as connection:
+    with store.noting() as connection:
         contacts.withdraw_opt_out(connection, customer_id, datetime.now(UTC), access.author)
     return shown_contacts.opt_out(access.view(run), customer_id, None)
 

@@ -37,7 +37,8 @@ def export_scores(
 ) -> Response:
     """Every score of the served run, one row per customer, by number."""
     with access.reading() as reading:
-        view = access.view(reading.run, language)
+        view, within = access.view(reading.run, language), reading.within_reach()
+    access.about(f"run {reading.run.run_id}", customers=within)
     rows = exports.scored(view, store.scores(reading.run.run_id, access.scope), access.shown)
     return _answer(access, reading.run, rows, form, f"{reading.publication} {language}")
 
@@ -54,7 +55,10 @@ def export_changes(
     with access.reading(since) as before:
         pass
     with access.reading() as reading:
-        view = access.view(reading.run, language)
+        view, within = access.view(reading.run, language), reading.within_reach()
+    # How many changed is only known once the last one is sent; a new Monday changes nearly every score.
+    same = before.publication == reading.publication
+    access.about(f"run {reading.run.run_id}", customers=0 if same else within)
     differences = store.differences(since, reading.run.run_id, access.scope)
     rows = exports.changed(view, differences, access.shown)
     return _answer(access, reading.run, rows, form, f"{before.publication} {reading.publication} {language}")
@@ -64,7 +68,6 @@ def _answer(access: Access, run: Run, rows: Iterator[Row], form: Format, what: s
     """The rows as a file. Raises HTTPException 501 for a format that cannot be written here."""
     if not available(form):
         raise HTTPException(501, NO_PARQUET)
-    access.about(f"run {run.run_id}")
     headers = {
         "ETag": tag_of(f"{what} {form} {access.scope} {access.shown('')}".encode()),
         "Attrition-Snapshot-Date": str(run.snapshot_date),

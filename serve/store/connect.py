@@ -1,5 +1,6 @@
 """The database behind the store: SQLite by default, PostgreSQL in production; how it is read and written."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,11 +16,13 @@ from configs.errors import ConfigError, DataError
 BUSY_SECONDS = 30  # how long a writer waits for another one to finish
 THREADS = 40  # requests that FastAPI answers at once; each needs a connection
 PUBLISH_ONE = "Publish one with make weekly, or point ATTRITION_STORE to a store that has one."
-WRITERS, READERS = (
-    20_261_116,
-    20_261_117,
-)  # any numbers: locks of PostgreSQL, of the store and of the access log
+# Any numbers: locks of PostgreSQL, of the runs, of the access log, and of what comes back from callers.
+WRITERS, READERS, RECORDERS = 20_261_116, 20_261_117, 20_261_118
 ACCESS_LOG = "access_log"  # a schema of PostgreSQL
+
+
+class BusyError(DataError):
+    """Another writer did not finish in time; nothing was written."""
 
 
 def connect(url: str) -> Engine:
@@ -79,19 +82,22 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def writing(engine: Engine, queue: int = WRITERS) -> Iterator[Connection]:
-    """One write transaction, alone in its queue: committed at the end, undone by any error."""
+def writing(engine: Engine, queue: int = WRITERS, patience: float = BUSY_SECONDS) -> Iterator[Connection]:
+    """One write transaction, alone in its queue: committed at the end, undone by any error.
+
+    SQLite has one queue for all. Raises BusyError where another one is not done after ``patience`` seconds.
+    """
     path = sqlite_file(engine)
     with explained(engine, "written", "Free the disk or the lock, then run the same command again."):
         if path:
             path.parent.mkdir(parents=True, exist_ok=True)
-            writer = engine.execution_options(writes=True)
+            writer = engine.execution_options(patience=patience)
         else:
             # Under REPEATABLE READ the writer would see the store as it was before it had waited for the lock.
             writer = engine.execution_options(isolation_level="READ COMMITTED")
         with writer.begin() as connection:
             if not path:
-                connection.execute(text(f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'"))
+                connection.execute(text(f"SET LOCAL lock_timeout = {round(patience * 1000)}"))
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({queue})"))
             yield connection
 
@@ -104,10 +110,17 @@ def explained(engine: Engine, verb: str, remedy: str) -> Iterator[None]:
     except (DBAPIError, engine.dialect.loaded_dbapi.Error, OSError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         found = (str(cause).splitlines() or [type(error).__name__])[0]
-        raise DataError(
+        kind = BusyError if _is_busy(cause) else DataError
+        raise kind(
             f"the score store {engine.url!r} cannot be {verb}: {found}. "
             f"What was published before is untouched. {remedy}"
         ) from error
+
+
+def _is_busy(cause: Any) -> bool:
+    """Of SQLite's codes the lowest byte is the kind; PostgreSQL's is lock_not_available."""
+    code = getattr(cause, "sqlite_errorcode", None) or 0
+    return code & 0xFF == sqlite3.SQLITE_BUSY or getattr(cause, "sqlstate", None) == "55P03"
 
 
 def _sqlite(url: URL) -> Engine:
@@ -131,5 +144,9 @@ def _on_connect(connection: Any, _record: Any) -> None:
 
 def _on_begin(connection: Connection) -> None:
     """A writer takes the lock at once: taking it later fails when another one wrote in between."""
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    patience = connection.get_execution_options().get("patience")
+    if patience is None:
+        connection.exec_driver_sql("BEGIN")
+        return
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(patience * 1000)}").close()
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

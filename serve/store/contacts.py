@@ -1,6 +1,7 @@
 """What came of calling a customer, and who wants no more calls: recorded together with its audit entry or not at all.
 
-Every function belongs to the caller's transaction: ``Store.recording`` where something is added or taken away.
+Every function belongs to the caller's transaction: ``Store.noting`` or ``Store.recording`` where something is added or
+taken away.
 """
 
 from collections.abc import Collection
@@ -58,14 +59,17 @@ class Author:
     audit_key: bytes | None
 
 
-def record(connection: Connection, contact: Contact, author: Author) -> Contact:
+def record(connection: Connection, contact: Contact, author: Author, names_run: bool = True) -> Contact:
     """Adds a contact and returns it as it stands in the store; one that its manager sent before is only returned.
 
+    Whose sender names no run means the served one, which may be another when the same is sent again.
     Who said ``no_contact`` is opted out with it. Raises ConflictError where the key stands for another contact.
     """
     known = _by_key(connection, contact)
     if known:
-        if replace(contact, recorded_at=known.recorded_at, contact_id=known.contact_id) != known:
+        run_id = contact.run_id if names_run else known.run_id
+        same = replace(contact, run_id=run_id, recorded_at=known.recorded_at, contact_id=known.contact_id)
+        if same != known:
             raise ConflictError(
                 "this key was used for another contact. Send each contact under a key of its own."
             )

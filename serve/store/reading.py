@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, func, select
 
 from configs.errors import DataError, did_you_mean
 from configs.published import Decision, Exclusion, Manager, Profile, Run, Score
 from serve.store import rows, tables
 from serve.store.connect import PUBLISH_ONE
 from serve.store.profiles import unpacked
-from serve.store.scope import EVERYTHING, Scope
+from serve.store.scope import EVERYTHING, Reach, Scope
 
 PAGE = 5_000  # scores read at once where all are wanted; bounds memory
 IDS = 500  # customers asked for in one statement
@@ -140,7 +140,7 @@ class Reading:
 
     def history(self, customer_id: str) -> tuple[Earlier, ...]:
         """What this run and those of earlier Mondays say of a customer of this run within reach, oldest first."""
-        if not isinstance(self.customer(customer_id), Score):
+        if self.customer(customer_id) is None:
             return ()
         runs, scores = tables.runs, tables.scores
         earlier = (runs.c.snapshot_date < self.run.snapshot_date) | (runs.c.publication == self.publication)
@@ -166,6 +166,14 @@ class Reading:
         """The run that is served now, whichever this one is."""
         found = served(self.connection)
         return rows.run_from(found) if found else self.run
+
+    def within_reach(self) -> int:
+        """How many customers have a score in this run."""
+        scores = tables.scores
+        if self.scope.reach is Reach.ALL:
+            return self.run.cohort
+        mine = (scores.c.publication == self.publication) & self.scope.of(scores)
+        return self.connection.scalar(select(func.count()).select_from(scores).where(mine)) or 0
 
     def page(self, after: str = "", limit: int = PAGE) -> tuple[Score, ...]:
         """The next scores by customer_id, after the last one of the page before."""

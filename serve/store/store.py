@@ -22,6 +22,8 @@ from serve.store.profiles import profile_rows
 from serve.store.reading import GoneError, Reading, find, served
 from serve.store.scope import EVERYTHING, Scope
 
+PATIENCE = 2  # seconds that a caller of the service waits for another writer
+
 
 @dataclass(frozen=True)
 class Published:
@@ -75,7 +77,7 @@ class Store:
         DataError, and leaves everything as it was, if the run does not add up.
         """
         check(run, scores, exclusions, lists)
-        with self.recording() as connection:
+        with self._changing() as connection:
             now = served(connection)
             if now and now.bank != run.bank:
                 raise DataError(
@@ -106,7 +108,7 @@ class Store:
 
         Of runs ``keep_profiles`` or more weeks before the newest only the profiles and the prepared answers go.
         """
-        with self.recording() as connection:
+        with self._changing() as connection:
             faded, old = (_older(connection, weeks) for weeks in (keep_profiles, keep_weeks))
             for table in (tables.profiles, tables.answers):
                 connection.execute(delete(table).where(table.c.publication.in_(faded)))
@@ -115,7 +117,7 @@ class Store:
 
     def serve_run(self, run_id: str) -> None:
         """Moves the pointer to a run of the history. Raises DataError for an unknown run_id."""
-        with self.recording() as connection:
+        with self._changing() as connection:
             _point_to(connection, find(connection, run_id).publication)
 
     def rollback(self) -> Run:
@@ -126,7 +128,7 @@ class Store:
         runs = tables.runs
         order = (runs.c.snapshot_date, runs.c.publication)
         self.latest_run()  # a store that is missing is not made here
-        with self.recording() as connection:
+        with self._changing() as connection:
             now = find(connection)
             before = tuple_(*order) < tuple_(now.snapshot_date, now.publication)
             found = connection.execute(
@@ -143,23 +145,41 @@ class Store:
     @contextmanager
     def recording(self) -> Iterator[Connection]:
         """One write transaction, also for audit entries and what must stand or fall with them (audit.py)."""
-        with connect.writing(self._engine) as connection:
-            schema.prepare(connection)
-        with connect.writing(self._engine) as connection:
+        with self._changing() as connection:
             audit.lock(connection)
             yield connection
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """One read transaction, also for the audit log. Raises DataError for a store that is not there.
+    def noting(self) -> Iterator[Connection]:
+        """The same for what callers of the service send, while who publishes does not keep them waiting.
 
-        The version is looked at once: who migrates a store starts its services anew.
+        PostgreSQL waits for no publication. SQLite has one writer: raises BusyError after ``PATIENCE`` seconds.
         """
-        with connect.reading(self._engine) as connection:
-            if not self._version_seen:
-                schema.require_version(connection)
-                self._version_seen = True
+        with connect.writing(self._engine, connect.RECORDERS, PATIENCE) as connection:
+            self._look_at_version(connection)
+            audit.lock(connection)
             yield connection
+
+    @contextmanager
+    def _changing(self) -> Iterator[Connection]:
+        """One write transaction that changes runs. It leaves the audit log to others: a publication takes minutes."""
+        with connect.writing(self._engine) as connection:
+            schema.prepare(connection)
+        with connect.writing(self._engine) as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One read transaction, also for the audit log. Raises DataError for a store that is not there."""
+        with connect.reading(self._engine) as connection:
+            self._look_at_version(connection)
+            yield connection
+
+    def _look_at_version(self, connection: Connection) -> None:
+        """Once: who migrates a store starts its services anew."""
+        if not self._version_seen:
+            schema.require_version(connection)
+            self._version_seen = True
 
     @contextmanager
     def pinned(self, run_id: str | None = None, scope: Scope = EVERYTHING) -> Iterator[Reading]:

@@ -11,12 +11,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from configs.errors import DataError
+from serve.store.connect import BusyError
 from serve.store.contacts import ConflictError
 from serve.store.reading import GoneError
 
 log = logging.getLogger("serve")
 
 GONE = "The store does not hold this run, or no longer, or it was published anew."
+BUSY = "The store is being written, as it is while a run is published. Nothing was recorded."
+RETRY_SECONDS = 5  # told in Retry-After
 CONFLICT = "This key was used for another contact."
 MEDIA_TYPE = "application/problem+json"
 _REMEDIES = {
@@ -77,6 +80,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(GoneError, _on_gone)
     app.add_exception_handler(ConflictError, _on_conflict)
+    app.add_exception_handler(BusyError, _on_busy)
     app.add_exception_handler(DataError, _on_store)
     app.add_exception_handler(Exception, _on_bug)
 
@@ -102,6 +106,10 @@ def _on_gone(_request: Request, _error: Any) -> JSONResponse:
 
 def _on_conflict(_request: Request, _error: Any) -> JSONResponse:
     return answer(409, CONFLICT)
+
+
+def _on_busy(_request: Request, _error: Any) -> JSONResponse:
+    return answer(503, BUSY, {"Retry-After": str(RETRY_SECONDS)})
 
 
 def _on_store(_request: Request, error: Any) -> JSONResponse:

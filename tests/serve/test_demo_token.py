@@ -10,7 +10,7 @@ from configs.errors import ConfigError
 from configs.service import load_service_settings
 from serve import demo_token
 from serve.guard.policy import Role
-from serve.guard.tokens import Caller, Tokens
+from serve.guard.tokens import Caller, RefusedError, Tokens
 
 
 @pytest.fixture
@@ -28,6 +28,17 @@ def test_a_managers_token_is_accepted_for_twelve_hours():
     )
     expires = jwt.decode(token, options={"verify_signature": False})["exp"]
     assert expires == pytest.approx(time.time() + 12 * 3600, abs=5)
+
+
+@pytest.mark.usefixtures("secret")
+def test_a_token_that_has_expired_is_refused():
+    tokens, (late, good) = (
+        Tokens(load_service_settings()),
+        (demo_token.main(["crm", "--hours", hours]) for hours in ("-1", "1")),
+    )
+    assert tokens.verified(good).role is Role.CRM
+    with pytest.raises(RefusedError, match="expired"):
+        tokens.verified(late)
 
 
 @pytest.mark.usefixtures("secret")

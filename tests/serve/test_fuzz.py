@@ -1,5 +1,7 @@
 """Requests made from the API's own document, right and wrong: no fault, and no status that it does not name."""
 
+from collections import Counter
+
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, seed, settings
@@ -31,10 +33,7 @@ def known(part):
 
 
 @pytest.mark.usefixtures("published")
-@pytest.mark.parametrize(
-    "requests",
-    [90, pytest.param(2_000, marks=pytest.mark.long), pytest.param(10_000, marks=pytest.mark.long)],
-)
+@pytest.mark.parametrize("requests", [90, pytest.param(10_000, marks=pytest.mark.long)])
 def test_made_up_requests_are_answered_as_the_document_says(service, bearer, requests):
     app = create_app(service)
     operations = [
@@ -42,13 +41,14 @@ def test_made_up_requests_are_answered_as_the_document_says(service, bearer, req
     ]
     heads = [bearer(role, manager_id="M1", branch_id="B1") for role in Role] + [{}]
     sent = dict.fromkeys((one.label for one in operations), 0)
+    statuses: Counter[int] = Counter()
 
-    def tried(operation):
+    def tried(operation, times, draw):
         ways = some.one_of(*(operation.as_strategy(generation_mode=mode) for mode in GenerationMode))
 
-        @seed(20261116)
+        @seed(draw)
         @settings(
-            max_examples=-(-requests // len(operations)),
+            max_examples=times,
             deadline=None,
             database=None,
             suppress_health_check=list(HealthCheck),
@@ -58,12 +58,20 @@ def test_made_up_requests_are_answered_as_the_document_says(service, bearer, req
             if real:
                 case.path_parameters, case.body = known(case.path_parameters), known(case.body)
             sent[operation.label] += 1
-            case.call_and_validate(headers=head, checks=CHECKS)
+            response = case.call(headers=head)
+            statuses[response.status_code] += 1
+            case.validate_response(response, checks=CHECKS)
 
         answered()
 
-    for operation in operations:
-        tried(operation)
+    # Of some operations there is little to ask, so that one round falls short.
+    for draw in range(20261116, 20261136):
+        missing = requests - sum(sent.values())
+        for operation in operations if missing > 0 else ():
+            tried(operation, -(-missing // len(operations)), draw)
     app.state.access_log.close()
     app.state.store.close()
+    print(f"{sum(sent.values())} requests to {len(sent)} operations, by status: {sorted(statuses.items())}")
+    assert sum(sent.values()) >= requests
     assert min(sent.values()) > 0
+    assert {200, 201, 401, 403, 404, 422} <= set(statuses)  # neither all refused nor all good

@@ -6,6 +6,7 @@ import pytest
 
 from serve.guard.access_log import verified
 from serve.store import connect, contacts
+from serve.store import store as stores
 from serve.store.audit import entries
 from serve.store.store import Store
 from tests.serve.pages import world
@@ -111,6 +112,20 @@ def test_the_same_form_with_another_outcome_is_refused(signed_in, store_url):
     assert answer.status_code == 422
     assert "This form was sent before" in answer.text
     assert [one.outcome for one in recorded(store_url)] == ["leaving"]
+
+
+def test_what_cannot_be_recorded_now_stays_in_the_form(signed_in, store_url, monkeypatch):
+    monkeypatch.setattr(stores, "PATIENCE", 0.1)
+    client = signed_in("manager", manager_id="M1")
+    fields = form(client) | {"outcome": "leaving", "note": "typed before"}
+    with Store(store_url) as store, store.recording():
+        answer = client.post(f"{PATH}/outcome", data=fields)
+    assert answer.status_code == 503
+    assert "Nothing was recorded yet" in answer.text
+    assert "typed before" in answer.text
+    assert 'value="leaving" id="outcome-leaving" checked' in answer.text
+    assert fields["key"] in answer.text
+    assert recorded(store_url) == ()
 
 
 @pytest.mark.parametrize(

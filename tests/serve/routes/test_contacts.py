@@ -6,6 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from serve.api import create_app
+from serve.store import store as stores
 
 EVIL = (
     "'; DROP TABLE contacts; --",
@@ -76,6 +77,35 @@ def test_a_contact_of_an_earlier_list_belongs_to_its_run(
     assert posted(client, run_id="run-1").json()["contact"]["run_id"] == "run-1"
     assert posted(client, key="k2").json()["contact"]["run_id"] == "run-2"
     assert posted(client, key="k3", run_id="run-0").status_code == 410
+
+
+def test_while_a_run_is_published_contacts_are_recorded_or_refused_at_once_but_never_kept_waiting(
+    client, published, store_url, make_run, scores, exclusions, lists, profiles, monkeypatch
+):
+    monkeypatch.setattr(stores, "PATIENCE", 0.1)
+    meanwhile = []
+
+    def slowly():
+        """Drawn when most of the run is written, and before it is committed."""
+        meanwhile.append(posted(client))
+        yield from profiles
+
+    published.publish(make_run("run-2", date(2026, 11, 23)), scores, exclusions, lists, slowly())
+    (answer,) = meanwhile
+    if store_url.startswith("sqlite"):
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        assert answer.json()["detail"].endswith("Nothing was recorded.")
+    else:
+        assert (answer.status_code, answer.json()["contact"]["run_id"]) == (201, "run-1")
+    again = posted(client)  # by now of the next run
+    assert (again.status_code, again.json()["contact"]["contact_id"]) == (201, 1)
+
+
+def test_who_writes_in_the_audit_log_keeps_contacts_waiting_for_a_moment_only(client, published, monkeypatch):
+    monkeypatch.setattr(stores, "PATIENCE", 0.1)
+    with published.recording():
+        assert (posted(client).status_code, client.put("/v1/customers/c1/opt-out").status_code) == (503, 403)
+    assert posted(client).status_code == 201
 
 
 @pytest.mark.usefixtures("published")

@@ -7,7 +7,7 @@ from types import MappingProxyType
 import pytest
 from fastapi.testclient import TestClient
 
-from configs.published import Maturity, Profile
+from configs.published import Exclusion, Maturity, Profile
 from serve.api import create_app
 from serve.store.audit import entries
 
@@ -52,6 +52,20 @@ def test_the_history_is_of_earlier_mondays_and_their_last_publication(client):
     assert found["history"][0]["money_at_risk"] == 7.0
     assert found["contacts"] is found["maturities"] is None
     assert client.get(RISK.format("c2"), params={"include": "history"}).json()["history"] == []
+
+
+def test_who_is_excluded_now_has_the_history_of_before(
+    client, bearer, published, make_run, make_score, make_lists
+):
+    """c6, excluded by the run that is served, was scored the Monday before."""
+    before = (make_score("c6", risk_90d=0.2),)
+    first = make_run("run-0", date(2026, 11, 9), cohort=1)
+    published.publish(first, before, [Exclusion("c1", "too_new")], make_lists(before))
+    found = client.get(RISK.format("c6"), params={"include": "history"}).json()
+    assert found["status"] == "excluded"
+    assert [(one["run_id"], one["risk_90d"]) for one in found["history"]] == [("run-0", 0.2)]
+    head = bearer("manager", manager_id="M1")  # an exclusion does not say whose the customer is
+    assert client.get(RISK.format("c6"), params={"include": "history"}, headers=head).status_code == 404
 
 
 @pytest.mark.usefixtures("weeks")

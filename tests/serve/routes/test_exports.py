@@ -179,17 +179,43 @@ def test_an_export_that_is_held_is_not_sent_again(
     assert client.get(SCORES, headers=held).status_code == 200
 
 
+def test_an_export_counts_as_many_customers_as_it_may_tell_of(
+    service, bearer, published, store_url, make_run, make_score, make_lists, exclusions
+):
+    """Branch B2 has two of six: the first alarm is of a head's second export, which makes four."""
+    here = [make_score(f"c{place}") for place in range(1, 5)]
+    scores = [*here, *(make_score(f"d{place}", branch_id="B2") for place in range(2))]
+    later = make_run("run-2", date(2026, 11, 23), cohort=6)
+    published.publish(later, scores, exclusions, make_lists(scores))
+    low = service.model_copy(update={"alarm_answers": 3})
+    with TestClient(create_app(low), headers=bearer("branch_head", branch_id="B2")) as client:
+        for path in (SCORES, f"{CHANGES}?since=run-2", f"{CHANGES}?since=run-1"):
+            tag = client.get(path).headers["etag"]
+            assert client.get(path, headers={"If-None-Match": tag}).status_code == 304
+    engine = connect.access_log(store_url)
+    with connect.reading(engine) as connection:
+        told = [(one.action, one.details.get("customers")) for one in entries(connection)]
+        (alarm,) = entries(connection, ("alarm",))
+    engine.dispose()
+    exported = [("export", number) for number in (2, 0, 0, 0, 2)]
+    assert told == [*exported, ("alarm", None), ("export", 0)]
+    assert (alarm.subject, alarm.details["answers"]) == ("the branch_head", 4)
+
+
 @pytest.mark.usefixtures("published")
 def test_each_export_is_one_entry_before_its_first_byte(client, store_url, monkeypatch):
     client.get(SCORES)
     client.get(CHANGES, params={"since": "run-1"})
     engine = connect.access_log(store_url)
     with connect.reading(engine) as connection:
-        logged = [(one.actor, one.action, one.subject, one.details["route"]) for one in entries(connection)]
+        logged = [
+            (one.actor, one.action, one.subject, one.details["route"], one.details["customers"])
+            for one in entries(connection)
+        ]
     engine.dispose()
     assert logged == [
-        ("the crm", "export", "run run-1", "export_scores"),
-        ("the crm", "export", "run run-1", "export_changes"),
+        ("the crm", "export", "run run-1", "export_scores", 5),
+        ("the crm", "export", "run run-1", "export_changes", 0),  # since the very run that is served
     ]
 
     async def fails(_entries):
