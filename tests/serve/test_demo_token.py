@@ -37,7 +37,7 @@ def test_a_token_that_has_expired_is_refused():
         (demo_token.main(["crm", "--hours", hours]) for hours in ("-1", "1")),
     )
     assert tokens.verified(good).role is Role.CRM
-    with pytest.raises(RefusedError, match="expired"):
+    with pytest.raises(RefusedError, match="Expired"):
         tokens.verified(late)
 
 
