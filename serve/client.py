@@ -35,13 +35,17 @@ _PACKED = "gzip"
 
 
 class ProblemError(Exception):
-    """What the service refused and why; ``status`` is that of HTTP, ``remedy`` says what can be done."""
+    """What the service refused and why; ``status`` is that of HTTP, ``remedy`` says what can be done.
 
-    def __init__(self, status: int, detail: str, remedy: str) -> None:
+    ``after``: the seconds that it asked to wait before the next try.
+    """
+
+    def __init__(self, status: int, detail: str, remedy: str, after: float = 0) -> None:
         super().__init__(f"{status}: {detail} {remedy}")
         self.status = status
         self.detail = detail
         self.remedy = remedy
+        self.after = after
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,10 @@ class Client:
         tries: int = 5,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
-        """At most ``tries`` of a request that is answered by 429, 503 or not at all: after 1, 2, 4, … seconds."""
+        """At most ``tries`` of a request that is answered by 429, 503 or not at all.
+
+        Between them it waits 1, 2, 4, … seconds, or longer where the service asks for it (Retry-After).
+        """
         self._address = address.rstrip("/")
         self._token = token
         self._pauses = [2.0**number for number in range(tries - 1)]
@@ -161,14 +168,16 @@ class Client:
 
     def _opened(self, call: Call) -> Any:
         for pause in self._pauses:
+            asked = 0.0
             try:
                 return self._tried(call)
             except ProblemError as problem:
                 if problem.status not in BUSY:
                     raise
+                asked = problem.after
             except (OSError, HTTPException):
                 pass  # not reached, or cut off: as good as busy
-            self._wait(pause)
+            self._wait(max(pause, asked))
         return self._tried(call)
 
     def _tried(self, call: Call) -> Any:
@@ -208,8 +217,11 @@ def _rows(response: Any) -> Iterator[dict[str, Any]]:
 
 def _problem(refused: urllib.error.HTTPError) -> ProblemError:
     """Something between the caller and the service may have answered in its place, and not in JSON."""
+    after = refused.headers.get("Retry-After", "")
     try:
         said = json.loads(_unpacked(refused).read())
-        return ProblemError(refused.code, said["detail"], said["remedy"])
+        return ProblemError(
+            refused.code, said["detail"], said["remedy"], float(after) if after.isdigit() else 0
+        )
     except (ValueError, KeyError, TypeError):
         return ProblemError(refused.code, refused.reason, "This is no answer of the service.")

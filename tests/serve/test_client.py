@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from contextlib import ExitStack
 from datetime import date
 from http.client import HTTPException
 
@@ -12,6 +13,7 @@ from serve.api import create_app
 from serve.client import Client, ProblemError
 from serve.guard import tokens
 from serve.routes import exports
+from serve.store import store as stores
 from serve.store.reading import Reading
 from serve.wire import formats
 from serve.wire.exports import COLUMNS
@@ -144,6 +146,23 @@ def test_a_service_that_is_not_ready_or_not_there_is_asked_again(address, token)
         with pytest.raises(OSError, match="refused"):
             Client(away, token, tries=2, wait=pauses.append).run()
     assert pauses == [1.0, 2.0, 4.0, 1.0]
+
+
+def test_who_is_asked_to_wait_longer_does(address, token, published, monkeypatch):
+    """Whoever writes is done after the second try; SQLite's answer asks for five seconds."""
+    monkeypatch.setattr(stores, "PATIENCE", 0.1)
+    pauses = []
+
+    def wait(seconds):
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            held.close()
+
+    with ExitStack() as held:
+        held.enter_context(published.recording())
+        client = Client(address, token, tries=5, wait=wait)
+        assert client.record_contact("k1", "c1", "leaving", manager_id="M1").contact.contact_id == 1
+    assert pauses == [5.0, 5.0]
 
 
 def test_a_service_that_is_ready_at_the_second_try(

@@ -1,0 +1,63 @@
+"""However far somebody sees, no question reads a whole table that grows with customers."""
+
+import sqlite3
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.dialects import sqlite
+
+from serve.store import lookup
+from serve.store.branches import charges
+from serve.store.scope import Reach, Scope
+from serve.texts import TEXTS
+
+# current_run and runs have few rows; the rest is what SQLite calls its own steps.
+LARGE = ("scores", "reasons", "exclusions", "decisions", "profiles", "answers", "managers", "contacts")
+NUMBER = {Reach.BRANCH: "B1", Reach.OWN: "M1"}
+
+
+def whole_tables(connection, sql, values):
+    """The large tables that a statement reads from end to end."""
+    plan = [row[3].split() for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+    return {step[1] for step in plan if step[0] == "SCAN" and step[1] in LARGE}
+
+
+@pytest.fixture
+def asked(published):
+    """Every statement on the way to the store, and what it reads whole."""
+    seen = {}
+
+    @event.listens_for(published._engine, "before_cursor_execute")
+    def look(connection, _cursor, statement, values, *_rest):
+        if statement.startswith("SELECT"):
+            seen[statement] = whole_tables(connection.connection.driver_connection, statement, values)
+
+    return seen
+
+
+@pytest.mark.parametrize("reach", Reach)
+def test_questions_find_their_rows_by_key(published, asked, reach):
+    with published.pinned(scope=Scope(reach, NUMBER.get(reach, ""))) as reading:
+        reading.customer("c1")
+        reading.customers(["c1", "c6"])
+        reading.history("c1")
+        reading.profile("c1")
+        reading.manager_list("M1")
+        reading.branch_list("B1")
+        reading.managers_of("B1")
+        reading.decisions(["c1"])
+        reading.page()
+        reading.within_reach()
+        charges(reading, "B1")
+    assert len(asked) >= 11
+    assert set().union(*asked.values()) == set()
+
+
+@pytest.mark.parametrize("reach", Reach)
+@pytest.mark.parametrize("language", TEXTS)
+def test_the_question_asked_most_finds_its_row_by_key(published, reach, language):
+    sql = lookup._statements(sqlite.dialect(paramstyle="named"))[reach, language]
+    path = published._engine.url.database
+    with sqlite3.connect(path) as connection:
+        assert whole_tables(connection, sql, {"customer_id": "c1", "number": NUMBER.get(reach, "")}) == set()
+    connection.close()
