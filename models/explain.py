@@ -1,6 +1,8 @@
 """Why a score is high: what each column adds to the log-odds of going, and the few groups of columns that add most."""
 
+import os
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -63,29 +65,27 @@ class Reasons:
 
 
 def contributions(model: Model, features: NDArray[np.float64]) -> Contributions:
-    """Tree-path attributions (Lundberg et al. 2020, as in LightGBM's pred_contrib), rows × columns.
+    """Tree-path attributions (as LightGBM's pred_contrib finds them; see models/paths.py), rows × columns.
 
-    Attributions are linear in the score, so those of the mean over the periods are the mean of each period's,
-    and trees that never look at the period are asked once. Time grows with trees × depth².
+    Attributions are linear in the score, so those of the mean over the periods are the mean of each period's.
     Raises DataError if they do not add up within 1e-9.
     """
-    raw, (still, moving) = model.raw(features), model.apart
-    parts = np.zeros((len(features), len(model.columns) + 2))
-    for chunk in chunks(features):
-        for rows in model.by_period(features[chunk]):
-            if moving is not None:
-                parts[chunk] += moving.predict(rows, pred_contrib=True)
-        parts[chunk] /= len(model.horizons)
-        if still is not None:
-            parts[chunk] += still.predict(rows, pred_contrib=True)
-    bias = parts[:, -2] + parts[:, -1] + model.log_kept
-    gap = float(np.abs(parts[:, :-2].sum(axis=1) + bias - raw.mean(axis=1)).max(initial=0.0))
+    raw, paths = model.raw(features), model.paths
+    parts = np.zeros((len(model.columns) + 1, len(features)))
+
+    def explain(chunk: slice) -> None:
+        paths.add(np.ascontiguousarray(model.trees.filled(features[chunk]).T), parts[:, chunk])
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(explain, chunks(features)))
+    bias = parts[-1] + paths.expected + model.log_kept
+    gap = float(np.abs(parts[:-1].sum(axis=0) + bias - raw.mean(axis=1)).max(initial=0.0))
     if not gap <= TOLERANCE:
         raise DataError(
             f"contributions miss the raw score by {gap:.3g} (allowed {TOLERANCE}). Model and installed "
             "LightGBM do not fit together; install the version in requirements.lock or train again."
         )
-    return Contributions(parts[:, :-2], bias, raw)
+    return Contributions(parts[:-1].T, bias, raw)
 
 
 def make_grouping(

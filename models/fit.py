@@ -1,7 +1,6 @@
 """One discrete-time hazard model: how likely a customer still here at the start of a period goes in it."""
 
 import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,8 +13,9 @@ from numpy.typing import NDArray
 from configs.errors import DataError
 from configs.settings import Training
 from models.matrix import Matrix, chunks
+from models.paths import Paths, paths_of
 from models.periods import Periods, customer_periods, thinned
-from models.trees import Loss, Progress, Rows, Trees, grow, parameters, part, typical_values
+from models.trees import Loss, Medians, Progress, Rows, Trees, grow, medians, parameters
 
 PERIOD = "period"  # the column that says in which period; its value is the horizon in days
 
@@ -38,17 +38,9 @@ class Model:
         return self.trees.columns
 
     @cached_property
-    def apart(self) -> tuple[lgb.Booster | None, lgb.Booster | None]:
-        """The trees that never look at the period and those that do; together they are the model."""
-        place = str(len(self.columns))
-
-        def looks(tree: str) -> bool:
-            found = re.search(r"^split_feature=(.*)$", tree, flags=re.MULTILINE)
-            return found is not None and place in found[1].split()
-
-        texts = part(self.trees.text, lambda tree: not looks(tree)), part(self.trees.text, looks)
-        still, moving = (None if text is None else lgb.Booster(model_str=text) for text in texts)
-        return still, moving
+    def paths(self) -> Paths:
+        """What each feature, and behind them the period, adds to the mean score over the periods."""
+        return paths_of(self.trees.text, len(self.columns), self.horizons)
 
     def raw(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Rows × periods: the log-odds of going in the period, before calibration."""
@@ -69,13 +61,14 @@ class Model:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model, the rounds it keeps, the log loss on the tuning snapshots after every round tried, and on how
-    many customer-periods it was fitted."""
+    """A model, the rounds it keeps, the log loss on the tuning snapshots after every round tried, on how many
+    customer-periods it was fitted, and the median of the known values of each column in training."""
 
     model: Model
     rounds: int
     losses: tuple[float, ...]
     customer_periods: int
+    medians: Medians
 
 
 def fit(
@@ -101,9 +94,9 @@ def fit(
     judged_on = customer_periods(tune.gone_within, horizons)
     later = known.create_valid(_rows(tune, judged_on), judged_on.gone)
     grown = grow(known, later, made, training, _log_loss(log_kept), progress)
-    trees = Trees(grown.text, train.columns, typical_values(train.features))
-    model = Model(trees, tuple(horizons), log_kept)
-    return Fitted(model, grown.rounds, grown.losses, known.num_data())
+    usual, typical = medians(train.features)
+    model = Model(Trees(grown.text, train.columns, typical), tuple(horizons), log_kept)
+    return Fitted(model, grown.rounds, grown.losses, known.num_data(), usual)
 
 
 def binned(train: Matrix, horizons: Sequence[int], training: Training, made: dict[str, Any]) -> lgb.Dataset:

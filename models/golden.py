@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from configs.errors import DataError
 from models.bundle import Bundle
-from models.matrix import KEY, Matrix
+from models.matrix import KEY, Matrix, by_column
 
 ROWS = 16
 TOLERANCE = 1e-9  # of a probability or a share; another processor may round the last digits otherwise
@@ -52,12 +52,11 @@ def _drawn(bundle: Bundle, rows: Matrix, seed: int) -> NDArray[np.float64]:
     """Golden rows × columns: quantiles of each known column, in an order of its own."""
     random = np.random.default_rng(seed)
     values = np.full((ROWS, len(rows.columns)), np.nan)
-    for column, typical in enumerate(bundle.model.trees.typical):
-        found = rows.features[:, column]
+    for column, found in enumerate(by_column(rows.features)):
         known = found[~np.isnan(found)]
         if len(known):
             values[:, column] = random.permutation(np.quantile(known, np.linspace(_EDGE, 1 - _EDGE, ROWS)))
-        if typical is None:
+        if bundle.model.trees.typical[column] is None:
             values[random.random(ROWS) < _UNKNOWN, column] = np.nan
     return values
 

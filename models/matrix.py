@@ -172,7 +172,8 @@ def feature_values(frame: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.fl
     if found != list(columns):
         raise DataError(_columns_differ(found, columns))
     _check_key(frame, "features")
-    other = {name: str(frame[name].dtype) for name in columns if frame[name].dtype != np.float64}
+    kinds = frame.dtypes.drop([*KEY])
+    other = {str(name): str(kind) for name, kind in kinds.items() if kind != np.float64}
     if other:
         raise DataError(
             f"features must be float64 with NaN for unknown; found {_some(other)}. "

@@ -46,9 +46,8 @@ class Peers:
     def _usual(self, group: str, names: "pd.Series[str]") -> NDArray[np.float64]:
         """Rows × columns: the mean of each row's group."""
         members = self.groups[group]
-        means = np.array([*members.values(), self.overall])
-        place = {name: k for k, name in enumerate(members)}
-        return means[[place.get(name, len(members)) for name in names]]
+        means = np.array([*members.values(), self.overall])  # the last, at −1, for who is in none of them
+        return means[pd.Index(list(members), dtype=object).get_indexer(names.to_numpy(dtype=object))]
 
 
 def fit_peers(features: pd.DataFrame, cohort: pd.DataFrame, columns: Sequence[str]) -> Peers:

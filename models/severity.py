@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from configs.errors import DataError
 from configs.settings import Training
 from models.matrix import Matrix, chunks
-from models.trees import Loss, Trees, grow, parameters, typical_values
+from models.trees import Loss, Trees, grow, medians, parameters
 
 ENOUGH = 200  # attrited rows, in train and in tune; with fewer a model of them is a model of chance
 
@@ -72,7 +72,7 @@ def fit_severity(train: Matrix, tune: Matrix, training: Training) -> Severity:
                         feature_name=list(left.columns), params=made)  # fmt: skip
     grown = grow(known, known.create_valid(later.features, later.outflow_share), made, training,
                  _cross_entropy(later.aum))  # fmt: skip
-    return Severity(Trees(grown.text, train.columns, typical_values(left.features)), mean, 1.0)
+    return Severity(Trees(grown.text, train.columns, medians(left.features)[1]), mean, 1.0)
 
 
 def money_at_risk(

@@ -15,6 +15,7 @@ from configs.settings import Training
 from models.matrix import by_column, let_go
 
 Progress = Callable[[int, float], None]
+Medians = tuple[float | None, ...]
 Loss = Callable[[NDArray[np.float64], lgb.Dataset], tuple[str, float, bool]]
 
 
@@ -28,7 +29,7 @@ class Trees:
 
     text: str
     columns: tuple[str, ...]
-    typical: tuple[float | None, ...]
+    typical: Medians
 
     @cached_property
     def booster(self) -> lgb.Booster:
@@ -72,30 +73,15 @@ class Rows(lgb.Sequence):
         return found
 
 
-def part(text: str, chosen: Callable[[str], bool]) -> str | None:
-    """The model of those trees only whose own text is ``chosen``, in their order; None if there are none.
-
-    The header lists the size of each tree in bytes, and LightGBM finds the trees by it.
-    """
-    header, sizes, body = re.split(r"^tree_sizes=(.*)\n\n", text, maxsplit=1, flags=re.MULTILINE)
-    trees, rest = [], body.encode("utf-8")
-    for size in sizes.split():
-        trees.append(rest[: int(size)])
-        rest = rest[int(size) :]
-    kept = [tree for tree in trees if chosen(tree.decode("utf-8"))]
-    listed = " ".join(str(len(tree)) for tree in kept)
-    return f"{header}tree_sizes={listed}\n\n" + (b"".join(kept) + rest).decode("utf-8") if kept else None
-
-
-def typical_values(features: NDArray[np.float64]) -> tuple[float | None, ...]:
-    """Per column the median, or None where some value is unknown."""
-    return tuple(None if np.isnan(one).any() else float(np.median(one)) for one in by_column(features))
-
-
-def medians(features: NDArray[np.float64]) -> tuple[float | None, ...]:
-    """Per column the median of the known values; None where no value is known."""
-    known = (one[~np.isnan(one)] for one in by_column(features))
-    return tuple(float(np.median(one)) if len(one) else None for one in known)
+def medians(features: NDArray[np.float64]) -> tuple[Medians, Medians]:
+    """Per column the median of the known values, None where there is none; and what is typical: the same, but
+    None as soon as one value is unknown."""
+    found, typical = list[float | None](), list[float | None]()
+    for one in by_column(features):
+        known = one[~np.isnan(one)]
+        found.append(float(np.median(known)) if len(known) else None)
+        typical.append(found[-1] if len(known) == len(one) else None)
+    return tuple(found), tuple(typical)
 
 
 def parameters(training: Training, given: Mapping[str, Any], objective: str) -> dict[str, Any]:

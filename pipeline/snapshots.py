@@ -25,6 +25,8 @@ from pipeline.old_years import OldYears, old_years
 from pipeline.storage import BucketTask, staged
 from pipeline.tables import Ingested
 
+READERS = 2  # Mondays read at once; more would need more memory
+
 
 def build_snapshots(
     settings: Settings,
@@ -105,9 +107,16 @@ def read_partition(
     home: Home, kind: str, snapshots: Sequence[date], columns: list[str] | None = None
 ) -> pd.DataFrame:
     """All rows of these Mondays, sorted by snapshot and customer; of all columns or of some."""
-    parts = [pq.read_table(home.partition(kind, day), columns=columns) for day in snapshots]
+    with ThreadPoolExecutor(READERS) as pool:
+        parts = pool.map(lambda day: pq.read_table(home.partition(kind, day), columns=columns), snapshots)
     frame = pa.concat_tables(parts).to_pandas(date_as_object=True)
     return frame.sort_values(["snapshot_date", "customer_id"], ignore_index=True)
+
+
+def feature_names(home: Home, day: date) -> list[str]:
+    """The columns of one Monday's features, without the key."""
+    names = pq.ParquetDataset(home.partition("features", day)).schema.names
+    return [name for name in names if name not in ("customer_id", "snapshot_date")]
 
 
 def read_eligible(home: Home, snapshots: Sequence[date]) -> pd.DataFrame:

@@ -1,8 +1,10 @@
 """Train: split by time, fit, calibrate, judge out of time beside two simple rules, register."""
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,12 +28,11 @@ from models.matrix import KEY, Matrix, joined
 from models.peers import Peers, fit_peers
 from models.severity import fit_severity, money_at_risk
 from models.splits import Split, split
-from models.trees import medians
 from models.trial import try_out
 from pipeline.artefacts import Home
 from pipeline.bank import Bank
 from pipeline.monotone import constrained
-from pipeline.snapshots import read_eligible, read_partition
+from pipeline.snapshots import READERS, feature_names, read_eligible, read_partition
 from pipeline.spool import Spool
 from pipeline.tables import Ingested
 
@@ -93,8 +94,7 @@ def fit_bundle(
     severity = fit_severity(trained, tuned, settings.training).scaled(
         tuned, calibrator.risks(raw)[:, -1], tuned.column(AUM_NOW)
     )
-    usual = medians(trained.features)
-    bundle = Bundle(fitted.model, calibrator, severity, {}, settings_of(settings), usual)
+    bundle = Bundle(fitted.model, calibrator, severity, {}, settings_of(settings), fitted.medians)
     predicted = predict(bundle, judged)
     risk = predicted.risks[:, -1]
     curves = {"mondays": by_monday(judged, risk), "calibration": calibration(judged, risk)}
@@ -141,19 +141,23 @@ def load_peers(settings: Settings, home: Home, snapshots: tuple[date, ...]) -> P
 def load_matrix(home: Home, snapshots: Sequence[date], peers: Peers | None = None) -> Matrix:
     """Features and outcome of every eligible customer of these Mondays; eligible without outcome is an error.
 
-    With ``peers`` their columns stand behind the features, as a model of theirs expects. One Monday is in
-    memory at a time; all features together lie on disk and are read as they are needed.
+    With ``peers`` their columns stand behind the features, as a model of theirs expects. ``READERS`` Mondays are
+    in memory at a time; all features together lie on disk and are read as they are needed.
     """
-    spool, days, names = Spool(home.root), list[Matrix](), list[str]()
-    for day in sorted(snapshots):
-        frame = read_partition(home, "features", [day])
-        if peers is not None:
-            frame = peers.extended(frame, read_eligible(home, [day]))
-        names = names or [name for name in frame.columns if name not in KEY]
-        one = Matrix.from_frames(frame, read_partition(home, "labels", [day]), names)
-        spool.append(one.features)
-        days.append(one.only([]))
+    mondays, peers = sorted(snapshots), peers or Peers()
+    names = [*feature_names(home, mondays[0]), *peers.names]
+    spool, days = Spool(home.root), list[Matrix]()
+    with ThreadPoolExecutor(READERS) as pool:
+        for first in range(0, len(mondays), READERS):
+            for one in pool.map(partial(_of_monday, home, peers, names), mondays[first : first + READERS]):
+                spool.append(one.features)
+                days.append(one.only([]))
     return joined(days, spool.array(), names)
+
+
+def _of_monday(home: Home, peers: Peers, names: list[str], day: date) -> Matrix:
+    frame = peers.extended(read_partition(home, "features", [day]), read_eligible(home, [day]))
+    return Matrix.from_frames(frame, read_partition(home, "labels", [day]), names)
 
 
 def columns_of(settings: Settings) -> dict[str, Entry]:

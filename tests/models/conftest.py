@@ -19,7 +19,6 @@ from models.evaluate import evaluate
 from models.fit import Fitted, fit
 from models.matrix import Matrix
 from models.severity import fit_severity
-from models.trees import medians
 
 HORIZONS = (30, 60, 90)
 COLUMNS = ("outflow_sum_4w", "outflow_sum_13w", "login_count_13w", "noise_a", "noise_b")
@@ -112,8 +111,9 @@ def bundle(fitted: Fitted, train: Matrix, tune: Matrix, judge: Matrix, settings:
     severity = fit_severity(train, tune, settings.training)
     severity = severity.scaled(tune, calibrator.risks(raw)[:, -1], tune.aum)
     metrics = evaluate(judge, calibrator.risks(fitted.model.raw(judge.features)), HORIZONS)
-    usual = medians(train.features)
-    return Bundle(fitted.model, calibrator, severity, {"judge": metrics}, settings_of(settings), usual)
+    return Bundle(
+        fitted.model, calibrator, severity, {"judge": metrics}, settings_of(settings), fitted.medians
+    )
 
 
 @pytest.fixture

@@ -34,13 +34,14 @@ def test_contributions_and_bias_make_the_raw_score(bundle: Bundle, judge: Matrix
     assert np.abs(why.values).mean(axis=0).argmax() == 0
 
 
-def test_trees_apart_explain_as_the_whole_model_does(bundle: Bundle, judge: Matrix) -> None:
-    model, rows = bundle.model, judge.features[:200]
-    still, moving = model.apart
-    assert 0 < moving.num_trees() < model.trees.booster.num_trees()
-    assert still.num_trees() + moving.num_trees() == model.trees.booster.num_trees()
+def test_paths_explain_as_lightgbm_does_period_by_period(bundle: Bundle, judge: Matrix) -> None:
+    model, rows = bundle.model, judge.features[:200].copy()
+    rows[::3, 1] = np.nan
+    rows[:, -1][::4] = 0.0
     each = [model.trees.booster.predict(one, pred_contrib=True) for one in model.by_period(rows)]
-    assert contributions(model, rows).values == pytest.approx(np.mean(each, axis=0)[:, :-2], abs=1e-12)
+    why = contributions(model, rows)
+    assert why.values == pytest.approx(np.mean(each, axis=0)[:, :-2], abs=1e-12)
+    assert why.bias == pytest.approx(np.mean(each, axis=0)[:, -2:].sum(axis=1) + model.log_kept, abs=1e-12)
 
 
 def test_one_period_needs_no_trees_of_its_own(
@@ -50,7 +51,6 @@ def test_one_period_needs_no_trees_of_its_own(
         return replace(rows, gone_within=np.where(rows.gone_within > 0, 30, 0).astype(np.int16))
 
     model = fit(one_period(train), one_period(tune), (30,), training).model
-    assert model.apart[1] is None
     why = contributions(model, judge.features)
     assert np.ptp(why.bias) < 1e-12
     assert why.values.sum(axis=1) + why.bias == pytest.approx(model.raw(judge.features)[:, 0], abs=1e-9)

@@ -9,6 +9,7 @@ from configs.settings import Training
 from models.evaluate import ranking
 from models.fit import Fitted, Model, fit
 from models.matrix import Matrix
+from models.trees import medians
 
 HORIZONS = (30, 60, 90)
 
@@ -42,6 +43,11 @@ def test_progress_is_told_each_round_and_the_best_is_kept(
     assert told == list(enumerate(fitted.losses, start=1))
     assert again.rounds == 1 + int(np.argmin(fitted.losses))
     assert again.model.trees.booster.num_trees() == again.rounds
+
+
+def test_the_medians_of_what_is_known() -> None:
+    values = np.array([[1.0, np.nan, np.nan], [3.0, 7.0, np.nan], [8.0, 5.0, np.nan]])
+    assert medians(values) == ((3.0, 6.0, None), (3.0, None, None))
 
 
 def test_an_unknown_value_is_typical_where_training_knew_them_all(fitted: Fitted, train: Matrix) -> None:

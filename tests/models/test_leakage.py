@@ -3,6 +3,7 @@ from datetime import date
 
 import numpy as np
 import pytest
+from scipy.stats import mannwhitneyu
 
 from configs.errors import DataError
 from configs.settings import Training
@@ -29,6 +30,15 @@ def test_the_aurocs_by_hand(judge: Matrix) -> None:
     )  # fmt: skip
     # The one who leaves has the lowest value, the same as all, and the only unknown one.
     assert single_aurocs(rows) == {"falls": 1.0, "flat": 0.5, "unknown": 1.0}
+
+
+def test_the_aurocs_are_those_of_mann_and_whitney(judge: Matrix) -> None:
+    coarse = planted(judge, "coarse", np.round(judge.features[:, 0]))  # with many ties
+    gone = coarse.attrited == 1
+    for name, found in single_aurocs(coarse).items():
+        values = np.nan_to_num(coarse.column(name), nan=-np.inf)
+        right = mannwhitneyu(values[gone], values[~gone]).statistic / (gone.sum() * (~gone).sum())
+        assert found == max(right, 1 - right)
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,12 @@ from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline import artefacts
 from pipeline.artefacts import (
+    WIDE,
     Home,
     fingerprint,
     keep_only,
@@ -123,6 +125,15 @@ def test_the_same_rows_have_the_same_bytes_however_they_were_cut(tmp_path: Path)
     write_parquet(whole, tmp_path / "a")
     write_parquet(pa.concat_tables([whole.slice(0, 400), whole.slice(400)]).combine_chunks(), tmp_path / "b")
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_wide_table_is_packed_to_be_read_fast(tmp_path: Path) -> None:
+    for width, codec in ((WIDE, "ZSTD"), (WIDE + 1, "LZ4")):
+        table = pa.table({f"f{k}": [0.5 * k, None] for k in range(width)})
+        write_parquet(table, tmp_path / "one.parquet")
+        file = pq.ParquetFile(tmp_path / "one.parquet")
+        assert file.metadata.row_group(0).column(0).compression == codec
+        assert file.read().equals(table)
 
 
 def test_a_fingerprint_is_stable_and_tells_parts_apart(tmp_path: Path) -> None:
