@@ -47,7 +47,7 @@ class Peers:
         """Rows × columns: the mean of each row's group."""
         members = self.groups[group]
         means = np.array([*members.values(), self.overall])  # the last, at −1, for who is in none of them
-        return means[pd.Index(list(members), dtype=object).get_indexer(names.to_numpy(dtype=object))]
+        return means[pd.Index(list(members), dtype=object).get_indexer(pd.Index(names, dtype=object))]
 
 
 def fit_peers(features: pd.DataFrame, cohort: pd.DataFrame, columns: Sequence[str]) -> Peers:

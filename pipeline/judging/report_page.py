@@ -110,9 +110,9 @@ def _groups(groups: Figures) -> Section:
 
 def _group_table(name: str, groups: Sequence[Figures]) -> Any:
     rows = [
-        {name: one["group"], "customers": one["customers"], "left": one["left"]}
+        {name: one["group"] + (" (too few)" if one["auroc"] is None else "")}
+        | {"customers": one["customers"], "left": one["left"]}
         | {head: one[key] for key, (head, _) in GROUP.items()}
-        | {"": "too few" if one["auroc"] is None else ""}
         for one in groups
     ]
     formats = dict(GROUP.values())

@@ -55,7 +55,7 @@ def money_section(settings: Settings, found: Figures) -> Section:
         "predicted money; 95% of the drawn banks lost between the last two figures there. Money is in millions in "
         "the charts."
     )
-    formats = {"predicted": ",.0f", "realised": ",.0f", "ratio": ".2f", "from": ",.0f", "to": ",.0f"}
+    formats = {"predicted": ",.0f", "realised": ",.0f", "ratio": ".2f", "95% from": ",.0f", "95% to": ",.0f"}
     return Section(
         "Money predicted and money gone",
         [about],
@@ -67,7 +67,7 @@ def money_section(settings: Settings, found: Figures) -> Section:
 def _tenth(number: int, money: Figures, sure: Figures) -> dict[str, Any]:
     """Money of one tenth, and between which sums what was realised may lie by chance."""
     low, high = sure.get(f"left.tenth_{number}", (None, None))
-    return {"tenth": str(number), **money, "from": low, "to": high}
+    return {"tenth": str(number), **money, "95% from": low, "95% to": high}
 
 
 def capacity(found: Figures) -> Section:

@@ -51,7 +51,7 @@ def test_money_in_total_by_tenth_tier_and_branch(settings):
     assert "2,000,000 CNY" in section.texts[0]
     assert "2.000 [1.500, 2.500]" in section.texts[0]
     assert [row["ratio"] for row in rows(section)] == ["2.00", ""]
-    assert [(row["from"], row["to"]) for row in rows(section)] == [("400,000", "2,500,000"), ("", "")]
+    assert [(row["95% from"], row["95% to"]) for row in rows(section)] == [("400,000", "2,500,000"), ("", "")]
     assert rows(section, 2)[0]["branch"] == "B1"
     assert len(section.charts) == 3
 
