@@ -11,6 +11,7 @@ from models.matrix import Matrix
 from pipeline.artefacts import Home, read_json, write_json, write_text
 from pipeline.bank import Bank
 from pipeline.judging.card import Card, card_markdown, model_card
+from pipeline.judging.challenge import differs
 from pipeline.judging.judgement import Judged, Scores, figures, in_detail
 from pipeline.judging.report_page import Extras, report_page
 from pipeline.judging.segments import segments
@@ -40,20 +41,21 @@ def report_after_training(
 def report_in_full(bank: Bank, tables: Ingested, bundle: Bundle, champion: Bundle | None) -> Path:
     """The same with everything: intervals of all ways to rank, and a logistic regression among them.
 
-    The judged Mondays are read again as of the day of training. Raises DataError where today's features are
-    not the bundle's.
+    The judged Mondays are read again as of the day of training. Raises DataError where today's features
+    or label are not the bundle's.
     """
     settings, home = bank.settings, bank.home
+    unlike = differs(settings, bundle)
+    if unlike:
+        raise DataError(
+            f"model {bundle.model_id} was trained on another {' and '.join(unlike)} than today's settings name. "
+            "Report it with the code and settings it was trained with, or train again."
+        )
     used, as_of = snapshots_of(bundle), trained_as_of(bundle)
     days = (*used.train, *used.judge)
     with bar("snapshots") as on_bucket:
         build_snapshots(settings, home, tables, days, on_bucket)
         build_outcomes(settings, home, tables, days, as_of, on_bucket)
-    if bundle.model.columns != tuple(columns_of(settings)):
-        raise DataError(
-            f"model {bundle.model_id} knows other features than today's settings make. Report it with the "
-            "code and settings it was trained with, or train again."
-        )
     line = fit_logistic(load_matrix(home, used.train, bundle.peers))
     judged = load_matrix(home, used.judge, bundle.peers)
     others = rules(judged) | {"logistic": line.scores(judged.features)}

@@ -34,8 +34,8 @@ def test_promise_outcome_ways_lists_money_and_refusals_are_shown():
         "together": ORIGIN["came"],
     }  # fmt: skip
     text = backtest_page(load_settings("demo"), result)
-    assert "<td>promised</td><td>0.800 [0.750, 0.850]</td>" in text
-    assert "<td>came</td><td>0.700 [0.650, 0.750]</td>" in text
+    assert '<td>promised</td><td class="interval">0.800 [0.750, 0.850]</td>' in text
+    assert '<td>came</td><td class="interval">0.700 [0.650, 0.750]</td>' in text
     assert text.count("<td>previous champion</td>") == 3
     assert "off by 0.0023 in the mean" in text
     assert "Together: money predicted and money gone" in text
