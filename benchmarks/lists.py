@@ -1,14 +1,23 @@
 """Money that the lists keep, beside three other ways to fill them, and whether the effect page tells the truth.
 
-    python -m benchmarks.lists --seeds 10 --customers 1000 --work data/bench/lists
+    python -m benchmarks.lists --first-seed 100 --seeds 10 --capacities 1 2 5 --customers 1000 --work data/bench/lists
 
 Each of ten made-up banks (docs/lists.md says what a call does there) lives 104 weeks, on which one model is trained
-that never sees the truth, and then 26 weeks in five worlds: its lists filled by us, by probability, by the fall of
-AUM, at random, and nobody called. Every list has the same places, and in no world is anybody called who opted out or
-is cooling down; ours alone also hold out their share. Fourteen weeks without lists follow, after which every
-outcome is known.
+that never sees the truth, and then 26 weeks in several worlds: nobody called, and for each number of calls a week and
+list its lists filled by us, by probability, by the fall of AUM, and at random. Every list of a world has the same
+places, and in no world is anybody called who opted out or is cooling down; ours alone also hold out their share, and
+stand beside a world in which they do not. Fourteen weeks without lists follow, after which every outcome is known.
 
-- ``saved_*``: base currency in the bank at the end of these weeks, per bank, more than where nobody was called;
+How a call's worth is reckoned was chosen with the truth of seeds 0 to 9 at hand: the banks judged here come after.
+
+The figures at the top are those of the first capacity, all of them stand under ``by_capacity``. One call is the one
+declared, before any run on these seeds: a list here has some fifty customers in the cohort, so it is 2% of them a week
+and one in four over the 13 weeks of an outcome window, about as far as a campaign goes down a ranking; a manager of
+two hundred would make four such calls a week, beside the day's work. ``called_share`` is the share that came out.
+
+- ``saved_*``: base currency in the bank at the end, per bank, more than where nobody was called;
+- ``lead``: ours less another way, paired by bank: the mean and its 95% interval (Student's t over banks), and
+  ``nobody_held_out``, by how much more ours would keep if they called those whom they hold out as well;
 - ``seeds_covered``: banks in which the 95% interval of customers kept, as ``make effect`` tells it, holds what the
   lists truly did to the listed: how many fewer left than of the same customers in the world without calls. Only a
   customer's first lot counts, because only until then the two worlds are the same;
@@ -17,271 +26,158 @@ outcome is known.
 """
 
 import argparse
+import multiprocessing
+import os
 import shutil
-import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t as student
 
-from benchmarks.worlds import Family, World, deliver, family, write_people
-from configs.folder import load_settings
-from configs.published import Helpfulness, Manager, Run, Score
-from configs.settings import Settings
-from models.bundle import Bundle
-from models.effect import Kept, customers_kept
-from pipeline.artefacts import Home, read_json, write_json
-from pipeline.changes import Models
-from pipeline.choosing import reached
-from pipeline.effect import follow_up, helpfulness, known, outcomes, trial_weeks
-from pipeline.intake.ingest import ingest
-from pipeline.score import read_managers, score
-from pipeline.snapshots import build_outcomes, build_snapshots, read_partition
-from pipeline.tables import Ingested
+from benchmarks.lists_weeks import KEY, LAST, MONDAYS, OURS, UNHELD, WAYS, Lived, Part, live
+from benchmarks.worlds import deliver, together, write_people
+from models.bundle import write
+from pipeline.artefacts import read_json, write_json
+from pipeline.snapshots import build_outcomes, build_snapshots
 from pipeline.train import fit_mondays, plan
-from serve.lists.choice import CallList, choose
-from serve.lists.decisions import Week
-from serve.store import trial
-from serve.store.store import Store
-from serve.store.trial import Came, Lot
-
-HISTORY, LISTED, AFTER = 104, 26, 14  # weeks
-LAST = date(2026, 11, 16)
-OURS, WAYS = "ours", ("ours", "probability", "drop", "random")
-CAPACITY = (
-    5  # calls a week and list: with the made-up bank's own 12 to 26 nearly everybody is called in any order
-)
-
-
-@dataclass(frozen=True)
-class Bench:
-    """Where everything lies: the worlds with calls are one delivery, those without another."""
-
-    settings: Settings
-    work: Path
-    began: float
-
-    @property
-    def called(self) -> Home:
-        return Home(self.work / "called")
-
-    @property
-    def quiet(self) -> Home:
-        return Home(self.work / "quiet")
-
-    def ingest(self, home: Home) -> Ingested:
-        return ingest(self.settings, home.root / "raw", home, lambda _: None)
-
-    def store(self, world: World) -> Store:
-        return Store(f"sqlite:///{self.work}/stores/{world.tag}.db")
-
-    def say(self, what: str) -> None:
-        print(f"{time.perf_counter() - self.began:7.0f} s  {what}", file=sys.stderr, flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    given = _arguments(arguments)
+    given, began = _arguments(arguments), time.perf_counter()
     shutil.rmtree(given.work, ignore_errors=True)
-    changes = {"lists": {"default_capacity": CAPACITY, "reasons": 1}}
-    bench = Bench(load_settings("demo", changes), given.work, time.perf_counter())
-    families = [
-        family(seed, WAYS, given.customers, (HISTORY, LISTED + AFTER), LAST) for seed in range(given.seeds)
-    ]
-    bench.say(f"{len(families)} banks")
-    bundle = trained(bench, families)
-    bench.say(f"a model, AUROC {bundle.metrics['model']['auroc']:.3f} out of time")
-    lived = [world for one in families for world in one.others]
-    write_people(bench.called.root / "raw", [(one, one.others) for one in families], CAPACITY)
-    deliver(bench.called.root / "raw", _together([(one.others, one.past) for one in families]))
-    for _ in range(LISTED):
-        _week(bench, bundle, lived)
-    for _ in range(AFTER):
-        deliver(bench.called.root / "raw", [[world.live() for world in lived]])
-    found = money_saved(families) | effects(bench, families)
-    found |= {"minutes": round((time.perf_counter() - bench.began) / 60, 1), "customers": given.customers}
+    seeds, capacities = range(given.first_seed, given.first_seed + given.seeds), tuple(given.capacities)
+
+    def part(number: int, own: Sequence[int]) -> Part:
+        return Part(number, tuple(own), given.customers, capacities, given.work, began)
+
+    train(part(0, seeds))
+    processes = min(given.processes, given.seeds)
+    lived = _in_processes([part(k + 1, seeds[k::processes]) for k in range(processes)])
     pages = given.out.with_name("pages.json")
-    found["page_ms"] = read_json(pages)["page_ms"] if pages.is_file() else None
+    found = figures(lived, capacities) | {
+        "first_seed": given.first_seed,
+        "customers": given.customers,
+        "minutes": round((time.perf_counter() - began) / 60, 1),
+        "page_ms": read_json(pages)["page_ms"] if pages.is_file() else None,
+    }
     write_json(given.out, found)
     print(in_words(found))
 
 
-def trained(bench: Bench, families: Sequence[Family]) -> Bundle:
-    """One model for all banks, from the weeks before the lists begin; then the quiet worlds' other weeks arrive."""
-    raw, start = bench.quiet.root / "raw", families[0].others[0].bank.monday
-    write_people(raw, [(one, [one.quiet]) for one in families], CAPACITY)
-    deliver(raw, _together([([one.quiet], one.past) for one in families]))
-    tables = bench.ingest(bench.quiet)
-    chosen = plan(bench.settings, tables, start)
+def train(part: Part) -> None:
+    """One model for all banks, from the weeks before the lists begin; then what came of everybody uncalled."""
+    settings, home, raw = part.settings, part.quiet, part.quiet.root / "raw"
+    families = part.families()
+    part.say(f"{len(families)} banks")
+    write_people(raw, [(one, [one.quiet]) for one in families])
+    deliver(raw, together(([one.quiet], one.past) for one in families))
+    tables = part.ingest(home)
+    chosen = plan(settings, tables, MONDAYS[0])
     days = (*chosen.train, *chosen.tune, *chosen.judge)
-    build_snapshots(bench.settings, bench.quiet, tables, days, _silent)
-    build_outcomes(bench.settings, bench.quiet, tables, days, start, _silent)
-    bundle, _ = fit_mondays(bench.settings, bench.quiet, chosen, start, _silent)
-    deliver(raw, _together([([one.quiet], one.after) for one in families]))
-    return bundle
+    build_snapshots(settings, home, tables, days, lambda *_: None)
+    build_outcomes(settings, home, tables, days, MONDAYS[0], lambda *_: None)
+    bundle, _ = fit_mondays(settings, home, chosen, MONDAYS[0], lambda *_: None)
+    write(bundle, part.work / "models", KEY)
+    part.say(f"a model, AUROC {bundle.metrics['model']['auroc']:.3f} out of time")
+    deliver(raw, together(([one.quiet], one.after) for one in families))
+    build_outcomes(settings, home, part.ingest(home), MONDAYS, LAST, lambda *_: None)
 
 
-def _together(parts: Iterable[tuple[Iterable[World], Sequence[Any]]]) -> Iterable[list[Any]]:
-    """Week by week what all worlds recorded, each under its own numbers."""
-    told = [[world.tagged(week) for week in weeks] for own, weeks in parts for world in own]
-    return [list(week) for week in zip(*told, strict=True)]
+def _in_processes(parts: Sequence[Part]) -> list[Lived]:
+    """What every part lived, each in a process of its own, which takes one core."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    with ProcessPoolExecutor(len(parts), multiprocessing.get_context("spawn")) as pool:
+        return [world for lived in pool.map(live, parts) for world in lived]
 
 
-def _week(bench: Bench, bundle: Bundle, lived: Sequence[World]) -> None:
-    """One Monday: everything that arrived is read, everybody scored, the lists filled; then the week is lived."""
-    monday, home = lived[0].bank.monday, bench.called
-    tables = bench.ingest(home)
-    build_snapshots(bench.settings, home, tables, [monday], _silent)
-    scores = _by_world(score(bench.settings, home, tables, Models(bundle), monday).scores)
-    fell = read_partition(home, "features", [monday], ["customer_id", "snapshot_date", "aum_change_13w"])
-    drop = dict(zip(fell["customer_id"], (-fell["aum_change_13w"].fillna(0)).tolist(), strict=True))
-    called_on, staff = reached(tables, monday, date.min.replace(year=monday.year - 1)), read_managers(tables)
-    recorded = []
-    for world in lived:
-        own, managers = scores[world.tag], [one for one in staff if one.manager_id.startswith(world.tag)]
-        if world.way == OURS:
-            lists = our_lists(bench, world, tables, own, managers, called_on)
-        else:
-            lists = other_lists(bench.settings, world, own, managers, called_on, drop)
-        recorded.append(world.live([one.customer_id for part in lists for one in part.listed]))
-    deliver(home.root / "raw", [recorded])
-    bench.say(f"{monday}")
+def figures(lived: Sequence[Lived], capacities: Sequence[int]) -> dict[str, Any]:
+    """What is told of each capacity, and at the top of the first."""
+    by_capacity = {
+        str(calls): of_capacity([one for one in lived if one.calls == calls]) for calls in capacities
+    }
+    first = str(capacities[0])
+    return {"capacity": capacities[0]} | by_capacity[first] | {"by_capacity": by_capacity}
 
 
-def our_lists(
-    bench: Bench,
-    world: World,
-    tables: Ingested,
-    scores: Sequence[Score],
-    managers: Sequence[Manager],
-    called_on: Mapping[str, date],
-) -> tuple[CallList, ...]:
-    """As the weekly run fills them: outcomes followed up, helpfulness learnt, lots drawn, published."""
-    monday, settings = world.bank.monday, bench.settings
-    with bench.store(world) as store:
-        follow_up(settings, bench.called, tables, store, _silent)
-        with store.recording() as connection:
-            helps = helpfulness(settings, trial.lots(connection), monday)
-            week = trial.week(connection, monday, trial_weeks(settings), helps, called_on)
-        lists = choose(scores, managers, settings.lists, week)
-        none = MappingProxyType({})
-        run = Run(str(monday), "demo", monday, "", settings.base_currency, 90, len(scores), none, none)
-        store.publish(run, scores, [], lists)
-    return lists
-
-
-def other_lists(
-    settings: Settings,
-    world: World,
-    scores: Sequence[Score],
-    managers: Sequence[Manager],
-    called_on: Mapping[str, date],
-    drop: Mapping[str, float],
-) -> tuple[CallList, ...]:
-    """Filled by another order, put in place of the money at risk; nobody is held out, and none stays for that."""
-    monday = world.bank.monday
-    chance = np.random.default_rng([world.seed, monday.toordinal()])
-    order = {
-        "probability": lambda one: one.risk,
-        "drop": lambda one: drop[one.customer_id],
-        "random": lambda _: chance.random(),
-    }[world.way]
-    ranked = sorted(scores, key=order)
-    placed = [replace(one, money_at_risk_minor=place) for place, one in enumerate(ranked)]
-    week = Week(monday, trial_weeks(settings), Helpfulness(1.0), reached=called_on)
-    return choose(placed, managers, settings.lists.model_copy(update={"held_out": 0.0}), week)
-
-
-def money_saved(families: Sequence[Family]) -> dict[str, Any]:
-    """Per way the mean over banks, and each bank's own; base currency."""
-    saved = {way: [_more(one, way) for one in families] for way in WAYS}
-    return {f"saved_{_long(way)}": round(float(np.mean(own))) for way, own in saved.items()} | {
-        "saved_by_bank": {way: [round(one) for one in own] for way, own in saved.items()}
+def of_capacity(lived: Sequence[Lived]) -> dict[str, Any]:
+    """The figures of the worlds of one capacity; money in base currency, per bank."""
+    saved = {way: _saved(lived, way) for way in (*WAYS, UNHELD)}
+    ours = [one for one in lived if one.way == OURS]
+    called, cohort = (float(np.mean([getattr(one, name) for one in ours])) for name in ("called", "cohort"))
+    lead = {way: paired(saved[OURS] - saved[way]) for way in WAYS if way != OURS}
+    if len(saved[UNHELD]):
+        lead["nobody_held_out"] = paired(saved[UNHELD] - saved[OURS])
+    return {
+        **{f"saved_{_long(way)}": round(float(saved[way].mean())) for way in WAYS},
+        "lead": lead,
+        "called": round(called, 1),
+        "cohort": round(cohort, 1),
+        "called_share": round(called / cohort, 4),
+        "seeds": len(ours),
+        "seeds_covered": sum(one.effect["covers"] for one in ours if one.effect),
+        "saved_by_bank": {way: [round(one) for one in own] for way, own in saved.items() if len(own)},
+        "effects": [one.effect for one in ours],
     }
 
 
-def _more(one: Family, way: str) -> float:
-    return next(world.aum for world in one.others if world.way == way) - one.quiet.aum
+def _saved(lived: Sequence[Lived], way: str) -> NDArray[np.float64]:
+    """One entry per bank, by seed."""
+    own = sorted((one for one in lived if one.way == way), key=lambda one: one.seed)
+    return np.array([one.saved for one in own], dtype=np.float64)
+
+
+def paired(differences: NDArray[np.float64]) -> dict[str, int | None]:
+    """The mean over banks and its 95% interval; a single bank has none.
+
+    >>> paired(np.array([1.0, 3.0, 5.0]))  # 3 ± 4.303 · 2 / √3
+    {'mean': 3, 'low': -2, 'high': 8}
+    """
+    banks, mean = len(differences), float(differences.mean())
+    if banks < 2:
+        return {"mean": round(mean), "low": None, "high": None}
+    half = float(student.ppf(0.975, banks - 1) * differences.std(ddof=1) / np.sqrt(banks))
+    return {"mean": round(mean), "low": round(mean - half), "high": round(mean + half)}
 
 
 def _long(way: str) -> str:
     return f"by_{way}" if way in ("probability", "drop") else way
 
 
-def effects(bench: Bench, families: Sequence[Family]) -> dict[str, Any]:
-    """Per bank what the effect page tells of first lots, and what the lists truly did to these customers."""
-    called, quiet = bench.ingest(bench.called), bench.ingest(bench.quiet)
-    told, lots = [], []
-    for one in families:
-        world = next(world for world in one.others if world.way == OURS)
-        with bench.store(world) as store:
-            follow_up(bench.settings, bench.called, called, store, _silent)
-            with store.recording() as connection:
-                lots.append((world, one.quiet, first_lots(trial.lots(connection))))
-    days = sorted({lot.drawn_on for _, _, own in lots for lot in own})
-    build_outcomes(bench.settings, bench.quiet, quiet, days, LAST, _silent)
-    without = {day: outcomes(bench.quiet, day) for day in days}
-    for world, still, own in lots:
-        told.append(_compared(customers_kept(known(own)), _truly_kept(world, still, own, without)))
-    return {
-        "seeds": len(families),
-        "seeds_covered": sum(one["low"] <= one["truth"] <= one["high"] for one in told),
-        "effects": told,
-    }
-
-
-def first_lots(lots: Iterable[Lot]) -> list[Lot]:
-    """The first lot of each customer; lots come by customer and Monday."""
-    return list({lot.customer_id: lot for lot in reversed(list(lots))}.values())
-
-
-def _truly_kept(
-    world: World, quiet: World, lots: Sequence[Lot], without: Mapping[date, Mapping[str, Came]]
-) -> float:
-    """By what share fewer of the listed left than of the same customers uncalled.
-
-    Raises ValueError where a held-out customer fared otherwise than uncalled: the worlds would not be comparable.
-    """
-    fates = [(lot, without[lot.drawn_on][lot.customer_id.replace(world.tag, quiet.tag)]) for lot in lots]
-    if any(lot.held_out and lot.attrited != came.attrited for lot, came in fates):
-        raise ValueError(f"{world.tag}: a customer held out fared otherwise than in the world without calls")
-    listed = [(lot, came) for lot, came in fates if not lot.held_out]
-    return sum(came.attrited - bool(lot.attrited) for lot, came in listed) / len(listed)
-
-
-def _compared(kept: Kept, truth: float) -> dict[str, Any]:
-    arms = {"listed": kept.listed.lots, "held_out": kept.held_out.lots}
-    return arms | {"told": kept.difference, "low": kept.low, "high": kept.high, "truth": truth}
-
-
 def in_words(found: Mapping[str, Any]) -> str:
-    lines = [f"money kept per bank of {found['customers']:,} customers in 26 weeks of lists:"]
-    lines += [f"  {way:<12}{found[f'saved_{_long(way)}']:>14,}" for way in WAYS]
-    lines.append(f"the interval holds the true effect in {found['seeds_covered']} of {found['seeds']} banks")
+    told = [_capacity_in_words(calls, own) for calls, own in found["by_capacity"].items()]
+    return f"money kept per bank of {found['customers']:,} customers\n" + "\n".join(told)
+
+
+def _capacity_in_words(calls: str, own: Mapping[str, Any]) -> str:
+    lines = [
+        f"{calls} a week and list: {own['called']} of {own['cohort']} called ({own['called_share']:.1%})"
+    ]
+    lines += [f"  {way:<12}{own[f'saved_{_long(way)}']:>12,}" for way in WAYS]
+    lines += [f"  {_lead_in_words(name, lead)}" for name, lead in own["lead"].items()]
+    lines.append(f"  the interval holds the true effect in {own['seeds_covered']} of {own['seeds']} banks")
     return "\n".join(lines)
 
 
-def _by_world(scores: Iterable[Score]) -> dict[str, list[Score]]:
-    found: dict[str, list[Score]] = {}
-    for one in scores:
-        found.setdefault(one.customer_id[:4], []).append(one)
-    return found
-
-
-def _silent(*_: object) -> None:
-    """Progress that nobody watches."""
+def _lead_in_words(name: str, lead: Mapping[str, int | None]) -> str:
+    what = "nobody held out less ours" if name == "nobody_held_out" else f"ours less {name}"
+    bounds = "" if lead["low"] is None else f" [{lead['low']:,}, {lead['high']:,}]"
+    return f"{what}: {lead['mean']:,}{bounds}"
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--first-seed", type=int, default=100, help="no choice was made on banks from 100 on")
+    parser.add_argument("--seeds", type=int, default=10, help="banks, one seed after another")
+    parser.add_argument("--capacities", type=int, nargs="+", default=[1, 2, 5], help="calls a week and list")
     parser.add_argument("--customers", type=int, default=1_000, help="of each bank")
+    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="among which banks are shared")
     parser.add_argument("--work", type=Path, default=Path("data/bench/lists"), help="emptied first")
     parser.add_argument("--out", type=Path, default=Path("data/bench/lists.json"))
     return parser.parse_args(arguments)

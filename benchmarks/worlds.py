@@ -6,7 +6,7 @@ uncalled is what the same customer of the other would have done.
 """
 
 import copy
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from pipeline.demo_bank.bank import Bank, Week
 from pipeline.demo_bank.files import Extracts, managers, write_csv, write_products
 
-NOBODY = "nobody"  # the world without calls
+NOBODY = "nobody"  # who is called in the quiet world
 NUMBERS = ("CUST_NO", "ACCT_NO", "RM_NO", "ORG_NO", "SERIAL_NO", "CONT_NO", "RESP_NO")
 MARKET = 20_260_601  # all banks are of one country: one market, so that one table of rates serves them
 WEEKS_PER_FILE = 13
@@ -26,15 +26,19 @@ WEEKS_PER_FILE = 13
 
 @dataclass
 class World:
-    """One bank, lived under one way to fill the lists; ``tag`` goes before each of its numbers."""
+    """One bank, lived with lists filled in one way, each for so many calls a week.
+
+    ``tag`` goes before each of the bank's numbers.
+    """
 
     seed: int
     way: str
+    calls: int
     bank: Bank
 
     @property
     def tag(self) -> str:
-        return f"{self.seed:02d}{self.way[0]}-"
+        return f"{self.seed}{self.way[0]}{self.calls}-"
 
     def live(self, called: Collection[str] = ()) -> Week:
         """One week in which these customers (numbers with the tag) are called; what was recorded, tagged."""
@@ -62,28 +66,42 @@ class Family:
     after: tuple[Week, ...]
 
 
-def family(seed: int, ways: Iterable[str], customers: int, weeks: tuple[int, int], last: date) -> Family:
-    """A bank of ``customers`` over two stretches of weeks that end before ``last``: history and what follows."""
+def family(
+    seed: int, ways: Iterable[tuple[str, int]], customers: int, weeks: tuple[int, int], last: date
+) -> Family:
+    """A bank of ``customers`` over two stretches of weeks that end before ``last``: history and what follows.
+
+    ``ways`` says of each world with calls how its lists are filled, and for how many calls a week each.
+    """
     history, rest = weeks
     bank = Bank(customers, history + rest, seed, last, MARKET)
     past = (bank.opening_week(), *(bank.advance() for _ in range(history)))
-    others = tuple(World(seed, way, copy.deepcopy(bank)) for way in ways)
+    others = tuple(World(seed, way, calls, copy.deepcopy(bank)) for way, calls in ways)
     after = tuple(bank.advance() for _ in range(rest))
-    return Family(World(seed, NOBODY, bank), others, past, after)
+    return Family(World(seed, NOBODY, 0, bank), others, past, after)
 
 
-def write_people(out: Path, families: Iterable[tuple[Family, Sequence[World]]], capacity: int) -> None:
-    """Products, and the managers of the worlds with so many calls a week each.
+def write_people(out: Path, families: Iterable[tuple[Family, Sequence[World]]]) -> None:
+    """Products, and the managers of the worlds, each with as many calls a week as a list of that world has.
 
     The quiet world at its end knows everybody who is ever hired, calls or not, so that the file never changes.
     """
     out.mkdir(parents=True, exist_ok=True)
     write_products(out)
-    hired = [_tagged(managers(one.quiet.bank), world.tag) for one, own in families for world in own]
-    table = pa.concat_tables(hired)
-    place = table.schema.get_field_index("WK_CAP")
-    calls = pa.array(np.full(len(table), str(capacity)))
-    write_csv(table.set_column(place, "WK_CAP", calls), out / "rm_info.csv")
+    hired = [_staff(one.quiet.bank, world) for one, own in families for world in own]
+    write_csv(pa.concat_tables(hired), out / "rm_info.csv")
+
+
+def _staff(bank: Bank, world: World) -> pa.Table:
+    table = _tagged(managers(bank), world.tag)
+    calls = pa.array(np.full(len(table), str(world.calls)))
+    return table.set_column(table.schema.get_field_index("WK_CAP"), "WK_CAP", calls)
+
+
+def together(parts: Iterable[tuple[Iterable[World], Sequence[Week]]]) -> Iterator[list[Week]]:
+    """Week by week what all worlds recorded, each under its own numbers."""
+    told = [map(world.tagged, weeks) for own, weeks in parts for world in own]
+    return (list(week) for week in zip(*told, strict=True))
 
 
 def deliver(out: Path, weeks: Iterable[Iterable[Week]]) -> None:
