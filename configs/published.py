@@ -1,9 +1,10 @@
 """What a weekly run publishes: rows that pipeline writes and serve shows. Money is in minor units (1/100)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
+from typing import Any
 
 STAGES = (
     "new",
@@ -215,6 +216,19 @@ class Departure:
     customers: int
     unassigned: int
     money_at_risk_minor: int
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What a run publishes beside scores and lists; ``profiles`` are of everyone who is scored, or of nobody.
+
+    They are drawn one by one. ``drift`` is what pipeline/drift.py measures, None where it cannot.
+    """
+
+    profiles: Iterable[Profile] = ()
+    coverage: Iterable[Coverage] = ()
+    departures: Iterable[Departure] = ()
+    drift: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

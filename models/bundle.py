@@ -122,9 +122,9 @@ class Bundle:
 
 
 def settings_of(settings: Settings) -> dict[str, Any]:
-    """The settings as they are kept with a model; without threads and whatever else changes no byte."""
+    """The settings as they are kept with a model; without threads and whatever else changes no byte, nor the salt."""
     dump = settings.model_dump(mode="json", exclude=NOT_IN_MODELS)
-    del dump["training"]["threads"]
+    del dump["training"]["threads"], dump["lists"]["salt"]
     return dump
 
 

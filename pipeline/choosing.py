@@ -8,6 +8,7 @@ from types import MappingProxyType
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from configs.errors import ConfigError
 from configs.published import Decision, Run
 from configs.settings import Settings
 from pipeline.artefacts import fingerprint
@@ -37,6 +38,18 @@ def choose_lists(
     chosen = choose(publication.scores, publication.managers, lists, week)
     told = with_next_steps(bank.settings, tables, monday, chosen)
     return replace(publication, run=_with_lists(publication.run, week)), told
+
+
+def check_salt(settings: Settings) -> None:
+    """Raises ConfigError where anybody could work out who will be held out, and call those customers all the same.
+
+    Nobody is fooled in a bank whose approval is automatic: there are no managers.
+    """
+    if settings.promotion.approval != "automatic" and settings.lists.held_out and not settings.lists.salt:
+        raise ConfigError(
+            "lists.salt is empty, so that anybody can work out who will be held out. Set it in "
+            f"configs/banks/{settings.bank}/bank.toml, to what `openssl rand -hex 16` prints."
+        )
 
 
 def with_next_steps(

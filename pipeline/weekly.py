@@ -5,13 +5,14 @@ from pathlib import Path
 
 from configs.dates import monday
 from configs.errors import DataError
+from configs.published import Beside
 from models.bundle import Bundle
 from pipeline.bank import Bank as Bank
 from pipeline.changes import Models, last_published
-from pipeline.choosing import choose_lists, reached
+from pipeline.choosing import check_salt, choose_lists, reached
 from pipeline.coverage import coverage, departures
 from pipeline.drift import drift
-from pipeline.effect import run_effect
+from pipeline.effect import LOOK_BACK, run_effect
 from pipeline.intake.ingest import ingest
 from pipeline.intake.recorded import lay_over
 from pipeline.judging import promotion, registry, tracking
@@ -23,7 +24,7 @@ from pipeline.tables import Ingested, read_ingested
 from pipeline.terminal import bar, log, spinner, step
 from pipeline.train import comparison, plan, train, trained_as_of
 from serve.lists.choice import CallList
-from serve.store import contacts, figures
+from serve.store import contacts
 from serve.store.contacts import Contact
 from serve.store.store import Store
 from serve.workbooks.excel import write_lists
@@ -32,6 +33,7 @@ from serve.workbooks.excel import write_lists
 def run_weekly(bank: Bank, raw: Path, as_of: date) -> tuple[Publication, tuple[CallList, ...]]:
     """Ingest, features, training when it is due, scores by the champion, publication, lists."""
     monday(as_of)
+    check_salt(bank.settings)
     tables = run_ingest(bank, raw)
     if as_of > next_monday(tables):
         log.warning("the data ends on %s; the scores of %s rest on old rows", tables.last_day, as_of)
@@ -92,16 +94,17 @@ def run_publish(
         found = run_effect(bank, tables, on_labels)
         counts |= {"known": found["known"], "waiting": found["waiting"]}
     publication, lists = choose_lists(bank, tables, publication)
+    with step("figures") as counts:
+        beside = _beside(bank, tables, bundle, publication)
+        counts["drifted"] = beside.drift["drifted"] if beside.drift else None
     with step("publish") as counts, Store(bank.home.store) as store:
         counts["run"] = publication.run.run_id
-        scores, keep = publication.scores, bank.settings.store
-        beside = profiles(tables, as_of, {one.customer_id for one in scores})
+        keep = bank.settings.store
         store.keep_card(bundle.model_id, card_of(bank, bundle))
-        served = store.publish(publication.run, scores, publication.exclusions, lists, beside)
-        # A past week filled in stays at least until the next new one.
-        counts["pruned"] = store.prune(keep.keep_weeks, keep.keep_profiles) if served else 0
-    with step("figures") as counts:
-        counts["drifted"] = _measure(bank, tables, bundle, publication)
+        served = store.publish(publication.run, publication.scores, publication.exclusions, lists, beside)
+        # A past week filled in stays at least until the next new one, and finds the lots that it rests on.
+        lots = keep.keep_weeks + LOOK_BACK.days // 7
+        counts["pruned"] = store.prune(keep.keep_weeks, keep.keep_profiles, lots) if served else 0
     with step("lists") as counts, Store(bank.home.store) as store:
         folder = bank.home.lists / str(as_of)
         with store.pinned(publication.run.run_id) as reading:
@@ -110,20 +113,17 @@ def run_publish(
     return publication, lists
 
 
-def _measure(bank: Bank, tables: Ingested, bundle: Bundle, publication: Publication) -> int | None:
-    """Keeps what branches and the model are judged by, beside the run; how many features drifted, where known."""
-    run, scores = publication.run, publication.scores
+def _beside(bank: Bank, tables: Ingested, bundle: Bundle, publication: Publication) -> Beside:
+    """What managers read beside the scores, and what branches and the model are judged by."""
+    monday, scores = publication.run.snapshot_date, publication.scores
     longest = timedelta(days=max(tier.service_days for tier in bank.settings.tiers))
-    spoken = reached(tables, run.snapshot_date, run.snapshot_date - longest)
-    looked_after = coverage(bank.settings, scores, spoken, run.snapshot_date)
-    left = departures(tables, scores, run.snapshot_date)
-    moved = drift(bank.home, bundle, run.snapshot_date)
-    with Store(bank.home.store) as store, store.recording() as connection:
-        figures.keep_coverage(connection, run.run_id, looked_after, left)
-        if moved is None:
-            return None
-        figures.keep(connection, run.run_id, "drift", moved)
-        return moved["drifted"]
+    spoken = reached(tables, monday, monday - longest)
+    return Beside(
+        profiles(tables, monday, {one.customer_id for one in scores}),
+        coverage(bank.settings, scores, spoken, monday),
+        departures(tables, scores, monday),
+        drift(bank.home, bundle, monday),
+    )
 
 
 def next_monday(tables: Ingested) -> date:

@@ -16,7 +16,8 @@ def computing(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
         with duckdb.connect() as con:
             con.execute(
-                "SET TimeZone = 'UTC'; SET memory_limit = '2500MB'; SET preserve_insertion_order = true"
+                "SET TimeZone = 'UTC'; SET memory_limit = '2500MB'; SET preserve_insertion_order = true; "
+                "SET enable_progress_bar = false"
             )
             con.execute("SET temp_directory = ?", [str(spill)])
             yield con

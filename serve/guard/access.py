@@ -63,8 +63,8 @@ class Access:
 
     @contextmanager
     def reading(self, run_id: str | None = None) -> Iterator[Reading]:
-        """One run, by default the served one, of which only the caller's customers are seen."""
-        with self._store.pinned(run_id, self.scope) as reading:
+        """One run, by default the served one, of which only those are seen who are the caller's customers now."""
+        with self._store.pinned(run_id, self.scope.in_the_past() if run_id else self.scope) as reading:
             self.seen(reading.run)
             yield reading
 

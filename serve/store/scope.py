@@ -1,9 +1,11 @@
 """Whose customers somebody may see, as a condition in SQL."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from sqlalchemy import Boolean, ColumnElement, Table, literal_column, true
+from sqlalchemy import Boolean, ColumnElement, Table, exists, literal_column, select, true
+
+from serve.store import tables
 
 
 class Reach(StrEnum):
@@ -21,10 +23,14 @@ NO_ROW = literal_column("1 = 0", Boolean)
 
 @dataclass(frozen=True)
 class Scope:
-    """``number`` is that of the branch or the manager, or what stands for it in SQL; empty for all and none."""
+    """``number`` is that of the branch or the manager, or what stands for it in SQL; empty for all and none.
+
+    ``still``: of a run of the past, only customers who are within reach in the served run too.
+    """
 
     reach: Reach
     number: str | ColumnElement[str] = ""
+    still: bool = False
 
     def of(self, table: Table) -> ColumnElement[bool]:
         """Which rows of a table may be seen; none of a table that does not say whose its rows are."""
@@ -33,7 +39,17 @@ class Scope:
         name = {Reach.BRANCH: "branch_id", Reach.OWN: "manager_id"}.get(self.reach)
         if name is None or name not in table.c:
             return NO_ROW
-        return table.c[name] == self.number
+        own = table.c[name] == self.number
+        return own & self._still_own(table, name) if self.still and "customer_id" in table.c else own
+
+    def in_the_past(self) -> "Scope":
+        """The same for another run than the served one, which decides who sees a customer."""
+        return replace(self, still=True)
+
+    def _still_own(self, table: Table, name: str) -> ColumnElement[bool]:
+        now, pointer = tables.scores.alias("now"), tables.current_run
+        served = now.c.publication == select(pointer.c.publication).scalar_subquery()
+        return exists().where(served, now.c.customer_id == table.c.customer_id, now.c[name] == self.number)
 
 
 EVERYTHING = Scope(Reach.ALL)

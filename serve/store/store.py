@@ -1,20 +1,20 @@
 """The score store: one transaction publishes a run, and every read sees exactly one run."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from types import TracebackType
 from typing import Self
 
 from sqlalchemy import Connection, delete, func, insert, select, tuple_, update
 
 from configs.errors import DataError
-from configs.published import Exclusion, Manager, Profile, Run, Score
+from configs.published import Beside, Exclusion, Manager, Run, Score
 from serve.answers.prepared import answer_rows
 from serve.lists.choice import CallList, restore
 from serve.lists.portfolios import portfolios
-from serve.store import audit, connect, rows, schema, tables, trial
+from serve.store import audit, connect, figures, rows, schema, tables, trial
 from serve.store.checks import check
 from serve.store.differences import Difference, differences
 from serve.store.loading import count, load
@@ -23,6 +23,7 @@ from serve.store.reading import GoneError, Reading, find, served
 from serve.store.scope import EVERYTHING, Scope
 
 PATIENCE = 2  # seconds that a caller of the service waits for another writer
+NOTHING_BESIDE = Beside()
 
 
 @dataclass(frozen=True)
@@ -68,13 +69,12 @@ class Store:
         scores: Sequence[Score],
         exclusions: Sequence[Exclusion],
         lists: Sequence[CallList],
-        profiles: Iterable[Profile] = (),
+        beside: Beside = NOTHING_BESIDE,
     ) -> bool:
         """Writes one run whole, in place of an earlier one with its run_id; True if it is now the one served.
 
-        ``profiles`` are of everyone who is scored, or of nobody; they are drawn one by one. A run older than the one
-        served goes into the history only: filling in a past week must not take this week's lists away. Raises
-        DataError, and leaves everything as it was, if the run does not add up.
+        A run older than the one served goes into the history only: filling in a past week must not take this week's
+        lists away. Raises DataError, and leaves everything as it was, if the run does not add up.
         """
         check(run, scores, exclusions, lists)
         with self._changing() as connection:
@@ -93,9 +93,12 @@ class Store:
             load(connection, tables.exclusions, rows.exclusion_rows(publication, exclusions))
             load(connection, tables.managers, rows.manager_rows(publication, lists))
             load(connection, tables.decisions, rows.decision_rows(publication, lists))
-            load(connection, tables.profiles, profile_rows(publication, profiles))
+            load(connection, tables.profiles, profile_rows(publication, beside.profiles))
             load(connection, tables.answers, answer_rows(publication, run, scores))
             _check_profiles(connection, run, publication)
+            figures.keep_coverage(connection, run.run_id, beside.coverage, beside.departures)
+            if beside.drift is not None:
+                figures.keep(connection, run.run_id, "drift", beside.drift)
             count(connection, tables.OF_A_RUN)
             if now and now.snapshot_date > run.snapshot_date:
                 return False
@@ -103,17 +106,25 @@ class Store:
             _point_to(connection, publication)
             return True
 
-    def prune(self, keep_weeks: int, keep_profiles: int) -> int:
+    def prune(self, keep_weeks: int, keep_profiles: int, keep_lots: int) -> int:
         """Removes runs of Mondays ``keep_weeks`` or more before the newest, never the one served; how many.
 
-        Of runs ``keep_profiles`` or more weeks before the newest only the profiles and the prepared answers go.
+        Of runs ``keep_profiles`` or more weeks before the newest only the profiles and the prepared answers go, and
+        so do lots drawn ``keep_lots`` or more weeks before it.
         """
         with self._changing() as connection:
-            faded, old = (_older(connection, weeks) for weeks in (keep_profiles, keep_weeks))
+            newest = connection.scalar(select(func.max(tables.runs.c.snapshot_date)))
+            if newest is None:
+                return 0
+            faded, old, drawn = (
+                newest - timedelta(weeks=one) for one in (keep_profiles, keep_weeks, keep_lots)
+            )
             for table in (tables.profiles, tables.answers):
-                connection.execute(delete(table).where(table.c.publication.in_(faded)))
-            _remove(connection, old)
-            return len(old)
+                connection.execute(delete(table).where(table.c.publication.in_(_until(connection, faded))))
+            trial.prune(connection, drawn)
+            gone = _until(connection, old)
+            _remove(connection, gone)
+            return len(gone)
 
     def serve_run(self, run_id: str) -> None:
         """Moves the pointer to a run of the history. Raises DataError for an unknown run_id."""
@@ -254,14 +265,11 @@ def _check_profiles(connection: Connection, run: Run, publication: int) -> None:
         )
 
 
-def _older(connection: Connection, weeks: int) -> Sequence[int]:
-    """The runs of Mondays so many weeks or more before the newest, but never the one served."""
+def _until(connection: Connection, monday: date) -> Sequence[int]:
+    """The runs of Mondays up to this one, but never the one served."""
     runs = tables.runs
-    newest = connection.scalar(select(func.max(runs.c.snapshot_date)))
-    if newest is None:
-        return []
     old = select(runs.c.publication).where(
-        runs.c.snapshot_date <= newest - timedelta(weeks=weeks),
+        runs.c.snapshot_date <= monday,
         runs.c.publication.not_in(select(tables.current_run.c.publication)),
     )
     return connection.scalars(old).all()

@@ -100,6 +100,11 @@ def fill(connection: Connection, drawn_on: date, came: Mapping[str, Came]) -> in
     return len(known)
 
 
+def prune(connection: Connection, until: date) -> None:
+    """Removes the lots drawn up to a Monday."""
+    connection.execute(delete(tables.trial).where(tables.trial.c.drawn_on <= until))
+
+
 def keep_effect(connection: Connection, as_of: date, figures: Mapping[str, Any]) -> None:
     """Keeps what calls do, as estimated with what was known before ``as_of``, in place of an earlier estimate."""
     effects = tables.effects

@@ -75,6 +75,11 @@ def test_the_engine_changes_no_byte(settings: Settings) -> None:
     assert settings_of(settings.model_copy(update={"engine": elsewhere})) == settings_of(settings)
 
 
+def test_the_salt_of_the_lots_stands_in_no_model(settings: Settings) -> None:
+    secret = settings.lists.model_copy(update={"salt": "only-the-bank-knows"})
+    assert "only-the-bank-knows" not in json.dumps(settings_of(settings.model_copy(update={"lists": secret})))
+
+
 @pytest.mark.parametrize("break_at", ["open", "fsync", "rename"])
 def test_a_write_that_fails_leaves_no_bundle(
     break_at: str, bundle: Bundle, models: Path, monkeypatch: pytest.MonkeyPatch

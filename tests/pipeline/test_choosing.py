@@ -6,8 +6,10 @@ from types import MappingProxyType
 
 import pytest
 
+from configs.errors import ConfigError
+from configs.folder import load_settings
 from configs.published import Helpfulness, Manager, Run, Score
-from pipeline.choosing import _with_lists, reached, with_next_steps
+from pipeline.choosing import _with_lists, check_salt, reached, with_next_steps
 from pipeline.effect import trial_weeks
 from serve.lists.choice import choose
 from serve.lists.decisions import Draw, Week
@@ -104,3 +106,12 @@ def test_who_is_listed_gets_a_next_step_by_reasons_and_what_falls_due(tiny):
     assert [replace(one, next_step_en=None, next_step_zh=None) for one in told.decisions] == [
         *lists[0].decisions
     ]
+
+
+def test_a_bank_with_managers_needs_a_salt_of_its_own():
+    """The demo, which nobody's customers depend on, and who holds nobody out need none."""
+    person = {"promotion": {"approval": "second person"}}
+    with pytest.raises(ConfigError, match=r"lists\.salt is empty.*banks/demo/bank\.toml"):
+        check_salt(load_settings("demo", person))
+    for enough in ({}, person | {"lists": {"salt": "ours"}}, person | {"lists": {"held_out": 0.0}}):
+        check_salt(load_settings("demo", enough))

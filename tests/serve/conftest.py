@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from configs.folder import DEFAULTS
-from configs.published import Exclusion, Helpfulness, Manager, Profile, Reason, Run, Score
+from configs.published import Beside, Exclusion, Helpfulness, Manager, Profile, Reason, Run, Score
 from configs.service import ServiceSettings
 from configs.settings import Settings, Tier
 from serve.guard import tokens
@@ -201,5 +201,5 @@ def published(
     lists: tuple[CallList, ...],
     profiles: tuple[Profile, ...],
 ) -> Store:
-    store.publish(_run(), scores, exclusions, lists, profiles)
+    store.publish(_run(), scores, exclusions, lists, Beside(profiles))
     return store

@@ -92,7 +92,7 @@ def test_a_nightly_copy_follows_the_runs(client, published, make_run, make_lists
     assert list(client.update(since="run-2").rows) == []
 
     published.publish(make_run("run-9", date(2027, 6, 7)), scores, exclusions, make_lists(scores))
-    published.prune(1, 1)
+    published.prune(1, 1, 130)
     again = client.update(since="run-2")
     assert (again.run_id, again.whole, len(list(again.rows))) == ("run-9", True, 5)
 

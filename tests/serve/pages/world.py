@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from configs.published import (
+    Beside,
     Booking,
     Change,
     Coverage,
@@ -150,7 +151,11 @@ def publish(store: Store, settings: Lists, audit_key: bytes) -> None:
             tuple(profile(place, number) for place, number in enumerate(OF)) if monday == MONDAY else ()
         )
         store.publish(
-            run(week), scores, (Exclusion(EXCLUDED, "too_new"),), lists(scores, settings, monday), profiles
+            run(week),
+            scores,
+            (Exclusion(EXCLUDED, "too_new"),),
+            lists(scores, settings, monday),
+            Beside(profiles),
         )
     now = run(len(MONDAYS) - 1).run_id
     with store.recording() as connection:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 import pytest
 from fastapi.testclient import TestClient
 
-from configs.published import Exclusion, Maturity, Profile
+from configs.published import Beside, Exclusion, Maturity, Profile
 from serve.api import create_app
 from serve.store.audit import entries
 
@@ -79,7 +79,7 @@ def test_who_is_in_charge_now_sees_the_history_and_who_was_before_does_not(clien
 def test_what_falls_due_beside_the_risk(client, published, make_run, scores, exclusions, lists):
     due = Maturity("定存宝", "term", date(2026, 12, 3), 600_000_50)
     profiles = [Profile(one.customer_id, MappingProxyType({}), (due,)) for one in scores]
-    published.publish(make_run(), scores, exclusions, lists, profiles)
+    published.publish(make_run(), scores, exclusions, lists, Beside(profiles))
     found = client.get(RISK.format("c1"), params={"include": "maturities"}).json()
     assert found["maturities"] == [
         {"product": "定存宝", "product_class": "term", "matures_on": "2026-12-03", "balance": 600_000.5}
@@ -171,6 +171,6 @@ def test_an_opt_out_stays_when_the_runs_go(client, published, make_run, scores, 
     client.put("/v1/customers/c1/opt-out")
     later = replace(make_run("run-9", date(2027, 6, 7)))
     published.publish(later, scores, exclusions, lists)
-    published.prune(1, 1)
+    published.prune(1, 1, 130)
     shown = client.get(RISK.format("c1"), params={"include": "contacts"}).json()
     assert (shown["run_id"], shown["opted_out_since"] is None) == ("run-9", False)

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 import pytest
 
-from configs.published import PastContact, Profile
+from configs.published import Beside, PastContact, Profile
 from serve.store.briefs import LastContact, briefs, last_contact
 from serve.store.contacts import Author, Contact, record
 
@@ -39,7 +39,7 @@ def test_a_row_is_what_was_known_before_the_monday(store, make_run, scores, excl
     ]
     whole = {one.customer_id: profile(one.customer_id) for one in scores}
     whole |= {"c4": profile("c4", told_on(date(2026, 10, 12)))}
-    store.publish(make_run(), scores, exclusions, lists, whole.values())
+    store.publish(make_run(), scores, exclusions, lists, Beside(whole.values()))
     with store.recording() as connection:
         for contact in contacts:
             record(connection, contact, Author("the manager", None))

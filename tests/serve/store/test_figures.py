@@ -1,10 +1,13 @@
 """What was measured of a run lies beside it, is replaced whole, and goes with it."""
 
+from dataclasses import replace
+
 import pytest
 
 from configs.errors import DataError
-from configs.published import Coverage, Departure
+from configs.published import Beside, Coverage, Departure
 from serve.store import figures
+from serve.store.board import board
 
 
 def test_figures_are_replaced_and_belong_to_their_run(published, make_run, scores, exclusions, lists):
@@ -29,6 +32,21 @@ def test_figures_go_with_a_run_that_is_published_anew(published, make_run, score
     published.publish(make_run(), scores, exclusions, lists)
     with published.reading() as connection:
         assert figures.of_runs(connection, "outcome", 5)[0][1] is None
+
+
+def test_figures_are_published_with_their_run_or_not_at_all(published, make_run, scores, exclusions, lists):
+    coverage = (Coverage("B1", "M1", 4, 1, 100, 2),)
+    beside = Beside(coverage=coverage, departures=(Departure("B1", "M0", 1, 1, 5),), drift={"most": []})
+    with pytest.raises(DataError, match="cannot be stored"):
+        published.publish(
+            make_run("run-2"), scores, exclusions, lists, replace(beside, drift={"psi": float("inf")})
+        )
+    assert published.latest_run().run_id == "run-1"
+    published.publish(make_run("run-2"), scores, exclusions, lists, beside)
+    with published.pinned() as reading:
+        assert (reading.run.run_id, reading.branch_known("B1")) == ("run-2", True)
+        assert [one.manager_id for one in board(reading, "B1").departed] == ["M0"]
+        assert figures.of_runs(reading.connection, "drift", 1)[0][1] == {"most": []}
 
 
 def test_what_cannot_be_stored_is_refused(published):

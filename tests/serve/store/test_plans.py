@@ -35,9 +35,10 @@ def asked(published):
     return seen
 
 
+@pytest.mark.parametrize("still", [False, True])
 @pytest.mark.parametrize("reach", Reach)
-def test_questions_find_their_rows_by_key(published, asked, reach):
-    with published.pinned(scope=Scope(reach, NUMBER.get(reach, ""))) as reading:
+def test_questions_find_their_rows_by_key(published, asked, reach, still):
+    with published.pinned(scope=Scope(reach, NUMBER.get(reach, ""), still)) as reading:
         reading.customer("c1")
         reading.customers(["c1", "c6"])
         reading.history("c1")

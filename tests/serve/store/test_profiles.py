@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from configs.errors import DataError
-from configs.published import Booking, Maturity, PastContact, Profile
+from configs.published import Beside, Booking, Maturity, PastContact, Profile
 from serve.store import reading, tables
 from serve.store.profiles import packed, unpacked
 from serve.store.scope import Reach, Scope
@@ -59,7 +59,7 @@ def test_aum_is_all_but_what_the_customer_owes():
 
 def test_profiles_are_published_with_their_run(store, make_run, scores, exclusions, lists, profiles):
     whole = [WHOLE, *profiles[1:]]
-    store.publish(make_run(), scores, exclusions, lists, iter(whole))
+    store.publish(make_run(), scores, exclusions, lists, Beside(iter(whole)))
     with store.pinned() as run:
         assert run.profile("c1") == WHOLE
         assert run.profiles(["c5", "c6", "c1", "nobody"]) == {"c1": WHOLE, "c5": whole[4]}
@@ -71,7 +71,7 @@ def test_many_are_asked_for_in_several_statements(
     store, make_run, scores, exclusions, lists, profiles, monkeypatch
 ):
     monkeypatch.setattr(reading, "IDS", 2)
-    store.publish(make_run(), scores, exclusions, lists, profiles)
+    store.publish(make_run(), scores, exclusions, lists, Beside(profiles))
     with store.pinned() as run:
         assert list(run.profiles([f"c{k}" for k in range(9)]).values()) == list(profiles)
 
@@ -87,15 +87,15 @@ def test_many_are_asked_for_in_several_statements(
     ],
 )
 def test_nobody_reads_beyond_the_scope(store, make_run, scores, exclusions, lists, profiles, scope, found):
-    store.publish(make_run(), scores, exclusions, lists, profiles)
+    store.publish(make_run(), scores, exclusions, lists, Beside(profiles))
     with store.pinned(scope=scope) as run:
         assert run.profiles([one.customer_id for one in scores]).keys() == found
         assert (run.profile("c5") is None) == ("c5" not in found)
 
 
 def test_a_rerun_replaces_profiles_too(store, make_run, scores, exclusions, lists, profiles):
-    store.publish(make_run(), scores, exclusions, lists, profiles)
-    store.publish(make_run(), scores, exclusions, lists, [WHOLE, *profiles[1:]])
+    store.publish(make_run(), scores, exclusions, lists, Beside(profiles))
+    store.publish(make_run(), scores, exclusions, lists, Beside([WHOLE, *profiles[1:]]))
     with store.pinned() as run:
         assert run.profile("c1") == WHOLE
 
@@ -113,16 +113,16 @@ def test_profiles_that_do_not_fit_leave_everything_as_it_was(
 ):
     before = published.published()
     with pytest.raises(DataError, match=said):
-        published.publish(make_run(), scores, exclusions, lists, spoil(profiles))
+        published.publish(make_run(), scores, exclusions, lists, Beside(spoil(profiles)))
     assert published.published() == before
 
 
 def test_only_the_newest_runs_keep_profiles_and_answers(store, make_run, scores, exclusions, lists, profiles):
     for week in range(4):
         run = make_run(f"run-{week}", date(2026, 11, 16) + timedelta(weeks=week))
-        store.publish(run, scores, exclusions, lists, profiles)
+        store.publish(run, scores, exclusions, lists, Beside(profiles))
     store.serve_run("run-0")
-    assert store.prune(52, 2) == 0
+    assert store.prune(52, 2, 130) == 0
     with store.pinned("run-1") as run:
         assert (run.profile("c1"), run.customer("c1")) == (None, scores[0])
     with store.reading() as connection:

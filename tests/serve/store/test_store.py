@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import event, select
 
 from configs.errors import DataError
-from configs.published import Change, Coverage, Departure, Exclusion, Manager
+from configs.published import Beside, Change, Coverage, Departure, Exclusion, Manager
 from serve.store import figures, reading, tables
 
 ROOT = Path(__file__).parents[3]
@@ -105,16 +105,16 @@ def test_old_runs_are_pruned_with_all_their_rows_but_not_the_one_served(
 ):
     for number in range(2, 5):
         day = date(2026, 11, 16) + timedelta(weeks=number - 1)
-        published.publish(make_run(f"run-{number}", day), scores, exclusions, lists, profiles)
+        published.publish(make_run(f"run-{number}", day), scores, exclusions, lists, Beside(profiles))
         with published.recording() as connection:
             figures.keep(connection, f"run-{number}", "drift", {"most": []})
             coverage, left = Coverage("B1", "M1", 4, 1, 100, 2), Departure("B1", "M0", 1, 1, 5)
             figures.keep_coverage(connection, f"run-{number}", [coverage], [left])
-    assert published.prune(4, 4) == 0
-    assert published.prune(2, 2) == 2
+    assert published.prune(4, 4, 130) == 0
+    assert published.prune(2, 2, 130) == 2
     assert [run.run_id for run in published.history()] == ["run-4", "run-3"]
     published.serve_run("run-3")
-    assert published.prune(1, 1) == 0
+    assert published.prune(1, 1, 130) == 0
     with published._engine.connect() as connection:
         for table in tables.OF_A_RUN:
             found = set(connection.scalars(select(table.c.publication)))
@@ -152,7 +152,7 @@ def test_a_run_that_goes_while_it_is_read_is_an_error_and_not_a_short_answer(
     next(found)
     if fate == "no run":
         published.publish(make_run("run-2", date(2026, 11, 23)), scores, exclusions, lists)
-        published.prune(1, 1)
+        published.prune(1, 1, 130)
     else:
         published.publish(make_run(), scores, exclusions, lists)
     with pytest.raises(DataError, match=fate):
@@ -259,7 +259,7 @@ def test_readers_during_publications_see_one_run_each(published, make_run, score
         for number in range(1, 51):
             run = make_run(f"run-{number}", date(2026, 11, 16) + timedelta(weeks=number))
             published.publish(run, _with_risk(scores, number), exclusions, _listed(lists, number))
-            published.prune(30, 30)
+            published.prune(30, 30, 130)
         done.set()
         assert [reader.result() for reader in readers] == [[]] * 8
     assert published.latest_run().run_id == "run-50"

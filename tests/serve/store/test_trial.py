@@ -105,3 +105,16 @@ def test_a_past_monday_filled_in_draws_no_lot(published, make_run, scores, exclu
            for one in lists]  # fmt: skip
     published.publish(make_run("run-0", earlier), scores, exclusions, old)
     assert lots(published) == before
+
+
+def test_lots_outlive_their_run_and_go_when_no_figure_reads_them(
+    published, make_run, scores, exclusions, lists
+):
+    """Three lots of the first Monday; two weeks later its run is pruned, its lots only as the third number says."""
+    published.publish(make_run("run-2", MONDAY + timedelta(weeks=2)), scores, exclusions, lists)
+    drawn = lots(published)
+    assert {day for _, day, _ in drawn} == {MONDAY}
+    assert published.prune(2, 2, 3) == 1
+    assert lots(published) == drawn
+    assert published.prune(2, 2, 2) == 0
+    assert lots(published) == []

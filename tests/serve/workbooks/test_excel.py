@@ -10,7 +10,7 @@ import pytest
 from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter
 
-from configs.published import Change, Manager, Maturity, PastContact, Profile
+from configs.published import Beside, Change, Manager, Maturity, PastContact, Profile
 from serve.store.briefs import briefs, last_contact
 from serve.workbooks.excel import branch_workbook, manager_workbook, write_lists
 from serve.workbooks.sheets import Context
@@ -55,7 +55,7 @@ def published(store, make_run, scores, exclusions, lists, profiles):
         scores,
         exclusions,
         lists,
-        [FILLED if one.customer_id == "c4" else one for one in profiles],
+        Beside([FILLED if one.customer_id == "c4" else one for one in profiles]),
     )
     return store
 
