@@ -14,6 +14,7 @@ from serve.guard.pseudonyms import Pseudonyms
 from serve.guard.rates import Rates
 from serve.guard.tokens import Tokens
 from serve.pages import routers as pages
+from serve.pages.page import no_such_page
 from serve.pages.session import Forms
 from serve.routes import branches, contacts, customers, exports, managers, probes, runs
 from serve.store.lookup import lookup
@@ -65,6 +66,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     app.state.store = Store(settings.store)
     app.state.lookup = lookup(app.state.store, settings.store)
     problems.install(app)
+    app.add_exception_handler(404, no_such_page)
     app.add_middleware(
         GZipMiddleware, minimum_size=1000, compresslevel=5, exclude_content_types=NOT_COMPRESSED
     )

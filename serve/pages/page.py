@@ -17,7 +17,7 @@ from serve.pages import session
 from serve.pages.rendering import render
 from serve.store.reading import GoneError, Reading
 from serve.texts import Language
-from serve.wire.problems import log
+from serve.wire.problems import log, on_http
 
 HEADERS = {"Cache-Control": "no-store"}  # the others are those of every answer (serve/wire/doorway.py)
 LANGUAGE_COOKIE = "attrition-language"
@@ -116,6 +116,12 @@ def places(access: Access) -> list[tuple[str, str]]:
         ("model_page", "nav.model", "/model", True),
     ]
     return [(key, path) for name, key, path, fits in every if fits and caller.role in POLICY[name].grants]
+
+
+def no_such_page(request: Request, error: Any) -> Response:
+    """The answer to an address that no route knows: a page for a browser, a Problem for a program."""
+    unknown = request.scope.get("route") is None and "text/html" in request.headers.get("Accept", "")
+    return _refused(request, 404) if unknown else on_http(request, error)
 
 
 def _refused(request: Request, status: int) -> Response:

@@ -76,7 +76,7 @@ def documented(**details: str) -> dict[int | str, dict[str, Any]]:
 
 def install(app: FastAPI) -> None:
     """Every error the app can give becomes a Problem; none repeats what the caller sent."""
-    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(GoneError, _on_gone)
     app.add_exception_handler(ConflictError, _on_conflict)
@@ -91,7 +91,7 @@ def answer(status: int, detail: str, headers: Any = None) -> JSONResponse:
     return JSONResponse(content, status, headers=headers, media_type=MEDIA_TYPE)
 
 
-def _on_http(_request: Request, error: Any) -> JSONResponse:
+def on_http(_request: Request, error: Any) -> JSONResponse:
     return answer(error.status_code, str(error.detail), error.headers)
 
 

@@ -65,6 +65,18 @@ def test_what_goes_wrong_is_a_page(signed_in, path, status, said):
     assert "62170" not in answer.text.split("<main")[1]
 
 
+@pytest.mark.parametrize("path", ["/no/such/page", "/list/M1"])
+def test_an_address_that_no_route_knows_is_a_page_for_a_browser_and_a_problem_for_a_program(
+    client, bearer, path
+):
+    shown = client.get(path, headers={"Accept": "text/html,*/*;q=0.8", "Accept-Language": "zh-CN"})
+    assert (shown.status_code, "未找到" in shown.text, path in shown.text) == (404, True, False)
+    told = client.get(path, headers={"Accept": "application/json"})
+    assert (told.status_code, told.json()["title"]) == (404, "Not Found")
+    known = client.get("/v1/customers/nobody/risk", headers=bearer("crm") | {"Accept": "text/html"})
+    assert (known.status_code, known.json()["status"]) == (404, 404)
+
+
 def test_a_store_that_cannot_be_read_is_a_page_too(signed_in, client, monkeypatch):
     def broken(*_):
         raise DataError("secret/path.db is damaged")
