@@ -174,6 +174,17 @@ def test_a_managers_monday(visit, language, script, customer):
     assert [one for one in here.complaints if "422" not in one] == []
 
 
+def test_a_list_is_printed_as_a_table_without_what_is_no_use_on_paper(visit):
+    """Browsers lay paper out 700 to 800 px wide before they turn it; a screen of that width gets cards."""
+    here = visit("en", width=720)
+    here.sign_in("manager", "en")
+    row, record = here.page.locator("tbody tr").first, here.page.locator(".next a").first
+    assert row.evaluate("one => getComputedStyle(one).display") == "grid"
+    here.page.emulate_media(media="print")
+    assert row.evaluate("one => getComputedStyle(one).display") == "table-row"
+    expect(record).to_be_hidden()
+
+
 @pytest.mark.parametrize(("language", "script"), [("en", False), ("zh", True)])
 def test_a_branch_heads_monday(visit, language, script):
     """From the board to the customers in nobody's charge, and to the other language and back."""
