@@ -1,7 +1,9 @@
 """Who read what: a chain (serve/store/audit.py) of its own; an entry is on the disk before its answer is sent.
 
 A transaction for each request would make every read wait for the disk in turn. So entries that come while one
-transaction is being written wait for it to end and share the next one, however many they are.
+transaction is being written wait for it to end and share the next one, however many they are. Where one worker writes
+alone to SQLite its event loop does it, because handing entries to a thread took longer than writing them
+(docs/decisions/0018-written-on-the-event-loop.md).
 """
 
 import logging
@@ -25,6 +27,7 @@ log = logging.getLogger("serve")
 
 LOST = "the access log has lost its head; nothing can be added. Run `make audit`."
 CHECKPOINT_PAGES = 10_000  # 40 MB: SQLite moves them into the file at once, for which answers wait some 50 ms
+ALONE_SECONDS = 1  # for a writer who is not expected, while all other answers wait too
 _BEGIN = {
     "sqlite": "BEGIN IMMEDIATE",
     "postgresql": f"BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '{connect.BUSY_SECONDS}s'; "
@@ -33,7 +36,7 @@ _BEGIN = {
 
 
 class AccessLog:
-    """Holds one connection and one thread that writes; close it."""
+    """Holds one connection; close it."""
 
     def __init__(self, settings: ServiceSettings) -> None:
         """The log lies beside the score store. Opens nothing yet."""
@@ -42,7 +45,9 @@ class AccessLog:
         dialect = connect.driver_dialect(self._engine)
         self._usual = Usual(dialect, settings.alarm_answers, settings.alarm_factor)
         self._chain: _Chain | None = None
-        self._together = Together("access-log", self._append)
+        alone = settings.workers == 1 and connect.sqlite_file(self._engine) is not None
+        self._patience = ALONE_SECONDS if alone else connect.BUSY_SECONDS
+        self._together = Together(self._append, "" if alone else "access-log")
 
     async def write(self, entries: Sequence[Entry]) -> None:
         """Returns when the entries are on the disk. Raises what kept them from it, DataError above all."""
@@ -70,7 +75,7 @@ class AccessLog:
         return [None] * len(shared)
 
     def _add(self, added: Sequence[Entry]) -> list[Entry]:
-        self._chain = self._chain or _Chain(self._engine)
+        self._chain = self._chain or _Chain(self._engine, self._patience)
         with self._chain.transaction():
             alarms = self._usual.alarms(self._chain.run, added)
             self._chain.add([*added, *alarms], self._key)
@@ -85,9 +90,9 @@ class AccessLog:
 class _Chain:
     """One connection of the driver itself: what SQLAlchemy does around a statement takes longer than the statement."""
 
-    def __init__(self, engine: Engine) -> None:
-        """Makes the tables where there are none."""
-        with connect.writing(engine, connect.READERS) as connection:
+    def __init__(self, engine: Engine, patience: float) -> None:
+        """Makes the tables where there are none. SQLite waits ``patience`` seconds for another writer."""
+        with connect.writing(engine, connect.READERS, patience) as connection:
             _prepare(connection)
         self._pooled = engine.raw_connection()
         driver: Any = self._pooled.driver_connection
@@ -95,6 +100,7 @@ class _Chain:
         self._begin = _BEGIN[engine.dialect.name]
         if engine.dialect.name == "sqlite":
             self._driver.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+            self._driver.execute(f"PRAGMA busy_timeout = {round(patience * 1000)}")
         else:
             self._driver.rollback()
             self._driver.autocommit = True  # transactions begin where they are written

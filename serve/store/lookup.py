@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Dialect, Select, Table, bindparam, literal_column, select
+from sqlalchemy import ColumnElement, Dialect, Select, Table, bindparam, case, literal_column, select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
 
@@ -83,7 +83,7 @@ class PostgresLookup:
         self._address = address.set(drivername="postgresql").render_as_string(hide_password=False)
         self._sql = _statements(address.get_dialect()())
         self._connection: Any = None
-        self._together = Together("lookup", self._find_all)
+        self._together = Together(self._find_all, "lookup")
 
     async def find(self, customer_id: str, scope: Scope, language: Language) -> Found | None:
         return await self._together.do((customer_id, scope, language))
@@ -154,10 +154,11 @@ def _about(scope: Scope, language: Language) -> Select[Any]:
         same_run = table.c.publication == runs.c.publication
         return same_run & (table.c.customer_id == bindparam("customer_id")) & scope.of(table)
 
+    content = answers.c[language]
+    code = select(exclusions.c.code).where(mine(exclusions)).scalar_subquery()
     return (
-        select(answers.c[language], exclusions.c.code, runs.c.publication, runs.c.run_id)
+        select(content, case((content.is_(None), code)), runs.c.publication, runs.c.run_id)
         .select_from(runs)
         .outerjoin(answers, mine(answers) & (answers.c.form == literal_column(f"'{FORM}'")))
-        .outerjoin(exclusions, mine(exclusions))
         .where(runs.c.publication == select(tables.current_run.c.publication).scalar_subquery())
     )

@@ -1,4 +1,4 @@
-"""One thread does what many ask for: what comes while it is busy waits, and is then done all at once."""
+"""What many ask for is done all at once: what comes while it is being done waits for the next time."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -12,10 +12,13 @@ Done = TypeVar("Done")
 class Together(Generic[Asked, Done]):
     """Nothing is delayed on purpose: who comes alone is served alone. Close it."""
 
-    def __init__(self, name: str, work: Callable[[list[Asked]], Sequence[Done]]) -> None:
-        """``work`` gives one result for each that is asked, in their order; what it raises is everybody's."""
+    def __init__(self, work: Callable[[list[Asked]], Sequence[Done]], thread: str = "") -> None:
+        """``work`` gives one result for each that is asked, in their order; what it raises is everybody's.
+
+        It runs in a thread of this name, or on the event loop where that takes less time than handing it over.
+        """
         self._work = work
-        self._thread = ThreadPoolExecutor(1, name)
+        self._thread = ThreadPoolExecutor(1, thread) if thread else None
         self._waiting: list[tuple[Asked, asyncio.Future[Done]]] = []
         self._working: asyncio.Task[None] | None = None
 
@@ -28,16 +31,17 @@ class Together(Generic[Asked, Done]):
         return await done
 
     def close(self) -> None:
-        self._thread.shutdown()
+        if self._thread:
+            self._thread.shutdown()
 
     async def _work_off(self) -> None:
-        loop = asyncio.get_running_loop()
         try:
             while self._waiting:
+                await self._gathered()
                 shared, self._waiting = self._waiting, []
                 waiting = [done for _, done in shared]
                 try:
-                    results = await loop.run_in_executor(self._thread, self._work, [one for one, _ in shared])
+                    results = await self._done([one for one, _ in shared])
                     told = list(zip(waiting, results, strict=True))
                 except Exception as error:  # whatever it is, it belongs to those who wait
                     _refuse(waiting, error)
@@ -45,6 +49,18 @@ class Together(Generic[Asked, Done]):
                     _tell(told)
         finally:
             self._working = None
+
+    async def _gathered(self) -> None:
+        """Until a turn of the event loop brings nobody more: whoever is about to ask has then done so."""
+        before = 0
+        while len(self._waiting) > before:
+            before = len(self._waiting)
+            await asyncio.sleep(0)
+
+    async def _done(self, shared: list[Asked]) -> Sequence[Done]:
+        if self._thread is None:
+            return self._work(shared)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._work, shared)
 
 
 def _tell(told: Sequence[tuple[asyncio.Future[Done], Done]]) -> None:

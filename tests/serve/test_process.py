@@ -1,5 +1,6 @@
 """The service as it runs: real sockets, signals, several processes; patience with nobody who is slow."""
 
+import gc
 import http.client
 import json
 import os
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 
+from serve.__main__ import app
 from serve.api import create_app
 from serve.wire import protocol
 
@@ -132,6 +134,15 @@ def test_two_workers_are_light_counted_together_and_stop_without_losing_an_answe
     assert all(one.startswith("request ") for one in slow)
     for secret in (service.token_key, service.audit_key):
         assert secret.get_secret_value() not in log
+
+
+def test_what_was_imported_is_not_looked_through_for_garbage(service, monkeypatch):
+    monkeypatch.setattr("serve.api.load_service_settings", lambda: service)
+    try:
+        app()
+        assert gc.get_freeze_count() > 100_000
+    finally:
+        gc.unfreeze()
 
 
 @pytest.fixture

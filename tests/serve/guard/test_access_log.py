@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import sqlite3
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -111,6 +112,25 @@ def test_a_log_that_cannot_be_written_is_an_error_for_each_who_waits_and_mends(t
     asyncio.run(together(log, [1]))
     log.close()
     assert verified(f"sqlite:///{blocked}/store.db", KEY)[1].number == 1
+
+
+def test_another_writer_keeps_the_event_loop_waiting_for_a_moment_only(tmp_path, monkeypatch):
+    monkeypatch.setattr(access_log, "ALONE_SECONDS", 0.1)
+    url = f"sqlite:///{tmp_path}/store.db"
+    log = AccessLog(settings(url))
+    asyncio.run(together(log, [1]))
+    with sqlite3.connect(tmp_path / "store-access.db", isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        with pytest.raises(DataError, match="locked"):
+            asyncio.run(together(log, [2]))
+        waited = time.monotonic() - began
+        other.execute("ROLLBACK")
+    other.close()
+    asyncio.run(together(log, [3]))
+    log.close()
+    assert waited < connect.BUSY_SECONDS / 3
+    assert [one.subject for one in written(url)] == ["c1", "c3"]
 
 
 def test_a_changed_entry_and_a_log_that_is_gone_are_noticed(tmp_path):
