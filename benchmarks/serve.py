@@ -34,6 +34,7 @@ from benchmarks import serve_scores
 from benchmarks.serve_servers import Server, bare_command, running
 from configs.service import ServiceSettings
 from pipeline.artefacts import write_json
+from serve.answers.prepared import FORM
 from serve.guard.tokens import issue
 from serve.store.lookup import lookup
 from serve.store.schema import VERSION
@@ -197,7 +198,7 @@ def main() -> None:
 
 def _servers(stack: ExitStack, given: argparse.Namespace, work: Path) -> list[Server]:
     """All servers, started and waiting."""
-    sqlite = work / f"store-{VERSION}-{given.customers}.db"
+    sqlite = work / f"store-{VERSION}-{FORM}-{given.customers}.db"
     urls = {"sqlite": f"sqlite:///{sqlite}"}
     if "postgres" in given.servers:
         urls["postgres"] = stack.enter_context(running_server(durable=True)).empty_store()
