@@ -137,8 +137,10 @@ def _log_loss(log_kept: float) -> Loss:
     kept = math.exp(log_kept)
 
     def loss(thin: NDArray[np.float64], rows: lgb.Dataset) -> tuple[str, float, bool]:
-        hazard = kept * thin / (kept * thin + 1 - thin)
-        happened = np.where(rows.get_label() == 1, hazard, 1 - hazard)
-        return "log_loss", float(-np.log(np.maximum(happened, 1e-15)).mean()), False
+        happened = kept * thin  # in place from here on: this runs once a round
+        happened /= happened + 1 - thin
+        np.subtract(1, happened, out=happened, where=rows.get_label() != 1)
+        np.maximum(happened, 1e-15, out=happened)
+        return "log_loss", -float(np.log(happened, out=happened).mean()), False
 
     return loss

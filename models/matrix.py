@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from configs.errors import DataError, did_you_mean
 from configs.settings import HORIZONS
 
-CHUNK, COLUMNS = 10_000, 16  # rows, and columns of all rows, looked at together; bound the memory
+CHUNK, COLUMNS = (
+    2_000,
+    16,
+)  # rows, and columns of all rows, looked at together: little memory, and fast in cache
 KEY = ("customer_id", "snapshot_date")
 OUTCOME = ("gone_within", "outflow_share", "aum_base")
 
@@ -73,12 +76,20 @@ class Matrix:
         have no features, are left aside.
         Raises DataError when columns, keys or outcomes are not so or a label is missing.
         """
-        values, outcome = feature_values(features, columns), _outcomes(labels)
-        keys = _keys(features)
+        return cls.labelled(features, feature_values(features, columns), columns, labels)
+
+    @classmethod
+    def labelled(
+        cls, key: pd.DataFrame, values: NDArray[np.float64], columns: Sequence[str], labels: pd.DataFrame
+    ) -> Self:
+        """The same from the key and its values, rows × columns, which are not copied where they ascend by key."""
+        _check_key(key, "features")
+        keys, outcome = _keys(key), _outcomes(labels)
         order = np.lexsort((keys["customer_id"], keys["snapshot_date"]))
         label = _partners(keys, _keys(labels))[order]
+        ascends = bool((order[1:] > order[:-1]).all())
         return cls(
-            values[order],
+            values if ascends else values[order],
             tuple(columns),
             keys["customer_id"][order],
             keys["snapshot_date"][order],
@@ -168,23 +179,32 @@ def feature_values(frame: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.fl
     The frame must hold the key and exactly ``columns``, in that order, as float64, each customer and
     snapshot once; NaN means unknown, infinity means a defect. Raises DataError naming the break.
     """
-    found = [str(name) for name in frame.columns if name not in KEY]
-    if found != list(columns):
-        raise DataError(_columns_differ(found, columns))
+    kinds = [(str(name), kind) for name, kind in frame.dtypes.items() if name not in KEY]
+    check_contract(kinds, columns)
     _check_key(frame, "features")
-    kinds = frame.dtypes.drop([*KEY])
-    other = {str(name): str(kind) for name, kind in kinds.items() if kind != np.float64}
+    values = frame[list(columns)].to_numpy(np.float64)
+    check_finite(values, columns)
+    return values
+
+
+def check_contract(found: Sequence[tuple[str, Any]], columns: Sequence[str]) -> None:
+    """Names and types of the features found. Raises DataError unless they are exactly ``columns``, as float64."""
+    if [name for name, _ in found] != list(columns):
+        raise DataError(_columns_differ([name for name, _ in found], columns))
+    other = {name: str(kind) for name, kind in found if kind != np.float64}
     if other:
         raise DataError(
             f"features must be float64 with NaN for unknown; found {_some(other)}. "
             "Cast them where the features are written or read."
         )
-    values = frame[list(columns)].to_numpy(np.float64)
-    endless = np.isinf(values).any(axis=0)
-    if endless.any():
-        names = [name for name, bad in zip(columns, endless, strict=True) if bad]
-        raise DataError(f"features {names[:5]} hold infinity. Mend the ratio; unknown is NaN.")
-    return values
+
+
+def check_finite(values: NDArray[np.float64], columns: Sequence[str]) -> None:
+    """Raises DataError naming the columns in which there is infinity."""
+    endless = np.flatnonzero(np.isinf(values).any(axis=0))
+    if len(endless):
+        names = [columns[place] for place in endless[:5]]
+        raise DataError(f"features {names} hold infinity. Mend the ratio; unknown is NaN.")
 
 
 def _columns_differ(found: list[str], wanted: Sequence[str]) -> str:

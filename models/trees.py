@@ -19,6 +19,9 @@ Medians = tuple[float | None, ...]
 Loss = Callable[[NDArray[np.float64], lgb.Dataset], tuple[str, float, bool]]
 
 
+HELD = 4096  # rows read from disk before their memory is freed
+
+
 @dataclass(frozen=True)
 class Trees:
     """LightGBM's text, its columns in order, and what stands for an unknown value in each.
@@ -53,7 +56,7 @@ class Grown:
 class Rows(lgb.Sequence):
     """Some rows of a matrix with one more column, given to LightGBM in batches and never copied as a whole."""
 
-    batch_size = 4096
+    batch_size = 1024  # what one batch takes stays in the processor's cache
 
     def __init__(
         self, features: NDArray[np.float64], row: NDArray[np.intp], more: NDArray[np.float64]
@@ -67,7 +70,7 @@ class Rows(lgb.Sequence):
     def __getitem__(self, places: Any) -> NDArray[np.float64]:
         found = np.concatenate([self._features[self._row[places]], self._more[places, None]], axis=-1)
         self._held += found.size // found.shape[-1]  # LightGBM asks for single rows too
-        if self._held >= self.batch_size:
+        if self._held >= HELD:
             let_go(self._features)
             self._held = 0
         return found

@@ -9,9 +9,11 @@ from datetime import date
 from pathlib import Path
 from types import MappingProxyType
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 import features
 from configs.settings import Engine, Settings
@@ -20,6 +22,7 @@ from features.build import build, build_labels, first_monday
 from features.relationship import workload
 from features.thin import THINNED
 from features.world import Workload, World, make_world, read_columns
+from models.matrix import KEY, check_contract
 from pipeline.artefacts import Home, fingerprint, read_json, whole_folder, write_json, write_parquet
 from pipeline.old_years import OldYears, old_years
 from pipeline.storage import BucketTask, staged
@@ -116,7 +119,36 @@ def read_partition(
 def feature_names(home: Home, day: date) -> list[str]:
     """The columns of one Monday's features, without the key."""
     names = pq.ParquetDataset(home.partition("features", day)).schema.names
-    return [name for name in names if name not in ("customer_id", "snapshot_date")]
+    return [name for name in names if name not in KEY]
+
+
+def read_features(
+    home: Home, day: date, names: Sequence[str], room: int
+) -> tuple[pd.DataFrame, NDArray[np.float64]]:
+    """The key of one Monday's features, ascending by customer, and rows × ``names`` with ``room`` for more columns.
+
+    The same as ``read_partition``, without a frame of hundreds of columns and its copies: file by file, so that
+    what is unpacked is placed while the processor's cache still holds it. Raises DataError for other columns.
+    """
+    keys, blocks = list[pa.Table](), list[NDArray[np.float64]]()
+    for path in sorted(home.partition("features", day).glob("*.parquet")):
+        table = pq.ParquetFile(path).read(use_threads=False)
+        keys.append(table.select(KEY))
+        table = table.drop_columns([*KEY])
+        check_contract([(field.name, field.type.to_pandas_dtype()) for field in table.schema], names)
+        block = np.empty((len(table), len(names)))
+        for place, column in enumerate(table.columns):
+            block[:, place] = column.to_numpy()
+        blocks.append(block)
+    key = pa.concat_tables(keys).to_pandas(date_as_object=True)
+    order = key["customer_id"].argsort().to_numpy()
+    row_of = np.empty_like(order)
+    row_of[order] = np.arange(len(order))
+    ends = np.cumsum([len(block) for block in blocks])
+    values = np.empty((len(order), len(names) + room))
+    for block, rows in zip(blocks, np.split(row_of, ends[:-1]), strict=True):
+        values[rows, : len(names)] = block
+    return key.take(order).reset_index(drop=True), values
 
 
 def read_eligible(home: Home, snapshots: Sequence[date]) -> pd.DataFrame:

@@ -24,7 +24,7 @@ from models.evaluate import compare, evaluate, money
 from models.fit import Fitted, fit
 from models.golden import golden
 from models.leakage import refuse_leaks
-from models.matrix import KEY, Matrix, joined
+from models.matrix import KEY, Matrix, check_finite, joined
 from models.peers import Peers, fit_peers
 from models.severity import fit_severity, money_at_risk
 from models.splits import Split, split
@@ -32,7 +32,7 @@ from models.trial import try_out
 from pipeline.artefacts import Home
 from pipeline.bank import Bank
 from pipeline.monotone import constrained
-from pipeline.snapshots import READERS, feature_names, read_eligible, read_partition
+from pipeline.snapshots import READERS, feature_names, read_eligible, read_features, read_partition
 from pipeline.spool import Spool
 from pipeline.tables import Ingested
 
@@ -145,19 +145,23 @@ def load_matrix(home: Home, snapshots: Sequence[date], peers: Peers | None = Non
     in memory at a time; all features together lie on disk and are read as they are needed.
     """
     mondays, peers = sorted(snapshots), peers or Peers()
-    names = [*feature_names(home, mondays[0]), *peers.names]
+    names = feature_names(home, mondays[0])
     spool, days = Spool(home.root), list[Matrix]()
     with ThreadPoolExecutor(READERS) as pool:
         for first in range(0, len(mondays), READERS):
             for one in pool.map(partial(_of_monday, home, peers, names), mondays[first : first + READERS]):
                 spool.append(one.features)
                 days.append(one.only([]))
-    return joined(days, spool.array(), names)
+    return joined(days, spool.array(), [*names, *peers.names])
 
 
 def _of_monday(home: Home, peers: Peers, names: list[str], day: date) -> Matrix:
-    frame = peers.extended(read_partition(home, "features", [day]), read_eligible(home, [day]))
-    return Matrix.from_frames(frame, read_partition(home, "labels", [day]), names)
+    key, values = read_features(home, day, names, len(peers.names))
+    own = pd.DataFrame({name: values[:, names.index(name)] for name in peers.columns}, key.index)
+    values[:, len(names) :] = peers.extended(own, read_eligible(home, [day]))[[*peers.names]]
+    columns = [*names, *peers.names]
+    check_finite(values, columns)
+    return Matrix.labelled(key, values, columns, read_partition(home, "labels", [day]))
 
 
 def columns_of(settings: Settings) -> dict[str, Entry]:

@@ -58,7 +58,8 @@ def test_one_period_needs_no_trees_of_its_own(
 
 def test_chunks_change_nothing(bundle: Bundle, judge: Matrix, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = contributions(bundle.model, judge.features)
-    monkeypatch.setattr("models.matrix.CHUNK", 7)
+    monkeypatch.setattr("models.matrix.CHUNK", 5)
+    monkeypatch.setattr("models.explain.ROWS", 7)
     parts = contributions(bundle.model, judge.features[:100])
     assert np.array_equal(parts.values, whole.values[:100])
     assert np.array_equal(parts.bias, whole.bias[:100])

@@ -9,12 +9,22 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from configs.errors import DataError
 from pipeline import snapshots
-from pipeline.snapshots import build_outcomes, build_snapshots, load_world, read_partition
+from pipeline.artefacts import Home, write_parquet
+from pipeline.snapshots import (
+    build_outcomes,
+    build_snapshots,
+    feature_names,
+    load_world,
+    read_features,
+    read_partition,
+)
 from pipeline.tables import Ingested
 
 MONDAYS = [date(2024, 3, 11), date(2024, 3, 18)]
@@ -81,6 +91,28 @@ def test_a_partition_that_stands_is_not_made_again(tiny, value) -> None:
     value[0] = 2
     assert build_snapshots(tiny.settings(), tiny.home, tables, MONDAYS, nothing) == 1
     assert read_partition(tiny.home, "features", MONDAYS)["value"].tolist() == [1] * 6 + [2] * 6
+
+
+def test_features_without_a_frame_are_those_of_the_frame(tmp_path: Path) -> None:
+    home, day = Home(tmp_path), MONDAYS[0]
+    for bucket, rows in enumerate(({"C4": 4.5, "C1": None}, {}, {"C3": 3.5, "C2": 2.5})):
+        columns = {
+            "customer_id": pa.array(rows, pa.string()),
+            "snapshot_date": pa.array([day] * len(rows), pa.date32()),
+            "value": pa.array(rows.values(), pa.float64()),
+            "flat": pa.array([7.0] * len(rows), pa.float64()),
+        }
+        write_parquet(pa.table(columns), home.partition("features", day) / f"bucket={bucket:02d}.parquet")
+    names = feature_names(home, day)
+    key, values = read_features(home, day, names, room=1)
+    frame = read_partition(home, "features", [day])
+    pd.testing.assert_frame_equal(key, frame[["customer_id", "snapshot_date"]])
+    assert values[:, :-1].tobytes() == frame[names].to_numpy().tobytes()
+    assert str(values[:, :-1].tolist()) == "[[nan, 7.0], [2.5, 7.0], [3.5, 7.0], [4.5, 7.0]]"
+    with pytest.raises(
+        DataError, match=r"differ from the contract of 1 columns: not in the contract \['flat'\]"
+    ):
+        read_features(home, day, ["value"], room=0)
 
 
 @pytest.mark.parametrize("change", ["tables", "settings", "code"])
