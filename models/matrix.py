@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 from configs.errors import DataError, did_you_mean
 from configs.settings import HORIZONS
 
-CHUNK, COLUMNS = (
-    2_000,
-    16,
-)  # rows, and columns of all rows, looked at together: little memory, and fast in cache
+CHUNK = 2_000  # rows looked at together: little memory, and fast in cache
+COLUMNS = 16  # the same of columns, all rows of them
 KEY = ("customer_id", "snapshot_date")
 OUTCOME = ("gone_within", "outflow_share", "aum_base")
 
