@@ -74,3 +74,19 @@ def test_without_a_thread_what_comes_in_one_turn_of_the_event_loop_is_done_at_on
 
     assert asyncio.run(ask()) == [1, 4, 9, 16]
     assert lots == [([1, 2, 3], threading.current_thread()), ([4], threading.current_thread())]
+
+
+def test_who_comes_a_turn_of_the_event_loop_later_is_waited_for():
+    lots = []
+
+    async def ask():
+        together = Together(lambda asked: lots.append(asked) or asked)
+
+        async def later():
+            await asyncio.sleep(0)
+            return await together.do(2)
+
+        return await asyncio.gather(together.do(1), later())
+
+    assert asyncio.run(ask()) == [1, 2]
+    assert lots == [[1, 2]]
