@@ -42,8 +42,8 @@ from configs.folder import load_settings
 from configs.settings import Settings
 from features.build import calendar_of, catalogue, first_monday
 from pipeline.artefacts import Home, write_json, write_parquet
-from pipeline.intake.buckets import write_buckets
-from pipeline.snapshots import build_snapshots
+from pipeline.ingest.buckets import write_buckets
+from pipeline.snapshots.build import build_snapshots
 from pipeline.tables import Ingested, bucket_name, read_ingested
 
 BANK = "demo"

@@ -49,11 +49,11 @@ from benchmarks.kernel import (
 from configs.folder import load_settings
 from configs.settings import Settings
 from features.build import build, calendar_of, catalogue, first_monday
-from features.measures import Measure
-from pipeline import spark
+from features.catalogue.measures import Measure
 from pipeline.artefacts import Home, write_parquet
-from pipeline.intake.buckets import by_bucket, read_cut, write_cut, write_parts
-from pipeline.snapshots import load_world
+from pipeline.ingest.buckets import by_bucket, read_cut, write_cut, write_parts
+from pipeline.snapshots import spark
+from pipeline.snapshots.build import load_world
 from pipeline.tables import Ingested, bucket_name, read_ingested
 from pipeline.weekly import next_monday
 

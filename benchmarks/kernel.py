@@ -13,15 +13,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from configs.settings import Settings
-from features.activity import make_activity
 from features.build import catalogue
-from features.cut import as_if_prompt, mend, replay
-from features.grammar import Name, weeks
-from features.measures import MEASURES, Measure
-from features.tiles import Calendar, Grid
-from features.world import World, make_world
-from pipeline.intake.buckets import WORKERS, in_turn
-from pipeline.intake.checks import bucket_of
+from features.catalogue.grammar import Name, weeks
+from features.catalogue.measures import MEASURES, Measure
+from features.engine.activity import make_activity
+from features.engine.cut import as_if_prompt, mend, replay
+from features.engine.entities import World, make_world
+from features.engine.tiles import Calendar, Grid
+from pipeline.ingest.buckets import WORKERS, in_turn
+from pipeline.ingest.checks import bucket_of
 
 ROW_GROUPS = 8  # read at once, about a million rows
 # Sums and counts of bookings: what one SQL can say as well.

@@ -43,8 +43,8 @@ from benchmarks.lists_weeks import KEY, LAST, MONDAYS, OURS, UNHELD, WAYS, Lived
 from benchmarks.worlds import deliver, together, write_people
 from models.bundle import write
 from pipeline.artefacts import read_json, write_json
-from pipeline.snapshots import build_outcomes, build_snapshots
-from pipeline.train import fit_mondays, plan
+from pipeline.snapshots.build import build_outcomes, build_snapshots
+from pipeline.training.train import fit_mondays, plan
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -16,24 +16,24 @@ from typing import Any
 import numpy as np
 
 from benchmarks.worlds import Family, World, deliver, family, together, write_people
+from configs.call_lists import CallList, Week
 from configs.folder import load_settings
 from configs.published import Helpfulness, Manager, Run, Score
 from configs.settings import Lists, Settings
 from models.bundle import Bundle, load
-from models.effect import customers_kept
+from models.experiment import customers_kept
 from pipeline.artefacts import Home
-from pipeline.changes import Models
-from pipeline.choosing import reached
-from pipeline.effect import helpfulness, known, outcomes, trial_weeks
-from pipeline.intake.ingest import ingest
-from pipeline.score import read_managers, score
-from pipeline.snapshots import build_outcomes, build_snapshots, read_partition
+from pipeline.ingest.ingest import ingest
+from pipeline.lists.choice import choose
+from pipeline.lists.choose import reached
+from pipeline.lists.effect import helpfulness, known, outcomes, trial_weeks
+from pipeline.scoring.score import read_managers, score
+from pipeline.scoring.score_changes import Models
+from pipeline.snapshots.build import build_outcomes, build_snapshots, read_partition
 from pipeline.tables import Ingested
-from serve.lists.choice import CallList, choose
-from serve.lists.decisions import Week
-from serve.store import trial
+from serve.store import assignments as trial
+from serve.store.assignments import Came, Lot
 from serve.store.store import Store
-from serve.store.trial import Came, Lot
 
 HISTORY, LISTED, AFTER = 104, 26, 14  # weeks: without lists, with them, and until every outcome is known
 LAST = date(2026, 11, 16)

@@ -32,7 +32,7 @@ from benchmarks.features import BANK, make_bank, monday_after, say
 from benchmarks.features_spark import peak_mb
 from configs.folder import load_settings
 from pipeline.artefacts import write_json
-from pipeline.bank import Bank
+from pipeline.context import Bank
 
 GOAL = 1.25  # seconds of training per second of LightGBM's own fit
 
@@ -40,7 +40,7 @@ GOAL = 1.25  # seconds of training per second of LightGBM's own fit
 def training(bank: Bank, as_of: date, _: int) -> dict[str, Any]:
     """The whole of training, from the feature files to the bundle on disk."""
     from pipeline.tables import read_ingested
-    from pipeline.train import plan, train
+    from pipeline.training.train import plan, train
 
     chosen = plan(bank.settings, read_ingested(bank.home), as_of)
     took = _clock()
@@ -55,11 +55,11 @@ def alone(bank: Bank, as_of: date, rounds: int) -> dict[str, Any]:
     import lightgbm as lgb
     import numpy as np
 
+    from models.boosting import parameters
     from models.periods import customer_periods, thinned
     from models.severity import fit_severity
-    from models.trees import parameters
     from pipeline.tables import read_ingested
-    from pipeline.train import load_matrix, load_peers, plan, training_for
+    from pipeline.training.train import load_matrix, load_peers, plan, training_for
 
     chosen, horizons = plan(bank.settings, read_ingested(bank.home), as_of), bank.settings.label.horizons
     peers = load_peers(bank.settings, bank.home, chosen.train)
@@ -90,9 +90,9 @@ def scoring(bank: Bank, as_of: date, rows: int) -> dict[str, Any]:
 
     from models.bundle import load
     from models.explain import contributions, top_reasons
-    from pipeline.reasons import words_of, worrying
+    from pipeline.scoring.reasons import words_of, worrying
     from pipeline.tables import read_ingested
-    from pipeline.train import load_matrix, plan
+    from pipeline.training.train import load_matrix, plan
 
     bundle = load(max(bank.home.models.iterdir(), key=lambda one: one.stat().st_mtime), bank.bundle_key)
     chosen = plan(bank.settings, read_ingested(bank.home), as_of)
@@ -180,9 +180,9 @@ def in_words(result: dict[str, Any]) -> str:
 
 def _build(bank: Bank, as_of: date) -> None:
     """Features and labels of all Mondays that training needs, unless they stand."""
-    from pipeline.snapshots import build_outcomes, build_snapshots
+    from pipeline.snapshots.build import build_outcomes, build_snapshots
     from pipeline.tables import read_ingested
-    from pipeline.train import plan
+    from pipeline.training.train import plan
 
     say("features")
     tables = read_ingested(bank.home)

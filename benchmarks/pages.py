@@ -26,11 +26,11 @@ from sqlalchemy import insert, update
 
 from configs.published import Booking, Change, Coverage, Maturity, PastContact, Profile, Reason, Run, Score
 from configs.service import ServiceSettings
-from serve.api import create_app
-from serve.guard import tokens
+from serve.app import create_app
+from serve.auth import tokens
 from serve.store import figures, rows, schema, tables
-from serve.store.connect import connect, writing
-from serve.store.loading import count, load
+from serve.store.bulk_insert import count, load
+from serve.store.database import connect, writing
 from serve.store.profiles import packed
 
 MONDAYS = tuple(date(2026, 9, 28) + timedelta(weeks=week) for week in range(8))

@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from features.measures import Measure
+from features.catalogue.measures import Measure
 
 Column = tuple[str, Measure, str, int]  # name, measure, statistic, window in weeks
 

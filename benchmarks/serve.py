@@ -35,8 +35,8 @@ from benchmarks.serve_servers import Server, bare_command, running
 from configs.service import ServiceSettings
 from pipeline.artefacts import write_json
 from serve.answers.prepared import FORM
-from serve.guard.tokens import issue
-from serve.store.lookup import lookup
+from serve.auth.tokens import issue
+from serve.store.point_read import lookup
 from serve.store.schema import VERSION
 from serve.store.scope import EVERYTHING
 from serve.store.store import Store

@@ -14,8 +14,8 @@ from configs.groups import GROUPS
 from configs.published import Change, Reason, Run, Score
 from serve.answers.prepared import answer_rows
 from serve.store import rows, schema, tables
-from serve.store.connect import connect, writing
-from serve.store.loading import count, load
+from serve.store.bulk_insert import count, load
+from serve.store.database import connect, writing
 
 FIRST_MONDAY = date(2026, 11, 16)
 REASONS = 3

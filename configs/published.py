@@ -12,7 +12,7 @@ STAGES = (
     "mature",
     "declining",
     "dormant",
-)  # of the life cycle; features/lifecycle.py tells them
+)  # of the life cycle; features/families/lifecycle.py tells them
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,7 @@ class Departure:
 class Beside:
     """What a run publishes beside scores and lists; ``profiles`` are of everyone who is scored, or of nobody.
 
-    They are drawn one by one. ``drift`` is what pipeline/drift.py measures, None where it cannot.
+    They are drawn one by one. ``drift`` is what pipeline/monitoring/drift.py measures, None where it cannot.
     """
 
     profiles: Iterable[Profile] = ()

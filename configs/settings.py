@@ -86,7 +86,7 @@ class Cohort(Strict):
 
 
 class Label(Strict):
-    """What counts as attrition; see features/labels.py."""
+    """What counts as attrition; see features/label.py."""
 
     definition: Literal["aum_drop", "tier_downgrade", "closure", "dormancy"]
     min_drop: Share
@@ -106,7 +106,7 @@ class Label(Strict):
 
 
 class OwnMeasure(Strict):
-    """A bank's own additive measure; features/measures.py shows one and checks tables, columns and labels.
+    """A bank's own additive measure; features/catalogue/measures.py shows one and checks tables, columns and labels.
 
     ``where``: allowed labels per column; ``sign``: 1 money in, -1 money out, 0 both. ``en`` and ``zh`` are its
     words, ``group`` the reason it belongs to, ``worse`` 1 when more of it is worrying, -1 when less is.

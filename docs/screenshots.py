@@ -16,8 +16,8 @@ from playwright.sync_api import Browser, sync_playwright
 from pydantic import SecretStr
 
 from configs.service import ServiceSettings
-from serve.api import create_app
-from serve.guard import tokens
+from serve.app import create_app
+from serve.auth import tokens
 from serve.store.store import Store
 
 HERE = Path(__file__).parent

@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from configs.errors import DataError
 from configs.published import STAGES
 from configs.settings import Settings
-from features.catalogue import Entry, entry, linked, nouns_of
+from features.catalogue.entries import Entry, entry, linked, nouns_of
+from features.catalogue.grammar import Name
 from features.cohort import CODES, ELIGIBLE, exclusion, opted_out
-from features.cut import as_if_prompt, mend, replay
-from features.families import Family, families, gather
-from features.grammar import Name
-from features.labels import attrition
-from features.relationship import assigned
-from features.thin import lookback_days
-from features.tiles import Calendar, Grid
-from features.wealth import Wealth
-from features.world import EPOCH, Ints, World, day_number, make_world
+from features.engine.balances import Wealth
+from features.engine.compact_history import lookback_days
+from features.engine.cut import as_if_prompt, mend, replay
+from features.engine.entities import EPOCH, Ints, World, day_number, make_world
+from features.engine.tiles import Calendar, Grid
+from features.families.family import Family, families, gather
+from features.families.relationship import assigned
+from features.label import attrition
 
 CHUNK = 10  # snapshots computed at once; bounds the memory of one task
 

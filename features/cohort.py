@@ -6,12 +6,12 @@ from numpy.typing import NDArray
 from configs.published import EXCLUSION_CODES
 from configs.settings import Settings
 from configs.tables import STATUSES
-from features.cut import any_between, seen
-from features.measures import OWN_BOOKING, counted
-from features.tiers import lower_bound
-from features.tiles import Calendar, Grid
-from features.wealth import Wealth
-from features.world import World
+from features.catalogue.measures import OWN_BOOKING, counted
+from features.engine.balances import Wealth
+from features.engine.cut import any_between, seen
+from features.engine.entities import World
+from features.engine.tiles import Calendar, Grid
+from features.families.tiers import lower_bound
 
 CODES = tuple(EXCLUSION_CODES)
 ELIGIBLE = -1

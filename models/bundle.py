@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from configs.errors import DataError
 from configs.settings import NOT_IN_MODELS, Settings
+from models.boosting import Trees
 from models.calibrate import Calibrator
 from models.explain import Contributions, contributions
-from models.fit import Model
+from models.hazard import Model
 from models.matrix import feature_values
 from models.peers import Peers
 from models.severity import Severity
-from models.trees import Trees
 
 MANIFEST, SIGNATURE = "manifest.json", "signature"
 _REMEDY = "Restore the folder from a backup, or train again; never mend a bundle by hand."
@@ -46,8 +46,8 @@ class Scored:
 class Bundle:
     """What training makes and scoring needs: whether, when and how much.
 
-    ``metrics``, ``settings`` and ``golden`` (see models/golden.py) hold only what JSON can hold. ``medians`` are
-    those of the known values of each column in training (None: never known): beside them a customer's own value
+    ``metrics``, ``settings`` and ``golden`` (models/reference_rows.py) hold only what JSON can hold. ``medians``
+    are those of the known values of each column in training (None: never known): beside them a customer's own value
     is large or small, whoever else is scored with him.
     """
 

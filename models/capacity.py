@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.evaluate import Metrics
 from models.matrix import Matrix
+from models.metrics import Metrics
 
 
 @dataclass(frozen=True)

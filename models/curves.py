@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.evaluate import ranking
 from models.matrix import Matrix
+from models.metrics import ranking
 
 Point = dict[str, Any]
 BINS = 10

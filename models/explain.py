@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.errors import DataError, did_you_mean
-from models.fit import Model
+from models.hazard import Model
 
 TOLERANCE = 1e-9
 ROWS = 10_000  # explained together: all trees are gone through once for these
@@ -65,7 +65,7 @@ class Reasons:
 
 
 def contributions(model: Model, features: NDArray[np.float64]) -> Contributions:
-    """Tree-path attributions (as LightGBM's pred_contrib finds them; see models/paths.py), rows × columns.
+    """Tree-path attributions (as LightGBM's pred_contrib finds them; see models/tree_paths.py), rows × columns.
 
     Attributions are linear in the score, so those of the mean over the periods are the mean of each period's.
     Raises DataError if they do not add up within 1e-9.

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from configs.errors import DataError
 from configs.settings import Training
+from models.boosting import Loss, Trees, grow, medians, parameters
 from models.matrix import Matrix, chunks
-from models.trees import Loss, Trees, grow, medians, parameters
 
 ENOUGH = 200  # attrited rows, in train and in tune; with fewer a model of them is a model of chance
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.settings import Training
-from models.evaluate import ranking
-from models.fit import fit
+from models.hazard import fit
 from models.matrix import Matrix
+from models.metrics import ranking
 
 Params = Mapping[str, float | int | str]
 Fold = tuple[Matrix, Matrix]

@@ -1,6 +1,7 @@
 """Runs: ingest, snapshots, train, score, publish, lists, and the made-up bank.
 
-For data scientists: ``pipeline.dataset("demo", ["2026-05-04"])`` is a pandas frame; see pipeline/judging/research.py.
+For data scientists: ``pipeline.dataset("demo", ["2026-05-04"])`` is a pandas frame;
+see pipeline/evaluation/research.py.
 """
 
 import os
@@ -14,7 +15,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 def __getattr__(name: str) -> Any:
     """``dataset`` on first use: it brings pandas and the features engine, which cost seconds."""
     if name == "dataset":
-        from pipeline.judging.research import dataset
+        from pipeline.evaluation.research import dataset
 
         return dataset
     raise AttributeError(f"module 'pipeline' has no attribute {name!r}")

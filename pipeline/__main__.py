@@ -5,7 +5,10 @@ import sys
 import typer
 
 from configs.errors import ConfigError, DataError
-from pipeline import data_commands, list_commands, model_commands, store_commands
+from pipeline.commands import data as data_commands
+from pipeline.commands import lists as list_commands
+from pipeline.commands import models as model_commands
+from pipeline.commands import store as store_commands
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(data_commands.app)

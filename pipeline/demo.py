@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from configs.errors import DataError
 from models.bundle import Bundle, load
-from models.evaluate import ranking
 from models.matrix import Matrix
+from models.metrics import ranking
 from pipeline.artefacts import read_json, write_json
+from pipeline.commands.summaries import lists_in_words
 from pipeline.demo_bank import write_demo_bank
-from pipeline.judging.planted import recovered, truth_of_rows
-from pipeline.report import lists_in_words
-from pipeline.terminal import bar, step
-from pipeline.train import judged_snapshots, load_matrix
+from pipeline.evaluation.planted_reasons import recovered, truth_of_rows
+from pipeline.progress import bar, step
+from pipeline.training.train import judged_snapshots, load_matrix
 from pipeline.weekly import Bank, current_tables, run_weekly
 
 UNKNOWN = 0.001  # share of judged rows without a true probability above which something is wrong

@@ -3,27 +3,27 @@
 from datetime import date, timedelta
 from pathlib import Path
 
+from configs.call_lists import CallList
 from configs.dates import monday
 from configs.errors import DataError
 from configs.published import Beside
 from models.bundle import Bundle
-from pipeline.bank import Bank as Bank
-from pipeline.changes import Models, last_published
-from pipeline.choosing import check_salt, choose_lists, reached
-from pipeline.coverage import coverage, departures
-from pipeline.drift import drift
-from pipeline.effect import LOOK_BACK, run_effect
-from pipeline.intake.ingest import ingest
-from pipeline.intake.recorded import lay_over
-from pipeline.judging import promotion, registry, tracking
-from pipeline.judging.model_report import card_of, report_after_training
-from pipeline.profiles import profiles
-from pipeline.score import Publication, score
-from pipeline.snapshots import build_outcomes, build_snapshots
+from pipeline.context import Bank as Bank
+from pipeline.evaluation.model_report import card_of, report_after_training
+from pipeline.ingest.ingest import ingest
+from pipeline.ingest.recorded_contacts import lay_over
+from pipeline.lists.choose import check_salt, choose_lists, reached
+from pipeline.lists.effect import LOOK_BACK, run_effect
+from pipeline.monitoring.coverage import coverage, departures
+from pipeline.monitoring.drift import drift
+from pipeline.progress import bar, log, spinner, step
+from pipeline.scoring.profiles import profiles
+from pipeline.scoring.score import Publication, score
+from pipeline.scoring.score_changes import Models, last_published
+from pipeline.snapshots.build import build_outcomes, build_snapshots
 from pipeline.tables import Ingested, read_ingested
-from pipeline.terminal import bar, log, spinner, step
-from pipeline.train import comparison, plan, train, trained_as_of
-from serve.lists.choice import CallList
+from pipeline.training import promotion, registry, tracking
+from pipeline.training.train import comparison, plan, train, trained_as_of
 from serve.store import contacts
 from serve.store.contacts import Contact
 from serve.store.store import Store

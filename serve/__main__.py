@@ -10,8 +10,8 @@ import uvicorn
 
 from configs.errors import ConfigError
 from configs.service import ServiceSettings, load_service_settings
-from serve.wire import logs
-from serve.wire.protocol import PatientProtocol
+from serve.http import logs
+from serve.http.protocol import PatientProtocol
 
 if TYPE_CHECKING:  # the process that only watches over workers does without
     from fastapi import FastAPI
@@ -42,7 +42,7 @@ def run(settings: ServiceSettings) -> None:
 
 def app() -> "FastAPI":
     """In a process of its own, which keeps what it has imported: looking through that for garbage took 50 ms a time."""
-    from serve.api import create_app
+    from serve.app import create_app
 
     made = create_app()
     gc.collect()
@@ -54,8 +54,8 @@ def _serve_metrics(settings: ServiceSettings, folder: str) -> None:
     """In this process for all workers. They inherit the name of the folder in which they leave their figures."""
     if settings.workers > 1:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+    from serve.http import metrics  # which looks for that name when it is imported
     from serve.store.store import Store
-    from serve.wire import metrics  # which looks for that name when it is imported
 
     metrics.serve(settings.metrics_host, settings.metrics_port, Store(settings.store))
 

@@ -5,8 +5,8 @@ import sys
 
 from configs.errors import ConfigError
 from configs.service import load_service_settings
-from serve.guard.policy import Role
-from serve.guard.tokens import RefusedError, caller_of, issue
+from serve.auth.policy import Role
+from serve.auth.tokens import RefusedError, caller_of, issue
 
 HOURS = 12.0
 

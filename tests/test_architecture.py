@@ -16,7 +16,7 @@ ALLOWED = {
 }
 HEAVY = {"lightgbm", "mlflow", "pandas", "polars", "sklearn", "numpy", "numba", "pyarrow", "duckdb"}
 # The one function that may load one of these, for those who ask for what only it can do.
-LATE = {"serve/wire/formats.py": ("_parquet", "pyarrow")}
+LATE = {"serve/http/formats.py": ("_parquet", "pyarrow")}
 PICKLES = {"pickle", "joblib", "cloudpickle", "dill", "shelve", "marshal"}
 
 
@@ -60,9 +60,9 @@ def test_imports_point_one_way(path):
 @pytest.mark.parametrize(
     ("package", "source", "wrong"),
     [
-        ("features", "from models.fit import fit", {"models"}),
+        ("features", "from models.hazard import fit", {"models"}),
         ("serve", "def f():\n    import lightgbm", {"lightgbm"}),
-        ("models", "import pipeline.train", {"pipeline"}),
+        ("models", "import pipeline.training.train", {"pipeline"}),
         ("configs", "from features import build", {"features"}),
         ("pipeline", "import pickle", {"pickle"}),
     ],
@@ -96,9 +96,9 @@ def test_settings_are_loaded_at_the_edges_only():
     }
     edges = {
         "serve/demo_token.py",
-        "pipeline/options.py",
-        "pipeline/judging/research.py",
-        "serve/api.py",
+        "pipeline/commands/options.py",
+        "pipeline/evaluation/research.py",
+        "serve/app.py",
         "serve/__main__.py",
     }
     assert loaders == {"configs/folder.py", "configs/service.py"} | edges

@@ -14,10 +14,13 @@ import pytest
 
 from configs.settings import Settings
 from configs.tables import TABLES
-from features import cohort, cut, labels, lifecycle, relationship
+from features import cohort
+from features import label as labels
 from features.build import build, build_labels
-from features.tiles import Calendar
-from features.world import Rows, make_world
+from features.engine import cut
+from features.engine.entities import Rows, make_world
+from features.engine.tiles import Calendar
+from features.families import lifecycle, relationship
 
 Row = dict[str, Any]
 Bank = dict[str, list[Row]]

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.boosting import Trees
 from models.bundle import Bundle, write
 from models.calibrate import Calibrator
-from models.fit import Model
+from models.hazard import Model
 from models.severity import Severity
-from models.trees import Trees
-from pipeline.judging import registry
+from pipeline.training import registry
 
 ROOT = Path(__file__).parent.parent
 CODE = [path for name in ("configs", "features", "models", "serve", "pipeline", "benchmarks")

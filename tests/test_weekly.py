@@ -18,13 +18,13 @@ from configs.service import ServiceSettings
 from models.bundle import load
 from pipeline.__main__ import app
 from pipeline.demo_bank import write_demo_bank
-from pipeline.judging.card import missing_in_card, model_card
-from pipeline.judging.model_report import judgement_of, report_in_full
-from pipeline.judging.outcomes import judge_published
-from pipeline.snapshots import read_eligible, read_partition
+from pipeline.evaluation.model_card import missing_in_card, model_card
+from pipeline.evaluation.model_report import judgement_of, report_in_full
+from pipeline.monitoring.outcomes import judge_published
+from pipeline.snapshots.build import read_eligible, read_partition
 from pipeline.weekly import Bank, current_tables, run_weekly
-from serve.api import create_app
-from serve.guard.tokens import issue
+from serve.app import create_app
+from serve.auth.tokens import issue
 from serve.store.profiles import packed
 from serve.store.store import Store
 

@@ -12,17 +12,19 @@ import pyarrow as pa
 
 from configs.dates import monday as check_monday
 from configs.errors import ConfigError, DataError
-from pipeline.demo_bank import hazards, leaving, opening, rows, talk
+from pipeline.demo_bank import contacts as talk
+from pipeline.demo_bank import hazards, leaving, opening
 from pipeline.demo_bank import parameters as p
-from pipeline.demo_bank.dirt import spoil
+from pipeline.demo_bank import raw_tables as rows
+from pipeline.demo_bank.customers import make_people
 from pipeline.demo_bank.draws import Draws, Ints
 from pipeline.demo_bank.flows import Flows
 from pipeline.demo_bank.hazards import Pressure
 from pipeline.demo_bank.ledger import Ledger
-from pipeline.demo_bank.lives import CLOSED, Lives, suffer_shocks
+from pipeline.demo_bank.managers import NOBODY, Seats
 from pipeline.demo_bank.market import EPOCH, Market, Season, day_number
-from pipeline.demo_bank.people import make_people
-from pipeline.demo_bank.seats import NOBODY, Seats
+from pipeline.demo_bank.noise import spoil
+from pipeline.demo_bank.states import CLOSED, Lives, suffer_shocks
 from pipeline.demo_bank.truth import BASE_WEEKS, History, Oracle, Truth, in_band
 
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from pipeline.demo_bank import rows
+from pipeline.demo_bank import raw_tables as rows
 from pipeline.demo_bank.bank import Bank, Week
 from pipeline.demo_bank.hazards import REASONS
 from pipeline.demo_bank.names import branch_name

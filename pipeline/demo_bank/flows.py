@@ -6,12 +6,11 @@ Money flows are sized by the customer's usual AUM (``anchor``) and pull the AUM 
 import numpy as np
 
 from pipeline.demo_bank import parameters as p
+from pipeline.demo_bank.customers import People
 from pipeline.demo_bank.draws import Draws, Floats, Ints
 from pipeline.demo_bank.leaving import raise_cash, round_to
 from pipeline.demo_bank.ledger import CHANNEL, MATURE_LANE, OTHER, YIELD_LANE, Ledger, yield_of
-from pipeline.demo_bank.lives import DRAINING, LOOKING, STAYING, Lives
 from pipeline.demo_bank.market import Season
-from pipeline.demo_bank.people import People
 from pipeline.demo_bank.products import (
     BOND,
     DATED_SLOTS,
@@ -25,6 +24,7 @@ from pipeline.demo_bank.products import (
     WEALTH_LONG,
     WEALTH_SHORT,
 )
+from pipeline.demo_bank.states import DRAINING, LOOKING, STAYING, Lives
 
 (
     SALARY, IN, SMALL_IN, CASH_IN, INTEREST, CARD, CARD_2, CARD_3, OUT, SMALL_OUT, CASH_OUT, FEE,

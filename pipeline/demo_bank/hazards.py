@@ -6,9 +6,9 @@ import numpy as np
 
 from pipeline.demo_bank import parameters as p
 from pipeline.demo_bank.chances import AHEAD
+from pipeline.demo_bank.customers import People
 from pipeline.demo_bank.draws import Bools, Floats, Ints
 from pipeline.demo_bank.ledger import Ledger
-from pipeline.demo_bank.people import People
 from pipeline.demo_bank.products import CLASSES, DATED_SLOTS, RATE_SLOTS
 
 REASONS = ("", "maturity", "better_rate", "manager_left", "complaint", "salary_moved", "life_event")

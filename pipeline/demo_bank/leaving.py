@@ -4,11 +4,10 @@ import numpy as np
 
 from pipeline.demo_bank import parameters as p
 from pipeline.demo_bank.chances import crossing_week, share_gone
+from pipeline.demo_bank.customers import People
 from pipeline.demo_bank.draws import Draws, Floats, Ints
 from pipeline.demo_bank.hazards import LIFE_EVENT, Pressure, hazards_at
 from pipeline.demo_bank.ledger import OTHER, REDEEM_LANE, Ledger
-from pipeline.demo_bank.lives import AWAY, CLOSED, DRAINING, LOOKING, STAYING, Lives
-from pipeline.demo_bank.people import People
 from pipeline.demo_bank.products import (
     BOND,
     DEMAND,
@@ -19,6 +18,7 @@ from pipeline.demo_bank.products import (
     WEALTH_LONG,
     WEALTH_SHORT,
 )
+from pipeline.demo_bank.states import AWAY, CLOSED, DRAINING, LOOKING, STAYING, Lives
 
 TEST_LANE, DRAIN_LANE, SECOND_DRAIN_LANE, RETURN_LANE, CLOSE_LANE, CLOSE_DOLLAR_LANE = range(40, 46)
 LOOKING_REDEEM_LANE = 46

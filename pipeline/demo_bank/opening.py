@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from pipeline.demo_bank.customers import People, weeks_of_term
 from pipeline.demo_bank.draws import Draws, Floats, Ints
 from pipeline.demo_bank.ledger import Ledger, units_for, value_of
-from pipeline.demo_bank.people import People, weeks_of_term
 from pipeline.demo_bank.products import (
     DATED_SLOTS,
     DEMAND,

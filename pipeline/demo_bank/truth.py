@@ -8,7 +8,7 @@ from pipeline.demo_bank import chances
 from pipeline.demo_bank import parameters as p
 from pipeline.demo_bank.draws import Bools, Floats, Ints
 from pipeline.demo_bank.hazards import LIFE_EVENT, Pressure, hazards_at
-from pipeline.demo_bank.lives import AWAY, DRAINING, LOOKING, Lives
+from pipeline.demo_bank.states import AWAY, DRAINING, LOOKING, Lives
 
 # Average AUM in cents, [low, high): the cohort's 500,000 to 5 million yuan and a tenth more on both sides,
 # since the label values funds at constant prices and so draws the edges a little differently.

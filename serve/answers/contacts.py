@@ -6,7 +6,7 @@ from pydantic import Field
 
 from serve.answers.source import ID, Answer, Shown, View
 from serve.store.contacts import LONGEST_NOTE, Contact
-from serve.texts import Outcome
+from serve.texts.catalogue import Outcome
 
 
 class ContactSent(Shown):

@@ -10,9 +10,9 @@ from configs.groups import GROUPS
 from configs.published import Exclusion, Maturity, Reason, Score
 from serve.answers.contacts import ContactShown
 from serve.answers.source import ID, Answer, Money, Probability, Shown, View
-from serve.moved import change_in_words
-from serve.store.reading import LONGEST, Earlier
-from serve.texts import TEXTS, Language
+from serve.store.read_session import LONGEST, Earlier
+from serve.texts.catalogue import TEXTS, Language
+from serve.texts.score_change import change_in_words
 
 Band = Literal["high", "medium", "low"]
 

@@ -1,6 +1,6 @@
 """Answers made when a run is published, for the question that is asked most: a customer's risk, nothing beside it.
 
-Who asks (serve/wire/shortcut.py) then takes one row and no objects. What comes before every answer, the warning
+Who asks (serve/http/fast_path.py) then takes one row and no objects. What comes before every answer, the warning
 among it, is not in it. Compressed with an answer that holds no figures as the dictionary (RFC 1950, FDICT), one
 takes a fifth of its bytes.
 """
@@ -17,10 +17,11 @@ from pydantic_core import to_json
 
 from configs import groups, published
 from configs.published import Reason, Run, Score
-from serve import moved, texts
 from serve.answers import customers, source
 from serve.answers.source import View
-from serve.texts import TEXTS, Language
+from serve.texts import catalogue as texts
+from serve.texts import score_change as moved
+from serve.texts.catalogue import TEXTS, Language
 
 _RUN = Run("", "", date(2026, 1, 5), "", "CNY", 90, 0, MappingProxyType({}), MappingProxyType({}))
 _REASONS = tuple(Reason(group, "", None, 0.0, "", "") for group in groups.GROUPS)

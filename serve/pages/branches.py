@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from serve.guard.access import Granted
+from serve.auth.access import Granted
+from serve.http.requests import BranchId
 from serve.pages.page import Page, RunId, asked_run, show
 from serve.store import board
-from serve.wire.requests import BranchId
 
 pages = APIRouter(include_in_schema=False, route_class=Page)
 

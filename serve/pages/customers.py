@@ -9,8 +9,8 @@ from fastapi import APIRouter, HTTPException, Request, Response
 
 from configs.published import Exclusion, PastContact, Profile, Run, Score
 from configs.tables import PRODUCT_CLASSES
-from serve.guard.access import Granted
-from serve.moved import change_in_words
+from serve.auth.access import Granted
+from serve.http.requests import CustomerId
 from serve.pages import outcomes
 from serve.pages.charts import week_ends
 from serve.pages.lists import next_step, risks, way
@@ -18,9 +18,9 @@ from serve.pages.page import Page, RunId, asked_run, language_of, show
 from serve.pages.rendering import Wording
 from serve.store import contacts
 from serve.store.contacts import Contact
-from serve.store.reading import Reading
-from serve.texts import OUTCOMES
-from serve.wire.requests import CustomerId
+from serve.store.read_session import Reading
+from serve.texts.catalogue import OUTCOMES
+from serve.texts.score_change import change_in_words
 
 CONTACTS = 20  # shown, the newest of both sources
 

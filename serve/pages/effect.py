@@ -4,10 +4,10 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from serve.guard.access import Granted
-from serve.guard.policy import Role
+from serve.auth.access import Granted
+from serve.auth.policy import Role
 from serve.pages.page import Page, asked_run, show
-from serve.store import trial
+from serve.store import assignments as trial
 
 pages = APIRouter(include_in_schema=False, route_class=Page)
 JUDGES_MANAGERS = (Role.ADMIN,)  # the others see no colleague's figures

@@ -7,15 +7,15 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from configs.published import Decision, Manager, Profile, Score
-from serve.guard.access import Access, Granted
-from serve.moved import change_in_words
+from serve.auth.access import Access, Granted
+from serve.http.requests import BranchId, ManagerId
 from serve.pages.page import Page, RunId, asked_run, language_of, may, show
 from serve.pages.rendering import Wording
 from serve.store import contacts
 from serve.store.contacts import Contact
-from serve.store.reading import Reading
-from serve.texts import Language
-from serve.wire.requests import BranchId, ManagerId
+from serve.store.read_session import Reading
+from serve.texts.catalogue import Language
+from serve.texts.score_change import change_in_words
 
 ROWS = 500  # of a list on one page
 WEEKS = 13  # of the small line of AUM

@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from serve.guard.access import Granted
+from serve.auth.access import Granted
 from serve.pages.page import Page, asked_run, show
 from serve.store import figures
 

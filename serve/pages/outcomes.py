@@ -10,17 +10,17 @@ from urllib.parse import quote
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from configs.published import Manager, Score
-from serve.guard.access import Access, Granted
-from serve.guard.policy import Role
+from serve.auth.access import Access, Granted
+from serve.auth.policy import Role
+from serve.http.requests import CustomerId
 from serve.pages.page import Page, asked_run, go, language_of, may, show
 from serve.pages.rendering import Wording
 from serve.pages.session import Fields, Posted
 from serve.store import contacts
-from serve.store.connect import BusyError
 from serve.store.contacts import LONGEST_NOTE, Author, ConflictError, Contact
-from serve.store.reading import Reading
-from serve.texts import OUTCOMES
-from serve.wire.requests import CustomerId
+from serve.store.database import BusyError
+from serve.store.read_session import Reading
+from serve.texts.catalogue import OUTCOMES
 
 pages = APIRouter(include_in_schema=False, route_class=Page)
 _KEY = re.compile(r"[\w-]{16,64}")

@@ -11,15 +11,17 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 
 from configs.errors import DataError
-from serve.guard.access import Access, Guarded
-from serve.guard.policy import POLICY, Role
+from serve.auth.access import Access, Guarded
+from serve.auth.policy import POLICY, Role
+from serve.http.problems import log, on_http
 from serve.pages import session
 from serve.pages.rendering import render
-from serve.store.reading import GoneError, Reading
-from serve.texts import Language
-from serve.wire.problems import log, on_http
+from serve.store.read_session import GoneError, Reading
+from serve.texts.catalogue import Language
 
-HEADERS = {"Cache-Control": "no-store"}  # the others are those of every answer (serve/wire/doorway.py)
+HEADERS = {
+    "Cache-Control": "no-store"
+}  # the others are those of every answer (serve/http/edge_middleware.py)
 LANGUAGE_COOKIE = "attrition-language"
 _TOLD = {403: "forbidden", 404: "unknown", 413: "form", 422: "form", 429: "busy", 503: "unavailable"}
 

@@ -11,8 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from configs.groups import GROUPS, Group
 from configs.published import Change, Reason
 from serve.pages import charts
-from serve.pages.words import WORDS
-from serve.texts import TEXTS, Language
+from serve.texts.catalogue import TEXTS, Language
+from serve.texts.page_texts import WORDS
 
 FOLDER = Path(__file__).parent
 STYLE, ICON = ((FOLDER / name).read_bytes() for name in ("style.css", "icon.svg"))

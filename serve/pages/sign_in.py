@@ -3,8 +3,8 @@
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from serve.guard.access import Granted
-from serve.guard.tokens import RefusedError
+from serve.auth.access import Granted
+from serve.auth.tokens import RefusedError
 from serve.pages import session
 from serve.pages.page import LANGUAGE_COOKIE, Open, Page, go, home, show
 from serve.pages.rendering import ICON, STYLE

@@ -57,7 +57,7 @@ EMPTY = Head(0, NOTHING)
 def lock(connection: Connection) -> None:
     """One writer at a time, until the transaction ends. To be its first statement: what it reads after is the newest.
 
-    On SQLite a writing transaction has the lock from its beginning (serve/store/connect.py).
+    On SQLite a writing transaction has the lock from its beginning (serve/store/database.py).
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"LOCK TABLE {audit_head.name} IN EXCLUSIVE MODE"))

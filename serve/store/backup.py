@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from configs.errors import DataError
-from serve.store.connect import BUSY_SECONDS
+from serve.store.database import BUSY_SECONDS
 from serve.store.schema import VERSION
 
 # One row per run: what it declares and what is there.

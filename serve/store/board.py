@@ -10,8 +10,8 @@ from sqlalchemy import Row, Select, func, select
 
 from serve.store import tables
 from serve.store.contacts import Contact, of_run
-from serve.store.reading import Reading
-from serve.texts import OUTCOMES
+from serve.store.read_session import Reading
+from serve.texts.catalogue import OUTCOMES
 
 
 @dataclass(frozen=True)

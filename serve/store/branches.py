@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Cast, Select, case, cast, func, select
 
 from serve.store import tables
-from serve.store.reading import Reading
+from serve.store.read_session import Reading
 
 
 @dataclass(frozen=True)

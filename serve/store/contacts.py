@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, delete, insert, select
 from configs.errors import DataError, did_you_mean
 from serve.store import audit, tables
 from serve.store.audit import Entry
-from serve.texts import OUTCOMES
+from serve.texts.catalogue import OUTCOMES
 
 LONGEST_NOTE = 2_000  # characters
 

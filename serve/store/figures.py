@@ -13,8 +13,8 @@ from sqlalchemy import Connection, delete, insert, select
 from configs.errors import DataError
 from configs.published import Coverage, Departure, Run
 from serve.store import rows, tables
-from serve.store.loading import load
-from serve.store.reading import find
+from serve.store.bulk_insert import load
+from serve.store.read_session import find
 
 Name = Literal["drift", "outcome"]
 

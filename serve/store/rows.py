@@ -11,9 +11,9 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from configs.call_lists import CallList
 from configs.errors import DataError
 from configs.published import Change, Decision, Exclusion, Manager, Reason, Run, Score
-from serve.lists.choice import CallList
 
 Values = tuple[Any, ...]
 _DECISION = tuple(field.name for field in fields(Decision))

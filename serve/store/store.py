@@ -9,17 +9,18 @@ from typing import Self
 
 from sqlalchemy import Connection, delete, func, insert, select, tuple_, update
 
+from configs.call_lists import CallList, portfolios, restore
 from configs.errors import DataError
 from configs.published import Beside, Exclusion, Manager, Run, Score
 from serve.answers.prepared import answer_rows
-from serve.lists.choice import CallList, restore
-from serve.lists.portfolios import portfolios
-from serve.store import audit, connect, figures, rows, schema, tables, trial
+from serve.store import assignments as trial
+from serve.store import audit, figures, rows, schema, tables
+from serve.store import database as connect
+from serve.store.bulk_insert import count, load
 from serve.store.checks import check
 from serve.store.differences import Difference, differences
-from serve.store.loading import count, load
 from serve.store.profiles import profile_rows
-from serve.store.reading import GoneError, Reading, find, served
+from serve.store.read_session import GoneError, Reading, find, served
 from serve.store.scope import EVERYTHING, Scope
 
 PATIENCE = 2  # seconds that a caller of the service waits for another writer

@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from configs.tables import Sensitivity
-from serve.texts import OUTCOMES
+from serve.texts.catalogue import OUTCOMES
 
 PUBLIC, INTERNAL, CONFIDENTIAL, PERSONAL = Sensitivity
 metadata = MetaData()
@@ -247,7 +247,7 @@ model_cards = Table(
         "card",
         Text,
         INTERNAL,
-        "JSON object: the sentences of each part, as pipeline/judging/card.py makes them",
+        "JSON object: the sentences of each part, as pipeline/evaluation/model_card.py makes them",
     ),
     info={"one_row_per": "model that was published; outlives the runs"},
 )
@@ -356,7 +356,7 @@ audit_head = Table(
     info={"one_row_per": "store with audit entries, so that a log cut short is noticed"},
 )  # fmt: skip
 
-# Beside the access log, not in the store: serve/guard/usual.py counts here.
+# Beside the access log, not in the store: serve/auth/rate_anomaly.py counts here.
 access_metadata = MetaData()
 reads = Table(
     "reads",

@@ -11,12 +11,12 @@ from urllib.parse import quote
 
 from xlsxwriter import Workbook
 
+from configs.call_lists import CallList
 from configs.published import Score
 from configs.settings import Settings
-from serve.lists.choice import CallList
-from serve.store.briefs import Brief, briefs
-from serve.store.reading import Reading
-from serve.texts import Language
+from serve.store.list_rows import Brief, briefs
+from serve.store.read_session import Reading
+from serve.texts.catalogue import Language
 from serve.workbooks.list_sheet import list_sheet
 from serve.workbooks.sheets import Context, summary_sheet
 

@@ -6,11 +6,11 @@ from datetime import timedelta
 from xlsxwriter import Workbook
 from xlsxwriter.worksheet import Worksheet
 
+from configs.call_lists import CallList
 from configs.published import AHEAD_DAYS, Maturity, Score
-from serve.lists.choice import CallList
-from serve.moved import change_in_words
-from serve.store.briefs import Brief
-from serve.texts import OUTCOMES
+from serve.store.list_rows import Brief
+from serve.texts.catalogue import OUTCOMES
+from serve.texts.score_change import change_in_words
 from serve.workbooks.layout import Column, Styles, bars, fitted, head, page, row_height, styles
 from serve.workbooks.sheets import Context, amount, write_cells
 

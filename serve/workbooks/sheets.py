@@ -7,10 +7,10 @@ from xlsxwriter import Workbook
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
+from configs.call_lists import CallList
 from configs.published import Run
 from configs.settings import Settings
-from serve.lists.choice import CallList
-from serve.texts import TEXTS, Language
+from serve.texts.catalogue import TEXTS, Language
 from serve.workbooks.layout import Column, fitted, head, page, styles
 
 

@@ -12,7 +12,7 @@ from benchmarks.worlds import NUMBERS, World, deliver, family, together, write_p
 from configs.folder import load_settings
 from configs.published import Manager, Reason, Score
 from pipeline.artefacts import read_json
-from serve.store.trial import Lot
+from serve.store.assignments import Lot
 
 LAST = date(2026, 11, 16)
 

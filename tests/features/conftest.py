@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from configs.settings import Settings
 from features.build import build, build_labels
 from features.cohort import ELIGIBLE
-from features.wealth import Wealth
-from features.world import World, make_world
+from features.engine.balances import Wealth
+from features.engine.entities import World, make_world
 
 Row = dict[str, Any]
 HISTORY = date(2022, 1, 3)  # a Monday, early enough for every window

@@ -22,9 +22,9 @@ import pytest
 
 from configs.settings import Settings
 from features.build import build, build_labels
-from features.relationship import workload
-from features.season import SPRING_FESTIVALS
-from features.world import make_world
+from features.engine.entities import make_world
+from features.families.relationship import workload
+from features.families.season import SPRING_FESTIVALS
 
 Row = dict[str, Any]
 NAN = math.nan

@@ -9,7 +9,7 @@ import pytest
 from configs.errors import DataError
 from configs.settings import Settings
 from features.build import build, build_labels, catalogue
-from features.world import make_world
+from features.engine.entities import make_world
 
 Found = dict[tuple[Any, ...], bytes]
 SEEDS = range(20, 26)

@@ -15,9 +15,9 @@ from configs.folder import load_settings
 from configs.settings import Settings, Training
 from models.bundle import Bundle, settings_of
 from models.calibrate import fit_calibrator
-from models.evaluate import evaluate
-from models.fit import Fitted, fit
+from models.hazard import Fitted, fit
 from models.matrix import Matrix
+from models.metrics import evaluate
 from models.severity import fit_severity
 
 HORIZONS = (30, 60, 90)

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from configs.errors import DataError
 from models.bundle import Bundle
 from models.calibrate import Calibrator, fit_calibrator
-from models.evaluate import expected_calibration_error, gone_by
 from models.matrix import Matrix
+from models.metrics import expected_calibration_error, gone_by
 
 HORIZONS = (30, 60, 90)
 

@@ -9,7 +9,7 @@ from configs.errors import DataError
 from configs.settings import Training
 from models.bundle import Bundle
 from models.explain import Grouping, by_group, contributions, make_grouping, top_reasons
-from models.fit import fit
+from models.hazard import fit
 from models.matrix import Matrix
 
 COLUMNS = ("outflow_4w", "outflow_13w", "login_4w", "tenure")

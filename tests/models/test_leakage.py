@@ -7,10 +7,10 @@ from scipy.stats import mannwhitneyu
 
 from configs.errors import DataError
 from configs.settings import Training
-from models.evaluate import ranking
-from models.fit import fit
+from models.hazard import fit
 from models.leakage import refuse_leaks, single_aurocs
 from models.matrix import Matrix
+from models.metrics import ranking
 from tests.models.conftest import FIRST, matrix
 
 HORIZONS = (30, 60, 90)

@@ -15,7 +15,7 @@ from configs.folder import load_settings
 from configs.settings import Settings
 from configs.tables import TABLES
 from pipeline.artefacts import Home
-from pipeline.intake.ingest import ingest
+from pipeline.ingest.ingest import ingest
 from pipeline.tables import Count, Ingested, read_ingested
 
 BANK_TOML = """

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from configs.call_lists import CallList, Week
 from configs.folder import DEFAULTS
 from configs.published import Beside, Exclusion, Helpfulness, Manager, Profile, Reason, Run, Score
 from configs.service import ServiceSettings
 from configs.settings import Settings, Tier
-from serve.guard import tokens
-from serve.lists.choice import CallList, choose
-from serve.lists.decisions import Week
+from pipeline.lists.choice import choose
+from serve.auth import tokens
 from serve.store.store import Store
 
 REASON = Reason(

@@ -9,14 +9,13 @@ from http.client import HTTPException
 import pytest
 import uvicorn
 
-from serve.api import create_app
+from serve.app import create_app, exports
+from serve.auth import tokens
 from serve.client import Client, ProblemError
-from serve.guard import tokens
-from serve.routes import exports
+from serve.http import formats
+from serve.http.exports import COLUMNS
 from serve.store import store as stores
-from serve.store.reading import Reading
-from serve.wire import formats
-from serve.wire.exports import COLUMNS
+from serve.store.read_session import Reading
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 from configs.errors import ConfigError
 from configs.service import load_service_settings
 from serve import demo_token
-from serve.guard.policy import Role
-from serve.guard.tokens import Caller, RefusedError, Tokens
+from serve.auth.policy import Role
+from serve.auth.tokens import Caller, RefusedError, Tokens
 
 
 @pytest.fixture

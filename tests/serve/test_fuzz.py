@@ -14,8 +14,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from serve.api import create_app
-from serve.guard.policy import Role
+from serve.app import create_app
+from serve.auth.policy import Role
 
 CHECKS = [
     not_a_server_error,

@@ -9,9 +9,9 @@ from datetime import date, timedelta
 
 import pytest
 
+from configs.call_lists import Draw, Week
 from configs.published import Helpfulness, Manager, Score
-from serve.lists.choice import choose
-from serve.lists.decisions import Draw, Week
+from pipeline.lists.choice import choose
 
 FIRST, WEEKS, AFTER, CUSTOMERS = date(2026, 1, 5), 10, 8, 250
 MANAGER = Manager("M1", "", "B1", 40)

@@ -8,7 +8,7 @@ from threading import Event
 import pytest
 from fastapi.testclient import TestClient
 
-from serve.api import create_app
+from serve.app import create_app
 from serve.store.store import Store
 
 FIRST = date(2026, 1, 5)

@@ -17,8 +17,8 @@ import pytest
 import uvicorn
 
 from serve.__main__ import app
-from serve.api import create_app
-from serve.wire import protocol
+from serve.app import create_app
+from serve.http import protocol
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60  # seconds for what takes two on an idle machine
@@ -137,7 +137,7 @@ def test_two_workers_are_light_counted_together_and_stop_without_losing_an_answe
 
 
 def test_what_was_imported_is_not_looked_through_for_garbage(service, monkeypatch):
-    monkeypatch.setattr("serve.api.load_service_settings", lambda: service)
+    monkeypatch.setattr("serve.app.load_service_settings", lambda: service)
     try:
         app()
         assert gc.get_freeze_count() > 100_000

@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy.engine import make_url
 
-from serve.api import create_app
+from serve.app import create_app
 
 DOCS = Path(__file__).parents[2] / "docs"
 PASSWORD = "only-for-this-test"

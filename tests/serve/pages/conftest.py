@@ -8,8 +8,8 @@ from fastapi.testclient import TestClient
 
 from configs.service import ServiceSettings
 from configs.settings import Settings
-from serve.api import create_app
-from serve.guard import tokens
+from serve.app import create_app
+from serve.auth import tokens
 from serve.store.store import Store
 from tests.serve.pages import world
 

@@ -20,10 +20,10 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pydantic import SecretStr
 
 from configs.service import ServiceSettings
-from serve.api import create_app
-from serve.guard import tokens
-from serve.pages.words import WORDS
-from serve.texts import TEXTS
+from serve.app import create_app
+from serve.auth import tokens
+from serve.texts.catalogue import TEXTS
+from serve.texts.page_texts import WORDS
 from tests.serve.conftest import AUDIT_KEY, SECRET
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"

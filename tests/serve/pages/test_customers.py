@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from serve.guard.access_log import verified
-from serve.store import connect, contacts
+from serve.auth.access_log import verified
+from serve.store import contacts
+from serve.store import database as connect
 from serve.store import store as stores
 from serve.store.audit import entries
 from serve.store.store import Store

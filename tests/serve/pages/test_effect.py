@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import delete
 
 from serve.pages.effect import verdict
-from serve.store import tables, trial
+from serve.store import assignments as trial
+from serve.store import tables
 from serve.store.store import Store
 from tests.serve.pages import world
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from configs.errors import DataError
-from serve.guard.policy import Role
+from serve.auth.policy import Role
 from tests.serve.pages import world
 
 CLAIMS = {Role.MANAGER: {"manager_id": "M1"}, Role.BRANCH_HEAD: {"branch_id": "B1"}}

@@ -7,8 +7,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from configs.service import ServiceSettings
-from serve.api import create_app
-from serve.guard import tokens
+from serve.app import create_app
+from serve.auth import tokens
 from serve.pages.session import LONGEST_TOKEN, Forms, local_path
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -89,7 +89,7 @@ def test_an_expired_token_is_not_accepted_and_an_expired_session_is_told(client,
     assert sign_in(client, token(service, seconds=60)).status_code == 303
     assert client.get("/lists/M1").status_code == 200
     later = time.time() + 120
-    monkeypatch.setattr("serve.guard.tokens.time.time", lambda: later)
+    monkeypatch.setattr("serve.auth.tokens.time.time", lambda: later)
     monkeypatch.setattr(
         client.app.state.tokens, "verified", lambda _: (_ for _ in ()).throw(tokens.RefusedError())
     )

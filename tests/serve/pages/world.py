@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
+from configs.call_lists import CallList, Week
 from configs.published import (
     Beside,
     Booking,
@@ -26,9 +27,9 @@ from configs.published import (
     Score,
 )
 from configs.settings import Lists
-from serve.lists.choice import CallList, choose
-from serve.lists.decisions import Week
-from serve.store import contacts, figures, trial
+from pipeline.lists.choice import choose
+from serve.store import assignments as trial
+from serve.store import contacts, figures
 from serve.store.contacts import Author, Contact
 from serve.store.store import Store
 

@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from benchmarks import serve_scores
-from serve.api import create_app
+from serve.app import create_app
 from serve.store.store import Store
 
 CUSTOMERS = 200_000

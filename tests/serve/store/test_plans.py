@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.dialects import sqlite
 
-from serve.store import lookup
+from serve.store import point_read as lookup
 from serve.store.branches import charges
 from serve.store.scope import Reach, Scope
-from serve.texts import TEXTS
+from serve.texts.catalogue import TEXTS
 
 # current_run and runs have few rows; the rest is what SQLite calls its own steps.
 LARGE = ("scores", "reasons", "exclusions", "decisions", "profiles", "answers", "managers", "contacts")

@@ -11,7 +11,8 @@ from sqlalchemy import select
 
 from configs.errors import DataError
 from configs.published import Beside, Booking, Maturity, PastContact, Profile
-from serve.store import reading, tables
+from serve.store import read_session as reading
+from serve.store import tables
 from serve.store.profiles import packed, unpacked
 from serve.store.scope import Reach, Scope
 

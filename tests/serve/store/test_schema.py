@@ -14,7 +14,7 @@ from configs.errors import DataError
 from configs.tables import Sensitivity
 from serve.store import schema, tables
 from serve.store.audit import Entry, append, verify
-from serve.store.connect import connect, reading, writing
+from serve.store.database import connect, reading, writing
 from serve.store.store import Store
 
 VERSIONS = [f"{number:04}" for number in range(1, int(schema.VERSION) + 1)]

@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from configs.published import Exclusion, Manager
-from serve.api import create_app
+from serve.app import create_app
 from serve.store.scope import Reach, Scope
 
 MANAGERS = [Manager("M1", "张伟", "B1", 4), Manager("M2", "李娜", "B1", 4), Manager("M3", "王芳", "B2", 4)]

@@ -16,7 +16,8 @@ from sqlalchemy import event, select
 
 from configs.errors import DataError
 from configs.published import Beside, Change, Coverage, Departure, Exclusion, Manager
-from serve.store import figures, reading, tables
+from serve.store import figures, tables
+from serve.store import read_session as reading
 
 ROOT = Path(__file__).parents[3]
 

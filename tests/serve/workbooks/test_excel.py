@@ -11,7 +11,7 @@ from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter
 
 from configs.published import Beside, Change, Manager, Maturity, PastContact, Profile
-from serve.store.briefs import briefs, last_contact
+from serve.store.list_rows import briefs, last_contact
 from serve.workbooks.excel import branch_workbook, manager_workbook, write_lists
 from serve.workbooks.sheets import Context
 

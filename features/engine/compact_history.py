@@ -1,0 +1,66 @@
+"""What features can still see of years gone by: a tenth or so of the rows gives the same features.
+
+Every trailing window and every look back at weeks or months lies within ``lookback_days`` of its snapshot.
+Of what happened before, only this counts, and it is kept:
+
+- the last booking and event of each sort (all coded columns and the sign) of a customer: days since the last;
+- the first of each sort: days since the first;
+- the last row of a holding, whose balance stands; and its first with money in it: days since the first.
+
+A sort is finer than any measure, so this holds for the measures that a bank declares as well. A row that was
+not settled by then, known later or superseded later, is kept: a snapshot may have to do without it.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from configs.settings import Settings
+from features.engine.entities import FOREVER, Ints, Rows, World
+from features.families.past import weeks_to_close
+
+YEAR = 52  # weeks; what families look back on besides the windows of the settings
+THINNED = ("transactions", "events", "holdings")
+
+
+def lookback_days(settings: Settings) -> int:
+    """How long before a snapshot a row may have happened and still count by its own day or week."""
+    closed = settings.label.base_weeks + weeks_to_close(settings.label)
+    return 7 * (max(YEAR, closed, *settings.features.windows) + 1)
+
+
+def thin(world: World, before: int) -> World:
+    """The same features from fewer rows, for every snapshot from ``before + lookback_days`` on.
+
+    ``before`` is a day number; rows of bookings, events and holdings that happened from then on are all kept.
+    """
+    thinned = {name: thin_rows(world.tables[name], before) for name in THINNED}
+    return replace(world, tables={**world.tables, **thinned})
+
+
+def thin_rows(rows: Rows, before: int) -> Rows:
+    """One table's rows, as above."""
+    old = rows.day < before
+    settled = np.flatnonzero(old & (rows.known < before) & (rows.until == FOREVER))
+    keep = ~old | ((rows.known >= before) | (rows.until < FOREVER)) & (rows.until >= before)
+    sort = _sorts(rows)[settled]
+    held = rows.columns["balance_base"][settled] > 0 if "balance_base" in rows.columns else sort >= 0
+    keep[settled[held][_firsts(sort[held])]] = True
+    keep[settled[::-1][_firsts(sort[::-1])]] = True
+    return rows.take(keep)
+
+
+def _sorts(rows: Rows) -> Ints:
+    """A number per row, the same for rows of one customer with equal labels and sign."""
+    sort = rows.customer * 2
+    if "amount_base" in rows.columns:
+        sort = sort + (rows.columns["amount_base"] < 0)
+    for column, labels in rows.labels.items():
+        size = len(labels) + 1  # the last is that of -1, empty
+        sort = sort * size + rows.columns[column] % size
+    return sort
+
+
+def _firsts(sort: Ints) -> Ints:
+    """The place where each number comes first."""
+    return np.unique(sort, return_index=True)[1]

@@ -1,0 +1,138 @@
+"""The kernel: rows are added once into weekly tiles; running sums along the weeks answer every window.
+
+A tile array has the shape (column, position, customer). Position 0 holds everything before the history
+begins; position k the week that starts k - 1 weeks after ``history_from``. Of running sums position k
+holds the sum of all positions up to k, so a trailing window of w weeks is the difference of two positions.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from features.engine.entities import Ints
+
+Grid = NDArray[np.float64]  # (snapshot, customer)
+NEAR = 8  # customers; their tiles of one week fill a line of the cache
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The Mondays to compute: day numbers of the snapshots and of the first full week of history."""
+
+    snapshots: Ints
+    history_from: int
+    windows: tuple[int, ...]
+
+    @cached_property
+    def at(self) -> Ints:
+        """The last position that each snapshot sees: the week that ends right before it."""
+        return np.asarray((self.snapshots - self.history_from) // 7, dtype=np.int64)
+
+    @property
+    def positions(self) -> int:
+        return int(self.at.max()) + 1
+
+    def position(self, day: Ints) -> Ints:
+        """The tile of each day; days from the last snapshot on fall outside (== positions)."""
+        return np.clip((day - self.history_from) // 7 + 1, 0, self.positions)
+
+    def only(self, snapshot: int) -> "Calendar":
+        """The same with one of its snapshots, given by its place."""
+        return replace(self, snapshots=self.snapshots[snapshot : snapshot + 1])
+
+    def covered(self, weeks: int) -> NDArray[np.bool_]:
+        """Whether a trailing window of so many weeks lies inside the history, per snapshot."""
+        return self.at >= weeks
+
+
+@numba.njit(cache=True, nogil=True)
+def add(position: Ints, customer: Ints, first: Ints, columns: Ints, value: Ints, tiles: Ints) -> None:
+    """Add each row's value (row × slot) to the columns first[i] … first[i + 1] of its tile."""
+    for i in range(len(position)):
+        p, c = position[i], customer[i]
+        if p < tiles.shape[1]:
+            for k in range(first[i], first[i + 1]):
+                tiles[columns[k], p, c] += value[k]
+
+
+@numba.njit(cache=True, nogil=True)
+def run_cells(
+    position: Ints,
+    customer: Ints,
+    cell: Ints,
+    amount: Ints,
+    first: Ints,
+    column: Ints,
+    counts: Ints,
+    tiles: Ints,
+) -> None:
+    """Running sums: each row adds to every column of its cell, 1 where the column counts, else the amount.
+
+    Rows come by customer. Their tiles lie far apart, so those of NEAR customers are filled side by side first.
+    """
+    near = np.zeros((tiles.shape[0], tiles.shape[1], NEAR), np.int64)
+    start = 0
+    for i in range(len(position)):
+        if not start <= customer[i] < start + NEAR:
+            _run_near(near, tiles, start)
+            start = customer[i] // NEAR * NEAR
+        p, c = position[i], customer[i] - start
+        if p < tiles.shape[1]:
+            for k in range(first[cell[i]], first[cell[i] + 1]):
+                near[column[k], p, c] += 1 if counts[k] else amount[i]
+    _run_near(near, tiles, start)
+
+
+@numba.njit(cache=True, nogil=True)
+def _run_near(near: Ints, tiles: Ints, start: int) -> None:
+    """Add running sums of ``near`` to the tiles of the customers from ``start`` on, and empty it."""
+    for k in range(near.shape[0]):
+        for c in range(min(NEAR, tiles.shape[2] - start)):
+            total = 0
+            for p in range(near.shape[1]):
+                total += near[k, p, c]
+                tiles[k, p, start + c] += total
+    near[:] = 0
+
+
+@numba.njit(cache=True, nogil=True)
+def largest_cells(
+    position: Ints, customer: Ints, cell: Ints, value: Ints, first: Ints, column: Ints, tiles: Ints
+) -> None:
+    """Keep each column's largest value per tile: the last day, or the largest amount."""
+    for i in range(len(position)):
+        p, c = position[i], customer[i]
+        if p < tiles.shape[1]:
+            for k in range(first[cell[i]], first[cell[i] + 1]):
+                if value[i] > tiles[column[k], p, c]:
+                    tiles[column[k], p, c] = value[i]
+
+
+def trailing_sum(running: Ints, calendar: Calendar, weeks: int, unit: float = 1.0) -> Grid:
+    """Sum over the trailing window in ``unit``s, by snapshot and customer; NaN: the history is too short."""
+    total = np.empty((len(calendar.at), running.shape[1]))
+    _difference(running, calendar.at, weeks, unit, total)
+    return total
+
+
+@numba.njit(cache=True, nogil=True)
+def _difference(running: Ints, at: Ints, weeks: int, unit: float, total: Grid) -> None:
+    for s in range(len(at)):
+        if at[s] < weeks:
+            total[s] = np.nan
+        else:
+            now, before = running[at[s]], running[at[s] - weeks]
+            for c in range(len(now)):
+                total[s, c] = (now[c] - before[c]) / unit
+
+
+def trailing(tiles: Ints, calendar: Calendar, weeks: int, reduce: np.ufunc) -> Grid:
+    """``reduce`` (np.maximum, np.minimum) over the trailing window's positions; NaN where not covered."""
+    out = np.full((len(calendar.at), tiles.shape[1]), np.nan)
+    for s in np.flatnonzero(calendar.covered(weeks)):
+        end = calendar.at[s] + 1
+        out[s] = reduce.reduce(tiles[end - weeks : end], axis=0)
+    return out

@@ -1,0 +1,1 @@
+"""The families of features, one file per noun; each yields named columns for the customers of a bucket."""

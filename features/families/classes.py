@@ -1,0 +1,93 @@
+"""Family: each product class and group of classes: what is held, how it moved, how far it swung."""
+
+from collections.abc import Iterator, Mapping
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from features.catalogue.grammar import Name, weeks
+from features.engine.balances import CLASSES, MINOR, Wealth
+from features.engine.entities import Ints
+from features.engine.tiles import Calendar, Grid
+from features.families.balances import ratio
+
+# A class may belong to several: liquid is what can be had within days, at a price.
+GROUPED = {
+    "deposits": ("demand", "term", "structured"),
+    "liquid": ("demand", "fund", "metal"),
+    "investment": ("wealth", "fund", "insurance", "metal", "trust"),
+}
+# The classes that most customers hold and move; of the others what is held now and its changes say enough.
+MAIN = ("demand", "term", "structured", "wealth", "fund")
+
+
+def classes(wealth: Wealth) -> Iterator[tuple[Name, Grid]]:
+    """Money in base currency, shares of AUM, ratios between classes."""
+    aum = wealth.now(wealth.aum)
+    running = running_sums(wealth)
+    for name, sums in running.items():
+        held = wealth.now(sums)
+        yield Name(name, "last"), held
+        yield Name(name, "share"), ratio(held, aum)
+        for window in (4, 13, 26):
+            yield Name(name, "difference", weeks(window)), ratio(held - wealth.ago(sums, window), aum)
+    for part, whole in (("investment", "deposits"), ("term", "demand"), ("fund", "wealth")):
+        yield Name(part, f"per_{whole}"), ratio(wealth.now(running[part]), wealth.now(running[whole]))
+    for window in (13, 26):
+        yield from _swings(wealth, running, window)
+
+
+def running_sums(wealth: Wealth) -> Mapping[str, Ints]:
+    """Balance of each class and group at every position (position × customer, minor units)."""
+    single = {name: wealth.by_class[k] for k, name in enumerate(CLASSES)}
+    return single | {
+        group: np.sum([single[name] for name in members], axis=0) for group, members in GROUPED.items()
+    }
+
+
+def _swings(wealth: Wealth, running: Mapping[str, Ints], window: int) -> Iterator[tuple[Name, Grid]]:
+    """Extremes, mean and standard deviation of the Monday balances; deviations as a share of average AUM."""
+    span, mean_aum = weeks(window), wealth.mean(window)
+    for name in MAIN:
+        low, high, mean, deviation = swing(running[name], wealth.calendar, window)
+        yield Name(name, "min", span), low
+        yield Name(name, "deviation", span), ratio(deviation, mean_aum)
+        if window == 26:
+            yield Name(name, "peak", span), high
+            yield Name(name, "mean", span), mean
+
+
+def swing(running: Ints, calendar: Calendar, window: int) -> tuple[Grid, Grid, Grid, Grid]:
+    """Lowest, highest, mean and deviation of the window's Monday balances, base currency; NaN: not covered."""
+    shape = (len(calendar.at), running.shape[1])
+    low, high, total = (np.zeros(shape, np.int64) for _ in range(3))
+    squares = np.zeros(shape)
+    _swing(running, calendar.at, window, low, high, total, squares)
+    grids = (low / MINOR, high / MINOR, total / (window * MINOR), np.sqrt(squares / window) / MINOR)
+    for grid in grids:
+        grid[~calendar.covered(window)] = np.nan
+    return grids
+
+
+@numba.njit(cache=True, nogil=True)
+def _swing(
+    running: Ints, at: Ints, window: int, low: Ints, high: Ints, total: Ints, squares: NDArray[np.float64]
+) -> None:
+    """Week by week in this order for every customer, so that a sum is the same in any bucket."""
+    customers = running.shape[1]
+    for s in range(len(at)):
+        if at[s] < window:
+            continue
+        first = at[s] + 1 - window
+        low[s], high[s] = running[first], running[first]
+        for p in range(first, at[s] + 1):
+            for c in range(customers):
+                value = running[p, c]
+                total[s, c] += value
+                low[s, c] = min(low[s, c], value)
+                high[s, c] = max(high[s, c], value)
+        for p in range(first, at[s] + 1):
+            for c in range(customers):
+                off = running[p, c] - total[s, c] / window
+                squares[s, c] += off * off

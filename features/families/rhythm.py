@@ -1,0 +1,125 @@
+"""Family: tickets, how the customer's weeks differ from each other, silence, and the last month beside them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from features.catalogue.grammar import Name, weeks
+from features.engine.activity import Activity
+from features.engine.entities import Ints
+from features.engine.tiles import Calendar, Grid, trailing_sum
+from features.families.balances import ratio
+
+YEAR, MONTH = 52, 4
+HALF_LIFE = 4  # weeks in which a booking's weight halves
+COLLAPSED = 0.2  # a last month below this part of the year's usual pace
+_LAST = f"{weeks(MONTH)}_per_{weeks(YEAR)}"
+
+
+def rhythm(activity: Activity) -> Iterator[tuple[Name, Grid]]:
+    """Weekly sums and counts of the last year; NaN where the history does not cover it."""
+    calendar = activity.calendar
+    for name in ("inflow", "outflow"):
+        for window in (13, YEAR):
+            span, total, count = weeks(window), activity.total(name, window), activity.count(name, window)
+            yield Name(name, "ticket", span), ratio(total, count)
+            if name == "inflow":
+                yield Name(name, "per_outflow", span), ratio(total, activity.total("outflow", window))
+        year = make_weeks(activity.tiles[name, "sum"], calendar)
+        yield Name(name, "volatility", weeks(YEAR)), ratio(year.deviation, year.mean)
+        yield Name(name, "zscore", _LAST), ratio(year.last_month - year.mean, year.deviation)
+    for name in ("booking", "login"):
+        yield from _silence(make_weeks(activity.tiles[name, "count"], calendar), name)
+    for name in ("booking", "inflow"):
+        pace, usual = activity.count(name, MONTH) / MONTH, activity.count(name, YEAR) / YEAR
+        yield Name(name, "collapse", _LAST), np.where(usual > 0, pace < COLLAPSED * usual, np.nan)
+    half, before = activity.total("salary", 26), activity.total("salary", 13)
+    yield Name("salary", "change", weeks(13)), ratio(2 * before - half, half - before)
+    for window in (13, YEAR):
+        yield Name("login", "idle", weeks(window)), trailing_sum(_idle(activity), calendar, window)
+
+
+def _silence(year: "Weeks", name: str) -> Iterator[tuple[Name, Grid]]:
+    yield Name(name, "recent", weeks(YEAR)), year.weighted
+    yield Name(name, "burstiness", weeks(YEAR)), ratio(year.deviation**2, year.mean)
+    yield Name(name, "active_weeks", weeks(YEAR)), year.active
+    yield Name(name, "median_gap", weeks(YEAR)), year.median_gap
+    yield Name(name, "longest_gap", weeks(YEAR)), year.longest_gap
+    yield Name(name, "zscore", _LAST), ratio(year.last_month - year.mean, year.deviation)
+
+
+def _idle(activity: Activity) -> Ints:
+    """Running number of weeks with a login in which no money went out."""
+    looked, paid = (np.diff(activity.tiles[name, "count"], axis=0) for name in ("login", "outflow"))
+    idle = np.zeros_like(activity.tiles["login", "count"])
+    np.cumsum((looked > 0) & (paid == 0), axis=0, out=idle[1:])
+    return idle
+
+
+@dataclass(frozen=True)
+class Weeks:
+    """What the 52 weekly values of a year say (snapshot × customer), in the values' own unit.
+
+    ``last_month`` is the mean of its weeks; ``weighted`` the sum with weight 1/2 per HALF_LIFE weeks of age.
+    A gap is a run of weeks of nothing, the year's edges included; 0 where there is none.
+    """
+
+    mean: Grid
+    deviation: Grid
+    last_month: Grid
+    weighted: Grid
+    active: Grid
+    median_gap: Grid
+    longest_gap: Grid
+
+
+def make_weeks(running: Ints, calendar: Calendar) -> Weeks:
+    """From running sums (position × customer)."""
+    grids = np.full((7, len(calendar.at), running.shape[1]), np.nan)
+    weight = np.array([0.5 ** ((YEAR - 1 - week) / HALF_LIFE) for week in range(YEAR)])
+    # A customer's weeks side by side: the kernel goes along them.
+    _weeks(np.ascontiguousarray(running.T), calendar.at, weight, grids)
+    return Weeks(*grids)
+
+
+@numba.njit(cache=True, nogil=True)
+def _weeks(running: Ints, at: Ints, weight: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+    span = len(weight)
+    gaps = np.zeros(span, np.int64)
+    for c in range(len(running)):
+        for s in range(len(at)):
+            if at[s] < span:
+                continue
+            week = running[c, at[s] - span : at[s] + 1]
+            mean = (week[span] - week[0]) / span
+            found, silent, active, weighted, squares = 0, 0, 0, 0.0, 0.0
+            for k in range(span):
+                value = week[k + 1] - week[k]
+                weighted += weight[k] * value
+                squares += (value - mean) ** 2
+                if value:
+                    found, silent, active = _close(gaps, found, silent), 0, active + 1
+                else:
+                    silent += 1
+            found = _close(gaps, found, silent)
+            out[0, s, c], out[1, s, c] = mean, np.sqrt(squares / span)
+            out[2, s, c] = (week[span] - week[span - MONTH]) / MONTH
+            out[3, s, c], out[4, s, c] = weighted, active
+            out[5, s, c] = (gaps[(found - 1) // 2] + gaps[found // 2]) / 2 if found else 0
+            out[6, s, c] = gaps[found - 1] if found else 0
+
+
+@numba.njit(cache=True, nogil=True)
+def _close(gaps: Ints, found: int, silent: int) -> int:
+    """Put a gap that has ended among the sorted ones; how many there are then."""
+    if not silent:
+        return found
+    place = found
+    while place and gaps[place - 1] > silent:
+        gaps[place] = gaps[place - 1]
+        place -= 1
+    gaps[place] = silent
+    return found + 1

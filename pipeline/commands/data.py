@@ -1,0 +1,122 @@
+"""Commands that bring data in, turn it into features, and run the week."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from configs.dates import monday
+from pipeline.commands.options import DATA, AsOf, BankOption, DataOption, RawOption, bank_of
+
+app = typer.Typer()
+
+
+@app.command("demo-bank")
+def demo_bank(
+    out: Annotated[Path, typer.Option(help="folder for the extracts")],
+    customers: Annotated[int, typer.Option(min=100)] = 5000,
+    weeks: Annotated[int, typer.Option(min=30)] = 130,
+    seed: int = 7,
+    weekly: Annotated[int, typer.Option(min=0, help="the last so many weeks in files of their own")] = 0,
+) -> None:
+    """Write the raw extracts of a made-up bank, and beside them the truth of who leaves and why."""
+    from pipeline.demo_bank import write_demo_bank
+    from pipeline.progress import bar, start_logging, step
+
+    start_logging()
+    with step("demo-bank") as counts, bar("weeks") as on_week:
+        write_demo_bank(out, customers, weeks, seed, progress=on_week, weekly=weekly)
+        counts |= {"customers": customers, "weeks": weeks, "out": out}
+
+
+@app.command()
+def demo(data: DataOption = DATA) -> None:
+    """Everything on the made-up bank: extracts, weekly run, and how near the model comes to the truth."""
+    from pipeline.demo import run_demo
+    from pipeline.progress import start_logging
+
+    start_logging()
+    typer.echo(run_demo(bank_of("demo", data)))
+
+
+@app.command()
+def ingest(raw: RawOption, bank: BankOption = "demo", data: DataOption = DATA) -> None:
+    """Read the bank's files into bucketed tables; refused rows go to quarantine.csv."""
+    from pipeline.progress import start_logging
+    from pipeline.weekly import run_ingest
+
+    start_logging()
+    chosen = bank_of(bank, data)
+    tables = run_ingest(chosen, raw)
+    typer.echo(f"{'table':<13}{'rows in':>12}{'loaded':>12}{'quarantined':>13}{'duplicates':>12}")
+    for one in tables.counts:
+        typer.echo(
+            f"{one.table:<13}{one.rows_in:>12,}{one.loaded:>12,}{one.quarantined:>13,}{one.duplicates:>12,}"
+        )
+    typer.echo(f"refused rows: {chosen.home.root / 'quarantine.csv'}")
+
+
+@app.command("quarantine-export")
+def quarantine_export(
+    raw: RawOption,
+    out: Annotated[Path, typer.Option(help="folder for the files to mend")],
+    bank: BankOption = "demo",
+    data: DataOption = DATA,
+) -> None:
+    """Write the refused rows as files to mend, laid out as delivered; put them into the raw folder when mended."""
+    from pipeline.ingest.quarantine_export import export_refused
+
+    chosen = bank_of(bank, data)
+    for one in export_refused(chosen.settings, raw, chosen.home, out):
+        typer.echo(f"{one.rows:>8,} rows of {one.file} → {one.target or 'no file'}")
+        if one.advice:
+            typer.echo(f"{'':>9}{one.advice}")
+
+
+@app.command()
+def weekly(raw: RawOption, as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
+    """Ingest, features, training when due, scores, publication, lists, mail for one Monday."""
+    from configs.mail import load_mail_server
+    from pipeline.commands.summaries import lists_in_words
+    from pipeline.lists.mail import tell_after_run
+    from pipeline.progress import start_logging
+    from pipeline.weekly import run_weekly
+
+    start_logging()
+    chosen = bank_of(bank, data)
+    publication, lists = run_weekly(chosen, raw, monday(as_of.date()))
+    typer.echo(lists_in_words(chosen, publication, lists))
+    tell_after_run(chosen, load_mail_server, monday(as_of.date()))
+
+
+@app.command("backfill")
+def backfill_command(
+    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="the first Monday")],
+    last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="the last Monday")],
+    bank: BankOption = "demo",
+    data: DataOption = DATA,
+) -> None:
+    """Features of every Monday of a period, and labels where they have matured."""
+    from configs.dates import mondays
+    from pipeline.evaluation.research import backfill
+    from pipeline.progress import bar, start_logging, step
+    from pipeline.weekly import current_tables
+
+    start_logging()
+    chosen = bank_of(bank, data)
+    days = mondays(monday(first.date()), monday(last.date()))
+    with step("backfill") as counts, bar("backfill") as on_bucket:
+        matured = backfill(chosen.settings, chosen.home, current_tables(chosen), days, on_bucket)
+        counts |= {"snapshots": len(days), "matured": len(matured)}
+
+
+@app.command("features-doc")
+def features_document(
+    out: Annotated[Path, typer.Option(help="the page to write")], bank: BankOption = "demo"
+) -> None:
+    """Write the catalogue of features: family, name, English, Chinese, unit, direction."""
+    from features.catalogue.document import features_doc
+    from pipeline.artefacts import write_text
+
+    write_text(out, features_doc(bank_of(bank, DATA).settings))

@@ -1,0 +1,134 @@
+"""The model card: what a model is for, what it rests on, what it is worth and who answers for it.
+
+The parts are those that model-risk guidance asks for (SR 26-2 of the Federal Reserve, formerly SR 11-7):
+facts come from the bundle and its figures, the rest is said by people in ``[card]`` of the bank's bank.toml.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from configs.settings import Settings
+from models.bundle import Bundle
+
+Card = dict[str, tuple[str, ...]]  # the parts in order, each with its sentences; none where it is missing
+
+# What to do where a part is missing.
+_ASK = {
+    "purpose": "say in [card] purpose what the model is for",
+    "data": "run `make report`, which notes the data that the model was judged on",
+    "label": "train again: the bundle does not say what counts as leaving",
+    "assumptions": "say in [card] assumptions what has to hold",
+    "limits": "say in [card] limits where the figures should not be trusted",
+    "results": "run `make report`, which judges the model with intervals",
+    "monitoring limits": "say in [card] monitoring at which figure who has to act",
+    "owner": "say in [card] owner who answers for the model",
+    "approver": "say in [card] approver who approves it",
+}
+# What each definition of attrition says, as docs/definitions.md does.
+_LEFT = {
+    "aum_drop": "at least {min_drop:.0%} of the average AUM of the {base_weeks} weeks before it is gone and has "
+    "stayed away for {settle_days} days",
+    "tier_downgrade": "AUM has been below the lower bound of the customer's tier for four weeks",
+    "closure": "the record says closed, or no product but a loan has a balance",
+    "dormancy": "the customer made no booking in the window and AUM is below {dormant_floor:,.0f}",
+}
+_RESULTS = {
+    "auroc": "AUROC {}",
+    "average_precision": "average precision {}",
+    "recall_at_10": "share of leavers in the first 10% of a Monday's list {}",
+    "aum_caught_at_10": "share of the leaving money there {}",
+    "ece": "expected calibration error {}",
+}
+
+
+def model_card(settings: Settings, bundle: Bundle, judgement: Mapping[str, Any]) -> Card:
+    """The card of a bundle; ``judgement`` as evaluate.py makes it, empty where nothing was judged."""
+    said = settings.card
+    return {
+        "purpose": _said(said.purpose),
+        "data": _data(bundle, judgement),
+        "label": _label(bundle),
+        "assumptions": _said(*said.assumptions),
+        "limits": _said(*said.limits),
+        "results": _results(judgement),
+        "monitoring limits": _said(*said.monitoring),
+        "owner": _said(said.owner),
+        "approver": _said(said.approver),
+    }
+
+
+def missing_in_card(card: Card) -> list[str]:
+    """One sentence per part without content, with what to do; none of a complete card."""
+    return [f"the model card lacks its {part}: {ask}" for part, ask in _ASK.items() if not card.get(part)]
+
+
+def card_markdown(model_id: str, card: Card) -> str:
+    """The card as a page of Markdown; what is missing says so."""
+    parts = [f"# Model card of {model_id}"]
+    for part in _ASK:
+        sentences = card.get(part) or (f"**Missing**: {_ASK[part]}.",)
+        lines = [f"- {one}" for one in sentences] if len(sentences) > 1 else list(sentences)
+        parts += [f"## {part.capitalize()}", "\n".join(lines)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _said(*texts: str) -> tuple[str, ...]:
+    return tuple(text.strip() for text in texts if text.strip())
+
+
+def _data(bundle: Bundle, judgement: Mapping[str, Any]) -> tuple[str, ...]:
+    """Fingerprint, dates and rows; nothing unless all are known."""
+    data, used = judgement.get("data"), bundle.metrics.get("snapshots")
+    if not data or not used:
+        return ()
+    rows = ", ".join(f"{count:,} {table}" for table, count in data["rows"].items())
+    return (
+        f"Tables {data['fingerprint']}, bookings from {data['first_day']} to {data['last_day']}; loaded: {rows}.",
+        f"Trained as of {bundle.metrics['trained_as_of']} with outcomes known before that day, on "
+        f"{bundle.metrics['customer_periods']:,} customer-periods and {len(bundle.model.columns)} features.",
+        *(f"{verb} on {_span(used[name])}." for name, verb in _VERBS.items()),
+    )
+
+
+_VERBS = {"train": "Fitted", "tune": "Stopped and calibrated", "judge": "Judged"}
+
+
+def _span(days: list[str]) -> str:
+    return f"{len(days)} Mondays, {days[0]} to {days[-1]}" if len(days) > 1 else f"1 Monday, {days[0]}"
+
+
+def _label(bundle: Bundle) -> tuple[str, ...]:
+    """What counts as leaving, in words; nothing where the bundle does not say."""
+    label, cohort = bundle.settings.get("label"), bundle.settings.get("cohort")
+    if not label or not cohort:
+        return ()
+    rule = _LEFT[label["definition"]].format(**label)
+    ends = label["lead_days"] + label["horizon_days"]
+    return (
+        f"A customer has left when, {ends} days after the Monday ({label['lead_days']} days to act, then "
+        f"{label['horizon_days']}), {rule}. Moves of the market and of exchange rates are no money gone.",
+        f"Looked at are customers with an average AUM from {cohort['min_aum']:,.0f} to below "
+        f"{cohort['max_aum']:,.0f} {bundle.settings['base_currency']} who have been here for at least "
+        f"{cohort['min_tenure_weeks']} weeks.",
+    )
+
+
+def _results(judgement: Mapping[str, Any]) -> tuple[str, ...]:
+    """The figures out of time; nothing unless every one has its interval."""
+    found = judgement.get("figures", {})
+    model, sure = found.get("model", {}), found.get("intervals", {})
+    if any(name not in model or f"model.{name}" not in sure for name in _RESULTS):
+        return ()
+    shown = [
+        text.format(with_interval(model[name], sure[f"model.{name}"])) for name, text in _RESULTS.items()
+    ]
+    return (
+        f"On {model['rows']:,} customers and Mondays that came after everything the model has seen, of whom "
+        f"{model['attrition_rate']:.2%} left: {'; '.join(shown)}.",
+        "The brackets hold 95% of banks made by drawing the customers again.",
+    )
+
+
+def with_interval(value: float, ends: "list[float] | tuple[float, float] | None") -> str:
+    """Three decimals, and the interval in brackets where there is one."""
+    return f"{value:.3f}" if ends is None else f"{value:.3f} [{ends[0]:.3f}, {ends[1]:.3f}]"

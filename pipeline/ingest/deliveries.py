@@ -1,0 +1,163 @@
+"""What an ingest has to read: nothing, the new files, or everything anew; and the pointer to what it made."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from configs.folder import find_raw, load_select
+from configs.settings import Settings
+from configs.tables import TABLES
+from pipeline.artefacts import Home, fingerprint, keep_only, read_json, write_text
+from pipeline.ingest.selects import row_by_row, sources_read
+from pipeline.ingest.sources import FETCHED, Reject
+from pipeline.tables import Ingested, read_delivery, recorded_name
+
+# Tables that others refer to come first.
+ORDER = ("products", "managers", "rates", "customers", "assignments", "transactions",
+         "holdings", "contacts", "events", "surveys")  # fmt: skip
+MOST_DELIVERIES = 8  # a delivery that would rest on more is merged with them: readers open every part
+
+
+class ReadAllError(Exception):
+    """Why a delivery cannot build on the earlier ones, in a few words; all files are then read anew."""
+
+
+@dataclass(frozen=True)
+class FileCount:
+    """What became of one file's rows in one table: rows_in = loaded + quarantined + duplicates, always."""
+
+    table: str
+    file: str
+    rows_in: int = 0
+    loaded: int = 0
+    quarantined: int = 0
+    duplicates: int = 0
+
+
+@dataclass(frozen=True)
+class Base:
+    """The tables a delivery builds on, and what was noted with them."""
+
+    tables: Ingested
+    noted: Mapping[str, Any]
+    unreadable: Mapping[str, list[Reject]]
+
+    @property
+    def counts(self) -> dict[tuple[str, str], FileCount]:
+        return {(one["table"], one["file"]): FileCount(**one) for one in self.noted["files"]}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One ingest: the name of the tables it makes, the digest of every raw file by source and path below raw.
+
+    With ``base`` it adds to those tables what the ``fresh`` files hold; without it reads all files.
+    """
+
+    name: str
+    made_by: str
+    raw: Mapping[str, Mapping[str, str]]
+    base: Base | None = None
+    fresh: Mapping[str, list[str]] = field(default_factory=dict)
+    why: str = ""
+
+    def reads(self, file: str) -> bool:
+        """Whether rows of this file are new to the tables by customer."""
+        return self.base is None or any(file in names for names in self.fresh.values())
+
+
+def plan_ingest(settings: Settings, raw: Path, home: Home, made_by: str, fetched: Mapping[str, Path]) -> Plan:
+    """What is to be read. ``made_by`` stands for the code, the settings and the SELECTs; the rows of databases
+    lie in ``fetched``: when they change, everything is read anew."""
+    files = {source: _digests(settings, raw, source) for source in settings.sources}
+    files |= {source: {FETCHED + source: _digest(path)} for source, path in fetched.items()}
+    whole = read_all(Plan("", made_by, files))
+    if stands(home, whole.name) or not (home.root / "tables" / "current").is_file():
+        return whole
+    if not (home.tables / "unreadable.json").is_file():
+        return replace(whole, why="the tables were written before there were deliveries")
+    base = _read_base(home.tables)
+    if (base.noted["made_by"], base.noted["raw"]) == (made_by, files):
+        return replace(whole, name=base.tables.fingerprint)
+    try:
+        fresh = _fresh(settings, base, whole)
+    except ReadAllError as why:
+        return replace(whole, why=str(why))
+    return replace(whole, name=fingerprint(base.tables.fingerprint, whole.name), base=base, fresh=fresh)
+
+
+def read_all(plan: Plan, why: str = "") -> Plan:
+    """The plan that reads the same files and builds on nothing; its name stands for all that it reads."""
+    named = [text for found in plan.raw.values() for pair in found.items() for text in pair]
+    return Plan(fingerprint(plan.made_by, *named), plan.made_by, plan.raw, why=why)
+
+
+def stands(home: Home, name: str) -> bool:
+    """Whether these tables are there already."""
+    return (home.root / "tables" / name / "ingest.json").is_file()
+
+
+def point_to(home: Home, name: str) -> None:
+    """Move the pointer ``current``, remember in ``previous`` where it pointed, remove what neither rests on."""
+    tables = home.root / "tables"
+    current, previous = tables / "current", tables / "previous"
+    before = current.read_text("utf-8").strip() if current.is_file() else name
+    if before != name:
+        write_text(previous, before + "\n")
+    write_text(current, name + "\n")
+    kept = {name, previous.read_text("utf-8").strip() if previous.is_file() else name}
+    notes = [read_json(tables / each / "ingest.json") for each in kept if stands(home, each)]
+    rests_on = {one for noted in notes for one in noted.get("builds_on", ())}
+    keep_only(tables, kept | rests_on | {recorded_name(home)})
+
+
+def _digests(settings: Settings, raw: Path, source: str) -> dict[str, str]:
+    return {path.relative_to(raw).as_posix(): _digest(path) for path in find_raw(settings, raw, source)}
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_base(folder: Path) -> Base:
+    unreadable = read_json(folder / "unreadable.json")
+    return Base(
+        read_delivery(folder),
+        read_json(folder / "ingest.json"),
+        {source: [Reject(**one) for one in found] for source, found in unreadable.items()},
+    )
+
+
+def note_unreadable(unreadable: Mapping[str, list[Reject]]) -> dict[str, list[dict[str, Any]]]:
+    """Lines that are no rows, by source, as they are noted for the next delivery."""
+    return {source: [asdict(one) for one in found] for source, found in unreadable.items()}
+
+
+def _fresh(settings: Settings, base: Base, now: Plan) -> dict[str, list[str]]:
+    """By source, the files that are not in the tables yet. Raises ReadAllError where they cannot be added."""
+    if base.noted["made_by"] != now.made_by:
+        raise ReadAllError("the code, the settings or a SELECT changed")
+    with duckdb.connect() as con:
+        selects = {name: load_select(settings.bank, name) for name in ORDER if TABLES[name].by_customer}
+        readers = {
+            name: (select, sources_read(con, settings, select)) for name, select in selects.items() if select
+        }
+        fresh: dict[str, list[str]] = {}
+        for source in {source for _, read in readers.values() for source in read}:
+            before, after = base.noted["raw"][source], now.raw[source]
+            for name, digest in before.items():
+                if after.get(name) != digest:
+                    raise ReadAllError(f"{name} {'has changed' if name in after else 'is gone'}")
+            fresh[source] = [name for name in after if name not in before]
+        for table, (select, read) in readers.items():
+            new = [source for source in read if fresh[source]]
+            if len(new) > 1:
+                raise ReadAllError(f"{table}.sql reads new files of {' and '.join(new)}")
+            if new and not row_by_row(con, select, new[0]):
+                raise ReadAllError(f"{table}.sql does not read {new[0]} row by row")
+    return {source: names for source, names in fresh.items() if names}

@@ -1,0 +1,115 @@
+"""Rows that are not loaded: what is wrong with them, where they stand, and the page that lists them all."""
+
+import csv
+import re
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from configs.tables import TABLES, Sensitivity, Table
+from pipeline.artefacts import whole_file
+from pipeline.ingest.checks import repeats
+from pipeline.ingest.sources import Reject
+
+HEADER = ("table", "file", "line", "column", "reason", "mended_in", "raw")
+BATCH_ROWS = 10_000
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def open_quarantine(con: duckdb.DuckDBPyConnection) -> None:
+    """Make the empty relations of the quarantine.
+
+    ``quarantine``: one row per refused row; ``raw_rows``: its raw text; ``mended``: the files whose refused rows
+    came back mended.
+    """
+    con.execute(
+        "CREATE TEMP TABLE quarantine "
+        "(table_name VARCHAR, file VARCHAR, line BIGINT, column_name VARCHAR, reason VARCHAR)"
+    )
+    con.execute("CREATE TEMP TABLE raw_rows (file VARCHAR, line BIGINT, raw VARCHAR)")
+    con.execute("CREATE TEMP TABLE mended (table_name VARCHAR, file VARCHAR, mended_in VARCHAR)")
+
+
+def refuse(con: duckdb.DuckDBPyConnection, table: Table, rejects: list[Reject]) -> None:
+    """Put the rows that break the contract into the quarantine; the others are ``good``."""
+    con.register(
+        "_rejects",
+        pa.table(
+            {
+                "file": pa.array([reject.file for reject in rejects], pa.string()),
+                "line": pa.array([reject.line for reject in rejects], pa.int64()),
+                "reason": pa.array([reject.reason for reject in rejects], pa.string()),
+            }
+        ),
+    )
+    con.execute("INSERT INTO quarantine SELECT ?, file, line, '', reason FROM _rejects", [table.name])
+    con.unregister("_rejects")
+    # A reason of the contract begins with its column: "amount: 'abc' is not …".
+    con.execute(
+        "INSERT INTO quarantine SELECT ?, _file, _line, split_part(_reason, ': ', 1), "
+        "_reason[strpos(_reason, ': ') + 2:] FROM checked WHERE _reason IS NOT NULL ORDER BY _file, _line",
+        [table.name],
+    )
+    con.execute(
+        "CREATE OR REPLACE TEMP VIEW good AS "
+        "SELECT rowid AS _row, * EXCLUDE (_reason, _given) FROM checked WHERE _reason IS NULL"
+    )
+
+
+def find_repeats(con: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Judge the rows whose key comes more than once, in ``repeated``; conflicts go into the quarantine."""
+    con.execute(f"CREATE OR REPLACE TEMP TABLE repeated AS {repeats(table)}")
+    con.execute(
+        "INSERT INTO quarantine SELECT ?, _file, _line, ?, '''' || key_values || ''' stands with another "
+        "content in ' || kept_at || ', which is kept' "
+        "FROM repeated WHERE verdict = 'conflict' ORDER BY _file, _line",
+        [table.name, ", ".join(table.key)],
+    )
+
+
+def write_quarantine(con: duckdb.DuckDBPyConnection, target: Path) -> None:
+    """Write what was refused so far as CSV: one line per refused row, with its raw text.
+
+    It holds personal data: it stays where the bank's tables lie. People open it in a spreadsheet, which would
+    take a text that begins with = + - @ for a formula and run it; such a cell gets an apostrophe in front.
+    To mend rows, take ``quarantine-export``, which changes no byte.
+    """
+    reader = con.sql(
+        "SELECT table_name, file, line, column_name, reason, coalesce(mended_in, '') AS mended_in, "
+        "coalesce(raw, '') AS raw FROM quarantine LEFT JOIN raw_rows USING (file, line) "
+        "LEFT JOIN mended USING (table_name, file) ORDER BY ALL"
+    ).to_arrow_reader(BATCH_ROWS)
+    with whole_file(target) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(HEADER)
+        for batch in reader:
+            writer.writerows([no_formula(cell) for cell in row.values()] for row in batch.to_pylist())
+
+
+def no_formula(cell: str | int) -> str | int:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
+
+
+def most_common(con: duckdb.DuckDBPyConnection, table: str) -> str:
+    """The reason met most often, with its first line; what is about a person stays in the quarantine."""
+    found = con.execute(
+        "SELECT if(column_name = '', split_part(reason, ':', 1), column_name) AS subject, "
+        "arg_min(if(column_name = '', '', column_name || ': ') || reason, (file, line)), "
+        "arg_min(file, (file, line)), arg_min(line, (file, line)) FROM quarantine WHERE table_name = ? "
+        "GROUP BY subject ORDER BY count(*) DESC, subject LIMIT 1",
+        [table],
+    ).fetchall()
+    personal = {column.name for column in TABLES[table].columns if column.sensitivity is Sensitivity.PERSONAL}
+    return "".join(
+        f"; most often, first in {file} line {line}: "
+        + (re.sub("'.*'", "'…'", reason) if personal & set(subject.split(", ")) else reason)
+        for subject, reason, file, line in found
+    )
+
+
+def one(con: duckdb.DuckDBPyConnection, sql: str) -> int:
+    """The single number that a query yields; 0 for NULL."""
+    ((value,),) = con.execute(sql).fetchall()
+    return int(value or 0)

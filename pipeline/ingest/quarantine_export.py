@@ -1,0 +1,206 @@
+"""Refused rows go out as files to mend, and come back as files of the same source.
+
+``txn_2.csv`` gives ``txn_2_mended.csv``. When that is delivered beside it, the refused rows of ``txn_2.csv``
+stay in the quarantine (the file still holds them), but as many as were loaded from ``txn_2_mended.csv`` no
+longer count as open. Nothing else tells that a row has been mended: its key may be what was wrong with it.
+"""
+
+import csv
+import gzip
+import io
+import re
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from configs.errors import DataError
+from configs.folder import find_raw
+from configs.settings import Settings, Source
+from pipeline.artefacts import Home
+from pipeline.ingest.csv_files import codec, is_gzip, opened_bytes, opened_text
+from pipeline.ingest.quarantine import no_formula
+from pipeline.ingest.raw_rows import raw_rows
+from pipeline.ingest.sources import FETCHED
+
+BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """The refused rows of one delivered file: how many, where they lie now, and what is left to do, if anything."""
+
+    file: str
+    rows: int
+    target: Path | None
+    advice: str
+
+
+def note_mended(con: duckdb.DuckDBPyConnection, table: str, counts: list[tuple[str, int, int]]) -> int:
+    """Say in ``mended`` which files' refused rows have all come back mended; the number of rows no longer open.
+
+    ``counts``: of every file of the table its name, how many of its rows were loaded, how many refused.
+    """
+    back = dict.fromkeys((file for file, _, refused in counts if refused), 0)
+    brought: dict[str, str] = {}
+    for file, loaded, _ in counts:
+        for before in _ancestors(file):
+            if before in back and loaded:
+                back[before] += loaded
+                brought[before] = file
+    refused_in = {file: refused for file, _, refused in counts}
+    whole = [(table, file, brought[file]) for file, rows in back.items() if rows >= refused_in[file] and rows]
+    if whole:
+        con.executemany("INSERT INTO mended VALUES (?, ?, ?)", whole)
+    return sum(min(rows, refused_in[file]) for file, rows in back.items())
+
+
+def export_refused(settings: Settings, raw: Path, home: Home, out: Path) -> list[Exported]:
+    """Write the refused rows that are still open, one file per delivered file, as it was delivered.
+
+    Same header or schema, encoding, delimiter and zipping; named so that its source reads it too when it is
+    put beside the delivered file. Raises DataError when a file is there already, or when the delivered files
+    are not those that the last ingest read.
+    """
+    if out.resolve().is_relative_to(raw.resolve()):
+        raise DataError(
+            f"{out} lies in the raw folder. Name another folder with OUT=<folder>, then mend there."
+        )
+    sources = {
+        path.relative_to(raw).as_posix(): name
+        for name in settings.sources
+        for path in find_raw(settings, raw, name)
+    }
+    return [
+        _export_file(settings, raw, out, file, sources.get(file), lines)
+        for file, lines in _open_rows(home).items()
+    ]
+
+
+def _open_rows(home: Home) -> dict[str, dict[int, str]]:
+    """The lines of each delivered file that are refused and not yet mended, with their raw text."""
+    path = home.root / "quarantine.csv"
+    if not path.is_file():
+        raise DataError(f"{path} does not exist. Run `make ingest` first.")
+    found: dict[str, dict[int, str]] = {}
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if not row["mended_in"]:
+                found.setdefault(row["file"], {})[int(row["line"])] = row["raw"]
+    return dict(sorted(found.items()))
+
+
+def _export_file(
+    settings: Settings, raw: Path, out: Path, file: str, name: str | None, lines: dict[int, str]
+) -> Exported:
+    if file.startswith(FETCHED):
+        return Exported(file, len(lines), None, "rows of a database are mended there")
+    if name is None:
+        raise DataError(f"{file} of quarantine.csv is not in {raw} any more. Run `make ingest` again first.")
+    spec, path = settings.sources[name], raw / file
+    found = raw_rows(path, name, spec, lines, by_line=False)
+    texts = {line: text for line, text in found if no_formula(text) == lines[line]}
+    if len(texts) < len(lines):
+        changed = min(set(lines) - set(texts))
+        raise DataError(
+            f"{path} has changed since the last ingest: line {changed} is not what quarantine.csv holds. "
+            "Run `make ingest` again first."
+        )
+    target, advice = _target(settings, raw, name, file)
+    if (out / target).exists():
+        raise DataError(
+            f"{out / target} is there already. Put it into {raw}, or remove it, then export again."
+        )
+    (out / target).parent.mkdir(parents=True, exist_ok=True)
+    if spec.format == "parquet":
+        _write_parquet(path, out / target, lines)
+    else:
+        _write_csv(path, out / target, name, spec, texts)
+    return Exported(file, len(lines), out / target, advice)
+
+
+def _target(settings: Settings, raw: Path, name: str, file: str) -> tuple[str, str]:
+    """A name below the raw folder that is free and that the source reads; else a free one, and what to set."""
+    free = [one for one in _names(file) if not (raw / one).exists()]
+    for target in free:
+        if _is_read(settings, name, target):
+            return target, ""
+    pattern = settings.sources[name].files
+    where = f"[sources.{name}] of configs/banks/{settings.bank}/bank.toml"
+    return free[0], f'the source reads only "{pattern}": set files = "{_marked(pattern, "*")}" in {where}'
+
+
+def _is_read(settings: Settings, name: str, file: str) -> bool:
+    """Whether the source would read a file of this name; the code that looks for its files says so."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        try:
+            return path in find_raw(settings, Path(folder), name)
+        except DataError:
+            return False
+
+
+# Before the suffix or, where the pattern wants its own end, before the name.
+_MARKS = (re.compile(r"_mended\d*(?=(\.\w+)?(\.gz)?$)"), re.compile(r"(?<![^/])mended\d*_(?=[^/]+$)"))
+
+
+def _marked(file: str, mark: str) -> str:
+    """The name with a mark before its suffix, which may be double: ``.csv.gz``."""
+    folder, slash, name = file.rpartition("/")
+    return folder + slash + re.sub(r"(?=(\.\w+)?(\.gz)?$)", lambda _: mark, name, count=1)
+
+
+def _names(file: str) -> Iterator[str]:
+    """Names for the mended rows of a file, the best first."""
+    folder, slash, name = file.rpartition("/")
+    for number in ("", *range(2, 100)):
+        yield _marked(file, f"_mended{number}")
+        yield f"{folder}{slash}mended{number}_{name}"
+
+
+def _ancestors(file: str) -> Iterator[str]:
+    """The files whose rows a file of this name brings mended, the nearest first."""
+    for mark in _MARKS:
+        before = mark.sub("", file)
+        if before != file:
+            yield before
+            yield from _ancestors(before)
+            return
+
+
+def _write_csv(path: Path, target: Path, name: str, spec: Source, texts: dict[int, str]) -> None:
+    with opened_text(path, name, spec) as file:
+        header = next(file)
+    end = header[len(header.rstrip("\r\n")) :] or "\n"
+    with opened_bytes(path) as head:
+        marked = head.read(3) == BOM
+    encoding = codec(spec) if marked or codec(spec) != "utf-8-sig" else "utf-8"
+    with _text_file(target, encoding, zipped=is_gzip(path)) as out:
+        out.write(header.rstrip("\r\n") + end)
+        out.writelines(texts[line] + end for line in sorted(texts))
+
+
+@contextmanager
+def _text_file(target: Path, encoding: str, *, zipped: bool) -> Iterator[TextIO]:
+    with target.open("wb") as file:
+        packed = gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) if zipped else file
+        with packed, io.TextIOWrapper(packed, encoding=encoding, newline="") as text:
+            yield text
+
+
+def _write_parquet(path: Path, target: Path, lines: Collection[int]) -> None:
+    with pq.ParquetFile(path) as source, pq.ParquetWriter(target, source.schema_arrow) as writer:
+        first = 1
+        for number in range(source.num_row_groups):
+            rows = source.read_row_group(number)
+            wanted = [line - first for line in sorted(lines) if first <= line < first + len(rows)]
+            writer.write_table(rows.take(pa.array(wanted, pa.int64())))
+            first += len(rows)

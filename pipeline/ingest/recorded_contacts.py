@@ -1,0 +1,140 @@
+"""Outcomes that managers recorded in the score store, as contacts beside the bank's own.
+
+They are laid over the tables as a folder of their own and made anew after each ingest, so that no contact is
+there twice and every snapshot sees what was known before it: a contact counts from the day on which it was recorded.
+A call that the bank's systems tell too is one contact (same customer and manager, on the same day or the
+next to it): from the day on which the bank's row was known that row counts, and before it ours.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from configs.tables import TABLES
+from pipeline.artefacts import Home, fingerprint, keep_only, whole_folder, write_json, write_text
+from pipeline.ingest.buckets import write_parts
+from pipeline.ingest.checks import bucket_of
+from pipeline.ingest.compact import sort_order, year_of
+from pipeline.tables import RECORDED, Ingested, Recorded, bucket_name
+from serve.store.contacts import Contact
+
+# What the outcomes that a manager can choose are in the words of the contract.
+OUTCOMES = {
+    "will_stay": "answered", "undecided": "answered", "leaving": "answered",
+    "no_answer": "no_answer", "not_interested": "declined", "no_contact": "declined",
+}  # fmt: skip
+CONTACTS = TABLES["contacts"]
+
+
+def lay_over(home: Home, tables: Ingested, contacts: Sequence[Contact]) -> Ingested:
+    """The tables with these contacts beside the bank's own; the same contacts again change nothing on disk."""
+    rows = _without_twins(tables, _rows(contacts))
+    pointer = home.root / "tables" / RECORDED
+    if not len(rows):
+        pointer.unlink(missing_ok=True)
+        return replace(tables, recorded=None)
+    digests = _digests(rows)
+    name = f"{RECORDED}-{fingerprint(tables.fingerprint, str(tables.buckets), digests[-1][1])}"
+    if not (home.root / "tables" / name / "ingest.json").is_file():
+        with whole_folder(home.root / "tables" / name) as draft:
+            _write(draft, tables.buckets, rows)
+            write_json(draft / "ingest.json", {"buckets": tables.buckets, "digests": digests})
+    before = pointer.read_text("utf-8").strip() if pointer.is_file() else name
+    write_text(pointer, name + "\n")
+    _remove_others(home, {name, before})
+    return replace(tables, recorded=Recorded(name, tuple(digests)))
+
+
+def _rows(contacts: Sequence[Contact]) -> pa.Table:
+    """One row per customer, manager and day, in the columns of the contract; what was told last of it counts."""
+    days = {(one.customer_id, one.manager_id, one.recorded_at.date()): one for one in contacts}
+    contacts = list(days.values())
+    columns = {
+        "contact_id": [f"{RECORDED}-{one.contact_id}" for one in contacts],
+        "customer_id": [one.customer_id for one in contacts],
+        "manager_id": [one.manager_id for one in contacts],
+        "contacted_at": pa.array(
+            [one.recorded_at.replace(tzinfo=None) for one in contacts], pa.timestamp("us")
+        ),
+        "channel": ["phone"] * len(contacts),
+        "purpose": ["retention"] * len(contacts),
+        "outcome": [OUTCOMES[one.outcome] for one in contacts],
+        "known_on": pa.array([one.recorded_at.date() for one in contacts], pa.date32()),
+    }
+    return pa.table(columns)
+
+
+def _without_twins(tables: Ingested, rows: pa.Table) -> pa.Table:
+    """The rows with the day from which a twin of the bank's stands for them; without those that never count.
+
+    A customer whom the tables do not know has no contacts either.
+    """
+    if not len(rows):
+        return rows
+    with duckdb.connect() as con:
+        con.register("recorded", rows)
+        customers, own = _files(tables, "customers"), _files(tables, "contacts")
+        con.execute(
+            "CREATE TEMP TABLE known AS SELECT DISTINCT customer_id FROM read_parquet(?)", [customers]
+        )
+        con.execute(
+            "CREATE TEMP TABLE own (customer_id VARCHAR, manager_id VARCHAR, day DATE, known_on DATE)"
+        )
+        if own:
+            con.execute(
+                "INSERT INTO own SELECT customer_id, manager_id, contacted_at::DATE, known_on "
+                "FROM read_parquet(?, hive_partitioning = false)",
+                [own],
+            )
+        return con.sql(
+            f"""
+            SELECT * FROM (
+                SELECT r.*, (SELECT min(o.known_on) FROM own AS o WHERE o.customer_id = r.customer_id
+                    AND o.manager_id = r.manager_id AND abs(o.day - r.contacted_at::DATE) <= 1) AS superseded_on,
+                    {bucket_of("r.customer_id", tables.buckets)} AS _bucket
+                FROM recorded AS r SEMI JOIN known USING (customer_id)
+            ) WHERE superseded_on IS NULL OR superseded_on > known_on ORDER BY contact_id
+            """
+        ).to_arrow_table()
+
+
+def _files(tables: Ingested, table: str) -> list[str]:
+    """The bank's own parts."""
+    return [str(path) for path in replace(tables, recorded=None).parts(table)]
+
+
+def _digests(rows: pa.Table) -> list[tuple[date, str]]:
+    """Per day on which something became known: a digest of everything known until then."""
+    news: dict[date, list[str]] = {}
+    for row in rows.to_pylist():
+        until = row.pop("superseded_on")
+        news.setdefault(row["known_on"], []).append(repr(sorted(row.items())))
+        if until:
+            news.setdefault(until, []).append(f"superseded {row['contact_id']}")
+    found: list[tuple[date, str]] = []
+    for day in sorted(news):
+        before = found[-1][1] if found else ""
+        found.append((day, fingerprint(before, *sorted(news[day]))))
+    return found
+
+
+def _write(folder: Path, buckets: int, rows: pa.Table) -> None:
+    for bucket in range(buckets):
+        own = rows.filter(pc.equal(rows["_bucket"], bucket)).drop_columns("_bucket")
+        write_parts(
+            own, folder / CONTACTS.name / bucket_name(bucket), sort_order(CONTACTS), year_of(CONTACTS)
+        )
+
+
+def _remove_others(home: Home, kept: set[str]) -> None:
+    """Older ones; the one before stays for who is still reading it."""
+    tables = home.root / "tables"
+    others = {
+        path.name for path in tables.iterdir() if path.is_dir() and not path.name.startswith(f"{RECORDED}-")
+    }
+    keep_only(tables, others | kept)

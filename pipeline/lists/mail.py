@@ -1,0 +1,159 @@
+"""Tell the readers of this week's lists by mail: each once per run, also when a run of it was killed half-way."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from smtplib import SMTP
+
+from configs.errors import ConfigError, DataError
+from configs.mail import MailServer
+from configs.published import Run
+from pipeline.context import Bank
+from pipeline.lists.notifications import Notice, message_of, notices_of
+from pipeline.lists.smtp import LaterError, RefusedError, hand_over, session
+from pipeline.progress import log, step
+from serve.store import outbox
+from serve.store.outbox import Recipient
+from serve.store.store import Store
+
+
+@dataclass(frozen=True)
+class Told:
+    """What became of a run's notices; ``elsewhere`` are those that another process has begun to send."""
+
+    sent: int
+    sent_before: int
+    elsewhere: int
+    refused: tuple[tuple[Recipient, int], ...]
+    no_address: tuple[Recipient, ...]
+
+
+def tell(bank: Bank, server: MailServer, as_of: date, sleep: Callable[[float], None] = time.sleep) -> Told:
+    """Sends the notices of the served run, which has to be that of Monday ``as_of``, that were not sent yet.
+
+    Raises ConfigError where nothing can be sent, and DataError where some could not be sent in all attempts; the
+    next run of the command goes on from there.
+    """
+    with Store(bank.home.store) as store:
+        run, notices = _notices(store, bank, as_of)
+        with store.recording() as connection:
+            outbox.forget(connection)
+            before = outbox.states(connection, run.run_id)
+        sending = _Sending(bank, server, store, run)
+        due = [one for one in notices if one.can_be_sent and before.get(one.to, "claimed") == "claimed"]
+        left = _in_rounds(sending, due, sleep)
+    if left:
+        raise DataError(
+            f"{len(left)} of {len(notices)} notices could not be sent: {sending.hindrance}. Run make mail again "
+            "later; what was sent is not sent twice."
+        )
+    return Told(
+        sending.sent,
+        sum(state == "sent" for state in before.values()),
+        sending.elsewhere,
+        tuple(sending.refused),
+        tuple(one.to for one in notices if not one.can_be_sent),
+    )
+
+
+def tell_after_run(bank: Bank, server: Callable[[], MailServer | None], as_of: date) -> None:
+    """The last step of a weekly run, where a mail server is named. Whatever fails, the scores are published."""
+    try:
+        named = server()
+        if named is not None:
+            with step("mail") as counts:
+                told = tell(bank, named, as_of)
+                counts |= {
+                    "sent": told.sent,
+                    "refused": len(told.refused),
+                    "no_address": len(told.no_address),
+                }
+    except (DataError, ConfigError) as error:
+        log.warning("mail      %s", error)
+
+
+def _notices(store: Store, bank: Bank, as_of: date) -> tuple[Run, tuple[Notice, ...]]:
+    mail = bank.settings.mail
+    if not (mail.sender and mail.link):
+        raise ConfigError(
+            f"nothing was sent: sender and link are not both set in [mail] of configs/banks/{bank.settings.bank}/"
+            "bank.toml. Set them."
+        )
+    with store.pinned() as reading:
+        if reading.run.snapshot_date != as_of:
+            raise DataError(
+                f"nothing was sent: the store serves {reading.run.run_id} of Monday {reading.run.snapshot_date}, "
+                f"not of {as_of}. A notice leads to the lists that are served."
+            )
+        return reading.run, notices_of(reading, mail)
+
+
+def _in_rounds(
+    sending: "_Sending", due: Sequence[Notice], sleep: Callable[[float], None]
+) -> Sequence[Notice]:
+    """What is left after so many rounds in a row that got nothing done; the wait between them doubles."""
+    mail = sending.bank.settings.mail
+    left, tries = sending.round(due), 1
+    while left and tries < mail.attempts:
+        sleep(mail.wait_seconds * 2 ** (tries - 1))
+        before, left = len(left), sending.round(left)
+        tries = 1 if len(left) < before else tries + 1
+    return left
+
+
+class _Sending:
+    """One run of the command, and what became of its notices so far."""
+
+    def __init__(self, bank: Bank, server: MailServer, store: Store, run: Run) -> None:
+        self.bank, self._server, self._store, self._run = bank, server, store, run
+        self.sent = self.elsewhere = 0
+        self.refused: list[tuple[Recipient, int]] = []
+        self.hindrance = ""
+
+    def round(self, due: Sequence[Notice]) -> Sequence[Notice]:
+        """Tries each notice once in one session; returns those that have to wait."""
+        left: list[Notice] = []
+        if not due:
+            return left
+        try:
+            with session(self._server, self.bank.settings.mail.timeout_seconds) as smtp:
+                for place, notice in enumerate(due):
+                    if smtp.sock is None:  # the session has ended under way
+                        return left + list(due[place:])
+                    if not self._done(smtp, notice):
+                        left.append(notice)
+        except LaterError as error:
+            self.hindrance = str(error)
+            return due
+        return left
+
+    def _done(self, smtp: SMTP, notice: Notice) -> bool:
+        """Whether nothing is left to do for this notice here."""
+        lease = timedelta(seconds=self.bank.settings.mail.lease_seconds)
+        with self._store.recording() as connection:
+            if not outbox.claim(connection, self._run.run_id, notice.to, self.bank.clock(), lease):
+                self.elsewhere += 1
+                return True
+        try:
+            hand_over(
+                smtp, self._server, message_of(notice, self._run, self.bank.settings, self.bank.clock())
+            )
+        except RefusedError as error:
+            self._settle(notice, "refused", error.code)
+            self.refused.append((notice.to, error.code))
+        except (LaterError, ConfigError) as error:
+            with self._store.recording() as connection:
+                outbox.release(connection, self._run.run_id, notice.to)
+            if isinstance(error, ConfigError):
+                raise
+            self.hindrance = str(error)
+            return False
+        else:
+            self._settle(notice, "sent")
+            self.sent += 1
+        return True
+
+    def _settle(self, notice: Notice, state: outbox.State, code: int | None = None) -> None:
+        with self._store.recording() as connection:
+            outbox.settle(connection, self._run.run_id, notice.to, state, self.bank.clock(), code)

@@ -1,0 +1,79 @@
+"""The notice to each reader of a list: whom it goes to and what it says: a link, and nothing about customers."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from email import policy
+from email.headerregistry import Address
+from email.message import EmailMessage
+
+from configs.mail import Mail, is_address
+from configs.published import Run
+from configs.settings import Settings
+from serve.store.outbox import Recipient
+from serve.store.read_session import Reading
+from serve.texts.catalogue import TEXTS
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One row per list that holds somebody: its reader, without a name where a branch's own list is read."""
+
+    to: Recipient
+    name: str
+    address: str
+
+    @property
+    def can_be_sent(self) -> bool:
+        return is_address(self.address)
+
+
+def notices_of(reading: Reading, mail: Mail) -> tuple[Notice, ...]:
+    """A notice for each manager and branch with customers to call, by kind and number.
+
+    Customers of no branch are on a list that nobody is told of.
+    """
+    managers = {one.manager_id: one for one in reading.managers()}
+    found = []
+    for branch_id, manager_id in reading.lists():
+        if manager_id is not None:
+            one = managers[manager_id]
+            found.append(Notice(Recipient("manager", manager_id), one.name, one.email or ""))
+        elif branch_id is not None:
+            found.append(Notice(Recipient("branch", branch_id), "", mail.branches.get(branch_id, "")))
+    return tuple(sorted(found, key=lambda notice: notice.to))
+
+
+def message_of(notice: Notice, run: Run, settings: Settings, at: datetime) -> EmailMessage:
+    """The message in the bank's language.
+
+    Its Message-ID is always the same for one run and list, so that a mail server or reader can tell a second copy.
+    """
+    texts, own = TEXTS[settings.language], "own." if notice.to.kind == "branch" else ""
+    words = {"monday": run.snapshot_date, "branch": _one_line(notice.to.number)}
+    name = _one_line(notice.name)
+    paragraphs = (
+        texts["mail.greeting"].format(name=name) if name else "",
+        texts[f"mail.{own}body"].format(**words),
+        settings.mail.link,
+        texts["mail.rest"],
+        settings.title,
+    )
+    message = EmailMessage(policy.SMTP)
+    message["From"] = Address(_one_line(settings.title), addr_spec=settings.mail.sender)
+    message["To"] = Address(name, addr_spec=notice.address)
+    message["Subject"] = texts[f"mail.{own}subject"].format(**words)
+    message["Date"] = at
+    message["Message-ID"] = f"<{_fingerprint(run, notice.to)}@{settings.mail.sender.split('@')[1]}>"
+    message["Auto-Submitted"] = "auto-generated"  # nobody's absence assistant answers (RFC 3834)
+    message.set_content("\n\n".join(filter(None, paragraphs)), cte="quoted-printable")
+    return message
+
+
+def _fingerprint(run: Run, to: Recipient) -> str:
+    return hashlib.sha256("\0".join((run.bank, run.run_id, to.kind, to.number)).encode()).hexdigest()[:32]
+
+
+def _one_line(text: str) -> str:
+    """Without what could end a header, or show something else than it says."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())

@@ -1,0 +1,1 @@
+"""Figures of a published run: drift, coverage, and outcomes once they have matured."""

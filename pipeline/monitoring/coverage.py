@@ -1,0 +1,80 @@
+"""How a branch looks after its customers: who spoke with them in time, and whose manager has left."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+
+import numpy as np
+import pyarrow as pa
+
+from configs.published import Coverage, Departure, Score
+from configs.settings import Settings
+from features.engine.cut import seen
+from features.engine.entities import Ints, Rows, day_number, make_rows, read_columns
+from features.families.relationship import in_force
+from pipeline.tables import Ingested
+
+LEFT_WITHIN = timedelta(weeks=13)  # the trouble that a departure makes shows within a quarter
+
+
+def coverage(
+    settings: Settings, scores: Iterable[Score], spoken: Mapping[str, date], as_of: date
+) -> list[Coverage]:
+    """One row per branch and manager in charge, or nobody, sorted. ``spoken`` holds the last contact by customer_id."""
+    charges: defaultdict[tuple[str, str], list[Score]] = defaultdict(list)
+    for score in scores:
+        charges[score.branch_id or "", score.manager_id or ""].append(score)
+    within = {tier.name: as_of - timedelta(days=tier.service_days) for tier in settings.tiers}
+    return [
+        Coverage(
+            *who,
+            customers=len(own),
+            high_risk=sum(score.risk_band == "high" for score in own),
+            money_at_risk_minor=sum(score.money_at_risk_minor for score in own),
+            contacted=sum(spoken.get(score.customer_id, date.min) >= within[score.tier] for score in own),
+        )
+        for who, own in sorted(charges.items())
+    ]
+
+
+def departures(tables: Ingested, scores: Iterable[Score], as_of: date) -> list[Departure]:
+    """One row per branch and manager who left lately, sorted: the scored customers left behind."""
+    left = left_behind(tables, as_of)
+    groups: defaultdict[tuple[str, str], list[Score]] = defaultdict(list)
+    for score in scores:
+        if score.customer_id in left:
+            groups[score.branch_id or "", left[score.customer_id]].append(score)
+    return [
+        Departure(
+            *who,
+            customers=len(own),
+            unassigned=sum(not score.manager_id for score in own),
+            money_at_risk_minor=sum(score.money_at_risk_minor for score in own),
+        )
+        for who, own in sorted(groups.items())
+    ]
+
+
+def left_behind(tables: Ingested, as_of: date) -> dict[str, str]:
+    """By customer_id the manager who left: in charge within LEFT_WITHIN of ``as_of``, and now of nobody at all."""
+    columns = read_columns("assignments")
+    parts = [tables.read("assignments", bucket, columns) for bucket in range(tables.buckets)]
+    there = [rows for rows in parts if rows is not None]
+    if not there:
+        return {}
+    whole = pa.concat_tables(there).unify_dictionaries()
+    ids = np.array(sorted(set(whole["customer_id"].to_pylist())), dtype=object)
+    rows = make_rows("assignments", whole, ids)
+    names = rows.labels["manager_id"]
+    return {
+        ids[rows.customer[k]]: names[rows.columns["manager_id"][k]] for k in _ended(rows, day_number(as_of))
+    }
+
+
+def _ended(rows: Rows, day: int) -> Ints:
+    """Rows of assignments that ended lately and whose manager is in charge of nobody now, the last to end last."""
+    manager, to_on = rows.columns["manager_id"], rows.columns["to_on"]
+    in_charge = np.unique(manager[in_force(rows, day)])
+    lately = seen(rows, day) & (to_on >= day - LEFT_WITHIN.days) & (to_on < day)
+    ended = np.flatnonzero(lately & (manager >= 0) & ~np.isin(manager, in_charge))
+    return ended[np.argsort(to_on[ended], kind="stable")]

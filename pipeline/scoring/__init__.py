@@ -1,0 +1,1 @@
+"""Scores of a Monday: probabilities, reasons, what changed since the last one, profiles."""

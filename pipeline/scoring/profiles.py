@@ -1,0 +1,167 @@
+"""What a manager reads beside a score: the customer's AUM week by week, what falls due, bookings, contacts."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from types import MappingProxyType
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from configs.published import AHEAD_DAYS, Booking, Maturity, PastContact, Profile
+from configs.tables import PRODUCT_CLASSES
+from features.engine.balances import LOAN, Steps, make_steps
+from features.engine.cut import seen
+from features.engine.entities import EPOCH, FOREVER, Ints, Rows, World, day_number, make_world, read_columns
+from pipeline.tables import Ingested
+
+TOLD = ("customers", "holdings", "transactions", "contacts")  # the tables that a profile is made of
+WEEKS = 52  # of AUM
+BEHIND = timedelta(weeks=13)  # within which a booking was made
+BOOKINGS, CONTACTS = 10, 10  # at most so many of a customer
+OWN_KINDS = ("fee", "interest", "loan")  # booked by the bank itself
+TRADES = ("buy", "redeem")  # count although the money stays with the customer here
+
+
+def profiles(tables: Ingested, as_of: date, cohort: Collection[str]) -> Iterator[Profile]:
+    """One row per customer of ``cohort``, by bucket and customer_id, from what was seen before ``as_of``.
+
+    One bucket is held in memory at a time.
+    """
+    names, chosen = _product_names(tables), frozenset(cohort)
+    for bucket in range(tables.buckets):
+        yield from profiles_of(_world(tables, bucket, as_of, TOLD), as_of, chosen, names)
+
+
+def maturities(tables: Ingested, as_of: date, customers: Collection[str]) -> dict[str, tuple[Maturity, ...]]:
+    """What falls due for some customers, as in their profiles; those of whom nothing does are left out."""
+    names, chosen = _product_names(tables), frozenset(customers)
+    found: dict[str, tuple[Maturity, ...]] = {}
+    for bucket in range(tables.buckets):
+        world = _world(tables, bucket, as_of, ("customers", "holdings"))
+        steps = make_steps(_seen(world.tables["holdings"], _inside(world, chosen), as_of))
+        found |= {world.customers[k]: tuple(due) for k, due in _maturities(steps, as_of, names).items()}
+    return found
+
+
+def profiles_of(
+    world: World, as_of: date, cohort: Collection[str], names: Mapping[str, str]
+) -> Iterator[Profile]:
+    """The same of the customers of one bucket; ``names`` are those of the products by product_id."""
+    inside = _inside(world, cohort)
+    holdings, transactions, contacts = (
+        _seen(world.tables[name], inside, as_of) for name in ("holdings", "transactions", "contacts")
+    )
+    steps = make_steps(holdings)
+    aum = _aum_by_week(steps, as_of, len(world))
+    due = _maturities(steps, as_of, names)
+    bookings, past = _bookings(transactions, as_of), _contacts(contacts)
+    for k in np.flatnonzero(inside).tolist():
+        held = {name: tuple(aum[k, c].tolist()) for c, name in enumerate(PRODUCT_CLASSES) if aum[k, c].any()}
+        yield Profile(
+            world.customers[k],
+            MappingProxyType(held),
+            tuple(due.get(k, ())),
+            tuple(bookings.get(k, ())),
+            tuple(past.get(k, ())),
+        )
+
+
+def _world(tables: Ingested, bucket: int, as_of: date, named: Sequence[str]) -> World:
+    """Some tables of one bucket; of bookings only the years that a profile looks at."""
+    since = {"transactions": (as_of - BEHIND).year}
+    read = {name: tables.read(name, bucket, read_columns(name), since.get(name, 0)) for name in named}
+    there = {name: rows for name, rows in read.items() if rows is not None}
+    return make_world(there | {"products": pq.read_table(tables.whole("products"))})
+
+
+def _product_names(tables: Ingested) -> dict[str, str]:
+    rows = pq.read_table(tables.whole("products"), columns=["product_id", "name"]).to_pylist()
+    return {row["product_id"]: row["name"] for row in rows}
+
+
+def _inside(world: World, customers: Collection[str]) -> NDArray[np.bool_]:
+    return np.array([one in customers for one in world.customers], bool)
+
+
+def _seen(rows: Rows, inside: NDArray[np.bool_], as_of: date) -> Rows:
+    return rows.take(seen(rows, day_number(as_of)) & inside[rows.customer])
+
+
+def _aum_by_week(steps: Steps, as_of: date, customers: int) -> Ints:
+    """Customer × product class × week, minor units: what was held when each of the last WEEKS weeks ended."""
+    rows = steps.rows
+    ago = (day_number(as_of) - rows.day + 6) // 7  # 1: in the week that ends right before the Monday
+    held = np.zeros((customers, len(PRODUCT_CLASSES), WEEKS), np.int64)
+    np.add.at(held, (rows.customer, _class_of(rows), WEEKS - np.minimum(ago, WEEKS)), steps.change)
+    return held.cumsum(axis=2)
+
+
+def _maturities(steps: Steps, as_of: date, names: Mapping[str, str]) -> Mapping[int, list[Maturity]]:
+    """By customer, the soonest first: holdings that stand and fall due from the Monday on, loans apart."""
+    rows, monday = steps.rows, day_number(as_of)
+    due, balance, product = (rows.columns[name] for name in ("matures_on", "balance_base", "product_id"))
+    ahead = (due >= monday) & (due < monday + AHEAD_DAYS) & (_class_of(rows) != LOAN)
+    order = _ordered(rows, ahead & (balance > 0) & (steps.ends == FOREVER), (due, -balance, product))
+    found: defaultdict[int, list[Maturity]] = defaultdict(list)
+    classes = _class_of(rows)
+    for k in order.tolist():
+        name, of_class = names[rows.labels["product_id"][product[k]]], PRODUCT_CLASSES[classes[k]]
+        found[int(rows.customer[k])].append(Maturity(name, of_class, _day(due[k]), int(balance[k])))
+    return found
+
+
+def _bookings(rows: Rows, as_of: date) -> Mapping[int, list[Booking]]:
+    """By customer, the largest first: money that came or went, bought or was redeemed, in the last weeks."""
+    amount = rows.columns["amount_base"]
+    kind, other, channel = (rows.columns[name] for name in ("kind", "counterparty", "channel"))
+    trade, own = np.isin(kind, rows.code("kind", *TRADES)), rows.code("counterparty", "own")
+    moved = trade | ~(np.isin(other, own) | np.isin(kind, rows.code("kind", *OWN_KINDS)))
+    recent = rows.day >= day_number(as_of - BEHIND)
+    # The last keys only make two equal amounts of one day come in the same order each time.
+    order = _ordered(rows, moved & recent, (-np.abs(amount), -rows.day, amount, kind, other, channel))
+    found: defaultdict[int, list[Booking]] = defaultdict(list)
+    for k in _first(rows, order, BOOKINGS).tolist():
+        words = (_word(rows, name, k) for name in ("kind", "counterparty", "channel"))
+        found[int(rows.customer[k])].append(Booking(_day(rows.day[k]), int(amount[k]), *words))
+    return found
+
+
+def _contacts(rows: Rows) -> Mapping[int, list[PastContact]]:
+    """By customer, the newest first."""
+    said = ("manager_id", "channel", "purpose", "outcome")
+    newest = (-rows.day, -rows.columns["order"], *(rows.columns[name] for name in said))
+    order = _ordered(rows, np.ones(len(rows), bool), newest)
+    found: defaultdict[int, list[PastContact]] = defaultdict(list)
+    for k in _first(rows, order, CONTACTS).tolist():
+        manager, channel, purpose, outcome = (_word(rows, name, k) for name in said)
+        contact = PastContact(_day(rows.day[k]), manager, channel, purpose, outcome or None)
+        found[int(rows.customer[k])].append(contact)
+    return found
+
+
+def _ordered(rows: Rows, chosen: NDArray[np.bool_], keys: Sequence[Ints]) -> Ints:
+    """The places of the chosen rows by customer, then by ``keys``, the first of which counts most."""
+    places = np.flatnonzero(chosen)
+    return places[np.lexsort([key[places] for key in (*keys[::-1], rows.customer)])]
+
+
+def _first(rows: Rows, order: Ints, most: int) -> Ints:
+    """Of places that go by customer, the first ``most`` of each one."""
+    customer = rows.customer[order]
+    return order[np.arange(len(order)) - np.searchsorted(customer, customer) < most]
+
+
+def _class_of(rows: Rows) -> Ints:
+    return rows.columns["product_class"] if len(rows) else rows.day
+
+
+def _word(rows: Rows, column: str, place: int) -> str:
+    """What a coded column says, empty where it says nothing."""
+    code = int(rows.columns[column][place])
+    return rows.labels[column][code] if code >= 0 else ""
+
+
+def _day(number: int) -> date:
+    return EPOCH + timedelta(days=int(number))

@@ -1,0 +1,153 @@
+"""Score one Monday: every customer of the cohort once, with reasons; everyone else excluded with a code."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from configs.errors import DataError
+from configs.published import Exclusion, Manager, Reason, Run, Score
+from configs.settings import NOT_IN_RUNS, Settings
+from models.bundle import Scored
+from models.severity import money_at_risk
+from pipeline.artefacts import Home, fingerprint
+from pipeline.scoring.reasons import reasons_in_words, words_of
+from pipeline.scoring.score_changes import Models, Moved, changes
+from pipeline.snapshots.build import read_eligible, read_partition
+from pipeline.tables import Ingested
+
+
+@dataclass(frozen=True)
+class Publication:
+    """Everything one run publishes."""
+
+    run: Run
+    scores: tuple[Score, ...]
+    exclusions: tuple[Exclusion, ...]
+    managers: tuple[Manager, ...]
+
+
+def score(settings: Settings, home: Home, tables: Ingested, models: Models, as_of: date) -> Publication:
+    """The scores of one Monday, and how they moved. Raises DataError when the features are not the model's."""
+    bundle, frame = models.now, read_partition(home, "features", [as_of])
+    cohort, eligible = read_partition(home, "cohort", [as_of]), read_eligible(home, [as_of])
+    _check_same_customers(eligible, frame)
+    frame = bundle.peers.extended(frame, eligible)
+    scored = bundle.score(frame)
+    values = frame[list(bundle.model.columns)].to_numpy(np.float64)
+    words = words_of(settings, bundle)
+    reasons = reasons_in_words(words, values, scored.contributions.values, as_of, settings.lists.reasons)
+    moved = changes(words, models, frame, scored, home)
+    exclusions = _exclusions(tables, cohort)
+    scores = _scores(settings, eligible, scored, reasons, moved)
+    run = _run(settings, tables, models, as_of, len(scores), exclusions)
+    return Publication(run, scores, exclusions, read_managers(tables))
+
+
+def read_managers(tables: Ingested) -> tuple[Manager, ...]:
+    """The managers the bank delivered."""
+    path = tables.whole("managers")
+    rows = pq.read_table(path).to_pylist() if path.is_file() else []
+    return tuple(
+        Manager(row["manager_id"], row["name"], row["branch_id"], row["weekly_capacity"], row["email"])
+        for row in rows
+    )
+
+
+def _exclusions(tables: Ingested, cohort: pd.DataFrame) -> tuple[Exclusion, ...]:
+    """Everyone the tables know who is not eligible; a snapshot itself names nobody it did not know yet."""
+    codes = dict(zip(cohort["customer_id"], cohort["exclusion"], strict=True))
+    known = {customer for bucket in range(tables.buckets) for customer in _customers(tables, bucket)}
+    everyone = {customer: codes.get(customer, "not_yet_customer") for customer in sorted(known)}
+    return tuple(Exclusion(customer, code) for customer, code in everyone.items() if code)
+
+
+def _customers(tables: Ingested, bucket: int) -> list[str]:
+    rows = tables.read("customers", bucket, columns=["customer_id"])
+    return [] if rows is None else rows["customer_id"].unique().to_pylist()
+
+
+def _scores(
+    settings: Settings,
+    eligible: pd.DataFrame,
+    scored: Scored,
+    texts: Sequence[tuple[Reason, ...]],
+    moved: Sequence[Moved],
+) -> tuple[Score, ...]:
+    average, now = np.asarray(eligible["aum_base"]), np.asarray(eligible["aum"])
+    money = money_at_risk(scored.risks[:, -1], scored.share, average, now)
+    named = [f"risk_{days}d" for days in settings.label.horizons]
+    return tuple(
+        Score(
+            customer_id=row["customer_id"],
+            branch_id=_known(row["branch_id"]),
+            manager_id=_known(row["manager_id"]),
+            tier=row["tier"],
+            lifecycle_stage=row["lifecycle_stage"],
+            marketing_opt_out=row["marketing_opt_out"],
+            aum_minor=round(row["aum"] * 100),
+            money_at_risk_minor=round(one_money * 100),
+            risk_band=settings.bands.of(risks[-1]),
+            reasons=why,
+            risk_change=change.risk,
+            changes=change.items,
+            **dict(zip(named, risks, strict=True)),
+        )
+        for row, risks, one_money, why, change in zip(
+            eligible.to_dict("records"), scored.risks.tolist(), money.tolist(), texts, moved, strict=True
+        )
+    )
+
+
+def _check_same_customers(eligible: pd.DataFrame, features: pd.DataFrame) -> None:
+    if list(eligible["customer_id"]) != list(features["customer_id"]):
+        raise DataError(
+            "cohort and features of one snapshot name different customers. Delete both partitions of "
+            f"{eligible['snapshot_date'].iloc[0]} and run the week again."
+        )
+
+
+def _known(text: object) -> str | None:
+    """pandas reads an empty text as NaN."""
+    return text if isinstance(text, str) else None
+
+
+def _run(
+    settings: Settings,
+    tables: Ingested,
+    models: Models,
+    as_of: date,
+    cohort: int,
+    exclusions: Sequence[Exclusion],
+) -> Run:
+    went_in = {
+        "tables": tables.fingerprint,
+        "model": models.now.model_id,
+        "settings": fingerprint(settings.model_dump_json(exclude=NOT_IN_RUNS)),
+    }
+    if tables.recorded and tables.recorded.as_of(as_of):
+        went_in["recorded"] = tables.recorded.as_of(as_of)
+    if models.before:
+        before = models.before.run
+        went_in |= {"before": before.run_id, "compared_with": str(before.snapshot_date)}
+    return Run(
+        run_id=run_id_of(as_of, went_in),
+        bank=settings.bank,
+        snapshot_date=as_of,
+        model_id=models.now.model_id,
+        base_currency=settings.base_currency,
+        horizon_days=settings.label.horizon_days,
+        cohort=cohort,
+        excluded=MappingProxyType(dict(sorted(Counter(one.code for one in exclusions).items()))),
+        manifest=MappingProxyType(went_in),
+    )
+
+
+def run_id_of(snapshot_date: date, went_in: Mapping[str, str]) -> str:
+    """The Monday and a digest of what went in: the same run has the same name."""
+    return f"{snapshot_date}-{fingerprint(str(snapshot_date), *went_in.values())[:8]}"

@@ -1,0 +1,1 @@
+"""Cohort, features and labels of Mondays, bucket by bucket: on this machine or on Spark."""

@@ -1,0 +1,1 @@
+"""Training, comparison, registration and promotion of models."""

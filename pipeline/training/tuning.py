@@ -1,0 +1,77 @@
+"""Tune: a search over folds inside the Mondays that train and tune; the judged ones stay unseen."""
+
+from dataclasses import asdict
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from models.splits import folds
+from models.tune import Budget, Trial, best, search
+from pipeline.artefacts import write_json
+from pipeline.progress import bar, step
+from pipeline.snapshots.build import build_outcomes, build_snapshots
+from pipeline.tables import Ingested
+from pipeline.training.train import load_matrix, load_peers, plan, training_for
+from pipeline.weekly import Bank
+
+FOLDS = 3  # tuning blocks, the latest first; each costs a fit per trial
+
+
+def run_tuning(bank: Bank, tables: Ingested, as_of: date, budget: Budget) -> dict[str, Any]:
+    """The folds, every trial and the best one; written to ``tune.json``, which a rerun repeats byte for byte.
+
+    With a limit of seconds the number of trials depends on the machine. What is usual among peers is learnt
+    on the Mondays of the earliest fold, so no fold knows of later ones.
+    """
+    settings, home = bank.settings, bank.home
+    chosen = plan(settings, tables, as_of)
+    made = folds(chosen, settings.label, settings.training, FOLDS)
+    days = (*chosen.train, *chosen.tune)
+    with step("snapshots") as counts, bar("features") as on_features, bar("labels") as on_labels:
+        counts["features"] = build_snapshots(settings, home, tables, days, on_features)
+        counts["labels"] = build_outcomes(settings, home, tables, days, as_of, on_labels)
+    with step("tune") as counts, bar("trials") as on_trial:
+        rows = load_matrix(home, days, load_peers(settings, home, made[0].train))
+        sets = [(rows.on(one.train), rows.on(one.tune)) for one in made]
+        training = training_for(settings, rows.columns)
+        tried = search(sets, training, settings.label.horizons, budget, on_trial)
+        counts |= {"folds": len(made), "trials": len(tried)}
+    result = {
+        "bank": settings.bank,
+        "as_of": str(as_of),
+        "seed": settings.training.seed,
+        "folds": [{name: [str(day) for day in (one[0], one[-1])] for name, one in
+                   (("train", fold.train), ("tune", fold.tune))} for fold in made],
+        "trials": [_plain(one) for one in tried],
+        "best": _plain(best(tried)),
+    }  # fmt: skip
+    write_json(home.root / "tune.json", result)
+    return result
+
+
+def in_words(result: dict[str, Any]) -> str:
+    """The best trials beside the settings' own, and a block of TOML for the bank's bank.toml."""
+    names = list(result["best"]["params"])
+    table = pd.DataFrame([_row(number, one) for number, one in enumerate(result["trials"])])
+    whole = table[table["folds"] == len(result["folds"])].sort_values("log_loss", kind="stable")
+    shown = pd.concat([table.head(1), whole[whole["trial"] > 0].head(5)])[
+        ["trial", "log_loss", "average_precision", *names]
+    ]
+    block = "\n".join(
+        ["[training.lightgbm]", *(f"{name} = {result['best']['params'][name]}" for name in names)]
+    )
+    return (
+        f"{len(table)} trials on {len(result['folds'])} folds, {len(table) - len(whole)} of them given up; "
+        f"trial 0 is what the settings say\n{shown.to_string(index=False)}\n\n{block}"
+    )
+
+
+def _plain(one: Trial) -> dict[str, Any]:
+    return {name: dict(value) if name == "params" else list(value) for name, value in asdict(one).items()}
+
+
+def _row(number: int, one: dict[str, Any]) -> dict[str, Any]:
+    means = {name: round(float(np.mean(one[name])), 5) for name in ("log_loss", "average_precision")}
+    return {"trial": number, "folds": len(one["log_loss"]), **means, **one["params"]}

@@ -1,0 +1,29 @@
+"""What a branch has at stake."""
+
+from fastapi import HTTPException
+
+from serve.answers import branches as shown
+from serve.answers import examples
+from serve.auth.access import Granted
+from serve.http.problems import documented
+from serve.http.requests import GONE_RUN, NO_BRANCH, BranchId, PageCursor, PageSize, found, guarded_router
+from serve.store.branches import charges
+
+router = guarded_router("branches")
+
+
+@router.get(
+    "/branches/{branch_id}/summary",
+    responses=found(examples.BRANCH_SUMMARY) | GONE_RUN | documented(e404=NO_BRANCH),
+)
+def branch_summary(
+    branch_id: BranchId, access: Granted, limit: PageSize = 100, cursor: PageCursor = None
+) -> shown.BranchSummary:
+    """How many customers a branch has, how much money is at risk with them, and who is in charge of them."""
+    with access.paging(cursor) as (reading, given):
+        known = charges(reading, branch_id)
+    if not known:
+        raise HTTPException(404, NO_BRANCH)
+    page = known[given : given + limit]
+    next_cursor = access.cursor(reading, given + limit, len(known))
+    return shown.branch_summary(access.view(reading.run), branch_id, known, page, next_cursor)

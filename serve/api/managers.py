@@ -1,0 +1,44 @@
+"""What a manager should do this week."""
+
+from fastapi import HTTPException
+
+from serve.answers import examples
+from serve.answers import managers as shown
+from serve.auth.access import Granted
+from serve.http.problems import documented
+from serve.http.requests import (
+    GONE_RUN,
+    NO_MANAGER,
+    ManagerId,
+    PageCursor,
+    PageSize,
+    ShownIn,
+    found,
+    guarded_router,
+)
+
+router = guarded_router("managers")
+
+
+@router.get(
+    "/managers/{manager_id}/list",
+    responses=found(examples.MANAGER_LIST) | GONE_RUN | documented(e404=NO_MANAGER),
+)
+def manager_list(
+    manager_id: ManagerId,
+    access: Granted,
+    language: ShownIn = "en",
+    limit: PageSize = 100,
+    cursor: PageCursor = None,
+) -> shown.ManagerList:
+    """Whom a manager should call this week, first of all where a call is expected to keep most money."""
+    with access.paging(cursor) as (reading, given):
+        known = reading.manager_list(manager_id)
+        if known is None:
+            raise HTTPException(404, NO_MANAGER)
+        manager, scores = known
+        decisions = reading.decisions([one.customer_id for one in scores])
+    listed = [(one, decisions[one.customer_id]) for one in scores]
+    page = slice(given, given + limit)
+    next_cursor = access.cursor(reading, page.stop, len(listed))
+    return shown.manager_list(access.view(reading.run, language), manager, listed, page, next_cursor)

@@ -1,0 +1,89 @@
+"""The score service: ``uvicorn --factory serve.app:create_app``. Answers from the store, computes nothing."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, Depends, FastAPI, Response
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
+
+from configs.service import ServiceSettings, load_service_settings
+from serve.api import branches, contacts, customers, exports, managers, probes, runs
+from serve.auth.access import Guarded
+from serve.auth.access_log import AccessLog
+from serve.auth.policy import require_rules
+from serve.auth.pseudonyms import Pseudonyms
+from serve.auth.rates import Rates
+from serve.auth.tokens import Tokens
+from serve.http import problems
+from serve.http.cursors import Cursors
+from serve.http.edge_middleware import Doorway
+from serve.http.fast_path import Shortcut
+from serve.http.stopping import stopping
+from serve.pages import routers as pages
+from serve.pages.page import no_such_page
+from serve.pages.session import Forms
+from serve.store.point_read import lookup
+from serve.store.store import Store
+
+VERSION = "1"
+# A page may hold what its reader must not guess, and Parquet is compressed as it is.
+NOT_COMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "text/html", "application/vnd.apache.parquet")
+
+
+def forbid_caching(response: Response) -> None:
+    response.headers["Cache-Control"] = "no-store"
+
+
+def _v1() -> APIRouter:
+    v1 = APIRouter(prefix="/v1", dependencies=[Depends(forbid_caching)])
+    for noun in (customers, contacts, managers, branches, runs, exports):
+        v1.include_router(noun.router)
+    return v1
+
+
+def create_app(settings: ServiceSettings | None = None) -> FastAPI:
+    """An app of its own store; settings come from the environment unless given. Raises ConfigError."""
+    settings = settings or load_service_settings()
+    app = FastAPI(
+        title="Attrition risk",
+        version=VERSION,
+        summary="Which customers are about to leave, with how much money, and who should call.",
+        lifespan=_close_store,
+        # The pages FastAPI offers load scripts from elsewhere, which a bank's network forbids.
+        docs_url=None,
+        # Figures are those of serve/http/metrics.py; what FastAPI itself reports of a fault quotes the request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.state.settings, app.state.stopping = settings, False
+    app.state.tokens = Tokens(settings)
+    app.state.cursors = Cursors(settings.audit_secret)
+    app.state.pseudonyms = Pseudonyms(settings.audit_secret)
+    app.state.forms = Forms(settings.audit_secret)
+    app.state.access_log = AccessLog(settings)
+    app.state.rates = Rates(settings)
+    app.state.store = Store(settings.store)
+    app.state.lookup = lookup(app.state.store, settings.store)
+    problems.install(app)
+    app.add_exception_handler(404, no_such_page)
+    app.add_middleware(
+        GZipMiddleware, minimum_size=1000, compresslevel=5, exclude_content_types=NOT_COMPRESSED
+    )
+    app.include_router(probes.router)
+    app.include_router(_v1())
+    for router in pages.ROUTERS:
+        app.include_router(router)
+    require_rules(app.routes, Guarded)
+    # Outermost, around the answer to a fault too.
+    app.middleware_stack = Doorway(Shortcut(app.build_middleware_stack()), settings)
+    return app
+
+
+@asynccontextmanager
+async def _close_store(app: FastAPI) -> AsyncIterator[None]:
+    with stopping(app):
+        yield
+    app.state.access_log.close()
+    app.state.lookup.close()
+    app.state.store.close()

@@ -1,0 +1,104 @@
+"""Who may see what: one row per route and role. A route without a row keeps the service from starting."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from fastapi.routing import iter_route_contexts
+from starlette.routing import BaseRoute
+
+from configs.errors import ConfigError
+from serve.store.scope import Reach
+
+
+class Role(StrEnum):
+    """What somebody is to the bank; the claim ``role`` of a token."""
+
+    CRM = "crm"
+    MANAGER = "manager"
+    BRANCH_HEAD = "branch_head"
+    ANALYST = "analyst"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What one role gets on one route: of whom, and which fields of the answer are masked."""
+
+    reach: Reach
+    masked: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Who may call a route, and what the access log says of it.
+
+    ``action`` is empty where nothing is told about a customer, and nothing logged. ``subject`` names the part of
+    the path that says about whom the answer is; a route without such a part tells it by ``Access.about``.
+    """
+
+    grants: Mapping[Role, Grant]
+    action: str = ""
+    subject: str = ""
+
+
+_ALL, _BRANCH, _OWN, _NONE = (Grant(reach) for reach in (Reach.ALL, Reach.BRANCH, Reach.OWN, Reach.NONE))
+_PSEUDONYMS = Grant(Reach.ALL, frozenset({"customer_id", "name", "note"}))
+_BY_NAME = {Role.CRM: _ALL, Role.MANAGER: _OWN, Role.BRANCH_HEAD: _BRANCH, Role.ADMIN: _ALL}
+_BY_BRANCH = {Role.CRM: _ALL, Role.BRANCH_HEAD: _BRANCH, Role.ADMIN: _ALL}
+_FOR_ALL = {**_BY_NAME, Role.ANALYST: _PSEUDONYMS}
+_BY_THE_BANK: Mapping[Role, Grant] = {Role.CRM: _ALL, Role.ADMIN: _ALL}
+_BUT_MANAGERS: Mapping[Role, Grant] = {
+    role: grant for role, grant in _FOR_ALL.items() if role is not Role.MANAGER
+}
+_FIGURES = dict.fromkeys(Role, _NONE)
+
+# Of the routes here nothing is told about a customer, so nobody needs a token.
+PUBLIC = frozenset(
+    {
+        *("healthz", "readyz", "openapi"),
+        *("sign_in_page", "sign_in", "sign_out", "choose_language", "stylesheet", "icon"),
+    }
+)
+
+POLICY: Mapping[str, Rule] = {
+    "customer_risk": Rule(_FOR_ALL, "read customer", "customer_id"),
+    "customers_risk": Rule(_FOR_ALL, "read customer"),
+    "opt_out": Rule(_BY_THE_BANK, "opt out", "customer_id"),
+    "withdraw_opt_out": Rule(_BY_THE_BANK, "withdraw opt-out", "customer_id"),
+    "record_contact": Rule(_BY_NAME, "record contact"),
+    "manager_list": Rule(_FOR_ALL, "read list", "manager_id"),
+    "branch_summary": Rule(_BUT_MANAGERS, "read branch", "branch_id"),
+    "export_scores": Rule(_BUT_MANAGERS, "export"),
+    "export_changes": Rule(_BUT_MANAGERS, "export"),
+    "latest_run": Rule(_FIGURES),
+    # Pages, which cannot be masked and are therefore not for analysts where they name somebody.
+    "start": Rule(_FIGURES),
+    "manager_page": Rule(_BY_NAME, "read list", "manager_id"),
+    "customer_page": Rule(_BY_NAME, "read customer", "customer_id"),
+    "record_outcome": Rule(_BY_NAME, "record outcome", "customer_id"),
+    "branches_page": Rule(_BY_BRANCH, "read branches"),
+    "branch_page": Rule(_BY_BRANCH, "read branch", "branch_id"),
+    "branch_list_page": Rule(_BY_BRANCH, "read list", "branch_id"),
+    "effect_page": Rule(_FIGURES),
+    "model_page": Rule(_FIGURES),
+    "all_runs": Rule(_FIGURES),
+    "one_run": Rule(_FIGURES),
+    "model_card": Rule(_FIGURES),
+}
+
+
+def require_rules(routes: Iterable[BaseRoute], guard: type[BaseRoute]) -> None:
+    """Raises ConfigError for a route that has no rule, or that ``guard`` does not keep."""
+    for route in iter_route_contexts(list(routes)):
+        if route.name in PUBLIC:
+            continue
+        if route.name not in POLICY:
+            raise ConfigError(
+                f"the route {route.name!r} ({route.path}) has no row in serve/auth/policy.py. Add one."
+            )
+        if not isinstance(route.original_route, guard):
+            raise ConfigError(
+                f"the route {route.name!r} ({route.path}) asks for no token. Add it to a router whose "
+                f"route_class is {guard.__name__}."
+            )

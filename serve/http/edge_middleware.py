@@ -1,0 +1,124 @@
+"""What every request passes first and every answer last: names of the service, sizes, times, headers, figures."""
+
+import asyncio
+import logging
+import os
+import re
+import time
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from configs.service import ServiceSettings
+from serve.http import metrics, problems
+from serve.http.bodies import CLOSE, TOO_LARGE, bounded
+
+log = logging.getLogger("serve")
+
+SLOW_SECONDS = 1.0  # answers that took longer are logged
+_UUID = re.compile(rb"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+_PORT = re.compile(rb":\d+$")
+PROBES = {"/healthz", "/readyz"}  # asked by the address of the machine
+
+# Only what the service itself sends is loaded, run or shown; it is framed by nobody (OWASP secure headers).
+_POLICY = (
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
+    b"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = [
+    (b"content-security-policy", _POLICY),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
+HSTS = (b"strict-transport-security", b"max-age=31536000")
+
+
+class Doorway:
+    """Around the whole app, so that an answer to a fault has its headers and is counted too."""
+
+    def __init__(self, app: ASGIApp, settings: ServiceSettings) -> None:
+        self._app = app
+        self._settings = settings
+        self._hosts = {host.lower().encode() for host in settings.hosts}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        passage = Passage(scope, send)
+        try:
+            async with asyncio.timeout(self._settings.answer_seconds) as patience:
+                passage.patience = patience
+                await self._pass(scope, receive, passage.send)
+        except TimeoutError:
+            if passage.status:  # it has begun, so the caller can only see that it breaks off
+                raise
+            passage.patience = None
+            await problems.answer(503, "The answer took too long.")(scope, receive, passage.send)
+        finally:
+            passage.end()
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers, settings = dict(scope["headers"]), self._settings
+        if not self._is_ours(headers.get(b"host", b"")) and scope["path"] not in PROBES:
+            await problems.answer(421, "The service is not called by this name.")(scope, receive, send)
+            return
+        if b"content-length" in headers or b"transfer-encoding" in headers:
+            if not headers.get(b"content-length", b"0").isdigit():
+                await problems.answer(400, "Content-Length is no number.", CLOSE)(scope, receive, send)
+                return
+            if int(headers.get(b"content-length", b"0")) > settings.largest_body:
+                await problems.answer(413, TOO_LARGE, CLOSE)(scope, receive, send)
+                return
+            receive = bounded(receive, settings.largest_body, settings.body_seconds)
+        await self._app(scope, receive, send)
+
+    def _is_ours(self, host: bytes) -> bool:
+        return _PORT.sub(b"", host).lower() in self._hosts
+
+
+class Passage:
+    """One request on its way through: what it is called, how long it takes, how it ends."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._scope, self._send = scope, send
+        self._began = time.perf_counter()
+        self._state: dict[str, Any] = scope.setdefault("state", {})
+        self._request_id = self._state["request_id"] = _request_id(scope)
+        self.status = 0
+        self.patience: asyncio.Timeout | None = None
+
+    async def send(self, message: Message) -> None:
+        """Once an answer has begun it may take its time: an export is long."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            own = [*HEADERS, (b"x-request-id", self._request_id.encode())]
+            if self._scope.get("scheme") == "https":
+                own.append(HSTS)
+            message["headers"] = [*message.get("headers", ()), *own]
+            if self.patience:
+                self.patience.reschedule(None)
+        await self._send(message)
+
+    def end(self) -> None:
+        seconds = time.perf_counter() - self._began
+        route = str(self._state.get("route") or getattr(self._scope.get("route"), "name", "none"))
+        metrics.observe(route, self.status, seconds)
+        if self.status >= 500 or seconds > SLOW_SECONDS:
+            log.warning(
+                "request %s of route %s: status %s after %.2f s",
+                self._request_id,
+                route,
+                self.status,
+                seconds,
+            )
+
+
+def _request_id(scope: Scope) -> str:
+    """The caller's own if it is a UUID; anything else could be somebody's number."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _UUID.fullmatch(value):
+            return value.decode()
+    return os.urandom(16).hex()

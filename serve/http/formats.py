@@ -1,0 +1,120 @@
+"""Rows of serve/http/exports.py as lines of JSON, CSV or Parquet: a piece at a time, so that none is held whole."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+from importlib.util import find_spec
+from itertools import islice
+from typing import Any, Literal
+
+from serve.http.exports import COLUMNS, Row
+
+Format = Literal["ndjson", "csv", "parquet"]
+MEDIA_TYPES: Mapping[Format, str] = {
+    "ndjson": "application/x-ndjson",
+    "csv": "text/csv; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
+}
+BATCH = 2_000  # rows of a piece
+ROW_GROUP = 20_000  # rows of one of Parquet
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would compute (OWASP, CSV injection)
+Cell = Callable[[Any], Any]
+
+
+def written(rows: Iterator[Row], form: Format) -> Iterator[bytes]:
+    return {"ndjson": _lines, "csv": _csv, "parquet": _parquet}[form](rows)
+
+
+def available(form: Format) -> bool:
+    """Parquet needs a library that the service does without."""
+    return form != "parquet" or find_spec("pyarrow") is not None
+
+
+def _batches(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
+    while batch := list(islice(rows, size)):
+        yield batch
+
+
+def _lines(rows: Iterator[Row]) -> Iterator[bytes]:
+    """One JSON object per line, with the columns as its names."""
+    names, cells = tuple(COLUMNS), _cells(money=lambda minor: minor / 100)
+    for batch in _batches(rows, BATCH):
+        objects = (dict(zip(names, _converted(row, cells), strict=True)) for row in batch)
+        yield "".join(f"{json.dumps(one, ensure_ascii=False, allow_nan=False)}\n" for one in objects).encode()
+
+
+def _csv(rows: Iterator[Row]) -> Iterator[bytes]:
+    """RFC 4180 in UTF-8, with a header. A text that a spreadsheet would compute gets an apostrophe in front."""
+    cells = _cells(money=_exact, text=_harmless, flag=lambda flag: str(flag).lower())
+    yield _csv_lines([list(COLUMNS)])
+    for batch in _batches(rows, BATCH):
+        yield _csv_lines([_converted(row, cells) for row in batch])
+
+
+def _csv_lines(rows: list[Row]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
+
+
+def _parquet(rows: Iterator[Row]) -> Iterator[bytes]:
+    """Money is DECIMAL(18,2). pyarrow is loaded when the first such export is asked for, and only then."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds = {"text": pa.string(), "flag": pa.bool_(), "money": pa.decimal128(18, 2), "number": pa.float64()}
+    schema = pa.schema([(name, kinds[kind]) for name, kind in COLUMNS.items()])
+    pipe, cells = Pipe(), _cells(money=_exact)
+    with pq.ParquetWriter(pipe, schema, compression="zstd") as writer:
+        for batch in _batches(rows, ROW_GROUP):
+            columns = zip(*(_converted(row, cells) for row in batch), strict=True)
+            arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+            yield pipe.taken()
+    yield pipe.taken()
+
+
+class Pipe(io.RawIOBase):
+    """A file that is only written to, and emptied meanwhile."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._length = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._length
+
+    def write(self, piece: Any) -> int:
+        self._pieces.append(bytes(piece))
+        self._length += len(self._pieces[-1])
+        return len(self._pieces[-1])
+
+    def taken(self) -> bytes:
+        """Everything written since it was last taken."""
+        taken, self._pieces = b"".join(self._pieces), []
+        return taken
+
+
+def _cells(**of_kind: Cell) -> list[tuple[int, Cell]]:
+    """What is to be done in which places of a row, by kind of column."""
+    return [(place, of_kind[kind]) for place, kind in enumerate(COLUMNS.values()) if kind in of_kind]
+
+
+def _converted(row: Row, cells: list[tuple[int, Cell]]) -> Row:
+    new = list(row)
+    for place, cell in cells:
+        new[place] = None if row[place] is None else cell(row[place])
+    return new
+
+
+def _exact(minor: int) -> Decimal:
+    return Decimal(minor).scaleb(-2)
+
+
+def _harmless(text: str) -> str:
+    return f"'{text}" if text.startswith(FORMULA) else text

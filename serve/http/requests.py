@@ -1,0 +1,76 @@
+"""What the routes take, refused before anything is read, and what their document says of the answers."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Path, Query, Request
+from fastapi.routing import APIRouter
+
+from serve.answers.source import ID
+from serve.auth.access import Guarded, documented_bearer
+from serve.http.problems import GONE, documented
+from serve.store.store import Store
+from serve.texts.catalogue import Language
+
+CustomerId = Annotated[str, Path(pattern=ID, description="the bank's number of the customer")]
+ManagerId = Annotated[str, Path(pattern=ID, description="the bank's number of the manager")]
+BranchId = Annotated[str, Path(pattern=ID, description="the bank's number of the branch")]
+RunId = Annotated[str, Path(pattern=ID, description="a run_id, or latest")]
+SinceRun = Annotated[str, Query(pattern=ID, description="the run_id of the scores that the caller has")]
+ShownIn = Annotated[Language, Query(description="language of the texts")]
+PageSize = Annotated[int, Query(ge=1, le=500, description="rows of a page")]
+PageCursor = Annotated[
+    str | None,
+    Query(
+        pattern="^[A-Za-z0-9_-]+$", max_length=512, description="next_cursor of the page before; of its run"
+    ),
+]
+IdempotencyKey = Annotated[
+    str, Header(pattern=r"^[\x21-\x7e]{1,128}$", description="the sender's own; the same again adds nothing")
+]
+
+NO_CUSTOMER = "The run knows no such customer."
+NO_MANAGER = "The run knows no such manager."
+NO_BRANCH = "The run knows no such branch."
+NO_RUN = "The store holds no such run."
+MALFORMED = "path.customer_id: String should match pattern"
+# Of routes that take a body.
+BODY = documented(
+    e400="There was an error parsing the body",
+    e408="The body did not come in time.",
+    e413="The body is too large.",
+)
+GONE_RUN = documented(e410=GONE)
+
+
+def opened_store(request: Request) -> Store:
+    store: Store = request.app.state.store
+    return store
+
+
+OpenedStore = Annotated[Store, Depends(opened_store)]
+
+
+def guarded_router(tag: str) -> APIRouter:
+    """A router of one noun, each route of which asks for a token and leaves an entry in the access log."""
+    return APIRouter(
+        route_class=Guarded,
+        tags=[tag],
+        dependencies=[documented_bearer],
+        responses=documented(
+            e401="The bearer token is missing or not accepted.",
+            e403="This role may not use this route.",
+            e422=MALFORMED,
+            e429="Too many requests from this caller.",
+            e503="No run has been published, or the score store cannot be read.",
+        ),
+    )
+
+
+def found(values: dict[str, Any], status: int = 200) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI entry of a route's answer, with its examples."""
+    return {status: {"content": {"application/json": {"examples": values}}}} | UNCHANGED
+
+
+UNCHANGED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "The caller holds this answer: If-None-Match."}
+}

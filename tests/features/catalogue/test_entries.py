@@ -1,0 +1,120 @@
+"""Every feature has a name by the grammar and a phrase in two languages."""
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from configs.folder import load_settings
+from configs.groups import GROUPS
+from configs.settings import Settings
+from features.build import catalogue
+from features.catalogue.document import features_doc
+from features.catalogue.entries import entry
+from features.catalogue.grammar import PREFIXES, Name
+from features.catalogue.measures import MEASURES
+from features.catalogue.phrases import NOUNS, PATTERNS, PIECES, STAND_INS
+
+PROTECTED = ("gender", "birth", "age", "sex", "district", "religion", "nationality", "marital")
+
+
+@pytest.fixture(scope="module")
+def entries(bank_settings: Settings) -> dict[str, Any]:
+    return catalogue(bank_settings)
+
+
+def test_names_follow_the_grammar(entries: dict[str, Any]) -> None:
+    measures, statistics = "|".join(NOUNS), "|".join(set(PATTERNS) - set(PREFIXES))
+    window = r"(_(\d+w|\d+d|\d+m|quarter|\d+w_per_\d+w))?"
+    grammar = re.compile(f"({'|'.join(PREFIXES)})_({measures})|({measures})_({statistics}){window}")
+    assert [name for name in entries if not grammar.fullmatch(name)] == []
+
+
+def test_two_phrases_without_holes(entries: dict[str, Any]) -> None:
+    for name, row in entries.items():
+        assert row.name == name
+        for phrase in (row.en, row.zh):
+            assert phrase.strip() == phrase != ""
+            assert not re.search(r"[{}]|  ", phrase), name
+        assert re.search(r"[\u4e00-\u9fff]", row.zh), name
+        assert not re.search(r"[\u4e00-\u9fff]", row.en), name
+        assert row.group in GROUPS
+        assert row.worse in (-1, 0, 1)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_phrase_names_one_feature(entries: dict[str, Any], language: str) -> None:
+    counted = Counter(getattr(row, language) for row in entries.values())
+    assert [phrase for phrase, times in counted.items() if times > 1] == []
+
+
+def test_no_word_is_left_over(entries: dict[str, Any]) -> None:
+    names = "\n".join(entries)
+    assert [
+        measure for measure in NOUNS if not re.search(rf"(^|since_|to_){measure}(_|$)", names, re.M)
+    ] == []
+    assert [
+        statistic for statistic in PATTERNS if not re.search(rf"(^|_){statistic}(_|$)", names, re.M)
+    ] == []
+
+
+def test_every_measure_has_a_word() -> None:
+    assert {measure.name for measure in MEASURES} <= set(NOUNS)
+    assert len({measure.name for measure in MEASURES}) == len(MEASURES)
+
+
+def test_an_unknown_measure_or_statistic_has_no_entry() -> None:
+    for name in (Name("moonphase", "sum", "4w"), Name("aum", "vibes", "4w")):
+        with pytest.raises(KeyError):
+            entry(name)
+
+
+def test_no_protected_attribute_and_nothing_counted_from_a_fixed_date(entries: dict[str, Any]) -> None:
+    parts = {part for name in entries for part in name.split("_")}
+    assert not parts & {*PROTECTED, "year", "ytd", "date", "month"}
+
+
+def test_each_feature_names_the_file_that_yields_it(entries: dict[str, Any]) -> None:
+    root = Path(__file__).parents[3]
+    families = list(dict.fromkeys(row.family for row in entries.values()))
+    assert len(families) == 15
+    assert all((root / "features" / "families" / f"{family}.py").is_file() for family in families)
+    assert entries["outflow_sum_4w"].family == "flows"
+
+
+def test_the_page_of_features_is_up_to_date() -> None:
+    page = Path(__file__).parents[3] / "docs" / "features.md"
+    assert page.read_text("utf-8") == features_doc(load_settings("demo")), "run `make features-doc`"
+
+
+def test_every_group_is_used_and_has_a_title_in_both_languages(entries: dict[str, Any]) -> None:
+    assert {row.group for row in entries.values()} == set(GROUPS)
+    assert all(group.en and re.search(r"[\u4e00-\u9fff]", group.zh) for group in GROUPS.values())
+
+
+def test_what_shows_a_feature_is_of_its_group_and_shows_itself(entries: dict[str, Any]) -> None:
+    shown = {name: row.shown_by for name, row in entries.items() if row.shown_by}
+    for name, by in shown.items():
+        assert entries[by].group == entries[name].group
+        assert not entries[by].shown_by, name
+    assert shown["outflow_zscore_4w_per_52w"] == "outflow_sum_4w"
+    assert shown["booking_zscore_4w_per_52w"] == "booking_count_4w"
+    assert shown["maturing_share_60d"] == "maturing_sum_60d"
+    assert "wealth_share" not in shown, "it says more than the sum"
+    assert {name for name, row in entries.items() if "zscore" in name or "speed" in name} <= set(shown)
+
+
+def test_figures_are_dated_where_a_day_is_known(entries: dict[str, Any]) -> None:
+    dated = {name: (row.dated_by, row.dated_as) for name, row in entries.items() if row.dated_by}
+    assert dated["salary_sum_4w"] == ("days_since_salary", "last")
+    assert dated["outflow_elsewhere_max_13w"] == ("days_since_largest_outflow_elsewhere", "largest")
+    assert dated["maturing_sum_30d"] == ("days_to_next_maturity", "next")
+    assert dated["manager_vacant_days"] == ("manager_vacant_days", "since")
+    assert {by for by, _ in dated.values()} <= set(entries)
+
+
+def test_stand_ins_and_pieces_are_of_known_words() -> None:
+    assert {*STAND_INS, *(one for each in STAND_INS.values() for one in each)} <= set(PATTERNS)
+    assert set(PIECES) <= set(NOUNS)

@@ -1,0 +1,33 @@
+from datetime import date
+
+import pytest
+
+from configs.errors import ConfigError
+from configs.folder import load_settings
+from features.build import catalogue
+from features.catalogue.peers import peer_entries
+from features.catalogue.sentences import sentence
+
+MONDAY = date(2026, 11, 16)
+
+
+def test_each_deviation_has_words_in_both_languages_and_the_reason_of_its_feature():
+    settings = load_settings("demo")
+    features = catalogue(settings)
+    entries = peer_entries(settings, features)
+    assert len(entries) == 2 * len(settings.training.peers)
+    row = entries["product_held_vs_branch"]
+    assert row.group == features["product_held"].group
+    assert sentence(row, -1.5, MONDAY, "en", None) == (
+        "number of products held, beside the average of customers of the same branch: -1.5"
+    )
+    assert sentence(row, 2.0, MONDAY, "zh", None) == "持有产品数（与同网点客户均值之差）：+2.0"
+    assert sentence(entries["term_share_vs_tier"], 0.12, MONDAY, "en", None).endswith(
+        "customers of the same tier: +12%"
+    )
+
+
+def test_an_unknown_feature_names_the_nearest():
+    settings = load_settings("demo", {"training": {"peers": ["product_hold"]}})
+    with pytest.raises(ConfigError, match=r"training\.peers: no feature 'product_hold'.*product_held"):
+        peer_entries(settings, catalogue(settings))

@@ -1,0 +1,86 @@
+"""Thinned old years give the same bytes; what is kept of them is needed."""
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from configs.settings import Settings
+from features.build import build, build_labels
+from features.engine import compact_history as module
+from features.engine.compact_history import lookback_days, thin, thin_rows
+from features.engine.entities import FOREVER, Rows, World, day_number, make_world
+
+SEEDS = range(40, 52)
+
+
+def look(world: World, drawn: Any, snapshots: list[date], settings: Settings) -> Iterator[bytes]:
+    """Cohort, features and labels as bytes, NaN included."""
+    tables = [
+        table
+        for built in build(world, snapshots, drawn.history_from, settings)
+        for table in (built.cohort, built.features)
+    ]
+    matured = drawn.data_through + timedelta(weeks=26)
+    tables += [table for _, table in build_labels(world, snapshots, drawn.history_from, matured, settings)]
+    for table in tables:
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema) as stream:
+            stream.write_table(table.combine_chunks())
+        yield sink.getvalue().to_pybytes()
+
+
+def differs(seed: int, draw_bank: Any, tables_of: Any, settings: Settings) -> bool:
+    drawn = draw_bank(seed)
+    # The bank's snapshots come early in its history: look at Mondays that leave years behind them.
+    monday = drawn.history_from + timedelta(days=(drawn.data_through - drawn.history_from).days // 7 * 7 - 56)
+    snapshots = [monday - timedelta(weeks=5), monday]
+    world = make_world(tables_of(drawn.bank))
+    before = day_number(snapshots[0]) - lookback_days(settings)
+    thinned = thin(world, before)
+    assert sum(map(len, thinned.tables.values())) <= sum(map(len, world.tables.values()))
+    return list(look(world, drawn, snapshots, settings)) != list(look(thinned, drawn, snapshots, settings))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_same_bytes(seed: int, draw_bank: Any, tables_of: Any, bank_settings: Settings) -> None:
+    assert not differs(seed, draw_bank, tables_of, bank_settings)
+
+
+@pytest.mark.parametrize("kept", ["first", "last", "unsettled"])
+def test_all_that_is_kept_is_needed(
+    kept: str, draw_bank: Any, tables_of: Any, bank_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dropped on purpose, each of them is missed in some world."""
+
+    def without(rows: Rows, before: int) -> Rows:
+        full = thin_rows(rows, before)
+        settled = np.flatnonzero((full.day < before) & (full.known < before) & (full.until == FOREVER))
+        keep = np.ones(len(full), bool)
+        if kept == "unsettled":
+            keep = ~((full.day < before) & ((full.known >= before) | (full.until < FOREVER)))
+        else:
+            sort = module._sorts(full)[settled]
+            step = 1 if kept == "first" else -1
+            keep[settled[::step][module._firsts(sort[::step])]] = False
+        return full.take(keep)
+
+    monkeypatch.setattr(module, "thin_rows", without)
+    assert any(differs(seed, draw_bank, tables_of, bank_settings) for seed in SEEDS)
+
+
+def test_a_row_of_each_sort_is_kept(world_of: Any) -> None:
+    """Five card payments and a salary in 2018, one of 2018 known in 2023, and all of 2023."""
+    card = {"kind": "card", "amount": -10}
+    rows = [card | {"booked_at": datetime(2018, 3, day)} for day in (1, 2, 3, 4, 5)]
+    rows += [{"kind": "salary", "amount": 10, "booked_at": datetime(2018, 3, 3)}]
+    rows += [card | {"booked_at": datetime(2018, 3, 3), "known_on": date(2023, 1, 5)}]
+    rows += [card | {"booked_at": datetime(2023, 1, day)} for day in (2, 3, 4)]
+    world = world_of(transactions=rows)
+    kept = thin(world, day_number(date(2023, 1, 2))).tables["transactions"]
+    days = [str(np.datetime64(int(day), "D")) for day in kept.day]
+    assert days == ["2018-03-01", "2018-03-03", "2018-03-03", "2018-03-05",
+                    "2023-01-02", "2023-01-03", "2023-01-04"]  # fmt: skip

@@ -1,0 +1,47 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models import logistic_baseline as logistic
+from models.logistic_baseline import fit_logistic
+from models.matrix import Matrix
+from models.metrics import ranking
+
+
+def test_it_finds_what_was_planted(train: Matrix, judge: Matrix) -> None:
+    made = fit_logistic(train)
+    planted = 1.2 * judge.features[:, 0] + 0.5 * judge.features[:, 1] - 0.6 * judge.features[:, 2]
+    best = ranking(judge, planted)["auroc"]
+    assert ranking(judge, made.scores(judge.features))["auroc"] > best - 0.01
+    # Shrunk by the penalty, but in proportion to the planted 1.2, 0.5 and −0.6.
+    assert made.weight[:3] / made.weight[0] == pytest.approx([1, 0.42, -0.5], abs=0.1)
+
+
+def test_an_unknown_value_counts_as_the_median_and_a_far_one_is_cut(train: Matrix) -> None:
+    odd = train.features.copy()
+    odd[:, 4] = np.nan  # never known: says nothing
+    made = fit_logistic(replace(train, features=odd))
+    assert made.weight[4] == 0
+    row = np.full((1, 5), np.nan)
+    assert made.standardised(row)[0, :4] == pytest.approx((made.middle[:4] - made.mean[:4]) / made.spread[:4])
+    assert made.standardised(np.full((1, 5), 1e9))[0, 0] == 5
+
+
+def test_of_too_many_rows_an_even_share_is_fitted_on(train: Matrix, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert logistic._evenly(7, 3).tolist() == [True, False, True, False, True, False, False]
+    half = train.where(logistic._evenly(len(train), len(train) // 2))
+    monkeypatch.setattr(logistic, "MOST", len(train) // 2)
+    assert np.array_equal(fit_logistic(train).weight, fit_logistic(half).weight)
+    monkeypatch.setattr(logistic, "MOST", len(train))
+    assert not np.array_equal(fit_logistic(train).weight, fit_logistic(half).weight)
+
+
+def test_rows_are_scored_a_few_at_a_time(
+    train: Matrix, judge: Matrix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = fit_logistic(train)
+    whole = made.scores(judge.features)
+    monkeypatch.setattr("models.matrix.CHUNK", 7)
+    assert made.scores(judge.features) == pytest.approx(whole, abs=1e-12)
+    assert len(made.scores(judge.features[:0])) == 0

@@ -1,0 +1,102 @@
+"""The commands of the score store, as an operator runs them."""
+
+import subprocess
+import sys
+from datetime import date, timedelta
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+from typer.testing import CliRunner
+
+from configs.call_lists import CallList
+from configs.errors import DataError
+from configs.published import Decision, Exclusion, Run, Score
+from pipeline.__main__ import app
+from serve.store.schema import VERSION
+from serve.store.store import Store
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def no_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ATTRITION_STORE", raising=False)
+
+
+def publish(store: Store, weeks: int) -> None:
+    day = date(2026, 11, 16) + timedelta(weeks=weeks)
+    counts = MappingProxyType({"too_new": 1})
+    run = Run(f"run-{weeks}", "demo", day, "model-1", "CNY", 90, 1, counts, MappingProxyType({}))
+    score = Score("c1", "B1", None, "all", "mature", False, 1, 1, "high", (), risk_90d=weeks / 10)
+    listed = Decision("c1", "B1", None, "listed", "most_to_keep", 1, 1)
+    own = CallList("B1", None, (score,), 1, 1, 1, (listed,))
+    store.publish(run, [score], [Exclusion("c2", "too_new")], [own])
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> str:
+    address = f"sqlite:///{tmp_path}/demo/store.db"
+    with Store(address) as store:
+        publish(store, 1)
+        publish(store, 2)
+    return address
+
+
+def said(*arguments: object) -> str:
+    result = CliRunner().invoke(app, [str(one) for one in arguments])
+    if result.exception:
+        raise result.exception
+    return result.stdout.strip()
+
+
+def served(address: str) -> tuple[str, float]:
+    with Store(address) as store:
+        run, score = store.customer("c1")
+    return run.run_id, score.risk_90d
+
+
+def test_back_one_run_and_not_beyond_the_first(address, tmp_path):
+    assert said("rollback-run", "--data", tmp_path) == "serves run-1 of Monday 2026-11-23"
+    assert served(address) == ("run-1", 0.1)
+    with pytest.raises(DataError, match="no run before run-1"):
+        said("rollback-run", "--data", tmp_path)
+
+
+def test_backup_and_restore(address, tmp_path):
+    file = tmp_path / "backup.db"
+    assert said("backup", "--data", tmp_path, "--out", file).startswith(f"2 runs in {file}, 0.")
+    with Store(address) as store:
+        publish(store, 3)
+    assert said("restore", "--data", tmp_path, "--from", file) == f"2 runs from {file}"
+    assert served(address) == ("run-2", 0.2)
+
+
+def test_migrate_says_what_it_did(address, tmp_path):
+    with Store(address) as store:
+        store.migrate("0001")
+    assert said("migrate", "--data", tmp_path).startswith(f"version {VERSION}, after 0002, 0003")
+    assert said("migrate", "--data", tmp_path) == f"version {VERSION}, as before"
+    assert served(address) == ("run-2", 0.2)
+
+
+def test_one_setting_leads_every_command_elsewhere(address, tmp_path, monkeypatch):
+    other = f"sqlite:///{tmp_path}/elsewhere.db"
+    monkeypatch.setenv("ATTRITION_STORE", other)
+    with Store(other) as store:
+        publish(store, 5)
+        publish(store, 6)
+    assert said("rollback-run") == "serves run-5 of Monday 2026-12-21"
+    assert (served(other), served(address)) == (("run-5", 0.5), ("run-2", 0.2))
+
+
+def test_the_way_back_loads_nothing_that_takes_long(address, tmp_path):
+    """It may take two seconds, and importing these alone would take longer."""
+    code = (
+        "import sys, pipeline.__main__ as commands\n"
+        f"commands.app(['rollback-run', '--data', {str(tmp_path)!r}], standalone_mode=False)\n"
+        "print(sorted({'lightgbm', 'mlflow', 'pandas', 'duckdb', 'sklearn', 'alembic'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert served(address)[0] == "run-1"

@@ -1,0 +1,188 @@
+"""Rolling origins on a small made-up bank; above all, that no origin learns what was known only later."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from configs.errors import DataError
+from configs.folder import load_settings
+from models.metrics import ranking
+from pipeline.artefacts import read_json
+from pipeline.commands.summaries import backtest_in_words
+from pipeline.demo import truth_of
+from pipeline.demo_bank import write_demo_bank
+from pipeline.evaluation import backtest
+from pipeline.evaluation import evaluate as judgement
+from pipeline.evaluation.backtest import origins, run_backtest
+from pipeline.weekly import Bank, current_tables, run_ingest
+
+AS_OF = date(2026, 11, 16)
+SMALL = {
+    "label": {"horizon_days": 30, "settle_days": 7},
+    "training": {
+        "first_after_weeks": 26,
+        "judged_snapshots": 3,
+        "tuned_snapshots": 4,
+        "rounds": 15,
+        "patience": 15,
+        "negatives_kept": 1.0,
+        "lightgbm": {"min_data_in_leaf": 40},
+    },
+}
+
+
+def test_the_worked_example_of_origins():
+    label = load_settings("demo").label
+    assert origins(label, AS_OF, 2, 13) == (date(2026, 2, 16), date(2026, 5, 18))
+    assert label.timeline(date(2026, 5, 18) + timedelta(weeks=12)).matured(AS_OF)
+    assert not label.timeline(date(2026, 5, 18) + timedelta(weeks=13)).matured(AS_OF)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_draws():
+    """Whether an interval is right is for tests/models/test_bootstrap.py to say."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judgement, "DRAWS", 20)
+        yield
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory) -> Bank:
+    made = Bank(load_settings("demo", SMALL), tmp_path_factory.mktemp("data"))
+    write_demo_bank(made.home.root / "raw", 1000, 68, 3, AS_OF)
+    run_ingest(made, made.home.root / "raw")
+    return made
+
+
+@pytest.fixture(scope="module")
+def result(bank):
+    return run_backtest(bank, current_tables(bank), AS_OF, count=3, every=5, truth=truth_of(bank))
+
+
+def test_each_origin_has_its_promise_and_what_came(bank, result):
+    assert read_json(bank.home.root / "backtest.json") == result
+    first, second = result["origins"]
+    assert (first["origin"], second["origin"]) == ("2026-08-03", "2026-09-07")
+    assert list(result["refused"]) == ["2026-06-29"]
+    assert "too few matured snapshots" in result["refused"]["2026-06-29"]
+    for one in (first, second):
+        days = one["snapshots"]
+        assert days["later"] == [
+            str(date.fromisoformat(one["origin"]) + timedelta(weeks=k)) for k in range(5)
+        ]
+        assert days["judge"][-1] < one["origin"]
+        low, high = one["promised"]["intervals"]["model.auroc"]
+        assert low < one["promised"]["model"]["auroc"] < high
+        came, sure = one["came"], one["came"]["intervals"]
+        ways = {"largest_drop", "longest_silence", "logistic", "truth"}
+        assert set(came["others"]) == ways | ({"previous champion"} if one is second else set())
+        assert set(came["capacity"]) == {"money_at_risk", "risk", *came["others"]}
+        assert came["capacity"]["truth"]["recall"] > came["capacity"]["longest_silence"]["recall"]
+        low, high = sure["capacity.money_at_risk.recall"]
+        assert low < came["capacity"]["money_at_risk"]["recall"] < high
+        assert sum(branch["realised"] for branch in came["money"]["branches"]) == pytest.approx(
+            came["money"]["realised"]
+        )
+        assert came["others"]["truth"]["auroc"] > came["others"]["longest_silence"]["auroc"]
+        for way, found in (("model", came["model"]), *came["others"].items()):
+            low, high = sure[f"{way}.auroc"]
+            assert low < found["auroc"] < high
+        assert sure["model.money_ratio"][0] < came["money"]["ratio"] < sure["model.money_ratio"][1]
+
+
+def test_all_origins_are_also_judged_as_one(result):
+    """The money adds up, the ways that every origin has are there, and the truth is nearer than what came."""
+    came, whole = [one["came"] for one in result["origins"]], result["together"]
+    assert whole["model"]["rows"] == sum(one["model"]["rows"] for one in came)
+    for name in ("predicted", "realised"):
+        assert whole["money"][name] == pytest.approx(sum(one["money"][name] for one in came), rel=1e-9)
+    assert set(whole["others"]) == set(came[0]["others"])
+    aurocs = sorted(one["others"]["truth"]["auroc"] for one in came)
+    assert aurocs[0] - 0.05 < whole["others"]["truth"]["auroc"] < aurocs[1] + 0.05
+    assert 0 < whole["gap_to_truth"] < 0.05
+    low, high = whole["intervals"]["left.tenth_10"]
+    assert low < whole["money"]["deciles"][9]["realised"] < high
+
+
+def test_the_previous_champion_is_the_model_of_the_origin_before(bank, result):
+    """What it ranks by on the second origin's Mondays is what that model says, and nothing newer."""
+    first, second = result["origins"]
+    assert "previous champion" not in first["came"]["others"]
+    split = backtest.plan(bank.settings, current_tables(bank), day := date.fromisoformat(first["origin"]))
+    days = (*split.train, *split.tune, *split.judge)
+    backtest._build(bank, current_tables(bank), days, day)
+    old, _ = backtest.fit_mondays(bank.settings, bank.home, split, day, lambda *_: None)
+    later = tuple(date.fromisoformat(one) for one in second["snapshots"]["later"])
+    backtest._build(bank, current_tables(bank), later, AS_OF)
+    rows = backtest.load_matrix(bank.home, later, old.peers)
+    expected = ranking(rows, backtest.predict(old, rows).risks[:, -1])
+    assert old.model_id == first["model_id"]
+    assert second["came"]["others"]["previous champion"] == expected
+
+
+def test_it_is_said_in_words(result):
+    words = backtest_in_words(result)
+    assert words.count("promised  ") == 2
+    assert words.count("came  ") == 3
+    assert f"{result['together']['money']['deciles'][9]['ratio']:.2f}" in words.split("together: ")[1]
+    assert f"together {result['together']['gap_to_truth']:.4f}" in words
+    assert f"{result['origins'][1]['came']['model']['auroc']:.3f} [" in words
+    assert "2026-06-29  refused: too few matured snapshots" in words
+
+
+def test_the_same_again_on_a_rerun(bank, result):
+    again = run_backtest(bank, current_tables(bank), AS_OF, count=1, every=5)
+    assert again["origins"][0]["promised"] == result["origins"][1]["promised"]
+    assert again["origins"][0]["came"]["model"] == result["origins"][1]["came"]["model"]
+
+
+def test_no_origin_at_all_is_an_error(bank):
+    with pytest.raises(DataError, match=r"on any of 2025-12-01\. 2025-12-01: too few matured snapshots"):
+        run_backtest(bank, current_tables(bank), date(2026, 2, 9), count=1, every=5)
+
+
+def cut(bank: Bank, day: date) -> Bank:
+    """The bank as its systems knew it before ``day``: later rows are gone, later corrections undone."""
+    known = Bank(bank.settings, bank.data / f"cut-{day}")
+    tables = current_tables(bank)
+    for path in sorted(tables.folder.rglob("*")):
+        target = known.home.root / "tables" / path.relative_to(tables.folder)
+        if path.suffix != ".parquet" or path.name in ("refused.parquet", "raw_rows.parquet"):
+            continue
+        rows = pq.ParquetFile(path).read()
+        if "known_on" in rows.column_names:
+            rows = rows.filter(pc.less(rows["known_on"], pa.scalar(day)))
+        if "superseded_on" in rows.column_names:
+            place = rows.column_names.index("superseded_on")
+            early = pc.less(rows["superseded_on"], pa.scalar(day))
+            rows = rows.set_column(
+                place, "superseded_on", pc.if_else(early, rows["superseded_on"], pa.scalar(None, pa.date32()))
+            )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(rows, target)
+    return known
+
+
+def promised(bank: Bank, tables, day: date) -> str:
+    """The model that the backtest trains on ``day``: its id is a hash of every byte of it."""
+    split = backtest.plan(bank.settings, tables, day)
+    backtest._build(bank, tables, (*split.train, *split.tune, *split.judge), day)
+    return backtest.fit_mondays(bank.settings, bank.home, split, day, lambda *_: None)[0].model_id
+
+
+def test_an_origin_knows_nothing_that_became_known_on_or_after_it(bank, result, monkeypatch):
+    """On the tables as they were on that day it trains the same bytes; with a planted error it does not."""
+    day = date.fromisoformat(result["origins"][0]["origin"])
+    known, now = cut(bank, day), current_tables(bank)
+    then = replace(now, folder=known.home.root / "tables", last_day=day)
+    assert promised(known, then, day) == result["origins"][0]["model_id"]
+
+    # Planted: Mondays whose outcome was open on the origin, judged by what is known today.
+    honest_plan, honest_outcomes = backtest.plan, backtest.build_outcomes
+    monkeypatch.setattr(backtest, "plan", lambda *one: honest_plan(*one[:2], day + timedelta(weeks=3)))
+    monkeypatch.setattr(backtest, "build_outcomes", lambda *one: honest_outcomes(*one[:4], AS_OF, one[5]))
+    assert promised(known, then, day) != promised(bank, now, day)

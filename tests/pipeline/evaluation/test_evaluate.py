@@ -1,0 +1,111 @@
+"""Figures of a hand-made bank: two Mondays, one team, ten customers."""
+
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pytest
+
+from configs.errors import DataError
+from configs.folder import load_settings
+from models.capacity import Teams
+from models.matrix import Matrix
+from pipeline.evaluation import evaluate as judgement
+from pipeline.evaluation.evaluate import Judged, figures, lists, together
+from pipeline.evaluation.segments import Segments
+from pipeline.training.train import Predicted
+
+SIZE = 10
+
+
+@pytest.fixture
+def settings():
+    terms = {"call_cost": 100, "success_rate": 0.5, "margin": 0.01}
+    return load_settings("demo", {"profit": terms, "label": {"horizon_days": 30}})
+
+
+@pytest.fixture
+def judged() -> Judged:
+    """Customers 0 and 1 leave with half of 200,000; risk falls with the number, money at risk rises with it."""
+    days = np.repeat(np.array([date(2024, 3, 4), date(2024, 3, 11)], "datetime64[D]"), SIZE)
+    rows = Matrix(
+        np.zeros((2 * SIZE, 0)), (), np.tile([f"C{k}" for k in range(SIZE)], 2), days,
+        np.tile(np.array([30, 30] + [0] * (SIZE - 2), np.int16), 2), np.full(2 * SIZE, 0.5),
+        np.full(2 * SIZE, 200_000.0),
+    )  # fmt: skip
+    risk = np.tile(np.linspace(0.9, 0.05, SIZE), 2)
+    money = np.tile(np.arange(SIZE, dtype=float), 2) * 10_000
+    may = np.tile(np.arange(SIZE) != 9, 2)
+    teams = Teams(np.zeros(2 * SIZE, np.int64), np.full(2 * SIZE, 3), may)
+    groups = {"tier": np.tile(["affluent"], 2 * SIZE), "branch": np.tile(["B1", "B2"], SIZE)}
+    return Judged(rows, Predicted(risk[:, None], money), Segments(teams, groups), {"rule": -risk})
+
+
+def test_lists_are_filled_by_money_by_risk_and_by_every_other_way(judged):
+    found = {way: np.flatnonzero(called[:SIZE]).tolist() for way, called in lists(judged).items()}
+    # Customer 9, who has most money at risk, must not be called.
+    assert found == {"money_at_risk": [6, 7, 8], "risk": [0, 1, 2], "rule": [6, 7, 8]}
+
+
+def test_figures_of_lists_money_and_profit(settings, judged, monkeypatch):
+    monkeypatch.setattr(judgement, "DRAWS", 20)
+    found = figures(settings, judged)
+    assert found["capacity"]["risk"] == pytest.approx(
+        {"listed": 3, "recall": 1, "precision": 2 / 3, "lift": 10 / 3, "aum_caught": 1}
+    )
+    assert found["capacity"]["money_at_risk"]["recall"] == 0
+    # On each Monday three calls for nothing; promised were 0.5 × 0.01 × (60 + 70 + 80 thousand) − 300.
+    assert found["profit"]["lists"] == -300
+    assert found["profit"]["lists_promised"] == pytest.approx(750)
+    # From 20,000 on a call pays by what is promised: customers 2 … 8; nobody is kept by calling them.
+    assert (found["profit"]["break_even_money"], found["profit"]["break_even_calls"]) == (20_000, 7)
+    assert found["profit"]["break_even"] == -700
+    # Everybody but the first (money 0) must be called to reach the second: 9 × 100 for 500; better nobody.
+    assert (found["profit"]["best"], found["profit"]["best_calls"]) == (0, 0)
+    branches = {one["branch"]: one["realised"] for one in found["money"]["branches"]}
+    assert branches == {"B1": 200_000, "B2": 200_000}
+    assert set(found["others"]) == {"rule"}
+    for name in (
+        "model.auroc",
+        "model.money_ratio",
+        "model.calibration_slope",
+        "left.tenth_10",
+        "rule.auroc",
+        "capacity.risk.recall",
+        "capacity.rule.lift",
+    ):
+        low, high = found["intervals"][name]
+        assert low <= high
+    # The last tenth of ascending promised money is customer 9, who stays; the first is customer 0, who leaves.
+    assert found["intervals"]["left.tenth_10"][0] == 0
+    assert found["intervals"]["left.tenth_1"][1] > 0
+    assert figures(settings, judged) == found
+
+
+def test_two_days_models_are_held_to_their_word_as_one(judged):
+    first, second = (
+        replace(judged, rows=(half := judged.rows.where(judged.rows.snapshot_date == day)),
+                predicted=Predicted(judged.predicted.risks[:SIZE], judged.predicted.money[:SIZE]),
+                segments=Segments(judged.segments.teams.of(np.arange(SIZE)),
+                                  {name: of[:SIZE] for name, of in judged.segments.groups.items()}),
+                others={"rule": judged.others["rule"][:SIZE], name: np.zeros(len(half))})
+        for day, name in zip(np.unique(judged.rows.snapshot_date), ("before", "after"), strict=True)
+    )  # fmt: skip
+    whole = together([first, second])
+    assert set(whole.others) == {"rule"}  # what only one of them has cannot be judged over both
+    assert whole.rows.customer_id.tolist() == judged.rows.customer_id.tolist()
+    assert whole.rows.snapshot_date.tolist() == judged.rows.snapshot_date.tolist()
+    assert np.array_equal(whole.predicted.risks, judged.predicted.risks)
+    assert np.array_equal(whole.segments.groups["branch"], judged.segments.groups["branch"])
+    for way, called in lists(whole).items():
+        assert np.array_equal(called, lists(judged)[way])
+    with pytest.raises(DataError, match="ascend"):
+        together([second, first])
+
+
+def test_a_drawn_bank_keeps_what_belongs_to_each_row(judged):
+    places = np.array([0, 0, 12])
+    drawn = judged.drawn(judged.rows, places)
+    assert drawn.predicted.money.tolist() == [0, 0, 20_000]
+    assert drawn.segments.teams.callable.tolist() == [True, True, True]
+    assert drawn.others["rule"].tolist() == judged.others["rule"][places].tolist()

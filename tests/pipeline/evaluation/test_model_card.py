@@ -1,0 +1,135 @@
+from types import MappingProxyType, SimpleNamespace
+from typing import get_args
+
+import pytest
+
+from configs.folder import load_settings
+from configs.settings import Label
+from pipeline.evaluation.model_card import card_markdown, missing_in_card, model_card
+
+SURE = {f"model.{name}": [0.1, 0.9] for name in
+        ("auroc", "average_precision", "recall_at_10", "aum_caught_at_10", "ece")}  # fmt: skip
+MODEL = {"rows": 15_157, "attrition_rate": 0.0405, "auroc": 0.856, "average_precision": 0.406,
+         "recall_at_10": 0.6, "aum_caught_at_10": 0.61, "ece": 0.004}  # fmt: skip
+JUDGEMENT = {
+    "data": {
+        "fingerprint": "9e83",
+        "first_day": "2024-05-20",
+        "last_day": "2026-11-15",
+        "rows": {"customers": 5825},
+    },
+    "figures": {"model": MODEL, "intervals": SURE},
+}
+MONDAYS = {
+    "train": ["2024-11-18", "2025-10-06"],
+    "tune": ["2026-01-12"],
+    "judge": ["2026-06-22", "2026-08-10"],
+}
+PARTS = (
+    "purpose",
+    "data",
+    "label",
+    "assumptions",
+    "limits",
+    "results",
+    "monitoring limits",
+    "owner",
+    "approver",
+)
+
+
+def bundle(**changes):
+    """As much of a bundle as a card looks at."""
+    settings = load_settings("demo").model_dump(mode="json")
+    metrics = {"snapshots": MONDAYS, "trained_as_of": "2026-11-16", "customer_periods": 84_212}
+    made = {
+        "model_id": "a641",
+        "metrics": metrics,
+        "settings": settings,
+        "model": SimpleNamespace(columns=["a"] * 468),
+    }
+    return SimpleNamespace(**(made | changes))
+
+
+def test_the_cards_of_the_banks_that_ship_are_complete():
+    for bank in ("demo", "berka"):
+        assert missing_in_card(model_card(load_settings(bank), bundle(), JUDGEMENT)) == []
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_each_part_left_out_is_named_with_what_to_do(part):
+    whole = model_card(load_settings("demo"), bundle(), JUDGEMENT)
+    assert tuple(whole) == PARTS
+    for left in ({**whole, part: ()}, {name: said for name, said in whole.items() if name != part}):
+        (missing,) = missing_in_card(left)
+        assert missing.startswith(f"the model card lacks its {part}: ")
+        assert "[card]" in missing or "make report" in missing or "train again" in missing
+        assert "**Missing**" in card_markdown("a641", left)
+    assert "**Missing**" not in card_markdown("a641", whole)
+
+
+@pytest.mark.parametrize(
+    ("field", "empty", "part"),
+    [
+        ("owner", "", "owner"),
+        ("approver", " ", "approver"),
+        ("purpose", "", "purpose"),
+        ("assumptions", [], "assumptions"),
+        ("limits", [""], "limits"),
+        ("monitoring", [], "monitoring limits"),
+    ],
+)
+def test_what_nobody_has_said_is_missing(field, empty, part):
+    card = model_card(load_settings("demo", {"card": {field: empty}}), bundle(), JUDGEMENT)
+    assert [one.split(":")[0] for one in missing_in_card(card)] == [f"the model card lacks its {part}"]
+
+
+@pytest.mark.parametrize(
+    ("made", "judgement", "part"),
+    [
+        (bundle(), JUDGEMENT | {"data": {}}, "data"),
+        (bundle(), {name: one for name, one in JUDGEMENT.items() if name != "data"}, "data"),
+        (bundle(settings={}), JUDGEMENT, "label"),
+        (bundle(), JUDGEMENT | {"figures": {}}, "results"),
+        # One interval that was not drawn is no result.
+        (bundle(), JUDGEMENT | {"figures": {"model": MODEL, "intervals": dict(list(SURE.items())[1:])}}, "results"),
+    ],
+)  # fmt: skip
+def test_facts_that_are_not_known_are_missing(made, judgement, part):
+    card = model_card(load_settings("demo"), made, MappingProxyType(judgement))
+    assert [one.split(":")[0] for one in missing_in_card(card)] == [f"the model card lacks its {part}"]
+
+
+def test_a_model_never_judged_lacks_data_and_results():
+    card = model_card(load_settings("demo"), bundle(), {})
+    assert [one.split(":")[0][25:] for one in missing_in_card(card)] == ["data", "results"]
+
+
+def test_facts_in_words():
+    text = card_markdown("a641", model_card(load_settings("demo"), bundle(), JUDGEMENT))
+    assert text.startswith("# Model card of a641\n\n## Purpose\n\n")
+    assert "- Tables 9e83, bookings from 2024-05-20 to 2026-11-15; loaded: 5,825 customers.\n" in text
+    assert (
+        "- Fitted on 2 Mondays, 2024-11-18 to 2025-10-06.\n- Stopped and calibrated on 1 Monday, 2026-01-12"
+        in text
+    )
+    assert (
+        "has left when, 97 days after the Monday (7 days to act, then 90), at least 50% of the average"
+        in text
+    )
+    assert "AUROC 0.856 [0.100, 0.900]" in text
+
+
+def test_every_definition_of_attrition_has_its_words():
+    definitions = get_args(Label.model_fields["definition"].annotation)
+    assert len(definitions) == 4
+    said = {
+        model_card(
+            load_settings("demo"),
+            bundle(settings=load_settings("demo", {"label": {"definition": one}}).model_dump(mode="json")),
+            JUDGEMENT,
+        )["label"][0]
+        for one in definitions
+    }
+    assert len(said) == 4
+    assert "{" not in "".join(said)

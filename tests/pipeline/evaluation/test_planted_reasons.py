@@ -1,0 +1,13 @@
+"""Every cause that the made-up bank plants is judged by a group that a manager reads, or said to leave no sign."""
+
+from configs.groups import GROUPS
+from pipeline.demo_bank.hazards import REASONS
+from pipeline.evaluation.planted_reasons import NAMED
+
+
+def test_every_planted_cause_is_mapped_to_an_occasion_or_a_sign() -> None:
+    assert set(NAMED) == set(REASONS)
+    assert {group for group in NAMED.values() if group} <= set(GROUPS)
+    assert [cause for cause, group in NAMED.items() if not group] == ["", "life_event"]
+    judged = [group for group in NAMED.values() if group]
+    assert len(set(judged)) == len(judged), "a group for two causes would be right too easily"

@@ -1,0 +1,193 @@
+"""Week by week or all at once: the same counts, the same features, and after merging the same parts."""
+
+import shutil
+from dataclasses import dataclass
+from datetime import date, timedelta
+from hashlib import sha256
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from configs.folder import load_settings
+from configs.settings import Settings
+from pipeline.artefacts import Home, read_json
+from pipeline.demo_bank import files
+from pipeline.demo_bank.bank import Bank, Week
+from pipeline.ingest import ingest as ingest_module
+from pipeline.ingest.ingest import ingest
+from pipeline.snapshots.build import build_snapshots, read_partition
+from pipeline.tables import Ingested, read_ingested
+
+LAST_MONDAY = date(2026, 11, 16)
+HISTORY = 30  # weeks before the first delivery that comes alone
+
+
+@dataclass(frozen=True)
+class Weekly:
+    """A made-up bank's extracts: one folder with what there is before, one for each later week."""
+
+    settings: Settings
+    folder: Path
+    mondays: list[date]
+
+    def deliver(self, week: int, raw: Path) -> None:
+        """Put the files of a week (0: all that came before the first) into the raw folder."""
+        shutil.copytree(self.folder / str(week), raw, dirs_exist_ok=True)
+
+
+def write_weekly(folder: Path, customers: int, weeks: int) -> Weekly:
+    """Late rows come with the week in which they are known, and every fortieth booking is corrected a week on."""
+    bank = Bank(customers, HISTORY + weeks, 7, LAST_MONDAY)
+    arrivals, mondays = Arrivals(), []
+    before = [bank.opening_week(), *(bank.advance() for _ in range(HISTORY))]
+    write_week(folder / "0", [arrivals.of(week) for week in before], bank)
+    for week in range(1, weeks + 1):
+        write_week(folder / str(week), [arrivals.of(bank.advance())], bank)
+        mondays.append(bank.monday)
+    settings = load_settings("demo", {"customers_per_bucket": customers // 5, "cohort": {"min_aum": 20_000}})
+    return Weekly(settings, folder, mondays)
+
+
+def write_week(out: Path, weeks: list[Week], bank: Bank) -> None:
+    out.mkdir(parents=True)
+    extracts = files.Extracts(out)
+    for week in weeks:
+        extracts.add(week)
+    extracts.write()
+    files.write_products(out)
+    files.write_csv(files.managers(bank), out / "rm_info.csv")
+
+
+class Arrivals:
+    """What the bank's systems hand out by the end of each week; the rest waits."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, pa.Table] = {}
+        self._booked: pa.Table | None = None
+
+    def of(self, week: Week) -> Week:
+        sunday, tables = pa.scalar(week.monday + timedelta(days=6), pa.date32()), dict(week.tables)
+        for name in files.LARGE:
+            if name in tables:
+                rows = pa.concat_tables([one for one in (self._waiting.get(name), tables[name]) if one])
+                known = pc.less_equal(rows["LOAD_DT"], sunday)
+                tables[name], self._waiting[name] = rows.filter(known), rows.filter(pc.invert(known))
+        if "transactions" in tables:
+            booked, before = tables["transactions"], self._booked
+            if before is not None:
+                tables["transactions"] = pa.concat_tables([booked, corrected(before, week.monday)])
+            self._booked = booked
+        return Week(week.monday, tables)
+
+
+def corrected(booked: pa.Table, monday: date) -> pa.Table:
+    """Every fortieth booking of the week before again, ten times as large, known on Thursday."""
+    rows = booked.take(pa.array(range(0, len(booked), 40)))
+    amount = pc.multiply(rows["TXN_AMT"], pa.scalar(10, pa.int32())).cast(rows["TXN_AMT"].type)
+    thursday = pa.array([monday + timedelta(days=3)] * len(rows), pa.date32())
+    rows = rows.set_column(rows.schema.get_field_index("TXN_AMT"), "TXN_AMT", amount)
+    return rows.set_column(rows.schema.get_field_index("LOAD_DT"), "LOAD_DT", thursday)
+
+
+def nothing(done: int, of: int) -> None:
+    """Progress that nobody watches."""
+
+
+def parquet(folder: Path) -> dict[str, str]:
+    """The digest of each Parquet file below a folder; of bytes that differ pytest would show every one."""
+    return {
+        str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*.parquet"))
+    }
+
+
+def live(weekly: Weekly, raw: Path, home: Home) -> list[Ingested]:
+    """Each week's files as they come, and the partition of the Monday after them."""
+    weekly.deliver(0, raw)
+    done = [ingest(weekly.settings, raw, home, lambda _: None)]
+    for week, monday in enumerate(weekly.mondays, start=1):
+        weekly.deliver(week, raw)
+        done.append(ingest(weekly.settings, raw, home, lambda _: None))
+        build_snapshots(weekly.settings, home, done[-1], [monday], nothing)
+    return done
+
+
+def counts(tables: Ingested) -> list[dict[str, object]]:
+    return read_json(tables.folder / "ingest.json")["files"]
+
+
+def backfill(weekly: Weekly, folder: Path) -> Home:
+    """One ingest of everything there ever was, and all Mondays at once."""
+    raw, home = folder / "raw", Home(folder / "backfill")
+    for week in range(len(weekly.mondays) + 1):
+        weekly.deliver(week, raw)
+    tables = ingest(weekly.settings, raw, home, lambda _: None)
+    build_snapshots(weekly.settings, home, tables, weekly.mondays, nothing)
+    return home
+
+
+def assert_same(weekly: Weekly, home: Home, tables: Ingested, once: Home) -> None:
+    """The counts of every file, and the bytes of every cohort and every feature."""
+    all_at_once = read_ingested(once)
+    assert counts(tables) == counts(all_at_once)
+    assert (tables.counts, tables.last_day) == (all_at_once.counts, all_at_once.last_day)
+    for kind in ("cohort", "features"):
+        found = parquet(home.root / kind)
+        assert len(found) == len(weekly.mondays) * tables.buckets
+        assert found == parquet(once.root / kind)
+    assert len(read_partition(home, "features", weekly.mondays)) > 50 * len(weekly.mondays)
+
+
+@pytest.fixture(scope="module")
+def four_weeks(tmp_path_factory: pytest.TempPathFactory) -> Weekly:
+    return write_weekly(tmp_path_factory.mktemp("weekly"), 300, 4)
+
+
+@pytest.fixture(scope="module")
+def once(four_weeks: Weekly, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    return backfill(four_weeks, tmp_path_factory.mktemp("once"))
+
+
+def test_four_weeks_live_are_what_a_backfill_gives(four_weeks: Weekly, once: Home, tmp_path: Path) -> None:
+    home = Home(tmp_path / "live")
+    done = live(four_weeks, tmp_path / "raw", home)
+    assert [len(tables.builds_on) for tables in done] == [0, 1, 2, 3, 4]
+    assert_same(four_weeks, home, done[-1], once)
+
+
+def test_merged_deliveries_are_the_bytes_of_one_ingest(
+    four_weeks: Weekly, once: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest_module, "MOST_DELIVERIES", 3)
+    home = Home(tmp_path / "live")
+    done = live(four_weeks, tmp_path / "raw", home)
+    assert [len(tables.builds_on) for tables in done] == [0, 1, 2, 3, 0]
+    assert [len(tables.history) for tables in done] == [1, 2, 3, 4, 5]
+    assert_same(four_weeks, home, done[-1], once)
+    assert len(parquet(once.tables)) > 30
+    assert parquet(done[-1].folder) == parquet(once.tables)
+    assert (done[-1].folder / "quarantine.csv").read_bytes() == (once.tables / "quarantine.csv").read_bytes()
+    assert build_snapshots(four_weeks.settings, home, done[-1], four_weeks.mondays, nothing) == 0
+
+
+def test_corrections_that_are_not_applied_are_noticed(
+    four_weeks: Weekly, once: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted: rows that a later delivery superseded stay as they were."""
+    monkeypatch.setattr(Ingested, "_superseded", lambda *_: {})
+    home = Home(tmp_path / "live")
+    done = live(four_weeks, tmp_path / "raw", home)
+    with pytest.raises(AssertionError):
+        assert_same(four_weeks, home, done[-1], once)
+
+
+@pytest.mark.long
+def test_half_a_year_live_is_what_a_backfill_gives(tmp_path: Path) -> None:
+    weekly = write_weekly(tmp_path / "weekly", 300, 26)
+    once = backfill(weekly, tmp_path / "once")
+    home = Home(tmp_path / "live")
+    done = live(weekly, tmp_path / "raw", home)
+    assert [len(tables.builds_on) for tables in done] == [k % 9 for k in range(27)]
+    assert_same(weekly, home, done[-1], once)

@@ -1,0 +1,210 @@
+"""Lists by hand, and the law: full to capacity, nobody twice, nobody who may not be called, one decision each."""
+
+from collections import Counter
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from configs.call_lists import Draw, Week, portfolios, restore
+from configs.published import Helpfulness, Manager, Reason, Score
+from configs.settings import Lists
+from pipeline.lists.choice import choose
+
+MONDAY = date(2026, 11, 16)
+M1 = Manager("M1", "张伟", "B1", 2)
+
+
+def settings(**changes):
+    usual = {"default_capacity": 2, "reasons": 3, "cool_down_weeks": 4, "stay_places": 2, "held_out": 0.0,
+             "salt": "", "min_group": 100}  # fmt: skip
+    return Lists(**(usual | changes))
+
+
+def ids(listed):
+    return [score.customer_id for score in listed]
+
+
+def test_fills_to_capacity_by_money_kept_and_never_lists_the_opted_out(scores, make_week):
+    managed, own = choose(scores, [M1], settings(), make_week())
+    assert ids(managed.listed) == ["c4", "c1"]
+    assert ids(own.listed) == ["c5"]
+    assert own.manager is None
+    assert own.branch_id == "B1"
+
+
+def test_a_portfolio_counts_everybody_also_those_not_listed(scores, make_week):
+    managed, _ = choose(scores, [M1], settings(), make_week())
+    assert (managed.customers, managed.high_risk) == (4, 3)
+    assert managed.money_at_risk_minor == 300_00 + 900_00 + 100_00 + 500_00
+
+
+def test_money_that_a_call_seldom_keeps_comes_after_less_money_that_it_often_keeps(make_score):
+    """At a risk of one half: 500 of which calls keep 0.1 are worth 25, 200 of which they keep 0.3 are worth 30."""
+    gone = Reason("outflow", "f", None, 1.0, "", "")
+    even = {"risk_90d": 0.5}
+    scores = [make_score("a", 500_00, reasons=(gone,), **even), make_score("b", 200_00, reasons=(), **even)]
+    week = Week(MONDAY, 14, Helpfulness(0.3, {"outflow": 0.1}))
+    (one,) = choose(scores, [M1], settings(), week)
+    assert ids(one.listed) == ["b", "a"]
+    assert [decision.worth_minor for decision in one.decisions] == [25_00, 30_00]
+
+
+def test_a_lost_cause_comes_after_less_money_that_can_still_be_kept(make_score):
+    """500 as good as gone are worth 0.3 · 0.02 of it, 3; 200 that may well stay are worth 0.3 · 0.9 of it, 54."""
+    scores = [make_score("a", 500_00, risk_90d=0.98), make_score("b", 200_00, risk_90d=0.1)]
+    (one,) = choose(scores, [M1], settings(), Week(MONDAY, 14, Helpfulness(0.3)))
+    assert ids(one.listed) == ["b", "a"]
+    assert [decision.worth_minor for decision in one.decisions] == [3_00, 54_00]
+
+
+def test_ties_go_to_the_higher_risk_then_to_the_smaller_id(make_score, make_week):
+    even = [make_score(name, 100_00, risk_90d=0.5) for name in "ba"]
+    tied = [*even, make_score("z", 200_00, risk_90d=0.75)]  # 100 · 0.5 = 200 · 0.25
+    (one,) = choose(tied, [Manager("M1", "", "B1", 9)], settings(), make_week())
+    assert ids(one.listed) == ["z", "a", "b"]
+
+
+def test_a_low_band_customer_fills_room_that_is_left(make_score, make_week):
+    (one,) = choose([make_score("a", risk_band="low")], [Manager("M1", "", "B1", 9)], settings(), make_week())
+    assert ids(one.listed) == ["a"]
+
+
+def test_a_manager_without_customers_or_time_has_an_empty_list(make_score, make_week):
+    away, idle = Manager("M1", "", "B1", 0), Manager("M2", "", "B1", 5)
+    lists = choose([make_score("a")], [away, idle], settings(), make_week())
+    assert [one.listed for one in lists] == [(), ()]
+    assert lists[0].decisions[0].decision == "beyond_capacity"
+
+
+def test_restore_gives_back_what_was_chosen(scores, make_week):
+    chosen = choose(scores, [M1], settings(), make_week())
+    decided = {decision.customer_id: decision for one in chosen for decision in one.decisions}
+    assert restore(portfolios(scores, [M1]), decided) == chosen
+
+
+customers = st.lists(
+    st.builds(
+        Score,
+        customer_id=st.integers(0, 10**6).map(str),
+        branch_id=st.sampled_from(["B1", "B2", None]),
+        manager_id=st.sampled_from(["M1", "M2", "M3", None]),
+        tier=st.just("affluent"),
+        lifecycle_stage=st.just("mature"),
+        marketing_opt_out=st.booleans(),
+        aum_minor=st.just(1),
+        risk_90d=st.sampled_from([0.1, 0.5]),
+        money_at_risk_minor=st.integers(0, 50),
+        risk_band=st.sampled_from(["high", "low"]),
+        reasons=st.just(()),
+    ),
+    unique_by=lambda score: score.customer_id,
+    max_size=40,
+)
+
+
+@st.composite
+def worlds(draw):
+    """Scores, and what earlier weeks left behind about some of them."""
+    scores = draw(customers)
+    names = [score.customer_id for score in scores]
+    some = st.sets(st.sampled_from(names)) if names else st.just(set())
+    days = st.integers(1, 60).map(lambda days: MONDAY - timedelta(days=days))
+    lots = st.builds(Draw, days, st.just(MONDAY + timedelta(weeks=3)), st.booleans())
+    week = Week(
+        MONDAY,
+        14,
+        Helpfulness(1.0),
+        frozenset(draw(some)),
+        {name: draw(days) for name in draw(some)},
+        frozenset(draw(some)),
+        {name: draw(lots) for name in draw(some)},
+    )
+    return scores, week
+
+
+@given(worlds(), st.randoms(use_true_random=False), st.integers(0, 6), st.integers(1, 6), st.floats(0, 0.5))
+def test_law_of_lists(world, random, capacity, default, share):
+    scores, week = world
+    managers = [Manager("M1", "a", "B1", capacity), Manager("M2", "b", "B2", 3)]
+    lists = settings(default_capacity=default, held_out=share)
+    chosen = choose(scores, managers, lists, week)
+    entries = Counter(score.customer_id for one in chosen for score in one.listed)
+    assert all(count == 1 for count in entries.values())
+    assert Counter(d.customer_id for one in chosen for d in one.decisions) == Counter(ids(scores))
+    for one, part in zip(chosen, portfolios(scores, [x.manager for x in chosen if x.manager]), strict=True):
+        room = one.manager.weekly_capacity if one.manager else default
+        by_code = {
+            code: set() for code in ("listed", "held_out", "cooled_down", "opted_out", "beyond_capacity")
+        }
+        for decision in one.decisions:
+            by_code[decision.decision].add(decision.customer_id)
+        barred = by_code["opted_out"] | by_code["cooled_down"] | by_code["held_out"]
+        assert set(ids(one.listed)) == by_code["listed"]
+        assert not by_code["listed"] & barred
+        assert {x.customer_id for x in part.customers if x.marketing_opt_out} <= by_code["opted_out"]
+        assert {x.customer_id for x in part.customers} & week.opted_out <= by_code["opted_out"]
+        assert not any(
+            week.reached.get(name, date.min) > MONDAY - timedelta(weeks=4) for name in by_code["listed"]
+        )
+        assert not any(week.draws[name].held_out for name in by_code["listed"] & week.draws.keys())
+        # Full: nobody who could have been listed is left off while there is room.
+        assert len(one.listed) <= room
+        assert len(one.listed) == room or not by_code["beyond_capacity"]
+        ranks = sorted(decision.rank for decision in one.decisions if decision.rank)
+        assert ranks == list(range(1, len(one.listed) + 1))
+    shuffled = random.sample(scores, len(scores))
+    assert [(x.listed, x.decisions) for x in choose(shuffled, managers[::-1], lists, week)] == [
+        (x.listed, x.decisions) for x in chosen
+    ]
+
+
+@given(st.integers(1, 8), st.integers(9, 20), st.floats(0, 0.5), st.integers(1, 4), st.data())
+def test_a_change_by_one_place_at_the_edge_does_not_flip_a_list(room, many, share, places, data):
+    """The best customer left off comes to stand one place higher, and back: the list stays as it was."""
+    money = data.draw(st.lists(st.integers(1, 10**6), min_size=many, max_size=many, unique=True))
+    lists, manager = settings(held_out=share, stay_places=places), Manager("M1", "", "B1", room)
+    before = _list_of(money, manager, lists, Week(MONDAY, 14, Helpfulness(1.0)))
+    off = [name for name, decision in before.items() if decision.decision == "beyond_capacity"]
+    listed = [name for name, decision in before.items() if decision.decision == "listed"]
+    if not off or not listed:
+        return
+    last, first_off = (
+        min(listed, key=lambda name: money[int(name)]),
+        max(off, key=lambda name: money[int(name)]),
+    )
+    swapped = list(money)
+    swapped[int(first_off)], swapped[int(last)] = money[int(last)], money[int(first_off)]
+    asked = frozenset(name for name, one in before.items() if one.decision in ("listed", "held_out"))
+    draws = {
+        name: Draw(one.drawn_on, one.until, one.decision == "held_out")
+        for name, one in before.items()
+        if one.drawn_on
+    }
+    week = Week(MONDAY + timedelta(weeks=1), 14, Helpfulness(1.0), in_question=asked, draws=draws)
+    for amounts in (swapped, money):
+        after = _list_of(amounts, manager, lists, week)
+        assert {name for name, one in after.items() if one.decision == "listed"} == set(listed)
+    assert _list_of(swapped, manager, lists, week)[first_off].why == "edge"
+
+
+def _list_of(money, manager, lists, week):
+    scores = [_customer(str(name), amount) for name, amount in enumerate(money)]
+    (one,) = choose(scores, [manager], lists, week)
+    return {decision.customer_id: decision for decision in one.decisions}
+
+
+def _customer(name, amount):
+    return Score(name, "B1", "M1", "affluent", "mature", False, 1, amount, "high", (), risk_90d=0.0)
+
+
+@pytest.mark.parametrize("places", [0, 1, 2])
+def test_a_challenger_who_is_better_by_more_than_the_margin_gets_the_place(places):
+    """Room for two, a and b listed; c was worth least and is now worth most: two places up, b falls one."""
+    lists, manager = settings(stay_places=places), Manager("M1", "", "B1", 2)
+    week = Week(MONDAY, 14, Helpfulness(1.0), in_question=frozenset({"0", "1"}))
+    after = _list_of([500, 400, 900], manager, lists, week)
+    # With a margin of two, c (first) comes after b (third, counts as first, and was there before).
+    assert after["2"].decision == ("beyond_capacity" if places == 2 else "listed")
+    assert after["1"].why == ("stays" if places == 2 else "less_to_keep")

@@ -1,0 +1,289 @@
+"""Outcomes from a workbook: recorded as one, or refused row by row; read twice they are recorded once."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from types import MappingProxyType
+
+import pytest
+from openpyxl import Workbook, load_workbook
+from sqlalchemy import select
+from typer.testing import CliRunner
+
+from configs.call_lists import CallList
+from configs.errors import DataError
+from configs.folder import load_settings
+from configs.published import Decision, Manager, Run, Score
+from pipeline.__main__ import app
+from pipeline.context import Bank
+from pipeline.lists.filled_workbooks import NAMES
+from pipeline.lists.read_outcomes import Recorded, read_outcomes
+from serve.store import audit, tables
+from serve.store.contacts import LONGEST_NOTE, latest_of, opted_out
+from serve.store.store import Store
+from serve.texts.catalogue import TEXTS
+from serve.workbooks.excel import write_lists
+
+NINE = datetime(2026, 11, 20, 9, tzinfo=UTC)
+MANAGER = Manager("M1", "张伟", "B1", 5)
+OTHER = Manager("M2", "李雷", "B1", 5)
+
+
+def score(customer, manager):
+    return Score(customer, "B1", manager, "affluent", "mature", False, 9, 7, "high", (), risk_90d=0.5)
+
+
+def decided(one, rank):
+    verdict = ("listed", "most_to_keep") if rank else ("beyond_capacity", "less_to_keep")
+    return Decision(one.customer_id, one.branch_id, one.manager_id, *verdict, 2, rank)
+
+
+def call_list(manager, listed, *others):
+    decisions = [decided(one, rank) for rank, one in enumerate(listed, start=1)] + [
+        decided(one, None) for one in others
+    ]
+    return CallList("B1", manager, tuple(listed), len(decisions), 1, 7, tuple(decisions))
+
+
+def publish(bank, run_id="run-1"):
+    """M1 is to call c1, c2, c3, but not c7; M2 c8; the branch c9."""
+    own, other, alone = (
+        [score(f"c{n}", m) for n in ns] for ns, m in (((1, 2, 3), "M1"), ((8,), "M2"), ((9,), None))
+    )
+    beyond = score("c7", "M1")
+    lists = [call_list(MANAGER, own, beyond), call_list(OTHER, other), call_list(None, alone)]
+    everyone = [*own, beyond, *other, *alone]
+    counts = MappingProxyType({})
+    run = Run(run_id, "demo", date(2026, 11, 16), "model-1", "CNY", 90, len(everyone), counts, counts)
+    with Store(bank.home.store) as store:
+        store.publish(run, everyone, [], lists)
+
+
+@pytest.fixture
+def bank(tmp_path, monkeypatch):
+    monkeypatch.setenv("ATTRITION_USER", "li")
+    bank = Bank(load_settings("demo"), tmp_path, lambda: NINE)
+    publish(bank)
+    return bank
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "list.xlsx"
+
+
+def row(customer, outcome=None, note=None, run_id="run-1", manager="M1", shown=None):
+    return {
+        "customer": shown or customer,
+        "customer_id": customer,
+        "run_id": run_id,
+        "manager_id": manager,
+        "outcome": outcome,
+        "note": note,
+    }
+
+
+@pytest.fixture
+def read(bank, path):
+    """Reads rows from a workbook; they begin in its third row."""
+
+    def saved(*rows, called_by=""):
+        book = Workbook()
+        sheet = book.active
+        sheet.title = "L"
+        for cells in (NAMES, NAMES, *([one[name] for name in NAMES] for one in rows)):
+            sheet.append(cells)
+        book.save(path)
+        return read_outcomes(bank, path, called_by)
+
+    return saved
+
+
+def told(bank):
+    """Customer, manager, outcome and note of all contacts, the oldest first."""
+    columns = (tables.contacts.c[name] for name in ("customer_id", "manager_id", "outcome", "note"))
+    with Store(bank.home.store) as store, store.reading() as connection:
+        return [
+            tuple(one) for one in connection.execute(select(*columns).order_by(tables.contacts.c.contact_id))
+        ]
+
+
+def faults(read, *rows, **options):
+    """The faults told, each without the sheet's name."""
+    with pytest.raises(DataError) as raised:
+        read(*rows, **options)
+    first, *others = str(raised.value).splitlines()
+    assert first.endswith("list.xlsx: nothing was recorded. Mend these rows and read the file again.")
+    return [one.strip().removeprefix("sheet 'L', ") for one in others]
+
+
+def test_outcomes_are_recorded_in_either_language_with_their_audit_entries(bank, read):
+    found = read(row("c1", "愿意留下", "谈了续存"), row("c2", "No answer"), row("c3"))
+    assert found == Recorded(new=2, changed=0, same=0, empty=1)
+    assert told(bank) == [("c1", "M1", "will_stay", "谈了续存"), ("c2", "M1", "no_answer", None)]
+    with Store(bank.home.store) as store, store.reading() as connection:
+        (contact,) = latest_of(connection, "c1", 9)
+        assert (contact.run_id, contact.recorded_at) == ("run-1", NINE)
+        entries = audit.entries(connection)
+        assert [(one.actor, one.action, one.subject) for one in entries] == [
+            ("li", "record contact", "c1"),
+            ("li", "record contact", "c2"),
+        ]
+        assert audit.verify(connection, bank.audit_key) == []
+
+
+def test_the_same_file_again_changes_nothing(bank, read):
+    rows = row("c1", "愿意留下", "谈了"), row("c2", "未接通")
+    read(*rows)
+    before = told(bank)
+    assert read(*rows) == Recorded(new=0, changed=0, same=2, empty=0)
+    assert told(bank) == before
+
+
+def test_what_is_told_otherwise_is_a_further_contact_and_the_latest_counts(bank, read):
+    read(row("c1", "未接通"))
+    assert read(row("c1", "愿意留下")) == Recorded(new=0, changed=1, same=0, empty=0)
+    assert read(row("c1", "愿意留下")).same == 1
+    assert read(row("c1", "未接通")).changed == 1  # back to what it was is told otherwise too
+    assert [one[2] for one in told(bank)] == ["no_answer", "will_stay", "no_answer"]
+    assert read(row("c1")) == Recorded(new=0, changed=0, same=0, empty=1)  # nothing is taken back
+    assert len(told(bank)) == 3
+
+
+def test_who_wants_no_more_calls_is_opted_out(bank, read):
+    read(row("c1", "不愿再被联系"))
+    with Store(bank.home.store) as store, store.reading() as connection:
+        assert opted_out(connection) == {"c1"}
+
+
+def test_a_branchs_own_list_needs_to_know_who_called(bank, read):
+    own = row("c9", "未接通", manager=None)
+    assert faults(read, own) == ["row 3: on a branch's own list. Say who called in CALLED_BY."]
+    assert faults(read, own, called_by="M3") == ["CALLED_BY: the run knows no manager 'M3'. Known: M1, M2."]
+    assert read(own, called_by="M2").new == 1
+    assert read(own, called_by="M1").same == 1  # the row tells nothing new
+    assert told(bank) == [("c9", "M2", "no_answer", None)]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (row("c2", "愿意"), "an unknown outcome. Did you mean '愿意留下'?"),
+        (row("c2", "=1+1"), "a formula in outcome. Type what is meant."),
+        (row("c2", "未接通", "=A1"), "a formula in note. Type what is meant."),
+        (row("c2", None, "谈了"), "a note without an outcome. Choose an outcome."),
+        (row("c2", "未接通", "谈" * (LONGEST_NOTE + 1)),
+         "a note of 2001 characters, of at most 2000. Make it shorter."),
+        (row("c8", "未接通"), "the customer is not on that list. Remove the row."),
+        (row("c8", "未接通", manager="M3"), "the customer is not on that list. Remove the row."),
+        (row("c9", "未接通"), "the customer is not on that list. Remove the row."),
+        (row("c1x", "未接通"), "the customer is not on that list. Remove the row."),
+        (row("c7", "未接通"), "the customer is not on that list. Remove the row."),
+        (row("c2", "未接通", shown="c3"), "the customer's number was changed. Take the number of the list again."),
+        (row(None, "未接通"), "an outcome beside no customer. Move it to the customer's row."),
+        (row("c2", "未接通", run_id="run-0"),
+         "of run run-0, but the file is of run run-1. Read each file by itself."),
+        (row("c1", "未接通"), "the same customer as in sheet 'L', row 3. Keep one of the two."),
+    ],
+)  # fmt: skip
+def test_one_wrong_row_and_nothing_is_recorded(bank, read, wrong, said):
+    assert faults(read, row("c1", "愿意留下"), wrong, row("c3", "未接通")) == [f"row 4: {said}"]
+    assert told(bank) == []
+
+
+def test_every_wrong_row_is_named_up_to_a_number(read, monkeypatch):
+    rows = row("c1", "a"), row("c2", "b"), row("c3", None, "c")
+    assert [one.split(":")[0] for one in faults(read, *rows)] == ["row 3", "row 4", "row 5"]
+    monkeypatch.setattr("pipeline.lists.read_outcomes.MOST_FAULTS", 2)
+    assert faults(read, *rows)[2:] == ["… and 1 more"]
+
+
+def test_no_fault_repeats_what_stands_in_the_file(read):
+    secret = "李雷 13800138000"
+    rows = (
+        row("c1", secret),
+        row(secret, "未接通"),
+        row("c2", None, secret),
+        row("c3", "未接通", shown=secret),
+    )
+    said = "\n".join(faults(read, *rows))
+    assert "13800138000" not in said
+    assert "李雷" not in said
+
+
+def test_a_list_of_an_earlier_run_is_read_and_one_of_a_run_that_is_gone_is_not(bank, read):
+    publish(bank, "run-2")
+    assert read(row("c1", "未接通")).new == 1
+    assert read(row("c1", "未接通", run_id="run-2")).new == 1
+    with pytest.raises(DataError, match="the score store has no run 'run-0'"):
+        read(row("c1", "未接通", run_id="run-0"))
+
+
+def test_a_file_in_which_nothing_was_typed_records_nothing(bank, read):
+    assert read(row("c1"), row("c2")) == Recorded(0, 0, 0, empty=2)
+    assert told(bank) == []
+
+
+def test_if_the_store_fails_half_way_nothing_is_recorded(bank, read, monkeypatch):
+    from pipeline.lists import read_outcomes as module
+
+    calls = []
+
+    def failing(connection, contact, author):
+        calls.append(contact)
+        if len(calls) == 2:
+            raise DataError("the disk is full")
+        return record(connection, contact, author)
+
+    record = module.record
+    monkeypatch.setattr(module, "record", failing)
+    with pytest.raises(DataError, match="the disk is full"):
+        read(row("c1", "未接通"), row("c2", "未接通"))
+    assert told(bank) == []
+
+
+def test_the_command_counts(bank, read, path, monkeypatch):
+    read(row("c1", "未接通"))
+    monkeypatch.setattr("pipeline.commands.lists.bank_of", lambda *_: replace(bank))
+    result = CliRunner().invoke(app, ["read-outcomes", "--file", str(path)])
+    assert result.stdout == (
+        "0 outcomes recorded, 0 changed since they were read before, 1 as before, 0 customers without one\n"
+    )
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_workbook_of_the_week_is_read_back_as_it_was_filled_in(bank, tmp_path, language):
+    """Written by the weekly run, sorted and filled in by hand, saved by another program."""
+    folder = tmp_path / "lists"
+    with Store(bank.home.store) as store, store.pinned() as reading:
+        write_lists(folder, reading, store.published().lists, bank.settings, language)
+    own, branch = folder / "manager_M1.xlsx", folder / "branch_B1.xlsx"
+    assert read_outcomes(bank, own) == Recorded(0, 0, 0, empty=3)
+    fill_in(own, {"c1": "will_stay", "c3": "no_answer"}, language)
+    assert read_outcomes(bank, own) == Recorded(new=2, changed=0, same=0, empty=1)
+    fill_in(branch, {"c9": "leaving"}, language)
+    assert read_outcomes(bank, branch, called_by="M2").new == 1
+    assert sorted(told(bank)) == [
+        ("c1", "M1", "will_stay", "note on c1"),
+        ("c3", "M1", "no_answer", "note on c3"),
+        ("c9", "M2", "leaving", "note on c9"),
+    ]
+
+
+def fill_in(path, outcomes, language):
+    """Turns the list upside down, and types outcomes and notes."""
+    book = load_workbook(path)
+    sheet = book[TEXTS[language]["list.sheet" if "manager" in path.name else "own.sheet"]]
+    names = next(row for row in range(1, 9) if sheet.cell(row, 1).value == "rank")
+    place = {cell.value: cell.column for cell in sheet[names]}
+    first = last = names + 2
+    while sheet.cell(last, place["customer_id"]).value:
+        last += 1
+    rows = [[cell.value for cell in sheet[number]] for number in range(first, last)]
+    for number, cells in enumerate(reversed(rows), start=first):
+        for column, value in enumerate(cells, start=1):
+            sheet.cell(number, column, value)
+        customer = sheet.cell(number, place["customer_id"]).value
+        if customer in outcomes:
+            sheet.cell(number, place["outcome"], TEXTS[language][f"outcome.{outcomes[customer]}"])
+            sheet.cell(number, place["note"], f"note on {customer}")
+    book.save(path)

@@ -1,0 +1,192 @@
+"""Partitions are written once, whole, and again only when what they depend on has changed.
+
+What the rows hold is the business of features; here a stand-in yields one row per customer of the bucket.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from configs.errors import DataError
+from pipeline.artefacts import Home, write_parquet
+from pipeline.snapshots import build as snapshots
+from pipeline.snapshots.build import (
+    build_outcomes,
+    build_snapshots,
+    feature_names,
+    load_world,
+    read_features,
+    read_partition,
+)
+from pipeline.tables import Ingested
+
+MONDAYS = [date(2024, 3, 11), date(2024, 3, 18)]
+
+
+NOBODY = pa.table({"customer_id": pa.array([], pa.string())})
+
+
+@dataclass(frozen=True)
+class One:
+    snapshot_date: date
+    cohort: pa.Table
+    features: pa.Table
+
+
+def rows_of(world: pa.Table, day: date, value: int) -> pa.Table:
+    ids = world.column("customer_id").cast(pa.string())
+    days, values = pa.array([day] * len(ids), pa.date32()), pa.array([value] * len(ids), pa.int64())
+    return pa.table({"customer_id": ids, "snapshot_date": days, "value": values})
+
+
+@pytest.fixture
+def value(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """What the stand-in writes into every row; a test may change it."""
+    value = [1]
+
+    def build(world: pa.Table, due: Sequence[date], *_: Any) -> Iterator[One]:
+        for day in due:
+            yield One(day, rows_of(world, day, 0), rows_of(world, day, value[0]))
+
+    def build_labels(world: pa.Table, due: Sequence[date], *_: Any) -> Iterator[tuple[date, pa.Table]]:
+        for day in due:
+            yield day, rows_of(world, day, value[0])
+
+    monkeypatch.setattr(snapshots, "make_world", lambda parts, *_: parts.get("customers", NOBODY))
+    monkeypatch.setattr(snapshots, "build", build)
+    monkeypatch.setattr(snapshots, "build_labels", build_labels)
+    return value
+
+
+def nothing(done: int, of: int) -> None:
+    """Progress that nobody watches."""
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.usefixtures("value")
+def test_every_customer_stands_in_every_monday_once(tiny) -> None:
+    tables, seen = tiny.ingest(), []
+    assert build_snapshots(tiny.settings(), tiny.home, tables, MONDAYS, lambda *at: seen.append(at)) == 2
+    for kind in ("cohort", "features"):
+        found = read_partition(tiny.home, kind, MONDAYS)
+        assert list(zip(found["snapshot_date"], found["customer_id"], strict=True)) == [
+            (day, f"C{n}") for day in MONDAYS for n in range(1, 7)
+        ]
+    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_a_partition_that_stands_is_not_made_again(tiny, value) -> None:
+    tables = tiny.ingest()
+    build_snapshots(tiny.settings(), tiny.home, tables, MONDAYS[:1], nothing)
+    value[0] = 2
+    assert build_snapshots(tiny.settings(), tiny.home, tables, MONDAYS, nothing) == 1
+    assert read_partition(tiny.home, "features", MONDAYS)["value"].tolist() == [1] * 6 + [2] * 6
+
+
+def test_features_without_a_frame_are_those_of_the_frame(tmp_path: Path) -> None:
+    home, day = Home(tmp_path), MONDAYS[0]
+    for bucket, rows in enumerate(({"C4": 4.5, "C1": None}, {}, {"C3": 3.5, "C2": 2.5})):
+        columns = {
+            "customer_id": pa.array(rows, pa.string()),
+            "snapshot_date": pa.array([day] * len(rows), pa.date32()),
+            "value": pa.array(rows.values(), pa.float64()),
+            "flat": pa.array([7.0] * len(rows), pa.float64()),
+        }
+        write_parquet(pa.table(columns), home.partition("features", day) / f"bucket={bucket:02d}.parquet")
+    names = feature_names(home, day)
+    key, values = read_features(home, day, names, room=1)
+    frame = read_partition(home, "features", [day])
+    pd.testing.assert_frame_equal(key, frame[["customer_id", "snapshot_date"]])
+    assert values[:, :-1].tobytes() == frame[names].to_numpy().tobytes()
+    assert str(values[:, :-1].tolist()) == "[[nan, 7.0], [2.5, 7.0], [3.5, 7.0], [4.5, 7.0]]"
+    with pytest.raises(
+        DataError, match=r"differ from the contract of 1 columns: not in the contract \['flat'\]"
+    ):
+        read_features(home, day, ["value"], room=0)
+
+
+@pytest.mark.parametrize("change", ["tables", "settings", "code"])
+def test_a_partition_is_made_again_when_what_it_depends_on_changes(
+    tiny, value, change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables, settings = tiny.ingest(), tiny.settings()
+    build_snapshots(settings, tiny.home, tables, MONDAYS, nothing)
+    if change == "tables":
+        tiny.write("prod.csv", "PROD,CLASS,NAME,CCY\nP1,demand,new name,CNY\n")
+        tables = tiny.ingest()
+    elif change == "settings":
+        settings = tiny.settings(label={"lead_days": 14})
+    else:
+        (tmp_path / "code").mkdir()
+        (tmp_path / "code" / "__init__.py").write_text("")
+        monkeypatch.setattr(snapshots.features, "__file__", str(tmp_path / "code" / "__init__.py"))
+    value[0] = 2
+    assert build_snapshots(settings, tiny.home, tables, MONDAYS, nothing) == 2
+    assert set(read_partition(tiny.home, "features", MONDAYS)["value"]) == {2}
+
+
+@pytest.mark.usefixtures("value")
+def test_settings_that_do_not_shape_a_partition_leave_it_alone(tiny) -> None:
+    tables = tiny.ingest()
+    build_snapshots(tiny.settings(), tiny.home, tables, MONDAYS, nothing)
+    other = tiny.settings(training={"seed": 1}, lists={"reasons": 2})
+    assert build_snapshots(other, tiny.home, tables, MONDAYS, nothing) == 0
+
+
+@pytest.mark.usefixtures("value")
+def test_made_again_the_bytes_are_the_same(tiny) -> None:
+    tables = tiny.ingest()
+    build_snapshots(tiny.settings(), tiny.home, tables, MONDAYS, nothing)
+    folder = tiny.home.partition("features", MONDAYS[0])
+    before = files(folder)
+    (folder / "_made_by.json").unlink()
+    assert build_snapshots(tiny.settings(), tiny.home, tables, MONDAYS, nothing) == 1
+    assert files(folder) == before
+
+
+@pytest.mark.usefixtures("value")
+def test_labels_are_made_again_when_the_data_reach_further(tiny) -> None:
+    tables, settings = tiny.ingest(), tiny.settings()
+    first, later = date(2024, 8, 5), date(2024, 8, 12)
+    assert [build_outcomes(settings, tiny.home, tables, MONDAYS, first, nothing) for _ in range(2)] == [2, 0]
+    assert build_outcomes(settings, tiny.home, tables, MONDAYS, later, nothing) == 2
+
+
+@pytest.mark.usefixtures("value")
+def test_an_error_in_one_bucket_stops_the_step_and_leaves_the_old_partitions(
+    tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = tiny.ingest()
+    build_snapshots(tiny.settings(), tiny.home, tables, MONDAYS, nothing)
+    before = files(tiny.home.root)
+
+    def broken(tables: Ingested, bucket: int, *rest: Any) -> pa.Table:
+        if bucket == 2:
+            raise OSError(5, "Input/output error")
+        return load_world(tables, bucket, *rest)
+
+    monkeypatch.setattr(snapshots, "load_world", broken)
+    with pytest.raises(OSError, match="Input/output error"):
+        build_snapshots(tiny.settings(label={"lead_days": 14}), tiny.home, tables, MONDAYS, nothing)
+    assert files(tiny.home.root) == before
+
+
+def test_a_bucket_is_loaded_with_all_its_tables(tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshots, "make_world", lambda parts, _: parts)
+    tables = tiny.ingest()
+    worlds = [load_world(tables, bucket) for bucket in range(tables.buckets)]
+    everywhere = {"customers", "transactions", "holdings", "products"}
+    assert all(set(world) == (everywhere if "customers" in world else {"products"}) for world in worlds)
+    assert sum(len(world.get("transactions", ())) for world in worlds) == 10
+    assert all(len(world["products"]) == 1 for world in worlds)
+    assert len(pq.ParquetFile(tables.whole("products")).read()) == 1

@@ -1,0 +1,176 @@
+"""One customer and many: history, contacts, maturities and opt-outs beside the risk."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from types import MappingProxyType
+
+import pytest
+from fastapi.testclient import TestClient
+
+from configs.published import Beside, Exclusion, Maturity, Profile
+from serve.app import create_app
+from serve.store.audit import entries
+
+RISK = "/v1/customers/{}/risk"
+
+
+@pytest.fixture
+def store_url(either_url):
+    return either_url
+
+
+@pytest.fixture
+def client(service, bearer):
+    with TestClient(create_app(service), headers=bearer("crm")) as client:
+        yield client
+
+
+@pytest.fixture
+def weeks(published, make_run, make_score, make_lists, scores, exclusions, lists):
+    """c1 on four Mondays, on the second of which two runs were published, and on one of them nobody is scored."""
+    past = (("run-a", 2, 0.1), ("run-b", 9, 0.2), ("run-c", 9, 0.3))
+    for name, day, risk in past:
+        changed = (make_score("c1", 7_00, manager_id="M9", risk_90d=risk, risk_band="medium"),)
+        published.publish(
+            make_run(name, date(2026, 11, day), cohort=1), changed, exclusions, make_lists(changed)
+        )
+    without = make_run("run-0", date(2026, 10, 26), cohort=0)
+    published.publish(without, (), exclusions, [])
+    later = make_run("run-2", date(2026, 11, 23))
+    published.publish(later, scores, exclusions, lists)
+    published.serve_run("run-1")
+    return published
+
+
+@pytest.mark.usefixtures("weeks")
+def test_the_history_is_of_earlier_mondays_and_their_last_publication(client):
+    found = client.get(RISK.format("c1"), params={"include": "history"}).json()
+    assert [(one["snapshot_date"], one["run_id"], one["risk_90d"]) for one in found["history"]] == [
+        ("2026-11-09", "run-c", 0.3),
+        ("2026-11-02", "run-a", 0.1),
+    ]
+    assert found["history"][0]["money_at_risk"] == 7.0
+    assert found["contacts"] is found["maturities"] is None
+    assert client.get(RISK.format("c2"), params={"include": "history"}).json()["history"] == []
+
+
+def test_who_is_excluded_now_has_the_history_of_before(
+    client, bearer, published, make_run, make_score, make_lists
+):
+    """c6, excluded by the run that is served, was scored the Monday before."""
+    before = (make_score("c6", risk_90d=0.2),)
+    first = make_run("run-0", date(2026, 11, 9), cohort=1)
+    published.publish(first, before, [Exclusion("c1", "too_new")], make_lists(before))
+    found = client.get(RISK.format("c6"), params={"include": "history"}).json()
+    assert found["status"] == "excluded"
+    assert [(one["run_id"], one["risk_90d"]) for one in found["history"]] == [("run-0", 0.2)]
+    head = bearer("manager", manager_id="M1")  # an exclusion does not say whose the customer is
+    assert client.get(RISK.format("c6"), params={"include": "history"}, headers=head).status_code == 404
+
+
+@pytest.mark.usefixtures("weeks")
+def test_who_is_in_charge_now_sees_the_history_and_who_was_before_does_not(client, bearer):
+    now, before = (bearer("manager", manager_id=number) for number in ("M1", "M9"))
+    asked = {"include": "history"}
+    assert len(client.get(RISK.format("c1"), params=asked, headers=now).json()["history"]) == 2
+    assert client.get(RISK.format("c1"), params=asked, headers=before).status_code == 404
+
+
+def test_what_falls_due_beside_the_risk(client, published, make_run, scores, exclusions, lists):
+    due = Maturity("定存宝", "term", date(2026, 12, 3), 600_000_50)
+    profiles = [Profile(one.customer_id, MappingProxyType({}), (due,)) for one in scores]
+    published.publish(make_run(), scores, exclusions, lists, Beside(profiles))
+    found = client.get(RISK.format("c1"), params={"include": "maturities"}).json()
+    assert found["maturities"] == [
+        {"product": "定存宝", "product_class": "term", "matures_on": "2026-12-03", "balance": 600_000.5}
+    ]
+
+
+@pytest.mark.usefixtures("published")
+def test_many_customers_in_the_order_asked_for(client):
+    asked = {"customer_ids": ["c3", "nobody", "c6", "c1", "c3"]}
+    found = client.post("/v1/customers/risk?language=zh", json=asked).json()
+    shown = [(one["status"], one.get("customer_id")) for one in found["customers"]]
+    assert shown == [
+        ("scored", "c3"),
+        ("unknown", None),
+        ("excluded", "c6"),
+        ("scored", "c1"),
+        ("scored", "c3"),
+    ]
+    alone = client.get(RISK.format("c1") + "?language=zh").json()
+    assert found["customers"][3] == alone
+    assert found["run_id"] == "run-1"
+
+
+@pytest.mark.usefixtures("published")
+@pytest.mark.parametrize("ids", [[], ["c1"] * 1_001, ["a b"], [""], [1], "c1", None])
+def test_a_batch_that_is_empty_too_long_or_malformed_is_refused(client, ids):
+    assert client.post("/v1/customers/risk", json={"customer_ids": ids}).status_code == 422
+
+
+@pytest.mark.usefixtures("published")
+def test_a_batch_of_a_thousand_and_a_field_too_many(client):
+    asked = {"customer_ids": ["c1"] * 999 + ["c4"]}
+    assert len(client.post("/v1/customers/risk", json=asked).json()["customers"]) == 1_000
+    assert client.post("/v1/customers/risk", json=asked | {"limit": 1}).status_code == 422
+
+
+@pytest.mark.usefixtures("published")
+def test_an_analyst_asks_for_many_by_pseudonym_and_learns_none_from_a_number(client, bearer):
+    head = bearer("analyst")
+    shown = client.get("/v1/managers/M1/list", headers=head).json()["customers"]
+    pseudonym = shown[0]["customer_id"]
+    asked = {"customer_ids": [pseudonym, "c1"]}
+    found = client.post("/v1/customers/risk", json=asked, headers=head).json()["customers"]
+    assert (found[0]["customer_id"], found[1]) == (pseudonym, {"status": "unknown"})
+
+
+def audited(published):
+    with published.reading() as connection:
+        return [(one.actor, one.action, one.subject) for one in entries(connection)]
+
+
+def test_an_opt_out_and_its_withdrawal(client, published):
+    path, today = "/v1/customers/c1/opt-out", datetime.now(UTC).date().isoformat()
+    assert client.put(path).json()["opted_out_since"] == client.put(path).json()["opted_out_since"] == today
+    shown = client.get(RISK.format("c1"), params={"include": "contacts"}).json()
+    assert (shown["opted_out_since"], shown["contacts"]) == (today, [])
+    assert client.delete(path).json()["opted_out_since"] is None
+    assert client.delete(path).status_code == 200
+    shown = client.get(RISK.format("c1"), params={"include": "contacts"}).json()
+    assert shown["opted_out_since"] is None
+    assert audited(published) == [
+        ("the crm", "opt out", "c1"),
+        ("the crm", "withdraw opt-out", "c1"),
+    ]
+
+
+@pytest.mark.usefixtures("published")
+@pytest.mark.parametrize("role", ["manager", "branch_head", "analyst"])
+def test_only_the_bank_itself_sets_an_opt_out(client, bearer, role):
+    head = bearer(role, manager_id="M1", branch_id="B1")
+    assert client.put("/v1/customers/c1/opt-out", headers=head).status_code == 403
+    assert client.delete("/v1/customers/c1/opt-out", headers=head).status_code == 403
+    assert client.put("/v1/customers/nobody/opt-out").status_code == 404
+
+
+@pytest.mark.usefixtures("published")
+def test_a_name_in_a_note_is_masked_for_analysts(client, bearer):
+    sent = {"customer_id": "c1", "manager_id": "M1", "outcome": "undecided", "note": "张伟 will call back"}
+    assert client.post("/v1/contacts", json=sent, headers={"Idempotency-Key": "k"}).status_code == 201
+    head = bearer("analyst")
+    shown = client.get("/v1/managers/M1/list", headers=head).json()["customers"]
+    pseudonym = next(one["customer_id"] for one in shown if one["rank"] == 2)  # c1
+    found = client.get(RISK.format(pseudonym), params={"include": "contacts"}, headers=head)
+    assert "张伟" not in found.text
+    assert [one["outcome"] for one in found.json()["contacts"]] == ["undecided"]
+
+
+def test_an_opt_out_stays_when_the_runs_go(client, published, make_run, scores, exclusions, lists):
+    client.put("/v1/customers/c1/opt-out")
+    later = replace(make_run("run-9", date(2027, 6, 7)))
+    published.publish(later, scores, exclusions, lists)
+    published.prune(1, 1, 130)
+    shown = client.get(RISK.format("c1"), params={"include": "contacts"}).json()
+    assert (shown["run_id"], shown["opted_out_since"] is None) == ("run-9", False)

@@ -1,0 +1,354 @@
+"""Every route, asked by every role, about own, foreign, unknown and malformed numbers: no foreign customer shows."""
+
+import csv
+import io
+import json
+import re
+import secrets
+from datetime import date
+from hashlib import sha256
+from urllib.parse import quote
+
+import pytest
+from fastapi import Response
+from fastapi.routing import iter_route_contexts
+from fastapi.testclient import TestClient
+
+from configs.errors import DataError
+from configs.published import Exclusion, Manager
+from serve.app import create_app
+from serve.auth import access
+from serve.auth.access_log import verified
+from serve.auth.policy import POLICY, PUBLIC, Role
+from serve.auth.pseudonyms import Pseudonyms
+from serve.http.exports import COLUMNS
+from serve.store import database as connect
+from serve.store.audit import entries
+from serve.store.scope import Reach
+from serve.store.store import Store
+
+# M1 and M2 are of branch B1, M3 of B2. Each has two customers; one customer of each branch has no manager.
+# M1 also keeps a customer of the other branch, and M3 one of B1.
+OF = {
+    "own-M1-a": ("B1", "M1"),
+    "own-M1-b": ("B1", "M1"),
+    "far-M1-c": ("B2", "M1"),
+    "own-M2-a": ("B1", "M2"),
+    "own-M2-b": ("B1", "M2"),
+    "own-M3-a": ("B2", "M3"),
+    "own-M3-b": ("B2", "M3"),
+    "far-M3-c": ("B1", "M3"),
+    "own-B1-o": ("B1", None),
+    "own-B2-o": ("B2", None),
+}
+EXCLUDED = "own-XX-e"
+CUSTOMER = re.compile(r"(?:own|far)-\w\w-\w")
+MANAGERS = {"M1": "B1", "M2": "B1", "M3": "B2"}
+BRANCHES = ("B1", "B2")
+CLAIMS = {Role.MANAGER: {"manager_id": "M1"}, Role.BRANCH_HEAD: {"branch_id": "B1"}}
+# What a path or a body can name: own, foreign, unknown and malformed.
+IDS = {
+    "customer_id": [*OF, EXCLUDED, "unknown", "a b", "x" * 65, "\x00", "own-M3-a'--"],
+    "manager_id": [*MANAGERS, "unknown", "a b", "x" * 65, "M3'--"],
+    "branch_id": ["B1", "B2", "unknown", "a b", "x" * 65, "B2'--"],
+    "run_id": ["run-1", "run-2", "latest", "unknown", "a b", "x" * 65, "run-1'--"],
+}
+MALFORMED = {"a b", "x" * 65, "\x00"}
+BODIES = {
+    "customers_risk": lambda number: {"customer_ids": [number]},
+    "record_contact": lambda number: {"customer_id": number, "manager_id": "M1", "outcome": "leaving"},
+}
+QUERIES = {
+    "export_changes": {"since": "run-1", "format": "csv"},
+    "customer_risk": {"include": ["maturities", "history", "contacts"]},
+}
+FOUND = (200, 201, 303)  # an answer, or on to the page that shows what was recorded
+ROUTES = sorted(set(POLICY) - PUBLIC)
+
+
+@pytest.fixture(scope="module")
+def publish(make_run, make_score, make_lists):
+    """Two Mondays of the world: on the first one customer fewer, and every risk another."""
+
+    def publish(url):
+        managers = [Manager(manager, f"name of {manager}", branch, 5) for manager, branch in MANAGERS.items()]
+        with Store(url) as store:
+            for number, day in ((1, date(2026, 11, 9)), (2, date(2026, 11, 16))):
+                known = list(OF.items())[2 - number :]
+                scores = tuple(
+                    make_score(customer, branch_id=branch, manager_id=manager, risk_90d=number / 10)
+                    for customer, (branch, manager) in known
+                )
+                run = make_run(f"run-{number}", day, cohort=len(known))
+                store.publish(run, scores, (Exclusion(EXCLUDED, "too_new"),), make_lists(scores, managers))
+            store.keep_card("model-1", {"owner": ("Retail analytics",)})
+
+    return publish
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def world(request, tmp_path_factory, publish, make_service):
+    """The service over a world in each database in turn."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('world')}/store.db"
+    else:
+        url = request.getfixturevalue("postgres").empty_store()
+    publish(url)
+    with TestClient(create_app(make_service(url)), follow_redirects=False) as client:
+        yield client
+
+
+@pytest.fixture
+def client(service, store_url, publish):
+    """A world with an access log of its own."""
+    publish(store_url)
+    with TestClient(create_app(service), follow_redirects=False) as client:
+        yield client
+
+
+def may_see(role, customer):
+    branch, manager = OF.get(customer, (None, None))
+    return {
+        Role.CRM: True,
+        Role.ADMIN: True,
+        Role.MANAGER: manager == "M1",
+        Role.BRANCH_HEAD: branch == "B1",
+        Role.ANALYST: False,  # the number itself; see the tests of pseudonyms
+    }[role]
+
+
+def asked(client, name, headers):
+    """The answers of one route for each number its path or body can hold, by the number."""
+    (route,) = (one for one in iter_route_contexts(client.app.routes) if one.name == name)
+    (method,) = route.methods
+    (part,) = re.findall(r"{(\w+)}", route.path) or ["customer_id" if name in BODIES else ""]
+    answers = {}
+    for number in IDS.get(part, [""]):
+        answers[number] = client.request(
+            method,
+            route.path.replace(f"{{{part}}}", quote(number)),
+            params=QUERIES.get(name),
+            json=BODIES[name](number) if name in BODIES else None,
+            data=outcome_form(client, number, headers) if name == "record_outcome" else None,
+            headers=headers | {"Idempotency-Key": sha256(repr((number, headers)).encode()).hexdigest()},
+        )
+    return answers
+
+
+def outcome_form(client, number, headers):
+    """As a page of this session would send it, each time anew; a manager of the customer's branch called."""
+    seal = client.app.state.forms.seal(headers["Cookie"].partition("=")[2])
+    branch, _ = OF.get(number, ("B1", None))
+    caller = "M1" if branch == "B1" else "M3"
+    return {"seal": seal, "outcome": "no_answer", "caller": caller, "key": secrets.token_urlsafe(16)}
+
+
+def told(response):
+    """What somebody was given; nothing where it only says that nobody is known."""
+    if response.status_code not in FOUND:
+        return []
+    kind = response.headers.get("content-type", "")
+    if kind.startswith("text/csv"):
+        return list(csv.DictReader(io.StringIO(response.text)))
+    if kind == "application/x-ndjson":
+        return [json.loads(line) for line in response.text.splitlines()]
+    if kind != "application/json":
+        return [response.text + response.headers.get("location", "")]  # a page, or on to one
+    answer = response.json()
+    return [] if answer.get("customers") == [{"status": "unknown"}] else [answer]
+
+
+def shape(response):
+    """Everything of an answer that a caller can compare; the request's own identifier tells nothing."""
+    own = {"x-request-id", "date"}
+    headers = sorted((name, value) for name, value in response.headers.items() if name not in own)
+    return response.status_code, response.content, headers
+
+
+def own_of(role):
+    """The numbers that a role is told something of."""
+    customers = {number for number in OF if may_see(role, number)}
+    return (
+        customers
+        | {Role.MANAGER: {"M1"}, Role.BRANCH_HEAD: {"M1", "M2"}}.get(role, {*MANAGERS})
+        | ({"B1"} if role is Role.BRANCH_HEAD else {"B1", "B2"})
+        | ({EXCLUDED} if role in (Role.CRM, Role.ADMIN) else set())
+    )
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("name", ROUTES)
+def test_nobody_meets_a_foreign_customer_and_who_is_foreign_is_as_unknown(
+    world, bearer, declared, name, role
+):
+    answers = asked(world, name, bearer(role, **CLAIMS.get(role, {})))
+    for number, response in answers.items():
+        names_nobody_foreign(response, number, role)
+        holds_only_what_the_role_may_see(response, declared, POLICY[name].grants.get(role))
+    foreign_is_as_unknown(answers, name, role)
+
+
+def names_nobody_foreign(response, number, role):
+    shown = response.text + repr(response.headers)
+    if number in OF or number == EXCLUDED:
+        assert told(response) or number not in shown
+    assert {one for one in CUSTOMER.findall(shown) if not may_see(role, one)} == set(), number
+
+
+def holds_only_what_the_role_may_see(response, declared, grant):
+    """Fields that the document names, and of what is masked nothing, the manager's name neither."""
+    given = told(response)
+    assert fields(given) <= declared
+    assert not given or "name" not in grant.masked or "name of" not in response.text
+
+
+def foreign_is_as_unknown(answers, name, role):
+    grant = POLICY[name].grants.get(role)
+    if grant is None:
+        assert {shape(one)[:2] for one in answers.values()} == {shape(next(iter(answers.values())))[:2]}
+        assert {one.status_code for one in answers.values()} == {403}
+    elif grant.reach is not Reach.NONE and "unknown" in answers:
+        own, unknown = own_of(role), shape(answers["unknown"])
+        # Nobody calls who is excluded, so no outcome is recorded.
+        own -= {EXCLUDED} if name == "record_outcome" else set()
+        for number in (set(OF) | set(MANAGERS) | {EXCLUDED, *BRANCHES}) & set(answers):
+            assert bool(told(answers[number])) == (number in own), number
+            assert number in own or shape(answers[number]) == unknown, number
+    for number in set(answers) & MALFORMED:
+        analyst = role is Role.ANALYST and name != "record_contact"
+        assert answers[number].status_code in ((200, 403, 404, 422) if analyst else (403, 422)), number
+
+
+@pytest.fixture(scope="module")
+def declared(world):
+    """Every name of a field in the API's document."""
+    document = json.dumps(world.get("/openapi.json").json()["components"]["schemas"])
+    return set(re.findall(r'"(\w+)": {', document)) | set(COLUMNS) | {"too_new", "owner"}
+
+
+def test_a_contact_is_recorded_only_for_ones_own_managers(world, bearer):
+    """The customer is the caller's, the manager who is said to have called is not."""
+    for role, manager, status in (
+        (Role.MANAGER, "M2", 404),
+        (Role.BRANCH_HEAD, "M3", 404),
+        (Role.BRANCH_HEAD, "M2", 201),
+        (Role.CRM, "unknown", 404),
+        (Role.CRM, None, 422),
+        (Role.MANAGER, None, 201),
+    ):
+        sent = {"customer_id": "own-M1-a", "manager_id": manager, "outcome": "undecided"}
+        head = bearer(role, **CLAIMS.get(role, {})) | {"Idempotency-Key": f"{role}-{manager}"}
+        assert world.post("/v1/contacts", json=sent, headers=head).status_code == status, (role, manager)
+
+
+def test_a_branch_counts_only_what_the_role_may_see(world, bearer):
+    """Of B1 are two customers each of M1 and M2, one of M3 of the other branch, and one of nobody."""
+    found = world.get("/v1/branches/B1/summary", headers=bearer(Role.BRANCH_HEAD, branch_id="B1")).json()
+    assert [(one["manager_id"], one["customers"]) for one in found["managers"]] == [
+        ("M1", 2),
+        ("M2", 2),
+        ("M3", 1),
+        (None, 1),
+    ]
+    assert found["customers"] == 6
+    assert [one["name"] for one in found["managers"]] == ["name of M1", "name of M2", "", ""]
+
+
+def test_an_export_holds_whom_the_role_may_see(world, bearer):
+    head = world.get("/v1/exports/scores", headers=bearer(Role.BRANCH_HEAD, branch_id="B1"))
+    assert {one["customer_id"] for one in told(head)} == {
+        number for number, of in OF.items() if of[0] == "B1"
+    }
+    assert len(told(world.get("/v1/exports/scores", headers=bearer("crm")))) == len(OF)
+
+
+@pytest.mark.parametrize("role", [Role.CRM, Role.MANAGER, Role.BRANCH_HEAD])
+def test_a_managers_list_leaves_out_whom_the_role_may_not_see(world, bearer, role):
+    """M1 keeps three customers, of whom the head of B1 sees the two of B1."""
+    found = world.get("/v1/managers/M1/list", headers=bearer(role, **CLAIMS.get(role, {}))).json()
+    assert len(found["customers"]) == found["listed"] == (2 if role is Role.BRANCH_HEAD else 3)
+    assert [one["rank"] for one in found["customers"]] == [*range(1, len(found["customers"]) + 1)]
+
+
+def logged(store_url):
+    engine = connect.access_log(store_url)
+    try:
+        with connect.reading(engine) as connection:
+            return entries(connection)
+    finally:
+        engine.dispose()
+
+
+def test_each_read_makes_one_entry_and_a_whole_chain(client, bearer, service, store_url):
+    head = bearer(Role.MANAGER, manager_id="M1")
+    for path in ("customers/own-M1-a/risk", "customers/own-M3-a/risk", "managers/M1/list", "runs/latest"):
+        client.get(f"/v1/{path}", headers=head)
+    client.get("/v1/customers/own-M1-b/risk", headers=bearer("crm"))
+    found = logged(store_url)
+    assert [(one.actor, one.action, one.subject, one.details["status"]) for one in found] == [
+        ("the manager", "read customer", "own-M1-a", 200),
+        ("the manager", "read customer", "own-M3-a", 404),
+        ("the manager", "read list", "M1", 200),
+        ("the crm", "read customer", "own-M1-b", 200),
+    ]
+    assert {one.details["run_id"] for one in found} == {"run-2"}
+    assert found[0].details["route"] == "customer_risk"
+    broken, last = verified(store_url, service.audit_secret)
+    assert (broken, last.number) == ([], 4)
+
+
+@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("name", ROUTES)
+def test_every_route_that_tells_of_customers_leaves_entries_and_without_them_tells_nothing(
+    world, bearer, monkeypatch, name
+):
+    """The log fails once for each answer that holds something of a customer."""
+    heads = {role: bearer(role, **CLAIMS.get(role, {})) for role in POLICY[name].grants}
+    before = {role: asked(world, name, head) for role, head in heads.items()}
+
+    async def fails(_entries):
+        raise DataError("the disk is full")
+
+    monkeypatch.setattr(world.app.state.access_log, "write", fails)
+    for role, head in heads.items():
+        for number, response in asked(world, name, head).items():
+            assert CUSTOMER.findall(response.text) == []
+            if POLICY[name].action and before[role][number].status_code in FOUND:
+                assert response.status_code == 503, number
+                assert "disk" not in response.text
+
+
+def test_a_route_that_sees_customers_has_an_action_for_the_log():
+    for name, rule in POLICY.items():
+        sees = any(grant.reach is not Reach.NONE for grant in rule.grants.values())
+        assert bool(rule.action) == sees, name
+
+
+def test_an_analyst_sees_pseudonyms_and_asks_by_them(client, bearer, store_url):
+    head = bearer("analyst")
+    listed = client.get("/v1/managers/M1/list", headers=head | {"Accept-Encoding": "identity"})
+    assert (listed.json()["name"], listed.json()["manager_id"]) == ("", "M1")
+    assert int(listed.headers["content-length"]) == len(listed.content)
+    shown = [one["customer_id"] for one in listed.json()["customers"]]
+    one = client.get(f"/v1/customers/{shown[0]}/risk", headers=head).json()
+    assert (one["customer_id"], one["status"]) == (shown[0], "scored")
+    assert logged(store_url)[-1].subject in OF
+    crm = client.get("/v1/managers/M1/list", headers=bearer("crm")).json()
+    assert [row["risk_90d"] for row in crm["customers"]] == [
+        row["risk_90d"] for row in listed.json()["customers"]
+    ]
+
+
+def test_an_answer_that_cannot_be_masked_is_not_given():
+    masked = POLICY["customer_risk"].grants[Role.ANALYST]
+    with pytest.raises(TypeError, match="text/csv cannot be masked"):
+        access._masked(Response("own-M1-a", media_type="text/csv"), masked, Pseudonyms(b"k" * 32))
+
+
+def fields(value):
+    """Every name of an answer, however deep."""
+    if isinstance(value, list):
+        return set().union(*map(fields, value)) if value else set()
+    if not isinstance(value, dict):
+        return set()
+    return set(value) | fields(list(value.values()))

@@ -1,0 +1,55 @@
+"""The table of who may see what covers every route, and no route that is not there."""
+
+import pytest
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute, iter_route_contexts
+
+from configs.errors import ConfigError
+from serve.app import create_app
+from serve.auth.access import Guarded
+from serve.auth.policy import POLICY, PUBLIC, Role, require_rules
+from serve.store.scope import Reach
+
+
+def names(app):
+    return [route.name for route in iter_route_contexts(app.routes)]
+
+
+def test_each_route_has_one_row_and_each_row_a_route(service):
+    found = names(create_app(service))
+    assert sorted(found) == sorted(PUBLIC | set(POLICY))
+
+
+def planted(name, route_class):
+    router = APIRouter(prefix="/v1", route_class=route_class)
+    router.add_api_route("/planted", lambda: None, name=name)
+    app = FastAPI(docs_url=None, redoc_url=None)
+    app.include_router(router)
+    return app.routes
+
+
+def test_a_route_without_a_row_keeps_the_service_from_starting():
+    with pytest.raises(ConfigError, match=r"'planted' \(/v1/planted\) has no row in serve/auth/policy.py"):
+        require_rules(planted("planted", Guarded), Guarded)
+
+
+def test_a_route_with_a_row_but_without_a_guard_keeps_the_service_from_starting():
+    require_rules(planted("latest_run", Guarded), Guarded)
+    with pytest.raises(ConfigError, match=r"'latest_run' \(/v1/planted\) asks for no token"):
+        require_rules(planted("latest_run", APIRoute), Guarded)
+
+
+@pytest.mark.parametrize("name", POLICY)
+def test_nobody_sees_farther_than_the_role(name):
+    """What each role may see at most, whatever the route."""
+    most = {
+        Role.CRM: set(Reach),
+        Role.ADMIN: set(Reach),
+        Role.BRANCH_HEAD: {Reach.BRANCH, Reach.NONE},
+        Role.MANAGER: {Reach.OWN, Reach.NONE},
+    }
+    for role, grant in POLICY[name].grants.items():
+        if role is Role.ANALYST:
+            assert grant.reach is Reach.NONE or {"customer_id", "name"} <= grant.masked
+        else:
+            assert grant.reach in most[role]

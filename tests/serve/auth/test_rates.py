@@ -1,0 +1,36 @@
+"""A caller has n requests in a window, and the next one is told when to come again; whatever way it takes."""
+
+import pytest
+from fastapi.testclient import TestClient
+
+from serve.app import create_app
+from serve.http.problems import Problem
+
+
+@pytest.fixture
+def client(service, published):  # noqa: ARG001 (published for its rows)
+    few = service.model_copy(update={"rate": "5/minute", "rate_crm": "7/minute"})
+    with TestClient(create_app(few)) as client:
+        yield client
+
+
+@pytest.mark.parametrize(("role", "claims", "n"), [("crm", {}, 7), ("manager", {"manager_id": "M1"}, 5)])
+@pytest.mark.parametrize("path", ["/v1/customers/c1/risk", "/v1/customers/none/risk", "/v1/runs/latest"])
+def test_exactly_n_are_answered(client, bearer, path, role, claims, n):
+    head = bearer(role, **claims)
+    answers = [client.get(path, headers=head) for _ in range(n + 3)]
+    assert [one.status_code == 429 for one in answers] == [False] * n + [True] * 3
+    refused = answers[n]
+    assert Problem.model_validate(refused.json()).detail == f"More than {n} requests."
+    assert 1 <= int(refused.headers["retry-after"]) <= 60
+    assert refused.headers["content-type"] == "application/problem+json"
+
+
+def test_callers_are_counted_apart_and_who_has_no_token_is_not_counted(client, bearer):
+    for _ in range(10):
+        assert client.get("/v1/runs/latest").status_code == 401
+    one, other = bearer("manager", manager_id="M1", sub="li"), bearer("manager", manager_id="M1", sub="wu")
+    for _ in range(5):
+        assert client.get("/v1/runs/latest", headers=one).status_code == 200
+    assert client.get("/v1/runs/latest", headers=one).status_code == 429
+    assert client.get("/v1/runs/latest", headers=other).status_code == 200

@@ -1,0 +1,205 @@
+"""Which tokens are accepted: 1,000 that are not what they claim to be, and the keys of an identity provider."""
+
+import base64
+import json
+import random
+import secrets
+import time
+from collections.abc import Iterator
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from pydantic import SecretStr
+
+from configs.service import ServiceSettings
+from serve.auth import tokens
+from serve.auth.policy import Role
+from serve.auth.tokens import Caller, PublicKeys, RefusedError, Tokens, public_keys
+
+ISSUER, AUDIENCE = "https://login.bank.example", "attrition"
+RSA = rsa.generate_private_key(65537, 2048)
+EC = ec.generate_private_key(ec.SECP256R1())
+OTHER = rsa.generate_private_key(65537, 2048)
+MANAGER = {"sub": "li", "role": "manager", "manager_id": "M1"}
+
+
+def jwk(key, kid, **more):
+    algorithm = (
+        jwt.algorithms.RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else jwt.algorithms.ECAlgorithm
+    )
+    return algorithm.to_jwk(key.public_key(), as_dict=True) | {"kid": kid} | more
+
+
+def claims(**changes):
+    now = int(time.time())
+    whole = MANAGER | {"iss": ISSUER, "aud": AUDIENCE, "nbf": now, "exp": now + 3600} | changes
+    return {name: value for name, value in whole.items() if value is not None}
+
+
+def signed(key=RSA, kid="r1", algorithm="RS256", **changes):
+    return jwt.encode(claims(**changes), key, algorithm, headers={"kid": kid})
+
+
+@pytest.fixture
+def jwks(tmp_path):
+    path = tmp_path / "keys.json"
+    path.write_text(json.dumps({"keys": [jwk(RSA, "r1"), jwk(EC, "e1", use="sig")]}))
+    return path
+
+
+@pytest.fixture
+def bank(jwks):
+    audit_key = SecretStr(secrets.token_hex(32))
+    given = {"token_issuer": ISSUER, "token_audience": AUDIENCE, "token_jwks": str(jwks)}
+    return Tokens(ServiceSettings(**given, audit_key=audit_key))
+
+
+@pytest.mark.parametrize(
+    "token",
+    [signed(), signed(EC, "e1", "ES256"), signed(nbf=None), signed(aud=["other", AUDIENCE])],
+    ids=["RS256", "ES256", "without nbf", "several audiences"],
+)
+def test_a_good_token_is_accepted_and_remembered(bank, token):
+    caller = Caller("li", Role.MANAGER, "M1", "")
+    assert bank.remembered(token) is None
+    assert bank.verified(token) == caller
+    assert bank.remembered(token) == caller
+    assert bank.remembered(token[:-1]) is None
+
+
+def test_what_was_remembered_expires(bank, monkeypatch):
+    token = signed(exp=int(time.time()) + 5)
+    bank.verified(token)
+    later = time.time() + 5 + tokens.LEEWAY_SECONDS + 1
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert bank.remembered(token) is None
+
+
+def raw(header, body, signature=b""):
+    parts = [json.dumps(header).encode(), json.dumps(body).encode(), signature]
+    return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
+
+
+def public_as_secret(content, **header):
+    """Alg confusion: the public key, which everybody has, taken for the secret of an HMAC."""
+    head = {"alg": "HS256", "typ": "JWT", "kid": "r1"} | header
+    body = raw(head, claims()).rsplit(".", 1)[0]
+    mac = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256).sign(body.encode(), content)
+    return f"{body}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
+
+
+def forged() -> Iterator[str]:
+    """One of each kind, then good ones with a bit flipped, to 1,000 in all."""
+    past, now = int(time.time()) - 3600, int(time.time())
+    yield from ("", "a", "a.b", "a.b.c", "....", "é" * 40, "x" * 9000)
+    yield from (
+        raw({"alg": alg, "kid": "r1"}, claims()) for alg in ("none", "None", "NONE", "nOnE", "", "HS256")
+    )
+    yield raw({"alg": "none"}, claims())
+    yield raw({"kid": "r1"}, claims(), b"x" * 256)
+    as_json = json.dumps(jwk(RSA, "r1")).encode()
+    pem = RSA.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    der = RSA.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    yield from (public_as_secret(content) for content in (pem, pem.strip(), der, b"", as_json))
+    yield from (signed(OTHER), signed(OTHER, "unknown"), signed(EC, "r1", "ES256"), signed(RSA, "e1"))
+    yield from (signed(algorithm=alg) for alg in ("RS384", "RS512", "PS256"))
+    yield jwt.encode(claims(), secrets.token_bytes(32), "HS256", headers={"kid": "r1"})
+    yield jwt.encode(claims(), RSA, "RS256")
+    yield jwt.encode(claims(), OTHER, "RS256", headers={"kid": "x", "jwk": jwk(OTHER, "x")})
+    yield jwt.encode(claims(), OTHER, "RS256", headers={"kid": "x", "jku": "https://evil.example/keys"})
+    yield from (
+        signed(exp=past),
+        signed(exp=now - 11),
+        signed(nbf=now + 60),
+        signed(iat=now + 60),
+        signed(exp="soon"),
+    )
+    yield from (
+        signed(iss="https://evil.example"),
+        signed(iss=ISSUER + "/"),
+        signed(aud="other"),
+        signed(aud=[]),
+    )
+    yield from (signed(**{name: None}) for name in ("exp", "iss", "aud", "sub", "role", "manager_id"))
+    yield from (
+        signed(sub=""),
+        signed(sub=7),
+        signed(role="root"),
+        signed(role="Admin"),
+        signed(role=["admin"]),
+    )
+    yield from (
+        signed(manager_id=""),
+        signed(manager_id=["M1"]),
+        signed(role="branch_head"),
+        signed(branch_id=1),
+    )
+
+
+def bit_flipped(count):
+    """The signature's last character holds unused bits, so it is left alone."""
+    chance = random.Random(20261116)
+    good = [signed(), signed(EC, "e1", "ES256")]
+    for at in range(count):
+        token = bytearray(good[at % 2].encode())
+        place = chance.randrange(len(token) - 1)
+        token[place] ^= 1 << chance.randrange(7)
+        yield token.decode("latin-1")
+
+
+def test_of_a_thousand_forged_tokens_none_is_accepted(bank):
+    kinds = list(forged())
+    assert len(kinds) > 40
+    for token in [*kinds, *bit_flipped(1000 - len(kinds))]:
+        with pytest.raises(RefusedError) as raised:
+            bank.verified(token)
+        assert len(token) < 20 or token not in str(raised.value)
+
+
+def test_keys_that_are_no_public_keys_or_too_weak_are_passed_over():
+    weak = rsa.generate_private_key(65537, 1024)
+    wrong_curve = ec.generate_private_key(ec.SECP384R1())
+    secret = {"kty": "oct", "kid": "o", "k": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()}
+    offered = [
+        jwk(RSA, "good"),
+        jwk(weak, "weak"),
+        jwk(wrong_curve, "curve"),
+        secret,
+        jwk(RSA, "enc", use="enc"),
+        jwk(RSA, "alg", alg="RS512"),
+        {"kty": "RSA", "kid": "broken", "n": "AQ", "e": "AQ"},
+        {"kty": "EC", "kid": "none"},
+    ]
+    assert set(public_keys(json.dumps({"keys": offered}).encode())) == {"good"}
+
+
+def test_an_unknown_key_makes_the_keys_read_again_once_a_minute(jwks, monkeypatch):
+    clock = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    keys = PublicKeys(str(jwks))
+    assert keys.find("r1").algorithm == "RS256"
+    jwks.write_text(json.dumps({"keys": [jwk(OTHER, "r2")]}))
+    clock[0] += tokens.REREAD_SECONDS - 1
+    with pytest.raises(RefusedError):
+        keys.find("r2")
+    clock[0] += 1
+    assert keys.find("r2")
+    with pytest.raises(RefusedError):
+        keys.find("r1")
+
+
+def test_keys_are_read_again_when_old_and_kept_where_that_fails(jwks, monkeypatch, caplog):
+    clock = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    keys = PublicKeys(str(jwks))
+    assert keys.find("e1").algorithm == "ES256"
+    jwks.write_text("not keys")
+    clock[0] += tokens.OLDEST_SECONDS
+    assert keys.find("e1")
+    assert "cannot be read" in caplog.text
+    jwks.write_text(json.dumps({"keys": []}))
+    clock[0] += tokens.OLDEST_SECONDS
+    with pytest.raises(RefusedError):
+        keys.find("e1")

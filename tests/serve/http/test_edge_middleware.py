@@ -1,0 +1,174 @@
+"""Every answer, whatever it is, has its headers and its number; names, sizes and times have limits."""
+
+import asyncio
+import re
+
+import pytest
+from fastapi.testclient import TestClient
+
+from serve.app import create_app
+from serve.http import edge_middleware as doorway
+from serve.http.bodies import bounded
+from serve.http.problems import Problem
+
+WANTED = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+
+
+@pytest.fixture
+def app(service, published):  # noqa: ARG001 (published for its rows)
+    return create_app(service)
+
+
+@pytest.fixture
+def client(app):
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
+
+
+def test_every_answer_has_the_headers_of_security(client, app, bearer, monkeypatch):
+    head = bearer("crm")
+    answers = [
+        client.get("/v1/runs/latest", headers=head),
+        client.get("/v1/customers/c1/risk", headers=head),
+        client.get("/v1/customers/none/risk", headers=head),
+        client.get("/v1/runs/latest"),
+        client.get("/nowhere"),
+        client.post("/healthz"),
+        client.get("/healthz"),
+        client.get("/v1/runs/latest", headers=head | {"Host": "evil.example"}),
+    ]
+    monkeypatch.setattr(app.state.store, "pinned", lambda *_: 1 / 0)
+    answers.append(client.get("/v1/runs/latest", headers=head))
+    assert [one.status_code for one in answers] == [200, 200, 404, 401, 404, 405, 200, 421, 500]
+    for one in answers:
+        assert {name: one.headers[name] for name in WANTED} == WANTED
+        policy = one.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert "strict-transport-security" not in one.headers
+    assert len({one.headers["x-request-id"] for one in answers}) == len(answers)
+
+
+def test_only_over_tls_the_browser_is_told_to_stay_there(app):
+    with TestClient(app, base_url="https://testserver") as client:
+        assert client.get("/healthz").headers["strict-transport-security"] == "max-age=31536000"
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "testserver.evil.example", "evil.example#testserver", "", "testserver:80:80x"]
+)
+def test_a_name_that_is_not_ours_is_refused_but_for_the_probes(client, bearer, host):
+    answer = client.get("/v1/runs/latest", headers=bearer("crm") | {"Host": host})
+    assert Problem.model_validate(answer.json()).status == 421
+    assert "evil" not in answer.text
+    assert client.get("/readyz", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["testserver", "TESTSERVER", "testserver:8000"])
+def test_our_name_is_taken_with_any_port(client, bearer, host):
+    assert client.get("/v1/runs/latest", headers=bearer("crm") | {"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-Host", "X-Original-URL", "X-Rewrite-URL", "Forwarded"])
+def test_headers_that_proxies_set_change_nothing(client, bearer, header):
+    """A manager of M1 stays one, whatever path or name a header claims."""
+    head = bearer("manager", manager_id="M2") | {header: "/v1/customers/c1/risk"}
+    assert client.get("/v1/customers/c1/risk", headers=head).status_code == 404
+    assert client.get("/healthz", headers=head).json() == {"status": "ok"}
+
+
+def test_a_uuid_of_the_callers_is_kept_and_anything_else_replaced(client):
+    own = "0b6a4c1e-1111-4222-8333-123456789abc"
+    assert client.get("/healthz", headers={"X-Request-ID": own}).headers["x-request-id"] == own
+    for other in ("6228000659757221527", own + "1", "a\tb", own.upper()):
+        given = client.get("/healthz", headers={"X-Request-ID": other}).headers["x-request-id"]
+        assert re.fullmatch(r"[0-9a-f]{32}", given)
+
+
+def test_the_request_id_stands_in_the_access_log(client, app, bearer, monkeypatch):
+    kept = []
+    real = app.state.access_log.write
+
+    async def write(entries):
+        kept.extend(entries)
+        await real(entries)
+
+    monkeypatch.setattr(app.state.access_log, "write", write)
+    for path in ("/v1/managers/M1/list", "/v1/customers/c1/risk"):
+        answer = client.get(path, headers=bearer("crm"))
+        assert kept[-1].details["request_id"] == answer.headers["x-request-id"]
+
+
+def test_a_body_that_says_it_is_too_large_is_not_read(client, service):
+    answer = client.post("/v1/runs/latest", content=b"x" * (service.largest_body + 1))
+    assert Problem.model_validate(answer.json()).status == 413
+    assert answer.headers["connection"] == "close"
+    assert client.post("/v1/runs/latest", content=b"x" * service.largest_body).status_code == 405
+
+
+def test_an_answer_that_does_not_begin_in_time_is_given_up(service, published, bearer, monkeypatch):  # noqa: ARG001
+    app = create_app(service.model_copy(update={"answer_seconds": 0.1}))
+
+    async def sleep(_entries):
+        await asyncio.sleep(5)
+
+    monkeypatch.setattr(app.state.access_log, "write", sleep)
+    with TestClient(app) as client:
+        answer = client.get("/v1/customers/c1/risk", headers=bearer("crm"))
+        assert (answer.status_code, answer.json()["detail"]) == (503, "The answer took too long.")
+        assert "c1" not in answer.text
+
+
+def test_an_answer_that_has_begun_may_take_its_time(service):
+    passed = []
+
+    async def slow(_scope, _receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await asyncio.sleep(0.3)
+        await send({"type": "http.response.body", "body": b"all"})
+
+    async def send(message):
+        passed.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/healthz", "headers": [], "scheme": "http"}
+    door = doorway.Doorway(slow, service.model_copy(update={"answer_seconds": 0.1}))
+    asyncio.run(door(scope, None, send))
+    assert [one.get("body") for one in passed] == [None, b"all"]
+
+
+def parts(*bodies, wait=0.0):
+    """A caller who sends these, one after the other."""
+    left = [{"type": "http.request", "body": one, "more_body": True} for one in bodies]
+    left[-1]["more_body"] = False
+
+    async def receive():
+        await asyncio.sleep(wait)
+        return left.pop(0)
+
+    return receive
+
+
+async def read(receive):
+    while (await receive())["more_body"]:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("sent", "wait", "status"),
+    [((b"x" * 5, b"x" * 5), 0, None), ((b"x" * 5, b"x" * 6), 0, 413), ((b"x",) * 4, 0.08, 408)],
+)
+def test_a_body_is_counted_and_timed_as_it_comes(sent, wait, status):
+    async def ask():
+        try:
+            await read(bounded(parts(*sent, wait=wait), 10, 0.2))
+        except doorway.problems.HTTPException as error:
+            return error.status_code
+        return None
+
+    assert asyncio.run(ask()) == status

@@ -1,0 +1,132 @@
+"""The shortcut's answer is that of the ordinary way, byte for byte and entry for entry, on both databases."""
+
+import json
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import update
+
+from serve.answers.customers import ExcludedCustomer, ScoredCustomer
+from serve.app import create_app
+from serve.http import fast_path as shortcut
+from serve.store import database as connect
+from serve.store import tables
+from serve.store.audit import entries
+
+PEOPLE = {"crm": {}, "manager": {"manager_id": "M1"}, "branch_head": {"branch_id": "B1"}, "analyst": {}}
+ASKED = ["c1", "c2?language=zh", "c3?language=en", "c4", "c5", "c6", "c6?language=zh", "none", "c1%2F", "a b"]
+
+
+@pytest.fixture
+def store_url(either_url):
+    return either_url
+
+
+@pytest.fixture
+def client(service, published):  # noqa: ARG001 (published for its rows)
+    with TestClient(create_app(service)) as client:
+        yield client
+
+
+def told(answer):
+    """What a caller can compare; the order of headers, what varies by request, and Vary say nothing."""
+    passing = {"x-request-id", "date", "vary"}
+    headers = {name: value for name, value in answer.headers.items() if name not in passing}
+    return answer.status_code, answer.content, headers
+
+
+def asked(client, bearer):
+    for role, claims in PEOPLE.items():
+        head = bearer(role, **claims)
+        client.get("/v1/runs/latest", headers=head)  # from now on the token is known
+        for one in ASKED:
+            customer, _, query = one.partition("?")
+            yield role, one, client.get(f"/v1/customers/{customer}/risk?{query}", headers=head)
+
+
+def logged(url):
+    engine = connect.access_log(url)
+    with connect.reading(engine) as connection:
+        found = entries(connection)
+    engine.dispose()
+    return [(one.actor, one.action, one.subject, dict(one.details) | {"request_id": ""}) for one in found]
+
+
+@pytest.fixture
+def taken(monkeypatch):
+    """Grows with each request by whether the shortcut answered it."""
+    taken = []
+    real = shortcut._answer
+
+    async def counted(*given):
+        answer = await real(*given)
+        taken.append(answer is not None)
+        return answer
+
+    monkeypatch.setattr(shortcut, "_answer", counted)
+    return taken
+
+
+def test_both_ways_answer_alike_and_leave_the_same_entries(client, bearer, store_url, monkeypatch, taken):
+    short = {(role, one): told(answer) for role, one, answer in asked(client, bearer)}
+    by_shortcut = logged(store_url)
+
+    async def nothing(*_):
+        return None
+
+    monkeypatch.setattr(shortcut, "_answer", nothing)
+    ordinary = {(role, one): told(answer) for role, one, answer in asked(client, bearer)}
+    assert short == ordinary
+    assert logged(store_url)[len(by_shortcut) :] == by_shortcut
+    # The CRM's seven known questions, the manager's four own customers, the branch head's five.
+    assert sum(taken) == 7 + 4 + 5
+
+
+def test_what_another_release_prepared_is_not_told(client, bearer, published, taken):
+    head = bearer("crm")
+    client.get("/v1/runs/latest", headers=head)
+    before = told(client.get("/v1/customers/c1/risk", headers=head))
+    with published.recording() as connection:
+        connection.execute(update(tables.answers).values(form="older", en=b"not this"))
+    assert told(client.get("/v1/customers/c1/risk", headers=head)) == before
+    assert taken == [True, False]
+
+
+def test_a_run_of_before_answers_were_prepared_is_told_the_ordinary_way(
+    client, bearer, published, taken, make_run, scores, exclusions, lists
+):
+    head = bearer("crm")
+    client.get("/v1/runs/latest", headers=head)
+    before = told(client.get("/v1/customers/c1/risk", headers=head))
+    published.migrate("0008")
+    published.migrate()
+    assert told(client.get("/v1/customers/c1/risk", headers=head)) == before
+    published.publish(make_run(), scores, exclusions, lists)
+    assert told(client.get("/v1/customers/c1/risk", headers=head)) == before
+    assert taken == [True, False, True]
+
+
+def test_the_answer_is_that_of_the_model(client, bearer):
+    head = bearer("crm")
+    client.get("/v1/runs/latest", headers=head)
+    for customer, model in (("c1", ScoredCustomer), ("c6", ExcludedCustomer)):
+        body = client.get(f"/v1/customers/{customer}/risk", headers=head).content
+        assert model(**json.loads(body)).model_dump_json().encode() == body
+
+
+def test_an_answer_that_the_caller_holds_is_not_sent_again(client, bearer):
+    head = bearer("crm")
+    client.get("/v1/runs/latest", headers=head)
+    tag = client.get("/v1/customers/c1/risk", headers=head).headers["etag"]
+    again = client.get("/v1/customers/c1/risk", headers=head | {"If-None-Match": tag})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_a_new_run_is_seen_at_once(client, bearer, published, make_run, scores, exclusions, lists):
+    head = bearer("crm")
+    client.get("/v1/runs/latest", headers=head)
+    assert client.get("/v1/customers/c1/risk", headers=head).json()["run_id"] == "run-1"
+    published.publish(make_run("run-2"), scores, exclusions, lists)
+    assert client.get("/v1/customers/c1/risk", headers=head).json()["run_id"] == "run-2"
+    published.rollback()
+    assert client.get("/v1/customers/c1/risk", headers=head).json()["run_id"] == "run-1"

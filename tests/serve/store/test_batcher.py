@@ -1,0 +1,92 @@
+"""What waits is done at once; a fault is everybody's who waited, and nobody's after."""
+
+import asyncio
+import threading
+
+import pytest
+
+from serve.store.batcher import Together
+
+
+def test_who_comes_meanwhile_shares_the_next_lot_and_gets_the_own_result():
+    lots, go_on = [], threading.Event()
+
+    def square(asked):
+        lots.append(list(asked))
+        go_on.wait(5)
+        return [one * one for one in asked]
+
+    async def ask():
+        together = Together(square, "test")
+        first = asyncio.create_task(together.do(1))
+        while not lots:
+            await asyncio.sleep(0.001)
+        others = [asyncio.create_task(together.do(one)) for one in (2, 3, 4)]
+        await asyncio.sleep(0)
+        go_on.set()
+        results = await asyncio.gather(first, *others)
+        together.close()
+        return results
+
+    assert asyncio.run(ask()) == [1, 4, 9, 16]
+    assert lots == [[1], [2, 3, 4]]
+
+
+def test_a_fault_is_told_to_all_who_waited_and_the_next_lot_is_done():
+    def invert(asked):
+        return [1 / one for one in asked]
+
+    async def ask():
+        together = Together(invert, "test")
+        failed = await asyncio.gather(together.do(0), together.do(1), return_exceptions=True)
+        assert [type(one) for one in failed] == [ZeroDivisionError] * 2
+        assert await together.do(2) == 0.5
+        together.close()
+
+    asyncio.run(ask())
+
+
+def test_results_that_are_not_one_for_each_are_an_error():
+    async def ask():
+        together = Together(lambda _asked: [], "test")
+        try:
+            async with asyncio.timeout(2):
+                await together.do(1)
+        finally:
+            together.close()
+
+    with pytest.raises(ValueError, match="zip"):
+        asyncio.run(ask())
+
+
+def test_without_a_thread_what_comes_in_one_turn_of_the_event_loop_is_done_at_once_and_there():
+    lots = []
+
+    def square(asked):
+        lots.append((list(asked), threading.current_thread()))
+        return [one * one for one in asked]
+
+    async def ask():
+        together = Together(square)
+        results = await asyncio.gather(*(together.do(one) for one in (1, 2, 3)))
+        together.close()
+        return [*results, await together.do(4)]
+
+    assert asyncio.run(ask()) == [1, 4, 9, 16]
+    assert lots == [([1, 2, 3], threading.current_thread()), ([4], threading.current_thread())]
+
+
+def test_who_comes_a_turn_of_the_event_loop_later_is_waited_for():
+    lots = []
+
+    async def ask():
+        together = Together(lambda asked: lots.append(asked) or asked)
+
+        async def later():
+            await asyncio.sleep(0)
+            return await together.do(2)
+
+        return await asyncio.gather(together.do(1), later())
+
+    assert asyncio.run(ask()) == [1, 2]
+    assert lots == [[1, 2]]

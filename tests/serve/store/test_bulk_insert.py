@@ -1,0 +1,66 @@
+"""Rows go in as they are, many at once or not at all."""
+
+import pytest
+from sqlalchemy import select, text
+
+from serve.store import tables
+from serve.store.bulk_insert import load
+from serve.store.database import connect, writing
+from serve.store.schema import prepare
+from serve.store.store import Store
+
+ODD = [
+    "plain",
+    "tab\tand\nline",
+    r"back\slash",
+    r"\N",
+    "",
+    "\"quoted\", 'twice'",
+    "张伟 · é",
+    "\r\n",
+    "%s ? :x",
+]
+
+
+@pytest.fixture
+def engine(either_url):
+    engine = connect(either_url)
+    with writing(engine) as connection:
+        prepare(connection)
+    yield engine
+    engine.dispose()
+
+
+def reasons(texts):
+    return [
+        (1, f"c{place:02}", place, "g", "f", None, 0.1 + 0.2, one, one) for place, one in enumerate(texts)
+    ]
+
+
+def test_every_value_comes_back_as_it_was(engine):
+    with writing(engine) as connection:
+        load(connection, tables.reasons, iter(reasons(ODD)))
+        found = connection.execute(select(tables.reasons).order_by(tables.reasons.c.place)).all()
+    assert found == reasons(ODD)
+
+
+def test_rows_that_fail_halfway_leave_nothing(engine):
+    def failing():
+        yield from reasons(ODD)
+        raise RuntimeError("planted")
+
+    with pytest.raises(RuntimeError, match="planted"), writing(engine) as connection:
+        load(connection, tables.reasons, failing())
+    with writing(engine) as connection:
+        assert connection.execute(select(tables.reasons)).all() == []
+        load(connection, tables.reasons, iter(()))
+
+
+def test_the_planner_knows_of_the_rows(postgres, make_run, scores, exclusions, lists):
+    with Store(postgres.empty_store()) as store:
+        store.publish(make_run(), scores, exclusions, lists)
+        with store.reading() as connection:
+            counted = text(
+                "SELECT reltuples FROM pg_class WHERE relname IN ('scores', 'reasons') ORDER BY relname"
+            )
+            assert connection.scalars(counted).all() == [sum(len(one.reasons) for one in scores), len(scores)]

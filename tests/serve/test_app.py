@@ -1,0 +1,257 @@
+"""Every route: what it answers, what it refuses, and what its document promises."""
+
+import json
+import secrets
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.routing import iter_route_contexts
+from fastapi.testclient import TestClient
+from pydantic import TypeAdapter
+
+from configs.errors import ConfigError
+from serve.app import create_app
+from serve.http.exports import COLUMNS
+from serve.http.problems import Problem
+
+SECRET = secrets.token_hex(32)
+BESIDE = dict.fromkeys(("maturities", "history", "contacts", "opted_out_since"))
+SOURCE = {"snapshot_date": "2026-11-16", "run_id": "run-1", "model_id": "model-1", "warning": None}
+MONDAY = date(2026, 11, 16)
+ROUTES = ("/v1/customers/c1/risk", "/v1/managers/M1/list", "/v1/runs/latest")
+HEAVY = {"numpy", "lightgbm", "mlflow", "pandas", "polars", "pyarrow", "duckdb", "sklearn", "xlsxwriter"}
+
+
+@pytest.fixture
+def client(service, bearer):
+    with TestClient(create_app(service), headers=bearer("crm")) as client:
+        yield client
+
+
+def refused(response, status):
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = Problem.model_validate(response.json())
+    assert problem.status == status
+    return problem
+
+
+@pytest.mark.usefixtures("published")
+def test_a_scored_customer(client):
+    response = client.get("/v1/customers/c3/risk")
+    assert response.status_code == 200
+    assert response.headers["cache-control"] == "no-store"
+    assert response.json() == SOURCE | BESIDE | {
+        "status": "scored",
+        "customer_id": "c3",
+        "branch_id": "B1",
+        "manager_id": "M1",
+        "tier": "affluent",
+        "lifecycle_stage": "mature",
+        "marketing_opt_out": False,
+        "currency": "CNY",
+        "aum": 1843200.5,
+        "risk_30d": None,
+        "risk_60d": None,
+        "risk_90d": 0.01,
+        "risk_band": "low",
+        "money_at_risk": 100.0,
+        "reasons": [
+            {
+                "group": "outflow",
+                "title": "money moves to other banks",
+                "text": "Moved 480,000 CNY to other banks",
+            }
+        ],
+        "risk_change": None,
+        "change": None,
+    }
+
+
+@pytest.mark.usefixtures("published")
+def test_an_excluded_customer_in_chinese(client):
+    assert client.get("/v1/customers/c6/risk?language=zh").json() == SOURCE | BESIDE | {
+        "status": "excluded",
+        "customer_id": "c6",
+        "code": "too_new",
+        "explanation": "开户时间太短，不参与评分。",
+    }
+
+
+@pytest.mark.usefixtures("published")
+def test_a_managers_list_by_rank_without_the_opted_out(client):
+    found = client.get("/v1/managers/M1/list?language=zh").json()
+    assert {
+        key: found[key] for key in ("manager_id", "name", "branch_id", "weekly_capacity", "currency")
+    } == {
+        "manager_id": "M1",
+        "name": "张伟",
+        "branch_id": "B1",
+        "weekly_capacity": 2,
+        "currency": "CNY",
+    }
+    assert [(one["rank"], one["customer_id"]) for one in found["customers"]] == [(1, "c4"), (2, "c1")]
+    assert found["customers"][1]["reasons"][0]["text"] == "近 4 周转往他行 480,000 元"
+
+
+@pytest.mark.usefixtures("published")
+def test_the_latest_run(client):
+    assert client.get("/v1/runs/latest").json() == SOURCE | {
+        "bank": "demo",
+        "currency": "CNY",
+        "cohort": 5,
+        "excluded": {"too_new": 1},
+    }
+
+
+@pytest.mark.usefixtures("published")
+def test_a_monday_that_is_too_old_is_answered_with_a_warning(service, bearer):
+    said = "These scores are of Monday 2026-11-16; no newer run is served."
+    app = create_app(service.model_copy(update={"stale_days": (date.today() - MONDAY).days - 1}))
+    with TestClient(app, headers=bearer("crm")) as client:
+        for route in ROUTES:
+            found = client.get(route)
+            assert (found.json()["warning"], found.headers["attrition-warning"]) == (said, said)
+        app.state.settings = service.model_copy(update={"stale_days": (date.today() - MONDAY).days})
+        assert "attrition-warning" not in client.get(ROUTES[0]).headers
+
+
+def test_a_long_answer_is_compressed_for_who_takes_it(client):
+    path = "/openapi.json"
+    packed, plain = client.get(path), client.get(path, headers={"Accept-Encoding": "identity"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert packed.json() == plain.json()
+    assert int(packed.headers["content-length"]) < len(plain.content)
+
+
+@pytest.mark.usefixtures("published")
+@pytest.mark.parametrize(
+    "header", [None, "", "Bearer", "Bearer ", "Bearer wrong", "Basic YTpi", "ключ".encode()]
+)
+@pytest.mark.parametrize("route", [*ROUTES, "/v1/customers/unknown/risk", "/v1/customers/a b/risk"])
+def test_without_a_token_nothing_is_told(client, route, header):
+    client.headers.pop("Authorization")
+    response = client.get(route, headers={"Authorization": header} if header is not None else {})
+    refused(response, 401)
+    assert response.headers["www-authenticate"].startswith("Bearer")
+    assert "c1" not in response.text
+
+
+@pytest.mark.usefixtures("published")
+@pytest.mark.parametrize("route", ["/v1/customers/zz/risk", "/v1/managers/zz/list", "/v1/zz", "/docs"])
+def test_what_is_unknown_is_404(client, route):
+    assert "zz" not in refused(client.get(route), 404).detail
+
+
+@pytest.mark.usefixtures("published")
+@pytest.mark.parametrize("bad", ["a b", "%00", "a%0Ab", "x" * 65, "%E3%80%80", "c1%7F"])
+def test_a_malformed_id_is_422_and_not_repeated(client, bad):
+    assert bad not in refused(client.get(f"/v1/customers/{bad}/risk"), 422).detail
+    refused(client.get(f"/v1/managers/{bad}/list"), 422)
+
+
+@pytest.mark.usefixtures("published")
+def test_an_unknown_language_and_a_write_are_refused(client):
+    refused(client.get("/v1/customers/c1/risk?language=fr"), 422)
+    refused(client.post("/v1/runs/latest"), 405)
+
+
+@pytest.mark.usefixtures("published")
+@pytest.mark.parametrize("evil", ["=1+1", "'%20OR%201=1--", "';DROP", "..", "%2e%2e", "客户"])
+def test_odd_ids_are_only_unknown(client, evil):
+    refused(client.get(f"/v1/customers/{evil}x/risk"), 404 if "%20" not in evil else 422)
+
+
+@pytest.mark.parametrize("route", [*ROUTES, "/readyz"])
+def test_before_the_first_run_the_service_is_alive_but_not_ready(client, route, caplog):
+    problem = refused(client.get(route), 503)
+    assert "make weekly" in problem.remedy
+    assert "store.db" not in problem.detail
+    assert "there is no score store at" in caplog.text
+    assert client.get("/healthz").json() == {"status": "ok"}
+
+
+@pytest.mark.usefixtures("published")
+def test_the_probes_need_no_token(client):
+    client.headers.pop("Authorization")
+    assert client.get("/readyz").json() == client.get("/healthz").json() == {"status": "ok"}
+
+
+def test_a_fault_of_our_own_is_a_problem_without_a_trace(service, bearer, monkeypatch):
+    app = create_app(service)
+    monkeypatch.setattr(app.state.store, "pinned", lambda *_: 1 / 0)
+    with TestClient(app, headers=bearer("crm"), raise_server_exceptions=False) as client:
+        response = client.get("/v1/runs/latest")
+    assert "Zero" not in refused(response, 500).model_dump_json()
+
+
+def test_a_new_run_is_answered_from_without_a_restart(client, published, make_run, scores, exclusions, lists):
+    assert client.get("/v1/runs/latest").json()["run_id"] == "run-1"
+    published.publish(make_run("run-2"), scores, exclusions, lists)
+    assert client.get("/v1/customers/c1/risk").json()["run_id"] == "run-2"
+
+
+def documented(client):
+    """Each route of the API with its entry in the document, which tells nothing of the pages."""
+    paths = client.get("/openapi.json").json()["paths"]
+    for route in iter_route_contexts(client.app.routes):
+        if route.path in paths or route.path.startswith("/v1"):
+            (method,) = route.methods
+            yield route, paths[route.path][method.lower()]
+
+
+def test_the_document_has_an_example_on_every_route_and_each_fits_its_model(client):
+    for route, entry in documented(client):
+        assert entry["operationId"] == route.name
+        model = TypeAdapter(route.original_route.response_model or Any)
+        given = [response for status, response in entry["responses"].items() if status in ("200", "201")]
+        examples = [
+            one["value"] for kind in given[0]["content"].values() for one in kind.get("examples", {}).values()
+        ]
+        assert examples, route.name
+        for example in examples:
+            assert model.validate_json(TypeAdapter(Any).dump_json(example)), route.name
+            if route.name.startswith("export"):
+                assert [list(json.loads(line)) for line in example.splitlines()] == [list(COLUMNS)] * len(
+                    example.splitlines()
+                )
+
+
+def test_the_document_says_every_status_with_what_to_do(client):
+    for route, entry in documented(client):
+        for status, response in entry["responses"].items():
+            if status >= "400":
+                example = response["content"]["application/problem+json"]["example"]
+                assert Problem.model_validate(example).status == int(status)
+        if route.path.startswith("/v1"):
+            assert {"401", "403", "422", "503"} <= set(entry["responses"]), route.name
+
+
+def test_an_answer_tells_scored_from_excluded_by_its_status(client):
+    document = client.get("/openapi.json").json()
+    answer = document["paths"]["/v1/customers/{customer_id}/risk"]["get"]["responses"]["200"]
+    schema = answer["content"]["application/json"]["schema"]
+    assert schema["discriminator"]["propertyName"] == "status"
+    assert len(schema["oneOf"]) == 2
+
+
+def test_the_factory_reads_the_environment_and_refuses_a_weak_secret(monkeypatch):
+    monkeypatch.setenv("ATTRITION_DEMO", "true")
+    monkeypatch.setenv("ATTRITION_AUDIT_KEY", secrets.token_hex(32))
+    monkeypatch.setenv("ATTRITION_TOKEN_KEY", "00" * 32)
+    with pytest.raises(ConfigError, match="ATTRITION_TOKEN_KEY is weak"):
+        create_app()
+    monkeypatch.setenv("ATTRITION_TOKEN_KEY", SECRET)
+    assert create_app().state.settings.demo
+
+
+def test_the_service_imports_nothing_heavy():
+    code = "import serve.app, sys; print(*{name.split('.')[0] for name in sys.modules})"
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert not HEAVY & set(done.stdout.split())
