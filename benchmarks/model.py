@@ -32,12 +32,12 @@ from benchmarks.features import BANK, make_bank, monday_after, say
 from benchmarks.features_spark import peak_mb
 from configs.folder import load_settings
 from pipeline.artefacts import write_json
-from pipeline.context import Bank
+from pipeline.context import Context
 
 GOAL = 1.25  # seconds of training per second of LightGBM's own fit
 
 
-def training(bank: Bank, as_of: date, _: int) -> dict[str, Any]:
+def training(bank: Context, as_of: date, _: int) -> dict[str, Any]:
     """The whole of training, from the feature files to the bundle on disk."""
     from pipeline.tables import read_ingested
     from pipeline.training.train import plan, train
@@ -50,7 +50,7 @@ def training(bank: Bank, as_of: date, _: int) -> dict[str, Any]:
     return found | rows | {"average_precision": bundle.metrics["model"]["average_precision"]}
 
 
-def alone(bank: Bank, as_of: date, rounds: int) -> dict[str, Any]:
+def alone(bank: Context, as_of: date, rounds: int) -> dict[str, Any]:
     """LightGBM's fit of the customer-periods that training fits and stops on, then that of the shares that leave."""
     import lightgbm as lgb
     import numpy as np
@@ -84,7 +84,7 @@ def alone(bank: Bank, as_of: date, rounds: int) -> dict[str, Any]:
     return fitted | {"binning": binning, "severity": took(), "rows": len(some)}
 
 
-def scoring(bank: Bank, as_of: date, rows: int) -> dict[str, Any]:
+def scoring(bank: Context, as_of: date, rows: int) -> dict[str, Any]:
     """Risks and shares of so many customers (those of several Mondays, again if need be), then why."""
     import numpy as np
 
@@ -135,7 +135,7 @@ def main() -> None:
     given = _arguments()
     settings = load_settings(BANK, {"training": {"rounds": given.rounds}} if given.rounds else None)
     home, tables, _ = make_bank(given.work, given.customers, given.weeks)
-    bank, as_of = Bank(settings, home.root.parent), monday_after(tables)
+    bank, as_of = Context(settings, home.root.parent), monday_after(tables)
     if given.child:
         print(json.dumps(CHILDREN[given.child](bank, as_of, given.number) | {"peak_mb": peak_mb()}))
         return
@@ -178,7 +178,7 @@ def in_words(result: dict[str, Any]) -> str:
     )
 
 
-def _build(bank: Bank, as_of: date) -> None:
+def _build(bank: Context, as_of: date) -> None:
     """Features and labels of all Mondays that training needs, unless they stand."""
     from pipeline.snapshots.build import build_outcomes, build_snapshots
     from pipeline.tables import read_ingested

@@ -19,7 +19,7 @@ def _now() -> datetime:
 
 
 @dataclass(frozen=True)
-class Bank:
+class Context:
     """One bank's settings and the folder of its artefacts; ``data`` holds all banks, the registry and, for
     banks to try things out with, the keys. ``clock`` is only ever asked for audit entries and mail.
     ``store`` is the address of the score store where it lies elsewhere."""

@@ -17,17 +17,18 @@ from models.matrix import Matrix
 from models.metrics import ranking
 from pipeline.artefacts import read_json, write_json
 from pipeline.commands.summaries import lists_in_words
+from pipeline.context import Context
 from pipeline.demo_bank import write_demo_bank
 from pipeline.evaluation.planted_reasons import recovered, truth_of_rows
-from pipeline.progress import bar, step
+from pipeline.progress import progress_bar, step
 from pipeline.training.train import judged_snapshots, load_matrix
-from pipeline.weekly import Bank, current_tables, run_weekly
+from pipeline.weekly import current_tables, run_weekly
 
 UNKNOWN = 0.001  # share of judged rows without a true probability above which something is wrong
 CUSTOMERS, WEEKS, SEED, AS_OF = 5000, 130, 7, date(2026, 11, 16)
 
 
-def run_demo(bank: Bank) -> str:
+def run_demo(bank: Context) -> str:
     """Write the extracts unless they are there, run the week, write summary.json; the text to print."""
     began = time.perf_counter()
     raw = bank.home.root / "raw"
@@ -58,7 +59,7 @@ def run_demo(bank: Bank) -> str:
     return f"{lists_in_words(bank, publication, lists)}\n{_in_words(summary)}"
 
 
-def truth_of(bank: Bank) -> Callable[[Matrix], NDArray[np.float64]] | None:
+def truth_of(bank: Context) -> Callable[[Matrix], NDArray[np.float64]] | None:
     """``true_risk`` of the extracts below the bank's own folder; None for a bank whose truth nobody knows."""
     raw = bank.home.root / "raw"
     return partial(true_risk, raw) if (raw / "truth").is_dir() else None
@@ -85,7 +86,7 @@ def _write_raw(raw: Path) -> None:
     note = raw / "demo.json"
     if note.is_file() and read_json(note) == wanted:
         return
-    with step("demo-bank") as counts, bar("weeks") as on_week:
+    with step("demo-bank") as counts, progress_bar("weeks") as on_week:
         write_demo_bank(raw, CUSTOMERS, WEEKS, SEED, AS_OF, progress=on_week)
         write_json(note, wanted)
         counts |= wanted

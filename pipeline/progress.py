@@ -40,7 +40,7 @@ def step(name: str) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def bar(name: str) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(name: str) -> Iterator[Callable[[int, int], None]]:
     """A progress bar; call it with (done, total)."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
@@ -49,7 +49,7 @@ def bar(name: str) -> Iterator[Callable[[int, int], None]]:
 
 
 @contextmanager
-def spinner(name: str) -> Iterator[Callable[[str], None]]:
+def progress_text(name: str) -> Iterator[Callable[[str], None]]:
     """What is being worked on, while its length is not known."""
     with console.status(name) as status:
         yield lambda now: status.update(f"{name}: {now}")

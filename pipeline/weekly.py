@@ -8,7 +8,7 @@ from configs.dates import monday
 from configs.errors import DataError
 from configs.published import Beside
 from models.bundle import Bundle
-from pipeline.context import Bank as Bank
+from pipeline.context import Context
 from pipeline.evaluation.model_report import card_of, report_after_training
 from pipeline.ingest.ingest import ingest
 from pipeline.ingest.recorded_contacts import lay_over
@@ -16,7 +16,7 @@ from pipeline.lists.choose import check_salt, choose_lists, reached
 from pipeline.lists.effect import LOOK_BACK, run_effect
 from pipeline.monitoring.coverage import coverage, departures
 from pipeline.monitoring.drift import drift
-from pipeline.progress import bar, log, spinner, step
+from pipeline.progress import log, progress_bar, progress_text, step
 from pipeline.scoring.profiles import profiles
 from pipeline.scoring.score import Publication, score
 from pipeline.scoring.score_changes import Models, last_published
@@ -30,7 +30,7 @@ from serve.store.store import Store
 from serve.workbooks.excel import write_lists
 
 
-def run_weekly(bank: Bank, raw: Path, as_of: date) -> tuple[Publication, tuple[CallList, ...]]:
+def run_weekly(bank: Context, raw: Path, as_of: date) -> tuple[Publication, tuple[CallList, ...]]:
     """Ingest, features, training when it is due, scores by the champion, publication, lists."""
     monday(as_of)
     check_salt(bank.settings)
@@ -40,29 +40,29 @@ def run_weekly(bank: Bank, raw: Path, as_of: date) -> tuple[Publication, tuple[C
     return run_publish(bank, tables, _scorer(bank, tables, as_of), as_of)
 
 
-def run_ingest(bank: Bank, raw: Path) -> Ingested:
-    with step("ingest") as counts, spinner("ingest") as now:
+def run_ingest(bank: Context, raw: Path) -> Ingested:
+    with step("ingest") as counts, progress_text("ingest") as now:
         tables = ingest(bank.settings, raw, bank.home, now)
         for name in ("rows_in", "loaded", "quarantined", "duplicates"):
             counts[name] = sum(getattr(count, name) for count in tables.counts)
         return lay_over(bank.home, tables, _recorded(bank))
 
 
-def _recorded(bank: Bank) -> tuple[Contact, ...]:
+def _recorded(bank: Context) -> tuple[Contact, ...]:
     with Store(bank.home.store) as store, store.recording() as connection:
         return contacts.everything(connection)
 
 
-def run_train(bank: Bank, tables: Ingested, as_of: date) -> Bundle:
+def run_train(bank: Context, tables: Ingested, as_of: date) -> Bundle:
     """Train with what had matured by ``as_of``, register the model and compare it with the champion."""
     chosen = plan(bank.settings, tables, as_of)
     days = (*chosen.train, *chosen.tune, *chosen.judge)
-    with step("snapshots") as counts, bar("features") as on_features:
+    with step("snapshots") as counts, progress_bar("features") as on_features:
         counts["written"] = build_snapshots(bank.settings, bank.home, tables, days, on_features)
         counts["of"] = len(days)
-    with step("labels") as counts, bar("labels") as on_labels:
+    with step("labels") as counts, progress_bar("labels") as on_labels:
         counts["written"] = build_outcomes(bank.settings, bank.home, tables, days, as_of, on_labels)
-    with step("train") as counts, bar("training") as on_round:
+    with step("train") as counts, progress_bar("training") as on_round:
         rounds = bank.settings.training.rounds
         bundle, judged = train(bank, chosen, as_of, lambda done, _: on_round(done, rounds))
         counts |= {"model": bundle.model_id, "rounds": bundle.metrics["rounds"], "judged_rows": len(judged)}
@@ -81,16 +81,16 @@ def run_train(bank: Bank, tables: Ingested, as_of: date) -> Bundle:
 
 
 def run_publish(
-    bank: Bank, tables: Ingested, bundle: Bundle, as_of: date
+    bank: Context, tables: Ingested, bundle: Bundle, as_of: date
 ) -> tuple[Publication, tuple[CallList, ...]]:
     """Score one Monday, publish it in one transaction, write the workbooks."""
-    with step("score") as counts, bar("features") as on_features:
+    with step("score") as counts, progress_bar("features") as on_features:
         before = last_published(bank, bundle, as_of)
         days = [before.run.snapshot_date, as_of] if before else [as_of]
         build_snapshots(bank.settings, bank.home, tables, days, on_features)
         publication = score(bank.settings, bank.home, tables, Models(bundle, before), as_of)
         counts |= {"cohort": len(publication.scores), "excluded": len(publication.exclusions)}
-    with step("effect") as counts, bar("labels") as on_labels:
+    with step("effect") as counts, progress_bar("labels") as on_labels:
         found = run_effect(bank, tables, on_labels)
         counts |= {"known": found["known"], "waiting": found["waiting"]}
     publication, lists = choose_lists(bank, tables, publication)
@@ -113,7 +113,7 @@ def run_publish(
     return publication, lists
 
 
-def _beside(bank: Bank, tables: Ingested, bundle: Bundle, publication: Publication) -> Beside:
+def _beside(bank: Context, tables: Ingested, bundle: Bundle, publication: Publication) -> Beside:
     """What managers read beside the scores, and what branches and the model are judged by."""
     monday, scores = publication.run.snapshot_date, publication.scores
     longest = timedelta(days=max(tier.service_days for tier in bank.settings.tiers))
@@ -131,12 +131,12 @@ def next_monday(tables: Ingested) -> date:
     return tables.last_day + timedelta(days=7 - tables.last_day.weekday())
 
 
-def current_tables(bank: Bank) -> Ingested:
+def current_tables(bank: Context) -> Ingested:
     """The tables of the last ingest. Raises DataError before the first."""
     return read_ingested(bank.home)
 
 
-def _scorer(bank: Bank, tables: Ingested, as_of: date) -> Bundle:
+def _scorer(bank: Context, tables: Ingested, as_of: date) -> Bundle:
     """The model that scores this Monday; a challenger is trained first when it is due.
 
     The champion goes on scoring while a challenger waits for approval. Raises DataError, saying what to do, if
@@ -157,14 +157,14 @@ def _scorer(bank: Bank, tables: Ingested, as_of: date) -> Bundle:
     )
 
 
-def _due(bank: Bank, usable: Bundle, as_of: date) -> bool:
+def _due(bank: Context, usable: Bundle, as_of: date) -> bool:
     """Whether model and the last decision about a challenger are older than ``training.retrain_weeks``."""
     days = [trained_as_of(usable), *(date.fromisoformat(one["as_of"]) for one in promotion.decisions(bank))]
     latest = max(day for day in days if day <= as_of)
     return as_of - latest >= timedelta(weeks=bank.settings.training.retrain_weeks)
 
 
-def _past(bank: Bank, as_of: date) -> bool:
+def _past(bank: Context, as_of: date) -> bool:
     """Whether the champion was trained after this Monday."""
     present = promotion.champion(bank)
     return present is not None and trained_as_of(present) > as_of

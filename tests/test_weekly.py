@@ -17,12 +17,13 @@ from configs.folder import load_settings
 from configs.service import ServiceSettings
 from models.bundle import load
 from pipeline.__main__ import app
+from pipeline.context import Context
 from pipeline.demo_bank import write_demo_bank
 from pipeline.evaluation.model_card import missing_in_card, model_card
 from pipeline.evaluation.model_report import judgement_of, report_in_full
 from pipeline.monitoring.outcomes import judge_published
 from pipeline.snapshots.build import read_eligible, read_partition
-from pipeline.weekly import Bank, current_tables, run_weekly
+from pipeline.weekly import current_tables, run_weekly
 from serve.app import create_app
 from serve.auth.tokens import issue
 from serve.store.profiles import packed
@@ -51,8 +52,8 @@ def raw(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bank(tmp_path_factory) -> Bank:
-    return Bank(load_settings("demo", SMALL), tmp_path_factory.mktemp("data"))
+def bank(tmp_path_factory) -> Context:
+    return Context(load_settings("demo", SMALL), tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +131,7 @@ def test_a_rerun_and_a_run_from_nothing_end_with_the_same_bytes(bank, raw, tmp_p
     pages = {path.name: path.read_bytes() for path in bank.home.reports.iterdir()}
     run_weekly(bank, raw, AS_OF)
     assert fingerprints(bank) == before
-    other = Bank(bank.settings, tmp_path_factory.mktemp("other"))
+    other = Context(bank.settings, tmp_path_factory.mktemp("other"))
     run_weekly(other, raw, AS_OF)
     assert fingerprints(other) == before
     assert {path.name: path.read_bytes() for path in other.home.reports.iterdir()} == pages
@@ -192,7 +193,7 @@ def test_changes_are_counted_from_the_run_before_and_a_new_model_is_said(bank, r
     assert run_weekly(bank, raw, AS_OF)[0] == again
 
 
-def raw_scores(bank: Bank, model_id: str, day: date) -> dict[str, float]:
+def raw_scores(bank: Context, model_id: str, day: date) -> dict[str, float]:
     """The mean raw score over the periods of each customer of a Monday."""
     bundle, frame = (
         load(bank.home.models / model_id, bank.bundle_key),
@@ -217,7 +218,7 @@ def test_a_users_mistake_is_one_sentence(raw, tmp_path):
     )
 
 
-def fingerprints(bank: Bank) -> dict[str, str]:
+def fingerprints(bank: Context) -> dict[str, str]:
     """The bytes of bundle and lists, and the content of the store."""
     paths = [*bank.home.models.rglob("*.*"), *(bank.home.lists / str(AS_OF)).glob("*")]
     found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths if path.is_file()}

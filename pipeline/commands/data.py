@@ -22,10 +22,10 @@ def demo_bank(
 ) -> None:
     """Write the raw extracts of a made-up bank, and beside them the truth of who leaves and why."""
     from pipeline.demo_bank import write_demo_bank
-    from pipeline.progress import bar, start_logging, step
+    from pipeline.progress import progress_bar, start_logging, step
 
     start_logging()
-    with step("demo-bank") as counts, bar("weeks") as on_week:
+    with step("demo-bank") as counts, progress_bar("weeks") as on_week:
         write_demo_bank(out, customers, weeks, seed, progress=on_week, weekly=weekly)
         counts |= {"customers": customers, "weeks": weeks, "out": out}
 
@@ -100,13 +100,13 @@ def backfill_command(
     """Features of every Monday of a period, and labels where they have matured."""
     from configs.dates import mondays
     from pipeline.evaluation.research import backfill
-    from pipeline.progress import bar, start_logging, step
+    from pipeline.progress import progress_bar, start_logging, step
     from pipeline.weekly import current_tables
 
     start_logging()
     chosen = bank_of(bank, data)
     days = mondays(monday(first.date()), monday(last.date()))
-    with step("backfill") as counts, bar("backfill") as on_bucket:
+    with step("backfill") as counts, progress_bar("backfill") as on_bucket:
         matured = backfill(chosen.settings, chosen.home, current_tables(chosen), days, on_bucket)
         counts |= {"snapshots": len(days), "matured": len(matured)}
 

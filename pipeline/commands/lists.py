@@ -53,11 +53,11 @@ def effect(bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """What being on the lists does, by the customers held out by lot, as far as it can be told yet."""
     from pipeline.commands.effect_summary import in_words
     from pipeline.lists.effect import run_effect
-    from pipeline.progress import bar, start_logging
+    from pipeline.progress import progress_bar, start_logging
     from pipeline.weekly import current_tables
 
     start_logging()
     chosen = bank_of(bank, data)
-    with bar("labels") as on_labels:
+    with progress_bar("labels") as on_labels:
         found = run_effect(chosen, current_tables(chosen), on_labels)
     typer.echo(in_words(found))

@@ -168,14 +168,14 @@ def outcomes(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) ->
     """What became of the scores published for one Monday; kept in the store for the page of the model."""
     from pipeline.commands.summaries import outcomes_in_words
     from pipeline.monitoring.outcomes import judge_published
-    from pipeline.progress import bar, start_logging
+    from pipeline.progress import progress_bar, start_logging
     from pipeline.weekly import current_tables
     from serve.store import figures
     from serve.store.store import Store
 
     start_logging()
     chosen, day = bank_of(bank, data), monday(as_of.date())
-    with bar("outcomes") as on_bucket:
+    with progress_bar("outcomes") as on_bucket:
         realised = judge_published(chosen.settings, chosen.home, current_tables(chosen), day, on_bucket)
     with Store(chosen.home.store) as store, store.recording() as connection:
         figures.keep(connection, realised.run_id, "outcome", realised.figures)
@@ -194,12 +194,12 @@ def definitions(
     """What each definition of attrition would have found: definitions.json and definitions.html."""
     from pipeline.evaluation.definitions import compare_definitions
     from pipeline.evaluation.definitions_page import definitions_in_words, write_page
-    from pipeline.progress import bar, start_logging
+    from pipeline.progress import progress_bar, start_logging
     from pipeline.weekly import current_tables
 
     start_logging()
     chosen, day = bank_of(bank, data), monday(as_of.date())
-    with bar("definitions") as on_bucket:
+    with progress_bar("definitions") as on_bucket:
         result = compare_definitions(
             chosen.settings, chosen.home, current_tables(chosen), day, drop, on_bucket
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:  # importing the pipeline costs seconds; --help must not
-    from pipeline.context import Bank
+    from pipeline.context import Context
 
 BankOption = Annotated[str, typer.Option("--bank", help="folder below configs/banks")]
 DataOption = Annotated[Path, typer.Option("--data", help="where artefacts lie")]
@@ -18,13 +18,13 @@ AsOf = Annotated[
 DATA = Path("data")
 
 
-def bank_of(name: str, data: Path) -> "Bank":
+def bank_of(name: str, data: Path) -> "Context":
     """The bank's settings and the folder of its artefacts. Raises ConfigError for an unknown bank."""
     from configs.folder import load_settings
     from configs.service import load_store_address
-    from pipeline.context import Bank
+    from pipeline.context import Context
 
-    return Bank(load_settings(name), data, store=load_store_address())
+    return Context(load_settings(name), data, store=load_store_address())
 
 
 def store_of(bank: str, data: Path) -> str:

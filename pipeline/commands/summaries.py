@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 
 from configs.call_lists import CallList
+from pipeline.context import Context
 from pipeline.monitoring.outcomes import Realised
 from pipeline.scoring.score import Publication
 from pipeline.training.comparison import DECIDE, Decision
-from pipeline.weekly import Bank
 from serve.store.audit import Entry, Head
 
 SHOWN = 8
@@ -27,7 +27,7 @@ COLUMNS = {
 }
 
 
-def lists_in_words(bank: Bank, publication: Publication, lists: Sequence[CallList]) -> str:
+def lists_in_words(bank: Context, publication: Publication, lists: Sequence[CallList]) -> str:
     """The counts of a run and the top of its longest list by money at risk."""
     run, language = publication.run, bank.settings.language
     top = max(lists, key=lambda one: sum(score.money_at_risk_minor for score in one.listed))

@@ -18,14 +18,14 @@ from models.matrix import Matrix
 from models.metrics import expected_calibration_error
 from models.splits import Split
 from pipeline.artefacts import Home, write_json, write_text
+from pipeline.context import Context
 from pipeline.evaluation.backtest_page import backtest_page
 from pipeline.evaluation.evaluate import Judged, Scores, figures, together
 from pipeline.evaluation.segments import segments
-from pipeline.progress import bar, step
+from pipeline.progress import progress_bar, step
 from pipeline.snapshots.build import build_outcomes, build_snapshots
 from pipeline.tables import Ingested
 from pipeline.training.train import fit_mondays, load_matrix, plan, predict, ranked_by, rules
-from pipeline.weekly import Bank
 
 Truth = Callable[[Matrix], Scores]
 Ways = Callable[[Matrix], dict[str, Scores]]
@@ -41,7 +41,7 @@ class Origin:
 
 
 def run_backtest(
-    bank: Bank, tables: Ingested, as_of: date, count: int, every: int, truth: Truth | None = None
+    bank: Context, tables: Ingested, as_of: date, count: int, every: int, truth: Truth | None = None
 ) -> dict[str, Any]:
     """One entry per origin, the earliest first, and why others have none; written to ``backtest.json`` and
     as a page to ``backtest.html``.
@@ -93,12 +93,12 @@ def origins(label: Label, as_of: date, count: int, every: int) -> tuple[date, ..
 
 
 def _at(
-    bank: Bank, tables: Ingested, origin: Origin, as_of: date, more: Ways
+    bank: Context, tables: Ingested, origin: Origin, as_of: date, more: Ways
 ) -> tuple[Bundle, dict[str, Any], Judged]:
     """Train with what was known on the origin's day; then look at what came, with all that is known today."""
     chosen = origin.split
     _build(bank, tables, (*chosen.train, *chosen.tune, *chosen.judge), origin.day)
-    with bar("training") as on_round:
+    with progress_bar("training") as on_round:
         rounds = bank.settings.training.rounds
         bundle, then = fit_mondays(
             bank.settings, bank.home, chosen, origin.day, lambda done, _: on_round(done, rounds)
@@ -123,7 +123,9 @@ def _at(
     )
 
 
-def _held(bank: Bank, tables: Ingested, bundle: Bundle, rows: Matrix, others: Mapping[str, Scores]) -> Judged:
+def _held(
+    bank: Context, tables: Ingested, bundle: Bundle, rows: Matrix, others: Mapping[str, Scores]
+) -> Judged:
     """What the bundle says of the rows, which leave their features behind."""
     whose = segments(bank.settings, bank.home, tables, rows)
     return Judged(rows.only([]), predict(bundle, rows), whose, others)
@@ -141,9 +143,9 @@ def _figures(settings: Settings, came: Judged) -> dict[str, Any]:
     return found | {"gap_to_truth": gap}
 
 
-def _build(bank: Bank, tables: Ingested, days: tuple[date, ...], data_through: date) -> None:
+def _build(bank: Context, tables: Ingested, days: tuple[date, ...], data_through: date) -> None:
     """Write features and outcomes of these Mondays by what was known before ``data_through``."""
-    with bar("snapshots") as on_bucket:
+    with progress_bar("snapshots") as on_bucket:
         build_snapshots(bank.settings, bank.home, tables, days, on_bucket)
         build_outcomes(bank.settings, bank.home, tables, days, data_through, on_bucket)
 

@@ -9,12 +9,12 @@ from models.bundle import Bundle
 from models.logistic_baseline import fit_logistic
 from models.matrix import Matrix
 from pipeline.artefacts import Home, read_json, write_json, write_text
-from pipeline.context import Bank
+from pipeline.context import Context
 from pipeline.evaluation.evaluate import Judged, Scores, figures, in_detail
 from pipeline.evaluation.model_card import Card, card_markdown, model_card
 from pipeline.evaluation.report_page import Extras, report_page
 from pipeline.evaluation.segments import segments
-from pipeline.progress import bar
+from pipeline.progress import progress_bar
 from pipeline.snapshots.build import build_outcomes, build_snapshots
 from pipeline.tables import Ingested
 from pipeline.training.comparison import differs
@@ -30,7 +30,7 @@ from pipeline.training.train import (
 
 
 def report_after_training(
-    bank: Bank, tables: Ingested, bundle: Bundle, judged: Matrix, champion: Bundle | None
+    bank: Context, tables: Ingested, bundle: Bundle, judged: Matrix, champion: Bundle | None
 ) -> Path:
     """The page of a model just trained, with the figures that cost little; ``judged`` are its judged rows."""
     judgement = _judge(bank, tables, bundle, judged, _champions(bank, champion, judged))
@@ -38,7 +38,7 @@ def report_after_training(
     return _write(bank, bundle, judgement)
 
 
-def report_in_full(bank: Bank, tables: Ingested, bundle: Bundle, champion: Bundle | None) -> Path:
+def report_in_full(bank: Context, tables: Ingested, bundle: Bundle, champion: Bundle | None) -> Path:
     """The same with everything: intervals of all ways to rank, and a logistic regression among them.
 
     The judged Mondays are read again as of the day of training. Raises DataError where today's features
@@ -53,7 +53,7 @@ def report_in_full(bank: Bank, tables: Ingested, bundle: Bundle, champion: Bundl
         )
     used, as_of = snapshots_of(bundle), trained_as_of(bundle)
     days = (*used.train, *used.judge)
-    with bar("snapshots") as on_bucket:
+    with progress_bar("snapshots") as on_bucket:
         build_snapshots(settings, home, tables, days, on_bucket)
         build_outcomes(settings, home, tables, days, as_of, on_bucket)
     line = fit_logistic(load_matrix(home, used.train, bundle.peers))
@@ -69,13 +69,13 @@ def judgement_of(home: Home, model_id: str) -> dict[str, Any]:
     return dict(read_json(path)) if path.is_file() else {}
 
 
-def card_of(bank: Bank, bundle: Bundle) -> Card:
+def card_of(bank: Context, bundle: Bundle) -> Card:
     """The model card with what was last found out about the model."""
     return model_card(bank.settings, bundle, judgement_of(bank.home, bundle.model_id))
 
 
 def _judge(
-    bank: Bank, tables: Ingested, bundle: Bundle, rows: Matrix, others: Mapping[str, Scores]
+    bank: Context, tables: Ingested, bundle: Bundle, rows: Matrix, others: Mapping[str, Scores]
 ) -> dict[str, Any]:
     settings = bank.settings
     judged = Judged(rows, predict(bundle, rows), segments(settings, bank.home, tables, rows), others)
@@ -93,7 +93,7 @@ def _judge(
     }
 
 
-def _champions(bank: Bank, champion: Bundle | None, rows: Matrix) -> dict[str, Scores]:
+def _champions(bank: Context, champion: Bundle | None, rows: Matrix) -> dict[str, Scores]:
     """The champion's risks under its name; nothing where there is none that knows today's features.
 
     The name says so where it learnt from some of these Mondays: it then looks better than it is.
@@ -105,7 +105,7 @@ def _champions(bank: Bank, champion: Bundle | None, rows: Matrix) -> dict[str, S
     return {f"champion {champion.model_id}{saw}": ranked_by(champion, bank.home, rows)}
 
 
-def _write(bank: Bank, bundle: Bundle, judgement: dict[str, Any]) -> Path:
+def _write(bank: Context, bundle: Bundle, judgement: dict[str, Any]) -> Path:
     """Figures, card and page, beside the bundle; the page last, for it is what people look for."""
     settings, home = bank.settings, bank.home
     card = model_card(settings, bundle, judgement)

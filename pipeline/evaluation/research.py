@@ -16,7 +16,7 @@ from models.matrix import Matrix
 from models.metrics import evaluate
 from models.splits import Split
 from pipeline.artefacts import Home, write_json
-from pipeline.progress import bar
+from pipeline.progress import progress_bar
 from pipeline.snapshots.build import build_outcomes, build_snapshots, read_partition
 from pipeline.tables import Ingested, read_ingested
 from pipeline.training.train import columns_of, load_matrix, load_peers, plan, training_for
@@ -64,7 +64,7 @@ def ablate_families(settings: Settings, home: Home, tables: Ingested, as_of: dat
     """``ablate`` on the Mondays that training would use on ``as_of``; kept as ``ablation.json`` too."""
     chosen, rows = _mondays_of(settings, home, tables, as_of)
     families = {name: entry.family for name, entry in columns_of(settings).items()}
-    with bar("families") as on_family:
+    with progress_bar("families") as on_family:
         found = ablate(settings, rows, chosen, families, on_family)
     return _kept(home, "ablation", as_of, found.rename_axis("without"))
 
@@ -72,7 +72,7 @@ def ablate_families(settings: Settings, home: Home, tables: Ingested, as_of: dat
 def learn_longer(settings: Settings, home: Home, tables: Ingested, as_of: date) -> pd.DataFrame:
     """``learning_curve`` on the Mondays of training on ``as_of``; kept as ``learning-curve.json`` too."""
     chosen, rows = _mondays_of(settings, home, tables, as_of)
-    with bar("learning curve") as on_model:
+    with progress_bar("learning curve") as on_model:
         found = learning_curve(settings, rows, chosen, on_model)
     return _kept(home, "learning-curve", as_of, found.rename_axis("mondays"))
 
@@ -128,7 +128,7 @@ def _mondays_of(settings: Settings, home: Home, tables: Ingested, as_of: date) -
     """The Mondays that training would use on ``as_of``, and their rows."""
     chosen = plan(settings, tables, as_of)
     days = (*chosen.train, *chosen.tune, *chosen.judge)
-    with bar("features") as on_bucket:
+    with progress_bar("features") as on_bucket:
         build_snapshots(settings, home, tables, days, on_bucket)
         build_outcomes(settings, home, tables, days, as_of, on_bucket)
     return chosen, load_matrix(home, days, load_peers(settings, home, chosen.train))

@@ -13,7 +13,7 @@ from configs.errors import ConfigError
 from configs.published import Decision, Run
 from configs.settings import Settings
 from pipeline.artefacts import fingerprint
-from pipeline.context import Bank
+from pipeline.context import Context
 from pipeline.lists.choice import choose
 from pipeline.lists.effect import LOOK_BACK, helpfulness, trial_weeks
 from pipeline.scoring.profiles import maturities
@@ -26,7 +26,7 @@ COLUMNS = ["customer_id", "contacted_at", "outcome", "known_on", "superseded_on"
 
 
 def choose_lists(
-    bank: Bank, tables: Ingested, publication: Publication
+    bank: Context, tables: Ingested, publication: Publication
 ) -> tuple[Publication, tuple[CallList, ...]]:
     """The lists of a run, which bears what they rest on in its run_id: other lists are another run."""
     lists = bank.settings.lists

@@ -13,7 +13,7 @@ from models import experiment as effect
 from models.experiment import Arm, Kept, Trial
 from models.response_rate import learn
 from pipeline.artefacts import Home
-from pipeline.context import Bank
+from pipeline.context import Context
 from pipeline.snapshots.build import build_outcomes, read_partition
 from pipeline.tables import Ingested
 from serve.store import assignments as trial
@@ -24,7 +24,7 @@ LOOK_BACK = timedelta(weeks=104)  # older lots say little of today's calls, and 
 RATE_WEEKS = 13  # the present rate of new lots is that of the last quarter
 
 
-def run_effect(bank: Bank, tables: Ingested, progress: Callable[[int, int], None]) -> dict[str, Any]:
+def run_effect(bank: Context, tables: Ingested, progress: Callable[[int, int], None]) -> dict[str, Any]:
     """Follows up the lots, estimates what calls do and keeps it in the store; the figures."""
     as_of = tables.last_day + timedelta(days=1)
     with Store(bank.home.store) as store:

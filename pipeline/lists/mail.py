@@ -9,7 +9,7 @@ from smtplib import SMTP
 from configs.errors import ConfigError, DataError
 from configs.mail import MailServer
 from configs.published import Run
-from pipeline.context import Bank
+from pipeline.context import Context
 from pipeline.lists.notifications import Notice, message_of, notices_of
 from pipeline.lists.smtp import LaterError, RefusedError, hand_over, session
 from pipeline.progress import log, step
@@ -29,7 +29,7 @@ class Told:
     no_address: tuple[Recipient, ...]
 
 
-def tell(bank: Bank, server: MailServer, as_of: date, sleep: Callable[[float], None] = time.sleep) -> Told:
+def tell(bank: Context, server: MailServer, as_of: date, sleep: Callable[[float], None] = time.sleep) -> Told:
     """Sends the notices of the served run, which has to be that of Monday ``as_of``, that were not sent yet.
 
     Raises ConfigError where nothing can be sent, and DataError where some could not be sent in all attempts; the
@@ -57,7 +57,7 @@ def tell(bank: Bank, server: MailServer, as_of: date, sleep: Callable[[float], N
     )
 
 
-def tell_after_run(bank: Bank, server: Callable[[], MailServer | None], as_of: date) -> None:
+def tell_after_run(bank: Context, server: Callable[[], MailServer | None], as_of: date) -> None:
     """The last step of a weekly run, where a mail server is named. Whatever fails, the scores are published."""
     try:
         named = server()
@@ -73,7 +73,7 @@ def tell_after_run(bank: Bank, server: Callable[[], MailServer | None], as_of: d
         log.warning("mail      %s", error)
 
 
-def _notices(store: Store, bank: Bank, as_of: date) -> tuple[Run, tuple[Notice, ...]]:
+def _notices(store: Store, bank: Context, as_of: date) -> tuple[Run, tuple[Notice, ...]]:
     mail = bank.settings.mail
     if not (mail.sender and mail.link):
         raise ConfigError(
@@ -105,7 +105,7 @@ def _in_rounds(
 class _Sending:
     """One run of the command, and what became of its notices so far."""
 
-    def __init__(self, bank: Bank, server: MailServer, store: Store, run: Run) -> None:
+    def __init__(self, bank: Context, server: MailServer, store: Store, run: Run) -> None:
         self.bank, self._server, self._store, self._run = bank, server, store, run
         self.sent = self.elsewhere = 0
         self.refused: list[tuple[Recipient, int]] = []

@@ -9,7 +9,7 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from configs.errors import DataError, did_you_mean
-from pipeline.context import Bank
+from pipeline.context import Context
 from pipeline.lists.filled_workbooks import Line, lines_of
 from serve.store.contacts import LONGEST_NOTE, Author, Contact, record, with_keys
 from serve.store.read_session import Reading
@@ -34,7 +34,7 @@ class Recorded:
     empty: int
 
 
-def read_outcomes(bank: Bank, path: Path, called_by: str = "") -> Recorded:
+def read_outcomes(bank: Context, path: Path, called_by: str = "") -> Recorded:
     """Records what a workbook holds, in one transaction.
 
     ``called_by`` is the manager who called the customers of a branch's own list. Raises DataError, naming each row
@@ -66,7 +66,7 @@ def _record(connection: Connection, contact: Contact, author: Author) -> Became:
     return "changed" if before else "new"
 
 
-def _contact(line: Line, called_by: str, bank: Bank) -> Contact:
+def _contact(line: Line, called_by: str, bank: Context) -> Contact:
     """The key lacks its last part: how many times the row was told differently."""
     return Contact(
         key=f"workbook/{line['run_id']}/{line['customer_id']}/",

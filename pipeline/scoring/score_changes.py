@@ -17,7 +17,7 @@ from models.explain import contributions, witnesses
 from models.matrix import feature_values
 from models.score_change import Parts, parts_of
 from pipeline.artefacts import Home
-from pipeline.context import Bank
+from pipeline.context import Context
 from pipeline.progress import log
 from pipeline.scoring.reasons import Words, said, worrying
 from pipeline.snapshots.build import read_eligible, read_partition
@@ -55,7 +55,7 @@ class Moved:
     items: tuple[Change, ...] = ()
 
 
-def last_published(bank: Bank, bundle: Bundle, as_of: date) -> Before | None:
+def last_published(bank: Context, bundle: Bundle, as_of: date) -> Before | None:
     """The latest run of the store before ``as_of``, if it is recent and its model can be asked again.
 
     That model must see the same columns and have learnt the same label. Of several runs of one Monday, which

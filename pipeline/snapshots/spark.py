@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # pyspark is an extra, and starting it costs seconds
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
+LOG_SETTINGS = ROOT / "pipeline/snapshots/spark_log4j2.properties"
 POLL_SECONDS = 0.2
 # No pandas frame and no SQL is exchanged with Spark, so its warning about pandas 3 says nothing here.
 EVERYWHERE = {
@@ -35,7 +36,7 @@ EVERYWHERE = {
 ON_ONE_MACHINE = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
-    "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={ROOT / 'pipeline/snapshots/spark_log4j2.properties'}",
+    "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={LOG_SETTINGS}",
     "spark.executorEnv.PYTHONPATH": str(ROOT),
 }
 

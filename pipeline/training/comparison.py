@@ -15,7 +15,7 @@ from models.bundle import Bundle, settings_of
 from models.capacity import Teams, at_capacity, listed
 from models.matrix import Matrix
 from models.metrics import Metrics, calibration_slope, expected_calibration_error
-from pipeline.context import Bank
+from pipeline.context import Context
 from pipeline.evaluation.evaluate import DRAWS
 from pipeline.evaluation.segments import segments
 from pipeline.snapshots.build import build_outcomes, build_snapshots
@@ -53,7 +53,7 @@ class Decision:
         }
 
 
-def decide(bank: Bank, tables: Ingested, challenger: Bundle, champion: Bundle | None) -> Decision:
+def decide(bank: Context, tables: Ingested, challenger: Bundle, champion: Bundle | None) -> Decision:
     """Judge both on the challenger's judged Mondays; without a champion, the challenger beside the rules alone.
 
     Mondays whose features or labels are not there are written first, with outcomes as the challenger's
@@ -92,7 +92,7 @@ def fair_mondays(settings: Settings, challenger: Bundle, champion: Bundle) -> tu
     return tuple(day for day in judged_snapshots(challenger) if day >= closed)
 
 
-def callers(bank: Bank, tables: Ingested, rows: Matrix) -> Teams:
+def callers(bank: Context, tables: Ingested, rows: Matrix) -> Teams:
     """The teams whose weekly lists are compared. Where they could call more than ``largest_share`` of a cohort,
     every model would find nearly everybody; then the whole bank is one team that calls that share."""
     teams = segments(bank.settings, bank.home, tables, rows).teams
@@ -127,7 +127,7 @@ def _decision(
 
 
 def _figures(
-    bank: Bank, tables: Ingested, challenger: Bundle, rival: Bundle | None, days: tuple[date, ...]
+    bank: Context, tables: Ingested, challenger: Bundle, rival: Bundle | None, days: tuple[date, ...]
 ) -> dict[str, Any]:
     """The figures of both and of the rules at one length of list, and the 95% intervals of the differences."""
     build_snapshots(bank.settings, bank.home, tables, days, _quietly)

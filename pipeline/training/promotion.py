@@ -19,7 +19,7 @@ from configs.errors import DataError, did_you_mean
 from models.bundle import Bundle, load
 from models.smoke_test import try_out
 from pipeline.artefacts import read_json, write_json
-from pipeline.context import Bank
+from pipeline.context import Context
 from pipeline.evaluation.model_card import missing_in_card
 from pipeline.evaluation.model_report import card_of
 from pipeline.progress import log, step
@@ -40,7 +40,7 @@ BY_THE_FIGURES = "automatic approval"  # stands for the second person in banks t
 class Log:
     """The audit log in one write transaction."""
 
-    bank: Bank
+    bank: Context
     connection: Connection
 
     def note(self, actor: str, action: str, subject: str, details: dict[str, Any]) -> None:
@@ -65,7 +65,7 @@ class Log:
 
 
 @contextmanager
-def audit_log(bank: Bank) -> Iterator[Log]:
+def audit_log(bank: Context) -> Iterator[Log]:
     """The verified log. Raises DataError, and records nothing, if it is broken."""
     with Store(bank.home.store) as store, store.recording() as connection:
         broken = verify(connection, bank.audit_key)
@@ -78,7 +78,7 @@ def audit_log(bank: Bank) -> Iterator[Log]:
         yield Log(bank, connection)
 
 
-def verified(bank: Bank, noted: str = "") -> tuple[tuple[Entry, ...], Head | None]:
+def verified(bank: Context, noted: str = "") -> tuple[tuple[Entry, ...], Head | None]:
     """All entries and the head, if the chain is whole and holds the head ``noted`` (number:hash) earlier.
 
     Raises DataError naming every break.
@@ -90,7 +90,7 @@ def verified(bank: Bank, noted: str = "") -> tuple[tuple[Entry, ...], Head | Non
         return entries(connection), head(connection)
 
 
-def verified_reads(bank: Bank, noted: str = "") -> Head | None:
+def verified_reads(bank: Context, noted: str = "") -> Head | None:
     """The head of the service's access log, if it is whole and holds the head ``noted``; None before any read.
 
     Raises DataError naming every break.
@@ -108,7 +108,7 @@ def _head(noted: str) -> Head:
     return Head(int(number), digest)
 
 
-def champion(bank: Bank) -> Bundle | None:
+def champion(bank: Context) -> Bundle | None:
     """The present champion; None before the first. Raises DataError if its bundle is not whole."""
     with audit_log(bank) as record:
         known = record.champions()
@@ -118,7 +118,7 @@ def champion(bank: Bank) -> Bundle | None:
     return load(bank.home.models / known[-1], bank.bundle_key)
 
 
-def champion_for(bank: Bank, as_of: date) -> Bundle | None:
+def champion_for(bank: Context, as_of: date) -> Bundle | None:
     """The champion, or for a past Monday the latest former one that had not seen its future; None if no model
     that was promoted can score this Monday."""
     with audit_log(bank) as record:
@@ -136,7 +136,7 @@ def champion_for(bank: Bank, as_of: date) -> Bundle | None:
     return None
 
 
-def introduce(bank: Bank, tables: Ingested, bundle: Bundle) -> Decision:
+def introduce(bank: Context, tables: Ingested, bundle: Bundle) -> Decision:
     """Record a freshly trained model, compare it with the champion, keep the decision and say what comes next.
 
     Where approval is automatic a model that nothing speaks against becomes champion at once.
@@ -154,7 +154,7 @@ def introduce(bank: Bank, tables: Ingested, bundle: Bundle) -> Decision:
     return decision
 
 
-def compare(bank: Bank, tables: Ingested, bundle: Bundle) -> Decision:
+def compare(bank: Context, tables: Ingested, bundle: Bundle) -> Decision:
     """Judge the model beside the champion and keep the decision, in ``decisions/`` and as an entry."""
     with step("compare") as counts:
         decision = decide(bank, tables, bundle, champion_or_none(bank))
@@ -176,12 +176,12 @@ def compare(bank: Bank, tables: Ingested, bundle: Bundle) -> Decision:
     return decision
 
 
-def card_gaps(bank: Bank, bundle: Bundle) -> list[str]:
+def card_gaps(bank: Context, bundle: Bundle) -> list[str]:
     """What the model's card lacks: a model that nobody can account for is not promoted."""
     return missing_in_card(card_of(bank, bundle))
 
 
-def approve(bank: Bank, tables: Ingested, model_id: str, by: str) -> Decision:
+def approve(bank: Context, tables: Ingested, model_id: str, by: str) -> Decision:
     """Make a challenger champion in the name of ``by``, who must not be the one who trained it.
 
     It is verified, tried in a process of its own and compared with the champion of today once more, so that
@@ -210,7 +210,7 @@ def approve(bank: Bank, tables: Ingested, model_id: str, by: str) -> Decision:
     return decision
 
 
-def roll_back(bank: Bank, by: str) -> str:
+def roll_back(bank: Context, by: str) -> str:
     """Return to the champion before the present one, in the name of ``by``; its model_id.
 
     Raises DataError if there is none, or its bundle is no longer whole.
@@ -228,7 +228,7 @@ def roll_back(bank: Bank, by: str) -> str:
     return previous
 
 
-def standing(bank: Bank, model_id: str) -> str:
+def standing(bank: Context, model_id: str) -> str:
     """What the last decision about a challenger means, as a sentence: why it stays one, or who may approve it."""
     against = read_json(decision_file(bank, model_id))["against"]
     if against:
@@ -241,18 +241,18 @@ def standing(bank: Bank, model_id: str) -> str:
     )
 
 
-def decision_file(bank: Bank, model_id: str) -> Path:
+def decision_file(bank: Context, model_id: str) -> Path:
     """Where the last decision about a model lies."""
     return bank.home.root / "decisions" / f"{model_id}.json"
 
 
-def decisions(bank: Bank) -> list[dict[str, Any]]:
+def decisions(bank: Context) -> list[dict[str, Any]]:
     """The last decision about each model, the latest trained last."""
     found = [read_json(path) for path in sorted((bank.home.root / "decisions").glob("*.json"))]
     return sorted(found, key=lambda one: (one["as_of"], one["challenger"]))
 
 
-def champion_or_none(bank: Bank) -> Bundle | None:
+def champion_or_none(bank: Context) -> Bundle | None:
     """For training: a champion whose bundle is lost must not keep the bank from a new one."""
     try:
         return champion(bank)
@@ -261,7 +261,7 @@ def champion_or_none(bank: Bank) -> Bundle | None:
         return None
 
 
-def _tried(bank: Bank, model_id: str) -> Bundle:
+def _tried(bank: Context, model_id: str) -> Bundle:
     """The bundle, after it was verified and had scored in a process of its own."""
     folder, limits = bank.home.models / model_id, bank.settings.promotion
     if not folder.is_dir():
@@ -276,13 +276,13 @@ def _tried(bank: Bank, model_id: str) -> Bundle:
     return bundle
 
 
-def _refuse(bank: Bank, actor: str, decision: Decision) -> None:
+def _refuse(bank: Context, actor: str, decision: Decision) -> None:
     with audit_log(bank) as record:
         details = {"against": list(decision.against), "champion": decision.champion, "entered_by": bank.user}
         record.note(actor, REFUSED, decision.challenger, details)
 
 
-def _promote(bank: Bank, bundle: Bundle, decision: Decision, by: str) -> None:
+def _promote(bank: Context, bundle: Bundle, decision: Decision, by: str) -> None:
     """Approval, promotion and alias in one transaction: if one cannot be written, neither are the others."""
     with audit_log(bank) as record:
         details = {"champion": decision.champion, "entered_by": bank.user}
@@ -291,7 +291,7 @@ def _promote(bank: Bank, bundle: Bundle, decision: Decision, by: str) -> None:
         registry.promote(bank.data, bank.settings.bank, bundle.model_id)
 
 
-def _mend_alias(bank: Bank, model_id: str) -> None:
+def _mend_alias(bank: Context, model_id: str) -> None:
     """Somebody moved MLflow's alias by hand, or a promotion was cut short: it has no say, and is set right."""
     try:
         alias = registry.champion(bank.data, bank.settings.bank).name

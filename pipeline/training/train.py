@@ -30,7 +30,7 @@ from models.severity import fit_severity, money_at_risk
 from models.smoke_test import try_out
 from models.splits import Split, split
 from pipeline.artefacts import Home
-from pipeline.context import Bank
+from pipeline.context import Context
 from pipeline.snapshots.build import READERS, feature_names, read_eligible, read_features, read_partition
 from pipeline.tables import Ingested
 from pipeline.training.monotone import constrained
@@ -57,7 +57,7 @@ def plan(settings: Settings, tables: Ingested, as_of: date) -> Split:
 
 
 def train(
-    bank: Bank, chosen: Split, as_of: date, progress: Callable[[int, float], None]
+    bank: Context, chosen: Split, as_of: date, progress: Callable[[int, float], None]
 ) -> tuple[Bundle, Matrix]:
     """``fit_bundle`` on the partitions of the Mondays; the bundle is written, signed and tried in a process of its
     own. The judged rows are returned with it."""

@@ -10,16 +10,16 @@ import pandas as pd
 from models.splits import folds
 from models.tune import Budget, Trial, best, search
 from pipeline.artefacts import write_json
-from pipeline.progress import bar, step
+from pipeline.context import Context
+from pipeline.progress import progress_bar, step
 from pipeline.snapshots.build import build_outcomes, build_snapshots
 from pipeline.tables import Ingested
 from pipeline.training.train import load_matrix, load_peers, plan, training_for
-from pipeline.weekly import Bank
 
 FOLDS = 3  # tuning blocks, the latest first; each costs a fit per trial
 
 
-def run_tuning(bank: Bank, tables: Ingested, as_of: date, budget: Budget) -> dict[str, Any]:
+def run_tuning(bank: Context, tables: Ingested, as_of: date, budget: Budget) -> dict[str, Any]:
     """The folds, every trial and the best one; written to ``tune.json``, which a rerun repeats byte for byte.
 
     With a limit of seconds the number of trials depends on the machine. What is usual among peers is learnt
@@ -29,10 +29,14 @@ def run_tuning(bank: Bank, tables: Ingested, as_of: date, budget: Budget) -> dic
     chosen = plan(settings, tables, as_of)
     made = folds(chosen, settings.label, settings.training, FOLDS)
     days = (*chosen.train, *chosen.tune)
-    with step("snapshots") as counts, bar("features") as on_features, bar("labels") as on_labels:
+    with (
+        step("snapshots") as counts,
+        progress_bar("features") as on_features,
+        progress_bar("labels") as on_labels,
+    ):
         counts["features"] = build_snapshots(settings, home, tables, days, on_features)
         counts["labels"] = build_outcomes(settings, home, tables, days, as_of, on_labels)
-    with step("tune") as counts, bar("trials") as on_trial:
+    with step("tune") as counts, progress_bar("trials") as on_trial:
         rows = load_matrix(home, days, load_peers(settings, home, made[0].train))
         sets = [(rows.on(one.train), rows.on(one.tune)) for one in made]
         training = training_for(settings, rows.columns)

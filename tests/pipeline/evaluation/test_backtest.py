@@ -13,12 +13,13 @@ from configs.folder import load_settings
 from models.metrics import ranking
 from pipeline.artefacts import read_json
 from pipeline.commands.summaries import backtest_in_words
+from pipeline.context import Context
 from pipeline.demo import truth_of
 from pipeline.demo_bank import write_demo_bank
 from pipeline.evaluation import backtest
 from pipeline.evaluation import evaluate as judgement
 from pipeline.evaluation.backtest import origins, run_backtest
-from pipeline.weekly import Bank, current_tables, run_ingest
+from pipeline.weekly import current_tables, run_ingest
 
 AS_OF = date(2026, 11, 16)
 SMALL = {
@@ -51,8 +52,8 @@ def few_draws():
 
 
 @pytest.fixture(scope="module")
-def bank(tmp_path_factory) -> Bank:
-    made = Bank(load_settings("demo", SMALL), tmp_path_factory.mktemp("data"))
+def bank(tmp_path_factory) -> Context:
+    made = Context(load_settings("demo", SMALL), tmp_path_factory.mktemp("data"))
     write_demo_bank(made.home.root / "raw", 1000, 68, 3, AS_OF)
     run_ingest(made, made.home.root / "raw")
     return made
@@ -145,9 +146,9 @@ def test_no_origin_at_all_is_an_error(bank):
         run_backtest(bank, current_tables(bank), date(2026, 2, 9), count=1, every=5)
 
 
-def cut(bank: Bank, day: date) -> Bank:
+def cut(bank: Context, day: date) -> Context:
     """The bank as its systems knew it before ``day``: later rows are gone, later corrections undone."""
-    known = Bank(bank.settings, bank.data / f"cut-{day}")
+    known = Context(bank.settings, bank.data / f"cut-{day}")
     tables = current_tables(bank)
     for path in sorted(tables.folder.rglob("*")):
         target = known.home.root / "tables" / path.relative_to(tables.folder)
@@ -167,7 +168,7 @@ def cut(bank: Bank, day: date) -> Bank:
     return known
 
 
-def promised(bank: Bank, tables, day: date) -> str:
+def promised(bank: Context, tables, day: date) -> str:
     """The model that the backtest trains on ``day``: its id is a hash of every byte of it."""
     split = backtest.plan(bank.settings, tables, day)
     backtest._build(bank, tables, (*split.train, *split.tune, *split.judge), day)

@@ -11,6 +11,7 @@ from configs.folder import load_settings
 from features.cohort import CODES, ELIGIBLE
 from features.definition_comparison import Compared, Verdict
 from pipeline.artefacts import read_json
+from pipeline.context import Context
 from pipeline.demo_bank import write_demo_bank
 from pipeline.evaluation.definitions import (
     both_of,
@@ -22,7 +23,7 @@ from pipeline.evaluation.definitions import (
 )
 from pipeline.evaluation.definitions_page import definitions_in_words, write_page
 from pipeline.snapshots.build import build_outcomes, build_snapshots, read_partition
-from pipeline.weekly import Bank, current_tables, run_ingest
+from pipeline.weekly import current_tables, run_ingest
 
 AS_OF, DROPS = date(2026, 11, 16), (0.3, 0.5)
 SMALL = {
@@ -32,8 +33,8 @@ SMALL = {
 
 
 @pytest.fixture(scope="module")
-def bank(tmp_path_factory) -> Bank:
-    made = Bank(load_settings("demo", SMALL), tmp_path_factory.mktemp("data"))
+def bank(tmp_path_factory) -> Context:
+    made = Context(load_settings("demo", SMALL), tmp_path_factory.mktemp("data"))
     write_demo_bank(made.home.root / "raw", 400, 70, 3, AS_OF)
     run_ingest(made, made.home.root / "raw")
     return made

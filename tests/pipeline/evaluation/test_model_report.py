@@ -7,7 +7,7 @@ import pytest
 from configs.errors import DataError
 from configs.folder import load_settings
 from models.bundle import settings_of
-from pipeline.context import Bank
+from pipeline.context import Context
 from pipeline.evaluation.model_report import report_in_full
 from pipeline.training.train import columns_of
 
@@ -21,4 +21,4 @@ def test_a_model_of_another_definition_is_not_judged_by_todays(tmp_path: Path) -
     )
     tables: Any = None  # nothing is read
     with pytest.raises(DataError, match="model feed was trained on another label than today's settings name"):
-        report_in_full(Bank(now, tmp_path), tables, old, None)
+        report_in_full(Context(now, tmp_path), tables, old, None)

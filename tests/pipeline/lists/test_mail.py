@@ -13,7 +13,7 @@ from configs.errors import ConfigError, DataError
 from configs.folder import load_settings
 from configs.published import Decision, Manager, Run, Score
 from pipeline.__main__ import app
-from pipeline.context import Bank
+from pipeline.context import Context
 from pipeline.lists import mail
 from pipeline.lists.mail import tell, tell_after_run
 from serve.store.outbox import Recipient
@@ -55,7 +55,7 @@ def listed(branch: str | None, manager: Manager | None, customer: str) -> tuple[
     return score, CallList(branch, manager, (score,), 1, 1, 7, (decision,))
 
 
-def publish(bank: Bank, managers: tuple[Manager, ...], run_id: str = "run-1") -> None:
+def publish(bank: Context, managers: tuple[Manager, ...], run_id: str = "run-1") -> None:
     """A customer to call for each of the managers, one for branch B1, one in no branch; an idle manager."""
     made = [listed(one.branch_id, one, f"customer-of-{one.manager_id}") for one in managers]
     made += [listed("B1", None, "customer-of-branch"), listed(None, None, "customer-of-nobody")]
@@ -67,8 +67,8 @@ def publish(bank: Bank, managers: tuple[Manager, ...], run_id: str = "run-1") ->
 
 
 @pytest.fixture
-def bank(tmp_path, clock) -> Bank:
-    bank = Bank(load_settings("demo", {"mail": WORDS}), tmp_path, clock)
+def bank(tmp_path, clock) -> Context:
+    bank = Context(load_settings("demo", {"mail": WORDS}), tmp_path, clock)
     publish(bank, THREE)
     return bank
 
@@ -217,7 +217,7 @@ def test_only_the_lists_that_are_served_are_told(bank, mail_server, mailbox):
     with pytest.raises(
         ConfigError, match=r"sender and link are not both set in \[mail\] of configs/banks/berka"
     ):
-        tell(Bank(load_settings("berka"), bank.data), mail_server, MONDAY, never)
+        tell(Context(load_settings("berka"), bank.data), mail_server, MONDAY, never)
     assert mailbox.accepted == []
 
 

@@ -14,7 +14,7 @@ from configs.errors import DataError
 from configs.folder import load_settings
 from configs.published import Decision, Manager, Run, Score
 from pipeline.__main__ import app
-from pipeline.context import Bank
+from pipeline.context import Context
 from pipeline.lists.filled_workbooks import NAMES
 from pipeline.lists.read_outcomes import Recorded, read_outcomes
 from serve.store import audit, tables
@@ -61,7 +61,7 @@ def publish(bank, run_id="run-1"):
 @pytest.fixture
 def bank(tmp_path, monkeypatch):
     monkeypatch.setenv("ATTRITION_USER", "li")
-    bank = Bank(load_settings("demo"), tmp_path, lambda: NINE)
+    bank = Context(load_settings("demo"), tmp_path, lambda: NINE)
     publish(bank)
     return bank
 

@@ -19,7 +19,7 @@ from models.calibrate import Calibrator
 from models.hazard import Model
 from models.severity import Severity
 from pipeline import weekly
-from pipeline.context import Bank
+from pipeline.context import Context
 from pipeline.training import promotion, registry
 from pipeline.training.comparison import Decision
 from serve.store.audit import append
@@ -45,7 +45,7 @@ def empty_registry(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def bank(tmp_path, empty_registry, monkeypatch) -> Bank:
+def bank(tmp_path, empty_registry, monkeypatch) -> Context:
     """A bank with a second person; li is at the keyboard, no figure speaks against a model unless a test says so."""
     shutil.copy(empty_registry, tmp_path / "mlflow.db")
     for name, value in KEYS.items() | {("ATTRITION_USER", "li")}:
@@ -55,7 +55,7 @@ def bank(tmp_path, empty_registry, monkeypatch) -> Bank:
     monkeypatch.setattr(promotion, "card_of", lambda *_: {})
     monkeypatch.setattr(promotion, "missing_in_card", lambda card: list(card))
     against(monkeypatch)
-    return Bank(SECOND_PERSON, tmp_path, lambda: AT)
+    return Context(SECOND_PERSON, tmp_path, lambda: AT)
 
 
 def against(monkeypatch, *reasons):
@@ -66,7 +66,7 @@ def against(monkeypatch, *reasons):
     monkeypatch.setattr(promotion, "decide", decide)
 
 
-def trained(bank: Bank, auroc: float = 0.8, as_of: str = "2026-11-16") -> Bundle:
+def trained(bank: Context, auroc: float = 0.8, as_of: str = "2026-11-16") -> Bundle:
     """A bundle as training leaves it: written, registered, introduced."""
     bundle = Bundle(
         Model(Trees("tree\n", ("inflow",), (None,)), (30, 60, 90), 0.0),
@@ -82,7 +82,7 @@ def trained(bank: Bank, auroc: float = 0.8, as_of: str = "2026-11-16") -> Bundle
     return bundle
 
 
-def log_of(bank: Bank) -> list[tuple[str, str, str]]:
+def log_of(bank: Context) -> list[tuple[str, str, str]]:
     found, _ = promotion.verified(bank)
     return [(one.actor, one.action, one.subject) for one in found]
 
@@ -345,11 +345,11 @@ def test_the_keys_appear_nowhere(bank, caplog):
 def test_a_bank_without_keys_is_told_what_to_do(tmp_path, monkeypatch):
     for name in KEYS:
         monkeypatch.delenv(name, raising=False)
-    real = Bank(SECOND_PERSON, tmp_path)
+    real = Context(SECOND_PERSON, tmp_path)
     with pytest.raises(ConfigError, match=r"ATTRITION_BUNDLE_KEY is not set\. Make a key with `openssl rand"):
         _ = real.bundle_key
     assert not list(tmp_path.iterdir())
-    trying = Bank(load_settings("demo"), tmp_path / "data")
+    trying = Context(load_settings("demo"), tmp_path / "data")
     assert trying.bundle_key == trying.bundle_key != trying.audit_key
     assert len(trying.bundle_key) == 32
     path = tmp_path / "data" / "bundle-key"

@@ -8,9 +8,10 @@ import pytest
 
 from configs.folder import load_settings
 from pipeline.artefacts import read_json
+from pipeline.context import Context
 from pipeline.demo_bank import write_demo_bank
 from pipeline.training.tuning import Budget, in_words, run_tuning
-from pipeline.weekly import Bank, current_tables, run_ingest
+from pipeline.weekly import current_tables, run_ingest
 
 AS_OF = date(2026, 11, 16)
 
@@ -35,7 +36,7 @@ def test_a_search_on_a_small_bank_repeats_itself_and_never_sees_the_judged_monda
         "label": {"horizon_days": 30, "settle_days": 7},
         "training": {"judged_snapshots": 3, "tuned_snapshots": 4, "rounds": 15, "patience": 15},
     }
-    bank = Bank(load_settings("demo", small), tmp_path)
+    bank = Context(load_settings("demo", small), tmp_path)
     write_demo_bank(bank.home.root / "raw", 1000, 68, 3, AS_OF)
     run_ingest(bank, bank.home.root / "raw")
     first = run_tuning(bank, current_tables(bank), AS_OF, Budget(3))
