@@ -20,7 +20,7 @@ BENCH  := .venv-bench/ready
 UV     := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long weekly ingest quarantine-export train tune mlflow promote rollback audit backfill ablation learning-curve report backtest definitions features-doc outcomes effect mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-model bench-serve bench-lists bench-pages check format lock picture screenshots clean
+.PHONY: help demo test test-long weekly ingest quarantine-export train tune mlflow promote rollback audit backfill ablation learning-curve report backtest definitions features-doc docs outcomes effect mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-model bench-serve bench-lists bench-pages check format lock picture screenshots clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +84,11 @@ definitions: $(READY) ## what each definition of attrition would have found: a p
 
 features-doc: $(READY) ## docs/features.md: every feature in words
 	$(PYTHON) -m pipeline features-doc --out docs/features.md
+
+docs: $(READY) ## the documentation site in data/site, without a warning; serve it with DOCS_PORT  (DOCS_PORT)
+	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet
+	@echo "data/site/index.html$(if $(DOCS_PORT),: http://127.0.0.1:$(DOCS_PORT))"
+	$(if $(DOCS_PORT),$(PYTHON) -m http.server --bind 127.0.0.1 --directory data/site $(DOCS_PORT))
 
 outcomes: $(READY) ## what became of the scores published for a Monday  (BANK AS_OF)
 	$(PYTHON) -m pipeline outcomes --bank $(BANK) --as-of $(AS_OF)
