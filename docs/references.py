@@ -1,4 +1,4 @@
-"""Pages of the site that are made from the code: settings, tables, API, commands, decisions (a mkdocs hook)."""
+"""Pages of the site made from the code: settings, tables, API, commands, decisions (a mkdocs hook)."""
 
 import re
 import secrets
@@ -23,7 +23,7 @@ from serve.store.tables import metadata
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULTS = ROOT / "configs" / "default.toml"
-FILTER = '<input class="filter" type="search" placeholder="Filter the rows: outflow, 13w, 到期 …" aria-label="Filter">'
+FILTER = '<input class="filter" type="search" placeholder="outflow, 13w, 到期 …" aria-label="Filter rows">'
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
