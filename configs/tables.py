@@ -255,3 +255,5 @@ _TABLES = (
 )  # fmt: skip
 
 TABLES: dict[str, Table] = {table.name: table for table in _TABLES}
+# Tables of things that happen; the others (customers, assignments, …) are looked up as of a day.
+EVENT_TABLES = ("transactions", "holdings", "contacts", "events", "surveys")

@@ -4,7 +4,7 @@ tables/<delivery>/transactions/bucket=03/2024.parquet        the rows it added t
 tables/<delivery>/transactions/bucket=03/superseded.parquet  rows of earlier deliveries that it corrected
 tables/<delivery>/transactions/refused.parquet               rows that may become good with a later delivery
 tables/<delivery>/products/all.parquet                       a table not by customer: whole in each delivery
-tables/recorded-<digest>/contacts/bucket=03/2024.parquet     outcomes recorded in the score store (intake/recorded.py)
+tables/recorded-<digest>/contacts/bucket=03/2024.parquet     outcomes recorded in the score store
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,6 @@ from pipeline.artefacts import Home, fingerprint, read_json
 UNDATED = "all"  # the part of a table whose rows are looked up rather than happen
 NOTES = "superseded.parquet"
 RECORDED = "recorded"  # the pointer to the contacts that were recorded here
-HAPPENINGS = ("transactions", "holdings", "contacts", "events", "surveys")
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Delivery:
 
 
 @dataclass(frozen=True)
-class Recorded:
+class ContactOverlay:
     """Contacts from the score store beside the bank's own: the folder's name, and by day what was known through it.
 
     ``digests`` ascend by day; one stands for every row that was known, or superseded, on its day or before.
@@ -79,7 +78,7 @@ class Ingested:
     first_day: date
     last_day: date
     counts: tuple[Count, ...]
-    recorded: Recorded | None = None
+    overlay: ContactOverlay | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -88,7 +87,7 @@ class Ingested:
     @property
     def folders(self) -> tuple[Path, ...]:
         """The folders whose parts make up the tables, the oldest first, and what was recorded here last."""
-        over = [self.recorded.name] if self.recorded else []
+        over = [self.overlay.name] if self.overlay else []
         return (*(self.folder.parent / name for name in self.builds_on), self.folder,
                 *(self.folder.parent / name for name in over))  # fmt: skip
 
@@ -99,7 +98,7 @@ class Ingested:
         """
         first, *later = self.history
         seen = [one.name for one in later if one.known_from and one.known_from < snapshot_date]
-        recorded = self.recorded.as_of(snapshot_date) if self.recorded else ""
+        recorded = self.overlay.as_of(snapshot_date) if self.overlay else ""
         over = [recorded] if recorded else []
         return fingerprint(first.name, *seen, *over, str(self.buckets), str(self.first_day))
 
@@ -168,16 +167,16 @@ def name_of(part: Path) -> str:
 def read_ingested(home: Home) -> Ingested:
     """The current tables, with what was recorded here. Raises DataError before the first ingest."""
     tables = read_delivery(home.tables)
-    name = recorded_name(home)
+    name = overlay_name(home)
     path = home.root / "tables" / name / "ingest.json"
     noted = read_json(path) if name and path.is_file() else None
     if noted is None or noted["buckets"] != tables.buckets:
         return tables
     digests = tuple((date.fromisoformat(day), digest) for day, digest in noted["digests"])
-    return replace(tables, recorded=Recorded(name, digests))
+    return replace(tables, overlay=ContactOverlay(name, digests))
 
 
-def recorded_name(home: Home) -> str:
+def overlay_name(home: Home) -> str:
     """The folder of recorded contacts that holds now; empty where there is none."""
     pointer = home.root / "tables" / RECORDED
     return pointer.read_text("utf-8").strip() if pointer.is_file() else ""

@@ -11,7 +11,7 @@ from models.bundle import Bundle
 from pipeline.context import Context
 from pipeline.evaluation.model_report import card_of, report_after_training
 from pipeline.ingest.ingest import ingest
-from pipeline.ingest.recorded_contacts import lay_over
+from pipeline.ingest.recorded_contacts import overlay_contacts
 from pipeline.lists.choose import check_salt, choose_lists, reached
 from pipeline.lists.effect import LOOK_BACK, run_effect
 from pipeline.monitoring.coverage import coverage, departures
@@ -45,7 +45,7 @@ def run_ingest(bank: Context, raw: Path) -> Ingested:
         tables = ingest(bank.settings, raw, bank.home, now)
         for name in ("rows_in", "loaded", "quarantined", "duplicates"):
             counts[name] = sum(getattr(count, name) for count in tables.counts)
-        return lay_over(bank.home, tables, _recorded(bank))
+        return overlay_contacts(bank.home, tables, _recorded(bank))
 
 
 def _recorded(bank: Context) -> tuple[Contact, ...]:

@@ -13,11 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.tables import EVENT_TABLES
 from features.catalogue.grammar import Name
 from features.engine.entities import FOREVER, Ints, Rows, World
-
-# Tables of things that happen; the others (customers, assignments) are looked up as of each snapshot.
-HAPPENINGS = ("transactions", "holdings", "contacts", "events", "surveys")
 
 
 @dataclass(frozen=True)
@@ -45,20 +43,20 @@ def any_between(rows: Rows, customers: int, start: Ints, end: Ints) -> NDArray[n
 def as_if_prompt(world: World) -> World:
     """The world of the fast path: every row's last version, as if known when it happened."""
     prompt = {
-        name: _last_versions(rows) if name in HAPPENINGS else rows for name, rows in world.tables.items()
+        name: _last_versions(rows) if name in EVENT_TABLES else rows for name, rows in world.tables.items()
     }
     return replace(world, tables=prompt)
 
 
 def replay(world: World, snapshots: Ints) -> Iterator[Replay]:
     """The customers whom ``as_if_prompt`` gets wrong at some snapshot, snapshot by snapshot."""
-    pairs = [_straddled(world.tables[name], snapshots, len(world)) for name in HAPPENINGS]
+    pairs = [_straddled(world.tables[name], snapshots, len(world)) for name in EVENT_TABLES]
     both = np.unique(np.concatenate(pairs))
     snapshot, customer = both // len(world), both % len(world)
     for s in np.unique(snapshot).tolist():
         chosen = customer[snapshot == s]
         tables = {
-            name: _gather(rows, chosen, int(snapshots[s]), name in HAPPENINGS)
+            name: _gather(rows, chosen, int(snapshots[s]), name in EVENT_TABLES)
             for name, rows in world.tables.items()
         }
         yield Replay(s, chosen, replace(world, customers=world.customers[chosen], tables=tables))

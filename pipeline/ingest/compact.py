@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from configs.tables import TABLES, Table
+from configs.tables import EVENT_TABLES, TABLES, Table
 from pipeline.ingest.buckets import write_parts
-from pipeline.tables import HAPPENINGS, NOTES, Ingested, bucket_name
+from pipeline.tables import NOTES, Ingested, bucket_name
 
 
 def compact(base: Ingested, draft: Path) -> None:
@@ -25,7 +25,7 @@ def sort_order(table: Table) -> list[str]:
 
 def year_of(table: Table) -> str | None:
     """The column whose calendar year decides in which part a row lies."""
-    return table.happened if table.name in HAPPENINGS else None
+    return table.happened if table.name in EVENT_TABLES else None
 
 
 def _merge(tables: Ingested, table: Table, bucket: int) -> None:

@@ -14,7 +14,7 @@ from configs.tables import TABLES
 from pipeline.artefacts import Home, fingerprint, keep_only, read_json, write_text
 from pipeline.ingest.selects import row_by_row, sources_read
 from pipeline.ingest.sources import FETCHED, Reject
-from pipeline.tables import Ingested, read_delivery, recorded_name
+from pipeline.tables import Ingested, overlay_name, read_delivery
 
 # Tables that others refer to come first.
 ORDER = ("products", "managers", "rates", "customers", "assignments", "transactions",
@@ -112,7 +112,7 @@ def point_to(home: Home, name: str) -> None:
     kept = {name, previous.read_text("utf-8").strip() if previous.is_file() else name}
     notes = [read_json(tables / each / "ingest.json") for each in kept if stands(home, each)]
     rests_on = {one for noted in notes for one in noted.get("builds_on", ())}
-    keep_only(tables, kept | rests_on | {recorded_name(home)})
+    keep_only(tables, kept | rests_on | {overlay_name(home)})
 
 
 def _digests(settings: Settings, raw: Path, source: str) -> dict[str, str]:

@@ -11,11 +11,11 @@ import duckdb
 
 from configs.folder import load_select
 from configs.settings import Settings
+from configs.tables import EVENT_TABLES
 from pipeline.artefacts import Home
 from pipeline.ingest.deliveries import ORDER, Plan
 from pipeline.ingest.selects import row_by_row, sources_read
 from pipeline.snapshots.spark import over_buckets, session
-from pipeline.tables import HAPPENINGS
 
 if TYPE_CHECKING:
     from pyspark import SparkContext
@@ -61,6 +61,6 @@ def _read_apart(con: duckdb.DuckDBPyConnection, settings: Settings) -> frozenset
     for table in ORDER:
         select = load_select(settings.bank, table)
         read = sources_read(con, settings, select) if select else []
-        alone = table in HAPPENINGS and len(read) == 1 and row_by_row(con, select or "", read[0])
+        alone = table in EVENT_TABLES and len(read) == 1 and row_by_row(con, select or "", read[0])
         apart |= {name: apart[name] and alone for name in read}
     return frozenset(name for name, alone in apart.items() if alone)

@@ -20,7 +20,7 @@ from pipeline.artefacts import Home, fingerprint, keep_only, whole_folder, write
 from pipeline.ingest.buckets import write_parts
 from pipeline.ingest.checks import bucket_of
 from pipeline.ingest.compact import sort_order, year_of
-from pipeline.tables import RECORDED, Ingested, Recorded, bucket_name
+from pipeline.tables import RECORDED, ContactOverlay, Ingested, bucket_name
 from serve.store.contacts import Contact
 
 # What the outcomes that a manager can choose are in the words of the contract.
@@ -31,13 +31,13 @@ OUTCOMES = {
 CONTACTS = TABLES["contacts"]
 
 
-def lay_over(home: Home, tables: Ingested, contacts: Sequence[Contact]) -> Ingested:
+def overlay_contacts(home: Home, tables: Ingested, contacts: Sequence[Contact]) -> Ingested:
     """The tables with these contacts beside the bank's own; the same contacts again change nothing on disk."""
-    rows = _without_twins(tables, _rows(contacts))
+    rows = _deduplicate(tables, _rows(contacts))
     pointer = home.root / "tables" / RECORDED
     if not len(rows):
         pointer.unlink(missing_ok=True)
-        return replace(tables, recorded=None)
+        return replace(tables, overlay=None)
     digests = _digests(rows)
     name = f"{RECORDED}-{fingerprint(tables.fingerprint, str(tables.buckets), digests[-1][1])}"
     if not (home.root / "tables" / name / "ingest.json").is_file():
@@ -47,7 +47,7 @@ def lay_over(home: Home, tables: Ingested, contacts: Sequence[Contact]) -> Inges
     before = pointer.read_text("utf-8").strip() if pointer.is_file() else name
     write_text(pointer, name + "\n")
     _remove_others(home, {name, before})
-    return replace(tables, recorded=Recorded(name, tuple(digests)))
+    return replace(tables, overlay=ContactOverlay(name, tuple(digests)))
 
 
 def _rows(contacts: Sequence[Contact]) -> pa.Table:
@@ -69,7 +69,7 @@ def _rows(contacts: Sequence[Contact]) -> pa.Table:
     return pa.table(columns)
 
 
-def _without_twins(tables: Ingested, rows: pa.Table) -> pa.Table:
+def _deduplicate(tables: Ingested, rows: pa.Table) -> pa.Table:
     """The rows with the day from which a twin of the bank's stands for them; without those that never count.
 
     A customer whom the tables do not know has no contacts either.
@@ -105,7 +105,7 @@ def _without_twins(tables: Ingested, rows: pa.Table) -> pa.Table:
 
 def _files(tables: Ingested, table: str) -> list[str]:
     """The bank's own parts."""
-    return [str(path) for path in replace(tables, recorded=None).parts(table)]
+    return [str(path) for path in replace(tables, overlay=None).parts(table)]
 
 
 def _digests(rows: pa.Table) -> list[tuple[date, str]]:

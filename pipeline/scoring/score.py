@@ -130,8 +130,8 @@ def _run(
         "model": models.now.model_id,
         "settings": fingerprint(settings.model_dump_json(exclude=NOT_IN_RUNS)),
     }
-    if tables.recorded and tables.recorded.as_of(as_of):
-        went_in["recorded"] = tables.recorded.as_of(as_of)
+    if tables.overlay and tables.overlay.as_of(as_of):
+        went_in["recorded"] = tables.overlay.as_of(as_of)
     if models.before:
         before = models.before.run
         went_in |= {"before": before.run_id, "compared_with": str(before.snapshot_date)}

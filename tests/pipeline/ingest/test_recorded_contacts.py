@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from features.build import build, first_monday
-from pipeline.ingest.recorded_contacts import lay_over
+from pipeline.ingest.recorded_contacts import overlay_contacts
 from pipeline.lists.choose import reached
 from pipeline.snapshots.build import bank_workload, load_world
 from pipeline.tables import read_ingested
@@ -50,7 +50,7 @@ def folders(bank):
 
 
 def test_a_recorded_outcome_is_a_contact_known_on_the_day_it_was_recorded(bank):
-    tables = lay_over(bank.home, bank.ingest(), [contact(1)])
+    tables = overlay_contacts(bank.home, bank.ingest(), [contact(1)])
     own = ("C2", "K1", date(2024, 3, 7), None)
     assert rows(tables) == [("C1", "recorded-1", date(2024, 3, 5), None), own]
     assert rows(read_ingested(bank.home)) == rows(tables)
@@ -70,7 +70,7 @@ def test_a_recorded_outcome_is_a_contact_known_on_the_day_it_was_recorded(bank):
 def test_a_call_that_the_bank_tells_too_is_one_contact(bank, changes, told):
     """Ours until Thursday, theirs from then on; never both, never neither."""
     recorded = contact(1, "C2", **changes)
-    tables = lay_over(bank.home, bank.ingest(), [recorded])
+    tables = overlay_contacts(bank.home, bank.ingest(), [recorded])
     known = recorded.recorded_at.date()
     assert rows(tables) == [("C2", "K1", date(2024, 3, 7), None), ("C2", "recorded-1", known, told)]
     for day in (date(2024, 3, number) for number in range(1, 20)):
@@ -82,8 +82,8 @@ def test_a_call_that_the_bank_tells_too_is_one_contact(bank, changes, told):
 def test_what_the_bank_told_first_stands_alone(bank):
     late = contact(1, "C2", at=datetime(2024, 3, 6, tzinfo=UTC))
     bank.write("con_1.csv", f"{HEADER}K1,C2,M1,2024-03-05 10:00:00,2024-03-05\n")
-    tables = lay_over(bank.home, bank.ingest(), [late])
-    assert (rows(tables), tables.recorded, folders(bank)) == (
+    tables = overlay_contacts(bank.home, bank.ingest(), [late])
+    assert (rows(tables), tables.overlay, folders(bank)) == (
         [("C2", "K1", date(2024, 3, 5), None)],
         None,
         [],
@@ -93,20 +93,20 @@ def test_what_the_bank_told_first_stands_alone(bank):
 def test_a_day_is_one_contact_however_often_it_was_told(bank):
     """Once on the page and once more in the workbook, with another outcome: the last one counts."""
     told = [contact(1, outcome="no_answer"), contact(2, at=TUESDAY + timedelta(hours=3), outcome="leaving")]
-    tables = lay_over(bank.home, bank.ingest(), told)
+    tables = overlay_contacts(bank.home, bank.ingest(), told)
     assert [one[1] for one in rows(tables)] == ["recorded-2", "K1"]
 
 
 def test_a_customer_whom_the_tables_do_not_know_has_no_contact(bank):
-    tables = lay_over(bank.home, bank.ingest(), [contact(1, "C99")])
+    tables = overlay_contacts(bank.home, bank.ingest(), [contact(1, "C99")])
     assert [one[1] for one in rows(tables)] == ["K1"]
 
 
 def test_the_same_contacts_again_change_nothing(bank):
     tables = bank.ingest()
-    first = lay_over(bank.home, tables, [contact(1), contact(2, "C3")])
+    first = overlay_contacts(bank.home, tables, [contact(1), contact(2, "C3")])
     before = {path: path.stat().st_mtime_ns for path in (bank.home.root / "tables").rglob("*.parquet")}
-    assert lay_over(bank.home, tables, [contact(1), contact(2, "C3")]) == first
+    assert overlay_contacts(bank.home, tables, [contact(1), contact(2, "C3")]) == first
     assert {
         path: path.stat().st_mtime_ns for path in (bank.home.root / "tables").rglob("*.parquet")
     } == before
@@ -115,9 +115,9 @@ def test_the_same_contacts_again_change_nothing(bank):
 def test_a_snapshot_is_named_by_what_was_recorded_before_it(bank):
     """One more contact on the 12th makes the 18th another snapshot, and leaves the 11th as it was."""
     tables = bank.ingest()
-    first = lay_over(bank.home, tables, [contact(1)])
+    first = overlay_contacts(bank.home, tables, [contact(1)])
     later = datetime(2024, 3, 12, 9, tzinfo=UTC)
-    second = lay_over(bank.home, tables, [contact(1), contact(2, "C3", at=later)])
+    second = overlay_contacts(bank.home, tables, [contact(1), contact(2, "C3", at=later)])
     assert (
         second.as_of(date(2024, 3, 11)) == first.as_of(date(2024, 3, 11)) != tables.as_of(date(2024, 3, 11))
     )
@@ -127,20 +127,20 @@ def test_a_snapshot_is_named_by_what_was_recorded_before_it(bank):
 
 
 def test_the_next_ingest_keeps_them_and_lays_them_over_anew(bank):
-    lay_over(bank.home, bank.ingest(), [contact(1, "C2")])
+    overlay_contacts(bank.home, bank.ingest(), [contact(1, "C2")])
     bank.write("con_2.csv", f"{HEADER}K2,C4,M1,2024-03-06 10:00:00,2024-03-06\n")
     tables = bank.ingest()
-    assert tables.recorded is not None
-    again = lay_over(bank.home, tables, [contact(1, "C2"), contact(2, "C4")])
+    assert tables.overlay is not None
+    again = overlay_contacts(bank.home, tables, [contact(1, "C2"), contact(2, "C4")])
     assert [one[1] for one in rows(again)] == ["K1", "recorded-1", "K2", "recorded-2"]
     assert rows(again)[3] == ("C4", "recorded-2", date(2024, 3, 5), date(2024, 3, 6))
     assert len(folders(bank)) == 2
-    lay_over(bank.home, tables, [])
-    assert read_ingested(bank.home).recorded is None
+    overlay_contacts(bank.home, tables, [])
+    assert read_ingested(bank.home).overlay is None
 
 
 def test_a_bank_without_contacts_of_its_own_has_those_recorded_here(tiny):
-    tables = lay_over(tiny.home, tiny.ingest(), [contact(1)])
+    tables = overlay_contacts(tiny.home, tiny.ingest(), [contact(1)])
     assert [one[1] for one in rows(tables)] == ["recorded-1"]
 
 
@@ -152,7 +152,7 @@ def test_features_count_them_once_and_not_before_they_were_known(bank):
         features={"windows": [1, 4, 13, 26, 52]},
     )
     called = [contact(1, at=TUESDAY + timedelta(weeks=1)), contact(2, "C2")]
-    tables = lay_over(bank.home, bank.ingest(), called)
+    tables = overlay_contacts(bank.home, bank.ingest(), called)
     mondays = (date(2024, 3, 11), date(2024, 3, 18))
     counts = {}
     for bucket in range(tables.buckets):
