@@ -38,7 +38,7 @@ from benchmarks import peers
 from benchmarks.features_spark import peak_mb, timed
 from benchmarks.kernel import READ, TEXT, columns, find_places, name_of, placed, sums_and_counts
 from benchmarks.peers import Job
-from configs.folder import load_settings
+from configs.bank_folder import load_settings
 from configs.settings import Settings
 from features.build import calendar_of, catalogue, first_monday
 from pipeline.artefacts import Home, write_json, write_parquet

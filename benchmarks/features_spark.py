@@ -46,7 +46,7 @@ from benchmarks.kernel import (
     placed,
     sums_and_counts,
 )
-from configs.folder import load_settings
+from configs.bank_folder import load_settings
 from configs.settings import Settings
 from features.build import build, calendar_of, catalogue, first_monday
 from features.catalogue.measures import Measure

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.worlds import Family, World, deliver, family, together, write_people
+from configs.bank_folder import load_settings
 from configs.call_lists import CallList, Week
-from configs.folder import load_settings
 from configs.published import Helpfulness, Manager, Run, Score
 from configs.settings import Lists, Settings
 from models.bundle import Bundle, load

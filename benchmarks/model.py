@@ -30,7 +30,7 @@ from typing import Any
 
 from benchmarks.features import BANK, make_bank, monday_after, say
 from benchmarks.features_spark import peak_mb
-from configs.folder import load_settings
+from configs.bank_folder import load_settings
 from pipeline.artefacts import write_json
 from pipeline.context import Context
 

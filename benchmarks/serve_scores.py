@@ -10,8 +10,8 @@ from types import MappingProxyType
 
 from sqlalchemy import delete, insert, update
 
-from configs.groups import GROUPS
 from configs.published import Change, Reason, Run, Score
+from configs.reason_groups import GROUPS
 from serve.answers.prepared import answer_rows
 from serve.store import rows, schema, tables
 from serve.store.bulk_insert import count, load

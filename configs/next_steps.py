@@ -7,8 +7,8 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from configs.errors import did_you_mean
-from configs.groups import GROUPS
 from configs.published import STAGES, Maturity, Score
+from configs.reason_groups import GROUPS
 from configs.strict import Days, Listed, Sentences, Strict
 
 

@@ -6,7 +6,7 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from configs.errors import ConfigError
-from configs.keys import parse_key
+from configs.signing_keys import parse_key
 
 DEMO_ISSUER = "attrition-demo"
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from configs.errors import ConfigError
-from configs.keys import SHORTEST, parse_key
 from configs.settings import Settings
+from configs.signing_keys import SHORTEST, parse_key
 from pipeline.artefacts import Home
 
 

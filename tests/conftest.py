@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from configs.folder import load_settings
+from configs.bank_folder import load_settings
 from configs.settings import Settings
 from configs.tables import COUNTERPARTIES, KINDS, PRODUCT_CLASSES, TABLES
 from tests.databases import postgres  # noqa: F401 (a fixture)

@@ -101,7 +101,7 @@ def test_settings_are_loaded_at_the_edges_only():
         "serve/app.py",
         "serve/__main__.py",
     }
-    assert loaders == {"configs/folder.py", "configs/service.py"} | edges
+    assert loaders == {"configs/bank_folder.py", "configs/service.py"} | edges
 
 
 def test_folders_with_vague_names_do_not_exist():

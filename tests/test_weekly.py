@@ -12,8 +12,8 @@ from fastapi.testclient import TestClient
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
+from configs.bank_folder import load_settings
 from configs.errors import DataError
-from configs.folder import load_settings
 from configs.service import ServiceSettings
 from models.bundle import load
 from pipeline.__main__ import app

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from configs.groups import GROUPS
+from configs.reason_groups import GROUPS
 from configs.settings import Settings
 from features.build import catalogue
 from features.catalogue.entries import Entry

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.errors import ConfigError, did_you_mean
-from configs.groups import GROUPS
+from configs.reason_groups import GROUPS
 from configs.settings import OwnMeasure, Settings
 from configs.tables import KINDS, TABLES
 from features.catalogue.phrases import NOUNS

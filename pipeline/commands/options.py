@@ -20,7 +20,7 @@ DATA = Path("data")
 
 def bank_of(name: str, data: Path) -> "Context":
     """The bank's settings and the folder of its artefacts. Raises ConfigError for an unknown bank."""
-    from configs.folder import load_settings
+    from configs.bank_folder import load_settings
     from configs.service import load_store_address
     from pipeline.context import Context
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from configs.bank_folder import load_settings
 from configs.dates import monday
-from configs.folder import load_settings
 from configs.settings import Settings
 from models.calibrate import fit_calibrator
 from models.hazard import fit

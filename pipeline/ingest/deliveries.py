@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from configs.folder import find_raw, load_select
+from configs.bank_folder import find_raw, load_select
 from configs.settings import Settings
 from configs.tables import TABLES
 from pipeline.artefacts import Home, fingerprint, keep_only, read_json, write_text

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 import duckdb
 import numpy as np
 
-from configs.folder import find_raw
+from configs.bank_folder import find_raw
 from configs.tables import Table
 from pipeline.ingest.checks import TABLE_KEY, checked
 from pipeline.ingest.distributed_sources import Spread

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import duckdb
 
-from configs.folder import load_select
+from configs.bank_folder import load_select
 from configs.settings import Settings
 from configs.tables import EVENT_TABLES
 from pipeline.artefacts import Home

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from configs.folder import find_raw
+from configs.bank_folder import find_raw
 from configs.settings import Settings
 from configs.tables import Table
 from pipeline.ingest.checks import check_columns

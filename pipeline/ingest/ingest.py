@@ -32,8 +32,8 @@ import pipeline.ingest.references
 import pipeline.ingest.selects
 import pipeline.ingest.sources
 import pipeline.tables
+from configs.bank_folder import find_raw, load_select
 from configs.errors import DataError
-from configs.folder import find_raw, load_select
 from configs.settings import Settings
 from configs.tables import TABLES, Table
 from pipeline.artefacts import Home, copy_text, fingerprint, whole_folder, write_json

@@ -20,8 +20,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from configs.bank_folder import find_raw
 from configs.errors import DataError
-from configs.folder import find_raw
 from configs.settings import Settings, Source
 from pipeline.artefacts import Home
 from pipeline.ingest.csv_files import codec, is_gzip, opened_bytes, opened_text

@@ -7,8 +7,8 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from configs.bank_folder import find_raw
 from configs.errors import DataError
-from configs.folder import find_raw
 from configs.settings import Settings, Source
 from pipeline.ingest.csv_files import codec, count_lines, header, is_gzip, opened_text, rows, shown
 

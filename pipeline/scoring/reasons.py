@@ -7,8 +7,8 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.groups import GROUPS
 from configs.published import Reason
+from configs.reason_groups import GROUPS
 from configs.settings import Settings
 from features.catalogue.entries import Entry
 from features.catalogue.sentences import sentence

@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from configs.errors import DataError
-from configs.groups import GROUPS
 from configs.published import Change, Run
+from configs.reason_groups import GROUPS
 from models.bundle import Bundle, Scored, load
 from models.explain import contributions, witnesses
 from models.matrix import feature_values

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from configs.groups import GROUPS
 from configs.published import Exclusion, Maturity, Reason, Score
+from configs.reason_groups import GROUPS
 from serve.answers.contacts import ContactShown
 from serve.answers.source import ID, Answer, Money, Probability, Shown, View
 from serve.store.read_session import LONGEST, Earlier

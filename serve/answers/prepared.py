@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from configs import groups, published
+from configs import published, reason_groups
 from configs.published import Reason, Run, Score
 from serve.answers import customers, source
 from serve.answers.source import View
@@ -24,7 +24,7 @@ from serve.texts import score_change as moved
 from serve.texts.catalogue import TEXTS, Language
 
 _RUN = Run("", "", date(2026, 1, 5), "", "CNY", 90, 0, MappingProxyType({}), MappingProxyType({}))
-_REASONS = tuple(Reason(group, "", None, 0.0, "", "") for group in groups.GROUPS)
+_REASONS = tuple(Reason(group, "", None, 0.0, "", "") for group in reason_groups.GROUPS)
 _SCORE = Score("", "", "", "affluent", "mature", False, 0, 0, "low", _REASONS, 0.0, 0.0, 0.0, 0.0)
 
 
@@ -57,7 +57,7 @@ _EMPTY: Mapping[Language, bytes] = {language: _rest(View(_RUN, language), _SCORE
 
 def _form() -> str:
     """Of the sources that shape an answer: what another release has prepared is not taken for this one's."""
-    shaping = (published.__file__, groups.__file__, moved.__file__, texts.__file__, source.__file__)
+    shaping = (published.__file__, reason_groups.__file__, moved.__file__, texts.__file__, source.__file__)
     read = (Path(one).read_bytes() for one in (*shaping, customers.__file__, __file__))
     return sha256(b"".join(read)).hexdigest()[:8]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from configs.groups import GROUPS, Group
 from configs.published import Change, Reason
+from configs.reason_groups import GROUPS, Group
 from serve.pages import charts
 from serve.texts.catalogue import TEXTS, Language
 from serve.texts.page_texts import WORDS

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.lists import figures, in_words, main, of_capacity, paired
 from benchmarks.lists_weeks import OURS, UNHELD, WAYS, Known, Lived, by_world, first_lots, other_lists
 from benchmarks.worlds import NUMBERS, World, deliver, family, together, write_people
-from configs.folder import load_settings
+from configs.bank_folder import load_settings
 from configs.published import Manager, Reason, Score
 from pipeline.artefacts import read_json
 from serve.store.assignments import Lot

@@ -2,8 +2,8 @@
 
 import pytest
 
+from configs.bank_folder import load_settings
 from configs.errors import ConfigError
-from configs.folder import load_settings
 from configs.mail import is_address, load_mail_server
 
 

@@ -4,10 +4,10 @@ from datetime import date
 
 import pytest
 
+from configs.bank_folder import load_settings
 from configs.errors import ConfigError
-from configs.folder import load_settings
-from configs.groups import GROUPS
 from configs.published import STAGES, Maturity, Reason, Score
+from configs.reason_groups import GROUPS
 
 MONDAY = date(2026, 11, 16)
 DEFAULT = "Call, ask how well"

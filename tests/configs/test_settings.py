@@ -5,7 +5,7 @@ from copy import deepcopy
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from configs.folder import DEFAULTS, load_settings
+from configs.bank_folder import DEFAULTS, load_settings
 from configs.settings import Settings
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from configs.folder import BANKS
+from configs.bank_folder import BANKS
 from configs.tables import TABLES, Column, Sensitivity, Table
 
 EVERY = pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from configs.folder import load_settings
+from configs.bank_folder import load_settings
 from configs.settings import Settings, Training
 from models.bundle import Bundle, settings_of
 from models.calibrate import fit_calibrator
@@ -69,7 +69,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         "utf-8",
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("configs.folder.BANKS", banks)
+        patch.setattr("configs.bank_folder.BANKS", banks)
         return load_settings("made_up")
 
 

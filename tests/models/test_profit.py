@@ -74,7 +74,7 @@ def test_oracle_one_value_for_all_with_the_rate_known_and_in_doubt(
 
 
 def test_the_shipped_terms_are_those_of_the_paper() -> None:
-    from configs.folder import load_settings
+    from configs.bank_folder import load_settings
 
     terms = load_settings("demo").profit
     assert terms.success_rate * terms.success_evidence == pytest.approx(6)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from configs.folder import load_settings
+from configs.bank_folder import load_settings
 from configs.settings import Settings
 from configs.tables import TABLES
 from pipeline.artefacts import Home
@@ -152,5 +152,5 @@ def make_tiny(root: Path) -> TinyBank:
 
 @pytest.fixture
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TinyBank:
-    monkeypatch.setattr("configs.folder.BANKS", tmp_path / "banks")
+    monkeypatch.setattr("configs.bank_folder.BANKS", tmp_path / "banks")
     return make_tiny(tmp_path)

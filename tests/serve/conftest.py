@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from configs.bank_folder import DEFAULTS
 from configs.call_lists import CallList, Week
-from configs.folder import DEFAULTS
 from configs.published import Beside, Exclusion, Helpfulness, Manager, Profile, Reason, Run, Score
 from configs.service import ServiceSettings
 from configs.settings import Settings, Tier

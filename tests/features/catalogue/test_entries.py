@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from configs.folder import load_settings
-from configs.groups import GROUPS
+from configs.bank_folder import load_settings
+from configs.reason_groups import GROUPS
 from configs.settings import Settings
 from features.build import catalogue
 from features.catalogue.document import features_doc

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from configs.bank_folder import load_settings
 from configs.errors import ConfigError
-from configs.folder import load_settings
 from configs.settings import Settings
 from features.build import build, catalogue
 from features.catalogue.measures import MEASURES, declared

@@ -2,8 +2,8 @@ from datetime import date
 
 import pytest
 
+from configs.bank_folder import load_settings
 from configs.errors import ConfigError
-from configs.folder import load_settings
 from features.build import catalogue
 from features.catalogue.peers import peer_entries
 from features.catalogue.sentences import sentence

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from configs.folder import load_settings
+from configs.bank_folder import load_settings
 from configs.settings import Settings
 from features.build import catalogue
 from features.catalogue.sentences import sentence

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from configs.folder import find_raw, load_select, load_settings
+from configs.bank_folder import find_raw, load_select, load_settings
 from configs.tables import TABLES
 from pipeline.demo_bank import write_demo_bank
 

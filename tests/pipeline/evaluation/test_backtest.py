@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from configs.bank_folder import load_settings
 from configs.errors import DataError
-from configs.folder import load_settings
 from models.metrics import ranking
 from pipeline.artefacts import read_json
 from pipeline.commands.summaries import backtest_in_words

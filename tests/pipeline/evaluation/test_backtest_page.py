@@ -1,4 +1,4 @@
-from configs.folder import load_settings
+from configs.bank_folder import load_settings
 from pipeline.evaluation.backtest_page import backtest_page
 
 METRICS = {

@@ -6,8 +6,8 @@ from datetime import date
 import numpy as np
 import pytest
 
+from configs.bank_folder import load_settings
 from configs.errors import DataError
-from configs.folder import load_settings
 from features.cohort import CODES, ELIGIBLE
 from features.definition_comparison import Compared, Verdict
 from pipeline.artefacts import read_json

@@ -6,8 +6,8 @@ from datetime import date
 import numpy as np
 import pytest
 
+from configs.bank_folder import load_settings
 from configs.errors import DataError
-from configs.folder import load_settings
 from models.capacity import Teams
 from models.matrix import Matrix
 from pipeline.evaluation import evaluate as judgement

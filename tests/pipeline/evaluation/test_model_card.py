@@ -3,7 +3,7 @@ from typing import get_args
 
 import pytest
 
-from configs.folder import load_settings
+from configs.bank_folder import load_settings
 from configs.settings import Label
 from pipeline.evaluation.model_card import card_markdown, missing_in_card, model_card
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from configs.bank_folder import load_settings
 from configs.errors import DataError
-from configs.folder import load_settings
 from models.bundle import settings_of
 from pipeline.context import Context
 from pipeline.evaluation.model_report import report_in_full

@@ -1,6 +1,6 @@
 """Every cause that the made-up bank plants is judged by a group that a manager reads, or said to leave no sign."""
 
-from configs.groups import GROUPS
+from configs.reason_groups import GROUPS
 from pipeline.demo_bank.hazards import REASONS
 from pipeline.evaluation.planted_reasons import NAMED
 

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from configs.folder import load_settings
+from configs.bank_folder import load_settings
 from pipeline.evaluation.report_page import Extras, report_page
 
 METRICS = {

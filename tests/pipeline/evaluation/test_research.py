@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import pipeline
-from configs.folder import load_settings
+from configs.bank_folder import load_settings
 from models.matrix import Matrix
 from models.splits import Split
 from pipeline.artefacts import Home

@@ -1,6 +1,6 @@
 import pytest
 
-from configs.folder import load_settings
+from configs.bank_folder import load_settings
 from pipeline.evaluation.sections import capacity, earnings, money_section, promised
 
 METRICS = {

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from configs.bank_folder import load_settings
 from configs.errors import DataError
-from configs.folder import load_settings
 from pipeline.artefacts import Home
 from pipeline.ingest import ingest as ingest_module
 from pipeline.ingest import load as loading

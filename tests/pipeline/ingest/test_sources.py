@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from configs.bank_folder import load_settings
 from configs.errors import DataError
-from configs.folder import load_settings
 from configs.settings import Source
 from pipeline.ingest.csv_files import LINES_PER_ROW
 from pipeline.ingest.sources import Reject, open_sources

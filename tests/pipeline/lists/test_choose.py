@@ -6,9 +6,9 @@ from types import MappingProxyType
 
 import pytest
 
+from configs.bank_folder import load_settings
 from configs.call_lists import Draw, Week
 from configs.errors import ConfigError
-from configs.folder import load_settings
 from configs.published import Helpfulness, Manager, Run, Score
 from pipeline.lists.choice import choose
 from pipeline.lists.choose import _with_lists, check_salt, reached, with_next_steps

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from configs.bank_folder import load_settings
 from configs.call_lists import CallList
-from configs.folder import load_settings
 from configs.published import Decision, Helpfulness, Run, Score
 from pipeline.__main__ import app
 from pipeline.commands.effect_summary import in_words

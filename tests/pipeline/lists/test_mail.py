@@ -8,9 +8,9 @@ from types import MappingProxyType
 import pytest
 from typer.testing import CliRunner
 
+from configs.bank_folder import load_settings
 from configs.call_lists import CallList
 from configs.errors import ConfigError, DataError
-from configs.folder import load_settings
 from configs.published import Decision, Manager, Run, Score
 from pipeline.__main__ import app
 from pipeline.context import Context

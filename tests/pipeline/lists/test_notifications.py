@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import pytest
 
-from configs.folder import load_settings
+from configs.bank_folder import load_settings
 from configs.published import Run
 from pipeline.lists.notifications import Notice, message_of
 from serve.store.outbox import Recipient

@@ -9,9 +9,9 @@ from openpyxl import Workbook, load_workbook
 from sqlalchemy import select
 from typer.testing import CliRunner
 
+from configs.bank_folder import load_settings
 from configs.call_lists import CallList
 from configs.errors import DataError
-from configs.folder import load_settings
 from configs.published import Decision, Manager, Run, Score
 from pipeline.__main__ import app
 from pipeline.context import Context

@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from configs.folder import load_settings
+from configs.bank_folder import load_settings
 from models.boosting import Trees
 from models.bundle import Bundle
 from models.calibrate import Calibrator

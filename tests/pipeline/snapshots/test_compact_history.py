@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from configs.folder import load_settings
+from configs.bank_folder import load_settings
 from configs.settings import Settings
 from pipeline.artefacts import Home
 from pipeline.demo_bank import write_demo_bank

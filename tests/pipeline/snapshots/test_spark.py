@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from configs.bank_folder import load_settings
 from configs.errors import ConfigError, DataError
-from configs.folder import load_settings
 from configs.settings import Settings
 from features.build import build
 from features.engine.entities import make_world

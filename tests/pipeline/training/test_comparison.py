@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from configs.folder import load_settings
+from configs.bank_folder import load_settings
 from models.capacity import Teams, at_capacity, listed
 from models.matrix import Matrix
 from pipeline.training.comparison import _against, _differences, _not_better, callers, fair_mondays

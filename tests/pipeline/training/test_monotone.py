@@ -1,7 +1,7 @@
 import pytest
 
+from configs.bank_folder import load_settings
 from configs.errors import ConfigError
-from configs.folder import load_settings
 from configs.settings import Settings, Training
 from pipeline.training.monotone import constrained
 from pipeline.training.train import columns_of

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import text
 
+from configs.bank_folder import load_settings
 from configs.errors import ConfigError, DataError
-from configs.folder import load_settings
 from models.boosting import Trees
 from models.bundle import Bundle, write
 from models.calibrate import Calibrator

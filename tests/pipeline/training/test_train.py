@@ -5,8 +5,8 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
+from configs.bank_folder import load_settings
 from configs.errors import DataError
-from configs.folder import load_settings
 from models.matrix import Matrix
 from models.splits import Split
 from pipeline.training.train import fit_bundle

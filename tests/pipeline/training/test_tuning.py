@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from configs.folder import load_settings
+from configs.bank_folder import load_settings
 from pipeline.artefacts import read_json
 from pipeline.context import Context
 from pipeline.demo_bank import write_demo_bank

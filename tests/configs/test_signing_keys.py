@@ -4,7 +4,7 @@ import secrets
 import pytest
 
 from configs.errors import ConfigError
-from configs.keys import parse_key
+from configs.signing_keys import parse_key
 
 
 def test_hex_and_both_kinds_of_base64_are_read():

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from configs import folder as module
+from configs import bank_folder as module
+from configs.bank_folder import find_raw, load_select, load_settings
 from configs.errors import ConfigError, DataError
-from configs.folder import find_raw, load_select, load_settings
 
 
 @pytest.fixture
