@@ -14,6 +14,8 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as properties
 
 from configs.bank_folder import load_settings
 from configs.settings import Settings
@@ -23,6 +25,12 @@ from tests.mail_server import mail_certificate, mail_server, mailbox, start_mail
 
 # As pipeline/__init__.py does, also where a test needs only models.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# Laws hold on a slow machine too.
+properties.register_profile(
+    "any machine", properties(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+properties.load_profile("any machine")
 
 Row = dict[str, Any]
 Bank = dict[str, list[Row]]

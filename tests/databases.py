@@ -3,16 +3,17 @@
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.servers import PATIENCE, free_port
 
 PASSWORD = "hunter2-geheim"
 USER = "reader"
@@ -56,6 +57,11 @@ class Server:
             **self.run_as,
         )
 
+    def stop(self) -> None:
+        """Nothing where it does not run."""
+        if (self.folder / "db" / "postmaster.pid").exists():
+            self.run(server_program("pg_ctl"), "-D", "db", "-t", str(PATIENCE), "-m", "immediate", "stop")
+
     def sql(self, statements: str) -> None:
         """Runs SQL in the database ``postgres``."""
         psql = server_program("psql")
@@ -91,23 +97,20 @@ def running_server(durable: bool = False) -> Iterator[Server]:
     """A server of its own until the end of the block; a durable one waits for the disk, which tests need not."""
     initdb, control, psql = (server_program(name) for name in ("initdb", "pg_ctl", "psql"))
     needed(initdb and control and psql, "PostgreSQL server")
-    folder = Path(tempfile.mkdtemp(prefix="attrition-pg-", dir="/tmp"))
-    run_as: dict[str, Any] = {}
-    if os.geteuid() == 0:  # the server refuses to run as root
-        account = pwd.getpwnam("nobody")
-        run_as = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-        os.chown(folder, account.pw_uid, account.pw_gid)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        server = Server(folder, free.getsockname()[1], run_as)
-    (folder / "password").write_text(PASSWORD)
-    (folder / "password").chmod(0o644)
-    account_options = ("-U", USER, "--auth=scram-sha-256", "--pwfile=password")
-    server.run(initdb, "-D", "db", "-E", "UTF8", "--locale=C", *account_options)
-    options = f"-p {server.port} -h 127.0.0.1 -k {folder} {'' if durable else '-F'}"
-    server.run(control, "-D", "db", "-w", "-l", "log", "-o", options, "start")
-    try:
+    with ExitStack() as stack:
+        folder = Path(tempfile.mkdtemp(prefix="attrition-pg-", dir="/tmp"))
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        run_as: dict[str, Any] = {}
+        if os.geteuid() == 0:  # the server refuses to run as root
+            account = pwd.getpwnam("nobody")
+            run_as = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+            os.chown(folder, account.pw_uid, account.pw_gid)
+        server = Server(folder, free_port(), run_as)
+        (folder / "password").write_text(PASSWORD)
+        (folder / "password").chmod(0o644)
+        account_options = ("-U", USER, "--auth=scram-sha-256", "--pwfile=password")
+        server.run(initdb, "-D", "db", "-E", "UTF8", "--locale=C", *account_options)
+        options = f"-p {server.port} -h 127.0.0.1 -k {folder} {'' if durable else '-F'}"
+        stack.callback(server.stop)  # also where it has started, but too slowly for pg_ctl
+        server.run(control, "-D", "db", "-w", "-t", str(PATIENCE), "-l", "log", "-o", options, "start")
         yield server
-    finally:
-        server.run(control, "-D", "db", "-m", "immediate", "stop")
-        shutil.rmtree(folder)

@@ -1,9 +1,9 @@
 """A real mail server on a loopback port, with a certificate of its own: it keeps what it accepts."""
 
 import email
-import socket
 import ssl
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from email import policy
 from email.message import EmailMessage
@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from configs.mail import MailServer
+from tests.servers import PATIENCE, free_port
 
 PASSWORD = "hunter2-geheim"
 Start = Callable[..., MailServer]
@@ -110,20 +111,20 @@ def mail_certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def start_mail_server(mail_certificate: Path) -> Iterator[Start]:
     """Starts a mail server on a free port of loopback; returns how to reach it."""
-    running: list[Controller] = []
 
     def started(post: Post, **options: Any) -> MailServer:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(mail_certificate)
         options = {"tls_context": context, "require_starttls": True} | options
-        controller = Controller(post, hostname="127.0.0.1", port=_free_port(), **options)
+        controller = Controller(
+            post, hostname="127.0.0.1", port=free_port(), ready_timeout=PATIENCE, **options
+        )
+        running.callback(controller.stop, no_assert=True)
         controller.start()
-        running.append(controller)
         return MailServer(host="127.0.0.1", port=controller.port, ca=str(mail_certificate))
 
-    yield started
-    for controller in running:
-        controller.stop()
+    with ExitStack() as running:
+        yield started
 
 
 @pytest.fixture
@@ -134,9 +135,3 @@ def mailbox() -> Post:
 @pytest.fixture
 def mail_server(start_mail_server: Start, mailbox: Post) -> MailServer:
     return start_mail_server(mailbox)
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])

@@ -1,13 +1,13 @@
 """The benchmark of training: its figures by hand, and in the long form the whole of it at toy size."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from benchmarks.model import figures, in_words
+from tests.servers import run_to_end
 
 FOUND = {
     "train": {"seconds": 12.0, "cpu": 20.0, "peak_mb": 900, "rounds_tried": 70},
@@ -48,7 +48,7 @@ def test_all_of_it_at_toy_size(tmp_path: Path) -> None:
         "--work",
         str(tmp_path),
     ]
-    subprocess.run([sys.executable, "-m", "benchmarks.model", *size], check=True, cwd=Path.cwd())
+    run_to_end([sys.executable, "-m", "benchmarks.model", *size], cwd=Path.cwd())
     made = json.loads((tmp_path / "model.json").read_text("utf-8"))
     assert made["train_s"] > 0 < made["fit_s"]
     assert made["all"]["fit"]["rows"] == made["all"]["train"]["customer_periods"]

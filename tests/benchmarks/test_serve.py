@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 import sys
 from datetime import date
 from pathlib import Path
@@ -13,6 +12,7 @@ from benchmarks import serve_scores
 from benchmarks.serve import figures, in_words
 from serve.store import checks
 from serve.store.store import Store
+from tests.servers import run_to_end
 
 
 def server(rps, p99, rss=80, errors=0):
@@ -56,9 +56,7 @@ def test_all_of_it_at_toy_size_and_no_answer_is_lost_or_mixed(tmp_path):
     """With a publication every five seconds, 100,000 requests."""
     size = "--customers 2000 --seconds 1 --rounds 1 --published 2000 --servers postgres --work"
     root = Path(__file__).parents[2]
-    subprocess.run(
-        [sys.executable, "-m", "benchmarks.serve", *size.split(), str(tmp_path)], check=True, cwd=root
-    )
+    run_to_end([sys.executable, "-m", "benchmarks.serve", *size.split(), str(tmp_path)], cwd=root)
     made = json.loads((tmp_path / "serve.json").read_text("utf-8"))
     assert made["sqlite_rps"] > 0 < made["postgres_rps"]
     assert made["errors"] == 0

@@ -1,13 +1,11 @@
 """The client against the service itself, over a real connection on the loopback."""
 
 import socket
-import threading
 from contextlib import ExitStack
 from datetime import date
 from http.client import HTTPException
 
 import pytest
-import uvicorn
 
 from serve.app import create_app, exports
 from serve.auth import tokens
@@ -16,23 +14,15 @@ from serve.http import formats
 from serve.http.exports import COLUMNS
 from serve.store import store as stores
 from serve.store.read_session import Reading
+from tests.servers import served
 
 
 @pytest.fixture
 def address(service):
     """The service in a thread of its own."""
     reached = service.model_copy(update={"hosts": ("127.0.0.1",)})
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(create_app(reached), log_level="error", timeout_keep_alive=1))
-        thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
-        thread.start()
-        while not server.started:
-            thread.join(0.01)
-            assert thread.is_alive()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
+    with served(create_app(reached), timeout_keep_alive=1) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture

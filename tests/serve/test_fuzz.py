@@ -49,7 +49,6 @@ def test_made_up_requests_are_answered_as_the_document_says(service, bearer, req
         @seed(draw)
         @settings(
             max_examples=times,
-            deadline=None,
             database=None,
             suppress_health_check=list(HealthCheck),
         )

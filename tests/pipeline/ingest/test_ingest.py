@@ -216,7 +216,7 @@ ROW = st.one_of(
 
 
 @given(st.lists(st.lists(ROW, max_size=12), min_size=1, max_size=3))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_law_rows_in_are_loaded_or_refused_or_duplicates(tiny, files: list[list[str]]) -> None:
     """Whatever the mixture: rows_in is what was written, loaded what can be read, quarantined what is shown."""
     for number in range(2, 5):

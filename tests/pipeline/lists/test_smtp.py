@@ -9,13 +9,14 @@ from pydantic import SecretStr
 from configs.errors import ConfigError
 from pipeline.lists.smtp import LaterError, RefusedError, hand_over, session
 from tests.mail_server import PASSWORD
+from tests.servers import PATIENCE
 
 
 def send(to):
     message = EmailMessage()
     message["From"], message["To"] = "attrition@bank.example", "li@bank.example"
     message.set_content("a link")
-    with session(to, 20) as smtp:
+    with session(to, PATIENCE) as smtp:
         hand_over(smtp, to, message)
 
 

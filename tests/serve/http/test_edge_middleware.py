@@ -10,6 +10,7 @@ from serve.app import create_app
 from serve.http import edge_middleware as doorway
 from serve.http.bodies import bounded
 from serve.http.problems import Problem
+from tests.servers import PATIENCE
 
 WANTED = {
     "x-content-type-options": "nosniff",
@@ -115,10 +116,10 @@ def test_a_body_that_says_it_is_too_large_is_not_read(client, service):
 def test_an_answer_that_does_not_begin_in_time_is_given_up(service, published, bearer, monkeypatch):  # noqa: ARG001
     app = create_app(service.model_copy(update={"answer_seconds": 0.1}))
 
-    async def sleep(_entries):
-        await asyncio.sleep(5)
+    async def wait_for_ever(_entries):
+        await asyncio.Event().wait()
 
-    monkeypatch.setattr(app.state.access_log, "write", sleep)
+    monkeypatch.setattr(app.state.access_log, "write", wait_for_ever)
     with TestClient(app) as client:
         answer = client.get("/v1/customers/c1/risk", headers=bearer("crm"))
         assert (answer.status_code, answer.json()["detail"]) == (503, "The answer took too long.")
@@ -142,14 +143,16 @@ def test_an_answer_that_has_begun_may_take_its_time(service):
     assert [one.get("body") for one in passed] == [None, b"all"]
 
 
-def parts(*bodies, wait=0.0):
-    """A caller who sends these, one after the other."""
+def parts(*bodies):
+    """A caller who sends these, one after the other; after ``None`` nothing comes."""
     left = [{"type": "http.request", "body": one, "more_body": True} for one in bodies]
     left[-1]["more_body"] = False
 
     async def receive():
-        await asyncio.sleep(wait)
-        return left.pop(0)
+        message = left.pop(0)
+        if message["body"] is None:
+            await asyncio.Event().wait()
+        return message
 
     return receive
 
@@ -160,13 +163,17 @@ async def read(receive):
 
 
 @pytest.mark.parametrize(
-    ("sent", "wait", "status"),
-    [((b"x" * 5, b"x" * 5), 0, None), ((b"x" * 5, b"x" * 6), 0, 413), ((b"x",) * 4, 0.08, 408)],
+    ("sent", "seconds", "status"),
+    [
+        ((b"x" * 5, b"x" * 5), PATIENCE, None),
+        ((b"x" * 5, b"x" * 6), PATIENCE, 413),
+        ((b"x", b"x", None), 0.2, 408),
+    ],
 )
-def test_a_body_is_counted_and_timed_as_it_comes(sent, wait, status):
+def test_a_body_is_counted_and_timed_as_it_comes(sent, seconds, status):
     async def ask():
         try:
-            await read(bounded(parts(*sent, wait=wait), 10, 0.2))
+            await read(bounded(parts(*sent), 10, seconds))
         except doorway.problems.HTTPException as error:
             return error.status_code
         return None

@@ -5,16 +5,12 @@ One browser and one running service serve all tests of this file.
 
 import os
 import shutil
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pydantic import SecretStr
@@ -25,6 +21,7 @@ from serve.auth import tokens
 from serve.texts.catalogue import TEXTS
 from serve.texts.page_texts import WORDS
 from tests.serve.conftest import AUDIT_KEY, SECRET
+from tests.servers import PATIENCE, served
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 QUIET = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
@@ -46,6 +43,7 @@ PAGES = [
 ]
 WIDTHS = (1280, 390)
 WORST = ("serious", "critical")
+expect.set_options(timeout=1000 * PATIENCE)
 
 
 @dataclass(frozen=True)
@@ -83,16 +81,8 @@ def site(world_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         audit_key=SecretStr(AUDIT_KEY),
         stale_days=36_500,
     )
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(create_app(service), port=port, log_level="error", lifespan="on"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield Site(f"http://127.0.0.1:{port}", service)
-    server.should_exit = True
-    thread.join()
+    with served(create_app(service), lifespan="on") as port:
+        yield Site(f"http://127.0.0.1:{port}", service)
 
 
 @dataclass
@@ -123,7 +113,7 @@ def visit(browser: Browser, site: Site):
             java_script_enabled=script,
             viewport={"width": width, "height": 900},
         )
-        context.set_default_timeout(8_000)
+        context.set_default_timeout(1000 * PATIENCE)
         contexts.append(context)
         made = Visit(context.new_page(), site, [])
         made.page.on("console", lambda told: made.complaints.append(told.text))

@@ -13,7 +13,7 @@ def test_who_comes_meanwhile_shares_the_next_lot_and_gets_the_own_result():
 
     def square(asked):
         lots.append(list(asked))
-        go_on.wait(5)
+        go_on.wait()
         return [one * one for one in asked]
 
     async def ask():
@@ -50,8 +50,7 @@ def test_results_that_are_not_one_for_each_are_an_error():
     async def ask():
         together = Together(lambda _asked: [], "test")
         try:
-            async with asyncio.timeout(2):
-                await together.do(1)
+            await together.do(1)
         finally:
             together.close()
 
