@@ -1,0 +1,71 @@
+"""The tutorial as a reader does it: its files written, its commands run, from an empty folder to the first list."""
+
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```', re.MULTILINE | re.DOTALL)
+PACKAGES = ("configs", "features", "models", "serve", "pipeline")
+# The environment stands already: make takes this Python and does not make it anew.
+MAKE = f'make() {{ command make --silent --old-file=.venv/ready PYTHON="{sys.executable}" "$@"; }}\n'
+
+
+def steps():
+    """The page's files and command blocks in their order: (file name or None, text)."""
+    page = (ROOT / "docs/tutorial.md").read_text("utf-8")
+    blocks = [(language, name or None, text) for language, name, text in FENCE.findall(page)]
+    return [(name, text) for language, name, text in blocks if name or language == "sh"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A copy of the project without data, in which the whole page was done; and what it printed."""
+    top = tmp_path_factory.mktemp("tutorial")
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, top / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "Makefile", top)
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("ATTRITION_")}
+    printed = []
+    for name, text in steps():
+        if name:
+            (top / name).parent.mkdir(parents=True, exist_ok=True)
+            (top / name).write_text(text, "utf-8")
+            continue
+        done = subprocess.run(
+            ["bash", "-eu", "-c", MAKE + text],
+            cwd=top,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{text}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+        printed.append(done.stdout)
+    return top, "".join(printed)
+
+
+def test_three_rows_are_refused_and_the_select_brings_one_back(folder):
+    _, printed = folder
+    refused = re.findall(r"^transactions(?:\s+[\d,]+){2}\s+(\d+)\s+0$", printed, re.MULTILINE)
+    assert refused == ["3", "2"]
+
+
+def test_the_page_ends_with_a_list_in_the_store_and_as_a_workbook(folder):
+    top, _ = folder
+    with sqlite3.connect(top / "data/riverside/store.db") as store:
+        listed = store.execute(
+            "SELECT manager_id, customer_id FROM decisions WHERE decision = 'listed'"
+        ).fetchall()
+    assert {manager for manager, _ in listed} == {f"M{number}" for number in range(1, 7)}
+    path = top / "data/riverside/lists/2026-11-16/manager_M1.xlsx"
+    sheet = openpyxl.load_workbook(path).worksheets[0]
+    cells = {str(cell.value) for row in sheet.iter_rows() for cell in row}
+    assert {customer for manager, customer in listed if manager == "M1"} <= cells
