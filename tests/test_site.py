@@ -1,4 +1,4 @@
-"""The documentation site: it builds without a warning, loads nothing from elsewhere and holds what the code holds."""
+"""The documentation site: it builds without a warning, loads nothing from elsewhere, holds what the code holds."""
 
 import os
 import re
