@@ -191,7 +191,7 @@ def our_lists(part: Part, world: World, now: Known) -> tuple[CallList, ...]:
     settings, monday, scores = part.settings, now.monday, now.scores[world.tag]
     share = settings.lists.held_out if world.way == OURS else 0.0
     with part.store(world) as store:
-        with store.recording() as connection:
+        with store.write() as connection:
             helps = helpfulness(settings, trial.lots(connection), monday)
             week = trial.week(connection, monday, trial_weeks(settings), helps, now.reached)
         lists = choose(scores, now.staff[world.tag], _terms(settings, world, share), week)
@@ -234,7 +234,7 @@ def follow_up(part: Part, tables: Ingested, worlds: Iterable[World], since: date
     build_outcomes(part.settings, part.home, tables, days, until, _silent)
     came = {day: outcomes(part.home, day) for day in days}
     for world in (one for one in worlds if one.way == OURS and days):
-        with part.store(world) as store, store.recording() as connection:
+        with part.store(world) as store, store.write() as connection:
             for day in days:
                 trial.fill(connection, day, came[day])
 
@@ -253,7 +253,7 @@ def _effects(part: Part, families: Iterable[Family]) -> dict[str, dict[str, Any]
 def _effect(
     part: Part, world: World, quiet: World, without: Mapping[date, Mapping[str, Came]]
 ) -> dict[str, Any]:
-    with part.store(world) as store, store.recording() as connection:
+    with part.store(world) as store, store.write() as connection:
         lots = first_lots(trial.lots(connection))
     rows, truth = known(lots), truly_kept(world, quiet, lots, without)
     held_out = int(rows.held_out.sum())

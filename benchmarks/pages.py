@@ -30,7 +30,7 @@ from serve.app import create_app
 from serve.auth import tokens
 from serve.store import figures, rows, schema, tables
 from serve.store.bulk_insert import count, load
-from serve.store.database import connect, writing
+from serve.store.database import connect, write
 from serve.store.profiles import packed
 
 MONDAYS = tuple(date(2026, 9, 28) + timedelta(weeks=week) for week in range(8))
@@ -155,12 +155,12 @@ def profile(variant: int) -> bytes:
 def publish(bank: Bank, url: str) -> None:
     """Eight Mondays; of the seven before, scores only of the first manager's customers, for the line of their risk."""
     engine, few = connect(url), Bank(bank.portfolio, bank.portfolio, bank.listed)
-    with writing(engine) as connection:
+    with write(engine) as connection:
         schema.prepare(connection)
     profiles = [profile(variant) for variant in range(VARIANTS)]
     for week in range(len(MONDAYS)):
         now = bank if week == len(MONDAYS) - 1 else few
-        with writing(engine) as connection:
+        with write(engine) as connection:
             publication = week + 1
             connection.execute(insert(tables.runs), rows.run_row(publication, run(week, now.customers)))
             load(connection, tables.managers, manager_rows(now, publication))

@@ -15,7 +15,7 @@ from configs.reason_groups import GROUPS
 from serve.answers.prepared import answer_rows
 from serve.store import rows, schema, tables
 from serve.store.bulk_insert import count, load
-from serve.store.database import connect, writing
+from serve.store.database import connect, write
 
 FIRST_MONDAY = date(2026, 11, 16)
 REASONS = 3
@@ -85,9 +85,9 @@ def _reason(draw: random.Random, place: int) -> Reason:
 def publish(url: str, publication: int, customers: int) -> None:
     """One transaction, as ``Store.publish`` would; the publications before the last one are removed."""
     engine = connect(url)
-    with writing(engine) as connection:
+    with write(engine) as connection:
         schema.prepare(connection)
-    with writing(engine) as connection:
+    with write(engine) as connection:
         for table in tables.OF_A_RUN:
             connection.execute(delete(table).where(table.c.publication < publication - 1))
         connection.execute(insert(tables.runs), rows.run_row(publication, run(publication, customers)))

@@ -49,7 +49,7 @@ def run_ingest(bank: Context, raw: Path) -> Ingested:
 
 
 def _recorded(bank: Context) -> tuple[Contact, ...]:
-    with Store(bank.home.store) as store, store.recording() as connection:
+    with Store(bank.home.store) as store, store.write() as connection:
         return contacts.everything(connection)
 
 
@@ -107,8 +107,8 @@ def run_publish(
         counts["pruned"] = store.prune(keep.keep_weeks, keep.keep_profiles, lots) if served else 0
     with step("lists") as counts, Store(bank.home.store) as store:
         folder = bank.home.lists / str(as_of)
-        with store.pinned(publication.run.run_id) as reading:
-            counts["files"] = len(write_lists(folder, reading, lists, bank.settings))
+        with store.at_run(publication.run.run_id) as read_session:
+            counts["files"] = len(write_lists(folder, read_session, lists, bank.settings))
         counts["customers"] = sum(len(one.listed) for one in lists)
     return publication, lists
 

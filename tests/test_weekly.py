@@ -77,8 +77,8 @@ def test_money_at_risk_is_never_more_than_is_there(week):
 def test_a_profile_ends_with_the_aum_of_the_score(bank, week):
     """Two ways to one figure: the AUM line, and the feature that the score was told."""
     scores = week[0].scores
-    with Store(bank.home.store) as store, store.pinned(week[0].run.run_id) as reading:
-        found = reading.profiles([one.customer_id for one in scores])
+    with Store(bank.home.store) as store, store.at_run(week[0].run.run_id) as read_session:
+        found = read_session.profiles([one.customer_id for one in scores])
     assert [found[one.customer_id].aum_by_week[-1] for one in scores] == [one.aum_minor for one in scores]
     assert all(found[one.customer_id].bookings for one in scores[:20])
     assert any(one.maturities for one in found.values())
@@ -224,8 +224,8 @@ def fingerprints(bank: Context) -> dict[str, str]:
     found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths if path.is_file()}
     with Store(bank.home.store) as store:
         whole = store.published()
-        with store.pinned() as reading:
-            profiles = reading.profiles([one.customer_id for one in whole.scores])
+        with store.at_run() as read_session:
+            profiles = read_session.profiles([one.customer_id for one in whole.scores])
         content = repr((whole, [packed(one) for one in profiles.values()]))
         found["store"] = hashlib.sha256(content.encode()).hexdigest()
     return found

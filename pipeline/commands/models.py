@@ -177,7 +177,7 @@ def outcomes(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) ->
     chosen, day = bank_of(bank, data), monday(as_of.date())
     with progress_bar("outcomes") as on_bucket:
         realised = judge_published(chosen.settings, chosen.home, current_tables(chosen), day, on_bucket)
-    with Store(chosen.home.store) as store, store.recording() as connection:
+    with Store(chosen.home.store) as store, store.write() as connection:
         figures.keep(connection, realised.run_id, "outcome", realised.figures)
     typer.echo(outcomes_in_words(realised))
 

@@ -32,7 +32,7 @@ def choose_lists(
     lists = bank.settings.lists
     monday = publication.run.snapshot_date
     known = reached(tables, monday, monday - timedelta(weeks=lists.cool_down_weeks + 1))
-    with Store(bank.home.store) as store, store.recording() as connection:
+    with Store(bank.home.store) as store, store.write() as connection:
         helps = helpfulness(bank.settings, trial.lots(connection, monday - LOOK_BACK), monday)
         week = trial.week(connection, monday, trial_weeks(bank.settings), helps, known)
     chosen = choose(publication.scores, publication.managers, lists, week)

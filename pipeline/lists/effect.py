@@ -29,7 +29,7 @@ def run_effect(bank: Context, tables: Ingested, progress: Callable[[int, int], N
     as_of = tables.last_day + timedelta(days=1)
     with Store(bank.home.store) as store:
         follow_up(bank.settings, bank.home, tables, store, progress)
-        with store.recording() as connection:
+        with store.write() as connection:
             found = figures(bank.settings, trial.lots(connection, as_of - LOOK_BACK), as_of)
             trial.keep_effect(connection, as_of, found)
     return found
@@ -44,11 +44,11 @@ def follow_up(
 ) -> int:
     """Fills in what came of lots whose window has closed in the data; how many."""
     end = tables.last_day + timedelta(days=1)
-    with store.recording() as connection:
+    with store.write() as connection:
         matured = [day for day in trial.waiting(connection) if settings.label.timeline(day).matured(end)]
     build_outcomes(settings, home, tables, matured, end, progress)
     came = {day: outcomes(home, day) for day in matured}
-    with store.recording() as connection:
+    with store.write() as connection:
         return sum(trial.fill(connection, day, came[day]) for day in matured)
 
 

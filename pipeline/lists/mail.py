@@ -37,7 +37,7 @@ def tell(bank: Context, server: MailServer, as_of: date, sleep: Callable[[float]
     """
     with Store(bank.home.store) as store:
         run, notices = _notices(store, bank, as_of)
-        with store.recording() as connection:
+        with store.write() as connection:
             outbox.forget(connection)
             before = outbox.states(connection, run.run_id)
         sending = _Sending(bank, server, store, run)
@@ -80,13 +80,14 @@ def _notices(store: Store, bank: Context, as_of: date) -> tuple[Run, tuple[Notic
             f"nothing was sent: sender and link are not both set in [mail] of configs/banks/{bank.settings.bank}/"
             "bank.toml. Set them."
         )
-    with store.pinned() as reading:
-        if reading.run.snapshot_date != as_of:
+    with store.at_run() as read_session:
+        run = read_session.run
+        if run.snapshot_date != as_of:
             raise DataError(
-                f"nothing was sent: the store serves {reading.run.run_id} of Monday {reading.run.snapshot_date}, "
-                f"not of {as_of}. A notice leads to the lists that are served."
+                f"nothing was sent: the store serves {run.run_id} of Monday {run.snapshot_date}, not of "
+                f"{as_of}. A notice leads to the lists that are served."
             )
-        return reading.run, notices_of(reading, mail)
+        return run, notices_of(read_session, mail)
 
 
 def _in_rounds(
@@ -131,7 +132,7 @@ class _Sending:
     def _done(self, smtp: SMTP, notice: Notice) -> bool:
         """Whether nothing is left to do for this notice here."""
         lease = timedelta(seconds=self.bank.settings.mail.lease_seconds)
-        with self._store.recording() as connection:
+        with self._store.write() as connection:
             if not outbox.claim(connection, self._run.run_id, notice.to, self.bank.clock(), lease):
                 self.elsewhere += 1
                 return True
@@ -143,7 +144,7 @@ class _Sending:
             self._settle(notice, "refused", error.code)
             self.refused.append((notice.to, error.code))
         except (LaterError, ConfigError) as error:
-            with self._store.recording() as connection:
+            with self._store.write() as connection:
                 outbox.release(connection, self._run.run_id, notice.to)
             if isinstance(error, ConfigError):
                 raise
@@ -155,5 +156,5 @@ class _Sending:
         return True
 
     def _settle(self, notice: Notice, state: outbox.State, code: int | None = None) -> None:
-        with self._store.recording() as connection:
+        with self._store.write() as connection:
             outbox.settle(connection, self._run.run_id, notice.to, state, self.bank.clock(), code)

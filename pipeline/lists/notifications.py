@@ -11,7 +11,7 @@ from configs.mail import Mail, is_address
 from configs.published import Run
 from configs.settings import Settings
 from serve.store.outbox import Recipient
-from serve.store.read_session import Reading
+from serve.store.read_session import ReadSession
 from serve.texts.catalogue import TEXTS
 
 
@@ -28,14 +28,14 @@ class Notice:
         return is_address(self.address)
 
 
-def notices_of(reading: Reading, mail: Mail) -> tuple[Notice, ...]:
+def notices_of(read_session: ReadSession, mail: Mail) -> tuple[Notice, ...]:
     """A notice for each manager and branch with customers to call, by kind and number.
 
     Customers of no branch are on a list that nobody is told of.
     """
-    managers = {one.manager_id: one for one in reading.managers()}
+    managers = {one.manager_id: one for one in read_session.managers()}
     found = []
-    for branch_id, manager_id in reading.lists():
+    for branch_id, manager_id in read_session.lists():
         if manager_id is not None:
             one = managers[manager_id]
             found.append(Notice(Recipient("manager", manager_id), one.name, one.email or ""))

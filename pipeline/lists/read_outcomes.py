@@ -12,7 +12,7 @@ from configs.errors import DataError, did_you_mean
 from pipeline.context import Context
 from pipeline.lists.filled_workbooks import Line, lines_of
 from serve.store.contacts import LONGEST_NOTE, Author, Contact, record, with_keys
-from serve.store.read_session import Reading
+from serve.store.read_session import ReadSession
 from serve.store.store import Store
 from serve.texts.catalogue import OUTCOMES, TEXTS
 
@@ -45,11 +45,11 @@ def read_outcomes(bank: Context, path: Path, called_by: str = "") -> Recorded:
     with Store(bank.home.store) as store:
         if filled:
             run_id = next((line["run_id"] for line in filled if line["run_id"]), None)
-            with store.pinned(run_id) as reading:
-                _refuse(path, list(_faults(reading, filled, called_by)))
+            with store.at_run(run_id) as read_session:
+                _refuse(path, list(_faults(read_session, filled, called_by)))
         author = Author(bank.user, bank.audit_key)
         contacts = [_contact(line, called_by, bank) for line in filled]
-        with store.recording() as connection:
+        with store.write() as connection:
             became = Counter(_record(connection, one, author) for one in contacts)
     return Recorded(became["new"], became["changed"], became["same"], len(lines) - len(filled))
 
@@ -79,15 +79,15 @@ def _contact(line: Line, called_by: str, bank: Context) -> Contact:
     )
 
 
-def _faults(reading: Reading, lines: Sequence[Line], called_by: str) -> Iterator[str]:
+def _faults(read_session: ReadSession, lines: Sequence[Line], called_by: str) -> Iterator[str]:
     """What is wrong with each row, without a word of what stands in it: that is about a customer."""
-    if called_by and called_by not in (known := [one.manager_id for one in reading.managers()]):
+    if called_by and called_by not in (known := [one.manager_id for one in read_session.managers()]):
         yield f"CALLED_BY: the run knows no manager {called_by!r}. {did_you_mean(called_by, known)}"
-    decisions = reading.decisions({line["customer_id"] for line in lines}).values()
+    decisions = read_session.decisions({line["customer_id"] for line in lines}).values()
     lists = {one.customer_id: one.manager_id for one in decisions if one.rank is not None}
     rows: dict[str, Line] = {}
     for line in lines:
-        fault = _fault_within(line) or _fault_beside(line, reading, lists, called_by)
+        fault = _fault_within(line) or _fault_beside(line, read_session, lists, called_by)
         twice = rows.setdefault(line["customer_id"], line)
         if fault:
             yield f"{line}: {fault}"
@@ -111,12 +111,12 @@ def _fault_within(line: Line) -> str:
     return ""
 
 
-def _fault_beside(line: Line, reading: Reading, lists: Mapping[str, str | None], called_by: str) -> str:
+def _fault_beside(
+    line: Line, read_session: ReadSession, lists: Mapping[str, str | None], called_by: str
+) -> str:
     """What does not fit the run's lists: the manager of each listed customer, None on a branch's own."""
-    if line["run_id"] != reading.run.run_id:
-        return (
-            f"of run {line['run_id']}, but the file is of run {reading.run.run_id}. Read each file by itself."
-        )
+    if line["run_id"] != read_session.run.run_id:
+        return f"of run {line['run_id']}, but the file is of run {read_session.run.run_id}. Read each file by itself."
     if line["customer_id"] not in lists or (lists[line["customer_id"]] or "") != line["manager_id"]:
         return "the customer is not on that list. Remove the row."
     if not (line["manager_id"] or called_by):

@@ -67,7 +67,7 @@ class Log:
 @contextmanager
 def audit_log(bank: Context) -> Iterator[Log]:
     """The verified log. Raises DataError, and records nothing, if it is broken."""
-    with Store(bank.home.store) as store, store.recording() as connection:
+    with Store(bank.home.store) as store, store.write() as connection:
         broken = verify(connection, bank.audit_key)
         if broken:
             raise DataError(
@@ -83,7 +83,7 @@ def verified(bank: Context, noted: str = "") -> tuple[tuple[Entry, ...], Head | 
 
     Raises DataError naming every break.
     """
-    with Store(bank.home.store) as store, store.reading() as connection:
+    with Store(bank.home.store) as store, store.read() as connection:
         broken = verify(connection, bank.audit_key, _head(noted) if noted else None)
         if broken:
             raise DataError(f"the audit log of bank {bank.settings.bank!r} is broken: {'; '.join(broken)}.")

@@ -20,10 +20,10 @@ def branch_summary(
     branch_id: BranchId, access: Granted, limit: PageSize = 100, cursor: PageCursor = None
 ) -> shown.BranchSummary:
     """How many customers a branch has, how much money is at risk with them, and who is in charge of them."""
-    with access.paging(cursor) as (reading, given):
-        known = charges(reading, branch_id)
+    with access.paging(cursor) as (read_session, given):
+        known = charges(read_session, branch_id)
     if not known:
         raise HTTPException(404, NO_BRANCH)
     page = known[given : given + limit]
-    next_cursor = access.cursor(reading, given + limit, len(known))
-    return shown.branch_summary(access.view(reading.run), branch_id, known, page, next_cursor)
+    next_cursor = access.cursor(read_session, given + limit, len(known))
+    return shown.branch_summary(access.view(read_session.run), branch_id, known, page, next_cursor)

@@ -36,21 +36,21 @@ def record_contact(
     """Records what came of a contact. Sent again under its key it is answered as the first time, and not added."""
     access.about(sent.customer_id)
     manager_id = _caller_of(sent, access)
-    with access.reading(sent.run_id) as reading:
-        if reading.customer(sent.customer_id) is None or reading.manager(manager_id) is None:
+    with access.at_run(sent.run_id) as read_session:
+        if read_session.customer(sent.customer_id) is None or read_session.manager(manager_id) is None:
             raise HTTPException(404, NOBODY_KNOWN)
     contact = Contact(
         key=idempotency_key,
         customer_id=sent.customer_id,
         manager_id=manager_id,
-        run_id=reading.run.run_id,
+        run_id=read_session.run.run_id,
         outcome=sent.outcome,
         note=sent.note,
         recorded_at=datetime.now(UTC),
     )
-    with store.noting() as connection:
+    with store.append() as connection:
         recorded = contacts.record(connection, contact, access.author, sent.run_id is not None)
-    return shown.contact_recorded(access.view(reading.run), recorded)
+    return shown.contact_recorded(access.view(read_session.run), recorded)
 
 
 def _caller_of(sent: ContactSent, access: Access) -> str:

@@ -12,7 +12,7 @@ from serve.auth.access import Access, Granted
 from serve.http.problems import documented
 from serve.http.requests import BODY, NO_CUSTOMER, CustomerId, OpenedStore, ShownIn, found, guarded_router
 from serve.store import contacts
-from serve.store.read_session import Earlier, Reading
+from serve.store.read_session import Earlier, ReadSession
 
 WEEKS = 52  # of history
 CONTACTS = 20
@@ -38,32 +38,32 @@ def customer_risk(
     include: Included = [],  # noqa: B006
 ) -> shown.CustomerRisk:
     """How likely a customer is to leave, with how much money and why; or why the customer has no score."""
-    with access.reading() as reading:
-        known = reading.customer(customer_id)
+    with access.at_run() as read_session:
+        known = read_session.customer(customer_id)
         if known is None:
             raise HTTPException(404, NO_CUSTOMER)
-        beside = _beside(reading, customer_id, include)
-    return shown.customer_risk(access.view(reading.run, language), known, **beside)
+        beside = _beside(read_session, customer_id, include)
+    return shown.customer_risk(access.view(read_session.run, language), known, **beside)
 
 
-def _beside(reading: Reading, customer_id: str, include: list[Any]) -> dict[str, Any]:
+def _beside(read_session: ReadSession, customer_id: str, include: list[Any]) -> dict[str, Any]:
     """The fields of Beside that were asked for."""
     beside: dict[str, Any] = {}
-    if "maturities" in include and (profile := reading.profile(customer_id)):
+    if "maturities" in include and (profile := read_session.profile(customer_id)):
         beside["maturities"] = tuple(map(shown.maturity, profile.maturities))
     if "history" in include:
-        beside["history"] = tuple(map(shown.past_risk, _past(reading, customer_id)))
+        beside["history"] = tuple(map(shown.past_risk, _past(read_session, customer_id)))
     if "contacts" in include:
-        latest = contacts.latest_of(reading.connection, customer_id, CONTACTS)
+        latest = contacts.latest_of(read_session.connection, customer_id, CONTACTS)
         beside["contacts"] = tuple(map(shown_contacts.contact_shown, latest))
-        beside["opted_out_since"] = contacts.opted_out_since(reading.connection, customer_id)
+        beside["opted_out_since"] = contacts.opted_out_since(read_session.connection, customer_id)
     return beside
 
 
-def _past(reading: Reading, customer_id: str) -> list[Earlier]:
+def _past(read_session: ReadSession, customer_id: str) -> list[Earlier]:
     """The runs of earlier Mondays, the newest first."""
-    history = reversed(reading.history(customer_id))
-    return [one for one in history if one.run_id != reading.run.run_id][:WEEKS]
+    history = reversed(read_session.history(customer_id))
+    return [one for one in history if one.run_id != read_session.run.run_id][:WEEKS]
 
 
 @router.post("/customers/risk", responses=found(examples.CUSTOMERS_RISK) | BODY)
@@ -74,9 +74,11 @@ def customers_risk(
     numbers = [access.number(one) for one in asked.customer_ids]
     wanted = dict.fromkeys(one for one in numbers if one is not None)
     access.about(*wanted)
-    with access.reading() as reading:
-        known = reading.customers(list(wanted))
-    return shown.customers_risk(access.view(reading.run, language), (known.get(one or "") for one in numbers))
+    with access.at_run() as read_session:
+        known = read_session.customers(list(wanted))
+    return shown.customers_risk(
+        access.view(read_session.run, language), (known.get(one or "") for one in numbers)
+    )
 
 
 @router.put(
@@ -85,7 +87,7 @@ def customers_risk(
 def opt_out(customer_id: CustomerId, access: Granted, store: OpenedStore) -> shown_contacts.OptOut:
     """The customer wants no more calls: on no list from the next run on. Once more changes nothing."""
     run = _known(access, customer_id)
-    with store.noting() as connection:
+    with store.append() as connection:
         since = contacts.opt_out(connection, customer_id, datetime.now(UTC), access.author)
     return shown_contacts.opt_out(access.view(run), customer_id, since)
 
@@ -96,14 +98,14 @@ def opt_out(customer_id: CustomerId, access: Granted, store: OpenedStore) -> sho
 def withdraw_opt_out(customer_id: CustomerId, access: Granted, store: OpenedStore) -> shown_contacts.OptOut:
     """The customer may be called again. Once more changes nothing."""
     run = _known(access, customer_id)
-    with store.noting() as connection:
+    with store.append() as connection:
         contacts.withdraw_opt_out(connection, customer_id, datetime.now(UTC), access.author)
     return shown_contacts.opt_out(access.view(run), customer_id, None)
 
 
 def _known(access: Access, customer_id: str) -> Any:
     """The served run. Raises HTTPException 404 for a customer whom it does not know."""
-    with access.reading() as reading:
-        if reading.customer(customer_id) is None:
+    with access.at_run() as read_session:
+        if read_session.customer(customer_id) is None:
             raise HTTPException(404, NO_CUSTOMER)
-        return reading.run
+        return read_session.run

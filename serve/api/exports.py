@@ -36,11 +36,11 @@ def export_scores(
     access: Granted, store: OpenedStore, form: In = "ndjson", language: ShownIn = "en"
 ) -> Response:
     """Every score of the served run, one row per customer, by number."""
-    with access.reading() as reading:
-        view, within = access.view(reading.run, language), reading.within_reach()
-    access.about(f"run {reading.run.run_id}", customers=within)
-    rows = exports.scored(view, store.scores(reading.run.run_id, access.scope), access.shown)
-    return _answer(access, reading.run, rows, form, f"{reading.publication} {language}")
+    with access.at_run() as read_session:
+        view, within = access.view(read_session.run, language), read_session.within_reach()
+    access.about(f"run {read_session.run.run_id}", customers=within)
+    rows = exports.scored(view, store.scores(read_session.run.run_id, access.scope), access.shown)
+    return _answer(access, read_session.run, rows, form, f"{read_session.publication} {language}")
 
 
 @router.get(
@@ -52,16 +52,18 @@ def export_changes(
     since: SinceRun, access: Granted, store: OpenedStore, form: In = "ndjson", language: ShownIn = "en"
 ) -> Response:
     """What turns the scores of an earlier run into those of the served one, one row per customer, by number."""
-    with access.reading(since) as before:
+    with access.at_run(since) as before:
         pass
-    with access.reading() as reading:
-        view, within = access.view(reading.run, language), reading.within_reach()
+    with access.at_run() as read_session:
+        view, within = access.view(read_session.run, language), read_session.within_reach()
     # How many changed is only known once the last one is sent; a new Monday changes nearly every score.
-    same = before.publication == reading.publication
-    access.about(f"run {reading.run.run_id}", customers=0 if same else within)
-    differences = store.differences(since, reading.run.run_id, access.scope)
+    same = before.publication == read_session.publication
+    access.about(f"run {read_session.run.run_id}", customers=0 if same else within)
+    differences = store.differences(since, read_session.run.run_id, access.scope)
     rows = exports.changed(view, differences, access.shown)
-    return _answer(access, reading.run, rows, form, f"{before.publication} {reading.publication} {language}")
+    return _answer(
+        access, read_session.run, rows, form, f"{before.publication} {read_session.publication} {language}"
+    )
 
 
 def _answer(access: Access, run: Run, rows: Iterator[Row], form: Format, what: str) -> Response:

@@ -32,13 +32,13 @@ def manager_list(
     cursor: PageCursor = None,
 ) -> shown.ManagerList:
     """Whom a manager should call this week, first of all where a call is expected to keep most money."""
-    with access.paging(cursor) as (reading, given):
-        known = reading.manager_list(manager_id)
+    with access.paging(cursor) as (read_session, given):
+        known = read_session.manager_list(manager_id)
         if known is None:
             raise HTTPException(404, NO_MANAGER)
         manager, scores = known
-        decisions = reading.decisions([one.customer_id for one in scores])
+        decisions = read_session.decisions([one.customer_id for one in scores])
     listed = [(one, decisions[one.customer_id]) for one in scores]
     page = slice(given, given + limit)
-    next_cursor = access.cursor(reading, page.stop, len(listed))
-    return shown.manager_list(access.view(reading.run, language), manager, listed, page, next_cursor)
+    next_cursor = access.cursor(read_session, page.stop, len(listed))
+    return shown.manager_list(access.view(read_session.run, language), manager, listed, page, next_cursor)

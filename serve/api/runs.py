@@ -17,15 +17,15 @@ router = guarded_router("runs")
 @router.get("/runs", responses=found(examples.ALL_RUNS))
 def all_runs(access: Granted) -> shown.Runs:
     """Every run of the store, those of earlier Mondays too."""
-    with access.reading() as reading:
-        return shown.all_runs(access.view(reading.run), reading.runs())
+    with access.at_run() as read_session:
+        return shown.all_runs(access.view(read_session.run), read_session.runs())
 
 
 @router.get("/runs/latest", responses=found(examples.RUN))
 def latest_run(access: Granted) -> shown.RunShown:
     """The run that every other answer comes from."""
-    with access.reading() as reading:
-        return shown.run_shown(access.view(reading.run))
+    with access.at_run() as read_session:
+        return shown.run_shown(access.view(read_session.run))
 
 
 @router.get("/runs/{run_id}", responses=found(examples.RUN) | documented(e404=NO_RUN))
@@ -46,7 +46,7 @@ def model_card(run_id: RunId, access: Granted) -> shown.ModelCard:
 def _run(access: Access, run_id: str) -> tuple[View, dict[str, tuple[str, ...]] | None]:
     """One run and the card of its model. Raises HTTPException 404 for a run that is not there."""
     try:
-        with access.reading(None if run_id == "latest" else run_id) as reading:
-            return access.view(reading.run), reading.card()
+        with access.at_run(None if run_id == "latest" else run_id) as read_session:
+            return access.view(read_session.run), read_session.card()
     except GoneError:
         raise HTTPException(404, NO_RUN) from None

@@ -23,7 +23,7 @@ from serve.http.cursors import Cursors, Position
 from serve.http.etags import unless_known
 from serve.store.audit import Entry
 from serve.store.contacts import Author
-from serve.store.read_session import GoneError, Reading
+from serve.store.read_session import GoneError, ReadSession
 from serve.store.scope import Reach, Scope
 from serve.store.store import Store
 from serve.texts.catalogue import Language
@@ -62,11 +62,11 @@ class Access:
         return Author(self.caller.subject, self._settings.audit_secret)
 
     @contextmanager
-    def reading(self, run_id: str | None = None) -> Iterator[Reading]:
+    def at_run(self, run_id: str | None = None) -> Iterator[ReadSession]:
         """One run, by default the served one, of which only those are seen who are the caller's customers now."""
-        with self._store.pinned(run_id, self.scope.in_the_past() if run_id else self.scope) as reading:
-            self.seen(reading.run)
-            yield reading
+        with self._store.at_run(run_id, self.scope.in_the_past() if run_id else self.scope) as read_session:
+            self.seen(read_session.run)
+            yield read_session
 
     def seen(self, run: Run) -> None:
         """The answer comes from this run."""
@@ -74,7 +74,7 @@ class Access:
         self.warning = stale(run.snapshot_date, datetime.now(UTC).date(), self._settings.stale_days)
 
     @contextmanager
-    def paging(self, cursor: str | None) -> Iterator[tuple[Reading, int]]:
+    def paging(self, cursor: str | None) -> Iterator[tuple[ReadSession, int]]:
         """The run that a cursor is bound to and how many rows were given before; the served run from its start.
 
         Raises HTTPException 422 for what is no cursor of this address and role, GoneError where its run is gone.
@@ -82,16 +82,18 @@ class Access:
         at = self._cursors.position(cursor, self._bound) if cursor else None
         if cursor and at is None:
             raise HTTPException(422, "query.cursor: this is no cursor of this address")
-        with self.reading(at.run_id if at else None) as reading:
-            if at and at.publication != reading.publication:
+        with self.at_run(at.run_id if at else None) as read_session:
+            if at and at.publication != read_session.publication:
                 raise GoneError(f"run {at.run_id} was published anew since its first page was read.")
-            yield reading, at.given if at else 0
+            yield read_session, at.given if at else 0
 
-    def cursor(self, reading: Reading, given: int, of: int) -> str | None:
+    def cursor(self, read_session: ReadSession, given: int, of: int) -> str | None:
         """Where the next page begins after ``given`` of ``of`` rows; None after the last."""
         if given >= of:
             return None
-        return self._cursors.text(Position(reading.run.run_id, reading.publication, given), self._bound)
+        return self._cursors.text(
+            Position(read_session.run.run_id, read_session.publication, given), self._bound
+        )
 
     @property
     def _bound(self) -> str:

@@ -92,7 +92,7 @@ class _Chain:
 
     def __init__(self, engine: Engine, patience: float) -> None:
         """Makes the tables where there are none. SQLite waits ``patience`` seconds for another writer."""
-        with connect.writing(engine, connect.READERS, patience) as connection:
+        with connect.write(engine, connect.READERS, patience) as connection:
             _prepare(connection)
         self._pooled = engine.raw_connection()
         driver: Any = self._pooled.driver_connection
@@ -159,7 +159,7 @@ def verified(store: str, key: bytes, witness: Head | None = None) -> tuple[list[
     try:
         if path and not path.is_file():
             return (["there is no access log"] if witness else []), None
-        with connect.reading(engine) as connection:
+        with connect.read(engine) as connection:
             broken = verify(connection, key, witness)
             return broken, head(connection) if inspect(connection).has_table(audit_head.name) else None
     finally:

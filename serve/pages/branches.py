@@ -13,23 +13,29 @@ pages = APIRouter(include_in_schema=False, route_class=Page)
 @pages.get("/branches")
 def branches_page(request: Request, access: Granted, run: RunId = "") -> Response:
     """Every branch that the role may see, most money at risk first."""
-    with asked_run(access, run) as reading:
-        branches = board.branches(reading)
-        return show(request, "branches.html", run=reading.run, newest=reading.served_run(), branches=branches)
+    with asked_run(access, run) as read_session:
+        branches = board.branches(read_session)
+        return show(
+            request,
+            "branches.html",
+            run=read_session.run,
+            newest=read_session.served_run(),
+            branches=branches,
+        )
 
 
 @pages.get("/branches/{branch_id}")
 def branch_page(request: Request, branch_id: BranchId, access: Granted, run: RunId = "") -> Response:
     """One branch: its managers' portfolios beside this week's work."""
-    with asked_run(access, run) as reading:
-        found = board.board(reading, branch_id)
+    with asked_run(access, run) as read_session:
+        found = board.board(read_session, branch_id)
         if found is None:
             raise HTTPException(404)
         return show(
             request,
             "branch.html",
-            run=reading.run,
-            newest=reading.served_run(),
+            run=read_session.run,
+            newest=read_session.served_run(),
             branch=branch_id,
             board=found,
         )

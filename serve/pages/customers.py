@@ -18,7 +18,7 @@ from serve.pages.page import Page, RunId, asked_run, language_of, show
 from serve.pages.rendering import Wording
 from serve.store import contacts
 from serve.store.contacts import Contact
-from serve.store.read_session import Reading
+from serve.store.read_session import ReadSession
 from serve.texts.catalogue import OUTCOMES
 from serve.texts.score_change import change_in_words
 
@@ -44,35 +44,35 @@ def customer_page(
     request: Request, customer_id: CustomerId, access: Granted, run: RunId = "", saved: str = ""
 ) -> Response:
     """Everything the run says about one customer."""
-    with asked_run(access, run) as reading:
-        found = reading.customer(customer_id)
+    with asked_run(access, run) as read_session:
+        found = read_session.customer(customer_id)
         if found is None:
             raise HTTPException(404)
         frame: dict[str, Any] = {
-            "run": reading.run,
-            "newest": reading.served_run(),
+            "run": read_session.run,
+            "newest": read_session.served_run(),
             "customer_id": customer_id,
         }
         if isinstance(found, Exclusion):
             return show(request, "excluded.html", code=found.code, **frame)
-        told = _told(reading, found, Wording(language_of(request)))
-        form = outcomes.blank(reading, access, found)
+        told = _told(read_session, found, Wording(language_of(request)))
+        form = outcomes.blank(read_session, access, found)
     saved = saved if saved in OUTCOMES else ""
     return show(request, "customer.html", score=found, saved=saved, form=form, **frame, **told)
 
 
-def _told(reading: Reading, score: Score, words: Wording) -> dict[str, Any]:
+def _told(read_session: ReadSession, score: Score, words: Wording) -> dict[str, Any]:
     number = score.customer_id
-    recorded = contacts.latest_of(reading.connection, number, CONTACTS)
-    decision = reading.decisions([number]).get(number)
+    recorded = contacts.latest_of(read_session.connection, number, CONTACTS)
+    decision = read_session.decisions([number]).get(number)
     return {
         "risks": risks(score),
-        "change": change_in_words(reading.run, score, words.language),
+        "change": change_in_words(read_session.run, score, words.language),
         "way": way(score),
         "next_step": next_step(decision, words.language),
-        "history": reading.history(number),
-        "opted_out": contacts.opted_out_since(reading.connection, number) is not None,
-        **_beside(reading.run, reading.profile(number), recorded, words),
+        "history": read_session.history(number),
+        "opted_out": contacts.opted_out_since(read_session.connection, number) is not None,
+        **_beside(read_session.run, read_session.profile(number), recorded, words),
     }
 
 

@@ -16,14 +16,20 @@ JUDGES_MANAGERS = (Role.ADMIN,)  # the others see no colleague's figures
 @pages.get("/effect")
 def effect_page(request: Request, access: Granted) -> Response:
     """The newest estimate, whichever run is served; by manager for those alone who may compare them."""
-    with asked_run(access, "") as reading:
-        found = trial.latest_effect(reading.connection)
+    with asked_run(access, "") as read_session:
+        found = trial.latest_effect(read_session.connection)
     groups = {"reason": found["by_reason"]} if found else {}
     if found and access.caller.role in JUDGES_MANAGERS:
         groups["manager"] = found["by_manager"]
     told: dict[str, Any] = {"reading": verdict(found), "widest": _widest(found, groups)} if found else {}
     return show(
-        request, "effect.html", run=reading.run, newest=reading.run, effect=found, groups=groups, **told
+        request,
+        "effect.html",
+        run=read_session.run,
+        newest=read_session.run,
+        effect=found,
+        groups=groups,
+        **told,
     )
 
 

@@ -13,7 +13,7 @@ from serve.pages.page import Page, RunId, asked_run, language_of, may, show
 from serve.pages.rendering import Wording
 from serve.store import contacts
 from serve.store.contacts import Contact
-from serve.store.read_session import Reading
+from serve.store.read_session import ReadSession
 from serve.texts.catalogue import Language
 from serve.texts.score_change import change_in_words
 
@@ -58,12 +58,12 @@ def manager_page(
     request: Request, manager_id: ManagerId, access: Granted, run: RunId = "", after: After = 0
 ) -> Response:
     """Whom a manager calls this week, first things first."""
-    with asked_run(access, run) as reading:
-        found = reading.manager_list(manager_id)
+    with asked_run(access, run) as read_session:
+        found = read_session.manager_list(manager_id)
         if found is None:
             raise HTTPException(404)
         manager, listed = found
-        return _list_page(request, access, reading, listed, after, _who(request, manager))
+        return _list_page(request, access, read_session, listed, after, _who(request, manager))
 
 
 @pages.get("/branches/{branch_id}/list")
@@ -71,19 +71,19 @@ def branch_list_page(
     request: Request, branch_id: BranchId, access: Granted, run: RunId = "", after: After = 0
 ) -> Response:
     """Whom the branch head calls, or gives to somebody: listed customers without a manager."""
-    with asked_run(access, run) as reading:
-        listed = reading.branch_list(branch_id)
-        if not listed and not reading.branch_known(branch_id):
+    with asked_run(access, run) as read_session:
+        listed = read_session.branch_list(branch_id)
+        if not listed and not read_session.branch_known(branch_id):
             raise HTTPException(404)
         who = Wording(language_of(request))("list.own", branch=branch_id)
-        return _list_page(request, access, reading, listed, after, who)
+        return _list_page(request, access, read_session, listed, after, who)
 
 
-def rows_of(reading: Reading, listed: Sequence[Score], request: Request) -> list[Row]:
+def rows_of(read_session: ReadSession, listed: Sequence[Score], request: Request) -> list[Row]:
     """One row per listed customer; profiles, decisions and outcomes are one statement each."""
     numbers = [score.customer_id for score in listed]
-    decisions, profiles = reading.decisions(numbers), reading.profiles(numbers)
-    recorded = contacts.of_run(reading.connection, reading.run.run_id, numbers)
+    decisions, profiles = read_session.decisions(numbers), read_session.profiles(numbers)
+    recorded = contacts.of_run(read_session.connection, read_session.run.run_id, numbers)
     language = language_of(request)
     return [
         Row(
@@ -92,7 +92,7 @@ def rows_of(reading: Reading, listed: Sequence[Score], request: Request) -> list
             profiles.get(score.customer_id),
             _last_weeks(profiles.get(score.customer_id)),
             recorded.get(score.customer_id),
-            change_in_words(reading.run, score, language),
+            change_in_words(read_session.run, score, language),
             next_step(decisions.get(score.customer_id), language),
         )
         for score in listed
@@ -127,15 +127,15 @@ def _last_weeks(profile: Profile | None) -> tuple[int, ...]:
 
 
 def _list_page(
-    request: Request, access: Access, reading: Reading, listed: Sequence[Score], after: int, who: str
+    request: Request, access: Access, read_session: ReadSession, listed: Sequence[Score], after: int, who: str
 ) -> Response:
-    rows = rows_of(reading, listed, request)
+    rows = rows_of(read_session, listed, request)
     page = [row for row in rows if row.rank > after][:ROWS]
     return show(
         request,
         "list.html",
-        run=reading.run,
-        newest=reading.served_run(),
+        run=read_session.run,
+        newest=read_session.served_run(),
         who=who,
         rows=page,
         listed=len(rows),

@@ -17,9 +17,9 @@ pages = APIRouter(include_in_schema=False, route_class=Page)
 @pages.get("/model")
 def model_page(request: Request, access: Granted) -> Response:
     """Figures of all runs alike, so it holds whichever run is served."""
-    with asked_run(access, "") as reading:
-        outcomes = figures.of_runs(reading.connection, "outcome", RUNS)
-        drift = figures.of_runs(reading.connection, "drift", 1)
+    with asked_run(access, "") as read_session:
+        outcomes = figures.of_runs(read_session.connection, "outcome", RUNS)
+        drift = figures.of_runs(read_session.connection, "drift", 1)
     judged: list[dict[str, Any]] = [
         {"day": run.snapshot_date} | one for run, one in reversed(outcomes) if one
     ]
@@ -27,8 +27,8 @@ def model_page(request: Request, access: Granted) -> Response:
     return show(
         request,
         "model.html",
-        run=reading.run,
-        newest=reading.run,
+        run=read_session.run,
+        newest=read_session.run,
         runs=outcomes,
         judged=judged,
         drift=_dated(moved),

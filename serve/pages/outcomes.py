@@ -19,7 +19,7 @@ from serve.pages.session import Fields, Posted
 from serve.store import contacts
 from serve.store.contacts import LONGEST_NOTE, Author, ConflictError, Contact
 from serve.store.database import BusyError
-from serve.store.read_session import Reading
+from serve.store.read_session import ReadSession
 from serve.texts.catalogue import OUTCOMES
 
 pages = APIRouter(include_in_schema=False, route_class=Page)
@@ -48,14 +48,14 @@ class Form:
         return self.faults.get(name, "")
 
 
-def blank(reading: Reading, access: Access, score: Score) -> Form | None:
+def blank(read_session: ReadSession, access: Access, score: Score) -> Form | None:
     """The form to begin with; None for who may not record, or where nobody could have called."""
     if not may(access, "record_outcome"):
         return None
     caller = access.caller
     if caller.role is Role.MANAGER:
         return Form(_new_key(), caller=caller.manager_id)
-    callers = reading.managers_of(score.branch_id or "")
+    callers = read_session.managers_of(score.branch_id or "")
     return Form(_new_key(), callers, score.manager_id or "") if callers else None
 
 
@@ -63,22 +63,22 @@ def blank(reading: Reading, access: Access, score: Score) -> Form | None:
 def record_outcome(request: Request, customer_id: CustomerId, access: Granted, fields: Posted) -> Response:
     """Keeps what came of a call, then shows the customer again; a form with faults is shown with them."""
     words = Wording(language_of(request))
-    with asked_run(access, fields.get("run", "")) as reading:
-        score = reading.customer(customer_id)
-        form = blank(reading, access, score) if isinstance(score, Score) else None
-        newest = reading.served_run()
+    with asked_run(access, fields.get("run", "")) as read_session:
+        score = read_session.customer(customer_id)
+        form = blank(read_session, access, score) if isinstance(score, Score) else None
+        newest = read_session.served_run()
     if form is None:
         raise HTTPException(404)
     status, form = 422, _filled(form, fields, words)
     if not form.faults:
         try:
-            _record(request, access, customer_id, reading.run.run_id, form)
-            return go(f"{path_of(customer_id)}?run={quote(reading.run.run_id)}&saved={form.outcome}")
+            _record(request, access, customer_id, read_session.run.run_id, form)
+            return go(f"{path_of(customer_id)}?run={quote(read_session.run.run_id)}&saved={form.outcome}")
         except ConflictError:
             form = replace(form, key=_new_key(), faults={"outcome": words("outcome.conflict")})
         except BusyError:
             status, form = 503, replace(form, faults={"outcome": words("outcome.busy")})
-    frame = {"run": reading.run, "newest": newest, "customer_id": customer_id, "form": form}
+    frame = {"run": read_session.run, "newest": newest, "customer_id": customer_id, "form": form}
     return show(request, "outcome.html", status, **frame)
 
 
@@ -126,5 +126,5 @@ def _record(request: Request, access: Access, customer_id: str, run_id: str, for
         note=form.note,
         recorded_at=datetime.now(UTC),
     )
-    with state.store.noting() as connection:
+    with state.store.append() as connection:
         contacts.record(connection, contact, Author(access.caller.subject, state.settings.audit_secret))

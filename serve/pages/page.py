@@ -16,7 +16,7 @@ from serve.auth.policy import POLICY, Role
 from serve.http.problems import log, on_http
 from serve.pages import session
 from serve.pages.rendering import render
-from serve.store.read_session import GoneError, Reading
+from serve.store.read_session import GoneError, ReadSession
 from serve.texts.catalogue import Language
 
 HEADERS = {
@@ -147,13 +147,13 @@ def may(access: Access, route: str) -> bool:
 
 
 @contextmanager
-def asked_run(access: Access, run_id: str) -> Iterator[Reading]:
+def asked_run(access: Access, run_id: str) -> Iterator[ReadSession]:
     """The run that a page's links name, so that a sequence of pages tells of one; by default the served one.
 
     Raises HTTPException 404 where the store keeps no such run.
     """
     try:
-        with access.reading(run_id or None) as reading:
-            yield reading
+        with access.at_run(run_id or None) as read_session:
+            yield read_session
     except GoneError:
         raise HTTPException(404) from None

@@ -1,1 +1,1 @@
-"""What is published and what comes back: the tables, whole publications, pinned readings, the logs."""
+"""What is published and what comes back: the tables, whole publications, read sessions, the logs."""

@@ -71,7 +71,7 @@ def append(connection: Connection, entry: Entry, key: bytes | None = None) -> He
 def append_all(connection: Connection, added: Sequence[Entry], key: bytes | None = None) -> Head:
     """Adds entries, at least one, to the end of the chain in their order and returns the new head.
 
-    It belongs to the caller's transaction (``Store.recording``): if it fails nothing else must be committed, and
+    It belongs to the caller's transaction (``Store.write``): if it fails nothing else must be committed, and
     the other way round. Raises DataError when the log has entries but no head, or an entry is not plain.
     """
     before = head(connection)

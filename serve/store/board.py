@@ -10,7 +10,7 @@ from sqlalchemy import Row, Select, func, select
 
 from serve.store import tables
 from serve.store.contacts import Contact, of_run
-from serve.store.read_session import Reading
+from serve.store.read_session import ReadSession
 from serve.texts.catalogue import OUTCOMES
 
 
@@ -100,24 +100,26 @@ def added_up(charges: Iterable[Charge]) -> Charge:
     )
 
 
-def board(reading: Reading, branch_id: str) -> Board | None:
+def board(read_session: ReadSession, branch_id: str) -> Board | None:
     """One branch; None for one that the run does not know, or that lies out of reach."""
-    charges = [_charge(row) for row in reading.connection.execute(_charges(reading, branch_id))]
-    if not charges and not reading.branch_known(branch_id):
+    charges = [_charge(row) for row in read_session.connection.execute(_charges(read_session, branch_id))]
+    if not charges and not read_session.branch_known(branch_id):
         return None
-    charges = _with_lists(charges, _worked_off(reading, branch_id, charges))
+    charges = _with_lists(charges, _worked_off(read_session, branch_id, charges))
     orphans = [one for one in charges if not one.manager_id]
     return Board(
         managers=tuple(one for one in charges if one.manager_id),
         orphans=orphans[0] if orphans else added_up(()),
-        departed=tuple(Departed(*row) for row in reading.connection.execute(_departed(reading, branch_id))),
+        departed=tuple(
+            Departed(*row) for row in read_session.connection.execute(_departed(read_session, branch_id))
+        ),
     )
 
 
-def branches(reading: Reading) -> list[Branch]:
+def branches(read_session: ReadSession) -> list[Branch]:
     """Every branch within reach, most money at risk first."""
     coverage = tables.coverage
-    rows = reading.connection.execute(reading.of(coverage).order_by(coverage.c.branch_id))
+    rows = read_session.connection.execute(read_session.of(coverage).order_by(coverage.c.branch_id))
     found = []
     for branch_id, group in groupby(rows, key=lambda row: row.branch_id):
         charges = [_charge(row) for row in group]
@@ -127,10 +129,10 @@ def branches(reading: Reading) -> list[Branch]:
     return sorted(found, key=lambda one: (-one.total.money_at_risk_minor, one.branch_id))
 
 
-def _charges(reading: Reading, branch_id: str) -> Select[Any]:
+def _charges(read_session: ReadSession, branch_id: str) -> Select[Any]:
     """One row per manager with customers of the branch, and the manager's name."""
     coverage, managers = tables.coverage, tables.managers
-    own = reading.of(coverage).where(coverage.c.branch_id == branch_id).subquery()
+    own = read_session.of(coverage).where(coverage.c.branch_id == branch_id).subquery()
     named = (managers.c.publication == own.c.publication) & (managers.c.manager_id == own.c.manager_id)
     order = (own.c.money_at_risk_minor.desc(), own.c.manager_id)
     return select(own, managers.c.name).outerjoin(managers, named).order_by(*order)
@@ -147,9 +149,9 @@ def _charge(row: Row[Any]) -> Charge:
     )
 
 
-def _departed(reading: Reading, branch_id: str) -> Select[Any]:
+def _departed(read_session: ReadSession, branch_id: str) -> Select[Any]:
     left, managers = tables.departures, tables.managers
-    own = reading.of(left).where(left.c.branch_id == branch_id).subquery()
+    own = read_session.of(left).where(left.c.branch_id == branch_id).subquery()
     named = (managers.c.publication == own.c.publication) & (managers.c.manager_id == own.c.manager_id)
     figures = (own.c.customers, own.c.unassigned, own.c.money_at_risk_minor)
     shown = select(own.c.manager_id, func.coalesce(managers.c.name, ""), *figures)
@@ -157,18 +159,20 @@ def _departed(reading: Reading, branch_id: str) -> Select[Any]:
 
 
 def _worked_off(
-    reading: Reading, branch_id: str, charges: Sequence[Charge]
+    read_session: ReadSession, branch_id: str, charges: Sequence[Charge]
 ) -> dict[str, list[Contact | None]]:
     """For each manager in charge, and nobody (""), the last outcome of each listed customer of the branch."""
-    owner = reading.connection.execute(_listed(reading, branch_id, [one.manager_id for one in charges])).all()
-    recorded = of_run(reading.connection, reading.run.run_id, [row.customer_id for row in owner])
+    owner = read_session.connection.execute(
+        _listed(read_session, branch_id, [one.manager_id for one in charges])
+    ).all()
+    recorded = of_run(read_session.connection, read_session.run.run_id, [row.customer_id for row in owner])
     found: defaultdict[str, list[Contact | None]] = defaultdict(list)
     for row in owner:
         found[row.manager_id or ""].append(recorded.get(row.customer_id))
     return found
 
 
-def _listed(reading: Reading, branch_id: str, managers: Sequence[str]) -> Select[Any]:
+def _listed(read_session: ReadSession, branch_id: str, managers: Sequence[str]) -> Select[Any]:
     """Listed customers of the branch, through the index by list."""
     scores, decisions = tables.scores, tables.decisions
     same = (decisions.c.publication == scores.c.publication) & (
@@ -178,8 +182,8 @@ def _listed(reading: Reading, branch_id: str, managers: Sequence[str]) -> Select
     return (
         select(decisions.c.customer_id, decisions.c.manager_id)
         .join(scores, same)
-        .where(decisions.c.publication == reading.publication, on_a_list, decisions.c.rank.is_not(None))
-        .where(scores.c.branch_id == branch_id, reading.scope.of(scores))
+        .where(decisions.c.publication == read_session.publication, on_a_list, decisions.c.rank.is_not(None))
+        .where(scores.c.branch_id == branch_id, read_session.scope.of(scores))
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Cast, Select, case, cast, func, select
 
 from serve.store import tables
-from serve.store.read_session import Reading
+from serve.store.read_session import ReadSession
 
 
 @dataclass(frozen=True)
@@ -25,16 +25,16 @@ class Charge:
     money_at_risk_minor: int = 0
 
 
-def charges(reading: Reading, branch_id: str) -> tuple[Charge, ...]:
+def charges(read_session: ReadSession, branch_id: str) -> tuple[Charge, ...]:
     """By manager_id, those whom nobody is in charge of last; none for a branch that may not be seen."""
-    names = {one.manager_id: one.name for one in reading.managers_of(branch_id)}
+    names = {one.manager_id: one.name for one in read_session.managers_of(branch_id)}
     found = {name: Charge(name, names[name]) for name in names}
-    for manager_id, *figures in reading.connection.execute(_figures(reading, branch_id)):
+    for manager_id, *figures in read_session.connection.execute(_figures(read_session, branch_id)):
         found[manager_id] = Charge(manager_id, names.get(manager_id, ""), *figures)
     return tuple(sorted(found.values(), key=lambda one: (one.manager_id is None, one.manager_id or "")))
 
 
-def _figures(reading: Reading, branch_id: str) -> Select[Any]:
+def _figures(read_session: ReadSession, branch_id: str) -> Select[Any]:
     scores, decisions = tables.scores, tables.decisions
     return (
         select(
@@ -50,8 +50,8 @@ def _figures(reading: Reading, branch_id: str) -> Select[Any]:
             (decisions.c.publication == scores.c.publication)
             & (decisions.c.customer_id == scores.c.customer_id),
         )
-        .where(scores.c.publication == reading.publication, scores.c.branch_id == branch_id)
-        .where(reading.scope.of(scores))
+        .where(scores.c.publication == read_session.publication, scores.c.branch_id == branch_id)
+        .where(read_session.scope.of(scores))
         .group_by(scores.c.manager_id)
     )
 

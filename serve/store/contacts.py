@@ -1,6 +1,6 @@
 """What came of calling a customer, and who wants no more calls: recorded together with its audit entry or not at all.
 
-Every function belongs to the caller's transaction: ``Store.noting`` or ``Store.recording`` where something is added or
+Every function belongs to the caller's transaction: ``Store.append`` or ``Store.write`` where something is added or
 taken away.
 """
 

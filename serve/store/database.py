@@ -72,7 +72,7 @@ def driver_dialect(engine: Engine) -> Dialect:
 
 
 @contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
+def read(engine: Engine) -> Iterator[Connection]:
     """One read transaction; a missing SQLite file is an error and is not created."""
     path = sqlite_file(engine)
     if path and not path.is_file():
@@ -82,7 +82,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def writing(engine: Engine, queue: int = WRITERS, patience: float = BUSY_SECONDS) -> Iterator[Connection]:
+def write(engine: Engine, queue: int = WRITERS, patience: float = BUSY_SECONDS) -> Iterator[Connection]:
     """One write transaction, alone in its queue: committed at the end, undone by any error.
 
     SQLite has one queue for all. Raises BusyError where another one is not done after ``patience`` seconds.

@@ -1,6 +1,6 @@
 """What was measured of a run: how branches look after customers, how features drift, and what became of the scores.
 
-Every function belongs to the caller's transaction: ``Store.recording`` where something is kept.
+Every function belongs to the caller's transaction: ``Store.write`` where something is kept.
 """
 
 import json

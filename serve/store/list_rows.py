@@ -8,7 +8,7 @@ from types import MappingProxyType
 from configs.published import Profile, Score
 from serve.store import contacts
 from serve.store.contacts import Contact
-from serve.store.read_session import Reading
+from serve.store.read_session import ReadSession
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class Brief:
     next_step_zh: str
 
 
-def briefs(reading: Reading, listed: Sequence[Score]) -> tuple[Brief, ...]:
+def briefs(read_session: ReadSession, listed: Sequence[Score]) -> tuple[Brief, ...]:
     """The rows of a list in its order, as they stood on the Monday of the run, whenever they are made."""
     names = [score.customer_id for score in listed]
-    profiles, decisions = reading.profiles(names), reading.decisions(names)
-    recorded = contacts.newest_before(reading.connection, names, reading.run.snapshot_date)
+    profiles, decisions = read_session.profiles(names), read_session.decisions(names)
+    recorded = contacts.newest_before(read_session.connection, names, read_session.run.snapshot_date)
     found = []
     for score in listed:
         name = score.customer_id

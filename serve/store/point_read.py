@@ -1,6 +1,6 @@
 """One customer of the served run, for the question that is asked most; serve/http/fast_path.py asks.
 
-It says what ``Reading.customer`` says, as it was prepared when the run was published, without a pool, a thread and a
+It says what ``ReadSession.customer`` says, as it was prepared when the run was published, without a pool, a thread and a
 transaction around it: one statement sees one state of the store, and names the run that it saw.
 """
 
@@ -126,8 +126,8 @@ class ServedRun:
             return None
         content, code, *named = row
         if self._known != tuple(named):
-            with self._store.pinned() as reading:
-                self._known, self._run = (reading.publication, reading.run.run_id), reading.run
+            with self._store.at_run() as read_session:
+                self._known, self._run = (read_session.publication, read_session.run.run_id), read_session.run
         known = content or (Exclusion(customer_id, code) if code else None)
         if self._run is None or known is None or self._known != tuple(named):
             return None

@@ -1,4 +1,4 @@
-"""What one published run says. A Reading is bound to one run: no two of its answers come from different ones."""
+"""What one published run says. A ReadSession is bound to one run: no two of its answers come from different ones."""
 
 import json
 from collections.abc import Collection, Iterator, Sequence
@@ -48,7 +48,7 @@ class Earlier:
         return next(one for one in (self.risk_90d, self.risk_60d, self.risk_30d) if one is not None)
 
 
-class Reading:
+class ReadSession:
     """One run, in one transaction. ``publication`` tells two publications under one run_id apart.
 
     Every answer keeps within ``scope``: who lies outside of it is as unknown as who does not exist. A table that

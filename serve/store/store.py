@@ -20,7 +20,7 @@ from serve.store.bulk_insert import count, load
 from serve.store.checks import check
 from serve.store.differences import Difference, differences
 from serve.store.profiles import profile_rows
-from serve.store.read_session import GoneError, Reading, find, served
+from serve.store.read_session import GoneError, ReadSession, find, served
 from serve.store.scope import EVERYTHING, Scope
 
 PATIENCE = 2  # seconds that a caller of the service waits for another writer
@@ -61,7 +61,7 @@ class Store:
 
     def migrate(self, target: str = schema.VERSION) -> list[str]:
         """Takes the tables up or down to a version, by default this software's; returns the steps taken."""
-        with connect.writing(self._engine) as connection:
+        with connect.write(self._engine) as connection:
             return schema.migrate(connection, target)
 
     def publish(
@@ -155,19 +155,19 @@ class Store:
             return rows.run_from(found)
 
     @contextmanager
-    def recording(self) -> Iterator[Connection]:
+    def write(self) -> Iterator[Connection]:
         """One write transaction, also for audit entries and what must stand or fall with them (audit.py)."""
         with self._changing() as connection:
             audit.lock(connection)
             yield connection
 
     @contextmanager
-    def noting(self) -> Iterator[Connection]:
+    def append(self) -> Iterator[Connection]:
         """The same for what callers of the service send, while who publishes does not keep them waiting.
 
         PostgreSQL waits for no publication. SQLite has one writer: raises BusyError after ``PATIENCE`` seconds.
         """
-        with connect.writing(self._engine, connect.RECORDERS, PATIENCE) as connection:
+        with connect.write(self._engine, connect.RECORDERS, PATIENCE) as connection:
             self._look_at_version(connection)
             audit.lock(connection)
             yield connection
@@ -175,15 +175,15 @@ class Store:
     @contextmanager
     def _changing(self) -> Iterator[Connection]:
         """One write transaction that changes runs. It leaves the audit log to others: a publication takes minutes."""
-        with connect.writing(self._engine) as connection:
+        with connect.write(self._engine) as connection:
             schema.prepare(connection)
-        with connect.writing(self._engine) as connection:
+        with connect.write(self._engine) as connection:
             yield connection
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def read(self) -> Iterator[Connection]:
         """One read transaction, also for the audit log. Raises DataError for a store that is not there."""
-        with connect.reading(self._engine) as connection:
+        with connect.read(self._engine) as connection:
             self._look_at_version(connection)
             yield connection
 
@@ -194,61 +194,61 @@ class Store:
             self._version_seen = True
 
     @contextmanager
-    def pinned(self, run_id: str | None = None, scope: Scope = EVERYTHING) -> Iterator[Reading]:
+    def at_run(self, run_id: str | None = None, scope: Scope = EVERYTHING) -> Iterator[ReadSession]:
         """One run in one transaction, by default the served one. Raises DataError for an unknown run_id."""
-        with self.reading() as connection:
-            yield Reading(connection, find(connection, run_id), scope)
+        with self.read() as connection:
+            yield ReadSession(connection, find(connection, run_id), scope)
 
     def latest_run(self) -> Run:
         """The run that is served now."""
-        with self.pinned() as reading:
-            return reading.run
+        with self.at_run() as read_session:
+            return read_session.run
 
     def keep_card(self, model_id: str, card: Mapping[str, Sequence[str]]) -> None:
         """The card of a model, by part, in place of an earlier one; it outlives the runs of the model."""
         cards = tables.model_cards
-        with self.recording() as connection:
+        with self.write() as connection:
             connection.execute(delete(cards).where(cards.c.model_id == model_id))
             connection.execute(insert(cards).values(model_id=model_id, card=rows.dump(dict(card))))
 
     def history(self) -> tuple[Run, ...]:
         """Every run in the store, the newest snapshot first."""
-        with self.reading() as connection:
+        with self.read() as connection:
             order = (tables.runs.c.snapshot_date.desc(), tables.runs.c.run_id)
             return tuple(map(rows.run_from, connection.execute(select(tables.runs).order_by(*order))))
 
     def customer(self, customer_id: str) -> tuple[Run, Score | Exclusion] | None:
         """The served run and what it says about one customer; None for one it does not know."""
-        with self.pinned() as reading:
-            found = reading.customer(customer_id)
-            return (reading.run, found) if found else None
+        with self.at_run() as read_session:
+            found = read_session.customer(customer_id)
+            return (read_session.run, found) if found else None
 
     def manager_list(self, manager_id: str) -> tuple[Run, Manager, tuple[Score, ...]] | None:
         """The served run and one manager's listed customers by rank; None for an unknown manager."""
-        with self.pinned() as reading:
-            found = reading.manager_list(manager_id)
-            return (reading.run, *found) if found else None
+        with self.at_run() as read_session:
+            found = read_session.manager_list(manager_id)
+            return (read_session.run, *found) if found else None
 
     def published(self, run_id: str | None = None) -> Published:
         """All of one run, by default the served one. Raises DataError for an unknown run_id."""
-        with self.pinned(run_id) as reading:
-            scores = tuple(reading.scores())
-            lists = restore(portfolios(scores, reading.managers()), reading.decisions())
-            return Published(reading.run, scores, reading.exclusions(), lists)
+        with self.at_run(run_id) as read_session:
+            scores = tuple(read_session.scores())
+            lists = restore(portfolios(scores, read_session.managers()), read_session.decisions())
+            return Published(read_session.run, scores, read_session.exclusions(), lists)
 
     def scores(self, run_id: str | None = None, scope: Scope = EVERYTHING) -> Iterator[Score]:
         """Every score of one run by customer_id, a page at a time; between pages nothing is held open.
 
         Raises GoneError where the run is taken away, or published anew, before the last page.
         """
-        with self.pinned(run_id, scope) as reading:
-            run_id, publication, page = reading.run.run_id, reading.publication, reading.page()
+        with self.at_run(run_id, scope) as read_session:
+            run_id, publication, page = read_session.run.run_id, read_session.publication, read_session.page()
         while page:
             yield from page
-            with self.pinned(run_id, scope) as reading:
-                if reading.publication != publication:
+            with self.at_run(run_id, scope) as read_session:
+                if read_session.publication != publication:
                     raise GoneError(f"run {run_id} was published anew while it was read. Read it again.")
-                page = reading.page(page[-1].customer_id)
+                page = read_session.page(page[-1].customer_id)
 
     def differences(
         self, before: str, after: str | None = None, scope: Scope = EVERYTHING

@@ -15,7 +15,7 @@ from configs.call_lists import CallList
 from configs.published import Score
 from configs.settings import Settings
 from serve.store.list_rows import Brief, briefs
-from serve.store.read_session import Reading
+from serve.store.read_session import ReadSession
 from serve.texts.catalogue import Language
 from serve.workbooks.list_sheet import list_sheet
 from serve.workbooks.sheets import Context, summary_sheet
@@ -25,7 +25,7 @@ Briefing = Callable[[Sequence[Score]], Sequence[Brief]]  # what is told of the c
 
 def write_lists(
     folder: Path,
-    reading: Reading,
+    read_session: ReadSession,
     lists: Sequence[CallList],
     settings: Settings,
     language: Language | None = None,
@@ -35,8 +35,8 @@ def write_lists(
     Each file is written whole: whoever opens one never sees half of it. The language is the bank's unless
     another is given. Returns the files, sorted by name.
     """
-    context = Context(reading.run, settings, language or settings.language)
-    briefing = partial(briefs, reading)
+    context = Context(read_session.run, settings, language or settings.language)
+    briefing = partial(briefs, read_session)
     folder.mkdir(parents=True, exist_ok=True)
     written = [_write(folder / name, content) for name, content in _workbooks(context, lists, briefing)]
     for stale in set(folder.glob("*.xlsx*")) - set(written):

@@ -184,7 +184,7 @@ def test_the_probes_need_no_token(client):
 
 def test_a_fault_of_our_own_is_a_problem_without_a_trace(service, bearer, monkeypatch):
     app = create_app(service)
-    monkeypatch.setattr(app.state.store, "pinned", lambda *_: 1 / 0)
+    monkeypatch.setattr(app.state.store, "at_run", lambda *_: 1 / 0)
     with TestClient(app, headers=bearer("crm"), raise_server_exceptions=False) as client:
         response = client.get("/v1/runs/latest")
     assert "Zero" not in refused(response, 500).model_dump_json()

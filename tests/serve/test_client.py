@@ -13,7 +13,7 @@ from serve.client import Client, ProblemError
 from serve.http import formats
 from serve.http.exports import COLUMNS
 from serve.store import store as stores
-from serve.store.read_session import Reading
+from serve.store.read_session import ReadSession
 from tests.servers import served
 
 
@@ -91,7 +91,7 @@ def test_an_export_whose_run_is_published_anew_meanwhile_breaks_off(
     client, published, make_run, scores, exclusions, lists, monkeypatch, packed
 ):
     """Two rows a page and a piece; after the first piece the run is published again."""
-    monkeypatch.setattr(Reading.page, "__defaults__", ("", 2))
+    monkeypatch.setattr(ReadSession.page, "__defaults__", ("", 2))
     monkeypatch.setattr(formats, "BATCH", 2)
 
     def interrupted(rows, form):
@@ -148,7 +148,7 @@ def test_who_is_asked_to_wait_longer_does(address, token, published, monkeypatch
             held.close()
 
     with ExitStack() as held:
-        held.enter_context(published.recording())
+        held.enter_context(published.write())
         client = Client(address, token, tries=5, wait=wait)
         assert client.record_contact("k1", "c1", "leaving", manager_id="M1").contact.contact_id == 1
     assert pauses == [5.0, 5.0]

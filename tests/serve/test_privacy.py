@@ -84,7 +84,7 @@ def test_a_fault_within_an_answer_names_nobody(service, bearer, monkeypatch):
     def fault(*_):
         raise ValueError("customer KD777 of 张伟")
 
-    monkeypatch.setattr(app.state.store, "pinned", fault)
+    monkeypatch.setattr(app.state.store, "at_run", fault)
     with TestClient(app, raise_server_exceptions=False) as client:
         answer = client.get("/v1/customers/KD777/risk", headers=bearer("crm"))
     assert answer.status_code == 500

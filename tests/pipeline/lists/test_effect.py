@@ -158,7 +158,7 @@ def labels(monkeypatch):
 
 
 def came(store):
-    with store.recording() as connection:
+    with store.write() as connection:
         return [
             (one.customer_id, one.attrited, one.base_minor, one.lost_minor) for one in trial.lots(connection)
         ]
@@ -175,7 +175,7 @@ def test_what_came_of_a_lot_is_filled_in_once_its_window_has_closed(store, label
 
 
 def test_an_estimate_is_kept_and_replaced(store):
-    with store.recording() as connection:
+    with store.write() as connection:
         assert trial.latest_effect(connection) is None
         trial.keep_effect(connection, AS_OF, {"known": 1, "说": None})
         trial.keep_effect(connection, AS_OF, {"known": 2})

@@ -101,7 +101,7 @@ def read(bank, path):
 def told(bank):
     """Customer, manager, outcome and note of all contacts, the oldest first."""
     columns = (tables.contacts.c[name] for name in ("customer_id", "manager_id", "outcome", "note"))
-    with Store(bank.home.store) as store, store.reading() as connection:
+    with Store(bank.home.store) as store, store.read() as connection:
         return [
             tuple(one) for one in connection.execute(select(*columns).order_by(tables.contacts.c.contact_id))
         ]
@@ -120,7 +120,7 @@ def test_outcomes_are_recorded_in_either_language_with_their_audit_entries(bank,
     found = read(row("c1", "愿意留下", "谈了续存"), row("c2", "No answer"), row("c3"))
     assert found == Recorded(new=2, changed=0, same=0, empty=1)
     assert told(bank) == [("c1", "M1", "will_stay", "谈了续存"), ("c2", "M1", "no_answer", None)]
-    with Store(bank.home.store) as store, store.reading() as connection:
+    with Store(bank.home.store) as store, store.read() as connection:
         (contact,) = latest_of(connection, "c1", 9)
         assert (contact.run_id, contact.recorded_at) == ("run-1", NINE)
         entries = audit.entries(connection)
@@ -151,7 +151,7 @@ def test_what_is_told_otherwise_is_a_further_contact_and_the_latest_counts(bank,
 
 def test_who_wants_no_more_calls_is_opted_out(bank, read):
     read(row("c1", "不愿再被联系"))
-    with Store(bank.home.store) as store, store.reading() as connection:
+    with Store(bank.home.store) as store, store.read() as connection:
         assert opted_out(connection) == {"c1"}
 
 
@@ -254,8 +254,8 @@ def test_the_command_counts(bank, read, path, monkeypatch):
 def test_a_workbook_of_the_week_is_read_back_as_it_was_filled_in(bank, tmp_path, language):
     """Written by the weekly run, sorted and filled in by hand, saved by another program."""
     folder = tmp_path / "lists"
-    with Store(bank.home.store) as store, store.pinned() as reading:
-        write_lists(folder, reading, store.published().lists, bank.settings, language)
+    with Store(bank.home.store) as store, store.at_run() as read_session:
+        write_lists(folder, read_session, store.published().lists, bank.settings, language)
     own, branch = folder / "manager_M1.xlsx", folder / "branch_B1.xlsx"
     assert read_outcomes(bank, own) == Recorded(0, 0, 0, empty=3)
     fill_in(own, {"c1": "will_stay", "c3": "no_answer"}, language)

@@ -249,7 +249,7 @@ def test_an_alias_moved_by_hand_has_no_say(bank):
 def test_nothing_goes_on_over_a_broken_log(bank, change):
     model = trained(bank).model_id
     promotion.approve(bank, TABLES, model, "wang")
-    with Store(bank.home.store) as store, store.recording() as connection:
+    with Store(bank.home.store) as store, store.write() as connection:
         connection.execute(text(change))
     for step in (
         lambda: promotion.champion(bank),

@@ -104,7 +104,7 @@ def test_while_a_run_is_published_contacts_are_recorded_or_refused_at_once_but_n
 
 def test_who_writes_in_the_audit_log_keeps_contacts_waiting_for_a_moment_only(client, published, monkeypatch):
     monkeypatch.setattr(stores, "PATIENCE", 0.1)
-    with published.recording():
+    with published.write():
         assert (posted(client).status_code, client.put("/v1/customers/c1/opt-out").status_code) == (503, 403)
     assert posted(client).status_code == 201
 

@@ -127,7 +127,7 @@ def test_an_analyst_asks_for_many_by_pseudonym_and_learns_none_from_a_number(cli
 
 
 def audited(published):
-    with published.reading() as connection:
+    with published.read() as connection:
         return [(one.actor, one.action, one.subject) for one in entries(connection)]
 
 

@@ -193,7 +193,7 @@ def test_an_export_counts_as_many_customers_as_it_may_tell_of(
             tag = client.get(path).headers["etag"]
             assert client.get(path, headers={"If-None-Match": tag}).status_code == 304
     engine = connect.access_log(store_url)
-    with connect.reading(engine) as connection:
+    with connect.read(engine) as connection:
         told = [(one.action, one.details.get("customers")) for one in entries(connection)]
         (alarm,) = entries(connection, ("alarm",))
     engine.dispose()
@@ -207,7 +207,7 @@ def test_each_export_is_one_entry_before_its_first_byte(client, store_url, monke
     client.get(SCORES)
     client.get(CHANGES, params={"since": "run-1"})
     engine = connect.access_log(store_url)
-    with connect.reading(engine) as connection:
+    with connect.read(engine) as connection:
         logged = [
             (one.actor, one.action, one.subject, one.details["route"], one.details["customers"])
             for one in entries(connection)

@@ -273,7 +273,7 @@ def test_a_managers_list_leaves_out_whom_the_role_may_not_see(world, bearer, rol
 def logged(store_url):
     engine = connect.access_log(store_url)
     try:
-        with connect.reading(engine) as connection:
+        with connect.read(engine) as connection:
             return entries(connection)
     finally:
         engine.dispose()

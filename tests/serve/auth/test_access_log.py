@@ -47,7 +47,7 @@ def entry(number):
 
 def written(store_url):
     engine = connect.access_log(store_url)
-    with connect.reading(engine) as connection:
+    with connect.read(engine) as connection:
         found = entries(connection)
     engine.dispose()
     return found

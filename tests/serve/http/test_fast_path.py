@@ -46,7 +46,7 @@ def asked(client, bearer):
 
 def logged(url):
     engine = connect.access_log(url)
-    with connect.reading(engine) as connection:
+    with connect.read(engine) as connection:
         found = entries(connection)
     engine.dispose()
     return [(one.actor, one.action, one.subject, dict(one.details) | {"request_id": ""}) for one in found]
@@ -86,7 +86,7 @@ def test_what_another_release_prepared_is_not_told(client, bearer, published, ta
     head = bearer("crm")
     client.get("/v1/runs/latest", headers=head)
     before = told(client.get("/v1/customers/c1/risk", headers=head))
-    with published.recording() as connection:
+    with published.write() as connection:
         connection.execute(update(tables.answers).values(form="older", en=b"not this"))
     assert told(client.get("/v1/customers/c1/risk", headers=head)) == before
     assert taken == [True, False]

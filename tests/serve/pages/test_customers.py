@@ -28,7 +28,7 @@ def sent(client, **fields):
 
 
 def recorded(store_url, customer=FIRST):
-    with Store(store_url) as store, store.reading() as connection:
+    with Store(store_url) as store, store.read() as connection:
         return contacts.latest_of(connection, customer, 10)
 
 
@@ -92,7 +92,7 @@ def test_recording_an_outcome(signed_in, store_url):
     assert "Saved: Undecided, call again." in page
     assert "Rate at the other bank" in page
     assert 'class="done"' in re.search(r'<tr id="c-1"[^>]*>', client.get("/lists/M1").text)[0]
-    with connect.reading(connect.connect(store_url)) as connection:
+    with connect.read(connect.connect(store_url)) as connection:
         told = [(one.actor, one.action, one.subject) for one in entries(connection)]
     assert told[-1] == ("the manager", "record contact", FIRST)
 
@@ -119,7 +119,7 @@ def test_what_cannot_be_recorded_now_stays_in_the_form(signed_in, store_url, mon
     monkeypatch.setattr(stores, "PATIENCE", 0.1)
     client = signed_in("manager", manager_id="M1")
     fields = form(client) | {"outcome": "leaving", "note": "typed before"}
-    with Store(store_url) as store, store.recording():
+    with Store(store_url) as store, store.write():
         answer = client.post(f"{PATH}/outcome", data=fields)
     assert answer.status_code == 503
     assert "Nothing was recorded yet" in answer.text
@@ -157,7 +157,7 @@ def test_who_wants_no_more_calls_is_opted_out(signed_in, store_url):
     client = signed_in("manager", manager_id="M1")
     assert sent(client, outcome="no_contact").status_code == 303
     assert "Wants no calls" in client.get(PATH).text
-    with Store(store_url) as store, store.reading() as connection:
+    with Store(store_url) as store, store.read() as connection:
         assert contacts.opted_out_since(connection, FIRST)
 
 
@@ -181,7 +181,7 @@ def test_every_read_and_every_outcome_is_in_the_access_log(signed_in, service, s
     client.get(f"/customers/{FOREIGN}")
     client.get("/lists/M1")
     engine = connect.access_log(store_url)
-    with connect.reading(engine) as connection:
+    with connect.read(engine) as connection:
         told = [(one.action, one.subject, one.details["status"]) for one in entries(connection)]
     assert told == [
         ("read customer", FIRST, 200),

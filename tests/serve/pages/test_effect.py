@@ -13,7 +13,7 @@ from tests.serve.pages import world
 
 
 def kept(store_url, effect):
-    with Store(store_url) as store, store.recording() as connection:
+    with Store(store_url) as store, store.write() as connection:
         connection.execute(delete(tables.effects))
         if effect:
             trial.keep_effect(connection, world.MONDAY, effect)

@@ -81,7 +81,7 @@ def test_a_store_that_cannot_be_read_is_a_page_too(signed_in, client, monkeypatc
     def broken(*_):
         raise DataError("secret/path.db is damaged")
 
-    monkeypatch.setattr(client.app.state.store, "pinned", broken)
+    monkeypatch.setattr(client.app.state.store, "at_run", broken)
     answer = signed_in("manager", manager_id="M1").get("/lists/M1")
     assert answer.status_code == 503
     assert "Nothing can be shown just now" in answer.text

@@ -159,7 +159,7 @@ def publish(store: Store, settings: Lists, audit_key: bytes) -> None:
             Beside(profiles),
         )
     now = run(len(MONDAYS) - 1).run_id
-    with store.recording() as connection:
+    with store.write() as connection:
         for number, manager, outcome in (
             ("6217000000000000102", "M1", "will_stay"),
             ("6217000000000000104", "M1", "undecided"),

@@ -26,18 +26,18 @@ def store_url(either_url):
 
 
 def week_of(store, monday, **reached):
-    with store.recording() as connection:
+    with store.write() as connection:
         return trial.week(connection, monday, 14, Helpfulness(0.3), reached)
 
 
 def called(store, customer_id, outcome, at):
     contact = Contact(f"{customer_id}{at}", customer_id, "M1", "run-1", outcome, "", at.replace(tzinfo=UTC))
-    with store.recording() as connection:
+    with store.write() as connection:
         record(connection, contact, LI)
 
 
 def lots(store):
-    with store.reading() as connection:
+    with store.read() as connection:
         chosen = select(tables.trial.c.customer_id, tables.trial.c.drawn_on, tables.trial.c.held_out)
         return sorted(map(tuple, connection.execute(chosen)))
 
@@ -76,7 +76,7 @@ def test_who_was_reached_by_either_record_and_before_the_monday_only(published):
 
 def test_an_opt_out_counts_from_the_next_run_on(published, scores, settings):
     """P4: c1, who was listed, tells the manager to stop; c3 takes the place."""
-    with published.recording() as connection:
+    with published.write() as connection:
         opt_out(connection, "c1", datetime(2026, 11, 23, 8, tzinfo=UTC), LI)
     week = week_of(published, NEXT)
     (managed, _) = choose(scores, [Manager("M1", "张伟", "B1", 2)], settings.lists, week)

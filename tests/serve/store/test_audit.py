@@ -26,19 +26,19 @@ def entry(number: int) -> Entry:
 
 
 def fill(store, count=8, key=KEY):
-    with store.recording() as connection:
+    with store.write() as connection:
         for number in range(1, count + 1):
             append(connection, entry(number), key)
 
 
 def breaks(store, key=KEY, witness=None):
-    with store.reading() as connection:
+    with store.read() as connection:
         return verify(connection, key, witness)
 
 
 def test_entries_come_back_in_order_and_the_chain_is_whole(store):
     fill(store)
-    with store.reading() as connection:
+    with store.read() as connection:
         assert entries(connection) == tuple(entry(number) for number in range(1, 9))
         assert entries(connection, ["trained"]) == ()
         assert head(connection).number == 8
@@ -46,7 +46,7 @@ def test_entries_come_back_in_order_and_the_chain_is_whole(store):
 
 
 def test_the_hash_is_the_one_anybody_can_compute(store):
-    with store.recording() as connection:
+    with store.write() as connection:
         first = append(connection, Entry(AT, "li", "trained", "m1", {"b": 1, "a": "é"}))
     row = [1, "2026-11-22T08:30:00+00:00", "li", "trained", "m1", '{"a":"é","b":1}', "0" * 64]
     by_hand = hashlib.sha256(json.dumps(row, ensure_ascii=False).encode()).hexdigest()
@@ -56,7 +56,7 @@ def test_the_hash_is_the_one_anybody_can_compute(store):
 
 def test_times_are_kept_in_utc(store):
     noon = datetime(2026, 11, 22, 12, 0, tzinfo=timezone(timedelta(hours=8)))
-    with store.recording() as connection:
+    with store.write() as connection:
         append(connection, Entry(noon, "li", "trained", "m1", {}))
         assert entries(connection)[0].at == datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
         with pytest.raises(DataError, match="with its zone"):
@@ -136,7 +136,7 @@ def test_every_manipulation_is_noticed(store, times, key):
     fill(store, key=key)
     dice, seen = random.Random(20240304), set()
     for number in range(times):
-        with store.reading() as connection:
+        with store.read() as connection:
             seen.add(kind := manipulate(connection, dice))
             assert verify(connection, key), f"manipulation {number}, {kind}"
             connection.rollback()
@@ -146,7 +146,7 @@ def test_every_manipulation_is_noticed(store, times, key):
 
 def write_anew(store, key):
     """What somebody without our key would do: change history, then make every hash and the head fit again."""
-    with store.recording() as connection:
+    with store.write() as connection:
         kept = entries(connection)
         connection.execute(text("DELETE FROM audit"))
         connection.execute(text("DELETE FROM audit_head"))
@@ -163,10 +163,10 @@ def test_a_chain_written_anew_without_the_key_is_noticed(store, forgers):
 
 def test_a_head_written_down_elsewhere_shows_an_older_log_put_back(store):
     fill(store)
-    with store.reading() as connection:
+    with store.read() as connection:
         noted = head(connection)
     assert breaks(store, witness=noted) == []
-    with store.recording() as connection:
+    with store.write() as connection:
         for table in ("audit", "audit_head"):
             connection.execute(text(f"DELETE FROM {table}"))
     fill(store, 6)
@@ -176,7 +176,7 @@ def test_a_head_written_down_elsewhere_shows_an_older_log_put_back(store):
 
 def test_breaks_are_told_in_words(store):
     fill(store)
-    with store.recording() as connection:
+    with store.write() as connection:
         connection.execute(text("DELETE FROM audit WHERE number IN (3, 8)"))
         set_field(connection, 5, "actor", "somebody")
     assert breaks(store) == [
@@ -189,7 +189,7 @@ def test_breaks_are_told_in_words(store):
 
 def test_nothing_is_added_to_a_log_without_a_head(store):
     fill(store)
-    with store.recording() as connection:
+    with store.write() as connection:
         connection.execute(text("DELETE FROM audit_head"))
     with pytest.raises(DataError, match="lost its head"):
         fill(store, 1)
@@ -197,7 +197,7 @@ def test_nothing_is_added_to_a_log_without_a_head(store):
 
 def test_what_goes_on_after_a_cut_tail_does_not_hide_it(store):
     fill(store)
-    with store.recording() as connection:
+    with store.write() as connection:
         connection.execute(text("DELETE FROM audit WHERE number = 8"))
     fill(store, 2)
     assert "after entry 7 comes entry 9" in breaks(store)
@@ -212,7 +212,7 @@ def test_if_the_entry_cannot_be_written_neither_is_the_rest(published, make_run)
             raise RuntimeError("planted")
 
     def change_and_record():
-        with published.recording() as connection:
+        with published.write() as connection:
             connection.execute(text("UPDATE runs SET model_id = 'another'"))
             append(connection, entry(2), KEY)
 
@@ -228,23 +228,23 @@ def test_if_the_entry_cannot_be_written_neither_is_the_rest(published, make_run)
 
 def test_and_if_the_rest_fails_there_is_no_entry(store):
     def record_and_fail():
-        with store.recording() as connection:
+        with store.write() as connection:
             append(connection, entry(2), KEY)
             connection.execute(text("UPDATE no_such_table SET model_id = 'another'"))
 
     fill(store, 1)
     with pytest.raises(DataError, match="no_such_table"):
         record_and_fail()
-    with store.reading() as connection:
+    with store.read() as connection:
         assert [one.subject for one in entries(connection)] == ["model-1"]
     assert breaks(store) == []
 
 
 def test_a_store_without_a_log_has_no_breaks_but_no_witness_either(published):
-    with published.recording() as connection:
+    with published.write() as connection:
         for table in ("audit", "audit_head"):
             connection.execute(text(f"DROP TABLE {table}"))
-    with published.reading() as connection:
+    with published.read() as connection:
         assert entries(connection) == ()
         assert verify(connection) == []
         assert verify(connection, None, Head(3, "ab")) == ["there is no audit log"]
@@ -260,6 +260,6 @@ def test_writers_at_once_wait_for_each_other(store_url, store):
     fill(store, 1)
     with ThreadPoolExecutor(4) as pool:
         assert sorted(pool.map(work, range(4))) == [0, 1, 2, 3]
-    with store.reading() as connection:
+    with store.read() as connection:
         assert head(connection).number == 41
     assert breaks(store) == []

@@ -36,9 +36,9 @@ def test_a_restore_under_an_open_reader_gives_the_old_answers(
 ):
     before = published.published()
     published.publish(make_run("run-2", date(2026, 11, 23)), scores, exclusions, lists)
-    with published.pinned() as reading:
+    with published.at_run() as read_session:
         assert restore(store_url, backup) == 1
-        assert (reading.run.run_id, len(reading.page())) == ("run-2", 5)
+        assert (read_session.run.run_id, len(read_session.page())) == ("run-2", 5)
     assert published.published() == before
     assert published.history() == (make_run(),)
     published.publish(make_run("run-3", date(2026, 11, 30)), scores, exclusions, lists)

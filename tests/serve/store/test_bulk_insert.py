@@ -5,7 +5,7 @@ from sqlalchemy import select, text
 
 from serve.store import tables
 from serve.store.bulk_insert import load
-from serve.store.database import connect, writing
+from serve.store.database import connect, write
 from serve.store.schema import prepare
 from serve.store.store import Store
 
@@ -25,7 +25,7 @@ ODD = [
 @pytest.fixture
 def engine(either_url):
     engine = connect(either_url)
-    with writing(engine) as connection:
+    with write(engine) as connection:
         prepare(connection)
     yield engine
     engine.dispose()
@@ -38,7 +38,7 @@ def reasons(texts):
 
 
 def test_every_value_comes_back_as_it_was(engine):
-    with writing(engine) as connection:
+    with write(engine) as connection:
         load(connection, tables.reasons, iter(reasons(ODD)))
         found = connection.execute(select(tables.reasons).order_by(tables.reasons.c.place)).all()
     assert found == reasons(ODD)
@@ -49,9 +49,9 @@ def test_rows_that_fail_halfway_leave_nothing(engine):
         yield from reasons(ODD)
         raise RuntimeError("planted")
 
-    with pytest.raises(RuntimeError, match="planted"), writing(engine) as connection:
+    with pytest.raises(RuntimeError, match="planted"), write(engine) as connection:
         load(connection, tables.reasons, failing())
-    with writing(engine) as connection:
+    with write(engine) as connection:
         assert connection.execute(select(tables.reasons)).all() == []
         load(connection, tables.reasons, iter(()))
 
@@ -59,7 +59,7 @@ def test_rows_that_fail_halfway_leave_nothing(engine):
 def test_the_planner_knows_of_the_rows(postgres, make_run, scores, exclusions, lists):
     with Store(postgres.empty_store()) as store:
         store.publish(make_run(), scores, exclusions, lists)
-        with store.reading() as connection:
+        with store.read() as connection:
             counted = text(
                 "SELECT reltuples FROM pg_class WHERE relname IN ('scores', 'reasons') ORDER BY relname"
             )

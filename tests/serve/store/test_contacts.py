@@ -23,12 +23,12 @@ def store_url(either_url):
 
 
 def recorded(store, contact, author=LI):
-    with store.recording() as connection:
+    with store.write() as connection:
         return contacts.record(connection, contact, author)
 
 
 def audited(store):
-    with store.reading() as connection:
+    with store.read() as connection:
         assert verify(connection, LI.audit_key) == []
         return [(one.actor, one.action, one.subject, one.details) for one in entries(connection)]
 
@@ -38,7 +38,7 @@ def test_a_contact_its_audit_entry_and_the_same_key_again(published):
     assert first == replace(CALL, contact_id=1)
     later = replace(CALL, recorded_at=AT + timedelta(days=1))
     assert recorded(published, later) == first
-    with published.reading() as connection:
+    with published.read() as connection:
         assert contacts.latest_of(connection, "c1", 5) == (first,)
         assert contacts.opted_out(connection) == frozenset()
     about = {"contact_id": 1, "manager_id": "M1", "run_id": "run-1", "outcome": "will_stay"}
@@ -64,7 +64,7 @@ def test_who_said_no_contact_is_opted_out_until_it_is_withdrawn(published):
     no_more = replace(CALL, outcome="no_contact", note="")
     recorded(published, no_more)
     recorded(published, no_more)
-    with published.recording() as connection:
+    with published.write() as connection:
         assert contacts.opted_out_since(connection, "c1") == date(2026, 11, 17)
         assert contacts.opt_out(connection, "c1", AT + timedelta(days=9), LI) == date(2026, 11, 17)
         assert contacts.opted_out(connection) == {"c1"}
@@ -87,7 +87,7 @@ def test_a_contact_whose_audit_entry_fails_is_not_there(published, monkeypatch):
     monkeypatch.setattr(contacts.audit, "append", fails)
     with pytest.raises(DataError, match="disk"):
         recorded(published, replace(CALL, outcome="no_contact"))
-    with published.reading() as connection:
+    with published.read() as connection:
         assert contacts.latest_of(connection, "c1", 5) == ()
         assert contacts.opted_out(connection) == frozenset()
         assert entries(connection) == ()
@@ -99,7 +99,7 @@ def test_the_newest_contacts_come_first_and_keep_the_moment_whatever_its_zone(pu
         at = datetime(2026, 11, 18, hour, tzinfo=shanghai)
         recorded(published, replace(CALL, key=f"at {hour}", recorded_at=at))
     recorded(published, replace(CALL, key="other", customer_id="c2"))
-    with published.reading() as connection:
+    with published.read() as connection:
         found = contacts.latest_of(connection, "c1", 2)
     assert [one.recorded_at for one in found] == [datetime(2026, 11, 18, hour, tzinfo=UTC) for hour in (3, 2)]
 

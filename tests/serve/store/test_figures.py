@@ -12,11 +12,11 @@ from serve.store.board import board
 
 def test_figures_are_replaced_and_belong_to_their_run(published, make_run, scores, exclusions, lists):
     published.publish(make_run("run-2"), scores, exclusions, lists)
-    with published.recording() as connection:
+    with published.write() as connection:
         figures.keep(connection, "run-1", "outcome", {"auroc": 0.5})
         figures.keep(connection, "run-1", "outcome", {"auroc": 0.8})
         figures.keep(connection, "run-2", "drift", {"most": []})
-    with published.reading() as connection:
+    with published.read() as connection:
         found = figures.of_runs(connection, "outcome", 5)
         assert [(run.run_id, one) for run, one in found] == [("run-2", None), ("run-1", {"auroc": 0.8})]
         assert [run.run_id for run, _ in figures.of_runs(connection, "drift", 1)] == ["run-2"]
@@ -24,13 +24,13 @@ def test_figures_are_replaced_and_belong_to_their_run(published, make_run, score
 
 def test_figures_go_with_a_run_that_is_published_anew(published, make_run, scores, exclusions, lists):
     coverage = (Coverage("B1", "M1", 4, 1, 100, 2),)
-    with published.recording() as connection:
+    with published.write() as connection:
         figures.keep(connection, "run-1", "outcome", {"auroc": 0.8})
         figures.keep_coverage(connection, "run-1", coverage, (Departure("B1", "M0", 1, 1, 5),))
-    with published.pinned() as reading:
-        assert reading.branch_known("B1")
+    with published.at_run() as read_session:
+        assert read_session.branch_known("B1")
     published.publish(make_run(), scores, exclusions, lists)
-    with published.reading() as connection:
+    with published.read() as connection:
         assert figures.of_runs(connection, "outcome", 5)[0][1] is None
 
 
@@ -43,14 +43,14 @@ def test_figures_are_published_with_their_run_or_not_at_all(published, make_run,
         )
     assert published.latest_run().run_id == "run-1"
     published.publish(make_run("run-2"), scores, exclusions, lists, beside)
-    with published.pinned() as reading:
-        assert (reading.run.run_id, reading.branch_known("B1")) == ("run-2", True)
-        assert [one.manager_id for one in board(reading, "B1").departed] == ["M0"]
-        assert figures.of_runs(reading.connection, "drift", 1)[0][1] == {"most": []}
+    with published.at_run() as read_session:
+        assert (read_session.run.run_id, read_session.branch_known("B1")) == ("run-2", True)
+        assert [one.manager_id for one in board(read_session, "B1").departed] == ["M0"]
+        assert figures.of_runs(read_session.connection, "drift", 1)[0][1] == {"most": []}
 
 
 def test_what_cannot_be_stored_is_refused(published):
-    with published.recording() as connection:
+    with published.write() as connection:
         with pytest.raises(DataError, match="no run 'never'"):
             figures.keep(connection, "never", "drift", {})
         with pytest.raises(DataError, match="figures 'drift' of run run-1 cannot be stored"):

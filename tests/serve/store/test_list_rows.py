@@ -40,11 +40,11 @@ def test_a_row_is_what_was_known_before_the_monday(store, make_run, scores, excl
     whole = {one.customer_id: profile(one.customer_id) for one in scores}
     whole |= {"c4": profile("c4", told_on(date(2026, 10, 12)))}
     store.publish(make_run(), scores, exclusions, lists, Beside(whole.values()))
-    with store.recording() as connection:
+    with store.write() as connection:
         for contact in contacts:
             record(connection, contact, Author("the manager", None))
-    with store.pinned() as reading:
-        fourth, first = briefs(reading, [scores[3], scores[0]])
+    with store.at_run() as read_session:
+        fourth, first = briefs(read_session, [scores[3], scores[0]])
     assert (first.score, first.profile) == (scores[0], whole["c1"])
     assert first.last_contact == LastContact(date(2026, 11, 15), "", "leaving")
     assert fourth.last_contact == LastContact(date(2026, 10, 12), "phone", "answered")
@@ -52,9 +52,9 @@ def test_a_row_is_what_was_known_before_the_monday(store, make_run, scores, excl
 
 def test_a_run_without_profiles_still_has_rows(store, make_run, scores, exclusions, lists):
     store.publish(make_run(), scores, exclusions, lists)
-    with store.pinned() as reading:
-        (row,) = briefs(reading, scores[:1])
-        assert briefs(reading, ()) == ()
+    with store.at_run() as read_session:
+        (row,) = briefs(read_session, scores[:1])
+        assert briefs(read_session, ()) == ()
     assert (row.profile.aum_by_week, row.last_contact, row.next_step_en) == ((), None, "")
 
 
@@ -66,8 +66,8 @@ def test_the_next_step_is_the_one_that_was_published(store, make_run, scores, ex
         for one in lists
     ]
     store.publish(make_run(), scores, exclusions, stepped)
-    with store.pinned() as reading:
-        (row,) = briefs(reading, scores[:1])
+    with store.at_run() as read_session:
+        (row,) = briefs(read_session, scores[:1])
     assert (row.next_step_en, row.next_step_zh) == ("a", "甲")
 
 

@@ -22,14 +22,14 @@ def at(published):
     """Claims at so many minutes past nine."""
 
     def claim(minutes, to=M1, run_id="run-1"):
-        with published.recording() as connection:
+        with published.write() as connection:
             return outbox.claim(connection, run_id, to, NINE + timedelta(minutes=minutes), LEASE)
 
     return claim
 
 
 def states(store, run_id="run-1"):
-    with store.reading() as connection:
+    with store.read() as connection:
         return outbox.states(connection, run_id)
 
 
@@ -48,7 +48,7 @@ def test_claims_are_per_run_and_list(at):
 @pytest.mark.parametrize(("state", "code"), [("sent", None), ("refused", 550)])
 def test_what_is_settled_is_never_claimed_again(published, at, state, code):
     at(0)
-    with published.recording() as connection:
+    with published.write() as connection:
         outbox.settle(connection, "run-1", M1, state, NINE, code)
     assert not at(1000)
     assert states(published) == {M1: state}
@@ -56,10 +56,10 @@ def test_what_is_settled_is_never_claimed_again(published, at, state, code):
 
 def test_a_claim_given_back_can_be_taken_at_once_and_a_settled_one_is_not_given_back(published, at):
     at(0)
-    with published.recording() as connection:
+    with published.write() as connection:
         outbox.release(connection, "run-1", M1)
     assert at(0)
-    with published.recording() as connection:
+    with published.write() as connection:
         outbox.settle(connection, "run-1", M1, "sent", NINE)
         outbox.release(connection, "run-1", M1)
     assert states(published) == {M1: "sent"}
@@ -71,6 +71,6 @@ def test_a_run_published_anew_keeps_its_notices_and_one_that_is_gone_does_not(
     at(0)
     at(0, run_id="run-0")
     published.publish(make_run(), scores, exclusions, lists)
-    with published.recording() as connection:
+    with published.write() as connection:
         outbox.forget(connection)
     assert (states(published), states(published, "run-0")) == ({M1: "claimed"}, {})

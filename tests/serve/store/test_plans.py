@@ -38,18 +38,18 @@ def asked(published):
 @pytest.mark.parametrize("still", [False, True])
 @pytest.mark.parametrize("reach", Reach)
 def test_questions_find_their_rows_by_key(published, asked, reach, still):
-    with published.pinned(scope=Scope(reach, NUMBER.get(reach, ""), still)) as reading:
-        reading.customer("c1")
-        reading.customers(["c1", "c6"])
-        reading.history("c1")
-        reading.profile("c1")
-        reading.manager_list("M1")
-        reading.branch_list("B1")
-        reading.managers_of("B1")
-        reading.decisions(["c1"])
-        reading.page()
-        reading.within_reach()
-        charges(reading, "B1")
+    with published.at_run(scope=Scope(reach, NUMBER.get(reach, ""), still)) as read_session:
+        read_session.customer("c1")
+        read_session.customers(["c1", "c6"])
+        read_session.history("c1")
+        read_session.profile("c1")
+        read_session.manager_list("M1")
+        read_session.branch_list("B1")
+        read_session.managers_of("B1")
+        read_session.decisions(["c1"])
+        read_session.page()
+        read_session.within_reach()
+        charges(read_session, "B1")
     assert len(asked) >= 11
     assert set().union(*asked.values()) == set()
 

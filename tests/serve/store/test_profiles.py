@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from configs.errors import DataError
 from configs.published import Beside, Booking, Maturity, PastContact, Profile
-from serve.store import read_session as reading
+from serve.store import read_session as read_session
 from serve.store import tables
 from serve.store.profiles import packed, unpacked
 from serve.store.scope import Reach, Scope
@@ -61,7 +61,7 @@ def test_aum_is_all_but_what_the_customer_owes():
 def test_profiles_are_published_with_their_run(store, make_run, scores, exclusions, lists, profiles):
     whole = [WHOLE, *profiles[1:]]
     store.publish(make_run(), scores, exclusions, lists, Beside(iter(whole)))
-    with store.pinned() as run:
+    with store.at_run() as run:
         assert run.profile("c1") == WHOLE
         assert run.profiles(["c5", "c6", "c1", "nobody"]) == {"c1": WHOLE, "c5": whole[4]}
         assert run.profile("c6") is None
@@ -71,9 +71,9 @@ def test_profiles_are_published_with_their_run(store, make_run, scores, exclusio
 def test_many_are_asked_for_in_several_statements(
     store, make_run, scores, exclusions, lists, profiles, monkeypatch
 ):
-    monkeypatch.setattr(reading, "IDS", 2)
+    monkeypatch.setattr(read_session, "IDS", 2)
     store.publish(make_run(), scores, exclusions, lists, Beside(profiles))
-    with store.pinned() as run:
+    with store.at_run() as run:
         assert list(run.profiles([f"c{k}" for k in range(9)]).values()) == list(profiles)
 
 
@@ -89,7 +89,7 @@ def test_many_are_asked_for_in_several_statements(
 )
 def test_nobody_reads_beyond_the_scope(store, make_run, scores, exclusions, lists, profiles, scope, found):
     store.publish(make_run(), scores, exclusions, lists, Beside(profiles))
-    with store.pinned(scope=scope) as run:
+    with store.at_run(scope=scope) as run:
         assert run.profiles([one.customer_id for one in scores]).keys() == found
         assert (run.profile("c5") is None) == ("c5" not in found)
 
@@ -97,7 +97,7 @@ def test_nobody_reads_beyond_the_scope(store, make_run, scores, exclusions, list
 def test_a_rerun_replaces_profiles_too(store, make_run, scores, exclusions, lists, profiles):
     store.publish(make_run(), scores, exclusions, lists, Beside(profiles))
     store.publish(make_run(), scores, exclusions, lists, Beside([WHOLE, *profiles[1:]]))
-    with store.pinned() as run:
+    with store.at_run() as run:
         assert run.profile("c1") == WHOLE
 
 
@@ -124,9 +124,9 @@ def test_only_the_newest_runs_keep_profiles_and_answers(store, make_run, scores,
         store.publish(run, scores, exclusions, lists, Beside(profiles))
     store.serve_run("run-0")
     assert store.prune(52, 2, 130) == 0
-    with store.pinned("run-1") as run:
+    with store.at_run("run-1") as run:
         assert (run.profile("c1"), run.customer("c1")) == (None, scores[0])
-    with store.reading() as connection:
+    with store.read() as connection:
         for table in (tables.profiles, tables.answers):
             kept = connection.scalars(select(table.c.publication).distinct().order_by("publication"))
             assert kept.all() == [1, 3, 4], table.name  # the one served, and the newest two

@@ -14,7 +14,7 @@ from configs.errors import DataError
 from configs.tables import Sensitivity
 from serve.store import schema, tables
 from serve.store.audit import Entry, append, verify
-from serve.store.database import connect, reading, writing
+from serve.store.database import connect, read, write
 from serve.store.store import Store
 
 VERSIONS = [f"{number:04}" for number in range(1, int(schema.VERSION) + 1)]
@@ -34,7 +34,7 @@ def engine(store_url):
 
 
 def test_the_migrations_end_with_the_tables_as_declared(engine):
-    with writing(engine) as connection:
+    with write(engine) as connection:
         assert schema.migrate(connection) == VERSIONS
         context = MigrationContext.configure(connection, opts={"version_table": "store_version"})
         assert compare_metadata(context, tables.metadata) == []
@@ -47,7 +47,7 @@ def test_down_and_up_again_with_rows_in_the_tables(published, engine, make_run, 
     drawn = lots(engine)
     assert len(drawn) == 3
     assert published.migrate("0001") == VERSIONS[:0:-1]
-    with reading(engine) as connection:
+    with read(engine) as connection:
         packed = connection.scalar(
             text("SELECT reasons FROM scores WHERE run_id = 'run-1' AND customer_id = 'c1'")
         )
@@ -65,11 +65,11 @@ def test_decisions_of_a_run_from_before_they_were_kept_are_those_its_lists_imply
     """c2 had opted out, c4 and c1 are M1's list and c5 the branch's own; c3 was left off. Twice up, the same."""
     for _ in range(2):
         published.migrate("0005")
-        with reading(engine) as connection:
+        with read(engine) as connection:
             listed = connection.execute(text("SELECT customer_id, manager_id, rank FROM list_entries"))
             assert sorted(listed) == [("c1", "M1", 2), ("c4", "M1", 1), ("c5", None, 1)]
         published.migrate()
-        with published.pinned() as run:
+        with published.at_run() as run:
             found = run.decisions()
         assert {name: (one.manager_id, one.decision, one.why, one.rank) for name, one in found.items()} == {
             "c1": ("M1", "listed", "most_to_keep", 2),
@@ -83,7 +83,7 @@ def test_decisions_of_a_run_from_before_they_were_kept_are_those_its_lists_imply
 def test_a_store_from_before_versions_is_named_and_migrated(published, store_url, engine):
     before = as_before_decisions(published.published())
     published.migrate("0001")
-    with writing(engine) as connection:
+    with write(engine) as connection:
         connection.execute(text("ALTER TABLE scores DROP COLUMN changes"))  # as before these were published
         head = append(connection, Entry(datetime(2026, 11, 22, tzinfo=UTC), "li", "trained", "m1", {}))
         connection.execute(text("DROP TABLE store_version"))
@@ -96,13 +96,13 @@ def test_a_store_from_before_versions_is_named_and_migrated(published, store_url
             store.rollback()
         assert store.migrate() == VERSIONS[1:]
         assert store.published() == before
-        with store.reading() as connection:
+        with store.read() as connection:
             assert verify(connection, witness=head) == []
 
 
 @pytest.mark.usefixtures("published")
 def test_a_store_of_later_software_is_left_alone(store_url, engine):
-    with writing(engine) as connection:
+    with write(engine) as connection:
         connection.execute(text("UPDATE store_version SET version_num = '0099'"))
     with Store(store_url) as store:
         with pytest.raises(DataError, match=r"of version 0099.*Install the software"):
@@ -126,17 +126,17 @@ def as_before_decisions(whole):
 
 
 def lots(engine):
-    with reading(engine) as connection:
+    with read(engine) as connection:
         return connection.execute(text("SELECT * FROM trial ORDER BY customer_id, drawn_on")).all()
 
 
 def test_an_empty_store_says_so(engine, store_url):
-    with writing(engine), Store(store_url) as store, pytest.raises(DataError, match="no run was published"):
+    with write(engine), Store(store_url) as store, pytest.raises(DataError, match="no run was published"):
         store.latest_run()
 
 
 def test_rows_that_the_version_before_cannot_keep_stop_the_way_back(published, engine):
-    with writing(engine) as connection:
+    with write(engine) as connection:
         connection.execute(text(CONTACT))
     before = published.published()
     with pytest.raises(DataError, match="cannot keep the 1 rows of contacts"):
@@ -146,7 +146,7 @@ def test_rows_that_the_version_before_cannot_keep_stop_the_way_back(published, e
 
 @pytest.mark.usefixtures("published")
 def test_everything_but_the_audit_log_and_the_trial_can_be_taken_away(engine):
-    with writing(engine) as connection:
+    with write(engine) as connection:
         assert schema.migrate(connection, None) == VERSIONS[::-1]
         stay = ["audit", "audit_head", "effects", "store_version", "trial"]
         assert sorted(inspect(connection).get_table_names()) == stay

@@ -33,8 +33,8 @@ def moved_on(published, make_run, make_score, make_lists):
 
 
 def seen(store, run_id, scope):
-    with store.pinned(run_id, scope) as reading:
-        return [one.customer_id for one in reading.scores()]
+    with store.at_run(run_id, scope) as read_session:
+        return [one.customer_id for one in read_session.scores()]
 
 
 @pytest.mark.parametrize(
@@ -55,12 +55,15 @@ def test_the_served_run_decides(moved_on, reach, number, then, still):
 
 
 def test_lists_and_single_customers_of_the_past_likewise(moved_on):
-    with moved_on.pinned("run-1", Scope(Reach.OWN, "M1").in_the_past()) as reading:
-        assert reading.manager_list("M1") == (Manager("M1", "张伟", "B1", 2), ())  # c4 and c1 were listed
-        assert [reading.customer(name) is None for name in ("c1", "c2")] == [True, False]
-        assert reading.history("c1") == ()
-        assert list(reading.profiles(["c1", "c2"])) == ["c2"]
-        assert list(reading.decisions(["c1", "c2"])) == ["c2"]
+    with moved_on.at_run("run-1", Scope(Reach.OWN, "M1").in_the_past()) as read_session:
+        assert read_session.manager_list("M1") == (
+            Manager("M1", "张伟", "B1", 2),
+            (),
+        )  # c4 and c1 were listed
+        assert [read_session.customer(name) is None for name in ("c1", "c2")] == [True, False]
+        assert read_session.history("c1") == ()
+        assert list(read_session.profiles(["c1", "c2"])) == ["c2"]
+        assert list(read_session.decisions(["c1", "c2"])) == ["c2"]
 
 
 @pytest.mark.usefixtures("moved_on")

@@ -17,7 +17,7 @@ from sqlalchemy import event, select
 from configs.errors import DataError
 from configs.published import Beside, Change, Coverage, Departure, Exclusion, Manager
 from serve.store import figures, tables
-from serve.store import read_session as reading
+from serve.store import read_session as read_session
 
 ROOT = Path(__file__).parents[3]
 
@@ -107,7 +107,7 @@ def test_old_runs_are_pruned_with_all_their_rows_but_not_the_one_served(
     for number in range(2, 5):
         day = date(2026, 11, 16) + timedelta(weeks=number - 1)
         published.publish(make_run(f"run-{number}", day), scores, exclusions, lists, Beside(profiles))
-        with published.recording() as connection:
+        with published.write() as connection:
             figures.keep(connection, f"run-{number}", "drift", {"most": []})
             coverage, left = Coverage("B1", "M1", 4, 1, 100, 2), Departure("B1", "M0", 1, 1, 5)
             figures.keep_coverage(connection, f"run-{number}", [coverage], [left])
@@ -137,10 +137,10 @@ def test_all_scores_come_by_id_in_pages_whatever_the_language_of_the_database(
         make_score(name, reasons=make_score(name).reasons * (number % 3)) for number, name in enumerate(names)
     ]
     store.publish(make_run(cohort=8), given, exclusions, make_lists(given))
-    monkeypatch.setattr(reading.Reading.page, "__defaults__", ("", 3))
+    monkeypatch.setattr(read_session.ReadSession.page, "__defaults__", ("", 3))
     assert [one.customer_id for one in store.scores()] == sorted(names)
     assert list(store.scores("run-1")) == sorted(given, key=lambda one: one.customer_id)
-    with store.pinned() as run:
+    with store.at_run() as run:
         assert [one.customer_id for one in run.page("a", 2)] == ["b", "ä"]
 
 
@@ -148,7 +148,7 @@ def test_all_scores_come_by_id_in_pages_whatever_the_language_of_the_database(
 def test_a_run_that_goes_while_it_is_read_is_an_error_and_not_a_short_answer(
     published, make_run, scores, exclusions, lists, monkeypatch, fate
 ):
-    monkeypatch.setattr(reading.Reading.page, "__defaults__", ("", 2))
+    monkeypatch.setattr(read_session.ReadSession.page, "__defaults__", ("", 2))
     found = published.scores("run-1")
     next(found)
     if fate == "no run":
@@ -243,10 +243,10 @@ def test_readers_during_publications_see_one_run_each(published, make_run, score
         while not (done.is_set() and rounds > 5):
             whole, (run, _, listed) = published.published(), published.manager_list("M1")
             answered, one = published.customer("c3")
-            with published.pinned() as first:
+            with published.at_run() as first:
                 pinned, pages = first.run, [first.page("", 2)]
             while pages[-1]:
-                with published.pinned(pinned.run_id) as following:
+                with published.at_run(pinned.run_id) as following:
                     pages.append(following.page(pages[-1][-1].customer_id, 2))
             seen = [(whole.run, whole.scores), (run, listed), (answered, [one]), (pinned, sum(pages, ()))]
             errors += [run for run, found in seen if {one.risk_90d for one in found} != {_risk_of(run)}]

@@ -72,14 +72,14 @@ def lists(lists):
 
 
 @pytest.fixture
-def reading(published):
-    with published.pinned() as reading:
-        yield reading
+def read_session(published):
+    with published.at_run() as read_session:
+        yield read_session
 
 
 @pytest.fixture
-def briefing(reading):
-    return partial(briefs, reading)
+def briefing(read_session):
+    return partial(briefs, read_session)
 
 
 def test_a_managers_sheet_holds_the_list_in_order(context, lists, briefing):
@@ -120,8 +120,8 @@ def test_what_changed_stands_below_the_reasons(
     scores = [moved, make_score("b", 50_00)]
     lists = make_lists(scores, [Manager("M1", "张伟", "B1", 2)])
     store.publish(run, scores, [], lists)
-    with store.pinned() as reading:
-        briefing = partial(briefs, reading)
+    with store.at_run() as read_session:
+        briefing = partial(briefs, read_session)
         sheet = read(manager_workbook(Context(run, settings, "zh"), lists[0], briefing)).active
     reason = "1. 近 4 周转往他行 480,000 元"
     assert told(sheet, 1)["why"] == (f"{reason}\n{said}" if said else reason)
@@ -191,7 +191,7 @@ def test_an_id_stays_the_text_it_is(context, make_score, make_lists, briefing, e
             assert cell.value.replace("_x0001_", "\x01") == evil
 
 
-def test_words_from_the_bank_are_never_formulas(context, lists, reading):
+def test_words_from_the_bank_are_never_formulas(context, lists, read_session):
     """A product, a channel and an outcome that begin like formulas; also where another word stands before them."""
     evil = "=cmd|'/c calc'!A1"
     found = Profile(
@@ -203,7 +203,7 @@ def test_words_from_the_bank_are_never_formulas(context, lists, reading):
 
     def briefing(listed):
         return [replace(one, profile=found, last_contact=last_contact(found, None))
-                for one in briefs(reading, listed)]  # fmt: skip
+                for one in briefs(read_session, listed)]  # fmt: skip
 
     sheet = read(manager_workbook(context, lists[0], briefing)).active
     assert evil in told(sheet, 1)["maturing"]
@@ -230,28 +230,28 @@ def test_a_branch_sees_its_managers_the_customers_without_one_and_the_total(cont
     assert "manager_id" not in told(book["无客户经理"], 1)
 
 
-def test_the_same_run_gives_the_same_bytes(tmp_path, reading, settings, lists):
-    first, second = (write_lists(tmp_path / name, reading, lists, settings) for name in "ab")
+def test_the_same_run_gives_the_same_bytes(tmp_path, read_session, settings, lists):
+    first, second = (write_lists(tmp_path / name, read_session, lists, settings) for name in "ab")
     assert [path.name for path in first] == ["branch_B1.xlsx", "manager_M1.xlsx"]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 
 
-def test_a_rerun_leaves_no_file_of_another_run(folder, reading, settings, lists):
+def test_a_rerun_leaves_no_file_of_another_run(folder, read_session, settings, lists):
     folder.mkdir()
     (folder / "manager_M0.xlsx").touch()
     (folder / "manager_M1.xlsx.draft").touch()
-    written = write_lists(folder, reading, lists, settings)
+    written = write_lists(folder, read_session, lists, settings)
     assert sorted(folder.iterdir()) == written
 
 
-def test_no_id_leaves_the_folder(folder, reading, make_score, make_lists, settings):
+def test_no_id_leaves_the_folder(folder, read_session, make_score, make_lists, settings):
     scores = [make_score("a", manager_id="../../up", branch_id="../b")]
-    written = write_lists(folder, reading, make_lists(scores), settings)
+    written = write_lists(folder, read_session, make_lists(scores), settings)
     assert {path.parent for path in written} == {folder}
     assert len(list(folder.iterdir())) == 2
 
 
-def test_customers_of_no_branch_have_a_workbook_too(folder, reading, make_score, make_lists, settings):
+def test_customers_of_no_branch_have_a_workbook_too(folder, read_session, make_score, make_lists, settings):
     scores = [make_score("a", manager_id=None, branch_id=None)]
-    (path,) = write_lists(folder, reading, make_lists(scores), settings)
+    (path,) = write_lists(folder, read_session, make_lists(scores), settings)
     assert path.name == "no_branch.xlsx"
