@@ -1,7 +1,7 @@
 """One customer of the served run, for the question that is asked most; serve/http/fast_path.py asks.
 
-It says what ``ReadSession.customer`` says, as it was prepared when the run was published, without a pool, a thread and a
-transaction around it: one statement sees one state of the store, and names the run that it saw.
+It gives what ``ReadSession.customer`` gives, as it was prepared when the run was published, without a pool, a
+thread and a transaction: one statement sees one state of the store, and names the run that it saw.
 """
 
 import sqlite3
