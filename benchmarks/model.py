@@ -55,16 +55,17 @@ def alone(bank: Context, as_of: date, rounds: int) -> dict[str, Any]:
     import lightgbm as lgb
     import numpy as np
 
-    from models.boosting import parameters
+    from models.boosting import monotone, parameters
+    from models.hazard import PERIOD
     from models.periods import customer_periods, thinned
     from models.severity import fit_severity
     from pipeline.tables import read_ingested
-    from pipeline.training.train import load_matrix, load_peers, plan, training_for
+    from pipeline.training.train import load_matrix, load_peers, plan, signs_of
 
     chosen, horizons = plan(bank.settings, read_ingested(bank.home), as_of), bank.settings.label.horizons
     peers = load_peers(bank.settings, bank.home, chosen.train)
     train, tune = (load_matrix(bank.home, days, peers) for days in (chosen.train, chosen.tune))
-    given = training_for(bank.settings, train.columns)
+    given = bank.settings.training
     some = thinned(customer_periods(train.gone_within, horizons), given.negatives_kept, given.seed)
     every = customer_periods(tune.gone_within, horizons)
     known, later = (
@@ -72,6 +73,7 @@ def alone(bank: Context, as_of: date, rounds: int) -> dict[str, Any]:
         for rows, periods in ((train, some), (tune, every))
     )
     made = parameters(given, given.lightgbm, "binary") | {"metric": "binary_logloss"}
+    made |= monotone(signs_of(bank.settings), [*train.columns, PERIOD])
     took = _clock()
     binned = lgb.Dataset(known, some.gone, params=made)
     judged = binned.create_valid(later, every.gone)

@@ -13,6 +13,16 @@ from configs.settings import Settings
 
 BANKS = Path(__file__).parent / "banks"
 DEFAULTS = Path(__file__).parent / "default.toml"
+# Settings of before, and what stands in their place.
+RETIRED = {
+    "training.half_life_weeks": "is fixed: every row weighs the same. Leave it out.",
+    "promotion.trial_seconds": "is now 'smoke_test_seconds'. Rename it.",
+    "promotion.trial_memory_mb": "is fixed at 4,096 MB. Leave it out.",
+    "mail.attempts": "is fixed at 5. Leave it out.",
+    "mail.wait_seconds": "is fixed at 5, doubled before each further attempt. Leave it out.",
+    "mail.timeout_seconds": "is fixed at 30. Leave it out.",
+    "mail.lease_seconds": "is fixed at 600. Leave it out.",
+}
 
 
 def load_settings(bank: str, overrides: Mapping[str, Any] | None = None) -> Settings:
@@ -98,6 +108,8 @@ def _explain(error: ValidationError, path: Path) -> str:
 def _sentence(one: dict[str, Any]) -> str:
     where = ".".join(str(part) for part in one["loc"])
     if one["type"] == "extra_forbidden":
+        if where in RETIRED:
+            return f"{where} {RETIRED[where]}"
         return f"unknown key {where!r}. {did_you_mean(str(one['loc'][-1]), _known_keys(one['loc'][:-1]))}"
     if one["type"] == "missing":
         return f"{where} is missing"

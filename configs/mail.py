@@ -30,7 +30,7 @@ def _address(text: str) -> str:
 
 
 class Mail(Strict):
-    """Who writes, where readers are led, and how long a mail server that cannot accept now is tried again.
+    """The sender of notices, the link in them, and the readers of branch lists.
 
     ``branches``: the address of whoever reads a branch's own list, by branch_id. Nothing is sent while ``sender``
     or ``link`` is empty.
@@ -39,10 +39,6 @@ class Mail(Strict):
     sender: str
     link: str
     branches: Named[Annotated[str, AfterValidator(_address)]]
-    attempts: Annotated[int, Field(ge=1, le=20)]
-    wait_seconds: Annotated[float, Field(gt=0, le=3600)]
-    timeout_seconds: Annotated[float, Field(gt=0, le=600)]
-    lease_seconds: Annotated[int, Field(ge=60)]
 
     @field_validator("sender")
     @classmethod
@@ -59,16 +55,6 @@ class Mail(Strict):
         if link and not (plain and parts.hostname and (parts.scheme == "https" or local)):
             raise ValueError(f"{link!r} is no https address. Write the one at which the service is reached.")
         return link
-
-    @model_validator(mode="after")
-    def _lease_outlasts_a_message(self) -> Self:
-        """A message takes five answers of the mail server at most."""
-        if self.lease_seconds < 10 * self.timeout_seconds:
-            raise ValueError(
-                f"lease_seconds {self.lease_seconds} must be at least ten times timeout_seconds "
-                f"{self.timeout_seconds:g}: another run could send what one is still sending"
-            )
-        return self
 
 
 class MailServer(BaseSettings):

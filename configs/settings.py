@@ -154,7 +154,6 @@ class Training(Strict):
     patience: Annotated[int, Field(ge=1)]
     threads: Annotated[int, Field(ge=1)]
     negatives_kept: Share
-    half_life_weeks: Annotated[int, Field(ge=0)]
     peers: Annotated[tuple[str, ...], Field(strict=False)]
     monotone: Annotated[tuple[str, ...], Field(strict=False)]
     max_single_auroc: Annotated[float, Field(gt=0.5, le=1)]
@@ -214,8 +213,7 @@ class Promotion(Strict):
     max_ece: Share
     min_slope: Annotated[float, Field(gt=0)]
     max_slope: Annotated[float, Field(gt=0)]
-    trial_seconds: Annotated[int, Field(ge=1)]
-    trial_memory_mb: Annotated[int, Field(ge=1)]
+    smoke_test_seconds: Annotated[int, Field(ge=1)]
 
 
 class Card(Strict):

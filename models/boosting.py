@@ -106,6 +106,13 @@ def parameters(training: Training, given: Mapping[str, Any], objective: str) -> 
     return made
 
 
+def monotone(signs: Mapping[str, int], columns: Sequence[str]) -> dict[str, str]:
+    """LightGBM's constraint, one sign per column (0: none); no parameter at all without signs."""
+    if not signs:
+        return {}
+    return {"monotone_constraints": ",".join(str(signs.get(name, 0)) for name in columns)}
+
+
 def grow(
     known: lgb.Dataset,
     later: lgb.Dataset,
@@ -135,7 +142,6 @@ def grow(
 
 def _check_names(given: Mapping[str, Any], made: dict[str, Any]) -> None:
     """LightGBM ignores a parameter it does not know; an empty booster lists those it does."""
-    made = {name: value for name, value in made.items() if name != "monotone_constraints"}  # one per column
     two_rows = lgb.Dataset(np.array([[0.0], [1.0]]), np.array([0, 1]), params=made)
     text = lgb.Booster(made, two_rows).model_to_string()
     known: Sequence[str] = re.findall(r"^\[(\w+): ", text, flags=re.MULTILINE)

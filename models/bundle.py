@@ -125,6 +125,7 @@ def settings_of(settings: Settings) -> dict[str, Any]:
     """The settings as they are kept with a model; without threads and whatever else changes no byte, nor the salt."""
     dump = settings.model_dump(mode="json", exclude=NOT_IN_MODELS)
     del dump["training"]["threads"], dump["lists"]["salt"]
+    dump["training"]["half_life_weeks"] = 0  # every row weighs the same; a model's id rests on this line too
     return dump
 
 

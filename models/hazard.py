@@ -1,9 +1,10 @@
 """One discrete-time hazard model: how likely a customer still here at the start of a period goes in it."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import lightgbm as lgb
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from configs.errors import DataError
 from configs.settings import Training
-from models.boosting import Loss, Medians, Progress, Rows, Trees, grow, medians, parameters
+from models.boosting import Loss, Medians, Progress, Rows, Trees, grow, medians, monotone, parameters
 from models.matrix import Matrix, chunks
 from models.periods import Periods, customer_periods, thinned
 from models.tree_paths import Paths, paths_of
@@ -77,18 +78,20 @@ def fit(
     horizons: Sequence[int],
     training: Training,
     progress: Progress | None = None,
+    signs: Mapping[str, int] = MappingProxyType({}),
 ) -> Fitted:
     """Boosted trees on the customer-periods of ``train``, stopped by the log loss on those of ``tune``.
 
     Only negatives of ``train`` are thinned (``training.negatives_kept``); ``tune`` is whole, and its loss is
-    that of the corrected odds. A customer stands in many snapshots and every one weighs the same (unless
-    ``training.half_life_weeks`` lets older ones fade): what is predicted is one customer on one Monday. What
-    the repetition costs is effective sample size, so ``min_data_in_leaf`` should hold several customers.
+    that of the corrected odds. A customer stands in many snapshots and every one weighs the same: what is
+    predicted is one customer on one Monday. ``signs`` gives the columns along which risk may only rise (1) or
+    only fall (-1). What the repetition costs is effective sample size, so ``min_data_in_leaf`` should hold
+    several customers.
     Raises DataError when a set holds only one outcome, ConfigError when LightGBM does not know a parameter.
     """
     for name, rows in (("train", train), ("tune", tune)):
         _check_both_outcomes(name, rows)
-    made = parameters(training, training.lightgbm, "binary")
+    made = parameters(training, training.lightgbm, "binary") | monotone(signs, [*train.columns, PERIOD])
     known = binned(train, horizons, training, made)
     log_kept = math.log(training.negatives_kept)
     judged_on = customer_periods(tune.gone_within, horizons)
@@ -105,7 +108,6 @@ def binned(train: Matrix, horizons: Sequence[int], training: Training, made: dic
     return lgb.Dataset(
         _rows(train, fitted_on),
         fitted_on.gone,
-        weight=_fading(train, fitted_on, training.half_life_weeks),
         feature_name=[*train.columns, PERIOD],
         params=made,
     )
@@ -113,14 +115,6 @@ def binned(train: Matrix, horizons: Sequence[int], training: Training, made: dic
 
 def _rows(rows: Matrix, periods: Periods) -> Rows:
     return Rows(rows.features, periods.row, periods.days)
-
-
-def _fading(rows: Matrix, periods: Periods, half_life_weeks: int) -> NDArray[np.float64] | None:
-    """The weight of each customer-period: 1 on the last Monday, half of it every ``half_life_weeks`` before."""
-    if not half_life_weeks:
-        return None
-    age = (rows.snapshot_date.max() - rows.snapshot_date) / np.timedelta64(7, "D")
-    return np.asarray(0.5 ** (age[periods.row] / half_life_weeks), dtype=np.float64)
 
 
 def _check_both_outcomes(name: str, rows: Matrix) -> None:

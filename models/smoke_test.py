@@ -15,9 +15,10 @@ from models.bundle import load
 from models.reference_rows import check_golden
 
 _ROOT = Path(__file__).parent.parent
+MEMORY_MB = 4_096  # address space of the child; libraries alone map about 2,000
 
 
-def try_out(folder: Path, key: bytes, seconds: int, memory_mb: int) -> None:
+def try_out(folder: Path, key: bytes, seconds: int, memory_mb: int = MEMORY_MB) -> None:
     """Load the bundle and score its golden rows in a child process with these limits.
 
     The key goes through a pipe and the child gets no environment, so nothing can be read off the process list.

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,7 @@ def search(
     horizons: Sequence[int],
     budget: Budget,
     progress: Callable[[int, int], None],
+    signs: Mapping[str, int] = MappingProxyType({}),
 ) -> list[Trial]:
     """Every trial in its order; the first is what the settings say, so that the best is never worse.
 
@@ -74,7 +76,7 @@ def search(
             break
         asked = study.ask()
         params = {name: _suggested(asked, name) for name in SPACE}
-        tried.append(_tried(asked, params, folds, training, horizons))
+        tried.append(_tried(asked, params, folds, training, horizons, signs))
         given_up = len(tried[-1].log_loss) < len(folds)
         state = optuna.trial.TrialState.PRUNED if given_up else optuna.trial.TrialState.COMPLETE
         study.tell(asked, None if given_up else float(np.mean(tried[-1].log_loss)), state)
@@ -89,13 +91,18 @@ def best(trials: Sequence[Trial]) -> Trial:
 
 
 def _tried(
-    asked: Any, params: Params, folds: Sequence[Fold], training: Training, horizons: Sequence[int]
+    asked: Any,
+    params: Params,
+    folds: Sequence[Fold],
+    training: Training,
+    horizons: Sequence[int],
+    signs: Mapping[str, int],
 ) -> Trial:
     changed = training.model_copy(update={"lightgbm": {**training.lightgbm, **params}})
     losses: list[float] = []
     precision: list[float] = []
     for number, (train, tune) in enumerate(folds):
-        fitted = fit(train, tune, horizons, changed)
+        fitted = fit(train, tune, horizons, changed, signs=signs)
         losses.append(min(fitted.losses))
         risk = _risk(fitted.model.raw(tune.features))
         precision.append(ranking(tune, risk)["average_precision"])

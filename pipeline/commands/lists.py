@@ -16,7 +16,7 @@ def mail(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> Non
     """Tell each reader of a list of the Monday that is served, once; the message holds a link and no customer."""
     from configs.errors import ConfigError
     from configs.mail import load_mail_server
-    from pipeline.lists.mail import tell
+    from pipeline.lists.mail import LEASE_SECONDS, tell
 
     server = load_mail_server()
     if server is None:
@@ -24,7 +24,9 @@ def mail(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> Non
     told = tell(bank_of(bank, data), server, monday(as_of.date()))
     typer.echo(f"{told.sent} notices sent, {told.sent_before} sent before")
     if told.elsewhere:
-        typer.echo(f"{told.elsewhere} begun by another run of this command less than lease_seconds ago")
+        typer.echo(
+            f"{told.elsewhere} begun by another run of this command less than {LEASE_SECONDS} seconds ago"
+        )
     for recipient, code in told.refused:
         typer.echo(f"refused by the mail server with {code}: {recipient}")
     for recipient in told.no_address:

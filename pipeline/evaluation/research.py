@@ -19,7 +19,7 @@ from pipeline.artefacts import Home, write_json
 from pipeline.progress import progress_bar
 from pipeline.snapshots.build import build_outcomes, build_snapshots, read_partition
 from pipeline.tables import Ingested, read_ingested
-from pipeline.training.train import columns_of, load_matrix, load_peers, plan, training_for
+from pipeline.training.train import columns_of, load_matrix, load_peers, plan, signs_of
 
 KEYS = ["customer_id", "snapshot_date"]
 SHOWN = ["columns", "auroc", "average_precision", "average_precision_lost", "recall_at_10", "ece"]
@@ -119,7 +119,8 @@ def ablate(
 
 def _judge(settings: Settings, rows: Matrix, chosen: Split) -> dict[str, float]:
     tuned, judged, horizons = rows.on(chosen.tune), rows.on(chosen.judge), settings.label.horizons
-    model = fit(rows.on(chosen.train), tuned, horizons, training_for(settings, rows.columns)).model
+    signs = signs_of(settings)
+    model = fit(rows.on(chosen.train), tuned, horizons, settings.training, signs=signs).model
     calibrator = fit_calibrator(model.raw(tuned.features), tuned.gone_within, horizons)
     return evaluate(judged, calibrator.risks(model.raw(judged.features)), horizons)
 

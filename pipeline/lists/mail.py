@@ -17,6 +17,13 @@ from serve.store import outbox
 from serve.store.outbox import Recipient
 from serve.store.store import Store
 
+ATTEMPTS = 5  # at a mail server that cannot accept now, before the rest is left to the next run
+WAIT_SECONDS = 5.0  # before the second attempt; doubled before each further one
+TIMEOUT_SECONDS = 30.0  # for the mail server to answer; a message takes five answers at most
+LEASE_SECONDS = (
+    600  # after which another run may send what one had begun to send: longer than a message takes
+)
+
 
 @dataclass(frozen=True)
 class Told:
@@ -94,10 +101,9 @@ def _in_rounds(
     sending: "_Sending", due: Sequence[Notice], sleep: Callable[[float], None]
 ) -> Sequence[Notice]:
     """What is left after so many rounds in a row that got nothing done; the wait between them doubles."""
-    mail = sending.bank.settings.mail
     left, tries = sending.round(due), 1
-    while left and tries < mail.attempts:
-        sleep(mail.wait_seconds * 2 ** (tries - 1))
+    while left and tries < ATTEMPTS:
+        sleep(WAIT_SECONDS * 2 ** (tries - 1))
         before, left = len(left), sending.round(left)
         tries = 1 if len(left) < before else tries + 1
     return left
@@ -118,7 +124,7 @@ class _Sending:
         if not due:
             return left
         try:
-            with session(self._server, self.bank.settings.mail.timeout_seconds) as smtp:
+            with session(self._server, TIMEOUT_SECONDS) as smtp:
                 for place, notice in enumerate(due):
                     if smtp.sock is None:  # the session has ended under way
                         return left + list(due[place:])
@@ -131,7 +137,7 @@ class _Sending:
 
     def _done(self, smtp: SMTP, notice: Notice) -> bool:
         """Whether nothing is left to do for this notice here."""
-        lease = timedelta(seconds=self.bank.settings.mail.lease_seconds)
+        lease = timedelta(seconds=LEASE_SECONDS)
         with self._store.write() as connection:
             if not outbox.claim(connection, self._run.run_id, notice.to, self.bank.clock(), lease):
                 self.elsewhere += 1

@@ -4,27 +4,16 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from configs.errors import ConfigError, did_you_mean
-from configs.settings import Training
 from features.catalogue.entries import Entry
 
 
-def constrained(training: Training, entries: Mapping[str, Entry], columns: Sequence[str]) -> Training:
-    """The training settings with LightGBM's constraint for each of ``columns``; the period stays free.
+def monotone_signs(words: Sequence[str], entries: Mapping[str, Entry]) -> dict[str, int]:
+    """1 where more of a feature may only raise the risk, -1 where less may; the others are not named.
 
-    ``entries`` are all columns that a model of this bank may have, with their worrying direction.
-
-    Raises ConfigError for a word of ``training.monotone`` that is no feature, pattern or group of reasons, or
-    names only features that are worrying in no direction.
+    ``words`` are those of ``training.monotone``; ``entries`` are all columns that a model of this bank may have.
+    Raises ConfigError for a word that is no feature, pattern or group of reasons, or names only features that
+    are worrying in no direction.
     """
-    if not training.monotone:
-        return training
-    signs = _signs(training.monotone, entries)
-    listed = ",".join(str(signs.get(name, 0)) for name in (*columns, "period"))
-    return training.model_copy(update={"lightgbm": {**training.lightgbm, "monotone_constraints": listed}})
-
-
-def _signs(words: Sequence[str], entries: Mapping[str, Entry]) -> dict[str, int]:
-    """1 where more of a feature may only raise the risk, -1 where less may; the others are not named."""
     signs: dict[str, int] = {}
     for word in words:
         named = [one for one in entries.values() if word == one.group or fnmatchcase(one.name, word)]

@@ -271,7 +271,7 @@ def _tried(bank: Context, model_id: str) -> Bundle:
         )
     with step("try") as counts:
         bundle = load(folder, bank.bundle_key)
-        try_out(folder, bank.bundle_key, limits.trial_seconds, limits.trial_memory_mb)
+        try_out(folder, bank.bundle_key, limits.smoke_test_seconds)
         counts["model"] = model_id
     return bundle
 

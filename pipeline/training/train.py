@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from configs.dates import mondays
 from configs.errors import DataError
-from configs.settings import Settings, Training
+from configs.settings import Settings
 from features.build import catalogue, first_monday
 from features.catalogue.entries import Entry
 from features.catalogue.peers import peer_entries
@@ -33,7 +33,7 @@ from pipeline.artefacts import Home
 from pipeline.context import Context
 from pipeline.snapshots.build import READERS, feature_names, read_eligible, read_features, read_partition
 from pipeline.tables import Ingested
-from pipeline.training.monotone import constrained
+from pipeline.training.monotone import monotone_signs
 from pipeline.training.on_disk_matrix import Spool
 
 # What a bank can do without a model: rank by the money already gone, or by silence. Higher = riskier.
@@ -64,7 +64,7 @@ def train(
     bundle, rows = fit_mondays(bank.settings, bank.home, chosen, as_of, progress)
     limits = bank.settings.promotion
     folder = write(bundle, bank.home.models, bank.bundle_key)
-    try_out(folder, bank.bundle_key, limits.trial_seconds, limits.trial_memory_mb)
+    try_out(folder, bank.bundle_key, limits.smoke_test_seconds)
     return bundle, rows.on(chosen.judge)
 
 
@@ -87,8 +87,7 @@ def fit_bundle(
     trained, tuned, judged = (rows.on(days) for days in (chosen.train, chosen.tune, chosen.judge))
     _check_outcomes(settings, {"train": trained, "tune": tuned, "judge": judged})
     refuse_leaks(judged, settings.training.max_single_auroc)
-    training = training_for(settings, rows.columns)
-    fitted = fit(trained, tuned, settings.label.horizons, training, progress)
+    fitted = fit(trained, tuned, settings.label.horizons, settings.training, progress, signs_of(settings))
     raw = fitted.model.raw(tuned.features)
     calibrator = fit_calibrator(raw, tuned.gone_within, fitted.model.horizons)
     severity = fit_severity(trained, tuned, settings.training).scaled(
@@ -170,9 +169,9 @@ def columns_of(settings: Settings) -> dict[str, Entry]:
     return features | peer_entries(settings, features)
 
 
-def training_for(settings: Settings, columns: Sequence[str]) -> Training:
-    """The training settings with the constraints of ``training.monotone`` on these columns."""
-    return constrained(settings.training, columns_of(settings), columns)
+def signs_of(settings: Settings) -> dict[str, int]:
+    """The signs of ``training.monotone`` by column, for every column that a model of this bank may have."""
+    return monotone_signs(settings.training.monotone, columns_of(settings))
 
 
 def comparison(metrics: Mapping[str, Any]) -> pd.DataFrame:

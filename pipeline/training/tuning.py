@@ -14,7 +14,7 @@ from pipeline.context import Context
 from pipeline.progress import progress_bar, step
 from pipeline.snapshots.build import build_outcomes, build_snapshots
 from pipeline.tables import Ingested
-from pipeline.training.train import load_matrix, load_peers, plan, training_for
+from pipeline.training.train import load_matrix, load_peers, plan, signs_of
 
 FOLDS = 3  # tuning blocks, the latest first; each costs a fit per trial
 
@@ -39,8 +39,7 @@ def run_tuning(bank: Context, tables: Ingested, as_of: date, budget: Budget) -> 
     with step("tune") as counts, progress_bar("trials") as on_trial:
         rows = load_matrix(home, days, load_peers(settings, home, made[0].train))
         sets = [(rows.on(one.train), rows.on(one.tune)) for one in made]
-        training = training_for(settings, rows.columns)
-        tried = search(sets, training, settings.label.horizons, budget, on_trial)
+        tried = search(sets, settings.training, settings.label.horizons, budget, on_trial, signs_of(settings))
         counts |= {"folds": len(made), "trials": len(tried)}
     result = {
         "bank": settings.bank,

@@ -106,6 +106,12 @@ def test_each_wrong_key_is_named() -> None:
     assert "lists.reasons" in said
 
 
+@pytest.mark.parametrize("name", module.RETIRED)
+def test_a_setting_of_before_is_refused_with_what_holds_instead(name: str) -> None:
+    section, key = name.split(".")
+    assert refused("demo", {section: {key: 3}}).endswith(f"bank.toml: {name} {module.RETIRED[name]}")
+
+
 def test_an_unknown_bank_names_the_nearest_one() -> None:
     assert refused("dmo", {}).endswith("Did you mean 'demo'?")
     assert refused("../banks/demo", {}).endswith("Known: berka, demo.")

@@ -89,20 +89,6 @@ def test_it_learns_when(fitted: Fitted, judge: Matrix) -> None:
     assert 0.12 < soon[~high].mean() < soon[high].mean() - 0.1
 
 
-def test_older_mondays_fade(train: Matrix, tune: Matrix, training: Training) -> None:
-    # Half of the Mondays tell the opposite story; with a half-life of a week the newest decide.
-    days = np.unique(train.snapshot_date)
-    old = train.snapshot_date < days[4]
-    turned = train.features.copy()
-    turned[old] *= -1
-    mixed = replace(train, features=turned)
-    auroc = {}
-    for weeks in (0, 1):
-        one = fit(mixed, tune, HORIZONS, training.model_copy(update={"half_life_weeks": weeks}))
-        auroc[weeks] = ranking(tune, one.model.raw(tune.features).mean(axis=1))["auroc"]
-    assert auroc[1] > auroc[0] + 0.05
-
-
 def test_rows_on_disk_a_few_at_a_time_give_the_same_model(
     fitted: Fitted,
     train: Matrix,
@@ -145,12 +131,11 @@ def test_a_constraint_holds_whatever_the_data_say(
         raw = model.raw(rows.reshape(-1, rows.shape[2])).reshape(200, 9, -1)
         return float(np.diff(raw, axis=1).min())
 
-    falling = {**training.lightgbm, "monotone_constraints": "-1,0,0,0,0,0"}
-    rising = {**training.lightgbm, "monotone_constraints": "1,0,0,0,0,0"}
+    column = train.columns[0]
     assert lowest_step(fitted.model) < 0
-    up = fit(train, tune, HORIZONS, training.model_copy(update={"lightgbm": rising})).model
+    up = fit(train, tune, HORIZONS, training, signs={column: 1}).model
     assert lowest_step(up) >= 0
     # What was planted rises with the column, so a model that may only fall by it does without.
-    down = fit(train, tune, HORIZONS, training.model_copy(update={"lightgbm": falling})).model
+    down = fit(train, tune, HORIZONS, training, signs={column: -1}).model
     assert lowest_step(down) <= 0
     assert ranking(judge, down.raw(judge.features).mean(axis=1))["auroc"] < 0.7

@@ -2,40 +2,38 @@ import pytest
 
 from configs.bank_folder import load_settings
 from configs.errors import ConfigError
-from configs.settings import Settings, Training
-from pipeline.training.monotone import constrained
-from pipeline.training.train import columns_of
+from models.boosting import monotone
+from models.hazard import PERIOD
+from pipeline.training.train import signs_of
 
-COLUMNS = ("outflow_sum_4w", "aum_slope_26w", "login_count_13w", "not_of_this_bank")
-
-
-def made_with(settings: Settings) -> Training:
-    return constrained(settings.training, columns_of(settings), COLUMNS)
+COLUMNS = ("outflow_sum_4w", "aum_slope_26w", "login_count_13w")
 
 
-def settings(*words: str) -> Settings:
-    return load_settings("demo", {"training": {"monotone": list(words)}})
+def signs(*words: str) -> dict[str, int]:
+    return signs_of(load_settings("demo", {"training": {"monotone": list(words)}}))
 
 
 @pytest.mark.parametrize(
-    ("words", "listed"),
+    ("words", "expected"),
     [
-        (["outflow"], "1,0,0,0,0"),  # a group of reasons
-        (["aum_slope_26w"], "0,-1,0,0,0"),  # a name: less is worrying
-        (["outflow_sum_*", "balance"], "1,-1,0,0,0"),
-        (["*"], "1,-1,0,0,0"),  # logins are worrying in no direction; the period is always free
+        (["outflow"], [1, None, None]),  # a group of reasons
+        (["aum_slope_26w"], [None, -1, None]),  # a name: less is worrying
+        (["outflow_sum_*", "balance"], [1, -1, None]),
+        (["*"], [1, -1, None]),  # logins are worrying in no direction
+        ([], [None, None, None]),
     ],
 )
-def test_names_patterns_and_groups_become_signs(words: list[str], listed: str) -> None:
-    made = made_with(settings(*words))
-    assert made.lightgbm["monotone_constraints"] == listed
-    assert (
-        made.model_copy(update={"lightgbm": settings(*words).training.lightgbm}) == settings(*words).training
-    )
+def test_names_patterns_and_groups_become_signs(words: list[str], expected: list[int | None]) -> None:
+    found = signs(*words)
+    assert [found.get(column) for column in COLUMNS] == expected
+    assert bool(found) == bool(words)
 
 
-def test_nothing_named_nothing_changed() -> None:
-    assert made_with(settings()) == settings().training
+def test_the_signs_become_one_constraint_per_column_and_the_period_stays_free() -> None:
+    assert monotone(signs("outflow_sum_*", "balance"), [*COLUMNS, "not_of_this_bank", PERIOD]) == {
+        "monotone_constraints": "1,-1,0,0,0"
+    }
+    assert monotone({}, [*COLUMNS, PERIOD]) == {}
 
 
 @pytest.mark.parametrize(
@@ -48,4 +46,4 @@ def test_nothing_named_nothing_changed() -> None:
 )
 def test_a_word_that_constrains_nothing_is_refused(word: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
-        made_with(settings(word))
+        signs(word)
