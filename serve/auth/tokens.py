@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import time
 import urllib.request
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from threading import Lock
 from typing import Any
 
 import jwt
+from fastapi import HTTPException
 
 from configs.service import ServiceSettings
 from serve.auth.policy import Role
@@ -19,14 +21,14 @@ from serve.auth.policy import Role
 log = logging.getLogger("serve")
 
 LEEWAY_SECONDS = 10  # how far the clocks of the issuer and the service may lie apart
-REREAD_SECONDS = 60  # an unknown key is asked for at most once in this time
-OLDEST_SECONDS = (
-    3600  # after which keys are read again, so that one that was withdrawn is not trusted for ever
-)
+REREAD_SECONDS = 60  # keys are asked for at most once in this time
+FRESH_SECONDS = 600  # after which keys in use are read again, and tokens verified again
+OLDEST_SECONDS = 1200  # after which keys that cannot be read again verify nothing: they may be withdrawn
 FETCH_SECONDS = 5
 LONGEST = 8192  # characters of a token
 LARGEST = 1_000_000  # bytes of a set of keys
 REMEMBERED = 10_000  # tokens; a forgotten one is only verified again
+UNREACHABLE = "The identity provider's keys cannot be read, so no token is accepted."
 _CLAIMS = ["exp", "iss", "aud", "sub"]
 _ALGORITHMS = {"RSA": "RS256", "EC": "ES256"}
 
@@ -54,30 +56,38 @@ class Key:
 
 
 class PublicKeys:
-    """The identity provider's keys by kid, read when first needed and again when one is missing."""
+    """The identity provider's keys by kid, read when first needed, when they are old and when one is missing."""
 
     def __init__(self, source: str) -> None:
         """``source`` is an https address or a path. Nothing is read yet."""
         self._source = source
         self._keys: dict[str, Key] = {}
         self._reading = Lock()
-        self._read_at = -float(OLDEST_SECONDS)
+        self._read_at = self._tried_at = -math.inf
 
-    def find(self, kid: str) -> Key:
-        """Raises RefusedError for a key that the identity provider does not publish."""
+    def find(self, kid: str) -> tuple[Key, float]:
+        """The key, and until when by ``time.monotonic`` a token that it verified may be remembered.
+
+        Raises RefusedError for a key that the identity provider does not publish, HTTPException 503 where its keys
+        could not be read for ``OLDEST_SECONDS``.
+        """
         with self._reading:
-            age = time.monotonic() - self._read_at
-            if age >= OLDEST_SECONDS or (kid not in self._keys and age >= REREAD_SECONDS):
-                self._read()
-        if kid not in self._keys:
-            raise RefusedError("it is signed by a key that the identity provider does not publish")
-        return self._keys[kid]
+            now = time.monotonic()
+            wanted = kid not in self._keys or now - self._read_at >= FRESH_SECONDS
+            if wanted and now - self._tried_at >= REREAD_SECONDS:
+                self._read(now)
+            if now - self._read_at >= OLDEST_SECONDS:
+                raise HTTPException(503, UNREACHABLE)
+            if kid not in self._keys:
+                raise RefusedError("it is signed by a key that the identity provider does not publish")
+            return self._keys[kid], self._read_at + FRESH_SECONDS
 
-    def _read(self) -> None:
+    def _read(self, now: float) -> None:
         """Takes the place of all keys known. Where nothing can be read the old ones stay for now."""
-        self._read_at = time.monotonic()
+        self._tried_at = now
         try:
             self._keys = public_keys(_content(self._source))
+            self._read_at = now
         except (OSError, ValueError, KeyError, TypeError) as error:
             log.error("the identity provider's keys cannot be read: %s", type(error).__name__)
 
@@ -116,26 +126,26 @@ def _trusted(one: Mapping[str, Any], algorithm: str) -> Any:
 
 
 class Tokens:
-    """Verifies tokens; one that was accepted is remembered, by its hash, until it expires."""
+    """Verifies tokens; one that was accepted is remembered, by its hash, until it expires or its key may be old."""
 
     def __init__(self, settings: ServiceSettings) -> None:
         """Raises ConfigError for a weak secret."""
         self._issuer, self._audience = settings.issuer, settings.token_audience
         self._secret = Key(settings.token_secret, "HS256") if settings.demo else None
         self._public = PublicKeys(settings.token_jwks)
-        self._accepted: dict[bytes, tuple[Caller, float]] = {}
+        self._accepted: dict[bytes, tuple[Caller, float, float]] = {}
 
     def remembered(self, token: str) -> Caller | None:
-        """Who calls with a token that was verified before and has not expired."""
-        caller, until = self._accepted.get(_hash(token), (None, 0.0))
-        return caller if time.time() < until else None
+        """The caller of a token that was verified lately and has not expired."""
+        caller, expires, trusted_until = self._accepted.get(_hash(token), (None, 0.0, 0.0))
+        return caller if time.time() < expires and time.monotonic() < trusted_until else None
 
     def verified(self, token: str) -> Caller:
-        """Who calls. Raises RefusedError; may take seconds where keys have to be fetched."""
+        """The caller. Raises RefusedError and HTTPException 503; takes seconds where keys have to be fetched."""
         if len(token) > LONGEST:
             raise RefusedError("it is too long")
         try:
-            key = self._secret or self._public.find(_kid(token))
+            key, trusted_until = (self._secret, math.inf) if self._secret else self._public.find(_kid(token))
             claims = jwt.decode(
                 token,
                 key.key,
@@ -150,8 +160,7 @@ class Tokens:
         caller = caller_of(claims)
         if len(self._accepted) >= REMEMBERED:
             self._accepted.clear()
-        until = min(claims["exp"] + LEEWAY_SECONDS, time.time() + OLDEST_SECONDS)
-        self._accepted[_hash(token)] = (caller, until)
+        self._accepted[_hash(token)] = (caller, claims["exp"] + LEEWAY_SECONDS, trusted_until)
         return caller
 
 

@@ -8,12 +8,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 from pydantic import TypeAdapter
 
 from configs.errors import ConfigError
+from configs.service import ServiceSettings
 from serve.app import create_app
 from serve.http.exports import COLUMNS
 from serve.http.problems import Problem
@@ -248,6 +250,22 @@ def test_the_factory_reads_the_environment_and_refuses_a_weak_secret(monkeypatch
         create_app()
     monkeypatch.setenv("ATTRITION_TOKEN_KEY", SECRET)
     assert create_app().state.settings.demo
+
+
+def test_while_the_identity_provider_cannot_be_reached_api_and_pages_say_503(service, tmp_path):
+    bank = ServiceSettings(
+        store=service.store,
+        token_issuer="https://id.bank.example",
+        token_jwks=str(tmp_path / "gone.json"),
+        audit_key=service.audit_key,
+        hosts=service.hosts,
+    )
+    with TestClient(create_app(bank), base_url="https://bank.example") as client:
+        token = jwt.encode({}, SECRET, headers={"kid": "k1"})
+        answer = client.get(ROUTES[0], headers={"Authorization": f"Bearer {token}"})
+        assert "identity provider's keys cannot be read" in refused(answer, 503).detail
+        client.cookies.set("__Host-attrition-session", token, domain="bank.example")
+        assert client.get("/lists/M1").status_code == 503
 
 
 def test_the_service_imports_nothing_heavy():

@@ -11,6 +11,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from fastapi import HTTPException
 from pydantic import SecretStr
 
 from configs.service import ServiceSettings
@@ -175,31 +176,87 @@ def test_keys_that_are_no_public_keys_or_too_weak_are_passed_over():
     assert set(public_keys(json.dumps({"keys": offered}).encode())) == {"good"}
 
 
-def test_an_unknown_key_makes_the_keys_read_again_once_a_minute(jwks, monkeypatch):
-    clock = [1000.0]
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+@pytest.fixture
+def clock(monkeypatch):
+    """Moves both clocks on by so many minutes."""
+    now, wall = time.monotonic(), time.time()
+    passed = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now + passed[0])
+    monkeypatch.setattr(time, "time", lambda: wall + passed[0])
+
+    def move(minutes):
+        passed[0] += 60 * minutes
+
+    return move
+
+
+def test_an_unknown_key_makes_the_keys_read_again_once_a_minute(jwks, clock):
     keys = PublicKeys(str(jwks))
-    assert keys.find("r1").algorithm == "RS256"
+    assert keys.find("r1")[0].algorithm == "RS256"
     jwks.write_text(json.dumps({"keys": [jwk(OTHER, "r2")]}))
-    clock[0] += tokens.REREAD_SECONDS - 1
+    clock(0.9)
     with pytest.raises(RefusedError):
         keys.find("r2")
-    clock[0] += 1
+    clock(0.1)
     assert keys.find("r2")
     with pytest.raises(RefusedError):
         keys.find("r1")
 
 
-def test_keys_are_read_again_when_old_and_kept_where_that_fails(jwks, monkeypatch, caplog):
-    clock = [1000.0]
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    keys = PublicKeys(str(jwks))
-    assert keys.find("e1").algorithm == "ES256"
-    jwks.write_text("not keys")
-    clock[0] += tokens.OLDEST_SECONDS
-    assert keys.find("e1")
-    assert "cannot be read" in caplog.text
+def accepted(bank, token):
+    """As serve/auth/access.py asks: a token that is remembered is not verified."""
+    try:
+        return (bank.remembered(token) or bank.verified(token)).subject == "li"
+    except RefusedError:
+        return False
+
+
+@pytest.mark.parametrize("minute", [0, 1, 5, 9, 10, 11, 15, 19])
+def test_a_withdrawn_key_is_refused_after_twenty_minutes_at_the_latest(bank, jwks, clock, minute):
+    """A token used once a minute; its key goes in the given minute after the keys were read."""
+    token = signed(exp=int(time.time()) + 7200)
+    for now in range(41):
+        if now == minute:
+            jwks.write_text(json.dumps({"keys": [jwk(EC, "e1")]}))
+        if now <= minute - 1:
+            assert accepted(bank, token)
+        if now >= minute + 20:
+            assert not accepted(bank, token)
+        accepted(bank, token)
+        clock(1)
+
+
+@pytest.mark.parametrize("used", [0, 9])
+def test_a_token_that_is_remembered_is_refused_with_its_key(bank, jwks, clock, used):
+    """Verified once, in minute ``used``, when its key was about to be withdrawn; then asked with in minute 20."""
+    token = signed(exp=int(time.time()) + 7200)
+    assert accepted(bank, signed())  # minute 0, in which the keys are read
+    clock(used)
+    assert accepted(bank, token)
     jwks.write_text(json.dumps({"keys": []}))
-    clock[0] += tokens.OLDEST_SECONDS
-    with pytest.raises(RefusedError):
-        keys.find("e1")
+    assert accepted(bank, token)
+    clock(20)
+    assert not accepted(bank, token)
+
+
+def test_keys_that_cannot_be_read_again_serve_for_twenty_minutes(bank, jwks, clock, caplog):
+    token, keys = signed(exp=int(time.time()) + 7200), jwks.read_text()
+    assert accepted(bank, token)
+    jwks.unlink()
+    clock(19)
+    assert accepted(bank, token)
+    assert "cannot be read: FileNotFoundError" in caplog.text
+    clock(2)
+    for asked_with in (token, signed(EC, "e1", "ES256")):
+        with pytest.raises(HTTPException, match="keys cannot be read") as refused:
+            accepted(bank, asked_with)
+        assert refused.value.status_code == 503
+    jwks.write_text(keys)
+    clock(1)
+    assert accepted(bank, token)
+
+
+def test_keys_that_were_never_read_accept_no_token(bank, jwks):
+    jwks.write_text("not keys")
+    with pytest.raises(HTTPException, match="keys cannot be read"):
+        bank.verified(signed())
