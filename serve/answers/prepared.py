@@ -57,8 +57,11 @@ _EMPTY: Mapping[Language, bytes] = {language: _rest(View(_RUN, language), _SCORE
 
 def _form() -> str:
     """Of the sources that shape an answer: what another release has prepared is not taken for this one's."""
-    shaping = (published.__file__, reason_groups.__file__, moved.__file__, texts.__file__, source.__file__)
-    read = (Path(one).read_bytes() for one in (*shaping, customers.__file__, __file__))
+    shaping = (published.__file__, reason_groups.__file__, moved.__file__, source.__file__)
+    read = (
+        Path(one).read_bytes()
+        for one in (*map(str, texts.FILES.values()), *shaping, customers.__file__, __file__)
+    )
     return sha256(b"".join(read)).hexdigest()[:8]
 
 

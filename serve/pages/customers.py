@@ -15,12 +15,12 @@ from serve.pages import outcomes
 from serve.pages.charts import week_ends
 from serve.pages.lists import next_step, risks, way
 from serve.pages.page import Page, RunId, asked_run, language_of, show
-from serve.pages.rendering import Wording
 from serve.store import contacts
 from serve.store.contacts import Contact
 from serve.store.read_session import ReadSession
 from serve.texts.catalogue import OUTCOMES
 from serve.texts.score_change import change_in_words
+from serve.texts.wording import Wording
 
 CONTACTS = 20  # shown, the newest of both sources
 

@@ -10,12 +10,12 @@ from configs.published import Decision, Manager, Profile, Score
 from serve.auth.access import Access, Granted
 from serve.http.requests import BranchId, ManagerId
 from serve.pages.page import Page, RunId, asked_run, language_of, may, show
-from serve.pages.rendering import Wording
 from serve.store import contacts
 from serve.store.contacts import Contact
 from serve.store.read_session import ReadSession
 from serve.texts.catalogue import Language
 from serve.texts.score_change import change_in_words
+from serve.texts.wording import Wording
 
 ROWS = 500  # of a list on one page
 WEEKS = 13  # of the small line of AUM

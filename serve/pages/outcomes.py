@@ -14,13 +14,13 @@ from serve.auth.access import Access, Granted
 from serve.auth.policy import Role
 from serve.http.requests import CustomerId
 from serve.pages.page import Page, asked_run, go, language_of, may, show
-from serve.pages.rendering import Wording
 from serve.pages.session import Fields, Posted
 from serve.store import contacts
 from serve.store.contacts import LONGEST_NOTE, Author, ConflictError, Contact
 from serve.store.database import BusyError
 from serve.store.read_session import ReadSession
 from serve.texts.catalogue import OUTCOMES
+from serve.texts.wording import Wording
 
 pages = APIRouter(include_in_schema=False, route_class=Page)
 _KEY = re.compile(r"[\w-]{16,64}")
@@ -75,9 +75,9 @@ def record_outcome(request: Request, customer_id: CustomerId, access: Granted, f
             _record(request, access, customer_id, read_session.run.run_id, form)
             return go(f"{path_of(customer_id)}?run={quote(read_session.run.run_id)}&saved={form.outcome}")
         except ConflictError:
-            form = replace(form, key=_new_key(), faults={"outcome": words("outcome.conflict")})
+            form = replace(form, key=_new_key(), faults={"outcome": words("record.conflict")})
         except BusyError:
-            status, form = 503, replace(form, faults={"outcome": words("outcome.busy")})
+            status, form = 503, replace(form, faults={"outcome": words("record.busy")})
     frame = {"run": read_session.run, "newest": newest, "customer_id": customer_id, "form": form}
     return show(request, "outcome.html", status, **frame)
 
@@ -105,13 +105,13 @@ def _filled(form: Form, fields: Fields, words: Wording) -> Form:
 def _faults(form: Form, words: Wording) -> Iterator[tuple[str, str]]:
     """What is wrong, by field."""
     if form.outcome not in OUTCOMES or not _KEY.fullmatch(form.key):
-        yield "outcome", words("outcome.missing")
+        yield "outcome", words("record.missing")
     if form.callers and form.caller not in {one.manager_id for one in form.callers}:
-        yield "caller", words("outcome.caller.missing")
+        yield "caller", words("record.caller.missing")
     if len(form.note) > LONGEST_NOTE:
-        yield "note", words("outcome.long", found=len(form.note), most=LONGEST_NOTE)
+        yield "note", words("record.long", found=len(form.note), most=LONGEST_NOTE)
     elif _CONTROL.search(form.note):
-        yield "note", words("outcome.odd")
+        yield "note", words("record.odd")
 
 
 def _record(request: Request, access: Access, customer_id: str, run_id: str, form: Form) -> None:

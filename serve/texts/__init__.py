@@ -1,1 +1,1 @@
-"""Every word that people read, in English and Chinese."""
+"""Texts that people read, in English and Chinese, and how figures are written in them."""

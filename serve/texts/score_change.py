@@ -1,17 +1,10 @@
-"""How a customer's risk moved since the run before, in a sentence."""
+"""How a customer's risk changed since the run before, in a sentence."""
 
 from configs.published import Run, Score
-from serve.texts.catalogue import TEXTS, Language
+from serve.texts.catalogue import Language
+from serve.texts.wording import Wording
 
 WEEK = 7
-
-
-def since(run: Run, language: Language) -> str:
-    """The Monday compared with, in words: last week, or its date; empty without one."""
-    if run.compared_with is None:
-        return ""
-    days = (run.snapshot_date - run.compared_with).days
-    return TEXTS[language]["change.week"] if days == WEEK else str(run.compared_with)
 
 
 def change_in_words(run: Run, score: Score, language: Language) -> str:
@@ -21,18 +14,19 @@ def change_in_words(run: Run, score: Score, language: Language) -> str:
     """
     if run.compared_with is None or score.risk_change is None:
         return ""
-    text, points = TEXTS[language], round(100 * score.risk_change)
+    words, points = Wording(language), round(100 * score.risk_change)
+    days = (run.snapshot_date - run.compared_with).days
+    since = words("change.week") if days == WEEK else str(run.compared_with)
     if not points:
-        return text["change.same"].format(since=since(run, language))
+        return words("change.same", since=since)
     way = "up" if points > 0 else "down"
-    shown = text["change.point" if abs(points) == 1 else "change.points"].format(count=abs(points))
-    change = text[f"change.{way}"].format(points=shown, since=since(run, language))
-    what = text["change.and"].join(_moved_it(score, points, language))
-    return text[f"change.{way}_by"].format(change=change, what=what) if what else change
+    shown = words("change.point" if abs(points) == 1 else "change.points", count=abs(points))
+    change = words(f"change.{way}", points=shown, since=since)
+    what = words("change.and").join(_same_direction(score, points, words))
+    return words(f"change.{way}_by", change=change, what=what) if what else change
 
 
-def _moved_it(score: Score, points: int, language: Language) -> list[str]:
-    """The parts that went the same way, the largest first."""
-    along = [one for one in score.changes if one.contribution * points > 0 and one.group != "other"]
-    along.sort(key=lambda one: -abs(one.contribution))
-    return [one.text_zh if language == "zh" else one.text_en for one in along]
+def _same_direction(score: Score, points: int, words: Wording) -> list[str]:
+    """The parts that went the way of the whole change, the largest first."""
+    parts = [part for part in score.changes if part.contribution * points > 0 and part.group != "other"]
+    return [words.of(part) for part in sorted(parts, key=lambda part: -abs(part.contribution))]

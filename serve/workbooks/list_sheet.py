@@ -12,7 +12,7 @@ from serve.store.list_rows import Brief
 from serve.texts.catalogue import OUTCOMES
 from serve.texts.score_change import change_in_words
 from serve.workbooks.layout import Column, Styles, bars, fitted, head, page, row_height, styles
-from serve.workbooks.sheets import Context, amount, write_cells
+from serve.workbooks.sheets import Context, write_cells
 
 WEEKS = 13  # whose AUM is drawn
 MATURITIES = 3  # that are named; the others are one line
@@ -25,15 +25,15 @@ def list_sheet(workbook: Workbook, context: Context, one: CallList, briefs: Sequ
     Above the headings a hidden row names each column for programs, and hidden columns hold what a program needs to
     know whose outcome it reads. Both move along when somebody sorts the table.
     """
-    sheet = workbook.add_worksheet(context.text("list.sheet" if one.manager else "own.sheet"))
-    style = styles(workbook, context.text("font"))
+    sheet = workbook.add_worksheet(context.words("list.sheet" if one.manager else "own.sheet"))
+    style = styles(workbook, context.words("font"))
     columns = _columns(context, briefs)
-    title = context.text("list.title", who=context.who(one))
+    title = context.words("list.title", who=context.who(one))
     top = head(sheet, columns, style, (title, _facts(context, one), context.source))
     for place, brief in enumerate(briefs, start=1):
         _write(sheet, context, columns, style, top + place, _row(context, place, brief, one))
     _finish(sheet, context, style, columns, (top, top + len(briefs)))
-    page(sheet, top, frozen=FROZEN, footer=(context.source, context.text("page")))
+    page(sheet, top, frozen=FROZEN, footer=(context.source, context.words("page")))
     sheet.print_area(0, 0, top + len(briefs) + _ROOM, _shown(columns) - 1)
 
 
@@ -41,19 +41,19 @@ _ROOM = 6  # rows below the table, for the notes
 
 
 def _facts(context: Context, one: CallList) -> str:
-    return context.text(
+    return context.words(
         "list.facts",
         snapshot=context.run.snapshot_date,
         branch=context.branch(one.branch_id),
         listed=len(one.listed),
         customers=one.customers,
-        money=amount(sum(score.money_at_risk_minor for score in one.listed)),
+        money=context.words.money(sum(score.money_at_risk_minor for score in one.listed)),
         currency=context.run.base_currency,
     )
 
 
 def _columns(context: Context, briefs: Sequence[Brief]) -> list[Column]:
-    text = context.text
+    text = context.words
     outcomes = [text(f"outcome.{outcome}") for outcome in OUTCOMES]
     numbers = [brief.score.customer_id for brief in briefs]
     return [
@@ -80,7 +80,7 @@ def _row(context: Context, place: int, brief: Brief, one: CallList) -> dict[str,
     return {
         "rank": place,
         "customer": score.customer_id,
-        "segment": f"{context.tier(score.tier)}\n{context.term('stage', score.lifecycle_stage)}",
+        "segment": f"{context.tier(score.tier)}\n{context.words.term('stage', score.lifecycle_stage)}",
         "aum": score.aum_minor / 100,
         "line": bars(brief.profile.aum_by_week[-WEEKS:]),
         **{f"risk_{days}d": _risk(score, days) for days in _horizons(context)},
@@ -107,7 +107,7 @@ def _risk(score: Score, days: int) -> float | str:
 
 def _why(context: Context, score: Score) -> str:
     """The reasons, numbered, one below the other; then how the risk moved, if it did by a whole point."""
-    texts = [one.text_zh if context.language == "zh" else one.text_en for one in score.reasons]
+    texts = [context.words.of(reason) for reason in score.reasons]
     shown = texts[: context.settings.lists.reasons]
     numbered = [f"{number}. {text}" for number, text in enumerate(shown, start=1)]
     points = round(100 * (score.risk_change or 0))
@@ -117,22 +117,21 @@ def _why(context: Context, score: Score) -> str:
 
 def _maturing(context: Context, maturities: Sequence[Maturity]) -> str:
     """When, what and how much, the soonest first."""
-    told = [
-        f"{one.matures_on} {one.product_name} {amount(one.balance_minor)}" for one in maturities[:MATURITIES]
-    ]
-    others = maturities[MATURITIES:]
+    money = context.words.money
+    named, others = maturities[:MATURITIES], maturities[MATURITIES:]
+    texts = [f"{due.matures_on} {due.product_name} {money(due.balance_minor)}" for due in named]
     if others:
-        total = amount(sum(one.balance_minor for one in others))
-        told.append(context.text("maturing.more", count=len(others), money=total))
-    return "\n".join(told)
+        total = money(sum(due.balance_minor for due in others))
+        texts.append(context.words("maturing.more", count=len(others), money=total))
+    return "\n".join(texts)
 
 
 def _contact(context: Context, brief: Brief) -> str:
     last = brief.last_contact
     if last is None:
-        return context.text("contact.none")
+        return context.words("contact.none")
     said = (
-        context.term(kind, code)
+        context.words.term(kind, code)
         for kind, code in (("channel", last.channel), ("outcome", last.outcome))
         if code
     )
@@ -152,7 +151,7 @@ def _write(
     formats = [style[f"share_{told['band']}" if one.name == longest else one.style] for one in columns]
     write_cells(sheet, row, [told.get(one.name, "") for one in columns], formats)
     wrapped = [(str(told.get(one.name, "")), one.width) for one in columns if one.wraps]
-    sheet.set_row(row, row_height(wrapped, context.text("font")))
+    sheet.set_row(row, row_height(wrapped, context.words("font")))
 
 
 def _finish(
@@ -161,15 +160,15 @@ def _finish(
     """The choice of outcomes, the filter, and what the figures mean below the table."""
     top, last = rows
     if last == top:
-        sheet.write_string(top + 1, 0, context.text("list.empty"), style["facts"])
+        sheet.write_string(top + 1, 0, context.words("list.empty"), style["facts"])
         return
     sheet.autofilter(top, 0, last, len(columns) - 1)
     outcome = [one.name for one in columns].index("outcome")
     choice = {
         "validate": "list",
-        "source": [context.text(f"outcome.{one}") for one in OUTCOMES],
-        "error_title": context.text("outcome.error_title"),
-        "error_message": context.text("outcome.error"),
+        "source": [context.words(f"outcome.{one}") for one in OUTCOMES],
+        "error_title": context.words("outcome.error_title"),
+        "error_message": context.words("outcome.error"),
     }
     sheet.data_validation(top + 1, outcome, last, outcome, choice)
     for offset, note in enumerate(_notes(context), start=2):
@@ -180,10 +179,10 @@ def _notes(context: Context) -> tuple[str, ...]:
     label = context.settings.label
     start = context.run.snapshot_date + timedelta(days=label.lead_days)
     return (
-        context.text("list.money", currency=context.run.base_currency),
-        context.text("list.risk", drop=label.min_drop, days=label.horizon_days, start=start),
-        context.text("list.line", weeks=WEEKS),
-        context.text("list.return"),
+        context.words("list.money", currency=context.run.base_currency),
+        context.words("list.risk", drop=label.min_drop, days=label.horizon_days, start=start),
+        context.words("list.line", weeks=WEEKS),
+        context.words("list.return"),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from xlsxwriter import Workbook
 from xlsxwriter.format import Format
@@ -10,7 +11,8 @@ from xlsxwriter.worksheet import Worksheet
 from configs.call_lists import CallList
 from configs.published import Run
 from configs.settings import Settings
-from serve.texts.catalogue import TEXTS, Language
+from serve.texts.catalogue import Language
+from serve.texts.wording import Wording
 from serve.workbooks.layout import Column, fitted, head, page, styles
 
 
@@ -22,49 +24,46 @@ class Context:
     settings: Settings
     language: Language
 
-    def text(self, key: str, **values: object) -> str:
-        return TEXTS[self.language][key].format(**values)
-
-    def term(self, kind: str, code: str) -> str:
-        """The word for a stage or a band; a code without one is shown as it is."""
-        return TEXTS[self.language].get(f"{kind}.{code}", code)
+    @cached_property
+    def words(self) -> Wording:
+        return Wording(self.language)
 
     def tier(self, name: str) -> str:
         names = {tier.name: tier.name_zh for tier in self.settings.tiers}
         return names.get(name, name) if self.language == "zh" else name
 
     def branch(self, branch_id: str | None) -> str:
-        return branch_id or self.text("branch.none")
+        return branch_id or self.words("branch.none")
 
     def who(self, one: CallList) -> str:
         if one.manager is None:
-            return self.text("own.who", branch=self.branch(one.branch_id))
+            return self.words("own.who", branch=self.branch(one.branch_id))
         name, number = one.manager.name, one.manager.manager_id
         return f"{name} ({number})" if name else number
 
     @property
     def source(self) -> str:
         run = self.run
-        return self.text("source", run=run.run_id, model=run.model_id, currency=run.base_currency)
+        return self.words("source", run=run.run_id, model=run.model_id, currency=run.base_currency)
 
 
 def summary_sheet(workbook: Workbook, context: Context, lists: Sequence[CallList]) -> None:
     """One row per manager, most money at risk first, then the customers without one, then the branch."""
-    sheet = workbook.add_worksheet(context.text("summary.sheet"))
-    style = styles(workbook, context.text("font"))
+    sheet = workbook.add_worksheet(context.words("summary.sheet"))
+    style = styles(workbook, context.words("font"))
     managed = sorted((one for one in lists if one.manager), key=lambda one: -one.money_at_risk_minor)
     own = [one for one in lists if one.manager is None]
     columns = _summary_columns(context, managed)
-    facts = context.text(
+    facts = context.words(
         "summary.facts",
         snapshot=context.run.snapshot_date,
         managers=len(managed),
         customers=sum(one.customers for one in lists),
         orphans=sum(one.customers for one in own),
-        money=amount(sum(one.money_at_risk_minor for one in lists)),
+        money=context.words.money(sum(one.money_at_risk_minor for one in lists)),
         currency=context.run.base_currency,
     )
-    title = context.text("summary.title", branch=context.branch(lists[0].branch_id))
+    title = context.words("summary.title", branch=context.branch(lists[0].branch_id))
     row = top = head(sheet, columns, style, (title, facts, context.source))
     for kind, part in (("", managed), ("own_", own), ("total_", [_total(lists)])):
         for one in part:
@@ -74,12 +73,12 @@ def summary_sheet(workbook: Workbook, context: Context, lists: Sequence[CallList
             write_cells(sheet, row, _summary_row(context, kind, one), formats)
     if managed:
         sheet.autofilter(top, 0, top + len(managed), len(columns) - 1)
-    sheet.write_string(row + 2, 0, context.text("summary.covered"), style["small"])
-    page(sheet, top, frozen=2, footer=(context.source, context.text("page")))
+    sheet.write_string(row + 2, 0, context.words("summary.covered"), style["small"])
+    page(sheet, top, frozen=2, footer=(context.source, context.words("page")))
 
 
 def _summary_columns(context: Context, managed: Sequence[CallList]) -> list[Column]:
-    text = context.text
+    text = context.words
     numbers = [one.manager.manager_id for one in managed if one.manager]
     names = [one.manager.name for one in managed if one.manager]
     return [
@@ -96,7 +95,7 @@ def _summary_columns(context: Context, managed: Sequence[CallList]) -> list[Colu
 
 
 def _summary_row(context: Context, kind: str, one: CallList) -> list[str | float]:
-    names = {"own_": context.text("own.row"), "total_": context.text("summary.total")}
+    names = {"own_": context.words("own.row"), "total_": context.words("summary.total")}
     listed_minor = sum(score.money_at_risk_minor for score in one.listed)
     return [
         one.manager.manager_id if one.manager else names[kind],
@@ -133,7 +132,3 @@ def write_cells(sheet: Worksheet, row: int, values: Sequence[str | float], forma
             sheet.write_string(row, number, value, cell)
         else:
             sheet.write_number(row, number, value, cell)
-
-
-def amount(minor: int) -> str:
-    return f"{minor / 100:,.0f}"

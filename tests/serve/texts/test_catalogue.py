@@ -1,26 +1,102 @@
-"""Both languages say the same things, with the same figures in them."""
+"""Both languages say the same things with the same figures; code and templates ask for all of them, no others."""
 
 import re
+import tomllib
+from pathlib import Path
+from string import Formatter
 
-from configs.published import EXCLUSION_CODES
-from serve.texts.catalogue import OUTCOMES, TEXTS
+import pytest
+
+from configs.published import EXCLUSION_CODES, STAGES
+from configs.tables import COUNTERPARTIES, KINDS, PRODUCT_CLASSES
+from serve.pages import rendering
+from serve.texts.catalogue import FILES, OUTCOMES, TEXTS
+from serve.texts.wording import Wording
+
+ROOT = Path(rendering.__file__).parents[2]
+TEMPLATES = sorted((rendering.FOLDER / "templates").glob("*.html"))
+PYTHON = sorted(path for room in ("serve", "pipeline") for path in (ROOT / room).rglob("*.py"))
+# Every code that the product itself gives; each has a text.
+CODES = {
+    "outcome": OUTCOMES,
+    "excluded": EXCLUSION_CODES,
+    "kind": KINDS,
+    "class": [name for name in PRODUCT_CLASSES if name != "loan"],
+    "counterparty": COUNTERPARTIES,
+    "stage": STAGES,
+    "band": ("high", "medium", "low"),
+}
+# Codes that a bank chooses, here those of the contracts and of the demo bank; others are shown as they are.
+OPEN_CODES = ("tier.", "channel.", "purpose.", "contact.", "outcome.answered", "outcome.declined")
+# Keys that are put together from a part that says what happened.
+COMPOSED = ("sign_in.", "refused.", "effect.reading.", "model.drift.", "change.", "mail.")
 
 
-def test_both_languages_have_the_same_keys_and_figures():
-    figures = {
-        language: {key: sorted(re.findall(r"{(\w+)", text)) for key, text in texts.items()}
-        for language, texts in TEXTS.items()
+def placeholders(text: str) -> list[str]:
+    """Each placeholder with how it is formatted, in alphabetical order."""
+    return sorted(f"{name}:{spec}" for _, name, spec, _ in Formatter().parse(text) if name)
+
+
+def quoted() -> set[str]:
+    """Every string without blanks that stands between quotes in code or a template."""
+    source = "\n".join(path.read_text("utf-8") for path in (*TEMPLATES, *PYTHON))
+    return set(re.findall(r"""['"]([a-z_]+(?:\.[a-z_]+)*)['"]""", source))
+
+
+def asked_for() -> set[str]:
+    """The keys that templates and code give to a wording."""
+    source = "\n".join(path.read_text("utf-8") for path in (*TEMPLATES, *PYTHON))
+    return set(re.findall(r"""\b(?:w|words|text|texts)[(\[]\s*['"]([\w.]*\w)['"]""", source))
+
+
+@pytest.mark.parametrize("language", TEXTS)
+def test_a_key_stands_in_one_section(language):
+    sections = tomllib.loads(FILES[language].read_text("utf-8"))
+    keys = [key for section in sections.values() for key in section]
+    assert len(keys) == len(set(keys)) == len(TEXTS[language])
+
+
+def test_both_languages_have_the_same_sections_keys_and_placeholders():
+    english, chinese = (tomllib.loads(FILES[language].read_text("utf-8")) for language in ("en", "zh"))
+    assert {name: list(texts) for name, texts in english.items()} == {
+        name: list(texts) for name, texts in chinese.items()
     }
-    assert figures["en"] == figures["zh"]
+    for key, text in TEXTS["en"].items():
+        assert text
+        assert TEXTS["zh"][key]
+        assert placeholders(text) == placeholders(TEXTS["zh"][key]), key
 
 
-def test_every_code_and_outcome_has_words():
-    for texts in TEXTS.values():
-        assert {f"excluded.{code}" for code in EXCLUSION_CODES} <= set(texts)
-        assert {f"outcome.{one}" for one in OUTCOMES} <= set(texts)
+def test_texts_cannot_be_changed():
+    with pytest.raises(TypeError):
+        TEXTS["en"]["brand"] = "Another"
+
+
+def test_every_text_that_is_asked_for_is_there():
+    assert len(asked_for()) > 200
+    assert asked_for() - set(TEXTS["en"]) == set()
+
+
+def test_no_text_is_left_over():
+    codes = {f"{kind}.{code}" for kind, of_kind in CODES.items() for code in of_kind}
+    unused = set(TEXTS["en"]) - quoted() - codes
+    assert {key for key in unused if not key.startswith((*OPEN_CODES, *COMPOSED))} == set()
+
+
+@pytest.mark.parametrize("language", TEXTS)
+def test_every_code_has_a_text(language):
+    for kind, codes in CODES.items():
+        for code in codes:
+            assert f"{kind}.{code}" in TEXTS[language]
+
+
+def test_a_code_without_a_text_is_shown_as_it_is():
+    assert Wording("zh").term("tier", "own_tier") == "own_tier"
+    assert Wording("zh").term("channel", None) == "–"
 
 
 def test_the_choice_of_outcomes_fits_into_excels_limit():
     for texts in TEXTS.values():
-        assert len(",".join(texts[f"outcome.{one}"] for one in OUTCOMES).encode("utf-16-le")) // 2 <= 255
-        assert not any("," in texts[f"outcome.{one}"] for one in OUTCOMES if texts["font"] != "Calibri")
+        outcomes = [texts[f"outcome.{outcome}"] for outcome in OUTCOMES]
+        assert len(",".join(outcomes).encode("utf-16-le")) // 2 <= 255
+        assert not any("," in outcome for outcome in outcomes if texts["font"] != "Calibri")
