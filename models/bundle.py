@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -16,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from configs.errors import DataError
+from configs.files import whole_folder
 from configs.settings import NOT_IN_MODELS, Settings
 from models.boosting import Trees
 from models.calibrate import Calibrator
@@ -135,22 +135,16 @@ def write(bundle: Bundle, models: Path, key: bytes) -> Path:
     A draft beside it is filled, flushed to disk and renamed. ``key`` signs the manifest and changes no other
     file. If the folder is there already it is verified and kept. Raises DataError if it is there but changed.
     """
-    target, draft = models / bundle.model_id, models / f".draft-{bundle.model_id}"
+    target = models / bundle.model_id
     for left_over in models.glob(".draft-*"):
         shutil.rmtree(left_over)
     if target.exists():
         load(target, key)
         return target
-    draft.mkdir(parents=True)
     signature = {SIGNATURE: _signature(bundle.files[MANIFEST], key)}
-    for name, content in (bundle.files | signature).items():
-        with (draft / name).open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-    _fsync(draft)
-    draft.rename(target)
-    _fsync(models)
+    with whole_folder(target) as draft:
+        for name, content in (bundle.files | signature).items():
+            (draft / name).write_bytes(content)
     return target
 
 
@@ -259,11 +253,3 @@ def _json(value: Any) -> bytes:
     except (TypeError, ValueError) as error:
         raise DataError(f"a bundle holds only plain JSON: {error}. Convert it before writing.") from None
     return f"{text}\n".encode()
-
-
-def _fsync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,8 +1,7 @@
-"""Where everything a run writes lies, and how it is written: whole (draft, fsync, rename) or not at all."""
+"""Where everything that a bank's runs write lies, and the formats in which it is written."""
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.errors import DataError
+from configs.files import whole_file
 
 
 @dataclass(frozen=True)
@@ -54,22 +54,6 @@ class Home:
         return self.store_elsewhere or f"sqlite:///{self.root / 'store.db'}"
 
 
-@contextmanager
-def whole_folder(target: Path) -> Iterator[Path]:
-    """A draft folder to fill; it becomes ``target`` in one rename when the block ends well, else it goes."""
-    draft = target.with_name(f".draft-{target.name}")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
-    try:
-        yield draft
-        for path in sorted(draft.rglob("*")):
-            _fsync(path)
-        _fsync(draft)
-        _replace_folder(draft, target)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-
-
 def keep_only(parent: Path, names: Collection[str]) -> None:
     """Remove all other folders in ``parent``: older ones, and drafts of runs that were killed."""
     for path in parent.iterdir():
@@ -78,30 +62,21 @@ def keep_only(parent: Path, names: Collection[str]) -> None:
 
 
 @contextmanager
-def whole_file(target: Path) -> Iterator[TextIO]:
-    """A draft of a text file to write to; it becomes ``target`` in one rename when the block ends well."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".draft-{target.name}")
-    try:
-        with draft.open("w", encoding="utf-8", newline="\n") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
-    _fsync(target.parent)
+def whole_text(target: Path) -> Iterator[TextIO]:
+    """A text file to write; it becomes ``target`` when the block ends well."""
+    with whole_file(target) as draft, draft.open("w", encoding="utf-8", newline="\n") as file:
+        yield file
 
 
 def write_text(target: Path, text: str) -> None:
     """Write a small file whole."""
-    with whole_file(target) as file:
+    with whole_text(target) as file:
         file.write(text)
 
 
 def copy_text(source: Path, target: Path) -> None:
     """Write a text file of any size whole, with the line ends of ``source``."""
-    with source.open(encoding="utf-8", newline="") as text, whole_file(target) as file:
+    with source.open(encoding="utf-8", newline="") as text, whole_text(target) as file:
         shutil.copyfileobj(text, file)
 
 
@@ -165,27 +140,3 @@ def fingerprint(*parts: str | bytes | Path) -> str:
         else:
             digest.update(hashlib.sha256(part if isinstance(part, bytes) else part.encode()).digest())
     return digest.hexdigest()[:16]
-
-
-def _replace_folder(draft: Path, target: Path) -> None:
-    """Rename needs an empty target: an older one steps aside first and goes last."""
-    aside = target.with_name(f".old-{target.name}")
-    shutil.rmtree(aside, ignore_errors=True)
-    if target.exists():
-        target.rename(aside)
-    try:
-        draft.rename(target)
-    except OSError:
-        if aside.exists():
-            aside.rename(target)
-        raise
-    _fsync(target.parent)
-    shutil.rmtree(aside, ignore_errors=True)
-
-
-def _fsync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

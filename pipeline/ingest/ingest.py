@@ -34,9 +34,10 @@ import pipeline.ingest.sources
 import pipeline.tables
 from configs.bank_folder import find_raw, load_select
 from configs.errors import DataError
+from configs.files import whole_folder
 from configs.settings import Settings
 from configs.tables import TABLES, Table
-from pipeline.artefacts import Home, copy_text, fingerprint, whole_folder, write_json
+from pipeline.artefacts import Home, copy_text, fingerprint, write_json
 from pipeline.ingest.compact import compact
 from pipeline.ingest.compute import computing
 from pipeline.ingest.databases import fetched

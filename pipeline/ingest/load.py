@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from configs.errors import DataError
 from configs.tables import Table
-from pipeline.artefacts import whole_file, write_parquet
+from pipeline.artefacts import whole_text, write_parquet
 from pipeline.ingest.buckets import write_buckets
 from pipeline.ingest.checks import checked
 from pipeline.ingest.compact import sort_order, year_of
@@ -164,6 +164,6 @@ def count_files(
 def write_files(counts: list[FileCount], target: Path) -> None:
     """Write what became of each delivered file, table by table, as CSV."""
     names = ["table", "file", "rows_in", "loaded", "quarantined", "duplicates"]
-    with whole_file(target) as file:
+    with whole_text(target) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerows([names, *([no_formula(cell) for cell in asdict(one).values()] for one in counts)])

@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from configs.tables import TABLES, Sensitivity, Table
-from pipeline.artefacts import whole_file
+from pipeline.artefacts import whole_text
 from pipeline.ingest.checks import repeats
 from pipeline.ingest.sources import Reject
 
@@ -80,7 +80,7 @@ def write_quarantine(con: duckdb.DuckDBPyConnection, target: Path) -> None:
         "coalesce(raw, '') AS raw FROM quarantine LEFT JOIN raw_rows USING (file, line) "
         "LEFT JOIN mended USING (table_name, file) ORDER BY ALL"
     ).to_arrow_reader(BATCH_ROWS)
-    with whole_file(target) as file:
+    with whole_text(target) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(HEADER)
         for batch in reader:

@@ -15,8 +15,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from configs.files import whole_folder
 from configs.tables import TABLES
-from pipeline.artefacts import Home, fingerprint, keep_only, whole_folder, write_json, write_text
+from pipeline.artefacts import Home, fingerprint, keep_only, write_json, write_text
 from pipeline.ingest.buckets import write_parts
 from pipeline.ingest.checks import bucket_of
 from pipeline.ingest.compact import sort_order, year_of

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 import features
+from configs.files import whole_folder
 from configs.settings import Engine, Settings
 from configs.tables import TABLES
 from features.build import build, build_labels, first_monday
@@ -23,7 +24,7 @@ from features.engine.compact_history import THINNED
 from features.engine.entities import Workload, World, make_world, read_columns
 from features.families.relationship import workload
 from models.matrix import KEY, check_contract
-from pipeline.artefacts import Home, fingerprint, read_json, whole_folder, write_json, write_parquet
+from pipeline.artefacts import Home, fingerprint, read_json, write_json, write_parquet
 from pipeline.snapshots.compact_history import OldYears, old_years
 from pipeline.snapshots.storage import BucketTask, staged
 from pipeline.tables import Ingested

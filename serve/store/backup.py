@@ -1,6 +1,5 @@
 """Backup and restore of a SQLite store while it is in use; PostgreSQL has tools of its own for that."""
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -9,6 +8,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from configs.errors import DataError
+from configs.files import whole_file
 from serve.store.database import BUSY_SECONDS
 from serve.store.schema import VERSION
 
@@ -32,20 +32,11 @@ def back_up(url: str, target: Path) -> int:
     source = _file_of(url)
     if target.exists():
         raise DataError(f"{target} exists already. Name another file for the backup, or move this one away.")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".draft-{target.name}")
-    draft.unlink(missing_ok=True)
-    try:
+    with whole_file(target) as draft:
         with _opened(source, "ro") as store, _opened(draft, "rwc") as copy:
             store.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")  # one file, nothing beside it
-        runs = inspect(draft)
-        _fsync(draft)
-        draft.rename(target)
-        _fsync(target.parent)
-    finally:
-        draft.unlink(missing_ok=True)
-    return runs
+        return inspect(draft)
 
 
 def restore(url: str, source: Path) -> int:
@@ -118,11 +109,3 @@ def _file_of(url: str) -> Path:
             "pg_dump and pg_restore, as docs/operations.md shows."
         )
     return Path(address.database or "")
-
-
-def _fsync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

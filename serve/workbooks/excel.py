@@ -1,6 +1,5 @@
 """The weekly workbooks: one per manager, one per branch. The same run gives the same bytes."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, time
@@ -12,6 +11,7 @@ from urllib.parse import quote
 from xlsxwriter import Workbook
 
 from configs.call_lists import CallList
+from configs.files import whole_file
 from configs.published import Score
 from configs.settings import Settings
 from serve.store.list_rows import Brief, briefs
@@ -97,10 +97,6 @@ def _safe(name: str) -> str:
 
 
 def _write(path: Path, content: bytes) -> Path:
-    draft = path.with_name(f"{path.name}.draft")
-    with draft.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    with whole_file(path) as draft:
+        draft.write_bytes(content)
     return path

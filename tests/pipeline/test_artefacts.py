@@ -8,79 +8,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import artefacts
 from pipeline.artefacts import (
     WIDE,
     Home,
     fingerprint,
     keep_only,
     read_json,
-    whole_folder,
     write_json,
     write_parquet,
     write_text,
 )
 
 
-def fill(target: Path, text: str) -> None:
-    with whole_folder(target) as draft:
-        (draft / "below").mkdir()
-        (draft / "below" / "file").write_text(text)
-
-
 def contents(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
-
-
-def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:
-    fill(tmp_path / "a", "old")
-    (tmp_path / "a" / "gone").write_text("not in the new one")
-    fill(tmp_path / "a", "new")
-    assert contents(tmp_path) == {"a/below/file": "new"}
-
-
-def test_nobody_sees_a_folder_that_is_being_filled(tmp_path: Path) -> None:
-    with whole_folder(tmp_path / "a") as draft:
-        (draft / "file").write_text("half")
-        assert not (tmp_path / "a").exists()
-    assert contents(tmp_path) == {"a/file": "half"}
-
-
-def test_an_error_while_filling_leaves_the_old_folder_and_no_draft(tmp_path: Path) -> None:
-    fill(tmp_path / "a", "old")
-    with pytest.raises(IsADirectoryError), whole_folder(tmp_path / "a") as draft:
-        draft.write_text("no folder takes a text")
-    assert contents(tmp_path) == {"a/below/file": "old"}
-    assert [path.name for path in tmp_path.iterdir()] == ["a"]
-
-
-@pytest.mark.parametrize("call", [1, 2])
-def test_a_rename_that_fails_leaves_the_old_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int
-) -> None:
-    """The first rename moves the old folder aside, the second the new one into its place."""
-    fill(tmp_path / "a", "old")
-    rename, calls = Path.rename, []
-
-    def failing(path: Path, target: Path) -> Path:
-        calls.append(path)
-        if len(calls) == call:
-            raise OSError(5, "Input/output error")
-        return rename(path, target)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "rename", failing)
-        with pytest.raises(OSError, match="Input/output error"):
-            fill(tmp_path / "a", "new")
-    assert contents(tmp_path) == {"a/below/file": "old"}
-    assert [path.name for path in tmp_path.iterdir()] == ["a"]
-
-
-def test_what_a_killed_run_left_is_not_mixed_in(tmp_path: Path) -> None:
-    (tmp_path / ".draft-a").mkdir()
-    (tmp_path / ".draft-a" / "half").write_text("of another run")
-    fill(tmp_path / "a", "new")
-    assert contents(tmp_path) == {"a/below/file": "new"}
 
 
 def test_keep_only_removes_other_folders_and_no_file(tmp_path: Path) -> None:
@@ -148,14 +89,3 @@ def test_where_things_lie() -> None:
     assert home.partition("features", date(2024, 3, 4)) == Path("data/demo/features/snapshot_date=2024-03-04")
     assert home.store == "sqlite:///data/demo/store.db"
     assert Home(home.root, "postgresql+psycopg://host/scores").store == "postgresql+psycopg://host/scores"
-
-
-def test_a_file_that_is_written_is_flushed_to_disk_before_it_is_shown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    done: list[str] = []
-    flush, rename = artefacts._fsync, Path.rename
-    monkeypatch.setattr(artefacts, "_fsync", lambda path: (done.append(path.name), flush(path)))
-    monkeypatch.setattr(Path, "rename", lambda path, to: (done.append("rename"), rename(path, to)))
-    fill(tmp_path / "a", "new")
-    assert done == ["below", "file", ".draft-a", "rename", tmp_path.name]
