@@ -11,7 +11,7 @@ import uvicorn
 from configs.errors import ConfigError
 from configs.service import ServiceSettings, load_service_settings
 from serve.http import logs
-from serve.http.protocol import PatientProtocol
+from serve.http.request_limits import PatientProtocol
 
 if TYPE_CHECKING:  # the process that only watches over workers does without
     from fastapi import FastAPI

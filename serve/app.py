@@ -1,14 +1,19 @@
 """The score service: ``uvicorn --factory serve.app:create_app``. Answers from the store, computes nothing."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+import signal
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from types import FrameType
+from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Response
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from configs.service import ServiceSettings, load_service_settings
 from serve.api import branches, contacts, customers, exports, managers, probes, runs
-from serve.auth.access import Guarded
+from serve.auth.access import AuthorizedRoute
 from serve.auth.access_log import AccessLog
 from serve.auth.policy import require_rules
 from serve.auth.pseudonyms import Pseudonyms
@@ -16,9 +21,8 @@ from serve.auth.rates import Rates
 from serve.auth.tokens import Tokens
 from serve.http import problems
 from serve.http.cursors import Cursors
-from serve.http.edge_middleware import Doorway
-from serve.http.fast_path import Shortcut
-from serve.http.stopping import stopping
+from serve.http.edge_middleware import EdgeMiddleware
+from serve.http.fast_path import FastPath
 from serve.pages import routers as pages
 from serve.pages.page import no_such_page
 from serve.pages.session import Forms
@@ -74,16 +78,43 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     app.include_router(_v1())
     for router in pages.ROUTERS:
         app.include_router(router)
-    require_rules(app.routes, Guarded)
+    require_rules(app.routes, AuthorizedRoute)
     # Outermost, around the answer to a fault too.
-    app.middleware_stack = Doorway(Shortcut(app.build_middleware_stack()), settings)
+    app.middleware_stack = EdgeMiddleware(FastPath(app.build_middleware_stack()), settings)
     return app
 
 
 @asynccontextmanager
 async def _close_store(app: FastAPI) -> AsyncIterator[None]:
-    with stopping(app):
+    with _announced_stop(app):
         yield
     app.state.access_log.close()
     app.state.lookup.close()
     app.state.store.close()
+
+
+@contextmanager
+def _announced_stop(app: FastAPI) -> Iterator[None]:
+    """Within it SIGTERM turns /readyz to 503 at once, and reaches the server ``drain_seconds`` later.
+
+    So a load balancer sends no more requests before the port closes. A second SIGTERM does not wait.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # a test's client; only the main thread has signals
+        return
+    loop, server = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
+
+    def on_term(number: int, frame: FrameType | None) -> None:
+        wait = 0.0 if app.state.stopping else app.state.settings.drain_seconds
+        app.state.stopping = True
+        loop.call_soon_threadsafe(loop.call_later, wait, pass_on, number, frame)
+
+    def pass_on(*arguments: Any) -> None:
+        if callable(server):
+            server(*arguments)
+
+    signal.signal(signal.SIGTERM, on_term)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, server)

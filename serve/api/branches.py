@@ -6,10 +6,10 @@ from serve.answers import branches as shown
 from serve.answers import examples
 from serve.auth.access import Granted
 from serve.http.problems import documented
-from serve.http.requests import GONE_RUN, NO_BRANCH, BranchId, PageCursor, PageSize, found, guarded_router
+from serve.http.requests import GONE_RUN, NO_BRANCH, BranchId, PageCursor, PageSize, authorized_router, found
 from serve.store.branches import charges
 
-router = guarded_router("branches")
+router = authorized_router("branches")
 
 
 @router.get(

@@ -15,14 +15,14 @@ from serve.http.requests import (
     NO_CUSTOMER,
     IdempotencyKey,
     OpenedStore,
+    authorized_router,
     found,
-    guarded_router,
 )
 from serve.store import contacts
 from serve.store.contacts import Contact
 
 NOBODY_KNOWN = "The run knows no such customer, or no such manager."
-router = guarded_router("contacts")
+router = authorized_router("contacts")
 
 
 @router.post(

@@ -10,14 +10,14 @@ from serve.answers import customers as shown
 from serve.answers import examples
 from serve.auth.access import Access, Granted
 from serve.http.problems import documented
-from serve.http.requests import BODY, NO_CUSTOMER, CustomerId, OpenedStore, ShownIn, found, guarded_router
+from serve.http.requests import BODY, NO_CUSTOMER, CustomerId, OpenedStore, ShownIn, authorized_router, found
 from serve.store import contacts
 from serve.store.read_session import Earlier, ReadSession
 
 WEEKS = 52  # of history
 CONTACTS = 20
 
-router = guarded_router("customers")
+router = authorized_router("customers")
 Included = Annotated[
     list[Literal["maturities", "history", "contacts"]],
     Query(

@@ -13,10 +13,10 @@ from serve.http.etags import tag_of
 from serve.http.exports import Row
 from serve.http.formats import MEDIA_TYPES, Format, available, written
 from serve.http.problems import documented
-from serve.http.requests import GONE_RUN, UNCHANGED, OpenedStore, ShownIn, SinceRun, guarded_router
+from serve.http.requests import GONE_RUN, UNCHANGED, OpenedStore, ShownIn, SinceRun, authorized_router
 
 NO_PARQUET = "Parquet cannot be written here."
-router = guarded_router("exports")
+router = authorized_router("exports")
 In = Annotated[Format, Query(alias="format", description="how the rows are written")]
 
 

@@ -13,11 +13,11 @@ from serve.http.requests import (
     PageCursor,
     PageSize,
     ShownIn,
+    authorized_router,
     found,
-    guarded_router,
 )
 
-router = guarded_router("managers")
+router = authorized_router("managers")
 
 
 @router.get(

@@ -7,11 +7,11 @@ from serve.answers import runs as shown
 from serve.answers.source import View
 from serve.auth.access import Access, Granted
 from serve.http.problems import documented
-from serve.http.requests import NO_RUN, RunId, found, guarded_router
+from serve.http.requests import NO_RUN, RunId, authorized_router, found
 from serve.store.read_session import GoneError
 
 NO_CARD = "No card of this run's model was published."
-router = guarded_router("runs")
+router = authorized_router("runs")
 
 
 @router.get("/runs", responses=found(examples.ALL_RUNS))

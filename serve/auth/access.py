@@ -1,4 +1,4 @@
-"""What one request may see: every guarded route passes through here before and after it answers."""
+"""What one request may see: every route behind a token passes through here before and after it answers."""
 
 import logging
 from collections.abc import Callable, Coroutine, Iterator, Mapping
@@ -30,7 +30,7 @@ from serve.texts.catalogue import Language
 
 log = logging.getLogger("serve")
 
-# Only for the API's document: Guarded has looked at the token before.
+# Only for the API's document: AuthorizedRoute has looked at the token before.
 documented_bearer = Security(HTTPBearer(bearerFormat="JWT", auto_error=False))
 
 
@@ -131,13 +131,13 @@ class MaskedStream(StreamingResponse):
     """An answer whose maker has masked it by ``Access.shown``, row by row, as nobody can once it is on its way."""
 
 
-class Guarded(APIRoute):
+class AuthorizedRoute(APIRoute):
     """A route behind a token and a row of serve/auth/policy.py. Its answer leaves when its entry is logged."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()
 
-        async def guarded(request: Request) -> Response:
+        async def authorized(request: Request) -> Response:
             access = request.state.access = await self._admit(request)
             try:
                 response = await answer(request)
@@ -153,7 +153,7 @@ class Guarded(APIRoute):
             await record(request.scope, access, self.name, response.status_code)
             return response
 
-        return guarded
+        return authorized
 
     def credentials(self, request: Request) -> str:
         """As the header Authorization holds them: ``Bearer <token>``."""

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, delete, func, insert, inspect, select
 
 from configs.errors import DataError
 from configs.service import ServiceSettings
-from serve.auth.rate_anomaly import Usual
+from serve.auth.rate_anomaly import RateAnomaly
 from serve.http import metrics
 from serve.store import database as connect
 from serve.store.audit import EMPTY, Entry, Head, chained, head, head_row, verify
@@ -43,7 +43,7 @@ class AccessLog:
         self._engine = connect.access_log(settings.store)
         self._key = settings.audit_secret
         dialect = connect.driver_dialect(self._engine)
-        self._usual = Usual(dialect, settings.alarm_answers, settings.alarm_factor)
+        self._anomaly = RateAnomaly(dialect, settings.alarm_answers, settings.alarm_factor)
         self._chain: _Chain | None = None
         alone = settings.workers == 1 and connect.sqlite_file(self._engine) is not None
         self._patience = ALONE_SECONDS if alone else connect.BUSY_SECONDS
@@ -77,7 +77,7 @@ class AccessLog:
     def _add(self, added: Sequence[Entry]) -> list[Entry]:
         self._chain = self._chain or _Chain(self._engine, self._patience)
         with self._chain.transaction():
-            alarms = self._usual.alarms(self._chain.run, added)
+            alarms = self._anomaly.alarm_entries(self._chain.run, added)
             self._chain.add([*added, *alarms], self._key)
         return alarms
 

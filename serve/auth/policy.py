@@ -88,8 +88,8 @@ POLICY: Mapping[str, Rule] = {
 }
 
 
-def require_rules(routes: Iterable[BaseRoute], guard: type[BaseRoute]) -> None:
-    """Raises ConfigError for a route that has no rule, or that ``guard`` does not keep."""
+def require_rules(routes: Iterable[BaseRoute], behind_token: type[BaseRoute]) -> None:
+    """Raises ConfigError for a route that has no rule, or that is no ``behind_token``."""
     for route in iter_route_contexts(list(routes)):
         if route.name in PUBLIC:
             continue
@@ -97,8 +97,8 @@ def require_rules(routes: Iterable[BaseRoute], guard: type[BaseRoute]) -> None:
             raise ConfigError(
                 f"the route {route.name!r} ({route.path}) has no row in serve/auth/policy.py. Add one."
             )
-        if not isinstance(route.original_route, guard):
+        if not isinstance(route.original_route, behind_token):
             raise ConfigError(
                 f"the route {route.name!r} ({route.path}) asks for no token. Add it to a router whose "
-                f"route_class is {guard.__name__}."
+                f"route_class is {behind_token.__name__}."
             )

@@ -1,4 +1,4 @@
-"""Who reads far more customers than usual: counted per caller and day, beside the access log."""
+"""Callers who read far more customers than before: counted per caller and day, beside the access log."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +10,7 @@ from sqlalchemy import Dialect, bindparam, func, select, text
 from serve.store.audit import Entry
 from serve.store.tables import reads
 
-DAYS = 28  # before today, of which the busiest is what is usual
+DAYS = 28  # before today, with the busiest of which today is compared
 SERVICE = "service"  # the actor of an alarm
 Run = Callable[[str, Mapping[str, Any]], Any]  # runs SQL within the transaction and gives its cursor
 
@@ -20,10 +20,10 @@ _COUNT = (
 )
 
 
-class Usual:
+class RateAnomaly:
     """Counts the answers about customers, over all workers, and raises an alarm once a day for each caller.
 
-    An entry that says of how many customers it tells, as that of an export does, counts as so many.
+    An entry with a number of customers, as that of an export, counts as so many.
     """
 
     def __init__(self, dialect: Dialect, least: int, factor: float) -> None:
@@ -34,31 +34,33 @@ class Usual:
             reads.c.day >= bindparam("first"),
             reads.c.day < bindparam("day"),
         )
-        self._busiest, self._count = (str(one.compile(dialect=dialect)) for one in (busiest, text(_COUNT)))
+        self._busiest, self._count = (
+            str(query.compile(dialect=dialect)) for query in (busiest, text(_COUNT))
+        )
         self._limits: dict[tuple[str, date], float] = {}
 
-    def alarms(self, run: Run, added: Sequence[Entry]) -> list[Entry]:
+    def alarm_entries(self, run: Run, added: Sequence[Entry]) -> list[Entry]:
         """Counts entries within the transaction that adds them; an entry for each caller who goes too far with them."""
         counted: Counter[tuple[str, date]] = Counter()
-        for one in added:
-            if one.subject:
-                counted[one.actor, one.at.astimezone(UTC).date()] += one.details.get("customers", 1)
-        newest = {one.actor: one.at for one in added}
-        found = []
+        for entry in added:
+            if entry.subject:
+                counted[entry.actor, entry.at.astimezone(UTC).date()] += entry.details.get("customers", 1)
+        newest = {entry.actor: entry.at for entry in added}
+        alarms = []
         for (actor, day), more in sorted(counted.items()):
             keys = {"actor": actor, "day": str(day)}
-            now = run(self._count, {**keys, "answers": more}).fetchone()[0]
+            total = run(self._count, {**keys, "answers": more}).fetchone()[0]
             limit = self._limit(run, actor, day)
-            if now - more <= limit < now:
-                details = {"answers": now, "limit": limit, "day": str(day)}
-                found.append(Entry(newest[actor], SERVICE, "alarm", actor, details))
-        return found
+            if total - more <= limit < total:
+                details = {"answers": total, "limit": limit, "day": str(day)}
+                alarms.append(Entry(newest[actor], SERVICE, "alarm", actor, details))
+        return alarms
 
     def _limit(self, run: Run, actor: str, day: date) -> float:
-        """What is asked for a day stays for that day; days gone by are forgotten."""
+        """The answers that a caller may read in a day without an alarm; read once for each day."""
         if (actor, day) not in self._limits:
             first = str(day - timedelta(days=DAYS))
             busiest = run(self._busiest, {"actor": actor, "first": first, "day": str(day)}).fetchone()[0] or 0
-            self._limits = {known: limit for known, limit in self._limits.items() if known[1] >= day}
+            self._limits = {key: limit for key, limit in self._limits.items() if key[1] >= day}
             self._limits[actor, day] = max(self._least, self._factor * busiest)
         return self._limits[actor, day]

@@ -1,4 +1,4 @@
-"""What every request passes first and every answer last: names of the service, sizes, times, headers, figures."""
+"""The outermost layer of the service: its names, sizes and times of requests, headers of answers, figures."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from configs.service import ServiceSettings
 from serve.http import metrics, problems
-from serve.http.bodies import CLOSE, TOO_LARGE, bounded
+from serve.http.request_limits import CLOSE, TOO_LARGE, bounded
 
 log = logging.getLogger("serve")
 
@@ -35,7 +35,7 @@ HEADERS = [
 HSTS = (b"strict-transport-security", b"max-age=31536000")
 
 
-class Doorway:
+class EdgeMiddleware:
     """Around the whole app, so that an answer to a fault has its headers and is counted too."""
 
     def __init__(self, app: ASGIApp, settings: ServiceSettings) -> None:
@@ -47,18 +47,18 @@ class Doorway:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        passage = Passage(scope, send)
+        context = RequestContext(scope, send)
         try:
             async with asyncio.timeout(self._settings.answer_seconds) as patience:
-                passage.patience = patience
-                await self._pass(scope, receive, passage.send)
+                context.patience = patience
+                await self._pass(scope, receive, context.send)
         except TimeoutError:
-            if passage.status:  # it has begun, so the caller can only see that it breaks off
+            if context.status:  # it has begun, so the caller can only see that it breaks off
                 raise
-            passage.patience = None
-            await problems.answer(503, "The answer took too long.")(scope, receive, passage.send)
+            context.patience = None
+            await problems.answer(503, "The answer took too long.")(scope, receive, context.send)
         finally:
-            passage.end()
+            context.end()
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers, settings = dict(scope["headers"]), self._settings
@@ -79,7 +79,7 @@ class Doorway:
         return _PORT.sub(b"", host).lower() in self._hosts
 
 
-class Passage:
+class RequestContext:
     """One request on its way through: what it is called, how long it takes, how it ends."""
 
     def __init__(self, scope: Scope, send: Send) -> None:

@@ -24,7 +24,7 @@ _PATH = re.compile(r"/v1/customers/([^/\s\x00-\x1f\x7f]{1,64})/risk")
 _LANGUAGES: dict[bytes, Language] = {b"": "en", b"language=en": "en", b"language=zh": "zh"}
 
 
-class Shortcut:
+class FastPath:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 

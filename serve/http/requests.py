@@ -6,7 +6,7 @@ from fastapi import Depends, Header, Path, Query, Request
 from fastapi.routing import APIRouter
 
 from serve.answers.source import ID
-from serve.auth.access import Guarded, documented_bearer
+from serve.auth.access import AuthorizedRoute, documented_bearer
 from serve.http.problems import GONE, documented
 from serve.store.store import Store
 from serve.texts.catalogue import Language
@@ -50,10 +50,10 @@ def opened_store(request: Request) -> Store:
 OpenedStore = Annotated[Store, Depends(opened_store)]
 
 
-def guarded_router(tag: str) -> APIRouter:
+def authorized_router(tag: str) -> APIRouter:
     """A router of one noun, each route of which asks for a token and leaves an entry in the access log."""
     return APIRouter(
-        route_class=Guarded,
+        route_class=AuthorizedRoute,
         tags=[tag],
         dependencies=[documented_bearer],
         responses=documented(

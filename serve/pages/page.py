@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 
 from configs.errors import DataError
-from serve.auth.access import Access, Guarded
+from serve.auth.access import Access, AuthorizedRoute
 from serve.auth.policy import POLICY, Role
 from serve.http.problems import log, on_http
 from serve.pages import session
@@ -37,8 +37,8 @@ class Open(APIRoute):
         return _with_error_pages(super().get_route_handler())
 
 
-class Page(Guarded):
-    """A guarded route whose token comes in a cookie; what goes wrong is told as a page."""
+class Page(AuthorizedRoute):
+    """A route behind a token that comes in a cookie; what goes wrong is told as a page."""
 
     def get_route_handler(self) -> Answer:
         return _with_error_pages(super().get_route_handler())

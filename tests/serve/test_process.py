@@ -16,7 +16,7 @@ import pytest
 
 from serve.__main__ import app
 from serve.app import create_app
-from serve.http import protocol
+from serve.http import request_limits
 from tests.servers import PATIENCE, free_port, process_group, served, until
 
 ROOT = Path(__file__).parents[2]
@@ -118,7 +118,7 @@ def start(service, published, monkeypatch):  # noqa: ARG001 (published for its r
     """The port of the service in a thread, with so many seconds of patience: ``start(header_seconds=0.3)``."""
 
     def started(header_seconds=PATIENCE, body_seconds=PATIENCE):
-        monkeypatch.setattr(protocol, "HEADER_SECONDS", header_seconds)
+        monkeypatch.setattr(request_limits, "HEADER_SECONDS", header_seconds)
         app = create_app(service.model_copy(update={"body_seconds": body_seconds, "hosts": ("127.0.0.1",)}))
 
         @app.post("/read")  # no route of version 1 that takes a body is here to stay
@@ -132,7 +132,7 @@ def start(service, published, monkeypatch):  # noqa: ARG001 (published for its r
         yield started
 
 
-class Patient(protocol.PatientProtocol):
+class Patient(request_limits.PatientProtocol):
     """Keeps the latest connection within reach."""
 
     def connection_made(self, transport):

@@ -6,7 +6,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from configs.errors import ConfigError
 from serve.app import create_app
-from serve.auth.access import Guarded
+from serve.auth.access import AuthorizedRoute
 from serve.auth.policy import POLICY, PUBLIC, Role, require_rules
 from serve.store.scope import Reach
 
@@ -30,13 +30,13 @@ def planted(name, route_class):
 
 def test_a_route_without_a_row_keeps_the_service_from_starting():
     with pytest.raises(ConfigError, match=r"'planted' \(/v1/planted\) has no row in serve/auth/policy.py"):
-        require_rules(planted("planted", Guarded), Guarded)
+        require_rules(planted("planted", AuthorizedRoute), AuthorizedRoute)
 
 
-def test_a_route_with_a_row_but_without_a_guard_keeps_the_service_from_starting():
-    require_rules(planted("latest_run", Guarded), Guarded)
+def test_a_route_with_a_row_but_without_a_token_keeps_the_service_from_starting():
+    require_rules(planted("latest_run", AuthorizedRoute), AuthorizedRoute)
     with pytest.raises(ConfigError, match=r"'latest_run' \(/v1/planted\) asks for no token"):
-        require_rules(planted("latest_run", APIRoute), Guarded)
+        require_rules(planted("latest_run", APIRoute), AuthorizedRoute)
 
 
 @pytest.mark.parametrize("name", POLICY)

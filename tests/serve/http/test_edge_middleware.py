@@ -7,9 +7,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from serve.app import create_app
-from serve.http import edge_middleware as doorway
-from serve.http.bodies import bounded
+from serve.http import edge_middleware
 from serve.http.problems import Problem
+from serve.http.request_limits import bounded
 from tests.servers import PATIENCE
 
 WANTED = {
@@ -138,8 +138,8 @@ def test_an_answer_that_has_begun_may_take_its_time(service):
         passed.append(message)
 
     scope = {"type": "http", "method": "GET", "path": "/healthz", "headers": [], "scheme": "http"}
-    door = doorway.Doorway(slow, service.model_copy(update={"answer_seconds": 0.1}))
-    asyncio.run(door(scope, None, send))
+    middleware = edge_middleware.EdgeMiddleware(slow, service.model_copy(update={"answer_seconds": 0.1}))
+    asyncio.run(middleware(scope, None, send))
     assert [one.get("body") for one in passed] == [None, b"all"]
 
 
@@ -174,7 +174,7 @@ def test_a_body_is_counted_and_timed_as_it_comes(sent, seconds, status):
     async def ask():
         try:
             await read(bounded(parts(*sent), 10, seconds))
-        except doorway.problems.HTTPException as error:
+        except edge_middleware.problems.HTTPException as error:
             return error.status_code
         return None
 
