@@ -78,7 +78,7 @@ def train(part: Part) -> None:
     deliver(raw, together(([one.quiet], one.past) for one in families))
     tables = part.ingest(home)
     chosen = plan(settings, tables, MONDAYS[0])
-    days = (*chosen.train, *chosen.tune, *chosen.judge)
+    days = (*chosen.train, *chosen.tune, *chosen.evaluation)
     build_snapshots(settings, home, tables, days, lambda *_: None)
     build_outcomes(settings, home, tables, days, MONDAYS[0], lambda *_: None)
     bundle, _ = fit_mondays(settings, home, chosen, MONDAYS[0], lambda *_: None)

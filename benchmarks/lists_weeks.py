@@ -21,7 +21,7 @@ from configs.call_lists import CallList, Week
 from configs.published import Helpfulness, Manager, Run, Score
 from configs.settings import Lists, Settings
 from models.bundle import Bundle, load
-from models.experiment import customers_kept
+from models.experiment import difference_in_customers
 from pipeline.artefacts import Home
 from pipeline.ingest.ingest import ingest
 from pipeline.lists.choice import choose
@@ -260,7 +260,7 @@ def _effect(
     found = {"listed": len(rows) - held_out, "held_out": held_out, "truth": truth}
     if not 0 < held_out < len(rows):
         return found | {"covers": False}  # the page tells nothing
-    told = customers_kept(rows)
+    told = difference_in_customers(rows)
     found |= {"told": told.difference, "low": told.low, "high": told.high}
     return found | {"covers": told.low <= truth <= told.high}
 

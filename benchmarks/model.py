@@ -55,25 +55,26 @@ def alone(bank: Context, as_of: date, rounds: int) -> dict[str, Any]:
     import lightgbm as lgb
     import numpy as np
 
-    from models.boosting import monotone, parameters
-    from models.hazard import PERIOD
-    from models.periods import customer_periods, thinned
+    from models.boosting import parameters
+    from models.hazard import customer_periods, downsample_negatives
     from models.severity import fit_severity
     from pipeline.tables import read_ingested
-    from pipeline.training.train import load_matrix, load_peers, plan, signs_of
+    from pipeline.training.train import plan
+    from pipeline.training.training_rows import load_matrix, load_peers, monotone_signs
 
     chosen, horizons = plan(bank.settings, read_ingested(bank.home), as_of), bank.settings.label.horizons
     peers = load_peers(bank.settings, bank.home, chosen.train)
     train, tune = (load_matrix(bank.home, days, peers) for days in (chosen.train, chosen.tune))
     given = bank.settings.training
-    some = thinned(customer_periods(train.gone_within, horizons), given.negatives_kept, given.seed)
-    every = customer_periods(tune.gone_within, horizons)
+    periods = customer_periods(train.time_to_attrition, horizons)
+    some = downsample_negatives(periods, given.negatives_kept, given.seed)
+    every = customer_periods(tune.time_to_attrition, horizons)
     known, later = (
         np.column_stack([rows.features[periods.row], periods.days])
         for rows, periods in ((train, some), (tune, every))
     )
     made = parameters(given, given.lightgbm, "binary") | {"metric": "binary_logloss"}
-    made |= monotone(signs_of(bank.settings), [*train.columns, PERIOD])
+    made["monotone_constraints"] = [*monotone_signs(bank.settings, train.columns), 0]
     took = _clock()
     binned = lgb.Dataset(known, some.gone, params=made)
     judged = binned.create_valid(later, every.gone)
@@ -94,11 +95,12 @@ def scoring(bank: Context, as_of: date, rows: int) -> dict[str, Any]:
     from models.explain import contributions, top_reasons
     from pipeline.scoring.reasons import words_of, worrying
     from pipeline.tables import read_ingested
-    from pipeline.training.train import load_matrix, plan
+    from pipeline.training.train import plan
+    from pipeline.training.training_rows import load_matrix
 
     bundle = load(max(bank.home.models.iterdir(), key=lambda one: one.stat().st_mtime), bank.bundle_key)
     chosen = plan(bank.settings, read_ingested(bank.home), as_of)
-    some = load_matrix(bank.home, (*chosen.tune, *chosen.judge), bundle.peers).features
+    some = load_matrix(bank.home, (*chosen.tune, *chosen.evaluation), bundle.peers).features
     values = np.resize(some, (rows, some.shape[1]))
     took = _clock()
     bundle.calibrator.risks(bundle.model.raw(values))
@@ -189,7 +191,7 @@ def _build(bank: Context, as_of: date) -> None:
     say("features")
     tables = read_ingested(bank.home)
     chosen = plan(bank.settings, tables, as_of)
-    days = (*chosen.train, *chosen.tune, *chosen.judge)
+    days = (*chosen.train, *chosen.tune, *chosen.evaluation)
     build_snapshots(bank.settings, bank.home, tables, days, lambda *_: None)
     build_outcomes(bank.settings, bank.home, tables, days, as_of, lambda *_: None)
 

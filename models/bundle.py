@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,17 +22,19 @@ from models.boosting import Trees
 from models.calibrate import Calibrator
 from models.explain import Contributions, contributions
 from models.hazard import Model
-from models.matrix import feature_values
+from models.matrix import Matrix, feature_values
 from models.peers import Peers
-from models.severity import Severity
+from models.severity import Severity, money_at_risk
+from models.splits import Split
 
 MANIFEST, SIGNATURE = "manifest.json", "signature"
+AUM_NOW = "aum_last"  # the feature that holds the AUM of the day
 _REMEDY = "Restore the folder from a backup, or train again; never mend a bundle by hand."
 
 
 @dataclass(frozen=True)
 class Scored:
-    """In the row order of the frame that was scored.
+    """The scores of a frame, in its row order.
 
     ``risks`` is rows × horizons, calibrated, growing along a row; ``share`` of AUM is expected to leave if
     the customer does; ``contributions`` is what the scores are made of.
@@ -43,10 +46,22 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class Bundle:
-    """What training makes and scoring needs: whether, when and how much.
+class Predicted:
+    """The predictions for a matrix, row by row: risks (rows × horizons) and money at risk, in base currency."""
 
-    ``metrics``, ``settings`` and ``golden`` (models/reference_rows.py) hold only what JSON can hold. ``medians``
+    risks: NDArray[np.float64]
+    money: NDArray[np.float64]
+
+    def of(self, rows: NDArray[np.intp]) -> "Predicted":
+        """The predictions for some rows, in the order given."""
+        return Predicted(self.risks[rows], self.money[rows])
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """All that training makes and scoring needs: models of whether, when and how much.
+
+    ``metrics``, ``settings`` and ``reference_rows`` (models/smoke_test.py) hold only what JSON can hold. ``medians``
     are those of the known values of each column in training (None: never known): beside them a customer's own value
     is large or small, whoever else is scored with him.
     """
@@ -58,71 +73,78 @@ class Bundle:
     settings: Mapping[str, Any]
     medians: tuple[float | None, ...]
     peers: Peers = field(default_factory=Peers)
-    golden: Mapping[str, Any] = field(default_factory=dict)
+    reference_rows: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def model_id(self) -> str:
         """The first 16 hex digits of a hash over all files: another byte, another model."""
         return str(json.loads(self.files[MANIFEST])["model_id"])
 
+    @property
+    def trained_as_of(self) -> date:
+        """The Monday of training: the bundle has seen outcomes known before that day."""
+        return date.fromisoformat(self.metrics["trained_as_of"])
+
+    @property
+    def snapshots(self) -> Split:
+        """The Mondays that trained, tuned and evaluated the bundle."""
+        days = self.metrics["snapshots"]
+        return Split(*(tuple(map(date.fromisoformat, days[name])) for name in ("train", "tune", "judge")))
+
     @cached_property
     def files(self) -> dict[str, bytes]:
         """Name and content of every file but the signature. Raises DataError for what is not JSON."""
+        trees, share = self.model.trees, self.severity
         columns = [
-            {"dtype": "float64", "median": median, "name": name, "typical": typical}
-            for name, median, typical in zip(
-                self.model.columns, self.medians, self.model.trees.typical, strict=True
-            )
+            {"dtype": "float64", "median": median, "name": name, "typical": fill_value}
+            for name, median, fill_value in zip(trees.columns, self.medians, trees.fill_values, strict=True)
         ]
-        severity = self.severity
+        calibrator = {"horizons": self.model.horizons, "log_kept": self.model.log_kept}
+        severity = {"mean": share.mean, "scale": share.scale}
         content = {
-            "model.txt": self.model.trees.text.encode("utf-8"),
-            "calibrator.json": _json(
-                {
-                    "horizons": self.model.horizons,
-                    "log_kept": self.model.log_kept,
-                    **asdict(self.calibrator),
-                }
-            ),
-            "severity.txt": severity.trees.text.encode("utf-8") if severity.trees else b"",
-            "severity.json": _json(
-                {
-                    "mean": severity.mean,
-                    "scale": severity.scale,
-                    "typical": severity.trees.typical if severity.trees else None,
-                }
-            ),
+            "model.txt": trees.text.encode("utf-8"),
+            "calibrator.json": _json(calibrator | asdict(self.calibrator)),
+            "severity.txt": share.trees.text.encode("utf-8") if share.trees else b"",
+            "severity.json": _json(severity | {"typical": share.trees.fill_values if share.trees else None}),
             "contract.json": _json({"columns": columns}),
             "peers.json": _json(asdict(self.peers)),
             "metrics.json": _json(self.metrics),
             "settings.json": _json(self.settings),
-            "golden.json": _json(self.golden),
+            "golden.json": _json(self.reference_rows),
         }
         return {**content, MANIFEST: _manifest(content)}
 
     def score(self, features: pd.DataFrame) -> Scored:
-        """Risks and share per row of ``features``: the key and exactly the contract's columns, in order; those
-        of ``peers`` are the last of them (``peers.extended`` adds them).
+        """The scores of each row of ``features``.
 
+        These are the key and exactly the contract's columns, in order; those of ``peers`` are the last of them
+        (``peers.extended`` adds them).
         Raises DataError for another order or type, a missing, extra or repeated column, a repeated
         customer, a column without any known value that was always known in training, and no rows at all.
         """
         values = feature_values(features, self.model.columns)
         if not len(values):
             raise DataError("there is nobody to score. Check that the snapshot ran and has a cohort.")
-        for name, typical, column in zip(self.model.columns, self.model.trees.typical, values.T, strict=True):
-            if typical is not None and np.isnan(column).all():
+        trees = self.model.trees
+        for name, fill_value, column in zip(trees.columns, trees.fill_values, values.T, strict=True):
+            if fill_value is not None and np.isnan(column).all():
                 raise DataError(
                     f"feature {name!r} is unknown for all {len(values)} customers but was always known when "
                     f"model {self.model_id} was trained. Look for a table that was not delivered, or train "
                     "again."
                 )
-        why = contributions(self.model, values)
-        return Scored(self.calibrator.risks(why.raw), self.severity.share(values), why)
+        explained = contributions(self.model, values)
+        return Scored(self.calibrator.risks(explained.raw), self.severity.share(values), explained)
+
+    def predict(self, rows: Matrix) -> Predicted:
+        """Risks and money at risk of rows that are already a matrix, without explanations."""
+        risks = self.calibrator.risks(self.model.raw(rows.features))
+        share = self.severity.share(rows.features)
+        return Predicted(risks, money_at_risk(risks[:, -1], share, rows.aum, rows.column(AUM_NOW)))
 
 
 def settings_of(settings: Settings) -> dict[str, Any]:
-    """The settings as they are kept with a model; without threads and whatever else changes no byte, nor the salt."""
+    """The settings kept with a model, as plain JSON; without the salt and what changes no byte of it."""
     dump = settings.model_dump(mode="json", exclude=NOT_IN_MODELS)
     del dump["training"]["threads"], dump["lists"]["salt"]
     dump["training"]["half_life_weeks"] = 0  # every row weighs the same; a model's id rests on this line too
@@ -149,7 +171,7 @@ def write(bundle: Bundle, models: Path, key: bytes) -> Path:
 
 
 def load(folder: Path, key: bytes) -> Bundle:
-    """Reads a bundle after verifying the signature, then size and hash of every file; only then it is parsed.
+    """The bundle in ``folder``, parsed after its signature, then size and hash of every file, were verified.
 
     LightGBM aborts the process, or silently scores otherwise, on a model text with one changed byte.
     Raises DataError naming the folder, the file and the remedy if one is missing, extra or changed, or if the
@@ -157,34 +179,39 @@ def load(folder: Path, key: bytes) -> Bundle:
     """
     content = _verified(folder, key)
     try:
-        return _read(content)
+        parsed = {name: json.loads(content[name]) for name in content if name.endswith(".json")}
+        return _read(content, parsed)
     except KeyError as error:
         raise DataError(
             f"bundle {folder} lacks {error}: it was written by another version of this software. Train again."
         ) from None
 
 
-def _read(content: Mapping[str, bytes]) -> Bundle:
-    """The bundle from the bytes of its files. Raises KeyError for a field that this version needs."""
-    contract = json.loads(content["contract.json"])["columns"]
-    columns = tuple(column["name"] for column in contract)
-    whether = Trees(
-        content["model.txt"].decode("utf-8"), columns, tuple(column["typical"] for column in contract)
+def _read(content: Mapping[str, bytes], parsed: Mapping[str, Any]) -> Bundle:
+    """The bundle from its files. Raises KeyError for a file or field that this version needs."""
+    contract = parsed["contract.json"]["columns"]
+    columns, fill_values, medians = (
+        tuple(column[name] for column in contract) for name in ("name", "typical", "median")
     )
-    lines, severity = json.loads(content["calibrator.json"]), json.loads(content["severity.json"])
-    peers = json.loads(content["peers.json"])
-    how_much = None
-    if severity["typical"] is not None:
-        how_much = Trees(content["severity.txt"].decode("utf-8"), columns, tuple(severity["typical"]))
+    calibrator, severity, peers = (parsed[f"{name}.json"] for name in ("calibrator", "severity", "peers"))
+    share = severity["typical"]
     return Bundle(
-        Model(whether, tuple(lines["horizons"]), lines["log_kept"]),
-        Calibrator(tuple(lines["slopes"]), tuple(lines["offsets"])),
-        Severity(how_much, severity["mean"], severity["scale"]),
-        json.loads(content["metrics.json"]),
-        json.loads(content["settings.json"]),
-        tuple(column["median"] for column in contract),
+        Model(
+            Trees(content["model.txt"].decode("utf-8"), columns, fill_values),
+            tuple(calibrator["horizons"]),
+            calibrator["log_kept"],
+        ),
+        Calibrator(tuple(calibrator["slopes"]), tuple(calibrator["offsets"])),
+        Severity(
+            Trees(content["severity.txt"].decode("utf-8"), columns, tuple(share)) if share else None,
+            severity["mean"],
+            severity["scale"],
+        ),
+        parsed["metrics.json"],
+        parsed["settings.json"],
+        medians,
         Peers(tuple(peers["columns"]), tuple(peers["overall"]), peers["groups"]),
-        json.loads(content["golden.json"]),
+        parsed["golden.json"],
     )
 
 
@@ -192,12 +219,15 @@ def _verified(folder: Path, key: bytes) -> dict[str, bytes]:
     """The bytes of every file but manifest and signature, each as the manifest and the folder's name say."""
     if not folder.is_dir():
         raise DataError(f"there is no bundle at {folder}. Train first, or name another model.")
-    found = {path.name: path for path in folder.iterdir()}
-    for name, path in found.items():
+    paths = list(folder.iterdir())
+    for path in paths:
         if not path.is_file():
-            raise DataError(f"bundle {folder}: {name} does not belong there. {_REMEDY}")
-    content = {name: path.read_bytes() for name, path in found.items()}
-    written, signature = (_taken(content, name, folder) for name in (MANIFEST, SIGNATURE))
+            raise DataError(f"bundle {folder}: {path.name} does not belong there. {_REMEDY}")
+    content = {path.name: path.read_bytes() for path in paths}
+    for name in (MANIFEST, SIGNATURE):
+        if name not in content:
+            raise DataError(f"bundle {folder}: {name} is missing. {_REMEDY}")
+    written, signature = content.pop(MANIFEST), content.pop(SIGNATURE)
     if not hmac.compare_digest(signature, _signature(written, key)):
         raise DataError(
             f"bundle {folder}: the {SIGNATURE} does not fit {MANIFEST}: one of them is changed, or another key "
@@ -210,22 +240,15 @@ def _verified(folder: Path, key: bytes) -> dict[str, bytes]:
     return content
 
 
-def _taken(content: dict[str, bytes], name: str, folder: Path) -> bytes:
-    """Takes one file out of ``content``, which must hold it."""
-    if name not in content:
-        raise DataError(f"bundle {folder}: {name} is missing. {_REMEDY}")
-    return content.pop(name)
-
-
 def _difference(written: bytes, content: Mapping[str, bytes]) -> str:
-    """Which file is not what the manifest, whose signature fits, says."""
-    promised = json.loads(written)["files"]
-    for name in sorted({*promised, *content}):
+    """The first file that is not as the manifest says, whose signature fits."""
+    files = json.loads(written)["files"]
+    for name in sorted({*files, *content}):
         if name not in content:
             return f"{name} is missing"
-        if name not in promised:
+        if name not in files:
             return f"{name} does not belong there"
-        if promised[name] != _print(content[name]):
+        if files[name] != _digest(content[name]):
             break
     return f"{name} is changed"
 
@@ -237,12 +260,12 @@ def _signature(manifest: bytes, key: bytes) -> bytes:
 
 def _manifest(content: Mapping[str, bytes]) -> bytes:
     """Size and SHA-256 of each file, and the model_id made from them."""
-    files = {name: _print(one) for name, one in content.items()}
+    files = {name: _digest(file) for name, file in content.items()}
     model_id = hashlib.sha256(_json(files)).hexdigest()[:16]
     return _json({"files": files, "model_id": model_id})
 
 
-def _print(content: bytes) -> dict[str, Any]:
+def _digest(content: bytes) -> dict[str, Any]:
     return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 

@@ -1,4 +1,4 @@
-"""From raw scores to probabilities that mean what they say, one per horizon."""
+"""Calibrated probabilities from raw scores, one per horizon."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from configs.errors import DataError
-from models.periods import customer_periods
+from models.hazard import customer_periods
 
 # Regularisation so weak that it only matters when the outcomes are perfectly separated.
 _WEAK = 1_000.0
@@ -37,7 +37,7 @@ class Calibrator:
 
 
 def fit_calibrator(
-    raw: NDArray[np.float64], gone_within: NDArray[np.int16], horizons: Sequence[int]
+    raw: NDArray[np.float64], time_to_attrition: NDArray[np.int16], horizons: Sequence[int]
 ) -> Calibrator:
     """Per period a logistic regression of going on the raw score, over those still here (Platt 1999).
 
@@ -46,12 +46,12 @@ def fit_calibrator(
     list. Where a period has fewer than ``ENOUGH`` that go, or a slope that is not positive, all periods share
     one line. Raises DataError when even then a higher score does not mean more attrition.
     """
-    periods = customer_periods(gone_within, horizons)
+    periods = customer_periods(time_to_attrition, horizons)
     period = np.searchsorted(horizons, periods.days)
     score = raw[periods.row, period]
-    own = [period == k for k in range(len(horizons))]
-    if min(int(periods.gone[one].sum()) for one in own) >= ENOUGH:
-        lines = [fit_line(score[one], periods.gone[one]) for one in own]
+    rows_of = [period == k for k in range(len(horizons))]
+    if min(int(periods.gone[rows].sum()) for rows in rows_of) >= ENOUGH:
+        lines = [fit_line(score[rows], periods.gone[rows]) for rows in rows_of]
         if all(slope > 0 for slope, _ in lines):
             return Calibrator(tuple(slope for slope, _ in lines), tuple(offset for _, offset in lines))
     slope, offset = fit_line(score, periods.gone)
@@ -63,9 +63,9 @@ def fit_calibrator(
     return Calibrator((slope,) * len(horizons), (offset,) * len(horizons))
 
 
-def fit_line(raw: NDArray[np.float64], happened: NDArray[np.int8]) -> tuple[float, float]:
+def fit_line(raw: NDArray[np.float64], outcome: NDArray[np.int8]) -> tuple[float, float]:
     """Slope and offset of the logistic regression of a 0/1 outcome; on one thread so that two runs agree."""
     with threadpool_limits(limits=1):
         line = LogisticRegression(C=_WEAK, solver="newton-cholesky", tol=1e-10)
-        line.fit(raw.reshape(-1, 1), happened)
+        line.fit(raw.reshape(-1, 1), outcome)
     return float(line.coef_[0, 0]), float(line.intercept_[0])

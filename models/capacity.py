@@ -1,10 +1,23 @@
-"""What scores are worth to the people who call: each team's list, filled up to what it can call in a week."""
+"""Lists filled up to what each team can call in a week, what they find, and what the calls earn.
+
+A call costs ``call_cost`` whoever is called. Of those who would leave, a share γ (``success_rate``) is kept by
+it, and what they would have taken along earns ``margin``; who would have stayed anyway earns nothing more. So
+
+    profit = Σ over called rows (γ · margin · lost − call_cost)
+
+in base currency, with ``lost`` the money that leaves with the row's customer, 0 for who stays. This is the
+maximum-profit measure for churn of Verbraken, Verbeke and Baesens (2013) without an incentive (their d = 0),
+with money of each customer's own in place of one lifetime value for all. Each Monday is evaluated by itself, as
+if nobody had been called before.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import betainc
 
+from configs.settings import Profit
 from models.matrix import Matrix
 from models.metrics import Metrics
 
@@ -23,13 +36,13 @@ class Teams:
         return Teams(self.team[rows], self.capacity[rows], self.callable[rows])
 
 
-def listed(matrix: Matrix, teams: Teams, *worth: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which rows stand on their team's list of their Monday: the first ``capacity`` of those who may be called.
+def listed(matrix: Matrix, teams: Teams, *scores: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """One entry per row: true for the first ``capacity`` callable customers of each team's Monday.
 
-    ``worth`` ranks them, the largest first; where the first is equal the second decides, and so on, and in
-    the end the customer_id, so that nothing is left to chance. An unknown worth (NaN) ranks last.
+    ``scores`` rank them, the largest first; where the first is equal the second decides, and so on, and in
+    the end the customer_id, so that nothing is left to chance. An unknown score (NaN) ranks last.
     """
-    keys = [np.where(np.isnan(one), np.inf, -one) for one in reversed(worth)]
+    keys = [np.where(np.isnan(score), np.inf, -score) for score in reversed(scores)]
     # The matrix is sorted by (snapshot_date, customer_id) and lexsort is stable: ties keep that order.
     order = np.lexsort((*keys, ~teams.callable, teams.team, matrix.snapshot_date))
     day, team = matrix.snapshot_date[order], teams.team[order]
@@ -41,7 +54,7 @@ def listed(matrix: Matrix, teams: Teams, *worth: NDArray[np.float64]) -> NDArray
 
 
 def at_capacity(matrix: Matrix, called: NDArray[np.bool_]) -> Metrics:
-    """What the lists ``called`` find, the mean over Mondays.
+    """The figures of the lists ``called`` (one entry per row), the mean over Mondays.
 
     ``listed`` customers a week; ``recall`` is the share of all who attrite that stand on a list, ``precision``
     the share of a list that attrites, ``lift`` how many times more often a listed customer attrites than any,
@@ -55,13 +68,13 @@ def at_capacity(matrix: Matrix, called: NDArray[np.bool_]) -> Metrics:
     def per_monday(weights: NDArray[np.generic]) -> NDArray[np.float64]:
         return np.asarray(np.bincount(monday, weights=weights.astype(np.float64)), dtype=np.float64)
 
-    calls, found = per_monday(called), per_monday(called & attrited)
+    calls, caught = per_monday(called), per_monday(called & attrited)
     gone, everyone = per_monday(attrited), per_monday(np.ones(len(matrix)))
     return {
         "listed": float(calls.mean()),
-        "recall": _mean(_ratio(found, gone)),
-        "precision": _mean(_ratio(found, calls)),
-        "lift": _mean(_ratio(found * everyone, calls * gone)),
+        "recall": _mean(_ratio(caught, gone)),
+        "precision": _mean(_ratio(caught, calls)),
+        "lift": _mean(_ratio(caught * everyone, calls * gone)),
         "aum_caught": _mean(_ratio(per_monday(matrix.lost * called), per_monday(matrix.lost))),
     }
 
@@ -74,3 +87,80 @@ def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.
 def _mean(values: NDArray[np.float64]) -> float:
     known = values[np.isfinite(values)]
     return float(known.mean()) if len(known) else 0.0
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Calling the first ``calls`` rows, all those of ``threshold`` or more, earns ``profit``."""
+
+    calls: int
+    threshold: float
+    profit: float
+
+
+def profit_of(called: NDArray[np.bool_], lost: NDArray[np.float64], terms: Profit) -> float:
+    """The profit of calling these rows; expected money in place of ``lost`` gives the profit to expect."""
+    return terms.success_rate * terms.margin * float(lost[called].sum()) - terms.call_cost * int(called.sum())
+
+
+def break_even(terms: Profit) -> float:
+    """The expected money from which on a call pays: γ · margin · money = call_cost."""
+    return terms.call_cost / (terms.success_rate * terms.margin)
+
+
+def best_cut(scores: NDArray[np.float64], lost: NDArray[np.float64], terms: Profit) -> Cut:
+    """The cut in the order of ``scores`` (the largest first) that would have earned most, seen afterwards.
+
+    Rows of equal score are called together or not at all; of equally good cuts the shortest is taken, and
+    where no call pays, nobody is called (threshold: infinity).
+    """
+    calls, gone, threshold = _cuts(scores, lost)
+    profit = terms.success_rate * terms.margin * gone - terms.call_cost * calls
+    best = int(np.argmax(profit))
+    return Cut(int(calls[best]), float(threshold[best]), float(profit[best]))
+
+
+def expected_maximum(scores: NDArray[np.float64], lost: NDArray[np.float64], terms: Profit) -> float:
+    """The expected maximum profit: the best cut's, with γ not known but Beta(α, β).
+
+    The EMP of Verbraken et al. (2013): ∫ max over cuts (γ · margin · gone − call_cost · calls) h(γ) dγ, where α =
+    success_rate · success_evidence and β the rest of the evidence. Each cut is a line in γ; the largest of
+    them changes at the corners of the concave hull of (calls, gone), and between two corners the integral
+    is closed: ∫ h is I(γ; α, β) and ∫ γ h is α / (α + β) · I(γ; α + 1, β), I being the regularised
+    incomplete beta function.
+    """
+    calls, gone, _ = _cuts(scores, lost)
+    corners = _concave_hull(calls, terms.margin * gone)
+    cost, earned = terms.call_cost * calls[corners], terms.margin * gone[corners]
+    turns = np.diff(cost) / np.diff(earned)
+    ends = np.minimum(np.r_[0.0, turns, 1.0], 1.0)
+    alpha, beta = (share * terms.success_evidence for share in (terms.success_rate, 1 - terms.success_rate))
+    weight = np.diff(betainc(alpha, beta, ends))
+    mean = terms.success_rate * np.diff(betainc(alpha + 1, beta, ends))
+    return float((earned * mean - cost * weight).sum())
+
+
+def _cuts(
+    scores: NDArray[np.float64], lost: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Per possible cut, nobody first: how many are called, the money that leaves with them, the lowest score."""
+    order = np.argsort(-scores, kind="stable")
+    ranked = scores[order]
+    ends = np.flatnonzero(np.r_[ranked[1:] != ranked[:-1], True])
+    gone = np.cumsum(lost[order])[ends]
+    return np.r_[0, ends + 1], np.r_[0.0, gone], np.r_[np.inf, ranked[ends]]
+
+
+def _concave_hull(x: NDArray[np.int64], y: NDArray[np.float64]) -> list[int]:
+    """The places of the points that no line between two others runs above, from the first to the highest."""
+    hull: list[int] = []
+    for place in range(int(np.argmax(y)) + 1):
+        while len(hull) > 1 and _left_of(hull[-2], hull[-1], place, x, y):
+            hull.pop()
+        hull.append(place)
+    return hull
+
+
+def _left_of(a: int, b: int, c: int, x: NDArray[np.int64], y: NDArray[np.float64]) -> bool:
+    """Whether b lies on or below the line from a to c."""
+    return bool((y[b] - y[a]) * (x[c] - x[a]) <= (y[c] - y[a]) * (x[b] - x[a]))

@@ -1,9 +1,17 @@
-"""What being on the lists does: customers listed against customers held out, as drawn (intention to treat).
+"""The experiment behind the lists: customers listed against the control group, as assigned (intention to treat).
 
-The lot is as good as random, so the difference between the two arms is the effect, whoever was in the end called.
-Shares that left are compared by Newcombe's interval for two independent proportions (1998, method 10), which rests
-on Wilson's (1927) and holds for small counts and for nobody at all. For money the lots weigh by the customer's AUM;
-the interval then counts the lots as fewer, by Kish (1965): (Σ w)² / Σ w² of equal weight tell as much.
+The assignment is as good as random, so the difference between the two arms is the effect, whoever was in the end
+called. Shares that left are compared by Newcombe's interval for two independent proportions (1998, method 10), which
+rests on Wilson's (1927) and holds for small counts and for nobody at all. For money the assignments weigh by the
+customer's AUM; the interval then counts fewer of them, by Kish (1965): (Σ w)² / Σ w² of equal weight tell as much.
+scipy has Wilson's interval for whole counts only.
+
+The response rate says how likely a call keeps who would leave. Of the leavers expected among the listed (the sum of
+their risks) those who did not leave were kept. Risks drift, so the control group, whom nobody called, says first by how
+much they are too high or too low. A call is expected to keep ``share · (1 − p)`` of who leaves with probability p
+(configs.published.Helpfulness), so the share is what was kept per Σ p (1 − p). It is shrunk: the setting counts like
+``evidence`` of these, for all and again, towards all, for each group of first reasons. So it rises with each customer
+kept and falls with each one lost, and a few cases move it little, as the mean of a Beta distribution does.
 """
 
 from collections.abc import Iterator
@@ -14,15 +22,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.published import Helpfulness
+from configs.settings import Profit
+
 Z = 1.959964  # two-sided 95%
-Z_POWER = 0.841621  # an effect of the size meant is seen in 80% of trials
+Z_POWER = 0.841621  # a difference of the size meant is seen in 80% of experiments
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One row per lot with a known outcome. Money in base currency: ``lost`` is 0 for who stayed, at most ``base``."""
+class Experiment:
+    """One row per assignment with a known outcome.
 
-    held_out: NDArray[np.bool_]
+    Money in base currency: ``lost`` is 0 for who stayed, at most ``base``.
+    """
+
+    control: NDArray[np.bool_]
     attrited: NDArray[np.bool_]
     base: NDArray[np.float64]
     lost: NDArray[np.float64]
@@ -31,30 +45,30 @@ class Trial:
     reason: NDArray[np.str_]
 
     def __len__(self) -> int:
-        return len(self.held_out)
+        return len(self.control)
 
-    def where(self, rows: NDArray[np.bool_]) -> "Trial":
-        return Trial(**{name: values[rows] for name, values in vars(self).items()})
+    def where(self, rows: NDArray[np.bool_]) -> "Experiment":
+        return Experiment(**{name: values[rows] for name, values in vars(self).items()})
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One side of a comparison: how many lots, the share that left, and how many lots of equal weight tell as much."""
+    """One side of a comparison: its assignments, the share that left, and how many of equal weight tell as much."""
 
-    lots: int
+    assignments: int
     share: float
-    telling: float
+    effective_n: float
 
 
 @dataclass(frozen=True)
-class Kept:
-    """By how much less left of the listed than of the held out: as shares with a 95% interval, and in all.
+class Difference:
+    """By how much less left of the listed than of the control group: as shares with a 95% interval, and in all.
 
     ``total`` is ``difference`` times the customers listed, or their AUM.
     """
 
     listed: Arm
-    held_out: Arm
+    control: Arm
     difference: float
     low: float
     high: float
@@ -65,17 +79,16 @@ class Kept:
         return self.difference * self.of, self.low * self.of, self.high * self.of
 
 
-def customers_kept(trial: Trial) -> Kept:
-    """Each lot counts once. Both arms must have lots."""
-    listed, held_out = (_arm(trial.attrited[rows], np.ones(rows.sum())) for rows in _arms(trial))
-    return _kept(listed, held_out, float(listed.lots))
+def difference_in_customers(experiment: Experiment) -> Difference:
+    """The difference in the share of customers who left. Both arms must have assignments."""
+    return _difference(experiment, experiment.attrited, np.ones(len(experiment)))
 
 
-def money_kept(trial: Trial) -> Kept:
-    """Each lot weighs by its customer's AUM; who lost nothing of it is there with 0."""
-    share = np.divide(trial.lost, trial.base, out=np.zeros(len(trial)), where=trial.base > 0)
-    listed, held_out = (_arm(share[rows], trial.base[rows]) for rows in _arms(trial))
-    return _kept(listed, held_out, float(trial.base[~trial.held_out].sum()))
+def difference_in_money(experiment: Experiment) -> Difference:
+    """The difference in the share of AUM that left; who lost nothing of it is there with 0."""
+    share = np.zeros(len(experiment))
+    np.divide(experiment.lost, experiment.base, out=share, where=experiment.base > 0)
+    return _difference(experiment, share, experiment.base)
 
 
 def wilson(share: float, count: float) -> tuple[float, float]:
@@ -89,41 +102,41 @@ def wilson(share: float, count: float) -> tuple[float, float]:
     return max(0.0, low), min(1.0, high)
 
 
-def newcombe(listed: Arm, held_out: Arm) -> tuple[float, float]:
-    """The 95% interval of the share of the held out less that of the listed."""
-    (low_a, high_a), (low_b, high_b) = (wilson(one.share, one.telling) for one in (held_out, listed))
-    a, b = held_out.share, listed.share
-    return a - b - sqrt((a - low_a) ** 2 + (high_b - b) ** 2), a - b + sqrt(
-        (high_a - a) ** 2 + (b - low_b) ** 2
-    )
+def newcombe(listed: Arm, control: Arm) -> tuple[float, float]:
+    """The 95% interval of the share of the control group less that of the listed."""
+    a, b = control.share, listed.share
+    low_a, high_a = wilson(a, control.effective_n)
+    low_b, high_b = wilson(b, listed.effective_n)
+    low = a - b - sqrt((a - low_a) ** 2 + (high_b - b) ** 2)
+    return low, a - b + sqrt((high_a - a) ** 2 + (b - low_b) ** 2)
 
 
-def least_visible(left: float, listed: int, held_out: int) -> float:
-    """The smallest difference that so many lots show in 80% of trials, where a share ``left`` of the held out leaves.
+def least_visible(left: float, listed: int, control: int) -> float:
+    """The smallest difference seen in 80% of experiments of this size, where a share ``left`` of the control leaves.
 
-    It solves d = (z + z') · √(p (1 − p) / held out + (p − d) (1 − p + d) / listed) by going round; infinite where an
+    It solves d = (z + z') · √(p (1 − p) / control + (p − d) (1 − p + d) / listed) by going round; infinite where an
     arm is empty.
     """
-    if not listed or not held_out:
+    if not listed or not control:
         return inf
-    found = 0.0
+    difference = 0.0
     for _ in range(50):
-        rest = max(left - found, 0.0)
-        found = (Z + Z_POWER) * sqrt(left * (1 - left) / held_out + rest * (1 - rest) / listed)
-    return found
+        rest = max(left - difference, 0.0)
+        difference = (Z + Z_POWER) * sqrt(left * (1 - left) / control + rest * (1 - rest) / listed)
+    return difference
 
 
-def lots_needed(left: float, difference: float, held_out: float) -> float:
-    """How many lots, of which a share ``held_out`` is held out, show a difference in 80% of trials."""
-    if difference <= 0 or not 0 < held_out < 1:
+def assignments_needed(left: float, difference: float, control: float) -> float:
+    """The assignments, a share ``control`` of them controls, that show a difference in 80% of experiments."""
+    if difference <= 0 or not 0 < control < 1:
         return inf
     rest = max(left - difference, 0.0)
-    variance = left * (1 - left) / held_out + rest * (1 - rest) / (1 - held_out)
+    variance = left * (1 - left) / control + rest * (1 - rest) / (1 - control)
     return (Z + Z_POWER) ** 2 * variance / difference**2
 
 
 def weeks_to_go(needed: float, known: int, waiting: int, a_week: float, wait: int) -> int | None:
-    """Until so many outcomes are known, at ``a_week`` new lots each of which takes ``wait`` weeks; None: never."""
+    """Weeks until enough outcomes are known, at ``a_week`` assignments that each take ``wait`` weeks; None: never."""
     if needed <= known:
         return 0
     if needed <= known + waiting:
@@ -131,17 +144,40 @@ def weeks_to_go(needed: float, known: int, waiting: int, a_week: float, wait: in
     return ceil((needed - known - waiting) / a_week) + wait if a_week and needed < inf else None
 
 
-def by_group(trial: Trial, groups: NDArray[np.str_], least: int) -> Iterator[tuple[str, Trial]]:
-    """The lots of each group of at least ``least``, with some in either arm; the largest group first."""
+def by_group(
+    experiment: Experiment, groups: NDArray[np.str_], least: int
+) -> Iterator[tuple[str, Experiment]]:
+    """The assignments of each group of at least ``least``, with some in either arm; the largest group first."""
     names, counts = np.unique(groups, return_counts=True)
     for k in np.argsort(-counts, kind="stable"):
-        own = trial.where(groups == names[k])
-        if counts[k] >= least and 0 < own.held_out.sum() < len(own):
-            yield str(names[k]), own
+        members = experiment.where(groups == names[k])
+        if counts[k] >= least and 0 < members.control.sum() < len(members):
+            yield str(names[k]), members
 
 
-def _arms(trial: Trial) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    return ~trial.held_out, trial.held_out
+def response_rate(experiment: Experiment, terms: Profit, least: int) -> Helpfulness:
+    """The response rate from known outcomes; as set where fewer than ``least`` were listed, and so for each group."""
+    listed, control = experiment.where(~experiment.control), experiment.where(experiment.control)
+    if len(listed) < least:
+        return Helpfulness(terms.success_rate)
+    evidence = terms.success_evidence
+    # How many of the control group left for each whose leaving was predicted, shrunk towards 1.
+    right = (evidence + float(control.attrited.sum())) / (evidence + float(control.risk.sum()))
+    overall = _shrunk(terms.success_rate, evidence, right * listed.risk, listed.attrited)
+    by_reason = {}
+    for name, count in zip(*np.unique(listed.reason, return_counts=True), strict=True):
+        if count >= least:
+            members = listed.reason == name
+            risk, attrited = right * listed.risk[members], listed.attrited[members]
+            by_reason[str(name)] = _shrunk(overall, evidence, risk, attrited)
+    return Helpfulness(overall, by_reason)
+
+
+def _difference(experiment: Experiment, left: NDArray[Any], weight: NDArray[np.float64]) -> Difference:
+    arms = ~experiment.control, experiment.control
+    listed, control = (_arm(left[rows], weight[rows]) for rows in arms)
+    interval = newcombe(listed, control)
+    return Difference(listed, control, control.share - listed.share, *interval, float(weight[arms[0]].sum()))
 
 
 def _arm(left: NDArray[Any], weight: NDArray[np.float64]) -> Arm:
@@ -149,5 +185,8 @@ def _arm(left: NDArray[Any], weight: NDArray[np.float64]) -> Arm:
     return Arm(len(left), float((left * weight).sum()) / total, total**2 / float((weight**2).sum()))
 
 
-def _kept(listed: Arm, held_out: Arm, of: float) -> Kept:
-    return Kept(listed, held_out, held_out.share - listed.share, *newcombe(listed, held_out), of)
+def _shrunk(prior: float, evidence: float, risk: NDArray[np.float64], attrited: NDArray[np.bool_]) -> float:
+    """The share within 0, where calls seem to harm, and 1."""
+    risk = np.minimum(risk, 1.0)
+    kept, movable = float(risk.sum() - attrited.sum()), float((risk * (1 - risk)).sum())
+    return min(1.0, max(0.0, (evidence * prior + kept) / (evidence + movable)))

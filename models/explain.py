@@ -1,4 +1,4 @@
-"""Why a score is high: what each column adds to the log-odds of going, and the few groups of columns that add most."""
+"""Explanations of a score and of its change: what each column adds to the log-odds, and the groups that add most."""
 
 import os
 from collections.abc import Collection, Mapping, Sequence
@@ -32,13 +32,13 @@ class Contributions:
     raw: NDArray[np.float64]
 
     def of(self, rows: NDArray[np.intp]) -> "Contributions":
-        """Those of some rows, in the order given."""
+        """The contributions of some rows, in the order given."""
         return Contributions(self.values[rows], self.bias[rows], self.raw[rows])
 
 
 @dataclass(frozen=True)
 class Grouping:
-    """How columns become reasons. Per column: the place of its group and that of the column that shows it.
+    """How columns become reasons. Per column: the place of its group and of its representative feature.
 
     Columns that move together (windows of one measure) share a group and are one reason. ``names`` stand in
     the order of ties; ``leads`` says which of them are occasions, of which the strongest comes first.
@@ -46,22 +46,35 @@ class Grouping:
 
     names: tuple[str, ...]
     group: tuple[int, ...]
-    shown_by: tuple[int, ...]
+    representative: tuple[int, ...]
     leads: tuple[bool, ...]
 
 
 @dataclass(frozen=True)
 class Reasons:
-    """Rows × k: index of the group, of its witness column, and the group's log-odds; the occasion first, then
-    the strongest first.
+    """Rows × k: the place of the group and of its representative feature, and the group's log-odds.
 
-    ``group`` and ``witness`` are −1 and ``contribution`` 0 where a row has fewer than k reasons.
+    The occasion comes first, then the strongest. The places are −1 and ``contribution`` 0 where a row has
+    fewer than k reasons.
     """
 
-    groups: tuple[str, ...]
     group: NDArray[np.int64]
-    witness: NDArray[np.int64]
+    representative: NDArray[np.int64]
     contribution: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ScoreChange:
+    """Per row the change of the mean raw score over the periods (``total``), in log-odds, and its parts.
+
+    ``groups`` is rows × groups: what the customer's own figures did, by the model of the later Monday; ``bias``
+    what the period's part did; ``model`` what that model says otherwise of the same old figures.
+    """
+
+    total: NDArray[np.float64]
+    groups: NDArray[np.float64]
+    bias: NDArray[np.float64]
+    model: NDArray[np.float64]
 
 
 def contributions(model: Model, features: NDArray[np.float64]) -> Contributions:
@@ -77,9 +90,9 @@ def contributions(model: Model, features: NDArray[np.float64]) -> Contributions:
         paths.add(np.ascontiguousarray(model.trees.filled(features[chunk]).T), parts[:, chunk])
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(explain, [slice(k, k + ROWS) for k in range(0, len(features), ROWS)]))
+        list(pool.map(explain, [slice(start, start + ROWS) for start in range(0, len(features), ROWS)]))
     bias = parts[-1] + paths.expected + model.log_kept
-    gap = float(np.abs(parts[:-1].sum(axis=0) + bias - raw.mean(axis=1)).max(initial=0.0))
+    gap = _largest_gap(parts[:-1].sum(axis=0) + bias, raw.mean(axis=1))
     if not gap <= TOLERANCE:
         raise DataError(
             f"contributions miss the raw score by {gap:.3g} (allowed {TOLERANCE}). Model and installed "
@@ -93,9 +106,9 @@ def make_grouping(
     groups: Mapping[str, str],
     names: Sequence[str],
     leads: Collection[str] = (),
-    shown_by: Mapping[str, str] = MappingProxyType({}),
+    representative: Mapping[str, str] = MappingProxyType({}),
 ) -> Grouping:
-    """The same by name. Raises DataError for a column without a group among ``names``."""
+    """The grouping from names of columns and groups. Raises DataError for a column without a group in ``names``."""
     missing = [name for name in columns if groups.get(name) not in names]
     if missing:
         raise DataError(f"column {missing[0]!r} has no group of reasons. {did_you_mean(missing[0], groups)}")
@@ -103,7 +116,7 @@ def make_grouping(
     return Grouping(
         tuple(names),
         tuple(names.index(groups[name]) for name in columns),
-        tuple(place.get(shown_by.get(name, name), place[name]) for name in columns),
+        tuple(place.get(representative.get(name, name), place[name]) for name in columns),
         tuple(name in leads for name in names),
     )
 
@@ -114,65 +127,79 @@ def by_group(values: NDArray[np.float64], grouping: Grouping) -> NDArray[np.floa
     Added column by column, so that a row's sum does not depend on which other rows are there.
     """
     total = np.zeros((len(grouping.names), len(values)))
-    for group, one in zip(grouping.group, np.ascontiguousarray(values.T), strict=True):
-        total[group] += one
+    for group, column in zip(grouping.group, np.ascontiguousarray(values.T), strict=True):
+        total[group] += column
     return np.ascontiguousarray(total.T)
 
 
 def top_reasons(
-    values: NDArray[np.float64],
-    grouping: Grouping,
-    k: int,
-    worrying: NDArray[np.bool_] | None = None,
+    values: NDArray[np.float64], grouping: Grouping, k: int, worrying: NDArray[np.bool_]
 ) -> Reasons:
-    """The k groups of columns that raise each row's score most, and in each the column that shows it best.
+    """The k groups of columns that raise each row's score most, and the representative feature of each.
 
     First comes the strongest occasion, if it adds LEAD_FROM: signs (money on its way, looking around) say that
     a customer is leaving, an occasion says what may have come up. Only a column whose value is ``worrying``
-    (rows × columns; None: every one) and that itself raises the score may stand for its group, so that the
-    figure shown makes sense; a group without one, or that does not raise the score, is no reason. Sums equal
-    to DIGITS are ties, which go to the group first in ``names``.
+    (rows × columns) and that itself raises the score may represent its group, so that the figure shown makes
+    sense; a group without one, or that does not raise the score, is no reason. Sums equal to DIGITS are ties,
+    which go to the group first in ``names``.
     """
-    if worrying is None:
-        worrying = np.ones(values.shape, dtype=np.bool_)
-    witness = witnesses(values, worrying, grouping)
-    total = np.where(witness >= 0, np.round(by_group(values, grouping), DIGITS), -np.inf)
-    chosen = np.argsort(-_lead_first(total, grouping), axis=1, kind="stable")[:, :k]
+    representative = representatives(values, worrying, grouping)
+    total = np.where(representative >= 0, np.round(by_group(values, grouping), DIGITS), -np.inf)
+    occasion = np.where(np.array(grouping.leads) & (total >= LEAD_FROM), total, -np.inf)
+    rows, strongest = np.arange(len(total)), occasion.argmax(axis=1)
+    rank = total.copy()
+    rank[rows, strongest] = np.where(occasion.max(axis=1) > 0, np.inf, total[rows, strongest])
+    chosen = np.argsort(-rank, axis=1, kind="stable")[:, :k]
     summed = np.take_along_axis(total, chosen, axis=1)
-    is_reason = summed > 0
     return Reasons(
-        grouping.names,
-        np.where(is_reason, chosen, -1),
-        np.where(is_reason, np.take_along_axis(witness, chosen, axis=1), -1),
-        np.where(is_reason, summed, 0.0),
+        np.where(summed > 0, chosen, -1),
+        np.where(summed > 0, np.take_along_axis(representative, chosen, axis=1), -1),
+        np.where(summed > 0, summed, 0.0),
     )
 
 
-def witnesses(
+def representatives(
     values: NDArray[np.float64], worrying: NDArray[np.bool_], grouping: Grouping
 ) -> NDArray[np.int64]:
-    """Rows × groups: the worrying column that says most of its group (−1: none), the first of equal ones.
+    """Rows × groups: the worrying column that adds most of its group (−1: none), the first of equal ones.
 
-    A column hard to read speaks through the one that shows it, to which its contribution is added.
+    A column hard to read is represented by another, to which its contribution is added.
     """
     by_column = np.ascontiguousarray(values.T)
-    said = np.zeros_like(by_column)
-    for column, shown in enumerate(grouping.shown_by):
-        said[shown] += by_column[column]
+    added = np.zeros_like(by_column)
+    for column, shown in enumerate(grouping.representative):
+        added[shown] += by_column[column]
     largest = np.zeros((len(grouping.names), len(values)))
-    witness = np.full(largest.shape, -1, dtype=np.int64)
+    place = np.full(largest.shape, -1, dtype=np.int64)
     for column, group in enumerate(grouping.group):
-        if grouping.shown_by[column] == column:
-            larger = worrying[:, column] & (said[column] > largest[group])
-            witness[group][larger] = column
-            largest[group][larger] = said[column][larger]
-    return np.ascontiguousarray(witness.T)
+        if grouping.representative[column] == column:
+            larger = worrying[:, column] & (added[column] > largest[group])
+            place[group][larger] = column
+            largest[group][larger] = added[column][larger]
+    return np.ascontiguousarray(place.T)
 
 
-def _lead_first(total: NDArray[np.float64], grouping: Grouping) -> NDArray[np.float64]:
-    """The weights to rank by: as they are, but endless for the strongest occasion that adds enough."""
-    occasion = np.where(np.array(grouping.leads) & (total >= LEAD_FROM), total, -np.inf)
-    rows, best = np.arange(len(total)), occasion.argmax(axis=1)
-    ranked = total.copy()
-    ranked[rows, best] = np.where(occasion[rows, best] > 0, np.inf, total[rows, best])
-    return ranked
+def score_change(
+    later: Contributions, earlier: Contributions, published: NDArray[np.float64], grouping: Grouping
+) -> ScoreChange:
+    """The change of the same customers, row by row, between two Mondays explained by one model.
+
+    ``published`` are the raw scores (rows × periods) of the earlier Monday by the model of that day, which may be
+    another: change = (new model on new figures − new model on old figures) by groups + (new model − old model on
+    old figures). Raises DataError if the parts miss the change by more than 1e-9.
+    """
+    score = published.mean(axis=1)
+    total = later.raw.mean(axis=1) - score
+    groups = by_group(later.values - earlier.values, grouping)
+    bias, model = later.bias - earlier.bias, earlier.raw.mean(axis=1) - score
+    gap = _largest_gap(groups.sum(axis=1) + bias + model, total)
+    if not gap <= TOLERANCE:
+        raise DataError(
+            f"the parts of a change miss it by {gap:.3g} (allowed {TOLERANCE}): the two Mondays were not "
+            "explained by one model. Explain both by the same bundle."
+        )
+    return ScoreChange(total, groups, bias, model)
+
+
+def _largest_gap(parts: NDArray[np.float64], whole: NDArray[np.float64]) -> float:
+    return float(np.abs(parts - whole).max(initial=0.0))

@@ -1,10 +1,15 @@
-"""One discrete-time hazard model: how likely a customer still here at the start of a period goes in it."""
+"""One discrete-time hazard model: how likely a customer still here at the start of a period goes in it.
+
+The outcome window is cut at the horizons, for example into days 1–30, 31–60 and 61–90. A customer on a Monday
+is one row in each period up to the one he goes in; the target is whether he goes in that period. A model of
+these rows gives the hazard, the probability of going in a period for whoever is still here at its beginning
+(Singer and Willett 1993).
+"""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType
 from typing import Any
 
 import lightgbm as lgb
@@ -13,12 +18,27 @@ from numpy.typing import NDArray
 
 from configs.errors import DataError
 from configs.settings import Training
-from models.boosting import Loss, Medians, Progress, Rows, Trees, grow, medians, monotone, parameters
+from models.boosting import Loss, Medians, Progress, Rows, Trees, medians, parameters, train_trees
 from models.matrix import Matrix, chunks
-from models.periods import Periods, customer_periods, thinned
 from models.tree_paths import Paths, paths_of
 
 PERIOD = "period"  # the column that says in which period; its value is the horizon in days
+
+
+@dataclass(frozen=True)
+class Periods:
+    """One row per customer, Monday and period, ascending by row of the matrix, then by period.
+
+    ``row`` is the position in the matrix, ``days`` the horizon at which the period ends, ``gone`` 0 or 1.
+    """
+
+    row: NDArray[np.intp]
+    days: NDArray[np.float64]
+    gone: NDArray[np.int8]
+
+    def of(self, rows: Matrix) -> Rows:
+        """The features of each customer-period, with the period as the last column."""
+        return Rows(rows.features, self.row, self.days)
 
 
 @dataclass(frozen=True)
@@ -40,7 +60,7 @@ class Model:
 
     @cached_property
     def paths(self) -> Paths:
-        """What each feature, and behind them the period, adds to the mean score over the periods."""
+        """The trees' paths, by which each feature and the period add to the mean score over the periods."""
         return paths_of(self.trees.text, len(self.columns), self.horizons)
 
     def raw(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -52,7 +72,7 @@ class Model:
         return scores + self.log_kept
 
     def by_period(self, features: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
-        """What the trees see, period by period: each time the same array with another period written in."""
+        """Rows × columns and the period, once per period: each time the same array with another period."""
         rows = np.empty((len(features), len(self.columns) + 1))
         rows[:, :-1] = self.trees.filled(features)
         for days in self.horizons:
@@ -77,44 +97,63 @@ def fit(
     tune: Matrix,
     horizons: Sequence[int],
     training: Training,
+    monotone: Sequence[int] = (),
     progress: Progress | None = None,
-    signs: Mapping[str, int] = MappingProxyType({}),
 ) -> Fitted:
     """Boosted trees on the customer-periods of ``train``, stopped by the log loss on those of ``tune``.
 
-    Only negatives of ``train`` are thinned (``training.negatives_kept``); ``tune`` is whole, and its loss is
+    Only negatives of ``train`` are downsampled (``training.negatives_kept``); ``tune`` is whole, and its loss is
     that of the corrected odds. A customer stands in many snapshots and every one weighs the same: what is
-    predicted is one customer on one Monday. ``signs`` gives the columns along which risk may only rise (1) or
-    only fall (-1). What the repetition costs is effective sample size, so ``min_data_in_leaf`` should hold
-    several customers.
+    predicted is one customer on one Monday. What the repetition costs is effective sample size, so
+    ``min_data_in_leaf`` should hold several customers. ``monotone`` says for each column whether risk may only
+    rise (1) or fall (−1) with it; the period stays free.
     Raises DataError when a set holds only one outcome, ConfigError when LightGBM does not know a parameter.
     """
     for name, rows in (("train", train), ("tune", tune)):
         _check_both_outcomes(name, rows)
-    made = parameters(training, training.lightgbm, "binary") | monotone(signs, [*train.columns, PERIOD])
-    known = binned(train, horizons, training, made)
+    params = parameters(training, training.lightgbm, "binary")
+    if monotone:
+        params["monotone_constraints"] = [*monotone, 0]
+    train_set = binned(train, horizons, training, params)
+    periods = customer_periods(tune.time_to_attrition, horizons)
+    tune_set = train_set.create_valid(periods.of(tune), periods.gone)
     log_kept = math.log(training.negatives_kept)
-    judged_on = customer_periods(tune.gone_within, horizons)
-    later = known.create_valid(_rows(tune, judged_on), judged_on.gone)
-    grown = grow(known, later, made, training, _log_loss(log_kept), progress)
-    usual, typical = medians(train.features)
-    model = Model(Trees(grown.text, train.columns, typical), tuple(horizons), log_kept)
-    return Fitted(model, grown.rounds, grown.losses, known.num_data(), usual)
+    trained = train_trees(train_set, tune_set, params, training, _log_loss(log_kept), progress)
+    column_medians, fill_values = medians(train.features)
+    model = Model(Trees(trained.text, train.columns, fill_values), tuple(horizons), log_kept)
+    return Fitted(model, trained.rounds, trained.losses, train_set.num_data(), column_medians)
 
 
-def binned(train: Matrix, horizons: Sequence[int], training: Training, made: dict[str, Any]) -> lgb.Dataset:
-    """The customer-periods that are fitted on, thinned and weighed, as LightGBM will bin them."""
-    fitted_on = thinned(customer_periods(train.gone_within, horizons), training.negatives_kept, training.seed)
-    return lgb.Dataset(
-        _rows(train, fitted_on),
-        fitted_on.gone,
-        feature_name=[*train.columns, PERIOD],
-        params=made,
-    )
+def binned(train: Matrix, horizons: Sequence[int], training: Training, params: dict[str, Any]) -> lgb.Dataset:
+    """The customer-periods that are fitted on, downsampled, as LightGBM will bin them."""
+    periods = customer_periods(train.time_to_attrition, horizons)
+    periods = downsample_negatives(periods, training.negatives_kept, training.seed)
+    names = [*train.columns, PERIOD]
+    return lgb.Dataset(periods.of(train), periods.gone, feature_name=names, params=params)
 
 
-def _rows(rows: Matrix, periods: Periods) -> Rows:
-    return Rows(rows.features, periods.row, periods.days)
+def customer_periods(time_to_attrition: NDArray[np.int16], horizons: Sequence[int]) -> Periods:
+    """Every period a customer was at risk in; ``time_to_attrition`` is one of ``horizons``, or 0 for who stayed.
+
+    Gone within 60 of 30, 60, 90 days makes the rows 30: 0 and 60: 1; who stayed makes three rows of 0.
+    """
+    ends = np.array(horizons)
+    gone = time_to_attrition[:, None]
+    row, period = np.nonzero((gone == 0) | (ends <= gone))
+    days = ends[period]
+    return Periods(row, days.astype(np.float64), (time_to_attrition[row] == days).astype(np.int8))
+
+
+def downsample_negatives(periods: Periods, kept: float, seed: int) -> Periods:
+    """All rows that go and a random share ``kept`` of those that do not.
+
+    The odds of going grow by 1 / kept in every corner of the data alike, so the true log-odds are those of
+    a model of the remaining rows plus log(kept), exactly (King and Zeng 2001).
+    """
+    if kept == 1:
+        return periods
+    chosen = (periods.gone == 1) | (np.random.default_rng(seed).random(len(periods.row)) < kept)
+    return Periods(periods.row[chosen], periods.days[chosen], periods.gone[chosen])
 
 
 def _check_both_outcomes(name: str, rows: Matrix) -> None:
@@ -127,14 +166,14 @@ def _check_both_outcomes(name: str, rows: Matrix) -> None:
 
 
 def _log_loss(log_kept: float) -> Loss:
-    """Mean binary log loss of the probabilities after the odds are corrected for thinned negatives."""
+    """Mean binary log loss of the probabilities after the odds are corrected for downsampled negatives."""
     kept = math.exp(log_kept)
 
-    def loss(thin: NDArray[np.float64], rows: lgb.Dataset) -> tuple[str, float, bool]:
-        happened = kept * thin  # in place from here on: this runs once a round
-        happened /= happened + 1 - thin
-        np.subtract(1, happened, out=happened, where=rows.get_label() != 1)
-        np.maximum(happened, 1e-15, out=happened)
-        return "log_loss", -float(np.log(happened, out=happened).mean()), False
+    def loss(risk: NDArray[np.float64], rows: lgb.Dataset) -> tuple[str, float, bool]:
+        likelihood = kept * risk  # in place from here on: this runs once a round
+        likelihood /= likelihood + 1 - risk
+        np.subtract(1, likelihood, out=likelihood, where=rows.get_label() != 1)
+        np.maximum(likelihood, 1e-15, out=likelihood)
+        return "log_loss", -float(np.log(likelihood, out=likelihood).mean()), False
 
     return loss

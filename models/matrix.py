@@ -1,8 +1,9 @@
-"""What models see: named numbers, the customer and Monday they belong to, and what became of them."""
+"""The matrix that models see: named numbers, the customer and Monday of each row, and the outcome."""
 
 import mmap
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Self
 
@@ -14,16 +15,17 @@ from configs.errors import DataError, did_you_mean
 from configs.settings import HORIZONS
 
 CHUNK = 2_000  # rows looked at together: little memory, and fast in cache
-COLUMNS = 16  # the same of columns, all rows of them
+COLUMNS = 16  # columns read together, all rows of them
 KEY = ("customer_id", "snapshot_date")
 OUTCOME = ("gone_within", "outflow_share", "aum_base")
+_BY_ROW = ("customer_id", "snapshot_date", "time_to_attrition", "outflow_share", "aum")  # beside the features
 
 
 @dataclass(frozen=True)
 class Matrix:
     """One row per customer and snapshot, sorted by (snapshot_date, customer_id), each pair once.
 
-    ``features`` is rows × columns, NaN = unknown. ``gone_within`` is the horizon in days by whose end the
+    ``features`` is rows × columns, NaN = unknown. ``time_to_attrition`` is the horizon in days by whose end the
     customer was gone for good, 0 = stayed; ``outflow_share`` the share of AUM that left within the outcome
     window; ``aum`` the average AUM before the snapshot, in base currency.
     Raises DataError when lengths differ or rows are not sorted: tie-breaking relies on that order.
@@ -33,32 +35,32 @@ class Matrix:
     columns: tuple[str, ...]
     customer_id: NDArray[np.str_]
     snapshot_date: NDArray[np.datetime64]
-    gone_within: NDArray[np.int16]
+    time_to_attrition: NDArray[np.int16]
     outflow_share: NDArray[np.float64]
     aum: NDArray[np.float64]
 
     def __post_init__(self) -> None:
-        lengths = {one.name: len(getattr(self, one.name)) for one in fields(self) if one.name != "columns"}
+        lengths = {name: len(getattr(self, name)) for name in ("features", *_BY_ROW)}
         if len(set(lengths.values())) > 1 or self.features.shape[1:] != (len(self.columns),):
             raise DataError(
                 f"a matrix needs one entry per row and one name per column; found rows {lengths}, "
-                f"features {self.features.shape}, {len(self.columns)} names. Build it with from_frames."
+                f"features {self.features.shape}, {len(self.columns)} names. Build it with Matrix.labelled."
             )
         days, customers = self.snapshot_date, self.customer_id
         later = days[1:] > days[:-1]
         if not np.all(later | ((days[1:] == days[:-1]) & (customers[1:] > customers[:-1]))):
             raise DataError(
                 "rows of a matrix must ascend by (snapshot_date, customer_id) without repeats. "
-                "Build it with from_frames."
+                "Build it with Matrix.labelled."
             )
 
     def __len__(self) -> int:
-        return len(self.gone_within)
+        return len(self.customer_id)
 
     @property
     def attrited(self) -> NDArray[np.int8]:
         """1 for who was gone by the end of the outcome window, 0 for who stayed."""
-        return (self.gone_within > 0).astype(np.int8)
+        return (self.time_to_attrition > 0).astype(np.int8)
 
     @property
     def lost(self) -> NDArray[np.float64]:
@@ -66,25 +68,19 @@ class Matrix:
         return self.outflow_share * self.aum * self.attrited
 
     @classmethod
-    def from_frames(cls, features: pd.DataFrame, labels: pd.DataFrame, columns: Sequence[str]) -> Self:
-        """Gives each row of ``features`` the label of the same customer and snapshot.
-
-        ``features`` holds the key and exactly ``columns``, in that order, as float64; ``labels`` the key,
-        gone_within (null = stayed), outflow_share and aum_base. Labels of customers outside the cohort, who
-        have no features, are left aside.
-        Raises DataError when columns, keys or outcomes are not so or a label is missing.
-        """
-        return cls.labelled(features, feature_values(features, columns), columns, labels)
-
-    @classmethod
     def labelled(
         cls, key: pd.DataFrame, values: NDArray[np.float64], columns: Sequence[str], labels: pd.DataFrame
     ) -> Self:
-        """The same from the key and its values, rows × columns, which are not copied where they ascend by key."""
+        """One row per row of ``key`` and ``values`` (rows × columns, not copied where they ascend by key).
+
+        ``labels`` holds the key, gone_within (null = stayed), outflow_share and aum_base. Labels of customers
+        outside the cohort, who have no features, are left aside.
+        Raises DataError when keys or outcomes are not so or a label is missing.
+        """
         _check_key(key, "features")
         keys, outcome = _keys(key), _outcomes(labels)
         order = np.lexsort((keys["customer_id"], keys["snapshot_date"]))
-        label = _partners(keys, _keys(labels))[order]
+        label = _label_of_each(keys, _keys(labels))[order]
         ascends = bool((order[1:] > order[:-1]).all())
         return cls(
             values if ascends else values[order],
@@ -99,14 +95,22 @@ class Matrix:
     def where(self, rows: NDArray[np.bool_]) -> Self:
         """The rows where the mask is true, in the same order; where they lie together, without a copy."""
         places = np.flatnonzero(rows)
-        together = len(places) > 0 and places[-1] - places[0] + 1 == len(places)
-        chosen = slice(places[0], places[-1] + 1) if together else places
-        taken = {name: getattr(self, name)[chosen] for name in _BY_ROW if name != "features"}
-        features = self.features[chosen] if together else _gathered(self.features, places)
-        return replace(self, features=features, **taken)
+        if len(places) and places[-1] - places[0] + 1 == len(places):
+            together = slice(places[0], places[-1] + 1)
+            return replace(self, features=self.features[together], **self._by_row(together))
+        features = np.empty((len(places), len(self.columns)))
+        for chunk in chunks(self.features):
+            part = slice(*np.searchsorted(places, (chunk.start, chunk.stop)))
+            features[part] = self.features[places[part]]
+        return replace(self, features=features, **self._by_row(places))
+
+    def resample(self, rows: NDArray[np.intp], customer_id: NDArray[np.str_]) -> Self:
+        """The rows at these places, any of them more than once, as those of customers of other names."""
+        by_row = self._by_row(rows) | {"customer_id": customer_id}
+        return replace(self, features=self.features[rows], **by_row)
 
     def only(self, columns: Sequence[str]) -> Self:
-        """The same rows with some of the columns, in the order given. Raises DataError for an unknown one."""
+        """All rows with some of the columns, in the order given. Raises DataError for an unknown one."""
         unknown = [name for name in columns if name not in self.columns]
         if unknown:
             raise DataError(f"no column {unknown[0]!r}. {did_you_mean(unknown[0], self.columns)}")
@@ -128,11 +132,13 @@ class Matrix:
             )
         return self.where(np.isin(self.snapshot_date, wanted))
 
+    def _by_row(self, rows: slice | NDArray[np.intp]) -> dict[str, Any]:
+        return {name: getattr(self, name)[rows] for name in _BY_ROW}
+
 
 def joined(days: Sequence[Matrix], features: NDArray[np.float64], columns: Sequence[str]) -> Matrix:
     """The rows of ascending Mondays as one matrix; ``features`` holds those of all, in the same order."""
-    rest = [name for name in _BY_ROW if name != "features"]
-    by_row = {name: np.concatenate([getattr(day, name) for day in days]) for name in rest}
+    by_row = {name: np.concatenate([getattr(day, name) for day in days]) for name in _BY_ROW}
     return Matrix(features=features, columns=tuple(columns), **by_row)
 
 
@@ -140,35 +146,23 @@ def chunks(features: NDArray[np.float64]) -> Iterator[slice]:
     """The rows in order, a few at a time, so that what is made of them needs little memory."""
     for start in range(0, len(features), CHUNK):
         yield slice(start, start + CHUNK)
-        let_go(features)
+        release(features)
 
 
 def by_column(features: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
     """Each column in order, read a few together."""
     for start in range(0, features.shape[1], COLUMNS):
-        few = np.empty((min(COLUMNS, features.shape[1] - start), len(features)))
+        columns = np.empty((min(COLUMNS, features.shape[1] - start), len(features)))
         for chunk in chunks(features):
-            few[:, chunk] = features[chunk, start : start + COLUMNS].T
-        yield from few
+            columns[:, chunk] = features[chunk, start : start + COLUMNS].T
+        yield from columns
 
 
-def _gathered(features: NDArray[np.float64], places: NDArray[np.intp]) -> NDArray[np.float64]:
-    """A copy of some rows, read in their order."""
-    found = np.empty((len(places), features.shape[1]))
-    for chunk in chunks(features):
-        here = slice(*np.searchsorted(places, (chunk.start, chunk.stop)))
-        found[here] = features[places[here]]
-    return found
-
-
-def let_go(features: NDArray[np.float64]) -> None:
-    """Free the memory that reading took, where the rows lie on disk; they can be read again."""
+def release(features: NDArray[np.float64]) -> None:
+    """Frees the memory that reading took, where the rows lie on disk; they can be read again."""
     pages = getattr(features, "_mmap", None)
     if pages is not None:
         pages.madvise(mmap.MADV_DONTNEED)
-
-
-_BY_ROW = tuple(one.name for one in fields(Matrix) if one.name != "columns")
 
 
 def feature_values(frame: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.float64]:
@@ -186,36 +180,37 @@ def feature_values(frame: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.fl
 
 
 def check_contract(found: Sequence[tuple[str, Any]], columns: Sequence[str]) -> None:
-    """Names and types of the features found. Raises DataError unless they are exactly ``columns``, as float64."""
-    if [name for name, _ in found] != list(columns):
-        raise DataError(_columns_differ([name for name, _ in found], columns))
-    other = {name: str(kind) for name, kind in found if kind != np.float64}
-    if other:
+    """Raises DataError unless the names and types of the features are exactly ``columns``, as float64."""
+    names = [name for name, _ in found]
+    if names != list(columns):
         raise DataError(
-            f"features must be float64 with NaN for unknown; found {_some(other)}. "
+            f"features differ from the contract of {len(columns)} columns: {_difference(names, columns)}. "
+            "Build the features with the same code and windows as the model, or train again."
+        )
+    other = [f"{name}: {kind}" for name, kind in found if kind != np.float64]
+    if other:
+        more = f" and {len(other) - 5} more" if len(other) > 5 else ""
+        raise DataError(
+            f"features must be float64 with NaN for unknown; found {', '.join(other[:5])}{more}. "
             "Cast them where the features are written or read."
         )
 
 
 def check_finite(values: NDArray[np.float64], columns: Sequence[str]) -> None:
     """Raises DataError naming the columns in which there is infinity."""
-    endless = np.flatnonzero(np.isinf(values).any(axis=0))
-    if len(endless):
-        names = [columns[place] for place in endless[:5]]
+    infinite = np.flatnonzero(np.isinf(values).any(axis=0))
+    if len(infinite):
+        names = [columns[place] for place in infinite[:5]]
         raise DataError(f"features {names} hold infinity. Mend the ratio; unknown is NaN.")
 
 
-def _columns_differ(found: list[str], wanted: Sequence[str]) -> str:
-    missing = [name for name in wanted if name not in set(found)]
-    extra = [name for name in found if name not in set(wanted)]
-    twice = sorted({name for name in found if found.count(name) > 1}) if len(set(found)) < len(found) else []
-    what = [f"missing {missing[:5]}"] if missing else []
-    what += [f"not in the contract {extra[:5]}"] if extra else []
-    what += [f"twice {twice[:5]}"] if twice else []
-    return (
-        f"features differ from the contract of {len(wanted)} columns: {'; '.join(what) or 'another order'}. "
-        "Build the features with the same code and windows as the model, or train again."
-    )
+def _difference(names: list[str], columns: Sequence[str]) -> str:
+    parts = {
+        "missing": [name for name in columns if name not in set(names)],
+        "not in the contract": [name for name in names if name not in set(columns)],
+        "twice": sorted({name for name, count in Counter(names).items() if count > 1}),
+    }
+    return "; ".join(f"{part} {found[:5]}" for part, found in parts.items() if found) or "another order"
 
 
 def _check_key(frame: pd.DataFrame, name: str) -> None:
@@ -257,19 +252,14 @@ def _keys(frame: pd.DataFrame) -> dict[str, NDArray[Any]]:
     return {"customer_id": frame["customer_id"].to_numpy(dtype=str), "snapshot_date": days}
 
 
-def _partners(features: dict[str, NDArray[Any]], labels: dict[str, NDArray[Any]]) -> NDArray[np.intp]:
+def _label_of_each(features: dict[str, NDArray[Any]], labels: dict[str, NDArray[Any]]) -> NDArray[np.intp]:
     """Per row of features the position of its label."""
     positions = pd.DataFrame({**labels, "label": np.arange(len(labels["customer_id"]))})
     found = pd.DataFrame(features).merge(positions, on=list(KEY), how="left")["label"]
-    alone = features["snapshot_date"][found.isna().to_numpy()]
-    if len(alone):
+    unlabelled = features["snapshot_date"][found.isna().to_numpy()]
+    if len(unlabelled):
         raise DataError(
-            f"{len(alone)} rows of features have no label, on {len(np.unique(alone))} snapshots from "
-            f"{alone.min()} to {alone.max()}. Run the labels of these snapshots again."
+            f"{len(unlabelled)} rows of features have no label, on {len(np.unique(unlabelled))} snapshots from "
+            f"{unlabelled.min()} to {unlabelled.max()}. Run the labels of these snapshots again."
         )
     return found.to_numpy(np.intp)
-
-
-def _some(items: dict[str, str]) -> str:
-    shown = ", ".join(f"{name}: {kind}" for name, kind in list(items.items())[:5])
-    return f"{shown} and {len(items) - 5} more" if len(items) > 5 else shown

@@ -1,10 +1,9 @@
-"""How good scores are, out of time, in the terms a bank uses: its lists, its money, its probabilities."""
+"""Metrics of scores out of time, in the terms a bank uses: its lists, its money, its probabilities, their intervals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from configs.errors import DataError
@@ -12,7 +11,11 @@ from models.calibrate import fit_line
 from models.matrix import Matrix
 
 Metrics = dict[str, float]
-DECILES = 10
+Point = dict[str, Any]
+Resample = tuple[Matrix, NDArray[np.intp]]
+
+BINS = 10
+ENOUGH = 10  # different customers who left, and as many who stayed; of fewer no figure says anything
 
 
 def evaluate(matrix: Matrix, risks: NDArray[np.float64], horizons: Sequence[int]) -> Metrics:
@@ -20,12 +23,11 @@ def evaluate(matrix: Matrix, risks: NDArray[np.float64], horizons: Sequence[int]
 
     Order, ``ece`` and ``calibration_slope`` are those of the longest horizon. ``brier_30d``, … is the mean
     squared error of the probability of being gone by then (time-dependent Brier score; Graf et al. 1999).
-    Nobody is censored: every judged outcome has matured. Raises as ``ranking`` does.
+    Nobody is censored: every evaluated outcome has matured. Raises as ``ranking`` does.
     """
     return {
         **ranking(matrix, risks[:, -1]),
-        "ece": expected_calibration_error(matrix.attrited, risks[:, -1]),
-        "calibration_slope": calibration_slope(matrix.attrited, risks[:, -1]),
+        **calibration(matrix, risks[:, -1]),
         **{
             f"brier_{days}d": float(np.mean((risks[:, k] - gone_by(matrix, days)) ** 2))
             for k, days in enumerate(horizons)
@@ -34,7 +36,7 @@ def evaluate(matrix: Matrix, risks: NDArray[np.float64], horizons: Sequence[int]
 
 
 def ranking(matrix: Matrix, scores: NDArray[np.float64]) -> Metrics:
-    """Metrics that depend on the order only, so that any score may be judged; higher = riskier, NaN = last.
+    """Metrics that depend on the order only, so that any score may be evaluated; higher = riskier, NaN = last.
 
     ``auroc`` and ``average_precision`` are pooled over rows. ``…_at_5`` and ``…_at_10`` look at the first 5
     or 10 per cent of each Monday's list, then pool: ``recall`` is the share of the attrited found there,
@@ -42,19 +44,18 @@ def ranking(matrix: Matrix, scores: NDArray[np.float64]) -> Metrics:
     of the money that left with attrited customers that stood in the first 10 per cent.
     Raises DataError when the rows hold only one outcome.
     """
-    attrited = matrix.attrited == 1
+    attrited, lost = matrix.attrited == 1, matrix.lost
     if attrited.all() or not attrited.any():
         raise DataError(
-            f"{len(matrix)} rows of which {int(attrited.sum())} attrited cannot be judged; "
+            f"{len(matrix)} rows of which {int(attrited.sum())} attrited cannot be evaluated; "
             "both outcomes are needed. Take more snapshots."
         )
-    ranks, lost = _ranks(scores), matrix.lost
     five, ten = top(matrix, scores, 0.05), top(matrix, scores, 0.10)
     return {
         "rows": len(matrix),
         "attrited": int(attrited.sum()),
         "attrition_rate": float(attrited.mean()),
-        **_areas(ranks, attrited),
+        **areas(attrited, scores),
         "lift_at_5": float(attrited[five].mean() / attrited.mean()),
         "lift_at_10": float(attrited[ten].mean() / attrited.mean()),
         "recall_at_5": float(attrited[five].sum() / attrited.sum()),
@@ -63,13 +64,27 @@ def ranking(matrix: Matrix, scores: NDArray[np.float64]) -> Metrics:
     }
 
 
-def compare(matrix: Matrix, scores: Mapping[str, NDArray[np.float64]]) -> pd.DataFrame:
-    """One row per named score (the model, simple rules, …), one column per metric of ``ranking``."""
-    return pd.DataFrame({name: ranking(matrix, one) for name, one in scores.items()}).T
+def areas(attrited: NDArray[np.bool_], scores: NDArray[np.float64]) -> Metrics:
+    """Area under the ROC curve (Mann and Whitney 1947) and average precision, in whole numbers up to the division.
+
+    Rows of equal score are taken together; an unknown score (NaN) ranks lowest. scikit-learn's differ in
+    the last digits in two cases of five and take eleven times as long, which counts on resamples.
+    """
+    ranks = _ranks(scores)
+    all_at = np.bincount(ranks).astype(np.float64)
+    hit_at = np.bincount(ranks, weights=attrited)
+    miss_at = all_at - hit_at
+    below = np.cumsum(miss_at) - miss_at
+    ranked_right = float((hit_at * (below + miss_at / 2)).sum())
+    precision = np.cumsum(hit_at[::-1]) / np.cumsum(all_at[::-1])
+    return {
+        "auroc": ranked_right / float(hit_at.sum() * miss_at.sum()),
+        "average_precision": float((precision * hit_at[::-1]).sum() / hit_at.sum()),
+    }
 
 
 def top(matrix: Matrix, scores: NDArray[np.float64], share: float) -> NDArray[np.bool_]:
-    """Which rows stand in the first ``share`` of their own Monday's list, rounded up to whole customers.
+    """One entry per row: true in the first ``share`` of its own Monday's list, rounded up to whole customers.
 
     Equal scores rank by customer_id, so nothing is left to chance.
     """
@@ -85,37 +100,97 @@ def top(matrix: Matrix, scores: NDArray[np.float64], share: float) -> NDArray[np
 
 
 def gone_by(matrix: Matrix, days: int) -> NDArray[np.bool_]:
-    """Whether each customer was gone for good by the end of so many days."""
-    return (matrix.gone_within > 0) & (matrix.gone_within <= days)
+    """One entry per row: true where the customer was gone for good by the end of so many days."""
+    return (matrix.time_to_attrition > 0) & (matrix.time_to_attrition <= days)
 
 
-def expected_calibration_error(
-    attrited: NDArray[np.generic], risk: NDArray[np.float64], bins: int = 10
-) -> float:
-    """Mean gap between what was promised and what came, over equal-sized groups of ascending risk.
-
-    ``attrited`` is 0/1 per row, or the true probability where that is known. Equal-sized (Nixon et al. 2019),
-    because with attrition of a few per cent equal-width bins put nearly everybody into one.
-    """
-    found = reliability(attrited, risk, bins)
-    return sum(abs(one["promised"] - one["came"]) * one["rows"] for one in found) / len(risk)
-
-
-def reliability(
-    happened: NDArray[np.generic], risk: NDArray[np.float64], bins: int = 10
-) -> list[dict[str, float]]:
-    """Mean risk promised beside the rate that came, in equal-sized groups of ascending risk."""
-    order = np.argsort(risk, kind="stable")
-    return [
-        {"promised": float(risk[one].mean()), "came": float(happened[one].mean()), "rows": len(one)}
-        for one in np.array_split(order, min(bins, len(order)))
-    ]
+def calibration(matrix: Matrix, risk: NDArray[np.float64]) -> Metrics:
+    """The expected calibration error (``ece``) and the ``calibration_slope``."""
+    return {
+        "ece": expected_calibration_error(matrix.attrited, risk),
+        "calibration_slope": calibration_slope(matrix.attrited, risk),
+    }
 
 
 def calibration_slope(attrited: NDArray[np.int8], risk: NDArray[np.float64]) -> float:
-    """By how much the log-odds of attrition grow per log-odds promised (Cox 1958): 1 is right, below 1 the
-    promises are too extreme, above 1 too timid."""
+    """By how much the log-odds of attrition grow per predicted log-odds (Cox 1958): 1 is right.
+
+    Below 1 the predictions are too extreme, above 1 too timid.
+    """
     return fit_line(np.log(risk) - np.log1p(-risk), attrited)[0]
+
+
+def expected_calibration_error(attrited: NDArray[np.generic], risk: NDArray[np.float64]) -> float:
+    """Mean gap between predicted and observed rates, over equal-sized groups of ascending risk.
+
+    ``attrited`` is 0/1 per row, or the true probability where that is known.
+    """
+    points = reliability(attrited, risk)
+    return sum(abs(point["promised"] - point["came"]) * point["rows"] for point in points) / len(risk)
+
+
+def reliability(attrited: NDArray[np.generic], risk: NDArray[np.float64]) -> list[Point]:
+    """One point per tenth of the rows by ascending risk: predicted and observed rate, and the rows.
+
+    Equal-sized (Nixon et al. 2019), because with attrition of a few per cent equal-width bins put nearly
+    everybody into one.
+    """
+    return [
+        {"promised": float(risk[rows].mean()), "came": float(attrited[rows].mean()), "rows": len(rows)}
+        for rows in np.array_split(np.argsort(risk, kind="stable"), min(BINS, len(risk)))
+    ]
+
+
+def by_snapshot(matrix: Matrix, risk: NDArray[np.float64]) -> list[Point]:
+    """One point per Monday: rows, attrited, log loss, and where both outcomes are there AUROC and precision."""
+    points = list[Point]()
+    for day in np.unique(matrix.snapshot_date):
+        chosen = matrix.snapshot_date == day
+        rows = matrix.only([]).where(chosen)
+        point: Point = {"snapshot_date": str(day), "rows": len(rows), "attrited": int(rows.attrited.sum())}
+        point["log_loss"] = log_loss(rows.attrited, risk[chosen])
+        if 0 < point["attrited"] < len(rows):
+            order = ranking(rows, risk[chosen])
+            point |= {name: order[name] for name in ("auroc", "average_precision", "recall_at_10")}
+        points.append(point)
+    return points
+
+
+def log_loss(attrited: NDArray[np.int8], risk: NDArray[np.float64]) -> float:
+    """Mean negative log-likelihood of the outcomes; a risk of 0 or 1 that was wrong counts as 1e-15."""
+    likelihood = np.where(attrited == 1, risk, 1 - risk)
+    return float(-np.log(np.maximum(likelihood, 1e-15)).mean())
+
+
+def group_metrics(
+    matrix: Matrix, risk: NDArray[np.float64], group: Sequence[str] | NDArray[np.str_]
+) -> list[Point]:
+    """One point per group, ascending by name: its counts, and predicted beside observed rates of attrition.
+
+    ``off`` is the first rate less the second (calibration in the large); ``auroc``, ``average_precision`` and
+    ``ece`` are those within the group. All of them are None where fewer than ``ENOUGH`` customers left or
+    stayed: the Mondays of one customer are one observation, so customers are counted and not rows.
+    """
+    names, bare = np.asarray(group), matrix.only([])
+    points = list[Point]()
+    for name in np.unique(names):
+        rows, predicted = bare.where(names == name), risk[names == name]
+        left, stayed = (len(np.unique(rows.customer_id[rows.attrited == outcome])) for outcome in (1, 0))
+        counts = {"rows": len(rows), "customers": len(np.unique(rows.customer_id)), "left": left}
+        figures = _within(rows, predicted) if min(left, stayed) >= ENOUGH else dict.fromkeys(WITHIN)
+        points.append({"group": str(name), **counts, **figures})
+    return points
+
+
+WITHIN = ("promised", "came", "off", "auroc", "average_precision", "ece")
+
+
+def _within(rows: Matrix, risk: NDArray[np.float64]) -> Metrics:
+    order, predicted = ranking(rows, risk), float(risk.mean())
+    observed = order["attrition_rate"]
+    error = expected_calibration_error(rows.attrited, risk)
+    rates = (predicted, observed, predicted - observed, order["auroc"], order["average_precision"], error)
+    return dict(zip(WITHIN, rates, strict=True))
 
 
 def money(matrix: Matrix, expected: NDArray[np.float64], tier: NDArray[np.str_]) -> dict[str, Any]:
@@ -126,24 +201,61 @@ def money(matrix: Matrix, expected: NDArray[np.float64], tier: NDArray[np.str_])
     """
     return {
         **_sums(matrix, expected, np.arange(len(matrix))),
-        "deciles": [_sums(matrix, expected, one) for one in tenths(expected)],
+        "deciles": [_sums(matrix, expected, rows) for rows in tenths(expected)],
         "tiers": money_by(matrix, expected, "tier", tier),
     }
 
 
 def tenths(expected: NDArray[np.float64]) -> list[NDArray[np.intp]]:
     """The rows in tenths of ascending expected money."""
-    return np.array_split(np.argsort(expected, kind="stable"), DECILES)
+    return np.array_split(np.argsort(expected, kind="stable"), BINS)
 
 
 def money_by(
-    matrix: Matrix, expected: NDArray[np.float64], what: str, group: NDArray[np.str_]
+    matrix: Matrix, expected: NDArray[np.float64], kind: str, group: NDArray[np.str_]
 ) -> list[dict[str, Any]]:
-    """The same sums per group, ascending by its name, which stands under ``what``."""
+    """One entry per group, ascending by its name, which stands under ``kind``: predicted and realised money."""
     return [
-        {what: str(name), **_sums(matrix, expected, np.flatnonzero(group == name))}
+        {kind: str(name), **_sums(matrix, expected, np.flatnonzero(group == name))}
         for name in np.unique(group)
     ]
+
+
+def intervals(
+    matrix: Matrix, metrics: Callable[[Matrix, NDArray[np.intp]], Metrics], draws: int, seed: int
+) -> dict[str, tuple[float, float]]:
+    """Per metric the range that holds 95% of ``draws`` resamples of the customers (block bootstrap).
+
+    ``metrics`` gets a resample (without features) and, for each of its rows, the row of ``matrix`` it is.
+    Resamples in which everybody stays or everybody leaves say nothing and are left out.
+    """
+    drawn = [metrics(*pair) for pair in resampled(matrix, draws, seed) if 0 < pair[0].attrited.mean() < 1]
+    if not drawn:
+        return {}
+    return {
+        name: tuple(np.quantile([figures[name] for figures in drawn], (0.025, 0.975)).tolist())
+        for name in drawn[0]
+    }
+
+
+def resampled(matrix: Matrix, draws: int, seed: int) -> Iterator[Resample]:
+    """``draws`` resamples of as many customers, with replacement, each customer with all Mondays.
+
+    Customers are drawn and not rows, because the Mondays of one customer are nearly the same row again and
+    again; rows drawn alone would make every interval too narrow.
+    """
+    bare = matrix.only([])
+    _, customer = np.unique(bare.customer_id, return_inverse=True)
+    count = int(customer.max()) + 1
+    names = np.array([f"{number:09d}" for number in range(count)])
+    random = np.random.default_rng(seed)
+    for _ in range(draws):
+        times = np.bincount(random.integers(count, size=count), minlength=count)
+        first = np.cumsum(times) - times
+        repeats = times[customer]
+        rows = np.repeat(np.arange(len(bare)), repeats)
+        copy = np.arange(len(rows)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
+        yield bare.resample(rows, names[first[customer[rows]] + copy]), rows
 
 
 def _sums(matrix: Matrix, expected: NDArray[np.float64], rows: NDArray[np.intp]) -> dict[str, Any]:
@@ -152,20 +264,6 @@ def _sums(matrix: Matrix, expected: NDArray[np.float64], rows: NDArray[np.intp])
         "predicted": round(predicted, 2),
         "realised": round(realised, 2),
         "ratio": predicted / realised if realised else None,
-    }
-
-
-def _areas(ranks: NDArray[np.int64], attrited: NDArray[np.bool_]) -> Metrics:
-    """Area under the ROC curve and average precision; rows of equal rank are taken together."""
-    all_at = np.bincount(ranks).astype(np.float64)
-    hit_at = np.bincount(ranks, weights=attrited)
-    miss_at = all_at - hit_at
-    below = np.cumsum(miss_at) - miss_at
-    won = float((hit_at * (below + miss_at / 2)).sum())
-    precision = np.cumsum(hit_at[::-1]) / np.cumsum(all_at[::-1])
-    return {
-        "auroc": won / float(hit_at.sum() * miss_at.sum()),
-        "average_precision": float((precision * hit_at[::-1]).sum() / hit_at.sum()),
     }
 
 

@@ -1,4 +1,4 @@
-"""How much: the share of AUM that leaves with a customer who attrites, and from it the money at risk."""
+"""The share of AUM that leaves with a customer who attrites, and from it the money at risk."""
 
 from dataclasses import dataclass, replace
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from configs.errors import DataError
 from configs.settings import Training
-from models.boosting import Loss, Trees, grow, medians, parameters
+from models.boosting import Loss, Trees, medians, parameters, train_trees
 from models.matrix import Matrix, chunks
 
 ENOUGH = 200  # attrited rows, in train and in tune; with fewer a model of them is a model of chance
@@ -27,7 +27,7 @@ class Severity:
         return np.minimum(self.scale * self._unscaled(features), 1.0)
 
     def scaled(self, tune: Matrix, risk: NDArray[np.float64], aum_now: NDArray[np.float64]) -> "Severity":
-        """The same with the scale at which predicted money equals what left on the tuning snapshots, in total.
+        """A copy with the scale at which predicted money equals what left on the tuning snapshots, in total.
 
         Total money grows with the scale, so bisection finds it; where even all AUM at ``risk`` would not
         reach what left, the largest scale that still changes something stays.
@@ -55,7 +55,7 @@ def fit_severity(train: Matrix, tune: Matrix, training: Training) -> Severity:
 
     Cross-entropy on a share is least at its mean, and the weights make sums of money come out right. What
     those who stay take out is left out on purpose: ordinary spending is not at risk and cannot be saved, and
-    with attrition of a few per cent a list by money would merely be a list by wealth. With fewer than
+    with attrition of a few per cent a list by money would merely be a list by AUM. With fewer than
     ``ENOUGH`` attrited rows the AUM-weighted mean stands for everybody. Raises DataError where no money left.
     """
     left, later = train.where(train.attrited == 1), tune.where(tune.attrited == 1)
@@ -67,12 +67,14 @@ def fit_severity(train: Matrix, tune: Matrix, training: Training) -> Severity:
     mean = float(left.lost.sum() / left.aum.sum())
     if min(len(left), len(later)) < ENOUGH:
         return Severity(None, mean, 1.0)
-    made = parameters(training, training.severity, "cross_entropy")
-    known = lgb.Dataset(left.features, left.outflow_share, weight=left.aum / left.aum.mean(),
-                        feature_name=list(left.columns), params=made)  # fmt: skip
-    grown = grow(known, known.create_valid(later.features, later.outflow_share), made, training,
-                 _cross_entropy(later.aum))  # fmt: skip
-    return Severity(Trees(grown.text, train.columns, medians(left.features)[1]), mean, 1.0)
+    params = parameters(training, training.severity, "cross_entropy")
+    weight, names = left.aum / left.aum.mean(), list(left.columns)
+    train_set = lgb.Dataset(
+        left.features, left.outflow_share, weight=weight, feature_name=names, params=params
+    )
+    tune_set = train_set.create_valid(later.features, later.outflow_share)
+    trained = train_trees(train_set, tune_set, params, training, _cross_entropy(later.aum))
+    return Severity(Trees(trained.text, train.columns, medians(left.features)[1]), mean, 1.0)
 
 
 def money_at_risk(
@@ -93,8 +95,8 @@ def _cross_entropy(aum: NDArray[np.float64]) -> Loss:
     """AUM-weighted mean cross-entropy of predicted and realised shares."""
 
     def loss(share: NDArray[np.float64], rows: lgb.Dataset) -> tuple[str, float, bool]:
-        realised, kept = np.asarray(rows.get_label()), np.clip(share, 1e-15, 1 - 1e-15)
-        each = realised * np.log(kept) + (1 - realised) * np.log1p(-kept)
-        return "cross_entropy", float(-np.average(each, weights=aum)), False
+        realised, predicted = np.asarray(rows.get_label()), np.clip(share, 1e-15, 1 - 1e-15)
+        log_likelihood = realised * np.log(predicted) + (1 - realised) * np.log1p(-predicted)
+        return "cross_entropy", float(-np.average(log_likelihood, weights=aum)), False
 
     return loss

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -31,7 +30,7 @@ SPACE: dict[str, tuple[float, float, bool]] = {
 
 @dataclass(frozen=True)
 class Trial:
-    """What was tried and, per fold, the least log loss and the average precision; fewer folds where it was
+    """The parameters tried and, per fold, the least log loss and the average precision; fewer folds where it was
     given up because it did worse than most before it."""
 
     params: Params
@@ -53,11 +52,11 @@ def search(
     horizons: Sequence[int],
     budget: Budget,
     progress: Callable[[int, int], None],
-    signs: Mapping[str, int] = MappingProxyType({}),
+    monotone: Sequence[int] = (),
 ) -> list[Trial]:
     """Every trial in its order; the first is what the settings say, so that the best is never worse.
 
-    What is made small is the log loss of customer-periods, averaged over the folds (train, tune). The same
+    The search minimises the log loss of customer-periods, averaged over the folds (train, tune). The same
     seed and number of trials give the same trials; with a limit of seconds, as many of them as there was
     time for. ``progress`` is called with (trials done, trials).
     """
@@ -69,54 +68,41 @@ def search(
         pruner=optuna.pruners.MedianPruner(n_startup_trials=4),
     )
     study.enqueue_trial({name: training.lightgbm[name] for name in SPACE if name in training.lightgbm})
-    tried: list[Trial] = []
+    trials: list[Trial] = []
     began = time.monotonic()
-    while len(tried) < budget.trials:
-        if tried and budget.seconds and time.monotonic() - began > budget.seconds:
+    while len(trials) < budget.trials:
+        if trials and budget.seconds and time.monotonic() - began > budget.seconds:
             break
-        asked = study.ask()
-        params = {name: _suggested(asked, name) for name in SPACE}
-        tried.append(_tried(asked, params, folds, training, horizons, signs))
-        given_up = len(tried[-1].log_loss) < len(folds)
-        state = optuna.trial.TrialState.PRUNED if given_up else optuna.trial.TrialState.COMPLETE
-        study.tell(asked, None if given_up else float(np.mean(tried[-1].log_loss)), state)
-        progress(len(tried), budget.trials)
-    return tried
+        suggestion = study.ask()
+        params = {name: _suggested(suggestion, name) for name in SPACE}
+        changed = training.model_copy(update={"lightgbm": {**training.lightgbm, **params}})
+        losses, precisions = list[float](), list[float]()
+        for number, (train, tune) in enumerate(folds):
+            fitted = fit(train, tune, horizons, changed, monotone)
+            losses.append(min(fitted.losses))
+            precisions.append(ranking(tune, _risk(fitted.model.raw(tune.features)))["average_precision"])
+            suggestion.report(float(np.mean(losses)), number)
+            if number + 1 < len(folds) and suggestion.should_prune():
+                study.tell(suggestion, state=optuna.trial.TrialState.PRUNED)
+                break
+        else:
+            study.tell(suggestion, float(np.mean(losses)))
+        trials.append(Trial(params, tuple(losses), tuple(precisions)))
+        progress(len(trials), budget.trials)
+    return trials
 
 
 def best(trials: Sequence[Trial]) -> Trial:
     """The least mean log loss among those that ran over all folds; the first of equals."""
-    whole = [one for one in trials if len(one.log_loss) == len(trials[0].log_loss)]
-    return min(whole, key=lambda one: float(np.mean(one.log_loss)))
+    whole = [trial for trial in trials if len(trial.log_loss) == len(trials[0].log_loss)]
+    return min(whole, key=lambda trial: float(np.mean(trial.log_loss)))
 
 
-def _tried(
-    asked: Any,
-    params: Params,
-    folds: Sequence[Fold],
-    training: Training,
-    horizons: Sequence[int],
-    signs: Mapping[str, int],
-) -> Trial:
-    changed = training.model_copy(update={"lightgbm": {**training.lightgbm, **params}})
-    losses: list[float] = []
-    precision: list[float] = []
-    for number, (train, tune) in enumerate(folds):
-        fitted = fit(train, tune, horizons, changed, signs=signs)
-        losses.append(min(fitted.losses))
-        risk = _risk(fitted.model.raw(tune.features))
-        precision.append(ranking(tune, risk)["average_precision"])
-        asked.report(float(np.mean(losses)), number)
-        if number + 1 < len(folds) and asked.should_prune():
-            break
-    return Trial(params, tuple(losses), tuple(precision))
-
-
-def _suggested(asked: Any, name: str) -> float | int:
+def _suggested(suggestion: Any, name: str) -> float | int:
     low, high, factors = SPACE[name]
     if isinstance(low, int) and isinstance(high, int):
-        return int(asked.suggest_int(name, low, high, log=factors))
-    return round(float(asked.suggest_float(name, low, high, log=factors)), 4)
+        return int(suggestion.suggest_int(name, low, high, log=factors))
+    return round(float(suggestion.suggest_float(name, low, high, log=factors)), 4)
 
 
 def _risk(raw: NDArray[np.float64]) -> NDArray[np.float64]:

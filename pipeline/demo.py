@@ -21,7 +21,7 @@ from pipeline.context import Context
 from pipeline.demo_bank import write_demo_bank
 from pipeline.evaluation.planted_reasons import recovered, truth_of_rows
 from pipeline.progress import progress_bar, step
-from pipeline.training.train import judged_snapshots, load_matrix
+from pipeline.training.training_rows import load_matrix
 from pipeline.weekly import current_tables, run_weekly
 
 UNKNOWN = 0.001  # share of judged rows without a true probability above which something is wrong
@@ -36,7 +36,7 @@ def run_demo(bank: Context) -> str:
     publication, lists = run_weekly(bank, raw, AS_OF)
     with step("truth") as counts:
         bundle = load(bank.home.models / publication.run.model_id, bank.bundle_key)
-        judged = load_matrix(bank.home, judged_snapshots(bundle), bundle.peers)
+        judged = load_matrix(bank.home, bundle.snapshots.evaluation, bundle.peers)
         truth = true_risk(raw, judged)
         known = ~np.isnan(truth)
         oracle = ranking(judged.where(known), truth[known])

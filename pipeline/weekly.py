@@ -23,7 +23,7 @@ from pipeline.scoring.score_changes import Models, last_published
 from pipeline.snapshots.build import build_outcomes, build_snapshots
 from pipeline.tables import Ingested, read_ingested
 from pipeline.training import promotion, registry, tracking
-from pipeline.training.train import comparison, plan, train, trained_as_of
+from pipeline.training.train import comparison_table, plan, train
 from serve.store import contacts
 from serve.store.contacts import Contact
 from serve.store.store import Store
@@ -56,7 +56,7 @@ def _recorded(bank: Context) -> tuple[Contact, ...]:
 def run_train(bank: Context, tables: Ingested, as_of: date) -> Bundle:
     """Train with what had matured by ``as_of``, register the model and compare it with the champion."""
     chosen = plan(bank.settings, tables, as_of)
-    days = (*chosen.train, *chosen.tune, *chosen.judge)
+    days = (*chosen.train, *chosen.tune, *chosen.evaluation)
     with step("snapshots") as counts, progress_bar("features") as on_features:
         counts["written"] = build_snapshots(bank.settings, bank.home, tables, days, on_features)
         counts["of"] = len(days)
@@ -75,7 +75,7 @@ def run_train(bank: Context, tables: Ingested, as_of: date) -> Bundle:
             bank.data, bank.settings.bank, folder, bank.bundle_key, {"data": tables.fingerprint}
         )
         tracking.track(bank.data, bank.settings.bank, bundle)
-    log.info("judged out of time\n%s", comparison(bundle.metrics).round(3).to_string())
+    log.info("judged out of time\n%s", comparison_table(bundle.metrics).round(3).to_string())
     promotion.introduce(bank, tables, bundle)
     return bundle
 
@@ -159,7 +159,7 @@ def _scorer(bank: Context, tables: Ingested, as_of: date) -> Bundle:
 
 def _due(bank: Context, usable: Bundle, as_of: date) -> bool:
     """Whether model and the last decision about a challenger are older than ``training.retrain_weeks``."""
-    days = [trained_as_of(usable), *(date.fromisoformat(one["as_of"]) for one in promotion.decisions(bank))]
+    days = [usable.trained_as_of, *(date.fromisoformat(one["as_of"]) for one in promotion.decisions(bank))]
     latest = max(day for day in days if day <= as_of)
     return as_of - latest >= timedelta(weeks=bank.settings.training.retrain_weeks)
 
@@ -167,4 +167,4 @@ def _due(bank: Context, usable: Bundle, as_of: date) -> bool:
 def _past(bank: Context, as_of: date) -> bool:
     """Whether the champion was trained after this Monday."""
     present = promotion.champion(bank)
-    return present is not None and trained_as_of(present) > as_of
+    return present is not None and present.trained_as_of > as_of

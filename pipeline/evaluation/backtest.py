@@ -12,8 +12,8 @@ import numpy as np
 from configs.dates import WEEK
 from configs.errors import DataError
 from configs.settings import Label, Settings
+from models.baselines import fit_logistic, rules
 from models.bundle import Bundle
-from models.logistic_baseline import fit_logistic
 from models.matrix import Matrix
 from models.metrics import expected_calibration_error
 from models.splits import Split
@@ -25,7 +25,8 @@ from pipeline.evaluation.segments import segments
 from pipeline.progress import progress_bar, step
 from pipeline.snapshots.build import build_outcomes, build_snapshots
 from pipeline.tables import Ingested
-from pipeline.training.train import fit_mondays, load_matrix, plan, predict, ranked_by, rules
+from pipeline.training.train import fit_mondays, plan, risks_of
+from pipeline.training.training_rows import load_matrix
 
 Truth = Callable[[Matrix], Scores]
 Ways = Callable[[Matrix], dict[str, Scores]]
@@ -97,13 +98,13 @@ def _at(
 ) -> tuple[Bundle, dict[str, Any], Judged]:
     """Train with what was known on the origin's day; then look at what came, with all that is known today."""
     chosen = origin.split
-    _build(bank, tables, (*chosen.train, *chosen.tune, *chosen.judge), origin.day)
+    _build(bank, tables, (*chosen.train, *chosen.tune, *chosen.evaluation), origin.day)
     with progress_bar("training") as on_round:
         rounds = bank.settings.training.rounds
         bundle, then = fit_mondays(
             bank.settings, bank.home, chosen, origin.day, lambda done, _: on_round(done, rounds)
         )
-    promised = figures(bank.settings, _held(bank, tables, bundle, then.on(chosen.judge), {}))
+    promised = figures(bank.settings, _held(bank, tables, bundle, then.on(chosen.evaluation), {}))
     line = fit_logistic(then.on(chosen.train))
     del then
     _build(bank, tables, origin.later, as_of)
@@ -128,7 +129,7 @@ def _held(
 ) -> Judged:
     """What the bundle says of the rows, which leave their features behind."""
     whose = segments(bank.settings, bank.home, tables, rows)
-    return Judged(rows.only([]), predict(bundle, rows), whose, others)
+    return Judged(rows.only([]), bundle.predict(rows), whose, others)
 
 
 def _figures(settings: Settings, came: Judged) -> dict[str, Any]:
@@ -152,5 +153,5 @@ def _build(bank: Context, tables: Ingested, days: tuple[date, ...], data_through
 
 def _more_ways(home: Home, before: Bundle | None, truth: Truth | None, later: Matrix) -> dict[str, Scores]:
     """The model of the origin before, as a bank that does not train again would use it, and the truth."""
-    ways = {} if before is None else {"previous champion": ranked_by(before, home, later)}
+    ways = {} if before is None else {"previous champion": risks_of(before, home, later)}
     return ways if truth is None else ways | {"truth": truth(later)}

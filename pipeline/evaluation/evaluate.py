@@ -8,11 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.settings import Settings
-from models.bootstrap import intervals
-from models.bundle import Bundle
-from models.capacity import Teams, at_capacity, listed
+from models.bundle import Bundle, Predicted
+from models.capacity import Teams, at_capacity, best_cut, break_even, expected_maximum, listed, profit_of
 from models.explain import contributions
-from models.group_metrics import by_group
 from models.matrix import Matrix, joined
 from models.metrics import (
     Metrics,
@@ -20,15 +18,16 @@ from models.metrics import (
     evaluate,
     expected_calibration_error,
     gone_by,
+    group_metrics,
+    intervals,
     money,
     money_by,
     ranking,
     reliability,
     tenths,
 )
-from models.profit import best_cut, break_even, expected_maximum, profit_of
 from pipeline.evaluation.segments import Segments
-from pipeline.training.train import Predicted, columns_of
+from pipeline.training.training_rows import columns_of
 
 DRAWS = 200  # banks drawn for an interval; the ends of a 95% interval then rest on five of them each
 EXPLAINED = (
@@ -129,7 +128,7 @@ def in_detail(settings: Settings, bundle: Bundle, judged: Judged) -> dict[str, A
             for k, days in enumerate(settings.label.horizons)
         },
         "groups": {
-            name: by_group(rows, risks[:, -1], group) for name, group in judged.segments.groups.items()
+            name: group_metrics(rows, risks[:, -1], group) for name, group in judged.segments.groups.items()
         },
         "features": _gains(bundle),
         "reasons": _weights(settings, bundle, rows),

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from configs.errors import DataError
+from models.baselines import fit_logistic, rules
 from models.bundle import Bundle
-from models.logistic_baseline import fit_logistic
 from models.matrix import Matrix
 from pipeline.artefacts import Home, read_json, write_json, write_text
 from pipeline.context import Context
@@ -18,15 +18,8 @@ from pipeline.progress import progress_bar
 from pipeline.snapshots.build import build_outcomes, build_snapshots
 from pipeline.tables import Ingested
 from pipeline.training.comparison import differs
-from pipeline.training.train import (
-    columns_of,
-    load_matrix,
-    predict,
-    ranked_by,
-    rules,
-    snapshots_of,
-    trained_as_of,
-)
+from pipeline.training.train import risks_of
+from pipeline.training.training_rows import columns_of, load_matrix
 
 
 def report_after_training(
@@ -51,13 +44,13 @@ def report_in_full(bank: Context, tables: Ingested, bundle: Bundle, champion: Bu
             f"model {bundle.model_id} was trained on another {' and '.join(unlike)} than today's settings name. "
             "Report it with the code and settings it was trained with, or train again."
         )
-    used, as_of = snapshots_of(bundle), trained_as_of(bundle)
-    days = (*used.train, *used.judge)
+    used, as_of = bundle.snapshots, bundle.trained_as_of
+    days = (*used.train, *used.evaluation)
     with progress_bar("snapshots") as on_bucket:
         build_snapshots(settings, home, tables, days, on_bucket)
         build_outcomes(settings, home, tables, days, as_of, on_bucket)
     line = fit_logistic(load_matrix(home, used.train, bundle.peers))
-    judged = load_matrix(home, used.judge, bundle.peers)
+    judged = load_matrix(home, used.evaluation, bundle.peers)
     others = rules(judged) | {"logistic": line.scores(judged.features)}
     others |= _champions(bank, champion, judged)
     return _write(bank, bundle, _judge(bank, tables, bundle, judged, others))
@@ -78,7 +71,7 @@ def _judge(
     bank: Context, tables: Ingested, bundle: Bundle, rows: Matrix, others: Mapping[str, Scores]
 ) -> dict[str, Any]:
     settings = bank.settings
-    judged = Judged(rows, predict(bundle, rows), segments(settings, bank.home, tables, rows), others)
+    judged = Judged(rows, bundle.predict(rows), segments(settings, bank.home, tables, rows), others)
     return {
         "bank": settings.bank,
         "model_id": bundle.model_id,
@@ -102,7 +95,7 @@ def _champions(bank: Context, champion: Bundle | None, rows: Matrix) -> dict[str
         return {}
     known = max(day for days in champion.metrics["snapshots"].values() for day in days)
     saw = " (saw some of these Mondays)" if known >= str(rows.snapshot_date.min()) else ""
-    return {f"champion {champion.model_id}{saw}": ranked_by(champion, bank.home, rows)}
+    return {f"champion {champion.model_id}{saw}": risks_of(champion, bank.home, rows)}
 
 
 def _write(bank: Context, bundle: Bundle, judgement: dict[str, Any]) -> Path:
@@ -118,7 +111,7 @@ def _write(bank: Context, bundle: Bundle, judgement: dict[str, Any]) -> Path:
 
 def _extras(home: Home, bundle: Bundle) -> Extras:
     """What other commands found out, as far as it is about models of the same Monday."""
-    day = str(trained_as_of(bundle))
+    day = str(bundle.trained_as_of)
 
     def of_that_day(name: str) -> Any:
         path = home.root / f"{name}.json"

@@ -44,7 +44,7 @@ def recovered(settings: Settings, bundle: Bundle, raw: Path, judged: Matrix) -> 
     words = words_of(settings, bundle)
     parts = contributions(bundle.model, rows.features).values
     found = top_reasons(parts, words.grouping, SHOWN, worrying(words, rows.features))
-    group = np.where(found.group >= 0, np.array(found.groups)[found.group], "none")
+    group = np.where(found.group >= 0, np.array(words.grouping.names)[found.group], "none")
     hits = group == np.array([NAMED[one] for one in cause])[:, None]
     first = pd.Series(hits[:, 0])
     return {

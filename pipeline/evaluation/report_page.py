@@ -8,7 +8,7 @@ import pandas as pd
 
 from configs.settings import Settings
 from models.bundle import Bundle
-from models.group_metrics import ENOUGH
+from models.metrics import ENOUGH
 from pipeline.evaluation.charts import against, lines, ranked, timeline
 from pipeline.evaluation.evaluate import EXPLAINED
 from pipeline.evaluation.model_card import Card, missing_in_card, with_interval

@@ -19,7 +19,8 @@ from pipeline.artefacts import Home, write_json
 from pipeline.progress import progress_bar
 from pipeline.snapshots.build import build_outcomes, build_snapshots, read_partition
 from pipeline.tables import Ingested, read_ingested
-from pipeline.training.train import columns_of, load_matrix, load_peers, plan, signs_of
+from pipeline.training.train import plan
+from pipeline.training.training_rows import columns_of, load_matrix, load_peers, monotone_signs
 
 KEYS = ["customer_id", "snapshot_date"]
 SHOWN = ["columns", "auroc", "average_precision", "average_precision_lost", "recall_at_10", "ece"]
@@ -118,17 +119,17 @@ def ablate(
 
 
 def _judge(settings: Settings, rows: Matrix, chosen: Split) -> dict[str, float]:
-    tuned, judged, horizons = rows.on(chosen.tune), rows.on(chosen.judge), settings.label.horizons
-    signs = signs_of(settings)
-    model = fit(rows.on(chosen.train), tuned, horizons, settings.training, signs=signs).model
-    calibrator = fit_calibrator(model.raw(tuned.features), tuned.gone_within, horizons)
+    tuned, judged, horizons = rows.on(chosen.tune), rows.on(chosen.evaluation), settings.label.horizons
+    signs = monotone_signs(settings, rows.columns)
+    model = fit(rows.on(chosen.train), tuned, horizons, settings.training, signs).model
+    calibrator = fit_calibrator(model.raw(tuned.features), tuned.time_to_attrition, horizons)
     return evaluate(judged, calibrator.risks(model.raw(judged.features)), horizons)
 
 
 def _mondays_of(settings: Settings, home: Home, tables: Ingested, as_of: date) -> tuple[Split, Matrix]:
     """The Mondays that training would use on ``as_of``, and their rows."""
     chosen = plan(settings, tables, as_of)
-    days = (*chosen.train, *chosen.tune, *chosen.judge)
+    days = (*chosen.train, *chosen.tune, *chosen.evaluation)
     with progress_bar("features") as on_bucket:
         build_snapshots(settings, home, tables, days, on_bucket)
         build_outcomes(settings, home, tables, days, as_of, on_bucket)

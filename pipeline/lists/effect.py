@@ -9,9 +9,8 @@ import numpy as np
 
 from configs.published import Helpfulness
 from configs.settings import Settings
-from models import experiment as effect
-from models.experiment import Arm, Kept, Trial
-from models.response_rate import learn
+from models import experiment
+from models.experiment import Arm, Difference, Experiment, response_rate
 from pipeline.artefacts import Home
 from pipeline.context import Context
 from pipeline.snapshots.build import build_outcomes, read_partition
@@ -70,14 +69,14 @@ def trial_weeks(settings: Settings) -> int:
 def helpfulness(settings: Settings, lots: Sequence[Lot], monday: date) -> Helpfulness:
     """How likely a call helps, as learnt from the lots whose outcome was known by ``monday``."""
     matured = [one for one in lots if settings.label.timeline(one.drawn_on).matured(monday)]
-    return learn(known(matured), settings.profit, settings.lists.min_group)
+    return response_rate(known(matured), settings.profit, settings.lists.min_group)
 
 
-def known(lots: Sequence[Lot]) -> Trial:
+def known(lots: Sequence[Lot]) -> Experiment:
     """The lots whose outcome is known, as arrays; money in base currency."""
     came = [one for one in lots if one.attrited is not None]
-    return Trial(
-        held_out=np.array([one.held_out for one in came], dtype=bool),
+    return Experiment(
+        control=np.array([one.held_out for one in came], dtype=bool),
         attrited=np.array([one.attrited for one in came], dtype=bool),
         base=np.array([one.base_minor or 0 for one in came], dtype=np.float64) / 100,
         lost=np.array([one.lost_minor or 0 for one in came], dtype=np.float64) / 100,
@@ -94,15 +93,15 @@ def figures(settings: Settings, lots: Sequence[Lot], as_of: date) -> dict[str, A
     groups of at least ``lists.min_group`` lots; ``power`` says what could be seen at all, and when.
     """
     rows, least = known(lots), settings.lists.min_group
-    both = 0 < rows.held_out.sum() < len(rows)
-    helps = learn(rows, settings.profit, least)
+    both = 0 < rows.control.sum() < len(rows)
+    helps = response_rate(rows, settings.profit, least)
     return {
         "as_of": as_of.isoformat(),
         "currency": settings.base_currency,
         "known": len(rows),
         "waiting": len(lots) - len(rows),
-        "customers": _shown(effect.customers_kept(rows)) if both else None,
-        "money": _shown(effect.money_kept(rows)) if both else None,
+        "customers": _shown(experiment.difference_in_customers(rows)) if both else None,
+        "money": _shown(experiment.difference_in_money(rows)) if both else None,
         "power": _power(settings, lots, rows, as_of),
         "by_reason": _groups(rows, "reason", least),
         "by_manager": _groups(rows, "manager", least),
@@ -110,44 +109,42 @@ def figures(settings: Settings, lots: Sequence[Lot], as_of: date) -> dict[str, A
     }
 
 
-def _power(settings: Settings, lots: Sequence[Lot], rows: Trial, as_of: date) -> dict[str, Any]:
+def _power(settings: Settings, lots: Sequence[Lot], rows: Experiment, as_of: date) -> dict[str, Any]:
     """What difference such a trial shows in 80 of 100 cases, what a call is set to do, and when that can be seen."""
     left = float(rows.attrited.mean()) if len(rows) else float(np.mean([one.risk for one in lots] or [0.0]))
     expected = settings.profit.success_rate * left
-    held_out = int(rows.held_out.sum())
+    held_out = int(rows.control.sum())
     recent = as_of - timedelta(weeks=RATE_WEEKS)
     since = max(recent, min((one.drawn_on for one in lots), default=recent))
     a_week = sum(one.drawn_on >= since for one in lots) / max((as_of - since).days / 7, 1)
     share = settings.lists.held_out
-    needed = effect.lots_needed(left, expected, held_out / len(rows) if held_out else share)
-    visible = effect.least_visible(left, len(rows) - held_out, held_out)
+    needed = experiment.assignments_needed(left, expected, held_out / len(rows) if held_out else share)
+    visible = experiment.least_visible(left, len(rows) - held_out, held_out)
     return {
         "left": left,
         "expected": expected,
         "visible": visible if isfinite(visible) else None,
         "needed": round(needed) if isfinite(needed) else None,
         "a_week": a_week,
-        "weeks_to_go": effect.weeks_to_go(
+        "weeks_to_go": experiment.weeks_to_go(
             needed, len(rows), len(lots) - len(rows), a_week, trial_weeks(settings)
         ),
     }
 
 
-def _groups(rows: Trial, kind: str, least: int) -> dict[str, Any]:
-    names = getattr(rows, kind)
-    return {
-        name: _shown(effect.customers_kept(own)) for name, own in effect.by_group(rows, names, least) if name
-    }
+def _groups(rows: Experiment, kind: str, least: int) -> dict[str, Any]:
+    groups = experiment.by_group(rows, getattr(rows, kind), least)
+    return {name: _shown(experiment.difference_in_customers(members)) for name, members in groups if name}
 
 
-def _shown(kept: Kept) -> dict[str, Any]:
+def _shown(kept: Difference) -> dict[str, Any]:
     return {
         "listed": _arm(kept.listed),
-        "held_out": _arm(kept.held_out),
+        "held_out": _arm(kept.control),
         "difference": [kept.difference, kept.low, kept.high],
         "kept": list(kept.total),
     }
 
 
 def _arm(arm: Arm) -> Mapping[str, float]:
-    return {"lots": arm.lots, "left": arm.share}
+    return {"lots": arm.assignments, "left": arm.share}

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from models.bundle import Bundle
 from pipeline.artefacts import Home
-from pipeline.training.train import snapshots_of
 
 BINS = 10  # tenths of the reference
 SHOWN = 10  # features, those that moved most
@@ -25,7 +24,7 @@ def drift(home: Home, bundle: Bundle, as_of: date) -> dict[str, Any] | None:
     None where the features of that Monday are no longer kept. What everybody shares on a Monday (the calendar) is
     left out. One feature at a time is held in memory.
     """
-    since = snapshots_of(bundle).judge[-1]
+    since = bundle.snapshots.evaluation[-1]
     then, now = (home.partition("features", day) for day in (since, as_of))
     if not then.exists():
         return None

@@ -9,11 +9,12 @@ import pandas as pd
 
 from configs.errors import DataError
 from configs.settings import Settings
+from models.baselines import rules
 from models.metrics import ranking
 from pipeline.artefacts import Home
 from pipeline.snapshots.build import build_outcomes, build_snapshots
 from pipeline.tables import Ingested
-from pipeline.training.train import load_matrix, rules
+from pipeline.training.training_rows import load_matrix
 from serve.store.store import Store
 
 

@@ -1,4 +1,4 @@
-"""Score one Monday: every customer of the cohort once, with reasons; everyone else excluded with a code."""
+"""The scores of one Monday: every customer of the cohort once, with reasons; everyone else excluded with a code."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,14 +17,14 @@ from models.bundle import Scored
 from models.severity import money_at_risk
 from pipeline.artefacts import Home, fingerprint
 from pipeline.scoring.reasons import reasons_in_words, words_of
-from pipeline.scoring.score_changes import Models, Moved, changes
+from pipeline.scoring.score_changes import CustomerChange, Models, changes
 from pipeline.snapshots.build import read_eligible, read_partition
 from pipeline.tables import Ingested
 
 
 @dataclass(frozen=True)
 class Publication:
-    """Everything one run publishes."""
+    """All that one run publishes: one score per customer of the cohort, one exclusion for everyone else."""
 
     run: Run
     scores: tuple[Score, ...]
@@ -33,8 +33,8 @@ class Publication:
 
 
 def score(settings: Settings, home: Home, tables: Ingested, models: Models, as_of: date) -> Publication:
-    """The scores of one Monday, and how they moved. Raises DataError when the features are not the model's."""
-    bundle, frame = models.now, read_partition(home, "features", [as_of])
+    """The scores of one Monday and their changes. Raises DataError when the features are not the model's."""
+    bundle, frame = models.present, read_partition(home, "features", [as_of])
     cohort, eligible = read_partition(home, "cohort", [as_of]), read_eligible(home, [as_of])
     _check_same_customers(eligible, frame)
     frame = bundle.peers.extended(frame, eligible)
@@ -42,9 +42,8 @@ def score(settings: Settings, home: Home, tables: Ingested, models: Models, as_o
     values = frame[list(bundle.model.columns)].to_numpy(np.float64)
     words = words_of(settings, bundle)
     reasons = reasons_in_words(words, values, scored.contributions.values, as_of, settings.lists.reasons)
-    moved = changes(words, models, frame, scored, home)
+    scores = _scores(settings, eligible, scored, reasons, changes(words, models, frame, scored, home))
     exclusions = _exclusions(tables, cohort)
-    scores = _scores(settings, eligible, scored, reasons, moved)
     run = _run(settings, tables, models, as_of, len(scores), exclusions)
     return Publication(run, scores, exclusions, read_managers(tables))
 
@@ -62,26 +61,22 @@ def read_managers(tables: Ingested) -> tuple[Manager, ...]:
 def _exclusions(tables: Ingested, cohort: pd.DataFrame) -> tuple[Exclusion, ...]:
     """Everyone the tables know who is not eligible; a snapshot itself names nobody it did not know yet."""
     codes = dict(zip(cohort["customer_id"], cohort["exclusion"], strict=True))
-    known = {customer for bucket in range(tables.buckets) for customer in _customers(tables, bucket)}
-    everyone = {customer: codes.get(customer, "not_yet_customer") for customer in sorted(known)}
+    parts = [tables.read("customers", bucket, columns=["customer_id"]) for bucket in range(tables.buckets)]
+    customers = {customer for rows in parts if rows for customer in rows["customer_id"].unique().to_pylist()}
+    everyone = {customer: codes.get(customer, "not_yet_customer") for customer in sorted(customers)}
     return tuple(Exclusion(customer, code) for customer, code in everyone.items() if code)
-
-
-def _customers(tables: Ingested, bucket: int) -> list[str]:
-    rows = tables.read("customers", bucket, columns=["customer_id"])
-    return [] if rows is None else rows["customer_id"].unique().to_pylist()
 
 
 def _scores(
     settings: Settings,
     eligible: pd.DataFrame,
     scored: Scored,
-    texts: Sequence[tuple[Reason, ...]],
-    moved: Sequence[Moved],
+    reasons: Sequence[tuple[Reason, ...]],
+    changed: Sequence[CustomerChange],
 ) -> tuple[Score, ...]:
     average, now = np.asarray(eligible["aum_base"]), np.asarray(eligible["aum"])
     money = money_at_risk(scored.risks[:, -1], scored.share, average, now)
-    named = [f"risk_{days}d" for days in settings.label.horizons]
+    names = [f"risk_{days}d" for days in settings.label.horizons]
     return tuple(
         Score(
             customer_id=row["customer_id"],
@@ -91,15 +86,15 @@ def _scores(
             lifecycle_stage=row["lifecycle_stage"],
             marketing_opt_out=row["marketing_opt_out"],
             aum_minor=round(row["aum"] * 100),
-            money_at_risk_minor=round(one_money * 100),
+            money_at_risk_minor=round(at_risk * 100),
             risk_band=settings.bands.of(risks[-1]),
-            reasons=why,
+            reasons=of_customer,
             risk_change=change.risk,
             changes=change.items,
-            **dict(zip(named, risks, strict=True)),
+            **dict(zip(names, risks, strict=True)),
         )
-        for row, risks, one_money, why, change in zip(
-            eligible.to_dict("records"), scored.risks.tolist(), money.tolist(), texts, moved, strict=True
+        for row, risks, at_risk, of_customer, change in zip(
+            eligible.to_dict("records"), scored.risks.tolist(), money.tolist(), reasons, changed, strict=True
         )
     )
 
@@ -125,29 +120,29 @@ def _run(
     cohort: int,
     exclusions: Sequence[Exclusion],
 ) -> Run:
-    went_in = {
+    manifest = {
         "tables": tables.fingerprint,
-        "model": models.now.model_id,
+        "model": models.present.model_id,
         "settings": fingerprint(settings.model_dump_json(exclude=NOT_IN_RUNS)),
     }
     if tables.overlay and tables.overlay.as_of(as_of):
-        went_in["recorded"] = tables.overlay.as_of(as_of)
-    if models.before:
-        before = models.before.run
-        went_in |= {"before": before.run_id, "compared_with": str(before.snapshot_date)}
+        manifest["recorded"] = tables.overlay.as_of(as_of)
+    if models.earlier:
+        earlier = models.earlier.run
+        manifest |= {"before": earlier.run_id, "compared_with": str(earlier.snapshot_date)}
     return Run(
-        run_id=run_id_of(as_of, went_in),
+        run_id=run_id_of(as_of, manifest),
         bank=settings.bank,
         snapshot_date=as_of,
-        model_id=models.now.model_id,
+        model_id=models.present.model_id,
         base_currency=settings.base_currency,
         horizon_days=settings.label.horizon_days,
         cohort=cohort,
-        excluded=MappingProxyType(dict(sorted(Counter(one.code for one in exclusions).items()))),
-        manifest=MappingProxyType(went_in),
+        excluded=MappingProxyType(dict(sorted(Counter(exclusion.code for exclusion in exclusions).items()))),
+        manifest=MappingProxyType(manifest),
     )
 
 
-def run_id_of(snapshot_date: date, went_in: Mapping[str, str]) -> str:
-    """The Monday and a digest of what went in: the same run has the same name."""
-    return f"{snapshot_date}-{fingerprint(str(snapshot_date), *went_in.values())[:8]}"
+def run_id_of(snapshot_date: date, manifest: Mapping[str, str]) -> str:
+    """The Monday and a digest of all that went in: an equal run has an equal name."""
+    return f"{snapshot_date}-{fingerprint(str(snapshot_date), *manifest.values())[:8]}"

@@ -1,7 +1,6 @@
-"""What moved each score since the last published Monday: by how much, by which group, in words."""
+"""The change of each score since the last published Monday: by how much, by which group, in words."""
 
 import math
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -13,13 +12,12 @@ from configs.errors import DataError
 from configs.published import Change, Run
 from configs.reason_groups import GROUPS
 from models.bundle import Bundle, Scored, load
-from models.explain import contributions, witnesses
+from models.explain import ScoreChange, contributions, representatives, score_change
 from models.matrix import feature_values
-from models.score_change import Parts, parts_of
 from pipeline.artefacts import Home
 from pipeline.context import Context
 from pipeline.progress import log
-from pipeline.scoring.reasons import Words, said, worrying
+from pipeline.scoring.reasons import Words, in_words, worrying
 from pipeline.snapshots.build import read_eligible, read_partition
 from serve.store.store import Store
 
@@ -29,7 +27,7 @@ MODEL, OTHER = ("model", "new model", "模型更新"), ("other", "other", "其�
 
 
 @dataclass(frozen=True)
-class Before:
+class EarlierRun:
     """The run from which changes are counted, and the model that scored it."""
 
     run: Run
@@ -40,22 +38,22 @@ class Before:
 class Models:
     """The model that scores a Monday, and the run before it, if there is one to compare with."""
 
-    now: Bundle
-    before: Before | None = None
+    present: Bundle
+    earlier: EarlierRun | None = None
 
 
 @dataclass(frozen=True)
-class Moved:
+class CustomerChange:
     """One customer's change: of the risk at the longest horizon, and its items in log-odds, which add up.
 
-    Empty for who was not in the cohort then.
+    Empty for who was not in the cohort of the earlier Monday.
     """
 
     risk: float | None = None
     items: tuple[Change, ...] = ()
 
 
-def last_published(bank: Context, bundle: Bundle, as_of: date) -> Before | None:
+def last_published(bank: Context, bundle: Bundle, as_of: date) -> EarlierRun | None:
     """The latest run of the store before ``as_of``, if it is recent and its model can be asked again.
 
     That model must see the same columns and have learnt the same label. Of several runs of one Monday, which
@@ -64,86 +62,89 @@ def last_published(bank: Context, bundle: Bundle, as_of: date) -> Before | None:
     try:
         with Store(bank.home.store) as store:
             runs = [run for run in store.history() if as_of - RECENT <= run.snapshot_date < as_of]
-        then = load(bank.home.models / runs[0].model_id, bank.bundle_key) if runs else None
+        if not runs:
+            return None
+        earlier = load(bank.home.models / runs[0].model_id, bank.bundle_key)
     except DataError as reason:
         log.info("no change is told: %s", reason)
         return None
-    if then is None:
-        return None
-    if then.model.columns != bundle.model.columns or then.settings["label"] != bundle.settings["label"]:
+    if earlier.model.columns != bundle.model.columns or earlier.settings["label"] != bundle.settings["label"]:
         log.info("no change is told: run %s was scored on other columns or another label", runs[0].run_id)
         return None
-    return Before(runs[0], then)
+    return EarlierRun(runs[0], earlier)
 
 
-def changes(words: Words, models: Models, frame: pd.DataFrame, scored: Scored, home: Home) -> list[Moved]:
-    """One entry per row of ``frame``, the Monday's features as scored by the model of now."""
-    found, before = [Moved()] * len(frame), models.before
-    if before is None:
-        return found
-    both, features, cohort = _then(home, before.run.snapshot_date, frame)
-    if not len(both):
-        return found
-    then = contributions(models.now.model, _values(models.now, features, cohort))
-    published = then.raw
-    if before.bundle.model_id != models.now.model_id:
-        published = before.bundle.model.raw(_values(before.bundle, features, cohort))
-    now, risks = scored.contributions.of(both), before.bundle.calibrator.risks(published)
-    parts = parts_of(now, then, published, words.grouping)
-    told = _told(words, parts, now.values - then.values, frame.iloc[both])
-    for row, risk, items in zip(both, scored.risks[both, -1] - risks[:, -1], told, strict=True):
-        found[row] = Moved(float(risk), items)
-    return found
+def changes(
+    words: Words, models: Models, frame: pd.DataFrame, scored: Scored, home: Home
+) -> list[CustomerChange]:
+    """One entry per row of ``frame``, the Monday's features as scored by the present model."""
+    entries, earlier = [CustomerChange()] * len(frame), models.earlier
+    if earlier is None:
+        return entries
+    rows, features, cohort = _earlier_rows(home, earlier.run.snapshot_date, frame)
+    if not len(rows):
+        return entries
+
+    def values(bundle: Bundle) -> NDArray[np.float64]:
+        return feature_values(bundle.peers.extended(features, cohort), bundle.model.columns)
+
+    before, after = contributions(models.present.model, values(models.present)), scored.contributions.of(rows)
+    published = before.raw
+    if earlier.bundle.model_id != models.present.model_id:
+        published = earlier.bundle.model.raw(values(earlier.bundle))
+    risks = scored.risks[rows, -1] - earlier.bundle.calibrator.risks(published)[:, -1]
+    change = score_change(after, before, published, words.grouping)
+    items = _items(words, change, after.values - before.values, frame.iloc[rows])
+    for row, risk, of_row in zip(rows, risks, items, strict=True):
+        entries[row] = CustomerChange(float(risk), of_row)
+    return entries
 
 
-def _told(
-    words: Words, parts: Parts, rose: NDArray[np.float64], frame: pd.DataFrame
-) -> Iterator[tuple[Change, ...]]:
-    """The items of each row; ``rose`` is rows × columns, by how much each contribution did."""
-    values = frame[[one.name for one in words.entries]].to_numpy(np.float64)
-    witness = witnesses(rose, worrying(words, values), words.grouping)
-    monday = frame["snapshot_date"].iloc[0]
-    for row in range(len(values)):
-        named = [
-            _named(words, group, float(parts.groups[row, group]), witness[row, group], values[row], monday)
-            for group in _leading(parts, row)
-        ]
-        yield _with_the_rest(named, float(parts.model[row]), float(parts.total[row]))
-
-
-def _then(home: Home, day: date, frame: pd.DataFrame) -> tuple[NDArray[np.intp], pd.DataFrame, pd.DataFrame]:
-    """Which rows of ``frame`` were in the cohort of ``day`` too, and their features and cohort rows of then."""
+def _earlier_rows(
+    home: Home, day: date, frame: pd.DataFrame
+) -> tuple[NDArray[np.intp], pd.DataFrame, pd.DataFrame]:
+    """The rows of ``frame`` that were in the cohort of ``day`` too, and their features and cohort rows of that day."""
     features, cohort = read_partition(home, "features", [day]), read_eligible(home, [day])
     place = pd.Index(features["customer_id"]).get_indexer(pd.Index(frame["customer_id"]))
-    both = np.flatnonzero(place >= 0)
-    old = place[both]
-    return both, features.iloc[old].reset_index(drop=True), cohort.iloc[old].reset_index(drop=True)
+    rows = np.flatnonzero(place >= 0)
+    features, cohort = (table.iloc[place[rows]].reset_index(drop=True) for table in (features, cohort))
+    return rows, features, cohort
 
 
-def _values(bundle: Bundle, features: pd.DataFrame, cohort: pd.DataFrame) -> NDArray[np.float64]:
-    return feature_values(bundle.peers.extended(features, cohort), bundle.model.columns)
+def _items(
+    words: Words, change: ScoreChange, rise: NDArray[np.float64], frame: pd.DataFrame
+) -> list[tuple[Change, ...]]:
+    """The items of each row; ``rise`` is rows × columns, by how much each contribution rose.
 
-
-def _leading(parts: Parts, row: int) -> list[int]:
-    """The groups that moved the score most in the direction in which it went, the strongest first."""
-    along = parts.groups[row] * np.sign(parts.total[row])
-    return [int(group) for group in np.argsort(-along, kind="stable")[:SHOWN] if along[group] > 0]
+    Up to ``SHOWN`` groups that moved the score most in the direction in which it went are named, the strongest
+    first; then what a new model does; then all else, so that the items add up to the total.
+    """
+    values = frame[[entry.name for entry in words.entries]].to_numpy(np.float64)
+    representative = representatives(rise, worrying(words, values), words.grouping)
+    monday, rows = frame["snapshot_date"].iloc[0], list[tuple[Change, ...]]()
+    along = change.groups * np.sign(change.total)[:, None]
+    strongest = np.argsort(-along, axis=1, kind="stable")[:, :SHOWN]
+    for row, groups in enumerate(strongest):
+        items = [
+            _named(words, group, change.groups[row, group], representative[row, group], values[row], monday)
+            for group in groups[along[row, groups] > 0]
+        ]
+        if change.model[row]:
+            items.append(Change(MODEL[0], float(change.model[row]), *MODEL[1:]))
+        rest = float(change.total[row]) - math.fsum(item.contribution for item in items)
+        if rest:
+            items.append(Change(OTHER[0], rest, *OTHER[1:]))
+        rows.append(tuple(items))
+    return rows
 
 
 def _named(
-    words: Words, group: int, moved: float, column: int, values: NDArray[np.float64], monday: date
+    words: Words, group: int, contribution: float, column: int, values: NDArray[np.float64], monday: date
 ) -> Change:
     """The group's title; where it rose, with the figure that rose most."""
     name = words.grouping.names[group]
     en, zh = GROUPS[name].en, GROUPS[name].zh
-    if moved > 0 and column >= 0:
-        en += f" ({said(words, column, values, monday, 'en')})"
-        zh += f"（{said(words, column, values, monday, 'zh')}）"
-    return Change(name, moved, en, zh)
-
-
-def _with_the_rest(named: Sequence[Change], model: float, total: float) -> tuple[Change, ...]:
-    """The named groups, what a new model does, and all else, so that the items add up to the total."""
-    items = [*named, *([Change(MODEL[0], model, *MODEL[1:])] if model else [])]
-    rest = total - math.fsum(one.contribution for one in items)
-    return (*items, *([Change(OTHER[0], rest, *OTHER[1:])] if rest else []))
+    if contribution > 0 and column >= 0:
+        en += f" ({in_words(words, column, values, monday, 'en')})"
+        zh += f"（{in_words(words, column, values, monday, 'zh')}）"
+    return Change(name, float(contribution), en, zh)

@@ -10,25 +10,17 @@ from numpy.typing import NDArray
 from configs.dates import WEEK
 from configs.errors import DataError
 from configs.settings import Promotion, Settings
-from models.bootstrap import intervals
-from models.bundle import Bundle, settings_of
+from models.baselines import rules
+from models.bundle import Bundle, Predicted, settings_of
 from models.capacity import Teams, at_capacity, listed
 from models.matrix import Matrix
-from models.metrics import Metrics, calibration_slope, expected_calibration_error
+from models.metrics import Metrics, calibration_slope, expected_calibration_error, intervals
 from pipeline.context import Context
 from pipeline.evaluation.evaluate import DRAWS
 from pipeline.evaluation.segments import segments
 from pipeline.snapshots.build import build_outcomes, build_snapshots
 from pipeline.tables import Ingested
-from pipeline.training.train import (
-    Predicted,
-    columns_of,
-    judged_snapshots,
-    load_matrix,
-    predict,
-    rules,
-    trained_as_of,
-)
+from pipeline.training.training_rows import columns_of, load_matrix
 
 # The two figures that decide, and their words.
 DECIDE = {"aum_caught": "AUM caught", "recall": "recall"}
@@ -61,12 +53,12 @@ def decide(bank: Context, tables: Ingested, challenger: Bundle, champion: Bundle
     """
     unfit = differs(bank.settings, champion) if champion else []
     rival = None if unfit else champion
-    days = fair_mondays(bank.settings, challenger, rival) if rival else judged_snapshots(challenger)
+    days = fair_mondays(bank.settings, challenger, rival) if rival else challenger.snapshots.evaluation
     noted = {
-        "as_of": str(trained_as_of(challenger)),
+        "as_of": str(challenger.trained_as_of),
         "mondays": [str(day) for day in days],
         "mondays_the_champion_has_seen": [
-            str(day) for day in judged_snapshots(challenger) if day not in set(days)
+            str(day) for day in challenger.snapshots.evaluation if day not in set(days)
         ],
         "champion_trained_on_other": unfit,
     }
@@ -77,19 +69,18 @@ def decide(bank: Context, tables: Ingested, challenger: Bundle, champion: Bundle
         return _decision(challenger, champion, against, noted)
     figures = _figures(bank, tables, challenger, rival, days)
     against = _against(bank.settings.promotion, figures)
-    if champion is not None and trained_as_of(champion) > trained_as_of(challenger):
-        against.append(f"the champion was trained later, on {trained_as_of(champion)}")
+    if champion is not None and champion.trained_as_of > challenger.trained_as_of:
+        against.append(f"the champion was trained later, on {champion.trained_as_of}")
     elif rival is not None:
-        age = (trained_as_of(challenger) - trained_as_of(rival)) // WEEK
+        age = (challenger.trained_as_of - rival.trained_as_of) // WEEK
         against += _not_better(bank.settings.promotion, figures, age)
     return _decision(challenger, champion, against, noted | figures)
 
 
 def fair_mondays(settings: Settings, challenger: Bundle, champion: Bundle) -> tuple[date, ...]:
     """The challenger's judged Mondays that came after every outcome the champion was fitted or tuned on."""
-    tuned = date.fromisoformat(champion.metrics["snapshots"]["tune"][-1])
-    closed = settings.label.timeline(tuned).outcome_end
-    return tuple(day for day in judged_snapshots(challenger) if day >= closed)
+    closed = settings.label.timeline(champion.snapshots.tune[-1]).outcome_end
+    return tuple(day for day in challenger.snapshots.evaluation if day >= closed)
 
 
 def callers(bank: Context, tables: Ingested, rows: Matrix) -> Teams:
@@ -131,13 +122,13 @@ def _figures(
 ) -> dict[str, Any]:
     """The figures of both and of the rules at one length of list, and the 95% intervals of the differences."""
     build_snapshots(bank.settings, bank.home, tables, days, _quietly)
-    build_outcomes(bank.settings, bank.home, tables, days, trained_as_of(challenger), _quietly)
+    build_outcomes(bank.settings, bank.home, tables, days, challenger.trained_as_of, _quietly)
     rows = load_matrix(bank.home, days, challenger.peers)
     if not 0 < rows.attrited.mean() < 1:
         raise DataError(
             f"nobody, or everybody, left on {', '.join(map(str, days))}: nothing can be compared."
         )
-    teams, new = callers(bank, tables, rows), predict(challenger, rows)
+    teams, new = callers(bank, tables, rows), challenger.predict(rows)
     found: dict[str, Any] = {
         "rows": len(rows),
         "attrited": int(rows.attrited.sum()),
@@ -147,9 +138,9 @@ def _figures(
     }
     if rival is None:
         return found
-    old = predict(rival, load_matrix(bank.home, days, rival.peers))
+    old = rival.predict(load_matrix(bank.home, days, rival.peers))
     return found | {
-        "champion_as_of": str(trained_as_of(rival)),
+        "champion_as_of": str(rival.trained_as_of),
         "champion_figures": _judged(rows, teams, old),
         "differences": _differences(rows, teams, (new, old), bank.settings.training.seed),
     }

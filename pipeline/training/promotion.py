@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from configs.errors import DataError, did_you_mean
 from models.bundle import Bundle, load
-from models.smoke_test import try_out
+from models.smoke_test import smoke_test
 from pipeline.artefacts import read_json, write_json
 from pipeline.context import Context
 from pipeline.evaluation.model_card import missing_in_card
@@ -26,7 +26,6 @@ from pipeline.progress import log, step
 from pipeline.tables import Ingested
 from pipeline.training import registry
 from pipeline.training.comparison import Decision, decide, differs
-from pipeline.training.train import trained_as_of
 from serve.auth import access_log
 from serve.store.audit import Entry, Head, append, entries, head, verify
 from serve.store.store import Store
@@ -128,9 +127,9 @@ def champion_for(bank: Context, as_of: date) -> Bundle | None:
     for model_id in reversed(known):
         bundle = load(bank.home.models / model_id, bank.bundle_key)
         wrong = differs(bank.settings, bundle)
-        wrong += ["training day"] if trained_as_of(bundle) > as_of else []
+        wrong += ["training day"] if bundle.trained_as_of > as_of else []
         said = f"not used for {as_of} because of its {' and '.join(wrong)}" if wrong else "used"
-        log.info("champion  model=%s trained_as_of=%s %s", bundle.model_id, trained_as_of(bundle), said)
+        log.info("champion  model=%s trained_as_of=%s %s", bundle.model_id, bundle.trained_as_of, said)
         if not wrong:
             return bundle
     return None
@@ -271,7 +270,7 @@ def _tried(bank: Context, model_id: str) -> Bundle:
         )
     with step("try") as counts:
         bundle = load(folder, bank.bundle_key)
-        try_out(folder, bank.bundle_key, limits.smoke_test_seconds)
+        smoke_test(folder, bank.bundle_key, limits.smoke_test_seconds)
         counts["model"] = model_id
     return bundle
 

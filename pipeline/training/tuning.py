@@ -1,4 +1,4 @@
-"""Tune: a search over folds inside the Mondays that train and tune; the judged ones stay unseen."""
+"""A search for parameters over folds inside the Mondays that train and tune; the evaluated ones stay unseen."""
 
 from dataclasses import asdict
 from datetime import date
@@ -14,7 +14,8 @@ from pipeline.context import Context
 from pipeline.progress import progress_bar, step
 from pipeline.snapshots.build import build_outcomes, build_snapshots
 from pipeline.tables import Ingested
-from pipeline.training.train import load_matrix, load_peers, plan, signs_of
+from pipeline.training.train import plan
+from pipeline.training.training_rows import load_matrix, load_peers, monotone_signs
 
 FOLDS = 3  # tuning blocks, the latest first; each costs a fit per trial
 
@@ -22,12 +23,12 @@ FOLDS = 3  # tuning blocks, the latest first; each costs a fit per trial
 def run_tuning(bank: Context, tables: Ingested, as_of: date, budget: Budget) -> dict[str, Any]:
     """The folds, every trial and the best one; written to ``tune.json``, which a rerun repeats byte for byte.
 
-    With a limit of seconds the number of trials depends on the machine. What is usual among peers is learnt
-    on the Mondays of the earliest fold, so no fold knows of later ones.
+    With a limit of seconds the number of trials depends on the machine. The means of peers are those of the
+    Mondays of the earliest fold, so no fold knows of later ones.
     """
     settings, home = bank.settings, bank.home
     chosen = plan(settings, tables, as_of)
-    made = folds(chosen, settings.label, settings.training, FOLDS)
+    splits = folds(chosen, settings.label, settings.training, FOLDS)
     days = (*chosen.train, *chosen.tune)
     with (
         step("snapshots") as counts,
@@ -37,19 +38,19 @@ def run_tuning(bank: Context, tables: Ingested, as_of: date, budget: Budget) -> 
         counts["features"] = build_snapshots(settings, home, tables, days, on_features)
         counts["labels"] = build_outcomes(settings, home, tables, days, as_of, on_labels)
     with step("tune") as counts, progress_bar("trials") as on_trial:
-        rows = load_matrix(home, days, load_peers(settings, home, made[0].train))
-        sets = [(rows.on(one.train), rows.on(one.tune)) for one in made]
-        tried = search(sets, settings.training, settings.label.horizons, budget, on_trial, signs_of(settings))
-        counts |= {"folds": len(made), "trials": len(tried)}
+        rows = load_matrix(home, days, load_peers(settings, home, splits[0].train))
+        sets = [(rows.on(fold.train), rows.on(fold.tune)) for fold in splits]
+        signs = monotone_signs(settings, rows.columns)
+        trials = search(sets, settings.training, settings.label.horizons, budget, on_trial, signs)
+        counts |= {"folds": len(splits), "trials": len(trials)}
     result = {
         "bank": settings.bank,
         "as_of": str(as_of),
         "seed": settings.training.seed,
-        "folds": [{name: [str(day) for day in (one[0], one[-1])] for name, one in
-                   (("train", fold.train), ("tune", fold.tune))} for fold in made],
-        "trials": [_plain(one) for one in tried],
-        "best": _plain(best(tried)),
-    }  # fmt: skip
+        "folds": [{"train": _ends(fold.train), "tune": _ends(fold.tune)} for fold in splits],
+        "trials": [_plain(trial) for trial in trials],
+        "best": _plain(best(trials)),
+    }
     write_json(home.root / "tune.json", result)
     return result
 
@@ -57,7 +58,7 @@ def run_tuning(bank: Context, tables: Ingested, as_of: date, budget: Budget) -> 
 def in_words(result: dict[str, Any]) -> str:
     """The best trials beside the settings' own, and a block of TOML for the bank's bank.toml."""
     names = list(result["best"]["params"])
-    table = pd.DataFrame([_row(number, one) for number, one in enumerate(result["trials"])])
+    table = pd.DataFrame([_row(number, trial) for number, trial in enumerate(result["trials"])])
     whole = table[table["folds"] == len(result["folds"])].sort_values("log_loss", kind="stable")
     shown = pd.concat([table.head(1), whole[whole["trial"] > 0].head(5)])[
         ["trial", "log_loss", "average_precision", *names]
@@ -71,10 +72,14 @@ def in_words(result: dict[str, Any]) -> str:
     )
 
 
-def _plain(one: Trial) -> dict[str, Any]:
-    return {name: dict(value) if name == "params" else list(value) for name, value in asdict(one).items()}
+def _ends(days: tuple[date, ...]) -> list[str]:
+    return [str(days[0]), str(days[-1])]
 
 
-def _row(number: int, one: dict[str, Any]) -> dict[str, Any]:
-    means = {name: round(float(np.mean(one[name])), 5) for name in ("log_loss", "average_precision")}
-    return {"trial": number, "folds": len(one["log_loss"]), **means, **one["params"]}
+def _plain(trial: Trial) -> dict[str, Any]:
+    return {name: dict(value) if name == "params" else list(value) for name, value in asdict(trial).items()}
+
+
+def _row(number: int, trial: dict[str, Any]) -> dict[str, Any]:
+    means = {name: round(float(np.mean(trial[name])), 5) for name in ("log_loss", "average_precision")}
+    return {"trial": number, "folds": len(trial["log_loss"]), **means, **trial["params"]}

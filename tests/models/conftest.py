@@ -16,7 +16,7 @@ from configs.settings import Settings, Training
 from models.bundle import Bundle, settings_of
 from models.calibrate import fit_calibrator
 from models.hazard import Fitted, fit
-from models.matrix import Matrix
+from models.matrix import Matrix, feature_values
 from models.metrics import evaluate
 from models.severity import fit_severity
 
@@ -52,7 +52,8 @@ def world(weeks: int, first: date, seed: int) -> tuple[pd.DataFrame, pd.DataFram
 
 
 def matrix(weeks: int, first: date, seed: int) -> Matrix:
-    return Matrix.from_frames(*world(weeks, first, seed), COLUMNS)
+    features, labels = world(weeks, first, seed)
+    return Matrix.labelled(features, feature_values(features, COLUMNS), COLUMNS, labels)
 
 
 @pytest.fixture(scope="session")
@@ -107,7 +108,7 @@ def fitted(train: Matrix, tune: Matrix, training: Training) -> Fitted:
 @pytest.fixture(scope="session")
 def bundle(fitted: Fitted, train: Matrix, tune: Matrix, judge: Matrix, settings: Settings) -> Bundle:
     raw = fitted.model.raw(tune.features)
-    calibrator = fit_calibrator(raw, tune.gone_within, HORIZONS)
+    calibrator = fit_calibrator(raw, tune.time_to_attrition, HORIZONS)
     severity = fit_severity(train, tune, settings.training)
     severity = severity.scaled(tune, calibrator.risks(raw)[:, -1], tune.aum)
     metrics = evaluate(judge, calibrator.risks(fitted.model.raw(judge.features)), HORIZONS)

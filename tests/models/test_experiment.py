@@ -1,5 +1,7 @@
-"""The comparison of listed and held out: worked examples, a published one, and coverage on trials of known truth."""
+"""The listed against the control group: worked examples, a published one, and coverage where truth is known."""
 
+from dataclasses import replace
+from itertools import chain
 from math import inf, sqrt
 
 import numpy as np
@@ -7,32 +9,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from configs.settings import Profit
 from models.experiment import (
     Arm,
-    Trial,
+    Experiment,
+    assignments_needed,
     by_group,
-    customers_kept,
+    difference_in_customers,
+    difference_in_money,
     least_visible,
-    lots_needed,
-    money_kept,
     newcombe,
+    response_rate,
     weeks_to_go,
     wilson,
 )
 
 
-def trial(held_out, attrited, base=None, lost=None, **groups):
-    count = len(held_out)
+def experiment(control, attrited, base=None, lost=None, **groups):
+    count = len(control)
     base = np.full(count, 100.0) if base is None else np.array(base, float)
     lost = base * np.array(attrited) if lost is None else np.array(lost, float)
     names = {kind: np.array(groups.get(kind, [""] * count), str) for kind in ("manager", "reason")}
     risk = np.full(count, 0.1)
-    return Trial(np.array(held_out, bool), np.array(attrited, bool), base, lost, risk, **names)
+    return Experiment(np.array(control, bool), np.array(attrited, bool), base, lost, risk, **names)
 
 
 def test_newcombes_own_example():
     """56 of 70 against 48 of 80, Newcombe (1998), table II (a), method 10: 0.2 [0.0524, 0.3339]."""
-    low, high = newcombe(listed=Arm(80, 0.6, 80), held_out=Arm(70, 0.8, 70))
+    low, high = newcombe(listed=Arm(80, 0.6, 80), control=Arm(70, 0.8, 70))
     assert (low, high) == (pytest.approx(0.0524, abs=5e-5), pytest.approx(0.3339, abs=5e-5))
 
 
@@ -43,32 +47,36 @@ def test_nobody_left_on_either_side_still_has_a_width():
 
 
 def test_customers_kept_by_hand():
-    """One of four listed left, one of two held out: a quarter less, one customer of the four listed."""
-    kept = customers_kept(trial([0, 0, 0, 0, 1, 1], [1, 0, 0, 0, 1, 0]))
-    assert (kept.listed.share, kept.held_out.share, kept.difference) == (0.25, 0.5, 0.25)
-    assert kept.total[0] == 1.0
-    assert kept.low < 0 < kept.high
+    """One of four listed left, one of two of the control group: a quarter less, one customer of the four listed."""
+    found = difference_in_customers(experiment([0, 0, 0, 0, 1, 1], [1, 0, 0, 0, 1, 0]))
+    assert (found.listed.share, found.control.share, found.difference) == (0.25, 0.5, 0.25)
+    assert found.total[0] == 1.0
+    assert found.low < 0 < found.high
 
 
 def test_money_kept_by_hand():
-    """Listed: 90 of 400 left; held out: 150 of 200. So 0.75 − 0.225 = 0.525 of the 400 listed: 210.
+    """Listed: 90 of 400 left; control group: 150 of 200. So 0.75 − 0.225 = 0.525 of the 400 listed: 210.
 
-    Weights 300, 100 tell as much as 400² / (300² + 100²) = 1.6 lots, 50, 150 as much as 1.6 too.
+    Weights 300, 100 tell as much as 400² / (300² + 100²) = 1.6 assignments, 50, 150 as much as 1.6 too.
     """
-    kept = money_kept(trial([0, 0, 1, 1], [0, 1, 0, 1], base=[300, 100, 50, 150], lost=[0, 90, 0, 150]))
-    assert (kept.listed.share, kept.held_out.share) == (pytest.approx(0.225), pytest.approx(0.75))
-    assert kept.total[0] == pytest.approx(210)
-    assert (kept.listed.telling, kept.held_out.telling) == (pytest.approx(1.6), pytest.approx(1.6))
+    found = difference_in_money(
+        experiment([0, 0, 1, 1], [0, 1, 0, 1], base=[300, 100, 50, 150], lost=[0, 90, 0, 150])
+    )
+    assert (found.listed.share, found.control.share) == (pytest.approx(0.225), pytest.approx(0.75))
+    assert found.total[0] == pytest.approx(210)
+    assert (found.listed.effective_n, found.control.effective_n) == (pytest.approx(1.6), pytest.approx(1.6))
 
 
-def test_customers_of_equal_wealth_who_lose_everything_count_like_customers():
-    rows = trial([0, 0, 0, 1, 1, 1], [0, 1, 0, 1, 1, 0])
-    assert money_kept(rows).total == pytest.approx([100 * one for one in customers_kept(rows).total])
+def test_customers_of_equal_aum_who_lose_everything_count_like_customers():
+    rows = experiment([0, 0, 0, 1, 1, 1], [0, 1, 0, 1, 1, 0])
+    assert difference_in_money(rows).total == pytest.approx(
+        [100 * one for one in difference_in_customers(rows).total]
+    )
 
 
 def test_a_customer_without_money_counts_for_nothing():
-    kept = money_kept(trial([0, 0, 1], [1, 0, 0], base=[0, 100, 100]))
-    assert (kept.listed.share, kept.of) == (0.0, 100.0)
+    found = difference_in_money(experiment([0, 0, 1], [1, 0, 0], base=[0, 100, 100]))
+    assert (found.listed.share, found.of) == (0.0, 100.0)
 
 
 @given(st.floats(0, 1), st.floats(1, 1e6))
@@ -78,8 +86,8 @@ def test_wilson_holds_the_share_and_lies_within_0_and_1(share, count):
     assert share - 1e-12 <= high <= 1
 
 
-def test_the_interval_holds_the_truth_in_95_of_100_trials():
-    """1,000 trials as small as real ones: 100 held out of whom 8 in 100 leave, 1,900 listed of whom 6 in 100 do."""
+def test_the_interval_holds_the_truth_in_95_of_100_experiments():
+    """1,000 experiments as small as real ones: of 100 controls 8 in 100 leave, of 1,900 listed 6 in 100."""
     random = np.random.default_rng(11)
     left = random.binomial((1_900, 100), (0.06, 0.08), size=(1_000, 2))
     bounds = [newcombe(Arm(1_900, a / 1_900, 1_900), Arm(100, b / 100, 100)) for a, b in left]
@@ -89,35 +97,35 @@ def test_the_interval_holds_the_truth_in_95_of_100_trials():
 
 
 def test_money_of_a_lognormal_bank_is_covered_too():
-    """Wealth of sigma 0.55 as in the made-up bank; who leaves takes 72 to 97% along. The truth is 0.02 × 0.845."""
+    """AUM of sigma 0.55 as in the made-up bank; who leaves takes 72 to 97% along. The truth is 0.02 × 0.845."""
     random = np.random.default_rng(12)
-    held_out = np.arange(2_000) < 150
+    control = np.arange(2_000) < 150
     covered = 0
     for _ in range(300):
         base = np.exp(0.55 * random.standard_normal(2_000))
-        attrited = random.random(2_000) < np.where(held_out, 0.08, 0.06)
+        attrited = random.random(2_000) < np.where(control, 0.08, 0.06)
         lost = base * attrited * random.uniform(0.72, 0.97, 2_000)
-        kept = money_kept(trial(held_out, attrited, base, lost))
-        covered += kept.low <= 0.02 * 0.845 <= kept.high
+        found = difference_in_money(experiment(control, attrited, base, lost))
+        covered += found.low <= 0.02 * 0.845 <= found.high
     assert covered >= 0.93 * 300
 
 
-def test_what_can_be_seen_is_what_the_lots_needed_show():
-    """Where 5% of lots are held out and 8% leave, so many lots as show 2 points show just these 2 points."""
-    needed = lots_needed(0.08, 0.02, 0.05)
+def test_what_can_be_seen_is_what_the_assignments_needed_show():
+    """Where 5% of assignments are controls and 8% leave, as many as show 2 points show just these 2 points."""
+    needed = assignments_needed(0.08, 0.02, 0.05)
     # (1.96 + 0.8416)² · (0.0736 / 0.05 + 0.0564 / 0.95) / 0.0004
     assert needed == pytest.approx(7.849 * (1.472 + 0.05937) / 0.0004, rel=1e-3)
     assert least_visible(0.08, round(0.95 * needed), round(0.05 * needed)) == pytest.approx(0.02, rel=1e-3)
 
 
 def test_least_visible_is_about_what_it_says():
-    """Of trials with exactly that effect about 8 in 10 have an interval above 0."""
-    listed, held_out, left = 4_000, 1_000, 0.2
-    difference = least_visible(left, listed, held_out)
+    """Of experiments with exactly that effect about 8 in 10 have an interval above 0."""
+    listed, control, left = 4_000, 1_000, 0.2
+    difference = least_visible(left, listed, control)
     random = np.random.default_rng(13)
-    counts = random.binomial((listed, held_out), (left - difference, left), size=(1_000, 2))
+    counts = random.binomial((listed, control), (left - difference, left), size=(1_000, 2))
     seen = sum(
-        newcombe(Arm(listed, a / listed, listed), Arm(held_out, b / held_out, held_out))[0] > 0
+        newcombe(Arm(listed, a / listed, listed), Arm(control, b / control, control))[0] > 0
         for a, b in counts
     )
     assert abs(seen / 1_000 - 0.8) < 4 * sqrt(0.16 / 1_000) + 0.02
@@ -125,7 +133,7 @@ def test_least_visible_is_about_what_it_says():
 
 def test_nothing_is_visible_with_an_empty_arm_or_no_effect():
     assert least_visible(0.1, 0, 10) == least_visible(0.1, 10, 0) == inf
-    assert lots_needed(0.1, 0.0, 0.05) == lots_needed(0.1, 0.02, 0.0) == inf
+    assert assignments_needed(0.1, 0.0, 0.05) == assignments_needed(0.1, 0.02, 0.0) == inf
 
 
 @pytest.mark.parametrize(
@@ -139,6 +147,83 @@ def test_weeks_to_go_by_hand(needed, weeks):
 
 
 def test_groups_are_told_from_a_least_size_on_and_need_both_arms():
-    rows = trial([0, 1, 0, 0, 0, 0, 1], [0] * 7, reason=list("aabbbcc"))
-    assert [(name, len(own)) for name, own in by_group(rows, rows.reason, 2)] == [("a", 2), ("c", 2)]
+    rows = experiment([0, 1, 0, 0, 0, 0, 1], [0] * 7, reason=list("aabbbcc"))
+    assert [(name, len(members)) for name, members in by_group(rows, rows.reason, 2)] == [("a", 2), ("c", 2)]
     assert [name for name, _ in by_group(rows, rows.reason, 3)] == []
+
+
+TERMS = Profit(call_cost=150, success_rate=0.3, success_evidence=20, margin=0.01)
+
+
+def assigned(control, attrited, risk, reason):
+    empty = np.zeros(len(control))
+    return Experiment(
+        np.array(control, bool), np.array(attrited, bool), empty, empty,
+        np.array(risk, float), np.full(len(control), ""), np.array(reason, str),
+    )  # fmt: skip
+
+
+def listed(expected, left, reason, count=100):
+    """So many listed, of whom ``expected`` are predicted to leave and ``left`` did."""
+    return [0] * count, [1] * left + [0] * (count - left), [expected / count] * count, [reason] * count
+
+
+def joined(*parts):
+    return assigned(*(list(chain.from_iterable(columns)) for columns in zip(*parts, strict=True)))
+
+
+def test_before_there_are_enough_the_setting_stands():
+    learnt = response_rate(joined(listed(20, 0, "salary", 99)), TERMS, 100)
+    assert (learnt.overall, learnt.by_reason) == (0.3, {})
+
+
+def test_learnt_by_hand():
+    """Of 30 expected leavers 15 left; Σ p (1 − p) is 16 with roll-over, 9 with outflow.
+
+    Overall: (20 · 0.3 + 15) / (20 + 25) = 7 / 15. Roll-over: 20 expected, 5 left: (20 · 7 / 15 + 15) / 36. Outflow,
+    10 and 10: (20 · 7 / 15 + 0) / 29.
+    """
+    learnt = response_rate(
+        joined(listed(20, 5, "rollover"), listed(10, 10, "outflow"), listed(0, 0, "few", 5)), TERMS, 100
+    )
+    assert learnt.overall == pytest.approx(7 / 15)
+    by_hand = {"outflow": 20 * 7 / 15 / 29, "rollover": (20 * 7 / 15 + 15) / 36}
+    assert learnt.by_reason == pytest.approx(by_hand)
+
+
+def test_predictions_too_high_are_not_taken_for_calls_that_help():
+    """The control group leaves half as often as predicted: 40 predicted, 10 left: (20 + 10) / (20 + 40) = 0.5.
+
+    So of the 20 predicted among the listed 10 would have left, at 0.1 each, and 10 did: (20 · 0.3 + 0) / (20 + 9).
+    """
+    control = ([1] * 100, [1] * 10 + [0] * 90, [0.4] * 100, ["salary"] * 100)
+    learnt = response_rate(joined(listed(20, 10, "salary"), control), TERMS, 100)
+    assert learnt.overall == pytest.approx(6 / 29)
+
+
+def test_calls_that_harm_keep_nobody():
+    assert response_rate(joined(listed(5, 60, "salary")), TERMS, 100).overall == 0.0
+
+
+@given(st.lists(st.booleans(), min_size=100, max_size=130), st.integers(0, 99))
+def test_one_more_kept_never_lowers_it(left, place):
+    count = len(left)
+    rows = assigned([0] * count, left, [0.3] * count, ["salary"] * count)
+    kept = np.array(left)
+    kept[place] = False
+    before, after = response_rate(rows, TERMS, 100), response_rate(replace(rows, attrited=kept), TERMS, 100)
+    assert after.overall >= before.overall
+    assert after.by_reason["salary"] >= before.by_reason["salary"]
+
+
+def test_a_long_experiment_comes_near_the_truth():
+    """Calls keep 6 of 10 where a deposit matures and nobody whose salary has moved; 30,000 listed, 1,500 controls."""
+    random = np.random.default_rng(5)
+    count = 31_500
+    risk, reason = random.beta(1, 9, count), random.choice(["rollover", "salary"], count)
+    control = np.arange(count) < 1_500
+    keeps = np.where((reason == "rollover") & ~control, 0.6, 0.0)
+    attrited = random.random(count) < risk * (1 - keeps * (1 - risk))
+    learnt = response_rate(assigned(control, attrited, risk, reason), TERMS, 100)
+    assert learnt.by_reason["rollover"] == pytest.approx(0.6, abs=0.06)
+    assert learnt.by_reason["salary"] == pytest.approx(0.0, abs=0.06)

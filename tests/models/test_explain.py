@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from configs.errors import DataError
 from configs.settings import Training
 from models.bundle import Bundle
-from models.explain import Grouping, by_group, contributions, make_grouping, top_reasons
+from models.explain import (
+    Contributions,
+    Grouping,
+    by_group,
+    contributions,
+    make_grouping,
+    score_change,
+    top_reasons,
+)
 from models.hazard import fit
 from models.matrix import Matrix
 
@@ -16,6 +24,11 @@ COLUMNS = ("outflow_4w", "outflow_13w", "login_4w", "tenure")
 GROUPS = {"outflow_4w": "outflow", "outflow_13w": "outflow", "login_4w": "login", "tenure": "tenure"}
 NAMES = ("login", "outflow", "tenure")
 BY_NAME = make_grouping(COLUMNS, GROUPS, NAMES)
+
+
+def every(values: np.ndarray) -> np.ndarray:
+    """Every value is worrying."""
+    return np.ones(values.shape, dtype=np.bool_)
 
 
 def one_each(columns: tuple[str, ...]) -> Grouping:
@@ -48,7 +61,7 @@ def test_one_period_needs_no_trees_of_its_own(
     train: Matrix, tune: Matrix, judge: Matrix, training: Training
 ) -> None:
     def one_period(rows: Matrix) -> Matrix:
-        return replace(rows, gone_within=np.where(rows.gone_within > 0, 30, 0).astype(np.int16))
+        return replace(rows, time_to_attrition=np.where(rows.time_to_attrition > 0, 30, 0).astype(np.int16))
 
     model = fit(one_period(train), one_period(tune), (30,), training).model
     why = contributions(model, judge.features)
@@ -78,16 +91,16 @@ def test_a_model_whose_contributions_do_not_add_up_is_refused(bundle: Bundle, ju
 def test_four_rows_by_hand() -> None:
     values = np.array(
         [
-            [0.2, 0.3, 0.4, -1.0],  # outflow 0.5 (13w is its witness), login 0.4; tenure lowers
+            [0.2, 0.3, 0.4, -1.0],  # outflow 0.5 (13w represents it), login 0.4; tenure lowers
             [0.75, -0.5, 0.5, 0.25],  # login 0.5, outflow 0.25 ties with tenure 0.25: by name
             [-0.1, -0.2, -0.3, 0.0],  # nothing raises the score
-            [0.1, 0.1, 0.3, 0.0],  # login 0.3, outflow 0.2 with equal columns: the first is witness
+            [0.1, 0.1, 0.3, 0.0],  # login 0.3, outflow 0.2 with equal columns: the first represents it
         ]
     )
-    found = top_reasons(values, BY_NAME, k=2)
-    names = [[found.groups[one] if one >= 0 else "" for one in row] for row in found.group]
+    found = top_reasons(values, BY_NAME, 2, every(values))
+    names = [[NAMES[one] if one >= 0 else "" for one in row] for row in found.group]
     assert names == [["outflow", "login"], ["login", "outflow"], ["", ""], ["login", "outflow"]]
-    assert found.witness.tolist() == [[1, 2], [2, 0], [-1, -1], [2, 0]]
+    assert found.representative.tolist() == [[1, 2], [2, 0], [-1, -1], [2, 0]]
     assert found.contribution.ravel() == pytest.approx([0.5, 0.4, 0.5, 0.25, 0, 0, 0.3, 0.2])
 
 
@@ -101,8 +114,8 @@ def test_law_a_row_has_the_same_reasons_wherever_it_stands(
 ) -> None:
     matrix = np.array(values) / 7
     order = data.draw(st.permutations(range(len(matrix))))
-    found, moved = (top_reasons(one, BY_NAME, k) for one in (matrix, matrix[order]))
-    for name in ("group", "witness", "contribution"):
+    found, moved = (top_reasons(one, BY_NAME, k, every(one)) for one in (matrix, matrix[order]))
+    for name in ("group", "representative", "contribution"):
         assert np.array_equal(getattr(found, name)[order], getattr(moved, name))
     assert (np.diff(found.contribution, axis=1) <= 0).all()
     assert ((found.contribution > 0) == (found.group >= 0)).all()
@@ -111,12 +124,12 @@ def test_law_a_row_has_the_same_reasons_wherever_it_stands(
 def test_equal_groups_rank_by_name() -> None:
     columns = tuple(f"feature_{number}" for number in range(40))
     values = np.tile(1.0 + np.arange(40) % 2, (3, 1))
-    found = top_reasons(values, one_each(columns), k=40)
-    assert [found.groups[one] for one in found.group[1]] == sorted(columns[1::2]) + sorted(columns[::2])
+    found = top_reasons(values, one_each(columns), 40, every(values))
+    assert [sorted(columns)[one] for one in found.group[1]] == sorted(columns[1::2]) + sorted(columns[::2])
 
 
 def test_more_reasons_than_groups_are_not_invented() -> None:
-    found = top_reasons(np.ones((1, 4)), BY_NAME, k=9)
+    found = top_reasons(np.ones((1, 4)), BY_NAME, 9, every(np.ones((1, 4))))
     assert found.group.shape == (1, 3)
 
 
@@ -127,7 +140,7 @@ def test_only_a_worrying_column_stands_for_its_group() -> None:
     found = top_reasons(values, make_grouping(("a", "b", "c"), groups, ("first", "second")), 2, worrying)
     # Row 0: "first" raises the score by 4, shown by b, as a is not worrying. Row 1: nothing can show "first".
     assert found.group.tolist() == [[0, 1], [1, -1]]
-    assert found.witness.tolist() == [[1, 2], [2, -1]]
+    assert found.representative.tolist() == [[1, 2], [2, -1]]
     assert found.contribution.tolist() == [[4.0, 2.0], [2.0, 0.0]]
 
 
@@ -139,7 +152,9 @@ def test_a_column_without_a_group_is_refused() -> None:
 def test_a_bundle_explains_what_it_scores(bundle: Bundle, judge: Matrix) -> None:
     columns = bundle.model.columns
     why = contributions(bundle.model, judge.features)
-    found = top_reasons(why.values, make_grouping(columns, dict.fromkeys(columns, "all"), ["all"]), 1)
+    found = top_reasons(
+        why.values, make_grouping(columns, dict.fromkeys(columns, "all"), ["all"]), 1, every(why.values)
+    )
     higher = why.raw.mean(axis=1) > why.bias + 1e-9
     assert (found.group[higher, 0] == 0).all()
 
@@ -155,7 +170,7 @@ def test_the_strongest_occasion_comes_first_if_it_adds_enough() -> None:
             [-1.0, -0.1, -0.2],
         ]
     )
-    found = top_reasons(values, grouping, 3)
+    found = top_reasons(values, grouping, 3, every(values))
     names = [[columns[one] if one >= 0 else "" for one in row] for row in found.group]
     assert names == [
         ["other", "sign", "occasion"],
@@ -168,12 +183,14 @@ def test_the_strongest_occasion_comes_first_if_it_adds_enough() -> None:
 
 def test_a_column_hard_to_read_speaks_through_the_one_that_shows_it() -> None:
     columns = ("count", "zscore", "sum")
-    grouping = make_grouping(columns, dict.fromkeys(columns, "all"), ["all"], shown_by={"zscore": "count"})
+    grouping = make_grouping(
+        columns, dict.fromkeys(columns, "all"), ["all"], representative={"zscore": "count"}
+    )
     # The z-score adds most, but is never shown: the count speaks for both, unless its value is not worrying.
     values = np.array([[0.1, 0.5, 0.3], [0.1, 0.1, 0.3], [0.1, 0.5, 0.3]])
     seen = np.array([[True, True, True], [True, True, True], [False, True, True]])
     found = top_reasons(values, grouping, 1, seen)
-    assert found.witness[:, 0].tolist() == [0, 2, 2]
+    assert found.representative[:, 0].tolist() == [0, 2, 2]
     assert found.contribution[:, 0] == pytest.approx([0.9, 0.5, 0.9])
 
 
@@ -184,9 +201,69 @@ def test_what_the_order_of_addition_makes_is_a_tie() -> None:
     )
     values = np.array([[0.1, 0.2, 0.3, 0.6]])
     assert 0.1 + 0.2 + 0.3 > 0.6
-    assert top_reasons(values, grouping, 1).group.tolist() == [[0]]
+    assert top_reasons(values, grouping, 1, every(values)).group.tolist() == [[0]]
 
 
 def test_groups_add_up_to_their_columns() -> None:
     values = np.array([[0.2, 0.3, 0.4, -1.0], [0.0, 0.0, 0.0, 2.0]])
     assert by_group(values, BY_NAME) == pytest.approx(np.array([[0.4, 0.5, -1.0], [0.0, 0.0, 2.0]]))
+
+
+MADE_UP = ("login", "noise", "outflow")
+
+
+def grouped(bundle: Bundle) -> dict[str, str]:
+    return {name: name.split("_")[0] for name in bundle.model.columns}
+
+
+def two_mondays(judge: Matrix) -> tuple[np.ndarray, np.ndarray]:
+    """The same number of rows with other values on every column."""
+    half = len(judge) // 2
+    return judge.features[:half], judge.features[half : 2 * half]
+
+
+def test_a_change_by_hand() -> None:
+    grouping = make_grouping(("a", "b", "c"), {"a": "x", "b": "x", "c": "y"}, ("x", "y"))
+    before = Contributions(np.array([[0.1, 0.2, 0.3]]), np.array([-2.0]), np.array([[-1.5, -1.3]]))
+    now = Contributions(np.array([[0.5, 0.2, 0.1]]), np.array([-1.9]), np.array([[-1.2, -1.0]]))
+    # The older model had said −1.6 and −1.6 of the old figures: 0.2 of the change is the new model's.
+    parts = score_change(now, before, np.array([[-1.6, -1.6]]), grouping)
+    assert parts.total == pytest.approx([0.5])
+    assert parts.groups == pytest.approx(np.array([[0.4, -0.2]]))
+    assert parts.bias == pytest.approx([0.1])
+    assert parts.model == pytest.approx([0.2])
+
+
+def test_one_model_adds_up_and_has_no_part_of_its_own(bundle: Bundle, judge: Matrix) -> None:
+    old, new = two_mondays(judge)
+    then, now = contributions(bundle.model, old), contributions(bundle.model, new)
+    parts = score_change(now, then, then.raw, make_grouping(bundle.model.columns, grouped(bundle), MADE_UP))
+    total = bundle.model.raw(new).mean(axis=1) - bundle.model.raw(old).mean(axis=1)
+    assert np.abs(parts.groups.sum(axis=1) + parts.bias - total).max() <= 1e-9
+    assert (parts.model == 0).all()
+    assert np.abs(parts.groups[:, 2]).mean() > np.abs(parts.groups[:, 1]).mean()
+
+
+def test_a_new_model_is_a_part_of_its_own(
+    bundle: Bundle, train: Matrix, tune: Matrix, judge: Matrix, training: Training
+) -> None:
+    other = fit(train, tune, bundle.model.horizons, replace_seed(training)).model
+    old, new = two_mondays(judge)
+    then, now, published = contributions(bundle.model, old), contributions(bundle.model, new), other.raw(old)
+    parts = score_change(now, then, published, make_grouping(bundle.model.columns, grouped(bundle), MADE_UP))
+    assert np.abs(parts.groups.sum(axis=1) + parts.bias + parts.model - parts.total).max() <= 1e-9
+    assert parts.total == pytest.approx(now.raw.mean(axis=1) - published.mean(axis=1))
+    assert np.abs(parts.model).max() > 0.01
+
+
+def test_mondays_explained_by_two_models_are_refused(bundle: Bundle, judge: Matrix) -> None:
+    old, new = two_mondays(judge)
+    then, now = contributions(bundle.model, old), contributions(bundle.model, new)
+    bent = replace(then, values=then.values + 1e-6)
+    grouping = make_grouping(bundle.model.columns, grouped(bundle), MADE_UP)
+    with pytest.raises(DataError, match="the parts of a change miss it by 5e-06"):
+        score_change(now, bent, then.raw, grouping)
+
+
+def replace_seed(training: Training) -> Training:
+    return training.model_copy(update={"seed": training.seed + 1})

@@ -3,11 +3,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from configs.errors import ConfigError, DataError
 from configs.settings import Training
 from models.boosting import medians
-from models.hazard import Fitted, Model, fit
+from models.hazard import Fitted, Model, Periods, customer_periods, downsample_negatives, fit
 from models.matrix import Matrix
 from models.metrics import ranking
 
@@ -39,7 +41,7 @@ def test_progress_is_told_each_round_and_the_best_is_kept(
     fitted: Fitted, train: Matrix, tune: Matrix, training: Training
 ) -> None:
     told: list[tuple[int, float]] = []
-    again = fit(train, tune, HORIZONS, training, lambda number, loss: told.append((number, loss)))
+    again = fit(train, tune, HORIZONS, training, progress=lambda number, loss: told.append((number, loss)))
     assert told == list(enumerate(fitted.losses, start=1))
     assert again.rounds == 1 + int(np.argmin(fitted.losses))
     assert again.model.trees.booster.num_trees() == again.rounds
@@ -50,9 +52,9 @@ def test_the_medians_of_what_is_known() -> None:
     assert medians(values) == ((3.0, 6.0, None), (3.0, None, None))
 
 
-def test_an_unknown_value_is_typical_where_training_knew_them_all(fitted: Fitted, train: Matrix) -> None:
-    known = dict(zip(fitted.model.columns, fitted.model.trees.typical, strict=True))
-    assert [name for name, typical in known.items() if typical is None] == ["noise_a"]
+def test_an_unknown_value_is_filled_where_training_knew_them_all(fitted: Fitted, train: Matrix) -> None:
+    known = dict(zip(fitted.model.columns, fitted.model.trees.fill_values, strict=True))
+    assert [name for name, fill_value in known.items() if fill_value is None] == ["noise_a"]
     first, second = train.columns[0], train.features[:1].copy()
     second[0, 0] = np.nan
     assert fitted.model.trees.filled(second)[0, 0] == known[first] == np.median(train.features[:, 0])
@@ -64,7 +66,7 @@ def test_trees_are_no_deeper_than_the_settings_allow(fitted: Fitted, training: T
     assert depth - 1 <= int(training.lightgbm["max_depth"])
 
 
-def test_thinned_negatives_are_corrected(
+def test_downsampled_negatives_are_corrected(
     train: Matrix, tune: Matrix, judge: Matrix, training: Training
 ) -> None:
     hazards = {}
@@ -72,7 +74,7 @@ def test_thinned_negatives_are_corrected(
         one = fit(train, tune, HORIZONS, training.model_copy(update={"negatives_kept": kept}))
         hazards[kept] = 1 / (1 + np.exp(-one.model.raw(judge.features)))
         assert one.model.log_kept == pytest.approx(np.log(kept))
-    # About one in six goes within 90 days; without the correction the thinned model would say two in five.
+    # About one in six goes within 90 days; without the correction that model would say two in five.
     for found in hazards.values():
         whole = 1 - np.prod(1 - found, axis=1)
         assert whole.mean() == pytest.approx(judge.attrited.mean(), abs=0.02)
@@ -131,11 +133,51 @@ def test_a_constraint_holds_whatever_the_data_say(
         raw = model.raw(rows.reshape(-1, rows.shape[2])).reshape(200, 9, -1)
         return float(np.diff(raw, axis=1).min())
 
-    column = train.columns[0]
     assert lowest_step(fitted.model) < 0
-    up = fit(train, tune, HORIZONS, training, signs={column: 1}).model
+    up = fit(train, tune, HORIZONS, training, (1, 0, 0, 0, 0)).model
     assert lowest_step(up) >= 0
     # What was planted rises with the column, so a model that may only fall by it does without.
-    down = fit(train, tune, HORIZONS, training, signs={column: -1}).model
+    down = fit(train, tune, HORIZONS, training, (-1, 0, 0, 0, 0)).model
     assert lowest_step(down) <= 0
     assert ranking(judge, down.raw(judge.features).mean(axis=1))["auroc"] < 0.7
+
+
+def test_four_customers_by_hand() -> None:
+    found = customer_periods(np.array([60, 0, 30, 90], dtype=np.int16), (30, 60, 90))
+    rows = list(zip(found.row.tolist(), found.days.tolist(), found.gone.tolist(), strict=True))
+    assert rows == [
+        (0, 30, 0), (0, 60, 1),
+        (1, 30, 0), (1, 60, 0), (1, 90, 0),
+        (2, 30, 1),
+        (3, 30, 0), (3, 60, 0), (3, 90, 1),
+    ]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from([0, 30, 60, 90]), max_size=40))
+def test_law_everybody_goes_once_or_never(time_to_attrition: list[int]) -> None:
+    found = customer_periods(np.array(time_to_attrition, dtype=np.int16), (30, 60, 90))
+    events = np.bincount(found.row, weights=found.gone, minlength=len(time_to_attrition))
+    assert events.tolist() == [float(one > 0) for one in time_to_attrition]
+    assert (np.diff(found.row) >= 0).all()
+
+
+def made(negatives: int, positives: int) -> Periods:
+    gone = np.array([0] * negatives + [1] * positives, dtype=np.int8)
+    return Periods(np.arange(len(gone)), np.full(len(gone), 30.0), gone)
+
+
+def test_downsampling_keeps_every_event_and_is_the_same_every_time() -> None:
+    found = downsample_negatives(made(9_000, 500), 0.3, seed=5)
+    assert (found.gone == 1).sum() == 500
+    assert (found.gone == 0).sum() == pytest.approx(2_700, abs=150)
+    assert (np.diff(found.row) > 0).all()
+    assert np.array_equal(downsample_negatives(made(9_000, 500), 0.3, seed=5).row, found.row)
+    assert len(downsample_negatives(made(90, 5), 1.0, seed=5).row) == 95
+
+
+def test_the_correction_of_the_odds_is_exact_in_expectation() -> None:
+    # Of 9,000 and 500 the odds are 1/18. Over many draws 500 / E[negatives kept] × 0.3 is the same odds.
+    kept = [int((downsample_negatives(made(9_000, 500), 0.3, seed).gone == 0).sum()) for seed in range(400)]
+    # Standard error of the mean of 400 draws: sqrt(9000 × 0.3 × 0.7 / 400) = 2.2.
+    assert np.mean(kept) == pytest.approx(2_700, abs=7)
+    assert 500 / np.mean(kept) * 0.3 == pytest.approx(500 / 9_000, rel=0.003)

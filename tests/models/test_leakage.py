@@ -47,7 +47,7 @@ def test_the_aurocs_are_those_of_mann_and_whitney(judge: Matrix) -> None:
         lambda rows: rows.attrited.astype(float),
         lambda rows: -np.where(rows.attrited == 1, rows.outflow_share, 0.0),
         lambda rows: np.where(rows.attrited == 1, np.nan, 7.0),
-        lambda rows: np.where(np.arange(len(rows)) % 20 == 0, 0.0, rows.gone_within.astype(float)),
+        lambda rows: np.where(np.arange(len(rows)) % 20 == 0, 0.0, rows.time_to_attrition.astype(float)),
     ],
     ids=["copy", "share, negative", "unknown for leavers", "copy with holes"],
 )
@@ -78,6 +78,8 @@ def _by_chance(seed: int, training: Training) -> float:
     random = np.random.default_rng(seed)
     days = (FIRST, date(2023, 6, 5), date(2023, 10, 2))
     drawn = [matrix(weeks, day, seed=3 * seed) for weeks, day in zip((6, 4, 8), days, strict=True)]
-    train, tune, judged = (replace(one, gone_within=random.permutation(one.gone_within)) for one in drawn)
+    train, tune, judged = (
+        replace(one, time_to_attrition=random.permutation(one.time_to_attrition)) for one in drawn
+    )
     model = fit(train, tune, HORIZONS, training).model
     return ranking(judged, model.raw(judged.features).mean(axis=1))["auroc"]

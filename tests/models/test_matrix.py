@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.errors import DataError
-from models.matrix import Matrix, feature_values, joined, let_go
+from models.matrix import Matrix, feature_values, joined, release
 
 COLUMNS = ("inflow", "outflow")
 
@@ -31,13 +31,17 @@ def frames() -> tuple[pd.DataFrame, pd.DataFrame]:
     return features, labels.iloc[[2, 0, 3, 1]]
 
 
+def labelled(features: pd.DataFrame, labels: pd.DataFrame, columns: tuple[str, ...]) -> Matrix:
+    return Matrix.labelled(features, feature_values(features, columns), columns, labels)
+
+
 def test_rows_ascend_by_snapshot_then_customer_and_carry_their_own_label() -> None:
-    matrix = Matrix.from_frames(*frames(), COLUMNS)
+    matrix = labelled(*frames(), COLUMNS)
     assert matrix.customer_id.tolist() == ["A", "B", "A", "B"]
     assert matrix.snapshot_date.astype(str).tolist() == ["2024-03-04"] * 2 + ["2024-03-11"] * 2
     assert matrix.features[:, 0].tolist() == [1, 2, 3, 4]
     assert matrix.attrited.tolist() == [1, 0, 0, 1]
-    assert matrix.gone_within.tolist() == [30, 0, 0, 60]
+    assert matrix.time_to_attrition.tolist() == [30, 0, 0, 60]
     assert matrix.lost.tolist() == pytest.approx([10, 0, 0, 160])
     assert matrix.outflow_share.tolist() == [0.1, 0.2, 0.3, 0.4]
     assert matrix.aum.tolist() == [100, 200, 300, 400]
@@ -47,20 +51,20 @@ def test_rows_ascend_by_snapshot_then_customer_and_carry_their_own_label() -> No
 @given(order=st.permutations(range(4)), other=st.permutations(range(4)))
 def test_law_the_order_of_rows_changes_no_byte(order: list[int], other: list[int]) -> None:
     features, labels = frames()
-    expected = Matrix.from_frames(features, labels, COLUMNS)
-    found = Matrix.from_frames(features.iloc[order], labels.iloc[other], COLUMNS)
-    for name in ("features", "customer_id", "snapshot_date", "gone_within", "outflow_share", "aum"):
+    expected = labelled(features, labels, COLUMNS)
+    found = labelled(features.iloc[order], labels.iloc[other], COLUMNS)
+    for name in ("features", "customer_id", "snapshot_date", "time_to_attrition", "outflow_share", "aum"):
         assert getattr(found, name).tobytes() == getattr(expected, name).tobytes()
 
 
 def test_dates_may_be_plain_dates() -> None:
     features, labels = frames()
     plain = features.assign(snapshot_date=[day.date() for day in features["snapshot_date"]])
-    assert Matrix.from_frames(plain, labels, COLUMNS).customer_id.tolist() == ["A", "B", "A", "B"]
+    assert labelled(plain, labels, COLUMNS).customer_id.tolist() == ["A", "B", "A", "B"]
 
 
 def test_on_takes_whole_mondays_and_refuses_an_absent_one() -> None:
-    matrix = Matrix.from_frames(*frames(), COLUMNS)
+    matrix = labelled(*frames(), COLUMNS)
     (_, second) = sorted(set(frames()[0]["snapshot_date"].dt.date))
     assert matrix.on([second]).aum.tolist() == [300, 400]
     with pytest.raises(DataError, match="no row of 2024-03-18"):
@@ -68,12 +72,12 @@ def test_on_takes_whole_mondays_and_refuses_an_absent_one() -> None:
 
 
 def test_where_keeps_the_masked_rows() -> None:
-    matrix = Matrix.from_frames(*frames(), COLUMNS)
+    matrix = labelled(*frames(), COLUMNS)
     assert matrix.where(matrix.attrited == 1).aum.tolist() == [100, 400]
 
 
 def test_rows_that_lie_together_are_not_copied() -> None:
-    matrix = Matrix.from_frames(*frames(), COLUMNS)
+    matrix = labelled(*frames(), COLUMNS)
     assert np.shares_memory(matrix.on([pd.Timestamp("2024-03-11").date()]).features, matrix.features)
     assert not np.shares_memory(matrix.where(matrix.attrited == 1).features, matrix.features)
     assert len(matrix.where(matrix.aum < 0)) == 0
@@ -82,7 +86,7 @@ def test_rows_that_lie_together_are_not_copied() -> None:
 @pytest.fixture
 def stored(tmp_path: Path) -> Matrix:
     """The matrix of the frames with its features in a file."""
-    matrix = Matrix.from_frames(*frames(), COLUMNS)
+    matrix = labelled(*frames(), COLUMNS)
     matrix.features.tofile(tmp_path / "features")
     return replace(matrix, features=np.memmap(tmp_path / "features", np.float64, "r", shape=(4, 2)))
 
@@ -92,7 +96,7 @@ def test_rows_on_disk_read_as_rows_in_memory(
     stored: Matrix, chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("models.matrix.CHUNK", chunk)
-    plain = Matrix.from_frames(*frames(), COLUMNS)
+    plain = labelled(*frames(), COLUMNS)
     gone = stored.where(stored.attrited == 1)
     assert gone.features.tobytes() == plain.features[[0, 3]].tobytes()
     assert not isinstance(gone.features, np.memmap)
@@ -100,15 +104,15 @@ def test_rows_on_disk_read_as_rows_in_memory(
     assert stored.where(stored.aum < 0).column("inflow").tolist() == []
 
 
-def test_rows_that_were_let_go_are_read_again(stored: Matrix) -> None:
+def test_rows_that_were_release_are_read_again(stored: Matrix) -> None:
     before = stored.features.tobytes()
-    let_go(stored.features)
+    release(stored.features)
     assert stored.features.tobytes() == before
-    let_go(np.zeros((2, 2)))  # nothing to free in memory of one's own
+    release(np.zeros((2, 2)))  # nothing to free in memory of one's own
 
 
 def test_mondays_are_joined_in_their_order() -> None:
-    matrix = Matrix.from_frames(*frames(), COLUMNS)
+    matrix = labelled(*frames(), COLUMNS)
     days = [matrix.where(matrix.snapshot_date == day).only([]) for day in np.unique(matrix.snapshot_date)]
     whole = joined(days, matrix.features, COLUMNS)
     assert whole.customer_id.tolist() == ["A", "B", "A", "B"]
@@ -123,12 +127,12 @@ def test_a_row_without_a_label_is_refused() -> None:
     with pytest.raises(
         DataError, match="2 rows of features have no label, on 2 snapshots from 2024-03-04 to"
     ):
-        Matrix.from_frames(features, labels.iloc[:2], COLUMNS)
+        labelled(features, labels.iloc[:2], COLUMNS)
 
 
 def test_labels_outside_the_cohort_are_left_aside() -> None:
     features, labels = frames()
-    assert Matrix.from_frames(features.iloc[:2], labels, COLUMNS).aum.tolist() == [300, 400]
+    assert labelled(features.iloc[:2], labels, COLUMNS).aum.tolist() == [300, 400]
 
 
 @pytest.mark.parametrize(
@@ -144,13 +148,13 @@ def test_an_impossible_label_is_refused(column: str, value: object, says: str) -
     broken = labels.astype({"gone_within": "float64"})
     broken.iloc[0, broken.columns.get_loc(column)] = value
     with pytest.raises(DataError, match=says):
-        Matrix.from_frames(features, broken, COLUMNS)
+        labelled(features, broken, COLUMNS)
 
 
 def test_labels_must_have_their_columns() -> None:
     features, labels = frames()
     with pytest.raises(DataError, match=r"labels lack \['aum_base'\]"):
-        Matrix.from_frames(features, labels.drop(columns="aum_base"), COLUMNS)
+        labelled(features, labels.drop(columns="aum_base"), COLUMNS)
 
 
 def breaks() -> dict[str, tuple[pd.DataFrame, str]]:
@@ -178,11 +182,11 @@ def test_a_break_of_the_contract_is_refused(name: str) -> None:
 
 
 def test_rows_out_of_order_cannot_be_made_by_hand() -> None:
-    matrix = Matrix.from_frames(*frames(), COLUMNS)
+    matrix = labelled(*frames(), COLUMNS)
     with pytest.raises(DataError, match="must ascend"):
         replace(matrix, customer_id=matrix.customer_id[::-1])
     with pytest.raises(DataError, match="one entry per row"):
         Matrix(
             matrix.features, ("inflow",), matrix.customer_id, matrix.snapshot_date,
-            matrix.gone_within, matrix.outflow_share, matrix.aum,
+            matrix.time_to_attrition, matrix.outflow_share, matrix.aum,
         )  # fmt: skip

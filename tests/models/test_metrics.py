@@ -10,15 +10,20 @@ from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_s
 from configs.errors import DataError
 from models.matrix import Matrix
 from models.metrics import (
+    ENOUGH,
+    by_snapshot,
     calibration_slope,
-    compare,
     evaluate,
     expected_calibration_error,
     gone_by,
+    group_metrics,
+    intervals,
+    log_loss,
     money,
     money_by,
     ranking,
     reliability,
+    resampled,
     top,
 )
 
@@ -110,18 +115,19 @@ def test_calibration_error_of_promises_kept_and_broken() -> None:
     assert expected_calibration_error(attrited, np.full(100, 0.4)) == pytest.approx(0.3)
 
 
-def test_reliability_in_groups_of_ascending_risk() -> None:
+def test_reliability_in_groups_of_ascending_risk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.metrics.BINS", 2)
     happened = np.array([1, 0, 0, 1, 1, 0], dtype=np.int8)
     risk = np.array([0.9, 0.1, 0.2, 0.8, 0.7, 0.3])
-    assert [one["rows"] for one in reliability(happened, risk, 2)] == [3, 3]
-    low, high = reliability(happened, risk, 2)
+    assert [one["rows"] for one in reliability(happened, risk)] == [3, 3]
+    low, high = reliability(happened, risk)
     assert (low["promised"], low["came"]) == (pytest.approx(0.2), 0)
     assert (high["promised"], high["came"]) == (pytest.approx(0.8), 1)
-    assert expected_calibration_error(happened, risk, 2) == pytest.approx(0.2)
+    assert expected_calibration_error(happened, risk) == pytest.approx(0.2)
 
 
 def test_each_horizon_has_its_own_brier_score() -> None:
-    matrix = replace(rows([1, 1, 1, 0]), gone_within=np.array([30, 60, 90, 0], dtype=np.int16))
+    matrix = replace(rows([1, 1, 1, 0]), time_to_attrition=np.array([30, 60, 90, 0], dtype=np.int16))
     assert [gone_by(matrix, days).sum() for days in (30, 60, 90)] == [1, 2, 3]
     found = evaluate(matrix, np.tile([0.25, 0.5, 0.75], (4, 1)), (30, 60, 90))
     # By 30 days one of four is gone: (0.75² + 3 × 0.25²) / 4; by 60 two: 0.5²; by 90 three.
@@ -159,15 +165,129 @@ def test_money_by_any_group() -> None:
     ]
 
 
-def test_a_comparison_has_one_row_per_score() -> None:
-    matrix = rows([0] * 10 + [1] * 10)
-    table = compare(matrix, {"model": np.arange(20.0), "longest silence": -np.arange(20.0)})
-    assert table.index.tolist() == ["model", "longest silence"]
-    assert table["auroc"].tolist() == [1, 0]
-    assert table["recall_at_10"].tolist() == [0.2, 0]
-
-
 @pytest.mark.parametrize("outcome", [0, 1])
 def test_one_outcome_only_cannot_be_judged(outcome: int) -> None:
     with pytest.raises(DataError, match="both outcomes"):
         ranking(rows([outcome] * 4), np.arange(4.0))
+
+
+def test_one_point_per_monday(judge: Matrix) -> None:
+    days = np.unique(judge.snapshot_date)
+    # On the first Monday the risk is the outcome itself, later it says nothing; on the last nobody left.
+    risk = np.where(judge.snapshot_date == days[0], 0.1 + 0.8 * judge.attrited, 0.5)
+    stayed = np.where(judge.snapshot_date == days[-1], 0, judge.time_to_attrition)
+    points = by_snapshot(replace(judge, time_to_attrition=stayed), risk)
+    assert [point["snapshot_date"] for point in points] == [str(day) for day in days]
+    assert [point["rows"] for point in points] == [400] * 4
+    assert points[0]["auroc"] == points[0]["average_precision"] == 1
+    assert points[1]["auroc"] == 0.5
+    assert points[0]["log_loss"] == pytest.approx(-np.log(0.9))
+    assert points[1]["log_loss"] == pytest.approx(np.log(2))
+    assert "auroc" not in points[-1]
+
+
+def test_calibration_by_hand(judge: Matrix) -> None:
+    twenty = judge.where(np.arange(len(judge)) < 20)
+    gone = np.array([0, 30] * 10, dtype=np.int16)
+    points = reliability(replace(twenty, time_to_attrition=gone).attrited, np.arange(20)[::-1] / 20)
+    assert len(points) == 10
+    assert points[0] == {"promised": pytest.approx(0.025), "came": 0.5, "rows": 2}
+    assert points[-1]["promised"] == pytest.approx(0.925)
+
+
+def test_certainty_that_was_wrong_is_finite() -> None:
+    assert log_loss(np.array([1], np.int8), np.array([0.0])) == pytest.approx(-np.log(1e-15))
+
+
+def bank(leavers: dict[str, int], mondays: int = 2, customers: int = 40) -> tuple[Matrix, list[str]]:
+    """``customers`` per group, of whom the first so many leave on every Monday."""
+    names = [f"{group}{number:03d}" for group in leavers for number in range(customers)]
+    gone = [30 * (number < left) for left in leavers.values() for number in range(customers)]
+    days = [date(2024, 3, 4) + timedelta(weeks=week) for week in range(mondays)]
+    rows = len(names) * mondays
+    matrix = Matrix(
+        np.zeros((rows, 0)), (), np.tile(names, mondays),
+        np.repeat(np.array(days, dtype="datetime64[D]"), len(names)),
+        np.tile(np.array(gone, dtype=np.int16), mondays), np.full(rows, 0.5), np.full(rows, 100.0),
+    )  # fmt: skip
+    return matrix, [name[0] for name in names] * mondays
+
+
+def test_each_group_is_judged_by_itself() -> None:
+    matrix, group = bank({"a": 10, "b": 20})
+    risk = np.random.default_rng(1).uniform(0.1, 0.5, len(matrix))
+    a, b = group_metrics(matrix, risk, group)
+    assert [a["group"], b["group"]] == ["a", "b"]
+    for found, left in ((a, 10), (b, 20)):
+        own = np.array(group) == found["group"]
+        assert (found["rows"], found["customers"], found["left"]) == (80, 40, left)
+        assert found["came"] == left / 40
+        assert found["promised"] == pytest.approx(risk[own].mean())
+        assert found["off"] == pytest.approx(risk[own].mean() - left / 40)
+        assert found["auroc"] == pytest.approx(roc_auc_score(matrix.attrited[own], risk[own]))
+        assert found["average_precision"] == pytest.approx(
+            average_precision_score(matrix.attrited[own], risk[own])
+        )
+        assert found["ece"] > 0
+
+
+@pytest.mark.parametrize("left", [0, 1, ENOUGH - 1, 40 - ENOUGH + 1, 40])
+def test_too_few_customers_of_one_outcome_have_counts_and_no_figure(left: int) -> None:
+    # On nine Mondays nine leavers are 81 rows, but still nine customers.
+    matrix, group = bank({"a": left, "b": 20}, mondays=9)
+    few, enough = group_metrics(matrix, np.full(len(matrix), 0.2), group)
+    assert (few["rows"], few["customers"], few["left"]) == (360, 40, left)
+    assert {few[name] for name in ("promised", "came", "off", "auroc", "average_precision", "ece")} == {None}
+    assert enough["auroc"] == 0.5
+
+
+def customers_on(customers: int, mondays: int, seed: int = 1) -> Matrix:
+    """The same fate on every Monday: a customer's rows are one observation, not many."""
+    random = np.random.default_rng(seed)
+    days = np.array([date(2024, 3, 4) + timedelta(weeks=week) for week in range(mondays)], "datetime64[D]")
+    fate = np.where(random.random(customers) < 0.3, 30, 0).astype(np.int16)
+    return Matrix(
+        np.zeros((customers * mondays, 1)), ("nothing",),
+        np.tile([f"C{number:04d}" for number in range(customers)], mondays), np.repeat(days, customers),
+        np.tile(fate, mondays), np.full(customers * mondays, 0.5), np.full(customers * mondays, 100.0),
+    )  # fmt: skip
+
+
+def test_whole_customers_are_drawn_with_all_their_mondays() -> None:
+    whole = customers_on(30, 4)
+    for drawn, rows in resampled(whole, 5, seed=3):
+        assert len(drawn) == 30 * 4
+        assert len(set(drawn.customer_id)) == 30
+        times = np.unique(whole.customer_id[rows], return_counts=True)[1]
+        assert (times % 4 == 0).all()
+        assert max(times) > 4
+        assert np.array_equal(drawn.time_to_attrition, whole.time_to_attrition[rows])
+        assert np.array_equal(drawn.snapshot_date, whole.snapshot_date[rows])
+
+
+def rate(drawn: Matrix, _: np.ndarray) -> dict[str, float]:
+    return {"rate": float(drawn.attrited.mean())}
+
+
+def test_the_interval_is_that_of_customers_not_of_rows() -> None:
+    # 400 customers of whom 0.3 go: standard error sqrt(0.3 × 0.7 / 400) = 0.023, however many Mondays.
+    for mondays in (1, 9):
+        whole = customers_on(400, mondays)
+        low, high = intervals(whole, rate, 400, seed=3)["rate"]
+        assert low < whole.attrited.mean() < high
+        assert (high - low) / 3.92 == pytest.approx(0.023, rel=0.15)
+
+
+def test_the_same_seed_gives_the_same_interval() -> None:
+    whole, scores = customers_on(100, 3), np.random.default_rng(2).random(300)
+
+    def metrics(drawn: Matrix, rows: np.ndarray) -> dict[str, float]:
+        return ranking(drawn, scores[rows])
+
+    assert intervals(whole, metrics, 20, seed=3) == intervals(whole, metrics, 20, seed=3)
+    assert intervals(whole, metrics, 20, seed=3) != intervals(whole, metrics, 20, seed=4)
+
+
+def test_draws_of_one_outcome_only_are_left_out() -> None:
+    nobody = customers_on(3, 1)
+    assert intervals(nobody.where(nobody.time_to_attrition == 0), rate, 20, seed=3) == {}

@@ -14,7 +14,7 @@ def three(rows: Matrix) -> Matrix:
     """100 at 0.5 and 300 at 0.9 left, 1,000 stayed."""
     return replace(
         rows.where(np.arange(len(rows)) < 3),
-        gone_within=np.array([30, 0, 90], dtype=np.int16),
+        time_to_attrition=np.array([30, 0, 90], dtype=np.int16),
         outflow_share=np.array([0.5, 0.2, 0.9]),
         aum=np.array([100.0, 1000.0, 300.0]),
     )

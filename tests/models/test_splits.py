@@ -17,7 +17,11 @@ def small(settings: Settings, **training: int) -> tuple[Label, Training]:
 def test_the_worked_example(settings: Settings) -> None:
     label, training = small(settings, judged_snapshots=8, tuned_snapshots=10, min_train_snapshots=4)
     made = split(mondays(date(2023, 1, 2), date(2024, 6, 24)), label, training, date(2024, 6, 30))
-    assert (made.judge[0], made.judge[-1], len(made.judge)) == (date(2024, 2, 5), date(2024, 3, 25), 8)
+    assert (made.evaluation[0], made.evaluation[-1], len(made.evaluation)) == (
+        date(2024, 2, 5),
+        date(2024, 3, 25),
+        8,
+    )
     assert (made.tune[0], made.tune[-1], len(made.tune)) == (date(2023, 8, 28), date(2023, 10, 30), 10)
     assert (made.train[0], made.train[-1], len(made.train)) == (date(2023, 1, 2), date(2023, 5, 22), 21)
 
@@ -25,7 +29,7 @@ def test_the_worked_example(settings: Settings) -> None:
 def test_one_day_less_of_data_moves_every_set_by_a_week(settings: Settings) -> None:
     label, training = small(settings, judged_snapshots=8, tuned_snapshots=10, min_train_snapshots=4)
     made = split(mondays(date(2023, 1, 2), date(2024, 6, 24)), label, training, date(2024, 6, 29))
-    assert (made.judge[-1], made.tune[-1], made.train[-1]) == (
+    assert (made.evaluation[-1], made.tune[-1], made.train[-1]) == (
         date(2024, 3, 18),
         date(2023, 10, 23),
         date(2023, 5, 15),
@@ -53,18 +57,18 @@ def test_law_nothing_learnt_later_than_it_is_used(
         return
     ends = {day: day + timedelta(days=lead + horizon) for day in snapshots}
     assert all(ends[day] <= made.tune[0] for day in made.train)
-    assert all(ends[day] <= made.judge[0] for day in made.tune)
-    assert all(ends[day] <= data_through for day in made.judge)
-    assert (len(made.judge), len(made.tune) <= tuned, len(made.train) >= 1) == (judged, True, True)
+    assert all(ends[day] <= made.evaluation[0] for day in made.tune)
+    assert all(ends[day] <= data_through for day in made.evaluation)
+    assert (len(made.evaluation), len(made.tune) <= tuned, len(made.train) >= 1) == (judged, True, True)
     assert not {day for day in snapshots if ends[day] <= made.tune[0]} - set(made.train)
 
 
 @pytest.mark.parametrize(
     ("last", "says"),
     [
-        (date(2022, 1, 3), "0 to train .needed 4., 0 to tune and 0 to judge"),
-        (date(2023, 6, 5), "0 to train .needed 4., 0 to tune and 8 to judge"),
-        (date(2024, 2, 26), "3 to train .needed 4., 10 to tune and 8 to judge"),
+        (date(2022, 1, 3), "0 to train .needed 4., 0 to tune and 0 to evaluate"),
+        (date(2023, 6, 5), "0 to train .needed 4., 0 to tune and 8 to evaluate"),
+        (date(2024, 2, 26), "3 to train .needed 4., 10 to tune and 8 to evaluate"),
     ],
 )
 def test_too_few_snapshots_say_how_many_and_what_to_do(settings: Settings, last: date, says: str) -> None:
@@ -84,7 +88,7 @@ def test_folds_roll_inside_what_trains_and_tunes(settings: Settings) -> None:
     for one in made:
         assert label.timeline(one.train[-1]).matured(one.tune[0])
         assert not label.timeline(one.train[-1] + timedelta(weeks=1)).matured(one.tune[0])
-        assert not {*one.train, *one.tune} & {*chosen.judge}
+        assert not {*one.train, *one.tune} & {*chosen.evaluation}
 
 
 def test_a_short_history_has_fewer_folds(settings: Settings) -> None:

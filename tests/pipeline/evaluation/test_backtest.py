@@ -114,7 +114,7 @@ def test_the_previous_champion_is_the_model_of_the_origin_before(bank, result):
     first, second = result["origins"]
     assert "previous champion" not in first["came"]["others"]
     split = backtest.plan(bank.settings, current_tables(bank), day := date.fromisoformat(first["origin"]))
-    days = (*split.train, *split.tune, *split.judge)
+    days = (*split.train, *split.tune, *split.evaluation)
     backtest._build(bank, current_tables(bank), days, day)
     old, _ = backtest.fit_mondays(bank.settings, bank.home, split, day, lambda *_: None)
     later = tuple(date.fromisoformat(one) for one in second["snapshots"]["later"])
@@ -171,7 +171,7 @@ def cut(bank: Context, day: date) -> Context:
 def promised(bank: Context, tables, day: date) -> str:
     """The model that the backtest trains on ``day``: its id is a hash of every byte of it."""
     split = backtest.plan(bank.settings, tables, day)
-    backtest._build(bank, tables, (*split.train, *split.tune, *split.judge), day)
+    backtest._build(bank, tables, (*split.train, *split.tune, *split.evaluation), day)
     return backtest.fit_mondays(bank.settings, bank.home, split, day, lambda *_: None)[0].model_id
 
 

@@ -8,12 +8,12 @@ import pytest
 
 from configs.bank_folder import load_settings
 from configs.errors import DataError
+from models.bundle import Predicted
 from models.capacity import Teams
 from models.matrix import Matrix
 from pipeline.evaluation import evaluate as judgement
 from pipeline.evaluation.evaluate import Judged, figures, lists, together
 from pipeline.evaluation.segments import Segments
-from pipeline.training.train import Predicted
 
 SIZE = 10
 
@@ -92,7 +92,7 @@ def test_two_days_models_are_held_to_their_word_as_one(judged):
         for day, name in zip(np.unique(judged.rows.snapshot_date), ("before", "after"), strict=True)
     )  # fmt: skip
     whole = together([first, second])
-    assert set(whole.others) == {"rule"}  # what only one of them has cannot be judged over both
+    assert set(whole.others) == {"rule"}  # what only one of them has cannot be evaluated over both
     assert whole.rows.customer_id.tolist() == judged.rows.customer_id.tolist()
     assert whole.rows.snapshot_date.tolist() == judged.rows.snapshot_date.tolist()
     assert np.array_equal(whole.predicted.risks, judged.predicted.risks)

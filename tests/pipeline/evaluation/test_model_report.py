@@ -9,7 +9,7 @@ from configs.errors import DataError
 from models.bundle import settings_of
 from pipeline.context import Context
 from pipeline.evaluation.model_report import report_in_full
-from pipeline.training.train import columns_of
+from pipeline.training.training_rows import columns_of
 
 
 def test_a_model_of_another_definition_is_not_judged_by_todays(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_a_longer_history_is_judged_on_the_same_mondays(made):
     # The shortest is the model of the last Monday alone, the longest that of all.
     families = {"flow": "flows", "season": "seasons"}
     for mondays in (1, 6):
-        alone = Split(split.train[-mondays:], split.tune, split.judge)
+        alone = Split(split.train[-mondays:], split.tune, split.evaluation)
         whole = ablate(settings, matrix, alone, families, lambda *_: None).loc["none"]
         assert table.loc[mondays, "auroc"] == whole["auroc"]
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from configs.bank_folder import load_settings
+from models.bundle import Predicted
 from models.capacity import Teams, at_capacity, listed
 from models.matrix import Matrix
+from models.splits import Split
 from pipeline.training.comparison import _against, _differences, _not_better, callers, fair_mondays
-from pipeline.training.train import Predicted
 
 SETTINGS = load_settings("demo")
 LIMITS = SETTINGS.promotion
@@ -42,9 +43,9 @@ def predicted(risk) -> Predicted:
 
 
 def test_only_mondays_after_all_that_the_champion_was_fitted_on_are_fair():
-    judged = {"train": [], "tune": [], "judge": ["2026-06-15", "2026-06-22", "2026-06-29"]}
-    challenger = SimpleNamespace(metrics={"snapshots": judged})
-    champion = SimpleNamespace(metrics={"snapshots": {"tune": ["2026-03-09", "2026-03-16"]}})
+    mondays = (date(2026, 6, 15), date(2026, 6, 22), date(2026, 6, 29))
+    challenger = SimpleNamespace(snapshots=Split((), (), mondays))
+    champion = SimpleNamespace(snapshots=Split((), (date(2026, 3, 9), date(2026, 3, 16))))
     # Lead 7 and horizon 90: the outcome of 16 March closes on 21 June.
     assert fair_mondays(SETTINGS, challenger, champion) == (date(2026, 6, 22), date(2026, 6, 29))
 

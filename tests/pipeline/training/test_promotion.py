@@ -50,7 +50,7 @@ def bank(tmp_path, empty_registry, monkeypatch) -> Context:
     shutil.copy(empty_registry, tmp_path / "mlflow.db")
     for name, value in KEYS.items() | {("ATTRITION_USER", "li")}:
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(promotion, "try_out", lambda *_: None)
+    monkeypatch.setattr(promotion, "smoke_test", lambda *_: None)
     monkeypatch.setattr(promotion, "differs", lambda *_: [])
     monkeypatch.setattr(promotion, "card_of", lambda *_: {})
     monkeypatch.setattr(promotion, "missing_in_card", lambda card: list(card))
@@ -291,7 +291,7 @@ def test_a_model_that_dies_when_tried_is_not_promoted(bank, monkeypatch):
     def dies(*_):
         raise DataError("the process that loaded it was ended by SIGABRT")
 
-    monkeypatch.setattr(promotion, "try_out", dies)
+    monkeypatch.setattr(promotion, "smoke_test", dies)
     with pytest.raises(DataError, match="SIGABRT"):
         promotion.approve(bank, TABLES, model, "wang")
     assert promotion.champion(bank) is None

@@ -32,7 +32,7 @@ def rows_of(gone_within: list[int]) -> Matrix:
     [
         ([0, 0, 30, 0, 30, 0], "0 of 2 rows attrited within 90 days on the 1 Mondays that train"),
         ([30, 0, 0, 0, 30, 0], "0 of 2 rows .* that tune"),
-        ([30, 0, 30, 0, 60, 30], "2 of 2 rows .* that judge"),
+        ([30, 0, 30, 0, 60, 30], "2 of 2 rows .* that evaluate"),
     ],
 )
 def test_a_definition_that_finds_nobody_or_everybody_is_named(gone_within: list[int], said: str) -> None:

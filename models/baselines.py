@@ -1,4 +1,4 @@
-"""A logistic regression to compare with: what a bank's analyst would fit in an afternoon."""
+"""Scores to compare a model with: two rules, and the logistic regression that an analyst fits in an afternoon."""
 
 from dataclasses import dataclass
 
@@ -14,6 +14,15 @@ _STRENGTH = 0.01  # C of scikit-learn: windows of one measure nearly repeat each
 _FAR = 5.0  # standard deviations beyond which a value counts as this far: money has very long tails
 
 
+# What a bank can do without a model: rank by the money already gone, or by silence. Higher = riskier.
+RULES = {"largest_drop": ("aum_change_13w", -1), "longest_silence": ("days_since_booking", +1)}
+
+
+def rules(rows: Matrix) -> dict[str, NDArray[np.float64]]:
+    """Per rule one score per row, higher = riskier."""
+    return {name: sign * rows.column(feature) for name, (feature, sign) in RULES.items()}
+
+
 @dataclass(frozen=True)
 class Logistic:
     """Coefficients on standardised columns; ``middle`` stands for an unknown value."""
@@ -25,8 +34,10 @@ class Logistic:
 
     def scores(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Per row the log-odds but for a constant; higher = riskier."""
-        found = [self.standardised(features[chunk]) @ self.weight for chunk in chunks(features)]
-        return np.concatenate([np.empty(0), *found])
+        scores = np.empty(len(features))
+        for chunk in chunks(features):
+            scores[chunk] = self.standardised(features[chunk]) @ self.weight
+        return scores
 
     def standardised(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Rows × columns in standard deviations from the mean, never further than ``_FAR``."""
@@ -35,12 +46,14 @@ class Logistic:
 
 
 def fit_logistic(train: Matrix) -> Logistic:
-    """Regress attrition within the whole outcome window on every column; the same on any number of threads.
+    """The regression of attrition within the whole outcome window on every column; equal on any number of threads.
 
     Of more than ``MOST`` rows so many are taken, evenly spread over Mondays and customers.
     """
     if len(train) > MOST:
-        train = train.where(_evenly(len(train), MOST))
+        chosen = np.zeros(len(train), dtype=np.bool_)
+        chosen[np.arange(MOST) * len(train) // MOST] = True
+        train = train.where(chosen)
     unknown = np.isnan(train.features).all(axis=0)
     middle = np.zeros(train.features.shape[1])
     middle[~unknown] = np.nanmedian(train.features[:, ~unknown], axis=0)
@@ -51,10 +64,3 @@ def fit_logistic(train: Matrix) -> Logistic:
         line = LogisticRegression(C=_STRENGTH, solver="newton-cholesky")
         line.fit(flat.standardised(train.features), train.attrited)
     return Logistic(flat.middle, flat.mean, flat.spread, np.asarray(line.coef_[0], dtype=np.float64))
-
-
-def _evenly(rows: int, kept: int) -> NDArray[np.bool_]:
-    """``kept`` of the rows, as evenly spread as whole numbers allow."""
-    chosen = np.zeros(rows, dtype=np.bool_)
-    chosen[np.arange(kept) * rows // kept] = True
-    return chosen

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models import logistic_baseline as logistic
-from models.logistic_baseline import fit_logistic
+from models import baselines
+from models.baselines import fit_logistic
 from models.matrix import Matrix
 from models.metrics import ranking
 
@@ -29,11 +29,10 @@ def test_an_unknown_value_counts_as_the_median_and_a_far_one_is_cut(train: Matri
 
 
 def test_of_too_many_rows_an_even_share_is_fitted_on(train: Matrix, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert logistic._evenly(7, 3).tolist() == [True, False, True, False, True, False, False]
-    half = train.where(logistic._evenly(len(train), len(train) // 2))
-    monkeypatch.setattr(logistic, "MOST", len(train) // 2)
+    half = train.where(np.arange(len(train)) % 2 == 0)
+    monkeypatch.setattr(baselines, "MOST", len(train) // 2)
     assert np.array_equal(fit_logistic(train).weight, fit_logistic(half).weight)
-    monkeypatch.setattr(logistic, "MOST", len(train))
+    monkeypatch.setattr(baselines, "MOST", len(train))
     assert not np.array_equal(fit_logistic(train).weight, fit_logistic(half).weight)
 
 
