@@ -24,84 +24,15 @@ from serve.store.tables import metadata
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("configs", "features", "models", "serve", "pipeline")
 
-# Words that a name may use besides those of docs/glossary.md and of tests/plain_english.txt (Ogden's 850). Each group
-# has its reason; a word that fits none belongs into the glossary, with a definition, or not into a name.
-GROUPS = {
-    "words of Python: its keywords and builtins": " ".join((*keyword.kwlist, *dir(builtins))),
-    "words of SQL: what SQLAlchemy reserves": " ".join(RESERVED_WORDS),
-    "words of HTTP: the phrases of its statuses": " ".join(status.phrase for status in HTTPStatus),
-    "irregular forms of Ogden's operations and qualities, by his own rules": """
-        is are was has had been does did made kept sent seen gone best better less least more most further worse
-        worst its their our us we""",
-    "numbers, and what is counted or compared": """
-        ago already always average both count decimal double each few fifth half hundred last least max maximum min
-        minimum multiple none only percent quarter ratio rest single sum tenth total zero""",
-    "verbs that Ogden builds of two words (ask: put a question)": """
-        add agree allow apply arrive ask assign assume avoid become begin belong bound break build call check choose
-        claim close collect combine compare complain compose compute contain convert create cross decide declare
-        define deliver depend derive describe differ divide drop earn enter escape exclude expect explain export
-        extend fetch fill find finish fit follow gather grow happen hold import include insert keep learn leave lose
-        match move observe pack pay plan prepare produce read receive recover refuse remain remember remove rename
-        repair repeat replace require reserve resolve return rise save select share show spend split stand stay store
-        subtract suggest sum think throw trail treat try unpack update verify visit wait withdraw write yield""",
-    "nouns and qualities of every day that Ogden's list lacks": """
-        absent action actual additional alone apart area author available bar basic beside bottom brief busy
-        centre choice city class close code colour constant context corner cost couple current daily dark date
-        default depth difference digit double due element else elsewhere empty entire entry exact extra fair fast
-        fault figure final fine folder formula fresh gap global half header heading height home hidden horizontal
-        huge human individual initial inner inside internal issue item job kind label lane large lesser life link
-        local lower lowest main maximum mean message minor missing model monthly narrow next nobody normal
-        obvious occasion old optional other outer outside own pair pattern people per phrase piece plain
-        portion previous primary problem progress proper proportion raw real recent reference relationship
-        remaining report result rush safe sample section sentence shape sheet shelf short shortest single site
-        skill source speed stack stage standard state status steady sub subject such sum team text title topic truth
-        type uncertain uniform unknown usual valid variable vertical visible volume weekday weekly whole width
-        without worth wrong yearly""",
-    "calendar": "april calendar date day daily month monday mondays year season festival utc weekday",
-    "programs and files": """
-        address algorithm alias app application arg args artefact async atomic auto backend backup benchmark binary
-        bit block boolean buffer byte cache cached call callable char checksum child chunk client code codec column
-        command compile compress con config console connect connection content core csv data database dataset debug
-        decode default defect delimiter demo deploy desk dict digest directory disk document driver dtype dump encode
-        encoding engine env environment error excel excerpt extension field file fixed flag float folder font format
-        frame free function gzip handler hash heap hex host html icon id ids identity idle image import index ini
-        input install instance int integer io item iterator job json key kwargs layout lease length library lint
-        load local lock log login long loop mail markdown master mb memory merge meta metadata method mib mode module
-        nan network node null number object offset open operator option output package page parameter parent parquet
-        parse password patch path payload pdf placeholder plot png point poll pool port postgres pointer prefix
-        primary print process program prompt property protocol proxy push python query queue quote random range raw
-        read record redirect regex release render repository reset retry root route router row run runtime salt
-        scale scan schedule script scroll search seed sentinel serial server service session setting shell shuffle
-        signal size skip slice slot snippet socket sort spark specification spool sql sqlite stack stage
-        standard startup stderr stdout stem step stop storage stream string style stylesheet suffix svg sync
-        syntax system tab tag target task template temp temporary terminal text thread threshold tick time timeout
-        timer timestamp token toml trace tree tuple type uid unit unicode upper url uri user utf uuid valid value
-        vector verbose version view warning web wheel width window worker wrap xlsx xml zip zone""",
-    "security": """
-        admin anonymous audience auth authenticate authorize bearer certificate claim confidential cookie credential
-        crm decrypt digest encrypt forge forbid guard hmac identity issuer jwk jwks jwt key leak lease leeway nonce
-        password permission pkce privacy private protect public pseudonym reject revoke role secret sensitive sign
-        signature smtp spoof starttls subject tls trust verify withdraw""",
-    "HTTP and web pages beyond its statuses": """
-        accept asgi body browser caption chart click cookie csp disposition etag form get health healthz header host
-        hsts html http https icon ie inline link locale markup media middleware mime navigation ndjson nosniff openapi
-        page post prometheus put readyz referrer request response route starlette style submit summary uvicorn""",
-    "statistics and learning, in every textbook of the field": """
-        algorithm approximate area assumption balance base bias bin binned binomial break budget category cluster
-        coefficient column compose constant correlation curve decay decile default degree density dimension
-        distribution divergence epoch error estimate estimator evidence exact expectation factor finite fold gain
-        gradient histogram independent index interval isotonic iteration leaf level likelihood linear logistic
-        logit loss margin mask matrix mean median metric moment newcombe normal numeric optimum oracle outlier
-        parameter patience percentile plot pool power precision prediction prior probability quantile
-        rank rate ratio recall regression relative residual robust round sample scale score sensitivity share shuffle
-        sigma sigmoid significance simulate slope smooth sparse spread squared standardise statistic subset sum swing
-        symmetric target tolerance trend truncate uncertainty uniform validation variance vector weight wilson""",
-    "banking and the languages of the two banks": """
-        account affluent borrow cash currency customer deceased deposit dormant dsn due en earnings euro exchange
-        fee frozen fund gender interest invest ledger liquid loan maturity merchant payday
-        pension portfolio private product purchase redeem reversal satisfaction security sell staff tenure term
-        transaction transfer trust unit vacant vacancy zh""",
-}
+# Plain words besides those of tests/plain_english.txt: what Python, SQL and HTTP prescribe.
+PRESCRIBED = (*keyword.kwlist, *dir(builtins), *RESERVED_WORDS, *(status.phrase for status in HTTPStatus))
+
+# What a plain word may end in, and what its root has there.
+ENDINGS = (
+    ("ies", "y"), ("ied", "y"), ("es", ""), ("s", ""), ("ed", ""), ("ed", "e"), ("ing", ""), ("ing", "e"),
+    ("er", ""), ("er", "e"), ("ers", ""), ("ers", "e"), ("or", ""), ("or", "e"), ("est", ""), ("est", "e"),
+    ("ly", ""), ("able", ""), ("able", "e"), ("ion", ""), ("ion", "e"),
+)  # fmt: skip
 
 # Names that say nothing about what they hold (CONTRIBUTING, rule 4).
 VAGUE = {
@@ -184,7 +115,7 @@ RETIRED = (
 def plain_words() -> frozenset[str]:
     lines = (ROOT / "tests/plain_english.txt").read_text("utf-8").splitlines()
     texts = [line for line in lines if not line.startswith("#")]
-    return frozenset(re.findall(r"[a-z]+", " ".join((*texts, *GROUPS.values())).lower()))
+    return frozenset(re.findall(r"[a-z]+", " ".join((*texts, *PRESCRIBED)).lower()))
 
 
 @cache
@@ -208,11 +139,7 @@ def words(name: str) -> list[str]:
 def roots(word: str) -> Iterator[str]:
     """The word and what it may be an inflection of: plural, -ed, -ing, -er, -est, -ly, un-, re-, -able."""
     yield word
-    for ending, rest in (
-        ("ies", "y"), ("ied", "y"), ("es", ""), ("s", ""), ("ed", ""), ("ed", "e"), ("ing", ""), ("ing", "e"),
-        ("er", ""), ("er", "e"), ("or", ""), ("or", "e"), ("est", ""), ("est", "e"), ("ly", ""), ("able", ""),
-        ("able", "e"), ("ers", ""), ("ers", "e"),
-    ):  # fmt: skip
+    for ending, rest in ENDINGS:
         if word.endswith(ending) and len(word) > len(ending) + 2:
             root = word.removesuffix(ending) + rest
             yield root
@@ -227,15 +154,22 @@ def unknown(name: str) -> list[str]:
     return [word for word in words(name) if not any(root in allowed_words() for root in roots(word))]
 
 
-def python_names() -> Iterator[Name]:
-    """Files, functions, classes, methods, constants and fields that do not begin with an underscore."""
+def _files() -> Iterator[Path]:
+    """The packages' files, without the migrations, whose names Alembic prescribes."""
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
-            place = str(path.relative_to(ROOT))
-            if path.stem != "__init__" and "versions" not in path.parts:
-                yield Name(path.stem, place)
-            for node in ast.parse(path.read_text("utf-8")).body:
-                yield from _names_of(node, place)
+            if "versions" not in path.parts:
+                yield path
+
+
+def python_names() -> Iterator[Name]:
+    """Files, functions, classes, methods, constants and fields that do not begin with an underscore."""
+    for path in _files():
+        place = str(path.relative_to(ROOT))
+        if path.stem != "__init__":
+            yield Name(path.stem, place)
+        for node in ast.parse(path.read_text("utf-8")).body:
+            yield from _names_of(node, place)
 
 
 def _names_of(node: ast.stmt, place: str) -> Iterator[Name]:
@@ -280,15 +214,14 @@ def _keys(table: dict[str, object], skip: tuple[str, ...] = ("lightgbm", "severi
 
 def every_identifier() -> Iterator[Name]:
     """Every name that the packages bind, private ones and variables too, once a file."""
-    for package in PACKAGES:
-        for path in sorted((ROOT / package).rglob("*.py")):
-            place = path.relative_to(ROOT)
-            bound = {path.stem: 1}
-            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-                text = _bound(node)
-                if text:
-                    bound.setdefault(text, node.lineno)  # type: ignore[attr-defined]
-            yield from (Name(text, f"{place}:{line}") for text, line in bound.items())
+    for path in _files():
+        place = path.relative_to(ROOT)
+        bound = {path.stem: 1}
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            text = _bound(node)
+            if text:
+                bound.setdefault(text, node.lineno)  # type: ignore[attr-defined]
+        yield from (Name(text, f"{place}:{line}") for text, line in bound.items())
 
 
 def _bound(node: ast.AST) -> str:
