@@ -1,4 +1,4 @@
-"""One bank as a command works on it: settings, folder, the keys that sign for it, who runs the command, and when."""
+"""The context of a command: a bank's settings, folder and tables, the keys that sign for it, the user, the clock."""
 
 import getpass
 import os
@@ -12,6 +12,7 @@ from configs.errors import ConfigError
 from configs.settings import Settings
 from configs.signing_keys import SHORTEST, parse_key
 from pipeline.artefacts import Home
+from pipeline.tables import Ingested, read_ingested
 
 
 def _now() -> datetime:
@@ -20,9 +21,11 @@ def _now() -> datetime:
 
 @dataclass(frozen=True)
 class Context:
-    """One bank's settings and the folder of its artefacts; ``data`` holds all banks, the registry and, for
-    banks to try things out with, the keys. ``clock`` is only ever asked for audit entries and mail.
-    ``store`` is the address of the score store where it lies elsewhere."""
+    """A bank's settings and the folder of its artefacts.
+
+    ``data`` holds all banks, the registry and, for banks to try things out with, the keys. ``clock`` is only
+    ever asked for audit entries and mail. ``store`` is the address of the score store where it lies elsewhere.
+    """
 
     settings: Settings
     data: Path
@@ -34,8 +37,13 @@ class Context:
         return Home(self.data / self.settings.bank, self.store)
 
     @property
+    def tables(self) -> Ingested:
+        """The tables of the last ingest. Raises DataError before the first."""
+        return read_ingested(self.home)
+
+    @property
     def user(self) -> str:
-        """Who runs the command: ATTRITION_USER, or the account. Raises ConfigError if neither has a name."""
+        """The name of the user: ATTRITION_USER, or the account. Raises ConfigError if neither has one."""
         try:
             return os.environ.get("ATTRITION_USER", "").strip() or getpass.getuser()
         except (KeyError, OSError):
@@ -43,12 +51,12 @@ class Context:
 
     @property
     def bundle_key(self) -> bytes:
-        """What signs this bank's bundles."""
+        """The key that signs this bank's bundles."""
         return self._key("bundle")
 
     @property
     def audit_key(self) -> bytes:
-        """What signs the entries of this bank's audit log."""
+        """The key that signs the entries of this bank's audit log."""
         return self._key("audit")
 
     def _key(self, purpose: str) -> bytes:

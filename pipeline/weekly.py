@@ -21,7 +21,7 @@ from pipeline.scoring.profiles import profiles
 from pipeline.scoring.score import Publication, score
 from pipeline.scoring.score_changes import Models, last_published
 from pipeline.snapshots.build import build_outcomes, build_snapshots
-from pipeline.tables import Ingested, read_ingested
+from pipeline.tables import Ingested
 from pipeline.training import promotion, registry, tracking
 from pipeline.training.train import comparison_table, plan, train
 from serve.store import contacts
@@ -129,11 +129,6 @@ def _beside(bank: Context, tables: Ingested, bundle: Bundle, publication: Public
 def next_monday(tables: Ingested) -> date:
     """The first Monday after the last booking: the latest snapshot that the data supports."""
     return tables.last_day + timedelta(days=7 - tables.last_day.weekday())
-
-
-def current_tables(bank: Context) -> Ingested:
-    """The tables of the last ingest. Raises DataError before the first."""
-    return read_ingested(bank.home)
 
 
 def _scorer(bank: Context, tables: Ingested, as_of: date) -> Bundle:

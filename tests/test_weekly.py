@@ -20,10 +20,10 @@ from pipeline.__main__ import app
 from pipeline.context import Context
 from pipeline.demo_bank import write_demo_bank
 from pipeline.evaluation.model_card import missing_in_card, model_card
-from pipeline.evaluation.model_report import judgement_of, report_in_full
+from pipeline.evaluation.model_report import evaluation_of, report_in_full
 from pipeline.monitoring.outcomes import judge_published
 from pipeline.snapshots.build import read_eligible, read_partition
-from pipeline.weekly import current_tables, run_weekly
+from pipeline.weekly import run_weekly
 from serve.app import create_app
 from serve.auth.tokens import issue
 from serve.store.profiles import packed
@@ -63,7 +63,7 @@ def week(bank, raw):
 
 def test_every_customer_is_scored_once_or_excluded_with_a_code(bank, week):
     publication, _ = week
-    files = current_tables(bank).parts("customers")
+    files = bank.tables.parts("customers")
     known = {row for file in files for row in pq.read_table(file)["customer_id"].to_pylist()}
     named = [one.customer_id for one in (*publication.scores, *publication.exclusions)]
     assert sorted(named) == sorted(known)
@@ -122,7 +122,7 @@ def test_the_new_model_has_its_page_and_a_complete_card(bank, week):
         assert said in page
     assert "<script" not in page
     bundle = load(bank.home.models / model_id, bank.bundle_key)
-    assert missing_in_card(model_card(bank.settings, bundle, judgement_of(bank.home, model_id))) == []
+    assert missing_in_card(model_card(bank.settings, bundle, evaluation_of(bank.home, model_id))) == []
 
 
 @pytest.mark.usefixtures("week")
@@ -139,14 +139,14 @@ def test_a_rerun_and_a_run_from_nothing_end_with_the_same_bytes(bank, raw, tmp_p
 
 def test_the_report_in_full_keeps_the_promise_and_is_the_same_twice(bank, week):
     bundle = load(bank.home.models / week[0].run.model_id, bank.bundle_key)
-    first = report_in_full(bank, current_tables(bank), bundle, None).read_bytes()
-    found = judgement_of(bank.home, bundle.model_id)["figures"]
+    first = report_in_full(bank, bank.tables, bundle, None).read_bytes()
+    found = evaluation_of(bank.home, bundle.model_id)["figures"]
     # Judged again on the same Mondays, the signed figures come out.
     assert found["model"] == pytest.approx(bundle.metrics["model"], abs=1e-12)
     assert found["money"]["realised"] == bundle.metrics["money"]["realised"]
     assert set(found["others"]) == {"largest_drop", "longest_silence", "logistic"}
     assert "logistic.auroc" in found["intervals"]
-    again = report_in_full(bank, current_tables(bank), bundle, None).read_bytes()
+    again = report_in_full(bank, bank.tables, bundle, None).read_bytes()
     assert again == first
 
 
@@ -164,7 +164,7 @@ def test_a_past_monday_is_not_scored_by_a_model_that_saw_its_future(bank, raw, w
     publication, _ = run_weekly(bank, raw, AS_OF - timedelta(weeks=2))
     assert publication.run.model_id != served.model_id
     # The model that stood as champion was judged beside it.
-    beside = judgement_of(bank.home, publication.run.model_id)["figures"]["others"]
+    beside = evaluation_of(bank.home, publication.run.model_id)["figures"]["others"]
     assert f"champion {served.model_id} (saw some of these Mondays)" in beside
     with Store(bank.home.store) as store:
         assert store.latest_run().run_id == served.run_id
@@ -207,7 +207,7 @@ def raw_scores(bank: Context, model_id: str, day: date) -> dict[str, float]:
 @pytest.mark.usefixtures("week")
 def test_outcomes_are_refused_while_the_window_is_open(bank):
     with pytest.raises(DataError, match=r"outcome of 2026-11-16 is not known before 2026-12-23"):
-        judge_published(bank.settings, bank.home, current_tables(bank), AS_OF, lambda *_: None)
+        judge_published(bank.settings, bank.home, bank.tables, AS_OF, lambda *_: None)
 
 
 def test_a_users_mistake_is_one_sentence(raw, tmp_path):

@@ -1,13 +1,21 @@
 """Commands that bring data in, turn it into features, and run the week."""
 
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from configs.dates import monday
-from pipeline.commands.options import DATA, AsOf, BankOption, DataOption, RawOption, bank_of
+from pipeline.commands.options import (
+    DATA,
+    AsOf,
+    BankOption,
+    DataOption,
+    RawOption,
+    context_of,
+    logged_context,
+    monday_of,
+)
 
 app = typer.Typer()
 
@@ -34,27 +42,24 @@ def demo_bank(
 def demo(data: DataOption = DATA) -> None:
     """Everything on the made-up bank: extracts, weekly run, and how near the model comes to the truth."""
     from pipeline.demo import run_demo
-    from pipeline.progress import start_logging
 
-    start_logging()
-    typer.echo(run_demo(bank_of("demo", data)))
+    typer.echo(run_demo(logged_context("demo", data)))
 
 
 @app.command()
 def ingest(raw: RawOption, bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """Read the bank's files into bucketed tables; refused rows go to quarantine.csv."""
-    from pipeline.progress import start_logging
     from pipeline.weekly import run_ingest
 
-    start_logging()
-    chosen = bank_of(bank, data)
-    tables = run_ingest(chosen, raw)
+    context = logged_context(bank, data)
+    tables = run_ingest(context, raw)
     typer.echo(f"{'table':<13}{'rows in':>12}{'loaded':>12}{'quarantined':>13}{'duplicates':>12}")
-    for one in tables.counts:
+    for count in tables.counts:
         typer.echo(
-            f"{one.table:<13}{one.rows_in:>12,}{one.loaded:>12,}{one.quarantined:>13,}{one.duplicates:>12,}"
+            f"{count.table:<13}{count.rows_in:>12,}{count.loaded:>12,}{count.quarantined:>13,}"
+            f"{count.duplicates:>12,}"
         )
-    typer.echo(f"refused rows: {chosen.home.root / 'quarantine.csv'}")
+    typer.echo(f"refused rows: {context.home.root / 'quarantine.csv'}")
 
 
 @app.command("quarantine-export")
@@ -67,11 +72,11 @@ def quarantine_export(
     """Write the refused rows as files to mend, laid out as delivered; put them into the raw folder when mended."""
     from pipeline.ingest.quarantine_export import export_refused
 
-    chosen = bank_of(bank, data)
-    for one in export_refused(chosen.settings, raw, chosen.home, out):
-        typer.echo(f"{one.rows:>8,} rows of {one.file} → {one.target or 'no file'}")
-        if one.advice:
-            typer.echo(f"{'':>9}{one.advice}")
+    context = context_of(bank, data)
+    for export in export_refused(context.settings, raw, context.home, out):
+        typer.echo(f"{export.rows:>8,} rows of {export.file} → {export.target or 'no file'}")
+        if export.advice:
+            typer.echo(f"{'':>9}{export.advice}")
 
 
 @app.command()
@@ -80,35 +85,34 @@ def weekly(raw: RawOption, as_of: AsOf, bank: BankOption = "demo", data: DataOpt
     from configs.mail import load_mail_server
     from pipeline.commands.summaries import lists_in_words
     from pipeline.lists.mail import tell_after_run
-    from pipeline.progress import start_logging
     from pipeline.weekly import run_weekly
 
-    start_logging()
-    chosen = bank_of(bank, data)
-    publication, lists = run_weekly(chosen, raw, monday(as_of.date()))
-    typer.echo(lists_in_words(chosen, publication, lists))
-    tell_after_run(chosen, load_mail_server, monday(as_of.date()))
+    context = logged_context(bank, data)
+    publication, lists = run_weekly(context, raw, as_of)
+    typer.echo(lists_in_words(context, publication, lists))
+    tell_after_run(context, load_mail_server, as_of)
 
 
 @app.command("backfill")
 def backfill_command(
-    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="the first Monday")],
-    last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="the last Monday")],
+    first: Annotated[
+        date, typer.Option("--from", parser=monday_of, metavar="<%Y-%m-%d>", help="the first Monday")
+    ],
+    last: Annotated[
+        date, typer.Option("--to", parser=monday_of, metavar="<%Y-%m-%d>", help="the last Monday")
+    ],
     bank: BankOption = "demo",
     data: DataOption = DATA,
 ) -> None:
     """Features of every Monday of a period, and labels where they have matured."""
     from configs.dates import mondays
     from pipeline.evaluation.research import backfill
-    from pipeline.progress import progress_bar, start_logging, step
-    from pipeline.weekly import current_tables
+    from pipeline.progress import progress_bar, step
 
-    start_logging()
-    chosen = bank_of(bank, data)
-    days = mondays(monday(first.date()), monday(last.date()))
+    context, snapshots = logged_context(bank, data), mondays(first, last)
     with step("backfill") as counts, progress_bar("backfill") as on_bucket:
-        matured = backfill(chosen.settings, chosen.home, current_tables(chosen), days, on_bucket)
-        counts |= {"snapshots": len(days), "matured": len(matured)}
+        matured = backfill(context, context.tables, snapshots, on_bucket)
+        counts |= {"snapshots": len(snapshots), "matured": len(matured)}
 
 
 @app.command("features-doc")
@@ -119,4 +123,4 @@ def features_document(
     from features.catalogue.document import features_doc
     from pipeline.artefacts import write_text
 
-    write_text(out, features_doc(bank_of(bank, DATA).settings))
+    write_text(out, features_doc(context_of(bank, DATA).settings))

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from configs.dates import monday
-from pipeline.commands.options import DATA, AsOf, BankOption, DataOption, bank_of
+from pipeline.commands.options import DATA, AsOf, BankOption, DataOption, context_of, logged_context
 
 app = typer.Typer()
 
@@ -21,15 +20,15 @@ def mail(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> Non
     server = load_mail_server()
     if server is None:
         raise ConfigError("no mail server is named. Set ATTRITION_SMTP_HOST (docs/lists.md).")
-    told = tell(bank_of(bank, data), server, monday(as_of.date()))
-    typer.echo(f"{told.sent} notices sent, {told.sent_before} sent before")
-    if told.elsewhere:
+    notices = tell(context_of(bank, data), server, as_of)
+    typer.echo(f"{notices.sent} notices sent, {notices.sent_before} sent before")
+    if notices.elsewhere:
         typer.echo(
-            f"{told.elsewhere} begun by another run of this command less than {LEASE_SECONDS} seconds ago"
+            f"{notices.elsewhere} begun by another run of this command less than {LEASE_SECONDS} seconds ago"
         )
-    for recipient, code in told.refused:
+    for recipient, code in notices.refused:
         typer.echo(f"refused by the mail server with {code}: {recipient}")
-    for recipient in told.no_address:
+    for recipient in notices.no_address:
         typer.echo(f"no address that mail can go to: {recipient}")
 
 
@@ -43,23 +42,21 @@ def read_outcomes_command(
     """Record the outcomes and notes that were typed into a workbook: all of them, or none and why."""
     from pipeline.lists.read_outcomes import read_outcomes
 
-    found = read_outcomes(bank_of(bank, data), file, called_by)
+    outcomes = read_outcomes(context_of(bank, data), file, called_by)
     typer.echo(
-        f"{found.new} outcomes recorded, {found.changed} changed since they were read before, {found.same} as before, "
-        f"{found.empty} customers without one"
+        f"{outcomes.new} outcomes recorded, {outcomes.changed} changed since they were read before, "
+        f"{outcomes.same} as before, {outcomes.empty} customers without one"
     )
 
 
 @app.command()
 def effect(bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """What being on the lists does, by the customers held out by lot, as far as it can be told yet."""
-    from pipeline.commands.effect_summary import in_words
+    from pipeline.commands.summaries import effect_in_words
     from pipeline.lists.effect import run_effect
-    from pipeline.progress import progress_bar, start_logging
-    from pipeline.weekly import current_tables
+    from pipeline.progress import progress_bar
 
-    start_logging()
-    chosen = bank_of(bank, data)
+    context = logged_context(bank, data)
     with progress_bar("labels") as on_labels:
-        found = run_effect(chosen, current_tables(chosen), on_labels)
-    typer.echo(in_words(found))
+        figures = run_effect(context, context.tables, on_labels)
+    typer.echo(effect_in_words(figures))

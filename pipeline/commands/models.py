@@ -1,28 +1,23 @@
-"""Commands of the data scientist: train, judge, compare."""
+"""Commands of the data scientist: train, evaluate, compare."""
 
 from typing import Annotated
 
 import typer
 
-from configs.dates import monday
-from pipeline.commands.options import DATA, AsOf, BankOption, DataOption, bank_of
+from pipeline.commands.options import DATA, AsOf, BankOption, DataOption, context_of, logged_context
 
+By = Annotated[str, typer.Option("--by", help="who stands for it, by name")]
 app = typer.Typer()
 
 
 @app.command()
 def train(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """Train with what had matured by a Monday, judge out of time, register."""
-    from pipeline.progress import start_logging
-    from pipeline.weekly import current_tables, run_train
+    from pipeline.weekly import run_train
 
-    start_logging()
-    chosen = bank_of(bank, data)
-    bundle = run_train(chosen, current_tables(chosen), monday(as_of.date()))
-    typer.echo(f"bundle {chosen.home.models / bundle.model_id}")
-
-
-By = Annotated[str, typer.Option("--by", help="who stands for it, by name")]
+    context = logged_context(bank, data)
+    bundle = run_train(context, context.tables, as_of)
+    typer.echo(f"bundle {context.home.models / bundle.model_id}")
 
 
 @app.command()
@@ -34,23 +29,18 @@ def promote(
 ) -> None:
     """Approve a challenger as a second person: it is tried, compared once more, and becomes champion."""
     from pipeline.commands.summaries import decision_in_words
-    from pipeline.progress import start_logging
     from pipeline.training.promotion import approve
-    from pipeline.weekly import current_tables
 
-    start_logging()
-    chosen = bank_of(bank, data)
-    typer.echo(decision_in_words(approve(chosen, current_tables(chosen), bundle, by)))
+    context = logged_context(bank, data)
+    typer.echo(decision_in_words(approve(context, context.tables, bundle, by)))
 
 
 @app.command()
 def rollback(by: By, bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """Return to the champion before the present one."""
-    from pipeline.progress import start_logging
     from pipeline.training.promotion import roll_back
 
-    start_logging()
-    typer.echo(f"champion {roll_back(bank_of(bank, data), by)}")
+    typer.echo(f"champion {roll_back(logged_context(bank, data), by)}")
 
 
 @app.command()
@@ -65,9 +55,9 @@ def audit(
     from pipeline.commands.summaries import audit_in_words
     from pipeline.training.promotion import verified, verified_reads
 
-    chosen = bank_of(bank, data)
-    typer.echo(audit_in_words(verified(chosen, head), last))
-    typer.echo(f"access log whole; head {verified_reads(chosen, access_head) or 'none'}")
+    context = context_of(bank, data)
+    typer.echo(audit_in_words(verified(context, head), last))
+    typer.echo(f"access log whole; head {verified_reads(context, access_head) or 'none'}")
 
 
 @app.command()
@@ -80,13 +70,10 @@ def tune(
 ) -> None:
     """Search LightGBM's parameters over folds in time; the judged Mondays are not looked at."""
     from models.tune import Budget
-    from pipeline.progress import start_logging
     from pipeline.training.tuning import in_words, run_tuning
-    from pipeline.weekly import current_tables
 
-    start_logging()
-    chosen, day = bank_of(bank, data), monday(as_of.date())
-    typer.echo(in_words(run_tuning(chosen, current_tables(chosen), day, Budget(trials, seconds))))
+    context = logged_context(bank, data)
+    typer.echo(in_words(run_tuning(context, context.tables, as_of, Budget(trials, seconds))))
 
 
 @app.command()
@@ -98,17 +85,15 @@ def report(
     """The page of a model with everything: intervals, groups, money, lists at capacity, profit, model card."""
     from models.bundle import load
     from pipeline.evaluation.model_report import report_in_full
-    from pipeline.progress import start_logging, step
+    from pipeline.progress import step
     from pipeline.training import promotion, registry
-    from pipeline.weekly import current_tables
 
-    start_logging()
-    chosen = bank_of(bank, data)
-    folder = chosen.home.models / model if model else registry.champion(chosen.data, bank)
-    bundle, champion = load(folder, chosen.bundle_key), promotion.champion_or_none(chosen)
+    context = logged_context(bank, data)
+    folder = context.home.models / model if model else registry.champion(context.data, bank)
+    bundle, champion = load(folder, context.bundle_key), promotion.champion_or_none(context)
     rival = champion if champion and champion.model_id != bundle.model_id else None
     with step("report") as counts:
-        page = report_in_full(chosen, current_tables(chosen), bundle, rival)
+        page = report_in_full(context, context.tables, bundle, rival)
         counts |= {"model": bundle.model_id}
     typer.echo(page)
 
@@ -117,15 +102,11 @@ def report(
 def ablation(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """What each family of features is worth: the model judged out of time without it."""
     from pipeline.evaluation.research import ablate_families
-    from pipeline.progress import start_logging
     from pipeline.training.tracking import track_ablation
-    from pipeline.weekly import current_tables
 
-    start_logging()
-    chosen = bank_of(bank, data)
-    day = monday(as_of.date())
-    table = ablate_families(chosen.settings, chosen.home, current_tables(chosen), day)
-    track_ablation(chosen.data, chosen.settings.bank, day, table)
+    context = logged_context(bank, data)
+    table = ablate_families(context, context.tables, as_of)
+    track_ablation(context.data, context.settings.bank, as_of, table)
     typer.echo(table.astype(float).round(4).to_string())
 
 
@@ -133,12 +114,9 @@ def ablation(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) ->
 def learning_curve(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """What a longer history is worth: models of the last quarter to all of the training Mondays, judged alike."""
     from pipeline.evaluation.research import learn_longer
-    from pipeline.progress import start_logging
-    from pipeline.weekly import current_tables
 
-    start_logging()
-    chosen = bank_of(bank, data)
-    table = learn_longer(chosen.settings, chosen.home, current_tables(chosen), monday(as_of.date()))
+    context = logged_context(bank, data)
+    table = learn_longer(context, context.tables, as_of)
     typer.echo(table.round(4).to_string())
 
 
@@ -152,14 +130,11 @@ def backtest(
 ) -> None:
     """Train as on several past Mondays; what each model promised and what came."""
     from pipeline.commands.summaries import backtest_in_words
-    from pipeline.demo import truth_of
     from pipeline.evaluation.backtest import run_backtest
-    from pipeline.progress import start_logging
-    from pipeline.weekly import current_tables
+    from pipeline.evaluation.demo_truth import truth_of
 
-    start_logging()
-    chosen, day = bank_of(bank, data), monday(as_of.date())
-    result = run_backtest(chosen, current_tables(chosen), day, origins, every, truth_of(chosen))
+    context = logged_context(bank, data)
+    result = run_backtest(context, context.tables, as_of, origins, every, truth_of(context))
     typer.echo(backtest_in_words(result))
 
 
@@ -168,16 +143,14 @@ def outcomes(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) ->
     """What became of the scores published for one Monday; kept in the store for the page of the model."""
     from pipeline.commands.summaries import outcomes_in_words
     from pipeline.monitoring.outcomes import judge_published
-    from pipeline.progress import progress_bar, start_logging
-    from pipeline.weekly import current_tables
+    from pipeline.progress import progress_bar
     from serve.store import figures
     from serve.store.store import Store
 
-    start_logging()
-    chosen, day = bank_of(bank, data), monday(as_of.date())
+    context = logged_context(bank, data)
     with progress_bar("outcomes") as on_bucket:
-        realised = judge_published(chosen.settings, chosen.home, current_tables(chosen), day, on_bucket)
-    with Store(chosen.home.store) as store, store.write() as connection:
+        realised = judge_published(context.settings, context.home, context.tables, as_of, on_bucket)
+    with Store(context.home.store) as store, store.write() as connection:
         figures.keep(connection, realised.run_id, "outcome", realised.figures)
     typer.echo(outcomes_in_words(realised))
 
@@ -193,15 +166,10 @@ def definitions(
 ) -> None:
     """What each definition of attrition would have found: definitions.json and definitions.html."""
     from pipeline.evaluation.definitions import compare_definitions
-    from pipeline.evaluation.definitions_page import definitions_in_words, write_page
-    from pipeline.progress import progress_bar, start_logging
-    from pipeline.weekly import current_tables
+    from pipeline.evaluation.definitions_page import definitions_in_words
+    from pipeline.progress import progress_bar
 
-    start_logging()
-    chosen, day = bank_of(bank, data), monday(as_of.date())
+    context = logged_context(bank, data)
     with progress_bar("definitions") as on_bucket:
-        result = compare_definitions(
-            chosen.settings, chosen.home, current_tables(chosen), day, drop, on_bucket
-        )
-    page = write_page(chosen.home, result)
-    typer.echo(f"{definitions_in_words(result)}\n{page}")
+        result = compare_definitions(context, context.tables, as_of, drop, on_bucket)
+    typer.echo(f"{definitions_in_words(result)}\n{context.home.root / 'definitions.html'}")

@@ -1,4 +1,4 @@
-"""What a command prints at its end."""
+"""The text that a command prints at its end."""
 
 import json
 import unicodedata
@@ -27,15 +27,15 @@ COLUMNS = {
 }
 
 
-def lists_in_words(bank: Context, publication: Publication, lists: Sequence[CallList]) -> str:
+def lists_in_words(context: Context, publication: Publication, lists: Sequence[CallList]) -> str:
     """The counts of a run and the top of its longest list by money at risk."""
-    run, language = publication.run, bank.settings.language
-    top = max(lists, key=lambda one: sum(score.money_at_risk_minor for score in one.listed))
-    who = f"{top.manager.name} ({top.manager.manager_id})" if top.manager else f"branch {top.branch_id}"
+    run, language = publication.run, context.settings.language
+    top = max(lists, key=lambda call_list: sum(score.money_at_risk_minor for score in call_list.listed))
+    owner = f"{top.manager.name} ({top.manager.manager_id})" if top.manager else f"branch {top.branch_id}"
     excluded = ", ".join(f"{count:,} {code}" for code, count in run.excluded.items())
     lines = [
         f"run {run.run_id}: {run.cohort:,} customers scored, excluded: {excluded}",
-        f"top of the list of {who}, snapshot {run.snapshot_date}, {run.base_currency}:",
+        f"top of the list of {owner}, snapshot {run.snapshot_date}, {run.base_currency}:",
         _row("", "customer", "tier", "AUM", "risk", "at risk", "reason"),
     ]
     for rank, score in enumerate(top.listed[:SHOWN], start=1):
@@ -48,13 +48,13 @@ def lists_in_words(bank: Context, publication: Publication, lists: Sequence[Call
             )
         )  # fmt: skip
     lines.append(
-        f"workbooks: {bank.home.lists / str(run.snapshot_date)}   store: {bank.home.root / 'store.db'}"
+        f"workbooks: {context.home.lists / str(run.snapshot_date)}   store: {context.home.root / 'store.db'}"
     )
     return "\n".join(lines)
 
 
 def outcomes_in_words(realised: Realised) -> str:
-    """The published ranking beside the rules, and what was promised beside what came."""
+    """The published ranking beside the rules, and predicted beside observed rates and money."""
     shown = ["auroc", "average_precision", "lift_at_10", "recall_at_10", "aum_caught_at_10"]
     return "\n".join(
         [
@@ -69,27 +69,26 @@ def outcomes_in_words(realised: Realised) -> str:
 
 
 def backtest_in_words(result: Mapping[str, Any]) -> str:
-    """Per origin a row for what was promised and one for each way to rank on what came, with 95% intervals; then
-    the same of what came after all origins together, and the money by tenths."""
+    """Per origin a row for what was predicted and one for each way to rank on what was observed, with 95%
+    intervals; then what was observed after all origins together, and the money by tenths."""
     lines = [f"{'origin':<12}{'':<17}" + "".join(f"{head:>23}" for head in COLUMNS.values())]
-    for one in result["origins"]:
-        lines.append(_figures(one["origin"], "promised", one["promised"], "model"))
-        lines += _came("", one["came"])
-    lines += _came("together", result["together"])
+    for origin in result["origins"]:
+        lines.append(_figures_row(origin["origin"], "promised", origin["predicted"], "model"))
+        lines += _observed_rows("", origin["observed"])
+    together = result["together"]
+    lines += _observed_rows("together", together)
     lines += [f"{day:<12}refused: {reason}" for day, reason in result["refused"].items()]
-    tenths = " ".join(f"{one['ratio'] or 0:.2f}" for one in result["together"]["money"]["deciles"])
+    tenths = " ".join(f"{tenth['ratio'] or 0:.2f}" for tenth in together["money"]["deciles"])
     lines.append(f"money predicted / left by tenths of ascending predicted money, together: {tenths}")
-    if "gap_to_truth" in result["together"]:
-        gaps = [one["came"]["gap_to_truth"] for one in result["origins"]]
-        lines.append(
-            f"mean gap of promised to true probabilities: {', '.join(f'{gap:.4f}' for gap in gaps)}; "
-            f"together {result['together']['gap_to_truth']:.4f}"
-        )
+    if "gap_to_truth" in together:
+        gaps = ", ".join(f"{origin['observed']['gap_to_truth']:.4f}" for origin in result["origins"])
+        gap = f"together {together['gap_to_truth']:.4f}"
+        lines.append(f"mean gap of promised to true probabilities: {gaps}; {gap}")
     return "\n".join(lines)
 
 
 def decision_in_words(decision: Decision) -> str:
-    """Challenger and champion on the same Mondays, and what speaks against the challenger."""
+    """Challenger and champion on the same Mondays, and the objections to the challenger."""
     shown = decision.figures
     lines = [f"challenger {decision.challenger}, champion {decision.champion or 'none'}"]
     if "rows" in shown:
@@ -108,34 +107,81 @@ def decision_in_words(decision: Decision) -> str:
     return "\n".join(lines)
 
 
-def audit_in_words(found: tuple[Sequence[Entry], Head | None], last: int) -> str:
+def audit_in_words(log: tuple[Sequence[Entry], Head | None], last: int) -> str:
     """The last entries, one a line, and the head to write down."""
-    entries, head = found
+    entries, head = log
     lines = [
-        f"{number:>6}  {one.at:%Y-%m-%d %H:%M:%S}Z  {_pad(one.actor, 20)} {one.action:<12} {one.subject}  "
-        f"{json.dumps(one.details, ensure_ascii=False, sort_keys=True)}"
-        for number, one in enumerate(entries, start=1)
+        f"{number:>6}  {entry.at:%Y-%m-%d %H:%M:%S}Z  {_pad(entry.actor, 20)} {entry.action:<12} "
+        f"{entry.subject}  {json.dumps(entry.details, ensure_ascii=False, sort_keys=True)}"
+        for number, entry in enumerate(entries, start=1)
     ]
+
     return "\n".join([*lines[-last:], f"{len(entries)} entries, whole; head {head or 'none'}"])
 
 
-def _came(origin: str, came: Mapping[str, Any]) -> list[str]:
-    """A row for the model and one for each other way to rank."""
-    return [
-        _figures(origin, "came", came, "model"),
-        *(_figures("", f"  {way}", came, way) for way in came["others"]),
+def effect_in_words(figures: Mapping[str, Any]) -> str:
+    """The figures of ``pipeline.lists.effect.figures`` in sentences."""
+    lines = [
+        f"{figures['known']:,} lots with a known outcome before {figures['as_of']}, "
+        f"{figures['waiting']:,} waiting for theirs"
     ]
+    customers, money, currency = figures["customers"], figures["money"], figures["currency"]
+    if customers and money:
+        lines += [
+            _arms(customers),
+            f"customers kept: {_range(customers['kept'], '{:,.1f}')}, {_points(customers)}",
+            f"money kept: {_range(money['kept'], '{:,.0f}')} {currency}, {_points(money)}",
+        ]
+    lines.append(_power_in_words(figures["power"]))
+    for kind in ("reason", "manager"):
+        groups = figures[f"by_{kind}"].items()
+        lines += [f"{kind} {name}: {_arms(group)}; {_points(group)}" for name, group in groups]
+    helps = figures["helpfulness"]
+    learnt = "".join(f", {name} {share:.0%}" for name, share in sorted(helps["by_reason"].items()))
+    lines.append(f"of the money at risk a call is reckoned to keep {helps['overall']:.0%}{learnt}")
+    return "\n".join(lines)
 
 
-def _figures(origin: str, what: str, judged: Mapping[str, Any], way: str) -> str:
-    """One row: each figure of one way to rank, and its interval where there is one."""
-    found = judged["others"].get(way) or judged["model"] | {"money_ratio": judged["money"]["ratio"]}
+def _power_in_words(power: Mapping[str, Any]) -> str:
+    """The smallest effect visible with today's lots, and the weeks until the expected one could be."""
+    expected = f"{100 * power['expected']:.2f} points"
+    if power["weeks_to_go"] == 0:
+        return f"enough data: an effect of {expected} is seen in 8 of 10 such trials"
+    seen = "nothing" if power["visible"] is None else f"effects from {100 * power['visible']:.2f} points on"
+    when = "no lots are drawn" if power["weeks_to_go"] is None else f"{power['weeks_to_go']:,} more weeks"
+    return f"not enough data yet, {when}: with so many lots {seen} can be seen, expected are {expected}"
+
+
+def _arms(group: Mapping[str, Any]) -> str:
+    arms = (("listed", group["listed"]), ("held out", group["held_out"]))
+    return ", ".join(f"{name}: {arm['left']:.2%} of {arm['lots']:,} left" for name, arm in arms)
+
+
+def _points(group: Mapping[str, Any]) -> str:
+    middle, low, high = (100 * share for share in group["difference"])
+    return f"{middle:+.2f} points [{low:+.2f}, {high:+.2f}]"
+
+
+def _range(values: Sequence[float], form: str) -> str:
+    middle, low, high = (form.format(value) for value in values)
+    return f"{middle} [{low}, {high}]"
+
+
+def _observed_rows(origin: str, observed: Mapping[str, Any]) -> list[str]:
+    """A row for the model and one for each other way to rank."""
+    others = [_figures_row("", f"  {way}", observed, way) for way in observed["others"]]
+    return [_figures_row(origin, "came", observed, "model"), *others]
+
+
+def _figures_row(origin: str, name: str, figures: Mapping[str, Any], way: str) -> str:
+    """Each figure of one way to rank, and its interval where there is one."""
+    metrics = figures["others"].get(way) or figures["model"] | {"money_ratio": figures["money"]["ratio"]}
     cells = []
-    for name in COLUMNS:
-        low, high = judged["intervals"].get(f"{way}.{name}", (None, None))
-        shown = "" if found.get(name) is None else f"{found[name]:.3f}"
-        cells.append(shown if low is None else f"{shown} [{low:.3f}, {high:.3f}]")
-    return f"{origin:<12}{what:<17}" + "".join(f"{cell:>23}" for cell in cells)
+    for metric in COLUMNS:
+        low, high = figures["intervals"].get(f"{way}.{metric}", (None, None))
+        text = "" if metrics.get(metric) is None else f"{metrics[metric]:.3f}"
+        cells.append(text if low is None else f"{text} [{low:.3f}, {high:.3f}]")
+    return f"{origin:<12}{name:<17}" + "".join(f"{cell:>23}" for cell in cells)
 
 
 def _row(rank: str, customer: str, tier: str, aum: str, risk: str, money: str, reason: str) -> str:

@@ -1,4 +1,4 @@
-"""What each definition of attrition would have found in the past: the same customers and Mondays, judged by each."""
+"""The definitions of attrition compared: by each, who of the same customers had left on the same past Mondays."""
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -21,14 +21,16 @@ from features.definition_comparison import BACK_DAYS, Compared, Verdict, compare
 from features.engine.entities import Ints
 from features.engine.tiles import Grid
 from features.label import DEFINITIONS
-from pipeline.artefacts import Home, write_json, write_parquet
+from pipeline.artefacts import write_json, write_parquet, write_text
+from pipeline.context import Context
+from pipeline.evaluation.definitions_page import definitions_page
 from pipeline.snapshots.build import load_world, run_task
 from pipeline.tables import Ingested
 
 GROUPS = ("quarter", "tier", "branch")
 MONEY = ("left", "still_here", "caught", "leaving")
 COUNTS = ("eligible", "attrited", "followed", "came_back", *MONEY)
-UNKNOWN, ALREADY_LEFT = CODES.index("not_yet_customer"), CODES.index("already_left")
+ALREADY_LEFT = CODES.index("already_left")
 
 
 def candidates(settings: Settings, drops: Sequence[float]) -> dict[str, Settings]:
@@ -36,13 +38,14 @@ def candidates(settings: Settings, drops: Sequence[float]) -> dict[str, Settings
 
     The first four come first, the bank's own among them. Dates, cohort and tiers are the bank's.
     """
-    own = [_with(settings, definition=definition) for definition in DEFINITIONS]
-    grid = [
-        _with(settings, definition="aum_drop", min_drop=drop, horizon_days=days)
+    definitions: list[dict[str, Any]] = [{"definition": definition} for definition in DEFINITIONS]
+    drops_and_horizons: list[dict[str, Any]] = [
+        {"definition": "aum_drop", "min_drop": drop, "horizon_days": days}
         for days in HORIZONS
         for drop in drops
     ]
-    return {name_of(one.label): one for one in (*own, *grid)}
+    labels = [settings.label.model_copy(update=changes) for changes in (*definitions, *drops_and_horizons)]
+    return {name_of(label): settings.model_copy(update={"label": label}) for label in labels}
 
 
 def name_of(label: Label) -> str:
@@ -51,30 +54,28 @@ def name_of(label: Label) -> str:
     return f"{label.definition}{drop} {label.horizon_days}d"
 
 
-def _with(settings: Settings, **changes: Any) -> Settings:
-    return settings.model_copy(update={"label": settings.label.model_copy(update=changes)})
-
-
 def compare_definitions(
-    settings: Settings,
-    home: Home,
+    context: Context,
     tables: Ingested,
     as_of: date,
     drops: Sequence[float],
     progress: Callable[[int, int], None],
 ) -> dict[str, Any]:
-    """One entry per candidate; written to ``definitions.json`` too. Money is in base currency.
+    """One entry per candidate; written to ``definitions.json`` and as a page to ``definitions.html``. Money is in
+    base currency.
 
     Looks at the first Monday of every month whose outcome has matured by ``as_of`` for each candidate, with what
     was known before that day. Raises DataError when there is none.
     """
+    settings, home = context.settings, context.home
     chosen = candidates(settings, drops)
     data_through = min(as_of, tables.last_day + timedelta(days=1))
-    days = monthly(settings, tables, data_through, max(one.label.horizon_days for one in chosen.values()))
-    task = DefinitionTask(tuple(chosen.values()), tables, days, data_through, home.root / "making")
+    longest = max(candidate.label.horizon_days for candidate in chosen.values())
+    snapshots = monthly(settings, tables, data_through, longest)
+    task = DefinitionTask(tuple(chosen.values()), tables, snapshots, data_through, home.root / "making")
     try:
         run_task(task, settings.engine, progress)
-        cells, excluded, both = (_gathered(task.drafts, kind) for kind in task.kinds)
+        groups, excluded, both = (_gathered(task.drafts, kind) for kind in task.kinds)
     finally:
         shutil.rmtree(task.drafts, ignore_errors=True)
     result = {
@@ -85,17 +86,18 @@ def compare_definitions(
         "lead_days": settings.label.lead_days,
         "chosen": name_of(settings.label),
         "tiers": task.tiers,
-        "snapshots": [str(day) for day in days],
+        "snapshots": [str(snapshot_date) for snapshot_date in snapshots],
         "candidates": {
-            name: _described(one.label, days, data_through)
-            | _summed(cells[cells["candidate"] == k])
+            name: _described(candidate.label, snapshots, data_through)
+            | _totals(groups[groups["candidate"] == k])
             | {"excluded": _codes(excluded[excluded["candidate"] == k])}
-            | {f"by_{by}": _by(cells[cells["candidate"] == k], by) for by in GROUPS}
-            for k, (name, one) in enumerate(chosen.items())
+            | {f"by_{by}": _totals_by(groups[groups["candidate"] == k], by) for by in GROUPS}
+            for k, (name, candidate) in enumerate(chosen.items())
         },
         "overlap": _overlap(both, list(chosen)),
     }
     write_json(home.root / "definitions.json", result)
+    write_text(home.root / "definitions.html", definitions_page(settings, result))
     return result
 
 
@@ -104,14 +106,18 @@ def monthly(settings: Settings, tables: Ingested, data_through: date, horizon_da
     start = first_monday(tables.first_day)
     timed = settings.label.model_copy(update={"horizon_days": horizon_days})
     enough = mondays(start, data_through)[settings.training.first_after_weeks :]
-    days = tuple(day for day in enough if day.day <= 7 and timed.timeline(day).matured(data_through))
-    if not days:
+    snapshots = tuple(
+        snapshot_date
+        for snapshot_date in enough
+        if snapshot_date.day <= 7 and timed.timeline(snapshot_date).matured(data_through)
+    )
+    if not snapshots:
         raise DataError(
             f"no first Monday of a month lies {settings.training.first_after_weeks} weeks after {start} and "
             f"{timed.lead_days + horizon_days} days before {data_through}, so no definition can be judged. "
             "Deliver a longer history, or lower training.first_after_weeks."
         )
-    return days
+    return snapshots
 
 
 @dataclass(frozen=True)
@@ -120,10 +126,10 @@ class DefinitionTask:
 
     candidates: tuple[Settings, ...]
     tables: Ingested
-    due: tuple[date, ...]
+    snapshots: tuple[date, ...]
     data_through: date
     drafts: Path
-    kinds = ("cells", "excluded", "both")
+    kinds = ("groups", "excluded", "both")
 
     @property
     def tiers(self) -> list[str]:
@@ -131,76 +137,78 @@ class DefinitionTask:
         return [tier.name for tier in sorted(self.candidates[0].tiers, key=lambda tier: tier.min_aum)]
 
     def __call__(self, bucket: int) -> None:
-        world, start = load_world(self.tables, bucket), first_monday(self.tables.first_day)
-        found = compare(world, self.due, start, self.data_through, self.candidates)
-        made = (cells_of(found, self.due, self.tiers), excluded_of(found), both_of(found))
-        for kind, frame in zip(self.kinds, made, strict=True):
+        entities, start = load_world(self.tables, bucket), first_monday(self.tables.first_day)
+        compared = compare(entities, self.snapshots, start, self.data_through, self.candidates)
+        frames = (
+            group_totals(compared, self.snapshots, self.tiers),
+            excluded_counts(compared),
+            both_counts(compared),
+        )
+        for kind, frame in zip(self.kinds, frames, strict=True):
             table = pa.Table.from_pandas(frame, preserve_index=False)
             write_parquet(table, self.drafts / kind / f"bucket={bucket:02d}.parquet")
 
 
-def cells_of(found: Compared, due: Sequence[date], tiers: Sequence[str]) -> pd.DataFrame:
+def group_totals(compared: Compared, snapshots: Sequence[date], tiers: Sequence[str]) -> pd.DataFrame:
     """One row per candidate, quarter, tier and branch: COUNTS over customer-Mondays, MONEY in minor units.
 
     Whole numbers, so that no order of buckets changes a sum.
     """
-    quarters = np.array([f"{day.year} Q{(day.month + 2) // 3}" for day in due])
-    branches = np.array([*found.branches, ""], dtype=object)
+    quarters = np.array([f"{day.year} Q{(day.month + 2) // 3}" for day in snapshots])
+    branches = np.array([*compared.branches, ""], dtype=object)
     parts = []
-    for k, verdict in enumerate(found.verdicts):
+    for candidate, verdict in enumerate(compared.verdicts):
         # Who had left before by this candidate is no leaver of its own, but the money is the same for all.
-        s, who = np.nonzero(np.isin(verdict.exclusion, (ELIGIBLE, ALREADY_LEFT)))
+        snapshot, customer = np.nonzero(np.isin(verdict.exclusion, (ELIGIBLE, ALREADY_LEFT)))
         keys = {
-            "candidate": np.full(len(s), k),
-            "quarter": quarters[s],
-            "tier": np.array(tiers, dtype=object)[found.tier[s, who]],
-            "branch": branches[found.branch[s, who]],
+            "candidate": np.full(len(snapshot), candidate),
+            "quarter": quarters[snapshot],
+            "tier": np.array(tiers, dtype=object)[compared.tier[snapshot, customer]],
+            "branch": branches[compared.branch[snapshot, customer]],
         }
-        rows = pd.DataFrame(keys | _counted(verdict, found.leaving, s, who))
+        rows = pd.DataFrame(keys | _counted(verdict, compared.leaving, snapshot, customer))
         parts.append(rows.groupby(list(keys), as_index=False, sort=True).sum())
     return pd.concat(parts, ignore_index=True)
 
 
-def _counted(verdict: Verdict, leaving: Grid, s: Ints, who: Ints) -> dict[str, Ints]:
-    eligible = verdict.exclusion[s, who] == ELIGIBLE
-    attrited = eligible & verdict.attrited[s, who]
-    followed = attrited & verdict.followed[s]
+def _counted(verdict: Verdict, leaving: Grid, snapshot: Ints, customer: Ints) -> dict[str, Ints]:
+    eligible = verdict.exclusion[snapshot, customer] == ELIGIBLE
+    attrited = eligible & verdict.attrited[snapshot, customer]
+    followed = attrited & verdict.followed[snapshot]
     lost, still_here, away = (
-        np.rint(grid[s, who] * 100) for grid in (verdict.lost, verdict.still_here, leaving)
+        np.rint(money[snapshot, customer] * 100) for money in (verdict.lost, verdict.still_here, leaving)
     )
-    found = {
+    columns = {
         "eligible": eligible,
         "attrited": attrited,
         "followed": followed,
-        "came_back": followed & verdict.came_back[s, who],
+        "came_back": followed & verdict.came_back[snapshot, customer],
         "left": attrited * lost,
         "still_here": attrited * still_here,
         "caught": attrited * away,
         "leaving": away,
     }
-    return {name: value.astype(np.int64) for name, value in found.items()}
+    return {name: column.astype(np.int64) for name, column in columns.items()}
 
 
-def excluded_of(found: Compared) -> pd.DataFrame:
+def excluded_counts(compared: Compared) -> pd.DataFrame:
     """One row per candidate and exclusion code: customer-Mondays; who was not known yet is counted nowhere."""
     rows = [
-        (k, code, int((verdict.exclusion == place).sum()))
-        for k, verdict in enumerate(found.verdicts)
-        for place, code in enumerate(CODES)
-        if place != UNKNOWN
+        (candidate, code, int((verdict.exclusion == k).sum()))
+        for candidate, verdict in enumerate(compared.verdicts)
+        for k, code in enumerate(CODES)
+        if code != "not_yet_customer"
     ]
     return pd.DataFrame(rows, columns=["candidate", "code", "customers"])
 
 
-def both_of(found: Compared) -> pd.DataFrame:
+def both_counts(compared: Compared) -> pd.DataFrame:
     """One row per pair of candidates: customer-Mondays that the first finds and the other calls gone too, be it
     since before the Monday."""
-    gone = [one.attrited.reshape(-1) for one in found.verdicts]
-    eligible = [(one.exclusion == ELIGIBLE).reshape(-1) for one in found.verdicts]
     rows = [
-        (k, other, int((eligible[k] & gone[k] & gone[other]).sum()))
-        for k in range(len(gone))
-        for other in range(len(gone))
+        (candidate, k, int(((first.exclusion == ELIGIBLE) & first.attrited & other.attrited).sum()))
+        for candidate, first in enumerate(compared.verdicts)
+        for k, other in enumerate(compared.verdicts)
     ]
     return pd.DataFrame(rows, columns=["candidate", "other", "customers"])
 
@@ -213,19 +221,19 @@ def _gathered(drafts: Path, kind: str) -> pd.DataFrame:
     return frame.groupby(keys, as_index=False, sort=True).sum()
 
 
-def _described(label: Label, days: Sequence[date], data_through: date) -> dict[str, Any]:
+def _described(label: Label, snapshots: Sequence[date], data_through: date) -> dict[str, Any]:
     closes = timedelta(days=label.lead_days + label.horizon_days + BACK_DAYS)
     return {
         "definition": label.definition,
         "min_drop": label.min_drop if label.definition == "aum_drop" else None,
         "horizon_days": label.horizon_days,
-        "snapshots_followed": sum(day + closes <= data_through for day in days),
+        "snapshots_followed": sum(day + closes <= data_through for day in snapshots),
     }
 
 
-def _summed(cells: pd.DataFrame) -> dict[str, Any]:
+def _totals(groups: pd.DataFrame) -> dict[str, Any]:
     """The counts, the money in base currency, and what follows from them; a share of nothing is None."""
-    total = {name: int(cells[name].sum()) for name in COUNTS}
+    total = {name: int(groups[name].sum()) for name in COUNTS}
     shares = {
         "rate": _share(total["attrited"], total["eligible"]),
         "coverage": _share(total["caught"], total["leaving"]),
@@ -240,13 +248,12 @@ def _share(part: int, whole: int) -> float | None:
 
 
 def _codes(excluded: pd.DataFrame) -> dict[str, int]:
-    return {
-        code: int(count) for code, count in zip(excluded["code"], excluded["customers"], strict=True) if count
-    }
+    counts = zip(excluded["code"], excluded["customers"], strict=True)
+    return {code: int(count) for code, count in counts if count}
 
 
-def _by(cells: pd.DataFrame, column: str) -> dict[str, Any]:
-    return {str(key): _summed(rows) for key, rows in cells.groupby(column, sort=True)}
+def _totals_by(groups: pd.DataFrame, column: str) -> dict[str, Any]:
+    return {str(key): _totals(rows) for key, rows in groups.groupby(column, sort=True)}
 
 
 def _overlap(both: pd.DataFrame, names: Sequence[str]) -> dict[str, Mapping[str, float | None]]:

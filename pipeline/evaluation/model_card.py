@@ -41,19 +41,19 @@ _RESULTS = {
 }
 
 
-def model_card(settings: Settings, bundle: Bundle, judgement: Mapping[str, Any]) -> Card:
-    """The card of a bundle; ``judgement`` as evaluate.py makes it, empty where nothing was judged."""
-    said = settings.card
+def model_card(settings: Settings, bundle: Bundle, evaluation: Mapping[str, Any]) -> Card:
+    """The card of a bundle; ``evaluation`` holds its figures and is empty where there are none."""
+    words = settings.card
     return {
-        "purpose": _said(said.purpose),
-        "data": _data(bundle, judgement),
+        "purpose": _sentences(words.purpose),
+        "data": _data(bundle, evaluation),
         "label": _label(bundle),
-        "assumptions": _said(*said.assumptions),
-        "limits": _said(*said.limits),
-        "results": _results(judgement),
-        "monitoring limits": _said(*said.monitoring),
-        "owner": _said(said.owner),
-        "approver": _said(said.approver),
+        "assumptions": _sentences(*words.assumptions),
+        "limits": _sentences(*words.limits),
+        "results": _results(evaluation),
+        "monitoring limits": _sentences(*words.monitoring),
+        "owner": _sentences(words.owner),
+        "approver": _sentences(words.approver),
     }
 
 
@@ -67,18 +67,18 @@ def card_markdown(model_id: str, card: Card) -> str:
     parts = [f"# Model card of {model_id}"]
     for part in _ASK:
         sentences = card.get(part) or (f"**Missing**: {_ASK[part]}.",)
-        lines = [f"- {one}" for one in sentences] if len(sentences) > 1 else list(sentences)
+        lines = [f"- {sentence}" for sentence in sentences] if len(sentences) > 1 else list(sentences)
         parts += [f"## {part.capitalize()}", "\n".join(lines)]
     return "\n\n".join(parts) + "\n"
 
 
-def _said(*texts: str) -> tuple[str, ...]:
+def _sentences(*texts: str) -> tuple[str, ...]:
     return tuple(text.strip() for text in texts if text.strip())
 
 
-def _data(bundle: Bundle, judgement: Mapping[str, Any]) -> tuple[str, ...]:
+def _data(bundle: Bundle, evaluation: Mapping[str, Any]) -> tuple[str, ...]:
     """Fingerprint, dates and rows; nothing unless all are known."""
-    data, used = judgement.get("data"), bundle.metrics.get("snapshots")
+    data, used = evaluation.get("data"), bundle.metrics.get("snapshots")
     if not data or not used:
         return ()
     rows = ", ".join(f"{count:,} {table}" for table, count in data["rows"].items())
@@ -113,18 +113,18 @@ def _label(bundle: Bundle) -> tuple[str, ...]:
     )
 
 
-def _results(judgement: Mapping[str, Any]) -> tuple[str, ...]:
+def _results(evaluation: Mapping[str, Any]) -> tuple[str, ...]:
     """The figures out of time; nothing unless every one has its interval."""
-    found = judgement.get("figures", {})
-    model, sure = found.get("model", {}), found.get("intervals", {})
-    if any(name not in model or f"model.{name}" not in sure for name in _RESULTS):
+    figures = evaluation.get("figures", {})
+    model, intervals = figures.get("model", {}), figures.get("intervals", {})
+    if any(name not in model or f"model.{name}" not in intervals for name in _RESULTS):
         return ()
-    shown = [
-        text.format(with_interval(model[name], sure[f"model.{name}"])) for name, text in _RESULTS.items()
+    results = [
+        text.format(with_interval(model[name], intervals[f"model.{name}"])) for name, text in _RESULTS.items()
     ]
     return (
         f"On {model['rows']:,} customers and Mondays that came after everything the model has seen, of whom "
-        f"{model['attrition_rate']:.2%} left: {'; '.join(shown)}.",
+        f"{model['attrition_rate']:.2%} left: {'; '.join(results)}.",
         "The brackets hold 95% of banks made by drawing the customers again.",
     )
 

@@ -1,63 +1,101 @@
 """Pages that a run writes: one self-contained HTML file each, the same bytes for the same content."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jinja2
-import pandas as pd
 from markupsafe import Markup
 
-_TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).parent),
-    autoescape=True,
-    trim_blocks=True,
-    undefined=jinja2.StrictUndefined,
-)
+from configs.settings import Settings
+from pipeline.evaluation.charts import bars
+from pipeline.evaluation.figures import DRAWS
+from pipeline.evaluation.model_card import with_interval
+
+Figures = Mapping[str, Any]
+SHOWN = 20  # branches on a page; a chart has room for no more
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table as it is shown: every cell a text; ``numbers`` names the columns that are set right."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[tuple[str, str], ...], ...]
-    numbers: frozenset[str]
-    caption: str = ""
-
-
-@dataclass(frozen=True)
-class Section:
-    """One heading and, below it, sentences, charts (SVG) and tables, in that order."""
-
-    title: str
-    texts: Sequence[str] = ()
-    charts: Sequence[Markup] = ()
-    tables: Sequence[Table] = ()
-
-
-def table(frame: pd.DataFrame, formats: Mapping[str, str] | None = None, caption: str = "") -> Table:
-    """The rows of ``frame`` as texts; ``formats`` has a format per column, for example ``{"risk": ".1%"}``.
-
-    Numbers without a format have at most four decimals; an unknown value is an empty cell.
-    """
-    formats = formats or {}
-    numbers = [str(name) for name in frame.columns if pd.api.types.is_numeric_dtype(frame[name])]
-    rows = tuple(
-        tuple((str(name), _cell(value, formats.get(str(name)))) for name, value in row.items())
-        for row in frame.to_dict("records")
-    )
-    return Table(tuple(map(str, frame.columns)), rows, frozenset(numbers), caption)
-
-
-def page(title: str, lead: str, sections: Sequence[Section]) -> str:
+def page(template: str, settings: Settings, **context: Any) -> str:
     """The whole page as HTML text; nothing in it is fetched from anywhere, and it has no script."""
-    return _TEMPLATES.get_template("page.html").render(title=title, lead=lead, sections=sections)
+    return _TEMPLATES.get_template(template).render(settings=settings, titles=[], **context)
 
 
-def _cell(value: object, how: str | None) -> str:
+def number(value: object, form: str = "") -> str:
+    """A figure as text, by ``form`` as in ``format``; an unknown one is empty.
+
+    Without a form a number has at most four decimals.
+    """
     if value is None or value != value:  # NaN
         return ""
-    if how:
-        return format(value, how)
+    if form:
+        return format(value, form)
     return f"{value:,.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+
+
+def percent(share: float | None, form: str = ".1f") -> str:
+    """A share as a number of hundredths, without the sign; an unknown one is empty."""
+    return number(None if share is None else share * 100, form)
+
+
+def plain(name: str) -> str:
+    """A name of the code in words."""
+    return name.replace("_", " ")
+
+
+def money_parts(figures: Figures) -> list[tuple[list[Figures], Markup]]:
+    """By tenth, tier and branch: a row of money predicted and realised per group, and their chart."""
+    money = figures["money"]
+    tenths = [_tenth(k, sums, figures["intervals"]) for k, sums in enumerate(money["deciles"], start=1)]
+    parts = {"tenth": tenths, "tier": money["tiers"], "branch": _largest(money["branches"])}
+    return [(rows, _side_by_side(rows, name)) for name, rows in parts.items()]
+
+
+def _tenth(position: int, money: Figures, intervals: Figures) -> Figures:
+    """Money of one tenth, and between which sums what was realised may lie by chance."""
+    low, high = intervals.get(f"left.tenth_{position}", (None, None))
+    return {"tenth": str(position), **money, "95% from": low, "95% to": high}
+
+
+def _side_by_side(rows: Sequence[Figures], name: str) -> Markup:
+    """Predicted and realised money, a pair of bars per group, in millions."""
+    pairs = [
+        {name: row[name], "millions": row[kind] / 1e6, "money": kind}
+        for row in rows
+        for kind in ("predicted", "realised")
+    ]
+    return bars(pairs, name, "millions", "money", f"Money by {name}")
+
+
+def _largest(branches: Sequence[Figures]) -> list[Figures]:
+    """The ``SHOWN`` branches of the most predicted money in their order, and all others as one."""
+    largest = sorted(branches, key=lambda row: -row["predicted"])[:SHOWN]
+    kept, others = ([row for row in branches if (row in largest) == shown] for shown in (True, False))
+    if not others:
+        return kept
+    predicted, realised = (sum(row[kind] for row in others) for kind in ("predicted", "realised"))
+    ratio = predicted / realised if realised else None
+    rest = {"branch": f"{len(others)} others", "predicted": predicted, "realised": realised, "ratio": ratio}
+    return [*kept, rest]
+
+
+def _environment() -> jinja2.Environment:
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        extensions=["jinja2.ext.do"],
+    )
+    made.filters |= {
+        "number": number,
+        "percent": percent,
+        "interval": with_interval,
+        "plain": plain,
+    }
+    made.globals |= {"draws": DRAWS, "money_parts": money_parts}
+    return made
+
+
+_TEMPLATES = _environment()

@@ -1,4 +1,5 @@
-"""For data scientists: one line from a bank's tables to a pandas frame, and what each family of features is worth."""
+"""For data scientists: a frame of a bank's features and outcomes, the value of each family of features, and of a
+longer history."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,18 +13,19 @@ from configs.dates import monday
 from configs.settings import Settings
 from models.calibrate import fit_calibrator
 from models.hazard import fit
-from models.matrix import Matrix
+from models.matrix import KEY, Matrix
 from models.metrics import evaluate
 from models.splits import Split
-from pipeline.artefacts import Home, write_json
+from pipeline.artefacts import write_json
+from pipeline.context import Context
 from pipeline.progress import progress_bar
 from pipeline.snapshots.build import build_outcomes, build_snapshots, read_partition
-from pipeline.tables import Ingested, read_ingested
+from pipeline.tables import Ingested
 from pipeline.training.train import plan
 from pipeline.training.training_rows import columns_of, load_matrix, load_peers, monotone_signs
 
-KEYS = ["customer_id", "snapshot_date"]
-SHOWN = ["columns", "auroc", "average_precision", "average_precision_lost", "recall_at_10", "ece"]
+Progress = Callable[[int, int], None]
+ABLATION = ["columns", "auroc", "average_precision", "average_precision_lost", "recall_at_10", "ece"]
 CURVE = ["auroc", "average_precision", "recall_at_10", "ece"]
 OUTCOMES = ["attrited", "gone_within", "outflow_share", "aum_base"]
 
@@ -36,112 +38,106 @@ def dataset(bank: str, snapshots: Sequence[date | str], data: Path | str = "data
     Raises DataError otherwise, ConfigError for another weekday.
     For example ``dataset("demo", ["2026-05-04", "2026-11-16"])``.
     """
-    settings, home = load_settings(bank), Home(Path(data) / bank)
+    context = Context(load_settings(bank), Path(data))
     days = sorted({monday(date.fromisoformat(str(day))) for day in snapshots})
-    matured = backfill(settings, home, read_ingested(home), days, _quietly)
-    features = read_partition(home, "features", days)
+    matured = backfill(context, context.tables, days, _silent)
+    features = read_partition(context.home, "features", days)
     if not matured:
         return features.reindex(columns=[*features.columns, *OUTCOMES])
-    labels = read_partition(home, "labels", matured)
-    return features.merge(labels, on=KEYS, how="left", validate="one_to_one")
+    labels = read_partition(context.home, "labels", matured)
+    return features.merge(labels, on=list(KEY), how="left", validate="one_to_one")
 
 
-def backfill(
-    settings: Settings,
-    home: Home,
-    tables: Ingested,
-    snapshots: Sequence[date],
-    progress: Callable[[int, int], None],
-) -> list[date]:
+def backfill(context: Context, tables: Ingested, snapshots: Sequence[date], progress: Progress) -> list[date]:
     """Write cohort and features of these Mondays, and labels of those that have matured, which are returned."""
     end = tables.last_day + timedelta(days=1)
-    matured = [day for day in snapshots if settings.label.timeline(day).matured(end)]
-    build_snapshots(settings, home, tables, snapshots, progress)
-    build_outcomes(settings, home, tables, matured, end, progress)
+    matured = [day for day in snapshots if context.settings.label.timeline(day).matured(end)]
+    build_snapshots(context.settings, context.home, tables, snapshots, progress)
+    build_outcomes(context.settings, context.home, tables, matured, end, progress)
     return matured
 
 
-def ablate_families(settings: Settings, home: Home, tables: Ingested, as_of: date) -> pd.DataFrame:
+def build_history(context: Context, tables: Ingested, snapshots: Sequence[date], data_through: date) -> None:
+    """Write features and outcomes of these Mondays by what was known before ``data_through``."""
+    with progress_bar("snapshots") as on_bucket:
+        build_snapshots(context.settings, context.home, tables, snapshots, on_bucket)
+        build_outcomes(context.settings, context.home, tables, snapshots, data_through, on_bucket)
+
+
+def ablate_families(context: Context, tables: Ingested, as_of: date) -> pd.DataFrame:
     """``ablate`` on the Mondays that training would use on ``as_of``; kept as ``ablation.json`` too."""
-    chosen, rows = _mondays_of(settings, home, tables, as_of)
-    families = {name: entry.family for name, entry in columns_of(settings).items()}
+    split, rows = _training_rows(context, tables, as_of)
+    families = {name: entry.family for name, entry in columns_of(context.settings).items()}
     with progress_bar("families") as on_family:
-        found = ablate(settings, rows, chosen, families, on_family)
-    return _kept(home, "ablation", as_of, found.rename_axis("without"))
+        table = ablate(context.settings, rows, split, families, on_family)
+    return _kept(context, "ablation", as_of, table.rename_axis("without"))
 
 
-def learn_longer(settings: Settings, home: Home, tables: Ingested, as_of: date) -> pd.DataFrame:
+def learn_longer(context: Context, tables: Ingested, as_of: date) -> pd.DataFrame:
     """``learning_curve`` on the Mondays of training on ``as_of``; kept as ``learning-curve.json`` too."""
-    chosen, rows = _mondays_of(settings, home, tables, as_of)
+    split, rows = _training_rows(context, tables, as_of)
     with progress_bar("learning curve") as on_model:
-        found = learning_curve(settings, rows, chosen, on_model)
-    return _kept(home, "learning-curve", as_of, found.rename_axis("mondays"))
+        table = learning_curve(context.settings, rows, split, on_model)
+    return _kept(context, "learning-curve", as_of, table.rename_axis("mondays"))
 
 
-def learning_curve(
-    settings: Settings, rows: Matrix, chosen: Split, progress: Callable[[int, int], None]
-) -> pd.DataFrame:
-    """One row per length of history, a quarter to all of the training Mondays, the last ones: what it was worth.
+def learning_curve(settings: Settings, rows: Matrix, split: Split, progress: Progress) -> pd.DataFrame:
+    """One row per length of history, a quarter to all of the training Mondays, the last ones: its metrics.
 
-    All are stopped, calibrated and judged on the same Mondays, and their peers are those of all of training.
+    All are stopped, calibrated and evaluated on the same Mondays, and their peers are those of all of training.
     Four models are fitted, however long the history.
     """
-    found = {}
+    metrics = {}
     for done, quarters in enumerate((1, 2, 3, 4), start=1):
-        last = chosen.train[-max(1, len(chosen.train) * quarters // 4) :]
-        found[len(last)] = _judge(settings, rows, replace(chosen, train=last))
+        last = split.train[-max(1, len(split.train) * quarters // 4) :]
+        metrics[len(last)] = _refitted(settings, rows, replace(split, train=last))
         progress(done, 4)
-    return pd.DataFrame(found).T[CURVE]
+    return pd.DataFrame(metrics).T[CURVE]
 
 
 def ablate(
-    settings: Settings,
-    rows: Matrix,
-    chosen: Split,
-    families: dict[str, str],
-    progress: Callable[[int, int], None],
+    settings: Settings, rows: Matrix, split: Split, families: dict[str, str], progress: Progress
 ) -> pd.DataFrame:
-    """One row per family of features: the metrics on the judged Mondays without it, and what it was worth.
+    """One row per family of features: the metrics on the evaluated Mondays without it, and its value.
 
     ``families`` names the family of each column. The first row, ``none``, is the whole model. Each model is
     fitted, stopped and calibrated as in training.
     """
     names = ["none", *sorted({families[column] for column in rows.columns})]
-    found = {}
+    metrics = {}
     for done, left_out in enumerate(names, start=1):
         kept = rows.only([column for column in rows.columns if families[column] != left_out])
-        found[left_out] = _judge(settings, kept, chosen) | {"columns": len(kept.columns)}
+        metrics[left_out] = _refitted(settings, kept, split) | {"columns": len(kept.columns)}
         progress(done, len(names))
-    whole = found["none"]["average_precision"]
-    for one in found.values():
-        one["average_precision_lost"] = whole - one["average_precision"]
-    return pd.DataFrame(found).T[SHOWN]
+    for row in metrics.values():
+        row["average_precision_lost"] = metrics["none"]["average_precision"] - row["average_precision"]
+    return pd.DataFrame(metrics).T[ABLATION]
 
 
-def _judge(settings: Settings, rows: Matrix, chosen: Split) -> dict[str, float]:
-    tuned, judged, horizons = rows.on(chosen.tune), rows.on(chosen.evaluation), settings.label.horizons
+def _refitted(settings: Settings, rows: Matrix, split: Split) -> dict[str, float]:
+    """The metrics of a model fitted on these columns and Mondays."""
+    tuned, evaluated, horizons = rows.on(split.tune), rows.on(split.evaluation), settings.label.horizons
     signs = monotone_signs(settings, rows.columns)
-    model = fit(rows.on(chosen.train), tuned, horizons, settings.training, signs).model
+    model = fit(rows.on(split.train), tuned, horizons, settings.training, signs).model
     calibrator = fit_calibrator(model.raw(tuned.features), tuned.time_to_attrition, horizons)
-    return evaluate(judged, calibrator.risks(model.raw(judged.features)), horizons)
+    return evaluate(evaluated, calibrator.risks(model.raw(evaluated.features)), horizons)
 
 
-def _mondays_of(settings: Settings, home: Home, tables: Ingested, as_of: date) -> tuple[Split, Matrix]:
+def _training_rows(context: Context, tables: Ingested, as_of: date) -> tuple[Split, Matrix]:
     """The Mondays that training would use on ``as_of``, and their rows."""
-    chosen = plan(settings, tables, as_of)
-    days = (*chosen.train, *chosen.tune, *chosen.evaluation)
-    with progress_bar("features") as on_bucket:
-        build_snapshots(settings, home, tables, days, on_bucket)
-        build_outcomes(settings, home, tables, days, as_of, on_bucket)
-    return chosen, load_matrix(home, days, load_peers(settings, home, chosen.train))
+    split = plan(context.settings, tables, as_of)
+    snapshots = (*split.train, *split.tune, *split.evaluation)
+    build_history(context, tables, snapshots, as_of)
+    peers = load_peers(context.settings, context.home, split.train)
+    return split, load_matrix(context.home, snapshots, peers)
 
 
-def _kept(home: Home, name: str, as_of: date, found: pd.DataFrame) -> pd.DataFrame:
-    """Written for the report of models trained on ``as_of``."""
-    rows = found.reset_index().to_dict("records")
-    write_json(home.root / f"{name}.json", {"as_of": str(as_of), "rows": rows})
-    return found
+def _silent(done: int, total: int) -> None:
+    """No progress is shown in a notebook."""
 
 
-def _quietly(done: int, total: int) -> None:
-    """A notebook wants no bar."""
+def _kept(context: Context, name: str, as_of: date, table: pd.DataFrame) -> pd.DataFrame:
+    """The table, written for the report of models trained on ``as_of``."""
+    rows = table.reset_index().to_dict("records")
+    write_json(context.home.root / f"{name}.json", {"as_of": str(as_of), "rows": rows})
+    return table

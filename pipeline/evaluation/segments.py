@@ -1,4 +1,4 @@
-"""Who is in charge of the customers of a matrix, and to which groups they belong: for judging, never a feature."""
+"""Teams in charge of the customers of a matrix and the groups they belong to: for evaluation, never a feature."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from pipeline.snapshots.build import read_partition
 from pipeline.tables import Ingested
 
 AGES = (30, 40, 50, 60)  # each begins a band
+BANDS = ("0–29", "30–39", "40–49", "50–59", "60+")
 UNKNOWN = "unknown"
 Groups = dict[str, NDArray[np.str_]]
 
@@ -37,8 +38,10 @@ def segments(settings: Settings, home: Home, tables: Ingested, rows: Matrix) -> 
 
     The managers' weekly capacity is today's: the bank delivers no history of it.
     """
-    cohort = _cohort(home, rows)
-    person = _persons(tables, rows)
+    mondays = [snapshot_date.astype(object) for snapshot_date in np.unique(rows.snapshot_date)]
+    keys = list(zip(rows.customer_id.tolist(), rows.snapshot_date.astype(object), strict=True))
+    cohort = read_partition(home, "cohort", mondays).set_index(list(KEY)).loc[keys].reset_index()
+    person = _persons(tables, mondays).loc[keys]
     texts: dict[str, Iterable[object]] = {
         "tier": [settings.tier_of(aum).name for aum in rows.aum],
         "branch": cohort["branch_id"],
@@ -47,60 +50,45 @@ def segments(settings: Settings, home: Home, tables: Ingested, rows: Matrix) -> 
         "gender": person["gender"],
         "age band": _age_band(person["birth_year"], rows.snapshot_date),
     }
-    groups = {name: _known(values) for name, values in texts.items()}
+    groups = {
+        name: np.array([text if isinstance(text, str) and text else UNKNOWN for text in column], dtype=str)
+        for name, column in texts.items()
+    }
     return Segments(_teams(settings, tables, cohort), groups)
-
-
-def _cohort(home: Home, rows: Matrix) -> pd.DataFrame:
-    """The cohort's entry of each row, in the order of the rows."""
-    cohort = read_partition(home, "cohort", _mondays(rows))
-    return cohort.set_index(list(KEY)).loc[_keys(rows)].reset_index()
 
 
 def _teams(settings: Settings, tables: Ingested, cohort: pd.DataFrame) -> Teams:
     """A team is a manager, or a branch for its customers without one, as the weekly lists have it."""
-    managed = cohort["manager_id"].notna() & (cohort["manager_id"] != "")
-    named = np.where(managed, "manager " + cohort["manager_id"].astype("string").fillna(""),
-                     "branch " + cohort["branch_id"].astype("string").fillna(""))  # fmt: skip
+    manager, branch = (cohort[name].astype("string").fillna("") for name in ("manager_id", "branch_id"))
+    named = np.where(manager != "", "manager " + manager, "branch " + branch)
     names, team = np.unique(named.astype(str), return_inverse=True)
-    own = {f"manager {one.manager_id}": one.weekly_capacity for one in read_managers(tables)}
-    capacity = np.array([own.get(str(name), settings.lists.default_capacity) for name in names])
+    capacities = {
+        f"manager {manager.manager_id}": manager.weekly_capacity for manager in read_managers(tables)
+    }
+    capacity = np.array([capacities.get(str(name), settings.lists.default_capacity) for name in names])
     return Teams(team.astype(np.int64), capacity[team], ~cohort["marketing_opt_out"].to_numpy(bool))
 
 
-def _persons(tables: Ingested, rows: Matrix) -> pd.DataFrame:
-    """``gender`` and ``birth_year`` of each row's customer, as the bank's systems knew them before its Monday."""
+def _persons(tables: Ingested, mondays: list[date]) -> pd.DataFrame:
+    """One row per customer and Monday: ``gender`` and ``birth_year`` as the bank's systems knew them before it."""
     columns = ["customer_id", "opened_on", "known_on", "superseded_on", "gender", "birth_year"]
     parts = [tables.read("customers", bucket, columns) for bucket in range(tables.buckets)]
-    there = pa.concat_tables([one for one in parts if one is not None]).unify_dictionaries()
-    frame = there.to_pandas()
-    ids = np.array(sorted(there["customer_id"].unique().to_pylist()), dtype=object)
-    placed = there.append_column("place", pa.array(np.arange(len(there))))
-    made = make_rows("customers", placed, ids)
-    seen_on = {
-        day: frame.iloc[made.columns["place"][seen(made, day_number(day))]].set_index("customer_id")
-        for day in _mondays(rows)
+    table = pa.concat_tables([part for part in parts if part is not None]).unify_dictionaries()
+    frame = table.to_pandas().set_index("customer_id")[["gender", "birth_year"]]
+    ids = np.array(sorted(table["customer_id"].unique().to_pylist()), dtype=object)
+    positions = pa.array(np.arange(len(table)))
+    rows = make_rows("customers", table.append_column("place", positions), ids)
+    versions = {
+        snapshot_date: frame.iloc[rows.columns["place"][seen(rows, day_number(snapshot_date))]]
+        for snapshot_date in mondays
     }
-    known = pd.concat({day: one[["gender", "birth_year"]] for day, one in seen_on.items()})
-    return known.loc[[(day, customer) for customer, day in _keys(rows)]].reset_index(drop=True)
+    return pd.concat(versions, names=["snapshot_date"]).swaplevel()
 
 
-def _age_band(birth_year: "pd.Series[float]", day: NDArray[np.datetime64]) -> list[str]:
+def _age_band(birth_year: "pd.Series[float]", snapshot_date: NDArray[np.datetime64]) -> list[str]:
     """The age reached in the year of the snapshot, in bands of ten years."""
-    year = day.astype("datetime64[Y]").astype(int) + 1970
-    names = [f"{low}–{high - 1}" for low, high in zip((0, *AGES), AGES, strict=False)] + [f"{AGES[-1]}+"]
-    age = year - birth_year.to_numpy(np.float64)
-    return [UNKNOWN if np.isnan(one) else names[int(np.searchsorted(AGES, one, side="right"))] for one in age]
-
-
-def _known(values: Iterable[object]) -> NDArray[np.str_]:
-    """Texts, with a word where there is none."""
-    return np.array([one if isinstance(one, str) and one else UNKNOWN for one in values], dtype=str)
-
-
-def _mondays(rows: Matrix) -> list[date]:
-    return [one.astype(object) for one in np.unique(rows.snapshot_date)]
-
-
-def _keys(rows: Matrix) -> list[tuple[str, date]]:
-    return list(zip(rows.customer_id.tolist(), rows.snapshot_date.astype(object), strict=True))
+    year = snapshot_date.astype("datetime64[Y]").astype(int) + 1970
+    ages = year - birth_year.to_numpy(np.float64)
+    return [
+        UNKNOWN if np.isnan(age) else BANDS[int(np.searchsorted(AGES, age, side="right"))] for age in ages
+    ]

@@ -16,7 +16,7 @@ from models.capacity import Teams, at_capacity, listed
 from models.matrix import Matrix
 from models.metrics import Metrics, calibration_slope, expected_calibration_error, intervals
 from pipeline.context import Context
-from pipeline.evaluation.evaluate import DRAWS
+from pipeline.evaluation.figures import DRAWS
 from pipeline.evaluation.segments import segments
 from pipeline.snapshots.build import build_outcomes, build_snapshots
 from pipeline.tables import Ingested

@@ -11,7 +11,6 @@ from typing import Any
 import pandas as pd
 
 from models.bundle import Bundle
-from pipeline.evaluation import charts
 from pipeline.training.registry import new_run, run_of
 
 LOCK = Path(__file__).parents[2] / "requirements.lock"
@@ -51,6 +50,8 @@ def track_ablation(data: Path, bank: str, as_of: date, table: pd.DataFrame) -> s
 
 def drawn(bundle: Bundle) -> dict[str, str]:
     """The charts of a bundle by name, as SVG."""
+    from pipeline.evaluation import charts
+
     losses = pd.DataFrame({"log loss on the tuning Mondays": bundle.metrics["losses"]})
     losses["round"] = range(1, len(losses) + 1)
     mondays = pd.DataFrame(bundle.metrics["mondays"])
@@ -59,7 +60,7 @@ def drawn(bundle: Bundle) -> dict[str, str]:
     return {
         "learning": charts.lines(losses, "round", "log loss on the tuning Mondays", title=kept),
         "mondays": charts.lines(mondays, "snapshot_date", "log_loss", title="Judged Mondays"),
-        "calibration": charts.against(points, "promised", "came", title="Tenths of the judged rows"),
+        "calibration": charts.calibration(points, "promised", "came", title="Tenths of the judged rows"),
     }
 
 

@@ -14,12 +14,13 @@ from models.metrics import ranking
 from pipeline.artefacts import read_json
 from pipeline.commands.summaries import backtest_in_words
 from pipeline.context import Context
-from pipeline.demo import truth_of
 from pipeline.demo_bank import write_demo_bank
 from pipeline.evaluation import backtest
-from pipeline.evaluation import evaluate as judgement
-from pipeline.evaluation.backtest import origins, run_backtest
-from pipeline.weekly import current_tables, run_ingest
+from pipeline.evaluation import figures as figures_module
+from pipeline.evaluation.backtest import backtest_page, origins, run_backtest
+from pipeline.evaluation.demo_truth import truth_of
+from pipeline.evaluation.research import build_history
+from pipeline.weekly import run_ingest
 
 AS_OF = date(2026, 11, 16)
 SMALL = {
@@ -47,7 +48,7 @@ def test_the_worked_example_of_origins():
 def few_draws():
     """Whether an interval is right is for tests/models/test_bootstrap.py to say."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(judgement, "DRAWS", 20)
+        patch.setattr(figures_module, "DRAWS", 20)
         yield
 
 
@@ -61,7 +62,7 @@ def bank(tmp_path_factory) -> Context:
 
 @pytest.fixture(scope="module")
 def result(bank):
-    return run_backtest(bank, current_tables(bank), AS_OF, count=3, every=5, truth=truth_of(bank))
+    return run_backtest(bank, bank.tables, AS_OF, count=3, every=5, truth=truth_of(bank))
 
 
 def test_each_origin_has_its_promise_and_what_came(bank, result):
@@ -76,9 +77,9 @@ def test_each_origin_has_its_promise_and_what_came(bank, result):
             str(date.fromisoformat(one["origin"]) + timedelta(weeks=k)) for k in range(5)
         ]
         assert days["judge"][-1] < one["origin"]
-        low, high = one["promised"]["intervals"]["model.auroc"]
-        assert low < one["promised"]["model"]["auroc"] < high
-        came, sure = one["came"], one["came"]["intervals"]
+        low, high = one["predicted"]["intervals"]["model.auroc"]
+        assert low < one["predicted"]["model"]["auroc"] < high
+        came, sure = one["observed"], one["observed"]["intervals"]
         ways = {"largest_drop", "longest_silence", "logistic", "truth"}
         assert set(came["others"]) == ways | ({"previous champion"} if one is second else set())
         assert set(came["capacity"]) == {"money_at_risk", "risk", *came["others"]}
@@ -97,7 +98,7 @@ def test_each_origin_has_its_promise_and_what_came(bank, result):
 
 def test_all_origins_are_also_judged_as_one(result):
     """The money adds up, the ways that every origin has are there, and the truth is nearer than what came."""
-    came, whole = [one["came"] for one in result["origins"]], result["together"]
+    came, whole = [one["observed"] for one in result["origins"]], result["together"]
     assert whole["model"]["rows"] == sum(one["model"]["rows"] for one in came)
     for name in ("predicted", "realised"):
         assert whole["money"][name] == pytest.approx(sum(one["money"][name] for one in came), rel=1e-9)
@@ -112,17 +113,17 @@ def test_all_origins_are_also_judged_as_one(result):
 def test_the_previous_champion_is_the_model_of_the_origin_before(bank, result):
     """What it ranks by on the second origin's Mondays is what that model says, and nothing newer."""
     first, second = result["origins"]
-    assert "previous champion" not in first["came"]["others"]
-    split = backtest.plan(bank.settings, current_tables(bank), day := date.fromisoformat(first["origin"]))
+    assert "previous champion" not in first["observed"]["others"]
+    split = backtest.plan(bank.settings, bank.tables, day := date.fromisoformat(first["origin"]))
     days = (*split.train, *split.tune, *split.evaluation)
-    backtest._build(bank, current_tables(bank), days, day)
+    build_history(bank, bank.tables, days, day)
     old, _ = backtest.fit_mondays(bank.settings, bank.home, split, day, lambda *_: None)
     later = tuple(date.fromisoformat(one) for one in second["snapshots"]["later"])
-    backtest._build(bank, current_tables(bank), later, AS_OF)
+    build_history(bank, bank.tables, later, AS_OF)
     rows = backtest.load_matrix(bank.home, later, old.peers)
-    expected = ranking(rows, backtest.predict(old, rows).risks[:, -1])
+    expected = ranking(rows, old.predict(rows).risks[:, -1])
     assert old.model_id == first["model_id"]
-    assert second["came"]["others"]["previous champion"] == expected
+    assert second["observed"]["others"]["previous champion"] == expected
 
 
 def test_it_is_said_in_words(result):
@@ -131,25 +132,45 @@ def test_it_is_said_in_words(result):
     assert words.count("came  ") == 3
     assert f"{result['together']['money']['deciles'][9]['ratio']:.2f}" in words.split("together: ")[1]
     assert f"together {result['together']['gap_to_truth']:.4f}" in words
-    assert f"{result['origins'][1]['came']['model']['auroc']:.3f} [" in words
+    assert f"{result['origins'][1]['observed']['model']['auroc']:.3f} [" in words
     assert "2026-06-29  refused: too few matured snapshots" in words
 
 
+def test_the_page_shows_what_was_predicted_and_observed_and_what_was_refused(bank, result, html_tables):
+    html = (bank.home.root / "backtest.html").read_text("utf-8")
+    kept, together = html_tables(html)[:2]
+    assert [(row["origin"], row[""]) for row in kept] == [
+        ("2026-08-03", "promised"), ("", "came"), ("2026-09-07", "promised"), ("", "came"),
+    ]  # fmt: skip
+    first = result["origins"][0]
+    for row, name in zip(kept, ("predicted", "observed"), strict=False):
+        (low, high), metrics = first[name]["intervals"]["model.auroc"], first[name]["model"]
+        assert row["AUROC"] == f"{metrics['auroc']:.3f} [{low:.3f}, {high:.3f}]"
+        assert row["calibration slope"].startswith(f"{metrics['calibration_slope']:.3f} [")
+    ways = [way.replace("_", " ") for way in result["together"]["others"]]
+    assert [row["ranked by"] for row in together] == ["model", *ways]
+    assert f"off by {result['together']['gap_to_truth']:.4f} in the mean" in html
+    for title in ("Together: money", "2026-09-07: money", "2026-09-07: at the managers&#39; capacity"):
+        assert f"<h2>{title}" in html
+    assert html_tables(html)[-1][0]["origin"] == "2026-06-29"
+    assert "nothing could be trained" not in backtest_page(bank.settings, result | {"refused": {}})
+
+
 def test_the_same_again_on_a_rerun(bank, result):
-    again = run_backtest(bank, current_tables(bank), AS_OF, count=1, every=5)
-    assert again["origins"][0]["promised"] == result["origins"][1]["promised"]
-    assert again["origins"][0]["came"]["model"] == result["origins"][1]["came"]["model"]
+    again = run_backtest(bank, bank.tables, AS_OF, count=1, every=5)
+    assert again["origins"][0]["predicted"] == result["origins"][1]["predicted"]
+    assert again["origins"][0]["observed"]["model"] == result["origins"][1]["observed"]["model"]
 
 
 def test_no_origin_at_all_is_an_error(bank):
     with pytest.raises(DataError, match=r"on any of 2025-12-01\. 2025-12-01: too few matured snapshots"):
-        run_backtest(bank, current_tables(bank), date(2026, 2, 9), count=1, every=5)
+        run_backtest(bank, bank.tables, date(2026, 2, 9), count=1, every=5)
 
 
 def cut(bank: Context, day: date) -> Context:
     """The bank as its systems knew it before ``day``: later rows are gone, later corrections undone."""
     known = Context(bank.settings, bank.data / f"cut-{day}")
-    tables = current_tables(bank)
+    tables = bank.tables
     for path in sorted(tables.folder.rglob("*")):
         target = known.home.root / "tables" / path.relative_to(tables.folder)
         if path.suffix != ".parquet" or path.name in ("refused.parquet", "raw_rows.parquet"):
@@ -168,22 +189,22 @@ def cut(bank: Context, day: date) -> Context:
     return known
 
 
-def promised(bank: Context, tables, day: date) -> str:
+def model_trained(bank: Context, tables, day: date) -> str:
     """The model that the backtest trains on ``day``: its id is a hash of every byte of it."""
     split = backtest.plan(bank.settings, tables, day)
-    backtest._build(bank, tables, (*split.train, *split.tune, *split.evaluation), day)
+    build_history(bank, tables, (*split.train, *split.tune, *split.evaluation), day)
     return backtest.fit_mondays(bank.settings, bank.home, split, day, lambda *_: None)[0].model_id
 
 
 def test_an_origin_knows_nothing_that_became_known_on_or_after_it(bank, result, monkeypatch):
     """On the tables as they were on that day it trains the same bytes; with a planted error it does not."""
     day = date.fromisoformat(result["origins"][0]["origin"])
-    known, now = cut(bank, day), current_tables(bank)
+    known, now = cut(bank, day), bank.tables
     then = replace(now, folder=known.home.root / "tables", last_day=day)
-    assert promised(known, then, day) == result["origins"][0]["model_id"]
+    assert model_trained(known, then, day) == result["origins"][0]["model_id"]
 
     # Planted: Mondays whose outcome was open on the origin, judged by what is known today.
     honest_plan, honest_outcomes = backtest.plan, backtest.build_outcomes
     monkeypatch.setattr(backtest, "plan", lambda *one: honest_plan(*one[:2], day + timedelta(weeks=3)))
     monkeypatch.setattr(backtest, "build_outcomes", lambda *one: honest_outcomes(*one[:4], AS_OF, one[5]))
-    assert promised(known, then, day) != promised(bank, now, day)
+    assert model_trained(known, then, day) != model_trained(bank, now, day)

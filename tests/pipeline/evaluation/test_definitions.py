@@ -14,16 +14,16 @@ from pipeline.artefacts import read_json
 from pipeline.context import Context
 from pipeline.demo_bank import write_demo_bank
 from pipeline.evaluation.definitions import (
-    both_of,
+    both_counts,
     candidates,
-    cells_of,
     compare_definitions,
-    excluded_of,
+    excluded_counts,
+    group_totals,
     monthly,
 )
-from pipeline.evaluation.definitions_page import definitions_in_words, write_page
+from pipeline.evaluation.definitions_page import definitions_in_words, definitions_page
 from pipeline.snapshots.build import build_outcomes, build_snapshots, read_partition
-from pipeline.weekly import current_tables, run_ingest
+from pipeline.weekly import run_ingest
 
 AS_OF, DROPS = date(2026, 11, 16), (0.3, 0.5)
 SMALL = {
@@ -42,7 +42,7 @@ def bank(tmp_path_factory) -> Context:
 
 @pytest.fixture(scope="module")
 def result(bank):
-    return compare_definitions(bank.settings, bank.home, current_tables(bank), AS_OF, DROPS, lambda *_: None)
+    return compare_definitions(bank, bank.tables, AS_OF, DROPS, lambda *_: None)
 
 
 def days_of(result) -> list[date]:
@@ -54,13 +54,13 @@ def test_the_first_monday_of_each_month_with_history_and_an_outcome(bank, result
     assert all(day.weekday() == 0 and day.day <= 7 for day in days)
     # 97 days before 2026-11-16 is 2026-08-11; the first 26 of 70 weeks give no snapshot.
     assert (days[0], days[-1], len(days)) == (date(2026, 2, 2), date(2026, 8, 3), 7)
-    assert current_tables(bank).buckets > 1
+    assert bank.tables.buckets > 1
 
 
 @pytest.mark.parametrize("name", ["aum_drop 50% 30d", "tier_downgrade 30d", "closure 30d", "dormancy 30d"])
 def test_counts_are_those_of_cohorts_and_labels(bank, result, name):
     settings = candidates(bank.settings, DROPS)[name]
-    days, tables = days_of(result), current_tables(bank)
+    days, tables = days_of(result), bank.tables
     build_snapshots(settings, bank.home, tables, days, lambda *_: None)
     build_outcomes(settings, bank.home, tables, days, AS_OF, lambda *_: None)
     cohort, labels = (read_partition(bank.home, kind, days) for kind in ("cohort", "labels"))
@@ -97,24 +97,32 @@ def test_a_smaller_drop_finds_everyone_a_larger_one_finds(result):
 
 
 def test_the_same_bytes_again_on_one_thread(bank, result):
-    written = {name: (bank.home.root / name) for name in ("definitions.json",)}
-    before = written["definitions.json"].read_bytes()
-    assert read_json(written["definitions.json"]) == result
-    page = write_page(bank.home, result).read_bytes()
+    paths = [bank.home.root / name for name in ("definitions.json", "definitions.html")]
+    before = [path.read_bytes() for path in paths]
+    assert read_json(paths[0]) == result
     alone = bank.settings.model_copy(
         update={"engine": bank.settings.engine.model_copy(update={"workers": 1})}
     )
-    again = compare_definitions(alone, bank.home, current_tables(bank), AS_OF, DROPS, lambda *_: None)
-    assert written["definitions.json"].read_bytes() == before
-    assert write_page(bank.home, again).read_bytes() == page
+    compare_definitions(replace(bank, settings=alone), bank.tables, AS_OF, DROPS, lambda *_: None)
+    assert [path.read_bytes() for path in paths] == before
     assert not (bank.home.root / "making").exists()
 
 
-def test_the_page_says_the_figures_in_words(bank, result):
-    html, own = write_page(bank.home, result).read_text("utf-8"), result["candidates"]["aum_drop 50% 30d"]
-    assert f"{own['attrited'] / 7:,.1f} of them ({own['rate']:.1%}) were gone 37 days later" in html
-    for name in result["candidates"]:
-        assert f">{name}<" in html
+def test_the_page_says_the_figures_in_words(bank, result, html_tables):
+    html = (bank.home.root / "definitions.html").read_text("utf-8")
+    chosen = result["candidates"]["aum_drop 50% 30d"]
+    assert f"{chosen['attrited'] / 7:,.1f} of them ({chosen['rate']:.1%}) were gone 37 days later" in html
+    tables = dict(
+        zip(("quarter", "tier", "all", "both", "branch", "excluded"), html_tables(html), strict=True)
+    )
+    assert [row["definition"] for row in tables["all"]] == list(result["candidates"])
+    assert tables["all"][0]["coverage, %"] == f"{100 * chosen['coverage']:.1f}"
+    for by in ("quarter", "tier", "branch"):
+        rates = {row[by]: row["aum_drop"] for row in tables[by]}
+        groups = {key or "(none)": group for key, group in chosen[f"by_{by}"].items()}
+        assert rates == {key: f"{100 * group['rate']:.1f}" for key, group in groups.items()}
+    assert tables["both"][0]["aum_drop 50% 30d"] == "100"
+    assert tables["excluded"][0]["staff"] == f"{chosen['excluded'].get('staff', 0):,d}"
     for measure in ("Eligible:", "Gone:", "AUM left", "Still here", "Coverage", "Followed:", "Misjudgement"):
         assert f"<p>{measure}" in html
     printed = definitions_in_words(result).splitlines()
@@ -127,13 +135,13 @@ def test_a_page_of_a_bank_that_nobody_leaves(bank, result):
         name: one | {"attrited": 0, "followed": 0, "rate": 0.0, "coverage": 0.0, "misjudgement": None}
         for name, one in result["candidates"].items()
     }
-    html = write_page(bank.home, result | {"candidates": nobody}).read_text("utf-8")
+    html = definitions_page(bank.settings, result | {"candidates": nobody})
     assert "aum_drop 50% 30d, nobody left on 7 Mondays" in html
 
 
 def test_too_short_a_history_is_refused(bank):
     with pytest.raises(DataError, match=r"26 weeks after .* 97 days before 2026-03-02"):
-        monthly(bank.settings, current_tables(bank), date(2026, 3, 2), 90)
+        monthly(bank.settings, bank.tables, date(2026, 3, 2), 90)
 
 
 def verdict(exclusion: list[int], attrited: list[bool], lost: list[float], came_back: list[bool]) -> Verdict:
@@ -163,7 +171,7 @@ FOUR = Compared(
 
 
 def test_four_customers_by_hand():
-    cells = cells_of(FOUR, [date(2024, 3, 4)], ["low", "high"])
+    cells = group_totals(FOUR, [date(2024, 3, 4)], ["low", "high"])
     assert set(cells["quarter"]) == {"2024 Q1"}
     sums = cells.groupby("candidate")[
         ["eligible", "attrited", "followed", "came_back", "left", "still_here"]
@@ -183,13 +191,13 @@ def test_four_customers_by_hand():
 
 
 def test_found_by_both_by_hand():
-    pairs = both_of(FOUR).set_index(["candidate", "other"])["customers"].to_dict()
+    pairs = both_counts(FOUR).set_index(["candidate", "other"])["customers"].to_dict()
     # The second calls the customer gone whom it does not find, because he had left before.
     assert pairs == {(0, 0): 2, (0, 1): 2, (1, 0): 1, (1, 1): 2}
 
 
 def test_excluded_by_hand():
-    counts = excluded_of(FOUR).set_index(["candidate", "code"])["customers"]
+    counts = excluded_counts(FOUR).set_index(["candidate", "code"])["customers"]
     assert (counts[0, "staff"], counts[0, "already_left"], counts[1, "already_left"]) == (1, 0, 1)
     strangers = replace(FIRST, exclusion=np.array([[CODES.index("not_yet_customer")] * 4]))
-    assert excluded_of(replace(FOUR, verdicts=(strangers,)))["customers"].sum() == 0
+    assert excluded_counts(replace(FOUR, verdicts=(strangers,)))["customers"].sum() == 0

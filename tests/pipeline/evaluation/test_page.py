@@ -1,30 +1,56 @@
 import pandas as pd
 import pytest
 
-from pipeline.evaluation.charts import against, bars, lines, ranked, timeline
-from pipeline.evaluation.page import Section, page, table
-
-FRAME = pd.DataFrame({"tier": ["affluent", "<b>"], "risk": [0.1234, None], "money": [1234567.0, 2.5]})
-
-
-def test_a_cell_is_formatted_escaped_and_empty_where_unknown():
-    made = table(FRAME, {"risk": ".1%"})
-    assert made.rows[0] == (("tier", "affluent"), ("risk", "12.3%"), ("money", "1,234,567"))
-    assert made.rows[1][1:] == (("risk", ""), ("money", "2.5"))
-    assert made.numbers == {"risk", "money"}
-    html = page("Tiers", "Two rows.", [Section("By tier", tables=[made])])
-    assert "&lt;b&gt;" in html
-    assert "<b>" not in html
+from configs.bank_folder import load_settings
+from pipeline.evaluation.charts import bars, calibration, lines, ranked, timeline
+from pipeline.evaluation.page import money_parts, number, page, percent
 
 
-def test_a_page_fetches_nothing_and_has_no_script():
-    html = page("T", "L", [Section("S", ["text"], [lines(FRAME.head(1), "tier", "money")])])
-    assert "<script" not in html
-    assert 'src="' not in html
-    assert "<svg" in html
+def test_a_number_has_its_form_or_four_decimals_and_an_unknown_one_is_empty():
+    assert (number(0.1234, ".1%"), number(1234567.0), number(2.5), number(7), number("B1")) == (
+        "12.3%", "1,234,567", "2.5", "7", "B1",
+    )  # fmt: skip
+    assert (number(None, ".1%"), number(float("nan")), percent(None), percent(0.125)) == ("", "", "", "12.5")
 
 
-@pytest.mark.parametrize("draw", [lines, bars, against], ids=lambda one: one.__name__)
+@pytest.fixture
+def backtest_html(figures) -> str:
+    chart = lines([{"tier": "a", "money": 1.0}], "tier", "money")
+    return page(
+        "backtest.html", load_settings("demo"), charts=[chart], origins=[], every_weeks=13, as_of="2026-11-16",
+        refused={"2026-02-16": "<b>none</b>"}, together=figures,
+    )  # fmt: skip
+
+
+def test_a_page_fetches_nothing_has_no_script_and_escapes_what_is_not_its_own(backtest_html):
+    for hole in ("<script", 'src="', "<b>"):
+        assert hole not in backtest_html
+    assert "&lt;b&gt;none" in backtest_html
+    assert backtest_html.count("<svg") == 4
+
+
+def test_the_sections_are_named_above_with_links_to_them(backtest_html):
+    assert '<li><a href="#s2">After all origins together</a></li>' in backtest_html
+    assert '<section id="s2">\n<h2>After all origins together</h2>' in backtest_html
+
+
+def test_money_of_a_tenth_lies_between_what_is_likely_by_chance(figures):
+    low_high = {"left.tenth_1": [4e5, 2.5e6]}
+    (tenths, _), (tiers, _), _ = money_parts(figures | {"intervals": low_high})
+    assert (tenths[0]["tenth"], tenths[0]["95% from"], tenths[0]["95% to"]) == ("1", 4e5, 2.5e6)
+    assert tiers == figures["money"]["tiers"]
+
+
+def test_many_branches_are_shown_as_the_largest_and_the_others_together(figures):
+    branches = [
+        {"branch": f"B{k:02d}", "predicted": 1e6 * k, "realised": 5e5, "ratio": 2.0 * k} for k in range(1, 24)
+    ]
+    rows, _ = money_parts(figures | {"money": figures["money"] | {"branches": branches}})[2]
+    assert [row["branch"] for row in rows] == [*(f"B{k:02d}" for k in range(4, 24)), "3 others"]
+    assert (rows[-1]["predicted"], rows[-1]["realised"], rows[-1]["ratio"]) == (6e6, 1.5e6, 4)
+
+
+@pytest.mark.parametrize("draw", [lines, bars, calibration], ids=lambda draw: draw.__name__)
 def test_a_chart_names_its_axes_and_is_drawn_the_same_twice(draw):
     frame = pd.DataFrame({"predicted": [1.0, 2.0, 3.0], "realised": [1.0, 3.0, 2.0], "tier": ["a", "b", "b"]})
     svg = draw(frame, "predicted", "realised", "tier", title="Money")
@@ -45,9 +71,7 @@ def test_bars_from_the_left_and_a_line_of_days_keep_the_order_of_the_rows():
 
 
 def test_short_texts_lie_flat_below_their_bars_and_many_do_not():
-    few = pd.DataFrame({"branch": ["B1", "B2"], "n": [1, 2]})
+    two = pd.DataFrame({"branch": ["B1", "B2"], "n": [1, 2]})
     many = pd.DataFrame({"branch": [f"branch {k:03d}" for k in range(40)], "n": 1})
-    assert "rotate(-90)" not in bars(few, "branch", "n").replace(
-        "rotate(-90)", "", 1
-    )  # the axis title stands
+    assert bars(two, "branch", "n").count("rotate(-90)") == 1  # the title of the axis stands
     assert bars(many, "branch", "n").count("rotate(") > 20

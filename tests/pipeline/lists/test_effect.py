@@ -11,7 +11,7 @@ from configs.bank_folder import load_settings
 from configs.call_lists import CallList
 from configs.published import Decision, Helpfulness, Run, Score
 from pipeline.__main__ import app
-from pipeline.commands.effect_summary import in_words
+from pipeline.commands.summaries import effect_in_words
 from pipeline.lists import effect
 from pipeline.lists.effect import figures, follow_up, helpfulness, known
 from serve.store import assignments as trial
@@ -79,17 +79,17 @@ def test_the_power_of_a_small_trial(settings, lots):
 def test_without_held_out_nothing_is_compared(settings, lots):
     found = figures(settings, [one for one in lots if not one.held_out], AS_OF)
     assert (found["customers"], found["money"], found["power"]["visible"]) == (None, None, None)
-    assert "nothing can be seen" in in_words(found)
+    assert "nothing can be seen" in effect_in_words(found)
 
 
 def test_before_the_first_lot_everything_is_open(settings):
     found = figures(settings, [], AS_OF)
     assert (found["known"], found["power"]["weeks_to_go"]) == (0, None)
-    assert "no lots are drawn" in in_words(found)
+    assert "no lots are drawn" in effect_in_words(found)
 
 
 def test_in_words(settings, lots):
-    said = in_words(figures(settings, lots, AS_OF))
+    said = effect_in_words(figures(settings, lots, AS_OF))
     assert "8 lots with a known outcome before 2026-06-08, 2 waiting for theirs" in said
     assert "listed: 16.67% of 6 left, held out: 50.00% of 2 left" in said
     assert "customers kept: 2.0 [" in said
@@ -101,7 +101,7 @@ def test_enough_data_is_said(settings):
     many = [lot(number, number % 2 == 0, number % 4 == 0) for number in range(2_000)]
     found = figures(settings, many, AS_OF)
     assert found["power"]["weeks_to_go"] == 0
-    assert "enough data: an effect of 7.50 points is seen in 8 of 10 such trials" in in_words(found)
+    assert "enough data: an effect of 7.50 points is seen in 8 of 10 such trials" in effect_in_words(found)
 
 
 def test_lists_of_a_monday_learn_only_from_what_was_known_then(settings):

@@ -11,8 +11,8 @@ from configs.errors import DataError
 from models.bundle import Predicted
 from models.capacity import Teams
 from models.matrix import Matrix
-from pipeline.evaluation import evaluate as judgement
-from pipeline.evaluation.evaluate import Judged, figures, lists, together
+from pipeline.evaluation import figures as figures_module
+from pipeline.evaluation.figures import Evaluated, figures, lists, pooled
 from pipeline.evaluation.segments import Segments
 
 SIZE = 10
@@ -25,7 +25,7 @@ def settings():
 
 
 @pytest.fixture
-def judged() -> Judged:
+def evaluated() -> Evaluated:
     """Customers 0 and 1 leave with half of 200,000; risk falls with the number, money at risk rises with it."""
     days = np.repeat(np.array([date(2024, 3, 4), date(2024, 3, 11)], "datetime64[D]"), SIZE)
     rows = Matrix(
@@ -38,25 +38,25 @@ def judged() -> Judged:
     may = np.tile(np.arange(SIZE) != 9, 2)
     teams = Teams(np.zeros(2 * SIZE, np.int64), np.full(2 * SIZE, 3), may)
     groups = {"tier": np.tile(["affluent"], 2 * SIZE), "branch": np.tile(["B1", "B2"], SIZE)}
-    return Judged(rows, Predicted(risk[:, None], money), Segments(teams, groups), {"rule": -risk})
+    return Evaluated(rows, Predicted(risk[:, None], money), Segments(teams, groups), {"rule": -risk})
 
 
-def test_lists_are_filled_by_money_by_risk_and_by_every_other_way(judged):
-    found = {way: np.flatnonzero(called[:SIZE]).tolist() for way, called in lists(judged).items()}
+def test_lists_are_filled_by_money_by_risk_and_by_every_other_way(evaluated):
+    found = {way: np.flatnonzero(called[:SIZE]).tolist() for way, called in lists(evaluated).items()}
     # Customer 9, who has most money at risk, must not be called.
     assert found == {"money_at_risk": [6, 7, 8], "risk": [0, 1, 2], "rule": [6, 7, 8]}
 
 
-def test_figures_of_lists_money_and_profit(settings, judged, monkeypatch):
-    monkeypatch.setattr(judgement, "DRAWS", 20)
-    found = figures(settings, judged)
+def test_figures_of_lists_money_and_profit(settings, evaluated, monkeypatch):
+    monkeypatch.setattr(figures_module, "DRAWS", 20)
+    found = figures(settings, evaluated)
     assert found["capacity"]["risk"] == pytest.approx(
         {"listed": 3, "recall": 1, "precision": 2 / 3, "lift": 10 / 3, "aum_caught": 1}
     )
     assert found["capacity"]["money_at_risk"]["recall"] == 0
     # On each Monday three calls for nothing; promised were 0.5 × 0.01 × (60 + 70 + 80 thousand) − 300.
     assert found["profit"]["lists"] == -300
-    assert found["profit"]["lists_promised"] == pytest.approx(750)
+    assert found["profit"]["lists_predicted"] == pytest.approx(750)
     # From 20,000 on a call pays by what is promised: customers 2 … 8; nobody is kept by calling them.
     assert (found["profit"]["break_even_money"], found["profit"]["break_even_calls"]) == (20_000, 7)
     assert found["profit"]["break_even"] == -700
@@ -79,33 +79,33 @@ def test_figures_of_lists_money_and_profit(settings, judged, monkeypatch):
     # The last tenth of ascending promised money is customer 9, who stays; the first is customer 0, who leaves.
     assert found["intervals"]["left.tenth_10"][0] == 0
     assert found["intervals"]["left.tenth_1"][1] > 0
-    assert figures(settings, judged) == found
+    assert figures(settings, evaluated) == found
 
 
-def test_two_days_models_are_held_to_their_word_as_one(judged):
+def test_two_days_models_are_held_to_their_word_as_one(evaluated):
     first, second = (
-        replace(judged, rows=(half := judged.rows.where(judged.rows.snapshot_date == day)),
-                predicted=Predicted(judged.predicted.risks[:SIZE], judged.predicted.money[:SIZE]),
-                segments=Segments(judged.segments.teams.of(np.arange(SIZE)),
-                                  {name: of[:SIZE] for name, of in judged.segments.groups.items()}),
-                others={"rule": judged.others["rule"][:SIZE], name: np.zeros(len(half))})
-        for day, name in zip(np.unique(judged.rows.snapshot_date), ("before", "after"), strict=True)
+        replace(evaluated, rows=(half := evaluated.rows.where(evaluated.rows.snapshot_date == day)),
+                predicted=Predicted(evaluated.predicted.risks[:SIZE], evaluated.predicted.money[:SIZE]),
+                segments=Segments(evaluated.segments.teams.of(np.arange(SIZE)),
+                                  {name: of[:SIZE] for name, of in evaluated.segments.groups.items()}),
+                others={"rule": evaluated.others["rule"][:SIZE], name: np.zeros(len(half))})
+        for day, name in zip(np.unique(evaluated.rows.snapshot_date), ("before", "after"), strict=True)
     )  # fmt: skip
-    whole = together([first, second])
+    whole = pooled([first, second])
     assert set(whole.others) == {"rule"}  # what only one of them has cannot be evaluated over both
-    assert whole.rows.customer_id.tolist() == judged.rows.customer_id.tolist()
-    assert whole.rows.snapshot_date.tolist() == judged.rows.snapshot_date.tolist()
-    assert np.array_equal(whole.predicted.risks, judged.predicted.risks)
-    assert np.array_equal(whole.segments.groups["branch"], judged.segments.groups["branch"])
+    assert whole.rows.customer_id.tolist() == evaluated.rows.customer_id.tolist()
+    assert whole.rows.snapshot_date.tolist() == evaluated.rows.snapshot_date.tolist()
+    assert np.array_equal(whole.predicted.risks, evaluated.predicted.risks)
+    assert np.array_equal(whole.segments.groups["branch"], evaluated.segments.groups["branch"])
     for way, called in lists(whole).items():
-        assert np.array_equal(called, lists(judged)[way])
+        assert np.array_equal(called, lists(evaluated)[way])
     with pytest.raises(DataError, match="ascend"):
-        together([second, first])
+        pooled([second, first])
 
 
-def test_a_drawn_bank_keeps_what_belongs_to_each_row(judged):
+def test_a_drawn_bank_keeps_what_belongs_to_each_row(evaluated):
     places = np.array([0, 0, 12])
-    drawn = judged.drawn(judged.rows, places)
+    drawn = evaluated.drawn(evaluated.rows, places)
     assert drawn.predicted.money.tolist() == [0, 0, 20_000]
     assert drawn.segments.teams.callable.tolist() == [True, True, True]
-    assert drawn.others["rule"].tolist() == judged.others["rule"][places].tolist()
+    assert drawn.others["rule"].tolist() == evaluated.others["rule"][places].tolist()

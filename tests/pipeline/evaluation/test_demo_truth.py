@@ -2,12 +2,12 @@
 
 from configs.reason_groups import GROUPS
 from pipeline.demo_bank.hazards import REASONS
-from pipeline.evaluation.planted_reasons import NAMED
+from pipeline.evaluation.demo_truth import GROUP_OF_CAUSE
 
 
 def test_every_planted_cause_is_mapped_to_an_occasion_or_a_sign() -> None:
-    assert set(NAMED) == set(REASONS)
-    assert {group for group in NAMED.values() if group} <= set(GROUPS)
-    assert [cause for cause, group in NAMED.items() if not group] == ["", "life_event"]
-    judged = [group for group in NAMED.values() if group]
+    assert set(GROUP_OF_CAUSE) == set(REASONS)
+    assert {group for group in GROUP_OF_CAUSE.values() if group} <= set(GROUPS)
+    assert [cause for cause, group in GROUP_OF_CAUSE.items() if not group] == ["", "life_event"]
+    judged = [group for group in GROUP_OF_CAUSE.values() if group]
     assert len(set(judged)) == len(judged), "a group for two causes would be right too easily"

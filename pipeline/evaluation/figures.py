@@ -1,0 +1,207 @@
+"""Figures of a model on Mondays that it has not seen: for its page, its card and the backtest."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.settings import Settings
+from models.bundle import Bundle, Predicted
+from models.capacity import Teams, at_capacity, best_cut, break_even, expected_maximum, listed, profit_of
+from models.explain import contributions
+from models.matrix import Matrix, joined
+from models.metrics import (
+    Metrics,
+    calibration_slope,
+    evaluate,
+    expected_calibration_error,
+    gone_by,
+    group_metrics,
+    intervals,
+    money,
+    money_by,
+    ranking,
+    reliability,
+    tenths,
+)
+from pipeline.evaluation.segments import Segments
+from pipeline.training.training_rows import columns_of
+
+DRAWS = 200  # banks drawn for an interval; the ends of a 95% interval then rest on five of them each
+EXPLAINED = 1_000  # rows, evenly spread, whose contributions count: more change no digit that is shown
+BEST_FEATURES = 15
+Scores = NDArray[np.float64]
+Lists = dict[str, NDArray[np.bool_]]
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Rows whose outcome is known, a model's predictions, their teams and groups, and other ways to rank them.
+
+    No figure looks at the rows' features.
+    """
+
+    rows: Matrix
+    predicted: Predicted
+    segments: Segments
+    others: Mapping[str, Scores] = field(default_factory=dict)
+
+    def drawn(self, rows: Matrix, positions: NDArray[np.intp]) -> "Evaluated":
+        """These ``rows``, drawn at ``positions`` of this bank, with their predictions; without the groups."""
+        return Evaluated(
+            rows,
+            Predicted(self.predicted.risks[positions], self.predicted.money[positions]),
+            Segments(self.segments.teams.of(positions), {}),
+            {way: scores[positions] for way, scores in self.others.items()},
+        )
+
+
+def figures(settings: Settings, evaluated: Evaluated) -> dict[str, Any]:
+    """The figures of the model and of every other way to rank, with intervals.
+
+    ``model``, ``others`` and ``money`` as in models/metrics.py; ``capacity`` by the value that the lists
+    are filled by; ``profit`` on the average Monday, in base currency; ``intervals`` holds 95% of ``DRAWS``
+    banks drawn from this one, by ``way.metric``; those of ``left.tenth_…`` are of the money that left.
+    """
+    rows, predicted, groups = evaluated.rows, evaluated.predicted, evaluated.segments.groups
+    called = lists(evaluated)
+    ends = intervals(
+        rows,
+        lambda drawn, positions: _uncertain(evaluated.drawn(drawn, positions)),
+        DRAWS,
+        settings.training.seed,
+    )
+    branches = money_by(rows, predicted.money, "branch", groups["branch"])
+    return {
+        "model": evaluate(rows, predicted.risks, settings.label.horizons),
+        "others": {way: ranking(rows, scores) for way, scores in evaluated.others.items()},
+        "money": money(rows, predicted.money, groups["tier"]) | {"branches": branches},
+        "capacity": {way: at_capacity(rows, chosen) for way, chosen in called.items()},
+        "profit": _profit(settings, evaluated, called["money_at_risk"]),
+        "intervals": {name: list(pair) for name, pair in ends.items()},
+    }
+
+
+def lists(evaluated: Evaluated) -> Lists:
+    """By way to rank which rows would be called: by money at risk, as the weekly lists do, by risk, and by each
+    other way."""
+    rows, teams = evaluated.rows, evaluated.segments.teams
+    at_risk, risk = evaluated.predicted.money, evaluated.predicted.risks[:, -1]
+    return {
+        "money_at_risk": listed(rows, teams, at_risk, risk),
+        "risk": listed(rows, teams, risk, at_risk),
+        **{way: listed(rows, teams, scores) for way, scores in evaluated.others.items()},
+    }
+
+
+def pooled(parts: Sequence[Evaluated]) -> Evaluated:
+    """The rows of several models as one; their Mondays ascend. The ways to rank are those that all have.
+
+    A team may have another number in another part: lists are filled Monday by Monday.
+    """
+    rows = [part.rows.only([]) for part in parts]
+    teams = [part.segments.teams for part in parts]
+    shared = [way for way in parts[0].others if all(way in part.others for part in parts)]
+    return Evaluated(
+        joined(rows, np.empty((sum(map(len, rows)), 0)), []),
+        Predicted(
+            np.concatenate([part.predicted.risks for part in parts]),
+            np.concatenate([part.predicted.money for part in parts]),
+        ),
+        Segments(
+            Teams(
+                np.concatenate([part.team for part in teams]),
+                np.concatenate([part.capacity for part in teams]),
+                np.concatenate([part.callable for part in teams]),
+            ),
+            {
+                name: np.concatenate([part.segments.groups[name] for part in parts])
+                for name in parts[0].segments.groups
+            },
+        ),
+        {way: np.concatenate([part.others[way] for part in parts]) for way in shared},
+    )
+
+
+def detailed_figures(settings: Settings, bundle: Bundle, evaluated: Evaluated) -> dict[str, Any]:
+    """Calibration by horizon, every group by itself, and what the scores are made of."""
+    rows, risks = evaluated.rows, evaluated.predicted.risks
+    return {
+        "calibration": {
+            str(days): reliability(gone_by(rows, days), risks[:, k])
+            for k, days in enumerate(settings.label.horizons)
+        },
+        "groups": {
+            name: group_metrics(rows, risks[:, -1], group)
+            for name, group in evaluated.segments.groups.items()
+        },
+        "features": _gains(bundle),
+        "reasons": _weights(settings, bundle, rows),
+    }
+
+
+def _uncertain(evaluated: Evaluated) -> Metrics:
+    """The figures that get an interval, by ``way.metric``."""
+    rows, predicted = evaluated.rows, evaluated.predicted
+    risk = predicted.risks[:, -1]
+    lost = float(rows.lost.sum())
+    model = ranking(rows, risk) | {
+        "ece": expected_calibration_error(rows.attrited, risk),
+        "calibration_slope": calibration_slope(rows.attrited, risk),
+        "money_ratio": float(predicted.money.sum()) / lost if lost else 0.0,
+    }
+    left = {
+        f"tenth_{k}": float(rows.lost[tenth].sum())
+        for k, tenth in enumerate(tenths(predicted.money), start=1)
+    }
+    ways = {"model": model, "left": left} | {
+        way: ranking(rows, scores) for way, scores in evaluated.others.items()
+    }
+    ways |= {f"capacity.{way}": at_capacity(rows, called) for way, called in lists(evaluated).items()}
+    return {f"{way}.{name}": value for way, metrics in ways.items() for name, value in metrics.items()}
+
+
+def _profit(settings: Settings, evaluated: Evaluated, called: NDArray[np.bool_]) -> dict[str, float]:
+    """Calls and profit on the average Monday: of the lists, of the break-even, and at best."""
+    terms, lost, expected = settings.profit, evaluated.rows.lost, evaluated.predicted.money
+    mondays = len(np.unique(evaluated.rows.snapshot_date))
+    threshold = break_even(terms)
+    pays = (expected >= threshold) & evaluated.segments.teams.callable
+    best = best_cut(expected, lost, terms)
+    totals = {
+        "lists_calls": int(called.sum()),
+        "lists_predicted": profit_of(called, expected, terms),
+        "lists": profit_of(called, lost, terms),
+        "break_even_calls": int(pays.sum()),
+        "break_even_predicted": profit_of(pays, expected, terms),
+        "break_even": profit_of(pays, lost, terms),
+        "best_calls": best.calls,
+        "best": best.profit,
+        "expected_maximum": expected_maximum(expected, lost, terms),
+    }
+    averages = {name: round(total / mondays, 2) for name, total in totals.items()}
+    return averages | {"break_even_money": round(threshold, 2)}
+
+
+def _gains(bundle: Bundle) -> list[dict[str, Any]]:
+    """The features that lower the loss most, as shares of what all trees together lower it by."""
+    booster = bundle.model.trees.booster
+    gain = booster.feature_importance("gain")
+    order = np.argsort(-gain, kind="stable")[:BEST_FEATURES]
+    names = booster.feature_name()
+    return [{"feature": names[k], "gain": float(gain[k] / gain.sum())} for k in order]
+
+
+def _weights(settings: Settings, bundle: Bundle, rows: Matrix) -> list[dict[str, Any]]:
+    """Per group of reasons the mean size of what it adds to the log-odds, the largest first."""
+    sample = np.unique(np.linspace(0, len(rows) - 1, EXPLAINED).astype(int))
+    values = contributions(bundle.model, rows.features[sample]).values
+    entries = columns_of(settings)
+    group_of = np.array([entries[name].group for name in bundle.model.columns])
+    weights = [
+        {"reason": str(group), "log_odds": float(np.abs(values[:, group_of == group].sum(axis=1)).mean())}
+        for group in np.unique(group_of)
+    ]
+    return sorted(weights, key=lambda row: (-row["log_odds"], row["reason"]))
