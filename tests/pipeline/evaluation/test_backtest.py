@@ -15,7 +15,7 @@ from pipeline.artefacts import read_json
 from pipeline.commands.summaries import backtest_in_words
 from pipeline.context import Context
 from pipeline.demo_bank import write_demo_bank
-from pipeline.evaluation import backtest
+from pipeline.evaluation import backtest, research
 from pipeline.evaluation import figures as figures_module
 from pipeline.evaluation.backtest import backtest_page, origins, run_backtest
 from pipeline.evaluation.demo_truth import truth_of
@@ -204,7 +204,7 @@ def test_an_origin_knows_nothing_that_became_known_on_or_after_it(bank, result, 
     assert model_trained(known, then, day) == result["origins"][0]["model_id"]
 
     # Planted: Mondays whose outcome was open on the origin, judged by what is known today.
-    honest_plan, honest_outcomes = backtest.plan, backtest.build_outcomes
-    monkeypatch.setattr(backtest, "plan", lambda *one: honest_plan(*one[:2], day + timedelta(weeks=3)))
-    monkeypatch.setattr(backtest, "build_outcomes", lambda *one: honest_outcomes(*one[:4], AS_OF, one[5]))
+    honest_plan, honest_outcomes = backtest.plan, research.build_outcomes
+    monkeypatch.setattr(backtest, "plan", lambda *args: honest_plan(*args[:2], day + timedelta(weeks=3)))
+    monkeypatch.setattr(research, "build_outcomes", lambda *args: honest_outcomes(*args[:4], AS_OF, args[5]))
     assert model_trained(known, then, day) != model_trained(bank, now, day)
