@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.demo_bank.bank import Bank, Week
-from pipeline.demo_bank.files import Extracts, managers, write_csv, write_products
+from pipeline.demo_bank.files import Extracts, write_csv, write_products
 
 NOBODY = "nobody"  # who is called in the quiet world
 NUMBERS = ("CUST_NO", "ACCT_NO", "RM_NO", "ORG_NO", "SERIAL_NO", "CONT_NO", "RESP_NO")
@@ -93,7 +93,7 @@ def write_people(out: Path, families: Iterable[tuple[Family, Sequence[World]]]) 
 
 
 def _staff(bank: Bank, world: World) -> pa.Table:
-    table = _tagged(managers(bank), world.tag)
+    table = _tagged(bank.managers.table(), world.tag)
     calls = pa.array(np.full(len(table), str(world.calls)))
     return table.set_column(table.schema.get_field_index("WK_CAP"), "WK_CAP", calls)
 

@@ -40,6 +40,6 @@ def write_demo_bank(
         if progress:
             progress(week + 1, weeks)
     truth.add(bank.monday, bank.truth())
-    files.write_csv(files.managers(bank), out / "rm_info.csv")
+    files.write_csv(bank.managers.table(), out / "rm_info.csv")
     files.write_products(out)
     truth.close()

@@ -1,14 +1,13 @@
-"""What customers and managers say and click: contacts, digital events, survey answers."""
-
-from dataclasses import dataclass
+"""Digital events, contacts and survey answers of a week, as raw tables."""
 
 import numpy as np
+import pyarrow as pa
 
 from pipeline.demo_bank import parameters as p
-from pipeline.demo_bank.customers import People
+from pipeline.demo_bank.customers import DRAINING, LOOKING, Customers, States
 from pipeline.demo_bank.draws import Draws, Floats, Ints
-from pipeline.demo_bank.managers import NOBODY, Seats
-from pipeline.demo_bank.states import DRAINING, LOOKING, Lives
+from pipeline.demo_bank.managers import NOBODY, Managers
+from pipeline.demo_bank.raw_tables import DAY, RawWeek, codes, dates, manager_ids, moments, words
 
 EVENT_CODES = {"login": "E01", "view_rates": "E02", "complaint": "E09"}
 CONTACT_CHANNELS = {"phone": "1", "visit": "2", "message": "3"}
@@ -16,117 +15,110 @@ PURPOSES = {"service": "10", "sale": "20", "retention": "30", "complaint": "40"}
 OUTCOMES = {"answered": "A", "no_answer": "N", "declined": "D"}
 ITEMS = {"service": "Q1", "environment": "Q2", "products": "Q3", "brand": "Q4", "manager": "Q5"}
 _SERVICE, _SALE, _RETENTION, _COMPLAINT = range(4)
-
-
-@dataclass(frozen=True)
-class Events:
-    """Digital events: customer, seconds since the Monday's midnight, and position in EVENT_CODES."""
-
-    customer: Ints
-    second: Ints
-    kind: Ints
-
-
-@dataclass(frozen=True)
-class Contacts:
-    """Contacts: ``called`` 1 = asked for by a list; codes are positions in the tables above."""
-
-    customer: Ints
-    manager: Ints
-    called: Ints
-    second: Ints
-    channel: Ints
-    purpose: Ints
-    outcome: Ints
-
-
-@dataclass(frozen=True)
-class Answers:
-    """Survey answers: one entry per answered item; ``day`` 0 = Monday."""
-
-    customer: Ints
-    item: Ints
-    day: Ints
-    score: Ints
+_SURVEY_LANE, _CONTACT_LANE = 110, 120  # the first of five, and of two
 
 
 def second_of(draws: Draws, purpose: str, who: Ints, days: int = 7) -> Ints:
     """A moment between 8 and 21 o'clock of some day of the week, in seconds since its Monday."""
-    return draws.whole(purpose + " day", who, 0, days) * 86_400 + draws.whole(purpose, who, 28_800, 75_600)
+    return draws.whole(purpose + " day", who, 0, days) * DAY + draws.whole(purpose, who, 28_800, 75_600)
 
 
-def click(people: People, lives: Lives, draws: Draws) -> Events:
-    """Logins, looks at the rate page and complaints; whoever looks elsewhere clicks more."""
-    who = np.flatnonzero(lives.alive).astype(np.int64)
-    looking = lives.stage[who] == LOOKING
-    restless = looking | (lives.stage[who] == DRAINING)
-    digital = people.digital[who]
+def events(raw: RawWeek, customers: Customers, states: States) -> pa.Table:
+    """One row per login, look at the rate page or complaint, in order of time; who looks elsewhere clicks more."""
+    draws, who = raw.draws, np.flatnonzero(states.alive)
+    looking = states.stage[who] == LOOKING
+    restless = looking | (states.stage[who] == DRAINING)
+    digital = customers.digital[who]
     login = np.where(restless, np.maximum(digital, p.LOOKING_LOGIN_CHANCE), digital)
     again = np.where(restless, 0.6, digital * 0.3)
-    ordinary = np.minimum(p.VIEW_RATES_RATE * people.sensitivity[who], 0.3)
+    ordinary = np.minimum(p.VIEW_RATES_RATE * customers.sensitivity[who], 0.3)
     view = np.where(looking, np.maximum(ordinary, p.LOOKING_VIEW_CHANCE), ordinary)
     parts = [
         (0, "login", who[draws.chance("login", who, login)]),
         (0, "second login", who[draws.chance("second login", who, again)]),
         (1, "view", who[draws.chance("view", who, view)]),
-        (2, "complains", who[lives.complaint[who] == 1.0]),
+        (2, "complains", who[states.complaint[who] == 1.0]),
     ]
-    return Events(
-        customer=np.concatenate([rows for _, _, rows in parts]),
-        second=np.concatenate([second_of(draws, f"{name} at", rows) for _, name, rows in parts]),
-        kind=np.concatenate([np.full(len(rows), kind) for kind, _, rows in parts]),
+    customer = np.concatenate([rows for _, _, rows in parts])
+    second = np.concatenate([second_of(draws, f"{name} at", rows) for _, name, rows in parts])
+    kind = np.repeat([kind for kind, _, _ in parts], [len(rows) for _, _, rows in parts])
+    order = np.argsort(second, kind="stable")
+    customer, second, kind = customer[order], second[order], kind[order]
+    rows = customer + (kind << 32) + (second << 34)
+    return pa.table(
+        {
+            "CUST_NO": raw.numbers.customer(customer),
+            "EVT_TM": moments(raw.monday * DAY + second),
+            "EVT_CD": codes(kind, list(EVENT_CODES.values())),
+            "LOAD_DT": raw.load_dates("event", rows, raw.monday + second // DAY),
+        }
     )
 
 
-def answer_chance(lives: Lives, who: Ints) -> Floats:
-    return np.where(lives.stage[who] == DRAINING, 0.5, p.ANSWER_CHANCE)
+def contacts(
+    raw: RawWeek, customers: Customers, states: States, managers: Managers, called: Ints
+) -> pa.Table:
+    """One row per contact: the managers' own, more of them after a complaint, and the calls asked for."""
+    who = np.flatnonzero(states.alive)
+    upset = states.complaint[who] > 0.4
+    chance = np.minimum(customers.contact_rate[who] * np.where(upset, 3.0, 1.0), 0.6)
+    ordinary = who[(managers.manager_of(who) != NOBODY) & raw.draws.chance("contact", who, chance)]
+    purpose = raw.draws.one_of("purpose", ordinary, (0.6, 0.4))
+    purpose = np.where(states.complaint[ordinary] > 0.4, _COMPLAINT, purpose)
+    own = _contact_rows(raw, states, managers, ordinary, purpose, 0)
+    asked_for = _contact_rows(raw, states, managers, called, np.full(len(called), _RETENTION), 1)
+    return pa.concat_tables([own, asked_for])
 
 
-def contact(people: People, lives: Lives, seats: Seats, draws: Draws, called: Ints) -> Contacts:
-    """The managers' own contacts, and the calls asked for. Managers call more after a complaint."""
-    who = np.flatnonzero(lives.alive).astype(np.int64)
-    upset = lives.complaint[who] > 0.4
-    chance = people.contact_rate[who] * np.where(upset, 3.0, 1.0)
-    own = who[(seats.manager_of(who) != NOBODY) & draws.chance("contact", who, np.minimum(chance, 0.6))]
-    kinds = draws.one_of("purpose", own, (0.6, 0.4))
-    kinds = np.where(lives.complaint[own] > 0.4, _COMPLAINT, kinds)
-    parts = [_contacts(lives, seats, draws, own, kinds, 0)]
-    parts.append(_contacts(lives, seats, draws, called, np.full(len(called), _RETENTION), 1))
-    names = Contacts.__dataclass_fields__
-    return Contacts(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
-
-
-def answered(lives: Lives, draws: Draws, called: Ints) -> Ints:
+def answered(states: States, draws: Draws, called: Ints) -> Ints:
     """Of those who were called, the ones who picked up."""
-    return called[draws.uniform("answer 1", called) < answer_chance(lives, called)]
+    return called[draws.uniform("answer 1", called) < _answer_chance(states, called)]
 
 
-def _contacts(lives: Lives, seats: Seats, draws: Draws, who: Ints, purpose: Ints, called: int) -> Contacts:
-    place = draws.uniform(f"answer {called}", who)
-    picked_up = place < answer_chance(lives, who)
-    declined = place > 0.94
-    return Contacts(
-        customer=who,
-        manager=seats.caller_for(who),
-        called=np.full(len(who), called, dtype=np.int64),
-        # A list of Monday is worked through by Friday.
-        second=second_of(draws, f"contact at {called}", who, days=5),
-        channel=draws.one_of(f"contact channel {called}", who, (0.6, 0.15, 0.25)),
-        purpose=purpose,
-        outcome=np.where(picked_up, 0, np.where(declined, 2, 1)),
+def _answer_chance(states: States, who: Ints) -> Floats:
+    return np.where(states.stage[who] == DRAINING, 0.5, p.ANSWER_CHANCE)
+
+
+def _contact_rows(
+    raw: RawWeek, states: States, managers: Managers, who: Ints, purpose: Ints, called: int
+) -> pa.Table:
+    """One row per customer of ``who``; ``called`` is 1 for calls that a list asked for."""
+    place = raw.draws.uniform(f"answer {called}", who)
+    outcome = np.where(place < _answer_chance(states, who), 0, np.where(place > 0.94, 2, 1))
+    # A list of Monday is worked through by Friday.
+    second = second_of(raw.draws, f"contact at {called}", who, days=5)
+    channel = raw.draws.one_of(f"contact channel {called}", who, (0.6, 0.15, 0.25))
+    return pa.table(
+        {
+            "CONT_NO": raw.serials(_CONTACT_LANE + called, who),
+            "CUST_NO": raw.numbers.customer(who).dictionary_decode(),
+            "RM_NO": manager_ids(managers.caller_for(who)),
+            "CONT_TM": moments(raw.monday * DAY + second),
+            "CONT_CHNL": words(channel, list(CONTACT_CHANNELS.values())),
+            "CONT_PURP": words(purpose, list(PURPOSES.values())),
+            "CONT_RSLT": words(outcome, list(OUTCOMES.values())),
+            "LOAD_DT": raw.load_dates("contact", who, raw.monday + second // DAY, p.NEXT_DAY_SHARE),
+        }
     )
 
 
-def ask(people: People, lives: Lives, draws: Draws) -> Answers:
-    """Questionnaires: five items a time, scores 1 to 10 around the customer's satisfaction."""
-    who = np.flatnonzero(lives.alive & people.answers_surveys).astype(np.int64)
+def surveys(raw: RawWeek, customers: Customers, states: States) -> pa.Table:
+    """One row per answered item: five items a time, scores 1 to 10 around the customer's satisfaction."""
+    draws, who = raw.draws, np.flatnonzero(states.alive & customers.answers_surveys)
     who = who[draws.chance("survey", who, p.SURVEY_RATE)]
-    level = 7.3 + 1.5 * people.satisfaction[who] - 2.5 * lives.complaint[who]
+    level = 7.3 + 1.5 * customers.satisfaction[who] - 2.5 * states.complaint[who]
     moods = [level + 0.9 * draws.normal(f"score {item}", who) for item in range(len(ITEMS))]
-    scores = [np.clip(np.rint(mood), 1, 10) for mood in moods]
-    return Answers(
-        customer=np.tile(who, len(ITEMS)),
-        item=np.repeat(np.arange(len(ITEMS), dtype=np.int64), len(who)),
-        day=np.tile(draws.whole("survey day", who, 0, 7), len(ITEMS)),
-        score=np.concatenate(scores).astype(np.int64),
+    scores = np.clip(np.rint(np.concatenate(moods)), 1, 10).astype(np.int64)
+    day = raw.monday + np.tile(draws.whole("survey day", who, 0, 7), len(ITEMS))
+    item = np.repeat(np.arange(len(ITEMS), dtype=np.int64), len(who))
+    who = np.tile(who, len(ITEMS))
+    return pa.table(
+        {
+            "RESP_NO": raw.serials(_SURVEY_LANE + item, who),
+            "CUST_NO": raw.numbers.customer(who).dictionary_decode(),
+            "ANS_DT": dates(day),
+            "ITEM_CD": words(item, list(ITEMS.values())),
+            "SCORE": pa.array(scores).cast(pa.string()),
+            "LOAD_DT": raw.load_dates("survey", who, day, p.NEXT_DAY_SHARE),
+        }
     )

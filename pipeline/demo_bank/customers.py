@@ -1,113 +1,146 @@
-"""Who the customers are: what never changes about them. One entry per customer in every array."""
-
-from dataclasses import dataclass
+"""The customers: their fixed traits, and their states, which change from week to week (money apart)."""
 
 import numpy as np
+import pyarrow as pa
 
 from pipeline.demo_bank import parameters as p
 from pipeline.demo_bank.draws import Bools, Draws, Floats, Ints
-from pipeline.demo_bank.products import CLASSES, DATED_SLOTS, INVESTED_SLOTS, SHELF, SLOTS, on_shelf
+from pipeline.demo_bank.market import CLASSES, DATED_SLOTS, INVESTED_SLOTS, SHELF, SLOTS
+from pipeline.demo_bank.raw_tables import RawWeek, dates, numbers, words
 
-_ID_STEP, _ID_RANGE = 3_141_592_653_589, 10**13  # coprime, so that every number comes once
+ACTIVE, FROZEN, DECEASED, CLOSED = range(4)
+STATUS_CODES = ("01", "02", "03", "09")
+STAYING, LOOKING, DRAINING, AWAY = range(4)
 
 
-@dataclass(frozen=True)
-class People:
-    """Fixed traits. Money in cents; dates in days since 1970; ``opened_week`` is −1 before the period."""
+class Customers:
+    """Fixed traits, one entry per customer in every array. Money in cents; dates in days since 1970.
 
-    customer_ids: list[str]
-    segment: Ints
-    opened_week: Ints
-    opened_on: Ints
-    birth_year: Ints
-    female: Bools
-    staff: Bools
-    branch: Ints
-    managed: Bools
-    anchor: Floats
-    salary: Ints
-    payday: Ints
-    card_rate: Floats
-    digital: Floats
-    sensitivity: Floats
-    satisfaction: Floats
-    well_covered: Bools
-    contact_rate: Floats
-    answers_surveys: Bools
-    call_place: Floats
-    cash_share: Floats
-    has_dollars: Bools
-    has_loan: Bools
-    taste: Floats
-    product_of: Ints
+    ``opened_week`` is −1 for those who are there before the period. ``taste`` and ``product_of`` are
+    (slot, customer): weights that add up to 1, and the position on the shelf of the product held in the slot.
+    """
+
+    def __init__(self, count: int, weeks: int, first_day: int, seed: int) -> None:
+        """``first_day`` is the Monday of week 0 in days since 1970."""
+        draws, who = Draws(seed, -1), np.arange(count, dtype=np.int64)
+        self.count, self.everyone = count, who
+        self.customer_ids = numbers(6228, count)
+        self.segment = draws.one_of("segment", who, tuple(row[0] for row in p.SEGMENTS))
+        new = draws.chance("new", who, p.NEW_SHARE)
+        self.opened_week: Ints = np.where(new, draws.whole("opened week", who, 0, weeks), -1)
+        before = first_day - 200 - np.floor(6_500 * draws.uniform("tenure", who) ** 1.3).astype(np.int64)
+        during = first_day + 7 * self.opened_week + draws.whole("opening day", who, 0, 5)
+        self.opened_on: Ints = np.where(new, during, before)
+        age = np.rint(1974 + 13 * draws.normal("age", who))
+        self.birth_year: Ints = np.clip(age, 1935, 2004).astype(np.int64)
+        self.female = draws.chance("female", who, 0.51)
+        self.staff = draws.chance("staff", who, p.STAFF_SHARE)
+        self.branch = _branches(draws, who)
+        self.managed = draws.chance("managed", who, np.array(p.MANAGED_SHARE)[self.segment])
+        self.anchor = _balances(draws, who, self.segment)
+        self.salary = _salaries(draws, who, self.segment)
+        self.payday = draws.whole("payday", who, 5, 26)
+        self.card_rate = np.clip(p.CARD_RATE * np.exp(1.0 * draws.normal("card", who) - 0.5), 0, 0.95)
+        self.digital = np.clip(p.LOGIN_RATE * 2.2 * draws.uniform("digital", who) ** 1.2, 0.01, 0.9)
+        self.sensitivity = np.clip(np.exp(0.6 * draws.normal("sensitivity", who)), 0.2, 4.0)
+        self.satisfaction = draws.normal("satisfaction", who)
+        covered = draws.chance("covered", who, 0.45)
+        self.well_covered = covered & self.managed
+        self.contact_rate = np.where(self.managed, np.where(covered, 1.7, 0.4) * p.CONTACT_RATE, 0.002)
+        self.answers_surveys = draws.chance("answers surveys", who, p.SURVEY_SHARE)
+        self.call_place = draws.uniform("call type", who)
+        self.cash_share = draws.between("cash share", who, 0.06, 0.28)
+        self.has_dollars = draws.chance("dollars", who, p.DOLLAR_SHARE)
+        self.has_loan = draws.chance("loan", who, p.LOAN_SHARE)
+        self.taste = _taste(draws, who, self.segment)
+        self.product_of = np.stack([_products(draws, who, slot) for slot in range(SLOTS)])
+
+
+class States:
+    """The changing state, one entry per customer in every array, from the Sunday before the first week on.
+
+    ``anchor`` is the AUM in cents to which ordinary money flows return. A drain: ``length`` weeks of which ``done``
+    are behind, taking ``depth`` of ``start_aum``; ``gone`` cents have left. ``detour`` and ``rush`` are cents that
+    left for, or came from, another bank for a while.
+    """
+
+    def __init__(self, customers: Customers, draws: Draws) -> None:
+        nought = np.zeros(customers.count, dtype=np.int64)
+        self.here = customers.opened_week < 0
+        self.opted_out = draws.chance("opted out", customers.everyone, p.OPT_OUT_SHARE)
+        self.paid_salary = customers.salary > 0
+        self.anchor = customers.anchor.copy()
+        self.status = nought.copy()
+        self.stage = nought.copy()
+        self.cause = nought.copy()
+        self.length = nought.copy()
+        self.done = nought.copy()
+        self.crossing = nought.copy()
+        self.depth = np.zeros(customers.count)
+        self.start_aum = np.zeros(customers.count)
+        self.gone = nought.copy()
+        self.away_weeks = nought.copy()
+        self.complaint = np.zeros(customers.count)
+        self.salary_unrest = np.zeros(customers.count)
+        self.called_until = nought - 1
+        self.detour = nought.copy()
+        self.detour_weeks = nought.copy()
+        self.rush = nought.copy()
 
     @property
-    def count(self) -> int:
-        return len(self.customer_ids)
+    def alive(self) -> Bools:
+        """True for customers whose account moves: here, and neither frozen nor deceased nor closed."""
+        return self.here & (self.status == ACTIVE)
 
-    @property
-    def everyone(self) -> Ints:
-        return np.arange(self.count, dtype=np.int64)
+    def fade(self) -> None:
+        """A week passes: old complaints and a moved salary weigh less."""
+        self.complaint *= p.COMPLAINT_DECAY
+        self.salary_unrest *= p.SALARY_DECAY
+        self.detour_weeks[self.detour > 0] += 1
+        self.away_weeks[self.stage == AWAY] += 1
+
+    def suffer_shocks(self, customers: Customers, draws: Draws) -> Ints:
+        """Complaints, salaries that stop, deaths, freezes, opt-outs; returns whose bank record changed."""
+        who = np.flatnonzero(self.alive)
+        self.complaint[who[draws.chance("complaint", who, p.COMPLAINT_RATE)]] = 1.0
+        stops = draws.chance("salary stops", who, p.SALARY_STOP_RATE) & self.paid_salary[who]
+        self.paid_salary[who[stops]] = False
+        self.salary_unrest[who[stops]] = 1.0
+        starts = draws.chance("salary starts", who, p.SALARY_START_RATE) & (customers.salary[who] > 0)
+        self.paid_salary[who[starts & (self.stage[who] == STAYING) & ~stops]] = True
+        frozen = who[draws.chance("frozen", who, p.FROZEN_RATE)]
+        deceased = who[draws.chance("deceased", who, p.DECEASED_RATE)]
+        opts = who[draws.chance("opts out", who, p.OPT_OUT_RATE) & ~self.opted_out[who]]
+        self.status[frozen], self.status[deceased] = FROZEN, DECEASED
+        self.opted_out[opts] = True
+        return np.unique(np.concatenate([frozen, deceased, opts]))
 
 
-def numbers(prefix: int, count: int) -> list[str]:
-    """``count`` different numbers of 19 digits that begin with a four-digit prefix and look unordered."""
-    row = np.arange(1, count + 1, dtype=np.int64)
-    scattered = (row * _ID_STEP) % _ID_RANGE
-    return (scattered + prefix * 10**15).astype(str).tolist()
-
-
-def make_people(count: int, weeks: int, first_day: int, seed: int) -> People:
-    """The whole population; ``first_day`` is the Monday of week 0 in days since 1970."""
-    draws, who = Draws(seed, -1), np.arange(count, dtype=np.int64)
-    segment = draws.one_of("segment", who, tuple(row[0] for row in p.SEGMENTS))
-    opened_week = _opened_week(draws, who, weeks)
-    before = first_day - 200 - np.floor(6_500 * draws.uniform("tenure", who) ** 1.3).astype(np.int64)
-    during = first_day + 7 * opened_week + draws.whole("opening day", who, 0, 5)
-    anchor = _wealth(draws, who, segment)
-    covered = draws.chance("covered", who, 0.45)
-    managed = draws.chance("managed", who, np.array(p.MANAGED_SHARE)[segment])
-    return People(
-        customer_ids=numbers(6228, count),
-        segment=segment,
-        opened_week=opened_week,
-        opened_on=np.where(opened_week >= 0, during, before),
-        birth_year=np.clip(np.rint(1974 + 13 * draws.normal("age", who)), 1935, 2004).astype(np.int64),
-        female=draws.chance("female", who, 0.51),
-        staff=draws.chance("staff", who, p.STAFF_SHARE),
-        branch=_branches(draws, who),
-        managed=managed,
-        anchor=anchor,
-        salary=_salaries(draws, who, segment),
-        payday=draws.whole("payday", who, 5, 26),
-        card_rate=np.clip(p.CARD_RATE * np.exp(1.0 * draws.normal("card", who) - 0.5), 0, 0.95),
-        digital=np.clip(p.LOGIN_RATE * 2.2 * draws.uniform("digital", who) ** 1.2, 0.01, 0.9),
-        sensitivity=np.clip(np.exp(0.6 * draws.normal("sensitivity", who)), 0.2, 4.0),
-        satisfaction=draws.normal("satisfaction", who),
-        well_covered=covered & managed,
-        contact_rate=np.where(managed, np.where(covered, 1.7, 0.4) * p.CONTACT_RATE, 0.002),
-        answers_surveys=draws.chance("answers surveys", who, p.SURVEY_SHARE),
-        call_place=draws.uniform("call type", who),
-        cash_share=draws.between("cash share", who, 0.06, 0.28),
-        has_dollars=draws.chance("dollars", who, p.DOLLAR_SHARE),
-        has_loan=draws.chance("loan", who, p.LOAN_SHARE),
-        taste=_taste(draws, who, segment),
-        product_of=_products(draws, who),
+def customer_rows(raw: RawWeek, customers: Customers, states: States, who: Ints, known_on: Ints) -> pa.Table:
+    """One row per customer of ``who``: a version of the bank's record, known from ``known_on`` on."""
+    return pa.table(
+        {
+            "CUST_NO": raw.numbers.customer(who).dictionary_decode(),
+            "OPEN_DT": dates(customers.opened_on[who]).cast(pa.string()),
+            "BIRTH_YR": pa.array(customers.birth_year[who]).cast(pa.string()),
+            "SEX_CD": words(customers.female[who], ("1", "2")),
+            "STAFF_FLG": words(customers.staff[who], ("N", "Y")),
+            "MKT_REFUSE": words(states.opted_out[who], ("0", "1")),
+            "STAT_CD": words(states.status[who], STATUS_CODES),
+            "LOAD_DT": raw.dates_until_end(known_on),
+        }
     )
 
 
-def _opened_week(draws: Draws, who: Ints, weeks: int) -> Ints:
-    new = draws.chance("new", who, p.NEW_SHARE)
-    return np.where(new, draws.whole("opened week", who, 0, weeks), -1)
+def branch_count(customers: int) -> int:
+    return max(4, customers // p.CUSTOMERS_PER_BRANCH)
 
 
-def _wealth(draws: Draws, who: Ints, segment: Ints) -> Floats:
+def _balances(draws: Draws, who: Ints, segment: Ints) -> Floats:
     """Usual AUM in cents, log-normal within the bounds of the segment."""
-    table = np.array([row[1:] for row in p.SEGMENTS])[segment]
-    yuan = table[:, 0] * np.exp(table[:, 1] * draws.normal("wealth", who))
-    lowest = table[:, 2] * draws.between("edge", who, 1.0, 1.2)
-    cents: Floats = np.clip(yuan, lowest, table[:, 3]) * 100.0
-    return cents
+    median, spread, low, high = np.array([row[1:] for row in p.SEGMENTS])[segment].T
+    yuan = median * np.exp(spread * draws.normal("wealth", who))
+    return np.clip(yuan, low * draws.between("edge", who, 1.0, 1.2), high) * 100.0
 
 
 def _salaries(draws: Draws, who: Ints, segment: Ints) -> Ints:
@@ -125,34 +158,20 @@ def _branches(draws: Draws, who: Ints) -> Ints:
     return np.minimum(place, count - 1).astype(np.int64)
 
 
-def branch_count(customers: int) -> int:
-    return max(4, customers // p.CUSTOMERS_PER_BRANCH)
-
-
 def _taste(draws: Draws, who: Ints, segment: Ints) -> Floats:
     """(slot, customer): weights of the invested slots, 0 where a class does not appeal; columns sum to 1."""
     likes = {1: (0.70, 1.0), 2: (0.62, 1.1), 3: (0.10, 0.6), 4: (0.32, 0.6), 5: (0.16, 0.5), 6: (0.07, 0.3)}
     taste = np.zeros((SLOTS, len(who)))
     for number, (share, weight) in likes.items():
         keen = draws.chance(f"likes {number}", who, np.minimum(0.95, share * (0.7 + 0.2 * segment)))
-        for slot in CLASSES[number]:
-            if slot in INVESTED_SLOTS:
-                taste[slot] = keen * weight * draws.between(f"weight {slot}", who, 0.0, 1.0)
+        for slot in set(CLASSES[number]).intersection(INVESTED_SLOTS):
+            taste[slot] = keen * weight * draws.between(f"weight {slot}", who, 0.0, 1.0)
     taste[CLASSES[7][0]] = (segment == 2) * draws.chance("likes trust", who, 0.3) * 0.4
     taste[DATED_SLOTS[0]] += 0.02
-    shares: Floats = taste / taste.sum(axis=0)
-    return shares
+    return taste / taste.sum(axis=0)
 
 
-def _products(draws: Draws, who: Ints) -> Ints:
-    """(slot, customer): position on the shelf of the product this customer holds in each slot."""
-    chosen = np.empty((SLOTS, len(who)), dtype=np.int64)
-    for slot in range(SLOTS):
-        fitting = np.array(on_shelf(slot), dtype=np.int64)
-        chosen[slot] = fitting[draws.whole(f"product {slot}", who, 0, len(fitting))]
-    return chosen
-
-
-def weeks_of_term(product_of: Ints) -> Ints:
-    """(slot, customer): term in weeks of the product held in each slot; 0 = open."""
-    return np.array([product.weeks for product in SHELF], dtype=np.int64)[product_of]
+def _products(draws: Draws, who: Ints, slot: int) -> Ints:
+    """Position on the shelf of the product that each customer holds in a slot."""
+    fitting = np.array([place for place, product in enumerate(SHELF) if product.slot == slot], dtype=np.int64)
+    return fitting[draws.whole(f"product {slot}", who, 0, len(fitting))]

@@ -10,18 +10,11 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 _MASK = (1 << 64) - 1
-_GOLDEN = 0x9E3779B97F4A7C15
+_WEYL = 0x9E3779B97F4A7C15  # 2^64 / golden ratio: the step between the states of SplitMix64
 
 
-def _mix(value: int) -> int:
-    """The finaliser of SplitMix64 (Steele, Lea, Flood 2014) on one Python integer."""
-    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK
-    return value ^ (value >> 31)
-
-
-def _mix_all(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """The same finaliser, in place on an array; unsigned overflow is meant."""
+def _mix(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """The finaliser of SplitMix64 (Steele, Lea, Flood 2014), in place; unsigned overflow is meant."""
     values ^= values >> np.uint64(30)
     values *= np.uint64(0xBF58476D1CE4E5B9)
     values ^= values >> np.uint64(27)
@@ -30,19 +23,23 @@ def _mix_all(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     return values
 
 
+def _mix_number(value: int) -> int:
+    return int(_mix(np.array([value], dtype=np.uint64))[0])
+
+
 class Draws:
     """The random numbers of one week. Counter-based: number = hash(seed, week, purpose, row)."""
 
     def __init__(self, seed: int, week: int) -> None:
-        self._key = _mix(_mix(seed + 1) ^ ((week + 7) * _GOLDEN & _MASK))
+        self._key = _mix_number(_mix_number(seed + 1) ^ ((week + 7) * _WEYL & _MASK))
 
     def uniform(self, purpose: str, who: Ints) -> Floats:
         """One number in [0, 1) per row of ``who``."""
-        key = _mix(self._key ^ (crc32(purpose.encode()) * _GOLDEN & _MASK))
+        key = _mix_number(self._key ^ (crc32(purpose.encode()) * _WEYL & _MASK))
         values = who.astype(np.uint64)
-        values *= np.uint64(_GOLDEN)
+        values *= np.uint64(_WEYL)
         values += np.uint64(key)
-        return (_mix_all(values) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        return (_mix(values) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
     def chance(self, purpose: str, who: Ints, share: Floats | float) -> Bools:
         """True with probability ``share``, per row."""

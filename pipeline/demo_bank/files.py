@@ -8,11 +8,10 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from pipeline.demo_bank import raw_tables as rows
 from pipeline.demo_bank.bank import Bank, Week
 from pipeline.demo_bank.hazards import REASONS
-from pipeline.demo_bank.names import branch_name
-from pipeline.demo_bank.products import SHELF
+from pipeline.demo_bank.market import SHELF
+from pipeline.demo_bank.raw_tables import words
 from pipeline.demo_bank.truth import Truth
 
 LARGE = ("transactions", "holdings", "events")
@@ -74,28 +73,13 @@ def write_csv(table: pa.Table, path: Path) -> None:
     pa.csv.write_csv(table, path, pa.csv.WriteOptions(quoting_style="needed"))
 
 
-def managers(bank: Bank) -> pa.Table:
-    """One row per manager hired so far."""
-    hired = bank.seats.managers
-    numbers = rows.manager_ids(np.arange(len(hired), dtype=np.int64))
-    columns = {
-        "RM_NO": numbers,
-        "RM_NAME": pa.array([one.name for one in hired]),
-        "ORG_NO": rows.branch_ids(np.array([one.branch for one in hired], dtype=np.int64)),
-        "ORG_NAME": pa.array([branch_name(one.branch) for one in hired]),
-        "WK_CAP": pa.array([str(one.weekly_capacity) for one in hired]),
-        "EMAIL": pa.array([f"{number.as_py().lower()}@bank.example" for number in numbers]),
-    }
-    return pa.table(columns)
-
-
 def write_products(out: Path) -> None:
     """One row per product on the shelf."""
     table = {
-        "PROD_CD": [one.product_id for one in SHELF],
-        "PROD_TYP": [one.class_code for one in SHELF],
-        "PROD_NAME": [one.name for one in SHELF],
-        "CCY_CD": [one.currency_code for one in SHELF],
+        "PROD_CD": [product.product_id for product in SHELF],
+        "PROD_TYP": [product.class_code for product in SHELF],
+        "PROD_NAME": [product.name for product in SHELF],
+        "CCY_CD": [product.currency_code for product in SHELF],
     }
     write_csv(pa.table(table), out / "prod_info.csv")
 
@@ -115,8 +99,8 @@ class TruthFile:
 
     def __init__(self, out: Path, bank: Bank) -> None:
         out.mkdir(parents=True, exist_ok=True)
-        self._ids = pa.array(bank.people.customer_ids)
-        self._rank = np.argsort(np.argsort(np.array(bank.people.customer_ids)))
+        self._ids = pa.array(bank.customers.customer_ids)
+        self._rank = np.argsort(np.argsort(np.array(bank.customers.customer_ids)))
         self._writer = pq.ParquetWriter(out / "weekly.parquet", self._SCHEMA, compression="zstd")
 
     def add(self, monday: date, truth: Truth | None) -> None:
@@ -128,7 +112,7 @@ class TruthFile:
             self._ids.take(pa.array(truth.customer[order])),
             pa.array([monday] * len(order), pa.date32()),
             pa.array(truth.probability[order].astype(np.float32)),
-            rows.codes(truth.reason[order], REASONS).dictionary_decode(),
+            words(truth.reason[order], REASONS),
             pa.array(truth.call_effect[order].astype(np.float32)),
         ]
         self._writer.write_table(pa.table(columns, schema=self._SCHEMA))

@@ -6,12 +6,10 @@ Money flows are sized by the customer's usual AUM (``anchor``) and pull the AUM 
 import numpy as np
 
 from pipeline.demo_bank import parameters as p
-from pipeline.demo_bank.customers import People
+from pipeline.demo_bank.customers import CLOSED, DRAINING, LOOKING, STAYING, Customers, States
 from pipeline.demo_bank.draws import Draws, Floats, Ints
-from pipeline.demo_bank.leaving import raise_cash, round_to
-from pipeline.demo_bank.ledger import CHANNEL, MATURE_LANE, OTHER, YIELD_LANE, Ledger, yield_of
-from pipeline.demo_bank.market import Season
-from pipeline.demo_bank.products import (
+from pipeline.demo_bank.ledger import CHANNEL, MATURE_LANE, OTHER, YIELD_LANE, Ledger, round_to
+from pipeline.demo_bank.market import (
     BOND,
     DATED_SLOTS,
     DEMAND,
@@ -21,10 +19,12 @@ from pipeline.demo_bank.products import (
     INVESTED_SLOTS,
     LOAN,
     SHELF,
+    TERM_WEEKS,
     WEALTH_LONG,
     WEALTH_SHORT,
+    YEARLY_RATE,
+    Season,
 )
-from pipeline.demo_bank.states import DRAINING, LOOKING, STAYING, Lives
 
 (
     SALARY, IN, SMALL_IN, CASH_IN, INTEREST, CARD, CARD_2, CARD_3, OUT, SMALL_OUT, CASH_OUT, FEE,
@@ -40,21 +40,21 @@ _BY_HAND = np.array([CHANNEL["counter"], CHANNEL["mobile"], CHANNEL["online"]])
 
 
 class Flows:
-    """One week's ordinary money: who moves, and the calendar. ``who`` are the living customers."""
+    """One week's ordinary money. ``who`` are the living customers, ``anchor`` their usual AUM on the Monday."""
 
     def __init__(
-        self, people: People, lives: Lives, ledger: Ledger, draws: Draws, season: Season, monday: int
+        self, customers: Customers, states: States, ledger: Ledger, draws: Draws, season: Season, monday: int
     ) -> None:
-        self.people, self.lives, self.ledger, self.draws = people, lives, ledger, draws
+        self.customers, self.states, self.ledger, self.draws = customers, states, ledger, draws
         self.season, self.monday = season, monday
-        self.who: Ints = np.flatnonzero(lives.alive).astype(np.int64)
-        self.anchor: Floats = lives.anchor[self.who]
+        self.who = np.flatnonzero(states.alive)
+        self.anchor = states.anchor.copy()
 
     def _hit(self, purpose: str, chance: Floats | float) -> Ints:
-        """Positions within ``who`` of those to whom it happens this week."""
-        return np.flatnonzero(self.draws.chance(purpose, self.who, chance)).astype(np.int64)
+        """Living customers to whom it happens this week."""
+        return self.who[self.draws.chance(purpose, self.who, chance)]
 
-    def _size(self, purpose: str, who: Ints, median: Floats, spread: float, step: int) -> Ints:
+    def _size(self, purpose: str, who: Ints, median: Floats | float, spread: float, step: int) -> Ints:
         cents = median * np.exp(spread * self.draws.normal(purpose, who))
         return np.maximum(round_to(cents, step), step).astype(np.int64)
 
@@ -63,7 +63,7 @@ class Flows:
 
     def open_accounts(self, who: Ints) -> None:
         """The first money of customers who opened this week: it comes from another bank, some days later."""
-        cents = round_to(self.people.anchor[who], 100_00).astype(np.int64)
+        cents = round_to(self.customers.anchor[who], 100_00).astype(np.int64)
         self.ledger.book(
             OPENING, who, cents, "transfer_in", other="same_name_elsewhere", channel="counter", day=6
         )
@@ -71,37 +71,36 @@ class Flows:
     def mature(self) -> None:
         """Deposits and wealth products fall due: principal and yield onto the account, most bought again."""
         for slot in DATED_SLOTS:
-            ahead = self.ledger.matures[slot] - self.monday
-            due = np.flatnonzero((ahead >= 0) & (ahead < 7) & self.lives.here).astype(np.int64)
-            if len(due):
-                self._mature_slot(slot, due)
+            self._mature_slot(slot, self._due(slot))
+
+    def _due(self, slot: int) -> Ints:
+        ahead = self.ledger.matures[slot] - self.monday
+        return np.flatnonzero((ahead >= 0) & (ahead < 7) & self.states.here)
 
     def _mature_slot(self, slot: int, due: Ints) -> None:
         day = self.ledger.matures[slot, due] - self.monday
-        weeks = self.weeks_of_term(slot, due)
-        product = self.people.product_of[slot, due]
-        cents = self.ledger.redeem(MATURE_LANE + slot, slot, due, self.ledger.balance[slot, due].copy(), day)
-        earned = yield_of(cents, product, weeks)
+        product = self.customers.product_of[slot, due]
+        weeks = TERM_WEEKS[product]
+        cents = self.ledger.redeem(MATURE_LANE + slot, slot, due, self.ledger.balance[slot, due], day)
+        earned = np.rint(cents * YEARLY_RATE[product] * weeks / 52.0).astype(np.int64)
         self.ledger.book(YIELD_LANE + slot, due, earned, "interest", other="own", day=day)
-        stays = (self.lives.stage[due] == STAYING) & self.lives.alive[due]
+        stays = (self.states.stage[due] == STAYING) & self.states.alive[due]
         again = stays & self.draws.chance(f"roll {slot}", due, p.ROLLOVER_CHANCE) & (cents > 0)
         matures = self.monday + day + 7 * weeks
         self.ledger.buy(slot, due[again], cents[again], matures[again], day[again])
 
     def weeks_of_term(self, slot: int, who: Ints) -> Ints:
-        terms = np.array([product.weeks for product in SHELF], dtype=np.int64)
-        weeks: Ints = terms[self.people.product_of[slot, who]]
-        return weeks
+        return TERM_WEEKS[self.customers.product_of[slot, who]]
 
     def money_in(self) -> None:
         """Salaries, transfers, cash, gifts, interest, and what comes back or rushes in."""
+        gifts = self.season.after_new_year
         self._salaries()
-        pull = np.clip(self.anchor / np.maximum(self.ledger.aum(self.who), 1.0), 0.35, 3.0) ** 1.5
-        pull *= self.lives.stage[self.who] < DRAINING
-        self._transfers(IN, "transfer_in", p.TRANSFER_RATE * pull, p.TRANSFER_SIZE, _IN_SHARES)
-        self._small_transfers(SMALL_IN, "transfer_in", 2.0 if self.season.after_new_year else 1.0)
-        cash = p.CASH_RATE * (2.5 if self.season.after_new_year else 1.0)
-        self._cash(CASH_IN, "cash_in", cash)
+        pull = self.anchor[self.who] / np.maximum(self.ledger.aum(self.who), 1.0)
+        pull = np.clip(pull, 0.35, 3.0) ** 1.5 * (self.states.stage[self.who] < DRAINING)
+        self._transfers(IN, "transfer_in", p.TRANSFER_RATE * pull, _IN_SHARES)
+        self._small_transfers(SMALL_IN, "transfer_in", 2.0 if gifts else 1.0)
+        self._cash(CASH_IN, "cash_in", p.CASH_RATE * (2.5 if gifts else 1.0))
         self._interest()
         self._come_back()
         if self.season.quarter_ends:
@@ -109,12 +108,14 @@ class Flows:
 
     def money_out(self) -> None:
         """Cards, transfers, cash, fees, loans, large expenses, and what leaves for a while."""
-        pull = np.clip(np.maximum(self.ledger.aum(self.who), 1.0) / np.maximum(self.anchor, 1.0), 0.35, 3.0)
-        pull = np.where(self.lives.stage[self.who] == LOOKING, 1.0, pull**1.5)
-        self._cards()
-        self._transfers(OUT, "transfer_out", p.TRANSFER_RATE * pull, p.TRANSFER_SIZE, _OUT_SHARES)
-        self._small_transfers(SMALL_OUT, "transfer_out", 2.5 if self.season.before_new_year else 1.0)
-        self._cash(CASH_OUT, "cash_out", p.CASH_RATE * (3.0 if self.season.before_new_year else 1.0))
+        gifts = self.season.before_new_year
+        pull = np.maximum(self.ledger.aum(self.who), 1.0) / np.maximum(self.anchor[self.who], 1.0)
+        looking = self.states.stage[self.who] == LOOKING
+        pull = np.where(looking, 1.0, np.clip(pull, 0.35, 3.0) ** 1.5)
+        self._cards(1.4 if gifts else 1.0)
+        self._transfers(OUT, "transfer_out", p.TRANSFER_RATE * pull, _OUT_SHARES)
+        self._small_transfers(SMALL_OUT, "transfer_out", 2.5 if gifts else 1.0)
+        self._cash(CASH_OUT, "cash_out", p.CASH_RATE * (3.0 if gifts else 1.0))
         if self.season.quarter_ends:
             self._fees()
         else:
@@ -124,172 +125,156 @@ class Flows:
         self._dollars()
 
     def _salaries(self) -> None:
-        day = self.season.weekday_of(self.people.payday[self.who])
-        at = np.flatnonzero((day >= 0) & self.lives.paid_salary[self.who])
-        who = self.who[at]
+        weekday = self.season.weekday_of(self.customers.payday)
+        who = self.who[(weekday >= 0)[self.who] & self.states.paid_salary[self.who]]
         bonus = np.where(self.season.before_new_year & self.draws.chance("bonus", who, 0.5), 2.2, 1.0)
         wobble = 1 + 0.04 * self.draws.normal("salary wobble", who) * self.draws.chance("varies", who, 0.3)
-        cents = round_to(self.people.salary[who] * bonus * wobble, 1_00).astype(np.int64)
-        self.ledger.book(SALARY, who, cents, "salary", other="company", day=np.minimum(day[at], 4))
+        cents = round_to(self.customers.salary[who] * bonus * wobble, 1_00).astype(np.int64)
+        self.ledger.book(SALARY, who, cents, "salary", other="company", day=np.minimum(weekday[who], 4))
 
-    def _transfers(
-        self, lane: int, kind: str, chance: Floats, size: float, shares: tuple[float, ...]
-    ) -> None:
-        at = self._hit(f"{kind} {lane}", chance)
-        who = self.who[at]
-        cents = self._size(f"size {lane}", who, self.anchor[at] * size, 0.7, 100_00)
+    def _transfers(self, lane: int, kind: str, chance: Floats, shares: tuple[float, ...]) -> None:
+        who = self._hit(f"{kind} {lane}", chance)
+        cents = self._size(f"size {lane}", who, self.anchor[who] * p.TRANSFER_SIZE, 0.7, 100_00)
         other = _OTHERS[self.draws.one_of(f"other {lane}", who, shares)]
         self._move(lane, who, cents, kind, other, self._by_hand(f"channel {lane}", who))
 
     def _small_transfers(self, lane: int, kind: str, boost: float) -> None:
-        at = self._hit(f"small {lane}", p.SMALL_TRANSFER_RATE * boost)
-        who = self.who[at]
-        cents = self._size(f"small size {lane}", who, np.full(len(who), 1_500_00.0), 0.9, 100_00)
-        other = np.full(len(who), OTHER["person"], dtype=np.int64)
-        self._move(lane, who, cents, kind, other, self._by_hand(f"small channel {lane}", who))
+        who = self._hit(f"small {lane}", p.SMALL_TRANSFER_RATE * boost)
+        cents = self._size(f"small size {lane}", who, 1_500_00.0, 0.9, 100_00)
+        self._move(lane, who, cents, kind, "person", self._by_hand(f"small channel {lane}", who))
 
     def _cash(self, lane: int, kind: str, chance: float) -> None:
-        at = self._hit(f"cash {lane}", chance)
-        who = self.who[at]
-        cents = self._size(f"cash size {lane}", who, 1_000_00 + 0.002 * self.anchor[at], 0.6, 100_00)
+        who = self._hit(f"cash {lane}", chance)
+        cents = self._size(f"cash size {lane}", who, 1_000_00 + 0.002 * self.anchor[who], 0.6, 100_00)
         channel = np.where(cents > 20_000_00, CHANNEL["counter"], CHANNEL["atm"])
-        self._move(lane, who, cents, kind, np.full(len(who), OTHER["none"]), channel)
+        self._move(lane, who, cents, kind, "none", channel)
 
-    def _move(self, lane: int, who: Ints, cents: Ints, kind: str, other: Ints, channel: Ints) -> None:
+    def _move(self, lane: int, who: Ints, cents: Ints, kind: str, other: str | Ints, channel: Ints) -> None:
         if kind.endswith("_in"):
             self.ledger.book(lane, who, cents, kind, other=other, channel=channel)
         else:
-            self.ledger.pay(lane, who, cents.astype(np.float64), kind, other=other, channel=channel)
+            self.ledger.pay(lane, who, cents, kind, other=other, channel=channel)
 
     def _interest(self) -> None:
         day = self.season.interest_day
         if day is None:
             return
-        who = np.flatnonzero(self.lives.here & (self.lives.status < 3)).astype(np.int64)
+        who = np.flatnonzero(self.states.here & (self.states.status < CLOSED))
         for lane, slot in ((INTEREST, DEMAND), (DOLLAR_INTEREST, DOLLARS)):
-            rate = next(one.yearly_rate for one in SHELF if one.slot == slot)
+            rate = next(product.yearly_rate for product in SHELF if product.slot == slot)
             cents = np.rint(self.ledger.balance[slot, who] * rate / 4).astype(np.int64)
             self.ledger.book(lane, who, cents, "interest", day=day, dollars=slot == DOLLARS)
 
-    def _cards(self) -> None:
-        rate = self.people.card_rate[self.who] * (1.4 if self.season.before_new_year else 1.0)
+    def _cards(self, season: float) -> None:
+        rate = self.customers.card_rate[self.who] * season
         for lane, share in ((CARD, 1.0), (CARD_2, 0.5), (CARD_3, 0.25)):
-            at = self._hit(f"card {lane}", np.minimum(rate * share, 0.95))
-            who = self.who[at]
-            median = 180_00 + 0.0001 * self.anchor[at]
-            cents = self._size(f"card size {lane}", who, median, 0.9, 1).astype(np.float64)
+            who = self._hit(f"card {lane}", np.minimum(rate * share, 0.95))
+            cents = self._size(f"card size {lane}", who, 180_00 + 0.0001 * self.anchor[who], 0.9, 1)
             self.ledger.pay(lane, who, cents, "card", other="company", channel="pos")
 
     def _fees(self) -> None:
-        at = self._hit("fee", 0.3)
-        cents = np.where(self.draws.chance("fee size", self.who[at], 0.7), 3_00.0, 10_00.0)
-        self.ledger.pay(FEE, self.who[at], cents, "fee")
+        who = self._hit("fee", 0.3)
+        cents = np.where(self.draws.chance("fee size", who, 0.7), 3_00, 10_00)
+        self.ledger.pay(FEE, who, cents, "fee")
 
     def _loans(self) -> None:
         """The instalment of the month, all of it taken off what is owed."""
-        day = self.season.weekday_of(self.people.payday[self.who] + 2)
-        at = np.flatnonzero((day >= 0) & (self.ledger.balance[LOAN, self.who] > 0))
-        who = self.who[at]
-        wanted = np.minimum(self.ledger.balance[LOAN, who], 0.002 * self.people.anchor[who] + 2_000_00)
-        paid = self.ledger.pay(LOAN_PAID, who, round_to(wanted, 1_00), "loan", day=day[at])
-        self.ledger.balance[LOAN, who] -= paid
+        owed, weekday = self.ledger.balance[LOAN], self.season.weekday_of(self.customers.payday + 2)
+        who = self.who[(weekday >= 0)[self.who] & (owed[self.who] > 0)]
+        wanted = np.minimum(owed[who], 0.002 * self.customers.anchor[who] + 2_000_00)
+        owed[who] -= self.ledger.pay(LOAN_PAID, who, round_to(wanted, 1_00), "loan", day=weekday[who])
 
     def _large_expenses(self) -> None:
         """Houses and schools without leaving, and money that goes elsewhere for some weeks."""
-        calm = (self.lives.stage[self.who] == STAYING) & (self.lives.detour[self.who] == 0)
+        states = self.states
+        calm = (states.stage[self.who] == STAYING) & (states.detour[self.who] == 0)
         spends = self.draws.chance("spending", self.who, p.SPENDING_RATE) & calm
         strays = self.draws.chance("detour", self.who, p.DETOUR_RATE) & calm & ~spends
         who = self.who[spends]
         wanted = self.ledger.aum(who) * self.draws.between("spending share", who, 0.10, 0.45)
-        raise_cash(self.ledger, who, wanted)
-        paid = self.ledger.pay(
-            SPENDING, who, round_to(wanted, 1_000_00), "transfer_out", other="company", channel="counter"
-        )
-        self.lives.anchor[who] -= paid
+        self._take_out(SPENDING, who, wanted, "company", "counter")
         who = self.who[strays]
         wanted = self.ledger.aum(who) * self.draws.between("detour share", who, 0.20, 0.45)
-        raise_cash(self.ledger, who, wanted)
         to_broker = self.draws.chance("detour to broker", who, 0.5)
         other = np.where(to_broker, OTHER["broker"], OTHER["same_name_elsewhere"])
-        paid = self.ledger.pay(
-            DETOUR_OUT, who, round_to(wanted, 1_000_00), "transfer_out", other=other, channel="mobile"
-        )
-        self.lives.detour[who], self.lives.detour_weeks[who] = paid, 0
-        self.lives.anchor[who] -= paid
+        states.detour[who] = self._take_out(DETOUR_OUT, who, wanted, other, "mobile")
+        states.detour_weeks[who] = 0
+
+    def _take_out(self, lane: int, who: Ints, wanted: Floats, other: str | Ints, channel: str) -> Ints:
+        """A large sum, products turned into cash for it; the usual AUM falls by the cents that went."""
+        self.ledger.raise_cash(who, wanted)
+        cents = round_to(wanted, 1_000_00)
+        paid = self.ledger.pay(lane, who, cents, "transfer_out", other=other, channel=channel)
+        self.states.anchor[who] -= paid
+        return paid
 
     def _come_back(self) -> None:
-        out = self.who[(self.lives.detour[self.who] > 0) & (self.lives.detour_weeks[self.who] >= 2)]
+        away = (self.states.detour[self.who] > 0) & (self.states.detour_weeks[self.who] >= 2)
+        out = self.who[away]
         back = out[self.draws.chance("detour ends", out, p.DETOUR_RETURN_CHANCE)]
-        cents = self.lives.detour[back]
+        cents = self.states.detour[back]
         self.ledger.book(DETOUR_IN, back, cents, "transfer_in", other="same_name_elsewhere", channel="mobile")
-        self.lives.anchor[back] += cents
-        self.lives.detour[back] = 0
+        self.states.anchor[back] += cents
+        self.states.detour[back] = 0
 
     def _rush_in(self) -> None:
         """Money for the quarter-end figures: it comes in the last days and flows back within weeks."""
-        calm = (self.lives.stage[self.who] == STAYING) & (self.lives.rush[self.who] == 0)
-        able = calm & (self.anchor > 0)  # after large detours there may be nothing left to bring
-        at = np.flatnonzero(self.draws.chance("rush", self.who, p.RUSH_SHARE) & able)
-        who = self.who[at]
-        cents = round_to(self.anchor[at] * self.draws.between("rush size", who, 0.05, 0.15), 1_000_00)
-        self.lives.rush[who] = cents.astype(np.int64)
+        rush, stage = self.states.rush, self.states.stage
+        # After large detours there may be nothing left to bring.
+        able = (stage[self.who] == STAYING) & (rush[self.who] == 0) & (self.anchor[self.who] > 0)
+        who = self.who[self.draws.chance("rush", self.who, p.RUSH_SHARE) & able]
+        share = self.draws.between("rush size", who, 0.05, 0.15)
+        rush[who] = round_to(self.anchor[who] * share, 1_000_00).astype(np.int64)
         self.ledger.book(
-            RUSH_IN, who, cents.astype(np.int64), "transfer_in", other="same_name_elsewhere", channel="online"
+            RUSH_IN, who, rush[who], "transfer_in", other="same_name_elsewhere", channel="online"
         )
 
     def _rush_out(self) -> None:
-        there = self.who[self.lives.rush[self.who] > 0]
-        goes = there[self.draws.chance("rush ends", there, 0.6)]
-        wanted = self.lives.rush[goes].astype(np.float64)
-        self.ledger.pay(RUSH_OUT, goes, wanted, "transfer_out", other="same_name_elsewhere", channel="online")
-        self.lives.rush[goes] = 0
+        rush = self.states.rush
+        held = self.who[rush[self.who] > 0]
+        goes = held[self.draws.chance("rush ends", held, 0.6)]
+        self.ledger.pay(
+            RUSH_OUT, goes, rush[goes], "transfer_out", other="same_name_elsewhere", channel="online"
+        )
+        rush[goes] = 0
 
     def _dollars(self) -> None:
         """A little life on the dollar accounts; a matured dollar deposit simply runs on."""
-        held = self.who[self.people.has_dollars[self.who]]
+        held = self.who[self.customers.has_dollars[self.who]]
         gets = held[self.draws.chance("dollars in", held, 0.03)]
-        cents = self._size("dollars in size", gets, np.full(len(gets), 2_000_00.0), 0.6, 100_00)
+        cents = self._size("dollars in size", gets, 2_000_00.0, 0.6, 100_00)
         self.ledger.book(DOLLAR_IN, gets, cents, "transfer_in", other="person", dollars=True)
         gives = held[self.draws.chance("dollars out", held, 0.03)]
-        wanted = self._size("dollars out size", gives, np.full(len(gives), 2_000_00.0), 0.6, 100_00)
+        wanted = self._size("dollars out size", gives, 2_000_00.0, 0.6, 100_00)
         cents = np.minimum(wanted, self.ledger.balance[DOLLARS, gives])
         self.ledger.book(DOLLAR_OUT, gives, -cents, "transfer_out", other="company", dollars=True)
-        ahead = self.ledger.matures[DOLLAR_TERM] - self.monday
-        due = np.flatnonzero((ahead >= 0) & (ahead < 7) & self.lives.here)
+        due = self._due(DOLLAR_TERM)
         self.ledger.matures[DOLLAR_TERM, due] += 7 * self.weeks_of_term(DOLLAR_TERM, due)
 
     def sweep(self) -> None:
         """Surplus cash into products; an empty account is filled from the liquid ones."""
-        calm = self.who[self.lives.stage[self.who] == STAYING]
+        calm = self.who[self.states.stage[self.who] == STAYING]
         aum = self.ledger.aum(calm)
-        cash = self.ledger.balance[DEMAND, calm].astype(np.float64)
-        target = self.people.cash_share[calm] * aum
+        cash = self.ledger.balance[DEMAND, calm]
+        target = self.customers.cash_share[calm] * aum
         surplus = cash - target
         buys = (surplus > 0.04 * aum) & (surplus > 5_000_00)
         buys &= self.draws.chance("sweep", calm, p.SWEEP_CHANCE)
         self._invest(calm[buys], surplus[buys])
         needs = (cash < 0.3 * target) & self.draws.chance("top up", calm, 0.4)
-        self._top_up(calm[needs], target[needs])
+        liquid = (BOND, EQUITY, WEALTH_SHORT, WEALTH_LONG)
+        self.ledger.redeem_first(TOP_UP, liquid, calm[needs], target[needs].astype(np.int64))
 
     def _invest(self, who: Ints, surplus: Floats) -> None:
-        levels = np.cumsum(self.people.taste[:, who], axis=0)
+        levels = np.cumsum(self.customers.taste[:, who], axis=0)
         slot_of = (self.draws.uniform("which product", who) >= levels).sum(axis=0)
         part = self.draws.between("how much of it", who, 0.7, 1.0)
         cents = np.maximum(round_to(surplus * part, 1_000_00), 1_000_00).astype(np.int64)
         for slot in INVESTED_SLOTS:
-            fits = slot_of == slot
-            if slot in DATED_SLOTS:
+            fits, dated = slot_of == slot, slot in DATED_SLOTS
+            if dated:
                 fits &= self.ledger.balance[slot, who] == 0
             chosen = who[fits]
             day = self.draws.whole(f"buy day {slot}", chosen, 0, 5)
-            matures = np.zeros(len(chosen), dtype=np.int64)
-            if slot in DATED_SLOTS:
-                matures = self.monday + day + 7 * self.weeks_of_term(slot, chosen)
+            matures = (self.monday + day + 7 * self.weeks_of_term(slot, chosen)) * dated
             self.ledger.buy(slot, chosen, cents[fits], matures, day)
-
-    def _top_up(self, who: Ints, target: Floats) -> None:
-        slots = np.array((BOND, EQUITY, WEALTH_SHORT, WEALTH_LONG))
-        first = (self.ledger.balance[slots][:, who] > 0).argmax(axis=0)
-        for place, slot in enumerate(slots):
-            chosen = first == place
-            self.ledger.redeem(TOP_UP, int(slot), who[chosen], target[chosen].astype(np.int64))

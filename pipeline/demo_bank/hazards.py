@@ -1,27 +1,34 @@
-"""Why customers start to look elsewhere: the weekly hazard by reason, for simulation and truth alike."""
+"""Why and how likely customers start to look elsewhere, and how likely a start ends as attrition.
+
+The label of snapshot week s (whose Monday begins week s) compares the AUM at the ends of weeks s + 11 and
+s + 12, the only valuations that stand during the last 14 days of its 97, with half the average before s.
+So a drain must have taken half by the end of week s + 11, and nothing may have come back by s + 12.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from pipeline.demo_bank import parameters as p
-from pipeline.demo_bank.chances import AHEAD
-from pipeline.demo_bank.customers import People
+from pipeline.demo_bank.customers import Customers
 from pipeline.demo_bank.draws import Bools, Floats, Ints
 from pipeline.demo_bank.ledger import Ledger
-from pipeline.demo_bank.products import CLASSES, DATED_SLOTS, RATE_SLOTS
+from pipeline.demo_bank.market import CLASSES, DATED_SLOTS, RATE_SLOTS
 
 REASONS = ("", "maturity", "better_rate", "manager_left", "complaint", "salary_moved", "life_event")
 LIFE_EVENT = REASONS.index("life_event")
+LAST_CROSSING = 11  # weeks after the snapshot in which half must be gone
+AHEAD = LAST_CROSSING + 1  # weeks in which a start may still matter
+_DEPTHS = np.linspace(*p.DRAIN_DEPTH, 26)
 
 
 @dataclass(frozen=True)
 class Pressure:
     """Everything the hazard of some customers depends on, as it stands on a Monday; one entry per customer.
 
-    ``maturing`` is (weeks ahead, customer): share of AUM that falls due in that week.
-    ``call_type`` is (reason, customer): what a call does to who leaves for that reason; 0 nothing, 1 it helps, 2 it
-    harms. ``call_weeks`` is how long an answered call still works.
+    ``maturing`` is (weeks ahead, customer): share of AUM that falls due in that week. ``call_type`` is
+    (reason, customer): what a call does to who leaves for that reason; 0 nothing, 1 it helps, 2 it harms.
+    ``call_weeks`` is how long an answered call still works.
     """
 
     maturing: Floats
@@ -36,44 +43,45 @@ class Pressure:
     call_type: Ints
     call_weeks: Ints
 
+    def hazards(self, ahead: int, expected: bool) -> Floats:
+        """(reason, customer): chance to start looking in the week that lies ``ahead`` weeks after the Monday.
 
-def hazards_at(pressure: Pressure, ahead: int, expected: bool) -> Floats:
-    """(reason, customer): chance to start looking in the week that lies ``ahead`` weeks after the Monday.
+        Rows follow REASONS without life_event. ``expected`` adds the mean of shocks that have not happened yet.
+        """
+        manager, complaint, salary = _shocks(ahead) if expected else (0.0, 0.0, 0.0)
+        rows = np.stack(
+            [
+                np.full(len(self.multiplier), p.BASE_HAZARD),
+                p.MATURITY_HAZARD * self.maturing[ahead] ** 1.5 * self.sensitivity,
+                p.RATE_HAZARD * self.rate_pull,
+                p.MANAGER_HAZARD * (self.manager * p.MANAGER_DECAY**ahead + self.has_manager * manager),
+                p.COMPLAINT_HAZARD * (self.complaint * p.COMPLAINT_DECAY**ahead + complaint),
+                p.SALARY_HAZARD * (self.salary * p.SALARY_DECAY**ahead + self.salaried * salary),
+            ]
+        )
+        rows *= self.multiplier * self.call_factor(ahead)
+        return rows * np.minimum(1.0, p.HAZARD_CAP / np.maximum(rows.sum(axis=0), 1e-12))
 
-    Rows follow REASONS without life_event. ``expected`` adds the mean of shocks that have not happened yet.
-    """
-    shocks = _shocks(ahead) if expected else (0.0, 0.0, 0.0)
-    types = np.array(p.CALL_FACTOR)[pressure.call_type[:LIFE_EVENT]]
-    rows = np.stack(
-        [
-            np.full(len(pressure.multiplier), p.BASE_HAZARD),
-            p.MATURITY_HAZARD * pressure.maturing[ahead] ** 1.5 * pressure.sensitivity,
-            p.RATE_HAZARD * pressure.rate_pull,
-            p.MANAGER_HAZARD * (pressure.manager * p.MANAGER_DECAY**ahead + pressure.has_manager * shocks[0]),
-            p.COMPLAINT_HAZARD * (pressure.complaint * p.COMPLAINT_DECAY**ahead + shocks[1]),
-            p.SALARY_HAZARD * (pressure.salary * p.SALARY_DECAY**ahead + pressure.salaried * shocks[2]),
-        ]
-    )
-    rows *= pressure.multiplier * np.where(pressure.call_weeks > ahead, types, 1.0)
-    capped: Floats = rows * np.minimum(1.0, p.HAZARD_CAP / np.maximum(rows.sum(axis=0), 1e-12))
-    return capped
+    def call_factor(self, ahead: int) -> Floats:
+        """(reason, customer): what an answered call multiplies the hazard of the week ``ahead`` by."""
+        factor = np.array(p.CALL_FACTOR)[self.call_type[:LIFE_EVENT]]
+        return np.where(self.call_weeks > ahead, factor, 1.0)
 
 
 def call_types(place: Floats) -> Ints:
     """(reason, customer): what a call does, from where the customers stand between the easily helped and the touchy."""
     helps, harms = (np.array(shares)[:, None] for shares in (p.CALL_HELPS, p.CALL_HARMS))
-    return np.where(place < helps, 1, np.where(place >= 1 - harms, 2, 0)).astype(np.int64)
+    return np.where(place < helps, 1, np.where(place >= 1 - harms, 2, 0))
 
 
-def _shocks(ahead: int) -> tuple[float, float, float]:
+def _shocks(ahead: int) -> list[float]:
     """Mean level by then of shocks that happen from the Monday on: manager, complaint, salary."""
     pairs = (
         (p.MANAGER_LEAVES_RATE, p.MANAGER_DECAY),
         (p.COMPLAINT_RATE, p.COMPLAINT_DECAY),
         (p.SALARY_STOP_RATE, p.SALARY_DECAY),
     )
-    levels = [rate * sum(decay**k for k in range(ahead + 1)) for rate, decay in pairs]
-    return levels[0], levels[1], levels[2]
+    return [rate * sum(decay**k for k in range(ahead + 1)) for rate, decay in pairs]
 
 
 def maturing_shares(ledger: Ledger, who: Ints, aum: Floats, monday: int) -> Floats:
@@ -87,19 +95,71 @@ def maturing_shares(ledger: Ledger, who: Ints, aum: Floats, monday: int) -> Floa
     return shares
 
 
-def rate_pull(people: People, ledger: Ledger, who: Ints, aum: Floats, gap: float) -> Floats:
+def rate_pull(customers: Customers, ledger: Ledger, who: Ints, aum: Floats, gap: float) -> Floats:
     """Rate gap × rate sensitivity × share of AUM in term and wealth products."""
-    exposed: Floats = ledger.balance[list(RATE_SLOTS)][:, who].sum(axis=0) / np.maximum(aum, 1.0)
-    pull: Floats = np.maximum(gap, 0.0) * people.sensitivity[who] * exposed
-    return pull
+    exposed = ledger.balance[list(RATE_SLOTS)][:, who].sum(axis=0) / np.maximum(aum, 1.0)
+    return np.maximum(gap, 0.0) * customers.sensitivity[who] * exposed
 
 
-def multiplier(people: People, ledger: Ledger, who: Ints) -> Floats:
+def multiplier(customers: Customers, ledger: Ledger, who: Ints) -> Floats:
     """The customer's own factor: satisfaction, how many classes are held, how well looked after."""
-    classes = np.zeros(len(who), dtype=np.int64)
-    for slots in CLASSES:
-        classes += (ledger.balance[list(slots)][:, who] > 0).any(axis=0)
-    tie = np.array(p.TIE_MULTIPLIER)[np.minimum(classes, len(p.TIE_MULTIPLIER) - 1)]
-    covered = np.array(p.COVERAGE_MULTIPLIER)[people.well_covered[who].astype(np.int64)]
-    factor: Floats = np.exp(p.SATISFACTION_EFFECT * people.satisfaction[who]) * tie * covered
-    return factor
+    held = [(ledger.balance[list(slots)][:, who] > 0).any(axis=0) for slots in CLASSES]
+    tie = np.array(p.TIE_MULTIPLIER)[np.minimum(np.sum(held, axis=0), len(p.TIE_MULTIPLIER) - 1)]
+    covered = np.array(p.COVERAGE_MULTIPLIER)[customers.well_covered[who].astype(np.int64)]
+    return np.exp(p.SATISFACTION_EFFECT * customers.satisfaction[who]) * tie * covered
+
+
+def share_gone(depth: Floats, done: Ints, weeks: Ints) -> Floats:
+    """Share of the AUM at the start that is gone after ``done`` of ``weeks`` weeks: little first."""
+    return depth * np.clip(done / np.maximum(weeks, 1), 0, 1) ** p.DRAIN_SHAPE
+
+
+def crossing_week(depth: Floats, weeks: Ints) -> Ints:
+    """The week of a drain (1 = the first) in which half of the AUM is gone."""
+    reached = weeks * (0.5 / depth) ** (1 / p.DRAIN_SHAPE)
+    return np.ceil(reached - 1e-9).astype(np.int64)
+
+
+def completes(crossing: Ints, done: Ints, weeks: Ints, start: int = 0) -> Floats:
+    """Chance that a drain with ``done`` weeks behind it and the next one in week s + ``start`` counts.
+
+    It must not stop half-way, must cross in time, and the money must not return by the end of week s + 12.
+    """
+    to_cross = np.maximum(crossing - done, 0)
+    # The first week of a drain is never called off.
+    kept = (1 - p.ABORT_CHANCE) ** np.maximum(to_cross - (done == 0), 0)
+    away = np.clip(LAST_CROSSING + 2 - start - (weeks - done), 0, p.AWAY_WEEKS)
+    return np.where(start + to_cross <= AHEAD, kept * (1 - p.RETURN_CHANCE) ** away, 0.0)
+
+
+def drain_counts(start: int, lengths: tuple[tuple[int, float], ...]) -> float:
+    """Chance that a drain of unknown length and depth, starting in week s + ``start``, counts."""
+    total = 0.0
+    for weeks, share in lengths:
+        length = np.full(len(_DEPTHS), weeks, dtype=np.int64)
+        crossing = crossing_week(_DEPTHS, length)
+        total += share * float(completes(crossing, np.zeros_like(length), length, start).mean())
+    return total
+
+
+def looking_counts(first: int, factor: float) -> float:
+    """Chance that somebody who is looking and may go from week s + ``first`` on counts.
+
+    ``factor`` multiplies GO_CHANCE (an answered call).
+    """
+    go = p.GO_CHANCE * factor
+    stay = 1 - go - p.CALM_CHANCE
+    return sum(
+        go * stay**wait * drain_counts(first + wait, p.DRAIN_WEEKS) for wait in range(AHEAD + 1 - first)
+    )
+
+
+def start_counts(factor: float) -> Floats:
+    """By week ahead k: chance that a start to look in week s + k counts; going begins a week later."""
+    return np.array([looking_counts(k + 1, factor) for k in range(AHEAD)])
+
+
+def life_event_counts() -> float:
+    """Chance per snapshot that an unannounced life event makes the label 1; the same for everybody."""
+    chances = [drain_counts(k, p.LIFE_EVENT_WEEKS) for k in range(AHEAD)]
+    return float(1 - np.prod([1 - p.LIFE_EVENT_HAZARD * chance for chance in chances]))

@@ -4,80 +4,78 @@ Balances are integer cents, (slot, customer). Every booking moves a demand accou
 redemption moves the same cents into or out of a product slot, so the books always agree.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from pipeline.demo_bank.draws import Bools, Draws, Floats, Ints
-from pipeline.demo_bank.products import DEMAND, DOLLAR_SLOTS, DOLLARS, LOAN, PRICED_SLOTS, SHELF, SLOTS
+from pipeline.demo_bank import parameters as p
+from pipeline.demo_bank.customers import Customers
+from pipeline.demo_bank.draws import Draws, Floats, Ints
+from pipeline.demo_bank.market import (
+    DATED_SLOTS,
+    DEMAND,
+    DOLLAR_SLOTS,
+    DOLLAR_TERM,
+    DOLLARS,
+    INVESTED_SLOTS,
+    LIQUIDATION_ORDER,
+    LOAN,
+    PRICED_SLOTS,
+    SHELF,
+    SLOTS,
+    TERM_WEEKS,
+)
+from pipeline.demo_bank.raw_tables import DAY, RawWeek, codes, dates, decimals, moments
 
-KINDS = (
-    "salary", "transfer_in", "transfer_out", "card", "cash_in", "cash_out",
-    "fee", "interest", "buy", "redeem", "loan", "other",
-)  # fmt: skip
-OTHERS = ("none", "own", "same_name_elsewhere", "other_bank", "broker", "company", "person")
-CHANNELS = ("counter", "mobile", "online", "atm", "auto", "pos")
-KIND = {name: place for place, name in enumerate(KINDS)}
-OTHER = {name: place for place, name in enumerate(OTHERS)}
-CHANNEL = {name: place for place, name in enumerate(CHANNELS)}
+# The bank's own code of each kind, counterparty and channel; the last kind is one that nobody documented.
+KIND_CODES = {
+    "salary": "0101", "transfer_in": "0201", "transfer_out": "0202", "card": "0301", "cash_in": "0401",
+    "cash_out": "0402", "fee": "0501", "interest": "0601", "buy": "0701", "redeem": "0702", "loan": "0801",
+    "other": "0901", "unknown": "9999",
+}  # fmt: skip
+OTHER_CODES = {
+    "none": "00", "own": "01", "same_name_elsewhere": "02", "other_bank": "03", "broker": "04",
+    "company": "05", "person": "06",
+}  # fmt: skip
+CHANNEL_CODES = {"counter": "C", "mobile": "M", "online": "W", "atm": "A", "auto": "S", "pos": "P"}
+KIND, OTHER, CHANNEL = (
+    {name: place for place, name in enumerate(names)} for names in (KIND_CODES, OTHER_CODES, CHANNEL_CODES)
+)
+CURRENCY_CODES = ("156", "840")
 
-# Lanes number the bookings of a customer's week: at most one booking per customer, week and lane.
-LANES = 128
-REDEEM_LANE, MATURE_LANE, YIELD_LANE, BUY_LANE = 64, 80, 96, 112  # each plus the slot
-
-
-@dataclass(frozen=True)
-class Booked:
-    """The bookings of a week, one entry per booking; ``day`` is 0 (Monday) to 6, ``amount`` signed cents."""
-
-    customer: Ints
-    lane: Ints
-    amount: Ints
-    kind: Ints
-    other: Ints
-    channel: Ints
-    day: Ints
-    dollars: Bools
-
-
-@dataclass(frozen=True)
-class Valued:
-    """Holdings rows valued on one Sunday, one entry per customer and product whose balance changed."""
-
-    customer: Ints
-    product: Ints
-    balance: Ints
-    matures_on: Ints
-    units: Ints
-    unit_price: Ints
+# Lanes number the bookings of a customer's week; those of products begin here, each plus the slot.
+REDEEM_LANE, MATURE_LANE, YIELD_LANE, BUY_LANE = 64, 80, 96, 112
+SMALLEST_PIECE = 3_000_00  # cents; smaller ones stay on the demand account when the books are opened
 
 
 class Ledger:
     """Balances (cents), units (1/10000) and maturities (days since 1970, 0 = none), and the open week."""
 
     def __init__(self, product_of: Ints, draws: Draws, prices: Ints, dollar: float) -> None:
-        count = product_of.shape[1]
-        self.balance = np.zeros((SLOTS, count), dtype=np.int64)
-        self.matures = np.zeros((SLOTS, count), dtype=np.int64)
-        self.units = np.zeros((SLOTS, count), dtype=np.int64)
+        self.balance = np.zeros(product_of.shape, dtype=np.int64)
+        self.matures = np.zeros_like(self.balance)
+        self.units = np.zeros_like(self.balance)
         self._product_of = product_of
-        self._parts: list[Booked] = []
-        self._seen = (self.balance.copy(), self.matures.copy(), self.units.copy())
+        self._valued = (self.balance.copy(), self.matures.copy(), self.units.copy())
         self.open_week(draws, prices, dollar)
 
     def open_week(self, draws: Draws, prices: Ints, dollar: float) -> None:
         """Start a week: today's fund prices and dollar rate, no bookings yet."""
         self._draws, self._prices, self._dollar = draws, prices, dollar
-        self._parts = []
-        for slot, series in PRICED_SLOTS.items():
-            self.balance[slot] = value_of(self.units[slot], int(prices[series]))
+        self._bookings: list[dict[str, Ints]] = []
+        for slot in PRICED_SLOTS:
+            self.balance[slot] = value_of(self.units[slot], self._price(slot))
+
+    def _price(self, slot: int) -> int:
+        return int(self._prices[PRICED_SLOTS[slot]])
 
     def aum(self, who: Ints | slice = slice(None)) -> Floats:
         """AUM in cents of the base currency: all slots except the loan."""
         total = self.balance[:LOAN, who].sum(axis=0).astype(np.float64)
         foreign = self.balance[list(DOLLAR_SLOTS)][:, who].sum(axis=0)
-        in_base: Floats = total + foreign * (self._dollar - 1.0)
-        return in_base
+        return total + foreign * (self._dollar - 1.0)
 
     def book(
         self, lane: int, who: Ints, cents: Ints, kind: str, *, other: str | Ints = "none",
@@ -85,31 +83,32 @@ class Ledger:
     ) -> None:  # fmt: skip
         """Move the demand accounts of ``who`` by signed ``cents``; zero amounts are left out.
 
-        ``who`` holds no customer twice. A day of the week is drawn where none is given.
+        ``who`` holds no customer twice. ``day`` is 0 (Monday) to 6, drawn where none is given.
         """
-        size = len(who)
         if day is None:
             day = self._draws.whole(f"day {lane}", who, 0, 7)
-        booked = Booked(
-            customer=who,
-            lane=np.full(size, lane, dtype=np.int64),
-            amount=cents,
-            kind=np.full(size, KIND[kind], dtype=np.int64),
-            other=np.full(size, OTHER[other]) if isinstance(other, str) else other,
-            channel=np.full(size, CHANNEL[channel]) if isinstance(channel, str) else channel,
-            day=np.full(size, day, dtype=np.int64),
-            dollars=np.full(size, dollars),
-        )
-        self._parts.append(_where(booked, cents != 0))
+        booking: dict[str, Any] = {
+            "customer": who,
+            "lane": lane,
+            "amount": cents,
+            "kind": KIND[kind],
+            "other": OTHER[other] if isinstance(other, str) else other,
+            "channel": CHANNEL[channel] if isinstance(channel, str) else channel,
+            "day": day,
+            "dollars": int(dollars),
+        }
+        moved = cents != 0
+        columns = {name: np.broadcast_to(values, who.shape)[moved] for name, values in booking.items()}
+        self._bookings.append(columns)
         self.balance[DOLLARS if dollars else DEMAND, who] += cents
 
     def pay(
-        self, lane: int, who: Ints, wanted: Floats, kind: str, *, other: str | Ints = "none",
+        self, lane: int, who: Ints, wanted: Floats | Ints, kind: str, *, other: str | Ints = "none",
         channel: str | Ints = "auto", day: int | Ints | None = None,
     ) -> Ints:  # fmt: skip
-        """Book an outflow of at most what lies on the demand account; yields the cents that went."""
-        there = np.maximum(self.balance[DEMAND, who], 0)
-        cents: Ints = np.minimum(np.rint(wanted).astype(np.int64), there)
+        """Book an outflow of at most what lies on the demand account; returns the cents that went."""
+        available = np.maximum(self.balance[DEMAND, who], 0)
+        cents = np.minimum(np.rint(wanted).astype(np.int64), available)
         self.book(lane, who, -cents, kind, other=other, channel=channel, day=day)
         return cents
 
@@ -117,66 +116,141 @@ class Ledger:
         """From the demand account into a slot; priced slots get units at today's price."""
         self.book(BUY_LANE + slot, who, -cents, "buy", other="own", channel="mobile", day=day)
         if slot in PRICED_SLOTS:
-            price = int(self._prices[PRICED_SLOTS[slot]])
-            self.units[slot, who] += units_for(cents, price)
-            self.balance[slot, who] = value_of(self.units[slot, who], price)
+            self.units[slot, who] += units_for(cents, self._price(slot))
+            self.balance[slot, who] = value_of(self.units[slot, who], self._price(slot))
         else:
             self.balance[slot, who] += cents
             self.matures[slot, who] = matures
 
     def redeem(self, lane: int, slot: int, who: Ints, cents: Ints, day: int | Ints | None = None) -> Ints:
-        """Out of a slot onto the demand account; yields the cents that came."""
+        """Out of a slot onto the demand account; returns the cents that came."""
+        held = self.balance[slot, who]
         if slot in PRICED_SLOTS:
-            price = int(self._prices[PRICED_SLOTS[slot]])
-            whole = cents >= self.balance[slot, who]
-            held = self.units[slot, who]
-            sold = np.where(whole, held, np.minimum(units_for(cents, price), held))
-            self.units[slot, who] = held - sold
-            left = value_of(held - sold, price)
-            cents = self.balance[slot, who] - left
-            self.balance[slot, who] = left
+            units, price = self.units[slot, who], self._price(slot)
+            left = np.where(cents >= held, 0, np.maximum(units - units_for(cents, price), 0))
+            self.units[slot, who] = left
+            self.balance[slot, who] = value_of(left, price)
         else:
-            cents = np.minimum(cents, self.balance[slot, who])
-            self.balance[slot, who] -= cents
-            self.matures[slot, who] = np.where(self.balance[slot, who] > 0, self.matures[slot, who], 0)
+            self.balance[slot, who] = np.maximum(held - cents, 0)
+            self.matures[slot, who] = np.where(held > cents, self.matures[slot, who], 0)
+        cents = held - self.balance[slot, who]
         self.book(lane, who, cents, "redeem", other="own", channel="mobile", day=day)
         return cents
 
-    def close_week(self) -> Booked:
-        """All bookings of the week, in the order of lane and customer."""
-        return Booked(*(np.concatenate([getattr(part, name) for part in self._parts]) for name in _FIELDS))
+    def redeem_first(self, lane: int, slots: Sequence[int], who: Ints, cents: Ints) -> None:
+        """Redeem up to ``cents`` per customer from the first of ``slots`` that holds anything."""
+        first = (self.balance[list(slots)][:, who] > 0).argmax(axis=0)
+        for place, slot in enumerate(slots):
+            self.redeem(lane, slot, who[first == place], cents[first == place])
 
-    def value(self, statement: bool) -> Valued:
-        """Rows for every slot that changed since it was last valued; priced ones also for a ``statement``."""
+    def raise_cash(self, who: Ints, wanted: Floats) -> None:
+        """Redeem products, the easiest first, until the demand account holds ``wanted`` cents or all is sold."""
+        for slot in LIQUIDATION_ORDER:
+            lacking = wanted - self.balance[DEMAND, who]
+            held = self.balance[slot, who]
+            at = np.flatnonzero((lacking > 0) & (held > 0))
+            # A few yuan more than needed, since units are sold in whole ten-thousandths.
+            cents = np.minimum(held[at], lacking[at] * 1.02 + 10_000).astype(np.int64)
+            cents = np.where(cents > 0.9 * held[at], held[at], cents)
+            self.redeem(REDEEM_LANE + slot, slot, who[at], cents)
+
+    def close_week(self, raw: RawWeek) -> pa.Table:
+        """One row per booking, in order of time: the amount is unsigned, DC_FLAG says where it went."""
+        columns = {
+            name: np.concatenate([part[name] for part in self._bookings]) for name in self._bookings[0]
+        }
+        rows = columns["customer"] + (columns["lane"] << 32)
+        columns["second"] = columns["day"] * DAY + raw.draws.whole("second", rows, 28_800, 79_200)
+        order = np.argsort(columns["second"], kind="stable")
+        booked = {name: values[order] for name, values in columns.items()}
+        customer, amount, dollars = booked["customer"], booked["amount"], booked["dollars"]
+        return pa.table(
+            {
+                "SERIAL_NO": raw.serials(booked["lane"], customer),
+                "CUST_NO": raw.numbers.customer(customer),
+                "ACCT_NO": raw.numbers.account(customer, dollars > 0),
+                "TXN_TM": moments(raw.monday * DAY + booked["second"]),
+                "TXN_AMT": decimals(np.abs(amount), 2),
+                "DC_FLAG": codes(amount > 0, ("D", "C")),
+                "CCY_CD": codes(dollars, CURRENCY_CODES),
+                "TXN_CD": codes(booked["kind"], list(KIND_CODES.values())),
+                "CHNL_CD": codes(booked["channel"], list(CHANNEL_CODES.values())),
+                "OPP_TYP": codes(booked["other"], list(OTHER_CODES.values())),
+                "LOAD_DT": raw.load_dates(
+                    "booking", rows[order], raw.monday + booked["day"], p.NEXT_DAY_SHARE
+                ),
+            }
+        )
+
+    def holdings(self, raw: RawWeek, statement: bool, sunday: int) -> pa.Table:
+        """One row per customer and slot that changed since it was last valued, valued on ``sunday``.
+
+        With a ``statement`` also those with units. Known the same evening, seldom later.
+        """
         parts = [self._changed(slot, statement) for slot in range(SLOTS)]
-        self._seen = (self.balance.copy(), self.matures.copy(), self.units.copy())
-        slots = np.concatenate([np.full(len(part), slot) for slot, part in enumerate(parts)])
+        self._valued = (self.balance.copy(), self.matures.copy(), self.units.copy())
+        slots = np.repeat(np.arange(SLOTS), [len(part) for part in parts])
         who = np.concatenate(parts)
+        product = self._product_of[slots, who]
         prices = np.full(SLOTS, -1, dtype=np.int64)
         prices[list(PRICED_SLOTS)] = self._prices[list(PRICED_SLOTS.values())]
-        return Valued(
-            customer=who,
-            product=self._product_of[slots, who],
-            balance=self.balance[slots, who],
-            matures_on=self.matures[slots, who],
-            units=self.units[slots, who],
-            unit_price=prices[slots],
+        priced = prices[slots] >= 0
+        dollars = np.array([item.currency_code == "840" for item in SHELF])[product]
+        day = np.full(len(who), sunday, dtype=np.int64)
+        return pa.table(
+            {
+                "CUST_NO": raw.numbers.customer(who),
+                "PROD_CD": codes(product, [item.product_id for item in SHELF]),
+                "VAL_DT": dates(day),
+                "BAL_AMT": decimals(self.balance[slots, who], 2),
+                "CCY_CD": codes(dollars, CURRENCY_CODES),
+                "DUE_DT": dates(self.matures[slots, who]),
+                "SHARES": decimals(self.units[slots, who], 4, priced),
+                "NAV": decimals(prices[slots], 4, priced),
+                "LOAD_DT": raw.load_dates("holding", who + (product << 32), day),
+            }
         )
 
     def _changed(self, slot: int, statement: bool) -> Ints:
-        balance, matures, units = self._seen
+        balance, matures, units = self._valued
         if slot in PRICED_SLOTS:
             changed = (self.units[slot] != units[slot]) | (statement & (self.units[slot] > 0))
         else:
             changed = (self.balance[slot] != balance[slot]) | (self.matures[slot] != matures[slot])
-        return np.flatnonzero(changed).astype(np.int64)
+        return np.flatnonzero(changed)
 
+    def open_books(self, customers: Customers, first_day: int) -> None:
+        """What customers hold on the Sunday before the first week: their usual AUM by taste, loans and dollars."""
+        who = np.flatnonzero(customers.opened_week < 0)
+        anchor, draws = customers.anchor[who], self._draws
+        invested = anchor * (1 - customers.cash_share[who])
+        self.balance[DEMAND, who] = np.rint(anchor).astype(np.int64)
+        for slot in INVESTED_SLOTS:
+            cents = round_to(invested * customers.taste[slot, who], 1_000_00).astype(np.int64)
+            cents[cents < SMALLEST_PIECE] = 0
+            if slot in PRICED_SLOTS:
+                self.units[slot, who] = units_for(cents, self._price(slot))
+                cents = value_of(self.units[slot, who], self._price(slot))
+            self.balance[slot, who] = cents
+            self.balance[DEMAND, who] -= cents
+        owes = who[customers.has_loan[who]]
+        owed = (customers.anchor[owes] * draws.between("owed", owes, 0.2, 0.9)).astype(np.int64)
+        self.balance[LOAN, owes] = np.maximum(owed, 50_000_00)
+        holds = who[customers.has_dollars[who]]
+        dollars = customers.anchor[holds] * draws.between("dollar part", holds, 0.03, 0.12) / 7.15
+        deposit = np.where(draws.chance("dollar deposit", holds, 0.5), dollars * 0.6, 0.0)
+        self.balance[DOLLAR_TERM, holds] = round_to(deposit, 100_00).astype(np.int64)
+        self.balance[DOLLARS, holds] = np.rint(dollars - deposit).astype(np.int64)
+        self._set_maturities(first_day)
 
-_FIELDS = tuple(Booked.__dataclass_fields__)
-
-
-def _where(booked: Booked, keep: Bools) -> Booked:
-    return booked if keep.all() else Booked(*(getattr(booked, name)[keep] for name in _FIELDS))
+    def _set_maturities(self, first_day: int) -> None:
+        """Terms began at any time before, so they end at any time within their length; on a working day."""
+        for slot in (*DATED_SLOTS, DOLLAR_TERM):
+            who = np.flatnonzero(self.balance[slot] > 0)
+            weeks = TERM_WEEKS[self._product_of[slot, who]]
+            ahead = np.floor(self._draws.uniform(f"maturity {slot}", who) * weeks).astype(np.int64)
+            day = self._draws.whole(f"due day {slot}", who, 0, 5)
+            self.matures[slot, who] = first_day + 7 * ahead + day
 
 
 def value_of(units: Ints, price: int) -> Ints:
@@ -189,8 +263,6 @@ def units_for(cents: Ints, price: int) -> Ints:
     return cents * 1_000_000 // price
 
 
-def yield_of(cents: Ints, product: Ints, weeks: Ints) -> Ints:
-    """Cents of interest on a deposit held to the end of its term."""
-    rates = np.array([one.yearly_rate for one in SHELF])
-    earned: Ints = np.rint(cents * rates[product] * weeks / 52.0).astype(np.int64)
-    return earned
+def round_to(cents: Floats, step: int) -> Floats:
+    """Down to a multiple of ``step`` cents, as people write amounts."""
+    return np.floor(cents / step) * step

@@ -1,30 +1,30 @@
-"""Managers' seats in the branches: who sits there, leaves and follows; and the customers' assignments."""
+"""Managers in their branches: who is hired, leaves and follows, and whose customers they are."""
 
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
 from pipeline.demo_bank import parameters as p
-from pipeline.demo_bank.customers import People, branch_count
+from pipeline.demo_bank.customers import Customers, branch_count
 from pipeline.demo_bank.draws import Draws, Floats, Ints
-from pipeline.demo_bank.names import person_name
+from pipeline.demo_bank.raw_tables import RawWeek, branch_ids, dates, manager_ids
 
 NOBODY = -1
+CITY = "江州"
+_PLACES = (
+    "城东", "城西", "城南", "城北", "滨江", "高新区", "开发区", "大学城", "中山路",
+    "人民路", "解放路", "建设路",
+    "金融街", "湖滨", "星湖", "东港", "西山", "南桥", "北苑", "新华路", "长江路", "黄河路", "文昌", "龙泉",
+    "凤凰", "翠微", "望京", "银杏", "梅园", "桂花",
+)  # fmt: skip
+_SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许邓冯韩曹曾彭萧蔡潘田董袁于余叶蒋杜苏魏程"
+_FIRST = "建国志明晓文嘉雅思子雨欣佳俊丽静海宏春秋玉美永立"
+_SECOND = "华军伟强敏洁琳涵轩宇婷芳磊涛鹏飞杰颖慧萍峰勇霞燕"
 
 
 @dataclass(frozen=True)
-class Assigned:
-    """Assignment rows, one entry per row; manager −1 = vacant or none, ``to_on`` −1 = still running."""
-
-    customer: Ints
-    manager: Ints
-    from_on: Ints
-    to_on: Ints
-    known_on: Ints
-
-
-@dataclass(frozen=True)
-class Hired:
+class Manager:
     """One manager: name, branch and how many customers a week can be worked through."""
 
     name: str
@@ -32,84 +32,122 @@ class Hired:
     weekly_capacity: int
 
 
-class Seats:
-    """Seats are fixed, people on them change. Per customer: the seat (−1 = none) and since when."""
+class Managers:
+    """Portfolios are fixed, the managers in charge of them change. Per customer: the portfolio (−1 = none)."""
 
-    def __init__(self, people: People, seed: int) -> None:
-        self._people, self._seed = people, seed
-        self.managers: list[Hired] = []
-        branches = branch_count(people.count)
-        wanted = np.bincount(people.branch[people.managed], minlength=branches)
+    def __init__(self, customers: Customers, seed: int) -> None:
+        self._customers, self._seed = customers, seed
+        self.hired: list[Manager] = []
+        branches = branch_count(customers.count)
+        wanted = np.bincount(customers.branch[customers.managed], minlength=branches)
         per_branch = np.maximum(1, np.rint(wanted / p.CUSTOMERS_PER_MANAGER).astype(np.int64))
         offset = np.concatenate([[0], np.cumsum(per_branch)[:-1]])
-        place = Draws(seed, -1).uniform("seat", people.everyone) * per_branch[people.branch]
-        seat = offset[people.branch] + np.floor(place).astype(np.int64)
-        self.seat_of: Ints = np.where(people.managed, seat, NOBODY).astype(np.int64)
-        self._branch_of_seat = np.repeat(np.arange(branches), per_branch)
-        self.manager_on: Ints = np.array([self._hire(int(one)) for one in self._branch_of_seat])
-        self._first_of_branch: Ints = self.manager_on[offset].copy()
-        self.unrest: Floats = np.zeros(len(self.manager_on))
-        self._filled_in = np.full(len(self.manager_on), -1, dtype=np.int64)
-        self._since = people.opened_on.copy()
+        place = Draws(seed, -1).uniform("seat", customers.everyone) * per_branch[customers.branch]
+        portfolio = offset[customers.branch] + np.floor(place).astype(np.int64)
+        self.portfolio_of: Ints = np.where(customers.managed, portfolio, NOBODY)
+        self._branch_of = np.repeat(np.arange(branches), per_branch)
+        self.in_charge: Ints = np.array([self._hire(int(branch)) for branch in self._branch_of])
+        self._first_of_branch: Ints = self.in_charge[offset].copy()
+        self.unrest: Floats = np.zeros(len(self.in_charge))
+        self._filled_in = np.full(len(self.in_charge), -1, dtype=np.int64)
+        self._since = customers.opened_on.copy()
 
     def manager_of(self, who: Ints) -> Ints:
         """Manager in charge of each customer now; −1 = none."""
-        seat = self.seat_of[who]
-        return np.where(seat == NOBODY, NOBODY, self.manager_on[seat]).astype(np.int64)
+        portfolio = self.portfolio_of[who]
+        return np.where(portfolio == NOBODY, NOBODY, self.in_charge[portfolio])
 
     def caller_for(self, who: Ints) -> Ints:
         """Who makes a call: the manager in charge, else a colleague of the same branch."""
-        seated = np.flatnonzero(self.manager_on != NOBODY)
+        filled = np.flatnonzero(self.in_charge != NOBODY)
         stand_in = self._first_of_branch.copy()
-        # Written from the last seat to the first, so that the branch's first seated colleague remains.
-        stand_in[self._branch_of_seat[seated][::-1]] = self.manager_on[seated][::-1]
-        own = self.manager_of(who)
-        return np.where(own == NOBODY, stand_in[self._people.branch[who]], own).astype(np.int64)
+        # Written from the last portfolio to the first, so that the branch's first manager remains.
+        stand_in[self._branch_of[filled][::-1]] = self.in_charge[filled][::-1]
+        manager = self.manager_of(who)
+        return np.where(manager == NOBODY, stand_in[self._customers.branch[who]], manager)
 
     def unrest_of(self, who: Ints) -> Floats:
         """1 in the week in which the customer's manager left, decaying from then on; 0 without a manager."""
-        seat = self.seat_of[who]
-        return np.where(seat == NOBODY, 0.0, self.unrest[seat])
+        portfolio = self.portfolio_of[who]
+        return np.where(portfolio == NOBODY, 0.0, self.unrest[portfolio])
 
-    def take_in(self, who: Ints) -> Assigned:
-        """First assignment of customers, on the day they opened."""
-        day = self._people.opened_on[who]
-        return Assigned(who, self.manager_of(who), day, np.full(len(who), -1, dtype=np.int64), day)
+    def first_assignments(self, raw: RawWeek, who: Ints) -> pa.Table:
+        """One row per customer of ``who``, from the day they opened."""
+        day = self._customers.opened_on[who]
+        return self._rows(raw, who, self.manager_of(who), day, np.full(len(who), -1), day)
 
-    def live(self, draws: Draws, week: int, monday: int, here: Ints) -> Assigned:
-        """One week of leaving and hiring; yields the rows it writes for the customers who are ``here``."""
+    def live(self, raw: RawWeek, here: Ints) -> pa.Table:
+        """One week of leaving and hiring; the rows it writes for the customers who are ``here``."""
         self.unrest *= p.MANAGER_DECAY
-        seats = np.arange(len(self.manager_on), dtype=np.int64)
-        leaves = (self.manager_on != NOBODY) & draws.chance("manager leaves", seats, p.MANAGER_LEAVES_RATE)
-        fills = (self.manager_on == NOBODY) & (self._filled_in == week)
-        day = monday + draws.whole("seat day", seats, 0, 5)
-        before = self.manager_on.copy()
-        for seat in np.flatnonzero(fills):
-            self.manager_on[seat] = self._hire(int(self._branch_of_seat[seat]))
-        self.manager_on[leaves] = NOBODY
-        self._filled_in[leaves] = week + draws.whole("vacancy", seats, *p.VACANCY_WEEKS)[leaves]
+        vacant, each = self.in_charge == NOBODY, np.arange(len(self.in_charge), dtype=np.int64)
+        leaves = ~vacant & raw.draws.chance("manager leaves", each, p.MANAGER_LEAVES_RATE)
+        fills = vacant & (self._filled_in == raw.week)
+        day = raw.monday + raw.draws.whole("seat day", each, 0, 5)
+        before = self.in_charge.copy()
+        for portfolio in np.flatnonzero(fills):
+            self.in_charge[portfolio] = self._hire(int(self._branch_of[portfolio]))
+        self.in_charge[leaves] = NOBODY
+        self._filled_in[leaves] = raw.week + raw.draws.whole("vacancy", each, *p.VACANCY_WEEKS)[leaves]
         self.unrest[leaves] = 1.0
-        return self._reassign(here, leaves | fills, before, day)
+        return self._reassigned(raw, here, leaves | fills, before, day)
 
-    def _reassign(self, here: Ints, changed: Ints, before: Ints, day: Ints) -> Assigned:
-        """Two rows per customer of a changed seat: the old period closed, the new one opened."""
-        who = here[(self.seat_of[here] != NOBODY) & changed[self.seat_of[here]]]
-        seat = self.seat_of[who]
-        since, now = self._since[who], day[seat]
-        self._since[who] = now
-        open_end = np.full(len(who), -1, dtype=np.int64)
-        return Assigned(
-            customer=np.concatenate([who, who]),
-            manager=np.concatenate([before[seat], self.manager_on[seat]]),
-            from_on=np.concatenate([since, now]),
-            to_on=np.concatenate([now, open_end]),
-            known_on=np.concatenate([now + 1, now + 1]),
+    def _reassigned(self, raw: RawWeek, here: Ints, changed: Ints, before: Ints, day: Ints) -> pa.Table:
+        """Two rows per customer of a changed portfolio: the old period closed, the new one opened."""
+        who = here[(self.portfolio_of[here] != NOBODY) & changed[self.portfolio_of[here]]]
+        portfolio = self.portfolio_of[who]
+        since, until = self._since[who], day[portfolio]
+        self._since[who] = until
+        closed = self._rows(raw, who, before[portfolio], since, until, until + 1)
+        opened = self._rows(raw, who, self.in_charge[portfolio], until, np.full(len(who), -1), until + 1)
+        return pa.concat_tables([closed, opened])
+
+    def _rows(
+        self, raw: RawWeek, who: Ints, manager: Ints, from_on: Ints, to_on: Ints, known_on: Ints
+    ) -> pa.Table:
+        """One row per version of an assignment; ``to_on`` −1 = still running."""
+        return pa.table(
+            {
+                "CUST_NO": raw.numbers.customer(who).dictionary_decode(),
+                "RM_NO": manager_ids(manager),
+                "ORG_NO": branch_ids(self._customers.branch[who]),
+                "BEG_DT": dates(from_on),
+                "END_DT": dates(to_on),
+                "LOAD_DT": raw.dates_until_end(known_on),
+            }
         )
 
     def _hire(self, branch: int) -> int:
-        number = len(self.managers)
+        number = len(self.hired)
         row = np.array([number], dtype=np.int64)
         draws = Draws(self._seed, -3)
         name = person_name(int(draws.whole("name", row, 0, 10**9)[0]))
-        self.managers.append(Hired(name, branch, int(draws.whole("capacity", row, 12, 27)[0])))
+        self.hired.append(Manager(name, branch, int(draws.whole("capacity", row, 12, 27)[0])))
         return number
+
+    def table(self) -> pa.Table:
+        """One row per manager hired so far."""
+        numbers = manager_ids(np.arange(len(self.hired), dtype=np.int64))
+        return pa.table(
+            {
+                "RM_NO": numbers,
+                "RM_NAME": pa.array([manager.name for manager in self.hired]),
+                "ORG_NO": branch_ids(np.array([manager.branch for manager in self.hired])),
+                "ORG_NAME": pa.array([branch_name(manager.branch) for manager in self.hired]),
+                "WK_CAP": pa.array([str(manager.weekly_capacity) for manager in self.hired]),
+                "EMAIL": pa.array([f"{number.as_py().lower()}@bank.example" for number in numbers]),
+            }
+        )
+
+
+def branch_name(number: int) -> str:
+    """The name of the number-th branch; places repeat with 2, 3, … once they are used up."""
+    again, place = divmod(number, len(_PLACES))
+    return f"{CITY}{_PLACES[place]}{f'第{again + 1}' if again else ''}支行"
+
+
+def person_name(draw: int) -> str:
+    """A name from a large whole number; the same number gives the same name."""
+    draw, surname = divmod(draw, len(_SURNAMES))
+    draw, first = divmod(draw, len(_FIRST))
+    draw, second = divmod(draw, len(_SECOND))
+    return _SURNAMES[surname] + (_FIRST[first] if draw % 5 else "") + _SECOND[second]

@@ -1,4 +1,4 @@
-"""The calendar and the markets: seasons, fund prices, the dollar, and what other banks pay more."""
+"""The calendar, the markets, and the products on the shelf with the slots in which customers hold them."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -8,7 +8,6 @@ import numpy as np
 from pipeline.demo_bank.draws import Draws, Floats, Ints
 
 EPOCH = date(1970, 1, 1)
-PRICED = ("equity", "bond", "gold")
 
 # Chinese New Year's Day (lunar calendar, as published by the Hong Kong Observatory).
 _NEW_YEARS = tuple(
@@ -19,43 +18,94 @@ _NEW_YEARS = tuple(
     )
 )  # fmt: skip
 
+# A customer holds one product per slot.
+SLOTS = 14
+DEMAND, DOLLARS, TERM_SHORT, TERM_LONG, WEALTH_SHORT, WEALTH_LONG, STRUCTURED = range(7)
+EQUITY, BOND, INSURANCE, METAL, TRUST, DOLLAR_TERM, LOAN = range(7, SLOTS)
+
+PRICED_SLOTS = {EQUITY: 0, BOND: 1, METAL: 2}  # slot: column of the market's prices
+RATE_SLOTS = (TERM_SHORT, TERM_LONG, WEALTH_SHORT, WEALTH_LONG, STRUCTURED)
+DATED_SLOTS = (*RATE_SLOTS, TRUST)
+INVESTED_SLOTS = (*DATED_SLOTS, EQUITY, BOND, INSURANCE, METAL)
+DOLLAR_SLOTS = (DOLLARS, DOLLAR_TERM)
+# The easiest money first: what a customer turns into cash when a large sum is needed.
+LIQUIDATION_ORDER = (
+    WEALTH_SHORT, BOND, EQUITY, WEALTH_LONG, TERM_SHORT, TERM_LONG, METAL, STRUCTURED, INSURANCE, TRUST,
+)  # fmt: skip
+# Slots of one product class, for counting how many classes a customer holds.
+CLASSES = (
+    (DEMAND, DOLLARS), (TERM_SHORT, TERM_LONG, DOLLAR_TERM), (WEALTH_SHORT, WEALTH_LONG), (STRUCTURED,),
+    (EQUITY, BOND), (INSURANCE,), (METAL,), (TRUST,), (LOAN,),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Product:
+    """One product: its number, the bank's own class code, its slot, and its term in weeks (0 = open)."""
+
+    product_id: str
+    class_code: str
+    name: str
+    slot: int
+    weeks: int = 0
+    yearly_rate: float = 0.0
+    currency_code: str = "156"
+
+
+SHELF: tuple[Product, ...] = (
+    Product("P1001", "CK", "活期存款", DEMAND, yearly_rate=0.002),
+    Product("P1002", "CK", "美元活期存款", DOLLARS, yearly_rate=0.004, currency_code="840"),
+    Product("P2003", "DQ", "三个月定期", TERM_SHORT, 13, 0.012),
+    Product("P2006", "DQ", "六个月定期", TERM_SHORT, 26, 0.014),
+    Product("P2012", "DQ", "一年期大额存单", TERM_LONG, 52, 0.017),
+    Product("P2024", "DQ", "两年期大额存单", TERM_LONG, 104, 0.019),
+    Product("P3001", "LC", "安盈九十天理财", WEALTH_SHORT, 13, 0.026),
+    Product("P3002", "LC", "稳享季季开理财", WEALTH_SHORT, 14, 0.025),
+    Product("P3003", "LC", "安盈半年理财", WEALTH_LONG, 26, 0.029),
+    Product("P3004", "LC", "恒睿一年定开理财", WEALTH_LONG, 52, 0.033),
+    Product("P4001", "JG", "挂钩黄金结构性存款", STRUCTURED, 26, 0.024),
+    Product("P4002", "JG", "挂钩指数结构性存款", STRUCTURED, 30, 0.027),
+    Product("P5001", "JJ", "沪深三百指数基金", EQUITY),
+    Product("P5002", "JJ", "消费成长混合基金", EQUITY),
+    Product("P5003", "JJ", "纯债一号基金", BOND),
+    Product("P5004", "JJ", "中短债基金", BOND),
+    Product("P6001", "BX", "福泽年金保险", INSURANCE),
+    Product("P6002", "BX", "增额终身寿险", INSURANCE),
+    Product("P7001", "GJ", "积存金", METAL),
+    Product("P8001", "XT", "家族信托一号", TRUST, 104, 0.045),
+    Product("P2112", "DQ", "美元一年定期", DOLLAR_TERM, 52, 0.042, "840"),
+    Product("P9001", "DK", "个人住房贷款", LOAN),
+)
+# By position on the shelf.
+TERM_WEEKS = np.array([product.weeks for product in SHELF], dtype=np.int64)
+YEARLY_RATE = np.array([product.yearly_rate for product in SHELF])
+
 
 def day_number(day: date) -> int:
     """Days since 1970-01-01, the unit of every date inside the generator."""
     return (day - EPOCH).days
 
 
-@dataclass(frozen=True)
 class Season:
-    """What is special about one week (its Monday)."""
+    """What is special about the week that begins on ``monday``; ``interest_day`` is 0 for Monday, None for no day."""
 
-    monday: date
-    before_new_year: bool
-    after_new_year: bool
-    quarter_ends: bool
-    interest_day: int | None
-
-    @classmethod
-    def of(cls, monday: date) -> "Season":
-        days = [monday + timedelta(days=k) for k in range(7)]
-        to_feast = [(feast - monday).days for feast in _NEW_YEARS]
-        last = [day for day in days if (day + timedelta(days=1)).day == 1]
-        # Chinese banks pay interest on demand deposits on the 21st of each quarter's last month.
-        paid = [k for k, day in enumerate(days) if day.day == 21 and day.month % 3 == 0]
-        return cls(
-            monday=monday,
-            before_new_year=any(0 < gap <= 14 for gap in to_feast),
-            after_new_year=any(-14 < gap <= 0 for gap in to_feast),
-            quarter_ends=any(day.month % 3 == 0 for day in last),
-            interest_day=paid[0] if paid else None,
+    def __init__(self, monday: date) -> None:
+        self.days = [monday + timedelta(days=k) for k in range(7)]
+        to_new_year = [(day - monday).days for day in _NEW_YEARS]
+        self.before_new_year = any(0 < gap <= 14 for gap in to_new_year)
+        self.after_new_year = any(-14 < gap <= 0 for gap in to_new_year)
+        self.quarter_ends = any(
+            day.month % 3 == 0 and (day + timedelta(days=1)).day == 1 for day in self.days
         )
+        # Chinese banks pay interest on demand deposits on the 21st of each quarter's last month.
+        paid = [k for k, day in enumerate(self.days) if day.day == 21 and day.month % 3 == 0]
+        self.interest_day = paid[0] if paid else None
 
     def weekday_of(self, day_of_month: Ints) -> Ints:
         """Day of this week (0 = Monday) that bears the given day of the month, −1 where none does."""
-        found = np.full(32, -1, dtype=np.int64)
-        for k in range(7):
-            found[(self.monday + timedelta(days=k)).day] = k
-        return found[day_of_month]
+        weekday = np.full(32, -1, dtype=np.int64)
+        weekday[[day.day for day in self.days]] = range(7)
+        return weekday[day_of_month]
 
 
 @dataclass(frozen=True)

@@ -6,55 +6,53 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.demo_bank import parameters as p
-from pipeline.demo_bank import raw_tables as rows
 from pipeline.demo_bank.draws import Ints
-from pipeline.demo_bank.raw_tables import Desk
+from pipeline.demo_bank.ledger import KIND, KIND_CODES
+from pipeline.demo_bank.raw_tables import DAY, RawWeek, codes, decimals, moments
 
+Spoiling = Callable[[pa.Table, RawWeek], pa.Table]
 _FAR = 73 * 365  # days by which a mistyped year leads into the future
 _SPOILED = 10**17  # serial numbers of spoiled copies lie beyond those of real rows
+# Small tables get a larger share, so that some bad rows are there at all.
+_LEAST = {"contacts": 0.001, "surveys": 0.002, "customers": 0.004}
+_KEY = {"contacts": "CONT_NO", "surveys": "RESP_NO", "customers": "CUST_NO", "transactions": "SERIAL_NO"}
 
 
-def spoil(name: str, table: pa.Table, desk: Desk) -> pa.Table:
+def spoil(name: str, table: pa.Table, raw: RawWeek) -> pa.Table:
     """The table with some copies of its own rows added, spoiled in one way each; other tables unchanged."""
     ways = _WAYS.get(name)
     if ways is None or not len(table):
         return table
     keys = _keys(name, table)
-    share = max(p.DIRT_SHARE, _LEAST.get(name, 0.0)) / len(ways)
+    share = max(p.NOISE_SHARE, _LEAST.get(name, 0.0)) / len(ways)
     parts = [table]
     for number, way in enumerate(ways):
-        chosen = np.flatnonzero(desk.draws.chance(f"dirt {name} {number}", keys, share))
+        chosen = np.flatnonzero(raw.draws.chance(f"dirt {name} {number}", keys, share))
         if len(chosen):
-            parts.append(way(table.take(pa.array(chosen)), desk))
+            parts.append(way(table.take(pa.array(chosen)), raw))
     return pa.concat_tables(parts)
-
-
-# Small tables get a larger share, so that some dirt is there at all.
-_LEAST = {"contacts": 0.001, "surveys": 0.002, "customers": 0.004}
-
-
-_KEY = {"contacts": "CONT_NO", "surveys": "RESP_NO", "customers": "CUST_NO", "transactions": "SERIAL_NO"}
 
 
 def _keys(name: str, table: pa.Table) -> Ints:
     """A whole number per row that belongs to its customer, so that no row decides over another's copy."""
-    who: Ints
     if name in _KEY:
-        who = table[_KEY[name]].cast(pa.int64()).to_numpy()
-        return who
-    who = table["CUST_NO"].combine_chunks().indices.to_numpy().astype(np.int64)
+        return table[_KEY[name]].cast(pa.int64()).to_numpy()
+    who = _places(table, "CUST_NO")
     if name == "holdings":
-        product: Ints = table["PROD_CD"].combine_chunks().indices.to_numpy().astype(np.int64)
-        return who + (product << 32)
-    second: Ints = table["EVT_TM"].cast(pa.int64()).to_numpy()
-    return who + (second << 20)
+        return who + (_places(table, "PROD_CD") << 32)
+    return who + (table["EVT_TM"].cast(pa.int64()).to_numpy() << 20)
+
+
+def _places(table: pa.Table, name: str) -> Ints:
+    """Position of each row's text in the column's dictionary."""
+    return table[name].combine_chunks().indices.to_numpy().astype(np.int64)
 
 
 def _replace(table: pa.Table, name: str, column: pa.Array) -> pa.Table:
     return table.set_column(table.schema.get_field_index(name), name, column)
 
 
-def _same_again(table: pa.Table, _desk: Desk) -> pa.Table:
+def _same_again(table: pa.Table, _raw: RawWeek) -> pa.Table:
     """Delivered twice."""
     return table
 
@@ -65,43 +63,37 @@ def _fresh(table: pa.Table, way: int) -> pa.Table:
     return _replace(table, "SERIAL_NO", pa.array(old + way * _SPOILED).cast(pa.string()))
 
 
-def _unknown_kind(table: pa.Table, _desk: Desk) -> pa.Table:
-    unknown = np.full(len(table), rows.UNKNOWN_KIND, dtype=np.int64)
-    return _replace(_fresh(table, 1), "TXN_CD", rows.codes(unknown, rows.KIND_CODES))
+def _unknown_kind(table: pa.Table, _raw: RawWeek) -> pa.Table:
+    unknown = np.full(len(table), KIND["unknown"])
+    return _replace(_fresh(table, 1), "TXN_CD", codes(unknown, list(KIND_CODES.values())))
 
 
-def _orphan(table: pa.Table, desk: Desk) -> pa.Table:
-    nobody = np.full(len(table), desk.cast.count, dtype=np.int64)
-    return _replace(_fresh(table, 2), "CUST_NO", desk.cast.customer(nobody))
+def _orphan(table: pa.Table, raw: RawWeek) -> pa.Table:
+    """Of a customer whom nobody knows."""
+    return _replace(table, "CUST_NO", raw.numbers.customer(np.full(len(table), raw.numbers.count)))
 
 
-def _no_amount(table: pa.Table, _desk: Desk) -> pa.Table:
+def _orphan_booking(table: pa.Table, raw: RawWeek) -> pa.Table:
+    return _orphan(_fresh(table, 2), raw)
+
+
+def _no_amount(table: pa.Table, _raw: RawWeek) -> pa.Table:
     nothing = np.zeros(len(table), dtype=np.int64)
-    return _replace(_fresh(table, 3), "TXN_AMT", rows.decimals(nothing, 2, nothing > 0))
+    return _replace(_fresh(table, 3), "TXN_AMT", decimals(nothing, 2, nothing > 0))
 
 
-def _far_future(table: pa.Table, desk: Desk) -> pa.Table:
-    moment = np.full(len(table), (desk.monday + _FAR) * 86_400, dtype=np.int64)
-    return _replace(_fresh(table, 4), "TXN_TM", rows.moments(moment))
+def _far_future(table: pa.Table, raw: RawWeek) -> pa.Table:
+    return _replace(_fresh(table, 4), "TXN_TM", moments(np.full(len(table), (raw.monday + _FAR) * DAY)))
 
 
-def _text(name: str, value: str) -> Callable[[pa.Table, Desk], pa.Table]:
+def _text(name: str, value: str) -> Spoiling:
     """A way to spoil a text column of a CSV table: every copied row gets ``value``."""
-
-    def way(table: pa.Table, _desk: Desk) -> pa.Table:
-        return _replace(table, name, pa.array([value] * len(table)))
-
-    return way
+    return lambda table, _raw: _replace(table, name, pa.array([value] * len(table)))
 
 
-def _orphan_holding(table: pa.Table, desk: Desk) -> pa.Table:
-    nobody: Ints = np.full(len(table), desk.cast.count, dtype=np.int64)
-    return _replace(table, "CUST_NO", desk.cast.customer(nobody))
-
-
-_WAYS: dict[str, tuple[Callable[[pa.Table, Desk], pa.Table], ...]] = {
-    "transactions": (_same_again, _unknown_kind, _orphan, _no_amount, _far_future),
-    "holdings": (_same_again, _orphan_holding),
+_WAYS: dict[str, tuple[Spoiling, ...]] = {
+    "transactions": (_same_again, _unknown_kind, _orphan_booking, _no_amount, _far_future),
+    "holdings": (_same_again, _orphan),
     "events": (_same_again,),
     "contacts": (_same_again, _text("CUST_NO", "6999000000000000001")),
     "surveys": (_text("SCORE", "NaN"), _text("SCORE", "11")),

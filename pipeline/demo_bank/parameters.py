@@ -93,5 +93,5 @@ CALL_HARMS = (0.10, 0.02, 0.08, 0.02, 0.05, 0.02, 0.0)
 CALL_FACTOR = (1.0, 0.35, 1.7)  # on hazards and on GO_CHANCE: no effect, helps, harms
 CALL_WEEKS = 8  # an answered call works for this long
 
-# --- Dirty rows, as shares of a table's rows -------------------------------------------------
-DIRT_SHARE = 0.0005
+# --- Noise: bad rows, as shares of a table's rows ------------------------------------------------
+NOISE_SHARE = 0.0005

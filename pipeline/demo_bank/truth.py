@@ -1,14 +1,14 @@
 """What only the generator knows: each customer's true probability that the label will be 1."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipeline.demo_bank import chances
+from pipeline.demo_bank import hazards
 from pipeline.demo_bank import parameters as p
+from pipeline.demo_bank.customers import AWAY, DRAINING, LOOKING, States
 from pipeline.demo_bank.draws import Bools, Floats, Ints
-from pipeline.demo_bank.hazards import LIFE_EVENT, Pressure, hazards_at
-from pipeline.demo_bank.states import AWAY, DRAINING, LOOKING, Lives
+from pipeline.demo_bank.hazards import LIFE_EVENT, Pressure
 
 # Average AUM in cents, [low, high): the cohort's 500,000 to 5 million yuan and a tenth more on both sides,
 # since the label values funds at constant prices and so draws the edges a little differently.
@@ -28,20 +28,19 @@ class History:
         self._newest = (self._newest + 1) % len(self._ends)
         self._ends[self._newest] = aum
 
-    @property
-    def last(self) -> Floats:
-        last: Floats = self._ends[self._newest]
-        return last
-
     def average(self) -> Floats:
         """Daily average over [Monday − 91 days, Monday).
 
         A Sunday's value stands on that Sunday and the six days after it: the oldest counts six days, the
         newest one.
         """
-        oldest = self._ends[(self._newest + 1) % len(self._ends)]
-        average: Floats = (7 * self._ends.sum(axis=0) - oldest - 6 * self.last) / (7 * BASE_WEEKS)
-        return average
+        oldest, last = self._ends[(self._newest + 1) % len(self._ends)], self._ends[self._newest]
+        return (7 * self._ends.sum(axis=0) - oldest - 6 * last) / (7 * BASE_WEEKS)
+
+    def in_band(self) -> Bools:
+        """True where the average AUM lies within the band and the money has not already left."""
+        average = self.average()
+        return (average >= BAND[0]) & (average < BAND[1]) & (self._ends[self._newest] > STILL_HERE * average)
 
 
 @dataclass(frozen=True)
@@ -62,65 +61,59 @@ class Oracle:
 
     def __init__(self, may_close: Bools) -> None:
         self._may_close = may_close
-        self._start = {factor: chances.start_counts(factor) for factor in p.CALL_FACTOR}
-        self._looking = {factor: chances.looking_counts(0, factor) for factor in p.CALL_FACTOR}
-        self._life_event = chances.life_event_counts()
+        self._start = {factor: hazards.start_counts(factor) for factor in p.CALL_FACTOR}
+        self._looking = {factor: hazards.looking_counts(0, factor) for factor in p.CALL_FACTOR}
+        self._life_event = hazards.life_event_counts()
 
-    def judge(self, who: Ints, lives: Lives, pressure: Pressure) -> Truth:
+    def truth(self, who: Ints, states: States, pressure: Pressure) -> Truth:
         """The truth about ``who`` on the Monday whose state is given."""
-        without = self._probability(who, lives, pressure)
-        working = np.full(len(who), p.CALL_WEEKS, dtype=np.int64)
-        called = Pressure(**{**vars(pressure), "call_weeks": working})
-        minds = (pressure.call_type > 0).any(axis=0) & lives.alive[who] & (lives.stage[who] != DRAINING)
-        change = self._probability(who, lives, called) - without
+        without = self._probability(who, states, pressure)
+        called = replace(pressure, call_weeks=np.full(len(who), p.CALL_WEEKS, dtype=np.int64))
+        minds = (pressure.call_type > 0).any(axis=0) & states.alive[who] & (states.stage[who] != DRAINING)
+        change = self._probability(who, states, called) - without
         return Truth(
             customer=who,
             probability=without,
-            reason=_leading_reason(lives, who, pressure),
+            reason=_leading_reason(states, who, pressure),
             call_effect=np.where(minds, p.ANSWER_CHANCE * change, 0.0),
         )
 
-    def _probability(self, who: Ints, lives: Lives, pressure: Pressure) -> Floats:
+    def _probability(self, who: Ints, states: States, pressure: Pressure) -> Floats:
         """By stage: undecided, looking, draining; what is left after a drain goes when the account closes."""
-        stage = lives.stage[who]
+        stage = states.stage[who]
         stays = self._undecided(pressure)
-        own = pressure.call_type[lives.cause[who], np.arange(len(who))]
-        factor = np.where(pressure.call_weeks > 0, np.array(p.CALL_FACTOR)[own], 1.0)
-        looks = np.select([factor == one for one in self._looking], list(self._looking.values()))
+        call_type = pressure.call_type[states.cause[who], np.arange(len(who))]
+        factor = np.where(pressure.call_weeks > 0, np.array(p.CALL_FACTOR)[call_type], 1.0)
+        looks = _by_factor(factor, self._looking)
         # Whoever calms down may begin again, in about half of the time.
         looks = looks + (1 - looks) * 0.5 * p.CALM_CHANCE / (p.CALM_CHANCE + p.GO_CHANCE) * stays
-        drains = chances.completes(lives.crossing[who], lives.done[who], lives.length[who])
-        left = p.AWAY_WEEKS - lives.away_weeks[who]
+        drains = hazards.completes(states.crossing[who], states.done[who], states.length[who])
+        left = p.AWAY_WEEKS - states.away_weeks[who]
         closes = p.CLOSE_CHANCE * (1 - p.RETURN_CHANCE) ** (left + 1.0) * self._may_close[who]
         away = np.where(left < 0, stays, closes)
         result = np.select([stage == LOOKING, stage == DRAINING, stage == AWAY], [looks, drains, away], stays)
-        return np.where(lives.alive[who], result, 0.0)
+        return np.where(states.alive[who], result, 0.0)
 
     def _undecided(self, pressure: Pressure) -> Floats:
         """1 − ∏ (1 − Σ over reasons of chance to start in week s + k × chance that this start still counts)."""
         stays = np.full(len(pressure.multiplier), np.log1p(-self._life_event))
-        types = np.array(p.CALL_FACTOR)[pressure.call_type[:LIFE_EVENT]]
-        for ahead in range(chances.AHEAD):
-            factor = np.where(pressure.call_weeks > ahead + 1, types, 1.0)
-            counts = np.select(
-                [factor == one for one in self._start], [one[ahead] for one in self._start.values()]
-            )
-            stays += np.log1p(-(hazards_at(pressure, ahead, expected=True) * counts).sum(axis=0))
-        leaves: Floats = -np.expm1(stays)
-        return leaves
+        for ahead in range(hazards.AHEAD):
+            at_start = {factor: float(counts[ahead]) for factor, counts in self._start.items()}
+            counts = _by_factor(pressure.call_factor(ahead + 1), at_start)
+            stays += np.log1p(-(pressure.hazards(ahead, expected=True) * counts).sum(axis=0))
+        return -np.expm1(stays)
 
 
-def _leading_reason(lives: Lives, who: Ints, pressure: Pressure) -> Ints:
+def _by_factor(factor: Floats, chances: dict[float, float]) -> Floats:
+    """The chance that belongs to each call factor."""
+    return np.select([factor == known for known in chances], list(chances.values()))
+
+
+def _leading_reason(states: States, who: Ints, pressure: Pressure) -> Ints:
     """The decided customers' own reason; else the strongest pressure ahead, where it exceeds the rest (0)."""
-    total = sum(
-        (hazards_at(pressure, ahead, expected=False) for ahead in range(chances.AHEAD)),
-        start=np.zeros((LIFE_EVENT, len(who))),
-    )
+    total = np.zeros((LIFE_EVENT, len(who)))
+    for ahead in range(hazards.AHEAD):
+        total += pressure.hazards(ahead, expected=False)
     leading = np.where(total.max(axis=0) > 2 * total[0], total.argmax(axis=0), 0)
-    decided = (lives.stage[who] == LOOKING) | (lives.stage[who] == DRAINING)
-    return np.where(decided, lives.cause[who], np.where(lives.stage[who] == AWAY, 0, leading))
-
-
-def in_band(average: Floats, last: Floats) -> Bools:
-    """Average AUM within the band, and not already left."""
-    return (average >= BAND[0]) & (average < BAND[1]) & (last > STILL_HERE * average)
+    decided = (states.stage[who] == LOOKING) | (states.stage[who] == DRAINING)
+    return np.where(decided, states.cause[who], np.where(states.stage[who] == AWAY, 0, leading))

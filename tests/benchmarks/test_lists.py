@@ -22,7 +22,7 @@ def lived():
     """A bank of 120: four weeks together, then three apart, in which one world calls everybody once."""
     one = family(103, (("ours", 2), ("random", 5)), 120, (4, 3), LAST)
     ours, random = one.others
-    numbers = [f"{ours.tag}{number}" for number in ours.bank.people.customer_ids]
+    numbers = [f"{ours.tag}{number}" for number in ours.bank.customers.customer_ids]
     weeks = {
         ours.tag: [ours.live(numbers), ours.live(), ours.live()],
         random.tag: [random.live() for _ in range(3)],

@@ -30,14 +30,14 @@ def others(table: pa.Table, called: list[str]) -> list[dict[str, object]]:
 
 def test_a_call_changes_only_the_called() -> None:
     quiet, without = played({})
-    called = quiet.people.customer_ids[:400]
+    called = quiet.customers.customer_ids[:400]
     _, with_calls = played({5: called, 15: called})
-    moved = 0
+    changed = 0
     for name, table in without.items():
         assert others(table, called) == others(with_calls[name], called), name
-        moved += table.num_rows != with_calls[name].num_rows
+        changed += table.num_rows != with_calls[name].num_rows
     # Two calls to 400 customers: their contacts at least are more.
-    assert moved > 0
+    assert changed > 0
 
 
 def test_calls_move_the_probability_the_way_the_truth_says() -> None:
@@ -51,7 +51,7 @@ def test_calls_move_the_probability_the_way_the_truth_says() -> None:
     harmed = before.customer[before.call_effect > 0.005]
     assert len(helped) > len(harmed) > 0
     assert (before.call_effect == 0).mean() > 0.3
-    other.advance([bank.people.customer_ids[one] for one in helped])
+    other.advance([bank.customers.customer_ids[place] for place in helped])
     bank.advance()
     quiet, called = bank.truth(), other.truth()
     assert quiet is not None
@@ -87,10 +87,10 @@ def test_everything_happens_within_the_period() -> None:
 
 def test_shares_of_the_population() -> None:
     bank = Bank(20_000, WEEKS, 7, LAST_MONDAY)
-    people = bank.people
-    assert len(set(people.customer_ids)) == people.count
-    assert {len(number) for number in people.customer_ids} == {19}
+    customers = bank.customers
+    assert len(set(customers.customer_ids)) == customers.count
+    assert {len(number) for number in customers.customer_ids} == {19}
     # One standard error of a share of 20,000 is below 0.0036.
-    assert abs((people.opened_week >= 0).mean() - p.NEW_SHARE) < 0.015
-    affluent = ((people.anchor >= 500_000_00) & (people.anchor < 5_000_000_00)).mean()
+    assert abs((customers.opened_week >= 0).mean() - p.NEW_SHARE) < 0.015
+    affluent = ((customers.anchor >= 500_000_00) & (customers.anchor < 5_000_000_00)).mean()
     assert 0.45 < affluent < 0.62

@@ -34,7 +34,7 @@ def bank(raw: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def one(bank: duckdb.DuckDBPyConnection, query: str) -> object:
+def scalar(bank: duckdb.DuckDBPyConnection, query: str) -> object:
     row = bank.execute(query).fetchone()
     assert row is not None
     return row[0]
@@ -44,15 +44,15 @@ def one(bank: duckdb.DuckDBPyConnection, query: str) -> object:
 def test_each_select_yields_the_contract(bank: duckdb.DuckDBPyConnection, name: str) -> None:
     columns = [row[0] for row in bank.execute(f"DESCRIBE {name}_raw").fetchall()]
     # This bank takes no row back.
-    assert columns == [*(one for one in TABLES[name].names if one != "deleted"), "_file", "_line"]
+    assert columns == [*(column for column in TABLES[name].names if column != "deleted"), "_file", "_line"]
 
 
 @pytest.mark.parametrize("name", sorted(TABLES))
 def test_nearly_all_rows_meet_the_contract(bank: duckdb.DuckDBPyConnection, name: str) -> None:
     """Types, nulls, allowed values and ranges of each column, as ingest will check them."""
-    rows = one(bank, f"SELECT count(*) FROM {name}_raw")
+    rows = scalar(bank, f"SELECT count(*) FROM {name}_raw")
     assert isinstance(rows, int)
-    for column in (one for one in TABLES[name].columns if one.name != "deleted"):
+    for column in (column for column in TABLES[name].columns if column.name != "deleted"):
         good = f"TRY_CAST({column.name} AS {column.type})"
         tests = [f"{good} IS NOT NULL" + (f" OR {column.name} IS NULL" if column.nullable else "")]
         if column.allowed:
@@ -60,7 +60,7 @@ def test_nearly_all_rows_meet_the_contract(bank: duckdb.DuckDBPyConnection, name
         if column.minimum is not None:
             tests.append(f"{good} IS NULL OR {good} >= {column.minimum}")
         wrong = " OR ".join(f"NOT ({test})" for test in tests)
-        bad = one(bank, f"SELECT count(*) FROM {name}_raw WHERE {wrong}")
+        bad = scalar(bank, f"SELECT count(*) FROM {name}_raw WHERE {wrong}")
         assert isinstance(bad, int)
         assert bad <= 0.002 * rows + 12, (name, column.name, bad, rows)
 
@@ -124,21 +124,21 @@ def test_what_is_bought_is_held_to_the_cent(bank: duckdb.DuckDBPyConnection) -> 
 
 
 def test_no_account_is_overdrawn(bank: duckdb.DuckDBPyConnection) -> None:
-    assert one(bank, "SELECT count(*) FROM holdings_raw WHERE balance < 0") == 0
+    assert scalar(bank, "SELECT count(*) FROM holdings_raw WHERE balance < 0") == 0
 
 
 def test_keys_are_unique_but_for_rows_delivered_twice(bank: duckdb.DuckDBPyConnection) -> None:
     for name, table in TABLES.items():
         keys = ", ".join((*table.key, *(["known_on"] if "known_on" in table.names else [])))
-        rows = one(bank, f"SELECT count(*) FROM {name}_raw")
-        distinct = one(bank, f"SELECT count(*) FROM (SELECT DISTINCT {keys} FROM {name}_raw)")
+        rows = scalar(bank, f"SELECT count(*) FROM {name}_raw")
+        distinct = scalar(bank, f"SELECT count(*) FROM (SELECT DISTINCT {keys} FROM {name}_raw)")
         assert isinstance(rows, int)
         assert isinstance(distinct, int)
         assert rows - distinct <= 0.002 * rows + 12, name
 
 
 def test_there_are_dirty_rows_but_few(bank: duckdb.DuckDBPyConnection) -> None:
-    bookings = one(bank, "SELECT count(*) FROM transactions_raw")
+    bookings = scalar(bank, "SELECT count(*) FROM transactions_raw")
     assert isinstance(bookings, int)
     for condition in (
         "kind = '9999'",
@@ -146,11 +146,11 @@ def test_there_are_dirty_rows_but_few(bank: duckdb.DuckDBPyConnection) -> None:
         "amount IS NULL",
         "booked_at >= DATE '2090-01-01'",
     ):
-        bad = one(bank, f"SELECT count(*) FROM transactions_raw WHERE {condition}")
+        bad = scalar(bank, f"SELECT count(*) FROM transactions_raw WHERE {condition}")
         assert isinstance(bad, int)
         assert 0 < bad < 0.0003 * bookings, condition
-    assert one(bank, "SELECT count(*) FROM surveys_raw WHERE score = 'NaN'") != 0
-    assert one(bank, "SELECT count(*) FROM customers_raw WHERE opened_on = '2024-02-30'") != 0
+    assert scalar(bank, "SELECT count(*) FROM surveys_raw WHERE score = 'NaN'") != 0
+    assert scalar(bank, "SELECT count(*) FROM customers_raw WHERE opened_on = '2024-02-30'") != 0
 
 
 def test_rows_are_known_the_same_or_the_next_day_and_some_late(bank: duckdb.DuckDBPyConnection) -> None:
@@ -161,7 +161,7 @@ def test_rows_are_known_the_same_or_the_next_day_and_some_late(bank: duckdb.Duck
     prompt, late = bank.execute(query).fetchall()[0]
     assert prompt == pytest.approx(0.99, abs=0.002)
     assert late == pytest.approx(0.01, abs=0.002)
-    assert one(bank, "SELECT max(known_on) FROM transactions_raw") == LAST_MONDAY - timedelta(days=1)
+    assert scalar(bank, "SELECT max(known_on) FROM transactions_raw") == LAST_MONDAY - timedelta(days=1)
 
 
 def test_assignments_are_closed_before_the_next_begins(bank: duckdb.DuckDBPyConnection) -> None:

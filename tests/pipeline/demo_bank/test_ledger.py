@@ -1,11 +1,30 @@
+"""Bookings and balances of four customers in cents, worked out by hand."""
+
+from decimal import Decimal
+
 import numpy as np
 
 from pipeline.demo_bank.draws import Draws
 from pipeline.demo_bank.ledger import Ledger, units_for, value_of
-from pipeline.demo_bank.products import BOND, DEMAND, SLOTS, TERM_SHORT
+from pipeline.demo_bank.market import BOND, DEMAND, SLOTS, TERM_SHORT
+from pipeline.demo_bank.raw_tables import Numbers, RawWeek
 
 WHO = np.array([0, 1, 2, 3], dtype=np.int64)
 PRICES = np.array([13_500, 10_800, 4_800_000], dtype=np.int64)  # 1.35, 1.08 and 480 yuan per unit
+
+
+RAW = RawWeek(Numbers(["c0", "c1", "c2", "c3"]), Draws(7, 0), 0, 20_000, 20_006)
+
+
+def booked(ledger: Ledger) -> dict[str, int]:
+    """Signed cents of the week's bookings by customer, who has one at most."""
+    rows = ledger.close_week(RAW).to_pylist()
+    assert all(row["TXN_AMT"] > 0 for row in rows)
+    return {row["CUST_NO"]: int(row["TXN_AMT"] * (100 if row["DC_FLAG"] == "C" else -100)) for row in rows}
+
+
+def valued(ledger: Ledger) -> dict[str, Decimal]:
+    return {row["CUST_NO"]: row["BAL_AMT"] for row in ledger.holdings(RAW, False, 20_006).to_pylist()}
 
 
 def ledger_with_cash(cents: list[int]) -> Ledger:
@@ -20,7 +39,7 @@ def test_pay_takes_no_more_than_there_is() -> None:
     assert paid.tolist() == [300, 100, 0, 900]
     assert ledger.balance[DEMAND].tolist() == [200, 0, 0, 0]
     # Nothing to pay is no booking.
-    assert ledger.close_week().amount.tolist() == [-300, -100, -900]
+    assert booked(ledger) == {"c0": -300, "c1": -100, "c3": -900}
 
 
 def test_a_term_deposit_moves_cents_and_no_more() -> None:
@@ -45,16 +64,14 @@ def test_a_sold_fund_leaves_nothing_and_price_changes_are_no_bookings() -> None:
     ledger.buy(BOND, WHO[:1], np.array([108_000]), np.array([0]))
     ledger.open_week(Draws(7, 1), np.array([13_500, 11_000, 4_800_000]), 7.0)
     assert ledger.aum(WHO).tolist() == [92_000 + 110_000, 0, 0, 0]
-    came = ledger.redeem(90, BOND, WHO[:1], ledger.balance[BOND, :1].copy())
-    assert came.tolist() == [110_000]
+    cents = ledger.redeem(90, BOND, WHO[:1], ledger.balance[BOND, :1].copy())
+    assert cents.tolist() == [110_000]
     assert ledger.units[BOND, 0] == 0
-    assert ledger.close_week().amount.tolist() == [110_000]
+    assert booked(ledger) == {"c0": 110_000}
 
 
 def test_only_what_changed_is_valued() -> None:
     ledger = ledger_with_cash([1_000, 0, 0, 500])
-    assert ledger.value(statement=False).customer.tolist() == [0, 3]
+    assert valued(ledger) == {"c0": Decimal("10.00"), "c3": Decimal("5.00")}
     ledger.pay(1, WHO, np.array([0.0, 0.0, 0.0, 500.0]), "card")
-    gone = ledger.value(statement=False)
-    assert gone.customer.tolist() == [3]
-    assert gone.balance.tolist() == [0]
+    assert valued(ledger) == {"c3": Decimal("0.00")}

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.demo_bank import Bank
 from pipeline.demo_bank.draws import Bools, Floats
-from pipeline.demo_bank.hazards import REASONS, call_types
+from pipeline.demo_bank.hazards import REASONS
 from pipeline.demo_bank.truth import History
 
 LAST_MONDAY = date(2026, 11, 16)
@@ -18,8 +18,8 @@ WEEKS = 91
 
 
 @dataclass(frozen=True)
-class Judged:
-    """One entry per eligible customer-Monday: the truth's probability and what came."""
+class Evaluated:
+    """One entry per eligible customer-Monday: the truth's probability and the label."""
 
     probability: Floats
     attrited: Bools
@@ -29,7 +29,7 @@ class Judged:
 def weekly_aum(raw: Path) -> tuple[list[str], Floats]:
     """(Sunday, customer): AUM at last valuation; row 0 is the Sunday before the first week. Loans apart."""
     first = LAST_MONDAY - timedelta(weeks=WEEKS, days=1)
-    found = duckdb.sql(
+    held = duckdb.sql(
         f"""
         SELECT CUST_NO, PROD_CD, date_diff('day', DATE '{first}', VAL_DT) // 7 AS week,
             max(CASE CCY_CD WHEN '840' THEN 7.15 ELSE 1 END * BAL_AMT::DOUBLE) AS balance
@@ -38,10 +38,10 @@ def weekly_aum(raw: Path) -> tuple[list[str], Floats]:
         GROUP BY ALL
         """
     ).fetchnumpy()
-    names, customer = np.unique(found["CUST_NO"].astype(str), return_inverse=True)
-    products, product = np.unique(found["PROD_CD"].astype(str), return_inverse=True)
+    names, customer = np.unique(held["CUST_NO"].astype(str), return_inverse=True)
+    products, product = np.unique(held["PROD_CD"].astype(str), return_inverse=True)
     grid = np.full((WEEKS + 1, len(products), len(names)), np.nan, dtype=np.float32)
-    grid[found["week"].astype(int), product, customer] = found["balance"]
+    grid[held["week"].astype(int), product, customer] = held["balance"]
     grid[0] = np.nan_to_num(grid[0])
     for week in range(1, WEEKS + 1):
         grid[week] = np.where(np.isnan(grid[week]), grid[week - 1], grid[week])
@@ -49,10 +49,10 @@ def weekly_aum(raw: Path) -> tuple[list[str], Floats]:
 
 
 @pytest.fixture(scope="module")
-def judged(raw: Path) -> Judged:
+def evaluated(raw: Path) -> Evaluated:
     names, aum = weekly_aum(raw)
     place = {name: at for at, name in enumerate(names)}
-    rows, came, shares = [], [], []
+    rows, labels, shares = [], [], []
     for week in range(14, WEEKS - 13):
         monday = LAST_MONDAY - timedelta(weeks=WEEKS - week)
         # A Sunday's value stands for seven days; the 91 days before the Monday see one day of the newest.
@@ -64,38 +64,38 @@ def judged(raw: Path) -> Judged:
             f"SELECT customer_id, probability FROM read_parquet('{raw}/truth/weekly.parquet') "
             f"WHERE snapshot_date = DATE '{monday}'"
         ).fetchnumpy()
-        at = np.array([place[one] for one in truth["customer_id"]])
+        at = np.array([place[number] for number in truth["customer_id"]])
         assert eligible.sum() == eligible[at].sum()
         rows.append(truth["probability"][eligible[at]])
-        came.append(label[at][eligible[at]])
+        labels.append(label[at][eligible[at]])
         shares.append(eligible.sum() / (aum[week] > 1_000).sum())
-    return Judged(np.concatenate(rows).astype(np.float64), np.concatenate(came), float(np.mean(shares)))
+    return Evaluated(np.concatenate(rows).astype(np.float64), np.concatenate(labels), float(np.mean(shares)))
 
 
-def test_about_half_of_the_customers_are_in_the_cohort(judged: Judged) -> None:
-    assert 0.42 < judged.cohort_share < 0.58
+def test_about_half_of_the_customers_are_in_the_cohort(evaluated: Evaluated) -> None:
+    assert 0.42 < evaluated.cohort_share < 0.58
 
 
-def test_three_to_five_in_a_hundred_leave_in_a_quarter(judged: Judged) -> None:
-    assert 0.03 < judged.attrited.mean() < 0.055
+def test_three_to_five_in_a_hundred_leave_in_a_quarter(evaluated: Evaluated) -> None:
+    assert 0.03 < evaluated.attrited.mean() < 0.055
 
 
-def test_the_truth_is_calibrated(judged: Judged) -> None:
-    assert judged.probability.mean() == pytest.approx(judged.attrited.mean(), rel=0.15)
-    order = np.argsort(judged.probability, kind="stable")
+def test_the_truth_is_calibrated(evaluated: Evaluated) -> None:
+    assert evaluated.probability.mean() == pytest.approx(evaluated.attrited.mean(), rel=0.15)
+    order = np.argsort(evaluated.probability, kind="stable")
     fifths = np.array_split(order, 5)
-    expected = np.array([judged.probability[part].mean() for part in fifths])
-    realised = np.array([judged.attrited[part].mean() for part in fifths])
+    expected = np.array([evaluated.probability[part].mean() for part in fifths])
+    realised = np.array([evaluated.attrited[part].mean() for part in fifths])
     assert (np.diff(realised[1:]) > 0).all()
     assert realised[-1] == pytest.approx(expected[-1], rel=0.2)
 
 
-def test_the_oracle_is_good_but_not_perfect(judged: Judged) -> None:
-    order = np.argsort(judged.probability, kind="stable")
+def test_the_oracle_is_good_but_not_perfect(evaluated: Evaluated) -> None:
+    order = np.argsort(evaluated.probability, kind="stable")
     rank = np.empty(len(order))
     rank[order] = np.arange(1, len(order) + 1)
-    left, stayed = judged.attrited.sum(), (~judged.attrited).sum()
-    auroc = (rank[judged.attrited].sum() - left * (left + 1) / 2) / (left * stayed)
+    left, stayed = evaluated.attrited.sum(), (~evaluated.attrited).sum()
+    auroc = (rank[evaluated.attrited].sum() - left * (left + 1) / 2) / (left * stayed)
     assert 0.82 < auroc < 0.92
 
 
@@ -124,17 +124,6 @@ def test_the_daily_average_counts_each_sunday_for_its_days() -> None:
     history.add(np.array([100.0]))
     # A week later it stands for seven: 100 + 7 × 91 / 91.
     assert history.average()[0] == pytest.approx(107.0)
-
-
-def test_what_a_call_does_hangs_on_the_reason() -> None:
-    """Somebody in the middle is helped with a maturing deposit, and not where the salary has moved."""
-    place = np.array([0.0, 0.07, 0.3, 0.52, 0.93, 0.999])
-    types = {reason: row.tolist() for reason, row in zip(REASONS, call_types(place), strict=True)}
-    assert types["maturity"] == [1, 1, 1, 1, 0, 2]
-    assert types["salary_moved"] == [1, 1, 0, 0, 0, 2]
-    assert types["better_rate"] == [1, 1, 1, 0, 2, 2]
-    # A life event is a lost cause, but nobody is harmed either.
-    assert types["life_event"] == [0] * 6
 
 
 def test_calls_help_in_the_reasons_in_which_they_are_said_to() -> None:

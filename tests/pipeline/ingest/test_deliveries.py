@@ -57,7 +57,7 @@ def write_week(out: Path, weeks: list[Week], bank: Bank) -> None:
         extracts.add(week)
     extracts.write()
     files.write_products(out)
-    files.write_csv(files.managers(bank), out / "rm_info.csv")
+    files.write_csv(bank.managers.table(), out / "rm_info.csv")
 
 
 class Arrivals:
