@@ -53,7 +53,7 @@ from features.catalogue.measures import Measure
 from pipeline.artefacts import Home, write_parquet
 from pipeline.ingest.buckets import by_bucket, read_cut, write_cut, write_parts
 from pipeline.snapshots import spark
-from pipeline.snapshots.build import load_world
+from pipeline.snapshots.build import load_entities
 from pipeline.tables import Ingested, bucket_name, read_ingested
 from pipeline.weekly import next_monday
 
@@ -71,7 +71,7 @@ class Task:
 def every_feature(task: Task, bucket: int) -> int:
     """Write a bucket's cohort and features; the worker's largest memory so far, in MB."""
     history_from = first_monday(task.tables.first_day)
-    for one in build(load_world(task.tables, bucket), task.snapshots, history_from, task.settings):
+    for one in build(load_entities(task.tables, bucket), task.snapshots, history_from, task.settings):
         write_parquet(one.cohort, task.out / "cohort" / f"{one.snapshot_date}-{bucket}.parquet")
         write_parquet(one.features, task.out / "features" / f"{one.snapshot_date}-{bucket}.parquet")
     return peak_mb()

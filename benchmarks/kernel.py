@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -17,9 +18,9 @@ from features.build import catalogue
 from features.catalogue.grammar import Name, weeks
 from features.catalogue.measures import MEASURES, Measure
 from features.engine.activity import make_activity
-from features.engine.cut import as_if_prompt, mend, replay
-from features.engine.entities import World, make_world
-from features.engine.tiles import Calendar, Grid
+from features.engine.cut import recompute_late_arrivals
+from features.engine.entities import Entities, make_entities
+from features.engine.tiles import Calendar, SnapshotArray
 from pipeline.ingest.buckets import WORKERS, in_turn
 from pipeline.ingest.checks import bucket_of
 
@@ -107,20 +108,18 @@ def name_of(measure: Measure, statistic: str, window: int) -> str:
 
 def sums_and_counts(tables: Mapping[str, pa.Table], calendar: Calendar, wanted: Sequence[Column]) -> pa.Table:
     """The shared columns of one bucket: one row per snapshot and customer, by the kernel of the product."""
-    world = make_world(tables)
-    grids = _grids(as_if_prompt(world), calendar, wanted)
-    for special in replay(world, calendar.snapshots):
-        mend(grids, special, _grids(special.world, calendar.only(special.snapshot), wanted))
-    days = np.repeat(calendar.snapshots, len(world)).astype("datetime64[D]")
+    entities = make_entities(tables)
+    arrays = recompute_late_arrivals(entities, calendar, partial(_arrays, wanted=wanted))
+    days = np.repeat(calendar.snapshots, len(entities)).astype("datetime64[D]")
     keys = {
-        "customer_id": pa.array(np.tile(world.customers, len(calendar.snapshots)), pa.string()),
+        "customer_id": pa.array(np.tile(entities.customers, len(calendar.snapshots)), pa.string()),
         "snapshot_date": pa.array(days),
     }
-    return pa.table(keys | {str(name): pa.array(grid.reshape(-1)) for name, grid in grids.items()})
+    return pa.table(keys | {str(name): pa.array(array.reshape(-1)) for name, array in arrays.items()})
 
 
-def _grids(world: World, calendar: Calendar, wanted: Sequence[Column]) -> dict[Name, Grid]:
-    activity = make_activity(world, calendar, SHARED)
+def _arrays(entities: Entities, calendar: Calendar, wanted: Sequence[Column]) -> dict[Name, SnapshotArray]:
+    activity = make_activity(entities, calendar, SHARED)
     of = {"sum": activity.total, "count": activity.count}
     return {
         Name(measure.name, statistic, weeks(window)): of[statistic](measure.name, window)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -11,17 +12,18 @@ from numpy.typing import NDArray
 from configs.errors import DataError
 from configs.published import STAGES
 from configs.settings import Settings
-from features.catalogue.entries import Entry, entry, linked, nouns_of
+from features.catalogue.entries import Entry, entry, linked
 from features.catalogue.grammar import Name
 from features.cohort import CODES, ELIGIBLE, exclusion, opted_out
-from features.engine.balances import Wealth
+from features.engine.balances import Balances
 from features.engine.compact_history import lookback_days
-from features.engine.cut import as_if_prompt, mend, replay
-from features.engine.entities import EPOCH, Ints, World, day_number, make_world
-from features.engine.tiles import Calendar, Grid
-from features.families.family import Family, families, gather
+from features.engine.cut import Arrays, recompute_late_arrivals
+from features.engine.entities import EPOCH, Entities, Ints, day_number, make_entities
+from features.engine.tiles import Calendar, Columns, SnapshotArray
+from features.families.family import families, gather
 from features.families.relationship import assigned
-from features.label import attrition
+from features.label import label_of
+from features.outcome_window import make_outcome_window
 
 CHUNK = 10  # snapshots computed at once; bounds the memory of one task
 
@@ -38,7 +40,9 @@ class Built:
     features: pa.Table
 
 
-def build(world: World, snapshots: Sequence[date], history_from: date, settings: Settings) -> Iterator[Built]:
+def build(
+    entities: Entities, snapshots: Sequence[date], history_from: date, settings: Settings
+) -> Iterator[Built]:
     """Cohort and features of each Monday; nothing that happened or became known on or after it is seen.
 
     Feature columns are float64 (NaN = unknown), money in base currency; the order is the catalogue's.
@@ -47,22 +51,21 @@ def build(world: World, snapshots: Sequence[date], history_from: date, settings:
     for start in range(0, len(snapshots), CHUNK):
         chunk = snapshots[start : start + CHUNK]
         calendar = calendar_of(chunk, history_from, settings)
-        grids = _compute(as_if_prompt(world), calendar, settings)
-        for special in replay(world, calendar.snapshots):
-            mend(grids, special, _compute(special.world, calendar.only(special.snapshot), settings))
+        arrays = recompute_late_arrivals(entities, calendar, partial(_compute, settings=settings))
         for s in range(len(chunk)):
-            yield _one_snapshot(world, grids, s, calendar, settings)
+            yield _one_snapshot(entities, arrays, s, calendar, settings)
 
 
 def build_labels(
-    world: World, snapshots: Sequence[date], history_from: date, data_through: date, settings: Settings
+    entities: Entities, snapshots: Sequence[date], history_from: date, data_through: date, settings: Settings
 ) -> Iterator[tuple[date, pa.Table]]:
     """One row per customer with AUM before the snapshot: attrited (0/1), gone_within, outflow_share, aum_base.
 
     ``gone_within`` is 30, 60 or 90 days, null for those who stayed. Snapshots must have matured by ``data_through``.
     """
     calendar = calendar_of(snapshots, history_from, settings)
-    outcome = attrition(world, calendar, settings, day_number(data_through))
+    window = make_outcome_window(entities, calendar, settings.label, day_number(data_through))
+    outcome = label_of(window, settings)
     for s, day in enumerate(snapshots):
         known = np.flatnonzero(outcome.base[s] > 0)
         gone_within = outcome.gone_within[s, known]
@@ -70,7 +73,7 @@ def build_labels(
             day,
             pa.table(
                 {
-                    "customer_id": pa.array(world.customers[known], pa.string()),
+                    "customer_id": pa.array(entities.customers[known], pa.string()),
                     "snapshot_date": pa.array([day] * len(known), pa.date32()),
                     "attrited": pa.array((gone_within > 0).astype(np.int8)),
                     "gone_within": pa.array(gone_within.astype(np.int16), mask=gone_within == 0),
@@ -83,12 +86,11 @@ def build_labels(
 
 def catalogue(settings: Settings) -> dict[str, Entry]:
     """Every feature by name, in the order of the columns; an empty bank has the same ones as a full one."""
-    nobody = make_world({"customers": _NOBODY})
+    nobody = make_entities({"customers": _NOBODY})
     calendar = Calendar(np.array([7 * 60 + 4]), 4, settings.features.windows)
-    nouns = nouns_of(settings)
     return linked(
         {
-            name: entry(name, nouns, family)
+            name: entry(name, settings, family)
             for family, features in _families(nobody, calendar, settings)
             for name, _ in features
             if name not in (_EXCLUSION, _BASE)
@@ -123,22 +125,22 @@ def calendar_of(snapshots: Sequence[date], history_from: date, settings: Setting
     return Calendar(days, start, settings.features.windows)
 
 
-def _compute(world: World, calendar: Calendar, settings: Settings) -> dict[Name, Grid]:
-    """Every feature on the grid snapshot × customer; names that begin with "_" belong to the cohort."""
-    return {name: grid for _, family in _families(world, calendar, settings) for name, grid in family}
+def _compute(entities: Entities, calendar: Calendar, settings: Settings) -> Arrays:
+    """Every feature as a (snapshot × customer) array; names that begin with "_" belong to the cohort."""
+    return {name: array for _, family in _families(entities, calendar, settings) for name, array in family}
 
 
-def _families(world: World, calendar: Calendar, settings: Settings) -> Iterator[tuple[str, Family]]:
+def _families(entities: Entities, calendar: Calendar, settings: Settings) -> Iterator[tuple[str, Columns]]:
     """Each family by its name; the cohort's own columns come first."""
-    shared = gather(world, calendar, settings)
-    yield "cohort", _for_cohort(world, shared.wealth, settings)
+    shared = gather(entities, calendar, settings)
+    yield "cohort", _for_cohort(entities, shared.balances, settings)
     yield from families(shared, settings)
 
 
-def _for_cohort(world: World, wealth: Wealth, settings: Settings) -> Family:
-    active = rows_before(world, wealth.calendar)
-    yield _EXCLUSION, exclusion(world, wealth, active, settings).astype(np.float64)
-    yield _BASE, wealth.constant_price_mean(settings.label.base_weeks)
+def _for_cohort(entities: Entities, balances: Balances, settings: Settings) -> Columns:
+    active = rows_before(entities, balances.calendar)
+    yield _EXCLUSION, exclusion(entities, balances, active, settings).astype(np.float64)
+    yield _BASE, balances.constant_price_mean(settings.label.base_weeks)
 
 
 _EXCLUSION, _BASE = Name("_exclusion", ""), Name("_aum_base", "")
@@ -146,47 +148,47 @@ _UNKNOWN = CODES.index("not_yet_customer")
 _STAGE, _AUM = Name("lifecycle_stage", "code"), Name("aum", "last")
 
 
-def rows_before(world: World, calendar: Calendar) -> Grid:
+def rows_before(entities: Entities, calendar: Calendar) -> SnapshotArray:
     """How many bookings and holdings rows lie before each snapshot."""
-    total = np.zeros((len(calendar.snapshots), len(world)))
+    total = np.zeros((len(calendar.snapshots), len(entities)))
     for name in ("transactions", "holdings"):
-        rows = world.tables[name]
+        rows = entities.tables[name]
         for s, day in enumerate(calendar.snapshots):
-            total[s] += np.bincount(rows.customer[rows.day < day], minlength=len(world))
+            total[s] += np.bincount(rows.customer[rows.day < day], minlength=len(entities))
     return total
 
 
 def _one_snapshot(
-    world: World, grids: Mapping[Name, Grid], s: int, calendar: Calendar, settings: Settings
+    entities: Entities, arrays: Mapping[Name, SnapshotArray], s: int, calendar: Calendar, settings: Settings
 ) -> Built:
-    code = grids[_EXCLUSION][s].astype(np.int64)
+    code = arrays[_EXCLUSION][s].astype(np.int64)
     known, eligible = np.flatnonzero(code != _UNKNOWN), np.flatnonzero(code == ELIGIBLE)
     only, day = calendar.only(s), EPOCH + timedelta(days=int(calendar.snapshots[s]))
     keys = {
-        "customer_id": pa.array(world.customers[known], pa.string()),
+        "customer_id": pa.array(entities.customers[known], pa.string()),
         "snapshot_date": _constant(day, len(known)),
     }
     cohort = pa.table(
         keys
         | {
             "exclusion": _words(code[known], CODES),
-            "aum_base": pa.array(grids[_BASE][s, known]),
-            "aum": pa.array(grids[_AUM][s, known]),
-            "tier": _tiers(grids[_BASE][s, known], settings),
-            "lifecycle_stage": _words(grids[_STAGE][s, known].astype(np.int64), STAGES),
-            "marketing_opt_out": pa.array(opted_out(world, only)[0, known]),
-            "manager_id": _assigned(world, only, "manager_id", known),
-            "branch_id": _assigned(world, only, "branch_id", known),
+            "aum_base": pa.array(arrays[_BASE][s, known]),
+            "aum": pa.array(arrays[_AUM][s, known]),
+            "tier": _tiers(arrays[_BASE][s, known], settings),
+            "lifecycle_stage": _words(arrays[_STAGE][s, known].astype(np.int64), STAGES),
+            "marketing_opt_out": pa.array(opted_out(entities, only)[0, known]),
+            "manager_id": _assigned(entities, only, "manager_id", known),
+            "branch_id": _assigned(entities, only, "branch_id", known),
         }
     )
     columns = {
-        str(name): pa.array(grid[s][eligible])
-        for name, grid in grids.items()
+        str(name): pa.array(array[s][eligible])
+        for name, array in arrays.items()
         if name not in (_EXCLUSION, _BASE)
     }
     features = pa.table(
         {
-            "customer_id": pa.array(world.customers[eligible], pa.string()),
+            "customer_id": pa.array(entities.customers[eligible], pa.string()),
             "snapshot_date": _constant(day, len(eligible)),
         }
         | columns
@@ -208,7 +210,7 @@ def _tiers(aum_base: NDArray[np.float64], settings: Settings) -> pa.Array:
     return pa.array([None if np.isnan(aum) else settings.tier_of(aum).name for aum in aum_base], pa.string())
 
 
-def _assigned(world: World, calendar: Calendar, column: str, customers: Ints) -> pa.Array:
-    code, _ = assigned(world, calendar, column)
-    words = [*world.tables["assignments"].labels[column], None]
+def _assigned(entities: Entities, calendar: Calendar, column: str, customers: Ints) -> pa.Array:
+    code, _ = assigned(entities, calendar, column)
+    words = [*entities.tables["assignments"].labels[column], None]
     return pa.array([words[k] for k in code[0, customers]], pa.string())

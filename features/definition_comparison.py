@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 import numpy as np
 
@@ -10,14 +11,14 @@ from configs.settings import Settings
 from features.build import calendar_of, rows_before
 from features.catalogue.grammar import Name
 from features.cohort import exclusion
-from features.engine.balances import make_steps, make_wealth
-from features.engine.cut import as_if_prompt, mend, replay
-from features.engine.entities import Ints, World, day_number
-from features.engine.tiles import Calendar, Grid
+from features.engine.balances import make_balance_changes, make_balances
+from features.engine.cut import Arrays, recompute_late_arrivals
+from features.engine.entities import Entities, Ints, day_number
+from features.engine.tiles import Calendar, SnapshotArray
 from features.families.relationship import assigned
 from features.families.tiers import place
-from features.label import end_of, outcome
-from features.outcome_window import Aftermath, Flags, make_aftermath
+from features.label import end_of, label_of
+from features.outcome_window import Flags, OutcomeWindow, make_outcome_window
 
 BACK_DAYS = 90  # so long after the outcome window it is looked whether money came back
 BACK_SHARE = 0.5  # of what had left: from here on the money is back
@@ -35,8 +36,8 @@ class Verdict:
 
     exclusion: Ints
     attrited: Flags
-    lost: Grid
-    still_here: Grid
+    lost: SnapshotArray
+    still_here: SnapshotArray
     came_back: Flags
     followed: Flags
 
@@ -50,14 +51,14 @@ class Compared:
     """
 
     verdicts: tuple[Verdict, ...]
-    leaving: Grid
+    leaving: SnapshotArray
     tier: Ints
     branch: Ints
     branches: tuple[str, ...]
 
 
 def compare(
-    world: World,
+    entities: Entities,
     snapshots: Sequence[date],
     history_from: date,
     data_through: date,
@@ -70,16 +71,16 @@ def compare(
     """
     first = candidates[0]
     calendar = calendar_of(snapshots, history_from, first)
-    grids = _grids_seen(world, calendar, candidates)
-    after = make_aftermath(world, calendar, first.label, day_number(data_through))
-    branch, _ = assigned(world, calendar, "branch_id")
+    arrays = recompute_late_arrivals(entities, calendar, partial(_arrays, candidates=candidates))
+    window = make_outcome_window(entities, calendar, first.label, day_number(data_through))
+    branch, _ = assigned(entities, calendar, "branch_id")
     verdicts = tuple(
-        _verdict(after, one, grids[_eligible(k)].astype(np.int64), grids[_NOW], data_through)
+        _verdict(window, one, arrays[_eligible(k)].astype(np.int64), arrays[_NOW], data_through)
         for k, one in enumerate(candidates)
     )
     longest = max(range(len(candidates)), key=lambda k: candidates[k].label.horizon_days)
-    labels = world.tables["assignments"].labels["branch_id"]
-    return Compared(verdicts, verdicts[longest].still_here, place(grids[_BASE], first.tiers), branch, labels)
+    labels = entities.tables["assignments"].labels["branch_id"]
+    return Compared(verdicts, verdicts[longest].still_here, place(arrays[_BASE], first.tiers), branch, labels)
 
 
 _BASE, _NOW = Name("aum_base", ""), Name("aum", "last")
@@ -89,32 +90,27 @@ def _eligible(candidate: int) -> Name:
     return Name("exclusion", str(candidate))
 
 
-def _grids_seen(world: World, calendar: Calendar, candidates: Sequence[Settings]) -> dict[Name, Grid]:
-    """Exclusion by each candidate, average AUM and AUM, by the rows that each snapshot could see."""
-    grids = _grids(as_if_prompt(world), calendar, candidates)
-    for special in replay(world, calendar.snapshots):
-        mend(grids, special, _grids(special.world, calendar.only(special.snapshot), candidates))
-    return grids
-
-
-def _grids(world: World, calendar: Calendar, candidates: Sequence[Settings]) -> dict[Name, Grid]:
-    wealth = make_wealth(make_steps(world.tables["holdings"]), calendar, len(world))
-    active = rows_before(world, calendar)
-    grids = {
-        _eligible(k): exclusion(world, wealth, active, one).astype(np.float64)
+def _arrays(entities: Entities, calendar: Calendar, candidates: Sequence[Settings]) -> Arrays:
+    """Exclusion by each candidate, average AUM and AUM (snapshot × customer)."""
+    balances = make_balances(make_balance_changes(entities.tables["holdings"]), calendar, len(entities))
+    active = rows_before(entities, calendar)
+    arrays = {
+        _eligible(k): exclusion(entities, balances, active, one).astype(np.float64)
         for k, one in enumerate(candidates)
     }
-    base = wealth.constant_price_mean(candidates[0].label.base_weeks)
-    return grids | {_BASE: base, _NOW: wealth.now(wealth.aum)}
+    base = balances.constant_price_mean(candidates[0].label.base_weeks)
+    return arrays | {_BASE: base, _NOW: balances.now(balances.aum)}
 
 
-def _verdict(after: Aftermath, settings: Settings, code: Ints, now: Grid, data_through: date) -> Verdict:
-    label, found = settings.label, outcome(after, settings)
+def _verdict(
+    window: OutcomeWindow, settings: Settings, code: Ints, now: SnapshotArray, data_through: date
+) -> Verdict:
+    label, found = settings.label, label_of(window, settings)
     base = np.maximum(np.nan_to_num(found.base), 0.0)
     lost = found.outflow_share * base
     rest = base - lost
-    followed_up = end_of(after, settings, label.horizon_days) + BACK_DAYS
-    highest = after.highest_aum(followed_up, BACK_DAYS)
+    followed_up = end_of(window, settings, label.horizon_days) + BACK_DAYS
+    highest = window.highest_aum(followed_up, BACK_DAYS)
     return Verdict(
         code,
         found.gone_within > 0,

@@ -1,4 +1,4 @@
-"""What became of a customer: what counts as gone, by the definition that the bank chose in ``[label]``.
+"""The label: one outcome per snapshot and customer, by the definition that the bank chose in ``[label]``.
 
 Worked example of the dates (lead 7, horizon 90, settle 14 days): snapshot 2024-03-04; the outcome window begins
 on 2024-03-11 and ends before 2024-06-09; ``base`` is the daily average AUM over 2023-12-04 … 2024-03-03. AUM is
@@ -27,10 +27,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from configs.settings import Settings
-from features.engine.entities import Ints, World
-from features.engine.tiles import Calendar, Grid
+from features.catalogue.measures import OWN_BOOKING
+from features.engine.activity import counted
+from features.engine.balances import Balances
+from features.engine.cut import any_between
+from features.engine.entities import Entities, Ints
+from features.engine.tiles import SnapshotArray
 from features.families.tiers import lower_bound
-from features.outcome_window import Aftermath, Flags, make_aftermath
+from features.outcome_window import Flags, OutcomeWindow
 
 DOWNGRADE_DAYS = 28  # so long below the bound: a month's salary or a maturing product has come by then
 
@@ -42,60 +46,86 @@ class Outcome:
     ``gone_within`` is in days, 0 for those who stayed; so a customer attrited exactly if it is not 0.
     """
 
-    base: Grid
-    outflow_share: Grid
+    base: SnapshotArray
+    outflow_share: SnapshotArray
     gone_within: Ints
 
 
-def attrition(world: World, calendar: Calendar, settings: Settings, data_through: int) -> Outcome:
-    """The outcome of every snapshot of the calendar, all of which must have matured by ``data_through``.
+@dataclass(frozen=True)
+class Definition:
+    """One definition of attrition: two rules, each (snapshot × customer) flags.
 
-    Judged with everything known before ``data_through`` (a day number), late rows and corrections included.
+    ``holds`` at the end of an outcome window of so many days. ``already_left`` is the same measure on the
+    snapshot itself, as far as it can be seen then: whoever is gone already is not in the cohort.
     """
-    return outcome(make_aftermath(world, calendar, settings.label, data_through), settings)
+
+    holds: Callable[[OutcomeWindow, Settings, int], Flags]
+    already_left: Callable[[Entities, Balances, Settings], Flags]
 
 
-def outcome(after: Aftermath, settings: Settings) -> Outcome:
-    """What became of everyone by the definition of ``settings``, which must share the aftermath's base weeks."""
-    label, holds = settings.label, DEFINITIONS[settings.label.definition]
-    gone_within, stands = np.zeros(after.base.shape, np.int64), np.ones(after.base.shape, bool)
+def label_of(window: OutcomeWindow, settings: Settings) -> Outcome:
+    """The outcome of everyone by the definition of ``settings``, which must share the window's base weeks."""
+    label, definition = settings.label, DEFINITIONS[settings.label.definition]
+    gone_within, stands = np.zeros(window.base.shape, np.int64), np.ones(window.base.shape, bool)
     for days in reversed(label.horizons):
-        stands &= holds(after, settings, days)
+        stands &= definition.holds(window, settings, days)
         gone_within[stands] = days
-    share = after.share_left(end_of(after, settings, label.horizon_days), label.settle_days)
-    return Outcome(after.base, share, gone_within)
+    share = window.share_left(end_of(window, settings, label.horizon_days), label.settle_days)
+    return Outcome(window.base, share, gone_within)
 
 
-def end_of(after: Aftermath, settings: Settings, days: int) -> Ints:
+def end_of(window: OutcomeWindow, settings: Settings, days: int) -> Ints:
     """The day before which the outcome window of so many days ends, per snapshot."""
-    return after.wealth.calendar.snapshots + settings.label.lead_days + days
+    return window.balances.calendar.snapshots + settings.label.lead_days + days
 
 
-def _aum_drop(after: Aftermath, settings: Settings, days: int) -> Flags:
+def _dropped(window: OutcomeWindow, settings: Settings, days: int) -> Flags:
     label = settings.label
-    return after.share_left(end_of(after, settings, days), label.settle_days) >= label.min_drop
+    return window.share_left(end_of(window, settings, days), label.settle_days) >= label.min_drop
 
 
-def _tier_downgrade(after: Aftermath, settings: Settings, days: int) -> Flags:
-    highest = after.highest_aum(end_of(after, settings, days), DOWNGRADE_DAYS)
-    return highest < lower_bound(after.base, settings.tiers)
+def _dropped_already(_: Entities, balances: Balances, settings: Settings) -> Flags:
+    base = balances.constant_price_mean(settings.label.base_weeks)
+    return balances.now(balances.aum) <= (1 - settings.label.min_drop) * base
 
 
-def _closure(after: Aftermath, settings: Settings, days: int) -> Flags:
-    end = end_of(after, settings, days)
-    return after.closed(end) | ~after.held(end, settings.label.settle_days)
+def _downgraded(window: OutcomeWindow, settings: Settings, days: int) -> Flags:
+    highest = window.highest_aum(end_of(window, settings, days), DOWNGRADE_DAYS)
+    return highest < lower_bound(window.base, settings.tiers)
 
 
-def _dormancy(after: Aftermath, settings: Settings, days: int) -> Flags:
-    label, end = settings.label, end_of(after, settings, days)
-    silent = ~after.booked(end - days, end)
-    return silent & (after.highest_aum(end, label.settle_days) < label.dormant_floor)
+def _downgraded_already(_: Entities, balances: Balances, settings: Settings) -> Flags:
+    base = balances.constant_price_mean(settings.label.base_weeks)
+    return balances.now(balances.aum) < lower_bound(base, settings.tiers)
 
 
-# Whether the definition holds at the end of an outcome window of so many days.
-DEFINITIONS: Mapping[str, Callable[[Aftermath, Settings, int], Flags]] = {
-    "aum_drop": _aum_drop,
-    "tier_downgrade": _tier_downgrade,
-    "closure": _closure,
-    "dormancy": _dormancy,
+def _closed(window: OutcomeWindow, settings: Settings, days: int) -> Flags:
+    end = end_of(window, settings, days)
+    return window.closed(end) | ~window.held(end, settings.label.settle_days)
+
+
+def _closed_already(_: Entities, balances: Balances, __: Settings) -> Flags:
+    return balances.products[balances.calendar.at] == 0
+
+
+def _dormant(window: OutcomeWindow, settings: Settings, days: int) -> Flags:
+    label, end = settings.label, end_of(window, settings, days)
+    silent = ~window.booked(end - days, end)
+    return silent & (window.highest_aum(end, label.settle_days) < label.dormant_floor)
+
+
+def _dormant_already(entities: Entities, balances: Balances, settings: Settings) -> Flags:
+    """Silent for as many days before the snapshot as the outcome window has."""
+    label, end = settings.label, balances.calendar.snapshots
+    bookings = entities.tables["transactions"]
+    customers_own = bookings.take(counted(bookings, OWN_BOOKING))
+    silent = ~any_between(customers_own, len(entities), end - label.horizon_days, end)
+    return silent & (balances.now(balances.aum) < label.dormant_floor)
+
+
+DEFINITIONS: Mapping[str, Definition] = {
+    "aum_drop": Definition(_dropped, _dropped_already),
+    "tier_downgrade": Definition(_downgraded, _downgraded_already),
+    "closure": Definition(_closed, _closed_already),
+    "dormancy": Definition(_dormant, _dormant_already),
 }

@@ -18,7 +18,7 @@ from features import cohort
 from features import label as labels
 from features.build import build, build_labels
 from features.engine import cut
-from features.engine.entities import Rows, make_world
+from features.engine.entities import Rows, make_entities
 from features.engine.tiles import Calendar
 from features.families import lifecycle, relationship
 
@@ -41,7 +41,7 @@ def looker(tables_of: Any, settings: Settings, history_from: date, snapshots: Se
     """Cohort and features of the snapshots, as digests."""
 
     def look(bank: Bank) -> list[str]:
-        made = build(make_world(tables_of(bank)), snapshots, history_from, settings)
+        made = build(make_entities(tables_of(bank)), snapshots, history_from, settings)
         return [digest(table) for one in made for table in (one.cohort, one.features)]
 
     return look
@@ -243,8 +243,8 @@ def labelled_anew(drawn: Any, tables_of: Any, settings: Settings, from_day: int)
     end = settings.label.timeline(monday).outcome_end
 
     def look(bank: Bank) -> str:
-        world, through = make_world(tables_of(bank)), end + 60 * DAY
-        ((_, table),) = build_labels(world, [monday], drawn.history_from, through, settings)
+        entities, through = make_entities(tables_of(bank)), end + 60 * DAY
+        ((_, table),) = build_labels(entities, [monday], drawn.history_from, through, settings)
         return digest(table)
 
     return look(afterwards(drawn.bank, end + from_day * DAY)) != look(drawn.bank)

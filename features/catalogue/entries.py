@@ -1,4 +1,4 @@
-"""What each feature is called in plain words: English and Chinese, its unit, and when it is worrying.
+"""The catalogue: one entry per feature with its words in English and Chinese, its unit, and when it is worrying.
 
 A phrase is composed like the name: the measure's noun, the statistic's pattern, the window's words.
 """
@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 
 from configs.settings import Settings
 from features.catalogue.grammar import Name
-from features.catalogue.phrases import NOUNS, PATTERNS, PIECES, STAND_INS, Noun
+from features.catalogue.phrases import NOUNS, PATTERNS, STAND_INS, TEXTS, Noun, Texts
 
 
 @dataclass(frozen=True)
 class Entry:
     """One row per feature: its name, phrase in both languages, unit, reason group, worrying direction, family.
 
-    ``said_en`` and ``said_zh`` are sentences with a place for the customer's {value}, the English one perhaps
-    for {pieces}: one or many. The family is the file in features/ that yields it. ``shown_by`` is the feature
-    that says it in a figure easier to check; ``dated_by`` the one that holds the days to a day worth naming,
-    and ``dated_as`` what happens on that day. Empty where there is none.
+    ``sentence_en`` and ``sentence_zh`` have a place for the customer's {value}, the English one perhaps for
+    {pieces}: one or many. The family is the file in features/families that yields it.
+    ``representative_feature`` says it in a figure easier to check; ``dated_by`` holds the days to a day worth
+    naming, and ``dated_as`` what happens on that day. Empty where there is none.
     """
 
     name: str
@@ -27,73 +27,88 @@ class Entry:
     unit: str
     group: str
     worse: int
-    said_en: str
-    said_zh: str
+    sentence_en: str
+    sentence_zh: str
     pieces: tuple[str, str]
     window: str
     family: str = ""
-    shown_by: str = ""
+    representative_feature: str = ""
     dated_by: str = ""
     dated_as: str = ""
 
 
 # The one mean that is not money.
 _UNITS = {("survey_score", "mean"): "score"}
-
-
-def nouns_of(settings: Settings) -> Mapping[str, Noun]:
-    """The nouns of the measures, the bank's own among them."""
-    own = {one.name: Noun(one.en, one.zh, one.group, one.worse) for one in settings.features.measures}
-    return NOUNS | own
-
-
 # Worrying whatever the noun: nobody in charge, one after the other, one for too many.
 _WORSE = {"vacant": 1, "vacant_days": 1, "distinct": 1, "customers": 1}
 
 
-def entry(name: Name, nouns: Mapping[str, Noun] = NOUNS, family: str = "") -> Entry:
-    """The catalogue's row of one feature. Raises KeyError when its measure or statistic has no words."""
-    noun, pattern = nouns[name.measure], PATTERNS[name.statistic]
-    pieces = PIECES.get(name.measure, (noun.en, noun.en))
-    span_en, span_zh = _window(name)
+def entry(name: Name, settings: Settings, family: str = "") -> Entry:
+    """The catalogue's entry of one feature. Raises KeyError when its measure or statistic has no words."""
+    banks = {measure.name: measure for measure in settings.features.measures}
+    measure = banks.get(name.measure)
+    noun = Noun(measure.group, measure.worse) if measure else NOUNS[name.measure]
+    pattern = PATTERNS[name.statistic]
+    words = {
+        language: getattr(measure, language) if measure else texts["nouns"][name.measure]
+        for language, texts in TEXTS.items()
+    }
+    single, several = TEXTS["en"]["pieces"].get(name.measure, (words["en"], words["en"]))
+    (en, sentence_en), (zh, sentence_zh) = (
+        _phrased(name, words[language], single, texts) for language, texts in TEXTS.items()
+    )
     return Entry(
         str(name),
-        pattern.en.format(noun=noun.en, window=span_en),
-        pattern.zh.format(noun=noun.zh, window=span_zh),
+        en,
+        zh,
         _UNITS.get((name.measure, name.statistic), pattern.unit),
         noun.group,
         _WORSE.get(name.statistic, noun.worse * pattern.worse),
-        _said(pattern.said_en or pattern.en + ": {value}", noun.en, span_en, pieces[0]),
-        _said(pattern.said_zh or pattern.zh + "：{value}", noun.zh, span_zh),
-        pieces,
+        sentence_en,
+        sentence_zh,
+        (single, several),
         name.window,
         family,
     )
 
 
+def _phrased(name: Name, noun: str, piece: str, texts: Texts) -> tuple[str, str]:
+    """Phrase and sentence in one language; the sentence keeps the places of the value and its pieces."""
+    window = _window(name, texts["windows"])
+    phrase = texts["phrases"][name.statistic].format(noun=noun, window=window)
+    sentence = (
+        texts["sentences"]
+        .get(name.statistic, texts["sentences"]["plain"])
+        .format(phrase=phrase, noun=noun, window=window, one=piece, value="{value}", pieces="{pieces}")
+    )
+    return phrase, sentence
+
+
 def linked(entries: Mapping[Name, Entry], base_currency: str) -> dict[str, Entry]:
-    """The rows by their names' text, each with the features that show and date it among those that there are.
+    """The entries by name, each with the features that represent and date it among those that there are.
 
     In Chinese, yuan are called by name; other currencies stand in the head of what shows the sentence.
     """
-    there, yuan = {str(name) for name in entries}, base_currency == "CNY"
-    return {str(name): _link(name, _in_yuan(row) if yuan else row, there) for name, row in entries.items()}
+    names, yuan = {str(name) for name in entries}, base_currency == "CNY"
+    return {str(name): _link(name, _in_yuan(row) if yuan else row, names) for name, row in entries.items()}
 
 
 def _in_yuan(row: Entry) -> Entry:
-    return replace(row, said_zh=row.said_zh.replace("{value}", "{value}元")) if row.unit == "money" else row
+    if row.unit != "money":
+        return row
+    return replace(row, sentence_zh=row.sentence_zh.replace("{value}", "{value}元"))
 
 
-def _link(name: Name, row: Entry, there: set[str]) -> Entry:
+def _link(name: Name, row: Entry, names: set[str]) -> Entry:
     short = name.window.split("_per_")[0]
-    plain = (str(Name(name.measure, one, short)) for one in STAND_INS.get(name.statistic, ()))
-    day, what = _dating(name)
-    known = day in there
+    stand_ins = (str(Name(name.measure, other, short)) for other in STAND_INS.get(name.statistic, ()))
+    dated_by, dated_as = _dating(name)
+    exists = dated_by in names
     return replace(
         row,
-        shown_by=next((one for one in plain if one in there), ""),
-        dated_by=day if known else "",
-        dated_as=what if known else "",
+        representative_feature=next((stand_in for stand_in in stand_ins if stand_in in names), ""),
+        dated_by=dated_by if exists else "",
+        dated_as=dated_as if exists else "",
     )
 
 
@@ -111,31 +126,14 @@ def _dating(name: Name) -> tuple[str, str]:
     return "", ""
 
 
-def _said(pattern: str, noun: str, window: str, one: str = "") -> str:
-    """The sentence with noun and window filled in and the places of the value and its pieces kept."""
-    return pattern.format(noun=noun, window=window, one=one, value="{value}", pieces="{pieces}")
-
-
-def _window(name: Name) -> tuple[str, str]:
-    """The window in words; names carry it as 4w, 30d, quarter or 4w_per_13w."""
-    if not name.window:
-        return "", ""
-    if name.window == "quarter":
-        return " since the last quarter-end", "上季末以来"
+def _window(name: Name, texts: Mapping[str, str]) -> str:
+    """The window in words; names carry it as 4w, 30d, 1m, quarter or 4w_per_13w."""
+    if name.window in ("", "quarter"):
+        return texts.get(name.window, "")
     if "_per_" in name.window:
         short, long = (part.rstrip("w") for part in name.window.split("_per_"))
-        return f"last {short} weeks beside {long} weeks", f"近{short}周与近{long}周相比"
+        return texts["beside"].format(short=short, long=long)
     number, unit = name.window[:-1], name.window[-1]
-    if unit == "m":
-        return (
-            (" at the last month-end", "上月末") if number == "1"
-            else (f" {number} month-ends ago", f"倒数第{number}个月末")
-        )  # fmt: skip
-    if unit == "d":
-        ahead = name.measure == "maturing"
-        return (
-            (f" within {number} days", f"未来{number}天")
-            if ahead
-            else (f" in the last {number} days", f"近{number}天")
-        )
-    return f" in the last {number} weeks" if number != "1" else " in the last week", f"近{number}周"
+    kinds = {"m": "month_end", "d": "ahead" if name.measure == "maturing" else "days", "w": "weeks"}
+    single = {"1m": "last_month_end", "1w": "week"}
+    return texts[single.get(name.window, kinds[unit])].format(number=number)

@@ -2,7 +2,7 @@
 
 A bank declares more of its own in bank.toml, without any code:
 
-    [[features.catalogue.measures]]
+    [[features.measures]]
     name = "counter_cash"
     table = "transactions"
     where = { kind = ["cash_out"], channel = ["counter"] }
@@ -17,15 +17,11 @@ A bank declares more of its own in bank.toml, without any code:
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
 from configs.errors import ConfigError, did_you_mean
 from configs.reason_groups import GROUPS
 from configs.settings import OwnMeasure, Settings
 from configs.tables import KINDS, TABLES
 from features.catalogue.phrases import NOUNS
-from features.engine.entities import Rows
 
 
 @dataclass(frozen=True)
@@ -101,20 +97,8 @@ def declared(settings: Settings) -> tuple[Measure, ...]:
     )
 
 
-def counted(rows: Rows, measure: Measure) -> NDArray[np.bool_]:
-    """Which rows of its table belong to the measure."""
-    inside = np.ones(len(rows), bool)
-    for column, labels in measure.where.items():
-        allowed = np.zeros(len(rows.labels[column]) + 1, bool)  # the last place is that of -1, empty
-        allowed[rows.code(column, *labels)] = True
-        inside &= allowed[rows.columns[column]]
-    if measure.sign:
-        inside &= (rows.columns["amount_base"] < 0) == (measure.sign < 0)
-    return inside
-
-
 def _check(one: OwnMeasure, taken: set[str]) -> None:
-    where = f"[[features.catalogue.measures]] {one.name!r}"
+    where = f"[[features.measures]] {one.name!r}"
     # "first_" and "largest_" would read like days_since_first_… of another measure.
     if one.name in taken or one.name.startswith(("first_", "largest_")):
         raise ConfigError(f"{where}: the name is taken. Choose another than {', '.join(sorted(taken))}.")

@@ -6,9 +6,8 @@ from dataclasses import replace
 from configs.errors import ConfigError, did_you_mean
 from configs.settings import PEER_GROUPS, Settings, deviation
 from features.catalogue.entries import Entry
+from features.catalogue.phrases import TEXTS
 
-_EN = {"tier": "customers of the same tier", "branch": "customers of the same branch"}
-_ZH = {"tier": "同层级客户", "branch": "同网点客户"}
 _DIFFERENCES = {"share": "change", "count": "difference"}  # units that are told with a sign
 
 
@@ -29,18 +28,20 @@ def peer_entries(settings: Settings, catalogue: Mapping[str, Entry]) -> dict[str
 
 
 def _entry(row: Entry, group: str) -> Entry:
-    en = f"{row.en}, beside the average of {_EN[group]}"
-    zh = f"{row.zh}（与{_ZH[group]}均值之差）"
+    en, zh = (
+        texts["peers"]["beside"].format(phrase=phrase, group=texts["peers"][group])
+        for phrase, texts in ((row.en, TEXTS["en"]), (row.zh, TEXTS["zh"]))
+    )
     return replace(
         row,
         name=deviation(row.name, group),
         en=en,
         zh=zh,
         unit=_DIFFERENCES.get(row.unit, row.unit),
-        said_en=f"{en}: {{value}}",
-        said_zh=f"{zh}：{{value}}",
+        sentence_en=TEXTS["en"]["sentences"]["plain"].format(phrase=en, value="{value}"),
+        sentence_zh=TEXTS["zh"]["sentences"]["plain"].format(phrase=zh, value="{value}"),
         family="peers",
-        shown_by=row.shown_by or row.name,
+        representative_feature=row.representative_feature or row.name,
         dated_by="",
         dated_as="",
     )

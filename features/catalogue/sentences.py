@@ -1,13 +1,13 @@
 """A feature as a sentence with the customer's own figure and day, in English and Chinese."""
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 
 from configs.published import STAGES
 from features.catalogue.entries import Entry
-from features.catalogue.phrases import DATED
+from features.catalogue.phrases import TEXTS
 
-_STAGES_ZH = ("新客户", "成长期", "成熟期", "衰退期", "休眠期")
-_WAN, _YI = 10_000, 100_000_000  # the steps in which Chinese counts money
+_WAN, _YI = 10_000, 100_000_000  # Chinese counts money in these units
 
 
 def sentence(row: Entry, value: float | None, monday: date, language: str, days: float | None = None) -> str:
@@ -15,27 +15,29 @@ def sentence(row: Entry, value: float | None, monday: date, language: str, days:
 
     ``days`` is the value of the feature that dates it (``row.dated_by``); None and NaN: not known.
     """
+    phrase, texts = row.en if language == "en" else row.zh, TEXTS[language]
     if value is None:
-        return f"{row.en}: none yet" if language == "en" else f"{row.zh}：无"
+        return texts["values"]["unknown"].format(phrase=phrase)
     if row.unit == "flag" and value:
-        return row.en if language == "en" else row.zh
+        return phrase
     shown = _shown(row.unit, value, monday, language)
-    if language == "zh":
-        return row.said_zh.format(value=shown) + _dated(row, value, days, monday, language)
-    none = row.unit == "count" and "{pieces}" in row.said_en and shown == "0"
-    said = row.said_en.format(value="no" if none else shown, pieces=row.pieces[shown != "1"])
-    return said + _dated(row, value, days, monday, language)
+    pieces = row.pieces[shown != "1"]
+    sentence_form = row.sentence_en if language == "en" else row.sentence_zh
+    if row.unit == "count" and "{pieces}" in sentence_form and shown == "0":
+        shown = texts["values"]["no"]
+    return sentence_form.format(value=shown, pieces=pieces) + _dated(row, value, days, monday, texts["dates"])
 
 
-def _dated(row: Entry, value: float, days: float | None, monday: date, language: str) -> str:
+def _dated(row: Entry, value: float, days: float | None, monday: date, texts: Mapping[str, str]) -> str:
     """The day that belongs to the figure, where it is known and lies within the feature's window."""
     if not row.dated_as or days is None or not days > 0:
         return ""
     if row.dated_as == "largest" and days > 7 * int(row.window.rstrip("w")):
         return ""  # the year's largest is older than the largest of this window
     alone = row.dated_as == "last" and row.unit == "count" and value == 1
-    pattern = DATED["alone" if alone else row.dated_as][language == "zh"]
-    return pattern.format(day=_day(days if row.dated_as == "next" else -days, monday))
+    return texts["alone" if alone else row.dated_as].format(
+        day=_day(days if row.dated_as == "next" else -days, monday)
+    )
 
 
 def _day(days: float, monday: date) -> str:
@@ -53,11 +55,11 @@ def _shown(unit: str, value: float, monday: date, language: str) -> str:
         case "difference":
             return f"{value:+,.1f}"
         case "flag":
-            return "no" if language == "en" else "否"
+            return TEXTS[language]["values"]["no"]
         case "score":
             return f"{value:.1f}"
         case "stage":
-            return _STAGES_ZH[int(value)] if language == "zh" else STAGES[int(value)]
+            return TEXTS[language]["stages"][STAGES[int(value)]]
         case "ago":
             return _day(-value, monday)
         case "ahead":
@@ -70,7 +72,7 @@ def _whole(value: float) -> str:
 
 
 def _money_zh(value: float) -> str:
-    """In the steps in which Chinese counts: 8,500, 35万, 1.2亿; one decimal where it is not 0."""
+    """In the units in which Chinese counts: 8,500, 35万, 1.2亿; one decimal where it is not 0."""
     for step, word in ((_YI, "亿"), (_WAN, "万")):
         if round(abs(value) / step, 1) >= 1:
             return f"{value / step:,.1f}".removesuffix(".0") + word

@@ -1,14 +1,22 @@
 """The declared measures of one bucket as weekly tiles; see features.catalogue.measures and features.engine.tiles."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.catalogue.measures import Measure
 from features.engine.balances import MINOR
-from features.engine.entities import Ints, Rows, World
-from features.engine.tiles import Calendar, Grid, largest_cells, run_cells, trailing, trailing_sum
+from features.engine.entities import Entities, Ints, Rows
+from features.engine.tiles import (
+    Calendar,
+    SnapshotArray,
+    add_running_sums,
+    keep_largest,
+    trailing,
+    trailing_sum,
+)
 
 Column = tuple[str, str]  # measure, statistic
 
@@ -20,42 +28,42 @@ class Activity:
     calendar: Calendar
     tiles: dict[Column, Ints]
 
-    def total(self, measure: str, weeks: int) -> Grid:
+    def total(self, measure: str, weeks: int) -> SnapshotArray:
         """Sum of the amounts over the trailing window, in base currency."""
         return trailing_sum(self.tiles[measure, "sum"], self.calendar, weeks, MINOR)
 
-    def net(self, plus: str, minus: str, weeks: int) -> Grid:
+    def net(self, plus: str, minus: str, weeks: int) -> SnapshotArray:
         """Sum of one measure less the sum of another, to the minor unit."""
         running = self.tiles[plus, "sum"] - self.tiles[minus, "sum"]
         return trailing_sum(running, self.calendar, weeks, MINOR)
 
-    def count(self, measure: str, weeks: int) -> Grid:
+    def count(self, measure: str, weeks: int) -> SnapshotArray:
         return trailing_sum(self.tiles[measure, "count"], self.calendar, weeks)
 
-    def largest(self, measure: str, weeks: int) -> Grid:
+    def largest(self, measure: str, weeks: int) -> SnapshotArray:
         """The largest single amount over the trailing window, in base currency."""
         return trailing(self.tiles[measure, "max"], self.calendar, weeks, np.maximum) / MINOR
 
-    def days_since(self, measure: str) -> Grid:
+    def days_since(self, measure: str) -> SnapshotArray:
         """Days from the last one to the snapshot; NaN where there never was one."""
         last = self.tiles[measure, "days_since"][self.calendar.at].astype(np.float64)
         return np.where(last > 0, self.calendar.snapshots[:, None] - last, np.nan)
 
 
-def make_activity(world: World, calendar: Calendar, declared: Sequence[Measure]) -> Activity:
+def make_activity(entities: Entities, calendar: Calendar, declared: Sequence[Measure]) -> Activity:
     """Add every table's rows into the tiles of its measures."""
     tiles: dict[Column, Ints] = {}
     for table in sorted({measure.table for measure in declared}):
         measures = [measure for measure in declared if measure.table == table]
-        tiles |= _tiles(world.tables[table], measures, calendar, len(world))
+        tiles |= _tiles(entities.tables[table], measures, calendar, len(entities))
     return Activity(calendar, tiles)
 
 
 def _tiles(rows: Rows, measures: Sequence[Measure], calendar: Calendar, customers: int) -> dict[Column, Ints]:
     used = sorted({column for measure in measures for column in measure.where})
-    cell, sizes = _cells(rows, used)
-    member = {measure.name: _members(rows, measure, used, sizes) for measure in measures}
-    where = (calendar.position(rows.day), rows.customer, cell)
+    group_key, sizes = _group_keys(rows, used)
+    member = {measure.name: _members(rows, measure, sizes) for measure in measures}
+    where = (calendar.position(rows.day), rows.customer, group_key)
     amount = np.abs(rows.columns["amount_base"]) if "amount_base" in rows.columns else np.zeros_like(rows.day)
     tiles: dict[Column, Ints] = {}
     for statistics, value in ((("sum", "count"), amount), (("days_since",), rows.day), (("max",), amount)):
@@ -66,41 +74,45 @@ def _tiles(rows: Rows, measures: Sequence[Measure], calendar: Calendar, customer
         first, column = _lookup([member[name] for name, _ in columns])
         if statistics == ("sum", "count"):
             counts = np.array([statistic == "count" for _, statistic in columns], np.int64)[column]
-            run_cells(*where, value, first, column, counts, array)
+            add_running_sums(*where, value, first, column, counts, array)
         else:
-            largest_cells(*where, value, first, column, array)
+            keep_largest(*where, value, first, column, array)
         if statistics == ("days_since",):
             np.maximum.accumulate(array, axis=1, out=array)
         tiles |= dict(zip(columns, array, strict=True))
     return tiles
 
 
-def _cells(rows: Rows, used: Sequence[str]) -> tuple[Ints, list[int]]:
+def counted(rows: Rows, measure: Measure) -> NDArray[np.bool_]:
+    """One flag per row of its table: it belongs to the measure."""
+    group_key, sizes = _group_keys(rows, sorted(measure.where))
+    return _members(rows, measure, sizes)[group_key]
+
+
+def _group_keys(rows: Rows, columns: Sequence[str]) -> tuple[Ints, dict[str, int]]:
     """One number per row for its labels and its sign; how many values each column has (empty included)."""
-    sizes = [len(rows.labels[column]) + 1 for column in used]
-    cell = np.zeros(len(rows), np.int64)
-    for column, size in zip(used, sizes, strict=True):
+    sizes = {column: len(rows.labels[column]) + 1 for column in columns}
+    group_key = np.zeros(len(rows), np.int64)
+    for column, size in sizes.items():
         code = rows.columns[column]
-        cell = cell * size + np.where(code < 0, size - 1, code)
+        group_key = group_key * size + np.where(code < 0, size - 1, code)
     negative = rows.columns["amount_base"] < 0 if "amount_base" in rows.columns else np.zeros(len(rows), bool)
-    return cell * 2 + negative, sizes
+    return group_key * 2 + negative, sizes
 
 
-def _members(rows: Rows, measure: Measure, used: Sequence[str], sizes: Sequence[int]) -> np.ndarray:
-    """Whether each cell belongs to the measure."""
+def _members(rows: Rows, measure: Measure, sizes: Mapping[str, int]) -> NDArray[np.bool_]:
+    """One flag per group key: rows of that key belong to the measure."""
     inside = np.ones(1, bool)
-    for column, size in zip(used, sizes, strict=True):
-        allowed = np.ones(size, bool)
-        if column in measure.where:
-            allowed[:] = False
-            allowed[rows.code(column, *measure.where[column])] = True
+    for column, size in sizes.items():
+        allowed = np.full(size, column not in measure.where)
+        allowed[rows.code(column, *measure.where.get(column, ()))] = True
         inside = np.logical_and.outer(inside, allowed).reshape(-1)
     sign = np.array([measure.sign >= 0, measure.sign <= 0])
     return np.logical_and.outer(inside, sign).reshape(-1)
 
 
-def _lookup(members: Sequence[np.ndarray]) -> tuple[Ints, Ints]:
-    """For each cell the columns it adds to: column[first[cell] : first[cell + 1]]."""
+def _lookup(members: Sequence[NDArray[np.bool_]]) -> tuple[Ints, Ints]:
+    """For each group key the columns it adds to: column[first[key] : first[key + 1]]."""
     table = np.stack(members, axis=1)
     first = np.concatenate([[0], np.cumsum(table.sum(axis=1))]).astype(np.int64)
     return first, np.nonzero(table)[1].astype(np.int64)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from configs.tables import PRODUCT_CLASSES
 from features.engine.entities import Ints, Rows
-from features.engine.tiles import Calendar, Grid, add, trailing, trailing_sum
+from features.engine.tiles import Calendar, SnapshotArray, add, trailing, trailing_sum
 
 CLASSES = tuple(name for name in PRODUCT_CLASSES if name != "loan")
 MINOR = 100.0  # minor units in one unit of base currency
@@ -22,7 +22,7 @@ LOAN = PRODUCT_CLASSES.index("loan")
 
 
 @dataclass(frozen=True)
-class Steps:
+class BalanceChanges:
     """One row per holdings row, sorted by customer, product, day: what it changed.
 
     ``change`` of the balance, the part of it that is ``market`` move (both minor units), ``held`` +1 when
@@ -44,7 +44,7 @@ class Steps:
         return order[aum[order]]
 
 
-def make_steps(holdings: Rows) -> Steps:
+def make_balance_changes(holdings: Rows) -> BalanceChanges:
     """Turn balances into changes. Rows must be cut already: one version of each, in any order."""
     product = holdings.columns["product_id"]
     rows = holdings.take(np.lexsort((holdings.day, product, holdings.customer)))
@@ -54,7 +54,7 @@ def make_steps(holdings: Rows) -> Steps:
     after = np.append(again[1:], False) if len(rows) else again
     ends = np.where(after, np.append(rows.day[1:], 0) if len(rows) else rows.day, np.int64(10**6))
     held = (balance > 0).astype(np.int64) - (before > 0).astype(np.int64)
-    return Steps(rows, balance - before, _market_move(rows, before, again), held, ends)
+    return BalanceChanges(rows, balance - before, _market_move(rows, before, again), held, ends)
 
 
 def _same_as_before(rows: Rows) -> NDArray[np.bool_]:
@@ -97,7 +97,7 @@ def _gain(value: Ints, before: Ints, after: Ints) -> Ints:
 
 
 @dataclass(frozen=True)
-class Wealth:
+class Balances:
     """Running sums at every position (position × customer, minor units); see features.engine.tiles."""
 
     calendar: Calendar
@@ -114,55 +114,55 @@ class Wealth:
         """AUM at every position (position × customer, minor units)."""
         return self.by_class[: len(CLASSES)].sum(axis=0)
 
-    def now(self, running: Ints) -> Grid:
+    def now(self, running: Ints) -> SnapshotArray:
         """A running sum as of each snapshot, in units of base currency."""
         return running[self.calendar.at] / MINOR
 
-    def ago(self, running: Ints, weeks: int) -> Grid:
+    def ago(self, running: Ints, weeks: int) -> SnapshotArray:
         """The same so many weeks earlier; NaN where the history does not reach back."""
         at = self.calendar.at
         value = running[np.maximum(at - weeks, 0)] / MINOR
         value[at < weeks] = np.nan
         return value
 
-    def mean(self, weeks: int) -> Grid:
+    def mean(self, weeks: int) -> SnapshotArray:
         """Daily average AUM over the trailing window (units of base currency)."""
         return trailing_sum(self.aum_days, self.calendar, weeks) / (7 * weeks * MINOR)
 
-    def constant_price_mean(self, weeks: int) -> Grid:
+    def constant_price_mean(self, weeks: int) -> SnapshotArray:
         """Daily average AUM at the prices of the snapshot: market moves up to it are added back."""
         days = 7 * weeks
         unmoved = trailing_sum(self.aum_days - self.market_days, self.calendar, weeks)
         # Whole numbers up to the one division: an average of exactly min_aum is not a hair below it.
         return (unmoved + days * self.market[self.calendar.at]) / (days * MINOR)
 
-    def ago_at_prices_now(self, weeks: int) -> Grid:
+    def ago_at_prices_now(self, weeks: int) -> SnapshotArray:
         """AUM so many weeks earlier, at the prices of the snapshot (units of base currency)."""
         flowed = trailing_sum(self.aum - self.market, self.calendar, weeks)
         return (self.aum[self.calendar.at] - flowed) / MINOR
 
-    def last_quarter_end(self) -> Grid:
+    def last_quarter_end(self) -> SnapshotArray:
         """AUM at the end of the last calendar quarter (units of base currency); NaN before the history."""
         value = self.quarter_ends[np.maximum(self.quarters, 0)] / MINOR
         value[self.quarters < 0] = np.nan
         return value
 
-    def extreme(self, weeks: int, reduce: np.ufunc) -> Grid:
+    def extreme(self, weeks: int, reduce: np.ufunc) -> SnapshotArray:
         """Lowest or highest Monday AUM over the trailing window (units of base currency)."""
         return trailing(self.aum, self.calendar, weeks, reduce) / MINOR
 
 
-def make_wealth(steps: Steps, calendar: Calendar, customers: int) -> Wealth:
+def make_balances(changes: BalanceChanges, calendar: Calendar, customers: int) -> Balances:
     """Add all steps into weekly tiles and let them run."""
     classes = len(PRODUCT_CLASSES)
-    rows, n = steps.rows, len(steps.rows)
+    rows, n = changes.rows, len(changes.rows)
     product_class = rows.columns["product_class"] if n else rows.day
     loan = product_class == LOAN
-    change, market = np.where(loan, 0, steps.change), np.where(loan, 0, steps.market)
+    change, market = np.where(loan, 0, changes.change), np.where(loan, 0, changes.market)
     day = rows.day - calendar.history_from
     tiles = np.zeros((classes + 4, calendar.positions, customers), np.int64)
     value = np.stack(
-        [steps.change, np.where(loan, 0, steps.held), market, change * day, market * day], axis=1
+        [changes.change, np.where(loan, 0, changes.held), market, change * day, market * day], axis=1
     ).reshape(-1)
     column = np.stack(
         [product_class, *(np.full(n, classes + k, np.int64) for k in range(4))], axis=1
@@ -172,7 +172,7 @@ def make_wealth(steps: Steps, calendar: Calendar, customers: int) -> Wealth:
     by_class, (products, moved, change_days, market_days) = tiles[:classes], tiles[classes:]
     weeks = (7 * np.arange(calendar.positions))[:, None]
     quarters, last = _quarters(calendar)
-    return Wealth(
+    return Balances(
         calendar,
         by_class,
         products,

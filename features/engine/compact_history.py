@@ -16,7 +16,7 @@ from dataclasses import replace
 import numpy as np
 
 from configs.settings import Settings
-from features.engine.entities import FOREVER, Ints, Rows, World
+from features.engine.entities import FOREVER, Entities, Ints, Rows
 from features.families.past import weeks_to_close
 
 YEAR = 52  # weeks; what families look back on besides the windows of the settings
@@ -29,13 +29,13 @@ def lookback_days(settings: Settings) -> int:
     return 7 * (max(YEAR, closed, *settings.features.windows) + 1)
 
 
-def thin(world: World, before: int) -> World:
+def thin(entities: Entities, before: int) -> Entities:
     """The same features from fewer rows, for every snapshot from ``before + lookback_days`` on.
 
     ``before`` is a day number; rows of bookings, events and holdings that happened from then on are all kept.
     """
-    thinned = {name: thin_rows(world.tables[name], before) for name in THINNED}
-    return replace(world, tables={**world.tables, **thinned})
+    thinned = {name: thin_rows(entities.tables[name], before) for name in THINNED}
+    return replace(entities, tables={**entities.tables, **thinned})
 
 
 def thin_rows(rows: Rows, before: int) -> Rows:

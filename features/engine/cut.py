@@ -3,71 +3,104 @@
 A row is seen at a snapshot only if it happened before it, was known before it, and no later version of
 it was known before it. Nearly all rows are known in the week in which they happened, so running sums over
 weeks serve every snapshot at once. The few customers with a row that straddles a snapshot (happened
-before, known after; or corrected after) are replayed: each such customer and snapshot becomes a customer
-of a small world of its own that holds exactly the rows seen on that day.
+before, known after; or corrected after) are computed again: each such customer and snapshot becomes a customer
+of small entities of their own that hold exactly the rows seen on that day.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from configs.tables import EVENT_TABLES
 from features.catalogue.grammar import Name
-from features.engine.entities import FOREVER, Ints, Rows, World
+from features.engine.entities import FOREVER, Entities, Ints, Rows
+from features.engine.tiles import Calendar, SnapshotArray
+
+Arrays = dict[Name, SnapshotArray]
 
 
 @dataclass(frozen=True)
-class Replay:
+class LateArrivals:
     """Customers to compute apart as of one snapshot (a position), with exactly the rows seen then."""
 
     snapshot: int
     customer: Ints
-    world: World
+    entities: Entities
 
 
 def seen(rows: Rows, snapshot: int | Ints) -> NDArray[np.bool_]:
-    """Whether each row is visible at the snapshot (a day number, or one per row)."""
+    """One flag per row: visible at the snapshot (a day number, or one per row)."""
     return (rows.day < snapshot) & (rows.known < snapshot) & (rows.until >= snapshot)
 
 
+def value_as_of(
+    rows: Rows,
+    snapshots: Ints,
+    customers: int,
+    values: NDArray[Any],
+    missing: float,
+    visible: Callable[[Rows, int], NDArray[np.bool_]] = seen,
+) -> NDArray[Any]:
+    """(snapshot × customer) array: ``values`` of each customer's last visible row, ``missing`` without one."""
+    found = np.full((len(snapshots), customers), missing, np.result_type(values, np.min_scalar_type(missing)))
+    for s, day in enumerate(snapshots):
+        places = np.flatnonzero(visible(rows, int(day)))
+        found[s, rows.customer[places]] = values[places]
+    return found
+
+
 def any_between(rows: Rows, customers: int, start: Ints, end: Ints) -> NDArray[np.bool_]:
-    """Whether each customer has a row in [start, end): windows × customers, a day number per window."""
+    """(window × customer) flags: the customer has a row in [start, end), a day number per window."""
     moment = rows.customer * FOREVER + rows.day
     customer = np.arange(customers) * FOREVER
     first, stop = (np.searchsorted(moment, customer + day[:, None]) for day in (start, end))
     return stop > first
 
 
-def as_if_prompt(world: World) -> World:
-    """The world of the fast path: every row's last version, as if known when it happened."""
-    prompt = {
-        name: _last_versions(rows) if name in EVENT_TABLES else rows for name, rows in world.tables.items()
-    }
-    return replace(world, tables=prompt)
+def recompute_late_arrivals(
+    entities: Entities, calendar: Calendar, compute: Callable[[Entities, Calendar], Arrays]
+) -> Arrays:
+    """The arrays of ``compute`` by the rows that each snapshot could see.
+
+    All customers are computed at once from the last versions of rows; the few for whom that is wrong on a
+    snapshot are computed again from the rows seen then, and put in their places.
+    """
+    arrays = compute(last_versions(entities), calendar)
+    for late in late_arrivals(entities, calendar.snapshots):
+        patch = compute(late.entities, calendar.only(late.snapshot))
+        for name, array in arrays.items():
+            array[late.snapshot, late.customer] = patch[name][0]
+    return arrays
 
 
-def replay(world: World, snapshots: Ints) -> Iterator[Replay]:
-    """The customers whom ``as_if_prompt`` gets wrong at some snapshot, snapshot by snapshot."""
-    pairs = [_straddled(world.tables[name], snapshots, len(world)) for name in EVENT_TABLES]
+def last_versions(entities: Entities) -> Entities:
+    """The entities of the fast path: every row's last version, as if known when it happened."""
+    tables = dict(entities.tables)
+    for name in EVENT_TABLES:
+        last = tables[name].until == FOREVER
+        if not last.all():
+            tables[name] = tables[name].take(last)
+    return replace(entities, tables=tables)
+
+
+def late_arrivals(entities: Entities, snapshots: Ints) -> Iterator[LateArrivals]:
+    """The customers whom ``last_versions`` gets wrong at some snapshot, snapshot by snapshot."""
+    pairs = [_straddled(entities.tables[name], snapshots, len(entities)) for name in EVENT_TABLES]
     both = np.unique(np.concatenate(pairs))
-    snapshot, customer = both // len(world), both % len(world)
+    snapshot, customer = both // len(entities), both % len(entities)
     for s in np.unique(snapshot).tolist():
         chosen = customer[snapshot == s]
-        tables = {
-            name: _gather(rows, chosen, int(snapshots[s]), name in EVENT_TABLES)
-            for name, rows in world.tables.items()
-        }
-        yield Replay(s, chosen, replace(world, customers=world.customers[chosen], tables=tables))
-
-
-def _last_versions(rows: Rows) -> Rows:
-    return rows if (rows.until == FOREVER).all() else rows.take(rows.until == FOREVER)
+        tables = {name: _gather(rows, chosen) for name, rows in entities.tables.items()}
+        for name in EVENT_TABLES:
+            tables[name] = tables[name].take(seen(tables[name], int(snapshots[s])))
+        yield LateArrivals(s, chosen, replace(entities, customers=entities.customers[chosen], tables=tables))
 
 
 def _straddled(rows: Rows, snapshots: Ints, customers: int) -> Ints:
-    """snapshot × customers + customer, wherever a row is not what ``as_if_prompt`` takes it for.
+    """snapshot × customers + customer, wherever a row is not what ``last_versions`` takes it for.
 
     A last version is wrongly counted at the snapshots after it happened up to the day it was known; an
     earlier version is wrongly left out from when it was known until it was superseded.
@@ -76,25 +109,18 @@ def _straddled(rows: Rows, snapshots: Ints, customers: int) -> Ints:
     start = np.where(last, rows.day, np.maximum(rows.day, rows.known))
     end = np.where(last, rows.known, rows.until)
     first = np.searchsorted(snapshots, start, side="right")
-    stop = np.searchsorted(snapshots, end, side="right")
-    hit = np.flatnonzero(stop > first)
-    width = (stop - first)[hit]
-    offset = np.arange(width.sum()) - np.repeat(np.cumsum(width) - width, width)
-    return (np.repeat(first[hit], width) + offset) * customers + np.repeat(rows.customer[hit], width)
+    width = np.maximum(np.searchsorted(snapshots, end, side="right") - first, 0)
+    return _ranges(first, width) * customers + np.repeat(rows.customer, width)
 
 
-def _gather(rows: Rows, customer: Ints, day: int, happenings: bool) -> Rows:
-    """The rows of these customers, renumbered; happenings only as seen on the day."""
+def _gather(rows: Rows, customer: Ints) -> Rows:
+    """The rows of these customers, renumbered."""
     first = np.searchsorted(rows.customer, customer, side="left")
     width = np.searchsorted(rows.customer, customer, side="right") - first
+    return rows.take(_ranges(first, width), np.repeat(np.arange(len(customer)), width))
+
+
+def _ranges(first: Ints, width: Ints) -> Ints:
+    """``width`` numbers from each ``first`` on, one after the other."""
     offset = np.arange(width.sum()) - np.repeat(np.cumsum(width) - width, width)
-    chosen = rows.take(np.repeat(first, width) + offset, np.repeat(np.arange(len(customer)), width))
-    return chosen.take(seen(chosen, day)) if happenings else chosen
-
-
-def mend(
-    grid: Mapping[Name, NDArray[np.float64]], fix: Replay, fixed: Mapping[Name, NDArray[np.float64]]
-) -> None:
-    """Put the replayed values (of that snapshot alone) into the grids (snapshot × customer), in place."""
-    for name, values in grid.items():
-        values[fix.snapshot, fix.customer] = fixed[name][0]
+    return np.repeat(first, width) + offset

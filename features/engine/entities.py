@@ -75,7 +75,7 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class World:
+class Entities:
     """Everything known about the customers of one bucket; ``customers`` are their sorted ids.
 
     ``workload`` is what a bucket cannot know by itself: how many customers each manager has in the whole bank.
@@ -94,7 +94,7 @@ def day_number(day: date) -> int:
     return (day - EPOCH).days
 
 
-def make_world(tables: Mapping[str, pa.Table], workload: Workload = MappingProxyType({})) -> World:
+def make_entities(tables: Mapping[str, pa.Table], workload: Workload = MappingProxyType({})) -> Entities:
     """One bucket's Arrow tables (as ingest writes them, plus ``products``) as a World.
 
     Tables that the bank does not bring are empty. Text becomes codes, so that nothing but integers is left.
@@ -109,7 +109,7 @@ def make_world(tables: Mapping[str, pa.Table], workload: Workload = MappingProxy
         for name, contract in TABLES.items()
         if contract.by_customer
     }
-    return World(ids, rows, workload)
+    return Entities(ids, rows, workload)
 
 
 def _with_class(holdings: pa.Table, products: pa.Table) -> pa.Table:

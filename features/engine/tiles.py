@@ -5,6 +5,7 @@ begins; position k the week that starts k - 1 weeks after ``history_from``. Of r
 holds the sum of all positions up to k, so a trailing window of w weeks is the difference of two positions.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -12,10 +13,12 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from features.catalogue.grammar import Name
 from features.engine.entities import Ints
 
-Grid = NDArray[np.float64]  # (snapshot, customer)
-NEAR = 8  # customers; their tiles of one week fill a line of the cache
+SnapshotArray = NDArray[np.float64]  # (snapshot × customer)
+Columns = Iterator[tuple[Name, SnapshotArray]]  # the features of a family, in their order
+CACHE_BLOCK = 8  # customers; their tiles of one week fill a line of the cache
 
 
 @dataclass(frozen=True)
@@ -59,10 +62,10 @@ def add(position: Ints, customer: Ints, first: Ints, columns: Ints, value: Ints,
 
 
 @numba.njit(cache=True, nogil=True)
-def run_cells(
+def add_running_sums(
     position: Ints,
     customer: Ints,
-    cell: Ints,
+    group_key: Ints,
     amount: Ints,
     first: Ints,
     column: Ints,
@@ -73,45 +76,45 @@ def run_cells(
 
     Rows come by customer. Their tiles lie far apart, so those of NEAR customers are filled side by side first.
     """
-    near = np.zeros((tiles.shape[0], tiles.shape[1], NEAR), np.int64)
+    block = np.zeros((tiles.shape[0], tiles.shape[1], CACHE_BLOCK), np.int64)
     start = 0
     for i in range(len(position)):
-        if not start <= customer[i] < start + NEAR:
-            _run_near(near, tiles, start)
-            start = customer[i] // NEAR * NEAR
+        if not start <= customer[i] < start + CACHE_BLOCK:
+            _add_block(block, tiles, start)
+            start = customer[i] // CACHE_BLOCK * CACHE_BLOCK
         p, c = position[i], customer[i] - start
         if p < tiles.shape[1]:
-            for k in range(first[cell[i]], first[cell[i] + 1]):
-                near[column[k], p, c] += 1 if counts[k] else amount[i]
-    _run_near(near, tiles, start)
+            for k in range(first[group_key[i]], first[group_key[i] + 1]):
+                block[column[k], p, c] += 1 if counts[k] else amount[i]
+    _add_block(block, tiles, start)
 
 
 @numba.njit(cache=True, nogil=True)
-def _run_near(near: Ints, tiles: Ints, start: int) -> None:
+def _add_block(block: Ints, tiles: Ints, start: int) -> None:
     """Add running sums of ``near`` to the tiles of the customers from ``start`` on, and empty it."""
-    for k in range(near.shape[0]):
-        for c in range(min(NEAR, tiles.shape[2] - start)):
+    for k in range(block.shape[0]):
+        for c in range(min(CACHE_BLOCK, tiles.shape[2] - start)):
             total = 0
-            for p in range(near.shape[1]):
-                total += near[k, p, c]
+            for p in range(block.shape[1]):
+                total += block[k, p, c]
                 tiles[k, p, start + c] += total
-    near[:] = 0
+    block[:] = 0
 
 
 @numba.njit(cache=True, nogil=True)
-def largest_cells(
-    position: Ints, customer: Ints, cell: Ints, value: Ints, first: Ints, column: Ints, tiles: Ints
+def keep_largest(
+    position: Ints, customer: Ints, group_key: Ints, value: Ints, first: Ints, column: Ints, tiles: Ints
 ) -> None:
     """Keep each column's largest value per tile: the last day, or the largest amount."""
     for i in range(len(position)):
         p, c = position[i], customer[i]
         if p < tiles.shape[1]:
-            for k in range(first[cell[i]], first[cell[i] + 1]):
+            for k in range(first[group_key[i]], first[group_key[i] + 1]):
                 if value[i] > tiles[column[k], p, c]:
                     tiles[column[k], p, c] = value[i]
 
 
-def trailing_sum(running: Ints, calendar: Calendar, weeks: int, unit: float = 1.0) -> Grid:
+def trailing_sum(running: Ints, calendar: Calendar, weeks: int, unit: float = 1.0) -> SnapshotArray:
     """Sum over the trailing window in ``unit``s, by snapshot and customer; NaN: the history is too short."""
     total = np.empty((len(calendar.at), running.shape[1]))
     _difference(running, calendar.at, weeks, unit, total)
@@ -119,7 +122,7 @@ def trailing_sum(running: Ints, calendar: Calendar, weeks: int, unit: float = 1.
 
 
 @numba.njit(cache=True, nogil=True)
-def _difference(running: Ints, at: Ints, weeks: int, unit: float, total: Grid) -> None:
+def _difference(running: Ints, at: Ints, weeks: int, unit: float, total: SnapshotArray) -> None:
     for s in range(len(at)):
         if at[s] < weeks:
             total[s] = np.nan
@@ -129,7 +132,7 @@ def _difference(running: Ints, at: Ints, weeks: int, unit: float, total: Grid) -
                 total[s, c] = (now[c] - before[c]) / unit
 
 
-def trailing(tiles: Ints, calendar: Calendar, weeks: int, reduce: np.ufunc) -> Grid:
+def trailing(tiles: Ints, calendar: Calendar, weeks: int, reduce: np.ufunc) -> SnapshotArray:
     """``reduce`` (np.maximum, np.minimum) over the trailing window's positions; NaN where not covered."""
     out = np.full((len(calendar.at), tiles.shape[1]), np.nan)
     for s in np.flatnonzero(calendar.covered(weeks)):

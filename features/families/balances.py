@@ -1,71 +1,71 @@
 """Family: AUM now, how it moved, how far below its peak it lies."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 
 from features.catalogue.grammar import Name, weeks
-from features.engine.balances import MINOR, Wealth
+from features.engine.balances import MINOR, Balances
 from features.engine.entities import Ints
-from features.engine.tiles import Grid, trailing_sum
+from features.engine.tiles import Columns, SnapshotArray, trailing_sum
 
 
-def balances(wealth: Wealth) -> Iterator[tuple[Name, Grid]]:
+def balance_features(balances: Balances) -> Columns:
     """Money in base currency, changes and deviations as shares."""
-    aum = wealth.now(wealth.aum)
+    aum = balances.now(balances.aum)
     yield Name("aum", "last"), aum
-    yield Name("market_move", "sum", "13w"), trailing_sum(wealth.market, wealth.calendar, 13) / MINOR
-    yield Name("aum", "change", "quarter"), _relative_change(aum, wealth.last_quarter_end())
-    for window in wealth.calendar.windows:
-        yield from _aum_over(wealth, aum, window)
+    yield Name("market_move", "sum", "13w"), trailing_sum(balances.market, balances.calendar, 13) / MINOR
+    yield Name("aum", "change", "quarter"), _relative_change(aum, balances.last_quarter_end())
+    for window in balances.calendar.windows:
+        yield from _aum_over(balances, aum, window)
 
 
-def _aum_over(wealth: Wealth, aum: Grid, window: int) -> Iterator[tuple[Name, Grid]]:
-    span, mean = weeks(window), wealth.mean(window)
-    low, high = wealth.extreme(window, np.minimum), wealth.extreme(window, np.maximum)
+def _aum_over(balances: Balances, aum: SnapshotArray, window: int) -> Columns:
+    span, mean = weeks(window), balances.mean(window)
+    low, high = balances.extreme(window, np.minimum), balances.extreme(window, np.maximum)
     yield Name("aum", "mean", span), mean
     # At the prices of the snapshot: a fund that fell in value is no money that left.
-    yield Name("aum", "change", span), _relative_change(aum, wealth.ago_at_prices_now(window))
+    yield Name("aum", "change", span), _relative_change(aum, balances.ago_at_prices_now(window))
     yield Name("aum", "ratio", span), ratio(aum, mean)
     yield Name("aum", "min", span), low
     yield Name("aum", "drawdown", span), ratio(high - aum, high)
     yield Name("aum", "rebound", span), ratio(aum - low, high)
     if window >= 13:
-        yield Name("aum", "deviation", span), ratio(_deviation(wealth, window), mean)
-        yield Name("aum", "slope", span), ratio(_slope(wealth, window), mean)
+        yield Name("aum", "deviation", span), ratio(_deviation(balances, window), mean)
+        yield Name("aum", "slope", span), ratio(_slope(balances, window), mean)
 
 
-def _relative_change(now: Grid, before: Grid) -> Grid:
+def _relative_change(now: SnapshotArray, before: SnapshotArray) -> SnapshotArray:
     return ratio(now - before, before)
 
 
-def _deviation(wealth: Wealth, window: int) -> Grid:
+def _deviation(balances: Balances, window: int) -> SnapshotArray:
     """Standard deviation of the Monday AUM over the window."""
-    return _over(wealth, window, _spread)
+    return _over(balances, window, _spread)
 
 
-def _spread(points: Ints) -> Grid:
+def _spread(points: Ints) -> SnapshotArray:
     # Row by row: numpy's own sums group by the array's shape, and so by how many customers a bucket has.
     mean = points.sum(axis=0) / len(points)
     return np.sqrt(sum((point - mean) ** 2 for point in points) / len(points))
 
 
-def _slope(wealth: Wealth, window: int) -> Grid:
+def _slope(balances: Balances, window: int) -> SnapshotArray:
     """Least-squares slope of the Monday AUM over the window, money per week."""
     twice = 2 * np.arange(window) - (window - 1)  # two times the distance from the middle: whole numbers
     scale = 2 / (twice @ twice)
-    return _over(wealth, window, lambda points: (twice[:, None] * points).sum(axis=0) * scale)
+    return _over(balances, window, lambda points: (twice[:, None] * points).sum(axis=0) * scale)
 
 
-def _over(wealth: Wealth, window: int, reduce: Callable[[Ints], Grid]) -> Grid:
+def _over(balances: Balances, window: int, reduce: Callable[[Ints], SnapshotArray]) -> SnapshotArray:
     """``reduce`` of the window's Monday AUM (week × customer), in base currency; NaN where not covered."""
-    out = np.full((len(wealth.calendar.at), wealth.aum.shape[1]), np.nan)
-    for s in np.flatnonzero(wealth.calendar.covered(window)):
-        end = wealth.calendar.at[s] + 1
-        out[s] = reduce(wealth.aum[end - window : end]) / MINOR
+    out = np.full((len(balances.calendar.at), balances.aum.shape[1]), np.nan)
+    for s in np.flatnonzero(balances.calendar.covered(window)):
+        end = balances.calendar.at[s] + 1
+        out[s] = reduce(balances.aum[end - window : end]) / MINOR
     return out
 
 
-def ratio(part: Grid, whole: Grid) -> Grid:
+def ratio(part: SnapshotArray, whole: SnapshotArray) -> SnapshotArray:
     """part / whole; NaN where there is nothing to divide by."""
     return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=np.asarray(whole) > 0)

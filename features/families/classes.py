@@ -1,15 +1,15 @@
 """Family: each product class and group of classes: what is held, how it moved, how far it swung."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from features.catalogue.grammar import Name, weeks
-from features.engine.balances import CLASSES, MINOR, Wealth
+from features.engine.balances import CLASSES, MINOR, Balances
 from features.engine.entities import Ints
-from features.engine.tiles import Calendar, Grid
+from features.engine.tiles import Calendar, Columns, SnapshotArray
 from features.families.balances import ratio
 
 # A class may belong to several: liquid is what can be had within days, at a price.
@@ -22,35 +22,35 @@ GROUPED = {
 MAIN = ("demand", "term", "structured", "wealth", "fund")
 
 
-def classes(wealth: Wealth) -> Iterator[tuple[Name, Grid]]:
+def classes(balances: Balances) -> Columns:
     """Money in base currency, shares of AUM, ratios between classes."""
-    aum = wealth.now(wealth.aum)
-    running = running_sums(wealth)
+    aum = balances.now(balances.aum)
+    running = running_sums(balances)
     for name, sums in running.items():
-        held = wealth.now(sums)
+        held = balances.now(sums)
         yield Name(name, "last"), held
         yield Name(name, "share"), ratio(held, aum)
         for window in (4, 13, 26):
-            yield Name(name, "difference", weeks(window)), ratio(held - wealth.ago(sums, window), aum)
+            yield Name(name, "difference", weeks(window)), ratio(held - balances.ago(sums, window), aum)
     for part, whole in (("investment", "deposits"), ("term", "demand"), ("fund", "wealth")):
-        yield Name(part, f"per_{whole}"), ratio(wealth.now(running[part]), wealth.now(running[whole]))
+        yield Name(part, f"per_{whole}"), ratio(balances.now(running[part]), balances.now(running[whole]))
     for window in (13, 26):
-        yield from _swings(wealth, running, window)
+        yield from _swings(balances, running, window)
 
 
-def running_sums(wealth: Wealth) -> Mapping[str, Ints]:
+def running_sums(balances: Balances) -> Mapping[str, Ints]:
     """Balance of each class and group at every position (position × customer, minor units)."""
-    single = {name: wealth.by_class[k] for k, name in enumerate(CLASSES)}
+    single = {name: balances.by_class[k] for k, name in enumerate(CLASSES)}
     return single | {
         group: np.sum([single[name] for name in members], axis=0) for group, members in GROUPED.items()
     }
 
 
-def _swings(wealth: Wealth, running: Mapping[str, Ints], window: int) -> Iterator[tuple[Name, Grid]]:
+def _swings(balances: Balances, running: Mapping[str, Ints], window: int) -> Columns:
     """Extremes, mean and standard deviation of the Monday balances; deviations as a share of average AUM."""
-    span, mean_aum = weeks(window), wealth.mean(window)
+    span, mean_aum = weeks(window), balances.mean(window)
     for name in MAIN:
-        low, high, mean, deviation = swing(running[name], wealth.calendar, window)
+        low, high, mean, deviation = swing(running[name], balances.calendar, window)
         yield Name(name, "min", span), low
         yield Name(name, "deviation", span), ratio(deviation, mean_aum)
         if window == 26:
@@ -58,16 +58,18 @@ def _swings(wealth: Wealth, running: Mapping[str, Ints], window: int) -> Iterato
             yield Name(name, "mean", span), mean
 
 
-def swing(running: Ints, calendar: Calendar, window: int) -> tuple[Grid, Grid, Grid, Grid]:
+def swing(
+    running: Ints, calendar: Calendar, window: int
+) -> tuple[SnapshotArray, SnapshotArray, SnapshotArray, SnapshotArray]:
     """Lowest, highest, mean and deviation of the window's Monday balances, base currency; NaN: not covered."""
     shape = (len(calendar.at), running.shape[1])
     low, high, total = (np.zeros(shape, np.int64) for _ in range(3))
     squares = np.zeros(shape)
     _swing(running, calendar.at, window, low, high, total, squares)
-    grids = (low / MINOR, high / MINOR, total / (window * MINOR), np.sqrt(squares / window) / MINOR)
-    for grid in grids:
-        grid[~calendar.covered(window)] = np.nan
-    return grids
+    arrays = (low / MINOR, high / MINOR, total / (window * MINOR), np.sqrt(squares / window) / MINOR)
+    for array in arrays:
+        array[~calendar.covered(window)] = np.nan
+    return arrays
 
 
 @numba.njit(cache=True, nogil=True)

@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from configs.settings import Settings
-from features.catalogue.grammar import Name
 from features.catalogue.measures import Measure, declared
 from features.engine.activity import Activity, make_activity
-from features.engine.balances import Steps, Wealth, make_steps, make_wealth
-from features.engine.entities import World
-from features.engine.tiles import Calendar, Grid
-from features.families.balances import balances
+from features.engine.balances import BalanceChanges, Balances, make_balance_changes, make_balances
+from features.engine.entities import Entities
+from features.engine.tiles import Calendar, Columns
+from features.families.balances import balance_features
 from features.families.classes import classes
 from features.families.firsts import firsts
 from features.families.flows import flows
@@ -26,43 +25,43 @@ from features.families.season import season
 from features.families.surveys import surveys
 from features.families.tiers import tiers
 
-Family = Iterator[tuple[Name, Grid]]
-
 
 @dataclass(frozen=True)
 class Shared:
     """What families share: the rows as cut, and their running sums."""
 
-    world: World
+    entities: Entities
     calendar: Calendar
     measures: tuple[Measure, ...]
-    steps: Steps
-    wealth: Wealth
+    changes: BalanceChanges
+    balances: Balances
     activity: Activity
 
 
-def gather(world: World, calendar: Calendar, settings: Settings) -> Shared:
+def gather(entities: Entities, calendar: Calendar, settings: Settings) -> Shared:
     """Add all rows once. Raises ConfigError for a measure that the bank declared wrongly."""
     measures = declared(settings)
-    steps = make_steps(world.tables["holdings"])
-    wealth = make_wealth(steps, calendar, len(world))
-    return Shared(world, calendar, measures, steps, wealth, make_activity(world, calendar, measures))
+    changes = make_balance_changes(entities.tables["holdings"])
+    balances = make_balances(changes, calendar, len(entities))
+    return Shared(
+        entities, calendar, measures, changes, balances, make_activity(entities, calendar, measures)
+    )
 
 
-def families(on: Shared, settings: Settings) -> Iterator[tuple[str, Family]]:
+def families(on: Shared, settings: Settings) -> Iterator[tuple[str, Columns]]:
     """Each family by its name: pairs of a feature's name and its grid (snapshot × customer)."""
-    yield "balances", balances(on.wealth)
-    yield "classes", classes(on.wealth)
-    yield "months", months(on.steps, on.wealth)
-    yield "tiers", tiers(on.wealth, settings.tiers)
-    yield "flows", flows(on.activity, on.wealth, on.measures)
-    yield "large", large(on.world, on.activity, settings.features.large_amount)
+    yield "balances", balance_features(on.balances)
+    yield "classes", classes(on.balances)
+    yield "months", months(on.changes, on.balances)
+    yield "tiers", tiers(on.balances, settings.tiers)
+    yield "flows", flows(on.activity, on.balances, on.measures)
+    yield "large", large(on.entities, on.activity, settings.features.large_amount)
     yield "rhythm", rhythm(on.activity)
-    yield "holdings", holdings(on.steps, on.wealth)
-    yield "rollover", rollover(on.steps, on.wealth)
-    yield "firsts", firsts(on.world, on.calendar)
-    yield "lifecycle", lifecycle(on.world, on.activity, on.wealth)
-    yield "past", past(on.steps, on.wealth, settings.label)
-    yield "relationship", relationship(on.world, on.calendar)
-    yield "surveys", surveys(on.world, on.calendar)
-    yield "season", season(on.calendar, len(on.world))
+    yield "holdings", holdings(on.changes, on.balances)
+    yield "rollover", rollover(on.changes, on.balances)
+    yield "firsts", firsts(on.entities, on.calendar)
+    yield "lifecycle", lifecycle(on.entities, on.activity, on.balances)
+    yield "past", past(on.changes, on.balances, settings.label)
+    yield "relationship", relationship(on.entities, on.calendar)
+    yield "surveys", surveys(on.entities, on.calendar)
+    yield "season", season(on.calendar, len(on.entities))

@@ -1,15 +1,14 @@
 """Family: how long ago each thing was done for the first time, and what came before what."""
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
 from configs.tables import PRODUCT_CLASSES
 from features.catalogue.grammar import Name
-from features.catalogue.measures import MEASURES, counted
-from features.engine.entities import Ints, Rows, World
-from features.engine.tiles import Calendar, Grid
+from features.catalogue.measures import MEASURES
+from features.engine.activity import counted
+from features.engine.entities import Entities, Ints, Rows
+from features.engine.tiles import Calendar, Columns, SnapshotArray
 
 HELD = ("term", "fund", "wealth")
 DONE = ("login", "outflow_elsewhere", "salary")
@@ -18,25 +17,25 @@ LONGEST = 728
 GAPS = (("term", "wealth"), ("wealth", "fund"), ("salary", "outflow_elsewhere"))
 
 
-def firsts(world: World, calendar: Calendar) -> Iterator[tuple[Name, Grid]]:
+def firsts(entities: Entities, calendar: Calendar) -> Columns:
     """Days since each first, LONGEST at most, NaN where there was none; days from one first to another."""
-    since: dict[str, Grid] = {}
-    holdings = world.tables["holdings"]
+    since: dict[str, SnapshotArray] = {}
+    holdings = entities.tables["holdings"]
     for name in HELD:
         code = PRODUCT_CLASSES.index(name)
         kind = holdings.columns["product_class"] == code if len(holdings) else holdings.day > 0
-        since[name] = _since(holdings, kind & (holdings.columns["balance_base"] > 0), calendar, len(world))
+        since[name] = _since(holdings, kind & (holdings.columns["balance_base"] > 0), calendar, len(entities))
     for measure in MEASURES:
         if measure.name in DONE:
-            rows = world.tables[measure.table]
-            since[measure.name] = _since(rows, counted(rows, measure), calendar, len(world))
+            rows = entities.tables[measure.table]
+            since[measure.name] = _since(rows, counted(rows, measure), calendar, len(entities))
     for name in (*HELD, *DONE):
         yield Name(name, "days_since_first"), since[name]
     for one, other in GAPS:
         yield Name(other, f"days_after_{one}"), since[one] - since[other]
 
 
-def _since(rows: Rows, chosen: NDArray[np.bool_], calendar: Calendar, customers: int) -> Grid:
+def _since(rows: Rows, chosen: NDArray[np.bool_], calendar: Calendar, customers: int) -> SnapshotArray:
     never = np.iinfo(np.int64).max
     first: Ints = np.full(customers, never, np.int64)
     np.minimum.at(first, rows.customer[chosen], rows.day[chosen])

@@ -1,20 +1,20 @@
 """Family: money in and out, to other banks and brokers, salary, speed, silence."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from features.catalogue.grammar import Name, weeks
 from features.catalogue.measures import CHANNELS, Measure
 from features.engine.activity import Activity
-from features.engine.balances import Wealth
-from features.engine.tiles import Grid
+from features.engine.balances import Balances
+from features.engine.tiles import Columns
 from features.families.balances import ratio
 
 # Measures whose sum says more beside what the customer holds.
 _PER_AUM = ("inflow", "outflow", "inflow_elsewhere", "outflow_elsewhere", "redeem", "buy")
-_SPEED = ("outflow", "outflow_elsewhere", "inflow", "booking", "login", "card")
+_RATE_RATIOS = ("outflow", "outflow_elsewhere", "inflow", "booking", "login", "card")
 
 
-def flows(activity: Activity, wealth: Wealth, declared: Sequence[Measure]) -> Iterator[tuple[Name, Grid]]:
+def flows(activity: Activity, balances: Balances, declared: Sequence[Measure]) -> Columns:
     """Every declared measure over every window, then ratios between them; money in base currency."""
     windows = activity.calendar.windows
     for measure in declared:
@@ -25,18 +25,18 @@ def flows(activity: Activity, wealth: Wealth, declared: Sequence[Measure]) -> It
     for window in windows:
         net = activity.net("inflow", "outflow", window)
         yield Name("net_flow", "sum", weeks(window)), net
-        yield Name("net_flow", "per_aum", weeks(window)), ratio(net, wealth.mean(window))
+        yield Name("net_flow", "per_aum", weeks(window)), ratio(net, balances.mean(window))
         for name in _PER_AUM:
             yield (
                 Name(name, "per_aum", weeks(window)),
-                ratio(activity.total(name, window), wealth.mean(window)),
+                ratio(activity.total(name, window), balances.mean(window)),
             )
-    for name in _SPEED:
-        yield from _speed(activity, name)
+    for name in _RATE_RATIOS:
+        yield from _rate_ratios(activity, name)
     yield from _channels(activity)
 
 
-def _channels(activity: Activity) -> Iterator[tuple[Name, Grid]]:
+def _channels(activity: Activity) -> Columns:
     """The share of the customer's own bookings that came through each channel."""
     for channel in CHANNELS:
         for window in (13, 52):
@@ -44,7 +44,7 @@ def _channels(activity: Activity) -> Iterator[tuple[Name, Grid]]:
             yield Name(channel, "of_bookings", weeks(window)), ratio(part, whole)
 
 
-def _measure(activity: Activity, name: str, statistic: str) -> Iterator[tuple[Name, Grid]]:
+def _measure(activity: Activity, name: str, statistic: str) -> Columns:
     if statistic == "days_since":
         yield Name(name, statistic), activity.days_since(name)
         return
@@ -53,7 +53,7 @@ def _measure(activity: Activity, name: str, statistic: str) -> Iterator[tuple[Na
         yield Name(name, statistic, weeks(window)), of(name, window)
 
 
-def _speed(activity: Activity, name: str) -> Iterator[tuple[Name, Grid]]:
+def _rate_ratios(activity: Activity, name: str) -> Columns:
     """The last weeks' pace beside the longer window's: 1 = as usual, 0 = stopped."""
     counts = {window: activity.count(name, window) / window for window in activity.calendar.windows}
     for short, long in zip(activity.calendar.windows, activity.calendar.windows[1:], strict=False):

@@ -1,35 +1,36 @@
 """Family: how many products, what falls due and when, what was redeemed early."""
 
-from collections.abc import Iterator
-
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from features.catalogue.grammar import Name, days, weeks
-from features.engine.balances import CLASSES, LOAN, MINOR, Steps, Wealth
+from features.engine.balances import CLASSES, LOAN, MINOR, BalanceChanges, Balances
 from features.engine.entities import Ints
-from features.engine.tiles import Calendar, Grid, trailing_sum
+from features.engine.tiles import Calendar, Columns, SnapshotArray, trailing_sum
 from features.families.balances import ratio
 
 AHEAD = (14, 30, 60, 90)  # days ahead in which money falls due
 BEHIND = (28, 91)  # days back in which it fell due
 
 
-def holdings(steps: Steps, wealth: Wealth) -> Iterator[tuple[Name, Grid]]:
+def holdings(changes: BalanceChanges, balances: Balances) -> Columns:
     """Product depth and the maturity wall; money in base currency, shares of AUM."""
-    aum = wealth.now(wealth.aum)
-    yield Name("product", "held"), wealth.products[wealth.calendar.at].astype(np.float64)
-    classes = (wealth.by_class[: len(CLASSES), wealth.calendar.at] > 0).sum(axis=0)
+    aum = balances.now(balances.aum)
+    yield Name("product", "held"), balances.products[balances.calendar.at].astype(np.float64)
+    classes = (balances.by_class[: len(CLASSES), balances.calendar.at] > 0).sum(axis=0)
     yield Name("product_class", "held"), classes.astype(np.float64)
     for window in (13, 26, 52):
-        yield Name("product", "added", weeks(window)), trailing_sum(wealth.products, wealth.calendar, window)
-    yield Name("loan", "last"), wealth.now(wealth.by_class[LOAN])
-    yield from _maturities(steps, wealth, aum)
+        yield (
+            Name("product", "added", weeks(window)),
+            trailing_sum(balances.products, balances.calendar, window),
+        )
+    yield Name("loan", "last"), balances.now(balances.by_class[LOAN])
+    yield from _maturities(changes, balances, aum)
 
 
-def _maturities(steps: Steps, wealth: Wealth, aum: Grid) -> Iterator[tuple[Name, Grid]]:
-    ahead, nearest, behind = maturity_wall(steps, wealth.calendar, len(aum[0]))
+def _maturities(changes: BalanceChanges, balances: Balances, aum: SnapshotArray) -> Columns:
+    ahead, nearest, behind = maturity_wall(changes, balances.calendar, len(aum[0]))
     for k, span in enumerate(AHEAD):
         yield Name("maturing", "sum", days(span)), ahead[k] / MINOR
         yield Name("maturing", "share", days(span)), ratio(ahead[k] / MINOR, aum)
@@ -39,13 +40,15 @@ def _maturities(steps: Steps, wealth: Wealth, aum: Grid) -> Iterator[tuple[Name,
     yield Name("next_maturity", "days_to"), nearest
 
 
-def maturity_wall(steps: Steps, calendar: Calendar, customers: int) -> tuple[Ints, Grid, Ints]:
+def maturity_wall(
+    changes: BalanceChanges, calendar: Calendar, customers: int
+) -> tuple[Ints, SnapshotArray, Ints]:
     """Minor units falling due within AHEAD days, days to the nearest one, minor units that fell due BEHIND.
 
     A holding counts ahead while it stands; it counts behind once its due day has passed, with the balance
     it went into that day with, whether the money was rolled over or not.
     """
-    n, rows = len(calendar.snapshots), steps.rows
+    n, rows = len(calendar.snapshots), changes.rows
     ahead = np.zeros((len(AHEAD), n, customers), np.int64)
     behind = np.zeros((len(BEHIND), n, customers), np.int64)
     nearest = np.full((n, customers), np.nan)
@@ -54,7 +57,7 @@ def maturity_wall(steps: Steps, calendar: Calendar, customers: int) -> tuple[Int
     balance, due = rows.columns["balance_base"], rows.columns["matures_on"]
     chosen = np.flatnonzero((due >= 0) & (balance > 0) & (rows.columns["product_class"] != LOAN))
     _wall(
-        chosen, rows.customer, rows.day, steps.ends, due, balance, calendar.snapshots,
+        chosen, rows.customer, rows.day, changes.ends, due, balance, calendar.snapshots,
         np.array(AHEAD), np.array(BEHIND), ahead, nearest, behind,
     )  # fmt: skip
     return ahead, nearest, behind

@@ -1,29 +1,27 @@
 """Family: large single entries and from how many sides, the largest one, how long ago and how much of all."""
 
-from collections.abc import Iterator
-
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from configs.tables import COUNTERPARTIES
 from features.catalogue.grammar import Name, weeks
-from features.catalogue.measures import MEASURES, counted
-from features.engine.activity import Activity
+from features.catalogue.measures import MEASURES
+from features.engine.activity import Activity, counted
 from features.engine.balances import MINOR
-from features.engine.entities import Ints, World
-from features.engine.tiles import Calendar, Grid, add, trailing_sum
+from features.engine.entities import Entities, Ints
+from features.engine.tiles import Calendar, Columns, SnapshotArray, add, trailing_sum
 from features.families.balances import ratio
 
 LARGEST = ("inflow_elsewhere", "outflow_elsewhere", "outflow")
 YEAR = 52
 
 
-def large(world: World, activity: Activity, large_amount: float) -> Iterator[tuple[Name, Grid]]:
+def large(entities: Entities, activity: Activity, large_amount: float) -> Columns:
     """Counts of entries from ``large_amount`` (base currency) upwards; days since the year's largest one."""
     calendar = activity.calendar
     for way in ("inflow", "outflow"):
-        running = _large_counts(world, calendar, way, round(large_amount * MINOR))
+        running = _large_counts(entities, calendar, way, round(large_amount * MINOR))
         for window in (13, YEAR):
             by_side = np.stack([trailing_sum(one, calendar, window) for one in running])
             yield Name(f"large_{way}", "count", weeks(window)), by_side.sum(axis=0)
@@ -32,21 +30,21 @@ def large(world: World, activity: Activity, large_amount: float) -> Iterator[tup
             biggest, all_of_it = activity.largest(way, window), activity.total(way, window)
             yield Name(way, "largest_share", weeks(window)), ratio(biggest, all_of_it)
     for name in LARGEST:
-        yield Name(name, "days_since_largest"), _days_since_largest(world, calendar, name)
+        yield Name(name, "days_since_largest"), _days_since_largest(entities, calendar, name)
 
 
-def _chosen(world: World, name: str) -> Ints:
+def _chosen(entities: Entities, name: str) -> Ints:
     """Places of the bookings of a measure."""
     measure = next(measure for measure in MEASURES if measure.name == name)
-    return np.flatnonzero(counted(world.tables["transactions"], measure))
+    return np.flatnonzero(counted(entities.tables["transactions"], measure))
 
 
-def _large_counts(world: World, calendar: Calendar, name: str, large_amount: int) -> Ints:
+def _large_counts(entities: Entities, calendar: Calendar, name: str, large_amount: int) -> Ints:
     """Running number of large entries by kind of counterparty (counterparty × position × customer)."""
-    rows, chosen = world.tables["transactions"], _chosen(world, name)
+    rows, chosen = entities.tables["transactions"], _chosen(entities, name)
     chosen = chosen[np.abs(rows.columns["amount_base"][chosen]) >= large_amount]
     n = len(chosen)
-    tiles = np.zeros((len(COUNTERPARTIES), calendar.positions, len(world)), np.int64)
+    tiles = np.zeros((len(COUNTERPARTIES), calendar.positions, len(entities)), np.int64)
     add(
         calendar.position(rows.day[chosen]), rows.customer[chosen],
         np.arange(n + 1), rows.columns["counterparty"][chosen], np.ones(n, np.int64), tiles,
@@ -54,10 +52,10 @@ def _large_counts(world: World, calendar: Calendar, name: str, large_amount: int
     return np.cumsum(tiles, axis=1)
 
 
-def _days_since_largest(world: World, calendar: Calendar, name: str) -> Grid:
+def _days_since_largest(entities: Entities, calendar: Calendar, name: str) -> SnapshotArray:
     """Days since the largest entry of the last year, of equal ones the newest; NaN without one."""
-    rows, chosen = world.tables["transactions"], _chosen(world, name)
-    out = np.full((len(calendar.at), len(world)), np.nan)
+    rows, chosen = entities.tables["transactions"], _chosen(entities, name)
+    out = np.full((len(calendar.at), len(entities)), np.nan)
     _sweep(
         rows.customer[chosen], rows.day[chosen], np.abs(rows.columns["amount_base"][chosen]),
         calendar.snapshots, 7 * YEAR, np.zeros(out.shape, np.int64), out,

@@ -1,6 +1,5 @@
 """Family: how long a customer has been here and at which stage; when each thing was done first and last."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -8,10 +7,10 @@ import numpy as np
 from configs.published import STAGES
 from features.catalogue.grammar import Name
 from features.engine.activity import Activity
-from features.engine.balances import Wealth
-from features.engine.cut import seen
-from features.engine.entities import Ints, World
-from features.engine.tiles import Calendar, Grid
+from features.engine.balances import Balances
+from features.engine.cut import value_as_of
+from features.engine.entities import Entities, Ints
+from features.engine.tiles import Calendar, Columns, SnapshotArray
 
 NEW_DAYS = 365
 DORMANT_DAYS = 182
@@ -19,26 +18,22 @@ STAGE_WEEKS = 26  # a stage that has lasted longer is not counted on: each look 
 TREND = 0.10  # change of AUM over 26 weeks that makes a customer growing or declining
 
 
-def lifecycle(world: World, activity: Activity, wealth: Wealth) -> Iterator[tuple[Name, Grid]]:
+def lifecycle(entities: Entities, activity: Activity, balances: Balances) -> Columns:
     """Tenure in days; the stage, coded by its place in STAGES, and how long it has lasted."""
-    days = tenure(world, activity.calendar)
-    now = stage(activity, wealth.aum, days)
+    days = tenure(entities, activity.calendar)
+    now = stage(activity, balances.aum, days)
     yield Name("tenure", "days"), days
     yield Name("lifecycle_stage", "code"), now
-    yield Name("lifecycle_stage", "weeks"), _weeks_in_stage(activity, wealth.aum, days, now)
+    yield Name("lifecycle_stage", "weeks"), _weeks_in_stage(activity, balances.aum, days, now)
 
 
-def tenure(world: World, calendar: Calendar) -> Grid:
+def tenure(entities: Entities, calendar: Calendar) -> SnapshotArray:
     """Days since the customer's first day; NaN while the bank does not know the customer."""
-    rows = world.tables["customers"]
-    days = np.full((len(calendar.snapshots), len(world)), np.nan)
-    for s, day in enumerate(calendar.snapshots):
-        now = np.flatnonzero(seen(rows, int(day)))
-        days[s, rows.customer[now]] = day - rows.day[now]
-    return days
+    records, snapshots = entities.tables["customers"], calendar.snapshots
+    return snapshots[:, None] - value_as_of(records, snapshots, len(entities), records.day, np.nan)
 
 
-def stage(activity: Activity, aum: Ints, days: Grid) -> Grid:
+def stage(activity: Activity, aum: Ints, days: SnapshotArray) -> SnapshotArray:
     """The first that holds: dormant (no booking of the customer's own for half a year), new (first year),
     growing or declining (AUM moved by TREND over 26 weeks), else mature.
 
@@ -54,13 +49,13 @@ def stage(activity: Activity, aum: Ints, days: Grid) -> Grid:
     ).astype(np.float64)
 
 
-def _trend(aum: Ints, calendar: Calendar) -> Grid:
+def _trend(aum: Ints, calendar: Calendar) -> SnapshotArray:
     now, before = aum[calendar.at], aum[np.maximum(calendar.at - DORMANT_DAYS // 7, 0)]
     known = (before > 0) & calendar.covered(DORMANT_DAYS // 7)[:, None]
     return np.divide(now - before, before, out=np.zeros(now.shape), where=known)
 
 
-def _weeks_in_stage(activity: Activity, aum: Ints, days: Grid, now: Grid) -> Grid:
+def _weeks_in_stage(activity: Activity, aum: Ints, days: SnapshotArray, now: SnapshotArray) -> SnapshotArray:
     """On how many Mondays in a row right before the snapshot the stage was the same, STAGE_WEEKS at most.
 
     The stage of an earlier Monday is the one that today's rows give it; a Monday with less than half a year

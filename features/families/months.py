@@ -1,13 +1,13 @@
 """Family: balances at the last month-ends, what each month changed, and the change since the quarter-end."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
 from features.catalogue.grammar import Name, month
-from features.engine.balances import CLASSES, MINOR, Steps, Wealth
+from features.engine.balances import CLASSES, MINOR, BalanceChanges, Balances
 from features.engine.entities import Ints
-from features.engine.tiles import Calendar, Grid, add
+from features.engine.tiles import Calendar, Columns, SnapshotArray, add
 from features.families.balances import ratio
 from features.families.classes import GROUPED, MAIN
 
@@ -15,10 +15,10 @@ BACK = 6  # month-ends shown
 COMPARED = 3  # of which compared with the one before
 
 
-def months(steps: Steps, wealth: Wealth) -> Iterator[tuple[Name, Grid]]:
+def months(changes: BalanceChanges, balances: Balances) -> Columns:
     """Money in base currency at the end of a month's last day (1m = the last month-end), and ratios."""
-    starts, last = _starts(wealth.calendar)
-    ends = _balances(steps, starts, wealth.aum.shape[1])
+    starts, last = _starts(balances.calendar)
+    ends = _balances(changes, starts, balances.aum.shape[1])
     for name in ("aum", *MAIN):
         for k in range(1, BACK + 1):
             yield Name(name, "closing", month(k)), _at(ends[name], last + 1 - k)
@@ -27,9 +27,9 @@ def months(steps: Steps, wealth: Wealth) -> Iterator[tuple[Name, Grid]]:
             now, before = _at(ends[name], last + 1 - k), _at(ends[name], last - k)
             yield Name(name, "step", month(k)), now - before
             yield Name(name, "growth", month(k)), ratio(now, before)
-    quarter = last - month_number(wealth.calendar.snapshots) % 3
+    quarter = last - month_number(balances.calendar.snapshots) % 3
     for name in GROUPED:
-        now = wealth.now(sum(wealth.by_class[CLASSES.index(one)] for one in GROUPED[name]))
+        now = balances.now(sum(balances.by_class[CLASSES.index(one)] for one in GROUPED[name]))
         before = _at(ends[name], quarter)
         yield Name(name, "change", "quarter"), ratio(now - before, before)
 
@@ -47,14 +47,14 @@ def _starts(calendar: Calendar) -> tuple[Ints, Ints]:
     return starts, np.searchsorted(starts, calendar.snapshots, side="right") - 1
 
 
-def _balances(steps: Steps, starts: Ints, customers: int) -> Mapping[str, Ints]:
+def _balances(changes: BalanceChanges, starts: Ints, customers: int) -> Mapping[str, Ints]:
     """Of AUM, each class and group: the balance the evening before each of ``starts`` (month × customer)."""
-    rows, n = steps.rows, len(steps.rows)
+    rows, n = changes.rows, len(changes.rows)
     tiles = np.zeros((len(CLASSES) + 1, len(starts) + 1, customers), np.int64)
     column = rows.columns["product_class"] if n else rows.day
     add(
         np.searchsorted(starts, rows.day, side="right").astype(np.int64),
-        rows.customer, np.arange(n + 1), column, steps.change, tiles,
+        rows.customer, np.arange(n + 1), column, changes.change, tiles,
     )  # fmt: skip
     np.cumsum(tiles, axis=1, out=tiles)
     single = {name: tiles[k] for k, name in enumerate(CLASSES)}
@@ -64,7 +64,7 @@ def _balances(steps: Steps, starts: Ints, customers: int) -> Mapping[str, Ints]:
     }
 
 
-def _at(ends: Ints, month: Ints) -> Grid:
+def _at(ends: Ints, month: Ints) -> SnapshotArray:
     """The balance before each snapshot's month (base currency); NaN where the history begins later."""
     value = ends[np.maximum(month, 0)] / MINOR
     value[month < 0] = np.nan

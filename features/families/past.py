@@ -1,29 +1,28 @@
 """Family: the customer's own previous outcome, once its window has closed."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from configs.settings import Label
 from features.catalogue.grammar import Name
-from features.engine.balances import MINOR, Steps, Wealth
-from features.engine.tiles import Grid
+from features.engine.balances import MINOR, BalanceChanges, Balances
+from features.engine.tiles import Columns
 from features.outcome_window import highest
 
 
-def past(steps: Steps, wealth: Wealth, label: Label) -> Iterator[tuple[Name, Grid]]:
+def past(changes: BalanceChanges, balances: Balances, label: Label) -> Columns:
     """Of the AUM before an earlier Monday, the share that had left by the end of its outcome window.
 
     That Monday is the last one whose window closed by the snapshot: with lead 7 and horizon 90 days, 14 weeks
     before. Judged by the rows seen at the snapshot; NaN where the label was unknown.
     """
-    calendar, customers = wealth.calendar, wealth.aum.shape[1]
+    calendar, customers = balances.calendar, balances.aum.shape[1]
     earlier = np.maximum(calendar.snapshots - 7 * weeks_to_close(label), calendar.history_from)
-    then = replace(wealth, calendar=replace(calendar, snapshots=earlier))
+    then = replace(balances, calendar=replace(calendar, snapshots=earlier))
     base, end = then.constant_price_mean(label.base_weeks), earlier + label.lead_days + label.horizon_days
-    moved = highest(steps, steps.change - steps.market, customers, end - label.settle_days, end)
-    after = moved + wealth.market[then.calendar.at]
+    moved = highest(changes, changes.change - changes.market, customers, end - label.settle_days, end)
+    after = moved + balances.market[then.calendar.at]
     left = 1 - np.divide(after / MINOR, base, out=np.full_like(base, np.nan), where=base > 0)
     yield Name("past_outflow", "share"), np.clip(left, 0.0, 1.0)
 

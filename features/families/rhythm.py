@@ -1,6 +1,5 @@
 """Family: tickets, how the customer's weeks differ from each other, silence, and the last month beside them."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numba
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 from features.catalogue.grammar import Name, weeks
 from features.engine.activity import Activity
 from features.engine.entities import Ints
-from features.engine.tiles import Calendar, Grid, trailing_sum
+from features.engine.tiles import Calendar, Columns, SnapshotArray, trailing_sum
 from features.families.balances import ratio
 
 YEAR, MONTH = 52, 4
@@ -19,7 +18,7 @@ COLLAPSED = 0.2  # a last month below this part of the year's usual pace
 _LAST = f"{weeks(MONTH)}_per_{weeks(YEAR)}"
 
 
-def rhythm(activity: Activity) -> Iterator[tuple[Name, Grid]]:
+def rhythm(activity: Activity) -> Columns:
     """Weekly sums and counts of the last year; NaN where the history does not cover it."""
     calendar = activity.calendar
     for name in ("inflow", "outflow"):
@@ -34,15 +33,15 @@ def rhythm(activity: Activity) -> Iterator[tuple[Name, Grid]]:
     for name in ("booking", "login"):
         yield from _silence(make_weeks(activity.tiles[name, "count"], calendar), name)
     for name in ("booking", "inflow"):
-        pace, usual = activity.count(name, MONTH) / MONTH, activity.count(name, YEAR) / YEAR
-        yield Name(name, "collapse", _LAST), np.where(usual > 0, pace < COLLAPSED * usual, np.nan)
+        rate, usual = activity.count(name, MONTH) / MONTH, activity.count(name, YEAR) / YEAR
+        yield Name(name, "collapse", _LAST), np.where(usual > 0, rate < COLLAPSED * usual, np.nan)
     half, before = activity.total("salary", 26), activity.total("salary", 13)
     yield Name("salary", "change", weeks(13)), ratio(2 * before - half, half - before)
     for window in (13, YEAR):
         yield Name("login", "idle", weeks(window)), trailing_sum(_idle(activity), calendar, window)
 
 
-def _silence(year: "Weeks", name: str) -> Iterator[tuple[Name, Grid]]:
+def _silence(year: "Weeks", name: str) -> Columns:
     yield Name(name, "recent", weeks(YEAR)), year.weighted
     yield Name(name, "burstiness", weeks(YEAR)), ratio(year.deviation**2, year.mean)
     yield Name(name, "active_weeks", weeks(YEAR)), year.active
@@ -67,22 +66,22 @@ class Weeks:
     A gap is a run of weeks of nothing, the year's edges included; 0 where there is none.
     """
 
-    mean: Grid
-    deviation: Grid
-    last_month: Grid
-    weighted: Grid
-    active: Grid
-    median_gap: Grid
-    longest_gap: Grid
+    mean: SnapshotArray
+    deviation: SnapshotArray
+    last_month: SnapshotArray
+    weighted: SnapshotArray
+    active: SnapshotArray
+    median_gap: SnapshotArray
+    longest_gap: SnapshotArray
 
 
 def make_weeks(running: Ints, calendar: Calendar) -> Weeks:
     """From running sums (position × customer)."""
-    grids = np.full((7, len(calendar.at), running.shape[1]), np.nan)
+    arrays = np.full((7, len(calendar.at), running.shape[1]), np.nan)
     weight = np.array([0.5 ** ((YEAR - 1 - week) / HALF_LIFE) for week in range(YEAR)])
     # A customer's weeks side by side: the kernel goes along them.
-    _weeks(np.ascontiguousarray(running.T), calendar.at, weight, grids)
-    return Weeks(*grids)
+    _weeks(np.ascontiguousarray(running.T), calendar.at, weight, arrays)
+    return Weeks(*arrays)
 
 
 @numba.njit(cache=True, nogil=True)

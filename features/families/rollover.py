@@ -1,15 +1,13 @@
 """Family: how much of what fell due stayed invested here."""
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
 from configs.tables import PRODUCT_CLASSES
 from features.catalogue.grammar import Name, weeks
-from features.engine.balances import Steps, Wealth
+from features.engine.balances import BalanceChanges, Balances
 from features.engine.entities import Ints
-from features.engine.tiles import Grid
+from features.engine.tiles import Columns
 from features.families.balances import ratio
 
 LOCKED = tuple(PRODUCT_CLASSES.index(name) for name in ("term", "structured", "wealth"))
@@ -18,14 +16,14 @@ WINDOW = 52
 _DAYS = np.int64(2**20)  # more days than any history has
 
 
-def rollover(steps: Steps, wealth: Wealth) -> Iterator[tuple[Name, Grid]]:
+def rollover(changes: BalanceChanges, balances: Balances) -> Columns:
     """Of the money that fell due in the last year, the share that was still invested SETTLE days later.
 
     What term, structured and wealth products lost from the evening before the due day to SETTLE days after
     it has not been rolled over; due days whose SETTLE days are not over yet do not count.
     """
-    customer, due, money, kept = _matured(steps)
-    snapshots, customers = wealth.calendar.snapshots, wealth.aum.shape[1]
+    customer, due, money, kept = _matured(changes)
+    snapshots, customers = balances.calendar.snapshots, balances.aum.shape[1]
     total, stayed = np.zeros((2, len(snapshots), customers))
     for s, day in enumerate(snapshots):
         inside = np.flatnonzero((due >= day - 7 * WINDOW) & (due + SETTLE < day))
@@ -35,26 +33,26 @@ def rollover(steps: Steps, wealth: Wealth) -> Iterator[tuple[Name, Grid]]:
     yield Name("matured", "kept", weeks(WINDOW)), ratio(stayed, total)
 
 
-def _matured(steps: Steps) -> tuple[Ints, Ints, Ints, Ints]:
+def _matured(changes: BalanceChanges) -> tuple[Ints, Ints, Ints, Ints]:
     """One row per customer and due day: money that fell due and how much of it stayed (minor units)."""
-    rows = steps.rows
+    rows = changes.rows
     if not len(rows):
         return (np.zeros(0, np.int64),) * 4
     due, balance = rows.columns["matures_on"], rows.columns["balance_base"]
     stood = (balance > 0) & np.isin(rows.columns["product_class"], LOCKED)
-    fell = np.flatnonzero((rows.day < due) & (due <= steps.ends) & stood)
+    fell = np.flatnonzero((rows.day < due) & (due <= changes.ends) & stood)
     key, place = np.unique(rows.customer[fell] * _DAYS + due[fell], return_inverse=True)
     money = np.bincount(place, balance[fell], len(key)).astype(np.int64)
     customer, day = key // _DAYS, key % _DAYS
-    lost = np.maximum(_locked(steps, customer, day - 1) - _locked(steps, customer, day + SETTLE), 0)
+    lost = np.maximum(_locked(changes, customer, day - 1) - _locked(changes, customer, day + SETTLE), 0)
     return customer, day, money, np.maximum(money - lost, 0)
 
 
-def _locked(steps: Steps, customer: Ints, day: Ints) -> Ints:
+def _locked(changes: BalanceChanges, customer: Ints, day: Ints) -> Ints:
     """What each customer has in products with a term at the end of the day, minor units."""
-    rows = steps.rows
+    rows = changes.rows
     chosen: NDArray[np.bool_] = np.isin(rows.columns["product_class"], LOCKED)
-    key, change = rows.customer[chosen] * _DAYS + rows.day[chosen], steps.change[chosen]
+    key, change = rows.customer[chosen] * _DAYS + rows.day[chosen], changes.change[chosen]
     order = np.argsort(key, kind="stable")
     running = np.concatenate([[0], np.cumsum(change[order])])
     start = np.searchsorted(key[order], customer * _DAYS, side="left")

@@ -1,12 +1,11 @@
 """Family: the season. The same for every customer of a Monday; money moves before the Spring Festival."""
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 
 from features.catalogue.grammar import Name
-from features.engine.tiles import Calendar, Grid
+from features.engine.tiles import Calendar, Columns
 from features.families.months import month_number
 
 # First day of the Chinese New Year, 1990 to 2050: the second new moon after the winter solstice (Beijing).
@@ -21,7 +20,7 @@ SPRING_FESTIVALS = """
 """
 
 
-def season(calendar: Calendar, customers: int) -> Iterator[tuple[Name, Grid]]:
+def season(calendar: Calendar, customers: int) -> Columns:
     """The month as a point on a circle; days to the next Spring Festival (NaN after 2050)."""
     angle = [2 * math.pi * month / 12 for month in (month_number(calendar.snapshots) % 12).tolist()]
     festivals = np.array(SPRING_FESTIVALS.split(), "datetime64[D]").astype(np.int64)

@@ -1,20 +1,18 @@
 """Family: what the customer answered in surveys, item by item, and how old the answer is."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from features.catalogue.grammar import Name, weeks
 from features.engine.cut import seen
-from features.engine.entities import World
-from features.engine.tiles import Calendar, Grid
+from features.engine.entities import Entities
+from features.engine.tiles import Calendar, Columns
 
 ITEMS = ("service", "environment", "products", "brand", "manager")
 
 
-def surveys(world: World, calendar: Calendar) -> Iterator[tuple[Name, Grid]]:
+def surveys(entities: Entities, calendar: Calendar) -> Columns:
     """Mean score of the last year; of each item the score of its last day with an answer, and days since."""
-    rows, customers = world.tables["surveys"], len(world)
+    rows, customers = entities.tables["surveys"], len(entities)
     shape = (len(calendar.snapshots), customers)
     mean = np.full(shape, np.nan)
     score, age = np.full((2, len(ITEMS), *shape), np.nan)

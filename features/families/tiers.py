@@ -1,23 +1,23 @@
 """Family: how far the customer is from the bounds of the bank's tiers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from configs.settings import Tier
 from features.catalogue.grammar import Name
-from features.engine.balances import Wealth
+from features.engine.balances import Balances
 from features.engine.entities import Ints
-from features.engine.tiles import Grid
+from features.engine.tiles import Columns, SnapshotArray
 from features.families.balances import ratio
 
 WEEKS = 13  # the tier is by the average AUM over these weeks
 
 
-def tiers(wealth: Wealth, declared: Sequence[Tier]) -> Iterator[tuple[Name, Grid]]:
+def tiers(balances: Balances, declared: Sequence[Tier]) -> Columns:
     """AUM above the tier's lower bound and below the next tier's, as shares of AUM; NaN in no next tier."""
     bounds = _bounds(declared)
-    mean, aum = wealth.mean(WEEKS), wealth.now(wealth.aum)
+    mean, aum = balances.mean(WEEKS), balances.now(balances.aum)
     reached = place(mean, declared)
     lower, upper = bounds[reached], np.append(bounds, np.nan)[reached + 1]
     unknown = np.isnan(mean)
@@ -26,16 +26,16 @@ def tiers(wealth: Wealth, declared: Sequence[Tier]) -> Iterator[tuple[Name, Grid
     yield Name("next_tier", "below"), ratio(upper - aum, aum)
 
 
-def place(average: Grid, declared: Sequence[Tier]) -> Ints:
+def place(average: SnapshotArray, declared: Sequence[Tier]) -> Ints:
     """The place, from the lowest, of the highest tier whose lower bound the average reaches; 0 below all of them."""
     return np.maximum(np.searchsorted(_bounds(declared), average, side="right") - 1, 0)
 
 
-def lower_bound(average: Grid, declared: Sequence[Tier]) -> Grid:
+def lower_bound(average: SnapshotArray, declared: Sequence[Tier]) -> SnapshotArray:
     """The AUM below which a customer of this average falls out of his tier; NaN in the lowest one."""
     reached = place(average, declared)
     return np.where(reached > 0, _bounds(declared)[reached], np.nan)
 
 
-def _bounds(declared: Sequence[Tier]) -> Grid:
+def _bounds(declared: Sequence[Tier]) -> SnapshotArray:
     return np.array(sorted(tier.min_aum for tier in declared))

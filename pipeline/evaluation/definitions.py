@@ -19,12 +19,12 @@ from features.build import first_monday
 from features.cohort import CODES, ELIGIBLE
 from features.definition_comparison import BACK_DAYS, Compared, Verdict, compare
 from features.engine.entities import Ints
-from features.engine.tiles import Grid
+from features.engine.tiles import SnapshotArray
 from features.label import DEFINITIONS
 from pipeline.artefacts import write_json, write_parquet, write_text
 from pipeline.context import Context
 from pipeline.evaluation.definitions_page import definitions_page
-from pipeline.snapshots.build import load_world, run_task
+from pipeline.snapshots.build import load_entities, run_task
 from pipeline.tables import Ingested
 
 GROUPS = ("quarter", "tier", "branch")
@@ -137,7 +137,7 @@ class DefinitionTask:
         return [tier.name for tier in sorted(self.candidates[0].tiers, key=lambda tier: tier.min_aum)]
 
     def __call__(self, bucket: int) -> None:
-        entities, start = load_world(self.tables, bucket), first_monday(self.tables.first_day)
+        entities, start = load_entities(self.tables, bucket), first_monday(self.tables.first_day)
         compared = compare(entities, self.snapshots, start, self.data_through, self.candidates)
         frames = (
             group_totals(compared, self.snapshots, self.tiers),
@@ -171,7 +171,7 @@ def group_totals(compared: Compared, snapshots: Sequence[date], tiers: Sequence[
     return pd.concat(parts, ignore_index=True)
 
 
-def _counted(verdict: Verdict, leaving: Grid, snapshot: Ints, customer: Ints) -> dict[str, Ints]:
+def _counted(verdict: Verdict, leaving: SnapshotArray, snapshot: Ints, customer: Ints) -> dict[str, Ints]:
     eligible = verdict.exclusion[snapshot, customer] == ELIGIBLE
     attrited = eligible & verdict.attrited[snapshot, customer]
     followed = attrited & verdict.followed[snapshot]

@@ -11,9 +11,18 @@ from numpy.typing import NDArray
 
 from configs.published import AHEAD_DAYS, Booking, Maturity, PastContact, Profile
 from configs.tables import PRODUCT_CLASSES
-from features.engine.balances import LOAN, Steps, make_steps
+from features.engine.balances import LOAN, BalanceChanges, make_balance_changes
 from features.engine.cut import seen
-from features.engine.entities import EPOCH, FOREVER, Ints, Rows, World, day_number, make_world, read_columns
+from features.engine.entities import (
+    EPOCH,
+    FOREVER,
+    Entities,
+    Ints,
+    Rows,
+    day_number,
+    make_entities,
+    read_columns,
+)
 from pipeline.tables import Ingested
 
 TOLD = ("customers", "holdings", "transactions", "contacts")  # the tables that a profile is made of
@@ -31,7 +40,7 @@ def profiles(tables: Ingested, as_of: date, cohort: Collection[str]) -> Iterator
     """
     names, chosen = _product_names(tables), frozenset(cohort)
     for bucket in range(tables.buckets):
-        yield from profiles_of(_world(tables, bucket, as_of, TOLD), as_of, chosen, names)
+        yield from profiles_of(_entities(tables, bucket, as_of, TOLD), as_of, chosen, names)
 
 
 def maturities(tables: Ingested, as_of: date, customers: Collection[str]) -> dict[str, tuple[Maturity, ...]]:
@@ -39,28 +48,28 @@ def maturities(tables: Ingested, as_of: date, customers: Collection[str]) -> dic
     names, chosen = _product_names(tables), frozenset(customers)
     found: dict[str, tuple[Maturity, ...]] = {}
     for bucket in range(tables.buckets):
-        world = _world(tables, bucket, as_of, ("customers", "holdings"))
-        steps = make_steps(_seen(world.tables["holdings"], _inside(world, chosen), as_of))
-        found |= {world.customers[k]: tuple(due) for k, due in _maturities(steps, as_of, names).items()}
+        entities = _entities(tables, bucket, as_of, ("customers", "holdings"))
+        changes = make_balance_changes(_seen(entities.tables["holdings"], _inside(entities, chosen), as_of))
+        found |= {entities.customers[k]: tuple(due) for k, due in _maturities(changes, as_of, names).items()}
     return found
 
 
 def profiles_of(
-    world: World, as_of: date, cohort: Collection[str], names: Mapping[str, str]
+    entities: Entities, as_of: date, cohort: Collection[str], names: Mapping[str, str]
 ) -> Iterator[Profile]:
     """The same of the customers of one bucket; ``names`` are those of the products by product_id."""
-    inside = _inside(world, cohort)
+    inside = _inside(entities, cohort)
     holdings, transactions, contacts = (
-        _seen(world.tables[name], inside, as_of) for name in ("holdings", "transactions", "contacts")
+        _seen(entities.tables[name], inside, as_of) for name in ("holdings", "transactions", "contacts")
     )
-    steps = make_steps(holdings)
-    aum = _aum_by_week(steps, as_of, len(world))
-    due = _maturities(steps, as_of, names)
+    changes = make_balance_changes(holdings)
+    aum = _aum_by_week(changes, as_of, len(entities))
+    due = _maturities(changes, as_of, names)
     bookings, past = _bookings(transactions, as_of), _contacts(contacts)
     for k in np.flatnonzero(inside).tolist():
         held = {name: tuple(aum[k, c].tolist()) for c, name in enumerate(PRODUCT_CLASSES) if aum[k, c].any()}
         yield Profile(
-            world.customers[k],
+            entities.customers[k],
             MappingProxyType(held),
             tuple(due.get(k, ())),
             tuple(bookings.get(k, ())),
@@ -68,12 +77,12 @@ def profiles_of(
         )
 
 
-def _world(tables: Ingested, bucket: int, as_of: date, named: Sequence[str]) -> World:
+def _entities(tables: Ingested, bucket: int, as_of: date, named: Sequence[str]) -> Entities:
     """Some tables of one bucket; of bookings only the years that a profile looks at."""
     since = {"transactions": (as_of - BEHIND).year}
     read = {name: tables.read(name, bucket, read_columns(name), since.get(name, 0)) for name in named}
     there = {name: rows for name, rows in read.items() if rows is not None}
-    return make_world(there | {"products": pq.read_table(tables.whole("products"))})
+    return make_entities(there | {"products": pq.read_table(tables.whole("products"))})
 
 
 def _product_names(tables: Ingested) -> dict[str, str]:
@@ -81,29 +90,31 @@ def _product_names(tables: Ingested) -> dict[str, str]:
     return {row["product_id"]: row["name"] for row in rows}
 
 
-def _inside(world: World, customers: Collection[str]) -> NDArray[np.bool_]:
-    return np.array([one in customers for one in world.customers], bool)
+def _inside(entities: Entities, customers: Collection[str]) -> NDArray[np.bool_]:
+    return np.array([one in customers for one in entities.customers], bool)
 
 
 def _seen(rows: Rows, inside: NDArray[np.bool_], as_of: date) -> Rows:
     return rows.take(seen(rows, day_number(as_of)) & inside[rows.customer])
 
 
-def _aum_by_week(steps: Steps, as_of: date, customers: int) -> Ints:
+def _aum_by_week(changes: BalanceChanges, as_of: date, customers: int) -> Ints:
     """Customer × product class × week, minor units: what was held when each of the last WEEKS weeks ended."""
-    rows = steps.rows
+    rows = changes.rows
     ago = (day_number(as_of) - rows.day + 6) // 7  # 1: in the week that ends right before the Monday
     held = np.zeros((customers, len(PRODUCT_CLASSES), WEEKS), np.int64)
-    np.add.at(held, (rows.customer, _class_of(rows), WEEKS - np.minimum(ago, WEEKS)), steps.change)
+    np.add.at(held, (rows.customer, _class_of(rows), WEEKS - np.minimum(ago, WEEKS)), changes.change)
     return held.cumsum(axis=2)
 
 
-def _maturities(steps: Steps, as_of: date, names: Mapping[str, str]) -> Mapping[int, list[Maturity]]:
+def _maturities(
+    changes: BalanceChanges, as_of: date, names: Mapping[str, str]
+) -> Mapping[int, list[Maturity]]:
     """By customer, the soonest first: holdings that stand and fall due from the Monday on, loans apart."""
-    rows, monday = steps.rows, day_number(as_of)
+    rows, monday = changes.rows, day_number(as_of)
     due, balance, product = (rows.columns[name] for name in ("matures_on", "balance_base", "product_id"))
     ahead = (due >= monday) & (due < monday + AHEAD_DAYS) & (_class_of(rows) != LOAN)
-    order = _ordered(rows, ahead & (balance > 0) & (steps.ends == FOREVER), (due, -balance, product))
+    order = _ordered(rows, ahead & (balance > 0) & (changes.ends == FOREVER), (due, -balance, product))
     found: defaultdict[int, list[Maturity]] = defaultdict(list)
     classes = _class_of(rows)
     for k in order.tolist():

@@ -42,7 +42,7 @@ def words_of(settings: Settings, bundle: Bundle) -> Words:
             {entry.name: entry.group for entry in entries},
             tuple(GROUPS),
             [name for name, group in GROUPS.items() if group.occasion],
-            {entry.name: entry.shown_by for entry in entries if entry.shown_by},
+            {entry.name: entry.representative_feature for entry in entries if entry.representative_feature},
         ),
         np.array(bundle.medians, dtype=np.float64),
         np.array([entry.worse for entry in entries]),

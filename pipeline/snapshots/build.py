@@ -21,7 +21,7 @@ from configs.settings import Engine, Settings
 from configs.tables import TABLES
 from features.build import build, build_labels, first_monday
 from features.engine.compact_history import THINNED
-from features.engine.entities import Workload, World, make_world, read_columns
+from features.engine.entities import Entities, Workload, make_entities, read_columns
 from features.families.relationship import workload
 from models.matrix import KEY, check_contract
 from pipeline.artefacts import Home, fingerprint, read_json, write_json, write_parquet
@@ -84,8 +84,8 @@ class FeatureTask:
     kinds = ("cohort", "features")
 
     def __call__(self, bucket: int) -> None:
-        world = load_world(self.tables, bucket, self.workload, self.old_years)
-        for one in build(world, self.due, first_monday(self.tables.first_day), self.settings):
+        entities = load_entities(self.tables, bucket, self.workload, self.old_years)
+        for one in build(entities, self.due, first_monday(self.tables.first_day), self.settings):
             for kind, rows in (("cohort", one.cohort), ("features", one.features)):
                 write_parquet(rows, _draft(self.drafts, kind, one.snapshot_date, bucket))
 
@@ -102,8 +102,8 @@ class LabelTask:
     kinds = ("labels",)
 
     def __call__(self, bucket: int) -> None:
-        world, start = load_world(self.tables, bucket), first_monday(self.tables.first_day)
-        for day, rows in build_labels(world, self.due, start, self.data_through, self.settings):
+        entities, start = load_entities(self.tables, bucket), first_monday(self.tables.first_day)
+        for day, rows in build_labels(entities, self.due, start, self.data_through, self.settings):
             write_parquet(rows, _draft(self.drafts, "labels", day, bucket))
 
 
@@ -166,12 +166,12 @@ def bank_workload(tables: Ingested, snapshots: Sequence[date]) -> Workload:
     return workload(pa.concat_tables(there).unify_dictionaries(), snapshots) if there else {}
 
 
-def load_world(
+def load_entities(
     tables: Ingested,
     bucket: int,
     load: Workload = MappingProxyType({}),
     years: OldYears | None = None,
-) -> World:
+) -> Entities:
     """One bucket's tables; for features the managers' workload, and old years thinned."""
     read = {
         name: years.read(tables, name, bucket)
@@ -181,7 +181,7 @@ def load_world(
         if contract.by_customer
     }
     parts = {name: rows for name, rows in read.items() if rows is not None}
-    return make_world(parts | {"products": pq.read_table(tables.whole("products"))}, load)
+    return make_entities(parts | {"products": pq.read_table(tables.whole("products"))}, load)
 
 
 def _over_buckets(

@@ -11,50 +11,50 @@ from numpy.typing import NDArray
 from configs.settings import Settings
 from features.build import build, build_labels
 from features.cohort import ELIGIBLE
-from features.engine.balances import Wealth
-from features.engine.entities import World, make_world
+from features.engine.balances import Balances
+from features.engine.entities import Entities, make_entities
 
 Row = dict[str, Any]
 HISTORY = date(2022, 1, 3)  # a Monday, early enough for every window
 
 
 @pytest.fixture(scope="session")
-def world_of(tables_of: Any) -> Callable[..., World]:
+def entities_of(tables_of: Any) -> Callable[..., Entities]:
     """A world of one customer "C1" (here since 2015) from rows per table; products bear their class."""
 
-    def make(**tables: list[Row]) -> World:
+    def make(**tables: list[Row]) -> Entities:
         bank = {name: [{"customer_id": "C1"} | row for row in rows] for name, rows in tables.items()}
         kinds = sorted({row["product_id"] for row in bank.get("holdings", [])})
         bank["products"] = [{"product_id": kind, "product_class": kind.rstrip("123")} for kind in kinds]
         bank.setdefault("customers", [{"customer_id": "C1", "opened_on": date(2015, 5, 1)}])
-        return make_world(tables_of(bank))
+        return make_entities(tables_of(bank))
 
     return make
 
 
 @pytest.fixture(scope="session")
-def features_on(world_of: Any, bank_settings: Settings) -> Callable[..., Row]:
+def features_on(entities_of: Any, bank_settings: Settings) -> Callable[..., Row]:
     """Cohort columns and features of "C1" on one Monday, were everyone eligible."""
 
     def look(monday: date, history_from: date = HISTORY, **tables: list[Row]) -> Row:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("features.build.exclusion", everyone)
-            (built,) = build(world_of(**tables), [monday], history_from, bank_settings)
+            (built,) = build(entities_of(**tables), [monday], history_from, bank_settings)
         return built.cohort.to_pylist()[0] | built.features.to_pylist()[0]
 
     return look
 
 
-def everyone(world: World, wealth: Wealth, *_: Any) -> NDArray[np.int64]:
-    return np.full((len(wealth.calendar.snapshots), len(world)), ELIGIBLE)
+def everyone(entities: Entities, balances: Balances, *_: Any) -> NDArray[np.int64]:
+    return np.full((len(balances.calendar.snapshots), len(entities)), ELIGIBLE)
 
 
 @pytest.fixture(scope="session")
-def excluded_on(world_of: Any, bank_settings: Settings) -> Callable[..., list[str]]:
+def excluded_on(entities_of: Any, bank_settings: Settings) -> Callable[..., list[str]]:
     """The exclusion code of "C1" on one Monday as a list: empty when the bank does not know "C1" yet."""
 
     def look(monday: date, settings: Settings = bank_settings, **tables: list[Row]) -> list[str]:
-        (built,) = build(world_of(**tables), [monday], HISTORY, settings)
+        (built,) = build(entities_of(**tables), [monday], HISTORY, settings)
         assert built.features.num_rows == built.cohort["exclusion"].to_pylist().count("")
         return built.cohort["exclusion"].to_pylist()
 
@@ -62,7 +62,7 @@ def excluded_on(world_of: Any, bank_settings: Settings) -> Callable[..., list[st
 
 
 @pytest.fixture(scope="session")
-def label_of(world_of: Any, bank_settings: Settings) -> Callable[..., Row]:
+def label_of(entities_of: Any, bank_settings: Settings) -> Callable[..., Row]:
     """The label of "C1" (lead 7, horizon 90, settle 14) by what is known before ``data_through``."""
 
     def look(
@@ -72,8 +72,8 @@ def label_of(world_of: Any, bank_settings: Settings) -> Callable[..., Row]:
         settings: Settings = bank_settings,
         **tables: list[Row],
     ) -> Row:
-        world = world_of(holdings=holdings, **tables)
-        ((_, table),) = build_labels(world, [monday], HISTORY, data_through, settings)
+        entities = entities_of(holdings=holdings, **tables)
+        ((_, table),) = build_labels(entities, [monday], HISTORY, data_through, settings)
         return table.to_pylist()[0]
 
     return look

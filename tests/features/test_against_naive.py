@@ -22,7 +22,7 @@ import pytest
 
 from configs.settings import Settings
 from features.build import build, build_labels
-from features.engine.entities import make_world
+from features.engine.entities import make_entities
 from features.families.relationship import workload
 from features.families.season import SPRING_FESTIVALS
 
@@ -274,13 +274,13 @@ class Customer:
 
 def features(one: Customer) -> dict[str, float]:
     found: dict[str, float] = {}
-    for family in (wealth, classes, swings, months, tiers, flows, large, tickets, weekly, products,
+    for family in (balances, classes, swings, months, tiers, flows, large, tickets, weekly, products,
                    maturities, rollover, firsts, person, managers, surveys, season):  # fmt: skip
         found |= family(one)
     return found
 
 
-def wealth(one: Customer) -> dict[str, float]:
+def balances(one: Customer) -> dict[str, float]:
     now = one.aum(one.yesterday)
     quarter = one.monday.replace(month=(one.monday.month - 1) // 3 * 3 + 1, day=1)
     then = one.aum(quarter - DAY)
@@ -377,8 +377,8 @@ def speeds(one: Customer) -> dict[str, float]:
     found: dict[str, float] = {}
     for name in ("outflow", "outflow_elsewhere", "inflow", "booking", "login", "card"):
         for short, long in ((4, 13), (13, 26), (26, 52)):
-            pace, usual = len(one.in_window(name, short)) / short, len(one.in_window(name, long)) / long
-            found[f"{name}_speed_{short}w_per_{long}w"] = share(pace, usual) if one.covered(long) else NAN
+            rate, usual = len(one.in_window(name, short)) / short, len(one.in_window(name, long)) / long
+            found[f"{name}_speed_{short}w_per_{long}w"] = share(rate, usual) if one.covered(long) else NAN
     return found
 
 
@@ -575,8 +575,8 @@ def tickets(one: Customer) -> dict[str, float]:
     recent, before = one.total("salary", 13), one.total("salary", 26) - one.total("salary", 13)
     found["salary_change_13w"] = share(recent - before, before) if one.covered(26) else NAN
     for name in ("booking", "inflow"):
-        pace, usual = len(one.in_window(name, 4)) / 4, len(one.in_window(name, 52)) / 52
-        stopped = pace < 0.2 * usual if usual else NAN
+        rate, usual = len(one.in_window(name, 4)) / 4, len(one.in_window(name, 52)) / 52
+        stopped = rate < 0.2 * usual if usual else NAN
         found[f"{name}_collapse_4w_per_52w"] = stopped if one.covered(52) else NAN
     return found
 
@@ -761,9 +761,9 @@ def by_customer(table: pa.Table) -> dict[str, Row]:
 def check_world(drawn: Any, tables: dict[str, pa.Table], settings: Settings) -> tuple[int, int]:
     """Compare everything of one world; returns how many feature rows and labels there were."""
     load = workload(tables["assignments"], drawn.snapshots)
-    bank, world, wrong, counted = filled(tables), make_world(tables, load), [], 0
+    bank, entities, wrong, counted = filled(tables), make_entities(tables, load), [], 0
     names = sorted({row["customer_id"] for row in bank["customers"]})
-    for built in build(world, drawn.snapshots, drawn.history_from, settings):
+    for built in build(entities, drawn.snapshots, drawn.history_from, settings):
         day = built.snapshot_date
         ones = {name: Customer(bank, name, day, drawn.history_from, day) for name in names}
         for one in ones.values():
@@ -778,7 +778,7 @@ def check_world(drawn: Any, tables: dict[str, pa.Table], settings: Settings) -> 
                 wrong += differences((day, name), rows[name], features(one))
         counted += len(rows)
     assert not wrong, wrong[:10]
-    made = build_labels(world, drawn.snapshots, drawn.history_from, drawn.data_through, settings)
+    made = build_labels(entities, drawn.snapshots, drawn.history_from, drawn.data_through, settings)
     return counted, check_labels(bank, names, made, drawn, settings)
 
 
@@ -834,17 +834,17 @@ OTHERS = ("tier_downgrade", "closure", "dormancy")
 
 def check_definition(drawn: Any, tables: dict[str, pa.Table], settings: Settings) -> tuple[int, int, int]:
     """Compare who is eligible and the labels of one world; how many labels, attrited and already gone."""
-    bank, world = filled(tables), make_world(tables)
+    bank, entities = filled(tables), make_entities(tables)
     names = sorted({row["customer_id"] for row in bank["customers"]})
     gone = 0
-    for built in build(world, drawn.snapshots, drawn.history_from, settings):
+    for built in build(entities, drawn.snapshots, drawn.history_from, settings):
         codes = {name: row["exclusion"] for name, row in by_customer(built.cohort).items()}
         day = built.snapshot_date
         for name, code in codes.items():
             one = Customer(bank, name, day, drawn.history_from, day)
             assert code == excluded(one, settings), (day, name)
         gone += list(codes.values()).count("already_left")
-    made = list(build_labels(world, drawn.snapshots, drawn.history_from, drawn.data_through, settings))
+    made = list(build_labels(entities, drawn.snapshots, drawn.history_from, drawn.data_through, settings))
     attrited = sum(sum(table["attrited"].to_pylist()) for _, table in made)
     return check_labels(bank, names, made, drawn, settings), attrited, gone
 

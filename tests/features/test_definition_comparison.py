@@ -10,7 +10,7 @@ from configs.settings import Settings
 from features.build import build, build_labels
 from features.cohort import CODES, ELIGIBLE
 from features.definition_comparison import Verdict, compare
-from features.engine.entities import make_world
+from features.engine.entities import make_entities
 
 Row = dict[str, Any]
 HISTORY, MONDAY = date(2022, 1, 3), date(2024, 3, 4)
@@ -29,7 +29,7 @@ def with_label(settings: Settings, **changes: Any) -> Settings:
 
 
 @pytest.fixture
-def verdicts(world_of: Any, bank_settings: Settings) -> Any:
+def verdicts(entities_of: Any, bank_settings: Settings) -> Any:
     """aum_drop by a half and by nine tenths within 90 days, by a half within 30, and closure."""
     candidates = [
         with_label(bank_settings, **changes)
@@ -42,8 +42,8 @@ def verdicts(world_of: Any, bank_settings: Settings) -> Any:
     ]
 
     def look(*holdings: Row, through: date = LONG_AFTER) -> tuple[Verdict, ...]:
-        world = world_of(holdings=[BEFORE, *holdings])
-        return compare(world, [MONDAY], HISTORY, through, candidates).verdicts
+        entities = entities_of(holdings=[BEFORE, *holdings])
+        return compare(entities, [MONDAY], HISTORY, through, candidates).verdicts
 
     return look
 
@@ -105,13 +105,13 @@ def test_candidates_on_random_worlds_are_the_labels_and_cohorts_of_each(
     found = 0
     for seed in range(3):
         drawn = draw_bank(seed)
-        world = make_world(tables_of(drawn.bank))
-        together = compare(world, drawn.snapshots, drawn.history_from, drawn.data_through, candidates)
+        entities = make_entities(tables_of(drawn.bank))
+        together = compare(entities, drawn.snapshots, drawn.history_from, drawn.data_through, candidates)
         for settings, verdict in zip(candidates, together.verdicts, strict=True):
-            built = build(world, drawn.snapshots, drawn.history_from, settings)
-            labels = build_labels(world, drawn.snapshots, drawn.history_from, drawn.data_through, settings)
+            built = build(entities, drawn.snapshots, drawn.history_from, settings)
+            labels = build_labels(entities, drawn.snapshots, drawn.history_from, drawn.data_through, settings)
             for s, (one, (_, label)) in enumerate(zip(built, labels, strict=True)):
-                ids = list(world.customers)
+                ids = list(entities.customers)
                 who = [ids.index(name) for name in one.cohort["customer_id"].to_pylist()]
                 words = [*CODES, ""]
                 assert [words[code] for code in verdict.exclusion[s, who]] == one.cohort[

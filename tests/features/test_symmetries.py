@@ -9,7 +9,7 @@ import pytest
 from configs.errors import DataError
 from configs.settings import Settings
 from features.build import build, build_labels, catalogue
-from features.engine.entities import make_world
+from features.engine.entities import make_entities
 
 Found = dict[tuple[Any, ...], bytes]
 SEEDS = range(20, 26)
@@ -19,10 +19,10 @@ def look(
     drawn: Any, bank: Any, tables_of: Any, settings: Settings, names: dict[str, str] | None = None
 ) -> Found:
     """The bytes of every row of cohort, features and labels by snapshot and (new) name."""
-    world, found = make_world(tables_of(bank)), {}
-    for built in build(world, drawn.snapshots, drawn.history_from, settings):
+    entities, found = make_entities(tables_of(bank)), {}
+    for built in build(entities, drawn.snapshots, drawn.history_from, settings):
         found |= rows_of("cohort", built.cohort, names) | rows_of("features", built.features, names)
-    for _, table in build_labels(world, drawn.snapshots, drawn.history_from, drawn.data_through, settings):
+    for _, table in build_labels(entities, drawn.snapshots, drawn.history_from, drawn.data_through, settings):
         found |= rows_of("labels", table, names)
     return found
 
@@ -94,9 +94,11 @@ def test_an_empty_bucket_has_the_same_columns(
 ) -> None:
     drawn = draw_bank(31)
     empty = {name: rows if name == "products" else [] for name, rows in drawn.bank.items()}
-    made = list(build(make_world(tables_of(empty)), drawn.snapshots, drawn.history_from, bank_settings))
+    made = list(build(make_entities(tables_of(empty)), drawn.snapshots, drawn.history_from, bank_settings))
     assert [one.snapshot_date for one in made] == list(drawn.snapshots)
-    full = next(build(make_world(tables_of(drawn.bank)), drawn.snapshots, drawn.history_from, bank_settings))
+    full = next(
+        build(make_entities(tables_of(drawn.bank)), drawn.snapshots, drawn.history_from, bank_settings)
+    )
     assert {one.features.schema for one in made} == {full.features.schema}
     assert {one.cohort.schema for one in made} == {full.cohort.schema}
     assert full.features.column_names[2:] == list(catalogue(bank_settings))
@@ -106,4 +108,4 @@ def test_rows_of_nobody_are_refused(draw_bank: Any, tables_of: Any) -> None:
     bank = dict(draw_bank(32).bank)
     bank["customers"] = bank["customers"][:2]
     with pytest.raises(DataError, match=r"has rows of . customers that the bucket's 'customers' lacks"):
-        make_world(tables_of(bank))
+        make_entities(tables_of(bank))

@@ -8,14 +8,17 @@ from typing import Any
 import pytest
 
 from configs.bank_folder import load_settings
+from configs.errors import ConfigError
+from configs.published import STAGES
 from configs.reason_groups import GROUPS
 from configs.settings import Settings
 from features.build import catalogue
+from features.catalogue import phrases
 from features.catalogue.document import features_doc
 from features.catalogue.entries import entry
 from features.catalogue.grammar import PREFIXES, Name
 from features.catalogue.measures import MEASURES
-from features.catalogue.phrases import NOUNS, PATTERNS, PIECES, STAND_INS
+from features.catalogue.phrases import LANGUAGES, NOUNS, PATTERNS, STAND_INS, TEXTS, load_texts
 
 PROTECTED = ("gender", "birth", "age", "sex", "district", "religion", "nationality", "marital")
 
@@ -65,10 +68,10 @@ def test_every_measure_has_a_word() -> None:
     assert len({measure.name for measure in MEASURES}) == len(MEASURES)
 
 
-def test_an_unknown_measure_or_statistic_has_no_entry() -> None:
+def test_an_unknown_measure_or_statistic_has_no_entry(bank_settings: Settings) -> None:
     for name in (Name("moonphase", "sum", "4w"), Name("aum", "vibes", "4w")):
         with pytest.raises(KeyError):
-            entry(name)
+            entry(name, bank_settings)
 
 
 def test_no_protected_attribute_and_nothing_counted_from_a_fixed_date(entries: dict[str, Any]) -> None:
@@ -95,10 +98,10 @@ def test_every_group_is_used_and_has_a_title_in_both_languages(entries: dict[str
 
 
 def test_what_shows_a_feature_is_of_its_group_and_shows_itself(entries: dict[str, Any]) -> None:
-    shown = {name: row.shown_by for name, row in entries.items() if row.shown_by}
+    shown = {name: row.representative_feature for name, row in entries.items() if row.representative_feature}
     for name, by in shown.items():
         assert entries[by].group == entries[name].group
-        assert not entries[by].shown_by, name
+        assert not entries[by].representative_feature, name
     assert shown["outflow_zscore_4w_per_52w"] == "outflow_sum_4w"
     assert shown["booking_zscore_4w_per_52w"] == "booking_count_4w"
     assert shown["maturing_share_60d"] == "maturing_sum_60d"
@@ -115,6 +118,20 @@ def test_figures_are_dated_where_a_day_is_known(entries: dict[str, Any]) -> None
     assert {by for by, _ in dated.values()} <= set(entries)
 
 
-def test_stand_ins_and_pieces_are_of_known_words() -> None:
+def test_words_stand_ins_and_pieces_are_of_known_measures_and_statistics() -> None:
     assert {*STAND_INS, *(one for each in STAND_INS.values() for one in each)} <= set(PATTERNS)
-    assert set(PIECES) <= set(NOUNS)
+    assert set(TEXTS["en"]["pieces"]) <= set(NOUNS)
+    for texts in TEXTS.values():
+        assert (set(texts["nouns"]), set(texts["phrases"])) == (set(NOUNS), set(PATTERNS))
+        assert set(texts["sentences"]) - {"plain"} <= set(PATTERNS)
+        assert set(texts["stages"]) == set(STAGES)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_word_that_one_language_lacks_is_named(tmp_path: Path, language: str) -> None:
+    for name in LANGUAGES:
+        text = (Path(phrases.__file__).parent / f"{name}.toml").read_text("utf-8")
+        kept = [line for line in text.splitlines() if name != language or not line.startswith("alone =")]
+        (tmp_path / f"{name}.toml").write_text("\n".join(kept), "utf-8")
+    with pytest.raises(ConfigError, match=rf"{language}\.toml lacks 'alone' in \[dates\]"):
+        load_texts(tmp_path)

@@ -38,14 +38,14 @@ def test_its_columns_and_phrases() -> None:
     assert sentence(row, 90_000.0, MONDAY, "zh") == "近4周柜面取现：9万元"
 
 
-def test_its_sums(world_of: Any) -> None:
+def test_its_sums(entities_of: Any) -> None:
     def took(amount: int, channel: str, kind: str = "cash_out") -> dict[str, Any]:
         return {"booked_at": datetime(2024, 3, 1, 9), "amount": amount, "channel": channel, "kind": kind}
 
     rows = [took(-100, "counter"), took(-20, "counter"), took(-3, "atm"), took(-4, "counter", "card"),
             took(5, "counter")]  # fmt: skip
     held = [{"product_id": "demand", "valued_on": BEGINS, "balance": 1000}]
-    (built,) = build(world_of(transactions=rows, holdings=held), [MONDAY], BEGINS, settings_with())
+    (built,) = build(entities_of(transactions=rows, holdings=held), [MONDAY], BEGINS, settings_with())
     (found,) = built.features.to_pylist()
     assert (found["counter_cash_sum_4w"], found["days_since_counter_cash"]) == (120, 3)
 

@@ -12,20 +12,20 @@ from configs.settings import Settings
 from features.build import build, build_labels
 from features.engine import compact_history as module
 from features.engine.compact_history import lookback_days, thin, thin_rows
-from features.engine.entities import FOREVER, Rows, World, day_number, make_world
+from features.engine.entities import FOREVER, Entities, Rows, day_number, make_entities
 
 SEEDS = range(40, 52)
 
 
-def look(world: World, drawn: Any, snapshots: list[date], settings: Settings) -> Iterator[bytes]:
+def look(entities: Entities, drawn: Any, snapshots: list[date], settings: Settings) -> Iterator[bytes]:
     """Cohort, features and labels as bytes, NaN included."""
     tables = [
         table
-        for built in build(world, snapshots, drawn.history_from, settings)
+        for built in build(entities, snapshots, drawn.history_from, settings)
         for table in (built.cohort, built.features)
     ]
     matured = drawn.data_through + timedelta(weeks=26)
-    tables += [table for _, table in build_labels(world, snapshots, drawn.history_from, matured, settings)]
+    tables += [table for _, table in build_labels(entities, snapshots, drawn.history_from, matured, settings)]
     for table in tables:
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, table.schema) as stream:
@@ -38,11 +38,11 @@ def differs(seed: int, draw_bank: Any, tables_of: Any, settings: Settings) -> bo
     # The bank's snapshots come early in its history: look at Mondays that leave years behind them.
     monday = drawn.history_from + timedelta(days=(drawn.data_through - drawn.history_from).days // 7 * 7 - 56)
     snapshots = [monday - timedelta(weeks=5), monday]
-    world = make_world(tables_of(drawn.bank))
+    entities = make_entities(tables_of(drawn.bank))
     before = day_number(snapshots[0]) - lookback_days(settings)
-    thinned = thin(world, before)
-    assert sum(map(len, thinned.tables.values())) <= sum(map(len, world.tables.values()))
-    return list(look(world, drawn, snapshots, settings)) != list(look(thinned, drawn, snapshots, settings))
+    thinned = thin(entities, before)
+    assert sum(map(len, thinned.tables.values())) <= sum(map(len, entities.tables.values()))
+    return list(look(entities, drawn, snapshots, settings)) != list(look(thinned, drawn, snapshots, settings))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -72,15 +72,15 @@ def test_all_that_is_kept_is_needed(
     assert any(differs(seed, draw_bank, tables_of, bank_settings) for seed in SEEDS)
 
 
-def test_a_row_of_each_sort_is_kept(world_of: Any) -> None:
+def test_a_row_of_each_sort_is_kept(entities_of: Any) -> None:
     """Five card payments and a salary in 2018, one of 2018 known in 2023, and all of 2023."""
     card = {"kind": "card", "amount": -10}
     rows = [card | {"booked_at": datetime(2018, 3, day)} for day in (1, 2, 3, 4, 5)]
     rows += [{"kind": "salary", "amount": 10, "booked_at": datetime(2018, 3, 3)}]
     rows += [card | {"booked_at": datetime(2018, 3, 3), "known_on": date(2023, 1, 5)}]
     rows += [card | {"booked_at": datetime(2023, 1, day)} for day in (2, 3, 4)]
-    world = world_of(transactions=rows)
-    kept = thin(world, day_number(date(2023, 1, 2))).tables["transactions"]
+    entities = entities_of(transactions=rows)
+    kept = thin(entities, day_number(date(2023, 1, 2))).tables["transactions"]
     days = [str(np.datetime64(int(day), "D")) for day in kept.day]
     assert days == ["2018-03-01", "2018-03-03", "2018-03-03", "2018-03-05",
                     "2023-01-02", "2023-01-03", "2023-01-04"]  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from features.engine.entities import FOREVER, make_world
+from features.engine.entities import FOREVER, make_entities
 
 BOOKED = [
     {"customer_id": "C2", "booked_at": datetime(2024, 3, 4), "amount": "-0.01", "kind": "card"},
@@ -24,7 +24,7 @@ def tables(tables_of: Any) -> dict[str, pa.Table]:
 
 
 def test_rows_are_sorted_by_customer_and_moment(tables: dict[str, pa.Table]) -> None:
-    rows = make_world(tables).tables["transactions"]
+    rows = make_entities(tables).tables["transactions"]
     monday = (date(2024, 3, 4) - date(1970, 1, 1)).days
     assert rows.customer.tolist() == [0, 1, 1]
     assert (rows.day - monday).tolist() == [-1, -1, 0]
@@ -38,9 +38,9 @@ def test_chunks_and_slices_are_the_same_table(tables: dict[str, pa.Table]) -> No
     whole = tables["transactions"]
     padded = pa.concat_tables([whole, whole]).combine_chunks().slice(2, 3)
     chunked = pa.concat_tables([whole.slice(k, 1) for k in (2, 0, 1)])
-    expected = make_world(tables).tables["transactions"]
+    expected = make_entities(tables).tables["transactions"]
     for same in (padded, chunked):
-        found = make_world(tables | {"transactions": same}).tables["transactions"]
+        found = make_entities(tables | {"transactions": same}).tables["transactions"]
         for name, values in expected.columns.items():
             assert found.columns[name].tolist() == values.tolist(), name
 
@@ -57,11 +57,11 @@ def test_empty_values_are_minus_one(tables_of: Any) -> None:
         ],
         "contacts": [{"customer_id": "C1", "contacted_at": datetime(2024, 3, 4), "outcome": None}],
     }  # fmt: skip
-    world = make_world(tables_of(bank))
-    columns = world.tables["holdings"].columns
+    entities = make_entities(tables_of(bank))
+    columns = entities.tables["holdings"].columns
     assert [columns[name].tolist() for name in ("units", "unit_price", "matures_on")] == [
         [-1, 15_000],
         [-1, 1],
         [-1, 1],
     ]
-    assert world.tables["contacts"].columns["outcome"].tolist() == [-1]
+    assert entities.tables["contacts"].columns["outcome"].tolist() == [-1]

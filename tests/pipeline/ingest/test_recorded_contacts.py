@@ -7,7 +7,7 @@ import pytest
 from features.build import build, first_monday
 from pipeline.ingest.recorded_contacts import overlay_contacts
 from pipeline.lists.choose import reached
-from pipeline.snapshots.build import bank_workload, load_world
+from pipeline.snapshots.build import bank_workload, load_entities
 from pipeline.tables import read_ingested
 from serve.store.contacts import Contact
 
@@ -156,8 +156,8 @@ def test_features_count_them_once_and_not_before_they_were_known(bank):
     mondays = (date(2024, 3, 11), date(2024, 3, 18))
     counts = {}
     for bucket in range(tables.buckets):
-        world = load_world(tables, bucket, bank_workload(tables, mondays))
-        for one in build(world, mondays, first_monday(tables.first_day), settings):
+        entities = load_entities(tables, bucket, bank_workload(tables, mondays))
+        for one in build(entities, mondays, first_monday(tables.first_day), settings):
             rows = one.features.select(["customer_id", "contact_count_1w"]).to_pylist()
             counts |= {(row["customer_id"], one.snapshot_date.day): row["contact_count_1w"] for row in rows}
     assert {key: count for key, count in counts.items() if count} == {("C1", 18): 1, ("C2", 11): 1}

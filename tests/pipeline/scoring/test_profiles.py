@@ -9,7 +9,7 @@ import pytest
 
 from configs.published import Booking, Maturity, PastContact, Profile
 from configs.tables import TABLES
-from features.engine.entities import make_world
+from features.engine.entities import make_entities
 from pipeline.scoring import profiles
 from pipeline.scoring.profiles import profiles_of
 from serve.store.profiles import packed
@@ -30,7 +30,7 @@ def profile_of(tables_of: Any) -> Any:
         customer = {"customer_id": "C1", "opened_on": date(2020, 1, 1), "known_on": date(2020, 1, 1)}
         bank = {"customers": [customer], "products": PRODUCTS}
         bank |= {name: [{"customer_id": "C1"} | row for row in rows] for name, rows in tables.items()}
-        (found,) = profiles_of(make_world(tables_of(bank)), MONDAY, ["C1"], NAMES)
+        (found,) = profiles_of(make_entities(tables_of(bank)), MONDAY, ["C1"], NAMES)
         return found
 
     return look
@@ -130,8 +130,8 @@ def test_a_correction_and_a_row_taken_back_count_from_the_day_they_were_known(pr
 
 def test_nobody_but_the_cohort_and_nobody_without_rows_is_left_out(tables_of: Any) -> None:
     customers = [{"customer_id": f"C{k}", "opened_on": MONDAY - DAY, "known_on": MONDAY} for k in (1, 2, 3)]
-    world = make_world(tables_of({"customers": customers, "products": PRODUCTS}))
-    found = list(profiles_of(world, MONDAY, {"C3", "C1"}, NAMES))
+    entities = make_entities(tables_of({"customers": customers, "products": PRODUCTS}))
+    found = list(profiles_of(entities, MONDAY, {"C3", "C1"}, NAMES))
     assert [(one.customer_id, dict(one.aum_by_class), one.bookings) for one in found] == [
         ("C1", {}, ()),
         ("C3", {}, ()),
@@ -197,7 +197,7 @@ def naive(tables: Any, monday: date, name: str) -> Profile:
 def of_drawn(tables: Any, monday: date) -> list[Profile]:
     names = {row["product_id"]: row["product_id"] for row in tables["products"].to_pylist()}
     everyone = tables["customers"]["customer_id"].to_pylist()
-    return list(profiles_of(make_world(tables), monday, everyone, names))
+    return list(profiles_of(make_entities(tables), monday, everyone, names))
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -21,7 +21,7 @@ from pipeline.snapshots.build import (
     build_outcomes,
     build_snapshots,
     feature_names,
-    load_world,
+    load_entities,
     read_features,
     read_partition,
 )
@@ -40,8 +40,8 @@ class One:
     features: pa.Table
 
 
-def rows_of(world: pa.Table, day: date, value: int) -> pa.Table:
-    ids = world.column("customer_id").cast(pa.string())
+def rows_of(entities: pa.Table, day: date, value: int) -> pa.Table:
+    ids = entities.column("customer_id").cast(pa.string())
     days, values = pa.array([day] * len(ids), pa.date32()), pa.array([value] * len(ids), pa.int64())
     return pa.table({"customer_id": ids, "snapshot_date": days, "value": values})
 
@@ -51,15 +51,15 @@ def value(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """What the stand-in writes into every row; a test may change it."""
     value = [1]
 
-    def build(world: pa.Table, due: Sequence[date], *_: Any) -> Iterator[One]:
+    def build(entities: pa.Table, due: Sequence[date], *_: Any) -> Iterator[One]:
         for day in due:
-            yield One(day, rows_of(world, day, 0), rows_of(world, day, value[0]))
+            yield One(day, rows_of(entities, day, 0), rows_of(entities, day, value[0]))
 
-    def build_labels(world: pa.Table, due: Sequence[date], *_: Any) -> Iterator[tuple[date, pa.Table]]:
+    def build_labels(entities: pa.Table, due: Sequence[date], *_: Any) -> Iterator[tuple[date, pa.Table]]:
         for day in due:
-            yield day, rows_of(world, day, value[0])
+            yield day, rows_of(entities, day, value[0])
 
-    monkeypatch.setattr(snapshots, "make_world", lambda parts, *_: parts.get("customers", NOBODY))
+    monkeypatch.setattr(snapshots, "make_entities", lambda parts, *_: parts.get("customers", NOBODY))
     monkeypatch.setattr(snapshots, "build", build)
     monkeypatch.setattr(snapshots, "build_labels", build_labels)
     return value
@@ -173,20 +173,22 @@ def test_an_error_in_one_bucket_stops_the_step_and_leaves_the_old_partitions(
     def broken(tables: Ingested, bucket: int, *rest: Any) -> pa.Table:
         if bucket == 2:
             raise OSError(5, "Input/output error")
-        return load_world(tables, bucket, *rest)
+        return load_entities(tables, bucket, *rest)
 
-    monkeypatch.setattr(snapshots, "load_world", broken)
+    monkeypatch.setattr(snapshots, "load_entities", broken)
     with pytest.raises(OSError, match="Input/output error"):
         build_snapshots(tiny.settings(label={"lead_days": 14}), tiny.home, tables, MONDAYS, nothing)
     assert files(tiny.home.root) == before
 
 
 def test_a_bucket_is_loaded_with_all_its_tables(tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(snapshots, "make_world", lambda parts, _: parts)
+    monkeypatch.setattr(snapshots, "make_entities", lambda parts, _: parts)
     tables = tiny.ingest()
-    worlds = [load_world(tables, bucket) for bucket in range(tables.buckets)]
+    by_bucket = [load_entities(tables, bucket) for bucket in range(tables.buckets)]
     everywhere = {"customers", "transactions", "holdings", "products"}
-    assert all(set(world) == (everywhere if "customers" in world else {"products"}) for world in worlds)
-    assert sum(len(world.get("transactions", ())) for world in worlds) == 10
-    assert all(len(world["products"]) == 1 for world in worlds)
+    assert all(
+        set(entities) == (everywhere if "customers" in entities else {"products"}) for entities in by_bucket
+    )
+    assert sum(len(entities.get("transactions", ())) for entities in by_bucket) == 10
+    assert all(len(entities["products"]) == 1 for entities in by_bucket)
     assert len(pq.ParquetFile(tables.whole("products")).read()) == 1

@@ -19,7 +19,7 @@ from configs.bank_folder import load_settings
 from configs.errors import ConfigError, DataError
 from configs.settings import Settings
 from features.build import build
-from features.engine.entities import make_world
+from features.engine.entities import make_entities
 from pipeline.artefacts import Home, write_parquet
 from pipeline.demo_bank import write_demo_bank
 from pipeline.ingest.ingest import ingest
@@ -202,7 +202,7 @@ class Worlds:
 
     def __call__(self, number: int) -> None:
         tables = {path.stem: pq.read_table(path) for path in (self.folder / str(number)).iterdir()}
-        for one in build(make_world(tables), self.mondays[number], self.begins[number], self.settings):
+        for one in build(make_entities(tables), self.mondays[number], self.begins[number], self.settings):
             for kind, rows in (("cohort", one.cohort), ("features", one.features)):
                 write_parquet(rows, self.out / str(number) / f"{kind}-{one.snapshot_date}.parquet")
 
@@ -210,20 +210,20 @@ class Worlds:
 @pytest.mark.parametrize("worlds", [3, pytest.param(30, marks=pytest.mark.long)])
 def test_random_worlds(
     context: "SparkContext",
-    worlds: int,
+    by_bucket: int,
     draw_bank: Any,
     tables_of: Any,
     bank_settings: Settings,
     tmp_path: Path,
 ) -> None:
-    drawn = [draw_bank(seed) for seed in range(worlds)]
+    drawn = [draw_bank(seed) for seed in range(by_bucket)]
     for number, one in enumerate(drawn):
         for name, rows in tables_of(one.bank).items():
             write_parquet(rows, tmp_path / "worlds" / str(number) / f"{name}.parquet")
     mondays, begins = tuple(one.snapshots for one in drawn), tuple(one.history_from for one in drawn)
     here = Worlds(bank_settings, tmp_path / "worlds", tmp_path / "here", mondays, begins)
-    for number in range(worlds):
+    for number in range(by_bucket):
         here(number)
-    spark.over_buckets(context, replace(here, out=tmp_path / "spark"), worlds, nothing)
+    spark.over_buckets(context, replace(here, out=tmp_path / "spark"), by_bucket, nothing)
     assert files(tmp_path / "spark") == files(tmp_path / "here")
     assert len(files(tmp_path / "spark")) == 2 * sum(map(len, mondays))
