@@ -25,6 +25,8 @@ from features.families.relationship import assigned
 from features.label import label_of
 from features.outcome_window import make_outcome_window
 
+# Of cohort, features and labels: raised whenever one byte of them changes for the same tables and settings.
+FEATURES_VERSION = 1
 CHUNK = 10  # snapshots computed at once; bounds the memory of one task
 
 

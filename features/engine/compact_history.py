@@ -1,4 +1,4 @@
-"""What features can still see of years gone by: a tenth or so of the rows gives the same features.
+"""The compact history: of years gone by a tenth or so of the rows gives the same features.
 
 Every trailing window and every look back at weeks or months lies within ``lookback_days`` of its snapshot.
 Of what happened before, only this counts, and it is kept:
@@ -11,16 +11,14 @@ A sort is finer than any measure, so this holds for the measures that a bank dec
 not settled by then, known later or superseded later, is kept: a snapshot may have to do without it.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
 from configs.settings import Settings
-from features.engine.entities import FOREVER, Entities, Ints, Rows
+from features.engine.entities import FOREVER, Ints, Rows
 from features.families.past import weeks_to_close
 
 YEAR = 52  # weeks; what families look back on besides the windows of the settings
-THINNED = ("transactions", "events", "holdings")
+COMPACTED = ("transactions", "events", "holdings")
 
 
 def lookback_days(settings: Settings) -> int:
@@ -29,17 +27,11 @@ def lookback_days(settings: Settings) -> int:
     return 7 * (max(YEAR, closed, *settings.features.windows) + 1)
 
 
-def thin(entities: Entities, before: int) -> Entities:
-    """The same features from fewer rows, for every snapshot from ``before + lookback_days`` on.
+def compact_rows(rows: Rows, before: int) -> Rows:
+    """Fewer rows of one table, with the same features for every snapshot from ``before + lookback_days`` on.
 
-    ``before`` is a day number; rows of bookings, events and holdings that happened from then on are all kept.
+    ``before`` is a day number; rows that happened from then on are all kept.
     """
-    thinned = {name: thin_rows(entities.tables[name], before) for name in THINNED}
-    return replace(entities, tables={**entities.tables, **thinned})
-
-
-def thin_rows(rows: Rows, before: int) -> Rows:
-    """One table's rows, as above."""
     old = rows.day < before
     settled = np.flatnonzero(old & (rows.known < before) & (rows.until == FOREVER))
     keep = ~old | ((rows.known >= before) | (rows.until < FOREVER)) & (rows.until >= before)

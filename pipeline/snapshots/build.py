@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,20 +16,30 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-import features
 from configs.files import whole_folder
 from configs.settings import Engine, Settings
 from configs.tables import TABLES
-from features.build import build, build_labels, first_monday
-from features.engine.compact_history import THINNED
+from features.build import FEATURES_VERSION, build, build_labels, first_monday
+from features.engine.compact_history import COMPACTED
 from features.engine.entities import Entities, Workload, make_entities, read_columns
 from features.families.relationship import workload
 from models.matrix import KEY, check_contract
 from pipeline.artefacts import Home, fingerprint, read_json, write_json, write_parquet
-from pipeline.snapshots.compact_history import OldYears, old_years
+from pipeline.snapshots.compact_history import CompactHistory, compact_history
 from pipeline.snapshots.storage import BucketTask, staged
 from pipeline.tables import Ingested
 
+# The settings that cohort, features and labels depend on: of measures and tiers all but their words.
+SHAPING: Any = {
+    "cohort": True,
+    "label": True,
+    "features": {
+        "windows": True,
+        "large_amount": True,
+        "measures": {"__all__": {"name", "table", "statistics", "where", "sign"}},
+    },
+    "tiers": {"__all__": {"name", "min_aum"}},
+}
 READERS = 2  # Mondays read at once; more would need more memory
 
 
@@ -41,15 +52,15 @@ def build_snapshots(
 ) -> int:
     """Write ``cohort`` and ``features`` of each Monday, unless they stand there already; the number written.
 
-    A partition stands as long as the rows that its Monday can see, the settings that shape it and the code of
-    ``features`` do.
+    A partition stands as long as the rows that its Monday can see, the settings that shape it and
+    FEATURES_VERSION do.
     """
     made_by = {day: _made_by(settings, tables.as_of(day)) for day in snapshots}
     due = tuple(day for day in snapshots if not _stands(home.partition("features", day), made_by[day]))
     if due:
-        # Workers that mount nothing would have to thin anew each time.
-        years = None if settings.engine.storage else old_years(settings, home, tables, due)
-        task = FeatureTask(settings, tables, due, home.root / "making", bank_workload(tables, due), years)
+        # Workers that mount nothing would have to compact the history anew each time.
+        history = None if settings.engine.storage else compact_history(settings, home, tables, due)
+        task = FeatureTask(settings, tables, due, home.root / "making", bank_workload(tables, due), history)
         _over_buckets(task, home, made_by, progress)
     return len(due)
 
@@ -80,14 +91,14 @@ class FeatureTask:
     due: tuple[date, ...]
     drafts: Path
     workload: Workload
-    old_years: OldYears | None
+    history: CompactHistory | None
     kinds = ("cohort", "features")
 
     def __call__(self, bucket: int) -> None:
-        entities = load_entities(self.tables, bucket, self.workload, self.old_years)
-        for one in build(entities, self.due, first_monday(self.tables.first_day), self.settings):
-            for kind, rows in (("cohort", one.cohort), ("features", one.features)):
-                write_parquet(rows, _draft(self.drafts, kind, one.snapshot_date, bucket))
+        entities = load_entities(self.tables, bucket, self.workload, self.history)
+        for built in build(entities, self.due, first_monday(self.tables.first_day), self.settings):
+            for kind, rows in (("cohort", built.cohort), ("features", built.features)):
+                write_parquet(rows, _draft(self.drafts, kind, built.snapshot_date, bucket))
 
 
 @dataclass(frozen=True)
@@ -162,20 +173,20 @@ def bank_workload(tables: Ingested, snapshots: Sequence[date]) -> Workload:
     """How many customers each manager has on each Monday, over all buckets."""
     columns = read_columns("assignments")
     parts = [tables.read("assignments", bucket, columns) for bucket in range(tables.buckets)]
-    there = [rows for rows in parts if rows is not None]
-    return workload(pa.concat_tables(there).unify_dictionaries(), snapshots) if there else {}
+    assignments = [rows for rows in parts if rows is not None]
+    return workload(pa.concat_tables(assignments).unify_dictionaries(), snapshots) if assignments else {}
 
 
 def load_entities(
     tables: Ingested,
     bucket: int,
     load: Workload = MappingProxyType({}),
-    years: OldYears | None = None,
+    history: CompactHistory | None = None,
 ) -> Entities:
-    """One bucket's tables; for features the managers' workload, and old years thinned."""
+    """One bucket's tables; for features the managers' workload, and the history compacted."""
     read = {
-        name: years.read(tables, name, bucket)
-        if years and name in THINNED
+        name: history.read(tables, name, bucket)
+        if history and name in COMPACTED
         else tables.read(name, bucket, read_columns(name))
         for name, contract in TABLES.items()
         if contract.by_customer
@@ -248,7 +259,5 @@ def _stands(partition: Path, made_by: str) -> bool:
 
 
 def _made_by(settings: Settings, tables: str) -> str:
-    """What a partition depends on: the tables by name, the settings that shape it, the code of features."""
-    shape = settings.model_dump_json(include={"cohort", "label", "features", "tiers"})
-    code = sorted(Path(features.__file__).parent.rglob("*.py"))
-    return fingerprint(tables, shape, *code)
+    """The record of what a partition depends on: tables by name, settings that shape it, version of the code."""
+    return fingerprint(tables, settings.model_dump_json(include=SHAPING), str(FEATURES_VERSION))

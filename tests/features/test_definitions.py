@@ -1,4 +1,4 @@
-"""tier_downgrade, closure and dormancy on the dates of features/label.py; test_labels.py has aum_drop's.
+"""tier_downgrade, closure and dormancy on the dates of features/label.py; test_label.py has aum_drop's.
 
 Snapshot 2024-03-04, lead 7, horizon 90: the window is [03-11, 06-09), its last two weeks begin on 05-26, its last
 four on 05-12. The shorter windows end before 04-10 and 05-10.
@@ -6,11 +6,12 @@ four on 05-12. The shorter windows end before 04-10 and 05-10.
 
 from collections.abc import Callable
 from datetime import date, datetime, time
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from configs.settings import Settings
+from configs.settings import Label, Settings
+from features.label import DEFINITIONS, Definition
 
 Row = dict[str, Any]
 Look = Callable[..., Row]
@@ -192,3 +193,20 @@ def test_judged_by_what_is_known_before_data_through(by: Any) -> None:
     dormant = by("dormancy")
     assert dormant(BEFORE, DRAINED, transactions=[late], through=THROUGH)["attrited"] == 1
     assert dormant(BEFORE, DRAINED, transactions=[late], through=date(2024, 6, 10))["attrited"] == 0
+
+
+def test_every_definition_that_a_bank_may_choose_has_both_rules() -> None:
+    assert set(DEFINITIONS) == set(get_args(Label.model_fields["definition"].annotation))
+    rules = [rule for one in DEFINITIONS.values() for rule in (one.holds, one.already_left)]
+    assert all(map(callable, rules))
+    assert len(set(rules)) == 2 * len(DEFINITIONS)
+    with pytest.raises(TypeError, match="already_left"):
+        Definition(rules[0])  # type: ignore[call-arg]
+
+
+def test_a_definition_without_an_entry_gets_no_other_rule(
+    bank_settings: Settings, monkeypatch: pytest.MonkeyPatch, excluded_on: Any
+) -> None:
+    monkeypatch.delitem(DEFINITIONS, bank_settings.label.definition)  # type: ignore[arg-type]
+    with pytest.raises(KeyError, match=bank_settings.label.definition):
+        excluded_on(date(2024, 3, 4))

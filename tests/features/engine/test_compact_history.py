@@ -1,6 +1,7 @@
-"""Thinned old years give the same bytes; what is kept of them is needed."""
+"""A compact history gives the same bytes; what is kept of them is needed."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from configs.settings import Settings
 from features.build import build, build_labels
 from features.engine import compact_history as module
-from features.engine.compact_history import lookback_days, thin, thin_rows
+from features.engine.compact_history import COMPACTED, compact_rows, lookback_days
 from features.engine.entities import FOREVER, Entities, Rows, day_number, make_entities
 
 SEEDS = range(40, 52)
@@ -33,6 +34,11 @@ def look(entities: Entities, drawn: Any, snapshots: list[date], settings: Settin
         yield sink.getvalue().to_pybytes()
 
 
+def compact(entities: Entities, before: int) -> Entities:
+    rows = {name: module.compact_rows(entities.tables[name], before) for name in COMPACTED}
+    return replace(entities, tables={**entities.tables, **rows})
+
+
 def differs(seed: int, draw_bank: Any, tables_of: Any, settings: Settings) -> bool:
     drawn = draw_bank(seed)
     # The bank's snapshots come early in its history: look at Mondays that leave years behind them.
@@ -40,9 +46,11 @@ def differs(seed: int, draw_bank: Any, tables_of: Any, settings: Settings) -> bo
     snapshots = [monday - timedelta(weeks=5), monday]
     entities = make_entities(tables_of(drawn.bank))
     before = day_number(snapshots[0]) - lookback_days(settings)
-    thinned = thin(entities, before)
-    assert sum(map(len, thinned.tables.values())) <= sum(map(len, entities.tables.values()))
-    return list(look(entities, drawn, snapshots, settings)) != list(look(thinned, drawn, snapshots, settings))
+    compacted = compact(entities, before)
+    assert sum(map(len, compacted.tables.values())) <= sum(map(len, entities.tables.values()))
+    return list(look(entities, drawn, snapshots, settings)) != list(
+        look(compacted, drawn, snapshots, settings)
+    )
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -54,10 +62,10 @@ def test_the_same_bytes(seed: int, draw_bank: Any, tables_of: Any, bank_settings
 def test_all_that_is_kept_is_needed(
     kept: str, draw_bank: Any, tables_of: Any, bank_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Dropped on purpose, each of them is missed in some world."""
+    """Dropped on purpose, each of them is missed in some bank."""
 
     def without(rows: Rows, before: int) -> Rows:
-        full = thin_rows(rows, before)
+        full = compact_rows(rows, before)
         settled = np.flatnonzero((full.day < before) & (full.known < before) & (full.until == FOREVER))
         keep = np.ones(len(full), bool)
         if kept == "unsettled":
@@ -68,7 +76,7 @@ def test_all_that_is_kept_is_needed(
             keep[settled[::step][module._firsts(sort[::step])]] = False
         return full.take(keep)
 
-    monkeypatch.setattr(module, "thin_rows", without)
+    monkeypatch.setattr(module, "compact_rows", without)
     assert any(differs(seed, draw_bank, tables_of, bank_settings) for seed in SEEDS)
 
 
@@ -80,7 +88,7 @@ def test_a_row_of_each_sort_is_kept(entities_of: Any) -> None:
     rows += [card | {"booked_at": datetime(2018, 3, 3), "known_on": date(2023, 1, 5)}]
     rows += [card | {"booked_at": datetime(2023, 1, day)} for day in (2, 3, 4)]
     entities = entities_of(transactions=rows)
-    kept = thin(entities, day_number(date(2023, 1, 2))).tables["transactions"]
+    kept = compact(entities, day_number(date(2023, 1, 2))).tables["transactions"]
     days = [str(np.datetime64(int(day), "D")) for day in kept.day]
     assert days == ["2018-03-01", "2018-03-03", "2018-03-03", "2018-03-05",
                     "2023-01-02", "2023-01-03", "2023-01-04"]  # fmt: skip

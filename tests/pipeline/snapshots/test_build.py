@@ -3,7 +3,7 @@
 What the rows hold is the business of features; here a stand-in yields one row per customer of the bucket.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,7 +13,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pydantic import BaseModel
 
+from configs.bank_folder import load_settings
 from configs.errors import DataError
 from pipeline.artefacts import Home, write_parquet
 from pipeline.snapshots import build as snapshots
@@ -115,9 +117,9 @@ def test_features_without_a_frame_are_those_of_the_frame(tmp_path: Path) -> None
         read_features(home, day, ["value"], room=0)
 
 
-@pytest.mark.parametrize("change", ["tables", "settings", "code"])
+@pytest.mark.parametrize("change", ["tables", "settings", "tiers", "version"])
 def test_a_partition_is_made_again_when_what_it_depends_on_changes(
-    tiny, value, change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny, value, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tables, settings = tiny.ingest(), tiny.settings()
     build_snapshots(settings, tiny.home, tables, MONDAYS, nothing)
@@ -126,20 +128,79 @@ def test_a_partition_is_made_again_when_what_it_depends_on_changes(
         tables = tiny.ingest()
     elif change == "settings":
         settings = tiny.settings(label={"lead_days": 14})
+    elif change == "tiers":
+        settings = tiny.settings(tiers=[{"name": "all", "name_zh": "全部", "min_aum": 1}])
     else:
-        (tmp_path / "code").mkdir()
-        (tmp_path / "code" / "__init__.py").write_text("")
-        monkeypatch.setattr(snapshots.features, "__file__", str(tmp_path / "code" / "__init__.py"))
+        monkeypatch.setattr(snapshots, "FEATURES_VERSION", -1)
     value[0] = 2
     assert build_snapshots(settings, tiny.home, tables, MONDAYS, nothing) == 2
     assert set(read_partition(tiny.home, "features", MONDAYS)["value"]) == {2}
+
+
+MEASURE = {
+    "name": "counter_cash", "table": "transactions", "where": {"kind": ["cash_out"]}, "sign": -1,
+    "statistics": ["sum"], "en": "cash", "zh": "取现", "group": "outflow", "worse": 1,
+}  # fmt: skip
+SHAPING = {
+    "cohort.min_aum", "cohort.max_aum", "cohort.min_tenure_weeks", "label.definition", "label.min_drop",
+    "label.dormant_floor", "label.lead_days", "label.horizon_days", "label.base_weeks", "label.settle_days",
+    "features.windows", "features.large_amount", "features.measures.name", "features.measures.table",
+    "features.measures.where.kind", "features.measures.sign", "features.measures.statistics",
+    "tiers.name", "tiers.min_aum",
+}  # fmt: skip
+
+
+def parts_of(value: Any) -> dict[Any, Any]:
+    """What a table of settings, a mapping or a list of tables is made of; nothing of a single setting."""
+    if isinstance(value, BaseModel):
+        return {name: getattr(value, name) for name in type(value).model_fields}
+    if isinstance(value, Mapping):
+        return dict(value)
+    return (
+        dict(enumerate(value))
+        if isinstance(value, tuple) and value and isinstance(value[0], BaseModel)
+        else {}
+    )
+
+
+def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    parts = parts_of(value)
+    for key, part in parts.items():
+        yield from leaves(part, (*path, key))
+    if not parts:
+        yield path
+
+
+def changed(value: Any, path: tuple[Any, ...]) -> Any:
+    """A copy in which the setting at the path has another value; it need not make sense."""
+    if not path:
+        return (
+            (*value, 1) if isinstance(value, tuple) else f"{value}x" if isinstance(value, str) else 7 - value
+        )
+    parts = parts_of(value)
+    parts[path[0]] = changed(parts[path[0]], path[1:])
+    if isinstance(value, BaseModel):
+        return value.model_copy(update=parts)
+    return parts if isinstance(value, Mapping) else tuple(parts.values())
+
+
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
+def test_exactly_the_settings_that_shape_a_partition_are_recorded() -> None:
+    settings = load_settings("demo", {"features": {"measures": [MEASURE]}})
+    plain = snapshots._made_by(settings, "tables")
+    paths = list(leaves(settings))
+    recorded = [path for path in paths if snapshots._made_by(changed(settings, path), "tables") != plain]
+    assert {".".join(part for part in path if isinstance(part, str)) for path in recorded} == SHAPING
+    assert len(paths) > 100
 
 
 @pytest.mark.usefixtures("value")
 def test_settings_that_do_not_shape_a_partition_leave_it_alone(tiny) -> None:
     tables = tiny.ingest()
     build_snapshots(tiny.settings(), tiny.home, tables, MONDAYS, nothing)
-    other = tiny.settings(training={"seed": 1}, lists={"reasons": 2})
+    other = tiny.settings(
+        training={"seed": 1}, lists={"reasons": 2}, mail={"sender": "attrition@bank.example"}
+    )
     assert build_snapshots(other, tiny.home, tables, MONDAYS, nothing) == 0
 
 

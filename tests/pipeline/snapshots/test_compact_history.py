@@ -1,4 +1,4 @@
-"""Old years thinned on disk: the same bytes, made once, and made again where a row of them is corrected."""
+"""Old years compacted on disk: the same bytes, made once, and made again where a row of them is corrected."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -15,7 +15,7 @@ from pipeline.demo_bank import write_demo_bank
 from pipeline.ingest.ingest import ingest
 from pipeline.snapshots import build as snapshots
 from pipeline.snapshots.build import build_snapshots
-from pipeline.snapshots.compact_history import OldYears, old_years
+from pipeline.snapshots.compact_history import CompactHistory, compact_history
 from pipeline.tables import Ingested
 
 LAST_MONDAY = date(2026, 11, 16)
@@ -33,10 +33,10 @@ class Aged:
     def ingest(self) -> Ingested:
         return ingest(self.settings, self.raw, self.home, nothing)
 
-    def years(self, tables: Ingested) -> OldYears:
-        years = old_years(self.settings, self.home, tables, MONDAYS)
-        assert years is not None
-        return years
+    def compact(self, tables: Ingested) -> CompactHistory:
+        history = compact_history(self.settings, self.home, tables, MONDAYS)
+        assert history is not None
+        return history
 
 
 @pytest.fixture(scope="module")
@@ -59,32 +59,32 @@ def test_the_bytes_are_those_of_the_whole_history(
 ) -> None:
     tables = aged.ingest()
     assert tables.buckets == 2
-    build_snapshots(aged.settings, Home(tmp_path / "thinned"), tables, MONDAYS, nothing)
-    assert len(list((tmp_path / "thinned" / "old_years").rglob("bucket=*.parquet"))) == 3 * 2
-    monkeypatch.setattr(snapshots, "old_years", lambda *_: None)
+    build_snapshots(aged.settings, Home(tmp_path / "compacted"), tables, MONDAYS, nothing)
+    assert len(list((tmp_path / "compacted" / "compact_history").rglob("bucket=*.parquet"))) == 3 * 2
+    monkeypatch.setattr(snapshots, "compact_history", lambda *_: None)
     build_snapshots(aged.settings, Home(tmp_path / "whole"), tables, MONDAYS, nothing)
     for kind in ("cohort", "features"):
-        assert files(tmp_path / "thinned" / kind) == files(tmp_path / "whole" / kind)
+        assert files(tmp_path / "compacted" / kind) == files(tmp_path / "whole" / kind)
         assert len(files(tmp_path / "whole" / kind)) == 2 * 2
 
 
 def test_few_rows_of_old_years_are_left(aged: Aged) -> None:
     tables = aged.ingest()
-    years = aged.years(tables)
-    assert years.year == 2025
+    history = aged.compact(tables)
+    assert history.year == 2025
     old, recent = tables.read("events", 0, before=2025), tables.read("events", 0, since=2025)
-    thinned = years.read(tables, "events", 0)
+    compacted = history.read(tables, "events", 0)
     assert old is not None
     assert recent is not None
-    assert thinned is not None
-    assert 0 < len(thinned) - len(recent) < 0.4 * len(old)
+    assert compacted is not None
+    assert 0 < len(compacted) - len(recent) < 0.4 * len(old)
 
 
 def test_made_again_only_where_an_old_row_is_corrected(aged: Aged) -> None:
     tables = aged.ingest()
     for bucket in range(tables.buckets):
-        aged.years(tables).read(tables, "transactions", bucket)
-    before = files(aged.years(tables).folder)
+        aged.compact(tables).read(tables, "transactions", bucket)
+    before = files(aged.compact(tables).folder)
     (path, *_) = sorted(aged.raw.glob("txn_2024*.parquet"))
     rows = pq.read_table(path).slice(100, 1)
     # Booked in 2026, as turned out: nothing new lies in the old years, but a row there no longer counts.
@@ -94,10 +94,10 @@ def test_made_again_only_where_an_old_row_is_corrected(aged: Aged) -> None:
     after = aged.ingest()
     assert after.builds_on == (tables.fingerprint,)
     for bucket in range(tables.buckets):
-        aged.years(after).read(after, "transactions", bucket)
-    new = files(aged.years(after).folder).keys() - before.keys()
+        aged.compact(after).read(after, "transactions", bucket)
+    new = files(aged.compact(after).folder).keys() - before.keys()
     assert len(new) == 1
 
 
-def test_a_short_history_has_no_old_years(aged: Aged) -> None:
-    assert old_years(aged.settings, aged.home, aged.ingest(), [date(2025, 11, 3)]) is None
+def test_a_short_history_is_not_compacted(aged: Aged) -> None:
+    assert compact_history(aged.settings, aged.home, aged.ingest(), [date(2025, 11, 3)]) is None

@@ -192,7 +192,7 @@ def every_file(folder: Path) -> dict[str, bytes]:
 
 @dataclass(frozen=True)
 class Worlds:
-    """Random worlds as tables in ``folder``/<number>; the work on one writes cohort and features to ``out``."""
+    """Random banks as tables in ``folder``/<number>; the work on one writes cohort and features to ``out``."""
 
     settings: Settings
     folder: Path
@@ -207,23 +207,23 @@ class Worlds:
                 write_parquet(rows, self.out / str(number) / f"{kind}-{one.snapshot_date}.parquet")
 
 
-@pytest.mark.parametrize("worlds", [3, pytest.param(30, marks=pytest.mark.long)])
+@pytest.mark.parametrize("banks", [3, pytest.param(30, marks=pytest.mark.long)])
 def test_random_worlds(
     context: "SparkContext",
-    by_bucket: int,
+    banks: int,
     draw_bank: Any,
     tables_of: Any,
     bank_settings: Settings,
     tmp_path: Path,
 ) -> None:
-    drawn = [draw_bank(seed) for seed in range(by_bucket)]
+    drawn = [draw_bank(seed) for seed in range(banks)]
     for number, one in enumerate(drawn):
         for name, rows in tables_of(one.bank).items():
-            write_parquet(rows, tmp_path / "worlds" / str(number) / f"{name}.parquet")
+            write_parquet(rows, tmp_path / "banks" / str(number) / f"{name}.parquet")
     mondays, begins = tuple(one.snapshots for one in drawn), tuple(one.history_from for one in drawn)
-    here = Worlds(bank_settings, tmp_path / "worlds", tmp_path / "here", mondays, begins)
-    for number in range(by_bucket):
+    here = Worlds(bank_settings, tmp_path / "banks", tmp_path / "here", mondays, begins)
+    for number in range(banks):
         here(number)
-    spark.over_buckets(context, replace(here, out=tmp_path / "spark"), by_bucket, nothing)
+    spark.over_buckets(context, replace(here, out=tmp_path / "spark"), banks, nothing)
     assert files(tmp_path / "spark") == files(tmp_path / "here")
     assert len(files(tmp_path / "spark")) == 2 * sum(map(len, mondays))
