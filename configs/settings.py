@@ -101,6 +101,11 @@ class Label(Strict):
         """The horizons in days at which a customer's fate is looked at, ascending up to ``horizon_days``."""
         return tuple(days for days in HORIZONS if days <= self.horizon_days)
 
+    @property
+    def weeks_to_close(self) -> int:
+        """Whole weeks from a Monday until its outcome window has closed."""
+        return -(-(self.lead_days + self.horizon_days) // 7)
+
     def timeline(self, snapshot_date: date) -> Timeline:
         return Timeline(snapshot_date, self.lead_days, self.horizon_days)
 

@@ -15,18 +15,39 @@ from configs.settings import Settings
 from features.catalogue.entries import Entry, entry, linked
 from features.catalogue.grammar import Name
 from features.cohort import CODES, ELIGIBLE, exclusion, opted_out
-from features.engine.balances import Balances
 from features.engine.compact_history import lookback_days
 from features.engine.cut import Arrays, recompute_late_arrivals
 from features.engine.entities import EPOCH, Entities, Ints, day_number, make_entities
 from features.engine.tiles import Calendar, Columns, SnapshotArray
-from features.families.family import families, gather
+from features.families import (
+    balances,
+    classes,
+    firsts,
+    flows,
+    holdings,
+    large,
+    lifecycle,
+    months,
+    past,
+    relationship,
+    rhythm,
+    rollover,
+    season,
+    surveys,
+    tiers,
+)
 from features.families.relationship import assigned
+from features.families.shared import Bucket, make_bucket
 from features.label import label_of
 from features.outcome_window import make_outcome_window
 
 # Of cohort, features and labels: raised whenever one byte of them changes for the same tables and settings.
 FEATURES_VERSION = 1
+# The families in the order of the columns; each is the file of its name.
+FAMILIES = (
+    balances, classes, months, tiers, flows, large, rhythm, holdings, rollover, firsts, lifecycle, past,
+    relationship, surveys, season,
+)  # fmt: skip
 CHUNK = 10  # snapshots computed at once; bounds the memory of one task
 
 
@@ -88,7 +109,7 @@ def build_labels(
 
 def catalogue(settings: Settings) -> dict[str, Entry]:
     """Every feature by name, in the order of the columns; an empty bank has the same ones as a full one."""
-    nobody = make_entities({"customers": _NOBODY})
+    nobody = make_entities({})
     calendar = Calendar(np.array([7 * 60 + 4]), 4, settings.features.windows)
     return linked(
         {
@@ -99,12 +120,6 @@ def catalogue(settings: Settings) -> dict[str, Entry]:
         },
         settings.base_currency,
     )
-
-
-_NOBODY = pa.table({"customer_id": pa.array([], pa.string()), "opened_on": pa.array([], pa.date32()),
-                    "is_staff": pa.array([], pa.bool_()), "marketing_opt_out": pa.array([], pa.bool_()),
-                    "status": pa.array([], pa.string()), "known_on": pa.array([], pa.date32()),
-                    "superseded_on": pa.array([], pa.date32())})  # fmt: skip
 
 
 def first_monday(first_day: date) -> date:
@@ -134,15 +149,17 @@ def _compute(entities: Entities, calendar: Calendar, settings: Settings) -> Arra
 
 def _families(entities: Entities, calendar: Calendar, settings: Settings) -> Iterator[tuple[str, Columns]]:
     """Each family by its name; the cohort's own columns come first."""
-    shared = gather(entities, calendar, settings)
-    yield "cohort", _for_cohort(entities, shared.balances, settings)
-    yield from families(shared, settings)
+    bucket = make_bucket(entities, calendar, settings)
+    yield "cohort", _for_cohort(bucket)
+    for family in FAMILIES:
+        yield family.__name__.rpartition(".")[2], family.features(bucket)
 
 
-def _for_cohort(entities: Entities, balances: Balances, settings: Settings) -> Columns:
-    active = rows_before(entities, balances.calendar)
-    yield _EXCLUSION, exclusion(entities, balances, active, settings).astype(np.float64)
-    yield _BASE, balances.constant_price_mean(settings.label.base_weeks)
+def _for_cohort(bucket: Bucket) -> Columns:
+    active = rows_before(bucket.entities, bucket.calendar)
+    code = exclusion(bucket.entities, bucket.balances, active, bucket.settings)
+    yield _EXCLUSION, code.astype(np.float64)
+    yield _BASE, bucket.balances.constant_price_mean(bucket.settings.label.base_weeks)
 
 
 _EXCLUSION, _BASE = Name("_exclusion", ""), Name("_aum_base", "")

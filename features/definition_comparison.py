@@ -11,7 +11,7 @@ from configs.settings import Settings
 from features.build import calendar_of, rows_before
 from features.catalogue.grammar import Name
 from features.cohort import exclusion
-from features.engine.balances import make_balance_changes, make_balances
+from features.engine.balances import make_balances
 from features.engine.cut import Arrays, recompute_late_arrivals
 from features.engine.entities import Entities, Ints, day_number
 from features.engine.tiles import Calendar, SnapshotArray
@@ -92,7 +92,7 @@ def _eligible(candidate: int) -> Name:
 
 def _arrays(entities: Entities, calendar: Calendar, candidates: Sequence[Settings]) -> Arrays:
     """Exclusion by each candidate, average AUM and AUM (snapshot × customer)."""
-    balances = make_balances(make_balance_changes(entities.tables["holdings"]), calendar, len(entities))
+    balances = make_balances(entities.tables["holdings"], calendar, len(entities))
     active = rows_before(entities, calendar)
     arrays = {
         _eligible(k): exclusion(entities, balances, active, one).astype(np.float64)

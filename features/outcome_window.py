@@ -14,7 +14,7 @@ from configs.settings import Label
 from configs.tables import STATUSES
 from features.catalogue.measures import OWN_BOOKING
 from features.engine.activity import counted
-from features.engine.balances import MINOR, BalanceChanges, Balances, make_balance_changes, make_balances
+from features.engine.balances import MINOR, BalanceChanges, Balances, make_balances
 from features.engine.cut import any_between, seen, value_as_of
 from features.engine.entities import FOREVER, Entities, Ints, Rows
 from features.engine.tiles import Calendar, SnapshotArray
@@ -29,7 +29,6 @@ class OutcomeWindow:
     ``bookings`` are those the customers made themselves. Ends of windows are day numbers, one per snapshot.
     """
 
-    changes: BalanceChanges
     balances: Balances
     base: SnapshotArray
     bookings: Rows
@@ -37,8 +36,8 @@ class OutcomeWindow:
 
     def highest_aum(self, end: Ints, days: int) -> SnapshotArray:
         """The highest end-of-day AUM of the last ``days`` before ``end``, at the prices of the snapshot."""
-        moved = self.changes.change - self.changes.market
-        after = highest(self.changes, moved, self.base.shape[1], end - days, end)
+        moved = self.balances.changes.change - self.balances.changes.market
+        after = highest(self.balances.changes, moved, self.base.shape[1], end - days, end)
         return (after + self.balances.market[self.balances.calendar.at]) / MINOR
 
     def share_left(self, end: Ints, days: int) -> SnapshotArray:
@@ -49,7 +48,10 @@ class OutcomeWindow:
 
     def held(self, end: Ints, days: int) -> Flags:
         """Whether any product but a loan had a balance at the end of one of the last ``days`` before ``end``."""
-        return highest(self.changes, self.changes.held, self.base.shape[1], end - days, end) > 0
+        return (
+            highest(self.balances.changes, self.balances.changes.held, self.base.shape[1], end - days, end)
+            > 0
+        )
 
     def booked(self, start: Ints, end: Ints) -> Flags:
         """Whether the customer made a booking in [start, end)."""
@@ -68,10 +70,8 @@ def make_outcome_window(
     holdings, transactions = (
         _settled(entities.tables[name], data_through) for name in ("holdings", "transactions")
     )
-    changes = make_balance_changes(holdings)
-    balances = make_balances(changes, calendar, len(entities))
+    balances = make_balances(holdings, calendar, len(entities))
     return OutcomeWindow(
-        changes,
         balances,
         balances.constant_price_mean(label.base_weeks),
         transactions.take(counted(transactions, OWN_BOOKING)),

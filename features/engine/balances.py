@@ -13,12 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.tables import PRODUCT_CLASSES
-from features.engine.entities import Ints, Rows
+from features.engine.entities import FOREVER, Ints, Rows
 from features.engine.tiles import Calendar, SnapshotArray, add, trailing, trailing_sum
 
 CLASSES = tuple(name for name in PRODUCT_CLASSES if name != "loan")
 MINOR = 100.0  # minor units in one unit of base currency
 LOAN = PRODUCT_CLASSES.index("loan")
+# A class may belong to several groups: liquid is what can be had within days, at a price.
+CLASS_GROUPS = {
+    "deposits": ("demand", "term", "structured"),
+    "liquid": ("demand", "fund", "metal"),
+    "investment": ("wealth", "fund", "insurance", "metal", "trust"),
+}
 
 
 @dataclass(frozen=True)
@@ -37,22 +43,20 @@ class BalanceChanges:
 
     @cached_property
     def by_day(self) -> Ints:
-        """The places of the steps that are no loan's, by customer and day."""
+        """The places of the changes that are no loan's, by customer and day."""
         rows = self.rows
-        aum = rows.columns["product_class"] != LOAN if len(rows) else np.zeros(0, bool)
         order = np.lexsort((rows.day, rows.customer))
-        return order[aum[order]]
+        return order[rows.columns["product_class"][order] != LOAN]
 
 
 def make_balance_changes(holdings: Rows) -> BalanceChanges:
     """Turn balances into changes. Rows must be cut already: one version of each, in any order."""
     product = holdings.columns["product_id"]
     rows = holdings.take(np.lexsort((holdings.day, product, holdings.customer)))
-    balance = rows.columns["balance_base"] if len(rows) else rows.day
-    again = _same_as_before(rows)
+    balance, again = rows.columns["balance_base"], _same_as_before(rows)
     before = _shift(balance, again)
-    after = np.append(again[1:], False) if len(rows) else again
-    ends = np.where(after, np.append(rows.day[1:], 0) if len(rows) else rows.day, np.int64(10**6))
+    continued, next_day = (np.append(values[1:], 0)[: len(rows)] for values in (again, rows.day))
+    ends = np.where(continued, next_day, FOREVER)
     held = (balance > 0).astype(np.int64) - (before > 0).astype(np.int64)
     return BalanceChanges(rows, balance - before, _market_move(rows, before, again), held, ends)
 
@@ -100,14 +104,18 @@ def _gain(value: Ints, before: Ints, after: Ints) -> Ints:
 class Balances:
     """Running sums at every position (position × customer, minor units); see features.engine.tiles."""
 
+    changes: BalanceChanges
     calendar: Calendar
     by_class: Ints  # class × position × customer
     products: Ints
     market: Ints
     aum_days: Ints  # AUM × days, so that differences of two positions give exact daily averages
     market_days: Ints
-    quarter_ends: Ints  # quarter × customer: AUM at the end of each calendar quarter
-    quarters: Ints  # per snapshot: index of the last quarter that ended before it
+
+    @cached_property
+    def by_name(self) -> dict[str, Ints]:
+        """Balances by class and group, and AUM, at every position (position × customer, minor units)."""
+        return _by_name(self.by_class)
 
     @cached_property
     def aum(self) -> Ints:
@@ -141,22 +149,46 @@ class Balances:
         flowed = trailing_sum(self.aum - self.market, self.calendar, weeks)
         return (self.aum[self.calendar.at] - flowed) / MINOR
 
-    def last_quarter_end(self) -> SnapshotArray:
-        """AUM at the end of the last calendar quarter (units of base currency); NaN before the history."""
-        value = self.quarter_ends[np.maximum(self.quarters, 0)] / MINOR
-        value[self.quarters < 0] = np.nan
+    @cached_property
+    def _month_starts(self) -> Ints:
+        """First days of the months in the history."""
+        calendar = self.calendar
+        first, last = month_number(np.array([calendar.history_from, calendar.snapshots.max()]))
+        starts = np.arange(first, last + 1).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+        return starts[starts >= calendar.history_from]
+
+    @cached_property
+    def _month_ends(self) -> dict[str, Ints]:
+        """By name the balance the evening before each month's first day (month × customer, minor units)."""
+        rows, starts = self.changes.rows, self._month_starts
+        tiles = np.zeros((len(PRODUCT_CLASSES), len(starts) + 1, self.products.shape[1]), np.int64)
+        month, first = np.searchsorted(starts, rows.day, side="right"), np.arange(len(rows) + 1)
+        add(month, rows.customer, first, rows.columns["product_class"], self.changes.change, tiles)
+        np.cumsum(tiles, axis=1, out=tiles)
+        return _by_name(tiles)
+
+    def month_end(self, name: str, back: int | Ints) -> SnapshotArray:
+        """The balance ``back`` month-ends ago, 1 being the last (base currency); NaN before the history."""
+        last = np.searchsorted(self._month_starts, self.calendar.snapshots, side="right")
+        month = last - back
+        value = self._month_ends[name][np.maximum(month, 0)] / MINOR
+        value[month < 0] = np.nan
         return value
+
+    def last_quarter_end(self, name: str) -> SnapshotArray:
+        """The balance at the end of the last calendar quarter (base currency); NaN before the history."""
+        return self.month_end(name, month_number(self.calendar.snapshots) % 3 + 1)
 
     def extreme(self, weeks: int, reduce: np.ufunc) -> SnapshotArray:
         """Lowest or highest Monday AUM over the trailing window (units of base currency)."""
         return trailing(self.aum, self.calendar, weeks, reduce) / MINOR
 
 
-def make_balances(changes: BalanceChanges, calendar: Calendar, customers: int) -> Balances:
-    """Add all steps into weekly tiles and let them run."""
-    classes = len(PRODUCT_CLASSES)
-    rows, n = changes.rows, len(changes.rows)
-    product_class = rows.columns["product_class"] if n else rows.day
+def make_balances(holdings: Rows, calendar: Calendar, customers: int) -> Balances:
+    """Add all changes into weekly tiles and let them run. Rows must be cut already, see make_balance_changes."""
+    changes = make_balance_changes(holdings)
+    classes, rows, n = len(PRODUCT_CLASSES), changes.rows, len(changes.rows)
+    product_class = rows.columns["product_class"]
     loan = product_class == LOAN
     change, market = np.where(loan, 0, changes.change), np.where(loan, 0, changes.market)
     day = rows.day - calendar.history_from
@@ -171,32 +203,25 @@ def make_balances(changes: BalanceChanges, calendar: Calendar, customers: int) -
     np.cumsum(tiles, axis=1, out=tiles)
     by_class, (products, moved, change_days, market_days) = tiles[:classes], tiles[classes:]
     weeks = (7 * np.arange(calendar.positions))[:, None]
-    quarters, last = _quarters(calendar)
     return Balances(
+        changes,
         calendar,
         by_class,
         products,
         moved,
         weeks * by_class[:-1].sum(axis=0) - change_days,
         weeks * moved - market_days,
-        _by_quarter(rows, change, quarters, customers),
-        last,
     )
 
 
-def _quarters(calendar: Calendar) -> tuple[Ints, Ints]:
-    """First days of the quarters in the history; per snapshot the index of the one it lies in (-1: none)."""
-    first, last = (np.datetime64(int(day), "D") for day in (calendar.history_from, calendar.snapshots.max()))
-    months = np.arange(first.astype("datetime64[M]"), last.astype("datetime64[M]") + 1)
-    starts = months[months.astype(int) % 3 == 0].astype("datetime64[D]").astype(np.int64)
-    starts = starts[starts >= calendar.history_from]
-    return starts, np.searchsorted(starts, calendar.snapshots, side="right") - 1
+def _by_name(by_class: Ints) -> dict[str, Ints]:
+    single = {name: by_class[k] for k, name in enumerate(CLASSES)}
+    groups = {**CLASS_GROUPS, "aum": CLASSES}
+    return single | {
+        group: np.sum([single[name] for name in members], axis=0) for group, members in groups.items()
+    }
 
 
-def _by_quarter(rows: Rows, change: Ints, starts: Ints, customers: int) -> Ints:
-    """AUM at the end of the day before each quarter's first day (quarter × customer)."""
-    tiles = np.zeros((1, len(starts) + 1, customers), np.int64)
-    quarter = np.searchsorted(starts, rows.day, side="right")
-    n = len(rows)
-    add(quarter, rows.customer, np.arange(n + 1), np.zeros(n, np.int64), change, tiles)
-    return np.cumsum(tiles[0], axis=0)[: max(len(starts), 1)]
+def month_number(days: Ints) -> Ints:
+    """Months since January 1970 of day numbers."""
+    return days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)

@@ -15,7 +15,6 @@ import numpy as np
 
 from configs.settings import Settings
 from features.engine.entities import FOREVER, Ints, Rows
-from features.families.past import weeks_to_close
 
 YEAR = 52  # weeks; what families look back on besides the windows of the settings
 COMPACTED = ("transactions", "events", "holdings")
@@ -23,7 +22,7 @@ COMPACTED = ("transactions", "events", "holdings")
 
 def lookback_days(settings: Settings) -> int:
     """How long before a snapshot a row may have happened and still count by its own day or week."""
-    closed = settings.label.base_weeks + weeks_to_close(settings.label)
+    closed = settings.label.base_weeks + settings.label.weeks_to_close
     return 7 * (max(YEAR, closed, *settings.features.windows) + 1)
 
 

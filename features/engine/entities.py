@@ -163,6 +163,7 @@ def _no_rows(name: str) -> Rows:
     empty = np.zeros(0, np.int64)
     columns = {column.name: empty for column in TABLES[name].columns} | {"order": empty}
     columns |= dict.fromkeys(TABLES[name].derived, empty)
+    columns |= {column: empty for table, column in VOCABULARY if table == name}
     labels: dict[str, tuple[str, ...]] = {
         column.name: () for column in TABLES[name].columns if column.type == "VARCHAR"
     }

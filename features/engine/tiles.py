@@ -139,3 +139,8 @@ def trailing(tiles: Ints, calendar: Calendar, weeks: int, reduce: np.ufunc) -> S
         end = calendar.at[s] + 1
         out[s] = reduce.reduce(tiles[end - weeks : end], axis=0)
     return out
+
+
+def ratio(part: SnapshotArray, whole: SnapshotArray) -> SnapshotArray:
+    """part / whole; NaN where there is nothing to divide by."""
+    return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=np.asarray(whole) > 0)

@@ -7,15 +7,17 @@ import numpy as np
 from features.catalogue.grammar import Name, weeks
 from features.engine.balances import MINOR, Balances
 from features.engine.entities import Ints
-from features.engine.tiles import Columns, SnapshotArray, trailing_sum
+from features.engine.tiles import Columns, SnapshotArray, ratio, trailing_sum
+from features.families.shared import Bucket
 
 
-def balance_features(balances: Balances) -> Columns:
+def features(bucket: Bucket) -> Columns:
     """Money in base currency, changes and deviations as shares."""
+    balances = bucket.balances
     aum = balances.now(balances.aum)
     yield Name("aum", "last"), aum
     yield Name("market_move", "sum", "13w"), trailing_sum(balances.market, balances.calendar, 13) / MINOR
-    yield Name("aum", "change", "quarter"), _relative_change(aum, balances.last_quarter_end())
+    yield Name("aum", "change", "quarter"), _relative_change(aum, balances.last_quarter_end("aum"))
     for window in balances.calendar.windows:
         yield from _aum_over(balances, aum, window)
 
@@ -64,8 +66,3 @@ def _over(balances: Balances, window: int, reduce: Callable[[Ints], SnapshotArra
         end = balances.calendar.at[s] + 1
         out[s] = reduce(balances.aum[end - window : end]) / MINOR
     return out
-
-
-def ratio(part: SnapshotArray, whole: SnapshotArray) -> SnapshotArray:
-    """part / whole; NaN where there is nothing to divide by."""
-    return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=np.asarray(whole) > 0)

@@ -7,26 +7,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.catalogue.grammar import Name, weeks
-from features.engine.balances import CLASSES, MINOR, Balances
+from features.engine.balances import CLASS_GROUPS, CLASSES, MINOR, Balances
 from features.engine.entities import Ints
-from features.engine.tiles import Calendar, Columns, SnapshotArray
-from features.families.balances import ratio
+from features.engine.tiles import Calendar, Columns, SnapshotArray, ratio
+from features.families.shared import Bucket
 
-# A class may belong to several: liquid is what can be had within days, at a price.
-GROUPED = {
-    "deposits": ("demand", "term", "structured"),
-    "liquid": ("demand", "fund", "metal"),
-    "investment": ("wealth", "fund", "insurance", "metal", "trust"),
-}
 # The classes that most customers hold and move; of the others what is held now and its changes say enough.
 MAIN = ("demand", "term", "structured", "wealth", "fund")
 
 
-def classes(balances: Balances) -> Columns:
+def features(bucket: Bucket) -> Columns:
     """Money in base currency, shares of AUM, ratios between classes."""
+    balances = bucket.balances
     aum = balances.now(balances.aum)
-    running = running_sums(balances)
-    for name, sums in running.items():
+    running = balances.by_name
+    for name in (*CLASSES, *CLASS_GROUPS):
+        sums = running[name]
         held = balances.now(sums)
         yield Name(name, "last"), held
         yield Name(name, "share"), ratio(held, aum)
@@ -36,14 +32,6 @@ def classes(balances: Balances) -> Columns:
         yield Name(part, f"per_{whole}"), ratio(balances.now(running[part]), balances.now(running[whole]))
     for window in (13, 26):
         yield from _swings(balances, running, window)
-
-
-def running_sums(balances: Balances) -> Mapping[str, Ints]:
-    """Balance of each class and group at every position (position × customer, minor units)."""
-    single = {name: balances.by_class[k] for k, name in enumerate(CLASSES)}
-    return single | {
-        group: np.sum([single[name] for name in members], axis=0) for group, members in GROUPED.items()
-    }
 
 
 def _swings(balances: Balances, running: Mapping[str, Ints], window: int) -> Columns:

@@ -7,8 +7,9 @@ from configs.tables import PRODUCT_CLASSES
 from features.catalogue.grammar import Name
 from features.catalogue.measures import MEASURES
 from features.engine.activity import counted
-from features.engine.entities import Entities, Ints, Rows
+from features.engine.entities import Ints, Rows
 from features.engine.tiles import Calendar, Columns, SnapshotArray
+from features.families.shared import Bucket
 
 HELD = ("term", "fund", "wealth")
 DONE = ("login", "outflow_elsewhere", "salary")
@@ -17,13 +18,14 @@ LONGEST = 728
 GAPS = (("term", "wealth"), ("wealth", "fund"), ("salary", "outflow_elsewhere"))
 
 
-def firsts(entities: Entities, calendar: Calendar) -> Columns:
+def features(bucket: Bucket) -> Columns:
     """Days since each first, LONGEST at most, NaN where there was none; days from one first to another."""
+    entities, calendar = bucket.entities, bucket.calendar
     since: dict[str, SnapshotArray] = {}
     holdings = entities.tables["holdings"]
     for name in HELD:
         code = PRODUCT_CLASSES.index(name)
-        kind = holdings.columns["product_class"] == code if len(holdings) else holdings.day > 0
+        kind = holdings.columns["product_class"] == code
         since[name] = _since(holdings, kind & (holdings.columns["balance_base"] > 0), calendar, len(entities))
     for measure in MEASURES:
         if measure.name in DONE:

@@ -1,23 +1,21 @@
 """Family: money in and out, to other banks and brokers, salary, speed, silence."""
 
-from collections.abc import Sequence
-
 from features.catalogue.grammar import Name, weeks
-from features.catalogue.measures import CHANNELS, Measure
+from features.catalogue.measures import CHANNELS
 from features.engine.activity import Activity
-from features.engine.balances import Balances
-from features.engine.tiles import Columns
-from features.families.balances import ratio
+from features.engine.tiles import Columns, ratio
+from features.families.shared import Bucket
 
 # Measures whose sum says more beside what the customer holds.
 _PER_AUM = ("inflow", "outflow", "inflow_elsewhere", "outflow_elsewhere", "redeem", "buy")
 _RATE_RATIOS = ("outflow", "outflow_elsewhere", "inflow", "booking", "login", "card")
 
 
-def flows(activity: Activity, balances: Balances, declared: Sequence[Measure]) -> Columns:
+def features(bucket: Bucket) -> Columns:
     """Every declared measure over every window, then ratios between them; money in base currency."""
+    activity, balances = bucket.activity, bucket.balances
     windows = activity.calendar.windows
-    for measure in declared:
+    for measure in bucket.measures:
         if measure.name in CHANNELS and measure.name != "counter":
             continue  # their shares say enough
         for statistic in measure.statistics:

@@ -7,15 +7,16 @@ from numpy.typing import NDArray
 from features.catalogue.grammar import Name, days, weeks
 from features.engine.balances import CLASSES, LOAN, MINOR, BalanceChanges, Balances
 from features.engine.entities import Ints
-from features.engine.tiles import Calendar, Columns, SnapshotArray, trailing_sum
-from features.families.balances import ratio
+from features.engine.tiles import Calendar, Columns, SnapshotArray, ratio, trailing_sum
+from features.families.shared import Bucket
 
 AHEAD = (14, 30, 60, 90)  # days ahead in which money falls due
 BEHIND = (28, 91)  # days back in which it fell due
 
 
-def holdings(changes: BalanceChanges, balances: Balances) -> Columns:
+def features(bucket: Bucket) -> Columns:
     """Product depth and the maturity wall; money in base currency, shares of AUM."""
+    balances = bucket.balances
     aum = balances.now(balances.aum)
     yield Name("product", "held"), balances.products[balances.calendar.at].astype(np.float64)
     classes = (balances.by_class[: len(CLASSES), balances.calendar.at] > 0).sum(axis=0)
@@ -26,11 +27,11 @@ def holdings(changes: BalanceChanges, balances: Balances) -> Columns:
             trailing_sum(balances.products, balances.calendar, window),
         )
     yield Name("loan", "last"), balances.now(balances.by_class[LOAN])
-    yield from _maturities(changes, balances, aum)
+    yield from _maturities(balances, aum)
 
 
-def _maturities(changes: BalanceChanges, balances: Balances, aum: SnapshotArray) -> Columns:
-    ahead, nearest, behind = maturity_wall(changes, balances.calendar, len(aum[0]))
+def _maturities(balances: Balances, aum: SnapshotArray) -> Columns:
+    ahead, nearest, behind = maturity_wall(balances.changes, balances.calendar, len(aum[0]))
     for k, span in enumerate(AHEAD):
         yield Name("maturing", "sum", days(span)), ahead[k] / MINOR
         yield Name("maturing", "share", days(span)), ratio(ahead[k] / MINOR, aum)

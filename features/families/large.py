@@ -7,21 +7,22 @@ from numpy.typing import NDArray
 from configs.tables import COUNTERPARTIES
 from features.catalogue.grammar import Name, weeks
 from features.catalogue.measures import MEASURES
-from features.engine.activity import Activity, counted
+from features.engine.activity import counted
 from features.engine.balances import MINOR
 from features.engine.entities import Entities, Ints
-from features.engine.tiles import Calendar, Columns, SnapshotArray, add, trailing_sum
-from features.families.balances import ratio
+from features.engine.tiles import Calendar, Columns, SnapshotArray, add, ratio, trailing_sum
+from features.families.shared import Bucket
 
 LARGEST = ("inflow_elsewhere", "outflow_elsewhere", "outflow")
 YEAR = 52
 
 
-def large(entities: Entities, activity: Activity, large_amount: float) -> Columns:
+def features(bucket: Bucket) -> Columns:
     """Counts of entries from ``large_amount`` (base currency) upwards; days since the year's largest one."""
-    calendar = activity.calendar
+    entities, activity, calendar = bucket.entities, bucket.activity, bucket.calendar
+    minor = round(bucket.settings.features.large_amount * MINOR)
     for way in ("inflow", "outflow"):
-        running = _large_counts(entities, calendar, way, round(large_amount * MINOR))
+        running = _large_counts(entities, calendar, way, minor)
         for window in (13, YEAR):
             by_side = np.stack([trailing_sum(one, calendar, window) for one in running])
             yield Name(f"large_{way}", "count", weeks(window)), by_side.sum(axis=0)

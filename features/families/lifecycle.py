@@ -7,10 +7,10 @@ import numpy as np
 from configs.published import STAGES
 from features.catalogue.grammar import Name
 from features.engine.activity import Activity
-from features.engine.balances import Balances
 from features.engine.cut import value_as_of
 from features.engine.entities import Entities, Ints
 from features.engine.tiles import Calendar, Columns, SnapshotArray
+from features.families.shared import Bucket
 
 NEW_DAYS = 365
 DORMANT_DAYS = 182
@@ -18,13 +18,14 @@ STAGE_WEEKS = 26  # a stage that has lasted longer is not counted on: each look 
 TREND = 0.10  # change of AUM over 26 weeks that makes a customer growing or declining
 
 
-def lifecycle(entities: Entities, activity: Activity, balances: Balances) -> Columns:
+def features(bucket: Bucket) -> Columns:
     """Tenure in days; the stage, coded by its place in STAGES, and how long it has lasted."""
-    days = tenure(entities, activity.calendar)
-    now = stage(activity, balances.aum, days)
+    activity, aum = bucket.activity, bucket.balances.aum
+    days = tenure(bucket.entities, activity.calendar)
+    now = stage(activity, aum, days)
     yield Name("tenure", "days"), days
     yield Name("lifecycle_stage", "code"), now
-    yield Name("lifecycle_stage", "weeks"), _weeks_in_stage(activity, balances.aum, days, now)
+    yield Name("lifecycle_stage", "weeks"), _weeks_in_stage(activity, aum, days, now)
 
 
 def tenure(entities: Entities, calendar: Calendar) -> SnapshotArray:

@@ -11,11 +11,13 @@ from features.catalogue.grammar import Name, weeks
 from features.engine.cut import seen, value_as_of
 from features.engine.entities import Entities, Ints, Rows, Workload, day_number, make_rows
 from features.engine.tiles import Calendar, Columns, SnapshotArray
+from features.families.shared import Bucket
 
 
-def relationship(entities: Entities, calendar: Calendar) -> Columns:
+def features(bucket: Bucket) -> Columns:
     """The manager as of each snapshot and how many customers he has; how long the post has been vacant; how
     many managers there were."""
+    entities, calendar = bucket.entities, bucket.calendar
     manager, since = assigned(entities, calendar, "manager_id")
     vacant = (manager < 0).astype(np.float64)
     yield Name("manager", "vacant"), vacant

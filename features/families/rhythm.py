@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from features.catalogue.grammar import Name, weeks
 from features.engine.activity import Activity
 from features.engine.entities import Ints
-from features.engine.tiles import Calendar, Columns, SnapshotArray, trailing_sum
-from features.families.balances import ratio
+from features.engine.tiles import Calendar, Columns, SnapshotArray, ratio, trailing_sum
+from features.families.shared import Bucket
 
 YEAR, MONTH = 52, 4
 HALF_LIFE = 4  # weeks in which a booking's weight halves
@@ -18,9 +18,9 @@ COLLAPSED = 0.2  # a last month below this part of the year's usual pace
 _LAST = f"{weeks(MONTH)}_per_{weeks(YEAR)}"
 
 
-def rhythm(activity: Activity) -> Columns:
+def features(bucket: Bucket) -> Columns:
     """Weekly sums and counts of the last year; NaN where the history does not cover it."""
-    calendar = activity.calendar
+    activity, calendar = bucket.activity, bucket.calendar
     for name in ("inflow", "outflow"):
         for window in (13, YEAR):
             span, total, count = weeks(window), activity.total(name, window), activity.count(name, window)

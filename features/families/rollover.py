@@ -5,10 +5,10 @@ from numpy.typing import NDArray
 
 from configs.tables import PRODUCT_CLASSES
 from features.catalogue.grammar import Name, weeks
-from features.engine.balances import BalanceChanges, Balances
+from features.engine.balances import BalanceChanges
 from features.engine.entities import Ints
-from features.engine.tiles import Columns
-from features.families.balances import ratio
+from features.engine.tiles import Columns, ratio
+from features.families.shared import Bucket
 
 LOCKED = tuple(PRODUCT_CLASSES.index(name) for name in ("term", "structured", "wealth"))
 SETTLE = 14  # days the customer has to invest the money again
@@ -16,13 +16,14 @@ WINDOW = 52
 _DAYS = np.int64(2**20)  # more days than any history has
 
 
-def rollover(changes: BalanceChanges, balances: Balances) -> Columns:
+def features(bucket: Bucket) -> Columns:
     """Of the money that fell due in the last year, the share that was still invested SETTLE days later.
 
     What term, structured and wealth products lost from the evening before the due day to SETTLE days after
     it has not been rolled over; due days whose SETTLE days are not over yet do not count.
     """
-    customer, due, money, kept = _matured(changes)
+    balances = bucket.balances
+    customer, due, money, kept = _matured(balances.changes)
     snapshots, customers = balances.calendar.snapshots, balances.aum.shape[1]
     total, stayed = np.zeros((2, len(snapshots), customers))
     for s, day in enumerate(snapshots):

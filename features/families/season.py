@@ -5,8 +5,9 @@ import math
 import numpy as np
 
 from features.catalogue.grammar import Name
-from features.engine.tiles import Calendar, Columns
-from features.families.months import month_number
+from features.engine.balances import month_number
+from features.engine.tiles import Columns
+from features.families.shared import Bucket
 
 # First day of the Chinese New Year, 1990 to 2050: the second new moon after the winter solstice (Beijing).
 SPRING_FESTIVALS = """
@@ -20,8 +21,9 @@ SPRING_FESTIVALS = """
 """
 
 
-def season(calendar: Calendar, customers: int) -> Columns:
+def features(bucket: Bucket) -> Columns:
     """The month as a point on a circle; days to the next Spring Festival (NaN after 2050)."""
+    calendar, customers = bucket.calendar, len(bucket.entities)
     angle = [2 * math.pi * month / 12 for month in (month_number(calendar.snapshots) % 12).tolist()]
     festivals = np.array(SPRING_FESTIVALS.split(), "datetime64[D]").astype(np.int64)
     following = np.searchsorted(festivals, calendar.snapshots, side="left")

@@ -4,14 +4,15 @@ import numpy as np
 
 from features.catalogue.grammar import Name, weeks
 from features.engine.cut import seen
-from features.engine.entities import Entities
-from features.engine.tiles import Calendar, Columns
+from features.engine.tiles import Columns
+from features.families.shared import Bucket
 
 ITEMS = ("service", "environment", "products", "brand", "manager")
 
 
-def surveys(entities: Entities, calendar: Calendar) -> Columns:
+def features(bucket: Bucket) -> Columns:
     """Mean score of the last year; of each item the score of its last day with an answer, and days since."""
+    entities, calendar = bucket.entities, bucket.calendar
     rows, customers = entities.tables["surveys"], len(entities)
     shape = (len(calendar.snapshots), customers)
     mean = np.full(shape, np.nan)

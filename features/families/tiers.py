@@ -6,16 +6,16 @@ import numpy as np
 
 from configs.settings import Tier
 from features.catalogue.grammar import Name
-from features.engine.balances import Balances
 from features.engine.entities import Ints
-from features.engine.tiles import Columns, SnapshotArray
-from features.families.balances import ratio
+from features.engine.tiles import Columns, SnapshotArray, ratio
+from features.families.shared import Bucket
 
 WEEKS = 13  # the tier is by the average AUM over these weeks
 
 
-def tiers(balances: Balances, declared: Sequence[Tier]) -> Columns:
+def features(bucket: Bucket) -> Columns:
     """AUM above the tier's lower bound and below the next tier's, as shares of AUM; NaN in no next tier."""
+    balances, declared = bucket.balances, bucket.settings.tiers
     bounds = _bounds(declared)
     mean, aum = balances.mean(WEEKS), balances.now(balances.aum)
     reached = place(mean, declared)

@@ -7,7 +7,6 @@ import pytest
 
 from configs.settings import Settings
 from features.engine.compact_history import YEAR
-from features.families.past import weeks_to_close
 
 MONDAY = date(2024, 3, 4)
 END = date(2024, 3, 3)  # 97 days after 2023-11-27: the window's last day is March 2
@@ -39,5 +38,5 @@ def test_unknown_where_the_label_was(features_on: Any) -> None:
 
 
 def test_weeks_to_close(bank_settings: Settings) -> None:
-    assert weeks_to_close(bank_settings.label) == 14
+    assert bank_settings.label.weeks_to_close == 14
     assert bank_settings.label.base_weeks + 14 <= YEAR
