@@ -34,7 +34,7 @@ UNREAD = frozenset(
 
 
 def read_columns(name: str) -> list[str]:
-    """The columns of a table, as ingest writes it, that make_world looks at."""
+    """The columns of a table, as ingest writes it, that make_entities looks at."""
     table = TABLES[name]
     return [column for column in (*table.names, *table.derived) if column not in UNREAD]
 
@@ -95,7 +95,7 @@ def day_number(day: date) -> int:
 
 
 def make_entities(tables: Mapping[str, pa.Table], workload: Workload = MappingProxyType({})) -> Entities:
-    """One bucket's Arrow tables (as ingest writes them, plus ``products``) as a World.
+    """One bucket's Arrow tables (as ingest writes them, plus ``products``) as Entities.
 
     Tables that the bank does not bring are empty. Text becomes codes, so that nothing but integers is left.
     """
