@@ -22,6 +22,7 @@ from serve.app import create_app
 from serve.store.tables import metadata
 
 ROOT = Path(__file__).resolve().parent.parent
+WIDE = ("features.md", "glossary.md", "rooms.md")
 DEFAULTS = ROOT / "configs" / "default.toml"
 FILTER = '<input class="filter" type="search" placeholder="outflow, 13w, 到期 …" aria-label="Filter rows">'
 
@@ -43,11 +44,19 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
-    """The page of features begins with a box that filters its rows."""
+    """The page of features with a box above its tables that filters their rows."""
     if page.file.src_uri != "features.md":
         return markdown
-    head, families = markdown.split("\n## ", 1)
-    return f"{head}\n{FILTER}\n\n## {families}"
+    head, families = markdown.split("\n| family |", 1)
+    return f"{head}\n{FILTER}\n\n| family |{families}"
+
+
+def on_page_content(html: str, page: Page, **_: Any) -> str:
+    """The page with its wide tables marked, for cards on a telephone; code may break after a slash."""
+    if page.file.src_uri in WIDE or page.file.src_uri.startswith("reference/"):
+        html = html.replace("<table>", '<div class="cards"><table>').replace("</table>", "</table></div>")
+        return re.sub(r"(?<=<code>)[^<]+", lambda code: re.sub(r"(?<=[/_])(?=\w)", "<wbr>", code[0]), html)
+    return html
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
@@ -134,7 +143,7 @@ def settings_page() -> str:
             if "$ref" in field
             else f"`[[{name}]]`"
             if field.get("type") == "array"
-            else f"`[{name}.…]`"
+            else f"`[{name}.<name>]`"
         )
         parts.append(
             f"## {title}\n\n{first_sentence(inner.get('description', ''))} {notes.get(name, '').capitalize()}"
