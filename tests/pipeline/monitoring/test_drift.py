@@ -1,9 +1,74 @@
-"""How far features have moved: by hand, and what noise alone shows."""
+"""The drift of features: by hand, the reference Monday and the order, and what noise alone shows."""
+
+from datetime import date
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from pipeline.monitoring.drift import _noise, psi, reading
+from models.splits import Split
+from pipeline.artefacts import Home
+from pipeline.monitoring.drift import _noise, drift, psi, reading
+
+FIRST, LAST, PRESENT = date(2026, 6, 1), date(2026, 6, 8), date(2026, 11, 16)
+COLUMNS = ("calm", "zero", "late", "early", "calendar", "gone")
+
+
+def bundle():
+    """Evaluated on two Mondays; trained and tuned on others, whose features are not kept."""
+    snapshots = Split((date(2025, 1, 6),), (date(2025, 9, 1),), (FIRST, LAST))
+    return SimpleNamespace(snapshots=snapshots, model=SimpleNamespace(columns=COLUMNS))
+
+
+def share_of_ones(count: int) -> np.ndarray:
+    """2,000 customers: so many in 20 have 1, the others 0."""
+    return np.where(np.arange(2_000) % 20 < count, 1.0, 0.0)
+
+
+def write_features(home: Home, day: date, **columns: np.ndarray) -> None:
+    path = home.partition("features", day)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(columns).to_parquet(path)
+
+
+def test_features_are_ordered_by_drift_since_the_last_evaluated_monday(tmp_path):
+    """Of 20 customers 10 had 1 on 8 June; now 10 (calm), 12 (zero) or 16 (early, late) have it.
+
+    From 10 to 16: 0.3 · ln(0.8 / 0.5) − 0.3 · ln(0.2 / 0.5) = 0.3 · ln 4 = 0.4159, above the limit of 0.25 and the
+    noise of (2 / 2,000) · (10 + 3 · √20) = 0.0234; to 12: 0.1 · ln 1.5 = 0.0405. On 1 June "calm" was at 1 of 20:
+    since that Monday it would have drifted. What all share and what is no longer delivered is not counted.
+    """
+    home = Home(tmp_path, "")
+    write_features(home, FIRST, **dict.fromkeys(COLUMNS, share_of_ones(1)))
+    write_features(home, LAST, **dict.fromkeys(COLUMNS, share_of_ones(10)))
+    present = {"calm": share_of_ones(10), "zero": share_of_ones(12), "calendar": np.ones(2_000)}
+    present |= {"early": share_of_ones(16), "late": share_of_ones(16)}
+    write_features(home, PRESENT, **present)
+    found = drift(home, bundle(), PRESENT)
+    assert (found["since"], found["features"], found["drifted"]) == ("2026-06-08", 4, 2)
+    assert [feature["feature"] for feature in found["most"]] == ["early", "late", "zero", "calm"]
+    expected = [0.4159, 0.4159, 0.0405, 0.0]
+    assert [feature["psi"] for feature in found["most"]] == pytest.approx(expected, abs=2e-3)
+    assert [feature["reading"] for feature in found["most"]] == ["drifted", "drifted", "stable", "stable"]
+
+
+def test_only_the_ten_that_drifted_most_are_kept(tmp_path):
+    home = Home(tmp_path, "")
+    names = [f"feature_{number:02d}" for number in range(12)]
+    write_features(home, LAST, **dict.fromkeys(names, share_of_ones(4)))
+    write_features(home, PRESENT, **{name: share_of_ones(4 + k) for k, name in enumerate(names)})
+    model = SimpleNamespace(snapshots=bundle().snapshots, model=SimpleNamespace(columns=tuple(names)))
+    found = drift(home, model, PRESENT)
+    assert found["features"] == 12
+    assert [feature["feature"] for feature in found["most"]] == names[:1:-1]
+
+
+def test_without_the_reference_monday_nothing_is_said(tmp_path):
+    home = Home(tmp_path, "")
+    write_features(home, FIRST, calm=share_of_ones(1))
+    write_features(home, PRESENT, calm=share_of_ones(1))
+    assert drift(home, bundle(), PRESENT) is None
 
 
 def test_a_shift_worked_out_by_hand():
