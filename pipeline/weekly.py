@@ -76,7 +76,7 @@ def run_train(bank: Context, tables: Ingested, as_of: date) -> Bundle:
         )
         tracking.track(bank.data, bank.settings.bank, bundle)
     log.info("judged out of time\n%s", comparison_table(bundle.metrics).round(3).to_string())
-    promotion.introduce(bank, tables, bundle)
+    promotion.register_challenger(bank, tables, bundle)
     return bundle
 
 
@@ -154,7 +154,7 @@ def _scorer(bank: Context, tables: Ingested, as_of: date) -> Bundle:
 
 def _due(bank: Context, usable: Bundle, as_of: date) -> bool:
     """Whether model and the last decision about a challenger are older than ``training.retrain_weeks``."""
-    days = [usable.trained_as_of, *(date.fromisoformat(one["as_of"]) for one in promotion.decisions(bank))]
+    days = [usable.trained_as_of, *promotion.compared_on(bank)]
     latest = max(day for day in days if day <= as_of)
     return as_of - latest >= timedelta(weeks=bank.settings.training.retrain_weeks)
 

@@ -28,11 +28,11 @@ def promote(
     data: DataOption = DATA,
 ) -> None:
     """Approve a challenger as a second person: it is tried, compared once more, and becomes champion."""
-    from pipeline.commands.summaries import decision_in_words
+    from pipeline.commands.summaries import comparison_in_words
     from pipeline.training.promotion import approve
 
     context = logged_context(bank, data)
-    typer.echo(decision_in_words(approve(context, context.tables, bundle, by)))
+    typer.echo(comparison_in_words(approve(context, context.tables, bundle, by)))
 
 
 @app.command()

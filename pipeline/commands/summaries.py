@@ -11,7 +11,7 @@ from configs.call_lists import CallList
 from pipeline.context import Context
 from pipeline.monitoring.outcomes import Realised
 from pipeline.scoring.score import Publication
-from pipeline.training.comparison import DECIDE, Decision
+from pipeline.training.comparison import DECIDE, Comparison
 from serve.store.audit import Entry, Head
 
 SHOWN = 8
@@ -87,10 +87,10 @@ def backtest_in_words(result: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def decision_in_words(decision: Decision) -> str:
+def comparison_in_words(comparison: Comparison) -> str:
     """Challenger and champion on the same Mondays, and the objections to the challenger."""
-    shown = decision.figures
-    lines = [f"challenger {decision.challenger}, champion {decision.champion or 'none'}"]
+    shown = comparison.figures
+    lines = [f"challenger {comparison.challenger}, champion {comparison.champion or 'none'}"]
     if "rows" in shown:
         days = shown["mondays"]
         lines.append(
@@ -103,7 +103,7 @@ def decision_in_words(decision: Decision) -> str:
         lines.append(pd.DataFrame(ways | shown["rules"]).T.round(4).to_string(na_rep=""))
     for name, (low, middle, high) in shown.get("differences", {}).items():
         lines.append(f"difference in {DECIDE[name]}: {middle:+.4f} [{low:+.4f}, {high:+.4f}]")
-    lines += [f"against: {reason}" for reason in decision.against] or ["nothing speaks against it"]
+    lines += [f"objection: {reason}" for reason in comparison.objections] or ["no objection"]
     return "\n".join(lines)
 
 

@@ -15,7 +15,7 @@ from pipeline.evaluation.model_card import Card, card_markdown, model_card
 from pipeline.evaluation.research import build_history
 from pipeline.evaluation.segments import segments
 from pipeline.tables import Ingested
-from pipeline.training.comparison import differs
+from pipeline.training.comparison import contract_breaks
 from pipeline.training.train import risks_of
 from pipeline.training.training_rows import columns_of, load_matrix
 
@@ -37,7 +37,7 @@ def report_in_full(context: Context, tables: Ingested, bundle: Bundle, champion:
     The evaluated Mondays are read again as of the day of training. Raises DataError where today's features
     or label are not the bundle's.
     """
-    unlike = differs(context.settings, bundle)
+    unlike = contract_breaks(context.settings, bundle)
     if unlike:
         raise DataError(
             f"model {bundle.model_id} was trained on another {' and '.join(unlike)} than today's settings name. "

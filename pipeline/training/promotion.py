@@ -6,7 +6,7 @@ MLflow's alias only repeats it. Each step is an entry; what it decides and its e
 
 import hashlib
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
@@ -25,7 +25,7 @@ from pipeline.evaluation.model_report import card_of
 from pipeline.progress import log, step
 from pipeline.tables import Ingested
 from pipeline.training import registry
-from pipeline.training.comparison import Decision, decide, differs
+from pipeline.training.comparison import Comparison, compare, contract_breaks
 from serve.auth import access_log
 from serve.store.audit import Entry, Head, append, entries, head, verify
 from serve.store.store import Store
@@ -50,17 +50,17 @@ class Log:
 
     def champions(self) -> list[str]:
         """Every model that is or was champion and was not rolled back, the present one last."""
-        found: list[str] = []
-        for one in entries(self.connection, (PROMOTED, ROLLED_BACK)):
-            if one.action == PROMOTED:
-                found.append(one.subject)
+        champions: list[str] = []
+        for entry in entries(self.connection, (PROMOTED, ROLLED_BACK)):
+            if entry.action == PROMOTED:
+                champions.append(entry.subject)
             else:
-                found.pop()
-        return found
+                champions.pop()
+        return champions
 
     def trainers(self, model_id: str) -> list[str]:
         """Who trained a model, the first first."""
-        return [one.actor for one in entries(self.connection, (TRAINED,)) if one.subject == model_id]
+        return [entry.actor for entry in entries(self.connection, (TRAINED,)) if entry.subject == model_id]
 
 
 @contextmanager
@@ -109,104 +109,118 @@ def _head(noted: str) -> Head:
 
 def champion(bank: Context) -> Bundle | None:
     """The present champion; None before the first. Raises DataError if its bundle is not whole."""
-    with audit_log(bank) as record:
-        known = record.champions()
-    if not known:
-        return None
-    _mend_alias(bank, known[-1])
-    return load(bank.home.models / known[-1], bank.bundle_key)
+    champions = _champions(bank)
+    return load(bank.home.models / champions[-1], bank.bundle_key) if champions else None
 
 
 def champion_for(bank: Context, as_of: date) -> Bundle | None:
     """The champion, or for a past Monday the latest former one that had not seen its future; None if no model
     that was promoted can score this Monday."""
-    with audit_log(bank) as record:
-        known = record.champions()
-    if known:
-        _mend_alias(bank, known[-1])
-    for model_id in reversed(known):
+    for model_id in reversed(_champions(bank)):
         bundle = load(bank.home.models / model_id, bank.bundle_key)
-        wrong = differs(bank.settings, bundle)
+        wrong = contract_breaks(bank.settings, bundle)
         wrong += ["training day"] if bundle.trained_as_of > as_of else []
-        said = f"not used for {as_of} because of its {' and '.join(wrong)}" if wrong else "used"
-        log.info("champion  model=%s trained_as_of=%s %s", bundle.model_id, bundle.trained_as_of, said)
+        use = f"not used for {as_of} because of its {' and '.join(wrong)}" if wrong else "used"
+        log.info("champion  model=%s trained_as_of=%s %s", bundle.model_id, bundle.trained_as_of, use)
         if not wrong:
             return bundle
     return None
 
 
-def introduce(bank: Context, tables: Ingested, bundle: Bundle) -> Decision:
-    """Record a freshly trained model, compare it with the champion, keep the decision and say what comes next.
+def champion_or_none(bank: Context) -> Bundle | None:
+    """The champion, for training: one whose bundle is lost must not keep the bank from a new one."""
+    try:
+        return champion(bank)
+    except DataError as error:
+        log.warning("champion  not compared: %s", error)
+        return None
 
-    Where approval is automatic a model that nothing speaks against becomes champion at once.
+
+def _champions(bank: Context) -> list[str]:
+    """The champions by the audit log; MLflow's alias, which has no say, is set right where it differs."""
+    with audit_log(bank) as record:
+        champions = record.champions()
+    if champions:
+        try:
+            alias = registry.champion(bank.data, bank.settings.bank).name
+        except DataError:
+            alias = "no model"
+        if alias != champions[-1]:
+            log.warning(
+                "champion  MLflow named %s; the audit log says %s, which stands", alias, champions[-1]
+            )
+            registry.promote(bank.data, bank.settings.bank, champions[-1])
+    return champions
+
+
+def register_challenger(bank: Context, tables: Ingested, bundle: Bundle) -> Comparison:
+    """Record a freshly trained model, compare it with the champion, keep the comparison and log what comes next.
+
+    Where approval is automatic a model without objections becomes champion at once.
     """
+    details = {"trained_as_of": str(bundle.trained_as_of), "data": tables.fingerprint}
     with audit_log(bank) as record:
-        details = {"trained_as_of": bundle.metrics["trained_as_of"], "data": tables.fingerprint}
         record.note(bank.user, TRAINED, bundle.model_id, details)
-    decision = compare(bank, tables, bundle)
-    if decision.against:
-        _refuse(bank, bank.user, decision)
+    comparison = keep_comparison(bank, tables, bundle)
+    if comparison.objections:
+        _refuse(bank, bank.user, comparison)
     elif bank.settings.promotion.approval == "automatic":
-        _promote(bank, bundle, decision, BY_THE_FIGURES)
-        return decision
+        _promote(bank, comparison, BY_THE_FIGURES)
+        return comparison
     log.info("promotion %s", standing(bank, bundle.model_id))
-    return decision
+    return comparison
 
 
-def compare(bank: Context, tables: Ingested, bundle: Bundle) -> Decision:
-    """Judge the model beside the champion and keep the decision, in ``decisions/`` and as an entry."""
+def keep_comparison(bank: Context, tables: Ingested, bundle: Bundle) -> Comparison:
+    """The model beside the champion, kept in ``decisions/`` and as an entry.
+
+    A gap in the model's card is an objection: a model that nobody can account for is not promoted.
+    """
     with step("compare") as counts:
-        decision = decide(bank, tables, bundle, champion_or_none(bank))
-        decision = replace(decision, against=(*decision.against, *card_gaps(bank, bundle)))
-        path = decision_file(bank, bundle.model_id)
-        write_json(path, decision.as_json())
-        counts |= {
-            "model": decision.challenger,
-            "champion": decision.champion,
-            "against": len(decision.against),
-        }
+        comparison = compare(bank, tables, bundle, champion_or_none(bank))
+        gaps = missing_in_card(card_of(bank, bundle))
+        comparison = replace(comparison, objections=(*comparison.objections, *gaps))
+        path = comparison_file(bank, bundle.model_id)
+        write_json(path, comparison.as_json())
+        counts |= {"model": comparison.challenger, "champion": comparison.champion}
+        counts["objections"] = len(comparison.objections)
+    details = {
+        "champion": comparison.champion,
+        "objections": list(comparison.objections),
+        "decision_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+    }
     with audit_log(bank) as record:
-        details = {
-            "champion": decision.champion,
-            "against": list(decision.against),
-            "decision_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        }
         record.note(bank.user, COMPARED, bundle.model_id, details)
-    return decision
+    return comparison
 
 
-def card_gaps(bank: Context, bundle: Bundle) -> list[str]:
-    """What the model's card lacks: a model that nobody can account for is not promoted."""
-    return missing_in_card(card_of(bank, bundle))
-
-
-def approve(bank: Context, tables: Ingested, model_id: str, by: str) -> Decision:
+def approve(bank: Context, tables: Ingested, model_id: str, by: str) -> Comparison:
     """Make a challenger champion in the name of ``by``, who must not be the one who trained it.
 
-    It is verified, tried in a process of its own and compared with the champion of today once more, so that
-    nothing rests on what was written down. Raises DataError with the reason, which is an entry as well.
+    It is verified, smoke tested and compared with the champion of today once more, so that nothing rests on
+    what was written down. Raises DataError with the reason, which is an entry as well.
     """
-    bundle = _tried(bank, model_id)
+    bundle = _smoke_tested(bank, model_id)
     with audit_log(bank) as record:
-        trainers, known = record.trainers(model_id), record.champions()
+        trainers, champions = record.trainers(model_id), record.champions()
     if not trainers:
         raise DataError(f"nobody trained model {model_id} here: the audit log has no entry. Train it first.")
-    if known and known[-1] == model_id:
+    if champions and champions[-1] == model_id:
         raise DataError(f"model {model_id} is the champion already.")
     name = _name(by)
-    if _same_person(name, trainers):
-        decision = Decision(model_id, known[-1] if known else None, (f"{name} trained it",), {})
-        _refuse(bank, name, decision)
+    if name.casefold() in {_name(trainer).casefold() for trainer in trainers}:  # ＬＩ Na is li na
+        own = Comparison(model_id, champions[-1] if champions else None, (f"{name} trained it",), {})
+        _refuse(bank, name, own)
         raise DataError(
             f"model {model_id} was trained by {name}, who cannot approve it too. Ask a second person: "
             f"make promote BANK={bank.settings.bank} BUNDLE={model_id} BY=<name>."
         )
-    decision = compare(bank, tables, bundle)
-    if decision.against:
-        _refuse(bank, name, decision)
-        raise DataError(f"model {model_id} is not promoted: {'; '.join(decision.against)}.")
-    _promote(bank, bundle, decision, name)
-    return decision
+    comparison = keep_comparison(bank, tables, bundle)
+    if comparison.objections:
+        _refuse(bank, name, comparison)
+        raise DataError(f"model {model_id} is not promoted: {'; '.join(comparison.objections)}.")
+    _promote(bank, comparison, name)
+    return comparison
 
 
 def roll_back(bank: Context, by: str) -> str:
@@ -215,23 +229,22 @@ def roll_back(bank: Context, by: str) -> str:
     Raises DataError if there is none, or its bundle is no longer whole.
     """
     with audit_log(bank) as record:
-        known = record.champions()
-    if len(known) < 2:
+        champions = record.champions()
+    if len(champions) < 2:
         raise DataError(f"bank {bank.settings.bank!r} has no earlier champion to return to.")
-    present, previous = known[-1], known[-2]
-    _tried(bank, previous)
+    previous, present = champions[-2:]
+    _smoke_tested(bank, previous)
     with audit_log(bank) as record:
-        details = {"back_to": previous, "entered_by": bank.user}
-        record.note(_name(by), ROLLED_BACK, present, details)
+        record.note(_name(by), ROLLED_BACK, present, {"back_to": previous, "entered_by": bank.user})
         registry.promote(bank.data, bank.settings.bank, previous)
     return previous
 
 
 def standing(bank: Context, model_id: str) -> str:
-    """What the last decision about a challenger means, as a sentence: why it stays one, or who may approve it."""
-    against = read_json(decision_file(bank, model_id))["against"]
-    if against:
-        return f"model {model_id} stays a challenger: {'; '.join(against)}"
+    """The last comparison of a challenger as a sentence: why it stays one, or who may approve it."""
+    objections = read_json(comparison_file(bank, model_id))["objections"]
+    if objections:
+        return f"model {model_id} stays a challenger: {'; '.join(objections)}"
     with audit_log(bank) as record:
         trainers = " or ".join(dict.fromkeys(record.trainers(model_id)))
     return (
@@ -240,65 +253,45 @@ def standing(bank: Context, model_id: str) -> str:
     )
 
 
-def decision_file(bank: Context, model_id: str) -> Path:
-    """Where the last decision about a model lies."""
+def comparison_file(bank: Context, model_id: str) -> Path:
+    """The file of the last comparison of a model."""
     return bank.home.root / "decisions" / f"{model_id}.json"
 
 
-def decisions(bank: Context) -> list[dict[str, Any]]:
-    """The last decision about each model, the latest trained last."""
-    found = [read_json(path) for path in sorted((bank.home.root / "decisions").glob("*.json"))]
-    return sorted(found, key=lambda one: (one["as_of"], one["challenger"]))
+def compared_on(bank: Context) -> list[date]:
+    """The Mondays as of which models were trained that have been compared."""
+    paths = (bank.home.root / "decisions").glob("*.json")
+    return sorted(date.fromisoformat(read_json(path)["as_of"]) for path in paths)
 
 
-def champion_or_none(bank: Context) -> Bundle | None:
-    """For training: a champion whose bundle is lost must not keep the bank from a new one."""
-    try:
-        return champion(bank)
-    except DataError as error:
-        log.warning("champion  not compared: %s", error)
-        return None
-
-
-def _tried(bank: Context, model_id: str) -> Bundle:
+def _smoke_tested(bank: Context, model_id: str) -> Bundle:
     """The bundle, after it was verified and had scored in a process of its own."""
-    folder, limits = bank.home.models / model_id, bank.settings.promotion
+    folder = bank.home.models / model_id
     if not folder.is_dir():
-        known = [path.name for path in bank.home.models.glob("*") if path.is_dir()]
+        names = [path.name for path in bank.home.models.glob("*") if path.is_dir()]
         raise DataError(
-            f"there is no bundle {model_id!r} in {bank.home.models}. {did_you_mean(model_id, known)}"
+            f"there is no bundle {model_id!r} in {bank.home.models}. {did_you_mean(model_id, names)}"
         )
     with step("try") as counts:
         bundle = load(folder, bank.bundle_key)
-        smoke_test(folder, bank.bundle_key, limits.smoke_test_seconds)
+        smoke_test(folder, bank.bundle_key, bank.settings.promotion.smoke_test_seconds)
         counts["model"] = model_id
     return bundle
 
 
-def _refuse(bank: Context, actor: str, decision: Decision) -> None:
+def _refuse(bank: Context, actor: str, comparison: Comparison) -> None:
+    details = {"objections": list(comparison.objections), "champion": comparison.champion}
     with audit_log(bank) as record:
-        details = {"against": list(decision.against), "champion": decision.champion, "entered_by": bank.user}
-        record.note(actor, REFUSED, decision.challenger, details)
+        record.note(actor, REFUSED, comparison.challenger, details | {"entered_by": bank.user})
 
 
-def _promote(bank: Context, bundle: Bundle, decision: Decision, by: str) -> None:
+def _promote(bank: Context, comparison: Comparison, by: str) -> None:
     """Approval, promotion and alias in one transaction: if one cannot be written, neither are the others."""
+    details = {"champion": comparison.champion, "entered_by": bank.user}
     with audit_log(bank) as record:
-        details = {"champion": decision.champion, "entered_by": bank.user}
-        record.note(by, APPROVED, bundle.model_id, details)
-        record.note(by, PROMOTED, bundle.model_id, details)
-        registry.promote(bank.data, bank.settings.bank, bundle.model_id)
-
-
-def _mend_alias(bank: Context, model_id: str) -> None:
-    """Somebody moved MLflow's alias by hand, or a promotion was cut short: it has no say, and is set right."""
-    try:
-        alias = registry.champion(bank.data, bank.settings.bank).name
-    except DataError:
-        alias = "no model"
-    if alias != model_id:
-        log.warning("champion  MLflow named %s; the audit log says %s, which stands", alias, model_id)
-        registry.promote(bank.data, bank.settings.bank, model_id)
+        record.note(by, APPROVED, comparison.challenger, details)
+        record.note(by, PROMOTED, comparison.challenger, details)
+        registry.promote(bank.data, bank.settings.bank, comparison.challenger)
 
 
 def _name(by: str) -> str:
@@ -307,8 +300,3 @@ def _name(by: str) -> str:
     if not name:
         raise DataError("somebody must stand for this. Say who with BY=<name>.")
     return name
-
-
-def _same_person(name: str, others: Sequence[str]) -> bool:
-    """However the name is written: ＬＩ Na is li na."""
-    return name.casefold() in {_name(one).casefold() for one in others}

@@ -12,7 +12,7 @@ from models.bundle import Predicted
 from models.capacity import Teams, at_capacity, listed
 from models.matrix import Matrix
 from models.splits import Split
-from pipeline.training.comparison import _against, _differences, _not_better, callers, fair_mondays
+from pipeline.training.comparison import callers, differences, fair_mondays, own_objections, rival_objections
 
 SETTINGS = load_settings("demo")
 LIMITS = SETTINGS.promotion
@@ -55,10 +55,10 @@ def test_the_same_scores_differ_by_nothing_and_better_ones_by_more_than_noise():
     random = np.random.default_rng(5)
     noise = random.random(len(rows))
     truth = rows.attrited * 0.5
-    same = _differences(rows, one_team(rows, 100), (predicted(noise), predicted(noise)), 7)
+    same = differences(rows, one_team(rows, 100), (predicted(noise), predicted(noise)), 7)
     assert same == {"recall": [0, 0, 0], "aum_caught": [0, 0, 0]}
-    better = _differences(rows, one_team(rows, 100), (predicted(noise + truth), predicted(noise)), 7)
-    worse = _differences(rows, one_team(rows, 100), (predicted(noise), predicted(noise + truth)), 7)
+    better = differences(rows, one_team(rows, 100), (predicted(noise + truth), predicted(noise)), 7)
+    worse = differences(rows, one_team(rows, 100), (predicted(noise), predicted(noise + truth)), 7)
     for name, (low, middle, high) in better.items():
         assert 0 < low < middle < high
         assert worse[name] == pytest.approx([-high, -middle, -low])
@@ -70,7 +70,7 @@ def test_what_both_find_is_no_noise():
     old = np.linspace(1, 0, 400)
     new = old.copy()
     new[[99, 399]] = old[[399, 99]]
-    ends = _differences(rows, one_team(rows, 100), (predicted(new), predicted(old)), 7)["recall"]
+    ends = differences(rows, one_team(rows, 100), (predicted(new), predicted(old)), 7)["recall"]
     assert ends[1] == pytest.approx(-0.01)
     assert ends[0] >= -0.05
     assert ends[2] <= 0.01
@@ -98,7 +98,7 @@ def figures(**differences):
     ],
 )
 def test_better_by_more_than_noise_or_no_worse_than_an_old_one(differences, age, says):
-    found = _not_better(LIMITS, figures(**differences), age)
+    found = rival_objections(LIMITS, figures(**differences), age)
     assert len(found) == (1 if says else 0)
     if says:
         assert re.search(says.replace("[", r"\[").replace("+", r"\+"), found[0])
@@ -129,7 +129,7 @@ def own(**changes):
     ],
 )
 def test_calibration_and_rules(changes, says):
-    assert _against(LIMITS, own(**changes)) == says
+    assert own_objections(LIMITS, own(**changes)) == says
 
 
 def test_lists_are_the_teams_own_unless_they_would_hold_nearly_everybody(monkeypatch):

@@ -21,7 +21,7 @@ from models.severity import Severity
 from pipeline import weekly
 from pipeline.context import Context
 from pipeline.training import promotion, registry
-from pipeline.training.comparison import Decision
+from pipeline.training.comparison import Comparison
 from serve.store.audit import append
 from serve.store.store import Store
 
@@ -51,7 +51,7 @@ def bank(tmp_path, empty_registry, monkeypatch) -> Context:
     for name, value in KEYS.items() | {("ATTRITION_USER", "li")}:
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(promotion, "smoke_test", lambda *_: None)
-    monkeypatch.setattr(promotion, "differs", lambda *_: [])
+    monkeypatch.setattr(promotion, "contract_breaks", lambda *_: [])
     monkeypatch.setattr(promotion, "card_of", lambda *_: {})
     monkeypatch.setattr(promotion, "missing_in_card", lambda card: list(card))
     against(monkeypatch)
@@ -59,11 +59,11 @@ def bank(tmp_path, empty_registry, monkeypatch) -> Context:
 
 
 def against(monkeypatch, *reasons):
-    def decide(_bank, _tables, challenger, champion):
+    def compare(_bank, _tables, challenger, champion):
         name = champion.model_id if champion else None
-        return Decision(challenger.model_id, name, reasons, {"as_of": challenger.metrics["trained_as_of"]})
+        return Comparison(challenger.model_id, name, reasons, {"as_of": challenger.metrics["trained_as_of"]})
 
-    monkeypatch.setattr(promotion, "decide", decide)
+    monkeypatch.setattr(promotion, "compare", compare)
 
 
 def trained(bank: Context, auroc: float = 0.8, as_of: str = "2026-11-16") -> Bundle:
@@ -78,7 +78,7 @@ def trained(bank: Context, auroc: float = 0.8, as_of: str = "2026-11-16") -> Bun
     )
     folder = write(bundle, bank.home.models, bank.bundle_key)
     registry.record(bank.data, "demo", folder, bank.bundle_key, {})
-    promotion.introduce(bank, TABLES, bundle)
+    promotion.register_challenger(bank, TABLES, bundle)
     return bundle
 
 
@@ -159,7 +159,7 @@ def test_a_model_whose_card_is_not_complete_is_not_promoted(bank, monkeypatch):
 
 def test_the_decision_is_kept_and_its_hash_is_in_the_log(bank):
     model = trained(bank).model_id
-    path = promotion.decision_file(bank, model)
+    path = promotion.comparison_file(bank, model)
     assert json.loads(path.read_text("utf-8"))["challenger"] == model
     found, _ = promotion.verified(bank)
     assert found[1].details["decision_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
