@@ -22,7 +22,7 @@ from pipeline.scoring.score import Publication, score
 from pipeline.scoring.score_changes import Models, last_published
 from pipeline.snapshots.build import build_outcomes, build_snapshots
 from pipeline.tables import Ingested
-from pipeline.training import promotion, registry, tracking
+from pipeline.training import promotion, registry
 from pipeline.training.train import comparison_table, plan, train
 from serve.store import contacts
 from serve.store.contacts import Contact
@@ -74,7 +74,7 @@ def run_train(bank: Context, tables: Ingested, as_of: date) -> Bundle:
         counts["version"] = registry.record(
             bank.data, bank.settings.bank, folder, bank.bundle_key, {"data": tables.fingerprint}
         )
-        tracking.track(bank.data, bank.settings.bank, bundle)
+        registry.track(bank.data, bank.settings.bank, bundle)
     log.info("judged out of time\n%s", comparison_table(bundle.metrics).round(3).to_string())
     promotion.register_challenger(bank, tables, bundle)
     return bundle

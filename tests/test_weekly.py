@@ -21,7 +21,7 @@ from pipeline.context import Context
 from pipeline.demo_bank import write_demo_bank
 from pipeline.evaluation.model_card import missing_in_card, model_card
 from pipeline.evaluation.model_report import evaluation_of, report_in_full
-from pipeline.monitoring.outcomes import judge_published
+from pipeline.monitoring.outcomes import evaluate_published
 from pipeline.snapshots.build import read_eligible, read_partition
 from pipeline.weekly import run_weekly
 from serve.app import create_app
@@ -207,7 +207,7 @@ def raw_scores(bank: Context, model_id: str, day: date) -> dict[str, float]:
 @pytest.mark.usefixtures("week")
 def test_outcomes_are_refused_while_the_window_is_open(bank):
     with pytest.raises(DataError, match=r"outcome of 2026-11-16 is not known before 2026-12-23"):
-        judge_published(bank.settings, bank.home, bank.tables, AS_OF, lambda *_: None)
+        evaluate_published(bank.settings, bank.home, bank.tables, AS_OF, lambda *_: None)
 
 
 def test_a_users_mistake_is_one_sentence(raw, tmp_path):

@@ -102,7 +102,7 @@ def report(
 def ablation(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """What each family of features is worth: the model judged out of time without it."""
     from pipeline.evaluation.research import ablate_families
-    from pipeline.training.tracking import track_ablation
+    from pipeline.training.registry import track_ablation
 
     context = logged_context(bank, data)
     table = ablate_families(context, context.tables, as_of)
@@ -142,17 +142,17 @@ def backtest(
 def outcomes(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """What became of the scores published for one Monday; kept in the store for the page of the model."""
     from pipeline.commands.summaries import outcomes_in_words
-    from pipeline.monitoring.outcomes import judge_published
+    from pipeline.monitoring.outcomes import evaluate_published
     from pipeline.progress import progress_bar
     from serve.store import figures
     from serve.store.store import Store
 
     context = logged_context(bank, data)
     with progress_bar("outcomes") as on_bucket:
-        realised = judge_published(context.settings, context.home, context.tables, as_of, on_bucket)
+        outcome = evaluate_published(context.settings, context.home, context.tables, as_of, on_bucket)
     with Store(context.home.store) as store, store.write() as connection:
-        figures.keep(connection, realised.run_id, "outcome", realised.figures)
-    typer.echo(outcomes_in_words(realised))
+        figures.keep(connection, outcome.run_id, "outcome", outcome.figures)
+    typer.echo(outcomes_in_words(outcome))
 
 
 @app.command()

@@ -9,7 +9,7 @@ import pandas as pd
 
 from configs.call_lists import CallList
 from pipeline.context import Context
-from pipeline.monitoring.outcomes import Realised
+from pipeline.monitoring.outcomes import PublishedOutcome
 from pipeline.scoring.score import Publication
 from pipeline.training.comparison import DECIDE, Comparison
 from serve.store.audit import Entry, Head
@@ -53,17 +53,19 @@ def lists_in_words(context: Context, publication: Publication, lists: Sequence[C
     return "\n".join(lines)
 
 
-def outcomes_in_words(realised: Realised) -> str:
+def outcomes_in_words(outcome: PublishedOutcome) -> str:
     """The published ranking beside the rules, and predicted beside observed rates and money."""
     shown = ["auroc", "average_precision", "lift_at_10", "recall_at_10", "aum_caught_at_10"]
+    table, figures = outcome.table, outcome.figures
+    predicted, left = figures["predicted_money_minor"] / 100, figures["observed_money_minor"] / 100
     return "\n".join(
         [
-            f"run {realised.run_id}",
-            realised.table[shown].astype(float).round(3).to_string(),
-            f"attrition: promised {realised.promised_rate:.2%}, came {realised.realised_rate:.2%} "
-            f"({int(realised.table['attrited'].iloc[0])} of {int(realised.table['rows'].iloc[0])})",
-            f"money: promised {realised.promised_money:,.0f}, left {realised.realised_money:,.0f}",
-            f"listed: {realised.listed}, of whom {realised.listed_attrited} attrited",
+            f"run {outcome.run_id}",
+            table[shown].astype(float).round(3).to_string(),
+            f"attrition: predicted {figures['predicted_rate']:.2%}, observed {figures['observed_rate']:.2%} "
+            f"({int(table['attrited'].iloc[0])} of {int(table['rows'].iloc[0])})",
+            f"money: predicted {predicted:,.0f}, left {left:,.0f}",
+            f"listed: {figures['listed']}, of whom {figures['listed_attrited']} attrited",
         ]
     )
 

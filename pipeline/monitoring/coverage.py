@@ -1,4 +1,4 @@
-"""How a branch looks after its customers: who spoke with them in time, and whose manager has left."""
+"""The care of a branch for its customers: those contacted in time, and those whose manager has left."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -20,49 +20,51 @@ LEFT_WITHIN = timedelta(weeks=13)  # the trouble that a departure makes shows wi
 def coverage(
     settings: Settings, scores: Iterable[Score], spoken: Mapping[str, date], as_of: date
 ) -> list[Coverage]:
-    """One row per branch and manager in charge, or nobody, sorted. ``spoken`` holds the last contact by customer_id."""
-    charges: defaultdict[tuple[str, str], list[Score]] = defaultdict(list)
-    for score in scores:
-        charges[score.branch_id or "", score.manager_id or ""].append(score)
-    within = {tier.name: as_of - timedelta(days=tier.service_days) for tier in settings.tiers}
+    """One row per branch and manager in charge, or nobody, sorted. ``spoken``: the last contact by customer_id."""
+    since = {tier.name: as_of - timedelta(days=tier.service_days) for tier in settings.tiers}
     return [
         Coverage(
-            *who,
-            customers=len(own),
-            high_risk=sum(score.risk_band == "high" for score in own),
-            money_at_risk_minor=sum(score.money_at_risk_minor for score in own),
-            contacted=sum(spoken.get(score.customer_id, date.min) >= within[score.tier] for score in own),
+            *branch_and_manager,
+            customers=len(group),
+            high_risk=sum(score.risk_band == "high" for score in group),
+            money_at_risk_minor=sum(score.money_at_risk_minor for score in group),
+            contacted=sum(spoken.get(score.customer_id, date.min) >= since[score.tier] for score in group),
         )
-        for who, own in sorted(charges.items())
+        for branch_and_manager, group in _grouped((score, score.manager_id or "") for score in scores)
     ]
 
 
 def departures(tables: Ingested, scores: Iterable[Score], as_of: date) -> list[Departure]:
     """One row per branch and manager who left lately, sorted: the scored customers left behind."""
     left = left_behind(tables, as_of)
-    groups: defaultdict[tuple[str, str], list[Score]] = defaultdict(list)
-    for score in scores:
-        if score.customer_id in left:
-            groups[score.branch_id or "", left[score.customer_id]].append(score)
+    behind = ((score, left[score.customer_id]) for score in scores if score.customer_id in left)
     return [
         Departure(
-            *who,
-            customers=len(own),
-            unassigned=sum(not score.manager_id for score in own),
-            money_at_risk_minor=sum(score.money_at_risk_minor for score in own),
+            *branch_and_manager,
+            customers=len(group),
+            unassigned=sum(not score.manager_id for score in group),
+            money_at_risk_minor=sum(score.money_at_risk_minor for score in group),
         )
-        for who, own in sorted(groups.items())
+        for branch_and_manager, group in _grouped(behind)
     ]
+
+
+def _grouped(scores: Iterable[tuple[Score, str]]) -> list[tuple[tuple[str, str], list[Score]]]:
+    """The scores by branch and the manager given with each, sorted."""
+    groups: defaultdict[tuple[str, str], list[Score]] = defaultdict(list)
+    for score, manager_id in scores:
+        groups[score.branch_id or "", manager_id].append(score)
+    return sorted(groups.items())
 
 
 def left_behind(tables: Ingested, as_of: date) -> dict[str, str]:
     """By customer_id the manager who left: in charge within LEFT_WITHIN of ``as_of``, and now of nobody at all."""
     columns = read_columns("assignments")
     parts = [tables.read("assignments", bucket, columns) for bucket in range(tables.buckets)]
-    there = [rows for rows in parts if rows is not None]
-    if not there:
+    delivered = [rows for rows in parts if rows is not None]
+    if not delivered:
         return {}
-    whole = pa.concat_tables(there).unify_dictionaries()
+    whole = pa.concat_tables(delivered).unify_dictionaries()
     ids = np.array(sorted(set(whole["customer_id"].to_pylist())), dtype=object)
     rows = make_rows("assignments", whole, ids)
     names = rows.labels["manager_id"]

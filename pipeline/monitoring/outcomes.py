@@ -1,4 +1,4 @@
-"""What became of a published Monday: its scores beside the outcomes, once they have matured."""
+"""The outcomes of a published Monday beside its scores, once they have matured."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,38 +19,21 @@ from serve.store.store import Store
 
 
 @dataclass(frozen=True)
-class Realised:
-    """One row per way to rank (the published scores, each rule), and what the lists held of it."""
+class PublishedOutcome:
+    """A published run beside its outcomes: one row per way to rank (its scores, each rule), and its figures.
+
+    ``figures`` are those of the pages: predicted beside observed, how well the scores ranked, who was listed.
+    """
 
     run_id: str
     table: pd.DataFrame
-    promised_rate: float
-    realised_rate: float
-    promised_money: float
-    realised_money: float
-    listed: int
-    listed_attrited: int
-
-    @property
-    def figures(self) -> dict[str, float]:
-        """What the pages show: promised beside realised, and how well the published scores ranked."""
-        ranked = self.table.loc["published"].astype(float).to_dict()
-        return {
-            "promised_rate": self.promised_rate,
-            "realised_rate": self.realised_rate,
-            "promised_money_minor": round(self.promised_money * 100),
-            "realised_money_minor": round(self.realised_money * 100),
-            "auroc": ranked["auroc"],
-            "recall_at_10": ranked["recall_at_10"],
-            "listed": self.listed,
-            "listed_attrited": self.listed_attrited,
-        }
+    figures: dict[str, float]
 
 
-def judge_published(
+def evaluate_published(
     settings: Settings, home: Home, tables: Ingested, as_of: date, progress: Callable[[int, int], None]
-) -> Realised:
-    """Judge the run published for ``as_of`` by everything the tables know today.
+) -> PublishedOutcome:
+    """The run published for ``as_of`` beside all that the tables know today.
 
     Raises DataError when nothing was published for that Monday, or its outcome window is still open.
     """
@@ -69,18 +52,20 @@ def judge_published(
     build_outcomes(settings, home, tables, [as_of], end, progress)
     rows = load_matrix(home, (as_of,))
     scores = {score.customer_id: score for score in published.scores}
-    known = rows.where(np.isin(rows.customer_id, list(scores)))
-    risk = np.array([scores[customer].risk for customer in known.customer_id])
-    ways = {"published": risk} | rules(known)
-    listed = {score.customer_id for one in published.lists for score in one.listed}
-    attrited = known.attrited == 1
-    return Realised(
-        runs[0].run_id,
-        pd.DataFrame({name: ranking(known, values) for name, values in ways.items()}).T,
-        float(risk.mean()),
-        float(attrited.mean()),
-        sum(score.money_at_risk_minor for score in published.scores) / 100,
-        float(known.lost.sum()),
-        len(listed),
-        int(attrited[np.isin(known.customer_id, list(listed))].sum()),
-    )
+    rows = rows.where(np.isin(rows.customer_id, list(scores)))
+    risk = np.array([scores[customer].risk for customer in rows.customer_id])
+    order = ranking(rows, risk)
+    table = {"published": order} | {name: ranking(rows, score) for name, score in rules(rows).items()}
+    listed = {score.customer_id for call_list in published.lists for score in call_list.listed}
+    money_minor = sum(score.money_at_risk_minor for score in published.scores)
+    figures = {
+        "predicted_rate": float(risk.mean()),
+        "observed_rate": order["attrition_rate"],
+        "predicted_money_minor": money_minor,
+        "observed_money_minor": round(float(rows.lost.sum()) * 100),
+        "auroc": order["auroc"],
+        "recall_at_10": order["recall_at_10"],
+        "listed": len(listed),
+        "listed_attrited": int(rows.attrited[np.isin(rows.customer_id, list(listed))].sum()),
+    }
+    return PublishedOutcome(runs[0].run_id, pd.DataFrame(table).T, figures)

@@ -1,22 +1,30 @@
-"""Which models were trained and which one is champion, kept by MLflow on SQLite; no server, no pickle.
+"""The registry of trained models and of the champion, kept by MLflow on SQLite; no server, no pickle.
 
 A bundle stays where training wrote it, ``data/<bank>/models/<model_id>/``. The registry holds a run with its
 parameters and metrics, a copy of the bundle's files beside it, and one version of ``attrition-<bank>`` per
 model_id. The champion is the version with the alias of that name.
 """
 
+import hashlib
 import json
 import logging
 import os
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from configs.errors import DataError
 from models.bundle import Bundle, load
 
 CHAMPION = "champion"
+LOCK = Path(__file__).parents[2] / "requirements.lock"
+TRACKED = "requirements_lock"  # the tag that says a run is complete
+PER_MONDAY = ("log_loss", "auroc", "average_precision", "recall_at_10")
 # What of the settings a data scientist compares between runs.
 _COMPARED = ("cohort", "label", "features", "training")
 
@@ -32,9 +40,8 @@ def record(data: Path, bank: str, folder: Path, key: bytes, tags: Mapping[str, s
     if not folder.resolve().is_relative_to(data.resolve()):
         raise DataError(f"bundle {folder} does not lie below {data}. Write it to {data / bank / 'models'}.")
     client, name = _client(data), _name(bank)
-    known = _versions(client, name, bundle.model_id)
-    if known:
-        return known[0]
+    with suppress(DataError):
+        return _version(client, bank, bundle.model_id)
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name)
     run = client.create_run(_experiment(client, data, name), tags=dict(tags), run_name=bundle.model_id)
@@ -58,10 +65,7 @@ def record(data: Path, bank: str, folder: Path, key: bytes, tags: Mapping[str, s
 def promote(data: Path, bank: str, model_id: str) -> None:
     """Makes a recorded model the champion, a new one or, to roll back, an old one. DataError if unknown."""
     client = _client(data)
-    known = _versions(client, _name(bank), model_id)
-    if not known:
-        raise DataError(f"model {model_id!r} of bank {bank!r} is not in the registry. Record it first.")
-    client.set_registered_model_alias(_name(bank), CHAMPION, known[0])
+    client.set_registered_model_alias(_name(bank), CHAMPION, _version(client, bank, model_id))
 
 
 def champion(data: Path, bank: str) -> Path:
@@ -70,8 +74,8 @@ def champion(data: Path, bank: str) -> Path:
     if not _database(data).is_file():
         raise none
     client = _client(data)
-    found = client.search_registered_models(f"name = '{_name(bank)}'")
-    version = found[0].aliases.get(CHAMPION) if found else None
+    registered = client.search_registered_models(f"name = '{_name(bank)}'")
+    version = registered[0].aliases.get(CHAMPION) if registered else None
     if version is None:
         raise none
     folder: Path = data / client.get_model_version(_name(bank), version).tags["bundle"]
@@ -80,20 +84,58 @@ def champion(data: Path, bank: str) -> Path:
     return folder
 
 
-def run_of(data: Path, bank: str, model_id: str) -> tuple[Any, str]:
-    """MLflow's client and the run of a recorded model. Raises DataError if it is not recorded."""
+def track(data: Path, bank: str, bundle: Bundle) -> str:
+    """Adds curves, charts and the versions of all libraries to the run of a recorded bundle; its run_id.
+
+    A step of ``judged.…`` is a judged Monday, counted from 0; a step of ``tune.log_loss`` is a round. A run
+    that is complete is left alone. Raises DataError when the bundle is not in the registry.
+    """
     client, name = _client(data), _name(bank)
-    known = _versions(client, name, model_id)
-    if not known:
-        raise DataError(f"model {model_id!r} of bank {bank!r} is not in the registry. Record it first.")
-    return client, str(client.get_model_version(name, known[0]).run_id)
+    run_id = str(client.get_model_version(name, _version(client, bank, bundle.model_id)).run_id)
+    if TRACKED in client.get_run(run_id).data.tags:
+        return run_id
+    metrics = bundle.metrics
+    _log_steps(client, run_id, "tune.log_loss", metrics["losses"])
+    for name in PER_MONDAY:
+        _log_steps(client, run_id, f"judged.{name}", [point.get(name) for point in metrics["mondays"]])
+    for name, chart in drawn(bundle).items():
+        client.log_text(run_id, str(chart), f"charts/{name}.svg")
+    client.set_tag(run_id, TRACKED, lock_digest())
+    return run_id
 
 
-def new_run(data: Path, bank: str, name: str, tags: Mapping[str, str]) -> tuple[Any, str]:
-    """MLflow's client and a fresh run of the bank that belongs to no model."""
-    client = _client(data)
-    run = client.create_run(_experiment(client, data, _name(bank)), tags=dict(tags), run_name=name)
-    return client, str(run.info.run_id)
+def track_ablation(data: Path, bank: str, as_of: date, table: pd.DataFrame) -> str:
+    """A run with what each family of features was worth, as metrics and as a table; its run_id."""
+    client, tags = _client(data), {"kind": "ablation", "as_of": str(as_of)}
+    run = client.create_run(_experiment(client, data, _name(bank)), tags=tags, run_name=f"ablation-{as_of}")
+    run_id = str(run.info.run_id)
+    for family, row in table.astype(float).iterrows():
+        for name, value in row.items():
+            client.log_metric(run_id, f"{family}.{name}", value)
+    client.log_text(run_id, table.to_csv(lineterminator="\n"), "ablation.csv")
+    client.set_terminated(run_id)
+    return run_id
+
+
+def drawn(bundle: Bundle) -> dict[str, str]:
+    """The charts of a bundle by name, as SVG."""
+    from pipeline.evaluation import charts
+
+    losses = pd.DataFrame({"log loss on the tuning Mondays": bundle.metrics["losses"]})
+    losses["round"] = range(1, len(losses) + 1)
+    mondays = pd.DataFrame(bundle.metrics["mondays"])
+    points = pd.DataFrame(bundle.metrics["calibration"])
+    kept = f"{bundle.metrics['rounds']} rounds kept"
+    return {
+        "learning": charts.lines(losses, "round", "log loss on the tuning Mondays", title=kept),
+        "mondays": charts.lines(mondays, "snapshot_date", "log_loss", title="Judged Mondays"),
+        "calibration": charts.calibration(points, "promised", "came", title="Tenths of the judged rows"),
+    }
+
+
+def lock_digest() -> str:
+    """SHA-256 of requirements.lock, which pins every library; "absent" where only the wheel is installed."""
+    return hashlib.sha256(LOCK.read_bytes()).hexdigest() if LOCK.is_file() else "absent"
 
 
 def _client(data: Path) -> Any:
@@ -122,15 +164,18 @@ def _name(bank: str) -> str:
 
 
 def _experiment(client: Any, data: Path, name: str) -> str:
-    found = client.get_experiment_by_name(name)
-    if found:
-        return str(found.experiment_id)
+    experiment = client.get_experiment_by_name(name)
+    if experiment:
+        return str(experiment.experiment_id)
     return str(client.create_experiment(name, artifact_location=(data / "mlflow").resolve().as_uri()))
 
 
-def _versions(client: Any, name: str, model_id: str) -> list[str]:
-    found = client.search_model_versions(f"name = '{name}'")
-    return [str(one.version) for one in found if one.tags.get("model_id") == model_id]
+def _version(client: Any, bank: str, model_id: str) -> str:
+    """The version of a recorded model. Raises DataError if it is not recorded."""
+    for version in client.search_model_versions(f"name = '{_name(bank)}'"):
+        if version.tags.get("model_id") == model_id:
+            return str(version.version)
+    raise DataError(f"model {model_id!r} of bank {bank!r} is not in the registry. Record it first.")
 
 
 def _log(client: Any, run_id: str, bundle: Bundle) -> None:
@@ -152,3 +197,12 @@ def _flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = json.dumps(value) if isinstance(value, list) else value
     return flat
+
+
+def _log_steps(client: Any, run_id: str, name: str, values: list[float | None]) -> None:
+    """All values in one write: MLflow takes milliseconds for each call."""
+    from mlflow.entities import Metric
+
+    metrics = [Metric(name, value, 0, step) for step, value in enumerate(values) if value is not None]
+    for start in range(0, len(metrics), 1000):
+        client.log_batch(run_id, metrics=metrics[start : start + 1000])

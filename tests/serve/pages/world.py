@@ -194,10 +194,10 @@ DRIFT = {
 }
 OUTCOMES = tuple(
     {
-        "promised_rate": 0.040 + 0.001 * week,
-        "realised_rate": 0.043 - 0.001 * week,
-        "promised_money_minor": 61_000_000_00 + week * 900_000_00,
-        "realised_money_minor": 58_000_000_00 + week * 1_700_000_00,
+        "predicted_rate": 0.040 + 0.001 * week,
+        "observed_rate": 0.043 - 0.001 * week,
+        "predicted_money_minor": 61_000_000_00 + week * 900_000_00,
+        "observed_money_minor": 58_000_000_00 + week * 1_700_000_00,
         "auroc": 0.846,
         "recall_at_10": 0.61,
         "listed": 480,
