@@ -18,21 +18,21 @@ import numpy as np
 from benchmarks.worlds import Family, World, deliver, family, together, write_people
 from configs.bank_folder import load_settings
 from configs.call_lists import CallList, Week
-from configs.published import Helpfulness, Manager, Run, Score
+from configs.published import Manager, ResponseRate, Run, Score
 from configs.settings import Lists, Settings
 from models.bundle import Bundle, load
 from models.experiment import difference_in_customers
 from pipeline.artefacts import Home
 from pipeline.ingest.ingest import ingest
-from pipeline.lists.choice import choose
-from pipeline.lists.choose import reached
-from pipeline.lists.effect import helpfulness, known, outcomes, trial_weeks
+from pipeline.lists.call_lists import reached, week_of
+from pipeline.lists.decisions import choose
+from pipeline.lists.experiment import experiment_weeks, observed_rows, outcomes, response_rate
 from pipeline.scoring.score import read_managers, score
 from pipeline.scoring.score_changes import Models
 from pipeline.snapshots.build import build_outcomes, build_snapshots, read_partition
 from pipeline.tables import Ingested
-from serve.store import assignments as trial
-from serve.store.assignments import Came, Lot
+from serve.store import assignments
+from serve.store.assignments import ExperimentRow, Observed
 from serve.store.store import Store
 
 HISTORY, LISTED, AFTER = 104, 26, 14  # weeks: without lists, with them, and until every outcome is known
@@ -187,13 +187,13 @@ def _called(part: Part, world: World, now: Known) -> list[str]:
 
 
 def our_lists(part: Part, world: World, now: Known) -> tuple[CallList, ...]:
-    """As the weekly run fills them: helpfulness learnt, lots drawn, published."""
+    """As the weekly run fills them: response rate learnt, customers assigned, published."""
     settings, monday, scores = part.settings, now.monday, now.scores[world.tag]
-    share = settings.lists.held_out if world.way == OURS else 0.0
+    share = settings.lists.control_group_share if world.way == OURS else 0.0
     with part.store(world) as store:
         with store.write() as connection:
-            helps = helpfulness(settings, trial.lots(connection), monday)
-            week = trial.week(connection, monday, trial_weeks(settings), helps, now.reached)
+            rate = response_rate(settings, assignments.experiment_rows(connection), monday)
+            week = week_of(connection, monday, experiment_weeks(settings), rate, now.reached)
         lists = choose(scores, now.staff[world.tag], _terms(settings, world, share), week)
         none = MappingProxyType({})
         run = Run(str(monday), "demo", monday, "", settings.base_currency, 90, len(scores), none, none)
@@ -203,7 +203,7 @@ def our_lists(part: Part, world: World, now: Known) -> tuple[CallList, ...]:
 
 def other_lists(settings: Settings, world: World, now: Known) -> tuple[CallList, ...]:
     """Filled by another order alone; nobody is held out, and nobody stays for having been listed."""
-    week = Week(now.monday, trial_weeks(settings), Helpfulness(1.0), reached=now.reached)
+    week = Week(now.monday, experiment_weeks(settings), ResponseRate(1.0), reached=now.reached)
     return choose(in_order(world, now), now.staff[world.tag], _terms(settings, world, 0.0), week)
 
 
@@ -223,12 +223,12 @@ def in_order(world: World, now: Known) -> list[Score]:
     return [replace(one, money_at_risk_minor=place, **bare) for place, one in enumerate(ranked)]
 
 
-def _terms(settings: Settings, world: World, held_out: float) -> Lists:
-    return settings.lists.model_copy(update={"held_out": held_out, "default_capacity": world.calls})
+def _terms(settings: Settings, world: World, share: float) -> Lists:
+    return settings.lists.model_copy(update={"control_group_share": share, "default_capacity": world.calls})
 
 
 def follow_up(part: Part, tables: Ingested, worlds: Iterable[World], since: date, until: date) -> None:
-    """Fills in what came of our lots whose outcome has become known between two Mondays, as the weekly run does."""
+    """Fills in what came of our assignments whose outcome has become known between two Mondays, as the weekly run does."""
     timeline = part.settings.label.timeline
     days = [day for day in MONDAYS if timeline(day).matured(until) and not timeline(day).matured(since)]
     build_outcomes(part.settings, part.home, tables, days, until, _silent)
@@ -236,11 +236,11 @@ def follow_up(part: Part, tables: Ingested, worlds: Iterable[World], since: date
     for world in (one for one in worlds if one.way == OURS and days):
         with part.store(world) as store, store.write() as connection:
             for day in days:
-                trial.fill(connection, day, came[day])
+                assignments.fill(connection, day, came[day])
 
 
 def _effects(part: Part, families: Iterable[Family]) -> dict[str, dict[str, Any]]:
-    """Of each world with our lists what the effect page tells of first lots, beside the truth."""
+    """Of each world with our lists what the effect page tells of first assignments, beside the truth."""
     without = {day: outcomes(part.quiet, day) for day in MONDAYS}
     return {
         world.tag: _effect(part, world, one.quiet, without)
@@ -251,37 +251,37 @@ def _effects(part: Part, families: Iterable[Family]) -> dict[str, dict[str, Any]
 
 
 def _effect(
-    part: Part, world: World, quiet: World, without: Mapping[date, Mapping[str, Came]]
+    part: Part, world: World, quiet: World, without: Mapping[date, Mapping[str, Observed]]
 ) -> dict[str, Any]:
     with part.store(world) as store, store.write() as connection:
-        lots = first_lots(trial.lots(connection))
-    rows, truth = known(lots), truly_kept(world, quiet, lots, without)
-    held_out = int(rows.held_out.sum())
-    found = {"listed": len(rows) - held_out, "held_out": held_out, "truth": truth}
-    if not 0 < held_out < len(rows):
+        first = first_assignments(assignments.experiment_rows(connection))
+    rows, truth = observed_rows(first), truly_kept(world, quiet, first, without)
+    control = int(rows.control.sum())
+    found = {"listed": len(rows) - control, "control": control, "truth": truth}
+    if not 0 < control < len(rows):
         return found | {"covers": False}  # the page tells nothing
     told = difference_in_customers(rows)
     found |= {"told": told.difference, "low": told.low, "high": told.high}
     return found | {"covers": told.low <= truth <= told.high}
 
 
-def first_lots(lots: Iterable[Lot]) -> list[Lot]:
-    """The first lot of each customer; lots come by customer and Monday."""
-    return list({lot.customer_id: lot for lot in reversed(list(lots))}.values())
+def first_assignments(rows: Iterable[ExperimentRow]) -> list[ExperimentRow]:
+    """The first assignment of each customer; rows come by customer and Monday."""
+    return list({row.customer_id: row for row in reversed(list(rows))}.values())
 
 
 def truly_kept(
-    world: World, quiet: World, lots: Sequence[Lot], without: Mapping[date, Mapping[str, Came]]
+    world: World, quiet: World, rows: Sequence[ExperimentRow], without: Mapping[date, Mapping[str, Observed]]
 ) -> float:
     """By what share fewer of the listed left than of the same customers uncalled.
 
     Raises ValueError where a held-out customer fared otherwise than uncalled: the worlds would not be comparable.
     """
-    fates = [(lot, without[lot.drawn_on][lot.customer_id.replace(world.tag, quiet.tag)]) for lot in lots]
-    if any(lot.held_out and lot.attrited != came.attrited for lot, came in fates):
+    fates = [(row, without[row.assigned_on][row.customer_id.replace(world.tag, quiet.tag)]) for row in rows]
+    if any(row.control_group and row.attrited != uncalled.attrited for row, uncalled in fates):
         raise ValueError(f"{world.tag}: a customer held out fared otherwise than in the world without calls")
-    listed = [(lot, came) for lot, came in fates if not lot.held_out]
-    return sum(came.attrited - bool(lot.attrited) for lot, came in listed) / len(listed)
+    listed = [(row, uncalled) for row, uncalled in fates if not row.control_group]
+    return sum(uncalled.attrited - bool(row.attrited) for row, uncalled in listed) / len(listed)
 
 
 def by_world(tagged: Iterable[tuple[str, Any]]) -> dict[str, list[Any]]:

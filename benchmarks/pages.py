@@ -29,7 +29,7 @@ from configs.service import ServiceSettings
 from serve.app import create_app
 from serve.auth import tokens
 from serve.store import figures, rows, schema, tables
-from serve.store.bulk_insert import count, load
+from serve.store.bulk_insert import analyze, bulk_insert
 from serve.store.database import connect, write
 from serve.store.profiles import packed
 
@@ -107,20 +107,20 @@ def _reason(draw: random.Random, place: int) -> Reason:
     )
 
 
-def manager_rows(bank: Bank, publication: int) -> Iterator[tuple[Any, ...]]:
+def manager_rows(bank: Bank, run_version: int) -> Iterator[tuple[Any, ...]]:
     others = [""] * (len(tables.managers.columns) - 5)
     for k in range(bank.managers):
-        yield publication, f"RM{k:05d}", "张伟", f"B{k % BRANCHES:02d}", bank.listed, *others
+        yield run_version, f"RM{k:05d}", "张伟", f"B{k % BRANCHES:02d}", bank.listed, *others
 
 
-def decision_rows(bank: Bank, publication: int) -> Iterator[tuple[Any, ...]]:
+def decision_rows(bank: Bank, run_version: int) -> Iterator[tuple[Any, ...]]:
     """The first customers of each portfolio are listed, in the order of their numbers."""
     for number in range(bank.customers):
         place = number % bank.portfolio
         listed = place < bank.listed
         values: dict[str, Any] = dict.fromkeys(column.name for column in tables.decisions.columns)
         values |= {
-            "publication": publication,
+            "run_version": run_version,
             "customer_id": bank.customer(number),
             "branch_id": bank.branch(number),
             "manager_id": bank.manager(number),
@@ -161,18 +161,18 @@ def publish(bank: Bank, url: str) -> None:
     for week in range(len(MONDAYS)):
         now = bank if week == len(MONDAYS) - 1 else few
         with write(engine) as connection:
-            publication = week + 1
-            connection.execute(insert(tables.runs), rows.run_row(publication, run(week, now.customers)))
-            load(connection, tables.managers, manager_rows(now, publication))
-            load(connection, tables.scores, rows.score_rows(publication, scores(now, week)))
-            load(connection, tables.reasons, rows.reason_rows(publication, scores(now, week)))
-            load(connection, tables.decisions, decision_rows(now, publication))
-            load(connection, tables.profiles, (
-                (publication, now.customer(number), profiles[number % VARIANTS]) for number in range(now.customers)
+            run_version = week + 1
+            connection.execute(insert(tables.runs), rows.run_row(run_version, run(week, now.customers)))
+            bulk_insert(connection, tables.managers, manager_rows(now, run_version))
+            bulk_insert(connection, tables.scores, rows.score_rows(run_version, scores(now, week)))
+            bulk_insert(connection, tables.reasons, rows.reason_rows(run_version, scores(now, week)))
+            bulk_insert(connection, tables.decisions, decision_rows(now, run_version))
+            bulk_insert(connection, tables.profiles, (
+                (run_version, now.customer(number), profiles[number % VARIANTS]) for number in range(now.customers)
             ))  # fmt: skip
-            count(connection, tables.OF_A_RUN)
-            if not connection.execute(update(tables.current_run).values(publication=publication)).rowcount:
-                connection.execute(insert(tables.current_run).values(slot=1, publication=publication))
+            analyze(connection, tables.OF_A_RUN)
+            if not connection.execute(update(tables.current_run).values(run_version=run_version)).rowcount:
+                connection.execute(insert(tables.current_run).values(slot=1, run_version=run_version))
             coverage = (
                 Coverage(f"B{k % BRANCHES:02d}", f"RM{k:05d}", now.portfolio, 9, 100_000_000, 80)
                 for k in range(now.managers)

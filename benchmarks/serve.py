@@ -36,7 +36,7 @@ from configs.service import ServiceSettings
 from pipeline.artefacts import write_json
 from serve.answers.prepared import FORM
 from serve.auth.tokens import issue
-from serve.store.point_read import lookup
+from serve.store.point_read import point_read
 from serve.store.schema import VERSION
 from serve.store.scope import EVERYTHING
 from serve.store.store import Store
@@ -129,9 +129,9 @@ def _while_published(server: Server, url: str, given: argparse.Namespace) -> dic
 
 def publish_for_ever(url: str, customers: int) -> None:
     """One publication every five seconds, until it is stopped."""
-    for publication in range(FIRST_PUBLISHING + 1, 2 * FIRST_PUBLISHING):
+    for run_version in range(FIRST_PUBLISHING + 1, 2 * FIRST_PUBLISHING):
         began = time.monotonic()
-        serve_scores.publish(url, publication, customers)
+        serve_scores.publish(url, run_version, customers)
         time.sleep(max(0, 5 - (time.monotonic() - began)))
 
 
@@ -275,7 +275,7 @@ def _answer_bytes(settings: ServiceSettings) -> int:
     from serve.answers.source import View
 
     with Store(settings.store) as store:
-        finder = lookup(store, settings.store)
+        finder = point_read(store, settings.store, FORM)
         found = asyncio.run(finder.find(serve_scores.customer_id(0), EVERYTHING, "en"))
         finder.close()
     assert found

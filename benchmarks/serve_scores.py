@@ -12,9 +12,9 @@ from sqlalchemy import delete, insert, update
 
 from configs.published import Change, Reason, Run, Score
 from configs.reason_groups import GROUPS
-from serve.answers.prepared import answer_rows
+from serve.answers.prepared import prepared_answers
 from serve.store import rows, schema, tables
-from serve.store.bulk_insert import count, load
+from serve.store.bulk_insert import analyze, bulk_insert
 from serve.store.database import connect, write
 
 FIRST_MONDAY = date(2026, 11, 16)
@@ -26,14 +26,14 @@ def customer_id(number: int) -> str:
     return str(_SMALLEST + number * 7_919)
 
 
-def run(publication: int, customers: int) -> Run:
+def run(run_version: int, customers: int) -> Run:
     """Named by its publication, so that two of them never pass for one."""
-    monday = FIRST_MONDAY + timedelta(weeks=publication - 1)
+    monday = FIRST_MONDAY + timedelta(weeks=run_version - 1)
     return Run(
-        run_id=f"bench-{monday}-{publication:06d}",
+        run_id=f"bench-{monday}-{run_version:06d}",
         bank="bench",
         snapshot_date=monday,
-        model_id=model_id(publication),
+        model_id=model_id(run_version),
         base_currency="CNY",
         horizon_days=90,
         cohort=customers,
@@ -42,20 +42,20 @@ def run(publication: int, customers: int) -> Run:
     )
 
 
-def model_id(publication: int) -> str:
-    return f"model-{publication:06d}"
+def model_id(run_version: int) -> str:
+    return f"model-{run_version:06d}"
 
 
-def scores(publication: int, customers: int) -> Iterator[Score]:
+def scores(run_version: int, customers: int) -> Iterator[Score]:
     """One row per customer, by customer_id; the tier bears the publication, so that a mixture would show."""
-    draw = random.Random(publication)
+    draw = random.Random(run_version)
     for number in range(customers):
         risk = draw.random() ** 4
         yield Score(
             customer_id=customer_id(number),
             branch_id=f"B{number % 40:02d}",
             manager_id=f"RM{number % 4_000:05d}",
-            tier=f"tier-{publication:06d}",
+            tier=f"tier-{run_version:06d}",
             lifecycle_stage="mature",
             marketing_opt_out=False,
             aum_minor=draw.randrange(50_000_000, 500_000_000),
@@ -82,20 +82,21 @@ def _reason(draw: random.Random, place: int) -> Reason:
     )
 
 
-def publish(url: str, publication: int, customers: int) -> None:
+def publish(url: str, run_version: int, customers: int) -> None:
     """One transaction, as ``Store.publish`` would; the publications before the last one are removed."""
     engine = connect(url)
     with write(engine) as connection:
         schema.prepare(connection)
     with write(engine) as connection:
         for table in tables.OF_A_RUN:
-            connection.execute(delete(table).where(table.c.publication < publication - 1))
-        connection.execute(insert(tables.runs), rows.run_row(publication, run(publication, customers)))
-        load(connection, tables.scores, rows.score_rows(publication, scores(publication, customers)))
-        load(connection, tables.reasons, rows.reason_rows(publication, scores(publication, customers)))
-        prepared = answer_rows(publication, run(publication, customers), scores(publication, customers))
-        load(connection, tables.answers, prepared)
-        count(connection, tables.OF_A_RUN)
-        if not connection.execute(update(tables.current_run).values(publication=publication)).rowcount:
-            connection.execute(insert(tables.current_run).values(slot=1, publication=publication))
+            connection.execute(delete(table).where(table.c.run_version < run_version - 1))
+        connection.execute(insert(tables.runs), rows.run_row(run_version, run(run_version, customers)))
+        bulk_insert(connection, tables.scores, rows.score_rows(run_version, scores(run_version, customers)))
+        bulk_insert(connection, tables.reasons, rows.reason_rows(run_version, scores(run_version, customers)))
+        answers = prepared_answers(run(run_version, customers), scores(run_version, customers))
+        answer_rows = rows.object_rows(run_version, tables.prepared_answers, answers)
+        bulk_insert(connection, tables.prepared_answers, answer_rows)
+        analyze(connection, tables.OF_A_RUN)
+        if not connection.execute(update(tables.current_run).values(run_version=run_version)).rowcount:
+            connection.execute(insert(tables.current_run).values(slot=1, run_version=run_version))
     engine.dispose()

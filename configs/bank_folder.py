@@ -18,6 +18,7 @@ RETIRED = {
     "training.half_life_weeks": "is fixed: every row weighs the same. Leave it out.",
     "promotion.trial_seconds": "is now 'smoke_test_seconds'. Rename it.",
     "promotion.trial_memory_mb": "is fixed at 4,096 MB. Leave it out.",
+    "lists.held_out": "is now 'control_group_share'. Rename it.",
     "mail.attempts": "is fixed at 5. Leave it out.",
     "mail.wait_seconds": "is fixed at 5, doubled before each further attempt. Leave it out.",
     "mail.timeout_seconds": "is fixed at 30. Leave it out.",

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from configs.published import Decision, Helpfulness, Manager, Score
+from configs.published import Decision, Manager, ResponseRate, Score
 
 
 @dataclass(frozen=True)
@@ -34,47 +34,54 @@ class CallList:
 
 
 @dataclass(frozen=True)
-class Draw:
-    """One customer's lot: drawn on a Monday, it holds until the Monday ``until``, when the outcome is known."""
+class Assignment:
+    """One customer's assignment to the list or the control group.
 
-    on: date
+    It holds from the Monday ``assigned_on`` until the Monday ``until``, when the outcome is known.
+    """
+
+    assigned_on: date
     until: date
-    held_out: bool
+    control_group: bool
 
 
 @dataclass(frozen=True)
 class Week:
-    """What a Monday's lists rest on beside the scores.
+    """The facts that a Monday's lists rest on, besides the scores.
 
-    ``trial_weeks`` is how long a lot holds. ``reached``: the last day of a contact in which the customer was
-    reached, before ``monday``; ``in_question``: who was listed or held out the week before; ``draws``: the lots
-    drawn before ``monday`` that still hold.
+    ``experiment_weeks``: how long an assignment holds, at least. ``reached``: the last day of a contact in which the
+    customer was reached, before the Monday. ``selected``: who was listed or in the control group the week before.
+    ``assignments``: those made before the Monday that still hold.
     """
 
-    monday: date
-    trial_weeks: int
-    helps: Helpfulness
+    snapshot_date: date
+    experiment_weeks: int
+    response_rate: ResponseRate
     opted_out: frozenset[str] = frozenset()
     reached: Mapping[str, date] = field(default_factory=dict)
-    in_question: frozenset[str] = frozenset()
-    draws: Mapping[str, Draw] = field(default_factory=dict)
+    selected: frozenset[str] = frozenset()
+    assignments: Mapping[str, Assignment] = field(default_factory=dict)
 
 
 def portfolios(scores: Iterable[Score], managers: Iterable[Manager]) -> list[Portfolio]:
-    """Every scored customer in exactly one portfolio; a manager without customers has an empty one."""
+    """One per manager and per branch with unmanaged customers; each scored customer is in exactly one. A manager
+    without customers has an empty one."""
     in_charge: defaultdict[str | None, list[Score]] = defaultdict(list)
     orphans: defaultdict[str | None, list[Score]] = defaultdict(list)
     for score in scores:
         (in_charge[score.manager_id] if score.manager_id else orphans[score.branch_id or None]).append(score)
-    parts = [Portfolio(one.branch_id or None, one, tuple(in_charge[one.manager_id])) for one in managers]
-    parts += [Portfolio(branch_id, None, tuple(own)) for branch_id, own in orphans.items()]
-    return sorted(parts, key=_place)
+    managed = [
+        Portfolio(manager.branch_id or None, manager, tuple(in_charge[manager.manager_id]))
+        for manager in managers
+    ]
+    unmanaged = [Portfolio(branch_id, None, tuple(customers)) for branch_id, customers in orphans.items()]
+    return sorted(managed + unmanaged, key=_place)
 
 
 def summarize(portfolio: Portfolio, decisions: Iterable[Decision]) -> CallList:
     """The portfolio's figures beside those of its customers that are listed, in the order of the list."""
-    own = tuple(decisions)
-    ranks = {one.customer_id: one.rank for one in own if one.rank is not None}
+    decided = tuple(decisions)
+    ranks = {decision.customer_id: decision.rank for decision in decided if decision.rank is not None}
     listed = (score for score in portfolio.customers if score.customer_id in ranks)
     return CallList(
         portfolio.branch_id,
@@ -83,13 +90,16 @@ def summarize(portfolio: Portfolio, decisions: Iterable[Decision]) -> CallList:
         customers=len(portfolio.customers),
         high_risk=sum(score.risk_band == "high" for score in portfolio.customers),
         money_at_risk_minor=sum(score.money_at_risk_minor for score in portfolio.customers),
-        decisions=own,
+        decisions=decided,
     )
 
 
 def restore(parts: Iterable[Portfolio], decisions: Mapping[str, Decision]) -> tuple[CallList, ...]:
     """The lists as they were published, from the decision about each customer_id."""
-    return tuple(summarize(part, (decisions[one.customer_id] for one in part.customers)) for part in parts)
+    return tuple(
+        summarize(portfolio, (decisions[score.customer_id] for score in portfolio.customers))
+        for portfolio in parts
+    )
 
 
 def _place(portfolio: Portfolio) -> tuple[bool, str, bool, str]:

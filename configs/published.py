@@ -4,7 +4,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal, get_args
+
+Language = Literal["en", "zh"]
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+
+# Of a manager's call, as it is recorded.
+Outcome = Literal["will_stay", "undecided", "leaving", "no_answer", "not_interested", "no_contact"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 STAGES = (
     "new",
@@ -138,12 +145,11 @@ class Exclusion:
 
 
 @dataclass(frozen=True)
-class Helpfulness:
-    """How likely a call keeps who would leave: for everybody, and by the group of the first reason where learnt.
+class ResponseRate:
+    """The share of leavers, nearly sure to stay, whom a call keeps: overall, and by the group of the first reason.
 
-    These are shares of leavers who are nearly sure to stay. A call moves the odds, so the surer somebody is to
-    leave the less it does: Δp ≈ share · p · (1 − p), the slope of the logistic curve. Who is as good as gone is a
-    lost cause.
+    A call moves the odds, so it does less the surer somebody is to leave: Δp ≈ share · p · (1 − p), the slope of the
+    logistic curve.
     """
 
     overall: float
@@ -160,9 +166,9 @@ class Decision:
     """One row per cohort customer of a run: whether to call this week, and why.
 
     ``decision`` and ``why`` are codes of DECISIONS; branch and manager are those of the list, the branch's own
-    where ``manager_id`` is None. ``worth_minor`` is the money that a call is expected to keep. ``until`` is the
-    first Monday on which a cool-down, or the lot of who is listed or held out, no longer holds; ``drawn_on`` the
-    Monday on which that lot was drawn, None for who has not come into question.
+    where ``manager_id`` is None. ``expected_value_minor`` is the money that a call is expected to keep. ``until`` is
+    the first Monday on which a cool-down or an assignment no longer holds; ``assigned_on`` the Monday of the
+    assignment to the list or the control group, None without one.
     """
 
     customer_id: str
@@ -170,10 +176,10 @@ class Decision:
     manager_id: str | None
     decision: str
     why: str
-    worth_minor: int
+    expected_value_minor: int
     rank: int | None = None
     until: date | None = None
-    drawn_on: date | None = None
+    assigned_on: date | None = None
     next_step_en: str | None = None
     next_step_zh: str | None = None
 
@@ -208,7 +214,7 @@ class Coverage:
 class Departure:
     """One row per branch and manager who left in the 13 weeks before the Monday: scored customers left behind.
 
-    ``unassigned`` counts those in nobody's charge now.
+    ``unassigned`` counts those in nobody's charge now. The name is not stored with it.
     """
 
     branch_id: str
@@ -216,19 +222,36 @@ class Departure:
     customers: int
     unassigned: int
     money_at_risk_minor: int
+    name: str = ""
 
 
 @dataclass(frozen=True)
-class Beside:
-    """What a run publishes beside scores and lists; ``profiles`` are of everyone who is scored, or of nobody.
+class PreparedAnswer:
+    """One row per scored customer: the answer about the risk, made when the run is published, by language.
 
-    They are drawn one by one. ``drift`` is what pipeline/monitoring/drift.py measures, None where it cannot.
+    ``form`` names the release that made it; another release does not use it.
+    """
+
+    customer_id: str
+    branch_id: str | None
+    manager_id: str | None
+    form: str
+    en: bytes
+    zh: bytes
+
+
+@dataclass(frozen=True)
+class RunExtras:
+    """Published with a run, besides scores and lists; profiles and answers are of everyone scored, or of nobody.
+
+    They are drawn one by one. ``drift`` is measured by pipeline/monitoring/drift.py, None where it cannot be.
     """
 
     profiles: Iterable[Profile] = ()
     coverage: Iterable[Coverage] = ()
     departures: Iterable[Departure] = ()
     drift: Mapping[str, Any] | None = None
+    prepared_answers: Iterable[PreparedAnswer] = ()
 
 
 @dataclass(frozen=True)
@@ -265,14 +288,16 @@ EXCLUSION_CODES: dict[str, str] = {
     "already_left": "the money had already left before the snapshot, by the label's own measure",
 }
 
-# What is decided about a cohort customer of a run, and why; in the order in which it is tried.
+# The decisions about a cohort customer of a run, with their reasons, in the order in which they are tried.
 DECISIONS: dict[str, dict[str, str]] = {
     "opted_out": {
         "by_bank": "the bank's own record says that the customer wants no calls",
         "by_contact": "told a manager so, as an outcome recorded here",
     },
     "cooled_down": {"contacted": "was reached less than lists.cool_down_weeks ago"},
-    "held_out": {"drawn": "would be listed, but is held out by lot, to see what calls do"},
+    "held_out": {
+        "drawn": "would be listed, but is in the control group, so that the effect of calls can be measured"
+    },
     "listed": {
         "most_to_keep": "among those in whose case a call keeps most money",
         "stays": "was listed the week before, and nobody else is better by more than lists.stay_places",

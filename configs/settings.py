@@ -194,7 +194,7 @@ class Lists(Strict):
     reasons: Annotated[int, Field(ge=1, le=5)]
     cool_down_weeks: Annotated[int, Field(ge=0, le=52)]
     stay_places: Annotated[int, Field(ge=0)]
-    held_out: Annotated[float, Field(ge=0, lt=1)]
+    control_group_share: Annotated[float, Field(ge=0, lt=1)]
     salt: str
     min_group: Annotated[int, Field(ge=1)]
 

@@ -9,7 +9,7 @@ scipy has Wilson's interval for whole counts only.
 The response rate says how likely a call keeps who would leave. Of the leavers expected among the listed (the sum of
 their risks) those who did not leave were kept. Risks drift, so the control group, whom nobody called, says first by how
 much they are too high or too low. A call is expected to keep ``share · (1 − p)`` of who leaves with probability p
-(configs.published.Helpfulness), so the share is what was kept per Σ p (1 − p). It is shrunk: the setting counts like
+(configs.published.ResponseRate), so the share is what was kept per Σ p (1 − p). It is shrunk: the setting counts like
 ``evidence`` of these, for all and again, towards all, for each group of first reasons. So it rises with each customer
 kept and falls with each one lost, and a few cases move it little, as the mean of a Beta distribution does.
 """
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.published import Helpfulness
+from configs.published import ResponseRate
 from configs.settings import Profit
 
 Z = 1.959964  # two-sided 95%
@@ -155,11 +155,11 @@ def by_group(
             yield str(names[k]), members
 
 
-def response_rate(experiment: Experiment, terms: Profit, least: int) -> Helpfulness:
+def response_rate(experiment: Experiment, terms: Profit, least: int) -> ResponseRate:
     """The response rate from known outcomes; as set where fewer than ``least`` were listed, and so for each group."""
     listed, control = experiment.where(~experiment.control), experiment.where(experiment.control)
     if len(listed) < least:
-        return Helpfulness(terms.success_rate)
+        return ResponseRate(terms.success_rate)
     evidence = terms.success_evidence
     # How many of the control group left for each whose leaving was predicted, shrunk towards 1.
     right = (evidence + float(control.attrited.sum())) / (evidence + float(control.risk.sum()))
@@ -170,7 +170,7 @@ def response_rate(experiment: Experiment, terms: Profit, least: int) -> Helpfuln
             members = listed.reason == name
             risk, attrited = right * listed.risk[members], listed.attrited[members]
             by_reason[str(name)] = _shrunk(overall, evidence, risk, attrited)
-    return Helpfulness(overall, by_reason)
+    return ResponseRate(overall, by_reason)
 
 
 def _difference(experiment: Experiment, left: NDArray[Any], weight: NDArray[np.float64]) -> Difference:

@@ -6,14 +6,14 @@ from pathlib import Path
 from configs.call_lists import CallList
 from configs.dates import monday
 from configs.errors import DataError
-from configs.published import Beside
+from configs.published import RunExtras
 from models.bundle import Bundle
 from pipeline.context import Context
 from pipeline.evaluation.model_report import card_of, report_after_training
 from pipeline.ingest.ingest import ingest
 from pipeline.ingest.recorded_contacts import overlay_contacts
-from pipeline.lists.choose import check_salt, choose_lists, reached
-from pipeline.lists.effect import LOOK_BACK, run_effect
+from pipeline.lists.call_lists import check_salt, choose_lists, reached
+from pipeline.lists.experiment import LOOK_BACK, run_effect
 from pipeline.monitoring.coverage import coverage, departures
 from pipeline.monitoring.drift import drift
 from pipeline.progress import log, progress_bar, progress_text, step
@@ -24,6 +24,7 @@ from pipeline.snapshots.build import build_outcomes, build_snapshots
 from pipeline.tables import Ingested
 from pipeline.training import promotion, registry
 from pipeline.training.train import comparison_table, plan, train
+from serve.answers.prepared import prepared_answers
 from serve.store import contacts
 from serve.store.contacts import Contact
 from serve.store.store import Store
@@ -95,16 +96,16 @@ def run_publish(
         counts |= {"known": found["known"], "waiting": found["waiting"]}
     publication, lists = choose_lists(bank, tables, publication)
     with step("figures") as counts:
-        beside = _beside(bank, tables, bundle, publication)
-        counts["drifted"] = beside.drift["drifted"] if beside.drift else None
+        extras = _extras(bank, tables, bundle, publication)
+        counts["drifted"] = extras.drift["drifted"] if extras.drift else None
     with step("publish") as counts, Store(bank.home.store) as store:
         counts["run"] = publication.run.run_id
         keep = bank.settings.store
         store.keep_card(bundle.model_id, card_of(bank, bundle))
-        served = store.publish(publication.run, publication.scores, publication.exclusions, lists, beside)
-        # A past week filled in stays at least until the next new one, and finds the lots that it rests on.
-        lots = keep.keep_weeks + LOOK_BACK.days // 7
-        counts["pruned"] = store.prune(keep.keep_weeks, keep.keep_profiles, lots) if served else 0
+        served = store.publish(publication.run, publication.scores, publication.exclusions, lists, extras)
+        # A past week filled in stays at least until the next new one, and finds the assignments that it rests on.
+        assignment_weeks = keep.keep_weeks + LOOK_BACK.days // 7
+        counts["pruned"] = store.prune(keep.keep_weeks, keep.keep_profiles, assignment_weeks) if served else 0
     with step("lists") as counts, Store(bank.home.store) as store:
         folder = bank.home.lists / str(as_of)
         with store.at_run(publication.run.run_id) as read_session:
@@ -113,16 +114,17 @@ def run_publish(
     return publication, lists
 
 
-def _beside(bank: Context, tables: Ingested, bundle: Bundle, publication: Publication) -> Beside:
-    """What managers read beside the scores, and what branches and the model are judged by."""
+def _extras(bank: Context, tables: Ingested, bundle: Bundle, publication: Publication) -> RunExtras:
+    """Profiles, figures of branches and of drift, and prepared answers of a run."""
     monday, scores = publication.run.snapshot_date, publication.scores
     longest = timedelta(days=max(tier.service_days for tier in bank.settings.tiers))
     spoken = reached(tables, monday, monday - longest)
-    return Beside(
+    return RunExtras(
         profiles(tables, monday, {one.customer_id for one in scores}),
         coverage(bank.settings, scores, spoken, monday),
         departures(tables, scores, monday),
         drift(bank.home, bundle, monday),
+        prepared_answers(publication.run, scores),
     )
 
 

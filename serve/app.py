@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, FastAPI, Response
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from configs.service import ServiceSettings, load_service_settings
+from serve.answers.prepared import FORM
 from serve.api import branches, contacts, customers, exports, managers, probes, runs
 from serve.auth.access import AuthorizedRoute
 from serve.auth.access_log import AccessLog
@@ -26,7 +27,7 @@ from serve.http.fast_path import FastPath
 from serve.pages import routers as pages
 from serve.pages.page import no_such_page
 from serve.pages.session import Forms
-from serve.store.point_read import lookup
+from serve.store.point_read import point_read
 from serve.store.store import Store
 
 VERSION = "1"
@@ -68,7 +69,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     app.state.access_log = AccessLog(settings)
     app.state.rates = Rates(settings)
     app.state.store = Store(settings.store)
-    app.state.lookup = lookup(app.state.store, settings.store)
+    app.state.point_read = point_read(app.state.store, settings.store, FORM)
     problems.install(app)
     app.add_exception_handler(404, no_such_page)
     app.add_middleware(
@@ -89,7 +90,7 @@ async def _close_store(app: FastAPI) -> AsyncIterator[None]:
     with _announced_stop(app):
         yield
     app.state.access_log.close()
-    app.state.lookup.close()
+    app.state.point_read.close()
     app.state.store.close()
 
 

@@ -21,13 +21,13 @@ from urllib.parse import quote, urlencode
 
 from pydantic import TypeAdapter
 
+from configs.published import Outcome
 from serve.answers.branches import BranchSummary
 from serve.answers.contacts import ContactRecorded, OptOut
 from serve.answers.customers import CustomerRisk, CustomersRisk
 from serve.answers.managers import ManagerList
 from serve.answers.runs import ModelCard, Runs, RunShown
 from serve.store.read_session import LONGEST
-from serve.texts.catalogue import Outcome
 
 BUSY = frozenset({429, 503})  # worth another try
 SECONDS = 60  # that an answer may take to begin

@@ -84,13 +84,13 @@ def weekly(raw: RawOption, as_of: AsOf, bank: BankOption = "demo", data: DataOpt
     """Ingest, features, training when due, scores, publication, lists, mail for one Monday."""
     from configs.mail import load_mail_server
     from pipeline.commands.summaries import lists_in_words
-    from pipeline.lists.mail import tell_after_run
+    from pipeline.lists.mail import send_after_run
     from pipeline.weekly import run_weekly
 
     context = logged_context(bank, data)
     publication, lists = run_weekly(context, raw, as_of)
     typer.echo(lists_in_words(context, publication, lists))
-    tell_after_run(context, load_mail_server, as_of)
+    send_after_run(context, load_mail_server, as_of)
 
 
 @app.command("backfill")

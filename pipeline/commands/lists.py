@@ -1,4 +1,4 @@
-"""Commands around the weekly lists: telling their readers, reading back what came of the calls, whether calls help."""
+"""Commands around the weekly lists: mail to their readers, outcomes of the calls, the effect of calls."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,20 +15,20 @@ def mail(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> Non
     """Tell each reader of a list of the Monday that is served, once; the message holds a link and no customer."""
     from configs.errors import ConfigError
     from configs.mail import load_mail_server
-    from pipeline.lists.mail import LEASE_SECONDS, tell
+    from pipeline.lists.mail import LEASE_SECONDS, send
 
     server = load_mail_server()
     if server is None:
         raise ConfigError("no mail server is named. Set ATTRITION_SMTP_HOST (docs/lists.md).")
-    notices = tell(context_of(bank, data), server, as_of)
-    typer.echo(f"{notices.sent} notices sent, {notices.sent_before} sent before")
-    if notices.elsewhere:
+    sent = send(context_of(bank, data), server, as_of)
+    typer.echo(f"{sent.sent} notifications sent, {sent.sent_before} sent before")
+    if sent.elsewhere:
         typer.echo(
-            f"{notices.elsewhere} begun by another run of this command less than {LEASE_SECONDS} seconds ago"
+            f"{sent.elsewhere} begun by another run of this command less than {LEASE_SECONDS} seconds ago"
         )
-    for recipient, code in notices.refused:
+    for recipient, code in sent.refused:
         typer.echo(f"refused by the mail server with {code}: {recipient}")
-    for recipient in notices.no_address:
+    for recipient in sent.no_address:
         typer.echo(f"no address that mail can go to: {recipient}")
 
 
@@ -53,7 +53,7 @@ def read_outcomes_command(
 def effect(bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """What being on the lists does, by the customers held out by lot, as far as it can be told yet."""
     from pipeline.commands.summaries import effect_in_words
-    from pipeline.lists.effect import run_effect
+    from pipeline.lists.experiment import run_effect
     from pipeline.progress import progress_bar
 
     context = logged_context(bank, data)

@@ -122,9 +122,9 @@ def audit_in_words(log: tuple[Sequence[Entry], Head | None], last: int) -> str:
 
 
 def effect_in_words(figures: Mapping[str, Any]) -> str:
-    """The figures of ``pipeline.lists.effect.figures`` in sentences."""
+    """The figures of ``pipeline.lists.experiment.figures`` in sentences."""
     lines = [
-        f"{figures['known']:,} lots with a known outcome before {figures['as_of']}, "
+        f"{figures['known']:,} assignments with a known outcome before {figures['as_of']}, "
         f"{figures['waiting']:,} waiting for theirs"
     ]
     customers, money, currency = figures["customers"], figures["money"], figures["currency"]
@@ -138,25 +138,27 @@ def effect_in_words(figures: Mapping[str, Any]) -> str:
     for kind in ("reason", "manager"):
         groups = figures[f"by_{kind}"].items()
         lines += [f"{kind} {name}: {_arms(group)}; {_points(group)}" for name, group in groups]
-    helps = figures["helpfulness"]
-    learnt = "".join(f", {name} {share:.0%}" for name, share in sorted(helps["by_reason"].items()))
-    lines.append(f"of the money at risk a call is reckoned to keep {helps['overall']:.0%}{learnt}")
+    rate = figures["response_rate"]
+    learnt = "".join(f", {name} {share:.0%}" for name, share in sorted(rate["by_reason"].items()))
+    lines.append(f"of the money at risk a call is reckoned to keep {rate['overall']:.0%}{learnt}")
     return "\n".join(lines)
 
 
 def _power_in_words(power: Mapping[str, Any]) -> str:
-    """The smallest effect visible with today's lots, and the weeks until the expected one could be."""
+    """The smallest effect visible with today's assignments, and the weeks until the expected one could be."""
     expected = f"{100 * power['expected']:.2f} points"
     if power["weeks_to_go"] == 0:
-        return f"enough data: an effect of {expected} is seen in 8 of 10 such trials"
+        return f"enough data: an effect of {expected} is seen in 8 of 10 such experiments"
     seen = "nothing" if power["visible"] is None else f"effects from {100 * power['visible']:.2f} points on"
-    when = "no lots are drawn" if power["weeks_to_go"] is None else f"{power['weeks_to_go']:,} more weeks"
-    return f"not enough data yet, {when}: with so many lots {seen} can be seen, expected are {expected}"
+    when = "nobody is assigned" if power["weeks_to_go"] is None else f"{power['weeks_to_go']:,} more weeks"
+    return (
+        f"not enough data yet, {when}: with so many assignments {seen} can be seen, expected are {expected}"
+    )
 
 
 def _arms(group: Mapping[str, Any]) -> str:
-    arms = (("listed", group["listed"]), ("held out", group["held_out"]))
-    return ", ".join(f"{name}: {arm['left']:.2%} of {arm['lots']:,} left" for name, arm in arms)
+    arms = (("listed", group["listed"]), ("control group", group["control_group"]))
+    return ", ".join(f"{name}: {arm['left']:.2%} of {arm['assignments']:,} left" for name, arm in arms)
 
 
 def _points(group: Mapping[str, Any]) -> str:

@@ -1,18 +1,48 @@
-"""Whether to call each customer of a portfolio this week, and why.
+"""The decision about each customer of a portfolio: whether to call this week, and why.
 
-Nearly everybody who is worth a call gets one; a few are held out by lot, so that it can be seen what calls do.
-docs/lists.md tells the rules and why an effect estimated from them is unbiased.
+Nearly everybody who is worth a call gets one; a few are in the control group, so that the effect of calls can be
+measured. docs/lists.md has the rules and the reason why an effect estimated from them is unbiased.
 """
 
 import hashlib
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import count
 
-from configs.call_lists import Draw, Portfolio, Week
-from configs.published import Decision, Score
+from configs.call_lists import Assignment, CallList, Portfolio, Week, portfolios, summarize
+from configs.published import Decision, Manager, Score
 from configs.settings import Lists
+
+
+def choose(
+    scores: Sequence[Score], managers: Iterable[Manager], lists: Lists, week: Week
+) -> tuple[CallList, ...]:
+    """One list per manager and per branch with customers in nobody's charge, sorted by branch, then manager.
+
+    A list is filled up to the weekly capacity by the money that a call is expected to keep, whatever the band: an
+    hour left over is better spent on the next customer than on none. A branch's own list, and that of a manager
+    the bank did not deliver, holds ``default_capacity``.
+    """
+    managers = with_stand_ins(scores, managers, lists.default_capacity)
+    return tuple(
+        summarize(portfolio, decide(portfolio, lists, week)) for portfolio in portfolios(scores, managers)
+    )
+
+
+def with_stand_ins(scores: Iterable[Score], managers: Iterable[Manager], capacity: int) -> list[Manager]:
+    """The managers delivered, and one without a name for each other that customers are assigned to.
+
+    A stand-in belongs to the branch that keeps most of its customers.
+    """
+    delivered = {manager.manager_id: manager for manager in managers}
+    branches: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for score in scores:
+        if score.manager_id and score.manager_id not in delivered:
+            branches[score.manager_id][score.branch_id or ""] += 1
+    stand_ins = (Manager(key, "", _largest(counts), capacity) for key, counts in branches.items())
+    return [*delivered.values(), *stand_ins]
 
 
 def decide(portfolio: Portfolio, lists: Lists, week: Week) -> tuple[Decision, ...]:
@@ -22,23 +52,23 @@ def decide(portfolio: Portfolio, lists: Lists, week: Week) -> tuple[Decision, ..
     without a manager, has room for ``default_capacity``.
     """
     room = portfolio.manager.weekly_capacity if portfolio.manager else lists.default_capacity
-    kept_off = {score.customer_id: _kept_off(score, lists, week) for score in portfolio.customers}
-    free = [score for score in portfolio.customers if kept_off[score.customer_id] is None]
-    queue = _names(sorted(free, key=lambda score: _by_worth(score, week)))
-    draws = {name: _draw(name, lists, week) for name in kept_off}
-    verdicts = {**kept_off, **dict(_judged(queue, room, draws, _stayers_up(queue, lists, week)))}
+    verdicts = {score.customer_id: _kept_off(score, lists, week) for score in portfolio.customers}
+    free = [score for score in portfolio.customers if verdicts[score.customer_id] is None]
+    queue = [score.customer_id for score in sorted(free, key=lambda score: _rank_key(score, week))]
+    assignments = {name: _assignment(name, lists, week) for name in verdicts}
+    verdicts |= _ranked(queue, room, assignments, _stayers_up(queue, lists, week))
     return tuple(
-        _decision(portfolio, score, verdict, draws[score.customer_id], week)
+        _decision(portfolio, score, verdict, assignments[score.customer_id], week)
         for score in sorted(portfolio.customers, key=lambda score: score.customer_id)
         if (verdict := verdicts[score.customer_id])
     )
 
 
-def is_held_out(customer_id: str, monday: date, lists: Lists) -> bool:
-    """The lot: the same for a customer throughout a calendar quarter, and as good as random over customers."""
+def in_control_group(customer_id: str, monday: date, lists: Lists) -> bool:
+    """As good as random over customers, and constant for a customer throughout a calendar quarter."""
     year, quarter = _quarter(monday)
     digest = hashlib.sha256(f"{lists.salt}\0{customer_id}\0{year}Q{quarter}".encode()).digest()
-    return int.from_bytes(digest[:8]) < lists.held_out * 2**64
+    return int.from_bytes(digest[:8]) < lists.control_group_share * 2**64
 
 
 @dataclass(frozen=True)
@@ -50,7 +80,7 @@ class _Verdict:
 
 
 def _kept_off(score: Score, lists: Lists, week: Week) -> _Verdict | None:
-    """Why somebody may not be called this week, whatever it is worth."""
+    """The reason not to call somebody this week, whatever the expected value; None where there is none."""
     if score.marketing_opt_out:
         return _Verdict("opted_out", "by_bank")
     if score.customer_id in week.opted_out:
@@ -59,81 +89,84 @@ def _kept_off(score: Score, lists: Lists, week: Week) -> _Verdict | None:
     if reached is None:
         return None
     again = _monday_from(reached + timedelta(weeks=lists.cool_down_weeks))
-    return _Verdict("cooled_down", "contacted", until=again) if week.monday < again else None
+    return _Verdict("cooled_down", "contacted", until=again) if week.snapshot_date < again else None
 
 
-def _judged(
-    queue: Sequence[str], room: int, draws: Mapping[str, Draw], stayers_up: Sequence[str]
+def _ranked(
+    queue: Sequence[str], room: int, assignments: Mapping[str, Assignment], stayers_up: Sequence[str]
 ) -> Iterator[tuple[str, _Verdict]]:
     """The verdict on everybody who may be called; ``queue`` has the best use of time first."""
-    asked, by_worth = _in_question(stayers_up, room, draws), _in_question(queue, room, draws)
+    selected, by_value = _selected(stayers_up, room, assignments), _selected(queue, room, assignments)
     ranks = count(1)
     for name in queue:
-        if name not in asked:
-            yield name, _Verdict("beyond_capacity", "edge" if name in by_worth else "less_to_keep")
-        elif draws[name].held_out:
-            yield name, _Verdict("held_out", "drawn", until=draws[name].until)
+        if name not in selected:
+            yield name, _Verdict("beyond_capacity", "edge" if name in by_value else "less_to_keep")
+        elif assignments[name].control_group:
+            yield name, _Verdict("held_out", "drawn", until=assignments[name].until)
         else:
-            why = "most_to_keep" if name in by_worth else "stays"
-            yield name, _Verdict("listed", why, next(ranks), draws[name].until)
+            why = "most_to_keep" if name in by_value else "stays"
+            yield name, _Verdict("listed", why, next(ranks), assignments[name].until)
 
 
-def _in_question(queue: Sequence[str], room: int, draws: Mapping[str, Draw]) -> set[str]:
-    """Who has a place, or would have one if not held out: fewer than ``room`` others stand before.
+def _selected(queue: Sequence[str], room: int, assignments: Mapping[str, Assignment]) -> set[str]:
+    """The customers with a place, or with one but for the control group: fewer than ``room`` others stand before.
 
-    Those others are counted without the held out, who take no place. So a customer's own lot has no say in
-    whether the customer comes into question, which is what makes listed and held out alike.
+    Those others are counted without the control group, which takes no place. So a customer's own assignment has no
+    say in the selection, which is what makes the listed and the control group alike.
     """
-    asked: set[str] = set()
+    selected: set[str] = set()
     for name in queue:
         if not room:
             break
-        asked.add(name)
-        room -= not draws[name].held_out
-    return asked
+        selected.add(name)
+        room -= not assignments[name].control_group
+    return selected
 
 
 def _stayers_up(queue: Sequence[str], lists: Lists, week: Week) -> list[str]:
-    """The queue with whoever was in question last week ``stay_places`` places higher, and first in a tie."""
-    stays = [name in week.in_question for name in queue]
+    """The queue with whoever was selected last week ``stay_places`` places higher, and first in a tie."""
+    stays = [name in week.selected for name in queue]
     order = sorted(range(len(queue)), key=lambda k: (k - lists.stay_places * stays[k], not stays[k], k))
     return [queue[k] for k in order]
 
 
-def _draw(customer_id: str, lists: Lists, week: Week) -> Draw:
-    """The lot that still holds, else a new one: until its outcome is known, and through the quarter at least."""
-    until = max(week.monday + timedelta(weeks=week.trial_weeks), _next_quarter(week.monday))
-    fresh = Draw(week.monday, until, is_held_out(customer_id, week.monday, lists))
-    return week.draws.get(customer_id, fresh)
+def _assignment(customer_id: str, lists: Lists, week: Week) -> Assignment:
+    """The assignment that still holds, else a new one: until its outcome is known, and through the quarter."""
+    monday = week.snapshot_date
+    until = max(monday + timedelta(weeks=week.experiment_weeks), _next_quarter(monday))
+    fresh = Assignment(monday, until, in_control_group(customer_id, monday, lists))
+    return week.assignments.get(customer_id, fresh)
 
 
-def _decision(portfolio: Portfolio, score: Score, verdict: _Verdict, draw: Draw, week: Week) -> Decision:
-    drawn = draw.on < week.monday or verdict.decision in ("listed", "held_out")
+def _decision(
+    portfolio: Portfolio, score: Score, verdict: _Verdict, assignment: Assignment, week: Week
+) -> Decision:
+    assigned = assignment.assigned_on < week.snapshot_date or verdict.decision in ("listed", "held_out")
     return Decision(
         score.customer_id,
         portfolio.branch_id,
         portfolio.manager.manager_id if portfolio.manager else None,
         verdict.decision,
         verdict.why,
-        _worth(score, week),
+        _expected_value(score, week),
         verdict.rank,
         verdict.until,
-        draw.on if drawn else None,
+        assignment.assigned_on if assigned else None,
     )
 
 
-def _worth(score: Score, week: Week) -> int:
+def _expected_value(score: Score, week: Week) -> int:
     """The money that a call is expected to keep, in minor units."""
-    return round(score.money_at_risk_minor * week.helps.of(score))
+    return round(score.money_at_risk_minor * week.response_rate.of(score))
 
 
-def _by_worth(score: Score, week: Week) -> tuple[int, float, str]:
+def _rank_key(score: Score, week: Week) -> tuple[int, float, str]:
     """Most money kept first, then the higher risk; the id decides what is left, so that two runs agree."""
-    return -_worth(score, week), -score.risk, score.customer_id
+    return -_expected_value(score, week), -score.risk, score.customer_id
 
 
-def _names(scores: Iterable[Score]) -> list[str]:
-    return [score.customer_id for score in scores]
+def _largest(counts: Counter[str]) -> str:
+    return min(counts, key=lambda branch: (-counts[branch], branch))
 
 
 def _quarter(day: date) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The notice to each reader of a list: whom it goes to and what it says: a link, and nothing about customers."""
+"""The notification to each reader of a list: whom it goes to and what it says: a link, and nothing about customers."""
 
 import hashlib
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from serve.texts.catalogue import TEXTS
 
 
 @dataclass(frozen=True)
-class Notice:
+class Notification:
     """One row per list that holds somebody: its reader, without a name where a branch's own list is read."""
 
     to: Recipient
@@ -28,8 +28,8 @@ class Notice:
         return is_address(self.address)
 
 
-def notices_of(read_session: ReadSession, mail: Mail) -> tuple[Notice, ...]:
-    """A notice for each manager and branch with customers to call, by kind and number.
+def notifications_of(read_session: ReadSession, mail: Mail) -> tuple[Notification, ...]:
+    """A notification for each manager and branch with customers to call, by kind and number.
 
     Customers of no branch are on a list that nobody is told of.
     """
@@ -38,20 +38,20 @@ def notices_of(read_session: ReadSession, mail: Mail) -> tuple[Notice, ...]:
     for branch_id, manager_id in read_session.lists():
         if manager_id is not None:
             one = managers[manager_id]
-            found.append(Notice(Recipient("manager", manager_id), one.name, one.email or ""))
+            found.append(Notification(Recipient("manager", manager_id), one.name, one.email or ""))
         elif branch_id is not None:
-            found.append(Notice(Recipient("branch", branch_id), "", mail.branches.get(branch_id, "")))
-    return tuple(sorted(found, key=lambda notice: notice.to))
+            found.append(Notification(Recipient("branch", branch_id), "", mail.branches.get(branch_id, "")))
+    return tuple(sorted(found, key=lambda notification: notification.to))
 
 
-def message_of(notice: Notice, run: Run, settings: Settings, at: datetime) -> EmailMessage:
+def message_of(notification: Notification, run: Run, settings: Settings, at: datetime) -> EmailMessage:
     """The message in the bank's language.
 
     Its Message-ID is always the same for one run and list, so that a mail server or reader can tell a second copy.
     """
-    texts, own = TEXTS[settings.language], "own." if notice.to.kind == "branch" else ""
-    words = {"monday": run.snapshot_date, "branch": _one_line(notice.to.number)}
-    name = _one_line(notice.name)
+    texts, own = TEXTS[settings.language], "own." if notification.to.kind == "branch" else ""
+    words = {"monday": run.snapshot_date, "branch": _one_line(notification.to.number)}
+    name = _one_line(notification.name)
     paragraphs = (
         texts["mail.greeting"].format(name=name) if name else "",
         texts[f"mail.{own}body"].format(**words),
@@ -61,10 +61,10 @@ def message_of(notice: Notice, run: Run, settings: Settings, at: datetime) -> Em
     )
     message = EmailMessage(policy.SMTP)
     message["From"] = Address(_one_line(settings.title), addr_spec=settings.mail.sender)
-    message["To"] = Address(name, addr_spec=notice.address)
+    message["To"] = Address(name, addr_spec=notification.address)
     message["Subject"] = texts[f"mail.{own}subject"].format(**words)
     message["Date"] = at
-    message["Message-ID"] = f"<{_fingerprint(run, notice.to)}@{settings.mail.sender.split('@')[1]}>"
+    message["Message-ID"] = f"<{_fingerprint(run, notification.to)}@{settings.mail.sender.split('@')[1]}>"
     message["Auto-Submitted"] = "auto-generated"  # nobody's absence assistant answers (RFC 3834)
     message.set_content("\n\n".join(filter(None, paragraphs)), cte="quoted-printable")
     return message

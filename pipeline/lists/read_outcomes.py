@@ -9,12 +9,13 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from configs.errors import DataError, did_you_mean
+from configs.published import OUTCOMES
 from pipeline.context import Context
 from pipeline.lists.filled_workbooks import Line, lines_of
 from serve.store.contacts import LONGEST_NOTE, Author, Contact, record, with_keys
 from serve.store.read_session import ReadSession
 from serve.store.store import Store
-from serve.texts.catalogue import OUTCOMES, TEXTS
+from serve.texts.catalogue import TEXTS
 
 MOST_FAULTS = 40  # that are told at once
 # What may be typed: the words of either language, or the code itself.

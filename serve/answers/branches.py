@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from serve.answers.source import Answer, Money, Shown, View
-from serve.store.branches import Charge
+from serve.store.branch_summary import BranchRow, total
 
 
 class Stake(Shown):
@@ -40,25 +40,25 @@ class BranchSummary(Stake, Answer):
 
 
 def branch_summary(
-    view: View, branch_id: str, charges: Sequence[Charge], page: Sequence[Charge], next_cursor: str | None
+    view: View, branch_id: str, rows: Sequence[BranchRow], page: Sequence[BranchRow], next_cursor: str | None
 ) -> BranchSummary:
-    """``charges`` are all of the branch, ``page`` those that are shown one by one."""
+    """``rows`` are all of the branch, ``page`` those that are shown one by one."""
     return BranchSummary(
         **view.source,
-        **_stake(*charges),
+        **_stake(total(rows)),
         branch_id=branch_id,
         currency=view.run.base_currency,
-        managers=tuple(ManagerStake(manager_id=one.manager_id, name=one.name, **_stake(one)) for one in page),
+        managers=tuple(ManagerStake(manager_id=row.manager_id, name=row.name, **_stake(row)) for row in page),
         next_cursor=next_cursor,
     )
 
 
-def _stake(*charges: Charge) -> dict[str, Any]:
-    """The fields of Stake over some charges together."""
+def _stake(row: BranchRow) -> dict[str, Any]:
+    """The fields of Stake."""
     return {
-        "customers": sum(one.customers for one in charges),
-        "high_risk": sum(one.high_risk for one in charges),
-        "listed": sum(one.listed for one in charges),
-        "aum": sum(one.aum_minor for one in charges) / 100,
-        "money_at_risk": sum(one.money_at_risk_minor for one in charges) / 100,
+        "customers": row.customers,
+        "high_risk": row.high_risk,
+        "listed": row.listed,
+        "aum": row.aum_minor / 100,
+        "money_at_risk": row.money_at_risk_minor / 100,
     }

@@ -4,9 +4,9 @@ from datetime import date, datetime
 
 from pydantic import Field
 
+from configs.published import Outcome
 from serve.answers.source import ID, Answer, Shown, View
 from serve.store.contacts import LONGEST_NOTE, Contact
-from serve.texts.catalogue import Outcome
 
 
 class ContactSent(Shown):

@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from configs.published import Exclusion, Maturity, Reason, Score
+from configs.published import Exclusion, Language, Maturity, Reason, Score
 from configs.reason_groups import GROUPS
 from serve.answers.contacts import ContactShown
 from serve.answers.source import ID, Answer, Money, Probability, Shown, View
 from serve.store.read_session import LONGEST, Earlier
-from serve.texts.catalogue import TEXTS, Language
+from serve.texts.catalogue import TEXTS
 from serve.texts.score_change import change_in_words
 
 Band = Literal["high", "medium", "low"]

@@ -56,7 +56,7 @@ def manager_list(
 def _listed(view: View, rank: int, score: Score, decision: Decision) -> ListedCustomer:
     return ListedCustomer(
         rank=rank,
-        money_to_keep=decision.worth_minor / 100,
+        money_to_keep=decision.expected_value_minor / 100,
         next_step=decision.next_step_zh if view.language == "zh" else decision.next_step_en,
         **risk(view, score),
     )

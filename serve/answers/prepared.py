@@ -11,28 +11,26 @@ from datetime import date
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from pydantic_core import to_json
 
 from configs import published, reason_groups
-from configs.published import Reason, Run, Score
+from configs.published import LANGUAGES, Language, PreparedAnswer, Reason, Run, Score
 from serve.answers import customers, source
 from serve.answers.source import View
 from serve.texts import catalogue as texts
 from serve.texts import score_change as moved
-from serve.texts.catalogue import TEXTS, Language
 
 _RUN = Run("", "", date(2026, 1, 5), "", "CNY", 90, 0, MappingProxyType({}), MappingProxyType({}))
 _REASONS = tuple(Reason(group, "", None, 0.0, "", "") for group in reason_groups.GROUPS)
 _SCORE = Score("", "", "", "affluent", "mature", False, 0, 0, "low", _REASONS, 0.0, 0.0, 0.0, 0.0)
 
 
-def answer_rows(publication: int, run: Run, scores: Iterable[Score]) -> Iterator[tuple[Any, ...]]:
-    """One row per scored customer, in the order of the columns of ``tables.answers``."""
-    for one in scores:
-        told = (_packed(language, _rest(View(run, language), one)) for language in TEXTS)
-        yield publication, one.customer_id, one.branch_id, one.manager_id, FORM, *told
+def prepared_answers(run: Run, scores: Iterable[Score]) -> Iterator[PreparedAnswer]:
+    """One per scored customer."""
+    for score in scores:
+        content = {language: _packed(language, _rest(View(run, language), score)) for language in LANGUAGES}
+        yield PreparedAnswer(score.customer_id, score.branch_id, score.manager_id, FORM, **content)
 
 
 def answer(view: View, content: bytes) -> bytes:
@@ -52,7 +50,7 @@ def _packed(language: Language, rest: bytes) -> bytes:
     return packing.compress(rest) + packing.flush()
 
 
-_EMPTY: Mapping[Language, bytes] = {language: _rest(View(_RUN, language), _SCORE) for language in TEXTS}
+_EMPTY: Mapping[Language, bytes] = {language: _rest(View(_RUN, language), _SCORE) for language in LANGUAGES}
 
 
 def _form() -> str:

@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from configs.published import Run
-from serve.texts.catalogue import Language
+from configs.published import Language, Run
 
 ID = r"^[^\s\x00-\x1f\x7f]{1,64}$"  # of customers, managers, branches and runs
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]

@@ -7,7 +7,7 @@ from serve.answers import examples
 from serve.auth.access import Granted
 from serve.http.problems import documented
 from serve.http.requests import GONE_RUN, NO_BRANCH, BranchId, PageCursor, PageSize, authorized_router, found
-from serve.store.branches import charges
+from serve.store.branch_summary import branch_rows
 
 router = authorized_router("branches")
 
@@ -21,9 +21,9 @@ def branch_summary(
 ) -> shown.BranchSummary:
     """How many customers a branch has, how much money is at risk with them, and who is in charge of them."""
     with access.paging(cursor) as (read_session, given):
-        known = charges(read_session, branch_id)
-    if not known:
+        rows = branch_rows(read_session, branch_id)
+    if not rows:
         raise HTTPException(404, NO_BRANCH)
-    page = known[given : given + limit]
-    next_cursor = access.cursor(read_session, given + limit, len(known))
-    return shown.branch_summary(access.view(read_session.run), branch_id, known, page, next_cursor)
+    page = rows[given : given + limit]
+    next_cursor = access.cursor(read_session, given + limit, len(rows))
+    return shown.branch_summary(access.view(read_session.run), branch_id, rows, page, next_cursor)

@@ -40,7 +40,7 @@ def export_scores(
         view, within = access.view(read_session.run, language), read_session.within_reach()
     access.about(f"run {read_session.run.run_id}", customers=within)
     rows = exports.scored(view, store.scores(read_session.run.run_id, access.scope), access.shown)
-    return _answer(access, read_session.run, rows, form, f"{read_session.publication} {language}")
+    return _answer(access, read_session.run, rows, form, f"{read_session.run_version} {language}")
 
 
 @router.get(
@@ -57,12 +57,12 @@ def export_changes(
     with access.at_run() as read_session:
         view, within = access.view(read_session.run, language), read_session.within_reach()
     # How many changed is only known once the last one is sent; a new Monday changes nearly every score.
-    same = before.publication == read_session.publication
+    same = before.run_version == read_session.run_version
     access.about(f"run {read_session.run.run_id}", customers=0 if same else within)
     differences = store.differences(since, read_session.run.run_id, access.scope)
     rows = exports.changed(view, differences, access.shown)
     return _answer(
-        access, read_session.run, rows, form, f"{before.publication} {read_session.publication} {language}"
+        access, read_session.run, rows, form, f"{before.run_version} {read_session.run_version} {language}"
     )
 
 

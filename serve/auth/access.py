@@ -13,7 +13,7 @@ from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
 from configs.errors import DataError
-from configs.published import Run
+from configs.published import Language, Run
 from configs.service import ServiceSettings
 from serve.answers.source import View, stale
 from serve.auth.policy import POLICY, Grant
@@ -26,7 +26,6 @@ from serve.store.contacts import Author
 from serve.store.read_session import GoneError, ReadSession
 from serve.store.scope import Reach, Scope
 from serve.store.store import Store
-from serve.texts.catalogue import Language
 
 log = logging.getLogger("serve")
 
@@ -83,7 +82,7 @@ class Access:
         if cursor and at is None:
             raise HTTPException(422, "query.cursor: this is no cursor of this address")
         with self.at_run(at.run_id if at else None) as read_session:
-            if at and at.publication != read_session.publication:
+            if at and at.run_version != read_session.run_version:
                 raise GoneError(f"run {at.run_id} was published anew since its first page was read.")
             yield read_session, at.given if at else 0
 
@@ -92,7 +91,7 @@ class Access:
         if given >= of:
             return None
         return self._cursors.text(
-            Position(read_session.run.run_id, read_session.publication, given), self._bound
+            Position(read_session.run.run_id, read_session.run_version, given), self._bound
         )
 
     @property

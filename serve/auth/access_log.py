@@ -20,7 +20,7 @@ from serve.auth.rate_anomaly import RateAnomaly
 from serve.http import metrics
 from serve.store import database as connect
 from serve.store.audit import EMPTY, Entry, Head, chained, head, head_row, verify
-from serve.store.batcher import Together
+from serve.store.batcher import Batcher
 from serve.store.tables import access_metadata, audit, audit_head, metadata, reads
 
 log = logging.getLogger("serve")
@@ -47,7 +47,7 @@ class AccessLog:
         self._chain: _Chain | None = None
         alone = settings.workers == 1 and connect.sqlite_file(self._engine) is not None
         self._patience = ALONE_SECONDS if alone else connect.BUSY_SECONDS
-        self._together = Together(self._append, "" if alone else "access-log")
+        self._together = Batcher(self._append, "" if alone else "access-log")
 
     async def write(self, entries: Sequence[Entry]) -> None:
         """Returns when the entries are on the disk. Raises what kept them from it, DataError above all."""

@@ -15,7 +15,7 @@ class Position:
     """The run that is read, told apart from the same run published anew, and how many rows were given."""
 
     run_id: str
-    publication: int
+    run_version: int
     given: int
 
 

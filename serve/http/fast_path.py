@@ -11,13 +11,13 @@ from fastapi import HTTPException
 from pydantic_core import to_json
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from configs.published import Language
 from serve.answers.customers import customer_fields
 from serve.answers.prepared import answer
 from serve.auth.access import Access, record
 from serve.auth.policy import POLICY
 from serve.http import problems
 from serve.http.etags import tag_of
-from serve.texts.catalogue import Language
 
 ROUTE = "customer_risk"
 _PATH = re.compile(r"/v1/customers/([^/\s\x00-\x1f\x7f]{1,64})/risk")
@@ -51,7 +51,7 @@ async def _answer(
 ) -> tuple[bytes, list[tuple[bytes, bytes]]] | None:
     """Body and headers; None where the ordinary way has to answer. Raises HTTPException 429 and 503."""
     state, access = scope["app"].state, await _access(scope)
-    found = await state.lookup.find(customer_id, access.scope, language) if access else None
+    found = await state.point_read.find(customer_id, access.scope, language) if access else None
     if access is None or found is None:
         return None
     run, known = found

@@ -5,11 +5,11 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Path, Query, Request
 from fastapi.routing import APIRouter
 
+from configs.published import Language
 from serve.answers.source import ID
 from serve.auth.access import AuthorizedRoute, documented_bearer
 from serve.http.problems import GONE, documented
 from serve.store.store import Store
-from serve.texts.catalogue import Language
 
 CustomerId = Annotated[str, Path(pattern=ID, description="the bank's number of the customer")]
 ManagerId = Annotated[str, Path(pattern=ID, description="the bank's number of the manager")]

@@ -1,11 +1,11 @@
-"""The branch board: who has what at risk, who looks after the customers, and how far this week's lists are."""
+"""The branch page: who has what at risk, who looks after the customers, and how far this week's lists are."""
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from serve.auth.access import Granted
 from serve.http.requests import BranchId
 from serve.pages.page import Page, RunId, asked_run, show
-from serve.store import board
+from serve.store import branch_summary
 
 pages = APIRouter(include_in_schema=False, route_class=Page)
 
@@ -14,7 +14,7 @@ pages = APIRouter(include_in_schema=False, route_class=Page)
 def branches_page(request: Request, access: Granted, run: RunId = "") -> Response:
     """Every branch that the role may see, most money at risk first."""
     with asked_run(access, run) as read_session:
-        branches = board.branches(read_session)
+        branches = branch_summary.branches(read_session)
         return show(
             request,
             "branches.html",
@@ -28,8 +28,8 @@ def branches_page(request: Request, access: Granted, run: RunId = "") -> Respons
 def branch_page(request: Request, branch_id: BranchId, access: Granted, run: RunId = "") -> Response:
     """One branch: its managers' portfolios beside this week's work."""
     with asked_run(access, run) as read_session:
-        found = board.board(read_session, branch_id)
-        if found is None:
+        summary = branch_summary.branch_summary(read_session, branch_id)
+        if summary is None:
             raise HTTPException(404)
         return show(
             request,
@@ -37,5 +37,5 @@ def branch_page(request: Request, branch_id: BranchId, access: Granted, run: Run
             run=read_session.run,
             newest=read_session.served_run(),
             branch=branch_id,
-            board=found,
+            summary=summary,
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from configs.published import Exclusion, PastContact, Profile, Run, Score
+from configs.published import OUTCOMES, Exclusion, PastContact, Profile, Run, Score
 from configs.tables import PRODUCT_CLASSES
 from serve.auth.access import Granted
 from serve.http.requests import CustomerId
@@ -18,7 +18,6 @@ from serve.pages.page import Page, RunId, asked_run, language_of, show
 from serve.store import contacts
 from serve.store.contacts import Contact
 from serve.store.read_session import ReadSession
-from serve.texts.catalogue import OUTCOMES
 from serve.texts.score_change import change_in_words
 from serve.texts.wording import Wording
 

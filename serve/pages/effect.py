@@ -17,7 +17,7 @@ JUDGES_MANAGERS = (Role.ADMIN,)  # the others see no colleague's figures
 def effect_page(request: Request, access: Granted) -> Response:
     """The newest estimate, whichever run is served; by manager for those alone who may compare them."""
     with asked_run(access, "") as read_session:
-        found = trial.latest_effect(read_session.connection)
+        found = trial.latest_result(read_session.connection)
     groups = {"reason": found["by_reason"]} if found else {}
     if found and access.caller.role in JUDGES_MANAGERS:
         groups["manager"] = found["by_manager"]

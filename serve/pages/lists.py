@@ -6,14 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 
-from configs.published import Decision, Manager, Profile, Score
+from configs.published import Decision, Language, Manager, Profile, Score
 from serve.auth.access import Access, Granted
 from serve.http.requests import BranchId, ManagerId
 from serve.pages.page import Page, RunId, asked_run, language_of, may, show
 from serve.store import contacts
 from serve.store.contacts import Contact
 from serve.store.read_session import ReadSession
-from serve.texts.catalogue import Language
 from serve.texts.score_change import change_in_words
 from serve.texts.wording import Wording
 

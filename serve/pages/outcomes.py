@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from configs.published import Manager, Score
+from configs.published import OUTCOMES, Manager, Score
 from serve.auth.access import Access, Granted
 from serve.auth.policy import Role
 from serve.http.requests import CustomerId
@@ -19,7 +19,6 @@ from serve.store import contacts
 from serve.store.contacts import LONGEST_NOTE, Author, ConflictError, Contact
 from serve.store.database import BusyError
 from serve.store.read_session import ReadSession
-from serve.texts.catalogue import OUTCOMES
 from serve.texts.wording import Wording
 
 pages = APIRouter(include_in_schema=False, route_class=Page)

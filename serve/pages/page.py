@@ -11,13 +11,13 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 
 from configs.errors import DataError
+from configs.published import Language
 from serve.auth.access import Access, AuthorizedRoute
 from serve.auth.policy import POLICY, Role
 from serve.http.problems import log, on_http
 from serve.pages import session
 from serve.pages.rendering import render
 from serve.store.read_session import GoneError, ReadSession
-from serve.texts.catalogue import Language
 
 HEADERS = {
     "Cache-Control": "no-store"

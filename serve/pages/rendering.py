@@ -7,8 +7,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from configs.published import Language
 from serve.pages import charts
-from serve.texts.catalogue import Language
 from serve.texts.wording import Wording
 
 FOLDER = Path(__file__).parent

@@ -14,13 +14,13 @@ from serve.store.schema import VERSION
 
 # One row per run: what it declares and what is there.
 _COUNTS = """
-SELECT run_id, cohort, (SELECT count(*) FROM scores WHERE scores.publication = runs.publication),
+SELECT run_id, cohort, (SELECT count(*) FROM scores WHERE scores.run_version = runs.run_version),
        (SELECT coalesce(sum(value), 0) FROM json_each(excluded)),
-       (SELECT count(*) FROM exclusions WHERE exclusions.publication = runs.publication)
+       (SELECT count(*) FROM exclusions WHERE exclusions.run_version = runs.run_version)
 FROM runs ORDER BY run_id
 """
 _ORPHANS = """
-SELECT count(*) FROM reasons LEFT JOIN scores USING (publication, customer_id) WHERE scores.publication IS NULL
+SELECT count(*) FROM reasons LEFT JOIN scores USING (run_version, customer_id) WHERE scores.run_version IS NULL
 """
 
 
@@ -71,7 +71,7 @@ def _faults(backup: sqlite3.Connection) -> Iterator[str]:
     if said != "ok":
         yield said
         return
-    (version,) = backup.execute("SELECT version_num FROM store_version").fetchone()
+    (version,) = backup.execute("SELECT version_num FROM schema_version").fetchone()
     if version != VERSION:
         yield f"it is of version {version}, this software needs {VERSION}"
         return

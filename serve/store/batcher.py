@@ -9,7 +9,7 @@ Asked = TypeVar("Asked")
 Done = TypeVar("Done")
 
 
-class Together(Generic[Asked, Done]):
+class Batcher(Generic[Asked, Done]):
     """Nothing is delayed on purpose: who comes alone is served alone. Close it."""
 
     def __init__(self, work: Callable[[list[Asked]], Sequence[Done]], thread: str = "") -> None:

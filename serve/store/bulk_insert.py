@@ -4,23 +4,23 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert, text
+from sqlalchemy import Connection, Date, Table, insert, text
 
 BATCH = 10_000  # rows handed to SQLite's driver at once; bounds memory
 
 
-def load(connection: Connection, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:
-    """Rows of plain values (text, int, float, bool, bytes, None), in the order of the table's columns."""
+def bulk_insert(connection: Connection, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Writes rows of plain values (text, int, float, bool, bytes, date, None), in the order of the columns."""
     if connection.dialect.name == "postgresql":
         _copy(connection, table, rows)
     else:
         _insert(connection, table, rows)
 
 
-def count(connection: Connection, loaded: Iterable[Table]) -> None:
+def analyze(connection: Connection, tables: Iterable[Table]) -> None:
     """Tells PostgreSQL's planner of new rows: until it knows of them, each page sorts all that follow it."""
     if connection.dialect.name == "postgresql":
-        connection.execute(text(f"ANALYZE {', '.join(table.name for table in loaded)}"))
+        connection.execute(text(f"ANALYZE {', '.join(table.name for table in tables)}"))
 
 
 def _copy(connection: Connection, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:
@@ -34,6 +34,13 @@ def _copy(connection: Connection, table: Table, rows: Iterable[tuple[Any, ...]])
 def _insert(connection: Connection, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:
     """Past SQLAlchemy's handling of each value, which takes longer than SQLite does."""
     statement = str(insert(table).compile(dialect=connection.dialect))
+    if any(isinstance(column.type, Date) for column in table.columns):
+        rows = (tuple(map(_plain, row)) for row in rows)
     pending = iter(rows)
     while batch := list(islice(pending, BATCH)):
         connection.exec_driver_sql(statement, batch)
+
+
+def _plain(value: Any) -> Any:
+    """A date as SQLite keeps it."""
+    return value.isoformat() if hasattr(value, "isoformat") else value

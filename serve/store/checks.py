@@ -87,7 +87,7 @@ def _check_decisions(run: Run, scores: Sequence[Score], lists: Sequence[CallList
         raise DataError(
             f"{run.run_id}: {len(scored)} customers are scored, {len(scored & decided.keys())} of them and "
             f"{len(decided.keys() - scored)} others have a decision, {decided.total()} decisions in all. "
-            "Choose lists by pipeline.lists.choice.choose."
+            "Choose lists by pipeline.lists.decisions.choose."
         )
     codes = {(code, why) for code, reasons in DECISIONS.items() for why in reasons}
     unknown = {(one.decision, one.why) for part in lists for one in part.decisions} - codes
@@ -103,17 +103,17 @@ def _check_lists(run: Run, lists: Sequence[CallList]) -> None:
     if twice:
         raise DataError(
             f"{run.run_id}: {twice} customers stand on the lists more than once. "
-            "Choose lists by pipeline.lists.choice.choose."
+            "Choose lists by pipeline.lists.decisions.choose."
         )
     for one in lists:
         ranked = {decision.customer_id for decision in one.decisions if decision.rank is not None}
         if ranked != {score.customer_id for score in one.listed}:
             raise DataError(
                 f"{run.run_id}: the list of branch {one.branch_id!r} and the decisions about its customers differ. "
-                "Choose lists by pipeline.lists.choice.choose."
+                "Choose lists by pipeline.lists.decisions.choose."
             )
         if any(score.marketing_opt_out for score in one.listed):
             raise DataError(
                 f"{run.run_id}: the list of branch {one.branch_id!r} holds customers who opted out. "
-                "Choose lists by pipeline.lists.choice.choose."
+                "Choose lists by pipeline.lists.decisions.choose."
             )

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from configs.errors import DataError, did_you_mean
+from configs.published import OUTCOMES
 from serve.store import audit, tables
 from serve.store.audit import Entry
-from serve.texts.catalogue import OUTCOMES
 
 LONGEST_NOTE = 2_000  # characters
 
@@ -125,6 +125,17 @@ def opted_out_since(connection: Connection, customer_id: str) -> date | None:
 def opted_out(connection: Connection) -> frozenset[str]:
     """Every customer who wants no more calls."""
     return frozenset(connection.scalars(select(tables.opt_outs.c.customer_id)))
+
+
+def last_reached(connection: Connection, day: date) -> dict[str, date]:
+    """The last day before ``day`` on which each customer was reached, by the outcomes recorded here."""
+    contacts = tables.contacts
+    query = (
+        select(contacts.c.customer_id, func.max(contacts.c.recorded_at))
+        .where(contacts.c.outcome != "no_answer", contacts.c.recorded_at < datetime.combine(day, time()))
+        .group_by(contacts.c.customer_id)
+    )
+    return {customer_id: at.date() for customer_id, at in connection.execute(query)}
 
 
 def latest_of(connection: Connection, customer_id: str, limit: int) -> tuple[Contact, ...]:

@@ -5,7 +5,6 @@ Every function belongs to the caller's transaction: ``Store.write`` where someth
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple
 from typing import Any, Literal
 
 from sqlalchemy import Connection, delete, insert, select
@@ -13,7 +12,7 @@ from sqlalchemy import Connection, delete, insert, select
 from configs.errors import DataError
 from configs.published import Coverage, Departure, Run
 from serve.store import rows, tables
-from serve.store.bulk_insert import load
+from serve.store.bulk_insert import bulk_insert
 from serve.store.read_session import find
 
 Name = Literal["drift", "outcome"]
@@ -23,28 +22,28 @@ def keep_coverage(
     connection: Connection, run_id: str, coverage: Iterable[Coverage], departures: Iterable[Departure]
 ) -> None:
     """In place of what was kept before. Raises DataError for an unknown run."""
-    publication = find(connection, run_id).publication
+    run_version = find(connection, run_id).run_version
     for table, found in ((tables.coverage, coverage), (tables.departures, departures)):
-        connection.execute(delete(table).where(table.c.publication == publication))
-        load(connection, table, ((publication, *astuple(one)) for one in found))
+        connection.execute(delete(table).where(table.c.run_version == run_version))
+        bulk_insert(connection, table, rows.object_rows(run_version, table, found))
 
 
 def keep(connection: Connection, run_id: str, name: Name, content: Mapping[str, Any]) -> None:
     """In place of what was kept under this name before. Raises DataError for an unknown run, and for NaN."""
-    figures, publication = tables.figures, find(connection, run_id).publication
+    figures, run_version = tables.figures, find(connection, run_id).run_version
     try:
         text = json.dumps(content, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise DataError(f"figures {name!r} of run {run_id} cannot be stored: {error}.") from None
-    same = (figures.c.publication == publication) & (figures.c.name == name)
+    same = (figures.c.run_version == run_version) & (figures.c.name == name)
     connection.execute(delete(figures).where(same))
-    connection.execute(insert(figures), {"publication": publication, "name": name, "content": text})
+    connection.execute(insert(figures), {"run_version": run_version, "name": name, "content": text})
 
 
 def of_runs(connection: Connection, name: Name, limit: int) -> list[tuple[Run, dict[str, Any] | None]]:
     """The newest runs, newest first, and what was measured of each under this name; None where nothing was."""
     runs, figures = tables.runs, tables.figures
-    newest = select(runs).order_by(runs.c.snapshot_date.desc(), runs.c.publication.desc()).limit(limit)
+    newest = select(runs).order_by(runs.c.snapshot_date.desc(), runs.c.run_version.desc()).limit(limit)
     measured = connection.execute(select(figures).where(figures.c.name == name))
-    by_publication = {row.publication: json.loads(row.content) for row in measured}
-    return [(rows.run_from(row), by_publication.get(row.publication)) for row in connection.execute(newest)]
+    by_publication = {row.run_version: json.loads(row.content) for row in measured}
+    return [(rows.run_from(row), by_publication.get(row.run_version)) for row in connection.execute(newest)]

@@ -1,8 +1,8 @@
-"""Which notices of a run were sent: one row per run and list, so that each reader is told once.
+"""The outbox: one row per run and list whose reader is notified by mail, so that each is notified once.
 
-Whoever sends claims first and settles afterwards. A process that dies in between leaves a claim behind, which
-another one takes over when the lease has run out: a notice is never lost, and sent twice only if the first process
-died after the mail server had accepted it and before that was settled.
+A sender begins first and finishes afterwards. A process that dies in between leaves a row in state ``sending``,
+which another one takes over when the lease has run out: a notification is never lost, and sent twice only if the
+first process died after the mail server had accepted it and before that was written.
 """
 
 from collections.abc import Mapping
@@ -15,12 +15,12 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, 
 from serve.store import tables
 
 Kind = Literal["manager", "branch"]
-State = Literal["claimed", "sent", "refused"]
+State = Literal["sending", "sent", "refused"]
 
 
 @dataclass(frozen=True, order=True)
 class Recipient:
-    """Who reads a list: a manager, or the head of a branch its own list of customers without a manager."""
+    """The reader of a list: a manager, or the head of a branch of its own list of customers without a manager."""
 
     kind: Kind
     number: str
@@ -29,52 +29,52 @@ class Recipient:
         return f"{self.kind} {self.number}"
 
 
-def claim(connection: Connection, run_id: str, to: Recipient, at: datetime, lease: timedelta) -> bool:
-    """Whether the caller is the one to send this notice now.
+def begin(connection: Connection, run_id: str, to: Recipient, at: datetime, lease: timedelta) -> bool:
+    """True where the caller is the one to send this notification now.
 
-    Not if it was sent or refused, nor while another's claim is younger than ``lease``.
+    False if it was sent or refused, or while another began less than ``lease`` ago.
     """
-    row = connection.execute(select(tables.notices).where(_is(run_id, to))).first()
+    row = connection.execute(select(tables.notifications).where(_is(run_id, to))).first()
     if row is None:
-        fields = {"run_id": run_id, "kind": to.kind, "number": to.number}
-        connection.execute(insert(tables.notices), fields | {"state": "claimed", "at": _utc(at)})
+        values = {"run_id": run_id, "kind": to.kind, "number": to.number, "state": "sending", "at": _utc(at)}
+        connection.execute(insert(tables.notifications), values)
         return True
-    if row.state != "claimed" or row.at > _utc(at) - lease:
+    if row.state != "sending" or row.at > _utc(at) - lease:
         return False
-    connection.execute(update(tables.notices).where(_is(run_id, to)).values(at=_utc(at)))
+    connection.execute(update(tables.notifications).where(_is(run_id, to)).values(at=_utc(at)))
     return True
 
 
 def release(connection: Connection, run_id: str, to: Recipient) -> None:
-    """Takes a claim back: the mail server could not accept the notice now."""
-    claimed = _is(run_id, to) & (tables.notices.c.state == "claimed")
-    connection.execute(delete(tables.notices).where(claimed))
+    """Takes a beginning back: the mail server could not accept the notification now."""
+    sending = _is(run_id, to) & (tables.notifications.c.state == "sending")
+    connection.execute(delete(tables.notifications).where(sending))
 
 
-def settle(
+def finish(
     connection: Connection, run_id: str, to: Recipient, state: State, at: datetime, code: int | None = None
 ) -> None:
-    """What became of a claimed notice, for good."""
+    """Writes the final state of a notification that the caller began to send."""
     values = {"state": state, "at": _utc(at), "code": code}
-    connection.execute(update(tables.notices).where(_is(run_id, to)).values(**values))
+    connection.execute(update(tables.notifications).where(_is(run_id, to)).values(**values))
 
 
 def states(connection: Connection, run_id: str) -> Mapping[Recipient, State]:
-    """The state of each notice that somebody has claimed so far."""
-    notices = tables.notices
-    rows = connection.execute(select(notices).where(notices.c.run_id == run_id))
+    """The state of each notification that somebody has begun to send, by recipient."""
+    notifications = tables.notifications
+    rows = connection.execute(select(notifications).where(notifications.c.run_id == run_id))
     return {Recipient(row.kind, row.number): row.state for row in rows}
 
 
 def forget(connection: Connection) -> None:
     """Removes the rows of runs that are no longer in the store."""
-    gone = tables.notices.c.run_id.not_in(select(tables.runs.c.run_id))
-    connection.execute(delete(tables.notices).where(gone))
+    gone = tables.notifications.c.run_id.not_in(select(tables.runs.c.run_id))
+    connection.execute(delete(tables.notifications).where(gone))
 
 
 def _is(run_id: str, to: Recipient) -> ColumnElement[bool]:
-    notices = tables.notices
-    return and_(notices.c.run_id == run_id, notices.c.kind == to.kind, notices.c.number == to.number)
+    table = tables.notifications
+    return and_(table.c.run_id == run_id, table.c.kind == to.kind, table.c.number == to.number)
 
 
 def _utc(at: datetime) -> datetime:

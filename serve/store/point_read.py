@@ -14,40 +14,39 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
 
 from configs.errors import DataError
-from configs.published import Exclusion, Run
-from serve.answers.prepared import FORM
+from configs.published import LANGUAGES, Exclusion, Language, Run
 from serve.store import tables
-from serve.store.batcher import Together
+from serve.store.batcher import Batcher
 from serve.store.scope import Reach, Scope
 from serve.store.store import Store
-from serve.texts.catalogue import TEXTS, Language
 
-Found = tuple[Run, bytes | Exclusion]  # bytes for serve/answers/prepared.py
+Found = tuple[Run, bytes | Exclusion]  # bytes: an answer as it was prepared
 BUSY_SECONDS = 0.05  # the event loop waits for nobody; who is not answered at once goes the ordinary way
 
 
-class Lookup(Protocol):
-    """Finds customers of the served run, or says nothing, whatever the cause; the ordinary way then tells it."""
+class PointRead(Protocol):
+    """Finds customers of the served run, or nothing, whatever the cause; the ordinary way then names it."""
 
     async def find(self, customer_id: str, scope: Scope, language: Language) -> Found | None: ...
 
     def close(self) -> None: ...
 
 
-def lookup(store: Store, url: str) -> Lookup:
+def point_read(store: Store, url: str, form: str) -> PointRead:
+    """For the database of an address; ``form`` names the prepared answers that this release takes."""
     address = make_url(url)
     if address.get_backend_name() == "sqlite":
-        return SqliteLookup(store, Path(address.database or ""))
-    return PostgresLookup(store, url)
+        return SqlitePointRead(store, Path(address.database or ""), form)
+    return PostgresPointRead(store, url, form)
 
 
-class SqliteLookup:
+class SqlitePointRead:
     """Reads on the event loop: a customer takes some microseconds, and no publication keeps a reader waiting."""
 
-    def __init__(self, store: Store, path: Path) -> None:
+    def __init__(self, store: Store, path: Path, form: str) -> None:
         """Opens nothing yet."""
         self._run, self._path = ServedRun(store), path
-        self._sql = _statements(sqlite.dialect(paramstyle="named"))
+        self._sql = _statements(sqlite.dialect(paramstyle="named"), form)
         self._connection: sqlite3.Connection | None = None
 
     async def find(self, customer_id: str, scope: Scope, language: Language) -> Found | None:
@@ -73,23 +72,23 @@ class SqliteLookup:
         )
 
 
-class PostgresLookup:
+class PostgresPointRead:
     """Asks for all who wait in one round trip, in a thread of its own."""
 
-    def __init__(self, store: Store, url: str) -> None:
+    def __init__(self, store: Store, url: str, form: str) -> None:
         """Opens nothing yet."""
         self._run = ServedRun(store)
         address = make_url(url)
         self._address = address.set(drivername="postgresql").render_as_string(hide_password=False)
-        self._sql = _statements(address.get_dialect()())
+        self._sql = _statements(address.get_dialect()(), form)
         self._connection: Any = None
-        self._together = Together(self._find_all, "lookup")
+        self._batcher = Batcher(self._find_all, "point read")
 
     async def find(self, customer_id: str, scope: Scope, language: Language) -> Found | None:
-        return await self._together.do((customer_id, scope, language))
+        return await self._batcher.do((customer_id, scope, language))
 
     def close(self) -> None:
-        self._together.close()
+        self._batcher.close()
         if self._connection:
             self._connection.close()
 
@@ -113,7 +112,7 @@ class PostgresLookup:
 
 
 class ServedRun:
-    """The run that lookups come from, read when the pointer has moved."""
+    """The run that is read, read when the pointer has moved."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -127,38 +126,40 @@ class ServedRun:
         content, code, *named = row
         if self._known != tuple(named):
             with self._store.at_run() as read_session:
-                self._known, self._run = (read_session.publication, read_session.run.run_id), read_session.run
+                self._known, self._run = (read_session.run_version, read_session.run.run_id), read_session.run
         known = content or (Exclusion(customer_id, code) if code else None)
         if self._run is None or known is None or self._known != tuple(named):
             return None
         return self._run, known
 
 
-def _statements(dialect: Dialect) -> Mapping[tuple[Reach, Language], str]:
+def _statements(dialect: Dialect, form: str) -> Mapping[tuple[Reach, Language], str]:
     """The SQL of one customer in the served run, with the names ``customer_id`` and ``number``.
 
-    Its row holds the content of the answer, the code of an exclusion, the publication and the run_id; the first two
+    Its row holds the content of the answer, the code of an exclusion, the run_version and the run_id; the first two
     are empty where there is none.
     """
     return {
-        (reach, language): str(_about(Scope(reach, bindparam("number")), language).compile(dialect=dialect))
+        (reach, language): str(
+            _about(Scope(reach, bindparam("number")), language, form).compile(dialect=dialect)
+        )
         for reach in Reach
-        for language in TEXTS
+        for language in LANGUAGES
     }
 
 
-def _about(scope: Scope, language: Language) -> Select[Any]:
-    runs, answers, exclusions = tables.runs, tables.answers, tables.exclusions
+def _about(scope: Scope, language: Language, form: str) -> Select[Any]:
+    runs, answers, exclusions = tables.runs, tables.prepared_answers, tables.exclusions
 
     def mine(table: Table) -> ColumnElement[bool]:
-        same_run = table.c.publication == runs.c.publication
+        same_run = table.c.run_version == runs.c.run_version
         return same_run & (table.c.customer_id == bindparam("customer_id")) & scope.of(table)
 
     content = answers.c[language]
     code = select(exclusions.c.code).where(mine(exclusions)).scalar_subquery()
     return (
-        select(content, case((content.is_(None), code)), runs.c.publication, runs.c.run_id)
+        select(content, case((content.is_(None), code)), runs.c.run_version, runs.c.run_id)
         .select_from(runs)
-        .outerjoin(answers, mine(answers) & (answers.c.form == literal_column(f"'{FORM}'")))
-        .where(runs.c.publication == select(tables.current_run.c.publication).scalar_subquery())
+        .outerjoin(answers, mine(answers) & (answers.c.form == literal_column(f"'{form}'")))
+        .where(runs.c.run_version == select(tables.current_run.c.run_version).scalar_subquery())
     )

@@ -12,11 +12,11 @@ from configs.errors import DataError
 from configs.published import Booking, Maturity, PastContact, Profile
 
 
-def profile_rows(publication: int, profiles: Iterable[Profile]) -> Iterator[tuple[int, str, bytes]]:
+def profile_rows(run_version: int, profiles: Iterable[Profile]) -> Iterator[tuple[int, str, bytes]]:
     """One row per profile. Raises DataError for what JSON cannot hold, such as a NumPy number."""
     for one in profiles:
         try:
-            yield publication, one.customer_id, packed(one)
+            yield run_version, one.customer_id, packed(one)
         except (TypeError, ValueError) as error:
             raise DataError(
                 f"a profile cannot be stored: {error}. Hand over plain int, text and dates."

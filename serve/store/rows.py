@@ -2,113 +2,105 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields
-from datetime import date
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Row, Table
 
 from configs.call_lists import CallList
 from configs.errors import DataError
 from configs.published import Change, Decision, Exclusion, Manager, Reason, Run, Score
+from serve.store import tables
 
 Values = tuple[Any, ...]
-_DECISION = tuple(field.name for field in fields(Decision))
-_SCORE = 14  # columns of a score but its publication; those of a reason follow where both are read
 
 
-def run_row(publication: int, run: Run) -> dict[str, Any]:
+def names_of(table: Table, but: tuple[str, ...] = ("run_version",)) -> list[str]:
+    """The names of a table's columns, in their order."""
+    return [column.name for column in table.columns if column.name not in but]
+
+
+SCORE = names_of(tables.scores)
+REASON = names_of(tables.reasons, ("run_version", "customer_id", "place"))
+REASON_COLUMNS = tuple(tables.reasons.c[name] for name in REASON)
+
+
+def run_row(run_version: int, run: Run) -> dict[str, Any]:
     counts = {"excluded": dump(dict(run.excluded)), "manifest": dump(dict(run.manifest))}
-    return run.__dict__ | counts | {"publication": publication}
+    return run.__dict__ | counts | {"run_version": run_version}
 
 
-def score_rows(publication: int, scores: Iterable[Score]) -> Iterator[Values]:
-    for one in scores:
-        yield (
-            publication,
-            one.customer_id,
-            one.branch_id,
-            one.manager_id,
-            one.tier,
-            one.lifecycle_stage,
-            one.marketing_opt_out,
-            one.aum_minor,
-            one.money_at_risk_minor,
-            one.risk_band,
-            one.risk_30d,
-            one.risk_60d,
-            one.risk_90d,
-            one.risk_change,
-            dump([change.__dict__ for change in one.changes]),
-        )
-
-
-def reason_rows(publication: int, scores: Iterable[Score]) -> Iterator[Values]:
-    """One row per reason, the weightiest in place 1."""
+def score_rows(run_version: int, scores: Iterable[Score]) -> Iterator[Values]:
+    """One row per score; the changes, the last column, as JSON."""
+    values = attrgetter(*SCORE[:-1])
     for score in scores:
-        for place, one in enumerate(score.reasons, start=1):
-            words = (one.text_en, one.text_zh)
-            about = (one.group, one.feature, one.value, one.contribution)
-            yield (publication, score.customer_id, place, *about, *words)
+        yield run_version, *values(score), dump([change.__dict__ for change in score.changes])
 
 
-def exclusion_rows(publication: int, exclusions: Iterable[Exclusion]) -> Iterator[Values]:
-    return ((publication, one.customer_id, one.code) for one in exclusions)
+def reason_rows(run_version: int, scores: Iterable[Score]) -> Iterator[Values]:
+    """One row per reason, the weightiest in place 1."""
+    values = attrgetter("group", *REASON[1:])
+    for score in scores:
+        for place, reason in enumerate(score.reasons, start=1):
+            yield run_version, score.customer_id, place, *values(reason)
 
 
-def manager_rows(publication: int, lists: Iterable[CallList]) -> Iterator[Values]:
-    managers = (one.manager for one in lists if one.manager)
-    return (
-        (publication, one.manager_id, one.name, one.branch_id, one.weekly_capacity, one.email)
-        for one in managers
-    )
+def object_rows(run_version: int, table: Table, objects: Iterable[object]) -> Iterator[Values]:
+    """One row per object, whose attributes are named as the columns of the table."""
+    values = attrgetter(*names_of(table))
+    return ((run_version, *values(item)) for item in objects)
 
 
-def decision_rows(publication: int, lists: Iterable[CallList]) -> Iterator[Values]:
+def manager_rows(run_version: int, lists: Iterable[CallList]) -> Iterator[Values]:
+    managers = (call_list.manager for call_list in lists if call_list.manager)
+    return object_rows(run_version, tables.managers, managers)
+
+
+def decision_rows(run_version: int, lists: Iterable[CallList]) -> Iterator[Values]:
     """One row per cohort customer."""
-    for one in lists:
-        for decision in one.decisions:
-            values = (getattr(decision, name) for name in _DECISION)
-            yield publication, *(one.isoformat() if isinstance(one, date) else one for one in values)
+    decisions = (decision for call_list in lists for decision in call_list.decisions)
+    return object_rows(run_version, tables.decisions, decisions)
 
 
 def run_from(row: Row[Any]) -> Run:
-    values = row._asdict()
-    del values["publication"]
+    values = _values(row)
     for name in ("excluded", "manifest"):
         values[name] = MappingProxyType(json.loads(values[name]))
     return Run(**values)
 
 
-def scores_from(rows: Iterable[Sequence[Any]]) -> Iterator[Score]:
-    """One Score per customer, from its columns followed by those of one reason (empty where it has none)."""
-    for _, group in groupby(rows, key=itemgetter(0)):
+def scores_from(rows: Iterable[Row[Any]]) -> Iterator[Score]:
+    """One Score per customer, from rows of SCORE and REASON; the reason is empty where there is none."""
+    for _, group in groupby(rows, key=attrgetter("customer_id")):
         yield score_from(list(group))
 
 
-def score_from(own: Sequence[Sequence[Any]]) -> Score:
+def score_from(rows: Sequence[Row[Any]]) -> Score:
     """From the rows of one customer."""
-    first = own[0]
-    reasons = tuple([Reason(*row[_SCORE:]) for row in own if row[_SCORE] is not None])
-    changes = tuple([Change(**one) for one in json.loads(first[_SCORE - 1])])
-    return Score(*(*first[:9], reasons, *first[9 : _SCORE - 1], changes))
+    values = dict(zip(SCORE, rows[0], strict=False))
+    reasons = (row[len(SCORE) : len(SCORE) + len(REASON)] for row in rows if row.reason_group is not None)
+    changes = (Change(**change) for change in json.loads(values.pop("changes")))
+    return Score(**values, reasons=tuple(Reason(*reason) for reason in reasons), changes=tuple(changes))
 
 
 def decision_from(row: Row[Any]) -> Decision:
-    values = row._asdict()
-    del values["publication"]
-    return Decision(**values)
+    return Decision(**_values(row))
 
 
 def exclusion_from(row: Row[Any]) -> Exclusion:
-    return Exclusion(row.customer_id, row.code)
+    return Exclusion(**_values(row))
 
 
 def manager_from(row: Row[Any]) -> Manager:
-    return Manager(row.manager_id, row.name, row.branch_id, row.weekly_capacity, row.email)
+    return Manager(**_values(row))
+
+
+def _values(row: Row[Any]) -> dict[str, Any]:
+    values = row._asdict()
+    del values["run_version"]
+    return values
 
 
 def dump(value: object) -> str:
@@ -117,5 +109,6 @@ def dump(value: object) -> str:
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise DataError(
-            f"a change, a count, the manifest or a model card cannot be stored: {error}. Hand over plain Python values."
+            f"a change, a count, the manifest or a model card cannot be stored: {error}. Hand over plain Python "
+            "values."
         ) from None

@@ -1,4 +1,4 @@
-"""The version of the store's tables: what it is, what this software needs, and the steps between."""
+"""The version of the store's tables: the one found, the one that this software needs, and the steps between."""
 
 from pathlib import Path
 from typing import Any
@@ -7,18 +7,25 @@ from sqlalchemy import Connection, inspect, text
 
 from configs.errors import DataError
 
-VERSION = "0009"  # of serve/store/tables.py: the last file in serve/store/migrations/versions
-UNVERSIONED = "0001"  # the tables of stores made before versions were kept
-_VERSION_TABLE = "store_version"
+VERSION = "0001"  # of serve/store/tables.py: the last file in serve/store/migrations/versions
+VERSION_TABLE = "schema_version"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def version_of(connection: Connection) -> str | None:
-    """The version of the store's tables; None where it has none yet."""
+    """The version of the store's tables; None where it has none yet.
+
+    Raises DataError for tables of before the first version that can be migrated.
+    """
     names = set(inspect(connection).get_table_names())
-    if _VERSION_TABLE in names:
-        return connection.execute(text(f"SELECT version_num FROM {_VERSION_TABLE}")).scalar()
-    return UNVERSIONED if "runs" in names else None
+    if VERSION_TABLE in names:
+        return connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()
+    if "runs" in names:
+        raise DataError(
+            f"the score store {connection.engine.url!r} is of an older version that cannot be migrated. "
+            "Name a new store in ATTRITION_STORE, or move this one away, and publish anew with make weekly."
+        )
+    return None
 
 
 def require_version(connection: Connection) -> None:
@@ -61,9 +68,7 @@ def migrate(connection: Connection, target: str | None = VERSION) -> list[str]:
             f"{', '.join(versions)}. Install the software that wrote it."
         )
     here, there = (versions.index(one) + 1 if one else 0 for one in (found, target))
-    context = MigrationContext.configure(
-        connection, opts={"version_table": _VERSION_TABLE, "script": scripts}
-    )
+    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "script": scripts})
     steps = versions[here:there] or versions[there:here][::-1]
     with Operations.context(context):
         for version in steps:

@@ -48,7 +48,7 @@ class Scope:
 
     def _still_own(self, table: Table, name: str) -> ColumnElement[bool]:
         now, pointer = tables.scores.alias("now"), tables.current_run
-        served = now.c.publication == select(pointer.c.publication).scalar_subquery()
+        served = now.c.run_version == select(pointer.c.run_version).scalar_subquery()
         return exists().where(served, now.c.customer_id == table.c.customer_id, now.c[name] == self.number)
 
 

@@ -11,12 +11,10 @@ from sqlalchemy import Connection, delete, func, insert, select, tuple_, update
 
 from configs.call_lists import CallList, portfolios, restore
 from configs.errors import DataError
-from configs.published import Beside, Exclusion, Manager, Run, Score
-from serve.answers.prepared import answer_rows
-from serve.store import assignments as trial
-from serve.store import audit, figures, rows, schema, tables
+from configs.published import Exclusion, Manager, Run, RunExtras, Score
+from serve.store import assignments, audit, figures, rows, schema, tables
 from serve.store import database as connect
-from serve.store.bulk_insert import count, load
+from serve.store.bulk_insert import analyze, bulk_insert
 from serve.store.checks import check
 from serve.store.differences import Difference, differences
 from serve.store.profiles import profile_rows
@@ -24,7 +22,7 @@ from serve.store.read_session import GoneError, ReadSession, find, served
 from serve.store.scope import EVERYTHING, Scope
 
 PATIENCE = 2  # seconds that a caller of the service waits for another writer
-NOTHING_BESIDE = Beside()
+NO_EXTRAS = RunExtras()
 
 
 @dataclass(frozen=True)
@@ -59,8 +57,8 @@ class Store:
     def close(self) -> None:
         self._engine.dispose()
 
-    def migrate(self, target: str = schema.VERSION) -> list[str]:
-        """Takes the tables up or down to a version, by default this software's; returns the steps taken."""
+    def migrate(self, target: str | None = schema.VERSION) -> list[str]:
+        """The steps taken, up or down to a version: by default this software's; None takes the tables away."""
         with connect.write(self._engine) as connection:
             return schema.migrate(connection, target)
 
@@ -70,7 +68,7 @@ class Store:
         scores: Sequence[Score],
         exclusions: Sequence[Exclusion],
         lists: Sequence[CallList],
-        beside: Beside = NOTHING_BESIDE,
+        extras: RunExtras = NO_EXTRAS,
     ) -> bool:
         """Writes one run whole, in place of an earlier one with its run_id; True if it is now the one served.
 
@@ -85,26 +83,29 @@ class Store:
                     f"the score store {self._engine.url!r} holds runs of bank {now.bank!r}, not of {run.bank!r}. "
                     "Give each bank a store of its own in ATTRITION_STORE."
                 )
-            publication = 1 + (connection.scalar(select(func.max(tables.runs.c.publication))) or 0)
-            same = select(tables.runs.c.publication).where(tables.runs.c.run_id == run.run_id)
+            run_version = 1 + (connection.scalar(select(func.max(tables.runs.c.run_version))) or 0)
+            same = select(tables.runs.c.run_version).where(tables.runs.c.run_id == run.run_id)
             _remove(connection, connection.scalars(same).all())
-            connection.execute(insert(tables.runs), rows.run_row(publication, run))
-            load(connection, tables.scores, rows.score_rows(publication, scores))
-            load(connection, tables.reasons, rows.reason_rows(publication, scores))
-            load(connection, tables.exclusions, rows.exclusion_rows(publication, exclusions))
-            load(connection, tables.managers, rows.manager_rows(publication, lists))
-            load(connection, tables.decisions, rows.decision_rows(publication, lists))
-            load(connection, tables.profiles, profile_rows(publication, beside.profiles))
-            load(connection, tables.answers, answer_rows(publication, run, scores))
-            _check_profiles(connection, run, publication)
-            figures.keep_coverage(connection, run.run_id, beside.coverage, beside.departures)
-            if beside.drift is not None:
-                figures.keep(connection, run.run_id, "drift", beside.drift)
-            count(connection, tables.OF_A_RUN)
+            connection.execute(insert(tables.runs), rows.run_row(run_version, run))
+            bulk_insert(connection, tables.scores, rows.score_rows(run_version, scores))
+            bulk_insert(connection, tables.reasons, rows.reason_rows(run_version, scores))
+            bulk_insert(
+                connection, tables.exclusions, rows.object_rows(run_version, tables.exclusions, exclusions)
+            )
+            bulk_insert(connection, tables.managers, rows.manager_rows(run_version, lists))
+            bulk_insert(connection, tables.decisions, rows.decision_rows(run_version, lists))
+            bulk_insert(connection, tables.profiles, profile_rows(run_version, extras.profiles))
+            answers = rows.object_rows(run_version, tables.prepared_answers, extras.prepared_answers)
+            bulk_insert(connection, tables.prepared_answers, answers)
+            _check_profiles(connection, run, run_version)
+            figures.keep_coverage(connection, run.run_id, extras.coverage, extras.departures)
+            if extras.drift is not None:
+                figures.keep(connection, run.run_id, "drift", extras.drift)
+            analyze(connection, tables.OF_A_RUN)
             if now and now.snapshot_date > run.snapshot_date:
                 return False
-            trial.record(connection, run, scores, lists)
-            _point_to(connection, publication)
+            assignments.write(connection, run, scores, lists)
+            _point_to(connection, run_version)
             return True
 
     def prune(self, keep_weeks: int, keep_profiles: int, keep_lots: int) -> int:
@@ -120,9 +121,9 @@ class Store:
             faded, old, drawn = (
                 newest - timedelta(weeks=one) for one in (keep_profiles, keep_weeks, keep_lots)
             )
-            for table in (tables.profiles, tables.answers):
-                connection.execute(delete(table).where(table.c.publication.in_(_until(connection, faded))))
-            trial.prune(connection, drawn)
+            for table in (tables.profiles, tables.prepared_answers):
+                connection.execute(delete(table).where(table.c.run_version.in_(_until(connection, faded))))
+            assignments.prune(connection, drawn)
             gone = _until(connection, old)
             _remove(connection, gone)
             return len(gone)
@@ -130,19 +131,19 @@ class Store:
     def serve_run(self, run_id: str) -> None:
         """Moves the pointer to a run of the history. Raises DataError for an unknown run_id."""
         with self._changing() as connection:
-            _point_to(connection, find(connection, run_id).publication)
+            _point_to(connection, find(connection, run_id).run_version)
 
     def rollback(self) -> Run:
-        """Serves the run before the served one: the last publication of its Monday, or of the Monday before.
+        """Serves the run before the served one: the newest version of its Monday, or of the Monday before.
 
         Raises DataError where the served run is the first of the history.
         """
         runs = tables.runs
-        order = (runs.c.snapshot_date, runs.c.publication)
+        order = (runs.c.snapshot_date, runs.c.run_version)
         self.latest_run()  # a store that is missing is not made here
         with self._changing() as connection:
             now = find(connection)
-            before = tuple_(*order) < tuple_(now.snapshot_date, now.publication)
+            before = tuple_(*order) < tuple_(now.snapshot_date, now.run_version)
             found = connection.execute(
                 select(runs).where(before).order_by(*(one.desc() for one in order))
             ).first()
@@ -151,7 +152,7 @@ class Store:
                     f"the score store {self._engine.url!r} has no run before {now.run_id}, which it serves. "
                     "Publish another with make weekly, or bring one back with make restore."
                 )
-            _point_to(connection, found.publication)
+            _point_to(connection, found.run_version)
             return rows.run_from(found)
 
     @contextmanager
@@ -242,11 +243,11 @@ class Store:
         Raises GoneError where the run is taken away, or published anew, before the last page.
         """
         with self.at_run(run_id, scope) as read_session:
-            run_id, publication, page = read_session.run.run_id, read_session.publication, read_session.page()
+            run_id, run_version, page = read_session.run.run_id, read_session.run_version, read_session.page()
         while page:
             yield from page
             with self.at_run(run_id, scope) as read_session:
-                if read_session.publication != publication:
+                if read_session.run_version != run_version:
                     raise GoneError(f"run {run_id} was published anew while it was read. Read it again.")
                 page = read_session.page(page[-1].customer_id)
 
@@ -257,8 +258,8 @@ class Store:
         return differences(self.scores(before, scope), self.scores(after, scope))
 
 
-def _check_profiles(connection: Connection, run: Run, publication: int) -> None:
-    mine = tables.profiles.c.publication == publication
+def _check_profiles(connection: Connection, run: Run, run_version: int) -> None:
+    mine = tables.profiles.c.run_version == run_version
     found = connection.scalar(select(func.count()).select_from(tables.profiles).where(mine))
     if found not in (0, run.cohort):
         raise DataError(
@@ -269,19 +270,19 @@ def _check_profiles(connection: Connection, run: Run, publication: int) -> None:
 def _until(connection: Connection, monday: date) -> Sequence[int]:
     """The runs of Mondays up to this one, but never the one served."""
     runs = tables.runs
-    old = select(runs.c.publication).where(
+    old = select(runs.c.run_version).where(
         runs.c.snapshot_date <= monday,
-        runs.c.publication.not_in(select(tables.current_run.c.publication)),
+        runs.c.run_version.not_in(select(tables.current_run.c.run_version)),
     )
     return connection.scalars(old).all()
 
 
-def _remove(connection: Connection, publications: Collection[int]) -> None:
+def _remove(connection: Connection, run_versions: Collection[int]) -> None:
     for table in tables.OF_A_RUN:
-        connection.execute(delete(table).where(table.c.publication.in_(publications)))
+        connection.execute(delete(table).where(table.c.run_version.in_(run_versions)))
 
 
-def _point_to(connection: Connection, publication: int) -> None:
+def _point_to(connection: Connection, run_version: int) -> None:
     """The last write of a publication; before it commits, readers follow the old pointer."""
-    if not connection.execute(update(tables.current_run).values(publication=publication)).rowcount:
-        connection.execute(insert(tables.current_run).values(slot=1, publication=publication))
+    if not connection.execute(update(tables.current_run).values(run_version=run_version)).rowcount:
+        connection.execute(insert(tables.current_run).values(slot=1, run_version=run_version))

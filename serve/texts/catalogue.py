@@ -4,14 +4,10 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal, get_args
 
-Language = Literal["en", "zh"]
-LANGUAGES: tuple[Language, ...] = get_args(Language)
+from configs.published import LANGUAGES, Language
+
 FILES = {language: Path(__file__).with_name(f"{language}.toml") for language in LANGUAGES}
-
-Outcome = Literal["will_stay", "undecided", "leaving", "no_answer", "not_interested", "no_contact"]
-OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
 def _read(path: Path) -> Mapping[str, str]:

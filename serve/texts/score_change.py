@@ -1,7 +1,6 @@
 """How a customer's risk changed since the run before, in a sentence."""
 
-from configs.published import Run, Score
-from serve.texts.catalogue import Language
+from configs.published import Language, Run, Score
 from serve.texts.wording import Wording
 
 WEEK = 7

@@ -2,9 +2,9 @@
 
 from datetime import date
 
-from configs.published import Change, Decision, Reason
+from configs.published import Change, Decision, Language, Reason
 from configs.reason_groups import GROUPS, Group
-from serve.texts.catalogue import TEXTS, Language
+from serve.texts.catalogue import TEXTS
 
 
 class Wording:

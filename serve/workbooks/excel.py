@@ -12,15 +12,14 @@ from xlsxwriter import Workbook
 
 from configs.call_lists import CallList
 from configs.files import whole_file
-from configs.published import Score
+from configs.published import Language, Score
 from configs.settings import Settings
-from serve.store.list_rows import Brief, briefs
+from serve.store.list_rows import ListRow, list_rows
 from serve.store.read_session import ReadSession
-from serve.texts.catalogue import Language
 from serve.workbooks.list_sheet import list_sheet
 from serve.workbooks.sheets import Context, summary_sheet
 
-Briefing = Callable[[Sequence[Score]], Sequence[Brief]]  # what is told of the customers of a list
+RowsOf = Callable[[Sequence[Score]], Sequence[ListRow]]  # what is told of the customers of a list
 
 
 def write_lists(
@@ -36,44 +35,42 @@ def write_lists(
     another is given. Returns the files, sorted by name.
     """
     context = Context(read_session.run, settings, language or settings.language)
-    briefing = partial(briefs, read_session)
+    rows_of = partial(list_rows, read_session)
     folder.mkdir(parents=True, exist_ok=True)
-    written = [_write(folder / name, content) for name, content in _workbooks(context, lists, briefing)]
+    written = [_write(folder / name, content) for name, content in _workbooks(context, lists, rows_of)]
     for stale in set(folder.glob("*.xlsx*")) - set(written):
         stale.unlink()
     return sorted(written)
 
 
-def manager_workbook(context: Context, one: CallList, briefing: Briefing) -> bytes:
+def manager_workbook(context: Context, one: CallList, rows_of: RowsOf) -> bytes:
     """An .xlsx of one sheet: the customers to call, with room for what came of it."""
     content = BytesIO()
     with _book(content, context, context.who(one)) as workbook:
-        list_sheet(workbook, context, one, briefing(one.listed))
+        list_sheet(workbook, context, one, rows_of(one.listed))
     return content.getvalue()
 
 
-def branch_workbook(context: Context, lists: Sequence[CallList], briefing: Briefing) -> bytes:
+def branch_workbook(context: Context, lists: Sequence[CallList], rows_of: RowsOf) -> bytes:
     """An .xlsx of a summary per manager and a sheet of the customers without one; ``lists`` of one branch."""
     content = BytesIO()
     with _book(content, context, context.branch(lists[0].branch_id)) as workbook:
         summary_sheet(workbook, context, lists)
         for one in lists:
             if one.manager is None:
-                list_sheet(workbook, context, one, briefing(one.listed))
+                list_sheet(workbook, context, one, rows_of(one.listed))
     return content.getvalue()
 
 
-def _workbooks(
-    context: Context, lists: Sequence[CallList], briefing: Briefing
-) -> Iterator[tuple[str, bytes]]:
+def _workbooks(context: Context, lists: Sequence[CallList], rows_of: RowsOf) -> Iterator[tuple[str, bytes]]:
     """Name and content of each file."""
     for one in lists:
         if one.manager:
-            yield f"manager_{_safe(one.manager.manager_id)}.xlsx", manager_workbook(context, one, briefing)
+            yield f"manager_{_safe(one.manager.manager_id)}.xlsx", manager_workbook(context, one, rows_of)
     for branch_id in sorted({one.branch_id or "" for one in lists}):
         own = [one for one in lists if (one.branch_id or "") == branch_id]
         name = f"branch_{_safe(branch_id)}.xlsx" if branch_id else "no_branch.xlsx"
-        yield name, branch_workbook(context, own, briefing)
+        yield name, branch_workbook(context, own, rows_of)
 
 
 @contextmanager

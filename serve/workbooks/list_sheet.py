@@ -7,9 +7,8 @@ from xlsxwriter import Workbook
 from xlsxwriter.worksheet import Worksheet
 
 from configs.call_lists import CallList
-from configs.published import AHEAD_DAYS, Maturity, Score
-from serve.store.list_rows import Brief
-from serve.texts.catalogue import OUTCOMES
+from configs.published import AHEAD_DAYS, OUTCOMES, Maturity, Score
+from serve.store.list_rows import ListRow
 from serve.texts.score_change import change_in_words
 from serve.workbooks.layout import Column, Styles, bars, fitted, head, page, row_height, styles
 from serve.workbooks.sheets import Context, write_cells
@@ -19,7 +18,7 @@ MATURITIES = 3  # that are named; the others are one line
 FROZEN = 2  # columns that stay in sight
 
 
-def list_sheet(workbook: Workbook, context: Context, one: CallList, briefs: Sequence[Brief]) -> None:
+def list_sheet(workbook: Workbook, context: Context, one: CallList, list_rows: Sequence[ListRow]) -> None:
     """One row per listed customer in the order of the list; outcome and note are left to fill in.
 
     Above the headings a hidden row names each column for programs, and hidden columns hold what a program needs to
@@ -27,14 +26,14 @@ def list_sheet(workbook: Workbook, context: Context, one: CallList, briefs: Sequ
     """
     sheet = workbook.add_worksheet(context.words("list.sheet" if one.manager else "own.sheet"))
     style = styles(workbook, context.words("font"))
-    columns = _columns(context, briefs)
+    columns = _columns(context, list_rows)
     title = context.words("list.title", who=context.who(one))
     top = head(sheet, columns, style, (title, _facts(context, one), context.source))
-    for place, brief in enumerate(briefs, start=1):
-        _write(sheet, context, columns, style, top + place, _row(context, place, brief, one))
-    _finish(sheet, context, style, columns, (top, top + len(briefs)))
+    for place, list_row in enumerate(list_rows, start=1):
+        _write(sheet, context, columns, style, top + place, _row(context, place, list_row, one))
+    _finish(sheet, context, style, columns, (top, top + len(list_rows)))
     page(sheet, top, frozen=FROZEN, footer=(context.source, context.words("page")))
-    sheet.print_area(0, 0, top + len(briefs) + _ROOM, _shown(columns) - 1)
+    sheet.print_area(0, 0, top + len(list_rows) + _ROOM, _shown(columns) - 1)
 
 
 _ROOM = 6  # rows below the table, for the notes
@@ -52,10 +51,10 @@ def _facts(context: Context, one: CallList) -> str:
     )
 
 
-def _columns(context: Context, briefs: Sequence[Brief]) -> list[Column]:
+def _columns(context: Context, list_rows: Sequence[ListRow]) -> list[Column]:
     text = context.words
     outcomes = [text(f"outcome.{outcome}") for outcome in OUTCOMES]
-    numbers = [brief.score.customer_id for brief in briefs]
+    numbers = [list_row.score.customer_id for list_row in list_rows]
     return [
         Column("rank", text("column.rank"), "count", 5),
         Column("customer", text("column.customer"), "id", fitted(numbers, 12, 26)),
@@ -74,21 +73,21 @@ def _columns(context: Context, briefs: Sequence[Brief]) -> list[Column]:
     ]  # fmt: skip
 
 
-def _row(context: Context, place: int, brief: Brief, one: CallList) -> dict[str, str | float]:
+def _row(context: Context, place: int, list_row: ListRow, one: CallList) -> dict[str, str | float]:
     """What stands in each column, by its name."""
-    score = brief.score
+    score = list_row.score
     return {
         "rank": place,
         "customer": score.customer_id,
         "segment": f"{context.tier(score.tier)}\n{context.words.term('stage', score.lifecycle_stage)}",
         "aum": score.aum_minor / 100,
-        "line": bars(brief.profile.aum_by_week[-WEEKS:]),
+        "line": bars(list_row.profile.aum_by_week[-WEEKS:]),
         **{f"risk_{days}d": _risk(score, days) for days in _horizons(context)},
         "money": score.money_at_risk_minor / 100,
         "why": _why(context, score),
-        "maturing": _maturing(context, brief.profile.maturities),
-        "contact": _contact(context, brief),
-        "next_step": brief.next_step_zh if context.language == "zh" else brief.next_step_en,
+        "maturing": _maturing(context, list_row.profile.maturities),
+        "contact": _contact(context, list_row),
+        "next_step": list_row.next_step_zh if context.language == "zh" else list_row.next_step_en,
         "run_id": context.run.run_id,
         "manager_id": one.manager.manager_id if one.manager else "",
         "customer_id": score.customer_id,
@@ -126,8 +125,8 @@ def _maturing(context: Context, maturities: Sequence[Maturity]) -> str:
     return "\n".join(texts)
 
 
-def _contact(context: Context, brief: Brief) -> str:
-    last = brief.last_contact
+def _contact(context: Context, list_row: ListRow) -> str:
+    last = list_row.last_contact
     if last is None:
         return context.words("contact.none")
     said = (
@@ -135,7 +134,7 @@ def _contact(context: Context, brief: Brief) -> str:
         for kind, code in (("channel", last.channel), ("outcome", last.outcome))
         if code
     )
-    return "\n".join((str(last.day), *said))
+    return "\n".join((str(last.contacted_on), *said))
 
 
 def _write(

@@ -9,9 +9,8 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from configs.call_lists import CallList
-from configs.published import Run
+from configs.published import Language, Run
 from configs.settings import Settings
-from serve.texts.catalogue import Language
 from serve.texts.wording import Wording
 from serve.workbooks.layout import Column, fitted, head, page, styles
 

@@ -7,12 +7,12 @@ import pyarrow as pa
 import pytest
 
 from benchmarks.lists import figures, in_words, main, of_capacity, paired
-from benchmarks.lists_weeks import OURS, UNHELD, WAYS, Known, Lived, by_world, first_lots, other_lists
+from benchmarks.lists_weeks import OURS, UNHELD, WAYS, Known, Lived, by_world, first_assignments, other_lists
 from benchmarks.worlds import NUMBERS, World, deliver, family, together, write_people
 from configs.bank_folder import load_settings
 from configs.published import Manager, Reason, Score
 from pipeline.artefacts import read_json
-from serve.store.assignments import Lot
+from serve.store.assignments import ExperimentRow
 
 LAST = date(2026, 11, 16)
 
@@ -138,13 +138,13 @@ def test_all_of_it_at_toy_size(tmp_path):
     found = read_json(tmp_path / "lists.json")
     assert (found["seeds"], found["first_seed"], found["page_ms"]) == (2, 20, None)
     assert all(len(own) == 2 for own in found["saved_by_bank"].values())
-    assert all(one["listed"] > 20 * one["held_out"] * 0.2 > 0 for one in found["effects"])
+    assert all(one["listed"] > 20 * one["control"] * 0.2 > 0 for one in found["effects"])
 
 
 def test_only_a_customers_first_lot_counts():
-    lots = [Lot(name, day, False, None, "", 0.1, False, 1, 0)
+    rows = [ExperimentRow(name, day, False, None, "", 0.1, False, 1, 0)
             for name, day in (("a", LAST), ("a", date(2027, 3, 1)), ("b", date(2027, 3, 1)))]  # fmt: skip
-    assert sorted((lot.customer_id, lot.drawn_on) for lot in first_lots(lots)) == [
+    assert sorted((row.customer_id, row.assigned_on) for row in first_assignments(rows)) == [
         ("a", LAST),
         ("b", date(2027, 3, 1)),
     ]

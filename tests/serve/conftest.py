@@ -13,10 +13,11 @@ from pydantic import SecretStr
 
 from configs.bank_folder import DEFAULTS
 from configs.call_lists import CallList, Week
-from configs.published import Beside, Exclusion, Helpfulness, Manager, Profile, Reason, Run, Score
+from configs.published import Exclusion, Manager, Profile, Reason, ResponseRate, Run, RunExtras, Score
 from configs.service import ServiceSettings
 from configs.settings import Settings, Tier
-from pipeline.lists.choice import choose
+from pipeline.lists.decisions import choose
+from serve.answers.prepared import prepared_answers
 from serve.auth import tokens
 from serve.store.store import Store
 
@@ -71,8 +72,8 @@ def make_score() -> MakeScore:
 
 
 def _week(monday: date = date(2026, 11, 16), **known: Any) -> Week:
-    """A call keeps three in ten; a lot holds for fourteen weeks."""
-    return Week(monday, 14, Helpfulness(0.3), **known)
+    """A call keeps three in ten; an assignment holds for fourteen weeks."""
+    return Week(monday, 14, ResponseRate(0.3), **known)
 
 
 @pytest.fixture(scope="session")
@@ -87,9 +88,9 @@ def make_run() -> MakeRun:
 
 @pytest.fixture(scope="session")
 def settings() -> Settings:
-    """The defaults; nobody is held out, so that lists are known without drawing lots."""
+    """The defaults; no control group, so that lists are known beforehand."""
     defaults = tomllib.loads(DEFAULTS.read_text("utf-8"))
-    defaults["lists"]["held_out"] = 0.0
+    defaults["lists"]["control_group_share"] = 0.0
     tiers = (Tier(name="affluent", name_zh="财富客户", min_aum=0),)
     return Settings(
         bank="demo",
@@ -121,7 +122,7 @@ def exclusions() -> tuple[Exclusion, ...]:
 
 @pytest.fixture(scope="session")
 def make_lists(settings: Settings) -> MakeLists:
-    """Everybody's lists as on the first Monday ever: no past, nobody held out."""
+    """Everybody's lists as on the first Monday ever: no past, no control group."""
 
     def lists_of(scores: Sequence[Score], managers: Sequence[Manager] = ()) -> tuple[CallList, ...]:
         return choose(scores, managers, settings.lists, _week())
@@ -201,5 +202,6 @@ def published(
     lists: tuple[CallList, ...],
     profiles: tuple[Profile, ...],
 ) -> Store:
-    store.publish(_run(), scores, exclusions, lists, Beside(profiles))
+    extras = RunExtras(profiles, prepared_answers=prepared_answers(_run(), scores))
+    store.publish(_run(), scores, exclusions, lists, extras)
     return store

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 from configs.published import Change, Reason, Run, Score
 from serve.answers.customers import customer_fields
-from serve.answers.prepared import FORM, answer, answer_rows
+from serve.answers.prepared import answer, prepared_answers
 from serve.answers.source import View
 
 RUN = Run("run-1", "demo", date(2026, 11, 16), "model-1", "CNY", 90, 1, MappingProxyType({}),
@@ -33,13 +33,11 @@ SCORE = st.builds(
 @given(score=SCORE, warning=st.none() | TEXT)
 def test_any_score_is_told_as_its_fields_are(language, score, warning):
     view = View(RUN, language, warning)
-    (row,) = answer_rows(7, RUN, [score])
-    *own, en, zh = row
-    assert own == [7, score.customer_id, score.branch_id, score.manager_id, FORM]
-    assert answer(view, {"en": en, "zh": zh}[language]) == to_json(customer_fields(view, score))
+    (prepared,) = prepared_answers(RUN, [score])
+    assert answer(view, getattr(prepared, language)) == to_json(customer_fields(view, score))
 
 
 def test_a_prepared_answer_takes_a_third_of_its_bytes(scores):
-    (row,) = answer_rows(1, RUN, scores[:1])
+    (prepared,) = prepared_answers(RUN, scores[:1])
     whole = to_json(customer_fields(View(RUN), scores[0]))
-    assert len(row[5]) < len(whole) / 3
+    assert len(prepared.en) < len(whole) / 3

@@ -1,117 +1,245 @@
-"""What the lists of a Monday rest on: the bank's own contacts, as they were known then."""
+"""Lists by hand, and the law: full to capacity, nobody twice, nobody who may not be called, one decision each."""
 
-from dataclasses import replace
-from datetime import date
-from types import MappingProxyType
+from collections import Counter
+from datetime import date, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from configs.bank_folder import load_settings
-from configs.call_lists import Draw, Week
-from configs.errors import ConfigError
-from configs.published import Helpfulness, Manager, Run, Score
-from pipeline.lists.choice import choose
-from pipeline.lists.choose import _with_lists, check_salt, reached, with_next_steps
-from pipeline.lists.effect import trial_weeks
-from tests.pipeline.conftest import SELECTS
+from configs.call_lists import Assignment, Week, portfolios, restore
+from configs.published import Manager, Reason, ResponseRate, Score
+from configs.settings import Lists
+from pipeline.lists.decisions import choose, with_stand_ins
 
-MONDAY, SINCE = date(2024, 3, 18), date(2024, 2, 12)
-CONTACTS = """SELECT NO AS contact_id, CUST AS customer_id, 'M1' AS manager_id, DONE AS contacted_at,
-'phone' AS channel, 'sale' AS purpose, nullif(CAME, '') AS outcome, KNOWN AS known_on, _file, _line FROM con"""
-MANAGERS = (
-    "SELECT NO AS manager_id, NO AS name, 'B1' AS branch_id, 5 AS weekly_capacity, _file, _line FROM rm"
+MONDAY = date(2026, 11, 16)
+M1 = Manager("M1", "张伟", "B1", 2)
+
+
+def settings(**changes):
+    usual = {"default_capacity": 2, "reasons": 3, "cool_down_weeks": 4, "stay_places": 2, "control_group_share": 0.0,
+             "salt": "", "min_group": 100}  # fmt: skip
+    return Lists(**(usual | changes))
+
+
+def ids(listed):
+    return [score.customer_id for score in listed]
+
+
+def test_fills_to_capacity_by_money_kept_and_never_lists_the_opted_out(scores, make_week):
+    managed, own = choose(scores, [M1], settings(), make_week())
+    assert ids(managed.listed) == ["c4", "c1"]
+    assert ids(own.listed) == ["c5"]
+    assert own.manager is None
+    assert own.branch_id == "B1"
+
+
+def test_a_portfolio_counts_everybody_also_those_not_listed(scores, make_week):
+    managed, _ = choose(scores, [M1], settings(), make_week())
+    assert (managed.customers, managed.high_risk) == (4, 3)
+    assert managed.money_at_risk_minor == 300_00 + 900_00 + 100_00 + 500_00
+
+
+def test_money_that_a_call_seldom_keeps_comes_after_less_money_that_it_often_keeps(make_score):
+    """At a risk of one half: 500 of which calls keep 0.1 are worth 25, 200 of which they keep 0.3 are worth 30."""
+    gone = Reason("outflow", "f", None, 1.0, "", "")
+    even = {"risk_90d": 0.5}
+    scores = [make_score("a", 500_00, reasons=(gone,), **even), make_score("b", 200_00, reasons=(), **even)]
+    week = Week(MONDAY, 14, ResponseRate(0.3, {"outflow": 0.1}))
+    (one,) = choose(scores, [M1], settings(), week)
+    assert ids(one.listed) == ["b", "a"]
+    assert [decision.expected_value_minor for decision in one.decisions] == [25_00, 30_00]
+
+
+def test_a_lost_cause_comes_after_less_money_that_can_still_be_kept(make_score):
+    """500 as good as gone are worth 0.3 · 0.02 of it, 3; 200 that may well stay are worth 0.3 · 0.9 of it, 54."""
+    scores = [make_score("a", 500_00, risk_90d=0.98), make_score("b", 200_00, risk_90d=0.1)]
+    (one,) = choose(scores, [M1], settings(), Week(MONDAY, 14, ResponseRate(0.3)))
+    assert ids(one.listed) == ["b", "a"]
+    assert [decision.expected_value_minor for decision in one.decisions] == [3_00, 54_00]
+
+
+def test_ties_go_to_the_higher_risk_then_to_the_smaller_id(make_score, make_week):
+    even = [make_score(name, 100_00, risk_90d=0.5) for name in "ba"]
+    tied = [*even, make_score("z", 200_00, risk_90d=0.75)]  # 100 · 0.5 = 200 · 0.25
+    (one,) = choose(tied, [Manager("M1", "", "B1", 9)], settings(), make_week())
+    assert ids(one.listed) == ["z", "a", "b"]
+
+
+def test_a_low_band_customer_fills_room_that_is_left(make_score, make_week):
+    (one,) = choose([make_score("a", risk_band="low")], [Manager("M1", "", "B1", 9)], settings(), make_week())
+    assert ids(one.listed) == ["a"]
+
+
+def test_a_manager_without_customers_or_time_has_an_empty_list(make_score, make_week):
+    away, idle = Manager("M1", "", "B1", 0), Manager("M2", "", "B1", 5)
+    lists = choose([make_score("a")], [away, idle], settings(), make_week())
+    assert [one.listed for one in lists] == [(), ()]
+    assert lists[0].decisions[0].decision == "beyond_capacity"
+
+
+def test_restore_gives_back_what_was_chosen(scores, make_week):
+    chosen = choose(scores, [M1], settings(), make_week())
+    decided = {decision.customer_id: decision for one in chosen for decision in one.decisions}
+    assert restore(portfolios(scores, [M1]), decided) == chosen
+
+
+customers = st.lists(
+    st.builds(
+        Score,
+        customer_id=st.integers(0, 10**6).map(str),
+        branch_id=st.sampled_from(["B1", "B2", None]),
+        manager_id=st.sampled_from(["M1", "M2", "M3", None]),
+        tier=st.just("affluent"),
+        lifecycle_stage=st.just("mature"),
+        marketing_opt_out=st.booleans(),
+        aum_minor=st.just(1),
+        risk_90d=st.sampled_from([0.1, 0.5]),
+        money_at_risk_minor=st.integers(0, 50),
+        risk_band=st.sampled_from(["high", "low"]),
+        reasons=st.just(()),
+    ),
+    unique_by=lambda score: score.customer_id,
+    max_size=40,
 )
 
 
-@pytest.fixture
-def contacted(tiny):
-    """C1 twice, C2 not reached, C3 known too late, C4 too long ago, C5 on the Monday itself, C6 without outcome."""
-    tiny.declare("[sources]", '[sources]\ncon = { files = "con_*.csv" }\nrm = { files = "rm.csv" }')
-    tiny.select("contacts", CONTACTS)
-    tiny.select("managers", MANAGERS)
-    tiny.write("rm.csv", "NO\nM1\n")
-    tiny.write(
-        "con_1.csv",
-        "NO,CUST,DONE,CAME,KNOWN\n"
-        "K1,C1,2024-03-04 10:00:00,answered,2024-03-04\n"
-        "K2,C1,2024-03-12 23:59:59,declined,2024-03-13\n"
-        "K3,C2,2024-03-12 10:00:00,no_answer,2024-03-12\n"
-        "K4,C3,2024-03-15 10:00:00,answered,2024-03-18\n"
-        "K5,C4,2024-02-11 10:00:00,answered,2024-02-11\n"
-        "K6,C5,2024-03-18 00:00:00,answered,2024-03-18\n"
-        "K7,C6,2024-03-17 10:00:00,,2024-03-17\n",
+@st.composite
+def worlds(draw):
+    """Scores, and what earlier weeks left behind about some of them."""
+    scores = draw(customers)
+    names = [score.customer_id for score in scores]
+    some = st.sets(st.sampled_from(names)) if names else st.just(set())
+    days = st.integers(1, 60).map(lambda days: MONDAY - timedelta(days=days))
+    assignments = st.builds(Assignment, days, st.just(MONDAY + timedelta(weeks=3)), st.booleans())
+    week = Week(
+        MONDAY,
+        14,
+        ResponseRate(1.0),
+        frozenset(draw(some)),
+        {name: draw(days) for name in draw(some)},
+        frozenset(draw(some)),
+        {name: draw(assignments) for name in draw(some)},
     )
-    return tiny
+    return scores, week
 
 
-def test_the_last_day_on_which_each_customer_was_reached_as_known_before_the_monday(contacted):
-    tables = contacted.ingest()
-    assert contacted.quarantine() == []
-    assert reached(tables, MONDAY, SINCE) == {"C1": date(2024, 3, 12), "C6": date(2024, 3, 17)}
-    assert reached(tables, date(2024, 3, 25), SINCE)["C3"] == date(2024, 3, 15)
+@given(worlds(), st.randoms(use_true_random=False), st.integers(0, 6), st.integers(1, 6), st.floats(0, 0.5))
+def test_law_of_lists(world, random, capacity, default, share):
+    scores, week = world
+    managers = [Manager("M1", "a", "B1", capacity), Manager("M2", "b", "B2", 3)]
+    lists = settings(default_capacity=default, control_group_share=share)
+    chosen = choose(scores, managers, lists, week)
+    entries = Counter(score.customer_id for one in chosen for score in one.listed)
+    assert all(count == 1 for count in entries.values())
+    assert Counter(d.customer_id for one in chosen for d in one.decisions) == Counter(ids(scores))
+    for one, part in zip(chosen, portfolios(scores, [x.manager for x in chosen if x.manager]), strict=True):
+        room = one.manager.weekly_capacity if one.manager else default
+        by_code = {
+            code: set() for code in ("listed", "held_out", "cooled_down", "opted_out", "beyond_capacity")
+        }
+        for decision in one.decisions:
+            by_code[decision.decision].add(decision.customer_id)
+        barred = by_code["opted_out"] | by_code["cooled_down"] | by_code["held_out"]
+        assert set(ids(one.listed)) == by_code["listed"]
+        assert not by_code["listed"] & barred
+        assert {x.customer_id for x in part.customers if x.marketing_opt_out} <= by_code["opted_out"]
+        assert {x.customer_id for x in part.customers} & week.opted_out <= by_code["opted_out"]
+        assert not any(
+            week.reached.get(name, date.min) > MONDAY - timedelta(weeks=4) for name in by_code["listed"]
+        )
+        assert not any(
+            week.assignments[name].control_group for name in by_code["listed"] & week.assignments.keys()
+        )
+        # Full: nobody who could have been listed is left off while there is room.
+        assert len(one.listed) <= room
+        assert len(one.listed) == room or not by_code["beyond_capacity"]
+        ranks = sorted(decision.rank for decision in one.decisions if decision.rank)
+        assert ranks == list(range(1, len(one.listed) + 1))
+    shuffled = random.sample(scores, len(scores))
+    assert [(x.listed, x.decisions) for x in choose(shuffled, managers[::-1], lists, week)] == [
+        (x.listed, x.decisions) for x in chosen
+    ]
 
 
-def test_a_contact_corrected_later_counts_as_it_stood_on_the_monday(contacted):
-    contacted.ingest()
-    contacted.write("con_2.csv", "NO,CUST,DONE,CAME,KNOWN\nK2,C1,2024-03-12 23:59:59,no_answer,2024-03-20\n")
-    tables = contacted.ingest()
-    assert reached(tables, MONDAY, SINCE)["C1"] == date(2024, 3, 12)
-    assert reached(tables, date(2024, 3, 25), SINCE)["C1"] == date(2024, 3, 4)
+@given(st.integers(1, 8), st.integers(9, 20), st.floats(0, 0.5), st.integers(1, 4), st.data())
+def test_a_change_by_one_place_at_the_edge_does_not_flip_a_list(room, many, share, places, data):
+    """The best customer left off comes to stand one place higher, and back: the list stays as it was."""
+    money = data.draw(st.lists(st.integers(1, 10**6), min_size=many, max_size=many, unique=True))
+    lists, manager = settings(control_group_share=share, stay_places=places), Manager("M1", "", "B1", room)
+    before = _list_of(money, manager, lists, Week(MONDAY, 14, ResponseRate(1.0)))
+    off = [name for name, decision in before.items() if decision.decision == "beyond_capacity"]
+    listed = [name for name, decision in before.items() if decision.decision == "listed"]
+    if not off or not listed:
+        return
+    last, first_off = (
+        min(listed, key=lambda name: money[int(name)]),
+        max(off, key=lambda name: money[int(name)]),
+    )
+    swapped = list(money)
+    swapped[int(first_off)], swapped[int(last)] = money[int(last)], money[int(first_off)]
+    selected = frozenset(name for name, one in before.items() if one.decision in ("listed", "held_out"))
+    assignments = {
+        name: Assignment(one.assigned_on, one.until, one.decision == "held_out")
+        for name, one in before.items()
+        if one.assigned_on
+    }
+    week = Week(
+        MONDAY + timedelta(weeks=1), 14, ResponseRate(1.0), selected=selected, assignments=assignments
+    )
+    for amounts in (swapped, money):
+        after = _list_of(amounts, manager, lists, week)
+        assert {name for name, one in after.items() if one.decision == "listed"} == set(listed)
+    assert _list_of(swapped, manager, lists, week)[first_off].why == "edge"
 
 
-def test_a_bank_without_contacts_has_reached_nobody(tiny):
-    assert reached(tiny.ingest(), MONDAY, SINCE) == {}
+def _list_of(money, manager, lists, week):
+    scores = [_customer(str(name), amount) for name, amount in enumerate(money)]
+    (one,) = choose(scores, [manager], lists, week)
+    return {decision.customer_id: decision for decision in one.decisions}
 
 
-@pytest.mark.parametrize(("lead", "horizon", "weeks"), [(7, 90, 14), (7, 30, 6), (0, 90, 13), (8, 90, 14)])
-def test_weeks_until_the_outcome_is_known(tiny, lead, horizon, weeks):
-    settings = tiny.settings(label={"lead_days": lead, "horizon_days": horizon})
-    assert trial_weeks(settings) == weeks
+def _customer(name, amount):
+    return Score(name, "B1", "M1", "affluent", "mature", False, 1, amount, "high", (), risk_90d=0.0)
 
 
-def test_other_facts_make_another_run_and_the_same_facts_the_same_in_any_order():
-    run = Run("r", "tiny", MONDAY, "m", "CNY", 90, 0, MappingProxyType({}), MappingProxyType({"tables": "t"}))
-    week = Week(MONDAY, 14, Helpfulness(0.3), frozenset("ab"), {"a": MONDAY, "b": MONDAY})
-    named = _with_lists(run, week)
-    assert named.run_id.startswith("2024-03-18-")
-    assert _with_lists(run, replace(week, reached={"b": MONDAY, "a": MONDAY})) == named
-    draws = {"a": Draw(MONDAY, MONDAY, True)}
-    for other in (
-        replace(week, opted_out=frozenset("a")),
-        replace(week, reached={}),
-        replace(week, in_question=frozenset("a")),
-        replace(week, draws=draws),
-        replace(week, helps=Helpfulness(0.2)),
-    ):
-        assert _with_lists(run, other).run_id != named.run_id
+@pytest.mark.parametrize("places", [0, 1, 2])
+def test_a_challenger_who_is_better_by_more_than_the_margin_gets_the_place(places):
+    """Room for two, a and b listed; c was worth least and is now worth most: two places up, b falls one."""
+    lists, manager = settings(stay_places=places), Manager("M1", "", "B1", 2)
+    week = Week(MONDAY, 14, ResponseRate(1.0), selected=frozenset({"0", "1"}))
+    after = _list_of([500, 400, 900], manager, lists, week)
+    # With a margin of two, c (first) comes after b (third, counts as first, and was there before).
+    assert after["2"].decision == ("beyond_capacity" if places == 2 else "listed")
+    assert after["1"].why == ("stays" if places == 2 else "less_to_keep")
 
 
-def test_who_is_listed_gets_a_next_step_by_reasons_and_what_falls_due(tiny):
-    """Of C1 all that is there falls due on 03-20, of C2 nothing; C3 is the third of two."""
-    named = SELECTS["holdings"].replace("DAY AS known_on", "DAY AS known_on, DUE AS matures_on")
-    tiny.select("holdings", named)
-    tiny.write_holdings("hold_1.parquet", DUE=["2024-03-20", *[None] * 5])
+def test_a_manager_without_customers_has_an_empty_portfolio_and_orphans_one_per_branch(make_score):
     scores = [
-        Score(f"C{n}", "B1", "M1", "all", "mature", False, n * 1000_25, 900_00 - n, "low", (), risk_90d=0.1)
-        for n in (1, 2, 3)
+        make_score("a"),
+        make_score("b", manager_id=None),
+        make_score("c", manager_id=None, branch_id="B2"),
     ]
-    settings = tiny.settings(lists={"held_out": 0.0})
-    week = Week(MONDAY, 14, Helpfulness(0.3))
-    lists = choose(scores, [Manager("M1", "", "B1", 2)], settings.lists, week)
-    (told,) = with_next_steps(settings, tiny.ingest(), MONDAY, lists)
-    steps = {one.customer_id: (one.next_step_en, one.next_step_zh) for one in told.decisions}
-    rules = settings.next_steps.rules
-    due = next(rule for rule in rules if rule.maturing_days)
-    assert steps == {"C1": (due.en, due.zh), "C2": (rules[-1].en, rules[-1].zh), "C3": (None, None)}
-    assert [replace(one, next_step_en=None, next_step_zh=None) for one in told.decisions] == [
-        *lists[0].decisions
+    managers = [Manager("M2", "", "B1", 5), Manager("M1", "", "B1", 5)]
+    found = [
+        (one.branch_id, one.manager, [who.customer_id for who in one.customers])
+        for one in portfolios(scores, managers)
+    ]
+    assert found == [
+        ("B1", managers[1], ["a"]),
+        ("B1", managers[0], []),
+        ("B1", None, ["b"]),
+        ("B2", None, ["c"]),
     ]
 
 
-def test_a_bank_with_managers_needs_a_salt_of_its_own():
-    """The demo, which nobody's customers depend on, and who holds nobody out need none."""
-    person = {"promotion": {"approval": "second person"}}
-    with pytest.raises(ConfigError, match=r"lists\.salt is empty.*banks/demo/bank\.toml"):
-        check_salt(load_settings("demo", person))
-    for enough in ({}, person | {"lists": {"salt": "ours"}}, person | {"lists": {"held_out": 0.0}}):
-        check_salt(load_settings("demo", enough))
+def test_customers_of_no_branch_come_last(make_score):
+    parts = portfolios(
+        [make_score("a", branch_id=None, manager_id=None), make_score("b", manager_id=None)], []
+    )
+    assert [one.branch_id for one in parts] == ["B1", None]
+
+
+def test_a_manager_the_bank_did_not_deliver_stands_in_at_the_branch_of_most_of_the_customers(make_score):
+    own = [make_score(f"c{k}", manager_id="M9", branch_id="B2" if k else "B1") for k in range(3)]
+    assert with_stand_ins(own, [], 7) == [Manager("M9", "", "B2", 7)]

@@ -1,12 +1,12 @@
-"""Each verdict by hand, and the lot: stable for its time, and about as many as asked for."""
+"""Each verdict by hand, and the control group: stable for its time, and about as large as asked for."""
 
 from datetime import date, timedelta
 
 import pytest
 
-from configs.call_lists import Draw, Portfolio
+from configs.call_lists import Assignment, Portfolio
 from configs.published import Manager
-from pipeline.lists.decisions import decide, is_held_out
+from pipeline.lists.decisions import decide, in_control_group
 
 MONDAY = date(2026, 11, 16)
 
@@ -43,36 +43,39 @@ def test_four_weeks_of_quiet_after_a_contact(make_score, make_week, lists, reach
     )
 
 
-def test_the_held_out_take_no_place(make_score, make_week, lists):
-    """Room for one: a is held out, b takes the place, c comes too late, held out or not."""
+def test_the_control_group_takes_no_place(make_score, make_week, lists):
+    """Room for one: a is in the control group, b takes the place, c comes too late either way."""
     scores = [make_score("a", 300), make_score("b", 200), make_score("c", 100)]
     until = MONDAY + timedelta(weeks=3)
-    draws = {name: Draw(MONDAY - timedelta(weeks=9), until, True) for name in "ac"}
-    assert verdicts(scores, lists, make_week(draws=draws)) == {
+    assignments = {name: Assignment(MONDAY - timedelta(weeks=9), until, True) for name in "ac"}
+    assert verdicts(scores, lists, make_week(assignments=assignments)) == {
         "a": ("held_out", "drawn", None, until),
         "b": ("listed", "most_to_keep", 1, date(2027, 2, 22)),
         "c": ("beyond_capacity", "less_to_keep", None, None),
     }
 
 
-def test_whether_somebody_comes_into_question_does_not_hang_on_the_own_lot(make_score, make_week, lists):
+def test_a_selection_does_not_depend_on_the_own_assignment(make_score, make_week, lists):
     scores = [make_score(name, money) for money, name in enumerate("edcba", start=1)]
     others = {
-        name: Draw(MONDAY - timedelta(weeks=9), MONDAY + timedelta(weeks=3), name in "ad") for name in "abcde"
+        name: Assignment(MONDAY - timedelta(weeks=9), MONDAY + timedelta(weeks=3), name in "ad")
+        for name in "abcde"
     }
     for name in "abcde":
-        asked = set()
-        for lot in (True, False):
-            own = others | {name: Draw(MONDAY - timedelta(weeks=9), MONDAY + timedelta(weeks=3), lot)}
-            found = verdicts(scores, lists, make_week(draws=own), room=2)
-            asked.add(found[name][0] in ("listed", "held_out"))
-        assert len(asked) == 1
+        selected = set()
+        for control_group in (True, False):
+            own = others | {
+                name: Assignment(MONDAY - timedelta(weeks=9), MONDAY + timedelta(weeks=3), control_group)
+            }
+            found = verdicts(scores, lists, make_week(assignments=own), room=2)
+            selected.add(found[name][0] in ("listed", "held_out"))
+        assert len(selected) == 1
 
 
-def test_a_lot_once_drawn_holds_whatever_the_quarter_says(make_score, make_week, lists):
-    none_out = lists.model_copy(update={"held_out": 0.0})
-    lot = Draw(MONDAY - timedelta(weeks=13), MONDAY + timedelta(weeks=1), True)
-    assert verdicts([make_score("a")], none_out, make_week(draws={"a": lot}))["a"][0] == "held_out"
+def test_an_assignment_holds_whatever_the_quarter_says(make_score, make_week, lists):
+    none_out = lists.model_copy(update={"control_group_share": 0.0})
+    held = Assignment(MONDAY - timedelta(weeks=13), MONDAY + timedelta(weeks=1), True)
+    assert verdicts([make_score("a")], none_out, make_week(assignments={"a": held}))["a"][0] == "held_out"
 
 
 @pytest.mark.parametrize(
@@ -83,29 +86,29 @@ def test_a_lot_once_drawn_holds_whatever_the_quarter_says(make_score, make_week,
         (date(2026, 3, 30), 6, date(2026, 5, 11)),
     ],
 )
-def test_how_long_a_lot_holds(make_score, make_week, lists, monday, weeks, until):
+def test_how_long_an_assignment_holds(make_score, make_week, lists, monday, weeks, until):
     week = make_week(monday)
-    week = type(week)(monday, weeks, week.helps)
+    week = type(week)(monday, weeks, week.response_rate)
     assert verdicts([make_score("a")], lists, week)["a"][3] == until
 
 
-def test_the_lot_is_the_same_all_quarter_and_another_in_the_next(lists):
-    half = lists.model_copy(update={"held_out": 0.5})
+def test_the_assignment_is_constant_all_quarter_and_another_in_the_next(lists):
+    half = lists.model_copy(update={"control_group_share": 0.5})
     names = [str(number) for number in range(400)]
     quarter = [date(2026, 10, 5) + timedelta(weeks=week) for week in range(13)]
-    drawn = [[is_held_out(name, monday, half) for name in names] for monday in quarter]
+    drawn = [[in_control_group(name, monday, half) for name in names] for monday in quarter]
     assert all(one == drawn[0] for one in drawn)
-    later = [is_held_out(name, date(2027, 1, 4), half) for name in names]
-    # Two independent lots agree for half of 400, give or take three standard deviations of 10.
+    later = [in_control_group(name, date(2027, 1, 4), half) for name in names]
+    # Two independent assignments agree for half of 400, give or take three standard deviations of 10.
     assert 170 < sum(a == b for a, b in zip(drawn[0], later, strict=True)) < 230
 
 
-def test_about_the_share_asked_for_is_held_out_and_another_salt_draws_others(lists):
+def test_about_the_share_asked_for_is_in_the_control_group_and_another_salt_takes_others(lists):
     names = [str(number) for number in range(20_000)]
     sets = []
     for salt in ("", "ours"):
-        own = lists.model_copy(update={"held_out": 0.05, "salt": salt})
-        sets.append({name for name in names if is_held_out(name, MONDAY, own)})
+        own = lists.model_copy(update={"control_group_share": 0.05, "salt": salt})
+        sets.append({name for name in names if in_control_group(name, MONDAY, own)})
         # 1,000 are expected, with a standard deviation of 31.
         assert 900 < len(sets[-1]) < 1_100
     assert len(sets[0] & sets[1]) < 100
@@ -114,4 +117,4 @@ def test_about_the_share_asked_for_is_held_out_and_another_salt_draws_others(lis
 def test_branch_lists_are_the_branchs_own(make_score, make_week, lists):
     own = Portfolio("B1", None, (make_score("a", manager_id=None),))
     (one,) = decide(own, lists, make_week())
-    assert (one.branch_id, one.manager_id, one.drawn_on) == ("B1", None, MONDAY)
+    assert (one.branch_id, one.manager_id, one.assigned_on) == ("B1", None, MONDAY)

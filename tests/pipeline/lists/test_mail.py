@@ -15,7 +15,7 @@ from configs.published import Decision, Manager, Run, Score
 from pipeline.__main__ import app
 from pipeline.context import Context
 from pipeline.lists import mail
-from pipeline.lists.mail import tell, tell_after_run
+from pipeline.lists.mail import send, send_after_run
 from serve.store.outbox import Recipient
 from serve.store.store import Store
 
@@ -77,16 +77,16 @@ def never(seconds: float) -> None:
 
 
 def test_each_reader_of_a_list_is_told_once(bank, mail_server, mailbox):
-    told = tell(bank, mail_server, MONDAY, never)
+    sent = send(bank, mail_server, MONDAY, never)
     assert mailbox.readers == ALL
-    assert (told.sent, told.sent_before, told.refused, told.no_address) == (4, 0, (), ())
-    again = tell(bank, mail_server, MONDAY, never)
+    assert (sent.sent, sent.sent_before, sent.refused, sent.no_address) == (4, 0, (), ())
+    again = send(bank, mail_server, MONDAY, never)
     assert (again.sent, again.sent_before) == (0, 4)
     assert mailbox.readers == ALL
 
 
 def test_no_message_tells_of_a_customer(bank, mail_server, mailbox):
-    tell(bank, mail_server, MONDAY, never)
+    send(bank, mail_server, MONDAY, never)
     said = [str(one["Subject"]) + one.get_content() for one in mailbox.messages]
     assert len(said) == 4
     assert not [one for one in said if "customer-of" in one]
@@ -94,19 +94,19 @@ def test_no_message_tells_of_a_customer(bank, mail_server, mailbox):
 
 
 def test_a_run_published_anew_is_not_told_anew_and_another_run_is(bank, mail_server, mailbox):
-    tell(bank, mail_server, MONDAY, never)
+    send(bank, mail_server, MONDAY, never)
     publish(bank, THREE)
-    assert tell(bank, mail_server, MONDAY, never).sent == 0
+    assert send(bank, mail_server, MONDAY, never).sent == 0
     publish(bank, THREE, "run-2")
-    assert tell(bank, mail_server, MONDAY, never).sent == 4
+    assert send(bank, mail_server, MONDAY, never).sent == 4
     assert Counter(mailbox.readers) == dict.fromkeys(ALL, 2)
 
 
 def test_a_refused_recipient_is_reported_and_not_tried_again(bank, mail_server, mailbox):
     mailbox.answers["m2@bank.example"] = ["550 no such user"]
-    told = tell(bank, mail_server, MONDAY, never)
-    assert (told.sent, told.refused) == (3, ((Recipient("manager", "M2"), 550),))
-    again = tell(bank, mail_server, MONDAY, never)
+    sent = send(bank, mail_server, MONDAY, never)
+    assert (sent.sent, sent.refused) == (3, ((Recipient("manager", "M2"), 550),))
+    again = send(bank, mail_server, MONDAY, never)
     assert (again.sent, again.refused) == (0, ())
     assert "m2@bank.example" not in mailbox.readers
 
@@ -114,7 +114,7 @@ def test_a_refused_recipient_is_reported_and_not_tried_again(bank, mail_server, 
 def test_who_cannot_be_reached_now_is_tried_again_after_a_while(bank, mail_server, mailbox):
     mailbox.answers["m2@bank.example"] = ["451 busy", "452 full"]
     waits: list[float] = []
-    assert tell(bank, mail_server, MONDAY, waits.append).sent == 4
+    assert send(bank, mail_server, MONDAY, waits.append).sent == 4
     assert waits == [5, 10]
     assert mailbox.readers == ALL
 
@@ -123,11 +123,11 @@ def test_a_server_that_stays_busy_ends_the_command_and_the_next_one_goes_on(bank
     mailbox.answers["m2@bank.example"] = ["451 busy"] * 5
     waits: list[float] = []
     with pytest.raises(
-        DataError, match=r"^1 of 4 notices could not be sent: .* answered 451\. Run make mail again"
+        DataError, match=r"^1 of 4 notifications could not be sent: .* answered 451\. Run make mail again"
     ):
-        tell(bank, mail_server, MONDAY, waits.append)
+        send(bank, mail_server, MONDAY, waits.append)
     assert waits == [5, 10, 20, 40]
-    assert tell(bank, mail_server, MONDAY, never).sent == 1
+    assert send(bank, mail_server, MONDAY, never).sent == 1
     assert mailbox.readers == ALL
 
 
@@ -136,24 +136,24 @@ def test_a_server_that_ends_each_session_after_one_message_gets_them_all(bank, m
     for one in ALL[1:]:
         mailbox.answers[one] = ["421 enough for now"]
     waits: list[float] = []
-    assert tell(bank, mail_server, MONDAY, waits.append).sent == 4
+    assert send(bank, mail_server, MONDAY, waits.append).sent == 4
     assert (mailbox.readers, waits) == (ALL, [5, 5, 5])
 
 
 def test_no_server_at_all_is_tried_again_and_then_said(bank, mail_server):
     waits: list[float] = []
     with pytest.raises(
-        DataError, match=r"^4 of 4 notices could not be sent: .*127\.0\.0\.1:1 cannot be reached"
+        DataError, match=r"^4 of 4 notifications could not be sent: .*127\.0\.0\.1:1 cannot be reached"
     ):
-        tell(bank, mail_server.model_copy(update={"port": 1}), MONDAY, waits.append)
+        send(bank, mail_server.model_copy(update={"port": 1}), MONDAY, waits.append)
     assert waits == [5, 10, 20, 40]
 
 
-def test_a_setting_to_mend_leaves_nothing_claimed(bank, mail_server, mailbox):
+def test_a_setting_to_mend_leaves_nothing_begun(bank, mail_server, mailbox):
     mailbox.answers["sender"] = ["550 not you"]
     with pytest.raises(ConfigError, match="refuses the sender"):
-        tell(bank, mail_server, MONDAY, never)
-    assert tell(bank, mail_server, MONDAY, never).sent == 4
+        send(bank, mail_server, MONDAY, never)
+    assert send(bank, mail_server, MONDAY, never).sent == 4
 
 
 class Killed(BaseException):
@@ -164,17 +164,17 @@ def killed(*_: object) -> None:
     raise Killed
 
 
-def test_killed_between_accepted_and_settled(bank, mail_server, mailbox, clock, monkeypatch):
-    """The one moment in which a notice can go out twice; both copies then bear the same Message-ID."""
+def test_killed_between_accepted_and_finished(bank, mail_server, mailbox, clock, monkeypatch):
+    """The one moment in which a notification can go out twice; both copies then bear the same Message-ID."""
     with monkeypatch.context() as patch:
-        patch.setattr(mail._Sending, "_settle", killed)
+        patch.setattr(mail._Sending, "_finish", killed)
         with pytest.raises(Killed):
-            tell(bank, mail_server, MONDAY, never)
+            send(bank, mail_server, MONDAY, never)
     assert mailbox.readers == [FIRST]
-    told = tell(bank, mail_server, MONDAY, never)
-    assert (told.sent, told.elsewhere) == (3, 1)  # the lease of the first has not run out
+    sent = send(bank, mail_server, MONDAY, never)
+    assert (sent.sent, sent.elsewhere) == (3, 1)  # the lease of the first has not run out
     clock.now += timedelta(seconds=mail.LEASE_SECONDS)
-    assert tell(bank, mail_server, MONDAY, never).sent == 1
+    assert send(bank, mail_server, MONDAY, never).sent == 1
     assert Counter(mailbox.readers) == Counter([FIRST, *ALL])
     copies = [one["Message-ID"] for one in mailbox.messages if one["To"].addresses[0].addr_spec == FIRST]
     assert len(copies) == 2
@@ -185,16 +185,16 @@ def test_killed_before_it_was_handed_over(bank, mail_server, mailbox, clock, mon
     with monkeypatch.context() as patch:
         patch.setattr(mail, "hand_over", killed)
         with pytest.raises(Killed):
-            tell(bank, mail_server, MONDAY, never)
+            send(bank, mail_server, MONDAY, never)
     clock.now += timedelta(seconds=mail.LEASE_SECONDS)
-    assert tell(bank, mail_server, MONDAY, never).sent == 4
+    assert send(bank, mail_server, MONDAY, never).sent == 4
     assert mailbox.readers == ALL
 
 
 def test_two_at_once_tell_each_reader_once(bank, mail_server, mailbox):
     with ThreadPoolExecutor(2) as both:
-        told = list(both.map(lambda _: tell(bank, mail_server, MONDAY, never), range(2)))
-    assert sum(one.sent for one in told) == 4
+        sent = list(both.map(lambda _: send(bank, mail_server, MONDAY, never), range(2)))
+    assert sum(one.sent for one in sent) == 4
     assert mailbox.readers == ALL
 
 
@@ -205,27 +205,27 @@ def test_addresses_of_no_use_are_named(bank, mail_server, mailbox):
         Manager("M5", "", "B1", 5, None),
     )
     publish(bank, (*THREE[:1], *bad), "run-2")
-    told = tell(bank, mail_server, MONDAY, never)
-    assert [one.number for one in told.no_address] == ["M3", "M4", "M5"]
+    sent = send(bank, mail_server, MONDAY, never)
+    assert [one.number for one in sent.no_address] == ["M3", "M4", "M5"]
     assert mailbox.readers == ALL[:2]
 
 
 def test_only_the_lists_that_are_served_are_told(bank, mail_server, mailbox):
     with pytest.raises(DataError, match="serves run-1 of Monday 2026-11-16, not of 2026-11-09"):
-        tell(bank, mail_server, date(2026, 11, 9), never)
+        send(bank, mail_server, date(2026, 11, 9), never)
     with pytest.raises(
         ConfigError, match=r"sender and link are not both set in \[mail\] of configs/banks/berka"
     ):
-        tell(Context(load_settings("berka"), bank.data), mail_server, MONDAY, never)
+        send(Context(load_settings("berka"), bank.data), mail_server, MONDAY, never)
     assert mailbox.accepted == []
 
 
 def test_after_a_run_no_failure_is_raised(bank, start_mail_server, mailbox, caplog):
-    tell_after_run(bank, lambda: None, MONDAY)
+    send_after_run(bank, lambda: None, MONDAY)
     assert caplog.text == ""
-    tell_after_run(bank, lambda: start_mail_server(mailbox, tls_context=None, require_starttls=False), MONDAY)
+    send_after_run(bank, lambda: start_mail_server(mailbox, tls_context=None, require_starttls=False), MONDAY)
     assert "offers no STARTTLS" in caplog.text
-    tell_after_run(bank, lambda: start_mail_server(mailbox), MONDAY)
+    send_after_run(bank, lambda: start_mail_server(mailbox), MONDAY)
     assert mailbox.readers == ALL
 
 
@@ -237,7 +237,7 @@ def test_the_command_says_what_became_of_each(bank, mail_server, mailbox, monkey
     mailbox.answers["m2@bank.example"] = ["550 no such user"]
     result = CliRunner().invoke(app, ["mail", "--as-of", "2026-11-16"])
     assert result.stdout.splitlines() == [
-        "3 notices sent, 0 sent before",
+        "3 notifications sent, 0 sent before",
         "refused by the mail server with 550: manager M2",
         "no address that mail can go to: manager M4",
     ]

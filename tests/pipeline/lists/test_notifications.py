@@ -1,4 +1,4 @@
-"""What a notice says, in both languages, and that no name makes it say more."""
+"""The words of a notification, in both languages, and that no name makes it say more."""
 
 import email
 from datetime import UTC, date, datetime
@@ -9,25 +9,25 @@ import pytest
 
 from configs.bank_folder import load_settings
 from configs.published import Run
-from pipeline.lists.notifications import Notice, message_of
+from pipeline.lists.notifications import Notification, message_of
 from serve.store.outbox import Recipient
 
 NOTHING = MappingProxyType({})
 RUN = Run("run-1", "demo", date(2026, 11, 16), "model-1", "CNY", 90, 1, NOTHING, NOTHING)
 NINE = datetime(2026, 11, 16, 9, tzinfo=UTC)
 WORDS = {"sender": "attrition@bank.example", "link": "https://attrition.bank.example/"}
-ZHANG = Notice(Recipient("manager", "M1"), "张伟", "m1@bank.example")
-BRANCH = Notice(Recipient("branch", "B1"), "", "head.b1@bank.example")
+ZHANG = Notification(Recipient("manager", "M1"), "张伟", "m1@bank.example")
+BRANCH = Notification(Recipient("branch", "B1"), "", "head.b1@bank.example")
 
 
-def written(notice, run=RUN, **settings):
+def written(notification, run=RUN, **settings):
     """As it arrives."""
     settings = load_settings("demo", {"mail": WORDS, "title": "Demo Bank"} | settings)
-    message = message_of(notice, run, settings, NINE)
+    message = message_of(notification, run, settings, NINE)
     return email.message_from_bytes(bytes(message).replace(b"\r\n", b"\n"), policy=policy.default)
 
 
-def test_a_managers_notice_in_chinese():
+def test_a_managers_notification_in_chinese():
     message = written(ZHANG)
     assert message["From"].addresses[0].addr_spec == "attrition@bank.example"
     assert (message["To"].addresses[0].display_name, message["To"].addresses[0].addr_spec) == (
@@ -44,7 +44,7 @@ def test_a_managers_notice_in_chinese():
     )
 
 
-def test_a_branchs_notice_in_english_greets_nobody_by_name():
+def test_a_branchs_notification_in_english_greets_nobody_by_name():
     message = written(BRANCH, language="en")
     assert message["Subject"] == "Branch B1: customers without a manager, week of 2026-11-16"
     assert message.get_content().startswith(
@@ -56,7 +56,7 @@ def test_a_branchs_notice_in_english_greets_nobody_by_name():
 
 def test_a_message_id_tells_a_second_copy_from_another_message():
     other = Run("run-2", *list(RUN.__dict__.values())[1:])
-    manager = Notice(Recipient("manager", "B1"), "", "head.b1@bank.example")
+    manager = Notification(Recipient("manager", "B1"), "", "head.b1@bank.example")
     found = [written(*one)["Message-ID"] for one in ((ZHANG,), (BRANCH,), (manager,), (ZHANG, other))]
     assert len(set(found)) == 4
     assert written(ZHANG)["Message-ID"] == found[0]
@@ -73,7 +73,7 @@ def test_a_message_id_tells_a_second_copy_from_another_message():
     ],
 )
 def test_a_name_adds_no_header_and_no_recipient(name, shown):
-    message = written(Notice(Recipient("manager", "M1"), name, "m1@bank.example"))
+    message = written(Notification(Recipient("manager", "M1"), name, "m1@bank.example"))
     (to,) = message["To"].addresses
     assert (to.display_name, to.addr_spec) == (shown, "m1@bank.example")
     assert message["Bcc"] is None
@@ -81,7 +81,7 @@ def test_a_name_adds_no_header_and_no_recipient(name, shown):
 
 
 def test_a_branch_number_adds_no_header():
-    message = written(Notice(Recipient("branch", "B1\nBcc: thief@evil.example"), "", "a@bank.example"))
+    message = written(Notification(Recipient("branch", "B1\nBcc: thief@evil.example"), "", "a@bank.example"))
     assert message["Bcc"] is None
     assert "B1 Bcc: thief@evil.example" in message["Subject"]
 
@@ -90,5 +90,5 @@ def test_a_branch_number_adds_no_header():
     "address", ["", "m1", "m1@bank.example\r\nBcc: a@b.example", "m1@bank.example, a@b.example"]
 )
 def test_what_is_no_address_is_not_written_to(address):
-    assert not Notice(ZHANG.to, "", address).can_be_sent
+    assert not Notification(ZHANG.to, "", address).can_be_sent
     assert ZHANG.can_be_sent

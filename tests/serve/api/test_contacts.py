@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from fastapi.testclient import TestClient
 
-from configs.published import Beside
+from configs.published import RunExtras
 from serve.app import create_app
 from serve.store import store as stores
 
@@ -91,7 +91,7 @@ def test_while_a_run_is_published_contacts_are_recorded_or_refused_at_once_but_n
         meanwhile.append(posted(client))
         yield from profiles
 
-    published.publish(make_run("run-2", date(2026, 11, 23)), scores, exclusions, lists, Beside(slowly()))
+    published.publish(make_run("run-2", date(2026, 11, 23)), scores, exclusions, lists, RunExtras(slowly()))
     (answer,) = meanwhile
     if store_url.startswith("sqlite"):
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")

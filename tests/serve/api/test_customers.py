@@ -7,7 +7,7 @@ from types import MappingProxyType
 import pytest
 from fastapi.testclient import TestClient
 
-from configs.published import Beside, Exclusion, Maturity, Profile
+from configs.published import Exclusion, Maturity, Profile, RunExtras
 from serve.app import create_app
 from serve.store.audit import entries
 
@@ -79,7 +79,7 @@ def test_who_is_in_charge_now_sees_the_history_and_who_was_before_does_not(clien
 def test_what_falls_due_beside_the_risk(client, published, make_run, scores, exclusions, lists):
     due = Maturity("定存宝", "term", date(2026, 12, 3), 600_000_50)
     profiles = [Profile(one.customer_id, MappingProxyType({}), (due,)) for one in scores]
-    published.publish(make_run(), scores, exclusions, lists, Beside(profiles))
+    published.publish(make_run(), scores, exclusions, lists, RunExtras(profiles))
     found = client.get(RISK.format("c1"), params={"include": "maturities"}).json()
     assert found["maturities"] == [
         {"product": "定存宝", "product_class": "term", "matures_on": "2026-12-03", "balance": 600_000.5}

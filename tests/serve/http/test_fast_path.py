@@ -6,7 +6,9 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
+from configs.published import RunExtras
 from serve.answers.customers import ExcludedCustomer, ScoredCustomer
+from serve.answers.prepared import prepared_answers
 from serve.app import create_app
 from serve.http import fast_path as shortcut
 from serve.store import database as connect
@@ -87,21 +89,21 @@ def test_what_another_release_prepared_is_not_told(client, bearer, published, ta
     client.get("/v1/runs/latest", headers=head)
     before = told(client.get("/v1/customers/c1/risk", headers=head))
     with published.write() as connection:
-        connection.execute(update(tables.answers).values(form="older", en=b"not this"))
+        connection.execute(update(tables.prepared_answers).values(form="older", en=b"not this"))
     assert told(client.get("/v1/customers/c1/risk", headers=head)) == before
     assert taken == [True, False]
 
 
-def test_a_run_of_before_answers_were_prepared_is_told_the_ordinary_way(
+def test_a_run_without_prepared_answers_is_answered_the_ordinary_way(
     client, bearer, published, taken, make_run, scores, exclusions, lists
 ):
     head = bearer("crm")
     client.get("/v1/runs/latest", headers=head)
     before = told(client.get("/v1/customers/c1/risk", headers=head))
-    published.migrate("0008")
-    published.migrate()
-    assert told(client.get("/v1/customers/c1/risk", headers=head)) == before
     published.publish(make_run(), scores, exclusions, lists)
+    assert told(client.get("/v1/customers/c1/risk", headers=head)) == before
+    extras = RunExtras(prepared_answers=prepared_answers(make_run(), scores))
+    published.publish(make_run(), scores, exclusions, lists, extras)
     assert told(client.get("/v1/customers/c1/risk", headers=head)) == before
     assert taken == [True, False, True]
 

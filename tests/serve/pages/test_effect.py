@@ -14,9 +14,9 @@ from tests.serve.pages import world
 
 def kept(store_url, effect):
     with Store(store_url) as store, store.write() as connection:
-        connection.execute(delete(tables.effects))
+        connection.execute(delete(tables.experiment_results))
         if effect:
-            trial.keep_effect(connection, world.MONDAY, effect)
+            trial.write_result(connection, world.MONDAY, effect)
 
 
 def test_too_early_says_for_how_long(signed_in):

@@ -11,23 +11,23 @@ from typing import Any
 
 from configs.call_lists import CallList, Week
 from configs.published import (
-    Beside,
     Booking,
     Change,
     Coverage,
     Departure,
     Exclusion,
-    Helpfulness,
     Manager,
     Maturity,
     PastContact,
     Profile,
     Reason,
+    ResponseRate,
     Run,
+    RunExtras,
     Score,
 )
 from configs.settings import Lists
-from pipeline.lists.choice import choose
+from pipeline.lists.decisions import choose
 from serve.store import assignments as trial
 from serve.store import contacts, figures
 from serve.store.contacts import Author, Contact
@@ -133,7 +133,7 @@ def run(week: int, **changes: Any) -> Run:
 def lists(scores: tuple[Score, ...], settings: Lists, monday: date) -> tuple[CallList, ...]:
     return tuple(
         replace(one, decisions=tuple(_with_step(decision) for decision in one.decisions))
-        for one in choose(scores, MANAGERS, settings, Week(monday, 14, Helpfulness(0.3)))
+        for one in choose(scores, MANAGERS, settings, Week(monday, 14, ResponseRate(0.3)))
     )
 
 
@@ -156,7 +156,7 @@ def publish(store: Store, settings: Lists, audit_key: bytes) -> None:
             scores,
             (Exclusion(EXCLUDED, "too_new"),),
             lists(scores, settings, monday),
-            Beside(profiles),
+            RunExtras(profiles),
         )
     now = run(len(MONDAYS) - 1).run_id
     with store.write() as connection:
@@ -170,7 +170,7 @@ def publish(store: Store, settings: Lists, audit_key: bytes) -> None:
             contacts.record(connection, said, Author(f"the {manager}", audit_key))
         figures.keep_coverage(connection, now, COVERAGE, DEPARTURES)
         figures.keep(connection, now, "drift", DRIFT)
-        trial.keep_effect(connection, MONDAY, EFFECT)
+        trial.write_result(connection, MONDAY, EFFECT)
         for week, figure in enumerate(OUTCOMES):
             figures.keep(connection, run(week).run_id, "outcome", figure)
 
@@ -207,11 +207,11 @@ OUTCOMES = tuple(
 )
 
 
-def _group(listed: int, left: float, held_out: int, gone: float, *difference: float) -> dict[str, Any]:
+def _group(listed: int, left: float, control: int, gone: float, *difference: float) -> dict[str, Any]:
     """``difference`` is the middle, the lower and the upper end of its interval."""
     return {
-        "listed": {"lots": listed, "left": left},
-        "held_out": {"lots": held_out, "left": gone},
+        "listed": {"assignments": listed, "left": left},
+        "control_group": {"assignments": control, "left": gone},
         "difference": difference,
         "kept": [share * listed for share in difference],
     }
@@ -234,5 +234,5 @@ EFFECT = {
     },
     "by_reason": {"outflow": _group(900, 0.050, 60, 0.100, 0.050, -0.010, 0.150)},
     "by_manager": {"M1": _group(300, 0.030, 40, 0.050, 0.020, -0.060, 0.120)},
-    "helpfulness": {"overall": 0.3, "by_reason": {}},
+    "response_rate": {"overall": 0.3, "by_reason": {}},
 }

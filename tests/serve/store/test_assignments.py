@@ -1,4 +1,4 @@
-"""What a Monday's lists rest on, read back from a store with a past; and the lots it keeps."""
+"""The facts of a Monday's lists, read back from a store with a past; and the assignments it keeps."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from configs.call_lists import Draw
-from configs.published import Helpfulness, Manager
-from pipeline.lists.choice import choose
-from serve.store import assignments as trial
+from configs.call_lists import Assignment
+from configs.published import Manager, ResponseRate
+from pipeline.lists import call_lists
+from pipeline.lists.decisions import choose
 from serve.store import tables
 from serve.store.contacts import Author, Contact, opt_out, record
 
@@ -27,7 +27,7 @@ def store_url(either_url):
 
 def week_of(store, monday, **reached):
     with store.write() as connection:
-        return trial.week(connection, monday, 14, Helpfulness(0.3), reached)
+        return call_lists.week_of(connection, monday, 14, ResponseRate(0.3), reached)
 
 
 def called(store, customer_id, outcome, at):
@@ -36,34 +36,43 @@ def called(store, customer_id, outcome, at):
         record(connection, contact, LI)
 
 
-def lots(store):
+def assigned(store):
     with store.read() as connection:
-        chosen = select(tables.trial.c.customer_id, tables.trial.c.drawn_on, tables.trial.c.held_out)
+        chosen = select(
+            tables.assignments.c.customer_id,
+            tables.assignments.c.assigned_on,
+            tables.assignments.c.control_group,
+        )
         return sorted(map(tuple, connection.execute(chosen)))
 
 
 def test_before_the_first_run_nothing_is_known(store):
     week = week_of(store, MONDAY)
-    assert (week.opted_out, week.reached, week.in_question, week.draws) == (frozenset(), {}, frozenset(), {})
+    assert (week.opted_out, week.reached, week.selected, week.assignments) == (
+        frozenset(),
+        {},
+        frozenset(),
+        {},
+    )
 
 
-def test_the_next_monday_knows_who_was_listed_and_which_lots_hold(published):
+def test_the_next_monday_knows_who_was_listed_and_which_assignments_hold(published):
     week = week_of(published, NEXT)
-    assert week.in_question == {"c1", "c4", "c5"}
-    assert week.draws == dict.fromkeys(["c1", "c4", "c5"], Draw(MONDAY, UNTIL, False))
-    assert week_of(published, UNTIL - timedelta(weeks=1)).draws == week.draws
-    assert week_of(published, UNTIL).draws == {}
+    assert week.selected == {"c1", "c4", "c5"}
+    assert week.assignments == dict.fromkeys(["c1", "c4", "c5"], Assignment(MONDAY, UNTIL, False))
+    assert week_of(published, UNTIL - timedelta(weeks=1)).assignments == week.assignments
+    assert week_of(published, UNTIL).assignments == {}
 
 
 def test_a_rerun_of_a_monday_finds_what_the_first_run_found(published):
     assert week_of(published, MONDAY) == replace(
-        week_of(published, MONDAY), in_question=frozenset(), draws={}
+        week_of(published, MONDAY), selected=frozenset(), assignments={}
     )
 
 
 def test_an_old_list_keeps_nobody_on(published):
-    assert week_of(published, MONDAY + timedelta(weeks=4)).in_question
-    assert not week_of(published, MONDAY + timedelta(weeks=5)).in_question
+    assert week_of(published, MONDAY + timedelta(weeks=4)).selected
+    assert not week_of(published, MONDAY + timedelta(weeks=5)).selected
 
 
 def test_who_was_reached_by_either_record_and_before_the_monday_only(published):
@@ -84,38 +93,38 @@ def test_an_opt_out_counts_from_the_next_run_on(published, scores, settings):
     assert (managed.decisions[0].decision, managed.decisions[0].why) == ("opted_out", "by_contact")
 
 
-def test_a_lot_is_kept_once_and_a_monday_published_again_replaces_its_own(
+def test_an_assignment_is_written_once_and_a_monday_published_again_replaces_its_own(
     published, make_run, scores, exclusions, settings
 ):
-    lists = settings.lists.model_copy(update={"held_out": 0.999999})
+    lists = settings.lists.model_copy(update={"control_group_share": 0.999999})
     managers = [Manager("M1", "张伟", "B1", 2)]
     again = choose(scores, managers, lists, week_of(published, MONDAY))
     published.publish(make_run("run-1b"), scores, exclusions, again)
     everybody = [(name, MONDAY, True) for name in ("c1", "c3", "c4", "c5")]
-    assert lots(published) == everybody
+    assert assigned(published) == everybody
     later = choose(scores, managers, lists, week_of(published, NEXT))
     published.publish(make_run("run-2", NEXT), scores, exclusions, later)
-    assert lots(published) == everybody
-    assert {one.drawn_on for part in later for one in part.decisions} == {MONDAY, None}
+    assert assigned(published) == everybody
+    assert {one.assigned_on for part in later for one in part.decisions} == {MONDAY, None}
 
 
-def test_a_past_monday_filled_in_draws_no_lot(published, make_run, scores, exclusions, lists):
-    before = lots(published)
+def test_a_past_monday_filled_in_assigns_nobody(published, make_run, scores, exclusions, lists):
+    before = assigned(published)
     earlier = MONDAY - timedelta(weeks=1)
-    old = [replace(one, decisions=tuple(replace(d, drawn_on=earlier) if d.rank else d for d in one.decisions))
+    old = [replace(one, decisions=tuple(replace(d, assigned_on=earlier) if d.rank else d for d in one.decisions))
            for one in lists]  # fmt: skip
     published.publish(make_run("run-0", earlier), scores, exclusions, old)
-    assert lots(published) == before
+    assert assigned(published) == before
 
 
-def test_lots_outlive_their_run_and_go_when_no_figure_reads_them(
+def test_assignments_outlive_their_run_and_go_when_no_figure_reads_them(
     published, make_run, scores, exclusions, lists
 ):
-    """Three lots of the first Monday; two weeks later its run is pruned, its lots only as the third number says."""
+    """Three assignments of the first Monday; two weeks later its run is pruned, they only as the third number says."""
     published.publish(make_run("run-2", MONDAY + timedelta(weeks=2)), scores, exclusions, lists)
-    drawn = lots(published)
+    drawn = assigned(published)
     assert {day for _, day, _ in drawn} == {MONDAY}
     assert published.prune(2, 2, 3) == 1
-    assert lots(published) == drawn
+    assert assigned(published) == drawn
     assert published.prune(2, 2, 2) == 0
-    assert lots(published) == []
+    assert assigned(published) == []

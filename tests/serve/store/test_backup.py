@@ -82,12 +82,12 @@ BROKEN = {
         "a row of (profiles|decisions) belongs to nothing",
     ),
     "a lost key": ("UPDATE decisions SET manager_id = 'M9'", "a row of decisions belongs to nothing"),
-    "no pointer's run": ("UPDATE current_run SET publication = 9", "a row of current_run belongs to nothing"),
+    "no pointer's run": ("UPDATE current_run SET run_version = 9", "a row of current_run belongs to nothing"),
     "another version": (
-        "UPDATE store_version SET version_num = '0099'",
+        "UPDATE schema_version SET version_num = '0099'",
         "of version 0099, this software needs",
     ),
-    "no version": ("DROP TABLE store_version", "no such table: store_version"),
+    "no version": ("DROP TABLE schema_version", "no such table: store_version"),
 }
 
 

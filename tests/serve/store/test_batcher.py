@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from serve.store.batcher import Together
+from serve.store.batcher import Batcher
 
 
 def test_who_comes_meanwhile_shares_the_next_lot_and_gets_the_own_result():
@@ -17,7 +17,7 @@ def test_who_comes_meanwhile_shares_the_next_lot_and_gets_the_own_result():
         return [one * one for one in asked]
 
     async def ask():
-        together = Together(square, "test")
+        together = Batcher(square, "test")
         first = asyncio.create_task(together.do(1))
         while not lots:
             await asyncio.sleep(0.001)
@@ -37,7 +37,7 @@ def test_a_fault_is_told_to_all_who_waited_and_the_next_lot_is_done():
         return [1 / one for one in asked]
 
     async def ask():
-        together = Together(invert, "test")
+        together = Batcher(invert, "test")
         failed = await asyncio.gather(together.do(0), together.do(1), return_exceptions=True)
         assert [type(one) for one in failed] == [ZeroDivisionError] * 2
         assert await together.do(2) == 0.5
@@ -48,7 +48,7 @@ def test_a_fault_is_told_to_all_who_waited_and_the_next_lot_is_done():
 
 def test_results_that_are_not_one_for_each_are_an_error():
     async def ask():
-        together = Together(lambda _asked: [], "test")
+        together = Batcher(lambda _asked: [], "test")
         try:
             await together.do(1)
         finally:
@@ -66,7 +66,7 @@ def test_without_a_thread_what_comes_in_one_turn_of_the_event_loop_is_done_at_on
         return [one * one for one in asked]
 
     async def ask():
-        together = Together(square)
+        together = Batcher(square)
         results = await asyncio.gather(*(together.do(one) for one in (1, 2, 3)))
         together.close()
         return [*results, await together.do(4)]
@@ -79,7 +79,7 @@ def test_who_comes_a_turn_of_the_event_loop_later_is_waited_for():
     lots = []
 
     async def ask():
-        together = Together(lambda asked: lots.append(asked) or asked)
+        together = Batcher(lambda asked: lots.append(asked) or asked)
 
         async def later():
             await asyncio.sleep(0)

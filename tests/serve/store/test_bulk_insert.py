@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select, text
 
 from serve.store import tables
-from serve.store.bulk_insert import load
+from serve.store.bulk_insert import bulk_insert
 from serve.store.database import connect, write
 from serve.store.schema import prepare
 from serve.store.store import Store
@@ -39,7 +39,7 @@ def reasons(texts):
 
 def test_every_value_comes_back_as_it_was(engine):
     with write(engine) as connection:
-        load(connection, tables.reasons, iter(reasons(ODD)))
+        bulk_insert(connection, tables.reasons, iter(reasons(ODD)))
         found = connection.execute(select(tables.reasons).order_by(tables.reasons.c.place)).all()
     assert found == reasons(ODD)
 
@@ -50,10 +50,10 @@ def test_rows_that_fail_halfway_leave_nothing(engine):
         raise RuntimeError("planted")
 
     with pytest.raises(RuntimeError, match="planted"), write(engine) as connection:
-        load(connection, tables.reasons, failing())
+        bulk_insert(connection, tables.reasons, failing())
     with write(engine) as connection:
         assert connection.execute(select(tables.reasons)).all() == []
-        load(connection, tables.reasons, iter(()))
+        bulk_insert(connection, tables.reasons, iter(()))
 
 
 def test_the_planner_knows_of_the_rows(postgres, make_run, scores, exclusions, lists):

@@ -1,13 +1,13 @@
-"""What was measured of a run lies beside it, is replaced whole, and goes with it."""
+"""What was measured of a run lies with it, is replaced whole, and goes with it."""
 
 from dataclasses import replace
 
 import pytest
 
 from configs.errors import DataError
-from configs.published import Beside, Coverage, Departure
+from configs.published import Coverage, Departure, RunExtras
 from serve.store import figures
-from serve.store.board import board
+from serve.store.branch_summary import branch_summary
 
 
 def test_figures_are_replaced_and_belong_to_their_run(published, make_run, scores, exclusions, lists):
@@ -36,16 +36,16 @@ def test_figures_go_with_a_run_that_is_published_anew(published, make_run, score
 
 def test_figures_are_published_with_their_run_or_not_at_all(published, make_run, scores, exclusions, lists):
     coverage = (Coverage("B1", "M1", 4, 1, 100, 2),)
-    beside = Beside(coverage=coverage, departures=(Departure("B1", "M0", 1, 1, 5),), drift={"most": []})
+    extras = RunExtras(coverage=coverage, departures=(Departure("B1", "M0", 1, 1, 5),), drift={"most": []})
     with pytest.raises(DataError, match="cannot be stored"):
         published.publish(
-            make_run("run-2"), scores, exclusions, lists, replace(beside, drift={"psi": float("inf")})
+            make_run("run-2"), scores, exclusions, lists, replace(extras, drift={"psi": float("inf")})
         )
     assert published.latest_run().run_id == "run-1"
-    published.publish(make_run("run-2"), scores, exclusions, lists, beside)
+    published.publish(make_run("run-2"), scores, exclusions, lists, extras)
     with published.at_run() as read_session:
         assert (read_session.run.run_id, read_session.branch_known("B1")) == ("run-2", True)
-        assert [one.manager_id for one in board(read_session, "B1").departed] == ["M0"]
+        assert [one.manager_id for one in branch_summary(read_session, "B1").departed] == ["M0"]
         assert figures.of_runs(read_session.connection, "drift", 1)[0][1] == {"most": []}
 
 

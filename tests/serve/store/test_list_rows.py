@@ -6,9 +6,9 @@ from types import MappingProxyType
 
 import pytest
 
-from configs.published import Beside, PastContact, Profile
+from configs.published import PastContact, Profile, RunExtras
 from serve.store.contacts import Author, Contact, record
-from serve.store.list_rows import LastContact, briefs, last_contact
+from serve.store.list_rows import last_contact, list_rows
 
 
 def profile(customer_id, *told):
@@ -39,22 +39,22 @@ def test_a_row_is_what_was_known_before_the_monday(store, make_run, scores, excl
     ]
     whole = {one.customer_id: profile(one.customer_id) for one in scores}
     whole |= {"c4": profile("c4", told_on(date(2026, 10, 12)))}
-    store.publish(make_run(), scores, exclusions, lists, Beside(whole.values()))
+    store.publish(make_run(), scores, exclusions, lists, RunExtras(whole.values()))
     with store.write() as connection:
         for contact in contacts:
             record(connection, contact, Author("the manager", None))
     with store.at_run() as read_session:
-        fourth, first = briefs(read_session, [scores[3], scores[0]])
+        fourth, first = list_rows(read_session, [scores[3], scores[0]])
     assert (first.score, first.profile) == (scores[0], whole["c1"])
-    assert first.last_contact == LastContact(date(2026, 11, 15), "", "leaving")
-    assert fourth.last_contact == LastContact(date(2026, 10, 12), "phone", "answered")
+    assert first.last_contact == PastContact(date(2026, 11, 15), "M1", "", "", "leaving")
+    assert fourth.last_contact == told_on(date(2026, 10, 12))
 
 
 def test_a_run_without_profiles_still_has_rows(store, make_run, scores, exclusions, lists):
     store.publish(make_run(), scores, exclusions, lists)
     with store.at_run() as read_session:
-        (row,) = briefs(read_session, scores[:1])
-        assert briefs(read_session, ()) == ()
+        (row,) = list_rows(read_session, scores[:1])
+        assert list_rows(read_session, ()) == ()
     assert (row.profile.aum_by_week, row.last_contact, row.next_step_en) == ((), None, "")
 
 
@@ -67,7 +67,7 @@ def test_the_next_step_is_the_one_that_was_published(store, make_run, scores, ex
     ]
     store.publish(make_run(), scores, exclusions, stepped)
     with store.at_run() as read_session:
-        (row,) = briefs(read_session, scores[:1])
+        (row,) = list_rows(read_session, scores[:1])
     assert (row.next_step_en, row.next_step_zh) == ("a", "甲")
 
 
@@ -79,7 +79,7 @@ SUNDAY = date(2026, 11, 15)
     [
         ([], None, None),
         ([told_on(SUNDAY), told_on(date(2026, 1, 1), "declined")], None, "answered"),
-        ([told_on(SUNDAY, None)], None, ""),
+        ([told_on(SUNDAY, None)], None, None),
         ([], SUNDAY, "leaving"),
         ([told_on(SUNDAY)], SUNDAY, "leaving"),
         ([told_on(SUNDAY)], date(2026, 11, 14), "answered"),

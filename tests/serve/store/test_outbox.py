@@ -1,4 +1,4 @@
-"""Each notice is sent by one, once; a claim left behind is taken over when its lease has run out."""
+"""Each notification is sent by one, once; one left behind is taken over when its lease has run out."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -21,11 +21,11 @@ def store_url(either_url):
 def at(published):
     """Claims at so many minutes past nine."""
 
-    def claim(minutes, to=M1, run_id="run-1"):
+    def begin(minutes, to=M1, run_id="run-1"):
         with published.write() as connection:
-            return outbox.claim(connection, run_id, to, NINE + timedelta(minutes=minutes), LEASE)
+            return outbox.begin(connection, run_id, to, NINE + timedelta(minutes=minutes), LEASE)
 
-    return claim
+    return begin
 
 
 def states(store, run_id="run-1"):
@@ -33,7 +33,7 @@ def states(store, run_id="run-1"):
         return outbox.states(connection, run_id)
 
 
-def test_a_claim_keeps_others_away_until_its_lease_has_run_out(at):
+def test_a_beginning_keeps_others_away_until_its_lease_has_run_out(at):
     assert at(0)
     assert not at(9.9)
     assert at(10)
@@ -41,31 +41,31 @@ def test_a_claim_keeps_others_away_until_its_lease_has_run_out(at):
     assert at(20)
 
 
-def test_claims_are_per_run_and_list(at):
+def test_beginnings_are_per_run_and_list(at):
     assert [at(0), at(0, to=B1), at(0, run_id="run-2")] == [True, True, True]
 
 
 @pytest.mark.parametrize(("state", "code"), [("sent", None), ("refused", 550)])
-def test_what_is_settled_is_never_claimed_again(published, at, state, code):
+def test_what_is_finished_is_never_begun_again(published, at, state, code):
     at(0)
     with published.write() as connection:
-        outbox.settle(connection, "run-1", M1, state, NINE, code)
+        outbox.finish(connection, "run-1", M1, state, NINE, code)
     assert not at(1000)
     assert states(published) == {M1: state}
 
 
-def test_a_claim_given_back_can_be_taken_at_once_and_a_settled_one_is_not_given_back(published, at):
+def test_what_is_given_back_can_be_begun_at_once_and_what_is_finished_is_not_given_back(published, at):
     at(0)
     with published.write() as connection:
         outbox.release(connection, "run-1", M1)
     assert at(0)
     with published.write() as connection:
-        outbox.settle(connection, "run-1", M1, "sent", NINE)
+        outbox.finish(connection, "run-1", M1, "sent", NINE)
         outbox.release(connection, "run-1", M1)
     assert states(published) == {M1: "sent"}
 
 
-def test_a_run_published_anew_keeps_its_notices_and_one_that_is_gone_does_not(
+def test_a_run_published_anew_keeps_its_notifications_and_one_that_is_gone_does_not(
     published, at, make_run, scores, exclusions, lists
 ):
     at(0)
@@ -73,4 +73,4 @@ def test_a_run_published_anew_keeps_its_notices_and_one_that_is_gone_does_not(
     published.publish(make_run(), scores, exclusions, lists)
     with published.write() as connection:
         outbox.forget(connection)
-    assert (states(published), states(published, "run-0")) == ({M1: "claimed"}, {})
+    assert (states(published), states(published, "run-0")) == ({M1: "sending"}, {})

@@ -6,13 +6,22 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.dialects import sqlite
 
-from serve.store import point_read as lookup
-from serve.store.branches import charges
+from configs.published import LANGUAGES
+from serve.store import point_read
+from serve.store.branch_summary import branch_rows
 from serve.store.scope import Reach, Scope
-from serve.texts.catalogue import TEXTS
 
 # current_run and runs have few rows; the rest is what SQLite calls its own steps.
-LARGE = ("scores", "reasons", "exclusions", "decisions", "profiles", "answers", "managers", "contacts")
+LARGE = (
+    "scores",
+    "reasons",
+    "exclusions",
+    "decisions",
+    "profiles",
+    "prepared_answers",
+    "managers",
+    "contacts",
+)
 NUMBER = {Reach.BRANCH: "B1", Reach.OWN: "M1"}
 
 
@@ -49,15 +58,15 @@ def test_questions_find_their_rows_by_key(published, asked, reach, still):
         read_session.decisions(["c1"])
         read_session.page()
         read_session.within_reach()
-        charges(read_session, "B1")
+        branch_rows(read_session, "B1")
     assert len(asked) >= 11
     assert set().union(*asked.values()) == set()
 
 
 @pytest.mark.parametrize("reach", Reach)
-@pytest.mark.parametrize("language", TEXTS)
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_the_question_asked_most_finds_its_row_by_key(published, reach, language):
-    sql = lookup._statements(sqlite.dialect(paramstyle="named"))[reach, language]
+    sql = point_read._statements(sqlite.dialect(paramstyle="named"), "form")[reach, language]
     path = published._engine.url.database
     with sqlite3.connect(path) as connection:
         assert whole_tables(connection, sql, {"customer_id": "c1", "number": NUMBER.get(reach, "")}) == set()

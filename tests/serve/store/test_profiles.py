@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from configs.errors import DataError
-from configs.published import Beside, Booking, Maturity, PastContact, Profile
+from configs.published import Booking, Maturity, PastContact, Profile, RunExtras
+from serve.answers.prepared import prepared_answers
 from serve.store import read_session as read_session
 from serve.store import tables
 from serve.store.profiles import packed, unpacked
@@ -60,7 +61,7 @@ def test_aum_is_all_but_what_the_customer_owes():
 
 def test_profiles_are_published_with_their_run(store, make_run, scores, exclusions, lists, profiles):
     whole = [WHOLE, *profiles[1:]]
-    store.publish(make_run(), scores, exclusions, lists, Beside(iter(whole)))
+    store.publish(make_run(), scores, exclusions, lists, RunExtras(iter(whole)))
     with store.at_run() as run:
         assert run.profile("c1") == WHOLE
         assert run.profiles(["c5", "c6", "c1", "nobody"]) == {"c1": WHOLE, "c5": whole[4]}
@@ -72,7 +73,7 @@ def test_many_are_asked_for_in_several_statements(
     store, make_run, scores, exclusions, lists, profiles, monkeypatch
 ):
     monkeypatch.setattr(read_session, "IDS", 2)
-    store.publish(make_run(), scores, exclusions, lists, Beside(profiles))
+    store.publish(make_run(), scores, exclusions, lists, RunExtras(profiles))
     with store.at_run() as run:
         assert list(run.profiles([f"c{k}" for k in range(9)]).values()) == list(profiles)
 
@@ -88,15 +89,15 @@ def test_many_are_asked_for_in_several_statements(
     ],
 )
 def test_nobody_reads_beyond_the_scope(store, make_run, scores, exclusions, lists, profiles, scope, found):
-    store.publish(make_run(), scores, exclusions, lists, Beside(profiles))
+    store.publish(make_run(), scores, exclusions, lists, RunExtras(profiles))
     with store.at_run(scope=scope) as run:
         assert run.profiles([one.customer_id for one in scores]).keys() == found
         assert (run.profile("c5") is None) == ("c5" not in found)
 
 
 def test_a_rerun_replaces_profiles_too(store, make_run, scores, exclusions, lists, profiles):
-    store.publish(make_run(), scores, exclusions, lists, Beside(profiles))
-    store.publish(make_run(), scores, exclusions, lists, Beside([WHOLE, *profiles[1:]]))
+    store.publish(make_run(), scores, exclusions, lists, RunExtras(profiles))
+    store.publish(make_run(), scores, exclusions, lists, RunExtras([WHOLE, *profiles[1:]]))
     with store.at_run() as run:
         assert run.profile("c1") == WHOLE
 
@@ -114,19 +115,20 @@ def test_profiles_that_do_not_fit_leave_everything_as_it_was(
 ):
     before = published.published()
     with pytest.raises(DataError, match=said):
-        published.publish(make_run(), scores, exclusions, lists, Beside(spoil(profiles)))
+        published.publish(make_run(), scores, exclusions, lists, RunExtras(spoil(profiles)))
     assert published.published() == before
 
 
 def test_only_the_newest_runs_keep_profiles_and_answers(store, make_run, scores, exclusions, lists, profiles):
     for week in range(4):
         run = make_run(f"run-{week}", date(2026, 11, 16) + timedelta(weeks=week))
-        store.publish(run, scores, exclusions, lists, Beside(profiles))
+        extras = RunExtras(profiles, prepared_answers=prepared_answers(run, scores))
+        store.publish(run, scores, exclusions, lists, extras)
     store.serve_run("run-0")
     assert store.prune(52, 2, 130) == 0
     with store.at_run("run-1") as run:
         assert (run.profile("c1"), run.customer("c1")) == (None, scores[0])
     with store.read() as connection:
-        for table in (tables.profiles, tables.answers):
-            kept = connection.scalars(select(table.c.publication).distinct().order_by("publication"))
+        for table in (tables.profiles, tables.prepared_answers):
+            kept = connection.scalars(select(table.c.run_version).distinct().order_by("run_version"))
             assert kept.all() == [1, 3, 4], table.name  # the one served, and the newest two

@@ -1,8 +1,7 @@
 """The tables' versions: each step up and down keeps the rows, and the last is what serve/store/tables.py says."""
 
-import json
 import re
-from dataclasses import replace
+import shutil
 from datetime import UTC, datetime
 
 import pytest
@@ -36,74 +35,75 @@ def engine(store_url):
 def test_the_migrations_end_with_the_tables_as_declared(engine):
     with write(engine) as connection:
         assert schema.migrate(connection) == VERSIONS
-        context = MigrationContext.configure(connection, opts={"version_table": "store_version"})
+        context = MigrationContext.configure(connection, opts={"version_table": schema.VERSION_TABLE})
         assert compare_metadata(context, tables.metadata) == []
 
 
-def test_down_and_up_again_with_rows_in_the_tables(published, engine, make_run, scores, exclusions, lists):
+SECOND = """
+import sqlalchemy as sa
+from alembic import op
+revision, down_revision = "0002", "0001"
+def upgrade():
+    op.add_column("runs", sa.Column("region", sa.String, server_default="north"))
+def downgrade():
+    op.drop_column("runs", "region")
+"""
+
+
+@pytest.fixture
+def later_software(monkeypatch, tmp_path):
+    """Software with one version more, whose step adds a column."""
+    shutil.copytree(schema.MIGRATIONS, tmp_path / "migrations")
+    (tmp_path / "migrations" / "versions" / "0002_region.py").write_text(SECOND)
+    monkeypatch.setattr(schema, "MIGRATIONS", tmp_path / "migrations")
+
+
+@pytest.mark.usefixtures("later_software")
+def test_up_and_down_again_with_rows_in_the_tables(published, engine, make_run, scores, exclusions, lists):
     published.publish(make_run("run-0"), scores, exclusions, lists)
     published.serve_run("run-1")
-    before = [as_before_decisions(published.published(run_id)) for run_id in (None, "run-0", "run-1")]
-    drawn = lots(engine)
-    assert len(drawn) == 3
-    assert published.migrate("0001") == VERSIONS[:0:-1]
+    before = [published.published(run_id) for run_id in (None, "run-0", "run-1")]
+    assert published.migrate("0002") == ["0002"]
     with read(engine) as connection:
-        packed = connection.scalar(
-            text("SELECT reasons FROM scores WHERE run_id = 'run-1' AND customer_id = 'c1'")
-        )
-        none = connection.scalar(
-            text("SELECT reasons FROM scores WHERE run_id = 'run-1' AND customer_id = 'c4'")
-        )
-    assert (json.loads(packed), none) == ([one.__dict__ for one in scores[0].reasons], "[]")
-    assert published.migrate() == VERSIONS[1:]
+        assert connection.scalars(text("SELECT region FROM runs")).all() == ["north", "north"]
+    assert published.migrate("0001") == ["0002"]
     assert [published.published(run_id) for run_id in (None, "run-0", "run-1")] == before
-    assert published.migrate() == []
-    assert lots(engine) == drawn
+    assert published.migrate("0001") == []
+    assert len(assigned(engine)) == 3
 
 
-def test_decisions_of_a_run_from_before_they_were_kept_are_those_its_lists_imply(published, engine):
-    """c2 had opted out, c4 and c1 are M1's list and c5 the branch's own; c3 was left off. Twice up, the same."""
-    for _ in range(2):
-        published.migrate("0005")
-        with read(engine) as connection:
-            listed = connection.execute(text("SELECT customer_id, manager_id, rank FROM list_entries"))
-            assert sorted(listed) == [("c1", "M1", 2), ("c4", "M1", 1), ("c5", None, 1)]
-        published.migrate()
-        with published.at_run() as run:
-            found = run.decisions()
-        assert {name: (one.manager_id, one.decision, one.why, one.rank) for name, one in found.items()} == {
-            "c1": ("M1", "listed", "most_to_keep", 2),
-            "c2": ("M1", "opted_out", "by_bank", None),
-            "c3": ("M1", "beyond_capacity", "less_to_keep", None),
-            "c4": ("M1", "listed", "most_to_keep", 1),
-            "c5": (None, "listed", "most_to_keep", 1),
-        }
-
-
-def test_a_store_from_before_versions_is_named_and_migrated(published, store_url, engine):
-    before = as_before_decisions(published.published())
-    published.migrate("0001")
-    with write(engine) as connection:
-        connection.execute(text("ALTER TABLE scores DROP COLUMN changes"))  # as before these were published
-        head = append(connection, Entry(datetime(2026, 11, 22, tzinfo=UTC), "li", "trained", "m1", {}))
-        connection.execute(text("DROP TABLE store_version"))
+@pytest.mark.usefixtures("later_software")
+def test_a_store_of_another_version_is_named_and_migrated(published, store_url, monkeypatch):
+    before = published.published()
+    monkeypatch.setattr(schema, "VERSION", "0002")
     with Store(store_url) as store:
         with pytest.raises(
-            DataError, match=rf"of version 0001, this software needs {schema.VERSION}\. Run make migrate\."
+            DataError, match=r"of version 0001, this software needs 0002\. Run make migrate\."
         ):
             store.latest_run()
         with pytest.raises(DataError, match="Run make migrate"):
             store.rollback()
-        assert store.migrate() == VERSIONS[1:]
+        assert store.migrate("0002") == ["0002"]
         assert store.published() == before
-        with store.read() as connection:
-            assert verify(connection, witness=head) == []
+
+
+def test_a_store_of_before_the_first_version_is_refused_with_what_to_do(engine, store_url):
+    with write(engine) as connection:
+        connection.execute(text("CREATE TABLE runs (run_id VARCHAR PRIMARY KEY)"))
+        connection.execute(text("CREATE TABLE store_version (version_num VARCHAR)"))
+        connection.execute(text("INSERT INTO store_version VALUES ('0009')"))
+    with Store(store_url) as store:
+        for refused in (store.latest_run, store.migrate, store.rollback):
+            with pytest.raises(
+                DataError, match=r"older version.*Name a new store in ATTRITION_STORE.*make weekly"
+            ):
+                refused()
 
 
 @pytest.mark.usefixtures("published")
 def test_a_store_of_later_software_is_left_alone(store_url, engine):
     with write(engine) as connection:
-        connection.execute(text("UPDATE store_version SET version_num = '0099'"))
+        connection.execute(text("UPDATE schema_version SET version_num = '0099'"))
     with Store(store_url) as store:
         with pytest.raises(DataError, match=r"of version 0099.*Install the software"):
             store.latest_run()
@@ -111,23 +111,9 @@ def test_a_store_of_later_software_is_left_alone(store_url, engine):
             store.migrate()
 
 
-def as_before_decisions(whole):
-    """What version 0005 can keep of it: of the decisions neither what a call is worth nor how long they hold."""
-    lists = [
-        replace(
-            one,
-            decisions=tuple(
-                replace(decision, worth_minor=0, until=None, drawn_on=None) for decision in one.decisions
-            ),
-        )
-        for one in whole.lists
-    ]
-    return replace(whole, lists=tuple(lists))
-
-
-def lots(engine):
+def assigned(engine):
     with read(engine) as connection:
-        return connection.execute(text("SELECT * FROM trial ORDER BY customer_id, drawn_on")).all()
+        return connection.execute(text("SELECT * FROM assignments ORDER BY customer_id, assigned_on")).all()
 
 
 def test_an_empty_store_says_so(engine, store_url):
@@ -135,22 +121,26 @@ def test_an_empty_store_says_so(engine, store_url):
         store.latest_run()
 
 
-def test_rows_that_the_version_before_cannot_keep_stop_the_way_back(published, engine):
+def test_rows_that_nothing_could_bring_back_stop_the_way_down(published, engine):
     with write(engine) as connection:
         connection.execute(text(CONTACT))
     before = published.published()
-    with pytest.raises(DataError, match="cannot keep the 1 rows of contacts"):
-        published.migrate("0002")
+    with pytest.raises(DataError, match="nothing can keep the 1 rows of contacts"):
+        published.migrate(None)
     assert published.published() == before
 
 
-@pytest.mark.usefixtures("published")
-def test_everything_but_the_audit_log_and_the_trial_can_be_taken_away(engine):
+def test_everything_but_the_audit_log_and_the_experiment_can_be_taken_away(published, engine):
+    with published.write() as connection:
+        head = append(connection, Entry(datetime(2026, 11, 22, tzinfo=UTC), "li", "trained", "m1", {}))
+    before = assigned(engine)
     with write(engine) as connection:
         assert schema.migrate(connection, None) == VERSIONS[::-1]
-        stay = ["audit", "audit_head", "effects", "store_version", "trial"]
+        stay = ["assignments", "audit", "audit_head", "experiment_results", "schema_version"]
         assert sorted(inspect(connection).get_table_names()) == stay
         assert schema.migrate(connection) == VERSIONS
+        assert verify(connection, witness=head) == []
+    assert assigned(engine) == before
 
 
 def test_the_last_migration_is_the_version_that_is_asked_for():

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import event, select
 
 from configs.errors import DataError
-from configs.published import Beside, Change, Coverage, Departure, Exclusion, Manager
+from configs.published import Change, Coverage, Departure, Exclusion, Manager, RunExtras
 from serve.store import figures, tables
 from serve.store import read_session as read_session
 
@@ -106,7 +106,7 @@ def test_old_runs_are_pruned_with_all_their_rows_but_not_the_one_served(
 ):
     for number in range(2, 5):
         day = date(2026, 11, 16) + timedelta(weeks=number - 1)
-        published.publish(make_run(f"run-{number}", day), scores, exclusions, lists, Beside(profiles))
+        published.publish(make_run(f"run-{number}", day), scores, exclusions, lists, RunExtras(profiles))
         with published.write() as connection:
             figures.keep(connection, f"run-{number}", "drift", {"most": []})
             coverage, left = Coverage("B1", "M1", 4, 1, 100, 2), Departure("B1", "M0", 1, 1, 5)
@@ -118,7 +118,7 @@ def test_old_runs_are_pruned_with_all_their_rows_but_not_the_one_served(
     assert published.prune(1, 1, 130) == 0
     with published._engine.connect() as connection:
         for table in tables.OF_A_RUN:
-            found = set(connection.scalars(select(table.c.publication)))
+            found = set(connection.scalars(select(table.c.run_version)))
             assert found == {3, 4}, table.name
 
 

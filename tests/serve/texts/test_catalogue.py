@@ -7,10 +7,10 @@ from string import Formatter
 
 import pytest
 
-from configs.published import EXCLUSION_CODES, STAGES
+from configs.published import EXCLUSION_CODES, OUTCOMES, STAGES
 from configs.tables import COUNTERPARTIES, KINDS, PRODUCT_CLASSES
 from serve.pages import rendering
-from serve.texts.catalogue import FILES, OUTCOMES, TEXTS
+from serve.texts.catalogue import FILES, TEXTS
 from serve.texts.wording import Wording
 
 ROOT = Path(rendering.__file__).parents[2]

@@ -10,8 +10,8 @@ import pytest
 from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter
 
-from configs.published import Beside, Change, Manager, Maturity, PastContact, Profile
-from serve.store.list_rows import briefs, last_contact
+from configs.published import Change, Manager, Maturity, PastContact, Profile, RunExtras
+from serve.store.list_rows import last_contact, list_rows
 from serve.workbooks.excel import branch_workbook, manager_workbook, write_lists
 from serve.workbooks.sheets import Context
 
@@ -55,7 +55,7 @@ def published(store, make_run, scores, exclusions, lists, profiles):
         scores,
         exclusions,
         lists,
-        Beside([FILLED if one.customer_id == "c4" else one for one in profiles]),
+        RunExtras([FILLED if one.customer_id == "c4" else one for one in profiles]),
     )
     return store
 
@@ -78,12 +78,12 @@ def read_session(published):
 
 
 @pytest.fixture
-def briefing(read_session):
-    return partial(briefs, read_session)
+def rows_of(read_session):
+    return partial(list_rows, read_session)
 
 
-def test_a_managers_sheet_holds_the_list_in_order(context, lists, briefing):
-    sheet = read(manager_workbook(context, lists[0], briefing))["联系名单"]
+def test_a_managers_sheet_holds_the_list_in_order(context, lists, rows_of):
+    sheet = read(manager_workbook(context, lists[0], rows_of))["联系名单"]
     assert [cell for cell in row(sheet, HEAD) if "_" not in cell] == [
         "序号", "客户号", "层级、阶段", "资产", "13周走势", "30天风险", "60天风险", "90天风险", "预计流失资金",
         "原因与变化", "90天内到期", "最近联系", "建议下一步", "联系结果", "备注",
@@ -121,16 +121,16 @@ def test_what_changed_stands_below_the_reasons(
     lists = make_lists(scores, [Manager("M1", "张伟", "B1", 2)])
     store.publish(run, scores, [], lists)
     with store.at_run() as read_session:
-        briefing = partial(briefs, read_session)
-        sheet = read(manager_workbook(Context(run, settings, "zh"), lists[0], briefing)).active
+        rows_of = partial(list_rows, read_session)
+        sheet = read(manager_workbook(Context(run, settings, "zh"), lists[0], rows_of)).active
     reason = "1. 近 4 周转往他行 480,000 元"
     assert told(sheet, 1)["why"] == (f"{reason}\n{said}" if said else reason)
     assert told(sheet, 2)["why"] == reason
     assert not {"maturing", "line"} & told(sheet, 2).keys()  # published without profiles
 
 
-def test_the_head_says_whose_list_of_which_day_and_run(context, lists, briefing):
-    sheet = read(manager_workbook(context, lists[0], briefing)).active
+def test_the_head_says_whose_list_of_which_day_and_run(context, lists, rows_of):
+    sheet = read(manager_workbook(context, lists[0], rows_of)).active
     head = " ".join(sheet.cell(number, 1).value for number in (1, 2, 3))
     assert "张伟 (M1)" in head
     assert "2026-11-16" in head
@@ -139,8 +139,8 @@ def test_the_head_says_whose_list_of_which_day_and_run(context, lists, briefing)
     assert "800 CNY" in head
 
 
-def test_english_is_the_same_list_in_other_words(make_run, settings, lists, briefing):
-    sheet = read(manager_workbook(Context(make_run(), settings, "en"), lists[0], briefing)).active
+def test_english_is_the_same_list_in_other_words(make_run, settings, lists, rows_of):
+    sheet = read(manager_workbook(Context(make_run(), settings, "en"), lists[0], rows_of)).active
     first, second = told(sheet, 1), told(sheet, 2)
     assert first["segment"] == "affluent\nMature"
     assert first["contact"] == "2026-10-12\nPhone\nAnswered"
@@ -149,8 +149,8 @@ def test_english_is_the_same_list_in_other_words(make_run, settings, lists, brie
     assert (first["next_step"], second.get("next_step")) == ("Say sorry first", None)
 
 
-def test_figures_have_formats_and_the_sheet_is_ready_to_use_and_print(context, lists, briefing):
-    sheet = read(manager_workbook(context, lists[0], briefing)).active
+def test_figures_have_formats_and_the_sheet_is_ready_to_use_and_print(context, lists, rows_of):
+    sheet = read(manager_workbook(context, lists[0], rows_of)).active
     place = {name: get_column_letter(number) for number, name in enumerate(row(sheet, NAMES), start=1)}
     assert sheet[f"{place['aum']}6"].number_format == "#,##0"
     assert sheet[f"{place['risk_90d']}6"].number_format == "0.0%"
@@ -165,8 +165,8 @@ def test_figures_have_formats_and_the_sheet_is_ready_to_use_and_print(context, l
     assert "愿意留下" in choice.formula1
 
 
-def test_what_is_for_programs_is_hidden(context, lists, briefing):
-    sheet = read(manager_workbook(context, lists[0], briefing)).active
+def test_what_is_for_programs_is_hidden(context, lists, rows_of):
+    sheet = read(manager_workbook(context, lists[0], rows_of)).active
     assert sheet.row_dimensions[NAMES].hidden
     hidden = {
         name
@@ -180,9 +180,9 @@ def test_what_is_for_programs_is_hidden(context, lists, briefing):
 
 
 @pytest.mark.parametrize("evil", ["=1+1", "+1", "@SUM(A1)", "{=1}", "http://x.y", "0012", "\x01a"])
-def test_an_id_stays_the_text_it_is(context, make_score, make_lists, briefing, evil):
+def test_an_id_stays_the_text_it_is(context, make_score, make_lists, rows_of, evil):
     lists = make_lists([make_score(evil)], [Manager("M1", "=cmd()", "B1", 2)])
-    sheet = read(manager_workbook(context, lists[0], briefing)).active
+    sheet = read(manager_workbook(context, lists[0], rows_of)).active
     for number, name in enumerate(row(sheet, NAMES), start=1):
         if name in ("customer", "customer_id"):
             cell = sheet.cell(HEAD + 1, number)
@@ -201,24 +201,22 @@ def test_words_from_the_bank_are_never_formulas(context, lists, read_session):
         contacts=(PastContact(date(2026, 10, 12), "M1", evil, evil, evil),),
     )
 
-    def briefing(listed):
+    def rows_of(listed):
         return [replace(one, profile=found, last_contact=last_contact(found, None))
-                for one in briefs(read_session, listed)]  # fmt: skip
+                for one in list_rows(read_session, listed)]  # fmt: skip
 
-    sheet = read(manager_workbook(context, lists[0], briefing)).active
+    sheet = read(manager_workbook(context, lists[0], rows_of)).active
     assert evil in told(sheet, 1)["maturing"]
     assert not [cell for cells in sheet for cell in cells if cell.data_type == "f"]
 
 
-def test_an_empty_list_says_so(context, make_lists, briefing):
+def test_an_empty_list_says_so(context, make_lists, rows_of):
     lists = make_lists([], [Manager("M1", "张伟", "B1", 2)])
-    assert (
-        read(manager_workbook(context, lists[0], briefing)).active["A6"].value == "本周没有需要联系的客户。"
-    )
+    assert read(manager_workbook(context, lists[0], rows_of)).active["A6"].value == "本周没有需要联系的客户。"
 
 
-def test_a_branch_sees_its_managers_the_customers_without_one_and_the_total(context, lists, briefing):
-    book = read(branch_workbook(context, lists, briefing))
+def test_a_branch_sees_its_managers_the_customers_without_one_and_the_total(context, lists, rows_of):
+    book = read(branch_workbook(context, lists, rows_of))
     assert book.sheetnames == ["汇总", "无客户经理"]
     table = [row(book["汇总"], number) for number in range(HEAD + 1, HEAD + 4)]
     assert table == [

@@ -3,7 +3,7 @@
 import pytest
 
 from configs.published import Exclusion, Manager
-from serve.store.branches import Charge, charges
+from serve.store.branch_summary import BranchRow, branch_rows
 from serve.store.scope import Reach, Scope
 
 
@@ -15,13 +15,13 @@ def store_url(either_url):
 def test_a_branch_by_manager_with_those_of_nobody_last(published):
     """M1 has c1 to c4, of whom c4 and c1 are listed and c3 is no high risk; c5 is on the branch's own list."""
     with published.at_run() as read_session:
-        assert charges(read_session, "B1") == (
-            Charge("M1", "张伟", 4, 3, 2, 4 * 1_843_200_50, 300_00 + 900_00 + 100_00 + 500_00),
-            Charge(None, "", 1, 1, 1, 1_843_200_50, 700_00),
+        assert branch_rows(read_session, "B1") == (
+            BranchRow("M1", "张伟", 4, 3, 1_800_00, 4 * 1_843_200_50, listed=2),
+            BranchRow(None, "", 1, 1, 700_00, 1_843_200_50, listed=1),
         )
-        assert charges(read_session, "B9") == ()
+        assert branch_rows(read_session, "B9") == ()
     with published.at_run(scope=Scope(Reach.BRANCH, "B2")) as read_session:
-        assert charges(read_session, "B1") == ()
+        assert branch_rows(read_session, "B1") == ()
 
 
 def test_a_manager_without_customers_stands_there_too(store, make_run, make_score, make_lists):
@@ -29,7 +29,7 @@ def test_a_manager_without_customers_stands_there_too(store, make_run, make_scor
     scores = [make_score("c1", manager_id="M1")]
     store.publish(make_run(cohort=1), scores, (Exclusion("c6", "too_new"),), make_lists(scores, managers))
     with store.at_run() as read_session:
-        assert [(one.manager_id, one.customers) for one in charges(read_session, "B1")] == [
+        assert [(one.manager_id, one.customers) for one in branch_rows(read_session, "B1")] == [
             ("M1", 1),
             ("M2", 0),
         ]

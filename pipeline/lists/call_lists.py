@@ -1,28 +1,30 @@
-"""Whom to call this Monday: what the choice rests on, brought together, and the choice itself."""
+"""The call lists of a Monday: the facts that they rest on, the choice, and the next step for each listed customer."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, replace
 from datetime import date, datetime, time, timedelta
 from types import MappingProxyType
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from sqlalchemy import Connection
 
 from configs.call_lists import CallList, Week
 from configs.errors import ConfigError
-from configs.published import Decision, Run
+from configs.published import Decision, ResponseRate, Run
 from configs.settings import Settings
 from pipeline.artefacts import fingerprint
 from pipeline.context import Context
-from pipeline.lists.choice import choose
-from pipeline.lists.effect import LOOK_BACK, helpfulness, trial_weeks
+from pipeline.lists.decisions import choose
+from pipeline.lists.experiment import LOOK_BACK, experiment_weeks, response_rate
 from pipeline.scoring.profiles import maturities
 from pipeline.scoring.score import Publication, run_id_of
 from pipeline.tables import Ingested
-from serve.store import assignments as trial
+from serve.store import assignments, contacts
 from serve.store.store import Store
 
 COLUMNS = ["customer_id", "contacted_at", "outcome", "known_on", "superseded_on"]
+RECENT = timedelta(weeks=4)  # whoever stood on an older list does not stay on for that
 
 
 def choose_lists(
@@ -31,23 +33,48 @@ def choose_lists(
     """The lists of a run, which bears what they rest on in its run_id: other lists are another run."""
     lists = bank.settings.lists
     monday = publication.run.snapshot_date
-    known = reached(tables, monday, monday - timedelta(weeks=lists.cool_down_weeks + 1))
+    known_reached = reached(tables, monday, monday - timedelta(weeks=lists.cool_down_weeks + 1))
     with Store(bank.home.store) as store, store.write() as connection:
-        helps = helpfulness(bank.settings, trial.lots(connection, monday - LOOK_BACK), monday)
-        week = trial.week(connection, monday, trial_weeks(bank.settings), helps, known)
+        rows = assignments.experiment_rows(connection, monday - LOOK_BACK)
+        rate = response_rate(bank.settings, rows, monday)
+        week = week_of(connection, monday, experiment_weeks(bank.settings), rate, known_reached)
     chosen = choose(publication.scores, publication.managers, lists, week)
-    told = with_next_steps(bank.settings, tables, monday, chosen)
-    return replace(publication, run=_with_lists(publication.run, week)), told
+    with_steps = with_next_steps(bank.settings, tables, monday, chosen)
+    return replace(publication, run=_with_lists(publication.run, week)), with_steps
+
+
+def week_of(
+    connection: Connection, monday: date, weeks: int, rate: ResponseRate, bank_reached: Mapping[str, date]
+) -> Week:
+    """The facts that the lists of ``monday`` rest on; ``bank_reached`` has those of the bank's own contacts.
+
+    Lists, assignments and contacts count from before that Monday only, so that a rerun finds the same; an opt-out
+    counts at once.
+    """
+    recorded = contacts.last_reached(connection, monday)
+    return Week(
+        monday,
+        weeks,
+        rate,
+        contacts.opted_out(connection),
+        {name: max(day, recorded.get(name, day)) for name, day in {**recorded, **bank_reached}.items()},
+        assignments.assigned_last(connection, monday - RECENT, monday),
+        assignments.holding(connection, monday),
+    )
 
 
 def check_salt(settings: Settings) -> None:
-    """Raises ConfigError where anybody could work out who will be held out, and call those customers all the same.
+    """Raises ConfigError where anybody could work out the control group, and call those customers all the same.
 
     Nobody is fooled in a bank whose approval is automatic: there are no managers.
     """
-    if settings.promotion.approval != "automatic" and settings.lists.held_out and not settings.lists.salt:
+    if (
+        settings.promotion.approval != "automatic"
+        and settings.lists.control_group_share
+        and not settings.lists.salt
+    ):
         raise ConfigError(
-            "lists.salt is empty, so that anybody can work out who will be held out. Set it in "
+            "lists.salt is empty, so that anybody can work out the control group. Set it in "
             f"configs/banks/{settings.bank}/bank.toml, to what `openssl rand -hex 16` prints."
         )
 
@@ -56,27 +83,27 @@ def with_next_steps(
     settings: Settings, tables: Ingested, monday: date, lists: Sequence[CallList]
 ) -> tuple[CallList, ...]:
     """The lists with what to do first for each listed customer, in both languages."""
-    due = maturities(tables, monday, [score.customer_id for one in lists for score in one.listed])
+    due = maturities(tables, monday, [score.customer_id for call_list in lists for score in call_list.listed])
 
-    def told(one: CallList) -> Iterator[Decision]:
-        scores = {score.customer_id: score for score in one.listed}
-        for decision in one.decisions:
+    def stepped(call_list: CallList) -> Iterator[Decision]:
+        scores = {score.customer_id: score for score in call_list.listed}
+        for decision in call_list.decisions:
             if score := scores.get(decision.customer_id):
                 step = settings.next_steps.suggested(score, due.get(score.customer_id, ()), monday)
                 decision = replace(decision, next_step_en=step.en, next_step_zh=step.zh)
             yield decision
 
-    return tuple(replace(one, decisions=tuple(told(one))) for one in lists)
+    return tuple(replace(call_list, decisions=tuple(stepped(call_list))) for call_list in lists)
 
 
 def reached(tables: Ingested, monday: date, since: date) -> dict[str, date]:
     """The last day from ``since`` on of a contact in which each customer was reached, as known before ``monday``."""
-    found: dict[str, date] = {}
+    last: dict[str, date] = {}
     for bucket in range(tables.buckets):
         rows = tables.read("contacts", bucket, COLUMNS, since=since.year)
         if rows is not None:
-            found |= _last_days(rows, monday, since)
-    return found
+            last |= _last_days(rows, monday, since)
+    return last
 
 
 def _last_days(rows: pa.Table, monday: date, since: date) -> dict[str, date]:
@@ -100,9 +127,9 @@ def _with_lists(run: Run, week: Week) -> Run:
     facts = (
         sorted(week.opted_out),
         sorted(week.reached.items()),
-        sorted(week.in_question),
-        sorted(week.draws.items(), key=lambda one: one[0]),
-        week.helps,
+        sorted(week.selected),
+        sorted((name, *astuple(assignment)) for name, assignment in week.assignments.items()),
+        (week.response_rate.overall, dict(week.response_rate.by_reason)),
     )
     went_in = dict(run.manifest) | {"lists": fingerprint(repr(facts))}
     return replace(run, run_id=run_id_of(run.snapshot_date, went_in), manifest=MappingProxyType(went_in))

@@ -1,0 +1,210 @@
+"""A branch's customers by the manager in charge: what is at risk, how they are looked after, how far the list is."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import BigInteger, Cast, Row, Select, Table, case, cast, func, select
+
+from configs.published import OUTCOMES, Departure
+from serve.store import tables
+from serve.store.contacts import Contact, of_run
+from serve.store.read_session import ReadSession, same_customer
+
+
+@dataclass(frozen=True)
+class BranchRow:
+    """One row per manager, or nobody (``manager_id`` None): the customers in charge, and this week's list.
+
+    The name is empty where the run does not hold it. ``contacted`` counts the customers who were spoken with within
+    their tier's service interval, ``outcomes`` the listed by the outcome recorded last.
+    """
+
+    manager_id: str | None
+    name: str = ""
+    customers: int = 0
+    high_risk: int = 0
+    money_at_risk_minor: int = 0
+    aum_minor: int = 0
+    contacted: int = 0
+    listed: int = 0
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def coverage(self) -> float | None:
+        """Share of the customers who were contacted."""
+        return self.contacted / self.customers if self.customers else None
+
+    @property
+    def done(self) -> int:
+        """Listed customers of whom an outcome is recorded."""
+        return sum(self.outcomes.values())
+
+
+@dataclass(frozen=True)
+class BranchSummary:
+    """One branch: a row per manager, most money at risk first, customers in nobody's charge, and departures."""
+
+    managers: tuple[BranchRow, ...]
+    orphans: BranchRow
+    departed: tuple[Departure, ...]
+
+    @property
+    def rows(self) -> tuple[BranchRow, ...]:
+        return (*self.managers, self.orphans) if self.orphans.customers else self.managers
+
+    @property
+    def known(self) -> bool:
+        """A branch may have managers and no customers."""
+        return bool(self.rows)
+
+    @property
+    def most(self) -> int:
+        return max(row.money_at_risk_minor for row in self.rows)
+
+    @property
+    def total(self) -> BranchRow:
+        return total(self.rows)
+
+
+@dataclass(frozen=True)
+class BranchTotal:
+    """One row per branch of a run."""
+
+    branch_id: str
+    managers: int
+    orphans: int
+    total: BranchRow
+
+
+def total(rows: Iterable[BranchRow]) -> BranchRow:
+    """All rows as one, in nobody's name."""
+    parts = list(rows)
+    names = ("customers", "high_risk", "money_at_risk_minor", "aum_minor", "contacted", "listed")
+    sums = {name: sum(getattr(row, name) for row in parts) for name in names}
+    outcomes = sum((Counter(row.outcomes) for row in parts), Counter[str]())
+    return BranchRow(None, **sums, outcomes={name: outcomes[name] for name in OUTCOMES if outcomes[name]})
+
+
+def branch_rows(session: ReadSession, branch_id: str) -> tuple[BranchRow, ...]:
+    """A row for every manager of the branch, and for each other with customers of it, by manager_id.
+
+    Customers in nobody's charge come last; no row for a branch out of reach. Counted from the scores, so that a
+    caller who reads an older run counts the customers still within reach alone.
+    """
+    names = {manager.manager_id: manager.name for manager in session.managers_of(branch_id)}
+    rows = {manager_id: BranchRow(manager_id, names[manager_id]) for manager_id in names}
+    for row in session.connection.execute(_from_scores(session, branch_id)):
+        rows[row.manager_id] = BranchRow(**row._mapping, name=names.get(row.manager_id, ""))
+    return tuple(sorted(rows.values(), key=lambda row: (row.manager_id is None, row.manager_id or "")))
+
+
+def branch_summary(session: ReadSession, branch_id: str) -> BranchSummary | None:
+    """One branch; None for one that the run does not know, or that lies out of reach.
+
+    The customers were counted when the run was published (``tables.coverage``).
+    """
+    rows = [
+        _from_coverage(row) for row in session.connection.execute(_named(session, tables.coverage, branch_id))
+    ]
+    if not rows and not session.branch_known(branch_id):
+        return None
+    contacts = _contacts_of_listed(session, branch_id, [row.manager_id for row in rows if row.manager_id])
+    rows = [
+        replace(
+            row,
+            listed=len(contacts[row.manager_id]),
+            outcomes=Counter(contact.outcome for contact in contacts[row.manager_id] if contact),
+        )
+        for row in rows
+    ]
+    departed = session.connection.execute(_named(session, tables.departures, branch_id)).mappings()
+    return BranchSummary(
+        managers=tuple(row for row in rows if row.manager_id),
+        orphans=next((row for row in rows if not row.manager_id), BranchRow(None)),
+        departed=tuple(Departure(**_without_version(row)) for row in departed),
+    )
+
+
+def branches(session: ReadSession) -> list[BranchTotal]:
+    """Every branch within reach, most money at risk first."""
+    coverage = tables.coverage
+    coverage_rows = session.connection.execute(session.of(coverage).order_by(coverage.c.branch_id))
+    totals = []
+    for branch_id, group in groupby(coverage_rows, key=lambda row: row.branch_id):
+        rows = [_from_coverage(row) for row in group]
+        orphans = sum(row.customers for row in rows if not row.manager_id)
+        managers = sum(bool(row.manager_id) for row in rows)
+        totals.append(BranchTotal(branch_id, managers, orphans, total(rows)))
+    return sorted(totals, key=lambda branch: (-branch.total.money_at_risk_minor, branch.branch_id))
+
+
+def _named(session: ReadSession, table: Table, branch_id: str) -> Select[Any]:
+    """The rows of one branch, each with its manager's name, most money at risk first."""
+    managers, own = tables.managers, session.of(table).where(table.c.branch_id == branch_id).subquery()
+    same_manager = (managers.c.run_version == own.c.run_version) & (managers.c.manager_id == own.c.manager_id)
+    return (
+        select(own, func.coalesce(managers.c.name, "").label("name"))
+        .outerjoin(managers, same_manager)
+        .order_by(own.c.money_at_risk_minor.desc(), own.c.manager_id)
+    )
+
+
+def _from_coverage(row: Row[Any]) -> BranchRow:
+    return BranchRow(
+        manager_id=row.manager_id or None,
+        name=getattr(row, "name", ""),
+        customers=row.customers,
+        high_risk=row.high_risk,
+        money_at_risk_minor=row.money_at_risk_minor,
+        contacted=row.contacted,
+    )
+
+
+def _without_version(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "run_version"}
+
+
+def _from_scores(session: ReadSession, branch_id: str) -> Select[Any]:
+    scores, decisions = tables.scores, tables.decisions
+    return (
+        select(
+            scores.c.manager_id,
+            func.count().label("customers"),
+            _whole(case((scores.c.risk_band == "high", 1), else_=0)).label("high_risk"),
+            func.count(decisions.c.rank).label("listed"),
+            _whole(scores.c.aum_minor).label("aum_minor"),
+            _whole(scores.c.money_at_risk_minor).label("money_at_risk_minor"),
+        )
+        .outerjoin(decisions, same_customer(decisions, scores))
+        .where(scores.c.run_version == session.run_version, scores.c.branch_id == branch_id)
+        .where(session.scope.of(scores))
+        .group_by(scores.c.manager_id)
+    )
+
+
+def _whole(column: Any) -> Cast[int]:
+    """The sum as a whole number; PostgreSQL would give a decimal one."""
+    return cast(func.sum(column), BigInteger)
+
+
+def _contacts_of_listed(
+    session: ReadSession, branch_id: str, managers: list[str]
+) -> Mapping[str | None, list[Contact | None]]:
+    """For each manager in charge, and nobody, the last contact of each listed customer of the branch."""
+    scores, decisions = tables.scores, tables.decisions
+    on_a_list = decisions.c.manager_id.in_(managers) | decisions.c.manager_id.is_(None)
+    query = (
+        select(decisions.c.customer_id, decisions.c.manager_id)
+        .join(scores, same_customer(decisions, scores))
+        .where(decisions.c.run_version == session.run_version, on_a_list, decisions.c.rank.is_not(None))
+        .where(scores.c.branch_id == branch_id, session.scope.of(scores))
+    )
+    listed = session.connection.execute(query).all()
+    recorded = of_run(session.connection, session.run.run_id, [row.customer_id for row in listed])
+    contacts: defaultdict[str | None, list[Contact | None]] = defaultdict(list)
+    for row in listed:
+        contacts[row.manager_id].append(recorded.get(row.customer_id))
+    return contacts

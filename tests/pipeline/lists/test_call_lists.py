@@ -1,0 +1,121 @@
+"""What the lists of a Monday rest on: the bank's own contacts, as they were known then."""
+
+from dataclasses import replace
+from datetime import date
+from types import MappingProxyType
+
+import pytest
+
+from configs.bank_folder import load_settings
+from configs.call_lists import Assignment, Week
+from configs.errors import ConfigError
+from configs.published import Manager, ResponseRate, Run, Score
+from pipeline.lists.call_lists import _with_lists, check_salt, reached, with_next_steps
+from pipeline.lists.decisions import choose
+from pipeline.lists.experiment import experiment_weeks
+from tests.pipeline.conftest import SELECTS
+
+MONDAY, SINCE = date(2024, 3, 18), date(2024, 2, 12)
+CONTACTS = """SELECT NO AS contact_id, CUST AS customer_id, 'M1' AS manager_id, DONE AS contacted_at,
+'phone' AS channel, 'sale' AS purpose, nullif(CAME, '') AS outcome, KNOWN AS known_on, _file, _line FROM con"""
+MANAGERS = (
+    "SELECT NO AS manager_id, NO AS name, 'B1' AS branch_id, 5 AS weekly_capacity, _file, _line FROM rm"
+)
+
+
+@pytest.fixture
+def contacted(tiny):
+    """C1 twice, C2 not reached, C3 known too late, C4 too long ago, C5 on the Monday itself, C6 without outcome."""
+    tiny.declare("[sources]", '[sources]\ncon = { files = "con_*.csv" }\nrm = { files = "rm.csv" }')
+    tiny.select("contacts", CONTACTS)
+    tiny.select("managers", MANAGERS)
+    tiny.write("rm.csv", "NO\nM1\n")
+    tiny.write(
+        "con_1.csv",
+        "NO,CUST,DONE,CAME,KNOWN\n"
+        "K1,C1,2024-03-04 10:00:00,answered,2024-03-04\n"
+        "K2,C1,2024-03-12 23:59:59,declined,2024-03-13\n"
+        "K3,C2,2024-03-12 10:00:00,no_answer,2024-03-12\n"
+        "K4,C3,2024-03-15 10:00:00,answered,2024-03-18\n"
+        "K5,C4,2024-02-11 10:00:00,answered,2024-02-11\n"
+        "K6,C5,2024-03-18 00:00:00,answered,2024-03-18\n"
+        "K7,C6,2024-03-17 10:00:00,,2024-03-17\n",
+    )
+    return tiny
+
+
+def test_the_last_day_on_which_each_customer_was_reached_as_known_before_the_monday(contacted):
+    tables = contacted.ingest()
+    assert contacted.quarantine() == []
+    assert reached(tables, MONDAY, SINCE) == {"C1": date(2024, 3, 12), "C6": date(2024, 3, 17)}
+    assert reached(tables, date(2024, 3, 25), SINCE)["C3"] == date(2024, 3, 15)
+
+
+def test_a_contact_corrected_later_counts_as_it_stood_on_the_monday(contacted):
+    contacted.ingest()
+    contacted.write("con_2.csv", "NO,CUST,DONE,CAME,KNOWN\nK2,C1,2024-03-12 23:59:59,no_answer,2024-03-20\n")
+    tables = contacted.ingest()
+    assert reached(tables, MONDAY, SINCE)["C1"] == date(2024, 3, 12)
+    assert reached(tables, date(2024, 3, 25), SINCE)["C1"] == date(2024, 3, 4)
+
+
+def test_a_bank_without_contacts_has_reached_nobody(tiny):
+    assert reached(tiny.ingest(), MONDAY, SINCE) == {}
+
+
+@pytest.mark.parametrize(("lead", "horizon", "weeks"), [(7, 90, 14), (7, 30, 6), (0, 90, 13), (8, 90, 14)])
+def test_weeks_until_the_outcome_is_known(tiny, lead, horizon, weeks):
+    settings = tiny.settings(label={"lead_days": lead, "horizon_days": horizon})
+    assert experiment_weeks(settings) == weeks
+
+
+def test_other_facts_make_another_run_and_the_same_facts_the_same_in_any_order():
+    run = Run("r", "tiny", MONDAY, "m", "CNY", 90, 0, MappingProxyType({}), MappingProxyType({"tables": "t"}))
+    week = Week(MONDAY, 14, ResponseRate(0.3), frozenset("ab"), {"a": MONDAY, "b": MONDAY})
+    named = _with_lists(run, week)
+    assert named.run_id.startswith("2024-03-18-")
+    assert _with_lists(run, replace(week, reached={"b": MONDAY, "a": MONDAY})) == named
+    assignments = {"a": Assignment(MONDAY, MONDAY, True)}
+    for other in (
+        replace(week, opted_out=frozenset("a")),
+        replace(week, reached={}),
+        replace(week, selected=frozenset("a")),
+        replace(week, assignments=assignments),
+        replace(week, response_rate=ResponseRate(0.2)),
+    ):
+        assert _with_lists(run, other).run_id != named.run_id
+
+
+def test_who_is_listed_gets_a_next_step_by_reasons_and_what_falls_due(tiny):
+    """Of C1 all that is there falls due on 03-20, of C2 nothing; C3 is the third of two."""
+    named = SELECTS["holdings"].replace("DAY AS known_on", "DAY AS known_on, DUE AS matures_on")
+    tiny.select("holdings", named)
+    tiny.write_holdings("hold_1.parquet", DUE=["2024-03-20", *[None] * 5])
+    scores = [
+        Score(f"C{n}", "B1", "M1", "all", "mature", False, n * 1000_25, 900_00 - n, "low", (), risk_90d=0.1)
+        for n in (1, 2, 3)
+    ]
+    settings = tiny.settings(lists={"control_group_share": 0.0})
+    week = Week(MONDAY, 14, ResponseRate(0.3))
+    lists = choose(scores, [Manager("M1", "", "B1", 2)], settings.lists, week)
+    (told,) = with_next_steps(settings, tiny.ingest(), MONDAY, lists)
+    steps = {one.customer_id: (one.next_step_en, one.next_step_zh) for one in told.decisions}
+    rules = settings.next_steps.rules
+    due = next(rule for rule in rules if rule.maturing_days)
+    assert steps == {"C1": (due.en, due.zh), "C2": (rules[-1].en, rules[-1].zh), "C3": (None, None)}
+    assert [replace(one, next_step_en=None, next_step_zh=None) for one in told.decisions] == [
+        *lists[0].decisions
+    ]
+
+
+def test_a_bank_with_managers_needs_a_salt_of_its_own():
+    """The demo, which nobody's customers depend on, and a bank without a control group need none."""
+    person = {"promotion": {"approval": "second person"}}
+    with pytest.raises(ConfigError, match=r"lists\.salt is empty.*banks/demo/bank\.toml"):
+        check_salt(load_settings("demo", person))
+    for enough in (
+        {},
+        person | {"lists": {"salt": "ours"}},
+        person | {"lists": {"control_group_share": 0.0}},
+    ):
+        check_salt(load_settings("demo", enough))

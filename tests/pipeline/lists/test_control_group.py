@@ -1,0 +1,79 @@
+"""The law of the experiment: lists react to calls, week after week, and still the difference is the effect of calls.
+
+Everybody may leave in any week, the called at half the hazard for six weeks; and whoever was called looks half as
+risky from then on, as contacts do to a score. Both arms of a first assignment are followed for eight weeks.
+"""
+
+import random
+from datetime import date, timedelta
+
+import pytest
+
+from configs.call_lists import Assignment, Week
+from configs.published import Manager, ResponseRate, Score
+from pipeline.lists.decisions import choose
+
+FIRST, WEEKS, AFTER, CUSTOMERS = date(2026, 1, 5), 10, 8, 250
+MANAGER = Manager("M1", "", "B1", 40)
+
+
+def lived(seed, lists):
+    """Per first assignment: control group, left within eight weeks, and whether uncalled would have left."""
+    draw = random.Random(seed)
+    hazard = [draw.betavariate(1, 12) for _ in range(CUSTOMERS)]
+    fate = [[draw.random() for _ in range(CUSTOMERS)] for _ in range(WEEKS + AFTER)]
+    called, gone, assignments, selected = {}, {}, {}, frozenset()
+    for number in range(WEEKS + AFTER):
+        monday = FIRST + timedelta(weeks=number)
+        if number < WEEKS:
+            scores = [
+                _score(name, hazard[name] * (0.5 if name in called else 1) * draw.uniform(0.7, 1.3))
+                for name in range(CUSTOMERS)
+                if name not in gone
+            ]
+            reached = {str(name): FIRST + timedelta(weeks=week, days=1) for name, week in called.items()}
+            week = Week(monday, AFTER, ResponseRate(1.0), frozenset(), reached, selected, assignments)
+            (one,) = choose(scores, [MANAGER], lists, week)
+            selected = frozenset(d.customer_id for d in one.decisions if d.decision in ("listed", "held_out"))
+            assignments |= {
+                d.customer_id: Assignment(monday, date.max, d.decision == "held_out")
+                for d in one.decisions
+                if d.assigned_on == monday
+            }
+            called |= {int(score.customer_id): number for score in one.listed}
+        for name in range(CUSTOMERS):
+            works = name in called and number - called[name] < 6
+            if name not in gone and fate[number][name] < hazard[name] * (0.5 if works else 1):
+                gone[name] = number
+    for name, assignment in assignments.items():
+        start = (assignment.assigned_on - FIRST).days // 7
+        window = range(start, start + AFTER)
+        uncalled = any(fate[week][int(name)] < hazard[int(name)] for week in window)
+        yield assignment.control_group, gone.get(int(name)) in window, uncalled
+
+
+def _score(name, risk):
+    money = round(risk * 1_000_000)
+    return Score(
+        str(name), "B1", "M1", "affluent", "mature", False, 1, money, "high", (), risk_90d=min(risk, 1.0)
+    )
+
+
+def test_the_difference_between_first_assignments_is_the_effect_of_calls(settings):
+    measured, true = [], []
+    for seed in range(24):
+        lists = settings.lists.model_copy(update={"control_group_share": 0.4, "salt": str(seed)})
+        rows = list(lived(seed, lists))
+        control = [left for in_control, left, _ in rows if in_control]
+        listed = [left for in_control, left, _ in rows if not in_control]
+        assert all(left == uncalled for in_control, left, uncalled in rows if in_control)
+        measured.append(sum(control) / len(control) - sum(listed) / len(listed))
+        true.append(
+            sum(uncalled - left for in_control, left, uncalled in rows if not in_control) / len(listed)
+        )
+    mean, truth = sum(measured) / len(measured), sum(true) / len(true)
+    error = (
+        sum((difference - mean) ** 2 for difference in measured) / (len(measured) - 1) / len(measured)
+    ) ** 0.5
+    assert truth > 0.05
+    assert mean == pytest.approx(truth, abs=3 * error)
