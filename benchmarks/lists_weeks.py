@@ -228,7 +228,7 @@ def _terms(settings: Settings, world: World, share: float) -> Lists:
 
 
 def follow_up(part: Part, tables: Ingested, worlds: Iterable[World], since: date, until: date) -> None:
-    """Fills in what came of our assignments whose outcome has become known between two Mondays, as the weekly run does."""
+    """Fills in the outcomes of our assignments that have become known between two Mondays, as the weekly run does."""
     timeline = part.settings.label.timeline
     days = [day for day in MONDAYS if timeline(day).matured(until) and not timeline(day).matured(since)]
     build_outcomes(part.settings, part.home, tables, days, until, _silent)
