@@ -66,19 +66,21 @@ class Week:
 def portfolios(scores: Iterable[Score], managers: Iterable[Manager]) -> list[Portfolio]:
     """One per manager and per branch with unmanaged customers; each scored customer is in exactly one. A manager
     without customers has an empty one."""
-    in_charge: defaultdict[str | None, list[Score]] = defaultdict(list)
+    managed: defaultdict[str | None, list[Score]] = defaultdict(list)
     orphans: defaultdict[str | None, list[Score]] = defaultdict(list)
     for score in scores:
-        (in_charge[score.manager_id] if score.manager_id else orphans[score.branch_id or None]).append(score)
-    managed = [
-        Portfolio(manager.branch_id or None, manager, tuple(in_charge[manager.manager_id]))
+        (managed[score.manager_id] if score.manager_id else orphans[score.branch_id or None]).append(score)
+    with_manager = [
+        Portfolio(manager.branch_id or None, manager, tuple(managed[manager.manager_id]))
         for manager in managers
     ]
-    unmanaged = [Portfolio(branch_id, None, tuple(customers)) for branch_id, customers in orphans.items()]
-    return sorted(managed + unmanaged, key=_place)
+    without_manager = [
+        Portfolio(branch_id, None, tuple(customers)) for branch_id, customers in orphans.items()
+    ]
+    return sorted(with_manager + without_manager, key=_place)
 
 
-def summarize(portfolio: Portfolio, decisions: Iterable[Decision]) -> CallList:
+def call_list_of(portfolio: Portfolio, decisions: Iterable[Decision]) -> CallList:
     """The portfolio's figures beside those of its customers that are listed, in the order of the list."""
     decided = tuple(decisions)
     ranks = {decision.customer_id: decision.rank for decision in decided if decision.rank is not None}
@@ -97,7 +99,7 @@ def summarize(portfolio: Portfolio, decisions: Iterable[Decision]) -> CallList:
 def restore(parts: Iterable[Portfolio], decisions: Mapping[str, Decision]) -> tuple[CallList, ...]:
     """The lists as they were published, from the decision about each customer_id."""
     return tuple(
-        summarize(portfolio, (decisions[score.customer_id] for score in portfolio.customers))
+        call_list_of(portfolio, (decisions[score.customer_id] for score in portfolio.customers))
         for portfolio in parts
     )
 

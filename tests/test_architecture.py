@@ -88,6 +88,18 @@ def test_no_file_bears_the_name_of_a_standard_library_module():
     assert names & sys.stdlib_module_names == set()
 
 
+def test_the_store_imports_no_presentation():
+    """From serve, it imports itself alone: what it holds does not depend on how it is shown."""
+    for path in sorted((ROOT / "serve" / "store").rglob("*.py")):
+        nodes = [
+            node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.ImportFrom)
+        ]
+        names = {f"{node.module}.{alias.name}" for node in nodes for alias in node.names}
+        assert not {
+            name for name in names if name.startswith("serve.") and not name.startswith("serve.store")
+        }, path
+
+
 def test_settings_are_loaded_at_the_edges_only():
     loaders = {
         str(path.relative_to(ROOT))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import count
 
-from configs.call_lists import Assignment, CallList, Portfolio, Week, portfolios, summarize
+from configs.call_lists import Assignment, CallList, Portfolio, Week, call_list_of, portfolios
 from configs.published import Decision, Manager, Score
 from configs.settings import Lists
 
@@ -27,7 +27,7 @@ def choose(
     """
     managers = with_stand_ins(scores, managers, lists.default_capacity)
     return tuple(
-        summarize(portfolio, decide(portfolio, lists, week)) for portfolio in portfolios(scores, managers)
+        call_list_of(portfolio, decide(portfolio, lists, week)) for portfolio in portfolios(scores, managers)
     )
 
 

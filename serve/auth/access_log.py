@@ -31,7 +31,7 @@ ALONE_SECONDS = 1  # for a writer who is not expected, while all other answers w
 _BEGIN = {
     "sqlite": "BEGIN IMMEDIATE",
     "postgresql": f"BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '{connect.BUSY_SECONDS}s'; "
-    f"SELECT pg_advisory_xact_lock({connect.READERS})",
+    f"SELECT pg_advisory_xact_lock({connect.ACCESS_LOG_LOCK})",
 }
 
 
@@ -92,7 +92,7 @@ class _Chain:
 
     def __init__(self, engine: Engine, patience: float) -> None:
         """Makes the tables where there are none. SQLite waits ``patience`` seconds for another writer."""
-        with connect.write(engine, connect.READERS, patience) as connection:
+        with connect.write(engine, connect.ACCESS_LOG_LOCK, patience) as connection:
             _prepare(connection)
         self._pooled = engine.raw_connection()
         driver: Any = self._pooled.driver_connection

@@ -162,10 +162,10 @@ def _breaks_of_head(connection: Connection, last: Head, key: bytes | None) -> It
     if len(rows) != (1 if last.number else 0):
         yield f"the log has {last.number} entries and {len(rows)} heads"
     for row in rows:
-        found = Head(row.number, row.hash)
-        if found != last:
+        stored = Head(row.number, row.hash)
+        if stored != last:
             yield f"the log ends with entry {last.number}, but its head is that of entry {row.number}"
-        if not _same(row.seal, _seal(found, key)):
+        if not _same(row.seal, _seal(stored, key)):
             yield "the head is not as it was written"
 
 

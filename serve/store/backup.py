@@ -35,7 +35,7 @@ def back_up(url: str, target: Path) -> int:
     with whole_file(target) as draft:
         with _opened(source, "ro") as store, _opened(draft, "rwc") as copy:
             store.backup(copy)
-            copy.execute("PRAGMA journal_mode = DELETE")  # one file, nothing beside it
+            copy.execute("PRAGMA journal_mode = DELETE")  # one file alone
         return inspect(draft)
 
 
@@ -67,9 +67,9 @@ def inspect(path: Path) -> int:
 
 def _faults(backup: sqlite3.Connection) -> Iterator[str]:
     """What is wrong with a backup; no customer is named."""
-    (said,) = backup.execute("PRAGMA integrity_check(1)").fetchone()
-    if said != "ok":
-        yield said
+    (verdict,) = backup.execute("PRAGMA integrity_check(1)").fetchone()
+    if verdict != "ok":
+        yield verdict
         return
     (version,) = backup.execute("SELECT version_num FROM schema_version").fetchone()
     if version != VERSION:

@@ -1,4 +1,4 @@
-"""What many ask for is done all at once: what comes while it is being done waits for the next time."""
+"""Requests of many, worked off in batches: what comes during one batch waits for the next."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -22,10 +22,10 @@ class Batcher(Generic[Asked, Done]):
         self._waiting: list[tuple[Asked, asyncio.Future[Done]]] = []
         self._working: asyncio.Task[None] | None = None
 
-    async def do(self, one: Asked) -> Done:
+    async def do(self, request: Asked) -> Done:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Done] = loop.create_future()
-        self._waiting.append((one, done))
+        self._waiting.append((request, done))
         if self._working is None:
             self._working = loop.create_task(self._work_off())
         return await done
@@ -41,12 +41,12 @@ class Batcher(Generic[Asked, Done]):
                 shared, self._waiting = self._waiting, []
                 waiting = [done for _, done in shared]
                 try:
-                    results = await self._done([one for one, _ in shared])
-                    told = list(zip(waiting, results, strict=True))
+                    results = await self._done([request for request, _ in shared])
+                    answered = list(zip(waiting, results, strict=True))
                 except Exception as error:  # whatever it is, it belongs to those who wait
                     _refuse(waiting, error)
                 else:
-                    _tell(told)
+                    _answer(answered)
         finally:
             self._working = None
 
@@ -63,9 +63,9 @@ class Batcher(Generic[Asked, Done]):
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._work, shared)
 
 
-def _tell(told: Sequence[tuple[asyncio.Future[Done], Done]]) -> None:
+def _answer(answered: Sequence[tuple[asyncio.Future[Done], Done]]) -> None:
     """Those who have gone meanwhile are passed over."""
-    for done, result in told:
+    for done, result in answered:
         if not done.done():
             done.set_result(result)
 

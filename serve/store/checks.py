@@ -1,4 +1,4 @@
-"""What must hold before a run may be published; every fault is a DataError and nothing is written."""
+"""The checks of a run before it is published; every fault is a DataError and nothing is written."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -70,7 +70,10 @@ def _check_score(run: Run, score: Score) -> None:
     if score.risk_band not in BANDS:
         raise DataError(f"{run.run_id}: risk_band {score.risk_band!r} is not one of {', '.join(BANDS)}.")
     numbers = [
-        number for one in score.reasons for number in (one.value, one.contribution) if number is not None
+        number
+        for reason in score.reasons
+        for number in (reason.value, reason.contribution)
+        if number is not None
     ]
     if not all(isinstance(number, float) and isfinite(number) for number in numbers):
         raise DataError(
@@ -81,7 +84,8 @@ def _check_score(run: Run, score: Score) -> None:
 
 def _check_decisions(run: Run, scores: Sequence[Score], lists: Sequence[CallList]) -> None:
     """The message gives counts and never an id."""
-    decided = Counter(one.customer_id for part in lists for one in part.decisions)
+    decisions = [decision for call_list in lists for decision in call_list.decisions]
+    decided = Counter(decision.customer_id for decision in decisions)
     scored = {score.customer_id for score in scores}
     if decided.keys() != scored or decided.total() != len(scored):
         raise DataError(
@@ -90,7 +94,7 @@ def _check_decisions(run: Run, scores: Sequence[Score], lists: Sequence[CallList
             "Choose lists by pipeline.lists.decisions.choose."
         )
     codes = {(code, why) for code, reasons in DECISIONS.items() for why in reasons}
-    unknown = {(one.decision, one.why) for part in lists for one in part.decisions} - codes
+    unknown = {(decision.decision, decision.why) for decision in decisions} - codes
     if unknown:
         raise DataError(
             f"{run.run_id}: unknown decisions {sorted(unknown)}. Those known stand in configs/published.py."
@@ -98,22 +102,22 @@ def _check_decisions(run: Run, scores: Sequence[Score], lists: Sequence[CallList
 
 
 def _check_lists(run: Run, lists: Sequence[CallList]) -> None:
-    entries = Counter(score.customer_id for one in lists for score in one.listed)
+    entries = Counter(score.customer_id for call_list in lists for score in call_list.listed)
     twice = sum(count > 1 for count in entries.values())
     if twice:
         raise DataError(
             f"{run.run_id}: {twice} customers stand on the lists more than once. "
             "Choose lists by pipeline.lists.decisions.choose."
         )
-    for one in lists:
-        ranked = {decision.customer_id for decision in one.decisions if decision.rank is not None}
-        if ranked != {score.customer_id for score in one.listed}:
+    for call_list in lists:
+        ranked = {decision.customer_id for decision in call_list.decisions if decision.rank is not None}
+        if ranked != {score.customer_id for score in call_list.listed}:
             raise DataError(
-                f"{run.run_id}: the list of branch {one.branch_id!r} and the decisions about its customers differ. "
-                "Choose lists by pipeline.lists.decisions.choose."
+                f"{run.run_id}: the list of branch {call_list.branch_id!r} and the decisions about its "
+                "customers differ. Choose lists by pipeline.lists.decisions.choose."
             )
-        if any(score.marketing_opt_out for score in one.listed):
+        if any(score.marketing_opt_out for score in call_list.listed):
             raise DataError(
-                f"{run.run_id}: the list of branch {one.branch_id!r} holds customers who opted out. "
+                f"{run.run_id}: the list of branch {call_list.branch_id!r} holds customers who opted out. "
                 "Choose lists by pipeline.lists.decisions.choose."
             )

@@ -1,4 +1,4 @@
-"""What came of calling a customer, and who wants no more calls: recorded together with its audit entry or not at all.
+"""Outcomes of calls, and customers who want no more: written together with their audit entries or not at all.
 
 Every function belongs to the caller's transaction: ``Store.append`` or ``Store.write`` where something is added or
 taken away.
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select
 
 from configs.errors import DataError, did_you_mean
 from configs.published import OUTCOMES
@@ -65,25 +65,25 @@ def record(connection: Connection, contact: Contact, author: Author, names_run: 
     Whose sender names no run means the served one, which may be another when the same is sent again.
     Who said ``no_contact`` is opted out with it. Raises ConflictError where the key stands for another contact.
     """
-    known = _by_key(connection, contact)
-    if known:
-        run_id = contact.run_id if names_run else known.run_id
-        same = replace(contact, run_id=run_id, recorded_at=known.recorded_at, contact_id=known.contact_id)
-        if same != known:
+    stored = _by_key(connection, contact)
+    if stored:
+        run_id = contact.run_id if names_run else stored.run_id
+        sent = replace(contact, run_id=run_id, recorded_at=stored.recorded_at, contact_id=stored.contact_id)
+        if sent != stored:
             raise ConflictError(
                 "this key was used for another contact. Send each contact under a key of its own."
             )
-        return known
+        return stored
     added = _add(connection, contact)
     about = {"contact_id": added.contact_id, "manager_id": added.manager_id, "run_id": added.run_id}
-    told = Entry(
+    entry = Entry(
         added.recorded_at,
         author.name,
         "record contact",
         added.customer_id,
         about | {"outcome": added.outcome},
     )
-    audit.append(connection, told, author.audit_key)
+    audit.append(connection, entry, author.audit_key)
     if added.outcome == "no_contact":
         opt_out(connection, added.customer_id, added.recorded_at, author, added.contact_id)
     return added
@@ -99,8 +99,8 @@ def opt_out(
     since = at.astimezone(UTC).date()
     row = {"customer_id": customer_id, "since": since, "contact_id": contact_id}
     connection.execute(insert(tables.opt_outs), row)
-    told = Entry(at, author.name, "opt out", customer_id, {"contact_id": contact_id})
-    audit.append(connection, told, author.audit_key)
+    entry = Entry(at, author.name, "opt out", customer_id, {"contact_id": contact_id})
+    audit.append(connection, entry, author.audit_key)
     return since
 
 
@@ -110,8 +110,8 @@ def withdraw_opt_out(connection: Connection, customer_id: str, at: datetime, aut
     if since is None:
         return
     connection.execute(delete(tables.opt_outs).where(tables.opt_outs.c.customer_id == customer_id))
-    told = Entry(at, author.name, "withdraw opt-out", customer_id, {"since": since.isoformat()})
-    audit.append(connection, told, author.audit_key)
+    entry = Entry(at, author.name, "withdraw opt-out", customer_id, {"since": since.isoformat()})
+    audit.append(connection, entry, author.audit_key)
 
 
 def opted_out_since(connection: Connection, customer_id: str) -> date | None:
@@ -141,50 +141,49 @@ def last_reached(connection: Connection, day: date) -> dict[str, date]:
 def latest_of(connection: Connection, customer_id: str, limit: int) -> tuple[Contact, ...]:
     """One customer's contacts, the newest first."""
     contacts = tables.contacts
-    chosen = (
+    query = (
         select(contacts)
         .where(contacts.c.customer_id == customer_id)
         .order_by(contacts.c.recorded_at.desc(), contacts.c.contact_id.desc())
         .limit(limit)
     )
-    return tuple(map(_from, connection.execute(chosen)))
+    return tuple(map(_from, connection.execute(query)))
 
 
 def with_keys(connection: Connection, customer_id: str, start: str) -> tuple[Contact, ...]:
     """One customer's contacts whose keys begin with ``start``, the oldest first."""
     contacts = tables.contacts
-    mine = contacts.c.idempotency_key.startswith(start, autoescape=True)
-    chosen = select(contacts).where(contacts.c.customer_id == customer_id, mine)
-    return tuple(map(_from, connection.execute(chosen.order_by(contacts.c.contact_id))))
+    same_start = contacts.c.idempotency_key.startswith(start, autoescape=True)
+    query = select(contacts).where(contacts.c.customer_id == customer_id, same_start)
+    return tuple(map(_from, connection.execute(query.order_by(contacts.c.contact_id))))
 
 
 def newest_before(connection: Connection, customer_ids: Collection[str], day: date) -> dict[str, Contact]:
     """The newest contact of each of some customers, of those recorded before a day began in UTC, by customer_id."""
-    contacts, began = tables.contacts, datetime.combine(day, time())
-    chosen = (
-        select(contacts)
-        .where(contacts.c.customer_id.in_(customer_ids), contacts.c.recorded_at < began)
-        .order_by(contacts.c.recorded_at, contacts.c.contact_id)
-    )
-    return {row.customer_id: _from(row) for row in connection.execute(chosen)}
+    return _newest(connection, customer_ids, tables.contacts.c.recorded_at < datetime.combine(day, time()))
 
 
 def everything(connection: Connection) -> tuple[Contact, ...]:
     """Every contact ever recorded, the oldest first."""
-    return tuple(
-        map(_from, connection.execute(select(tables.contacts).order_by(tables.contacts.c.contact_id)))
-    )
+    contacts = tables.contacts
+    return tuple(map(_from, connection.execute(select(contacts).order_by(contacts.c.contact_id))))
 
 
 def of_run(connection: Connection, run_id: str, customer_ids: Collection[str]) -> dict[str, Contact]:
     """The newest contact of each of some customers that the lists of one run led to, by customer_id."""
+    return _newest(connection, customer_ids, tables.contacts.c.run_id == run_id)
+
+
+def _newest(
+    connection: Connection, customer_ids: Collection[str], condition: ColumnElement[bool]
+) -> dict[str, Contact]:
     contacts = tables.contacts
-    chosen = (
+    query = (
         select(contacts)
-        .where(contacts.c.customer_id.in_(customer_ids), contacts.c.run_id == run_id)
+        .where(contacts.c.customer_id.in_(customer_ids), condition)
         .order_by(contacts.c.recorded_at, contacts.c.contact_id)
     )
-    return {row.customer_id: _from(row) for row in connection.execute(chosen)}
+    return {row.customer_id: _from(row) for row in connection.execute(query)}
 
 
 def _by_key(connection: Connection, contact: Contact) -> Contact | None:

@@ -16,8 +16,8 @@ from configs.errors import ConfigError, DataError
 BUSY_SECONDS = 30  # how long a writer waits for another one to finish
 THREADS = 40  # requests that FastAPI answers at once; each needs a connection
 PUBLISH_ONE = "Publish one with make weekly, or point ATTRITION_STORE to a store that has one."
-# Any numbers: locks of PostgreSQL, of the runs, of the access log, and of what comes back from callers.
-WRITERS, READERS, RECORDERS = 20_261_116, 20_261_117, 20_261_118
+# Any numbers: locks of PostgreSQL, for publishing, for the access log, and for what callers send.
+PUBLISH_LOCK, ACCESS_LOG_LOCK, APPEND_LOCK = 20_261_116, 20_261_117, 20_261_118
 ACCESS_LOG = "access_log"  # a schema of PostgreSQL
 
 
@@ -39,7 +39,7 @@ def connect(url: str) -> Engine:
             hide_parameters=True,  # they hold customers' numbers, and would stand in errors and logs
         )
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        # The address may hold a password, so only the kind of fault is told.
+        # The address may hold a password, so only the kind of fault is named.
         raise ConfigError(
             f"the address of the score store cannot be used ({type(error).__name__}). Write "
             "sqlite:///path/to/store.db, or postgresql+psycopg://user:password@host/name and install psycopg."
@@ -55,10 +55,10 @@ def access_log(url: str) -> Engine:
     engine = connect(url)
     path = sqlite_file(engine)
     if path:
-        beside = engine.url.set(database=str(path.with_name(f"{path.stem}-access{path.suffix}")))
+        address = engine.url.set(database=str(path.with_name(f"{path.stem}-access{path.suffix}")))
     else:
-        beside = engine.url.update_query_dict({"options": f"-csearch_path={ACCESS_LOG}"})
-    return connect(beside.render_as_string(hide_password=False))
+        address = engine.url.update_query_dict({"options": f"-csearch_path={ACCESS_LOG}"})
+    return connect(address.render_as_string(hide_password=False))
 
 
 def sqlite_file(engine: Engine) -> Path | None:
@@ -82,7 +82,7 @@ def read(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def write(engine: Engine, queue: int = WRITERS, patience: float = BUSY_SECONDS) -> Iterator[Connection]:
+def write(engine: Engine, queue: int = PUBLISH_LOCK, patience: float = BUSY_SECONDS) -> Iterator[Connection]:
     """One write transaction, alone in its queue: committed at the end, undone by any error.
 
     SQLite has one queue for all. Raises BusyError where another one is not done after ``patience`` seconds.
@@ -109,10 +109,10 @@ def explained(engine: Engine, verb: str, remedy: str) -> Iterator[None]:
         yield
     except (DBAPIError, engine.dialect.loaded_dbapi.Error, OSError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
-        found = (str(cause).splitlines() or [type(error).__name__])[0]
+        first_line = (str(cause).splitlines() or [type(error).__name__])[0]
         kind = BusyError if _is_busy(cause) else DataError
         raise kind(
-            f"the score store {engine.url!r} cannot be {verb}: {found}. "
+            f"the score store {engine.url!r} cannot be {verb}: {first_line}. "
             f"What was published before is untouched. {remedy}"
         ) from error
 

@@ -1,4 +1,4 @@
-"""What differs between two runs, for whoever keeps a copy of the scores and wants to bring it up to date."""
+"""The scores that differ between two runs, for a copy that is to be brought up to date."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -20,15 +20,15 @@ class Difference:
 
     @property
     def customer_id(self) -> str:
-        known = self.after or self.before
-        assert known is not None
-        return known.customer_id
+        score = self.after or self.before
+        assert score is not None
+        return score.customer_id
 
     @property
     def fields(self) -> tuple[str, ...]:
         """The fields of Score that differ; all where the customer came or went."""
         return tuple(
-            one for one in _FIELDS if getattr(self.before, one, ...) != getattr(self.after, one, ...)
+            name for name in _FIELDS if getattr(self.before, name, ...) != getattr(self.after, name, ...)
         )
 
 

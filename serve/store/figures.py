@@ -1,4 +1,4 @@
-"""What was measured of a run: how branches look after customers, how features drift, and what became of the scores.
+"""Figures of a run: coverage of branches, drift of features, and the outcome of the scores.
 
 Every function belongs to the caller's transaction: ``Store.write`` where something is kept.
 """
@@ -23,9 +23,9 @@ def keep_coverage(
 ) -> None:
     """In place of what was kept before. Raises DataError for an unknown run."""
     run_version = find(connection, run_id).run_version
-    for table, found in ((tables.coverage, coverage), (tables.departures, departures)):
+    for table, published in ((tables.coverage, coverage), (tables.departures, departures)):
         connection.execute(delete(table).where(table.c.run_version == run_version))
-        bulk_insert(connection, table, rows.object_rows(run_version, table, found))
+        bulk_insert(connection, table, rows.object_rows(run_version, table, published))
 
 
 def keep(connection: Connection, run_id: str, name: Name, content: Mapping[str, Any]) -> None:
@@ -35,8 +35,8 @@ def keep(connection: Connection, run_id: str, name: Name, content: Mapping[str, 
         text = json.dumps(content, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise DataError(f"figures {name!r} of run {run_id} cannot be stored: {error}.") from None
-    same = (figures.c.run_version == run_version) & (figures.c.name == name)
-    connection.execute(delete(figures).where(same))
+    replaced = (figures.c.run_version == run_version) & (figures.c.name == name)
+    connection.execute(delete(figures).where(replaced))
     connection.execute(insert(figures), {"run_version": run_version, "name": name, "content": text})
 
 

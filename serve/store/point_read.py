@@ -52,10 +52,10 @@ class SqlitePointRead:
     async def find(self, customer_id: str, scope: Scope, language: Language) -> Found | None:
         try:
             self._connection = self._connection or self._opened()
-            found = self._connection.execute(
+            cursor = self._connection.execute(
                 self._sql[scope.reach, language], {"customer_id": customer_id, "number": scope.number}
             )
-            return self._run.of(customer_id, found.fetchone())
+            return self._run.of(customer_id, cursor.fetchone())
         except (sqlite3.Error, DataError):
             return None
 
@@ -105,8 +105,8 @@ class PostgresPointRead:
                     )
                     for customer_id, scope, language in asked
                 ]
-                found = [cursor.fetchone() for cursor in cursors]
-            return [self._run.of(one, row) for (one, *_), row in zip(asked, found, strict=True)]
+                rows = [cursor.fetchone() for cursor in cursors]
+            return [self._run.of(request[0], row) for request, row in zip(asked, rows, strict=True)]
         except (psycopg.Error, DataError):
             return [None] * len(asked)
 
@@ -116,7 +116,7 @@ class ServedRun:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._known: tuple[int, str] = (0, "")
+        self._named: tuple[int, str] = (0, "")
         self._run: Run | None = None
 
     def of(self, customer_id: str, row: Sequence[Any] | None) -> Found | None:
@@ -124,13 +124,13 @@ class ServedRun:
         if not row:
             return None
         content, code, *named = row
-        if self._known != tuple(named):
+        if self._named != tuple(named):
             with self._store.at_run() as read_session:
-                self._known, self._run = (read_session.run_version, read_session.run.run_id), read_session.run
-        known = content or (Exclusion(customer_id, code) if code else None)
-        if self._run is None or known is None or self._known != tuple(named):
+                self._named, self._run = (read_session.run_version, read_session.run.run_id), read_session.run
+        answer = content or (Exclusion(customer_id, code) if code else None)
+        if self._run is None or answer is None or self._named != tuple(named):
             return None
-        return self._run, known
+        return self._run, answer
 
 
 def _statements(dialect: Dialect, form: str) -> Mapping[tuple[Reach, Language], str]:
@@ -151,15 +151,15 @@ def _statements(dialect: Dialect, form: str) -> Mapping[tuple[Reach, Language], 
 def _about(scope: Scope, language: Language, form: str) -> Select[Any]:
     runs, answers, exclusions = tables.runs, tables.prepared_answers, tables.exclusions
 
-    def mine(table: Table) -> ColumnElement[bool]:
+    def own(table: Table) -> ColumnElement[bool]:
         same_run = table.c.run_version == runs.c.run_version
         return same_run & (table.c.customer_id == bindparam("customer_id")) & scope.of(table)
 
     content = answers.c[language]
-    code = select(exclusions.c.code).where(mine(exclusions)).scalar_subquery()
+    code = select(exclusions.c.code).where(own(exclusions)).scalar_subquery()
     return (
         select(content, case((content.is_(None), code)), runs.c.run_version, runs.c.run_id)
         .select_from(runs)
-        .outerjoin(answers, mine(answers) & (answers.c.form == literal_column(f"'{form}'")))
+        .outerjoin(answers, own(answers) & (answers.c.form == literal_column(f"'{form}'")))
         .where(runs.c.run_version == select(tables.current_run.c.run_version).scalar_subquery())
     )

@@ -3,6 +3,7 @@
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import astuple
 from datetime import date
 from itertools import accumulate, pairwise
 from types import MappingProxyType
@@ -14,9 +15,9 @@ from configs.published import Booking, Maturity, PastContact, Profile
 
 def profile_rows(run_version: int, profiles: Iterable[Profile]) -> Iterator[tuple[int, str, bytes]]:
     """One row per profile. Raises DataError for what JSON cannot hold, such as a NumPy number."""
-    for one in profiles:
+    for profile in profiles:
         try:
-            yield run_version, one.customer_id, packed(one)
+            yield run_version, profile.customer_id, packed(profile)
         except (TypeError, ValueError) as error:
             raise DataError(
                 f"a profile cannot be stored: {error}. Hand over plain int, text and dates."
@@ -27,14 +28,12 @@ def packed(profile: Profile) -> bytes:
     """AUM as the first value and what each week changed: most weeks change nothing, and nothing takes little room."""
     whole = (
         {name: _changes(weeks) for name, weeks in profile.aum_by_class.items()},
-        [[one.product_name, one.product_class, one.matures_on.isoformat(), one.balance_minor]
-         for one in profile.maturities],
-        [[one.booked_on.isoformat(), one.amount_minor, one.kind, one.counterparty, one.channel]
-         for one in profile.bookings],
-        [[one.contacted_on.isoformat(), one.manager_id, one.channel, one.purpose, one.outcome]
-         for one in profile.contacts],
-    )  # fmt: skip
-    text = json.dumps(whole, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        *(
+            [astuple(item) for item in items]
+            for items in (profile.maturities, profile.bookings, profile.contacts)
+        ),
+    )
+    text = json.dumps(whole, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_iso)
     return zlib.compress(text.encode(), 9)
 
 
@@ -52,6 +51,12 @@ def unpacked(customer_id: str, content: bytes) -> Profile:
 
 def _changes(weeks: Sequence[int]) -> list[int]:
     return [*weeks[:1], *(after - before for before, after in pairwise(weeks))]
+
+
+def _iso(value: object) -> str:
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} is not plain")
 
 
 def _day(text: Any) -> date:

@@ -60,20 +60,20 @@ def migrate(connection: Connection, target: str | None = VERSION) -> list[str]:
     from alembic.script import ScriptDirectory
 
     scripts = ScriptDirectory(str(MIGRATIONS))
-    versions = [one.revision for one in reversed(list(scripts.walk_revisions()))]
+    versions = [step.revision for step in reversed(list(scripts.walk_revisions()))]
     found = version_of(connection)
     if found and found not in versions:
         raise DataError(
             f"the score store {connection.engine.url!r} is of version {found}, which is not among "
             f"{', '.join(versions)}. Install the software that wrote it."
         )
-    here, there = (versions.index(one) + 1 if one else 0 for one in (found, target))
+    start, end = (versions.index(version) + 1 if version else 0 for version in (found, target))
     context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "script": scripts})
-    steps = versions[here:there] or versions[there:here][::-1]
+    steps = versions[start:end] or versions[end:start][::-1]
     with Operations.context(context):
         for version in steps:
             module: Any = scripts.get_revision(version).module
-            module.upgrade() if there > here else module.downgrade()
+            module.upgrade() if end > start else module.downgrade()
             if connection.dialect.name == "postgresql":  # it drops no table whose keys wait to be checked
                 connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
         if steps:

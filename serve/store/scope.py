@@ -1,4 +1,4 @@
-"""Whose customers somebody may see, as a condition in SQL."""
+"""The customers that somebody may see, as a condition in SQL."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -43,13 +43,15 @@ class Scope:
         return own & self._still_own(table, name) if self.still and "customer_id" in table.c else own
 
     def in_the_past(self) -> "Scope":
-        """The same for another run than the served one, which decides who sees a customer."""
+        """This scope for another run than the served one, which decides who sees a customer."""
         return replace(self, still=True)
 
     def _still_own(self, table: Table, name: str) -> ColumnElement[bool]:
-        now, pointer = tables.scores.alias("now"), tables.current_run
-        served = now.c.run_version == select(pointer.c.run_version).scalar_subquery()
-        return exists().where(served, now.c.customer_id == table.c.customer_id, now.c[name] == self.number)
+        current, pointer = tables.scores.alias("current"), tables.current_run
+        served = current.c.run_version == select(pointer.c.run_version).scalar_subquery()
+        return exists().where(
+            served, current.c.customer_id == table.c.customer_id, current.c[name] == self.number
+        )
 
 
 EVERYTHING = Scope(Reach.ALL)

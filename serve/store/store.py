@@ -77,15 +77,15 @@ class Store:
         """
         check(run, scores, exclusions, lists)
         with self._changing() as connection:
-            now = served(connection)
-            if now and now.bank != run.bank:
+            current = served(connection)
+            if current and current.bank != run.bank:
                 raise DataError(
-                    f"the score store {self._engine.url!r} holds runs of bank {now.bank!r}, not of {run.bank!r}. "
+                    f"the score store {self._engine.url!r} holds runs of bank {current.bank!r}, not of {run.bank!r}. "
                     "Give each bank a store of its own in ATTRITION_STORE."
                 )
             run_version = 1 + (connection.scalar(select(func.max(tables.runs.c.run_version))) or 0)
-            same = select(tables.runs.c.run_version).where(tables.runs.c.run_id == run.run_id)
-            _remove(connection, connection.scalars(same).all())
+            replaced = select(tables.runs.c.run_version).where(tables.runs.c.run_id == run.run_id)
+            _remove(connection, connection.scalars(replaced).all())
             connection.execute(insert(tables.runs), rows.run_row(run_version, run))
             bulk_insert(connection, tables.scores, rows.score_rows(run_version, scores))
             bulk_insert(connection, tables.reasons, rows.reason_rows(run_version, scores))
@@ -102,28 +102,28 @@ class Store:
             if extras.drift is not None:
                 figures.keep(connection, run.run_id, "drift", extras.drift)
             analyze(connection, tables.OF_A_RUN)
-            if now and now.snapshot_date > run.snapshot_date:
+            if current and current.snapshot_date > run.snapshot_date:
                 return False
             assignments.write(connection, run, scores, lists)
             _point_to(connection, run_version)
             return True
 
-    def prune(self, keep_weeks: int, keep_profiles: int, keep_lots: int) -> int:
-        """Removes runs of Mondays ``keep_weeks`` or more before the newest, never the one served; how many.
+    def prune(self, keep_weeks: int, keep_profiles: int, keep_assignments: int) -> int:
+        """The number of runs removed: of Mondays ``keep_weeks`` or more before the newest, never the one served.
 
         Of runs ``keep_profiles`` or more weeks before the newest only the profiles and the prepared answers go, and
-        so do lots drawn ``keep_lots`` or more weeks before it.
+        so do assignments made ``keep_assignments`` or more weeks before it.
         """
         with self._changing() as connection:
             newest = connection.scalar(select(func.max(tables.runs.c.snapshot_date)))
             if newest is None:
                 return 0
-            faded, old, drawn = (
-                newest - timedelta(weeks=one) for one in (keep_profiles, keep_weeks, keep_lots)
+            faded, old, assigned = (
+                newest - timedelta(weeks=weeks) for weeks in (keep_profiles, keep_weeks, keep_assignments)
             )
             for table in (tables.profiles, tables.prepared_answers):
                 connection.execute(delete(table).where(table.c.run_version.in_(_until(connection, faded))))
-            assignments.prune(connection, drawn)
+            assignments.prune(connection, assigned)
             gone = _until(connection, old)
             _remove(connection, gone)
             return len(gone)
@@ -142,18 +142,17 @@ class Store:
         order = (runs.c.snapshot_date, runs.c.run_version)
         self.latest_run()  # a store that is missing is not made here
         with self._changing() as connection:
-            now = find(connection)
-            before = tuple_(*order) < tuple_(now.snapshot_date, now.run_version)
-            found = connection.execute(
-                select(runs).where(before).order_by(*(one.desc() for one in order))
-            ).first()
-            if found is None:
+            current = find(connection)
+            earlier = tuple_(*order) < tuple_(current.snapshot_date, current.run_version)
+            newest_first = (column.desc() for column in order)
+            row = connection.execute(select(runs).where(earlier).order_by(*newest_first)).first()
+            if row is None:
                 raise DataError(
-                    f"the score store {self._engine.url!r} has no run before {now.run_id}, which it serves. "
+                    f"the score store {self._engine.url!r} has no run before {current.run_id}, which it serves. "
                     "Publish another with make weekly, or bring one back with make restore."
                 )
-            _point_to(connection, found.run_version)
-            return rows.run_from(found)
+            _point_to(connection, row.run_version)
+            return rows.run_from(row)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -164,11 +163,11 @@ class Store:
 
     @contextmanager
     def append(self) -> Iterator[Connection]:
-        """The same for what callers of the service send, while who publishes does not keep them waiting.
+        """One write transaction for what callers of the service send, whom a publication does not keep waiting.
 
         PostgreSQL waits for no publication. SQLite has one writer: raises BusyError after ``PATIENCE`` seconds.
         """
-        with connect.write(self._engine, connect.RECORDERS, PATIENCE) as connection:
+        with connect.write(self._engine, connect.APPEND_LOCK, PATIENCE) as connection:
             self._look_at_version(connection)
             audit.lock(connection)
             yield connection
@@ -254,16 +253,17 @@ class Store:
     def differences(
         self, before: str, after: str | None = None, scope: Scope = EVERYTHING
     ) -> Iterator[Difference]:
-        """What turns the scores of one run into those of another, by default the served one, by customer_id."""
+        """The changes from one run's scores to those of another, by default the served one, by customer_id."""
         return differences(self.scores(before, scope), self.scores(after, scope))
 
 
 def _check_profiles(connection: Connection, run: Run, run_version: int) -> None:
-    mine = tables.profiles.c.run_version == run_version
-    found = connection.scalar(select(func.count()).select_from(tables.profiles).where(mine))
-    if found not in (0, run.cohort):
+    profiles = tables.profiles
+    query = select(func.count()).select_from(profiles).where(profiles.c.run_version == run_version)
+    count = connection.scalar(query)
+    if count not in (0, run.cohort):
         raise DataError(
-            f"{run.run_id}: {found} profiles came with {run.cohort} scores. Make them of the same customers."
+            f"{run.run_id}: {count} profiles came with {run.cohort} scores. Make them of the same customers."
         )
 
 

@@ -87,7 +87,7 @@ BROKEN = {
         "UPDATE schema_version SET version_num = '0099'",
         "of version 0099, this software needs",
     ),
-    "no version": ("DROP TABLE schema_version", "no such table: store_version"),
+    "no version": ("DROP TABLE schema_version", "no such table: schema_version"),
 }
 
 

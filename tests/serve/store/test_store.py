@@ -16,6 +16,7 @@ from sqlalchemy import event, select
 
 from configs.errors import DataError
 from configs.published import Change, Coverage, Departure, Exclusion, Manager, RunExtras
+from serve.answers.prepared import prepared_answers
 from serve.store import figures, tables
 from serve.store import read_session as read_session
 
@@ -106,7 +107,9 @@ def test_old_runs_are_pruned_with_all_their_rows_but_not_the_one_served(
 ):
     for number in range(2, 5):
         day = date(2026, 11, 16) + timedelta(weeks=number - 1)
-        published.publish(make_run(f"run-{number}", day), scores, exclusions, lists, RunExtras(profiles))
+        run = make_run(f"run-{number}", day)
+        extras = RunExtras(profiles, prepared_answers=prepared_answers(run, scores))
+        published.publish(run, scores, exclusions, lists, extras)
         with published.write() as connection:
             figures.keep(connection, f"run-{number}", "drift", {"most": []})
             coverage, left = Coverage("B1", "M1", 4, 1, 100, 2), Departure("B1", "M0", 1, 1, 5)
