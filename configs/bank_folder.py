@@ -16,6 +16,7 @@ DEFAULTS = Path(__file__).parent / "default.toml"
 # Settings of before, and what stands in their place.
 RETIRED = {
     "training.half_life_weeks": "is fixed: every row weighs the same. Leave it out.",
+    "next_steps.own": "is now 'bank_rules'. Rename it.",
     "promotion.trial_seconds": "is now 'smoke_test_seconds'. Rename it.",
     "promotion.trial_memory_mb": "is fixed at 4,096 MB. Leave it out.",
     "lists.held_out": "is now 'control_group_share'. Rename it.",
@@ -56,14 +57,19 @@ def find_raw(settings: Settings, raw: Path, source: str) -> list[Path]:
     if settings.sources[source].format == "postgres":
         return []
     pattern = settings.sources[source].files
-    found = sorted(raw.glob(pattern))
-    below = {path for one in found for path in (one.rglob("*") if one.is_dir() else (one,)) if path.is_file()}
+    matches = sorted(raw.glob(pattern))
+    below = {
+        path
+        for match in matches
+        for path in (match.rglob("*") if match.is_dir() else (match,))
+        if path.is_file()
+    }
     files = [path for path in below if not _is_hidden(path.relative_to(raw), pattern)]
     where = f"[sources.{source}] in configs/banks/{settings.bank}/bank.toml"
-    if not files and found:
+    if not files and matches:
         what = f"there are only hidden files such as {min(below).name}" if below else "the folder is empty"
         raise DataError(
-            f"source {source!r} has no file: {pattern!r} leads to {found[0]}, but {what}. "
+            f"source {source!r} has no file: {pattern!r} leads to {matches[0]}, but {what}. "
             f"Deliver it there, or mend {where}."
         )
     if not files:
@@ -103,20 +109,20 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _explain(error: ValidationError, path: Path) -> str:
-    return f"{path}: " + "; ".join(_sentence(cast(dict[str, Any], one)) for one in error.errors())
+    return f"{path}: " + "; ".join(_sentence(cast(dict[str, Any], problem)) for problem in error.errors())
 
 
-def _sentence(one: dict[str, Any]) -> str:
-    where = ".".join(str(part) for part in one["loc"])
-    if one["type"] == "extra_forbidden":
+def _sentence(problem: dict[str, Any]) -> str:
+    where = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
         if where in RETIRED:
             return f"{where} {RETIRED[where]}"
-        return f"unknown key {where!r}. {did_you_mean(str(one['loc'][-1]), _known_keys(one['loc'][:-1]))}"
-    if one["type"] == "missing":
+        return f"unknown key {where!r}. {did_you_mean(str(problem['loc'][-1]), _known_keys(problem['loc'][:-1]))}"
+    if problem["type"] == "missing":
         return f"{where} is missing"
-    if one["type"] == "value_error":
-        return f"{where}: {one['ctx']['error']}"
-    return f"{where}: {one['msg']}, found {one['input']!r}"
+    if problem["type"] == "value_error":
+        return f"{where}: {problem['ctx']['error']}"
+    return f"{where}: {problem['msg']}, found {problem['input']!r}"
 
 
 def _known_keys(loc: tuple[Any, ...]) -> list[str]:

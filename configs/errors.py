@@ -12,12 +12,12 @@ class ConfigError(Exception):
     """A setting is unknown, missing or out of its range."""
 
 
-def did_you_mean(found: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """The nearest known name as a sentence, else the list of all known names.
 
     >>> did_you_mean("horizn_days", ["horizon_days", "lead_days"])
     "Did you mean 'horizon_days'?"
     """
-    names = sorted(known)
-    near = get_close_matches(found, names, n=1)
+    names = sorted(choices)
+    near = get_close_matches(name, names, n=1)
     return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(names)}."

@@ -87,7 +87,7 @@ def load_mail_server() -> MailServer | None:
         server = MailServer()
     except ValidationError as error:
         what = "; ".join(
-            f"ATTRITION_SMTP_{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors()
+            f"ATTRITION_SMTP_{str(problem['loc'][0]).upper()}: {problem['msg']}" for problem in error.errors()
         )
         raise ConfigError(f"no mail can be sent: {what}. Set it in the environment.") from None
     return server if server.host else None

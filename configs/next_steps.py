@@ -29,10 +29,10 @@ class NextStep(Strict):
 
     @model_validator(mode="after")
     def _known(self) -> Self:
-        for kind, names, known in (("reason", self.reasons, GROUPS), ("stage", self.stages, STAGES)):
+        for kind, names, choices in (("reason", self.reasons, GROUPS), ("stage", self.stages, STAGES)):
             for name in names:
-                if name not in known:
-                    raise ValueError(f"unknown {kind} {name!r}. {did_you_mean(name, known)}")
+                if name not in choices:
+                    raise ValueError(f"unknown {kind} {name!r}. {did_you_mean(name, choices)}")
         if self.maturing_share and not self.maturing_days:
             raise ValueError("maturing_share says of how much; say in maturing_days by when")
         return self
@@ -52,22 +52,23 @@ class NextStep(Strict):
     def _matures(self, score: Score, maturities: Sequence[Maturity], monday: date) -> bool:
         """A loan falls due too, but leaves nothing to place."""
         due = [
-            one.balance_minor
-            for one in maturities
-            if one.product_class != "loan" and 0 <= (one.matures_on - monday).days < self.maturing_days
+            maturity.balance_minor
+            for maturity in maturities
+            if maturity.product_class != "loan"
+            and 0 <= (maturity.matures_on - monday).days < self.maturing_days
         ]
         return sum(due) > 0 and sum(due) >= self.maturing_share * score.aum_minor
 
 
 class NextSteps(Strict):
-    """``own`` are a bank's, tried before ``rules``; the last of these fits everybody."""
+    """``bank_rules`` are a bank's, tried before ``rules``; the last of these fits everybody."""
 
-    own: Annotated[tuple[NextStep, ...], Field(strict=False)]
+    bank_rules: Annotated[tuple[NextStep, ...], Field(strict=False)]
     rules: Listed[NextStep]
 
     @model_validator(mode="after")
     def _one_for_everybody(self) -> Self:
-        *before, last = (*self.own, *self.rules)
+        *before, last = (*self.bank_rules, *self.rules)
         if not last.fits_everybody:
             raise ValueError("the last of rules must fit everybody. Leave it without a condition.")
         for rule in before:
@@ -77,5 +78,5 @@ class NextSteps(Strict):
 
     def suggested(self, score: Score, maturities: Sequence[Maturity], monday: date) -> NextStep:
         """What to do first for one customer, whose ``maturities`` are known on ``monday``."""
-        everything = (*self.own, *self.rules)
+        everything = (*self.bank_rules, *self.rules)
         return next(rule for rule in everything if rule.fits(score, maturities, monday))

@@ -75,8 +75,8 @@ class Score:
     @property
     def risk(self) -> float:
         """The probability at the longest horizon known, by which customers are ranked and banded."""
-        known = [risk for risk in (self.risk_90d, self.risk_60d, self.risk_30d) if risk is not None]
-        return known[0]
+        risks = [risk for risk in (self.risk_90d, self.risk_60d, self.risk_30d) if risk is not None]
+        return risks[0]
 
 
 AHEAD_DAYS = 90  # from the snapshot on, within which a profile names what falls due
@@ -132,8 +132,8 @@ class Profile:
     @property
     def aum_by_week(self) -> tuple[int, ...]:
         """AUM at the end of each week: all classes but loans, oldest first."""
-        own = [weeks for name, weeks in self.aum_by_class.items() if name != "loan"]
-        return tuple(map(sum, zip(*own, strict=True)))
+        counted = [weeks for name, weeks in self.aum_by_class.items() if name != "loan"]
+        return tuple(map(sum, zip(*counted, strict=True)))
 
 
 @dataclass(frozen=True)

@@ -118,5 +118,7 @@ def load_service_settings() -> ServiceSettings:
     try:
         return ServiceSettings()
     except ValidationError as error:
-        what = "; ".join(f"ATTRITION_{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors())
+        what = "; ".join(
+            f"ATTRITION_{str(problem['loc'][0]).upper()}: {problem['msg']}" for problem in error.errors()
+        )
         raise ConfigError(f"the service cannot start: {what}. Set it in the environment.") from None

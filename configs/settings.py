@@ -280,7 +280,9 @@ class Settings(Strict):
     @model_validator(mode="after")
     def _known_tiers(self) -> Self:
         names = [tier.name for tier in self.tiers]
-        for name in (name for rule in self.next_steps.own + self.next_steps.rules for name in rule.tiers):
+        for name in (
+            name for rule in self.next_steps.bank_rules + self.next_steps.rules for name in rule.tiers
+        ):
             if name not in names:
                 raise ValueError(f"a next step is for the unknown tier {name!r}. {did_you_mean(name, names)}")
         return self

@@ -42,7 +42,7 @@ from features.label import label_of
 from features.outcome_window import make_outcome_window
 
 # Of cohort, features and labels: raised whenever one byte of them changes for the same tables and settings.
-FEATURES_VERSION = 1
+FEATURES_VERSION = 2
 # The families in the order of the columns; each is the file of its name.
 FAMILIES = (
     balances, classes, months, tiers, flows, large, rhythm, holdings, rollover, firsts, lifecycle, past,
@@ -82,26 +82,29 @@ def build(
 def build_labels(
     entities: Entities, snapshots: Sequence[date], history_from: date, data_through: date, settings: Settings
 ) -> Iterator[tuple[date, pa.Table]]:
-    """One row per customer with AUM before the snapshot: attrited (0/1), gone_within, outflow_share, aum_base.
+    """One row per customer with AUM before the snapshot: whether and when the customer left, and how much.
 
-    ``gone_within`` is 30, 60 or 90 days, null for those who stayed. Snapshots must have matured by ``data_through``.
+    ``attrited`` is 0 or 1; ``time_to_attrition`` 30, 60 or 90 days, null for those who stayed; ``outflow_share`` a
+    share of ``aum_base`` (base currency). Snapshots must have matured by ``data_through``.
     """
     calendar = calendar_of(snapshots, history_from, settings)
     window = make_outcome_window(entities, calendar, settings.label, day_number(data_through))
     outcome = label_of(window, settings)
     for s, day in enumerate(snapshots):
-        known = np.flatnonzero(outcome.base[s] > 0)
-        gone_within = outcome.gone_within[s, known]
+        customer = np.flatnonzero(outcome.base[s] > 0)
+        time_to_attrition = outcome.time_to_attrition[s, customer]
         yield (
             day,
             pa.table(
                 {
-                    "customer_id": pa.array(entities.customers[known], pa.string()),
-                    "snapshot_date": pa.array([day] * len(known), pa.date32()),
-                    "attrited": pa.array((gone_within > 0).astype(np.int8)),
-                    "gone_within": pa.array(gone_within.astype(np.int16), mask=gone_within == 0),
-                    "outflow_share": pa.array(outcome.outflow_share[s, known]),
-                    "aum_base": pa.array(outcome.base[s, known]),
+                    "customer_id": pa.array(entities.customers[customer], pa.string()),
+                    "snapshot_date": pa.array([day] * len(customer), pa.date32()),
+                    "attrited": pa.array((time_to_attrition > 0).astype(np.int8)),
+                    "time_to_attrition": pa.array(
+                        time_to_attrition.astype(np.int16), mask=time_to_attrition == 0
+                    ),
+                    "outflow_share": pa.array(outcome.outflow_share[s, customer]),
+                    "aum_base": pa.array(outcome.base[s, customer]),
                 }
             ),
         )
@@ -181,23 +184,23 @@ def _one_snapshot(
     entities: Entities, arrays: Mapping[Name, SnapshotArray], s: int, calendar: Calendar, settings: Settings
 ) -> Built:
     code = arrays[_EXCLUSION][s].astype(np.int64)
-    known, eligible = np.flatnonzero(code != _UNKNOWN), np.flatnonzero(code == ELIGIBLE)
+    customer, eligible = np.flatnonzero(code != _UNKNOWN), np.flatnonzero(code == ELIGIBLE)
     only, day = calendar.only(s), EPOCH + timedelta(days=int(calendar.snapshots[s]))
     keys = {
-        "customer_id": pa.array(entities.customers[known], pa.string()),
-        "snapshot_date": _constant(day, len(known)),
+        "customer_id": pa.array(entities.customers[customer], pa.string()),
+        "snapshot_date": _constant(day, len(customer)),
     }
     cohort = pa.table(
         keys
         | {
-            "exclusion": _words(code[known], CODES),
-            "aum_base": pa.array(arrays[_BASE][s, known]),
-            "aum": pa.array(arrays[_AUM][s, known]),
-            "tier": _tiers(arrays[_BASE][s, known], settings),
-            "lifecycle_stage": _words(arrays[_STAGE][s, known].astype(np.int64), STAGES),
-            "marketing_opt_out": pa.array(opted_out(entities, only)[0, known]),
-            "manager_id": _assigned(entities, only, "manager_id", known),
-            "branch_id": _assigned(entities, only, "branch_id", known),
+            "exclusion": _words(code[customer], CODES),
+            "aum_base": pa.array(arrays[_BASE][s, customer]),
+            "aum": pa.array(arrays[_AUM][s, customer]),
+            "tier": _tiers(arrays[_BASE][s, customer], settings),
+            "lifecycle_stage": _words(arrays[_STAGE][s, customer].astype(np.int64), STAGES),
+            "marketing_opt_out": pa.array(opted_out(entities, only)[0, customer]),
+            "manager_id": _assigned(entities, only, "manager_id", customer),
+            "branch_id": _assigned(entities, only, "branch_id", customer),
         }
     )
     columns = {

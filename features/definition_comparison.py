@@ -75,8 +75,8 @@ def compare(
     window = make_outcome_window(entities, calendar, first.label, day_number(data_through))
     branch, _ = assigned(entities, calendar, "branch_id")
     verdicts = tuple(
-        _verdict(window, one, arrays[_eligible(k)].astype(np.int64), arrays[_NOW], data_through)
-        for k, one in enumerate(candidates)
+        _verdict(window, candidate, arrays[_eligible(k)].astype(np.int64), arrays[_NOW], data_through)
+        for k, candidate in enumerate(candidates)
     )
     longest = max(range(len(candidates)), key=lambda k: candidates[k].label.horizon_days)
     labels = entities.tables["assignments"].labels["branch_id"]
@@ -95,27 +95,27 @@ def _arrays(entities: Entities, calendar: Calendar, candidates: Sequence[Setting
     balances = make_balances(entities.tables["holdings"], calendar, len(entities))
     active = rows_before(entities, calendar)
     arrays = {
-        _eligible(k): exclusion(entities, balances, active, one).astype(np.float64)
-        for k, one in enumerate(candidates)
+        _eligible(k): exclusion(entities, balances, active, candidate).astype(np.float64)
+        for k, candidate in enumerate(candidates)
     }
     base = balances.constant_price_mean(candidates[0].label.base_weeks)
-    return arrays | {_BASE: base, _NOW: balances.now(balances.aum)}
+    return arrays | {_BASE: base, _NOW: balances.at_snapshot(balances.aum)}
 
 
 def _verdict(
-    window: OutcomeWindow, settings: Settings, code: Ints, now: SnapshotArray, data_through: date
+    window: OutcomeWindow, settings: Settings, code: Ints, aum: SnapshotArray, data_through: date
 ) -> Verdict:
-    label, found = settings.label, label_of(window, settings)
-    base = np.maximum(np.nan_to_num(found.base), 0.0)
-    lost = found.outflow_share * base
+    label, outcome = settings.label, label_of(window, settings)
+    base = np.maximum(np.nan_to_num(outcome.base), 0.0)
+    lost = outcome.outflow_share * base
     rest = base - lost
     followed_up = end_of(window, settings, label.horizon_days) + BACK_DAYS
     highest = window.highest_aum(followed_up, BACK_DAYS)
     return Verdict(
         code,
-        found.gone_within > 0,
+        outcome.time_to_attrition > 0,
         lost,
-        np.clip(now - rest, 0.0, lost),
+        np.clip(aum - rest, 0.0, lost),
         (lost > 0) & (highest - rest >= BACK_SHARE * lost),
         followed_up <= day_number(data_through),
     )

@@ -13,7 +13,7 @@ current account has not left, nor has a falling fund, and money that came back b
 - ``dormancy``: no booking of the customer's own (fees, interest and loan payments are the bank's) from 03-11 to
   06-08, and AUM below ``dormant_floor`` throughout 05-26 … 06-08.
 
-``gone_within`` is when: the first of the horizons 30, 60, 90 (up to ``horizon_days``) at whose end the
+``time_to_attrition`` is when: the first of the horizons 30, 60, 90 (up to ``horizon_days``) at whose end the
 definition holds and after which it holds at every later one. Here the windows end on 2024-04-10, 2024-05-10 and
 2024-06-09; who took everything out in March, was back on 05-05 and left again on 05-20 is gone within 90 days by
 ``aum_drop``. A dormant customer is silent through the longest window, so there it says when the money fell.
@@ -43,12 +43,12 @@ DOWNGRADE_DAYS = 28  # so long below the bound: a month's salary or a maturing p
 class Outcome:
     """Per matured snapshot and customer: base (base currency), share of it that left by the end, and when.
 
-    ``gone_within`` is in days, 0 for those who stayed; so a customer attrited exactly if it is not 0.
+    ``time_to_attrition`` is in days, 0 for those who stayed; so a customer attrited exactly if it is not 0.
     """
 
     base: SnapshotArray
     outflow_share: SnapshotArray
-    gone_within: Ints
+    time_to_attrition: Ints
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,12 @@ class Definition:
 def label_of(window: OutcomeWindow, settings: Settings) -> Outcome:
     """The outcome of everyone by the definition of ``settings``, which must share the window's base weeks."""
     label, definition = settings.label, DEFINITIONS[settings.label.definition]
-    gone_within, stands = np.zeros(window.base.shape, np.int64), np.ones(window.base.shape, bool)
+    time_to_attrition, stands = np.zeros(window.base.shape, np.int64), np.ones(window.base.shape, bool)
     for days in reversed(label.horizons):
         stands &= definition.holds(window, settings, days)
-        gone_within[stands] = days
+        time_to_attrition[stands] = days
     share = window.share_left(end_of(window, settings, label.horizon_days), label.settle_days)
-    return Outcome(window.base, share, gone_within)
+    return Outcome(window.base, share, time_to_attrition)
 
 
 def end_of(window: OutcomeWindow, settings: Settings, days: int) -> Ints:
@@ -86,7 +86,7 @@ def _dropped(window: OutcomeWindow, settings: Settings, days: int) -> Flags:
 
 def _dropped_already(_: Entities, balances: Balances, settings: Settings) -> Flags:
     base = balances.constant_price_mean(settings.label.base_weeks)
-    return balances.now(balances.aum) <= (1 - settings.label.min_drop) * base
+    return balances.at_snapshot(balances.aum) <= (1 - settings.label.min_drop) * base
 
 
 def _downgraded(window: OutcomeWindow, settings: Settings, days: int) -> Flags:
@@ -96,7 +96,7 @@ def _downgraded(window: OutcomeWindow, settings: Settings, days: int) -> Flags:
 
 def _downgraded_already(_: Entities, balances: Balances, settings: Settings) -> Flags:
     base = balances.constant_price_mean(settings.label.base_weeks)
-    return balances.now(balances.aum) < lower_bound(base, settings.tiers)
+    return balances.at_snapshot(balances.aum) < lower_bound(base, settings.tiers)
 
 
 def _closed(window: OutcomeWindow, settings: Settings, days: int) -> Flags:
@@ -120,7 +120,7 @@ def _dormant_already(entities: Entities, balances: Balances, settings: Settings)
     bookings = entities.tables["transactions"]
     customers_own = bookings.take(counted(bookings, OWN_BOOKING))
     silent = ~any_between(customers_own, len(entities), end - label.horizon_days, end)
-    return silent & (balances.now(balances.aum) < label.dormant_floor)
+    return silent & (balances.at_snapshot(balances.aum) < label.dormant_floor)
 
 
 DEFINITIONS: Mapping[str, Definition] = {

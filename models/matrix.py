@@ -17,7 +17,7 @@ from configs.settings import HORIZONS
 CHUNK = 2_000  # rows looked at together: little memory, and fast in cache
 COLUMNS = 16  # columns read together, all rows of them
 KEY = ("customer_id", "snapshot_date")
-OUTCOME = ("gone_within", "outflow_share", "aum_base")
+OUTCOME = ("time_to_attrition", "outflow_share", "aum_base")
 _BY_ROW = ("customer_id", "snapshot_date", "time_to_attrition", "outflow_share", "aum")  # beside the features
 
 
@@ -73,7 +73,7 @@ class Matrix:
     ) -> Self:
         """One row per row of ``key`` and ``values`` (rows × columns, not copied where they ascend by key).
 
-        ``labels`` holds the key, gone_within (null = stayed), outflow_share and aum_base. Labels of customers
+        ``labels`` holds the key, time_to_attrition (null = stayed), outflow_share and aum_base. Labels of customers
         outside the cohort, who have no features, are left aside.
         Raises DataError when keys or outcomes are not so or a label is missing.
         """
@@ -87,7 +87,7 @@ class Matrix:
             tuple(columns),
             keys["customer_id"][order],
             keys["snapshot_date"][order],
-            outcome["gone_within"].to_numpy(np.int16)[label],
+            outcome["time_to_attrition"].to_numpy(np.int16)[label],
             outcome["outflow_share"].to_numpy(np.float64)[label],
             outcome["aum_base"].to_numpy(np.float64)[label],
         )
@@ -230,18 +230,18 @@ def _check_key(frame: pd.DataFrame, name: str) -> None:
 
 
 def _outcomes(labels: pd.DataFrame) -> pd.DataFrame:
-    """The outcome columns of ``labels``, checked: money known, gone_within a number of days or 0, AUM ≥ 0."""
+    """The outcome columns of ``labels``, checked: money known, time_to_attrition a number of days or 0, AUM ≥ 0."""
     _check_key(labels, "labels")
     absent = [name for name in OUTCOME if name not in labels]
     if absent:
         raise DataError(f"labels lack {absent}; they have {sorted(map(str, labels.columns))}.")
-    outcome = labels[list(OUTCOME)].astype("float64").fillna({"gone_within": 0.0})
+    outcome = labels[list(OUTCOME)].astype("float64").fillna({"time_to_attrition": 0.0})
     unknown = int(outcome.isna().any(axis=1).sum())
     if unknown:
         raise DataError(f"{unknown} labels are unknown. Take only snapshots whose outcome has matured.")
-    if not (outcome["gone_within"].isin((0, *HORIZONS)).all() and (outcome["aum_base"] >= 0).all()):
+    if not (outcome["time_to_attrition"].isin((0, *HORIZONS)).all() and (outcome["aum_base"] >= 0).all()):
         raise DataError(
-            f"labels must have gone_within {HORIZONS} or null and aum_base ≥ 0. Mend the label definition."
+            f"labels must have time_to_attrition {HORIZONS} or null and aum_base ≥ 0. Mend the label definition."
         )
     return outcome
 

@@ -89,35 +89,36 @@ _COLUMNS = {
 
 def declared(settings: Settings) -> tuple[Measure, ...]:
     """The measures above and the bank's own. Raises ConfigError naming what is known."""
-    own = settings.features.measures
-    for k, one in enumerate(own):
-        _check(one, {*NOUNS, *(other.name for other in own[:k])})
+    bank_measures = settings.features.measures
+    for k, measure in enumerate(bank_measures):
+        _check(measure, {*NOUNS, *(other.name for other in bank_measures[:k])})
     return MEASURES + tuple(
-        Measure(one.name, one.table, one.statistics, dict(one.where), one.sign) for one in own
+        Measure(measure.name, measure.table, measure.statistics, dict(measure.where), measure.sign)
+        for measure in bank_measures
     )
 
 
-def _check(one: OwnMeasure, taken: set[str]) -> None:
-    where = f"[[features.measures]] {one.name!r}"
+def _check(measure: OwnMeasure, taken: set[str]) -> None:
+    where = f"[[features.measures]] {measure.name!r}"
     # "first_" and "largest_" would read like days_since_first_… of another measure.
-    if one.name in taken or one.name.startswith(("first_", "largest_")):
+    if measure.name in taken or measure.name.startswith(("first_", "largest_")):
         raise ConfigError(f"{where}: the name is taken. Choose another than {', '.join(sorted(taken))}.")
-    _known(f"{where}: table", one.table, _STATISTICS)
-    _known(f"{where}: group", one.group, GROUPS)
-    for statistic in one.statistics:
-        _known(f"{where}: statistic of {one.table}", statistic, _STATISTICS[one.table])
-    if one.sign and "sum" not in _STATISTICS[one.table]:
-        raise ConfigError(f"{where}: {one.table} have no amount and so no sign. Leave sign out.")
-    for column, labels in one.where.items():
-        _known(f"{where}: column of {one.table}", column, _COLUMNS[one.table])
-        allowed = TABLES[one.table].column(column).allowed
+    _known(f"{where}: table", measure.table, _STATISTICS)
+    _known(f"{where}: group", measure.group, GROUPS)
+    for statistic in measure.statistics:
+        _known(f"{where}: statistic of {measure.table}", statistic, _STATISTICS[measure.table])
+    if measure.sign and "sum" not in _STATISTICS[measure.table]:
+        raise ConfigError(f"{where}: {measure.table} have no amount and so no sign. Leave sign out.")
+    for column, labels in measure.where.items():
+        _known(f"{where}: column of {measure.table}", column, _COLUMNS[measure.table])
+        allowed = TABLES[measure.table].column(column).allowed
         for label in labels if allowed else ():
             _known(f"{where}: {column}", label, allowed)
 
 
-def _known(what: str, found: str, known: Iterable[str]) -> None:
-    names = sorted(known)
-    if found not in names:
+def _known(what: str, name: str, choices: Iterable[str]) -> None:
+    names = sorted(choices)
+    if name not in names:
         raise ConfigError(
-            f"{what} {found!r} is unknown. {did_you_mean(found, names)} All of them: {', '.join(names)}."
+            f"{what} {name!r} is unknown. {did_you_mean(name, names)} All of them: {', '.join(names)}."
         )

@@ -71,7 +71,7 @@ def _tiles(rows: Rows, measures: Sequence[Measure], calendar: Calendar, customer
         if not columns:
             continue
         array = np.zeros((len(columns), calendar.positions, customers), np.int64)
-        first, column = _lookup([member[name] for name, _ in columns])
+        first, column = _columns_by_key([member[name] for name, _ in columns])
         if statistics == ("sum", "count"):
             counts = np.array([statistic == "count" for _, statistic in columns], np.int64)[column]
             add_running_sums(*where, value, first, column, counts, array)
@@ -111,7 +111,7 @@ def _members(rows: Rows, measure: Measure, sizes: Mapping[str, int]) -> NDArray[
     return np.logical_and.outer(inside, sign).reshape(-1)
 
 
-def _lookup(members: Sequence[NDArray[np.bool_]]) -> tuple[Ints, Ints]:
+def _columns_by_key(members: Sequence[NDArray[np.bool_]]) -> tuple[Ints, Ints]:
     """For each group key the columns it adds to: column[first[key] : first[key + 1]]."""
     table = np.stack(members, axis=1)
     first = np.concatenate([[0], np.cumsum(table.sum(axis=1))]).astype(np.int64)

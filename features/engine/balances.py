@@ -91,13 +91,13 @@ def _gain(value: Ints, before: Ints, after: Ints) -> Ints:
 
     Prices and rates count with their leading 30 bits, so that nothing overflows.
     """
-    known = (before > 0) & (after > 0)
-    larger = np.maximum(np.where(known, np.maximum(before, after), 1), 1)
+    both_known = (before > 0) & (after > 0)
+    larger = np.maximum(np.where(both_known, np.maximum(before, after), 1), 1)
     spare = np.maximum(np.log2(larger).astype(np.int64) - 29, 0)
     base = np.maximum(before >> spare, 1)
     rise = (after >> spare) - base
     whole, rest = np.divmod(value, base)
-    return np.where(known, whole * rise + (2 * rest * rise + base) // (2 * base), 0)
+    return np.where(both_known, whole * rise + (2 * rest * rise + base) // (2 * base), 0)
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Balances:
         """AUM at every position (position × customer, minor units)."""
         return self.by_class[: len(CLASSES)].sum(axis=0)
 
-    def now(self, running: Ints) -> SnapshotArray:
+    def at_snapshot(self, running: Ints) -> SnapshotArray:
         """A running sum as of each snapshot, in units of base currency."""
         return running[self.calendar.at] / MINOR
 

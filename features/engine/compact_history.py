@@ -32,8 +32,8 @@ def compact_rows(rows: Rows, before: int) -> Rows:
     ``before`` is a day number; rows that happened from then on are all kept.
     """
     old = rows.day < before
-    settled = np.flatnonzero(old & (rows.known < before) & (rows.until == FOREVER))
-    keep = ~old | ((rows.known >= before) | (rows.until < FOREVER)) & (rows.until >= before)
+    settled = np.flatnonzero(old & (rows.known_on < before) & (rows.until == FOREVER))
+    keep = ~old | ((rows.known_on >= before) | (rows.until < FOREVER)) & (rows.until >= before)
     sort = _sorts(rows)[settled]
     held = rows.columns["balance_base"][settled] > 0 if "balance_base" in rows.columns else sort >= 0
     keep[settled[held][_firsts(sort[held])]] = True

@@ -33,7 +33,7 @@ class LateArrivals:
 
 def seen(rows: Rows, snapshot: int | Ints) -> NDArray[np.bool_]:
     """One flag per row: visible at the snapshot (a day number, or one per row)."""
-    return (rows.day < snapshot) & (rows.known < snapshot) & (rows.until >= snapshot)
+    return (rows.day < snapshot) & (rows.known_on < snapshot) & (rows.until >= snapshot)
 
 
 def value_as_of(
@@ -45,11 +45,13 @@ def value_as_of(
     visible: Callable[[Rows, int], NDArray[np.bool_]] = seen,
 ) -> NDArray[Any]:
     """(snapshot × customer) array: ``values`` of each customer's last visible row, ``missing`` without one."""
-    found = np.full((len(snapshots), customers), missing, np.result_type(values, np.min_scalar_type(missing)))
+    result = np.full(
+        (len(snapshots), customers), missing, np.result_type(values, np.min_scalar_type(missing))
+    )
     for s, day in enumerate(snapshots):
         places = np.flatnonzero(visible(rows, int(day)))
-        found[s, rows.customer[places]] = values[places]
-    return found
+        result[s, rows.customer[places]] = values[places]
+    return result
 
 
 def any_between(rows: Rows, customers: int, start: Ints, end: Ints) -> NDArray[np.bool_]:
@@ -106,8 +108,8 @@ def _straddled(rows: Rows, snapshots: Ints, customers: int) -> Ints:
     earlier version is wrongly left out from when it was known until it was superseded.
     """
     last = rows.until == FOREVER
-    start = np.where(last, rows.day, np.maximum(rows.day, rows.known))
-    end = np.where(last, rows.known, rows.until)
+    start = np.where(last, rows.day, np.maximum(rows.day, rows.known_on))
+    end = np.where(last, rows.known_on, rows.until)
     first = np.searchsorted(snapshots, start, side="right")
     width = np.maximum(np.searchsorted(snapshots, end, side="right") - first, 0)
     return _ranges(first, width) * customers + np.repeat(rows.customer, width)

@@ -50,7 +50,7 @@ class Rows:
 
     customer: Ints
     day: Ints
-    known: Ints
+    known_on: Ints
     until: Ints
     columns: Mapping[str, Ints] = field(default_factory=dict)
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class Rows:
         return Rows(
             self.customer[rows] if customer is None else customer,
             self.day[rows],
-            self.known[rows],
+            self.known_on[rows],
             self.until[rows],
             {name: values[rows] for name, values in self.columns.items()},
             self.labels,
@@ -100,16 +100,16 @@ def make_entities(tables: Mapping[str, pa.Table], workload: Workload = MappingPr
     Tables that the bank does not bring are empty. Text becomes codes, so that nothing but integers is left.
     """
     named = dict(tables)
-    known = named["customers"]["customer_id"].to_pylist() if "customers" in named else []
-    ids = np.array(sorted(set(known)), dtype=object)
+    ids = named["customers"]["customer_id"].unique().to_pylist() if "customers" in named else []
+    customers = np.array(sorted(ids), dtype=object)
     if "holdings" in named:
         named["holdings"] = _with_class(named["holdings"], named["products"])
     rows = {
-        name: make_rows(name, named[name], ids) if name in named else _no_rows(name)
+        name: make_rows(name, named[name], customers) if name in named else _no_rows(name)
         for name, contract in TABLES.items()
         if contract.by_customer
     }
-    return Entities(ids, rows, workload)
+    return Entities(customers, rows, workload)
 
 
 def _with_class(holdings: pa.Table, products: pa.Table) -> pa.Table:
@@ -176,15 +176,15 @@ def _positions(name: str, column: pa.ChunkedArray, ids: NDArray[np.object_]) -> 
     code = coded.indices.to_numpy()
     # A file's vocabulary may hold names of which no row is left.
     used = np.flatnonzero(np.bincount(code, minlength=len(coded.dictionary)))
-    found = np.array(coded.dictionary.take(pa.array(used)).to_pylist(), dtype=object)
-    strangers = set(found) - set(ids)
+    present = np.array(coded.dictionary.take(pa.array(used)).to_pylist(), dtype=object)
+    strangers = set(present) - set(ids)
     if strangers:
         raise DataError(
             f"table {name!r} has rows of {len(strangers)} customers that the bucket's 'customers' lacks. "
             "Run the ingest again: it refuses such rows and keeps a customer in one bucket."
         )
     place: Ints = np.zeros(len(coded.dictionary), np.int64)
-    place[used] = np.searchsorted(ids, found)
+    place[used] = np.searchsorted(ids, present)
     return place[code]
 
 
@@ -228,9 +228,9 @@ def _unscaled(column: pa.ChunkedArray) -> Ints:
 def _codes(column: pa.ChunkedArray, words: tuple[str, ...] | None) -> tuple[Ints, tuple[str, ...]]:
     array = column.combine_chunks()
     coded = array if pa.types.is_dictionary(array.type) else pc.dictionary_encode(array)
-    found = coded.dictionary.to_pylist()
+    present = coded.dictionary.to_pylist()
     # Sorted, so that the codes do not depend on the order of rows.
-    known = words if words is not None else tuple(sorted(set(found)))
-    where = {word: k for k, word in enumerate(known)}
-    lookup = np.array([where[word] for word in found] + [-1], dtype=np.int64)
-    return lookup[pc.fill_null(coded.indices, len(found)).to_numpy().astype(np.int64)], known
+    vocabulary = words if words is not None else tuple(sorted(set(present)))
+    where = {word: k for k, word in enumerate(vocabulary)}
+    code_of = np.array([where[word] for word in present] + [-1], dtype=np.int64)
+    return code_of[pc.fill_null(coded.indices, len(present)).to_numpy().astype(np.int64)], vocabulary

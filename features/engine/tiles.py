@@ -127,9 +127,9 @@ def _difference(running: Ints, at: Ints, weeks: int, unit: float, total: Snapsho
         if at[s] < weeks:
             total[s] = np.nan
         else:
-            now, before = running[at[s]], running[at[s] - weeks]
-            for c in range(len(now)):
-                total[s, c] = (now[c] - before[c]) / unit
+            end, start = running[at[s]], running[at[s] - weeks]
+            for c in range(len(end)):
+                total[s, c] = (end[c] - start[c]) / unit
 
 
 def trailing(tiles: Ints, calendar: Calendar, weeks: int, reduce: np.ufunc) -> SnapshotArray:

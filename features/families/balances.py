@@ -14,7 +14,7 @@ from features.families.shared import Bucket
 def features(bucket: Bucket) -> Columns:
     """Money in base currency, changes and deviations as shares."""
     balances = bucket.balances
-    aum = balances.now(balances.aum)
+    aum = balances.at_snapshot(balances.aum)
     yield Name("aum", "last"), aum
     yield Name("market_move", "sum", "13w"), trailing_sum(balances.market, balances.calendar, 13) / MINOR
     yield Name("aum", "change", "quarter"), _relative_change(aum, balances.last_quarter_end("aum"))
@@ -37,8 +37,8 @@ def _aum_over(balances: Balances, aum: SnapshotArray, window: int) -> Columns:
         yield Name("aum", "slope", span), ratio(_slope(balances, window), mean)
 
 
-def _relative_change(now: SnapshotArray, before: SnapshotArray) -> SnapshotArray:
-    return ratio(now - before, before)
+def _relative_change(current: SnapshotArray, before: SnapshotArray) -> SnapshotArray:
+    return ratio(current - before, before)
 
 
 def _deviation(balances: Balances, window: int) -> SnapshotArray:

@@ -19,17 +19,18 @@ MAIN = ("demand", "term", "structured", "wealth", "fund")
 def features(bucket: Bucket) -> Columns:
     """Money in base currency, shares of AUM, ratios between classes."""
     balances = bucket.balances
-    aum = balances.now(balances.aum)
+    aum = balances.at_snapshot(balances.aum)
     running = balances.by_name
     for name in (*CLASSES, *CLASS_GROUPS):
         sums = running[name]
-        held = balances.now(sums)
+        held = balances.at_snapshot(sums)
         yield Name(name, "last"), held
         yield Name(name, "share"), ratio(held, aum)
         for window in (4, 13, 26):
             yield Name(name, "difference", weeks(window)), ratio(held - balances.ago(sums, window), aum)
     for part, whole in (("investment", "deposits"), ("term", "demand"), ("fund", "wealth")):
-        yield Name(part, f"per_{whole}"), ratio(balances.now(running[part]), balances.now(running[whole]))
+        parts, wholes = (balances.at_snapshot(running[name]) for name in (part, whole))
+        yield Name(part, f"per_{whole}"), ratio(parts, wholes)
     for window in (13, 26):
         yield from _swings(balances, running, window)
 

@@ -33,8 +33,8 @@ def features(bucket: Bucket) -> Columns:
             since[measure.name] = _since(rows, counted(rows, measure), calendar, len(entities))
     for name in (*HELD, *DONE):
         yield Name(name, "days_since_first"), since[name]
-    for one, other in GAPS:
-        yield Name(other, f"days_after_{one}"), since[one] - since[other]
+    for earlier, later in GAPS:
+        yield Name(later, f"days_after_{earlier}"), since[earlier] - since[later]
 
 
 def _since(rows: Rows, chosen: NDArray[np.bool_], calendar: Calendar, customers: int) -> SnapshotArray:

@@ -17,7 +17,7 @@ BEHIND = (28, 91)  # days back in which it fell due
 def features(bucket: Bucket) -> Columns:
     """Product depth and the maturity wall; money in base currency, shares of AUM."""
     balances = bucket.balances
-    aum = balances.now(balances.aum)
+    aum = balances.at_snapshot(balances.aum)
     yield Name("product", "held"), balances.products[balances.calendar.at].astype(np.float64)
     classes = (balances.by_class[: len(CLASSES), balances.calendar.at] > 0).sum(axis=0)
     yield Name("product_class", "held"), classes.astype(np.float64)
@@ -26,7 +26,7 @@ def features(bucket: Bucket) -> Columns:
             Name("product", "added", weeks(window)),
             trailing_sum(balances.products, balances.calendar, window),
         )
-    yield Name("loan", "last"), balances.now(balances.by_class[LOAN])
+    yield Name("loan", "last"), balances.at_snapshot(balances.by_class[LOAN])
     yield from _maturities(balances, aum)
 
 

@@ -24,7 +24,7 @@ def features(bucket: Bucket) -> Columns:
     for way in ("inflow", "outflow"):
         running = _large_counts(entities, calendar, way, minor)
         for window in (13, YEAR):
-            by_side = np.stack([trailing_sum(one, calendar, window) for one in running])
+            by_side = np.stack([trailing_sum(counts, calendar, window) for counts in running])
             yield Name(f"large_{way}", "count", weeks(window)), by_side.sum(axis=0)
             sides = np.where(calendar.covered(window)[:, None], (by_side > 0).sum(axis=0), np.nan)
             yield Name(f"large_{way}", "counterparties", weeks(window)), sides

@@ -22,10 +22,10 @@ def features(bucket: Bucket) -> Columns:
     """Tenure in days; the stage, coded by its place in STAGES, and how long it has lasted."""
     activity, aum = bucket.activity, bucket.balances.aum
     days = tenure(bucket.entities, activity.calendar)
-    now = stage(activity, aum, days)
+    current = stage(activity, aum, days)
     yield Name("tenure", "days"), days
-    yield Name("lifecycle_stage", "code"), now
-    yield Name("lifecycle_stage", "weeks"), _weeks_in_stage(activity, aum, days, now)
+    yield Name("lifecycle_stage", "code"), current
+    yield Name("lifecycle_stage", "weeks"), _weeks_in_stage(activity, aum, days, current)
 
 
 def tenure(entities: Entities, calendar: Calendar) -> SnapshotArray:
@@ -51,26 +51,28 @@ def stage(activity: Activity, aum: Ints, days: SnapshotArray) -> SnapshotArray:
 
 
 def _trend(aum: Ints, calendar: Calendar) -> SnapshotArray:
-    now, before = aum[calendar.at], aum[np.maximum(calendar.at - DORMANT_DAYS // 7, 0)]
-    known = (before > 0) & calendar.covered(DORMANT_DAYS // 7)[:, None]
-    return np.divide(now - before, before, out=np.zeros(now.shape), where=known)
+    current, before = aum[calendar.at], aum[np.maximum(calendar.at - DORMANT_DAYS // 7, 0)]
+    positive = (before > 0) & calendar.covered(DORMANT_DAYS // 7)[:, None]
+    return np.divide(current - before, before, out=np.zeros(current.shape), where=positive)
 
 
-def _weeks_in_stage(activity: Activity, aum: Ints, days: SnapshotArray, now: SnapshotArray) -> SnapshotArray:
+def _weeks_in_stage(
+    activity: Activity, aum: Ints, days: SnapshotArray, current: SnapshotArray
+) -> SnapshotArray:
     """On how many Mondays in a row right before the snapshot the stage was the same, STAGE_WEEKS at most.
 
     The stage of an earlier Monday is the one that today's rows give it; a Monday with less than half a year
     of history before it ends the count.
     """
-    calendar, weeks = activity.calendar, np.zeros_like(now)
+    calendar, weeks = activity.calendar, np.zeros_like(current)
     mondays = calendar.history_from + 7 * np.arange(calendar.positions)
     always = replace(activity, calendar=replace(calendar, snapshots=mondays))
     old = stage(always, aum, np.full(aum.shape, np.inf)).astype(np.int8)
-    same, dormant = np.ones(now.shape, bool), STAGES.index("dormant")
+    same, dormant = np.ones(current.shape, bool), STAGES.index("dormant")
     for back in range(1, STAGE_WEEKS + 1):
         at = calendar.at - back
-        then = old[np.maximum(at, 0)]
-        then = np.where((then != dormant) & (days - 7 * back < NEW_DAYS), STAGES.index("new"), then)
-        same &= (then == now) & (at >= DORMANT_DAYS // 7)[:, None]
+        earlier = old[np.maximum(at, 0)]
+        earlier = np.where((earlier != dormant) & (days - 7 * back < NEW_DAYS), STAGES.index("new"), earlier)
+        same &= (earlier == current) & (at >= DORMANT_DAYS // 7)[:, None]
         weeks += same
     return weeks

@@ -22,5 +22,5 @@ def features(bucket: Bucket) -> Columns:
             yield Name(name, "step", month(back)), end - before
             yield Name(name, "growth", month(back)), ratio(end, before)
     for name in CLASS_GROUPS:
-        now, before = balances.now(balances.by_name[name]), balances.last_quarter_end(name)
-        yield Name(name, "change", "quarter"), ratio(now - before, before)
+        current, before = balances.at_snapshot(balances.by_name[name]), balances.last_quarter_end(name)
+        yield Name(name, "change", "quarter"), ratio(current - before, before)

@@ -20,9 +20,10 @@ def features(bucket: Bucket) -> Columns:
     balances, changes, label = bucket.balances, bucket.balances.changes, bucket.settings.label
     calendar, customers = balances.calendar, balances.aum.shape[1]
     earlier = np.maximum(calendar.snapshots - 7 * label.weeks_to_close, calendar.history_from)
-    then = replace(balances, calendar=replace(calendar, snapshots=earlier))
-    base, end = then.constant_price_mean(label.base_weeks), earlier + label.lead_days + label.horizon_days
+    earlier_balances = replace(balances, calendar=replace(calendar, snapshots=earlier))
+    base = earlier_balances.constant_price_mean(label.base_weeks)
+    end = earlier + label.lead_days + label.horizon_days
     moved = highest(changes, changes.change - changes.market, customers, end - label.settle_days, end)
-    after = moved + balances.market[then.calendar.at]
+    after = moved + balances.market[earlier_balances.calendar.at]
     left = 1 - np.divide(after / MINOR, base, out=np.full_like(base, np.nan), where=base > 0)
     yield Name("past_outflow", "share"), np.clip(left, 0.0, 1.0)

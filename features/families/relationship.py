@@ -73,8 +73,8 @@ def _vacant_days(entities: Entities, calendar: Calendar, manager: Ints, since: I
     rows = entities.tables["assignments"]
     ended = np.full(manager.shape, -1, np.int64)
     for s, day in enumerate(calendar.snapshots):
-        now = np.flatnonzero(seen(rows, int(day)))
-        np.maximum.at(ended[s], rows.customer[now], rows.columns["to_on"][now])
+        visible = np.flatnonzero(seen(rows, int(day)))
+        np.maximum.at(ended[s], rows.customer[visible], rows.columns["to_on"][visible])
     # A period without a manager that runs has a first day; else the last period that ended.
     begin = np.where(since >= 0, since, ended)
     days = np.where(begin >= 0, calendar.snapshots[:, None] - begin, np.nan)

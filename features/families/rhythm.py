@@ -33,8 +33,9 @@ def features(bucket: Bucket) -> Columns:
     for name in ("booking", "login"):
         yield from _silence(make_weeks(activity.tiles[name, "count"], calendar), name)
     for name in ("booking", "inflow"):
-        rate, usual = activity.count(name, MONTH) / MONTH, activity.count(name, YEAR) / YEAR
-        yield Name(name, "collapse", _LAST), np.where(usual > 0, rate < COLLAPSED * usual, np.nan)
+        monthly_rate, yearly_rate = activity.count(name, MONTH) / MONTH, activity.count(name, YEAR) / YEAR
+        collapsed = np.where(yearly_rate > 0, monthly_rate < COLLAPSED * yearly_rate, np.nan)
+        yield Name(name, "collapse", _LAST), collapsed
     half, before = activity.total("salary", 26), activity.total("salary", 13)
     yield Name("salary", "change", weeks(13)), ratio(2 * before - half, half - before)
     for window in (13, YEAR):
@@ -94,31 +95,31 @@ def _weeks(running: Ints, at: Ints, weight: NDArray[np.float64], out: NDArray[np
                 continue
             week = running[c, at[s] - span : at[s] + 1]
             mean = (week[span] - week[0]) / span
-            found, silent, active, weighted, squares = 0, 0, 0, 0.0, 0.0
+            gap_count, silent, active, weighted, squares = 0, 0, 0, 0.0, 0.0
             for k in range(span):
                 value = week[k + 1] - week[k]
                 weighted += weight[k] * value
                 squares += (value - mean) ** 2
                 if value:
-                    found, silent, active = _close(gaps, found, silent), 0, active + 1
+                    gap_count, silent, active = _close(gaps, gap_count, silent), 0, active + 1
                 else:
                     silent += 1
-            found = _close(gaps, found, silent)
+            gap_count = _close(gaps, gap_count, silent)
             out[0, s, c], out[1, s, c] = mean, np.sqrt(squares / span)
             out[2, s, c] = (week[span] - week[span - MONTH]) / MONTH
             out[3, s, c], out[4, s, c] = weighted, active
-            out[5, s, c] = (gaps[(found - 1) // 2] + gaps[found // 2]) / 2 if found else 0
-            out[6, s, c] = gaps[found - 1] if found else 0
+            out[5, s, c] = (gaps[(gap_count - 1) // 2] + gaps[gap_count // 2]) / 2 if gap_count else 0
+            out[6, s, c] = gaps[gap_count - 1] if gap_count else 0
 
 
 @numba.njit(cache=True, nogil=True)
-def _close(gaps: Ints, found: int, silent: int) -> int:
+def _close(gaps: Ints, gap_count: int, silent: int) -> int:
     """Put a gap that has ended among the sorted ones; how many there are then."""
     if not silent:
-        return found
-    place = found
+        return gap_count
+    place = gap_count
     while place and gaps[place - 1] > silent:
         gaps[place] = gaps[place - 1]
         place -= 1
     gaps[place] = silent
-    return found + 1
+    return gap_count + 1

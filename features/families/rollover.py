@@ -11,23 +11,23 @@ from features.engine.tiles import Columns, ratio
 from features.families.shared import Bucket
 
 LOCKED = tuple(PRODUCT_CLASSES.index(name) for name in ("term", "structured", "wealth"))
-SETTLE = 14  # days the customer has to invest the money again
+REINVEST_DAYS = 14  # days the customer has to invest the money again
 WINDOW = 52
 _DAYS = np.int64(2**20)  # more days than any history has
 
 
 def features(bucket: Bucket) -> Columns:
-    """Of the money that fell due in the last year, the share that was still invested SETTLE days later.
+    """Of the money that fell due in the last year, the share that was still invested REINVEST_DAYS days later.
 
-    What term, structured and wealth products lost from the evening before the due day to SETTLE days after
-    it has not been rolled over; due days whose SETTLE days are not over yet do not count.
+    What term, structured and wealth products lost from the evening before the due day to REINVEST_DAYS days after
+    it has not been rolled over; due days whose REINVEST_DAYS days are not over yet do not count.
     """
     balances = bucket.balances
     customer, due, money, kept = _matured(balances.changes)
     snapshots, customers = balances.calendar.snapshots, balances.aum.shape[1]
     total, stayed = np.zeros((2, len(snapshots), customers))
     for s, day in enumerate(snapshots):
-        inside = np.flatnonzero((due >= day - 7 * WINDOW) & (due + SETTLE < day))
+        inside = np.flatnonzero((due >= day - 7 * WINDOW) & (due + REINVEST_DAYS < day))
         # Whole minor units below 2^53: exact in any order.
         total[s] = np.bincount(customer[inside], money[inside], customers)
         stayed[s] = np.bincount(customer[inside], kept[inside], customers)
@@ -45,7 +45,9 @@ def _matured(changes: BalanceChanges) -> tuple[Ints, Ints, Ints, Ints]:
     key, place = np.unique(rows.customer[fell] * _DAYS + due[fell], return_inverse=True)
     money = np.bincount(place, balance[fell], len(key)).astype(np.int64)
     customer, day = key // _DAYS, key % _DAYS
-    lost = np.maximum(_locked(changes, customer, day - 1) - _locked(changes, customer, day + SETTLE), 0)
+    lost = np.maximum(
+        _locked(changes, customer, day - 1) - _locked(changes, customer, day + REINVEST_DAYS), 0
+    )
     return customer, day, money, np.maximum(money - lost, 0)
 
 

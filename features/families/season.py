@@ -30,8 +30,8 @@ def features(bucket: Bucket) -> Columns:
     days = np.append(festivals, 0)[following] - calendar.snapshots.astype(np.float64)
     days[following == len(festivals)] = np.nan
     for name, value in (
-        (Name("season", "sine"), np.array([math.sin(one) for one in angle])),
-        (Name("season", "cosine"), np.array([math.cos(one) for one in angle])),
+        (Name("season", "sine"), np.array([math.sin(radians) for radians in angle])),
+        (Name("season", "cosine"), np.array([math.cos(radians) for radians in angle])),
         (Name("spring_festival", "days_to"), days),
     ):
         yield name, np.repeat(value[:, None], customers, axis=1)

@@ -19,16 +19,16 @@ def features(bucket: Bucket) -> Columns:
     score, age = np.full((2, len(ITEMS), *shape), np.nan)
     codes = [rows.code("item", item) for item in ITEMS]
     for s, day in enumerate(calendar.snapshots):
-        now = np.flatnonzero(seen(rows, int(day)))
-        who, when, given = rows.customer[now], rows.day[now], rows.columns["score"][now]
+        visible = np.flatnonzero(seen(rows, int(day)))
+        who, when, answer = rows.customer[visible], rows.day[visible], rows.columns["score"][visible]
         recent = when >= day - 364
-        mean[s] = _mean(who[recent], given[recent], customers)
+        mean[s] = _mean(who[recent], answer[recent], customers)
         for k, code in enumerate(codes):
-            of_item = np.isin(rows.columns["item"][now], code)
+            of_item = np.isin(rows.columns["item"][visible], code)
             last = np.full(customers, -1, np.int64)
             np.maximum.at(last, who[of_item], when[of_item])
             newest = of_item & (when == last[who])
-            score[k, s] = _mean(who[newest], given[newest], customers)
+            score[k, s] = _mean(who[newest], answer[newest], customers)
             age[k, s] = np.where(last >= 0, day - last, np.nan)
     yield Name("survey_score", "mean", weeks(52)), mean
     for k, item in enumerate(ITEMS):

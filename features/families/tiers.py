@@ -17,7 +17,7 @@ def features(bucket: Bucket) -> Columns:
     """AUM above the tier's lower bound and below the next tier's, as shares of AUM; NaN in no next tier."""
     balances, declared = bucket.balances, bucket.settings.tiers
     bounds = _bounds(declared)
-    mean, aum = balances.mean(WEEKS), balances.now(balances.aum)
+    mean, aum = balances.mean(WEEKS), balances.at_snapshot(balances.aum)
     reached = place(mean, declared)
     lower, upper = bounds[reached], np.append(bounds, np.nan)[reached + 1]
     unknown = np.isnan(mean)

@@ -27,14 +27,14 @@ from pipeline.training.training_rows import columns_of, load_matrix, load_peers,
 Progress = Callable[[int, int], None]
 ABLATION = ["columns", "auroc", "average_precision", "average_precision_lost", "recall_at_10", "ece"]
 CURVE = ["auroc", "average_precision", "recall_at_10", "ece"]
-OUTCOMES = ["attrited", "gone_within", "outflow_share", "aum_base"]
+OUTCOMES = ["attrited", "time_to_attrition", "outflow_share", "aum_base"]
 
 
 def dataset(bank: str, snapshots: Sequence[date | str], data: Path | str = "data") -> pd.DataFrame:
     """One row per eligible customer and Monday: keys, every feature, and the outcome where it has matured.
 
     ``attrited``, ``outflow_share`` and ``aum_base`` are missing on Mondays whose outcome window the data does
-    not cover, ``gone_within`` (days) there and for customers who stayed. The bank must have been ingested.
+    not cover, ``time_to_attrition`` (days) there and for customers who stayed. The bank must have been ingested.
     Raises DataError otherwise, ConfigError for another weekday.
     For example ``dataset("demo", ["2026-05-04", "2026-11-16"])``.
     """

@@ -19,7 +19,7 @@ from configs.errors import ConfigError, DataError
 if TYPE_CHECKING:  # pyspark is an extra, and starting it costs seconds
     from pyspark import SparkContext
 
-T = TypeVar("T")
+Result = TypeVar("Result")
 ROOT = Path(__file__).resolve().parents[2]
 LOG_SETTINGS = ROOT / "pipeline/snapshots/spark_log4j2.properties"
 POLL_SECONDS = 0.2
@@ -42,8 +42,8 @@ ON_ONE_MACHINE = {
 
 
 def run_buckets(
-    work: Callable[[int], T], buckets: int, master: str, progress: Callable[[int, int], None]
-) -> list[T]:
+    work: Callable[[int], Result], buckets: int, master: str, progress: Callable[[int, int], None]
+) -> list[Result]:
     """``work`` of every bucket, in the order of the buckets, as a local executor would return it.
 
     ``work`` is a top-level function, or a ``functools.partial`` of one, so that workers import it by name.
@@ -68,8 +68,8 @@ def session(master: str) -> Iterator["SparkContext"]:
 
 
 def over_buckets(
-    context: "SparkContext", work: Callable[[int], T], buckets: int, progress: Callable[[int, int], None]
-) -> list[T]:
+    context: "SparkContext", work: Callable[[int], Result], buckets: int, progress: Callable[[int, int], None]
+) -> list[Result]:
     """See ``run_buckets``; a bucket that fails with an error of the user's stops the others."""
     outcomes = context.accumulator({}, _outcomes())
 
@@ -102,7 +102,7 @@ def _watch(
     progress(len(outcomes()), buckets)
 
 
-def _attempt(work: Callable[[int], T], bucket: int) -> T | DataError | ConfigError:
+def _attempt(work: Callable[[int], Result], bucket: int) -> Result | DataError | ConfigError:
     """Runs on a worker. A user's error is an outcome: Spark would try again and wrap it in its own."""
     try:
         return work(bucket)
@@ -174,5 +174,5 @@ def _check_installed() -> None:
 def _cause(error: Exception) -> str:
     """What the JVM said, without the stack: the line after "An error occurred while calling …"."""
     lines = [line.strip(" :\t") for line in str(error).splitlines() if line.strip(" :\t")]
-    said = next((line for line in lines if "Exception: " in line), lines[0])
-    return said.partition("Exception: ")[2] or said
+    message = next((line for line in lines if "Exception: " in line), lines[0])
+    return message.partition("Exception: ")[2] or message

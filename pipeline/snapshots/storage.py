@@ -64,7 +64,7 @@ def staged(task: BucketTask, uri: str) -> Iterator[Staged]:
     run = uuid4().hex
     store, root = _open(uri)
     try:
-        _lay_out(task, store, root)
+        _send_deliveries(task, store, root)
     except OSError as error:
         raise ConfigError(
             f"storage {uri!r} cannot be written: {str(error).splitlines()[0]}. Mend storage in [engine], or "
@@ -78,12 +78,12 @@ def staged(task: BucketTask, uri: str) -> Iterator[Staged]:
             store.delete_dir(f"{root}/making/{run}")
 
 
-def _lay_out(task: BucketTask, store: fs.FileSystem, root: str) -> None:
+def _send_deliveries(task: BucketTask, store: fs.FileSystem, root: str) -> None:
     """Send the deliveries that are not there yet, and remove those that the tables no longer rest on."""
     store.create_dir(f"{root}/tables")
-    there = {one.base_name for one in store.get_file_info(fs.FileSelector(f"{root}/tables"))}
+    stored = {item.base_name for item in store.get_file_info(fs.FileSelector(f"{root}/tables"))}
     wanted = {folder.name: folder for folder in task.tables.folders}
-    for name in sorted(there - wanted.keys()):
+    for name in sorted(stored - wanted.keys()):
         store.delete_dir(f"{root}/tables/{name}")
     for name, folder in wanted.items():
         note = f"{root}/tables/{name}/ingest.json"  # sent last: with it the delivery is complete
@@ -95,10 +95,10 @@ def _lay_out(task: BucketTask, store: fs.FileSystem, root: str) -> None:
 
 def _bring(store: fs.FileSystem, delivery: str, bucket: int, target: Path) -> None:
     """Copy one bucket's parts of a delivery, and the tables that are not by customer."""
-    names = [f"{name}/{bucket_name(bucket)}" if one.by_customer else name for name, one in TABLES.items()]
-    for name, found in zip(names, store.get_file_info([f"{delivery}/{one}" for one in names]), strict=True):
-        if found.type is fs.FileType.Directory:
-            _copy(found.path, str(target / name), store, HERE)
+    names = [f"{name}/{bucket_name(bucket)}" if item.by_customer else name for name, item in TABLES.items()]
+    for name, info in zip(names, store.get_file_info([f"{delivery}/{item}" for item in names]), strict=True):
+        if info.type is fs.FileType.Directory:
+            _copy(info.path, str(target / name), store, HERE)
 
 
 def _copy(source: str, target: str, store: fs.FileSystem, to: fs.FileSystem) -> None:

@@ -118,21 +118,27 @@ WORDS = {"en": "Call", "zh": "致电"}
 @pytest.mark.parametrize(
     ("rule", "said"),
     [
-        ({"reason": ["salary"]}, "unknown key 'next_steps.own.0.reason'. Did you mean 'reasons'?"),
-        ({"reasons": ["salry"]}, "next_steps.own.0: unknown reason 'salry'. Did you mean 'salary'?"),
-        ({"stages": ["dorment"]}, "next_steps.own.0: unknown stage 'dorment'. Did you mean 'dormant'?"),
+        ({"reason": ["salary"]}, "unknown key 'next_steps.bank_rules.0.reason'. Did you mean 'reasons'?"),
+        ({"reasons": ["salry"]}, "next_steps.bank_rules.0: unknown reason 'salry'. Did you mean 'salary'?"),
+        (
+            {"stages": ["dorment"]},
+            "next_steps.bank_rules.0: unknown stage 'dorment'. Did you mean 'dormant'?",
+        ),
         ({"tiers": ["afluent"]}, "a next step is for the unknown tier 'afluent'. Did you mean 'affluent'?"),
         (
             {"maturing_days": "9"},
-            "next_steps.own.0.maturing_days: Input should be a valid integer, found '9'",
+            "next_steps.bank_rules.0.maturing_days: Input should be a valid integer, found '9'",
         ),
-        ({"maturing_share": 0.1}, "next_steps.own.0: maturing_share says of how much"),
-        ({"stages": ["new"], "zh": ""}, "next_steps.own.0.zh: String should have at least 1 character"),
+        ({"maturing_share": 0.1}, "next_steps.bank_rules.0: maturing_share says of how much"),
+        (
+            {"stages": ["new"], "zh": ""},
+            "next_steps.bank_rules.0.zh: String should have at least 1 character",
+        ),
         ({}, "next_steps: no rule after 'Call' would be reached. Give it a condition."),
     ],
 )
 def test_a_wrong_rule_names_its_place_and_the_nearest_word(rule, said):
-    assert said in refused(own=[WORDS | rule])
+    assert said in refused(bank_rules=[WORDS | rule])
 
 
 def test_the_last_rule_is_for_everybody():

@@ -691,7 +691,7 @@ def outcome(one: Customer, settings: Settings) -> Row | None:
     stands = [days for days in gone if all(gone[later] for later in gone if later >= days)]
     return {
         "attrited": int(bool(stands)),
-        "gone_within": stands[0] if stands else None,
+        "time_to_attrition": stands[0] if stands else None,
         "outflow_share": left(one, settings, label.horizon_days),
         "aum_base": base,
     }

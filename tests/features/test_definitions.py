@@ -48,7 +48,7 @@ def by(label_of: Any, bank_settings: Settings) -> Callable[[str], Look]:
 
 
 @pytest.mark.parametrize(
-    ("days", "gone_within"),
+    ("days", "time_to_attrition"),
     [
         ([(date(2024, 5, 12), "999999.99")], 90),  # below on the first of the four weeks
         ([(date(2024, 5, 12), "1000000")], None),  # at the bound is in the tier
@@ -61,9 +61,12 @@ def by(label_of: Any, bank_settings: Settings) -> Callable[[str], Look]:
         ([], None),
     ],
 )
-def test_tier_downgrade(by: Any, days: list[tuple[date, Any]], gone_within: int | None) -> None:
+def test_tier_downgrade(by: Any, days: list[tuple[date, Any]], time_to_attrition: int | None) -> None:
     label = by("tier_downgrade")(BEFORE, *(held("demand", *one) for one in days))
-    assert (label["gone_within"], label["attrited"]) == (gone_within, int(gone_within is not None))
+    assert (label["time_to_attrition"], label["attrited"]) == (
+        time_to_attrition,
+        int(time_to_attrition is not None),
+    )
 
 
 def test_the_amount_behind_a_downgrade(by: Any) -> None:
@@ -88,7 +91,7 @@ def test_a_falling_fund_is_no_downgrade(by: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("days", "gone_within"),
+    ("days", "time_to_attrition"),
     [
         ([(date(2024, 5, 26), 0)], 90),
         ([(date(2024, 5, 27), 0)], None),  # 05-26 still saw the money
@@ -100,9 +103,12 @@ def test_a_falling_fund_is_no_downgrade(by: Any) -> None:
         ([], None),
     ],
 )
-def test_closure_by_balances(by: Any, days: list[tuple[date, Any]], gone_within: int | None) -> None:
+def test_closure_by_balances(by: Any, days: list[tuple[date, Any]], time_to_attrition: int | None) -> None:
     label = by("closure")(BEFORE, *(held("demand", *one) for one in days))
-    assert (label["gone_within"], label["attrited"]) == (gone_within, int(gone_within is not None))
+    assert (label["time_to_attrition"], label["attrited"]) == (
+        time_to_attrition,
+        int(time_to_attrition is not None),
+    )
 
 
 def test_of_all_products_only_a_loan_is_left(by: Any) -> None:
@@ -125,7 +131,7 @@ def test_a_fund_sold_after_its_fall_is_closed_all_the_same(by: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("closed_on", "open_again", "gone_within"),
+    ("closed_on", "open_again", "time_to_attrition"),
     [
         (date(2024, 6, 8), None, 90),
         (date(2024, 6, 9), None, None),  # the window is over
@@ -136,7 +142,7 @@ def test_a_fund_sold_after_its_fall_is_closed_all_the_same(by: Any) -> None:
     ],
 )
 def test_closure_by_the_record(
-    by: Any, closed_on: date, open_again: date | None, gone_within: int | None
+    by: Any, closed_on: date, open_again: date | None, time_to_attrition: int | None
 ) -> None:
     opened = date(2015, 5, 1)
     record: list[Row] = [
@@ -146,7 +152,7 @@ def test_closure_by_the_record(
     if open_again:
         record.append({"opened_on": opened, "known_on": open_again})
     label = by("closure")(BEFORE, customers=record)
-    assert (label["gone_within"], label["outflow_share"]) == (gone_within, 0)
+    assert (label["time_to_attrition"], label["outflow_share"]) == (time_to_attrition, 0)
 
 
 DRAINED = held("demand", date(2024, 3, 10), "49999.99")
@@ -168,7 +174,7 @@ def test_dormancy_by_bookings(by: Any, booking: Row, attrited: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("days", "gone_within"),
+    ("days", "time_to_attrition"),
     [
         ([(date(2024, 5, 26), "49999.99")], 90),
         ([(date(2024, 5, 26), 50_000)], None),
@@ -179,13 +185,16 @@ def test_dormancy_by_bookings(by: Any, booking: Row, attrited: int) -> None:
         ([(date(2024, 3, 27), 0), (date(2024, 6, 9), 50_000)], 30),
     ],
 )
-def test_dormancy_by_money(by: Any, days: list[tuple[date, Any]], gone_within: int | None) -> None:
-    assert by("dormancy")(BEFORE, *(held("demand", *one) for one in days))["gone_within"] == gone_within
+def test_dormancy_by_money(by: Any, days: list[tuple[date, Any]], time_to_attrition: int | None) -> None:
+    assert (
+        by("dormancy")(BEFORE, *(held("demand", *one) for one in days))["time_to_attrition"]
+        == time_to_attrition
+    )
 
 
 def test_a_booking_late_in_the_window_wakes_up_every_horizon(by: Any) -> None:
     booking = booked(date(2024, 5, 20), time(9))
-    assert by("dormancy")(BEFORE, DRAINED, transactions=[booking])["gone_within"] is None
+    assert by("dormancy")(BEFORE, DRAINED, transactions=[booking])["time_to_attrition"] is None
 
 
 def test_judged_by_what_is_known_before_data_through(by: Any) -> None:

@@ -89,7 +89,7 @@ def test_came_back(
 
 
 @pytest.mark.parametrize(
-    ("days", "gone_within"),
+    ("days", "time_to_attrition"),
     [
         # The three windows end before 04-10, 05-10 and 06-09; the last 14 days begin on 03-27, 04-26 and 05-26.
         ([(date(2024, 3, 27), 0)], 30),
@@ -107,17 +107,22 @@ def test_came_back(
         ([], None),
     ],
 )
-def test_gone_within(label_of: Any, days: list[tuple[date, int]], gone_within: int | None) -> None:
+def test_time_to_attrition(
+    label_of: Any, days: list[tuple[date, int]], time_to_attrition: int | None
+) -> None:
     label = label_of(MONDAY, THROUGH, [BEFORE, *(held("demand", *one) for one in days)])
-    assert (label["gone_within"], label["attrited"]) == (gone_within, int(gone_within is not None))
+    assert (label["time_to_attrition"], label["attrited"]) == (
+        time_to_attrition,
+        int(time_to_attrition is not None),
+    )
 
 
 def test_a_shorter_label_knows_no_longer_horizon(label_of: Any, bank_settings: Settings) -> None:
     label = bank_settings.label.model_copy(update={"horizon_days": 30})
     shorter = bank_settings.model_copy(update={"label": label})
     left_late = [BEFORE, held("demand", date(2024, 4, 20), 0)]
-    assert label_of(MONDAY, THROUGH, left_late)["gone_within"] == 60
-    assert label_of(MONDAY, THROUGH, left_late, shorter)["gone_within"] is None
+    assert label_of(MONDAY, THROUGH, left_late)["time_to_attrition"] == 60
+    assert label_of(MONDAY, THROUGH, left_late, shorter)["time_to_attrition"] is None
 
 
 def test_a_loan_is_no_money_here(label_of: Any) -> None:

@@ -43,7 +43,7 @@ def world(weeks: int, first: date, seed: int) -> tuple[pd.DataFrame, pd.DataFram
     when = np.where(by_30, 30, np.where(random.random(rows) < 1 / 3, 60, 90))
     share = np.where(values[:, 2] < 0, 0.9, 0.6) + random.uniform(-0.1, 0.1, rows)
     outcome = {
-        "gone_within": np.where(attrited, when, np.nan),
+        "time_to_attrition": np.where(attrited, when, np.nan),
         "outflow_share": np.where(attrited, share, random.uniform(0, 0.3, rows)),
         "aum_base": random.uniform(5e5, 5e6, rows).round(2),
     }

@@ -77,11 +77,11 @@ def test_hazards_with_a_known_truth_are_found_again() -> None:
 
 def test_few_who_go_share_one_line() -> None:
     truth = np.random.default_rng(7).normal(-5, 1, size=(3_000, 3))
-    gone_within = drawn(1 / (1 + np.exp(-truth)), 8)
-    assert 20 < (gone_within > 0).sum() < 300
-    made = fit_calibrator(truth, gone_within, HORIZONS)
+    time_to_attrition = drawn(1 / (1 + np.exp(-truth)), 8)
+    assert 20 < (time_to_attrition > 0).sum() < 300
+    made = fit_calibrator(truth, time_to_attrition, HORIZONS)
     assert len(set(made.slopes)) == len(set(made.offsets)) == 1
-    assert made.risks(truth)[:, -1].mean() == pytest.approx((gone_within > 0).mean(), rel=0.02)
+    assert made.risks(truth)[:, -1].mean() == pytest.approx((time_to_attrition > 0).mean(), rel=0.02)
 
 
 def test_promises_are_kept_out_of_time(bundle: Bundle, judge: Matrix) -> None:
@@ -93,18 +93,18 @@ def test_promises_are_kept_out_of_time(bundle: Bundle, judge: Matrix) -> None:
 
 
 def test_a_score_that_misleads_is_refused() -> None:
-    gone_within = np.array([30, 30, 30, 0], dtype=np.int16)
+    time_to_attrition = np.array([30, 30, 30, 0], dtype=np.int16)
     with pytest.raises(DataError, match="slope -"):
-        fit_calibrator(np.array([[0.0], [0.0], [1.0], [1.0]]), gone_within, (30,))
+        fit_calibrator(np.array([[0.0], [0.0], [1.0], [1.0]]), time_to_attrition, (30,))
 
 
 def test_a_score_that_is_the_same_for_everybody_is_refused() -> None:
-    gone_within = np.array([30, 0, 0, 0], dtype=np.int16)
+    time_to_attrition = np.array([30, 0, 0, 0], dtype=np.int16)
     with pytest.raises(DataError, match="has learnt nothing that lasts"):
-        fit_calibrator(np.full((4, 1), -1.3), gone_within, (30,))
+        fit_calibrator(np.full((4, 1), -1.3), time_to_attrition, (30,))
 
 
 def test_a_perfectly_separating_score_ends() -> None:
-    gone_within = np.array([0, 0, 30, 30], dtype=np.int16)
-    made = fit_calibrator(np.array([[-2.0], [-1.0], [1.0], [2.0]]), gone_within, (30,))
+    time_to_attrition = np.array([0, 0, 30, 30], dtype=np.int16)
+    made = fit_calibrator(np.array([[-2.0], [-1.0], [1.0], [2.0]]), time_to_attrition, (30,))
     assert made.risks(np.array([[-2.0], [2.0]]))[:, 0] == pytest.approx([0, 1], abs=0.01)

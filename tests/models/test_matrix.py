@@ -24,7 +24,7 @@ def frames() -> tuple[pd.DataFrame, pd.DataFrame]:
         }
     )
     labels = features[["customer_id", "snapshot_date"]].assign(
-        gone_within=[60, None, None, 30],
+        time_to_attrition=[60, None, None, 30],
         outflow_share=[0.4, 0.3, 0.2, 0.1],
         aum_base=[400.0, 300.0, 200.0, 100.0],
     )
@@ -139,13 +139,13 @@ def test_labels_outside_the_cohort_are_left_aside() -> None:
     ("column", "value", "says"),
     [
         ("outflow_share", None, "1 labels are unknown"),
-        ("gone_within", 45, "30, 60, 90"),
+        ("time_to_attrition", 45, "30, 60, 90"),
         ("aum_base", -1.0, "aum_base ≥ 0"),
     ],
 )
 def test_an_impossible_label_is_refused(column: str, value: object, says: str) -> None:
     features, labels = frames()
-    broken = labels.astype({"gone_within": "float64"})
+    broken = labels.astype({"time_to_attrition": "float64"})
     broken.iloc[0, broken.columns.get_loc(column)] = value
     with pytest.raises(DataError, match=says):
         labelled(features, broken, COLUMNS)

@@ -66,10 +66,10 @@ def test_all_that_is_kept_is_needed(
 
     def without(rows: Rows, before: int) -> Rows:
         full = compact_rows(rows, before)
-        settled = np.flatnonzero((full.day < before) & (full.known < before) & (full.until == FOREVER))
+        settled = np.flatnonzero((full.day < before) & (full.known_on < before) & (full.until == FOREVER))
         keep = np.ones(len(full), bool)
         if kept == "unsettled":
-            keep = ~((full.day < before) & ((full.known >= before) | (full.until < FOREVER)))
+            keep = ~((full.day < before) & ((full.known_on >= before) | (full.until < FOREVER)))
         else:
             sort = module._sorts(full)[settled]
             step = 1 if kept == "first" else -1

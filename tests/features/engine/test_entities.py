@@ -28,7 +28,7 @@ def test_rows_are_sorted_by_customer_and_moment(tables: dict[str, pa.Table]) -> 
     monday = (date(2024, 3, 4) - date(1970, 1, 1)).days
     assert rows.customer.tolist() == [0, 1, 1]
     assert (rows.day - monday).tolist() == [-1, -1, 0]
-    assert (rows.known - monday).tolist() == [5, -1, 0]
+    assert (rows.known_on - monday).tolist() == [5, -1, 0]
     assert rows.until.tolist() == [monday + 7, FOREVER, FOREVER]
     assert rows.columns["amount_base"].tolist() == [-999_999_999_999_999_999, 1230, -1]
     assert [rows.labels["kind"][code] for code in rows.columns["kind"]] == ["salary", "fee", "card"]

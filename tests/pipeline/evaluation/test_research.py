@@ -32,8 +32,12 @@ def test_a_frame_with_outcomes_where_they_have_matured(data):
     assert list(frame["snapshot_date"].unique()) == [matured, open_one]
     known = frame["snapshot_date"] == matured
     assert frame.loc[known, "attrited"].isin((0, 1)).all()
-    assert (frame.loc[known, "gone_within"].notna() == (frame.loc[known, "attrited"] == 1)).all()
-    assert frame.loc[~known, ["attrited", "gone_within", "outflow_share", "aum_base"]].isna().all(axis=None)
+    assert (frame.loc[known, "time_to_attrition"].notna() == (frame.loc[known, "attrited"] == 1)).all()
+    assert (
+        frame.loc[~known, ["attrited", "time_to_attrition", "outflow_share", "aum_base"]]
+        .isna()
+        .all(axis=None)
+    )
     assert not frame.duplicated(["customer_id", "snapshot_date"]).any()
 
 
