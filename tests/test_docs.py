@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from configs.settings import Source
+from configs.service import ServiceSettings
+from configs.settings import Settings, Source
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
@@ -134,3 +135,39 @@ def test_every_page_has_its_place_on_the_site():
     navigation = (ROOT / "mkdocs.yml").read_text("utf-8")
     pages = [path.relative_to(ROOT / "docs") for path in (ROOT / "docs").glob("*.md")]
     assert [str(page) for page in pages if f": {page}\n" not in navigation] == []
+
+
+CHANGES = (
+    "A new CSV quirk", "A new feature", "A new definition of attrition", "A new column on the list page",
+    "A new role", "A new alarm", "A new setting", "A new table of the bank", "A new table or column of the store",
+    "A new field of the API", "A new chart in the model report", "A text of a page, or a new language",
+    "A new CLI command",
+)  # fmt: skip
+
+
+def test_the_page_of_rooms_leads_from_each_common_change_to_files_and_a_test():
+    rows = [line.split(" | ") for line in (ROOT / "docs/rooms.md").read_text("utf-8").splitlines()]
+    bold = {row[0].split("**")[1]: row for row in rows if row[0].startswith("| **")}
+    assert set(bold) == set(CHANGES)
+    assert [change for change, row in bold.items() if "`" not in row[1] or "tests/" not in row[2]] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_settings_and_variables_in_documents_exist(document):
+    if document.name == "CHANGELOG.md":  # it also names what went
+        return
+    sections = {"cohort", "label", "training", "bands", "lists", "profit", "promotion", "card", "store", "mail", "engine"}
+    known = Settings.model_json_schema()
+    spans = " ".join(_code(document))
+    named = re.findall(rf"(?<![\w./])({'|'.join(sorted(sections))})\.([a-z_]+)\b(?![./(])", spans)
+    keys = {name: known["$defs"][field["$ref"].rsplit("/", 1)[-1]]["properties"]
+            for name, field in known["properties"].items() if "$ref" in field}
+    assert [f"{section}.{key}" for section, key in named if key not in keys[section] and key not in OTHERS] == []
+    variables = set(re.findall(r"ATTRITION_[A-Z_]+", spans))
+    read = " ".join(path.read_text("utf-8") for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+    fields = {f"ATTRITION_{name.upper()}" for name in ServiceSettings.model_fields}
+    assert {name for name in variables if name not in fields and name not in read} == set()
+
+
+OTHERS = {"db", "weekly", "html", "toml", "sql", "json"}  # store.db and the like are files
+PACKAGES = ("configs", "features", "models", "serve", "pipeline")
