@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```', re.MULTILINE | re.DOTALL)
-PACKAGES = ("configs", "features", "models", "serve", "pipeline")
+UNCHANGED = ("features", "models", "serve", "pipeline", "Makefile")
 # The environment stands already: make takes this Python and does not make it anew.
 MAKE = f'make() {{ command make --silent --old-file=.venv/ready PYTHON="{sys.executable}" "$@"; }}\n'
 
@@ -27,11 +27,11 @@ def steps():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A copy of the project without data, in which the whole page was done; and what it printed."""
+    """The project without data in a folder of its own, in which the whole page was done; and its output."""
     top = tmp_path_factory.mktemp("tutorial")
-    for package in PACKAGES:
-        shutil.copytree(ROOT / package, top / package, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "Makefile", top)
+    shutil.copytree(ROOT / "configs", top / "configs", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in UNCHANGED:
+        (top / name).symlink_to(ROOT / name)  # a copy would compile every kernel anew
     environment = {key: value for key, value in os.environ.items() if not key.startswith("ATTRITION_")}
     printed = []
     for name, text in steps():
