@@ -82,7 +82,7 @@ RETIRED = (
         r"(?:models/metrics|pipeline/evaluation/figures|pipeline/training/comparison).* drawn", "a bootstrap's sample",
     ),
     Retired(r"telling", "effective_n"),
-    Retired(r"witness(?:es)?|shown_by", "representative_feature", r".*audit|.*access_log", "a head kept elsewhere"),
+    Retired(r"witness(?:es)?|shown_by", "representative_feature", r".*(?:audit|access_log).*", "a head kept elsewhere"),
     Retired(r"judg(?:e|ed|es|ing|ement)", "evaluate, validate"),
     Retired(r"promised?|promises", "predicted"),
     Retired(r"came", "observed"),
@@ -139,9 +139,9 @@ def allowed_words() -> frozenset[str]:
 
 
 def words(name: str) -> list[str]:
-    """The words of an identifier: snake, camel or kebab case; parts with digits (13w, 30d) are none."""
+    """The words of an identifier: snake, camel or kebab case; parts with digits (13w, 30d) and letters are none."""
     parts = re.findall(r"[A-Za-z]*\d\w*|[A-Z]+(?![a-z])|[A-Z][a-z]+|[a-z]+", name.replace("_", " "))
-    return [part.lower() for part in parts if not re.search(r"\d", part)]
+    return [part.lower() for part in parts if len(part) > 1 and not re.search(r"\d", part)]
 
 
 def roots(word: str) -> Iterator[str]:
