@@ -1,4 +1,4 @@
-"""What a run says on the terminal: one line per step with counts and seconds, a bar for long work."""
+"""Progress on the terminal: one line per step with counts and seconds, a bar for long work."""
 
 import logging
 import time
@@ -35,8 +35,8 @@ def step(name: str) -> Iterator[dict[str, Any]]:
     counts: dict[str, Any] = {}
     began = time.perf_counter()
     yield counts
-    said = " ".join(f"{key}={value}" for key, value in counts.items())
-    log.info("%-9s %s seconds=%.1f", name, said, time.perf_counter() - began)
+    text = " ".join(f"{key}={value}" for key, value in counts.items())
+    log.info("%-9s %s seconds=%.1f", name, text, time.perf_counter() - began)
 
 
 @contextmanager
@@ -50,6 +50,6 @@ def progress_bar(name: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def progress_text(name: str) -> Iterator[Callable[[str], None]]:
-    """What is being worked on, while its length is not known."""
+    """The piece in work, while the length of the whole is not known; call it with a text."""
     with console.status(name) as status:
-        yield lambda now: status.update(f"{name}: {now}")
+        yield lambda text: status.update(f"{name}: {text}")

@@ -26,104 +26,107 @@ from pipeline.training import promotion, registry
 from pipeline.training.train import comparison_table, plan, train
 from serve.answers.prepared import prepared_answers
 from serve.store import contacts
-from serve.store.contacts import Contact
 from serve.store.store import Store
 from serve.workbooks.excel import write_lists
 
 
-def run_weekly(bank: Context, raw: Path, as_of: date) -> tuple[Publication, tuple[CallList, ...]]:
+def run_weekly(context: Context, raw: Path, snapshot_date: date) -> tuple[Publication, tuple[CallList, ...]]:
     """Ingest, features, training when it is due, scores by the champion, publication, lists."""
-    monday(as_of)
-    check_salt(bank.settings)
-    tables = run_ingest(bank, raw)
-    if as_of > next_monday(tables):
-        log.warning("the data ends on %s; the scores of %s rest on old rows", tables.last_day, as_of)
-    return run_publish(bank, tables, _scorer(bank, tables, as_of), as_of)
+    monday(snapshot_date)
+    check_salt(context.settings)
+    tables = run_ingest(context, raw)
+    if snapshot_date > next_monday(tables):
+        log.warning("the data ends on %s; the scores of %s rest on old rows", tables.last_day, snapshot_date)
+    return run_publish(context, tables, _scorer(context, tables, snapshot_date), snapshot_date)
 
 
-def run_ingest(bank: Context, raw: Path) -> Ingested:
-    with step("ingest") as counts, progress_text("ingest") as now:
-        tables = ingest(bank.settings, raw, bank.home, now)
+def run_ingest(context: Context, raw: Path) -> Ingested:
+    """The tables of the raw files, with the contacts recorded in the store laid over them."""
+    with step("ingest") as counts, progress_text("ingest") as on_file:
+        tables = ingest(context.settings, raw, context.home, on_file)
         for name in ("rows_in", "loaded", "quarantined", "duplicates"):
             counts[name] = sum(getattr(count, name) for count in tables.counts)
-        return overlay_contacts(bank.home, tables, _recorded(bank))
+        with Store(context.home.store) as store, store.write() as connection:
+            recorded = contacts.everything(connection)
+        return overlay_contacts(context.home, tables, recorded)
 
 
-def _recorded(bank: Context) -> tuple[Contact, ...]:
-    with Store(bank.home.store) as store, store.write() as connection:
-        return contacts.everything(connection)
-
-
-def run_train(bank: Context, tables: Ingested, as_of: date) -> Bundle:
-    """Train with what had matured by ``as_of``, register the model and compare it with the champion."""
-    chosen = plan(bank.settings, tables, as_of)
-    days = (*chosen.train, *chosen.tune, *chosen.evaluation)
+def run_train(context: Context, tables: Ingested, snapshot_date: date) -> Bundle:
+    """Train with what had matured by ``snapshot_date``, register the model and compare it with the champion."""
+    split = plan(context.settings, tables, snapshot_date)
+    snapshots = (*split.train, *split.tune, *split.evaluation)
     with step("snapshots") as counts, progress_bar("features") as on_features:
-        counts["written"] = build_snapshots(bank.settings, bank.home, tables, days, on_features)
-        counts["of"] = len(days)
+        counts["written"] = build_snapshots(context.settings, context.home, tables, snapshots, on_features)
+        counts["of"] = len(snapshots)
     with step("labels") as counts, progress_bar("labels") as on_labels:
-        counts["written"] = build_outcomes(bank.settings, bank.home, tables, days, as_of, on_labels)
-    with step("train") as counts, progress_bar("training") as on_round:
-        rounds = bank.settings.training.rounds
-        bundle, judged = train(bank, chosen, as_of, lambda done, _: on_round(done, rounds))
-        counts |= {"model": bundle.model_id, "rounds": bundle.metrics["rounds"], "judged_rows": len(judged)}
-    with step("report") as counts:
-        champion = promotion.champion_or_none(bank)
-        counts["page"] = report_after_training(bank, tables, bundle, judged, champion)
-    with step("register") as counts:
-        folder = bank.home.models / bundle.model_id
-        counts["version"] = registry.record(
-            bank.data, bank.settings.bank, folder, bank.bundle_key, {"data": tables.fingerprint}
+        counts["written"] = build_outcomes(
+            context.settings, context.home, tables, snapshots, snapshot_date, on_labels
         )
-        registry.track(bank.data, bank.settings.bank, bundle)
+    with step("train") as counts, progress_bar("training") as on_round:
+        rounds = context.settings.training.rounds
+        bundle, evaluated = train(context, split, snapshot_date, lambda done, _: on_round(done, rounds))
+        counts |= {
+            "model": bundle.model_id,
+            "rounds": bundle.metrics["rounds"],
+            "judged_rows": len(evaluated),
+        }
+    with step("report") as counts:
+        champion = promotion.champion_or_none(context)
+        counts["page"] = report_after_training(context, tables, bundle, evaluated, champion)
+    with step("register") as counts:
+        folder = context.home.models / bundle.model_id
+        counts["version"] = registry.record(
+            context.data, context.settings.bank, folder, context.bundle_key, {"data": tables.fingerprint}
+        )
+        registry.track(context.data, context.settings.bank, bundle)
     log.info("judged out of time\n%s", comparison_table(bundle.metrics).round(3).to_string())
-    promotion.register_challenger(bank, tables, bundle)
+    promotion.register_challenger(context, tables, bundle)
     return bundle
 
 
 def run_publish(
-    bank: Context, tables: Ingested, bundle: Bundle, as_of: date
+    context: Context, tables: Ingested, bundle: Bundle, snapshot_date: date
 ) -> tuple[Publication, tuple[CallList, ...]]:
     """Score one Monday, publish it in one transaction, write the workbooks."""
     with step("score") as counts, progress_bar("features") as on_features:
-        before = last_published(bank, bundle, as_of)
-        days = [before.run.snapshot_date, as_of] if before else [as_of]
-        build_snapshots(bank.settings, bank.home, tables, days, on_features)
-        publication = score(bank.settings, bank.home, tables, Models(bundle, before), as_of)
+        previous = last_published(context, bundle, snapshot_date)
+        snapshots = [previous.run.snapshot_date, snapshot_date] if previous else [snapshot_date]
+        build_snapshots(context.settings, context.home, tables, snapshots, on_features)
+        publication = score(context.settings, context.home, tables, Models(bundle, previous), snapshot_date)
         counts |= {"cohort": len(publication.scores), "excluded": len(publication.exclusions)}
     with step("effect") as counts, progress_bar("labels") as on_labels:
-        found = run_effect(bank, tables, on_labels)
-        counts |= {"known": found["known"], "waiting": found["waiting"]}
-    publication, lists = choose_lists(bank, tables, publication)
+        effect = run_effect(context, tables, on_labels)
+        counts |= {"known": effect["known"], "waiting": effect["waiting"]}
+    publication, lists = choose_lists(context, tables, publication)
     with step("figures") as counts:
-        extras = _extras(bank, tables, bundle, publication)
+        extras = _extras(context, tables, bundle, publication)
         counts["drifted"] = extras.drift["drifted"] if extras.drift else None
-    with step("publish") as counts, Store(bank.home.store) as store:
+    with step("publish") as counts, Store(context.home.store) as store:
         counts["run"] = publication.run.run_id
-        keep = bank.settings.store
-        store.keep_card(bundle.model_id, card_of(bank, bundle))
+        keep = context.settings.store
+        store.keep_card(bundle.model_id, card_of(context, bundle))
         served = store.publish(publication.run, publication.scores, publication.exclusions, lists, extras)
-        # A past week filled in stays at least until the next new one, and finds the assignments that it rests on.
+        # A past week filled in stays at least until the next new one, and finds the assignments it rests on.
         assignment_weeks = keep.keep_weeks + LOOK_BACK.days // 7
         counts["pruned"] = store.prune(keep.keep_weeks, keep.keep_profiles, assignment_weeks) if served else 0
-    with step("lists") as counts, Store(bank.home.store) as store:
-        folder = bank.home.lists / str(as_of)
+    with step("lists") as counts, Store(context.home.store) as store:
+        folder = context.home.lists / str(snapshot_date)
         with store.at_run(publication.run.run_id) as read_session:
-            counts["files"] = len(write_lists(folder, read_session, lists, bank.settings))
-        counts["customers"] = sum(len(one.listed) for one in lists)
+            counts["files"] = len(write_lists(folder, read_session, lists, context.settings))
+        counts["customers"] = sum(len(call_list.listed) for call_list in lists)
     return publication, lists
 
 
-def _extras(bank: Context, tables: Ingested, bundle: Bundle, publication: Publication) -> RunExtras:
+def _extras(context: Context, tables: Ingested, bundle: Bundle, publication: Publication) -> RunExtras:
     """Profiles, figures of branches and of drift, and prepared answers of a run."""
-    monday, scores = publication.run.snapshot_date, publication.scores
-    longest = timedelta(days=max(tier.service_days for tier in bank.settings.tiers))
-    spoken = reached(tables, monday, monday - longest)
+    snapshot_date, scores = publication.run.snapshot_date, publication.scores
+    longest = timedelta(days=max(tier.service_days for tier in context.settings.tiers))
+    contacted = reached(tables, snapshot_date, snapshot_date - longest)
     return RunExtras(
-        profiles(tables, monday, {one.customer_id for one in scores}),
-        coverage(bank.settings, scores, spoken, monday),
-        departures(tables, scores, monday),
-        drift(bank.home, bundle, monday),
+        profiles(tables, snapshot_date, {score.customer_id for score in scores}),
+        coverage(context.settings, scores, contacted, snapshot_date),
+        departures(tables, scores, snapshot_date),
+        drift(context.home, bundle, snapshot_date),
         prepared_answers(publication.run, scores),
     )
 
@@ -133,35 +136,32 @@ def next_monday(tables: Ingested) -> date:
     return tables.last_day + timedelta(days=7 - tables.last_day.weekday())
 
 
-def _scorer(bank: Context, tables: Ingested, as_of: date) -> Bundle:
+def _scorer(context: Context, tables: Ingested, snapshot_date: date) -> Bundle:
     """The model that scores this Monday; a challenger is trained first when it is due.
 
     The champion goes on scoring while a challenger waits for approval. Raises DataError, saying what to do, if
     no promoted model can score this Monday.
     """
-    usable = promotion.champion_for(bank, as_of)
-    if usable is not None and not _due(bank, usable, as_of):
+    usable = promotion.champion_for(context, snapshot_date)
+    if usable is not None and not _due(context, usable, snapshot_date):
         return usable
-    challenger = run_train(bank, tables, as_of)
-    usable = promotion.champion_for(bank, as_of)
+    challenger = run_train(context, tables, snapshot_date)
+    usable = promotion.champion_for(context, snapshot_date)
     if usable is not None:
         return usable
-    if _past(bank, as_of) and bank.settings.promotion.approval == "automatic":
+    present = promotion.champion(context)
+    is_past = present is not None and present.trained_as_of > snapshot_date
+    if is_past and context.settings.promotion.approval == "automatic":
         log.info("champion  model=%s trained for this past Monday alone", challenger.model_id)
         return challenger
     raise DataError(
-        f"no model that was promoted can score {as_of}; {promotion.standing(bank, challenger.model_id)}"
+        f"no model that was promoted can score {snapshot_date}; "
+        f"{promotion.standing(context, challenger.model_id)}"
     )
 
 
-def _due(bank: Context, usable: Bundle, as_of: date) -> bool:
-    """Whether model and the last decision about a challenger are older than ``training.retrain_weeks``."""
-    days = [usable.trained_as_of, *promotion.compared_on(bank)]
-    latest = max(day for day in days if day <= as_of)
-    return as_of - latest >= timedelta(weeks=bank.settings.training.retrain_weeks)
-
-
-def _past(bank: Context, as_of: date) -> bool:
-    """Whether the champion was trained after this Monday."""
-    present = promotion.champion(bank)
-    return present is not None and present.trained_as_of > as_of
+def _due(context: Context, usable: Bundle, snapshot_date: date) -> bool:
+    """True where model and last decision about a challenger are older than ``training.retrain_weeks``."""
+    days = [usable.trained_as_of, *promotion.compared_on(context)]
+    latest = max(day for day in days if day <= snapshot_date)
+    return snapshot_date - latest >= timedelta(weeks=context.settings.training.retrain_weeks)

@@ -15,7 +15,6 @@ from models.baselines import fit_logistic, rules
 from models.bundle import Bundle
 from models.matrix import Matrix
 from models.metrics import expected_calibration_error
-from models.splits import Split
 from pipeline.artefacts import write_json, write_text
 from pipeline.context import Context
 from pipeline.evaluation.charts import lines
@@ -32,15 +31,6 @@ Truth = Callable[[Matrix], Scores]
 
 
 @dataclass(frozen=True)
-class Origin:
-    """A past Monday, how its Mondays split, and the Mondays after it on which its model is evaluated."""
-
-    snapshot_date: date
-    split: Split
-    later: tuple[date, ...]
-
-
-@dataclass(frozen=True)
 class Backtest:
     """What every origin shares: the tables, the last day that is known, and the true probabilities if any are."""
 
@@ -49,35 +39,34 @@ class Backtest:
     as_of: date
     truth: Truth | None = None
 
-    def run(self, origin: Origin, previous: Bundle | None) -> tuple[Bundle, dict[str, Any], Evaluated]:
-        """Train with what was known on the origin's day; evaluate with all that is known today.
+    def run(
+        self, origin: date, later: tuple[date, ...], previous: Bundle | None
+    ) -> tuple[Bundle, dict[str, Any], Evaluated]:
+        """Train with what was known on the origin; evaluate on the ``later`` Mondays with all that is known today.
 
         The model of the origin before, as a bank that does not train again would use it, is a way to rank.
         """
-        settings, home, split = self.context.settings, self.context.home, origin.split
-        build_history(
-            self.context, self.tables, (*split.train, *split.tune, *split.evaluation), origin.snapshot_date
-        )
+        settings, home = self.context.settings, self.context.home
+        split = plan(settings, self.tables, origin)
+        build_history(self.context, self.tables, (*split.train, *split.tune, *split.evaluation), origin)
         with progress_bar("training") as on_round:
             rounds = settings.training.rounds
-            bundle, rows = fit_mondays(
-                settings, home, split, origin.snapshot_date, lambda done, _: on_round(done, rounds)
-            )
+            bundle, rows = fit_mondays(settings, home, split, origin, lambda done, _: on_round(done, rounds))
         predicted = figures(settings, self._evaluated(bundle, rows.on(split.evaluation), {}))
         logistic = fit_logistic(rows.on(split.train))
-        del rows
-        build_history(self.context, self.tables, origin.later, self.as_of)
-        later = load_matrix(home, origin.later, bundle.peers)
-        others = rules(later) | {"logistic": logistic.scores(later.features)}
+        del rows  # before the next features are written
+        build_history(self.context, self.tables, later, self.as_of)
+        rows = load_matrix(home, later, bundle.peers)
+        others = rules(rows) | {"logistic": logistic.scores(rows.features)}
         if previous is not None:
-            others["previous champion"] = risks_of(previous, home, later)
+            others["previous champion"] = risks_of(previous, home, rows)
         if self.truth is not None:
-            others["truth"] = self.truth(later)
-        observed = self._evaluated(bundle, later, others)
+            others["truth"] = self.truth(rows)
+        observed = self._evaluated(bundle, rows, others)
         entry = {
-            "origin": str(origin.snapshot_date),
+            "origin": str(origin),
             "model_id": bundle.model_id,
-            "snapshots": bundle.metrics["snapshots"] | {"later": [str(day) for day in origin.later]},
+            "snapshots": bundle.metrics["snapshots"] | {"later": [str(day) for day in later]},
             "predicted": predicted,
             "observed": observed_figures(settings, observed),
         }
@@ -103,17 +92,16 @@ def run_backtest(
     settings, backtest = context.settings, Backtest(context, tables, as_of, truth)
     entries, observed, refused = list[dict[str, Any]](), list[Evaluated](), dict[str, str]()
     previous: Bundle | None = None
-    for snapshot_date in origins(settings.label, as_of, count, every):
+    for origin in origins(settings.label, as_of, count, every):
         try:
-            later = tuple(snapshot_date + week * WEEK for week in range(every))
-            origin = Origin(snapshot_date, plan(settings, tables, snapshot_date), later)
             with step("origin") as counts:
-                previous, entry, evaluated = backtest.run(origin, previous)
+                later = tuple(origin + week * WEEK for week in range(every))
+                previous, entry, evaluated = backtest.run(origin, later, previous)
                 entries.append(entry)
                 observed.append(evaluated)
-                counts |= {"day": snapshot_date, "model": previous.model_id}
+                counts |= {"day": origin, "model": previous.model_id}
         except DataError as error:
-            refused[str(snapshot_date)] = str(error)
+            refused[str(origin)] = str(error)
     if not entries:
         last = max(refused)
         raise DataError(f"no model could be trained on any of {', '.join(refused)}. {last}: {refused[last]}")
