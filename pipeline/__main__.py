@@ -5,16 +5,11 @@ import sys
 import typer
 
 from configs.errors import ConfigError, DataError
-from pipeline.commands import data as data_commands
-from pipeline.commands import lists as list_commands
-from pipeline.commands import models as model_commands
-from pipeline.commands import store as store_commands
+from pipeline.commands import data, lists, models, store
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-app.add_typer(data_commands.app)
-app.add_typer(model_commands.app)
-app.add_typer(store_commands.app)
-app.add_typer(list_commands.app)
+for commands in (data, models, store, lists):
+    app.add_typer(commands.app)
 
 
 def main() -> None:

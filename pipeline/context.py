@@ -15,10 +15,6 @@ from pipeline.artefacts import Home
 from pipeline.tables import Ingested, read_ingested
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True)
 class Context:
     """A bank's settings and the folder of its artefacts.
@@ -29,7 +25,7 @@ class Context:
 
     settings: Settings
     data: Path
-    clock: Callable[[], datetime] = _now
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     store: str = ""
 
     @property

@@ -44,17 +44,17 @@ def plain(name: str) -> str:
 
 
 def money_parts(figures: Figures) -> list[tuple[list[Figures], Markup]]:
-    """By tenth, tier and branch: a row of money predicted and realised per group, and their chart."""
+    """By tenth, tier and branch: a row of money predicted and realised per group, and their chart.
+
+    What was realised of a tenth may lie between two sums by chance.
+    """
     money = figures["money"]
-    tenths = [_tenth(k, sums, figures["intervals"]) for k, sums in enumerate(money["deciles"], start=1)]
+    tenths = []
+    for k, sums in enumerate(money["deciles"], start=1):
+        low, high = figures["intervals"].get(f"left.tenth_{k}", (None, None))
+        tenths.append({"tenth": str(k), **sums, "95% from": low, "95% to": high})
     parts = {"tenth": tenths, "tier": money["tiers"], "branch": _largest(money["branches"])}
     return [(rows, _side_by_side(rows, name)) for name, rows in parts.items()]
-
-
-def _tenth(position: int, money: Figures, intervals: Figures) -> Figures:
-    """Money of one tenth, and between which sums what was realised may lie by chance."""
-    low, high = intervals.get(f"left.tenth_{position}", (None, None))
-    return {"tenth": str(position), **money, "95% from": low, "95% to": high}
 
 
 def _side_by_side(rows: Sequence[Figures], name: str) -> Markup:
@@ -79,23 +79,13 @@ def _largest(branches: Sequence[Figures]) -> list[Figures]:
     return [*kept, rest]
 
 
-def _environment() -> jinja2.Environment:
-    made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-        extensions=["jinja2.ext.do"],
-    )
-    made.filters |= {
-        "number": number,
-        "percent": percent,
-        "interval": with_interval,
-        "plain": plain,
-    }
-    made.globals |= {"draws": DRAWS, "money_parts": money_parts}
-    return made
-
-
-_TEMPLATES = _environment()
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    undefined=jinja2.StrictUndefined,
+    extensions=["jinja2.ext.do"],
+)
+_TEMPLATES.filters |= {"number": number, "percent": percent, "interval": with_interval, "plain": plain}
+_TEMPLATES.globals |= {"draws": DRAWS, "money_parts": money_parts}
