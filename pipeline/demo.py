@@ -33,8 +33,8 @@ def run_demo(context: Context) -> str:
         bundle = load(context.home.models / publication.run.model_id, context.bundle_key)
         rows = load_matrix(context.home, bundle.snapshots.evaluation, bundle.peers)
         truth = true_risk(raw, rows)
-        known = ~np.isnan(truth)
-        oracle = ranking(rows.where(known), truth[known])
+        has_truth = ~np.isnan(truth)
+        oracle = ranking(rows.where(has_truth), truth[has_truth])
         reasons = true_reasons_named(context.settings, bundle, raw, rows)
         counts |= {"oracle_auroc": round(oracle["auroc"], 3), "causes_named": reasons["first"]}
     loaded = context.tables.counts

@@ -79,7 +79,7 @@ class Backtest:
 
 
 def run_backtest(
-    context: Context, tables: Ingested, as_of: date, count: int, every: int, truth: Truth | None = None
+    context: Context, tables: Ingested, as_of: date, count: int, weeks_apart: int, truth: Truth | None = None
 ) -> dict[str, Any]:
     """One entry per origin, the earliest first, and why others have none; written to ``backtest.json`` and
     as a page to ``backtest.html``.
@@ -92,10 +92,10 @@ def run_backtest(
     settings, backtest = context.settings, Backtest(context, tables, as_of, truth)
     entries, observed, refused = list[dict[str, Any]](), list[Evaluated](), dict[str, str]()
     previous: Bundle | None = None
-    for origin in origins(settings.label, as_of, count, every):
+    for origin in origins(settings.label, as_of, count, weeks_apart):
         try:
             with step("origin") as counts:
-                later = tuple(origin + week * WEEK for week in range(every))
+                later = tuple(origin + week * WEEK for week in range(weeks_apart))
                 previous, entry, evaluated = backtest.run(origin, later, previous)
                 entries.append(entry)
                 observed.append(evaluated)
@@ -108,7 +108,7 @@ def run_backtest(
     result = {
         "bank": settings.bank,
         "as_of": str(as_of),
-        "every_weeks": every,
+        "every_weeks": weeks_apart,
         "refused": refused,
         "origins": entries,
         "together": observed_figures(settings, pooled(observed)),
@@ -118,15 +118,15 @@ def run_backtest(
     return result
 
 
-def origins(label: Label, as_of: date, count: int, every: int) -> tuple[date, ...]:
-    """``count`` Mondays, ``every`` weeks apart, the earliest first.
+def origins(label: Label, as_of: date, count: int, weeks_apart: int) -> tuple[date, ...]:
+    """``count`` Mondays, ``weeks_apart`` weeks apart, the earliest first.
 
-    The last is the latest Monday of which all ``every`` Mondays from itself on have matured by ``as_of``:
+    The last is the latest Monday of which all ``weeks_apart`` Mondays from itself on have matured by ``as_of``:
     with lead 7, horizon 90 and 13 weeks on 2026-11-16 that is 2026-05-18, for 2026-08-10 is the last matured.
     """
     closes = label.timeline(as_of).outcome_end - as_of
-    last = as_of - (-(-closes.days // 7) + every - 1) * WEEK
-    return tuple(last - number * every * WEEK for number in reversed(range(count)))
+    last = as_of - (-(-closes.days // 7) + weeks_apart - 1) * WEEK
+    return tuple(last - number * weeks_apart * WEEK for number in reversed(range(count)))
 
 
 def observed_figures(settings: Settings, observed: Evaluated) -> dict[str, Any]:
@@ -136,8 +136,8 @@ def observed_figures(settings: Settings, observed: Evaluated) -> dict[str, Any]:
     if "truth" not in observed.others:
         return result
     truth = observed.others["truth"]
-    known = ~np.isnan(truth)
-    gap = expected_calibration_error(truth[known], observed.predicted.risks[known, -1])
+    has_truth = ~np.isnan(truth)
+    gap = expected_calibration_error(truth[has_truth], observed.predicted.risks[has_truth, -1])
     return result | {"gap_to_truth": gap}
 
 

@@ -62,7 +62,7 @@ def bank(tmp_path_factory) -> Context:
 
 @pytest.fixture(scope="module")
 def result(bank):
-    return run_backtest(bank, bank.tables, AS_OF, count=3, every=5, truth=truth_of(bank))
+    return run_backtest(bank, bank.tables, AS_OF, count=3, weeks_apart=5, truth=truth_of(bank))
 
 
 def test_each_origin_has_its_promise_and_what_came(bank, result):
@@ -157,14 +157,14 @@ def test_the_page_shows_what_was_predicted_and_observed_and_what_was_refused(ban
 
 
 def test_the_same_again_on_a_rerun(bank, result):
-    again = run_backtest(bank, bank.tables, AS_OF, count=1, every=5)
+    again = run_backtest(bank, bank.tables, AS_OF, count=1, weeks_apart=5)
     assert again["origins"][0]["predicted"] == result["origins"][1]["predicted"]
     assert again["origins"][0]["observed"]["model"] == result["origins"][1]["observed"]["model"]
 
 
 def test_no_origin_at_all_is_an_error(bank):
     with pytest.raises(DataError, match=r"on any of 2025-12-01\. 2025-12-01: too few matured snapshots"):
-        run_backtest(bank, bank.tables, date(2026, 2, 9), count=1, every=5)
+        run_backtest(bank, bank.tables, date(2026, 2, 9), count=1, weeks_apart=5)
 
 
 def cut(bank: Context, day: date) -> Context:
