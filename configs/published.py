@@ -73,10 +73,15 @@ class Score:
     changes: tuple[Change, ...] = ()
 
     @property
+    def risks(self) -> dict[int, float]:
+        """The probability by horizon in days, the shortest first, without the horizons that are not known."""
+        by_days = {30: self.risk_30d, 60: self.risk_60d, 90: self.risk_90d}
+        return {days: risk for days, risk in by_days.items() if risk is not None}
+
+    @property
     def risk(self) -> float:
         """The probability at the longest horizon known, by which customers are ranked and banded."""
-        risks = [risk for risk in (self.risk_90d, self.risk_60d, self.risk_30d) if risk is not None]
-        return risks[0]
+        return next(risk for risk in (self.risk_90d, self.risk_60d, self.risk_30d) if risk is not None)
 
 
 AHEAD_DAYS = 90  # from the snapshot on, within which a profile names what falls due

@@ -1,10 +1,10 @@
-"""The branch page: who has what at risk, who looks after the customers, and how far this week's lists are."""
+"""The pages of branches: money at risk, who looks after the customers, and how far this week's lists are."""
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from serve.auth.access import Granted
 from serve.http.requests import BranchId
-from serve.pages.page import Page, RunId, asked_run, show
+from serve.pages.page import Page, RunId, asked_run, show_run
 from serve.store import branch_summary
 
 pages = APIRouter(include_in_schema=False, route_class=Page)
@@ -13,29 +13,15 @@ pages = APIRouter(include_in_schema=False, route_class=Page)
 @pages.get("/branches")
 def branches_page(request: Request, access: Granted, run: RunId = "") -> Response:
     """Every branch that the role may see, most money at risk first."""
-    with asked_run(access, run) as read_session:
-        branches = branch_summary.branches(read_session)
-        return show(
-            request,
-            "branches.html",
-            run=read_session.run,
-            newest=read_session.served_run(),
-            branches=branches,
-        )
+    with asked_run(access, run) as session:
+        return show_run(request, "branches.html", session, branches=branch_summary.branches(session))
 
 
 @pages.get("/branches/{branch_id}")
 def branch_page(request: Request, branch_id: BranchId, access: Granted, run: RunId = "") -> Response:
     """One branch: its managers' portfolios beside this week's work."""
-    with asked_run(access, run) as read_session:
-        summary = branch_summary.branch_summary(read_session, branch_id)
+    with asked_run(access, run) as session:
+        summary = branch_summary.branch_summary(session, branch_id)
         if summary is None:
             raise HTTPException(404)
-        return show(
-            request,
-            "branch.html",
-            run=read_session.run,
-            newest=read_session.served_run(),
-            branch=branch_id,
-            summary=summary,
-        )
+        return show_run(request, "branch.html", session, branch=branch_id, summary=summary)

@@ -1,4 +1,4 @@
-"""Where the points of a chart lie: the templates draw them as SVG, without a style or a script of its own."""
+"""Positions of the points of charts: the templates draw them as SVG, without a style or a script of its own."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -101,9 +101,9 @@ def stacked(parts: Mapping[str, Sequence[int]], axes: Plot) -> list[Band]:
     for name, values in parts.items():
         above = [under + max(value, 0) for under, value in zip(below, values, strict=True)]
         shares = [place / max(len(values) - 1, 1) for place in range(len(values))]
-        there = [(axes.x(share), axes.y(value)) for share, value in zip(shares, above, strict=True)]
-        back = [(axes.x(share), axes.y(value)) for share, value in zip(shares, below, strict=True)]
-        bands.append(Band(name, path(there + back[::-1]) + "Z", values[-1]))
+        top = [(axes.x(share), axes.y(value)) for share, value in zip(shares, above, strict=True)]
+        bottom = [(axes.x(share), axes.y(value)) for share, value in zip(shares, below, strict=True)]
+        bands.append(Band(name, path(top + bottom[::-1]) + "Z", values[-1]))
         below = above
     return bands
 

@@ -1,4 +1,4 @@
-"""Whether calling helps: customers who were listed against those held out by lot."""
+"""The effect of calls: customers who were listed against those of the control group."""
 
 from typing import Any
 
@@ -6,31 +6,28 @@ from fastapi import APIRouter, Request, Response
 
 from serve.auth.access import Granted
 from serve.auth.policy import Role
-from serve.pages.page import Page, asked_run, show
-from serve.store import assignments as trial
+from serve.pages.page import Page, asked_run, show_run
+from serve.store import assignments
 
 pages = APIRouter(include_in_schema=False, route_class=Page)
-JUDGES_MANAGERS = (Role.ADMIN,)  # the others see no colleague's figures
+COMPARES_MANAGERS = (Role.ADMIN,)  # the others see no colleague's figures
 
 
 @pages.get("/effect")
 def effect_page(request: Request, access: Granted) -> Response:
     """The newest estimate, whichever run is served; by manager for those alone who may compare them."""
-    with asked_run(access, "") as read_session:
-        found = trial.latest_result(read_session.connection)
-    groups = {"reason": found["by_reason"]} if found else {}
-    if found and access.caller.role in JUDGES_MANAGERS:
-        groups["manager"] = found["by_manager"]
-    told: dict[str, Any] = {"reading": verdict(found), "widest": _widest(found, groups)} if found else {}
-    return show(
-        request,
-        "effect.html",
-        run=read_session.run,
-        newest=read_session.run,
-        effect=found,
-        groups=groups,
-        **told,
-    )
+    with asked_run(access, "") as session:
+        effect = assignments.latest_result(session.connection)
+        if effect is None:
+            return show_run(request, "effect.html", session, effect=None)
+        groups = {"reason": effect["by_reason"]}
+        if access.caller.role in COMPARES_MANAGERS:
+            groups["manager"] = effect["by_manager"]
+        widest = _widest([effect["customers"], *(row for rows in groups.values() for row in rows.values())])
+        reading = verdict(effect)
+        return show_run(
+            request, "effect.html", session, effect=effect, groups=groups, widest=widest, reading=reading
+        )
 
 
 def verdict(effect: dict[str, Any]) -> str:
@@ -44,7 +41,6 @@ def verdict(effect: dict[str, Any]) -> str:
     return "open" if power["weeks_to_go"] == 0 else "early"
 
 
-def _widest(effect: dict[str, Any], groups: dict[str, Any]) -> float:
+def _widest(rows: list[dict[str, Any] | None]) -> float:
     """The end of the scale of all intervals shown."""
-    shown = [effect["customers"], *(one for rows in groups.values() for one in rows.values())]
-    return max((abs(end) for one in shown if one for end in one["difference"]), default=0) or 1.0
+    return max((abs(end) for row in rows if row for end in row["difference"]), default=0) or 1.0

@@ -28,7 +28,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # all but tabs and line ends
 
 @dataclass(frozen=True)
 class Form:
-    """What the form holds. Its key says that it is sent once, however often the button is pressed.
+    """The fields of the form. Its key says that it is sent once, however often the button is pressed.
 
     ``callers`` are the managers of whom one is to be named; empty for a manager, who calls in person. ``faults`` has
     a sentence by field.
@@ -102,10 +102,10 @@ def _filled(form: Form, fields: Fields, words: Wording) -> Form:
 
 
 def _faults(form: Form, words: Wording) -> Iterator[tuple[str, str]]:
-    """What is wrong, by field."""
+    """One sentence per fault, with its field."""
     if form.outcome not in OUTCOMES or not _KEY.fullmatch(form.key):
         yield "outcome", words("record.missing")
-    if form.callers and form.caller not in {one.manager_id for one in form.callers}:
+    if form.callers and form.caller not in {manager.manager_id for manager in form.callers}:
         yield "caller", words("record.caller.missing")
     if len(form.note) > LONGEST_NOTE:
         yield "note", words("record.long", found=len(form.note), most=LONGEST_NOTE)

@@ -19,12 +19,10 @@ from serve.pages import session
 from serve.pages.rendering import render
 from serve.store.read_session import GoneError, ReadSession
 
-HEADERS = {
-    "Cache-Control": "no-store"
-}  # the others are those of every answer (serve/http/edge_middleware.py)
+# The others are those of every answer (serve/http/edge_middleware.py).
+HEADERS = {"Cache-Control": "no-store"}
 LANGUAGE_COOKIE = "attrition-language"
-_TOLD = {403: "forbidden", 404: "unknown", 413: "form", 422: "form", 429: "busy", 503: "unavailable"}
-
+_REFUSALS = {403: "forbidden", 404: "unknown", 413: "form", 422: "form", 429: "busy", 503: "unavailable"}
 
 RunId = Annotated[str, Query(max_length=128)]
 Answer = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -37,11 +35,8 @@ class Open(APIRoute):
         return _with_error_pages(super().get_route_handler())
 
 
-class Page(AuthorizedRoute):
+class Page(Open, AuthorizedRoute):
     """A route behind a token that comes in a cookie; what goes wrong is told as a page."""
-
-    def get_route_handler(self) -> Answer:
-        return _with_error_pages(super().get_route_handler())
 
     def credentials(self, request: Request) -> str:
         return f"Bearer {session.kept(request, 'session')}"
@@ -80,8 +75,14 @@ def show(request: Request, template: str, status: int = 200, **values: Any) -> H
         "back": here(request),
         "seal": request.app.state.forms.seal(cookie),
     }
-    language = language_of(request)
-    return HTMLResponse(render(template, language, frame | values), status, HEADERS)
+    return HTMLResponse(render(template, language_of(request), frame | values), status, HEADERS)
+
+
+def show_run(
+    request: Request, template: str, read_session: ReadSession, status: int = 200, **values: Any
+) -> HTMLResponse:
+    """A page of one run, which says so when a newer one is served."""
+    return show(request, template, status, run=read_session.run, newest=read_session.served_run(), **values)
 
 
 def here(request: Request) -> str:
@@ -110,14 +111,14 @@ def home(access: Access) -> str:
 def places(access: Access) -> list[tuple[str, str]]:
     """The places of the navigation that the role may go to: the key of the name, and the path."""
     caller = access.caller
-    every = [
+    entries = [
         ("manager_page", "nav.list", f"/lists/{caller.manager_id}", bool(caller.manager_id)),
         ("branch_page", "nav.branch", f"/branches/{caller.branch_id}", caller.role is Role.BRANCH_HEAD),
         ("branches_page", "nav.branches", "/branches", caller.role is not Role.BRANCH_HEAD),
         ("effect_page", "nav.effect", "/effect", True),
         ("model_page", "nav.model", "/model", True),
     ]
-    return [(key, path) for name, key, path, fits in every if fits and caller.role in POLICY[name].grants]
+    return [(key, path) for name, key, path, fits in entries if fits and caller.role in POLICY[name].grants]
 
 
 def no_such_page(request: Request, error: Any) -> Response:
@@ -129,9 +130,9 @@ def no_such_page(request: Request, error: Any) -> Response:
 def _refused(request: Request, status: int) -> Response:
     if status == 401:
         return _to_sign_in(request)
-    told = _TOLD.get(status, "unavailable")
+    refusal = _REFUSALS.get(status, "unavailable")
     # Without the path, so that a foreign number and an unknown one are answered alike.
-    return show(request, "refused.html", status, told=told, here="/", back="/")
+    return show(request, "refused.html", status, refusal=refusal, here="/", back="/")
 
 
 def _to_sign_in(request: Request) -> Response:

@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from configs.published import Language
 from serve.pages import charts
+from serve.texts.score_change import change_in_words, risk_points
 from serve.texts.wording import Wording
 
 FOLDER = Path(__file__).parent
@@ -19,7 +20,7 @@ VERSION = sha256(STYLE + ICON).hexdigest()[:12]
 @cache
 def environment() -> Environment:
     """Every value is escaped; a name that a template is not given is an error."""
-    made = Environment(
+    templates = Environment(
         loader=FileSystemLoader(FOLDER / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -27,8 +28,13 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.globals |= {"charts": charts, "version": VERSION}
-    return made
+    templates.globals |= {
+        "charts": charts,
+        "change_in_words": change_in_words,
+        "risk_points": risk_points,
+        "version": VERSION,
+    }
+    return templates
 
 
 def render(template: str, language: Language, values: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Who is signed in: a token in a cookie that no script can read, and forms that only our own pages can send."""
+"""Sessions: a token in a cookie that no script can read, and forms that only our own pages can send."""
 
 import hmac
 import re
@@ -13,9 +13,8 @@ from configs.service import LOOPBACK, ServiceSettings
 LONGEST_TOKEN = 3_800  # characters; browsers keep cookies of up to 4,096 bytes, name included
 LARGEST_FORM = 16_384  # bytes
 MOST_FIELDS = 20
-_LOCAL = re.compile(
-    r"/(?![/\\])[!-\[\]-~]*"
-)  # printable ASCII without a backslash, and no second slash first
+# Printable ASCII without a backslash, and no second slash first.
+_LOCAL = re.compile(r"/(?![/\\])[!-\[\]-~]*")
 
 Fields = dict[str, str]
 
@@ -47,7 +46,7 @@ def kept(request: Request, kind: str) -> str:
 def keep(request: Request, response: Response, kind: str, value: str) -> None:
     """Sets a cookie until the browser closes; without TLS only for the demo on this machine."""
     settings = request.app.state.settings
-    plain = settings.demo and request.url.hostname in {one.strip("[]") for one in LOOPBACK}
+    plain = settings.demo and request.url.hostname in {host.strip("[]") for host in LOOPBACK}
     response.set_cookie(
         cookie_name(settings, kind), value, secure=not plain, httponly=True, samesite="strict", path="/"
     )

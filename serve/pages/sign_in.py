@@ -21,7 +21,7 @@ start_page = APIRouter(include_in_schema=False, route_class=Page)
 @open_pages.get("/sign-in")
 def sign_in_page(request: Request, to: str = "/", why: str = "") -> Response:
     """The form that asks for a token; ``why`` says what ended the session before."""
-    return _form(request, local_path(to), told=why if why in ("ended", "out") else "")
+    return _form(request, local_path(to), notice=why if why in ("ended", "out") else "")
 
 
 @open_pages.post("/sign-in")
@@ -80,11 +80,11 @@ async def _problem(request: Request, token: str) -> str:
     return ""
 
 
-def _form(request: Request, to: str, told: str = "", problem: str = "") -> Response:
+def _form(request: Request, to: str, notice: str = "", problem: str = "") -> Response:
     visit = session.kept(request, "session") or session.kept(request, "visit") or session.new_visit()
     seal = request.app.state.forms.seal(visit)
     status = 422 if problem else 200
-    response = show(request, "sign_in.html", status, to=to, told=told, problem=problem, seal=seal)
+    response = show(request, "sign_in.html", status, to=to, notice=notice, problem=problem, seal=seal)
     if not session.kept(request, "session"):
         session.keep(request, response, "visit", visit)
     return response

@@ -9,16 +9,24 @@ from serve.store import contacts
 from serve.store.contacts import Contact
 from serve.store.read_session import ReadSession
 
+WEEKS = 13  # whose AUM is drawn
+
 
 @dataclass(frozen=True)
 class ListRow:
     """One row per listed customer. The profile is empty where the run has none, and so is the next step."""
 
     score: Score
+    rank: int
     profile: Profile
     last_contact: PastContact | None
     next_step_en: str
     next_step_zh: str
+
+    @property
+    def weeks(self) -> tuple[int, ...]:
+        """AUM at the end of each of the last WEEKS weeks, oldest first."""
+        return self.profile.aum_by_week[-WEEKS:]
 
 
 def list_rows(session: ReadSession, listed: Sequence[Score]) -> tuple[ListRow, ...]:
@@ -32,7 +40,8 @@ def list_rows(session: ReadSession, listed: Sequence[Score]) -> tuple[ListRow, .
         profile = profiles.get(name, Profile(name, MappingProxyType({})))
         last, decision = last_contact(profile, recorded.get(name)), decisions.get(name)
         steps = (decision.next_step_en, decision.next_step_zh) if decision else (None, None)
-        rows.append(ListRow(score, profile, last, *(step or "" for step in steps)))
+        rank = (decision and decision.rank) or 0
+        rows.append(ListRow(score, rank, profile, last, *(step or "" for step in steps)))
     return tuple(rows)
 
 

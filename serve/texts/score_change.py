@@ -6,6 +6,11 @@ from serve.texts.wording import Wording
 WEEK = 7
 
 
+def risk_points(score: Score) -> int:
+    """By how many whole percentage points the risk rose; 0 where nothing is known to compare with."""
+    return round(100 * (score.risk_change or 0))
+
+
 def change_in_words(run: Run, score: Score, language: Language) -> str:
     """For example "up 12 points since last week: salary stopped or fell (last salary on 2026-08-14)".
 
@@ -13,7 +18,7 @@ def change_in_words(run: Run, score: Score, language: Language) -> str:
     """
     if run.compared_with is None or score.risk_change is None:
         return ""
-    words, points = Wording(language), round(100 * score.risk_change)
+    words, points = Wording(language), risk_points(score)
     days = (run.snapshot_date - run.compared_with).days
     since = words("change.week") if days == WEEK else str(run.compared_with)
     if not points:

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from configs.published import Change, Decision, Language, Reason
+from configs.published import Change, Language, Reason
 from configs.reason_groups import GROUPS, Group
 from serve.texts.catalogue import TEXTS
 
@@ -23,19 +23,16 @@ class Wording:
         """The word for a code; a code without one is shown as it is."""
         return self._texts.get(f"{kind}.{code}", code or "–")
 
+    def either(self, english: str, chinese: str) -> str:
+        return chinese if self.language == "zh" else english
+
     def of(self, item: Reason | Change) -> str:
         """The text of a reason or a change, which carries both languages."""
-        return item.text_zh if self.language == "zh" else item.text_en
-
-    def next_step(self, decision: Decision | None) -> str:
-        """What to do first; empty for a customer who is not listed."""
-        if decision is None:
-            return ""
-        return (decision.next_step_zh if self.language == "zh" else decision.next_step_en) or ""
+        return self.either(item.text_en, item.text_zh)
 
     def group(self, code: str) -> str:
         group = GROUPS.get(code, Group(code, code))
-        return group.zh if self.language == "zh" else group.en
+        return self.either(group.en, group.zh)
 
     def money(self, minor: float) -> str:
         """Whole currency: 1,843,200."""

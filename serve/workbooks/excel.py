@@ -19,7 +19,7 @@ from serve.store.read_session import ReadSession
 from serve.workbooks.list_sheet import list_sheet
 from serve.workbooks.sheets import Context, summary_sheet
 
-RowsOf = Callable[[Sequence[Score]], Sequence[ListRow]]  # what is told of the customers of a list
+RowsOf = Callable[[Sequence[Score]], Sequence[ListRow]]
 
 
 def write_lists(
@@ -43,11 +43,11 @@ def write_lists(
     return sorted(written)
 
 
-def manager_workbook(context: Context, one: CallList, rows_of: RowsOf) -> bytes:
+def manager_workbook(context: Context, call_list: CallList, rows_of: RowsOf) -> bytes:
     """An .xlsx of one sheet: the customers to call, with room for what came of it."""
     content = BytesIO()
-    with _book(content, context, context.who(one)) as workbook:
-        list_sheet(workbook, context, one, rows_of(one.listed))
+    with _book(content, context, context.who(call_list)) as workbook:
+        list_sheet(workbook, context, call_list, rows_of(call_list.listed))
     return content.getvalue()
 
 
@@ -56,21 +56,23 @@ def branch_workbook(context: Context, lists: Sequence[CallList], rows_of: RowsOf
     content = BytesIO()
     with _book(content, context, context.branch(lists[0].branch_id)) as workbook:
         summary_sheet(workbook, context, lists)
-        for one in lists:
-            if one.manager is None:
-                list_sheet(workbook, context, one, rows_of(one.listed))
+        for call_list in lists:
+            if call_list.manager is None:
+                list_sheet(workbook, context, call_list, rows_of(call_list.listed))
     return content.getvalue()
 
 
 def _workbooks(context: Context, lists: Sequence[CallList], rows_of: RowsOf) -> Iterator[tuple[str, bytes]]:
     """Name and content of each file."""
-    for one in lists:
-        if one.manager:
-            yield f"manager_{_safe(one.manager.manager_id)}.xlsx", manager_workbook(context, one, rows_of)
-    for branch_id in sorted({one.branch_id or "" for one in lists}):
-        own = [one for one in lists if (one.branch_id or "") == branch_id]
+    branches: dict[str, list[CallList]] = {}
+    for call_list in lists:
+        branches.setdefault(call_list.branch_id or "", []).append(call_list)
+        if call_list.manager:
+            name = f"manager_{_safe(call_list.manager.manager_id)}.xlsx"
+            yield name, manager_workbook(context, call_list, rows_of)
+    for branch_id, of_branch in sorted(branches.items()):
         name = f"branch_{_safe(branch_id)}.xlsx" if branch_id else "no_branch.xlsx"
-        yield name, branch_workbook(context, own, rows_of)
+        yield name, branch_workbook(context, of_branch, rows_of)
 
 
 @contextmanager

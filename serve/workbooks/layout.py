@@ -1,4 +1,4 @@
-"""How the workbooks look: cell styles, column widths, row heights and the printed page."""
+"""The look of the workbooks: cell styles, column widths, row heights and the printed page."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ _STYLES: dict[str, dict[str, Any]] = {
     "hidden": {},
 }  # fmt: skip
 _STYLES |= {f"share_{band}": _STYLES["share"] | {"bold": True} | colours for band, colours in _BANDS.items()}
-_STYLES["worth"] = _STYLES["money"] | {"bold": True}
+_STYLES["money_bold"] = _STYLES["money"] | {"bold": True}
 _STYLES["head_centre"] = _STYLES["head"] | {"align": "center", "indent": 0}
 _STYLES["head_money"] = _STYLES["head"] | {"align": "right"}
 # The branch's own customers stand out in the summary, its total is set off by a line.
@@ -59,7 +59,7 @@ _HEADS = {
     "wrapped": "head",
     "input": "head",
     "money": "head_money",
-    "worth": "head_money",
+    "money_bold": "head_money",
 }
 
 Styles = dict[str, Format]
@@ -99,21 +99,18 @@ def fitted(texts: Sequence[str], least: float, most: float) -> float:
 
 
 def lines(text: str, width: float, letter: float = 1) -> int:
-    """How many lines ``text`` takes in a column: breaks between words, and anywhere in Chinese.
+    """Number of lines that ``text`` takes in a column: breaks between words, and anywhere in Chinese.
 
     >>> lines("money went to other banks", 12)
     3
     """
-    return sum(_lines(one, width, letter) for one in text.split("\n"))
-
-
-def _lines(text: str, width: float, letter: float) -> int:
-    count, used = 1, 0.0
-    for word in _words(text):
-        size = text_width(word, letter)
-        if used and used + text_width(word.rstrip(), letter) > width:
-            count, used = count + 1, 0
-        used += size
+    count = 0
+    for paragraph in text.split("\n"):
+        count, used = count + 1, 0.0
+        for word in _words(paragraph):
+            if used and used + text_width(word.rstrip(), letter) > width:
+                count, used = count + 1, 0
+            used += text_width(word, letter)
     return count
 
 

@@ -1,4 +1,4 @@
-"""What the sheets of a run have in common, and a branch's summary of its managers."""
+"""The context of a workbook's sheets, and a branch's summary of its managers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from serve.workbooks.layout import Column, fitted, head, page, styles
 
 @dataclass(frozen=True)
 class Context:
-    """What every sheet of one run has in common."""
+    """The run, settings and language of a workbook, and the texts that its sheets share."""
 
     run: Run
     settings: Settings
@@ -34,10 +34,15 @@ class Context:
     def branch(self, branch_id: str | None) -> str:
         return branch_id or self.words("branch.none")
 
-    def who(self, one: CallList) -> str:
-        if one.manager is None:
-            return self.words("own.who", branch=self.branch(one.branch_id))
-        name, number = one.manager.name, one.manager.manager_id
+    @property
+    def longest(self) -> str:
+        """The name of the column with the risk at the longest horizon."""
+        return f"risk_{self.settings.label.horizons[-1]}d"
+
+    def who(self, call_list: CallList) -> str:
+        if call_list.manager is None:
+            return self.words("own.who", branch=self.branch(call_list.branch_id))
+        name, number = call_list.manager.name, call_list.manager.manager_id
         return f"{name} ({number})" if name else number
 
     @property
@@ -50,26 +55,27 @@ def summary_sheet(workbook: Workbook, context: Context, lists: Sequence[CallList
     """One row per manager, most money at risk first, then the customers without one, then the branch."""
     sheet = workbook.add_worksheet(context.words("summary.sheet"))
     style = styles(workbook, context.words("font"))
-    managed = sorted((one for one in lists if one.manager), key=lambda one: -one.money_at_risk_minor)
-    own = [one for one in lists if one.manager is None]
+    by_money = sorted(lists, key=lambda call_list: -call_list.money_at_risk_minor)
+    managed = [call_list for call_list in by_money if call_list.manager]
+    own, total = [call_list for call_list in lists if call_list.manager is None], _total(lists)
     columns = _summary_columns(context, managed)
     facts = context.words(
         "summary.facts",
         snapshot=context.run.snapshot_date,
         managers=len(managed),
-        customers=sum(one.customers for one in lists),
-        orphans=sum(one.customers for one in own),
-        money=context.words.money(sum(one.money_at_risk_minor for one in lists)),
+        customers=total.customers,
+        orphans=sum(call_list.customers for call_list in own),
+        money=context.words.money(total.money_at_risk_minor),
         currency=context.run.base_currency,
     )
-    title = context.words("summary.title", branch=context.branch(lists[0].branch_id))
+    title = context.words("summary.title", branch=context.branch(total.branch_id))
     row = top = head(sheet, columns, style, (title, facts, context.source))
-    for kind, part in (("", managed), ("own_", own), ("total_", [_total(lists)])):
-        for one in part:
+    for kind, part in (("", managed), ("own_", own), ("total_", [total])):
+        for call_list in part:
             row += 1
             sheet.set_row(row, 21)
             formats = [style[kind + column.style] for column in columns]
-            write_cells(sheet, row, _summary_row(context, kind, one), formats)
+            write_cells(sheet, row, _summary_row(context, kind, call_list), formats)
     if managed:
         sheet.autofilter(top, 0, top + len(managed), len(columns) - 1)
     sheet.write_string(row + 2, 0, context.words("summary.covered"), style["small"])
@@ -77,35 +83,35 @@ def summary_sheet(workbook: Workbook, context: Context, lists: Sequence[CallList
 
 
 def _summary_columns(context: Context, managed: Sequence[CallList]) -> list[Column]:
-    text = context.words
-    numbers = [one.manager.manager_id for one in managed if one.manager]
-    names = [one.manager.name for one in managed if one.manager]
+    words = context.words
+    numbers = [call_list.manager.manager_id for call_list in managed if call_list.manager]
+    names = [call_list.manager.name for call_list in managed if call_list.manager]
     return [
-        Column("manager", text("column.manager"), "text", fitted([*numbers, text("own.row")], 14, 30)),
-        Column("name", text("column.name"), "text", fitted(names, 18, 40)),
-        Column("capacity", text("column.capacity"), "count", 12),
-        Column("customers", text("column.customers"), "count", 12),
-        Column("high", text("column.high"), "count", 12),
-        Column("portfolio", text("column.portfolio"), "money", 18),
-        Column("listed", text("column.listed"), "count", 12),
-        Column("listed_money", text("column.listed_money"), "money", 20),
-        Column("covered", text("column.covered"), "share", 12),
+        Column("manager", words("column.manager"), "text", fitted([*numbers, words("own.row")], 14, 30)),
+        Column("name", words("column.name"), "text", fitted(names, 18, 40)),
+        Column("capacity", words("column.capacity"), "count", 12),
+        Column("customers", words("column.customers"), "count", 12),
+        Column("high", words("column.high"), "count", 12),
+        Column("portfolio", words("column.portfolio"), "money", 18),
+        Column("listed", words("column.listed"), "count", 12),
+        Column("listed_money", words("column.listed_money"), "money", 20),
+        Column("covered", words("column.covered"), "share", 12),
     ]
 
 
-def _summary_row(context: Context, kind: str, one: CallList) -> list[str | float]:
-    names = {"own_": context.words("own.row"), "total_": context.words("summary.total")}
-    listed_minor = sum(score.money_at_risk_minor for score in one.listed)
+def _summary_row(context: Context, kind: str, call_list: CallList) -> list[str | float]:
+    names = {"own_": "own.row", "total_": "summary.total"}
+    manager, listed_minor = call_list.manager, sum(score.money_at_risk_minor for score in call_list.listed)
     return [
-        one.manager.manager_id if one.manager else names[kind],
-        one.manager.name if one.manager else "",
-        one.manager.weekly_capacity if one.manager else "",
-        one.customers,
-        one.high_risk,
-        one.money_at_risk_minor / 100,
-        len(one.listed),
+        manager.manager_id if manager else context.words(names[kind]),
+        manager.name if manager else "",
+        manager.weekly_capacity if manager else "",
+        call_list.customers,
+        call_list.high_risk,
+        call_list.money_at_risk_minor / 100,
+        len(call_list.listed),
         listed_minor / 100,
-        listed_minor / one.money_at_risk_minor if one.money_at_risk_minor else "",
+        listed_minor / call_list.money_at_risk_minor if call_list.money_at_risk_minor else "",
     ]
 
 
@@ -114,10 +120,10 @@ def _total(lists: Sequence[CallList]) -> CallList:
     return CallList(
         lists[0].branch_id,
         None,
-        tuple(score for one in lists for score in one.listed),
-        customers=sum(one.customers for one in lists),
-        high_risk=sum(one.high_risk for one in lists),
-        money_at_risk_minor=sum(one.money_at_risk_minor for one in lists),
+        tuple(score for call_list in lists for score in call_list.listed),
+        customers=sum(call_list.customers for call_list in lists),
+        high_risk=sum(call_list.high_risk for call_list in lists),
+        money_at_risk_minor=sum(call_list.money_at_risk_minor for call_list in lists),
         decisions=(),
     )
 

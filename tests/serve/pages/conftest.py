@@ -1,4 +1,4 @@
-"""The pages' world, published once for all tests that only read; tests that write publish their own."""
+"""The bank of the pages' tests, published once for all tests that only read; tests that write publish their own."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,25 +11,25 @@ from configs.settings import Settings
 from serve.app import create_app
 from serve.auth import tokens
 from serve.store.store import Store
-from tests.serve.pages import world
+from tests.serve.pages import published_bank
 
 SignedIn = Callable[..., TestClient]
 
 
 @pytest.fixture(scope="session")
-def world_file(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Path:
+def published_file(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Path:
     """The store's file, to be copied."""
     path = tmp_path_factory.mktemp("pages") / "store.db"
     with Store(f"sqlite:///{path}") as store:
-        world.publish(store, settings.lists, b"k" * 32)
+        published_bank.publish(store, settings.lists, b"k" * 32)
     return path
 
 
 @pytest.fixture
-def store_url(world_file: Path, tmp_path: Path) -> str:
-    """A copy of the world for each test."""
+def store_url(published_file: Path, tmp_path: Path) -> str:
+    """A copy of the published store for each test."""
     copy = tmp_path / "store.db"
-    copy.write_bytes(world_file.read_bytes())
+    copy.write_bytes(published_file.read_bytes())
     return f"sqlite:///{copy}"
 
 

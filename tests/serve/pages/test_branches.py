@@ -18,11 +18,11 @@ def text_of(markup):
 
 
 def test_a_board_shows_who_has_what_at_risk_and_how_far_the_lists_are(signed_in):
-    """The figures are those of COVERAGE in the world; two of M1's seven listed are called, one of M2's two."""
+    """The figures are those of COVERAGE; two of M1's seven listed are called, one of M2's two."""
     page = signed_in("branch_head", branch_id="B1").get("/branches/B1")
     assert page.status_code == 200
     first, second, nobody = rows(page, "managers")
-    assert [one.split(" ")[-1] for one in (first[1], first[3], first[4], first[5])] == [
+    assert [cell.split(" ")[-1] for cell in (first[1], first[3], first[4], first[5])] == [
         "9,200,000",
         "7",
         "5",
@@ -54,8 +54,8 @@ def test_another_branch_is_as_unknown_as_one_that_does_not_exist(signed_in):
 def test_the_overview_holds_the_branches_within_reach(signed_in):
     """B1: 9.2 + 1.7 + 0.9 millions at risk, two managers, two customers without one."""
     page = signed_in("admin").get("/branches")
-    found = re.findall(r'href="/branches/(\w+)\?', page.text)
-    assert found == ["B1", "B2"]
+    linked = re.findall(r'href="/branches/(\w+)\?', page.text)
+    assert linked == ["B1", "B2"]
     row = re.search(r'<tr>\s*<th scope="row"><a href="/branches/B1.*?</tr>', page.text, re.DOTALL)[0]
     assert re.findall(r">([\d,]+%?)<", row) == ["11,800,000", "11", "8", "45%", "2", "2"]
     assert re.findall(
@@ -72,5 +72,5 @@ def test_a_run_without_figures_says_so(signed_in):
 
 def test_in_chinese(signed_in):
     page = signed_in("branch_head", branch_id="B1").get("/branches/B1", headers={"Accept-Language": "zh"})
-    for said in ("机构 B1", "维护覆盖率", "无客户经理", "1,180万", "离任经理的客户"):
-        assert said in page.text, said
+    for text in ("机构 B1", "维护覆盖率", "无客户经理", "1,180万", "离任经理的客户"):
+        assert text in page.text, text

@@ -70,9 +70,9 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def site(world_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(published_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     store = tmp_path_factory.mktemp("site") / "store.db"
-    store.write_bytes(world_file.read_bytes())
+    store.write_bytes(published_file.read_bytes())
     service = ServiceSettings(
         store=f"sqlite:///{store}",
         demo=True,
@@ -115,9 +115,9 @@ def visit(browser: Browser, site: Site):
         context.set_default_timeout(1000 * PATIENCE)
         contexts.append(context)
         made = Visit(context.new_page(), site, [])
-        made.page.on("console", lambda told: made.complaints.append(told.text))
-        made.page.on("pageerror", lambda told: made.complaints.append(str(told)))
-        made.page.on("dialog", lambda told: made.complaints.append(f"dialog: {told.message}"))
+        made.page.on("console", lambda message: made.complaints.append(message.text))
+        made.page.on("pageerror", lambda error: made.complaints.append(str(error)))
+        made.page.on("dialog", lambda dialog: made.complaints.append(f"dialog: {dialog.message}"))
         return made
 
     yield begin
@@ -159,7 +159,7 @@ def test_a_managers_monday(visit, language, script, customer):
     expect(row).to_contain_text(word(language, "outcome.will_stay"))
     page.get_by_role("button", name=word(language, "sign_out")).click()
     expect(page.get_by_text(word(language, "sign_in.out"))).to_be_visible()
-    assert [one for one in here.complaints if "422" not in one] == []
+    assert [complaint for complaint in here.complaints if "422" not in complaint] == []
 
 
 def test_a_list_is_printed_as_a_table_without_what_is_no_use_on_paper(visit):
@@ -167,9 +167,9 @@ def test_a_list_is_printed_as_a_table_without_what_is_no_use_on_paper(visit):
     here = visit("en", width=720)
     here.sign_in("manager", "en")
     row, record = here.page.locator("tbody tr").first, here.page.locator(".next a").first
-    assert row.evaluate("one => getComputedStyle(one).display") == "grid"
+    assert row.evaluate("row => getComputedStyle(row).display") == "grid"
     here.page.emulate_media(media="print")
-    assert row.evaluate("one => getComputedStyle(one).display") == "table-row"
+    assert row.evaluate("row => getComputedStyle(row).display") == "table-row"
     expect(record).to_be_hidden()
 
 
@@ -204,9 +204,11 @@ def test_no_page_has_a_serious_accessibility_finding_or_runs_over_its_edge(visit
             here.page.set_viewport_size({"width": width, "height": 900})
             assert here.page.evaluate("document.documentElement.scrollWidth") <= width, (path, width)
         here.page.set_viewport_size({"width": judged, "height": 900})
-        found = Axe().run(here.page).response["violations"]
+        violations = Axe().run(here.page).response["violations"]
         worst = {
-            one["id"]: [node["html"] for node in one["nodes"]] for one in found if one["impact"] in WORST
+            rule["id"]: [node["html"] for node in rule["nodes"]]
+            for rule in violations
+            if rule["impact"] in WORST
         }
         assert worst == {}, path
 
@@ -247,11 +249,11 @@ def test_print_leaves_out_what_paper_cannot_do(visit):
 def test_a_visitor_without_script_sees_no_less(visit):
     """Every page has the same words either way."""
     with_script, without = visit("en"), visit("en", script=False)
-    for one in (with_script, without):
-        one.sign_in("manager", "en")
+    for visit in (with_script, without):
+        visit.sign_in("manager", "en")
     for path in ("/lists/M1", "/customers/6217000000000000101"):
         texts = []
-        for one in (with_script, without):
-            one.open(path)
-            texts.append(one.page.locator("main").inner_text())
+        for visit in (with_script, without):
+            visit.open(path)
+            texts.append(visit.page.locator("main").inner_text())
         assert texts[0] == texts[1]

@@ -10,8 +10,8 @@ from serve.store import database as connect
 from serve.store import store as stores
 from serve.store.audit import entries
 from serve.store.store import Store
-from tests.serve.pages import world
-from tests.serve.pages.world import EVIL, EVIL_NUMBER, EXCLUDED
+from tests.serve.pages import published_bank
+from tests.serve.pages.published_bank import EVIL, EVIL_NUMBER, EXCLUDED
 
 FIRST, CALLED, FOREIGN = "6217000000000000101", "6217000000000000102", "6217000000000000301"
 PATH = f"/customers/{FIRST}"
@@ -35,7 +35,7 @@ def recorded(store_url, customer=FIRST):
 def test_a_customers_page_tells_everything(signed_in):
     page = signed_in("manager", manager_id="M1").get(PATH)
     assert page.status_code == 200
-    for said in (
+    for text in (
         "Customer 6217000000000000101",
         "Affluent · Mature",
         "4.80 m", "68%", "51%", "27%",
@@ -51,14 +51,14 @@ def test_a_customers_page_tells_everything(signed_in):
         "900,000",
         "27 Jun 2026",
     ):  # fmt: skip
-        assert said in page.text, said
+        assert text in page.text, text
 
 
 def test_the_charts_have_tables_of_the_same_figures(signed_in):
     page = signed_in("manager", manager_id="M1").get(PATH).text
     history, classes = re.findall(r"<details>.*?</details>", page, re.DOTALL)
-    assert [len(re.findall(r"<tr><th scope=\"row\">", one)) for one in (history, classes)] == [8, 52]
-    profile = world.profile(0, FIRST)
+    assert [len(re.findall(r"<tr><th scope=\"row\">", part)) for part in (history, classes)] == [8, 52]
+    profile = published_bank.profile(0, FIRST)
     newest = re.search(r"<tr><th scope=\"row\">15 Nov 2026</th>.*?</tr>", classes, re.DOTALL)[0]
     figures = re.findall(r">([\d,]+)<", newest)
     last = [weeks[-1] for weeks in profile.aum_by_class.values()]
@@ -83,25 +83,25 @@ def test_a_number_that_is_markup_leads_to_its_page(signed_in):
 def test_recording_an_outcome(signed_in, store_url):
     client = signed_in("manager", manager_id="M1")
     answer = sent(client, outcome="undecided", note="Rate at the other bank\r\nis 0.2 points higher")
-    run = world.run(7).run_id
+    run = published_bank.run(7).run_id
     assert (answer.status_code, answer.headers["location"]) == (303, f"{PATH}?run={run}&saved=undecided")
-    (one,) = recorded(store_url)
-    assert (one.manager_id, one.run_id, one.outcome) == ("M1", run, "undecided")
-    assert one.note == "Rate at the other bank\nis 0.2 points higher"
+    (contact,) = recorded(store_url)
+    assert (contact.manager_id, contact.run_id, contact.outcome) == ("M1", run, "undecided")
+    assert contact.note == "Rate at the other bank\nis 0.2 points higher"
     page = client.get(answer.headers["location"]).text
     assert "Saved: Undecided, call again." in page
     assert "Rate at the other bank" in page
     assert 'class="done"' in re.search(r'<tr id="c-1"[^>]*>', client.get("/lists/M1").text)[0]
     with connect.read(connect.connect(store_url)) as connection:
-        told = [(one.actor, one.action, one.subject) for one in entries(connection)]
-    assert told[-1] == ("the manager", "record contact", FIRST)
+        audited = [(entry.actor, entry.action, entry.subject) for entry in entries(connection)]
+    assert audited[-1] == ("the manager", "record contact", FIRST)
 
 
 def test_the_same_form_sent_twice_is_one_outcome(signed_in, store_url):
     client = signed_in("manager", manager_id="M1")
     fields = form(client) | {"outcome": "leaving", "note": ""}
     answers = [client.post(f"{PATH}/outcome", data=fields) for _ in range(2)]
-    assert [one.status_code for one in answers] == [303, 303]
+    assert [answer.status_code for answer in answers] == [303, 303]
     assert len(recorded(store_url)) == 1
 
 
@@ -112,7 +112,7 @@ def test_the_same_form_with_another_outcome_is_refused(signed_in, store_url):
     answer = client.post(f"{PATH}/outcome", data=fields | {"outcome": "will_stay"})
     assert answer.status_code == 422
     assert "This form was sent before" in answer.text
-    assert [one.outcome for one in recorded(store_url)] == ["leaving"]
+    assert [contact.outcome for contact in recorded(store_url)] == ["leaving"]
 
 
 def test_what_cannot_be_recorded_now_stays_in_the_form(signed_in, store_url, monkeypatch):
@@ -130,7 +130,7 @@ def test_what_cannot_be_recorded_now_stays_in_the_form(signed_in, store_url, mon
 
 
 @pytest.mark.parametrize(
-    ("fields", "place", "said"),
+    ("fields", "place", "text"),
     [
         ({}, "outcome", "Choose what came of the call."),
         ({"outcome": "gone fishing"}, "outcome", "Choose what came of the call."),
@@ -143,10 +143,10 @@ def test_what_cannot_be_recorded_now_stays_in_the_form(signed_in, store_url, mon
         ({"outcome": "leaving", "note": "a\x00b"}, "note", "holds a character that cannot be kept"),
     ],
 )
-def test_faults_are_told_at_the_field_and_nothing_typed_is_lost(signed_in, store_url, fields, place, said):
+def test_faults_stand_at_the_field_and_nothing_typed_is_lost(signed_in, store_url, fields, place, text):
     answer = sent(signed_in("manager", manager_id="M1"), **({"note": "typed before"} | fields))
     assert answer.status_code == 422
-    assert said in re.search(rf'<p class="fault" id="{place}-fault">(.*?)</p>', answer.text)[1]
+    assert text in re.search(rf'<p class="fault" id="{place}-fault">(.*?)</p>', answer.text)[1]
     assert "<title>Error:" in answer.text
     assert fields.get("note", "typed before").replace("\x00", "") in answer.text.replace("\x00", "")
     assert fields.get("outcome") != "leaving" or 'value="leaving" id="outcome-leaving" checked' in answer.text
@@ -182,8 +182,8 @@ def test_every_read_and_every_outcome_is_in_the_access_log(signed_in, service, s
     client.get("/lists/M1")
     engine = connect.access_log(store_url)
     with connect.read(engine) as connection:
-        told = [(one.action, one.subject, one.details["status"]) for one in entries(connection)]
-    assert told == [
+        audited = [(entry.action, entry.subject, entry.details["status"]) for entry in entries(connection)]
+    assert audited == [
         ("read customer", FIRST, 200),
         ("record outcome", FIRST, 303),
         ("read customer", FOREIGN, 404),
@@ -206,11 +206,11 @@ def test_a_branch_head_says_who_called(signed_in, store_url):
         assert answer.status_code == 422
         assert "Choose which manager called." in answer.text
     assert sent(client, outcome="no_answer", caller="M2").status_code == 303
-    assert [one.manager_id for one in recorded(store_url)] == ["M2"]
+    assert [contact.manager_id for contact in recorded(store_url)] == ["M2"]
 
 
 def test_a_manager_records_under_the_own_number_whatever_is_sent(signed_in, store_url):
     client = signed_in("manager", manager_id="M1")
     assert "Who called" not in client.get(PATH).text
     assert sent(client, outcome="no_answer", caller="M2").status_code == 303
-    assert [one.manager_id for one in recorded(store_url)] == ["M1"]
+    assert [contact.manager_id for contact in recorded(store_url)] == ["M1"]

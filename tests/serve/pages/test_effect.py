@@ -9,14 +9,14 @@ from serve.pages.effect import verdict
 from serve.store import assignments as trial
 from serve.store import tables
 from serve.store.store import Store
-from tests.serve.pages import world
+from tests.serve.pages import published_bank
 
 
 def kept(store_url, effect):
     with Store(store_url) as store, store.write() as connection:
         connection.execute(delete(tables.experiment_results))
         if effect:
-            trial.write_result(connection, world.MONDAY, effect)
+            trial.write_result(connection, published_bank.MONDAY, effect)
 
 
 def test_too_early_says_for_how_long(signed_in):
@@ -32,7 +32,7 @@ def test_too_early_says_for_how_long(signed_in):
 
 
 @pytest.mark.parametrize(
-    ("difference", "weeks", "said"),
+    ("difference", "weeks", "reading"),
     [
         ([0.03, 0.001, 0.07], 5, "helps"),
         ([-0.03, -0.07, -0.001], 5, "harms"),
@@ -42,18 +42,19 @@ def test_too_early_says_for_how_long(signed_in):
         (None, 5, "early"),
     ],
 )
-def test_what_can_be_said(difference, weeks, said):
+def test_what_can_be_said(difference, weeks, reading):
     customers = difference and {"difference": difference}
-    assert verdict({"customers": customers, "power": {"weeks_to_go": weeks}}) == said
+    assert verdict({"customers": customers, "power": {"weeks_to_go": weeks}}) == reading
 
 
 def test_before_the_first_estimate_and_before_either_arm_has_an_outcome(signed_in, store_url):
     kept(store_url, None)
     assert "No estimate has been made yet" in signed_in("analyst").get("/effect").text
-    power = world.EFFECT["power"] | {"visible": None, "weeks_to_go": None}
+    power = published_bank.EFFECT["power"] | {"visible": None, "weeks_to_go": None}
     kept(
         store_url,
-        world.EFFECT | {"customers": None, "money": None, "by_reason": {}, "by_manager": {}, "power": power},
+        published_bank.EFFECT
+        | {"customers": None, "money": None, "by_reason": {}, "by_manager": {}, "power": power},
     )
     page = signed_in("analyst").get("/effect").text
     assert "No lots are drawn, so it will never show" in page

@@ -9,25 +9,25 @@ import pytest
 from sqlalchemy import event
 
 from serve.store.store import Store
-from tests.serve.pages import world
-from tests.serve.pages.world import EVIL, EVIL_NUMBER
+from tests.serve.pages import published_bank
+from tests.serve.pages.published_bank import EVIL, EVIL_NUMBER
 
-LISTED = [number for number, (_, manager) in world.OF.items() if manager == "M1"]
-RUN = world.run(7).run_id
+LISTED = [number for number, (_, manager) in published_bank.OF.items() if manager == "M1"]
+RUN = published_bank.run(7).run_id
 
 
 def shown(page):
     """The customers of a page in its order, as the links of its rows name them."""
-    return [unquote(one) for one in re.findall(r'href="/customers/([^?"]+)\?run=[^"]*">', page.text)]
+    return [unquote(number) for number in re.findall(r'href="/customers/([^?"]+)\?run=[^"]*">', page.text)]
 
 
 def test_a_list_shows_its_customers_by_rank_with_everything_a_row_says(signed_in):
     page = signed_in("manager", manager_id="M1").get("/lists/M1")
     assert page.status_code == 200
-    assert shown(page) == LISTED  # the most money first: customers lie in that order in the world
+    assert shown(page) == LISTED  # the most money first: customers lie in that order
     row = re.search(r'<tr id="c-1".*?</tr>', page.text, re.DOTALL)[0]
-    first = world.score(0, LISTED[0], 7)
-    for said in (
+    first = published_bank.score(0, LISTED[0], 7)
+    for text in (
         "4,800,000",  # AUM
         "AUM over 13 weeks, from",
         "68%", "27%", "51%",  # 0.06 + 0.62, × 0.4, × 0.75
@@ -40,7 +40,7 @@ def test_a_list_shows_its_customers_by_rank_with_everything_a_row_says(signed_in
         "Talk about rolling over",
         "Record outcome",
     ):  # fmt: skip
-        assert said in row, said
+        assert text in row, text
 
 
 def test_a_row_with_an_outcome_says_so_and_the_figures_count_it(signed_in):
@@ -56,14 +56,14 @@ def test_in_chinese(signed_in):
     client = signed_in("manager", manager_id="M1")
     page = client.get("/lists/M1", headers={"Accept-Language": "zh-CN,zh;q=0.9"}).text
     assert '<html lang="zh-CN">' in page
-    for said in (
+    for text in (
         "本周联系名单",
         "近 4 周转往他行 480,000 元",
         "较上周上升12个百分点",
         "到期前沟通续接",
         "愿意留下",
     ):
-        assert said in page, said
+        assert text in page, text
 
 
 def test_names_that_are_markup_stay_text(signed_in):
@@ -92,13 +92,15 @@ def test_a_sequence_of_pages_stays_with_its_run(signed_in, store_url, settings, 
     first = client.get("/lists/M1")
     following = re.search(r'href="(/lists/M1\?run=[^"]*&amp;after=3)"', first.text)[1].replace("&amp;", "&")
     assert (shown(first), f"run={RUN}" in following) == (LISTED[:3], True)
-    scores = tuple(world.score(place, number, 7) for place, number in enumerate(world.OF))
+    scores = tuple(published_bank.score(place, number, 7) for place, number in enumerate(published_bank.OF))
     upside_down = tuple(
-        replace(one, money_at_risk_minor=1000 * (1 + place)) for place, one in enumerate(scores)
+        replace(score, money_at_risk_minor=1000 * (1 + place)) for place, score in enumerate(scores)
     )
     with Store(store_url) as store:
-        lists = world.lists(upside_down, settings.lists, world.MONDAY)
-        store.publish(world.run(7, run_id="later", excluded=MappingProxyType({})), upside_down, (), lists)
+        lists = published_bank.lists(upside_down, settings.lists, published_bank.MONDAY)
+        store.publish(
+            published_bank.run(7, run_id="later", excluded=MappingProxyType({})), upside_down, (), lists
+        )
     second = client.get(following)
     assert shown(second) == LISTED[3:6]
     assert "a newer one has been published" in second.text
@@ -110,10 +112,10 @@ def test_a_list_takes_a_few_statements_however_long(signed_in, client):
     """Seven rows: one statement each for the list, its reasons, decisions, profiles and outcomes."""
     statements = []
     engine = client.app.state.store._engine
-    event.listen(engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
+    event.listen(engine, "before_cursor_execute", lambda *event: statements.append(event[2]))
     client.get("/healthz")
     assert signed_in("manager", manager_id="M1").get("/lists/M1").status_code == 200
-    assert len([one for one in statements if one.startswith("SELECT")]) <= 10
+    assert len([statement for statement in statements if statement.startswith("SELECT")]) <= 10
 
 
 @pytest.mark.parametrize("after", ["-1", "x", "1e9", "99999999"])

@@ -1,14 +1,14 @@
-"""The page of the model: runs, promised beside realised, drift."""
+"""The page of the model: runs, predicted beside observed, drift."""
 
 import re
 
-from tests.serve.pages import world
+from tests.serve.pages import published_bank
 
 
-def test_what_was_promised_stands_beside_what_came(signed_in):
+def test_predicted_stands_beside_observed(signed_in):
     page = signed_in("analyst").get("/model")
     assert page.status_code == 200
-    table = page.text[page.text.index('aria-labelledby="promised"') :]
+    table = page.text[page.text.index('aria-labelledby="predicted"') :]
     days = re.findall(r'<th scope="row">(\d+ \w+ 2026)</th>', table)[:3]
     assert days == ["12 Oct 2026", "5 Oct 2026", "28 Sep 2026"]
     first = re.search(r'<tr><th scope="row">28 Sep 2026</th>.*?</tr>', table)[0]
@@ -28,11 +28,11 @@ def test_the_last_runs_and_the_one_served(signed_in):
     page = signed_in("analyst").get("/model").text
     table = page[page.index('id="runs"') :]
     assert re.findall(r"<code>(2026-[\w-]+)</code>", table) == [
-        world.run(week).run_id for week in range(7, -1, -1)
+        published_bank.run(week).run_id for week in range(7, -1, -1)
     ]
     assert len(re.findall("served", table)) == 1
 
 
 def test_no_customer_stands_on_it(signed_in):
     page = signed_in("analyst").get("/model").text
-    assert not any(number in page for number in world.OF)
+    assert not any(number in page for number in published_bank.OF)

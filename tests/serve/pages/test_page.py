@@ -6,7 +6,7 @@ import pytest
 
 from configs.errors import DataError
 from serve.auth.policy import Role
-from tests.serve.pages import world
+from tests.serve.pages import published_bank
 
 CLAIMS = {Role.MANAGER: {"manager_id": "M1"}, Role.BRANCH_HEAD: {"branch_id": "B1"}}
 PAGES = (
@@ -25,7 +25,7 @@ STARTS = {
 @pytest.mark.parametrize("path", PAGES)
 def test_no_page_may_run_a_script_be_framed_or_be_kept(signed_in, path):
     answer = signed_in("admin").get(path)
-    policy = dict(one.strip().split(" ", 1) for one in answer.headers["content-security-policy"].split(";"))
+    policy = dict(rule.strip().split(" ", 1) for rule in answer.headers["content-security-policy"].split(";"))
     assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
     assert {policy[name] for name in ("script-src", "style-src", "img-src", "form-action")} == {"'self'"}
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -43,11 +43,11 @@ def test_everybody_starts_somewhere_and_the_navigation_leads_nowhere_forbidden(s
     assert page.status_code == 200
     places = re.findall(r'<li><a href="([^"]+)"', page.text.split("</nav>")[0])
     assert start in places
-    assert [client.get(one).status_code for one in places] == [200] * len(places)
+    assert [client.get(path).status_code for path in places] == [200] * len(places)
 
 
 @pytest.mark.parametrize(
-    ("path", "status", "said"),
+    ("path", "status", "text"),
     [
         ("/lists/M3", 404, "Not found"),
         ("/customers/6217000000000000301", 404, "Not found"),
@@ -57,10 +57,10 @@ def test_everybody_starts_somewhere_and_the_navigation_leads_nowhere_forbidden(s
         ("/lists/M1?run=never", 404, "Not found"),
     ],
 )
-def test_what_goes_wrong_is_a_page(signed_in, path, status, said):
+def test_what_goes_wrong_is_a_page(signed_in, path, status, text):
     answer = signed_in("manager", manager_id="M1").get(path)
     assert answer.status_code == status
-    assert f"<h1>{said}</h1>" in answer.text
+    assert f"<h1>{text}</h1>" in answer.text
     assert "M3" not in answer.text
     assert "62170" not in answer.text.split("<main")[1]
 
@@ -71,8 +71,8 @@ def test_an_address_that_no_route_knows_is_a_page_for_a_browser_and_a_problem_fo
 ):
     shown = client.get(path, headers={"Accept": "text/html,*/*;q=0.8", "Accept-Language": "zh-CN"})
     assert (shown.status_code, "未找到" in shown.text, path in shown.text) == (404, True, False)
-    told = client.get(path, headers={"Accept": "application/json"})
-    assert (told.status_code, told.json()["title"]) == (404, "Not Found")
+    problem = client.get(path, headers={"Accept": "application/json"})
+    assert (problem.status_code, problem.json()["title"]) == (404, "Not Found")
     known = client.get("/v1/customers/nobody/risk", headers=bearer("crm") | {"Accept": "text/html"})
     assert (known.status_code, known.json()["status"]) == (404, 404)
 
@@ -107,6 +107,6 @@ def test_the_style_sheet_may_be_kept_and_pages_name_its_version(client):
 def test_an_older_run_is_named_as_such(signed_in):
     client = signed_in("manager", manager_id="M1")
     assert "a newer one has been published" not in client.get("/lists/M1").text
-    old = client.get(f"/lists/M1?run={world.run(3).run_id}")
+    old = client.get(f"/lists/M1?run={published_bank.run(3).run_id}")
     assert "You are reading the run of 19 Oct 2026" in old.text
-    assert world.run(3).run_id in old.text
+    assert published_bank.run(3).run_id in old.text

@@ -15,8 +15,8 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 def token(service, seconds=3600, **claims):
-    said = {"sub": "zhang.wei", "role": "manager", "manager_id": "M1"} | claims
-    return tokens.issue(service, said, seconds)
+    payload = {"sub": "zhang.wei", "role": "manager", "manager_id": "M1"} | claims
+    return tokens.issue(service, payload, seconds)
 
 
 def seal_of(page):
@@ -32,7 +32,7 @@ def test_signing_in_keeps_the_token_out_of_reach_of_scripts_and_of_other_sites(c
     answer = sign_in(client, token(service), to="/lists/M1?after=2")
     assert (answer.status_code, answer.headers["location"]) == (303, "/lists/M1?after=2")
     session = next(
-        one for one in answer.headers.get_list("set-cookie") if one.startswith("attrition-session")
+        cookie for cookie in answer.headers.get_list("set-cookie") if cookie.startswith("attrition-session")
     )
     assert "HttpOnly" in session
     assert "SameSite=strict" in session
@@ -61,7 +61,7 @@ def test_elsewhere_the_cookie_is_for_tls_and_this_host_alone(service):
 
 
 @pytest.mark.parametrize(
-    ("bad", "said"),
+    ("bad", "text"),
     [
         ("", "Enter your access token."),
         ("   ", "Enter your access token."),
@@ -69,13 +69,13 @@ def test_elsewhere_the_cookie_is_for_tls_and_this_host_alone(service):
         ("x" * (LONGEST_TOKEN + 1), "longer than any token that a browser can keep"),
     ],
 )
-def test_a_token_that_is_not_accepted_is_told_at_the_field(client, bad, said):
+def test_a_token_that_is_not_accepted_is_shown_at_the_field(client, bad, text):
     answer = sign_in(client, bad)
     assert answer.status_code == 422
     fault = re.search(r'<p class="fault" id="token-fault">(.*?)</p>', answer.text)[1]
-    assert said in fault
+    assert text in fault
     assert 'aria-invalid="true"' in answer.text
-    assert not any(one.startswith("attrition-session") for one in answer.headers.get_list("set-cookie"))
+    assert not any(cookie.startswith("attrition-session") for cookie in answer.headers.get_list("set-cookie"))
     assert bad.strip() == "" or bad not in answer.text
 
 
@@ -96,9 +96,9 @@ def test_an_expired_token_is_not_accepted_and_an_expired_session_is_told(client,
     answer = client.get("/lists/M1?after=1")
     assert answer.headers["location"] == "/sign-in?to=%2Flists%2FM1%3Fafter%3D1&why=ended"
     assert 'attrition-session=""' in answer.headers["set-cookie"]
-    told = client.get(answer.headers["location"])
-    assert "Your session has ended" in told.text
-    assert 'name="to" value="/lists/M1?after=1"' in told.text
+    form = client.get(answer.headers["location"])
+    assert "Your session has ended" in form.text
+    assert 'name="to" value="/lists/M1?after=1"' in form.text
 
 
 def test_signing_out_ends_the_session(client, service):
@@ -196,8 +196,8 @@ def test_the_language_is_remembered_and_the_page_comes_back(client, service):
 
 
 def test_seals_differ_by_cookie_and_by_key():
-    one, other = Forms(b"k" * 32), Forms(b"l" * 32)
-    assert one.seal("a") != one.seal("b")
-    assert one.seal("a") != other.seal("a")
-    assert one.holds("a", one.seal("a"))
-    assert not one.holds("", one.seal(""))
+    forms, other = Forms(b"k" * 32), Forms(b"l" * 32)
+    assert forms.seal("a") != forms.seal("b")
+    assert forms.seal("a") != other.seal("a")
+    assert forms.holds("a", forms.seal("a"))
+    assert not forms.holds("", forms.seal(""))

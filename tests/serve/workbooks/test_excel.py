@@ -32,7 +32,7 @@ def row(sheet, number):
     return [cell.value for cell in sheet[number]]
 
 
-def told(sheet, place):
+def cells_of(sheet, place):
     """One customer's row by the columns' names, without what is empty."""
     cells = zip(row(sheet, NAMES), row(sheet, HEAD + place), strict=True)
     return {name: value for name, value in cells if value is not None}
@@ -55,7 +55,7 @@ def published(store, make_run, scores, exclusions, lists, profiles):
         scores,
         exclusions,
         lists,
-        RunExtras([FILLED if one.customer_id == "c4" else one for one in profiles]),
+        RunExtras([FILLED if profile.customer_id == "c4" else profile for profile in profiles]),
     )
     return store
 
@@ -64,11 +64,11 @@ def published(store, make_run, scores, exclusions, lists, profiles):
 def lists(lists):
     """c4's decision says what to do first."""
 
-    def told(decision):
-        told = decision.customer_id == "c4"
-        return replace(decision, next_step_en="Say sorry first", next_step_zh="先致歉") if told else decision
+    def with_step(decision):
+        steps = {"next_step_en": "Say sorry first", "next_step_zh": "先致歉"}
+        return replace(decision, **steps) if decision.customer_id == "c4" else decision
 
-    return [replace(one, decisions=tuple(map(told, one.decisions))) for one in lists]
+    return [replace(listed, decisions=tuple(map(with_step, listed.decisions))) for listed in lists]
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_a_managers_sheet_holds_the_list_in_order(context, lists, rows_of):
         "序号", "客户号", "层级、阶段", "资产", "13周走势", "30天风险", "60天风险", "90天风险", "预计流失资金",
         "原因与变化", "90天内到期", "最近联系", "建议下一步", "联系结果", "备注",
     ]  # fmt: skip
-    assert told(sheet, 1) == {
+    assert cells_of(sheet, 1) == {
         "rank": 1, "customer": "c4", "segment": "财富客户\n成熟期", "aum": 1843200.5,
         "line": "▁▁▁▂▃▃▄▄▅▆▆▇█",  # 1 … 13 yuan in whole eighths of 13, without the loan
         "risk_90d": 0.412, "money": 500,
@@ -96,14 +96,14 @@ def test_a_managers_sheet_holds_the_list_in_order(context, lists, rows_of):
         "contact": "2026-10-12\n电话\n已接通", "next_step": "先致歉",
         "run_id": "run-1", "manager_id": "M1", "customer_id": "c4",
     }  # fmt: skip
-    second = told(sheet, 2)
+    second = cells_of(sheet, 2)
     assert second["why"] == "1. 近 4 周转往他行 480,000 元"
     assert second["contact"] == "无记录"
     assert sheet.max_row == HEAD + 2 + 5  # a blank row, then four notes
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "text"),
     [
         (0.12, "▲ 较上周上升12个百分点：代发工资中断或减少"),
         (-0.004, None),
@@ -111,7 +111,7 @@ def test_a_managers_sheet_holds_the_list_in_order(context, lists, rows_of):
     ],
 )
 def test_what_changed_stands_below_the_reasons(
-    store, make_run, make_score, make_lists, settings, change, said
+    store, make_run, make_score, make_lists, settings, change, text
 ):
     run = make_run(
         manifest=MappingProxyType({"compared_with": "2026-11-09"}), cohort=2, excluded=MappingProxyType({})
@@ -124,9 +124,9 @@ def test_what_changed_stands_below_the_reasons(
         rows_of = partial(list_rows, read_session)
         sheet = read(manager_workbook(Context(run, settings, "zh"), lists[0], rows_of)).active
     reason = "1. 近 4 周转往他行 480,000 元"
-    assert told(sheet, 1)["why"] == (f"{reason}\n{said}" if said else reason)
-    assert told(sheet, 2)["why"] == reason
-    assert not {"maturing", "line"} & told(sheet, 2).keys()  # published without profiles
+    assert cells_of(sheet, 1)["why"] == (f"{reason}\n{text}" if text else reason)
+    assert cells_of(sheet, 2)["why"] == reason
+    assert not {"maturing", "line"} & cells_of(sheet, 2).keys()  # published without profiles
 
 
 def test_the_head_says_whose_list_of_which_day_and_run(context, lists, rows_of):
@@ -141,7 +141,7 @@ def test_the_head_says_whose_list_of_which_day_and_run(context, lists, rows_of):
 
 def test_english_is_the_same_list_in_other_words(make_run, settings, lists, rows_of):
     sheet = read(manager_workbook(Context(make_run(), settings, "en"), lists[0], rows_of)).active
-    first, second = told(sheet, 1), told(sheet, 2)
+    first, second = cells_of(sheet, 1), cells_of(sheet, 2)
     assert first["segment"] == "affluent\nMature"
     assert first["contact"] == "2026-10-12\nPhone\nAnswered"
     assert first["maturing"].endswith("and 2 more: 13,000")
@@ -194,7 +194,7 @@ def test_an_id_stays_the_text_it_is(context, make_score, make_lists, rows_of, ev
 def test_words_from_the_bank_are_never_formulas(context, lists, read_session):
     """A product, a channel and an outcome that begin like formulas; also where another word stands before them."""
     evil = "=cmd|'/c calc'!A1"
-    found = Profile(
+    profile = Profile(
         "c4",
         MappingProxyType({}),
         (Maturity(evil, "term", date(2026, 12, 3), 1_00),),
@@ -202,11 +202,11 @@ def test_words_from_the_bank_are_never_formulas(context, lists, read_session):
     )
 
     def rows_of(listed):
-        return [replace(one, profile=found, last_contact=last_contact(found, None))
-                for one in list_rows(read_session, listed)]  # fmt: skip
+        return [replace(row, profile=profile, last_contact=last_contact(profile, None))
+                for row in list_rows(read_session, listed)]  # fmt: skip
 
     sheet = read(manager_workbook(context, lists[0], rows_of)).active
-    assert evil in told(sheet, 1)["maturing"]
+    assert evil in cells_of(sheet, 1)["maturing"]
     assert not [cell for cells in sheet for cell in cells if cell.data_type == "f"]
 
 
@@ -224,8 +224,8 @@ def test_a_branch_sees_its_managers_the_customers_without_one_and_the_total(cont
         ["无客户经理", None, None, 1, 1, 700, 1, 700, 1],
         ["机构合计", None, None, 5, 4, 2500, 3, 1500, 0.6],
     ]
-    assert told(book["无客户经理"], 1)["customer_id"] == "c5"
-    assert "manager_id" not in told(book["无客户经理"], 1)
+    assert cells_of(book["无客户经理"], 1)["customer_id"] == "c5"
+    assert "manager_id" not in cells_of(book["无客户经理"], 1)
 
 
 def test_the_same_run_gives_the_same_bytes(tmp_path, read_session, settings, lists):

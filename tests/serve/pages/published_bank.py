@@ -116,7 +116,7 @@ def profile(place: int, customer_id: str) -> Profile:
 
 def run(week: int, **changes: Any) -> Run:
     manifest = {"tables": "sha256:1f"} | ({"compared_with": str(MONDAYS[week - 1])} if week else {})
-    given: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "run_id": f"{MONDAYS[week]}-run{week}",
         "bank": "demo",
         "snapshot_date": MONDAYS[week],
@@ -127,13 +127,13 @@ def run(week: int, **changes: Any) -> Run:
         "excluded": MappingProxyType({"too_new": 1}),
         "manifest": MappingProxyType(manifest),
     }
-    return Run(**given | changes)
+    return Run(**fields | changes)
 
 
 def lists(scores: tuple[Score, ...], settings: Lists, monday: date) -> tuple[CallList, ...]:
     return tuple(
-        replace(one, decisions=tuple(_with_step(decision) for decision in one.decisions))
-        for one in choose(scores, MANAGERS, settings, Week(monday, 14, ResponseRate(0.3)))
+        replace(call_list, decisions=tuple(map(_with_step, call_list.decisions)))
+        for call_list in choose(scores, MANAGERS, settings, Week(monday, 14, ResponseRate(0.3)))
     )
 
 
@@ -158,7 +158,7 @@ def publish(store: Store, settings: Lists, audit_key: bytes) -> None:
             lists(scores, settings, monday),
             RunExtras(profiles),
         )
-    now = run(len(MONDAYS) - 1).run_id
+    served = run(len(MONDAYS) - 1).run_id
     with store.write() as connection:
         for number, manager, outcome in (
             ("6217000000000000102", "M1", "will_stay"),
@@ -166,10 +166,10 @@ def publish(store: Store, settings: Lists, audit_key: bytes) -> None:
             ("6217000000000000201", "M2", "no_answer"),
         ):
             at = datetime(2026, 11, 17, 2, 30, tzinfo=UTC)
-            said = Contact(f"key-of-{number}", number, manager, now, outcome, f"says {EVIL}", at)
-            contacts.record(connection, said, Author(f"the {manager}", audit_key))
-        figures.keep_coverage(connection, now, COVERAGE, DEPARTURES)
-        figures.keep(connection, now, "drift", DRIFT)
+            contact = Contact(f"key-of-{number}", number, manager, served, outcome, f"says {EVIL}", at)
+            contacts.record(connection, contact, Author(f"the {manager}", audit_key))
+        figures.keep_coverage(connection, served, COVERAGE, DEPARTURES)
+        figures.keep(connection, served, "drift", DRIFT)
         trial.write_result(connection, MONDAY, EFFECT)
         for week, figure in enumerate(OUTCOMES):
             figures.keep(connection, run(week).run_id, "outcome", figure)
