@@ -1,4 +1,4 @@
-"""Scores to compare a model with: two rules, and the logistic regression that an analyst fits in an afternoon."""
+"""Scores to compare a model with: two rules, and the logistic regression of an afternoon."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from models.matrix import Matrix, chunks
 
-MOST = 200_000  # rows that are fitted on, evenly spread: more move no coefficient much and do not fit into memory
+MOST = 200_000  # rows fitted on, evenly spread: more move no coefficient much and do not fit into memory
 _STRENGTH = 0.01  # C of scikit-learn: windows of one measure nearly repeat each other and need a firm hand
 _FAR = 5.0  # standard deviations beyond which a value counts as this far: money has very long tails
 
@@ -41,12 +41,13 @@ class Logistic:
 
     def standardised(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Rows × columns in standard deviations from the mean, never further than ``_FAR``."""
-        known = np.where(np.isnan(features), self.middle, features)
-        return np.clip((known - self.mean) / self.spread, -_FAR, _FAR)
+        filled = np.where(np.isnan(features), self.middle, features)
+        return np.clip((filled - self.mean) / self.spread, -_FAR, _FAR)
 
 
 def fit_logistic(train: Matrix) -> Logistic:
-    """The regression of attrition within the whole outcome window on every column; equal on any number of threads.
+    """The regression of attrition within the whole outcome window on every column; equal on any number of
+    threads.
 
     Of more than ``MOST`` rows so many are taken, evenly spread over Mondays and customers.
     """
@@ -57,9 +58,9 @@ def fit_logistic(train: Matrix) -> Logistic:
     unknown = np.isnan(train.features).all(axis=0)
     middle = np.zeros(train.features.shape[1])
     middle[~unknown] = np.nanmedian(train.features[:, ~unknown], axis=0)
-    known = np.where(np.isnan(train.features), middle, train.features)
-    spread = known.std(axis=0)
-    flat = Logistic(middle, known.mean(axis=0), np.where(spread > 0, spread, 1.0), np.zeros(len(middle)))
+    filled = np.where(np.isnan(train.features), middle, train.features)
+    spread = filled.std(axis=0)
+    flat = Logistic(middle, filled.mean(axis=0), np.where(spread > 0, spread, 1.0), np.zeros(len(middle)))
     with threadpool_limits(limits=1):
         line = LogisticRegression(C=_STRENGTH, solver="newton-cholesky")
         line.fit(flat.standardised(train.features), train.attrited)

@@ -1,4 +1,5 @@
-"""Boosted trees as LightGBM's own text: trained until a later set no longer gains, equal on any number of threads."""
+"""Boosted trees as LightGBM's text: trained until a later set no longer gains, equal on any number of
+threads."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -52,7 +53,7 @@ class Trained:
 
 
 class Rows(lgb.Sequence):
-    """Some rows of a matrix with one more column, given to LightGBM in batches and never copied as a whole."""
+    """Some rows of a matrix with one more column, given to LightGBM in batches, never copied as a whole."""
 
     batch_size = 1024  # what one batch takes stays in the processor's cache
 
@@ -75,7 +76,8 @@ class Rows(lgb.Sequence):
 
 
 def medians(features: NDArray[np.float64]) -> tuple[Medians, Medians]:
-    """Per column the median of the known values (None: there is none), and the fill value (None: not needed)."""
+    """Per column the median of the known values (None: there is none) and the fill value (None: not
+    needed)."""
     column_medians, fill_values = list[float | None](), list[float | None]()
     for column in by_column(features):
         known = column[~np.isnan(column)]
@@ -87,7 +89,8 @@ def medians(features: NDArray[np.float64]) -> tuple[Medians, Medians]:
 def parameters(training: Training, chosen: Mapping[str, Any], objective: str) -> dict[str, Any]:
     """The bank's parameters, under those that repeatability and calibration rest on.
 
-    Raises ConfigError for a name that LightGBM does not know: it would ignore it. An empty booster lists the known.
+    Raises ConfigError for a name that LightGBM does not know: it would ignore it. An empty booster lists the
+    known.
     """
     params: dict[str, Any] = {
         **chosen,
@@ -116,7 +119,8 @@ def train_trees(
     loss: Loss,
     progress: Progress | None = None,
 ) -> Trained:
-    """Trees on ``train_set``, stopped when ``loss`` on ``tune_set`` has not improved for ``training.patience`` rounds.
+    """Trees on ``train_set``, stopped when ``loss`` on ``tune_set`` has not improved for
+    ``training.patience`` rounds.
 
     LightGBM's own losses differ in the last digits with the number of threads, and with them could the round
     at which training stops; ``loss`` is therefore ours. ``progress`` is called with (round, loss).

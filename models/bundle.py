@@ -1,4 +1,4 @@
-"""A trained model with all it needs, as a folder of plain text: written whole, signed, verified before it is read."""
+"""A trained model as a folder of plain text: written whole, signed, verified before it is read."""
 
 import hashlib
 import hmac
@@ -47,7 +47,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class Predicted:
-    """The predictions for a matrix, row by row: risks (rows × horizons) and money at risk, in base currency."""
+    """One row per row of a matrix: risks (rows × horizons) and money at risk, in base currency."""
 
     risks: NDArray[np.float64]
     money: NDArray[np.float64]
@@ -61,9 +61,9 @@ class Predicted:
 class Bundle:
     """All that training makes and scoring needs: models of whether, when and how much.
 
-    ``metrics``, ``settings`` and ``reference_rows`` (models/smoke_test.py) hold only what JSON can hold. ``medians``
-    are those of the known values of each column in training (None: never known): beside them a customer's own value
-    is large or small, whoever else is scored with him.
+    ``metrics``, ``settings`` and ``reference_rows`` (models/smoke_test.py) hold only what JSON can hold.
+    ``medians`` are those of the known values of each column in training (None: never known): beside them a
+    customer's own value is large or small, whoever else is scored with him.
     """
 
     model: Model
@@ -117,10 +117,10 @@ class Bundle:
     def score(self, features: pd.DataFrame) -> Scored:
         """The scores of each row of ``features``.
 
-        These are the key and exactly the contract's columns, in order; those of ``peers`` are the last of them
-        (``peers.extended`` adds them).
-        Raises DataError for another order or type, a missing, extra or repeated column, a repeated
-        customer, a column without any known value that was always known in training, and no rows at all.
+        These are the key and exactly the contract's columns, in order; those of ``peers`` are the last of
+        them (``peers.extended`` adds them). Raises DataError for another order or type, a missing, extra or
+        repeated column, a repeated customer, a column without any known value that was always known in
+        training, and no rows at all.
         """
         values = feature_values(features, self.model.columns)
         if not len(values):
@@ -230,8 +230,9 @@ def _verified(folder: Path, key: bytes) -> dict[str, bytes]:
     written, signature = content.pop(MANIFEST), content.pop(SIGNATURE)
     if not hmac.compare_digest(signature, _signature(written, key)):
         raise DataError(
-            f"bundle {folder}: the {SIGNATURE} does not fit {MANIFEST}: one of them is changed, or another key "
-            "signed it. Set ATTRITION_BUNDLE_KEY to the key it was signed with, restore it, or train again."
+            f"bundle {folder}: the {SIGNATURE} does not fit {MANIFEST}: one of them is changed, or another "
+            "key signed it. Set ATTRITION_BUNDLE_KEY to the key it was signed with, restore it, or train "
+            "again."
         )
     if written != _manifest(content):
         raise DataError(f"bundle {folder}: {_difference(written, content)}. {_REMEDY}")

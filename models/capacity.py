@@ -1,14 +1,15 @@
 """Lists filled up to what each team can call in a week, what they find, and what the calls earn.
 
-A call costs ``call_cost`` whoever is called. Of those who would leave, a share γ (``success_rate``) is kept by
-it, and what they would have taken along earns ``margin``; who would have stayed anyway earns nothing more. So
+A call costs ``call_cost`` whoever is called. Of those who would leave, a share γ (``success_rate``) is kept
+by it, and what they would have taken along earns ``margin``; who would have stayed anyway earns nothing more.
+So
 
     profit = Σ over called rows (γ · margin · lost − call_cost)
 
 in base currency, with ``lost`` the money that leaves with the row's customer, 0 for who stays. This is the
 maximum-profit measure for churn of Verbraken, Verbeke and Baesens (2013) without an incentive (their d = 0),
-with money of each customer's own in place of one lifetime value for all. Each Monday is evaluated by itself, as
-if nobody had been called before.
+with money of each customer's own in place of one lifetime value for all. Each Monday is evaluated by itself,
+as if nobody had been called before.
 """
 
 from dataclasses import dataclass
@@ -56,11 +57,11 @@ def listed(matrix: Matrix, teams: Teams, *scores: NDArray[np.float64]) -> NDArra
 def at_capacity(matrix: Matrix, called: NDArray[np.bool_]) -> Metrics:
     """The figures of the lists ``called`` (one entry per row), the mean over Mondays.
 
-    ``listed`` customers a week; ``recall`` is the share of all who attrite that stand on a list, ``precision``
-    the share of a list that attrites, ``lift`` how many times more often a listed customer attrites than any,
-    ``aum_caught`` the share of the money leaving with attrited customers that leaves with listed ones. A
-    Monday on which a share has nothing to be a share of (nobody attrited, nobody listed) is left out of it; a
-    figure without any Monday is 0.
+    ``listed`` customers a week; ``recall`` is the share of all who attrite that stand on a list,
+    ``precision`` the share of a list that attrites, ``lift`` how many times more often a listed customer
+    attrites than any, ``aum_caught`` the share of the money leaving with attrited customers that leaves with
+    listed ones. A Monday on which a share has nothing to be a share of (nobody attrited, nobody listed) is
+    left out of it; a figure without any Monday is 0.
     """
     _, monday = np.unique(matrix.snapshot_date, return_inverse=True)
     attrited = matrix.attrited == 1
@@ -85,8 +86,8 @@ def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.
 
 
 def _mean(values: NDArray[np.float64]) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else 0.0
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else 0.0
 
 
 @dataclass(frozen=True)
@@ -123,11 +124,11 @@ def best_cut(scores: NDArray[np.float64], lost: NDArray[np.float64], terms: Prof
 def expected_maximum(scores: NDArray[np.float64], lost: NDArray[np.float64], terms: Profit) -> float:
     """The expected maximum profit: the best cut's, with γ not known but Beta(α, β).
 
-    The EMP of Verbraken et al. (2013): ∫ max over cuts (γ · margin · gone − call_cost · calls) h(γ) dγ, where α =
-    success_rate · success_evidence and β the rest of the evidence. Each cut is a line in γ; the largest of
-    them changes at the corners of the concave hull of (calls, gone), and between two corners the integral
-    is closed: ∫ h is I(γ; α, β) and ∫ γ h is α / (α + β) · I(γ; α + 1, β), I being the regularised
-    incomplete beta function.
+    The EMP of Verbraken et al. (2013): ∫ max over cuts (γ · margin · gone − call_cost · calls) h(γ) dγ, where
+    α = success_rate · success_evidence and β the rest of the evidence. Each cut is a line in γ; the largest
+    of them changes at the corners of the concave hull of (calls, gone), and between two corners the integral
+    is closed: ∫ h is I(γ; α, β) and ∫ γ h is α / (α + β) · I(γ; α + 1, β), I being the regularised incomplete
+    beta function.
     """
     calls, gone, _ = _cuts(scores, lost)
     corners = _concave_hull(calls, terms.margin * gone)
@@ -143,7 +144,7 @@ def expected_maximum(scores: NDArray[np.float64], lost: NDArray[np.float64], ter
 def _cuts(
     scores: NDArray[np.float64], lost: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    """Per possible cut, nobody first: how many are called, the money that leaves with them, the lowest score."""
+    """Per possible cut, nobody first: how many are called, the money leaving with them, the lowest score."""
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]
     ends = np.flatnonzero(np.r_[ranked[1:] != ranked[:-1], True])

@@ -1,17 +1,18 @@
-"""The experiment behind the lists: customers listed against the control group, as assigned (intention to treat).
+"""The experiment behind the lists: listed customers against the control group, as assigned.
 
-The assignment is as good as random, so the difference between the two arms is the effect, whoever was in the end
-called. Shares that left are compared by Newcombe's interval for two independent proportions (1998, method 10), which
-rests on Wilson's (1927) and holds for small counts and for nobody at all. For money the assignments weigh by the
-customer's AUM; the interval then counts fewer of them, by Kish (1965): (Σ w)² / Σ w² of equal weight tell as much.
-scipy has Wilson's interval for whole counts only.
+The assignment is as good as random (intention to treat), so the difference between the two arms is the
+effect, whoever was in the end called. Shares that left are compared by Newcombe's interval for two
+independent proportions (1998, method 10), which rests on Wilson's (1927) and holds for small counts and for
+nobody at all. For money the assignments weigh by the customer's AUM; the interval then counts fewer of them,
+by Kish (1965): (Σ w)² / Σ w² of equal weight tell as much. scipy has Wilson's interval for whole counts only.
 
-The response rate says how likely a call keeps who would leave. Of the leavers expected among the listed (the sum of
-their risks) those who did not leave were kept. Risks drift, so the control group, whom nobody called, says first by how
-much they are too high or too low. A call is expected to keep ``share · (1 − p)`` of who leaves with probability p
-(configs.published.ResponseRate), so the share is what was kept per Σ p (1 − p). It is shrunk: the setting counts like
-``evidence`` of these, for all and again, towards all, for each group of first reasons. So it rises with each customer
-kept and falls with each one lost, and a few cases move it little, as the mean of a Beta distribution does.
+The response rate says how likely a call keeps who would leave. Of the leavers expected among the listed (the
+sum of their risks) those who did not leave were kept. Risks drift, so the control group, whom nobody called,
+says first by how much they are too high or too low. A call is expected to keep ``share · (1 − p)`` of who
+leaves with probability p (configs.published.ResponseRate), so the share is what was kept per Σ p (1 − p). It
+is shrunk: the setting counts like ``evidence`` of these, for all and again, towards all, for each group of
+first reasons. So it rises with each customer kept and falls with each one lost, and a few cases move it
+little, as the mean of a Beta distribution does.
 """
 
 from collections.abc import Iterator
@@ -53,7 +54,8 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Arm:
-    """One side of a comparison: its assignments, the share that left, and how many of equal weight tell as much."""
+    """One side of a comparison: its assignments, the share that left, and how many of equal weight tell as
+    much."""
 
     assignments: int
     share: float
@@ -62,7 +64,8 @@ class Arm:
 
 @dataclass(frozen=True)
 class Difference:
-    """By how much less left of the listed than of the control group: as shares with a 95% interval, and in all.
+    """By how much less left of the listed than of the control group: as shares with a 95% interval, and in
+    all.
 
     ``total`` is ``difference`` times the customers listed, or their AUM.
     """
@@ -112,10 +115,11 @@ def newcombe(listed: Arm, control: Arm) -> tuple[float, float]:
 
 
 def least_visible(left: float, listed: int, control: int) -> float:
-    """The smallest difference seen in 80% of experiments of this size, where a share ``left`` of the control leaves.
+    """The smallest difference seen in 80% of experiments of this size, where a share ``left`` of the control
+    leaves.
 
-    It solves d = (z + z') · √(p (1 − p) / control + (p − d) (1 − p + d) / listed) by going round; infinite where an
-    arm is empty.
+    It solves d = (z + z') · √(p (1 − p) / control + (p − d) (1 − p + d) / listed) by going round; infinite
+    where an arm is empty.
     """
     if not listed or not control:
         return inf
@@ -136,7 +140,8 @@ def assignments_needed(left: float, difference: float, control: float) -> float:
 
 
 def weeks_to_go(needed: float, known: int, waiting: int, a_week: float, wait: int) -> int | None:
-    """Weeks until enough outcomes are known, at ``a_week`` assignments that each take ``wait`` weeks; None: never."""
+    """Weeks until enough outcomes are known, at ``a_week`` assignments that each take ``wait`` weeks; None:
+    never."""
     if needed <= known:
         return 0
     if needed <= known + waiting:
@@ -147,7 +152,8 @@ def weeks_to_go(needed: float, known: int, waiting: int, a_week: float, wait: in
 def by_group(
     experiment: Experiment, groups: NDArray[np.str_], least: int
 ) -> Iterator[tuple[str, Experiment]]:
-    """The assignments of each group of at least ``least``, with some in either arm; the largest group first."""
+    """The assignments of each group of at least ``least``, with some in either arm; the largest group
+    first."""
     names, counts = np.unique(groups, return_counts=True)
     for k in np.argsort(-counts, kind="stable"):
         members = experiment.where(groups == names[k])
@@ -156,7 +162,8 @@ def by_group(
 
 
 def response_rate(experiment: Experiment, terms: Profit, least: int) -> ResponseRate:
-    """The response rate from known outcomes; as set where fewer than ``least`` were listed, and so for each group."""
+    """The response rate from known outcomes; as set where fewer than ``least`` were listed, and so for each
+    group."""
     listed, control = experiment.where(~experiment.control), experiment.where(experiment.control)
     if len(listed) < least:
         return ResponseRate(terms.success_rate)

@@ -1,4 +1,4 @@
-"""Explanations of a score and of its change: what each column adds to the log-odds, and the groups that add most."""
+"""Explanations of a score and of its change: what each column adds to the log-odds, and the top groups."""
 
 import os
 from collections.abc import Collection, Mapping, Sequence
@@ -67,8 +67,8 @@ class Reasons:
 class ScoreChange:
     """Per row the change of the mean raw score over the periods (``total``), in log-odds, and its parts.
 
-    ``groups`` is rows × groups: what the customer's own figures did, by the model of the later Monday; ``bias``
-    what the period's part did; ``model`` what that model says otherwise of the same old figures.
+    ``groups`` is rows × groups: what the customer's own figures did, by the model of the later Monday;
+    ``bias`` what the period's part did; ``model`` what that model says otherwise of the same old figures.
     """
 
     total: NDArray[np.float64]
@@ -78,7 +78,8 @@ class ScoreChange:
 
 
 def contributions(model: Model, features: NDArray[np.float64]) -> Contributions:
-    """Tree-path attributions (as LightGBM's pred_contrib finds them; see models/tree_paths.py), rows × columns.
+    """Tree-path attributions (as LightGBM's pred_contrib finds them; see models/tree_paths.py), rows ×
+    columns.
 
     Attributions are linear in the score, so those of the mean over the periods are the mean of each period's.
     Raises DataError if they do not add up within 1e-9.
@@ -108,7 +109,7 @@ def make_grouping(
     leads: Collection[str] = (),
     representative: Mapping[str, str] = MappingProxyType({}),
 ) -> Grouping:
-    """The grouping from names of columns and groups. Raises DataError for a column without a group in ``names``."""
+    """The grouping by name. Raises DataError for a column without a group among ``names``."""
     missing = [name for name in columns if groups.get(name) not in names]
     if missing:
         raise DataError(f"column {missing[0]!r} has no group of reasons. {did_you_mean(missing[0], groups)}")
@@ -137,11 +138,11 @@ def top_reasons(
 ) -> Reasons:
     """The k groups of columns that raise each row's score most, and the representative feature of each.
 
-    First comes the strongest occasion, if it adds LEAD_FROM: signs (money on its way, looking around) say that
-    a customer is leaving, an occasion says what may have come up. Only a column whose value is ``worrying``
-    (rows × columns) and that itself raises the score may represent its group, so that the figure shown makes
-    sense; a group without one, or that does not raise the score, is no reason. Sums equal to DIGITS are ties,
-    which go to the group first in ``names``.
+    First comes the strongest occasion, if it adds LEAD_FROM: signs (money on its way, looking around) say
+    that a customer is leaving, an occasion says what may have come up. Only a column whose value is
+    ``worrying`` (rows × columns) and that itself raises the score may represent its group, so that the figure
+    shown makes sense; a group without one, or that does not raise the score, is no reason. Sums equal to
+    DIGITS are ties, which go to the group first in ``names``.
     """
     representative = representatives(values, worrying, grouping)
     total = np.where(representative >= 0, np.round(by_group(values, grouping), DIGITS), -np.inf)
@@ -184,9 +185,9 @@ def score_change(
 ) -> ScoreChange:
     """The change of the same customers, row by row, between two Mondays explained by one model.
 
-    ``published`` are the raw scores (rows × periods) of the earlier Monday by the model of that day, which may be
-    another: change = (new model on new figures − new model on old figures) by groups + (new model − old model on
-    old figures). Raises DataError if the parts miss the change by more than 1e-9.
+    ``published`` are the raw scores (rows × periods) of the earlier Monday by the model of that day, which
+    may be another: change = (new model on new figures − new model on old figures) by groups + (new model −
+    old model on old figures). Raises DataError if the parts miss the change by more than 1e-9.
     """
     score = published.mean(axis=1)
     total = later.raw.mean(axis=1) - score

@@ -102,12 +102,12 @@ def fit(
 ) -> Fitted:
     """Boosted trees on the customer-periods of ``train``, stopped by the log loss on those of ``tune``.
 
-    Only negatives of ``train`` are downsampled (``training.negatives_kept``); ``tune`` is whole, and its loss is
-    that of the corrected odds. A customer stands in many snapshots and every one weighs the same: what is
+    Only negatives of ``train`` are downsampled (``training.negatives_kept``); ``tune`` is whole, and its loss
+    is that of the corrected odds. A customer stands in many snapshots and every one weighs the same: what is
     predicted is one customer on one Monday. What the repetition costs is effective sample size, so
-    ``min_data_in_leaf`` should hold several customers. ``monotone`` says for each column whether risk may only
-    rise (1) or fall (−1) with it; the period stays free.
-    Raises DataError when a set holds only one outcome, ConfigError when LightGBM does not know a parameter.
+    ``min_data_in_leaf`` should hold several customers. ``monotone`` says for each column whether risk may
+    only rise (1) or fall (−1) with it; the period stays free. Raises DataError when a set holds only one
+    outcome, ConfigError when LightGBM does not know a parameter.
     """
     for name, rows in (("train", train), ("tune", tune)):
         _check_both_outcomes(name, rows)
@@ -133,7 +133,8 @@ def binned(train: Matrix, horizons: Sequence[int], training: Training, params: d
 
 
 def customer_periods(time_to_attrition: NDArray[np.int16], horizons: Sequence[int]) -> Periods:
-    """Every period a customer was at risk in; ``time_to_attrition`` is one of ``horizons``, or 0 for who stayed.
+    """Every period a customer was at risk in; ``time_to_attrition`` is one of ``horizons``, or 0 for who
+    stayed.
 
     Gone within 60 of 30, 60, 90 days makes the rows 30: 0 and 60: 1; who stayed makes three rows of 0.
     """

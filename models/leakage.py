@@ -32,6 +32,6 @@ def refuse_leaks(rows: Matrix, limit: float) -> None:
         figures = ", ".join(f"{name} ({leaks[name]:.3f})" for name in worst[:5])
         raise DataError(
             f"{len(leaks)} of {len(rows.columns)} features alone tell who leaves, out of time, better than "
-            f"training.max_single_auroc = {limit} allows: {figures}. Look for the outcome in their tables, or for "
-            "a known_on earlier than the bank knew; where the feature is honest raise the limit."
+            f"training.max_single_auroc = {limit} allows: {figures}. Look for the outcome in their tables, "
+            "or for a known_on earlier than the bank knew; where the feature is honest raise the limit."
         )

@@ -25,10 +25,10 @@ _BY_ROW = ("customer_id", "snapshot_date", "time_to_attrition", "outflow_share",
 class Matrix:
     """One row per customer and snapshot, sorted by (snapshot_date, customer_id), each pair once.
 
-    ``features`` is rows × columns, NaN = unknown. ``time_to_attrition`` is the horizon in days by whose end the
-    customer was gone for good, 0 = stayed; ``outflow_share`` the share of AUM that left within the outcome
-    window; ``aum`` the average AUM before the snapshot, in base currency.
-    Raises DataError when lengths differ or rows are not sorted: tie-breaking relies on that order.
+    ``features`` is rows × columns, NaN = unknown. ``time_to_attrition`` is the horizon in days by whose end
+    the customer was gone for good, 0 = stayed; ``outflow_share`` the share of AUM that left within the
+    outcome window; ``aum`` the average AUM before the snapshot, in base currency. Raises DataError when
+    lengths differ or rows are not sorted: tie-breaking relies on that order.
     """
 
     features: NDArray[np.float64]
@@ -259,7 +259,7 @@ def _label_of_each(features: dict[str, NDArray[Any]], labels: dict[str, NDArray[
     unlabelled = features["snapshot_date"][found.isna().to_numpy()]
     if len(unlabelled):
         raise DataError(
-            f"{len(unlabelled)} rows of features have no label, on {len(np.unique(unlabelled))} snapshots from "
-            f"{unlabelled.min()} to {unlabelled.max()}. Run the labels of these snapshots again."
+            f"{len(unlabelled)} rows of features have no label, on {len(np.unique(unlabelled))} snapshots "
+            f"from {unlabelled.min()} to {unlabelled.max()}. Run the labels of these snapshots again."
         )
     return found.to_numpy(np.intp)

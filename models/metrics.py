@@ -1,4 +1,4 @@
-"""Metrics of scores out of time, in the terms a bank uses: its lists, its money, its probabilities, their intervals."""
+"""Metrics of scores out of time, in the terms a bank uses: its lists, its money, its probabilities."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -19,7 +19,8 @@ ENOUGH = 10  # different customers who left, and as many who stayed; of fewer no
 
 
 def evaluate(matrix: Matrix, risks: NDArray[np.float64], horizons: Sequence[int]) -> Metrics:
-    """All metrics of probabilities (rows × horizons): those of the order, and how far they are from the truth.
+    """All metrics of probabilities (rows × horizons): those of the order, and how far they are from the
+    truth.
 
     Order, ``ece`` and ``calibration_slope`` are those of the longest horizon. ``brier_30d``, … is the mean
     squared error of the probability of being gone by then (time-dependent Brier score; Graf et al. 1999).
@@ -36,7 +37,8 @@ def evaluate(matrix: Matrix, risks: NDArray[np.float64], horizons: Sequence[int]
 
 
 def ranking(matrix: Matrix, scores: NDArray[np.float64]) -> Metrics:
-    """Metrics that depend on the order only, so that any score may be evaluated; higher = riskier, NaN = last.
+    """Metrics that depend on the order only, so that any score may be evaluated; higher = riskier, NaN =
+    last.
 
     ``auroc`` and ``average_precision`` are pooled over rows. ``…_at_5`` and ``…_at_10`` look at the first 5
     or 10 per cent of each Monday's list, then pool: ``recall`` is the share of the attrited found there,
@@ -65,7 +67,8 @@ def ranking(matrix: Matrix, scores: NDArray[np.float64]) -> Metrics:
 
 
 def areas(attrited: NDArray[np.bool_], scores: NDArray[np.float64]) -> Metrics:
-    """Area under the ROC curve (Mann and Whitney 1947) and average precision, in whole numbers up to the division.
+    """Area under the ROC curve (Mann and Whitney 1947) and average precision, in whole numbers up to the
+    division.
 
     Rows of equal score are taken together; an unknown score (NaN) ranks lowest. scikit-learn's differ in
     the last digits in two cases of five and take eleven times as long, which counts on resamples.
@@ -142,7 +145,7 @@ def reliability(attrited: NDArray[np.generic], risk: NDArray[np.float64]) -> lis
 
 
 def by_snapshot(matrix: Matrix, risk: NDArray[np.float64]) -> list[Point]:
-    """One point per Monday: rows, attrited, log loss, and where both outcomes are there AUROC and precision."""
+    """One point per Monday: rows, attrited, log loss, and with both outcomes AUROC and precision."""
     points = list[Point]()
     for day in np.unique(matrix.snapshot_date):
         chosen = matrix.snapshot_date == day
@@ -214,7 +217,7 @@ def tenths(expected: NDArray[np.float64]) -> list[NDArray[np.intp]]:
 def money_by(
     matrix: Matrix, expected: NDArray[np.float64], kind: str, group: NDArray[np.str_]
 ) -> list[dict[str, Any]]:
-    """One entry per group, ascending by its name, which stands under ``kind``: predicted and realised money."""
+    """One entry per group, ascending by its name (under ``kind``): predicted and realised money."""
     return [
         {kind: str(name), **_sums(matrix, expected, np.flatnonzero(group == name))}
         for name in np.unique(group)

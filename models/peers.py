@@ -1,4 +1,4 @@
-"""How far a customer lies from others of the same tier and branch; what is usual there is learnt in training."""
+"""The deviation of a customer from the mean of the same tier and branch, which is learnt in training."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,10 +16,12 @@ Means = tuple[float, ...]
 
 @dataclass(frozen=True)
 class Peers:
-    """The mean of each of ``columns`` in every group of the training rows, and over all of them (``overall``).
+    """The mean of each of ``columns`` in every group of the training rows, and over all of them
+    (``overall``).
 
     ``groups`` is keyed by the kind of group (as ``PEER_GROUPS``) and the group's name, for example
-    ``groups["branch"]["B07"]``. A customer of a group that training never met, or of none, is compared with all.
+    ``groups["branch"]["B07"]``. A customer of a group that training never met, or of none, is compared with
+    all.
     """
 
     columns: tuple[str, ...] = ()
@@ -39,11 +41,11 @@ class Peers:
         if not self.columns:
             return features
         values = features[list(self.columns)].to_numpy(np.float64)
-        found = [values - self._usual(group, cohort[PEER_GROUPS[group]]) for group in PEER_GROUPS]
-        more = pd.DataFrame(np.concatenate(found, axis=1), features.index, list(self.names))
+        deviations = [values - self._means_of(group, cohort[PEER_GROUPS[group]]) for group in PEER_GROUPS]
+        more = pd.DataFrame(np.concatenate(deviations, axis=1), features.index, list(self.names))
         return pd.concat([features, more], axis=1)
 
-    def _usual(self, group: str, names: "pd.Series[str]") -> NDArray[np.float64]:
+    def _means_of(self, group: str, names: "pd.Series[str]") -> NDArray[np.float64]:
         """Rows × columns: the mean of each row's group."""
         members = self.groups[group]
         means = np.array([*members.values(), self.overall])  # the last, at −1, for who is in none of them
@@ -64,8 +66,8 @@ def fit_peers(features: pd.DataFrame, cohort: pd.DataFrame, columns: Sequence[st
     empty = [name for name, some in zip(columns, known.any(axis=0), strict=True) if not some]
     if empty:
         raise DataError(
-            f"feature {empty[0]!r} is unknown in all {len(values)} training rows and cannot be compared with its "
-            "group's mean. Deliver the table it comes from, or take it out of training.peers."
+            f"feature {empty[0]!r} is unknown in all {len(values)} training rows and cannot be compared with "
+            "its group's mean. Deliver the table it comes from, or take it out of training.peers."
         )
     sums = np.where(known, values, 0.0)
     overall = sums.sum(axis=0) / known.sum(axis=0)

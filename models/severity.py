@@ -61,8 +61,8 @@ def fit_severity(train: Matrix, tune: Matrix, training: Training) -> Severity:
     left, later = train.where(train.attrited == 1), tune.where(tune.attrited == 1)
     if not left.lost.sum() > 0:
         raise DataError(
-            f"no money left with the {len(left)} attrited rows in train, so how much leaves cannot be learnt. "
-            "Choose a definition in [label] by which money leaves."
+            f"no money left with the {len(left)} attrited rows in train, so how much leaves cannot be learnt."
+            " Choose a definition in [label] by which money leaves."
         )
     mean = float(left.lost.sum() / left.aum.sum())
     if min(len(left), len(later)) < ENOUGH:

@@ -1,7 +1,7 @@
 """The smoke test of a bundle: loaded in a process of its own, where it scores its reference rows again.
 
-LightGBM aborts the process on a model text that it does not like, and may take any time or memory before.
-The reference rows are nobody's rows: each value is a quantile of its column, drawn on its own, so that a bundle
+LightGBM aborts the process on a model text that it does not like, and may take any time or memory before. The
+reference rows are nobody's rows: each value is a quantile of its column, drawn on its own, so that a bundle
 carries no customer about.
 """
 
@@ -33,9 +33,9 @@ _ROOT = Path(__file__).parent.parent
 def smoke_test(folder: Path, key: bytes, seconds: int, memory_mb: int = MEMORY_MB) -> None:
     """Loads the bundle and scores its reference rows in a child process with these limits.
 
-    The key goes through a pipe and the child gets no environment, so nothing can be read off the process list.
-    Raises DataError with the reason if the bundle is refused, the child dies or takes too long, or other
-    numbers come out than when it was trained.
+    The key goes through a pipe and the child gets no environment, so nothing can be read off the process
+    list. Raises DataError with the reason if the bundle is refused, the child dies or takes too long, or
+    other numbers come out than when it was trained.
     """
     task = json.dumps({"folder": str(folder.resolve()), "key": key.hex(), "memory": memory_mb << 20})
     try:

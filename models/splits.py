@@ -34,8 +34,9 @@ def split(snapshots: Iterable[date], label: Label, training: Training, data_thro
       Monday's on 2024-02-11, after the first evaluated snapshot;
     - train:      2023-01-02 … 2023-05-22; the last outcome ends on 2023-08-27.
 
-    So a model is evaluated exactly as it is used: on Mondays that came after everything it has seen was known.
-    Raises DataError when fewer than ``min_train_snapshots`` remain to train or none to tune or evaluate.
+    So a model is evaluated exactly as it is used: on Mondays that came after everything it has seen was
+    known. Raises DataError when fewer than ``min_train_snapshots`` remain to train or none to tune or
+    evaluate.
     """
     matured = sorted({day for day in snapshots if label.timeline(day).matured(data_through)})
     evaluation = matured[-training.judged_snapshots :]
@@ -45,9 +46,10 @@ def split(snapshots: Iterable[date], label: Label, training: Training, data_thro
         raise DataError(
             f"too few matured snapshots: {len(matured)} with data through {data_through} give "
             f"{len(train)} to train (needed {training.min_train_snapshots}), {len(tune)} to tune and "
-            f"{len(evaluation)} to evaluate, because an outcome takes {label.lead_days + label.horizon_days} days "
-            "to close before the next set may begin. Deliver a longer history, or lower "
-            "training.judged_snapshots, training.tuned_snapshots or training.min_train_snapshots."
+            f"{len(evaluation)} to evaluate, because an outcome takes "
+            f"{label.lead_days + label.horizon_days} days to close before the next set may begin. "
+            "Deliver a longer history, or lower training.judged_snapshots, training.tuned_snapshots or "
+            "training.min_train_snapshots."
         )
     return Split(tuple(train), tuple(tune), tuple(evaluation))
 

@@ -1,9 +1,9 @@
 """Trees as the paths to their leaves: what each column adds to a score, looked up instead of worked out anew.
 
-A score is a sum over leaves. On the way to a leaf stand a few columns, and what matters of a row is only which of
-them let it pass. So what each of them adds (its Shapley value with unknown columns averaged over by the rows of
-training: Lundberg et al. 2020, path-dependent TreeSHAP) is worked out once for all 2^columns cases (Yang 2021,
-Fast TreeSHAP v2). Trees of bounded depth have few columns on a path.
+A score is a sum over leaves. On the way to a leaf stand a few columns, and what matters of a row is only
+which of them let it pass. So what each of them adds (its Shapley value with unknown columns averaged over by
+the rows of training: Lundberg et al. 2020, path-dependent TreeSHAP) is worked out once for all 2^columns
+cases (Yang 2021, Fast TreeSHAP v2). Trees of bounded depth have few columns on a path.
 """
 
 from collections.abc import Sequence
@@ -51,8 +51,8 @@ class Paths:
     expected: float
 
     def add(self, columns: NDArray[np.float64], parts: NDArray[np.float64]) -> None:
-        """Adds to ``parts`` what each column adds to the score; both are columns × rows, with the period, which
-        ``columns`` lack, as the last of ``parts``."""
+        """Adds to ``parts`` what each column adds to the score; both are columns × rows, with the period,
+        which ``columns`` lack, as the last of ``parts``."""
         for tree in self.trees:
             asked = np.flatnonzero(tree.column < len(columns)).tolist()
             left = {node: _goes_left(tree, node, columns) for node in asked}
@@ -69,8 +69,8 @@ class Paths:
 def paths_of(text: str, period: int, horizons: Sequence[int]) -> Paths:
     """The paths of LightGBM's text; what is added is the mean over the periods, whose column is ``period``.
 
-    All rows have the same periods, so their mean is taken leaf by leaf. Raises ConfigError for trees too deep or
-    with splits that training here does not make.
+    All rows have the same periods, so their mean is taken leaf by leaf. Raises ConfigError for trees too deep
+    or with splits that training here does not make.
     """
     trees, expected = list[Tree](), 0.0
     for body in text.partition("\nend of trees")[0].split("\nTree=")[1:]:
@@ -89,8 +89,8 @@ def _tree(lines: dict[str, str], period: int, horizons: Sequence[int]) -> Tree:
     kinds = _numbers(lines, "decision_type").astype(int)
     if not _KNOWN_TYPES.issuperset(kinds.tolist()):
         raise ConfigError(
-            f"the model has splits of type {sorted({*kinds.tolist()} - _KNOWN_TYPES)}, which cannot be explained. "
-            "Take categorical_feature and zero_as_missing out of [training.lightgbm] and train again."
+            f"the model has splits of type {sorted({*kinds.tolist()} - _KNOWN_TYPES)}, which cannot be "
+            "explained. Take categorical_feature and zero_as_missing out of [training.lightgbm] and train again."
         )
     column, threshold = _numbers(lines, "split_feature").astype(int), _numbers(lines, "threshold")
     by_default = (kinds & _DEFAULT_LEFT) > 0
@@ -102,11 +102,11 @@ def _tree(lines: dict[str, str], period: int, horizons: Sequence[int]) -> Tree:
 def _leaves(lines: dict[str, str], tree: Tree, period: int, horizons: Sequence[int]) -> list[Leaf]:
     children = [_numbers(lines, name).astype(int) for name in ("left_child", "right_child")]
     counts = _numbers(lines, "leaf_count"), _numbers(lines, "internal_count")
-    values, found = _numbers(lines, "leaf_value"), list[Leaf]()
+    values, leaves = _numbers(lines, "leaf_value"), list[Leaf]()
 
     def follow(node: int, turns: dict[int, tuple[tuple[int, bool], ...]], shares: dict[int, float]) -> None:
         if node < 0:  # a leaf: LightGBM numbers them −1, −2, …
-            found.append(_leaf(tree, turns, shares, float(values[~node]), (period, horizons)))
+            leaves.append(_leaf(tree, turns, shares, float(values[~node]), (period, horizons)))
             return
         column = int(tree.column[node])
         for goes_left, child in ((True, int(children[0][node])), (False, int(children[1][node]))):
@@ -118,7 +118,7 @@ def _leaves(lines: dict[str, str], tree: Tree, period: int, horizons: Sequence[i
             )
 
     follow(0, {}, {})
-    return found
+    return leaves
 
 
 def _leaf(
@@ -141,7 +141,7 @@ def _leaf(
         passed = [
             all((days <= tree.threshold[node]) == left for node, left in turns[period]) for days in horizons
         ]
-        adds = np.mean([np.split(adds, 2)[one] for one in passed], axis=0)
+        adds = np.mean([np.split(adds, 2)[side] for side in passed], axis=0)
         return Leaf(columns, tuple(turns[column] for column in columns[:-1]), adds)
     return Leaf(columns, tuple(turns[column] for column in columns), adds)
 

@@ -30,8 +30,8 @@ SPACE: dict[str, tuple[float, float, bool]] = {
 
 @dataclass(frozen=True)
 class Trial:
-    """The parameters tried and, per fold, the least log loss and the average precision; fewer folds where it was
-    given up because it did worse than most before it."""
+    """The parameters tried and, per fold, the least log loss and the average precision; fewer folds where it
+    was given up because it did worse than most before it."""
 
     params: Params
     log_loss: tuple[float, ...]

@@ -19,10 +19,11 @@ Values = NDArray[np.float64]
 
 
 def drift(home: Home, bundle: Bundle, as_of: date) -> dict[str, Any] | None:
-    """The drift of one Monday's features since the last Monday that evaluated the model: counts, and the largest.
+    """The drift of one Monday's features since the last Monday that evaluated the model: counts, and the
+    largest.
 
-    None where the features of that Monday are no longer kept. What everybody shares on a Monday (the calendar) is
-    left out. One feature at a time is held in memory.
+    None where the features of that Monday are no longer kept. What everybody shares on a Monday (the
+    calendar) is left out. One feature at a time is held in memory.
     """
     since = bundle.snapshots.evaluation[-1]
     reference, present = (home.partition("features", day) for day in (since, as_of))
@@ -48,8 +49,8 @@ def drift(home: Home, bundle: Bundle, as_of: date) -> dict[str, Any] | None:
 def psi(reference: Values, present: Values) -> float | None:
     """Population stability index over tenths of ``reference``; what is missing is a bin of its own.
 
-    Half a customer is added to each bin, so that an empty one does not weigh without end. None for a feature that has
-    one value for everybody.
+    Half a customer is added to each bin, so that an empty one does not weigh without end. None for a feature
+    that has one value for everybody.
     """
     if len(np.unique(present)) == 1:
         return None
@@ -66,7 +67,8 @@ def reading(value: float, noise: float) -> str:
 
 
 def _noise(reference: int, present: int) -> float:
-    """PSI of two samples of one population, three standard deviations up: (1/n + 1/m) · χ² with BINS degrees."""
+    """PSI of two samples of one population plus three standard deviations: (1/n + 1/m) · χ² of BINS
+    degrees."""
     return (1 / reference + 1 / present) * (BINS + 3 * (2 * BINS) ** 0.5)
 
 

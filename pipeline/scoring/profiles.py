@@ -1,4 +1,4 @@
-"""What a manager reads beside a score: the customer's AUM week by week, what falls due, bookings, contacts."""
+"""The profile beside a score: the customer's AUM week by week, what falls due, bookings, contacts."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -46,12 +46,14 @@ def profiles(tables: Ingested, as_of: date, cohort: Collection[str]) -> Iterator
 def maturities(tables: Ingested, as_of: date, customers: Collection[str]) -> dict[str, tuple[Maturity, ...]]:
     """What falls due for some customers, as in their profiles; those of whom nothing does are left out."""
     names, chosen = _product_names(tables), frozenset(customers)
-    found: dict[str, tuple[Maturity, ...]] = {}
+    maturities: dict[str, tuple[Maturity, ...]] = {}
     for bucket in range(tables.buckets):
         entities = _entities(tables, bucket, as_of, ("customers", "holdings"))
         changes = make_balance_changes(_seen(entities.tables["holdings"], _inside(entities, chosen), as_of))
-        found |= {entities.customers[k]: tuple(due) for k, due in _maturities(changes, as_of, names).items()}
-    return found
+        maturities |= {
+            entities.customers[k]: tuple(due) for k, due in _maturities(changes, as_of, names).items()
+        }
+    return maturities
 
 
 def profiles_of(
@@ -81,8 +83,8 @@ def _entities(tables: Ingested, bucket: int, as_of: date, named: Sequence[str]) 
     """Some tables of one bucket; of bookings only the years that a profile looks at."""
     since = {"transactions": (as_of - BEHIND).year}
     read = {name: tables.read(name, bucket, read_columns(name), since.get(name, 0)) for name in named}
-    there = {name: rows for name, rows in read.items() if rows is not None}
-    return make_entities(there | {"products": pq.read_table(tables.whole("products"))})
+    delivered = {name: rows for name, rows in read.items() if rows is not None}
+    return make_entities(delivered | {"products": pq.read_table(tables.whole("products"))})
 
 
 def _product_names(tables: Ingested) -> dict[str, str]:
@@ -91,7 +93,7 @@ def _product_names(tables: Ingested) -> dict[str, str]:
 
 
 def _inside(entities: Entities, customers: Collection[str]) -> NDArray[np.bool_]:
-    return np.array([one in customers for one in entities.customers], bool)
+    return np.array([customer in customers for customer in entities.customers], bool)
 
 
 def _seen(rows: Rows, inside: NDArray[np.bool_], as_of: date) -> Rows:
@@ -115,12 +117,12 @@ def _maturities(
     due, balance, product = (rows.columns[name] for name in ("matures_on", "balance_base", "product_id"))
     ahead = (due >= monday) & (due < monday + AHEAD_DAYS) & (_class_of(rows) != LOAN)
     order = _ordered(rows, ahead & (balance > 0) & (changes.ends == FOREVER), (due, -balance, product))
-    found: defaultdict[int, list[Maturity]] = defaultdict(list)
+    by_customer: defaultdict[int, list[Maturity]] = defaultdict(list)
     classes = _class_of(rows)
     for k in order.tolist():
         name, of_class = names[rows.labels["product_id"][product[k]]], PRODUCT_CLASSES[classes[k]]
-        found[int(rows.customer[k])].append(Maturity(name, of_class, _day(due[k]), int(balance[k])))
-    return found
+        by_customer[int(rows.customer[k])].append(Maturity(name, of_class, _day(due[k]), int(balance[k])))
+    return by_customer
 
 
 def _bookings(rows: Rows, as_of: date) -> Mapping[int, list[Booking]]:
@@ -132,24 +134,24 @@ def _bookings(rows: Rows, as_of: date) -> Mapping[int, list[Booking]]:
     recent = rows.day >= day_number(as_of - BEHIND)
     # The last keys only make two equal amounts of one day come in the same order each time.
     order = _ordered(rows, moved & recent, (-np.abs(amount), -rows.day, amount, kind, other, channel))
-    found: defaultdict[int, list[Booking]] = defaultdict(list)
+    by_customer: defaultdict[int, list[Booking]] = defaultdict(list)
     for k in _first(rows, order, BOOKINGS).tolist():
         words = (_word(rows, name, k) for name in ("kind", "counterparty", "channel"))
-        found[int(rows.customer[k])].append(Booking(_day(rows.day[k]), int(amount[k]), *words))
-    return found
+        by_customer[int(rows.customer[k])].append(Booking(_day(rows.day[k]), int(amount[k]), *words))
+    return by_customer
 
 
 def _contacts(rows: Rows) -> Mapping[int, list[PastContact]]:
     """By customer, the newest first."""
-    said = ("manager_id", "channel", "purpose", "outcome")
-    newest = (-rows.day, -rows.columns["order"], *(rows.columns[name] for name in said))
+    words = ("manager_id", "channel", "purpose", "outcome")
+    newest = (-rows.day, -rows.columns["order"], *(rows.columns[name] for name in words))
     order = _ordered(rows, np.ones(len(rows), bool), newest)
-    found: defaultdict[int, list[PastContact]] = defaultdict(list)
+    by_customer: defaultdict[int, list[PastContact]] = defaultdict(list)
     for k in _first(rows, order, CONTACTS).tolist():
-        manager, channel, purpose, outcome = (_word(rows, name, k) for name in said)
+        manager, channel, purpose, outcome = (_word(rows, name, k) for name in words)
         contact = PastContact(_day(rows.day[k]), manager, channel, purpose, outcome or None)
-        found[int(rows.customer[k])].append(contact)
-    return found
+        by_customer[int(rows.customer[k])].append(contact)
+    return by_customer
 
 
 def _ordered(rows: Rows, chosen: NDArray[np.bool_], keys: Sequence[Ints]) -> Ints:

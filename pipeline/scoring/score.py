@@ -1,4 +1,5 @@
-"""The scores of one Monday: every customer of the cohort once, with reasons; everyone else excluded with a code."""
+"""The scores of one Monday: each customer of the cohort once, with reasons; all others excluded with a
+code."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -74,8 +75,8 @@ def _scores(
     reasons: Sequence[tuple[Reason, ...]],
     changed: Sequence[CustomerChange],
 ) -> tuple[Score, ...]:
-    average, now = np.asarray(eligible["aum_base"]), np.asarray(eligible["aum"])
-    money = money_at_risk(scored.risks[:, -1], scored.share, average, now)
+    average, present = np.asarray(eligible["aum_base"]), np.asarray(eligible["aum"])
+    money = money_at_risk(scored.risks[:, -1], scored.share, average, present)
     names = [f"risk_{days}d" for days in settings.label.horizons]
     return tuple(
         Score(

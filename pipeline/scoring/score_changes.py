@@ -66,10 +66,10 @@ def last_published(bank: Context, bundle: Bundle, as_of: date) -> EarlierRun | N
             return None
         earlier = load(bank.home.models / runs[0].model_id, bank.bundle_key)
     except DataError as reason:
-        log.info("no change is told: %s", reason)
+        log.info("no change: %s", reason)
         return None
     if earlier.model.columns != bundle.model.columns or earlier.settings["label"] != bundle.settings["label"]:
-        log.info("no change is told: run %s was scored on other columns or another label", runs[0].run_id)
+        log.info("no change: run %s was scored on other columns or another label", runs[0].run_id)
         return None
     return EarlierRun(runs[0], earlier)
 
@@ -103,7 +103,8 @@ def changes(
 def _earlier_rows(
     home: Home, day: date, frame: pd.DataFrame
 ) -> tuple[NDArray[np.intp], pd.DataFrame, pd.DataFrame]:
-    """The rows of ``frame`` that were in the cohort of ``day`` too, and their features and cohort rows of that day."""
+    """The rows of ``frame`` that were in the cohort of ``day`` too; their features and cohort rows of that
+    day."""
     features, cohort = read_partition(home, "features", [day]), read_eligible(home, [day])
     place = pd.Index(features["customer_id"]).get_indexer(pd.Index(frame["customer_id"]))
     rows = np.flatnonzero(place >= 0)
@@ -116,8 +117,8 @@ def _items(
 ) -> list[tuple[Change, ...]]:
     """The items of each row; ``rise`` is rows × columns, by how much each contribution rose.
 
-    Up to ``SHOWN`` groups that moved the score most in the direction in which it went are named, the strongest
-    first; then what a new model does; then all else, so that the items add up to the total.
+    Up to ``SHOWN`` groups that moved the score most in the direction in which it went are named, the
+    strongest first; then what a new model does; then all else, so that the items add up to the total.
     """
     values = frame[[entry.name for entry in words.entries]].to_numpy(np.float64)
     representative = representatives(rise, worrying(words, values), words.grouping)

@@ -48,7 +48,8 @@ class Comparison:
 
 
 def compare(bank: Context, tables: Ingested, challenger: Bundle, champion: Bundle | None) -> Comparison:
-    """Both on the Mondays that evaluated the challenger; without a champion, the challenger beside the rules alone.
+    """Both on the Mondays that evaluated the challenger; without a champion, the challenger beside the rules
+    alone.
 
     Mondays whose features or labels are not there are written first, with outcomes as the challenger's
     training knew them.
@@ -68,7 +69,7 @@ def compare(bank: Context, tables: Ingested, challenger: Bundle, champion: Bundl
         [f"it was trained on another {' and '.join(wrong)} than the settings now name"] if wrong else []
     )
     if not days:
-        objections.append("the champion has seen outcomes of every Monday that the challenger was judged on")
+        objections.append("the champion has seen outcomes of every Monday that evaluated the challenger")
     if not objections:
         figures |= _figures(bank, tables, challenger, rival, days)
         limits = bank.settings.promotion
@@ -84,14 +85,14 @@ def compare(bank: Context, tables: Ingested, challenger: Bundle, champion: Bundl
 
 
 def fair_mondays(settings: Settings, challenger: Bundle, champion: Bundle) -> tuple[date, ...]:
-    """The challenger's evaluated Mondays that came after every outcome the champion was fitted or tuned on."""
+    """The challenger's evaluated Mondays after every outcome that the champion was fitted or tuned on."""
     closed = settings.label.timeline(champion.snapshots.tune[-1]).outcome_end
     return tuple(day for day in challenger.snapshots.evaluation if day >= closed)
 
 
 def callers(bank: Context, tables: Ingested, rows: Matrix) -> Teams:
-    """The teams whose weekly lists are compared. Where they could call more than ``largest_share`` of a cohort,
-    every model would find nearly everybody; then the whole bank is one team that calls that share."""
+    """The teams whose weekly lists are compared. Where they could call more than ``largest_share`` of a
+    cohort, every model would find nearly everybody; then the whole bank is one team that calls that share."""
     teams = segments(bank.settings, bank.home, tables, rows).teams
     largest = bank.settings.promotion.largest_share
     if listed(rows, teams, np.zeros(len(rows))).mean() <= largest:
@@ -113,7 +114,7 @@ def contract_breaks(settings: Settings, bundle: Bundle) -> list[str]:
 def _figures(
     bank: Context, tables: Ingested, challenger: Bundle, rival: Bundle | None, days: tuple[date, ...]
 ) -> dict[str, Any]:
-    """The figures of both and of the rules at one length of list, and the 95% intervals of the differences."""
+    """The figures of both and of the rules at one length of list, and 95% intervals of the differences."""
     settings, home, seed = bank.settings, bank.home, bank.settings.training.seed
     build_snapshots(settings, home, tables, days, _quietly)
     build_outcomes(settings, home, tables, days, challenger.trained_as_of, _quietly)
@@ -152,8 +153,8 @@ def _of_lists(rows: Matrix, teams: Teams, predicted: Predicted) -> Metrics:
 def differences(
     rows: Matrix, teams: Teams, both: tuple[Predicted, Predicted], seed: int
 ) -> dict[str, list[float]]:
-    """Challenger less champion: low end, the difference itself, high end. Both see the same resampled customers,
-    so what a bank's draw does to both alike is not counted as noise."""
+    """Challenger less champion: low end, the difference itself, high end. Both see the same resampled
+    customers, so what a bank's draw does to both alike is not counted as noise."""
 
     def gap(drawn: Matrix, places: NDArray[np.intp]) -> Metrics:
         new, old = (_of_lists(drawn, teams.of(places), predicted.of(places)) for predicted in both)
@@ -172,8 +173,8 @@ def own_objections(limits: Promotion, figures: dict[str, Any]) -> list[str]:
     low, high = figures["slope_interval"]
     if low > limits.max_slope or high < limits.min_slope:
         objections.append(
-            f"its calibration slope is {challenger['calibration_slope']:.2f} [{low:.2f}, {high:.2f}], outside "
-            f"{limits.min_slope} to {limits.max_slope}"
+            f"its calibration slope is {challenger['calibration_slope']:.2f} [{low:.2f}, {high:.2f}],"
+            f" outside {limits.min_slope} to {limits.max_slope}"
         )
     for name, words in DECIDE.items():
         rule = max(figures["rules"], key=lambda rule: figures["rules"][rule][name])
@@ -186,9 +187,9 @@ def own_objections(limits: Promotion, figures: dict[str, Any]) -> list[str]:
 
 
 def rival_objections(limits: Promotion, figures: dict[str, Any], age_weeks: int) -> list[str]:
-    """Empty if one figure is better by more than noise and the other not worse by more than noise; or, where the
-    champion is too old, if neither can be worse by more than ``not_worse``. With two figures to win by, about one
-    challenger in twenty that is worth just as much passes."""
+    """Empty if one figure is better by more than noise and the other not worse by more than noise; or, where
+    the champion is too old, if neither can be worse by more than ``not_worse``. With two figures to win by,
+    about one challenger in twenty that is worth just as much passes."""
     words = {
         name: f"{DECIDE[name]} {middle:+.3f} [{low:+.3f}, {high:+.3f}]"
         for name, (low, middle, high) in figures["differences"].items()

@@ -1,4 +1,5 @@
-"""How a model becomes champion: trained, compared, approved by a second person, promoted; or refused, or taken back.
+"""How a model becomes champion: trained, compared, approved by a second person, promoted; or refused, or
+taken back.
 
 The audit log is the record: the champion is the last model that it says was promoted and not rolled back, and
 MLflow's alias only repeats it. Each step is an entry; what it decides and its entry are one transaction.
@@ -71,8 +72,8 @@ def audit_log(bank: Context) -> Iterator[Log]:
         if broken:
             raise DataError(
                 f"the audit log of bank {bank.settings.bank!r} is broken: {broken[0]}"
-                f"{f' and {len(broken) - 1} more' if len(broken) > 1 else ''}. Keep the store as it is for whoever "
-                "looks into it, and restore a copy from before."
+                f"{f' and {len(broken) - 1} more' if len(broken) > 1 else ''}. Keep the store as it is for "
+                "whoever looks into it, and restore a copy from before."
             )
         yield Log(bank, connection)
 
@@ -90,7 +91,8 @@ def verified(bank: Context, noted: str = "") -> tuple[tuple[Entry, ...], Head | 
 
 
 def verified_reads(bank: Context, noted: str = "") -> Head | None:
-    """The head of the service's access log, if it is whole and holds the head ``noted``; None before any read.
+    """The head of the service's access log, if it is whole and holds the head ``noted``; None before any
+    read.
 
     Raises DataError naming every break.
     """
@@ -154,7 +156,8 @@ def _champions(bank: Context) -> list[str]:
 
 
 def register_challenger(bank: Context, tables: Ingested, bundle: Bundle) -> Comparison:
-    """Record a freshly trained model, compare it with the champion, keep the comparison and log what comes next.
+    """Record a freshly trained model, compare it with the champion, keep the comparison and log what comes
+    next.
 
     Where approval is automatic a model without objections becomes champion at once.
     """

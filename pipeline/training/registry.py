@@ -30,7 +30,8 @@ _COMPARED = ("cohort", "label", "features", "training")
 
 
 def record(data: Path, bank: str, folder: Path, key: bytes, tags: Mapping[str, str]) -> str:
-    """Registers the bundle in ``folder``, signed with ``key``, and returns its version; one per model_id, ever.
+    """Registers the bundle in ``folder``, signed with ``key``, and returns its version; one per model_id,
+    ever.
 
     Parameters and metrics are read from the bundle itself, so the registry cannot disagree with it. ``tags``
     say what else went in, for example a fingerprint of the data. Raises DataError if the bundle is changed

@@ -42,7 +42,7 @@ def plan(settings: Settings, tables: Ingested, as_of: date) -> Split:
 
 
 def train(bank: Context, chosen: Split, as_of: date, progress: Progress) -> tuple[Bundle, Matrix]:
-    """A bundle trained on the partitions of the Mondays, written, signed and smoke tested; its evaluated rows."""
+    """A bundle trained on the Mondays, written, signed and smoke tested; its evaluated rows."""
     bundle, rows = fit_mondays(bank.settings, bank.home, chosen, as_of, progress)
     folder = write(bundle, bank.home.models, bank.bundle_key)
     smoke_test(folder, bank.bundle_key, bank.settings.promotion.smoke_test_seconds)
@@ -86,7 +86,8 @@ def risks_of(bundle: Bundle, home: Home, rows: Matrix) -> NDArray[np.float64]:
 
 
 def evaluation(settings: Settings, evaluated: Matrix, predicted: Predicted) -> dict[str, Any]:
-    """The metrics of the model out of time, its money, curves, and the metrics of each rule on the same rows."""
+    """The model's metrics out of time, its money and curves, and the metrics of each rule on the same
+    rows."""
     tier = np.array([settings.tier_of(aum).name for aum in evaluated.aum])
     risk = predicted.risks[:, -1]
     return {
@@ -113,10 +114,11 @@ def _check_outcomes(settings: Settings, sets: Mapping[str, Matrix]) -> None:
         attrited = int(rows.attrited.sum())
         if attrited in (0, len(rows)):
             raise DataError(
-                f"by [label] definition {settings.label.definition!r} {attrited} of {len(rows)} rows attrited "
-                f"within {settings.label.horizon_days} days on the {len(np.unique(rows.snapshot_date))} Mondays "
-                f"that {name}; both outcomes are needed. `make definitions BANK={settings.bank}` shows what each "
-                "definition would find: choose another, widen the cohort, or deliver a longer history."
+                f"by [label] definition {settings.label.definition!r} {attrited} of {len(rows)} rows attrited"
+                f" within {settings.label.horizon_days} days on the {len(np.unique(rows.snapshot_date))} "
+                f"Mondays that {name}; both outcomes are needed. `make definitions BANK={settings.bank}` "
+                "shows what each definition would find: choose another, widen the cohort, "
+                "or deliver a longer history."
             )
 
 

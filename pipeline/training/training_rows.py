@@ -1,4 +1,4 @@
-"""The rows that train and evaluate models: features, deviations from peers and outcomes of some Mondays, on disk."""
+"""The rows that train and evaluate models: features, deviations from peers and outcomes, on disk."""
 
 import tempfile
 from collections.abc import Sequence
@@ -54,10 +54,12 @@ def columns_of(settings: Settings) -> dict[str, Entry]:
 
 
 def monotone_signs(settings: Settings, columns: Sequence[str]) -> tuple[int, ...]:
-    """Per column 1 where more of it may only raise the risk, −1 where less may, else 0; empty if none is named.
+    """Per column 1 where more of it may only raise the risk, −1 where less may, else 0; empty if none is
+    named.
 
-    Names, patterns and groups of reasons come from ``training.monotone``, the signs from the catalogue. Raises
-    ConfigError for a word that is none of these, or names only features that are worrying in no direction.
+    Names, patterns and groups of reasons come from ``training.monotone``, the signs from the catalogue.
+    Raises ConfigError for a word that is none of these, or names only features that are worrying in no
+    direction.
     """
     entries, signs = columns_of(settings), dict[str, int]()
     for word in settings.training.monotone:
@@ -85,8 +87,8 @@ def load_peers(settings: Settings, home: Home, snapshots: tuple[date, ...]) -> P
 def load_matrix(home: Home, snapshots: Sequence[date], peers: Peers | None = None) -> Matrix:
     """Features and outcome of every eligible customer of these Mondays; eligible without outcome is an error.
 
-    With ``peers`` their columns stand behind the features, as a model of theirs expects. ``READERS`` Mondays are
-    in memory at a time; all features together lie on disk and are read as they are needed.
+    With ``peers`` their columns stand behind the features, as a model of theirs expects. ``READERS`` Mondays
+    are in memory at a time; all features together lie on disk and are read as they are needed.
     """
     mondays, peers = sorted(snapshots), peers or Peers()
     names = feature_names(home, mondays[0])

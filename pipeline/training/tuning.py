@@ -1,4 +1,4 @@
-"""A search for parameters over folds inside the Mondays that train and tune; the evaluated ones stay unseen."""
+"""A search for parameters over folds of the Mondays that train and tune; the evaluated ones stay unseen."""
 
 from dataclasses import asdict
 from datetime import date

@@ -53,7 +53,8 @@ def test_ties_go_to_the_second_worth_then_to_the_customer_and_unknown_worth_is_l
 
 
 def test_two_mondays_worked_by_hand() -> None:
-    # Monday 1: customers 0 and 3 leave with 50 and 150; 0 and 1 are called. Monday 2: only 2 leaves, 50; 2 is called.
+    # Monday 1: customers 0 and 3 leave with 50 and 150; 0 and 1 are called. Monday 2: only 2 leaves, 50; 2
+    # is called.
     matrix = rows([1, 0, 0, 1, 0, 0, 1, 0], mondays=2, aum=[100.0, 100, 100, 300] + [100.0] * 4)
     found = at_capacity(matrix, np.array([1, 1, 0, 0, 0, 0, 1, 0], dtype=bool))
     assert found == pytest.approx(

@@ -1,4 +1,5 @@
-"""The listed against the control group: worked examples, a published one, and coverage where truth is known."""
+"""The listed against the control group: worked examples, a published one, and coverage where truth is
+known."""
 
 from dataclasses import replace
 from itertools import chain
@@ -47,7 +48,8 @@ def test_nobody_left_on_either_side_still_has_a_width():
 
 
 def test_customers_kept_by_hand():
-    """One of four listed left, one of two of the control group: a quarter less, one customer of the four listed."""
+    """One of four listed left, one of two of the control group: a quarter less, one customer of the four
+    listed."""
     found = difference_in_customers(experiment([0, 0, 0, 0, 1, 1], [1, 0, 0, 0, 1, 0]))
     assert (found.listed.share, found.control.share, found.difference) == (0.25, 0.5, 0.25)
     assert found.total[0] == 1.0
@@ -97,7 +99,8 @@ def test_the_interval_holds_the_truth_in_95_of_100_experiments():
 
 
 def test_money_of_a_lognormal_bank_is_covered_too():
-    """AUM of sigma 0.55 as in the made-up bank; who leaves takes 72 to 97% along. The truth is 0.02 × 0.845."""
+    """AUM of sigma 0.55 as in the made-up bank; who leaves takes 72 to 97% along. The truth is 0.02 ×
+    0.845."""
     random = np.random.default_rng(12)
     control = np.arange(2_000) < 150
     covered = 0
@@ -111,7 +114,8 @@ def test_money_of_a_lognormal_bank_is_covered_too():
 
 
 def test_what_can_be_seen_is_what_the_assignments_needed_show():
-    """Where 5% of assignments are controls and 8% leave, as many as show 2 points show just these 2 points."""
+    """Where 5% of assignments are controls and 8% leave, as many as show 2 points show just these 2
+    points."""
     needed = assignments_needed(0.08, 0.02, 0.05)
     # (1.96 + 0.8416)² · (0.0736 / 0.05 + 0.0564 / 0.95) / 0.0004
     assert needed == pytest.approx(7.849 * (1.472 + 0.05937) / 0.0004, rel=1e-3)
@@ -180,8 +184,8 @@ def test_before_there_are_enough_the_setting_stands():
 def test_learnt_by_hand():
     """Of 30 expected leavers 15 left; Σ p (1 − p) is 16 with roll-over, 9 with outflow.
 
-    Overall: (20 · 0.3 + 15) / (20 + 25) = 7 / 15. Roll-over: 20 expected, 5 left: (20 · 7 / 15 + 15) / 36. Outflow,
-    10 and 10: (20 · 7 / 15 + 0) / 29.
+    Overall: (20 · 0.3 + 15) / (20 + 25) = 7 / 15. Roll-over: 20 expected, 5 left: (20 · 7 / 15 + 15) / 36.
+    Outflow, 10 and 10: (20 · 7 / 15 + 0) / 29.
     """
     learnt = response_rate(
         joined(listed(20, 5, "rollover"), listed(10, 10, "outflow"), listed(0, 0, "few", 5)), TERMS, 100
@@ -192,9 +196,11 @@ def test_learnt_by_hand():
 
 
 def test_predictions_too_high_are_not_taken_for_calls_that_help():
-    """The control group leaves half as often as predicted: 40 predicted, 10 left: (20 + 10) / (20 + 40) = 0.5.
+    """The control group leaves half as often as predicted: 40 predicted, 10 left: (20 + 10) / (20 + 40) =
+    0.5.
 
-    So of the 20 predicted among the listed 10 would have left, at 0.1 each, and 10 did: (20 · 0.3 + 0) / (20 + 9).
+    So of the 20 predicted among the listed 10 would have left, at 0.1 each, and 10 did: (20 · 0.3 + 0) / (20
+    + 9).
     """
     control = ([1] * 100, [1] * 10 + [0] * 90, [0.4] * 100, ["salary"] * 100)
     learnt = response_rate(joined(listed(20, 10, "salary"), control), TERMS, 100)
@@ -217,7 +223,8 @@ def test_one_more_kept_never_lowers_it(left, place):
 
 
 def test_a_long_experiment_comes_near_the_truth():
-    """Calls keep 6 of 10 where a deposit matures and nobody whose salary has moved; 30,000 listed, 1,500 controls."""
+    """Calls keep 6 of 10 where a deposit matures and nobody whose salary has moved; 30,000 listed, 1,500
+    controls."""
     random = np.random.default_rng(5)
     count = 31_500
     risk, reason = random.beta(1, 9, count), random.choice(["rollover", "salary"], count)

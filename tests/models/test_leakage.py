@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,7 +52,7 @@ def test_the_aurocs_are_those_of_mann_and_whitney(judge: Matrix) -> None:
     ],
     ids=["copy", "share, negative", "unknown for leavers", "copy with holes"],
 )
-def test_a_planted_copy_of_the_label_is_refused_by_name(judge: Matrix, leak) -> None:  # type: ignore[no-untyped-def]
+def test_a_planted_copy_of_the_label_is_refused_by_name(judge: Matrix, leak: Any) -> None:
     with pytest.raises(DataError, match=r"1 of 6 features alone .*: next_quarter \((1\.000|0\.9\d\d)\)"):
         refuse_leaks(planted(judge, "next_quarter", leak(judge)), 0.95)
 

@@ -55,7 +55,8 @@ def test_the_same_text_on_one_and_two_threads(
 
 
 def test_money_is_weighed_by_money(train: Matrix, tune: Matrix, training: Training) -> None:
-    # Large customers leave whole, small ones by half; no column says who is large: the share is the large ones'.
+    # Large customers leave whole, small ones by half; no column says who is large: the share is the large
+    # ones'.
     def planted(rows: Matrix) -> Matrix:
         large = np.arange(len(rows)) % 2 == 0
         return replace(
@@ -81,7 +82,8 @@ def test_scaled_it_adds_up_on_the_tuning_rows(bundle: Bundle, tune: Matrix) -> N
 
 
 def test_money_at_risk_is_a_share_of_the_average_and_no_more_than_is_here() -> None:
-    # 0.1 × 0.8 × 1,000,000; of 2,000,000 on average only 400,000 are left: 0.5 × 400,000, not 0.5 × 1,600,000;
+    # 0.1 × 0.8 × 1,000,000; of 2,000,000 on average only 400,000 are left: 0.5 × 400,000, not 0.5 ×
+    # 1,600,000;
     # an overdraft is no money at risk.
     average, now = np.array([1_000_000.0, 2_000_000.0, 1_000_000.0]), np.array([900_000.0, 400_000.0, -5.0])
     found = money_at_risk(np.array([0.1, 0.5, 0.9]), np.full(3, 0.8), average, now)

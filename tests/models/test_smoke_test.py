@@ -71,7 +71,8 @@ def test_the_rows_are_scored_as_recorded(whole: Bundle) -> None:
 
 
 def test_they_are_nobodys(whole: Bundle, judge: Matrix) -> None:
-    """No row of the bank is among them, nor the ends of a column; only what may be unknown is ever left out."""
+    """No row of the bank is among them, nor the ends of a column; only what may be unknown is ever left
+    out."""
     rows = np.array(whole.reference_rows["rows"], dtype=float)
     assert not set(map(tuple, rows)) & set(map(tuple, judge.features))
     assert (np.nanmax(rows, axis=0) < np.nanmax(judge.features, axis=0)).all()

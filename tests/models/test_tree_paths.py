@@ -46,7 +46,8 @@ def test_the_mean_over_the_periods_is_that_of_lightgbm(more: dict[str, object]) 
 
 
 def test_one_tree_by_the_definition() -> None:
-    """In every order in which columns may become known, what each adds when it does; the mean over the orders."""
+    """In every order in which columns may become known, what each adds when it does; the mean over the
+    orders."""
     tree = "\n".join(
         [
             "Tree=0", "num_leaves=3", "split_feature=0 1", "threshold=0.5 0.5", "decision_type=2 2",

@@ -112,7 +112,8 @@ def test_contacts_come_newest_first_and_may_be_without_an_outcome(profile_of: An
 
 
 def test_a_correction_and_a_row_taken_back_count_from_the_day_they_were_known(profile_of: Any) -> None:
-    """Of the balances 10 is corrected to 40 on the Sunday, 60 to 80 on the Monday; the booking of 7 is taken back."""
+    """Of the balances 10 is corrected to 40 on the Sunday, 60 to 80 on the Monday; the booking of 7 is taken
+    back."""
     sunday, week = MONDAY - DAY, date(2024, 2, 27)
     found = profile_of(
         holdings=[
@@ -258,7 +259,8 @@ def test_profiles_come_bucket_by_bucket_with_the_products_names(tiny: Any) -> No
 
 
 def test_maturities_alone_are_those_of_the_profiles(tiny: Any) -> None:
-    """On 2024-03-11 the holdings of C1 … C6 fall due on 03-11 … 03-16: of C2 and C5 the second and the fifth."""
+    """On 2024-03-11 the holdings of C1 … C6 fall due on 03-11 … 03-16: of C2 and C5 the second and the
+    fifth."""
     due = [f"2024-03-{10 + n}" for n in range(1, 7)]
     tiny.select(
         "holdings", SELECTS["holdings"].replace("DAY AS known_on", "DAY AS known_on, DUE AS matures_on")

@@ -153,7 +153,8 @@ def test_without_an_earlier_run_or_a_common_customer_nobody_has_a_change(changed
 
 @pytest.fixture
 def bank(monkeypatch):
-    """A bank whose store holds these runs, as ``Store.history`` gives them, and whose models are all alike."""
+    """A bank whose store holds these runs, as ``Store.history`` gives them, and whose models are all
+    alike."""
 
     def holding(runs: list[Run], former=None):
         @contextmanager

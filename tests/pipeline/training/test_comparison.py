@@ -133,7 +133,8 @@ def test_calibration_and_rules(changes, says):
 
 
 def test_lists_are_the_teams_own_unless_they_would_hold_nearly_everybody(monkeypatch):
-    """Two teams of 100 that call 10 each make 10% of a cohort; that call 60 each, 60%: more than the 25% allowed."""
+    """Two teams of 100 that call 10 each make 10% of a cohort; that call 60 each, 60%: more than the 25%
+    allowed."""
     rows, bank = matrix(customers=200, mondays=2, leavers=9), SimpleNamespace(settings=SETTINGS, home=None)
     for capacity, called in ((10, 20), (60, 50)):
         own = Teams(np.tile(np.arange(200) % 2, 2), np.full(400, capacity), np.ones(400, dtype=bool))

@@ -1,4 +1,5 @@
-"""Who may make which model champion. Training, figures and trials are stood in for; log and MLflow are real."""
+"""Who may make which model champion. Training, figures and trials are stood in for; log and MLflow are
+real."""
 
 import hashlib
 import json
@@ -46,7 +47,8 @@ def empty_registry(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def bank(tmp_path, empty_registry, monkeypatch) -> Context:
-    """A bank with a second person; li is at the keyboard, no figure speaks against a model unless a test says so."""
+    """A bank with a second person; li is at the keyboard, no figure speaks against a model unless a test says
+    so."""
     shutil.copy(empty_registry, tmp_path / "mlflow.db")
     for name, value in KEYS.items() | {("ATTRITION_USER", "li")}:
         monkeypatch.setenv(name, value)
@@ -384,7 +386,8 @@ def trained_on(monkeypatch) -> list[date]:
 
 
 def test_a_challenger_is_trained_when_due_and_the_champion_goes_on_scoring(bank, trained_on):
-    """Trained on 3 August and due after 13 weeks, on 2 November; the week after a decision is there already."""
+    """Trained on 3 August and due after 13 weeks, on 2 November; the week after a decision is there
+    already."""
     model = trained(bank, as_of="2026-08-03").model_id
     promotion.approve(bank, TABLES, model, "wang")
     mondays = [date(2026, 10, 26), date(2026, 11, 2), date(2026, 11, 2), date(2026, 11, 9)]

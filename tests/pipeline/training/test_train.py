@@ -48,7 +48,8 @@ MONDAYS = tuple(date(2024, 1, 1) + timedelta(weeks=week) for week in range(3))
 
 
 def rows_with(leak: bool) -> Matrix:
-    """40 customers on three Mondays, one in four leaves; a feature of noise and perhaps one of the outcome."""
+    """40 customers on three Mondays, one in four leaves; a feature of noise and perhaps one of the
+    outcome."""
     random, rows = np.random.default_rng(1), 120
     gone = np.where(np.arange(rows) % 4 == 0, 30, 0).astype(np.int16)
     features = np.stack([random.normal(size=rows), gone * 2.0 if leak else random.normal(size=rows)], axis=1)
