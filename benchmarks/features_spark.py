@@ -51,7 +51,7 @@ from configs.settings import Settings
 from features.build import build, calendar_of, catalogue, first_monday
 from features.catalogue.measures import Measure
 from pipeline.artefacts import Home, write_parquet
-from pipeline.ingest.buckets import by_bucket, read_cut, write_cut, write_parts
+from pipeline.ingest.buckets import partition, read_partitions, write_partitions, write_parts
 from pipeline.snapshots import spark
 from pipeline.snapshots.build import load_entities
 from pipeline.tables import Ingested, bucket_name, read_ingested
@@ -113,14 +113,14 @@ def cut_file(task: Task, files: Sequence[Path], number: int) -> None:
     """Lay the bookings of one raw file down by bucket."""
     places = find_places(task.tables.parts("customers"), task.tables.buckets)
     for k, batch in enumerate(placed(files[number], places)):
-        rows, bounds = by_bucket(batch, task.tables.buckets, set())
-        write_cut(rows, bounds, task.out / "cut" / f"{number}-{k}.arrow")
+        rows, bounds = partition(batch, task.tables.buckets, set())
+        write_partitions(rows, bounds, task.out / "cut" / f"{number}-{k}.arrow")
 
 
 def write_bucket(task: Task, bucket: int) -> None:
     """Sort one bucket's bookings and write them by year."""
     cut = sorted((task.out / "cut").iterdir())
-    rows = [pa.table(one) for path in cut for one in read_cut(path, range(bucket, bucket + 1))]
+    rows = [pa.table(one) for path in cut for one in read_partitions(path, range(bucket, bucket + 1))]
     write_parts(pa.concat_tables(rows), task.out / bucket_name(bucket), ORDER, "booked_at")
 
 

@@ -16,7 +16,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from configs.errors import DataError
 from configs.tables import TABLES
 from pipeline.artefacts import Home, fingerprint, read_json
 
@@ -29,7 +28,7 @@ RECORDED = "recorded"  # the pointer to the contacts that were recorded here
 class Count:
     """What became of one table's rows: rows_in = loaded + quarantined + duplicates, always.
 
-    ``mended`` of the quarantined are no longer open: as many were loaded from files that bring them mended.
+    ``corrected`` of the quarantined are no longer open: as many were loaded from files that bring them corrected.
     """
 
     table: str
@@ -37,7 +36,7 @@ class Count:
     loaded: int
     quarantined: int
     duplicates: int
-    mended: int = 0
+    corrected: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,9 @@ class Ingested:
         A product, rate or manager that changes makes all tables anew, so that the first name tells.
         """
         first, *later = self.history
-        seen = [one.name for one in later if one.known_from and one.known_from < snapshot_date]
+        seen = [
+            delivery.name for delivery in later if delivery.known_from and delivery.known_from < snapshot_date
+        ]
         recorded = self.overlay.as_of(snapshot_date) if self.overlay else ""
         over = [recorded] if recorded else []
         return fingerprint(first.name, *seen, *over, str(self.buckets), str(self.first_day))
@@ -111,11 +112,11 @@ class Ingested:
     ) -> list[Path]:
         """The files of a table by customer, by year and delivery; of one bucket, of the years in between."""
         within = "bucket=*" if bucket is None else bucket_name(bucket)
-        found = [
+        paths = [
             path for folder in self.folders for path in sorted(folder.glob(f"{table}/{within}/*.parquet"))
             if path.name != NOTES and (path.stem == UNDATED or since <= int(path.stem) < before)
         ]  # fmt: skip
-        return sorted(found, key=lambda path: path.stem)
+        return sorted(paths, key=lambda path: path.stem)
 
     def holds(self, table: str, bucket: int, before: int) -> str:
         """Names what the parts of years before ``before`` hold, corrections included."""
@@ -183,14 +184,12 @@ def overlay_name(home: Home) -> str:
 
 
 def read_delivery(folder: Path) -> Ingested:
-    """The tables as they stood with this delivery. Raises DataError for those of an older layout."""
+    """The tables as they stood with this delivery."""
     noted = read_json(folder / "ingest.json")
-    if "builds_on" not in noted:
-        raise DataError(f"{folder} was written before there were deliveries. Run `make ingest` once.")
     return Ingested(
         folder,
         tuple(noted["builds_on"]),
-        tuple(Delivery(one["name"], _day(one["known_from"])) for one in noted["history"]),
+        tuple(Delivery(delivery["name"], _day(delivery["known_from"])) for delivery in noted["history"]),
         noted["buckets"],
         date.fromisoformat(noted["first_day"]),
         date.fromisoformat(noted["last_day"]),
@@ -217,8 +216,8 @@ def _correct(rows: pa.Table, notes: pa.Table) -> pa.Table:
     until = rows.column(place).combine_chunks()
     days = until.cast(pa.int32()).fill_null(0).to_numpy(zero_copy_only=False).copy()
     empty = until.is_null().to_numpy(zero_copy_only=False).copy()
-    at, found = notes["row"].to_numpy(), notes["superseded_on"].cast(pa.int32()).to_numpy()
-    days[at], empty[at] = found, False
+    at, day_noted = notes["row"].to_numpy(), notes["superseded_on"].cast(pa.int32()).to_numpy()
+    days[at], empty[at] = day_noted, False
     return rows.set_column(
         place, rows.schema.field(place), pa.array(days, pa.int32(), mask=empty).cast(pa.date32())
     )

@@ -65,11 +65,11 @@ def ingest(raw: RawOption, bank: BankOption = "demo", data: DataOption = DATA) -
 @app.command("quarantine-export")
 def quarantine_export(
     raw: RawOption,
-    out: Annotated[Path, typer.Option(help="folder for the files to mend")],
+    out: Annotated[Path, typer.Option(help="folder for the files to correct")],
     bank: BankOption = "demo",
     data: DataOption = DATA,
 ) -> None:
-    """Write the refused rows as files to mend, laid out as delivered; put them into the raw folder when mended."""
+    """Write the refused rows as files to correct, laid out as delivered; put them into the raw folder then."""
     from pipeline.ingest.quarantine_export import export_refused
 
     context = context_of(bank, data)

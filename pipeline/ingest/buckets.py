@@ -1,6 +1,6 @@
 """Tables by customer on disk: all rows of one customer in one bucket, a file per bucket and part.
 
-``write_buckets`` takes rows in any order. Each batch is cut by bucket as it comes (a counting sort of small
+``write_buckets`` takes rows in any order. Each batch is partitioned by bucket as it comes (a counting sort of small
 numbers); then every bucket is sorted alone. That costs a fraction of sorting the whole table: the keys are
 integers, and text is compared only where customer and moment are the same.
 """
@@ -23,14 +23,14 @@ from numpy.typing import NDArray
 from pipeline.artefacts import NAMES_OF_ROWS, is_text, write_parquet
 from pipeline.tables import UNDATED, bucket_name
 
-WORKERS = 2  # batches cut, and buckets sorted and compressed, at once
+WORKERS = 2  # batches partitioned, and buckets sorted and compressed, at once
 SECOND = 1_000_000  # microseconds
 DIGIT_BITS = 11  # so many counters fit the nearest cache
 DIGITS = 1 << DIGIT_BITS
-IN_MEMORY = 400_000_000  # bytes of cut rows; what comes after them waits on disk
-T = TypeVar("T")
+IN_MEMORY = 400_000_000  # bytes of partitioned rows; what comes after them waits on disk
+Result = TypeVar("Result")
 Ints = NDArray[np.int64]
-Cut = Callable[[int], pa.RecordBatch]  # the rows of one bucket in one batch of the stream
+Partitions = Callable[[int], pa.RecordBatch]  # the rows of one bucket in one batch of the stream
 
 
 def write_buckets(
@@ -56,15 +56,18 @@ def write_buckets(
     written = 0
     batches = iter(reader)
     first = list(islice(batches, 1))
-    few = _few(first[0]) if first else set()
+    coded = _small_vocabularies(first[0]) if first else set()
     with ThreadPoolExecutor(WORKERS) as pool:
-        cuts: list[Cut] = []
-        for batch, bounds in in_turn(pool, by_bucket, ((one, buckets, few) for one in chain(first, batches))):
+        batches_kept: list[Partitions] = []
+        unordered = ((batch, buckets, coded) for batch in chain(first, batches))
+        for batch, bounds in in_turn(pool, partition, unordered):
             written += batch.num_rows
-            cuts.append(spill.keep(batch, bounds))
+            batches_kept.append(spill.keep(batch, bounds))
 
         def write(bucket: int) -> None:
-            rows = pa.concat_tables([pa.table(cut(bucket)) for cut in cuts] or [schema.empty_table()])
+            rows = pa.concat_tables(
+                [pa.table(rows_of(bucket)) for rows_of in batches_kept] or [schema.empty_table()]
+            )
             write_parts(rows, folder / bucket_name(bucket), order, year_of)
 
         for _ in in_turn(pool, write, ((bucket,) for bucket in range(buckets))):
@@ -81,25 +84,25 @@ def write_parts(rows: pa.Table, folder: Path, order: Sequence[str], year_of: str
         parts = {UNDATED: place} if len(place) else {}
     else:
         year = pc.year(rows[year_of]).to_numpy()[place]
-        parts = {str(one): place[year == one] for one in np.unique(year).tolist()}
+        parts = {str(number): place[year == number] for number in np.unique(year).tolist()}
     for name, chosen in parts.items():
         write_parquet(rows.take(pa.array(chosen)), folder / f"{name}.parquet")
 
 
 def in_turn(
-    pool: ThreadPoolExecutor, work: Callable[..., T], arguments: Iterable[tuple[Any, ...]]
-) -> Iterator[T]:
+    pool: ThreadPoolExecutor, work: Callable[..., Result], arguments: Iterable[tuple[Any, ...]]
+) -> Iterator[Result]:
     """Results in order; never more than WORKERS + 1 are under way, so that no more need room."""
-    running: deque[Future[T]] = deque()
-    for one in arguments:
-        running.append(pool.submit(work, *one))
+    running: deque[Future[Result]] = deque()
+    for task in arguments:
+        running.append(pool.submit(work, *task))
         if len(running) > WORKERS:
             yield running.popleft().result()
     while running:
         yield running.popleft().result()
 
 
-def _few(batch: pa.RecordBatch) -> set[str]:
+def _small_vocabularies(batch: pa.RecordBatch) -> set[str]:
     """Text columns of a small vocabulary, which are moved faster as codes; a thousand rows tell."""
     text = [field.name for field in batch.schema if pa.types.is_string(field.type)]
     return {
@@ -108,13 +111,13 @@ def _few(batch: pa.RecordBatch) -> set[str]:
     }  # fmt: skip
 
 
-def by_bucket(batch: pa.RecordBatch, buckets: int, few: set[str]) -> tuple[pa.RecordBatch, list[int]]:
+def partition(batch: pa.RecordBatch, buckets: int, coded: set[str]) -> tuple[pa.RecordBatch, list[int]]:
     """The batch's rows by bucket, and where each bucket begins (one more than there are buckets)."""
     number = batch.column("_bucket").to_numpy().astype(np.uint16)
     rows = pa.array(np.argsort(number, kind="stable"))
     bounds = np.concatenate([[0], np.cumsum(np.bincount(number, minlength=buckets))])
     columns = {
-        name: (batch.column(name).dictionary_encode() if name in few else batch.column(name)).take(rows)
+        name: (batch.column(name).dictionary_encode() if name in coded else batch.column(name)).take(rows)
         for name in batch.schema.names
         if name != "_bucket"
     }
@@ -123,13 +126,13 @@ def by_bucket(batch: pa.RecordBatch, buckets: int, few: set[str]) -> tuple[pa.Re
 
 @dataclass
 class _Spill:
-    """Cut batches, the first IN_MEMORY bytes of them in memory, the others each in a file of its own."""
+    """Partitioned batches, the first IN_MEMORY bytes of them in memory, the others each in a file of its own."""
 
     folder: Path
     held: int = 0
     files: int = field(default=0, init=False)
 
-    def keep(self, batch: pa.RecordBatch, bounds: Sequence[int]) -> Cut:
+    def keep(self, batch: pa.RecordBatch, bounds: Sequence[int]) -> Partitions:
         codes, words = _codes_and_words(batch)
         if self.held + codes.nbytes <= IN_MEMORY:
             self.held += codes.nbytes
@@ -137,8 +140,8 @@ class _Spill:
         self.folder.mkdir(exist_ok=True)
         path = self.folder / f"{self.files}.arrow"
         self.files += 1
-        write_cut(codes, bounds, path)
-        return lambda bucket: _worded(next(read_cut(path, range(bucket, bucket + 1))), words)
+        write_partitions(codes, bounds, path)
+        return lambda bucket: _worded(next(read_partitions(path, range(bucket, bucket + 1))), words)
 
 
 def _codes_and_words(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, dict[str, pa.Array]]:
@@ -157,15 +160,15 @@ def _worded(batch: pa.RecordBatch, words: Mapping[str, pa.Array]) -> pa.RecordBa
     return pa.RecordBatch.from_pydict(columns | coded)
 
 
-def write_cut(batch: pa.RecordBatch, bounds: Sequence[int], path: Path) -> None:
-    """Write rows that ``by_bucket`` has cut: one piece per bucket, in one file."""
+def write_partitions(batch: pa.RecordBatch, bounds: Sequence[int], path: Path) -> None:
+    """Write rows that ``partition`` has ordered: one piece per bucket, in one file."""
     with pa.ipc.new_file(path, batch.schema) as file:
         for start, end in pairwise(bounds):
             file.write_batch(batch.slice(start, end - start))
 
 
-def read_cut(path: Path, buckets: range) -> Iterator[pa.RecordBatch]:
-    """The rows of each of these buckets in a file of ``write_cut``."""
+def read_partitions(path: Path, buckets: range) -> Iterator[pa.RecordBatch]:
+    """The rows of each of these buckets in a file of ``write_partitions``."""
     with pa.OSFile(str(path)) as file:
         pieces = pa.ipc.open_file(file)
         for bucket in buckets:
@@ -180,10 +183,10 @@ def _in_order(rows: pa.Table, order: Sequence[str]) -> Ints:
     for name in order[1:]:
         if not len(tied):
             break
-        few = place[tied]
-        key = _joined(group, _keys(rows[name].take(pa.array(few))))
+        places = place[tied]
+        key = _joined(group, _keys(rows[name].take(pa.array(places))))
         step, key = _ascending(key)
-        place[tied] = few[step]
+        place[tied] = places[step]
         new = np.concatenate([[True], np.diff(key) != 0, [True]])
         open_still = ~(new[:-1] & new[1:])
         group, tied = np.cumsum(new[:-1])[open_still], tied[open_still]
@@ -196,11 +199,11 @@ def _coded(name: str, column: pa.ChunkedArray) -> pa.Array:
     if not is_text(array.type) or name in NAMES_OF_ROWS:
         return array
     coded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
-    found, codes = coded.dictionary, coded.indices.drop_null().to_numpy()
-    used = np.flatnonzero(np.bincount(codes, minlength=len(found)))
-    values = found.take(pa.array(used))
+    words, codes = coded.dictionary, coded.indices.drop_null().to_numpy()
+    used = np.flatnonzero(np.bincount(codes, minlength=len(words)))
+    values = words.take(pa.array(used))
     order = pc.array_sort_indices(values).to_numpy()
-    code = np.zeros(len(found), np.int32)
+    code = np.zeros(len(words), np.int32)
     code[used[order]] = np.arange(len(used))
     return pa.DictionaryArray.from_arrays(pa.array(code).take(coded.indices), values.take(pa.array(order)))
 
@@ -230,8 +233,8 @@ def _ascending(key: Ints) -> tuple[Ints, Ints]:
     place, largest, shift = np.arange(len(key)), key.max(), 0
     while largest >> shift:
         start = np.zeros(DIGITS + 1, np.int64)
-        for one in key:
-            start[((one >> shift) & (DIGITS - 1)) + 1] += 1
+        for value in key:
+            start[((value >> shift) & (DIGITS - 1)) + 1] += 1
         start = np.cumsum(start)
         places, keys = np.empty_like(place), np.empty_like(key)
         for k in range(len(key)):

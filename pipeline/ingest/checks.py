@@ -44,23 +44,22 @@ def check_columns(table: Table, bank: str, present: list[tuple[str, str]]) -> di
 def checked(table: Table, select: str, present: dict[str, str], base_currency: str) -> str:
     """SQL: every row of the bank's SELECT, typed, with ``_reason`` (NULL when the row is good).
 
-    Joins the small relations that ingest keeps: ref_<table> for references, ref_rates (currency, day, to_base)
-    for money, and horizon (day), after which nothing can have happened. Adds ``_bucket`` for tables by customer
-    and ``<money>_base`` per money column. Text of nothing but blanks counts as empty. A refused row also keeps
-    what was delivered, as ``_given``.
+    Joins ref_<table> for references, ref_rates for money, and latest_valid_date, after which nothing can have
+    happened. Adds ``_bucket`` for tables by customer and ``<money>_base`` per money column. Text of nothing but
+    blanks counts as empty. A refused row also keeps what was delivered, as ``_given``.
     """
-    given = [column for column in table.columns if column.name in present]
+    selected = [column for column in table.columns if column.name in present]
     typed = ", ".join(_typed(column, present) for column in table.columns)
-    raw = ", ".join(f'{_found(column, present)} AS "_raw_{column.name}"' for column in given)
-    kept = ", ".join(f'"{column.name}" := t."_raw_{column.name}"' for column in given)
-    reasons = [reason for column in given for reason in _reasons(column, present[column.name])]
+    raw = ", ".join(f'{_delivered(column, present)} AS "_raw_{column.name}"' for column in selected)
+    kept = ", ".join(f'"{column.name}" := t."_raw_{column.name}"' for column in selected)
+    reasons = [reason for column in selected for reason in _reasons(column, present[column.name])]
     return (
         f"WITH chosen AS ({select}), "
         f"typed AS (SELECT {typed}, {raw}, _file, _line FROM chosen), "
-        f"judged AS (SELECT {', '.join(f't.{name}' for name in table.names)}{_extras(table, base_currency)}, "
+        f"validated AS (SELECT {', '.join(f't.{name}' for name in table.names)}{_extras(table, base_currency)}, "
         f"t._file, t._line, COALESCE({', '.join([*reasons, *_row_rules(table, base_currency)])}) AS _reason, "
         f"struct_pack({kept}) AS _given FROM typed t{_joins(table)}) "
-        "SELECT * REPLACE (CASE WHEN _reason IS NOT NULL THEN _given END AS _given) FROM judged"
+        "SELECT * REPLACE (CASE WHEN _reason IS NOT NULL THEN _given END AS _given) FROM validated"
     )
 
 
@@ -79,9 +78,10 @@ def key_hash(table: Table) -> str:
 
 
 def repeats(table: Table) -> str:
-    """SQL over ``good`` and ``earlier``: one row per row (``_row``) whose key comes more than once, judged.
+    """SQL over ``good`` and ``earlier``: one row per row (``_row``) whose key comes more than once, with its verdict.
 
-    ``earlier`` are rows of earlier deliveries with the keys of ``good``, each with its part and its place there.
+    ``repeated_keys`` are the hashes of such keys; ``earlier`` are rows of earlier deliveries with the keys of
+    ``good``, each with its part and its place there.
     Same key, same ``known_on``, same content: ``duplicate`` (the first stays). Same but another content:
     ``conflict`` (refused; the row of an earlier delivery stays, else which one depends on the contents alone,
     not on the order of the files; it stands at ``kept_at``). Another ``known_on``: a later version, which
@@ -90,12 +90,11 @@ def repeats(table: Table) -> str:
     key = ", ".join(table.key)
     version = f"{key}, known_on" if "known_on" in table.names else key
     content = ", ".join(table.names)
+    often = f"{key_hash(table)} IN (SELECT hash FROM repeated_keys)"
     until = f"lead(known_on) OVER (PARTITION BY {key} ORDER BY known_on)" if version != key else "NULL::DATE"
     return (
-        f"WITH every AS (SELECT _row, {content}, _file, _line, false AS _earlier FROM good UNION ALL "
-        f"SELECT _row, {content}, _part, _at, true FROM earlier), "
-        f"often AS (SELECT {key_hash(table)} AS h FROM every GROUP BY h HAVING count(*) > 1), "
-        f"again AS (SELECT * FROM every WHERE {key_hash(table)} IN (SELECT h FROM often)), "
+        f"WITH again AS (SELECT _row, {content}, _file, _line, false AS _earlier FROM good WHERE {often} "
+        f"UNION ALL SELECT _row, {content}, _part, _at, true FROM earlier WHERE {often}), "
         "copies AS (SELECT *, "
         f"row_number() OVER (PARTITION BY {content} ORDER BY _earlier DESC, _file, _line, _row) AS copy, "
         f"bool_or(_earlier) OVER (PARTITION BY {content}) AS stays FROM again), "
@@ -103,16 +102,16 @@ def repeats(table: Table) -> str:
         "AS variant FROM copies), "
         f"kept AS (SELECT _row, {until} AS superseded_on FROM ranked "
         "WHERE copy = 1 AND variant = 1), "
-        f"judged AS (SELECT _row, _file, _line, _earlier, concat_ws(', ', {key}) AS key_values, "
+        f"verdicts AS (SELECT _row, _file, _line, _earlier, concat_ws(', ', {key}) AS key_values, "
         "first_value(CASE WHEN _earlier THEN 'an earlier delivery' ELSE _file || ' line ' || _line END) "
         f"OVER (PARTITION BY {version} ORDER BY variant, copy) AS kept_at, "
         "CASE WHEN copy > 1 THEN 'duplicate' WHEN variant > 1 THEN 'conflict' ELSE 'kept' END AS verdict "
         "FROM ranked) "
-        "SELECT judged.*, superseded_on FROM judged LEFT JOIN kept USING (_row)"
+        "SELECT verdicts.*, superseded_on FROM verdicts LEFT JOIN kept USING (_row)"
     )
 
 
-def _found(column: Column, present: dict[str, str]) -> str:
+def _delivered(column: Column, present: dict[str, str]) -> str:
     """SQL: what the bank's SELECT yields for a column, NULL where it is blank."""
     name = f'"{column.name}"'
     return f"CASE WHEN trim({name}) <> '' THEN {name} END" if present[column.name] == "VARCHAR" else name
@@ -122,29 +121,29 @@ def _typed(column: Column, present: dict[str, str]) -> str:
     default = "NULL" if column.default is None else f"'{column.default}'"
     if column.name not in present:
         return f'CAST({default} AS {column.type}) AS "{column.name}"'
-    found = _found(column, present)
-    cast = f"TRY_CAST({found} AS {column.type})"
+    delivered = _delivered(column, present)
+    cast = f"TRY_CAST({delivered} AS {column.type})"
     if column.default is not None:
-        cast = f"COALESCE({cast}, CASE WHEN {found} IS NULL THEN {default}::{column.type} END)"
+        cast = f"COALESCE({cast}, CASE WHEN {delivered} IS NULL THEN {default}::{column.type} END)"
     return f'{cast} AS "{column.name}"'
 
 
-def _reasons(column: Column, found_type: str) -> list[str]:
+def _reasons(column: Column, delivered_type: str) -> list[str]:
     """SQL CASEs that say what is wrong with one column of a row, the first one that holds counts."""
     name, text = column.name, f"CAST(t._raw_{column.name} AS VARCHAR)"
     shown = f"'{name}: ''' || regexp_replace(left({text}, 40), '{CONTROL}', '?', 'g') || ''' "
     cases = [(f"t.{name} IS NULL AND t._raw_{name} IS NOT NULL", f"{shown}is not {_in_words(column.type)}'")]
     if not column.nullable and column.default is None:
         cases.append((f"t.{name} IS NULL", f"'{name}: is empty'"))
-    if _may_round(column.type, found_type):
-        exact = f"TRY_CAST({text} AS DECIMAL(38,{_decimals(column.type, found_type)}))"
+    if _may_round(column.type, delivered_type):
+        exact = f"TRY_CAST({text} AS DECIMAL(38,{_decimals(column.type, delivered_type)}))"
         cases.append((f"{exact} <> t.{name}", f"{shown}is not {_in_words(column.type)}'"))
     if column.type in ("DATE", "TIMESTAMP"):
         cases.append((f"year(t.{name}) NOT BETWEEN 1900 AND 9999 OR NOT isfinite(t.{name})",
                       f"{shown}does not lie between 1900 and 9999'"))  # fmt: skip
     if column.allowed:
-        known = ", ".join(f"'{value}'" for value in column.allowed)
-        cases.append((f"t.{name} NOT IN ({known})", f"{shown}is unknown'"))
+        allowed = ", ".join(f"'{value}'" for value in column.allowed)
+        cases.append((f"t.{name} NOT IN ({allowed})", f"{shown}is unknown'"))
     elif column.type == "VARCHAR":
         cases.append((f"regexp_matches(t.{name}, '{CONTROL}')", f"{shown}has a control character'"))
     if column.minimum is not None:
@@ -154,16 +153,16 @@ def _reasons(column: Column, found_type: str) -> list[str]:
     return [f"CASE WHEN {wrong} THEN {reason} END" for wrong, reason in cases]
 
 
-def _may_round(sql_type: str, found_type: str) -> bool:
+def _may_round(sql_type: str, delivered_type: str) -> bool:
     """Whether a cast to a number may drop decimals."""
-    exact = found_type == sql_type or found_type.endswith("INT") or found_type == "INTEGER"
+    exact = delivered_type == sql_type or delivered_type.endswith("INT") or delivered_type == "INTEGER"
     return not exact and (sql_type.startswith("DECIMAL") or sql_type == "INTEGER")
 
 
-def _decimals(sql_type: str, found_type: str) -> int:
+def _decimals(sql_type: str, delivered_type: str) -> int:
     """How many decimals are compared: in a binary float the far ones are noise."""
     scale = int(sql_type[:-1].split(",")[1]) if "," in sql_type else 0
-    return scale + 4 if found_type in ("DOUBLE", "FLOAT") else 18
+    return scale + 4 if delivered_type in ("DOUBLE", "FLOAT") else 18
 
 
 def _in_words(sql_type: str) -> str:
@@ -184,9 +183,9 @@ def _row_rules(table: Table, base_currency: str) -> list[str]:
         rules.append(f"CASE WHEN t.{table.happened}::DATE > t.known_on THEN '{table.happened}: ' "
                      f"|| t.{table.happened}::DATE || ' lies after known_on ' || t.known_on END")  # fmt: skip
     dates = [name for name in dict.fromkeys((table.happened, "known_on")) if name in table.names]
-    rules += [f"CASE WHEN t.{name}::DATE > (SELECT day FROM horizon) THEN '{name}: ' || t.{name}::DATE "
-              "|| ' lies after ' || (SELECT day FROM horizon) || ', 31 days after the bank''s last bookings' END"
-              for name in dates]  # fmt: skip
+    latest = "(SELECT day FROM latest_valid_date)"
+    rules += [f"CASE WHEN t.{name}::DATE > {latest} THEN '{name}: ' || t.{name}::DATE || ' lies after ' "
+              f"|| {latest} || ', 31 days after the bank''s last bookings' END" for name in dates]  # fmt: skip
     if table.name == "transactions":
         rules += [_wrong_sign(MONEY_IN, "<", "below 0, but money comes in"),
                   _wrong_sign(MONEY_OUT, ">", "above 0, but money goes out")]  # fmt: skip
@@ -210,8 +209,8 @@ TABLE_KEY = {"customers": "customer_id", "managers": "manager_id", "products": "
 def _extras(table: Table, base_currency: str) -> str:
     bucket = ""
     if table.by_customer:
-        own = bucket_of("t.customer_id", "(SELECT buckets FROM layout)")
-        bucket = f", {own} AS _bucket" if table.name == "customers" else ", ref_customers._bucket"
+        of_customer = bucket_of("t.customer_id", "(SELECT buckets FROM layout)")
+        bucket = f", {of_customer} AS _bucket" if table.name == "customers" else ", ref_customers._bucket"
     rate = f", {_rate(base_currency)} AS to_base" if table.revalued else ""
     return (
         bucket + "".join(f", {_in_base(name, base_currency)} AS {name}_base" for name in table.money) + rate

@@ -140,8 +140,8 @@ def _why(row: list[str] | None, width: int) -> str:
 
 def codec(spec: Source) -> str:
     """Python's name of the encoding; a byte order mark before UTF-8 is no part of the first column."""
-    known = codecs.lookup(spec.encoding).name
-    return "utf-8-sig" if known in ("utf-8", "ascii") else known
+    encoding = codecs.lookup(spec.encoding).name
+    return "utf-8-sig" if encoding in ("utf-8", "ascii") else encoding
 
 
 def _wrong_encoding(path: Path, name: str, spec: Source) -> DataError:

@@ -46,7 +46,7 @@ def _fetch(name: str, spec: Source, folder: Path) -> Path:
     with _connected(name, spec) as cursor:
         _run(cursor, name, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         _run(cursor, name, spec.query or f"SELECT * FROM {spec.table}")
-        _spool(name, cursor.fetch_record_batch(), unsorted)
+        _write_unsorted(name, cursor.fetch_record_batch(), unsorted)
     with duckdb.connect() as con:
         con.execute("SET memory_limit = '2500MB'; SET TimeZone = 'UTC'")
         con.execute("SET temp_directory = ?", [str(folder)])
@@ -74,10 +74,10 @@ def _connected(name: str, spec: Source) -> Iterator[Any]:
         connection = dbapi.connect(text)
     except dbapi.Error as error:
         # Of a connection string that it cannot read, libpq quotes parts: the password may be among them.
-        said = re.search(r"connection to server.*", str(error))
+        reason = re.search(r"connection to server.*", str(error))
         raise DataError(
-            f"source {name!r} cannot be read: {said.group()}. Mend {where}, or ask for access."
-            if said
+            f"source {name!r} cannot be read: {reason.group()}. Mend {where}, or ask for access."
+            if reason
             else f"source {name!r}: {where} holds no connection string. Set it, for example to {EXAMPLE}."
         ) from None
     with connection, connection.cursor() as cursor:
@@ -93,7 +93,7 @@ def _run(cursor: Any, name: str, query: str) -> None:
         raise _failed(name, error) from None
 
 
-def _spool(name: str, reader: pa.RecordBatchReader, target: Path) -> None:
+def _write_unsorted(name: str, reader: pa.RecordBatchReader, target: Path) -> None:
     odd = [field.name for field in reader.schema if _type_name(field) == "money"]
     if odd:
         raise DataError(
@@ -104,7 +104,8 @@ def _spool(name: str, reader: pa.RecordBatchReader, target: Path) -> None:
     with pq.ParquetWriter(target, schema) as writer:
         for batch in _batches(name, reader):
             columns = [
-                getattr(one, "storage", one) if _plain(one.type) != one.type else one for one in batch.columns
+                getattr(column, "storage", column) if _plain(column.type) != column.type else column
+                for column in batch.columns
             ]
             writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
 
@@ -143,11 +144,11 @@ def _write_groups(reader: pa.RecordBatchReader, target: Path) -> None:
 
 def _failed(name: str, error: Exception) -> DataError:
     """Names are shown where the query is wrong; of any other error the values are left out: they may be a person's."""
-    found = re.search(r"ERROR: +(.*)", str(error))
-    said = found.group(1) if found else str(error).partition("\n")[0]
+    server_error = re.search(r"ERROR: +(.*)", str(error))
+    message = server_error.group(1) if server_error else str(error).partition("\n")[0]
     if not str(getattr(error, "sqlstate", "") or "").startswith("42"):
-        said = re.sub(r"['\"].*['\"]|\d[\d.:+-]*", "…", said)
+        message = re.sub(r"['\"].*['\"]|\d[\d.:+-]*", "…", message)
     return DataError(
-        f"source {name!r} cannot be read: the database says: {said}. Mend its query or table in "
+        f"source {name!r} cannot be read: the database says: {message}. Mend its query or table in "
         f"[sources.{name}] of bank.toml, or ask for access."
     )

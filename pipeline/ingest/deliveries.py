@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ class Base:
 
     @property
     def counts(self) -> dict[tuple[str, str], FileCount]:
-        return {(one["table"], one["file"]): FileCount(**one) for one in self.noted["files"]}
+        return {(count["table"], count["file"]): FileCount(**count) for count in self.noted["files"]}
 
 
 @dataclass(frozen=True)
@@ -66,20 +66,21 @@ class Plan:
     why: str = ""
 
     def reads(self, file: str) -> bool:
-        """Whether rows of this file are new to the tables by customer."""
+        """True where rows of this file are new to the tables by customer."""
         return self.base is None or any(file in names for names in self.fresh.values())
 
 
 def plan_ingest(settings: Settings, raw: Path, home: Home, made_by: str, fetched: Mapping[str, Path]) -> Plan:
-    """What is to be read. ``made_by`` stands for the code, the settings and the SELECTs; the rows of databases
-    lie in ``fetched``: when they change, everything is read anew."""
+    """The files that are to be read, and the tables to which they add.
+
+    ``made_by`` stands for the version, the settings and the SELECTs; the rows of databases lie in ``fetched``:
+    when they change, everything is read anew.
+    """
     files = {source: _digests(settings, raw, source) for source in settings.sources}
     files |= {source: {FETCHED + source: _digest(path)} for source, path in fetched.items()}
     whole = read_all(Plan("", made_by, files))
     if stands(home, whole.name) or not (home.root / "tables" / "current").is_file():
         return whole
-    if not (home.tables / "unreadable.json").is_file():
-        return replace(whole, why="the tables were written before there were deliveries")
     base = _read_base(home.tables)
     if (base.noted["made_by"], base.noted["raw"]) == (made_by, files):
         return replace(whole, name=base.tables.fingerprint)
@@ -92,17 +93,17 @@ def plan_ingest(settings: Settings, raw: Path, home: Home, made_by: str, fetched
 
 def read_all(plan: Plan, why: str = "") -> Plan:
     """The plan that reads the same files and builds on nothing; its name stands for all that it reads."""
-    named = [text for found in plan.raw.values() for pair in found.items() for text in pair]
+    named = [text for digests in plan.raw.values() for pair in digests.items() for text in pair]
     return Plan(fingerprint(plan.made_by, *named), plan.made_by, plan.raw, why=why)
 
 
 def stands(home: Home, name: str) -> bool:
-    """Whether these tables are there already."""
+    """True where these tables are there already."""
     return (home.root / "tables" / name / "ingest.json").is_file()
 
 
 def point_to(home: Home, name: str) -> None:
-    """Move the pointer ``current``, remember in ``previous`` where it pointed, remove what neither rests on."""
+    """Move the pointer ``current``, keep in ``previous`` where it pointed, remove what neither rests on."""
     tables = home.root / "tables"
     current, previous = tables / "current", tables / "previous"
     before = current.read_text("utf-8").strip() if current.is_file() else name
@@ -110,8 +111,8 @@ def point_to(home: Home, name: str) -> None:
         write_text(previous, before + "\n")
     write_text(current, name + "\n")
     kept = {name, previous.read_text("utf-8").strip() if previous.is_file() else name}
-    notes = [read_json(tables / each / "ingest.json") for each in kept if stands(home, each)]
-    rests_on = {one for noted in notes for one in noted.get("builds_on", ())}
+    notes = [read_json(tables / delivery / "ingest.json") for delivery in kept if stands(home, delivery)]
+    rests_on = {delivery for noted in notes for delivery in noted["builds_on"]}
     keep_only(tables, kept | rests_on | {overlay_name(home)})
 
 
@@ -129,35 +130,28 @@ def _read_base(folder: Path) -> Base:
     return Base(
         read_delivery(folder),
         read_json(folder / "ingest.json"),
-        {source: [Reject(**one) for one in found] for source, found in unreadable.items()},
+        {source: [Reject(**reject) for reject in rejects] for source, rejects in unreadable.items()},
     )
 
 
-def note_unreadable(unreadable: Mapping[str, list[Reject]]) -> dict[str, list[dict[str, Any]]]:
-    """Lines that are no rows, by source, as they are noted for the next delivery."""
-    return {source: [asdict(one) for one in found] for source, found in unreadable.items()}
-
-
-def _fresh(settings: Settings, base: Base, now: Plan) -> dict[str, list[str]]:
+def _fresh(settings: Settings, base: Base, plan: Plan) -> dict[str, list[str]]:
     """By source, the files that are not in the tables yet. Raises ReadAllError where they cannot be added."""
-    if base.noted["made_by"] != now.made_by:
+    if base.noted["made_by"] != plan.made_by:
         raise ReadAllError("the code, the settings or a SELECT changed")
     with duckdb.connect() as con:
         selects = {name: load_select(settings.bank, name) for name in ORDER if TABLES[name].by_customer}
-        readers = {
-            name: (select, sources_read(con, settings, select)) for name, select in selects.items() if select
-        }
+        sources = {name: sources_read(con, settings, select) for name, select in selects.items() if select}
         fresh: dict[str, list[str]] = {}
-        for source in {source for _, read in readers.values() for source in read}:
-            before, after = base.noted["raw"][source], now.raw[source]
+        for source in {source for read in sources.values() for source in read}:
+            before, after = base.noted["raw"][source], plan.raw[source]
             for name, digest in before.items():
                 if after.get(name) != digest:
                     raise ReadAllError(f"{name} {'has changed' if name in after else 'is gone'}")
             fresh[source] = [name for name in after if name not in before]
-        for table, (select, read) in readers.items():
+        for table, read in sources.items():
             new = [source for source in read if fresh[source]]
             if len(new) > 1:
                 raise ReadAllError(f"{table}.sql reads new files of {' and '.join(new)}")
-            if new and not row_by_row(con, select, new[0]):
+            if new and not row_by_row(con, selects[table] or "", new[0]):
                 raise ReadAllError(f"{table}.sql does not read {new[0]} row by row")
     return {source: names for source, names in fresh.items() if names}

@@ -1,4 +1,4 @@
-"""How an ingest is spread over Spark: which sources its tasks read, and a folder that all of them see."""
+"""The Spark session of an ingest: which sources its tasks read, and a folder that all of them see."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -20,47 +20,47 @@ from pipeline.snapshots.spark import over_buckets, session
 if TYPE_CHECKING:
     from pyspark import SparkContext
 
-T = TypeVar("T")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Spread:
+class Cluster:
     """Spark, the sources whose files its tasks read, and a folder that all of them see."""
 
     context: "SparkContext"
     sources: frozenset[str]
     folder: Path
 
-    def over(self, work: Callable[[int], T], pieces: int) -> list[T]:
+    def over(self, work: Callable[[int], Result], pieces: int) -> list[Result]:
         return over_buckets(self.context, work, pieces, lambda _done, _of: None)
 
 
 @contextmanager
-def spread_out(
+def distributed_ingest(
     con: duckdb.DuckDBPyConnection, settings: Settings, home: Home, plan: Plan
-) -> Iterator[Spread | None]:
-    """How an ingest is spread; None where it runs in this process alone: on no Spark, or beside earlier tables."""
-    folder = (home.root / ".spread").resolve()
+) -> Iterator[Cluster | None]:
+    """Spark for an ingest; None where it runs in this process alone: on no Spark, or beside earlier tables."""
+    folder = (home.root / ".distributed").resolve()
     shutil.rmtree(folder, ignore_errors=True)
     engine = settings.engine
     wanted = engine.kind == "spark" and not engine.storage and plan.base is None
-    sources = _read_apart(con, settings) if wanted else frozenset()
+    sources = _row_by_row_sources(con, settings) if wanted else frozenset()
     if not sources:
         yield None
         return
     try:
         with session(engine.spark_master) as context:
-            yield Spread(context, sources, folder)
+            yield Cluster(context, sources, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _read_apart(con: duckdb.DuckDBPyConnection, settings: Settings) -> frozenset[str]:
+def _row_by_row_sources(con: duckdb.DuckDBPyConnection, settings: Settings) -> frozenset[str]:
     """The sources of files that are read row by row, alone, and for nothing but what happened."""
-    apart = {name: spec.format != "postgres" for name, spec in settings.sources.items()}
+    alone = {name: spec.format != "postgres" for name, spec in settings.sources.items()}
     for table in ORDER:
         select = load_select(settings.bank, table)
         read = sources_read(con, settings, select) if select else []
-        alone = table in EVENT_TABLES and len(read) == 1 and row_by_row(con, select or "", read[0])
-        apart |= {name: apart[name] and alone for name in read}
-    return frozenset(name for name, alone in apart.items() if alone)
+        fits = table in EVENT_TABLES and len(read) == 1 and row_by_row(con, select or "", read[0])
+        alone |= {name: alone[name] and fits for name in read}
+    return frozenset(name for name, fits in alone.items() if fits)

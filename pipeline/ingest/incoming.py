@@ -1,4 +1,4 @@
-"""The rows that an ingest has to judge: of the bank's SELECT over the files, and those refused before."""
+"""The rows that an ingest has to validate: of the bank's SELECT over the files, and those refused before."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,18 +12,18 @@ from configs.settings import Settings
 from configs.tables import Table
 from pipeline.ingest.checks import check_columns
 from pipeline.ingest.deliveries import Plan, ReadAllError
-from pipeline.ingest.distributed_sources import Spread
-from pipeline.ingest.quarantine import one
+from pipeline.ingest.distributed_sources import Cluster
+from pipeline.ingest.relations import LAYOUT, number, sql_name, sql_text
 from pipeline.ingest.selects import describe, sources_read
 from pipeline.ingest.sources import Reject, open_fetched, open_source
 
 
 @dataclass(frozen=True)
-class Run:
+class Ingestion:
     """One ingest under way; ``opened`` and ``unreadable`` say what each source holds and what of it is no row.
 
-    ``fetched`` are the rows of the bank's databases, one Parquet file per source. ``spread`` says which sources
-    are read by other processes; this one does not hold their rows.
+    ``fetched`` are the rows of the bank's databases, one Parquet file per source. The tasks of ``cluster`` read
+    the sources that it names; this process does not hold their rows.
     """
 
     con: duckdb.DuckDBPyConnection
@@ -32,7 +32,7 @@ class Run:
     draft: Path
     plan: Plan
     fetched: Mapping[str, Path]
-    spread: Spread | None = None
+    cluster: Cluster | None = None
     opened: dict[str, list[Path]] = field(default_factory=dict)
     unreadable: dict[str, list[Reject]] = field(default_factory=dict)
 
@@ -49,68 +49,62 @@ class Incoming:
     @property
     def rows(self) -> str:
         names = ", ".join(f'"{name}"' for name in self.columns)
-        return " UNION ALL ".join(f"SELECT {names} FROM ({one})" for one in (self.new, self.refused) if one)
+        queries = [query for query in (self.new, self.refused) if query]
+        return " UNION ALL ".join(f"SELECT {names} FROM ({query})" for query in queries)
 
 
-def rows_to_judge(run: Run, table: Table, select: str) -> Incoming:
-    """The rows of a table that this ingest has to judge. Raises ReadAllError when their columns changed."""
-    read = sources_read(run.con, run.settings, select)
-    base = run.plan.base if table.by_customer else None
-    known = base.noted["columns"][table.name] if base else {}
+def rows_to_validate(state: Ingestion, table: Table, select: str) -> Incoming:
+    """The rows of a table that this ingest has to validate. Raises ReadAllError when their columns changed."""
+    sources = sources_read(state.con, state.settings, select)
+    base = state.plan.base if table.by_customer else None
+    columns_before = base.noted["columns"][table.name] if base else {}
     refused = None
     if base:
         path = base.tables.folder / table.name / "refused.parquet"
-        typed = ", ".join(f'CAST("{name}" AS {kind}) AS "{name}"' for name, kind in known.items())
-        refused = f"SELECT {typed} FROM read_parquet('{quoted(path)}', hive_partitioning = false)"
-        if not any(source in run.plan.fresh for source in read):
-            return Incoming(None, refused, known, read)
-    _open(run, read, base is not None)
-    columns = check_columns(table, run.settings.bank, describe(run.con, run.settings, table, select))
-    if base and columns != known:
+        typed = ", ".join(f'CAST("{name}" AS {kind}) AS "{name}"' for name, kind in columns_before.items())
+        refused = f"SELECT {typed} FROM read_parquet({sql_text(path)}, hive_partitioning = false)"
+        if not any(source in state.plan.fresh for source in sources):
+            return Incoming(None, refused, columns_before, sources)
+    for source in sources:
+        _open(state, source, only_new=base is not None)
+    columns = check_columns(table, state.settings.bank, describe(state.con, state.settings, table, select))
+    if base and columns != columns_before:
         raise ReadAllError(f"{table.name} comes with other columns")
-    return Incoming(select, refused, columns, read)
+    return Incoming(select, refused, columns, sources)
 
 
-def _open(run: Run, sources: list[str], fresh: bool) -> None:
-    """Make the sources hold all their files, or with ``fresh`` the new ones where there are any."""
-    for name in sources:
-        if name in run.fetched:
-            _open_database(run, name)
-            continue
-        files = find_raw(run.settings, run.raw, name)
-        new = [run.raw / one for one in run.plan.fresh.get(name, ())] if fresh else []
-        if run.opened.get(name) == (new or files):
-            continue
-        spec = run.settings.sources[name]
-        if name in run.opened:
-            run.con.execute(f'DROP {"VIEW" if spec.format == "parquet" else "TABLE"} "{name}"')
-        like = [path for path in files if path not in new][:1] if new else []
-        found = open_source(run.con, name, spec, run.raw, new or files, like)
-        before = run.plan.base.unreadable.get(name, []) if new and run.plan.base else []
-        run.opened[name], run.unreadable[name] = new or files, [*before, *found]
+def _open(state: Ingestion, name: str, *, only_new: bool) -> None:
+    """Make a source hold all its files, or with ``only_new`` the new ones where there are any."""
+    if name in state.fetched:
+        if name not in state.opened:
+            open_fetched(state.con, name, state.fetched[name])
+            state.opened[name], state.unreadable[name] = [state.fetched[name]], []
+        return
+    files = find_raw(state.settings, state.raw, name)
+    new = [state.raw / file for file in state.plan.fresh.get(name, ())] if only_new else []
+    if state.opened.get(name) == (new or files):
+        return
+    spec = state.settings.sources[name]
+    if name in state.opened:
+        state.con.execute(f"DROP {'VIEW' if spec.format == 'parquet' else 'TABLE'} {sql_name(name)}")
+    schema_like = [path for path in files if path not in new][:1] if new else []
+    rejects = open_source(state.con, name, spec, state.raw, new or files, schema_like)
+    before = state.plan.base.unreadable.get(name, []) if new and state.plan.base else []
+    state.opened[name], state.unreadable[name] = new or files, [*before, *rejects]
 
 
-def _open_database(run: Run, name: str) -> None:
-    if name not in run.opened:
-        open_fetched(run.con, name, run.fetched[name])
-        run.opened[name], run.unreadable[name] = [run.fetched[name]], []
-
-
-def lay_out(run: Run, incoming: Incoming) -> None:
-    """Decide the number of buckets: the power of two that brings them nearest to customers_per_bucket."""
-    every = f"SELECT customer_id::VARCHAR AS customer_id FROM ({incoming.rows})"
-    base = run.plan.base
-    customers = one(
-        run.con,
-        f"SELECT count(DISTINCT customer_id) FROM ({every} UNION ALL SELECT customer_id FROM ref_customers)",
+def choose_buckets(state: Ingestion, incoming: Incoming) -> None:
+    """Make ``layout``: the power of two of buckets that brings them nearest to customers_per_bucket."""
+    base = state.plan.base
+    customers = number(
+        state.con,
+        "SELECT count(DISTINCT customer_id) FROM ("
+        f"SELECT customer_id::VARCHAR AS customer_id FROM ({incoming.rows}) "
+        "UNION ALL SELECT customer_id FROM ref_customers)",
     )
-    buckets = 1 << round(log2(max(1.0, customers / run.settings.customers_per_bucket)))
+    buckets = 1 << round(log2(max(1.0, customers / state.settings.customers_per_bucket)))
     if base and buckets != base.tables.buckets:
         raise ReadAllError(
             f"{customers} customers lie in {buckets} buckets, no longer in {base.tables.buckets}"
         )
-    run.con.execute("CREATE TEMP TABLE layout AS SELECT ?::INTEGER AS buckets", [buckets])
-
-
-def quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
+    LAYOUT.create_from(state.con, f"SELECT {buckets}::INTEGER AS buckets")

@@ -10,28 +10,6 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
-import configs.tables
-import pipeline.artefacts
-import pipeline.ingest.buckets
-import pipeline.ingest.checks
-import pipeline.ingest.compact
-import pipeline.ingest.compute
-import pipeline.ingest.csv_files
-import pipeline.ingest.databases
-import pipeline.ingest.deliveries
-import pipeline.ingest.distributed
-import pipeline.ingest.distributed_sources
-import pipeline.ingest.distributed_tasks
-import pipeline.ingest.incoming
-import pipeline.ingest.latest_valid_date
-import pipeline.ingest.load
-import pipeline.ingest.quarantine
-import pipeline.ingest.quarantine_export
-import pipeline.ingest.raw_rows
-import pipeline.ingest.references
-import pipeline.ingest.selects
-import pipeline.ingest.sources
-import pipeline.tables
 from configs.bank_folder import find_raw, load_select
 from configs.errors import DataError
 from configs.files import whole_folder
@@ -39,7 +17,6 @@ from configs.settings import Settings
 from configs.tables import TABLES, Table
 from pipeline.artefacts import Home, copy_text, fingerprint, write_json
 from pipeline.ingest.compact import compact
-from pipeline.ingest.compute import computing
 from pipeline.ingest.databases import fetched
 from pipeline.ingest.deliveries import (
     MOST_DELIVERIES,
@@ -47,81 +24,53 @@ from pipeline.ingest.deliveries import (
     FileCount,
     Plan,
     ReadAllError,
-    note_unreadable,
     plan_ingest,
     point_to,
     read_all,
     stands,
 )
-from pipeline.ingest.distributed import open_apart
-from pipeline.ingest.distributed_sources import spread_out
-from pipeline.ingest.incoming import Incoming, Run, lay_out, rows_to_judge
-from pipeline.ingest.latest_valid_date import fix_horizon, weekly_bookings
+from pipeline.ingest.distributed import open_distributed
+from pipeline.ingest.distributed_sources import distributed_ingest
+from pipeline.ingest.incoming import Incoming, Ingestion, choose_buckets, rows_to_validate
+from pipeline.ingest.latest_valid_date import store_latest_date, weekly_bookings
 from pipeline.ingest.load import (
     count_files,
     find_earlier,
-    judge,
+    validate,
     write_files,
     write_kept,
     write_notes,
     write_refused,
 )
-from pipeline.ingest.quarantine import (
-    find_repeats,
-    most_common,
-    one,
-    open_quarantine,
-    refuse,
-    write_quarantine,
-)
-from pipeline.ingest.quarantine_export import note_mended
+from pipeline.ingest.quarantine import find_repeats, most_common, refuse, write_quarantine
+from pipeline.ingest.quarantine_export import note_corrected
 from pipeline.ingest.raw_rows import RAW_ROWS, keep_raw, write_raw
-from pipeline.ingest.references import open_references, remember
-from pipeline.ingest.selects import sources_read, told
+from pipeline.ingest.references import store_earlier_customers, store_references
+from pipeline.ingest.relations import computing, number, open_relations
+from pipeline.ingest.selects import explain_sql_errors, sources_read
 from pipeline.ingest.sources import list_delivered, open_sources
 from pipeline.tables import Count, Delivery, Ingested, read_ingested
 
-# The code that decides what the tables hold: tables made by an older one are made anew.
-CODE = (
-    configs.tables,
-    pipeline.artefacts,
-    pipeline.ingest.buckets,
-    pipeline.ingest.checks,
-    pipeline.ingest.compact,
-    pipeline.ingest.compute,
-    pipeline.ingest.csv_files,
-    pipeline.ingest.databases,
-    pipeline.ingest.deliveries,
-    pipeline.ingest.latest_valid_date,
-    pipeline.ingest.incoming,
-    pipeline.ingest.load,
-    pipeline.ingest.quarantine_export,
-    pipeline.ingest.quarantine,
-    pipeline.ingest.raw_rows,
-    pipeline.ingest.references,
-    pipeline.ingest.selects,
-    pipeline.ingest.sources,
-    pipeline.ingest.distributed,
-    pipeline.ingest.distributed_sources,
-    pipeline.ingest.distributed_tasks,
-    pipeline.tables,
-)
+# Raised when the same files, SELECTs and settings would give other tables: those made before are then made anew.
+INGEST_VERSION = 1
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """One table's share of an ingest: what became of each file, the SELECT's columns, how early it was known."""
+    """One table's share of an ingest: the counts of each file, the SELECT's columns, how early a row was known."""
 
     counts: list[FileCount]
     columns: dict[str, str]
     known_from: date | None
-    mended: int
+    corrected: int
 
     @property
     def total(self) -> Count:
-        numbers = [(one.rows_in, one.loaded, one.quarantined, one.duplicates) for one in self.counts]
+        numbers = [
+            (count.rows_in, count.loaded, count.quarantined, count.duplicates) for count in self.counts
+        ]
         rows_in, loaded, quarantined, duplicates = (sum(values) for values in zip(*numbers, strict=True))
-        return Count(self.counts[0].table, rows_in, loaded, quarantined, duplicates, self.mended)
+        return Count(self.counts[0].table, rows_in, loaded, quarantined, duplicates, self.corrected)
 
 
 def ingest(settings: Settings, raw: Path, home: Home, progress: Callable[[str], None]) -> Ingested:
@@ -148,13 +97,12 @@ def ingest(settings: Settings, raw: Path, home: Home, progress: Callable[[str], 
 
 
 def _made_by(settings: Settings) -> str:
-    """What the tables depend on besides the raw files: this code, the SELECTs, the settings that matter."""
+    """A digest of all that the tables depend on besides the raw files: version, SELECTs, the settings that matter."""
     layout = settings.model_dump_json(
         include={"base_currency", "sources", "customers_per_bucket", "quarantine_limit"}
     )
     selects = [load_select(settings.bank, table) or "" for table in ORDER]
-    code = [Path(module.__file__) for module in CODE if module.__file__]
-    return fingerprint(*code, Path(__file__), layout, *selects)
+    return fingerprint(str(INGEST_VERSION), layout, *selects)
 
 
 def _make(
@@ -171,46 +119,44 @@ def _make(
     with (
         computing(home.root / ".spill") as con,
         whole_folder(home.root / "tables" / plan.name) as draft,
-        spread_out(con, settings, home, plan) as spread,
+        distributed_ingest(con, settings, home, plan) as cluster,
     ):
-        run = Run(con, settings, raw, draft, plan, rows, spread)
-        _prepare(run)
+        state = Ingestion(con, settings, raw, draft, plan, rows, cluster)
+        _prepare(state)
         loaded: list[Loaded] = []
         for name in ORDER:
             progress(name)
-            found = _ingest_table(run, TABLES[name])
+            table_loaded = _ingest_table(state, TABLES[name])
             write_quarantine(con, home.root / "quarantine.csv")  # shown even when the next step stops the run
-            if found:
-                _check_limit(run, found)
-                loaded.append(found)
-        _note(run, loaded)
+            if table_loaded:
+                _check_limit(state, table_loaded)
+                loaded.append(table_loaded)
+        _note(state, loaded)
 
 
-def _prepare(run: Run) -> None:
-    """The relations that every table needs; all sources of a whole ingest; what a delivery builds on."""
-    con, settings, base = run.con, run.settings, run.plan.base
-    open_references(run)
-    open_quarantine(con)
+def _prepare(state: Ingestion) -> None:
+    """All sources of a whole ingest, or what a delivery builds on; and the bank's last bookings.
+
+    The tables that come before the transactions are held against those.
+    """
+    con, settings, base = state.con, state.settings, state.plan.base
+    open_relations(con)
     if base is None:
-        apart = run.spread.sources if run.spread else ()
-        run.unreadable.update(open_sources(con, settings, run.raw, run.fetched, apart))
-        run.opened.update({name: find_raw(settings, run.raw, name) for name in settings.sources})
+        headers_only = state.cluster.sources if state.cluster else ()
+        state.unreadable.update(open_sources(con, settings, state.raw, state.fetched, headers_only))
+        state.opened.update({name: find_raw(settings, state.raw, name) for name in settings.sources})
     else:
-        list_delivered(con, settings, run.raw, run.fetched)
-        run.unreadable.update(base.unreadable)
+        store_earlier_customers(state, base)
+        list_delivered(con, settings, state.raw, state.fetched)
+        state.unreadable.update(base.unreadable)
         con.execute("INSERT INTO raw_rows FROM read_parquet(?)", [str(base.tables.folder / RAW_ROWS)])
-    _look_ahead(run)
-
-
-def _look_ahead(run: Run) -> None:
-    """Find the bank's last bookings: the tables that come before the transactions are held against them."""
     table = TABLES["transactions"]
-    incoming = rows_to_judge(run, table, _select(run.settings, table))
-    earlier = run.plan.base.tables.parts(table.name) if run.plan.base else []
-    apart = open_apart(run, table, incoming)
-    with told(run.settings, table):
-        weeks = apart.weekly_bookings() if apart else weekly_bookings(run.con, incoming.rows, earlier)
-    fix_horizon(run.con, weeks)
+    incoming = rows_to_validate(state, table, _select(settings, table))
+    earlier = base.tables.parts(table.name) if base else []
+    distributed = open_distributed(state, table, incoming)
+    with explain_sql_errors(settings, table):
+        weeks = distributed.weekly_bookings() if distributed else weekly_bookings(con, incoming.rows, earlier)
+    store_latest_date(con, weeks)
 
 
 def _select(settings: Settings, table: Table) -> str:
@@ -222,118 +168,121 @@ def _select(settings: Settings, table: Table) -> str:
     return select
 
 
-def _ingest_table(run: Run, table: Table) -> Loaded | None:
-    bank = run.settings.bank
+def _ingest_table(state: Ingestion, table: Table) -> Loaded | None:
+    bank = state.settings.bank
     if load_select(bank, table.name) is None and not table.needed:
         return None
-    select = _select(run.settings, table)
+    select = _select(state.settings, table)
     for column, other in table.references:
         if load_select(bank, other) is None:
             raise DataError(
                 f"table {table.name!r} refers to table {other!r} by its {column}. "
                 f"Write configs/banks/{bank}/{other}.sql too."
             )
-    incoming = rows_to_judge(run, table, select)
-    with told(run.settings, table):
-        return _load(run, table, incoming)
+    incoming = rows_to_validate(state, table, select)
+    with explain_sql_errors(state.settings, table):
+        return _load(state, table, incoming)
 
 
-def _load(run: Run, table: Table, incoming: Incoming) -> Loaded:
-    con, settings = run.con, run.settings
+def _load(state: Ingestion, table: Table, incoming: Incoming) -> Loaded:
+    """One table from its incoming rows to its files; each step makes the relations that the next reads."""
+    con = state.con
     if table.name == "customers":
-        lay_out(run, incoming)
-    apart = open_apart(run, table, incoming)
-    judged = apart.judge() if apart else judge(run, table, incoming)
-    rejects = [reject for name in incoming.sources for reject in run.unreadable[name]]
+        choose_buckets(state, incoming)
+    distributed = open_distributed(state, table, incoming)
+    new_rows = distributed.validate() if distributed else validate(state, table, incoming)
+    rejects = [reject for name in incoming.sources for reject in state.unreadable[name]]
     refuse(con, table, rejects)
-    find_earlier(run, table)
+    find_earlier(state, table)
     find_repeats(con, table)
-    if apart:
-        apart.keep_raw()
+    if distributed:
+        distributed.keep_raw()
     else:
-        keep_raw(con, settings, table.name)
-    written = apart.write_kept() if apart else write_kept(run, table)
+        keep_raw(con, state.settings, table.name)
+    written = distributed.write_kept() if distributed else write_kept(state, table)
     if table.by_customer:
-        write_refused(run, table, incoming.columns)
-        write_notes(run, table)
-    remember(run, table)
-    counts = count_files(run, table, judged, rejects, written.rows)
-    mended = note_mended(con, table.name, [(one.file, one.loaded, one.quarantined) for one in counts])
-    return Loaded(counts, incoming.columns, written.known_from, mended)
+        write_refused(state, table, incoming.columns)
+        write_notes(state, table)
+    store_references(state, table)
+    counts = count_files(state, table, new_rows, rejects, written.rows)
+    return Loaded(counts, incoming.columns, written.known_from, note_corrected(con, table.name, counts))
 
 
-def _check_limit(run: Run, found: Loaded) -> None:
+def _check_limit(state: Ingestion, loaded: Loaded) -> None:
     """Raises DataError when too many of the new rows were refused, or a needed table has none at all."""
-    total, settings = found.total, run.settings
+    total, settings = loaded.total, state.settings
     table, where = TABLES[total.table], f"configs/banks/{settings.bank}"
     if total.rows_in == 0 and table.needed:
-        read = sources_read(run.con, settings, load_select(settings.bank, table.name) or "")
-        files = [path for name in read for path in find_raw(settings, run.raw, name)]
+        sources = sources_read(state.con, settings, load_select(settings.bank, table.name) or "")
+        files = [path for name in sources for path in find_raw(settings, state.raw, name)]
         searched = ", ".join(str(path) for path in files) or "the database"
         raise DataError(
             f"table {table.name!r} is needed, but there is not one row for it in {searched}. "
             f"Deliver the rows, or mend {where}/{table.name}.sql."
         )
-    new = [one for one in found.counts if not table.by_customer or run.plan.reads(one.file)]
-    refused, rows_in = sum(one.quarantined for one in new), sum(one.rows_in for one in new)
-    if run.plan.base is None:
-        refused -= found.mended
+    new = [count for count in loaded.counts if not table.by_customer or state.plan.reads(count.file)]
+    refused, rows_in = sum(count.quarantined for count in new), sum(count.rows_in for count in new)
+    if state.plan.base is None:
+        refused -= loaded.corrected
     share = refused / rows_in if rows_in else 0.0
     if share > settings.quarantine_limit or (total.loaded == 0 and table.needed):
         raise DataError(
             f"table {table.name!r}: {refused} of {rows_in} rows refused, above the limit of "
-            f"{settings.quarantine_limit:.1%}{most_common(run.con, table.name)}. Have the file mended (all refused "
-            f"lines stand in quarantine.csv), or raise quarantine_limit in {where}/bank.toml."
+            f"{settings.quarantine_limit:.1%}{most_common(state.con, table.name)}. Have the file "
+            f"corrected (all refused lines stand in quarantine.csv), or raise quarantine_limit in {where}/bank.toml."
         )
 
 
-def _note(run: Run, loaded: list[Loaded]) -> None:
+def _note(state: Ingestion, loaded: list[Loaded]) -> None:
     """Write what readers and the next delivery need to know, and the two pages for people."""
-    plan, base = run.plan, run.plan.base
-    before = base.tables if base else None
-    delivery = Delivery(plan.name, min((one.known_from for one in loaded if one.known_from), default=None))
+    plan, before = state.plan, state.plan.base.tables if state.plan.base else None
+    known_from = min((table.known_from for table in loaded if table.known_from), default=None)
+    history = [*(before.history if before else ()), Delivery(plan.name, known_from)]
     builds_on = (*before.builds_on, before.fingerprint) if before else ()
-    days = _days(run)
+    days = _days(state)
     if before and len(builds_on) > MOST_DELIVERIES:
-        compact(before, run.draft)
+        compact(before, state.draft)
         builds_on = ()
-    counts = [count for one in loaded for count in one.counts]
+    counts = [count for table in loaded for count in table.counts]
     noted = days | {
-        "buckets": one(run.con, "SELECT buckets FROM layout"),
+        "buckets": number(state.con, "SELECT buckets FROM layout"),
         "builds_on": builds_on,
-        "history": [asdict(each) for each in (*(before.history if before else ()), delivery)],
-        "counts": [asdict(each.total) for each in loaded],
+        "history": [asdict(delivery) for delivery in history],
+        "counts": [asdict(table.total) for table in loaded],
         "files": [asdict(count) for count in counts],
-        "columns": {each.counts[0].table: each.columns for each in loaded},
+        "columns": {table.counts[0].table: table.columns for table in loaded},
         "made_by": plan.made_by,
         "raw": plan.raw,
     }
-    write_json(run.draft / "ingest.json", noted)
-    write_json(run.draft / "unreadable.json", note_unreadable(run.unreadable))
-    write_quarantine(run.con, run.draft / "quarantine.csv")
-    write_raw(run.con, run.draft / RAW_ROWS)
-    write_files(counts, run.draft / "files.csv")
+    unreadable = {
+        source: [asdict(reject) for reject in rejects] for source, rejects in state.unreadable.items()
+    }
+    write_json(state.draft / "ingest.json", noted)
+    write_json(state.draft / "unreadable.json", unreadable)
+    write_quarantine(state.con, state.draft / "quarantine.csv")
+    write_raw(state.con, state.draft / RAW_ROWS)
+    write_files(counts, state.draft / "files.csv")
 
 
-def _days(run: Run) -> dict[str, date]:
+def _days(state: Ingestion) -> dict[str, date]:
     """The first and the last day with a booking, and the last day on which money was converted."""
     # A booking that was known long after it happened must not move the beginning of the history.
-    first = _over_parts(run, "transactions", "min(booked_at) FILTER (known_on <= booked_at::DATE + 7)")
-    last = _over_parts(run, "transactions", "max(booked_at)")
-    converted = [*last, *_over_parts(run, "holdings", "max(valued_on)")]
-    if run.plan.base:
-        before = run.plan.base.tables
+    first = _over_parts(state, "transactions", "min(booked_at) FILTER (known_on <= booked_at::DATE + 7)")
+    last = _over_parts(state, "transactions", "max(booked_at)")
+    converted = [*last, *_over_parts(state, "holdings", "max(valued_on)")]
+    if state.plan.base:
+        before = state.plan.base.tables
         first, last = [*first, before.first_day], [*last, before.last_day]
-        converted.append(date.fromisoformat(run.plan.base.noted["money_through"]))
+        converted.append(date.fromisoformat(state.plan.base.noted["money_through"]))
     return {"first_day": min(first or last), "last_day": max(last), "money_through": max(converted)}
 
 
-def _over_parts(run: Run, table: str, aggregate: str) -> list[date]:
+def _over_parts(state: Ingestion, table: str, aggregate: str) -> list[date]:
     """A day over the rows that this ingest adds to a table; none where it adds none."""
-    parts = [str(path) for path in run.draft.glob(f"{table}/bucket=*/[0-9]*.parquet")]
+    parts = [str(path) for path in state.draft.glob(f"{table}/bucket=*/[0-9]*.parquet")]
     if not parts:
         return []
-    found = run.con.execute(
+    days = state.con.execute(
         f"SELECT ({aggregate})::DATE FROM read_parquet(?, hive_partitioning = false)", [parts]
     ).fetchall()
-    return [day for (day,) in found if day]
+    return [day for (day,) in days if day]

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import duckdb
 
+from pipeline.ingest.relations import LATEST_VALID_DATE
+
 SLACK = timedelta(days=31)
 GAP = timedelta(weeks=104)
 LEAST_SHARE = 0.01
@@ -33,13 +35,10 @@ def weekly_bookings(
     ).fetchall()
 
 
-def fix_horizon(con: duckdb.DuckDBPyConnection, weeks: list[tuple[date, int]]) -> None:
-    """Make the relation ``horizon`` with its one ``day``: no row may have happened or been known after it.
-
-    ``weeks`` are those of ``weekly_bookings``. Without one booking the day is NULL.
-    """
-    day = last_bookings(weeks) + SLACK if weeks else None
-    con.execute("CREATE TEMP TABLE horizon AS SELECT ?::DATE AS day", [day])
+def store_latest_date(con: duckdb.DuckDBPyConnection, weeks: list[tuple[date, int]]) -> None:
+    """Make ``latest_valid_date`` from ``weekly_bookings``; its day is NULL where there is no booking."""
+    day = f"DATE '{last_bookings(weeks) + SLACK}'" if weeks else "NULL::DATE"
+    LATEST_VALID_DATE.create_from(con, f"SELECT {day} AS day")
 
 
 def last_bookings(weeks: list[tuple[date, int]]) -> date:

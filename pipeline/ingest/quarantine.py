@@ -5,61 +5,44 @@ import re
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 
 from configs.tables import TABLES, Sensitivity, Table
 from pipeline.artefacts import whole_text
-from pipeline.ingest.checks import repeats
+from pipeline.ingest.checks import key_hash, repeats
+from pipeline.ingest.relations import GOOD, QUARANTINE, REPEATED, REPEATED_KEYS, contract_columns, number
 from pipeline.ingest.sources import Reject
 
-HEADER = ("table", "file", "line", "column", "reason", "mended_in", "raw")
+HEADER = ("table", "file", "line", "column", "reason", "corrected_in", "raw")
 BATCH_ROWS = 10_000
+ROWS_PER_PART = 10_000_000  # rows whose keys are counted together; bounds the memory
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-def open_quarantine(con: duckdb.DuckDBPyConnection) -> None:
-    """Make the empty relations of the quarantine.
-
-    ``quarantine``: one row per refused row; ``raw_rows``: its raw text; ``mended``: the files whose refused rows
-    came back mended.
-    """
-    con.execute(
-        "CREATE TEMP TABLE quarantine "
-        "(table_name VARCHAR, file VARCHAR, line BIGINT, column_name VARCHAR, reason VARCHAR)"
-    )
-    con.execute("CREATE TEMP TABLE raw_rows (file VARCHAR, line BIGINT, raw VARCHAR)")
-    con.execute("CREATE TEMP TABLE mended (table_name VARCHAR, file VARCHAR, mended_in VARCHAR)")
 
 
 def refuse(con: duckdb.DuckDBPyConnection, table: Table, rejects: list[Reject]) -> None:
     """Put the rows that break the contract into the quarantine; the others are ``good``."""
-    con.register(
-        "_rejects",
-        pa.table(
-            {
-                "file": pa.array([reject.file for reject in rejects], pa.string()),
-                "line": pa.array([reject.line for reject in rejects], pa.int64()),
-                "reason": pa.array([reject.reason for reject in rejects], pa.string()),
-            }
-        ),
-    )
-    con.execute("INSERT INTO quarantine SELECT ?, file, line, '', reason FROM _rejects", [table.name])
-    con.unregister("_rejects")
+    QUARANTINE.insert(con, ((table.name, reject.file, reject.line, "", reject.reason) for reject in rejects))
     # A reason of the contract begins with its column: "amount: 'abc' is not …".
     con.execute(
         "INSERT INTO quarantine SELECT ?, _file, _line, split_part(_reason, ': ', 1), "
         "_reason[strpos(_reason, ': ') + 2:] FROM checked WHERE _reason IS NOT NULL ORDER BY _file, _line",
         [table.name],
     )
-    con.execute(
-        "CREATE OR REPLACE TEMP VIEW good AS "
-        "SELECT rowid AS _row, * EXCLUDE (_reason, _given) FROM checked WHERE _reason IS NULL"
+    GOOD.create_from(
+        con, "SELECT rowid AS _row, * FROM checked WHERE _reason IS NULL", contract_columns(table)
     )
 
 
 def find_repeats(con: duckdb.DuckDBPyConnection, table: Table) -> None:
-    """Judge the rows whose key comes more than once, in ``repeated``; conflicts go into the quarantine."""
-    con.execute(f"CREATE OR REPLACE TEMP TABLE repeated AS {repeats(table)}")
+    """Make ``repeated``, the rows whose key comes more than once; conflicts go into the quarantine."""
+    parts = 1 + number(con, "SELECT count(*) FROM good") // ROWS_PER_PART
+    keys = f"SELECT {key_hash(table)} AS hash FROM"
+    REPEATED_KEYS.create(con)
+    for part in range(parts):
+        con.execute(
+            f"INSERT INTO repeated_keys SELECT hash FROM ({keys} good UNION ALL {keys} earlier) "
+            f"WHERE hash % {parts} = {part} GROUP BY hash HAVING count(*) > 1"
+        )
+    REPEATED.create_from(con, repeats(table))
     con.execute(
         "INSERT INTO quarantine SELECT ?, _file, _line, ?, '''' || key_values || ''' stands with another "
         "content in ' || kept_at || ', which is kept' "
@@ -73,12 +56,12 @@ def write_quarantine(con: duckdb.DuckDBPyConnection, target: Path) -> None:
 
     It holds personal data: it stays where the bank's tables lie. People open it in a spreadsheet, which would
     take a text that begins with = + - @ for a formula and run it; such a cell gets an apostrophe in front.
-    To mend rows, take ``quarantine-export``, which changes no byte.
+    To correct rows, take ``quarantine-export``, which changes no byte.
     """
     reader = con.sql(
-        "SELECT table_name, file, line, column_name, reason, coalesce(mended_in, '') AS mended_in, "
+        "SELECT table_name, file, line, column_name, reason, coalesce(corrected_in, '') AS corrected_in, "
         "coalesce(raw, '') AS raw FROM quarantine LEFT JOIN raw_rows USING (file, line) "
-        "LEFT JOIN mended USING (table_name, file) ORDER BY ALL"
+        "LEFT JOIN corrected USING (table_name, file) ORDER BY ALL"
     ).to_arrow_reader(BATCH_ROWS)
     with whole_text(target) as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -94,7 +77,7 @@ def no_formula(cell: str | int) -> str | int:
 
 def most_common(con: duckdb.DuckDBPyConnection, table: str) -> str:
     """The reason met most often, with its first line; what is about a person stays in the quarantine."""
-    found = con.execute(
+    reasons = con.execute(
         "SELECT if(column_name = '', split_part(reason, ':', 1), column_name) AS subject, "
         "arg_min(if(column_name = '', '', column_name || ': ') || reason, (file, line)), "
         "arg_min(file, (file, line)), arg_min(line, (file, line)) FROM quarantine WHERE table_name = ? "
@@ -105,11 +88,5 @@ def most_common(con: duckdb.DuckDBPyConnection, table: str) -> str:
     return "".join(
         f"; most often, first in {file} line {line}: "
         + (re.sub("'.*'", "'…'", reason) if personal & set(subject.split(", ")) else reason)
-        for subject, reason, file, line in found
+        for subject, reason, file, line in reasons
     )
-
-
-def one(con: duckdb.DuckDBPyConnection, sql: str) -> int:
-    """The single number that a query yields; 0 for NULL."""
-    ((value,),) = con.execute(sql).fetchall()
-    return int(value or 0)

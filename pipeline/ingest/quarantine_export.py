@@ -1,8 +1,9 @@
-"""Refused rows go out as files to mend, and come back as files of the same source.
+"""Refused rows go out as files to correct, and come back as files of the same source.
 
-``txn_2.csv`` gives ``txn_2_mended.csv``. When that is delivered beside it, the refused rows of ``txn_2.csv``
-stay in the quarantine (the file still holds them), but as many as were loaded from ``txn_2_mended.csv`` no
-longer count as open. Nothing else tells that a row has been mended: its key may be what was wrong with it.
+``txn_2.csv`` gives ``txn_2_corrected.csv``: the name is the reference. When that file is delivered beside the
+first, the refused rows of ``txn_2.csv`` stay in the quarantine (the file still holds them), but as many as were
+loaded from ``txn_2_corrected.csv`` no longer count as open. Nothing else tells that a row has been corrected:
+its key may be what was wrong with it.
 """
 
 import csv
@@ -10,7 +11,7 @@ import gzip
 import io
 import re
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +26,10 @@ from configs.errors import DataError
 from configs.settings import Settings, Source
 from pipeline.artefacts import Home
 from pipeline.ingest.csv_files import codec, is_gzip, opened_bytes, opened_text
+from pipeline.ingest.deliveries import FileCount
 from pipeline.ingest.quarantine import no_formula
 from pipeline.ingest.raw_rows import raw_rows
+from pipeline.ingest.relations import CORRECTED
 from pipeline.ingest.sources import FETCHED
 
 BOM = b"\xef\xbb\xbf"
@@ -42,23 +45,24 @@ class Exported:
     advice: str
 
 
-def note_mended(con: duckdb.DuckDBPyConnection, table: str, counts: list[tuple[str, int, int]]) -> int:
-    """Say in ``mended`` which files' refused rows have all come back mended; the number of rows no longer open.
+def note_corrected(con: duckdb.DuckDBPyConnection, table: str, counts: Sequence[FileCount]) -> int:
+    """The number of a table's refused rows that are no longer open; makes ``corrected``, files without open rows."""
+    by_file = {count.file: count for count in counts}
+    closed, whole = 0, []
+    for count in (count for count in counts if count.quarantined):
+        brought = [file for file in _brought_by(count.file, by_file) if by_file[file].loaded]
+        back = sum(by_file[file].loaded for file in brought)
+        closed += min(back, count.quarantined)
+        if back >= count.quarantined:
+            whole.append((table, count.file, brought[-1]))
+    CORRECTED.insert(con, whole)
+    return closed
 
-    ``counts``: of every file of the table its name, how many of its rows were loaded, how many refused.
-    """
-    back = dict.fromkeys((file for file, _, refused in counts if refused), 0)
-    brought: dict[str, str] = {}
-    for file, loaded, _ in counts:
-        for before in _ancestors(file):
-            if before in back and loaded:
-                back[before] += loaded
-                brought[before] = file
-    refused_in = {file: refused for file, _, refused in counts}
-    whole = [(table, file, brought[file]) for file, rows in back.items() if rows >= refused_in[file] and rows]
-    if whole:
-        con.executemany("INSERT INTO mended VALUES (?, ?, ?)", whole)
-    return sum(min(rows, refused_in[file]) for file, rows in back.items())
+
+def _brought_by(file: str, files: Collection[str]) -> list[str]:
+    """Those of the files that bring rows of ``file`` corrected, or rows of such a file; sorted."""
+    direct = [name for name in _names(file) if name in files]
+    return sorted({*direct, *(later for name in direct for later in _brought_by(name, files))})
 
 
 def export_refused(settings: Settings, raw: Path, home: Home, out: Path) -> list[Exported]:
@@ -84,28 +88,28 @@ def export_refused(settings: Settings, raw: Path, home: Home, out: Path) -> list
 
 
 def _open_rows(home: Home) -> dict[str, dict[int, str]]:
-    """The lines of each delivered file that are refused and not yet mended, with their raw text."""
+    """The lines of each delivered file that are refused and not yet corrected, with their raw text."""
     path = home.root / "quarantine.csv"
     if not path.is_file():
         raise DataError(f"{path} does not exist. Run `make ingest` first.")
-    found: dict[str, dict[int, str]] = {}
+    texts: dict[str, dict[int, str]] = {}
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            if not row["mended_in"]:
-                found.setdefault(row["file"], {})[int(row["line"])] = row["raw"]
-    return dict(sorted(found.items()))
+            if not row["corrected_in"]:
+                texts.setdefault(row["file"], {})[int(row["line"])] = row["raw"]
+    return dict(sorted(texts.items()))
 
 
 def _export_file(
     settings: Settings, raw: Path, out: Path, file: str, name: str | None, lines: dict[int, str]
 ) -> Exported:
     if file.startswith(FETCHED):
-        return Exported(file, len(lines), None, "rows of a database are mended there")
+        return Exported(file, len(lines), None, "rows of a database are corrected there")
     if name is None:
         raise DataError(f"{file} of quarantine.csv is not in {raw} any more. Run `make ingest` again first.")
     spec, path = settings.sources[name], raw / file
-    found = raw_rows(path, name, spec, lines, by_line=False)
-    texts = {line: text for line, text in found if no_formula(text) == lines[line]}
+    rows = raw_rows(path, name, spec, lines, one_row_per_line=False)
+    texts = {line: text for line, text in rows if no_formula(text) == lines[line]}
     if len(texts) < len(lines):
         changed = min(set(lines) - set(texts))
         raise DataError(
@@ -127,7 +131,7 @@ def _export_file(
 
 def _target(settings: Settings, raw: Path, name: str, file: str) -> tuple[str, str]:
     """A name below the raw folder that is free and that the source reads; else a free one, and what to set."""
-    free = [one for one in _names(file) if not (raw / one).exists()]
+    free = [target for target in _names(file) if not (raw / target).exists()]
     for target in free:
         if _is_read(settings, name, target):
             return target, ""
@@ -148,32 +152,18 @@ def _is_read(settings: Settings, name: str, file: str) -> bool:
             return False
 
 
-# Before the suffix or, where the pattern wants its own end, before the name.
-_MARKS = (re.compile(r"_mended\d*(?=(\.\w+)?(\.gz)?$)"), re.compile(r"(?<![^/])mended\d*_(?=[^/]+$)"))
+def _names(file: str) -> Iterator[str]:
+    """Names for the corrected rows of a file, the best first: marked before the suffix, or before the name."""
+    folder, slash, name = file.rpartition("/")
+    for number in ("", *range(2, 100)):
+        yield _marked(file, f"_corrected{number}")
+        yield f"{folder}{slash}corrected{number}_{name}"
 
 
 def _marked(file: str, mark: str) -> str:
     """The name with a mark before its suffix, which may be double: ``.csv.gz``."""
     folder, slash, name = file.rpartition("/")
     return folder + slash + re.sub(r"(?=(\.\w+)?(\.gz)?$)", lambda _: mark, name, count=1)
-
-
-def _names(file: str) -> Iterator[str]:
-    """Names for the mended rows of a file, the best first."""
-    folder, slash, name = file.rpartition("/")
-    for number in ("", *range(2, 100)):
-        yield _marked(file, f"_mended{number}")
-        yield f"{folder}{slash}mended{number}_{name}"
-
-
-def _ancestors(file: str) -> Iterator[str]:
-    """The files whose rows a file of this name brings mended, the nearest first."""
-    for mark in _MARKS:
-        before = mark.sub("", file)
-        if before != file:
-            yield before
-            yield from _ancestors(before)
-            return
 
 
 def _write_csv(path: Path, target: Path, name: str, spec: Source, texts: dict[int, str]) -> None:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from configs.settings import Settings, Source
 from pipeline.artefacts import write_parquet
 from pipeline.ingest.csv_files import header, opened_bytes, opened_text, rows
+from pipeline.ingest.relations import RAW_TEXT, sql_text
 
 BATCH_ROWS = 10_000
 RAW_ROWS = "raw_rows.parquet"  # what a delivery keeps of the rows refused so far, for the next
@@ -25,57 +26,60 @@ class RefusedLines:
     file: str
     source: str
     path: Path
-    by_line: bool
+    one_row_per_line: bool
     lines: frozenset[int]
 
-    def rows(self, settings: Settings) -> Iterator[tuple[int, str]]:
-        return raw_rows(
-            self.path, self.source, settings.sources[self.source], self.lines, by_line=self.by_line
-        )
+    def texts(self, settings: Settings) -> Iterator[tuple[str, int, str]]:
+        """File, line and raw text of each."""
+        spec = settings.sources[self.source]
+        rows = raw_rows(self.path, self.source, spec, self.lines, one_row_per_line=self.one_row_per_line)
+        return ((self.file, line, text) for line, text in rows)
 
 
 def keep_raw(con: duckdb.DuckDBPyConnection, settings: Settings, table: str) -> None:
     """Put the raw text of one table's refused rows into ``raw_rows``; memory is bounded by one batch of them."""
-    for one in refused_lines(con, table):
-        _insert(con, one.file, one.rows(settings))
+    for refused in list(refused_lines(con, table)):
+        RAW_TEXT.insert(con, refused.texts(settings))
 
 
 def refused_lines(con: duckdb.DuckDBPyConnection, table: str) -> Iterator[RefusedLines]:
     """By delivered file, the refused rows of a table that ``raw_rows`` lacks."""
     files = con.execute(
-        "SELECT min(source), file, min(path), bool_and(by_line) FROM delivered WHERE file IN "
+        "SELECT min(source), file, min(path), bool_and(one_row_per_line) FROM delivered WHERE file IN "
         "(SELECT file FROM quarantine WHERE table_name = ?) GROUP BY file ORDER BY file",
         [table],
     ).fetchall()
-    for name, file, path, by_line in files:
-        found = con.execute(
+    for source, file, path, one_row_per_line in files:
+        missing = con.execute(
             "SELECT DISTINCT line FROM quarantine WHERE table_name = ? AND file = ? "
             "AND line NOT IN (SELECT line FROM raw_rows WHERE file = ?)",
             [table, file, file],
         ).fetchall()
-        if found:
-            yield RefusedLines(file, name, Path(path), by_line, frozenset(line for (line,) in found))
+        if missing:
+            yield RefusedLines(
+                file, source, Path(path), one_row_per_line, frozenset(line for (line,) in missing)
+            )
 
 
 def write_raw(con: duckdb.DuckDBPyConnection, target: Path) -> None:
     """Keep the raw text of what is refused still, so that the next delivery need not read the files again."""
-    rows = con.sql(
+    refused = con.sql(
         "SELECT file, line, raw FROM raw_rows SEMI JOIN quarantine USING (file, line) ORDER BY file, line"
     )
-    write_parquet(rows.to_arrow_table(), target)
+    write_parquet(refused.to_arrow_table(), target)
 
 
 def raw_rows(
-    path: Path, name: str, spec: Source, lines: Collection[int], *, by_line: bool
+    path: Path, name: str, spec: Source, lines: Collection[int], *, one_row_per_line: bool
 ) -> Iterator[tuple[int, str]]:
     """The rows that begin on these lines: their lines, and their text as it stands, without the last line end.
 
     Of a CSV file that is every physical line of the row; of any other source one JSON object of the row's
-    columns. ``by_line``: each line is known to be a row of its own.
+    columns. ``one_row_per_line``: each line is known to be a row of its own.
     """
     if spec.format != "csv":
         return _parquet_rows(path, lines)
-    return _whole_lines(path, lines) if by_line else _csv_rows(path, name, spec, lines)
+    return _whole_lines(path, lines) if one_row_per_line else _csv_rows(path, name, spec, lines)
 
 
 def _whole_lines(path: Path, lines: Collection[int]) -> Iterator[tuple[int, str]]:
@@ -99,7 +103,7 @@ def _parquet_rows(path: Path, lines: Collection[int]) -> Iterator[tuple[int, str
         con.register("wanted", pa.table({"line": pa.array(sorted(lines), pa.int64())}))
         reader = con.sql(
             "SELECT file_row_number + 1 AS file_row_number, * EXCLUDE (file_row_number) "
-            f"FROM read_parquet('{_escaped(path)}', file_row_number = true, hive_partitioning = false) "
+            f"FROM read_parquet({sql_text(path)}, file_row_number = true, hive_partitioning = false) "
             "WHERE file_row_number + 1 IN (SELECT line FROM wanted)"
         ).to_arrow_reader(BATCH_ROWS)
         for batch in reader:
@@ -114,29 +118,5 @@ def as_json(row: dict[str, Any]) -> str:
     return json.dumps(plain, ensure_ascii=False, default=str)
 
 
-def _insert(con: duckdb.DuckDBPyConnection, file: str, found: Iterator[tuple[int, str]]) -> None:
-    batch: list[tuple[int, str]] = []
-
-    def flush() -> None:
-        lines, texts = zip(*batch, strict=True)
-        con.register(
-            "_batch", pa.table({"line": pa.array(lines, pa.int64()), "raw": pa.array(texts, pa.string())})
-        )
-        con.execute("INSERT INTO raw_rows SELECT ?, line, raw FROM _batch", [file])
-        con.unregister("_batch")
-        batch.clear()
-
-    for row in found:
-        batch.append(row)
-        if len(batch) == BATCH_ROWS:
-            flush()
-    if batch:
-        flush()
-
-
 def _without_end(text: str) -> str:
     return text.removesuffix("\n").removesuffix("\r")
-
-
-def _escaped(path: Path) -> str:
-    return str(path).replace("'", "''")

@@ -52,20 +52,22 @@ def overlay_contacts(home: Home, tables: Ingested, contacts: Sequence[Contact]) 
 
 
 def _rows(contacts: Sequence[Contact]) -> pa.Table:
-    """One row per customer, manager and day, in the columns of the contract; what was told last of it counts."""
-    days = {(one.customer_id, one.manager_id, one.recorded_at.date()): one for one in contacts}
+    """One row per customer, manager and day, in the columns of the contract; the last record counts."""
+    days = {
+        (contact.customer_id, contact.manager_id, contact.recorded_at.date()): contact for contact in contacts
+    }
     contacts = list(days.values())
     columns = {
-        "contact_id": [f"{RECORDED}-{one.contact_id}" for one in contacts],
-        "customer_id": [one.customer_id for one in contacts],
-        "manager_id": [one.manager_id for one in contacts],
+        "contact_id": [f"{RECORDED}-{contact.contact_id}" for contact in contacts],
+        "customer_id": [contact.customer_id for contact in contacts],
+        "manager_id": [contact.manager_id for contact in contacts],
         "contacted_at": pa.array(
-            [one.recorded_at.replace(tzinfo=None) for one in contacts], pa.timestamp("us")
+            [contact.recorded_at.replace(tzinfo=None) for contact in contacts], pa.timestamp("us")
         ),
         "channel": ["phone"] * len(contacts),
         "purpose": ["retention"] * len(contacts),
-        "outcome": [OUTCOMES[one.outcome] for one in contacts],
-        "known_on": pa.array([one.recorded_at.date() for one in contacts], pa.date32()),
+        "outcome": [OUTCOMES[contact.outcome] for contact in contacts],
+        "known_on": pa.array([contact.recorded_at.date() for contact in contacts], pa.date32()),
     }
     return pa.table(columns)
 
@@ -117,18 +119,18 @@ def _digests(rows: pa.Table) -> list[tuple[date, str]]:
         news.setdefault(row["known_on"], []).append(repr(sorted(row.items())))
         if until:
             news.setdefault(until, []).append(f"superseded {row['contact_id']}")
-    found: list[tuple[date, str]] = []
+    digests: list[tuple[date, str]] = []
     for day in sorted(news):
-        before = found[-1][1] if found else ""
-        found.append((day, fingerprint(before, *sorted(news[day]))))
-    return found
+        before = digests[-1][1] if digests else ""
+        digests.append((day, fingerprint(before, *sorted(news[day]))))
+    return digests
 
 
 def _write(folder: Path, buckets: int, rows: pa.Table) -> None:
     for bucket in range(buckets):
-        own = rows.filter(pc.equal(rows["_bucket"], bucket)).drop_columns("_bucket")
+        part = rows.filter(pc.equal(rows["_bucket"], bucket)).drop_columns("_bucket")
         write_parts(
-            own, folder / CONTACTS.name / bucket_name(bucket), sort_order(CONTACTS), year_of(CONTACTS)
+            part, folder / CONTACTS.name / bucket_name(bucket), sort_order(CONTACTS), year_of(CONTACTS)
         )
 
 

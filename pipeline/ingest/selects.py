@@ -32,18 +32,18 @@ def describe(
             (row[0].lower(), row[1]) for row in con.execute(f"DESCRIBE SELECT * FROM ({select})").fetchall()
         ]
     except duckdb.ParserException as error:
-        raise DataError(f"{file} is not SQL: {said(error)}. Mend the SELECT.") from None
+        raise DataError(f"{file} is not SQL: {message_of(error)}. Mend the SELECT.") from None
     except duckdb.Error as error:
-        read = sources_read(con, settings, select)
-        hold = "; ".join(f"{settings.sources[name].files} holds {_columns(con, name)}" for name in read)
+        sources = sources_read(con, settings, select)
+        hold = "; ".join(f"{settings.sources[name].files} holds {_columns(con, name)}" for name in sources)
         raise DataError(
-            f"{file} does not fit the delivered files: {said(error)}. "
+            f"{file} does not fit the delivered files: {message_of(error)}. "
             f"{hold or 'It names none of the sources ' + ', '.join(settings.sources)}. "
             "Mend the SELECT, or have the missing column delivered."
         ) from None
 
 
-def said(error: duckdb.Error, hide: str = "") -> str:
+def message_of(error: duckdb.Error, hide: str = "") -> str:
     """DuckDB's message as one line, with the line of the SELECT, without the picture below it."""
     text, _, picture = str(error).partition("\nLINE ")
     text = (re.sub(hide, "…", text) if hide else text).partition("\n")[0]
@@ -54,14 +54,14 @@ def said(error: duckdb.Error, hide: str = "") -> str:
 
 
 @contextmanager
-def told(settings: Settings, table: Table) -> Iterator[None]:
+def explain_sql_errors(settings: Settings, table: Table) -> Iterator[None]:
     """A cast that fails in the bank's SELECT is one sentence without a value."""
     try:
         yield
     except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException) as error:
         file = f"configs/banks/{settings.bank}/{table.name}.sql"
         raise DataError(
-            f"{file} fails on the delivered rows: {said(error, hide=VALUES)}. "
+            f"{file} fails on the delivered rows: {message_of(error, hide=VALUES)}. "
             "Leave casts to the contract, which refuses single rows; or have a broken file delivered again."
         ) from None
 
@@ -73,7 +73,7 @@ def sources_read(con: duckdb.DuckDBPyConnection, settings: Settings, select: str
 
 
 def row_by_row(con: duckdb.DuckDBPyConnection, select: str, source: str) -> bool:
-    """Whether more rows of ``source`` add rows to what the SELECT yields and change none of the others.
+    """True where more rows of ``source`` add rows to what the SELECT yields and change none of the others.
 
     Decided on DuckDB's own parse; whatever is not known to be so (aggregates, windows, DISTINCT, LIMIT,
     subqueries, UNION, the right side of an outer join, a function of the clock) is not.
@@ -83,10 +83,10 @@ def row_by_row(con: duckdb.DuckDBPyConnection, select: str, source: str) -> bool
     if node.get("type") != "SELECT_NODE" or not _plain(node):
         return False
     inside = [node[part] for part in ("select_list", "from_table", "where_clause")]
-    found = [one for one in _nodes(inside) if "class" in one or "function_name" in one]
-    if any(one.get("class") not in OF_ONE_ROW for one in found):
+    expressions = [node for node in _nodes(inside) if "class" in node or "function_name" in node]
+    if any(expression.get("class") not in OF_ONE_ROW for expression in expressions):
         return False
-    functions = {one["function_name"].lower() for one in found if "function_name" in one}
+    functions = {node["function_name"].lower() for node in expressions if "function_name" in node}
     return functions <= _of_one_row() and _adds_rows(node["from_table"], source.lower())
 
 
@@ -101,7 +101,7 @@ def _plain(node: dict[str, Any]) -> bool:
 
 
 def _adds_rows(table: dict[str, Any], source: str) -> bool:
-    """Whether rows of the source come once and only ever add to a tree of inner and left joins."""
+    """True where rows of the source come once and only ever add to a tree of inner and left joins."""
     if table["type"] == "BASE_TABLE":
         return table["table_name"].lower() == source and not table["sample"] and not table["at_clause"]
     if table["type"] != "JOIN" or table["ref_type"] not in ("REGULAR", "CROSS"):
@@ -113,7 +113,7 @@ def _adds_rows(table: dict[str, Any], source: str) -> bool:
 
 
 def _is_without(table: dict[str, Any], source: str) -> bool:
-    """Whether one side of a join is a table other than the source, or a join of such."""
+    """True where one side of a join is a table other than the source, or a join of such."""
     if table["type"] == "JOIN":
         return _is_without(table["left"], source) and _is_without(table["right"], source)
     return table["type"] == "BASE_TABLE" and table["table_name"].lower() != source
@@ -123,11 +123,11 @@ def _is_without(table: dict[str, Any], source: str) -> bool:
 def _of_one_row() -> frozenset[str]:
     """Functions that only ever look at their arguments."""
     with duckdb.connect() as con:
-        found = con.execute(
+        names = con.execute(
             "SELECT function_name FROM duckdb_functions() GROUP BY function_name "
             "HAVING bool_and(function_type = 'scalar' AND stability = 'CONSISTENT')"
         ).fetchall()
-    return frozenset(name.lower() for (name,) in found)
+    return frozenset(name.lower() for (name,) in names)
 
 
 def _parsed(con: duckdb.DuckDBPyConnection, select: str) -> dict[str, Any]:
@@ -147,5 +147,5 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
 
 
 def _columns(con: duckdb.DuckDBPyConnection, source: str) -> str:
-    found = con.execute(f'DESCRIBE "{source}"').fetchall()
-    return ", ".join(row[0] for row in found if row[0] not in ("_file", "_line"))
+    columns = con.execute(f'DESCRIBE "{source}"').fetchall()
+    return ", ".join(column[0] for column in columns if column[0] not in ("_file", "_line"))

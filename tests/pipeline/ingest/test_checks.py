@@ -38,7 +38,7 @@ def check(table: str, row: dict[str, Any], types: dict[str, str] | None = None) 
     """One row through the contract, in a bank with customer C1 and dollars at 7.10 on 1 March 2024."""
     with duckdb.connect() as con:
         con.execute("CREATE TABLE layout AS SELECT 4 AS buckets")
-        con.execute("CREATE TABLE horizon AS SELECT DATE '2024-04-30' AS day")
+        con.execute("CREATE TABLE latest_valid_date AS SELECT DATE '2024-04-30' AS day")
         con.execute("CREATE TABLE ref_customers AS SELECT 'C1' AS customer_id, 3::SMALLINT AS _bucket")
         con.execute("CREATE TABLE ref_products AS SELECT 'P1' AS product_id, 0::SMALLINT AS _bucket")
         con.execute(
@@ -185,7 +185,7 @@ def test_law_buckets_can_be_recomputed_elsewhere(customer_id: str, buckets: int)
     assert found == (int.from_bytes(md5(customer_id.encode()).digest()[8:], "little") % buckets,)
 
 
-def judge(rows: list[tuple[str, str, str, str, int]]) -> list[tuple[Any, ...]]:
+def verdicts(rows: list[tuple[str, str, str, str, int]]) -> list[tuple[Any, ...]]:
     """Line, verdict, superseded_on and the line kept of surveys (response, score, known_on, file, line)."""
     with duckdb.connect() as con:
         con.execute(
@@ -197,18 +197,20 @@ def judge(rows: list[tuple[str, str, str, str, int]]) -> list[tuple[Any, ...]]:
         for name in ("customer_id", "answered_on", "item", "deleted"):
             con.execute(f"ALTER TABLE good ADD COLUMN {name} VARCHAR DEFAULT 'same'")
         con.execute("CREATE TABLE earlier AS SELECT *, '' AS _part, 0 AS _at FROM good WHERE false")
+        con.execute("CREATE TABLE repeated_keys AS SELECT hash(response_id) AS hash FROM good "
+                    "GROUP BY response_id HAVING count(*) > 1")  # fmt: skip
         return con.execute(
             "SELECT _line, verdict, superseded_on::VARCHAR, kept_at "
             f"FROM ({repeats(TABLES['surveys'])}) ORDER BY _line"
         ).fetchall()
 
 
-def test_a_row_that_comes_once_is_not_judged() -> None:
-    assert judge([("R1", "7", "2024-03-01", "a", 2), ("R2", "7", "2024-03-01", "a", 3)]) == []
+def test_a_row_that_comes_once_has_no_verdict() -> None:
+    assert verdicts([("R1", "7", "2024-03-01", "a", 2), ("R2", "7", "2024-03-01", "a", 3)]) == []
 
 
 def test_duplicates_conflicts_and_versions_of_one_key() -> None:
-    found = judge(
+    found = verdicts(
         [
             ("R1", "7", "2024-03-01", "a", 2),
             ("R1", "7", "2024-03-01", "a", 3),
@@ -231,7 +233,7 @@ def test_duplicates_conflicts_and_versions_of_one_key() -> None:
 def test_which_of_two_contents_stays_does_not_depend_on_their_order() -> None:
     one, other = ("R1", "5"), ("R1", "6")
     for first, second, kept in ((one, other, 2), (other, one, 3)):
-        found = judge([(*first, "2024-03-01", "a", 2), (*second, "2024-03-01", "a", 3)])
+        found = verdicts([(*first, "2024-03-01", "a", 2), (*second, "2024-03-01", "a", 3)])
         assert [(row[0], row[1]) for row in found if row[1] == "kept"] == [(kept, "kept")]
 
 

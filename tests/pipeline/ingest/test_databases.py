@@ -68,7 +68,7 @@ def test_large_and_odd_numbers_keep_every_digit(bank, database: Callable[[str], 
     assert (exported.rows, exported.target, exported.advice) == (
         2,
         None,
-        "rows of a database are mended there",
+        "rows of a database are corrected there",
     )
 
 

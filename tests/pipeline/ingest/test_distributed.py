@@ -1,4 +1,4 @@
-"""A spread ingest gives the bytes of a local one; here its tasks run one after the other, without Spark."""
+"""A distributed ingest gives the bytes of a local one; here its tasks run one after the other, without Spark."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -12,9 +12,8 @@ import pytest
 
 from configs.errors import DataError
 from pipeline.artefacts import Home
-from pipeline.ingest import distributed as apart
-from pipeline.ingest import distributed_sources as spread
-from pipeline.ingest.distributed import Apart
+from pipeline.ingest import distributed, distributed_sources
+from pipeline.ingest.distributed import DistributedTable
 from pipeline.ingest.ingest import ingest
 
 TXN = "NO,CUST,ACCT,DONE,AMT,CCY,KIND,LOADED,MEMO\n"
@@ -26,24 +25,24 @@ def one_by_one(_: object, work: Callable[[int], Any], pieces: int, __: object) -
 
 
 @pytest.fixture
-def spread_tables(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Tasks run in this process; the tables that were spread, in their order."""
+def distributed_tables(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Tasks run in this process; the tables that were distributed, in their order."""
     seen: list[str] = []
-    judge = Apart.judge
+    validate = DistributedTable.validate
 
-    def noted(apart: Apart) -> dict[str, int]:
-        seen.append(apart.work.table.name)
-        return judge(apart)
+    def noted(table: DistributedTable) -> dict[str, int]:
+        seen.append(table.work.table.name)
+        return validate(table)
 
-    monkeypatch.setattr(Apart, "judge", noted)
-    monkeypatch.setattr(spread, "session", lambda _: nullcontext())
-    monkeypatch.setattr(spread, "over_buckets", one_by_one)
+    monkeypatch.setattr(DistributedTable, "validate", noted)
+    monkeypatch.setattr(distributed_sources, "session", lambda _: nullcontext())
+    monkeypatch.setattr(distributed_sources, "over_buckets", one_by_one)
     return seen
 
 
 def both_ways(tiny: Any, **changes: Any) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """Every file of a local and of a spread ingest of the same raw files."""
-    homes = [Home(tiny.home.root / kind) for kind in ("local", "spread")]
+    """Every file of a local and of a distributed ingest of the same raw files."""
+    homes = [Home(tiny.home.root / kind) for kind in ("local", "distributed")]
     for home, engine in zip(homes, ({}, SPARK), strict=True):
         ingest(tiny.settings(**changes, **engine), tiny.raw, home, lambda _: None)
     here, there = (every_byte_below(home.root) for home in homes)
@@ -61,14 +60,14 @@ def booking(number: str, customer: str, known: str, amount: str = "5.00") -> str
 @pytest.mark.parametrize(("most_parts", "most_writers"), [(1024, 512), (2, 1), (1, 3)])
 def test_the_bytes_are_those_of_a_local_ingest(
     tiny,
-    spread_tables,
+    distributed_tables,
     monkeypatch,
     most_parts: int,
     most_writers: int,  # type: ignore[no-untyped-def]
 ) -> None:
     """Keys that come again in other files and under other customers, lines that are no rows, refused rows."""
-    monkeypatch.setattr(apart, "MOST_PARTS", most_parts)
-    monkeypatch.setattr(apart, "MOST_WRITERS", most_writers)
+    monkeypatch.setattr(distributed, "MOST_PARTS", most_parts)
+    monkeypatch.setattr(distributed, "MOST_WRITERS", most_writers)
     other = [booking("T1", "C5", "2024-03-01"), booking("T3", "C1", "2024-03-09"), "T99,too,few\n",
              booking("T4", "C5", "2024-03-04", "4.50"), booking("T2", "C9", "2024-03-02")]  # fmt: skip
     tiny.write("txn_2.csv", TXN + "".join(other))
@@ -81,7 +80,7 @@ def test_the_bytes_are_those_of_a_local_ingest(
     tiny.write_holdings("hold_2.parquet", DAY=["2024-03-04"] * 6, BAL=[1.5] * 6)  # not DECIMAL as in hold_1
     tiny.write_holdings("hold_3.parquet", BAL=[Decimal("7.25")] * 6)
     local, there = both_ways(tiny, customers_per_bucket=1)
-    assert spread_tables == ["transactions", "holdings"]
+    assert distributed_tables == ["transactions", "holdings"]
     assert there == local
     quarantine = local["quarantine.csv"].decode()
     assert "'T1' stands with another content" in quarantine
@@ -89,12 +88,12 @@ def test_the_bytes_are_those_of_a_local_ingest(
     assert quarantine.count("stands with another content in hold_") == 6
 
 
-def test_a_later_delivery_stays_in_this_process(tiny, spread_tables: list[str]) -> None:  # type: ignore[no-untyped-def]
+def test_a_later_delivery_stays_in_this_process(tiny, distributed_tables: list[str]) -> None:  # type: ignore[no-untyped-def]
     tiny.ingest(**SPARK)
-    spread_tables.clear()
+    distributed_tables.clear()
     tiny.write("txn_2.csv", TXN + booking("T50", "C1", "2024-03-09"))
     tiny.ingest(**SPARK)
-    assert spread_tables == []
+    assert distributed_tables == []
     assert len(tiny.rows("transactions")) == 11
 
 
@@ -108,24 +107,24 @@ def test_a_later_delivery_stays_in_this_process(tiny, spread_tables: list[str]) 
 )
 def test_a_select_that_looks_at_other_rows_stays_in_this_process(
     tiny,
-    spread_tables: list[str],
+    distributed_tables: list[str],
     sql: str,  # type: ignore[no-untyped-def]
 ) -> None:
     select = (tiny.folder / "transactions.sql").read_text("utf-8")
     tiny.select("transactions", sql.format(select=select))
     local, there = both_ways(tiny)
-    assert spread_tables == ["holdings"]
+    assert distributed_tables == ["holdings"]
     assert there == local
 
 
 def test_a_source_that_another_table_needs_whole_stays_in_this_process(
     tiny,
-    spread_tables: list[str],  # type: ignore[no-untyped-def]
+    distributed_tables: list[str],  # type: ignore[no-untyped-def]
 ) -> None:
     tiny.select("customers", "SELECT CUST AS customer_id, min(DONE)::DATE AS opened_on, min(LOADED)::DATE AS known_on, "
                 "min(_file) AS _file, min(_line) AS _line FROM txn GROUP BY CUST")  # fmt: skip
     local, there = both_ways(tiny)
-    assert spread_tables == ["holdings"]
+    assert distributed_tables == ["holdings"]
     assert there == local
 
 
@@ -161,7 +160,7 @@ def spoil_cast(tiny: Any) -> None:
 @pytest.mark.parametrize(
     "spoil", [spoil_header, spoil_encoding, spoil_parquet, spoil_parquet_column, spoil_every_row, spoil_cast]
 )
-@pytest.mark.usefixtures("spread_tables")
+@pytest.mark.usefixtures("distributed_tables")
 def test_an_error_is_the_same_sentence_and_leaves_the_tables(
     tiny,
     spoil: Callable[[Any], None],  # type: ignore[no-untyped-def]
@@ -177,10 +176,10 @@ def test_an_error_is_the_same_sentence_and_leaves_the_tables(
         said.append(str(raised.value))
         assert every_byte_below(tiny.home.root / "tables") == before
     assert said[0] == said[1]
-    assert not (tiny.home.root / ".spread").exists()
+    assert not (tiny.home.root / ".distributed").exists()
 
 
-@pytest.mark.usefixtures("spread_tables")
+@pytest.mark.usefixtures("distributed_tables")
 def test_rows_that_get_lost_on_the_way_do_not_reconcile(
     tiny,
     monkeypatch: pytest.MonkeyPatch,  # type: ignore[no-untyped-def]
@@ -190,7 +189,7 @@ def test_rows_that_get_lost_on_the_way_do_not_reconcile(
             path.unlink()
         return lay(work, buckets)
 
-    lay = apart.repeated_keys
-    monkeypatch.setattr(apart, "repeated_keys", without_rows)
+    lay = distributed.repeated_keys
+    monkeypatch.setattr(distributed, "repeated_keys", without_rows)
     with pytest.raises(DataError, match="'transactions' does not reconcile"):
         tiny.ingest(**SPARK)

@@ -290,7 +290,7 @@ BROKEN: dict[str, tuple[Callable[[Any], object], str]] = {
     "text in a number": (
         lambda tiny: tiny.write("txn_1.csv", txn(tiny).replace("3.50", "3x50")),
         "table 'transactions': 1 of 10 rows refused, above the limit of 2.0%; most often, first in txn_1.csv line 4: "
-        f"amount: '3x50' {NUMBER}. Have the file mended (all refused lines stand in quarantine.csv), "
+        f"amount: '3x50' {NUMBER}. Have the file corrected (all refused lines stand in quarantine.csv), "
         "or raise quarantine_limit in configs/banks/tiny/bank.toml.",
     ),
     "header repeated": (
@@ -476,9 +476,9 @@ def test_the_same_delivery_again_changes_nothing(tiny, monkeypatch: pytest.Monke
     assert (tiny.ingest(), tiny.bytes_of_tables()) == (first, before)
 
 
-def test_tables_made_by_older_code_are_made_anew(tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tables_of_another_version_are_made_anew(tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     first = tiny.ingest()
-    monkeypatch.setattr(ingest_module, "CODE", ())
+    monkeypatch.setattr(ingest_module, "INGEST_VERSION", 0)
     assert tiny.ingest().folder != first.folder
 
 

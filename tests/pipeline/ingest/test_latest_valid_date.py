@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import duckdb
 import pytest
 
-from pipeline.ingest.latest_valid_date import fix_horizon, last_bookings, weekly_bookings
+from pipeline.ingest.latest_valid_date import last_bookings, store_latest_date, weekly_bookings
 
 MONDAY = date(2024, 3, 4)
 WEEK = timedelta(weeks=1)
@@ -44,14 +44,14 @@ def test_the_last_week_with_bookings(numbers: dict[int, int], last: int) -> None
 def test_what_is_no_day_does_not_count() -> None:
     rows = "VALUES ('2024-03-05'), ('soon'), (NULL), ('infinity'), ('1024-03-05'), ('2024-03-06')"
     with duckdb.connect() as con:
-        fix_horizon(con, weekly_bookings(con, f"SELECT col0 AS known_on FROM ({rows})"))
-        assert con.execute("SELECT day FROM horizon").fetchall() == [(date(2024, 4, 10),)]
+        store_latest_date(con, weekly_bookings(con, f"SELECT col0 AS known_on FROM ({rows})"))
+        assert con.execute("SELECT day FROM latest_valid_date").fetchall() == [(date(2024, 4, 10),)]
 
 
-def test_without_bookings_there_is_no_horizon() -> None:
+def test_without_bookings_there_is_no_latest_day() -> None:
     with duckdb.connect() as con:
-        fix_horizon(con, weekly_bookings(con, "SELECT 'soon' AS known_on"))
-        assert con.execute("SELECT day FROM horizon").fetchall() == [(None,)]
+        store_latest_date(con, weekly_bookings(con, "SELECT 'soon' AS known_on"))
+        assert con.execute("SELECT day FROM latest_valid_date").fetchall() == [(None,)]
 
 
 def test_rows_of_all_tables_are_held_against_the_bookings(tiny) -> None:

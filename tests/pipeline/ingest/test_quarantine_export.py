@@ -1,4 +1,4 @@
-"""A refused row goes out, is mended, comes back, and is in the tables."""
+"""A refused row goes out, is corrected, comes back, and is in the tables."""
 
 import gzip
 from datetime import date
@@ -20,7 +20,7 @@ BAD = [
     'X2,C9,A1,2024-03-01,2.00,CNY,other,2024-03-01,"two\nlines"\n',
     "X3,C1,A1,2024-03-01,3.00,CNY,other\n",
 ]
-MENDED = [
+CORRECTED = [
     BAD[0].replace("abc", "1.00"),
     BAD[1].replace("C9", "C2"),
     BAD[2].replace("other", "other,2024-03-01,"),
@@ -50,16 +50,16 @@ def bookings(tiny) -> set[tuple[str, str]]:
     return {(row["transaction_id"], str(row["amount"])) for row in tiny.rows("transactions")}
 
 
-def mended(done: Ingested, table: str = "transactions") -> tuple[int, int]:
+def corrected(done: Ingested, table: str = "transactions") -> tuple[int, int]:
     count = next(one for one in done.counts if one.table == table)
-    return count.quarantined, count.mended
+    return count.quarantined, count.corrected
 
 
 @pytest.mark.parametrize(
     ("encoding", "end"), [("utf-8", "\n"), ("utf-8-sig", "\r\n"), ("gb18030", "\n"), ("utf-16", "\r\n")]
 )
 @pytest.mark.parametrize("name", ["txn_2.csv", "txn_2.csv.gz"])
-def test_planted_exported_mended_loaded(tiny, encoding: str, end: str, name: str) -> None:
+def test_planted_exported_corrected_loaded(tiny, encoding: str, end: str, name: str) -> None:
     text = (HEADER + GOOD + "".join(BAD)).replace("\n", end).encode(encoding)
     (tiny.raw / name).write_bytes(gzip.compress(text) if name.endswith("gz") else text)
     first = (tiny.raw / "txn_1.csv").read_text("utf-8")
@@ -73,33 +73,38 @@ def test_planted_exported_mended_loaded(tiny, encoding: str, end: str, name: str
     data = gzip.decompress(data) if name.endswith("gz") else data
     assert data == (HEADER + "".join(BAD)).replace("\n", end).encode(encoding)
 
-    old, new = [[line.replace("\n", end) for line in lines] for lines in (BAD, MENDED)]
-    assert deliver(tiny, exported, old, new, encoding) == name.replace("txn_2", "txn_2_mended")
+    old, new = [[line.replace("\n", end) for line in lines] for lines in (BAD, CORRECTED)]
+    assert deliver(tiny, exported, old, new, encoding) == name.replace("txn_2", "txn_2_corrected")
     done = tiny.ingest(quarantine_limit=0.0)
     assert bookings(tiny) >= {("G", "1.50"), ("X1", "1.00"), ("X2", "2.00"), ("X3", "3.00")}
-    assert mended(done) == (3, 3)
-    assert {row["mended_in"] for row in tiny.quarantine_rows()} == {name.replace("txn_2", "txn_2_mended")}
+    assert corrected(done) == (3, 3)
+    assert {row["corrected_in"] for row in tiny.quarantine_rows()} == {
+        name.replace("txn_2", "txn_2_corrected")
+    }
     assert export(tiny) == []
 
 
-def test_a_row_not_mended_or_left_out_stays_open(tiny) -> None:
+def test_a_row_not_corrected_or_left_out_stays_open(tiny) -> None:
     tiny.write("txn_2.csv", HEADER + "".join(BAD))
     tiny.ingest()
-    deliver(tiny, *export(tiny), [BAD[0], BAD[2]], [MENDED[0], ""])
+    deliver(tiny, *export(tiny), [BAD[0], BAD[2]], [CORRECTED[0], ""])
     done = tiny.ingest()
-    assert mended(done) == (4, 1)  # X1 is mended; X2 is refused in both files; X3 is in the first file only
-    assert {row["mended_in"] for row in tiny.quarantine_rows()} == {""}
+    assert corrected(done) == (
+        4,
+        1,
+    )  # X1 is corrected; X2 is refused in both files; X3 is in the first file only
+    assert {row["corrected_in"] for row in tiny.quarantine_rows()} == {""}
     with pytest.raises(DataError, match="3 of 15 rows refused"):
         tiny.ingest(quarantine_limit=0.1)
     again = export(tiny)
     assert [(one.file, one.rows, one.target.name) for one in again] == [
-        ("txn_2.csv", 3, "txn_2_mended2.csv"),
-        ("txn_2_mended.csv", 1, "txn_2_mended_mended.csv"),
+        ("txn_2.csv", 3, "txn_2_corrected2.csv"),
+        ("txn_2_corrected.csv", 1, "txn_2_corrected_corrected.csv"),
     ]
-    deliver(tiny, again[1], [BAD[1]], [MENDED[1]])
-    again[0].target.write_text(HEADER + MENDED[2])
+    deliver(tiny, again[1], [BAD[1]], [CORRECTED[1]])
+    again[0].target.write_text(HEADER + CORRECTED[2])
     again[0].target.rename(tiny.raw / again[0].target.name)
-    assert mended(tiny.ingest()) == (4, 4)
+    assert corrected(tiny.ingest()) == (4, 4)
     assert export(tiny) == []
     assert bookings(tiny) >= {("X1", "1.00"), ("X2", "2.00"), ("X3", "3.00")}
 
@@ -115,12 +120,12 @@ def test_rows_of_parquet_keep_their_schema(tiny) -> None:
     (exported,) = export(tiny)
     found = pq.read_table(exported.target)
     assert (exported.target.name, found.schema, found.to_pylist()) == (
-        "hold_2_mended.parquet",
+        "hold_2_corrected.parquet",
         schema,
         [{"CUST": "C8", "PROD": "P1", "DAY": date(2024, 3, 10), "BAL": Decimal("2000.25")}],
     )
     pq.write_table(found.set_column(0, "CUST", pa.array(["C2"])), tiny.raw / exported.target.name)
-    assert mended(tiny.ingest(quarantine_limit=0.0), "holdings") == (1, 1)
+    assert corrected(tiny.ingest(quarantine_limit=0.0), "holdings") == (1, 1)
     assert ("C2", date(2024, 3, 10)) in {
         (row["customer_id"], row["valued_on"]) for row in tiny.rows("holdings")
     }
@@ -129,13 +134,13 @@ def test_rows_of_parquet_keep_their_schema(tiny) -> None:
 @pytest.mark.parametrize(
     ("pattern", "name", "target", "advice"),
     [
-        ("txn_*.csv", "txn_2.csv", "txn_2_mended.csv", ""),
-        ("*_2.csv", "txn_2.csv", "mended_txn_2.csv", ""),
-        ("in/**", "in/a/txn.2.csv", "in/a/txn.2_mended.csv", ""),
-        ("txn_?.csv", "txn_2.csv", "txn_2_mended.csv",
+        ("txn_*.csv", "txn_2.csv", "txn_2_corrected.csv", ""),
+        ("*_2.csv", "txn_2.csv", "corrected_txn_2.csv", ""),
+        ("in/**", "in/a/txn.2.csv", "in/a/txn.2_corrected.csv", ""),
+        ("txn_?.csv", "txn_2.csv", "txn_2_corrected.csv",
          'the source reads only "txn_?.csv": set files = "txn_?*.csv" in [sources.txn] of '
          "configs/banks/tiny/bank.toml"),
-        ("txn_2.csv", "txn_2.csv", "txn_2_mended.csv",
+        ("txn_2.csv", "txn_2.csv", "txn_2_corrected.csv",
          'the source reads only "txn_2.csv": set files = "txn_2*.csv" in [sources.txn] of '
          "configs/banks/tiny/bank.toml"),
     ],
@@ -151,20 +156,20 @@ def test_the_name_is_one_that_the_source_reads(
     assert (str(exported.target.relative_to(tiny.raw.parent / "out")), exported.advice) == (target, advice)
     if advice:
         tiny.declare(pattern, advice.split('"')[3])
-    (tiny.raw / target).write_text(HEADER + MENDED[0])
-    assert mended(tiny.ingest()) == (1, 1)
+    (tiny.raw / target).write_text(HEADER + CORRECTED[0])
+    assert corrected(tiny.ingest()) == (1, 1)
 
 
 def test_no_file_is_written_over(tiny) -> None:
     tiny.write("txn_2.csv", HEADER + BAD[0])
-    tiny.write("txn_2_mended.csv", HEADER + GOOD)
+    tiny.write("txn_2_corrected.csv", HEADER + GOOD)
     tiny.ingest()
     tiny.write("txn_2.csv", HEADER + BAD[0] + BAD[2])
     tiny.ingest()
     (exported,) = export(tiny)
-    assert exported.target.name == "txn_2_mended2.csv"
+    assert exported.target.name == "txn_2_corrected2.csv"
     with pytest.raises(
-        DataError, match=r"txn_2_mended2\.csv is there already\. Put it into .*raw, or remove it"
+        DataError, match=r"txn_2_corrected2\.csv is there already\. Put it into .*raw, or remove it"
     ):
         export(tiny)
     assert exported.target.read_text() == HEADER + BAD[0] + BAD[2]

@@ -15,6 +15,7 @@ from configs.bank_folder import load_settings
 from configs.errors import DataError
 from configs.settings import Source
 from pipeline.ingest.csv_files import LINES_PER_ROW
+from pipeline.ingest.relations import DELIVERED
 from pipeline.ingest.sources import Reject, open_sources
 
 Rows = list[tuple[str | int | None, ...]]
@@ -26,6 +27,7 @@ def read(raw: Path, **source: str) -> tuple[Rows, list[Reject]]:
     spec = Source(**({"files": "*.csv"} | source))
     settings = load_settings("demo").model_copy(update={"sources": {"txn": spec}})
     with duckdb.connect() as con:
+        DELIVERED.create(con)
         rejects = open_sources(con, settings, raw, {})["txn"]
         return con.execute("SELECT * FROM txn ORDER BY _file, _line").fetchall(), rejects
 

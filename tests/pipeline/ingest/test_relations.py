@@ -1,0 +1,56 @@
+"""The relations of an ingest are what their declarations say, in an ingest of every table."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from configs.tables import TABLES
+from pipeline.ingest import ingest as ingest_module
+from pipeline.ingest import relations
+from pipeline.ingest.relations import Relation, contract_columns
+
+RELATIONS = [value for value in vars(relations).values() if isinstance(value, Relation)] + [
+    *relations.REFERENCES
+]
+
+
+def test_every_relation_is_as_declared(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looked at behind the last step of each table, of the second delivery, where all have rows."""
+    tiny.ingest()
+    header = "NO,CUST,ACCT,DONE,AMT,CCY,KIND,LOADED,MEMO\n"
+    tiny.write("txn_2.csv", header + "T3,C4,A3,2024-03-03 10:00:00,9.50,CNY,other,2024-03-09,\nT5\n")
+    seen, load = set(), ingest_module._load
+
+    def watched(state: Any, table: Any, incoming: Any) -> Any:
+        loaded = load(state, table, incoming)
+        for relation in RELATIONS:
+            if relation.name == "layout" and table.name in ("products", "managers", "rates"):
+                continue
+            described = state.con.execute(f"DESCRIBE {relation.name}").fetchall()
+            columns = {row[0]: "STRUCT" if row[0] == "_given" else row[1] for row in described}
+            contract = table.names if relation.name == "earlier" else contract_columns(table)
+            own = {
+                name: kind for name, kind in columns.items() if not relation.contract or name not in contract
+            }
+            assert own == dict(relation.columns), (relation.name, table.name)
+            if relation.contract:
+                assert list(columns)[: len(contract)] == list(contract)
+            seen.add(relation.name)
+        return loaded
+
+    monkeypatch.setattr(ingest_module, "_load", watched)
+    tiny.ingest()
+    assert seen == {relation.name for relation in RELATIONS}
+
+
+def test_makers_and_readers_are_modules_that_name_the_relation() -> None:
+    folder = Path(relations.__file__).parent
+    for relation in RELATIONS:
+        for module in (relation.made_by, *relation.read_by):
+            text = (folder / f"{module}.py").read_text("utf-8")
+            words = (relation.name, "ref_{") if relation in relations.REFERENCES else (relation.name,)
+            assert any(word in text for word in words), (relation.name, module)
+    assert {table for table in TABLES if f"ref_{table}" in {one.name for one in relations.REFERENCES}} == {
+        "customers", "managers", "products"
+    }  # fmt: skip
