@@ -1,1 +1,1 @@
-"""What is declared: settings, table contracts, dates, errors, and one folder per bank."""
+"""The declarations: settings, table contracts, dates, errors, and one folder per bank."""

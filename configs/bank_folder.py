@@ -1,4 +1,5 @@
-"""A bank's folder below configs/banks: its settings (bank.toml over configs/default.toml), SELECTs and raw files."""
+"""A bank's folder below configs/banks: its settings (bank.toml over configs/default.toml), SELECTs and raw
+files."""
 
 import re
 import tomllib
@@ -117,7 +118,8 @@ def _sentence(problem: dict[str, Any]) -> str:
     if problem["type"] == "extra_forbidden":
         if where in RETIRED:
             return f"{where} {RETIRED[where]}"
-        return f"unknown key {where!r}. {did_you_mean(str(problem['loc'][-1]), _known_keys(problem['loc'][:-1]))}"
+        *table, key = problem["loc"]
+        return f"unknown key {where!r}. {did_you_mean(str(key), _known_keys(tuple(table)))}"
     if problem["type"] == "missing":
         return f"{where} is missing"
     if problem["type"] == "value_error":

@@ -29,7 +29,7 @@ class Timeline:
         return self.outcome_start + timedelta(days=self.horizon_days)
 
     def matured(self, data_through: date) -> bool:
-        """Whether the outcome can be known: the data reaches up to (not into) ``data_through``."""
+        """True once the outcome can be known: the data reaches up to (not into) ``data_through``."""
         return self.outcome_end <= data_through
 
 

@@ -1,4 +1,5 @@
-"""How readers of lists are told by mail: the words of a bank's settings, and the mail server of the environment."""
+"""Mail to readers of lists: the words of a bank's settings, and the mail server of the
+environment."""
 
 import re
 from typing import Annotated, Self
@@ -15,7 +16,7 @@ _ADDRESS = re.compile(rf"{_ATOM}(\.{_ATOM})*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 
 
 def is_address(text: str) -> bool:
-    """Whether mail can go there: ``local@domain`` in ASCII, without quotes, comments and blanks (RFC 5321).
+    """True for a mail address: ``local@domain`` in ASCII, without quotes, comments and blanks (RFC 5321).
 
     >>> is_address("li.lei@bank.example"), is_address("Li Lei <li.lei@bank.example>")
     (True, False)
@@ -32,8 +33,8 @@ def _address(text: str) -> str:
 class Mail(Strict):
     """The sender of notices, the link in them, and the readers of branch lists.
 
-    ``branches``: the address of whoever reads a branch's own list, by branch_id. Nothing is sent while ``sender``
-    or ``link`` is empty.
+    ``branches``: the address of whoever reads a branch's own list, by branch_id. Nothing is sent while
+    ``sender`` or ``link`` is empty.
     """
 
     sender: str
@@ -58,10 +59,11 @@ class Mail(Strict):
 
 
 class MailServer(BaseSettings):
-    """The bank's mail server, as ATTRITION_SMTP_HOST, _PORT, _USER, _PASSWORD and _CA; no mail without a host.
+    """The bank's mail server, as ATTRITION_SMTP_HOST, _PORT, _USER, _PASSWORD and _CA; no mail without a
+    host.
 
-    It must offer STARTTLS, with a certificate for ``host`` of an authority that the machine trusts, or of one in
-    the file ``ca`` (PEM). Without ``user`` nobody logs in.
+    It must offer STARTTLS, with a certificate for ``host`` of an authority that the machine trusts, or of one
+    in the file ``ca`` (PEM). Without ``user`` nobody logs in.
     """
 
     model_config = SettingsConfigDict(env_prefix="ATTRITION_SMTP_", frozen=True, hide_input_in_errors=True)
@@ -82,7 +84,8 @@ class MailServer(BaseSettings):
 
 
 def load_mail_server() -> MailServer | None:
-    """None where no mail server is named. Raises ConfigError naming each refused variable, never its value."""
+    """None where no mail server is named. Raises ConfigError naming each refused variable, never its
+    value."""
     try:
         server = MailServer()
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""What a manager does first for a customer: a table of rules, of which the first that fits is taken."""
+"""The next step for a customer: a table of rules, of which the first that fits is taken."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -15,8 +15,8 @@ from configs.strict import Days, Listed, Sentences, Strict
 class NextStep(Strict):
     """One rule. What is empty or 0 asks for nothing, so a rule with words alone fits everybody.
 
-    It fits a customer who has one of ``reasons`` (groups), is of one of ``tiers`` and at one of ``stages``, and
-    of whose AUM at least ``maturing_share`` falls due less than ``maturing_days`` after the Monday.
+    It fits a customer who has one of ``reasons`` (groups), is of one of ``tiers`` and at one of ``stages``,
+    and of whose AUM at least ``maturing_share`` falls due less than ``maturing_days`` after the Monday.
     """
 
     reasons: Sentences = ()
@@ -77,6 +77,6 @@ class NextSteps(Strict):
         return self
 
     def suggested(self, score: Score, maturities: Sequence[Maturity], monday: date) -> NextStep:
-        """What to do first for one customer, whose ``maturities`` are known on ``monday``."""
+        """The step to take first for one customer, whose ``maturities`` are known on ``monday``."""
         everything = (*self.bank_rules, *self.rules)
         return next(rule for rule in everything if rule.fits(score, maturities, monday))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Group:
-    """What a manager understands as one reason; ``occasion``: he can name it to the customer as what came up.
+    """One reason as a manager understands it; ``occasion``: he can name it to the customer as what came up.
 
     The others are signs: how a customer who is about to leave looks, whatever the occasion.
     """

@@ -14,7 +14,8 @@ Rate = Annotated[str, Field(pattern=r"^[1-9][0-9]*/(second|minute|hour|day)$")]
 
 
 class StoreSettings(BaseSettings):
-    """Where the score store lies, as SQLAlchemy writes addresses; empty: a file among the bank's artefacts."""
+    """The address of the score store, as SQLAlchemy writes addresses; empty: a file among the bank's
+    artefacts."""
 
     model_config = SettingsConfigDict(env_prefix="ATTRITION_", frozen=True)
 
@@ -80,7 +81,8 @@ class ServiceSettings(StoreSettings):
 
     @property
     def token_secret(self) -> bytes:
-        """What signs the demo's tokens. Raises ConfigError if it is weak or missing, or outside of the demo."""
+        """The key that signs the demo's tokens. Raises ConfigError if it is weak or missing, or outside of
+        the demo."""
         if not self.demo:
             raise ConfigError("only the demo signs tokens; the bank's identity provider issues them.")
         return parse_key(self.token_key.get_secret_value(), "ATTRITION_TOKEN_KEY")
@@ -109,7 +111,7 @@ def _bank_problem(settings: ServiceSettings) -> str:
 
 
 def load_store_address() -> str:
-    """What ATTRITION_STORE says; empty where it is not set."""
+    """The value of ATTRITION_STORE; empty where it is not set."""
     return StoreSettings().store
 
 

@@ -1,4 +1,4 @@
-"""What may stand in a bank's settings: one frozen, strict object per run."""
+"""A bank's settings: one frozen, strict object per run."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -26,9 +26,9 @@ class Source(Strict):
     """Rows that the bank delivers, under one name in its SELECTs: files, or a query of its database.
 
     ``files`` is a glob below the raw folder; a folder that it leads to counts with all files in it. CSV files
-    may be gzip; ``encoding`` is any that Python knows, for example gb18030; UTF-8 is read several times faster.
-    For ``postgres``: ``query`` or ``table``, and ``dsn_env``, the name of the environment variable that holds
-    the connection string, which stands in no file.
+    may be gzip; ``encoding`` is any that Python knows, for example gb18030; UTF-8 is read several times
+    faster. For ``postgres``: ``query`` or ``table``, and ``dsn_env``, the name of the environment variable
+    that holds the connection string, which stands in no file.
     """
 
     files: str = ""
@@ -72,7 +72,7 @@ class Tier(Strict):
 
 
 class Cohort(Strict):
-    """Who is eligible: average AUM in [min_aum, max_aum), a customer for at least min_tenure_weeks."""
+    """The eligible customers: average AUM in [min_aum, max_aum), a customer for at least min_tenure_weeks."""
 
     min_aum: float = Field(ge=0)
     max_aum: float = Field(gt=0)
@@ -86,7 +86,7 @@ class Cohort(Strict):
 
 
 class Label(Strict):
-    """What counts as attrition; see features/label.py."""
+    """The definition of attrition; see features/label.py."""
 
     definition: Literal["aum_drop", "tier_downgrade", "closure", "dormancy"]
     min_drop: Share
@@ -111,10 +111,11 @@ class Label(Strict):
 
 
 class OwnMeasure(Strict):
-    """A bank's own additive measure; features/catalogue/measures.py shows one and checks tables, columns and labels.
+    """A bank's own additive measure; features/catalogue/measures.py shows one and checks tables, columns and
+    labels.
 
-    ``where``: allowed labels per column; ``sign``: 1 money in, -1 money out, 0 both. ``en`` and ``zh`` are its
-    words, ``group`` the reason it belongs to, ``worse`` 1 when more of it is worrying, -1 when less is.
+    ``where``: allowed labels per column; ``sign``: 1 money in, -1 money out, 0 both. ``en`` and ``zh`` are
+    its words, ``group`` the reason it belongs to, ``worse`` 1 when more of it is worrying, -1 when less is.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*[a-z0-9]$")
@@ -129,7 +130,8 @@ class OwnMeasure(Strict):
 
 
 class FeatureSettings(Strict):
-    """Trailing windows in whole weeks, ascending; from which amount an entry is large; the bank's measures."""
+    """Trailing windows in whole weeks, ascending; from which amount an entry is large; the bank's
+    measures."""
 
     windows: Listed[Weeks]
     large_amount: float = Field(gt=0)
@@ -143,8 +145,9 @@ class FeatureSettings(Strict):
 
 
 class Training(Strict):
-    """How many Mondays train, tune and judge; LightGBM's own parameters for whether and when (``lightgbm``)
-    and for how much (``severity``). ``monotone`` names features, patterns of names or groups of reasons.
+    """Numbers of Mondays that train, tune and evaluate; LightGBM's own parameters for whether and when
+    (``lightgbm``) and for how much (``severity``). ``monotone`` names features, patterns of names or groups
+    of reasons.
 
     ``peers`` are the features of which the deviation from the mean of the tier and of the branch is one more.
     """
@@ -188,7 +191,7 @@ class Bands(Strict):
 
 
 class Lists(Strict):
-    """What a manager's weekly list holds, and how it is found out whether calling helps; docs/lists.md."""
+    """Length and order of a manager's weekly list, and the control group beside it; docs/lists.md."""
 
     default_capacity: Annotated[int, Field(ge=1)]
     reasons: Annotated[int, Field(ge=1, le=5)]
@@ -200,7 +203,7 @@ class Lists(Strict):
 
 
 class Profit(Strict):
-    """What a call costs and what it saves, in base currency; models/profit.py has the formulas."""
+    """Costs and savings of a call, in base currency; models/profit.py has the formulas."""
 
     call_cost: float = Field(ge=0)
     success_rate: Annotated[float, Field(gt=0, lt=1)]
@@ -209,7 +212,7 @@ class Profit(Strict):
 
 
 class Promotion(Strict):
-    """When a challenger may become champion, and who decides; docs/promotion.md."""
+    """Limits for a challenger to become champion, and the way of approval; docs/promotion.md."""
 
     approval: Literal["second person", "automatic"]
     largest_share: Share
@@ -222,7 +225,7 @@ class Promotion(Strict):
 
 
 class Card(Strict):
-    """What only people can say of a bank's models, for the model card; empty where nobody has said it yet."""
+    """Statements of people about a bank's models, for the model card; empty where one is missing."""
 
     owner: str
     approver: str
@@ -233,14 +236,15 @@ class Card(Strict):
 
 
 class History(Strict):
-    """How many Mondays of runs the score store keeps, and of how many of them the profiles; the newest among them."""
+    """Numbers of Mondays whose runs, and whose profiles, the score store keeps; the newest among
+    them."""
 
     keep_weeks: Annotated[int, Field(ge=2)]
     keep_profiles: Annotated[int, Field(ge=1)]
 
 
 class Engine(Strict):
-    """Where the buckets are worked on: threads of this process, or Spark. The bytes are the same.
+    """The place of work on buckets: threads of this process, or Spark. The bytes are the same.
 
     ``storage`` is the address through which Spark's workers reach the tables, for example s3://bucket/folder;
     empty where they mount the data folder under the same path.

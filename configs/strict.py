@@ -1,4 +1,4 @@
-"""What every table of settings is made of: frozen, strict, and read-only down to the lists within."""
+"""The base of every table of settings: frozen, strict, and read-only down to the lists within."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, TypeVar

@@ -25,7 +25,7 @@ STATUSES = ("active", "frozen", "deceased", "closed")
 
 
 class Sensitivity(StrEnum):
-    """How far a column may travel: public, inside the bank, confidential, or about a person."""
+    """The reach of a column: public, inside the bank, confidential, or about a person."""
 
     PUBLIC = "public"
     INTERNAL = "internal"

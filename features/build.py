@@ -84,8 +84,9 @@ def build_labels(
 ) -> Iterator[tuple[date, pa.Table]]:
     """One row per customer with AUM before the snapshot: whether and when the customer left, and how much.
 
-    ``attrited`` is 0 or 1; ``time_to_attrition`` 30, 60 or 90 days, null for those who stayed; ``outflow_share`` a
-    share of ``aum_base`` (base currency). Snapshots must have matured by ``data_through``.
+    ``attrited`` is 0 or 1; ``time_to_attrition`` 30, 60 or 90 days, null for those who stayed;
+    ``outflow_share`` a share of ``aum_base`` (base currency). Snapshots must have matured by
+    ``data_through``.
     """
     calendar = calendar_of(snapshots, history_from, settings)
     window = make_outcome_window(entities, calendar, settings.label, day_number(data_through))
@@ -171,7 +172,7 @@ _STAGE, _AUM = Name("lifecycle_stage", "code"), Name("aum", "last")
 
 
 def rows_before(entities: Entities, calendar: Calendar) -> SnapshotArray:
-    """How many bookings and holdings rows lie before each snapshot."""
+    """(snapshot × customer) array: the number of bookings and holdings rows before each snapshot."""
     total = np.zeros((len(calendar.snapshots), len(entities)))
     for name in ("transactions", "holdings"):
         rows = entities.tables[name]

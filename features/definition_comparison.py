@@ -1,4 +1,5 @@
-"""Several definitions of attrition side by side, on the same customers and Mondays, for a bank that chooses."""
+"""Several definitions of attrition side by side, on the same customers and Mondays, for a bank that
+chooses."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,12 +27,12 @@ BACK_SHARE = 0.5  # of what had left: from here on the money is back
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one definition makes of each customer on each snapshot (snapshot × customer).
+    """The verdict of one definition on each customer and snapshot (snapshot × customer).
 
-    ``exclusion`` is the place in cohort.CODES, or ELIGIBLE. Of the money that was gone at the end of the outcome
-    window (``lost``, base currency), ``still_here`` was with the bank on the snapshot. ``came_back``: within
-    BACK_DAYS of the window's end at least BACK_SHARE of ``lost`` was here again on some day; only known where
-    ``followed`` (per snapshot), because those days have matured too.
+    ``exclusion`` is the place in cohort.CODES, or ELIGIBLE. Of the money that was gone at the end of the
+    outcome window (``lost``, base currency), ``still_here`` was with the bank on the snapshot. ``came_back``:
+    within BACK_DAYS of the window's end at least BACK_SHARE of ``lost`` was here again on some day; only
+    known where ``followed`` (per snapshot), because those days have matured too.
     """
 
     exclusion: Ints
@@ -47,7 +48,8 @@ class Compared:
     """One verdict per candidate, and what stands beside them: money that left, place of the tier, branch.
 
     ``leaving`` is the money (base currency) that was with the bank on the snapshot and gone at the end of the
-    longest outcome window: one measure for all candidates. ``branch`` is a code of ``branches``, -1: none known.
+    longest outcome window: one measure for all candidates. ``branch`` is a code of ``branches``, -1: none
+    known.
     """
 
     verdicts: tuple[Verdict, ...]

@@ -1,24 +1,27 @@
 """The label: one outcome per snapshot and customer, by the definition that the bank chose in ``[label]``.
 
-Worked example of the dates (lead 7, horizon 90, settle 14 days): snapshot 2024-03-04; the outcome window begins
-on 2024-03-11 and ends before 2024-06-09; ``base`` is the daily average AUM over 2023-12-04 … 2024-03-03. AUM is
-everything the customer has here, at the prices of 03-04: money moved between own products or matured into the
-current account has not left, nor has a falling fund, and money that came back before the window closed is here.
+Worked example of the dates (lead 7, horizon 90, settle 14 days): snapshot 2024-03-04; the outcome window
+begins on 2024-03-11 and ends before 2024-06-09; ``base`` is the daily average AUM over 2023-12-04 …
+2024-03-03. AUM is everything the customer has here, at the prices of 03-04: money moved between own products
+or matured into the current account has not left, nor has a falling fund, and money that came back before the
+window closed is here.
 
 - ``aum_drop``: of ``base`` at least ``min_drop`` is gone throughout 05-26 … 06-08.
-- ``tier_downgrade``: AUM is below the lower bound of the tier of ``base`` throughout 05-12 … 06-08, four weeks.
-  Nobody falls from the lowest tier.
-- ``closure``: by the bank's record the accounts are closed before 06-09, or no product but a loan had a balance
-  throughout 05-26 … 06-08.
-- ``dormancy``: no booking of the customer's own (fees, interest and loan payments are the bank's) from 03-11 to
-  06-08, and AUM below ``dormant_floor`` throughout 05-26 … 06-08.
+- ``tier_downgrade``: AUM is below the lower bound of the tier of ``base`` throughout 05-12 … 06-08, four
+  weeks. Nobody falls from the lowest tier.
+- ``closure``: by the bank's record the accounts are closed before 06-09, or no product but a loan had a
+  balance throughout 05-26 … 06-08.
+- ``dormancy``: no booking of the customer's own (fees, interest and loan payments are the bank's) from 03-11
+  to 06-08, and AUM below ``dormant_floor`` throughout 05-26 … 06-08.
 
 ``time_to_attrition`` is when: the first of the horizons 30, 60, 90 (up to ``horizon_days``) at whose end the
-definition holds and after which it holds at every later one. Here the windows end on 2024-04-10, 2024-05-10 and
-2024-06-09; who took everything out in March, was back on 05-05 and left again on 05-20 is gone within 90 days by
-``aum_drop``. A dormant customer is silent through the longest window, so there it says when the money fell.
+definition holds and after which it holds at every later one. Here the windows end on 2024-04-10, 2024-05-10
+and 2024-06-09; who took everything out in March, was back on 05-05 and left again on 05-20 is gone within 90
+days by ``aum_drop``. A dormant customer is silent through the longest window, so there it says when the money
+fell.
 
-``outflow_share`` is the amount behind it, by any definition: 1 - (highest AUM of 05-26 … 06-08) / base, not below 0.
+``outflow_share`` is the amount behind it, by any definition: 1 - (highest AUM of 05-26 … 06-08) / base, not
+below 0.
 """
 
 from collections.abc import Callable, Mapping

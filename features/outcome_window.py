@@ -24,7 +24,8 @@ Flags = NDArray[np.bool_]  # (snapshot, customer)
 
 @dataclass(frozen=True)
 class OutcomeWindow:
-    """Per matured snapshot and customer, by what is known today; ``base`` is the average AUM before (base currency).
+    """Per matured snapshot and customer, by what is known today; ``base`` is the average AUM before (base
+    currency).
 
     ``bookings`` are those the customers made themselves. Ends of windows are day numbers, one per snapshot.
     """
@@ -47,18 +48,20 @@ class OutcomeWindow:
         return np.clip(np.nan_to_num(share), 0.0, 1.0)
 
     def held(self, end: Ints, days: int) -> Flags:
-        """Whether any product but a loan had a balance at the end of one of the last ``days`` before ``end``."""
+        """(snapshot × customer) flags: any product but a loan had a balance at the end of one of the last
+        ``days`` before ``end``."""
         return (
             highest(self.balances.changes, self.balances.changes.held, self.base.shape[1], end - days, end)
             > 0
         )
 
     def booked(self, start: Ints, end: Ints) -> Flags:
-        """Whether the customer made a booking in [start, end)."""
+        """(snapshot × customer) flags: the customer made a booking in [start, end)."""
         return any_between(self.bookings, self.base.shape[1], start, end)
 
     def closed(self, end: Ints) -> Flags:
-        """Whether the bank's record said, before ``end``, that the customer's accounts are closed."""
+        """(snapshot × customer) flags: the bank's record said, before ``end``, that the customer's accounts
+        are closed."""
         closed = self.customers.columns["status"] == STATUSES.index("closed")
         return value_as_of(self.customers, end, self.base.shape[1], closed, False)
 
@@ -88,7 +91,8 @@ def _settled(rows: Rows, data_through: int) -> Rows:
 def highest(changes: BalanceChanges, change: Ints, customers: int, start: Ints, end: Ints) -> Ints:
     """The highest end-of-day sum of ``change`` in [start, end), per window and customer; loans do not count.
 
-    ``change`` has one entry per step: of the balance without market moves (minor units), or of the number held.
+    ``change`` has one entry per step: of the balance without market moves (minor units), or of the number
+    held.
     """
     rows, order = changes.rows, changes.by_day
     first = np.searchsorted(rows.customer[order], np.arange(customers + 1))

@@ -23,14 +23,14 @@ def _head(settings: Settings, entries: list[Entry], families: list[str]) -> Iter
     yield "# Features"
     yield ""
     yield (
-        f"The {len(entries)} features of the bank `{settings.bank}`, by family (the file that yields them; the "
-        "means behind `peers` are learnt in training). Made by `features/catalogue/document.py` from the "
+        f"The {len(entries)} features of the bank `{settings.bank}`, by family (the file that yields them; "
+        "the means behind `peers` are learnt in training). Made by `features/catalogue/document.py` from the "
         "same words that a manager reads; do not edit by hand."
     )
     yield ""
     yield (
-        "Money is in base currency; shares, changes and ratios are plain numbers (0.1 = 10%); an unknown value "
-        "is NaN. The last column says which direction is worrying, if either."
+        "Money is in base currency; shares, changes and ratios are plain numbers (0.1 = 10%); an unknown "
+        "value is NaN. The last column says which direction is worrying, if either."
     )
     yield ""
     yield "| family | features |"

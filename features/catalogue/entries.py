@@ -1,4 +1,5 @@
-"""The catalogue: one entry per feature with its words in English and Chinese, its unit, and when it is worrying.
+"""The catalogue: one entry per feature with its words in English and Chinese, its unit, and when it is
+worrying.
 
 A phrase is composed like the name: the measure's noun, the statistic's pattern, the window's words.
 """
@@ -13,7 +14,8 @@ from features.catalogue.phrases import NOUNS, PATTERNS, STAND_INS, TEXTS, Noun, 
 
 @dataclass(frozen=True)
 class Entry:
-    """One row per feature: its name, phrase in both languages, unit, reason group, worrying direction, family.
+    """One row per feature: its name, phrase in both languages, unit, reason group, worrying direction,
+    family.
 
     ``sentence_en`` and ``sentence_zh`` have a place for the customer's {value}, the English one perhaps for
     {pieces}: one or many. The family is the file in features/families that yields it.

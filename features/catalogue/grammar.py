@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Name(NamedTuple):
-    """What is measured, how it is summed up, over which window ("" = as of the snapshot).
+    """Measure, statistic and window of a feature ("" = as of the snapshot).
 
     >>> str(Name("outflow", "sum", "4w"))
     'outflow_sum_4w'

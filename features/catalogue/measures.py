@@ -26,7 +26,7 @@ from features.catalogue.phrases import NOUNS
 
 @dataclass(frozen=True)
 class Measure:
-    """Which rows count, and what is taken of them.
+    """The rows that count, and the statistics taken of them.
 
     ``where``: allowed labels per column; ``sign``: +1 money in (a booking of 0 too), -1 money out, 0 both.
     ``statistics``: sum (of the amount without its sign), count, days_since (the last one), max (the largest).

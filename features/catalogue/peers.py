@@ -1,4 +1,5 @@
-"""The words of deviations from a group's mean: the model learns the means, so no family of tables yields these."""
+"""The words of deviations from a group's mean: the model learns the means, so no family of tables yields
+these."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,5 @@
-"""The words that phrases are made of, per language, and what each measure and statistic means for a reader."""
+"""The words that phrases are made of, per language, and what each measure and statistic means for a
+reader."""
 
 import tomllib
 from collections.abc import Mapping
@@ -32,7 +33,8 @@ TEXTS = load_texts(Path(__file__).parent)
 
 
 class Noun(NamedTuple):
-    """A measure: its reason group; ``worse`` +1 when more of it is worrying, -1 when less is, 0 when it depends."""
+    """A measure: its reason group; ``worse`` +1 when more of it is worrying, -1 when less is, 0 when it
+    depends."""
 
     group: str
     worse: int

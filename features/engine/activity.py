@@ -1,4 +1,5 @@
-"""The declared measures of one bucket as weekly tiles; see features.catalogue.measures and features.engine.tiles."""
+"""The declared measures of one bucket as weekly tiles; see features.catalogue.measures and
+features.engine.tiles."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

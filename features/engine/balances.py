@@ -62,7 +62,7 @@ def make_balance_changes(holdings: Rows) -> BalanceChanges:
 
 
 def _same_as_before(rows: Rows) -> NDArray[np.bool_]:
-    """Whether a row continues the holding of the row before it."""
+    """One flag per row: it continues the holding of the row before it."""
     customer, product = rows.customer, rows.columns["product_id"]
     same = np.zeros(len(rows), bool)
     same[1:] = (customer[1:] == customer[:-1]) & (product[1:] == product[:-1])
@@ -76,7 +76,8 @@ def _shift(values: Ints, again: NDArray[np.bool_]) -> Ints:
 
 
 def _market_move(rows: Rows, before: Ints, again: NDArray[np.bool_]) -> Ints:
-    """What the new price, then the new exchange rate made of the balance before, minor units of base currency.
+    """One market move per row: of the new price, then of the new exchange rate, minor units of base
+    currency.
 
     Without units or a price on both days there is no move by price; in base currency none by exchange rate.
     """
@@ -127,7 +128,7 @@ class Balances:
         return running[self.calendar.at] / MINOR
 
     def ago(self, running: Ints, weeks: int) -> SnapshotArray:
-        """The same so many weeks earlier; NaN where the history does not reach back."""
+        """A running sum so many weeks before each snapshot; NaN where the history does not reach back."""
         at = self.calendar.at
         value = running[np.maximum(at - weeks, 0)] / MINOR
         value[at < weeks] = np.nan
@@ -185,7 +186,8 @@ class Balances:
 
 
 def make_balances(holdings: Rows, calendar: Calendar, customers: int) -> Balances:
-    """Add all changes into weekly tiles and let them run. Rows must be cut already, see make_balance_changes."""
+    """Add all changes into weekly tiles and let them run. Rows must be cut already, see
+    make_balance_changes."""
     changes = make_balance_changes(holdings)
     classes, rows, n = len(PRODUCT_CLASSES), changes.rows, len(changes.rows)
     product_class = rows.columns["product_class"]

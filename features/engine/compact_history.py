@@ -21,7 +21,7 @@ COMPACTED = ("transactions", "events", "holdings")
 
 
 def lookback_days(settings: Settings) -> int:
-    """How long before a snapshot a row may have happened and still count by its own day or week."""
+    """Days before a snapshot within which a row counts by its own day or week."""
     closed = settings.label.base_weeks + settings.label.weeks_to_close
     return 7 * (max(YEAR, closed, *settings.features.windows) + 1)
 

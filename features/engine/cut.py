@@ -1,10 +1,10 @@
 """The cut in time: which rows a snapshot may see, and which customers that makes special.
 
-A row is seen at a snapshot only if it happened before it, was known before it, and no later version of
-it was known before it. Nearly all rows are known in the week in which they happened, so running sums over
-weeks serve every snapshot at once. The few customers with a row that straddles a snapshot (happened
-before, known after; or corrected after) are computed again: each such customer and snapshot becomes a customer
-of small entities of their own that hold exactly the rows seen on that day.
+A row is seen at a snapshot only if it happened before it, was known before it, and no later version of it was
+known before it. Nearly all rows are known in the week in which they happened, so running sums over weeks
+serve every snapshot at once. The few customers with a row that straddles a snapshot (happened before, known
+after; or corrected after) are computed again: each such customer and snapshot becomes a customer of small
+entities of their own that hold exactly the rows seen on that day.
 """
 
 from collections.abc import Callable, Iterator
@@ -44,7 +44,8 @@ def value_as_of(
     missing: float,
     visible: Callable[[Rows, int], NDArray[np.bool_]] = seen,
 ) -> NDArray[Any]:
-    """(snapshot × customer) array: ``values`` of each customer's last visible row, ``missing`` without one."""
+    """(snapshot × customer) array: ``values`` of each customer's last visible row, ``missing`` without
+    one."""
     result = np.full(
         (len(snapshots), customers), missing, np.result_type(values, np.min_scalar_type(missing))
     )

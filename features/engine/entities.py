@@ -78,7 +78,8 @@ class Rows:
 class Entities:
     """Everything known about the customers of one bucket; ``customers`` are their sorted ids.
 
-    ``workload`` is what a bucket cannot know by itself: how many customers each manager has in the whole bank.
+    ``workload`` is what a bucket cannot know by itself: how many customers each manager has in the whole
+    bank.
     """
 
     customers: NDArray[np.object_]
@@ -141,7 +142,8 @@ def make_rows(name: str, table: pa.Table, ids: NDArray[np.object_]) -> Rows:
 
 
 def _in_time(rows: Rows) -> Ints:
-    """The order by customer, day and time of day; quick where the rows are a few sorted parts put together."""
+    """The order by customer, day and time of day; quick where the rows are a few sorted parts put
+    together."""
     day = rows.day - rows.day.min()
     moments = (int(day.max()) + 1) * DAY_MICROSECONDS
     if (int(rows.customer.max()) + 1) * moments >= 2**63:
@@ -151,7 +153,7 @@ def _in_time(rows: Rows) -> Ints:
 
 
 def _sorted(rows: Rows) -> bool:
-    """Whether rows ascend by customer, day and time of day already, as ingest writes them."""
+    """True if rows ascend by customer, day and time of day already, as ingest writes them."""
     ascending = np.ones(max(len(rows) - 1, 0), bool)
     for values in (rows.columns["order"], rows.day, rows.customer):
         step = np.diff(values)

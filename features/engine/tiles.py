@@ -43,11 +43,11 @@ class Calendar:
         return np.clip((day - self.history_from) // 7 + 1, 0, self.positions)
 
     def only(self, snapshot: int) -> "Calendar":
-        """The same with one of its snapshots, given by its place."""
+        """The calendar with one of its snapshots, given by its place."""
         return replace(self, snapshots=self.snapshots[snapshot : snapshot + 1])
 
     def covered(self, weeks: int) -> NDArray[np.bool_]:
-        """Whether a trailing window of so many weeks lies inside the history, per snapshot."""
+        """One flag per snapshot: a trailing window of so many weeks lies inside the history."""
         return self.at >= weeks
 
 
@@ -72,9 +72,11 @@ def add_running_sums(
     counts: Ints,
     tiles: Ints,
 ) -> None:
-    """Running sums: each row adds to every column of its cell, 1 where the column counts, else the amount.
+    """Running sums: each row adds to every column of its group key, 1 where the column counts, else the
+    amount.
 
-    Rows come by customer. Their tiles lie far apart, so those of NEAR customers are filled side by side first.
+    Rows come by customer. Their tiles lie far apart, so those of CACHE_BLOCK customers are filled side by
+    side first.
     """
     block = np.zeros((tiles.shape[0], tiles.shape[1], CACHE_BLOCK), np.int64)
     start = 0

@@ -50,7 +50,8 @@ def _swings(balances: Balances, running: Mapping[str, Ints], window: int) -> Col
 def swing(
     running: Ints, calendar: Calendar, window: int
 ) -> tuple[SnapshotArray, SnapshotArray, SnapshotArray, SnapshotArray]:
-    """Lowest, highest, mean and deviation of the window's Monday balances, base currency; NaN: not covered."""
+    """Lowest, highest, mean and deviation of the window's Monday balances, base currency; NaN: not
+    covered."""
     shape = (len(calendar.at), running.shape[1])
     low, high, total = (np.zeros(shape, np.int64) for _ in range(3))
     squares = np.zeros(shape)

@@ -1,4 +1,4 @@
-"""Family: money in and out, to other banks and brokers, salary, speed, silence."""
+"""Family: money in and out, to other banks and brokers, salary, rate ratios, silence."""
 
 from features.catalogue.grammar import Name, weeks
 from features.catalogue.measures import CHANNELS
@@ -52,7 +52,7 @@ def _measure(activity: Activity, name: str, statistic: str) -> Columns:
 
 
 def _rate_ratios(activity: Activity, name: str) -> Columns:
-    """The last weeks' pace beside the longer window's: 1 = as usual, 0 = stopped."""
+    """The last weeks' rate over the longer window's: 1 = as usual, 0 = stopped."""
     counts = {window: activity.count(name, window) / window for window in activity.calendar.windows}
     for short, long in zip(activity.calendar.windows, activity.calendar.windows[1:], strict=False):
         yield Name(name, "speed", f"{weeks(short)}_per_{weeks(long)}"), ratio(counts[short], counts[long])

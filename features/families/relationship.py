@@ -32,7 +32,7 @@ def features(bucket: Bucket) -> Columns:
 
 
 def workload(assignments: pa.Table, snapshots: Sequence[date]) -> Workload:
-    """How many customers each manager has the day before each Monday, as known then; ``assignments`` are
+    """Customers per manager the day before each Monday, as known then; ``assignments`` are
     those of all buckets."""
     ids = np.array(sorted(set(assignments["customer_id"].to_pylist())), dtype=object)
     rows = make_rows("assignments", assignments, ids)
@@ -46,7 +46,7 @@ def workload(assignments: pa.Table, snapshots: Sequence[date]) -> Workload:
 
 
 def _customers(entities: Entities, calendar: Calendar, manager: Ints) -> SnapshotArray:
-    """How many customers the manager has in the whole bank; NaN without a manager."""
+    """Customers of the manager in the whole bank; NaN without a manager."""
     names = entities.tables["assignments"].labels["manager_id"]
     count = np.full(manager.shape, np.nan)
     for s, day in enumerate(calendar.snapshots):
@@ -56,7 +56,8 @@ def _customers(entities: Entities, calendar: Calendar, manager: Ints) -> Snapsho
 
 
 def assigned(entities: Entities, calendar: Calendar, column: str) -> tuple[Ints, Ints]:
-    """A column of the assignment in force the day before each snapshot (-1: vacant or unknown); its first day."""
+    """A column of the assignment in force the day before each snapshot (-1: vacant or unknown); its first
+    day."""
     rows, n = entities.tables["assignments"], len(entities)
     code = value_as_of(rows, calendar.snapshots, n, rows.columns[column], -1, in_force)
     return code, value_as_of(rows, calendar.snapshots, n, rows.day, -1, in_force)
@@ -82,7 +83,7 @@ def _vacant_days(entities: Entities, calendar: Calendar, manager: Ints, since: I
 
 
 def _distinct(entities: Entities, calendar: Calendar, window: int) -> SnapshotArray:
-    """How many different managers were in charge at some time of the trailing window."""
+    """Number of different managers in charge at some time of the trailing window."""
     rows = entities.tables["assignments"]
     manager, to_on = rows.columns["manager_id"], rows.columns["to_on"]
     count = np.zeros((len(calendar.snapshots), len(entities)))

@@ -1,4 +1,5 @@
-"""Family: tickets, how the customer's weeks differ from each other, silence, and the last month beside them."""
+"""Family: tickets, how the customer's weeks differ from each other, silence, and the last month beside
+them."""
 
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from features.families.shared import Bucket
 
 YEAR, MONTH = 52, 4
 HALF_LIFE = 4  # weeks in which a booking's weight halves
-COLLAPSED = 0.2  # a last month below this part of the year's usual pace
+COLLAPSED = 0.2  # a last month below this part of the year's weekly rate
 _LAST = f"{weeks(MONTH)}_per_{weeks(YEAR)}"
 
 
@@ -61,7 +62,7 @@ def _idle(activity: Activity) -> Ints:
 
 @dataclass(frozen=True)
 class Weeks:
-    """What the 52 weekly values of a year say (snapshot × customer), in the values' own unit.
+    """Figures of the 52 weekly values of a year (snapshot × customer), in the values' own unit.
 
     ``last_month`` is the mean of its weeks; ``weighted`` the sum with weight 1/2 per HALF_LIFE weeks of age.
     A gap is a run of weeks of nothing, the year's edges included; 0 where there is none.

@@ -17,10 +17,11 @@ _DAYS = np.int64(2**20)  # more days than any history has
 
 
 def features(bucket: Bucket) -> Columns:
-    """Of the money that fell due in the last year, the share that was still invested REINVEST_DAYS days later.
+    """Of the money that fell due in the last year, the share that was still invested REINVEST_DAYS days
+    later.
 
-    What term, structured and wealth products lost from the evening before the due day to REINVEST_DAYS days after
-    it has not been rolled over; due days whose REINVEST_DAYS days are not over yet do not count.
+    What term, structured and wealth products lost from the evening before the due day to REINVEST_DAYS days
+    after it has not been rolled over; due days whose REINVEST_DAYS days are not over yet do not count.
     """
     balances = bucket.balances
     customer, due, money, kept = _matured(balances.changes)
@@ -52,7 +53,7 @@ def _matured(changes: BalanceChanges) -> tuple[Ints, Ints, Ints, Ints]:
 
 
 def _locked(changes: BalanceChanges, customer: Ints, day: Ints) -> Ints:
-    """What each customer has in products with a term at the end of the day, minor units."""
+    """Money of each customer in products with a term at the end of the day, minor units."""
     rows = changes.rows
     chosen: NDArray[np.bool_] = np.isin(rows.columns["product_class"], LOCKED)
     key, change = rows.customer[chosen] * _DAYS + rows.day[chosen], changes.change[chosen]

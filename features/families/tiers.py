@@ -27,7 +27,8 @@ def features(bucket: Bucket) -> Columns:
 
 
 def place(average: SnapshotArray, declared: Sequence[Tier]) -> Ints:
-    """The place, from the lowest, of the highest tier whose lower bound the average reaches; 0 below all of them."""
+    """The place, from the lowest, of the highest tier whose lower bound the average reaches; 0 below all of
+    them."""
     return np.maximum(np.searchsorted(_bounds(declared), average, side="right") - 1, 0)
 
 

@@ -137,10 +137,12 @@ def feature_names(home: Home, day: date) -> list[str]:
 def read_features(
     home: Home, day: date, names: Sequence[str], room: int
 ) -> tuple[pd.DataFrame, NDArray[np.float64]]:
-    """The key of one Monday's features, ascending by customer, and rows × ``names`` with ``room`` for more columns.
+    """The key of one Monday's features, ascending by customer, and rows × ``names`` with ``room`` for more
+    columns.
 
-    The same as ``read_partition``, without a frame of hundreds of columns and its copies: file by file, so that
-    what is unpacked is placed while the processor's cache still holds it. Raises DataError for other columns.
+    The same as ``read_partition``, without a frame of hundreds of columns and its copies: file by file, so
+    that what is unpacked is placed while the processor's cache still holds it. Raises DataError for other
+    columns.
     """
     keys, blocks = list[pa.Table](), list[NDArray[np.float64]]()
     for path in sorted(home.partition("features", day).glob("*.parquet")):
@@ -170,7 +172,7 @@ def read_eligible(home: Home, snapshots: Sequence[date]) -> pd.DataFrame:
 
 
 def bank_workload(tables: Ingested, snapshots: Sequence[date]) -> Workload:
-    """How many customers each manager has on each Monday, over all buckets."""
+    """Customers per manager on each Monday, over all buckets."""
     columns = read_columns("assignments")
     parts = [tables.read("assignments", bucket, columns) for bucket in range(tables.buckets)]
     assignments = [rows for rows in parts if rows is not None]
@@ -259,5 +261,6 @@ def _stands(partition: Path, made_by: str) -> bool:
 
 
 def _made_by(settings: Settings, tables: str) -> str:
-    """The record of what a partition depends on: tables by name, settings that shape it, version of the code."""
+    """The record of what a partition depends on: tables by name, settings that shape it, version of the
+    code."""
     return fingerprint(tables, settings.model_dump_json(include=SHAPING), str(FEATURES_VERSION))

@@ -1,5 +1,6 @@
-"""Compact history: of old years only what features can still see, made once per bucket, so that a Monday costs the
-same however long the history is. At ten years a weekly build takes a third of the time (5,000 customers)."""
+"""Compact history: of old years only what features can still see, made once per bucket, so that a Monday
+costs the same however long the history is. At ten years a weekly build takes a third of the time (5,000
+customers)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,13 +20,15 @@ from pipeline.tables import Ingested, bucket_name, read_part
 
 @dataclass(frozen=True)
 class CompactHistory:
-    """Rows that happened before ``year`` lie compacted below ``folder``; made when they are first asked for."""
+    """Rows that happened before ``year`` lie compacted below ``folder``; made when they are first asked
+    for."""
 
     folder: Path
     year: int
 
     def read(self, tables: Ingested, table: str, bucket: int) -> pa.Table | None:
-        """One bucket of a table: its old years compacted, the others whole; the columns that features look at."""
+        """One bucket of a table: its old years compacted, the others whole; the columns that features look
+        at."""
         columns = read_columns(table)
         recent = tables.read(table, bucket, columns, since=self.year)
         old = self._compacted(tables, table, bucket, columns)

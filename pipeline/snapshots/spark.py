@@ -1,4 +1,4 @@
-"""The same work over the same buckets on Spark; extra ``spark``.
+"""The work on buckets as Spark tasks; extra ``spark``.
 
 A task is handed a bucket's number, reads that bucket's files and writes its output files itself. Rows never
 travel between the JVM and Python, and the bytes are those of a local run, because the code is the same.
@@ -121,7 +121,7 @@ def _failures(outcomes: dict[int, Any]) -> list[int]:
 
 
 def _outcomes() -> Any:
-    """How Spark gathers what became of each bucket: once per bucket, as soon as its task has ended."""
+    """The accumulator of outcomes by bucket: filled once per bucket, as soon as its task has ended."""
     from pyspark import AccumulatorParam
 
     class Outcomes(AccumulatorParam[dict[int, Any]]):
@@ -135,7 +135,8 @@ def _outcomes() -> Any:
 
 
 def _start(master: str) -> "SparkContext":
-    """Spark as configured above. What the JVM says of a wrong master is pages long; this says it in a line."""
+    """Spark as configured above. What the JVM says of a wrong master is pages long; this says it in a
+    line."""
     _check_installed()
     from py4j.protocol import Py4JError
     from pyspark import SparkConf, SparkContext
@@ -161,7 +162,8 @@ def _check_installed() -> None:
         import pyspark  # noqa: F401
     except ImportError:
         raise ConfigError(
-            "the engine 'spark' needs pyspark. Install the extra 'spark', or choose kind = \"local\" in [engine]."
+            "the engine 'spark' needs pyspark. "
+            "Install the extra 'spark', or choose kind = \"local\" in [engine]."
         ) from None
     home = os.environ.get("JAVA_HOME")
     if shutil.which("java", path=f"{home}/bin" if home else None) is None:
@@ -172,7 +174,7 @@ def _check_installed() -> None:
 
 
 def _cause(error: Exception) -> str:
-    """What the JVM said, without the stack: the line after "An error occurred while calling …"."""
+    """The message of the JVM, without the stack: the line after "An error occurred while calling …"."""
     lines = [line.strip(" :\t") for line in str(error).splitlines() if line.strip(" :\t")]
     message = next((line for line in lines if "Exception: " in line), lines[0])
     return message.partition("Exception: ")[2] or message

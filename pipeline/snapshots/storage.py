@@ -1,4 +1,5 @@
-"""Storage that workers reach through Arrow, S3 or HDFS for example, in place of a folder that all of them mount.
+"""Storage that workers reach through Arrow, S3 or HDFS for example, in place of a folder that all of them
+mount.
 
 The driver lays the tables there. A task brings its bucket's files into a folder of its own, works as on one
 machine and sends back what it wrote; the driver fetches that. The bytes are those of a local run.
@@ -120,7 +121,7 @@ def _open(uri: str) -> tuple[fs.FileSystem, str]:
 def _remedy(uri: str) -> str:
     if uri.startswith(("hdfs:", "viewfs:")):
         return (
-            "Arrow reaches HDFS through Hadoop's own client, on the driver and on every worker: set JAVA_HOME, "
-            "HADOOP_HOME (with lib/native/libhdfs.so) and CLASSPATH=$(hadoop classpath --glob)."
+            "Arrow reaches HDFS through Hadoop's own client, on the driver and on every worker: set "
+            "JAVA_HOME, HADOOP_HOME (with lib/native/libhdfs.so) and CLASSPATH=$(hadoop classpath --glob)."
         )
     return "Mend storage in [engine], for example s3://bucket/attrition or hdfs://namenode:8020/attrition."

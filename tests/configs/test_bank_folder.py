@@ -1,4 +1,5 @@
-"""Settings are one frozen object; whatever is wrong in them is said with its file, its key and the nearest key."""
+"""Settings are one frozen object; whatever is wrong in them is said with its file, its key and the nearest
+key."""
 
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,8 @@ def test_the_bank_wins_over_the_defaults_key_by_key(bank: Path) -> None:
     [
         ({"quarantine_limt": 0.1}, "unknown key 'quarantine_limt'. Did you mean 'quarantine_limit'?"),
         ({"cohort": {"min_aumm": 1}}, "unknown key 'cohort.min_aumm'. Did you mean 'min_aum'?"),
-        ({"sources": {"txn": {"delimeter": ";"}}}, "unknown key 'sources.txn.delimeter'. Did you mean 'delimiter'?"),
+        ({"sources": {"txn": {"delimeter": ";"}}},
+         "unknown key 'sources.txn.delimeter'. Did you mean 'delimiter'?"),
         ({"sources": {"tiers": {"files": "x", "formt": "csv"}}},
          "unknown key 'sources.tiers.formt'. Did you mean 'format'?"),
         ({"tiers": [{"name": "a", "name_zh": "a", "min_aum": 0, "name_hz": "a"}]},
@@ -80,7 +82,8 @@ def test_an_unknown_key_names_the_nearest_one_of_its_own_table(overrides: dict[s
         ({"tiers": []}, "tiers: must not be empty"),
         ({"cohort": {"min_aum": 9, "max_aum": 9}}, "cohort: min_aum 9.0 must be below max_aum 9.0"),
         ({"bands": {"high": 0.1, "medium": 0.1}}, "bands: medium 0.1 must be below high 0.1"),
-        ({"sources": {"txn": {"format": "csv"}}, "bank": "x"}, "the bank is named by its folder. Leave the key"),
+        ({"sources": {"txn": {"format": "csv"}}, "bank": "x"},
+         "the bank is named by its folder. Leave the key"),
         ({"sources": {"new": {}}}, "sources.new: files must be a pattern below the raw folder"),
         ({"sources": {"txn": {"files": "/data/*.csv"}}},
          "sources.txn: files must be a pattern below the raw folder, such as 'txn_*.csv', not '/data/*.csv'"),
@@ -88,12 +91,14 @@ def test_an_unknown_key_names_the_nearest_one_of_its_own_table(overrides: dict[s
          "sources.txn: query, table and dsn_env are for format 'postgres'"),
         ({"sources": {"new": {"format": "postgres", "query": "SELECT 1", "table": "t", "dsn_env": "DSN"}}},
          "sources.new: format 'postgres' takes dsn_env and either query or table, and no files"),
-        ({"sources": {"new": {"format": "postgres", "table": "t"}}}, "sources.new: format 'postgres' takes dsn_env"),
+        ({"sources": {"new": {"format": "postgres", "table": "t"}}},
+         "sources.new: format 'postgres' takes dsn_env"),
         ({"sources": {"txn": {"files": ""}}}, "sources.txn: files must be a pattern below the raw folder"),
         ({"sources": {"txn": {"encoding": "utf-88"}}},
          "sources.txn.encoding: unknown encoding 'utf-88'; use for example utf-8 or gb18030"),
         ({"sources": {"txn": {"encoding": "base64"}}}, "sources.txn.encoding: unknown encoding 'base64'"),
-        ({"sources": {"txn": {"delimiter": "||"}}}, "sources.txn.delimiter: String should have at most 1 character"),
+        ({"sources": {"txn": {"delimiter": "||"}}},
+         "sources.txn.delimiter: String should have at most 1 character"),
     ],
 )  # fmt: skip
 def test_a_wrong_value_names_its_key_and_what_was_found(overrides: dict[str, Any], said: str) -> None:

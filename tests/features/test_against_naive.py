@@ -713,7 +713,8 @@ def left(one: Customer, settings: Settings, days: int) -> float:
 
 
 def is_gone(one: Customer, settings: Settings, days: int) -> bool:
-    """Whether the definition holds at the end of an outcome window of so many days, straight from its words."""
+    """Whether the definition holds at the end of an outcome window of so many days, straight from its
+    words."""
     label = settings.label
     end = one.monday + (label.lead_days + days) * DAY
     looked = last_days(one, settings, days, label.settle_days)

@@ -1,4 +1,5 @@
-"""Several definitions on Monday 2024-03-04 (lead 7, horizon 90): windows end 06-09, the 90 days after on 09-07."""
+"""Several definitions on Monday 2024-03-04 (lead 7, horizon 90): windows end 06-09, the 90 days after on
+09-07."""
 
 from datetime import date
 from typing import Any
@@ -97,7 +98,8 @@ def test_who_has_left_is_judged_by_each_candidates_own_measure(verdicts: Any) ->
 def test_candidates_on_random_worlds_are_the_labels_and_cohorts_of_each(
     draw_bank: Any, tables_of: Any, bank_settings: Settings
 ) -> None:
-    """What is compared is what training would see: exclusion, attrition and money of each definition alone."""
+    """What is compared is what training would see: exclusion, attrition and money of each definition
+    alone."""
     candidates = [
         with_label(bank_settings, definition=name, dormant_floor=400_000.0)
         for name in ("aum_drop", "tier_downgrade", "closure", "dormancy")

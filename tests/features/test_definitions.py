@@ -1,7 +1,7 @@
 """tier_downgrade, closure and dormancy on the dates of features/label.py; test_label.py has aum_drop's.
 
-Snapshot 2024-03-04, lead 7, horizon 90: the window is [03-11, 06-09), its last two weeks begin on 05-26, its last
-four on 05-12. The shorter windows end before 04-10 and 05-10.
+Snapshot 2024-03-04, lead 7, horizon 90: the window is [03-11, 06-09), its last two weeks begin on 05-26, its
+last four on 05-12. The shorter windows end before 04-10 and 05-10.
 """
 
 from collections.abc import Callable

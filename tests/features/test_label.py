@@ -91,7 +91,8 @@ def test_came_back(
 @pytest.mark.parametrize(
     ("days", "time_to_attrition"),
     [
-        # The three windows end before 04-10, 05-10 and 06-09; the last 14 days begin on 03-27, 04-26 and 05-26.
+        # The three windows end before 04-10, 05-10 and 06-09; the last 14 days begin on 03-27, 04-26 and
+        # 05-26.
         ([(date(2024, 3, 27), 0)], 30),
         ([(date(2024, 3, 28), 0)], 60),  # 03-27 still saw the money
         ([(date(2024, 4, 26), 0)], 60),

@@ -1,4 +1,5 @@
-"""Features of before stand as long as FEATURES_VERSION does, so no output may change under the same version."""
+"""Features of before stand as long as FEATURES_VERSION does, so no output may change under the same
+version."""
 
 import hashlib
 import json
@@ -17,7 +18,8 @@ SEEDS = (3, 8)
 
 
 def digest(tables: list[pa.Table]) -> str:
-    """16 hex digits over every name and value; nine digits of a number, so that any machine finds the same."""
+    """16 hex digits over every name and value; nine digits of a number, so that any machine finds the
+    same."""
     text = hashlib.sha256()
     for table in tables:
         for name in table.column_names:

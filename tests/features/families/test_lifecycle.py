@@ -76,7 +76,8 @@ def test_how_long_dormant(days: int, weeks: int, features_on: Any) -> None:
 
 
 def test_how_long_new(features_on: Any) -> None:
-    """New on all Mondays of its ten weeks, the day of opening counted; and before, as tenure is below a year."""
+    """New on all Mondays of its ten weeks, the day of opening counted; and before, as tenure is below a
+    year."""
     begins = date(2023, 8, 7)  # 30 weeks: 4 Mondays before this one have half a year behind them
     rows = [booking(k) for k in range(0, 360, 30)]
     customers = [{"opened_on": date(2023, 12, 25)}]

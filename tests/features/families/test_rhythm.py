@@ -47,7 +47,8 @@ def test_a_silent_and_a_busy_year(features_on: Any) -> None:
 
 @pytest.mark.parametrize(("last", "stopped"), [((), 1), ((3,), 0)])
 def test_collapse(last: Any, stopped: int, features_on: Any) -> None:
-    """One booking a week: none in the last four is a collapse; one is a quarter of the pace, above a fifth."""
+    """One booking a week: none in the last four is a collapse; one is a quarter of the pace, above a
+    fifth."""
     found = features_on(MONDAY, transactions=[paid(k, -1) for k in (*last, *range(4, 52))])
     assert found["booking_collapse_4w_per_52w"] == stopped
 

@@ -155,7 +155,8 @@ def test_a_buckets_own_error_surfaces_and_the_session_goes_on(context: "SparkCon
 def test_an_ingest_on_spark_writes_every_byte_of_a_local_one(
     context: "SparkContext", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A bank with its dirt, in several files; then one of them in another encoding: the error and the old tables."""
+    """A bank with its dirt, in several files; then one of them in another encoding: the error and the old
+    tables."""
     monkeypatch.setattr("pipeline.ingest.distributed_sources.session", lambda _: nullcontext(context))
     raw, homes = tmp_path / "raw", {kind: Home(tmp_path / kind) for kind in ("local", "spark")}
     write_demo_bank(raw, CUSTOMERS // 2, WEEKS, 7, LAST_MONDAY)
@@ -192,7 +193,8 @@ def every_file(folder: Path) -> dict[str, bytes]:
 
 @dataclass(frozen=True)
 class Worlds:
-    """Random banks as tables in ``folder``/<number>; the work on one writes cohort and features to ``out``."""
+    """Random banks as tables in ``folder``/<number>; the work on one writes cohort and features to
+    ``out``."""
 
     settings: Settings
     folder: Path

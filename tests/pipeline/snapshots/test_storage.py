@@ -1,4 +1,5 @@
-"""Tables and drafts through Arrow's file systems: the bytes of a run on mounted folders, nothing left behind."""
+"""Tables and drafts through Arrow's file systems: the bytes of a run on mounted folders, nothing left
+behind."""
 
 from dataclasses import replace
 from datetime import date
