@@ -2,17 +2,19 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from types import MappingProxyType
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from sqlalchemy import Connection
 
 from configs.call_lists import CallList, Week
 from configs.errors import ConfigError
 from configs.published import Decision, ResponseRate, Run
 from configs.settings import Settings
+from features.engine.cut import seen
+from features.engine.entities import EPOCH, day_number, make_rows
 from pipeline.artefacts import fingerprint
 from pipeline.context import Context
 from pipeline.lists.decisions import choose
@@ -107,19 +109,12 @@ def reached(tables: Ingested, monday: date, since: date) -> dict[str, date]:
 
 
 def _last_days(rows: pa.Table, monday: date, since: date) -> dict[str, date]:
-    start, end = (
-        pa.scalar(datetime.combine(day, time()), rows["contacted_at"].type) for day in (since, monday)
-    )
-    seen = (
-        (pc.field("contacted_at") >= start)
-        & (pc.field("contacted_at") < end)
-        & (pc.field("known_on") < monday)
-        & (pc.field("superseded_on").is_null() | (pc.field("superseded_on") >= monday))
-        & (pc.field("outcome").is_null() | (pc.field("outcome") != "no_answer"))
-    )
-    last = rows.filter(seen).group_by("customer_id").aggregate([("contacted_at", "max")])
-    days = (at.date() for at in last["contacted_at_max"].to_pylist())
-    return dict(zip(last["customer_id"].to_pylist(), days, strict=True))
+    customers = np.array(sorted(rows["customer_id"].unique().to_pylist()), dtype=object)
+    made = make_rows("contacts", rows, customers)
+    answered = ~np.isin(made.columns["outcome"], made.code("outcome", "no_answer"))
+    recent = made.take(answered & seen(made, day_number(monday)) & (made.day >= day_number(since)))
+    days = (EPOCH + timedelta(days=day) for day in recent.day.tolist())
+    return dict(zip(customers[recent.customer], days, strict=True))  # ascending by day: the last one stays
 
 
 def _with_lists(run: Run, week: Week) -> Run:
