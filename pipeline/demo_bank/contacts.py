@@ -24,7 +24,7 @@ def second_of(draws: Draws, purpose: str, who: Ints, days: int = 7) -> Ints:
 
 
 def events(raw: RawWeek, customers: Customers, states: States) -> pa.Table:
-    """One row per login, look at the rate page or complaint, in order of time; who looks elsewhere clicks more."""
+    """One row per login, look at the rate page or complaint, in order of time."""
     draws, who = raw.draws, np.flatnonzero(states.alive)
     looking = states.stage[who] == LOOKING
     restless = looking | (states.stage[who] == DRAINING)

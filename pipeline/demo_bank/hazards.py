@@ -46,7 +46,7 @@ class Pressure:
     def hazards(self, ahead: int, expected: bool) -> Floats:
         """(reason, customer): chance to start looking in the week that lies ``ahead`` weeks after the Monday.
 
-        Rows follow REASONS without life_event. ``expected`` adds the mean of shocks that have not happened yet.
+        Rows follow REASONS without life_event. ``expected`` adds the mean of shocks still to happen.
         """
         manager, complaint, salary = _shocks(ahead) if expected else (0.0, 0.0, 0.0)
         rows = np.stack(
@@ -69,7 +69,7 @@ class Pressure:
 
 
 def call_types(place: Floats) -> Ints:
-    """(reason, customer): what a call does, from where the customers stand between the easily helped and the touchy."""
+    """(reason, customer): effect of a call; ``place`` runs from the easily helped (0) to the touchy (1)."""
     helps, harms = (np.array(shares)[:, None] for shares in (p.CALL_HELPS, p.CALL_HARMS))
     return np.where(place < helps, 1, np.where(place >= 1 - harms, 2, 0))
 

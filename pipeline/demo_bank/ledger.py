@@ -123,7 +123,7 @@ class Ledger:
             self.matures[slot, who] = matures
 
     def redeem(self, lane: int, slot: int, who: Ints, cents: Ints, day: int | Ints | None = None) -> Ints:
-        """Out of a slot onto the demand account; returns the cents that came."""
+        """Out of a slot onto the demand account; returns its cents."""
         held = self.balance[slot, who]
         if slot in PRICED_SLOTS:
             units, price = self.units[slot, who], self._price(slot)
@@ -144,7 +144,7 @@ class Ledger:
             self.redeem(lane, slot, who[first == place], cents[first == place])
 
     def raise_cash(self, who: Ints, wanted: Floats) -> None:
-        """Redeem products, the easiest first, until the demand account holds ``wanted`` cents or all is sold."""
+        """Redeem products, the easiest first, until ``wanted`` cents lie on the demand account or all is sold."""
         for slot in LIQUIDATION_ORDER:
             lacking = wanted - self.balance[DEMAND, who]
             held = self.balance[slot, who]
@@ -220,7 +220,7 @@ class Ledger:
         return np.flatnonzero(changed)
 
     def open_books(self, customers: Customers, first_day: int) -> None:
-        """What customers hold on the Sunday before the first week: their usual AUM by taste, loans and dollars."""
+        """Fill the books as of the Sunday before the first week: usual AUM by taste, loans and dollars."""
         who = np.flatnonzero(customers.opened_week < 0)
         anchor, draws = customers.anchor[who], self._draws
         invested = anchor * (1 - customers.cash_share[who])

@@ -33,7 +33,7 @@ class Manager:
 
 
 class Managers:
-    """Portfolios are fixed, the managers in charge of them change. Per customer: the portfolio (−1 = none)."""
+    """Portfolios are fixed, the managers in charge change. Per customer: the portfolio (−1 = none)."""
 
     def __init__(self, customers: Customers, seed: int) -> None:
         self._customers, self._seed = customers, seed
@@ -58,7 +58,7 @@ class Managers:
         return np.where(portfolio == NOBODY, NOBODY, self.in_charge[portfolio])
 
     def caller_for(self, who: Ints) -> Ints:
-        """Who makes a call: the manager in charge, else a colleague of the same branch."""
+        """Manager who makes a call to each customer: the one in charge, else a colleague of the same branch."""
         filled = np.flatnonzero(self.in_charge != NOBODY)
         stand_in = self._first_of_branch.copy()
         # Written from the last portfolio to the first, so that the branch's first manager remains.

@@ -87,7 +87,7 @@ def day_number(day: date) -> int:
 
 
 class Season:
-    """What is special about the week that begins on ``monday``; ``interest_day`` is 0 for Monday, None for no day."""
+    """The calendar of the week from ``monday``; ``interest_day`` is 0 for Monday, None for no such day."""
 
     def __init__(self, monday: date) -> None:
         self.days = [monday + timedelta(days=k) for k in range(7)]

@@ -1,4 +1,4 @@
-"""What the bank's raw tables are made of: numbers of customers, codes, dates, amounts, and days of loading."""
+"""Columns of the bank's raw tables: numbers of customers, codes, dates, amounts and days of loading."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

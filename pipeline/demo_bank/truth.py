@@ -1,4 +1,4 @@
-"""What only the generator knows: each customer's true probability that the label will be 1."""
+"""The truth that only the generator knows: each customer's probability that the label will be 1."""
 
 from dataclasses import dataclass, replace
 
@@ -95,7 +95,7 @@ class Oracle:
         return np.where(states.alive[who], result, 0.0)
 
     def _undecided(self, pressure: Pressure) -> Floats:
-        """1 − ∏ (1 − Σ over reasons of chance to start in week s + k × chance that this start still counts)."""
+        """1 − ∏ (1 − Σ over reasons of chance to start in week s + k × chance that this start counts)."""
         stays = np.full(len(pressure.multiplier), np.log1p(-self._life_event))
         for ahead in range(hazards.AHEAD):
             at_start = {factor: float(counts[ahead]) for factor, counts in self._start.items()}

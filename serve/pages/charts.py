@@ -1,4 +1,4 @@
-"""Positions of the points of charts: the templates draw them as SVG, without a style or a script of its own."""
+"""Positions of the points of charts: the templates draw them as SVG, without style or script."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""One customer: score, holdings, how the risk went, and what came of calls."""
+"""The page of one customer: score, holdings, risk over time, contacts and the form of outcomes."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Recording what came of a call."""
+"""The form that records the outcome of a call."""
 
 import re
 import secrets
@@ -30,8 +30,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # all but tabs and line ends
 class Form:
     """The fields of the form. Its key says that it is sent once, however often the button is pressed.
 
-    ``callers`` are the managers of whom one is to be named; empty for a manager, who calls in person. ``faults`` has
-    a sentence by field.
+    ``callers`` are the managers to choose from; empty for a manager, who calls in person. ``faults`` has a
+    sentence by field.
     """
 
     key: str
@@ -90,7 +90,7 @@ def _new_key() -> str:
 
 
 def _filled(form: Form, fields: Fields, words: Wording) -> Form:
-    """As it was sent, with what is wrong with it. Browsers send line ends as two characters, which counts twice."""
+    """The form as it was sent, with its faults. A line end, which browsers send as two characters, is one."""
     sent = replace(
         form,
         key=fields.get("key", ""),

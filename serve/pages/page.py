@@ -1,4 +1,4 @@
-"""How a page is answered: who asks by cookie, in which language, and what went wrong in words."""
+"""Answers that are pages: the caller by cookie, the language, and what went wrong in words."""
 
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -29,14 +29,14 @@ Answer = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class Open(APIRoute):
-    """A route that needs no token; what goes wrong is told as a page."""
+    """A route that needs no token; what goes wrong is shown as a page."""
 
     def get_route_handler(self) -> Answer:
         return _with_error_pages(super().get_route_handler())
 
 
 class Page(Open, AuthorizedRoute):
-    """A route behind a token that comes in a cookie; what goes wrong is told as a page."""
+    """A route behind a token that comes in a cookie; what goes wrong is shown as a page."""
 
     def credentials(self, request: Request) -> str:
         return f"Bearer {session.kept(request, 'session')}"
@@ -86,7 +86,7 @@ def show_run(
 
 
 def here(request: Request) -> str:
-    """Path and query of this page, for a form that comes back to it; the start page where it came by a form."""
+    """Path and query of this page, for a form that returns to it; the start page after a form."""
     if request.method != "GET":
         return "/"
     query = request.url.query
@@ -136,7 +136,7 @@ def _refused(request: Request, status: int) -> Response:
 
 
 def _to_sign_in(request: Request) -> Response:
-    """Somebody whose session has ended is told so, and comes back to this page."""
+    """On to signing in, with a notice where a session has ended, and back to this page afterwards."""
     asked = {"to": here(request)} | ({"why": "ended"} if session.kept(request, "session") else {})
     response = go(f"/sign-in?{urlencode(asked)}")
     session.forget(request, response, "session")

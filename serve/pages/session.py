@@ -34,12 +34,12 @@ class Forms:
 
 
 def cookie_name(settings: ServiceSettings, kind: str) -> str:
-    """``session``, or ``visit`` of who is not signed in yet. Browsers take ``__Host-`` by TLS from this host alone."""
+    """``session``, or ``visit`` before signing in. Browsers take ``__Host-`` by TLS from this host alone."""
     return f"attrition-{kind}" if settings.demo else f"__Host-attrition-{kind}"
 
 
 def kept(request: Request, kind: str) -> str:
-    """What the cookie holds; empty without one."""
+    """The value of a cookie; empty without one."""
     return request.cookies.get(cookie_name(request.app.state.settings, kind), "")
 
 

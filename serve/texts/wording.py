@@ -61,7 +61,8 @@ class Wording:
     def short(self, minor: float) -> str:
         """Three figures and a unit.
 
-        >>> Wording("en").short(184_320_050), Wording("zh").short(184_320_050), Wording("zh").short(23_400_000_000)
+        >>> english, chinese = Wording("en"), Wording("zh")
+        >>> english.short(184_320_050), chinese.short(184_320_050), chinese.short(23_400_000_000)
         ('1.84 m', '184万', '2.34亿')
         """
         amount = minor / 100

@@ -29,7 +29,7 @@ def write_lists(
     settings: Settings,
     language: Language | None = None,
 ) -> list[Path]:
-    """One workbook per manager and one per branch of a run in ``folder``; those of an earlier run are removed.
+    """One workbook per manager and one per branch in ``folder``; those of an earlier run are removed.
 
     Each file is written whole: whoever opens one never sees half of it. The language is the bank's unless
     another is given. Returns the files, sorted by name.
@@ -44,7 +44,7 @@ def write_lists(
 
 
 def manager_workbook(context: Context, call_list: CallList, rows_of: RowsOf) -> bytes:
-    """An .xlsx of one sheet: the customers to call, with room for what came of it."""
+    """An .xlsx of one sheet: the customers to call, with room for the outcomes."""
     content = BytesIO()
     with _book(content, context, context.who(call_list)) as workbook:
         list_sheet(workbook, context, call_list, rows_of(call_list.listed))

@@ -9,7 +9,7 @@ from xlsxwriter import Workbook
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-# Of each font at 10 points of type: the width of a letter, in the digits that columns count, and points of a line.
+# Of each font at 10 points of type: the width of a letter in digits, as columns count, and points of a line.
 FONTS = {"Calibri": (0.88, 13.0), "Microsoft YaHei": (1.0, 14.5)}
 PADDING = 7  # points kept free above and below the text of a row
 A4 = 9
@@ -117,7 +117,7 @@ def lines(text: str, width: float, letter: float = 1) -> int:
 def bars(values: Sequence[int]) -> str:
     """One block per value, from zero up: half the height is half of the largest.
 
-    Text, so that it is sorted with its row and printed by every program; not all of them draw Excel's own lines.
+    Text, so that it is sorted with its row and printed by every program; not all draw Excel's own lines.
 
     >>> bars([8, 7, 4, 0])
     '█▇▄▁'
@@ -129,14 +129,15 @@ def bars(values: Sequence[int]) -> str:
 def row_height(texts: Sequence[tuple[str, float]], font: str) -> float:
     """Points that show each text whole in its width, and leave room to write by hand beside short ones.
 
-    Some of a width is the cell's indent and margin.
+    Some of a width is the cell's indent and margin. Rows without a height of their own are one line high in
+    LibreOffice, so that wrapped texts overprint each other; XlsxWriter fits widths alone.
     """
     letter, line = FONTS[font]
     return line * max([2, *(lines(text, width - 1.5, letter) for text, width in texts)]) + PADDING
 
 
 def head(sheet: Worksheet, columns: Sequence[Column], style: Styles, texts: Sequence[str]) -> int:
-    """Title, facts and source, a hidden row of the columns' names, the headings; returns the row of the headings."""
+    """Title, facts, source, a hidden row of the columns' names, and the headings, whose row is returned."""
     for row, (text, (name, height)) in enumerate(zip(texts, _HEAD_ROWS, strict=True)):
         sheet.set_row(row, height)
         sheet.write_string(row, 0, text, style[name])

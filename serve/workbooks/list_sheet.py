@@ -1,4 +1,4 @@
-"""The sheet of customers to call: one row each, ready to read, to print, and to be read back when filled in."""
+"""The sheet of customers to call: one row each, to read, to print, and to be read back when filled in."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -21,8 +21,8 @@ NOTE_ROWS = 6  # below the table
 def list_sheet(workbook: Workbook, context: Context, call_list: CallList, rows: Sequence[ListRow]) -> None:
     """One row per listed customer in the order of the list; outcome and note are left to fill in.
 
-    Above the headings a hidden row names each column for programs, and hidden columns hold what a program needs to
-    know whose outcome it reads. Both move along when somebody sorts the table.
+    Above the headings a hidden row names each column for programs, and hidden columns say whose outcome a row
+    holds. Both move along when somebody sorts the table.
     """
     words = context.words
     sheet = workbook.add_worksheet(words("list.sheet" if call_list.manager else "own.sheet"))

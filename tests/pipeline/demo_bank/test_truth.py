@@ -127,7 +127,7 @@ def test_the_daily_average_counts_each_sunday_for_its_days() -> None:
 
 
 def test_calls_help_in_the_reasons_in_which_they_are_said_to() -> None:
-    """Over 8,000 customers, what a call takes off the probability, as a share of it, by the leading reason."""
+    """Over 8,000 customers, the share of the probability that a call takes off, by the leading reason."""
     bank = Bank(8_000, 40, 3, LAST_MONDAY)
     for _ in range(30):
         bank.advance()

@@ -1,4 +1,4 @@
-"""The bank of the pages' tests, published once for all tests that only read; tests that write publish their own."""
+"""The bank of the pages' tests, published once; each test gets a copy of the store."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""A bank as its pages need it: two branches, eight Mondays, lists partly worked off, and names that try to break out.
+"""A bank as its pages need it: two branches, eight Mondays, lists partly worked off, and hostile names.
 
-B1 has the managers M1 (a full list) and M2, whose name is a script, and two customers in nobody's charge; B2 has M3.
-One of M1's customers bears a number that is markup.
+B1 has the managers M1 (a full list) and M2, whose name is a script, and two customers without a manager;
+B2 has M3. One of M1's customers bears a number that is markup.
 """
 
 from dataclasses import replace

@@ -86,7 +86,7 @@ def test_a_branchs_own_list(signed_in):
 
 
 def test_a_sequence_of_pages_stays_with_its_run(signed_in, store_url, settings, monkeypatch):
-    """Three rows a page: the second page tells of the run of the first, although another one is served by then."""
+    """Three rows a page: the second page is of the first one's run, although another is served by then."""
     monkeypatch.setattr("serve.pages.lists.ROWS", 3)
     client = signed_in("manager", manager_id="M1")
     first = client.get("/lists/M1")

@@ -1,4 +1,4 @@
-"""What every page has: headers, one way to say what went wrong, and a navigation that leads nowhere forbidden."""
+"""Every page: its headers, one way to say what went wrong, and no navigation to what is forbidden."""
 
 import re
 

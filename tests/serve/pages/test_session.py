@@ -42,7 +42,7 @@ def test_signing_in_keeps_the_token_out_of_reach_of_scripts_and_of_other_sites(c
 
 
 def test_elsewhere_the_cookie_is_for_tls_and_this_host_alone(service):
-    """The demo reached by another name sets Secure; a bank's service also takes no cookie that lacks the prefix."""
+    """The demo under another name sets Secure; a bank's service takes no cookie that lacks the prefix."""
     with TestClient(create_app(service), base_url="http://bank.example", follow_redirects=False) as client:
         assert "Secure" in client.get("/sign-in").headers["set-cookie"]
     bank = ServiceSettings(

@@ -1,4 +1,4 @@
-"""Both languages say the same things with the same figures; code and templates ask for all of them, no others."""
+"""Both languages have the same texts and figures; code and templates ask for all of them, no others."""
 
 import re
 import tomllib

@@ -192,7 +192,7 @@ def test_an_id_stays_the_text_it_is(context, make_score, make_lists, rows_of, ev
 
 
 def test_words_from_the_bank_are_never_formulas(context, lists, read_session):
-    """A product, a channel and an outcome that begin like formulas; also where another word stands before them."""
+    """A product, a channel and an outcome that begin like formulas, also after another word."""
     evil = "=cmd|'/c calc'!A1"
     profile = Profile(
         "c4",
