@@ -86,7 +86,7 @@ features-doc: $(READY) ## docs/features.md: every feature in words
 	$(PYTHON) -m pipeline features-doc --out docs/features.md
 
 docs: $(READY) ## the documentation site in data/site, without a warning; serve it with DOCS_PORT  (DOCS_PORT)
-	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict
 	@echo "data/site/index.html$(if $(DOCS_PORT),: http://127.0.0.1:$(DOCS_PORT))"
 	$(if $(DOCS_PORT),$(PYTHON) -m http.server --bind 127.0.0.1 --directory data/site $(DOCS_PORT))
 
