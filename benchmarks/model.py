@@ -6,10 +6,10 @@ A made-up bank is generated, ingested and given features once and kept in ``--wo
 fresh process, clock, CPU and largest memory (CPU says more where the machine has other work to do):
 
 - ``train``: what ``make train`` does from the feature files to the bundle on disk: load, bin, fit whether and
-  when, stop early, calibrate, fit how much, judge;
+  when, stop early, calibrate, fit how much, evaluate;
 - ``fit``: what LightGBM alone takes for whether and when: the same customer-periods as arrays in memory, bins,
-  the same parameters, as many rounds as ``train`` tried, each judged on the tuning Mondays by LightGBM's own log
-  loss; nothing is read, checked, calibrated, judged or written. After that, on a clock of its own, what the
+  the same parameters, as many rounds as ``train`` tried, each evaluated on the tuning Mondays by LightGBM's own log
+  loss; nothing is read, checked, calibrated, evaluated or written. After that, on a clock of its own, what the
   second model takes, how much leaves, which training fits as well;
 - ``score``: risks and shares of ``--rows`` customers, and after that the contributions and the three reasons.
 
@@ -77,10 +77,10 @@ def alone(bank: Context, as_of: date, rounds: int) -> dict[str, Any]:
     made["monotone_constraints"] = [*monotone_signs(bank.settings, train.columns), 0]
     took = _clock()
     binned = lgb.Dataset(known, some.gone, params=made)
-    judged = binned.create_valid(later, every.gone)
-    judged.construct()
+    tuning = binned.create_valid(later, every.gone)
+    tuning.construct()
     binning = took()
-    lgb.train(made, binned, num_boost_round=rounds, valid_sets=[judged])
+    lgb.train(made, binned, num_boost_round=rounds, valid_sets=[tuning])
     fitted = took()
     took = _clock()
     fit_severity(train, tune, bank.settings.training)

@@ -1,1 +1,1 @@
-"""How good models are and which one may score: judgement, comparison, promotion, and the pages that show it."""
+"""Evaluation of models: their figures, intervals, groups and cards, and the pages that show them."""

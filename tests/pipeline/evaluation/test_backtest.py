@@ -65,45 +65,49 @@ def result(bank):
     return run_backtest(bank, bank.tables, AS_OF, count=3, weeks_apart=5, truth=truth_of(bank))
 
 
-def test_each_origin_has_its_promise_and_what_came(bank, result):
+def test_each_origin_has_what_was_predicted_and_observed(bank, result):
     assert read_json(bank.home.root / "backtest.json") == result
     first, second = result["origins"]
     assert (first["origin"], second["origin"]) == ("2026-08-03", "2026-09-07")
     assert list(result["refused"]) == ["2026-06-29"]
     assert "too few matured snapshots" in result["refused"]["2026-06-29"]
-    for one in (first, second):
-        days = one["snapshots"]
+    for origin in (first, second):
+        days = origin["snapshots"]
         assert days["later"] == [
-            str(date.fromisoformat(one["origin"]) + timedelta(weeks=k)) for k in range(5)
+            str(date.fromisoformat(origin["origin"]) + timedelta(weeks=k)) for k in range(5)
         ]
-        assert days["judge"][-1] < one["origin"]
-        low, high = one["predicted"]["intervals"]["model.auroc"]
-        assert low < one["predicted"]["model"]["auroc"] < high
-        came, sure = one["observed"], one["observed"]["intervals"]
+        assert days["judge"][-1] < origin["origin"]
+        low, high = origin["predicted"]["intervals"]["model.auroc"]
+        assert low < origin["predicted"]["model"]["auroc"] < high
+        observed, intervals = origin["observed"], origin["observed"]["intervals"]
         ways = {"largest_drop", "longest_silence", "logistic", "truth"}
-        assert set(came["others"]) == ways | ({"previous champion"} if one is second else set())
-        assert set(came["capacity"]) == {"money_at_risk", "risk", *came["others"]}
-        assert came["capacity"]["truth"]["recall"] > came["capacity"]["longest_silence"]["recall"]
-        low, high = sure["capacity.money_at_risk.recall"]
-        assert low < came["capacity"]["money_at_risk"]["recall"] < high
-        assert sum(branch["realised"] for branch in came["money"]["branches"]) == pytest.approx(
-            came["money"]["realised"]
+        assert set(observed["others"]) == ways | ({"previous champion"} if origin is second else set())
+        assert set(observed["capacity"]) == {"money_at_risk", "risk", *observed["others"]}
+        assert observed["capacity"]["truth"]["recall"] > observed["capacity"]["longest_silence"]["recall"]
+        low, high = intervals["capacity.money_at_risk.recall"]
+        assert low < observed["capacity"]["money_at_risk"]["recall"] < high
+        assert sum(branch["realised"] for branch in observed["money"]["branches"]) == pytest.approx(
+            observed["money"]["realised"]
         )
-        assert came["others"]["truth"]["auroc"] > came["others"]["longest_silence"]["auroc"]
-        for way, found in (("model", came["model"]), *came["others"].items()):
-            low, high = sure[f"{way}.auroc"]
-            assert low < found["auroc"] < high
-        assert sure["model.money_ratio"][0] < came["money"]["ratio"] < sure["model.money_ratio"][1]
+        assert observed["others"]["truth"]["auroc"] > observed["others"]["longest_silence"]["auroc"]
+        for way, metrics in (("model", observed["model"]), *observed["others"].items()):
+            low, high = intervals[f"{way}.auroc"]
+            assert low < metrics["auroc"] < high
+        assert (
+            intervals["model.money_ratio"][0] < observed["money"]["ratio"] < intervals["model.money_ratio"][1]
+        )
 
 
-def test_all_origins_are_also_judged_as_one(result):
-    """The money adds up, the ways that every origin has are there, and the truth is nearer than what came."""
-    came, whole = [one["observed"] for one in result["origins"]], result["together"]
-    assert whole["model"]["rows"] == sum(one["model"]["rows"] for one in came)
+def test_all_origins_are_also_evaluated_as_one(result):
+    """The money adds up, the ways that every origin has are there, and the truth is nearer than what was observed."""
+    observed, whole = [origin["observed"] for origin in result["origins"]], result["together"]
+    assert whole["model"]["rows"] == sum(figures["model"]["rows"] for figures in observed)
     for name in ("predicted", "realised"):
-        assert whole["money"][name] == pytest.approx(sum(one["money"][name] for one in came), rel=1e-9)
-    assert set(whole["others"]) == set(came[0]["others"])
-    aurocs = sorted(one["others"]["truth"]["auroc"] for one in came)
+        assert whole["money"][name] == pytest.approx(
+            sum(figures["money"][name] for figures in observed), rel=1e-9
+        )
+    assert set(whole["others"]) == set(observed[0]["others"])
+    aurocs = sorted(figures["others"]["truth"]["auroc"] for figures in observed)
     assert aurocs[0] - 0.05 < whole["others"]["truth"]["auroc"] < aurocs[1] + 0.05
     assert 0 < whole["gap_to_truth"] < 0.05
     low, high = whole["intervals"]["left.tenth_10"]
@@ -203,7 +207,7 @@ def test_an_origin_knows_nothing_that_became_known_on_or_after_it(bank, result, 
     then = replace(now, folder=known.home.root / "tables", last_day=day)
     assert model_trained(known, then, day) == result["origins"][0]["model_id"]
 
-    # Planted: Mondays whose outcome was open on the origin, judged by what is known today.
+    # Planted: Mondays whose outcome was open on the origin, evaluated by what is known today.
     honest_plan, honest_outcomes = backtest.plan, research.build_outcomes
     monkeypatch.setattr(backtest, "plan", lambda *args: honest_plan(*args[:2], day + timedelta(weeks=3)))
     monkeypatch.setattr(research, "build_outcomes", lambda *args: honest_outcomes(*args[:4], AS_OF, args[5]))

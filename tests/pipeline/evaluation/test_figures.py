@@ -54,10 +54,10 @@ def test_figures_of_lists_money_and_profit(settings, evaluated, monkeypatch):
         {"listed": 3, "recall": 1, "precision": 2 / 3, "lift": 10 / 3, "aum_caught": 1}
     )
     assert found["capacity"]["money_at_risk"]["recall"] == 0
-    # On each Monday three calls for nothing; promised were 0.5 × 0.01 × (60 + 70 + 80 thousand) − 300.
+    # On each Monday three calls for nothing; predicted were 0.5 × 0.01 × (60 + 70 + 80 thousand) − 300.
     assert found["profit"]["lists"] == -300
     assert found["profit"]["lists_predicted"] == pytest.approx(750)
-    # From 20,000 on a call pays by what is promised: customers 2 … 8; nobody is kept by calling them.
+    # From 20,000 on a call pays by what is predicted: customers 2 … 8; nobody is kept by calling them.
     assert (found["profit"]["break_even_money"], found["profit"]["break_even_calls"]) == (20_000, 7)
     assert found["profit"]["break_even"] == -700
     # Everybody but the first (money 0) must be called to reach the second: 9 × 100 for 500; better nobody.
@@ -76,7 +76,7 @@ def test_figures_of_lists_money_and_profit(settings, evaluated, monkeypatch):
     ):
         low, high = found["intervals"][name]
         assert low <= high
-    # The last tenth of ascending promised money is customer 9, who stays; the first is customer 0, who leaves.
+    # The last tenth of ascending predicted money is customer 9, who stays; the first is customer 0, who leaves.
     assert found["intervals"]["left.tenth_10"][0] == 0
     assert found["intervals"]["left.tenth_1"][1] > 0
     assert figures(settings, evaluated) == found

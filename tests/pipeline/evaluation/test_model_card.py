@@ -11,7 +11,7 @@ SURE = {f"model.{name}": [0.1, 0.9] for name in
         ("auroc", "average_precision", "recall_at_10", "aum_caught_at_10", "ece")}  # fmt: skip
 MODEL = {"rows": 15_157, "attrition_rate": 0.0405, "auroc": 0.856, "average_precision": 0.406,
          "recall_at_10": 0.6, "aum_caught_at_10": 0.61, "ece": 0.004}  # fmt: skip
-JUDGEMENT = {
+EVALUATION = {
     "data": {
         "fingerprint": "9e83",
         "first_day": "2024-05-20",
@@ -53,12 +53,12 @@ def bundle(**changes):
 
 def test_the_cards_of_the_banks_that_ship_are_complete():
     for bank in ("demo", "berka"):
-        assert missing_in_card(model_card(load_settings(bank), bundle(), JUDGEMENT)) == []
+        assert missing_in_card(model_card(load_settings(bank), bundle(), EVALUATION)) == []
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_each_part_left_out_is_named_with_what_to_do(part):
-    whole = model_card(load_settings("demo"), bundle(), JUDGEMENT)
+    whole = model_card(load_settings("demo"), bundle(), EVALUATION)
     assert tuple(whole) == PARTS
     for left in ({**whole, part: ()}, {name: said for name, said in whole.items() if name != part}):
         (missing,) = missing_in_card(left)
@@ -80,33 +80,33 @@ def test_each_part_left_out_is_named_with_what_to_do(part):
     ],
 )
 def test_what_nobody_has_said_is_missing(field, empty, part):
-    card = model_card(load_settings("demo", {"card": {field: empty}}), bundle(), JUDGEMENT)
+    card = model_card(load_settings("demo", {"card": {field: empty}}), bundle(), EVALUATION)
     assert [one.split(":")[0] for one in missing_in_card(card)] == [f"the model card lacks its {part}"]
 
 
 @pytest.mark.parametrize(
-    ("made", "judgement", "part"),
+    ("made", "evaluation", "part"),
     [
-        (bundle(), JUDGEMENT | {"data": {}}, "data"),
-        (bundle(), {name: one for name, one in JUDGEMENT.items() if name != "data"}, "data"),
-        (bundle(settings={}), JUDGEMENT, "label"),
-        (bundle(), JUDGEMENT | {"figures": {}}, "results"),
+        (bundle(), EVALUATION | {"data": {}}, "data"),
+        (bundle(), {name: one for name, one in EVALUATION.items() if name != "data"}, "data"),
+        (bundle(settings={}), EVALUATION, "label"),
+        (bundle(), EVALUATION | {"figures": {}}, "results"),
         # One interval that was not drawn is no result.
-        (bundle(), JUDGEMENT | {"figures": {"model": MODEL, "intervals": dict(list(SURE.items())[1:])}}, "results"),
+        (bundle(), EVALUATION | {"figures": {"model": MODEL, "intervals": dict(list(SURE.items())[1:])}}, "results"),
     ],
 )  # fmt: skip
-def test_facts_that_are_not_known_are_missing(made, judgement, part):
-    card = model_card(load_settings("demo"), made, MappingProxyType(judgement))
+def test_facts_that_are_not_known_are_missing(made, evaluation, part):
+    card = model_card(load_settings("demo"), made, MappingProxyType(evaluation))
     assert [one.split(":")[0] for one in missing_in_card(card)] == [f"the model card lacks its {part}"]
 
 
-def test_a_model_never_judged_lacks_data_and_results():
+def test_a_model_never_evaluated_lacks_data_and_results():
     card = model_card(load_settings("demo"), bundle(), {})
     assert [one.split(":")[0][25:] for one in missing_in_card(card)] == ["data", "results"]
 
 
 def test_facts_in_words():
-    text = card_markdown("a641", model_card(load_settings("demo"), bundle(), JUDGEMENT))
+    text = card_markdown("a641", model_card(load_settings("demo"), bundle(), EVALUATION))
     assert text.startswith("# Model card of a641\n\n## Purpose\n\n")
     assert "- Tables 9e83, bookings from 2024-05-20 to 2026-11-15; loaded: 5,825 customers.\n" in text
     assert (
@@ -127,7 +127,7 @@ def test_every_definition_of_attrition_has_its_words():
         model_card(
             load_settings("demo"),
             bundle(settings=load_settings("demo", {"label": {"definition": one}}).model_dump(mode="json")),
-            JUDGEMENT,
+            EVALUATION,
         )["label"][0]
         for one in definitions
     }
