@@ -212,7 +212,8 @@ def weekly(home: Home, tables: Ingested, settings: Settings) -> float:
 
 
 def beside_spark(work: Path, home: Home, snapshots: int) -> dict[str, Any]:
-    """The kernel and one SQL on Spark, over tables ingested before and raw files; notes where there is no Spark."""
+    """The kernel and one SQL on Spark, over tables ingested before and raw files; notes where there is no
+    Spark."""
     say("Spark")
     child = [sys.executable, "-W", "ignore", "-m", "benchmarks.features_spark", "--data", home.root.parent,
              "--snapshots", str(snapshots), "--out", work / "out" / "spark"]  # fmt: skip

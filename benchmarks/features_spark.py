@@ -1,4 +1,5 @@
-"""The kernel on Spark beside one Spark SQL, over the same bucketed Parquet and from raw Parquet; all write Parquet.
+"""The kernel on Spark beside one Spark SQL, over the same bucketed Parquet and from raw Parquet; all write
+Parquet.
 
     python -m benchmarks.features_spark --data data --bank demo --snapshots 12 --master local[2]
 
@@ -7,13 +8,14 @@ Five ways are timed, each ``--repeats`` times, the start of the session apart:
 - ``every_feature``: what a run does: cohort and every feature of every snapshot, a Spark task per bucket;
 - ``shared_columns``: the same tasks, but only the sums and counts of bookings that the SQL computes too;
 - ``spark_sql``: those sums and counts as one SQL with conditional sums over a join with the snapshots;
-- ``with_bucketing``: the same columns from files as a bank delivers them, by the day on which a booking was known:
-  a task per file cuts its bookings by bucket, a task per bucket sorts and writes them, a task per bucket computes;
+- ``with_bucketing``: the same columns from files as a bank delivers them, by the day on which a booking was
+  known: a task per file cuts its bookings by bucket, a task per bucket sorts and writes them, a task per
+  bucket computes;
 - ``raw_sql``: the one SQL over those files.
 
-The raw bookings are clean and typed: neither way checks them. The numbers of all are compared; one that differs
-ends the run with exit code 1. Times are wall clock and depend on what else the machine does: ``load_average``
-says how much that was at the start.
+The raw bookings are clean and typed: neither way checks them. The numbers of all are compared; one that
+differs ends the run with exit code 1. Times are wall clock and depend on what else the machine does:
+``load_average`` says how much that was at the start.
 """
 
 import argparse

@@ -1,4 +1,5 @@
-"""The product's own way to windowed sums and counts of bookings: rows into buckets, then the kernel on a bucket."""
+"""The product's own way to windowed sums and counts of bookings: rows into buckets, then the kernel on a
+bucket."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -1,28 +1,33 @@
-"""Money that the lists keep, beside three other ways to fill them, and whether the effect page tells the truth.
+"""Money that the lists keep, beside three other ways to fill them, and whether the effect page tells the
+truth.
 
-    python -m benchmarks.lists --first-seed 100 --seeds 10 --capacities 1 2 5 --customers 1000 --work data/bench/lists
+    python -m benchmarks.lists --first-seed 100 --seeds 10 --capacities 1 2 5 --customers 1000 \
+      --work data/bench/lists
 
-Each of ten made-up banks (docs/lists.md says what a call does there) lives 104 weeks, on which one model is trained
-that never sees the truth, and then 26 weeks in several worlds: nobody called, and for each number of calls a week and
-list its lists filled by us, by probability, by the fall of AUM, and at random. Every list of a world has the same
-places, and in no world is anybody called who opted out or is cooling down; ours alone also hold out their share, and
-stand beside a world in which they do not. Fourteen weeks without lists follow, after which every outcome is known.
+Each of ten made-up banks (docs/lists.md says what a call does there) lives 104 weeks, on which one model is
+trained that never sees the truth, and then 26 weeks in several worlds: nobody called, and for each number of
+calls a week and list its lists filled by us, by probability, by the fall of AUM, and at random. Every list of
+a world has the same places, and in no world is anybody called who opted out or is cooling down; ours alone
+also hold out their share, and stand beside a world in which they do not. Fourteen weeks without lists follow,
+after which every outcome is known.
 
-How a call's worth is reckoned was chosen with the truth of seeds 0 to 9 at hand: the banks judged here come after.
+How a call's worth is reckoned was chosen with the truth of seeds 0 to 9 at hand: the banks judged here come
+after.
 
-The figures at the top are those of the first capacity, all of them stand under ``by_capacity``. One call is the one
-declared, before any run on these seeds: a list here has some fifty customers in the cohort, so it is 2% of them a week
-and one in four over the 13 weeks of an outcome window, about as far as a campaign goes down a ranking; a manager of
-two hundred would make four such calls a week, beside the day's work. ``called_share`` is the share that came out.
+The figures at the top are those of the first capacity, all of them stand under ``by_capacity``. One call is
+the one declared, before any run on these seeds: a list here has some fifty customers in the cohort, so it is
+2% of them a week and one in four over the 13 weeks of an outcome window, about as far as a campaign goes down
+a ranking; a manager of two hundred would make four such calls a week, beside the day's work. ``called_share``
+is the share that came out.
 
 - ``saved_*``: base currency in the bank at the end, per bank, more than where nobody was called;
 - ``lead``: ours less another way, paired by bank: the mean and its 95% interval (Student's t over banks), and
   ``nobody_held_out``, by how much more ours would keep if they called those whom they hold out as well;
-- ``seeds_covered``: banks in which the 95% interval of customers kept, as ``make effect`` tells it, holds what the
-  lists truly did to the listed: how many fewer left than of the same customers in the world without calls. Only a
-  customer's first lot counts, because only until then the two worlds are the same;
-- ``page_ms``: what ``benchmarks.pages`` measured last, for the first page of a list of 500 rows in a store of a
-  million customers.
+- ``seeds_covered``: banks in which the 95% interval of customers kept, as ``make effect`` tells it, holds
+  what the lists truly did to the listed: how many fewer left than of the same customers in the world without
+  calls. Only a customer's first lot counts, because only until then the two worlds are the same;
+- ``page_ms``: what ``benchmarks.pages`` measured last, for the first page of a list of 500 rows in a store of
+  a million customers.
 """
 
 import argparse
@@ -70,7 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def train(part: Part) -> None:
-    """One model for all banks, from the weeks before the lists begin; then what came of everybody uncalled."""
+    """One model for all banks, from the weeks before the lists begin; then what came of everybody
+    uncalled."""
     settings, home, raw = part.settings, part.quiet, part.quiet.root / "raw"
     families = part.families()
     part.say(f"{len(families)} banks")

@@ -45,7 +45,8 @@ KEY = b"signs the model that the processes of a benchmark share"
 
 @dataclass(frozen=True)
 class Part:
-    """Some of the banks, by seed; ``capacities`` are calls a week and list, ``work`` is shared by all parts."""
+    """Some of the banks, by seed; ``capacities`` are calls a week and list, ``work`` is shared by all
+    parts."""
 
     number: int
     seeds: tuple[int, ...]
@@ -56,7 +57,8 @@ class Part:
 
     @property
     def settings(self) -> Settings:
-        """A row that the made-up bank spoils stands in each of its worlds, and a week has few of some tables."""
+        """A row that the made-up bank spoils stands in each of its worlds, and a week has few of some
+        tables."""
         changes = {"lists": {"reasons": 1}, "engine": {"workers": 1}, "quarantine_limit": 0.5}
         return load_settings("demo", changes)
 
@@ -71,7 +73,8 @@ class Part:
 
     @property
     def ways(self) -> tuple[tuple[str, int], ...]:
-        """How the lists of each world are filled; what holding out costs is told of the first capacity only."""
+        """How the lists of each world are filled; what holding out costs is told of the first capacity
+        only."""
         return (*((way, calls) for calls in self.capacities for way in WAYS), (UNHELD, self.capacities[0]))
 
     def families(self) -> list[Family]:
@@ -93,8 +96,8 @@ class Part:
 class Lived:
     """One row per world with calls. ``saved``: AUM at the end beyond that of the quiet world, base currency.
 
-    ``called`` and ``cohort`` are customers on an average Monday. ``effect``: what the effect page tells of ours,
-    beside the truth.
+    ``called`` and ``cohort`` are customers on an average Monday. ``effect``: what the effect page tells of
+    ours, beside the truth.
     """
 
     seed: int
@@ -208,7 +211,8 @@ def other_lists(settings: Settings, world: World, now: Known) -> tuple[CallList,
 
 
 def in_order(world: World, now: Known) -> list[Score]:
-    """The scores of a world with their place in its order as the money at risk, the first to call the highest.
+    """The scores of a world with their place in its order as the money at risk, the first to call the
+    highest.
 
     The risk is left out: a call's worth is weighed by it, and would upset the order.
     """
@@ -228,7 +232,8 @@ def _terms(settings: Settings, world: World, share: float) -> Lists:
 
 
 def follow_up(part: Part, tables: Ingested, worlds: Iterable[World], since: date, until: date) -> None:
-    """Fills in the outcomes of our assignments that have become known between two Mondays, as the weekly run does."""
+    """Fills in the outcomes of our assignments that have become known between two Mondays, as the weekly run
+    does."""
     timeline = part.settings.label.timeline
     days = [day for day in MONDAYS if timeline(day).matured(until) and not timeline(day).matured(since)]
     build_outcomes(part.settings, part.home, tables, days, until, _silent)
@@ -275,7 +280,8 @@ def truly_kept(
 ) -> float:
     """By what share fewer of the listed left than of the same customers uncalled.
 
-    Raises ValueError where a held-out customer fared otherwise than uncalled: the worlds would not be comparable.
+    Raises ValueError where a held-out customer fared otherwise than uncalled: the worlds would not be
+    comparable.
     """
     fates = [(row, without[row.assigned_on][row.customer_id.replace(world.tag, quiet.tag)]) for row in rows]
     if any(row.control_group and row.attrited != uncalled.attrited for row, uncalled in fates):

@@ -1,4 +1,5 @@
-"""The model that benchmarks.serve has MLflow serve: LightGBM from its text file, loaded by this module, never pickled.
+"""The model that benchmarks.serve has MLflow serve: LightGBM from its text file, loaded by this module, never
+pickled.
 
 Run with a folder it makes the model there: two texts and an MLmodel that names this module as the loader.
 """

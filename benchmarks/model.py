@@ -7,15 +7,15 @@ fresh process, clock, CPU and largest memory (CPU says more where the machine ha
 
 - ``train``: what ``make train`` does from the feature files to the bundle on disk: load, bin, fit whether and
   when, stop early, calibrate, fit how much, evaluate;
-- ``fit``: what LightGBM alone takes for whether and when: the same customer-periods as arrays in memory, bins,
-  the same parameters, as many rounds as ``train`` tried, each evaluated on the tuning Mondays by LightGBM's own log
-  loss; nothing is read, checked, calibrated, evaluated or written. After that, on a clock of its own, what the
-  second model takes, how much leaves, which training fits as well;
+- ``fit``: what LightGBM alone takes for whether and when: the same customer-periods as arrays in memory,
+  bins, the same parameters, as many rounds as ``train`` tried, each evaluated on the tuning Mondays by
+  LightGBM's own log loss; nothing is read, checked, calibrated, evaluated or written. After that, on a clock
+  of its own, what the second model takes, how much leaves, which training fits as well;
 - ``score``: risks and shares of ``--rows`` customers, and after that the contributions and the three reasons.
 
-``data/bench/model.json`` holds the figures; under "all" those of every child. ``train_per_fit`` is training over
-the fit of whether and when alone, the stricter ratio and the one the goal is held to; ``train_per_fits`` is over the
-fits of both models.
+``data/bench/model.json`` holds the figures; under "all" those of every child. ``train_per_fit`` is training
+over the fit of whether and when alone, the stricter ratio and the one the goal is held to; ``train_per_fits``
+is over the fits of both models.
 """
 
 import argparse
@@ -51,7 +51,8 @@ def training(bank: Context, as_of: date, _: int) -> dict[str, Any]:
 
 
 def alone(bank: Context, as_of: date, rounds: int) -> dict[str, Any]:
-    """LightGBM's fit of the customer-periods that training fits and stops on, then that of the shares that leave."""
+    """LightGBM's fit of the customer-periods that training fits and stops on, then that of the shares that
+    leave."""
     import lightgbm as lgb
     import numpy as np
 

@@ -2,8 +2,9 @@
 
     python -m benchmarks.pages --customers 1000000 --rows 500 --work data/bench/pages
 
-A run is drawn by a seed and written straight into the store; every manager's list has ``rows`` customers. Every page is
-asked once of a service that has answered nothing before, then again for other managers. Writes ``pages.json``.
+A run is drawn by a seed and written straight into the store; every manager's list has ``rows`` customers.
+Every page is asked once of a service that has answered nothing before, then again for other managers. Writes
+``pages.json``.
 """
 
 import argparse
@@ -40,7 +41,8 @@ VARIANTS = 97  # different profiles and reasons, shared among customers
 
 
 class Bank:
-    """``customers`` over managers who each have ``portfolio`` of them, the first ``listed`` of these on the list."""
+    """``customers`` over managers who each have ``portfolio`` of them, the first ``listed`` of these on the
+    list."""
 
     def __init__(self, customers: int, portfolio: int, listed: int) -> None:
         self.customers, self.portfolio, self.listed = customers, portfolio, listed
@@ -153,7 +155,8 @@ def profile(variant: int) -> bytes:
 
 
 def publish(bank: Bank, url: str) -> None:
-    """Eight Mondays; of the seven before, scores only of the first manager's customers, for the line of their risk."""
+    """Eight Mondays; of the seven before, scores only of the first manager's customers, for the line of their
+    risk."""
     engine, few = connect(url), Bank(bank.portfolio, bank.portfolio, bank.listed)
     with write(engine) as connection:
         schema.prepare(connection)

@@ -5,12 +5,12 @@
 wrk asks for random customers, over 1, 32 and 128 connections, from four servers with one worker each:
 
 - ``bare``: FastAPI returning fixed bytes, as many as our answer has: the limit;
-- ``sqlite``, ``postgres``: the service as it runs, with tokens, policy, limits and an access log that is on disk
-  before each answer;
+- ``sqlite``, ``postgres``: the service as it runs, with tokens, policy, limits and an access log that is on
+  disk before each answer;
 - ``mlflow``: ``mlflow models serve`` of a LightGBM model of as many columns as ours, one row a request.
 
-They take turns, several rounds, and the median counts. After that 100,000 requests are asked for while a run is
-published every few seconds: no answer may fail or mix two runs, and memory must not grow.
+They take turns, several rounds, and the median counts. After that 100,000 requests are asked for while a run
+is published every few seconds: no answer may fail or mix two runs, and memory must not grow.
 
 ``data/bench/serve.json`` holds the figures at 32 connections; under "all" the rest.
 """
@@ -251,7 +251,8 @@ def _ours(name: str, settings: ServiceSettings, log: Path) -> Iterator[Server]:
 
 @contextmanager
 def _mlflow(work: Path) -> Iterator[Server]:
-    """A model of the size of ours: 468 columns, 300 trees of 15 leaves; trained on noise, which costs the same."""
+    """A model of the size of ours: 468 columns, 300 trees of 15 leaves; trained on noise, which costs the
+    same."""
     model = work / "mlflow-model"
     if not model.is_dir():
         done = [sys.executable, "-m", "benchmarks.mlflow_model", str(model)]

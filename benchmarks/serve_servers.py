@@ -1,4 +1,5 @@
-"""The servers that benchmarks.serve asks: bare FastAPI, ours on two databases, MLflow's. Each a process of its own."""
+"""The servers that benchmarks.serve asks: bare FastAPI, ours on two databases, MLflow's. Each a process of
+its own."""
 
 import os
 import subprocess
@@ -32,7 +33,8 @@ class Server:
 
 
 def bare() -> FastAPI:
-    """FastAPI with one route that returns fixed bytes, as many as BENCH_BYTES says: nobody can answer faster."""
+    """FastAPI with one route that returns fixed bytes, as many as BENCH_BYTES says: nobody can answer
+    faster."""
     app = FastAPI(docs_url=None, redoc_url=None)
     answer = b"x" * int(os.environ["BENCH_BYTES"])
 
@@ -47,7 +49,8 @@ def bare() -> FastAPI:
 def running(
     name: str, port: int, command: list[str], env: Mapping[str, str], send: Mapping[str, str], log: Path
 ) -> Iterator[Server]:
-    """The server from when it answers until the end of the block. Raises RuntimeError when it does not start."""
+    """The server from when it answers until the end of the block. Raises RuntimeError when it does not
+    start."""
     path = {"mlflow": "/ping", "bare": "/v1/customers/1/risk"}.get(name, "/readyz")
     with log.open("wb") as told:
         process = subprocess.Popen(command, env=os.environ | env, stdout=told, stderr=told)

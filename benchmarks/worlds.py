@@ -1,8 +1,8 @@
 """Made-up banks that live the same weeks with different calls, under numbers of their own in one delivery.
 
 A call changes nobody but who is called (tests/pipeline/demo_bank/test_bank.py), and every draw belongs to one
-customer and week. So two worlds of one bank differ by nothing but their calls: what a customer of the one does
-uncalled is what the same customer of the other would have done.
+customer and week. So two worlds of one bank differ by nothing but their calls: what a customer of the one
+does uncalled is what the same customer of the other would have done.
 """
 
 import copy
@@ -57,7 +57,8 @@ class World:
 class Family:
     """One bank: lived to its end with nobody called, and copies of it at the end of the common history.
 
-    ``past`` are the weeks of that history, the opening one first; ``after`` the weeks after it in the quiet world.
+    ``past`` are the weeks of that history, the opening one first; ``after`` the weeks after it in the quiet
+    world.
     """
 
     quiet: World
@@ -84,7 +85,8 @@ def family(
 def write_people(out: Path, families: Iterable[tuple[Family, Sequence[World]]]) -> None:
     """Products, and the managers of the worlds, each with as many calls a week as a list of that world has.
 
-    The quiet world at its end knows everybody who is ever hired, calls or not, so that the file never changes.
+    The quiet world at its end knows everybody who is ever hired, calls or not, so that the file never
+    changes.
     """
     out.mkdir(parents=True, exist_ok=True)
     write_products(out)

@@ -1,4 +1,5 @@
-"""The context of a command: a bank's settings, folder and tables, the keys that sign for it, the user, the clock."""
+"""The context of a command: a bank's settings, folder and tables, the keys that sign for it, the user, the
+clock."""
 
 import getpass
 import os
@@ -20,7 +21,8 @@ class Context:
     """A bank's settings and the folder of its artefacts.
 
     ``data`` holds all banks, the registry and, for banks to try things out with, the keys. ``clock`` is only
-    ever asked for audit entries and mail. ``store`` is the address of the score store where it lies elsewhere.
+    ever asked for audit entries and mail. ``store`` is the address of the score store where it lies
+    elsewhere.
     """
 
     settings: Settings
@@ -56,7 +58,8 @@ class Context:
         return self._key("audit")
 
     def _key(self, purpose: str) -> bytes:
-        """From ATTRITION_<PURPOSE>_KEY; a bank whose approval is automatic makes ``data/<purpose>-key`` itself.
+        """From ATTRITION_<PURPOSE>_KEY; a bank whose approval is automatic makes ``data/<purpose>-key``
+        itself.
 
         Raises ConfigError if there is none, or it is weak, or others may read the file.
         """
@@ -66,8 +69,8 @@ class Context:
             return parse_key(text, variable)
         if self.settings.promotion.approval != "automatic":
             raise ConfigError(
-                f"{variable} is not set. Make a key with `openssl rand -hex {SHORTEST}`, keep it where the bank "
-                f"keeps secrets, and set it for whoever runs bank {self.settings.bank!r}."
+                f"{variable} is not set. Make a key with `openssl rand -hex {SHORTEST}`, keep it where the "
+                f"bank keeps secrets, and set it for whoever runs bank {self.settings.bank!r}."
             )
         if not path.is_file():
             _make_key(path)

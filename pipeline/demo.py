@@ -81,8 +81,9 @@ def _in_words(summary: dict[str, Any]) -> str:
     return (
         f"judged out of time: AUROC {summary['auroc']:.3f} (truth {summary['oracle_auroc']:.3f}, "
         f"{way:.0%} of the way), average precision {summary['average_precision']:.3f} "
-        f"(best rule {summary['rule_average_precision']:.3f}, truth {summary['oracle_average_precision']:.3f}), "
+        f"(best rule {summary['rule_average_precision']:.3f}, "
+        f"truth {summary['oracle_average_precision']:.3f}), "
         f"ECE {summary['ece']:.3f}, {summary['recall_at_10']:.0%} of leavers and "
-        f"{summary['aum_caught_at_10']:.0%} of their money in the top 10%, of whom the first reason is the planted "
-        f"one for {summary['reasons']['first']:.0%}"
+        f"{summary['aum_caught_at_10']:.0%} of their money in the top 10%, of whom the first reason is the "
+        f"planted one for {summary['reasons']['first']:.0%}"
     )

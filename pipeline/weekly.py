@@ -52,7 +52,8 @@ def run_ingest(context: Context, raw: Path) -> Ingested:
 
 
 def run_train(context: Context, tables: Ingested, snapshot_date: date) -> Bundle:
-    """Train with what had matured by ``snapshot_date``, register the model and compare it with the champion."""
+    """Train with what had matured by ``snapshot_date``, register the model and compare it with the
+    champion."""
     split = plan(context.settings, tables, snapshot_date)
     snapshots = (*split.train, *split.tune, *split.evaluation)
     with step("snapshots") as counts, progress_bar("features") as on_features:
@@ -139,8 +140,8 @@ def next_monday(tables: Ingested) -> date:
 def _scorer(context: Context, tables: Ingested, snapshot_date: date) -> Bundle:
     """The model that scores this Monday; a challenger is trained first when it is due.
 
-    The champion goes on scoring while a challenger waits for approval. Raises DataError, saying what to do, if
-    no promoted model can score this Monday.
+    The champion goes on scoring while a challenger waits for approval. Raises DataError, saying what to do,
+    if no promoted model can score this Monday.
     """
     usable = promotion.champion_for(context, snapshot_date)
     if usable is not None and not _due(context, usable, snapshot_date):

@@ -69,7 +69,7 @@ def quarantine_export(
     bank: BankOption = "demo",
     data: DataOption = DATA,
 ) -> None:
-    """Write the refused rows as files to correct, laid out as delivered; put them into the raw folder then."""
+    """Write refused rows as files to correct, laid out as delivered; put them into the raw folder then."""
     from pipeline.ingest.quarantine_export import export_refused
 
     context = context_of(bank, data)

@@ -82,7 +82,7 @@ def report(
     data: DataOption = DATA,
     model: Annotated[str, typer.Option(help="a model_id; without it the champion")] = "",
 ) -> None:
-    """The page of a model with everything: intervals, groups, money, lists at capacity, profit, model card."""
+    """The page of a model in full: intervals, groups, money, lists at capacity, profit, model card."""
     from models.bundle import load
     from pipeline.evaluation.model_report import report_in_full
     from pipeline.progress import step
@@ -112,7 +112,7 @@ def ablation(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) ->
 
 @app.command("learning-curve")
 def learning_curve(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
-    """What a longer history is worth: models of the last quarter to all of the training Mondays, judged alike."""
+    """What a longer history is worth: models of the last quarter to all training Mondays, judged alike."""
     from pipeline.evaluation.research import learn_longer
 
     context = logged_context(bank, data)

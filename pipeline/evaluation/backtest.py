@@ -1,5 +1,5 @@
-"""Rolling origins: at each of several past Mondays a model as it would have been trained then, its predictions on
-its own evaluated Mondays, and what was observed on the Mondays after it."""
+"""Rolling origins: at each of several past Mondays a model as it would have been trained then, its
+predictions on its own evaluated Mondays, and what was observed on the Mondays after it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -32,7 +32,8 @@ Truth = Callable[[Matrix], Scores]
 
 @dataclass(frozen=True)
 class Backtest:
-    """What every origin shares: the tables, the last day that is known, and the true probabilities if any are."""
+    """What every origin shares: the tables, the last day that is known, and the true probabilities if any
+    are."""
 
     context: Context
     tables: Ingested
@@ -42,7 +43,8 @@ class Backtest:
     def run(
         self, origin: date, later: tuple[date, ...], previous: Bundle | None
     ) -> tuple[Bundle, dict[str, Any], Evaluated]:
-        """Train with what was known on the origin; evaluate on the ``later`` Mondays with all that is known today.
+        """Train with what was known on the origin; evaluate on the ``later`` Mondays with all that is known
+        today.
 
         The model of the origin before, as a bank that does not train again would use it, is a way to rank.
         """
@@ -85,9 +87,9 @@ def run_backtest(
     as a page to ``backtest.html``.
 
     From the second origin on the model of the one before, the ``previous champion``, is one of the ways to
-    rank. ``truth`` gives the true probability where it is known (the made-up bank), NaN elsewhere. ``together``
-    holds what was observed after all origins as one. An origin on which nothing could be trained is ``refused``
-    with the reason; DataError when every one is.
+    rank. ``truth`` gives the true probability where it is known (the made-up bank), NaN elsewhere.
+    ``together`` holds what was observed after all origins as one. An origin on which nothing could be trained
+    is ``refused`` with the reason; DataError when every one is.
     """
     settings, backtest = context.settings, Backtest(context, tables, as_of, truth)
     entries, observed, refused = list[dict[str, Any]](), list[Evaluated](), dict[str, str]()
@@ -121,8 +123,9 @@ def run_backtest(
 def origins(label: Label, as_of: date, count: int, weeks_apart: int) -> tuple[date, ...]:
     """``count`` Mondays, ``weeks_apart`` weeks apart, the earliest first.
 
-    The last is the latest Monday of which all ``weeks_apart`` Mondays from itself on have matured by ``as_of``:
-    with lead 7, horizon 90 and 13 weeks on 2026-11-16 that is 2026-05-18, for 2026-08-10 is the last matured.
+    The last is the latest Monday of which all ``weeks_apart`` Mondays from itself on have matured by
+    ``as_of``: with lead 7, horizon 90 and 13 weeks on 2026-11-16 that is 2026-05-18, for 2026-08-10 is the
+    last matured.
     """
     closes = label.timeline(as_of).outcome_end - as_of
     last = as_of - (-(-closes.days // 7) + weeks_apart - 1) * WEEK
@@ -130,8 +133,9 @@ def origins(label: Label, as_of: date, count: int, weeks_apart: int) -> tuple[da
 
 
 def observed_figures(settings: Settings, observed: Evaluated) -> dict[str, Any]:
-    """All figures; where the true probabilities are known also how far the predicted ones are from them, which
-    no chance of who left and who stayed blurs (``gap_to_truth``, the mean over tenths of ascending risk)."""
+    """All figures; where the true probabilities are known also how far the predicted ones are from them,
+    which no chance of who left and who stayed blurs (``gap_to_truth``, the mean over tenths of ascending
+    risk)."""
     result = figures(settings, observed)
     if "truth" not in observed.others:
         return result

@@ -1,4 +1,5 @@
-"""The definitions of attrition compared: by each, who of the same customers had left on the same past Mondays."""
+"""The definitions of attrition compared: by each, who of the same customers had left on the same past
+Mondays."""
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +35,8 @@ ALREADY_LEFT = CODES.index("already_left")
 
 
 def candidates(settings: Settings, drops: Sequence[float]) -> dict[str, Settings]:
-    """By name: the four definitions at the bank's own horizon and drop, then aum_drop at every drop and horizon.
+    """By name: the four definitions at the bank's own horizon and drop, then aum_drop at every drop and
+    horizon.
 
     The first four come first, the bank's own among them. Dates, cohort and tiers are the bank's.
     """
@@ -61,11 +63,11 @@ def compare_definitions(
     drops: Sequence[float],
     progress: Callable[[int, int], None],
 ) -> dict[str, Any]:
-    """One entry per candidate; written to ``definitions.json`` and as a page to ``definitions.html``. Money is in
-    base currency.
+    """One entry per candidate; written to ``definitions.json`` and as a page to ``definitions.html``. Money
+    is in base currency.
 
-    Looks at the first Monday of every month whose outcome has matured by ``as_of`` for each candidate, with what
-    was known before that day. Raises DataError when there is none.
+    Looks at the first Monday of every month whose outcome has matured by ``as_of`` for each candidate, with
+    what was known before that day. Raises DataError when there is none.
     """
     settings, home = context.settings, context.home
     chosen = candidates(settings, drops)
@@ -102,7 +104,8 @@ def compare_definitions(
 
 
 def monthly(settings: Settings, tables: Ingested, data_through: date, horizon_days: int) -> tuple[date, ...]:
-    """The first Monday of each month that has enough history before it and a closed outcome window after it."""
+    """The first Monday of each month that has enough history before it and a closed outcome window after
+    it."""
     start = first_monday(tables.first_day)
     timed = settings.label.model_copy(update={"horizon_days": horizon_days})
     enough = mondays(start, data_through)[settings.training.first_after_weeks :]
@@ -192,7 +195,8 @@ def _counted(verdict: Verdict, leaving: SnapshotArray, snapshot: Ints, customer:
 
 
 def excluded_counts(compared: Compared) -> pd.DataFrame:
-    """One row per candidate and exclusion code: customer-Mondays; who was not known yet is counted nowhere."""
+    """One row per candidate and exclusion code: customer-Mondays; who was not known yet is counted
+    nowhere."""
     rows = [
         (candidate, code, int((verdict.exclusion == k).sum()))
         for candidate, verdict in enumerate(compared.verdicts)
@@ -203,8 +207,8 @@ def excluded_counts(compared: Compared) -> pd.DataFrame:
 
 
 def both_counts(compared: Compared) -> pd.DataFrame:
-    """One row per pair of candidates: customer-Mondays that the first finds and the other calls gone too, be it
-    since before the Monday."""
+    """One row per pair of candidates: customer-Mondays that the first finds and the other calls gone too, be
+    it since before the Monday."""
     rows = [
         (candidate, k, int(((first.exclusion == ELIGIBLE) & first.attrited & other.attrited).sum()))
         for candidate, first in enumerate(compared.verdicts)

@@ -1,4 +1,5 @@
-"""The true risks and reasons of the demo bank, which only its simulator knows, beside a model's: for evaluation."""
+"""The true risks and reasons of the demo bank, which only its simulator knows, beside a model's: for
+evaluation."""
 
 from collections.abc import Callable
 from functools import partial
@@ -22,8 +23,8 @@ from pipeline.scoring.reasons import words_of, worrying
 UNKNOWN = 0.001  # share of rows without a true probability above which something is wrong
 TOP = 0.1  # share of each Monday's cohort that counts as caught, as in recall_at_10
 SHOWN = 3
-# The group of reasons that a manager would name for each cause of the simulator. Without a sign that could be told
-# apart by anyone ("": no cause of its own, life_event) there is nothing to find, and it is not counted.
+# The group of reasons that a manager would name for each cause of the simulator. Without a sign that could be
+# told apart by anyone ("": no cause of its own, life_event) there is nothing to find, and it is not counted.
 GROUP_OF_CAUSE = {
     "": "",
     "maturity": "rollover",

@@ -38,7 +38,8 @@ Lists = dict[str, NDArray[np.bool_]]
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Rows whose outcome is known, a model's predictions, their teams and groups, and other ways to rank them.
+    """Rows whose outcome is known, a model's predictions, their teams and groups, and other ways to rank
+    them.
 
     No figure looks at the rows' features.
     """
@@ -85,8 +86,8 @@ def figures(settings: Settings, evaluated: Evaluated) -> dict[str, Any]:
 
 
 def lists(evaluated: Evaluated) -> Lists:
-    """By way to rank which rows would be called: by money at risk, as the weekly lists do, by risk, and by each
-    other way."""
+    """By way to rank which rows would be called: by money at risk, as the weekly lists do, by risk, and by
+    each other way."""
     rows, teams = evaluated.rows, evaluated.segments.teams
     at_risk, risk = evaluated.predicted.money, evaluated.predicted.risks[:, -1]
     return {

@@ -26,8 +26,8 @@ _ASK = {
 }
 # What each definition of attrition says, as docs/definitions.md does.
 _LEFT = {
-    "aum_drop": "at least {min_drop:.0%} of the average AUM of the {base_weeks} weeks before it is gone and has "
-    "stayed away for {settle_days} days",
+    "aum_drop": "at least {min_drop:.0%} of the average AUM of the {base_weeks} weeks before it is gone and "
+    "has stayed away for {settle_days} days",
     "tier_downgrade": "AUM has been below the lower bound of the customer's tier for four weeks",
     "closure": "the record says closed, or no product but a loan has a balance",
     "dormancy": "the customer made no booking in the window and AUM is below {dormant_floor:,.0f}",
@@ -83,7 +83,8 @@ def _data(bundle: Bundle, evaluation: Mapping[str, Any]) -> tuple[str, ...]:
         return ()
     rows = ", ".join(f"{count:,} {table}" for table, count in data["rows"].items())
     return (
-        f"Tables {data['fingerprint']}, bookings from {data['first_day']} to {data['last_day']}; loaded: {rows}.",
+        f"Tables {data['fingerprint']}, bookings from {data['first_day']} to {data['last_day']}; "
+        f"loaded: {rows}.",
         f"Trained as of {bundle.metrics['trained_as_of']} with outcomes known before that day, on "
         f"{bundle.metrics['customer_periods']:,} customer-periods and {len(bundle.model.columns)} features.",
         *(f"{verb} on {_span(used[name])}." for name, verb in _VERBS.items()),

@@ -1,4 +1,5 @@
-"""The page of a model: its predictions on Mondays it had not seen, how sure they are, and what they rest on."""
+"""The page of a model: its predictions on Mondays it had not seen, how sure they are, and what they rest
+on."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,5 @@
-"""The report of a model: its figures, its card and its page; at once after training, or in full on request."""
+"""The report of a model: its figures, its card and its page; at once after training, or in full on
+request."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,7 +26,8 @@ RESEARCH = ("ablation", "learning-curve", "backtest")  # commands that write a f
 def report_after_training(
     context: Context, tables: Ingested, bundle: Bundle, rows: Matrix, champion: Bundle | None
 ) -> Path:
-    """The page of a model just trained, with the figures that cost little; ``rows`` are those it was evaluated on."""
+    """The page of a model just trained, with the figures that cost little; ``rows`` are those it was
+    evaluated on."""
     evaluation = _evaluation(context, tables, bundle, rows, _champion_scores(context, champion, rows))
     evaluation["figures"]["others"] = bundle.metrics["rules"] | evaluation["figures"]["others"]
     return _write(context, bundle, evaluation)
@@ -40,8 +42,8 @@ def report_in_full(context: Context, tables: Ingested, bundle: Bundle, champion:
     unlike = contract_breaks(context.settings, bundle)
     if unlike:
         raise DataError(
-            f"model {bundle.model_id} was trained on another {' and '.join(unlike)} than today's settings name. "
-            "Report it with the code and settings it was trained with, or train again."
+            f"model {bundle.model_id} was trained on another {' and '.join(unlike)} than today's settings "
+            "name. Report it with the code and settings it was trained with, or train again."
         )
     used = bundle.snapshots
     build_history(context, tables, (*used.train, *used.evaluation), bundle.trained_as_of)

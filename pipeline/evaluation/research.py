@@ -1,5 +1,5 @@
-"""For data scientists: a frame of a bank's features and outcomes, the value of each family of features, and of a
-longer history."""
+"""For data scientists: a frame of a bank's features and outcomes, the value of each family of features, and
+of a longer history."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -34,9 +34,9 @@ def dataset(bank: str, snapshots: Sequence[date | str], data: Path | str = "data
     """One row per eligible customer and Monday: keys, every feature, and the outcome where it has matured.
 
     ``attrited``, ``outflow_share`` and ``aum_base`` are missing on Mondays whose outcome window the data does
-    not cover, ``time_to_attrition`` (days) there and for customers who stayed. The bank must have been ingested.
-    Raises DataError otherwise, ConfigError for another weekday.
-    For example ``dataset("demo", ["2026-05-04", "2026-11-16"])``.
+    not cover, ``time_to_attrition`` (days) there and for customers who stayed. The bank must have been
+    ingested. Raises DataError otherwise, ConfigError for another weekday. For example ``dataset("demo",
+    ["2026-05-04", "2026-11-16"])``.
     """
     context = Context(load_settings(bank), Path(data))
     days = sorted({monday(date.fromisoformat(str(day))) for day in snapshots})
@@ -49,7 +49,8 @@ def dataset(bank: str, snapshots: Sequence[date | str], data: Path | str = "data
 
 
 def backfill(context: Context, tables: Ingested, snapshots: Sequence[date], progress: Progress) -> list[date]:
-    """Write cohort and features of these Mondays, and labels of those that have matured, which are returned."""
+    """Write cohort and features of these Mondays, and labels of those that have matured, which are
+    returned."""
     end = tables.last_day + timedelta(days=1)
     matured = [day for day in snapshots if context.settings.label.timeline(day).matured(end)]
     build_snapshots(context.settings, context.home, tables, snapshots, progress)
@@ -84,8 +85,8 @@ def learn_longer(context: Context, tables: Ingested, as_of: date) -> pd.DataFram
 def learning_curve(settings: Settings, rows: Matrix, split: Split, progress: Progress) -> pd.DataFrame:
     """One row per length of history, a quarter to all of the training Mondays, the last ones: its metrics.
 
-    All are stopped, calibrated and evaluated on the same Mondays, and their peers are those of all of training.
-    Four models are fitted, however long the history.
+    All are stopped, calibrated and evaluated on the same Mondays, and their peers are those of all of
+    training. Four models are fitted, however long the history.
     """
     metrics = {}
     for done, quarters in enumerate((1, 2, 3, 4), start=1):

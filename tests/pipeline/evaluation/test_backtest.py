@@ -99,7 +99,8 @@ def test_each_origin_has_what_was_predicted_and_observed(bank, result):
 
 
 def test_all_origins_are_also_evaluated_as_one(result):
-    """The money adds up, the ways that every origin has are there, and the truth is nearer than what was observed."""
+    """The money adds up, the ways that every origin has are there, and the truth is nearer than what was
+    observed."""
     observed, whole = [origin["observed"] for origin in result["origins"]], result["together"]
     assert whole["model"]["rows"] == sum(figures["model"]["rows"] for figures in observed)
     for name in ("predicted", "realised"):

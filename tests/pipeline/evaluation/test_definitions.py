@@ -179,7 +179,8 @@ def test_four_customers_by_hand():
     assert sums.loc[0].tolist() == [3, 2, 2, 1, 3001, 1500]  # half of 1,001 cents is rounded to even
     assert sums.loc[1].tolist() == [2, 2, 2, 0, 1501, 750]
     money = cells.groupby("candidate")[["caught", "leaving"]].sum()
-    # The customer who had left before counts for neither what is found nor who is eligible, but for what left.
+    # The customer who had left before counts for neither what is found nor who is eligible, but for what
+    # left.
     assert money.loc[0].tolist() == [900, 1000]
     assert money.loc[1].tolist() == [500, 1000]
     of_first = cells[cells["candidate"] == 0]

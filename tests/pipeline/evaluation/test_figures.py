@@ -26,7 +26,8 @@ def settings():
 
 @pytest.fixture
 def evaluated() -> Evaluated:
-    """Customers 0 and 1 leave with half of 200,000; risk falls with the number, money at risk rises with it."""
+    """Customers 0 and 1 leave with half of 200,000; risk falls with the number, money at risk rises with
+    it."""
     days = np.repeat(np.array([date(2024, 3, 4), date(2024, 3, 11)], "datetime64[D]"), SIZE)
     rows = Matrix(
         np.zeros((2 * SIZE, 0)), (), np.tile([f"C{k}" for k in range(SIZE)], 2), days,
@@ -76,7 +77,8 @@ def test_figures_of_lists_money_and_profit(settings, evaluated, monkeypatch):
     ):
         low, high = found["intervals"][name]
         assert low <= high
-    # The last tenth of ascending predicted money is customer 9, who stays; the first is customer 0, who leaves.
+    # The last tenth of ascending predicted money is customer 9, who stays; the first is customer 0, who
+    # leaves.
     assert found["intervals"]["left.tenth_10"][0] == 0
     assert found["intervals"]["left.tenth_1"][1] > 0
     assert figures(settings, evaluated) == found

@@ -97,7 +97,8 @@ def test_earnings_name_their_assumptions(made, html_tables):
 def test_what_is_missing_in_the_card_is_said(made, html_tables):
     assert "the model card lacks its owner" in made()
     parts = (
-        "purpose", "data", "label", "assumptions", "limits", "results", "monitoring limits", "owner", "approver",
+        "purpose", "data", "label", "assumptions", "limits", "results", "monitoring limits", "owner",
+        "approver",
     )  # fmt: skip
     html = made(card=dict.fromkeys(parts, ("first", "second")))
     assert "It is complete." in html

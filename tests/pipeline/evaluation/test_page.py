@@ -17,8 +17,8 @@ def test_a_number_has_its_form_or_four_decimals_and_an_unknown_one_is_empty():
 def backtest_html(figures) -> str:
     chart = lines([{"tier": "a", "money": 1.0}], "tier", "money")
     return page(
-        "backtest.html", load_settings("demo"), charts=[chart], origins=[], every_weeks=13, as_of="2026-11-16",
-        refused={"2026-02-16": "<b>none</b>"}, together=figures,
+        "backtest.html", load_settings("demo"), charts=[chart], origins=[], every_weeks=13,
+        as_of="2026-11-16", refused={"2026-02-16": "<b>none</b>"}, together=figures,
     )  # fmt: skip
 
 

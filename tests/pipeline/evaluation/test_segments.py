@@ -24,7 +24,8 @@ COHORT = {
 CUSTOMERS = [
     {"customer_id": "C1", "opened_on": date(2020, 1, 1), "gender": "F", "birth_year": 1994},
     # Corrected: until the Monday in between the bank's systems had another year and no gender.
-    {"customer_id": "C2", "opened_on": date(2020, 1, 1), "birth_year": 1960, "superseded_on": date(2024, 3, 5)},
+    {"customer_id": "C2", "opened_on": date(2020, 1, 1), "birth_year": 1960,
+     "superseded_on": date(2024, 3, 5)},
     {"customer_id": "C2", "opened_on": date(2020, 1, 1), "gender": "M", "birth_year": 1985,
      "known_on": date(2024, 3, 5)},
     {"customer_id": "C3", "opened_on": date(2020, 1, 1), "gender": "M", "birth_year": 1995},
