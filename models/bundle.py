@@ -27,6 +27,7 @@ from models.peers import Peers
 from models.severity import Severity, money_at_risk
 from models.splits import Split
 
+# Names inside the files stay as they were first written: model_id is a hash over every byte.
 MANIFEST, SIGNATURE = "manifest.json", "signature"
 AUM_NOW = "aum_last"  # the feature that holds the AUM of the day
 _REMEDY = "Restore the folder from a backup, or train again; never mend a bundle by hand."
@@ -147,7 +148,9 @@ def settings_of(settings: Settings) -> dict[str, Any]:
     """The settings kept with a model, as plain JSON; without the salt and what changes no byte of it."""
     dump = settings.model_dump(mode="json", exclude=NOT_IN_MODELS)
     del dump["training"]["threads"], dump["lists"]["salt"]
-    dump["training"]["half_life_weeks"] = 0  # every row weighs the same; a model's id rests on this line too
+    # A setting that is gone and one under its first name: a model's id rests on every byte of these lines.
+    dump["training"]["half_life_weeks"] = 0
+    dump["lists"]["held_out"] = dump["lists"].pop("control_group_share")
     return dump
 
 

@@ -25,7 +25,7 @@ from features.engine.entities import (
 )
 from pipeline.tables import Ingested
 
-TOLD = ("customers", "holdings", "transactions", "contacts")  # the tables that a profile is made of
+PROFILE_TABLES = ("customers", "holdings", "transactions", "contacts")  # the tables that a profile is made of
 WEEKS = 52  # of AUM
 BEHIND = timedelta(weeks=13)  # within which a booking was made
 BOOKINGS, CONTACTS = 10, 10  # at most so many of a customer
@@ -40,7 +40,7 @@ def profiles(tables: Ingested, as_of: date, cohort: Collection[str]) -> Iterator
     """
     names, chosen = _product_names(tables), frozenset(cohort)
     for bucket in range(tables.buckets):
-        yield from profiles_of(_entities(tables, bucket, as_of, TOLD), as_of, chosen, names)
+        yield from profiles_of(_entities(tables, bucket, as_of, PROFILE_TABLES), as_of, chosen, names)
 
 
 def maturities(tables: Ingested, as_of: date, customers: Collection[str]) -> dict[str, tuple[Maturity, ...]]:

@@ -88,7 +88,7 @@ def champion(data: Path, bank: str) -> Path:
 def track(data: Path, bank: str, bundle: Bundle) -> str:
     """Adds curves, charts and the versions of all libraries to the run of a recorded bundle; its run_id.
 
-    A step of ``judged.…`` is a judged Monday, counted from 0; a step of ``tune.log_loss`` is a round. A run
+    A step of ``evaluated.…`` is an evaluated Monday, counted from 0; a step of ``tune.log_loss`` is a round. A run
     that is complete is left alone. Raises DataError when the bundle is not in the registry.
     """
     client, name = _client(data), _name(bank)
@@ -98,7 +98,7 @@ def track(data: Path, bank: str, bundle: Bundle) -> str:
     metrics = bundle.metrics
     _log_steps(client, run_id, "tune.log_loss", metrics["losses"])
     for name in PER_MONDAY:
-        _log_steps(client, run_id, f"judged.{name}", [point.get(name) for point in metrics["mondays"]])
+        _log_steps(client, run_id, f"evaluated.{name}", [point.get(name) for point in metrics["mondays"]])
     for name, chart in drawn(bundle).items():
         client.log_text(run_id, str(chart), f"charts/{name}.svg")
     client.set_tag(run_id, TRACKED, lock_digest())
@@ -106,7 +106,7 @@ def track(data: Path, bank: str, bundle: Bundle) -> str:
 
 
 def track_ablation(data: Path, bank: str, as_of: date, table: pd.DataFrame) -> str:
-    """A run with what each family of features was worth, as metrics and as a table; its run_id."""
+    """A run with what a model loses without each family of features, as metrics and as a table; its run_id."""
     client, tags = _client(data), {"kind": "ablation", "as_of": str(as_of)}
     run = client.create_run(_experiment(client, data, _name(bank)), tags=tags, run_name=f"ablation-{as_of}")
     run_id = str(run.info.run_id)
@@ -129,8 +129,8 @@ def drawn(bundle: Bundle) -> dict[str, str]:
     kept = f"{bundle.metrics['rounds']} rounds kept"
     return {
         "learning": charts.lines(losses, "round", "log loss on the tuning Mondays", title=kept),
-        "mondays": charts.lines(mondays, "snapshot_date", "log_loss", title="Judged Mondays"),
-        "calibration": charts.calibration(points, "promised", "came", title="Tenths of the judged rows"),
+        "mondays": charts.lines(mondays, "snapshot_date", "log_loss", title="Evaluated Mondays"),
+        "calibration": charts.calibration(points, "promised", "came", title="Tenths of the evaluated rows"),
     }
 
 

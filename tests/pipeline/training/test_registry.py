@@ -161,8 +161,8 @@ def test_a_run_shows_how_its_model_learnt_and_did(tmp_path: Path) -> None:
     run_id = track(tmp_path, "demo", LEARNT)
     client = registry._client(tmp_path)
     assert steps(client, run_id, "tune.log_loss") == [(0, 0.5), (1, 0.4), (2, 0.45)]
-    assert steps(client, run_id, "judged.log_loss") == [(0, 0.1), (1, 0.3)]
-    assert steps(client, run_id, "judged.auroc") == [(1, 0.75)]  # nobody left on the first Monday
+    assert steps(client, run_id, "evaluated.log_loss") == [(0, 0.1), (1, 0.3)]
+    assert steps(client, run_id, "evaluated.auroc") == [(1, 0.75)]  # nobody left on the first Monday
     assert client.get_run(run_id).data.tags["data"] == "abc"
     assert (
         client.get_run(run_id).data.tags["requirements_lock"]
