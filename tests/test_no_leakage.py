@@ -301,16 +301,16 @@ def test_the_past_changes_bytes(draw_bank: Any, tables_of: Any, bank_settings: S
 
 
 def tomorrow(rows: Rows, snapshot: Any) -> Any:
-    return (rows.day < snapshot + 1) & (rows.known < snapshot + 1) & (rows.until >= snapshot)
+    return (rows.day < snapshot + 1) & (rows.known_on < snapshot + 1) & (rows.until >= snapshot)
 
 
 def hindsight(rows: Rows, snapshot: Any) -> Any:
-    return (rows.day < snapshot) & (rows.known < snapshot + 7) & (rows.until >= snapshot)
+    return (rows.day < snapshot) & (rows.known_on < snapshot + 7) & (rows.until >= snapshot)
 
 
 def forgets_corrected(rows: Rows, snapshot: Any) -> Any:
     """Leaves out what will be corrected later: only the future can tell."""
-    return (rows.day < snapshot) & (rows.known < snapshot) & (rows.until >= snapshot + 10**5)
+    return (rows.day < snapshot) & (rows.known_on < snapshot) & (rows.until >= snapshot + 10**5)
 
 
 @pytest.mark.parametrize("leaky", [tomorrow, hindsight, forgets_corrected])
