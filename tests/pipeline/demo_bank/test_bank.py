@@ -60,6 +60,16 @@ def test_calls_move_the_probability_the_way_the_truth_says() -> None:
     assert mean[1] < mean[0]
 
 
+def test_a_call_works_on_those_alone_who_are_recorded_as_having_answered() -> None:
+    bank = Bank(CUSTOMERS, WEEKS, 7, LAST_MONDAY)
+    numbers = np.array(bank.customers.customer_ids)
+    rows = bank.advance(numbers[:300].tolist()).tables["contacts"].to_pylist()
+    asked_for = {row["CUST_NO"] for row in rows if row["CONT_PURP"] == "30"} & set(numbers)
+    answered = {row["CUST_NO"] for row in rows if (row["CONT_PURP"], row["CONT_RSLT"]) == ("30", "A")}
+    assert 100 < len(answered) < len(asked_for) <= 300
+    assert answered & asked_for == set(numbers[bank.states.called_until > 0])
+
+
 def test_an_unknown_number_cannot_be_called() -> None:
     bank = Bank(CUSTOMERS, WEEKS, 7, LAST_MONDAY)
     with pytest.raises(DataError, match="'1'"):

@@ -70,6 +70,15 @@ def test_a_sold_fund_leaves_nothing_and_price_changes_are_no_bookings() -> None:
     assert booked(ledger) == {"c0": 110_000}
 
 
+def test_a_sold_fund_leaves_no_dust() -> None:
+    ledger = ledger_with_cash([0, 0, 0, 0])
+    # 0.9260 units at 1.08 yuan are 100 cents, which buy no more than 0.9259.
+    ledger.units[BOND, 0] = 9_260
+    ledger.balance[BOND, 0] = 100
+    assert ledger.redeem(90, BOND, WHO[:1], np.array([100])).tolist() == [100]
+    assert ledger.units[BOND, 0] == 0
+
+
 def test_only_what_changed_is_valued() -> None:
     ledger = ledger_with_cash([1_000, 0, 0, 500])
     assert valued(ledger) == {"c0": Decimal("10.00"), "c3": Decimal("5.00")}

@@ -228,6 +228,17 @@ def test_a_branch_sees_its_managers_the_customers_without_one_and_the_total(cont
     assert "manager_id" not in cells_of(book["无客户经理"], 1)
 
 
+def test_a_branchs_managers_stand_by_money_at_risk(context, lists, rows_of):
+    richer = replace(
+        lists[0],
+        manager=Manager("M2", "李娜", "B1", 2),
+        money_at_risk_minor=lists[0].money_at_risk_minor + 1,
+        listed=(),
+    )
+    summary = read(branch_workbook(context, [*lists, richer], rows_of))["汇总"]
+    assert [summary.cell(HEAD + place, 1).value for place in (1, 2, 3)] == ["M2", "M1", "无客户经理"]
+
+
 def test_the_same_run_gives_the_same_bytes(tmp_path, read_session, settings, lists):
     first, second = (write_lists(tmp_path / name, read_session, lists, settings) for name in "ab")
     assert [path.name for path in first] == ["branch_B1.xlsx", "manager_M1.xlsx"]
