@@ -191,8 +191,8 @@ _TABLES = (
             Column("product_id", "VARCHAR", "product held", _C),
             Column("valued_on", "DATE", "end of this day; the balance stands until the next row, 0 when gone",
                    _C),
-            Column("balance", _MONEY, "value in the product's currency, below 0 when overdrawn; loans positive as owed",
-                   _C),
+            Column("balance", _MONEY, "value in the product's currency, below 0 when overdrawn; "
+                   "loans positive as owed", _C),
             _CURRENCY,
             Column("matures_on", "DATE", "day the money falls due", _C, nullable=True, required=False),
             Column("units", _UNITS, "units held, where the product has a price", _C,

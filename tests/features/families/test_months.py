@@ -6,8 +6,14 @@ from typing import Any
 import pytest
 
 MONDAY = date(2024, 3, 4)
-# Ends of February, January, December, …: 400, 500, 1,000, 1,000.
-HELD = {date(2022, 2, 1): 1000, date(2024, 1, 31): 500, date(2024, 2, 29): 400, date(2024, 3, 1): 50}
+# Ends of February, January, December, November, …: 400, 500, 1,000, 800, 800.
+HELD = {
+    date(2022, 2, 1): 800,
+    date(2023, 12, 15): 1000,
+    date(2024, 1, 31): 500,
+    date(2024, 2, 29): 400,
+    date(2024, 3, 1): 50,
+}
 
 
 @pytest.fixture(scope="module")
@@ -17,14 +23,14 @@ def found(features_on: Any) -> dict[str, Any]:
 
 
 def test_the_last_six_month_ends(found: dict[str, Any]) -> None:
-    assert [found[f"term_closing_{k}m"] for k in range(1, 7)] == [400, 500, 1000, 1000, 1000, 1000]
+    assert [found[f"term_closing_{k}m"] for k in range(1, 7)] == [400, 500, 1000, 800, 800, 800]
     assert [found[f"aum_closing_{k}m"] for k in (1, 2)] == [400, 500]
     assert found["demand_closing_1m"] == 0
 
 
 def test_steps_and_growth(found: dict[str, Any]) -> None:
-    assert [found[f"aum_step_{k}m"] for k in (1, 2, 3)] == [-100, -500, 0]
-    assert [found[f"deposits_growth_{k}m"] for k in (1, 2, 3)] == [0.8, 0.5, 1]
+    assert [found[f"aum_step_{k}m"] for k in (1, 2, 3)] == [-100, -500, 200]
+    assert [found[f"deposits_growth_{k}m"] for k in (1, 2, 3)] == [0.8, 0.5, 1.25]
 
 
 def test_since_the_quarter_end(found: dict[str, Any]) -> None:
