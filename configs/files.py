@@ -1,4 +1,4 @@
-"""Files and folders written whole: a draft beside the target, flushed to disk, then renamed; or nothing at all."""
+"""Files and folders written whole or not at all: a draft beside the target, flushed to disk, then renamed."""
 
 import os
 import shutil
@@ -9,7 +9,10 @@ from pathlib import Path
 
 @contextmanager
 def whole_file(target: Path) -> Iterator[Path]:
-    """The path of a draft to write; it becomes ``target`` in one rename when the block ends well, else it goes."""
+    """The path of a draft to write.
+
+    It becomes ``target`` in one rename when the block ends well, else it goes.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = _draft_of(target)
     draft.unlink(missing_ok=True)

@@ -19,7 +19,7 @@ from configs.files import whole_file
 
 @dataclass(frozen=True)
 class Home:
-    """The folder of one bank's artefacts, ``data/<bank>`` unless told otherwise, and the address of its store."""
+    """The folder of one bank's artefacts, by default ``data/<bank>``, and the address of its store."""
 
     root: Path
     store_elsewhere: str = ""
@@ -93,15 +93,16 @@ def read_json(path: Path) -> Any:
 NAMES_OF_ROWS = ("transaction_id", "contact_id", "response_id")
 # A float column with more values than this holds (512) is written plain: hashing money costs time.
 FLOAT_DICTIONARY = 4096  # bytes
-# With more columns than this a file is thousands of small pages; zstd takes longer to begin each than to unpack it.
+# With more columns than this a file is thousands of small pages; zstd takes longer to begin each than to
+# unpack it.
 WIDE = 100
 
 
 def write_parquet(table: pa.Table, path: Path) -> None:
     """One file, one layout: the same rows have the same bytes.
 
-    Text and floats that repeat go into dictionaries; dates, money and whole numbers as differences. Wide tables
-    are packed with LZ4: a tenth larger, read in a third of the time.
+    Text and floats that repeat go into dictionaries; dates, money and whole numbers as differences. Wide
+    tables are packed with LZ4: a tenth larger, read in a third of the time.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     floats = [field.name for field in table.schema if pa.types.is_floating(field.type)]

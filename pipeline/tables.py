@@ -1,4 +1,6 @@
-"""The bank's tables as they lie on disk: deliveries that rest on each other, their parts, and what superseded a row.
+"""The bank's tables as they lie on disk.
+
+Deliveries that rest on each other, their parts, and what superseded a row.
 
 tables/<delivery>/transactions/bucket=03/2024.parquet        the rows it added that happened in 2024
 tables/<delivery>/transactions/bucket=03/superseded.parquet  rows of earlier deliveries that it corrected
@@ -28,7 +30,8 @@ RECORDED = "recorded"  # the pointer to the contacts that were recorded here
 class Count:
     """What became of one table's rows: rows_in = loaded + quarantined + duplicates, always.
 
-    ``corrected`` of the quarantined are no longer open: as many were loaded from files that bring them corrected.
+    ``corrected`` of the quarantined are no longer open: as many were loaded from files that bring them
+    corrected.
     """
 
     table: str
@@ -49,7 +52,9 @@ class Delivery:
 
 @dataclass(frozen=True)
 class ContactOverlay:
-    """Contacts from the score store beside the bank's own: the folder's name, and by day what was known through it.
+    """Contacts from the score store beside the bank's own.
+
+    The folder's name, and by day what was known through it.
 
     ``digests`` ascend by day; one stands for every row that was known, or superseded, on its day or before.
     """

@@ -1,8 +1,8 @@
 """Tables by customer on disk: all rows of one customer in one bucket, a file per bucket and part.
 
-``write_buckets`` takes rows in any order. Each batch is partitioned by bucket as it comes (a counting sort of small
-numbers); then every bucket is sorted alone. That costs a fraction of sorting the whole table: the keys are
-integers, and text is compared only where customer and moment are the same.
+``write_buckets`` takes rows in any order. Each batch is partitioned by bucket as it comes (a counting sort of
+small numbers); then every bucket is sorted alone. That costs a fraction of sorting the whole table: the keys
+are integers, and text is compared only where customer and moment are the same.
 """
 
 import shutil
@@ -42,13 +42,13 @@ def write_buckets(
 ) -> int:
     """Write ``bucket=NN/<part>.parquet`` from a stream of rows in any order; the number of rows.
 
-    ``_bucket`` says where a row belongs (0 … buckets - 1, any integer type) and is not written. Rows lie
-    by ``order``: the customer, a date or timestamp, then as many columns as it takes to tell any two rows
-    apart, so that the bytes depend neither on how the stream was cut nor on its order. Empty values come last.
-    Text may come coded, the customers of all batches by one vocabulary: numbers are moved faster.
-    ``year_of``: a date or timestamp column without empty values; a part is then a calendar year of it.
-    Otherwise there is one part, ``all``. A part without rows has no file.
-    Memory is bounded by IN_MEMORY, some batches and WORKERS buckets; the rest waits in ``folder``.
+    ``_bucket`` says where a row belongs (0 … buckets - 1, any integer type) and is not written. Rows lie by
+    ``order``: the customer, a date or timestamp, then as many columns as it takes to tell any two rows apart,
+    so that the bytes depend neither on how the stream was cut nor on its order. Empty values come last. Text
+    may come coded, the customers of all batches by one vocabulary: numbers are moved faster. ``year_of``: a
+    date or timestamp column without empty values; a part is then a calendar year of it. Otherwise there is
+    one part, ``all``. A part without rows has no file. Memory is bounded by IN_MEMORY, some batches and
+    WORKERS buckets; the rest waits in ``folder``.
     """
     schema = reader.schema.remove(reader.schema.get_field_index("_bucket"))
     folder.mkdir(parents=True, exist_ok=True)
@@ -126,7 +126,7 @@ def partition(batch: pa.RecordBatch, buckets: int, coded: set[str]) -> tuple[pa.
 
 @dataclass
 class _Spill:
-    """Partitioned batches, the first IN_MEMORY bytes of them in memory, the others each in a file of its own."""
+    """Partitioned batches, the first IN_MEMORY bytes in memory, the others each in a file of its own."""
 
     folder: Path
     held: int = 0

@@ -45,8 +45,8 @@ def checked(table: Table, select: str, present: dict[str, str], base_currency: s
     """SQL: every row of the bank's SELECT, typed, with ``_reason`` (NULL when the row is good).
 
     Joins ref_<table> for references, ref_rates for money, and latest_valid_date, after which nothing can have
-    happened. Adds ``_bucket`` for tables by customer and ``<money>_base`` per money column. Text of nothing but
-    blanks counts as empty. A refused row also keeps what was delivered, as ``_given``.
+    happened. Adds ``_bucket`` for tables by customer and ``<money>_base`` per money column. Text of nothing
+    but blanks counts as empty. A refused row also keeps what was delivered, as ``_given``.
     """
     selected = [column for column in table.columns if column.name in present]
     typed = ", ".join(_typed(column, present) for column in table.columns)
@@ -56,7 +56,8 @@ def checked(table: Table, select: str, present: dict[str, str], base_currency: s
     return (
         f"WITH chosen AS ({select}), "
         f"typed AS (SELECT {typed}, {raw}, _file, _line FROM chosen), "
-        f"validated AS (SELECT {', '.join(f't.{name}' for name in table.names)}{_extras(table, base_currency)}, "
+        f"validated AS (SELECT {', '.join(f't.{name}' for name in table.names)}"
+        f"{_extras(table, base_currency)}, "
         f"t._file, t._line, COALESCE({', '.join([*reasons, *_row_rules(table, base_currency)])}) AS _reason, "
         f"struct_pack({kept}) AS _given FROM typed t{_joins(table)}) "
         "SELECT * REPLACE (CASE WHEN _reason IS NOT NULL THEN _given END AS _given) FROM validated"
@@ -78,14 +79,13 @@ def key_hash(table: Table) -> str:
 
 
 def repeats(table: Table) -> str:
-    """SQL over ``good`` and ``earlier``: one row per row (``_row``) whose key comes more than once, with its verdict.
+    """SQL over ``good`` and ``earlier``: one row per row whose key comes more than once, with its verdict.
 
     ``repeated_keys`` are the hashes of such keys; ``earlier`` are rows of earlier deliveries with the keys of
-    ``good``, each with its part and its place there.
-    Same key, same ``known_on``, same content: ``duplicate`` (the first stays). Same but another content:
-    ``conflict`` (refused; the row of an earlier delivery stays, else which one depends on the contents alone,
-    not on the order of the files; it stands at ``kept_at``). Another ``known_on``: a later version, which
-    supersedes the earlier from that day.
+    ``good``, each with its part and its place there. Same key, same ``known_on``, same content: ``duplicate``
+    (the first stays). Same but another content: ``conflict`` (refused; the row of an earlier delivery stays,
+    else which one depends on the contents alone, not on the order of the files; it stands at ``kept_at``).
+    Another ``known_on``: a later version, which supersedes the earlier from that day.
     """
     key = ", ".join(table.key)
     version = f"{key}, known_on" if "known_on" in table.names else key
@@ -175,7 +175,7 @@ def _in_words(sql_type: str) -> str:
 
 
 def _row_rules(table: Table, base_currency: str) -> list[str]:
-    """SQL CASEs over several columns: references, the two dates, the sign of a kind, a rate for the currency."""
+    """SQL CASEs over several columns: references, dates, the sign of a kind, a rate for the currency."""
     rules = [f"CASE WHEN t.{column} IS NOT NULL AND ref_{other}.{TABLE_KEY[other]} IS NULL "
              f"THEN '{column}: ''' || left(t.{column}, 40) || ''' is not in table {other}' END"
              for column, other in table.references]  # fmt: skip
@@ -185,7 +185,8 @@ def _row_rules(table: Table, base_currency: str) -> list[str]:
     dates = [name for name in dict.fromkeys((table.happened, "known_on")) if name in table.names]
     latest = "(SELECT day FROM latest_valid_date)"
     rules += [f"CASE WHEN t.{name}::DATE > {latest} THEN '{name}: ' || t.{name}::DATE || ' lies after ' "
-              f"|| {latest} || ', 31 days after the bank''s last bookings' END" for name in dates]  # fmt: skip
+              f"|| {latest} || ', 31 days after the bank''s last bookings' END"
+              for name in dates]  # fmt: skip
     if table.name == "transactions":
         rules += [_wrong_sign(MONEY_IN, "<", "below 0, but money comes in"),
                   _wrong_sign(MONEY_OUT, ">", "above 0, but money goes out")]  # fmt: skip
@@ -225,7 +226,8 @@ def _rate(base_currency: str) -> str:
 def _in_base(money: str, base_currency: str) -> str:
     """SQL: an amount in base currency, NULL where it has more digits than money has."""
     foreign = f"round(t.{money}::DECIMAL(28,2) * r.to_base, 2)"
-    return f"CASE WHEN t.currency = '{base_currency}' THEN t.{money} ELSE TRY_CAST({foreign} AS DECIMAL(18,2)) END"
+    cast = f"TRY_CAST({foreign} AS DECIMAL(18,2))"
+    return f"CASE WHEN t.currency = '{base_currency}' THEN t.{money} ELSE {cast} END"
 
 
 def _joins(table: Table) -> str:

@@ -9,7 +9,7 @@ from pipeline.tables import NOTES, Ingested, bucket_name
 
 
 def compact(base: Ingested, draft: Path) -> None:
-    """Merge the parts that ``base`` rests on into the delivery in ``draft``; memory is bounded by a bucket."""
+    """Merge the parts that ``base`` rests on into the delivery in ``draft``, in memory a bucket at a time."""
     tables = replace(base, folder=draft, builds_on=(*base.builds_on, base.fingerprint))
     for table in TABLES.values():
         if table.by_customer:

@@ -71,7 +71,10 @@ def header(path: Path, name: str, spec: Source) -> tuple[str, ...]:
 
 
 def count_lines(path: Path) -> int:
-    """Lines of a file; -1 where readers of CSV differ: over a lone carriage return, over blanks beside a quote."""
+    """The number of lines of a file.
+
+    It is -1 where readers of CSV differ: over a lone carriage return, over blanks beside a quote.
+    """
     lines = 0
     with opened_bytes(path) as file:
         while chunk := file.read(1 << 24) + file.readline():

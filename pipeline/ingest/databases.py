@@ -143,7 +143,10 @@ def _write_groups(reader: pa.RecordBatchReader, target: Path) -> None:
 
 
 def _failed(name: str, error: Exception) -> DataError:
-    """Names are shown where the query is wrong; of any other error the values are left out: they may be a person's."""
+    """A DataError with the database's message.
+
+    Names are shown where the query is wrong. Of any other error the values are left out: they may be a person's.
+    """
     server_error = re.search(r"ERROR: +(.*)", str(error))
     message = server_error.group(1) if server_error else str(error).partition("\n")[0]
     if not str(getattr(error, "sqlstate", "") or "").startswith("42"):

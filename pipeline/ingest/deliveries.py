@@ -73,8 +73,8 @@ class Plan:
 def plan_ingest(settings: Settings, raw: Path, home: Home, made_by: str, fetched: Mapping[str, Path]) -> Plan:
     """The files that are to be read, and the tables to which they add.
 
-    ``made_by`` stands for the version, the settings and the SELECTs; the rows of databases lie in ``fetched``:
-    when they change, everything is read anew.
+    ``made_by`` stands for the version, the settings and the SELECTs; the rows of databases lie in
+    ``fetched``: when they change, everything is read anew.
     """
     files = {source: _digests(settings, raw, source) for source in settings.sources}
     files |= {source: {FETCHED + source: _digest(path)} for source, path in fetched.items()}

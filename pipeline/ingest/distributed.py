@@ -1,9 +1,11 @@
-"""The first ingest of a bank too large for one process: its files are validated and its buckets written on Spark.
+"""The first ingest of a bank too large for one process.
+
+Its files are validated and its buckets written on Spark.
 
 A task per part (one file, or a few) checks its rows as a local ingest does and lays the good ones down by
-bucket; a task per bucket writes them. In between the driver validates the few rows that need others beside them,
-by the code of a local ingest: those that are refused, and those whose key comes more than once, wherever
-their customers lie. The bytes are those of a local ingest.
+bucket; a task per bucket writes them. In between the driver validates the few rows that need others beside
+them, by the code of a local ingest: those that are refused, and those whose key comes more than once,
+wherever their customers lie. The bytes are those of a local ingest.
 """
 
 import shutil

@@ -39,7 +39,10 @@ class Cluster:
 def distributed_ingest(
     con: duckdb.DuckDBPyConnection, settings: Settings, home: Home, plan: Plan
 ) -> Iterator[Cluster | None]:
-    """Spark for an ingest; None where it runs in this process alone: on no Spark, or beside earlier tables."""
+    """Spark for an ingest.
+
+    None where it runs in this process alone: on no Spark, or beside earlier tables.
+    """
     folder = (home.root / ".distributed").resolve()
     shutil.rmtree(folder, ignore_errors=True)
     engine = settings.engine

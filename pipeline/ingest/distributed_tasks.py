@@ -197,7 +197,8 @@ def _partitions(work: Work, kind: str, buckets: range) -> Iterator[tuple[pa.Reco
 def _open_bucket(con: duckdb.DuckDBPyConnection, work: Work, bucket: int) -> None:
     """``good`` and ``repeated`` as a local ingest has them, of one bucket."""
     con.execute(
-        "CREATE OR REPLACE TEMP VIEW good AS SELECT _place AS _row, * EXCLUDE (_place, _hash) FROM bucket_rows"
+        "CREATE OR REPLACE TEMP VIEW good AS "
+        "SELECT _place AS _row, * EXCLUDE (_place, _hash) FROM bucket_rows"
     )
     con.execute(
         "CREATE OR REPLACE TEMP VIEW repeated AS "

@@ -20,10 +20,12 @@ from pipeline.ingest.sources import Reject, open_fetched, open_source
 
 @dataclass(frozen=True)
 class Ingestion:
-    """One ingest under way; ``opened`` and ``unreadable`` say what each source holds and what of it is no row.
+    """One ingest under way.
 
-    ``fetched`` are the rows of the bank's databases, one Parquet file per source. The tasks of ``cluster`` read
-    the sources that it names; this process does not hold their rows.
+    ``opened`` and ``unreadable`` say what each source holds and what of it is no row.
+
+    ``fetched`` are the rows of the bank's databases, one Parquet file per source. The tasks of ``cluster``
+    read the sources that it names; this process does not hold their rows.
     """
 
     con: duckdb.DuckDBPyConnection
@@ -54,7 +56,7 @@ class Incoming:
 
 
 def rows_to_validate(state: Ingestion, table: Table, select: str) -> Incoming:
-    """The rows of a table that this ingest has to validate. Raises ReadAllError when their columns changed."""
+    """The rows of a table that are to be validated. Raises ReadAllError when their columns changed."""
     sources = sources_read(state.con, state.settings, select)
     base = state.plan.base if table.by_customer else None
     columns_before = base.noted["columns"][table.name] if base else {}

@@ -51,13 +51,13 @@ from pipeline.ingest.selects import explain_sql_errors, sources_read
 from pipeline.ingest.sources import list_delivered, open_sources
 from pipeline.tables import Count, Delivery, Ingested, read_ingested
 
-# Raised when the same files, SELECTs and settings would give other tables: those made before are then made anew.
+# Raised when the same files, SELECTs and settings would give other tables. Older ones are then made anew.
 INGEST_VERSION = 1
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """One table's share of an ingest: the counts of each file, the SELECT's columns, how early a row was known."""
+    """One table's share of an ingest: counts by file, the SELECT's columns, how early a row was known."""
 
     counts: list[FileCount]
     columns: dict[str, str]
@@ -97,7 +97,7 @@ def ingest(settings: Settings, raw: Path, home: Home, progress: Callable[[str], 
 
 
 def _made_by(settings: Settings) -> str:
-    """A digest of all that the tables depend on besides the raw files: version, SELECTs, the settings that matter."""
+    """A digest of all that the tables depend on besides the raw files: version, settings, SELECTs."""
     layout = settings.model_dump_json(
         include={"base_currency", "sources", "customers_per_bucket", "quarantine_limit"}
     )
@@ -229,7 +229,8 @@ def _check_limit(state: Ingestion, loaded: Loaded) -> None:
         raise DataError(
             f"table {table.name!r}: {refused} of {rows_in} rows refused, above the limit of "
             f"{settings.quarantine_limit:.1%}{most_common(state.con, table.name)}. Have the file "
-            f"corrected (all refused lines stand in quarantine.csv), or raise quarantine_limit in {where}/bank.toml."
+            "corrected (all refused lines stand in quarantine.csv), or raise quarantine_limit in "
+            f"{where}/bank.toml."
         )
 
 

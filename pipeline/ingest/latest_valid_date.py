@@ -23,8 +23,8 @@ def weekly_bookings(
 ) -> list[tuple[date, int]]:
     """The Mondays of the weeks in which bookings were known, ascending, with their numbers.
 
-    ``select`` yields the transactions with their ``known_on``, ``earlier`` are the files of those in the tables
-    already.
+    ``select`` yields the transactions with their ``known_on``, ``earlier`` are the files of those in the
+    tables already.
     """
     before = f"FROM read_parquet({[str(path) for path in earlier]}, hive_partitioning = false)"
     return con.execute(
@@ -42,10 +42,13 @@ def store_latest_date(con: duckdb.DuckDBPyConnection, weeks: list[tuple[date, in
 
 
 def last_bookings(weeks: list[tuple[date, int]]) -> date:
-    """The Sunday of the bank's last week with bookings; ``weeks`` are Mondays with their numbers, ascending.
+    """The Sunday of the bank's last week with bookings.
+
+    ``weeks`` are Mondays with their numbers, ascending.
 
     From the week of the median booking on, a week counts if it has at least 1% of the usual number (the
-    median over the weeks) and begins within two years of the last one that counted: an excerpt may lack a year.
+    median over the weeks) and begins within two years of the last one that counted: an excerpt may lack a
+    year.
     """
     least = LEAST_SHARE * sorted(number for _, number in weeks)[len(weeks) // 2]
     total = sum(number for _, number in weeks)

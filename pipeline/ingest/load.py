@@ -42,7 +42,7 @@ def validate(state: Ingestion, table: Table, incoming: Incoming) -> dict[str, in
 
 
 def find_earlier(state: Ingestion, table: Table) -> None:
-    """Make ``earlier``: rows of earlier deliveries with the keys of ``good``, each with its part and place there.
+    """Make ``earlier``: rows of earlier deliveries with the keys of ``good``, and where they lie.
 
     A row taken back is known by its day of that: it is superseded on the day on which it was known.
     """
@@ -99,8 +99,8 @@ def write_refused(state: Ingestion, table: Table, columns: dict[str, str]) -> No
     typed = ", ".join(f'CAST(g."{name}" AS {columns[name]})' for name in names)
     rows = state.con.sql(
         f"SELECT _file, _line, {delivered} FROM checked WHERE _reason IS NOT NULL UNION ALL "
-        f"SELECT g._file, g._line, {typed} FROM good g JOIN repeated w USING (_row) WHERE verdict = 'conflict' "
-        "ORDER BY ALL"
+        f"SELECT g._file, g._line, {typed} FROM good g JOIN repeated w USING (_row) "
+        "WHERE verdict = 'conflict' ORDER BY ALL"
     ).to_arrow_table()
     write_parquet(rows, state.draft / table.name / "refused.parquet")
 

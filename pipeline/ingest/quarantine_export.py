@@ -1,9 +1,9 @@
 """Refused rows go out as files to correct, and come back as files of the same source.
 
 ``txn_2.csv`` gives ``txn_2_corrected.csv``: the name is the reference. When that file is delivered beside the
-first, the refused rows of ``txn_2.csv`` stay in the quarantine (the file still holds them), but as many as were
-loaded from ``txn_2_corrected.csv`` no longer count as open. Nothing else tells that a row has been corrected:
-its key may be what was wrong with it.
+first, the refused rows of ``txn_2.csv`` stay in the quarantine (the file still holds them), but as many as
+were loaded from ``txn_2_corrected.csv`` no longer count as open. Nothing else tells that a row has been
+corrected: its key may be what was wrong with it.
 """
 
 import csv
@@ -37,7 +37,10 @@ BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True)
 class Exported:
-    """The refused rows of one delivered file: how many, where they lie now, and what is left to do, if anything."""
+    """The refused rows of one delivered file.
+
+    How many, where they lie now, and what is left to do, if anything.
+    """
 
     file: str
     rows: int
@@ -46,7 +49,10 @@ class Exported:
 
 
 def note_corrected(con: duckdb.DuckDBPyConnection, table: str, counts: Sequence[FileCount]) -> int:
-    """The number of a table's refused rows that are no longer open; makes ``corrected``, files without open rows."""
+    """The number of a table's refused rows that are no longer open.
+
+    Makes ``corrected``, files without open rows.
+    """
     by_file = {count.file: count for count in counts}
     closed, whole = 0, []
     for count in (count for count in counts if count.quarantined):
@@ -130,7 +136,10 @@ def _export_file(
 
 
 def _target(settings: Settings, raw: Path, name: str, file: str) -> tuple[str, str]:
-    """A name below the raw folder that is free and that the source reads; else a free one, and what to set."""
+    """A name below the raw folder that is free and that the source reads.
+
+    Else a free one, and what to set.
+    """
     free = [target for target in _names(file) if not (raw / target).exists()]
     for target in free:
         if _is_read(settings, name, target):
@@ -153,7 +162,10 @@ def _is_read(settings: Settings, name: str, file: str) -> bool:
 
 
 def _names(file: str) -> Iterator[str]:
-    """Names for the corrected rows of a file, the best first: marked before the suffix, or before the name."""
+    """Names for the corrected rows of a file, the best first.
+
+    Marked before the suffix, or before the name.
+    """
     folder, slash, name = file.rpartition("/")
     for number in ("", *range(2, 100)):
         yield _marked(file, f"_corrected{number}")

@@ -37,7 +37,10 @@ class RefusedLines:
 
 
 def keep_raw(con: duckdb.DuckDBPyConnection, settings: Settings, table: str) -> None:
-    """Put the raw text of one table's refused rows into ``raw_rows``; memory is bounded by one batch of them."""
+    """Put the raw text of one table's refused rows into ``raw_rows``.
+
+    Memory is bounded by one batch of them.
+    """
     for refused in list(refused_lines(con, table)):
         RAW_TEXT.insert(con, refused.texts(settings))
 
@@ -72,7 +75,9 @@ def write_raw(con: duckdb.DuckDBPyConnection, target: Path) -> None:
 def raw_rows(
     path: Path, name: str, spec: Source, lines: Collection[int], *, one_row_per_line: bool
 ) -> Iterator[tuple[int, str]]:
-    """The rows that begin on these lines: their lines, and their text as it stands, without the last line end.
+    """The rows that begin on these lines.
+
+    Their lines, and their text as it stands, without the last line end.
 
     Of a CSV file that is every physical line of the row; of any other source one JSON object of the row's
     columns. ``one_row_per_line``: each line is known to be a row of its own.

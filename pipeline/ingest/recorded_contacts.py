@@ -1,9 +1,9 @@
 """Outcomes that managers recorded in the score store, as contacts beside the bank's own.
 
 They are laid over the tables as a folder of their own and made anew after each ingest, so that no contact is
-there twice and every snapshot sees what was known before it: a contact counts from the day on which it was recorded.
-A call that the bank's systems tell too is one contact (same customer and manager, on the same day or the
-next to it): from the day on which the bank's row was known that row counts, and before it ours.
+there twice and every snapshot sees what was known before it: a contact counts from the day on which it was
+recorded. A call that the bank's systems tell too is one contact (same customer and manager, on the same day
+or the next to it): from the day on which the bank's row was known that row counts, and before it ours.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,10 @@ CONTACTS = TABLES["contacts"]
 
 
 def overlay_contacts(home: Home, tables: Ingested, contacts: Sequence[Contact]) -> Ingested:
-    """The tables with these contacts beside the bank's own; the same contacts again change nothing on disk."""
+    """The tables with these contacts beside the bank's own.
+
+    The same contacts again change nothing on disk.
+    """
     rows = _deduplicate(tables, _rows(contacts))
     pointer = home.root / "tables" / RECORDED
     if not len(rows):
@@ -98,7 +101,8 @@ def _deduplicate(tables: Ingested, rows: pa.Table) -> pa.Table:
             f"""
             SELECT * FROM (
                 SELECT r.*, (SELECT min(o.known_on) FROM own AS o WHERE o.customer_id = r.customer_id
-                    AND o.manager_id = r.manager_id AND abs(o.day - r.contacted_at::DATE) <= 1) AS superseded_on,
+                    AND o.manager_id = r.manager_id
+                    AND abs(o.day - r.contacted_at::DATE) <= 1) AS superseded_on,
                     {bucket_of("r.customer_id", tables.buckets)} AS _bucket
                 FROM recorded AS r SEMI JOIN known USING (customer_id)
             ) WHERE superseded_on IS NULL OR superseded_on > known_on ORDER BY contact_id

@@ -19,7 +19,8 @@ DAILY = (
 def store_earlier_customers(state: Ingestion, base: Base) -> None:
     """Put the customers of earlier deliveries into ``ref_customers``."""
     state.con.execute(
-        f"INSERT INTO ref_customers SELECT DISTINCT customer_id, {bucket_of('customer_id', base.tables.buckets)} "
+        "INSERT INTO ref_customers "
+        f"SELECT DISTINCT customer_id, {bucket_of('customer_id', base.tables.buckets)} "
         "FROM read_parquet(?, hive_partitioning = false)",
         [[str(path) for path in base.tables.parts("customers")]],
     )

@@ -1,4 +1,6 @@
-"""The relations of one ingest in DuckDB: what one row is, its columns, which step makes them and which read them.
+"""The relations of one ingest in DuckDB.
+
+What one row is, its columns, which step makes them and which read them.
 
 Steps speak to each other through these relations alone. Each is created from its declaration here. One with
 ``contract`` begins with the columns of a table's contract and is made anew for each table. Beside them stands
@@ -25,7 +27,10 @@ PLACE = {"_file": "VARCHAR", "_line": "BIGINT"}  # the delivered file below raw,
 
 @dataclass(frozen=True)
 class Relation:
-    """One relation: what one row is, the modules that make and read it, its own columns with their SQL types."""
+    """One relation.
+
+    What one row is, the modules that make and read it, its own columns with their SQL types.
+    """
 
     name: str
     one_row_per: str
@@ -64,15 +69,16 @@ RATES = Relation(
     {"currency": "VARCHAR", "day": "DATE", "to_base": "DECIMAL(18,8)"},
 )  # fmt: skip
 LATEST_VALID_DATE = Relation(
-    "latest_valid_date", "ingest: the day after which nothing can have happened", "latest_valid_date", ("checks",),
-    {"day": "DATE"},
+    "latest_valid_date", "ingest: the day after which nothing can have happened",
+    "latest_valid_date", ("checks",), {"day": "DATE"},
 )  # fmt: skip
 LAYOUT = Relation(
     "layout", "ingest: into how many buckets customers are divided", "incoming", ("checks", "load", "ingest"),
     {"buckets": "INTEGER"},
 )  # fmt: skip
 CHECKED = Relation(
-    "checked", "row of the bank's SELECT, typed; _reason is NULL where the row is good", "load", ("quarantine", "load"),
+    "checked", "row of the bank's SELECT, typed; _reason is NULL where the row is good",
+    "load", ("quarantine", "load"),
     {**PLACE, "_reason": "VARCHAR", "_given": "STRUCT"}, contract=True,
 )  # fmt: skip
 GOOD = Relation(
@@ -80,7 +86,7 @@ GOOD = Relation(
     {"_row": "BIGINT", **PLACE}, contract=True, view=True,
 )  # fmt: skip
 EARLIER = Relation(
-    "earlier", "row of an earlier delivery with the key of a good row, where it lies and the day noted for it",
+    "earlier", "row of an earlier delivery with the key of a good row, its place and the day noted for it",
     "load", ("checks", "load"),
     {"_row": "BIGINT", "_part": "VARCHAR", "_at": "BIGINT", "_noted": "DATE"}, contract=True,
 )  # fmt: skip
@@ -89,26 +95,32 @@ REPEATED_KEYS = Relation(
     {"hash": "UBIGINT"},
 )  # fmt: skip
 REPEATED = Relation(
-    "repeated", "row of good or earlier whose key comes more than once, with its verdict", "quarantine", ("load",),
+    "repeated", "row of good or earlier whose key comes more than once, with its verdict",
+    "quarantine", ("load",),
     {"_row": "BIGINT", **PLACE, "_earlier": "BOOLEAN", "key_values": "VARCHAR", "kept_at": "VARCHAR",
      "verdict": "VARCHAR", "superseded_on": "DATE"},
 )  # fmt: skip
 QUARANTINE = Relation(
     "quarantine", "refused row", "quarantine", ("raw_rows", "quarantine", "load"),
-    {"table_name": "VARCHAR", "file": "VARCHAR", "line": "BIGINT", "column_name": "VARCHAR", "reason": "VARCHAR"},
+    {"table_name": "VARCHAR", "file": "VARCHAR", "line": "BIGINT", "column_name": "VARCHAR",
+     "reason": "VARCHAR"},
 )  # fmt: skip
 RAW_TEXT = Relation(
     "raw_rows", "refused row, as it was delivered", "raw_rows", ("quarantine", "raw_rows"),
     {"file": "VARCHAR", "line": "BIGINT", "raw": "VARCHAR"},
 )  # fmt: skip
 CORRECTED = Relation(
-    "corrected", "table and file whose refused rows have all come back corrected", "quarantine_export", ("quarantine",),
+    "corrected", "table and file whose refused rows have all come back corrected",
+    "quarantine_export", ("quarantine",),
     {"table_name": "VARCHAR", "file": "VARCHAR", "corrected_in": "VARCHAR"},
 )  # fmt: skip
 
 
 def contract_columns(table: Table) -> tuple[str, ...]:
-    """The columns of a table's rows in ``checked`` and ``good``: its contract's, then those that ingest adds."""
+    """The columns of a table's rows in ``checked`` and ``good``.
+
+    Its contract's, then those that ingest adds.
+    """
     bucket = ("_bucket",) if table.by_customer else ()
     return (*table.names, *bucket, *(name for name in table.derived if name != "superseded_on"))
 
@@ -121,7 +133,10 @@ def open_relations(con: duckdb.DuckDBPyConnection) -> None:
 
 @contextmanager
 def computing(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that keeps the order of rows; what memory cannot hold waits in ``spill``, which goes at the end."""
+    """A connection that keeps the order of rows.
+
+    What memory cannot hold waits in ``spill``, which goes at the end.
+    """
     shutil.rmtree(spill, ignore_errors=True)
     spill.mkdir(parents=True)
     try:
@@ -139,7 +154,10 @@ def computing(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 def insert_rows(
     con: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, str], rows: Iterable[tuple[Any, ...]]
 ) -> None:
-    """Add rows to a relation whose columns are text and whole numbers; memory is bounded by one batch of them."""
+    """Add rows to a relation whose columns are text and whole numbers.
+
+    Memory is bounded by one batch of them.
+    """
     schema = pa.schema([(column, COLUMN_TYPES[kind]) for column, kind in columns.items()])
     waiting = iter(rows)
     while batch := list(islice(waiting, BATCH_ROWS)):

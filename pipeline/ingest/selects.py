@@ -1,4 +1,7 @@
-"""The bank's SELECTs as DuckDB reads them: their columns, their sources, and whether each row stands for itself."""
+"""The bank's SELECTs as DuckDB reads them.
+
+Their columns, their sources, and whether each row stands for itself.
+"""
 
 import json
 import re

@@ -28,7 +28,10 @@ class Reject:
 
 @dataclass(frozen=True)
 class CsvFile:
-    """One delivered file of a CSV source; ``columns`` are those of the source's relation with their SQL types."""
+    """One delivered file of a CSV source.
+
+    ``columns`` are those of the source's relation with their SQL types.
+    """
 
     source: str
     path: Path
@@ -127,7 +130,8 @@ def open_fetched(con: duckdb.DuckDBPyConnection, name: str, path: Path) -> None:
     _same_header({path: _parquet_columns(con, path)}, name, "parquet")
     label = FETCHED + name
     con.execute(
-        f"CREATE TEMP VIEW {sql_name(name)} AS SELECT * EXCLUDE (file_row_number), {sql_text(label)} AS _file, "
+        f"CREATE TEMP VIEW {sql_name(name)} AS "
+        f"SELECT * EXCLUDE (file_row_number), {sql_text(label)} AS _file, "
         f"file_row_number + 1 AS _line FROM read_parquet({sql_text(path)}, file_row_number = true)"
     )
 
@@ -186,7 +190,10 @@ def _load_whole(con: duckdb.DuckDBPyConnection, file: CsvFile) -> bool:
 
 
 def _readable_rows(file: CsvFile, rejects: list[Reject]) -> Iterator[tuple[str | int | None, ...]]:
-    """The rows of a file in which not every line is a row, with exact lines; the others go into ``rejects``."""
+    """The rows of a file in which not every line is a row, with exact lines.
+
+    The others go into ``rejects``.
+    """
     with opened_text(file.path, file.source, file.spec) as text:
         for line, row, _ in rows(text, file.spec.delimiter, len(file.delivered_columns)):
             if isinstance(row, str):
