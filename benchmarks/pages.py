@@ -29,7 +29,7 @@ from configs.published import Booking, Change, Coverage, Maturity, PastContact, 
 from configs.service import ServiceSettings
 from serve.app import create_app
 from serve.auth import tokens
-from serve.store import figures, rows, schema, tables
+from serve.store import rows, schema, tables
 from serve.store.bulk_insert import analyze, bulk_insert
 from serve.store.database import connect, write
 from serve.store.profiles import packed
@@ -180,7 +180,8 @@ def publish(bank: Bank, url: str) -> None:
                 Coverage(f"B{k % BRANCHES:02d}", f"RM{k:05d}", now.portfolio, 9, 100_000_000, 80)
                 for k in range(now.managers)
             )
-            figures.keep_coverage(connection, run(week, 0).run_id, coverage, ())
+            coverage_rows = rows.object_rows(run_version, tables.coverage, coverage)
+            bulk_insert(connection, tables.coverage, coverage_rows)
     engine.dispose()
 
 

@@ -26,15 +26,15 @@ MOST_ROWS, MOST_COLUMNS, TITLE_ROWS = 5_000, 100, 10  # of a sheet; the row of n
 
 @dataclass(frozen=True)
 class Line:
-    """One row of a list below its headings: what stands in each of NAMES, and in which of them a formula does."""
+    """One row of a list below its headings: the text in each of NAMES, and those of them with a formula."""
 
     sheet: str
     number: int
-    cells: Mapping[str, str]
+    texts: Mapping[str, str]
     formulas: tuple[str, ...]
 
     def __getitem__(self, name: str) -> str:
-        return self.cells[name]
+        return self.texts[name]
 
     @property
     def filled_in(self) -> bool:
@@ -62,7 +62,7 @@ def lines_of(path: Path) -> tuple[Line, ...]:
     return tuple(lines)
 
 
-Cells = tuple[Any, ...]
+SheetRow = tuple[Any, ...]
 
 
 def _guarded(path: Path) -> bytes:
@@ -91,12 +91,12 @@ def _unreadable(path: Path, why: str) -> DataError:
     )
 
 
-def _rows(sheet: Any) -> list[Cells]:
+def _rows(sheet: Any) -> list[SheetRow]:
     """The rows that can be of a list, and one more where there are too many."""
     return list(islice(sheet.iter_rows(max_col=MOST_COLUMNS), MOST_ROWS + 1))
 
 
-def _place_of_names(rows: list[Cells]) -> int:
+def _place_of_names(rows: list[SheetRow]) -> int:
     """The number of the row of names, from 1; 0 for a sheet without a list."""
     for number, cells in enumerate(rows[:TITLE_ROWS], start=1):
         if set(NAMES) <= {cell.value for cell in cells}:
@@ -104,7 +104,7 @@ def _place_of_names(rows: list[Cells]) -> int:
     return 0
 
 
-def _lines(path: Path, title: str, rows: list[Cells]) -> Iterator[Line]:
+def _lines(path: Path, title: str, rows: list[SheetRow]) -> Iterator[Line]:
     names = _place_of_names(rows)
     if not names:
         return

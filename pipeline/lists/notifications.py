@@ -1,4 +1,4 @@
-"""The notification to each reader of a list: whom it goes to and what it says: a link, and nothing about customers."""
+"""The notification to each reader of a list: recipient and message, a link and nothing about customers."""
 
 import hashlib
 from dataclasses import dataclass
@@ -31,17 +31,20 @@ class Notification:
 def notifications_of(read_session: ReadSession, mail: Mail) -> tuple[Notification, ...]:
     """A notification for each manager and branch with customers to call, by kind and number.
 
-    Customers of no branch are on a list that nobody is told of.
+    Nobody is notified of the list of customers of no branch.
     """
-    managers = {one.manager_id: one for one in read_session.managers()}
-    found = []
+    managers = {manager.manager_id: manager for manager in read_session.managers()}
+    notifications = []
     for branch_id, manager_id in read_session.lists():
         if manager_id is not None:
-            one = managers[manager_id]
-            found.append(Notification(Recipient("manager", manager_id), one.name, one.email or ""))
+            manager = managers[manager_id]
+            to, name, address = Recipient("manager", manager_id), manager.name, manager.email or ""
         elif branch_id is not None:
-            found.append(Notification(Recipient("branch", branch_id), "", mail.branches.get(branch_id, "")))
-    return tuple(sorted(found, key=lambda notification: notification.to))
+            to, name, address = Recipient("branch", branch_id), "", mail.branches.get(branch_id, "")
+        else:
+            continue
+        notifications.append(Notification(to, name, address))
+    return tuple(sorted(notifications, key=lambda notification: notification.to))
 
 
 def message_of(notification: Notification, run: Run, settings: Settings, at: datetime) -> EmailMessage:
@@ -49,12 +52,12 @@ def message_of(notification: Notification, run: Run, settings: Settings, at: dat
 
     Its Message-ID is always the same for one run and list, so that a mail server or reader can tell a second copy.
     """
-    texts, own = TEXTS[settings.language], "own." if notification.to.kind == "branch" else ""
+    texts, kind = TEXTS[settings.language], "own." if notification.to.kind == "branch" else ""
     words = {"monday": run.snapshot_date, "branch": _one_line(notification.to.number)}
     name = _one_line(notification.name)
     paragraphs = (
         texts["mail.greeting"].format(name=name) if name else "",
-        texts[f"mail.{own}body"].format(**words),
+        texts[f"mail.{kind}body"].format(**words),
         settings.mail.link,
         texts["mail.rest"],
         settings.title,
@@ -62,7 +65,7 @@ def message_of(notification: Notification, run: Run, settings: Settings, at: dat
     message = EmailMessage(policy.SMTP)
     message["From"] = Address(_one_line(settings.title), addr_spec=settings.mail.sender)
     message["To"] = Address(name, addr_spec=notification.address)
-    message["Subject"] = texts[f"mail.{own}subject"].format(**words)
+    message["Subject"] = texts[f"mail.{kind}subject"].format(**words)
     message["Date"] = at
     message["Message-ID"] = f"<{_fingerprint(run, notification.to)}@{settings.mail.sender.split('@')[1]}>"
     message["Auto-Submitted"] = "auto-generated"  # nobody's absence assistant answers (RFC 3834)

@@ -1,4 +1,4 @@
-"""Record the outcomes that were typed into a workbook of lists: all of them, or none and what has to be mended."""
+"""The outcomes typed into a workbook of lists: all are recorded, or none, with the rows to correct."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,17 +17,19 @@ from serve.store.read_session import ReadSession
 from serve.store.store import Store
 from serve.texts.catalogue import TEXTS
 
-MOST_FAULTS = 40  # that are told at once
+MOST_FAULTS = 40  # that are named at once
 # What may be typed: the words of either language, or the code itself.
 CODES: Mapping[str, str] = {
-    typed: one for one in OUTCOMES for typed in (one, *(text[f"outcome.{one}"] for text in TEXTS.values()))
+    typed: code
+    for code in OUTCOMES
+    for typed in (code, *(text[f"outcome.{code}"] for text in TEXTS.values()))
 }
 Became = Literal["new", "changed", "same"]
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """How many rows were new, told something else than when read before, told the same, or had no outcome."""
+    """Counts of rows: new, changed since they were read before, unchanged, and without an outcome."""
 
     new: int
     changed: int
@@ -51,12 +53,12 @@ def read_outcomes(bank: Context, path: Path, called_by: str = "") -> Recorded:
         author = Author(bank.user, bank.audit_key)
         contacts = [_contact(line, called_by, bank) for line in filled]
         with store.write() as connection:
-            became = Counter(_record(connection, one, author) for one in contacts)
+            became = Counter(_record(connection, contact, author) for contact in contacts)
     return Recorded(became["new"], became["changed"], became["same"], len(lines) - len(filled))
 
 
 def _record(connection: Connection, contact: Contact, author: Author) -> Became:
-    """A row that tells something else than before is a further contact, and the latest one counts.
+    """A row with another outcome or note than before is a further contact, and the latest one counts.
 
     What was recorded stays, as whoever returns a list a second time has mostly called a second time.
     """
@@ -68,7 +70,7 @@ def _record(connection: Connection, contact: Contact, author: Author) -> Became:
 
 
 def _contact(line: Line, called_by: str, bank: Context) -> Contact:
-    """The key lacks its last part: how many times the row was told differently."""
+    """The key lacks its last part: how many times the row was changed."""
     return Contact(
         key=f"workbook/{line['run_id']}/{line['customer_id']}/",
         customer_id=line["customer_id"],
@@ -81,14 +83,15 @@ def _contact(line: Line, called_by: str, bank: Context) -> Contact:
 
 
 def _faults(read_session: ReadSession, lines: Sequence[Line], called_by: str) -> Iterator[str]:
-    """What is wrong with each row, without a word of what stands in it: that is about a customer."""
-    if called_by and called_by not in (known := [one.manager_id for one in read_session.managers()]):
-        yield f"CALLED_BY: the run knows no manager {called_by!r}. {did_you_mean(called_by, known)}"
+    """The fault of each row, without a word of its content, which is about a customer."""
+    managers = [manager.manager_id for manager in read_session.managers()]
+    if called_by and called_by not in managers:
+        yield f"CALLED_BY: the run knows no manager {called_by!r}. {did_you_mean(called_by, managers)}"
     decisions = read_session.decisions({line["customer_id"] for line in lines}).values()
-    lists = {one.customer_id: one.manager_id for one in decisions if one.rank is not None}
+    lists = {decision.customer_id: decision.manager_id for decision in decisions if decision.rank is not None}
     rows: dict[str, Line] = {}
     for line in lines:
-        fault = _fault_within(line) or _fault_beside(line, read_session, lists, called_by)
+        fault = _fault_within(line) or _fault_of_list(line, read_session, lists, called_by)
         twice = rows.setdefault(line["customer_id"], line)
         if fault:
             yield f"{line}: {fault}"
@@ -112,10 +115,10 @@ def _fault_within(line: Line) -> str:
     return ""
 
 
-def _fault_beside(
+def _fault_of_list(
     line: Line, read_session: ReadSession, lists: Mapping[str, str | None], called_by: str
 ) -> str:
-    """What does not fit the run's lists: the manager of each listed customer, None on a branch's own."""
+    """The fault of a row that does not fit the run's lists (manager_id by customer, None on a branch's own)."""
     if line["run_id"] != read_session.run.run_id:
         return f"of run {line['run_id']}, but the file is of run {read_session.run.run_id}. Read each file by itself."
     if line["customer_id"] not in lists or (lists[line["customer_id"]] or "") != line["manager_id"]:
@@ -128,5 +131,5 @@ def _fault_beside(
 def _refuse(path: Path, faults: Sequence[str]) -> None:
     if faults:
         more = [f"… and {len(faults) - MOST_FAULTS} more"] if len(faults) > MOST_FAULTS else []
-        told = "\n  ".join([*faults[:MOST_FAULTS], *more])
-        raise DataError(f"{path}: nothing was recorded. Mend these rows and read the file again.\n  {told}")
+        named = "\n  ".join([*faults[:MOST_FAULTS], *more])
+        raise DataError(f"{path}: nothing was recorded. Mend these rows and read the file again.\n  {named}")

@@ -1,4 +1,4 @@
-"""A session with the bank's mail server: encrypted or not at all, and every failure told as one of three kinds.
+"""A session with the bank's mail server: encrypted or not at all; every failure is one of three kinds.
 
 ConfigError: nothing can be sent until somebody mends something. LaterError: it may work in a while. RefusedError:
 this message will never be accepted, others may.
@@ -86,7 +86,7 @@ def _explained(server: MailServer) -> Iterator[None]:
 
 
 def _fault(where: str, error: SMTPException | OSError) -> Exception:
-    """Of what the server answered only the code is told: its words may repeat an address or a login."""
+    """The error for a failure. It names only the code of an answer, whose words may repeat an address or a login."""
     match error:
         case ssl.SSLCertVerificationError():
             return ConfigError(

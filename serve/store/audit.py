@@ -9,7 +9,7 @@ an older copy of the whole store is only noticed by a head that was written down
 import hashlib
 import hmac
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -64,20 +64,15 @@ def lock(connection: Connection) -> None:
 
 
 def append(connection: Connection, entry: Entry, key: bytes | None = None) -> Head:
-    """Adds one entry to the end of the chain and returns the new head; see ``append_all``."""
-    return append_all(connection, [entry], key)
+    """Adds one entry to the end of the chain and returns the new head.
 
-
-def append_all(connection: Connection, added: Sequence[Entry], key: bytes | None = None) -> Head:
-    """Adds entries, at least one, to the end of the chain in their order and returns the new head.
-
-    It belongs to the caller's transaction (``Store.write``): if it fails nothing else must be committed, and
-    the other way round. Raises DataError when the log has entries but no head, or an entry is not plain.
+    It belongs to the caller's transaction (``Store.write``): if it fails nothing else must be committed, and the
+    other way round. Raises DataError when the log has entries but no head, or an entry is not plain.
     """
     before = head(connection)
     if before is None and connection.execute(select(audit.c.number).limit(1)).first():
         raise DataError("the audit log has lost its head; nothing can be added. Run `make audit`.")
-    rows, last = chained(added, before or EMPTY, key)
+    rows, last = chained([entry], before or EMPTY, key)
     connection.execute(insert(audit), rows)
     connection.execute(delete(audit_head))
     connection.execute(insert(audit_head), head_row(last, key))
@@ -129,21 +124,21 @@ def entries(connection: Connection, actions: Collection[str] = ()) -> tuple[Entr
     )
 
 
-def verify(connection: Connection, key: bytes | None = None, witness: Head | None = None) -> list[str]:
+def verify(connection: Connection, key: bytes | None = None, written_head: Head | None = None) -> list[str]:
     """Every break of the chain in words; empty when it is whole. Reads all entries, one at a time.
 
-    ``witness`` is a head written down earlier: an entry of that number must still be there, with that hash.
+    ``written_head`` is a head written down earlier: an entry of that number must still be there, with that hash.
     """
     if not _exists(connection):
-        return ["there is no audit log"] if witness else []
+        return ["there is no audit log"] if written_head else []
     breaks: list[str] = []
     last, seen = EMPTY, None
     for row in connection.execute(select(audit).order_by(audit.c.number)):
         breaks += _breaks_at(row, last, key)
         last = Head(row.number, row.hash)
-        seen = row.hash if witness and row.number == witness.number else seen
-    if witness and seen != witness.hash:
-        breaks.append(f"entry {witness.number} is not the one whose hash was written down")
+        seen = row.hash if written_head and row.number == written_head.number else seen
+    if written_head and seen != written_head.hash:
+        breaks.append(f"entry {written_head.number} is not the one whose hash was written down")
     return breaks + list(_breaks_of_head(connection, last, key))
 
 
@@ -183,9 +178,9 @@ def _digest(content: str, key: bytes | None) -> str:
     return hmac.digest(key, data, "sha256").hex() if key else hashlib.sha256(data).hexdigest()
 
 
-def _same(found: str, wanted: str) -> bool:
+def _same(stored: str, wanted: str) -> bool:
     """In constant time, so that a forger learns nothing from how long it takes."""
-    return hmac.compare_digest(str(found).encode("utf-8", "surrogatepass"), wanted.encode())
+    return hmac.compare_digest(str(stored).encode("utf-8", "surrogatepass"), wanted.encode())
 
 
 def _canonical(details: Mapping[str, Any]) -> str:

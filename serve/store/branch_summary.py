@@ -12,6 +12,7 @@ from configs.published import OUTCOMES, Departure
 from serve.store import tables
 from serve.store.contacts import Contact, of_run
 from serve.store.read_session import ReadSession, same_customer
+from serve.store.rows import values_of
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class BranchSummary:
 
     managers: tuple[BranchRow, ...]
     orphans: BranchRow
-    departed: tuple[Departure, ...]
+    departures: tuple[Departure, ...]
 
     @property
     def rows(self) -> tuple[BranchRow, ...]:
@@ -120,11 +121,11 @@ def branch_summary(session: ReadSession, branch_id: str) -> BranchSummary | None
         )
         for row in rows
     ]
-    departed = session.connection.execute(_named(session, tables.departures, branch_id)).mappings()
+    departures = session.connection.execute(_named(session, tables.departures, branch_id))
     return BranchSummary(
         managers=tuple(row for row in rows if row.manager_id),
         orphans=next((row for row in rows if not row.manager_id), BranchRow(None)),
-        departed=tuple(Departure(**_without_version(row)) for row in departed),
+        departures=tuple(Departure(**values_of(row)) for row in departures),
     )
 
 
@@ -143,12 +144,14 @@ def branches(session: ReadSession) -> list[BranchTotal]:
 
 def _named(session: ReadSession, table: Table, branch_id: str) -> Select[Any]:
     """The rows of one branch, each with its manager's name, most money at risk first."""
-    managers, own = tables.managers, session.of(table).where(table.c.branch_id == branch_id).subquery()
-    same_manager = (managers.c.run_version == own.c.run_version) & (managers.c.manager_id == own.c.manager_id)
+    managers, rows = tables.managers, session.of(table).where(table.c.branch_id == branch_id).subquery()
+    same_manager = (managers.c.run_version == rows.c.run_version) & (
+        managers.c.manager_id == rows.c.manager_id
+    )
     return (
-        select(own, func.coalesce(managers.c.name, "").label("name"))
+        select(rows, func.coalesce(managers.c.name, "").label("name"))
         .outerjoin(managers, same_manager)
-        .order_by(own.c.money_at_risk_minor.desc(), own.c.manager_id)
+        .order_by(rows.c.money_at_risk_minor.desc(), rows.c.manager_id)
     )
 
 
@@ -161,10 +164,6 @@ def _from_coverage(row: Row[Any]) -> BranchRow:
         money_at_risk_minor=row.money_at_risk_minor,
         contacted=row.contacted,
     )
-
-
-def _without_version(row: Mapping[Any, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name != "run_version"}
 
 
 def _from_scores(session: ReadSession, branch_id: str) -> Select[Any]:

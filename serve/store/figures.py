@@ -4,28 +4,17 @@ Every function belongs to the caller's transaction: ``Store.write`` where someth
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from sqlalchemy import Connection, delete, insert, select
 
 from configs.errors import DataError
-from configs.published import Coverage, Departure, Run
+from configs.published import Run
 from serve.store import rows, tables
-from serve.store.bulk_insert import bulk_insert
 from serve.store.read_session import find
 
 Name = Literal["drift", "outcome"]
-
-
-def keep_coverage(
-    connection: Connection, run_id: str, coverage: Iterable[Coverage], departures: Iterable[Departure]
-) -> None:
-    """In place of what was kept before. Raises DataError for an unknown run."""
-    run_version = find(connection, run_id).run_version
-    for table, published in ((tables.coverage, coverage), (tables.departures, departures)):
-        connection.execute(delete(table).where(table.c.run_version == run_version))
-        bulk_insert(connection, table, rows.object_rows(run_version, table, published))
 
 
 def keep(connection: Connection, run_id: str, name: Name, content: Mapping[str, Any]) -> None:
@@ -45,5 +34,5 @@ def of_runs(connection: Connection, name: Name, limit: int) -> list[tuple[Run, d
     runs, figures = tables.runs, tables.figures
     newest = select(runs).order_by(runs.c.snapshot_date.desc(), runs.c.run_version.desc()).limit(limit)
     measured = connection.execute(select(figures).where(figures.c.name == name))
-    by_publication = {row.run_version: json.loads(row.content) for row in measured}
-    return [(rows.run_from(row), by_publication.get(row.run_version)) for row in connection.execute(newest)]
+    by_version = {row.run_version: json.loads(row.content) for row in measured}
+    return [(rows.run_from(row), by_version.get(row.run_version)) for row in connection.execute(newest)]

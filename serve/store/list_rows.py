@@ -50,8 +50,8 @@ def last_contact(profile: Profile, recorded: Contact | None) -> PastContact | No
 
     A contact recorded here has neither channel nor purpose.
     """
-    own = profile.contacts[:1]
+    newest = profile.contacts[:1]
     if recorded:
         day = recorded.recorded_at.date()
-        own = (PastContact(day, recorded.manager_id, "", "", recorded.outcome), *own)
-    return max(own, key=lambda contact: contact.contacted_on, default=None)
+        newest = (PastContact(day, recorded.manager_id, "", "", recorded.outcome), *newest)
+    return max(newest, key=lambda contact: contact.contacted_on, default=None)

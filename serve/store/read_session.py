@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, func, select
 
@@ -18,6 +18,7 @@ from serve.store.scope import EVERYTHING, Reach, Scope
 PAGE = 5_000  # scores read at once where all are wanted; bounds memory
 IDS = 500  # customers asked for in one statement
 LONGEST = 1_000  # customers of whom one request may ask
+Published = TypeVar("Published")
 _PAST = ("run_version", "risk_30d", "risk_60d", "risk_90d", "risk_band", "aum_minor", "money_at_risk_minor")
 
 
@@ -60,19 +61,19 @@ class ReadSession:
 
     def customer(self, customer_id: str) -> Score | Exclusion | None:
         """The score or exclusion of one customer, in one statement; None for one that the run does not know."""
-        found = self.connection.execute(self._about_customer(customer_id)).all()
-        if found and found[0].code:
-            return Exclusion(customer_id, found[0].code)
-        return rows.score_from(found) if found and found[0].customer_id is not None else None
+        reasons = self.connection.execute(self._about_customer(customer_id)).all()
+        if reasons and reasons[0].code:
+            return Exclusion(customer_id, reasons[0].code)
+        return rows.score_from(reasons) if reasons and reasons[0].customer_id is not None else None
 
     def customers(self, customer_ids: Collection[str]) -> dict[str, Score | Exclusion]:
         """The score or exclusion of each of at most ``LONGEST`` customers; those unknown are left out."""
         scores, exclusions = tables.scores, tables.exclusions
         scored = self.of(scores).where(scores.c.customer_id.in_(customer_ids))
         excluded = self.of(exclusions).where(exclusions.c.customer_id.in_(customer_ids))
-        found: list[Score | Exclusion] = list(self._with_reasons(scored, "customer_id"))
-        found += map(rows.exclusion_from, self.connection.execute(excluded))
-        return {item.customer_id: item for item in found}
+        customers: list[Score | Exclusion] = list(self._with_reasons(scored, "customer_id"))
+        customers += self._objects(Exclusion, excluded)
+        return {customer.customer_id: customer for customer in customers}
 
     def profile(self, customer_id: str) -> Profile | None:
         """What a manager reads besides the score; None for a customer unknown, or of a run too old to keep it."""
@@ -81,7 +82,7 @@ class ReadSession:
     def profiles(self, customer_ids: Sequence[str]) -> dict[str, Profile]:
         """The profiles of many customers at once, by customer_id; those without one are left out."""
         scores, profiles = tables.scores, tables.profiles
-        found: dict[str, Profile] = {}
+        by_id: dict[str, Profile] = {}
         for start in range(0, len(customer_ids), IDS):
             query = (
                 select(profiles.c.customer_id, profiles.c.content)
@@ -89,8 +90,8 @@ class ReadSession:
                 .where(profiles.c.run_version == self.run_version, self.scope.of(scores))
                 .where(profiles.c.customer_id.in_(customer_ids[start : start + IDS]))
             )
-            found |= {row.customer_id: unpacked(*row) for row in self.connection.execute(query)}
-        return found
+            by_id |= {row.customer_id: unpacked(*row) for row in self.connection.execute(query)}
+        return by_id
 
     def manager(self, manager_id: str) -> Manager | None:
         """None for a manager whom the run does not know."""
@@ -169,7 +170,7 @@ class ReadSession:
 
     def exclusions(self) -> tuple[Exclusion, ...]:
         query = self.of(tables.exclusions).order_by(tables.exclusions.c.customer_id)
-        return tuple(map(rows.exclusion_from, self.connection.execute(query)))
+        return self._objects(Exclusion, query)
 
     def lists(self) -> tuple[tuple[str | None, str | None], ...]:
         """Branch and manager of each list that holds somebody; a branch's own list has no manager."""
@@ -183,8 +184,7 @@ class ReadSession:
         query = self.of(tables.decisions)
         if customer_ids is not None:
             query = query.where(tables.decisions.c.customer_id.in_(customer_ids))
-        decisions = map(rows.decision_from, self.connection.execute(query))
-        return {decision.customer_id: decision for decision in decisions}
+        return {decision.customer_id: decision for decision in self._objects(Decision, query)}
 
     def runs(self) -> tuple[Run, ...]:
         """Every run in the store, the newest snapshot first."""
@@ -203,7 +203,11 @@ class ReadSession:
 
     def _managers(self, *conditions: ColumnElement[bool]) -> tuple[Manager, ...]:
         query = self.of(tables.managers).where(*conditions).order_by(tables.managers.c.manager_id)
-        return tuple(map(rows.manager_from, self.connection.execute(query)))
+        return self._objects(Manager, query)
+
+    def _objects(self, kind: type[Published], query: Select[Any]) -> tuple[Published, ...]:
+        """The rows of a query as objects, whose attributes are named as the columns."""
+        return tuple(kind(**rows.values_of(row)) for row in self.connection.execute(query))
 
     def _listed(self, *conditions: ColumnElement[bool]) -> tuple[Score, ...]:
         """The listed customers of one list, by rank."""
@@ -233,15 +237,15 @@ class ReadSession:
         """A row per reason, or one with empty columns, and the code of an exclusion."""
         runs, scores, exclusions, reasons = tables.runs, tables.scores, tables.exclusions, tables.reasons
 
-        def own(table: Table) -> ColumnElement[bool]:
+        def about(table: Table) -> ColumnElement[bool]:
             same_run = table.c.run_version == runs.c.run_version
             return same_run & (table.c.customer_id == customer_id) & self.scope.of(table)
 
         return (
             select(*(scores.c[name] for name in rows.SCORE), *rows.REASON_COLUMNS, exclusions.c.code)
             .select_from(runs)
-            .outerjoin(scores, own(scores))
-            .outerjoin(exclusions, own(exclusions))
+            .outerjoin(scores, about(scores))
+            .outerjoin(exclusions, about(exclusions))
             .outerjoin(reasons, same_customer(reasons, scores))
             .where(runs.c.run_version == self.run_version)
             .order_by(reasons.c.place)

@@ -9,9 +9,8 @@ from typing import Any
 
 from sqlalchemy import Row, Table
 
-from configs.call_lists import CallList
 from configs.errors import DataError
-from configs.published import Change, Decision, Exclusion, Manager, Reason, Run, Score
+from configs.published import Change, Reason, Run, Score
 from serve.store import tables
 
 Values = tuple[Any, ...]
@@ -53,19 +52,8 @@ def object_rows(run_version: int, table: Table, objects: Iterable[object]) -> It
     return ((run_version, *values(item)) for item in objects)
 
 
-def manager_rows(run_version: int, lists: Iterable[CallList]) -> Iterator[Values]:
-    managers = (call_list.manager for call_list in lists if call_list.manager)
-    return object_rows(run_version, tables.managers, managers)
-
-
-def decision_rows(run_version: int, lists: Iterable[CallList]) -> Iterator[Values]:
-    """One row per cohort customer."""
-    decisions = (decision for call_list in lists for decision in call_list.decisions)
-    return object_rows(run_version, tables.decisions, decisions)
-
-
 def run_from(row: Row[Any]) -> Run:
-    values = _values(row)
+    values = values_of(row)
     for name in ("excluded", "manifest"):
         values[name] = MappingProxyType(json.loads(values[name]))
     return Run(**values)
@@ -85,19 +73,8 @@ def score_from(rows: Sequence[Row[Any]]) -> Score:
     return Score(**values, reasons=tuple(Reason(*reason) for reason in reasons), changes=tuple(changes))
 
 
-def decision_from(row: Row[Any]) -> Decision:
-    return Decision(**_values(row))
-
-
-def exclusion_from(row: Row[Any]) -> Exclusion:
-    return Exclusion(**_values(row))
-
-
-def manager_from(row: Row[Any]) -> Manager:
-    return Manager(**_values(row))
-
-
-def _values(row: Row[Any]) -> dict[str, Any]:
+def values_of(row: Row[Any]) -> dict[str, Any]:
+    """The columns of a row by name, without the run's."""
     values = row._asdict()
     del values["run_version"]
     return values

@@ -30,15 +30,16 @@ def version_of(connection: Connection) -> str | None:
 
 def require_version(connection: Connection) -> None:
     """Raises DataError unless the store has tables of this software's version."""
-    found = version_of(connection)
-    if found is None:
+    version = version_of(connection)
+    if version is None:
         raise DataError(
             f"the score store {connection.engine.url!r} is empty: no run was published. Publish one with make weekly."
         )
-    if found != VERSION:
-        remedy = "Run make migrate." if found < VERSION else "Install the software that wrote it."
+    if version != VERSION:
+        remedy = "Run make migrate." if version < VERSION else "Install the software that wrote it."
         raise DataError(
-            f"the score store {connection.engine.url!r} is of version {found}, this software needs {VERSION}. {remedy}"
+            f"the score store {connection.engine.url!r} is of version {version}, this software needs {VERSION}. "
+            f"{remedy}"
         )
 
 
@@ -61,13 +62,13 @@ def migrate(connection: Connection, target: str | None = VERSION) -> list[str]:
 
     scripts = ScriptDirectory(str(MIGRATIONS))
     versions = [step.revision for step in reversed(list(scripts.walk_revisions()))]
-    found = version_of(connection)
-    if found and found not in versions:
+    current = version_of(connection)
+    if current and current not in versions:
         raise DataError(
-            f"the score store {connection.engine.url!r} is of version {found}, which is not among "
+            f"the score store {connection.engine.url!r} is of version {current}, which is not among "
             f"{', '.join(versions)}. Install the software that wrote it."
         )
-    start, end = (versions.index(version) + 1 if version else 0 for version in (found, target))
+    start, end = (versions.index(version) + 1 if version else 0 for version in (current, target))
     context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "script": scripts})
     steps = versions[start:end] or versions[end:start][::-1]
     with Operations.context(context):

@@ -39,8 +39,8 @@ class Scope:
         name = {Reach.BRANCH: "branch_id", Reach.OWN: "manager_id"}.get(self.reach)
         if name is None or name not in table.c:
             return NO_ROW
-        own = table.c[name] == self.number
-        return own & self._still_own(table, name) if self.still and "customer_id" in table.c else own
+        rows = table.c[name] == self.number
+        return rows & self._still_own(table, name) if self.still and "customer_id" in table.c else rows
 
     def in_the_past(self) -> "Scope":
         """This scope for another run than the served one, which decides who sees a customer."""

@@ -7,11 +7,11 @@ from datetime import date, timedelta
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import Connection, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Table, delete, func, insert, select, tuple_, update
 
 from configs.call_lists import CallList, portfolios, restore
 from configs.errors import DataError
-from configs.published import Exclusion, Manager, Run, RunExtras, Score
+from configs.published import Exclusion, Run, RunExtras, Score
 from serve.store import assignments, audit, figures, rows, schema, tables
 from serve.store import database as connect
 from serve.store.bulk_insert import analyze, bulk_insert
@@ -87,18 +87,9 @@ class Store:
             replaced = select(tables.runs.c.run_version).where(tables.runs.c.run_id == run.run_id)
             _remove(connection, connection.scalars(replaced).all())
             connection.execute(insert(tables.runs), rows.run_row(run_version, run))
-            bulk_insert(connection, tables.scores, rows.score_rows(run_version, scores))
-            bulk_insert(connection, tables.reasons, rows.reason_rows(run_version, scores))
-            bulk_insert(
-                connection, tables.exclusions, rows.object_rows(run_version, tables.exclusions, exclusions)
-            )
-            bulk_insert(connection, tables.managers, rows.manager_rows(run_version, lists))
-            bulk_insert(connection, tables.decisions, rows.decision_rows(run_version, lists))
-            bulk_insert(connection, tables.profiles, profile_rows(run_version, extras.profiles))
-            answers = rows.object_rows(run_version, tables.prepared_answers, extras.prepared_answers)
-            bulk_insert(connection, tables.prepared_answers, answers)
+            for table, published in _tables_of(run_version, scores, exclusions, lists, extras):
+                bulk_insert(connection, table, published)
             _check_profiles(connection, run, run_version)
-            figures.keep_coverage(connection, run.run_id, extras.coverage, extras.departures)
             if extras.drift is not None:
                 figures.keep(connection, run.run_id, "drift", extras.drift)
             analyze(connection, tables.OF_A_RUN)
@@ -217,18 +208,6 @@ class Store:
             order = (tables.runs.c.snapshot_date.desc(), tables.runs.c.run_id)
             return tuple(map(rows.run_from, connection.execute(select(tables.runs).order_by(*order))))
 
-    def customer(self, customer_id: str) -> tuple[Run, Score | Exclusion] | None:
-        """The served run and what it says about one customer; None for one it does not know."""
-        with self.at_run() as read_session:
-            found = read_session.customer(customer_id)
-            return (read_session.run, found) if found else None
-
-    def manager_list(self, manager_id: str) -> tuple[Run, Manager, tuple[Score, ...]] | None:
-        """The served run and one manager's listed customers by rank; None for an unknown manager."""
-        with self.at_run() as read_session:
-            found = read_session.manager_list(manager_id)
-            return (read_session.run, *found) if found else None
-
     def published(self, run_id: str | None = None) -> Published:
         """All of one run, by default the served one. Raises DataError for an unknown run_id."""
         with self.at_run(run_id) as read_session:
@@ -255,6 +234,28 @@ class Store:
     ) -> Iterator[Difference]:
         """The changes from one run's scores to those of another, by default the served one, by customer_id."""
         return differences(self.scores(before, scope), self.scores(after, scope))
+
+
+def _tables_of(
+    run_version: int,
+    scores: Sequence[Score],
+    exclusions: Sequence[Exclusion],
+    lists: Sequence[CallList],
+    extras: RunExtras,
+) -> Iterator[tuple[Table, Iterator[rows.Values]]]:
+    """The tables of a run, parents first, each with its rows, which are drawn one by one."""
+    yield tables.scores, rows.score_rows(run_version, scores)
+    yield tables.reasons, rows.reason_rows(run_version, scores)
+    yield tables.profiles, profile_rows(run_version, extras.profiles)
+    for table, published in (
+        (tables.exclusions, exclusions),
+        (tables.managers, (call_list.manager for call_list in lists if call_list.manager)),
+        (tables.decisions, (decision for call_list in lists for decision in call_list.decisions)),
+        (tables.prepared_answers, extras.prepared_answers),
+        (tables.coverage, extras.coverage),
+        (tables.departures, extras.departures),
+    ):
+        yield table, rows.object_rows(run_version, table, published)
 
 
 def _check_profiles(connection: Connection, run: Run, run_version: int) -> None:

@@ -51,9 +51,8 @@ def said(*arguments: object) -> str:
 
 
 def served(address: str) -> tuple[str, float]:
-    with Store(address) as store:
-        run, score = store.customer("c1")
-    return run.run_id, score.risk_90d
+    with Store(address) as store, store.at_run() as read_session:
+        return read_session.run.run_id, read_session.customer("c1").risk_90d
 
 
 def test_back_one_run_and_not_beyond_the_first(address, tmp_path):

@@ -148,15 +148,13 @@ def publish(store: Store, settings: Lists, audit_key: bytes) -> None:
     """Everything, oldest Monday first; then two outcomes on M1's list, one on M2's, and what was measured."""
     for week, monday in enumerate(MONDAYS):
         scores = tuple(score(place, number, week) for place, number in enumerate(OF))
-        profiles = (
-            tuple(profile(place, number) for place, number in enumerate(OF)) if monday == MONDAY else ()
-        )
+        profiles = (profile(place, number) for place, number in enumerate(OF))
         store.publish(
             run(week),
             scores,
             (Exclusion(EXCLUDED, "too_new"),),
             lists(scores, settings, monday),
-            RunExtras(profiles),
+            RunExtras(profiles, COVERAGE, DEPARTURES, DRIFT) if monday == MONDAY else RunExtras(),
         )
     served = run(len(MONDAYS) - 1).run_id
     with store.write() as connection:
@@ -168,8 +166,6 @@ def publish(store: Store, settings: Lists, audit_key: bytes) -> None:
             at = datetime(2026, 11, 17, 2, 30, tzinfo=UTC)
             contact = Contact(f"key-of-{number}", number, manager, served, outcome, f"says {EVIL}", at)
             contacts.record(connection, contact, Author(f"the {manager}", audit_key))
-        figures.keep_coverage(connection, served, COVERAGE, DEPARTURES)
-        figures.keep(connection, served, "drift", DRIFT)
         trial.write_result(connection, MONDAY, EFFECT)
         for week, figure in enumerate(OUTCOMES):
             figures.keep(connection, run(week).run_id, "outcome", figure)

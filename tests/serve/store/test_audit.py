@@ -31,9 +31,9 @@ def fill(store, count=8, key=KEY):
             append(connection, entry(number), key)
 
 
-def breaks(store, key=KEY, witness=None):
+def breaks(store, key=KEY, written_head=None):
     with store.read() as connection:
-        return verify(connection, key, witness)
+        return verify(connection, key, written_head)
 
 
 def test_entries_come_back_in_order_and_the_chain_is_whole(store):
@@ -165,13 +165,13 @@ def test_a_head_written_down_elsewhere_shows_an_older_log_put_back(store):
     fill(store)
     with store.read() as connection:
         noted = head(connection)
-    assert breaks(store, witness=noted) == []
+    assert breaks(store, written_head=noted) == []
     with store.write() as connection:
         for table in ("audit", "audit_head"):
             connection.execute(text(f"DELETE FROM {table}"))
     fill(store, 6)
     assert breaks(store) == []
-    assert breaks(store, witness=noted) == ["entry 8 is not the one whose hash was written down"]
+    assert breaks(store, written_head=noted) == ["entry 8 is not the one whose hash was written down"]
 
 
 def test_breaks_are_told_in_words(store):

@@ -23,15 +23,13 @@ def test_figures_are_replaced_and_belong_to_their_run(published, make_run, score
 
 
 def test_figures_go_with_a_run_that_is_published_anew(published, make_run, scores, exclusions, lists):
-    coverage = (Coverage("B1", "M1", 4, 1, 100, 2),)
     with published.write() as connection:
         figures.keep(connection, "run-1", "outcome", {"auroc": 0.8})
-        figures.keep_coverage(connection, "run-1", coverage, (Departure("B1", "M0", 1, 1, 5),))
+    extras = RunExtras(coverage=(Coverage("B1", "M1", 4, 1, 100, 2),))
+    published.publish(make_run(), scores, exclusions, lists, extras)
     with published.at_run() as read_session:
         assert read_session.branch_known("B1")
-    published.publish(make_run(), scores, exclusions, lists)
-    with published.read() as connection:
-        assert figures.of_runs(connection, "outcome", 5)[0][1] is None
+        assert figures.of_runs(read_session.connection, "outcome", 5)[0][1] is None
 
 
 def test_figures_are_published_with_their_run_or_not_at_all(published, make_run, scores, exclusions, lists):
@@ -45,7 +43,7 @@ def test_figures_are_published_with_their_run_or_not_at_all(published, make_run,
     published.publish(make_run("run-2"), scores, exclusions, lists, extras)
     with published.at_run() as read_session:
         assert (read_session.run.run_id, read_session.branch_known("B1")) == ("run-2", True)
-        assert [one.manager_id for one in branch_summary(read_session, "B1").departed] == ["M0"]
+        assert [one.manager_id for one in branch_summary(read_session, "B1").departures] == ["M0"]
         assert figures.of_runs(read_session.connection, "drift", 1)[0][1] == {"most": []}
 
 

@@ -139,7 +139,7 @@ def test_everything_but_the_audit_log_and_the_experiment_can_be_taken_away(publi
         stay = ["assignments", "audit", "audit_head", "experiment_results", "schema_version"]
         assert sorted(inspect(connection).get_table_names()) == stay
         assert schema.migrate(connection) == VERSIONS
-        assert verify(connection, witness=head) == []
+        assert verify(connection, written_head=head) == []
     assert assigned(engine) == before
 
 
