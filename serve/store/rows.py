@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from types import MappingProxyType
 from typing import Any
 
@@ -23,6 +23,7 @@ def names_of(table: Table, but: tuple[str, ...] = ("run_version",)) -> list[str]
 
 SCORE = names_of(tables.scores)
 REASON = names_of(tables.reasons, ("run_version", "customer_id", "place"))
+REASONS = slice(len(SCORE), len(SCORE) + len(REASON))  # of a row with a score and one of its reasons
 REASON_COLUMNS = tuple(tables.reasons.c[name] for name in REASON)
 
 
@@ -61,14 +62,14 @@ def run_from(row: Row[Any]) -> Run:
 
 def scores_from(rows: Iterable[Row[Any]]) -> Iterator[Score]:
     """One Score per customer, from rows of SCORE and REASON; the reason is empty where there is none."""
-    for _, group in groupby(rows, key=attrgetter("customer_id")):
+    for _, group in groupby(rows, key=itemgetter(SCORE.index("customer_id"))):
         yield score_from(list(group))
 
 
 def score_from(rows: Sequence[Row[Any]]) -> Score:
     """From the rows of one customer."""
     values = dict(zip(SCORE, rows[0], strict=False))
-    reasons = (row[len(SCORE) : len(SCORE) + len(REASON)] for row in rows if row.reason_group is not None)
+    reasons = (row[REASONS] for row in rows if row[len(SCORE)] is not None)
     changes = (Change(**change) for change in json.loads(values.pop("changes")))
     return Score(**values, reasons=tuple(Reason(*reason) for reason in reasons), changes=tuple(changes))
 

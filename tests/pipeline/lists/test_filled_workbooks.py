@@ -49,7 +49,7 @@ def test_a_row_is_read_by_the_names_of_its_columns(read):
     first, second = read(
         book(["c1", "未接通", " 周五再打 ", "run-1", "M1", "c1"], ["c2", None, None, "run-1", "M1", "c2"])
     )
-    assert first.cells == {
+    assert first.texts == {
         "run_id": "run-1",
         "manager_id": "M1",
         "customer": "c1",

@@ -179,8 +179,8 @@ def test_one_customer_takes_two_statements(published):
     said = []
     published.latest_run()  # looks at the version
     event.listen(published._engine, "before_cursor_execute", lambda _, __, words, *_rest: said.append(words))
-    for customer in ("c3", "c6", "unknown"):
-        customer(published, customer)
+    for customer_id in ("c3", "c6", "unknown"):
+        customer(published, customer_id)
         assert len([words for words in said if words.startswith("SELECT")]) == 2
         said.clear()
 
