@@ -1,4 +1,6 @@
-"""Portfolios and the weekly call lists made of them: what pipeline decides, what the store keeps, what serve shows."""
+"""Portfolios and the weekly call lists made of them: what pipeline decides, what the store keeps,
+what serve shows.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -49,9 +51,9 @@ class Assignment:
 class Week:
     """The facts that a Monday's lists rest on, besides the scores.
 
-    ``experiment_weeks``: how long an assignment holds, at least. ``reached``: the last day of a contact in which the
-    customer was reached, before the Monday. ``selected``: who was listed or in the control group the week before.
-    ``assignments``: those made before the Monday that still hold.
+    ``experiment_weeks``: how long an assignment holds, at least. ``reached``: the last day of a contact in
+    which the customer was reached, before the Monday. ``selected``: who was listed or in the control group
+    the week before. ``assignments``: those made before the Monday that still hold.
     """
 
     snapshot_date: date
@@ -64,7 +66,8 @@ class Week:
 
 
 def portfolios(scores: Iterable[Score], managers: Iterable[Manager]) -> list[Portfolio]:
-    """One per manager and per branch with unmanaged customers; each scored customer is in exactly one. A manager
+    """One per manager and per branch with unmanaged customers; each scored customer is in exactly one. A
+    manager
     without customers has an empty one."""
     managed: defaultdict[str | None, list[Score]] = defaultdict(list)
     orphans: defaultdict[str | None, list[Score]] = defaultdict(list)

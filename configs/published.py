@@ -99,7 +99,9 @@ class Maturity:
 
 @dataclass(frozen=True)
 class Booking:
-    """One booking that weighs in a score: among the largest of the 13 weeks before the snapshot; + in, − out."""
+    """One booking that weighs in a score: among the largest of the 13 weeks before the snapshot; +
+    in, − out.
+    """
 
     booked_on: date
     amount_minor: int
@@ -151,10 +153,11 @@ class Exclusion:
 
 @dataclass(frozen=True)
 class ResponseRate:
-    """The share of leavers, nearly sure to stay, whom a call keeps: overall, and by the group of the first reason.
+    """The share of leavers, nearly sure to stay, whom a call keeps: overall, and by the group of the
+    first reason.
 
-    A call moves the odds, so it does less the surer somebody is to leave: Δp ≈ share · p · (1 − p), the slope of the
-    logistic curve.
+    A call moves the odds, so it does less the surer somebody is to leave: Δp ≈ share · p · (1 − p), the slope
+    of the logistic curve.
     """
 
     overall: float
@@ -170,10 +173,10 @@ class ResponseRate:
 class Decision:
     """One row per cohort customer of a run: whether to call this week, and why.
 
-    ``decision`` and ``why`` are codes of DECISIONS; branch and manager are those of the list, the branch's own
-    where ``manager_id`` is None. ``expected_value_minor`` is the money that a call is expected to keep. ``until`` is
-    the first Monday on which a cool-down or an assignment no longer holds; ``assigned_on`` the Monday of the
-    assignment to the list or the control group, None without one.
+    ``decision`` and ``why`` are codes of DECISIONS; branch and manager are those of the list, the branch's
+    own where ``manager_id`` is None. ``expected_value_minor`` is the money that a call is expected to keep.
+    ``until`` is the first Monday on which a cool-down or an assignment no longer holds; ``assigned_on`` the
+    Monday of the assignment to the list or the control group, None without one.
     """
 
     customer_id: str
@@ -217,7 +220,8 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Departure:
-    """One row per branch and manager who left in the 13 weeks before the Monday: scored customers left behind.
+    """One row per branch and manager who left in the 13 weeks before the Monday: scored customers left
+    behind.
 
     ``unassigned`` counts those in nobody's charge now. The name is not stored with it.
     """
@@ -247,7 +251,8 @@ class PreparedAnswer:
 
 @dataclass(frozen=True)
 class RunExtras:
-    """Published with a run, besides scores and lists; profiles and answers are of everyone scored, or of nobody.
+    """Published with a run, besides scores and lists; profiles and answers are of everyone scored, or of
+    nobody.
 
     They are drawn one by one. ``drift`` is measured by pipeline/monitoring/drift.py, None where it cannot be.
     """

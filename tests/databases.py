@@ -68,7 +68,10 @@ class Server:
         self.run(psql, "-q", "-v", "ON_ERROR_STOP=1", "-d", self.dsn, "-c", statements, PGPASSWORD=PASSWORD)
 
     def empty_store(self) -> str:
-        """The address of a database without tables, as SQLAlchemy takes it. It sorts by the rules of a language."""
+        """The address of a database without tables, as SQLAlchemy takes it.
+
+        It sorts by the rules of a language.
+        """
         try:
             import psycopg
         except ImportError:
@@ -94,7 +97,9 @@ def postgres() -> Iterator[Server]:
 
 @contextmanager
 def running_server(durable: bool = False) -> Iterator[Server]:
-    """A server of its own until the end of the block; a durable one waits for the disk, which tests need not."""
+    """A server of its own until the end of the block; a durable one waits for the disk, which tests
+    need not.
+    """
     initdb, control, psql = (server_program(name) for name in ("initdb", "pg_ctl", "psql"))
     needed(initdb and control and psql, "PostgreSQL server")
     with ExitStack() as stack:

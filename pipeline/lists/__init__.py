@@ -1,1 +1,4 @@
-"""Whom a manager calls: one decision per customer, and the lists that follow from them. Pure: reads no store."""
+"""Whom a manager calls: one decision per customer, and the lists that follow from them.
+
+Pure: reads no store.
+"""

@@ -1,4 +1,6 @@
-"""The call lists of a Monday: the facts that they rest on, the choice, and the next step for each listed customer."""
+"""The call lists of a Monday: the facts that they rest on, the choice, and the next step for each
+listed customer.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, replace
@@ -50,8 +52,8 @@ def week_of(
 ) -> Week:
     """The facts that the lists of ``monday`` rest on; ``bank_reached`` has those of the bank's own contacts.
 
-    Lists, assignments and contacts count from before that Monday only, so that a rerun finds the same; an opt-out
-    counts at once.
+    Lists, assignments and contacts count from before that Monday only, so that a rerun finds the same; an
+    opt-out counts at once.
     """
     recorded = contacts.last_reached(connection, monday)
     return Week(
@@ -66,7 +68,8 @@ def week_of(
 
 
 def check_salt(settings: Settings) -> None:
-    """Raises ConfigError where anybody could work out the control group, and call those customers all the same.
+    """Raises ConfigError where anybody could work out the control group, and call those customers all the
+    same.
 
     Nobody is fooled in a bank whose approval is automatic: there are no managers.
     """
@@ -99,7 +102,9 @@ def with_next_steps(
 
 
 def reached(tables: Ingested, monday: date, since: date) -> dict[str, date]:
-    """The last day from ``since`` on of a contact in which each customer was reached, as known before ``monday``."""
+    """The last day from ``since`` on of a contact in which each customer was reached, as known before
+    ``monday``.
+    """
     last: dict[str, date] = {}
     for bucket in range(tables.buckets):
         rows = tables.read("contacts", bucket, COLUMNS, since=since.year)

@@ -1,7 +1,7 @@
 """The decision about each customer of a portfolio: whether to call this week, and why.
 
-Nearly everybody who is worth a call gets one; a few are in the control group, so that the effect of calls can be
-measured. docs/lists.md has the rules and the reason why an effect estimated from them is unbiased.
+Nearly everybody who is worth a call gets one; a few are in the control group, so that the effect of calls can
+be measured. docs/lists.md has the rules and the reason why an effect estimated from them is unbiased.
 """
 
 import hashlib
@@ -21,17 +21,17 @@ def choose(
 ) -> tuple[CallList, ...]:
     """One list per manager and per branch with customers in nobody's charge, sorted by branch, then manager.
 
-    A list is filled up to the weekly capacity by the money that a call is expected to keep, whatever the band: an
-    hour left over is better spent on the next customer than on none. A branch's own list, and that of a manager
-    the bank did not deliver, holds ``default_capacity``.
+    A list is filled up to the weekly capacity by the money that a call is expected to keep, whatever the
+    band: an hour left over is better spent on the next customer than on none. A branch's own list, and that
+    of a manager the bank did not deliver, holds ``default_capacity``.
     """
-    managers = with_stand_ins(scores, managers, lists.default_capacity)
+    managers = complete_managers(scores, managers, lists.default_capacity)
     return tuple(
         call_list_of(portfolio, decide(portfolio, lists, week)) for portfolio in portfolios(scores, managers)
     )
 
 
-def with_stand_ins(scores: Iterable[Score], managers: Iterable[Manager], capacity: int) -> list[Manager]:
+def complete_managers(scores: Iterable[Score], managers: Iterable[Manager], capacity: int) -> list[Manager]:
     """The managers delivered, and one without a name for each other that customers are assigned to.
 
     A stand-in belongs to the branch that keeps most of its customers.
@@ -48,8 +48,8 @@ def with_stand_ins(scores: Iterable[Score], managers: Iterable[Manager], capacit
 def decide(portfolio: Portfolio, lists: Lists, week: Week) -> tuple[Decision, ...]:
     """One row per customer of the portfolio, by customer_id.
 
-    As many are listed as there is room for, by the money that a call is expected to keep. The branch's own list,
-    without a manager, has room for ``default_capacity``.
+    As many are listed as there is room for, by the money that a call is expected to keep. The branch's own
+    list, without a manager, has room for ``default_capacity``.
     """
     room = portfolio.manager.weekly_capacity if portfolio.manager else lists.default_capacity
     verdicts = {score.customer_id: _kept_off(score, lists, week) for score in portfolio.customers}
@@ -109,10 +109,11 @@ def _ranked(
 
 
 def _selected(queue: Sequence[str], room: int, assignments: Mapping[str, Assignment]) -> set[str]:
-    """The customers with a place, or with one but for the control group: fewer than ``room`` others stand before.
+    """The customers with a place, or with one but for the control group: fewer than ``room`` others stand
+    before.
 
-    Those others are counted without the control group, which takes no place. So a customer's own assignment has no
-    say in the selection, which is what makes the listed and the control group alike.
+    Those others are counted without the control group, which takes no place. So a customer's own assignment
+    has no say in the selection, which is what makes the listed and the control group alike.
     """
     selected: set[str] = set()
     for name in queue:
@@ -131,7 +132,9 @@ def _stayers_up(queue: Sequence[str], lists: Lists, week: Week) -> list[str]:
 
 
 def _assignment(customer_id: str, lists: Lists, week: Week) -> Assignment:
-    """The assignment that still holds, else a new one: until its outcome is known, and through the quarter."""
+    """The assignment that still holds, else a new one: until its outcome is known, and through the
+    quarter.
+    """
     monday = week.snapshot_date
     until = max(monday + timedelta(weeks=week.experiment_weeks), _next_quarter(monday))
     fresh = Assignment(monday, until, in_control_group(customer_id, monday, lists))

@@ -1,6 +1,7 @@
 """The rows of a list that somebody has filled in: an .xlsx from outside, so that nothing in it is trusted.
 
-Each sheet with a list has a row of names above its headings, hidden from people: ``outcome``, ``customer_id``, …
+Each sheet with a list has a row of names above its headings, hidden from people: ``outcome``,
+``customer_id``, …
 """
 
 import warnings
@@ -45,7 +46,10 @@ class Line:
 
 
 def lines_of(path: Path) -> tuple[Line, ...]:
-    """The rows of all lists in a workbook. Raises DataError for what is no workbook, too large, or without a list."""
+    """The rows of all lists in a workbook.
+
+    Raises DataError for what is no workbook, too large, or without a list.
+    """
     content = _guarded(path)
     try:
         with warnings.catch_warnings(action="ignore", category=UserWarning):  # of what it does not keep
@@ -56,7 +60,8 @@ def lines_of(path: Path) -> tuple[Line, ...]:
     lines = [line for title, rows in sheets.items() for line in _lines(path, title, rows)]
     if not any(_place_of_names(rows) for rows in sheets.values()):
         raise DataError(
-            f"{path} has no sheet with a list: none has a row of the names {', '.join(NAMES)}. Give the workbook "
+            f"{path} has no sheet with a list: none has a row of the names {', '.join(NAMES)}. Give the "
+            "workbook "
             "that was written for the week, with its sheets and columns as they were."
         )
     return tuple(lines)
@@ -87,7 +92,8 @@ def _guarded(path: Path) -> bytes:
 
 def _unreadable(path: Path, why: str) -> DataError:
     return DataError(
-        f"{path} cannot be read as an .xlsx workbook: {why}. Save the list anew from the workbook of the week."
+        f"{path} cannot be read as an .xlsx workbook: {why}. Save the list anew from the workbook of the "
+        "week."
     )
 
 

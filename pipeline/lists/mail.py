@@ -1,4 +1,6 @@
-"""Notifications of this week's lists by mail: one to each reader and run, also when a run of it was killed half-way."""
+"""Notifications of this week's lists by mail: one to each reader and run, also when a run of it was
+killed half-way.
+"""
 
 import time
 from collections.abc import Callable, Sequence
@@ -36,10 +38,11 @@ class Sent:
 
 
 def send(bank: Context, server: MailServer, as_of: date, sleep: Callable[[float], None] = time.sleep) -> Sent:
-    """Sends the notifications of the served run, which has to be that of Monday ``as_of``, that were not sent yet.
+    """Sends the notifications of the served run, which has to be that of Monday ``as_of``, that were not
+    sent yet.
 
-    Raises ConfigError where nothing can be sent, and DataError where some could not be sent in all attempts; the
-    next run of the command goes on from there.
+    Raises ConfigError where nothing can be sent, and DataError where some could not be sent in all attempts;
+    the next run of the command goes on from there.
     """
     with Store(bank.home.store) as store:
         run, notifications = _notifications(store, bank, as_of)
@@ -55,7 +58,8 @@ def send(bank: Context, server: MailServer, as_of: date, sleep: Callable[[float]
         left = _in_rounds(sending, due, sleep)
     if left:
         raise DataError(
-            f"{len(left)} of {len(notifications)} notifications could not be sent: {sending.hindrance}. Run make "
+            f"{len(left)} of {len(notifications)} notifications could not be sent: {sending.hindrance}. "
+            "Run make "
             "mail again later; what was sent is not sent twice."
         )
     return Sent(
@@ -68,7 +72,10 @@ def send(bank: Context, server: MailServer, as_of: date, sleep: Callable[[float]
 
 
 def send_after_run(bank: Context, server: Callable[[], MailServer | None], as_of: date) -> None:
-    """The last step of a weekly run, where a mail server is named. Whatever fails, the scores are published."""
+    """The last step of a weekly run, where a mail server is named.
+
+    Whatever fails, the scores are published.
+    """
     try:
         named = server()
         if named is not None:
@@ -87,14 +94,16 @@ def _notifications(store: Store, bank: Context, as_of: date) -> tuple[Run, tuple
     mail = bank.settings.mail
     if not (mail.sender and mail.link):
         raise ConfigError(
-            f"nothing was sent: sender and link are not both set in [mail] of configs/banks/{bank.settings.bank}/"
+            f"nothing was sent: sender and link are not both set in [mail] of "
+            f"configs/banks/{bank.settings.bank}/"
             "bank.toml. Set them."
         )
     with store.at_run() as read_session:
         run = read_session.run
         if run.snapshot_date != as_of:
             raise DataError(
-                f"nothing was sent: the store serves {run.run_id} of Monday {run.snapshot_date}, not of {as_of}. "
+                f"nothing was sent: the store serves {run.run_id} of Monday {run.snapshot_date}, not of "
+                f"{as_of}. "
                 "A notification leads to the lists that are served."
             )
         return run, notifications_of(read_session, mail)

@@ -50,7 +50,8 @@ def notifications_of(read_session: ReadSession, mail: Mail) -> tuple[Notificatio
 def message_of(notification: Notification, run: Run, settings: Settings, at: datetime) -> EmailMessage:
     """The message in the bank's language.
 
-    Its Message-ID is always the same for one run and list, so that a mail server or reader can tell a second copy.
+    Its Message-ID is always the same for one run and list, so that a mail server or reader can tell a second
+    copy.
     """
     texts, kind = TEXTS[settings.language], "own." if notification.to.kind == "branch" else ""
     words = {"monday": run.snapshot_date, "branch": _one_line(notification.to.number)}

@@ -40,8 +40,8 @@ class Recorded:
 def read_outcomes(bank: Context, path: Path, called_by: str = "") -> Recorded:
     """Records what a workbook holds, in one transaction.
 
-    ``called_by`` is the manager who called the customers of a branch's own list. Raises DataError, naming each row
-    that is wrong, and then nothing is recorded.
+    ``called_by`` is the manager who called the customers of a branch's own list. Raises DataError, naming
+    each row that is wrong, and then nothing is recorded.
     """
     lines = lines_of(path)
     filled = [line for line in lines if line.filled_in]
@@ -118,9 +118,12 @@ def _fault_within(line: Line) -> str:
 def _fault_of_list(
     line: Line, read_session: ReadSession, lists: Mapping[str, str | None], called_by: str
 ) -> str:
-    """The fault of a row that does not fit the run's lists (manager_id by customer, None on a branch's own)."""
+    """The fault of a row that does not fit the run's lists (manager_id by customer, None on a
+    branch's own).
+    """
     if line["run_id"] != read_session.run.run_id:
-        return f"of run {line['run_id']}, but the file is of run {read_session.run.run_id}. Read each file by itself."
+        file_run = read_session.run.run_id
+        return f"of run {line['run_id']}, but the file is of run {file_run}. Read each file by itself."
     if line["customer_id"] not in lists or (lists[line["customer_id"]] or "") != line["manager_id"]:
         return "the customer is not on that list. Remove the row."
     if not (line["manager_id"] or called_by):

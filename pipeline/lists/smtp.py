@@ -1,7 +1,7 @@
 """A session with the bank's mail server: encrypted or not at all; every failure is one of three kinds.
 
-ConfigError: nothing can be sent until somebody mends something. LaterError: it may work in a while. RefusedError:
-this message will never be accepted, others may.
+ConfigError: nothing can be sent until somebody mends something. LaterError: it may work in a while.
+RefusedError: this message will never be accepted, others may.
 """
 
 import ssl
@@ -51,7 +51,10 @@ def session(server: MailServer, timeout: float) -> Iterator[SMTP]:
 
 
 def hand_over(smtp: SMTP, server: MailServer, message: EmailMessage) -> None:
-    """Returns when the mail server has accepted the message. Raises RefusedError, LaterError and ConfigError."""
+    """Returns when the mail server has accepted the message.
+
+    Raises RefusedError, LaterError and ConfigError.
+    """
     with _explained(server):
         smtp.send_message(message)
 
@@ -69,7 +72,8 @@ def _secure(smtp: SMTP, server: MailServer, trusted: ssl.SSLContext) -> None:
     smtp.ehlo_or_helo_if_needed()
     if not smtp.has_extn("starttls"):
         raise ConfigError(
-            f"the mail server {server.host}:{server.port} offers no STARTTLS, so nothing was sent. Name one that "
+            f"the mail server {server.host}:{server.port} offers no STARTTLS, so nothing was sent. Name "
+            "one that "
             "does in ATTRITION_SMTP_HOST and ATTRITION_SMTP_PORT."
         )
     smtp.starttls(context=trusted)
@@ -86,11 +90,15 @@ def _explained(server: MailServer) -> Iterator[None]:
 
 
 def _fault(where: str, error: SMTPException | OSError) -> Exception:
-    """The error for a failure. It names only the code of an answer, whose words may repeat an address or a login."""
+    """The error for a failure.
+
+    It names only the code of an answer, whose words may repeat an address or a login.
+    """
     match error:
         case ssl.SSLCertVerificationError():
             return ConfigError(
-                f"{where} has a certificate that is not trusted: {error.verify_message}. Name the file of the "
+                f"{where} has a certificate that is not trusted: {error.verify_message}. Name the file of "
+                "the "
                 "authority that issued it in ATTRITION_SMTP_CA."
             )
         case SMTPRecipientsRefused():
@@ -108,7 +116,8 @@ def _fault(where: str, error: SMTPException | OSError) -> Exception:
             return ConfigError(f"{where} answered {code} to connection or login. Mend ATTRITION_SMTP_….")
         case SMTPException():
             return ConfigError(
-                f"{where} takes no login known here. Unset ATTRITION_SMTP_USER and ATTRITION_SMTP_PASSWORD, or name "
+                f"{where} takes no login known here. Unset ATTRITION_SMTP_USER and "
+                "ATTRITION_SMTP_PASSWORD, or name "
                 "another port in ATTRITION_SMTP_PORT."
             )
     return LaterError(f"{where} cannot be reached: {error}")

@@ -1,4 +1,5 @@
-"""The experiment's rows: customers assigned to the list or the control group, what became of them, the results.
+"""The experiment's rows: customers assigned to the list or the control group, what became of them, the
+results.
 
 Every function belongs to the caller's transaction.
 """
@@ -138,7 +139,10 @@ def write_result(connection: Connection, as_of: date, figures: Mapping[str, Any]
 
 
 def latest_result(connection: Connection) -> dict[str, Any] | None:
-    """The newest estimate of the effect of calls, as pipeline/lists/effect.py makes it; None before the first."""
+    """The newest estimate of the effect of calls, as pipeline/lists/experiment.py makes it;
+
+    None before the first.
+    """
     results = tables.experiment_results
     text = connection.scalar(select(results.c.figures).order_by(results.c.as_of.desc()).limit(1))
     return None if text is None else json.loads(text)

@@ -1,9 +1,10 @@
 """The audit log: who did what, when and to what, as a chain that cannot be mended without leaving a break.
 
-Entries are only ever added. Each holds the hash of the one before, and a head (number and hash of the last one,
-sealed) shows a tail that was cut off. With a key every hash is an HMAC-SHA256 (RFC 2104), so that whoever can
-write to the store, but has no key, cannot write the chain anew; without one it is a plain SHA-256. Who puts back
-an older copy of the whole store is only noticed by a head that was written down elsewhere: ``verify`` takes one.
+Entries are only ever added. Each holds the hash of the one before, and a head (number and hash of the last
+one, sealed) shows a tail that was cut off. With a key every hash is an HMAC-SHA256 (RFC 2104), so that
+whoever can write to the store, but has no key, cannot write the chain anew; without one it is a plain
+SHA-256. Who puts back an older copy of the whole store is only noticed by a head that was written down
+elsewhere: ``verify`` takes one.
 """
 
 import hashlib
@@ -55,7 +56,8 @@ EMPTY = Head(0, NOTHING)
 
 
 def lock(connection: Connection) -> None:
-    """One writer at a time, until the transaction ends. To be its first statement: what it reads after is the newest.
+    """One writer at a time, until the transaction ends. To be its first statement: what it reads after is
+    the newest.
 
     On SQLite a writing transaction has the lock from its beginning (serve/store/database.py).
     """
@@ -66,8 +68,8 @@ def lock(connection: Connection) -> None:
 def append(connection: Connection, entry: Entry, key: bytes | None = None) -> Head:
     """Adds one entry to the end of the chain and returns the new head.
 
-    It belongs to the caller's transaction (``Store.write``): if it fails nothing else must be committed, and the
-    other way round. Raises DataError when the log has entries but no head, or an entry is not plain.
+    It belongs to the caller's transaction (``Store.write``): if it fails nothing else must be committed, and
+    the other way round. Raises DataError when the log has entries but no head, or an entry is not plain.
     """
     before = head(connection)
     if before is None and connection.execute(select(audit.c.number).limit(1)).first():
@@ -127,7 +129,8 @@ def entries(connection: Connection, actions: Collection[str] = ()) -> tuple[Entr
 def verify(connection: Connection, key: bytes | None = None, written_head: Head | None = None) -> list[str]:
     """Every break of the chain in words; empty when it is whole. Reads all entries, one at a time.
 
-    ``written_head`` is a head written down earlier: an entry of that number must still be there, with that hash.
+    ``written_head`` is a head written down earlier: an entry of that number must still be there, with that
+    hash.
     """
     if not _exists(connection):
         return ["there is no audit log"] if written_head else []

@@ -20,7 +20,8 @@ SELECT run_id, cohort, (SELECT count(*) FROM scores WHERE scores.run_version = r
 FROM runs ORDER BY run_id
 """
 _ORPHANS = """
-SELECT count(*) FROM reasons LEFT JOIN scores USING (run_version, customer_id) WHERE scores.run_version IS NULL
+SELECT count(*) FROM reasons LEFT JOIN scores USING (run_version, customer_id) WHERE scores.run_version IS
+NULL
 """
 
 
@@ -80,7 +81,8 @@ def _faults(backup: sqlite3.Connection) -> Iterator[str]:
     for run_id, cohort, scores, excluded, exclusions in backup.execute(_COUNTS):
         if (cohort, excluded) != (scores, exclusions):
             yield (
-                f"{run_id} declares {cohort} scores and {excluded} exclusions and holds {scores} and {exclusions}"
+                f"{run_id} declares {cohort} scores and {excluded} exclusions and holds {scores} and "
+                f"{exclusions}"
             )
     (orphans,) = backup.execute(_ORPHANS).fetchone()
     if orphans:

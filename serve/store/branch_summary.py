@@ -1,4 +1,6 @@
-"""A branch's customers by the manager in charge: what is at risk, how they are looked after, how far the list is."""
+"""A branch's customers by the manager in charge: what is at risk, how they are looked after, how far
+the list is.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -19,8 +21,8 @@ from serve.store.rows import values_of
 class BranchRow:
     """One row per manager, or nobody (``manager_id`` None): the customers in charge, and this week's list.
 
-    The name is empty where the run does not hold it. ``contacted`` counts the customers who were spoken with within
-    their tier's service interval, ``outcomes`` the listed by the outcome recorded last.
+    The name is empty where the run does not hold it. ``contacted`` counts the customers who were spoken with
+    within their tier's service interval, ``outcomes`` the listed by the outcome recorded last.
     """
 
     manager_id: str | None
@@ -46,7 +48,9 @@ class BranchRow:
 
 @dataclass(frozen=True)
 class BranchSummary:
-    """One branch: a row per manager, most money at risk first, customers in nobody's charge, and departures."""
+    """One branch: a row per manager, most money at risk first, customers in nobody's charge, and
+    departures.
+    """
 
     managers: tuple[BranchRow, ...]
     orphans: BranchRow
@@ -57,7 +61,7 @@ class BranchSummary:
         return (*self.managers, self.orphans) if self.orphans.customers else self.managers
 
     @property
-    def known(self) -> bool:
+    def has_rows(self) -> bool:
         """A branch may have managers and no customers."""
         return bool(self.rows)
 
@@ -92,8 +96,8 @@ def total(rows: Iterable[BranchRow]) -> BranchRow:
 def branch_rows(session: ReadSession, branch_id: str) -> tuple[BranchRow, ...]:
     """A row for every manager of the branch, and for each other with customers of it, by manager_id.
 
-    Customers in nobody's charge come last; no row for a branch out of reach. Counted from the scores, so that a
-    caller who reads an older run counts the customers still within reach alone.
+    Customers in nobody's charge come last; no row for a branch out of reach. Counted from the scores, so that
+    a caller who reads an older run counts the customers still within reach alone.
     """
     names = {manager.manager_id: manager.name for manager in session.managers_of(branch_id)}
     rows = {manager_id: BranchRow(manager_id, names[manager_id]) for manager_id in names}

@@ -10,7 +10,9 @@ BATCH = 10_000  # rows handed to SQLite's driver at once; bounds memory
 
 
 def bulk_insert(connection: Connection, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:
-    """Writes rows of plain values (text, int, float, bool, bytes, date, None), in the order of the columns."""
+    """Writes rows of plain values (text, int, float, bool, bytes, date, None), in the order of the
+    columns.
+    """
     if connection.dialect.name == "postgresql":
         _copy(connection, table, rows)
     else:

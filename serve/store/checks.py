@@ -77,7 +77,8 @@ def _check_score(run: Run, score: Score) -> None:
     ]
     if not all(isinstance(number, float) and isfinite(number) for number in numbers):
         raise DataError(
-            f"{run.run_id}: the numbers of a reason must be floats and finite, and None where a feature is not "
+            f"{run.run_id}: the numbers of a reason must be floats and finite, and None where a feature "
+            "is not "
             f"known; found {numbers!r}."
         )
 

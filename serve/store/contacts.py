@@ -1,7 +1,7 @@
 """Outcomes of calls, and customers who want no more: written together with their audit entries or not at all.
 
-Every function belongs to the caller's transaction: ``Store.append`` or ``Store.write`` where something is added or
-taken away.
+Every function belongs to the caller's transaction: ``Store.append`` or ``Store.write`` where something is
+added or taken away.
 """
 
 from collections.abc import Collection
@@ -27,8 +27,8 @@ class ConflictError(DataError):
 class Contact:
     """One outcome of a manager's call. ``key`` is the sender's: the same key again adds nothing.
 
-    ``run_id`` is the run whose list led to the call. ``contact_id`` is given by the store. Raises DataError for an
-    unknown outcome, a time without a zone and a note that is too long.
+    ``run_id`` is the run whose list led to the call. ``contact_id`` is given by the store. Raises DataError
+    for an unknown outcome, a time without a zone and a note that is too long.
     """
 
     key: str
@@ -60,10 +60,11 @@ class Author:
 
 
 def record(connection: Connection, contact: Contact, author: Author, names_run: bool = True) -> Contact:
-    """Adds a contact and returns it as it stands in the store; one that its manager sent before is only returned.
+    """Adds a contact and returns it as it stands in the store; one that its manager sent before is only
+    returned.
 
-    Whose sender names no run means the served one, which may be another when the same is sent again.
-    Who said ``no_contact`` is opted out with it. Raises ConflictError where the key stands for another contact.
+    Whose sender names no run means the served one, which may be another when the same is sent again. Who said
+    ``no_contact`` is opted out with it. Raises ConflictError where the key stands for another contact.
     """
     stored = _by_key(connection, contact)
     if stored:
@@ -92,7 +93,9 @@ def record(connection: Connection, contact: Contact, author: Author, names_run: 
 def opt_out(
     connection: Connection, customer_id: str, at: datetime, author: Author, contact_id: int | None = None
 ) -> date:
-    """No list holds the customer from the next run on; returns since when, which for who was opted out is unchanged."""
+    """No list holds the customer from the next run on; returns since when, which for who was opted
+    out is unchanged.
+    """
     since = opted_out_since(connection, customer_id)
     if since:
         return since
@@ -159,7 +162,9 @@ def with_keys(connection: Connection, customer_id: str, start: str) -> tuple[Con
 
 
 def newest_before(connection: Connection, customer_ids: Collection[str], day: date) -> dict[str, Contact]:
-    """The newest contact of each of some customers, of those recorded before a day began in UTC, by customer_id."""
+    """The newest contact of each of some customers, of those recorded before a day began in UTC, by
+    customer_id.
+    """
     return _newest(connection, customer_ids, tables.contacts.c.recorded_at < datetime.combine(day, time()))
 
 

@@ -26,7 +26,10 @@ class BusyError(DataError):
 
 
 def connect(url: str) -> Engine:
-    """An engine whose every reading transaction sees one state of the store. Raises ConfigError for a bad address."""
+    """An engine whose every reading transaction sees one state of the store.
+
+    Raises ConfigError for a bad address.
+    """
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
@@ -93,7 +96,8 @@ def write(engine: Engine, queue: int = PUBLISH_LOCK, patience: float = BUSY_SECO
             path.parent.mkdir(parents=True, exist_ok=True)
             writer = engine.execution_options(patience=patience)
         else:
-            # Under REPEATABLE READ the writer would see the store as it was before it had waited for the lock.
+            # Under REPEATABLE READ the writer would see the store as it was before it had waited for the
+            # lock.
             writer = engine.execution_options(isolation_level="READ COMMITTED")
         with writer.begin() as connection:
             if not path:

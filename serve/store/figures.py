@@ -30,7 +30,10 @@ def keep(connection: Connection, run_id: str, name: Name, content: Mapping[str, 
 
 
 def of_runs(connection: Connection, name: Name, limit: int) -> list[tuple[Run, dict[str, Any] | None]]:
-    """The newest runs, newest first, and what was measured of each under this name; None where nothing was."""
+    """The newest runs, newest first, and what was measured of each under this name;
+
+    None where nothing was.
+    """
     runs, figures = tables.runs, tables.figures
     newest = select(runs).order_by(runs.c.snapshot_date.desc(), runs.c.run_version.desc()).limit(limit)
     measured = connection.execute(select(figures).where(figures.c.name == name))

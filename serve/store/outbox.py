@@ -1,8 +1,8 @@
 """The outbox: one row per run and list whose reader is notified by mail, so that each is notified once.
 
-A sender begins first and finishes afterwards. A process that dies in between leaves a row in state ``sending``,
-which another one takes over when the lease has run out: a notification is never lost, and sent twice only if the
-first process died after the mail server had accepted it and before that was written.
+A sender begins first and finishes afterwards. A process that dies in between leaves a row in state
+``sending``, which another one takes over when the lease has run out: a notification is never lost, and sent
+twice only if the first process died after the mail server had accepted it and before that was written.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,9 @@ State = Literal["sending", "sent", "refused"]
 
 @dataclass(frozen=True, order=True)
 class Recipient:
-    """The reader of a list: a manager, or the head of a branch of its own list of customers without a manager."""
+    """The reader of a list: a manager, or the head of a branch of its own list of customers without a
+    manager.
+    """
 
     kind: Kind
     number: str

@@ -41,7 +41,9 @@ def point_read(store: Store, url: str, form: str) -> PointRead:
 
 
 class SqlitePointRead:
-    """Reads on the event loop: a customer takes some microseconds, and no publication keeps a reader waiting."""
+    """Reads on the event loop: a customer takes some microseconds, and no publication keeps a reader
+    waiting.
+    """
 
     def __init__(self, store: Store, path: Path, form: str) -> None:
         """Opens nothing yet."""
@@ -120,7 +122,10 @@ class ServedRun:
         self._run: Run | None = None
 
     def of(self, customer_id: str, row: Sequence[Any] | None) -> Found | None:
-        """From a row of ``_statements``; None for who is not in it, or if the pointer has moved on meanwhile."""
+        """From a row of ``_statements``;
+
+        None for who is not in it, or if the pointer has moved on meanwhile.
+        """
         if not row:
             return None
         content, code, *named = row
@@ -136,8 +141,8 @@ class ServedRun:
 def _statements(dialect: Dialect, form: str) -> Mapping[tuple[Reach, Language], str]:
     """The SQL of one customer in the served run, with the names ``customer_id`` and ``number``.
 
-    Its row holds the content of the answer, the code of an exclusion, the run_version and the run_id; the first two
-    are empty where there is none.
+    Its row holds the content of the answer, the code of an exclusion, the run_version and the run_id; the
+    first two are empty where there is none.
     """
     return {
         (reach, language): str(
@@ -151,15 +156,15 @@ def _statements(dialect: Dialect, form: str) -> Mapping[tuple[Reach, Language], 
 def _about(scope: Scope, language: Language, form: str) -> Select[Any]:
     runs, answers, exclusions = tables.runs, tables.prepared_answers, tables.exclusions
 
-    def own(table: Table) -> ColumnElement[bool]:
+    def about(table: Table) -> ColumnElement[bool]:
         same_run = table.c.run_version == runs.c.run_version
         return same_run & (table.c.customer_id == bindparam("customer_id")) & scope.of(table)
 
     content = answers.c[language]
-    code = select(exclusions.c.code).where(own(exclusions)).scalar_subquery()
+    code = select(exclusions.c.code).where(about(exclusions)).scalar_subquery()
     return (
         select(content, case((content.is_(None), code)), runs.c.run_version, runs.c.run_id)
         .select_from(runs)
-        .outerjoin(answers, own(answers) & (answers.c.form == literal_column(f"'{form}'")))
+        .outerjoin(answers, about(answers) & (answers.c.form == literal_column(f"'{form}'")))
         .where(runs.c.run_version == select(tables.current_run.c.run_version).scalar_subquery())
     )

@@ -25,7 +25,9 @@ def profile_rows(run_version: int, profiles: Iterable[Profile]) -> Iterator[tupl
 
 
 def packed(profile: Profile) -> bytes:
-    """AUM as the first value and what each week changed: most weeks change nothing, and nothing takes little room."""
+    """AUM as the first value and what each week changed: most weeks change nothing, and nothing takes
+    little room.
+    """
     whole = (
         {name: _changes(weeks) for name, weeks in profile.aum_by_class.items()},
         *(

@@ -49,8 +49,8 @@ class Earlier:
 class ReadSession:
     """One run, in one transaction. ``run_version`` tells two versions under one run_id apart.
 
-    Every answer keeps within ``scope``: who lies outside of it is as unknown as who does not exist. A table that
-    does not say whose its rows are (exclusions) is read by those who may see all.
+    Every answer keeps within ``scope``: who lies outside of it is as unknown as who does not exist. A table
+    that does not say whose its rows are (exclusions) is read by those who may see all.
     """
 
     def __init__(self, connection: Connection, run_row: Row[Any], scope: Scope = EVERYTHING) -> None:
@@ -60,7 +60,10 @@ class ReadSession:
         self.scope = scope
 
     def customer(self, customer_id: str) -> Score | Exclusion | None:
-        """The score or exclusion of one customer, in one statement; None for one that the run does not know."""
+        """The score or exclusion of one customer, in one statement;
+
+        None for one that the run does not know.
+        """
         reasons = self.connection.execute(self._about_customer(customer_id)).all()
         if reasons and reasons[0].code:
             return Exclusion(customer_id, reasons[0].code)
@@ -76,7 +79,10 @@ class ReadSession:
         return {customer.customer_id: customer for customer in customers}
 
     def profile(self, customer_id: str) -> Profile | None:
-        """What a manager reads besides the score; None for a customer unknown, or of a run too old to keep it."""
+        """What a manager reads besides the score;
+
+        None for a customer unknown, or of a run too old to keep it.
+        """
         return self.profiles([customer_id]).get(customer_id)
 
     def profiles(self, customer_ids: Sequence[str]) -> dict[str, Profile]:
@@ -265,7 +271,10 @@ def served(connection: Connection) -> Row[Any] | None:
 
 
 def find(connection: Connection, run_id: str | None = None) -> Row[Any]:
-    """The row of one run, by default the served one. Raises DataError where there is none, GoneError if unknown."""
+    """The row of one run, by default the served one.
+
+    Raises DataError where there is none, GoneError if unknown.
+    """
     runs = tables.runs
     if not run_id:
         row = served(connection)

@@ -87,6 +87,7 @@ def dump(value: object) -> str:
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise DataError(
-            f"a change, a count, the manifest or a model card cannot be stored: {error}. Hand over plain Python "
+            f"a change, a count, the manifest or a model card cannot be stored: {error}. Hand over plain "
+            "Python "
             "values."
         ) from None

@@ -1,4 +1,6 @@
-"""The version of the store's tables: the one found, the one that this software needs, and the steps between."""
+"""The version of the store's tables: the one found, the one that this software needs, and the steps
+between.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -33,12 +35,14 @@ def require_version(connection: Connection) -> None:
     version = version_of(connection)
     if version is None:
         raise DataError(
-            f"the score store {connection.engine.url!r} is empty: no run was published. Publish one with make weekly."
+            f"the score store {connection.engine.url!r} is empty: no run was published. Publish one with "
+            "make weekly."
         )
     if version != VERSION:
         remedy = "Run make migrate." if version < VERSION else "Install the software that wrote it."
         raise DataError(
-            f"the score store {connection.engine.url!r} is of version {version}, this software needs {VERSION}. "
+            f"the score store {connection.engine.url!r} is of version {version}, this software needs "
+            f"{VERSION}. "
             f"{remedy}"
         )
 
@@ -51,7 +55,8 @@ def prepare(connection: Connection) -> None:
 
 
 def migrate(connection: Connection, target: str | None = VERSION) -> list[str]:
-    """Takes the store up or down to a version (None: no tables at all), rows and all; returns the steps taken.
+    """Takes the store up or down to a version (None: no tables at all), rows and all; returns the steps
+    taken.
 
     All within the caller's transaction. Raises DataError for a version that is not known here.
     """

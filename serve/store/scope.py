@@ -17,7 +17,8 @@ class Reach(StrEnum):
     NONE = "none"
 
 
-# Beside false(), SQLAlchemy drops the conditions that find a row; joined by what is left, SQLite reads the whole table.
+# Beside false(), SQLAlchemy drops the conditions that find a row; joined by what is left, SQLite reads
+# the whole table.
 NO_ROW = literal_column("1 = 0", Boolean)
 
 

@@ -58,7 +58,10 @@ class Store:
         self._engine.dispose()
 
     def migrate(self, target: str | None = schema.VERSION) -> list[str]:
-        """The steps taken, up or down to a version: by default this software's; None takes the tables away."""
+        """The steps taken, up or down to a version: by default this software's;
+
+        None takes the tables away.
+        """
         with connect.write(self._engine) as connection:
             return schema.migrate(connection, target)
 
@@ -72,15 +75,16 @@ class Store:
     ) -> bool:
         """Writes one run whole, in place of an earlier one with its run_id; True if it is now the one served.
 
-        A run older than the one served goes into the history only: filling in a past week must not take this week's
-        lists away. Raises DataError, and leaves everything as it was, if the run does not add up.
+        A run older than the one served goes into the history only: filling in a past week must not take this
+        week's lists away. Raises DataError, and leaves everything as it was, if the run does not add up.
         """
         check(run, scores, exclusions, lists)
         with self._changing() as connection:
             current = served(connection)
             if current and current.bank != run.bank:
                 raise DataError(
-                    f"the score store {self._engine.url!r} holds runs of bank {current.bank!r}, not of {run.bank!r}. "
+                    f"the score store {self._engine.url!r} holds runs of bank {current.bank!r}, not of "
+                    f"{run.bank!r}. "
                     "Give each bank a store of its own in ATTRITION_STORE."
                 )
             run_version = 1 + (connection.scalar(select(func.max(tables.runs.c.run_version))) or 0)
@@ -100,10 +104,11 @@ class Store:
             return True
 
     def prune(self, keep_weeks: int, keep_profiles: int, keep_assignments: int) -> int:
-        """The number of runs removed: of Mondays ``keep_weeks`` or more before the newest, never the one served.
+        """The number of runs removed: of Mondays ``keep_weeks`` or more before the newest, never the one
+        served.
 
-        Of runs ``keep_profiles`` or more weeks before the newest only the profiles and the prepared answers go, and
-        so do assignments made ``keep_assignments`` or more weeks before it.
+        Of runs ``keep_profiles`` or more weeks before the newest only the profiles and the prepared answers
+        go, and so do assignments made ``keep_assignments`` or more weeks before it.
         """
         with self._changing() as connection:
             newest = connection.scalar(select(func.max(tables.runs.c.snapshot_date)))
@@ -139,7 +144,8 @@ class Store:
             row = connection.execute(select(runs).where(earlier).order_by(*newest_first)).first()
             if row is None:
                 raise DataError(
-                    f"the score store {self._engine.url!r} has no run before {current.run_id}, which it serves. "
+                    f"the score store {self._engine.url!r} has no run before {current.run_id}, which it "
+                    "serves. "
                     "Publish another with make weekly, or bring one back with make restore."
                 )
             _point_to(connection, row.run_version)
@@ -154,9 +160,11 @@ class Store:
 
     @contextmanager
     def append(self) -> Iterator[Connection]:
-        """One write transaction for what callers of the service send, whom a publication does not keep waiting.
+        """One write transaction for what callers of the service send, whom a publication does not keep
+        waiting.
 
-        PostgreSQL waits for no publication. SQLite has one writer: raises BusyError after ``PATIENCE`` seconds.
+        PostgreSQL waits for no publication. SQLite has one writer: raises BusyError after ``PATIENCE``
+        seconds.
         """
         with connect.write(self._engine, connect.APPEND_LOCK, PATIENCE) as connection:
             self._look_at_version(connection)
@@ -165,7 +173,10 @@ class Store:
 
     @contextmanager
     def _changing(self) -> Iterator[Connection]:
-        """One write transaction that changes runs. It leaves the audit log to others: a publication takes minutes."""
+        """One write transaction that changes runs.
+
+        It leaves the audit log to others: a publication takes minutes.
+        """
         with connect.write(self._engine) as connection:
             schema.prepare(connection)
         with connect.write(self._engine) as connection:
@@ -232,7 +243,9 @@ class Store:
     def differences(
         self, before: str, after: str | None = None, scope: Scope = EVERYTHING
     ) -> Iterator[Difference]:
-        """The changes from one run's scores to those of another, by default the served one, by customer_id."""
+        """The changes from one run's scores to those of another, by default the served one, by
+        customer_id.
+        """
         return differences(self.scores(before, scope), self.scores(after, scope))
 
 

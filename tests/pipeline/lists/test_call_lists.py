@@ -25,7 +25,9 @@ MANAGERS = (
 
 @pytest.fixture
 def contacted(tiny):
-    """C1 twice, C2 not reached, C3 known too late, C4 too long ago, C5 on the Monday itself, C6 without outcome."""
+    """C1 twice, C2 not reached, C3 known too late, C4 too long ago, C5 on the Monday itself, C6
+    without outcome.
+    """
     tiny.declare("[sources]", '[sources]\ncon = { files = "con_*.csv" }\nrm = { files = "rm.csv" }')
     tiny.select("contacts", CONTACTS)
     tiny.select("managers", MANAGERS)

@@ -1,4 +1,6 @@
-"""Lists by hand, and the law: full to capacity, nobody twice, nobody who may not be called, one decision each."""
+"""Lists by hand, and the law: full to capacity, nobody twice, nobody who may not be called, one
+decision each.
+"""
 
 from collections import Counter
 from datetime import date, timedelta
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from configs.call_lists import Assignment, Week, portfolios, restore
 from configs.published import Manager, Reason, ResponseRate, Score
 from configs.settings import Lists
-from pipeline.lists.decisions import choose, with_stand_ins
+from pipeline.lists.decisions import choose, complete_managers
 
 MONDAY = date(2026, 11, 16)
 M1 = Manager("M1", "张伟", "B1", 2)
@@ -41,7 +43,9 @@ def test_a_portfolio_counts_everybody_also_those_not_listed(scores, make_week):
 
 
 def test_money_that_a_call_seldom_keeps_comes_after_less_money_that_it_often_keeps(make_score):
-    """At a risk of one half: 500 of which calls keep 0.1 are worth 25, 200 of which they keep 0.3 are worth 30."""
+    """At a risk of one half: 500 of which calls keep 0.1 are worth 25, 200 of which they keep 0.3 are
+    worth 30.
+    """
     gone = Reason("outflow", "f", None, 1.0, "", "")
     even = {"risk_90d": 0.5}
     scores = [make_score("a", 500_00, reasons=(gone,), **even), make_score("b", 200_00, reasons=(), **even)]
@@ -52,7 +56,9 @@ def test_money_that_a_call_seldom_keeps_comes_after_less_money_that_it_often_kee
 
 
 def test_a_lost_cause_comes_after_less_money_that_can_still_be_kept(make_score):
-    """500 as good as gone are worth 0.3 · 0.02 of it, 3; 200 that may well stay are worth 0.3 · 0.9 of it, 54."""
+    """500 as good as gone are worth 0.3 · 0.02 of it, 3; 200 that may well stay are worth 0.3 · 0.9
+    of it, 54.
+    """
     scores = [make_score("a", 500_00, risk_90d=0.98), make_score("b", 200_00, risk_90d=0.1)]
     (one,) = choose(scores, [M1], settings(), Week(MONDAY, 14, ResponseRate(0.3)))
     assert ids(one.listed) == ["b", "a"]
@@ -242,4 +248,4 @@ def test_customers_of_no_branch_come_last(make_score):
 
 def test_a_manager_the_bank_did_not_deliver_stands_in_at_the_branch_of_most_of_the_customers(make_score):
     own = [make_score(f"c{k}", manager_id="M9", branch_id="B2" if k else "B1") for k in range(3)]
-    assert with_stand_ins(own, [], 7) == [Manager("M9", "", "B2", 7)]
+    assert complete_managers(own, [], 7) == [Manager("M9", "", "B2", 7)]

@@ -1,7 +1,9 @@
-"""The law of the experiment: lists react to calls, week after week, and still the difference is the effect of calls.
+"""The law of the experiment: lists react to calls, week after week, and still the difference is the
+effect of calls.
 
-Everybody may leave in any week, the called at half the hazard for six weeks; and whoever was called looks half as
-risky from then on, as contacts do to a score. Both arms of a first assignment are followed for eight weeks.
+Everybody may leave in any week, the called at half the hazard for six weeks; and whoever was called looks
+half as risky from then on, as contacts do to a score. Both arms of a first assignment are followed for eight
+weeks.
 """
 
 import random

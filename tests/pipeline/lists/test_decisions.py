@@ -34,7 +34,9 @@ def verdicts(scores, lists, week, room=1):
     ],
 )
 def test_four_weeks_of_quiet_after_a_contact(make_score, make_week, lists, reached, cool):
-    """A call of Tuesday, 20 October counts until the Monday after 17 November, one of the 19th until the 16th."""
+    """A call of Tuesday, 20 October counts until the Monday after 17 November, one of the 19th until
+    the 16th.
+    """
     found = verdicts([make_score("a")], lists, make_week(reached={"a": reached}))
     again = {date(2026, 10, 20): date(2026, 11, 23), date(2026, 11, 15): date(2026, 12, 14)}.get(reached)
     until = date(2027, 2, 22)

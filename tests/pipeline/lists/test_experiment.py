@@ -144,7 +144,9 @@ class Tables:
 
 @pytest.fixture
 def labels(monkeypatch):
-    """c1 stayed though half is gone, c2 left with nine tenths, c3 has no assignment; which Mondays were asked for."""
+    """c1 stayed though half is gone, c2 left with nine tenths, c3 has no assignment; which Mondays
+    were asked for.
+    """
     asked = []
     frame = pd.DataFrame(
         {

@@ -48,7 +48,8 @@ def test_a_branchs_notification_in_english_greets_nobody_by_name():
     message = written(BRANCH, language="en")
     assert message["Subject"] == "Branch B1: customers without a manager, week of 2026-11-16"
     assert message.get_content().startswith(
-        "The list of customers of branch B1 without a manager, to be called in the week of 2026-11-16, is ready:\n\n"
+        "The list of customers of branch B1 without a manager, to be called in the week of 2026-11-16, "
+        "is ready:\n\n"
         "https://attrition.bank.example/\n\nPlease sign in there"
     )
     assert written(ZHANG, language="en").get_content().startswith("Dear 张伟,\n\nYour list")

@@ -120,7 +120,9 @@ def test_a_past_monday_filled_in_assigns_nobody(published, make_run, scores, exc
 def test_assignments_outlive_their_run_and_go_when_no_figure_reads_them(
     published, make_run, scores, exclusions, lists
 ):
-    """Three assignments of the first Monday; two weeks later its run is pruned, they only as the third number says."""
+    """Three assignments of the first Monday; two weeks later its run is pruned, they only as the
+    third number says.
+    """
     published.publish(make_run("run-2", MONDAY + timedelta(weeks=2)), scores, exclusions, lists)
     drawn = assigned(published)
     assert {day for _, day, _ in drawn} == {MONDAY}

@@ -124,7 +124,8 @@ def insert_copy(connection, number, count):
     names = ", ".join(COLUMNS)
     connection.execute(
         text(
-            f"INSERT INTO audit (number, {names}) SELECT {number + 1}, {names} FROM audit WHERE number = {number}"
+            f"INSERT INTO audit (number, {names}) SELECT {number + 1}, {names} FROM audit WHERE number = "
+            f"{number}"
         )
     )
     connection.execute(text("UPDATE audit_head SET number = number + 1"))

@@ -13,7 +13,9 @@ def store_url(either_url):
 
 
 def test_a_branch_by_manager_with_those_of_nobody_last(published):
-    """M1 has c1 to c4, of whom c4 and c1 are listed and c3 is no high risk; c5 is on the branch's own list."""
+    """M1 has c1 to c4, of whom c4 and c1 are listed and c3 is no high risk; c5 is on the branch's own
+    list.
+    """
     with published.at_run() as read_session:
         assert branch_rows(read_session, "B1") == (
             BranchRow("M1", "张伟", 4, 3, 1_800_00, 4 * 1_843_200_50, listed=2),

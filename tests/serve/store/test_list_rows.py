@@ -29,7 +29,9 @@ def store_url(either_url):
 
 
 def test_a_row_is_what_was_known_before_the_monday(store, make_run, scores, exclusions, lists):
-    """c1 was called on the Sunday, and again on the Monday at midnight UTC; c4 a day before the bank's own contact."""
+    """c1 was called on the Sunday, and again on the Monday at midnight UTC; c4 a day before the
+    bank's own contact.
+    """
     midnight = datetime(2026, 11, 16, tzinfo=UTC)
     contacts = [
         recorded("c1", "leaving", midnight - timedelta(minutes=1), "a"),

@@ -1,4 +1,6 @@
-"""The tables' versions: each step up and down keeps the rows, and the last is what serve/store/tables.py says."""
+"""The tables' versions: each step up and down keeps the rows, and the last is what
+serve/store/tables.py says.
+"""
 
 import re
 import shutil

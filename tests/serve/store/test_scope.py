@@ -19,7 +19,9 @@ def store_url(either_url):
 
 @pytest.fixture
 def moved_on(published, make_run, make_score, make_lists):
-    """run-1, where M1 of branch B1 had c1 to c4; then run-2: c1 is M2's, c3 is of branch B2, c4 is in no cohort."""
+    """run-1, where M1 of branch B1 had c1 to c4; then run-2: c1 is M2's, c3 is of branch B2, c4 is in
+    no cohort.
+    """
     scores = [
         make_score("c1", manager_id="M2"),
         make_score("c2"),
@@ -68,7 +70,9 @@ def test_lists_and_single_customers_of_the_past_likewise(moved_on):
 
 @pytest.mark.usefixtures("moved_on")
 def test_a_former_manager_neither_reads_nor_records_by_an_old_run(service, bearer):
-    """c1 is M2's now; that it was M1's gives M1 no page, no list and no contact, M2 no place in the old run."""
+    """c1 is M2's now; that it was M1's gives M1 no page, no list and no contact, M2 no place in the
+    old run.
+    """
     kept, lost = "/customers/c2?run=run-1", "/customers/c1?run=run-1"
     with TestClient(create_app(service)) as client:
         former, present = (bearer("manager", manager_id=name) for name in ("M1", "M2"))
