@@ -40,7 +40,7 @@ _BY_HAND = np.array([CHANNEL["counter"], CHANNEL["mobile"], CHANNEL["online"]])
 
 
 class Flows:
-    """One week's ordinary money. ``who`` are the customers alive, ``anchor`` is the usual AUM on the Monday."""
+    """One week's ordinary money. ``who`` are the customers alive, ``anchor`` the usual AUM on the Monday."""
 
     def __init__(
         self, customers: Customers, states: States, ledger: Ledger, draws: Draws, season: Season, monday: int

@@ -144,7 +144,7 @@ class Ledger:
             self.redeem(lane, slot, who[first == place], cents[first == place])
 
     def raise_cash(self, who: Ints, wanted: Floats) -> None:
-        """Redeem products, the easiest first, until ``wanted`` cents lie on the demand account or all is sold."""
+        """Redeem products, the easiest first, until ``wanted`` cents lie on the account or all is sold."""
         for slot in LIQUIDATION_ORDER:
             lacking = wanted - self.balance[DEMAND, who]
             held = self.balance[slot, who]

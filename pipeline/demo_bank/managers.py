@@ -58,7 +58,7 @@ class Managers:
         return np.where(portfolio == NOBODY, NOBODY, self.in_charge[portfolio])
 
     def caller_for(self, who: Ints) -> Ints:
-        """Manager who makes a call to each customer: the one in charge, else a colleague of the same branch."""
+        """Manager who calls each customer: the one in charge, else a colleague of the same branch."""
         filled = np.flatnonzero(self.in_charge != NOBODY)
         stand_in = self._first_of_branch.copy()
         # Written from the last portfolio to the first, so that the branch's first manager remains.
