@@ -34,7 +34,7 @@ from benchmarks import serve_scores
 from benchmarks.serve_servers import Server, bare_command, running
 from configs.service import ServiceSettings
 from pipeline.artefacts import write_json
-from serve.answers.prepared import FORM
+from serve.api.prepared import FORM
 from serve.auth.tokens import issue
 from serve.store.point_read import point_read
 from serve.store.schema import VERSION
@@ -272,8 +272,8 @@ def _answer_bytes(settings: ServiceSettings) -> int:
     """The length of our answer for one customer."""
     import asyncio
 
-    from serve.answers.prepared import answer
-    from serve.answers.source import View
+    from serve.api.prepared import answer
+    from serve.http.responses import ResponseContext
 
     with Store(settings.store) as store:
         finder = point_read(store, settings.store, FORM)
@@ -282,7 +282,7 @@ def _answer_bytes(settings: ServiceSettings) -> int:
     assert found
     run, content = found
     assert isinstance(content, bytes)
-    return len(answer(View(run), content))
+    return len(answer(ResponseContext(run), content))
 
 
 def _free_port() -> int:

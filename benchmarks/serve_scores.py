@@ -12,7 +12,7 @@ from sqlalchemy import delete, insert, update
 
 from configs.published import Change, Reason, Run, Score
 from configs.reason_groups import GROUPS
-from serve.answers.prepared import prepared_answers
+from serve.api.prepared import prepared_answers
 from serve.store import rows, schema, tables
 from serve.store.bulk_insert import analyze, bulk_insert
 from serve.store.database import connect, write

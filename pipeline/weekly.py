@@ -24,7 +24,7 @@ from pipeline.snapshots.build import build_outcomes, build_snapshots
 from pipeline.tables import Ingested
 from pipeline.training import promotion, registry
 from pipeline.training.train import comparison_table, plan, train
-from serve.answers.prepared import prepared_answers
+from serve.api.prepared import prepared_answers
 from serve.store import contacts
 from serve.store.store import Store
 from serve.workbooks.excel import write_lists

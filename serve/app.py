@@ -12,8 +12,9 @@ from fastapi import APIRouter, Depends, FastAPI, Response
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from configs.service import ServiceSettings, load_service_settings
-from serve.answers.prepared import FORM
-from serve.api import branches, contacts, customers, exports, managers, probes, runs
+from serve.api import branches, contacts, customers, exports, managers, runs
+from serve.api.fast_path import FastPath
+from serve.api.prepared import FORM
 from serve.auth.access import AuthorizedRoute
 from serve.auth.access_log import AccessLog
 from serve.auth.policy import require_rules
@@ -23,7 +24,6 @@ from serve.auth.tokens import Tokens
 from serve.http import problems
 from serve.http.cursors import Cursors
 from serve.http.edge_middleware import EdgeMiddleware
-from serve.http.fast_path import FastPath
 from serve.pages import routers as pages
 from serve.pages.page import no_such_page
 from serve.pages.session import Forms
@@ -75,7 +75,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     app.add_middleware(
         GZipMiddleware, minimum_size=1000, compresslevel=5, exclude_content_types=NOT_COMPRESSED
     )
-    app.include_router(probes.router)
+    app.include_router(runs.probes)
     app.include_router(_v1())
     for router in pages.ROUTERS:
         app.include_router(router)

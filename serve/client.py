@@ -22,11 +22,11 @@ from urllib.parse import quote, urlencode
 from pydantic import TypeAdapter
 
 from configs.published import Outcome
-from serve.answers.branches import BranchSummary
-from serve.answers.contacts import ContactRecorded, OptOut
-from serve.answers.customers import CustomerRisk, CustomersRisk
-from serve.answers.managers import ManagerList
-from serve.answers.runs import ModelCard, Runs, RunShown
+from serve.api.branches import BranchSummary
+from serve.api.contacts import ContactRecorded
+from serve.api.customers import CustomerRisk, CustomersRisk, OptOut
+from serve.api.managers import ManagerList
+from serve.api.runs import ModelCard, Runs, RunSchema
 from serve.store.read_session import LONGEST
 
 BUSY = frozenset({429, 503})  # worth another try
@@ -118,8 +118,8 @@ class Client:
     def runs(self) -> Runs:
         return self._answer(Runs, Call("GET", "/runs"))
 
-    def run(self, run_id: str = "latest") -> RunShown:
-        return self._answer(RunShown, Call("GET", f"/runs/{_part(run_id)}"))
+    def run(self, run_id: str = "latest") -> RunSchema:
+        return self._answer(RunSchema, Call("GET", f"/runs/{_part(run_id)}"))
 
     def model_card(self, run_id: str = "latest") -> ModelCard:
         return self._answer(ModelCard, Call("GET", f"/runs/{_part(run_id)}/model-card"))

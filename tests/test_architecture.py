@@ -16,7 +16,7 @@ ALLOWED = {
 }
 HEAVY = {"lightgbm", "mlflow", "pandas", "polars", "sklearn", "numpy", "numba", "pyarrow", "duckdb"}
 # The one function that may load one of these, for those who ask for what only it can do.
-LATE = {"serve/http/formats.py": ("_parquet", "pyarrow")}
+LATE = {"serve/api/export_formats.py": ("_parquet", "pyarrow")}
 PICKLES = {"pickle", "joblib", "cloudpickle", "dill", "shelve", "marshal"}
 
 

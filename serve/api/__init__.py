@@ -1,1 +1,1 @@
-"""The routes of the API, a file per noun."""
+"""The API, a file per noun: its routes and the schemas of what they take and answer."""

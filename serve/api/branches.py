@@ -1,29 +1,79 @@
-"""What a branch has at stake."""
+"""The customers, risks and money of a branch, by manager."""
+
+from typing import Any
 
 from fastapi import HTTPException
+from pydantic import Field
 
-from serve.answers import branches as shown
-from serve.answers import examples
+from serve.api.requests import GONE_RUN, BranchId, PageCursor, PageSize, authorized_router, exemplified
 from serve.auth.access import Granted
 from serve.http.problems import documented
-from serve.http.requests import GONE_RUN, NO_BRANCH, BranchId, PageCursor, PageSize, authorized_router, found
-from serve.store.branch_summary import branch_rows
+from serve.http.responses import Money, RunResponse, Schema
+from serve.store.branch_summary import BranchRow, branch_rows, total
 
+NO_BRANCH = "The run knows no such branch."
 router = authorized_router("branches")
+
+
+class Stake(Schema):
+    """Customers scored and what may leave with them."""
+
+    customers: int = Field(ge=0, description="customers scored")
+    high_risk: int = Field(ge=0, description="of these in the band high")
+    listed: int = Field(ge=0, description="of these on this week's list")
+    aum: Money
+    money_at_risk: Money = Field(description="amount expected to leave, in `currency`")
+
+
+class ManagerStake(Stake):
+    """One manager's share of a branch."""
+
+    manager_id: str | None = Field(default=None, description="null: customers whom nobody is in charge of")
+    name: str
+
+
+class BranchSummary(Stake, RunResponse):
+    """A branch, and its managers a page at a time."""
+
+    branch_id: str
+    currency: str
+    managers: tuple[ManagerStake, ...] = Field(
+        description="by number, those whom nobody is in charge of last"
+    )
+    next_cursor: str | None = Field(
+        default=None, description="of the next page of managers; null on the last"
+    )
 
 
 @router.get(
     "/branches/{branch_id}/summary",
-    responses=found(examples.BRANCH_SUMMARY) | GONE_RUN | documented(e404=NO_BRANCH),
+    responses=exemplified("branch_summary") | GONE_RUN | documented(e404=NO_BRANCH),
 )
 def branch_summary(
     branch_id: BranchId, access: Granted, limit: PageSize = 100, cursor: PageCursor = None
-) -> shown.BranchSummary:
+) -> BranchSummary:
     """How many customers a branch has, how much money is at risk with them, and who is in charge of them."""
-    with access.paging(cursor) as (read_session, given):
+    with access.paging(cursor) as (read_session, start):
         rows = branch_rows(read_session, branch_id)
     if not rows:
         raise HTTPException(404, NO_BRANCH)
-    page = rows[given : given + limit]
-    next_cursor = access.cursor(read_session, given + limit, len(rows))
-    return shown.branch_summary(access.view(read_session.run), branch_id, rows, page, next_cursor)
+    page = rows[start : start + limit]
+    return BranchSummary(
+        **access.context(read_session.run).source,
+        **_stake(total(rows)),
+        branch_id=branch_id,
+        currency=read_session.run.base_currency,
+        managers=tuple(ManagerStake(manager_id=row.manager_id, name=row.name, **_stake(row)) for row in page),
+        next_cursor=access.cursor(read_session, start + limit, len(rows)),
+    )
+
+
+def _stake(row: BranchRow) -> dict[str, Any]:
+    """The fields of Stake."""
+    return {
+        "customers": row.customers,
+        "high_risk": row.high_risk,
+        "listed": row.listed,
+        "aum": row.aum_minor / 100,
+        "money_at_risk": row.money_at_risk_minor / 100,
+    }

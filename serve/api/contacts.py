@@ -1,41 +1,78 @@
-"""What comes back from those who call."""
+"""Contacts with customers: the outcome of a call as it is sent, and as it is stored."""
 
 from datetime import UTC, datetime
 
 from fastapi import HTTPException
+from pydantic import Field
 
-from serve.answers import contacts as shown
-from serve.answers import examples
-from serve.answers.contacts import ContactSent
-from serve.auth.access import Access, Granted
-from serve.http.problems import CONFLICT, documented
-from serve.http.requests import (
+from configs.published import Outcome
+from serve.api.requests import (
     BODY,
     GONE_RUN,
     NO_CUSTOMER,
     IdempotencyKey,
     OpenedStore,
     authorized_router,
-    found,
+    exemplified,
 )
+from serve.auth.access import Granted
+from serve.http.problems import CONFLICT, documented
+from serve.http.responses import ID, RunResponse, Schema
 from serve.store import contacts
-from serve.store.contacts import Contact
+from serve.store.contacts import LONGEST_NOTE, Contact
 
 NOBODY_KNOWN = "The run knows no such customer, or no such manager."
 router = authorized_router("contacts")
 
 
+class ContactSent(Schema):
+    """The outcome of one contact."""
+
+    customer_id: str = Field(pattern=ID)
+    outcome: Outcome = Field(
+        description="no_contact: the customer wants no more calls, and is opted out with it"
+    )
+    note: str = Field(default="", max_length=LONGEST_NOTE, pattern=r"^[^\x00]*$")
+    manager_id: str | None = Field(default=None, pattern=ID, description="who called; by default who sends")
+    run_id: str | None = Field(
+        default=None, pattern=ID, description="the run whose list led to it; by default the one served"
+    )
+
+
+class ContactSchema(Schema):
+    """One contact."""
+
+    contact_id: int
+    manager_id: str = Field(description="who called")
+    run_id: str = Field(description="the run whose list led to the contact")
+    outcome: Outcome
+    note: str
+    recorded_at: datetime
+
+
+class ContactRecorded(RunResponse):
+    """A contact as it stands in the store."""
+
+    customer_id: str
+    contact: ContactSchema
+
+
 @router.post(
     "/contacts",
     status_code=201,
-    responses=found(examples.CONTACT, 201) | BODY | GONE_RUN | documented(e404=NO_CUSTOMER, e409=CONFLICT),
+    responses=exemplified("record_contact", 201)
+    | BODY
+    | GONE_RUN
+    | documented(e404=NO_CUSTOMER, e409=CONFLICT),
 )
 def record_contact(
     sent: ContactSent, idempotency_key: IdempotencyKey, access: Granted, store: OpenedStore
-) -> shown.ContactRecorded:
+) -> ContactRecorded:
     """Records what came of a contact. Sent again under its key it is answered as the first time, and not added."""
     access.about(sent.customer_id)
-    manager_id = _caller_of(sent, access)
+    manager_id = sent.manager_id or access.caller.manager_id
+    if not manager_id:
+        raise HTTPException(422, "body.manager_id: say which manager called")
     with access.at_run(sent.run_id) as read_session:
         if read_session.customer(sent.customer_id) is None or read_session.manager(manager_id) is None:
             raise HTTPException(404, NOBODY_KNOWN)
@@ -50,12 +87,9 @@ def record_contact(
     )
     with store.append() as connection:
         recorded = contacts.record(connection, contact, access.author, sent.run_id is not None)
-    return shown.contact_recorded(access.view(read_session.run), recorded)
+    source = access.context(read_session.run).source
+    return ContactRecorded(**source, customer_id=recorded.customer_id, contact=contact_schema(recorded))
 
 
-def _caller_of(sent: ContactSent, access: Access) -> str:
-    """Who called the customer. Raises HTTPException 422 where nobody is named."""
-    manager_id = sent.manager_id or access.caller.manager_id
-    if not manager_id:
-        raise HTTPException(422, "body.manager_id: say which manager called")
-    return manager_id
+def contact_schema(contact: Contact) -> ContactSchema:
+    return ContactSchema(**{name: getattr(contact, name) for name in ContactSchema.model_fields})

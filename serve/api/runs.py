@@ -1,52 +1,117 @@
-"""The weekly runs of the store, and the models behind them."""
+"""The weekly runs of the store, the models behind them, and the health of the service."""
 
-from fastapi import HTTPException
+from dataclasses import replace
+from typing import Literal
 
-from serve.answers import examples
-from serve.answers import runs as shown
-from serve.answers.source import View
+from fastapi import APIRouter, HTTPException, Request
+from pydantic import Field
+
+from serve.api.requests import OpenedStore, RunId, authorized_router, exemplified
 from serve.auth.access import Access, Granted
 from serve.http.problems import documented
-from serve.http.requests import NO_RUN, RunId, authorized_router, found
+from serve.http.responses import ResponseContext, RunResponse, Schema
 from serve.store.read_session import GoneError
 
+NO_RUN = "The store holds no such run."
 NO_CARD = "No card of this run's model was published."
 router = authorized_router("runs")
+probes = APIRouter(tags=["probes"])
 
 
-@router.get("/runs", responses=found(examples.ALL_RUNS))
-def all_runs(access: Granted) -> shown.Runs:
+class RunSchema(RunResponse):
+    """One weekly run."""
+
+    bank: str
+    currency: str
+    cohort: int = Field(ge=0, description="customers scored")
+    excluded: dict[str, int] = Field(description="customers not eligible, by code")
+
+
+class Runs(RunResponse):
+    """Every run of the store; the answer's own source is the run that is served."""
+
+    runs: tuple[RunSchema, ...] = Field(description="the newest Monday first")
+
+
+class ModelCard(RunResponse):
+    """What the model that scored a run is for, what it rests on, what it is worth and who answers for it."""
+
+    parts: dict[str, tuple[str, ...]] = Field(description="the sentences of each part, in order")
+
+
+class Health(Schema):
+    """The service answers; /readyz also reads the store."""
+
+    status: Literal["ok"]
+
+
+@probes.get("/healthz", responses=exemplified("health"))
+def healthz() -> Health:
+    """The process answers."""
+    return Health(status="ok")
+
+
+@probes.get(
+    "/readyz",
+    responses=exemplified("health")
+    | documented(
+        e503="The service is stopping, no run has been published, or the score store cannot be read."
+    ),
+)
+def readyz(request: Request, store: OpenedStore) -> Health:
+    """There is a run to serve, and the service is not about to stop."""
+    if request.app.state.stopping:
+        raise HTTPException(503, "The service is stopping.")
+    store.latest_run()
+    return Health(status="ok")
+
+
+@router.get("/runs", responses=exemplified("all_runs"))
+def all_runs(access: Granted) -> Runs:
     """Every run of the store, those of earlier Mondays too."""
     with access.at_run() as read_session:
-        return shown.all_runs(access.view(read_session.run), read_session.runs())
+        context, runs = access.context(read_session.run), read_session.runs()
+    schemas = (_run_schema(replace(context, run=run, warning=None)) for run in runs)
+    return Runs(**context.source, runs=tuple(schemas))
 
 
-@router.get("/runs/latest", responses=found(examples.RUN))
-def latest_run(access: Granted) -> shown.RunShown:
+@router.get("/runs/latest", responses=exemplified("one_run"))
+def latest_run(access: Granted) -> RunSchema:
     """The run that every other answer comes from."""
     with access.at_run() as read_session:
-        return shown.run_shown(access.view(read_session.run))
+        return _run_schema(access.context(read_session.run))
 
 
-@router.get("/runs/{run_id}", responses=found(examples.RUN) | documented(e404=NO_RUN))
-def one_run(run_id: RunId, access: Granted) -> shown.RunShown:
+@router.get("/runs/{run_id}", responses=exemplified("one_run") | documented(e404=NO_RUN))
+def one_run(run_id: RunId, access: Granted) -> RunSchema:
     """One run."""
-    return shown.run_shown(_run(access, run_id)[0])
+    return _run_schema(_run(access, run_id)[0])
 
 
-@router.get("/runs/{run_id}/model-card", responses=found(examples.MODEL_CARD) | documented(e404=NO_CARD))
-def model_card(run_id: RunId, access: Granted) -> shown.ModelCard:
+@router.get("/runs/{run_id}/model-card", responses=exemplified("model_card") | documented(e404=NO_CARD))
+def model_card(run_id: RunId, access: Granted) -> ModelCard:
     """What the model that scored a run is for, what it is worth, where it should not be trusted, who answers for it."""
-    view, card = _run(access, run_id)
+    context, card = _run(access, run_id)
     if card is None:
         raise HTTPException(404, NO_CARD)
-    return shown.model_card(view, card)
+    return ModelCard(**context.source, parts=dict(card))
 
 
-def _run(access: Access, run_id: str) -> tuple[View, dict[str, tuple[str, ...]] | None]:
+def _run(access: Access, run_id: str) -> tuple[ResponseContext, dict[str, tuple[str, ...]] | None]:
     """One run and the card of its model. Raises HTTPException 404 for a run that is not there."""
     try:
         with access.at_run(None if run_id == "latest" else run_id) as read_session:
-            return access.view(read_session.run), read_session.card()
+            return access.context(read_session.run), read_session.card()
     except GoneError:
         raise HTTPException(404, NO_RUN) from None
+
+
+def _run_schema(context: ResponseContext) -> RunSchema:
+    run = context.run
+    return RunSchema(
+        **context.source,
+        bank=run.bank,
+        currency=run.base_currency,
+        cohort=run.cohort,
+        excluded=dict(run.excluded),
+    )

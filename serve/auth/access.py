@@ -15,12 +15,11 @@ from starlette.concurrency import run_in_threadpool
 from configs.errors import DataError
 from configs.published import Language, Run
 from configs.service import ServiceSettings
-from serve.answers.source import View, stale
 from serve.auth.policy import POLICY, Grant
 from serve.auth.pseudonyms import Pseudonyms
 from serve.auth.tokens import Caller, RefusedError, Tokens
 from serve.http.cursors import Cursors, Position
-from serve.http.etags import unless_known
+from serve.http.responses import ResponseContext, stale, unless_held
 from serve.store.audit import Entry
 from serve.store.contacts import Author
 from serve.store.read_session import GoneError, ReadSession
@@ -106,9 +105,9 @@ class Access:
         """A customer's number as the caller may see it."""
         return self._pseudonyms.of(customer_id) if "customer_id" in self.grant.masked else customer_id
 
-    def view(self, run: Run, language: Language = "en") -> View:
-        """How the run that was read is shown."""
-        return View(run, language, self.warning)
+    def context(self, run: Run, language: Language = "en") -> ResponseContext:
+        """Of a response from the run that was read."""
+        return ResponseContext(run, language, self.warning)
 
     def about(self, *subjects: str, customers: int | None = None) -> None:
         """Names the customers or lists that the answer tells of, where the path does not; one entry each.
@@ -148,7 +147,7 @@ class AuthorizedRoute(APIRoute):
             response = _masked(response, access.grant, request.app.state.pseudonyms)
             if access.warning:
                 response.headers["Attrition-Warning"] = access.warning
-            response = unless_known(request, response)
+            response = unless_held(request, response)
             await record(request.scope, access, self.name, response.status_code)
             return response
 
@@ -213,7 +212,7 @@ def _masked(response: Response, grant: Grant, pseudonyms: Pseudonyms) -> Respons
 
 async def _caller(request: Request, credentials: str) -> Caller:
     """Who calls, counted once. Only a token that was not seen before is verified, in another thread."""
-    if "caller" in request.scope["state"]:  # serve/http/fast_path.py has counted
+    if "caller" in request.scope["state"]:  # serve/api/fast_path.py has counted
         known: Caller = request.state.caller
         return known
     kind, _, token = credentials.partition(" ")

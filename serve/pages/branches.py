@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
+from serve.api.requests import BranchId
 from serve.auth.access import Granted
-from serve.http.requests import BranchId
 from serve.pages.page import Page, RunId, asked_run, show_run
 from serve.store import branch_summary
 

@@ -8,8 +8,8 @@ from fastapi import APIRouter, HTTPException, Request, Response
 
 from configs.published import OUTCOMES, Exclusion, PastContact
 from configs.tables import PRODUCT_CLASSES
+from serve.api.requests import CustomerId
 from serve.auth.access import Granted
-from serve.http.requests import CustomerId
 from serve.pages import outcomes
 from serve.pages.charts import week_ends
 from serve.pages.page import Page, RunId, asked_run, language_of, show_run

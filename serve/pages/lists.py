@@ -6,8 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from configs.published import Score
+from serve.api.requests import BranchId, ManagerId
 from serve.auth.access import Access, Granted
-from serve.http.requests import BranchId, ManagerId
 from serve.pages.page import Page, RunId, asked_run, language_of, may, show_run
 from serve.store import contacts
 from serve.store.list_rows import list_rows

@@ -10,9 +10,9 @@ from urllib.parse import quote
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from configs.published import OUTCOMES, Manager, Score
+from serve.api.requests import CustomerId
 from serve.auth.access import Access, Granted
 from serve.auth.policy import Role
-from serve.http.requests import CustomerId
 from serve.pages.page import Page, asked_run, go, language_of, may, show
 from serve.pages.session import Fields, Posted
 from serve.store import contacts

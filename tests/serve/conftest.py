@@ -17,7 +17,7 @@ from configs.published import Exclusion, Manager, Profile, Reason, ResponseRate,
 from configs.service import ServiceSettings
 from configs.settings import Settings, Tier
 from pipeline.lists.decisions import choose
-from serve.answers.prepared import prepared_answers
+from serve.api.prepared import prepared_answers
 from serve.auth import tokens
 from serve.store.store import Store
 

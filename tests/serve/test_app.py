@@ -16,8 +16,8 @@ from pydantic import TypeAdapter
 
 from configs.errors import ConfigError
 from configs.service import ServiceSettings
+from serve.api.export_formats import COLUMNS
 from serve.app import create_app
-from serve.http.exports import COLUMNS
 from serve.http.problems import Problem
 
 SECRET = secrets.token_hex(32)

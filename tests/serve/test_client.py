@@ -7,11 +7,11 @@ from http.client import HTTPException
 
 import pytest
 
-from serve.app import create_app, exports
+from serve.api import export_formats, exports
+from serve.api.export_formats import COLUMNS
+from serve.app import create_app
 from serve.auth import tokens
 from serve.client import Client, ProblemError
-from serve.http import formats
-from serve.http.exports import COLUMNS
 from serve.store import store as stores
 from serve.store.read_session import ReadSession
 from tests.servers import served
@@ -92,10 +92,10 @@ def test_an_export_whose_run_is_published_anew_meanwhile_breaks_off(
 ):
     """Two rows a page and a piece; after the first piece the run is published again."""
     monkeypatch.setattr(ReadSession.page, "__defaults__", ("", 2))
-    monkeypatch.setattr(formats, "BATCH", 2)
+    monkeypatch.setattr(export_formats, "BATCH", 2)
 
     def interrupted(rows, form):
-        pieces = formats.written(rows, form)
+        pieces = export_formats.written(rows, form)
         yield next(pieces)
         published.publish(make_run(), scores, exclusions, lists)
         yield from pieces

@@ -6,9 +6,12 @@ from types import MappingProxyType
 
 import pytest
 from fastapi.testclient import TestClient
+from pydantic import ValidationError
 
 from configs.published import Exclusion, Maturity, Profile, RunExtras
+from serve.api.customers import ScoredCustomer, customer_fields
 from serve.app import create_app
+from serve.http.responses import ResponseContext
 from serve.store.audit import entries
 
 RISK = "/v1/customers/{}/risk"
@@ -174,3 +177,21 @@ def test_an_opt_out_stays_when_the_runs_go(client, published, make_run, scores, 
     published.prune(1, 1, 130)
     shown = client.get(RISK.format("c1"), params={"include": "contacts"}).json()
     assert (shown["run_id"], shown["opted_out_since"] is None) == ("run-9", False)
+
+
+def scored(run, score):
+    return ScoredCustomer(**customer_fields(ResponseContext(run), score))
+
+
+@pytest.mark.parametrize("risk", [float("nan"), float("inf"), -0.1, 1.1])
+def test_a_score_outside_of_0_and_1_is_refused(make_run, make_score, risk):
+    with pytest.raises(ValidationError, match="risk_90d"):
+        scored(make_run(), make_score("c1", risk_90d=risk))
+
+
+@pytest.mark.parametrize(
+    ("minor", "shown"), [(0, "0.0"), (1, "0.01"), (184_320_050, "1843200.5"), (10**13 + 7, "100000000000.07")]
+)
+def test_minor_units_become_whole_currency(make_run, make_score, minor, shown):
+    answer = scored(make_run(), make_score("c1", aum_minor=minor))
+    assert f'"aum":{shown},' in answer.model_dump_json()

@@ -12,9 +12,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from configs.errors import DataError
+from serve.api.export_formats import COLUMNS
 from serve.app import create_app
 from serve.auth.policy import POLICY, Role
-from serve.http.exports import COLUMNS
 from serve.store import database as connect
 from serve.store.audit import entries
 

@@ -16,12 +16,12 @@ from fastapi.testclient import TestClient
 
 from configs.errors import DataError
 from configs.published import Exclusion, Manager
+from serve.api.export_formats import COLUMNS
 from serve.app import create_app
 from serve.auth import access
 from serve.auth.access_log import verified
 from serve.auth.policy import POLICY, PUBLIC, Role
 from serve.auth.pseudonyms import Pseudonyms
-from serve.http.exports import COLUMNS
 from serve.store import database as connect
 from serve.store.audit import entries
 from serve.store.scope import Reach

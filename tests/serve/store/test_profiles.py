@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from configs.errors import DataError
 from configs.published import Booking, Maturity, PastContact, Profile, RunExtras
-from serve.answers.prepared import prepared_answers
+from serve.api.prepared import prepared_answers
 from serve.store import read_session as read_session
 from serve.store import tables
 from serve.store.profiles import packed, unpacked

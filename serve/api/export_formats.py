@@ -1,4 +1,4 @@
-"""Rows of serve/http/exports.py as lines of JSON, CSV or Parquet: a piece at a time, so that none is held whole."""
+"""The columns of an export, and its rows as lines of JSON, CSV or Parquet: in pieces, so that none is held whole."""
 
 import csv
 import io
@@ -9,17 +9,39 @@ from importlib.util import find_spec
 from itertools import islice
 from typing import Any, Literal
 
-from serve.http.exports import COLUMNS, Row
-
 Format = Literal["ndjson", "csv", "parquet"]
 MEDIA_TYPES: Mapping[Format, str] = {
     "ndjson": "application/x-ndjson",
     "csv": "text/csv; charset=utf-8",
     "parquet": "application/vnd.apache.parquet",
 }
+REASONS = 3
+# The columns in order, and of which kind each is; money is in minor units until it is written.
+COLUMNS: dict[str, str] = {
+    "snapshot_date": "text",
+    "run_id": "text",
+    "model_id": "text",
+    "kind": "text",
+    "customer_id": "text",
+    "branch_id": "text",
+    "manager_id": "text",
+    "tier": "text",
+    "lifecycle_stage": "text",
+    "marketing_opt_out": "flag",
+    "currency": "text",
+    "aum": "money",
+    "money_at_risk": "money",
+    "risk_30d": "number",
+    "risk_60d": "number",
+    "risk_90d": "number",
+    "risk_band": "text",
+    "risk_change": "number",
+    "change": "text",
+} | {f"reason_{place}{part}": "text" for place in range(1, REASONS + 1) for part in ("_group", "")}
 BATCH = 2_000  # rows of a piece
 ROW_GROUP = 20_000  # rows of one of Parquet
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would compute (OWASP, CSV injection)
+Row = list[Any]
 Cell = Callable[[Any], Any]
 
 
@@ -42,7 +64,7 @@ def _lines(rows: Iterator[Row]) -> Iterator[bytes]:
     names, cells = tuple(COLUMNS), _cells(money=lambda minor: minor / 100)
     for batch in _batches(rows, BATCH):
         objects = (dict(zip(names, _converted(row, cells), strict=True)) for row in batch)
-        yield "".join(f"{json.dumps(one, ensure_ascii=False, allow_nan=False)}\n" for one in objects).encode()
+        yield "".join(f"{json.dumps(row, ensure_ascii=False, allow_nan=False)}\n" for row in objects).encode()
 
 
 def _csv(rows: Iterator[Row]) -> Iterator[bytes]:

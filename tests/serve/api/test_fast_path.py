@@ -1,4 +1,4 @@
-"""The shortcut's answer is that of the ordinary way, byte for byte and entry for entry, on both databases."""
+"""The fast path's answer is that of the ordinary way, byte for byte and entry for entry, on both databases."""
 
 import json
 
@@ -7,10 +7,10 @@ from fastapi.testclient import TestClient
 from sqlalchemy import update
 
 from configs.published import RunExtras
-from serve.answers.customers import ExcludedCustomer, ScoredCustomer
-from serve.answers.prepared import prepared_answers
+from serve.api import fast_path
+from serve.api.customers import ExcludedCustomer, ScoredCustomer
+from serve.api.prepared import prepared_answers
 from serve.app import create_app
-from serve.http import fast_path as shortcut
 from serve.store import database as connect
 from serve.store import tables
 from serve.store.audit import entries
@@ -56,30 +56,30 @@ def logged(url):
 
 @pytest.fixture
 def taken(monkeypatch):
-    """Grows with each request by whether the shortcut answered it."""
+    """Grows with each request by whether the fast path answered it."""
     taken = []
-    real = shortcut._answer
+    real = fast_path._answer
 
     async def counted(*given):
         answer = await real(*given)
         taken.append(answer is not None)
         return answer
 
-    monkeypatch.setattr(shortcut, "_answer", counted)
+    monkeypatch.setattr(fast_path, "_answer", counted)
     return taken
 
 
 def test_both_ways_answer_alike_and_leave_the_same_entries(client, bearer, store_url, monkeypatch, taken):
     short = {(role, one): told(answer) for role, one, answer in asked(client, bearer)}
-    by_shortcut = logged(store_url)
+    by_fast_path = logged(store_url)
 
     async def nothing(*_):
         return None
 
-    monkeypatch.setattr(shortcut, "_answer", nothing)
+    monkeypatch.setattr(fast_path, "_answer", nothing)
     ordinary = {(role, one): told(answer) for role, one, answer in asked(client, bearer)}
     assert short == ordinary
-    assert logged(store_url)[len(by_shortcut) :] == by_shortcut
+    assert logged(store_url)[len(by_fast_path) :] == by_fast_path
     # The CRM's seven known questions, the manager's four own customers, the branch head's five.
     assert sum(taken) == 7 + 4 + 5
 

@@ -1,14 +1,16 @@
-"""What the routes take, refused before anything is read, and what their document says of the answers."""
+"""Parts of requests, refused before anything is read, and the entries of routes in the API's document."""
 
+import json
+from pathlib import Path as File
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Path, Query, Request
 from fastapi.routing import APIRouter
 
 from configs.published import Language
-from serve.answers.source import ID
 from serve.auth.access import AuthorizedRoute, documented_bearer
 from serve.http.problems import GONE, documented
+from serve.http.responses import ID
 from serve.store.store import Store
 
 CustomerId = Annotated[str, Path(pattern=ID, description="the bank's number of the customer")]
@@ -16,7 +18,7 @@ ManagerId = Annotated[str, Path(pattern=ID, description="the bank's number of th
 BranchId = Annotated[str, Path(pattern=ID, description="the bank's number of the branch")]
 RunId = Annotated[str, Path(pattern=ID, description="a run_id, or latest")]
 SinceRun = Annotated[str, Query(pattern=ID, description="the run_id of the scores that the caller has")]
-ShownIn = Annotated[Language, Query(description="language of the texts")]
+TextLanguage = Annotated[Language, Query(description="language of the texts")]
 PageSize = Annotated[int, Query(ge=1, le=500, description="rows of a page")]
 PageCursor = Annotated[
     str | None,
@@ -29,10 +31,6 @@ IdempotencyKey = Annotated[
 ]
 
 NO_CUSTOMER = "The run knows no such customer."
-NO_MANAGER = "The run knows no such manager."
-NO_BRANCH = "The run knows no such branch."
-NO_RUN = "The store holds no such run."
-MALFORMED = "path.customer_id: String should match pattern"
 # Of routes that take a body.
 BODY = documented(
     e400="There was an error parsing the body",
@@ -40,6 +38,11 @@ BODY = documented(
     e413="The body is too large.",
 )
 GONE_RUN = documented(e410=GONE)
+UNCHANGED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "The caller holds this answer: If-None-Match."}
+}
+# Made-up answers by route; those of an export are rows. A test holds them to the schemas.
+EXAMPLES = json.loads(File(__file__).with_name("examples.json").read_text("utf-8"))
 
 
 def opened_store(request: Request) -> Store:
@@ -59,18 +62,13 @@ def authorized_router(tag: str) -> APIRouter:
         responses=documented(
             e401="The bearer token is missing or not accepted.",
             e403="This role may not use this route.",
-            e422=MALFORMED,
+            e422="path.customer_id: String should match pattern",
             e429="Too many requests from this caller.",
             e503="No run has been published, or the score store cannot be read.",
         ),
     )
 
 
-def found(values: dict[str, Any], status: int = 200) -> dict[int | str, dict[str, Any]]:
+def exemplified(route: str, status: int = 200) -> dict[int | str, dict[str, Any]]:
     """The OpenAPI entry of a route's answer, with its examples."""
-    return {status: {"content": {"application/json": {"examples": values}}}} | UNCHANGED
-
-
-UNCHANGED: dict[int | str, dict[str, Any]] = {
-    304: {"description": "The caller holds this answer: If-None-Match."}
-}
+    return {status: {"content": {"application/json": {"examples": EXAMPLES[route]}}}} | UNCHANGED

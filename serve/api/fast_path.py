@@ -2,7 +2,7 @@
 
 It takes what is plain: a token verified before, a role that sees numbers, a customer whom the served run knows.
 All else, every refusal among it, goes the ordinary way (serve/api/customers.py). Both give the same answer, made by
-the same functions; here it was made when the run was published (serve/answers/prepared.py).
+the same functions; here it was made when the run was published (serve/api/prepared.py).
 """
 
 import re
@@ -12,12 +12,12 @@ from pydantic_core import to_json
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from configs.published import Language
-from serve.answers.customers import customer_fields
-from serve.answers.prepared import answer
+from serve.api.customers import customer_fields
+from serve.api.prepared import answer
 from serve.auth.access import Access, record
 from serve.auth.policy import POLICY
 from serve.http import problems
-from serve.http.etags import tag_of
+from serve.http.responses import etag
 
 ROUTE = "customer_risk"
 _PATH = re.compile(r"/v1/customers/([^/\s\x00-\x1f\x7f]{1,64})/risk")
@@ -51,14 +51,16 @@ async def _answer(
 ) -> tuple[bytes, list[tuple[bytes, bytes]]] | None:
     """Body and headers; None where the ordinary way has to answer. Raises HTTPException 429 and 503."""
     state, access = scope["app"].state, await _access(scope)
-    found = await state.point_read.find(customer_id, access.scope, language) if access else None
-    if access is None or found is None:
+    row = await state.point_read.find(customer_id, access.scope, language) if access else None
+    if access is None or row is None:
         return None
-    run, known = found
+    run, content = row
     access.seen(run)
     access.about(customer_id)
-    view = access.view(run, language)
-    body = answer(view, known) if isinstance(known, bytes) else to_json(customer_fields(view, known))
+    context = access.context(run, language)
+    body = (
+        answer(context, content) if isinstance(content, bytes) else to_json(customer_fields(context, content))
+    )
     await record(scope, access, ROUTE, 200)
     return body, _headers(body, access.warning)
 
@@ -82,6 +84,6 @@ def _headers(body: bytes, warning: str | None) -> list[tuple[bytes, bytes]]:
         (b"cache-control", b"no-store"),
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
-        (b"etag", tag_of(body).encode()),
+        (b"etag", etag(body).encode()),
         *warned,
     ]

@@ -5,7 +5,7 @@ from fastapi import Request, Response
 from fastapi.testclient import TestClient
 
 from serve.app import create_app
-from serve.http.etags import unless_known
+from serve.http.responses import unless_held
 
 RISK = "/v1/customers/c1/risk"
 
@@ -39,7 +39,7 @@ def test_what_is_masked_has_a_tag_of_its_own_and_needs_the_role(client, bearer):
 
 def answered(response, **headers):
     given = [(name.encode(), value.encode()) for name, value in headers.items()]
-    return unless_known(Request({"type": "http", "method": "GET", "headers": given}), response)
+    return unless_held(Request({"type": "http", "method": "GET", "headers": given}), response)
 
 
 @pytest.mark.parametrize("named", ['"a"', 'W/"a"', ' W/"b" , "a"'])

@@ -1,6 +1,7 @@
 """A prepared answer is the answer: byte for byte, in each language, with whatever warning comes later."""
 
 from datetime import date
+from hashlib import sha256
 from types import MappingProxyType
 
 import pytest
@@ -9,9 +10,10 @@ from hypothesis import strategies as st
 from pydantic_core import to_json
 
 from configs.published import Change, Reason, Run, Score
-from serve.answers.customers import customer_fields
-from serve.answers.prepared import answer, prepared_answers
-from serve.answers.source import View
+from serve.api import prepared
+from serve.api.customers import customer_fields
+from serve.api.prepared import FORM, answer, prepared_answers
+from serve.http.responses import ResponseContext
 
 RUN = Run("run-1", "demo", date(2026, 11, 16), "model-1", "CNY", 90, 1, MappingProxyType({}),
           MappingProxyType({"compared_with": "2026-11-09"}))  # fmt: skip
@@ -31,13 +33,23 @@ SCORE = st.builds(
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 @given(score=SCORE, warning=st.none() | TEXT)
-def test_any_score_is_told_as_its_fields_are(language, score, warning):
-    view = View(RUN, language, warning)
-    (prepared,) = prepared_answers(RUN, [score])
-    assert answer(view, getattr(prepared, language)) == to_json(customer_fields(view, score))
+def test_any_score_is_answered_by_its_fields(language, score, warning):
+    context = ResponseContext(RUN, language, warning)
+    (row,) = prepared_answers(RUN, [score])
+    assert answer(context, getattr(row, language)) == to_json(customer_fields(context, score))
 
 
 def test_a_prepared_answer_takes_a_third_of_its_bytes(scores):
-    (prepared,) = prepared_answers(RUN, scores[:1])
-    whole = to_json(customer_fields(View(RUN), scores[0]))
-    assert len(prepared.en) < len(whole) / 3
+    (row,) = prepared_answers(RUN, scores[:1])
+    whole = to_json(customer_fields(ResponseContext(RUN), scores[0]))
+    assert len(row.en) < len(whole) / 3
+
+
+def test_other_bytes_have_another_form(make_score):
+    """Where this fails, raise FORM and record the new digest: older answers are then not read as today's."""
+    score = make_score("c1", risk_change=0.118, changes=(Change("outflow", 0.8, "money moves", "资金转出"),))
+    bodies = [
+        to_json(customer_fields(ResponseContext(RUN, language), score)) + prepared._EMPTY[language]
+        for language in ("en", "zh")
+    ]
+    assert (FORM, sha256(b"".join(bodies)).hexdigest()[:16]) == ("1", "570d9624a8818c8f")

@@ -1,0 +1,56 @@
+"""Answers made when a run is published, for the question that is asked most: a customer's risk, nothing beside it.
+
+Who asks (serve/api/fast_path.py) then takes one row and no objects. What comes before every answer, the warning
+among it, is not in it. Compressed with an answer that holds no figures as the dictionary (RFC 1950, FDICT), one
+takes a fifth of its bytes.
+"""
+
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from types import MappingProxyType
+
+from pydantic_core import to_json
+
+from configs.published import LANGUAGES, Language, PreparedAnswer, Reason, Run, Score
+from configs.reason_groups import GROUPS
+from serve.api.customers import customer_fields
+from serve.http.responses import ResponseContext
+
+# Raised whenever an answer's bytes change, its texts among them: what another release prepared is not read.
+FORM = "1"
+_RUN = Run("", "", date(2026, 1, 5), "", "CNY", 90, 0, MappingProxyType({}), MappingProxyType({}))
+_REASONS = tuple(Reason(group, "", None, 0.0, "", "") for group in GROUPS)
+_SCORE = Score("", "", "", "affluent", "mature", False, 0, 0, "low", _REASONS, 0.0, 0.0, 0.0, 0.0)
+
+
+def prepared_answers(run: Run, scores: Iterable[Score]) -> Iterator[PreparedAnswer]:
+    """One per scored customer."""
+    for score in scores:
+        content = {
+            language: _packed(language, _rest(ResponseContext(run, language), score))
+            for language in LANGUAGES
+        }
+        yield PreparedAnswer(score.customer_id, score.branch_id, score.manager_id, FORM, **content)
+
+
+def answer(context: ResponseContext, content: bytes) -> bytes:
+    """The whole answer, from a row's content in the language of the context."""
+    unpacking = zlib.decompressobj(zdict=_EMPTY[context.language])
+    return to_json(context.source)[:-1] + b"," + unpacking.decompress(content)
+
+
+def _rest(context: ResponseContext, score: Score) -> bytes:
+    """The bytes of an answer that follow what every answer says of itself."""
+    fields = customer_fields(context, score)
+    return to_json({name: value for name, value in fields.items() if name not in context.source})[1:]
+
+
+def _packed(language: Language, rest: bytes) -> bytes:
+    packing = zlib.compressobj(1, zdict=_EMPTY[language])
+    return packing.compress(rest) + packing.flush()
+
+
+_EMPTY: Mapping[Language, bytes] = {
+    language: _rest(ResponseContext(_RUN, language), _SCORE) for language in LANGUAGES
+}
