@@ -9,8 +9,10 @@ wrk asks for random customers, over 1, 32 and 128 connections, from four servers
   disk before each answer;
 - ``mlflow``: ``mlflow models serve`` of a LightGBM model of as many columns as ours, one row a request.
 
-They take turns, several rounds, and the median counts. After that 100,000 requests are asked for while a run
-is published every few seconds: no answer may fail or mix two runs, and memory must not grow.
+They take turns, several rounds, and the median counts. Before that each start is timed: seconds until the
+first answer, CPU seconds, memory. After that 100,000 requests are asked for while a run is published every few
+seconds: no answer may fail or mix two runs, and memory must not grow. Last a roll-back between two runs of
+200,000 customers is timed.
 
 ``data/bench/serve.json`` holds the figures at 32 connections; under "all" the rest.
 """
@@ -20,7 +22,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -41,10 +42,13 @@ from serve.store.schema import VERSION
 from serve.store.scope import EVERYTHING
 from serve.store.store import Store
 from tests.databases import running_server
+from tests.servers import free_port, process_group
 
 CONNECTIONS = (1, 32, 128)
 SHOWN = 32  # connections whose figures stand at the top
 GOAL = {"sqlite_per_bare": 0.7, "sqlite_per_mlflow": 20, "p99_per_bare": 2}
+START_CPU_SECONDS, START_MB, ROLL_BACK_SECONDS = 3, 150, 2  # goals of ours
+ROLLED_BACK = 200_000  # customers of each of two runs
 FIRST_PUBLISHING = 1_000  # publications count on from here while requests are asked for
 
 
@@ -107,15 +111,12 @@ def publishing(given: argparse.Namespace, work: Path) -> dict[str, Any]:
 def _while_published(server: Server, url: str, given: argparse.Namespace) -> dict[str, Any]:
     wrk(server, SHOWN, 2, given.published)
     before, total, ends = server.rss_mb, {"requests": 0, "errors": 0, "mixed": 0, "odd": 0}, []
-    publisher = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.serve", "--publisher", url, "--published", str(given.published)]
-    )
-    try:
+    command = [sys.executable, "-m", "benchmarks.serve", "--publisher", url, "--published"]
+    with process_group([*command, str(given.published)]) as publisher:
         while total["requests"] < given.requests:
-            one = wrk(server, SHOWN, 5, given.published, check=True)
-            total = {name: total[name] + one[name] for name in total}
-            ends.append(one["p99_ms"])
-    finally:
+            round_ = wrk(server, SHOWN, 5, given.published, check=True)
+            total = {name: total[name] + round_[name] for name in total}
+            ends.append(round_["p99_ms"])
         publisher.terminate()
         publisher.wait(120)
     with Store(url) as store:
@@ -125,6 +126,19 @@ def _while_published(server: Server, url: str, given: argparse.Namespace) -> dic
         "grown_mb": server.rss_mb - before,
         "p99_ms": statistics.median(ends),
     }
+
+
+def roll_back_seconds(given: argparse.Namespace, work: Path) -> float:
+    """From one run to the one before it."""
+    for old in work.glob("roll-back*.db*"):
+        old.unlink()
+    url = f"sqlite:///{work / 'roll-back.db'}"
+    for run_version in (1, 2):
+        serve_scores.publish(url, run_version, min(ROLLED_BACK, given.customers))
+    with Store(url) as store:
+        began = time.perf_counter()
+        store.rollback()
+        return round(time.perf_counter() - began, 3)
 
 
 def publish_for_ever(url: str, customers: int) -> None:
@@ -153,6 +167,8 @@ def figures(found: Mapping[str, Any]) -> dict[str, Any]:
         "rss_mb": shown["sqlite"]["rss_mb"],
         **ratios,
         **{f"publishing_{name}": value for name, value in under.items()},
+        **{f"start_{name}": value for name, value in found["starts"]["sqlite"].items()},
+        "roll_back_s": found["roll_back_s"],
         "all": found,
     }
 
@@ -175,6 +191,10 @@ def in_words(result: Mapping[str, Any]) -> str:
             f"{result['publishing_errors'] + result['publishing_odd']} errors, {result['publishing_mixed']} mixed, "
             f"memory + {result['publishing_grown_mb']} MB"
         )
+    lines.append(
+        f"start: {result['start_s']} s, {result['start_cpu_s']} CPU seconds (goal {START_CPU_SECONDS}), "
+        f"{result['start_mb']} MB (goal {START_MB}); roll-back {result['roll_back_s']} s (goal {ROLL_BACK_SECONDS})"
+    )
     return "\n".join(lines)
 
 
@@ -188,9 +208,15 @@ def main() -> None:
     work = given.work / "serve"
     work.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        found: dict[str, Any] = {"servers": measure(_servers(stack, given, work), given)}
+        servers = _servers(stack, given, work)
+        starts = {
+            server.name: {"s": server.start_seconds, "cpu_s": server.cpu_seconds, "mb": server.rss_mb}
+            for server in servers
+        }
+        found: dict[str, Any] = {"starts": starts, "servers": measure(servers, given)}
     if given.requests:
         found["publishing"] = publishing(given, work)
+    found["roll_back_s"] = roll_back_seconds(given, work)
     result = figures(found) | {"load_average": round(os.getloadavg()[0], 1), "customers": given.customers}
     write_json(given.work / "serve.json", result)
     print(in_words(result))
@@ -211,7 +237,7 @@ def _servers(stack: ExitStack, given: argparse.Namespace, work: Path) -> list[Se
         old.unlink()
     log = work / "log"
     size = {"BENCH_BYTES": str(_answer_bytes(settings["sqlite"]))}
-    servers = [stack.enter_context(running("bare", port := _free_port(), bare_command(port), size, {}, log))]
+    servers = [stack.enter_context(running("bare", port := free_port(), bare_command(port), size, {}, log))]
     for name, one in settings.items():
         servers.append(stack.enter_context(_ours(name, one, work / f"log-{name}")))
     if "mlflow" in given.servers:
@@ -227,8 +253,8 @@ def _settings(url: str) -> ServiceSettings:
         token_key=secrets.token_hex(32),
         audit_key=secrets.token_hex(32),
         rate_crm="100000000/minute",
-        port=_free_port(),
-        metrics_port=_free_port(),
+        port=free_port(),
+        metrics_port=free_port(),
     )
 
 
@@ -257,7 +283,7 @@ def _mlflow(work: Path) -> Iterator[Server]:
     if not model.is_dir():
         done = [sys.executable, "-m", "benchmarks.mlflow_model", str(model)]
         subprocess.run(done, check=True, env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"})
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(model), "--env-manager", "local"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     columns = json.loads((model / "columns.json").read_text("utf-8"))
@@ -283,13 +309,6 @@ def _answer_bytes(settings: ServiceSettings) -> int:
     run, content = found
     assert isinstance(content, bytes)
     return len(answer(ResponseContext(run), content))
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 def say(what: str) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from fastapi import FastAPI, Response
 
+from tests.servers import process_group
+
 PATIENCE = 180  # seconds to start; MLflow's needs many
 
 
@@ -24,12 +26,21 @@ class Server:
     port: int
     process: subprocess.Popen[bytes]
     send: Mapping[str, str] = field(default_factory=dict)
+    start_seconds: float = 0.0
 
     @property
     def rss_mb(self) -> int:
         """Of the process and of those it started."""
-        pids = [self.process.pid, *_below(self.process.pid)]
-        return sum(_resident_kb(pid) for pid in pids) // 1024
+        return sum(_resident_kb(pid) for pid in self._pids) // 1024
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Of the process and of those it started."""
+        return round(sum(_cpu_ticks(pid) for pid in self._pids) / os.sysconf("SC_CLK_TCK"), 2)
+
+    @property
+    def _pids(self) -> list[int]:
+        return [self.process.pid, *_below(self.process.pid)]
 
 
 def bare() -> FastAPI:
@@ -52,14 +63,15 @@ def running(
     """The server from when it answers until the end of the block. Raises RuntimeError when it does not
     start."""
     path = {"mlflow": "/ping", "bare": "/v1/customers/1/risk"}.get(name, "/readyz")
-    with log.open("wb") as told:
-        process = subprocess.Popen(command, env=os.environ | env, stdout=told, stderr=told)
-        try:
-            _wait(process, f"http://127.0.0.1:{port}{path}", log)
-            yield Server(name, port, process, send)
-        finally:
-            process.terminate()
-            process.wait(60)
+    began = time.monotonic()
+    with (
+        log.open("wb") as output,
+        process_group(command, env=os.environ | env, stdout=output, stderr=output) as process,
+    ):
+        _wait(process, f"http://127.0.0.1:{port}{path}", log)
+        yield Server(name, port, process, send, round(time.monotonic() - began, 2))
+        process.terminate()
+        process.wait(60)
 
 
 def bare_command(port: int) -> list[str]:
@@ -84,6 +96,11 @@ def _below(pid: int) -> list[int]:
     except FileNotFoundError:
         return []
     return own + [deeper for one in own for deeper in _below(one)]
+
+
+def _cpu_ticks(pid: int) -> int:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return int(fields[11]) + int(fields[12])
 
 
 def _resident_kb(pid: int) -> int:

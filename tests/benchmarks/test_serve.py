@@ -28,11 +28,13 @@ def test_the_figures_by_hand():
         "mlflow": server(100.0, 400.0),
     }
     publishing = {"requests": 100_000, "errors": 0, "odd": 0, "mixed": 0, "publications": 9, "grown_mb": 3}
-    made = figures({"servers": servers, "publishing": publishing})
+    starts = {"sqlite": {"s": 4.1, "cpu_s": 2.5, "mb": 120}}
+    made = figures({"servers": servers, "publishing": publishing, "starts": starts, "roll_back_s": 0.02})
     assert (made["bare_rps"], made["sqlite_rps"], made["mlflow_rps"]) == (8000.0, 6000.0, 100.0)
     assert (made["sqlite_per_bare"], made["sqlite_per_mlflow"], made["p99_per_bare"]) == (0.75, 60.0, 1.5)
     assert (made["errors"], made["rss_mb"]) == (3 * 2, 101)
     assert "× 0.75 of bare (goal 0.7), p99 × 1.5 (goal 2), × 60.0 of MLflow's" in in_words(made)
+    assert "start: 4.1 s, 2.5 CPU seconds (goal 3), 120 MB (goal 150); roll-back 0.02 s" in in_words(made)
     assert "with 9 publications: 100,000 requests, 0 errors, 0 mixed, memory + 3 MB" in in_words(made)
 
 
