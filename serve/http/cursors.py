@@ -1,4 +1,4 @@
-"""Where a reader of several pages stands: sealed, so that nobody can make one up or use it elsewhere."""
+"""Texts that only the service can make or read, and the position of a reader of several pages as one of them."""
 
 import base64
 import binascii
@@ -8,6 +8,27 @@ from dataclasses import astuple, dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+
+
+class Sealer:
+    """A content and its sealed text, either way, by AES-SIV (RFC 5297): one content always has the same text."""
+
+    def __init__(self, key: bytes, purpose: bytes) -> None:
+        """``key`` is the audit log's; the key of a purpose is derived from it."""
+        self._cipher = AESSIV(hmac.digest(key, purpose, "sha512"))
+
+    def seal(self, content: str, *place: str) -> str:
+        """The text can be opened in the same place only."""
+        sealed = self._cipher.encrypt(content.encode(), [part.encode() for part in place])
+        return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
+
+    def open(self, text: str, *place: str) -> str | None:
+        """None for a text that was not sealed for this place."""
+        try:
+            sealed = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
+            return self._cipher.decrypt(sealed, [part.encode() for part in place]).decode()
+        except (binascii.Error, ValueError, InvalidTag):
+            return None
 
 
 @dataclass(frozen=True)
@@ -20,21 +41,16 @@ class Position:
 
 
 class Cursors:
-    """A position as text, and back, by AES-SIV (RFC 5297)."""
+    """A position as text, and back."""
 
     def __init__(self, key: bytes) -> None:
-        """``key`` is the audit log's; what serves here is derived from it."""
-        self._cipher = AESSIV(hmac.digest(key, b"cursors", "sha512"))
+        self._sealer = Sealer(key, b"cursors")
 
     def text(self, position: Position, place: str) -> str:
         """``place`` is where alone the cursor holds: the address and whose customers are seen there."""
-        sealed = self._cipher.encrypt(json.dumps(astuple(position)).encode(), [place.encode()])
-        return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
+        return self._sealer.seal(json.dumps(astuple(position)), place)
 
     def position(self, text: str, place: str) -> Position | None:
         """None for what is no cursor of this place."""
-        try:
-            sealed = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
-            return Position(*json.loads(self._cipher.decrypt(sealed, [place.encode()])))
-        except (binascii.Error, ValueError, InvalidTag):
-            return None
+        content = self._sealer.open(text, place)
+        return Position(*json.loads(content)) if content else None

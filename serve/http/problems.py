@@ -1,4 +1,4 @@
-"""Errors as the service tells them: application/problem+json (RFC 9457) with what can be done about it."""
+"""Errors as the service answers them: application/problem+json (RFC 9457) with what can be done about it."""
 
 import logging
 from http import HTTPStatus
@@ -22,6 +22,12 @@ BUSY = "The store is being written, as it is while a run is published. Nothing w
 RETRY_SECONDS = 5  # told in Retry-After
 CONFLICT = "This key was used for another contact."
 MEDIA_TYPE = "application/problem+json"
+_ERRORS: tuple[tuple[Any, ...], ...] = (
+    (GoneError, 410, GONE),
+    (ConflictError, 409, CONFLICT),
+    (BusyError, 503, BUSY, {"Retry-After": str(RETRY_SECONDS)}),
+    (Exception, 500, "The service failed; nothing was changed."),
+)
 _REMEDIES = {
     400: "Send the body as JSON in UTF-8.",
     401: "Send a token of the bank's identity provider: Authorization: Bearer …; see docs/access.md.",
@@ -78,11 +84,9 @@ def install(app: FastAPI) -> None:
     """Every error the app can give becomes a Problem; none repeats what the caller sent."""
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, _on_invalid)
-    app.add_exception_handler(GoneError, _on_gone)
-    app.add_exception_handler(ConflictError, _on_conflict)
-    app.add_exception_handler(BusyError, _on_busy)
     app.add_exception_handler(DataError, _on_store)
-    app.add_exception_handler(Exception, _on_bug)
+    for kind, *response in _ERRORS:
+        app.add_exception_handler(kind, lambda *_, response=response: answer(*response))
 
 
 def answer(status: int, detail: str, headers: Any = None) -> JSONResponse:
@@ -96,27 +100,11 @@ def on_http(_request: Request, error: Any) -> JSONResponse:
 
 
 def _on_invalid(_request: Request, error: Any) -> JSONResponse:
-    faults = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+    faults = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
     return answer(422, "; ".join(faults))
-
-
-def _on_gone(_request: Request, _error: Any) -> JSONResponse:
-    return answer(410, GONE)
-
-
-def _on_conflict(_request: Request, _error: Any) -> JSONResponse:
-    return answer(409, CONFLICT)
-
-
-def _on_busy(_request: Request, _error: Any) -> JSONResponse:
-    return answer(503, BUSY, {"Retry-After": str(RETRY_SECONDS)})
 
 
 def _on_store(_request: Request, error: Any) -> JSONResponse:
     """The message names the store's address, which is for the log and not for the caller."""
     log.error("the store cannot answer: %s", error)
     return answer(503, "No run has been published, or the score store cannot be read.")
-
-
-def _on_bug(_request: Request, _error: Any) -> JSONResponse:
-    return answer(500, "The service failed; nothing was changed.")
