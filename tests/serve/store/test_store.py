@@ -16,7 +16,7 @@ from sqlalchemy import event, select
 
 from configs.errors import DataError
 from configs.published import Change, Coverage, Departure, Exclusion, Manager, RunExtras
-from serve.answers.prepared import prepared_answers
+from serve.api.prepared import prepared_answers
 from serve.store import read_session as read_session
 from serve.store import tables
 
