@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -318,14 +319,18 @@ def forgets_corrected(rows: Rows, snapshot: Any) -> Any:
 def test_a_planted_leak_is_noticed(
     where: Any, leaky: Any, draw_bank: Any, tables_of: Any, bank_settings: Settings, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(where, "seen", leaky)
+    if where is cohort:
+        monkeypatch.setattr(where, "value_as_of", partial(cut.value_as_of, visible=leaky))
+    else:
+        monkeypatch.setattr(where, "seen", leaky)
     assert any(seen_through(draw_bank(seed), tables_of, bank_settings, 10) for seed in range(9))
 
 
 def test_a_planted_leak_in_tenure_is_noticed(
     draw_bank: Any, tables_of: Any, bank_settings: Settings, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(lifecycle, "seen", forgets_corrected)
+    leaky = partial(cut.value_as_of, visible=forgets_corrected)
+    monkeypatch.setattr(lifecycle, "value_as_of", leaky)
     assert any(seen_through(draw_bank(seed), tables_of, bank_settings, 20) for seed in range(3))
 
 

@@ -42,7 +42,7 @@ def value_as_of(
     customers: int,
     values: NDArray[Any],
     missing: float,
-    visible: Callable[[Rows, int], NDArray[np.bool_]] = seen,
+    visible: Callable[[Rows, int], NDArray[np.bool_]] | None = None,
 ) -> NDArray[Any]:
     """(snapshot × customer) array: ``values`` of each customer's last visible row, ``missing`` without
     one."""
@@ -50,7 +50,7 @@ def value_as_of(
         (len(snapshots), customers), missing, np.result_type(values, np.min_scalar_type(missing))
     )
     for s, day in enumerate(snapshots):
-        places = np.flatnonzero(visible(rows, int(day)))
+        places = np.flatnonzero((visible or seen)(rows, int(day)))
         result[s, rows.customer[places]] = values[places]
     return result
 
