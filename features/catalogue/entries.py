@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from configs.settings import Settings
 from features.catalogue.grammar import Name
-from features.catalogue.phrases import NOUNS, PATTERNS, STAND_INS, TEXTS, Noun, Texts
+from features.catalogue.phrases import NOUNS, PATTERNS, SUBSTITUTES, TEXTS, Noun, Texts
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def _in_yuan(row: Entry) -> Entry:
 
 def _link(name: Name, row: Entry, names: set[str]) -> Entry:
     short = name.window.split("_per_")[0]
-    stand_ins = (str(Name(name.measure, other, short)) for other in STAND_INS.get(name.statistic, ()))
+    stand_ins = (str(Name(name.measure, other, short)) for other in SUBSTITUTES.get(name.statistic, ()))
     dated_by, dated_as = _dating(name)
     exists = dated_by in names
     return replace(

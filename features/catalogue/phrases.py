@@ -52,4 +52,4 @@ class Pattern(NamedTuple):
 _MEANINGS = _read(Path(__file__).with_name("meanings.toml"))
 NOUNS = {name: Noun(*meaning) for name, meaning in _MEANINGS["measures"].items()}
 PATTERNS = {name: Pattern(*meaning) for name, meaning in _MEANINGS["statistics"].items()}
-STAND_INS: Mapping[str, list[str]] = _MEANINGS["stand_ins"]
+SUBSTITUTES: Mapping[str, list[str]] = _MEANINGS["stand_ins"]

@@ -49,7 +49,7 @@ class Evaluated:
     segments: Segments
     others: Mapping[str, Scores] = field(default_factory=dict)
 
-    def drawn(self, rows: Matrix, positions: NDArray[np.intp]) -> "Evaluated":
+    def resampled(self, rows: Matrix, positions: NDArray[np.intp]) -> "Evaluated":
         """These ``rows``, drawn at ``positions`` of this bank, with their predictions; without the groups."""
         return Evaluated(
             rows,
@@ -70,7 +70,7 @@ def figures(settings: Settings, evaluated: Evaluated) -> dict[str, Any]:
     called = lists(evaluated)
     ends = intervals(
         rows,
-        lambda drawn, positions: _uncertain(evaluated.drawn(drawn, positions)),
+        lambda drawn, positions: _uncertain(evaluated.resampled(drawn, positions)),
         DRAWS,
         settings.training.seed,
     )

@@ -99,7 +99,7 @@ def track(data: Path, bank: str, bundle: Bundle) -> str:
     _log_steps(client, run_id, "tune.log_loss", metrics["losses"])
     for name in PER_MONDAY:
         _log_steps(client, run_id, f"evaluated.{name}", [point.get(name) for point in metrics["mondays"]])
-    for name, chart in drawn(bundle).items():
+    for name, chart in svg_charts(bundle).items():
         client.log_text(run_id, str(chart), f"charts/{name}.svg")
     client.set_tag(run_id, TRACKED, lock_digest())
     return run_id
@@ -118,7 +118,7 @@ def track_ablation(data: Path, bank: str, as_of: date, table: pd.DataFrame) -> s
     return run_id
 
 
-def drawn(bundle: Bundle) -> dict[str, str]:
+def svg_charts(bundle: Bundle) -> dict[str, str]:
     """The charts of a bundle by name, as SVG."""
     from pipeline.evaluation import charts
 

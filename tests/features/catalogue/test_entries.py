@@ -18,7 +18,7 @@ from features.catalogue.document import features_doc
 from features.catalogue.entries import entry
 from features.catalogue.grammar import PREFIXES, Name
 from features.catalogue.measures import MEASURES
-from features.catalogue.phrases import LANGUAGES, NOUNS, PATTERNS, STAND_INS, TEXTS, load_texts
+from features.catalogue.phrases import LANGUAGES, NOUNS, PATTERNS, SUBSTITUTES, TEXTS, load_texts
 
 PROTECTED = ("gender", "birth", "age", "sex", "district", "religion", "nationality", "marital")
 
@@ -119,7 +119,7 @@ def test_figures_are_dated_where_a_day_is_known(entries: dict[str, Any]) -> None
 
 
 def test_words_stand_ins_and_pieces_are_of_known_measures_and_statistics() -> None:
-    assert {*STAND_INS, *(one for each in STAND_INS.values() for one in each)} <= set(PATTERNS)
+    assert {*SUBSTITUTES, *(one for each in SUBSTITUTES.values() for one in each)} <= set(PATTERNS)
     assert set(TEXTS["en"]["pieces"]) <= set(NOUNS)
     for texts in TEXTS.values():
         assert (set(texts["nouns"]), set(texts["phrases"])) == (set(NOUNS), set(PATTERNS))

@@ -107,7 +107,7 @@ def test_two_days_models_are_held_to_their_word_as_one(evaluated):
 
 def test_a_drawn_bank_keeps_what_belongs_to_each_row(evaluated):
     places = np.array([0, 0, 12])
-    drawn = evaluated.drawn(evaluated.rows, places)
+    drawn = evaluated.resampled(evaluated.rows, places)
     assert drawn.predicted.money.tolist() == [0, 0, 20_000]
     assert drawn.segments.teams.callable.tolist() == [True, True, True]
     assert drawn.others["rule"].tolist() == evaluated.others["rule"][places].tolist()

@@ -16,7 +16,15 @@ from models.calibrate import Calibrator
 from models.hazard import Model
 from models.severity import Severity
 from pipeline.training import registry
-from pipeline.training.registry import champion, drawn, lock_digest, promote, record, track, track_ablation
+from pipeline.training.registry import (
+    champion,
+    lock_digest,
+    promote,
+    record,
+    svg_charts,
+    track,
+    track_ablation,
+)
 
 KEY = bytes(range(1, 64, 2))
 SETTINGS = {"bank": "demo", "label": {"min_drop": 0.5}, "features": {"windows": [4, 13]}, "tiers": []}
@@ -183,8 +191,8 @@ def test_a_model_that_was_not_recorded_is_refused(tmp_path: Path) -> None:
 
 def test_charts_follow_the_metrics() -> None:
     other = replace(LEARNT, metrics={**METRICS, "losses": [0.5, 0.1]})
-    assert drawn(other)["learning"] != drawn(LEARNT)["learning"]
-    assert drawn(other)["calibration"] == drawn(LEARNT)["calibration"]
+    assert svg_charts(other)["learning"] != svg_charts(LEARNT)["learning"]
+    assert svg_charts(other)["calibration"] == svg_charts(LEARNT)["calibration"]
 
 
 def test_an_ablation_is_a_run_of_its_own(tmp_path: Path) -> None:
