@@ -219,9 +219,9 @@ def _problem(refused: urllib.error.HTTPError) -> ProblemError:
     """Something between the caller and the service may have answered in its place, and not in JSON."""
     after = refused.headers.get("Retry-After", "")
     try:
-        said = json.loads(_unpacked(refused).read())
+        problem = json.loads(_unpacked(refused).read())
         return ProblemError(
-            refused.code, said["detail"], said["remedy"], float(after) if after.isdigit() else 0
+            refused.code, problem["detail"], problem["remedy"], float(after) if after.isdigit() else 0
         )
     except (ValueError, KeyError, TypeError):
         return ProblemError(refused.code, refused.reason, "This is no answer of the service.")

@@ -83,14 +83,14 @@ class Access:
         with self.at_run(at.run_id if at else None) as read_session:
             if at and at.run_version != read_session.run_version:
                 raise GoneError(f"run {at.run_id} was published anew since its first page was read.")
-            yield read_session, at.given if at else 0
+            yield read_session, at.offset if at else 0
 
-    def cursor(self, read_session: ReadSession, given: int, of: int) -> str | None:
-        """Where the next page begins after ``given`` of ``of`` rows; None after the last."""
-        if given >= of:
+    def cursor(self, read_session: ReadSession, offset: int, of: int) -> str | None:
+        """Where the next page begins after ``offset`` of ``of`` rows; None after the last."""
+        if offset >= of:
             return None
         return self._cursors.text(
-            Position(read_session.run.run_id, read_session.run_version, given), self._bound
+            Position(read_session.run.run_id, read_session.run_version, offset), self._bound
         )
 
     @property

@@ -37,7 +37,7 @@ class Position:
 
     run_id: str
     run_version: int
-    given: int
+    offset: int
 
 
 class Cursors:
