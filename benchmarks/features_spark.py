@@ -175,7 +175,8 @@ WITH bookings AS (
 ), seen AS (
   SELECT /*+ BROADCAST(s) */ b.*, s.snapshot_date, datediff(s.snapshot_date, b.happened) AS age
   FROM bookings b JOIN snapshots s
-  ON b.happened < s.snapshot_date AND b.happened >= date_sub(s.snapshot_date, {7 * max(settings.features.windows)})
+  ON b.happened < s.snapshot_date
+  AND b.happened >= date_sub(s.snapshot_date, {7 * max(settings.features.windows)})
   AND b.known_on < s.snapshot_date AND (b.superseded_on IS NULL OR b.superseded_on >= s.snapshot_date)
 )
 SELECT customer_id, snapshot_date,

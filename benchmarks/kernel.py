@@ -60,7 +60,8 @@ def find_places(files: Sequence[Path], buckets: int) -> Places:
     """The places of the customers of some Parquet files."""
     with duckdb.connect() as con:
         found = con.execute(
-            f"SELECT customer_id, {bucket_of('customer_id', buckets)} AS bucket FROM (SELECT DISTINCT customer_id "
+            f"SELECT customer_id, {bucket_of('customer_id', buckets)} AS bucket FROM (SELECT DISTINCT "
+            f"customer_id "
             "FROM read_parquet(?, hive_partitioning = false)) ORDER BY customer_id",
             [[str(path) for path in files]],
         ).to_arrow_table()

@@ -178,7 +178,8 @@ def in_words(result: dict[str, Any]) -> str:
         f"training {result['train_s']:.1f} s, LightGBM alone {result['fit_s']:.1f} s on {fit['rows']:,} "
         f"customer-periods: × {result['train_per_fit']} (CPU × {result['train_per_fit_cpu']}; both models "
         f"× {result['train_per_fits']}; goal {GOAL}), peak {result['train_peak_mb']} MB\n"
-        f"{result['rows']:,} customers: risks {result['predict_s']:.1f} s, reasons {result['reasons_s']:.1f} s "
+        f"{result['rows']:,} customers: risks {result['predict_s']:.1f} s, reasons {result['reasons_s']:.1f} "
+        f"s "
         f"(× {result['reasons_per_predict']})"
     )
 

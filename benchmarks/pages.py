@@ -171,7 +171,8 @@ def publish(bank: Bank, url: str) -> None:
             bulk_insert(connection, tables.reasons, rows.reason_rows(run_version, scores(now, week)))
             bulk_insert(connection, tables.decisions, decision_rows(now, run_version))
             bulk_insert(connection, tables.profiles, (
-                (run_version, now.customer(number), profiles[number % VARIANTS]) for number in range(now.customers)
+                (run_version, now.customer(number), profiles[number % VARIANTS])
+                for number in range(now.customers)
             ))  # fmt: skip
             analyze(connection, tables.OF_A_RUN)
             if not connection.execute(update(tables.current_run).values(run_version=run_version)).rowcount:

@@ -57,7 +57,8 @@ def duckdb(job: Job) -> None:
         con.execute("SET preserve_insertion_order = false")
         con.execute(
             f"COPY (WITH snapshots(snapshot_date) AS (VALUES {days}), bookings AS ("
-            f"SELECT customer_id, booked_at::DATE AS day, (abs(amount_base) * 100)::BIGINT AS minor, {flags}, "
+            f"SELECT customer_id, booked_at::DATE AS day, (abs(amount_base) * 100)::BIGINT AS minor, "
+            f"{flags}, "
             f"known_on, superseded_on FROM read_parquet(?) WHERE booked_at >= DATE '{job.start}'), seen AS ("
             "SELECT b.*, snapshot_date, snapshot_date - day AS age FROM bookings b JOIN snapshots s "
             f"ON day < snapshot_date AND day >= snapshot_date - {job.days} AND known_on < snapshot_date "

@@ -10,9 +10,9 @@ wrk asks for random customers, over 1, 32 and 128 connections, from four servers
 - ``mlflow``: ``mlflow models serve`` of a LightGBM model of as many columns as ours, one row a request.
 
 They take turns, several rounds, and the median counts. Before that each start is timed: seconds until the
-first answer, CPU seconds, memory. After that 100,000 requests are asked for while a run is published every few
-seconds: no answer may fail or mix two runs, and memory must not grow. Last a roll-back between two runs of
-200,000 customers is timed.
+first answer, CPU seconds, memory. After that 100,000 requests are asked for while a run is published every
+few seconds: no answer may fail or mix two runs, and memory must not grow. Last a roll-back between two runs
+of 200,000 customers is timed.
 
 ``data/bench/serve.json`` holds the figures at 32 connections; under "all" the rest.
 """
@@ -182,18 +182,22 @@ def in_words(result: Mapping[str, Any]) -> str:
     ]
     lines.append(
         f"ours on SQLite: × {result['sqlite_per_bare']} of bare (goal {GOAL['sqlite_per_bare']}), p99 × "
-        f"{result['p99_per_bare']} (goal {GOAL['p99_per_bare']}), × {result['sqlite_per_mlflow']} of MLflow's "
+        f"{result['p99_per_bare']} (goal {GOAL['p99_per_bare']}), × {result['sqlite_per_mlflow']} of "
+        f"MLflow's "
         f"(goal {GOAL['sqlite_per_mlflow']}); {result['errors']} errors"
     )
     if "publishing_requests" in result:
         lines.append(
-            f"with {result['publishing_publications']} publications: {result['publishing_requests']:,} requests, "
-            f"{result['publishing_errors'] + result['publishing_odd']} errors, {result['publishing_mixed']} mixed, "
+            f"with {result['publishing_publications']} publications: {result['publishing_requests']:,} "
+            f"requests, "
+            f"{result['publishing_errors'] + result['publishing_odd']} errors, {result['publishing_mixed']} "
+            f"mixed, "
             f"memory + {result['publishing_grown_mb']} MB"
         )
     lines.append(
         f"start: {result['start_s']} s, {result['start_cpu_s']} CPU seconds (goal {START_CPU_SECONDS}), "
-        f"{result['start_mb']} MB (goal {START_MB}); roll-back {result['roll_back_s']} s (goal {ROLL_BACK_SECONDS})"
+        f"{result['start_mb']} MB (goal {START_MB}); roll-back {result['roll_back_s']} s (goal "
+        f"{ROLL_BACK_SECONDS})"
     )
     return "\n".join(lines)
 

@@ -73,8 +73,8 @@ class Matrix:
     ) -> Self:
         """One row per row of ``key`` and ``values`` (rows × columns, not copied where they ascend by key).
 
-        ``labels`` holds the key, time_to_attrition (null = stayed), outflow_share and aum_base. Labels of customers
-        outside the cohort, who have no features, are left aside.
+        ``labels`` holds the key, time_to_attrition (null = stayed), outflow_share and aum_base. Labels of
+        customers outside the cohort, who have no features, are left aside.
         Raises DataError when keys or outcomes are not so or a label is missing.
         """
         _check_key(key, "features")
@@ -230,7 +230,8 @@ def _check_key(frame: pd.DataFrame, name: str) -> None:
 
 
 def _outcomes(labels: pd.DataFrame) -> pd.DataFrame:
-    """The outcome columns of ``labels``, checked: money known, time_to_attrition a number of days or 0, AUM ≥ 0."""
+    """The outcome columns of ``labels``, checked: money known, time_to_attrition a number of days or 0, AUM ≥
+    0."""
     _check_key(labels, "labels")
     absent = [name for name in OUTCOME if name not in labels]
     if absent:
@@ -241,7 +242,8 @@ def _outcomes(labels: pd.DataFrame) -> pd.DataFrame:
         raise DataError(f"{unknown} labels are unknown. Take only snapshots whose outcome has matured.")
     if not (outcome["time_to_attrition"].isin((0, *HORIZONS)).all() and (outcome["aum_base"] >= 0).all()):
         raise DataError(
-            f"labels must have time_to_attrition {HORIZONS} or null and aum_base ≥ 0. Mend the label definition."
+            f"labels must have time_to_attrition {HORIZONS} or null and aum_base ≥ 0. Mend the label "
+            f"definition."
         )
     return outcome
 

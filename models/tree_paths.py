@@ -90,7 +90,8 @@ def _tree(lines: dict[str, str], period: int, horizons: Sequence[int]) -> Tree:
     if not _KNOWN_TYPES.issuperset(kinds.tolist()):
         raise ConfigError(
             f"the model has splits of type {sorted({*kinds.tolist()} - _KNOWN_TYPES)}, which cannot be "
-            "explained. Take categorical_feature and zero_as_missing out of [training.lightgbm] and train again."
+            "explained. Take categorical_feature and zero_as_missing out of [training.lightgbm] and train "
+            "again."
         )
     column, threshold = _numbers(lines, "split_feature").astype(int), _numbers(lines, "threshold")
     by_default = (kinds & _DEFAULT_LEFT) > 0

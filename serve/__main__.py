@@ -41,7 +41,8 @@ def run(settings: ServiceSettings) -> None:
 
 
 def app() -> "FastAPI":
-    """In a process of its own, which keeps what it has imported: looking through that for garbage took 50 ms a time."""
+    """In a process of its own, which keeps what it has imported: looking through that for garbage took 50 ms
+    a time."""
     from serve.app import create_app
 
     made = create_app()
@@ -51,7 +52,8 @@ def app() -> "FastAPI":
 
 
 def _serve_metrics(settings: ServiceSettings, folder: str) -> None:
-    """In this process for all workers. They inherit the name of the folder in which they leave their figures."""
+    """In this process for all workers. They inherit the name of the folder in which they leave their
+    figures."""
     if settings.workers > 1:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
     from serve.http import metrics  # which looks for that name when it is imported

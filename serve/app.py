@@ -56,7 +56,8 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         lifespan=_close_store,
         # The pages FastAPI offers load scripts from elsewhere, which a bank's network forbids.
         docs_url=None,
-        # Figures are those of serve/http/metrics.py; what FastAPI itself reports of a fault quotes the request.
+        # Figures are those of serve/http/metrics.py; what FastAPI itself reports of a fault quotes the
+        # request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,

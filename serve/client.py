@@ -1,4 +1,5 @@
-"""The API from Python, with the standard library and this package's answers: for a CRM's nightly job and its pages.
+"""The API from Python, with the standard library and this package's answers: for a CRM's nightly job and its
+pages.
 
 scores = Client("https://scores.bank.example", token=read_token)
 update = scores.update(since=None)                # everything, then only what changed:
@@ -50,10 +51,12 @@ class ProblemError(Exception):
 
 @dataclass(frozen=True)
 class Update:
-    """Rows that bring a copy of the scores to ``run_id``, which is to be kept once the last of them is stored.
+    """Rows that bring a copy of the scores to ``run_id``, which is to be kept once the last of them is
+    stored.
 
-    ``whole``: they replace the copy. Otherwise each says in ``kind`` whether it was added, changed or removed.
-    The rows raise OSError, EOFError or HTTPException where the stream breaks off: then the copy stays as it was.
+    ``whole``: they replace the copy. Otherwise each says in ``kind`` whether it was added, changed or
+    removed. The rows raise OSError, EOFError or HTTPException where the stream breaks off: then the copy
+    stays as it was.
     """
 
     run_id: str
@@ -140,7 +143,8 @@ class Client:
         return self._answer(OptOut, Call("DELETE", f"/customers/{_part(customer_id)}/opt-out"))
 
     def update(self, since: str | None) -> Update:
-        """What brings a copy of run ``since`` up to date: all scores where there is none, or that run is gone."""
+        """What brings a copy of run ``since`` up to date: all scores where there is none, or that run is
+        gone."""
         if since is None:
             return self._update("/exports/scores", whole=True)
         try:

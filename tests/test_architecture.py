@@ -1,7 +1,9 @@
-"""The arrow of imports and what each package may bring in; read from the source, so nothing is run."""
+"""The arrow of imports, what each package may bring in, and the size of files; read from the source, nothing
+is run."""
 
 import ast
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ ALLOWED = {
 HEAVY = {"lightgbm", "mlflow", "pandas", "polars", "sklearn", "numpy", "numba", "pyarrow", "duckdb"}
 # The one function that may load one of these, for those who ask for what only it can do.
 LATE = {"serve/api/export_formats.py": ("_parquet", "pyarrow")}
+LONGEST_FILE = 350  # lines
 PICKLES = {"pickle", "joblib", "cloudpickle", "dill", "shelve", "marshal"}
 
 
@@ -32,7 +35,8 @@ def imported(source: str) -> set[str]:
 
 
 def breaches(package: str, source: str, late: tuple[str, str] = ("", "")) -> set[str]:
-    """What a file of the package imports although it must not; ``late`` is a function and what it may import."""
+    """What a file of the package imports although it must not; ``late`` is a function and what it may
+    import."""
     function, library = late
     parts = ast.parse(source).body
     own = {part: imported(ast.unparse(part)) for part in parts}
@@ -77,6 +81,59 @@ def test_what_one_function_may_load_nothing_else_may():
     assert breaches("serve", "def _parquet():\n    import pandas", late) == {"pandas"}
     assert breaches("serve", "def other():\n    import pyarrow", late) == {"pyarrow"}
     assert breaches("serve", "import pyarrow\ndef _parquet(): pass", late) == {"pyarrow"}
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+def loaded(source: str, modules: set[str]) -> set[str]:
+    """The modules of ours that a file loads when it is imported itself."""
+    names: set[str] = set()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names & modules
+
+
+def circle(arrows: dict[str, set[str]]) -> list[str]:
+    """The first circle found; none in order."""
+    try:
+        TopologicalSorter(arrows).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_file_imports_itself_by_way_of_others():
+    modules = {module_name(path) for path in sources()}
+    arrows = {module_name(path): loaded(path.read_text("utf-8"), modules) for path in sources()}
+    assert circle(arrows) == []
+
+
+def test_the_rooms_of_serve_lean_one_way():
+    """texts and store below http, then auth, api, pages."""
+    arrows: dict[str, set[str]] = {}
+    modules = {module_name(path): path.parent.name for path in sources() if path.parts[-3:-2] == ("serve",)}
+    for path in (ROOT / "serve").glob("*/*.py"):
+        below = {modules[name] for name in loaded(path.read_text("utf-8"), set(modules))}
+        arrows.setdefault(path.parent.name, set()).update(below - {path.parent.name})
+    assert circle(arrows) == []
+    assert arrows["pages"] >= {"auth", "http", "store"}
+
+
+def test_a_planted_circle_is_found():
+    assert loaded("from serve.auth import policy\nimport ast", {"serve.auth.policy"}) == {"serve.auth.policy"}
+    assert set(circle({"a": {"b"}, "b": {"c"}, "c": {"a"}})) == {"a", "b", "c"}
+    assert circle({"a": {"b", "c"}, "b": {"c"}}) == []
+
+
+def test_files_and_the_top_of_the_pipeline_are_small():
+    lengths = {path: len(path.read_text("utf-8").splitlines()) for path in sources()}
+    assert {str(path.relative_to(ROOT)) for path, lines in lengths.items() if lines > LONGEST_FILE} == set()
+    assert len(list((ROOT / "pipeline").glob("*.py"))) <= 10
 
 
 def test_every_package_has_files_that_are_checked():

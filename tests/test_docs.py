@@ -1,4 +1,5 @@
-"""What the documents say exists: files, verbs, commands, settings; and it is said in short, plain sentences."""
+"""What the documents say exists: files, verbs, commands, settings; and it is said in short, plain
+sentences."""
 
 import re
 import subprocess
@@ -80,9 +81,11 @@ def test_the_sources_in_the_page_on_banks_are_sources():
     assert {Source(**declared).format for declared in sources.values()} == {"csv", "parquet", "postgres"}
 
 
-# Words that went (docs/glossary.md has the standard ones), as they stood in prose; a code span is checked by its name.
+# Words that went (docs/glossary.md has the standard ones), as they stood in prose; a code span is checked by
+# its name.
 RETIRED = re.compile(
-    r"\b(?:golden rows?|as if prompt|aftermath|replay(?:ed|s)?|mend(?:s|ed|ing)?|thinned|happenings?|by lot|lots|"
+    r"\b(?:golden rows?|as if prompt|aftermath|replay(?:ed|s)?|mend(?:s|ed|ing)?|thinned|happenings?|by "
+    r"lot|lots|"
     r"the lot|helpfulness|witness(?:es)?|judg(?:e|es|ed|ing)|promised|shortcut|doorway|twins?|spool(?:ed)?|"
     r"spinner|the way of|is the way|worth a call|held out|told|reckon(?:s|ed)?|look ahead|laid over)\b",
     re.IGNORECASE,
@@ -139,7 +142,8 @@ def test_every_page_has_its_place_on_the_site():
 
 CHANGES = (
     "A new CSV quirk", "A new feature", "A new definition of attrition", "A new column on the list page",
-    "A new role", "A new alarm", "A new setting", "A new table of the bank", "A new table or column of the store",
+    "A new role", "A new alarm", "A new setting", "A new table of the bank", "A new table or column of the "
+                                                                             "store",
     "A new field of the API", "A new chart in the model report", "A text of a page, or a new language",
     "A new CLI command",
 )  # fmt: skip

@@ -92,11 +92,13 @@ RETIRED = (
     Retired(r"happenings?", "event_tables"),
     Retired(r"world", "tables, entities"),
     Retired(r"grids?", "array"),
-    Retired(r"pace|speed", "rate_ratio", r"features/catalogue.* speed", "part of features' names in every bundle"),
+    Retired(r"pace|speed", "rate_ratio", r"features/catalogue.* speed", "part of features' names in every "
+                                                                        "bundle"),
     Retired(r"golden", "reference_rows"),
     Retired(
         r"trials?", "smoke_test, experiment, random assignment",
-        r"(?:models/tune|pipeline/training/tuning|pipeline/commands).* (?:on_)?trials?", "Optuna's word for one search",
+        r"(?:models/tune|pipeline/training/tuning|pipeline/commands).* (?:on_)?trials?", "Optuna's word for "
+                                                                                         "one search",
     ),
     Retired(r"grow|grown", "train, Trained"),
     Retired(r"worth|helpfulness|helpful", "expected_value, response_rate"),
@@ -106,7 +108,8 @@ RETIRED = (
         r"(?:models|pipeline/evaluation|pipeline/training)/.* drawn", "a bootstrap's sample",
     ),
     Retired(r"telling", "effective_n"),
-    Retired(r"witness(?:es)?|shown_by", "representative_feature", r".*(?:audit|access_log).*", "a head kept elsewhere"),
+    Retired(r"witness(?:es)?|shown_by", "representative_feature", r".*(?:audit|access_log).*",
+            "a head kept elsewhere"),
     Retired(
         r"judg(?:e|ed|es|ing|ement)", "evaluate, validate",
         r"configs/.* judged_snapshots", "a key in the settings of every bundle, which keep their bytes",
@@ -119,7 +122,8 @@ RETIRED = (
     Retired(r"shortcut", "fast_path"),
     Retired(
         r"lookup|together", "point_read, batcher",
-        r"(?:features/engine|models/matrix|pipeline/commands).*", "a table of values by code; all origins as one",
+        r"(?:features/engine|models/matrix|pipeline/commands).*", "a table of values by code; all origins as "
+                                                                  "one",
     ),
     Retired(r"usual", "rate anomaly", r"(?:features|models)/.*", "a customer's or peers' mean"),
     Retired(r"pinned|noting|recording", "at_run, append, write"),
@@ -166,7 +170,8 @@ def allowed_words() -> frozenset[str]:
 
 
 def words(name: str) -> list[str]:
-    """The words of an identifier: snake, camel or kebab case; parts with digits (13w, 30d) and letters are none."""
+    """The words of an identifier: snake, camel or kebab case; parts with digits (13w, 30d) and letters are
+    none."""
     parts = re.findall(r"[A-Za-z]*\d\w*|[A-Z]+(?![a-z])|[A-Z][a-z]+|[a-z]+", name.replace("_", " "))
     return [part.lower() for part in parts if len(part) > 1 and not re.search(r"\d", part)]
 

@@ -1,4 +1,5 @@
-"""No pickle anywhere: not in the code, not in what training leaves behind. Loading one runs whatever it says."""
+"""No pickle anywhere: not in the code, not in what training leaves behind. Loading one runs whatever it
+says."""
 
 import ast
 import pickle
@@ -55,7 +56,8 @@ def pickled(path: Path) -> str:
 
 
 def _unpickles_to_something(content: bytes) -> bool:
-    """Whether the bytes are a program for the pickle machine (protocols 0 and 1 have no mark); it is not run."""
+    """Whether the bytes are a program for the pickle machine (protocols 0 and 1 have no mark); it is not
+    run."""
     try:
         return any(True for _ in pickletools.genops(content))
     except (ValueError, UnicodeDecodeError, IndexError, KeyError, EOFError):

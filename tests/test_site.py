@@ -1,4 +1,5 @@
-"""The documentation site: it builds without a warning, loads nothing from elsewhere, holds what the code holds."""
+"""The documentation site: it builds without a warning, loads nothing from elsewhere, holds what the code
+holds."""
 
 import os
 import re

@@ -1,4 +1,5 @@
-"""The tutorial as a reader does it: its files written, its commands run, from an empty folder to the first list."""
+"""The tutorial as a reader does it: its files written, its commands run, from an empty folder to the first
+list."""
 
 import os
 import re

@@ -60,8 +60,8 @@ class States:
     """The changing state, one entry per customer in every array, from the Sunday before the first week on.
 
     ``anchor`` is the AUM in cents to which ordinary money flows return. A drain takes ``depth`` of
-    ``start_aum`` in ``length`` weeks, of which ``done`` are behind; ``gone`` cents have left. ``detour`` cents
-    are at another bank for a while, ``rush`` cents are here for a while.
+    ``start_aum`` in ``length`` weeks, of which ``done`` are behind; ``gone`` cents have left. ``detour``
+    cents are at another bank for a while, ``rush`` cents are here for a while.
     """
 
     def __init__(self, customers: Customers, draws: Draws) -> None:

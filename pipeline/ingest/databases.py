@@ -145,7 +145,8 @@ def _write_groups(reader: pa.RecordBatchReader, target: Path) -> None:
 def _failed(name: str, error: Exception) -> DataError:
     """A DataError with the database's message.
 
-    Names are shown where the query is wrong. Of any other error the values are left out: they may be a person's.
+    Names are shown where the query is wrong. Of any other error the values are left out: they may be a
+    person's.
     """
     server_error = re.search(r"ERROR: +(.*)", str(error))
     message = server_error.group(1) if server_error else str(error).partition("\n")[0]

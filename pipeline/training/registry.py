@@ -88,8 +88,8 @@ def champion(data: Path, bank: str) -> Path:
 def track(data: Path, bank: str, bundle: Bundle) -> str:
     """Adds curves, charts and the versions of all libraries to the run of a recorded bundle; its run_id.
 
-    A step of ``evaluated.…`` is an evaluated Monday, counted from 0; a step of ``tune.log_loss`` is a round. A run
-    that is complete is left alone. Raises DataError when the bundle is not in the registry.
+    A step of ``evaluated.…`` is an evaluated Monday, counted from 0; a step of ``tune.log_loss`` is a round.
+    A run that is complete is left alone. Raises DataError when the bundle is not in the registry.
     """
     client, name = _client(data), _name(bank)
     run_id = str(client.get_model_version(name, _version(client, bank, bundle.model_id)).run_id)
@@ -106,7 +106,8 @@ def track(data: Path, bank: str, bundle: Bundle) -> str:
 
 
 def track_ablation(data: Path, bank: str, as_of: date, table: pd.DataFrame) -> str:
-    """A run with what a model loses without each family of features, as metrics and as a table; its run_id."""
+    """A run with what a model loses without each family of features, as metrics and as a table; its
+    run_id."""
     client, tags = _client(data), {"kind": "ablation", "as_of": str(as_of)}
     run = client.create_run(_experiment(client, data, _name(bank)), tags=tags, run_name=f"ablation-{as_of}")
     run_id = str(run.info.run_id)

@@ -68,7 +68,8 @@ class ContactRecorded(RunResponse):
 def record_contact(
     sent: ContactSent, idempotency_key: IdempotencyKey, access: Granted, store: OpenedStore
 ) -> ContactRecorded:
-    """Records what came of a contact. Sent again under its key it is answered as the first time, and not added."""
+    """Records what came of a contact. Sent again under its key it is answered as the first time, and not
+    added."""
     access.about(sent.customer_id)
     manager_id = sent.manager_id or access.caller.manager_id
     if not manager_id:

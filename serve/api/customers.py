@@ -59,7 +59,8 @@ class Risk(Schema):
     reasons: tuple[ReasonSchema, ...]
     risk_change: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] | None = Field(
         default=None,
-        description="of the risk at the longest horizon, since the run before; null for who is new in the cohort",
+        description="of the risk at the longest horizon, since the run before; null for who is new in the "
+        "cohort",
     )
     change: str | None = Field(default=None, description="the change and what moved it, as a sentence")
 
@@ -153,7 +154,8 @@ Included = Annotated[
     list[Literal["maturities", "history", "contacts"]],
     Query(
         max_length=10,
-        description=f"what falls due, {WEEKS} weeks of earlier runs, the latest {CONTACTS} contacts with an opt-out",
+        description=f"what falls due, {WEEKS} weeks of earlier runs, the latest {CONTACTS} contacts with an "
+        f"opt-out",
     ),
 ]
 _NO_EXTRAS = dict.fromkeys(CustomerExtras.model_fields)
@@ -180,7 +182,8 @@ def customer_risk(
 
 @router.post("/customers/risk", responses=exemplified("customers_risk") | BODY)
 def customers_risk(asked: CustomersAsked, access: Granted, language: TextLanguage = "en") -> CustomersRisk:
-    """The same of up to 1,000 customers at once, in the order asked for; ``unknown`` in the place of each other one."""
+    """The same of up to 1,000 customers at once, in the order asked for; ``unknown`` in the place of each
+    other one."""
     numbers = [access.number(shown) for shown in asked.customer_ids]
     wanted = dict.fromkeys(number for number in numbers if number is not None)
     access.about(*wanted)

@@ -1,4 +1,5 @@
-"""The columns of an export, and its rows as lines of JSON, CSV or Parquet: in pieces, so that none is held whole."""
+"""The columns of an export, and its rows as lines of JSON, CSV or Parquet: in pieces, so that none is held
+whole."""
 
 import csv
 import io
@@ -68,7 +69,8 @@ def _lines(rows: Iterator[Row]) -> Iterator[bytes]:
 
 
 def _csv(rows: Iterator[Row]) -> Iterator[bytes]:
-    """RFC 4180 in UTF-8, with a header. A text that a spreadsheet would compute gets an apostrophe in front."""
+    """RFC 4180 in UTF-8, with a header. A text that a spreadsheet would compute gets an apostrophe in
+    front."""
     cells = _cells(money=_exact, text=_harmless, flag=lambda flag: str(flag).lower())
     yield _csv_lines([list(COLUMNS)])
     for batch in _batches(rows, BATCH):

@@ -1,4 +1,5 @@
-"""Scores in bulk, for a nightly load: one flat row per customer of a run, or of the difference of two runs."""
+"""Scores in bulk, for a nightly load: one flat row per customer of a run, or of the difference of two
+runs."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -59,7 +60,8 @@ def export_changes(
     form: FormatAsked = "ndjson",
     language: TextLanguage = "en",
 ) -> Response:
-    """What turns the scores of an earlier run into those of the served one, one row per customer, by number."""
+    """What turns the scores of an earlier run into those of the served one, one row per customer, by
+    number."""
     with access.at_run(since) as before:
         pass
     with access.at_run() as read_session:

@@ -1,8 +1,8 @@
 """The question asked most, one customer's risk, answered without what only other questions need.
 
-It takes what is plain: a token verified before, a role that sees numbers, a customer whom the served run knows.
-All else, every refusal among it, goes the ordinary way (serve/api/customers.py). Both give the same answer, made by
-the same functions; here it was made when the run was published (serve/api/prepared.py).
+It takes what is plain: a token verified before, a role that sees numbers, a customer whom the served run
+knows. All else, every refusal among it, goes the ordinary way (serve/api/customers.py). Both give the same
+answer, made by the same functions; here it was made when the run was published (serve/api/prepared.py).
 """
 
 import re

@@ -90,7 +90,8 @@ def one_run(run_id: RunId, access: Granted) -> RunSchema:
 
 @router.get("/runs/{run_id}/model-card", responses=exemplified("model_card") | documented(e404=NO_CARD))
 def model_card(run_id: RunId, access: Granted) -> ModelCard:
-    """What the model that scored a run is for, what it is worth, where it should not be trusted, who answers for it."""
+    """What the model that scored a run is for, what it is worth, where it should not be trusted, who answers
+    for it."""
     context, card = _run(access, run_id)
     if card is None:
         raise HTTPException(404, NO_CARD)

@@ -61,7 +61,8 @@ class Access:
 
     @contextmanager
     def at_run(self, run_id: str | None = None) -> Iterator[ReadSession]:
-        """One run, by default the served one, of which only those are seen who are the caller's customers now."""
+        """One run, by default the served one, of which only those are seen who are the caller's customers
+        now."""
         with self._store.at_run(run_id, self.scope.in_the_past() if run_id else self.scope) as read_session:
             self.seen(read_session.run)
             yield read_session
@@ -73,9 +74,11 @@ class Access:
 
     @contextmanager
     def paging(self, cursor: str | None) -> Iterator[tuple[ReadSession, int]]:
-        """The run that a cursor is bound to and how many rows were given before; the served run from its start.
+        """The run that a cursor is bound to and how many rows were given before; the served run from its
+        start.
 
-        Raises HTTPException 422 for what is no cursor of this address and role, GoneError where its run is gone.
+        Raises HTTPException 422 for what is no cursor of this address and role, GoneError where its run is
+        gone.
         """
         at = self._cursors.position(cursor, self._bound) if cursor else None
         if cursor and at is None:
@@ -98,7 +101,8 @@ class Access:
         return f"{self._place} {self.scope.reach} {self.scope.number}"
 
     def number(self, shown: str) -> str | None:
-        """The customer's number that the caller names; None for a number in clear from who sees only pseudonyms."""
+        """The customer's number that the caller names; None for a number in clear from who sees only
+        pseudonyms."""
         return self._pseudonyms.number(shown) if "customer_id" in self.grant.masked else shown
 
     def shown(self, customer_id: str) -> str:
@@ -126,11 +130,13 @@ Granted = Annotated[Access, Depends(granted)]
 
 
 class MaskedStream(StreamingResponse):
-    """An answer whose maker has masked it by ``Access.shown``, row by row, as nobody can once it is on its way."""
+    """An answer whose maker has masked it by ``Access.shown``, row by row, as nobody can once it is on its
+    way."""
 
 
 class AuthorizedRoute(APIRoute):
-    """A route behind a token and a row of serve/auth/policy.py. Its answer leaves when its entry is logged."""
+    """A route behind a token and a row of serve/auth/policy.py. Its answer leaves when its entry is
+    logged."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()
@@ -190,7 +196,8 @@ async def record(scope: Mapping[str, Any], access: Access, route: str, status: i
 
 
 def _take_off_mask(request: Request, name: str) -> None:
-    """Puts the number in place of its pseudonym in the path. Raises HTTPException 404 for what is no pseudonym."""
+    """Puts the number in place of its pseudonym in the path. Raises HTTPException 404 for what is no
+    pseudonym."""
     number = request.app.state.pseudonyms.number(request.path_params[name])
     if number is None:
         raise HTTPException(404, "This is no pseudonym of a customer.")
@@ -203,7 +210,8 @@ def _masked(response: Response, grant: Grant, pseudonyms: Pseudonyms) -> Respons
         return response
     if not isinstance(response, JSONResponse) and response.media_type != "application/json":
         raise TypeError(
-            f"an answer of type {response.media_type} cannot be masked; serve/auth/policy.py must not grant it"
+            f"an answer of type {response.media_type} cannot be masked; serve/auth/policy.py must not grant "
+            f"it"
         )
     response.body = pseudonyms.mask(bytes(response.body), grant.masked)
     response.headers["Content-Length"] = str(len(response.body))

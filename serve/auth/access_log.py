@@ -1,9 +1,10 @@
-"""Who read what: a chain (serve/store/audit.py) of its own; an entry is on the disk before its answer is sent.
+"""Who read what: a chain (serve/store/audit.py) of its own; an entry is on the disk before its answer is
+sent.
 
 A transaction for each request would make every read wait for the disk in turn. So entries that come while one
-transaction is being written wait for it to end and share the next one, however many they are. Where one worker writes
-alone to SQLite its event loop does it, because handing entries to a thread took longer than writing them
-(docs/decisions/0018-written-on-the-event-loop.md).
+transaction is being written wait for it to end and share the next one, however many they are. Where one
+worker writes alone to SQLite its event loop does it, because handing entries to a thread took longer than
+writing them (docs/decisions/0018-written-on-the-event-loop.md).
 """
 
 import logging
@@ -30,7 +31,8 @@ CHECKPOINT_PAGES = 10_000  # 40 MB: SQLite moves them into the file at once, for
 ALONE_SECONDS = 1  # for a writer who is not expected, while all other answers wait too
 _BEGIN = {
     "sqlite": "BEGIN IMMEDIATE",
-    "postgresql": f"BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '{connect.BUSY_SECONDS}s'; "
+    "postgresql": f"BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = "
+    f"'{connect.BUSY_SECONDS}s'; "
     f"SELECT pg_advisory_xact_lock({connect.ACCESS_LOG_LOCK})",
 }
 
@@ -88,7 +90,8 @@ class AccessLog:
 
 
 class _Chain:
-    """One connection of the driver itself: what SQLAlchemy does around a statement takes longer than the statement."""
+    """One connection of the driver itself: what SQLAlchemy does around a statement takes longer than the
+    statement."""
 
     def __init__(self, engine: Engine, patience: float) -> None:
         """Makes the tables where there are none. SQLite waits ``patience`` seconds for another writer."""

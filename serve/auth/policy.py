@@ -33,8 +33,8 @@ class Grant:
 class Rule:
     """Who may call a route, and what the access log says of it.
 
-    ``action`` is empty where nothing is told about a customer, and nothing logged. ``subject`` names the part of
-    the path that says about whom the answer is; a route without such a part tells it by ``Access.about``.
+    ``action`` is empty where nothing is told about a customer, and nothing logged. ``subject`` names the part
+    of the path that says about whom the answer is; a route without such a part tells it by ``Access.about``.
     """
 
     grants: Mapping[Role, Grant]

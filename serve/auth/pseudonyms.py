@@ -21,7 +21,8 @@ class Pseudonyms:
         return self._sealer.open(pseudonym)
 
     def mask(self, body: bytes, fields: Collection[str]) -> bytes:
-        """An answer in JSON with these fields masked, however deep: a number by its pseudonym, all else emptied."""
+        """An answer in JSON with these fields masked, however deep: a number by its pseudonym, all else
+        emptied."""
         return json.dumps(self._masked(json.loads(body), fields), ensure_ascii=False).encode()
 
     def _masked(self, value: Any, fields: Collection[str]) -> Any:

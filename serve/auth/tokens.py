@@ -56,7 +56,8 @@ class Key:
 
 
 class PublicKeys:
-    """The identity provider's keys by kid, read when first needed, when they are old and when one is missing."""
+    """The identity provider's keys by kid, read when first needed, when they are old and when one is
+    missing."""
 
     def __init__(self, source: str) -> None:
         """``source`` is an https address or a path. Nothing is read yet."""
@@ -68,8 +69,8 @@ class PublicKeys:
     def find(self, kid: str) -> tuple[Key, float]:
         """The key, and until when by ``time.monotonic`` a token that it verified may be remembered.
 
-        Raises RefusedError for a key that the identity provider does not publish, HTTPException 503 where its keys
-        could not be read for ``OLDEST_SECONDS``.
+        Raises RefusedError for a key that the identity provider does not publish, HTTPException 503 where its
+        keys could not be read for ``OLDEST_SECONDS``.
         """
         with self._reading:
             now = time.monotonic()
@@ -101,7 +102,8 @@ def _content(source: str) -> bytes:
 
 
 def public_keys(content: bytes) -> dict[str, Key]:
-    """The keys of a JSON Web Key Set (RFC 7517) that this service trusts, by kid: RSA of 2048 bits or more, P-256.
+    """The keys of a JSON Web Key Set (RFC 7517) that this service trusts, by kid: RSA of 2048 bits or more,
+    P-256.
 
     Others are passed over, above all secrets ("oct"): a public key must never serve as one. Raises ValueError
     for what is no set of keys.
@@ -126,7 +128,8 @@ def _trusted(one: Mapping[str, Any], algorithm: str) -> Any:
 
 
 class Tokens:
-    """Verifies tokens; one that was accepted is remembered, by its hash, until it expires or its key may be old."""
+    """Verifies tokens; one that was accepted is remembered, by its hash, until it expires or its key may be
+    old."""
 
     def __init__(self, settings: ServiceSettings) -> None:
         """Raises ConfigError for a weak secret."""
@@ -141,7 +144,8 @@ class Tokens:
         return caller if time.time() < expires and time.monotonic() < trusted_until else None
 
     def verified(self, token: str) -> Caller:
-        """The caller. Raises RefusedError and HTTPException 503; takes seconds where keys have to be fetched."""
+        """The caller. Raises RefusedError and HTTPException 503; takes seconds where keys have to be
+        fetched."""
         if len(token) > LONGEST:
             raise RefusedError("it is too long")
         try:

@@ -1,1 +1,2 @@
-"""What every request and answer passes, whatever it is about: sizes, headers, errors, figures, logs, stopping."""
+"""What every request and answer passes, whatever it is about: sizes, headers, errors, figures, logs,
+stopping."""

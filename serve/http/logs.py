@@ -1,8 +1,8 @@
 """Logs as one JSON object a line, from which nobody's number, name, token or secret can be read.
 
-Messages are written here and hold counts, names of routes and errors in our own words. What libraries write, and
-what an exception says, may repeat what came with a request; so whatever looks like one of these is masked, of an
-exception only its kind and its place are told, and letters beyond ASCII (names) are left out.
+Messages are written here and hold counts, names of routes and errors in our own words. What libraries write,
+and what an exception says, may repeat what came with a request; so whatever looks like one of these is
+masked, of an exception only its kind and its place are told, and letters beyond ASCII (names) are left out.
 """
 
 import re
@@ -18,7 +18,8 @@ _MASKED = re.compile(
     r"|(?<=://)[^/@\s]+@"  # user and password in an address
     r"|(?i:bearer|basic)\s+\S+"
     r"|[A-Za-z0-9+/_-]{40,}={0,2}"  # a secret as hex or base64
-    r"|(?<![\d-])[A-Za-z]{0,4}(?!\d{4}-\d\d-\d\d(?!\d))\d[\d -]{4,}\d"  # a customer's number, a phone; not a date
+    # a customer's number, a phone; not a date
+    r"|(?<![\d-])[A-Za-z]{0,4}(?!\d{4}-\d\d-\d\d(?!\d))\d[\d -]{4,}\d"
     r"|[^\x20-\x7e]+"
 )
 _PLAIN = {"timestamp", "level", "logger"}  # written here, about nobody

@@ -1,4 +1,5 @@
-"""Limits of a request: seconds until its headers are there, seconds and bytes of its body, whatever it says of them."""
+"""Limits of a request: seconds until its headers are there, seconds and bytes of its body, whatever it says
+of them."""
 
 import asyncio
 from typing import Any
@@ -14,7 +15,8 @@ CLOSE = {"Connection": "close"}
 
 
 class PatientProtocol(HttpToolsProtocol):
-    """Closes a connection whose headers do not come in time (slow loris). uvicorn itself only ends idle ones."""
+    """Closes a connection whose headers do not come in time (slow loris). uvicorn itself only ends idle
+    ones."""
 
     _due: asyncio.TimerHandle | None = None
 

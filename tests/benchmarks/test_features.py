@@ -52,7 +52,7 @@ def test_a_wrong_number_is_seen(tmp_path: Path) -> None:
 
     day = features.date(2024, 3, 4)
     rows = {"customer_id": ["A", "B"], "snapshot_date": [day, day], "card_sum_4w": [1.5, 0.0]}
-    job = Job(tmp_path, (day,), (("card_sum_4w", None, "sum", 4),), tmp_path, 2, day)  # type: ignore[arg-type]
+    job = Job(tmp_path, (day,), (("card_sum_4w", None, "sum", 4),), tmp_path, 2, day)
     for way, changed in {
         "ours/result": {},
         "same": {"customer_id": ["A", "C"][:1], "snapshot_date": [day], "card_sum_4w": [1.5]},

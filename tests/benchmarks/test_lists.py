@@ -1,4 +1,5 @@
-"""The benchmark of lists: worlds that differ by their calls alone, orders, first lots, and its figures by hand."""
+"""The benchmark of lists: worlds that differ by their calls alone, orders, first lots, and its figures by
+hand."""
 
 from datetime import date
 
@@ -111,7 +112,8 @@ def test_the_figures_by_hand():
     """Two banks: ours kept 5 and 9, the others 4 and 6, and 8 and 10 with nobody held out; 3 of 60 called."""
     saved = {OURS: (5.0, 9.0), UNHELD: (8.0, 10.0)}
     lived = [
-        Lived(seed, way, 1, saved.get(way, (4.0, 6.0))[seed], 3.0, 60.0, {"covers": seed == 0} if way == OURS else None)
+        Lived(seed, way, 1, saved.get(way, (4.0, 6.0))[seed], 3.0, 60.0,
+              {"covers": seed == 0} if way == OURS else None)
         for seed in (1, 0)
         for way in (*WAYS, UNHELD)
     ]  # fmt: skip

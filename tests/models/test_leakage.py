@@ -27,7 +27,8 @@ def test_the_aurocs_by_hand(judge: Matrix) -> None:
     three = judge.where(np.arange(len(judge)) < 3).only([])
     rows = Matrix(
         np.array([[1.0, 5.0, np.nan], [2.0, 5.0, 0.0], [3.0, 5.0, 0.0]]), ("falls", "flat", "unknown"),
-        three.customer_id, three.snapshot_date, np.array([30, 0, 0], np.int16), three.outflow_share, three.aum,
+        three.customer_id, three.snapshot_date, np.array([30, 0, 0], np.int16), three.outflow_share,
+        three.aum,
     )  # fmt: skip
     # The one who leaves has the lowest value, the same as all, and the only unknown one.
     assert single_aurocs(rows) == {"falls": 1.0, "flat": 0.5, "unknown": 1.0}

@@ -1,4 +1,5 @@
-"""A tiny bank in a temporary folder: six customers, a product, a currency, ten good bookings, six holdings."""
+"""A tiny bank in a temporary folder: six customers, a product, a currency, ten good bookings, six
+holdings."""
 
 import csv
 from collections.abc import Mapping
@@ -35,11 +36,14 @@ hold = { files = "hold_*.parquet", format = "parquet" }
 """
 
 SELECTS = {
-    "customers": "SELECT CUST AS customer_id, OPENED AS opened_on, LOADED AS known_on, _file, _line FROM cust",
-    "products": "SELECT PROD AS product_id, CLASS AS product_class, NAME AS name, CCY AS currency, _file, _line "
+    "customers": "SELECT CUST AS customer_id, OPENED AS opened_on, LOADED AS known_on, _file, _line FROM "
+    "cust",
+    "products": "SELECT PROD AS product_id, CLASS AS product_class, NAME AS name, CCY AS currency, _file, "
+    "_line "
     "FROM prod",
     "rates": "SELECT CCY AS currency, DAY AS valued_on, RATE AS to_base, _file, _line FROM fx",
-    "transactions": "SELECT NO AS transaction_id, CUST AS customer_id, ACCT AS account_id, DONE AS booked_at,\n"
+    "transactions": "SELECT NO AS transaction_id, CUST AS customer_id, ACCT AS account_id, DONE AS "
+    "booked_at,\n"
     "AMT AS amount, CCY AS currency, KIND AS kind, LOADED AS known_on,\n_file, _line FROM txn",
     "holdings": "SELECT CUST AS customer_id, PROD AS product_id, DAY AS valued_on, BAL AS balance,\n"
     "'CNY' AS currency, DAY AS known_on, _file, _line FROM hold",
@@ -59,7 +63,8 @@ FILES = {
 
 @dataclass(frozen=True)
 class TinyBank:
-    """The bank's folder of declarations, its raw files and where its tables go; each may be spoiled by a test."""
+    """The bank's folder of declarations, its raw files and where its tables go; each may be spoiled by a
+    test."""
 
     folder: Path
     raw: Path

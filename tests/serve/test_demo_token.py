@@ -1,4 +1,5 @@
-"""The demo's tokens are good for the service; without what the role needs, or outside of the demo, there is none."""
+"""The demo's tokens are good for the service; without what the role needs, or outside of the demo, there is
+none."""
 
 import secrets
 import time

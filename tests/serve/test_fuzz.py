@@ -1,4 +1,5 @@
-"""Requests made from the API's own document, right and wrong: no fault, and no status that it does not name."""
+"""Requests made from the API's own document, right and wrong: no fault, and no status that it does not
+name."""
 
 from collections import Counter
 

@@ -1,4 +1,5 @@
-"""Names, numbers, phones and tokens that come with requests are in no log, no error and no file but the access log."""
+"""Names, numbers, phones and tokens that come with requests are in no log, no error and no file but the
+access log."""
 
 import random
 import re

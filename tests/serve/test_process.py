@@ -115,7 +115,8 @@ def test_what_was_imported_is_not_looked_through_for_garbage(service, monkeypatc
 
 @pytest.fixture
 def start(service, published, monkeypatch):  # noqa: ARG001 (published for its rows)
-    """The port of the service in a thread, with so many seconds of patience: ``start(header_seconds=0.3)``."""
+    """The port of the service in a thread, with so many seconds of patience:
+    ``start(header_seconds=0.3)``."""
 
     def started(header_seconds=PATIENCE, body_seconds=PATIENCE):
         monkeypatch.setattr(request_limits, "HEADER_SECONDS", header_seconds)

@@ -1,4 +1,5 @@
-"""The rights that docs/operations.md and docs/access.md give to the service's account on PostgreSQL are enough."""
+"""The rights that docs/operations.md and docs/access.md give to the service's account on PostgreSQL are
+enough."""
 
 import re
 from datetime import UTC, datetime

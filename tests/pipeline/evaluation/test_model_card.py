@@ -92,7 +92,8 @@ def test_what_nobody_has_said_is_missing(field, empty, part):
         (bundle(settings={}), EVALUATION, "label"),
         (bundle(), EVALUATION | {"figures": {}}, "results"),
         # One interval that was not drawn is no result.
-        (bundle(), EVALUATION | {"figures": {"model": MODEL, "intervals": dict(list(SURE.items())[1:])}}, "results"),
+        (bundle(), EVALUATION | {"figures": {"model": MODEL, "intervals": dict(list(SURE.items())[1:])}},
+         "results"),
     ],
 )  # fmt: skip
 def test_facts_that_are_not_known_are_missing(made, evaluation, part):

@@ -87,8 +87,10 @@ def test_large_sums_are_changed_without_overflow() -> None:
         ("transactions", "kind", "crypto", "kind: 'crypto' is unknown"),
         ("transactions", "counterparty", "x'y", "counterparty: 'x'y' is unknown"),
         ("transactions", "customer_id", "C9", "customer_id: 'C9' is not in table customers"),
-        ("transactions", "booked_at", "2024-02-30 10:00", "booked_at: '2024-02-30 10:00' is not a date and time"),
-        ("transactions", "booked_at", "1024-03-01", "booked_at: '1024-03-01' does not lie between 1900 and 9999"),
+        ("transactions", "booked_at", "2024-02-30 10:00", "booked_at: '2024-02-30 10:00' is not a date and "
+                                                          "time"),
+        ("transactions", "booked_at", "1024-03-01", "booked_at: '1024-03-01' does not lie between 1900 and "
+                                                    "9999"),
         ("transactions", "booked_at", "99999-03-01",
          "booked_at: '99999-03-01' does not lie between 1900 and 9999"),
         ("transactions", "amount", "inf", f"amount: 'inf' {NUMBER}"),

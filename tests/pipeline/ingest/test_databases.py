@@ -16,9 +16,11 @@ from tests.databases import PASSWORD, Server, needed
 SOURCE = 'txn = { format = "postgres", table = "core.txn", dsn_env = "BANK_DSN" }'
 TABLE = """CREATE SCHEMA IF NOT EXISTS core;
 DROP TABLE IF EXISTS core.txn;
-CREATE TABLE core.txn ("NO" text, "CUST" varchar(20), "ACCT" text, "DONE" timestamp, "AMT" numeric(18,2), "CCY" char(3),
+CREATE TABLE core.txn ("NO" text, "CUST" varchar(20), "ACCT" text, "DONE" timestamp, "AMT" numeric(18,2),
+"CCY" char(3),
 "KIND" text, "LOADED" date, "MEMO" text);
-INSERT INTO core.txn SELECT 'T' || n, 'C' || 1 + n % 6, 'A' || n, timestamp '2024-03-01 10:00' + n * interval '1 hour',
+INSERT INTO core.txn SELECT 'T' || n, 'C' || 1 + n % 6, 'A' || n, timestamp '2024-03-01 10:00' + n *
+interval '1 hour',
 n + 0.01, 'CNY', 'other', date '2024-03-04', 'Zürich 活期' FROM generate_series(1, 10) AS n;"""
 
 
@@ -56,7 +58,8 @@ def test_rows_of_the_database_are_loaded_exactly(bank) -> None:
 def test_large_and_odd_numbers_keep_every_digit(bank, database: Callable[[str], None]) -> None:
     database("""ALTER TABLE core.txn ALTER "AMT" TYPE numeric;
         UPDATE core.txn SET "AMT" = 9007199254740993.01 WHERE "NO" = 'T1';
-        UPDATE core.txn SET "AMT" = 'NaN' WHERE "NO" = 'T2'; UPDATE core.txn SET "AMT" = 1.005 WHERE "NO" = 'T3'""")
+        UPDATE core.txn SET "AMT" = 'NaN' WHERE "NO" = 'T2'; UPDATE core.txn SET "AMT" = 1.005 WHERE "NO" =
+        'T3'""")
     bank.ingest()
     assert max(row["amount"] for row in bank.rows("transactions")) == Decimal("9007199254740993.01")
     assert [(row["file"], row["column"], row["reason"][:12]) for row in bank.quarantine_rows()] == [
@@ -84,7 +87,8 @@ def test_the_same_rows_in_another_order_are_the_same_tables(bank, database: Call
 def test_a_query_and_many_batches(
     bank, database: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    database("""INSERT INTO core.txn SELECT 'N' || n, 'C1', 'A1', timestamp '2024-03-01 10:00', 1, 'CNY', 'other',
+    database("""INSERT INTO core.txn SELECT 'N' || n, 'C1', 'A1', timestamp '2024-03-01 10:00', 1, 'CNY',
+    'other',
         date '2024-03-04', NULL FROM generate_series(1, 5000) AS n""")
     query = "SELECT * FROM core.txn WHERE \\\"NO\\\" LIKE 'N%'"
     bank.declare('table = "core.txn"', f'query = "{query}"')

@@ -26,10 +26,12 @@ HOLDINGS = "CUST,PROD,DAY,BAL,UNITS,PRICE,LOADED"
 NO, CUST, ACCT, DONE, AMT, CCY, KIND, LOADED, MEMO = range(9)
 UNITS, PRICE = 4, 5
 FIRST, DAYS, PER_FILE, CUSTOMERS = date(2024, 1, 1), 728, 10_000, 2_000
-KINDS = {"salary": 1, "transfer_in": 1, "cash_in": 1, "transfer_out": -1, "card": -1, "cash_out": -1, "fee": -1,
+KINDS = {"salary": 1, "transfer_in": 1, "cash_in": 1, "transfer_out": -1, "card": -1, "cash_out": -1,
+         "fee": -1,
          "interest": 1, "buy": -1, "redeem": 1, "loan": -1, "other": 1}  # fmt: skip
 TOML = ('hold = { files = "hold_*.parquet", format = "parquet" }', 'hold = { files = "hold_*.csv" }')
-SELECT = """SELECT CUST AS customer_id, PROD AS product_id, DAY AS valued_on, BAL AS balance, 'CNY' AS currency,
+SELECT = """SELECT CUST AS customer_id, PROD AS product_id, DAY AS valued_on, BAL AS balance, 'CNY' AS
+currency,
 UNITS AS units, PRICE AS unit_price, LOADED AS known_on, _file, _line FROM hold"""
 
 
@@ -65,16 +67,20 @@ def turn(_: random.Random, row: Row) -> None:
 
 
 DEFECTS = {
-    "orphan": Defect("transactions", put(CUST, "C99999", "c00001", "C1"), "customer_id", "is not in table customers"),
+    "orphan": Defect("transactions", put(CUST, "C99999", "c00001", "C1"), "customer_id",
+                     "is not in table customers"),
     "orphan holding": Defect("holdings", put(1, "P9", "p1"), "product_id", "is not in table products"),
     "negative": Defect("holdings", put(UNITS, "-1", "-0.0001"), "units", "is below 0"),
     "negative price": Defect("holdings", put(PRICE, "-0.5"), "unit_price", "is below 0"),
-    "overflow": Defect("transactions", put(AMT, "1e17", "99999999999999999.00", "12345678901234567890"), "amount",
+    "overflow": Defect("transactions", put(AMT, "1e17", "99999999999999999.00", "12345678901234567890"),
+                       "amount",
                        "is not a number of at most 16 digits"),
-    "NaN": Defect("transactions", put(AMT, "NaN", "nan", "inf", "-Infinity", "#N/A"), "amount", "is not a number"),
+    "NaN": Defect("transactions", put(AMT, "NaN", "nan", "inf", "-Infinity", "#N/A"), "amount",
+                  "is not a number"),
     "unknown currency": Defect("transactions", put(CCY, "XYZ", "cny", "RMB"), "currency", "has no rate on"),
     "unknown kind": Defect("transactions", put(KIND, "crypto", "Card", "0"), "kind", "is unknown"),
-    "bad date": Defect("transactions", put(DONE, "2024-02-30 10:00:00", "20240101", "01/02/2024", "0000-00-00"),
+    "bad date": Defect("transactions", put(DONE, "2024-02-30 10:00:00", "20240101", "01/02/2024",
+                       "0000-00-00"),
                        "booked_at", "is not a date and time"),
     "future date": Defect("transactions", far_ahead, "booked_at", "31 days after the bank's last bookings"),
     "control character": Defect("transactions", ring, "account_id", "has a control character"),
@@ -85,7 +91,8 @@ ROWS_THAT_ARE_RIGHT = ("late", "out of order")
 
 @dataclass
 class Planted:
-    """What was written: the class and raw text of each spoiled row by file and line, and the right ones' dates."""
+    """What was written: the class and raw text of each spoiled row by file and line, and the right ones'
+    dates."""
 
     rows_in: Counter[str] = field(default_factory=Counter)
     spoiled: dict[tuple[str, int], tuple[str, str]] = field(default_factory=dict)
@@ -101,8 +108,9 @@ def bookings(rng: random.Random, count: int) -> Iterator[Row]:
         kind = rng.choice(list(KINDS))
         amount = f"{'-' if KINDS[kind] < 0 else ''}{rng.randrange(1, 10**6)}.{rng.randrange(100):02}"
         customer = rng.randrange(CUSTOMERS)
-        yield [f"T{n:08}", f"C{customer:05}", f"A{customer:05}", f"{day} {rng.randrange(24):02}:30:00", amount,
-               rng.choice(("CNY", "USD")), kind, str(day + timedelta(days=rng.randrange(3))), "活期"]  # fmt: skip
+        yield [f"T{n:08}", f"C{customer:05}", f"A{customer:05}", f"{day} {rng.randrange(24):02}:30:00",
+               amount, rng.choice(("CNY", "USD")), kind, str(day + timedelta(days=rng.randrange(3))),
+               "活期"]  # fmt: skip
 
 
 def holdings(rng: random.Random, count: int) -> Iterator[Row]:
@@ -203,7 +211,8 @@ def reconcile(tiny, planted: Planted, seconds: float) -> list[str]:
         parts = by_file[file]
         assert parts["rows_in"] == rows == parts["loaded"] + parts["quarantined"] + parts["duplicates"], file
     total = {name: sum(by_file[file][name] for file in planted.rows_in) for name in parts}
-    lines += [f"{len(planted.rows_in)} files, each: rows_in = loaded + quarantined + duplicates; together {total}",
+    lines += [f"{len(planted.rows_in)} files, each: rows_in = loaded + quarantined + duplicates; together "
+              f"{total}",
               f"{seconds:.1f} s"]  # fmt: skip
     assert right == planted.planted, "\n".join(lines)
     assert wrongly == 0

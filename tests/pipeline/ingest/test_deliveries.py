@@ -38,7 +38,8 @@ class Weekly:
 
 
 def write_weekly(folder: Path, customers: int, weeks: int) -> Weekly:
-    """Late rows come with the week in which they are known, and every fortieth booking is corrected a week on."""
+    """Late rows come with the week in which they are known, and every fortieth booking is corrected a week
+    on."""
     bank = Bank(customers, HISTORY + weeks, 7, LAST_MONDAY)
     arrivals, mondays = Arrivals(), []
     before = [bank.opening_week(), *(bank.advance() for _ in range(HISTORY))]

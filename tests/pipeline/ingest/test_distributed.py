@@ -1,4 +1,5 @@
-"""A distributed ingest gives the bytes of a local one; here its tasks run one after the other, without Spark."""
+"""A distributed ingest gives the bytes of a local one; here its tasks run one after the other, without
+Spark."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -88,7 +89,7 @@ def test_the_bytes_are_those_of_a_local_ingest(
     assert quarantine.count("stands with another content in hold_") == 6
 
 
-def test_a_later_delivery_stays_in_this_process(tiny, distributed_tables: list[str]) -> None:  # type: ignore[no-untyped-def]
+def test_a_later_delivery_stays_in_this_process(tiny, distributed_tables: list[str]) -> None:
     tiny.ingest(**SPARK)
     distributed_tables.clear()
     tiny.write("txn_2.csv", TXN + booking("T50", "C1", "2024-03-09"))
@@ -121,7 +122,8 @@ def test_a_source_that_another_table_needs_whole_stays_in_this_process(
     tiny,
     distributed_tables: list[str],  # type: ignore[no-untyped-def]
 ) -> None:
-    tiny.select("customers", "SELECT CUST AS customer_id, min(DONE)::DATE AS opened_on, min(LOADED)::DATE AS known_on, "
+    tiny.select("customers", "SELECT CUST AS customer_id, min(DONE)::DATE AS opened_on, min(LOADED)::DATE AS "
+                             "known_on, "
                 "min(_file) AS _file, min(_line) AS _line FROM txn GROUP BY CUST")  # fmt: skip
     local, there = both_ways(tiny)
     assert distributed_tables == ["holdings"]

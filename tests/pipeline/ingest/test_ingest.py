@@ -1,4 +1,5 @@
-"""Every row that comes in is loaded, refused with a reason, or a duplicate; a failed run leaves the old tables."""
+"""Every row that comes in is loaded, refused with a reason, or a duplicate; a failed run leaves the old
+tables."""
 
 import os
 from collections.abc import Callable
@@ -77,7 +78,8 @@ def count_of(tiny, table: str, **changes: Any):
 def test_a_good_delivery_is_loaded_whole(tiny) -> None:
     done = tiny.ingest()
     assert [(one.table, one.rows_in, one.loaded) for one in done.counts] == [
-        ("products", 1, 1), ("rates", 2, 2), ("customers", 6, 6), ("transactions", 10, 10), ("holdings", 6, 6),
+        ("products", 1, 1), ("rates", 2, 2), ("customers", 6, 6), ("transactions", 10, 10),
+        ("holdings", 6, 6),
     ]  # fmt: skip
     assert (done.first_day, done.last_day, tiny.quarantine()) == (date(2024, 3, 1), date(2024, 3, 10), [])
     assert sum(row["amount"] for row in tiny.rows("transactions")) == Decimal("60.00")  # 1.5 + 2.5 + … + 10.5
@@ -165,7 +167,8 @@ def test_of_two_rates_for_one_day_the_one_kept_is_the_one_used(tiny) -> None:
 
 
 def test_lines_of_a_source_count_for_the_tables_that_read_it_and_no_other(tiny) -> None:
-    """``cust`` stands in a comment and in a text of the SELECT of products, which does not make it a reader."""
+    """``cust`` stands in a comment and in a text of the SELECT of products, which does not make it a
+    reader."""
     tiny.select(
         "products", (tiny.folder / "products.sql").read_text() + " -- not of cust\nWHERE NAME <> 'cust'"
     )
@@ -209,8 +212,10 @@ BAD_VALUES = {
     "CCY": ["X"],
 }
 ROW = st.one_of(
-    st.builds(lambda n, amount: booking(NO=f"N{n}", AMT=f"{amount}.00"), st.integers(0, 4), st.integers(1, 2)),
-    st.builds(lambda n, day: booking(NO=f"N{n}", LOADED=f"2024-03-{day:02}"), st.integers(0, 4), st.integers(1, 9)),
+    st.builds(lambda n, amount: booking(NO=f"N{n}", AMT=f"{amount}.00"), st.integers(0, 4),
+              st.integers(1, 2)),
+    st.builds(lambda n, day: booking(NO=f"N{n}", LOADED=f"2024-03-{day:02}"), st.integers(0, 4),
+              st.integers(1, 9)),
     st.sampled_from([booking(**{name: value}) for name, values in BAD_VALUES.items() for value in values]),
     st.sampled_from([booking()[:-2], booking() + ",x", booking(MEMO='"'), booking(MEMO='"a\nb"')]),
 )  # fmt: skip
@@ -219,7 +224,8 @@ ROW = st.one_of(
 @given(st.lists(st.lists(ROW, max_size=12), min_size=1, max_size=3))
 @settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_law_rows_in_are_loaded_or_refused_or_duplicates(tiny, files: list[list[str]]) -> None:
-    """Whatever the mixture: rows_in is what was written, loaded what can be read, quarantined what is shown."""
+    """Whatever the mixture: rows_in is what was written, loaded what can be read, quarantined what is
+    shown."""
     for number in range(2, 5):
         (tiny.raw / f"txn_{number}.csv").unlink(missing_ok=True)
     for number, lines in enumerate(files, start=2):
@@ -280,7 +286,8 @@ BROKEN: dict[str, tuple[Callable[[Any], object], str]] = {
     ),
     "column not selected": (
         lambda tiny: sql(tiny, "AMT AS amount, ", ""),
-        "table 'transactions' lacks amount; it has transaction_id, customer_id, account_id, booked_at, currency, "
+        "table 'transactions' lacks amount; it has transaction_id, customer_id, account_id, booked_at, "
+        "currency, "
         "kind, known_on, _file, _line. Select them in configs/banks/tiny/transactions.sql.",
     ),
     "unknown column": (
@@ -290,7 +297,8 @@ BROKEN: dict[str, tuple[Callable[[Any], object], str]] = {
     ),
     "text in a number": (
         lambda tiny: tiny.write("txn_1.csv", txn(tiny).replace("3.50", "3x50")),
-        "table 'transactions': 1 of 10 rows refused, above the limit of 2.0%; most often, first in txn_1.csv line 4: "
+        "table 'transactions': 1 of 10 rows refused, above the limit of 2.0%; most often, first in txn_1.csv "
+        "line 4: "
         f"amount: '3x50' {NUMBER}. Have the file corrected (all refused lines stand in quarantine.csv), "
         "or raise quarantine_limit in configs/banks/tiny/bank.toml.",
     ),
@@ -318,7 +326,8 @@ BROKEN: dict[str, tuple[Callable[[Any], object], str]] = {
     ),
     "Parquet columns differ": (
         lambda tiny: tiny.write_holdings("hold_2.parquet", EXTRA=[1] * 6),
-        "the files of source 'hold' differ: hold_2.parquet has the columns (BAL, CUST, DAY, EXTRA, PROD), but "
+        "the files of source 'hold' differ: hold_2.parquet has the columns (BAL, CUST, DAY, EXTRA, PROD), "
+        "but "
         "hold_1.parquet has (BAL, CUST, DAY, PROD). "
         "Deliver them alike, or declare one source for each layout in bank.toml.",
     ),
@@ -342,7 +351,8 @@ BROKEN: dict[str, tuple[Callable[[Any], object], str]] = {
     ),
     "unknown source": (
         lambda tiny: sql(tiny, "FROM txn", "FROM bookings"),
-        "configs/banks/tiny/transactions.sql does not fit the delivered files: Table with name bookings does not "
+        "configs/banks/tiny/transactions.sql does not fit the delivered files: Table with name bookings does "
+        "not "
         'exist (line 3). It names none of the sources cust, prod, fx, txn, hold. '
         "Mend the SELECT, or have the missing column delivered.",
     ),
@@ -351,8 +361,10 @@ BROKEN: dict[str, tuple[Callable[[Any], object], str]] = {
             sql(tiny, "AMT AS", "CAST(AMT AS INTEGER) AS"),
             tiny.write("txn_1.csv", txn(tiny).replace("3.50", "abc")),
         ),
-        "configs/banks/tiny/transactions.sql fails on the delivered rows: Could not convert string … to INT32 "
-        "when casting from source column AMT (line 2). Leave casts to the contract, which refuses single rows; "
+        "configs/banks/tiny/transactions.sql fails on the delivered rows: Could not convert string … to "
+        "INT32 "
+        "when casting from source column AMT (line 2). Leave casts to the contract, which refuses single "
+        "rows; "
         "or have a broken file delivered again.",
     ),
     "needed table": (
@@ -361,7 +373,8 @@ BROKEN: dict[str, tuple[Callable[[Any], object], str]] = {
     ),
     "table referred to": (
         lambda tiny: (tiny.folder / "products.sql").unlink(),
-        "table 'holdings' refers to table 'products' by its product_id. Write configs/banks/tiny/products.sql too.",
+        "table 'holdings' refers to table 'products' by its product_id. Write "
+        "configs/banks/tiny/products.sql too.",
     ),
 }  # fmt: skip
 

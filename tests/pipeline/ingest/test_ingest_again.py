@@ -133,7 +133,8 @@ def test_an_orphan_is_loaded_when_its_customer_comes(tiny) -> None:
     orphan = booking(NO="N", CUST="C7", LOADED="2024-03-14")
     refused = add(tiny, "txn_2.csv", orphan, booking(NO="BAD", AMT="x"))
     assert [row[3] for row in tiny.quarantine()] == [
-        "customer_id: 'C7' is not in table customers", "amount: 'x' is not a number of at most 16 digits and 2 decimals"
+        "customer_id: 'C7' is not in table customers", "amount: 'x' is not a number of at most 16 digits and "
+                                                       "2 decimals"
     ]  # fmt: skip
     tiny.write("cust_2.csv", "CUST,OPENED,LOADED\nC7,2024-03-12,2024-03-19\n")
     tables = tiny.ingest()
@@ -380,10 +381,13 @@ def test_a_customer_taken_back_is_in_no_later_cohort(tiny) -> None:
 
 BAD = {"AMT": ["x", "", "1.001"], "CUST": ["C9", ""], "KIND": ["?"], "LOADED": ["2023-01-01"], "CCY": ["X"]}
 ROW = st.one_of(
-    st.builds(lambda n, amount: booking(NO=f"N{n}", AMT=f"{amount}.00"), st.integers(0, 4), st.integers(1, 2)),
-    st.builds(lambda n, day: booking(NO=f"N{n}", LOADED=f"2024-03-{day}"), st.integers(0, 4), st.integers(12, 19)),
+    st.builds(lambda n, amount: booking(NO=f"N{n}", AMT=f"{amount}.00"), st.integers(0, 4),
+              st.integers(1, 2)),
+    st.builds(lambda n, day: booking(NO=f"N{n}", LOADED=f"2024-03-{day}"), st.integers(0, 4),
+              st.integers(12, 19)),
     st.sampled_from([booking(**{name: value}) for name, values in BAD.items() for value in values]),
-    st.sampled_from([booking()[:-2] + "\n", booking().strip() + ",x\n", booking(MEMO='"'), booking(MEMO='"a\nb"')]),
+    st.sampled_from([booking()[:-2] + "\n", booking().strip() + ",x\n", booking(MEMO='"'),
+                     booking(MEMO='"a\nb"')]),
 )  # fmt: skip
 
 

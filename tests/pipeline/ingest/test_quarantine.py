@@ -1,4 +1,5 @@
-"""Each refused row stands in the quarantine with its column, its reason and what was delivered, word for word."""
+"""Each refused row stands in the quarantine with its column, its reason and what was delivered, word for
+word."""
 
 import csv
 import gzip
@@ -67,7 +68,8 @@ def test_clean_files_are_read_by_line_and_give_the_same_text(tiny) -> None:
 
 
 def test_parquet_rows_are_json_in_the_order_of_the_file(tiny) -> None:
-    tiny.write_holdings("hold_2.parquet", CUST=["C1", "C9", "C3", "C4", "C5", "C6"], DAY=[date(2024, 3, 10)] * 6,
+    tiny.write_holdings("hold_2.parquet", CUST=["C1", "C9", "C3", "C4", "C5", "C6"],
+                        DAY=[date(2024, 3, 10)] * 6,
                         BAL=[Decimal("9007199254740993.01")] * 6)  # fmt: skip
     tiny.write_holdings("hold_1.parquet", DAY=[date(2024, 3, 3)] * 6)
     tiny.ingest()

@@ -1,4 +1,5 @@
-"""Outcomes recorded here beside the bank's contacts: seen once, from when they were known, and the same twice."""
+"""Outcomes recorded here beside the bank's contacts: seen once, from when they were known, and the same
+twice."""
 
 from datetime import UTC, date, datetime, timedelta
 

@@ -8,7 +8,8 @@ from pipeline.ingest.selects import row_by_row
 ALONE = [
     "SELECT * FROM txn",
     "SELECT *, _file FROM TXN WHERE AMT <> '' AND lower(KIND) LIKE 'c%'",
-    "SELECT CASE FLAG WHEN 'D' THEN -AMT ELSE AMT END AS amount, CAST(D AS DATE), A || '-' || B[1:2] FROM txn",
+    "SELECT CASE FLAG WHEN 'D' THEN -AMT ELSE AMT END AS amount, CAST(D AS DATE), A || '-' || B[1:2] "
+    "FROM txn",
     "SELECT t.*, d.OWNER FROM txn t LEFT JOIN disp d ON d.ACCT = t.ACCT AND d.KIND = 'OWNER'",
     "SELECT t.*, d.OWNER FROM disp d JOIN txn t USING (ACCT)",
     "SELECT t.* FROM txn t LEFT JOIN (disp d JOIN client c USING (ID)) ON c.ACCT = t.ACCT",

@@ -10,7 +10,8 @@ from pipeline.artefacts import read_json
 from pipeline.ingest.ingest import INGEST_VERSION
 
 HEADER = "NO,CUST,ACCT,DONE,AMT,CCY,KIND,LOADED,MEMO\n"
-# Loaded, in dollars, refused, of too few fields, a duplicate, of an unknown customer; a correction a delivery later.
+# Loaded, in dollars, refused, of too few fields, a duplicate, of an unknown customer; a correction a delivery
+# later.
 FIRST = [
     "N1,C1,A1,2024-03-02 10:00:00,-7.25,CNY,card,2024-03-03,",
     "N2,C2,A1,2023-12-30 10:00:00,10.00,USD,salary,2024-03-08,",
@@ -31,12 +32,14 @@ def test_what_an_ingest_makes_changes_with_its_version(tiny: Any) -> None:
         digest.update(contents(tiny.ingest().folder).encode())
     assert (INGEST_VERSION, digest.hexdigest()) == RECORDED, (
         "An ingest of the same files no longer makes the same tables. Raise INGEST_VERSION in "
-        "pipeline/ingest/ingest.py, so that banks make theirs anew, and record the version and the digest here."
+        "pipeline/ingest/ingest.py, so that banks make theirs anew, and record the version and the digest "
+        "here."
     )
 
 
 def contents(folder: Any) -> str:
-    """Every file of a delivery: rows and types of Parquet, whatever wrote it; notes without names of deliveries."""
+    """Every file of a delivery: rows and types of Parquet, whatever wrote it; notes without names of
+    deliveries."""
     found: dict[str, Any] = {}
     for path in sorted(folder.rglob("*.*")):
         name = path.relative_to(folder).as_posix()

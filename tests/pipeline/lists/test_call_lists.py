@@ -17,7 +17,8 @@ from tests.pipeline.conftest import SELECTS
 
 MONDAY, SINCE = date(2024, 3, 18), date(2024, 2, 12)
 CONTACTS = """SELECT NO AS contact_id, CUST AS customer_id, 'M1' AS manager_id, DONE AS contacted_at,
-'phone' AS channel, 'sale' AS purpose, nullif(CAME, '') AS outcome, KNOWN AS known_on, _file, _line FROM con"""
+'phone' AS channel, 'sale' AS purpose, nullif(CAME, '') AS outcome, KNOWN AS known_on, _file, _line FROM
+con"""
 MANAGERS = (
     "SELECT NO AS manager_id, NO AS name, 'B1' AS branch_id, 5 AS weekly_capacity, _file, _line FROM rm"
 )

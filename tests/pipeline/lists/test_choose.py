@@ -19,7 +19,8 @@ M1 = Manager("M1", "张伟", "B1", 2)
 
 
 def settings(**changes):
-    usual = {"default_capacity": 2, "reasons": 3, "cool_down_weeks": 4, "stay_places": 2, "control_group_share": 0.0,
+    usual = {"default_capacity": 2, "reasons": 3, "cool_down_weeks": 4, "stay_places": 2,
+             "control_group_share": 0.0,
              "salt": "", "min_group": 100}  # fmt: skip
     return Lists(**(usual | changes))
 

@@ -31,7 +31,8 @@ def settings():
 def assigned(number, held_out, attrited, **changes):
     observed = (None, None) if attrited is None else (1_000_00, 800_00 * attrited)
     values = {"manager_id": "M1", "reason_group": "salary", "risk": 0.5, "assigned_on": MONDAY} | changes
-    return ExperimentRow(f"c{number}", values["assigned_on"], held_out, values["manager_id"], values["reason_group"],
+    return ExperimentRow(f"c{number}", values["assigned_on"], held_out, values["manager_id"],
+               values["reason_group"],
                values["risk"], attrited, *observed)  # fmt: skip
 
 

@@ -183,7 +183,8 @@ def naive(tables: Any, monday: date, name: str) -> Profile:
              or (row["counterparty"] != "own" and row["kind"] not in ("fee", "interest", "loan")))
     ]  # fmt: skip
     contacts = [
-        PastContact(row["contacted_at"].date(), row["manager_id"], row["channel"], row["purpose"], row["outcome"])
+        PastContact(row["contacted_at"].date(), row["manager_id"], row["channel"], row["purpose"],
+        row["outcome"])
         for row in sorted(own["contacts"], key=lambda row: row["contacted_at"], reverse=True)
     ]  # fmt: skip
     return Profile(

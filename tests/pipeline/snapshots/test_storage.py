@@ -36,7 +36,7 @@ def test_the_bytes_are_those_of_mounted_folders(tiny, tmp_path: Path) -> None:  
     assert not list((tmp_path / "store" / "making").iterdir())
 
 
-def test_a_delivery_is_sent_once_and_goes_when_nothing_rests_on_it(tiny, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_delivery_is_sent_once_and_goes_when_nothing_rests_on_it(tiny, tmp_path: Path) -> None:
     first, uri, sent = (
         work(tiny, tmp_path / "first"),
         f"file://{tmp_path}/store",
@@ -59,7 +59,7 @@ def test_a_delivery_is_sent_once_and_goes_when_nothing_rests_on_it(tiny, tmp_pat
     assert [path.name for path in sent.iterdir()] == [second.tables.fingerprint]
 
 
-def test_a_failed_bucket_leaves_no_drafts_in_the_store(tiny, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_failed_bucket_leaves_no_drafts_in_the_store(tiny, tmp_path: Path) -> None:
     task = work(tiny, tmp_path / "drafts")
 
     def run() -> None:
@@ -73,7 +73,7 @@ def test_a_failed_bucket_leaves_no_drafts_in_the_store(tiny, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("uri", ["nowhere", "foo://host/path"])
-def test_an_address_that_arrow_does_not_know(tiny, tmp_path: Path, uri: str) -> None:  # type: ignore[no-untyped-def]
+def test_an_address_that_arrow_does_not_know(tiny, tmp_path: Path, uri: str) -> None:
     with (
         pytest.raises(ConfigError, match=rf"storage '{uri}' cannot be opened: .* Mend storage in \[engine\]"),
         staged(work(tiny, tmp_path), uri),

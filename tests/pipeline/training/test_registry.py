@@ -161,7 +161,7 @@ LEARNT = replace(BUNDLE, metrics=METRICS)
 
 
 def steps(client: object, run_id: str, name: str) -> list[tuple[int, float]]:
-    return [(one.step, one.value) for one in client.get_metric_history(run_id, name)]  # type: ignore[attr-defined]
+    return [(one.step, one.value) for one in client.get_metric_history(run_id, name)]
 
 
 def test_a_run_shows_how_its_model_learnt_and_did(tmp_path: Path) -> None:

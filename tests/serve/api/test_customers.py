@@ -30,7 +30,8 @@ def client(service, bearer):
 
 @pytest.fixture
 def weeks(published, make_run, make_score, make_lists, scores, exclusions, lists):
-    """c1 on four Mondays, on the second of which two runs were published, and on one of them nobody is scored."""
+    """c1 on four Mondays, on the second of which two runs were published, and on one of them nobody is
+    scored."""
     past = (("run-a", 2, 0.1), ("run-b", 9, 0.2), ("run-c", 9, 0.3))
     for name, day, risk in past:
         changed = (make_score("c1", 7_00, manager_id="M9", risk_90d=risk, risk_band="medium"),)

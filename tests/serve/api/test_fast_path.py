@@ -1,4 +1,5 @@
-"""The fast path's answer is that of the ordinary way, byte for byte and entry for entry, on both databases."""
+"""The fast path's answer is that of the ordinary way, byte for byte and entry for entry, on both
+databases."""
 
 import json
 

@@ -1,4 +1,5 @@
-"""Every route, asked by every role, about own, foreign, unknown and malformed numbers: no foreign customer shows."""
+"""Every route, asked by every role, about own, foreign, unknown and malformed numbers: no foreign customer
+shows."""
 
 import csv
 import io

@@ -1,4 +1,5 @@
-"""Entries are on the disk when ``write`` returns, many in one transaction; the chain tells what was changed."""
+"""Entries are on the disk when ``write`` returns, many in one transaction; the chain tells what was
+changed."""
 
 import asyncio
 import secrets

@@ -1,4 +1,5 @@
-"""A pseudonym is one customer's, leads back with the key alone, and takes the number's place in every answer."""
+"""A pseudonym is one customer's, leads back with the key alone, and takes the number's place in every
+answer."""
 
 import json
 import secrets

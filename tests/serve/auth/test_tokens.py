@@ -1,4 +1,5 @@
-"""Which tokens are accepted: 1,000 that are not what they claim to be, and the keys of an identity provider."""
+"""Which tokens are accepted: 1,000 that are not what they claim to be, and the keys of an identity
+provider."""
 
 import base64
 import json
@@ -228,7 +229,8 @@ def test_a_withdrawn_key_is_refused_after_twenty_minutes_at_the_latest(bank, jwk
 
 @pytest.mark.parametrize("used", [0, 9])
 def test_a_token_that_is_remembered_is_refused_with_its_key(bank, jwks, clock, used):
-    """Verified once, in minute ``used``, when its key was about to be withdrawn; then asked with in minute 20."""
+    """Verified once, in minute ``used``, when its key was about to be withdrawn; then asked with in minute
+    20."""
     token = signed(exp=int(time.time()) + 7200)
     assert accepted(bank, signed())  # minute 0, in which the keys are read
     clock(used)

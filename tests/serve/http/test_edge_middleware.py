@@ -113,7 +113,7 @@ def test_a_body_that_says_it_is_too_large_is_not_read(client, service):
     assert client.post("/v1/runs/latest", content=b"x" * service.largest_body).status_code == 405
 
 
-def test_an_answer_that_does_not_begin_in_time_is_given_up(service, published, bearer, monkeypatch):  # noqa: ARG001
+def test_an_answer_that_begins_too_late_is_given_up(service, published, bearer, monkeypatch):  # noqa: ARG001
     app = create_app(service.model_copy(update={"answer_seconds": 0.1}))
 
     async def wait_for_ever(_entries):

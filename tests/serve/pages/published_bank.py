@@ -65,7 +65,8 @@ ROLLOVER = Reason(
     "A term deposit of 900,000 CNY matures on 2026-12-04", "900,000 元定期存款将于 2026-12-04 到期",
 )  # fmt: skip
 SILENCE = Reason(
-    "contact", "days_since_contact", 142.0, 0.3, "Last contact with the manager 142 days ago", "上次联系在 142 天前",
+    "contact", "days_since_contact", 142.0, 0.3, "Last contact with the manager 142 days ago",
+    "上次联系在 142 天前",
 )  # fmt: skip
 CHANGE = Change("outflow", 0.6, "money moves to other banks", "资金转往他行")
 

@@ -1,4 +1,5 @@
-"""The pages in a real Chromium, with script and without, in both languages: a Monday's work, and accessibility.
+"""The pages in a real Chromium, with script and without, in both languages: a Monday's work, and
+accessibility.
 
 One browser and one running service serve all tests of this file.
 """

@@ -10,7 +10,8 @@ from tests.serve.pages import published_bank
 
 CLAIMS = {Role.MANAGER: {"manager_id": "M1"}, Role.BRANCH_HEAD: {"branch_id": "B1"}}
 PAGES = (
-    "/sign-in", "/lists/M1", "/customers/6217000000000000101", "/customers/excluded-1", "/branches", "/branches/B1",
+    "/sign-in", "/lists/M1", "/customers/6217000000000000101", "/customers/excluded-1", "/branches",
+    "/branches/B1",
     "/branches/B1/list", "/effect", "/model", "/lists/none", "/customers/a%20b",
 )  # fmt: skip
 STARTS = {

@@ -111,7 +111,8 @@ def test_an_assignment_is_written_once_and_a_monday_published_again_replaces_its
 def test_a_past_monday_filled_in_assigns_nobody(published, make_run, scores, exclusions, lists):
     before = assigned(published)
     earlier = MONDAY - timedelta(weeks=1)
-    old = [replace(one, decisions=tuple(replace(d, assigned_on=earlier) if d.rank else d for d in one.decisions))
+    old = [replace(one, decisions=tuple(replace(d,
+           assigned_on=earlier) if d.rank else d for d in one.decisions))
            for one in lists]  # fmt: skip
     published.publish(make_run("run-0", earlier), scores, exclusions, old)
     assert assigned(published) == before

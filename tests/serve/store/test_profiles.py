@@ -107,7 +107,8 @@ def test_a_rerun_replaces_profiles_too(store, make_run, scores, exclusions, list
     [
         (lambda all_of: all_of[:-1], "4 profiles came with 5 scores"),
         (lambda all_of: [*all_of, replace(WHOLE, customer_id="c9")], "(?i)foreign key"),
-        (lambda all_of: [*all_of[:-1], replace(WHOLE, bookings=(Booking(DAY, object(), "", "", ""),))], "object"),
+        (lambda all_of: [*all_of[:-1], replace(WHOLE, bookings=(Booking(DAY, object(), "", "", ""),))],
+    "object"),
     ],
 )  # fmt: skip
 def test_profiles_that_do_not_fit_leave_everything_as_it_was(

@@ -85,7 +85,8 @@ def rows_of(read_session):
 def test_a_managers_sheet_holds_the_list_in_order(context, lists, rows_of):
     sheet = read(manager_workbook(context, lists[0], rows_of))["联系名单"]
     assert [cell for cell in row(sheet, HEAD) if "_" not in cell] == [
-        "序号", "客户号", "层级、阶段", "资产", "13周走势", "30天风险", "60天风险", "90天风险", "预计流失资金",
+        "序号", "客户号", "层级、阶段", "资产", "13周走势", "30天风险", "60天风险", "90天风险",
+        "预计流失资金",
         "原因与变化", "90天内到期", "最近联系", "建议下一步", "联系结果", "备注",
     ]  # fmt: skip
     assert cells_of(sheet, 1) == {
