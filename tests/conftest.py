@@ -5,6 +5,8 @@ A bank is a list of rows (dicts) per table. ``as_tables`` fills in what a test d
 
 import os
 import random
+import signal
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -25,6 +27,10 @@ from tests.mail_server import mail_certificate, mail_server, mailbox, start_mail
 
 # As pipeline/__init__.py does, also where a test needs only models.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# A run that is told to end by SIGTERM ends what its tests have started, as it does by Ctrl-C.
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 # Laws hold on a slow machine too.
 properties.register_profile(
