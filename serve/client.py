@@ -1,5 +1,4 @@
-"""The API from Python, with the standard library and this package's answers: for a CRM's nightly job and its
-pages.
+"""A client of the API in the standard library alone: for a CRM's nightly job and its pages.
 
 scores = Client("https://scores.bank.example", token=read_token)
 update = scores.update(since=None)                # everything, then only what changed:
@@ -36,7 +35,7 @@ _PACKED = "gzip"
 
 
 class ProblemError(Exception):
-    """What the service refused and why; ``status`` is that of HTTP, ``remedy`` says what can be done.
+    """A refusal of the service and its reason; ``status`` is that of HTTP, ``remedy`` says what can be done.
 
     ``after``: the seconds that it asked to wait before the next try.
     """
@@ -51,8 +50,7 @@ class ProblemError(Exception):
 
 @dataclass(frozen=True)
 class Update:
-    """Rows that bring a copy of the scores to ``run_id``, which is to be kept once the last of them is
-    stored.
+    """Rows that bring a copy of the scores to ``run_id``; keep the run_id once the last row is stored.
 
     ``whole``: they replace the copy. Otherwise each says in ``kind`` whether it was added, changed or
     removed. The rows raise OSError, EOFError or HTTPException where the stream breaks off: then the copy
@@ -143,8 +141,7 @@ class Client:
         return self._answer(OptOut, Call("DELETE", f"/customers/{_part(customer_id)}/opt-out"))
 
     def update(self, since: str | None) -> Update:
-        """What brings a copy of run ``since`` up to date: all scores where there is none, or that run is
-        gone."""
+        """The rows that bring a copy of run ``since`` up to date: all scores where that run is gone, or None."""
         if since is None:
             return self._update("/exports/scores", whole=True)
         try:

@@ -125,7 +125,7 @@ class Pipe(io.RawIOBase):
 
 
 def _cells(**of_kind: Cell) -> list[tuple[int, Cell]]:
-    """What is to be done in which places of a row, by kind of column."""
+    """The places of a row whose cells must be converted, by kind of column."""
     return [(place, of_kind[kind]) for place, kind in enumerate(COLUMNS.values()) if kind in of_kind]
 
 

@@ -60,7 +60,7 @@ def export_changes(
     form: FormatAsked = "ndjson",
     language: TextLanguage = "en",
 ) -> Response:
-    """What turns the scores of an earlier run into those of the served one, one row per customer, by
+    """The rows that turn the scores of an earlier run into those of the served one, one row per customer, by
     number."""
     with access.at_run(since) as before:
         pass

@@ -66,7 +66,7 @@ async def _answer(
 
 
 async def _access(scope: Scope) -> Access | None:
-    """What the caller may see, counted; None where that takes a closer look."""
+    """The rights of the caller, whose request is counted; None where the ordinary way must decide."""
     headers, state = dict(scope["headers"]), scope["app"].state
     kind, _, token = headers.get(b"authorization", b"").partition(b" ")
     caller = state.tokens.remembered(token.decode("latin-1")) if kind.lower() == b"bearer" else None

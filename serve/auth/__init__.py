@@ -1,1 +1,1 @@
-"""Who may see what: tokens, the one table of rights, pseudonyms, and who asks for too much."""
+"""Access control: tokens, the one table of rights, pseudonyms, the access log, rate limits."""

@@ -1,4 +1,4 @@
-"""What one request may see: every route behind a token passes through here before and after it answers."""
+"""Rights of one request: every route behind a token passes through here before and after it answers."""
 
 import logging
 from collections.abc import Callable, Coroutine, Iterator, Mapping
@@ -33,7 +33,7 @@ documented_bearer = Security(HTTPBearer(bearerFormat="JWT", auto_error=False))
 
 
 class Access:
-    """What a caller may read through one route, and what of it the access log will tell."""
+    """A caller's rights on one route, and the subjects that the access log will name."""
 
     def __init__(self, service: Any, caller: Caller, grant: Grant, place: str) -> None:
         """``service`` is the app's state; ``place`` is the address asked for, to which cursors are bound."""
@@ -61,8 +61,7 @@ class Access:
 
     @contextmanager
     def at_run(self, run_id: str | None = None) -> Iterator[ReadSession]:
-        """One run, by default the served one, of which only those are seen who are the caller's customers
-        now."""
+        """One run, by default the served one, cut to customers who are the caller's at present."""
         with self._store.at_run(run_id, self.scope.in_the_past() if run_id else self.scope) as read_session:
             self.seen(read_session.run)
             yield read_session
@@ -101,8 +100,7 @@ class Access:
         return f"{self._place} {self.scope.reach} {self.scope.number}"
 
     def number(self, shown: str) -> str | None:
-        """The customer's number that the caller names; None for a number in clear from who sees only
-        pseudonyms."""
+        """The customer's number; None where a caller who sees only pseudonyms sends a number in clear."""
         return self._pseudonyms.number(shown) if "customer_id" in self.grant.masked else shown
 
     def shown(self, customer_id: str) -> str:
@@ -130,13 +128,11 @@ Granted = Annotated[Access, Depends(granted)]
 
 
 class MaskedStream(StreamingResponse):
-    """An answer whose maker has masked it by ``Access.shown``, row by row, as nobody can once it is on its
-    way."""
+    """A streamed answer that its maker has masked row by row by ``Access.shown``; later is too late."""
 
 
 class AuthorizedRoute(APIRoute):
-    """A route behind a token and a row of serve/auth/policy.py. Its answer leaves when its entry is
-    logged."""
+    """A route behind a token and a row of policy.py. Its answer leaves when its entry is logged."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()
@@ -187,7 +183,9 @@ async def record(scope: Mapping[str, Any], access: Access, route: str, status: i
     details = {"route": route, "run_id": access.run_id, "request_id": request_id, "status": status}
     if access.customers is not None:
         details["customers"] = access.customers if status == 200 else 0
-    entries = [Entry(at, access.caller.subject, action, one, details) for one in access.subjects or ("",)]
+    entries = [
+        Entry(at, access.caller.subject, action, subject, details) for subject in access.subjects or ("",)
+    ]
     try:
         await scope["app"].state.access_log.write(entries)
     except DataError as error:

@@ -90,8 +90,7 @@ class AccessLog:
 
 
 class _Chain:
-    """One connection of the driver itself: what SQLAlchemy does around a statement takes longer than the
-    statement."""
+    """One connection of the driver itself: SQLAlchemy's own work would take longer than the statements."""
 
     def __init__(self, engine: Engine, patience: float) -> None:
         """Makes the tables where there are none. SQLite waits ``patience`` seconds for another writer."""
@@ -110,8 +109,8 @@ class _Chain:
         dialect = connect.driver_dialect(engine)
         columns = audit_head.c.number, audit_head.c.hash
         self._head, self._last, self._insert, self._forget, self._remember = (
-            str(one.compile(dialect=dialect))
-            for one in (
+            str(statement.compile(dialect=dialect))
+            for statement in (
                 select(*columns),
                 select(func.max(audit.c.number)),
                 insert(audit),
@@ -131,23 +130,23 @@ class _Chain:
         return self._driver.execute(sql, values)
 
     def add(self, added: Sequence[Entry], key: bytes) -> None:
-        found = self._driver.execute(self._head).fetchone()
-        if found is None and self._driver.execute(self._last).fetchone()[0]:
+        head_columns = self._driver.execute(self._head).fetchone()
+        if head_columns is None and self._driver.execute(self._last).fetchone()[0]:
             raise DataError(LOST)
-        rows, last = chained(added, Head(*found) if found else EMPTY, key)
+        rows, last = chained(added, Head(*head_columns) if head_columns else EMPTY, key)
         self._driver.cursor().executemany(self._insert, rows)
         self._driver.execute(self._forget)
         self._driver.execute(self._remember, head_row(last, key))
 
     def close(self) -> None:
-        """What was not committed is undone."""
+        """Undoes what was not committed."""
         self._pooled.invalidate()
 
 
 def _prepare(connection: Connection) -> None:
     """Tables in a log that lacks them."""
-    found = inspect(connection)
-    if found.has_table(audit_head.name) and found.has_table(reads.name):
+    inspector = inspect(connection)
+    if inspector.has_table(audit_head.name) and inspector.has_table(reads.name):
         return
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {connect.ACCESS_LOG}"))

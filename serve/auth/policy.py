@@ -1,4 +1,4 @@
-"""Who may see what: one row per route and role. A route without a row keeps the service from starting."""
+"""Access rights, one row per route and role. A route without a row keeps the service from starting."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from serve.store.scope import Reach
 
 
 class Role(StrEnum):
-    """What somebody is to the bank; the claim ``role`` of a token."""
+    """A caller's role in the bank: the claim ``role`` of a token."""
 
     CRM = "crm"
     MANAGER = "manager"
@@ -23,7 +23,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class Grant:
-    """What one role gets on one route: of whom, and which fields of the answer are masked."""
+    """The right of one role on one route: whose customers it reaches, and the fields that are masked."""
 
     reach: Reach
     masked: frozenset[str] = frozenset()
@@ -31,7 +31,7 @@ class Grant:
 
 @dataclass(frozen=True)
 class Rule:
-    """Who may call a route, and what the access log says of it.
+    """The roles that may call a route, and the action that the access log names.
 
     ``action`` is empty where nothing is told about a customer, and nothing logged. ``subject`` names the part
     of the path that says about whom the answer is; a route without such a part tells it by ``Access.about``.

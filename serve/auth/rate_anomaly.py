@@ -27,8 +27,7 @@ class RateAnomaly:
     """
 
     def __init__(self, dialect: Dialect, least: int, factor: float) -> None:
-        """An alarm takes more than ``least`` and more than ``factor`` times the busiest of the days
-        before."""
+        """An alarm takes more than ``least`` and more than ``factor`` times the busiest earlier day."""
         self._least, self._factor = least, factor
         busiest = select(func.max(reads.c.answers)).where(
             reads.c.actor == bindparam("actor"),
@@ -41,8 +40,7 @@ class RateAnomaly:
         self._limits: dict[tuple[str, date], float] = {}
 
     def alarm_entries(self, run: Run, added: Sequence[Entry]) -> list[Entry]:
-        """Counts entries within the transaction that adds them; an entry for each caller who goes too far
-        with them."""
+        """Counts entries within the transaction that adds them; one alarm entry per caller above the limit."""
         counted: Counter[tuple[str, date]] = Counter()
         for entry in added:
             if entry.subject:

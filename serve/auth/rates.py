@@ -1,4 +1,4 @@
-"""How often one caller may ask: so many requests a minute, counted by each worker for itself."""
+"""The rate limit of a caller: requests a minute, counted by each worker for itself."""
 
 import math
 import time

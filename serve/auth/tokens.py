@@ -1,4 +1,4 @@
-"""Who calls: bearer tokens (JWT, RFC 7519) of the bank's identity provider, or the demo's own."""
+"""Bearer tokens (JWT, RFC 7519) of the bank's identity provider or of the demo, and the callers they name."""
 
 import json
 import logging
@@ -49,15 +49,14 @@ class Caller:
 
 @dataclass(frozen=True)
 class Key:
-    """What verifies a token, and the one algorithm it is for."""
+    """A key that verifies tokens, and the one algorithm it is for."""
 
     key: Any
     algorithm: str
 
 
 class PublicKeys:
-    """The identity provider's keys by kid, read when first needed, when they are old and when one is
-    missing."""
+    """The identity provider's keys by kid, read when needed: at first, when old, or when one is missing."""
 
     def __init__(self, source: str) -> None:
         """``source`` is an https address or a path. Nothing is read yet."""
@@ -73,22 +72,22 @@ class PublicKeys:
         keys could not be read for ``OLDEST_SECONDS``.
         """
         with self._reading:
-            now = time.monotonic()
-            wanted = kid not in self._keys or now - self._read_at >= FRESH_SECONDS
-            if wanted and now - self._tried_at >= REREAD_SECONDS:
-                self._read(now)
-            if now - self._read_at >= OLDEST_SECONDS:
+            clock = time.monotonic()
+            wanted = kid not in self._keys or clock - self._read_at >= FRESH_SECONDS
+            if wanted and clock - self._tried_at >= REREAD_SECONDS:
+                self._read(clock)
+            if clock - self._read_at >= OLDEST_SECONDS:
                 raise HTTPException(503, UNREACHABLE)
             if kid not in self._keys:
                 raise RefusedError("it is signed by a key that the identity provider does not publish")
             return self._keys[kid], self._read_at + FRESH_SECONDS
 
-    def _read(self, now: float) -> None:
-        """Takes the place of all keys known. Where nothing can be read the old ones stay for now."""
-        self._tried_at = now
+    def _read(self, clock: float) -> None:
+        """Replaces all keys. Where nothing can be read the old ones stay until they are too old."""
+        self._tried_at = clock
         try:
             self._keys = public_keys(_content(self._source))
-            self._read_at = now
+            self._read_at = clock
         except (OSError, ValueError, KeyError, TypeError) as error:
             log.error("the identity provider's keys cannot be read: %s", type(error).__name__)
 
@@ -102,25 +101,24 @@ def _content(source: str) -> bytes:
 
 
 def public_keys(content: bytes) -> dict[str, Key]:
-    """The keys of a JSON Web Key Set (RFC 7517) that this service trusts, by kid: RSA of 2048 bits or more,
-    P-256.
+    """The trusted keys of a JSON Web Key Set (RFC 7517), by kid: RSA of 2048 bits or more, P-256.
 
     Others are passed over, above all secrets ("oct"): a public key must never serve as one. Raises ValueError
     for what is no set of keys.
     """
-    found: dict[str, Key] = {}
-    for one in json.loads(content)["keys"]:
-        algorithm = _ALGORITHMS.get(one.get("kty", ""))
-        if algorithm and one.get("use", "sig") == "sig" and one.get("alg", algorithm) == algorithm:
-            key = _trusted(one, algorithm)
-            found |= {one["kid"]: Key(key, algorithm)} if key else {}
-    return found
+    keys: dict[str, Key] = {}
+    for web_key in json.loads(content)["keys"]:
+        algorithm = _ALGORITHMS.get(web_key.get("kty", ""))
+        if algorithm and web_key.get("use", "sig") == "sig" and web_key.get("alg", algorithm) == algorithm:
+            key = _trusted(web_key, algorithm)
+            keys |= {web_key["kid"]: Key(key, algorithm)} if key else {}
+    return keys
 
 
-def _trusted(one: Mapping[str, Any], algorithm: str) -> Any:
+def _trusted(web_key: Mapping[str, Any], algorithm: str) -> Any:
     """The key, or None where it is too weak or not of the right curve."""
     try:
-        key: Any = jwt.PyJWK(dict(one), algorithm).key
+        key: Any = jwt.PyJWK(dict(web_key), algorithm).key
     except jwt.PyJWTError:
         return None
     strong = key.key_size >= 2048 if algorithm == "RS256" else key.curve.name == "secp256r1"
@@ -128,8 +126,7 @@ def _trusted(one: Mapping[str, Any], algorithm: str) -> Any:
 
 
 class Tokens:
-    """Verifies tokens; one that was accepted is remembered, by its hash, until it expires or its key may be
-    old."""
+    """Verifies tokens; an accepted one is remembered by its hash until it expires or its key may be old."""
 
     def __init__(self, settings: ServiceSettings) -> None:
         """Raises ConfigError for a weak secret."""
@@ -144,8 +141,7 @@ class Tokens:
         return caller if time.time() < expires and time.monotonic() < trusted_until else None
 
     def verified(self, token: str) -> Caller:
-        """The caller. Raises RefusedError and HTTPException 503; takes seconds where keys have to be
-        fetched."""
+        """The caller. Raises RefusedError and HTTPException 503; fetching keys takes seconds."""
         if len(token) > LONGEST:
             raise RefusedError("it is too long")
         try:
@@ -173,7 +169,7 @@ def caller_of(claims: Mapping[str, Any]) -> Caller:
     subject, role, manager_id, branch_id = (
         claims.get(name, "") for name in ("sub", "role", "manager_id", "branch_id")
     )
-    if not all(isinstance(one, str) for one in (subject, role, manager_id, branch_id)) or not subject:
+    if not all(isinstance(claim, str) for claim in (subject, role, manager_id, branch_id)) or not subject:
         raise RefusedError("sub, role, manager_id and branch_id have to be text, and sub must not be empty")
     if role not in set(Role):
         raise RefusedError(f"the claim role is none of {', '.join(Role)}")
@@ -186,8 +182,9 @@ def caller_of(claims: Mapping[str, Any]) -> Caller:
 
 def issue(settings: ServiceSettings, claims: Mapping[str, Any], seconds: int) -> str:
     """A token of the demo that expires after ``seconds``. Raises ConfigError where the bank issues them."""
-    now = int(time.time())
-    standing = {"iss": settings.issuer, "aud": settings.token_audience, "nbf": now, "exp": now + seconds}
+    issued = int(time.time())
+    standing = {"iss": settings.issuer, "aud": settings.token_audience}
+    standing |= {"nbf": issued, "exp": issued + seconds}
     return jwt.encode({**claims, **standing}, settings.token_secret, algorithm="HS256")
 
 

@@ -1,2 +1,1 @@
-"""What every request and answer passes, whatever it is about: sizes, headers, errors, figures, logs,
-stopping."""
+"""The layers that every request and response passes: limits, headers, errors, metrics, logs, cursors."""

@@ -1,5 +1,4 @@
-"""Texts that only the service can make or read, and the position of a reader of several pages as one of
-them."""
+"""Sealed texts that only the service can make or read; cursors of pages are such texts."""
 
 import base64
 import binascii
@@ -12,8 +11,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 
 class Sealer:
-    """A content and its sealed text, either way, by AES-SIV (RFC 5297): one content always has the same
-    text."""
+    """A content and its sealed text, by AES-SIV (RFC 5297): one content always has the same text."""
 
     def __init__(self, key: bytes, purpose: bytes) -> None:
         """``key`` is the audit log's; the key of a purpose is derived from it."""

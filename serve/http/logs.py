@@ -33,18 +33,18 @@ def masked(_logger: Any, _method: str, event: Event) -> Event:
 
 def place_of_fault(_logger: Any, _method: str, event: Event) -> Event:
     """Of an exception its kind and the lines it came through; not what it says."""
-    given = event.pop("exc_info", None)
-    error = given[1] if isinstance(given, tuple) else given
+    exc_info = event.pop("exc_info", None)
+    error = exc_info[1] if isinstance(exc_info, tuple) else exc_info
     if isinstance(error, BaseException):
         event["fault"] = type(error).__name__
         frames = traceback.extract_tb(error.__traceback__)
-        event["through"] = [f"{_file(one.filename)}:{one.lineno} {one.name}" for one in frames]
+        event["through"] = [f"{_file(frame.filename)}:{frame.lineno} {frame.name}" for frame in frames]
     return event
 
 
 def _mask(value: Any) -> Any:
     if isinstance(value, list):
-        return [_mask(one) for one in value]
+        return [_mask(part) for part in value]
     return _MASKED.sub(MASK, value) if isinstance(value, str) else value
 
 

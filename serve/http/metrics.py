@@ -1,4 +1,4 @@
-"""What Prometheus reads, on a port of its own: requests, how long they take, the age of what is served,
+"""Metrics for Prometheus, on a port of their own: requests, how long they take, the age of what is served,
 alarms.
 
 Labels are names of routes, statuses and codes; nobody's number is ever one.

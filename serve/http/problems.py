@@ -48,7 +48,7 @@ _REMEDIES = {
 
 
 class Problem(BaseModel):
-    """What went wrong, and what to do."""
+    """One fault as the service reports it, with its remedy."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,5 +1,4 @@
-"""Limits of a request: seconds until its headers are there, seconds and bytes of its body, whatever it says
-of them."""
+"""Limits of a request: seconds until its headers have come, seconds and bytes of its body."""
 
 import asyncio
 from typing import Any
@@ -15,8 +14,7 @@ CLOSE = {"Connection": "close"}
 
 
 class PatientProtocol(HttpToolsProtocol):
-    """Closes a connection whose headers do not come in time (slow loris). uvicorn itself only ends idle
-    ones."""
+    """Closes a connection whose headers do not come in time (slow loris); uvicorn only ends idle ones."""
 
     _due: asyncio.TimerHandle | None = None
 
