@@ -141,7 +141,7 @@ class Client:
         return self._answer(OptOut, Call("DELETE", f"/customers/{_part(customer_id)}/opt-out"))
 
     def update(self, since: str | None) -> Update:
-        """The rows that bring a copy of run ``since`` up to date: all scores where that run is gone, or None."""
+        """The rows that bring a copy of run ``since`` up to date: all scores without one or if gone."""
         if since is None:
             return self._update("/exports/scores", whole=True)
         try:

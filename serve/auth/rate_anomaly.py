@@ -40,7 +40,7 @@ class RateAnomaly:
         self._limits: dict[tuple[str, date], float] = {}
 
     def alarm_entries(self, run: Run, added: Sequence[Entry]) -> list[Entry]:
-        """Counts entries within the transaction that adds them; one alarm entry per caller above the limit."""
+        """Counts entries within the transaction that adds them; an alarm entry per caller over the limit."""
         counted: Counter[tuple[str, date]] = Counter()
         for entry in added:
             if entry.subject:
