@@ -1,4 +1,4 @@
-"""What a weekly run publishes: rows that pipeline writes and serve shows. Money is in minor units (1/100)."""
+"""Rows of a published weekly run, which pipeline writes and serve shows. Money is in minor units (1/100)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

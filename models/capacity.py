@@ -163,5 +163,5 @@ def _concave_hull(x: NDArray[np.int64], y: NDArray[np.float64]) -> list[int]:
 
 
 def _left_of(a: int, b: int, c: int, x: NDArray[np.int64], y: NDArray[np.float64]) -> bool:
-    """Whether b lies on or below the line from a to c."""
+    """True where b lies on or below the line from a to c."""
     return bool((y[b] - y[a]) * (x[c] - x[a]) <= (y[c] - y[a]) * (x[b] - x[a]))

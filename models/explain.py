@@ -38,7 +38,7 @@ class Contributions:
 
 @dataclass(frozen=True)
 class Grouping:
-    """How columns become reasons. Per column: the place of its group and of its representative feature.
+    """The columns grouped into reasons. Per column: the place of its group and of its representative feature.
 
     Columns that move together (windows of one measure) share a group and are one reason. ``names`` stand in
     the order of ties; ``leads`` says which of them are occasions, of which the strongest comes first.

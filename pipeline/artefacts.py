@@ -123,7 +123,7 @@ def write_parquet(table: pa.Table, path: Path) -> None:
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Whether a column holds text, plain or coded."""
+    """True for a column of text, plain or dictionary-coded."""
     return pa.types.is_string(kind) or pa.types.is_dictionary(kind)
 
 

@@ -28,7 +28,7 @@ RECORDED = "recorded"  # the pointer to the contacts that were recorded here
 
 @dataclass(frozen=True)
 class Count:
-    """What became of one table's rows: rows_in = loaded + quarantined + duplicates, always.
+    """The row counts of one table: rows_in = loaded + quarantined + duplicates, always.
 
     ``corrected`` of the quarantined are no longer open: as many were loaded from files that bring them
     corrected.
@@ -44,7 +44,7 @@ class Count:
 
 @dataclass(frozen=True)
 class Delivery:
-    """What one ingest added: its name, and the earliest day on which one of its rows was known."""
+    """One delivery: its name, and the earliest day on which one of its rows was known."""
 
     name: str
     known_from: date | None

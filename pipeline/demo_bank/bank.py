@@ -29,7 +29,7 @@ from pipeline.demo_bank.truth import BASE_WEEKS, History, Oracle, Truth
 
 @dataclass(frozen=True)
 class Week:
-    """What the systems recorded in the seven days from ``monday``: raw tables by name of the contract."""
+    """The records of the seven days from ``monday``: raw tables by name of the contract."""
 
     monday: date
     tables: dict[str, pa.Table]

@@ -1,4 +1,4 @@
-"""How customers leave: they look elsewhere, the money drains, and it mostly stays away."""
+"""The ways in which customers leave: they look elsewhere, the money drains, and it mostly stays away."""
 
 from dataclasses import dataclass
 

@@ -32,8 +32,7 @@ Truth = Callable[[Matrix], Scores]
 
 @dataclass(frozen=True)
 class Backtest:
-    """What every origin shares: the tables, the last day that is known, and the true probabilities if any
-    are."""
+    """Inputs that all origins share: the tables, the last known day, true probabilities where known."""
 
     context: Context
     tables: Ingested

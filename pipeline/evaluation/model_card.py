@@ -99,7 +99,7 @@ def _span(days: list[str]) -> str:
 
 
 def _label(bundle: Bundle) -> tuple[str, ...]:
-    """What counts as leaving, in words; nothing where the bundle does not say."""
+    """The definition of attrition in words; empty where the bundle does not say."""
     label, cohort = bundle.settings.get("label"), bundle.settings.get("cohort")
     if not label or not cohort:
         return ()

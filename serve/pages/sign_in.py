@@ -70,7 +70,7 @@ def start(access: Granted) -> Response:
 
 
 async def _problem(request: Request, token: str) -> str:
-    """What is wrong with a token; empty for a good one."""
+    """The fault of a token in words; empty for a good one."""
     if not token or len(token) > session.LONGEST_TOKEN:
         return "long" if token else "missing"
     try:

@@ -1,1 +1,1 @@
-"""What is published and what comes back: the tables, whole publications, read sessions, the logs."""
+"""The score store: its tables, whole publications, read sessions, recorded contacts, the audit logs."""

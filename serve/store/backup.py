@@ -57,7 +57,7 @@ def restore(url: str, source: Path) -> int:
 
 
 def inspect(path: Path) -> int:
-    """How many runs a backup holds. Raises DataError unless its pages, keys, version and counts are sound."""
+    """Number of runs in a backup. Raises DataError unless its pages, keys, version and counts are sound."""
     with _opened(path, "ro") as backup:
         faults = list(_faults(backup))
         if faults:
@@ -67,7 +67,7 @@ def inspect(path: Path) -> int:
 
 
 def _faults(backup: sqlite3.Connection) -> Iterator[str]:
-    """What is wrong with a backup; no customer is named."""
+    """The faults of a backup; no customer is named."""
     (verdict,) = backup.execute("PRAGMA integrity_check(1)").fetchone()
     if verdict != "ok":
         yield verdict

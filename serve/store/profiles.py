@@ -1,4 +1,4 @@
-"""How a customer's profile lies in the store: JSON of positions and differences, compressed."""
+"""Profiles of customers as stored: JSON of positions and differences, compressed."""
 
 import json
 import zlib

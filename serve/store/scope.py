@@ -9,7 +9,7 @@ from serve.store import tables
 
 
 class Reach(StrEnum):
-    """How far a role sees; ``OWN``: the customers of one manager."""
+    """The reach of a role; ``OWN``: the customers of one manager."""
 
     ALL = "all"
     BRANCH = "own branch"

@@ -1,4 +1,4 @@
-"""How a customer's risk changed since the run before, in a sentence."""
+"""The change of a customer's risk since the run before, as a sentence."""
 
 from configs.published import Language, Run, Score
 from serve.texts.wording import Wording
