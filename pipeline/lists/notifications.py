@@ -12,7 +12,7 @@ from configs.published import Run
 from configs.settings import Settings
 from serve.store.outbox import Recipient
 from serve.store.read_session import ReadSession
-from serve.texts.catalogue import TEXTS
+from serve.texts.wording import TEXTS
 
 
 @dataclass(frozen=True)

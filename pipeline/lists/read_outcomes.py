@@ -15,7 +15,7 @@ from pipeline.lists.filled_workbooks import Line, lines_of
 from serve.store.contacts import LONGEST_NOTE, Author, Contact, record, with_keys
 from serve.store.read_session import ReadSession
 from serve.store.store import Store
-from serve.texts.catalogue import TEXTS
+from serve.texts.wording import TEXTS
 
 MOST_FAULTS = 40  # that are named at once
 # What may be typed: the words of either language, or the code itself.

@@ -23,8 +23,7 @@ from serve.http.problems import documented
 from serve.http.responses import ID, Money, Probability, ResponseContext, RunResponse, Schema
 from serve.store import contacts
 from serve.store.read_session import LONGEST, Earlier, ReadSession
-from serve.texts.catalogue import TEXTS
-from serve.texts.score_change import change_in_words
+from serve.texts.wording import TEXTS, change_in_words
 
 WEEKS = 52  # of history
 CONTACTS = 20

@@ -22,7 +22,7 @@ from serve.auth.access import Access, Granted, MaskedStream
 from serve.http.problems import documented
 from serve.http.responses import ResponseContext, etag
 from serve.store.differences import Difference
-from serve.texts.score_change import change_in_words
+from serve.texts.wording import change_in_words
 
 NO_PARQUET = "Parquet cannot be written here."
 router = authorized_router("exports")

@@ -1,4 +1,4 @@
-"""A manager's list, and a branch's own of customers without a manager."""
+"""The branches with this week's work, a manager's list, and a branch's own of customers without a manager."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -9,7 +9,7 @@ from configs.published import Score
 from serve.api.requests import BranchId, ManagerId
 from serve.auth.access import Access, Granted
 from serve.pages.page import Page, RunId, asked_run, language_of, may, show_run
-from serve.store import contacts
+from serve.store import branch_summary, contacts
 from serve.store.list_rows import list_rows
 from serve.store.read_session import ReadSession
 from serve.texts.wording import Wording
@@ -46,6 +46,23 @@ def branch_list_page(
             raise HTTPException(404)
         who = Wording(language_of(request))("list.own", branch=branch_id)
         return _list_page(request, access, session, listed, after, who)
+
+
+@pages.get("/branches")
+def branches_page(request: Request, access: Granted, run: RunId = "") -> Response:
+    """Every branch that the role may see, most money at risk first."""
+    with asked_run(access, run) as session:
+        return show_run(request, "branches.html", session, branches=branch_summary.branches(session))
+
+
+@pages.get("/branches/{branch_id}")
+def branch_page(request: Request, branch_id: BranchId, access: Granted, run: RunId = "") -> Response:
+    """One branch: its managers' portfolios beside this week's work."""
+    with asked_run(access, run) as session:
+        summary = branch_summary.branch_summary(session, branch_id)
+        if summary is None:
+            raise HTTPException(404)
+        return show_run(request, "branch.html", session, branch=branch_id, summary=summary)
 
 
 def _list_page(

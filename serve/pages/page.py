@@ -78,11 +78,9 @@ def show(request: Request, template: str, status: int = 200, **values: Any) -> H
     return HTMLResponse(render(template, language_of(request), frame | values), status, HEADERS)
 
 
-def show_run(
-    request: Request, template: str, read_session: ReadSession, status: int = 200, **values: Any
-) -> HTMLResponse:
+def show_run(request: Request, template: str, read_session: ReadSession, **values: Any) -> HTMLResponse:
     """A page of one run, which says so when a newer one is served."""
-    return show(request, template, status, run=read_session.run, newest=read_session.served_run(), **values)
+    return show(request, template, run=read_session.run, newest=read_session.served_run(), **values)
 
 
 def here(request: Request) -> str:

@@ -9,8 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from configs.published import Language
 from serve.pages import charts
-from serve.texts.score_change import change_in_words, risk_points
-from serve.texts.wording import Wording
+from serve.texts.wording import Wording, change_in_words, risk_points
 
 FOLDER = Path(__file__).parent
 STYLE, ICON = ((FOLDER / name).read_bytes() for name in ("style.css", "icon.svg"))

@@ -1,10 +1,27 @@
-"""Texts, codes and figures as they read in one language."""
+"""The texts of both languages by key, and how codes, figures and score changes read in one of them."""
 
+import tomllib
+from collections.abc import Mapping
 from datetime import date
+from pathlib import Path
+from types import MappingProxyType
 
-from configs.published import Change, Language, Reason
+from configs.published import LANGUAGES, Change, Language, Reason, Run, Score
 from configs.reason_groups import GROUPS, Group
-from serve.texts.catalogue import TEXTS
+
+FILES = {language: Path(__file__).with_name(f"{language}.toml") for language in LANGUAGES}
+WEEK = 7
+
+
+def _read(path: Path) -> Mapping[str, str]:
+    """Text by key. The sections of a file group its texts for readers; a key stands in one of them."""
+    sections = tomllib.loads(path.read_text("utf-8")).values()
+    return MappingProxyType({key: text for section in sections for key, text in section.items()})
+
+
+TEXTS: Mapping[Language, Mapping[str, str]] = MappingProxyType(
+    {language: _read(path) for language, path in FILES.items()}
+)
 
 
 class Wording:
@@ -95,6 +112,36 @@ class Wording:
         if self.language == "zh":
             return f"{day.year}年{day.month}月{day.day}日"
         return f"{day.day} {day:%b %Y}"
+
+
+def risk_points(score: Score) -> int:
+    """By how many whole percentage points the risk rose; 0 where nothing is known to compare with."""
+    return round(100 * (score.risk_change or 0))
+
+
+def change_in_words(run: Run, score: Score, language: Language) -> str:
+    """For example "up 12 points since last week: salary stopped or fell (last salary on 2026-08-14)".
+
+    Empty for a customer who was not in the cohort then, or a run with none before it.
+    """
+    if run.compared_with is None or score.risk_change is None:
+        return ""
+    words, points = Wording(language), risk_points(score)
+    days = (run.snapshot_date - run.compared_with).days
+    since = words("change.week") if days == WEEK else str(run.compared_with)
+    if not points:
+        return words("change.same", since=since)
+    way = "up" if points > 0 else "down"
+    shown = words("change.point" if abs(points) == 1 else "change.points", count=abs(points))
+    change = words(f"change.{way}", points=shown, since=since)
+    what = words("change.and").join(_same_direction(score, points, words))
+    return words(f"change.{way}_by", change=change, what=what) if what else change
+
+
+def _same_direction(score: Score, points: int, words: Wording) -> list[str]:
+    """The parts that went the way of the whole change, the largest first."""
+    parts = [part for part in score.changes if part.contribution * points > 0 and part.group != "other"]
+    return [words.of(part) for part in sorted(parts, key=lambda part: -abs(part.contribution))]
 
 
 def _sign(number: float) -> str:

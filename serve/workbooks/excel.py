@@ -16,8 +16,7 @@ from configs.published import Language, Score
 from configs.settings import Settings
 from serve.store.list_rows import ListRow, list_rows
 from serve.store.read_session import ReadSession
-from serve.workbooks.list_sheet import list_sheet
-from serve.workbooks.sheets import Context, summary_sheet
+from serve.workbooks.sheets import Context, list_sheet, summary_sheet
 
 RowsOf = Callable[[Sequence[Score]], Sequence[ListRow]]
 

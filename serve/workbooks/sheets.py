@@ -1,7 +1,8 @@
-"""The context of a workbook's sheets, and a branch's summary of its managers."""
+"""The sheets of a workbook: the customers to call, to be read back when filled in, and a branch's managers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 
 from xlsxwriter import Workbook
@@ -9,10 +10,15 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from configs.call_lists import CallList
-from configs.published import Language, Run
+from configs.published import AHEAD_DAYS, OUTCOMES, Language, Maturity, PastContact, Run, Score
 from configs.settings import Settings
-from serve.texts.wording import Wording
-from serve.workbooks.layout import Column, fitted, head, page, styles
+from serve.store.list_rows import WEEKS, ListRow
+from serve.texts.wording import Wording, change_in_words, risk_points
+from serve.workbooks.layout import Column, Styles, bars, fitted, head, page, row_height, styles
+
+MATURITIES = 3  # that are named; the others are one line
+FROZEN = 2  # columns that stay in sight
+NOTE_ROWS = 6  # below the table
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,151 @@ class Context:
     def source(self) -> str:
         run = self.run
         return self.words("source", run=run.run_id, model=run.model_id, currency=run.base_currency)
+
+
+def list_sheet(workbook: Workbook, context: Context, call_list: CallList, rows: Sequence[ListRow]) -> None:
+    """One row per listed customer in the order of the list; outcome and note are left to fill in.
+
+    Above the headings a hidden row names each column for programs, and hidden columns say whose outcome a row
+    holds. Both move along when somebody sorts the table.
+    """
+    words = context.words
+    sheet = workbook.add_worksheet(words("list.sheet" if call_list.manager else "own.sheet"))
+    style = styles(workbook, words("font"))
+    columns = _columns(context, rows)
+    title = words("list.title", who=context.who(call_list))
+    top = head(sheet, columns, style, (title, _facts(context, call_list), context.source))
+    for rank, row in enumerate(rows, start=1):
+        cells = _cells(context, rank, row, call_list)
+        risk = f"share_{row.score.risk_band}"
+        formats = [style[risk if column.name == context.longest else column.style] for column in columns]
+        write_cells(sheet, top + rank, [cells[column.name] for column in columns], formats)
+        wrapped = [(str(cells[column.name]), column.width) for column in columns if column.wraps]
+        sheet.set_row(top + rank, row_height(wrapped, words("font")))
+    _finish(sheet, context, style, columns, (top, top + len(rows)))
+    page(sheet, top, frozen=FROZEN, footer=(context.source, words("page")))
+    shown = sum(column.style != "hidden" for column in columns)
+    sheet.print_area(0, 0, top + len(rows) + NOTE_ROWS, shown - 1)
+
+
+def _facts(context: Context, call_list: CallList) -> str:
+    return context.words(
+        "list.facts",
+        snapshot=context.run.snapshot_date,
+        branch=context.branch(call_list.branch_id),
+        listed=len(call_list.listed),
+        customers=call_list.customers,
+        money=context.words.money(sum(score.money_at_risk_minor for score in call_list.listed)),
+        currency=context.run.base_currency,
+    )
+
+
+def _outcomes(context: Context) -> list[str]:
+    return [context.words(f"outcome.{outcome}") for outcome in OUTCOMES]
+
+
+def _columns(context: Context, rows: Sequence[ListRow]) -> list[Column]:
+    words, horizons = context.words, context.settings.label.horizons
+    numbers = [row.score.customer_id for row in rows]
+    return [
+        Column("rank", words("column.rank"), "count", 5),
+        Column("customer", words("column.customer"), "id", fitted(numbers, 12, 26)),
+        Column("segment", words("column.segment"), "wrapped", 11),
+        Column("aum", words("column.aum"), "money", 11),
+        Column("line", words("column.line", weeks=WEEKS), "bars", 15),
+        *(Column(f"risk_{days}d", words("column.risk", days=days), "share", 6.5) for days in horizons),
+        Column("money", words("column.money"), "money_bold", 11.5),
+        Column("why", words("column.why"), "wrapped", 52),
+        Column("maturing", words("column.maturing", days=AHEAD_DAYS), "wrapped", 34),
+        Column("contact", words("column.contact"), "wrapped", 12),
+        Column("next_step", words("column.next_step"), "wrapped", 25),
+        Column("outcome", words("column.outcome"), "input", fitted(_outcomes(context), 14, 16)),
+        Column("note", words("column.note"), "input", 18),
+        *(Column(name, name, "hidden", 10) for name in ("run_id", "manager_id", "customer_id")),
+    ]  # fmt: skip
+
+
+def _cells(context: Context, rank: int, row: ListRow, call_list: CallList) -> dict[str, str | float]:
+    """The value of each column, by its name."""
+    words, score = context.words, row.score
+    return {
+        "rank": rank,
+        "customer": score.customer_id,
+        "segment": f"{context.tier(score.tier)}\n{words.term('stage', score.lifecycle_stage)}",
+        "aum": score.aum_minor / 100,
+        "line": bars(row.weeks),
+        **{f"risk_{days}d": score.risks.get(days, "") for days in context.settings.label.horizons},
+        "money": score.money_at_risk_minor / 100,
+        "why": _why(context, score),
+        "maturing": _maturing(context, row.profile.maturities),
+        "contact": _contact(context, row.last_contact),
+        "next_step": words.either(row.next_step_en, row.next_step_zh),
+        "outcome": "",
+        "note": "",
+        "run_id": context.run.run_id,
+        "manager_id": call_list.manager.manager_id if call_list.manager else "",
+        "customer_id": score.customer_id,
+    }
+
+
+def _why(context: Context, score: Score) -> str:
+    """The reasons, numbered, one below the other; then how the risk changed, if it did by a whole point."""
+    shown = score.reasons[: context.settings.lists.reasons]
+    lines = [f"{number}. {context.words.of(reason)}" for number, reason in enumerate(shown, start=1)]
+    points = risk_points(score)
+    if points:
+        change = change_in_words(context.run, score, context.language)
+        lines.append(f"{'▲' if points > 0 else '▼'} {change}")
+    return "\n".join(lines)
+
+
+def _maturing(context: Context, maturities: Sequence[Maturity]) -> str:
+    """Date, product and amount of each maturity, the soonest first."""
+    money = context.words.money
+    named, others = maturities[:MATURITIES], maturities[MATURITIES:]
+    lines = [f"{due.matures_on} {due.product_name} {money(due.balance_minor)}" for due in named]
+    if others:
+        total = money(sum(due.balance_minor for due in others))
+        lines.append(context.words("maturing.more", count=len(others), money=total))
+    return "\n".join(lines)
+
+
+def _contact(context: Context, last: PastContact | None) -> str:
+    """Day, channel and outcome of the last contact, without what nobody noted."""
+    if last is None:
+        return context.words("contact.none")
+    codes = (("channel", last.channel), ("outcome", last.outcome))
+    known = (context.words.term(kind, code) for kind, code in codes if code)
+    return "\n".join((str(last.contacted_on), *known))
+
+
+def _finish(
+    sheet: Worksheet, context: Context, style: Styles, columns: Sequence[Column], rows: tuple[int, int]
+) -> None:
+    """The choice of outcomes, the filter, and what the figures mean below the table."""
+    top, last = rows
+    words, label = context.words, context.settings.label
+    if last == top:
+        sheet.write_string(top + 1, 0, words("list.empty"), style["facts"])
+        return
+    sheet.autofilter(top, 0, last, len(columns) - 1)
+    outcome = [column.name for column in columns].index("outcome")
+    choice = {
+        "validate": "list",
+        "source": _outcomes(context),
+        "error_title": words("outcome.error_title"),
+        "error_message": words("outcome.error"),
+    }
+    sheet.data_validation(top + 1, outcome, last, outcome, choice)
+    start = context.run.snapshot_date + timedelta(days=label.lead_days)
+    notes = (
+        words("list.money", currency=context.run.base_currency),
+        words("list.risk", drop=label.min_drop, days=label.horizon_days, start=start),
+        words("list.line", weeks=WEEKS),
+        words("list.return"),
+    )
+    for offset, note in enumerate(notes, start=2):
+        sheet.write_string(last + offset, 0, note, style["small"])
 
 
 def summary_sheet(workbook: Workbook, context: Context, lists: Sequence[CallList]) -> None:

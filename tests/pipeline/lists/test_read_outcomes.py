@@ -20,7 +20,7 @@ from pipeline.lists.read_outcomes import Recorded, read_outcomes
 from serve.store import audit, tables
 from serve.store.contacts import LONGEST_NOTE, latest_of, opted_out
 from serve.store.store import Store
-from serve.texts.catalogue import TEXTS
+from serve.texts.wording import TEXTS
 from serve.workbooks.excel import write_lists
 
 NINE = datetime(2026, 11, 20, 9, tzinfo=UTC)

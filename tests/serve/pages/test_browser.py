@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from configs.service import ServiceSettings
 from serve.app import create_app
 from serve.auth import tokens
-from serve.texts.catalogue import TEXTS
+from serve.texts.wording import TEXTS
 from tests.serve.conftest import AUDIT_KEY, SECRET
 from tests.servers import PATIENCE, served
 

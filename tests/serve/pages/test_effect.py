@@ -5,7 +5,7 @@ import re
 import pytest
 from sqlalchemy import delete
 
-from serve.pages.effect import verdict
+from serve.pages.figures import verdict
 from serve.store import assignments as trial
 from serve.store import tables
 from serve.store.store import Store

@@ -1,5 +1,6 @@
-"""The effect of calls: customers who were listed against those of the control group."""
+"""The model's last runs and drift, and the effect of calls by the customers of the control group."""
 
+from datetime import date
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -7,10 +8,22 @@ from fastapi import APIRouter, Request, Response
 from serve.auth.access import Granted
 from serve.auth.policy import Role
 from serve.pages.page import Page, asked_run, show_run
-from serve.store import assignments
+from serve.store import assignments, figures
 
 pages = APIRouter(include_in_schema=False, route_class=Page)
-COMPARES_MANAGERS = (Role.ADMIN,)  # the others see no colleague's figures
+RUNS = 26  # shown, the newest; half a year of Mondays
+
+
+@pages.get("/model")
+def model_page(request: Request, access: Granted) -> Response:
+    """Figures of all runs alike, so it holds whichever run is served."""
+    with asked_run(access, "") as session:
+        runs = figures.of_runs(session.connection, "outcome", RUNS)
+        [(_, drift)] = figures.of_runs(session.connection, "drift", 1)
+        evaluated = [{"day": run.snapshot_date} | outcome for run, outcome in reversed(runs) if outcome]
+        if drift:
+            drift = drift | {"since": date.fromisoformat(drift["since"])}
+        return show_run(request, "model.html", session, runs=runs, evaluated=evaluated, drift=drift)
 
 
 @pages.get("/effect")
@@ -21,9 +34,11 @@ def effect_page(request: Request, access: Granted) -> Response:
         if effect is None:
             return show_run(request, "effect.html", session, effect=None)
         groups = {"reason": effect["by_reason"]}
-        if access.caller.role in COMPARES_MANAGERS:
+        if access.caller.role is Role.ADMIN:  # the others see no colleague's figures
             groups["manager"] = effect["by_manager"]
-        widest = _widest([effect["customers"], *(row for rows in groups.values() for row in rows.values())])
+        shown = [effect["customers"], *(row for rows in groups.values() for row in rows.values())]
+        # The end of the scale of all intervals shown.
+        widest = max((abs(end) for row in shown if row for end in row["difference"]), default=0) or 1.0
         reading = verdict(effect)
         return show_run(
             request, "effect.html", session, effect=effect, groups=groups, widest=widest, reading=reading
@@ -39,8 +54,3 @@ def verdict(effect: dict[str, Any]) -> str:
     if customers and customers["difference"][2] < 0:
         return "harms"
     return "open" if power["weeks_to_go"] == 0 else "early"
-
-
-def _widest(rows: list[dict[str, Any] | None]) -> float:
-    """The end of the scale of all intervals shown."""
-    return max((abs(end) for row in rows if row for end in row["difference"]), default=0) or 1.0
