@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from configs.dates import mondays
 from pipeline.commands.options import (
     DATA,
     AsOf,
@@ -16,6 +17,7 @@ from pipeline.commands.options import (
     logged_context,
     monday_of,
 )
+from pipeline.progress import progress_bar, start_logging, step
 
 app = typer.Typer()
 
@@ -30,7 +32,6 @@ def demo_bank(
 ) -> None:
     """Write the raw extracts of a made-up bank, and beside them the truth of who leaves and why."""
     from pipeline.demo_bank import write_demo_bank
-    from pipeline.progress import progress_bar, start_logging, step
 
     start_logging()
     with step("demo-bank") as counts, progress_bar("weeks") as on_week:
@@ -105,9 +106,7 @@ def backfill_command(
     data: DataOption = DATA,
 ) -> None:
     """Features of every Monday of a period, and labels where they have matured."""
-    from configs.dates import mondays
     from pipeline.evaluation.research import backfill
-    from pipeline.progress import progress_bar, step
 
     context, snapshots = logged_context(bank, data), mondays(first, last)
     with step("backfill") as counts, progress_bar("backfill") as on_bucket:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from pipeline.commands.options import DATA, AsOf, BankOption, DataOption, context_of, logged_context
+from pipeline.progress import progress_bar
 
 app = typer.Typer()
 
@@ -54,7 +55,6 @@ def effect(bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """What being on the lists does, by the customers held out by lot, as far as it can be told yet."""
     from pipeline.commands.summaries import effect_in_words
     from pipeline.lists.experiment import run_effect
-    from pipeline.progress import progress_bar
 
     context = logged_context(bank, data)
     with progress_bar("labels") as on_labels:

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from pipeline.commands.options import DATA, AsOf, BankOption, DataOption, context_of, logged_context
+from pipeline.progress import progress_bar, step
 
 By = Annotated[str, typer.Option("--by", help="who stands for it, by name")]
 app = typer.Typer()
@@ -85,7 +86,6 @@ def report(
     """The page of a model in full: intervals, groups, money, lists at capacity, profit, model card."""
     from models.bundle import load
     from pipeline.evaluation.model_report import report_in_full
-    from pipeline.progress import step
     from pipeline.training import promotion, registry
 
     context = logged_context(bank, data)
@@ -143,7 +143,6 @@ def outcomes(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) ->
     """What became of the scores published for one Monday; kept in the store for the page of the model."""
     from pipeline.commands.summaries import outcomes_in_words
     from pipeline.monitoring.outcomes import evaluate_published
-    from pipeline.progress import progress_bar
     from serve.store import figures
     from serve.store.store import Store
 
@@ -167,7 +166,6 @@ def definitions(
     """What each definition of attrition would have found: definitions.json and definitions.html."""
     from pipeline.evaluation.definitions import compare_definitions
     from pipeline.evaluation.definitions_page import definitions_in_words
-    from pipeline.progress import progress_bar
 
     context = logged_context(bank, data)
     with progress_bar("definitions") as on_bucket:

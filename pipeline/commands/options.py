@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from configs.dates import monday
+from pipeline.progress import start_logging
 
 if TYPE_CHECKING:  # importing the pipeline costs seconds; --help must not
     from pipeline.context import Context
@@ -42,8 +43,6 @@ def context_of(bank: str, data: Path) -> "Context":
 
 def logged_context(bank: str, data: Path) -> "Context":
     """``context_of`` for a command that takes long: its steps are logged on stderr from here on."""
-    from pipeline.progress import start_logging
-
     start_logging()
     return context_of(bank, data)
 

@@ -24,7 +24,7 @@ from pipeline.demo_bank.managers import NOBODY, Managers
 from pipeline.demo_bank.market import EPOCH, Market, Season, day_number
 from pipeline.demo_bank.noise import spoil
 from pipeline.demo_bank.raw_tables import Numbers, RawWeek, dates
-from pipeline.demo_bank.truth import BASE_WEEKS, History, Oracle, Truth
+from pipeline.demo_bank.truth import BASE_WEEKS, History, Truth, truth_of
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,13 @@ class Bank:
         self.weeks, self.week = weeks, 0
         self._seed, self._first_day = seed, day_number(first)
         self._last_day = day_number(last_monday) - 1
-        self.market = Market.over(weeks, seed if market_seed is None else market_seed)
+        self.market = Market(weeks, seed if market_seed is None else market_seed)
         self.customers = Customers(customers, weeks, self._first_day, seed)
         self.states = States(self.customers, Draws(seed, -1))
         self.managers = Managers(self.customers, seed)
         self.ledger = Ledger(self.customers.product_of, Draws(seed, -1), *self._prices(0))
         self.ledger.open_books(self.customers, self._first_day)
         self._history = History(self.ledger.aum())
-        self._oracle = Oracle(may_close=~self.customers.has_loan)
         self._numbers = Numbers(self.customers.customer_ids)
         self._place = {number: place for place, number in enumerate(self.customers.customer_ids)}
 
@@ -78,7 +77,7 @@ class Bank:
             return None
         states = self.states
         who = np.flatnonzero(states.here & (states.status != CLOSED) & self._history.in_band())
-        return self._oracle.truth(who, states, self._pressure(who))
+        return truth_of(who, states, self._pressure(who), ~self.customers.has_loan)
 
     def opening_week(self) -> Week:
         """What the systems hold before the first week: everybody who is here, valued on the Sunday before."""

@@ -1,5 +1,6 @@
 """The extracts on disk: large tables as Parquet, small ones as CSV, a file per table and thirteen weeks."""
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -12,13 +13,52 @@ from pipeline.demo_bank.bank import Bank, Week
 from pipeline.demo_bank.hazards import REASONS
 from pipeline.demo_bank.market import SHELF
 from pipeline.demo_bank.raw_tables import words
-from pipeline.demo_bank.truth import Truth
 
+WEEKS_PER_FILE = 13
 LARGE = ("transactions", "holdings", "events")
 RAW_NAMES = {
     "customers": "cust_info", "assignments": "cust_rm", "transactions": "txn", "holdings": "hold",
     "contacts": "contact", "events": "event", "surveys": "survey", "rates": "fx_rate",
 }  # fmt: skip
+TRUTH = pa.schema(
+    {
+        "customer_id": pa.string(),
+        "snapshot_date": pa.date32(),
+        "probability": pa.float32(),
+        "reason": pa.string(),
+        "call_effect": pa.float32(),
+    }
+)
+
+
+def write_demo_bank(
+    out: Path,
+    customers: int,
+    weeks: int,
+    seed: int,
+    last_monday: date = date(2026, 11, 16),
+    progress: Callable[[int, int], None] | None = None,
+    weekly: int = 0,
+) -> None:
+    """Write the bank's raw extracts into ``out`` and the truth into ``out``/truth. Same seed, same bytes.
+
+    The data covers ``weeks`` weeks that end right before ``last_monday``. ``progress`` gets the weeks done
+    and the weeks in all. The last ``weekly`` weeks come in files of their own.
+    """
+    bank, extracts = Bank(customers, weeks, seed, last_monday), Extracts(out)
+    extracts.add(bank.opening_week())
+    (out / "truth").mkdir(parents=True, exist_ok=True)
+    with pq.ParquetWriter(out / "truth" / "weekly.parquet", TRUTH, compression="zstd") as truths:
+        for week in range(1, weeks + 1):
+            write_truth(bank, truths)
+            extracts.add(bank.advance())
+            if week % WEEKS_PER_FILE == 0 or week >= weeks - weekly:
+                extracts.write()
+            if progress:
+                progress(week, weeks)
+        write_truth(bank, truths)
+    write_csv(bank.managers.table(), out / "rm_info.csv")
+    write_products(out)
 
 
 class Extracts:
@@ -84,38 +124,18 @@ def write_products(out: Path) -> None:
     write_csv(pa.table(table), out / "prod_info.csv")
 
 
-class TruthFile:
-    """One row per Monday and customer in the AUM band, sorted by both; written Monday by Monday."""
-
-    _SCHEMA = pa.schema(
-        {
-            "customer_id": pa.string(),
-            "snapshot_date": pa.date32(),
-            "probability": pa.float32(),
-            "reason": pa.string(),
-            "call_effect": pa.float32(),
-        }
-    )
-
-    def __init__(self, out: Path, bank: Bank) -> None:
-        out.mkdir(parents=True, exist_ok=True)
-        self._ids = pa.array(bank.customers.customer_ids)
-        self._rank = np.argsort(np.argsort(np.array(bank.customers.customer_ids)))
-        self._writer = pq.ParquetWriter(out / "weekly.parquet", self._SCHEMA, compression="zstd")
-
-    def add(self, monday: date, truth: Truth | None) -> None:
-        """One more Monday; nothing while there is no truth yet."""
-        if truth is None:
-            return
-        order = np.argsort(self._rank[truth.customer])
-        columns = [
-            self._ids.take(pa.array(truth.customer[order])),
-            pa.array([monday] * len(order), pa.date32()),
-            pa.array(truth.probability[order].astype(np.float32)),
-            words(truth.reason[order], REASONS),
-            pa.array(truth.call_effect[order].astype(np.float32)),
-        ]
-        self._writer.write_table(pa.table(columns, schema=self._SCHEMA))
-
-    def close(self) -> None:
-        self._writer.close()
+def write_truth(bank: Bank, writer: pq.ParquetWriter) -> None:
+    """One row per customer in the AUM band on the bank's Monday, sorted; nothing while there is no truth yet."""
+    truth = bank.truth()
+    if truth is None:
+        return
+    names = np.array(bank.customers.customer_ids)[truth.customer]
+    order = np.argsort(names)
+    columns = [
+        pa.array(names[order]),
+        pa.array([bank.monday] * len(order), pa.date32()),
+        pa.array(truth.probability[order].astype(np.float32)),
+        words(truth.reason[order], REASONS),
+        pa.array(truth.call_effect[order].astype(np.float32)),
+    ]
+    writer.write_table(pa.table(columns, schema=writer.schema))

@@ -8,7 +8,7 @@ import numpy as np
 from pipeline.demo_bank import parameters as p
 from pipeline.demo_bank.customers import CLOSED, DRAINING, LOOKING, STAYING, Customers, States
 from pipeline.demo_bank.draws import Draws, Floats, Ints
-from pipeline.demo_bank.ledger import CHANNEL, MATURE_LANE, OTHER, YIELD_LANE, Ledger, round_to
+from pipeline.demo_bank.ledger import CHANNEL, ELSEWHERE, MATURE_LANE, OTHER, YIELD_LANE, Ledger, round_to
 from pipeline.demo_bank.market import (
     BOND,
     DATED_SLOTS,
@@ -32,9 +32,6 @@ from pipeline.demo_bank.market import (
     OPENING, TOP_UP,
 ) = range(23)  # fmt: skip
 
-_OTHERS = np.array(
-    [OTHER[name] for name in ("same_name_elsewhere", "other_bank", "broker", "company", "person")]
-)
 _IN_SHARES, _OUT_SHARES = (0.12, 0.13, 0.05, 0.40, 0.30), (0.10, 0.12, 0.04, 0.40, 0.34)
 _BY_HAND = np.array([CHANNEL["counter"], CHANNEL["mobile"], CHANNEL["online"]])
 
@@ -135,7 +132,7 @@ class Flows:
     def _transfers(self, lane: int, kind: str, chance: Floats, shares: tuple[float, ...]) -> None:
         who = self._hit(f"{kind} {lane}", chance)
         cents = self._size(f"size {lane}", who, self.anchor[who] * p.TRANSFER_SIZE, 0.7, 100_00)
-        other = _OTHERS[self.draws.one_of(f"other {lane}", who, shares)]
+        other = ELSEWHERE[self.draws.one_of(f"other {lane}", who, shares)]
         self._move(lane, who, cents, kind, other, self._by_hand(f"channel {lane}", who))
 
     def _small_transfers(self, lane: int, kind: str, boost: float) -> None:

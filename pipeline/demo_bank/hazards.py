@@ -6,6 +6,7 @@ So a drain must have taken half by the end of week s + 11, and nothing may have 
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -142,6 +143,7 @@ def drain_counts(start: int, lengths: tuple[tuple[int, float], ...]) -> float:
     return total
 
 
+@cache
 def looking_counts(first: int, factor: float) -> float:
     """Chance that somebody who is looking and may go from week s + ``first`` on counts.
 
@@ -154,11 +156,7 @@ def looking_counts(first: int, factor: float) -> float:
     )
 
 
-def start_counts(factor: float) -> Floats:
-    """By week ahead k: chance that a start to look in week s + k counts; going begins a week later."""
-    return np.array([looking_counts(k + 1, factor) for k in range(AHEAD)])
-
-
+@cache
 def life_event_counts() -> float:
     """Chance per snapshot that an unannounced life event makes the label 1; the same for everybody."""
     chances = [drain_counts(k, p.LIFE_EVENT_WEEKS) for k in range(AHEAD)]

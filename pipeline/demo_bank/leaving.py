@@ -8,7 +8,7 @@ from pipeline.demo_bank import parameters as p
 from pipeline.demo_bank.customers import AWAY, CLOSED, DRAINING, LOOKING, STAYING, Customers, States
 from pipeline.demo_bank.draws import Draws, Floats, Ints
 from pipeline.demo_bank.hazards import LIFE_EVENT, Pressure, crossing_week, share_gone
-from pipeline.demo_bank.ledger import OTHER, REDEEM_LANE, Ledger, round_to
+from pipeline.demo_bank.ledger import ELSEWHERE, REDEEM_LANE, Ledger, round_to
 from pipeline.demo_bank.market import (
     BOND,
     DEMAND,
@@ -21,10 +21,7 @@ from pipeline.demo_bank.market import (
 
 TEST_LANE, DRAIN_LANE, SECOND_DRAIN_LANE, RETURN_LANE, CLOSE_LANE, CLOSE_DOLLAR_LANE = range(40, 46)
 LOOKING_REDEEM_LANE = 46
-# Where the money goes, by reason (rows follow hazards.REASONS).
-_PLACES = np.array(
-    [OTHER[name] for name in ("same_name_elsewhere", "other_bank", "broker", "company", "person")]
-)
+# Where the money goes, by reason (rows follow hazards.REASONS, columns ledger.ELSEWHERE).
 _DESTINATIONS = (
     (0.50, 0.25, 0.20, 0.03, 0.02),
     (0.60, 0.22, 0.18, 0.00, 0.00),
@@ -120,7 +117,7 @@ class Leaving:
         """Counterparty of money that leaves, by the customer's reason; the same in every week."""
         shares = np.cumsum(np.array(_DESTINATIONS), axis=1)[self.states.cause[who]]
         place = (self.draws.uniform(purpose, who)[:, None] >= shares).sum(axis=1)
-        return _PLACES[np.minimum(place, len(_PLACES) - 1)]
+        return ELSEWHERE[np.minimum(place, len(ELSEWHERE) - 1)]
 
     def _test_the_water(self, who: Ints) -> None:
         """Small transfers out, and one product turned into cash in some weeks."""

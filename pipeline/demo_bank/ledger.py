@@ -43,6 +43,9 @@ CHANNEL_CODES = {"counter": "C", "mobile": "M", "online": "W", "atm": "A", "auto
 KIND, OTHER, CHANNEL = (
     {name: place for place, name in enumerate(names)} for names in (KIND_CODES, OTHER_CODES, CHANNEL_CODES)
 )
+ELSEWHERE = np.array(
+    [OTHER[name] for name in ("same_name_elsewhere", "other_bank", "broker", "company", "person")]
+)
 CURRENCY_CODES = ("156", "840")
 
 # Lanes number the bookings of a customer's week; those of products begin here, each plus the slot.

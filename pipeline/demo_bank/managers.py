@@ -1,7 +1,5 @@
 """Managers in their branches: who is hired, leaves and follows, and whose customers they are."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pyarrow as pa
 
@@ -23,21 +21,12 @@ _FIRST = "建国志明晓文嘉雅思子雨欣佳俊丽静海宏春秋玉美永�
 _SECOND = "华军伟强敏洁琳涵轩宇婷芳磊涛鹏飞杰颖慧萍峰勇霞燕"
 
 
-@dataclass(frozen=True)
-class Manager:
-    """One manager: name, branch and how many customers a week can be worked through."""
-
-    name: str
-    branch: int
-    weekly_capacity: int
-
-
 class Managers:
     """Portfolios are fixed, the managers in charge change. Per customer: the portfolio (−1 = none)."""
 
     def __init__(self, customers: Customers, seed: int) -> None:
         self._customers, self._seed = customers, seed
-        self.hired: list[Manager] = []
+        self._hired: list[int] = []  # the branch of each manager
         branches = branch_count(customers.count)
         wanted = np.bincount(customers.branch[customers.managed], minlength=branches)
         per_branch = np.maximum(1, np.rint(wanted / p.CUSTOMERS_PER_MANAGER).astype(np.int64))
@@ -117,23 +106,22 @@ class Managers:
         )
 
     def _hire(self, branch: int) -> int:
-        number = len(self.hired)
-        row = np.array([number], dtype=np.int64)
-        draws = Draws(self._seed, -3)
-        name = person_name(int(draws.whole("name", row, 0, 10**9)[0]))
-        self.hired.append(Manager(name, branch, int(draws.whole("capacity", row, 12, 27)[0])))
-        return number
+        self._hired.append(branch)
+        return len(self._hired) - 1
 
     def table(self) -> pa.Table:
-        """One row per manager hired so far."""
-        numbers = manager_ids(np.arange(len(self.hired), dtype=np.int64))
+        """One row per manager hired so far: name, branch and how many customers a week can be worked through."""
+        draws, managers = Draws(self._seed, -3), np.arange(len(self._hired), dtype=np.int64)
+        numbers = manager_ids(managers)
         return pa.table(
             {
                 "RM_NO": numbers,
-                "RM_NAME": pa.array([manager.name for manager in self.hired]),
-                "ORG_NO": branch_ids(np.array([manager.branch for manager in self.hired])),
-                "ORG_NAME": pa.array([branch_name(manager.branch) for manager in self.hired]),
-                "WK_CAP": pa.array([str(manager.weekly_capacity) for manager in self.hired]),
+                "RM_NAME": pa.array(
+                    [person_name(draw) for draw in draws.whole("name", managers, 0, 10**9).tolist()]
+                ),
+                "ORG_NO": branch_ids(np.array(self._hired)),
+                "ORG_NAME": pa.array([branch_name(branch) for branch in self._hired]),
+                "WK_CAP": pa.array(draws.whole("capacity", managers, 12, 27)).cast(pa.string()),
                 "EMAIL": pa.array([f"{number.as_py().lower()}@bank.example" for number in numbers]),
             }
         )

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from pipeline.demo_bank.draws import Draws, Floats, Ints
+from pipeline.demo_bank.draws import Draws, Ints
 
 EPOCH = date(1970, 1, 1)
 
@@ -108,19 +108,13 @@ class Season:
         return weekday[day_of_month]
 
 
-@dataclass(frozen=True)
 class Market:
     """One row per week (row 0 = the Sunday before the first week). Prices in 1/10000 yuan per unit.
 
     ``rate_gap`` is how much more other banks pay, in percentage points; it moves slowly, over some 15 months.
     """
 
-    prices: Ints
-    dollar: Floats
-    rate_gap: Floats
-
-    @classmethod
-    def over(cls, weeks: int, seed: int) -> "Market":
+    def __init__(self, weeks: int, seed: int) -> None:
         row = np.arange(weeks + 1, dtype=np.int64)
         draws = Draws(seed, -2)
         steps = [
@@ -130,9 +124,6 @@ class Market:
         ]
         paths = [np.exp(np.cumsum(step) - step[0]) for step in steps]
         start = np.array([1.35, 1.08, 480.0])
-        dollar = 7.15 * np.exp(np.cumsum(0.003 * draws.normal("dollar", row)) * 0.7)
-        return cls(
-            prices=np.rint(np.stack(paths, axis=1) * start * 10_000).astype(np.int64),
-            dollar=np.round(dollar, 4),
-            rate_gap=0.7 + 0.4 * np.sin(2 * np.pi * (row + 20) / 65),
-        )
+        self.prices = np.rint(np.stack(paths, axis=1) * start * 10_000).astype(np.int64)
+        self.dollar = np.round(7.15 * np.exp(np.cumsum(0.003 * draws.normal("dollar", row)) * 0.7), 4)
+        self.rate_gap = 0.7 + 0.4 * np.sin(2 * np.pi * (row + 20) / 65)

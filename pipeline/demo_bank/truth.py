@@ -53,60 +53,54 @@ class Truth:
     call_effect: Floats
 
 
-class Oracle:
-    """Turns the state on a Monday into probabilities. The constants are worked out once.
+def truth_of(who: Ints, states: States, pressure: Pressure, may_close: Bools) -> Truth:
+    """The truth about ``who`` on the Monday whose state is given.
 
     ``may_close`` says whose account may be closed once the money is away (not while a loan runs).
     """
-
-    def __init__(self, may_close: Bools) -> None:
-        self._may_close = may_close
-        self._start = {factor: hazards.start_counts(factor) for factor in p.CALL_FACTOR}
-        self._looking = {factor: hazards.looking_counts(0, factor) for factor in p.CALL_FACTOR}
-        self._life_event = hazards.life_event_counts()
-
-    def truth(self, who: Ints, states: States, pressure: Pressure) -> Truth:
-        """The truth about ``who`` on the Monday whose state is given."""
-        without = self._probability(who, states, pressure)
-        called = replace(pressure, call_weeks=np.full(len(who), p.CALL_WEEKS, dtype=np.int64))
-        minds = (pressure.call_type > 0).any(axis=0) & states.alive[who] & (states.stage[who] != DRAINING)
-        change = self._probability(who, states, called) - without
-        return Truth(
-            customer=who,
-            probability=without,
-            reason=_leading_reason(states, who, pressure),
-            call_effect=np.where(minds, p.ANSWER_CHANCE * change, 0.0),
-        )
-
-    def _probability(self, who: Ints, states: States, pressure: Pressure) -> Floats:
-        """By stage: undecided, looking, draining; what is left after a drain goes when the account closes."""
-        stage = states.stage[who]
-        stays = self._undecided(pressure)
-        call_type = pressure.call_type[states.cause[who], np.arange(len(who))]
-        factor = np.where(pressure.call_weeks > 0, np.array(p.CALL_FACTOR)[call_type], 1.0)
-        looks = _by_factor(factor, self._looking)
-        # Whoever calms down may begin again, in about half of the time.
-        looks = looks + (1 - looks) * 0.5 * p.CALM_CHANCE / (p.CALM_CHANCE + p.GO_CHANCE) * stays
-        drains = hazards.completes(states.crossing[who], states.done[who], states.length[who])
-        left = p.AWAY_WEEKS - states.away_weeks[who]
-        closes = p.CLOSE_CHANCE * (1 - p.RETURN_CHANCE) ** (left + 1.0) * self._may_close[who]
-        away = np.where(left < 0, stays, closes)
-        result = np.select([stage == LOOKING, stage == DRAINING, stage == AWAY], [looks, drains, away], stays)
-        return np.where(states.alive[who], result, 0.0)
-
-    def _undecided(self, pressure: Pressure) -> Floats:
-        """1 − ∏ (1 − Σ over reasons of chance to start in week s + k × chance that this start counts)."""
-        stays = np.full(len(pressure.multiplier), np.log1p(-self._life_event))
-        for ahead in range(hazards.AHEAD):
-            at_start = {factor: float(counts[ahead]) for factor, counts in self._start.items()}
-            counts = _by_factor(pressure.call_factor(ahead + 1), at_start)
-            stays += np.log1p(-(pressure.hazards(ahead, expected=True) * counts).sum(axis=0))
-        return -np.expm1(stays)
+    without = _probability(who, states, pressure, may_close)
+    called = replace(pressure, call_weeks=np.full(len(who), p.CALL_WEEKS, dtype=np.int64))
+    minds = (pressure.call_type > 0).any(axis=0) & states.alive[who] & (states.stage[who] != DRAINING)
+    change = _probability(who, states, called, may_close) - without
+    return Truth(
+        customer=who,
+        probability=without,
+        reason=_leading_reason(states, who, pressure),
+        call_effect=np.where(minds, p.ANSWER_CHANCE * change, 0.0),
+    )
 
 
-def _by_factor(factor: Floats, chances: dict[float, float]) -> Floats:
-    """The chance that belongs to each call factor."""
-    return np.select([factor == known for known in chances], list(chances.values()))
+def _probability(who: Ints, states: States, pressure: Pressure, may_close: Bools) -> Floats:
+    """By stage: undecided, looking, draining; what is left after a drain goes when the account closes."""
+    stage = states.stage[who]
+    stays = _undecided(pressure)
+    call_type = pressure.call_type[states.cause[who], np.arange(len(who))]
+    factor = np.where(pressure.call_weeks > 0, np.array(p.CALL_FACTOR)[call_type], 1.0)
+    looks = _counts_if_looking(0, factor)
+    # Whoever calms down may begin again, in about half of the time.
+    looks = looks + (1 - looks) * 0.5 * p.CALM_CHANCE / (p.CALM_CHANCE + p.GO_CHANCE) * stays
+    drains = hazards.completes(states.crossing[who], states.done[who], states.length[who])
+    left = p.AWAY_WEEKS - states.away_weeks[who]
+    closes = p.CLOSE_CHANCE * (1 - p.RETURN_CHANCE) ** (left + 1.0) * may_close[who]
+    away = np.where(left < 0, stays, closes)
+    result = np.select([stage == LOOKING, stage == DRAINING, stage == AWAY], [looks, drains, away], stays)
+    return np.where(states.alive[who], result, 0.0)
+
+
+def _undecided(pressure: Pressure) -> Floats:
+    """1 − ∏ (1 − Σ over reasons of chance to start in week s + k × chance that this start counts)."""
+    stays = np.full(len(pressure.multiplier), np.log1p(-hazards.life_event_counts()))
+    for ahead in range(hazards.AHEAD):
+        # Whoever starts to look in week s + k goes a week later at the earliest.
+        counts = _counts_if_looking(ahead + 1, pressure.call_factor(ahead + 1))
+        stays += np.log1p(-(pressure.hazards(ahead, expected=True) * counts).sum(axis=0))
+    return -np.expm1(stays)
+
+
+def _counts_if_looking(first: int, factor: Floats) -> Floats:
+    """``hazards.looking_counts`` of each call factor."""
+    chances = [hazards.looking_counts(first, known) for known in p.CALL_FACTOR]
+    return np.select([factor == known for known in p.CALL_FACTOR], chances)
 
 
 def _leading_reason(states: States, who: Ints, pressure: Pressure) -> Ints:

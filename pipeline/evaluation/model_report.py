@@ -1,18 +1,22 @@
-"""The report of a model: its figures, its card and its page; at once after training, or in full on
-request."""
+"""The report of a model: its figures, its card and its page, which shows its predictions on Mondays it had not
+seen, how sure they are and what they rest on; at once after training, or in full on request."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from configs.errors import DataError
+from configs.settings import Settings
 from models.baselines import fit_logistic, rules
 from models.bundle import Bundle
 from models.matrix import Matrix
+from models.metrics import ENOUGH
 from pipeline.artefacts import Home, read_json, write_json, write_text
 from pipeline.context import Context
-from pipeline.evaluation.figures import Evaluated, Scores, detailed_figures, figures
-from pipeline.evaluation.model_card import Card, card_markdown, model_card
+from pipeline.evaluation.figures import EXPLAINED, Evaluated, Scores, detailed_figures, figures
+from pipeline.evaluation.model_card import Card, card_markdown, missing_in_card, model_card
 from pipeline.evaluation.research import build_history
 from pipeline.evaluation.segments import segments
 from pipeline.tables import Ingested
@@ -20,7 +24,9 @@ from pipeline.training.comparison import contract_breaks
 from pipeline.training.train import risks_of
 from pipeline.training.training_rows import columns_of, load_matrix
 
+Figures = Mapping[str, Any]
 RESEARCH = ("ablation", "learning-curve", "backtest")  # commands that write a file of this name
+USES = {"train": "fitted", "tune": "calibrated", "judge": "judged"}
 
 
 def report_after_training(
@@ -65,6 +71,52 @@ def card_of(context: Context, bundle: Bundle) -> Card:
     return model_card(context.settings, bundle, evaluation_of(context.home, bundle.model_id))
 
 
+def model_page(settings: Settings, bundle: Bundle, evaluation: Figures, card: Card, research: Figures) -> str:
+    """The whole page as HTML; the same bytes for the same figures.
+
+    ``research`` holds what the commands ablation, learning-curve and backtest wrote about models of the same
+    Monday, by the name of their file, as far as they were run.
+    """
+    # Charts take half a second to import.
+    from pipeline.evaluation.charts import calibration, lines, ranked, timeline
+    from pipeline.evaluation.page import page
+
+    detail = evaluation["detail"]
+    mondays = {use: bundle.metrics["snapshots"][name] for name, use in USES.items()}
+    used = [{"Monday": pd.Timestamp(day), "used": use} for use, days in mondays.items() for day in days]
+    horizons = [
+        {"promised": group["promised"], "came": group["came"], "within": f"{days} days"}
+        for days, groups in detail["calibration"].items()
+        for group in groups
+    ]
+    reasons = [{"reason": row["reason"], "log-odds": row["log_odds"]} for row in detail["reasons"]]
+    curve = research.get("learning-curve", {}).get("rows", [])
+    charts = {
+        "mondays": timeline(used, "Monday", "used"),
+        "calibration": calibration(horizons, "promised", "came", "within", "Share of customers gone"),
+        "features": ranked(detail["features"], "feature", "gain", "Features"),
+        "reasons": ranked(reasons, "reason", "log-odds", "Reasons"),
+        "learning_curve": lines(curve, "mondays", "average_precision", title="Learning curve")
+        if curve
+        else "",
+    }
+    return page(
+        "model.html",
+        settings,
+        bundle=bundle,
+        evaluation=evaluation,
+        mondays=mondays,
+        charts=charts,
+        enough=ENOUGH,
+        explained=EXPLAINED,
+        ablation=research.get("ablation", {}).get("rows", []),
+        learning_curve=curve,
+        origins=[row["origin"] for row in research.get("backtest", {}).get("origins", [])],
+        card=card,
+        missing=missing_in_card(card),
+    )
+
+
 def _evaluation(
     context: Context, tables: Ingested, bundle: Bundle, rows: Matrix, others: Mapping[str, Scores]
 ) -> dict[str, Any]:
@@ -98,8 +150,6 @@ def _champion_scores(context: Context, champion: Bundle | None, rows: Matrix) ->
 
 def _write(context: Context, bundle: Bundle, evaluation: dict[str, Any]) -> Path:
     """Figures, card and page, beside the bundle; the page last, for it is what people look for."""
-    from pipeline.evaluation.model_page import model_page  # its charts take half a second to import
-
     settings, target = context.settings, context.home.reports / bundle.model_id
     card = model_card(settings, bundle, evaluation)
     research = _research(context.home, str(bundle.trained_as_of))

@@ -1,26 +1,18 @@
 """Positions of the points of charts: the templates draw them as SVG, without style or script."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 MARGIN = 1.5  # keeps a line's width within the picture
 
 
-@dataclass(frozen=True)
-class Line:
-    """A small line without axes: the path, the area under it, and the last point."""
+def line(values: Sequence[float], width: int, height: int) -> tuple[str, str, tuple[float, float]]:
+    """A sparkline without axes from 0 or the least value up: its path, the area under it, and its last point.
 
-    path: str
-    under: str
-    x: float
-    y: float
+    Every value has the same share of the width.
 
-
-def line(values: Sequence[float], width: int, height: int) -> Line:
-    """A sparkline from 0 or the least value up; every value has the same share of the width.
-
-    >>> line([0, 10, 5], 103, 23).path
+    >>> line([0, 10, 5], 103, 23)[0]
     'M1.5 21.5L51.5 1.5L101.5 11.5'
     """
     low, high = min(0.0, *values), max(values)
@@ -31,7 +23,7 @@ def line(values: Sequence[float], width: int, height: int) -> Line:
         for place, value in enumerate(values)
     ]
     floor = [(points[-1][0], height - MARGIN), (points[0][0], height - MARGIN)]
-    return Line(path(points), path(points + floor) + "Z", *points[-1])
+    return path(points), path(points + floor) + "Z", points[-1]
 
 
 def path(points: Sequence[tuple[float, float]]) -> str:
@@ -40,22 +32,22 @@ def path(points: Sequence[tuple[float, float]]) -> str:
 
 @dataclass(frozen=True)
 class Plot:
-    """The inside of a chart with axes, and what its axes say: (position, value) of each mark."""
+    """The inside of a chart with axes from 0 up in ``steps`` equal steps; sizes in points."""
 
     width: int
     height: int
-    left: int
-    top: int
-    bottom: int
-    ticks: tuple[tuple[float, float], ...]
+    step: float
+    steps: int
+    left, top, bottom = 66, 12, 26
 
     @property
-    def highest(self) -> float:
-        return self.ticks[-1][1]
+    def ticks(self) -> list[tuple[float, float]]:
+        """Position and value of each mark of the upright axis."""
+        return [(self.y(self.step * k), self.step * k) for k in range(self.steps + 1)]
 
     def y(self, value: float) -> float:
         room = self.height - self.top - self.bottom
-        return round(self.height - self.bottom - room * value / self.highest, 1)
+        return round(self.height - self.bottom - room * value / (self.steps * self.step), 1)
 
     def x(self, share: float) -> float:
         """``share`` is the place between the left end (0) and the right one (1)."""
@@ -68,9 +60,7 @@ class Plot:
 def plot(highest: float, width: int = 620, height: int = 220) -> Plot:
     """Axes from 0 to a round number from ``highest`` up, in three to five steps."""
     step = _round_step(highest / 4)
-    count = max(1, -int(-highest // step))
-    bare = Plot(width, height, left=66, top=12, bottom=26, ticks=((0.0, count * step),))
-    return replace(bare, ticks=tuple((bare.y(step * k), step * k) for k in range(count + 1)))
+    return Plot(width, height, step, max(1, -int(-highest // step)))
 
 
 def _round_step(least: float) -> float:
@@ -85,25 +75,16 @@ def _round_step(least: float) -> float:
     return next((size * power for size in (1, 2, 2.5, 5, 10) if size * power >= least), 10 * power)
 
 
-@dataclass(frozen=True)
-class Band:
-    """One class of a stacked chart: its outline, and its amount at the end."""
-
-    name: str
-    path: str
-    last: int
-
-
-def stacked(parts: Mapping[str, Sequence[int]], axes: Plot) -> list[Band]:
-    """The classes one upon another in the order given."""
+def stacked(parts: Mapping[str, Sequence[int]], axes: Plot) -> dict[str, str]:
+    """The outline of each class, one upon another in the order given."""
     below: list[int] = [0] * len(next(iter(parts.values()), ()))
-    bands = []
+    bands = {}
     for name, values in parts.items():
         above = [under + max(value, 0) for under, value in zip(below, values, strict=True)]
         shares = [place / max(len(values) - 1, 1) for place in range(len(values))]
         top = [(axes.x(share), axes.y(value)) for share, value in zip(shares, above, strict=True)]
         bottom = [(axes.x(share), axes.y(value)) for share, value in zip(shares, below, strict=True)]
-        bands.append(Band(name, path(top + bottom[::-1]) + "Z", values[-1]))
+        bands[name] = path(top + bottom[::-1]) + "Z"
         below = above
     return bands
 

@@ -1,7 +1,10 @@
-"""Answers that are pages: the caller by cookie, the language, and what went wrong in words."""
+"""Answers that are pages: the caller by cookie, the language, the templates, and what went wrong in words."""
 
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -9,16 +12,19 @@ from fastapi import HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from configs.errors import DataError
 from configs.published import Language
 from serve.auth.access import Access, AuthorizedRoute
 from serve.auth.policy import POLICY, Role
 from serve.http.problems import log, on_http
-from serve.pages import session
-from serve.pages.rendering import render
+from serve.pages import charts, session
 from serve.store.read_session import GoneError, ReadSession
+from serve.texts.wording import Wording, change_in_words, risk_points
 
+FOLDER = Path(__file__).parent
+STYLE, ICON = ((FOLDER / name).read_bytes() for name in ("style.css", "icon.svg"))
 # The others are those of every answer (serve/http/edge_middleware.py).
 HEADERS = {"Cache-Control": "no-store"}
 LANGUAGE_COOKIE = "attrition-language"
@@ -57,6 +63,26 @@ def _with_error_pages(answer: Answer) -> Answer:
     return shown
 
 
+@cache
+def environment() -> Environment:
+    """Every value is escaped; a name that a template is not given is an error."""
+    templates = Environment(
+        loader=FileSystemLoader(FOLDER / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    templates.globals |= {
+        "charts": charts,
+        "change_in_words": change_in_words,
+        "risk_points": risk_points,
+        "version": sha256(STYLE + ICON).hexdigest()[:12],
+    }
+    return templates
+
+
 def language_of(request: Request) -> Language:
     """As chosen; before that as the browser asks for."""
     chosen = request.cookies.get(LANGUAGE_COOKIE, "")
@@ -75,7 +101,8 @@ def show(request: Request, template: str, status: int = 200, **values: Any) -> H
         "back": here(request),
         "seal": request.app.state.forms.seal(cookie),
     }
-    return HTMLResponse(render(template, language_of(request), frame | values), status, HEADERS)
+    text = environment().get_template(template).render(frame | values, w=Wording(language_of(request)))
+    return HTMLResponse(text, status, HEADERS)
 
 
 def show_run(request: Request, template: str, read_session: ReadSession, **values: Any) -> HTMLResponse:

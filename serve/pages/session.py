@@ -2,7 +2,6 @@
 
 import hmac
 import re
-import secrets
 from typing import Annotated
 from urllib.parse import parse_qsl, urlsplit
 
@@ -57,10 +56,6 @@ def forget(request: Request, response: Response, kind: str) -> None:
     response.delete_cookie(
         name, secure=name.startswith("__Host-"), httponly=True, samesite="strict", path="/"
     )
-
-
-def new_visit() -> str:
-    return secrets.token_urlsafe(32)
 
 
 def local_path(wanted: str) -> str:

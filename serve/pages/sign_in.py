@@ -1,13 +1,14 @@
 """Signing in and out, the language, the style sheet, and the start page."""
 
+import secrets
+
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from serve.auth.access import Granted
 from serve.auth.tokens import RefusedError
 from serve.pages import session
-from serve.pages.page import LANGUAGE_COOKIE, Open, Page, go, home, show
-from serve.pages.rendering import ICON, STYLE
+from serve.pages.page import ICON, LANGUAGE_COOKIE, STYLE, Open, Page, go, home, show
 from serve.pages.session import Posted, SentHere, local_path
 
 A_YEAR = 365 * 24 * 3600
@@ -81,7 +82,7 @@ async def _problem(request: Request, token: str) -> str:
 
 
 def _form(request: Request, to: str, notice: str = "", problem: str = "") -> Response:
-    visit = session.kept(request, "session") or session.kept(request, "visit") or session.new_visit()
+    visit = session.kept(request, "session") or session.kept(request, "visit") or secrets.token_urlsafe(32)
     seal = request.app.state.forms.seal(visit)
     status = 422 if problem else 200
     response = show(request, "sign_in.html", status, to=to, notice=notice, problem=problem, seal=seal)

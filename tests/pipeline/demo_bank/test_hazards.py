@@ -28,12 +28,15 @@ def test_a_drain_under_way_may_stop_or_return() -> None:
 
 
 def test_later_starts_and_calls_that_help_make_it_less_likely() -> None:
-    counts = hazards.start_counts(1.0)
+    counts, helped, harmed = (
+        np.array([hazards.looking_counts(k + 1, factor) for k in range(hazards.AHEAD)])
+        for factor in p.CALL_FACTOR
+    )
     assert (np.diff(counts[:11]) < 0).all()
     # Looking from week s + 10 on, going from s + 11 on: a drain takes at least two weeks to cross.
     assert counts[10:].tolist() == [0, 0]
-    assert (hazards.start_counts(p.CALL_FACTOR[1]) <= counts).all()
-    assert (hazards.start_counts(p.CALL_FACTOR[2]) >= counts).all()
+    assert (helped <= counts).all()
+    assert (harmed >= counts).all()
 
 
 def test_looking_agrees_with_a_simulation() -> None:

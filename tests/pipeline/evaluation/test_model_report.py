@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,8 +9,129 @@ from configs.bank_folder import load_settings
 from configs.errors import DataError
 from models.bundle import settings_of
 from pipeline.context import Context
-from pipeline.evaluation.model_report import report_in_full
+from pipeline.evaluation.model_report import model_page, report_in_full
 from pipeline.training.training_rows import columns_of
+
+NO_FIGURES = dict.fromkeys(("promised", "came", "off", "auroc", "average_precision", "ece"))
+SOME = {"promised": 0.05, "came": 0.04, "off": 0.01, "auroc": 0.81, "average_precision": 0.3, "ece": 0.02}
+DETAIL = {
+    "calibration": {"30": [{"promised": 0.1, "came": 0.2, "rows": 10}]},
+    "groups": {
+        "gender": [
+            {"group": "F", "rows": 9, "customers": 9, "left": 3, **NO_FIGURES},
+            {"group": "M", "rows": 9000, "customers": 1200, "left": 40, **SOME},
+        ]
+    },
+    "features": [{"feature": "aum_last", "gain": 0.7}],
+    "reasons": [{"reason": "outflow", "log_odds": 0.3}],
+}
+BUNDLE = SimpleNamespace(
+    model_id="a641",
+    model=SimpleNamespace(columns=["aum_last"]),
+    metrics={
+        "snapshots": {"judge": ["2026-06-22"], "train": ["2024-11-18", "2024-11-25"], "tune": ["2026-01-12"]},
+        "trained_as_of": "2026-11-16", "rounds": 150, "customer_periods": 84_212,
+    },
+)  # fmt: skip
+
+
+@pytest.fixture
+def made(figures):
+    def page(research=None, card=None, **changes):
+        evaluation = {"figures": figures | changes, "detail": DETAIL}
+        return model_page(load_settings("demo"), BUNDLE, evaluation, card or {}, research or {})
+
+    return page
+
+
+def test_a_group_of_too_few_customers_has_counts_and_no_figure(made):
+    small, large = re.findall(r"<tr><td>([FM](?: .too few.)?</td>.*?)</tr>", made())
+    assert "%" not in small
+    assert "too few" in small
+    assert "+1.00%" in large
+    assert "1,200" in large
+    assert "too few" not in large
+
+
+def test_the_mondays_are_told_in_the_order_of_time(made):
+    text = made()
+    assert (
+        text.index("fitted on 2 Mondays") < text.index("calibrated on 1 Mondays") < text.index("judged on 1")
+    )
+
+
+def test_each_way_to_rank_has_its_figures_and_intervals_where_drawn(made, html_tables):
+    model, rule = html_tables(made(intervals={"model.auroc": [0.7, 0.9]}))[0]
+    assert model["AUROC"] == "0.800 [0.700, 0.900]"
+    assert (rule["ranked by"], rule["AUROC"]) == ("largest drop", "0.800")
+    assert model["leavers in first 10%"] == "0.600"
+
+
+def test_money_in_total_by_tenth_tier_and_branch(made, html_tables):
+    money = {"predicted": 2e6, "realised": 1e6, "ratio": 2.0}
+    whole = money | {
+        "deciles": [money, money | {"realised": 0.0, "ratio": None}],
+        "tiers": [{"tier": "wealth", **money}],
+        "branches": [{"branch": "B1", **money}],
+    }
+    html = made(money=whole, intervals={"model.money_ratio": [1.5, 2.5], "left.tenth_1": [4e5, 2.5e6]})
+    assert "Predicted 2,000,000 CNY" in html
+    assert "predicted over gone is 2.000 [1.500, 2.500]" in html
+    tenths, tiers, branches = html_tables(html)[2:5]
+    assert [row["ratio"] for row in tenths] == ["2.00", ""]
+    assert [(row["95% from"], row["95% to"]) for row in tenths] == [("400,000", "2,500,000"), ("", "")]
+    assert (tiers[0]["tier"], branches[0]["branch"]) == ("wealth", "B1")
+
+
+def test_lists_at_capacity_say_what_they_are_filled_by(made, html_tables):
+    row, _ = html_tables(made(intervals={"capacity.money_at_risk.recall": [0.5, 0.7]}))[5]
+    assert row["lists filled by"] == "money at risk"
+    assert row["calls a Monday"] == "401"
+    assert row["leavers on a list"] == "0.615 [0.500, 0.700]"
+    assert row["of a list leave"] == "0.118"
+
+
+def test_earnings_name_their_assumptions(made, html_tables):
+    html = made()
+    assert "keeps 30%" in html
+    lists, pays, best, doubt = html_tables(html)[6]
+    assert (lists["promised, CNY"], lists["came, CNY"]) == ("143,000", "124,514")
+    assert pays["called"] == "everybody from 50,000 CNY at risk"
+    assert (best["promised, CNY"], doubt["calls a Monday"]) == ("", "")
+
+
+def test_what_is_missing_in_the_card_is_said(made, html_tables):
+    assert "the model card lacks its owner" in made()
+    parts = (
+        "purpose", "data", "label", "assumptions", "limits", "results", "monitoring limits", "owner",
+        "approver",
+    )  # fmt: skip
+    html = made(card=dict.fromkeys(parts, ("first", "second")))
+    assert "It is complete." in html
+    assert html_tables(html)[-1][:2] == [{"part": "purpose", "": "first"}, {"part": "", "": "second"}]
+
+
+@pytest.mark.parametrize(
+    ("research", "title", "text"),
+    [
+        (
+            {"ablation": {"rows": [{"auroc": 0.7, "without": "flows"}]}},
+            "Families of features",
+            "<td>flows</td>",
+        ),
+        (
+            {"learning-curve": {"rows": [{"average_precision": 0.4, "mondays": 9}]}},
+            "Learning curve",
+            ">average precision</th>",
+        ),
+        ({"backtest": {"origins": [{"origin": "2026-05-18"}]}}, "Backtest", "Models of 2026-05-18 were held"),
+    ],
+)
+def test_what_other_commands_found_is_shown_where_they_were_run(made, research, title, text):
+    html = made(research)
+    assert f"<h2>{title}</h2>" in html
+    assert text in html
+    assert f"<h2>{title}</h2>" not in made()
 
 
 def test_a_model_of_another_definition_is_not_judged_by_todays(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Every page: its headers, one way to say what went wrong, and no navigation to what is forbidden."""
+"""Every page: its headers, one way to say what went wrong, and no navigation to what is forbidden; markup alone."""
 
 import re
 
@@ -6,8 +6,10 @@ import pytest
 
 from configs.errors import DataError
 from serve.auth.policy import Role
+from serve.pages.page import FOLDER, STYLE
 from tests.serve.pages import published_bank
 
+TEMPLATES = sorted((FOLDER / "templates").glob("*.html"))
 CLAIMS = {Role.MANAGER: {"manager_id": "M1"}, Role.BRANCH_HEAD: {"branch_id": "B1"}}
 PAGES = (
     "/sign-in", "/lists/M1", "/customers/6217000000000000101", "/customers/excluded-1", "/branches",
@@ -111,3 +113,16 @@ def test_an_older_run_is_named_as_such(signed_in):
     old = client.get(f"/lists/M1?run={published_bank.run(3).run_id}")
     assert "You are reading the run of 19 Oct 2026" in old.text
     assert published_bank.run(3).run_id in old.text
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_no_template_holds_words_of_its_own_a_script_or_a_style(path):
+    """A text in a template would stay English; scripts and styles would be stopped by the browser."""
+    source = path.read_text("utf-8")
+    bare = re.sub(r"{#.*?#}|{%.*?%}|{{.*?}}|<[^>]*>", " ", source, flags=re.DOTALL)
+    assert re.findall(r"[A-Za-z]{2,}", bare) in ([], ["English"])
+    assert not re.search(r"<script|\sstyle=|<style|\son\w+=|javascript:|https?://", source)
+
+
+def test_style_sheet_loads_nothing():
+    assert not re.search(r"url\(|@import|https?:", STYLE.decode())

@@ -2,18 +2,17 @@
 
 import re
 import tomllib
-from pathlib import Path
 from string import Formatter
 
 import pytest
 
 from configs.published import EXCLUSION_CODES, OUTCOMES, STAGES, Change
 from configs.tables import COUNTERPARTIES, KINDS, PRODUCT_CLASSES
-from serve.pages import rendering
+from serve.pages.page import FOLDER
 from serve.texts.wording import FILES, TEXTS, Wording, change_in_words
 
-ROOT = Path(rendering.__file__).parents[2]
-TEMPLATES = sorted((rendering.FOLDER / "templates").glob("*.html"))
+ROOT = FOLDER.parents[1]
+TEMPLATES = sorted((FOLDER / "templates").glob("*.html"))
 PYTHON = sorted(path for room in ("serve", "pipeline") for path in (ROOT / room).rglob("*.py"))
 # Every code that the product itself gives; each has a text.
 CODES = {
