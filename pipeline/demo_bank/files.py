@@ -125,7 +125,7 @@ def write_products(out: Path) -> None:
 
 
 def write_truth(bank: Bank, writer: pq.ParquetWriter) -> None:
-    """One row per customer in the AUM band on the bank's Monday, sorted; nothing while there is no truth yet."""
+    """One row per customer in the AUM band on the bank's Monday, sorted; nothing without a truth yet."""
     truth = bank.truth()
     if truth is None:
         return

@@ -110,7 +110,7 @@ class Managers:
         return len(self._hired) - 1
 
     def table(self) -> pa.Table:
-        """One row per manager hired so far: name, branch and how many customers a week can be worked through."""
+        """One row per manager hired so far: name, branch and customers who can be called a week."""
         draws, managers = Draws(self._seed, -3), np.arange(len(self._hired), dtype=np.int64)
         numbers = manager_ids(managers)
         return pa.table(

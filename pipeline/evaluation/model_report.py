@@ -1,5 +1,7 @@
-"""The report of a model: its figures, its card and its page, which shows its predictions on Mondays it had not
-seen, how sure they are and what they rest on; at once after training, or in full on request."""
+"""The report of a model on Mondays it had not seen: figures, card and page.
+
+It is written at once after training, or in full on request.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The sheets of a workbook: the customers to call, to be read back when filled in, and a branch's managers."""
+"""The sheets of a workbook: customers to call, read back when filled in, and a branch's managers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

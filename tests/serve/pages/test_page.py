@@ -1,4 +1,4 @@
-"""Every page: its headers, one way to say what went wrong, and no navigation to what is forbidden; markup alone."""
+"""Every page: its headers, its way to say what went wrong, no forbidden navigation, markup alone."""
 
 import re
 
