@@ -79,7 +79,6 @@ def run_train(context: Context, tables: Ingested, snapshot_date: date) -> Bundle
         counts["version"] = registry.record(
             context.data, context.settings.bank, folder, context.bundle_key, {"data": tables.fingerprint}
         )
-        registry.track(context.data, context.settings.bank, bundle)
     log.info("judged out of time\n%s", comparison_table(bundle.metrics).round(3).to_string())
     promotion.register_challenger(context, tables, bundle)
     return bundle

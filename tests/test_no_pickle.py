@@ -16,6 +16,7 @@ from models.calibrate import Calibrator
 from models.hazard import Model
 from models.severity import Severity
 from pipeline.training import registry
+from tests.pipeline.training.test_registry import METRICS
 
 ROOT = Path(__file__).parent.parent
 CODE = [path for name in ("configs", "features", "models", "serve", "pipeline", "benchmarks")
@@ -89,7 +90,7 @@ def test_nothing_that_training_leaves_is_a_pickle(tmp_path):
         Model(Trees("tree\n", ("inflow",), (None,)), (30, 60, 90), 0.0),
         Calibrator((1.0,) * 3, (0.0,) * 3),
         Severity(None, 0.8, 1.0),
-        {"judge": {"auroc": 0.75}},
+        METRICS,
         {"bank": "demo"},
         (0.0,),
     )

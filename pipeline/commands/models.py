@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from configs.errors import DataError
 from pipeline.commands.options import DATA, AsOf, BankOption, DataOption, context_of, logged_context
 from pipeline.progress import progress_bar, step
 
@@ -86,11 +87,13 @@ def report(
     """The page of a model in full: intervals, groups, money, lists at capacity, profit, model card."""
     from models.bundle import load
     from pipeline.evaluation.model_report import report_in_full
-    from pipeline.training import promotion, registry
+    from pipeline.training import promotion
 
     context = logged_context(bank, data)
-    folder = context.home.models / model if model else registry.champion(context.data, bank)
-    bundle, champion = load(folder, context.bundle_key), promotion.champion_or_none(context)
+    champion = promotion.champion_or_none(context) if model else promotion.champion(context)
+    bundle = load(context.home.models / model, context.bundle_key) if model else champion
+    if bundle is None:
+        raise DataError(f"bank {bank!r} has no champion. Train a model first.")
     rival = champion if champion and champion.model_id != bundle.model_id else None
     with step("report") as counts:
         page = report_in_full(context, context.tables, bundle, rival)

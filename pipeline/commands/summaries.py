@@ -11,7 +11,7 @@ from configs.call_lists import CallList
 from pipeline.context import Context
 from pipeline.monitoring.outcomes import PublishedOutcome
 from pipeline.scoring.score import Publication
-from pipeline.training.comparison import DECIDE, Comparison
+from pipeline.training.comparison import DECIDE
 from serve.store.audit import Entry, Head
 
 SHOWN = 8
@@ -89,10 +89,9 @@ def backtest_in_words(result: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def comparison_in_words(comparison: Comparison) -> str:
+def comparison_in_words(shown: Mapping[str, Any]) -> str:
     """Challenger and champion on the same Mondays, and the objections to the challenger."""
-    shown = comparison.figures
-    lines = [f"challenger {comparison.challenger}, champion {comparison.champion or 'none'}"]
+    lines = [f"challenger {shown['challenger']}, champion {shown['champion'] or 'none'}"]
     if "rows" in shown:
         days = shown["mondays"]
         lines.append(
@@ -105,7 +104,7 @@ def comparison_in_words(comparison: Comparison) -> str:
         lines.append(pd.DataFrame(ways | shown["rules"]).T.round(4).to_string(na_rep=""))
     for name, (low, middle, high) in shown.get("differences", {}).items():
         lines.append(f"difference in {DECIDE[name]}: {middle:+.4f} [{low:+.4f}, {high:+.4f}]")
-    lines += [f"objection: {reason}" for reason in comparison.objections] or ["no objection"]
+    lines += [f"objection: {reason}" for reason in shown["objections"]] or ["no objection"]
     return "\n".join(lines)
 
 

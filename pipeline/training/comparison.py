@@ -1,6 +1,5 @@
 """A challenger beside the champion on the same later Mondays, and the objections to making it champion."""
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -26,62 +25,41 @@ from pipeline.training.training_rows import columns_of, load_matrix
 DECIDE = {"aum_caught": "AUM caught", "recall": "recall"}
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """The figures of a challenger beside the champion, and the objections to it in words.
+def compare(bank: Context, tables: Ingested, challenger: Bundle, champion: Bundle | None) -> dict[str, Any]:
+    """The figures of both, plain JSON, on the Mondays that evaluated the challenger, and the ``objections``
+    to it in words; without a champion, the challenger beside the rules alone.
 
-    Without an objection it may be made champion. ``figures`` are those of JSON, equal on every run.
-    """
-
-    challenger: str
-    champion: str | None
-    objections: tuple[str, ...]
-    figures: dict[str, Any]
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "challenger": self.challenger,
-            "champion": self.champion,
-            "objections": list(self.objections),
-            **self.figures,
-        }
-
-
-def compare(bank: Context, tables: Ingested, challenger: Bundle, champion: Bundle | None) -> Comparison:
-    """Both on the Mondays that evaluated the challenger; without a champion, the challenger beside the rules
-    alone.
-
-    Mondays whose features or labels are not there are written first, with outcomes as the challenger's
-    training knew them.
+    Without an objection it may be made champion. Mondays whose features or labels are not there are written
+    first, with outcomes as the challenger's training knew them.
     """
     unfit = contract_breaks(bank.settings, champion) if champion else []
     rival = None if unfit else champion
-    evaluated = challenger.snapshots.evaluation
+    evaluated, limits = challenger.snapshots.evaluation, bank.settings.promotion
     days = fair_mondays(bank.settings, challenger, rival) if rival else evaluated
-    figures: dict[str, Any] = {
-        "as_of": str(challenger.trained_as_of),
-        "mondays": [str(day) for day in days],
-        "mondays_the_champion_has_seen": [str(day) for day in evaluated if day not in days],
-        "champion_trained_on_other": unfit,
-    }
     wrong = contract_breaks(bank.settings, challenger)
     objections = (
         [f"it was trained on another {' and '.join(wrong)} than the settings now name"] if wrong else []
     )
     if not days:
         objections.append("the champion has seen outcomes of every Monday that evaluated the challenger")
+    figures: dict[str, Any] = {}
     if not objections:
-        figures |= _figures(bank, tables, challenger, rival, days)
-        limits = bank.settings.promotion
+        figures = _figures(bank, tables, challenger, rival, days)
         objections = own_objections(limits, figures)
         if champion and champion.trained_as_of > challenger.trained_as_of:
             objections.append(f"the champion was trained later, on {champion.trained_as_of}")
         elif rival:
             age = (challenger.trained_as_of - rival.trained_as_of) // WEEK
             objections += rival_objections(limits, figures, age)
-    return Comparison(
-        challenger.model_id, champion.model_id if champion else None, tuple(objections), figures
-    )
+    return figures | {
+        "challenger": challenger.model_id,
+        "champion": champion.model_id if champion else None,
+        "objections": objections,
+        "as_of": str(challenger.trained_as_of),
+        "mondays": [str(day) for day in days],
+        "mondays_the_champion_has_seen": [str(day) for day in evaluated if day not in days],
+        "champion_trained_on_other": unfit,
+    }
 
 
 def fair_mondays(settings: Settings, challenger: Bundle, champion: Bundle) -> tuple[date, ...]:
@@ -104,11 +82,8 @@ def callers(bank: Context, tables: Ingested, rows: Matrix) -> Teams:
 
 def contract_breaks(settings: Settings, bundle: Bundle) -> list[str]:
     """The parts of the contract that a bundle does not share with the settings: its features, its label."""
-    shared = {
-        "features": tuple(columns_of(settings)) == bundle.model.columns,
-        "label": settings_of(settings)["label"] == bundle.settings["label"],
-    }
-    return [name for name, is_shared in shared.items() if not is_shared]
+    features = [] if tuple(columns_of(settings)) == bundle.model.columns else ["features"]
+    return features + ([] if settings_of(settings)["label"] == bundle.settings["label"] else ["label"])
 
 
 def _figures(

@@ -9,7 +9,7 @@ import hashlib
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from pipeline.evaluation.model_report import card_of
 from pipeline.progress import log, step
 from pipeline.tables import Ingested
 from pipeline.training import registry
-from pipeline.training.comparison import Comparison, compare, contract_breaks
+from pipeline.training.comparison import compare, contract_breaks
 from serve.auth import access_log
 from serve.store.audit import Entry, Head, append, entries, head, verify
 from serve.store.store import Store
@@ -143,19 +143,15 @@ def _champions(bank: Context) -> list[str]:
     with audit_log(bank) as record:
         champions = record.champions()
     if champions:
-        try:
-            alias = registry.champion(bank.data, bank.settings.bank).name
-        except DataError:
-            alias = "no model"
+        alias = registry.champion(bank.data, bank.settings.bank)
         if alias != champions[-1]:
-            log.warning(
-                "champion  MLflow named %s; the audit log says %s, which stands", alias, champions[-1]
-            )
+            words = "champion  MLflow named %s; the audit log says %s, which stands"
+            log.warning(words, alias or "no model", champions[-1])
             registry.promote(bank.data, bank.settings.bank, champions[-1])
     return champions
 
 
-def register_challenger(bank: Context, tables: Ingested, bundle: Bundle) -> Comparison:
+def register_challenger(bank: Context, tables: Ingested, bundle: Bundle) -> None:
     """Record a freshly trained model, compare it with the champion, keep the comparison and log what comes
     next.
 
@@ -165,39 +161,34 @@ def register_challenger(bank: Context, tables: Ingested, bundle: Bundle) -> Comp
     with audit_log(bank) as record:
         record.note(bank.user, TRAINED, bundle.model_id, details)
     comparison = keep_comparison(bank, tables, bundle)
-    if comparison.objections:
+    if comparison["objections"]:
         _refuse(bank, bank.user, comparison)
     elif bank.settings.promotion.approval == "automatic":
         _promote(bank, comparison, BY_THE_FIGURES)
-        return comparison
+        return
     log.info("promotion %s", standing(bank, bundle.model_id))
-    return comparison
 
 
-def keep_comparison(bank: Context, tables: Ingested, bundle: Bundle) -> Comparison:
+def keep_comparison(bank: Context, tables: Ingested, bundle: Bundle) -> dict[str, Any]:
     """The model beside the champion, kept in ``decisions/`` and as an entry.
 
     A gap in the model's card is an objection: a model that nobody can account for is not promoted.
     """
     with step("compare") as counts:
         comparison = compare(bank, tables, bundle, champion_or_none(bank))
-        gaps = missing_in_card(card_of(bank, bundle))
-        comparison = replace(comparison, objections=(*comparison.objections, *gaps))
+        comparison["objections"] += missing_in_card(card_of(bank, bundle))
         path = comparison_file(bank, bundle.model_id)
-        write_json(path, comparison.as_json())
-        counts |= {"model": comparison.challenger, "champion": comparison.champion}
-        counts["objections"] = len(comparison.objections)
-    details = {
-        "champion": comparison.champion,
-        "objections": list(comparison.objections),
-        "decision_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-    }
+        write_json(path, comparison)
+        counts |= {"model": bundle.model_id, "champion": comparison["champion"]}
+        counts["objections"] = len(comparison["objections"])
+    details = {name: comparison[name] for name in ("champion", "objections")}
+    details["decision_sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
     with audit_log(bank) as record:
         record.note(bank.user, COMPARED, bundle.model_id, details)
     return comparison
 
 
-def approve(bank: Context, tables: Ingested, model_id: str, by: str) -> Comparison:
+def approve(bank: Context, tables: Ingested, model_id: str, by: str) -> dict[str, Any]:
     """Make a challenger champion in the name of ``by``, who must not be the one who trained it.
 
     It is verified, smoke tested and compared with the champion of today once more, so that nothing rests on
@@ -212,16 +203,16 @@ def approve(bank: Context, tables: Ingested, model_id: str, by: str) -> Comparis
         raise DataError(f"model {model_id} is the champion already.")
     name = _name(by)
     if name.casefold() in {_name(trainer).casefold() for trainer in trainers}:  # ＬＩ Na is li na
-        own = Comparison(model_id, champions[-1] if champions else None, (f"{name} trained it",), {})
-        _refuse(bank, name, own)
+        own = {"challenger": model_id, "champion": champions[-1] if champions else None}
+        _refuse(bank, name, own | {"objections": [f"{name} trained it"]})
         raise DataError(
             f"model {model_id} was trained by {name}, who cannot approve it too. Ask a second person: "
             f"make promote BANK={bank.settings.bank} BUNDLE={model_id} BY=<name>."
         )
     comparison = keep_comparison(bank, tables, bundle)
-    if comparison.objections:
+    if comparison["objections"]:
         _refuse(bank, name, comparison)
-        raise DataError(f"model {model_id} is not promoted: {'; '.join(comparison.objections)}.")
+        raise DataError(f"model {model_id} is not promoted: {'; '.join(comparison['objections'])}.")
     _promote(bank, comparison, name)
     return comparison
 
@@ -282,19 +273,20 @@ def _smoke_tested(bank: Context, model_id: str) -> Bundle:
     return bundle
 
 
-def _refuse(bank: Context, actor: str, comparison: Comparison) -> None:
-    details = {"objections": list(comparison.objections), "champion": comparison.champion}
+def _refuse(bank: Context, actor: str, comparison: dict[str, Any]) -> None:
+    details = {name: comparison[name] for name in ("objections", "champion")}
     with audit_log(bank) as record:
-        record.note(actor, REFUSED, comparison.challenger, details | {"entered_by": bank.user})
+        record.note(actor, REFUSED, comparison["challenger"], details | {"entered_by": bank.user})
 
 
-def _promote(bank: Context, comparison: Comparison, by: str) -> None:
+def _promote(bank: Context, comparison: dict[str, Any], by: str) -> None:
     """Approval, promotion and alias in one transaction: if one cannot be written, neither are the others."""
-    details = {"champion": comparison.champion, "entered_by": bank.user}
+    model_id = comparison["challenger"]
+    details = {"champion": comparison["champion"], "entered_by": bank.user}
     with audit_log(bank) as record:
-        record.note(by, APPROVED, comparison.challenger, details)
-        record.note(by, PROMOTED, comparison.challenger, details)
-        registry.promote(bank.data, bank.settings.bank, comparison.challenger)
+        record.note(by, APPROVED, model_id, details)
+        record.note(by, PROMOTED, model_id, details)
+        registry.promote(bank.data, bank.settings.bank, model_id)
 
 
 def _name(by: str) -> str:

@@ -23,7 +23,6 @@ from models.bundle import Bundle, load
 
 CHAMPION = "champion"
 LOCK = Path(__file__).parents[2] / "requirements.lock"
-TRACKED = "requirements_lock"  # the tag that says a run is complete
 PER_MONDAY = ("log_loss", "auroc", "average_precision", "recall_at_10")
 # What of the settings a data scientist compares between runs.
 _COMPARED = ("cohort", "label", "features", "training")
@@ -33,9 +32,10 @@ def record(data: Path, bank: str, folder: Path, key: bytes, tags: Mapping[str, s
     """Registers the bundle in ``folder``, signed with ``key``, and returns its version; one per model_id,
     ever.
 
-    Parameters and metrics are read from the bundle itself, so the registry cannot disagree with it. ``tags``
-    say what else went in, for example a fingerprint of the data. Raises DataError if the bundle is changed
-    or does not lie below ``data``.
+    Parameters, metrics, curves and charts are read from the bundle itself, so the registry cannot disagree
+    with it. ``tags`` say what else went in, for example a fingerprint of the data; the versions of all
+    libraries are added. A step of ``evaluated.…`` is an evaluated Monday, counted from 0; a step of
+    ``tune.log_loss`` is a round. Raises DataError if the bundle is changed or does not lie below ``data``.
     """
     bundle = load(folder, key)
     if not folder.resolve().is_relative_to(data.resolve()):
@@ -45,9 +45,13 @@ def record(data: Path, bank: str, folder: Path, key: bytes, tags: Mapping[str, s
         return _version(client, bank, bundle.model_id)
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name)
-    run = client.create_run(_experiment(client, data, name), tags=dict(tags), run_name=bundle.model_id)
+    libraries = {"requirements_lock": lock_digest()}
+    experiment = _experiment(client, data, name)
+    run = client.create_run(experiment, tags={**tags, **libraries}, run_name=bundle.model_id)
     _log(client, run.info.run_id, bundle)
     client.log_artifacts(run.info.run_id, str(folder), "bundle")
+    for name_of_chart, chart in svg_charts(bundle).items():
+        client.log_text(run.info.run_id, chart, f"charts/{name_of_chart}.svg")
     client.set_terminated(run.info.run_id)
     version = client.create_model_version(
         name,
@@ -69,40 +73,12 @@ def promote(data: Path, bank: str, model_id: str) -> None:
     client.set_registered_model_alias(_name(bank), CHAMPION, _version(client, bank, model_id))
 
 
-def champion(data: Path, bank: str) -> Path:
-    """The folder of the bank's champion bundle. Raises DataError if there is none or its folder is gone."""
-    none = DataError(f"bank {bank!r} has no champion in {_database(data)}. Train a model first.")
-    if not _database(data).is_file():
-        raise none
+def champion(data: Path, bank: str) -> str | None:
+    """The model_id that bears the alias; None before the first."""
     client = _client(data)
     registered = client.search_registered_models(f"name = '{_name(bank)}'")
     version = registered[0].aliases.get(CHAMPION) if registered else None
-    if version is None:
-        raise none
-    folder: Path = data / client.get_model_version(_name(bank), version).tags["bundle"]
-    if not folder.is_dir():
-        raise DataError(f"the champion of bank {bank!r} is gone from {folder}. Restore it, or train again.")
-    return folder
-
-
-def track(data: Path, bank: str, bundle: Bundle) -> str:
-    """Adds curves, charts and the versions of all libraries to the run of a recorded bundle; its run_id.
-
-    A step of ``evaluated.…`` is an evaluated Monday, counted from 0; a step of ``tune.log_loss`` is a round.
-    A run that is complete is left alone. Raises DataError when the bundle is not in the registry.
-    """
-    client, name = _client(data), _name(bank)
-    run_id = str(client.get_model_version(name, _version(client, bank, bundle.model_id)).run_id)
-    if TRACKED in client.get_run(run_id).data.tags:
-        return run_id
-    metrics = bundle.metrics
-    _log_steps(client, run_id, "tune.log_loss", metrics["losses"])
-    for name in PER_MONDAY:
-        _log_steps(client, run_id, f"evaluated.{name}", [point.get(name) for point in metrics["mondays"]])
-    for name, chart in svg_charts(bundle).items():
-        client.log_text(run_id, str(chart), f"charts/{name}.svg")
-    client.set_tag(run_id, TRACKED, lock_digest())
-    return run_id
+    return version and str(client.get_model_version(_name(bank), version).tags["model_id"])
 
 
 def track_ablation(data: Path, bank: str, as_of: date, table: pd.DataFrame) -> str:
@@ -153,12 +129,8 @@ def _client(data: Path) -> Any:
         # Imported here: MLflow takes seconds, and only training and scoring need it.
         from mlflow.tracking import MlflowClient
 
-        uri = f"sqlite:///{_database(data).resolve()}"
+        uri = f"sqlite:///{(data / 'mlflow.db').resolve()}"
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
-
-
-def _database(data: Path) -> Path:
-    return data / "mlflow.db"
 
 
 def _name(bank: str) -> str:
@@ -181,30 +153,25 @@ def _version(client: Any, bank: str, model_id: str) -> str:
 
 
 def _log(client: Any, run_id: str, bundle: Bundle) -> None:
-    for key, value in _flat(
-        {key: bundle.settings[key] for key in _COMPARED if key in bundle.settings}
-    ).items():
-        client.log_param(run_id, key, value)
-    for key, value in _flat(bundle.metrics).items():
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            client.log_metric(run_id, key, float(value))
-
-
-def _flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """``{"a": {"b": 1}, "c": [2]}`` as ``{"a.b": 1, "c": "[2]"}``: MLflow knows no nesting and no lists."""
-    flat: dict[str, Any] = {}
-    for key, value in nested.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = json.dumps(value) if isinstance(value, list) else value
-    return flat
-
-
-def _log_steps(client: Any, run_id: str, name: str, values: list[float | None]) -> None:
-    """All values in one write: MLflow takes milliseconds for each call."""
     from mlflow.entities import Metric
 
-    metrics = [Metric(name, value, 0, step) for step, value in enumerate(values) if value is not None]
-    for start in range(0, len(metrics), 1000):
-        client.log_batch(run_id, metrics=metrics[start : start + 1000])
+    settings, metrics = bundle.settings, bundle.metrics
+    for key, value in _flat({key: settings[key] for key in _COMPARED if key in settings}).items():
+        client.log_param(run_id, key, json.dumps(value) if isinstance(value, list) else value)
+    curves = {key: [value] for key, value in _flat(metrics).items() if type(value) in (int, float)}
+    curves |= {f"evaluated.{name}": [day.get(name) for day in metrics["mondays"]] for name in PER_MONDAY}
+    curves["tune.log_loss"] = metrics["losses"]
+    points = [
+        Metric(name, value, 0, step)
+        for name, values in curves.items()
+        for step, value in enumerate(values)
+        if value is not None
+    ]
+    # Many in one write: MLflow takes milliseconds for each call, and 1,000 values.
+    for start in range(0, len(points), 1000):
+        client.log_batch(run_id, metrics=points[start : start + 1000])
+
+
+def _flat(nested: Mapping[str, Any]) -> dict[str, Any]:
+    """``{"a": {"b": 1}}`` as ``{"a.b": 1}``: MLflow knows no nesting."""
+    return pd.json_normalize(dict(nested), sep=".").to_dict("records")[0]

@@ -22,7 +22,6 @@ from models.severity import Severity
 from pipeline import weekly
 from pipeline.context import Context
 from pipeline.training import promotion, registry
-from pipeline.training.comparison import Comparison
 from serve.store.audit import append
 from serve.store.store import Store
 
@@ -55,6 +54,7 @@ def bank(tmp_path, empty_registry, monkeypatch) -> Context:
     monkeypatch.setattr(promotion, "smoke_test", lambda *_: None)
     monkeypatch.setattr(promotion, "contract_breaks", lambda *_: [])
     monkeypatch.setattr(promotion, "card_of", lambda *_: {})
+    monkeypatch.setattr(registry, "svg_charts", lambda _: {})
     monkeypatch.setattr(promotion, "missing_in_card", lambda card: list(card))
     against(monkeypatch)
     return Context(SECOND_PERSON, tmp_path, lambda: AT)
@@ -63,7 +63,8 @@ def bank(tmp_path, empty_registry, monkeypatch) -> Context:
 def against(monkeypatch, *reasons):
     def compare(_bank, _tables, challenger, champion):
         name = champion.model_id if champion else None
-        return Comparison(challenger.model_id, name, reasons, {"as_of": challenger.metrics["trained_as_of"]})
+        figures = {"challenger": challenger.model_id, "champion": name, "objections": list(reasons)}
+        return figures | {"as_of": challenger.metrics["trained_as_of"]}
 
     monkeypatch.setattr(promotion, "compare", compare)
 
@@ -74,7 +75,7 @@ def trained(bank: Context, auroc: float = 0.8, as_of: str = "2026-11-16") -> Bun
         Model(Trees("tree\n", ("inflow",), (None,)), (30, 60, 90), 0.0),
         Calibrator((1.0,) * 3, (0.0,) * 3),
         Severity(None, 0.8, 1.0),
-        {"auroc": auroc, "trained_as_of": as_of},
+        {"auroc": auroc, "trained_as_of": as_of, "mondays": [], "losses": []},
         {"bank": "demo"},
         (None,),
     )
@@ -95,7 +96,7 @@ def test_a_second_person_makes_a_challenger_champion_and_every_step_is_in_the_lo
     assert "waits for approval by anybody but li: make promote BANK=demo" in promotion.standing(bank, model)
     promotion.approve(bank, TABLES, model, "wang")
     assert promotion.champion(bank).model_id == model
-    assert registry.champion(bank.data, "demo").name == model
+    assert registry.champion(bank.data, "demo") == model
     assert log_of(bank) == [
         ("li", "trained", model),
         ("li", "compared", model),
@@ -180,7 +181,7 @@ def test_one_command_returns_to_the_champion_before_and_again_to_the_one_before_
         promotion.approve(bank, TABLES, one, "wang")
     assert promotion.roll_back(bank, "zhao") == models[1]
     assert promotion.champion(bank).model_id == models[1]
-    assert registry.champion(bank.data, "demo").name == models[1]
+    assert registry.champion(bank.data, "demo") == models[1]
     assert log_of(bank)[-1] == ("zhao", "rolled back", models[2])
     assert promotion.roll_back(bank, "zhao") == models[0]
     with pytest.raises(DataError, match="no earlier champion"):
@@ -215,7 +216,7 @@ def test_if_the_log_cannot_be_written_nothing_is_promoted(bank, monkeypatch):
         with pytest.raises(DataError, match="No space left"):
             promotion.approve(bank, TABLES, second, "wang")
     assert promotion.champion(bank).model_id == first
-    assert registry.champion(bank.data, "demo").name == first
+    assert registry.champion(bank.data, "demo") == first
     assert log_of(bank) == [*before, ("li", "compared", second)]
 
 
@@ -237,7 +238,7 @@ def test_an_alias_moved_by_hand_has_no_say(bank):
     promotion.approve(bank, TABLES, first, "wang")
     registry.promote(bank.data, "demo", second)
     assert promotion.champion(bank).model_id == first
-    assert registry.champion(bank.data, "demo").name == first
+    assert registry.champion(bank.data, "demo") == first
 
 
 @pytest.mark.parametrize(
