@@ -4,7 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from models.matrix import Matrix, chunks
@@ -25,43 +28,34 @@ def rules(rows: Matrix) -> dict[str, NDArray[np.float64]]:
 
 @dataclass(frozen=True)
 class Logistic:
-    """Coefficients on standardised columns; ``middle`` stands for an unknown value."""
+    """A fitted regression on standardised columns; the median stands for an unknown value."""
 
-    middle: NDArray[np.float64]
-    mean: NDArray[np.float64]
-    spread: NDArray[np.float64]
-    weight: NDArray[np.float64]
+    line: Pipeline
 
     def scores(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Per row the log-odds but for a constant; higher = riskier."""
+        """Per row the log-odds; higher = riskier."""
         scores = np.empty(len(features))
         for chunk in chunks(features):
-            scores[chunk] = self.standardised(features[chunk]) @ self.weight
+            scores[chunk] = self.line.decision_function(features[chunk])
         return scores
-
-    def standardised(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Rows × columns in standard deviations from the mean, never further than ``_FAR``."""
-        filled = np.where(np.isnan(features), self.middle, features)
-        return np.clip((filled - self.mean) / self.spread, -_FAR, _FAR)
 
 
 def fit_logistic(train: Matrix) -> Logistic:
     """The regression of attrition within the whole outcome window on every column; equal on any number of
     threads.
 
-    Of more than ``MOST`` rows so many are taken, evenly spread over Mondays and customers.
+    Of more than ``MOST`` rows so many are taken, evenly spread over Mondays and customers. Columns are in
+    standard deviations from the mean, never further than ``_FAR``.
     """
     if len(train) > MOST:
         chosen = np.zeros(len(train), dtype=np.bool_)
         chosen[np.arange(MOST) * len(train) // MOST] = True
         train = train.where(chosen)
-    unknown = np.isnan(train.features).all(axis=0)
-    middle = np.zeros(train.features.shape[1])
-    middle[~unknown] = np.nanmedian(train.features[:, ~unknown], axis=0)
-    filled = np.where(np.isnan(train.features), middle, train.features)
-    spread = filled.std(axis=0)
-    flat = Logistic(middle, filled.mean(axis=0), np.where(spread > 0, spread, 1.0), np.zeros(len(middle)))
+    line = make_pipeline(
+        SimpleImputer(strategy="median", keep_empty_features=True),
+        StandardScaler(),
+        FunctionTransformer(np.clip, kw_args={"a_min": -_FAR, "a_max": _FAR}),
+        LogisticRegression(C=_STRENGTH, solver="newton-cholesky"),
+    )
     with threadpool_limits(limits=1):
-        line = LogisticRegression(C=_STRENGTH, solver="newton-cholesky")
-        line.fit(flat.standardised(train.features), train.attrited)
-    return Logistic(flat.middle, flat.mean, flat.spread, np.asarray(line.coef_[0], dtype=np.float64))
+        return Logistic(line.fit(train.features, train.attrited))

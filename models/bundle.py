@@ -53,10 +53,6 @@ class Predicted:
     risks: NDArray[np.float64]
     money: NDArray[np.float64]
 
-    def of(self, rows: NDArray[np.intp]) -> "Predicted":
-        """The predictions for some rows, in the order given."""
-        return Predicted(self.risks[rows], self.money[rows])
-
 
 @dataclass(frozen=True)
 class Bundle:

@@ -32,10 +32,6 @@ class Teams:
     capacity: NDArray[np.int64]
     callable: NDArray[np.bool_]
 
-    def of(self, rows: NDArray[np.intp]) -> "Teams":
-        """The entries of these rows, in the order given."""
-        return Teams(self.team[rows], self.capacity[rows], self.callable[rows])
-
 
 def listed(matrix: Matrix, teams: Teams, *scores: NDArray[np.float64]) -> NDArray[np.bool_]:
     """One entry per row: true for the first ``capacity`` callable customers of each team's Monday.
@@ -90,15 +86,6 @@ def _mean(values: NDArray[np.float64]) -> float:
     return float(finite.mean()) if len(finite) else 0.0
 
 
-@dataclass(frozen=True)
-class Cut:
-    """Calling the first ``calls`` rows, all those of ``threshold`` or more, earns ``profit``."""
-
-    calls: int
-    threshold: float
-    profit: float
-
-
 def profit_of(called: NDArray[np.bool_], lost: NDArray[np.float64], terms: Profit) -> float:
     """The profit of calling these rows; expected money in place of ``lost`` gives the profit to expect."""
     return terms.success_rate * terms.margin * float(lost[called].sum()) - terms.call_cost * int(called.sum())
@@ -109,16 +96,16 @@ def break_even(terms: Profit) -> float:
     return terms.call_cost / (terms.success_rate * terms.margin)
 
 
-def best_cut(scores: NDArray[np.float64], lost: NDArray[np.float64], terms: Profit) -> Cut:
-    """The cut in the order of ``scores`` (the largest first) that would have earned most, seen afterwards.
+def best_cut(scores: NDArray[np.float64], lost: NDArray[np.float64], terms: Profit) -> tuple[int, float]:
+    """Calls and profit of the cut in the order of ``scores`` (the largest first) that would have earned most, seen afterwards.
 
     Rows of equal score are called together or not at all; of equally good cuts the shortest is taken, and
-    where no call pays, nobody is called (threshold: infinity).
+    where no call pays, nobody is called.
     """
-    calls, gone, threshold = _cuts(scores, lost)
+    calls, gone = _cuts(scores, lost)
     profit = terms.success_rate * terms.margin * gone - terms.call_cost * calls
     best = int(np.argmax(profit))
-    return Cut(int(calls[best]), float(threshold[best]), float(profit[best]))
+    return int(calls[best]), float(profit[best])
 
 
 def expected_maximum(scores: NDArray[np.float64], lost: NDArray[np.float64], terms: Profit) -> float:
@@ -130,7 +117,7 @@ def expected_maximum(scores: NDArray[np.float64], lost: NDArray[np.float64], ter
     is closed: ∫ h is I(γ; α, β) and ∫ γ h is α / (α + β) · I(γ; α + 1, β), I being the regularised incomplete
     beta function.
     """
-    calls, gone, _ = _cuts(scores, lost)
+    calls, gone = _cuts(scores, lost)
     corners = _concave_hull(calls, terms.margin * gone)
     cost, earned = terms.call_cost * calls[corners], terms.margin * gone[corners]
     turns = np.diff(cost) / np.diff(earned)
@@ -143,13 +130,12 @@ def expected_maximum(scores: NDArray[np.float64], lost: NDArray[np.float64], ter
 
 def _cuts(
     scores: NDArray[np.float64], lost: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    """Per possible cut, nobody first: how many are called, the money leaving with them, the lowest score."""
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Per possible cut, nobody first: how many are called, and the money leaving with them."""
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]
     ends = np.flatnonzero(np.r_[ranked[1:] != ranked[:-1], True])
-    gone = np.cumsum(lost[order])[ends]
-    return np.r_[0, ends + 1], np.r_[0.0, gone], np.r_[np.inf, ranked[ends]]
+    return np.r_[0, ends + 1], np.r_[0.0, np.cumsum(lost[order])[ends]]
 
 
 def _concave_hull(x: NDArray[np.int64], y: NDArray[np.float64]) -> list[int]:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from configs.published import ResponseRate
 from configs.settings import Profit
+from models.matrix import at_rows
 
 Z = 1.959964  # two-sided 95%
 Z_POWER = 0.841621  # a difference of the size meant is seen in 80% of experiments
@@ -47,9 +48,6 @@ class Experiment:
 
     def __len__(self) -> int:
         return len(self.control)
-
-    def where(self, rows: NDArray[np.bool_]) -> "Experiment":
-        return Experiment(**{name: values[rows] for name, values in vars(self).items()})
 
 
 @dataclass(frozen=True)
@@ -156,7 +154,7 @@ def by_group(
     first."""
     names, counts = np.unique(groups, return_counts=True)
     for k in np.argsort(-counts, kind="stable"):
-        members = experiment.where(groups == names[k])
+        members = at_rows(experiment, groups == names[k])
         if counts[k] >= least and 0 < members.control.sum() < len(members):
             yield str(names[k]), members
 
@@ -164,7 +162,7 @@ def by_group(
 def response_rate(experiment: Experiment, terms: Profit, least: int) -> ResponseRate:
     """The response rate from known outcomes; as set where fewer than ``least`` were listed, and so for each
     group."""
-    listed, control = experiment.where(~experiment.control), experiment.where(experiment.control)
+    listed, control = (at_rows(experiment, rows) for rows in (~experiment.control, experiment.control))
     if len(listed) < least:
         return ResponseRate(terms.success_rate)
     evidence = terms.success_evidence

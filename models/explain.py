@@ -31,10 +31,6 @@ class Contributions:
     bias: NDArray[np.float64]
     raw: NDArray[np.float64]
 
-    def of(self, rows: NDArray[np.intp]) -> "Contributions":
-        """The contributions of some rows, in the order given."""
-        return Contributions(self.values[rows], self.bias[rows], self.raw[rows])
-
 
 @dataclass(frozen=True)
 class Grouping:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from configs.errors import DataError
 from configs.settings import Training
 from models.boosting import Loss, Medians, Progress, Rows, Trees, medians, parameters, train_trees
-from models.matrix import Matrix, chunks
+from models.matrix import Matrix, at_rows, chunks
 from models.tree_paths import Paths, paths_of
 
 PERIOD = "period"  # the column that says in which period; its value is the horizon in days
@@ -154,7 +154,7 @@ def downsample_negatives(periods: Periods, kept: float, seed: int) -> Periods:
     if kept == 1:
         return periods
     chosen = (periods.gone == 1) | (np.random.default_rng(seed).random(len(periods.row)) < kept)
-    return Periods(periods.row[chosen], periods.days[chosen], periods.gone[chosen])
+    return at_rows(periods, chosen)
 
 
 def _check_both_outcomes(name: str, rows: Matrix) -> None:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ CHUNK = 2_000  # rows looked at together: little memory, and fast in cache
 COLUMNS = 16  # columns read together, all rows of them
 KEY = ("customer_id", "snapshot_date")
 OUTCOME = ("time_to_attrition", "outflow_share", "aum_base")
+Columns = TypeVar("Columns")
 _BY_ROW = ("customer_id", "snapshot_date", "time_to_attrition", "outflow_share", "aum")  # beside the features
 
 
@@ -134,6 +135,11 @@ class Matrix:
 
     def _by_row(self, rows: slice | NDArray[np.intp]) -> dict[str, Any]:
         return {name: getattr(self, name)[rows] for name in _BY_ROW}
+
+
+def at_rows(columns: Columns, rows: NDArray[Any]) -> Columns:
+    """Some rows, in the order given, of anything whose fields all hold one entry per row."""
+    return type(columns)(**{name: values[rows] for name, values in vars(columns).items()})
 
 
 def joined(days: Sequence[Matrix], features: NDArray[np.float64], columns: Sequence[str]) -> Matrix:

@@ -1,7 +1,7 @@
 """A seeded search for LightGBM's parameters over folds in time (TPE; Bergstra et al. 2011)."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,8 @@ from models.hazard import fit
 from models.matrix import Matrix
 from models.metrics import ranking
 
-Params = Mapping[str, float | int | str]
 Fold = tuple[Matrix, Matrix]
+Trial = dict[str, Any]
 
 # Lowest and highest value of each parameter, and whether it moves by factors; whole where the bounds are.
 SPACE: dict[str, tuple[float, float, bool]] = {
@@ -26,16 +26,6 @@ SPACE: dict[str, tuple[float, float, bool]] = {
     "feature_fraction": (0.1, 1.0, False),
     "bagging_fraction": (0.5, 1.0, False),
 }
-
-
-@dataclass(frozen=True)
-class Trial:
-    """The parameters tried and, per fold, the least log loss and the average precision; fewer folds where it
-    was given up because it did worse than most before it."""
-
-    params: Params
-    log_loss: tuple[float, ...]
-    average_precision: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -54,7 +44,10 @@ def search(
     progress: Callable[[int, int], None],
     monotone: Sequence[int] = (),
 ) -> list[Trial]:
-    """Every trial in its order; the first is what the settings say, so that the best is never worse.
+    """Every trial in its order: the ``params`` tried and, per fold, the least ``log_loss`` and the
+    ``average_precision``; fewer folds where it was given up because it did worse than most before it.
+
+    The first is what the settings say, so that the best is never worse.
 
     The search minimises the log loss of customer-periods, averaged over the folds (train, tune). The same
     seed and number of trials give the same trials; with a limit of seconds, as many of them as there was
@@ -87,15 +80,15 @@ def search(
                 break
         else:
             study.tell(suggestion, float(np.mean(losses)))
-        trials.append(Trial(params, tuple(losses), tuple(precisions)))
+        trials.append({"params": params, "log_loss": losses, "average_precision": precisions})
         progress(len(trials), budget.trials)
     return trials
 
 
 def best(trials: Sequence[Trial]) -> Trial:
     """The least mean log loss among those that ran over all folds; the first of equals."""
-    whole = [trial for trial in trials if len(trial.log_loss) == len(trials[0].log_loss)]
-    return min(whole, key=lambda trial: float(np.mean(trial.log_loss)))
+    whole = [trial for trial in trials if len(trial["log_loss"]) == len(trials[0]["log_loss"])]
+    return min(whole, key=lambda trial: float(np.mean(trial["log_loss"])))
 
 
 def _suggested(suggestion: Any, name: str) -> float | int:

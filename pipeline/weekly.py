@@ -90,7 +90,7 @@ def run_publish(
     """Score one Monday, publish it in one transaction, write the workbooks."""
     with step("score") as counts, progress_bar("features") as on_features:
         previous = last_published(context, bundle, snapshot_date)
-        snapshots = [previous.run.snapshot_date, snapshot_date] if previous else [snapshot_date]
+        snapshots = [previous[0].snapshot_date, snapshot_date] if previous else [snapshot_date]
         build_snapshots(context.settings, context.home, tables, snapshots, on_features)
         publication = score(context.settings, context.home, tables, Models(bundle, previous), snapshot_date)
         counts |= {"cohort": len(publication.scores), "excluded": len(publication.exclusions)}

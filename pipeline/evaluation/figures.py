@@ -11,7 +11,7 @@ from configs.settings import Settings
 from models.bundle import Bundle, Predicted
 from models.capacity import Teams, at_capacity, best_cut, break_even, expected_maximum, listed, profit_of
 from models.explain import contributions
-from models.matrix import Matrix, joined
+from models.matrix import Matrix, at_rows, joined
 from models.metrics import (
     Metrics,
     calibration_slope,
@@ -53,8 +53,8 @@ class Evaluated:
         """These ``rows``, drawn at ``positions`` of this bank, with their predictions; without the groups."""
         return Evaluated(
             rows,
-            Predicted(self.predicted.risks[positions], self.predicted.money[positions]),
-            Segments(self.segments.teams.of(positions), {}),
+            at_rows(self.predicted, positions),
+            Segments(at_rows(self.segments.teams, positions), {}),
             {way: scores[positions] for way, scores in self.others.items()},
         )
 
@@ -170,7 +170,7 @@ def _profit(settings: Settings, evaluated: Evaluated, called: NDArray[np.bool_])
     mondays = len(np.unique(evaluated.rows.snapshot_date))
     threshold = break_even(terms)
     pays = (expected >= threshold) & evaluated.segments.teams.callable
-    best = best_cut(expected, lost, terms)
+    best_calls, best_profit = best_cut(expected, lost, terms)
     totals = {
         "lists_calls": int(called.sum()),
         "lists_predicted": profit_of(called, expected, terms),
@@ -178,8 +178,8 @@ def _profit(settings: Settings, evaluated: Evaluated, called: NDArray[np.bool_])
         "break_even_calls": int(pays.sum()),
         "break_even_predicted": profit_of(pays, expected, terms),
         "break_even": profit_of(pays, lost, terms),
-        "best_calls": best.calls,
-        "best": best.profit,
+        "best_calls": best_calls,
+        "best": best_profit,
         "expected_maximum": expected_maximum(expected, lost, terms),
     }
     averages = {name: round(total / mondays, 2) for name, total in totals.items()}

@@ -129,7 +129,7 @@ def _run(
     if tables.overlay and tables.overlay.as_of(as_of):
         manifest["recorded"] = tables.overlay.as_of(as_of)
     if models.earlier:
-        earlier = models.earlier.run
+        earlier, _ = models.earlier
         manifest |= {"before": earlier.run_id, "compared_with": str(earlier.snapshot_date)}
     return Run(
         run_id=run_id_of(as_of, manifest),

@@ -13,7 +13,7 @@ from configs.published import Change, Run
 from configs.reason_groups import GROUPS
 from models.bundle import Bundle, Scored, load
 from models.explain import ScoreChange, contributions, representatives, score_change
-from models.matrix import feature_values
+from models.matrix import at_rows, feature_values
 from pipeline.artefacts import Home
 from pipeline.context import Context
 from pipeline.progress import log
@@ -27,19 +27,12 @@ MODEL, OTHER = ("model", "new model", "模型更新"), ("other", "other", "其�
 
 
 @dataclass(frozen=True)
-class EarlierRun:
-    """The run from which changes are counted, and the model that scored it."""
-
-    run: Run
-    bundle: Bundle
-
-
-@dataclass(frozen=True)
 class Models:
-    """The model that scores a Monday, and the run before it, if there is one to compare with."""
+    """The model that scores a Monday; the run from which changes are counted and its model, if there is one
+    to compare with."""
 
     present: Bundle
-    earlier: EarlierRun | None = None
+    earlier: tuple[Run, Bundle] | None = None
 
 
 @dataclass(frozen=True)
@@ -53,7 +46,7 @@ class CustomerChange:
     items: tuple[Change, ...] = ()
 
 
-def last_published(bank: Context, bundle: Bundle, as_of: date) -> EarlierRun | None:
+def last_published(bank: Context, bundle: Bundle, as_of: date) -> tuple[Run, Bundle] | None:
     """The latest run of the store before ``as_of``, if it is recent and its model can be asked again.
 
     That model must see the same columns and have learnt the same label. Of several runs of one Monday, which
@@ -71,28 +64,32 @@ def last_published(bank: Context, bundle: Bundle, as_of: date) -> EarlierRun | N
     if earlier.model.columns != bundle.model.columns or earlier.settings["label"] != bundle.settings["label"]:
         log.info("no change: run %s was scored on other columns or another label", runs[0].run_id)
         return None
-    return EarlierRun(runs[0], earlier)
+    return runs[0], earlier
 
 
 def changes(
     words: Words, models: Models, frame: pd.DataFrame, scored: Scored, home: Home
 ) -> list[CustomerChange]:
     """One entry per row of ``frame``, the Monday's features as scored by the present model."""
-    entries, earlier = [CustomerChange()] * len(frame), models.earlier
-    if earlier is None:
+    entries = [CustomerChange()] * len(frame)
+    if models.earlier is None:
         return entries
-    rows, features, cohort = _earlier_rows(home, earlier.run.snapshot_date, frame)
+    run, former = models.earlier
+    rows, features, cohort = _earlier_rows(home, run.snapshot_date, frame)
     if not len(rows):
         return entries
 
     def values(bundle: Bundle) -> NDArray[np.float64]:
         return feature_values(bundle.peers.extended(features, cohort), bundle.model.columns)
 
-    before, after = contributions(models.present.model, values(models.present)), scored.contributions.of(rows)
+    before, after = (
+        contributions(models.present.model, values(models.present)),
+        at_rows(scored.contributions, rows),
+    )
     published = before.raw
-    if earlier.bundle.model_id != models.present.model_id:
-        published = earlier.bundle.model.raw(values(earlier.bundle))
-    risks = scored.risks[rows, -1] - earlier.bundle.calibrator.risks(published)[:, -1]
+    if former.model_id != models.present.model_id:
+        published = former.model.raw(values(former))
+    risks = scored.risks[rows, -1] - former.calibrator.risks(published)[:, -1]
     change = score_change(after, before, published, words.grouping)
     items = _items(words, change, after.values - before.values, frame.iloc[rows])
     for row, risk, of_row in zip(rows, risks, items, strict=True):

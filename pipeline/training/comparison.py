@@ -12,12 +12,12 @@ from configs.settings import Promotion, Settings
 from models.baselines import rules
 from models.bundle import Bundle, Predicted, settings_of
 from models.capacity import Teams, at_capacity, listed
-from models.matrix import Matrix
+from models.matrix import Matrix, at_rows
 from models.metrics import Metrics, calibration, calibration_slope, intervals
 from pipeline.context import Context
 from pipeline.evaluation.figures import DRAWS
+from pipeline.evaluation.research import build_history
 from pipeline.evaluation.segments import segments
-from pipeline.snapshots.build import build_outcomes, build_snapshots
 from pipeline.tables import Ingested
 from pipeline.training.training_rows import columns_of, load_matrix
 
@@ -90,9 +90,8 @@ def _figures(
     bank: Context, tables: Ingested, challenger: Bundle, rival: Bundle | None, days: tuple[date, ...]
 ) -> dict[str, Any]:
     """The figures of both and of the rules at one length of list, and 95% intervals of the differences."""
-    settings, home, seed = bank.settings, bank.home, bank.settings.training.seed
-    build_snapshots(settings, home, tables, days, _quietly)
-    build_outcomes(settings, home, tables, days, challenger.trained_as_of, _quietly)
+    home, seed = bank.home, bank.settings.training.seed
+    build_history(bank, tables, days, challenger.trained_as_of)
     rows = load_matrix(home, days, challenger.peers)
     if not 0 < rows.attrited.mean() < 1:
         raise DataError(
@@ -132,7 +131,9 @@ def differences(
     customers, so what a bank's draw does to both alike is not counted as noise."""
 
     def gap(drawn: Matrix, places: NDArray[np.intp]) -> Metrics:
-        new, old = (_of_lists(drawn, teams.of(places), predicted.of(places)) for predicted in both)
+        new, old = (
+            _of_lists(drawn, at_rows(teams, places), at_rows(predicted, places)) for predicted in both
+        )
         return {name: new[name] - old[name] for name in DECIDE}
 
     whole = gap(rows, np.arange(len(rows)))
@@ -178,7 +179,3 @@ def rival_objections(limits: Promotion, figures: dict[str, Any], age_weeks: int)
     return [
         f"it is not better than the champion by more than noise: {'; '.join(words[name] for name in DECIDE)}"
     ]
-
-
-def _quietly(done: int, total: int) -> None:
-    """Nearly always the Mondays are there already."""

@@ -17,9 +17,8 @@ from models.baselines import rules
 from models.bundle import AUM_NOW, Bundle, Predicted, settings_of, write
 from models.calibrate import fit_calibrator
 from models.hazard import Fitted, fit
-from models.leakage import refuse_leaks
 from models.matrix import Matrix
-from models.metrics import Metrics, by_snapshot, evaluate, money, ranking, reliability
+from models.metrics import Metrics, by_snapshot, evaluate, money, ranking, reliability, single_aurocs
 from models.severity import fit_severity
 from models.smoke_test import reference_rows, smoke_test
 from models.splits import Split, split
@@ -120,6 +119,23 @@ def _check_outcomes(settings: Settings, sets: Mapping[str, Matrix]) -> None:
                 "shows what each definition would find: choose another, widen the cohort, "
                 "or deliver a longer history."
             )
+
+
+def refuse_leaks(rows: Matrix, limit: float) -> None:
+    """Raises DataError naming every feature that alone has an AUROC above ``limit`` out of time.
+
+    A copy of the label, or a table whose ``known_on`` is earlier than the bank knew, looks like this: an
+    honest feature shares the outcome with chance.
+    """
+    leaks = {name: auroc for name, auroc in single_aurocs(rows).items() if auroc > limit}
+    if leaks:
+        worst = sorted(leaks, key=lambda name: (-leaks[name], name))
+        figures = ", ".join(f"{name} ({leaks[name]:.3f})" for name in worst[:5])
+        raise DataError(
+            f"{len(leaks)} of {len(rows.columns)} features alone tell who leaves, out of time, better than "
+            f"training.max_single_auroc = {limit} allows: {figures}. Look for the outcome in their tables, "
+            "or for a known_on earlier than the bank knew; where the feature is honest raise the limit."
+        )
 
 
 def _history(fitted: Fitted, chosen: Split, as_of: date) -> dict[str, Any]:

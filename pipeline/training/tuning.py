@@ -1,6 +1,5 @@
 """A search for parameters over folds of the Mondays that train and tune; the evaluated ones stay unseen."""
 
-from dataclasses import asdict
 from datetime import date
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from models.splits import folds
-from models.tune import Budget, Trial, best, search
+from models.tune import Budget, best, search
 from pipeline.artefacts import write_json
 from pipeline.context import Context
 from pipeline.progress import progress_bar, step
@@ -48,8 +47,8 @@ def run_tuning(bank: Context, tables: Ingested, as_of: date, budget: Budget) -> 
         "as_of": str(as_of),
         "seed": settings.training.seed,
         "folds": [{"train": _ends(fold.train), "tune": _ends(fold.tune)} for fold in splits],
-        "trials": [_plain(trial) for trial in trials],
-        "best": _plain(best(trials)),
+        "trials": trials,
+        "best": best(trials),
     }
     write_json(home.root / "tune.json", result)
     return result
@@ -74,10 +73,6 @@ def in_words(result: dict[str, Any]) -> str:
 
 def _ends(days: tuple[date, ...]) -> list[str]:
     return [str(days[0]), str(days[-1])]
-
-
-def _plain(trial: Trial) -> dict[str, Any]:
-    return {name: dict(value) if name == "params" else list(value) for name, value in asdict(trial).items()}
 
 
 def _row(number: int, trial: dict[str, Any]) -> dict[str, Any]:

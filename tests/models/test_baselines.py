@@ -15,25 +15,29 @@ def test_it_finds_what_was_planted(train: Matrix, judge: Matrix) -> None:
     best = ranking(judge, planted)["auroc"]
     assert ranking(judge, made.scores(judge.features))["auroc"] > best - 0.01
     # Shrunk by the penalty, but in proportion to the planted 1.2, 0.5 and −0.6.
-    assert made.weight[:3] / made.weight[0] == pytest.approx([1, 0.42, -0.5], abs=0.1)
+    weight = made.line[-1].coef_[0]
+    assert weight[:3] / weight[0] == pytest.approx([1, 0.42, -0.5], abs=0.1)
 
 
 def test_an_unknown_value_counts_as_the_median_and_a_far_one_is_cut(train: Matrix) -> None:
     odd = train.features.copy()
     odd[:, 4] = np.nan  # never known: says nothing
-    made = fit_logistic(replace(train, features=odd))
-    assert made.weight[4] == 0
-    row = np.full((1, 5), np.nan)
-    assert made.standardised(row)[0, :4] == pytest.approx((made.middle[:4] - made.mean[:4]) / made.spread[:4])
-    assert made.standardised(np.full((1, 5), 1e9))[0, 0] == 5
+    line = fit_logistic(replace(train, features=odd)).line
+    assert line[-1].coef_[0, 4] == 0
+    middle, mean, spread = (f(odd[:, :4], axis=0) for f in (np.nanmedian, np.nanmean, np.nanstd))
+    known = ~np.isnan(odd[:, :4]).any(axis=0)
+    standardised = line[:-1].transform(np.full((1, 5), np.nan))[0, :4]
+    assert standardised[known] == pytest.approx(((middle - mean) / spread)[known])
+    assert line[:-1].transform(np.full((1, 5), 1e9))[0, 0] == 5
 
 
 def test_of_too_many_rows_an_even_share_is_fitted_on(train: Matrix, monkeypatch: pytest.MonkeyPatch) -> None:
     half = train.where(np.arange(len(train)) % 2 == 0)
     monkeypatch.setattr(baselines, "MOST", len(train) // 2)
-    assert np.array_equal(fit_logistic(train).weight, fit_logistic(half).weight)
+    weight_of_half = fit_logistic(half).line[-1].coef_
+    assert np.array_equal(fit_logistic(train).line[-1].coef_, weight_of_half)
     monkeypatch.setattr(baselines, "MOST", len(train))
-    assert not np.array_equal(fit_logistic(train).weight, fit_logistic(half).weight)
+    assert not np.array_equal(fit_logistic(train).line[-1].coef_, weight_of_half)
 
 
 def test_rows_are_scored_a_few_at_a_time(

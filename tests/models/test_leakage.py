@@ -9,9 +9,9 @@ from scipy.stats import mannwhitneyu
 from configs.errors import DataError
 from configs.settings import Training
 from models.hazard import fit
-from models.leakage import refuse_leaks, single_aurocs
 from models.matrix import Matrix
-from models.metrics import ranking
+from models.metrics import ranking, single_aurocs
+from pipeline.training.train import refuse_leaks
 from tests.models.conftest import FIRST, matrix
 
 HORIZONS = (30, 60, 90)
@@ -63,10 +63,6 @@ def test_honest_features_pass(judge: Matrix) -> None:
     assert 0.7 < max(single_aurocs(judge).values()) < 0.8
     with pytest.raises(DataError, match="outflow_sum_4w"):
         refuse_leaks(judge, 0.7)
-
-
-def test_one_outcome_says_nothing(judge: Matrix) -> None:
-    refuse_leaks(judge.where(judge.attrited == 0), 0.95)
 
 
 def test_shuffled_labels_predict_nothing_out_of_time(training: Training) -> None:

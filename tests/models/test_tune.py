@@ -3,7 +3,7 @@ import pytest
 
 from configs.settings import Training
 from models.matrix import Matrix
-from models.tune import SPACE, Budget, Trial, best, search
+from models.tune import SPACE, Budget, best, search
 
 HORIZONS = (30, 60, 90)
 
@@ -21,12 +21,12 @@ def test_the_first_trial_is_what_the_settings_say_and_a_rerun_repeats_all(
     first = search(folds, quick, HORIZONS, Budget(6), lambda *at: told.append(at))
     assert first == search(folds, quick, HORIZONS, Budget(6), lambda *_: None)
     assert told == [(number, 6) for number in range(1, 7)]
-    assert first[0].params == {name: quick.lightgbm[name] for name in SPACE}
+    assert first[0]["params"] == {name: quick.lightgbm[name] for name in SPACE}
     for one in first:
-        assert all(low <= one.params[name] <= high for name, (low, high, _) in SPACE.items())
+        assert all(low <= one["params"][name] <= high for name, (low, high, _) in SPACE.items())
     other = search(folds, quick.model_copy(update={"seed": 1}), HORIZONS, Budget(2), lambda *_: None)
-    assert other[1].params != first[1].params
-    assert np.mean(best(first).log_loss) <= np.mean(first[0].log_loss)
+    assert other[1]["params"] != first[1]["params"]
+    assert np.mean(best(first)["log_loss"]) <= np.mean(first[0]["log_loss"])
 
 
 def test_a_bad_start_is_found_out(train: Matrix, tune: Matrix, quick: Training) -> None:
@@ -34,7 +34,7 @@ def test_a_bad_start_is_found_out(train: Matrix, tune: Matrix, quick: Training) 
     bad = quick.model_copy(update={"lightgbm": {**quick.lightgbm, "min_data_in_leaf": 1000, "max_depth": 3}})
     tried = search([(train, tune)], bad, HORIZONS, Budget(8), lambda *_: None)
     assert best(tried) is not tried[0]
-    assert best(tried).log_loss < tried[0].log_loss
+    assert best(tried)["log_loss"] < tried[0]["log_loss"]
 
 
 def test_no_trial_begins_after_the_seconds(
@@ -46,9 +46,5 @@ def test_no_trial_begins_after_the_seconds(
 
 
 def test_the_best_ran_over_all_folds() -> None:
-    half, worse, good = (
-        Trial({}, (0.1,), (0.9,)),
-        Trial({}, (0.3, 0.3), (0, 0)),
-        Trial({}, (0.2, 0.3), (0, 0)),
-    )
+    half, worse, good = ({"log_loss": losses} for losses in ([0.1], [0.3, 0.3], [0.2, 0.3]))
     assert best([worse, half, good]) is good

@@ -10,7 +10,7 @@ from configs.bank_folder import load_settings
 from configs.errors import DataError
 from models.bundle import Predicted
 from models.capacity import Teams
-from models.matrix import Matrix
+from models.matrix import Matrix, at_rows
 from pipeline.evaluation import figures as figures_module
 from pipeline.evaluation.figures import Evaluated, figures, lists, pooled
 from pipeline.evaluation.segments import Segments
@@ -88,7 +88,7 @@ def test_two_days_models_are_held_to_their_word_as_one(evaluated):
     first, second = (
         replace(evaluated, rows=(half := evaluated.rows.where(evaluated.rows.snapshot_date == day)),
                 predicted=Predicted(evaluated.predicted.risks[:SIZE], evaluated.predicted.money[:SIZE]),
-                segments=Segments(evaluated.segments.teams.of(np.arange(SIZE)),
+                segments=Segments(at_rows(evaluated.segments.teams, np.arange(SIZE)),
                                   {name: of[:SIZE] for name, of in evaluated.segments.groups.items()}),
                 others={"rule": evaluated.others["rule"][:SIZE], name: np.zeros(len(half))})
         for day, name in zip(np.unique(evaluated.rows.snapshot_date), ("before", "after"), strict=True)

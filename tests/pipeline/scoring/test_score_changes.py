@@ -19,7 +19,7 @@ from models.explain import Contributions
 from models.peers import Peers
 from pipeline.scoring import score_changes
 from pipeline.scoring.reasons import words_of
-from pipeline.scoring.score_changes import CustomerChange, EarlierRun, Models, changes, last_published
+from pipeline.scoring.score_changes import CustomerChange, Models, changes, last_published
 
 EARLIER, MONDAY = date(2026, 11, 9), date(2026, 11, 16)
 COLUMNS = ("days_since_salary", "outflow_sum_4w", "view_rates_count_4w", "season_sine")
@@ -90,7 +90,7 @@ def changed(monkeypatch):
         values = monday[list(COLUMNS)].to_numpy(np.float64)
         why = explained(present.model, values)
         scored = Scored(present.calibrator.risks(why.raw), np.ones(len(values)), why)
-        models = Models(present, EarlierRun(run("before", EARLIER), former or present))
+        models = Models(present, (run("before", EARLIER), former or present))
         words = words_of(load_settings("demo"), present)
         return changes(words, models, monday, scored, None)
 
@@ -174,8 +174,8 @@ def test_the_latest_run_before_the_monday_is_compared(bank):
     newest = [run("this", MONDAY), run("b", EARLIER, "model_b"), run("c", EARLIER, "model_c")]
     oldest = run("a", date(2026, 10, 19), "model_a")
     earlier = last_published(bank([*newest, oldest]), bundle(), MONDAY)
-    assert (earlier.run.run_id, earlier.bundle.model_id) == ("b", "model_b")
-    assert last_published(bank([newest[0], oldest]), bundle(), MONDAY).run.run_id == "a"
+    assert (earlier[0].run_id, earlier[1].model_id) == ("b", "model_b")
+    assert last_published(bank([newest[0], oldest]), bundle(), MONDAY)[0].run_id == "a"
     assert last_published(bank([newest[0], run("old", date(2026, 10, 12))]), bundle(), MONDAY) is None
     assert last_published(bank([newest[0]]), bundle(), MONDAY) is None
 
