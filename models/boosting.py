@@ -43,15 +43,6 @@ class Trees:
         return np.where(np.isnan(features), np.array(self.fill_values, dtype=np.float64), features)
 
 
-@dataclass(frozen=True)
-class Trained:
-    """The text of the rounds that are kept, their number, and the loss on the later set after every round."""
-
-    text: str
-    rounds: int
-    losses: tuple[float, ...]
-
-
 class Rows(lgb.Sequence):
     """Some rows of a matrix with one more column, given to LightGBM in batches, never copied as a whole."""
 
@@ -118,8 +109,10 @@ def train_trees(
     training: Training,
     loss: Loss,
     progress: Progress | None = None,
-) -> Trained:
-    """Trees on ``train_set``, stopped when ``loss`` on ``tune_set`` has not improved for
+) -> tuple[str, int, list[float]]:
+    """The text of the trees that are kept, their rounds, and the loss on ``tune_set`` after every round.
+
+    They are fitted on ``train_set`` and stopped when ``loss`` on ``tune_set`` has not improved for
     ``training.patience`` rounds.
 
     LightGBM's own losses differ in the last digits with the number of threads, and with them could the round
@@ -145,4 +138,4 @@ def train_trees(
     text = booster.model_to_string(num_iteration=rounds)
     # The number of threads is how a model was made, not what it is; LightGBM writes it down all the same.
     text = re.sub(r"^\[num_threads: -?\d+\]\n", "", text, flags=re.MULTILINE)
-    return Trained(text, rounds, tuple(losses))
+    return text, rounds, losses

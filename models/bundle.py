@@ -179,39 +179,34 @@ def load(folder: Path, key: bytes) -> Bundle:
     content = _verified(folder, key)
     try:
         parsed = {name: json.loads(content[name]) for name in content if name.endswith(".json")}
-        return _read(content, parsed)
+        contract = parsed["contract.json"]["columns"]
+        columns, fill_values, medians = (
+            tuple(column[name] for column in contract) for name in ("name", "typical", "median")
+        )
+        calibrator, severity, peers = (parsed[f"{name}.json"] for name in ("calibrator", "severity", "peers"))
+        share = severity["typical"]
+        return Bundle(
+            Model(
+                Trees(content["model.txt"].decode("utf-8"), columns, fill_values),
+                tuple(calibrator["horizons"]),
+                calibrator["log_kept"],
+            ),
+            Calibrator(tuple(calibrator["slopes"]), tuple(calibrator["offsets"])),
+            Severity(
+                Trees(content["severity.txt"].decode("utf-8"), columns, tuple(share)) if share else None,
+                severity["mean"],
+                severity["scale"],
+            ),
+            parsed["metrics.json"],
+            parsed["settings.json"],
+            medians,
+            Peers(tuple(peers["columns"]), tuple(peers["overall"]), peers["groups"]),
+            parsed["golden.json"],
+        )
     except KeyError as error:
         raise DataError(
             f"bundle {folder} lacks {error}: it was written by another version of this software. Train again."
         ) from None
-
-
-def _read(content: Mapping[str, bytes], parsed: Mapping[str, Any]) -> Bundle:
-    """The bundle from its files. Raises KeyError for a file or field that this version needs."""
-    contract = parsed["contract.json"]["columns"]
-    columns, fill_values, medians = (
-        tuple(column[name] for column in contract) for name in ("name", "typical", "median")
-    )
-    calibrator, severity, peers = (parsed[f"{name}.json"] for name in ("calibrator", "severity", "peers"))
-    share = severity["typical"]
-    return Bundle(
-        Model(
-            Trees(content["model.txt"].decode("utf-8"), columns, fill_values),
-            tuple(calibrator["horizons"]),
-            calibrator["log_kept"],
-        ),
-        Calibrator(tuple(calibrator["slopes"]), tuple(calibrator["offsets"])),
-        Severity(
-            Trees(content["severity.txt"].decode("utf-8"), columns, tuple(share)) if share else None,
-            severity["mean"],
-            severity["scale"],
-        ),
-        parsed["metrics.json"],
-        parsed["settings.json"],
-        medians,
-        Peers(tuple(peers["columns"]), tuple(peers["overall"]), peers["groups"]),
-        parsed["golden.json"],
-    )
 
 
 def _verified(folder: Path, key: bytes) -> dict[str, bytes]:

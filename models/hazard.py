@@ -87,7 +87,7 @@ class Fitted:
 
     model: Model
     rounds: int
-    losses: tuple[float, ...]
+    losses: list[float]
     customer_periods: int
     medians: Medians
 
@@ -118,10 +118,10 @@ def fit(
     periods = customer_periods(tune.time_to_attrition, horizons)
     tune_set = train_set.create_valid(periods.of(tune), periods.gone)
     log_kept = math.log(training.negatives_kept)
-    trained = train_trees(train_set, tune_set, params, training, _log_loss(log_kept), progress)
+    text, rounds, losses = train_trees(train_set, tune_set, params, training, _log_loss(log_kept), progress)
     column_medians, fill_values = medians(train.features)
-    model = Model(Trees(trained.text, train.columns, fill_values), tuple(horizons), log_kept)
-    return Fitted(model, trained.rounds, trained.losses, train_set.num_data(), column_medians)
+    model = Model(Trees(text, train.columns, fill_values), tuple(horizons), log_kept)
+    return Fitted(model, rounds, losses, train_set.num_data(), column_medians)
 
 
 def binned(train: Matrix, horizons: Sequence[int], training: Training, params: dict[str, Any]) -> lgb.Dataset:

@@ -78,19 +78,24 @@ class Matrix:
         customers outside the cohort, who have no features, are left aside.
         Raises DataError when keys or outcomes are not so or a label is missing.
         """
-        _check_key(key, "features")
-        keys, outcome = _keys(key), _outcomes(labels)
-        order = np.lexsort((keys["customer_id"], keys["snapshot_date"]))
-        label = _label_of_each(keys, _keys(labels))[order]
-        ascends = bool((order[1:] > order[:-1]).all())
+        keys, outcome = _keys(key, "features"), _outcomes(labels)
+        rows = keys.merge(outcome, how="left", on=list(KEY))
+        unlabelled = rows.loc[rows["aum_base"].isna(), "snapshot_date"].to_numpy("datetime64[D]")
+        if len(unlabelled):
+            raise DataError(
+                f"{len(unlabelled)} rows of features have no label, on "
+                f"{len(np.unique(unlabelled))} snapshots from {unlabelled.min()} to {unlabelled.max()}. Run the labels of these snapshots again."
+            )
+        order = np.lexsort((rows["customer_id"].to_numpy(str), rows["snapshot_date"]))
+        rows, ascends = rows.iloc[order], bool((order[1:] > order[:-1]).all())
         return cls(
             values if ascends else values[order],
             tuple(columns),
-            keys["customer_id"][order],
-            keys["snapshot_date"][order],
-            outcome["time_to_attrition"].to_numpy(np.int16)[label],
-            outcome["outflow_share"].to_numpy(np.float64)[label],
-            outcome["aum_base"].to_numpy(np.float64)[label],
+            rows["customer_id"].to_numpy(str),
+            rows["snapshot_date"].to_numpy("datetime64[D]"),
+            rows["time_to_attrition"].to_numpy(np.int16),
+            rows["outflow_share"].to_numpy(np.float64),
+            rows["aum_base"].to_numpy(np.float64),
         )
 
     def where(self, rows: NDArray[np.bool_]) -> Self:
@@ -179,7 +184,7 @@ def feature_values(frame: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.fl
     """
     kinds = [(str(name), kind) for name, kind in frame.dtypes.items() if name not in KEY]
     check_contract(kinds, columns)
-    _check_key(frame, "features")
+    _keys(frame, "features")
     values = frame[list(columns)].to_numpy(np.float64)
     check_finite(values, columns)
     return values
@@ -219,7 +224,8 @@ def _difference(names: list[str], columns: Sequence[str]) -> str:
     return "; ".join(f"{part} {found[:5]}" for part, found in parts.items() if found) or "another order"
 
 
-def _check_key(frame: pd.DataFrame, name: str) -> None:
+def _keys(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The key, checked, whatever type of text and date the frame came with."""
     absent = [key for key in KEY if list(frame.columns).count(key) != 1]
     if absent:
         raise DataError(f"{name} need exactly one column each of {absent}; add what names the row.")
@@ -233,12 +239,13 @@ def _check_key(frame: pd.DataFrame, name: str) -> None:
             f"{name} hold {len(twice)} repeated rows, the first for snapshot {first[1]}. "
             "Each customer stands once per snapshot; look for a partition read twice."
         )
+    return keys.astype({"customer_id": object, "snapshot_date": "datetime64[s]"})
 
 
 def _outcomes(labels: pd.DataFrame) -> pd.DataFrame:
-    """The outcome columns of ``labels``, checked: money known, time_to_attrition a number of days or 0, AUM ≥
-    0."""
-    _check_key(labels, "labels")
+    """Key and outcome columns of ``labels``, checked: money known, time_to_attrition a number of days or 0,
+    AUM ≥ 0."""
+    keys = _keys(labels, "labels")
     absent = [name for name in OUTCOME if name not in labels]
     if absent:
         raise DataError(f"labels lack {absent}; they have {sorted(map(str, labels.columns))}.")
@@ -249,25 +256,6 @@ def _outcomes(labels: pd.DataFrame) -> pd.DataFrame:
     if not (outcome["time_to_attrition"].isin((0, *HORIZONS)).all() and (outcome["aum_base"] >= 0).all()):
         raise DataError(
             f"labels must have time_to_attrition {HORIZONS} or null and aum_base ≥ 0. Mend the label "
-            f"definition."
+            "definition."
         )
-    return outcome
-
-
-def _keys(frame: pd.DataFrame) -> dict[str, NDArray[Any]]:
-    """The key as plain arrays, whatever type of text and date the frame came with."""
-    days = pd.to_datetime(frame["snapshot_date"]).to_numpy().astype("datetime64[D]")
-    return {"customer_id": frame["customer_id"].to_numpy(dtype=str), "snapshot_date": days}
-
-
-def _label_of_each(features: dict[str, NDArray[Any]], labels: dict[str, NDArray[Any]]) -> NDArray[np.intp]:
-    """Per row of features the position of its label."""
-    positions = pd.DataFrame({**labels, "label": np.arange(len(labels["customer_id"]))})
-    found = pd.DataFrame(features).merge(positions, on=list(KEY), how="left")["label"]
-    unlabelled = features["snapshot_date"][found.isna().to_numpy()]
-    if len(unlabelled):
-        raise DataError(
-            f"{len(unlabelled)} rows of features have no label, on {len(np.unique(unlabelled))} snapshots "
-            f"from {unlabelled.min()} to {unlabelled.max()}. Run the labels of these snapshots again."
-        )
-    return found.to_numpy(np.intp)
+    return keys.join(outcome)

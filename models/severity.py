@@ -73,8 +73,8 @@ def fit_severity(train: Matrix, tune: Matrix, training: Training) -> Severity:
         left.features, left.outflow_share, weight=weight, feature_name=names, params=params
     )
     tune_set = train_set.create_valid(later.features, later.outflow_share)
-    trained = train_trees(train_set, tune_set, params, training, _cross_entropy(later.aum))
-    return Severity(Trees(trained.text, train.columns, medians(left.features)[1]), mean, 1.0)
+    text, _, _ = train_trees(train_set, tune_set, params, training, _cross_entropy(later.aum))
+    return Severity(Trees(text, train.columns, medians(left.features)[1]), mean, 1.0)
 
 
 def money_at_risk(

@@ -88,7 +88,7 @@ RETIRED = (
     Retired(r"golden", "reference_rows"),
     Retired(
         r"trials?", "smoke_test, experiment, random assignment",
-        r"(?:models/tune|pipeline/training/tuning|pipeline/commands).* (?:on_)?trials?", "Optuna's word for "
+        r"(?:pipeline/training/tuning|pipeline/commands).* (?:on_)?trials?", "Optuna's word for "
                                                                                          "one search",
     ),
     Retired(r"grow|grown", "train, Trained"),

@@ -71,8 +71,7 @@ def tune(
     seconds: Annotated[int, typer.Option(min=0, help="begin no trial after this; 0: no limit")] = 0,
 ) -> None:
     """Search LightGBM's parameters over folds in time; the judged Mondays are not looked at."""
-    from models.tune import Budget
-    from pipeline.training.tuning import in_words, run_tuning
+    from pipeline.training.tuning import Budget, in_words, run_tuning
 
     context = logged_context(bank, data)
     typer.echo(in_words(run_tuning(context, context.tables, as_of, Budget(trials, seconds))))

@@ -174,4 +174,5 @@ def _log(client: Any, run_id: str, bundle: Bundle) -> None:
 
 def _flat(nested: Mapping[str, Any]) -> dict[str, Any]:
     """``{"a": {"b": 1}}`` as ``{"a.b": 1}``: MLflow knows no nesting."""
-    return pd.json_normalize(dict(nested), sep=".").to_dict("records")[0]
+    (flat,) = pd.json_normalize(dict(nested), sep=".").to_dict("records")
+    return {str(key): value for key, value in flat.items()}

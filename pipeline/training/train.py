@@ -1,6 +1,6 @@
 """Training: split by time, fit, calibrate, and evaluate out of time beside two simple rules."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -14,6 +14,7 @@ from configs.errors import DataError
 from configs.settings import Settings
 from features.build import first_monday
 from models.baselines import rules
+from models.boosting import Progress
 from models.bundle import AUM_NOW, Bundle, Predicted, settings_of, write
 from models.calibrate import fit_calibrator
 from models.hazard import Fitted, fit
@@ -26,8 +27,6 @@ from pipeline.artefacts import Home
 from pipeline.context import Context
 from pipeline.tables import Ingested
 from pipeline.training.training_rows import load_matrix, load_peers, monotone_signs
-
-Progress = Callable[[int, float], None]
 
 # The metrics that a reader compares between a model and the rules.
 COMPARED = ["auroc", "average_precision", "lift_at_5", "recall_at_5", "lift_at_10", "recall_at_10",

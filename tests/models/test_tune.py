@@ -3,7 +3,7 @@ import pytest
 
 from configs.settings import Training
 from models.matrix import Matrix
-from models.tune import SPACE, Budget, best, search
+from pipeline.training.tuning import SPACE, Budget, best, search
 
 HORIZONS = (30, 60, 90)
 
@@ -41,7 +41,7 @@ def test_no_trial_begins_after_the_seconds(
     train: Matrix, tune: Matrix, quick: Training, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter(range(0, 1000, 40))
-    monkeypatch.setattr("models.tune.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("pipeline.training.tuning.time.monotonic", lambda: next(clock))
     assert len(search([(train, tune)], quick, HORIZONS, Budget(9, seconds=100), lambda *_: None)) == 3
 
 

@@ -1,4 +1,5 @@
-"""What the search says at the end; the search itself is tested beside models/tune.py."""
+"""What the search says at the end; the search itself is tested in tests/models/test_tune.py, on its made-up
+rows."""
 
 import tomllib
 from datetime import date
