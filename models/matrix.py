@@ -83,8 +83,8 @@ class Matrix:
         unlabelled = rows.loc[rows["aum_base"].isna(), "snapshot_date"].to_numpy("datetime64[D]")
         if len(unlabelled):
             raise DataError(
-                f"{len(unlabelled)} rows of features have no label, on "
-                f"{len(np.unique(unlabelled))} snapshots from {unlabelled.min()} to {unlabelled.max()}. Run the labels of these snapshots again."
+                f"{len(unlabelled)} rows of features have no label, on {len(np.unique(unlabelled))} snapshots"
+                f" from {unlabelled.min()} to {unlabelled.max()}. Run the labels of these snapshots again."
             )
         order = np.lexsort((rows["customer_id"].to_numpy(str), rows["snapshot_date"]))
         rows, ascends = rows.iloc[order], bool((order[1:] > order[:-1]).all())
