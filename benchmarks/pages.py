@@ -30,9 +30,8 @@ from configs.service import ServiceSettings
 from serve.app import create_app
 from serve.auth import tokens
 from serve.store import rows, schema, tables
-from serve.store.bulk_insert import analyze, bulk_insert
 from serve.store.database import connect, write
-from serve.store.profiles import packed
+from serve.store.rows import analyze, bulk_insert, packed
 
 MONDAYS = tuple(date(2026, 9, 28) + timedelta(weeks=week) for week in range(8))
 BRANCHES = 40

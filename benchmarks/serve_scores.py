@@ -14,8 +14,8 @@ from configs.published import Change, Reason, Run, Score
 from configs.reason_groups import GROUPS
 from serve.api.prepared import prepared_answers
 from serve.store import rows, schema, tables
-from serve.store.bulk_insert import analyze, bulk_insert
 from serve.store.database import connect, write
+from serve.store.rows import analyze, bulk_insert
 
 FIRST_MONDAY = date(2026, 11, 16)
 REASONS = 3

@@ -13,13 +13,8 @@ LANGUAGES: tuple[Language, ...] = get_args(Language)
 Outcome = Literal["will_stay", "undecided", "leaving", "no_answer", "not_interested", "no_contact"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
-STAGES = (
-    "new",
-    "growing",
-    "mature",
-    "declining",
-    "dormant",
-)  # of the life cycle; features/families/lifecycle.py tells them
+# Of the life cycle; features/families/lifecycle.py tells them.
+STAGES = ("new", "growing", "mature", "declining", "dormant")
 
 
 @dataclass(frozen=True)

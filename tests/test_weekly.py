@@ -26,7 +26,7 @@ from pipeline.snapshots.build import read_eligible, read_partition
 from pipeline.weekly import run_weekly
 from serve.app import create_app
 from serve.auth.tokens import issue
-from serve.store.profiles import packed
+from serve.store.rows import packed
 from serve.store.store import Store
 
 AS_OF = date(2026, 11, 16)

@@ -45,8 +45,8 @@ def read_outcomes_command(
 
     outcomes = read_outcomes(context_of(bank, data), file, called_by)
     typer.echo(
-        f"{outcomes.new} outcomes recorded, {outcomes.changed} changed since they were read before, "
-        f"{outcomes.same} as before, {outcomes.empty} customers without one"
+        f"{outcomes['new']} outcomes recorded, {outcomes['changed']} changed since they were read before, "
+        f"{outcomes['same']} as before, {outcomes['empty']} customers without one"
     )
 
 

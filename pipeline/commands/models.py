@@ -145,14 +145,13 @@ def outcomes(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) ->
     """What became of the scores published for one Monday; kept in the store for the page of the model."""
     from pipeline.commands.summaries import outcomes_in_words
     from pipeline.monitoring.outcomes import evaluate_published
-    from serve.store import figures
-    from serve.store.store import Store
+    from serve.store.store import Store, keep_figures
 
     context = logged_context(bank, data)
     with progress_bar("outcomes") as on_bucket:
         outcome = evaluate_published(context.settings, context.home, context.tables, as_of, on_bucket)
     with Store(context.home.store) as store, store.write() as connection:
-        figures.keep(connection, outcome.run_id, "outcome", outcome.figures)
+        keep_figures(connection, outcome.run_id, "outcome", outcome.figures)
     typer.echo(outcomes_in_words(outcome))
 
 

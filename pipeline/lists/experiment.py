@@ -2,7 +2,7 @@
 control group.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from math import isfinite
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 from configs.published import ResponseRate
 from configs.settings import Settings
 from models import experiment
-from models.experiment import Arm, Difference, Experiment
+from models.experiment import Difference, Experiment
 from pipeline.artefacts import Home
 from pipeline.context import Context
 from pipeline.snapshots.build import build_outcomes, read_partition
@@ -147,13 +147,8 @@ def _groups(observed: Experiment, kind: str, least: int) -> dict[str, Any]:
 
 
 def _difference(difference: Difference) -> dict[str, Any]:
-    return {
-        "listed": _arm(difference.listed),
-        "control_group": _arm(difference.control),
+    arms = {"listed": difference.listed, "control_group": difference.control}
+    return {name: {"assignments": arm.assignments, "left": arm.share} for name, arm in arms.items()} | {
         "difference": [difference.difference, difference.low, difference.high],
         "kept": list(difference.total),
     }
-
-
-def _arm(arm: Arm) -> Mapping[str, float]:
-    return {"assignments": arm.assignments, "left": arm.share}

@@ -1,23 +1,29 @@
-"""Notifications of this week's lists by mail: one to each reader and run, also when a run of it was
-killed half-way.
+"""Notifications of this week's lists by mail, a link and nothing about customers.
+
+There is one to each reader and run, also when a run of the command was killed half-way.
 """
 
+import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from email import policy
+from email.headerregistry import Address
+from email.message import EmailMessage
 from smtplib import SMTP
 
 from configs.errors import ConfigError, DataError
-from configs.mail import MailServer
+from configs.mail import Mail, MailServer, is_address
 from configs.published import Run
+from configs.settings import Settings
 from pipeline.context import Context
-from pipeline.lists.notifications import Notification, message_of, notifications_of
 from pipeline.lists.smtp import LaterError, RefusedError, hand_over, session
 from pipeline.progress import log, step
 from serve.store import outbox
-from serve.store.outbox import Recipient
+from serve.store.read_session import ReadSession
 from serve.store.store import Store
+from serve.texts.wording import TEXTS
 
 ATTEMPTS = 5  # at a mail server that cannot accept now, before the rest is left to the next run
 WAIT_SECONDS = 5.0  # before the second attempt; doubled before each further one
@@ -27,14 +33,27 @@ LEASE_SECONDS = 600
 
 
 @dataclass(frozen=True)
+class Notification:
+    """One row per list that holds somebody: its reader, without a name where a branch's own list is read."""
+
+    to: outbox.Recipient
+    name: str
+    address: str
+
+    @property
+    def can_be_sent(self) -> bool:
+        return is_address(self.address)
+
+
+@dataclass
 class Sent:
     """Counts of a run's notifications; ``elsewhere`` are those that another process has begun to send."""
 
-    sent: int
     sent_before: int
-    elsewhere: int
-    refused: tuple[tuple[Recipient, int], ...]
-    no_address: tuple[Recipient, ...]
+    no_address: list[outbox.Recipient]
+    sent: int = 0
+    elsewhere: int = 0
+    refused: list[tuple[outbox.Recipient, int]] = field(default_factory=list)
 
 
 def send(bank: Context, server: MailServer, as_of: date, sleep: Callable[[float], None] = time.sleep) -> Sent:
@@ -49,7 +68,11 @@ def send(bank: Context, server: MailServer, as_of: date, sleep: Callable[[float]
         with store.write() as connection:
             outbox.forget(connection)
             before = outbox.states(connection, run.run_id)
-        sending = _Sending(bank, server, store, run)
+        sent = Sent(
+            sum(state == "sent" for state in before.values()),
+            [notification.to for notification in notifications if not notification.can_be_sent],
+        )
+        sending = _Sending(bank, server, store, run, sent)
         due = [
             notification
             for notification in notifications
@@ -59,16 +82,9 @@ def send(bank: Context, server: MailServer, as_of: date, sleep: Callable[[float]
     if left:
         raise DataError(
             f"{len(left)} of {len(notifications)} notifications could not be sent: {sending.hindrance}. "
-            "Run make "
-            "mail again later; what was sent is not sent twice."
+            "Run make mail again later; what was sent is not sent twice."
         )
-    return Sent(
-        sending.sent,
-        sum(state == "sent" for state in before.values()),
-        sending.elsewhere,
-        tuple(sending.refused),
-        tuple(notification.to for notification in notifications if not notification.can_be_sent),
-    )
+    return sent
 
 
 def send_after_run(bank: Context, server: Callable[[], MailServer | None], as_of: date) -> None:
@@ -81,11 +97,8 @@ def send_after_run(bank: Context, server: Callable[[], MailServer | None], as_of
         if named is not None:
             with step("mail") as counts:
                 sent = send(bank, named, as_of)
-                counts |= {
-                    "sent": sent.sent,
-                    "refused": len(sent.refused),
-                    "no_address": len(sent.no_address),
-                }
+                counts["sent"] = sent.sent
+                counts |= {"refused": len(sent.refused), "no_address": len(sent.no_address)}
     except (DataError, ConfigError) as error:
         log.warning("mail      %s", error)
 
@@ -94,17 +107,15 @@ def _notifications(store: Store, bank: Context, as_of: date) -> tuple[Run, tuple
     mail = bank.settings.mail
     if not (mail.sender and mail.link):
         raise ConfigError(
-            f"nothing was sent: sender and link are not both set in [mail] of "
-            f"configs/banks/{bank.settings.bank}/"
-            "bank.toml. Set them."
+            "nothing was sent: sender and link are not both set in [mail] of "
+            f"configs/banks/{bank.settings.bank}/bank.toml. Set them."
         )
     with store.at_run() as read_session:
         run = read_session.run
         if run.snapshot_date != as_of:
             raise DataError(
-                f"nothing was sent: the store serves {run.run_id} of Monday {run.snapshot_date}, not of "
-                f"{as_of}. "
-                "A notification leads to the lists that are served."
+                f"nothing was sent: the store serves {run.run_id} of Monday {run.snapshot_date}, "
+                f"not of {as_of}. A notification leads to the lists that are served."
             )
         return run, notifications_of(read_session, mail)
 
@@ -121,14 +132,16 @@ def _in_rounds(
     return left
 
 
+@dataclass
 class _Sending:
     """One run of the command, with the counts of its notifications so far."""
 
-    def __init__(self, bank: Context, server: MailServer, store: Store, run: Run) -> None:
-        self.bank, self._server, self._store, self._run = bank, server, store, run
-        self.sent = self.elsewhere = 0
-        self.refused: list[tuple[Recipient, int]] = []
-        self.hindrance = ""
+    bank: Context
+    server: MailServer
+    store: Store
+    run: Run
+    sent: Sent
+    hindrance: str = ""
 
     def round(self, due: Sequence[Notification]) -> Sequence[Notification]:
         """Tries each notification once in one session; returns those that have to wait."""
@@ -136,7 +149,7 @@ class _Sending:
         if not due:
             return left
         try:
-            with session(self._server, TIMEOUT_SECONDS) as smtp:
+            with session(self.server, TIMEOUT_SECONDS) as smtp:
                 for place, notification in enumerate(due):
                     if smtp.sock is None:  # the session has ended under way
                         return left + list(due[place:])
@@ -150,29 +163,82 @@ class _Sending:
     def _done(self, smtp: SMTP, notification: Notification) -> bool:
         """False where the notification has to wait."""
         bank, to = self.bank, notification.to
-        with self._store.write() as connection:
+        with self.store.write() as connection:
             if not outbox.begin(
-                connection, self._run.run_id, to, bank.clock(), timedelta(seconds=LEASE_SECONDS)
+                connection, self.run.run_id, to, bank.clock(), timedelta(seconds=LEASE_SECONDS)
             ):
-                self.elsewhere += 1
+                self.sent.elsewhere += 1
                 return True
         try:
-            hand_over(smtp, self._server, message_of(notification, self._run, bank.settings, bank.clock()))
+            hand_over(smtp, self.server, message_of(notification, self.run, bank.settings, bank.clock()))
         except RefusedError as error:
             self._finish(to, "refused", error.code)
-            self.refused.append((to, error.code))
+            self.sent.refused.append((to, error.code))
         except (LaterError, ConfigError) as error:
-            with self._store.write() as connection:
-                outbox.release(connection, self._run.run_id, to)
+            with self.store.write() as connection:
+                outbox.release(connection, self.run.run_id, to)
             if isinstance(error, ConfigError):
                 raise
             self.hindrance = str(error)
             return False
         else:
             self._finish(to, "sent")
-            self.sent += 1
+            self.sent.sent += 1
         return True
 
-    def _finish(self, to: Recipient, state: outbox.State, code: int | None = None) -> None:
-        with self._store.write() as connection:
-            outbox.finish(connection, self._run.run_id, to, state, self.bank.clock(), code)
+    def _finish(self, to: outbox.Recipient, state: outbox.State, code: int | None = None) -> None:
+        with self.store.write() as connection:
+            outbox.finish(connection, self.run.run_id, to, state, self.bank.clock(), code)
+
+
+def notifications_of(read_session: ReadSession, mail: Mail) -> tuple[Notification, ...]:
+    """A notification for each manager and branch with customers to call, by kind and number.
+
+    Nobody is notified of the list of customers of no branch.
+    """
+    managers = {manager.manager_id: manager for manager in read_session.managers()}
+    notifications = []
+    for branch_id, manager_id in read_session.lists():
+        if manager_id is not None:
+            manager = managers[manager_id]
+            to, name, address = outbox.Recipient("manager", manager_id), manager.name, manager.email or ""
+        elif branch_id is not None:
+            to, name, address = outbox.Recipient("branch", branch_id), "", mail.branches.get(branch_id, "")
+        else:
+            continue
+        notifications.append(Notification(to, name, address))
+    return tuple(sorted(notifications, key=lambda notification: notification.to))
+
+
+def message_of(notification: Notification, run: Run, settings: Settings, at: datetime) -> EmailMessage:
+    """The message in the bank's language.
+
+    Its Message-ID is always the same for one run and list, so that a mail server or reader can tell a second
+    copy.
+    """
+    texts, kind = TEXTS[settings.language], "own." if notification.to.kind == "branch" else ""
+    words = {"monday": run.snapshot_date, "branch": _one_line(notification.to.number)}
+    name = _one_line(notification.name)
+    paragraphs = (
+        texts["mail.greeting"].format(name=name) if name else "",
+        texts[f"mail.{kind}body"].format(**words),
+        settings.mail.link,
+        texts["mail.rest"],
+        settings.title,
+    )
+    message = EmailMessage(policy.SMTP)
+    message["From"] = Address(_one_line(settings.title), addr_spec=settings.mail.sender)
+    message["To"] = Address(name, addr_spec=notification.address)
+    message["Subject"] = texts[f"mail.{kind}subject"].format(**words)
+    message["Date"] = at
+    names = (run.bank, run.run_id, notification.to.kind, notification.to.number)
+    digest = hashlib.sha256("\0".join(names).encode()).hexdigest()[:32]
+    message["Message-ID"] = f"<{digest}@{settings.mail.sender.split('@')[1]}>"
+    message["Auto-Submitted"] = "auto-generated"  # nobody's absence assistant answers (RFC 3834)
+    message.set_content("\n\n".join(filter(None, paragraphs)), cte="quoted-printable")
+    return message
+
+
+def _one_line(text: str) -> str:
+    """Without what could end a header, or show something else than it says."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())

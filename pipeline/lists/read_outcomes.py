@@ -1,22 +1,37 @@
-"""The outcomes typed into a workbook of lists: all are recorded, or none, with the rows to correct."""
+"""The outcomes typed into a workbook of lists: all are recorded, or none, with the rows to correct.
 
+It is an .xlsx from outside, so that nothing in it is trusted. Each sheet with a list has a row of names above
+its headings, hidden from people: ``outcome``, ``customer_id``, …
+"""
+
+import warnings
+import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from io import BytesIO
+from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from openpyxl import load_workbook
+from openpyxl.utils.escape import unescape
 from sqlalchemy import Connection
 
 from configs.errors import DataError, did_you_mean
 from configs.published import OUTCOMES
 from pipeline.context import Context
-from pipeline.lists.filled_workbooks import Line, lines_of
 from serve.store.contacts import LONGEST_NOTE, Author, Contact, record, with_keys
 from serve.store.read_session import ReadSession
 from serve.store.store import Store
 from serve.texts.wording import TEXTS
 
+NAMES = ("run_id", "manager_id", "customer", "customer_id", "outcome", "note")
+MOST_BYTES = 5_000_000  # of the file; a list of 1,000 customers takes about 0.2 MB
+MOST_UNPACKED = 20_000_000  # of all its parts together
+MOST_ROWS, MOST_COLUMNS, TITLE_ROWS = 5_000, 100, 10  # of a sheet; the row of names is among the first
+SheetRow = tuple[Any, ...]
 MOST_FAULTS = 40  # that are named at once
 # What may be typed: the words of either language, or the code itself.
 CODES: Mapping[str, str] = {
@@ -24,24 +39,35 @@ CODES: Mapping[str, str] = {
     for code in OUTCOMES
     for typed in (code, *(text[f"outcome.{code}"] for text in TEXTS.values()))
 }
-Became = Literal["new", "changed", "same"]
+Became = Literal["new", "changed", "same", "empty"]
 
 
 @dataclass(frozen=True)
-class Recorded:
-    """Counts of rows: new, changed since they were read before, unchanged, and without an outcome."""
+class Line:
+    """One row of a list below its headings: the text in each of NAMES, and those of them with a formula."""
 
-    new: int
-    changed: int
-    same: int
-    empty: int
+    sheet: str
+    number: int
+    texts: Mapping[str, str]
+    formulas: tuple[str, ...]
+
+    def __getitem__(self, name: str) -> str:
+        return self.texts[name]
+
+    @property
+    def filled_in(self) -> bool:
+        return bool(self["outcome"] or self["note"] or self.formulas)
+
+    def __str__(self) -> str:
+        return f"sheet {self.sheet!r}, row {self.number}"
 
 
-def read_outcomes(bank: Context, path: Path, called_by: str = "") -> Recorded:
-    """Records what a workbook holds, in one transaction.
+def read_outcomes(bank: Context, path: Path, called_by: str = "") -> Counter[Became]:
+    """Records what a workbook holds, in one transaction; the number of rows by what became of them.
 
-    ``called_by`` is the manager who called the customers of a branch's own list. Raises DataError, naming
-    each row that is wrong, and then nothing is recorded.
+    They are new, changed since they were read before, the same, or empty: without an outcome. ``called_by``
+    is the manager who called the customers of a branch's own list. Raises DataError, naming each row that is
+    wrong, and then nothing is recorded.
     """
     lines = lines_of(path)
     filled = [line for line in lines if line.filled_in]
@@ -49,12 +75,15 @@ def read_outcomes(bank: Context, path: Path, called_by: str = "") -> Recorded:
         if filled:
             run_id = next((line["run_id"] for line in filled if line["run_id"]), None)
             with store.at_run(run_id) as read_session:
-                _refuse(path, list(_faults(read_session, filled, called_by)))
+                faults = list(_faults(read_session, filled, called_by))
+            if faults:
+                raise _refusal(path, faults)
         author = Author(bank.user, bank.audit_key)
         contacts = [_contact(line, called_by, bank) for line in filled]
         with store.write() as connection:
             became = Counter(_record(connection, contact, author) for contact in contacts)
-    return Recorded(became["new"], became["changed"], became["same"], len(lines) - len(filled))
+    became["empty"] = len(lines) - len(filled)
+    return became
 
 
 def _record(connection: Connection, contact: Contact, author: Author) -> Became:
@@ -131,8 +160,92 @@ def _fault_of_list(
     return ""
 
 
-def _refuse(path: Path, faults: Sequence[str]) -> None:
-    if faults:
-        more = [f"… and {len(faults) - MOST_FAULTS} more"] if len(faults) > MOST_FAULTS else []
-        named = "\n  ".join([*faults[:MOST_FAULTS], *more])
-        raise DataError(f"{path}: nothing was recorded. Mend these rows and read the file again.\n  {named}")
+def _refusal(path: Path, faults: Sequence[str]) -> DataError:
+    more = [f"… and {len(faults) - MOST_FAULTS} more"] if len(faults) > MOST_FAULTS else []
+    named = "\n  ".join([*faults[:MOST_FAULTS], *more])
+    return DataError(f"{path}: nothing was recorded. Mend these rows and read the file again.\n  {named}")
+
+
+def lines_of(path: Path) -> tuple[Line, ...]:
+    """The rows of all lists in a workbook.
+
+    Raises DataError for what is no workbook, too large, or without a list.
+    """
+    content = _guarded(path)
+    try:
+        with warnings.catch_warnings(action="ignore", category=UserWarning):  # of what it does not keep
+            book = load_workbook(BytesIO(content), read_only=True, keep_links=False)
+            # The rows that can be of a list, and one more where there are too many.
+            sheets = {
+                sheet.title: list(islice(sheet.iter_rows(max_col=MOST_COLUMNS), MOST_ROWS + 1))
+                for sheet in book.worksheets
+            }
+    except Exception as error:  # a damaged part lets openpyxl fail in any way
+        raise _unreadable(path, f"{type(error).__name__} in it") from None
+    lines = [line for title, rows in sheets.items() for line in _lines(path, title, rows)]
+    if not any(_place_of_names(rows) for rows in sheets.values()):
+        raise DataError(
+            f"{path} has no sheet with a list: none has a row of the names {', '.join(NAMES)}. Give the "
+            "workbook that was written for the week, with its sheets and columns as they were."
+        )
+    return tuple(lines)
+
+
+def _guarded(path: Path) -> bytes:
+    """The bytes of a file that unpacks to something of a sensible size, without declarations of entities."""
+    if not path.is_file():
+        raise DataError(f"there is no file {path}. Name a workbook in FILE.")
+    if path.stat().st_size > MOST_BYTES:
+        raise _unreadable(path, f"it has {path.stat().st_size:,} bytes of at most {MOST_BYTES:,}")
+    content = path.read_bytes()
+    try:
+        with zipfile.ZipFile(BytesIO(content)) as parts:
+            unpacked = sum(part.file_size for part in parts.infolist())  # no more than that is ever unpacked
+            if unpacked > MOST_UNPACKED:
+                raise _unreadable(path, f"it unpacks to {unpacked:,} bytes of at most {MOST_UNPACKED:,}")
+            declared = any(b"<!DOCTYPE" in parts.read(part) for part in parts.infolist())
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError):
+        raise _unreadable(path, "it is damaged, of another kind, or has a password") from None
+    if declared:
+        raise _unreadable(path, "it declares entities")
+    return content
+
+
+def _unreadable(path: Path, why: str) -> DataError:
+    remedy = "Save the list anew from the workbook of the week."
+    return DataError(f"{path} cannot be read as an .xlsx workbook: {why}. {remedy}")
+
+
+def _place_of_names(rows: list[SheetRow]) -> int:
+    """The number of the row of names, from 1; 0 for a sheet without a list."""
+    for number, cells in enumerate(rows[:TITLE_ROWS], start=1):
+        if set(NAMES) <= {cell.value for cell in cells}:
+            return number
+    return 0
+
+
+def _lines(path: Path, title: str, rows: list[SheetRow]) -> Iterator[Line]:
+    names = _place_of_names(rows)
+    if not names:
+        return
+    if len(rows) > MOST_ROWS:
+        raise _unreadable(path, f"sheet {title!r} has more than {MOST_ROWS:,} rows")
+    place = {cell.value: column for column, cell in enumerate(rows[names - 1])}
+    for number, cells in enumerate(rows[names + 1 :], start=names + 2):  # after names come the headings
+        of = {name: cells[place[name]] for name in NAMES if place[name] < len(cells)}
+        line = Line(
+            title,
+            number,
+            {name: _text(of[name].value) if name in of else "" for name in NAMES},
+            tuple(name for name, cell in of.items() if cell.data_type == "f"),
+        )
+        if line["customer_id"] or line.filled_in:  # below the list stand notes, in other columns
+            yield line
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return unescape(str(value)).replace("\r\n", "\n").strip()

@@ -73,8 +73,7 @@ def _secure(smtp: SMTP, server: MailServer, trusted: ssl.SSLContext) -> None:
     if not smtp.has_extn("starttls"):
         raise ConfigError(
             f"the mail server {server.host}:{server.port} offers no STARTTLS, so nothing was sent. Name "
-            "one that "
-            "does in ATTRITION_SMTP_HOST and ATTRITION_SMTP_PORT."
+            "one that does in ATTRITION_SMTP_HOST and ATTRITION_SMTP_PORT."
         )
     smtp.starttls(context=trusted)
     if server.user:
@@ -98,8 +97,7 @@ def _fault(where: str, error: SMTPException | OSError) -> Exception:
         case ssl.SSLCertVerificationError():
             return ConfigError(
                 f"{where} has a certificate that is not trusted: {error.verify_message}. Name the file of "
-                "the "
-                "authority that issued it in ATTRITION_SMTP_CA."
+                "the authority that issued it in ATTRITION_SMTP_CA."
             )
         case SMTPRecipientsRefused():
             ((code, _),) = error.recipients.values()
@@ -117,7 +115,6 @@ def _fault(where: str, error: SMTPException | OSError) -> Exception:
         case SMTPException():
             return ConfigError(
                 f"{where} takes no login known here. Unset ATTRITION_SMTP_USER and "
-                "ATTRITION_SMTP_PASSWORD, or name "
-                "another port in ATTRITION_SMTP_PORT."
+                "ATTRITION_SMTP_PASSWORD, or name another port in ATTRITION_SMTP_PORT."
             )
     return LaterError(f"{where} cannot be reached: {error}")

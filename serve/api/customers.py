@@ -285,7 +285,7 @@ def _extras(read_session: ReadSession, customer_id: str, include: list[Any]) -> 
         extras["maturities"] = tuple(map(_maturity, profile.maturities))
     if "history" in include:
         history = reversed(read_session.history(customer_id))
-        past = [earlier for earlier in history if earlier.run_id != read_session.run.run_id]
+        past = [earlier for earlier in history if earlier.run.run_id != read_session.run.run_id]
         extras["history"] = tuple(map(_past_risk, past[:WEEKS]))
     if "contacts" in include:
         latest = contacts.latest_of(read_session.connection, customer_id, CONTACTS)
@@ -304,12 +304,8 @@ def _maturity(maturity: Maturity) -> MaturitySchema:
 
 
 def _past_risk(past: Earlier) -> PastRisk:
-    fields = past.__dict__ | {
-        "snapshot_date": past.day,
-        "risk_band": past.band,
-        "aum": past.aum_minor / 100,
-        "money_at_risk": past.money_at_risk_minor / 100,
-    }
+    fields = vars(past.run) | vars(past.score)
+    fields |= {"aum": past.score.aum_minor / 100, "money_at_risk": past.score.money_at_risk_minor / 100}
     return PastRisk(**{name: fields[name] for name in PastRisk.model_fields})
 
 

@@ -21,7 +21,7 @@ from serve.api.requests import (
 from serve.auth.access import Access, Granted, MaskedStream
 from serve.http.problems import documented
 from serve.http.responses import ResponseContext, etag
-from serve.store.differences import Difference
+from serve.store.store import Difference
 from serve.texts.wording import change_in_words
 
 NO_PARQUET = "Parquet cannot be written here."

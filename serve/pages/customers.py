@@ -122,7 +122,7 @@ def blank(read_session: ReadSession, access: Access, score: Score) -> Form | Non
     caller = access.caller
     if caller.role is Role.MANAGER:
         return Form(_new_key(), caller=caller.manager_id)
-    callers = read_session.managers_of(score.branch_id or "")
+    callers = read_session.managers(score.branch_id or "")
     return Form(_new_key(), callers, score.manager_id or "") if callers else None
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from serve.auth.access import Granted
 from serve.auth.policy import Role
 from serve.pages.page import Page, asked_run, show_run
-from serve.store import assignments, figures
+from serve.store import assignments
 
 pages = APIRouter(include_in_schema=False, route_class=Page)
 RUNS = 26  # shown, the newest; half a year of Mondays
@@ -18,8 +18,8 @@ RUNS = 26  # shown, the newest; half a year of Mondays
 def model_page(request: Request, access: Granted) -> Response:
     """Figures of all runs alike, so it holds whichever run is served."""
     with asked_run(access, "") as session:
-        runs = figures.of_runs(session.connection, "outcome", RUNS)
-        [(_, drift)] = figures.of_runs(session.connection, "drift", 1)
+        runs = session.figures("outcome", RUNS)
+        [(_, drift)] = session.figures("drift", 1)
         evaluated = [{"day": run.snapshot_date} | outcome for run, outcome in reversed(runs) if outcome]
         if drift:
             drift = drift | {"since": date.fromisoformat(drift["since"])}

@@ -15,7 +15,6 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from configs.call_lists import Assignment, CallList
 from configs.published import Run, Score
 from serve.store import tables
-from serve.store.bulk_insert import bulk_insert
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ def write(connection: Connection, run: Run, scores: Iterable[Score], lists: Iter
     """Writes the assignments of the run's Monday, in place of those of an earlier run of that Monday."""
     assignments, by_id = tables.assignments, {score.customer_id: score for score in scores}
     connection.execute(delete(assignments).where(assignments.c.assigned_on == run.snapshot_date))
-    rows = (
+    rows = [
         {
             "customer_id": decision.customer_id,
             "assigned_on": run.snapshot_date,
@@ -66,9 +65,9 @@ def write(connection: Connection, run: Run, scores: Iterable[Score], lists: Iter
         for call_list in lists
         for decision in call_list.decisions
         if decision.assigned_on == run.snapshot_date
-    )
-    columns = [column.name for column in assignments.columns]
-    bulk_insert(connection, assignments, (tuple(map(row.get, columns)) for row in rows))
+    ]
+    if rows:
+        connection.execute(insert(assignments), rows)
 
 
 def holding(connection: Connection, monday: date) -> dict[str, Assignment]:

@@ -3,12 +3,12 @@ the list is.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import BigInteger, Cast, Row, Select, Table, case, cast, func, select
+from sqlalchemy import BigInteger, Cast, Result, Row, Select, Table, case, cast, func, select
 
 from configs.published import OUTCOMES, Departure
 from serve.store import tables
@@ -52,36 +52,19 @@ class BranchSummary:
     departures.
     """
 
+    branch_id: str
     managers: tuple[BranchRow, ...]
     orphans: BranchRow
     departures: tuple[Departure, ...]
 
     @property
     def rows(self) -> tuple[BranchRow, ...]:
+        """None for a branch that has managers and no customers."""
         return (*self.managers, self.orphans) if self.orphans.customers else self.managers
-
-    @property
-    def has_rows(self) -> bool:
-        """A branch may have managers and no customers."""
-        return bool(self.rows)
-
-    @property
-    def most(self) -> int:
-        return max(row.money_at_risk_minor for row in self.rows)
 
     @property
     def total(self) -> BranchRow:
         return total(self.rows)
-
-
-@dataclass(frozen=True)
-class BranchTotal:
-    """One row per branch of a run."""
-
-    branch_id: str
-    managers: int
-    orphans: int
-    total: BranchRow
 
 
 def total(rows: Iterable[BranchRow]) -> BranchRow:
@@ -99,7 +82,7 @@ def branch_rows(session: ReadSession, branch_id: str) -> tuple[BranchRow, ...]:
     Customers in nobody's charge come last; no row for a branch out of reach. Counted from the scores, so that
     a caller who reads an older run counts the customers still within reach alone.
     """
-    names = {manager.manager_id: manager.name for manager in session.managers_of(branch_id)}
+    names = {manager.manager_id: manager.name for manager in session.managers(branch_id)}
     rows = {manager_id: BranchRow(manager_id, names[manager_id]) for manager_id in names}
     for row in session.connection.execute(_from_scores(session, branch_id)):
         rows[row.manager_id] = BranchRow(**row._mapping, name=names.get(row.manager_id, ""))
@@ -111,9 +94,7 @@ def branch_summary(session: ReadSession, branch_id: str) -> BranchSummary | None
 
     The customers were counted when the run was published (``tables.coverage``).
     """
-    rows = [
-        _from_coverage(row) for row in session.connection.execute(_named(session, tables.coverage, branch_id))
-    ]
+    rows = [_from_coverage(row) for row in _named(session, tables.coverage, branch_id)]
     if not rows and not session.branch_known(branch_id):
         return None
     contacts = _contacts_of_listed(session, branch_id, [row.manager_id for row in rows if row.manager_id])
@@ -125,34 +106,36 @@ def branch_summary(session: ReadSession, branch_id: str) -> BranchSummary | None
         )
         for row in rows
     ]
-    departures = session.connection.execute(_named(session, tables.departures, branch_id))
-    return BranchSummary(
-        managers=tuple(row for row in rows if row.manager_id),
-        orphans=next((row for row in rows if not row.manager_id), BranchRow(None)),
-        departures=tuple(Departure(**values_of(row)) for row in departures),
-    )
+    departures = _named(session, tables.departures, branch_id)
+    return _summary(branch_id, rows, tuple(Departure(**values_of(row)) for row in departures))
 
 
-def branches(session: ReadSession) -> list[BranchTotal]:
-    """Every branch within reach, most money at risk first."""
+def branches(session: ReadSession) -> list[BranchSummary]:
+    """Every branch within reach, most money at risk first; without what became of the lists."""
     coverage = tables.coverage
-    coverage_rows = session.connection.execute(session.of(coverage).order_by(coverage.c.branch_id))
-    totals = []
-    for branch_id, group in groupby(coverage_rows, key=lambda row: row.branch_id):
-        rows = [_from_coverage(row) for row in group]
-        orphans = sum(row.customers for row in rows if not row.manager_id)
-        managers = sum(bool(row.manager_id) for row in rows)
-        totals.append(BranchTotal(branch_id, managers, orphans, total(rows)))
-    return sorted(totals, key=lambda branch: (-branch.total.money_at_risk_minor, branch.branch_id))
+    rows = session.connection.execute(session.of(coverage).order_by(coverage.c.branch_id))
+    summaries = [
+        _summary(branch_id, [_from_coverage(row) for row in group])
+        for branch_id, group in groupby(rows, key=lambda row: row.branch_id)
+    ]
+    return sorted(summaries, key=lambda summary: (-summary.total.money_at_risk_minor, summary.branch_id))
 
 
-def _named(session: ReadSession, table: Table, branch_id: str) -> Select[Any]:
+def _summary(
+    branch_id: str, rows: Sequence[BranchRow], departures: tuple[Departure, ...] = ()
+) -> BranchSummary:
+    managers = tuple(row for row in rows if row.manager_id)
+    orphans = next((row for row in rows if not row.manager_id), BranchRow(None))
+    return BranchSummary(branch_id, managers, orphans, departures)
+
+
+def _named(session: ReadSession, table: Table, branch_id: str) -> Result[Any]:
     """The rows of one branch, each with its manager's name, most money at risk first."""
     managers, rows = tables.managers, session.of(table).where(table.c.branch_id == branch_id).subquery()
     same_manager = (managers.c.run_version == rows.c.run_version) & (
         managers.c.manager_id == rows.c.manager_id
     )
-    return (
+    return session.connection.execute(
         select(rows, func.coalesce(managers.c.name, "").label("name"))
         .outerjoin(managers, same_manager)
         .order_by(rows.c.money_at_risk_minor.desc(), rows.c.manager_id)
@@ -160,14 +143,9 @@ def _named(session: ReadSession, table: Table, branch_id: str) -> Select[Any]:
 
 
 def _from_coverage(row: Row[Any]) -> BranchRow:
-    return BranchRow(
-        manager_id=row.manager_id or None,
-        name=getattr(row, "name", ""),
-        customers=row.customers,
-        high_risk=row.high_risk,
-        money_at_risk_minor=row.money_at_risk_minor,
-        contacted=row.contacted,
-    )
+    values = values_of(row) | {"manager_id": row.manager_id or None}
+    del values["branch_id"]
+    return BranchRow(**values)
 
 
 def _from_scores(session: ReadSession, branch_id: str) -> Select[Any]:

@@ -69,17 +69,11 @@ def _check_score(run: Run, score: Score) -> None:
         raise DataError(f"{run.run_id}: risk_change must be a float in [-1, 1] or None; found {change!r}.")
     if score.risk_band not in BANDS:
         raise DataError(f"{run.run_id}: risk_band {score.risk_band!r} is not one of {', '.join(BANDS)}.")
-    numbers = [
-        number
-        for reason in score.reasons
-        for number in (reason.value, reason.contribution)
-        if number is not None
-    ]
-    if not all(isinstance(number, float) and isfinite(number) for number in numbers):
+    numbers = [number for reason in score.reasons for number in (reason.value, reason.contribution)]
+    if not all(number is None or (isinstance(number, float) and isfinite(number)) for number in numbers):
         raise DataError(
-            f"{run.run_id}: the numbers of a reason must be floats and finite, and None where a feature "
-            "is not "
-            f"known; found {numbers!r}."
+            f"{run.run_id}: the numbers of a reason must be floats and finite, and None where a feature is "
+            f"not known; found {numbers!r}."
         )
 
 
@@ -103,16 +97,10 @@ def _check_decisions(run: Run, scores: Sequence[Score], lists: Sequence[CallList
 
 
 def _check_lists(run: Run, lists: Sequence[CallList]) -> None:
-    entries = Counter(score.customer_id for call_list in lists for score in call_list.listed)
-    twice = sum(count > 1 for count in entries.values())
-    if twice:
-        raise DataError(
-            f"{run.run_id}: {twice} customers stand on the lists more than once. "
-            "Choose lists by pipeline.lists.decisions.choose."
-        )
+    """A list holds whom its decisions list, once, and nobody who opted out."""
     for call_list in lists:
-        ranked = {decision.customer_id for decision in call_list.decisions if decision.rank is not None}
-        if ranked != {score.customer_id for score in call_list.listed}:
+        ranked = sorted(item.customer_id for item in call_list.decisions if item.rank is not None)
+        if ranked != sorted(score.customer_id for score in call_list.listed):
             raise DataError(
                 f"{run.run_id}: the list of branch {call_list.branch_id!r} and the decisions about its "
                 "customers differ. Choose lists by pipeline.lists.decisions.choose."

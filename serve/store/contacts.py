@@ -14,7 +14,6 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, sel
 from configs.errors import DataError, did_you_mean
 from configs.published import OUTCOMES
 from serve.store import audit, tables
-from serve.store.audit import Entry
 
 LONGEST_NOTE = 2_000  # characters
 
@@ -66,8 +65,9 @@ def record(connection: Connection, contact: Contact, author: Author, names_run: 
     Whose sender names no run means the served one, which may be another when the same is sent again. Who said
     ``no_contact`` is opted out with it. Raises ConflictError where the key stands for another contact.
     """
-    stored = _by_key(connection, contact)
-    if stored:
+    same_manager = tables.contacts.c.manager_id == contact.manager_id
+    same_key = tables.contacts.c.idempotency_key == contact.key
+    for stored in _oldest_first(connection, same_manager, same_key):  # one at most
         run_id = contact.run_id if names_run else stored.run_id
         sent = replace(contact, run_id=run_id, recorded_at=stored.recorded_at, contact_id=stored.contact_id)
         if sent != stored:
@@ -76,14 +76,8 @@ def record(connection: Connection, contact: Contact, author: Author, names_run: 
             )
         return stored
     added = _add(connection, contact)
-    about = {"contact_id": added.contact_id, "manager_id": added.manager_id, "run_id": added.run_id}
-    entry = Entry(
-        added.recorded_at,
-        author.name,
-        "record contact",
-        added.customer_id,
-        about | {"outcome": added.outcome},
-    )
+    about = {name: getattr(added, name) for name in ("contact_id", "manager_id", "run_id", "outcome")}
+    entry = audit.Entry(added.recorded_at, author.name, "record contact", added.customer_id, about)
     audit.append(connection, entry, author.audit_key)
     if added.outcome == "no_contact":
         opt_out(connection, added.customer_id, added.recorded_at, author, added.contact_id)
@@ -102,7 +96,7 @@ def opt_out(
     since = at.astimezone(UTC).date()
     row = {"customer_id": customer_id, "since": since, "contact_id": contact_id}
     connection.execute(insert(tables.opt_outs), row)
-    entry = Entry(at, author.name, "opt out", customer_id, {"contact_id": contact_id})
+    entry = audit.Entry(at, author.name, "opt out", customer_id, {"contact_id": contact_id})
     audit.append(connection, entry, author.audit_key)
     return since
 
@@ -113,7 +107,7 @@ def withdraw_opt_out(connection: Connection, customer_id: str, at: datetime, aut
     if since is None:
         return
     connection.execute(delete(tables.opt_outs).where(tables.opt_outs.c.customer_id == customer_id))
-    entry = Entry(at, author.name, "withdraw opt-out", customer_id, {"since": since.isoformat()})
+    entry = audit.Entry(at, author.name, "withdraw opt-out", customer_id, {"since": since.isoformat()})
     audit.append(connection, entry, author.audit_key)
 
 
@@ -155,10 +149,8 @@ def latest_of(connection: Connection, customer_id: str, limit: int) -> tuple[Con
 
 def with_keys(connection: Connection, customer_id: str, start: str) -> tuple[Contact, ...]:
     """One customer's contacts whose keys begin with ``start``, the oldest first."""
-    contacts = tables.contacts
-    same_start = contacts.c.idempotency_key.startswith(start, autoescape=True)
-    query = select(contacts).where(contacts.c.customer_id == customer_id, same_start)
-    return tuple(map(_from, connection.execute(query.order_by(contacts.c.contact_id))))
+    same_start = tables.contacts.c.idempotency_key.startswith(start, autoescape=True)
+    return _oldest_first(connection, tables.contacts.c.customer_id == customer_id, same_start)
 
 
 def newest_before(connection: Connection, customer_ids: Collection[str], day: date) -> dict[str, Contact]:
@@ -170,8 +162,7 @@ def newest_before(connection: Connection, customer_ids: Collection[str], day: da
 
 def everything(connection: Connection) -> tuple[Contact, ...]:
     """Every contact ever recorded, the oldest first."""
-    contacts = tables.contacts
-    return tuple(map(_from, connection.execute(select(contacts).order_by(contacts.c.contact_id))))
+    return _oldest_first(connection)
 
 
 def of_run(connection: Connection, run_id: str, customer_ids: Collection[str]) -> dict[str, Contact]:
@@ -191,21 +182,19 @@ def _newest(
     return {row.customer_id: _from(row) for row in connection.execute(query)}
 
 
-def _by_key(connection: Connection, contact: Contact) -> Contact | None:
-    contacts = tables.contacts
-    same = (contacts.c.manager_id == contact.manager_id) & (contacts.c.idempotency_key == contact.key)
-    row = connection.execute(select(contacts).where(same)).first()
-    return _from(row) if row else None
+def _oldest_first(connection: Connection, *conditions: ColumnElement[bool]) -> tuple[Contact, ...]:
+    query = select(tables.contacts).where(*conditions).order_by(tables.contacts.c.contact_id)
+    return tuple(map(_from, connection.execute(query)))
 
 
 def _add(connection: Connection, contact: Contact) -> Contact:
     at = contact.recorded_at.astimezone(UTC).replace(microsecond=0)
     row: dict[str, Any] = contact.__dict__ | {
-        "idempotency_key": contact.key,
         "note": contact.note or None,
         "recorded_at": at.replace(tzinfo=None),
     }
-    del row["key"], row["contact_id"]
+    row["idempotency_key"] = row.pop("key")
+    del row["contact_id"]
     number = connection.execute(insert(tables.contacts), row).inserted_primary_key
     return replace(contact, recorded_at=at, contact_id=number[0] if number else None)
 

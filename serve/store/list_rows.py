@@ -6,7 +6,6 @@ from types import MappingProxyType
 
 from configs.published import PastContact, Profile, Score
 from serve.store import contacts
-from serve.store.contacts import Contact
 from serve.store.read_session import ReadSession
 
 WEEKS = 13  # whose AUM is drawn
@@ -45,7 +44,7 @@ def list_rows(session: ReadSession, listed: Sequence[Score]) -> tuple[ListRow, .
     return tuple(rows)
 
 
-def last_contact(profile: Profile, recorded: Contact | None) -> PastContact | None:
+def last_contact(profile: Profile, recorded: contacts.Contact | None) -> PastContact | None:
     """The newer of the bank's own contacts and the one recorded here, which wins on the same day.
 
     A contact recorded here has neither channel nor purpose.

@@ -7,9 +7,9 @@ thread and a transaction: one statement sees one state of the store, and names t
 import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from sqlalchemy import ColumnElement, Dialect, Select, Table, bindparam, case, literal_column, select
+from sqlalchemy import URL, ColumnElement, Dialect, Select, Table, bindparam, case, literal_column, select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
 
@@ -24,107 +24,38 @@ Found = tuple[Run, bytes | Exclusion]  # bytes: an answer as it was prepared
 BUSY_SECONDS = 0.05  # the event loop waits for nobody; who is not answered at once goes the ordinary way
 
 
-class PointRead(Protocol):
-    """Finds customers of the served run, or nothing, whatever the cause; the ordinary way then names it."""
-
-    async def find(self, customer_id: str, scope: Scope, language: Language) -> Found | None: ...
-
-    def close(self) -> None: ...
-
-
-def point_read(store: Store, url: str, form: str) -> PointRead:
+def point_read(store: Store, url: str, form: str) -> "SqlitePointRead | PostgresPointRead":
     """For the database of an address; ``form`` names the prepared answers that this release takes."""
     address = make_url(url)
     if address.get_backend_name() == "sqlite":
-        return SqlitePointRead(store, Path(address.database or ""), form)
-    return PostgresPointRead(store, url, form)
+        return SqlitePointRead(store, address, sqlite.dialect(paramstyle="named"), form)
+    return PostgresPointRead(store, address, address.get_dialect()(), form)
 
 
-class SqlitePointRead:
-    """Reads on the event loop: a customer takes some microseconds, and no publication keeps a reader
-    waiting.
-    """
+class PointRead:
+    """Finds customers of the served run, or nothing, whatever the cause; the ordinary way then names it."""
 
-    def __init__(self, store: Store, path: Path, form: str) -> None:
+    def __init__(self, store: Store, address: URL, dialect: Dialect, form: str) -> None:
         """Opens nothing yet."""
-        self._run, self._path = ServedRun(store), path
-        self._sql = _statements(sqlite.dialect(paramstyle="named"), form)
-        self._connection: sqlite3.Connection | None = None
-
-    async def find(self, customer_id: str, scope: Scope, language: Language) -> Found | None:
-        try:
-            self._connection = self._connection or self._opened()
-            cursor = self._connection.execute(
-                self._sql[scope.reach, language], {"customer_id": customer_id, "number": scope.number}
-            )
-            return self._run.of(customer_id, cursor.fetchone())
-        except (sqlite3.Error, DataError):
-            return None
+        self._store, self._address, self._sql = store, address, _statements(dialect, form)
+        self._connection: Any = None
+        self._named: tuple[int, str] = (0, "")
+        self._run: Run | None = None
 
     def close(self) -> None:
         if self._connection:
             self._connection.close()
             self._connection = None
 
-    def _opened(self) -> sqlite3.Connection:
-        """A file that is not there is not made."""
-        address = f"{self._path.resolve().as_uri()}?mode=rw"
-        return sqlite3.connect(
-            address, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
+    def _ask(self, customer_id: str, scope: Scope, language: Language) -> Any:
+        """The cursor of the statement about one customer."""
+        values = {"customer_id": customer_id, "number": scope.number}
+        return self._connection.execute(self._sql[scope.reach, language], values)
 
+    def _found(self, customer_id: str, row: Sequence[Any] | None) -> Found | None:
+        """From a row of ``_statements``; None for who is not in it, or if the pointer has moved on meanwhile.
 
-class PostgresPointRead:
-    """Asks for all who wait in one round trip, in a thread of its own."""
-
-    def __init__(self, store: Store, url: str, form: str) -> None:
-        """Opens nothing yet."""
-        self._run = ServedRun(store)
-        address = make_url(url)
-        self._address = address.set(drivername="postgresql").render_as_string(hide_password=False)
-        self._sql = _statements(address.get_dialect()(), form)
-        self._connection: Any = None
-        self._batcher = Batcher(self._find_all, "point read")
-
-    async def find(self, customer_id: str, scope: Scope, language: Language) -> Found | None:
-        return await self._batcher.do((customer_id, scope, language))
-
-    def close(self) -> None:
-        self._batcher.close()
-        if self._connection:
-            self._connection.close()
-
-    def _find_all(self, asked: Sequence[tuple[str, Scope, Language]]) -> list[Found | None]:
-        import psycopg  # only where the store is PostgreSQL's
-
-        try:
-            if self._connection is None or self._connection.closed:
-                self._connection = psycopg.connect(self._address, autocommit=True, prepare_threshold=1)
-            with self._connection.pipeline():
-                cursors = [
-                    self._connection.execute(
-                        self._sql[scope.reach, language], {"customer_id": customer_id, "number": scope.number}
-                    )
-                    for customer_id, scope, language in asked
-                ]
-                rows = [cursor.fetchone() for cursor in cursors]
-            return [self._run.of(request[0], row) for request, row in zip(asked, rows, strict=True)]
-        except (psycopg.Error, DataError):
-            return [None] * len(asked)
-
-
-class ServedRun:
-    """The run that is read, read when the pointer has moved."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._named: tuple[int, str] = (0, "")
-        self._run: Run | None = None
-
-    def of(self, customer_id: str, row: Sequence[Any] | None) -> Found | None:
-        """From a row of ``_statements``;
-
-        None for who is not in it, or if the pointer has moved on meanwhile.
+        The run is read when the pointer has moved.
         """
         if not row:
             return None
@@ -136,6 +67,55 @@ class ServedRun:
         if self._run is None or answer is None or self._named != tuple(named):
             return None
         return self._run, answer
+
+
+class SqlitePointRead(PointRead):
+    """Reads on the event loop: a customer takes some microseconds, and no publication keeps a reader
+    waiting.
+    """
+
+    async def find(self, customer_id: str, scope: Scope, language: Language) -> Found | None:
+        try:
+            self._connection = self._connection or self._opened()
+            return self._found(customer_id, self._ask(customer_id, scope, language).fetchone())
+        except (sqlite3.Error, DataError):
+            return None
+
+    def _opened(self) -> sqlite3.Connection:
+        """A file that is not there is not made."""
+        address = f"{Path(self._address.database or '').resolve().as_uri()}?mode=rw"
+        return sqlite3.connect(
+            address, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+
+
+class PostgresPointRead(PointRead):
+    """Asks for all who wait in one round trip, in a thread of its own."""
+
+    def __init__(self, store: Store, address: URL, dialect: Dialect, form: str) -> None:
+        super().__init__(store, address, dialect, form)
+        self._batcher = Batcher(self._find_all, "point read")
+
+    async def find(self, customer_id: str, scope: Scope, language: Language) -> Found | None:
+        return await self._batcher.do((customer_id, scope, language))
+
+    def close(self) -> None:
+        self._batcher.close()
+        super().close()
+
+    def _find_all(self, asked: Sequence[tuple[str, Scope, Language]]) -> list[Found | None]:
+        import psycopg  # only where the store is PostgreSQL's
+
+        try:
+            if self._connection is None or self._connection.closed:
+                address = self._address.set(drivername="postgresql").render_as_string(hide_password=False)
+                self._connection = psycopg.connect(address, autocommit=True, prepare_threshold=1)
+            with self._connection.pipeline():
+                cursors = [self._ask(*question) for question in asked]
+                rows = [cursor.fetchone() for cursor in cursors]
+            return [self._found(question[0], row) for question, row in zip(asked, rows, strict=True)]
+        except (psycopg.Error, DataError):
+            return [None] * len(asked)
 
 
 def _statements(dialect: Dialect, form: str) -> Mapping[tuple[Reach, Language], str]:

@@ -12,14 +12,13 @@ from configs.errors import DataError, did_you_mean
 from configs.published import Decision, Exclusion, Manager, Profile, Run, Score
 from serve.store import rows, tables
 from serve.store.database import PUBLISH_ONE
-from serve.store.profiles import unpacked
+from serve.store.rows import unpacked
 from serve.store.scope import EVERYTHING, Reach, Scope
 
 PAGE = 5_000  # scores read at once where all are wanted; bounds memory
 IDS = 500  # customers asked for in one statement
 LONGEST = 1_000  # customers of whom one request may ask
 Published = TypeVar("Published")
-_PAST = ("run_version", "risk_30d", "risk_60d", "risk_90d", "risk_band", "aum_minor", "money_at_risk_minor")
 
 
 class GoneError(DataError):
@@ -28,22 +27,10 @@ class GoneError(DataError):
 
 @dataclass(frozen=True)
 class Earlier:
-    """One row per Monday: the score of a customer in the newest version of that Monday's run."""
+    """One row per Monday: the newest version of its run, and a customer's score in it without reasons."""
 
-    day: date
-    run_id: str
-    model_id: str
-    risk_30d: float | None
-    risk_60d: float | None
-    risk_90d: float | None
-    band: str
-    aum_minor: int
-    money_at_risk_minor: int
-
-    @property
-    def risk(self) -> float:
-        """At the longest horizon known."""
-        return next(risk for risk in (self.risk_90d, self.risk_60d, self.risk_30d) if risk is not None)
+    run: Run
+    score: Score
 
 
 class ReadSession:
@@ -101,15 +88,15 @@ class ReadSession:
 
     def manager(self, manager_id: str) -> Manager | None:
         """None for a manager whom the run does not know."""
-        return next(iter(self._managers(tables.managers.c.manager_id == manager_id)), None)
+        query = self.of(tables.managers).where(tables.managers.c.manager_id == manager_id)
+        return next(iter(self._objects(Manager, query)), None)
 
-    def managers(self) -> tuple[Manager, ...]:
-        """Every manager within reach, by manager_id."""
-        return self._managers()
-
-    def managers_of(self, branch_id: str) -> tuple[Manager, ...]:
-        """The managers of a branch, within reach, by manager_id."""
-        return self._managers(tables.managers.c.branch_id == branch_id)
+    def managers(self, branch_id: str | None = None) -> tuple[Manager, ...]:
+        """The managers of a branch, or of all branches, within reach, by manager_id."""
+        query = self.of(tables.managers).order_by(tables.managers.c.manager_id)
+        if branch_id is not None:
+            query = query.where(tables.managers.c.branch_id == branch_id)
+        return self._objects(Manager, query)
 
     def manager_list(self, manager_id: str) -> tuple[Manager, tuple[Score, ...]] | None:
         """One manager's listed customers by rank; None for an unknown manager."""
@@ -127,7 +114,7 @@ class ReadSession:
         """True where the run has customers or a manager of the branch, within reach."""
         coverage = tables.coverage
         row = self.connection.execute(self.of(coverage).where(coverage.c.branch_id == branch_id).limit(1))
-        return row.first() is not None or bool(self.managers_of(branch_id))
+        return row.first() is not None or bool(self.managers(branch_id))
 
     def history(self, customer_id: str) -> tuple[Earlier, ...]:
         """The scores of a customer within reach in this run and those of earlier Mondays, oldest first."""
@@ -138,14 +125,14 @@ class ReadSession:
         by_version = {row.run_version: row for row in self.connection.execute(select(runs).where(earlier))}
         # Joined in one statement, SQLite reads every score of the store.
         query = (
-            select(*(scores.c[name] for name in _PAST))
+            select(scores.c.run_version, *(scores.c[name] for name in rows.SCORE))
             .where(scores.c.run_version.in_(by_version), scores.c.customer_id == customer_id)
             .order_by(scores.c.run_version)
         )
         newest: dict[date, Earlier] = {}
-        for run_version, *past in self.connection.execute(query):
-            run = by_version[run_version]
-            newest[run.snapshot_date] = Earlier(run.snapshot_date, run.run_id, run.model_id, *past)
+        for run_version, *values in self.connection.execute(query):
+            run = rows.run_from(by_version[run_version])
+            newest[run.snapshot_date] = Earlier(run, rows.score_of(values))
         return tuple(newest[day] for day in sorted(newest))
 
     def served_run(self) -> Run:
@@ -194,8 +181,15 @@ class ReadSession:
 
     def runs(self) -> tuple[Run, ...]:
         """Every run in the store, the newest snapshot first."""
-        order = (tables.runs.c.snapshot_date.desc(), tables.runs.c.run_version.desc())
-        return tuple(map(rows.run_from, self.connection.execute(select(tables.runs).order_by(*order))))
+        return tuple(map(rows.run_from, self.connection.execute(newest_runs())))
+
+    def figures(self, name: str, limit: int) -> list[tuple[Run, dict[str, Any] | None]]:
+        """The newest runs, newest first, and what was measured of each under this name, if anything was."""
+        figures = tables.figures
+        measured = self.connection.execute(select(figures).where(figures.c.name == name))
+        by_version = {row.run_version: json.loads(row.content) for row in measured}
+        newest = self.connection.execute(newest_runs().limit(limit))
+        return [(rows.run_from(row), by_version.get(row.run_version)) for row in newest]
 
     def card(self) -> dict[str, tuple[str, ...]] | None:
         """The card of the model that scored, by part; None where none was published."""
@@ -206,10 +200,6 @@ class ReadSession:
     def of(self, table: Table) -> Select[Any]:
         """The rows of a table that are of this run and within reach."""
         return select(table).where(table.c.run_version == self.run_version, self.scope.of(table))
-
-    def _managers(self, *conditions: ColumnElement[bool]) -> tuple[Manager, ...]:
-        query = self.of(tables.managers).where(*conditions).order_by(tables.managers.c.manager_id)
-        return self._objects(Manager, query)
 
     def _objects(self, kind: type[Published], query: Select[Any]) -> tuple[Published, ...]:
         """The rows of a query as objects, whose attributes are named as the columns."""
@@ -261,6 +251,11 @@ class ReadSession:
 def same_customer(table: Table, other: Table) -> ColumnElement[bool]:
     """Rows of two tables about one customer in one run."""
     return and_(table.c.run_version == other.c.run_version, table.c.customer_id == other.c.customer_id)
+
+
+def newest_runs() -> Select[Any]:
+    """The rows of all runs, the newest Monday first, and of one Monday the newest version."""
+    return select(tables.runs).order_by(tables.runs.c.snapshot_date.desc(), tables.runs.c.run_version.desc())
 
 
 def served(connection: Connection) -> Row[Any] | None:

@@ -1,18 +1,26 @@
-"""How published objects lie in the store: tuples in the order of a table's columns, counts as JSON."""
+"""How published objects lie in the store, and how many rows go in at once.
+
+Rows are tuples in the order of a table's columns; counts are JSON; a profile is JSON of positions and
+differences, compressed.
+"""
 
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from dataclasses import astuple
+from datetime import date
+from itertools import accumulate, groupby, islice, pairwise
 from operator import attrgetter, itemgetter
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Row, Table
+from sqlalchemy import Connection, Date, Row, Table, insert, text
 
 from configs.errors import DataError
-from configs.published import Change, Reason, Run, Score
+from configs.published import Booking, Change, Maturity, PastContact, Profile, Reason, Run, Score
 from serve.store import tables
 
+BATCH = 10_000  # rows handed to SQLite's driver at once; bounds memory
 Values = tuple[Any, ...]
 
 
@@ -68,10 +76,15 @@ def scores_from(rows: Iterable[Row[Any]]) -> Iterator[Score]:
 
 def score_from(rows: Sequence[Row[Any]]) -> Score:
     """From the rows of one customer."""
-    values = dict(zip(SCORE, rows[0], strict=False))
     reasons = (row[REASONS] for row in rows if row[len(SCORE)] is not None)
-    changes = (Change(**change) for change in json.loads(values.pop("changes")))
-    return Score(**values, reasons=tuple(Reason(*reason) for reason in reasons), changes=tuple(changes))
+    return score_of(rows[0], tuple(Reason(*reason) for reason in reasons))
+
+
+def score_of(values: Sequence[Any], reasons: tuple[Reason, ...] = ()) -> Score:
+    """From the columns of SCORE, and others that follow them."""
+    fields = dict(zip(SCORE, values, strict=False))
+    changes = tuple(Change(**change) for change in json.loads(fields.pop("changes")))
+    return Score(**fields, reasons=reasons, changes=changes)
 
 
 def values_of(row: Row[Any]) -> dict[str, Any]:
@@ -87,7 +100,77 @@ def dump(value: object) -> str:
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise DataError(
-            f"a change, a count, the manifest or a model card cannot be stored: {error}. Hand over plain "
-            "Python "
-            "values."
+            f"a change, a count, the manifest or a model card cannot be stored: {error}. "
+            "Hand over plain Python values."
         ) from None
+
+
+def profile_rows(run_version: int, profiles: Iterable[Profile]) -> Iterator[Values]:
+    """One row per profile. Raises DataError for what JSON cannot hold, such as a NumPy number."""
+    for profile in profiles:
+        try:
+            yield run_version, profile.customer_id, packed(profile)
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f"a profile cannot be stored: {error}. Hand over plain int, text and dates."
+            ) from None
+
+
+def packed(profile: Profile) -> bytes:
+    """AUM as the first value and what each week changed: most weeks change nothing, and nothing takes
+    little room.
+    """
+    whole = (
+        {
+            name: [*weeks[:1], *(after - before for before, after in pairwise(weeks))]
+            for name, weeks in profile.aum_by_class.items()
+        },
+        *(
+            [astuple(item) for item in items]
+            for items in (profile.maturities, profile.bookings, profile.contacts)
+        ),
+    )
+    content = json.dumps(
+        whole, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=date.isoformat
+    )
+    return zlib.compress(content.encode(), 9)
+
+
+def unpacked(customer_id: str, content: bytes) -> Profile:
+    """The profile that was packed."""
+    day = date.fromisoformat
+    aum, maturities, bookings, contacts = json.loads(zlib.decompress(content))
+    return Profile(
+        customer_id,
+        MappingProxyType({name: tuple(accumulate(changes)) for name, changes in aum.items()}),
+        tuple(Maturity(name, kind, day(due), balance) for name, kind, due, balance in maturities),
+        tuple(Booking(day(booked), *rest) for booked, *rest in bookings),
+        tuple(PastContact(day(contacted), *rest) for contacted, *rest in contacts),
+    )
+
+
+def bulk_insert(connection: Connection, table: Table, rows: Iterable[Values]) -> None:
+    """Writes rows of plain values (text, int, float, bool, bytes, date, None), in the order of the columns.
+
+    COPY on PostgreSQL. On SQLite one prepared statement in batches, past SQLAlchemy's handling of each value,
+    which takes longer than SQLite does.
+    """
+    if connection.dialect.name == "postgresql":
+        columns = ", ".join(f'"{column.name}"' for column in table.columns)
+        driver: Any = connection.connection.driver_connection
+        with driver.cursor() as cursor, cursor.copy(f'COPY "{table.name}" ({columns}) FROM STDIN') as copy:
+            for row in rows:
+                copy.write_row(row)
+        return
+    statement = str(insert(table).compile(dialect=connection.dialect))
+    if any(isinstance(column.type, Date) for column in table.columns):
+        rows = (tuple(str(value) if isinstance(value, date) else value for value in row) for row in rows)
+    pending = iter(rows)
+    while batch := list(islice(pending, BATCH)):
+        connection.exec_driver_sql(statement, batch)
+
+
+def analyze(connection: Connection, tables: Iterable[Table]) -> None:
+    """Tells PostgreSQL's planner of new rows: until it knows of them, each page sorts all that follow it."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"ANALYZE {', '.join(table.name for table in tables)}"))

@@ -42,8 +42,7 @@ def require_version(connection: Connection) -> None:
         remedy = "Run make migrate." if version < VERSION else "Install the software that wrote it."
         raise DataError(
             f"the score store {connection.engine.url!r} is of version {version}, this software needs "
-            f"{VERSION}. "
-            f"{remedy}"
+            f"{VERSION}. {remedy}"
         )
 
 

@@ -1,28 +1,39 @@
 """The score store: one transaction publishes a run, and every read sees exactly one run."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
-from types import TracebackType
-from typing import Self
+from heapq import merge
+from itertools import groupby, repeat
+from typing import Any, Literal, Self
 
 from sqlalchemy import Connection, Table, delete, func, insert, select, tuple_, update
 
 from configs.call_lists import CallList, portfolios, restore
 from configs.errors import DataError
 from configs.published import Exclusion, Run, RunExtras, Score
-from serve.store import assignments, audit, figures, rows, schema, tables
+from serve.store import assignments, audit, rows, schema, tables
 from serve.store import database as connect
-from serve.store.bulk_insert import analyze, bulk_insert
 from serve.store.checks import check
-from serve.store.differences import Difference, differences
-from serve.store.profiles import profile_rows
 from serve.store.read_session import GoneError, ReadSession, find, served
+from serve.store.rows import analyze, bulk_insert, profile_rows
 from serve.store.scope import EVERYTHING, Scope
 
 PATIENCE = 2  # seconds that a caller of the service waits for another writer
 NO_EXTRAS = RunExtras()
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One row per customer whose score is not the same in both runs; None where a run has no score of it.
+
+    All of them together turn the scores of one run into those of the other.
+    """
+
+    customer_id: str
+    before: Score | None
+    after: Score | None
 
 
 @dataclass(frozen=True)
@@ -49,9 +60,7 @@ class Store:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -84,8 +93,7 @@ class Store:
             if current and current.bank != run.bank:
                 raise DataError(
                     f"the score store {self._engine.url!r} holds runs of bank {current.bank!r}, not of "
-                    f"{run.bank!r}. "
-                    "Give each bank a store of its own in ATTRITION_STORE."
+                    f"{run.bank!r}. Give each bank a store of its own in ATTRITION_STORE."
                 )
             run_version = 1 + (connection.scalar(select(func.max(tables.runs.c.run_version))) or 0)
             replaced = select(tables.runs.c.run_version).where(tables.runs.c.run_id == run.run_id)
@@ -95,7 +103,7 @@ class Store:
                 bulk_insert(connection, table, published)
             _check_profiles(connection, run, run_version)
             if extras.drift is not None:
-                figures.keep(connection, run.run_id, "drift", extras.drift)
+                keep_figures(connection, run.run_id, "drift", extras.drift)
             analyze(connection, tables.OF_A_RUN)
             if current and current.snapshot_date > run.snapshot_date:
                 return False
@@ -124,11 +132,6 @@ class Store:
             _remove(connection, gone)
             return len(gone)
 
-    def serve_run(self, run_id: str) -> None:
-        """Moves the pointer to a run of the history. Raises DataError for an unknown run_id."""
-        with self._changing() as connection:
-            _point_to(connection, find(connection, run_id).run_version)
-
     def rollback(self) -> Run:
         """Serves the run before the served one: the newest version of its Monday, or of the Monday before.
 
@@ -145,8 +148,7 @@ class Store:
             if row is None:
                 raise DataError(
                     f"the score store {self._engine.url!r} has no run before {current.run_id}, which it "
-                    "serves. "
-                    "Publish another with make weekly, or bring one back with make restore."
+                    "serves. Publish another with make weekly, or bring one back with make restore."
                 )
             _point_to(connection, row.run_version)
             return rows.run_from(row)
@@ -243,10 +245,29 @@ class Store:
     def differences(
         self, before: str, after: str | None = None, scope: Scope = EVERYTHING
     ) -> Iterator[Difference]:
-        """The changes from one run's scores to those of another, by default the served one, by
-        customer_id.
-        """
+        """From one run's scores to those of another, by default the served one, by customer_id."""
         return differences(self.scores(before, scope), self.scores(after, scope))
+
+
+def keep_figures(
+    connection: Connection, run_id: str, name: Literal["drift", "outcome"], content: Mapping[str, Any]
+) -> None:
+    """In place of what was kept under this name before. Raises DataError for an unknown run, and for NaN."""
+    figures, run_version = tables.figures, find(connection, run_id).run_version
+    replaced = (figures.c.run_version == run_version) & (figures.c.name == name)
+    connection.execute(delete(figures).where(replaced))
+    values = {"run_version": run_version, "name": name, "content": rows.dump(content)}
+    connection.execute(insert(figures), values)
+
+
+def differences(before: Iterable[Score], after: Iterable[Score]) -> Iterator[Difference]:
+    """By customer_id, from two runs in that order; holds one score of each at a time."""
+    sides = zip(repeat("before"), before), zip(repeat("after"), after)
+    merged = merge(*sides, key=lambda pair: pair[1].customer_id)
+    for customer_id, pairs in groupby(merged, key=lambda pair: pair[1].customer_id):
+        scores = dict(pairs)
+        if scores.get("before") != scores.get("after"):
+            yield Difference(customer_id, scores.get("before"), scores.get("after"))
 
 
 def _tables_of(

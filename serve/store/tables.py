@@ -4,335 +4,335 @@ Each column has a meaning (``doc``) and a sensitivity (``info["sensitivity"]``).
 serve/store/migrations; tests/serve/store/test_schema.py compares the two.
 """
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    CheckConstraint,
-    Date,
-    DateTime,
-    Float,
-    ForeignKey,
-    ForeignKeyConstraint,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Text,
-    UniqueConstraint,
-)
+from typing import Any
+
+import sqlalchemy as sa
 
 from configs.published import OUTCOMES
-from serve.store.columns import (
-    CONFIDENTIAL,
-    INTERNAL,
-    PERSONAL,
-    PUBLIC,
-    Id,
-    column,
-    customer,
-    of_run,
-    risk,
-    table,
-)
-from serve.store.columns import (
-    metadata as metadata,
-)
+from configs.tables import Sensitivity
 
-runs = table(
+PUBLIC, INTERNAL, CONFIDENTIAL, PERSONAL = Sensitivity
+metadata = sa.MetaData()
+# Compared by code point on both databases, as Python does; pages and deltas rest on that order.
+Id = sa.String().with_variant(sa.String(collation="C"), "postgresql")
+
+
+def _table(
+    name: str, one_row_per: str, *parts: Any, with_rowid: bool = False, of: sa.MetaData = metadata
+) -> sa.Table:
+    return sa.Table(name, of, *parts, info={"one_row_per": one_row_per}, sqlite_with_rowid=with_rowid)
+
+
+def _column(name: str, kind: Any, sensitivity: Sensitivity, doc: str, *rest: Any, **options: Any) -> Any:
+    options = {"nullable": False} | options
+    return sa.Column(name, kind, *rest, doc=doc, info={"sensitivity": sensitivity}, **options)
+
+
+def _of_run(*rest: Any) -> Any:
+    return _column("run_version", sa.Integer, INTERNAL, "the run the row belongs to", *rest, primary_key=True)
+
+
+def _customer(**options: Any) -> Any:
+    return _column("customer_id", Id, PERSONAL, "the bank's number of the customer", **options)
+
+
+def _slot() -> Any:
+    """Of a table that holds one row."""
+    check = sa.CheckConstraint("slot = 1")
+    return _column("slot", sa.Integer, PUBLIC, "always 1", check, primary_key=True, autoincrement=False)
+
+
+def _risk(days: int) -> Any:
+    doc = f"probability that the money leaves within {days} days; empty where the label does not reach"
+    name = f"risk_{days}d"
+    check = sa.CheckConstraint(f"{name} BETWEEN 0 AND 1")
+    return _column(name, sa.Float, CONFIDENTIAL, doc, check, nullable=True)
+
+
+# fmt: off
+runs = _table(
     "runs",
     "run",
-    column("run_version", Integer, INTERNAL, "counts up; a run published again gets a new one",
+    _column("run_version", sa.Integer, INTERNAL, "counts up; a run published again gets a new one",
             primary_key=True, autoincrement=False),
-    column("run_id", Id, INTERNAL, "derived from what went in", unique=True),
-    column("bank", String, INTERNAL, "folder below configs/banks; one store holds one bank"),
-    column("snapshot_date", Date, INTERNAL, "the Monday the scores hold for"),
-    column("model_id", String, INTERNAL, "the model that scored"),
-    column("base_currency", String, INTERNAL, "currency of all money"),
-    column("horizon_days", Integer, INTERNAL, "days the longest risk looks ahead"),
-    column("cohort", Integer, INTERNAL, "customers scored"),
-    column("excluded", Text, INTERNAL, "JSON object: customers not eligible, by code"),
-    column("manifest", Text, INTERNAL, "JSON object: fingerprints of what went in"),
+    _column("run_id", Id, INTERNAL, "derived from what went in", unique=True),
+    _column("bank", sa.String, INTERNAL, "folder below configs/banks; one store holds one bank"),
+    _column("snapshot_date", sa.Date, INTERNAL, "the Monday the scores hold for"),
+    _column("model_id", sa.String, INTERNAL, "the model that scored"),
+    _column("base_currency", sa.String, INTERNAL, "currency of all money"),
+    _column("horizon_days", sa.Integer, INTERNAL, "days the longest risk looks ahead"),
+    _column("cohort", sa.Integer, INTERNAL, "customers scored"),
+    _column("excluded", sa.Text, INTERNAL, "JSON object: customers not eligible, by code"),
+    _column("manifest", sa.Text, INTERNAL, "JSON object: fingerprints of what went in"),
     with_rowid=True,
-)  # fmt: skip
+)
 
-scores = table(
+scores = _table(
     "scores",
     "run and cohort customer",
-    of_run(ForeignKey("runs.run_version")),
-    customer(primary_key=True),
-    column("branch_id", String, INTERNAL, "branch in charge", nullable=True),
-    column("manager_id", String, INTERNAL, "manager in charge", nullable=True),
-    column("tier", String, CONFIDENTIAL, "the bank's segment by wealth"),
-    column("lifecycle_stage", String, CONFIDENTIAL, "new, growing, mature, declining or dormant"),
-    column("marketing_opt_out", Boolean, PERSONAL, "wants no calls; never listed"),
-    column("aum_minor", BigInteger, CONFIDENTIAL, "AUM on the snapshot"),
-    column("money_at_risk_minor", BigInteger, CONFIDENTIAL, "amount expected to leave"),
-    column("risk_band", String, CONFIDENTIAL, "high, medium or low"),
-    risk(30),
-    risk(60),
-    risk(90),
-    column("risk_change", Float, CONFIDENTIAL, "of the risk at the longest horizon, since another run",
-            CheckConstraint("risk_change BETWEEN -1 AND 1"), nullable=True),
-    column("changes", Text, CONFIDENTIAL, "JSON array: what moved the score, only ever read with it"),
-    Index("scores_of_branch", "run_version", "branch_id", "manager_id"),
-)  # fmt: skip
+    _of_run(sa.ForeignKey("runs.run_version")),
+    _customer(primary_key=True),
+    _column("branch_id", sa.String, INTERNAL, "branch in charge", nullable=True),
+    _column("manager_id", sa.String, INTERNAL, "manager in charge", nullable=True),
+    _column("tier", sa.String, CONFIDENTIAL, "the bank's segment by wealth"),
+    _column("lifecycle_stage", sa.String, CONFIDENTIAL, "new, growing, mature, declining or dormant"),
+    _column("marketing_opt_out", sa.Boolean, PERSONAL, "wants no calls; never listed"),
+    _column("aum_minor", sa.BigInteger, CONFIDENTIAL, "AUM on the snapshot"),
+    _column("money_at_risk_minor", sa.BigInteger, CONFIDENTIAL, "amount expected to leave"),
+    _column("risk_band", sa.String, CONFIDENTIAL, "high, medium or low"),
+    _risk(30),
+    _risk(60),
+    _risk(90),
+    _column("risk_change", sa.Float, CONFIDENTIAL, "of the risk at the longest horizon, since another run",
+            sa.CheckConstraint("risk_change BETWEEN -1 AND 1"), nullable=True),
+    _column("changes", sa.Text, CONFIDENTIAL, "JSON array: what moved the score, only ever read with it"),
+    sa.Index("scores_of_branch", "run_version", "branch_id", "manager_id"),
+)
 
 # Without a foreign key: a Score and its reasons are loaded from one object. A backup looks for orphans.
-reasons = table(
+reasons = _table(
     "reasons",
     "run, customer and reason",
-    of_run(),
-    customer(primary_key=True),
-    column("place", Integer, INTERNAL, "1 is the weightiest reason", primary_key=True),
-    column("reason_group", String, CONFIDENTIAL, "what the reason is about"),
-    column("feature", String, CONFIDENTIAL, "the feature behind it"),
-    column("value", Float, CONFIDENTIAL, "the customer's value; empty where not known", nullable=True),
-    column("contribution", Float, CONFIDENTIAL, "in log-odds, positive is riskier"),
-    column("text_en", Text, CONFIDENTIAL, "the sentence shown, in English"),
-    column("text_zh", Text, CONFIDENTIAL, "the sentence shown, in Chinese"),
+    _of_run(),
+    _customer(primary_key=True),
+    _column("place", sa.Integer, INTERNAL, "1 is the weightiest reason", primary_key=True),
+    _column("reason_group", sa.String, CONFIDENTIAL, "what the reason is about"),
+    _column("feature", sa.String, CONFIDENTIAL, "the feature behind it"),
+    _column("value", sa.Float, CONFIDENTIAL, "the customer's value; empty where not known", nullable=True),
+    _column("contribution", sa.Float, CONFIDENTIAL, "in log-odds, positive is riskier"),
+    _column("text_en", sa.Text, CONFIDENTIAL, "the sentence shown, in English"),
+    _column("text_zh", sa.Text, CONFIDENTIAL, "the sentence shown, in Chinese"),
 )
 
-exclusions = table(
+exclusions = _table(
     "exclusions",
     "run and customer that was not eligible",
-    of_run(ForeignKey("runs.run_version")),
-    customer(primary_key=True),
-    column("code", String, CONFIDENTIAL, "why: a key of configs.published.EXCLUSION_CODES"),
+    _of_run(sa.ForeignKey("runs.run_version")),
+    _customer(primary_key=True),
+    _column("code", sa.String, CONFIDENTIAL, "why: a key of configs.published.EXCLUSION_CODES"),
 )
 
-managers = table(
+managers = _table(
     "managers",
     "run and manager",
-    of_run(ForeignKey("runs.run_version")),
-    column("manager_id", Id, INTERNAL, "the bank's number of the manager", primary_key=True),
-    column("name", String, PERSONAL, "the manager's name; empty if not delivered"),
-    column("branch_id", String, INTERNAL, "the manager's branch"),
-    column("weekly_capacity", Integer, INTERNAL, "customers a week the list was made for"),
-    column(
-        "email", String, PERSONAL, "where the weekly notification goes; empty if not delivered", nullable=True
-    ),
+    _of_run(sa.ForeignKey("runs.run_version")),
+    _column("manager_id", Id, INTERNAL, "the bank's number of the manager", primary_key=True),
+    _column("name", sa.String, PERSONAL, "the manager's name; empty if not delivered"),
+    _column("branch_id", sa.String, INTERNAL, "the manager's branch"),
+    _column("weekly_capacity", sa.Integer, INTERNAL, "customers a week the list was made for"),
+    _column("email", sa.String, PERSONAL, "where the weekly notification goes; empty if not delivered",
+            nullable=True),
 )
 
-decisions = table(
+decisions = _table(
     "decisions",
     "run and cohort customer",
-    of_run(),
-    customer(primary_key=True),
-    column("branch_id", String, INTERNAL, "branch of the list", nullable=True),
-    column("manager_id", Id, INTERNAL, "whose list; empty on a branch's own", nullable=True),
-    column("decision", String, CONFIDENTIAL, "a key of configs.published.DECISIONS"),
-    column("why", String, CONFIDENTIAL, "the reason: a key of that decision's"),
-    column("expected_value_minor", BigInteger, CONFIDENTIAL, "money a call is expected to keep"),
-    column("rank", Integer, INTERNAL, "place on the list, from 1; empty if not listed", nullable=True),
-    column("until", Date, INTERNAL, "first Monday after a cool-down or an assignment", nullable=True),
-    column("assigned_on", Date, INTERNAL, "Monday of the assignment; empty without one", nullable=True),
-    column("next_step_en", Text, CONFIDENTIAL, "what to do next, in English; empty for who is not listed",
+    _of_run(),
+    _customer(primary_key=True),
+    _column("branch_id", sa.String, INTERNAL, "branch of the list", nullable=True),
+    _column("manager_id", Id, INTERNAL, "whose list; empty on a branch's own", nullable=True),
+    _column("decision", sa.String, CONFIDENTIAL, "a key of configs.published.DECISIONS"),
+    _column("why", sa.String, CONFIDENTIAL, "the reason: a key of that decision's"),
+    _column("expected_value_minor", sa.BigInteger, CONFIDENTIAL, "money a call is expected to keep"),
+    _column("rank", sa.Integer, INTERNAL, "place on the list, from 1; empty if not listed", nullable=True),
+    _column("until", sa.Date, INTERNAL, "first Monday after a cool-down or an assignment", nullable=True),
+    _column("assigned_on", sa.Date, INTERNAL, "Monday of the assignment; empty without one", nullable=True),
+    _column("next_step_en", sa.Text, CONFIDENTIAL, "what to do next, in English; empty for who is not listed",
             nullable=True),
-    column("next_step_zh", Text, CONFIDENTIAL, "what to do next, in Chinese; likewise", nullable=True),
-    ForeignKeyConstraint(["run_version", "customer_id"], ["scores.run_version", "scores.customer_id"]),
-    ForeignKeyConstraint(["run_version", "manager_id"], ["managers.run_version", "managers.manager_id"]),
-    Index("decisions_of_manager", "run_version", "manager_id", "rank"),
-)  # fmt: skip
+    _column("next_step_zh", sa.Text, CONFIDENTIAL, "what to do next, in Chinese; likewise", nullable=True),
+    sa.ForeignKeyConstraint(["run_version", "customer_id"], ["scores.run_version", "scores.customer_id"]),
+    sa.ForeignKeyConstraint(["run_version", "manager_id"], ["managers.run_version", "managers.manager_id"]),
+    sa.Index("decisions_of_manager", "run_version", "manager_id", "rank"),
+)
 
-profiles = table(
+profiles = _table(
     "profiles",
     "cohort customer of one of the newest runs",
-    of_run(),
-    customer(primary_key=True),
-    column(
-        "content",
-        LargeBinary,
-        PERSONAL,
-        "AUM by week, maturities, bookings and contacts: serve/store/profiles.py",
-    ),
-    ForeignKeyConstraint(["run_version", "customer_id"], ["scores.run_version", "scores.customer_id"]),
+    _of_run(),
+    _customer(primary_key=True),
+    _column("content", sa.LargeBinary, PERSONAL,
+            "AUM by week, maturities, bookings and contacts: serve/store/rows.py"),
+    sa.ForeignKeyConstraint(["run_version", "customer_id"], ["scores.run_version", "scores.customer_id"]),
     with_rowid=True,
 )
 
-prepared_answers = table(
+prepared_answers = _table(
     "prepared_answers",
     "cohort customer of one of the newest runs",
-    of_run(ForeignKey("runs.run_version")),
-    customer(primary_key=True),
-    column("branch_id", String, INTERNAL, "branch in charge", nullable=True),
-    column("manager_id", String, INTERNAL, "manager in charge", nullable=True),
-    column("form", String(8), INTERNAL, "the release that made it; others do not use it"),
-    column("en", LargeBinary, PERSONAL, "the answer in English, compressed"),
-    column("zh", LargeBinary, PERSONAL, "the answer in Chinese, compressed"),
+    _of_run(sa.ForeignKey("runs.run_version")),
+    _customer(primary_key=True),
+    _column("branch_id", sa.String, INTERNAL, "branch in charge", nullable=True),
+    _column("manager_id", sa.String, INTERNAL, "manager in charge", nullable=True),
+    _column("form", sa.String(8), INTERNAL, "the release that made it; others do not use it"),
+    _column("en", sa.LargeBinary, PERSONAL, "the answer in English, compressed"),
+    _column("zh", sa.LargeBinary, PERSONAL, "the answer in Chinese, compressed"),
 )
 
-coverage = table(
+coverage = _table(
     "coverage",
     "run, branch and manager in charge, or nobody",
-    of_run(ForeignKey("runs.run_version")),
-    column("branch_id", String, INTERNAL, "the customers' branch; empty where not known", primary_key=True),
-    column("manager_id", Id, INTERNAL, "the manager in charge; empty for nobody", primary_key=True),
-    column("customers", Integer, INTERNAL, "customers scored"),
-    column("high_risk", Integer, INTERNAL, "of them those in the band high"),
-    column("money_at_risk_minor", BigInteger, INTERNAL, "amount expected to leave, of all of them"),
-    column("contacted", Integer, INTERNAL, "of them those reached within their tier's service interval"),
+    _of_run(sa.ForeignKey("runs.run_version")),
+    _column("branch_id", sa.String, INTERNAL, "the customers' branch; empty where not known",
+            primary_key=True),
+    _column("manager_id", Id, INTERNAL, "the manager in charge; empty for nobody", primary_key=True),
+    _column("customers", sa.Integer, INTERNAL, "customers scored"),
+    _column("high_risk", sa.Integer, INTERNAL, "of them those in the band high"),
+    _column("money_at_risk_minor", sa.BigInteger, INTERNAL, "amount expected to leave, of all of them"),
+    _column("contacted", sa.Integer, INTERNAL, "of them those reached within their tier's service interval"),
 )
 
-departures = table(
+departures = _table(
     "departures",
     "run, branch and manager who left in the 13 weeks before",
-    of_run(ForeignKey("runs.run_version")),
-    column("branch_id", String, INTERNAL, "the customers' branch; empty where not known", primary_key=True),
-    column("manager_id", Id, INTERNAL, "the manager who left", primary_key=True),
-    column("customers", Integer, INTERNAL, "scored customers left behind"),
-    column("unassigned", Integer, INTERNAL, "of them those in nobody's charge now"),
-    column("money_at_risk_minor", BigInteger, INTERNAL, "amount expected to leave, of all of them"),
+    _of_run(sa.ForeignKey("runs.run_version")),
+    _column("branch_id", sa.String, INTERNAL, "the customers' branch; empty where not known",
+            primary_key=True),
+    _column("manager_id", Id, INTERNAL, "the manager who left", primary_key=True),
+    _column("customers", sa.Integer, INTERNAL, "scored customers left behind"),
+    _column("unassigned", sa.Integer, INTERNAL, "of them those in nobody's charge now"),
+    _column("money_at_risk_minor", sa.BigInteger, INTERNAL, "amount expected to leave, of all of them"),
 )
 
-figures = table(
+figures = _table(
     "figures",
     "run and what was measured of it: drift when it is published, its outcome when that is known",
-    of_run(ForeignKey("runs.run_version")),
-    column("name", String, INTERNAL, "outcome or drift", primary_key=True),
-    column("content", Text, INTERNAL, "JSON object"),
+    _of_run(sa.ForeignKey("runs.run_version")),
+    _column("name", sa.String, INTERNAL, "outcome or drift", primary_key=True),
+    _column("content", sa.Text, INTERNAL, "JSON object"),
 )
 
-current_run = table(
+current_run = _table(
     "current_run",
     "store: the pointer that readers follow",
-    column("slot", Integer, PUBLIC, "always 1", CheckConstraint("slot = 1"), primary_key=True,
-            autoincrement=False),
+    _slot(),
     # Checked at the commit: a rerun takes its run away and writes it anew under the same pointer.
-    column("run_version", Integer, INTERNAL, "the run that is served",
-            ForeignKey("runs.run_version", deferrable=True, initially="DEFERRED")),
-    with_rowid=True,
-)  # fmt: skip
-
-model_cards = table(
-    "model_cards",
-    "model that was published; outlives the runs",
-    column("model_id", Id, INTERNAL, "the model", primary_key=True),
-    column(
-        "card",
-        Text,
-        INTERNAL,
-        "JSON object: the sentences of each part, as pipeline/evaluation/model_card.py makes them",
-    ),
+    _column("run_version", sa.Integer, INTERNAL, "the run that is served", sa.ForeignKey("runs.run_version",
+            deferrable=True, initially="DEFERRED")),
     with_rowid=True,
 )
 
-contacts = table(
+model_cards = _table(
+    "model_cards",
+    "model that was published; outlives the runs",
+    _column("model_id", Id, INTERNAL, "the model", primary_key=True),
+    _column("card", sa.Text, INTERNAL,
+            "JSON object: the sentences of each part, as pipeline/evaluation/model_card.py makes them"),
+    with_rowid=True,
+)
+
+contacts = _table(
     "contacts",
     "outcome that a manager typed; outlives the runs",
-    column("contact_id", Integer, INTERNAL, "counts up", primary_key=True),
-    column("idempotency_key", String, INTERNAL, "chosen by who sends; sent again, nothing is added"),
-    customer(),
-    column("manager_id", Id, PERSONAL, "who called"),
-    column("run_id", Id, INTERNAL, "the run of the list; kept when the run itself is gone"),
-    column("outcome", String, CONFIDENTIAL, f"one of {', '.join(OUTCOMES)}",
-            CheckConstraint(f"outcome IN {OUTCOMES}")),
-    column("note", Text, PERSONAL, "the manager's words", nullable=True),
-    column("recorded_at", DateTime, INTERNAL, "when it was recorded, in UTC"),
-    UniqueConstraint("manager_id", "idempotency_key"),
-    Index("contacts_of_customer", "customer_id", "recorded_at"),
+    _column("contact_id", sa.Integer, INTERNAL, "counts up", primary_key=True),
+    _column("idempotency_key", sa.String, INTERNAL, "chosen by who sends; sent again, nothing is added"),
+    _customer(),
+    _column("manager_id", Id, PERSONAL, "who called"),
+    _column("run_id", Id, INTERNAL, "the run of the list; kept when the run itself is gone"),
+    _column("outcome", sa.String, CONFIDENTIAL, f"one of {', '.join(OUTCOMES)}",
+            sa.CheckConstraint(f"outcome IN {OUTCOMES}")),
+    _column("note", sa.Text, PERSONAL, "the manager's words", nullable=True),
+    _column("recorded_at", sa.DateTime, INTERNAL, "when it was recorded, in UTC"),
+    sa.UniqueConstraint("manager_id", "idempotency_key"),
+    sa.Index("contacts_of_customer", "customer_id", "recorded_at"),
     with_rowid=True,
-)  # fmt: skip
+)
 
-opt_outs = table(
+opt_outs = _table(
     "opt_outs",
     "customer who wants no more calls; outlives the runs",
-    customer(primary_key=True),
-    column("since", Date, PERSONAL, "the day from which no list may hold the customer"),
-    column("contact_id", Integer, INTERNAL, "the contact in which the customer said so; empty without one",
-            ForeignKey("contacts.contact_id"), nullable=True),
+    _customer(primary_key=True),
+    _column("since", sa.Date, PERSONAL, "the day from which no list may hold the customer"),
+    _column("contact_id", sa.Integer, INTERNAL,
+            "the contact in which the customer said so; empty without one",
+            sa.ForeignKey("contacts.contact_id"), nullable=True),
     with_rowid=True,
-)  # fmt: skip
+)
 
-notifications = table(
+notifications = _table(
     "notifications",
     "run and list whose reader is notified by mail, so that each is notified once",
-    column("run_id", Id, INTERNAL, "the run of the list", primary_key=True),
-    column("kind", String, INTERNAL, "whose list: that of a manager, or a branch's own",
-            CheckConstraint("kind IN ('manager', 'branch')"), primary_key=True),
-    column("number", Id, INTERNAL, "of the manager or the branch", primary_key=True),
-    column("state", String, INTERNAL, "being sent, sent, or refused for good",
-            CheckConstraint("state IN ('sending', 'sent', 'refused')")),
-    column("at", DateTime, INTERNAL, "since when it is in that state, in UTC"),
-    column("code", Integer, INTERNAL, "the mail server's answer to what was refused", nullable=True),
-)  # fmt: skip
+    _column("run_id", Id, INTERNAL, "the run of the list", primary_key=True),
+    _column("kind", sa.String, INTERNAL, "whose list: that of a manager, or a branch's own",
+            sa.CheckConstraint("kind IN ('manager', 'branch')"), primary_key=True),
+    _column("number", Id, INTERNAL, "of the manager or the branch", primary_key=True),
+    _column("state", sa.String, INTERNAL, "being sent, sent, or refused for good",
+            sa.CheckConstraint("state IN ('sending', 'sent', 'refused')")),
+    _column("at", sa.DateTime, INTERNAL, "since when it is in that state, in UTC"),
+    _column("code", sa.Integer, INTERNAL, "the mail server's answer to what was refused", nullable=True),
+)
 
-assignments = table(
+assignments = _table(
     "assignments",
     "customer and assignment, of runs that were served; outlives the runs",
-    customer(primary_key=True),
-    column("assigned_on", Date, INTERNAL, "Monday of the assignment to list or control group",
+    _customer(primary_key=True),
+    _column("assigned_on", sa.Date, INTERNAL, "Monday of the assignment to list or control group",
             primary_key=True),
-    column("until", Date, INTERNAL, "first Monday on which the assignment no longer holds"),
-    column("control_group", Boolean, CONFIDENTIAL, "not listed, to measure the effect of calls"),
-    column("run_id", Id, INTERNAL, "the run of that Monday; kept when the run itself is gone"),
-    column("branch_id", String, INTERNAL, "branch of the list", nullable=True),
-    column("manager_id", Id, INTERNAL, "whose list; empty on a branch's own", nullable=True),
-    column("tier", String, CONFIDENTIAL, "the bank's segment by wealth on that Monday"),
-    column("reason_group", String, CONFIDENTIAL, "what the first reason was about; empty without one"),
-    column("risk", Float, CONFIDENTIAL, "at the longest horizon, on that Monday"),
-    column("money_at_risk_minor", BigInteger, CONFIDENTIAL, "amount expected to leave, on that Monday"),
-    column("attrited", Boolean, CONFIDENTIAL, "the customer left; empty until it is known", nullable=True),
-    column("base_minor", BigInteger, CONFIDENTIAL, "average AUM before that Monday, by the label; likewise",
+    _column("until", sa.Date, INTERNAL, "first Monday on which the assignment no longer holds"),
+    _column("control_group", sa.Boolean, CONFIDENTIAL, "not listed, to measure the effect of calls"),
+    _column("run_id", Id, INTERNAL, "the run of that Monday; kept when the run itself is gone"),
+    _column("branch_id", sa.String, INTERNAL, "branch of the list", nullable=True),
+    _column("manager_id", Id, INTERNAL, "whose list; empty on a branch's own", nullable=True),
+    _column("tier", sa.String, CONFIDENTIAL, "the bank's segment by wealth on that Monday"),
+    _column("reason_group", sa.String, CONFIDENTIAL, "what the first reason was about; empty without one"),
+    _column("risk", sa.Float, CONFIDENTIAL, "at the longest horizon, on that Monday"),
+    _column("money_at_risk_minor", sa.BigInteger, CONFIDENTIAL, "amount expected to leave, on that Monday"),
+    _column("attrited", sa.Boolean, CONFIDENTIAL, "the customer left; empty until it is known",
             nullable=True),
-    column("lost_minor", BigInteger, CONFIDENTIAL, "the part of it that left, 0 for who stayed; likewise",
+    _column("base_minor", sa.BigInteger, CONFIDENTIAL,
+            "average AUM before that Monday, by the label; likewise", nullable=True),
+    _column("lost_minor", sa.BigInteger, CONFIDENTIAL, "the part of it that left, 0 for who stayed; likewise",
             nullable=True),
-    Index("assignments_until", "until"),
-)  # fmt: skip
+    sa.Index("assignments_until", "until"),
+)
 
-experiment_results = table(
+experiment_results = _table(
     "experiment_results",
     "Monday on which the effect of calls was estimated",
-    column("as_of", Date, INTERNAL, "the Monday up to which outcomes were known", primary_key=True),
-    column(
-        "figures",
-        Text,
-        CONFIDENTIAL,
-        "JSON object: the effect of calls, estimated by pipeline/lists/experiment.py",
-    ),
+    _column("as_of", sa.Date, INTERNAL, "the Monday up to which outcomes were known", primary_key=True),
+    _column("figures", sa.Text, CONFIDENTIAL,
+            "JSON object: the effect of calls, estimated by pipeline/lists/experiment.py"),
     with_rowid=True,
 )
 
 # serve/store/audit.py makes and checks the hashes. Times are text, so that both databases give back the very
 # characters that were hashed.
-audit = table(
+audit = _table(
     "audit",
     "audit entry; rows are only ever added",
-    column(
-        "number", Integer, INTERNAL, "counts up from 1, without gaps", primary_key=True, autoincrement=False
-    ),
-    column("at", String, INTERNAL, "when, in UTC, as ISO 8601"),
-    column("actor", String, PERSONAL, "who"),
-    column("action", String, INTERNAL, "did what"),
-    column("subject", String, PERSONAL, "to what or whom"),
-    column("details", Text, PERSONAL, "JSON object"),
-    column("previous", String(64), INTERNAL, "hash of the entry before"),
-    column("hash", String(64), INTERNAL, "of this entry, with the bank's key"),
+    _column("number", sa.Integer, INTERNAL, "counts up from 1, without gaps", primary_key=True,
+            autoincrement=False),
+    _column("at", sa.String, INTERNAL, "when, in UTC, as ISO 8601"),
+    _column("actor", sa.String, PERSONAL, "who"),
+    _column("action", sa.String, INTERNAL, "did what"),
+    _column("subject", sa.String, PERSONAL, "to what or whom"),
+    _column("details", sa.Text, PERSONAL, "JSON object"),
+    _column("previous", sa.String(64), INTERNAL, "hash of the entry before"),
+    _column("hash", sa.String(64), INTERNAL, "of this entry, with the bank's key"),
     with_rowid=True,
 )
 
-audit_head = table(
+audit_head = _table(
     "audit_head",
     "store with audit entries, so that a log cut short is noticed",
-    column("slot", Integer, PUBLIC, "always 1", CheckConstraint("slot = 1"), primary_key=True,
-            autoincrement=False),
-    column("number", Integer, INTERNAL, "the last entry"),
-    column("hash", String(64), INTERNAL, "its hash"),
-    column("seal", String(64), INTERNAL, "shows that the head itself was not changed"),
+    _slot(),
+    _column("number", sa.Integer, INTERNAL, "the last entry"),
+    _column("hash", sa.String(64), INTERNAL, "its hash"),
+    _column("seal", sa.String(64), INTERNAL, "shows that the head itself was not changed"),
     with_rowid=True,
-)  # fmt: skip
+)
 
 # Beside the access log, not in the store: serve/auth/rate_anomaly.py counts here.
-access_metadata = MetaData()
-reads = table(
+access_metadata = sa.MetaData()
+reads = _table(
     "reads",
     "caller and day",
-    column("actor", String, PERSONAL, "who", primary_key=True),
-    column("day", String, INTERNAL, "in UTC, as ISO 8601", primary_key=True),
-    column("answers", Integer, INTERNAL, "how many this caller was given about customers"),
+    _column("actor", sa.String, PERSONAL, "who", primary_key=True),
+    _column("day", sa.String, INTERNAL, "in UTC, as ISO 8601", primary_key=True),
+    _column("answers", sa.Integer, INTERNAL, "how many this caller was given about customers"),
     with_rowid=True,
     of=access_metadata,
 )
+# fmt: on
 
 # Children first: the order in which a run's rows can be deleted.
 OF_A_RUN = tuple(

@@ -79,7 +79,7 @@ def never(seconds: float) -> None:
 def test_each_reader_of_a_list_is_told_once(bank, mail_server, mailbox):
     sent = send(bank, mail_server, MONDAY, never)
     assert mailbox.readers == ALL
-    assert (sent.sent, sent.sent_before, sent.refused, sent.no_address) == (4, 0, (), ())
+    assert (sent.sent, sent.sent_before, sent.refused, sent.no_address) == (4, 0, [], [])
     again = send(bank, mail_server, MONDAY, never)
     assert (again.sent, again.sent_before) == (0, 4)
     assert mailbox.readers == ALL
@@ -105,9 +105,9 @@ def test_a_run_published_anew_is_not_told_anew_and_another_run_is(bank, mail_ser
 def test_a_refused_recipient_is_reported_and_not_tried_again(bank, mail_server, mailbox):
     mailbox.answers["m2@bank.example"] = ["550 no such user"]
     sent = send(bank, mail_server, MONDAY, never)
-    assert (sent.sent, sent.refused) == (3, ((Recipient("manager", "M2"), 550),))
+    assert (sent.sent, sent.refused) == (3, [(Recipient("manager", "M2"), 550)])
     again = send(bank, mail_server, MONDAY, never)
-    assert (again.sent, again.refused) == (0, ())
+    assert (again.sent, again.refused) == (0, [])
     assert "m2@bank.example" not in mailbox.readers
 
 

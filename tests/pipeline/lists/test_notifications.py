@@ -9,7 +9,7 @@ import pytest
 
 from configs.bank_folder import load_settings
 from configs.published import Run
-from pipeline.lists.notifications import Notification, message_of
+from pipeline.lists.mail import Notification, message_of
 from serve.store.outbox import Recipient
 
 NOTHING = MappingProxyType({})

@@ -1,5 +1,6 @@
 """Outcomes from a workbook: recorded as one, or refused row by row; read twice they are recorded once."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from types import MappingProxyType
@@ -15,8 +16,7 @@ from configs.errors import DataError
 from configs.published import Decision, Manager, Run, Score
 from pipeline.__main__ import app
 from pipeline.context import Context
-from pipeline.lists.filled_workbooks import NAMES
-from pipeline.lists.read_outcomes import Recorded, read_outcomes
+from pipeline.lists.read_outcomes import NAMES, read_outcomes
 from serve.store import audit, tables
 from serve.store.contacts import LONGEST_NOTE, latest_of, opted_out
 from serve.store.store import Store
@@ -118,7 +118,7 @@ def faults(read, *rows, **options):
 
 def test_outcomes_are_recorded_in_either_language_with_their_audit_entries(bank, read):
     found = read(row("c1", "愿意留下", "谈了续存"), row("c2", "No answer"), row("c3"))
-    assert found == Recorded(new=2, changed=0, same=0, empty=1)
+    assert found == Counter(new=2, empty=1)
     assert told(bank) == [("c1", "M1", "will_stay", "谈了续存"), ("c2", "M1", "no_answer", None)]
     with Store(bank.home.store) as store, store.read() as connection:
         (contact,) = latest_of(connection, "c1", 9)
@@ -135,17 +135,17 @@ def test_the_same_file_again_changes_nothing(bank, read):
     rows = row("c1", "愿意留下", "谈了"), row("c2", "未接通")
     read(*rows)
     before = told(bank)
-    assert read(*rows) == Recorded(new=0, changed=0, same=2, empty=0)
+    assert read(*rows) == Counter(same=2)
     assert told(bank) == before
 
 
 def test_what_is_told_otherwise_is_a_further_contact_and_the_latest_counts(bank, read):
     read(row("c1", "未接通"))
-    assert read(row("c1", "愿意留下")) == Recorded(new=0, changed=1, same=0, empty=0)
-    assert read(row("c1", "愿意留下")).same == 1
-    assert read(row("c1", "未接通")).changed == 1  # back to what it was is told otherwise too
+    assert read(row("c1", "愿意留下")) == Counter(changed=1)
+    assert read(row("c1", "愿意留下"))["same"] == 1
+    assert read(row("c1", "未接通"))["changed"] == 1  # back to what it was is told otherwise too
     assert [one[2] for one in told(bank)] == ["no_answer", "will_stay", "no_answer"]
-    assert read(row("c1")) == Recorded(new=0, changed=0, same=0, empty=1)  # nothing is taken back
+    assert read(row("c1")) == Counter(empty=1)  # nothing is taken back
     assert len(told(bank)) == 3
 
 
@@ -159,8 +159,8 @@ def test_a_branchs_own_list_needs_to_know_who_called(bank, read):
     own = row("c9", "未接通", manager=None)
     assert faults(read, own) == ["row 3: on a branch's own list. Say who called in CALLED_BY."]
     assert faults(read, own, called_by="M3") == ["CALLED_BY: the run knows no manager 'M3'. Known: M1, M2."]
-    assert read(own, called_by="M2").new == 1
-    assert read(own, called_by="M1").same == 1  # the row tells nothing new
+    assert read(own, called_by="M2")["new"] == 1
+    assert read(own, called_by="M1")["same"] == 1  # the row tells nothing new
     assert told(bank) == [("c9", "M2", "no_answer", None)]
 
 
@@ -213,14 +213,14 @@ def test_no_fault_repeats_what_stands_in_the_file(read):
 
 def test_a_list_of_an_earlier_run_is_read_and_one_of_a_run_that_is_gone_is_not(bank, read):
     publish(bank, "run-2")
-    assert read(row("c1", "未接通")).new == 1
-    assert read(row("c1", "未接通", run_id="run-2")).new == 1
+    assert read(row("c1", "未接通"))["new"] == 1
+    assert read(row("c1", "未接通", run_id="run-2"))["new"] == 1
     with pytest.raises(DataError, match="the score store has no run 'run-0'"):
         read(row("c1", "未接通", run_id="run-0"))
 
 
 def test_a_file_in_which_nothing_was_typed_records_nothing(bank, read):
-    assert read(row("c1"), row("c2")) == Recorded(0, 0, 0, empty=2)
+    assert read(row("c1"), row("c2")) == Counter(empty=2)
     assert told(bank) == []
 
 
@@ -258,11 +258,11 @@ def test_a_workbook_of_the_week_is_read_back_as_it_was_filled_in(bank, tmp_path,
     with Store(bank.home.store) as store, store.at_run() as read_session:
         write_lists(folder, read_session, store.published().lists, bank.settings, language)
     own, branch = folder / "manager_M1.xlsx", folder / "branch_B1.xlsx"
-    assert read_outcomes(bank, own) == Recorded(0, 0, 0, empty=3)
+    assert read_outcomes(bank, own) == Counter(empty=3)
     fill_in(own, {"c1": "will_stay", "c3": "no_answer"}, language)
-    assert read_outcomes(bank, own) == Recorded(new=2, changed=0, same=0, empty=1)
+    assert read_outcomes(bank, own) == Counter(new=2, empty=1)
     fill_in(branch, {"c9": "leaving"}, language)
-    assert read_outcomes(bank, branch, called_by="M2").new == 1
+    assert read_outcomes(bank, branch, called_by="M2")["new"] == 1
     assert sorted(told(bank)) == [
         ("c1", "M1", "will_stay", "note on c1"),
         ("c3", "M1", "no_answer", "note on c3"),

@@ -12,7 +12,7 @@ from configs.tables import TABLES
 from features.engine.entities import make_entities
 from pipeline.scoring import profiles
 from pipeline.scoring.profiles import profiles_of
-from serve.store.profiles import packed
+from serve.store.rows import packed
 from tests.pipeline.conftest import SELECTS
 from tests.test_no_leakage import Perturbation, hindsight, tomorrow
 

@@ -42,7 +42,7 @@ def weeks(published, make_run, make_score, make_lists, scores, exclusions, lists
     published.publish(without, (), exclusions, [])
     later = make_run("run-2", date(2026, 11, 23))
     published.publish(later, scores, exclusions, lists)
-    published.serve_run("run-1")
+    published.rollback()
     return published
 
 

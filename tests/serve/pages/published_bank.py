@@ -29,9 +29,9 @@ from configs.published import (
 from configs.settings import Lists
 from pipeline.lists.decisions import choose
 from serve.store import assignments as trial
-from serve.store import contacts, figures
+from serve.store import contacts
 from serve.store.contacts import Author, Contact
-from serve.store.store import Store
+from serve.store.store import Store, keep_figures
 
 MONDAYS = tuple(date(2026, 9, 28) + timedelta(weeks=k) for k in range(8))
 MONDAY = MONDAYS[-1]
@@ -169,7 +169,7 @@ def publish(store: Store, settings: Lists, audit_key: bytes) -> None:
             contacts.record(connection, contact, Author(f"the {manager}", audit_key))
         trial.write_result(connection, MONDAY, EFFECT)
         for week, figure in enumerate(OUTCOMES):
-            figures.keep(connection, run(week).run_id, "outcome", figure)
+            keep_figures(connection, run(week).run_id, "outcome", figure)
 
 
 COVERAGE = (

@@ -4,8 +4,8 @@ import pytest
 from sqlalchemy import select, text
 
 from serve.store import tables
-from serve.store.bulk_insert import bulk_insert
 from serve.store.database import connect, write
+from serve.store.rows import bulk_insert
 from serve.store.schema import prepare
 from serve.store.store import Store
 

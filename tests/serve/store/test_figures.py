@@ -6,30 +6,30 @@ import pytest
 
 from configs.errors import DataError
 from configs.published import Coverage, Departure, RunExtras
-from serve.store import figures
 from serve.store.branch_summary import branch_summary
+from serve.store.store import keep_figures
 
 
 def test_figures_are_replaced_and_belong_to_their_run(published, make_run, scores, exclusions, lists):
     published.publish(make_run("run-2"), scores, exclusions, lists)
     with published.write() as connection:
-        figures.keep(connection, "run-1", "outcome", {"auroc": 0.5})
-        figures.keep(connection, "run-1", "outcome", {"auroc": 0.8})
-        figures.keep(connection, "run-2", "drift", {"most": []})
-    with published.read() as connection:
-        found = figures.of_runs(connection, "outcome", 5)
+        keep_figures(connection, "run-1", "outcome", {"auroc": 0.5})
+        keep_figures(connection, "run-1", "outcome", {"auroc": 0.8})
+        keep_figures(connection, "run-2", "drift", {"most": []})
+    with published.at_run() as read_session:
+        found = read_session.figures("outcome", 5)
         assert [(run.run_id, one) for run, one in found] == [("run-2", None), ("run-1", {"auroc": 0.8})]
-        assert [run.run_id for run, _ in figures.of_runs(connection, "drift", 1)] == ["run-2"]
+        assert [run.run_id for run, _ in read_session.figures("drift", 1)] == ["run-2"]
 
 
 def test_figures_go_with_a_run_that_is_published_anew(published, make_run, scores, exclusions, lists):
     with published.write() as connection:
-        figures.keep(connection, "run-1", "outcome", {"auroc": 0.8})
+        keep_figures(connection, "run-1", "outcome", {"auroc": 0.8})
     extras = RunExtras(coverage=(Coverage("B1", "M1", 4, 1, 100, 2),))
     published.publish(make_run(), scores, exclusions, lists, extras)
     with published.at_run() as read_session:
         assert read_session.branch_known("B1")
-        assert figures.of_runs(read_session.connection, "outcome", 5)[0][1] is None
+        assert read_session.figures("outcome", 5)[0][1] is None
 
 
 def test_figures_are_published_with_their_run_or_not_at_all(published, make_run, scores, exclusions, lists):
@@ -44,12 +44,12 @@ def test_figures_are_published_with_their_run_or_not_at_all(published, make_run,
     with published.at_run() as read_session:
         assert (read_session.run.run_id, read_session.branch_known("B1")) == ("run-2", True)
         assert [one.manager_id for one in branch_summary(read_session, "B1").departures] == ["M0"]
-        assert figures.of_runs(read_session.connection, "drift", 1)[0][1] == {"most": []}
+        assert read_session.figures("drift", 1)[0][1] == {"most": []}
 
 
 def test_what_cannot_be_stored_is_refused(published):
     with published.write() as connection:
         with pytest.raises(DataError, match="no run 'never'"):
-            figures.keep(connection, "never", "drift", {})
-        with pytest.raises(DataError, match="figures 'drift' of run run-1 cannot be stored"):
-            figures.keep(connection, "run-1", "drift", {"psi": float("nan")})
+            keep_figures(connection, "never", "drift", {})
+        with pytest.raises(DataError, match="cannot be stored"):
+            keep_figures(connection, "run-1", "drift", {"psi": float("nan")})

@@ -54,7 +54,7 @@ def test_questions_find_their_rows_by_key(published, asked, reach, still):
         read_session.profile("c1")
         read_session.manager_list("M1")
         read_session.branch_list("B1")
-        read_session.managers_of("B1")
+        read_session.managers("B1")
         read_session.decisions(["c1"])
         read_session.page()
         read_session.within_reach()

@@ -14,7 +14,7 @@ from configs.published import Booking, Maturity, PastContact, Profile, RunExtras
 from serve.api.prepared import prepared_answers
 from serve.store import read_session as read_session
 from serve.store import tables
-from serve.store.profiles import packed, unpacked
+from serve.store.rows import packed, unpacked
 from serve.store.scope import Reach, Scope
 
 DAY = date(2026, 11, 12)
@@ -125,7 +125,8 @@ def test_only_the_newest_runs_keep_profiles_and_answers(store, make_run, scores,
         run = make_run(f"run-{week}", date(2026, 11, 16) + timedelta(weeks=week))
         extras = RunExtras(profiles, prepared_answers=prepared_answers(run, scores))
         store.publish(run, scores, exclusions, lists, extras)
-    store.serve_run("run-0")
+    for _ in range(3):
+        store.rollback()
     assert store.prune(52, 2, 130) == 0
     with store.at_run("run-1") as run:
         assert (run.profile("c1"), run.customer("c1")) == (None, scores[0])

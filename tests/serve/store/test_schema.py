@@ -63,7 +63,7 @@ def later_software(monkeypatch, tmp_path):
 @pytest.mark.usefixtures("later_software")
 def test_up_and_down_again_with_rows_in_the_tables(published, engine, make_run, scores, exclusions, lists):
     published.publish(make_run("run-0"), scores, exclusions, lists)
-    published.serve_run("run-1")
+    published.rollback()
     before = [published.published(run_id) for run_id in (None, "run-0", "run-1")]
     assert published.migrate("0002") == ["0002"]
     with read(engine) as connection:

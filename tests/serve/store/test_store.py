@@ -90,10 +90,7 @@ def test_history_is_kept_and_the_pointer_can_go_back(published, make_run, scores
     assert published.publish(second, scores, exclusions, lists)
     assert published.latest_run() == second
     assert published.history() == (second, make_run())
-    published.serve_run("run-1")
-    assert published.latest_run() == make_run()
-    with pytest.raises(DataError, match="Did you mean 'run-2'"):
-        published.serve_run("run2")
+    assert published.rollback() == published.latest_run() == make_run()
 
 
 def test_rollback_goes_one_run_back_at_a_time_and_gives_the_old_answers(
@@ -129,7 +126,7 @@ def test_old_runs_are_pruned_with_all_their_rows_but_not_the_one_served(
     assert published.prune(4, 4, 130) == 0
     assert published.prune(2, 2, 130) == 2
     assert [run.run_id for run in published.history()] == ["run-4", "run-3"]
-    published.serve_run("run-3")
+    published.rollback()
     assert published.prune(1, 1, 130) == 0
     with published._engine.connect() as connection:
         for table in tables.OF_A_RUN:
