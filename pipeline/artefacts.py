@@ -74,12 +74,6 @@ def write_text(target: Path, text: str) -> None:
         file.write(text)
 
 
-def copy_text(source: Path, target: Path) -> None:
-    """Write a text file of any size whole, with the line ends of ``source``."""
-    with source.open(encoding="utf-8", newline="") as text, whole_text(target) as file:
-        shutil.copyfileobj(text, file)
-
-
 def write_json(target: Path, value: Any) -> None:
     """Sorted keys, so that the same value has the same bytes."""
     write_text(target, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, default=str) + "\n")

@@ -219,10 +219,6 @@ def _correct(rows: pa.Table, notes: pa.Table) -> pa.Table:
     if place < 0:
         return rows
     until = rows.column(place).combine_chunks()
-    days = until.cast(pa.int32()).fill_null(0).to_numpy(zero_copy_only=False).copy()
-    empty = until.is_null().to_numpy(zero_copy_only=False).copy()
-    at, day_noted = notes["row"].to_numpy(), notes["superseded_on"].cast(pa.int32()).to_numpy()
-    days[at], empty[at] = day_noted, False
-    return rows.set_column(
-        place, rows.schema.field(place), pa.array(days, pa.int32(), mask=empty).cast(pa.date32())
-    )
+    days = until.to_numpy(zero_copy_only=False).copy()
+    days[notes["row"].to_numpy()] = notes["superseded_on"].to_numpy()
+    return rows.set_column(place, rows.schema.field(place), pa.array(days, pa.date32()))

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from configs.tables import EVENT_TABLES, Table
 from pipeline.artefacts import NAMES_OF_ROWS, is_text, write_parquet
 from pipeline.tables import UNDATED, bucket_name
 
@@ -87,6 +88,17 @@ def write_parts(rows: pa.Table, folder: Path, order: Sequence[str], year_of: str
         parts = {str(number): place[year == number] for number in np.unique(year).tolist()}
     for name, chosen in parts.items():
         write_parquet(rows.take(pa.array(chosen)), folder / f"{name}.parquet")
+
+
+def sort_order(table: Table) -> list[str]:
+    """How the rows of a part are sorted; no two rows of a table are equal in all of it."""
+    order = dict.fromkeys(["customer_id", table.happened, *table.key, *table.names])
+    return [name for name in order if name != "deleted"]
+
+
+def year_of(table: Table) -> str | None:
+    """The column whose calendar year decides in which part a row lies."""
+    return table.happened if table.name in EVENT_TABLES else None
 
 
 def in_turn(

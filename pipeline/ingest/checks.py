@@ -2,6 +2,7 @@
 
 from configs.errors import DataError, did_you_mean
 from configs.tables import MONEY_IN, MONEY_OUT, Column, Table
+from pipeline.ingest.relations import TABLE_KEY
 
 CONTROL = r"\p{Cc}"  # no text of a bank holds one; in an identifier it would make two customers of one
 
@@ -202,9 +203,6 @@ def _row_rules(table: Table, base_currency: str) -> list[str]:
 def _wrong_sign(kinds: tuple[str, ...], sign: str, words: str) -> str:
     return (f"CASE WHEN t.kind IN {kinds} AND t.amount {sign} 0 "
             f"THEN 'amount: ' || t.amount || ' is {words} with kind ' || t.kind END")  # fmt: skip
-
-
-TABLE_KEY = {"customers": "customer_id", "managers": "manager_id", "products": "product_id"}
 
 
 def _extras(table: Table, base_currency: str) -> str:

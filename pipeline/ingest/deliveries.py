@@ -8,13 +8,14 @@ from typing import Any
 
 import duckdb
 
-from configs.bank_folder import find_raw, load_select
+from configs.bank_folder import load_select
 from configs.settings import Settings
 from configs.tables import TABLES
 from pipeline.artefacts import Home, fingerprint, keep_only, read_json, write_text
+from pipeline.ingest.buckets import sort_order, write_parts, year_of
 from pipeline.ingest.selects import row_by_row, sources_read
-from pipeline.ingest.sources import FETCHED, Reject
-from pipeline.tables import Ingested, overlay_name, read_delivery
+from pipeline.ingest.sources import Reject, files_of
+from pipeline.tables import NOTES, Ingested, bucket_name, overlay_name, read_delivery
 
 # Tables that others refer to come first.
 ORDER = ("products", "managers", "rates", "customers", "assignments", "transactions",
@@ -76,8 +77,10 @@ def plan_ingest(settings: Settings, raw: Path, home: Home, made_by: str, fetched
     ``made_by`` stands for the version, the settings and the SELECTs; the rows of databases lie in
     ``fetched``: when they change, everything is read anew.
     """
-    files = {source: _digests(settings, raw, source) for source in settings.sources}
-    files |= {source: {FETCHED + source: _digest(path)} for source, path in fetched.items()}
+    files = {
+        source: {label: _digest(path) for label, path in files_of(settings, raw, fetched, source).items()}
+        for source in settings.sources
+    }
     whole = read_all(Plan("", made_by, files))
     if stands(home, whole.name) or not (home.root / "tables" / "current").is_file():
         return whole
@@ -116,8 +119,19 @@ def point_to(home: Home, name: str) -> None:
     keep_only(tables, kept | rests_on | {overlay_name(home)})
 
 
-def _digests(settings: Settings, raw: Path, source: str) -> dict[str, str]:
-    return {path.relative_to(raw).as_posix(): _digest(path) for path in find_raw(settings, raw, source)}
+def compact(base: Ingested, draft: Path) -> None:
+    """Merge the parts that ``base`` rests on into the delivery in ``draft``, in memory a bucket at a time.
+
+    The bytes are those of all raw files read at once, and none is read.
+    """
+    tables = replace(base, folder=draft, builds_on=(*base.builds_on, base.fingerprint))
+    for table in (table for table in TABLES.values() if table.by_customer):
+        for bucket in range(base.buckets):
+            folder = draft / table.name / bucket_name(bucket)
+            rows = tables.read(table.name, bucket)
+            if rows is not None:
+                write_parts(rows, folder, sort_order(table), year_of(table))
+            (folder / NOTES).unlink(missing_ok=True)
 
 
 def _digest(path: Path) -> str:

@@ -10,24 +10,28 @@ wherever their customers lie. The bytes are those of a local ingest.
 
 import shutil
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from itertools import chain
 from math import ceil
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import duckdb
 import numpy as np
 
-from configs.bank_folder import find_raw
-from configs.tables import Table
-from pipeline.ingest.checks import TABLE_KEY, checked
-from pipeline.ingest.distributed_sources import Cluster
+from configs.bank_folder import find_raw, load_select
+from configs.settings import Settings
+from configs.tables import EVENT_TABLES, Table
+from pipeline.artefacts import Home
+from pipeline.ingest.checks import checked
+from pipeline.ingest.deliveries import ORDER, Plan
 from pipeline.ingest.distributed_tasks import (
     Work,
+    copy_rows,
     gather_again,
     raw_text,
     repeated_keys,
@@ -37,12 +41,60 @@ from pipeline.ingest.distributed_tasks import (
 )
 from pipeline.ingest.incoming import Incoming, Ingestion
 from pipeline.ingest.load import Written
-from pipeline.ingest.raw_rows import refused_lines
-from pipeline.ingest.relations import CHECKED, contract_columns, sql_text
+from pipeline.ingest.quarantine import refused_lines
+from pipeline.ingest.relations import CHECKED, TABLE_KEY, contract_columns
+from pipeline.ingest.selects import row_by_row, sources_read
+from pipeline.snapshots.spark import over_buckets, session
+
+if TYPE_CHECKING:
+    from pyspark import SparkContext
 
 Result = TypeVar("Result")
 MOST_PARTS = 1024  # a task that writes buckets opens a file of every part
 MOST_WRITERS = 512  # a task that writes buckets reads the index of every such file
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Spark, the sources whose files its tasks read, and a folder that all of them see."""
+
+    context: "SparkContext"
+    sources: frozenset[str]
+    folder: Path
+
+    def over(self, work: Callable[[int], Result], pieces: int) -> list[Result]:
+        return over_buckets(self.context, work, pieces, lambda _done, _of: None)
+
+
+@contextmanager
+def distributed_ingest(
+    con: duckdb.DuckDBPyConnection, settings: Settings, home: Home, plan: Plan
+) -> Iterator[Cluster | None]:
+    """Spark for an ingest; None where it runs in this process: without Spark, or beside earlier tables."""
+    folder = (home.root / ".distributed").resolve()
+    shutil.rmtree(folder, ignore_errors=True)
+    engine = settings.engine
+    wanted = engine.kind == "spark" and not engine.storage and plan.base is None
+    sources = _row_by_row_sources(con, settings) if wanted else frozenset()
+    if not sources:
+        yield None
+        return
+    try:
+        with session(engine.spark_master) as context:
+            yield Cluster(context, sources, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _row_by_row_sources(con: duckdb.DuckDBPyConnection, settings: Settings) -> frozenset[str]:
+    """The sources of files that are read row by row, alone, and for nothing but what happened."""
+    alone = {name: spec.format != "postgres" for name, spec in settings.sources.items()}
+    for table in ORDER:
+        select = load_select(settings.bank, table)
+        read = sources_read(con, settings, select) if select else []
+        fits = table in EVENT_TABLES and len(read) == 1 and row_by_row(con, select or "", read[0])
+        alone |= {name: alone[name] and fits for name in read}
+    return frozenset(name for name, fits in alone.items() if fits)
 
 
 @dataclass(frozen=True)
@@ -69,13 +121,16 @@ class DistributedTable:
         for name in ("rows", "keys", "refused", "again", "raw"):
             (work.folder / name).mkdir(parents=True)
         _share(con, work)
-        parts = self._over_parts(validate_part)
-        self.state.unreadable[work.source] = [reject for part in parts for reject in part.rejects]
-        for file in (file for part in parts for file in part.one_row_per_line):
-            con.execute(
-                "UPDATE delivered SET one_row_per_line = true WHERE source = ? AND file = ?",
-                [work.source, file],
-            )
+        counts: dict[str, int] = {}
+        self.state.unreadable[work.source] = []
+        for rows, rejects, whole in self._over_parts(validate_part):
+            counts |= rows
+            self.state.unreadable[work.source] += rejects
+            for (file,) in whole:
+                con.execute(
+                    "UPDATE delivered SET one_row_per_line = true WHERE source = ? AND file = ?",
+                    [work.source, file],
+                )
         np.save(work.often, np.concatenate(self._over_buckets(partial(repeated_keys, work))))
         self._over_parts(gather_again)
         query = checked(work.table, work.incoming.rows, work.incoming.columns, work.settings.base_currency)
@@ -83,33 +138,31 @@ class DistributedTable:
         con.execute("ALTER TABLE checked ADD COLUMN _place BIGINT")
         for name in ("refused", "again"):
             _insert(con, "checked", work.folder / name)
-        return {file: rows for part in parts for file, rows in part.rows.items()}
+        return counts
 
     def keep_raw(self) -> None:
         """Put the raw text of refused rows into ``raw_rows``, a task per file with such rows."""
         con, work = self.state.con, self.work
         refused = refused_lines(con, work.table.name)
-        wanted = tuple(replace(lines, path=lines.path.resolve()) for lines in refused)
-        if wanted:
-            self.cluster.over(partial(raw_text, work.settings, wanted, work.folder / "raw"), len(wanted))
+        self.cluster.over(partial(raw_text, work.settings, refused, work.folder / "raw"), len(refused))
         _insert(con, "raw_rows", work.folder / "raw")
 
     def write_kept(self) -> Written:
         """Write the kept rows by bucket and year, a task per bucket."""
         work = self.work
-        _copy(
+        copy_rows(
             self.state.con,
             "SELECT _place AS _row, verdict, w.superseded_on, _bucket "
             "FROM repeated w JOIN checked c ON c.rowid = w._row ORDER BY _bucket, _place",
             work.repeated_rows,
         )
         target = (self.state.draft / work.table.name).resolve()
-        done = self._over_buckets(partial(write_buckets_of, work, target))
-        shutil.rmtree(work.folder)
         rows: Counter[str] = Counter()
-        for written in chain.from_iterable(done):
+        days: list[date] = []
+        for written in chain.from_iterable(self._over_buckets(partial(write_buckets_of, work, target))):
             rows.update(written.rows)
-        days = [written.known_from for written in chain.from_iterable(done) if written.known_from]
+            days += [written.known_from] if written.known_from else []
+        shutil.rmtree(work.folder)
         return Written(dict(rows), min(days, default=None))
 
     def _over_parts(self, task: Callable[[Work, int], Result]) -> list[Result]:
@@ -133,7 +186,7 @@ def open_distributed(state: Ingestion, table: Table, incoming: Incoming) -> Dist
     shared, folder = state.cluster.folder / "shared", state.cluster.folder / table.name
     work = Work(state.settings, table, incoming, state.raw.resolve(), parts, shared, folder)
     if state.settings.sources[source].format == "parquet" and not work.schema_like.is_file():
-        _copy(state.con, f'SELECT * EXCLUDE (_file, _line) FROM "{source}" LIMIT 0', work.schema_like)
+        copy_rows(state.con, f'SELECT * EXCLUDE (_file, _line) FROM "{source}" LIMIT 0', work.schema_like)
     return DistributedTable(state, state.cluster, work)
 
 
@@ -145,12 +198,7 @@ def _share(con: duckdb.DuckDBPyConnection, work: Work) -> None:
     """Lay down once what the rows of all parts refer to."""
     for name in (*(f"ref_{other}" for other in TABLE_KEY), "ref_rates", "latest_valid_date", "layout"):
         if not (work.shared / f"{name}.parquet").is_file():
-            _copy(con, f"SELECT * FROM {name}", work.shared / f"{name}.parquet")
-
-
-def _copy(con: duckdb.DuckDBPyConnection, select: str, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    con.execute(f"COPY ({select}) TO {sql_text(target)} (FORMAT parquet)")
+            copy_rows(con, f"SELECT * FROM {name}", work.shared / f"{name}.parquet")
 
 
 def _insert(con: duckdb.DuckDBPyConnection, relation: str, folder: Path) -> None:

@@ -20,14 +20,20 @@ from numpy.typing import NDArray
 
 from configs.settings import Settings
 from configs.tables import Table
-from pipeline.ingest.buckets import partition, read_partitions, write_partitions, write_parts
-from pipeline.ingest.checks import checked, key_hash
-from pipeline.ingest.compact import sort_order, year_of
+from pipeline.ingest.buckets import (
+    partition,
+    read_partitions,
+    sort_order,
+    write_partitions,
+    write_parts,
+    year_of,
+)
+from pipeline.ingest.checks import key_hash
 from pipeline.ingest.incoming import Incoming
-from pipeline.ingest.latest_valid_date import weekly_bookings
-from pipeline.ingest.load import BATCH_ROWS, KEPT_ROWS, Written, by_file, written_rows
-from pipeline.ingest.raw_rows import RefusedLines
-from pipeline.ingest.relations import CHECKED, DELIVERED, computing, contract_columns, sql_text
+from pipeline.ingest.load import BATCH_ROWS, KEPT_ROWS, Written, validate, written_rows
+from pipeline.ingest.quarantine import RefusedLines
+from pipeline.ingest.references import weekly_bookings
+from pipeline.ingest.relations import DELIVERED, RAW_TEXT, computing, sql_text
 from pipeline.ingest.selects import explain_sql_errors
 from pipeline.ingest.sources import Reject, open_source
 from pipeline.tables import bucket_name
@@ -72,34 +78,24 @@ class Work:
         return self.folder / "repeated_rows.parquet"
 
 
-@dataclass(frozen=True)
-class Validated:
-    """One part: rows of the SELECT by file, lines that are no rows, files with a row on every line."""
-
-    rows: dict[str, int]
-    rejects: list[Reject]
-    one_row_per_line: list[str]
-
-
 def weeks_of_part(work: Work, part: int) -> list[tuple[date, int]]:
     """The weeks in which the bookings of a part were known, as ``weekly_bookings`` yields them."""
     with _opened(work, part) as (con, _):
         return weekly_bookings(con, work.incoming.rows)
 
 
-def validate_part(work: Work, part: int) -> Validated:
-    """Check the rows of a part; lay its good rows, their keys and the refused rows into the folder."""
+def validate_part(work: Work, part: int) -> tuple[dict[str, int], list[Reject], list[tuple[str]]]:
+    """Check the rows of a part; lay its good rows, their keys and the refused rows into the folder.
+
+    Returned are the rows of the SELECT by file, lines that are no rows, files with a row on every line.
+    """
     with _opened(work, part) as (con, rejects):
-        query = checked(work.table, work.incoming.rows, work.incoming.columns, work.settings.base_currency)
-        CHECKED.create_from(con, query, contract_columns(work.table))
-        con.execute(
-            "COPY (SELECT * FROM checked WHERE _reason IS NOT NULL) "
-            f"TO {sql_text(work.folder / 'refused' / f'{part}.parquet')} (FORMAT parquet)"
-        )
+        rows = validate(con, work.settings, work.table, work.incoming)
+        refused = work.folder / "refused" / f"{part}.parquet"
+        copy_rows(con, "SELECT * FROM checked WHERE _reason IS NOT NULL", refused)
         _partition_good(con, work, part)
-        one_row_per_line = con.execute("SELECT file FROM delivered WHERE one_row_per_line").fetchall()
-        rows = by_file(con, f"SELECT _file FROM ({work.incoming.new})")
-        return Validated(rows, rejects, [file for (file,) in one_row_per_line])
+        whole = con.execute("SELECT file FROM delivered WHERE one_row_per_line").fetchall()
+        return rows, rejects, whole
 
 
 def repeated_keys(work: Work, buckets: range) -> NDArray[np.uint64]:
@@ -125,7 +121,7 @@ def gather_again(work: Work, part: int) -> None:
 def write_buckets_of(work: Work, target: Path, buckets: range) -> list[Written]:
     """Write the kept rows of these buckets below ``target``."""
     done = []
-    with TemporaryDirectory() as spill, _alone(Path(spill)) as con:
+    with _alone() as con:
         for bucket, pieces in zip(buckets, _partitions(work, "rows", buckets), strict=False):
             con.register("bucket_rows", pa.Table.from_batches(pieces))
             _open_bucket(con, work, bucket)
@@ -135,21 +131,24 @@ def write_buckets_of(work: Work, target: Path, buckets: range) -> list[Written]:
     return done
 
 
-def raw_text(settings: Settings, wanted: tuple[RefusedLines, ...], folder: Path, number: int) -> None:
+def raw_text(settings: Settings, wanted: list[RefusedLines], folder: Path, number: int) -> None:
     """Lay the raw text of one file's refused rows into the folder."""
-    files, lines, texts = list(zip(*wanted[number].texts(settings), strict=True)) or ((), (), ())
-    rows = {
-        "file": pa.array(files, pa.string()),
-        "line": pa.array(lines, pa.int64()),
-        "raw": pa.array(texts, pa.string()),
-    }
-    pq.write_table(pa.table(rows), folder / f"{number}.parquet")
+    with _alone() as con:
+        RAW_TEXT.create(con)
+        RAW_TEXT.insert(con, wanted[number].texts(settings))
+        copy_rows(con, "SELECT * FROM raw_rows", folder / f"{number}.parquet")
+
+
+def copy_rows(con: duckdb.DuckDBPyConnection, select: str, target: Path) -> None:
+    """Lay the rows of a query down for other tasks."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    con.execute(f"COPY ({select}) TO {sql_text(target)} (FORMAT parquet)")
 
 
 @contextmanager
-def _alone(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def _alone() -> Iterator[duckdb.DuckDBPyConnection]:
     """DuckDB on one core: Spark runs a task for each."""
-    with computing(spill) as con:
+    with TemporaryDirectory() as spill, computing(Path(spill)) as con:
         con.execute("SET threads = 1")
         yield con
 
@@ -158,21 +157,14 @@ def _alone(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 def _opened(work: Work, part: int) -> Iterator[tuple[duckdb.DuckDBPyConnection, list[Reject]]]:
     """The files of a part under the name of their source, beside what their rows refer to."""
     spec, files = work.settings.sources[work.source], work.parts[part]
-    with (
-        TemporaryDirectory() as spill,
-        _alone(Path(spill)) as con,
-        explain_sql_errors(work.settings, work.table),
-    ):
+    with _alone() as con, explain_sql_errors(work.settings, work.table):
+        labels = [path.relative_to(work.raw).as_posix() for path in files]
         DELIVERED.create(con)
-        DELIVERED.insert(con, [(work.source, _label(work, path), str(path), False) for path in files])
+        DELIVERED.insert(con, [(work.source, label, "", False) for label in labels])
         for path in sorted(work.shared.glob("*.parquet")):
             con.execute(f"CREATE TEMP VIEW {path.stem} AS SELECT * FROM read_parquet({sql_text(path)})")
         schema_like = [work.schema_like] if spec.format == "parquet" else []
         yield con, open_source(con, work.source, spec, work.raw, [*files, *schema_like])
-
-
-def _label(work: Work, path: Path) -> str:
-    return path.relative_to(work.raw).as_posix()
 
 
 def _partition_good(con: duckdb.DuckDBPyConnection, work: Work, part: int) -> None:

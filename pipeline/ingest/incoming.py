@@ -4,18 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import log2
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
-from configs.bank_folder import find_raw
 from configs.settings import Settings
 from configs.tables import Table
 from pipeline.ingest.checks import check_columns
 from pipeline.ingest.deliveries import Plan, ReadAllError
-from pipeline.ingest.distributed_sources import Cluster
-from pipeline.ingest.relations import LAYOUT, number, sql_name, sql_text
+from pipeline.ingest.relations import LAYOUT, number, sql_text
 from pipeline.ingest.selects import describe, sources_read
-from pipeline.ingest.sources import Reject, open_fetched, open_source
+from pipeline.ingest.sources import Reject, files_of, open_source
+
+if TYPE_CHECKING:
+    from pipeline.ingest.distributed import Cluster
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Ingestion:
     draft: Path
     plan: Plan
     fetched: Mapping[str, Path]
-    cluster: Cluster | None = None
+    cluster: "Cluster | None" = None
     opened: dict[str, list[Path]] = field(default_factory=dict)
     unreadable: dict[str, list[Reject]] = field(default_factory=dict)
 
@@ -68,31 +70,31 @@ def rows_to_validate(state: Ingestion, table: Table, select: str) -> Incoming:
         if not any(source in state.plan.fresh for source in sources):
             return Incoming(None, refused, columns_before, sources)
     for source in sources:
-        _open(state, source, only_new=base is not None)
+        open_files(state, source, only_new=base is not None)
     columns = check_columns(table, state.settings.bank, describe(state.con, state.settings, table, select))
     if base and columns != columns_before:
         raise ReadAllError(f"{table.name} comes with other columns")
     return Incoming(select, refused, columns, sources)
 
 
-def _open(state: Ingestion, name: str, *, only_new: bool) -> None:
-    """Make a source hold all its files, or with ``only_new`` the new ones where there are any."""
-    if name in state.fetched:
-        if name not in state.opened:
-            open_fetched(state.con, name, state.fetched[name])
-            state.opened[name], state.unreadable[name] = [state.fetched[name]], []
-        return
-    files = find_raw(state.settings, state.raw, name)
+def open_files(state: Ingestion, name: str, *, only_new: bool = False) -> None:
+    """Make a source hold all its files, or with ``only_new`` the new ones where there are any.
+
+    Of a CSV source that the tasks read, this process holds the columns and no row.
+    """
+    files = list(files_of(state.settings, state.raw, state.fetched, name).values())
     new = [state.raw / file for file in state.plan.fresh.get(name, ())] if only_new else []
     if state.opened.get(name) == (new or files):
         return
-    spec = state.settings.sources[name]
-    if name in state.opened:
-        state.con.execute(f"DROP {'VIEW' if spec.format == 'parquet' else 'TABLE'} {sql_name(name)}")
-    schema_like = [path for path in files if path not in new][:1] if new else []
-    rejects = open_source(state.con, name, spec, state.raw, new or files, schema_like)
+    state.opened[name] = new or files
+    spec, read, schema_like = state.settings.sources[name], state.opened[name], []
+    if new:
+        schema_like = [path for path in files if path not in new][:1]
+    elif state.cluster and name in state.cluster.sources and spec.format == "csv":
+        read, schema_like = [], files
+    rejects = open_source(state.con, name, spec, state.raw, read, schema_like)
     before = state.plan.base.unreadable.get(name, []) if new and state.plan.base else []
-    state.opened[name], state.unreadable[name] = new or files, [*before, *rejects]
+    state.unreadable[name] = [*before, *rejects]
 
 
 def choose_buckets(state: Ingestion, incoming: Incoming) -> None:

@@ -5,6 +5,7 @@ reading everything would give, everything is read. The pointer to the tables mov
 fails or is stopped leaves the tables before it as they were.
 """
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -12,11 +13,10 @@ from pathlib import Path
 
 from configs.bank_folder import find_raw, load_select
 from configs.errors import DataError
-from configs.files import whole_folder
+from configs.files import whole_file, whole_folder
 from configs.settings import Settings
 from configs.tables import TABLES, Table
-from pipeline.artefacts import Home, copy_text, fingerprint, write_json
-from pipeline.ingest.compact import compact
+from pipeline.artefacts import Home, fingerprint, write_json
 from pipeline.ingest.databases import fetched
 from pipeline.ingest.deliveries import (
     MOST_DELIVERIES,
@@ -24,15 +24,14 @@ from pipeline.ingest.deliveries import (
     FileCount,
     Plan,
     ReadAllError,
+    compact,
     plan_ingest,
     point_to,
     read_all,
     stands,
 )
-from pipeline.ingest.distributed import open_distributed
-from pipeline.ingest.distributed_sources import distributed_ingest
-from pipeline.ingest.incoming import Incoming, Ingestion, choose_buckets, rows_to_validate
-from pipeline.ingest.latest_valid_date import store_latest_date, weekly_bookings
+from pipeline.ingest.distributed import distributed_ingest, open_distributed
+from pipeline.ingest.incoming import Incoming, Ingestion, choose_buckets, open_files, rows_to_validate
 from pipeline.ingest.load import (
     count_files,
     find_earlier,
@@ -42,13 +41,25 @@ from pipeline.ingest.load import (
     write_notes,
     write_refused,
 )
-from pipeline.ingest.quarantine import find_repeats, most_common, refuse, write_quarantine
+from pipeline.ingest.quarantine import (
+    RAW_ROWS,
+    find_repeats,
+    keep_raw,
+    most_common,
+    refuse,
+    write_quarantine,
+    write_raw,
+)
 from pipeline.ingest.quarantine_export import note_corrected
-from pipeline.ingest.raw_rows import RAW_ROWS, keep_raw, write_raw
-from pipeline.ingest.references import store_earlier_customers, store_references
+from pipeline.ingest.references import (
+    store_earlier_customers,
+    store_latest_date,
+    store_references,
+    weekly_bookings,
+)
 from pipeline.ingest.relations import computing, number, open_relations
 from pipeline.ingest.selects import explain_sql_errors, sources_read
-from pipeline.ingest.sources import list_delivered, open_sources
+from pipeline.ingest.sources import list_delivered
 from pipeline.tables import Count, Delivery, Ingested, read_ingested
 
 # Raised when the same files, SELECTs and settings would give other tables. Older ones are then made anew.
@@ -92,7 +103,8 @@ def ingest(settings: Settings, raw: Path, home: Home, progress: Callable[[str], 
                 _make(settings, raw, home, plan, rows, progress)
     point_to(home, plan.name)
     for page in ("quarantine.csv", "files.csv"):
-        copy_text(home.tables / page, home.root / page)
+        with whole_file(home.root / page) as draft:
+            shutil.copyfile(home.tables / page, draft)
     return read_ingested(home)
 
 
@@ -141,13 +153,12 @@ def _prepare(state: Ingestion) -> None:
     """
     con, settings, base = state.con, state.settings, state.plan.base
     open_relations(con)
+    list_delivered(con, settings, state.raw, state.fetched)
     if base is None:
-        headers_only = state.cluster.sources if state.cluster else ()
-        state.unreadable.update(open_sources(con, settings, state.raw, state.fetched, headers_only))
-        state.opened.update({name: find_raw(settings, state.raw, name) for name in settings.sources})
+        for name in settings.sources:
+            open_files(state, name)
     else:
         store_earlier_customers(state, base)
-        list_delivered(con, settings, state.raw, state.fetched)
         state.unreadable.update(base.unreadable)
         con.execute("INSERT INTO raw_rows FROM read_parquet(?)", [str(base.tables.folder / RAW_ROWS)])
     table = TABLES["transactions"]
@@ -186,11 +197,11 @@ def _ingest_table(state: Ingestion, table: Table) -> Loaded | None:
 
 def _load(state: Ingestion, table: Table, incoming: Incoming) -> Loaded:
     """One table from its incoming rows to its files; each step makes the relations that the next reads."""
-    con = state.con
+    con, settings = state.con, state.settings
     if table.name == "customers":
         choose_buckets(state, incoming)
     distributed = open_distributed(state, table, incoming)
-    new_rows = distributed.validate() if distributed else validate(state, table, incoming)
+    new_rows = distributed.validate() if distributed else validate(con, settings, table, incoming)
     rejects = [reject for name in incoming.sources for reject in state.unreadable[name]]
     refuse(con, table, rejects)
     find_earlier(state, table)
@@ -198,7 +209,7 @@ def _load(state: Ingestion, table: Table, incoming: Incoming) -> Loaded:
     if distributed:
         distributed.keep_raw()
     else:
-        keep_raw(con, state.settings, table.name)
+        keep_raw(con, settings, table.name)
     written = distributed.write_kept() if distributed else write_kept(state, table)
     if table.by_customer:
         write_refused(state, table, incoming.columns)

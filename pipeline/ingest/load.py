@@ -1,6 +1,5 @@
 """What becomes of the validated rows: written, kept for later, noted as superseded, and counted by file."""
 
-import csv
 from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -11,14 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from configs.errors import DataError
+from configs.settings import Settings
 from configs.tables import Table
-from pipeline.artefacts import whole_text, write_parquet
-from pipeline.ingest.buckets import write_buckets
+from pipeline.artefacts import write_parquet
+from pipeline.ingest.buckets import sort_order, write_buckets, year_of
 from pipeline.ingest.checks import checked
-from pipeline.ingest.compact import sort_order, year_of
 from pipeline.ingest.deliveries import FileCount
 from pipeline.ingest.incoming import Incoming, Ingestion
-from pipeline.ingest.quarantine import no_formula
+from pipeline.ingest.quarantine import write_csv
 from pipeline.ingest.relations import CHECKED, EARLIER, contract_columns, number, sql_text
 from pipeline.ingest.sources import Reject
 from pipeline.tables import NOTES, UNDATED
@@ -34,11 +33,13 @@ class Written:
     known_from: date | None
 
 
-def validate(state: Ingestion, table: Table, incoming: Incoming) -> dict[str, int]:
+def validate(
+    con: duckdb.DuckDBPyConnection, settings: Settings, table: Table, incoming: Incoming
+) -> dict[str, int]:
     """Make ``checked``: every row with why it is refused; the number of new rows by file."""
-    query = checked(table, incoming.rows, incoming.columns, state.settings.base_currency)
-    CHECKED.create_from(state.con, query, contract_columns(table))
-    return by_file(state.con, f"SELECT _file FROM ({incoming.new})") if incoming.new else {}
+    query = checked(table, incoming.rows, incoming.columns, settings.base_currency)
+    CHECKED.create_from(con, query, contract_columns(table))
+    return by_file(con, f"SELECT _file FROM ({incoming.new})") if incoming.new else {}
 
 
 def find_earlier(state: Ingestion, table: Table) -> None:
@@ -161,8 +162,4 @@ def count_files(
 def write_files(counts: list[FileCount], target: Path) -> None:
     """Write what became of each delivered file, table by table, as CSV."""
     names = ["table", "file", "rows_in", "loaded", "quarantined", "duplicates"]
-    with whole_text(target) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerows(
-            [names, *([no_formula(cell) for cell in asdict(count).values()] for count in counts)]
-        )
+    write_csv(target, [names, *(asdict(count).values() for count in counts)])

@@ -27,8 +27,7 @@ from configs.settings import Settings, Source
 from pipeline.artefacts import Home
 from pipeline.ingest.csv_files import codec, is_gzip, opened_bytes, opened_text
 from pipeline.ingest.deliveries import FileCount
-from pipeline.ingest.quarantine import no_formula
-from pipeline.ingest.raw_rows import raw_rows
+from pipeline.ingest.quarantine import no_formula, raw_rows
 from pipeline.ingest.relations import CORRECTED
 from pipeline.ingest.sources import FETCHED
 

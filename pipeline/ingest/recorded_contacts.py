@@ -18,9 +18,8 @@ import pyarrow.compute as pc
 from configs.files import whole_folder
 from configs.tables import TABLES
 from pipeline.artefacts import Home, fingerprint, keep_only, write_json, write_text
-from pipeline.ingest.buckets import write_parts
+from pipeline.ingest.buckets import sort_order, write_parts, year_of
 from pipeline.ingest.checks import bucket_of
-from pipeline.ingest.compact import sort_order, year_of
 from pipeline.tables import RECORDED, ContactOverlay, Ingested, bucket_name
 from serve.store.contacts import Contact
 

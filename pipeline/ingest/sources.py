@@ -1,6 +1,6 @@
 """The bank's raw files as DuckDB relations, each row with the file and the line it came from."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from configs.bank_folder import find_raw
 from configs.errors import DataError
 from configs.settings import Settings, Source
 from pipeline.ingest.csv_files import codec, count_lines, header, is_gzip, opened_text, rows, shown
-from pipeline.ingest.relations import DELIVERED, PLACE, insert_rows, number, sql_name, sql_text
+from pipeline.ingest.relations import DELIVERED, PLACE, Relation, number, sql_name, sql_text
 
 FETCHED = "postgres:"  # begins the _file of rows that were fetched from a database
 # Names that the relation of a source needs for itself, and DuckDB while it reads Parquet.
@@ -28,57 +28,31 @@ class Reject:
 
 @dataclass(frozen=True)
 class CsvFile:
-    """One delivered file of a CSV source.
-
-    ``columns`` are those of the source's relation with their SQL types.
-    """
+    """One delivered file of a CSV source and the columns of its header."""
 
     source: str
     path: Path
     label: str
     spec: Source
-    columns: Mapping[str, str]
-
-    @property
-    def delivered_columns(self) -> tuple[str, ...]:
-        return tuple(column for column in self.columns if column not in PLACE)
+    columns: tuple[str, ...]
 
 
-def open_sources(
-    con: duckdb.DuckDBPyConnection,
-    settings: Settings,
-    raw: Path,
-    fetched: Mapping[str, Path],
-    headers_only: Collection[str] = (),
-) -> dict[str, list[Reject]]:
-    """Make one relation per source of the bank, named as in bank.toml; its unreadable lines are returned.
-
-    CSV sources have text columns only, Parquet sources their own types; both end in ``_file`` (below ``raw``)
-    and ``_line`` (for CSV the line on which the row begins, for Parquet the row, both from 1). Of a database
-    the rows lie in ``fetched``: their ``_file`` is postgres:<source>, their ``_line`` the row.
-    Of the sources ``headers_only`` the relations have the right columns, but those of CSV have no rows.
-    Raises DataError for a file that is missing, empty, cut off, wrongly encoded or has a broken header.
-    """
-    list_delivered(con, settings, raw, fetched)
-    for name, path in fetched.items():
-        open_fetched(con, name, path)
-    rejects: dict[str, list[Reject]] = {name: [] for name in fetched}
-    for name, spec in settings.sources.items():
-        if name not in fetched:
-            files = find_raw(settings, raw, name)
-            rows, others = ([], files) if name in headers_only and spec.format == "csv" else (files, [])
-            rejects[name] = open_source(con, name, spec, raw, rows, others)
-    return rejects
+def files_of(settings: Settings, raw: Path, fetched: Mapping[str, Path], name: str) -> dict[str, Path]:
+    """The files of a source by their ``_file``: the path below ``raw``, or postgres:<source>."""
+    if name in fetched:
+        return {FETCHED + name: fetched[name]}
+    return {path.relative_to(raw).as_posix(): path for path in find_raw(settings, raw, name)}
 
 
 def list_delivered(
     con: duckdb.DuckDBPyConnection, settings: Settings, raw: Path, fetched: Mapping[str, Path]
 ) -> None:
     """Put all files into ``delivered``; of none it is known yet that each line is a row."""
-    files = [(name, FETCHED + name, str(path), False) for name, path in fetched.items()]
-    for name in settings.sources:
-        paths = find_raw(settings, raw, name)
-        files += [(name, path.relative_to(raw).as_posix(), str(path), False) for path in paths]
+    files = [
+        (name, label, str(path.resolve()), False)
+        for name in settings.sources
+        for label, path in files_of(settings, raw, fetched, name).items()
+    ]
     DELIVERED.insert(con, files)
 
 
@@ -90,20 +64,27 @@ def open_source(
     files: list[Path],
     schema_like: Sequence[Path] = (),
 ) -> list[Reject]:
-    """Make one source with these files only; ``schema_like`` are others that must have the same columns."""
-    if spec.format == "parquet":
-        _open_parquet(con, name, raw, files, schema_like)
+    """Make the relation of one source, named as in bank.toml; the lines that are no rows are returned.
+
+    CSV sources have text columns only, Parquet sources their own types; both end in ``_file`` (below ``raw``)
+    and ``_line`` (for CSV the line on which the row begins, for Parquet the row, both from 1). Rows of a
+    database are in Parquet: their ``_file`` is postgres:<source>, their ``_line`` the row. The relation holds
+    ``files`` only; ``schema_like`` are others that must have the same columns.
+    Raises DataError for a file that is empty, cut off, wrongly encoded or has a broken header.
+    """
+    if spec.format != "csv":
+        label = sql_text(FETCHED + name) if spec.format == "postgres" else _below(raw, files[0])
+        _open_parquet(con, name, files, schema_like, label)
         return []
-    headers = {path: header(path, name, spec) for path in (*schema_like, *files)}
-    columns = dict.fromkeys(_same_header(headers, name, "csv"), "VARCHAR") | PLACE
-    declared = ", ".join(f"{sql_name(column)} {kind}" for column, kind in columns.items())
-    con.execute(f"CREATE TEMP TABLE {sql_name(name)} ({declared})")
+    names = _same_header({path: header(path, name, spec) for path in (*schema_like, *files)}, name, "csv")
+    relation = Relation(name, dict.fromkeys(names, "VARCHAR") | PLACE)
+    relation.create(con)
     rejects: list[Reject] = []
     for path in files:
-        file = CsvFile(name, path, path.relative_to(raw).as_posix(), spec, columns)
+        file = CsvFile(name, path, path.relative_to(raw).as_posix(), spec, names)
         one_row_per_line = _load_whole(con, file)
         if not one_row_per_line:
-            insert_rows(con, name, columns, _readable_rows(file, rejects))
+            relation.insert(con, _readable_rows(file, rejects))
         con.execute(
             "UPDATE delivered SET one_row_per_line = ? WHERE source = ? AND file = ?",
             [one_row_per_line, name, file.label],
@@ -113,27 +94,23 @@ def open_source(
 
 
 def _open_parquet(
-    con: duckdb.DuckDBPyConnection, name: str, raw: Path, files: list[Path], schema_like: Sequence[Path]
+    con: duckdb.DuckDBPyConnection, name: str, files: list[Path], schema_like: Sequence[Path], label: str
 ) -> None:
+    """Make a Parquet source; ``label`` is the SQL of its ``_file``."""
     _same_header({path: _parquet_columns(con, path) for path in (*schema_like, *files)}, name, "parquet")
     listed = ", ".join(sql_text(path) for path in files)
-    below = len(str(files[0])) - len(str(files[0].relative_to(raw))) + 1
     con.execute(
-        f"CREATE TEMP VIEW {sql_name(name)} AS SELECT * EXCLUDE (filename, file_row_number), "
-        f"replace(filename[{below}:], '\\', '/') AS _file, file_row_number + 1 AS _line "
+        f"CREATE OR REPLACE TEMP VIEW {sql_name(name)} AS SELECT * EXCLUDE (filename, file_row_number), "
+        f"{label} AS _file, file_row_number + 1 AS _line "
         f"FROM read_parquet([{listed}], "
         "filename = true, file_row_number = true, union_by_name = true, hive_partitioning = false)"
     )
 
 
-def open_fetched(con: duckdb.DuckDBPyConnection, name: str, path: Path) -> None:
-    _same_header({path: _parquet_columns(con, path)}, name, "parquet")
-    label = FETCHED + name
-    con.execute(
-        f"CREATE TEMP VIEW {sql_name(name)} AS "
-        f"SELECT * EXCLUDE (file_row_number), {sql_text(label)} AS _file, "
-        f"file_row_number + 1 AS _line FROM read_parquet({sql_text(path)}, file_row_number = true)"
-    )
+def _below(raw: Path, path: Path) -> str:
+    """SQL: the path of a file below ``raw``, as ``path`` lies there."""
+    start = len(str(path)) - len(str(path.relative_to(raw))) + 1
+    return f"replace(filename[{start}:], '\\', '/')"
 
 
 def _parquet_columns(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[str, ...]:
@@ -172,7 +149,7 @@ def _load_whole(con: duckdb.DuckDBPyConnection, file: CsvFile) -> bool:
     lines = count_lines(file.path) if codec(file.spec) == "utf-8-sig" else -1
     if lines < 0:
         return False
-    types = ", ".join(f"{sql_text(column)}: 'VARCHAR'" for column in file.delivered_columns)
+    types = ", ".join(f"{sql_text(column)}: 'VARCHAR'" for column in file.columns)
     try:
         inserted = con.execute(
             f"INSERT INTO {sql_name(file.source)} SELECT *, ?, row_number() OVER () + 1 "
@@ -195,7 +172,7 @@ def _readable_rows(file: CsvFile, rejects: list[Reject]) -> Iterator[tuple[str |
     The others go into ``rejects``.
     """
     with opened_text(file.path, file.source, file.spec) as text:
-        for line, row, _ in rows(text, file.spec.delimiter, len(file.delivered_columns)):
+        for line, row, _ in rows(text, file.spec.delimiter, len(file.columns)):
             if isinstance(row, str):
                 rejects.append(Reject(file.label, line, row))
             else:
@@ -205,8 +182,7 @@ def _readable_rows(file: CsvFile, rejects: list[Reject]) -> Iterator[tuple[str |
 def _refuse_second_header(con: duckdb.DuckDBPyConnection, file: CsvFile) -> None:
     # Files that were joined keep the byte order mark of the second before its header.
     same = " AND ".join(
-        f"lower(ltrim({sql_name(column)}, '\ufeff')) = lower({sql_text(column)})"
-        for column in file.delivered_columns
+        f"lower(ltrim({sql_name(column)}, '\ufeff')) = lower({sql_text(column)})" for column in file.columns
     )
     query = f"SELECT min(_line) FROM {sql_name(file.source)} WHERE _file = {sql_text(file.label)} AND {same}"
     line = number(con, query)

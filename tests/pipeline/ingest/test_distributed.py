@@ -13,7 +13,7 @@ import pytest
 
 from configs.errors import DataError
 from pipeline.artefacts import Home
-from pipeline.ingest import distributed, distributed_sources
+from pipeline.ingest import distributed
 from pipeline.ingest.distributed import DistributedTable
 from pipeline.ingest.ingest import ingest
 
@@ -36,8 +36,8 @@ def distributed_tables(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return validate(table)
 
     monkeypatch.setattr(DistributedTable, "validate", noted)
-    monkeypatch.setattr(distributed_sources, "session", lambda _: nullcontext())
-    monkeypatch.setattr(distributed_sources, "over_buckets", one_by_one)
+    monkeypatch.setattr(distributed, "session", lambda _: nullcontext())
+    monkeypatch.setattr(distributed, "over_buckets", one_by_one)
     return seen
 
 

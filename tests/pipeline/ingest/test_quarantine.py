@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.ingest import raw_rows
+from pipeline.ingest import quarantine
 
 HEADER = "NO,CUST,ACCT,DONE,AMT,CCY,KIND,LOADED,MEMO\n"
 GOOD = "G,C1,A1,2024-03-01 10:00:00,1.50,CNY,other,2024-03-01,\n"
@@ -113,13 +113,13 @@ def test_no_cell_is_a_formula_for_a_spreadsheet(tiny) -> None:
 
 
 def test_only_files_with_refused_rows_are_read_again(tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    read, original = [], raw_rows.raw_rows
+    read, original = [], quarantine.raw_rows
 
     def noted(path: Path, *rest: Any, **how: Any) -> Iterator[tuple[int, str]]:
         read.append(path.name)
         return original(path, *rest, **how)
 
-    monkeypatch.setattr(raw_rows, "raw_rows", noted)
+    monkeypatch.setattr(quarantine, "raw_rows", noted)
     tiny.write("txn_2.csv", HEADER + SPOILED[0][0])
     tiny.ingest()
     assert read == ["txn_2.csv"]

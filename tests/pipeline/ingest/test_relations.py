@@ -1,11 +1,9 @@
 """The relations of an ingest are what their declarations say, in an ingest of every table."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from configs.tables import TABLES
 from pipeline.ingest import ingest as ingest_module
 from pipeline.ingest import relations
 from pipeline.ingest.relations import Relation, contract_columns
@@ -42,15 +40,3 @@ def test_every_relation_is_as_declared(tiny: Any, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(ingest_module, "_load", watched)
     tiny.ingest()
     assert seen == {relation.name for relation in RELATIONS}
-
-
-def test_makers_and_readers_are_modules_that_name_the_relation() -> None:
-    folder = Path(relations.__file__).parent
-    for relation in RELATIONS:
-        for module in (relation.made_by, *relation.read_by):
-            text = (folder / f"{module}.py").read_text("utf-8")
-            words = (relation.name, "ref_{") if relation in relations.REFERENCES else (relation.name,)
-            assert any(word in text for word in words), (relation.name, module)
-    assert {table for table in TABLES if f"ref_{table}" in {one.name for one in relations.REFERENCES}} == {
-        "customers", "managers", "products"
-    }  # fmt: skip

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from configs.bank_folder import load_settings
+from configs.bank_folder import find_raw, load_settings
 from configs.errors import DataError
 from configs.settings import Source
 from pipeline.ingest.csv_files import LINES_PER_ROW
 from pipeline.ingest.relations import DELIVERED
-from pipeline.ingest.sources import Reject, open_sources
+from pipeline.ingest.sources import Reject, list_delivered, open_source
 
 Rows = list[tuple[str | int | None, ...]]
 UNCLOSED = "a quote is opened and never closed"
@@ -28,7 +28,8 @@ def read(raw: Path, **source: str) -> tuple[Rows, list[Reject]]:
     settings = load_settings("demo").model_copy(update={"sources": {"txn": spec}})
     with duckdb.connect() as con:
         DELIVERED.create(con)
-        rejects = open_sources(con, settings, raw, {})["txn"]
+        list_delivered(con, settings, raw, {})
+        rejects = open_source(con, "txn", spec, raw, find_raw(settings, raw, "txn"))
         return con.execute("SELECT * FROM txn ORDER BY _file, _line").fetchall(), rejects
 
 

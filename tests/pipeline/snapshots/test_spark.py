@@ -157,7 +157,7 @@ def test_an_ingest_on_spark_writes_every_byte_of_a_local_one(
 ) -> None:
     """A bank with its dirt, in several files; then one of them in another encoding: the error and the old
     tables."""
-    monkeypatch.setattr("pipeline.ingest.distributed_sources.session", lambda _: nullcontext(context))
+    monkeypatch.setattr("pipeline.ingest.distributed.session", lambda _: nullcontext(context))
     raw, homes = tmp_path / "raw", {kind: Home(tmp_path / kind) for kind in ("local", "spark")}
     write_demo_bank(raw, CUSTOMERS // 2, WEEKS, 7, LAST_MONDAY)
     first, *_, last = sorted(raw.glob("txn_*.parquet"))
