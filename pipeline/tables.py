@@ -17,6 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pydantic import TypeAdapter
 
 from configs.tables import TABLES
 from pipeline.artefacts import Home, fingerprint, read_json
@@ -178,8 +179,8 @@ def read_ingested(home: Home) -> Ingested:
     noted = read_json(path) if name and path.is_file() else None
     if noted is None or noted["buckets"] != tables.buckets:
         return tables
-    digests = tuple((date.fromisoformat(day), digest) for day, digest in noted["digests"])
-    return replace(tables, overlay=ContactOverlay(name, digests))
+    overlay = TypeAdapter(ContactOverlay).validate_python(noted | {"name": name})
+    return replace(tables, overlay=overlay)
 
 
 def overlay_name(home: Home) -> str:
@@ -190,20 +191,7 @@ def overlay_name(home: Home) -> str:
 
 def read_delivery(folder: Path) -> Ingested:
     """The tables as they stood with this delivery."""
-    noted = read_json(folder / "ingest.json")
-    return Ingested(
-        folder,
-        tuple(noted["builds_on"]),
-        tuple(Delivery(delivery["name"], _day(delivery["known_from"])) for delivery in noted["history"]),
-        noted["buckets"],
-        date.fromisoformat(noted["first_day"]),
-        date.fromisoformat(noted["last_day"]),
-        tuple(Count(**count) for count in noted["counts"]),
-    )
-
-
-def _day(text: str | None) -> date | None:
-    return date.fromisoformat(text) if text else None
+    return TypeAdapter(Ingested).validate_python(read_json(folder / "ingest.json") | {"folder": folder})
 
 
 def read_part(path: Path, table: str, columns: Sequence[str] | None) -> pa.Table:

@@ -7,13 +7,12 @@ from pipeline.ingest.relations import TABLE_KEY
 CONTROL = r"\p{Cc}"  # no text of a bank holds one; in an identifier it would make two customers of one
 
 
-def check_columns(table: Table, bank: str, present: list[tuple[str, str]]) -> dict[str, str]:
-    """The SQL type of each column that the bank's SELECT yields, given as (name, type) in its order.
+def check_columns(table: Table, bank: str, types: dict[str, str]) -> None:
+    """Raises DataError when the bank's SELECT lacks a required column, has one nobody knows, or a moment in UTC.
 
-    Raises DataError when it lacks a required column, has one nobody knows, one twice, or a moment in UTC.
+    ``types`` are the SQL types of its columns, in its order.
     """
     select = f"configs/banks/{bank}/{table.name}.sql"
-    types = dict(present)
     required = [column.name for column in table.columns if column.required]
     missing = [name for name in (*required, "_file", "_line") if name not in types]
     if missing:
@@ -27,19 +26,12 @@ def check_columns(table: Table, bank: str, present: list[tuple[str, str]]) -> di
             f"table {table.name!r} has columns that nobody knows: {', '.join(extra)}. "
             f"{did_you_mean(extra[0], table.names)} Rename or leave out in {select}."
         )
-    names = [name for name, _ in present]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise DataError(
-            f"table {table.name!r} has {', '.join(twice)} twice. Select each column once in {select}."
-        )
     zoned = [name for name in types if types[name].endswith("WITH TIME ZONE")]
     if zoned:
         raise DataError(
             f"table {table.name!r}: {zoned[0]} is a moment in UTC, but local time is needed. "
             f"Say where in {select}, for example {zoned[0]} AT TIME ZONE 'Asia/Shanghai'."
         )
-    return types
 
 
 def checked(table: Table, select: str, present: dict[str, str], base_currency: str) -> str:

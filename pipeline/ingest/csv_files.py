@@ -4,9 +4,10 @@ import codecs
 import csv
 import gzip
 import io
+import os
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 
@@ -156,25 +157,20 @@ def _wrong_encoding(path: Path, name: str, spec: Source) -> DataError:
 
 
 def _undecodable_line(path: Path, codec: str) -> int:
-    decoder, line = codecs.getincrementaldecoder(codec)(), 1
+    """In the chunk that fails, byte by byte, since some codecs do not say where in it they failed."""
+    decoder, line, size = codecs.getincrementaldecoder(codec)(), 1, 1 << 16
     with opened_bytes(path) as file:
-        while chunk := file.read(1 << 16):
+        while chunk := file.read(size):
             state = decoder.getstate()
             try:
                 line += decoder.decode(chunk).count("\n")
             except UnicodeError:
+                if size == 1:
+                    break
                 decoder.setstate(state)
-                return line + _line_ends_before_error(decoder, chunk)
+                file.seek(-len(chunk), os.SEEK_CUR)
+                size = 1
     return line
-
-
-def _line_ends_before_error(decoder: codecs.IncrementalDecoder, chunk: bytes) -> int:
-    """Byte by byte, since some codecs do not say where in the chunk they failed."""
-    ends = 0
-    with suppress(UnicodeError):
-        for byte in chunk:
-            ends += decoder.decode(bytes([byte])).count("\n")
-    return ends
 
 
 def shown(columns: tuple[str, ...]) -> str:

@@ -71,7 +71,8 @@ def rows_to_validate(state: Ingestion, table: Table, select: str) -> Incoming:
             return Incoming(None, refused, columns_before, sources)
     for source in sources:
         open_files(state, source, only_new=base is not None)
-    columns = check_columns(table, state.settings.bank, describe(state.con, state.settings, table, select))
+    columns = describe(state.con, state.settings, table, select)
+    check_columns(table, state.settings.bank, columns)
     if base and columns != columns_before:
         raise ReadAllError(f"{table.name} comes with other columns")
     return Incoming(select, refused, columns, sources)

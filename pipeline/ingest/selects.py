@@ -25,15 +25,14 @@ OF_ONE_ROW = frozenset(
 )  # fmt: skip
 
 
-def describe(
-    con: duckdb.DuckDBPyConnection, settings: Settings, table: Table, select: str
-) -> list[tuple[str, str]]:
-    """Name and SQL type of each column that the SELECT yields. Raises DataError where it does not fit."""
+def describe(con: duckdb.DuckDBPyConnection, settings: Settings, table: Table, select: str) -> dict[str, str]:
+    """The SQL type of each column that the SELECT yields. Raises DataError where it does not fit.
+
+    Of a name that comes twice DuckDB makes two names.
+    """
     file = f"configs/banks/{settings.bank}/{table.name}.sql"
     try:
-        return [
-            (row[0].lower(), row[1]) for row in con.execute(f"DESCRIBE SELECT * FROM ({select})").fetchall()
-        ]
+        described = con.execute(f"DESCRIBE SELECT * FROM ({select})").fetchall()
     except duckdb.ParserException as error:
         raise DataError(f"{file} is not SQL: {message_of(error)}. Mend the SELECT.") from None
     except duckdb.Error as error:
@@ -44,6 +43,7 @@ def describe(
             f"{hold or 'It names none of the sources ' + ', '.join(settings.sources)}. "
             "Mend the SELECT, or have the missing column delivered."
         ) from None
+    return {row[0].lower(): row[1] for row in described}
 
 
 def message_of(error: duckdb.Error, hide: str = "") -> str:
