@@ -5,7 +5,7 @@ import json
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, TextIO
@@ -75,8 +75,13 @@ def write_text(target: Path, text: str) -> None:
 
 
 def write_json(target: Path, value: Any) -> None:
-    """Sorted keys, so that the same value has the same bytes."""
-    write_text(target, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, default=str) + "\n")
+    """Sorted keys, so that the same value has the same bytes; a dataclass is an object of its fields."""
+    text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, default=_plain)
+    write_text(target, text + "\n")
+
+
+def _plain(value: Any) -> Any:
+    return vars(value) if is_dataclass(value) else str(value)
 
 
 def read_json(path: Path) -> Any:

@@ -202,15 +202,9 @@ def _extras(table: Table, base_currency: str) -> str:
     if table.by_customer:
         of_customer = bucket_of("t.customer_id", "(SELECT buckets FROM layout)")
         bucket = f", {of_customer} AS _bucket" if table.name == "customers" else ", ref_customers._bucket"
-    rate = f", {_rate(base_currency)} AS to_base" if table.revalued else ""
-    return (
-        bucket + "".join(f", {_in_base(name, base_currency)} AS {name}_base" for name in table.money) + rate
-    )
-
-
-def _rate(base_currency: str) -> str:
-    """SQL: base currency for one unit of the row's currency on the day it happened."""
-    return f"CASE WHEN t.currency = '{base_currency}' THEN 1 ELSE r.to_base END::DECIMAL(18,8)"
+    money = "".join(f", {_in_base(name, base_currency)} AS {name}_base" for name in table.money)
+    rate = f"CASE WHEN t.currency = '{base_currency}' THEN 1 ELSE r.to_base END::DECIMAL(18,8)"
+    return bucket + money + (f", {rate} AS to_base" if table.revalued else "")
 
 
 def _in_base(money: str, base_currency: str) -> str:

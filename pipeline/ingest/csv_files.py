@@ -46,7 +46,11 @@ def opened_text(path: Path, name: str, spec: Source) -> Iterator[TextIO]:
         try:
             yield io.TextIOWrapper(file, encoding=codec(spec), newline="")
         except UnicodeError:
-            raise _wrong_encoding(path, name, spec) from None
+            raise DataError(
+                f"{path} is not {spec.encoding}: line {_undecodable_line(path, codec(spec))} cannot be read. "
+                f'Deliver it as {spec.encoding}, or set its encoding (for example "gb18030") in '
+                f"[sources.{name}] of bank.toml."
+            ) from None
 
 
 def header(path: Path, name: str, spec: Source) -> tuple[str, ...]:
@@ -146,14 +150,6 @@ def codec(spec: Source) -> str:
     """Python's name of the encoding; a byte order mark before UTF-8 is no part of the first column."""
     encoding = codecs.lookup(spec.encoding).name
     return "utf-8-sig" if encoding in ("utf-8", "ascii") else encoding
-
-
-def _wrong_encoding(path: Path, name: str, spec: Source) -> DataError:
-    return DataError(
-        f"{path} is not {spec.encoding}: line {_undecodable_line(path, codec(spec))} cannot be read. "
-        f'Deliver it as {spec.encoding}, or set its encoding (for example "gb18030") in '
-        f"[sources.{name}] of bank.toml."
-    )
 
 
 def _undecodable_line(path: Path, codec: str) -> int:

@@ -22,6 +22,7 @@ from configs.settings import Settings, Source
 from pipeline.artefacts import Home
 
 ROWS_PER_GROUP = 100_000
+TYPE = b"POSTGRESQL:type"
 EXAMPLE = "postgresql://reader@host:5432/database"
 
 
@@ -44,8 +45,9 @@ def _fetch(name: str, spec: Source, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     unsorted, target = folder / f".{name}.parquet", folder / f"{name}.parquet"
     with _connected(name, spec) as cursor:
-        _run(cursor, name, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        _run(cursor, name, spec.query or f"SELECT * FROM {spec.table}")
+        with _reading(name):
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            cursor.execute(spec.query or f"SELECT * FROM {spec.table}")
         _write_unsorted(name, cursor.fetch_record_batch(), unsorted)
     with duckdb.connect() as con:
         con.execute("SET memory_limit = '2500MB'; SET TimeZone = 'UTC'")
@@ -84,17 +86,30 @@ def _connected(name: str, spec: Source) -> Iterator[Any]:
         yield cursor
 
 
-def _run(cursor: Any, name: str, query: str) -> None:
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
+    """Raises DataError with the database's message.
+
+    Names are shown where the query is wrong. Of any other error the values are left out: they may be a
+    person's.
+    """
     from adbc_driver_manager import Error
 
     try:
-        cursor.execute(query)
-    except Error as error:
-        raise _failed(name, error) from None
+        yield
+    except (Error, OSError, pa.ArrowException) as error:
+        server_error = re.search(r"ERROR: +(.*)", str(error))
+        message = server_error.group(1) if server_error else str(error).partition("\n")[0]
+        if not str(getattr(error, "sqlstate", "") or "").startswith("42"):
+            message = re.sub(r"['\"].*['\"]|\d[\d.:+-]*", "…", message)
+        raise DataError(
+            f"source {name!r} cannot be read: the database says: {message}. Mend its query or table in "
+            f"[sources.{name}] of bank.toml, or ask for access."
+        ) from None
 
 
 def _write_unsorted(name: str, reader: pa.RecordBatchReader, target: Path) -> None:
-    odd = [field.name for field in reader.schema if _type_name(field) == "money"]
+    odd = [field.name for field in reader.schema if (field.metadata or {}).get(TYPE) == b"money"]
     if odd:
         raise DataError(
             f"source {name!r}: the column {odd[0]} is of type money, whose decimals depend on the server. "
@@ -102,27 +117,16 @@ def _write_unsorted(name: str, reader: pa.RecordBatchReader, target: Path) -> No
         )
     schema = pa.schema([pa.field(field.name, _plain(field.type)) for field in reader.schema])
     with pq.ParquetWriter(target, schema) as writer:
-        for batch in _batches(name, reader):
+        while True:
+            with _reading(name):
+                batch = next(reader, None)
+            if batch is None:
+                break
             columns = [
                 getattr(column, "storage", column) if _plain(column.type) != column.type else column
                 for column in batch.columns
             ]
             writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
-
-
-def _batches(name: str, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
-    while True:
-        try:
-            batch = reader.read_next_batch()
-        except StopIteration:
-            return
-        except (OSError, pa.ArrowException) as error:
-            raise _failed(name, error) from None
-        yield batch
-
-
-def _type_name(field: pa.Field) -> str:
-    return (field.metadata or {}).get(b"POSTGRESQL:type", b"").decode()
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
@@ -140,19 +144,3 @@ def _write_groups(reader: pa.RecordBatchReader, target: Path) -> None:
                 writer.write_table(waiting.slice(0, ROWS_PER_GROUP).combine_chunks())
                 waiting = waiting.slice(ROWS_PER_GROUP)
         writer.write_table(waiting.combine_chunks())
-
-
-def _failed(name: str, error: Exception) -> DataError:
-    """A DataError with the database's message.
-
-    Names are shown where the query is wrong. Of any other error the values are left out: they may be a
-    person's.
-    """
-    server_error = re.search(r"ERROR: +(.*)", str(error))
-    message = server_error.group(1) if server_error else str(error).partition("\n")[0]
-    if not str(getattr(error, "sqlstate", "") or "").startswith("42"):
-        message = re.sub(r"['\"].*['\"]|\d[\d.:+-]*", "…", message)
-    return DataError(
-        f"source {name!r} cannot be read: the database says: {message}. Mend its query or table in "
-        f"[sources.{name}] of bank.toml, or ask for access."
-    )

@@ -8,18 +8,14 @@ from typing import Any
 
 import duckdb
 
-from configs.bank_folder import load_select
 from configs.settings import Settings
 from configs.tables import TABLES
 from pipeline.artefacts import Home, fingerprint, keep_only, read_json, write_text
 from pipeline.ingest.buckets import sort_order, write_parts, year_of
-from pipeline.ingest.selects import row_by_row, sources_read
+from pipeline.ingest.selects import load_selects, row_by_row, sources_read
 from pipeline.ingest.sources import Reject, files_of
 from pipeline.tables import NOTES, Ingested, bucket_name, overlay_name, read_delivery
 
-# Tables that others refer to come first.
-ORDER = ("products", "managers", "rates", "customers", "assignments", "transactions",
-         "holdings", "contacts", "events", "surveys")  # fmt: skip
 MOST_DELIVERIES = 8  # a delivery that would rest on more is merged with them: readers open every part
 
 
@@ -153,8 +149,9 @@ def _fresh(settings: Settings, base: Base, plan: Plan) -> dict[str, list[str]]:
     if base.noted["made_by"] != plan.made_by:
         raise ReadAllError("the code, the settings or a SELECT changed")
     with duckdb.connect() as con:
-        selects = {name: load_select(settings.bank, name) for name in ORDER if TABLES[name].by_customer}
-        sources = {name: sources_read(con, settings, select) for name, select in selects.items() if select}
+        selects = load_selects(settings.bank)
+        by_customer = [name for name in selects if TABLES[name].by_customer]
+        sources = {name: sources_read(con, settings, selects[name]) for name in by_customer}
         fresh: dict[str, list[str]] = {}
         for source in {source for read in sources.values() for source in read}:
             before, after = base.noted["raw"][source], plan.raw[source]
@@ -166,6 +163,6 @@ def _fresh(settings: Settings, base: Base, plan: Plan) -> dict[str, list[str]]:
             new = [source for source in read if fresh[source]]
             if len(new) > 1:
                 raise ReadAllError(f"{table}.sql reads new files of {' and '.join(new)}")
-            if new and not row_by_row(con, selects[table] or "", new[0]):
+            if new and not row_by_row(con, selects[table], new[0]):
                 raise ReadAllError(f"{table}.sql does not read {new[0]} row by row")
     return {source: names for source, names in fresh.items() if names}

@@ -10,12 +10,11 @@ wherever their customers lie. The bytes are those of a local ingest.
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from itertools import chain
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -23,12 +22,12 @@ from typing import TYPE_CHECKING, TypeVar
 import duckdb
 import numpy as np
 
-from configs.bank_folder import find_raw, load_select
+from configs.bank_folder import find_raw
 from configs.settings import Settings
 from configs.tables import EVENT_TABLES, Table
 from pipeline.artefacts import Home
 from pipeline.ingest.checks import checked
-from pipeline.ingest.deliveries import ORDER, Plan
+from pipeline.ingest.deliveries import Plan
 from pipeline.ingest.distributed_tasks import (
     Work,
     copy_rows,
@@ -40,15 +39,15 @@ from pipeline.ingest.distributed_tasks import (
     write_buckets_of,
 )
 from pipeline.ingest.incoming import Incoming, Ingestion
-from pipeline.ingest.load import Written
 from pipeline.ingest.quarantine import refused_lines
 from pipeline.ingest.relations import CHECKED, TABLE_KEY, contract_columns
-from pipeline.ingest.selects import row_by_row, sources_read
+from pipeline.ingest.selects import load_selects, row_by_row, sources_read
 from pipeline.snapshots.spark import over_buckets, session
 
 if TYPE_CHECKING:
     from pyspark import SparkContext
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 MOST_PARTS = 1024  # a task that writes buckets opens a file of every part
 MOST_WRITERS = 512  # a task that writes buckets reads the index of every such file
@@ -62,8 +61,13 @@ class Cluster:
     sources: frozenset[str]
     folder: Path
 
-    def over(self, work: Callable[[int], Result], pieces: int) -> list[Result]:
-        return over_buckets(self.context, work, pieces, lambda _done, _of: None)
+    def over(self, task: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+        """One task per item."""
+        return over_buckets(self.context, partial(_of_item, task, items), len(items), lambda _done, _of: None)
+
+
+def _of_item(task: Callable[[Item], Result], items: Sequence[Item], number: int) -> Result:
+    return task(items[number])
 
 
 @contextmanager
@@ -89,10 +93,9 @@ def distributed_ingest(
 def _row_by_row_sources(con: duckdb.DuckDBPyConnection, settings: Settings) -> frozenset[str]:
     """The sources of files that are read row by row, alone, and for nothing but what happened."""
     alone = {name: spec.format != "postgres" for name, spec in settings.sources.items()}
-    for table in ORDER:
-        select = load_select(settings.bank, table)
-        read = sources_read(con, settings, select) if select else []
-        fits = table in EVENT_TABLES and len(read) == 1 and row_by_row(con, select or "", read[0])
+    for table, select in load_selects(settings.bank).items():
+        read = sources_read(con, settings, select)
+        fits = table in EVENT_TABLES and len(read) == 1 and row_by_row(con, select, read[0])
         alone |= {name: alone[name] and fits for name in read}
     return frozenset(name for name, fits in alone.items() if fits)
 
@@ -144,11 +147,11 @@ class DistributedTable:
         """Put the raw text of refused rows into ``raw_rows``, a task per file with such rows."""
         con, work = self.state.con, self.work
         refused = refused_lines(con, work.table.name)
-        self.cluster.over(partial(raw_text, work.settings, refused, work.folder / "raw"), len(refused))
+        self.cluster.over(partial(raw_text, work), refused)
         _insert(con, "raw_rows", work.folder / "raw")
 
-    def write_kept(self) -> Written:
-        """Write the kept rows by bucket and year, a task per bucket."""
+    def write_kept(self) -> dict[str, int]:
+        """Write the kept rows by bucket and year, a task per bucket; their number by file."""
         work = self.work
         copy_rows(
             self.state.con,
@@ -158,21 +161,19 @@ class DistributedTable:
         )
         target = (self.state.draft / work.table.name).resolve()
         rows: Counter[str] = Counter()
-        days: list[date] = []
-        for written in chain.from_iterable(self._over_buckets(partial(write_buckets_of, work, target))):
-            rows.update(written.rows)
-            days += [written.known_from] if written.known_from else []
+        for written in self._over_buckets(partial(write_buckets_of, work, target)):
+            rows.update(written)
         shutil.rmtree(work.folder)
-        return Written(dict(rows), min(days, default=None))
+        return rows
 
     def _over_parts(self, task: Callable[[Work, int], Result]) -> list[Result]:
-        return self.cluster.over(partial(task, self.work), len(self.work.parts))
+        return self.cluster.over(partial(task, self.work), range(len(self.work.parts)))
 
     def _over_buckets(self, task: Callable[[range], Result]) -> list[Result]:
         """Work on all buckets, as many in a task as keep the number of tasks at MOST_WRITERS."""
-        buckets = self.work.buckets
-        size = ceil(buckets / MOST_WRITERS)
-        return self.cluster.over(partial(_of_piece, task, buckets, size), ceil(buckets / size))
+        buckets = range(self.work.buckets)
+        size = ceil(len(buckets) / MOST_WRITERS)
+        return self.cluster.over(task, [buckets[k : k + size] for k in buckets[::size]])
 
 
 def open_distributed(state: Ingestion, table: Table, incoming: Incoming) -> DistributedTable | None:
@@ -188,10 +189,6 @@ def open_distributed(state: Ingestion, table: Table, incoming: Incoming) -> Dist
     if state.settings.sources[source].format == "parquet" and not work.schema_like.is_file():
         copy_rows(state.con, f'SELECT * EXCLUDE (_file, _line) FROM "{source}" LIMIT 0', work.schema_like)
     return DistributedTable(state, state.cluster, work)
-
-
-def _of_piece(work: Callable[[range], Result], buckets: int, size: int, piece: int) -> Result:
-    return work(range(piece * size, min(piece * size + size, buckets)))
 
 
 def _share(con: duckdb.DuckDBPyConnection, work: Work) -> None:

@@ -5,6 +5,7 @@ tasks lie, below ``folder``: ``rows`` and ``keys``, the good rows of each part b
 their keys by their own value; ``refused`` and ``again``, the rows that the driver has to look at.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from configs.settings import Settings
 from configs.tables import Table
+from pipeline.artefacts import fingerprint
 from pipeline.ingest.buckets import (
     partition,
     read_partitions,
@@ -30,7 +32,7 @@ from pipeline.ingest.buckets import (
 )
 from pipeline.ingest.checks import key_hash
 from pipeline.ingest.incoming import Incoming
-from pipeline.ingest.load import BATCH_ROWS, KEPT_ROWS, Written, validate, written_rows
+from pipeline.ingest.load import BATCH_ROWS, KEPT_FILES, KEPT_ROWS, by_file, validate
 from pipeline.ingest.quarantine import RefusedLines
 from pipeline.ingest.references import weekly_bookings
 from pipeline.ingest.relations import DELIVERED, RAW_TEXT, computing, sql_text
@@ -118,25 +120,25 @@ def gather_again(work: Work, part: int) -> None:
         pq.write_table(again.drop_columns("_hash"), work.folder / "again" / f"{path.stem}.parquet")
 
 
-def write_buckets_of(work: Work, target: Path, buckets: range) -> list[Written]:
-    """Write the kept rows of these buckets below ``target``."""
-    done = []
+def write_buckets_of(work: Work, target: Path, buckets: range) -> Counter[str]:
+    """Write the kept rows of these buckets below ``target``; their number by file."""
+    written: Counter[str] = Counter()
     with _alone() as con:
         for bucket, pieces in zip(buckets, _partitions(work, "rows", buckets), strict=False):
             con.register("bucket_rows", pa.Table.from_batches(pieces))
             _open_bucket(con, work, bucket)
             rows, folder = con.sql(KEPT_ROWS).to_arrow_table(), target / bucket_name(bucket)
             write_parts(rows, folder, sort_order(work.table), year_of(work.table))
-            done.append(written_rows(con))
-    return done
+            written.update(by_file(con, KEPT_FILES))
+    return written
 
 
-def raw_text(settings: Settings, wanted: list[RefusedLines], folder: Path, number: int) -> None:
+def raw_text(work: Work, refused: RefusedLines) -> None:
     """Lay the raw text of one file's refused rows into the folder."""
     with _alone() as con:
         RAW_TEXT.create(con)
-        RAW_TEXT.insert(con, wanted[number].texts(settings))
-        copy_rows(con, "SELECT * FROM raw_rows", folder / f"{number}.parquet")
+        RAW_TEXT.insert(con, refused.texts(work.settings))
+        copy_rows(con, "SELECT * FROM raw_rows", work.folder / "raw" / f"{fingerprint(refused.file)}.parquet")
 
 
 def copy_rows(con: duckdb.DuckDBPyConnection, select: str, target: Path) -> None:

@@ -7,11 +7,11 @@ fails or is stopped leaves the tables before it as they were.
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from configs.bank_folder import find_raw, load_select
+from configs.bank_folder import find_raw
 from configs.errors import DataError
 from configs.files import whole_file, whole_folder
 from configs.settings import Settings
@@ -20,7 +20,6 @@ from pipeline.artefacts import Home, fingerprint, write_json
 from pipeline.ingest.databases import fetched
 from pipeline.ingest.deliveries import (
     MOST_DELIVERIES,
-    ORDER,
     FileCount,
     Plan,
     ReadAllError,
@@ -58,9 +57,9 @@ from pipeline.ingest.references import (
     weekly_bookings,
 )
 from pipeline.ingest.relations import computing, number, open_relations
-from pipeline.ingest.selects import explain_sql_errors, sources_read
+from pipeline.ingest.selects import ORDER, explain_sql_errors, load_selects
 from pipeline.ingest.sources import list_delivered
-from pipeline.tables import Count, Delivery, Ingested, read_ingested
+from pipeline.tables import NOTES, Count, Delivery, Ingested, read_ingested
 
 # Raised when the same files, SELECTs and settings would give other tables. Older ones are then made anew.
 INGEST_VERSION = 1
@@ -68,20 +67,17 @@ INGEST_VERSION = 1
 
 @dataclass(frozen=True)
 class Loaded:
-    """One table's share of an ingest: counts by file, the SELECT's columns, how early a row was known."""
+    """One table's share of an ingest: its rows and their counts by file."""
 
+    incoming: Incoming
     counts: list[FileCount]
-    columns: dict[str, str]
-    known_from: date | None
     corrected: int
 
     @property
     def total(self) -> Count:
-        numbers = [
-            (count.rows_in, count.loaded, count.quarantined, count.duplicates) for count in self.counts
-        ]
-        rows_in, loaded, quarantined, duplicates = (sum(values) for values in zip(*numbers, strict=True))
-        return Count(self.counts[0].table, rows_in, loaded, quarantined, duplicates, self.corrected)
+        names = ("rows_in", "loaded", "quarantined", "duplicates")
+        totals = {name: sum(getattr(count, name) for count in self.counts) for name in names}
+        return Count(self.counts[0].table, **totals, corrected=self.corrected)
 
 
 def ingest(settings: Settings, raw: Path, home: Home, progress: Callable[[str], None]) -> Ingested:
@@ -113,8 +109,8 @@ def _made_by(settings: Settings) -> str:
     layout = settings.model_dump_json(
         include={"base_currency", "sources", "customers_per_bucket", "quarantine_limit"}
     )
-    selects = [load_select(settings.bank, table) or "" for table in ORDER]
-    return fingerprint(str(INGEST_VERSION), layout, *selects)
+    selects = load_selects(settings.bank)
+    return fingerprint(str(INGEST_VERSION), layout, *(selects.get(table, "") for table in ORDER))
 
 
 def _make(
@@ -134,20 +130,21 @@ def _make(
         distributed_ingest(con, settings, home, plan) as cluster,
     ):
         state = Ingestion(con, settings, raw, draft, plan, rows, cluster)
-        _prepare(state)
+        selects = load_selects(settings.bank)
+        _prepare(state, selects["transactions"])
         loaded: list[Loaded] = []
         for name in ORDER:
             progress(name)
-            table_loaded = _ingest_table(state, TABLES[name])
-            write_quarantine(con, home.root / "quarantine.csv")  # shown even when the next step stops the run
-            if table_loaded:
-                _check_limit(state, table_loaded)
-                loaded.append(table_loaded)
+            if name in selects:
+                loaded.append(_ingest_table(state, TABLES[name], selects[name]))
+                # Shown even when the next step stops the run.
+                write_quarantine(con, home.root / "quarantine.csv")
+                _check_limit(state, loaded[-1])
         _note(state, loaded)
 
 
-def _prepare(state: Ingestion) -> None:
-    """All sources of a whole ingest, or what a delivery builds on; and the bank's last bookings.
+def _prepare(state: Ingestion, bookings: str) -> None:
+    """All sources of a whole ingest, or what a delivery builds on; and the last of the ``bookings``.
 
     The tables that come before the transactions are held against those.
     """
@@ -162,7 +159,7 @@ def _prepare(state: Ingestion) -> None:
         state.unreadable.update(base.unreadable)
         con.execute("INSERT INTO raw_rows FROM read_parquet(?)", [str(base.tables.folder / RAW_ROWS)])
     table = TABLES["transactions"]
-    incoming = rows_to_validate(state, table, _select(settings, table))
+    incoming = rows_to_validate(state, table, bookings)
     earlier = base.tables.parts(table.name) if base else []
     distributed = open_distributed(state, table, incoming)
     with explain_sql_errors(settings, table):
@@ -170,26 +167,7 @@ def _prepare(state: Ingestion) -> None:
     store_latest_date(con, weeks)
 
 
-def _select(settings: Settings, table: Table) -> str:
-    select = load_select(settings.bank, table.name)
-    if select is None:
-        raise DataError(
-            f"table {table.name!r} is needed. Write configs/banks/{settings.bank}/{table.name}.sql."
-        )
-    return select
-
-
-def _ingest_table(state: Ingestion, table: Table) -> Loaded | None:
-    bank = state.settings.bank
-    if load_select(bank, table.name) is None and not table.needed:
-        return None
-    select = _select(state.settings, table)
-    for column, other in table.references:
-        if load_select(bank, other) is None:
-            raise DataError(
-                f"table {table.name!r} refers to table {other!r} by its {column}. "
-                f"Write configs/banks/{bank}/{other}.sql too."
-            )
+def _ingest_table(state: Ingestion, table: Table, select: str) -> Loaded:
     incoming = rows_to_validate(state, table, select)
     with explain_sql_errors(state.settings, table):
         return _load(state, table, incoming)
@@ -215,8 +193,8 @@ def _load(state: Ingestion, table: Table, incoming: Incoming) -> Loaded:
         write_refused(state, table, incoming.columns)
         write_notes(state, table)
     store_references(state, table)
-    counts = count_files(state, table, new_rows, rejects, written.rows)
-    return Loaded(counts, incoming.columns, written.known_from, note_corrected(con, table.name, counts))
+    counts = count_files(state, table, new_rows, rejects, written)
+    return Loaded(incoming, counts, note_corrected(con, table.name, counts))
 
 
 def _check_limit(state: Ingestion, loaded: Loaded) -> None:
@@ -224,8 +202,7 @@ def _check_limit(state: Ingestion, loaded: Loaded) -> None:
     total, settings = loaded.total, state.settings
     table, where = TABLES[total.table], f"configs/banks/{settings.bank}"
     if total.rows_in == 0 and table.needed:
-        sources = sources_read(state.con, settings, load_select(settings.bank, table.name) or "")
-        files = [path for name in sources for path in find_raw(settings, state.raw, name)]
+        files = [path for name in loaded.incoming.sources for path in find_raw(settings, state.raw, name)]
         searched = ", ".join(str(path) for path in files) or "the database"
         raise DataError(
             f"table {table.name!r} is needed, but there is not one row for it in {searched}. "
@@ -248,8 +225,8 @@ def _check_limit(state: Ingestion, loaded: Loaded) -> None:
 def _note(state: Ingestion, loaded: list[Loaded]) -> None:
     """Write what readers and the next delivery need to know, and the two pages for people."""
     plan, before = state.plan, state.plan.base.tables if state.plan.base else None
-    known_from = min((table.known_from for table in loaded if table.known_from), default=None)
-    history = [*(before.history if before else ()), Delivery(plan.name, known_from)]
+    known = [day for name in ORDER for day in _over_parts(state, name, "min(known_on)")]
+    history = [*(before.history if before else ()), Delivery(plan.name, min(known, default=None))]
     builds_on = (*before.builds_on, before.fingerprint) if before else ()
     days = _days(state)
     if before and len(builds_on) > MOST_DELIVERIES:
@@ -259,18 +236,15 @@ def _note(state: Ingestion, loaded: list[Loaded]) -> None:
     noted = days | {
         "buckets": number(state.con, "SELECT buckets FROM layout"),
         "builds_on": builds_on,
-        "history": [asdict(delivery) for delivery in history],
-        "counts": [asdict(table.total) for table in loaded],
-        "files": [asdict(count) for count in counts],
-        "columns": {table.counts[0].table: table.columns for table in loaded},
+        "history": history,
+        "counts": [table.total for table in loaded],
+        "files": counts,
+        "columns": {table.counts[0].table: table.incoming.columns for table in loaded},
         "made_by": plan.made_by,
         "raw": plan.raw,
     }
-    unreadable = {
-        source: [asdict(reject) for reject in rejects] for source, rejects in state.unreadable.items()
-    }
     write_json(state.draft / "ingest.json", noted)
-    write_json(state.draft / "unreadable.json", unreadable)
+    write_json(state.draft / "unreadable.json", state.unreadable)
     write_quarantine(state.con, state.draft / "quarantine.csv")
     write_raw(state.con, state.draft / RAW_ROWS)
     write_files(counts, state.draft / "files.csv")
@@ -290,8 +264,9 @@ def _days(state: Ingestion) -> dict[str, date]:
 
 
 def _over_parts(state: Ingestion, table: str, aggregate: str) -> list[date]:
-    """A day over the rows that this ingest adds to a table; none where it adds none."""
-    parts = [str(path) for path in state.draft.glob(f"{table}/bucket=*/[0-9]*.parquet")]
+    """A day over the rows that this ingest adds to a table by customer; none where it adds none."""
+    paths = state.draft.glob(f"{table}/bucket=*/*.parquet")
+    parts = [str(path) for path in paths if path.name != NOTES]
     if not parts:
         return []
     days = state.con.execute(

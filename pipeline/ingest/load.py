@@ -1,8 +1,7 @@
 """What becomes of the validated rows: written, kept for later, noted as superseded, and counted by file."""
 
 from collections import Counter
-from dataclasses import asdict, dataclass
-from datetime import date
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import duckdb
@@ -23,14 +22,6 @@ from pipeline.ingest.sources import Reject
 from pipeline.tables import NOTES, UNDATED
 
 BATCH_ROWS = 1_000_000
-
-
-@dataclass(frozen=True)
-class Written:
-    """What was written of a table: rows by file, and the earliest day on which one of them was known."""
-
-    rows: dict[str, int]
-    known_from: date | None
 
 
 def validate(
@@ -67,6 +58,7 @@ def find_earlier(state: Ingestion, table: Table) -> None:
 
 
 KEPT = "FROM good g LEFT JOIN repeated w USING (_row) WHERE coalesce(w.verdict, 'kept') = 'kept'"
+KEPT_FILES = f"SELECT g._file {KEPT}"
 # Of a table by customer, as its files hold them, each with its bucket.
 KEPT_ROWS = (
     "SELECT g.* EXCLUDE (_row, _file, _line, deleted), "
@@ -74,23 +66,17 @@ KEPT_ROWS = (
 )
 
 
-def write_kept(state: Ingestion, table: Table) -> Written:
-    """Write the kept rows: those of customers by bucket and year."""
+def write_kept(state: Ingestion, table: Table) -> dict[str, int]:
+    """Write the kept rows, those of customers by bucket and year; their number by file."""
     con, folder = state.con, state.draft / table.name
     if not table.by_customer:
         rows = con.sql(f"SELECT g.* EXCLUDE (_row, _file, _line) {KEPT} ORDER BY {', '.join(table.key)}")
         write_parquet(rows.to_arrow_table(), folder / f"{UNDATED}.parquet")
-        return Written(by_file(con, f"SELECT g._file {KEPT}"), None)
-    buckets = number(con, "SELECT buckets FROM layout")
-    reader = con.sql(KEPT_ROWS).to_arrow_reader(BATCH_ROWS)
-    write_buckets(reader, folder, buckets, sort_order(table), year_of(table))
-    return written_rows(con)
-
-
-def written_rows(con: duckdb.DuckDBPyConnection) -> Written:
-    """The rows of ``good`` that are written, of a table by customer."""
-    ((known_from,),) = con.execute(f"SELECT min(known_on) {KEPT}").fetchall()
-    return Written(by_file(con, f"SELECT g._file {KEPT}"), known_from)
+    else:
+        buckets = number(con, "SELECT buckets FROM layout")
+        reader = con.sql(KEPT_ROWS).to_arrow_reader(BATCH_ROWS)
+        write_buckets(reader, folder, buckets, sort_order(table), year_of(table))
+    return by_file(con, KEPT_FILES)
 
 
 def write_refused(state: Ingestion, table: Table, columns: dict[str, str]) -> None:
@@ -140,17 +126,14 @@ def count_files(
     counts = []
     for file in sorted(counted | rows_in.keys() | loaded.keys() | duplicates.keys() | refused.keys()) or [""]:
         earlier = before.get((table.name, file), FileCount(table.name, file))
-        counts.append(
-            FileCount(
-                table.name,
-                file,
-                earlier.rows_in + rows_in[file],
-                earlier.loaded + loaded.get(file, 0),
-                refused.get(file, 0),
-                earlier.duplicates + duplicates.get(file, 0),
-            )
+        count = replace(
+            earlier,
+            rows_in=earlier.rows_in + rows_in[file],
+            loaded=earlier.loaded + loaded.get(file, 0),
+            quarantined=refused.get(file, 0),
+            duplicates=earlier.duplicates + duplicates.get(file, 0),
         )
-    for count in counts:
+        counts.append(count)
         if count.rows_in != count.loaded + count.quarantined + count.duplicates:
             raise DataError(
                 f"table {table.name!r} does not reconcile: {count}. Look for a join that "

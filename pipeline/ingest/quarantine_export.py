@@ -12,10 +12,8 @@ import io
 import re
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 import duckdb
 import pyarrow as pa
@@ -29,7 +27,7 @@ from pipeline.ingest.csv_files import codec, is_gzip, opened_bytes, opened_text
 from pipeline.ingest.deliveries import FileCount
 from pipeline.ingest.quarantine import no_formula, raw_rows
 from pipeline.ingest.relations import CORRECTED
-from pipeline.ingest.sources import FETCHED
+from pipeline.ingest.sources import FETCHED, files_of
 
 BOM = b"\xef\xbb\xbf"
 
@@ -81,11 +79,7 @@ def export_refused(settings: Settings, raw: Path, home: Home, out: Path) -> list
         raise DataError(
             f"{out} lies in the raw folder. Name another folder with OUT=<folder>, then mend there."
         )
-    sources = {
-        path.relative_to(raw).as_posix(): name
-        for name in settings.sources
-        for path in find_raw(settings, raw, name)
-    }
+    sources = {label: name for name in settings.sources for label in files_of(settings, raw, {}, name)}
     return [
         _export_file(settings, raw, out, file, sources.get(file), lines)
         for file, lines in _open_rows(home).items()
@@ -184,17 +178,11 @@ def _write_csv(path: Path, target: Path, name: str, spec: Source, texts: dict[in
     with opened_bytes(path) as head:
         marked = head.read(3) == BOM
     encoding = codec(spec) if marked or codec(spec) != "utf-8-sig" else "utf-8"
-    with _text_file(target, encoding, zipped=is_gzip(path)) as out:
-        out.write(header.rstrip("\r\n") + end)
-        out.writelines(texts[line] + end for line in sorted(texts))
-
-
-@contextmanager
-def _text_file(target: Path, encoding: str, *, zipped: bool) -> Iterator[TextIO]:
     with target.open("wb") as file:
-        packed = gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) if zipped else file
-        with packed, io.TextIOWrapper(packed, encoding=encoding, newline="") as text:
-            yield text
+        packed = gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) if is_gzip(path) else file
+        with packed, io.TextIOWrapper(packed, encoding=encoding, newline="") as out:
+            out.write(header.rstrip("\r\n") + end)
+            out.writelines(texts[line] + end for line in sorted(texts))
 
 
 def _write_parquet(path: Path, target: Path, lines: Collection[int]) -> None:

@@ -9,7 +9,6 @@ or the next to it): from the day on which the bank's row was known that row coun
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -20,7 +19,7 @@ from configs.tables import TABLES
 from pipeline.artefacts import Home, fingerprint, keep_only, write_json, write_text
 from pipeline.ingest.buckets import sort_order, write_parts, year_of
 from pipeline.ingest.checks import bucket_of
-from pipeline.tables import RECORDED, ContactOverlay, Ingested, bucket_name
+from pipeline.tables import RECORDED, ContactOverlay, Ingested, bucket_name, overlay_name
 from serve.store.contacts import Contact
 
 # What the outcomes that a manager can choose are in the words of the contract.
@@ -43,13 +42,19 @@ def overlay_contacts(home: Home, tables: Ingested, contacts: Sequence[Contact]) 
         return replace(tables, overlay=None)
     digests = _digests(rows)
     name = f"{RECORDED}-{fingerprint(tables.fingerprint, str(tables.buckets), digests[-1][1])}"
-    if not (home.root / "tables" / name / "ingest.json").is_file():
-        with whole_folder(home.root / "tables" / name) as draft:
-            _write(draft, tables.buckets, rows)
+    if not (pointer.with_name(name) / "ingest.json").is_file():
+        with whole_folder(pointer.with_name(name)) as draft:
+            for bucket in range(tables.buckets):
+                part = rows.filter(pc.equal(rows["_bucket"], bucket)).drop_columns("_bucket")
+                folder = draft / CONTACTS.name / bucket_name(bucket)
+                write_parts(part, folder, sort_order(CONTACTS), year_of(CONTACTS))
             write_json(draft / "ingest.json", {"buckets": tables.buckets, "digests": digests})
-    before = pointer.read_text("utf-8").strip() if pointer.is_file() else name
+    before = overlay_name(home) or name
     write_text(pointer, name + "\n")
-    _remove_others(home, {name, before})
+    # The one before stays for who is still reading it.
+    folders = {path.name for path in pointer.parent.iterdir()}
+    older = {folder for folder in folders if folder.startswith(f"{RECORDED}-")} - {name, before}
+    keep_only(pointer.parent, folders - older)
     return replace(tables, overlay=ContactOverlay(name, tuple(digests)))
 
 
@@ -81,23 +86,22 @@ def _deduplicate(tables: Ingested, rows: pa.Table) -> pa.Table:
     """
     if not len(rows):
         return rows
+    bank_files = {
+        table: [str(path) for path in replace(tables, overlay=None).parts(table)]
+        for table in ("customers", "contacts")
+    }
+    own = (
+        f"SELECT customer_id, manager_id, contacted_at::DATE AS day, known_on "
+        f"FROM read_parquet({bank_files['contacts']}, hive_partitioning = false)"
+    )
+    if not bank_files["contacts"]:
+        own = "SELECT '' AS customer_id, '' AS manager_id, NULL::DATE AS day, NULL::DATE AS known_on"
     with duckdb.connect() as con:
         con.register("recorded", rows)
-        customers, own = _files(tables, "customers"), _files(tables, "contacts")
-        con.execute(
-            "CREATE TEMP TABLE known AS SELECT DISTINCT customer_id FROM read_parquet(?)", [customers]
-        )
-        con.execute(
-            "CREATE TEMP TABLE own (customer_id VARCHAR, manager_id VARCHAR, day DATE, known_on DATE)"
-        )
-        if own:
-            con.execute(
-                "INSERT INTO own SELECT customer_id, manager_id, contacted_at::DATE, known_on "
-                "FROM read_parquet(?, hive_partitioning = false)",
-                [own],
-            )
         return con.sql(
             f"""
+            WITH own AS ({own}),
+                known AS (SELECT DISTINCT customer_id FROM read_parquet({bank_files["customers"]}))
             SELECT * FROM (
                 SELECT r.*, (SELECT min(o.known_on) FROM own AS o WHERE o.customer_id = r.customer_id
                     AND o.manager_id = r.manager_id
@@ -107,11 +111,6 @@ def _deduplicate(tables: Ingested, rows: pa.Table) -> pa.Table:
             ) WHERE superseded_on IS NULL OR superseded_on > known_on ORDER BY contact_id
             """
         ).to_arrow_table()
-
-
-def _files(tables: Ingested, table: str) -> list[str]:
-    """The bank's own parts."""
-    return [str(path) for path in replace(tables, overlay=None).parts(table)]
 
 
 def _digests(rows: pa.Table) -> list[tuple[date, str]]:
@@ -127,20 +126,3 @@ def _digests(rows: pa.Table) -> list[tuple[date, str]]:
         before = digests[-1][1] if digests else ""
         digests.append((day, fingerprint(before, *sorted(news[day]))))
     return digests
-
-
-def _write(folder: Path, buckets: int, rows: pa.Table) -> None:
-    for bucket in range(buckets):
-        part = rows.filter(pc.equal(rows["_bucket"], bucket)).drop_columns("_bucket")
-        write_parts(
-            part, folder / CONTACTS.name / bucket_name(bucket), sort_order(CONTACTS), year_of(CONTACTS)
-        )
-
-
-def _remove_others(home: Home, kept: set[str]) -> None:
-    """Older ones; the one before stays for who is still reading it."""
-    tables = home.root / "tables"
-    others = {
-        path.name for path in tables.iterdir() if path.is_dir() and not path.name.startswith(f"{RECORDED}-")
-    }
-    keep_only(tables, others | kept)

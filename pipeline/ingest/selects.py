@@ -12,10 +12,14 @@ from typing import Any
 
 import duckdb
 
+from configs.bank_folder import load_select
 from configs.errors import DataError
 from configs.settings import Settings
-from configs.tables import Table
+from configs.tables import TABLES, Table
 
+# Tables that others refer to come first.
+ORDER = ("products", "managers", "rates", "customers", "assignments", "transactions",
+         "holdings", "contacts", "events", "surveys")  # fmt: skip
 # What DuckDB quotes from the rows, from the first quote to the last, and numbers: it may be about a person.
 VALUES = r"(?s)(?<!\w)['\"](.*['\"]|.*)|\b\d[\d.:+-]*"
 # Expressions whose value depends on their own row only; functions are looked up.
@@ -23,6 +27,22 @@ OF_ONE_ROW = frozenset(
     ("COLUMN_REF", "CONSTANT", "STAR", "CAST", "TYPE", "CASE", "COMPARISON", "CONJUNCTION", "OPERATOR",
      "BETWEEN", "FUNCTION")
 )  # fmt: skip
+
+
+def load_selects(bank: str) -> dict[str, str]:
+    """The bank's SELECT by table, in ``ORDER``. Raises DataError where one is needed that is not there."""
+    loaded = {name: load_select(bank, name) for name in ORDER}
+    selects = {name: select for name, select in loaded.items() if select is not None}
+    where = f"configs/banks/{bank}"
+    for name in ORDER:
+        if name not in selects and TABLES[name].needed:
+            raise DataError(f"table {name!r} is needed. Write {where}/{name}.sql.")
+        for column, other in TABLES[name].references:
+            if name in selects and other not in selects:
+                raise DataError(
+                    f"table {name!r} refers to table {other!r} by its {column}. Write {where}/{other}.sql too."
+                )
+    return selects
 
 
 def describe(con: duckdb.DuckDBPyConnection, settings: Settings, table: Table, select: str) -> dict[str, str]:
