@@ -144,10 +144,7 @@ class Ingested:
         """
         parts = self.parts(table, bucket, since, before)
         corrected = self._superseded(table, bucket)
-        rows = [read_part(path, table, columns) for path in parts]
-        for k, path in enumerate(parts):
-            if name_of(path) in corrected:
-                rows[k] = _correct(rows[k], corrected[name_of(path)])
+        rows = [_correct(read_part(path, table, columns), corrected.get(name_of(path))) for path in parts]
         return pa.concat_tables(rows).unify_dictionaries() if rows else None
 
     def _superseded(self, table: str, bucket: int) -> dict[str, pa.Table]:
@@ -201,10 +198,10 @@ def read_part(path: Path, table: str, columns: Sequence[str] | None) -> pa.Table
     return pq.read_table(path, columns=columns, read_dictionary=coded, partitioning=None)
 
 
-def _correct(rows: pa.Table, notes: pa.Table) -> pa.Table:
+def _correct(rows: pa.Table, notes: pa.Table | None) -> pa.Table:
     """The rows of a part with the days on which later versions were known; of two notes the later counts."""
     place = rows.schema.get_field_index("superseded_on")
-    if place < 0:
+    if notes is None or place < 0:
         return rows
     until = rows.column(place).combine_chunks()
     days = until.to_numpy(zero_copy_only=False).copy()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from pydantic import TypeAdapter
 
 from configs.settings import Settings
 from configs.tables import TABLES
@@ -80,7 +81,10 @@ def plan_ingest(settings: Settings, raw: Path, home: Home, made_by: str, fetched
     whole = read_all(Plan("", made_by, files))
     if stands(home, whole.name) or not (home.root / "tables" / "current").is_file():
         return whole
-    base = _read_base(home.tables)
+    unreadable = TypeAdapter(dict[str, list[Reject]]).validate_python(
+        read_json(home.tables / "unreadable.json")
+    )
+    base = Base(read_delivery(home.tables), read_json(home.tables / "ingest.json"), unreadable)
     if (base.noted["made_by"], base.noted["raw"]) == (made_by, files):
         return replace(whole, name=base.tables.fingerprint)
     try:
@@ -133,15 +137,6 @@ def compact(base: Ingested, draft: Path) -> None:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _read_base(folder: Path) -> Base:
-    unreadable = read_json(folder / "unreadable.json")
-    return Base(
-        read_delivery(folder),
-        read_json(folder / "ingest.json"),
-        {source: [Reject(**reject) for reject in rejects] for source, rejects in unreadable.items()},
-    )
 
 
 def _fresh(settings: Settings, base: Base, plan: Plan) -> dict[str, list[str]]:

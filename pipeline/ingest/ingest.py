@@ -30,7 +30,17 @@ from pipeline.ingest.deliveries import (
     stands,
 )
 from pipeline.ingest.distributed import distributed_ingest, open_distributed
-from pipeline.ingest.incoming import Incoming, Ingestion, choose_buckets, open_files, rows_to_validate
+from pipeline.ingest.incoming import (
+    Incoming,
+    Ingestion,
+    choose_buckets,
+    open_files,
+    rows_to_validate,
+    store_earlier_customers,
+    store_latest_date,
+    store_references,
+    weekly_bookings,
+)
 from pipeline.ingest.load import (
     count_files,
     find_earlier,
@@ -50,12 +60,6 @@ from pipeline.ingest.quarantine import (
     write_raw,
 )
 from pipeline.ingest.quarantine_export import note_corrected
-from pipeline.ingest.references import (
-    store_earlier_customers,
-    store_latest_date,
-    store_references,
-    weekly_bookings,
-)
 from pipeline.ingest.relations import computing, number, open_relations
 from pipeline.ingest.selects import ORDER, explain_sql_errors, load_selects
 from pipeline.ingest.sources import list_delivered
@@ -91,12 +95,11 @@ def ingest(settings: Settings, raw: Path, home: Home, progress: Callable[[str], 
         raise DataError(f"there is no raw folder {raw}. Name the bank's extracts with RAW=<folder>.")
     with fetched(settings, home) as rows:
         plan = plan_ingest(settings, raw, home, _made_by(settings), rows)
-        if not stands(home, plan.name):
+        while not stands(home, plan.name):
             try:
                 _make(settings, raw, home, plan, rows, progress)
             except ReadAllError as why:
                 plan = read_all(plan, str(why))
-                _make(settings, raw, home, plan, rows, progress)
     point_to(home, plan.name)
     for page in ("quarantine.csv", "files.csv"):
         with whole_file(home.root / page) as draft:

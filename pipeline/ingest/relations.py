@@ -62,13 +62,13 @@ DELIVERED = Relation(
     "delivered",
     {"source": "VARCHAR", "file": "VARCHAR", "path": "VARCHAR", "one_row_per_line": "BOOLEAN"},
 )
-# One row per row of the table that others may refer to; made by references.
+# One row per row of the table that others may refer to; made by incoming.
 REFERENCES = tuple(
     Relation(f"ref_{table}", {key: "VARCHAR", "_bucket": "SMALLINT"}) for table, key in TABLE_KEY.items()
 )
-# One row per currency and day on which its rate holds; made by references.
+# One row per currency and day on which its rate holds; made by incoming.
 RATES = Relation("ref_rates", {"currency": "VARCHAR", "day": "DATE", "to_base": "DECIMAL(18,8)"})
-# One row: the day after which nothing can have happened; made by references.
+# One row: the day after which nothing can have happened; made by incoming.
 LATEST_VALID_DATE = Relation("latest_valid_date", {"day": "DATE"})
 # One row: into how many buckets customers are divided; made by incoming.
 LAYOUT = Relation("layout", {"buckets": "INTEGER"})

@@ -15,7 +15,7 @@ import duckdb
 from configs.bank_folder import load_select
 from configs.errors import DataError
 from configs.settings import Settings
-from configs.tables import TABLES, Table
+from configs.tables import EVENT_TABLES, TABLES, Table
 
 # Tables that others refer to come first.
 ORDER = ("products", "managers", "rates", "customers", "assignments", "transactions",
@@ -111,6 +111,16 @@ def row_by_row(con: duckdb.DuckDBPyConnection, select: str, source: str) -> bool
         return False
     functions = {node["function_name"].lower() for node in expressions if "function_name" in node}
     return functions <= _of_one_row() and _adds_rows(node["from_table"], source.lower())
+
+
+def row_by_row_sources(con: duckdb.DuckDBPyConnection, settings: Settings) -> frozenset[str]:
+    """The sources of files that are read row by row, alone, and for nothing but what happened."""
+    alone = {name: spec.format != "postgres" for name, spec in settings.sources.items()}
+    for table, select in load_selects(settings.bank).items():
+        read = sources_read(con, settings, select)
+        fits = table in EVENT_TABLES and len(read) == 1 and row_by_row(con, select, read[0])
+        alone |= {name: alone[name] and fits for name in read}
+    return frozenset(name for name, fits in alone.items() if fits)
 
 
 def _plain(node: dict[str, Any]) -> bool:

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import duckdb
 import pytest
 
-from pipeline.ingest.references import last_bookings, store_latest_date, weekly_bookings
+from pipeline.ingest.incoming import last_bookings, store_latest_date, weekly_bookings
 
 MONDAY = date(2024, 3, 4)
 WEEK = timedelta(weeks=1)
