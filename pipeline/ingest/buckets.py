@@ -87,15 +87,14 @@ def write_parts(rows: pa.Table, folder: Path, order: Sequence[str], year_of: str
         write_parquet(rows.take(pa.array(chosen)), folder / f"{name}.parquet")
 
 
-def sort_order(table: Table) -> list[str]:
-    """How the rows of a part are sorted; no two rows of a table are equal in all of it."""
+def layout_of(table: Table) -> tuple[list[str], str | None]:
+    """How the rows of a part are sorted, and the column whose calendar year decides in which part a row lies.
+
+    No two rows of a table are equal in all columns of the order.
+    """
     order = dict.fromkeys(["customer_id", table.happened, *table.key, *table.names])
-    return [name for name in order if name != "deleted"]
-
-
-def year_of(table: Table) -> str | None:
-    """The column whose calendar year decides in which part a row lies."""
-    return table.happened if table.name in EVENT_TABLES else None
+    year_of = table.happened if table.name in EVENT_TABLES else None
+    return [name for name in order if name != "deleted"], year_of
 
 
 def in_turn(

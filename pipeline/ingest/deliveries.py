@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from configs.settings import Settings
 from configs.tables import TABLES
 from pipeline.artefacts import Home, fingerprint, keep_only, read_json, write_text
-from pipeline.ingest.buckets import sort_order, write_parts, year_of
+from pipeline.ingest.buckets import layout_of, write_parts
 from pipeline.ingest.selects import load_selects, row_by_row, sources_read
 from pipeline.ingest.sources import Reject, files_of
 from pipeline.tables import NOTES, Ingested, bucket_name, overlay_name, read_delivery
@@ -130,7 +130,7 @@ def compact(base: Ingested, draft: Path) -> None:
             folder = draft / table.name / bucket_name(bucket)
             rows = tables.read(table.name, bucket)
             if rows is not None:
-                write_parts(rows, folder, sort_order(table), year_of(table))
+                write_parts(rows, folder, *layout_of(table))
             (folder / NOTES).unlink(missing_ok=True)
 
 

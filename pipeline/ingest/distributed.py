@@ -31,14 +31,7 @@ from configs.bank_folder import find_raw
 from configs.settings import Settings
 from configs.tables import Table
 from pipeline.artefacts import Home, fingerprint
-from pipeline.ingest.buckets import (
-    partition,
-    read_partitions,
-    sort_order,
-    write_partitions,
-    write_parts,
-    year_of,
-)
+from pipeline.ingest.buckets import layout_of, partition, read_partitions, write_partitions, write_parts
 from pipeline.ingest.checks import key_hash
 from pipeline.ingest.deliveries import Plan
 from pipeline.ingest.incoming import Incoming, Ingestion, weekly_bookings
@@ -289,7 +282,7 @@ def write_buckets_of(work: Work, target: Path, buckets: range) -> Counter[str]:
                 f"SELECT * FROM read_parquet({sql_text(work.repeated_rows)}) WHERE _bucket = {bucket}"
             )
             rows, folder = con.sql(KEPT_ROWS).to_arrow_table(), target / bucket_name(bucket)
-            write_parts(rows, folder, sort_order(work.table), year_of(work.table))
+            write_parts(rows, folder, *layout_of(work.table))
             written.update(by_file(con, KEPT_FILES))
     return written
 

@@ -12,7 +12,7 @@ from configs.errors import DataError
 from configs.settings import Settings
 from configs.tables import Table
 from pipeline.artefacts import write_parquet
-from pipeline.ingest.buckets import sort_order, write_buckets, year_of
+from pipeline.ingest.buckets import layout_of, write_buckets
 from pipeline.ingest.checks import checked
 from pipeline.ingest.deliveries import FileCount
 from pipeline.ingest.incoming import Incoming, Ingestion
@@ -75,7 +75,7 @@ def write_kept(state: Ingestion, table: Table) -> dict[str, int]:
     else:
         buckets = number(con, "SELECT buckets FROM layout")
         reader = con.sql(KEPT_ROWS).to_arrow_reader(BATCH_ROWS)
-        write_buckets(reader, folder, buckets, sort_order(table), year_of(table))
+        write_buckets(reader, folder, buckets, *layout_of(table))
     return by_file(con, KEPT_FILES)
 
 

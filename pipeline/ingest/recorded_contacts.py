@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from configs.files import whole_folder
 from configs.tables import TABLES
 from pipeline.artefacts import Home, fingerprint, keep_only, write_json, write_text
-from pipeline.ingest.buckets import sort_order, write_parts, year_of
+from pipeline.ingest.buckets import layout_of, write_parts
 from pipeline.ingest.checks import bucket_of
 from pipeline.tables import RECORDED, ContactOverlay, Ingested, bucket_name, overlay_name
 from serve.store.contacts import Contact
@@ -47,7 +47,7 @@ def overlay_contacts(home: Home, tables: Ingested, contacts: Sequence[Contact]) 
             for bucket in range(tables.buckets):
                 part = rows.filter(pc.equal(rows["_bucket"], bucket)).drop_columns("_bucket")
                 folder = draft / CONTACTS.name / bucket_name(bucket)
-                write_parts(part, folder, sort_order(CONTACTS), year_of(CONTACTS))
+                write_parts(part, folder, *layout_of(CONTACTS))
             write_json(draft / "ingest.json", {"buckets": tables.buckets, "digests": digests})
     before = overlay_name(home) or name
     write_text(pointer, name + "\n")
