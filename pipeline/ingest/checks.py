@@ -8,7 +8,7 @@ CONTROL = r"\p{Cc}"  # no text of a bank holds one; in an identifier it would ma
 
 
 def check_columns(table: Table, bank: str, types: dict[str, str]) -> None:
-    """Raises DataError when the bank's SELECT lacks a required column, has one nobody knows, or a moment in UTC.
+    """Raises DataError when a SELECT lacks a required column, has one nobody knows, or a moment in UTC.
 
     ``types`` are the SQL types of its columns, in its order.
     """

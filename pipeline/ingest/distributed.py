@@ -1,4 +1,4 @@
-"""The first ingest of a bank too large for one process: Spark's tasks validate its files and write its buckets.
+"""The first ingest of a bank too large for one process: Spark validates its files and writes its buckets.
 
 A task per part (one file, or a few) checks its rows as a local ingest does and lays the good ones down by
 bucket; a task per bucket writes them. In between the driver validates the few rows that need others beside

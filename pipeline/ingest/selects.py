@@ -40,7 +40,8 @@ def load_selects(bank: str) -> dict[str, str]:
         for column, other in TABLES[name].references:
             if name in selects and other not in selects:
                 raise DataError(
-                    f"table {name!r} refers to table {other!r} by its {column}. Write {where}/{other}.sql too."
+                    f"table {name!r} refers to table {other!r} by its {column}. "
+                    f"Write {where}/{other}.sql too."
                 )
     return selects
 
