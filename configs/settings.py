@@ -203,7 +203,7 @@ class Lists(Strict):
 
 
 class Profit(Strict):
-    """Costs and savings of a call, in base currency; models/profit.py has the formulas."""
+    """Costs and savings of a call, in base currency; models/capacity.py has the formulas."""
 
     call_cost: float = Field(ge=0)
     success_rate: Annotated[float, Field(gt=0, lt=1)]

@@ -142,8 +142,8 @@ def test_every_page_has_its_place_on_the_site():
 
 CHANGES = (
     "A new CSV quirk", "A new feature", "A new definition of attrition", "A new column on the list page",
-    "A new role", "A new alarm", "A new setting", "A new table of the bank", "A new table or column of the "
-                                                                             "store",
+    "A new role", "A new alarm", "A new setting", "A new table of the bank",
+    "A new table or column of the store",
     "A new field of the API", "A new chart in the model report", "A text of a page, or a new language",
     "A new CLI command",
 )  # fmt: skip
@@ -154,6 +154,16 @@ def test_the_page_of_rooms_leads_from_each_common_change_to_files_and_a_test():
     bold = {row[0].split("**")[1]: row for row in rows if row[0].startswith("| **")}
     assert set(bold) == set(CHANGES)
     assert [change for change, row in bold.items() if "`" not in row[1] or "tests/" not in row[2]] == []
+
+
+def test_the_page_of_rooms_names_what_stands_in_its_files():
+    page = (ROOT / "docs/rooms.md").read_text("utf-8")
+    named = re.findall(r"`(\w+)`(?: \([^)]*\))?(?:,? and `\w+`,?)? in `([\w/]+\.py)`", page)
+    assert len(named) > 8
+    missing = [
+        pair for pair in named if not re.search(rf"\b{pair[0]}\b", (ROOT / pair[1]).read_text("utf-8"))
+    ]
+    assert missing == []
 
 
 SETTINGS = Settings.model_json_schema()

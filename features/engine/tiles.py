@@ -93,7 +93,7 @@ def add_running_sums(
 
 @numba.njit(cache=True, nogil=True)
 def _add_block(block: Ints, tiles: Ints, start: int) -> None:
-    """Add running sums of ``near`` to the tiles of the customers from ``start`` on, and empty it."""
+    """Add running sums of ``block`` to the tiles of the customers from ``start`` on, and empty it."""
     for k in range(block.shape[0]):
         for c in range(min(CACHE_BLOCK, tiles.shape[2] - start)):
             total = 0

@@ -1,4 +1,4 @@
-"""Options and the context that the commands share. Settings are loaded here and nowhere else."""
+"""Options and the context that the commands share. Commands load settings here alone."""
 
 from datetime import date, datetime
 from pathlib import Path

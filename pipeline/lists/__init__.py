@@ -1,4 +1,1 @@
-"""Whom a manager calls: one decision per customer, and the lists that follow from them.
-
-Pure: reads no store.
-"""
+"""Call lists: one decision per customer and week, notifications, outcomes of calls and their effect."""

@@ -46,7 +46,7 @@ def test_the_worked_example_of_origins():
 
 @pytest.fixture(scope="module", autouse=True)
 def few_draws():
-    """Whether an interval is right is for tests/models/test_bootstrap.py to say."""
+    """Intervals are tested in tests/models/test_metrics.py; here they only have to be there."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(figures_module, "DRAWS", 20)
         yield
