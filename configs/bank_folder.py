@@ -40,7 +40,8 @@ def load_settings(bank: str, overrides: Mapping[str, Any] | None = None) -> Sett
     try:
         return Settings(bank=bank, **merged)
     except ValidationError as error:
-        raise ConfigError(_explain(error, path)) from None
+        problems = "; ".join(_sentence(cast(dict[str, Any], problem)) for problem in error.errors())
+        raise ConfigError(f"{path}: {problems}") from None
 
 
 def load_select(bank: str, table: str) -> str | None:
@@ -67,17 +68,12 @@ def find_raw(settings: Settings, raw: Path, source: str) -> list[Path]:
     }
     files = [path for path in below if not _is_hidden(path.relative_to(raw), pattern)]
     where = f"[sources.{source}] in configs/banks/{settings.bank}/bank.toml"
-    if not files and matches:
-        what = f"there are only hidden files such as {min(below).name}" if below else "the folder is empty"
-        raise DataError(
-            f"source {source!r} has no file: {pattern!r} leads to {matches[0]}, but {what}. "
-            f"Deliver it there, or mend {where}."
-        )
     if not files:
-        raise DataError(
-            f"source {source!r} has no file: nothing matches {pattern!r} in {raw}. "
-            f"Deliver it there, or mend {where}."
-        )
+        what = f"nothing matches {pattern!r} in {raw}"
+        if matches:
+            hidden = f"there are only hidden files such as {min(below).name}" if below else ""
+            what = f"{pattern!r} leads to {matches[0]}, but {hidden or 'the folder is empty'}"
+        raise DataError(f"source {source!r} has no file: {what}. Deliver it there, or mend {where}.")
     return sorted(files, key=lambda path: path.relative_to(raw).as_posix())
 
 
@@ -107,10 +103,6 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         inner = merged.get(key)
         merged[key] = _merge(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
     return merged
-
-
-def _explain(error: ValidationError, path: Path) -> str:
-    return f"{path}: " + "; ".join(_sentence(cast(dict[str, Any], problem)) for problem in error.errors())
 
 
 def _sentence(problem: dict[str, Any]) -> str:

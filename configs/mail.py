@@ -1,14 +1,11 @@
-"""Mail to readers of lists: the words of a bank's settings, and the mail server of the
-environment."""
+"""Mail to readers of lists, as a bank's settings describe it."""
 
 import re
-from typing import Annotated, Self
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, field_validator
 
-from configs.errors import ConfigError
 from configs.strict import Named, Strict
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -56,41 +53,3 @@ class Mail(Strict):
         if link and not (plain and parts.hostname and (parts.scheme == "https" or local)):
             raise ValueError(f"{link!r} is no https address. Write the one at which the service is reached.")
         return link
-
-
-class MailServer(BaseSettings):
-    """The bank's mail server, as ATTRITION_SMTP_HOST, _PORT, _USER, _PASSWORD and _CA; no mail without a
-    host.
-
-    It must offer STARTTLS, with a certificate for ``host`` of an authority that the machine trusts, or of one
-    in the file ``ca`` (PEM). Without ``user`` nobody logs in.
-    """
-
-    model_config = SettingsConfigDict(env_prefix="ATTRITION_SMTP_", frozen=True, hide_input_in_errors=True)
-
-    host: str = ""
-    port: Annotated[int, Field(ge=1, le=65535)] = 587
-    user: str = ""
-    password: SecretStr = SecretStr("")
-    ca: str = ""
-
-    @model_validator(mode="after")
-    def _both(self) -> Self:
-        if bool(self.user) != bool(self.password.get_secret_value()):
-            raise ConfigError(
-                "ATTRITION_SMTP_USER and ATTRITION_SMTP_PASSWORD go together. Set both or none."
-            )
-        return self
-
-
-def load_mail_server() -> MailServer | None:
-    """None where no mail server is named. Raises ConfigError naming each refused variable, never its
-    value."""
-    try:
-        server = MailServer()
-    except ValidationError as error:
-        what = "; ".join(
-            f"ATTRITION_SMTP_{str(problem['loc'][0]).upper()}: {problem['msg']}" for problem in error.errors()
-        )
-        raise ConfigError(f"no mail can be sent: {what}. Set it in the environment.") from None
-    return server if server.host else None

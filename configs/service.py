@@ -1,6 +1,6 @@
-"""Settings of the score service, from the environment: ATTRITION_STORE, ATTRITION_TOKEN_JWKS, …"""
+"""Settings from the environment: of the score service (ATTRITION_STORE, …) and of the mail server."""
 
-from typing import Annotated, Self
+from typing import Annotated, Self, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from configs.errors import ConfigError
 from configs.signing_keys import parse_key
 
+Loaded = TypeVar("Loaded", bound=BaseSettings)
 DEMO_ISSUER = "attrition-demo"
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 Rate = Annotated[str, Field(pattern=r"^[1-9][0-9]*/(second|minute|hour|day)$")]
@@ -62,13 +63,29 @@ class ServiceSettings(StoreSettings):
     @model_validator(mode="after")
     def _one_source_of_tokens(self) -> Self:
         """Raises ConfigError unless tokens can be trusted."""
-        problem = _demo_problem(self) if self.demo else _bank_problem(self)
+        problem = self._problem()
         if problem:
             raise ConfigError(
                 f"the service cannot start: {problem} docs/access.md says how tokens are set up."
             )
+        if self.demo:
+            _ = self.token_secret
         _ = self.audit_secret
         return self
+
+    def _problem(self) -> str:
+        if self.demo:
+            both = self.token_jwks or self.token_issuer
+            return "ATTRITION_DEMO is set beside an identity provider. Unset one of the two." if both else ""
+        if self.token_key.get_secret_value():
+            return "ATTRITION_TOKEN_KEY is for the demo only. Unset it, or set ATTRITION_DEMO=true."
+        needed = ("token_issuer", "token_audience", "token_jwks")
+        missing = [f"ATTRITION_{name.upper()}" for name in needed if not getattr(self, name)]
+        if missing:
+            return f"{', '.join(missing)} not set. Name the bank's identity provider."
+        if "://" in self.token_jwks and not self.token_jwks.startswith("https://"):
+            return "ATTRITION_TOKEN_JWKS is neither an https address nor a path. Use one of them."
+        return ""
 
     @property
     def issuer(self) -> str:
@@ -88,26 +105,29 @@ class ServiceSettings(StoreSettings):
         return parse_key(self.token_key.get_secret_value(), "ATTRITION_TOKEN_KEY")
 
 
-def _demo_problem(settings: ServiceSettings) -> str:
-    if settings.token_jwks or settings.token_issuer:
-        return "ATTRITION_DEMO is set beside an identity provider. Unset one of the two."
-    _ = settings.token_secret
-    return ""
+class MailServer(BaseSettings):
+    """The bank's mail server, as ATTRITION_SMTP_HOST, _PORT, _USER, _PASSWORD and _CA; no mail without a
+    host.
 
+    It must offer STARTTLS, with a certificate for ``host`` of an authority that the machine trusts, or of one
+    in the file ``ca`` (PEM). Without ``user`` nobody logs in.
+    """
 
-def _bank_problem(settings: ServiceSettings) -> str:
-    if settings.token_key.get_secret_value():
-        return "ATTRITION_TOKEN_KEY is for the demo only. Unset it, or set ATTRITION_DEMO=true."
-    missing = [
-        f"ATTRITION_{name.upper()}"
-        for name in ("token_issuer", "token_audience", "token_jwks")
-        if not getattr(settings, name)
-    ]
-    if missing:
-        return f"{', '.join(missing)} not set. Name the bank's identity provider."
-    if "://" in settings.token_jwks and not settings.token_jwks.startswith("https://"):
-        return "ATTRITION_TOKEN_JWKS is neither an https address nor a path. Use one of them."
-    return ""
+    model_config = SettingsConfigDict(env_prefix="ATTRITION_SMTP_", frozen=True, hide_input_in_errors=True)
+
+    host: str = ""
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    user: str = ""
+    password: SecretStr = SecretStr("")
+    ca: str = ""
+
+    @model_validator(mode="after")
+    def _both(self) -> Self:
+        if bool(self.user) != bool(self.password.get_secret_value()):
+            raise ConfigError(
+                "ATTRITION_SMTP_USER and ATTRITION_SMTP_PASSWORD go together. Set both or none."
+            )
+        return self
 
 
 def load_store_address() -> str:
@@ -117,10 +137,22 @@ def load_store_address() -> str:
 
 def load_service_settings() -> ServiceSettings:
     """Raises ConfigError naming each missing or refused variable, never its value."""
+    return _load(ServiceSettings, "the service cannot start")
+
+
+def load_mail_server() -> MailServer | None:
+    """None where no mail server is named. Raises ConfigError naming each refused variable, never its
+    value."""
+    server = _load(MailServer, "no mail can be sent")
+    return server if server.host else None
+
+
+def _load(kind: type[Loaded], refusal: str) -> Loaded:
     try:
-        return ServiceSettings()
+        return kind()
     except ValidationError as error:
+        prefix = kind.model_config["env_prefix"]
         what = "; ".join(
-            f"ATTRITION_{str(problem['loc'][0]).upper()}: {problem['msg']}" for problem in error.errors()
+            f"{prefix}{str(problem['loc'][0]).upper()}: {problem['msg']}" for problem in error.errors()
         )
-        raise ConfigError(f"the service cannot start: {what}. Set it in the environment.") from None
+        raise ConfigError(f"{refusal}: {what}. Set it in the environment.") from None

@@ -7,7 +7,6 @@ from functools import partial
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from configs.errors import DataError
 from configs.published import STAGES
@@ -15,35 +14,22 @@ from configs.settings import Settings
 from features.catalogue.entries import Entry, entry, linked
 from features.catalogue.grammar import Name
 from features.cohort import CODES, ELIGIBLE, exclusion, opted_out
+from features.engine.activity import make_bucket
 from features.engine.compact_history import lookback_days
 from features.engine.cut import Arrays, recompute_late_arrivals
 from features.engine.entities import EPOCH, Entities, Ints, day_number, make_entities
-from features.engine.tiles import Calendar, Columns, SnapshotArray
-from features.families import (
-    balances,
-    classes,
-    firsts,
-    flows,
-    holdings,
-    large,
-    lifecycle,
-    months,
-    past,
-    relationship,
-    rhythm,
-    rollover,
-    season,
-    surveys,
-    tiers,
-)
-from features.families.relationship import assigned
-from features.families.shared import Bucket, make_bucket
-from features.label import label_of
-from features.outcome_window import make_outcome_window
+from features.engine.tiles import Calendar, SnapshotArray
+from features.families.balances import balances, classes, months, tiers
+from features.families.flows import flows, large
+from features.families.holdings import holdings, rollover
+from features.families.lifecycle import firsts, lifecycle, past, season
+from features.families.relationship import assigned, relationship, surveys
+from features.families.rhythm import rhythm
+from features.label import label_of, make_outcome_window
 
 # Of cohort, features and labels: raised whenever one byte of them changes for the same tables and settings.
 FEATURES_VERSION = 2
-# The families in the order of the columns; each is the file of its name.
+# The families in the order of the columns; each is the function of its name.
 FAMILIES = (
     balances, classes, months, tiers, flows, large, rhythm, holdings, rollover, firsts, lifecycle, past,
     relationship, surveys, season,
@@ -90,40 +76,27 @@ def build_labels(
     """
     calendar = calendar_of(snapshots, history_from, settings)
     window = make_outcome_window(entities, calendar, settings.label, day_number(data_through))
-    outcome = label_of(window, settings)
+    outflow_share, time_to_attrition = label_of(window, settings)
     for s, day in enumerate(snapshots):
-        customer = np.flatnonzero(outcome.base[s] > 0)
-        time_to_attrition = outcome.time_to_attrition[s, customer]
-        yield (
-            day,
-            pa.table(
-                {
-                    "customer_id": pa.array(entities.customers[customer], pa.string()),
-                    "snapshot_date": pa.array([day] * len(customer), pa.date32()),
-                    "attrited": pa.array((time_to_attrition > 0).astype(np.int8)),
-                    "time_to_attrition": pa.array(
-                        time_to_attrition.astype(np.int16), mask=time_to_attrition == 0
-                    ),
-                    "outflow_share": pa.array(outcome.outflow_share[s, customer]),
-                    "aum_base": pa.array(outcome.base[s, customer]),
-                }
-            ),
-        )
+        customer = np.flatnonzero(window.base[s] > 0)
+        days = time_to_attrition[s, customer]
+        columns = {
+            "attrited": pa.array((days > 0).astype(np.int8)),
+            "time_to_attrition": pa.array(days.astype(np.int16), mask=days == 0),
+            "outflow_share": pa.array(outflow_share[s, customer]),
+            "aum_base": pa.array(window.base[s, customer]),
+        }
+        yield day, pa.table(_keys(entities, customer, day) | columns)
 
 
 def catalogue(settings: Settings) -> dict[str, Entry]:
     """Every feature by name, in the order of the columns; an empty bank has the same ones as a full one."""
-    nobody = make_entities({})
     calendar = Calendar(np.array([7 * 60 + 4]), 4, settings.features.windows)
-    return linked(
-        {
-            name: entry(name, settings, family)
-            for family, features in _families(nobody, calendar, settings)
-            for name, _ in features
-            if name not in (_EXCLUSION, _BASE)
-        },
-        settings.base_currency,
-    )
+    nobody = make_bucket(make_entities({}), calendar, settings)
+    entries = {
+        name: entry(name, settings, family.__name__) for family in FAMILIES for name, _ in family(nobody)
+    }
+    return linked(entries, settings.base_currency)
 
 
 def first_monday(first_day: date) -> date:
@@ -148,22 +121,11 @@ def calendar_of(snapshots: Sequence[date], history_from: date, settings: Setting
 
 def _compute(entities: Entities, calendar: Calendar, settings: Settings) -> Arrays:
     """Every feature as a (snapshot × customer) array; names that begin with "_" belong to the cohort."""
-    return {name: array for _, family in _families(entities, calendar, settings) for name, array in family}
-
-
-def _families(entities: Entities, calendar: Calendar, settings: Settings) -> Iterator[tuple[str, Columns]]:
-    """Each family by its name; the cohort's own columns come first."""
     bucket = make_bucket(entities, calendar, settings)
-    yield "cohort", _for_cohort(bucket)
-    for family in FAMILIES:
-        yield family.__name__.rpartition(".")[2], family.features(bucket)
-
-
-def _for_cohort(bucket: Bucket) -> Columns:
-    active = rows_before(bucket.entities, bucket.calendar)
-    code = exclusion(bucket.entities, bucket.balances, active, bucket.settings)
-    yield _EXCLUSION, code.astype(np.float64)
-    yield _BASE, bucket.balances.constant_price_mean(bucket.settings.label.base_weeks)
+    code = exclusion(entities, bucket.balances, rows_before(entities, calendar), settings)
+    base = bucket.balances.constant_price_mean(settings.label.base_weeks)
+    features = {name: array for family in FAMILIES for name, array in family(bucket)}
+    return {_EXCLUSION: code.astype(np.float64), _BASE: base} | features
 
 
 _EXCLUSION, _BASE = Name("_exclusion", ""), Name("_aum_base", "")
@@ -187,53 +149,38 @@ def _one_snapshot(
     code = arrays[_EXCLUSION][s].astype(np.int64)
     customer, eligible = np.flatnonzero(code != _UNKNOWN), np.flatnonzero(code == ELIGIBLE)
     only, day = calendar.only(s), EPOCH + timedelta(days=int(calendar.snapshots[s]))
-    keys = {
-        "customer_id": pa.array(entities.customers[customer], pa.string()),
-        "snapshot_date": _constant(day, len(customer)),
+    base, labels = arrays[_BASE][s, customer], entities.tables["assignments"].labels
+    tiers = [None if np.isnan(aum) else settings.tier_of(aum).name for aum in base]
+    cohort = {
+        "exclusion": _words(code[customer], CODES, ""),
+        "aum_base": pa.array(base),
+        "aum": pa.array(arrays[_AUM][s, customer]),
+        "tier": pa.array(tiers, pa.string()),
+        "lifecycle_stage": _words(arrays[_STAGE][s, customer].astype(np.int64), STAGES, ""),
+        "marketing_opt_out": pa.array(opted_out(entities, only)[0, customer]),
     }
-    cohort = pa.table(
-        keys
-        | {
-            "exclusion": _words(code[customer], CODES),
-            "aum_base": pa.array(arrays[_BASE][s, customer]),
-            "aum": pa.array(arrays[_AUM][s, customer]),
-            "tier": _tiers(arrays[_BASE][s, customer], settings),
-            "lifecycle_stage": _words(arrays[_STAGE][s, customer].astype(np.int64), STAGES),
-            "marketing_opt_out": pa.array(opted_out(entities, only)[0, customer]),
-            "manager_id": _assigned(entities, only, "manager_id", customer),
-            "branch_id": _assigned(entities, only, "branch_id", customer),
-        }
-    )
+    for column in ("manager_id", "branch_id"):
+        assignment, _ = assigned(entities, only, column)
+        cohort[column] = _words(assignment[0, customer], labels[column], None)
     columns = {
         str(name): pa.array(array[s][eligible])
         for name, array in arrays.items()
         if name not in (_EXCLUSION, _BASE)
     }
-    features = pa.table(
-        {
-            "customer_id": pa.array(entities.customers[eligible], pa.string()),
-            "snapshot_date": _constant(day, len(eligible)),
-        }
-        | columns
+    return Built(
+        day,
+        pa.table(_keys(entities, customer, day) | cohort),
+        pa.table(_keys(entities, eligible, day) | columns),
     )
-    return Built(day, cohort, features)
 
 
-def _constant(day: date, rows: int) -> pa.Array:
-    return pa.array(np.full(rows, (day - EPOCH).days, np.int32)).cast(pa.date32())
+def _keys(entities: Entities, customer: Ints, day: date) -> dict[str, pa.Array]:
+    return {
+        "customer_id": pa.array(entities.customers[customer], pa.string()),
+        "snapshot_date": pa.array(np.full(len(customer), day_number(day), np.int32)).cast(pa.date32()),
+    }
 
 
-def _words(code: NDArray[np.int64], words: Sequence[str]) -> pa.Array:
-    """Codes as words, empty text for -1."""
-    return pa.array(np.array([*words, ""], dtype=object)[code], pa.string())
-
-
-def _tiers(aum_base: NDArray[np.float64], settings: Settings) -> pa.Array:
-    """The tier of each average AUM, null where that is unknown."""
-    return pa.array([None if np.isnan(aum) else settings.tier_of(aum).name for aum in aum_base], pa.string())
-
-
-def _assigned(entities: Entities, calendar: Calendar, column: str, customers: Ints) -> pa.Array:
-    code, _ = assigned(entities, calendar, column)
-    words = [*entities.tables["assignments"].labels[column], None]
-    return pa.array([words[k] for k in code[0, customers]], pa.string())
+def _words(code: Ints, words: Sequence[str], missing: str | None) -> pa.Array:
+    """Codes as words, ``missing`` for -1."""
+    return pa.array(np.array([*words, missing], dtype=object)[code], pa.string())

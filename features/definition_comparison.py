@@ -16,10 +16,9 @@ from features.engine.balances import make_balances
 from features.engine.cut import Arrays, recompute_late_arrivals
 from features.engine.entities import Entities, Ints, day_number
 from features.engine.tiles import Calendar, SnapshotArray
+from features.families.balances import place
 from features.families.relationship import assigned
-from features.families.tiers import place
-from features.label import end_of, label_of
-from features.outcome_window import Flags, OutcomeWindow, make_outcome_window
+from features.label import Flags, OutcomeWindow, end_of, highest_aum, label_of, make_outcome_window
 
 BACK_DAYS = 90  # so long after the outcome window it is looked whether money came back
 BACK_SHARE = 0.5  # of what had left: from here on the money is back
@@ -77,7 +76,9 @@ def compare(
     window = make_outcome_window(entities, calendar, first.label, day_number(data_through))
     branch, _ = assigned(entities, calendar, "branch_id")
     verdicts = tuple(
-        _verdict(window, candidate, arrays[_eligible(k)].astype(np.int64), arrays[_NOW], data_through)
+        _verdict(
+            window, candidate, arrays[Name("exclusion", str(k))].astype(np.int64), arrays[_NOW], data_through
+        )
         for k, candidate in enumerate(candidates)
     )
     longest = max(range(len(candidates)), key=lambda k: candidates[k].label.horizon_days)
@@ -88,16 +89,12 @@ def compare(
 _BASE, _NOW = Name("aum_base", ""), Name("aum", "last")
 
 
-def _eligible(candidate: int) -> Name:
-    return Name("exclusion", str(candidate))
-
-
 def _arrays(entities: Entities, calendar: Calendar, candidates: Sequence[Settings]) -> Arrays:
     """Exclusion by each candidate, average AUM and AUM (snapshot × customer)."""
     balances = make_balances(entities.tables["holdings"], calendar, len(entities))
     active = rows_before(entities, calendar)
     arrays = {
-        _eligible(k): exclusion(entities, balances, active, candidate).astype(np.float64)
+        Name("exclusion", str(k)): exclusion(entities, balances, active, candidate).astype(np.float64)
         for k, candidate in enumerate(candidates)
     }
     base = balances.constant_price_mean(candidates[0].label.base_weeks)
@@ -107,15 +104,15 @@ def _arrays(entities: Entities, calendar: Calendar, candidates: Sequence[Setting
 def _verdict(
     window: OutcomeWindow, settings: Settings, code: Ints, aum: SnapshotArray, data_through: date
 ) -> Verdict:
-    label, outcome = settings.label, label_of(window, settings)
-    base = np.maximum(np.nan_to_num(outcome.base), 0.0)
-    lost = outcome.outflow_share * base
+    outflow_share, time_to_attrition = label_of(window, settings)
+    base = np.maximum(np.nan_to_num(window.base), 0.0)
+    lost = outflow_share * base
     rest = base - lost
-    followed_up = end_of(window, settings, label.horizon_days) + BACK_DAYS
-    highest = window.highest_aum(followed_up, BACK_DAYS)
+    followed_up = end_of(window, settings, settings.label.horizon_days) + BACK_DAYS
+    highest = highest_aum(window.balances, followed_up, BACK_DAYS)
     return Verdict(
         code,
-        outcome.time_to_attrition > 0,
+        time_to_attrition > 0,
         lost,
         np.clip(aum - rest, 0.0, lost),
         (lost > 0) & (highest - rest >= BACK_SHARE * lost),

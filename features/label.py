@@ -22,36 +22,44 @@ fell.
 
 ``outflow_share`` is the amount behind it, by any definition: 1 - (highest AUM of 05-26 … 06-08) / base, not
 below 0.
+
+The only place that looks past a snapshot. Windows are half-open and end with the outcome window; nothing from
+its end on is looked at.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numba
 import numpy as np
+from numpy.typing import NDArray
 
-from configs.settings import Settings
+from configs.settings import Label, Settings
+from configs.tables import STATUSES
 from features.catalogue.measures import OWN_BOOKING
 from features.engine.activity import counted
-from features.engine.balances import Balances
-from features.engine.cut import any_between
-from features.engine.entities import Entities, Ints
-from features.engine.tiles import SnapshotArray
-from features.families.tiers import lower_bound
-from features.outcome_window import Flags, OutcomeWindow
+from features.engine.balances import MINOR, Balances, make_balances
+from features.engine.cut import any_between, seen, value_as_of
+from features.engine.entities import FOREVER, Entities, Ints, Rows
+from features.engine.tiles import Calendar, SnapshotArray
+from features.families.balances import lower_bound
 
 DOWNGRADE_DAYS = 28  # so long below the bound: a month's salary or a maturing product has come by then
+Flags = NDArray[np.bool_]  # (snapshot × customer)
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """Per matured snapshot and customer: base (base currency), share of it that left by the end, and when.
+class OutcomeWindow:
+    """Per matured snapshot and customer, by what is known today; ``base`` is the average AUM before (base
+    currency).
 
-    ``time_to_attrition`` is in days, 0 for those who stayed; so a customer attrited exactly if it is not 0.
+    ``bookings`` are those the customers made themselves.
     """
 
+    balances: Balances
     base: SnapshotArray
-    outflow_share: SnapshotArray
-    time_to_attrition: Ints
+    bookings: Rows
+    customers: Rows
 
 
 @dataclass(frozen=True)
@@ -66,15 +74,40 @@ class Definition:
     already_left: Callable[[Entities, Balances, Settings], Flags]
 
 
-def label_of(window: OutcomeWindow, settings: Settings) -> Outcome:
-    """The outcome of everyone by the definition of ``settings``, which must share the window's base weeks."""
+def make_outcome_window(
+    entities: Entities, calendar: Calendar, label: Label, data_through: int
+) -> OutcomeWindow:
+    """By everything known before ``data_through`` (a day number), late rows and corrections included."""
+    holdings, transactions = (
+        _settled(entities.tables[name], data_through) for name in ("holdings", "transactions")
+    )
+    balances = make_balances(holdings, calendar, len(entities))
+    return OutcomeWindow(
+        balances,
+        balances.constant_price_mean(label.base_weeks),
+        transactions.take(counted(transactions, OWN_BOOKING)),
+        entities.tables["customers"],
+    )
+
+
+def _settled(rows: Rows, data_through: int) -> Rows:
+    """The rows seen on that day, which stand for good: nothing that supersedes them is known yet."""
+    visible = rows.take(seen(rows, data_through))
+    return replace(visible, until=np.full(len(visible), FOREVER))
+
+
+def label_of(window: OutcomeWindow, settings: Settings) -> tuple[SnapshotArray, Ints]:
+    """Share of ``base`` that left by the end of the window, and days to attrition, 0 for those who stayed.
+
+    By the definition of ``settings``, which must share the window's base weeks.
+    """
     label, definition = settings.label, DEFINITIONS[settings.label.definition]
     time_to_attrition, stands = np.zeros(window.base.shape, np.int64), np.ones(window.base.shape, bool)
     for days in reversed(label.horizons):
         stands &= definition.holds(window, settings, days)
         time_to_attrition[stands] = days
-    share = window.share_left(end_of(window, settings, label.horizon_days), label.settle_days)
-    return Outcome(window.base, share, time_to_attrition)
+    end = end_of(window, settings, label.horizon_days)
+    return share_left(window.balances, window.base, end, label.settle_days), time_to_attrition
 
 
 def end_of(window: OutcomeWindow, settings: Settings, days: int) -> Ints:
@@ -82,9 +115,53 @@ def end_of(window: OutcomeWindow, settings: Settings, days: int) -> Ints:
     return window.balances.calendar.snapshots + settings.label.lead_days + days
 
 
+def highest_aum(balances: Balances, end: Ints, days: int) -> SnapshotArray:
+    """The highest end-of-day AUM of the last ``days`` before ``end``, at the prices of the snapshot."""
+    after = highest(balances, balances.changes.change - balances.changes.market, end - days, end)
+    return (after + balances.market[balances.calendar.at]) / MINOR
+
+
+def share_left(balances: Balances, base: SnapshotArray, end: Ints, days: int) -> SnapshotArray:
+    """The share of ``base`` that was gone throughout the last ``days`` before ``end``, in [0, 1]."""
+    after = highest_aum(balances, end, days)
+    share = 1 - np.divide(after, base, out=np.ones_like(base), where=base > 0)
+    return np.clip(np.nan_to_num(share), 0.0, 1.0)
+
+
+def highest(balances: Balances, change: Ints, start: Ints, end: Ints) -> Ints:
+    """The highest end-of-day sum of ``change`` in [start, end), per window and customer; loans do not count.
+
+    ``change`` has one entry per step: of the balance without market moves (minor units), or of the number
+    held.
+    """
+    rows, order, customers = balances.changes.rows, balances.changes.by_day, balances.products.shape[1]
+    first = np.searchsorted(rows.customer[order], np.arange(customers + 1))
+    out = np.zeros((len(start), customers), np.int64)
+    _sweep(first, rows.day[order], change[order], start, end, out)
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _sweep(first: Ints, day: Ints, moved: Ints, start: Ints, end: Ints, out: Ints) -> None:
+    for c in range(len(first) - 1):
+        for s in range(len(start)):
+            total, highest, inside = 0, 0, False
+            for i in range(first[c], first[c + 1]):
+                if day[i] >= end[s]:
+                    break
+                if day[i] >= start[s] and not inside:
+                    # What stood when the window opened counts on its first day, unless that day changed it.
+                    highest, inside = (total, True) if day[i] > start[s] else (-(2**62), True)
+                total += moved[i]
+                last_of_day = i + 1 == first[c + 1] or day[i + 1] != day[i]
+                if inside and last_of_day and total > highest:
+                    highest = total
+            out[s, c] = highest if inside else total
+
+
 def _dropped(window: OutcomeWindow, settings: Settings, days: int) -> Flags:
-    label = settings.label
-    return window.share_left(end_of(window, settings, days), label.settle_days) >= label.min_drop
+    label, end = settings.label, end_of(window, settings, days)
+    return share_left(window.balances, window.base, end, label.settle_days) >= label.min_drop
 
 
 def _dropped_already(_: Entities, balances: Balances, settings: Settings) -> Flags:
@@ -93,8 +170,8 @@ def _dropped_already(_: Entities, balances: Balances, settings: Settings) -> Fla
 
 
 def _downgraded(window: OutcomeWindow, settings: Settings, days: int) -> Flags:
-    highest = window.highest_aum(end_of(window, settings, days), DOWNGRADE_DAYS)
-    return highest < lower_bound(window.base, settings.tiers)
+    after = highest_aum(window.balances, end_of(window, settings, days), DOWNGRADE_DAYS)
+    return after < lower_bound(window.base, settings.tiers)
 
 
 def _downgraded_already(_: Entities, balances: Balances, settings: Settings) -> Flags:
@@ -103,8 +180,11 @@ def _downgraded_already(_: Entities, balances: Balances, settings: Settings) -> 
 
 
 def _closed(window: OutcomeWindow, settings: Settings, days: int) -> Flags:
-    end = end_of(window, settings, days)
-    return window.closed(end) | ~window.held(end, settings.label.settle_days)
+    end, records = end_of(window, settings, days), window.customers
+    closed = records.columns["status"] == STATUSES.index("closed")
+    by_record = value_as_of(records, end, window.base.shape[1], closed, False)
+    held = highest(window.balances, window.balances.changes.held, end - settings.label.settle_days, end)
+    return by_record | (held <= 0)
 
 
 def _closed_already(_: Entities, balances: Balances, __: Settings) -> Flags:
@@ -113,8 +193,8 @@ def _closed_already(_: Entities, balances: Balances, __: Settings) -> Flags:
 
 def _dormant(window: OutcomeWindow, settings: Settings, days: int) -> Flags:
     label, end = settings.label, end_of(window, settings, days)
-    silent = ~window.booked(end - days, end)
-    return silent & (window.highest_aum(end, label.settle_days) < label.dormant_floor)
+    silent = ~any_between(window.bookings, window.base.shape[1], end - days, end)
+    return silent & (highest_aum(window.balances, end, label.settle_days) < label.dormant_floor)
 
 
 def _dormant_already(entities: Entities, balances: Balances, settings: Settings) -> Flags:

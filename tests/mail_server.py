@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from configs.mail import MailServer
+from configs.service import MailServer
 from tests.servers import PATIENCE, free_port
 
 PASSWORD = "hunter2-geheim"

@@ -132,7 +132,7 @@ RETIRED = (
     Retired(r"notices?", "notifications", r"serve/pages/sign_in.* notice", "a line on a page"),
     Retired(
         r"settle", "outbox",
-        r".* settle_days|features/families/rollover.*|pipeline/demo_bank.*", "money that settles",
+        r".* settle_days|features/families/holdings.*|pipeline/demo_bank.*", "money that settles",
     ),
     Retired(r"spinner", "progress"),
     Retired(r"seats?", "managers"),

@@ -7,7 +7,8 @@ A phrase is composed like the name: the measure's noun, the statistic's pattern,
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from configs.settings import Settings
+from configs.errors import ConfigError, did_you_mean
+from configs.settings import PEER_GROUPS, Settings, deviation
 from features.catalogue.grammar import Name
 from features.catalogue.phrases import NOUNS, PATTERNS, SUBSTITUTES, TEXTS, Noun, Texts
 
@@ -18,7 +19,7 @@ class Entry:
     family.
 
     ``sentence_en`` and ``sentence_zh`` have a place for the customer's {value}, the English one perhaps for
-    {pieces}: one or many. The family is the file in features/families that yields it.
+    {pieces}: one or many. The family is the function that yields it.
     ``representative_feature`` says it in a figure easier to check; ``dated_by`` holds the days to a day worth
     naming, and ``dated_as`` what happens on that day. Empty where there is none.
     """
@@ -43,6 +44,8 @@ class Entry:
 _UNITS = {("survey_score", "mean"): "score"}
 # Worrying whatever the noun: nobody in charge, one after the other, one for too many.
 _WORSE = {"vacant": 1, "vacant_days": 1, "distinct": 1, "customers": 1}
+# Units whose deviation from a group's mean is told with a sign.
+_DIFFERENCES = {"share": "change", "count": "difference"}
 
 
 def entry(name: Name, settings: Settings, family: str = "") -> Entry:
@@ -91,26 +94,24 @@ def linked(entries: Mapping[Name, Entry], base_currency: str) -> dict[str, Entry
 
     In Chinese, yuan are called by name; other currencies stand in the head of what shows the sentence.
     """
-    names, yuan = {str(name) for name in entries}, base_currency == "CNY"
-    return {str(name): _link(name, _in_yuan(row) if yuan else row, names) for name, row in entries.items()}
-
-
-def _in_yuan(row: Entry) -> Entry:
-    if row.unit != "money":
-        return row
-    return replace(row, sentence_zh=row.sentence_zh.replace("{value}", "{value}元"))
+    names = {str(name) for name in entries}
+    rows = {str(name): _link(name, row, names) for name, row in entries.items()}
+    if base_currency == "CNY":
+        for name, row in rows.items():
+            if row.unit == "money":
+                rows[name] = replace(row, sentence_zh=row.sentence_zh.replace("{value}", "{value}元"))
+    return rows
 
 
 def _link(name: Name, row: Entry, names: set[str]) -> Entry:
     short = name.window.split("_per_")[0]
     stand_ins = (str(Name(name.measure, other, short)) for other in SUBSTITUTES.get(name.statistic, ()))
     dated_by, dated_as = _dating(name)
-    exists = dated_by in names
     return replace(
         row,
         representative_feature=next((stand_in for stand_in in stand_ins if stand_in in names), ""),
-        dated_by=dated_by if exists else "",
-        dated_as=dated_as if exists else "",
+        dated_by=dated_by if dated_by in names else "",
+        dated_as=dated_as if dated_by in names else "",
     )
 
 
@@ -139,3 +140,39 @@ def _window(name: Name, texts: Mapping[str, str]) -> str:
     kinds = {"m": "month_end", "d": "ahead" if name.measure == "maturing" else "days", "w": "weeks"}
     single = {"1m": "last_month_end", "1w": "week"}
     return texts[single.get(name.window, kinds[unit])].format(number=number)
+
+
+def peer_entries(settings: Settings, catalogue: Mapping[str, Entry]) -> dict[str, Entry]:
+    """The catalogue's row of each deviation by its name, in the order of the model's columns.
+
+    Unit, reason and worrying direction are those of the feature it is made of, which also shows it. Raises
+    ConfigError for a feature that does not exist.
+    """
+    for feature in settings.training.peers:
+        if feature not in catalogue:
+            raise ConfigError(f"training.peers: no feature {feature!r}. {did_you_mean(feature, catalogue)}")
+    return {
+        deviation(feature, group): _peer_entry(catalogue[feature], group)
+        for group in PEER_GROUPS
+        for feature in settings.training.peers
+    }
+
+
+def _peer_entry(row: Entry, group: str) -> Entry:
+    en, zh = (
+        texts["peers"]["beside"].format(phrase=phrase, group=texts["peers"][group])
+        for phrase, texts in ((row.en, TEXTS["en"]), (row.zh, TEXTS["zh"]))
+    )
+    return replace(
+        row,
+        name=deviation(row.name, group),
+        en=en,
+        zh=zh,
+        unit=_DIFFERENCES.get(row.unit, row.unit),
+        sentence_en=TEXTS["en"]["sentences"]["plain"].format(phrase=en, value="{value}"),
+        sentence_zh=TEXTS["zh"]["sentences"]["plain"].format(phrase=zh, value="{value}"),
+        family="peers",
+        representative_feature=row.representative_feature or row.name,
+        dated_by="",
+        dated_as="",
+    )

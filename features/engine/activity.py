@@ -1,5 +1,4 @@
-"""The declared measures of one bucket as weekly tiles; see features.catalogue.measures and
-features.engine.tiles."""
+"""The rows of one bucket and their running sums: balances, and the declared measures as weekly tiles."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,15 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalogue.measures import Measure
-from features.engine.balances import MINOR
+from configs.settings import Settings
+from features.catalogue.measures import Measure, declared
+from features.engine.balances import MINOR, Balances, make_balances
 from features.engine.entities import Entities, Ints, Rows
 from features.engine.tiles import (
     Calendar,
     SnapshotArray,
     add_running_sums,
     keep_largest,
-    trailing,
+    trailing_largest,
     trailing_sum,
 )
 
@@ -43,7 +43,7 @@ class Activity:
 
     def largest(self, measure: str, weeks: int) -> SnapshotArray:
         """The largest single amount over the trailing window, in base currency."""
-        return trailing(self.tiles[measure, "max"], self.calendar, weeks, np.maximum) / MINOR
+        return trailing_largest(self.tiles[measure, "max"], self.calendar, weeks) / MINOR
 
     def days_since(self, measure: str) -> SnapshotArray:
         """Days from the last one to the snapshot; NaN where there never was one."""
@@ -51,13 +51,34 @@ class Activity:
         return np.where(last > 0, self.calendar.snapshots[:, None] - last, np.nan)
 
 
-def make_activity(entities: Entities, calendar: Calendar, declared: Sequence[Measure]) -> Activity:
+def make_activity(entities: Entities, calendar: Calendar, measures: Sequence[Measure]) -> Activity:
     """Add every table's rows into the tiles of its measures."""
     tiles: dict[Column, Ints] = {}
-    for table in sorted({measure.table for measure in declared}):
-        measures = [measure for measure in declared if measure.table == table]
-        tiles |= _tiles(entities.tables[table], measures, calendar, len(entities))
+    for table in sorted({measure.table for measure in measures}):
+        of_table = [measure for measure in measures if measure.table == table]
+        tiles |= _tiles(entities.tables[table], of_table, calendar, len(entities))
     return Activity(calendar, tiles)
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """The rows of one bucket as cut, and their running sums, which all families share."""
+
+    entities: Entities
+    calendar: Calendar
+    settings: Settings
+    measures: tuple[Measure, ...]
+    balances: Balances
+    activity: Activity
+
+
+def make_bucket(entities: Entities, calendar: Calendar, settings: Settings) -> Bucket:
+    """Add all rows once. Raises ConfigError for a measure that the bank declared wrongly."""
+    measures = declared(settings)
+    balances = make_balances(entities.tables["holdings"], calendar, len(entities))
+    return Bucket(
+        entities, calendar, settings, measures, balances, make_activity(entities, calendar, measures)
+    )
 
 
 def _tiles(rows: Rows, measures: Sequence[Measure], calendar: Calendar, customers: int) -> dict[Column, Ints]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from configs.tables import PRODUCT_CLASSES
 from features.engine.entities import FOREVER, Ints, Rows
-from features.engine.tiles import Calendar, SnapshotArray, add, trailing, trailing_sum
+from features.engine.tiles import Calendar, SnapshotArray, add, trailing_sum
 
 CLASSES = tuple(name for name in PRODUCT_CLASSES if name != "loan")
 MINOR = 100.0  # minor units in one unit of base currency
@@ -179,10 +179,6 @@ class Balances:
     def last_quarter_end(self, name: str) -> SnapshotArray:
         """The balance at the end of the last calendar quarter (base currency); NaN before the history."""
         return self.month_end(name, month_number(self.calendar.snapshots) % 3 + 1)
-
-    def extreme(self, weeks: int, reduce: np.ufunc) -> SnapshotArray:
-        """Lowest or highest Monday AUM over the trailing window (units of base currency)."""
-        return trailing(self.aum, self.calendar, weeks, reduce) / MINOR
 
 
 def make_balances(holdings: Rows, calendar: Calendar, customers: int) -> Balances:

@@ -7,8 +7,8 @@ after; or corrected after) are computed again: each such customer and snapshot b
 entities of their own that hold exactly the rows seen on that day.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,15 +20,6 @@ from features.engine.entities import FOREVER, Entities, Ints, Rows
 from features.engine.tiles import Calendar, SnapshotArray
 
 Arrays = dict[Name, SnapshotArray]
-
-
-@dataclass(frozen=True)
-class LateArrivals:
-    """Customers to compute apart as of one snapshot (a position), with exactly the rows seen then."""
-
-    snapshot: int
-    customer: Ints
-    entities: Entities
 
 
 def seen(rows: Rows, snapshot: int | Ints) -> NDArray[np.bool_]:
@@ -71,11 +62,14 @@ def recompute_late_arrivals(
     All customers are computed at once from the last versions of rows; the few for whom that is wrong on a
     snapshot are computed again from the rows seen then, and put in their places.
     """
-    arrays = compute(last_versions(entities), calendar)
-    for late in late_arrivals(entities, calendar.snapshots):
-        patch = compute(late.entities, calendar.only(late.snapshot))
+    arrays, customers = compute(last_versions(entities), calendar), len(entities)
+    pairs = [_straddled(entities.tables[name], calendar.snapshots, customers) for name in EVENT_TABLES]
+    snapshot, customer = np.divmod(np.unique(np.concatenate(pairs)), customers)
+    for s in np.unique(snapshot).tolist():
+        late = customer[snapshot == s]
+        patch = compute(_as_seen(entities, late, int(calendar.snapshots[s])), calendar.only(s))
         for name, array in arrays.items():
-            array[late.snapshot, late.customer] = patch[name][0]
+            array[s, late] = patch[name][0]
     return arrays
 
 
@@ -89,17 +83,12 @@ def last_versions(entities: Entities) -> Entities:
     return replace(entities, tables=tables)
 
 
-def late_arrivals(entities: Entities, snapshots: Ints) -> Iterator[LateArrivals]:
-    """The customers whom ``last_versions`` gets wrong at some snapshot, snapshot by snapshot."""
-    pairs = [_straddled(entities.tables[name], snapshots, len(entities)) for name in EVENT_TABLES]
-    both = np.unique(np.concatenate(pairs))
-    snapshot, customer = both // len(entities), both % len(entities)
-    for s in np.unique(snapshot).tolist():
-        chosen = customer[snapshot == s]
-        tables = {name: _gather(rows, chosen) for name, rows in entities.tables.items()}
-        for name in EVENT_TABLES:
-            tables[name] = tables[name].take(seen(tables[name], int(snapshots[s])))
-        yield LateArrivals(s, chosen, replace(entities, customers=entities.customers[chosen], tables=tables))
+def _as_seen(entities: Entities, customer: Ints, snapshot: int) -> Entities:
+    """Small entities of these customers, with exactly the rows seen at the snapshot."""
+    tables = {name: _gather(rows, customer) for name, rows in entities.tables.items()}
+    for name in EVENT_TABLES:
+        tables[name] = tables[name].take(seen(tables[name], snapshot))
+    return replace(entities, customers=entities.customers[customer], tables=tables)
 
 
 def _straddled(rows: Rows, snapshots: Ints, customers: int) -> Ints:

@@ -134,12 +134,12 @@ def _difference(running: Ints, at: Ints, weeks: int, unit: float, total: Snapsho
                 total[s, c] = (end[c] - start[c]) / unit
 
 
-def trailing(tiles: Ints, calendar: Calendar, weeks: int, reduce: np.ufunc) -> SnapshotArray:
-    """``reduce`` (np.maximum, np.minimum) over the trailing window's positions; NaN where not covered."""
+def trailing_largest(tiles: Ints, calendar: Calendar, weeks: int) -> SnapshotArray:
+    """The largest value of the trailing window's positions; NaN where not covered."""
     out = np.full((len(calendar.at), tiles.shape[1]), np.nan)
     for s in np.flatnonzero(calendar.covered(weeks)):
         end = calendar.at[s] + 1
-        out[s] = reduce.reduce(tiles[end - weeks : end], axis=0)
+        out[s] = tiles[end - weeks : end].max(axis=0)
     return out
 
 

@@ -1,20 +1,20 @@
-"""Family: how many products, what falls due and when, what was redeemed early."""
+"""Families of products: how many, what falls due and when, how much of it stayed invested here."""
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.tables import PRODUCT_CLASSES
 from features.catalogue.grammar import Name, days, weeks
-from features.engine.balances import CLASSES, LOAN, MINOR, BalanceChanges, Balances
+from features.engine.activity import Bucket
+from features.engine.balances import CLASSES, LOAN, MINOR, BalanceChanges
 from features.engine.entities import Ints
 from features.engine.tiles import Calendar, Columns, SnapshotArray, ratio, trailing_sum
-from features.families.shared import Bucket
 
 AHEAD = (14, 30, 60, 90)  # days ahead in which money falls due
 BEHIND = (28, 91)  # days back in which it fell due
 
 
-def features(bucket: Bucket) -> Columns:
+def holdings(bucket: Bucket) -> Columns:
     """Product depth and the maturity wall; money in base currency, shares of AUM."""
     balances = bucket.balances
     aum = balances.at_snapshot(balances.aum)
@@ -22,15 +22,9 @@ def features(bucket: Bucket) -> Columns:
     classes = (balances.by_class[: len(CLASSES), balances.calendar.at] > 0).sum(axis=0)
     yield Name("product_class", "held"), classes.astype(np.float64)
     for window in (13, 26, 52):
-        yield (
-            Name("product", "added", weeks(window)),
-            trailing_sum(balances.products, balances.calendar, window),
-        )
+        added = trailing_sum(balances.products, balances.calendar, window)
+        yield Name("product", "added", weeks(window)), added
     yield Name("loan", "last"), balances.at_snapshot(balances.by_class[LOAN])
-    yield from _maturities(balances, aum)
-
-
-def _maturities(balances: Balances, aum: SnapshotArray) -> Columns:
     ahead, nearest, behind = maturity_wall(balances.changes, balances.calendar, len(aum[0]))
     for k, span in enumerate(AHEAD):
         yield Name("maturing", "sum", days(span)), ahead[k] / MINOR
@@ -43,46 +37,80 @@ def _maturities(balances: Balances, aum: SnapshotArray) -> Columns:
 
 def maturity_wall(
     changes: BalanceChanges, calendar: Calendar, customers: int
-) -> tuple[Ints, SnapshotArray, Ints]:
+) -> tuple[SnapshotArray, SnapshotArray, SnapshotArray]:
     """Minor units falling due within AHEAD days, days to the nearest one, minor units that fell due BEHIND.
 
     A holding counts ahead while it stands; it counts behind once its due day has passed, with the balance
     it went into that day with, whether the money was rolled over or not.
     """
-    n, rows = len(calendar.snapshots), changes.rows
-    ahead = np.zeros((len(AHEAD), n, customers), np.int64)
-    behind = np.zeros((len(BEHIND), n, customers), np.int64)
-    nearest = np.full((n, customers), np.nan)
-    if not len(rows):
-        return ahead, nearest, behind
-    balance, due = rows.columns["balance_base"], rows.columns["matures_on"]
-    chosen = np.flatnonzero((due >= 0) & (balance > 0) & (rows.columns["product_class"] != LOAN))
-    _wall(
-        chosen, rows.customer, rows.day, changes.ends, due, balance, calendar.snapshots,
-        np.array(AHEAD), np.array(BEHIND), ahead, nearest, behind,
-    )  # fmt: skip
-    return ahead, nearest, behind
+    balance, due = (changes.rows.columns[name] for name in ("balance_base", "matures_on"))
+    chosen = (due >= 0) & (balance > 0) & (changes.rows.columns["product_class"] != LOAN)
+    customer, start, end, due, balance = (
+        values[chosen] for values in (changes.rows.customer, changes.rows.day, changes.ends, due, balance)
+    )
+    # The row that stood the day before; one row only, for the next one starts at its end: what a row of the
+    # due day itself says (paid out, rolled over, interest added) came of the maturing.
+    into_due_day = (start < due) & (due <= end)
+    ahead, behind = (np.zeros((len(spans), len(calendar.at), customers)) for spans in (AHEAD, BEHIND))
+    nearest = np.full((len(calendar.at), customers), np.inf)
+    for s, day in enumerate(calendar.snapshots):
+        left = due - day
+        stands = (start < day) & (day <= end) & (left >= 0)
+        np.minimum.at(nearest[s], customer[stands], left[stands])
+        # Whole minor units below 2^53: exact in any order.
+        for k, span in enumerate(AHEAD):
+            inside = stands & (left < span)
+            ahead[k, s] = np.bincount(customer[inside], balance[inside], customers)
+        for k, span in enumerate(BEHIND):
+            inside = into_due_day & (left < 0) & (left >= -span)
+            behind[k, s] = np.bincount(customer[inside], balance[inside], customers)
+    return ahead, np.where(np.isinf(nearest), np.nan, nearest), behind
 
 
-@numba.njit(cache=True, nogil=True)
-def _wall(
-    chosen: Ints, customer: Ints, start: Ints, end: Ints, due: Ints, balance: Ints, snapshots: Ints,
-    spans_ahead: Ints, spans_behind: Ints, ahead: Ints, nearest: NDArray[np.float64], behind: Ints,
-) -> None:  # fmt: skip
-    for i in chosen:
-        c = customer[i]
-        for s in range(len(snapshots)):
-            day = snapshots[s]
-            if start[i] < day <= end[i] and due[i] >= day:
-                left = due[i] - day
-                if np.isnan(nearest[s, c]) or left < nearest[s, c]:
-                    nearest[s, c] = left
-                for k in range(len(spans_ahead)):
-                    if left < spans_ahead[k]:
-                        ahead[k, s, c] += balance[i]
-            # The row that stood the day before; one row only, for the next one starts at its end: what a row
-            # of the due day itself says (paid out, rolled over, interest added) came of the maturing.
-            if start[i] < due[i] < day and due[i] <= end[i]:
-                for k in range(len(spans_behind)):
-                    if day - due[i] <= spans_behind[k]:
-                        behind[k, s, c] += balance[i]
+LOCKED = tuple(PRODUCT_CLASSES.index(name) for name in ("term", "structured", "wealth"))
+REINVEST_DAYS = 14  # days the customer has to invest the money again
+WINDOW = 52
+_DAYS = np.int64(2**20)  # more days than any history has
+
+
+def rollover(bucket: Bucket) -> Columns:
+    """Of the money that fell due in the last year, the share that was still invested REINVEST_DAYS days
+    later.
+
+    What term, structured and wealth products lost from the evening before the due day to REINVEST_DAYS days
+    after it has not been rolled over; due days whose REINVEST_DAYS days are not over yet do not count.
+    """
+    balances = bucket.balances
+    customer, due, money, kept = _matured(balances.changes)
+    snapshots, customers = balances.calendar.snapshots, balances.aum.shape[1]
+    total, stayed = np.zeros((2, len(snapshots), customers))
+    for s, day in enumerate(snapshots):
+        inside = np.flatnonzero((due >= day - 7 * WINDOW) & (due + REINVEST_DAYS < day))
+        # Whole minor units below 2^53: exact in any order.
+        total[s] = np.bincount(customer[inside], money[inside], customers)
+        stayed[s] = np.bincount(customer[inside], kept[inside], customers)
+    yield Name("matured", "kept", weeks(WINDOW)), ratio(stayed, total)
+
+
+def _matured(changes: BalanceChanges) -> tuple[Ints, Ints, Ints, Ints]:
+    """One row per customer and due day: money that fell due and how much of it stayed (minor units)."""
+    rows = changes.rows
+    due, balance = rows.columns["matures_on"], rows.columns["balance_base"]
+    stood = (balance > 0) & np.isin(rows.columns["product_class"], LOCKED)
+    fell = np.flatnonzero((rows.day < due) & (due <= changes.ends) & stood)
+    key, place = np.unique(rows.customer[fell] * _DAYS + due[fell], return_inverse=True)
+    money = np.bincount(place, balance[fell], len(key)).astype(np.int64)
+    customer, day = key // _DAYS, key % _DAYS
+    lost = _locked(changes, customer, day - 1) - _locked(changes, customer, day + REINVEST_DAYS)
+    return customer, day, money, np.maximum(money - np.maximum(lost, 0), 0)
+
+
+def _locked(changes: BalanceChanges, customer: Ints, day: Ints) -> Ints:
+    """Money of each customer in products with a term at the end of the day, minor units."""
+    rows = changes.rows
+    chosen: NDArray[np.bool_] = np.isin(rows.columns["product_class"], LOCKED)
+    key, change = rows.customer[chosen] * _DAYS + rows.day[chosen], changes.change[chosen]
+    order = np.argsort(key, kind="stable")
+    running = np.concatenate([[0], np.cumsum(change[order])])
+    start = np.searchsorted(key[order], customer * _DAYS, side="left")
+    return running[np.searchsorted(key[order], customer * _DAYS + day, side="right")] - running[start]

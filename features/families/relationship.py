@@ -1,4 +1,4 @@
-"""Family: who looks after the customer, since when, and who did before."""
+"""Families of the relationship: who looks after the customer and did before, answers in surveys."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -8,23 +8,20 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.catalogue.grammar import Name, weeks
+from features.engine.activity import Bucket
 from features.engine.cut import seen, value_as_of
 from features.engine.entities import Entities, Ints, Rows, Workload, day_number, make_rows
 from features.engine.tiles import Calendar, Columns, SnapshotArray
-from features.families.shared import Bucket
 
 
-def features(bucket: Bucket) -> Columns:
+def relationship(bucket: Bucket) -> Columns:
     """The manager as of each snapshot and how many customers he has; how long the post has been vacant; how
     many managers there were."""
     entities, calendar = bucket.entities, bucket.calendar
     manager, since = assigned(entities, calendar, "manager_id")
-    vacant = (manager < 0).astype(np.float64)
-    yield Name("manager", "vacant"), vacant
-    yield (
-        Name("manager_change", "days_since"),
-        np.where(since > 0, calendar.snapshots[:, None] - since, np.nan),
-    )
+    yield Name("manager", "vacant"), (manager < 0).astype(np.float64)
+    changed = np.where(since > 0, calendar.snapshots[:, None] - since, np.nan)
+    yield Name("manager_change", "days_since"), changed
     yield Name("manager", "vacant_days"), _vacant_days(entities, calendar, manager, since)
     yield Name("manager", "customers"), _customers(entities, calendar, manager)
     for window in (13, 52):
@@ -87,9 +84,43 @@ def _distinct(entities: Entities, calendar: Calendar, window: int) -> SnapshotAr
     rows = entities.tables["assignments"]
     manager, to_on = rows.columns["manager_id"], rows.columns["to_on"]
     count = np.zeros((len(calendar.snapshots), len(entities)))
-    managers = len(rows.labels["manager_id"])
+    managers = max(len(rows.labels["manager_id"]), 1)
     for s, day in enumerate(calendar.snapshots):
         inside = seen(rows, int(day)) & (manager >= 0) & ((to_on < 0) | (to_on > day - 7 * window))
-        pairs = np.unique(rows.customer[inside] * max(managers, 1) + manager[inside])
-        count[s] = np.bincount(pairs // max(managers, 1), minlength=len(entities))
+        pairs = np.unique(rows.customer[inside] * managers + manager[inside])
+        count[s] = np.bincount(pairs // managers, minlength=len(entities))
     return count
+
+
+ITEMS = ("service", "environment", "products", "brand", "manager")
+
+
+def surveys(bucket: Bucket) -> Columns:
+    """Mean score of the last year; of each item the score of its last day with an answer, and days since."""
+    entities, calendar = bucket.entities, bucket.calendar
+    rows, customers = entities.tables["surveys"], len(entities)
+    shape = (len(calendar.snapshots), customers)
+    mean = np.full(shape, np.nan)
+    score, age = np.full((2, len(ITEMS), *shape), np.nan)
+    codes = [rows.code("item", item) for item in ITEMS]
+    for s, day in enumerate(calendar.snapshots):
+        visible = np.flatnonzero(seen(rows, int(day)))
+        who, when, answer = rows.customer[visible], rows.day[visible], rows.columns["score"][visible]
+        recent = when >= day - 364
+        mean[s] = _mean(who[recent], answer[recent], customers)
+        for k, code in enumerate(codes):
+            of_item = np.isin(rows.columns["item"][visible], code)
+            last = np.full(customers, -1, np.int64)
+            np.maximum.at(last, who[of_item], when[of_item])
+            newest = of_item & (when == last[who])
+            score[k, s] = _mean(who[newest], answer[newest], customers)
+            age[k, s] = np.where(last >= 0, day - last, np.nan)
+    yield Name("survey_score", "mean", weeks(52)), mean
+    for k, item in enumerate(ITEMS):
+        yield Name(f"survey_{item}", "score"), score[k]
+        yield Name(f"survey_{item}", "days_old"), age[k]
+
+
+def _mean(customer: np.ndarray, score: np.ndarray, customers: int) -> np.ndarray:
+    total, count = np.bincount(customer, score, customers), np.bincount(customer, minlength=customers)
+    return np.divide(total, count, out=np.full(customers, np.nan), where=count > 0)

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.catalogue.grammar import Name, weeks
-from features.engine.activity import Activity
+from features.engine.activity import Activity, Bucket
 from features.engine.entities import Ints
 from features.engine.tiles import Calendar, Columns, SnapshotArray, ratio, trailing_sum
-from features.families.shared import Bucket
 
 YEAR, MONTH = 52, 4
 HALF_LIFE = 4  # weeks in which a booking's weight halves
@@ -19,7 +18,7 @@ COLLAPSED = 0.2  # a last month below this part of the year's weekly rate
 _LAST = f"{weeks(MONTH)}_per_{weeks(YEAR)}"
 
 
-def features(bucket: Bucket) -> Columns:
+def rhythm(bucket: Bucket) -> Columns:
     """Weekly sums and counts of the last year; NaN where the history does not cover it."""
     activity, calendar = bucket.activity, bucket.calendar
     for name in ("inflow", "outflow"):

@@ -83,7 +83,7 @@ def quarantine_export(
 @app.command()
 def weekly(raw: RawOption, as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """Ingest, features, training when due, scores, publication, lists, mail for one Monday."""
-    from configs.mail import load_mail_server
+    from configs.service import load_mail_server
     from pipeline.commands.summaries import lists_in_words
     from pipeline.lists.mail import send_after_run
     from pipeline.weekly import run_weekly

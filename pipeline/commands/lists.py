@@ -15,7 +15,7 @@ app = typer.Typer()
 def mail(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """Tell each reader of a list of the served Monday, once; the message holds a link and no customer."""
     from configs.errors import ConfigError
-    from configs.mail import load_mail_server
+    from configs.service import load_mail_server
     from pipeline.lists.mail import LEASE_SECONDS, send
 
     server = load_mail_server()

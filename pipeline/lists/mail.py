@@ -14,8 +14,9 @@ from email.message import EmailMessage
 from smtplib import SMTP
 
 from configs.errors import ConfigError, DataError
-from configs.mail import Mail, MailServer, is_address
+from configs.mail import Mail, is_address
 from configs.published import Run
+from configs.service import MailServer
 from configs.settings import Settings
 from pipeline.context import Context
 from pipeline.lists.smtp import LaterError, RefusedError, hand_over, session

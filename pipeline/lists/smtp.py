@@ -19,7 +19,7 @@ from smtplib import (
 )
 
 from configs.errors import ConfigError
-from configs.mail import MailServer
+from configs.service import MailServer
 
 
 class LaterError(Exception):

@@ -218,21 +218,17 @@ def _over_buckets(
 
 def run_task(task: BucketTask, engine: Engine, progress: Callable[[int, int], None]) -> None:
     """The task on every bucket, by the engine of the settings; what it writes lies in its drafts then."""
+    buckets = task.tables.buckets
     if engine.kind == "spark":
         # Imported here: pyspark is an extra that a bank on one machine does not install.
-        from pipeline.snapshots.spark import run_buckets
+        from pipeline.snapshots.spark import over_buckets, session
 
-        with staged(task, engine.storage) if engine.storage else nullcontext(_resolved(task)) as work:
-            run_buckets(work, task.tables.buckets, engine.spark_master, progress)
-    else:
-        _run_threads(task, task.tables.buckets, engine.workers, progress)
-
-
-def _run_threads(
-    task: Callable[[int], None], buckets: int, workers: int, progress: Callable[[int, int], None]
-) -> None:
-    """The buckets on threads of this process: nearly all the work lies in NumPy, numba and Arrow."""
-    with ThreadPoolExecutor(workers) as pool:
+        near = staged(task, engine.storage) if engine.storage else nullcontext(_resolved(task))
+        with near as work, session(engine.spark_master) as context:
+            over_buckets(context, work, buckets, progress)
+        return
+    # Threads of this process: nearly all the work lies in NumPy, numba and Arrow.
+    with ThreadPoolExecutor(engine.workers) as pool:
         for done, job in enumerate(as_completed([pool.submit(task, k) for k in range(buckets)]), start=1):
             job.result()
             progress(done, buckets)

@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -41,26 +41,30 @@ ON_ONE_MACHINE = {
 }
 
 
-def run_buckets(
-    work: Callable[[int], Result], buckets: int, master: str, progress: Callable[[int, int], None]
-) -> list[Result]:
-    """``work`` of every bucket, in the order of the buckets, as a local executor would return it.
-
-    ``work`` is a top-level function, or a ``functools.partial`` of one, so that workers import it by name.
-    ``progress`` gets the buckets done and the buckets in all. Raises the DataError or ConfigError of the
-    first bucket that failed, as its task raised it; ConfigError where Spark cannot start.
-    """
-    with session(master) as context:
-        return over_buckets(context, work, buckets, progress)
-
-
 @contextmanager
 def session(master: str) -> Iterator["SparkContext"]:
     """Spark for the length of the block; ``master`` is for example local[2], yarn or k8s://….
 
-    Raises ConfigError without pyspark or Java, and for a master that cannot be reached.
+    Raises ConfigError without pyspark or Java, and for a master that cannot be reached. What the JVM says of
+    a wrong master is pages long; this says it in a line.
     """
-    context = _start(master)
+    _check_installed()
+    from py4j.protocol import Py4JError
+    from pyspark import SparkConf, SparkContext
+    from pyspark.errors import PySparkRuntimeError
+
+    local = master.startswith("local")
+    wanted = EVERYWHERE | (ON_ONE_MACHINE if local else {})
+    conf = SparkConf().setMaster(master).setAppName("attrition-watch").setAll(list(wanted.items()))
+    try:
+        context = SparkContext(conf=conf)
+    except (Py4JError, PySparkRuntimeError, ValueError) as error:
+        raise ConfigError(
+            f"Spark does not start on master {master!r}: {_cause(error)}. "
+            "Mend spark_master in [engine], for example local[2] or yarn."
+        ) from None
+    if local:
+        context.pythonExec = sys.executable  # not whichever python3 stands first on the path
     try:
         yield context
     finally:
@@ -70,7 +74,12 @@ def session(master: str) -> Iterator["SparkContext"]:
 def over_buckets(
     context: "SparkContext", work: Callable[[int], Result], buckets: int, progress: Callable[[int, int], None]
 ) -> list[Result]:
-    """See ``run_buckets``; a bucket that fails with an error of the user's stops the others."""
+    """``work`` of every bucket, in the order of the buckets, as a local executor would return it.
+
+    ``work`` is a top-level function, or a ``functools.partial`` of one, so that workers import it by name.
+    ``progress`` gets the buckets done and the buckets in all. A bucket that fails with an error of the user's
+    stops the others. Raises the DataError or ConfigError of the first that failed, as its task raised it.
+    """
     outcomes = context.accumulator({}, _outcomes())
 
     def task(bucket: int) -> None:
@@ -79,7 +88,10 @@ def over_buckets(
     with ThreadPoolExecutor(max_workers=1) as waiting:
         job = waiting.submit(context.parallelize(range(buckets), max(buckets, 1)).foreach, task)
         try:
-            _watch(job, lambda: outcomes.value, buckets, progress)
+            while not job.done() and not _failures(outcomes.value):
+                progress(len(outcomes.value), buckets)
+                wait([job], timeout=POLL_SECONDS)
+            progress(len(outcomes.value), buckets)
         finally:
             if not job.done():
                 context.cancelAllJobs()
@@ -87,19 +99,6 @@ def over_buckets(
         raise outcomes.value[failed]
     job.result()
     return [outcomes.value[bucket] for bucket in range(buckets)]
-
-
-def _watch(
-    job: "Future[None]",
-    outcomes: Callable[[], dict[int, Any]],
-    buckets: int,
-    progress: Callable[[int, int], None],
-) -> None:
-    """Report progress until the job has ended or a bucket has failed."""
-    while not job.done() and not _failures(outcomes()):
-        progress(len(outcomes()), buckets)
-        wait([job], timeout=POLL_SECONDS)
-    progress(len(outcomes()), buckets)
 
 
 def _attempt(work: Callable[[int], Result], bucket: int) -> Result | DataError | ConfigError:
@@ -132,29 +131,6 @@ def _outcomes() -> Any:
             return value1 | value2
 
     return Outcomes()
-
-
-def _start(master: str) -> "SparkContext":
-    """Spark as configured above. What the JVM says of a wrong master is pages long; this says it in a
-    line."""
-    _check_installed()
-    from py4j.protocol import Py4JError
-    from pyspark import SparkConf, SparkContext
-    from pyspark.errors import PySparkRuntimeError
-
-    local = master.startswith("local")
-    wanted = EVERYWHERE | (ON_ONE_MACHINE if local else {})
-    conf = SparkConf().setMaster(master).setAppName("attrition-watch").setAll(list(wanted.items()))
-    try:
-        context = SparkContext(conf=conf)
-    except (Py4JError, PySparkRuntimeError, ValueError) as error:
-        raise ConfigError(
-            f"Spark does not start on master {master!r}: {_cause(error)}. "
-            "Mend spark_master in [engine], for example local[2] or yarn."
-        ) from None
-    if local:
-        context.pythonExec = sys.executable  # not whichever python3 stands first on the path
-    return context
 
 
 def _check_installed() -> None:

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from configs.errors import ConfigError, did_you_mean
 from configs.settings import Settings
 from features.build import catalogue
-from features.catalogue.entries import Entry
-from features.catalogue.peers import peer_entries
+from features.catalogue.entries import Entry, peer_entries
 from models.matrix import KEY, Matrix, check_finite, joined
 from models.peers import Peers, fit_peers
 from pipeline.artefacts import Home

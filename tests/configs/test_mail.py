@@ -4,7 +4,8 @@ import pytest
 
 from configs.bank_folder import load_settings
 from configs.errors import ConfigError
-from configs.mail import is_address, load_mail_server
+from configs.mail import is_address
+from configs.service import load_mail_server
 
 
 @pytest.fixture(autouse=True)

@@ -23,8 +23,8 @@ import pytest
 from configs.settings import Settings
 from features.build import build, build_labels
 from features.engine.entities import make_entities
+from features.families.lifecycle import SPRING_FESTIVALS
 from features.families.relationship import workload
-from features.families.season import SPRING_FESTIVALS
 
 Row = dict[str, Any]
 NAN = math.nan

@@ -5,7 +5,7 @@ import pytest
 from configs.bank_folder import load_settings
 from configs.errors import ConfigError
 from features.build import catalogue
-from features.catalogue.peers import peer_entries
+from features.catalogue.entries import peer_entries
 from features.catalogue.sentences import sentence
 
 MONDAY = date(2026, 11, 16)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from features.families.season import SPRING_FESTIVALS
+from features.families.lifecycle import SPRING_FESTIVALS
 
 FESTIVALS = [date.fromisoformat(text) for text in SPRING_FESTIVALS.split()]
 

@@ -93,8 +93,8 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_wrong_master_is_the_users_error() -> None:  # before the module's session stands
-    with pytest.raises(ConfigError) as raised:
-        spark.run_buckets(abs, 2, "local[two", nothing)
+    with pytest.raises(ConfigError) as raised, spark.session("local[two"):
+        pass
     assert str(raised.value) == (
         "Spark does not start on master 'local[two': Could not parse Master URL: 'local[two'. "
         "Mend spark_master in [engine], for example local[2] or yarn."
@@ -118,8 +118,9 @@ def test_the_setting_changes_the_engine_and_no_byte(small: Small, tmp_path: Path
 
 def test_a_missing_java_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    with pytest.raises(ConfigError, match=f"Java 17 or newer, and there is none in JAVA_HOME={tmp_path}"):
-        spark.run_buckets(abs, 2, "local[2]", nothing)
+    missing = f"Java 17 or newer, and there is none in JAVA_HOME={tmp_path}"
+    with pytest.raises(ConfigError, match=missing), spark.session("local[2]"):
+        pass
 
 
 def test_results_come_in_the_order_of_the_buckets(context: "SparkContext") -> None:
