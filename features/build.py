@@ -20,11 +20,10 @@ from features.engine.cut import Arrays, recompute_late_arrivals
 from features.engine.entities import EPOCH, Entities, Ints, day_number, make_entities
 from features.engine.tiles import Calendar, SnapshotArray
 from features.families.balances import balances, classes, months, tiers
-from features.families.flows import flows, large
+from features.families.flows import flows, large, rhythm
 from features.families.holdings import holdings, rollover
 from features.families.lifecycle import firsts, lifecycle, past, season
 from features.families.relationship import assigned, relationship, surveys
-from features.families.rhythm import rhythm
 from features.label import label_of, make_outcome_window
 
 # Of cohort, features and labels: raised whenever one byte of them changes for the same tables and settings.
