@@ -32,10 +32,10 @@ NaN. The last column says which direction is worrying, if either.
 
 
 def _table(family: str, rows: list[Entry]) -> str:
-    lines = "".join(
-        f"| `{row.name}` | {row.en} | {row.zh} | {row.unit} | {GROUPS[row.group].en} | {_WORSE[row.worse]} |\n"
-        for row in rows
-    )
+    lines = ""
+    for row in rows:
+        reason, worrying = GROUPS[row.group].en, _WORSE[row.worse]
+        lines += f"| `{row.name}` | {row.en} | {row.zh} | {row.unit} | {reason} | {worrying} |\n"
     return f"""
 ## {family}
 

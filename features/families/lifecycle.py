@@ -1,4 +1,4 @@
-"""Families of time: how long a customer is here and at which stage, firsts, the outcome before, the season."""
+"""Families of time: tenure and stage of a customer, firsts, the outcome before, the season."""
 
 import math
 from dataclasses import replace
