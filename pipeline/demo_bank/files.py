@@ -71,7 +71,10 @@ class Extracts:
 
     def add(self, week: Week) -> None:
         for name, table in week.tables.items():
-            self._waiting.setdefault(name, []).append(_as_text(name, table))
+            if name not in LARGE:
+                # CSV columns as text, so that weeks with and without spoiled cells fit together.
+                table = pa.table({column: table[column].cast(pa.string()) for column in table.column_names})
+            self._waiting.setdefault(name, []).append(table)
         self._through = week.monday + timedelta(days=6)
 
     def write(self) -> None:
@@ -84,13 +87,6 @@ class Extracts:
             else:
                 write_csv(table, self._out / f"{stem}.csv")
         self._waiting.clear()
-
-
-def _as_text(name: str, table: pa.Table) -> pa.Table:
-    """CSV columns as text, so that weeks with and without spoiled cells fit together."""
-    if name in LARGE:
-        return table
-    return pa.table({column: table[column].cast(pa.string()) for column in table.column_names})
 
 
 def write_parquet(table: pa.Table, path: Path) -> None:

@@ -68,36 +68,34 @@ class Flows:
     def mature(self) -> None:
         """Deposits and wealth products fall due: principal and yield onto the account, most bought again."""
         for slot in DATED_SLOTS:
-            self._mature_slot(slot, self._due(slot))
+            due = self._due(slot)
+            day = self.ledger.matures[slot, due] - self.monday
+            product = self.customers.product_of[slot, due]
+            weeks = TERM_WEEKS[product]
+            cents = self.ledger.redeem(MATURE_LANE + slot, slot, due, self.ledger.balance[slot, due], day)
+            earned = np.rint(cents * YEARLY_RATE[product] * weeks / 52.0).astype(np.int64)
+            self.ledger.book(YIELD_LANE + slot, due, earned, "interest", other="own", day=day)
+            stays = (self.states.stage[due] == STAYING) & self.states.alive[due]
+            again = stays & self.draws.chance(f"roll {slot}", due, p.ROLLOVER_CHANCE) & (cents > 0)
+            matures = self.monday + day + 7 * weeks
+            self.ledger.buy(slot, due[again], cents[again], matures[again], day[again])
 
     def _due(self, slot: int) -> Ints:
         ahead = self.ledger.matures[slot] - self.monday
         return np.flatnonzero((ahead >= 0) & (ahead < 7) & self.states.here)
-
-    def _mature_slot(self, slot: int, due: Ints) -> None:
-        day = self.ledger.matures[slot, due] - self.monday
-        product = self.customers.product_of[slot, due]
-        weeks = TERM_WEEKS[product]
-        cents = self.ledger.redeem(MATURE_LANE + slot, slot, due, self.ledger.balance[slot, due], day)
-        earned = np.rint(cents * YEARLY_RATE[product] * weeks / 52.0).astype(np.int64)
-        self.ledger.book(YIELD_LANE + slot, due, earned, "interest", other="own", day=day)
-        stays = (self.states.stage[due] == STAYING) & self.states.alive[due]
-        again = stays & self.draws.chance(f"roll {slot}", due, p.ROLLOVER_CHANCE) & (cents > 0)
-        matures = self.monday + day + 7 * weeks
-        self.ledger.buy(slot, due[again], cents[again], matures[again], day[again])
 
     def weeks_of_term(self, slot: int, who: Ints) -> Ints:
         return TERM_WEEKS[self.customers.product_of[slot, who]]
 
     def money_in(self) -> None:
         """Salaries, transfers, cash, gifts, interest, and what comes back or rushes in."""
-        gifts = self.season.after_new_year
+        after = self.season.after_new_year
         self._salaries()
         pull = self.anchor[self.who] / np.maximum(self.ledger.aum(self.who), 1.0)
         pull = np.clip(pull, 0.35, 3.0) ** 1.5 * (self.states.stage[self.who] < DRAINING)
         self._transfers(IN, "transfer_in", p.TRANSFER_RATE * pull, _IN_SHARES)
-        self._small_transfers(SMALL_IN, "transfer_in", 2.0 if gifts else 1.0)
-        self._cash(CASH_IN, "cash_in", p.CASH_RATE * (2.5 if gifts else 1.0))
+        self._small_transfers(SMALL_IN, "transfer_in", 2.0 if after else 1.0)
+        self._cash(CASH_IN, "cash_in", p.CASH_RATE * (2.5 if after else 1.0))
         self._interest()
         self._come_back()
         if self.season.quarter_ends:

@@ -46,16 +46,13 @@ class Leaving:
         """The Monday's changes of stage, for living customers ``who``, in whose order ``pressure`` stands."""
         # As it was on the Monday: nobody changes twice in a week.
         stage, aum = self.states.stage[who].copy(), self.ledger.aum(who)
-        self._settle(who[stage == AWAY])
+        # After AWAY_WEEKS whoever did not close is a small customer who stays.
+        settled = who[(stage == AWAY) & (self.states.away_weeks[who] > p.AWAY_WEEKS)]
+        self.states.stage[settled] = STAYING
+        self.states.gone[settled] = 0
         self._call_off(who, aum)
         self._go_or_calm(who, aum, week, pressure.call_type)
         self._start(who, stage, pressure, aum)
-
-    def _settle(self, who: Ints) -> None:
-        """After AWAY_WEEKS whoever did not close is a small customer who stays."""
-        done = who[self.states.away_weeks[who] > p.AWAY_WEEKS]
-        self.states.stage[done] = STAYING
-        self.states.gone[done] = 0
 
     def _call_off(self, who: Ints, aum: Floats) -> None:
         """A drain stops half-way, after its first week at the earliest; what is left stays."""

@@ -80,6 +80,16 @@ def compare_definitions(
         groups, excluded, both = (_gathered(task.drafts, kind) for kind in task.kinds)
     finally:
         shutil.rmtree(task.drafts, ignore_errors=True)
+    results = {}
+    for number, (name, candidate) in enumerate(chosen.items()):
+        own = groups[groups["candidate"] == number]
+        codes = excluded[excluded["candidate"] == number].set_index("code")["customers"]
+        results[name] = (
+            _described(candidate.label, snapshots, data_through)
+            | _totals(own)
+            | {"excluded": {code: int(count) for code, count in codes.items() if count}}
+            | {f"by_{by}": {str(key): _totals(rows) for key, rows in own.groupby(by)} for by in GROUPS}
+        )
     result = {
         "bank": settings.bank,
         "title": settings.title,
@@ -89,13 +99,7 @@ def compare_definitions(
         "chosen": name_of(settings.label),
         "tiers": task.tiers,
         "snapshots": [str(snapshot_date) for snapshot_date in snapshots],
-        "candidates": {
-            name: _described(candidate.label, snapshots, data_through)
-            | _totals(groups[groups["candidate"] == k])
-            | {"excluded": _codes(excluded[excluded["candidate"] == k])}
-            | {f"by_{by}": _totals_by(groups[groups["candidate"] == k], by) for by in GROUPS}
-            for k, (name, candidate) in enumerate(chosen.items())
-        },
+        "candidates": results,
         "overlap": _overlap(both, list(chosen)),
     }
     write_json(home.root / "definitions.json", result)
@@ -249,15 +253,6 @@ def _totals(groups: pd.DataFrame) -> dict[str, Any]:
 
 def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
-
-
-def _codes(excluded: pd.DataFrame) -> dict[str, int]:
-    counts = zip(excluded["code"], excluded["customers"], strict=True)
-    return {code: int(count) for code, count in counts if count}
-
-
-def _totals_by(groups: pd.DataFrame, column: str) -> dict[str, Any]:
-    return {str(key): _totals(rows) for key, rows in groups.groupby(column, sort=True)}
 
 
 def _overlap(both: pd.DataFrame, names: Sequence[str]) -> dict[str, Mapping[str, float | None]]:

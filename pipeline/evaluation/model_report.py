@@ -154,16 +154,13 @@ def _write(context: Context, bundle: Bundle, evaluation: dict[str, Any]) -> Path
     """Figures, card and page, beside the bundle; the page last, for it is what people look for."""
     settings, target = context.settings, context.home.reports / bundle.model_id
     card = model_card(settings, bundle, evaluation)
-    research = _research(context.home, str(bundle.trained_as_of))
+    # What other commands wrote about models of the same Monday.
+    paths = {name: context.home.root / f"{name}.json" for name in RESEARCH}
+    written = {name: read_json(path) for name, path in paths.items() if path.is_file()}
+    as_of = str(bundle.trained_as_of)
+    research = {name: content for name, content in written.items() if content["as_of"] == as_of}
     write_json(target.with_suffix(".json"), evaluation)
     write_text(target.with_suffix(".md"), card_markdown(bundle.model_id, card))
     page = target.with_suffix(".html")
     write_text(page, model_page(settings, bundle, evaluation, card, research))
     return page
-
-
-def _research(home: Home, as_of: str) -> dict[str, Any]:
-    """By name what other commands wrote about models of this Monday."""
-    paths = {name: home.root / f"{name}.json" for name in RESEARCH}
-    written = {name: read_json(path) for name, path in paths.items() if path.is_file()}
-    return {name: content for name, content in written.items() if content["as_of"] == as_of}

@@ -40,7 +40,7 @@ def dataset(bank: str, snapshots: Sequence[date | str], data: Path | str = "data
     """
     context = Context(load_settings(bank), Path(data))
     days = sorted({monday(date.fromisoformat(str(day))) for day in snapshots})
-    matured = backfill(context, context.tables, days, _silent)
+    matured = backfill(context, context.tables, days, lambda *_: None)
     features = read_partition(context.home, "features", days)
     if not matured:
         return features.reindex(columns=[*features.columns, *OUTCOMES])
@@ -131,10 +131,6 @@ def _training_rows(context: Context, tables: Ingested, as_of: date) -> tuple[Spl
     build_history(context, tables, snapshots, as_of)
     peers = load_peers(context.settings, context.home, split.train)
     return split, load_matrix(context.home, snapshots, peers)
-
-
-def _silent(done: int, total: int) -> None:
-    """No progress is shown in a notebook."""
 
 
 def _kept(context: Context, name: str, as_of: date, table: pd.DataFrame) -> pd.DataFrame:

@@ -4,7 +4,8 @@ import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, HTTPException, Request, Response
@@ -28,18 +29,6 @@ _KEY = re.compile(r"[\w-]{16,64}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # all but tabs and line ends
 
 pages = APIRouter(include_in_schema=False, route_class=Page)
-
-
-@dataclass(frozen=True)
-class ContactRow:
-    """One contact as the page shows it, whether it comes from the bank's systems or was recorded here."""
-
-    day: date
-    manager_id: str
-    channel: str
-    purpose: str
-    outcome: str
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,23 +85,31 @@ def customer_page(
 
 def _contact_rows(
     past: Iterable[PastContact], recorded: Iterable[Contact], words: Wording
-) -> list[ContactRow]:
+) -> list[dict[str, Any]]:
     """The newest contacts of the bank's own systems and of this service, newest first."""
-    rows = [
-        ContactRow(
-            contact.contacted_on,
-            contact.manager_id,
-            words.term("channel", contact.channel),
-            words.term("purpose", contact.purpose),
-            words.term("contact", contact.outcome),
-        )
+    rows: list[dict[str, Any]] = [
+        {
+            "day": contact.contacted_on,
+            "manager_id": contact.manager_id,
+            "channel": words.term("channel", contact.channel),
+            "purpose": words.term("purpose", contact.purpose),
+            "outcome": words.term("contact", contact.outcome),
+            "note": "",
+        }
         for contact in past
     ]
-    here = words("customer.recorded_here")
-    for contact in recorded:
-        outcome, day = words.term("outcome", contact.outcome), contact.recorded_at.date()
-        rows.append(ContactRow(day, contact.manager_id, "", here, outcome, contact.note))
-    return sorted(rows, key=lambda row: row.day, reverse=True)[:CONTACTS]
+    rows += [
+        {
+            "day": contact.recorded_at.date(),
+            "manager_id": contact.manager_id,
+            "channel": "",
+            "purpose": words("customer.recorded_here"),
+            "outcome": words.term("outcome", contact.outcome),
+            "note": contact.note,
+        }
+        for contact in recorded
+    ]
+    return sorted(rows, key=lambda row: row["day"], reverse=True)[:CONTACTS]
 
 
 def blank(read_session: ReadSession, access: Access, score: Score) -> Form | None:
@@ -140,17 +137,14 @@ def record_outcome(request: Request, customer_id: CustomerId, access: Granted, f
     if not form.faults:
         try:
             _record(request, access, customer_id, read_session.run.run_id, form)
-            return go(f"{path_of(customer_id)}?run={quote(read_session.run.run_id)}&saved={form.outcome}")
+            page = f"/customers/{quote(customer_id, safe='')}"
+            return go(f"{page}?run={quote(read_session.run.run_id)}&saved={form.outcome}")
         except ConflictError:
             form = replace(form, key=_new_key(), faults={"outcome": words("record.conflict")})
         except BusyError:
             status, form = 503, replace(form, faults={"outcome": words("record.busy")})
     frame = {"run": read_session.run, "newest": newest, "customer_id": customer_id, "form": form}
     return show(request, "outcome.html", status, **frame)
-
-
-def path_of(customer_id: str) -> str:
-    return f"/customers/{quote(customer_id, safe='')}"
 
 
 def _new_key() -> str:

@@ -38,7 +38,20 @@ class Open(APIRoute):
     """A route that needs no token; what goes wrong is shown as a page."""
 
     def get_route_handler(self) -> Answer:
-        return _with_error_pages(super().get_route_handler())
+        answer = super().get_route_handler()
+
+        async def shown(request: Request) -> Response:
+            try:
+                return await answer(request)
+            except HTTPException as error:
+                return _refused(request, error.status_code)
+            except RequestValidationError:
+                return _refused(request, 422)
+            except DataError as error:
+                log.error("the store cannot answer: %s", error)
+                return _refused(request, 503)
+
+        return shown
 
 
 class Page(Open, AuthorizedRoute):
@@ -46,21 +59,6 @@ class Page(Open, AuthorizedRoute):
 
     def credentials(self, request: Request) -> str:
         return f"Bearer {session.kept(request, 'session')}"
-
-
-def _with_error_pages(answer: Answer) -> Answer:
-    async def shown(request: Request) -> Response:
-        try:
-            return await answer(request)
-        except HTTPException as error:
-            return _refused(request, error.status_code)
-        except RequestValidationError:
-            return _refused(request, 422)
-        except DataError as error:
-            log.error("the store cannot answer: %s", error)
-            return _refused(request, 503)
-
-    return shown
 
 
 @cache
@@ -154,18 +152,14 @@ def no_such_page(request: Request, error: Any) -> Response:
 
 def _refused(request: Request, status: int) -> Response:
     if status == 401:
-        return _to_sign_in(request)
+        # On to signing in, with a notice where a session has ended, and back to this page afterwards.
+        ended = {"why": "ended"} if session.kept(request, "session") else {}
+        response = go(f"/sign-in?{urlencode({'to': here(request)} | ended)}")
+        session.forget(request, response, "session")
+        return response
     refusal = _REFUSALS.get(status, "unavailable")
     # Without the path, so that a foreign number and an unknown one are answered alike.
     return show(request, "refused.html", status, refusal=refusal, here="/", back="/")
-
-
-def _to_sign_in(request: Request) -> Response:
-    """On to signing in, with a notice where a session has ended, and back to this page afterwards."""
-    asked = {"to": here(request)} | ({"why": "ended"} if session.kept(request, "session") else {})
-    response = go(f"/sign-in?{urlencode(asked)}")
-    session.forget(request, response, "session")
-    return response
 
 
 def may(access: Access, route: str) -> bool:

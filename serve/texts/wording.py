@@ -10,7 +10,6 @@ from configs.published import LANGUAGES, Change, Language, Reason, Run, Score
 from configs.reason_groups import GROUPS, Group
 
 FILES = {language: Path(__file__).with_name(f"{language}.toml") for language in LANGUAGES}
-WEEK = 7
 
 
 def _read(path: Path) -> Mapping[str, str]:
@@ -128,20 +127,17 @@ def change_in_words(run: Run, score: Score, language: Language) -> str:
         return ""
     words, points = Wording(language), risk_points(score)
     days = (run.snapshot_date - run.compared_with).days
-    since = words("change.week") if days == WEEK else str(run.compared_with)
+    since = words("change.week") if days == 7 else str(run.compared_with)
     if not points:
         return words("change.same", since=since)
     way = "up" if points > 0 else "down"
     shown = words("change.point" if abs(points) == 1 else "change.points", count=abs(points))
     change = words(f"change.{way}", points=shown, since=since)
-    what = words("change.and").join(_same_direction(score, points, words))
-    return words(f"change.{way}_by", change=change, what=what) if what else change
-
-
-def _same_direction(score: Score, points: int, words: Wording) -> list[str]:
-    """The parts that went the way of the whole change, the largest first."""
+    # The parts that went the way of the whole change, the largest first.
     parts = [part for part in score.changes if part.contribution * points > 0 and part.group != "other"]
-    return [words.of(part) for part in sorted(parts, key=lambda part: -abs(part.contribution))]
+    parts.sort(key=lambda part: -abs(part.contribution))
+    what = words("change.and").join(words.of(part) for part in parts)
+    return words(f"change.{way}_by", change=change, what=what) if what else change
 
 
 def _sign(number: float) -> str:

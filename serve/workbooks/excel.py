@@ -36,7 +36,11 @@ def write_lists(
     context = Context(read_session.run, settings, language or settings.language)
     rows_of = partial(list_rows, read_session)
     folder.mkdir(parents=True, exist_ok=True)
-    written = [_write(folder / name, content) for name, content in _workbooks(context, lists, rows_of)]
+    written = []
+    for name, content in _workbooks(context, lists, rows_of):
+        written.append(folder / name)
+        with whole_file(written[-1]) as draft:
+            draft.write_bytes(content)
     for stale in set(folder.glob("*.xlsx*")) - set(written):
         stale.unlink()
     return sorted(written)
@@ -92,9 +96,3 @@ def _book(content: BytesIO, context: Context, subject: str) -> Iterator[Workbook
 def _safe(name: str) -> str:
     """A file name that no id can leave the folder with: ``B/1`` becomes ``B%2F1``."""
     return quote(name, safe="")
-
-
-def _write(path: Path, content: bytes) -> Path:
-    with whole_file(path) as draft:
-        draft.write_bytes(content)
-    return path

@@ -74,10 +74,6 @@ class Column:
     style: str
     width: float
 
-    @property
-    def wraps(self) -> bool:
-        return self.style == "wrapped"
-
 
 def styles(workbook: Workbook, font: str) -> Styles:
     common = {"font_name": font, "font_size": 10, "font_color": _INK}

@@ -40,11 +40,6 @@ class Context:
     def branch(self, branch_id: str | None) -> str:
         return branch_id or self.words("branch.none")
 
-    @property
-    def longest(self) -> str:
-        """The name of the column with the risk at the longest horizon."""
-        return f"risk_{self.settings.label.horizons[-1]}d"
-
     def who(self, call_list: CallList) -> str:
         if call_list.manager is None:
             return self.words("own.who", branch=self.branch(call_list.branch_id))
@@ -67,14 +62,15 @@ def list_sheet(workbook: Workbook, context: Context, call_list: CallList, rows: 
     sheet = workbook.add_worksheet(words("list.sheet" if call_list.manager else "own.sheet"))
     style = styles(workbook, words("font"))
     columns = _columns(context, rows)
+    longest = f"risk_{context.settings.label.horizons[-1]}d"
     title = words("list.title", who=context.who(call_list))
     top = head(sheet, columns, style, (title, _facts(context, call_list), context.source))
     for rank, row in enumerate(rows, start=1):
         cells = _cells(context, rank, row, call_list)
         risk = f"share_{row.score.risk_band}"
-        formats = [style[risk if column.name == context.longest else column.style] for column in columns]
+        formats = [style[risk if column.name == longest else column.style] for column in columns]
         write_cells(sheet, top + rank, [cells[column.name] for column in columns], formats)
-        wrapped = [(str(cells[column.name]), column.width) for column in columns if column.wraps]
+        wrapped = [(str(cells[column.name]), column.width) for column in columns if column.style == "wrapped"]
         sheet.set_row(top + rank, row_height(wrapped, words("font")))
     _finish(sheet, context, style, columns, (top, top + len(rows)))
     page(sheet, top, frozen=FROZEN, footer=(context.source, words("page")))
