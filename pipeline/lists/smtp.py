@@ -4,19 +4,11 @@ ConfigError: nothing can be sent until somebody mends something. LaterError: it 
 RefusedError: this message will never be accepted, others may.
 """
 
+import smtplib
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from email.message import EmailMessage
-from smtplib import (
-    SMTP,
-    SMTPDataError,
-    SMTPException,
-    SMTPRecipientsRefused,
-    SMTPResponseException,
-    SMTPSenderRefused,
-    SMTPServerDisconnected,
-)
 
 from configs.errors import ConfigError
 from configs.service import MailServer
@@ -35,22 +27,22 @@ class RefusedError(Exception):
 
 
 @contextmanager
-def session(server: MailServer, timeout: float) -> Iterator[SMTP]:
+def session(server: MailServer, timeout: float) -> Iterator[smtplib.SMTP]:
     """An encrypted session, logged in where there is a user. Raises LaterError and ConfigError."""
     trusted = _trusted(server)
     with _explained(server):
-        smtp = SMTP(server.host, server.port, timeout=timeout)
+        smtp = smtplib.SMTP(server.host, server.port, timeout=timeout)
     try:
         with _explained(server):
             _secure(smtp, server, trusted)
         yield smtp
     finally:
-        with suppress(SMTPException, OSError):
+        with suppress(smtplib.SMTPException, OSError):
             smtp.quit()
         smtp.close()
 
 
-def hand_over(smtp: SMTP, server: MailServer, message: EmailMessage) -> None:
+def hand_over(smtp: smtplib.SMTP, server: MailServer, message: EmailMessage) -> None:
     """Returns when the mail server has accepted the message.
 
     Raises RefusedError, LaterError and ConfigError.
@@ -68,7 +60,7 @@ def _trusted(server: MailServer) -> ssl.SSLContext:
         ) from None
 
 
-def _secure(smtp: SMTP, server: MailServer, trusted: ssl.SSLContext) -> None:
+def _secure(smtp: smtplib.SMTP, server: MailServer, trusted: ssl.SSLContext) -> None:
     smtp.ehlo_or_helo_if_needed()
     if not smtp.has_extn("starttls"):
         raise ConfigError(
@@ -84,11 +76,11 @@ def _secure(smtp: SMTP, server: MailServer, trusted: ssl.SSLContext) -> None:
 def _explained(server: MailServer) -> Iterator[None]:
     try:
         yield
-    except (SMTPException, OSError) as error:
+    except (smtplib.SMTPException, OSError) as error:
         raise _fault(f"the mail server {server.host}:{server.port}", error) from None
 
 
-def _fault(where: str, error: SMTPException | OSError) -> Exception:
+def _fault(where: str, error: smtplib.SMTPException | OSError) -> Exception:
     """The error for a failure.
 
     It names only the code of an answer, whose words may repeat an address or a login.
@@ -99,20 +91,20 @@ def _fault(where: str, error: SMTPException | OSError) -> Exception:
                 f"{where} has a certificate that is not trusted: {error.verify_message}. Name the file of "
                 "the authority that issued it in ATTRITION_SMTP_CA."
             )
-        case SMTPRecipientsRefused():
+        case smtplib.SMTPRecipientsRefused():
             ((code, _),) = error.recipients.values()
             return RefusedError(code) if code >= 500 else LaterError(f"{where} answered {code}")
-        case SMTPServerDisconnected():
+        case smtplib.SMTPServerDisconnected():
             return LaterError(f"{where} ended the connection, or did not answer")
-        case SMTPResponseException(smtp_code=code) if code < 500:
+        case smtplib.SMTPResponseException(smtp_code=code) if code < 500:
             return LaterError(f"{where} answered {code}")
-        case SMTPDataError(smtp_code=code):
+        case smtplib.SMTPDataError(smtp_code=code):
             return RefusedError(code)
-        case SMTPSenderRefused(smtp_code=code):
+        case smtplib.SMTPSenderRefused(smtp_code=code):
             return ConfigError(f"{where} refuses the sender with {code}. Mend sender in [mail].")
-        case SMTPResponseException(smtp_code=code):
+        case smtplib.SMTPResponseException(smtp_code=code):
             return ConfigError(f"{where} answered {code} to connection or login. Mend ATTRITION_SMTP_….")
-        case SMTPException():
+        case smtplib.SMTPException():
             return ConfigError(
                 f"{where} takes no login known here. Unset ATTRITION_SMTP_USER and "
                 "ATTRITION_SMTP_PASSWORD, or name another port in ATTRITION_SMTP_PORT."
