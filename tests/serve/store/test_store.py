@@ -91,6 +91,8 @@ def test_history_is_kept_and_the_pointer_can_go_back(published, make_run, scores
     assert published.latest_run() == second
     assert published.history() == (second, make_run())
     assert published.rollback() == published.latest_run() == make_run()
+    with pytest.raises(DataError, match="Did you mean 'run-2'"), published.at_run("run2"):
+        pass
 
 
 def test_rollback_goes_one_run_back_at_a_time_and_gives_the_old_answers(
