@@ -183,7 +183,7 @@ def caller_of(claims: Mapping[str, Any]) -> Caller:
 def issue(settings: ServiceSettings, claims: Mapping[str, Any], seconds: int) -> str:
     """A token of the demo that expires after ``seconds``. Raises ConfigError where the bank issues them."""
     issued = int(time.time())
-    standing = {"iss": settings.issuer, "aud": settings.token_audience}
+    standing: dict[str, Any] = {"iss": settings.issuer, "aud": settings.token_audience}
     standing |= {"nbf": issued, "exp": issued + seconds}
     return jwt.encode({**claims, **standing}, settings.token_secret, algorithm="HS256")
 
