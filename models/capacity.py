@@ -142,13 +142,11 @@ def _cuts(
 def _concave_hull(x: NDArray[np.int64], y: NDArray[np.float64]) -> list[int]:
     """The places of the points that no line between two others runs above, from the first to the highest."""
     hull: list[int] = []
-    for place in range(int(np.argmax(y)) + 1):
-        while len(hull) > 1 and _left_of(hull[-2], hull[-1], place, x, y):
+    for c in range(int(np.argmax(y)) + 1):
+        while len(hull) > 1:
+            a, b = hull[-2:]
+            if (y[b] - y[a]) * (x[c] - x[a]) > (y[c] - y[a]) * (x[b] - x[a]):
+                break  # b lies above the line from a to c
             hull.pop()
-        hull.append(place)
+        hull.append(c)
     return hull
-
-
-def _left_of(a: int, b: int, c: int, x: NDArray[np.int64], y: NDArray[np.float64]) -> bool:
-    """True where b lies on or below the line from a to c."""
-    return bool((y[b] - y[a]) * (x[c] - x[a]) <= (y[c] - y[a]) * (x[b] - x[a]))

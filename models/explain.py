@@ -15,9 +15,8 @@ from models.hazard import Model
 TOLERANCE = 1e-9
 ROWS = 10_000  # explained together: all trees are gone through once for these
 DIGITS = 9  # to which sums are compared: below lies what the order of addition makes
-LEAD_FROM = (
-    0.1  # log-odds, a tenth more likely: an occasion that adds less does not come before stronger signs
-)
+# Log-odds, a tenth more likely: an occasion that adds less does not come before stronger signs.
+LEAD_FROM = 0.1
 
 
 @dataclass(frozen=True)

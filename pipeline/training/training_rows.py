@@ -1,7 +1,7 @@
 """The rows that train and evaluate models: features, deviations from peers and outcomes, on disk."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from fnmatch import fnmatchcase
@@ -20,30 +20,6 @@ from models.matrix import KEY, Matrix, check_finite, joined
 from models.peers import Peers, fit_peers
 from pipeline.artefacts import Home
 from pipeline.snapshots.build import READERS, feature_names, read_eligible, read_features, read_partition
-
-
-class OnDiskMatrix:
-    """Rows × columns, 8 bytes a number, in a file without a name below ``folder``.
-
-    Reading the array reads the file, and the system may drop again what was read: the array can be larger
-    than the memory. The file is gone with the array, however the run ends.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (array() closes it)
-        self._rows, self._columns = 0, 0
-
-    def append(self, values: NDArray[np.float64]) -> None:
-        """Adds rows of as many columns as those before."""
-        np.ascontiguousarray(values).tofile(self._file)
-        self._rows, self._columns = self._rows + values.shape[0], values.shape[1]
-
-    def array(self) -> NDArray[np.float64]:
-        """All rows in their order, read only; nothing may be appended afterwards."""
-        shape = (self._rows, self._columns)
-        with self._file:
-            self._file.flush()
-            return np.memmap(self._file, np.float64, "r", shape=shape) if all(shape) else np.empty(shape)
 
 
 def columns_of(settings: Settings) -> dict[str, Entry]:
@@ -90,14 +66,35 @@ def load_matrix(home: Home, snapshots: Sequence[date], peers: Peers | None = Non
     are in memory at a time; all features together lie on disk and are read as they are needed.
     """
     mondays, peers = sorted(snapshots), peers or Peers()
-    names = feature_names(home, mondays[0])
-    features, outcomes = OnDiskMatrix(home.root), list[Matrix]()
-    with ThreadPoolExecutor(READERS) as pool:
-        for first in range(0, len(mondays), READERS):
-            for rows in pool.map(partial(_of_monday, home, peers, names), mondays[first : first + READERS]):
-                features.append(rows.features)
-                outcomes.append(rows.only([]))
-    return joined(outcomes, features.array(), [*names, *peers.names])
+    names, outcomes = feature_names(home, mondays[0]), list[Matrix]()
+
+    def features() -> Iterator[NDArray[np.float64]]:
+        with ThreadPoolExecutor(READERS) as pool:
+            for first in range(0, len(mondays), READERS):
+                days = mondays[first : first + READERS]
+                for rows in pool.map(partial(_of_monday, home, peers, names), days):
+                    outcomes.append(rows.only([]))
+                    yield rows.features
+
+    on_disk = to_disk(home.root, features())
+    return joined(outcomes, on_disk, [*names, *peers.names])
+
+
+def to_disk(folder: Path, parts: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """All rows of the parts in their order, read only, 8 bytes a number, in a file without a name below
+    ``folder``.
+
+    Reading the array reads the file, and the system may drop again what was read: the array can be larger
+    than the memory. The file is gone with the array, however the run ends.
+    """
+    rows = columns = 0
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for part in parts:
+            np.ascontiguousarray(part).tofile(file)
+            rows, columns = rows + part.shape[0], part.shape[1]
+        file.flush()
+        shape = (rows, columns)
+        return np.memmap(file, np.float64, "r", shape=shape) if all(shape) else np.empty(shape)
 
 
 def _of_monday(home: Home, peers: Peers, names: list[str], day: date) -> Matrix:

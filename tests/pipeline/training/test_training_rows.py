@@ -8,7 +8,7 @@ import pytest
 from configs.bank_folder import load_settings
 from configs.errors import ConfigError
 from configs.settings import Settings
-from pipeline.training.training_rows import OnDiskMatrix, monotone_signs
+from pipeline.training.training_rows import monotone_signs, to_disk
 
 COLUMNS = ("outflow_sum_4w", "aum_slope_26w", "login_count_13w", "not_of_this_bank")
 
@@ -45,11 +45,8 @@ def test_a_word_that_constrains_nothing_is_refused(word: str, says: str) -> None
 
 
 def test_parts_come_back_in_their_order_from_a_file_that_nobody_sees(tmp_path: Path) -> None:
-    rows = OnDiskMatrix(tmp_path)
     parts = [np.array([[1.0, np.nan], [3.0, 4.0]]), np.empty((0, 2)), np.array([[5.0, 6.0]])]
-    for part in parts:
-        rows.append(part)
-    found = rows.array()
+    found = to_disk(tmp_path, parts)
     assert found.tobytes() == np.concatenate(parts).tobytes()
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ValueError, match="read-only"):
@@ -57,12 +54,9 @@ def test_parts_come_back_in_their_order_from_a_file_that_nobody_sees(tmp_path: P
 
 
 def test_columns_of_another_layout_are_rows_all_the_same(tmp_path: Path) -> None:
-    rows = OnDiskMatrix(tmp_path)
-    rows.append(np.asfortranarray([[1.0, 2.0], [3.0, 4.0]]))
-    assert rows.array().tolist() == [[1, 2], [3, 4]]
+    rows = to_disk(tmp_path, [np.asfortranarray([[1.0, 2.0], [3.0, 4.0]])])
+    assert rows.tolist() == [[1, 2], [3, 4]]
 
 
 def test_no_row_at_all(tmp_path: Path) -> None:
-    rows = OnDiskMatrix(tmp_path)
-    rows.append(np.empty((0, 3)))
-    assert rows.array().shape == (0, 3)
+    assert to_disk(tmp_path, [np.empty((0, 3))]).shape == (0, 3)
