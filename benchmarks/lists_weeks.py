@@ -26,7 +26,7 @@ from pipeline.artefacts import Home
 from pipeline.ingest.ingest import ingest
 from pipeline.lists.call_lists import reached, week_of
 from pipeline.lists.decisions import choose
-from pipeline.lists.experiment import experiment_weeks, observed_rows, outcomes, response_rate
+from pipeline.lists.experiment import observed_rows, outcomes, response_rate
 from pipeline.scoring.score import read_managers, score
 from pipeline.scoring.score_changes import Models
 from pipeline.snapshots.build import build_outcomes, build_snapshots, read_partition
@@ -196,7 +196,7 @@ def our_lists(part: Part, world: World, now: Known) -> tuple[CallList, ...]:
     with part.store(world) as store:
         with store.write() as connection:
             rate = response_rate(settings, assignments.experiment_rows(connection), monday)
-            week = week_of(connection, monday, experiment_weeks(settings), rate, now.reached)
+            week = week_of(connection, monday, settings.label.weeks_to_close, rate, now.reached)
         lists = choose(scores, now.staff[world.tag], _terms(settings, world, share), week)
         none = MappingProxyType({})
         run = Run(str(monday), "demo", monday, "", settings.base_currency, 90, len(scores), none, none)
@@ -206,7 +206,7 @@ def our_lists(part: Part, world: World, now: Known) -> tuple[CallList, ...]:
 
 def other_lists(settings: Settings, world: World, now: Known) -> tuple[CallList, ...]:
     """Filled by another order alone; nobody is held out, and nobody stays for having been listed."""
-    week = Week(now.monday, experiment_weeks(settings), ResponseRate(1.0), reached=now.reached)
+    week = Week(now.monday, settings.label.weeks_to_close, ResponseRate(1.0), reached=now.reached)
     return choose(in_order(world, now), now.staff[world.tag], _terms(settings, world, 0.0), week)
 
 
@@ -265,9 +265,9 @@ def _effect(
     found = {"listed": len(rows) - control, "control": control, "truth": truth}
     if not 0 < control < len(rows):
         return found | {"covers": False}  # the page tells nothing
-    told = difference_in_customers(rows)
-    found |= {"told": told.difference, "low": told.low, "high": told.high}
-    return found | {"covers": told.low <= truth <= told.high}
+    difference, low, high = difference_in_customers(rows)["difference"]
+    found |= {"told": difference, "low": low, "high": high}
+    return found | {"covers": low <= truth <= high}
 
 
 def first_assignments(rows: Iterable[ExperimentRow]) -> list[ExperimentRow]:

@@ -60,33 +60,17 @@ class Arm:
     effective_n: float
 
 
-@dataclass(frozen=True)
-class Difference:
-    """By how much less left of the listed than of the control group: as shares with a 95% interval, and in
-    all.
+def difference_in_customers(experiment: Experiment) -> dict[str, Any]:
+    """By how much less left of the listed than of the control group, as shares of customers.
 
-    ``total`` is ``difference`` times the customers listed, or their AUM.
+    Either arm, which must have assignments; the ``difference`` with its 95% interval; and the same times the
+    customers listed (``kept``).
     """
-
-    listed: Arm
-    control: Arm
-    difference: float
-    low: float
-    high: float
-    of: float
-
-    @property
-    def total(self) -> tuple[float, float, float]:
-        return self.difference * self.of, self.low * self.of, self.high * self.of
-
-
-def difference_in_customers(experiment: Experiment) -> Difference:
-    """The difference in the share of customers who left. Both arms must have assignments."""
     return _difference(experiment, experiment.attrited, np.ones(len(experiment)))
 
 
-def difference_in_money(experiment: Experiment) -> Difference:
-    """The difference in the share of AUM that left; who lost nothing of it is there with 0."""
+def difference_in_money(experiment: Experiment) -> dict[str, Any]:
+    """The same of shares of AUM, ``kept`` in base currency; who lost nothing is there with 0."""
     share = np.zeros(len(experiment))
     np.divide(experiment.lost, experiment.base, out=share, where=experiment.base > 0)
     return _difference(experiment, share, experiment.base)
@@ -178,11 +162,17 @@ def response_rate(experiment: Experiment, terms: Profit, least: int) -> Response
     return ResponseRate(overall, by_reason)
 
 
-def _difference(experiment: Experiment, left: NDArray[Any], weight: NDArray[np.float64]) -> Difference:
+def _difference(experiment: Experiment, left: NDArray[Any], weight: NDArray[np.float64]) -> dict[str, Any]:
     arms = ~experiment.control, experiment.control
     listed, control = (_arm(left[rows], weight[rows]) for rows in arms)
-    interval = newcombe(listed, control)
-    return Difference(listed, control, control.share - listed.share, *interval, float(weight[arms[0]].sum()))
+    shares = [control.share - listed.share, *newcombe(listed, control)]
+    total = float(weight[arms[0]].sum())
+    return {
+        "listed": {"assignments": listed.assignments, "left": listed.share},
+        "control_group": {"assignments": control.assignments, "left": control.share},
+        "difference": shares,
+        "kept": [share * total for share in shares],
+    }
 
 
 def _arm(left: NDArray[Any], weight: NDArray[np.float64]) -> Arm:

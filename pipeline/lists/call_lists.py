@@ -20,7 +20,7 @@ from features.engine.entities import EPOCH, day_number, make_rows
 from pipeline.artefacts import fingerprint
 from pipeline.context import Context
 from pipeline.lists.decisions import choose
-from pipeline.lists.experiment import LOOK_BACK, experiment_weeks, response_rate
+from pipeline.lists.experiment import LOOK_BACK, response_rate
 from pipeline.scoring.profiles import maturities
 from pipeline.scoring.score import Publication, run_id_of
 from pipeline.tables import Ingested
@@ -41,7 +41,7 @@ def choose_lists(
     with Store(bank.home.store) as store, store.write() as connection:
         rows = assignments.experiment_rows(connection, monday - LOOK_BACK)
         rate = response_rate(bank.settings, rows, monday)
-        week = week_of(connection, monday, experiment_weeks(bank.settings), rate, known_reached)
+        week = week_of(connection, monday, bank.settings.label.weeks_to_close, rate, known_reached)
     chosen = choose(publication.scores, publication.managers, lists, week)
     with_steps = with_next_steps(bank.settings, tables, monday, chosen)
     return replace(publication, run=_with_lists(publication.run, week)), with_steps

@@ -12,7 +12,7 @@ import numpy as np
 from configs.published import ResponseRate
 from configs.settings import Settings
 from models import experiment
-from models.experiment import Difference, Experiment
+from models.experiment import Experiment
 from pipeline.artefacts import Home
 from pipeline.context import Context
 from pipeline.snapshots.build import build_outcomes, read_partition
@@ -65,11 +65,6 @@ def outcomes(home: Home, day: date) -> dict[str, Observed]:
     return {name: Observed(*row) for name, row in zip(labels["customer_id"], rows, strict=True)}
 
 
-def experiment_weeks(settings: Settings) -> int:
-    """Whole weeks from a Monday until the outcome of what was decided on it is known."""
-    return -(-(settings.label.lead_days + settings.label.horizon_days) // 7)
-
-
 def response_rate(settings: Settings, rows: Sequence[ExperimentRow], monday: date) -> ResponseRate:
     """The response rate learnt from the assignments whose outcome was known by ``monday``."""
     matured = [row for row in rows if settings.label.timeline(row.assigned_on).matured(monday)]
@@ -105,8 +100,8 @@ def figures(settings: Settings, rows: Sequence[ExperimentRow], as_of: date) -> d
         "currency": settings.base_currency,
         "known": len(observed),
         "waiting": len(rows) - len(observed),
-        "customers": _difference(experiment.difference_in_customers(observed)) if both else None,
-        "money": _difference(experiment.difference_in_money(observed)) if both else None,
+        "customers": experiment.difference_in_customers(observed) if both else None,
+        "money": experiment.difference_in_money(observed) if both else None,
         "power": _power(settings, rows, observed, as_of),
         "by_reason": _groups(observed, "reason", least),
         "by_manager": _groups(observed, "manager", least),
@@ -135,20 +130,10 @@ def _power(
         "visible": visible if isfinite(visible) else None,
         "needed": round(needed) if isfinite(needed) else None,
         "a_week": a_week,
-        "weeks_to_go": experiment.weeks_to_go(needed, count, waiting, a_week, experiment_weeks(settings)),
+        "weeks_to_go": experiment.weeks_to_go(needed, count, waiting, a_week, settings.label.weeks_to_close),
     }
 
 
 def _groups(observed: Experiment, kind: str, least: int) -> dict[str, Any]:
     groups = experiment.by_group(observed, getattr(observed, kind), least)
-    return {
-        name: _difference(experiment.difference_in_customers(members)) for name, members in groups if name
-    }
-
-
-def _difference(difference: Difference) -> dict[str, Any]:
-    arms = {"listed": difference.listed, "control_group": difference.control}
-    return {name: {"assignments": arm.assignments, "left": arm.share} for name, arm in arms.items()} | {
-        "difference": [difference.difference, difference.low, difference.high],
-        "kept": list(difference.total),
-    }
+    return {name: experiment.difference_in_customers(members) for name, members in groups if name}

@@ -12,7 +12,6 @@ from configs.errors import ConfigError
 from configs.published import Manager, ResponseRate, Run, Score
 from pipeline.lists.call_lists import _with_lists, check_salt, reached, with_next_steps
 from pipeline.lists.decisions import choose
-from pipeline.lists.experiment import experiment_weeks
 from tests.pipeline.conftest import SELECTS
 
 MONDAY, SINCE = date(2024, 3, 18), date(2024, 2, 12)
@@ -69,7 +68,7 @@ def test_a_bank_without_contacts_has_reached_nobody(tiny):
 @pytest.mark.parametrize(("lead", "horizon", "weeks"), [(7, 90, 14), (7, 30, 6), (0, 90, 13), (8, 90, 14)])
 def test_weeks_until_the_outcome_is_known(tiny, lead, horizon, weeks):
     settings = tiny.settings(label={"lead_days": lead, "horizon_days": horizon})
-    assert experiment_weeks(settings) == weeks
+    assert settings.label.weeks_to_close == weeks
 
 
 def test_other_facts_make_another_run_and_the_same_facts_the_same_in_any_order():
