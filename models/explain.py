@@ -1,15 +1,13 @@
 """Explanations of a score and of its change: what each column adds to the log-odds, and the top groups."""
 
 import os
-from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.errors import DataError, did_you_mean
+from configs.errors import DataError
 from models.hazard import Model
 
 TOLERANCE = 1e-9
@@ -95,26 +93,6 @@ def contributions(model: Model, features: NDArray[np.float64]) -> Contributions:
             "LightGBM do not fit together; install the version in requirements.lock or train again."
         )
     return Contributions(parts[:-1].T, bias, raw)
-
-
-def make_grouping(
-    columns: Sequence[str],
-    groups: Mapping[str, str],
-    names: Sequence[str],
-    leads: Collection[str] = (),
-    representative: Mapping[str, str] = MappingProxyType({}),
-) -> Grouping:
-    """The grouping by name. Raises DataError for a column without a group among ``names``."""
-    missing = [name for name in columns if groups.get(name) not in names]
-    if missing:
-        raise DataError(f"column {missing[0]!r} has no group of reasons. {did_you_mean(missing[0], groups)}")
-    place = {name: k for k, name in enumerate(columns)}
-    return Grouping(
-        tuple(names),
-        tuple(names.index(groups[name]) for name in columns),
-        tuple(place.get(representative.get(name, name), place[name]) for name in columns),
-        tuple(name in leads for name in names),
-    )
 
 
 def by_group(values: NDArray[np.float64], grouping: Grouping) -> NDArray[np.float64]:

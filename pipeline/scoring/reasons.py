@@ -12,7 +12,7 @@ from configs.settings import Settings
 from features.catalogue.entries import Entry
 from features.catalogue.sentences import sentence
 from models.bundle import Bundle
-from models.explain import Grouping, make_grouping, top_reasons
+from models.explain import Grouping, top_reasons
 from pipeline.training.training_rows import columns_of
 
 
@@ -34,15 +34,14 @@ def words_of(settings: Settings, bundle: Bundle) -> Words:
     """The words of the bundle's columns; occasions lead. Raises KeyError for a column that nobody knows."""
     catalogue, columns = columns_of(settings), bundle.model.columns
     entries = tuple(catalogue[name] for name in columns)
-    place = {name: k for k, name in enumerate(columns)}
+    place, names = {name: k for k, name in enumerate(columns)}, tuple(GROUPS)
     return Words(
         entries,
-        make_grouping(
-            columns,
-            {entry.name: entry.group for entry in entries},
-            tuple(GROUPS),
-            [name for name, group in GROUPS.items() if group.occasion],
-            {entry.name: entry.representative_feature for entry in entries if entry.representative_feature},
+        Grouping(
+            names,
+            tuple(names.index(entry.group) for entry in entries),
+            tuple(place.get(entry.representative_feature, k) for k, entry in enumerate(entries)),
+            tuple(group.occasion for group in GROUPS.values()),
         ),
         np.array(bundle.medians, dtype=np.float64),
         np.array([entry.worse for entry in entries]),
