@@ -82,13 +82,13 @@ def compare_definitions(
         shutil.rmtree(task.drafts, ignore_errors=True)
     results = {}
     for number, (name, candidate) in enumerate(chosen.items()):
-        own = groups[groups["candidate"] == number]
+        totals = groups[groups["candidate"] == number]
         codes = excluded[excluded["candidate"] == number].set_index("code")["customers"]
         results[name] = (
             _described(candidate.label, snapshots, data_through)
-            | _totals(own)
+            | _totals(totals)
             | {"excluded": {code: int(count) for code, count in codes.items() if count}}
-            | {f"by_{by}": {str(key): _totals(rows) for key, rows in own.groupby(by)} for by in GROUPS}
+            | {f"by_{by}": {str(key): _totals(rows) for key, rows in totals.groupby(by)} for by in GROUPS}
         )
     result = {
         "bank": settings.bank,
