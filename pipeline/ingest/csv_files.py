@@ -6,7 +6,7 @@ import gzip
 import io
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO, cast
@@ -89,16 +89,21 @@ def count_lines(path: Path) -> int:
     return lines
 
 
-def rows(lines: Iterator[str], delimiter: str, width: int) -> Iterator[tuple[int, list[str] | str, str]]:
+def rows(
+    lines: Iterator[str], delimiter: str, width: int, only: Collection[int] | None = None
+) -> Iterator[tuple[int, list[str] | str, str]]:
     """Each row below the header: the line on which it begins, its fields or why it is no row, its raw text.
 
     Reading goes on behind the refused line, so that an open quote costs one row and not all that follow.
     Blank lines are no rows. Whatever is read here is read as DuckDB reads it
-    from a file in which every line is a row.
+    from a file in which every line is a row. ``only``: lines on which rows begin; no others are read.
     """
     waiting: list[str] = []
     number, header = 1, True
     while line := waiting.pop(0) if waiting else next(lines, ""):
+        if only is not None and number not in only:
+            number, header = number + 1, False
+            continue
         taken = [line]
         row = _fields(taken, delimiter)
         while row is None and len(taken) < LINES_PER_ROW:

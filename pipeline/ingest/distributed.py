@@ -37,7 +37,7 @@ from pipeline.ingest.deliveries import Plan
 from pipeline.ingest.incoming import Incoming, Ingestion, weekly_bookings
 from pipeline.ingest.load import BATCH_ROWS, KEPT_FILES, KEPT_ROWS, by_file, validate
 from pipeline.ingest.quarantine import RefusedLines, refused_lines
-from pipeline.ingest.relations import DELIVERED, RAW_TEXT, TABLE_KEY, computing, sql_text
+from pipeline.ingest.relations import RAW_TEXT, TABLE_KEY, computing, sql_text
 from pipeline.ingest.selects import explain_sql_errors, row_by_row_sources
 from pipeline.ingest.sources import Reject, open_source
 from pipeline.snapshots.spark import over_buckets, session
@@ -47,6 +47,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 MOST_PARTS = 1024  # a task that writes buckets opens a file of every part
 MOST_WRITERS = 512  # a task that writes buckets reads the index of every such file
+OFTEN = "often.npy"  # the hashes of keys that come more than once
+REPEATED_ROWS = "repeated_rows.parquet"  # one row per row that shares its key, with the driver's verdict
 PLACES = 40  # bits of a row's place that count the rows of its part
 
 
@@ -113,16 +115,6 @@ class Work:
     def buckets(self) -> int:
         return int(pq.read_table(self.shared / "layout.parquet")["buckets"][0].as_py())
 
-    @property
-    def often(self) -> Path:
-        """The hashes of keys that come more than once."""
-        return self.folder / "often.npy"
-
-    @property
-    def repeated_rows(self) -> Path:
-        """One row per row that shares its key with another, with the driver's verdict, by bucket."""
-        return self.folder / "repeated_rows.parquet"
-
 
 @dataclass(frozen=True)
 class DistributedTable:
@@ -150,15 +142,10 @@ class DistributedTable:
         _share(con, work)
         counts: dict[str, int] = {}
         self.state.unreadable[work.source] = []
-        for rows, rejects, whole in self._over_parts(validate_part):
+        for rows, rejects in self._over_parts(validate_part):
             counts |= rows
             self.state.unreadable[work.source] += rejects
-            for (file,) in whole:
-                con.execute(
-                    "UPDATE delivered SET one_row_per_line = true WHERE source = ? AND file = ?",
-                    [work.source, file],
-                )
-        np.save(work.often, np.concatenate(self._over_buckets(partial(repeated_keys, work))))
+        np.save(work.folder / OFTEN, np.concatenate(self._over_buckets(partial(repeated_keys, work))))
         self._over_parts(gather_again)
         no_rows = replace(work.incoming, new=f"SELECT * FROM ({work.incoming.new}) LIMIT 0")
         validate(con, work.settings, work.table, no_rows)
@@ -169,10 +156,9 @@ class DistributedTable:
 
     def keep_raw(self) -> None:
         """Put the raw text of refused rows into ``raw_rows``, a task per file with such rows."""
-        con, work = self.state.con, self.work
-        refused = refused_lines(con, work.table.name)
-        self.cluster.over(partial(raw_text, work), refused)
-        _insert(con, "raw_rows", work.folder / "raw")
+        work = self.work
+        self.cluster.over(partial(raw_text, work), refused_lines(self.state, work.table.name))
+        _insert(self.state.con, "raw_rows", work.folder / "raw")
 
     def write_kept(self) -> dict[str, int]:
         """Write the kept rows by bucket and year, a task per bucket; their number by file."""
@@ -181,7 +167,7 @@ class DistributedTable:
             self.state.con,
             "SELECT _place AS _row, verdict, w.superseded_on, _bucket "
             "FROM repeated w JOIN checked c ON c.rowid = w._row ORDER BY _bucket, _place",
-            work.repeated_rows,
+            work.folder / REPEATED_ROWS,
         )
         target = (self.state.draft / work.table.name).resolve()
         rows = sum(self._over_buckets(partial(write_buckets_of, work, target)), Counter[str]())
@@ -233,18 +219,17 @@ def weeks_of_part(work: Work, part: int) -> list[tuple[date, int]]:
         return weekly_bookings(con, work.incoming.rows)
 
 
-def validate_part(work: Work, part: int) -> tuple[dict[str, int], list[Reject], list[tuple[str]]]:
+def validate_part(work: Work, part: int) -> tuple[dict[str, int], list[Reject]]:
     """Check the rows of a part; lay its good rows, their keys and the refused rows into the folder.
 
-    Returned are the rows of the SELECT by file, lines that are no rows, files with a row on every line.
+    Returned are the rows of the SELECT by file, and the lines that are no rows.
     """
     with _opened(work, part) as (con, rejects):
         rows = validate(con, work.settings, work.table, work.incoming)
         refused = work.folder / "refused" / f"{part}.parquet"
         copy_rows(con, "SELECT * FROM checked WHERE _reason IS NOT NULL", refused)
         _partition_good(con, work, part)
-        whole = con.execute("SELECT file FROM delivered WHERE one_row_per_line").fetchall()
-        return rows, rejects, whole
+        return rows, rejects
 
 
 def repeated_keys(work: Work, buckets: range) -> NDArray[np.uint64]:
@@ -258,7 +243,7 @@ def repeated_keys(work: Work, buckets: range) -> NDArray[np.uint64]:
 
 def gather_again(work: Work, part: int) -> None:
     """Lay the good rows of a part whose key comes more than once into the folder, whole."""
-    often = np.load(work.often)
+    often = np.load(work.folder / OFTEN)
     for path in sorted((work.folder / "rows").glob(f"{part}-*.arrow")):
         pieces = list(read_partitions(path, range(work.buckets)))
         buckets = np.repeat(np.arange(work.buckets, dtype=np.int16), [len(piece) for piece in pieces])
@@ -279,7 +264,8 @@ def write_buckets_of(work: Work, target: Path, buckets: range) -> Counter[str]:
             )
             con.execute(
                 "CREATE OR REPLACE TEMP VIEW repeated AS "
-                f"SELECT * FROM read_parquet({sql_text(work.repeated_rows)}) WHERE _bucket = {bucket}"
+                f"SELECT * FROM read_parquet({sql_text(work.folder / REPEATED_ROWS)}) "
+                f"WHERE _bucket = {bucket}"
             )
             rows, folder = con.sql(KEPT_ROWS).to_arrow_table(), target / bucket_name(bucket)
             write_parts(rows, folder, *layout_of(work.table))
@@ -314,9 +300,6 @@ def _opened(work: Work, part: int) -> Iterator[tuple[duckdb.DuckDBPyConnection, 
     """The files of a part under the name of their source, beside what their rows refer to."""
     spec, files = work.settings.sources[work.source], work.parts[part]
     with _alone() as con, explain_sql_errors(work.settings, work.table):
-        labels = [path.relative_to(work.raw).as_posix() for path in files]
-        DELIVERED.create(con)
-        DELIVERED.insert(con, [(work.source, label, "", False) for label in labels])
         for path in sorted(work.shared.glob("*.parquet")):
             con.execute(f"CREATE TEMP VIEW {path.stem} AS SELECT * FROM read_parquet({sql_text(path)})")
         schema_like = [work.schema_like] if spec.format == "parquet" else []

@@ -62,7 +62,6 @@ from pipeline.ingest.quarantine import (
 from pipeline.ingest.quarantine_export import note_corrected
 from pipeline.ingest.relations import computing, number, open_relations
 from pipeline.ingest.selects import ORDER, explain_sql_errors, load_selects
-from pipeline.ingest.sources import list_delivered
 from pipeline.tables import NOTES, Count, Delivery, Ingested, read_ingested
 
 # Raised when the same files, SELECTs and settings would give other tables. Older ones are then made anew.
@@ -153,7 +152,6 @@ def _prepare(state: Ingestion, bookings: str) -> None:
     """
     con, settings, base = state.con, state.settings, state.plan.base
     open_relations(con)
-    list_delivered(con, settings, state.raw, state.fetched)
     if base is None:
         for name in settings.sources:
             open_files(state, name)
@@ -190,7 +188,7 @@ def _load(state: Ingestion, table: Table, incoming: Incoming) -> Loaded:
     if distributed:
         distributed.keep_raw()
     else:
-        keep_raw(con, settings, table.name)
+        keep_raw(state, table.name)
     written = distributed.write_kept() if distributed else write_kept(state, table)
     if table.by_customer:
         write_refused(state, table, incoming.columns)

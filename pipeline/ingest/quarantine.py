@@ -20,7 +20,8 @@ from configs.settings import Settings, Source
 from configs.tables import TABLES, Sensitivity, Table
 from pipeline.artefacts import whole_text, write_parquet
 from pipeline.ingest.checks import key_hash, repeats
-from pipeline.ingest.csv_files import header, opened_bytes, opened_text, rows
+from pipeline.ingest.csv_files import header, opened_text, rows
+from pipeline.ingest.incoming import Ingestion
 from pipeline.ingest.relations import (
     GOOD,
     QUARANTINE,
@@ -31,7 +32,7 @@ from pipeline.ingest.relations import (
     number,
     sql_text,
 )
-from pipeline.ingest.sources import Reject
+from pipeline.ingest.sources import Reject, files_of
 
 HEADER = ("table", "file", "line", "column", "reason", "corrected_in", "raw")
 BATCH_ROWS = 10_000
@@ -47,13 +48,12 @@ class RefusedLines:
     file: str
     source: str
     path: Path
-    one_row_per_line: bool
     lines: frozenset[int]
 
     def texts(self, settings: Settings) -> Iterator[tuple[str, int, str]]:
         """File, line and raw text of each."""
         spec = settings.sources[self.source]
-        rows = raw_rows(self.path, self.source, spec, self.lines, one_row_per_line=self.one_row_per_line)
+        rows = raw_rows(self.path, self.source, spec, self.lines)
         return ((self.file, line, text) for line, text in rows)
 
 
@@ -134,26 +134,29 @@ def most_common(con: duckdb.DuckDBPyConnection, table: str) -> str:
     )
 
 
-def keep_raw(con: duckdb.DuckDBPyConnection, settings: Settings, table: str) -> None:
+def keep_raw(state: Ingestion, table: str) -> None:
     """Put the raw text of one table's refused rows into ``raw_rows``.
 
     Memory is bounded by one batch of them.
     """
-    for refused in refused_lines(con, table):
-        RAW_TEXT.insert(con, refused.texts(settings))
+    for refused in refused_lines(state, table):
+        RAW_TEXT.insert(state.con, refused.texts(state.settings))
 
 
-def refused_lines(con: duckdb.DuckDBPyConnection, table: str) -> list[RefusedLines]:
+def refused_lines(state: Ingestion, table: str) -> list[RefusedLines]:
     """By delivered file, the refused rows of a table that ``raw_rows`` lacks."""
-    files = con.execute(
-        "SELECT file, min(source), min(path), bool_and(one_row_per_line), list(DISTINCT line) "
-        "FROM quarantine ANTI JOIN raw_rows USING (file, line) JOIN delivered USING (file) "
+    files = state.con.execute(
+        "SELECT file, list(DISTINCT line) FROM quarantine ANTI JOIN raw_rows USING (file, line) "
         "WHERE table_name = ? GROUP BY file ORDER BY file",
         [table],
     ).fetchall()
+    delivered = {
+        label: (name, path.resolve())
+        for name in sorted(state.settings.sources, reverse=True)  # of two sources of a file the first one
+        for label, path in files_of(state.settings, state.raw, state.fetched, name).items()
+    }
     return [
-        RefusedLines(file, source, Path(path), whole, frozenset(lines))
-        for file, source, path, whole, lines in files
+        RefusedLines(file, *delivered[file], frozenset(lines)) for file, lines in files if file in delivered
     ]
 
 
@@ -165,35 +168,22 @@ def write_raw(con: duckdb.DuckDBPyConnection, target: Path) -> None:
     write_parquet(refused.to_arrow_table(), target)
 
 
-def raw_rows(
-    path: Path, name: str, spec: Source, lines: Collection[int], *, one_row_per_line: bool
-) -> Iterator[tuple[int, str]]:
+def raw_rows(path: Path, name: str, spec: Source, lines: Collection[int]) -> Iterator[tuple[int, str]]:
     """The rows that begin on these lines.
 
     Their lines, and their text as it stands, without the last line end.
 
     Of a CSV file that is every physical line of the row; of any other source one JSON object of the row's
-    columns. ``one_row_per_line``: each line is known to be a row of its own.
+    columns.
     """
-    if spec.format != "csv":
-        return _parquet_rows(path, lines)
-    texts = _whole_lines(path, lines) if one_row_per_line else _csv_rows(path, name, spec, lines)
-    return ((number, text.removesuffix("\n").removesuffix("\r")) for number, text in texts)
-
-
-def _whole_lines(path: Path, lines: Collection[int]) -> Iterator[tuple[int, str]]:
-    with opened_bytes(path) as file:
-        for number, line in enumerate(file, start=1):
-            if number in lines:
-                yield number, line.decode("utf-8")
+    return _csv_rows(path, name, spec, lines) if spec.format == "csv" else _parquet_rows(path, lines)
 
 
 def _csv_rows(path: Path, name: str, spec: Source, lines: Collection[int]) -> Iterator[tuple[int, str]]:
     width = len(header(path, name, spec))
     with opened_text(path, name, spec) as file:
-        for number, _, text in rows(file, spec.delimiter, width):
-            if number in lines:
-                yield number, text
+        for number, _, text in rows(file, spec.delimiter, width, lines):
+            yield number, text.removesuffix("\n").removesuffix("\r")
 
 
 def _parquet_rows(path: Path, lines: Collection[int]) -> Iterator[tuple[int, str]]:

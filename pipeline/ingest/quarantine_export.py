@@ -107,7 +107,7 @@ def _export_file(
     if name is None:
         raise DataError(f"{file} of quarantine.csv is not in {raw} any more. Run `make ingest` again first.")
     spec, path = settings.sources[name], raw / file
-    rows = raw_rows(path, name, spec, lines, one_row_per_line=False)
+    rows = raw_rows(path, name, spec, lines)
     texts = {line: text for line, text in rows if no_formula(text) == lines[line]}
     if len(texts) < len(lines):
         changed = min(set(lines) - set(texts))

@@ -19,7 +19,7 @@ import pyarrow as pa
 from configs.tables import Table
 
 BATCH_ROWS = 100_000
-COLUMN_TYPES = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "BOOLEAN": pa.bool_()}
+COLUMN_TYPES = {"VARCHAR": pa.string(), "BIGINT": pa.int64()}
 TABLE_KEY = {"customers": "customer_id", "managers": "manager_id", "products": "product_id"}
 PLACE = {"_file": "VARCHAR", "_line": "BIGINT"}  # the delivered file below raw, and the line in it, from 1
 
@@ -57,11 +57,6 @@ class Relation:
             con.unregister("_batch")
 
 
-# One row per source and delivered file; made by sources.
-DELIVERED = Relation(
-    "delivered",
-    {"source": "VARCHAR", "file": "VARCHAR", "path": "VARCHAR", "one_row_per_line": "BOOLEAN"},
-)
 # One row per row of the table that others may refer to; made by incoming.
 REFERENCES = tuple(
     Relation(f"ref_{table}", {key: "VARCHAR", "_bucket": "SMALLINT"}) for table, key in TABLE_KEY.items()
@@ -112,7 +107,7 @@ def contract_columns(table: Table) -> tuple[str, ...]:
 
 def open_relations(con: duckdb.DuckDBPyConnection) -> None:
     """Create the relations that every ingest begins with, without rows."""
-    for relation in (DELIVERED, *REFERENCES, RATES, QUARANTINE, RAW_TEXT, CORRECTED):
+    for relation in (*REFERENCES, RATES, QUARANTINE, RAW_TEXT, CORRECTED):
         relation.create(con)
 
 

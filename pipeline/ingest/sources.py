@@ -10,7 +10,7 @@ from configs.bank_folder import find_raw
 from configs.errors import DataError
 from configs.settings import Settings, Source
 from pipeline.ingest.csv_files import codec, count_lines, header, is_gzip, opened_text, rows, shown
-from pipeline.ingest.relations import DELIVERED, PLACE, Relation, number, sql_name, sql_text
+from pipeline.ingest.relations import PLACE, Relation, number, sql_name, sql_text
 
 FETCHED = "postgres:"  # begins the _file of rows that were fetched from a database
 # Names that the relation of a source needs for itself, and DuckDB while it reads Parquet.
@@ -44,18 +44,6 @@ def files_of(settings: Settings, raw: Path, fetched: Mapping[str, Path], name: s
     return {path.relative_to(raw).as_posix(): path for path in find_raw(settings, raw, name)}
 
 
-def list_delivered(
-    con: duckdb.DuckDBPyConnection, settings: Settings, raw: Path, fetched: Mapping[str, Path]
-) -> None:
-    """Put all files into ``delivered``; of none it is known yet that each line is a row."""
-    files = [
-        (name, label, str(path.resolve()), False)
-        for name in settings.sources
-        for label, path in files_of(settings, raw, fetched, name).items()
-    ]
-    DELIVERED.insert(con, files)
-
-
 def open_source(
     con: duckdb.DuckDBPyConnection,
     name: str,
@@ -82,13 +70,8 @@ def open_source(
     rejects: list[Reject] = []
     for path in files:
         file = CsvFile(name, path, path.relative_to(raw).as_posix(), spec, names)
-        one_row_per_line = _load_whole(con, file)
-        if not one_row_per_line:
+        if not _load_whole(con, file):
             relation.insert(con, _readable_rows(file, rejects))
-        con.execute(
-            "UPDATE delivered SET one_row_per_line = ? WHERE source = ? AND file = ?",
-            [one_row_per_line, name, file.label],
-        )
         _refuse_second_header(con, file)
     return rejects
 

@@ -15,8 +15,7 @@ from configs.bank_folder import find_raw, load_settings
 from configs.errors import DataError
 from configs.settings import Source
 from pipeline.ingest.csv_files import LINES_PER_ROW
-from pipeline.ingest.relations import DELIVERED
-from pipeline.ingest.sources import Reject, list_delivered, open_source
+from pipeline.ingest.sources import Reject, open_source
 
 Rows = list[tuple[str | int | None, ...]]
 UNCLOSED = "a quote is opened and never closed"
@@ -27,8 +26,6 @@ def read(raw: Path, **source: str) -> tuple[Rows, list[Reject]]:
     spec = Source(**({"files": "*.csv"} | source))
     settings = load_settings("demo").model_copy(update={"sources": {"txn": spec}})
     with duckdb.connect() as con:
-        DELIVERED.create(con)
-        list_delivered(con, settings, raw, {})
         rejects = open_source(con, "txn", spec, raw, find_raw(settings, raw, "txn"))
         return con.execute("SELECT * FROM txn ORDER BY _file, _line").fetchall(), rejects
 
