@@ -1,6 +1,7 @@
 """Raw files become rows with the line they began on; a damaged line costs itself and nothing else."""
 
 import gzip
+import io
 import re
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from configs.bank_folder import find_raw, load_settings
 from configs.errors import DataError
 from configs.settings import Source
-from pipeline.ingest.csv_files import LINES_PER_ROW
+from pipeline.ingest.csv_files import LINES_PER_ROW, rows
 from pipeline.ingest.sources import Reject, open_source
 
 Rows = list[tuple[str | int | None, ...]]
@@ -301,3 +302,12 @@ def test_a_column_with_a_name_that_ingest_needs(tmp_path: Path, column: str) -> 
     pq.write_table(pa.table({"id": [1], column: [2]}), tmp_path / "a.parquet")
     with pytest.raises(DataError, match=re.escape(f"a.parquet has a column '{column}'")):
         read(tmp_path, files="*.parquet", format="parquet")
+
+
+@given(st.text(alphabet='ab," \r\n', max_size=40))
+def test_law_a_row_read_alone_is_that_of_the_whole_file(text: str) -> None:
+    def lines() -> io.StringIO:
+        return io.StringIO("h,i\n" + text, newline="")
+
+    for row in rows(lines(), ",", 2):
+        assert list(rows(lines(), ",", 2, [row[0]])) == [row]
