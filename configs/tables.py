@@ -87,12 +87,7 @@ class Table:
         )
 
 
-_P, _I, _C, _X = (
-    Sensitivity.PUBLIC,
-    Sensitivity.INTERNAL,
-    Sensitivity.CONFIDENTIAL,
-    Sensitivity.PERSONAL,
-)
+_P, _I, _C, _X = Sensitivity
 _MONEY, _UNITS = "DECIMAL(18,2)", "DECIMAL(18,4)"
 _CUSTOMER = Column("customer_id", "VARCHAR", "the bank's number of the customer", _X)
 _CURRENCY = Column("currency", "VARCHAR", "ISO 4217 code, for example CNY", _P)

@@ -51,22 +51,15 @@ class BalanceChanges:
 
 def make_balance_changes(holdings: Rows) -> BalanceChanges:
     """Turn balances into changes. Rows must be cut already: one version of each, in any order."""
-    product = holdings.columns["product_id"]
-    rows = holdings.take(np.lexsort((holdings.day, product, holdings.customer)))
-    balance, again = rows.columns["balance_base"], _same_as_before(rows)
+    rows = holdings.take(np.lexsort((holdings.day, holdings.columns["product_id"], holdings.customer)))
+    customer, product, balance = rows.customer, rows.columns["product_id"], rows.columns["balance_base"]
+    again = np.zeros(len(rows), bool)  # one flag per row: it continues the holding of the row before it
+    again[1:] = (customer[1:] == customer[:-1]) & (product[1:] == product[:-1])
     before = _shift(balance, again)
     continued, next_day = (np.append(values[1:], 0)[: len(rows)] for values in (again, rows.day))
     ends = np.where(continued, next_day, FOREVER)
     held = (balance > 0).astype(np.int64) - (before > 0).astype(np.int64)
     return BalanceChanges(rows, balance - before, _market_move(rows, before, again), held, ends)
-
-
-def _same_as_before(rows: Rows) -> NDArray[np.bool_]:
-    """One flag per row: it continues the holding of the row before it."""
-    customer, product = rows.customer, rows.columns["product_id"]
-    same = np.zeros(len(rows), bool)
-    same[1:] = (customer[1:] == customer[:-1]) & (product[1:] == product[:-1])
-    return same
 
 
 def _shift(values: Ints, again: NDArray[np.bool_]) -> Ints:

@@ -45,20 +45,17 @@ def stage(activity: Activity, aum: Ints, days: SnapshotArray) -> SnapshotArray:
 
     ``aum`` at every position (minor units), ``days`` the tenure at each snapshot.
     """
-    change = _trend(aum, activity.calendar)
+    calendar, half_a_year = activity.calendar, DORMANT_DAYS // 7
     quiet = ~(activity.days_since("booking") <= DORMANT_DAYS)
-    seen_long_enough = activity.calendar.covered(DORMANT_DAYS // 7)[:, None]
+    seen_long_enough = calendar.covered(half_a_year)[:, None]
+    recent, before = aum[calendar.at], aum[np.maximum(calendar.at - half_a_year, 0)]
+    grown_from = (before > 0) & seen_long_enough
+    change = np.divide(recent - before, before, out=np.zeros(recent.shape), where=grown_from)
     return np.select(
         [quiet & seen_long_enough, days < NEW_DAYS, change >= TREND, change <= -TREND],
         [STAGES.index(name) for name in ("dormant", "new", "growing", "declining")],
         default=float(STAGES.index("mature")),
     ).astype(np.float64)
-
-
-def _trend(aum: Ints, calendar: Calendar) -> SnapshotArray:
-    current, before = aum[calendar.at], aum[np.maximum(calendar.at - DORMANT_DAYS // 7, 0)]
-    positive = (before > 0) & calendar.covered(DORMANT_DAYS // 7)[:, None]
-    return np.divide(current - before, before, out=np.zeros(current.shape), where=positive)
 
 
 def _weeks_in_stage(

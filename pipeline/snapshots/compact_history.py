@@ -44,8 +44,11 @@ class CompactHistory:
             rows = tables.read(table, bucket, columns, before=self.year)
             if rows is None:
                 return None
+            ids = np.array(sorted(rows["customer_id"].unique().to_pylist()), dtype=object)
+            placed = rows.append_column("place", pa.array(np.arange(len(rows))))
+            kept = compact_rows(make_rows(table, placed, ids), day_number(date(self.year, 1, 1)))
             draft = path.with_suffix(".draft")
-            write_parquet(_compact(rows, table, self.year), draft)
+            write_parquet(rows.take(pa.array(np.sort(kept.columns["place"]))), draft)
             draft.replace(path)
         return read_part(path, table, columns)
 
@@ -61,10 +64,3 @@ def compact_history(
     folder.mkdir(parents=True, exist_ok=True)
     keep_only(folder.parent, {folder.name})
     return CompactHistory(folder.resolve(), year)
-
-
-def _compact(rows: pa.Table, table: str, year: int) -> pa.Table:
-    ids = np.array(sorted(rows["customer_id"].unique().to_pylist()), dtype=object)
-    placed = rows.append_column("place", pa.array(np.arange(len(rows))))
-    kept = compact_rows(make_rows(table, placed, ids), day_number(date(year, 1, 1)))
-    return rows.take(pa.array(np.sort(kept.columns["place"])))
