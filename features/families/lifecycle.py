@@ -49,8 +49,8 @@ def stage(activity: Activity, aum: Ints, days: SnapshotArray) -> SnapshotArray:
     quiet = ~(activity.days_since("booking") <= DORMANT_DAYS)
     seen_long_enough = calendar.covered(half_a_year)[:, None]
     recent, before = aum[calendar.at], aum[np.maximum(calendar.at - half_a_year, 0)]
-    grown_from = (before > 0) & seen_long_enough
-    change = np.divide(recent - before, before, out=np.zeros(recent.shape), where=grown_from)
+    measurable = (before > 0) & seen_long_enough
+    change = np.divide(recent - before, before, out=np.zeros(recent.shape), where=measurable)
     return np.select(
         [quiet & seen_long_enough, days < NEW_DAYS, change >= TREND, change <= -TREND],
         [STAGES.index(name) for name in ("dormant", "new", "growing", "declining")],
