@@ -48,14 +48,8 @@ class Server:
         return f"host=127.0.0.1 port={self.port} dbname=postgres user={USER}"
 
     def run(self, *command: str | None, **env: str) -> None:
-        subprocess.run(
-            [str(one) for one in command],
-            check=True,
-            capture_output=True,
-            cwd=self.folder,
-            env=os.environ | env,
-            **self.run_as,
-        )
+        where = {"cwd": self.folder, "env": os.environ | env} | self.run_as
+        subprocess.run([str(part) for part in command], check=True, capture_output=True, **where)
 
     def stop(self) -> None:
         """Nothing where it does not run."""

@@ -13,12 +13,16 @@ from configs.settings import Settings, Source
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+EVERY_DOCUMENT = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+BUT_THE_CHANGELOG = pytest.mark.parametrize(
+    "document", [path for path in DOCUMENTS if path.name != "CHANGELOG.md"], ids=lambda path: path.name
+)
 # Pages that docs/references.py makes from the code.
 MADE = re.compile(r"(?:\.\./)?(?:reference/\w+|decisions/index)\.md")
 VERBS = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text("utf-8"), flags=re.MULTILINE))
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@EVERY_DOCUMENT
 def test_links_and_code_paths_lead_somewhere(document):
     text = document.read_text("utf-8")
     links = [link for link in re.findall(r"\]\(([^)#:]+)\)", text) if not MADE.fullmatch(link)]
@@ -28,7 +32,7 @@ def test_links_and_code_paths_lead_somewhere(document):
     assert missing == []
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@EVERY_DOCUMENT
 def test_verbs_in_documents_are_verbs_of_the_makefile(document):
     used = set(re.findall(r"\bmake ([a-z][a-z-]+)\b(?=[`\s]|$)", " ".join(_code(document))))
     assert used <= VERBS
@@ -116,9 +120,7 @@ def test_a_sentence_is_counted_over_lines_and_a_list_item_by_itself():
     assert _sentence_lengths(prose) == [3, 6, 2]
 
 
-@pytest.mark.parametrize(
-    "document", [d for d in DOCUMENTS if d.name != "CHANGELOG.md"], ids=lambda path: path.name
-)
+@BUT_THE_CHANGELOG
 def test_sentences_are_short_on_average(document):
     lengths = _sentence_lengths(_prose(document))
     assert sum(lengths) <= LONGEST_AVERAGE * len(lengths)
@@ -176,9 +178,7 @@ FILES = {"db", "json", "html", "toml"}  # store.db is a file
 VARIABLES = {f"ATTRITION_{name.upper()}" for name in ServiceSettings.model_fields}
 
 
-@pytest.mark.parametrize(
-    "document", [d for d in DOCUMENTS if d.name != "CHANGELOG.md"], ids=lambda path: path.name
-)
+@BUT_THE_CHANGELOG
 def test_settings_and_variables_in_documents_exist(document):
     spans = " ".join(_code(document))
     named = re.findall(rf"(?<![\w./])({'|'.join(KEYS)})\.([a-z_]+)\b(?![./(])", spans)

@@ -10,12 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.boosting import Trees
-from models.bundle import Bundle, write
-from models.calibrate import Calibrator
-from models.hazard import Model
-from models.severity import Severity
+from models.bundle import write
 from pipeline.training import registry
+from tests.bundles import tiny_bundle
 from tests.pipeline.training.test_registry import METRICS
 
 ROOT = Path(__file__).parent.parent
@@ -86,14 +83,7 @@ def test_a_planted_use_is_found(source):
 
 def test_nothing_that_training_leaves_is_a_pickle(tmp_path):
     """The bundle's folder and MLflow's copy of it."""
-    bundle = Bundle(
-        Model(Trees("tree\n", ("inflow",), (None,)), (30, 60, 90), 0.0),
-        Calibrator((1.0,) * 3, (0.0,) * 3),
-        Severity(None, 0.8, 1.0),
-        METRICS,
-        {"bank": "demo"},
-        (0.0,),
-    )
+    bundle = tiny_bundle(METRICS, {"bank": "demo"})
     folder = write(bundle, tmp_path / "demo" / "models", KEY)
     registry.record(tmp_path, "demo", folder, KEY, {})
     paths = [path for path in tmp_path.rglob("*") if path.is_file()]

@@ -40,14 +40,8 @@ def folder(tmp_path_factory):
             (top / name).parent.mkdir(parents=True, exist_ok=True)
             (top / name).write_text(text, "utf-8")
             continue
-        done = subprocess.run(
-            ["bash", "-eu", "-c", MAKE + text],
-            cwd=top,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        command = ["bash", "-eu", "-c", MAKE + text]
+        done = subprocess.run(command, cwd=top, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{text}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
         printed.append(done.stdout)
     return top, "".join(printed)

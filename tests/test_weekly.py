@@ -195,10 +195,8 @@ def test_changes_are_counted_from_the_run_before_and_a_new_model_is_said(bank, r
 
 def raw_scores(bank: Context, model_id: str, day: date) -> dict[str, float]:
     """The mean raw score over the periods of each customer of a Monday."""
-    bundle, frame = (
-        load(bank.home.models / model_id, bank.bundle_key),
-        read_partition(bank.home, "features", [day]),
-    )
+    bundle = load(bank.home.models / model_id, bank.bundle_key)
+    frame = read_partition(bank.home, "features", [day])
     extended = bundle.peers.extended(frame, read_eligible(bank.home, [day]))
     raw = bundle.score(extended).contributions.raw.mean(axis=1)
     return dict(zip(frame["customer_id"], raw.tolist(), strict=True))

@@ -146,7 +146,5 @@ def test_all_of_it_at_toy_size(tmp_path):
 def test_only_a_customers_first_lot_counts():
     rows = [ExperimentRow(name, day, False, None, "", 0.1, False, 1, 0)
             for name, day in (("a", LAST), ("a", date(2027, 3, 1)), ("b", date(2027, 3, 1)))]  # fmt: skip
-    assert sorted((row.customer_id, row.assigned_on) for row in first_assignments(rows)) == [
-        ("a", LAST),
-        ("b", date(2027, 3, 1)),
-    ]
+    lots = sorted((row.customer_id, row.assigned_on) for row in first_assignments(rows))
+    assert lots == [("a", LAST), ("b", date(2027, 3, 1))]

@@ -162,15 +162,8 @@ def test_a_select_can_stand_in_parentheses(bank: Path, end: str) -> None:
 
 def test_files_of_a_source_are_sorted_and_those_in_folders_count(bank: Path, tmp_path: Path) -> None:
     raw = tmp_path / "raw"
-    for name in (
-        "t2",
-        "t1/part-1",
-        "t1/_SUCCESS",
-        "t1/.part-1.crc",
-        "t1/b/part-0",
-        "t1/_temporary/part-9",
-        "x",
-    ):
+    names = ("t2", "t1/part-1", "t1/_SUCCESS", "t1/.part-1.crc", "t1/b/part-0", "t1/_temporary/part-9", "x")
+    for name in names:
         (raw / name).parent.mkdir(parents=True, exist_ok=True)
         (raw / name).write_text("")
     (raw / "t0").mkdir()

@@ -18,21 +18,21 @@ def contents(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:
+def test_a_folder_is_replaced_whole(tmp_path):
     fill(tmp_path / "a", "old")
     (tmp_path / "a" / "gone").write_text("not in the new one")
     fill(tmp_path / "a", "new")
     assert contents(tmp_path) == {"a/below/file": "new"}
 
 
-def test_nobody_sees_a_folder_that_is_being_filled(tmp_path: Path) -> None:
+def test_nobody_sees_a_folder_that_is_being_filled(tmp_path):
     with whole_folder(tmp_path / "a") as draft:
         (draft / "file").write_text("half")
         assert not (tmp_path / "a").exists()
     assert contents(tmp_path) == {"a/file": "half"}
 
 
-def test_an_error_while_filling_leaves_the_old_folder_and_no_draft(tmp_path: Path) -> None:
+def test_an_error_while_filling_leaves_the_old_folder_and_no_draft(tmp_path):
     fill(tmp_path / "a", "old")
     with pytest.raises(IsADirectoryError), whole_folder(tmp_path / "a") as draft:
         draft.write_text("no folder takes a text")
@@ -41,9 +41,7 @@ def test_an_error_while_filling_leaves_the_old_folder_and_no_draft(tmp_path: Pat
 
 
 @pytest.mark.parametrize("call", [1, 2])
-def test_a_rename_that_fails_leaves_the_old_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int
-) -> None:
+def test_a_rename_that_fails_leaves_the_old_folder(tmp_path, monkeypatch, call):
     """The first rename moves the old folder aside, the second the new one into its place."""
     fill(tmp_path / "a", "old")
     rename, calls = Path.rename, []
@@ -62,16 +60,14 @@ def test_a_rename_that_fails_leaves_the_old_folder(
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
-def test_what_a_killed_run_left_is_not_mixed_in(tmp_path: Path) -> None:
+def test_what_a_killed_run_left_is_not_mixed_in(tmp_path):
     (tmp_path / ".draft-a").mkdir()
     (tmp_path / ".draft-a" / "half").write_text("of another run")
     fill(tmp_path / "a", "new")
     assert contents(tmp_path) == {"a/below/file": "new"}
 
 
-def test_a_file_that_is_written_is_flushed_to_disk_before_it_is_shown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_is_written_is_flushed_to_disk_before_it_is_shown(tmp_path, monkeypatch):
     done: list[str] = []
     flush, rename = files.flush_to_disk, Path.rename
     monkeypatch.setattr(files, "flush_to_disk", lambda path: (done.append(path.name), flush(path)))

@@ -115,25 +115,19 @@ def refused(**steps):
 WORDS = {"en": "Call", "zh": "致电"}
 
 
+AT = "next_steps.bank_rules.0"
+
+
 @pytest.mark.parametrize(
     ("rule", "said"),
     [
-        ({"reason": ["salary"]}, "unknown key 'next_steps.bank_rules.0.reason'. Did you mean 'reasons'?"),
-        ({"reasons": ["salry"]}, "next_steps.bank_rules.0: unknown reason 'salry'. Did you mean 'salary'?"),
-        (
-            {"stages": ["dorment"]},
-            "next_steps.bank_rules.0: unknown stage 'dorment'. Did you mean 'dormant'?",
-        ),
+        ({"reason": ["salary"]}, f"unknown key '{AT}.reason'. Did you mean 'reasons'?"),
+        ({"reasons": ["salry"]}, f"{AT}: unknown reason 'salry'. Did you mean 'salary'?"),
+        ({"stages": ["dorment"]}, f"{AT}: unknown stage 'dorment'. Did you mean 'dormant'?"),
         ({"tiers": ["afluent"]}, "a next step is for the unknown tier 'afluent'. Did you mean 'affluent'?"),
-        (
-            {"maturing_days": "9"},
-            "next_steps.bank_rules.0.maturing_days: Input should be a valid integer, found '9'",
-        ),
-        ({"maturing_share": 0.1}, "next_steps.bank_rules.0: maturing_share says of how much"),
-        (
-            {"stages": ["new"], "zh": ""},
-            "next_steps.bank_rules.0.zh: String should have at least 1 character",
-        ),
+        ({"maturing_days": "9"}, f"{AT}.maturing_days: Input should be a valid integer, found '9'"),
+        ({"maturing_share": 0.1}, f"{AT}: maturing_share says of how much"),
+        ({"stages": ["new"], "zh": ""}, f"{AT}.zh: String should have at least 1 character"),
         ({}, "next_steps: no rule after 'Call' would be reached. Give it a condition."),
     ],
 )

@@ -29,13 +29,13 @@ WEAK = {
 
 
 @pytest.fixture(autouse=True)
-def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def empty_environment(monkeypatch):
     for name in ("DEMO", "STORE", "TOKEN_ISSUER", "TOKEN_AUDIENCE", "TOKEN_JWKS", "TOKEN_KEY", "AUDIT_KEY"):
         monkeypatch.delenv(f"ATTRITION_{name}", raising=False)
 
 
 @pytest.fixture
-def set_variables(monkeypatch: pytest.MonkeyPatch):
+def set_variables(monkeypatch):
     def set_all(variables: dict[str, str]) -> None:
         for name, value in variables.items():
             monkeypatch.setenv(f"ATTRITION_{name}", value)
@@ -43,14 +43,12 @@ def set_variables(monkeypatch: pytest.MonkeyPatch):
     return set_all
 
 
-def test_settings_come_from_the_environment(set_variables) -> None:
+def test_settings_come_from_the_environment(set_variables):
     set_variables(DEMO | {"STORE": "sqlite:///elsewhere.db"})
     settings = load_service_settings()
-    assert (settings.token_secret.hex(), settings.store, settings.issuer) == (
-        SECRET,
-        "sqlite:///elsewhere.db",
-        "attrition-demo",
-    )
+    assert settings.token_secret.hex() == SECRET
+    assert settings.store == "sqlite:///elsewhere.db"
+    assert settings.issuer == "attrition-demo"
     told = repr(settings) + str(settings) + settings.model_dump_json()
     assert SECRET not in told
     assert AUDIT_KEY not in told
@@ -58,7 +56,7 @@ def test_settings_come_from_the_environment(set_variables) -> None:
         settings.store = "other"
 
 
-def test_a_bank_names_its_identity_provider(set_variables) -> None:
+def test_a_bank_names_its_identity_provider(set_variables):
     set_variables(BANK)
     settings = load_service_settings()
     assert settings.issuer == BANK["TOKEN_ISSUER"]
@@ -66,7 +64,7 @@ def test_a_bank_names_its_identity_provider(set_variables) -> None:
         _ = settings.token_secret
 
 
-def test_with_nothing_set_the_error_names_the_variables() -> None:
+def test_with_nothing_set_the_error_names_the_variables():
     with pytest.raises(ConfigError) as raised:
         load_service_settings()
     assert str(raised.value) == (
@@ -79,7 +77,7 @@ def test_with_nothing_set_the_error_names_the_variables() -> None:
     ("variables", "name"), [(DEMO, "TOKEN_KEY"), (DEMO, "AUDIT_KEY"), (BANK, "AUDIT_KEY")]
 )
 @pytest.mark.parametrize("weak", WEAK.values(), ids=WEAK)
-def test_a_weak_secret_is_refused_without_being_told(set_variables, variables, name, weak: str) -> None:
+def test_a_weak_secret_is_refused_without_being_told(set_variables, variables, name, weak):
     set_variables(variables | {name: weak})
     with pytest.raises(ConfigError, match=f"ATTRITION_{name} is weak") as raised:
         load_service_settings()
@@ -99,7 +97,7 @@ def test_a_weak_secret_is_refused_without_being_told(set_variables, variables, n
 )
 def test_a_secret_outside_of_the_demo_and_half_an_identity_provider_are_refused(
     set_variables, variables, said
-) -> None:
+):
     set_variables(variables)
     with pytest.raises(ConfigError, match=said) as raised:
         load_service_settings()

@@ -15,6 +15,18 @@ from features.engine.balances import Balances
 from features.engine.entities import Entities, make_entities
 
 Row = dict[str, Any]
+
+
+def with_label(settings: Settings, **changes: Any) -> Settings:
+    """The settings with other parts of the label's definition."""
+    return settings.model_copy(update={"label": settings.label.model_copy(update=changes)})
+
+
+def held(product: str, day: date, balance: Any, **more: Any) -> Row:
+    """A row of holdings; ``more`` are units, a price, a day of maturity or when it was known."""
+    return {"product_id": product, "valued_on": day, "balance": balance, **more}
+
+
 HISTORY = date(2022, 1, 3)  # a Monday, early enough for every window
 
 

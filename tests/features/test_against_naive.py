@@ -10,7 +10,7 @@ import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
@@ -25,6 +25,8 @@ from features.build import build, build_labels
 from features.engine.entities import make_entities
 from features.families.lifecycle import SPRING_FESTIVALS
 from features.families.relationship import workload
+from tests.conftest import day_of
+from tests.features.conftest import with_label
 
 Row = dict[str, Any]
 NAN = math.nan
@@ -89,8 +91,7 @@ MEASURES: dict[str, tuple[str, str, Callable[[Row], bool]]] = {
 
 
 def happened(table: str, row: Row) -> date:
-    when = row[HAPPENED[table]]
-    return when.date() if isinstance(when, datetime) else when
+    return day_of(row[HAPPENED[table]])
 
 
 def visible(table: str, row: Row, before: date) -> bool:
@@ -296,15 +297,8 @@ def balances(one: Customer) -> dict[str, float]:
 
 
 def aum_over(one: Customer, weeks: int) -> dict[str, float]:
-    names = [
-        "mean",
-        "change",
-        "ratio",
-        "min",
-        "drawdown",
-        "rebound",
-        *["deviation", "slope"][: 2 * (weeks >= 13)],
-    ]
+    names = ["mean", "change", "ratio", "min", "drawdown", "rebound"]
+    names += ["deviation", "slope"] if weeks >= 13 else []
     if not one.covered(weeks):
         return dict.fromkeys(names, NAN)
     now, mean, start = one.aum(one.yesterday), one.mean_aum(weeks), one.monday - (7 * weeks + 1) * DAY
@@ -823,13 +817,14 @@ def check_labels(
     return counted
 
 
-def test_random_worlds(draw_bank: Any, tables_of: Any, bank_settings: Settings) -> None:
+def test_random_worlds(draw_bank, tables_of, bank_settings):
     totals = [check_world(d := draw_bank(seed), tables_of(d.bank), bank_settings) for seed in range(12)]
     rows, labels = (sum(column) for column in zip(*totals, strict=True))
     assert rows > 100, "too few eligible customers to compare"
     assert labels > 200
 
 
+# With a high floor: small worlds have dormant customers too.
 OTHERS = ("tier_downgrade", "closure", "dormancy")
 
 
@@ -850,17 +845,9 @@ def check_definition(drawn: Any, tables: dict[str, pa.Table], settings: Settings
     return check_labels(bank, names, made, drawn, settings), attrited, gone
 
 
-def defined(settings: Settings, definition: str, horizon_days: int = 90) -> Settings:
-    """The floor is high, so that small worlds have dormant customers too."""
-    changed = {"definition": definition, "horizon_days": horizon_days, "dormant_floor": 400_000.0}
-    return settings.model_copy(update={"label": settings.label.model_copy(update=changed)})
-
-
 @pytest.mark.parametrize("definition", OTHERS)
-def test_random_worlds_by_the_other_definitions(
-    definition: str, draw_bank: Any, tables_of: Any, bank_settings: Settings
-) -> None:
-    settings = defined(bank_settings, definition)
+def test_random_worlds_by_the_other_definitions(definition, draw_bank, tables_of, bank_settings):
+    settings = with_label(bank_settings, definition=definition, dormant_floor=400_000.0)
     totals = [check_definition(d := draw_bank(seed), tables_of(d.bank), settings) for seed in range(6)]
     labels, attrited, _ = (sum(column) for column in zip(*totals, strict=True))
     assert labels > 100
@@ -869,7 +856,7 @@ def test_random_worlds_by_the_other_definitions(
 
 @pytest.mark.long
 @pytest.mark.parametrize("block", range(10))
-def test_many_random_worlds(block: int, draw_bank: Any, tables_of: Any, bank_settings: Settings) -> None:
+def test_many_random_worlds(block, draw_bank, tables_of, bank_settings):
     for seed in range(100 + 30 * block, 130 + 30 * block):
         drawn = draw_bank(seed)
         check_world(drawn, tables_of(drawn.bank), bank_settings)
@@ -879,9 +866,10 @@ def test_many_random_worlds(block: int, draw_bank: Any, tables_of: Any, bank_set
 @pytest.mark.parametrize("horizon", [30, 60, 90])
 @pytest.mark.parametrize("definition", OTHERS)
 def test_many_random_worlds_by_the_other_definitions(
-    definition: str, horizon: int, draw_bank: Any, tables_of: Any, bank_settings: Settings
-) -> None:
-    settings, gone = defined(bank_settings, definition, horizon), 0
+    definition, horizon, draw_bank, tables_of, bank_settings
+):
+    settings = with_label(bank_settings, definition=definition, dormant_floor=400_000.0, horizon_days=horizon)
+    gone = 0
     for seed in range(200, 240):
         drawn = draw_bank(seed)
         gone += check_definition(drawn, tables_of(drawn.bank), settings)[2]

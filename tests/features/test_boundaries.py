@@ -123,11 +123,3 @@ def test_what_lies_before_the_history_is_held_but_in_no_window(features_on: Any)
 def test_a_day_off_the_calendar_is_refused(features_on: Any, day: date) -> None:
     with pytest.raises(DataError, match=f"{day} is no snapshot .* begins on 2022-01-03, a Monday"):
         features_on(day)
-
-
-def test_29_february_is_a_day_like_any_other(features_on: Any) -> None:
-    # 2024-02-05 … 03-03 are 28 days, 02-29 among them: 24 × 100, then 4 × 30 from 02-29 on.
-    rows = [{"product_id": "demand", "valued_on": date(2023, 1, 1), "balance": 100},
-            {"product_id": "demand", "valued_on": date(2024, 2, 29), "balance": 30}]  # fmt: skip
-    found = features_on(date(2024, 3, 4), holdings=rows, transactions=[paid(date(2024, 2, 29), MIDNIGHT)])
-    assert (found["aum_mean_4w"], found["days_since_booking"]) == ((24 * 100 + 4 * 30) / 28, 4)

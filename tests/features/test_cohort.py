@@ -1,11 +1,10 @@
 """Who is eligible on Monday 2024-03-04; bounds [100,000, 1,500,000), half a year's tenure."""
 
 from datetime import date, datetime, timedelta
-from typing import Any
 
 import pytest
 
-from configs.settings import Settings
+from tests.features.conftest import with_label
 
 MONDAY = date(2024, 3, 4)
 RICH = [{"product_id": "demand", "valued_on": date(2023, 1, 1), "balance": 300_000}]
@@ -25,14 +24,14 @@ RICH = [{"product_id": "demand", "valued_on": date(2023, 1, 1), "balance": 300_0
         ({"marketing_opt_out": True}, ""),  # scored, though never listed
     ],
 )
-def test_records(excluded_on: Any, record: dict[str, Any], code: str) -> None:
+def test_records(excluded_on, record, code):
     assert excluded_on(MONDAY, customers=[{"opened_on": date(2015, 1, 1)} | record], holdings=RICH) == [code]
 
 
 @pytest.mark.parametrize(
     "dates", [{"opened_on": MONDAY}, {"opened_on": date(2015, 1, 1), "known_on": MONDAY}]
 )
-def test_a_customer_to_come_is_not_even_counted(excluded_on: Any, dates: dict[str, Any]) -> None:
+def test_a_customer_to_come_is_not_even_counted(excluded_on, dates):
     """Not excluded with a code but absent: on that Monday the bank could not have counted her."""
     assert excluded_on(MONDAY, customers=[dates], holdings=RICH) == []
 
@@ -47,12 +46,12 @@ def test_a_customer_to_come_is_not_even_counted(excluded_on: Any, dates: dict[st
         (-1, "below_bounds"),
     ],
 )
-def test_bounds_to_the_cent(excluded_on: Any, balance: Any, code: str) -> None:
+def test_bounds_to_the_cent(excluded_on, balance, code):
     assert excluded_on(MONDAY, holdings=[RICH[0] | {"balance": balance}]) == [code]
 
 
 @pytest.mark.parametrize("days", [1, 6, 8, 10, 17, 19, 90])  # float sums miss the bound by a hair on most
-def test_bounds_hold_to_the_cent_through_market_moves(excluded_on: Any, days: int) -> None:
+def test_bounds_hold_to_the_cent_through_market_moves(excluded_on, days):
     """At the prices of the Monday the average is exactly the lower bound, on whatever day the price fell."""
     bought = {"product_id": "fund", "valued_on": date(2023, 1, 1), "units": 1, "unit_price": 3}
     fell = bought | {"valued_on": MONDAY - timedelta(days), "balance": 100_000, "unit_price": "1.5"}
@@ -60,7 +59,7 @@ def test_bounds_hold_to_the_cent_through_market_moves(excluded_on: Any, days: in
 
 
 @pytest.mark.parametrize(("left", "code"), [("180000.00", "already_left"), ("180000.01", "")])
-def test_already_left(excluded_on: Any, left: str, code: str) -> None:
+def test_already_left(excluded_on, left, code):
     # Since Sunday 180,000 is left of 362,000: the average is (90 × 362,000 + 180,000) / 91 = 360,000.
     before = RICH[0] | {"balance": 362_000}
     gone = RICH[0] | {"valued_on": date(2024, 3, 3), "balance": left}
@@ -79,12 +78,12 @@ def test_already_left(excluded_on: Any, left: str, code: str) -> None:
         ("dormancy", "50000", ""),
     ],
 )
-def test_already_left_by_the_labels_own_measure(
-    excluded_on: Any, bank_settings: Settings, definition: str, left: str, code: str
-) -> None:
+def test_already_left_by_the_labels_own_measure(excluded_on, bank_settings, definition, left, code):
     gone = RICH[0] | {"valued_on": date(2024, 3, 3), "balance": left}
     rows = [RICH[0] | {"balance": 1_000_000}, gone]
-    assert excluded_on(MONDAY, defined(bank_settings, definition), holdings=rows) == [code]
+    assert excluded_on(
+        MONDAY, with_label(bank_settings, definition=definition, dormant_floor=50_000.0), holdings=rows
+    ) == [code]
 
 
 @pytest.mark.parametrize(
@@ -97,23 +96,19 @@ def test_already_left_by_the_labels_own_measure(
         (datetime(2024, 1, 8, 9, 0), "interest", "already_left"),  # the bank's booking
     ],
 )
-def test_dormant_already(
-    excluded_on: Any, bank_settings: Settings, moment: datetime, kind: str, code: str
-) -> None:
+def test_dormant_already(excluded_on, bank_settings, moment, kind, code):
     gone = RICH[0] | {"valued_on": date(2024, 3, 3), "balance": 100}
     booking = {"booked_at": moment, "amount": -1, "kind": kind}
     found = excluded_on(
-        MONDAY, defined(bank_settings, "dormancy"), holdings=[RICH[0], gone], transactions=[booking]
+        MONDAY,
+        with_label(bank_settings, definition="dormancy", dormant_floor=50_000.0),
+        holdings=[RICH[0], gone],
+        transactions=[booking],
     )
     assert found == [code]
 
 
-def defined(settings: Settings, definition: str) -> Settings:
-    changed = {"definition": definition, "dormant_floor": 50_000.0}
-    return settings.model_copy(update={"label": settings.label.model_copy(update=changed)})
-
-
-def test_without_a_booking_or_holding_there_is_no_history(excluded_on: Any) -> None:
+def test_without_a_booking_or_holding_there_is_no_history(excluded_on):
     assert excluded_on(MONDAY) == ["no_history"]
     late = [RICH[0] | {"known_on": MONDAY}]
     assert excluded_on(MONDAY, holdings=late) == ["no_history"]

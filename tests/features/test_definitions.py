@@ -10,17 +10,14 @@ from typing import Any, get_args
 
 import pytest
 
-from configs.settings import Label, Settings
+from configs.settings import Label
 from features.label import DEFINITIONS, Definition
+from tests.features.conftest import held, with_label
 
 Row = dict[str, Any]
 Look = Callable[..., Row]
 MONDAY, THROUGH, LATER = date(2024, 3, 4), date(2024, 6, 9), date(2024, 7, 1)
 LAST_MOMENT = time(23, 59, 59, 999_999)
-
-
-def held(product: str, day: date, balance: Any, **more: Any) -> Row:
-    return {"product_id": product, "valued_on": day, "balance": balance, **more}
 
 
 def booked(day: date, moment: time, **more: Any) -> Row:
@@ -31,13 +28,11 @@ BEFORE = held("demand", date(2023, 6, 1), 1_200_000)  # of the tier that begins 
 
 
 @pytest.fixture
-def by(label_of: Any, bank_settings: Settings) -> Callable[[str], Look]:
+def by(label_of, bank_settings):
     """Looks at the label of 2024-03-04 by a definition; the floor of dormancy is 50,000."""
 
     def choose(definition: str) -> Look:
-        changed = {"definition": definition, "dormant_floor": 50_000.0}
-        label = bank_settings.label.model_copy(update=changed)
-        settings = bank_settings.model_copy(update={"label": label})
+        settings = with_label(bank_settings, definition=definition, dormant_floor=50_000.0)
 
         def look(*holdings: Row, through: date = LATER, **tables: list[Row]) -> Row:
             return label_of(MONDAY, through, list(holdings), settings, **tables)
@@ -47,9 +42,9 @@ def by(label_of: Any, bank_settings: Settings) -> Callable[[str], Look]:
     return choose
 
 
-@pytest.mark.parametrize(
-    ("days", "time_to_attrition"),
-    [
+# The days on which the customer holds so much, and the time to attrition.
+BY_MONEY = {
+    "tier_downgrade": [
         ([(date(2024, 5, 12), "999999.99")], 90),  # below on the first of the four weeks
         ([(date(2024, 5, 12), "1000000")], None),  # at the bound is in the tier
         ([(date(2024, 5, 13), "999999.99")], None),  # was still up on 05-12
@@ -60,39 +55,7 @@ def by(label_of: Any, bank_settings: Settings) -> Callable[[str], Look]:
         ([(date(2024, 3, 13), 900_000), (date(2024, 4, 20), 1_000_000), (date(2024, 5, 1), 900_000)], 90),
         ([], None),
     ],
-)
-def test_tier_downgrade(by: Any, days: list[tuple[date, Any]], time_to_attrition: int | None) -> None:
-    label = by("tier_downgrade")(BEFORE, *(held("demand", *one) for one in days))
-    assert (label["time_to_attrition"], label["attrited"]) == (
-        time_to_attrition,
-        int(time_to_attrition is not None),
-    )
-
-
-def test_the_amount_behind_a_downgrade(by: Any) -> None:
-    label = by("tier_downgrade")(BEFORE, held("demand", date(2024, 4, 1), 900_000))
-    assert (label["aum_base"], label["outflow_share"]) == (1_200_000, pytest.approx(0.25))
-
-
-@pytest.mark.parametrize("rest", [0, -5])
-def test_nobody_falls_from_the_lowest_tier(by: Any, rest: int) -> None:
-    before, after = held("demand", date(2023, 6, 1), 400_000), held("demand", date(2024, 4, 1), rest)
-    label = by("tier_downgrade")(before, after)
-    assert (label["attrited"], label["outflow_share"]) == (0, 1)
-
-
-def test_a_falling_fund_is_no_downgrade(by: Any) -> None:
-    bought = held("fund", date(2023, 6, 1), 1_200_000, units=1_200_000, unit_price=1)
-    fallen = held("fund", date(2024, 4, 1), 600_000, units=1_200_000, unit_price="0.5")
-    assert by("tier_downgrade")(bought, fallen)["attrited"] == 0
-    # 840,000 units sold at 0.5: 420,000 taken out, which leaves 780,000 at the prices of the Monday.
-    sold = held("fund", date(2024, 4, 2), 180_000, units=360_000, unit_price="0.5")
-    assert by("tier_downgrade")(bought, fallen, sold)["attrited"] == 1
-
-
-@pytest.mark.parametrize(
-    ("days", "time_to_attrition"),
-    [
+    "closure": [
         ([(date(2024, 5, 26), 0)], 90),
         ([(date(2024, 5, 27), 0)], None),  # 05-26 still saw the money
         ([(date(2024, 4, 1), "0.01")], None),  # a cent is a balance
@@ -102,28 +65,62 @@ def test_a_falling_fund_is_no_downgrade(by: Any) -> None:
         ([(date(2024, 3, 27), 0), (date(2024, 6, 9), 1)], 30),
         ([], None),
     ],
+    "dormancy": [
+        ([(date(2024, 5, 26), "49999.99")], 90),
+        ([(date(2024, 5, 26), 50_000)], None),
+        ([(date(2024, 5, 27), 0)], None),
+        ([(date(2024, 3, 27), 0)], 30),
+        ([(date(2024, 3, 28), 0)], 60),
+        ([(date(2024, 3, 27), 0), (date(2024, 6, 8), 50_000)], None),
+        ([(date(2024, 3, 27), 0), (date(2024, 6, 9), 50_000)], 30),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("definition", "days", "time_to_attrition"),
+    [(definition, *row) for definition, rows in BY_MONEY.items() for row in rows],
 )
-def test_closure_by_balances(by: Any, days: list[tuple[date, Any]], time_to_attrition: int | None) -> None:
-    label = by("closure")(BEFORE, *(held("demand", *one) for one in days))
-    assert (label["time_to_attrition"], label["attrited"]) == (
-        time_to_attrition,
-        int(time_to_attrition is not None),
-    )
+def test_by_money(by, definition, days, time_to_attrition):
+    label = by(definition)(BEFORE, *(held("demand", *one) for one in days))
+    assert label["time_to_attrition"] == time_to_attrition
+    assert label["attrited"] == int(time_to_attrition is not None)
 
 
-def test_of_all_products_only_a_loan_is_left(by: Any) -> None:
+def test_the_amount_behind_a_downgrade(by):
+    label = by("tier_downgrade")(BEFORE, held("demand", date(2024, 4, 1), 900_000))
+    assert (label["aum_base"], label["outflow_share"]) == (1_200_000, pytest.approx(0.25))
+
+
+@pytest.mark.parametrize("rest", [0, -5])
+def test_nobody_falls_from_the_lowest_tier(by, rest):
+    before, after = held("demand", date(2023, 6, 1), 400_000), held("demand", date(2024, 4, 1), rest)
+    label = by("tier_downgrade")(before, after)
+    assert (label["attrited"], label["outflow_share"]) == (0, 1)
+
+
+def test_a_falling_fund_is_no_downgrade(by):
+    bought = held("fund", date(2023, 6, 1), 1_200_000, units=1_200_000, unit_price=1)
+    fallen = held("fund", date(2024, 4, 1), 600_000, units=1_200_000, unit_price="0.5")
+    assert by("tier_downgrade")(bought, fallen)["attrited"] == 0
+    # 840,000 units sold at 0.5: 420,000 taken out, which leaves 780,000 at the prices of the Monday.
+    sold = held("fund", date(2024, 4, 2), 180_000, units=360_000, unit_price="0.5")
+    assert by("tier_downgrade")(bought, fallen, sold)["attrited"] == 1
+
+
+def test_of_all_products_only_a_loan_is_left(by):
     rows = [BEFORE, held("fund", date(2024, 1, 8), 10), held("demand", date(2024, 4, 1), 0)]
     loan = held("loan", date(2024, 1, 8), 900_000)
     assert by("closure")(*rows, loan)["attrited"] == 0
     assert by("closure")(*rows, loan, held("fund", date(2024, 4, 1), 0))["attrited"] == 1
 
 
-def test_an_overdraft_does_not_hide_what_is_held(by: Any) -> None:
+def test_an_overdraft_does_not_hide_what_is_held(by):
     rows = [BEFORE, held("fund", date(2024, 4, 1), 100), held("demand", date(2024, 4, 1), -100)]
     assert by("closure")(*rows)["attrited"] == 0
 
 
-def test_a_fund_sold_after_its_fall_is_closed_all_the_same(by: Any) -> None:
+def test_a_fund_sold_after_its_fall_is_closed_all_the_same(by):
     bought = held("fund", date(2023, 6, 1), 1_000_000, units=1_000_000, unit_price=1)
     fallen = held("fund", date(2024, 4, 1), 400_000, units=1_000_000, unit_price="0.4")
     label = by("closure")(bought, fallen, held("fund", date(2024, 4, 2), 0, units=0, unit_price="0.4"))
@@ -141,9 +138,7 @@ def test_a_fund_sold_after_its_fall_is_closed_all_the_same(by: Any) -> None:
         (date(2024, 4, 9), date(2024, 6, 9), 30),
     ],
 )
-def test_closure_by_the_record(
-    by: Any, closed_on: date, open_again: date | None, time_to_attrition: int | None
-) -> None:
+def test_closure_by_the_record(by, closed_on, open_again, time_to_attrition):
     opened = date(2015, 5, 1)
     record: list[Row] = [
         {"opened_on": opened, "superseded_on": closed_on},
@@ -169,42 +164,23 @@ DRAINED = held("demand", date(2024, 3, 10), "49999.99")
         *((booked(date(2024, 4, 10), time(9), kind=kind), 0) for kind in ("salary", "card", "buy", "other")),
     ],
 )
-def test_dormancy_by_bookings(by: Any, booking: Row, attrited: int) -> None:
+def test_dormancy_by_bookings(by, booking, attrited):
     assert by("dormancy")(BEFORE, DRAINED, transactions=[booking])["attrited"] == attrited
 
 
-@pytest.mark.parametrize(
-    ("days", "time_to_attrition"),
-    [
-        ([(date(2024, 5, 26), "49999.99")], 90),
-        ([(date(2024, 5, 26), 50_000)], None),
-        ([(date(2024, 5, 27), 0)], None),
-        ([(date(2024, 3, 27), 0)], 30),
-        ([(date(2024, 3, 28), 0)], 60),
-        ([(date(2024, 3, 27), 0), (date(2024, 6, 8), 50_000)], None),
-        ([(date(2024, 3, 27), 0), (date(2024, 6, 9), 50_000)], 30),
-    ],
-)
-def test_dormancy_by_money(by: Any, days: list[tuple[date, Any]], time_to_attrition: int | None) -> None:
-    assert (
-        by("dormancy")(BEFORE, *(held("demand", *one) for one in days))["time_to_attrition"]
-        == time_to_attrition
-    )
-
-
-def test_a_booking_late_in_the_window_wakes_up_every_horizon(by: Any) -> None:
+def test_a_booking_late_in_the_window_wakes_up_every_horizon(by):
     booking = booked(date(2024, 5, 20), time(9))
     assert by("dormancy")(BEFORE, DRAINED, transactions=[booking])["time_to_attrition"] is None
 
 
-def test_judged_by_what_is_known_before_data_through(by: Any) -> None:
+def test_judged_by_what_is_known_before_data_through(by):
     late = booked(date(2024, 5, 20), time(9), known_on=THROUGH)
     dormant = by("dormancy")
     assert dormant(BEFORE, DRAINED, transactions=[late], through=THROUGH)["attrited"] == 1
     assert dormant(BEFORE, DRAINED, transactions=[late], through=date(2024, 6, 10))["attrited"] == 0
 
 
-def test_every_definition_that_a_bank_may_choose_has_both_rules() -> None:
+def test_every_definition_that_a_bank_may_choose_has_both_rules():
     assert set(DEFINITIONS) == set(get_args(Label.model_fields["definition"].annotation))
     rules = [rule for one in DEFINITIONS.values() for rule in (one.holds, one.already_left)]
     assert all(map(callable, rules))
@@ -213,9 +189,7 @@ def test_every_definition_that_a_bank_may_choose_has_both_rules() -> None:
         Definition(rules[0])  # type: ignore[call-arg]
 
 
-def test_a_definition_without_an_entry_gets_no_other_rule(
-    bank_settings: Settings, monkeypatch: pytest.MonkeyPatch, excluded_on: Any
-) -> None:
+def test_a_definition_without_an_entry_gets_no_other_rule(bank_settings, monkeypatch, excluded_on):
     monkeypatch.delitem(DEFINITIONS, bank_settings.label.definition)  # type: ignore[arg-type]
     with pytest.raises(KeyError, match=bank_settings.label.definition):
         excluded_on(date(2024, 3, 4))

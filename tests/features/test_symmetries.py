@@ -38,16 +38,15 @@ def rows_of(kind: str, table: Any, names: dict[str, str] | None) -> Found:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_order_of_rows(seed: int, draw_bank: Any, tables_of: Any, bank_settings: Settings) -> None:
+def test_the_order_of_rows(seed, draw_bank, tables_of, bank_settings):
     drawn = draw_bank(seed)
     shuffled = {name: random.Random(seed).sample(rows, len(rows)) for name, rows in drawn.bank.items()}
-    assert look(drawn, shuffled, tables_of, bank_settings) == look(
-        drawn, drawn.bank, tables_of, bank_settings
-    )
+    expected = look(drawn, drawn.bank, tables_of, bank_settings)
+    assert look(drawn, shuffled, tables_of, bank_settings) == expected
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_renamed_customers(seed: int, draw_bank: Any, tables_of: Any, bank_settings: Settings) -> None:
+def test_renamed_customers(seed, draw_bank, tables_of, bank_settings):
     drawn = draw_bank(seed)
     old = sorted({row["customer_id"] for row in drawn.bank["customers"]})
     new = dict(zip(old, random.Random(seed).sample([f"客户{k}" for k in range(90)], len(old)), strict=True))
@@ -63,7 +62,7 @@ def test_renamed_customers(seed: int, draw_bank: Any, tables_of: Any, bank_setti
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_other_buckets(seed: int, draw_bank: Any, tables_of: Any, bank_settings: Settings) -> None:
+def test_other_buckets(seed, draw_bank, tables_of, bank_settings):
     """Each customer alone, in twos, or all together: sums must not depend on how wide an array is."""
     drawn = draw_bank(seed)
     customers = sorted({row["customer_id"] for row in drawn.bank["customers"]})
@@ -78,9 +77,7 @@ def test_other_buckets(seed: int, draw_bank: Any, tables_of: Any, bank_settings:
 
 
 @pytest.mark.parametrize("missing", ["assignments", "contacts", "events", "surveys"])
-def test_a_table_the_bank_does_not_bring_is_an_empty_one(
-    missing: str, draw_bank: Any, tables_of: Any, bank_settings: Settings
-) -> None:
+def test_a_table_the_bank_does_not_bring_is_an_empty_one(missing, draw_bank, tables_of, bank_settings):
     drawn = draw_bank(30)
     without = {name: rows for name, rows in drawn.bank.items() if name != missing}
     empty = drawn.bank | {missing: []}
@@ -89,9 +86,7 @@ def test_a_table_the_bank_does_not_bring_is_an_empty_one(
     assert found != look(drawn, drawn.bank, tables_of, bank_settings)
 
 
-def test_an_empty_bucket_has_the_same_columns(
-    draw_bank: Any, tables_of: Any, bank_settings: Settings
-) -> None:
+def test_an_empty_bucket_has_the_same_columns(draw_bank, tables_of, bank_settings):
     drawn = draw_bank(31)
     empty = {name: rows if name == "products" else [] for name, rows in drawn.bank.items()}
     made = list(build(make_entities(tables_of(empty)), drawn.snapshots, drawn.history_from, bank_settings))
@@ -104,7 +99,7 @@ def test_an_empty_bucket_has_the_same_columns(
     assert full.features.column_names[2:] == list(catalogue(bank_settings))
 
 
-def test_rows_of_nobody_are_refused(draw_bank: Any, tables_of: Any) -> None:
+def test_rows_of_nobody_are_refused(draw_bank, tables_of):
     bank = dict(draw_bank(32).bank)
     bank["customers"] = bank["customers"][:2]
     with pytest.raises(DataError, match=r"has rows of . customers that the bucket's 'customers' lacks"):

@@ -5,11 +5,10 @@ import pytest
 
 from models import baselines
 from models.baselines import fit_logistic
-from models.matrix import Matrix
 from models.metrics import ranking
 
 
-def test_it_finds_what_was_planted(train: Matrix, judge: Matrix) -> None:
+def test_it_finds_what_was_planted(train, judge):
     made = fit_logistic(train)
     planted = 1.2 * judge.features[:, 0] + 0.5 * judge.features[:, 1] - 0.6 * judge.features[:, 2]
     best = ranking(judge, planted)["auroc"]
@@ -19,7 +18,7 @@ def test_it_finds_what_was_planted(train: Matrix, judge: Matrix) -> None:
     assert weight[:3] / weight[0] == pytest.approx([1, 0.42, -0.5], abs=0.1)
 
 
-def test_an_unknown_value_counts_as_the_median_and_a_far_one_is_cut(train: Matrix) -> None:
+def test_an_unknown_value_counts_as_the_median_and_a_far_one_is_cut(train):
     odd = train.features.copy()
     odd[:, 4] = np.nan  # never known: says nothing
     line = fit_logistic(replace(train, features=odd)).line
@@ -31,7 +30,7 @@ def test_an_unknown_value_counts_as_the_median_and_a_far_one_is_cut(train: Matri
     assert line[:-1].transform(np.full((1, 5), 1e9))[0, 0] == 5
 
 
-def test_of_too_many_rows_an_even_share_is_fitted_on(train: Matrix, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_too_many_rows_an_even_share_is_fitted_on(train, monkeypatch):
     half = train.where(np.arange(len(train)) % 2 == 0)
     monkeypatch.setattr(baselines, "MOST", len(train) // 2)
     weight_of_half = fit_logistic(half).line[-1].coef_
@@ -40,9 +39,7 @@ def test_of_too_many_rows_an_even_share_is_fitted_on(train: Matrix, monkeypatch:
     assert not np.array_equal(fit_logistic(train).line[-1].coef_, weight_of_half)
 
 
-def test_rows_are_scored_a_few_at_a_time(
-    train: Matrix, judge: Matrix, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_are_scored_a_few_at_a_time(train, judge, monkeypatch):
     made = fit_logistic(train)
     whole = made.scores(judge.features)
     monkeypatch.setattr("models.matrix.CHUNK", 7)

@@ -13,8 +13,7 @@ import pandas as pd
 import pytest
 
 from configs.errors import DataError
-from configs.settings import Settings
-from models.bundle import MANIFEST, SIGNATURE, Bundle, load, settings_of, write
+from models.bundle import MANIFEST, SIGNATURE, load, settings_of, write
 from models.severity import Severity
 
 FILES = ("model.txt", "calibrator.json", "severity.txt", "severity.json", "contract.json", "peers.json",
@@ -22,9 +21,7 @@ FILES = ("model.txt", "calibrator.json", "severity.txt", "severity.json", "contr
 KEY, OTHER_KEY = bytes(range(1, 64, 2)), bytes(range(0, 64, 2))
 
 
-def test_written_and_loaded_it_scores_the_same(
-    bundle: Bundle, models: Path, monday_frame: pd.DataFrame
-) -> None:
+def test_written_and_loaded_it_scores_the_same(bundle, models, monday_frame):
     again = load(write(bundle, models, KEY), KEY)
     assert again == bundle
     assert again.model_id == bundle.model_id
@@ -36,25 +33,23 @@ def test_written_and_loaded_it_scores_the_same(
     assert before.share.shape == (len(monday_frame),)
 
 
-def test_a_customer_is_scored_alike_alone_and_in_any_order(
-    bundle: Bundle, monday_frame: pd.DataFrame
-) -> None:
+def test_a_customer_is_scored_alike_alone_and_in_any_order(bundle, monday_frame):
     for name in ("risks", "share"):
         whole = getattr(bundle.score(monday_frame), name)
         assert np.array_equal(getattr(bundle.score(monday_frame.iloc[::-1]), name), whole[::-1])
         assert np.array_equal(getattr(bundle.score(monday_frame.iloc[[7]]), name)[0], whole[7])
 
 
-def test_risk_grows_with_the_horizon_for_everybody(bundle: Bundle, monday_frame: pd.DataFrame) -> None:
+def test_risk_grows_with_the_horizon_for_everybody(bundle, monday_frame):
     assert (np.diff(bundle.score(monday_frame).risks, axis=1) > 0).all()
 
 
-def test_a_bundle_without_trees_for_the_share_reads_back(bundle: Bundle, models: Path) -> None:
+def test_a_bundle_without_trees_for_the_share_reads_back(bundle, models):
     plain = replace(bundle, severity=Severity(None, 0.8, 1.05))
     assert load(write(plain, models, KEY), KEY) == plain
 
 
-def test_the_same_bytes_on_a_rerun_and_nothing_left_over(bundle: Bundle, models: Path) -> None:
+def test_the_same_bytes_on_a_rerun_and_nothing_left_over(bundle, models):
     first = write(bundle, models, KEY)
     bytes_before = {path.name: path.read_bytes() for path in first.iterdir()}
     (models / ".draft-0123456789abcdef").mkdir()
@@ -64,26 +59,24 @@ def test_the_same_bytes_on_a_rerun_and_nothing_left_over(bundle: Bundle, models:
     assert [path.name for path in models.iterdir()] == [bundle.model_id]
 
 
-def test_threads_change_no_byte_and_metrics_do(bundle: Bundle, settings: Settings) -> None:
+def test_threads_change_no_byte_and_metrics_do(bundle, settings):
     two = settings.model_copy(update={"training": settings.training.model_copy(update={"threads": 2})})
     assert replace(bundle, settings=settings_of(two)).files == bundle.files
     assert replace(bundle, metrics={}).model_id != bundle.model_id
 
 
-def test_the_engine_changes_no_byte(settings: Settings) -> None:
+def test_the_engine_changes_no_byte(settings):
     elsewhere = settings.engine.model_copy(update={"kind": "spark", "workers": 64})
     assert settings_of(settings.model_copy(update={"engine": elsewhere})) == settings_of(settings)
 
 
-def test_the_salt_of_the_lots_stands_in_no_model(settings: Settings) -> None:
+def test_the_salt_of_the_lots_stands_in_no_model(settings):
     secret = settings.lists.model_copy(update={"salt": "only-the-bank-knows"})
     assert "only-the-bank-knows" not in json.dumps(settings_of(settings.model_copy(update={"lists": secret})))
 
 
 @pytest.mark.parametrize("break_at", ["open", "fsync", "rename"])
-def test_a_write_that_fails_leaves_no_bundle(
-    break_at: str, bundle: Bundle, models: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_write_that_fails_leaves_no_bundle(break_at, bundle, models, monkeypatch):
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -97,14 +90,14 @@ def test_a_write_that_fails_leaves_no_bundle(
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_missing_file_is_named(name: str, bundle: Bundle, models: Path) -> None:
+def test_a_missing_file_is_named(name, bundle, models):
     folder = write(bundle, models, KEY)
     (folder / name).unlink()
     with pytest.raises(DataError, match=f"{name} is missing.*train again"):
         load(folder, KEY)
 
 
-def test_whatever_does_not_belong_is_named(bundle: Bundle, models: Path) -> None:
+def test_whatever_does_not_belong_is_named(bundle, models):
     folder = write(bundle, models, KEY)
     (folder / "notes.txt").write_text("x")
     with pytest.raises(DataError, match=r"notes.txt does not belong"):
@@ -115,7 +108,7 @@ def test_whatever_does_not_belong_is_named(bundle: Bundle, models: Path) -> None
         write(bundle, models, KEY)
 
 
-def test_another_folder_name_or_none_is_refused(bundle: Bundle, models: Path) -> None:
+def test_another_folder_name_or_none_is_refused(bundle, models):
     folder = write(bundle, models, KEY)
     shutil.move(folder, models / "0123456789abcdef")
     with pytest.raises(DataError, match="another model than the folder's name"):
@@ -136,9 +129,7 @@ def mutate(content: bytes, dice: random.Random) -> bytes:
 
 
 @pytest.mark.parametrize("times", [40, pytest.param(1_100, marks=pytest.mark.long)])
-def test_no_mutation_reaches_lightgbm(
-    times: int, bundle: Bundle, models: Path, monday_frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_mutation_reaches_lightgbm(times, bundle, models, monday_frame, monkeypatch):
     """Whoever writes to the disk but has no key: one file changed, then also the manifest made to fit it."""
 
     class ReachedError(Exception):
@@ -178,7 +169,7 @@ def as_json(value: object) -> bytes:
     return f"{json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False)}\n".encode()
 
 
-def test_a_forged_bundle_is_refused_for_its_signature_alone(bundle: Bundle, models: Path) -> None:
+def test_a_forged_bundle_is_refused_for_its_signature_alone(bundle, models):
     metrics = as_json({"judge": {"auroc": 0.99}})
     forged = forge(write(bundle, models, KEY), "metrics.json", metrics)
     with pytest.raises(DataError, match=r"signature does not fit manifest\.json.*or train again"):
@@ -188,7 +179,7 @@ def test_a_forged_bundle_is_refused_for_its_signature_alone(bundle: Bundle, mode
     assert load(forged, KEY).metrics == {"judge": {"auroc": 0.99}}
 
 
-def test_a_bundle_of_another_version_says_so(bundle: Bundle, models: Path) -> None:
+def test_a_bundle_of_another_version_says_so(bundle, models):
     """Well signed by us, but before golden rows were kept; the files are those that the reader asks for."""
     folder = write(bundle, models, KEY)
     assert {path.name for path in folder.iterdir()} == set(FILES)
@@ -200,14 +191,14 @@ def test_a_bundle_of_another_version_says_so(bundle: Bundle, models: Path) -> No
         load(older, KEY)
 
 
-def test_the_key_changes_the_signature_and_nothing_else(bundle: Bundle, tmp_path: Path) -> None:
+def test_the_key_changes_the_signature_and_nothing_else(bundle, tmp_path):
     ours, theirs = (write(bundle, tmp_path / key.hex(), key) for key in (KEY, OTHER_KEY))
     assert ours.name == theirs.name
     differ = [path.name for path in ours.iterdir() if path.read_bytes() != (theirs / path.name).read_bytes()]
     assert differ == ["signature"]
 
 
-def test_another_key_is_refused_and_no_key_is_ever_shown(bundle: Bundle, models: Path) -> None:
+def test_another_key_is_refused_and_no_key_is_ever_shown(bundle, models):
     folder = write(bundle, models, KEY)
     with pytest.raises(DataError, match="another key signed it") as refused:
         load(folder, OTHER_KEY)
@@ -218,9 +209,7 @@ def test_another_key_is_refused_and_no_key_is_ever_shown(bundle: Bundle, models:
     )
 
 
-def test_nothing_is_parsed_before_the_signature_is_verified(
-    bundle: Bundle, models: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_parsed_before_the_signature_is_verified(bundle, models, monkeypatch):
     folder = write(bundle, models, KEY)
     monkeypatch.setattr("models.bundle.json.loads", lambda _: pytest.fail("parsed"))
     with pytest.raises(DataError, match="another key"):
@@ -243,7 +232,7 @@ def breaks(good: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, str]]:
     }
 
 
-def test_eight_breaks_of_the_contract_are_refused(bundle: Bundle, monday_frame: pd.DataFrame) -> None:
+def test_eight_breaks_of_the_contract_are_refused(bundle, monday_frame):
     cases = breaks(monday_frame)
     assert len(cases) == 8
     for frame, says in cases.values():
@@ -255,13 +244,13 @@ def test_eight_breaks_of_the_contract_are_refused(bundle: Bundle, monday_frame: 
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), date(2024, 3, 4), np.float32(1)])
-def test_only_plain_json_goes_into_a_bundle(value: object, bundle: Bundle, models: Path) -> None:
+def test_only_plain_json_goes_into_a_bundle(value, bundle, models):
     with pytest.raises(DataError, match="plain JSON"):
         write(replace(bundle, metrics={"auroc": value}), models, KEY)
     assert not models.exists()
 
 
-def test_the_folder_says_what_it_is(bundle: Bundle, models: Path) -> None:
+def test_the_folder_says_what_it_is(bundle, models):
     folder = write(bundle, models, KEY)
     contract = json.loads((folder / "contract.json").read_text("utf-8"))
     assert [column["name"] for column in contract["columns"]] == list(bundle.model.columns)

@@ -4,15 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.errors import DataError
-from models.bundle import Bundle
 from models.calibrate import Calibrator, fit_calibrator
-from models.matrix import Matrix
 from models.metrics import expected_calibration_error, gone_by
 
 HORIZONS = (30, 60, 90)
 
 
-def test_two_scores_end_at_their_own_rates() -> None:
+def test_two_scores_end_at_their_own_rates():
     # Score 0 goes 1 in 4, score 1 goes 1 in 2: log-odds ln(1/3) and 0, so slope ln 3, offset −ln 3.
     raw = np.repeat([0.0, 1.0], 4_000)[:, None]
     gone = np.concatenate([np.arange(4_000) % 4 == 0, np.arange(4_000) % 2 == 0])
@@ -22,7 +20,7 @@ def test_two_scores_end_at_their_own_rates() -> None:
     assert made.risks(np.array([[0.0], [1.0]])) == pytest.approx(np.array([[0.25], [0.5]]), abs=1e-4)
 
 
-def test_risks_of_three_hazards_by_hand() -> None:
+def test_risks_of_three_hazards_by_hand():
     # Hazards 1/2, 1/2, 1/5: still here with 1/2, 1/4, 1/5.
     made = Calibrator((1.0,) * 3, (0.0,) * 3)
     found = made.risks(np.array([[0.0, 0.0, -np.log(4)]]))
@@ -34,9 +32,7 @@ def test_risks_of_three_hazards_by_hand() -> None:
     offsets=st.tuples(*[st.floats(-5, 5)] * 3),
     raw=st.lists(st.tuples(*[st.floats(-6, 3)] * 3), min_size=1, max_size=20),
 )
-def test_law_risk_grows_with_the_horizon(
-    slopes: tuple[float, ...], offsets: tuple[float, ...], raw: list[tuple[float, ...]]
-) -> None:
+def test_law_risk_grows_with_the_horizon(slopes, offsets, raw):
     made = Calibrator(slopes, offsets)
     found, added = made.risks(np.array(raw)), made.hazards(np.array(raw))[:, 1:]
     assert (found > 0).all()
@@ -51,7 +47,7 @@ def test_law_risk_grows_with_the_horizon(
     offset=st.floats(-5, 5),
     raw=st.lists(st.integers(-5_000, 3_000), min_size=2, unique=True),
 )
-def test_law_probabilities_grow_strictly_with_the_score(slope: float, offset: float, raw: list[int]) -> None:
+def test_law_probabilities_grow_strictly_with_the_score(slope, offset, raw):
     found = Calibrator((slope,), (offset,)).risks(np.sort(raw)[:, None] / 1_000)
     assert (np.diff(found[:, 0]) > 0).all()
     assert (found > 0).all()
@@ -64,7 +60,7 @@ def drawn(hazard: np.ndarray, seed: int) -> np.ndarray:
     return np.where(goes.any(axis=1), np.array(HORIZONS)[goes.argmax(axis=1)], 0).astype(np.int16)
 
 
-def test_hazards_with_a_known_truth_are_found_again() -> None:
+def test_hazards_with_a_known_truth_are_found_again():
     # The scores are half as steep as the truth in the first period and twice as steep in the last.
     truth = np.random.default_rng(5).normal(-2, 1, size=(60_000, 3))
     raw = truth * (0.5, 1.0, 2.0) + (0.3, 0.0, -1.0)
@@ -75,7 +71,7 @@ def test_hazards_with_a_known_truth_are_found_again() -> None:
     assert made.risks(raw)[:, -1] == pytest.approx(whole, abs=0.03)
 
 
-def test_few_who_go_share_one_line() -> None:
+def test_few_who_go_share_one_line():
     truth = np.random.default_rng(7).normal(-5, 1, size=(3_000, 3))
     time_to_attrition = drawn(1 / (1 + np.exp(-truth)), 8)
     assert 20 < (time_to_attrition > 0).sum() < 300
@@ -84,7 +80,7 @@ def test_few_who_go_share_one_line() -> None:
     assert made.risks(truth)[:, -1].mean() == pytest.approx((time_to_attrition > 0).mean(), rel=0.02)
 
 
-def test_promises_are_kept_out_of_time(bundle: Bundle, judge: Matrix) -> None:
+def test_promises_are_kept_out_of_time(bundle, judge):
     risks = bundle.calibrator.risks(bundle.model.raw(judge.features))
     for k, days in enumerate(HORIZONS):
         gone = gone_by(judge, days)
@@ -92,19 +88,19 @@ def test_promises_are_kept_out_of_time(bundle: Bundle, judge: Matrix) -> None:
         assert expected_calibration_error(gone.astype(np.int8), risks[:, k]) < 0.03
 
 
-def test_a_score_that_misleads_is_refused() -> None:
+def test_a_score_that_misleads_is_refused():
     time_to_attrition = np.array([30, 30, 30, 0], dtype=np.int16)
     with pytest.raises(DataError, match="slope -"):
         fit_calibrator(np.array([[0.0], [0.0], [1.0], [1.0]]), time_to_attrition, (30,))
 
 
-def test_a_score_that_is_the_same_for_everybody_is_refused() -> None:
+def test_a_score_that_is_the_same_for_everybody_is_refused():
     time_to_attrition = np.array([30, 0, 0, 0], dtype=np.int16)
     with pytest.raises(DataError, match="has learnt nothing that lasts"):
         fit_calibrator(np.full((4, 1), -1.3), time_to_attrition, (30,))
 
 
-def test_a_perfectly_separating_score_ends() -> None:
+def test_a_perfectly_separating_score_ends():
     time_to_attrition = np.array([0, 0, 30, 30], dtype=np.int16)
     made = fit_calibrator(np.array([[-2.0], [-1.0], [1.0], [2.0]]), time_to_attrition, (30,))
     assert made.risks(np.array([[-2.0], [2.0]]))[:, 0] == pytest.approx([0, 1], abs=0.01)

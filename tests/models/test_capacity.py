@@ -1,5 +1,3 @@
-from datetime import date, timedelta
-
 import numpy as np
 import pytest
 from empulse.metrics import empb_score, empc_score, mpc_score
@@ -8,22 +6,7 @@ from hypothesis import strategies as st
 
 from configs.settings import Profit
 from models.capacity import Teams, at_capacity, best_cut, break_even, expected_maximum, listed, profit_of
-from models.matrix import Matrix
-
-
-def rows(attrited: list[int], mondays: int = 1, aum: list[float] | None = None) -> Matrix:
-    """The given outcomes spread over ``mondays`` equal lists; outflow share 0.5; no features."""
-    size = len(attrited) // mondays
-    days = [date(2024, 3, 4) + timedelta(weeks=week) for week in range(mondays)]
-    return Matrix(
-        np.zeros((len(attrited), 0)),
-        (),
-        np.tile([f"C{number:03d}" for number in range(size)], mondays),
-        np.repeat(np.array(days, dtype="datetime64[D]"), size),
-        30 * np.array(attrited, dtype=np.int16),
-        np.full(len(attrited), 0.5),
-        np.array(aum or [100.0] * len(attrited)),
-    )
+from tests.matrices import rows
 
 
 def teams(team: list[int], capacity: dict[int, int], barred: tuple[int, ...] = ()) -> Teams:
@@ -31,20 +14,20 @@ def teams(team: list[int], capacity: dict[int, int], barred: tuple[int, ...] = (
     return Teams(np.array(team), np.array([capacity[one] for one in team]), may)
 
 
-def test_each_team_has_a_list_to_its_own_capacity_on_each_monday() -> None:
+def test_each_team_has_a_list_to_its_own_capacity_on_each_monday():
     matrix = rows([0] * 12, mondays=2)
     by_team = teams([1, 1, 1, 2, 2, 2] * 2, {1: 1, 2: 2})
     worth = np.array([5.0, 4, 3, 9, 8, 7, 1, 2, 3, 1, 2, 3])
     assert np.flatnonzero(listed(matrix, by_team, worth)).tolist() == [0, 3, 4, 8, 10, 11]
 
 
-def test_who_may_not_be_called_takes_nobodys_place() -> None:
+def test_who_may_not_be_called_takes_nobodys_place():
     by_team = teams([1, 1, 1, 1], {1: 2}, barred=(0, 2))
     worth = np.array([4.0, 3, 2, 1])
     assert np.flatnonzero(listed(rows([0] * 4), by_team, worth)).tolist() == [1, 3]
 
 
-def test_ties_go_to_the_second_worth_then_to_the_customer_and_unknown_worth_is_last() -> None:
+def test_ties_go_to_the_second_worth_then_to_the_customer_and_unknown_worth_is_last():
     matrix, by_team = rows([0] * 5), teams([1] * 5, {1: 3})
     money = np.array([7.0, 7.0, 7.0, np.nan, 7.0])
     risk = np.array([0.1, 0.1, 0.3, 0.9, 0.1])
@@ -52,7 +35,7 @@ def test_ties_go_to_the_second_worth_then_to_the_customer_and_unknown_worth_is_l
     assert np.flatnonzero(listed(matrix, teams([1] * 5, {1: 5}), money, risk)).tolist() == [0, 1, 2, 3, 4]
 
 
-def test_two_mondays_worked_by_hand() -> None:
+def test_two_mondays_worked_by_hand():
     # Monday 1: customers 0 and 3 leave with 50 and 150; 0 and 1 are called. Monday 2: only 2 leaves, 50; 2
     # is called.
     matrix = rows([1, 0, 0, 1, 0, 0, 1, 0], mondays=2, aum=[100.0, 100, 100, 300] + [100.0] * 4)
@@ -69,7 +52,7 @@ def test_two_mondays_worked_by_hand() -> None:
     )
 
 
-def test_a_monday_without_leavers_or_without_a_list_is_left_out_of_the_shares() -> None:
+def test_a_monday_without_leavers_or_without_a_list_is_left_out_of_the_shares():
     matrix = rows([1, 0, 0, 0, 1, 0], mondays=3)
     found = at_capacity(matrix, np.array([1, 0, 1, 0, 0, 0], dtype=bool))
     # Recall of Mondays 1 and 3, precision of 1 and 2, lift of 1 alone.
@@ -81,9 +64,7 @@ def test_a_monday_without_leavers_or_without_a_list_is_left_out_of_the_shares() 
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5), st.booleans()), min_size=1, max_size=40))
-def test_law_a_list_is_never_longer_than_capacity_and_nobody_better_is_left_out(
-    drawn: list[tuple[int, int, bool]],
-) -> None:
+def test_law_a_list_is_never_longer_than_capacity_and_nobody_better_is_left_out(drawn):
     team, worth = [one[0] for one in drawn], np.array([float(one[1]) for one in drawn])
     barred = tuple(place for place, one in enumerate(drawn) if one[2])
     capacity = {0: 0, 1: 1, 2: 3, 3: 99}
@@ -101,7 +82,7 @@ def test_law_a_list_is_never_longer_than_capacity_and_nobody_better_is_left_out(
 TERMS = Profit(call_cost=100, success_rate=0.5, success_evidence=20, margin=0.01)
 
 
-def test_five_calls_worked_by_hand() -> None:
+def test_five_calls_worked_by_hand():
     # Kept: half of what leaves; earned: a hundredth of it. 60,000 leaving is worth 300, a call costs 100.
     scores = np.array([0.9, 0.8, 0.7, 0.6, 0.5])
     lost = np.array([60_000.0, 0, 40_000, 0, 0])
@@ -121,7 +102,7 @@ def test_where_no_call_pays_nobody_is_called() -> None:
     assert expected_maximum(np.array([0.9, 0.1]), np.zeros(2), TERMS) == 0
 
 
-def test_a_sure_rate_gives_the_best_cut_and_doubt_is_worth_more() -> None:
+def test_a_sure_rate_gives_the_best_cut_and_doubt_is_worth_more():
     """Who learns γ before cutting cannot do worse than who only knows its mean (Jensen)."""
     random = np.random.default_rng(3)
     scores = random.random(300)
@@ -142,7 +123,7 @@ def banks(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 @given(banks())
-def test_oracle_money_of_each_customers_own(bank: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+def test_oracle_money_of_each_customers_own(bank):
     gone, scores, aum = bank
     theirs = empb_score(
         gone, scores, clv=TERMS.margin * aum, alpha=10, beta=10, incentive_fraction=0, contact_cost=100
@@ -151,9 +132,7 @@ def test_oracle_money_of_each_customers_own(bank: tuple[np.ndarray, np.ndarray, 
 
 
 @given(banks())
-def test_oracle_one_value_for_all_with_the_rate_known_and_in_doubt(
-    bank: tuple[np.ndarray, np.ndarray, np.ndarray],
-) -> None:
+def test_oracle_one_value_for_all_with_the_rate_known_and_in_doubt(bank):
     gone, scores, _ = bank
     lost = gone * 50_000.0
     known = mpc_score(gone, scores, accept_rate=0.5, clv=500, incentive_cost=0, contact_cost=100)
@@ -162,7 +141,7 @@ def test_oracle_one_value_for_all_with_the_rate_known_and_in_doubt(
     assert expected_maximum(scores, lost, TERMS) / len(gone) == pytest.approx(doubt, abs=1e-9)
 
 
-def test_the_shipped_terms_are_those_of_the_paper() -> None:
+def test_the_shipped_terms_are_those_of_the_paper():
     from configs.bank_folder import load_settings
 
     terms = load_settings("demo").profit

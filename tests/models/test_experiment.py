@@ -26,13 +26,13 @@ from models.experiment import (
 )
 
 
-def experiment(control, attrited, base=None, lost=None, **groups):
+def experiment(control, attrited, base=None, lost=None, risk=0.1, **groups):
     count = len(control)
     base = np.full(count, 100.0) if base is None else np.array(base, float)
     lost = base * np.array(attrited) if lost is None else np.array(lost, float)
     names = {kind: np.array(groups.get(kind, [""] * count), str) for kind in ("manager", "reason")}
-    risk = np.full(count, 0.1)
-    return Experiment(np.array(control, bool), np.array(attrited, bool), base, lost, risk, **names)
+    risks = np.zeros(count) + risk
+    return Experiment(np.array(control, bool), np.array(attrited, bool), base, lost, risks, **names)
 
 
 def test_newcombes_own_example():
@@ -76,9 +76,8 @@ def test_money_kept_by_hand():
 
 def test_customers_of_equal_aum_who_lose_everything_count_like_customers():
     rows = experiment([0, 0, 0, 1, 1, 1], [0, 1, 0, 1, 1, 0])
-    assert difference_in_money(rows)["kept"] == pytest.approx(
-        [100 * one for one in difference_in_customers(rows)["kept"]]
-    )
+    customers = difference_in_customers(rows)["kept"]
+    assert difference_in_money(rows)["kept"] == pytest.approx([100 * one for one in customers])
 
 
 def test_a_customer_without_money_counts_for_nothing():
@@ -166,11 +165,7 @@ TERMS = Profit(call_cost=150, success_rate=0.3, success_evidence=20, margin=0.01
 
 
 def assigned(control, attrited, risk, reason):
-    empty = np.zeros(len(control))
-    return Experiment(
-        np.array(control, bool), np.array(attrited, bool), empty, empty,
-        np.array(risk, float), np.full(len(control), ""), np.array(reason, str),
-    )  # fmt: skip
+    return experiment(control, attrited, risk=risk, reason=reason)
 
 
 def listed(expected, left, reason, count=100):

@@ -47,7 +47,7 @@ def one_each(columns: tuple[str, ...]) -> Grouping:
     return make_grouping(columns, {name: name for name in columns}, sorted(columns))
 
 
-def test_contributions_and_bias_make_the_raw_score(bundle: Bundle, judge: Matrix) -> None:
+def test_contributions_and_bias_make_the_raw_score(bundle, judge):
     why = contributions(bundle.model, judge.features)
     assert why.values.shape == judge.features.shape
     raw = bundle.model.raw(judge.features)
@@ -59,7 +59,7 @@ def test_contributions_and_bias_make_the_raw_score(bundle: Bundle, judge: Matrix
     assert np.abs(why.values).mean(axis=0).argmax() == 0
 
 
-def test_paths_explain_as_lightgbm_does_period_by_period(bundle: Bundle, judge: Matrix) -> None:
+def test_paths_explain_as_lightgbm_does_period_by_period(bundle, judge):
     model, rows = bundle.model, judge.features[:200].copy()
     rows[::3, 1] = np.nan
     rows[:, -1][::4] = 0.0
@@ -69,9 +69,7 @@ def test_paths_explain_as_lightgbm_does_period_by_period(bundle: Bundle, judge: 
     assert why.bias == pytest.approx(np.mean(each, axis=0)[:, -2:].sum(axis=1) + model.log_kept, abs=1e-12)
 
 
-def test_one_period_needs_no_trees_of_its_own(
-    train: Matrix, tune: Matrix, judge: Matrix, training: Training
-) -> None:
+def test_one_period_needs_no_trees_of_its_own(train, tune, judge, training):
     def one_period(rows: Matrix) -> Matrix:
         return replace(rows, time_to_attrition=np.where(rows.time_to_attrition > 0, 30, 0).astype(np.int16))
 
@@ -81,7 +79,7 @@ def test_one_period_needs_no_trees_of_its_own(
     assert why.values.sum(axis=1) + why.bias == pytest.approx(model.raw(judge.features)[:, 0], abs=1e-9)
 
 
-def test_chunks_change_nothing(bundle: Bundle, judge: Matrix, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_change_nothing(bundle, judge, monkeypatch):
     whole = contributions(bundle.model, judge.features)
     monkeypatch.setattr("models.matrix.CHUNK", 5)
     monkeypatch.setattr("models.explain.ROWS", 7)
@@ -90,7 +88,7 @@ def test_chunks_change_nothing(bundle: Bundle, judge: Matrix, monkeypatch: pytes
     assert np.array_equal(parts.bias, whole.bias[:100])
 
 
-def test_a_model_whose_contributions_do_not_add_up_is_refused(bundle: Bundle, judge: Matrix) -> None:
+def test_a_model_whose_contributions_do_not_add_up_is_refused(bundle, judge):
     class Bent(type(bundle.model)):  # type: ignore[misc]
         def raw(self, features: np.ndarray) -> np.ndarray:
             return np.asarray(super().raw(features) + 1e-6)
@@ -100,7 +98,7 @@ def test_a_model_whose_contributions_do_not_add_up_is_refused(bundle: Bundle, ju
         contributions(bent, judge.features)
 
 
-def test_four_rows_by_hand() -> None:
+def test_four_rows_by_hand():
     values = np.array(
         [
             [0.2, 0.3, 0.4, -1.0],  # outflow 0.5 (13w represents it), login 0.4; tenure lowers
@@ -121,9 +119,7 @@ def test_four_rows_by_hand() -> None:
     k=st.integers(1, 5),
     data=st.data(),
 )
-def test_law_a_row_has_the_same_reasons_wherever_it_stands(
-    values: list[list[int]], k: int, data: st.DataObject
-) -> None:
+def test_law_a_row_has_the_same_reasons_wherever_it_stands(values, k, data):
     matrix = np.array(values) / 7
     order = data.draw(st.permutations(range(len(matrix))))
     found, moved = (top_reasons(one, BY_NAME, k, every(one)) for one in (matrix, matrix[order]))
@@ -133,19 +129,19 @@ def test_law_a_row_has_the_same_reasons_wherever_it_stands(
     assert ((found.contribution > 0) == (found.group >= 0)).all()
 
 
-def test_equal_groups_rank_by_name() -> None:
+def test_equal_groups_rank_by_name():
     columns = tuple(f"feature_{number}" for number in range(40))
     values = np.tile(1.0 + np.arange(40) % 2, (3, 1))
     found = top_reasons(values, one_each(columns), 40, every(values))
     assert [sorted(columns)[one] for one in found.group[1]] == sorted(columns[1::2]) + sorted(columns[::2])
 
 
-def test_more_reasons_than_groups_are_not_invented() -> None:
+def test_more_reasons_than_groups_are_not_invented():
     found = top_reasons(np.ones((1, 4)), BY_NAME, 9, every(np.ones((1, 4))))
     assert found.group.shape == (1, 3)
 
 
-def test_only_a_worrying_column_stands_for_its_group() -> None:
+def test_only_a_worrying_column_stands_for_its_group():
     values = np.array([[3.0, 1.0, 2.0], [3.0, 1.0, 2.0]])
     worrying = np.array([[False, True, True], [False, False, True]])
     groups = {"a": "first", "b": "first", "c": "second"}
@@ -156,7 +152,7 @@ def test_only_a_worrying_column_stands_for_its_group() -> None:
     assert found.contribution.tolist() == [[4.0, 2.0], [2.0, 0.0]]
 
 
-def test_a_bundle_explains_what_it_scores(bundle: Bundle, judge: Matrix) -> None:
+def test_a_bundle_explains_what_it_scores(bundle, judge):
     columns = bundle.model.columns
     why = contributions(bundle.model, judge.features)
     found = top_reasons(
@@ -166,7 +162,7 @@ def test_a_bundle_explains_what_it_scores(bundle: Bundle, judge: Matrix) -> None
     assert (found.group[higher, 0] == 0).all()
 
 
-def test_the_strongest_occasion_comes_first_if_it_adds_enough() -> None:
+def test_the_strongest_occasion_comes_first_if_it_adds_enough():
     columns = ("sign", "occasion", "other")
     grouping = make_grouping(columns, {name: name for name in columns}, columns, leads=("occasion", "other"))
     values = np.array(
@@ -188,7 +184,7 @@ def test_the_strongest_occasion_comes_first_if_it_adds_enough() -> None:
     assert found.contribution[0].tolist() == [0.3, 0.9, 0.2]
 
 
-def test_a_column_hard_to_read_speaks_through_the_one_that_shows_it() -> None:
+def test_a_column_hard_to_read_speaks_through_the_one_that_shows_it():
     columns = ("count", "zscore", "sum")
     grouping = make_grouping(
         columns, dict.fromkeys(columns, "all"), ["all"], representative={"zscore": "count"}
@@ -201,7 +197,7 @@ def test_a_column_hard_to_read_speaks_through_the_one_that_shows_it() -> None:
     assert found.contribution[:, 0] == pytest.approx([0.9, 0.5, 0.9])
 
 
-def test_what_the_order_of_addition_makes_is_a_tie() -> None:
+def test_what_the_order_of_addition_makes_is_a_tie():
     columns = ("a", "b", "c", "d")
     grouping = make_grouping(
         columns, {"a": "late", "b": "late", "c": "late", "d": "early"}, ["early", "late"]
@@ -211,7 +207,7 @@ def test_what_the_order_of_addition_makes_is_a_tie() -> None:
     assert top_reasons(values, grouping, 1, every(values)).group.tolist() == [[0]]
 
 
-def test_groups_add_up_to_their_columns() -> None:
+def test_groups_add_up_to_their_columns():
     values = np.array([[0.2, 0.3, 0.4, -1.0], [0.0, 0.0, 0.0, 2.0]])
     assert by_group(values, BY_NAME) == pytest.approx(np.array([[0.4, 0.5, -1.0], [0.0, 0.0, 2.0]]))
 
@@ -229,7 +225,7 @@ def two_mondays(judge: Matrix) -> tuple[np.ndarray, np.ndarray]:
     return judge.features[:half], judge.features[half : 2 * half]
 
 
-def test_a_change_by_hand() -> None:
+def test_a_change_by_hand():
     grouping = make_grouping(("a", "b", "c"), {"a": "x", "b": "x", "c": "y"}, ("x", "y"))
     before = Contributions(np.array([[0.1, 0.2, 0.3]]), np.array([-2.0]), np.array([[-1.5, -1.3]]))
     now = Contributions(np.array([[0.5, 0.2, 0.1]]), np.array([-1.9]), np.array([[-1.2, -1.0]]))
@@ -241,7 +237,7 @@ def test_a_change_by_hand() -> None:
     assert parts.model == pytest.approx([0.2])
 
 
-def test_one_model_adds_up_and_has_no_part_of_its_own(bundle: Bundle, judge: Matrix) -> None:
+def test_one_model_adds_up_and_has_no_part_of_its_own(bundle, judge):
     old, new = two_mondays(judge)
     then, now = contributions(bundle.model, old), contributions(bundle.model, new)
     parts = score_change(now, then, then.raw, make_grouping(bundle.model.columns, grouped(bundle), MADE_UP))
@@ -251,9 +247,7 @@ def test_one_model_adds_up_and_has_no_part_of_its_own(bundle: Bundle, judge: Mat
     assert np.abs(parts.groups[:, 2]).mean() > np.abs(parts.groups[:, 1]).mean()
 
 
-def test_a_new_model_is_a_part_of_its_own(
-    bundle: Bundle, train: Matrix, tune: Matrix, judge: Matrix, training: Training
-) -> None:
+def test_a_new_model_is_a_part_of_its_own(bundle, train, tune, judge, training):
     other = fit(train, tune, bundle.model.horizons, replace_seed(training)).model
     old, new = two_mondays(judge)
     then, now, published = contributions(bundle.model, old), contributions(bundle.model, new), other.raw(old)
@@ -263,7 +257,7 @@ def test_a_new_model_is_a_part_of_its_own(
     assert np.abs(parts.model).max() > 0.01
 
 
-def test_mondays_explained_by_two_models_are_refused(bundle: Bundle, judge: Matrix) -> None:
+def test_mondays_explained_by_two_models_are_refused(bundle, judge):
     old, new = two_mondays(judge)
     then, now = contributions(bundle.model, old), contributions(bundle.model, new)
     bent = replace(then, values=then.values + 1e-6)

@@ -1,5 +1,4 @@
 from dataclasses import replace
-from datetime import date, timedelta
 
 import numpy as np
 import pytest
@@ -26,21 +25,7 @@ from models.metrics import (
     resampled,
     top,
 )
-
-
-def rows(attrited: list[int], mondays: int = 1, aum: list[float] | None = None) -> Matrix:
-    """The given outcomes spread over ``mondays`` equal lists; outflow share 0.5; no features."""
-    size = len(attrited) // mondays
-    days = [date(2024, 3, 4) + timedelta(weeks=week) for week in range(mondays)]
-    return Matrix(
-        np.zeros((len(attrited), 0)),
-        (),
-        np.tile([f"C{number:03d}" for number in range(size)], mondays),
-        np.repeat(np.array(days, dtype="datetime64[D]"), size),
-        30 * np.array(attrited, dtype=np.int16),
-        np.full(len(attrited), 0.5),
-        np.array(aum or [100.0] * len(attrited)),
-    )
+from tests.matrices import made_matrix, rows
 
 
 def test_one_list_of_ten_worked_by_hand() -> None:
@@ -186,15 +171,6 @@ def test_one_point_per_monday(judge: Matrix) -> None:
     assert "auroc" not in points[-1]
 
 
-def test_calibration_by_hand(judge: Matrix) -> None:
-    twenty = judge.where(np.arange(len(judge)) < 20)
-    gone = np.array([0, 30] * 10, dtype=np.int16)
-    points = reliability(replace(twenty, time_to_attrition=gone).attrited, np.arange(20)[::-1] / 20)
-    assert len(points) == 10
-    assert points[0] == {"promised": pytest.approx(0.025), "came": 0.5, "rows": 2}
-    assert points[-1]["promised"] == pytest.approx(0.925)
-
-
 def test_certainty_that_was_wrong_is_finite() -> None:
     assert log_loss(np.array([1], np.int8), np.array([0.0])) == pytest.approx(-np.log(1e-15))
 
@@ -203,14 +179,7 @@ def bank(leavers: dict[str, int], mondays: int = 2, customers: int = 40) -> tupl
     """``customers`` per group, of whom the first so many leave on every Monday."""
     names = [f"{group}{number:03d}" for group in leavers for number in range(customers)]
     gone = [30 * (number < left) for left in leavers.values() for number in range(customers)]
-    days = [date(2024, 3, 4) + timedelta(weeks=week) for week in range(mondays)]
-    rows = len(names) * mondays
-    matrix = Matrix(
-        np.zeros((rows, 0)), (), np.tile(names, mondays),
-        np.repeat(np.array(days, dtype="datetime64[D]"), len(names)),
-        np.tile(np.array(gone, dtype=np.int16), mondays), np.full(rows, 0.5), np.full(rows, 100.0),
-    )  # fmt: skip
-    return matrix, [name[0] for name in names] * mondays
+    return made_matrix(gone * mondays, mondays, names=names), [name[0] for name in names] * mondays
 
 
 def test_each_group_is_judged_by_itself() -> None:
@@ -243,26 +212,20 @@ def test_too_few_customers_of_one_outcome_have_counts_and_no_figure(left: int) -
 
 def customers_on(customers: int, mondays: int, seed: int = 1) -> Matrix:
     """The same fate on every Monday: a customer's rows are one observation, not many."""
-    random = np.random.default_rng(seed)
-    days = np.array([date(2024, 3, 4) + timedelta(weeks=week) for week in range(mondays)], "datetime64[D]")
-    fate = np.where(random.random(customers) < 0.3, 30, 0).astype(np.int16)
-    return Matrix(
-        np.zeros((customers * mondays, 1)), ("nothing",),
-        np.tile([f"C{number:04d}" for number in range(customers)], mondays), np.repeat(days, customers),
-        np.tile(fate, mondays), np.full(customers * mondays, 0.5), np.full(customers * mondays, 100.0),
-    )  # fmt: skip
+    fate = np.where(np.random.default_rng(seed).random(customers) < 0.3, 30, 0)
+    return made_matrix(np.tile(fate, mondays), mondays)
 
 
 def test_whole_customers_are_drawn_with_all_their_mondays() -> None:
     whole = customers_on(30, 4)
-    for drawn, rows in resampled(whole, 5, seed=3):
+    for drawn, places in resampled(whole, 5, seed=3):
         assert len(drawn) == 30 * 4
         assert len(set(drawn.customer_id)) == 30
-        times = np.unique(whole.customer_id[rows], return_counts=True)[1]
+        times = np.unique(whole.customer_id[places], return_counts=True)[1]
         assert (times % 4 == 0).all()
         assert max(times) > 4
-        assert np.array_equal(drawn.time_to_attrition, whole.time_to_attrition[rows])
-        assert np.array_equal(drawn.snapshot_date, whole.snapshot_date[rows])
+        assert np.array_equal(drawn.time_to_attrition, whole.time_to_attrition[places])
+        assert np.array_equal(drawn.snapshot_date, whole.snapshot_date[places])
 
 
 def rate(drawn: Matrix, _: np.ndarray) -> dict[str, float]:

@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 
 from configs.errors import DataError
-from configs.settings import Training
-from models.bundle import Bundle
 from models.matrix import Matrix
 from models.severity import Severity, fit_severity, money_at_risk
 
@@ -20,9 +18,7 @@ def three(rows: Matrix) -> Matrix:
     )
 
 
-def test_with_few_it_is_the_mean_weighted_by_money_of_those_who_left(
-    train: Matrix, training: Training
-) -> None:
+def test_with_few_it_is_the_mean_weighted_by_money_of_those_who_left(train, training):
     few = three(train)
     made = fit_severity(few, few, training)
     # (50 + 270) / 400
@@ -34,7 +30,7 @@ def test_with_few_it_is_the_mean_weighted_by_money_of_those_who_left(
         fit_severity(replace(few, outflow_share=np.zeros(3)), few, training)
 
 
-def test_a_planted_dependence_is_found_again(bundle: Bundle, judge: Matrix) -> None:
+def test_a_planted_dependence_is_found_again(bundle, judge):
     # Of the AUM 0.9 leaves where logins are low and 0.6 elsewhere, give or take 0.1.
     share = replace(bundle.severity, scale=1.0).share(judge.features)
     low = judge.features[:, judge.columns.index("login_count_13w")] < 0
@@ -47,14 +43,12 @@ def test_a_planted_dependence_is_found_again(bundle: Bundle, judge: Matrix) -> N
     assert found < mean / 2
 
 
-def test_the_same_text_on_one_and_two_threads(
-    bundle: Bundle, train: Matrix, tune: Matrix, training: Training
-) -> None:
+def test_the_same_text_on_one_and_two_threads(bundle, train, tune, training):
     two = fit_severity(train, tune, training.model_copy(update={"threads": 2}))
     assert two.trees == bundle.severity.trees
 
 
-def test_money_is_weighed_by_money(train: Matrix, tune: Matrix, training: Training) -> None:
+def test_money_is_weighed_by_money(train, tune, training):
     # Large customers leave whole, small ones by half; no column says who is large: the share is the large
     # ones'.
     def planted(rows: Matrix) -> Matrix:
@@ -70,7 +64,7 @@ def test_money_is_weighed_by_money(train: Matrix, tune: Matrix, training: Traini
     assert made.share(tune.features * 0)[0] == pytest.approx(0.95, abs=0.02)
 
 
-def test_scaled_it_adds_up_on_the_tuning_rows(bundle: Bundle, tune: Matrix) -> None:
+def test_scaled_it_adds_up_on_the_tuning_rows(bundle, tune):
     risk = bundle.calibrator.risks(bundle.model.raw(tune.features))[:, -1]
     now = tune.aum * 0.9
     made = replace(bundle.severity, scale=0.1).scaled(tune, risk, now)
@@ -81,7 +75,7 @@ def test_scaled_it_adds_up_on_the_tuning_rows(bundle: Bundle, tune: Matrix) -> N
     assert replace(bundle.severity, scale=0.1).scaled(more, risk, now).share(tune.features).min() == 1
 
 
-def test_money_at_risk_is_a_share_of_the_average_and_no_more_than_is_here() -> None:
+def test_money_at_risk_is_a_share_of_the_average_and_no_more_than_is_here():
     # 0.1 × 0.8 × 1,000,000; of 2,000,000 on average only 400,000 are left: 0.5 × 400,000, not 0.5 ×
     # 1,600,000;
     # an overdraft is no money at risk.
@@ -90,11 +84,11 @@ def test_money_at_risk_is_a_share_of_the_average_and_no_more_than_is_here() -> N
     assert found == pytest.approx([80_000, 200_000, 0])
 
 
-def test_money_at_risk_adds_up_to_what_left_out_of_time(bundle: Bundle, judge: Matrix) -> None:
+def test_money_at_risk_adds_up_to_what_left_out_of_time(bundle, judge):
     risk = bundle.calibrator.risks(bundle.model.raw(judge.features))[:, -1]
     expected = money_at_risk(risk, bundle.severity.share(judge.features), judge.aum, judge.aum).sum()
     assert expected == pytest.approx(judge.lost.sum(), rel=0.1)
 
 
-def test_nobody_has_a_share_above_one() -> None:
+def test_nobody_has_a_share_above_one():
     assert Severity(None, 0.8, 2.0).share(np.zeros((2, 1))).tolist() == [1.0, 1.0]

@@ -37,9 +37,8 @@ def test_a_good_bundle_passes(whole: Bundle, models: Path) -> None:
 
 def test_a_model_text_that_aborts_lightgbm_ends_the_child_only(whole: Bundle, models: Path) -> None:
     folder = write(with_text(whole, "num_leaves=", "num_leaves=9"), models, KEY)
-    with pytest.raises(
-        DataError, match=r"refused: the process that loaded it (was ended by SIG|left with code)"
-    ):
+    sentence = r"refused: the process that loaded it (was ended by SIG|left with code)"
+    with pytest.raises(DataError, match=sentence):
         smoke_test(folder, KEY, SECONDS, MEMORY_MB)
 
 

@@ -77,9 +77,8 @@ def test_a_tree_without_a_split_is_what_everybody_has() -> None:
 
 
 def test_splits_that_cannot_be_explained_are_named() -> None:
-    with pytest.raises(
-        ConfigError, match=r"splits of type .* Take categorical_feature and zero_as_missing out"
-    ):
+    sentence = r"splits of type .* Take categorical_feature and zero_as_missing out"
+    with pytest.raises(ConfigError, match=sentence):
         paths_of(grown(zero_as_missing=True)[0], PERIOD, HORIZONS)
 
 

@@ -1,21 +1,17 @@
 import numpy as np
 import pytest
 
-from configs.settings import Training
-from models.matrix import Matrix
 from pipeline.training.tuning import SPACE, Budget, best, search
 
 HORIZONS = (30, 60, 90)
 
 
 @pytest.fixture(scope="module")
-def quick(training: Training) -> Training:
+def quick(training):
     return training.model_copy(update={"rounds": 15, "patience": 5})
 
 
-def test_the_first_trial_is_what_the_settings_say_and_a_rerun_repeats_all(
-    train: Matrix, tune: Matrix, judge: Matrix, quick: Training
-) -> None:
+def test_the_first_trial_is_what_the_settings_say_and_a_rerun_repeats_all(train, tune, judge, quick):
     told: list[tuple[int, int]] = []
     folds = [(train, tune), (train, judge)]
     first = search(folds, quick, HORIZONS, Budget(6), lambda *at: told.append(at))
@@ -29,7 +25,7 @@ def test_the_first_trial_is_what_the_settings_say_and_a_rerun_repeats_all(
     assert np.mean(best(first)["log_loss"]) <= np.mean(first[0]["log_loss"])
 
 
-def test_a_bad_start_is_found_out(train: Matrix, tune: Matrix, quick: Training) -> None:
+def test_a_bad_start_is_found_out(train, tune, quick):
     """Leaves of a thousand rows learn next to nothing here; the search leaves them."""
     bad = quick.model_copy(update={"lightgbm": {**quick.lightgbm, "min_data_in_leaf": 1000, "max_depth": 3}})
     tried = search([(train, tune)], bad, HORIZONS, Budget(8), lambda *_: None)
@@ -37,9 +33,7 @@ def test_a_bad_start_is_found_out(train: Matrix, tune: Matrix, quick: Training) 
     assert best(tried)["log_loss"] < tried[0]["log_loss"]
 
 
-def test_no_trial_begins_after_the_seconds(
-    train: Matrix, tune: Matrix, quick: Training, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_trial_begins_after_the_seconds(train, tune, quick, monkeypatch):
     clock = iter(range(0, 1000, 40))
     monkeypatch.setattr("pipeline.training.tuning.time.monotonic", lambda: next(clock))
     assert len(search([(train, tune)], quick, HORIZONS, Budget(9, seconds=100), lambda *_: None)) == 3

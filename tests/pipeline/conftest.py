@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import strategies as st
 
 from configs.bank_folder import load_settings
 from configs.settings import Settings
@@ -18,6 +19,7 @@ from configs.tables import TABLES
 from pipeline.artefacts import Home
 from pipeline.ingest.ingest import ingest
 from pipeline.tables import Count, Ingested, read_ingested
+from tests.folders import bytes_below
 
 BANK_TOML = """
 title = "Tiny"
@@ -49,7 +51,43 @@ SELECTS = {
     "'CNY' AS currency, DAY AS known_on, _file, _line FROM hold",
 }
 
+MANAGERS = (
+    "SELECT NO AS manager_id, NO AS name, 'B1' AS branch_id, 5 AS weekly_capacity, _file, _line FROM rm"
+)
 TXN_HEADER = "NO,CUST,ACCT,DONE,AMT,CCY,KIND,LOADED,MEMO\n"
+
+
+def booking(**changes: str) -> str:
+    """One line of a CSV file of bookings, good but for the changes."""
+    good = "T99,C1,A1,2024-03-01 10:00:00,1.50,CNY,other,2024-03-01,"
+    fields = dict(zip(TXN_HEADER.strip().split(","), good.split(","), strict=True))
+    return ",".join((fields | changes).values()) + "\n"
+
+
+def booking_lines(first: int, last: int) -> st.SearchStrategy[str]:
+    """Lines of bookings known on these days of March 2024, good and bad; few numbers, so that many repeat."""
+    number, amount, day = st.integers(0, 4), st.integers(1, 2), st.integers(first, last)
+    bad = {
+        "AMT": ["x", "", "1.001"],
+        "CUST": ["C9", ""],
+        "KIND": ["?"],
+        "LOADED": ["2023-01-01", "soon"],
+        "CCY": ["X"],
+    }
+    good = {"DONE": f"2024-03-{first:02} 10:00:00", "LOADED": f"2024-03-{first:02}"}
+    spoiled = [{name: value} for name, values in bad.items() for value in values]
+    line = booking(**good)
+    return st.one_of(
+        st.builds(lambda n, amount: booking(**good, NO=f"N{n}", AMT=f"{amount}.00"), number, amount),
+        st.builds(
+            lambda n, day: booking(**good | {"NO": f"N{n}", "LOADED": f"2024-03-{day:02}"}), number, day
+        ),
+        st.sampled_from([booking(**good | change) for change in spoiled]),
+        st.sampled_from([line[:-3] + "\n", line[:-1] + ",x\n"]),
+        st.sampled_from([booking(**good, MEMO='"'), booking(**good, MEMO='"a\nb"')]),
+    )
+
+
 BOOKINGS = "".join(
     f"T{n},C{1 + n % 6},A{n},2024-03-{n:02} 10:00:00,{n}.50,CNY,other,2024-03-{n:02},\n" for n in range(1, 11)
 )
@@ -86,6 +124,13 @@ class TinyBank:
         (self.raw / name).parent.mkdir(parents=True, exist_ok=True)
         (self.raw / name).write_bytes(text.encode(encoding))
 
+    def declare_contacts(self, sql: str, managers: str) -> None:
+        """Contacts in con_*.csv by this SELECT, and the managers' numbers."""
+        self.declare("[sources]", '[sources]\ncon = { files = "con_*.csv" }\nrm = { files = "rm.csv" }')
+        self.select("contacts", sql)
+        self.select("managers", MANAGERS)
+        self.write("rm.csv", "NO\n" + managers)
+
     def write_holdings(self, name: str, **columns: Any) -> None:
         rows: dict[str, Any] = {
             "CUST": [f"C{n}" for n in range(1, 7)],
@@ -98,6 +143,10 @@ class TinyBank:
     def ingest(self, **changes: Any) -> Ingested:
         return ingest(self.settings(**changes), self.raw, self.home, lambda _: None)
 
+    def count(self, table: str, **changes: Any) -> Count:
+        """What became of the rows of one table in an ingest."""
+        return next(count for count in self.ingest(**changes).counts if count.table == table)
+
     def quarantine(self) -> list[tuple[str, str, int, str]]:
         """Table, file, line and, in one text, column and reason of each refused row."""
         return [
@@ -105,7 +154,7 @@ class TinyBank:
                 row["table"],
                 row["file"],
                 int(row["line"]),
-                ": ".join(filter(None, (row["column"], row["reason"]))),
+                (row["column"] + ": " + row["reason"]).removeprefix(": "),
             )
             for row in self.quarantine_rows()
         ]
@@ -128,14 +177,9 @@ class TinyBank:
         return {
             name: data
             for folder in read_ingested(self.home).folders
-            for name, data in bytes_below(folder).items()
+            for name, data in bytes_below(folder, "*.parquet").items()
             if not name.endswith(("refused.parquet", "raw_rows.parquet"))
         }
-
-
-def bytes_below(folder: Path) -> dict[str, bytes]:
-    """Each Parquet file below a folder."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*.parquet"))}
 
 
 def counted(ingested: Ingested) -> Mapping[str, Count]:

@@ -24,7 +24,7 @@ def contents(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_keep_only_removes_other_folders_and_no_file(tmp_path: Path) -> None:
+def test_keep_only_removes_other_folders_and_no_file(tmp_path):
     for name in ("one", "two", ".draft-three"):
         (tmp_path / name).mkdir()
     (tmp_path / "current").write_text("one")
@@ -32,15 +32,13 @@ def test_keep_only_removes_other_folders_and_no_file(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["current", "one"]
 
 
-def test_text_is_utf8_with_its_own_line_ends(tmp_path: Path) -> None:
+def test_text_is_utf8_with_its_own_line_ends(tmp_path):
     write_text(tmp_path / "new" / "file", "活期\n\r\n")
     assert (tmp_path / "new" / "file").read_bytes() == "活期\n\r\n".encode()
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
-def test_a_text_that_cannot_be_written_leaves_the_old_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
+def test_a_text_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch, step):
     write_text(tmp_path / "file", "old")
 
     def full(*_: object) -> None:
@@ -53,7 +51,7 @@ def test_a_text_that_cannot_be_written_leaves_the_old_one(
     assert contents(tmp_path) == {"file": "old"}
 
 
-def test_the_same_value_has_the_same_json(tmp_path: Path) -> None:
+def test_the_same_value_has_the_same_json(tmp_path):
     write_json(tmp_path / "a", {"b": 1, "a": date(2024, 3, 4), "c": "活"})
     write_json(tmp_path / "b", {"c": "活", "a": date(2024, 3, 4), "b": 1})
     assert (tmp_path / "a").read_text("utf-8") == '{\n "a": "2024-03-04",\n "b": 1,\n "c": "活"\n}\n'
@@ -61,14 +59,14 @@ def test_the_same_value_has_the_same_json(tmp_path: Path) -> None:
     assert read_json(tmp_path / "a") == {"a": "2024-03-04", "b": 1, "c": "活"}
 
 
-def test_the_same_rows_have_the_same_bytes_however_they_were_cut(tmp_path: Path) -> None:
+def test_the_same_rows_have_the_same_bytes_however_they_were_cut(tmp_path):
     whole = pa.table({"n": list(range(1000)), "t": [str(n) for n in range(1000)]})
     write_parquet(whole, tmp_path / "a")
     write_parquet(pa.concat_tables([whole.slice(0, 400), whole.slice(400)]).combine_chunks(), tmp_path / "b")
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_a_wide_table_is_packed_to_be_read_fast(tmp_path: Path) -> None:
+def test_a_wide_table_is_packed_to_be_read_fast(tmp_path):
     for width, codec in ((WIDE, "ZSTD"), (WIDE + 1, "LZ4")):
         table = pa.table({f"f{k}": [0.5 * k, None] for k in range(width)})
         write_parquet(table, tmp_path / "one.parquet")
@@ -77,14 +75,14 @@ def test_a_wide_table_is_packed_to_be_read_fast(tmp_path: Path) -> None:
         assert file.read().equals(table)
 
 
-def test_a_fingerprint_is_stable_and_tells_parts_apart(tmp_path: Path) -> None:
+def test_a_fingerprint_is_stable_and_tells_parts_apart(tmp_path):
     (tmp_path / "file").write_bytes(b"ab")
     # sha256 over the sha256 of each part, its first 16 digits: worked out with hashlib and sha256sum.
     assert fingerprint("ab") == fingerprint(b"ab") == fingerprint(tmp_path / "file") == "a1ff8f1856b5e24e"
     assert len({fingerprint("ab"), fingerprint("a", "b"), fingerprint("b", "a"), fingerprint("ab", "")}) == 4
 
 
-def test_where_things_lie() -> None:
+def test_where_things_lie():
     home = Home(Path("data/demo"))
     assert home.partition("features", date(2024, 3, 4)) == Path("data/demo/features/snapshot_date=2024-03-04")
     assert home.store == "sqlite:///data/demo/store.db"

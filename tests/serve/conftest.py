@@ -2,13 +2,14 @@
 
 import secrets
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
 from configs.bank_folder import DEFAULTS
@@ -18,56 +19,38 @@ from configs.service import ServiceSettings
 from configs.settings import Settings, Tier
 from pipeline.lists.decisions import choose
 from serve.api.prepared import prepared_answers
+from serve.app import create_app
 from serve.auth import tokens
+from serve.store import database
+from serve.store.audit import Entry, entries
 from serve.store.store import Store
 
-REASON = Reason(
-    group="outflow",
-    feature="outflow_elsewhere_sum_4w",
-    value=480_000.0,
-    contribution=0.8,
-    text_en="Moved 480,000 CNY to other banks",
-    text_zh="近 4 周转往他行 480,000 元",
-)
+TEXTS = "Moved 480,000 CNY to other banks", "近 4 周转往他行 480,000 元"
+REASON = Reason("outflow", "outflow_elsewhere_sum_4w", 480_000.0, 0.8, *TEXTS)
 SECRET, AUDIT_KEY = secrets.token_hex(32), secrets.token_hex(32)
-Bearer = Callable[..., dict[str, str]]
-MakeService = Callable[[str], ServiceSettings]
-MakeScore = Callable[..., Score]
-MakeRun = Callable[..., Run]
-MakeWeek = Callable[..., Week]
-MakeLists = Callable[..., tuple[CallList, ...]]
 
 
 def _score(customer_id: str, money_minor: int = 100_00, **changes: Any) -> Score:
-    fields: dict[str, Any] = {
-        "branch_id": "B1",
-        "manager_id": "M1",
-        "tier": "affluent",
-        "lifecycle_stage": "mature",
-        "marketing_opt_out": False,
-        "aum_minor": 1_843_200_50,
-        "risk_90d": 0.412,
-        "risk_band": "high",
-        "reasons": (REASON,),
-    }
-    return Score(customer_id=customer_id, money_at_risk_minor=money_minor, **(fields | changes))
+    customer = (customer_id, "B1", "M1", "affluent", "mature", False)
+    score = Score(*customer, 1_843_200_50, money_minor, "high", (REASON,), risk_90d=0.412)
+    return replace(score, **changes)
 
 
-def _run(run_id: str = "run-1", day: date = date(2026, 11, 16), **changes: Any) -> Run:
-    fields: dict[str, Any] = {
-        "bank": "demo",
-        "model_id": "model-1",
-        "base_currency": "CNY",
-        "horizon_days": 90,
-        "cohort": 5,
-        "excluded": MappingProxyType({"too_new": 1}),
-        "manifest": MappingProxyType({"tables": "sha256:1f"}),
-    }
-    return Run(run_id=run_id, snapshot_date=day, **(fields | changes))
+# A score of ``make_score`` as the API shows it.
+SHOWN = {
+    "branch_id": "B1", "manager_id": "M1", "tier": "affluent", "lifecycle_stage": "mature",
+    "marketing_opt_out": False, "currency": "CNY", "aum": 1843200.5,
+}  # fmt: skip
+
+
+def published_run(run_id: str = "run-1", day: date = date(2026, 11, 16), **changes: Any) -> Run:
+    excluded, manifest = MappingProxyType({"too_new": 1}), MappingProxyType({"tables": "sha256:1f"})
+    run = Run(run_id, "demo", day, "model-1", "CNY", 90, 5, excluded, manifest)
+    return replace(run, **changes)
 
 
 @pytest.fixture(scope="session")
-def make_score() -> MakeScore:
+def make_score():
     return _score
 
 
@@ -77,34 +60,27 @@ def _week(monday: date = date(2026, 11, 16), **known: Any) -> Week:
 
 
 @pytest.fixture(scope="session")
-def make_week() -> MakeWeek:
+def make_week():
     return _week
 
 
 @pytest.fixture(scope="session")
-def make_run() -> MakeRun:
-    return _run
+def make_run():
+    return published_run
 
 
 @pytest.fixture(scope="session")
-def settings() -> Settings:
+def settings():
     """The defaults; no control group, so that lists are known beforehand."""
     defaults = tomllib.loads(DEFAULTS.read_text("utf-8"))
     defaults["lists"]["control_group_share"] = 0.0
     tiers = (Tier(name="affluent", name_zh="财富客户", min_aum=0),)
-    return Settings(
-        bank="demo",
-        title="Demo",
-        language="zh",
-        base_currency="CNY",
-        sources={},
-        tiers=tiers,
-        **defaults,
-    )
+    bank = {"bank": "demo", "title": "Demo", "language": "zh", "base_currency": "CNY", "sources": {}}
+    return Settings(**bank, tiers=tiers, **defaults)
 
 
 @pytest.fixture
-def scores() -> tuple[Score, ...]:
+def scores():
     """M1's by money at risk: c2 (opted out), c4, c1, c3; c5 has no manager."""
     return (
         _score("c1", 300_00),
@@ -116,12 +92,12 @@ def scores() -> tuple[Score, ...]:
 
 
 @pytest.fixture
-def exclusions() -> tuple[Exclusion, ...]:
+def exclusions():
     return (Exclusion("c6", "too_new"),)
 
 
 @pytest.fixture(scope="session")
-def make_lists(settings: Settings) -> MakeLists:
+def make_lists(settings):
     """Everybody's lists as on the first Monday ever: no past, no control group."""
 
     def lists_of(scores: Sequence[Score], managers: Sequence[Manager] = ()) -> tuple[CallList, ...]:
@@ -131,19 +107,19 @@ def make_lists(settings: Settings) -> MakeLists:
 
 
 @pytest.fixture
-def lists(scores: tuple[Score, ...], make_lists: MakeLists) -> tuple[CallList, ...]:
+def lists(scores, make_lists):
     return make_lists(scores, [Manager("M1", "张伟", "B1", 2)])
 
 
 @pytest.fixture
-def profiles(scores: tuple[Score, ...]) -> tuple[Profile, ...]:
+def profiles(scores):
     """One per score; the AUM line says whose it is: 0, 1, 2 … yuan in the order of the scores."""
     lines = (MappingProxyType({"demand": (100 * place,) * 52}) for place in range(len(scores)))
     return tuple(Profile(score.customer_id, line) for score, line in zip(scores, lines, strict=True))
 
 
 @pytest.fixture
-def store_url(tmp_path: Path) -> str:
+def store_url(tmp_path):
     return f"sqlite:///{tmp_path}/deep/store.db"
 
 
@@ -160,17 +136,17 @@ def _service(store_url: str) -> ServiceSettings:
 
 
 @pytest.fixture(scope="session")
-def make_service() -> MakeService:
+def make_service():
     return _service
 
 
 @pytest.fixture
-def service(store_url: str) -> ServiceSettings:
+def service(store_url):
     return _service(store_url)
 
 
 @pytest.fixture
-def bearer(service: ServiceSettings) -> Bearer:
+def bearer(service):
     """The headers of somebody, for routes and for pages: ``bearer("manager", manager_id="M1")``."""
 
     def headers(role: str, **claims: str) -> dict[str, str]:
@@ -180,8 +156,29 @@ def bearer(service: ServiceSettings) -> Bearer:
     return headers
 
 
+@pytest.fixture
+def client(service, bearer, published):  # noqa: ARG001
+    """The CRM as a caller of the published world."""
+    with TestClient(create_app(service), headers=bearer("crm")) as client:
+        yield client
+
+
+@pytest.fixture
+def access_entries(store_url):
+    """What stands in the access log by now."""
+
+    def look() -> tuple[Entry, ...]:
+        engine = database.access_log(store_url)
+        with database.read(engine) as connection:
+            found = entries(connection)
+        engine.dispose()
+        return found
+
+    return look
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def either_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def either_url(request, tmp_path):
     """A store in each database in turn; a file of tests takes it in place of ``store_url``."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/deep/store.db"
@@ -189,19 +186,23 @@ def either_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def store(store_url: str) -> Iterator[Store]:
+def store(store_url):
     with Store(store_url) as store:
         yield store
 
 
 @pytest.fixture
-def published(
-    store: Store,
-    scores: tuple[Score, ...],
-    exclusions: tuple[Exclusion, ...],
-    lists: tuple[CallList, ...],
-    profiles: tuple[Profile, ...],
-) -> Store:
-    extras = RunExtras(profiles, prepared_answers=prepared_answers(_run(), scores))
-    store.publish(_run(), scores, exclusions, lists, extras)
+def published(store, scores, exclusions, lists, profiles):
+    extras = RunExtras(profiles, prepared_answers=prepared_answers(published_run(), scores))
+    store.publish(published_run(), scores, exclusions, lists, extras)
     return store
+
+
+@pytest.fixture
+def publish_run(store, scores, exclusions, lists):
+    """Publishes the same scores as another run: ``publish_run("run-2", date(2026, 11, 23))``."""
+
+    def publish(*run: Any, extras: RunExtras | None = None) -> bool:
+        return store.publish(published_run(*run), scores, exclusions, lists, extras or RunExtras())
+
+    return publish

@@ -66,7 +66,9 @@ def test_a_contact_and_an_opt_out(client):
     assert client.withdraw_opt_out("c1").opted_out_since is None
 
 
-def test_a_nightly_copy_follows_the_runs(client, published, make_run, make_lists, scores, exclusions):
+def test_a_nightly_copy_follows_the_runs(
+    client, published, publish_run, make_run, make_lists, scores, exclusions
+):
     whole = client.update(since=None)
     assert (whole.run_id, whole.snapshot_date, whole.whole) == ("run-1", date(2026, 11, 16), True)
     copy = {row["customer_id"]: row for row in whole.rows}
@@ -80,16 +82,15 @@ def test_a_nightly_copy_follows_the_runs(client, published, make_run, make_lists
     assert [(row["kind"], row["customer_id"]) for row in changes.rows] == [("removed", "c1")]
     assert list(client.update(since="run-2").rows) == []
 
-    published.publish(make_run("run-9", date(2027, 6, 7)), scores, exclusions, make_lists(scores))
+    publish_run("run-9", date(2027, 6, 7))
     published.prune(1, 1, 130)
     again = client.update(since="run-2")
     assert (again.run_id, again.whole, len(list(again.rows))) == ("run-9", True, 5)
 
 
+@pytest.mark.usefixtures("published")
 @pytest.mark.parametrize("packed", [True, False])
-def test_an_export_whose_run_is_published_anew_meanwhile_breaks_off(
-    client, published, make_run, scores, exclusions, lists, monkeypatch, packed
-):
+def test_an_export_whose_run_is_published_anew_meanwhile_breaks_off(client, publish_run, monkeypatch, packed):
     """Two rows a page and a piece; after the first piece the run is published again."""
     monkeypatch.setattr(ReadSession.page, "__defaults__", ("", 2))
     monkeypatch.setattr(export_formats, "BATCH", 2)
@@ -97,7 +98,7 @@ def test_an_export_whose_run_is_published_anew_meanwhile_breaks_off(
     def interrupted(rows, form):
         pieces = export_formats.written(rows, form)
         yield next(pieces)
-        published.publish(make_run(), scores, exclusions, lists)
+        publish_run()
         yield from pieces
 
     monkeypatch.setattr(exports, "written", interrupted)
@@ -154,10 +155,8 @@ def test_who_is_asked_to_wait_longer_does(address, token, published, monkeypatch
     assert pauses == [5.0, 5.0]
 
 
-def test_a_service_that_is_ready_at_the_second_try(
-    address, token, store, make_run, scores, exclusions, lists
-):
+def test_a_service_that_is_ready_at_the_second_try(address, token, publish_run):
     def wait(_seconds):
-        store.publish(make_run(), scores, exclusions, lists)
+        publish_run()
 
     assert Client(address, token, tries=2, wait=wait).run().run_id == "run-1"

@@ -9,6 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from serve.app import create_app
+from serve.http.problems import Problem
 
 SURNAMES, NAMES = "王李张刘陈杨赵黄周吴", "伟芳娜敏静丽强磊军洋勇艳杰涛明超"
 
@@ -88,5 +89,6 @@ def test_a_fault_within_an_answer_names_nobody(service, bearer, monkeypatch):
     monkeypatch.setattr(app.state.store, "at_run", fault)
     with TestClient(app, raise_server_exceptions=False) as client:
         answer = client.get("/v1/customers/KD777/risk", headers=bearer("crm"))
-    assert answer.status_code == 500
-    assert "KD777" not in answer.text + repr(answer.headers)
+    assert Problem.model_validate(answer.json()).status == answer.status_code == 500
+    for word in ("KD777", "ValueError"):
+        assert word not in answer.text + repr(answer.headers)

@@ -2,12 +2,10 @@
 
 import re
 from datetime import date
-from typing import Any
 
 import pytest
 
 from configs.bank_folder import load_settings
-from configs.settings import Settings
 from features.build import catalogue
 from features.catalogue.sentences import sentence
 
@@ -15,16 +13,14 @@ MONDAY = date(2026, 11, 16)
 
 
 @pytest.fixture(scope="module")
-def entries(bank_settings: Settings) -> dict[str, Any]:
+def entries(bank_settings):
     return catalogue(bank_settings)
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("value", [None, 0.0, 1.0, -2.5, 123_456.789])
 @pytest.mark.parametrize("days", [None, float("nan"), 0.0, 20.0])
-def test_a_sentence_for_every_feature_and_value(
-    entries: dict[str, Any], language: str, value: Any, days: Any
-) -> None:
+def test_a_sentence_for_every_feature_and_value(entries, language, value, days):
     for row in entries.values():
         shown = 1.0 if row.unit in ("stage", "ago", "ahead") and value is not None else value
         text = sentence(row, shown, MONDAY, language, days)
@@ -79,13 +75,11 @@ def test_a_sentence_for_every_feature_and_value(
          "距最近一次刷卡消费天数：无"),
     ],
 )  # fmt: skip
-def test_sentences_as_a_manager_reads_them(
-    entries: dict[str, Any], name: str, value: Any, days: Any, en: str, zh: str
-) -> None:
+def test_sentences_as_a_manager_reads_them(entries, name, value, days, en, zh):
     assert sentence(entries[name], value, MONDAY, "en", days) == en
     assert sentence(entries[name], value, MONDAY, "zh", days) == zh
 
 
-def test_money_that_is_not_yuan_is_not_called_so() -> None:
+def test_money_that_is_not_yuan_is_not_called_so():
     koruna = catalogue(load_settings("berka"))["outflow_sum_4w"]
     assert sentence(koruna, 320_000.0, MONDAY, "zh") == "近4周资金流出：32万"

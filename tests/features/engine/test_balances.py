@@ -109,11 +109,6 @@ def test_a_price_of_a_whole_house_does_not_overflow(features_on: Any) -> None:
     assert features_on(MONDAY, holdings=rows)["market_move_sum_13w"] == pytest.approx(4 * 10**9)
 
 
-def test_the_order_of_days_counts_not_of_rows(features_on: Any) -> None:
-    rows = [held("demand", date(2024, 2, 26), 70), held("demand", date(2023, 1, 1), 100)]
-    assert features_on(MONDAY, holdings=rows)["aum_last"] == 70
-
-
 def test_an_overdraft_makes_aum_negative_and_shares_unknown(features_on: Any) -> None:
     found = features_on(MONDAY, holdings=[held("demand", date(2023, 1, 1), -50)])
     assert (found["aum_last"], found["product_held"]) == (-50, 0)

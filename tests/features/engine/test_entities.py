@@ -59,9 +59,6 @@ def test_empty_values_are_minus_one(tables_of: Any) -> None:
     }  # fmt: skip
     entities = make_entities(tables_of(bank))
     columns = entities.tables["holdings"].columns
-    assert [columns[name].tolist() for name in ("units", "unit_price", "matures_on")] == [
-        [-1, 15_000],
-        [-1, 1],
-        [-1, 1],
-    ]
+    expected = [[-1, 15_000], [-1, 1], [-1, 1]]
+    assert [columns[name].tolist() for name in ("units", "unit_price", "matures_on")] == expected
     assert entities.tables["contacts"].columns["outcome"].tolist() == [-1]

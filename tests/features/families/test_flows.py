@@ -18,16 +18,12 @@ def booked(
 def test_in_out_net_and_largest(features_on: Any) -> None:
     rows = [booked(1, -100), booked(8, "-250.10"), booked(9, "1000.30", "transfer_in"), booked(40, -9_000)]
     found = features_on(MONDAY, transactions=rows)
-    assert (found["outflow_count_4w"], found["outflow_sum_4w"], found["outflow_max_4w"]) == (
-        2,
-        350.10,
-        250.10,
-    )
-    assert (found["inflow_sum_4w"], found["net_flow_sum_4w"], found["net_flow_sum_13w"]) == (
-        1000.30,
-        650.20,
-        -8349.8,
-    )
+    assert found["outflow_count_4w"] == 2
+    assert found["outflow_sum_4w"] == 350.10
+    assert found["outflow_max_4w"] == 250.10
+    assert found["inflow_sum_4w"] == 1000.30
+    assert found["net_flow_sum_4w"] == 650.20
+    assert found["net_flow_sum_13w"] == -8349.8
 
 
 @pytest.mark.parametrize(

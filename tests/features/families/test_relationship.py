@@ -34,13 +34,13 @@ def in_charge(found: dict[str, Any]) -> tuple[Any, ...]:
         ([post("M1", date(2024, 2, 23), known_on=MONDAY)], (None, 1, None)),  # not known yet
     ],
 )
-def test_in_charge(features_on: Any, posts: list[Any], expected: tuple[Any, ...]) -> None:
+def test_in_charge(features_on, posts, expected):
     found = features_on(MONDAY, assignments=posts)
     assert in_charge(found) == expected
     assert found["branch_id"] == ("B7" if posts and expected[2] else None)
 
 
-def test_an_end_counts_once_it_is_known(features_on: Any) -> None:
+def test_an_end_counts_once_it_is_known(features_on):
     begins, ended = date(2023, 1, 1), date(2024, 2, 1)
 
     def found(known: date) -> tuple[Any, ...]:
@@ -63,9 +63,7 @@ def test_an_end_counts_once_it_is_known(features_on: Any) -> None:
         ([post("M1", date(2020, 1, 1), date(2023, 3, 6)), post("M1", date(2024, 1, 1))], 0, 1, 1),
     ],
 )
-def test_vacancy_and_how_many_managers(
-    posts: list[Any], vacant: Any, quarter: int, year: int, features_on: Any
-) -> None:
+def test_vacancy_and_how_many_managers(posts, vacant, quarter, year, features_on):
     """The last 13 weeks begin on 2023-12-04, the last 52 on 2023-03-06."""
     found = features_on(MONDAY, assignments=posts)
     days = found["manager_vacant_days"]
@@ -73,7 +71,7 @@ def test_vacancy_and_how_many_managers(
     assert (found["manager_distinct_13w"], found["manager_distinct_52w"]) == (quarter, year)
 
 
-def test_how_many_customers_a_manager_has(tables_of: Any) -> None:
+def test_how_many_customers_a_manager_has(tables_of):
     """C1 and C2 are with M1; C3 has left M1 for M2, which is known only on the Monday itself."""
     moved = date(2024, 2, 1)
     posts = [post("M1", date(2020, 1, 1), customer_id=name) for name in ("C1", "C2")]
@@ -88,7 +86,7 @@ def test_how_many_customers_a_manager_has(tables_of: Any) -> None:
     }  # fmt: skip
 
 
-def test_survey_mean_of_the_last_52_weeks(features_on: Any) -> None:
+def test_survey_mean_of_the_last_52_weeks(features_on):
     # The year opens on 2023-03-06; the answers of 03-05 and of the Monday itself are outside.
     days = {date(2023, 3, 5): 1, date(2023, 3, 6): 4, date(2023, 12, 1): 9, date(2024, 3, 3): 9, MONDAY: 1}
     surveys = [{"answered_on": day, "score": score} for day, score in days.items()]

@@ -46,7 +46,6 @@ def test_calls_move_the_probability_the_way_the_truth_says() -> None:
         bank.advance()
         other.advance()
     before = bank.truth()
-    assert before is not None
     helped = before.customer[before.call_effect < -0.005]
     harmed = before.customer[before.call_effect > 0.005]
     assert len(helped) > len(harmed) > 0
@@ -54,8 +53,6 @@ def test_calls_move_the_probability_the_way_the_truth_says() -> None:
     other.advance([bank.customers.customer_ids[place] for place in helped])
     bank.advance()
     quiet, called = bank.truth(), other.truth()
-    assert quiet is not None
-    assert called is not None
     mean = [truth.probability[np.isin(truth.customer, helped)].mean() for truth in (quiet, called)]
     assert mean[1] < mean[0]
 

@@ -13,11 +13,8 @@ def test_a_row_gets_the_same_number_whoever_else_is_asked() -> None:
 
 def test_seed_week_and_purpose_give_other_numbers() -> None:
     first = Draws(7, 3).uniform("card", WHO)
-    for other in (
-        Draws(8, 3).uniform("card", WHO),
-        Draws(7, 4).uniform("card", WHO),
-        Draws(7, 3).uniform("fee", WHO),
-    ):
+    for seed, week, purpose in ((8, 3, "card"), (7, 4, "card"), (7, 3, "fee")):
+        other = Draws(seed, week).uniform(purpose, WHO)
         assert abs(np.corrcoef(first, other)[0, 1]) < 0.03
 
 

@@ -132,7 +132,6 @@ def test_calls_help_in_the_reasons_in_which_they_are_said_to() -> None:
     for _ in range(30):
         bank.advance()
     truth = bank.truth()
-    assert truth is not None
     share = {
         reason: float(
             -truth.call_effect[truth.reason == k].sum() / truth.probability[truth.reason == k].sum()

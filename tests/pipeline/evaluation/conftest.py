@@ -4,6 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
+# The parts of a model card.
+PARTS = (
+    "purpose", "data", "label", "assumptions", "limits", "results", "monitoring limits", "owner", "approver",
+)  # fmt: skip
 METRICS = {
     "auroc": 0.8,
     "average_precision": 0.4,

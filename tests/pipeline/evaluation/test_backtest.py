@@ -73,9 +73,8 @@ def test_each_origin_has_what_was_predicted_and_observed(bank, result):
     assert "too few matured snapshots" in result["refused"]["2026-06-29"]
     for origin in (first, second):
         days = origin["snapshots"]
-        assert days["later"] == [
-            str(date.fromisoformat(origin["origin"]) + timedelta(weeks=k)) for k in range(5)
-        ]
+        later = [str(date.fromisoformat(origin["origin"]) + timedelta(weeks=k)) for k in range(5)]
+        assert days["later"] == later
         assert days["judge"][-1] < origin["origin"]
         low, high = origin["predicted"]["intervals"]["model.auroc"]
         assert low < origin["predicted"]["model"]["auroc"] < high
@@ -86,9 +85,8 @@ def test_each_origin_has_what_was_predicted_and_observed(bank, result):
         assert observed["capacity"]["truth"]["recall"] > observed["capacity"]["longest_silence"]["recall"]
         low, high = intervals["capacity.money_at_risk.recall"]
         assert low < observed["capacity"]["money_at_risk"]["recall"] < high
-        assert sum(branch["realised"] for branch in observed["money"]["branches"]) == pytest.approx(
-            observed["money"]["realised"]
-        )
+        realised = sum(branch["realised"] for branch in observed["money"]["branches"])
+        assert realised == pytest.approx(observed["money"]["realised"])
         assert observed["others"]["truth"]["auroc"] > observed["others"]["longest_silence"]["auroc"]
         for way, metrics in (("model", observed["model"]), *observed["others"].items()):
             low, high = intervals[f"{way}.auroc"]
@@ -104,9 +102,8 @@ def test_all_origins_are_also_evaluated_as_one(result):
     observed, whole = [origin["observed"] for origin in result["origins"]], result["together"]
     assert whole["model"]["rows"] == sum(figures["model"]["rows"] for figures in observed)
     for name in ("predicted", "realised"):
-        assert whole["money"][name] == pytest.approx(
-            sum(figures["money"][name] for figures in observed), rel=1e-9
-        )
+        total = pytest.approx(sum(figures["money"][name] for figures in observed), rel=1e-9)
+        assert whole["money"][name] == total
     assert set(whole["others"]) == set(observed[0]["others"])
     aurocs = sorted(figures["others"]["truth"]["auroc"] for figures in observed)
     assert aurocs[0] - 0.05 < whole["others"]["truth"]["auroc"] < aurocs[1] + 0.05

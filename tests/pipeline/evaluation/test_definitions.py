@@ -146,14 +146,9 @@ def test_too_short_a_history_is_refused(bank):
 
 def verdict(exclusion: list[int], attrited: list[bool], lost: list[float], came_back: list[bool]) -> Verdict:
     """Four customers on one Monday that can be followed; half of what they lost was still here."""
-    return Verdict(
-        np.array([exclusion]),
-        np.array([attrited]),
-        np.array([lost]),
-        np.array([lost]) / 2,
-        np.array([came_back]),
-        np.array([True]),
-    )
+    still_here = np.array([lost]) / 2
+    arrays = (np.array([values]) for values in (exclusion, attrited, lost))
+    return Verdict(*arrays, still_here, np.array([came_back]), np.array([True]))
 
 
 LEFT, STAFF = CODES.index("already_left"), CODES.index("staff")
@@ -184,11 +179,8 @@ def test_four_customers_by_hand():
     assert money.loc[0].tolist() == [900, 1000]
     assert money.loc[1].tolist() == [500, 1000]
     of_first = cells[cells["candidate"] == 0]
-    assert of_first[["tier", "branch", "attrited"]].to_numpy().tolist() == [
-        ["high", "", 0],
-        ["high", "B1", 1],
-        ["low", "B1", 1],
-    ]
+    expected = [["high", "", 0], ["high", "B1", 1], ["low", "B1", 1]]
+    assert of_first[["tier", "branch", "attrited"]].to_numpy().tolist() == expected
 
 
 def test_found_by_both_by_hand():

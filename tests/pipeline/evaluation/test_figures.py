@@ -1,7 +1,6 @@
 """Figures of a hand-made bank: two Mondays, one team, ten customers."""
 
 from dataclasses import replace
-from datetime import date
 
 import numpy as np
 import pytest
@@ -10,10 +9,11 @@ from configs.bank_folder import load_settings
 from configs.errors import DataError
 from models.bundle import Predicted
 from models.capacity import Teams
-from models.matrix import Matrix, at_rows
+from models.matrix import at_rows
 from pipeline.evaluation import figures as figures_module
 from pipeline.evaluation.figures import Evaluated, figures, lists, pooled
 from pipeline.evaluation.segments import Segments
+from tests.matrices import made_matrix
 
 SIZE = 10
 
@@ -28,12 +28,7 @@ def settings():
 def evaluated() -> Evaluated:
     """Customers 0 and 1 leave with half of 200,000; risk falls with the number, money at risk rises with
     it."""
-    days = np.repeat(np.array([date(2024, 3, 4), date(2024, 3, 11)], "datetime64[D]"), SIZE)
-    rows = Matrix(
-        np.zeros((2 * SIZE, 0)), (), np.tile([f"C{k}" for k in range(SIZE)], 2), days,
-        np.tile(np.array([30, 30] + [0] * (SIZE - 2), np.int16), 2), np.full(2 * SIZE, 0.5),
-        np.full(2 * SIZE, 200_000.0),
-    )  # fmt: skip
+    rows = made_matrix(2 * ([30, 30] + [0] * (SIZE - 2)), mondays=2, aum=200_000.0)
     risk = np.tile(np.linspace(0.9, 0.05, SIZE), 2)
     money = np.tile(np.arange(SIZE, dtype=float), 2) * 10_000
     may = np.tile(np.arange(SIZE) != 9, 2)
@@ -66,15 +61,8 @@ def test_figures_of_lists_money_and_profit(settings, evaluated, monkeypatch):
     branches = {one["branch"]: one["realised"] for one in found["money"]["branches"]}
     assert branches == {"B1": 200_000, "B2": 200_000}
     assert set(found["others"]) == {"rule"}
-    for name in (
-        "model.auroc",
-        "model.money_ratio",
-        "model.calibration_slope",
-        "left.tenth_10",
-        "rule.auroc",
-        "capacity.risk.recall",
-        "capacity.rule.lift",
-    ):
+    names = "model.auroc model.money_ratio model.calibration_slope left.tenth_10 rule.auroc"
+    for name in (*names.split(), "capacity.risk.recall", "capacity.rule.lift"):
         low, high = found["intervals"][name]
         assert low <= high
     # The last tenth of ascending predicted money is customer 9, who stays; the first is customer 0, who

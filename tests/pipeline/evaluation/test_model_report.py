@@ -11,6 +11,7 @@ from models.bundle import settings_of
 from pipeline.context import Context
 from pipeline.evaluation.model_report import model_page, report_in_full
 from pipeline.training.training_rows import columns_of
+from tests.pipeline.evaluation.conftest import MONEY, PARTS
 
 NO_FIGURES = dict.fromkeys(("promised", "came", "off", "auroc", "average_precision", "ece"))
 SOME = {"promised": 0.05, "came": 0.04, "off": 0.01, "auroc": 0.81, "average_precision": 0.3, "ece": 0.02}
@@ -68,12 +69,9 @@ def test_each_way_to_rank_has_its_figures_and_intervals_where_drawn(made, html_t
 
 
 def test_money_in_total_by_tenth_tier_and_branch(made, html_tables):
-    money = {"predicted": 2e6, "realised": 1e6, "ratio": 2.0}
-    whole = money | {
-        "deciles": [money, money | {"realised": 0.0, "ratio": None}],
-        "tiers": [{"tier": "wealth", **money}],
-        "branches": [{"branch": "B1", **money}],
-    }
+    tenths = [MONEY, MONEY | {"realised": 0.0, "ratio": None}]
+    tiers, branches = [{"tier": "wealth"} | MONEY], [{"branch": "B1"} | MONEY]
+    whole = MONEY | {"deciles": tenths, "tiers": tiers, "branches": branches}
     html = made(money=whole, intervals={"model.money_ratio": [1.5, 2.5], "left.tenth_1": [4e5, 2.5e6]})
     assert "Predicted 2,000,000 CNY" in html
     assert "predicted over gone is 2.000 [1.500, 2.500]" in html
@@ -102,28 +100,19 @@ def test_earnings_name_their_assumptions(made, html_tables):
 
 def test_what_is_missing_in_the_card_is_said(made, html_tables):
     assert "the model card lacks its owner" in made()
-    parts = (
-        "purpose", "data", "label", "assumptions", "limits", "results", "monitoring limits", "owner",
-        "approver",
-    )  # fmt: skip
-    html = made(card=dict.fromkeys(parts, ("first", "second")))
+    html = made(card=dict.fromkeys(PARTS, ("first", "second")))
     assert "It is complete." in html
     assert html_tables(html)[-1][:2] == [{"part": "purpose", "": "first"}, {"part": "", "": "second"}]
+
+
+ABLATION, CURVE = {"auroc": 0.7, "without": "flows"}, {"average_precision": 0.4, "mondays": 9}
 
 
 @pytest.mark.parametrize(
     ("research", "title", "text"),
     [
-        (
-            {"ablation": {"rows": [{"auroc": 0.7, "without": "flows"}]}},
-            "Families of features",
-            "<td>flows</td>",
-        ),
-        (
-            {"learning-curve": {"rows": [{"average_precision": 0.4, "mondays": 9}]}},
-            "Learning curve",
-            ">average precision</th>",
-        ),
+        ({"ablation": {"rows": [ABLATION]}}, "Families of features", "<td>flows</td>"),
+        ({"learning-curve": {"rows": [CURVE]}}, "Learning curve", ">average precision</th>"),
         ({"backtest": {"origins": [{"origin": "2026-05-18"}]}}, "Backtest", "Models of 2026-05-18 were held"),
     ],
 )

@@ -34,13 +34,6 @@ def test_the_sections_are_named_above_with_links_to_them(backtest_html):
     assert '<section id="s2">\n<h2>After all origins together</h2>' in backtest_html
 
 
-def test_money_of_a_tenth_lies_between_what_is_likely_by_chance(figures):
-    low_high = {"left.tenth_1": [4e5, 2.5e6]}
-    (tenths, _), (tiers, _), _ = money_parts(figures | {"intervals": low_high})
-    assert (tenths[0]["tenth"], tenths[0]["95% from"], tenths[0]["95% to"]) == ("1", 4e5, 2.5e6)
-    assert tiers == figures["money"]["tiers"]
-
-
 def test_many_branches_are_shown_as_the_largest_and_the_others_together(figures):
     branches = [
         {"branch": f"B{k:02d}", "predicted": 1e6 * k, "realised": 5e5, "ratio": 2.0 * k} for k in range(1, 24)

@@ -7,12 +7,12 @@ import pytest
 
 import pipeline
 from configs.bank_folder import load_settings
-from models.matrix import Matrix
 from models.splits import Split
 from pipeline.artefacts import Home
 from pipeline.demo_bank import write_demo_bank
 from pipeline.evaluation.research import ablate, learning_curve
 from pipeline.ingest.ingest import ingest
+from tests.matrices import made_matrix
 
 LAST = date(2026, 11, 16)
 
@@ -54,17 +54,11 @@ def made():
     weeks, customers = 12, 300
     rows = weeks * customers
     signal, noise = random.normal(size=rows), random.normal(size=rows)
-    days = np.repeat([date(2024, 1, 1) + timedelta(weeks=week) for week in range(weeks)], customers)
-    matrix = Matrix(
-        np.stack([signal, noise], axis=1),
-        ("flow", "season"),
-        np.tile([f"c{number:03}" for number in range(customers)], weeks),
-        days.astype("datetime64[D]"),
-        np.where(random.random(rows) < 1 / (1 + np.exp(2 - 2 * signal)), 90, 0).astype(np.int16),
-        np.full(rows, 0.5),
-        np.full(rows, 1e6),
-    )
     mondays = [date(2024, 1, 1) + timedelta(weeks=week) for week in range(weeks)]
+    times = np.where(random.random(rows) < 1 / (1 + np.exp(2 - 2 * signal)), 90, 0)
+    matrix = made_matrix(
+        times, mondays, features=np.stack([signal, noise], axis=1), columns=("flow", "season")
+    )
     split = Split(tuple(mondays[:6]), tuple(mondays[6:9]), tuple(mondays[9:]))
     settings = load_settings("demo", {"training": {"rounds": 40, "lightgbm": {"min_data_in_leaf": 50}}})
     return settings, matrix, split

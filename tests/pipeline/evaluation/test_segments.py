@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from models.matrix import Matrix
 from pipeline.artefacts import Home
 from pipeline.evaluation.segments import segments
+from tests.matrices import made_matrix
 
 FIRST, SECOND = date(2024, 3, 4), date(2024, 3, 11)
 COHORT = {
@@ -65,11 +65,7 @@ def made(tables_of, tmp_path, bank_settings):
     row = {"manager_id": "M1", "name": "", "branch_id": "B1", "weekly_capacity": 7, "email": None}
     pq.write_table(pa.Table.from_pylist([row]), managers)
     tables = Tables(tables_of({"customers": CUSTOMERS})["customers"], managers)
-    names = ["C1", "C2", "C3", "C4"] * 2
-    rows = Matrix(
-        np.zeros((8, 0)), (), np.array(names), np.repeat(np.array([FIRST, SECOND], "datetime64[D]"), 4),
-        np.zeros(8, np.int16), np.zeros(8), np.array([400_000.0, 600_000, 2e6, 2e6] * 2),
-    )  # fmt: skip
+    rows = made_matrix([0] * 8, (FIRST, SECOND), aum=[400_000.0, 600_000, 2e6, 2e6] * 2, names=list(COHORT))
     return segments(bank_settings, home, tables, rows)
 
 

@@ -4,7 +4,6 @@ import random
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -14,6 +13,7 @@ import pytest
 
 from pipeline.ingest import buckets
 from pipeline.ingest.buckets import write_buckets
+from tests.folders import bytes_below
 
 Row = dict[str, Any]
 ORDER = ("customer_id", "booked_at", "kind", "amount", "transaction_id")
@@ -54,18 +54,14 @@ def stream(rows: list[Row], size: int) -> pa.RecordBatchReader:
     return pa.RecordBatchReader.from_batches(SCHEMA, pa.Table.from_pylist(rows, SCHEMA).to_batches(size))
 
 
-def files(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.parquet")}
-
-
 def key(row: Row) -> tuple[Any, ...]:
     return tuple((row[name] is None, row[name]) for name in ORDER)
 
 
-def test_rows_lie_sorted_in_their_bucket(tmp_path: Path) -> None:
+def test_rows_lie_sorted_in_their_bucket(tmp_path):
     rows = bookings(500)
     assert write_buckets(stream(rows, 100), tmp_path, 4, ORDER) == 500
-    assert sorted(files(tmp_path)) == [
+    assert sorted(bytes_below(tmp_path, "*.parquet")) == [
         f"bucket=0{number}/all.parquet" for number in range(3)
     ]  # none in the last
     for number in range(3):
@@ -76,30 +72,27 @@ def test_rows_lie_sorted_in_their_bucket(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("memory", [0, 20_000, buckets.IN_MEMORY])
-def test_the_bytes_do_not_depend_on_the_stream(
-    tmp_path: Path, memory: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_bytes_do_not_depend_on_the_stream(tmp_path, memory, monkeypatch):
     rows = bookings(2000)
     write_buckets(stream(rows, 2000), tmp_path / "whole", 4, ORDER, year_of="booked_at")
     random.Random(1).shuffle(rows)
     monkeypatch.setattr(buckets, "IN_MEMORY", memory)
     write_buckets(stream(rows, 300), tmp_path / "cut", 4, ORDER, year_of="booked_at")
-    assert files(tmp_path / "whole") == files(tmp_path / "cut")
+    assert bytes_below(tmp_path / "whole", "*.parquet") == bytes_below(tmp_path / "cut", "*.parquet")
     assert not (tmp_path / "cut" / ".spill").exists()
 
 
-def test_few_rows_are_sorted_by_their_names(tmp_path: Path) -> None:
+def test_few_rows_are_sorted_by_their_names(tmp_path):
     """Also where there are so few that the names look like a small vocabulary."""
     rows = [
         row | {"customer_id": "C1", "booked_at": datetime(2023, 1, 1), "_bucket": 0} for row in bookings(9)
     ]
     write_buckets(stream(rows[::-1], 4), tmp_path, 1, BY_NAME)
-    assert pq.read_table(tmp_path / "bucket=00")["transaction_id"].to_pylist() == [
-        f"T{k:05d}" for k in range(9)
-    ]
+    numbers = pq.read_table(tmp_path / "bucket=00")["transaction_id"].to_pylist()
+    assert numbers == [f"T{k:05d}" for k in range(9)]
 
 
-def test_moments_far_apart_and_a_microsecond_apart(tmp_path: Path) -> None:
+def test_moments_far_apart_and_a_microsecond_apart(tmp_path):
     """80 customers × the microseconds from 1900 to 9999 are more than 63 bits: customer and moment fit no one
     key."""
     moments = (datetime(9999, 12, 31, 0, 0, 0, 2), datetime(9999, 12, 31, 0, 0, 0, 1), datetime(1900, 1, 1))
@@ -112,7 +105,7 @@ def test_moments_far_apart_and_a_microsecond_apart(tmp_path: Path) -> None:
     assert [key(row) for row in found] == sorted(map(key, rows))
 
 
-def test_coded_customers_are_written_like_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_coded_customers_are_written_like_text(tmp_path, monkeypatch):
     """Batches that share the ids of all customers, in memory or on disk: the bytes of plain text."""
     rows, ids = bookings(300), pa.array([f"C{n}" for n in range(20)])
     write_buckets(stream(rows, 100), tmp_path / "text", 4, ORDER)
@@ -126,19 +119,19 @@ def test_coded_customers_are_written_like_text(tmp_path: Path, monkeypatch: pyte
         monkeypatch.setattr(buckets, "IN_MEMORY", memory)
         reader = pa.RecordBatchReader.from_batches(batches[0].schema, batches)
         write_buckets(reader, tmp_path / name, 4, ORDER)
-        assert files(tmp_path / name) == files(tmp_path / "text")
+        assert bytes_below(tmp_path / name, "*.parquet") == bytes_below(tmp_path / "text", "*.parquet")
 
 
-def test_a_part_holds_the_rows_of_a_year(tmp_path: Path) -> None:
+def test_a_part_holds_the_rows_of_a_year(tmp_path):
     write_buckets(stream(bookings(400), 400), tmp_path, 4, ORDER, year_of="booked_at")
     years = [f"bucket=0{number}/{year}.parquet" for number in range(3) for year in (2022, 2023)]
-    assert sorted(files(tmp_path)) == years
+    assert sorted(bytes_below(tmp_path, "*.parquet")) == years
     for year in (2022, 2023):
         moments = pq.read_table(tmp_path / "bucket=01" / f"{year}.parquet")["booked_at"].to_pylist()
         assert {moment.year for moment in moments} == {year}
 
 
-def test_a_stream_that_fails_leaves_an_error(tmp_path: Path) -> None:
+def test_a_stream_that_fails_leaves_an_error(tmp_path):
     def broken() -> Iterator[pa.RecordBatch]:
         yield from stream(bookings(10), 10)
         raise OSError("disk full")
@@ -147,13 +140,13 @@ def test_a_stream_that_fails_leaves_an_error(tmp_path: Path) -> None:
         write_buckets(pa.RecordBatchReader.from_batches(SCHEMA, broken()), tmp_path, 4, ORDER)
 
 
-def test_a_vocabulary_may_grow_from_batch_to_batch(tmp_path: Path) -> None:
+def test_a_vocabulary_may_grow_from_batch_to_batch(tmp_path):
     """Few kinds in the first batch, hundreds later; and few names of rows, which must be sorted all the
     same."""
     rows = bookings(60)[::-1]
     rows += [row | {"kind": f"{n}", "transaction_id": f"X{n}"} for n, row in enumerate(bookings(300))]
     write_buckets(stream(rows, 50), tmp_path / "cut", 4, ORDER)
     write_buckets(stream(rows[::-1], 360), tmp_path / "whole", 4, ORDER)
-    assert files(tmp_path / "whole") == files(tmp_path / "cut")
+    assert bytes_below(tmp_path / "whole", "*.parquet") == bytes_below(tmp_path / "cut", "*.parquet")
     found = pq.read_table(tmp_path / "cut" / "bucket=01" / "all.parquet", partitioning=None).to_pylist()
     assert found == sorted(found, key=key)

@@ -30,6 +30,18 @@ BOOKING = {
     "kind": "other",
     "known_on": "2024-03-01",
 }
+# Overdrawn, and due far ahead: both are right.
+HOLDING = {
+    "customer_id": "C1",
+    "product_id": "P1",
+    "valued_on": "2024-03-01",
+    "balance": "-5.25",
+    "currency": "CNY",
+    "matures_on": "2054-03-01",
+    "units": "0",
+    "unit_price": "0",
+    "known_on": "2024-03-01",
+}
 AHEAD = "lies after 2024-04-30, 31 days after the bank's last bookings"
 NUMBER = "is not a number of at most 16 digits and 2 decimals"
 
@@ -53,19 +65,19 @@ def check(table: str, row: dict[str, Any], types: dict[str, str] | None = None) 
         return dict(zip(names, found.fetchall()[0], strict=True))
 
 
-def test_a_good_row_is_typed_and_takes_its_customers_bucket() -> None:
+def test_a_good_row_is_typed_and_takes_its_customers_bucket():
     row = check("transactions", BOOKING)
     assert (row["_reason"], row["_bucket"]) == (None, 3)
     assert (str(row["amount"]), str(row["amount_base"])) == ("-5.25", "-5.25")
     assert (row["channel"], row["counterparty"]) == ("other", "none")
 
 
-def test_money_is_changed_at_the_days_rate_and_rounded_to_cents() -> None:
+def test_money_is_changed_at_the_days_rate_and_rounded_to_cents():
     row = check("transactions", BOOKING | {"currency": "USD", "amount": "-0.05"})
     assert str(row["amount_base"]) == "-0.36"  # 0.05 × 7.10 = 0.355
 
 
-def test_large_sums_are_changed_without_overflow() -> None:
+def test_large_sums_are_changed_without_overflow():
     row = check("transactions", BOOKING | {"currency": "USD", "amount": "1000000000000.00"})
     assert (row["_reason"], str(row["amount_base"])) == (None, "7100000000000.00")
 
@@ -97,7 +109,6 @@ def test_large_sums_are_changed_without_overflow() -> None:
         ("transactions", "known_on", "infinity", "known_on: 'infinity' does not lie between 1900 and 9999"),
         ("transactions", "known_on", "20240301", "known_on: '20240301' is not a date"),
         ("transactions", "known_on", "2024-02-29", "booked_at: 2024-03-01 lies after known_on 2024-02-29"),
-        ("transactions", "kind", "salary", "amount: -5.25 is below 0, but money comes in with kind salary"),
         ("transactions", "account_id", "A\u00851", "account_id: 'A?1' has a control character"),
         ("transactions", "known_on", "2024-05-01", f"known_on: 2024-05-01 {AHEAD}"),
         ("customers", "opened_on", "2024-05-01", f"opened_on: 2024-05-01 {AHEAD}"),
@@ -110,14 +121,15 @@ def test_large_sums_are_changed_without_overflow() -> None:
         ("customers", "gender", "X", "gender: 'X' is unknown"),
         ("customers", "birth_year", "1885", "birth_year: '1885' is below 1900"),
         ("rates", "to_base", "0", "to_base: '0' is below 1e-08"),
+        ("holdings", "units", "-0.01", "units: '-0.01' is below 0"),
+        ("holdings", "unit_price", "-0.01", "unit_price: '-0.01' is below 0"),
     ],
 )  # fmt: skip
-def test_a_bad_value_is_refused_with_column_and_value(
-    table: str, column: str, value: str, reason: str
-) -> None:
+def test_a_bad_value_is_refused_with_column_and_value(table, column, value, reason):
     good = {
         "transactions": BOOKING,
         "surveys": SURVEY,
+        "holdings": HOLDING,
         "customers": {"customer_id": "C1", "opened_on": "2020-01-01", "known_on": "2020-01-01"},
         "rates": {"currency": "USD", "valued_on": "2024-03-01", "to_base": "7.1"},
     }[table]
@@ -125,7 +137,7 @@ def test_a_bad_value_is_refused_with_column_and_value(
     assert check(table, good | {column: value})["_reason"] == reason
 
 
-def test_too_large_in_base_currency() -> None:
+def test_too_large_in_base_currency():
     row = check("transactions", BOOKING | {"currency": "USD", "amount": "9999999999999999.99"})
     assert row["_reason"] == "amount: 9999999999999999.99 is too large in CNY"
 
@@ -142,12 +154,12 @@ def test_too_large_in_base_currency() -> None:
         ("BIGINT", 12, "12.00"),
     ],
 )
-def test_numbers_of_parquet_are_never_rounded_silently(found: str, value: Any, taken: str | None) -> None:
+def test_numbers_of_parquet_are_never_rounded_silently(found, value, taken):
     row = check("transactions", BOOKING | {"amount": value}, {"amount": found})
     assert (str(row["amount"]) if row["_reason"] is None else None) == taken
 
 
-def test_blank_text_is_empty_and_takes_the_default() -> None:
+def test_blank_text_is_empty_and_takes_the_default():
     row = check("transactions", BOOKING | {"channel": " ", "counterparty": ""})
     assert (row["_reason"], row["channel"], row["counterparty"]) == (None, "other", "none")
 
@@ -178,7 +190,7 @@ def test_optional_columns_may_be_left_out() -> None:
 
 
 @given(st.text(min_size=1).filter(lambda text: "\x00" not in text), st.sampled_from([1, 2, 8, 64]))
-def test_law_buckets_can_be_recomputed_elsewhere(customer_id: str, buckets: int) -> None:
+def test_law_buckets_can_be_recomputed_elsewhere(customer_id, buckets):
     found = duckdb.execute(f"SELECT {bucket_of('?', buckets)}", [customer_id]).fetchone()
     assert found == (int.from_bytes(md5(customer_id.encode()).digest()[8:], "little") % buckets,)
 
@@ -203,11 +215,11 @@ def verdicts(rows: list[tuple[str, str, str, str, int]]) -> list[tuple[Any, ...]
         ).fetchall()
 
 
-def test_a_row_that_comes_once_has_no_verdict() -> None:
+def test_a_row_that_comes_once_has_no_verdict():
     assert verdicts([("R1", "7", "2024-03-01", "a", 2), ("R2", "7", "2024-03-01", "a", 3)]) == []
 
 
-def test_duplicates_conflicts_and_versions_of_one_key() -> None:
+def test_duplicates_conflicts_and_versions_of_one_key():
     found = verdicts(
         [
             ("R1", "7", "2024-03-01", "a", 2),
@@ -228,7 +240,7 @@ def test_duplicates_conflicts_and_versions_of_one_key() -> None:
     ]
 
 
-def test_which_of_two_contents_stays_does_not_depend_on_their_order() -> None:
+def test_which_of_two_contents_stays_does_not_depend_on_their_order():
     one, other = ("R1", "5"), ("R1", "6")
     for first, second, kept in ((one, other, 2), (other, one, 3)):
         found = verdicts([(*first, "2024-03-01", "a", 2), (*second, "2024-03-01", "a", 3)])
@@ -237,38 +249,10 @@ def test_which_of_two_contents_stays_does_not_depend_on_their_order() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("amount", ["-5.25", "0.00", "5.25"])
-def test_some_kinds_move_money_one_way(kind: str, amount: str) -> None:
-    never_below, never_above = (
-        ("salary", "transfer_in", "cash_in"),
-        ("transfer_out", "card", "cash_out", "fee"),
-    )
-    wrong = (kind in never_below and amount == "-5.25") or (kind in never_above and amount == "5.25")
-    reason = check("transactions", BOOKING | {"kind": kind, "amount": amount})["_reason"]
-    assert (reason is not None) == wrong
-
-
-def test_a_wrong_sign_is_told_with_its_kind() -> None:
-    row = check("transactions", BOOKING | {"kind": "card", "amount": "5.25"})
-    assert row["_reason"] == "amount: 5.25 is above 0, but money goes out with kind card"
-
-
-HOLDING = {
-    "customer_id": "C1",
-    "product_id": "P1",
-    "valued_on": "2024-03-01",
-    "balance": "-5.25",
-    "currency": "CNY",
-    "matures_on": "2054-03-01",
-    "units": "0",
-    "unit_price": "0",
-    "known_on": "2024-03-01",
-}
-
-
-def test_an_overdrawn_account_and_a_maturity_far_ahead_are_right() -> None:
-    assert check("holdings", HOLDING)["_reason"] is None
-
-
-@pytest.mark.parametrize("column", ["units", "unit_price"])
-def test_fewer_than_no_units_and_a_price_below_nothing_are_refused(column: str) -> None:
-    assert check("holdings", HOLDING | {column: "-0.01"})["_reason"] == f"{column}: '-0.01' is below 0"
+def test_some_kinds_move_money_one_way(kind, amount):
+    reason = None
+    if kind in ("salary", "transfer_in", "cash_in") and amount == "-5.25":
+        reason = f"amount: -5.25 is below 0, but money comes in with kind {kind}"
+    elif kind in ("transfer_out", "card", "cash_out", "fee") and amount == "5.25":
+        reason = f"amount: 5.25 is above 0, but money goes out with kind {kind}"
+    assert check("transactions", BOOKING | {"kind": kind, "amount": amount})["_reason"] == reason

@@ -142,25 +142,23 @@ def assert_same(weekly: Weekly, home: Home, tables: Ingested, once: Home) -> Non
 
 
 @pytest.fixture(scope="module")
-def four_weeks(tmp_path_factory: pytest.TempPathFactory) -> Weekly:
+def four_weeks(tmp_path_factory):
     return write_weekly(tmp_path_factory.mktemp("weekly"), 300, 4)
 
 
 @pytest.fixture(scope="module")
-def once(four_weeks: Weekly, tmp_path_factory: pytest.TempPathFactory) -> Home:
+def once(four_weeks, tmp_path_factory):
     return backfill(four_weeks, tmp_path_factory.mktemp("once"))
 
 
-def test_four_weeks_live_are_what_a_backfill_gives(four_weeks: Weekly, once: Home, tmp_path: Path) -> None:
+def test_four_weeks_live_are_what_a_backfill_gives(four_weeks, once, tmp_path):
     home = Home(tmp_path / "live")
     done = live(four_weeks, tmp_path / "raw", home)
     assert [len(tables.builds_on) for tables in done] == [0, 1, 2, 3, 4]
     assert_same(four_weeks, home, done[-1], once)
 
 
-def test_merged_deliveries_are_the_bytes_of_one_ingest(
-    four_weeks: Weekly, once: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_merged_deliveries_are_the_bytes_of_one_ingest(four_weeks, once, tmp_path, monkeypatch):
     monkeypatch.setattr(ingest_module, "MOST_DELIVERIES", 3)
     home = Home(tmp_path / "live")
     done = live(four_weeks, tmp_path / "raw", home)
@@ -173,9 +171,7 @@ def test_merged_deliveries_are_the_bytes_of_one_ingest(
     assert build_snapshots(four_weeks.settings, home, done[-1], four_weeks.mondays, nothing) == 0
 
 
-def test_corrections_that_are_not_applied_are_noticed(
-    four_weeks: Weekly, once: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_corrections_that_are_not_applied_are_noticed(four_weeks, once, tmp_path, monkeypatch):
     """Planted: rows that a later delivery superseded stay as they were."""
     monkeypatch.setattr(Ingested, "_superseded", lambda *_: {})
     home = Home(tmp_path / "live")
@@ -185,7 +181,7 @@ def test_corrections_that_are_not_applied_are_noticed(
 
 
 @pytest.mark.long
-def test_half_a_year_live_is_what_a_backfill_gives(tmp_path: Path) -> None:
+def test_half_a_year_live_is_what_a_backfill_gives(tmp_path):
     weekly = write_weekly(tmp_path / "weekly", 300, 26)
     once = backfill(weekly, tmp_path / "once")
     home = Home(tmp_path / "live")

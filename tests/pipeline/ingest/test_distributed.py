@@ -4,7 +4,6 @@ Spark."""
 from collections.abc import Callable
 from contextlib import nullcontext
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -16,8 +15,9 @@ from pipeline.artefacts import Home
 from pipeline.ingest import distributed
 from pipeline.ingest.distributed import DistributedTable
 from pipeline.ingest.ingest import ingest
+from tests.folders import bytes_below
+from tests.pipeline.conftest import TXN_HEADER
 
-TXN = "NO,CUST,ACCT,DONE,AMT,CCY,KIND,LOADED,MEMO\n"
 SPARK: dict[str, Any] = {"engine": {"kind": "spark"}}
 
 
@@ -26,7 +26,7 @@ def one_by_one(_: object, work: Callable[[int], Any], pieces: int, __: object) -
 
 
 @pytest.fixture
-def distributed_tables(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def distributed_tables(monkeypatch):
     """Tasks run in this process; the tables that were distributed, in their order."""
     seen: list[str] = []
     validate = DistributedTable.validate
@@ -46,12 +46,8 @@ def both_ways(tiny: Any, **changes: Any) -> tuple[dict[str, bytes], dict[str, by
     homes = [Home(tiny.home.root / kind) for kind in ("local", "distributed")]
     for home, engine in zip(homes, ({}, SPARK), strict=True):
         ingest(tiny.settings(**changes, **engine), tiny.raw, home, lambda _: None)
-    here, there = (every_byte_below(home.root) for home in homes)
+    here, there = (bytes_below(home.root) for home in homes)
     return here, there
-
-
-def every_byte_below(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def booking(number: str, customer: str, known: str, amount: str = "5.00") -> str:
@@ -60,24 +56,21 @@ def booking(number: str, customer: str, known: str, amount: str = "5.00") -> str
 
 @pytest.mark.parametrize(("most_parts", "most_writers"), [(1024, 512), (2, 1), (1, 3)])
 def test_the_bytes_are_those_of_a_local_ingest(
-    tiny,
-    distributed_tables,
-    monkeypatch,
-    most_parts: int,
-    most_writers: int,  # type: ignore[no-untyped-def]
-) -> None:
+    tiny, distributed_tables, monkeypatch, most_parts, most_writers
+):
     """Keys that come again in other files and under other customers, lines that are no rows, refused rows."""
     monkeypatch.setattr(distributed, "MOST_PARTS", most_parts)
     monkeypatch.setattr(distributed, "MOST_WRITERS", most_writers)
     other = [booking("T1", "C5", "2024-03-01"), booking("T3", "C1", "2024-03-09"), "T99,too,few\n",
              booking("T4", "C5", "2024-03-04", "4.50"), booking("T2", "C9", "2024-03-02")]  # fmt: skip
-    tiny.write("txn_2.csv", TXN + "".join(other))
+    tiny.write("txn_2.csv", TXN_HEADER + "".join(other))
     again = (tiny.raw / "txn_1.csv").read_text("utf-8").splitlines(keepends=True)[2]
     tiny.write(
-        "txn_3.csv", TXN + again + booking("T3", "C2", "2024-03-07") + booking("T20", "C2", "2024-02-30")
+        "txn_3.csv",
+        TXN_HEADER + again + booking("T3", "C2", "2024-03-07") + booking("T20", "C2", "2024-02-30"),
     )
-    tiny.write("txn_4.csv", TXN + 'T30,C1,"A1\nA2",2024-03-05 10:00:00,1,CNY,other,2024-03-05,\n')
-    tiny.write("txn_5.csv", TXN)
+    tiny.write("txn_4.csv", TXN_HEADER + 'T30,C1,"A1\nA2",2024-03-05 10:00:00,1,CNY,other,2024-03-05,\n')
+    tiny.write("txn_5.csv", TXN_HEADER)
     tiny.write_holdings("hold_2.parquet", DAY=["2024-03-04"] * 6, BAL=[1.5] * 6)  # not DECIMAL as in hold_1
     tiny.write_holdings("hold_3.parquet", BAL=[Decimal("7.25")] * 6)
     local, there = both_ways(tiny, customers_per_bucket=1)
@@ -89,10 +82,10 @@ def test_the_bytes_are_those_of_a_local_ingest(
     assert quarantine.count("stands with another content in hold_") == 6
 
 
-def test_a_later_delivery_stays_in_this_process(tiny, distributed_tables: list[str]) -> None:
+def test_a_later_delivery_stays_in_this_process(tiny, distributed_tables):
     tiny.ingest(**SPARK)
     distributed_tables.clear()
-    tiny.write("txn_2.csv", TXN + booking("T50", "C1", "2024-03-09"))
+    tiny.write("txn_2.csv", TXN_HEADER + booking("T50", "C1", "2024-03-09"))
     tiny.ingest(**SPARK)
     assert distributed_tables == []
     assert len(tiny.rows("transactions")) == 11
@@ -106,11 +99,7 @@ def test_a_later_delivery_stays_in_this_process(tiny, distributed_tables: list[s
         "SELECT t.* FROM ({select}) t, (SELECT max(CCY) AS last FROM fx)",
     ],
 )
-def test_a_select_that_looks_at_other_rows_stays_in_this_process(
-    tiny,
-    distributed_tables: list[str],
-    sql: str,  # type: ignore[no-untyped-def]
-) -> None:
+def test_a_select_that_looks_at_other_rows_stays_in_this_process(tiny, distributed_tables, sql):
     select = (tiny.folder / "transactions.sql").read_text("utf-8")
     tiny.select("transactions", sql.format(select=select))
     local, there = both_ways(tiny)
@@ -118,10 +107,7 @@ def test_a_select_that_looks_at_other_rows_stays_in_this_process(
     assert there == local
 
 
-def test_a_source_that_another_table_needs_whole_stays_in_this_process(
-    tiny,
-    distributed_tables: list[str],  # type: ignore[no-untyped-def]
-) -> None:
+def test_a_source_that_another_table_needs_whole_stays_in_this_process(tiny, distributed_tables):
     tiny.select("customers", "SELECT CUST AS customer_id, min(DONE)::DATE AS opened_on, min(LOADED)::DATE AS "
                              "known_on, "
                 "min(_file) AS _file, min(_line) AS _line FROM txn GROUP BY CUST")  # fmt: skip
@@ -131,11 +117,11 @@ def test_a_source_that_another_table_needs_whole_stays_in_this_process(
 
 
 def spoil_header(tiny: Any) -> None:
-    tiny.write("txn_2.csv", TXN.replace("AMT,", "") + "T9,C1\n")
+    tiny.write("txn_2.csv", TXN_HEADER.replace("AMT,", "") + "T9,C1\n")
 
 
 def spoil_encoding(tiny: Any) -> None:
-    tiny.write("txn_2.csv", TXN + booking("中", "C1", "2024-03-09"), "gb18030")
+    tiny.write("txn_2.csv", TXN_HEADER + booking("中", "C1", "2024-03-09"), "gb18030")
 
 
 def spoil_parquet(tiny: Any) -> None:
@@ -156,36 +142,30 @@ def spoil_every_row(tiny: Any) -> None:
 def spoil_cast(tiny: Any) -> None:
     select = (tiny.folder / "transactions.sql").read_text("utf-8")
     tiny.select("transactions", select.replace("AMT AS amount", "AMT::INTEGER AS amount"))
-    tiny.write("txn_2.csv", TXN + booking("T40", "C1", "2024-03-09", "much"))
+    tiny.write("txn_2.csv", TXN_HEADER + booking("T40", "C1", "2024-03-09", "much"))
 
 
 @pytest.mark.parametrize(
     "spoil", [spoil_header, spoil_encoding, spoil_parquet, spoil_parquet_column, spoil_every_row, spoil_cast]
 )
 @pytest.mark.usefixtures("distributed_tables")
-def test_an_error_is_the_same_sentence_and_leaves_the_tables(
-    tiny,
-    spoil: Callable[[Any], None],  # type: ignore[no-untyped-def]
-) -> None:
+def test_an_error_is_the_same_sentence_and_leaves_the_tables(tiny, spoil):
     tiny.ingest()
     tiny.write("cust_1.csv", (tiny.raw / "cust_1.csv").read_text("utf-8") + "C7,2020-01-07,2020-01-07\n")
-    before = every_byte_below(tiny.home.root / "tables")
+    before = bytes_below(tiny.home.root / "tables")
     spoil(tiny)
     said = []
     for engine in ({}, SPARK):
         with pytest.raises(DataError) as raised:
             tiny.ingest(**engine)
         said.append(str(raised.value))
-        assert every_byte_below(tiny.home.root / "tables") == before
+        assert bytes_below(tiny.home.root / "tables") == before
     assert said[0] == said[1]
     assert not (tiny.home.root / ".distributed").exists()
 
 
 @pytest.mark.usefixtures("distributed_tables")
-def test_rows_that_get_lost_on_the_way_do_not_reconcile(
-    tiny,
-    monkeypatch: pytest.MonkeyPatch,  # type: ignore[no-untyped-def]
-) -> None:
+def test_rows_that_get_lost_on_the_way_do_not_reconcile(tiny, monkeypatch):
     def without_rows(work: Any, buckets: range) -> Any:
         for path in (work.folder / "rows").glob("*.arrow"):
             path.unlink()

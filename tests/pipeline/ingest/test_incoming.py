@@ -6,6 +6,7 @@ import duckdb
 import pytest
 
 from pipeline.ingest.incoming import last_bookings, store_latest_date, weekly_bookings
+from tests.pipeline.conftest import TXN_HEADER
 
 MONDAY = date(2024, 3, 4)
 WEEK = timedelta(weeks=1)
@@ -58,8 +59,7 @@ def test_rows_of_all_tables_are_held_against_the_bookings(tiny) -> None:
     """The last bookings lie in the week of 4 March 2024; Sunday the 10th and 31 days are 10 April."""
     tiny.write("cust_2.csv", "CUST,OPENED,LOADED\nC7,2024-04-10,2024-04-10\nC8,2099-01-01,2099-01-01\n")
     tiny.write("fx.csv", (tiny.raw / "fx.csv").read_text("utf-8") + "USD,2099-03-01,7.10\n")
-    header = "NO,CUST,ACCT,DONE,AMT,CCY,KIND,LOADED,MEMO\n"
-    tiny.write("txn_2.csv", header + "F,C1,A1,2024-03-01 10:00:00,-1.50,CNY,card,2026-03-16,\n")
+    tiny.write("txn_2.csv", TXN_HEADER + "F,C1,A1,2024-03-01 10:00:00,-1.50,CNY,card,2026-03-16,\n")
     tiny.ingest()
     ahead = "lies after 2024-04-10, 31 days after the bank's last bookings"
     assert tiny.quarantine() == [

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from pipeline.ingest import quarantine
+from tests.pipeline.conftest import TXN_HEADER
 
-HEADER = "NO,CUST,ACCT,DONE,AMT,CCY,KIND,LOADED,MEMO\n"
 GOOD = "G,C1,A1,2024-03-01 10:00:00,1.50,CNY,other,2024-03-01,\n"
 # Row, its column, the beginning of its reason, its raw text.
 SPOILED = [
@@ -43,7 +43,7 @@ def parts(rows: list[dict[str, str]]) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("zipped", [False, True])
 def test_column_reason_and_raw_text(tiny, encoding: str, end: str, zipped: bool) -> None:
     lines = "".join(GOOD.replace("G", f"G{n}") + row for n, (row, _, _) in enumerate(SPOILED))
-    text = (HEADER + lines).replace("\n", end)
+    text = (TXN_HEADER + lines).replace("\n", end)
     plain = (tiny.raw / "txn_1.csv").read_text("utf-8").encode(encoding)
     (tiny.raw / "txn_1.csv").write_bytes(plain)
     data = text.encode(encoding)
@@ -59,12 +59,11 @@ def test_column_reason_and_raw_text(tiny, encoding: str, end: str, zipped: bool)
 
 def test_clean_files_are_read_by_line_and_give_the_same_text(tiny) -> None:
     """Here every line is a row, which takes the quick way."""
-    tiny.write("txn_2.csv", HEADER + GOOD + SPOILED[0][0] + GOOD.replace("G,", "G2,") + SPOILED[4][0])
+    tiny.write("txn_2.csv", TXN_HEADER + GOOD + SPOILED[0][0] + GOOD.replace("G,", "G2,") + SPOILED[4][0])
     tiny.ingest()
     assert [int(row["line"]) for row in tiny.quarantine_rows()] == [3, 5]
-    assert parts(tiny.quarantine_rows()) == [
-        (column, row.strip("\n")) for row, column, _ in (SPOILED[0], SPOILED[4])
-    ]
+    expected = [(column, row.strip("\n")) for row, column, _ in (SPOILED[0], SPOILED[4])]
+    assert parts(tiny.quarantine_rows()) == expected
 
 
 def test_parquet_rows_are_json_in_the_order_of_the_file(tiny) -> None:
@@ -100,16 +99,14 @@ def test_a_line_refused_for_two_tables_stands_twice_with_its_text(tiny) -> None:
 
 def test_no_cell_is_a_formula_for_a_spreadsheet(tiny) -> None:
     tiny.write(
-        "txn_2.csv", HEADER + '=HYPERLINK("http://x"),C9\n' + "-1,C1,A1,x,1.00,CNY,other,2024-03-01,\n"
+        "txn_2.csv", TXN_HEADER + '=HYPERLINK("http://x"),C9\n' + "-1,C1,A1,x,1.00,CNY,other,2024-03-01,\n"
     )
     tiny.ingest()
     with (tiny.home.root / "quarantine.csv").open(encoding="utf-8", newline="") as file:
         cells = [cell for row in csv.reader(file) for cell in row]
     assert not [cell for cell in cells if cell[:1] in tuple("=+-@\t\r")]
-    assert [row["raw"] for row in tiny.quarantine_rows()] == [
-        '\'=HYPERLINK("http://x"),C9',
-        "'-1,C1,A1,x,1.00,CNY,other,2024-03-01,",
-    ]
+    raw = ['\'=HYPERLINK("http://x"),C9', "'-1,C1,A1,x,1.00,CNY,other,2024-03-01,"]
+    assert [row["raw"] for row in tiny.quarantine_rows()] == raw
 
 
 def test_only_files_with_refused_rows_are_read_again(tiny, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,6 +117,6 @@ def test_only_files_with_refused_rows_are_read_again(tiny, monkeypatch: pytest.M
         return original(path, *rest, **how)
 
     monkeypatch.setattr(quarantine, "raw_rows", noted)
-    tiny.write("txn_2.csv", HEADER + SPOILED[0][0])
+    tiny.write("txn_2.csv", TXN_HEADER + SPOILED[0][0])
     tiny.ingest()
     assert read == ["txn_2.csv"]

@@ -7,6 +7,7 @@ import pytest
 from pipeline.ingest import ingest as ingest_module
 from pipeline.ingest import relations
 from pipeline.ingest.relations import Relation, contract_columns
+from tests.pipeline.conftest import TXN_HEADER
 
 RELATIONS = [value for value in vars(relations).values() if isinstance(value, Relation)] + [
     *relations.REFERENCES
@@ -16,8 +17,7 @@ RELATIONS = [value for value in vars(relations).values() if isinstance(value, Re
 def test_every_relation_is_as_declared(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Looked at behind the last step of each table, of the second delivery, where all have rows."""
     tiny.ingest()
-    header = "NO,CUST,ACCT,DONE,AMT,CCY,KIND,LOADED,MEMO\n"
-    tiny.write("txn_2.csv", header + "T3,C4,A3,2024-03-03 10:00:00,9.50,CNY,other,2024-03-09,\nT5\n")
+    tiny.write("txn_2.csv", TXN_HEADER + "T3,C4,A3,2024-03-03 10:00:00,9.50,CNY,other,2024-03-09,\nT5\n")
     seen, load = set(), ingest_module._load
 
     def watched(state: Any, table: Any, incoming: Any) -> Any:

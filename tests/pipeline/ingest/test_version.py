@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 
 from pipeline.artefacts import read_json
 from pipeline.ingest.ingest import INGEST_VERSION
+from tests.pipeline.conftest import TXN_HEADER
 
-HEADER = "NO,CUST,ACCT,DONE,AMT,CCY,KIND,LOADED,MEMO\n"
 # Loaded, in dollars, refused, of too few fields, a duplicate, of an unknown customer; a correction a delivery
 # later.
 FIRST = [
@@ -28,7 +28,7 @@ RECORDED = (1, "059e11b494f890880d22660c9f0698995bed17b2ca7b2b75f910b3a1a4cd0711
 def test_what_an_ingest_makes_changes_with_its_version(tiny: Any) -> None:
     digest = hashlib.sha256()
     for number, lines in enumerate((FIRST, SECOND), start=2):
-        tiny.write(f"txn_{number}.csv", HEADER + "\n".join([*lines, ""]))
+        tiny.write(f"txn_{number}.csv", TXN_HEADER + "\n".join([*lines, ""]))
         digest.update(contents(tiny.ingest().folder).encode())
     assert (INGEST_VERSION, digest.hexdigest()) == RECORDED, (
         "An ingest of the same files no longer makes the same tables. Raise INGEST_VERSION in "

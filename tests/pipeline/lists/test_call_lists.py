@@ -18,9 +18,6 @@ MONDAY, SINCE = date(2024, 3, 18), date(2024, 2, 12)
 CONTACTS = """SELECT NO AS contact_id, CUST AS customer_id, 'M1' AS manager_id, DONE AS contacted_at,
 'phone' AS channel, 'sale' AS purpose, nullif(CAME, '') AS outcome, KNOWN AS known_on, _file, _line FROM
 con"""
-MANAGERS = (
-    "SELECT NO AS manager_id, NO AS name, 'B1' AS branch_id, 5 AS weekly_capacity, _file, _line FROM rm"
-)
 
 
 @pytest.fixture
@@ -28,10 +25,7 @@ def contacted(tiny):
     """C1 twice, C2 not reached, C3 known too late, C4 too long ago, C5 on the Monday itself, C6
     without outcome.
     """
-    tiny.declare("[sources]", '[sources]\ncon = { files = "con_*.csv" }\nrm = { files = "rm.csv" }')
-    tiny.select("contacts", CONTACTS)
-    tiny.select("managers", MANAGERS)
-    tiny.write("rm.csv", "NO\nM1\n")
+    tiny.declare_contacts(CONTACTS, "M1\n")
     tiny.write(
         "con_1.csv",
         "NO,CUST,DONE,CAME,KNOWN\n"

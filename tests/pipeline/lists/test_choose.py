@@ -164,9 +164,8 @@ def test_law_of_lists(world, random, capacity, default, share):
         ranks = sorted(decision.rank for decision in one.decisions if decision.rank)
         assert ranks == list(range(1, len(one.listed) + 1))
     shuffled = random.sample(scores, len(scores))
-    assert [(x.listed, x.decisions) for x in choose(shuffled, managers[::-1], lists, week)] == [
-        (x.listed, x.decisions) for x in chosen
-    ]
+    shown = [(x.listed, x.decisions) for x in choose(shuffled, managers[::-1], lists, week)]
+    assert shown == [(x.listed, x.decisions) for x in chosen]
 
 
 @given(st.integers(1, 8), st.integers(9, 20), st.floats(0, 0.5), st.integers(1, 4), st.data())
@@ -179,10 +178,8 @@ def test_a_change_by_one_place_at_the_edge_does_not_flip_a_list(room, many, shar
     listed = [name for name, decision in before.items() if decision.decision == "listed"]
     if not off or not listed:
         return
-    last, first_off = (
-        min(listed, key=lambda name: money[int(name)]),
-        max(off, key=lambda name: money[int(name)]),
-    )
+    last = min(listed, key=lambda name: money[int(name)])
+    first_off = max(off, key=lambda name: money[int(name)])
     swapped = list(money)
     swapped[int(first_off)], swapped[int(last)] = money[int(last)], money[int(first_off)]
     selected = frozenset(name for name, one in before.items() if one.decision in ("listed", "held_out"))

@@ -5,12 +5,10 @@ from types import MappingProxyType
 
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 from configs.bank_folder import load_settings
 from configs.call_lists import CallList
 from configs.published import Decision, ResponseRate, Run, Score
-from pipeline.__main__ import app
 from pipeline.commands.summaries import effect_in_words
 from pipeline.lists import experiment
 from pipeline.lists.experiment import figures, follow_up, observed_rows, response_rate
@@ -187,11 +185,6 @@ def test_an_estimate_is_kept_and_replaced(store):
         assignments.write_result(connection, AS_OF, {"known": 2})
         assignments.write_result(connection, MONDAY, {"known": 3})
         assert assignments.latest_result(connection) == {"known": 2}
-
-
-def test_the_command_needs_tables(tmp_path):
-    result = CliRunner().invoke(app, ["effect", "--data", str(tmp_path)])
-    assert "holds no tables yet" in str(result.exception)
 
 
 def test_the_default_response_rate_is_the_setting(settings):

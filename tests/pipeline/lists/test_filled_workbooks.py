@@ -49,14 +49,8 @@ def test_a_row_is_read_by_the_names_of_its_columns(read):
     first, second = read(
         book(["c1", "未接通", " 周五再打 ", "run-1", "M1", "c1"], ["c2", None, None, "run-1", "M1", "c2"])
     )
-    assert first.texts == {
-        "run_id": "run-1",
-        "manager_id": "M1",
-        "customer": "c1",
-        "customer_id": "c1",
-        "outcome": "未接通",
-        "note": "周五再打",
-    }
+    values = ("c1", "未接通", "周五再打", "run-1", "M1", "c1")
+    assert first.texts == dict(zip(ORDER, values, strict=True))
     assert (str(first), first.filled_in, first.formulas) == ("sheet '联系名单', row 4", True, ())
     assert not second.filled_in
 

@@ -38,9 +38,8 @@ def decided(one, rank):
 
 
 def call_list(manager, listed, *others):
-    decisions = [decided(one, rank) for rank, one in enumerate(listed, start=1)] + [
-        decided(one, None) for one in others
-    ]
+    decisions = [decided(score, rank) for rank, score in enumerate(listed, start=1)]
+    decisions += [decided(score, None) for score in others]
     return CallList("B1", manager, tuple(listed), len(decisions), 1, 7, tuple(decisions))
 
 
@@ -72,14 +71,8 @@ def path(tmp_path):
 
 
 def row(customer, outcome=None, note=None, run_id="run-1", manager="M1", shown=None):
-    return {
-        "customer": shown or customer,
-        "customer_id": customer,
-        "run_id": run_id,
-        "manager_id": manager,
-        "outcome": outcome,
-        "note": note,
-    }
+    place = {"customer": shown or customer, "customer_id": customer, "run_id": run_id, "manager_id": manager}
+    return place | {"outcome": outcome, "note": note}
 
 
 @pytest.fixture
@@ -124,10 +117,8 @@ def test_outcomes_are_recorded_in_either_language_with_their_audit_entries(bank,
         (contact,) = latest_of(connection, "c1", 9)
         assert (contact.run_id, contact.recorded_at) == ("run-1", NINE)
         entries = audit.entries(connection)
-        assert [(one.actor, one.action, one.subject) for one in entries] == [
-            ("li", "record contact", "c1"),
-            ("li", "record contact", "c2"),
-        ]
+        logged = [(one.actor, one.action, one.subject) for one in entries]
+        assert logged == [("li", "record contact", "c1"), ("li", "record contact", "c2")]
         assert audit.verify(connection, bank.audit_key) == []
 
 

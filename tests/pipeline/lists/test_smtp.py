@@ -84,17 +84,6 @@ def test_four_hundred_is_for_now(mail_server, mailbox, what, code):
     send(mail_server)
 
 
-def test_a_sender_that_is_refused_is_nobodys_fault_but_the_settings(mail_server, mailbox):
-    mailbox.answers["sender"] = ["550 not you"]
-    with pytest.raises(ConfigError, match=r"refuses the sender with 550\. Mend sender in \[mail\]"):
-        send(mail_server)
-
-
-def test_a_server_that_is_not_there_is_for_now(mail_server):
-    with pytest.raises(LaterError, match=r"127\.0\.0\.1:1 cannot be reached"):
-        send(mail_server.model_copy(update={"port": 1}))
-
-
 def test_a_server_that_says_nothing_is_waited_for_no_longer_than_the_timeout(mail_server):
     with socket.create_server(("127.0.0.1", 0)) as mute:
         silent = mail_server.model_copy(update={"port": mute.getsockname()[1]})

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from configs.published import Booking, Maturity, PastContact, Profile
-from configs.tables import TABLES
 from features.engine.entities import make_entities
 from pipeline.scoring import profiles
 from pipeline.scoring.profiles import profiles_of
 from serve.store.rows import packed
+from tests.features.conftest import held
+from tests.features.test_against_naive import visible
 from tests.pipeline.conftest import SELECTS
-from tests.test_no_leakage import Perturbation, hindsight, tomorrow
+from tests.test_no_leakage import first_seen, hindsight, middle_of, tomorrow
 
 MONDAY, DAY = date(2024, 3, 4), timedelta(days=1)
 NAMES = {"T1": "半年定期", "D1": "活期", "L1": "房贷"}
@@ -34,10 +35,6 @@ def profile_of(tables_of: Any) -> Any:
         return found
 
     return look
-
-
-def held(product: str, day: date, balance: Any, **more: Any) -> dict[str, Any]:
-    return {"product_id": product, "valued_on": day, "balance": balance} | more
 
 
 def booked(day: date, amount: Any, **more: Any) -> dict[str, Any]:
@@ -71,10 +68,8 @@ def test_what_falls_due_within_90_days_stands_soonest_first(profile_of: Any) -> 
             held("T4", date(2024, 3, 1), 0),
         ],
     )  # fmt: skip
-    assert found.maturities == (
-        Maturity("活期", "demand", MONDAY, 20_00),
-        Maturity("半年定期", "term", due, 30_00),
-    )
+    expected = (Maturity("活期", "demand", MONDAY, 20_00), Maturity("半年定期", "term", due, 30_00))
+    assert found.maturities == expected
 
 
 def test_bookings_are_the_largest_of_13_weeks_that_came_went_or_were_traded(profile_of: Any) -> None:
@@ -133,21 +128,8 @@ def test_nobody_but_the_cohort_and_nobody_without_rows_is_left_out(tables_of: An
     customers = [{"customer_id": f"C{k}", "opened_on": MONDAY - DAY, "known_on": MONDAY} for k in (1, 2, 3)]
     entities = make_entities(tables_of({"customers": customers, "products": PRODUCTS}))
     found = list(profiles_of(entities, MONDAY, {"C3", "C1"}, NAMES))
-    assert [(one.customer_id, dict(one.aum_by_class), one.bookings) for one in found] == [
-        ("C1", {}, ()),
-        ("C3", {}, ()),
-    ]
-
-
-def visible(table: str, rows: list[Any], monday: date) -> list[Any]:
-    def day(row: Any) -> date:
-        when = row[TABLES[table].happened]
-        return when.date() if isinstance(when, datetime) else when
-
-    return [
-        row for row in rows
-        if day(row) < monday and row["known_on"] < monday and (row["superseded_on"] or date.max) >= monday
-    ]  # fmt: skip
+    shown = [(one.customer_id, dict(one.aum_by_class), one.bookings) for one in found]
+    assert shown == [("C1", {}, ()), ("C3", {}, ())]
 
 
 def naive(tables: Any, monday: date, name: str) -> Profile:
@@ -155,7 +137,9 @@ def naive(tables: Any, monday: date, name: str) -> Profile:
     kinds = {row["product_id"]: row["product_class"] for row in tables["products"].to_pylist()}
     own = {
         table: [
-            row for row in visible(table, tables[table].to_pylist(), monday) if row["customer_id"] == name
+            row
+            for row in tables[table].to_pylist()
+            if row["customer_id"] == name and visible(table, row, monday)
         ]
         for table in ("holdings", "transactions", "contacts")
     }
@@ -212,21 +196,15 @@ def test_a_profile_equals_a_naive_loop(seed: int, draw_bank: Any, tables_of: Any
         assert len(found) == 7
 
 
-def seen_through(drawn: Any, tables_of: Any, times: int) -> list[str]:
+def seen_through(drawn: Any, tables_of: Any, times: int) -> str | None:
     """The first perturbation that changed a byte of a profile of a middle Monday."""
-    monday = drawn.snapshots[len(drawn.snapshots) // 2]
+    monday = middle_of(drawn)
 
     def look(bank: Any) -> list[bytes]:
         found = of_drawn(tables_of(bank), monday)
         return sorted(packed(one) for one in found if one.aum_by_class or one.contacts)
 
-    before = look(drawn.bank)
-    for number in range(times):
-        bank, perturbation = deepcopy(drawn.bank), Perturbation(random.Random(f"{monday} {number}"), monday)
-        said = [perturbation.apply(bank) for _ in range(3)]
-        if look(bank) != before:
-            return said
-    return []
+    return first_seen(look, drawn.bank, monday, times)
 
 
 def test_the_future_changes_no_byte(draw_bank: Any, tables_of: Any) -> None:
@@ -269,10 +247,8 @@ def test_maturities_alone_are_those_of_the_profiles(tiny: Any) -> None:
     tiny.write_holdings("hold_1.parquet", DUE=due)
     tables, monday = tiny.ingest(), date(2024, 3, 11)
     found = profiles.maturities(tables, monday, ["C2", "C5"])
-    assert {name: [one.matures_on.day for one in told] for name, told in found.items()} == {
-        "C2": [12],
-        "C5": [15],
-    }
+    due = {name: [one.matures_on.day for one in told] for name, told in found.items()}
+    assert due == {"C2": [12], "C5": [15]}
     whole = profiles.profiles(tables, monday, ["C2", "C5"])
     assert {one.customer_id: one.maturities for one in whole} == found
     assert profiles.maturities(tables, date(2024, 3, 18), ["C2"]) == {}

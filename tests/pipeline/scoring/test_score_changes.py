@@ -115,11 +115,8 @@ def test_amounts_by_group_and_words_by_hand(changed):
 def test_a_fall_names_what_fell_most_without_a_figure(changed):
     """Salary 10 days ago in place of 94: −0.84; outflow −0.3; looks at rates +0.1, against the direction."""
     (change,) = changed({"A": [94, 320_000, 0, 0.5]}, {"A": [10, 20_000, 1, 0.5]})
-    assert amounts(change) == [
-        ("salary", -0.84),
-        ("outflow", -0.3),
-        ("other", 0.1),
-    ]
+    expected = [("salary", -0.84), ("outflow", -0.3), ("other", 0.1)]
+    assert amounts(change) == expected
     assert not any("(" in item.text_en for item in change.items)
     assert change.risk < 0
 
@@ -137,10 +134,8 @@ def test_a_new_model_is_an_item_of_its_own(changed):
     """The former model said 0.5 less of the same figures, and its calibrator added 0.25 to the log-odds."""
     former = bundle("former", bias=-3.5, offset=0.25)
     (change,) = changed({"A": [10, 0, 0, 0]}, {"A": [30, 0, 0, 0]}, former)
-    assert amounts(change) == [
-        ("salary", 0.2),
-        ("model", 0.5),
-    ]
+    expected = [("salary", 0.2), ("model", 0.5)]
+    assert amounts(change) == expected
     assert (change.items[1].text_en, change.items[1].text_zh) == ("new model", "模型更新")
     assert change.risk == pytest.approx(sigmoid(-3 + 0.3) - sigmoid(-3.5 + 0.1 + 0.25))
 

@@ -2,14 +2,13 @@
 
 import os
 import shutil
-from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -26,9 +25,10 @@ from pipeline.ingest.ingest import ingest
 from pipeline.snapshots import spark
 from pipeline.snapshots.build import build_snapshots
 from pipeline.tables import Ingested
+from tests.folders import bytes_below
 
 if TYPE_CHECKING:
-    from pyspark import SparkContext
+    pass
 
 CUSTOMERS, WEEKS, BUCKETS = 600, 40, 4
 LAST_MONDAY = date(2026, 11, 16)
@@ -39,7 +39,7 @@ MISSING = [
 
 
 @pytest.fixture(autouse=True)
-def _installed() -> None:
+def _installed():
     """Without Spark these tests are skipped, but not where the project is checked for all."""
     if MISSING and os.environ.get("CI") == "true":
         pytest.fail(f"these tests need {' and '.join(MISSING)} (extra 'spark', a JRE 17)")
@@ -56,7 +56,7 @@ class Small:
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
+def small(tmp_path_factory):
     root: Path = tmp_path_factory.mktemp("spark")
     write_demo_bank(root / "raw", CUSTOMERS, WEEKS, 7, LAST_MONDAY)
     settings = load_settings("demo", {"customers_per_bucket": CUSTOMERS // BUCKETS})
@@ -64,7 +64,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
 
 
 @pytest.fixture(scope="module")
-def context() -> Iterator["SparkContext"]:
+def context():
     with spark.session("local[2]") as context:
         yield context
 
@@ -88,11 +88,7 @@ def stumble(bucket: int) -> int:
     return 1 // (bucket - bucket)
 
 
-def files(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.parquet")}
-
-
-def test_a_wrong_master_is_the_users_error() -> None:  # before the module's session stands
+def test_a_wrong_master_is_the_users_error():  # before the module's session stands
     with pytest.raises(ConfigError) as raised, spark.session("local[two"):
         pass
     assert str(raised.value) == (
@@ -101,7 +97,7 @@ def test_a_wrong_master_is_the_users_error() -> None:  # before the module's ses
     )
 
 
-def test_the_setting_changes_the_engine_and_no_byte(small: Small, tmp_path: Path) -> None:
+def test_the_setting_changes_the_engine_and_no_byte(small, tmp_path):
     """Spark with the tables on mounted folders, and with tables and drafts behind an address of Arrow's."""
     written = {}
     engines = {"local": "", "spark": "", "far": f"file://{tmp_path}/store"}
@@ -111,51 +107,49 @@ def test_the_setting_changes_the_engine_and_no_byte(small: Small, tmp_path: Path
         settings = small.settings.model_copy(update={"engine": engine})
         home = Home(tmp_path / kind)
         assert build_snapshots(settings, home, small.tables, SNAPSHOTS, nothing) == len(SNAPSHOTS)
-        written[kind] = files(home.root)
+        written[kind] = bytes_below(home.root, "*.parquet")
     assert written["spark"] == written["local"] == written["far"]
     assert len(written["local"]) == 2 * len(SNAPSHOTS) * small.tables.buckets == 24
 
 
-def test_a_missing_java_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_java_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     missing = f"Java 17 or newer, and there is none in JAVA_HOME={tmp_path}"
     with pytest.raises(ConfigError, match=missing), spark.session("local[2]"):
         pass
 
 
-def test_results_come_in_the_order_of_the_buckets(context: "SparkContext") -> None:
+def test_results_come_in_the_order_of_the_buckets(context):
     assert spark.over_buckets(context, partial(pow, 2), 5, nothing) == [1, 2, 4, 8, 16]
     assert spark.over_buckets(context, partial(pow, 2), 0, nothing) == []
 
 
-def test_progress_grows_to_the_number_of_buckets(context: "SparkContext") -> None:
+def test_progress_grows_to_the_number_of_buckets(context):
     seen: list[tuple[int, int]] = []
     spark.over_buckets(context, abs, 3, lambda done, of: seen.append((done, of)))
     assert seen == sorted(seen)
     assert seen[-1] == (3, 3)
 
 
-def test_a_defect_of_the_code_keeps_its_traceback(context: "SparkContext") -> None:
+def test_a_defect_of_the_code_keeps_its_traceback(context):
     with pytest.raises(Exception, match="ZeroDivisionError") as raised:
         spark.over_buckets(context, stumble, 1, nothing)
     assert "in stumble" in str(raised.value)
 
 
-def test_a_file_that_a_worker_does_not_see_says_so(context: "SparkContext") -> None:
+def test_a_file_that_a_worker_does_not_see_says_so(context):
     with pytest.raises(DataError, match=r"/nowhere/\d.parquet.*storage that all of them mount"):
         spark.over_buckets(context, read_away, 2, nothing)
 
 
-def test_a_buckets_own_error_surfaces_and_the_session_goes_on(context: "SparkContext") -> None:
+def test_a_buckets_own_error_surfaces_and_the_session_goes_on(context):
     with pytest.raises(DataError) as raised:
         spark.over_buckets(context, partial(refuse, 3), 4, nothing)
     assert str(raised.value) == "bucket 3 is not what its contract says. Run the ingest again."
     assert spark.over_buckets(context, abs, 2, nothing) == [0, 1]
 
 
-def test_an_ingest_on_spark_writes_every_byte_of_a_local_one(
-    context: "SparkContext", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_ingest_on_spark_writes_every_byte_of_a_local_one(context, tmp_path, monkeypatch):
     """A bank with its dirt, in several files; then one of them in another encoding: the error and the old
     tables."""
     monkeypatch.setattr("pipeline.ingest.distributed.session", lambda _: nullcontext(context))
@@ -173,7 +167,7 @@ def test_an_ingest_on_spark_writes_every_byte_of_a_local_one(
 
     for kind in homes:
         run(kind)
-    made = {kind: every_file(home.root) for kind, home in homes.items()}
+    made = {kind: bytes_below(home.root) for kind, home in homes.items()}
     assert made["spark"] == made["local"]
     assert made["local"]["quarantine.csv"].count(b"stands with another content") == 2
 
@@ -184,12 +178,8 @@ def test_an_ingest_on_spark_writes_every_byte_of_a_local_one(
         with pytest.raises(DataError, match="is not utf-8: line") as raised:
             run(kind)
         said.append(str(raised.value))
-        assert every_file(homes[kind].root / "tables") == every_file(homes["local"].root / "tables")
+        assert bytes_below(homes[kind].root / "tables") == bytes_below(homes["local"].root / "tables")
     assert said[0] == said[1]
-
-
-def every_file(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @dataclass(frozen=True)
@@ -211,14 +201,7 @@ class Worlds:
 
 
 @pytest.mark.parametrize("banks", [3, pytest.param(30, marks=pytest.mark.long)])
-def test_random_worlds(
-    context: "SparkContext",
-    banks: int,
-    draw_bank: Any,
-    tables_of: Any,
-    bank_settings: Settings,
-    tmp_path: Path,
-) -> None:
+def test_random_worlds(context, banks, draw_bank, tables_of, bank_settings, tmp_path):
     drawn = [draw_bank(seed) for seed in range(banks)]
     for number, one in enumerate(drawn):
         for name, rows in tables_of(one.bank).items():
@@ -228,5 +211,5 @@ def test_random_worlds(
     for number in range(banks):
         here(number)
     spark.over_buckets(context, replace(here, out=tmp_path / "spark"), banks, nothing)
-    assert files(tmp_path / "spark") == files(tmp_path / "here")
-    assert len(files(tmp_path / "spark")) == 2 * sum(map(len, mondays))
+    assert bytes_below(tmp_path / "spark", "*.parquet") == bytes_below(tmp_path / "here", "*.parquet")
+    assert len(bytes_below(tmp_path / "spark", "*.parquet")) == 2 * sum(map(len, mondays))

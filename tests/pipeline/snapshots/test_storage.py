@@ -10,38 +10,33 @@ import pytest
 from configs.errors import ConfigError
 from pipeline.snapshots.build import FeatureTask, bank_workload
 from pipeline.snapshots.storage import staged
+from tests.folders import bytes_below
 
 MONDAYS = (date(2024, 3, 11), date(2024, 3, 18))
 
 
-def files(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.parquet")}
-
-
-def work(tiny, drafts: Path) -> FeatureTask:  # type: ignore[no-untyped-def]
+def work(tiny, drafts: Path) -> FeatureTask:
     tables = tiny.ingest(customers_per_bucket=1)  # some buckets without any customer
     assert tables.buckets == 8
     return FeatureTask(tiny.settings(), tables, MONDAYS, drafts, bank_workload(tables, MONDAYS), None)
 
 
-def test_the_bytes_are_those_of_mounted_folders(tiny, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_bytes_are_those_of_mounted_folders(tiny, tmp_path):
     here = work(tiny, tmp_path / "here")
     for bucket in range(8):
         here(bucket)
     with staged(replace(here, drafts=tmp_path / "there"), f"file://{tmp_path}/store") as task:
         for bucket in range(8):
             task(bucket)
-    assert files(tmp_path / "there") == files(tmp_path / "here")
-    assert len(files(tmp_path / "there")) == 2 * 2 * 8
+    assert bytes_below(tmp_path / "there", "*.parquet") == bytes_below(tmp_path / "here", "*.parquet")
+    assert len(bytes_below(tmp_path / "there", "*.parquet")) == 2 * 2 * 8
     assert not list((tmp_path / "store" / "making").iterdir())
 
 
-def test_a_delivery_is_sent_once_and_goes_when_nothing_rests_on_it(tiny, tmp_path: Path) -> None:
-    first, uri, sent = (
-        work(tiny, tmp_path / "first"),
-        f"file://{tmp_path}/store",
-        tmp_path / "store" / "tables",
-    )
+def test_a_delivery_is_sent_once_and_goes_when_nothing_rests_on_it(tiny, tmp_path):
+    first = work(tiny, tmp_path / "first")
+    uri = f"file://{tmp_path}/store"
+    sent = tmp_path / "store" / "tables"
     with staged(first, uri) as task:
         task(0)
     note = sent / first.tables.fingerprint / "ingest.json"
@@ -59,7 +54,7 @@ def test_a_delivery_is_sent_once_and_goes_when_nothing_rests_on_it(tiny, tmp_pat
     assert [path.name for path in sent.iterdir()] == [second.tables.fingerprint]
 
 
-def test_a_failed_bucket_leaves_no_drafts_in_the_store(tiny, tmp_path: Path) -> None:
+def test_a_failed_bucket_leaves_no_drafts_in_the_store(tiny, tmp_path):
     task = work(tiny, tmp_path / "drafts")
 
     def run() -> None:
@@ -73,7 +68,7 @@ def test_a_failed_bucket_leaves_no_drafts_in_the_store(tiny, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("uri", ["nowhere", "foo://host/path"])
-def test_an_address_that_arrow_does_not_know(tiny, tmp_path: Path, uri: str) -> None:
+def test_an_address_that_arrow_does_not_know(tiny, tmp_path, uri):
     with (
         pytest.raises(ConfigError, match=rf"storage '{uri}' cannot be opened: .* Mend storage in \[engine\]"),
         staged(work(tiny, tmp_path), uri),
@@ -81,11 +76,7 @@ def test_an_address_that_arrow_does_not_know(tiny, tmp_path: Path, uri: str) -> 
         pass
 
 
-def test_hdfs_without_hadoop_says_what_it_needs(
-    tiny,  # type: ignore[no-untyped-def]
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_hdfs_without_hadoop_says_what_it_needs(tiny, tmp_path, monkeypatch):
     for name in ("HADOOP_HOME", "ARROW_LIBHDFS_DIR", "JAVA_HOME"):
         monkeypatch.setenv(name, str(tmp_path))
     with (

@@ -13,24 +13,17 @@ from models.capacity import Teams, at_capacity, listed
 from models.matrix import Matrix
 from models.splits import Split
 from pipeline.training.comparison import callers, differences, fair_mondays, own_objections, rival_objections
+from tests.matrices import made_matrix
 
 SETTINGS = load_settings("demo")
 LIMITS = SETTINGS.promotion
 
 
-def matrix(customers: int, mondays: int, leavers: int, seed: int = 3) -> Matrix:
+def matrix(customers: int, mondays: int, leavers: int) -> Matrix:
     """``leavers`` of the customers go, on every Monday; AUM is 1, 2, 3, … and all of it leaves."""
-    rows = customers * mondays
     gone = np.tile(np.arange(customers) < leavers, mondays)
-    return Matrix(
-        np.random.default_rng(seed).normal(size=(rows, 1)),
-        ("one",),
-        np.tile([f"C{number:05d}" for number in range(customers)], mondays),
-        np.repeat(np.datetime64("2026-06-01") + 7 * np.arange(mondays), customers),
-        np.where(gone, 90, 0).astype(np.int16),
-        gone.astype(np.float64),
-        np.tile(np.arange(1.0, customers + 1), mondays),
-    )
+    aum = np.tile(np.arange(1.0, customers + 1), mondays)
+    return made_matrix(np.where(gone, 90, 0), mondays, share=gone.astype(np.float64), aum=aum)
 
 
 def one_team(rows: Matrix, capacity: int) -> Teams:

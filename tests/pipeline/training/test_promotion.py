@@ -6,7 +6,6 @@ import json
 import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -14,16 +13,13 @@ from sqlalchemy import text
 
 from configs.bank_folder import load_settings
 from configs.errors import ConfigError, DataError
-from models.boosting import Trees
 from models.bundle import Bundle, write
-from models.calibrate import Calibrator
-from models.hazard import Model
-from models.severity import Severity
 from pipeline import weekly
 from pipeline.context import Context
 from pipeline.training import promotion, registry
 from serve.store.audit import append
 from serve.store.store import Store
+from tests.bundles import tiny_bundle
 
 BUNDLE_KEY, AUDIT_KEY = bytes(range(3, 67, 2)), bytes(range(2, 66, 2))
 KEYS = {
@@ -35,17 +31,8 @@ TABLES = SimpleNamespace(fingerprint="abc")
 SECOND_PERSON = load_settings("demo", {"promotion": {"approval": "second person"}})
 
 
-@pytest.fixture(scope="module")
-def empty_registry(tmp_path_factory) -> Path:
-    """MLflow takes seconds to make one."""
-    data = tmp_path_factory.mktemp("data")
-    with pytest.raises(DataError, match="not in the registry"):
-        registry.promote(data, "demo", "unknown")
-    return data / "mlflow.db"
-
-
 @pytest.fixture
-def bank(tmp_path, empty_registry, monkeypatch) -> Context:
+def bank(tmp_path, empty_registry, monkeypatch):
     """A bank with a second person; li is at the keyboard, no figure speaks against a model unless a test says
     so."""
     shutil.copy(empty_registry, tmp_path / "mlflow.db")
@@ -71,18 +58,19 @@ def against(monkeypatch, *reasons):
 
 def trained(bank: Context, auroc: float = 0.8, as_of: str = "2026-11-16") -> Bundle:
     """A bundle as training leaves it: written, registered, introduced."""
-    bundle = Bundle(
-        Model(Trees("tree\n", ("inflow",), (None,)), (30, 60, 90), 0.0),
-        Calibrator((1.0,) * 3, (0.0,) * 3),
-        Severity(None, 0.8, 1.0),
-        {"auroc": auroc, "trained_as_of": as_of, "mondays": [], "losses": []},
-        {"bank": "demo"},
-        (None,),
-    )
+    metrics = {"auroc": auroc, "trained_as_of": as_of, "mondays": [], "losses": []}
+    bundle = tiny_bundle(metrics, {"bank": "demo"})
     folder = write(bundle, bank.home.models, bank.bundle_key)
     registry.record(bank.data, "demo", folder, bank.bundle_key, {})
     promotion.register_challenger(bank, TABLES, bundle)
     return bundle
+
+
+def approved(bank: Context, auroc: float = 0.8, as_of: str = "2026-11-16") -> str:
+    """The id of a model that wang has made champion."""
+    model = trained(bank, auroc, as_of).model_id
+    promotion.approve(bank, TABLES, model, "wang")
+    return model
 
 
 def log_of(bank: Context) -> list[tuple[str, str, str]]:
@@ -133,31 +121,16 @@ def test_nobody_cannot_approve(bank, name):
 
 
 def test_what_speaks_against_a_model_keeps_the_champion_and_is_said(bank, monkeypatch):
-    first = trained(bank).model_id
-    promotion.approve(bank, TABLES, first, "wang")
+    first = approved(bank)
     against(monkeypatch, "its ECE is 0.0500, above 0.02")
     second = trained(bank, 0.9).model_id
-    assert (
-        promotion.standing(bank, second)
-        == f"model {second} stays a challenger: its ECE is 0.0500, above 0.02"
-    )
+    sentence = f"model {second} stays a challenger: its ECE is 0.0500, above 0.02"
+    assert promotion.standing(bank, second) == sentence
     with pytest.raises(DataError, match=r"is not promoted: its ECE is 0\.0500"):
         promotion.approve(bank, TABLES, second, "wang")
     assert promotion.champion(bank).model_id == first
-    assert [one[:2] for one in log_of(bank)[-4:]] == [
-        ("li", "compared"),
-        ("li", "refused"),
-        ("li", "compared"),
-        ("wang", "refused"),
-    ]
-
-
-def test_a_model_whose_card_is_not_complete_is_not_promoted(bank, monkeypatch):
-    monkeypatch.setattr(promotion, "card_of", lambda *_: {"the model card lacks its owner": ()})
-    model = trained(bank).model_id
-    with pytest.raises(DataError, match="is not promoted: the model card lacks its owner"):
-        promotion.approve(bank, TABLES, model, "wang")
-    assert promotion.champion(bank) is None
+    steps = [one[:2] for one in log_of(bank)[-4:]]
+    assert steps == [("li", "compared"), ("li", "refused"), ("li", "compared"), ("wang", "refused")]
 
 
 def test_the_decision_is_kept_and_its_hash_is_in_the_log(bank):
@@ -168,17 +141,37 @@ def test_the_decision_is_kept_and_its_hash_is_in_the_log(bank):
     assert found[1].details["decision_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_approval_rests_on_a_new_comparison_not_on_the_kept_one(bank, monkeypatch):
+def dies(*_):
+    raise DataError("the process that loaded it was ended by SIGABRT")
+
+
+@pytest.mark.parametrize(
+    ("since", "said"),
+    [
+        (
+            lambda patch: patch.setattr(promotion, "card_of", lambda *_: {"lacks its owner": ()}),
+            "lacks its owner",
+        ),
+        (lambda patch: patch.setattr(promotion, "smoke_test", dies), "SIGABRT"),
+        (
+            lambda patch: against(patch, "it is worse"),
+            "it is worse",
+        ),  # by a new comparison, not by the kept one
+    ],
+    ids=["card", "smoke test", "comparison"],
+)
+def test_what_stands_against_a_model_when_it_is_approved_keeps_it_from_promotion(
+    bank, monkeypatch, since, said
+):
     model = trained(bank).model_id
-    against(monkeypatch, "it is worse")
-    with pytest.raises(DataError, match="it is worse"):
+    since(monkeypatch)
+    with pytest.raises(DataError, match=said):
         promotion.approve(bank, TABLES, model, "wang")
+    assert promotion.champion(bank) is None
 
 
 def test_one_command_returns_to_the_champion_before_and_again_to_the_one_before_that(bank):
-    models = [trained(bank, auroc).model_id for auroc in (0.7, 0.8, 0.9)]
-    for one in models:
-        promotion.approve(bank, TABLES, one, "wang")
+    models = [approved(bank, auroc) for auroc in (0.7, 0.8, 0.9)]
     assert promotion.roll_back(bank, "zhao") == models[1]
     assert promotion.champion(bank).model_id == models[1]
     assert registry.champion(bank.data, "demo") == models[1]
@@ -191,9 +184,7 @@ def test_one_command_returns_to_the_champion_before_and_again_to_the_one_before_
 
 
 def test_no_roll_back_to_a_bundle_that_is_no_longer_whole(bank):
-    models = [trained(bank, auroc).model_id for auroc in (0.7, 0.8)]
-    for one in models:
-        promotion.approve(bank, TABLES, one, "wang")
+    models = [approved(bank, auroc) for auroc in (0.7, 0.8)]
     (bank.home.models / models[0] / "metrics.json").write_text("{}")
     with pytest.raises(DataError, match=r"metrics\.json is changed"):
         promotion.roll_back(bank, "zhao")
@@ -201,8 +192,7 @@ def test_no_roll_back_to_a_bundle_that_is_no_longer_whole(bank):
 
 
 def test_if_the_log_cannot_be_written_nothing_is_promoted(bank, monkeypatch):
-    first = trained(bank).model_id
-    promotion.approve(bank, TABLES, first, "wang")
+    first = approved(bank)
     second = trained(bank, 0.9).model_id
     before = log_of(bank)
 
@@ -250,8 +240,7 @@ def test_an_alias_moved_by_hand_has_no_say(bank):
     ],
 )
 def test_nothing_goes_on_over_a_broken_log(bank, change):
-    model = trained(bank).model_id
-    promotion.approve(bank, TABLES, model, "wang")
+    model = approved(bank)
     with Store(bank.home.store) as store, store.write() as connection:
         connection.execute(text(change))
     for step in (
@@ -288,28 +277,13 @@ def test_a_model_nobody_trained_here_or_nobody_knows_is_refused(bank):
         promotion.approve(bank, TABLES, bundle.model_id, "wang")
 
 
-def test_a_model_that_dies_when_tried_is_not_promoted(bank, monkeypatch):
-    model = trained(bank).model_id
-
-    def dies(*_):
-        raise DataError("the process that loaded it was ended by SIGABRT")
-
-    monkeypatch.setattr(promotion, "smoke_test", dies)
-    with pytest.raises(DataError, match="SIGABRT"):
-        promotion.approve(bank, TABLES, model, "wang")
-    assert promotion.champion(bank) is None
-
-
 def test_a_past_monday_is_scored_by_the_former_champion(bank):
-    old, new = (trained(bank, as_of=day).model_id for day in ("2026-08-03", "2026-11-16"))
-    for one in (old, new):
-        promotion.approve(bank, TABLES, one, "wang")
-    monday = datetime.fromisoformat
-    assert promotion.champion_for(bank, monday("2026-11-16").date()).model_id == new
-    assert promotion.champion_for(bank, monday("2026-11-09").date()).model_id == old
-    assert promotion.champion_for(bank, monday("2026-07-27").date()) is None
+    old, new = (approved(bank, as_of=day) for day in ("2026-08-03", "2026-11-16"))
+    assert promotion.champion_for(bank, date(2026, 11, 16)).model_id == new
+    assert promotion.champion_for(bank, date(2026, 11, 9)).model_id == old
+    assert promotion.champion_for(bank, date(2026, 7, 27)) is None
     shutil.rmtree(bank.home.models / old)
-    assert promotion.champion_for(bank, monday("2026-11-16").date()).model_id == new
+    assert promotion.champion_for(bank, date(2026, 11, 16)).model_id == new
 
 
 def test_automatic_approval_needs_no_second_person_but_the_figures(bank, monkeypatch):
@@ -323,20 +297,17 @@ def test_automatic_approval_needs_no_second_person_but_the_figures(bank, monkeyp
 
 
 def test_a_lost_champion_does_not_keep_the_bank_from_a_new_one(bank):
-    first = trained(bank).model_id
-    promotion.approve(bank, TABLES, first, "wang")
+    first = approved(bank)
     shutil.rmtree(bank.home.models / first)
     with pytest.raises(DataError, match="there is no bundle"):
         promotion.champion(bank)
-    second = trained(bank, 0.9).model_id
-    promotion.approve(bank, TABLES, second, "wang")
+    second = approved(bank, 0.9)
     assert promotion.champion(bank).model_id == second
 
 
 def test_the_keys_appear_nowhere(bank, caplog):
     caplog.set_level("INFO", "attrition")
-    model = trained(bank).model_id
-    promotion.approve(bank, TABLES, model, "wang")
+    approved(bank)
     found = caplog.text.encode()
     assert b"promoted by wang" in found
     found += b"".join(path.read_bytes() for path in bank.data.rglob("*") if path.is_file())
@@ -374,7 +345,7 @@ def test_the_user_is_named_by_the_environment_or_the_account(bank, monkeypatch):
 
 
 @pytest.fixture
-def trained_on(monkeypatch) -> list[date]:
+def trained_on(monkeypatch):
     """The Mondays on which the weekly run trained."""
     days: list[date] = []
 
@@ -389,17 +360,15 @@ def trained_on(monkeypatch) -> list[date]:
 def test_a_challenger_is_trained_when_due_and_the_champion_goes_on_scoring(bank, trained_on):
     """Trained on 3 August and due after 13 weeks, on 2 November; the week after a decision is there
     already."""
-    model = trained(bank, as_of="2026-08-03").model_id
-    promotion.approve(bank, TABLES, model, "wang")
+    model = approved(bank, as_of="2026-08-03")
     mondays = [date(2026, 10, 26), date(2026, 11, 2), date(2026, 11, 2), date(2026, 11, 9)]
     assert {weekly._scorer(bank, TABLES, day).model_id for day in mondays} == {model}
     assert trained_on == [date(2026, 11, 2)]
 
 
 def test_a_new_bank_scores_only_after_an_approval(bank, trained_on):
-    with pytest.raises(
-        DataError, match=r"no model that was promoted can score 2026-11-16; model .* waits for"
-    ):
+    sentence = r"no model that was promoted can score 2026-11-16; model .* waits for"
+    with pytest.raises(DataError, match=sentence):
         weekly._scorer(bank, TABLES, date(2026, 11, 16))
     model = log_of(bank)[0][2]
     promotion.approve(bank, TABLES, model, "wang")
@@ -418,8 +387,7 @@ def test_a_model_that_is_refused_scores_nothing(bank, trained_on, monkeypatch):
 def test_a_past_monday_gets_a_model_of_its_own_only_where_approval_is_automatic(
     bank, trained_on, monkeypatch
 ):
-    model = trained(bank).model_id
-    promotion.approve(bank, TABLES, model, "wang")
+    model = approved(bank)
     against(monkeypatch, "the champion was trained later, on 2026-11-16")
     with pytest.raises(DataError, match=r"can score 2026-07-27; .* the champion was trained later"):
         weekly._scorer(bank, TABLES, date(2026, 7, 27))

@@ -10,11 +10,7 @@ import pandas as pd
 import pytest
 
 from configs.errors import DataError
-from models.boosting import Trees
-from models.bundle import Bundle, write
-from models.calibrate import Calibrator
-from models.hazard import Model
-from models.severity import Severity
+from models.bundle import write
 from pipeline.training import registry
 from pipeline.training.registry import (
     champion,
@@ -24,6 +20,7 @@ from pipeline.training.registry import (
     svg_charts,
     track_ablation,
 )
+from tests.bundles import tiny_bundle
 
 KEY = bytes(range(1, 64, 2))
 SETTINGS = {"bank": "demo", "label": {"min_drop": 0.5}, "features": {"windows": [4, 13]}, "tiers": []}
@@ -37,27 +34,11 @@ METRICS = {
     ],
     "calibration": [{"promised": 0.1, "came": 0.0, "rows": 9}, {"promised": 0.3, "came": 0.2, "rows": 9}],
 }  # fmt: skip
-BUNDLE = Bundle(
-    Model(Trees("tree\n", ("inflow",), (None,)), (30, 60, 90), 0.0),
-    Calibrator((1.0,) * 3, (0.0,) * 3),
-    Severity(None, 0.8, 1.0),
-    METRICS,
-    SETTINGS,
-    (None,),
-)
-
-
-@pytest.fixture(scope="module")
-def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A registry with its tables and nothing in it: MLflow takes seconds to make one."""
-    data = tmp_path_factory.mktemp("data")
-    with pytest.raises(DataError, match="not in the registry"):
-        promote(data, "demo", "unknown")
-    return data / "mlflow.db"
+BUNDLE = tiny_bundle(METRICS, SETTINGS)
 
 
 @pytest.fixture
-def data(empty_registry: Path, tmp_path: Path) -> Path:
+def data(empty_registry, tmp_path):
     shutil.copy(empty_registry, tmp_path / "mlflow.db")
     return tmp_path
 
@@ -74,7 +55,7 @@ def rows(data: Path, select: str) -> list[tuple[object, ...]]:
         connection.close()
 
 
-def test_a_recorded_model_becomes_champion_when_promoted(data: Path) -> None:
+def test_a_recorded_model_becomes_champion_when_promoted(data):
     first = folder(data)
     assert record(data, "demo", first, KEY, {"fingerprint": "abc"}) == "1"
     assert champion(data, "demo") is None
@@ -82,21 +63,11 @@ def test_a_recorded_model_becomes_champion_when_promoted(data: Path) -> None:
     assert champion(data, "demo") == first.name
 
 
-def test_the_same_model_has_one_version_and_one_run(data: Path) -> None:
+def test_the_same_model_has_one_version_and_one_run(data):
     versions = {record(data, "demo", folder(data), KEY, {}) for _ in range(3)}
     assert versions == {"1"}
     assert rows(data, "select count(*) from runs") == [(1,)]
     assert record(data, "demo", folder(data, auroc=0.8), KEY, {}) == "2"
-
-
-def test_roll_back_is_promoting_an_older_model(data: Path) -> None:
-    old, new = folder(data), folder(data, auroc=0.8)
-    for one in (old, new):
-        record(data, "demo", one, KEY, {})
-        promote(data, "demo", one.name)
-    assert champion(data, "demo") == new.name
-    promote(data, "demo", old.name)
-    assert champion(data, "demo") == old.name
 
 
 def test_banks_do_not_meet(data: Path) -> None:
@@ -107,13 +78,11 @@ def test_banks_do_not_meet(data: Path) -> None:
     assert (champion(data, "demo"), champion(data, "berka")) == (ours.name, theirs.name)
 
 
-def test_the_run_holds_parameters_metrics_tags_and_files(data: Path) -> None:
+def test_the_run_holds_parameters_metrics_tags_and_files(data):
     first = folder(data)
     record(data, "demo", first, KEY, {"fingerprint": "abc"})
-    assert dict(rows(data, "select key, value from params")) == {
-        "label.min_drop": "0.5",
-        "features.windows": "[4, 13]",
-    }
+    params = {"label.min_drop": "0.5", "features.windows": "[4, 13]"}
+    assert dict(rows(data, "select key, value from params")) == params
     latest = dict(rows(data, "select key, value from latest_metrics"))
     assert latest["judge.auroc"] == 0.75
     assert latest["rounds"] == 2
@@ -123,9 +92,7 @@ def test_the_run_holds_parameters_metrics_tags_and_files(data: Path) -> None:
     assert kept == {path.name: path.read_bytes() for path in first.iterdir()}
 
 
-def test_a_changed_or_misplaced_bundle_is_not_recorded(
-    data: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_a_changed_or_misplaced_bundle_is_not_recorded(data, tmp_path_factory):
     first = folder(data)
     (first / "metrics.json").write_text("{}")
     with pytest.raises(DataError, match=r"metrics.json is changed"):
@@ -154,10 +121,8 @@ def test_a_run_shows_how_its_model_learnt_and_did(data: Path) -> None:
     assert steps(client, run_id, "evaluated.log_loss") == [(0, 0.1), (1, 0.3)]
     assert steps(client, run_id, "evaluated.auroc") == [(1, 0.75)]  # nobody left on the first Monday
     assert client.get_run(run_id).data.tags["data"] == "abc"
-    assert (
-        client.get_run(run_id).data.tags["requirements_lock"]
-        == hashlib.sha256(registry.LOCK.read_bytes()).hexdigest()
-    )
+    tags = client.get_run(run_id).data.tags
+    assert tags["requirements_lock"] == hashlib.sha256(registry.LOCK.read_bytes()).hexdigest()
     charts = {path.name: path.read_text("utf-8") for path in (data / "mlflow").rglob("*.svg")}
     assert set(charts) == {"learning.svg", "mondays.svg", "calibration.svg"}
     assert all(text.startswith("<svg") for text in charts.values())
@@ -172,7 +137,7 @@ def test_charts_follow_the_metrics() -> None:
     assert svg_charts(other)["calibration"] == svg_charts(BUNDLE)["calibration"]
 
 
-def test_an_ablation_is_a_run_of_its_own(tmp_path: Path) -> None:
+def test_an_ablation_is_a_run_of_its_own(tmp_path):
     table = pd.DataFrame({"auroc": [0.8, 0.7]}, index=["none", "flows"])
     run_id = track_ablation(tmp_path, "demo", date(2026, 11, 16), table)
     (kept,) = (tmp_path / "mlflow").rglob("ablation.csv")
@@ -180,6 +145,6 @@ def test_an_ablation_is_a_run_of_its_own(tmp_path: Path) -> None:
     assert run_id in str(kept)
 
 
-def test_without_the_lock_it_is_said_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_the_lock_it_is_said_so(monkeypatch, tmp_path):
     monkeypatch.setattr("pipeline.training.registry.LOCK", tmp_path / "requirements.lock")
     assert lock_digest() == "absent"

@@ -1,16 +1,13 @@
 """One customer and many: history, contacts, maturities and opt-outs beside the risk."""
 
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from types import MappingProxyType
 
 import pytest
-from fastapi.testclient import TestClient
 from pydantic import ValidationError
 
 from configs.published import Exclusion, Maturity, Profile, RunExtras
 from serve.api.customers import ScoredCustomer, customer_fields
-from serve.app import create_app
 from serve.http.responses import ResponseContext
 from serve.store.audit import entries
 
@@ -23,25 +20,15 @@ def store_url(either_url):
 
 
 @pytest.fixture
-def client(service, bearer):
-    with TestClient(create_app(service), headers=bearer("crm")) as client:
-        yield client
-
-
-@pytest.fixture
-def weeks(published, make_run, make_score, make_lists, scores, exclusions, lists):
+def weeks(published, publish_run, make_run, make_score, make_lists, exclusions):
     """c1 on four Mondays, on the second of which two runs were published, and on one of them nobody is
     scored."""
-    past = (("run-a", 2, 0.1), ("run-b", 9, 0.2), ("run-c", 9, 0.3))
-    for name, day, risk in past:
+    for name, day, risk in (("run-a", 2, 0.1), ("run-b", 9, 0.2), ("run-c", 9, 0.3)):
         changed = (make_score("c1", 7_00, manager_id="M9", risk_90d=risk, risk_band="medium"),)
-        published.publish(
-            make_run(name, date(2026, 11, day), cohort=1), changed, exclusions, make_lists(changed)
-        )
-    without = make_run("run-0", date(2026, 10, 26), cohort=0)
-    published.publish(without, (), exclusions, [])
-    later = make_run("run-2", date(2026, 11, 23))
-    published.publish(later, scores, exclusions, lists)
+        past = make_run(name, date(2026, 11, day), cohort=1)
+        published.publish(past, changed, exclusions, make_lists(changed))
+    published.publish(make_run("run-0", date(2026, 10, 26), cohort=0), (), exclusions, [])
+    publish_run("run-2", date(2026, 11, 23))
     published.rollback()
     return published
 
@@ -49,10 +36,8 @@ def weeks(published, make_run, make_score, make_lists, scores, exclusions, lists
 @pytest.mark.usefixtures("weeks")
 def test_the_history_is_of_earlier_mondays_and_their_last_publication(client):
     found = client.get(RISK.format("c1"), params={"include": "history"}).json()
-    assert [(one["snapshot_date"], one["run_id"], one["risk_90d"]) for one in found["history"]] == [
-        ("2026-11-09", "run-c", 0.3),
-        ("2026-11-02", "run-a", 0.1),
-    ]
+    shown = [(one["snapshot_date"], one["run_id"], one["risk_90d"]) for one in found["history"]]
+    assert shown == [("2026-11-09", "run-c", 0.3), ("2026-11-02", "run-a", 0.1)]
     assert found["history"][0]["money_at_risk"] == 7.0
     assert found["contacts"] is found["maturities"] is None
     assert client.get(RISK.format("c2"), params={"include": "history"}).json()["history"] == []
@@ -80,17 +65,16 @@ def test_who_is_in_charge_now_sees_the_history_and_who_was_before_does_not(clien
     assert client.get(RISK.format("c1"), params=asked, headers=before).status_code == 404
 
 
-def test_what_falls_due_beside_the_risk(client, published, make_run, scores, exclusions, lists):
+def test_what_falls_due_beside_the_risk(client, scores, publish_run):
     due = Maturity("定存宝", "term", date(2026, 12, 3), 600_000_50)
     profiles = [Profile(one.customer_id, MappingProxyType({}), (due,)) for one in scores]
-    published.publish(make_run(), scores, exclusions, lists, RunExtras(profiles))
+    publish_run(extras=RunExtras(profiles))
     found = client.get(RISK.format("c1"), params={"include": "maturities"}).json()
     assert found["maturities"] == [
         {"product": "定存宝", "product_class": "term", "matures_on": "2026-12-03", "balance": 600_000.5}
     ]
 
 
-@pytest.mark.usefixtures("published")
 def test_many_customers_in_the_order_asked_for(client):
     asked = {"customer_ids": ["c3", "nobody", "c6", "c1", "c3"]}
     found = client.post("/v1/customers/risk?language=zh", json=asked).json()
@@ -107,20 +91,17 @@ def test_many_customers_in_the_order_asked_for(client):
     assert found["run_id"] == "run-1"
 
 
-@pytest.mark.usefixtures("published")
 @pytest.mark.parametrize("ids", [[], ["c1"] * 1_001, ["a b"], [""], [1], "c1", None])
 def test_a_batch_that_is_empty_too_long_or_malformed_is_refused(client, ids):
     assert client.post("/v1/customers/risk", json={"customer_ids": ids}).status_code == 422
 
 
-@pytest.mark.usefixtures("published")
 def test_a_batch_of_a_thousand_and_a_field_too_many(client):
     asked = {"customer_ids": ["c1"] * 999 + ["c4"]}
     assert len(client.post("/v1/customers/risk", json=asked).json()["customers"]) == 1_000
     assert client.post("/v1/customers/risk", json=asked | {"limit": 1}).status_code == 422
 
 
-@pytest.mark.usefixtures("published")
 def test_an_analyst_asks_for_many_by_pseudonym_and_learns_none_from_a_number(client, bearer):
     head = bearer("analyst")
     shown = client.get("/v1/managers/M1/list", headers=head).json()["customers"]
@@ -144,13 +125,10 @@ def test_an_opt_out_and_its_withdrawal(client, published):
     assert client.delete(path).status_code == 200
     shown = client.get(RISK.format("c1"), params={"include": "contacts"}).json()
     assert shown["opted_out_since"] is None
-    assert audited(published) == [
-        ("the crm", "opt out", "c1"),
-        ("the crm", "withdraw opt-out", "c1"),
-    ]
+    entries = [("the crm", "opt out", "c1"), ("the crm", "withdraw opt-out", "c1")]
+    assert audited(published) == entries
 
 
-@pytest.mark.usefixtures("published")
 @pytest.mark.parametrize("role", ["manager", "branch_head", "analyst"])
 def test_only_the_bank_itself_sets_an_opt_out(client, bearer, role):
     head = bearer(role, manager_id="M1", branch_id="B1")
@@ -159,7 +137,6 @@ def test_only_the_bank_itself_sets_an_opt_out(client, bearer, role):
     assert client.put("/v1/customers/nobody/opt-out").status_code == 404
 
 
-@pytest.mark.usefixtures("published")
 def test_a_name_in_a_note_is_masked_for_analysts(client, bearer):
     sent = {"customer_id": "c1", "manager_id": "M1", "outcome": "undecided", "note": "张伟 will call back"}
     assert client.post("/v1/contacts", json=sent, headers={"Idempotency-Key": "k"}).status_code == 201
@@ -171,10 +148,9 @@ def test_a_name_in_a_note_is_masked_for_analysts(client, bearer):
     assert [one["outcome"] for one in found.json()["contacts"]] == ["undecided"]
 
 
-def test_an_opt_out_stays_when_the_runs_go(client, published, make_run, scores, exclusions, lists):
+def test_an_opt_out_stays_when_the_runs_go(client, published, publish_run):
     client.put("/v1/customers/c1/opt-out")
-    later = replace(make_run("run-9", date(2027, 6, 7)))
-    published.publish(later, scores, exclusions, lists)
+    publish_run("run-9", date(2027, 6, 7))
     published.prune(1, 1, 130)
     shown = client.get(RISK.format("c1"), params={"include": "contacts"}).json()
     assert (shown["run_id"], shown["opted_out_since"] is None) == ("run-9", False)

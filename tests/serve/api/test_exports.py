@@ -15,16 +15,9 @@ from configs.errors import DataError
 from serve.api.export_formats import COLUMNS
 from serve.app import create_app
 from serve.auth.policy import POLICY, Role
-from serve.store import database as connect
-from serve.store.audit import entries
+from tests.serve.conftest import SHOWN
 
 SCORES, CHANGES = "/v1/exports/scores", "/v1/exports/changes"
-
-
-@pytest.fixture
-def client(service, bearer):
-    with TestClient(create_app(service), headers=bearer("crm")) as client:
-        yield client
 
 
 def lines(response):
@@ -36,24 +29,16 @@ def sheet(response):
     return list(csv.DictReader(io.StringIO(response.text, newline="")))
 
 
-@pytest.mark.usefixtures("published")
 def test_every_score_by_number_as_a_line_of_json(client):
     response = client.get(SCORES)
     rows = lines(response)
     assert [row["customer_id"] for row in rows] == ["c1", "c2", "c3", "c4", "c5"]
-    assert rows[0] == dict.fromkeys(COLUMNS) | {
+    assert rows[0] == dict.fromkeys(COLUMNS) | SHOWN | {
         "snapshot_date": "2026-11-16",
         "run_id": "run-1",
         "model_id": "model-1",
         "kind": "scored",
         "customer_id": "c1",
-        "branch_id": "B1",
-        "manager_id": "M1",
-        "tier": "affluent",
-        "lifecycle_stage": "mature",
-        "marketing_opt_out": False,
-        "currency": "CNY",
-        "aum": 1843200.5,
         "money_at_risk": 300.0,
         "risk_90d": 0.412,
         "risk_band": "high",
@@ -65,7 +50,6 @@ def test_every_score_by_number_as_a_line_of_json(client):
     assert response.headers["cache-control"] == "no-store"
 
 
-@pytest.mark.usefixtures("published")
 def test_the_formats_hold_the_same_rows(client):
     rows = lines(client.get(SCORES, params={"language": "zh"}))
     flat = sheet(client.get(SCORES, params={"language": "zh", "format": "csv"}))
@@ -103,11 +87,8 @@ def second(published, make_run, make_score, make_lists, scores, exclusions):
 @pytest.mark.usefixtures("second")
 def test_the_changes_turn_one_run_into_the_next(client):
     rows = lines(client.get(CHANGES, params={"since": "run-1"}))
-    assert [(row["kind"], row["customer_id"], row["risk_90d"]) for row in rows] == [
-        ("removed", "c1", None),
-        ("changed", "c3", 0.02),
-        ("added", "c9", 0.412),
-    ]
+    shown = [(row["kind"], row["customer_id"], row["risk_90d"]) for row in rows]
+    assert shown == [("removed", "c1", None), ("changed", "c3", 0.02), ("added", "c9", 0.412)]
     gone = dict.fromkeys(COLUMNS) | {"kind": "removed", "customer_id": "c1", "run_id": "run-2"}
     assert rows[0] == gone | {"snapshot_date": "2026-11-23", "model_id": "model-1"}
     copy = {row["customer_id"] for row in lines(client.get(SCORES))}
@@ -165,9 +146,7 @@ def test_no_column_but_the_number_would_have_to_be_masked():
     assert set(COLUMNS) & masked == {"customer_id"}
 
 
-def test_an_export_that_is_held_is_not_sent_again(
-    client, bearer, published, make_run, scores, exclusions, lists
-):
+def test_an_export_that_is_held_is_not_sent_again(client, bearer, publish_run):
     first = client.get(SCORES)
     held = {"If-None-Match": first.headers["etag"]}
     assert client.get(SCORES, headers=held).status_code == 304
@@ -175,12 +154,12 @@ def test_an_export_that_is_held_is_not_sent_again(
         assert client.get(SCORES, params=other, headers=held).status_code == 200
     for role in (bearer("analyst"), bearer("branch_head", branch_id="B1")):
         assert client.get(SCORES, headers=held | role).status_code == 200
-    published.publish(make_run(), scores, exclusions, lists)
+    publish_run()
     assert client.get(SCORES, headers=held).status_code == 200
 
 
 def test_an_export_counts_as_many_customers_as_it_may_tell_of(
-    service, bearer, published, store_url, make_run, make_score, make_lists, exclusions
+    service, bearer, published, access_entries, make_run, make_score, make_lists, exclusions
 ):
     """Branch B2 has two of six: the first alarm is of a head's second export, which makes four."""
     here = [make_score(f"c{place}") for place in range(1, 5)]
@@ -192,31 +171,23 @@ def test_an_export_counts_as_many_customers_as_it_may_tell_of(
         for path in (SCORES, f"{CHANGES}?since=run-2", f"{CHANGES}?since=run-1"):
             tag = client.get(path).headers["etag"]
             assert client.get(path, headers={"If-None-Match": tag}).status_code == 304
-    engine = connect.access_log(store_url)
-    with connect.read(engine) as connection:
-        told = [(one.action, one.details.get("customers")) for one in entries(connection)]
-        (alarm,) = entries(connection, ("alarm",))
-    engine.dispose()
+    told = [(entry.action, entry.details.get("customers")) for entry in access_entries()]
+    (alarm,) = (entry for entry in access_entries() if entry.action == "alarm")
     exported = [("export", number) for number in (2, 0, 0, 0, 2)]
     assert told == [*exported, ("alarm", None), ("export", 0)]
     assert (alarm.subject, alarm.details["answers"]) == ("the branch_head", 4)
 
 
-@pytest.mark.usefixtures("published")
-def test_each_export_is_one_entry_before_its_first_byte(client, store_url, monkeypatch):
+def test_each_export_is_one_entry_before_its_first_byte(client, access_entries, monkeypatch):
     client.get(SCORES)
     client.get(CHANGES, params={"since": "run-1"})
-    engine = connect.access_log(store_url)
-    with connect.read(engine) as connection:
-        logged = [
-            (one.actor, one.action, one.subject, one.details["route"], one.details["customers"])
-            for one in entries(connection)
-        ]
-    engine.dispose()
-    assert logged == [
-        ("the crm", "export", "run run-1", "export_scores", 5),
-        ("the crm", "export", "run run-1", "export_changes", 0),  # since the very run that is served
-    ]
+    logged = access_entries()
+    assert {(entry.actor, entry.action, entry.subject) for entry in logged} == {
+        ("the crm", "export", "run run-1")
+    }
+    # The changes are since the very run that is served.
+    told = [(entry.details["route"], entry.details["customers"]) for entry in logged]
+    assert told == [("export_scores", 5), ("export_changes", 0)]
 
     async def fails(_entries):
         raise DataError("the disk is full")

@@ -12,9 +12,7 @@ from serve.api import fast_path
 from serve.api.customers import ExcludedCustomer, ScoredCustomer
 from serve.api.prepared import prepared_answers
 from serve.app import create_app
-from serve.store import database as connect
 from serve.store import tables
-from serve.store.audit import entries
 
 PEOPLE = {"crm": {}, "manager": {"manager_id": "M1"}, "branch_head": {"branch_id": "B1"}, "analyst": {}}
 ASKED = ["c1", "c2?language=zh", "c3?language=en", "c4", "c5", "c6", "c6?language=zh", "none", "c1%2F", "a b"]
@@ -47,12 +45,21 @@ def asked(client, bearer):
             yield role, one, client.get(f"/v1/customers/{customer}/risk?{query}", headers=head)
 
 
-def logged(url):
-    engine = connect.access_log(url)
-    with connect.read(engine) as connection:
-        found = entries(connection)
-    engine.dispose()
-    return [(one.actor, one.action, one.subject, dict(one.details) | {"request_id": ""}) for one in found]
+@pytest.fixture
+def logged(access_entries):
+    """The access log without what varies by request."""
+    return lambda: [
+        (entry.actor, entry.action, entry.subject, dict(entry.details) | {"request_id": ""})
+        for entry in access_entries()
+    ]
+
+
+@pytest.fixture
+def ask(client, bearer):
+    """The CRM's question about a customer, whose token is known."""
+    head = bearer("crm")
+    client.get("/v1/runs/latest", headers=head)
+    return lambda customer="c1", **more: client.get(f"/v1/customers/{customer}/risk", headers=head | more)
 
 
 @pytest.fixture
@@ -70,9 +77,9 @@ def taken(monkeypatch):
     return taken
 
 
-def test_both_ways_answer_alike_and_leave_the_same_entries(client, bearer, store_url, monkeypatch, taken):
+def test_both_ways_answer_alike_and_leave_the_same_entries(client, bearer, logged, monkeypatch, taken):
     short = {(role, one): told(answer) for role, one, answer in asked(client, bearer)}
-    by_fast_path = logged(store_url)
+    by_fast_path = logged()
 
     async def nothing(*_):
         return None
@@ -80,56 +87,44 @@ def test_both_ways_answer_alike_and_leave_the_same_entries(client, bearer, store
     monkeypatch.setattr(fast_path, "_answer", nothing)
     ordinary = {(role, one): told(answer) for role, one, answer in asked(client, bearer)}
     assert short == ordinary
-    assert logged(store_url)[len(by_fast_path) :] == by_fast_path
+    assert logged()[len(by_fast_path) :] == by_fast_path
     # The CRM's seven known questions, the manager's four own customers, the branch head's five.
     assert sum(taken) == 7 + 4 + 5
 
 
-def test_what_another_release_prepared_is_not_told(client, bearer, published, taken):
-    head = bearer("crm")
-    client.get("/v1/runs/latest", headers=head)
-    before = told(client.get("/v1/customers/c1/risk", headers=head))
+def test_what_another_release_prepared_is_not_told(ask, published, taken):
+    before = told(ask())
     with published.write() as connection:
         connection.execute(update(tables.prepared_answers).values(form="older", en=b"not this"))
-    assert told(client.get("/v1/customers/c1/risk", headers=head)) == before
+    assert told(ask()) == before
     assert taken == [True, False]
 
 
 def test_a_run_without_prepared_answers_is_answered_the_ordinary_way(
-    client, bearer, published, taken, make_run, scores, exclusions, lists
+    ask, taken, publish_run, make_run, scores
 ):
-    head = bearer("crm")
-    client.get("/v1/runs/latest", headers=head)
-    before = told(client.get("/v1/customers/c1/risk", headers=head))
-    published.publish(make_run(), scores, exclusions, lists)
-    assert told(client.get("/v1/customers/c1/risk", headers=head)) == before
-    extras = RunExtras(prepared_answers=prepared_answers(make_run(), scores))
-    published.publish(make_run(), scores, exclusions, lists, extras)
-    assert told(client.get("/v1/customers/c1/risk", headers=head)) == before
+    before = told(ask())
+    publish_run()
+    assert told(ask()) == before
+    publish_run(extras=RunExtras(prepared_answers=prepared_answers(make_run(), scores)))
+    assert told(ask()) == before
     assert taken == [True, False, True]
 
 
-def test_the_answer_is_that_of_the_model(client, bearer):
-    head = bearer("crm")
-    client.get("/v1/runs/latest", headers=head)
+def test_the_answer_is_that_of_the_model(ask):
     for customer, model in (("c1", ScoredCustomer), ("c6", ExcludedCustomer)):
-        body = client.get(f"/v1/customers/{customer}/risk", headers=head).content
+        body = ask(customer).content
         assert model(**json.loads(body)).model_dump_json().encode() == body
 
 
-def test_an_answer_that_the_caller_holds_is_not_sent_again(client, bearer):
-    head = bearer("crm")
-    client.get("/v1/runs/latest", headers=head)
-    tag = client.get("/v1/customers/c1/risk", headers=head).headers["etag"]
-    again = client.get("/v1/customers/c1/risk", headers=head | {"If-None-Match": tag})
+def test_an_answer_that_the_caller_holds_is_not_sent_again(ask):
+    again = ask(**{"If-None-Match": ask().headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
 
 
-def test_a_new_run_is_seen_at_once(client, bearer, published, make_run, scores, exclusions, lists):
-    head = bearer("crm")
-    client.get("/v1/runs/latest", headers=head)
-    assert client.get("/v1/customers/c1/risk", headers=head).json()["run_id"] == "run-1"
-    published.publish(make_run("run-2"), scores, exclusions, lists)
-    assert client.get("/v1/customers/c1/risk", headers=head).json()["run_id"] == "run-2"
+def test_a_new_run_is_seen_at_once(ask, published, publish_run):
+    assert ask().json()["run_id"] == "run-1"
+    publish_run("run-2")
+    assert ask().json()["run_id"] == "run-2"
     published.rollback()
-    assert client.get("/v1/customers/c1/risk", headers=head).json()["run_id"] == "run-1"
+    assert ask().json()["run_id"] == "run-1"

@@ -1,20 +1,10 @@
 """A list in pages: every page of one run, whatever is published meanwhile; nobody can make a cursor up."""
 
 import pytest
-from fastapi.testclient import TestClient
-
-from serve.app import create_app
 
 LIST = "/v1/managers/M1/list"
 
 
-@pytest.fixture
-def client(service, bearer):
-    with TestClient(create_app(service), headers=bearer("crm")) as client:
-        yield client
-
-
-@pytest.mark.usefixtures("published")
 def test_the_pages_of_a_list_end_with_its_last_customer(client):
     whole = client.get(LIST).json()
     first = client.get(LIST, params={"limit": 1}).json()
@@ -24,24 +14,21 @@ def test_the_pages_of_a_list_end_with_its_last_customer(client):
     assert whole["listed"] == first["listed"] == 2
 
 
-def test_a_page_is_of_the_run_of_the_first_one(client, published, make_run, scores, exclusions, lists):
+def test_a_page_is_of_the_run_of_the_first_one(client, publish_run):
     cursor = client.get(LIST, params={"limit": 1}).json()["next_cursor"]
-    published.publish(make_run("run-2"), scores, exclusions, lists)
+    publish_run("run-2")
     assert client.get(LIST, params={"cursor": cursor}).json()["run_id"] == "run-1"
     assert client.get(LIST).json()["run_id"] == "run-2"
 
 
-def test_a_cursor_whose_run_is_gone_or_published_anew_is_410(
-    client, published, make_run, scores, exclusions, lists
-):
+def test_a_cursor_whose_run_is_gone_or_published_anew_is_410(client, publish_run):
     cursor = client.get(LIST, params={"limit": 1}).json()["next_cursor"]
-    published.publish(make_run(), scores, exclusions, lists)
+    publish_run()
     gone = client.get(LIST, params={"cursor": cursor})
     assert (gone.status_code, "without the cursor" in gone.json()["remedy"]) == (410, True)
     assert "run-1" not in gone.text
 
 
-@pytest.mark.usefixtures("published")
 def test_a_cursor_of_another_role_address_or_making_is_refused(client, bearer):
     cursor = client.get(LIST, params={"limit": 1}).json()["next_cursor"]
     asked = {"cursor": cursor}
@@ -52,7 +39,6 @@ def test_a_cursor_of_another_role_address_or_making_is_refused(client, bearer):
         assert wrong == "" or client.get(LIST, params={"cursor": wrong}).status_code == 422
 
 
-@pytest.mark.usefixtures("published")
 @pytest.mark.parametrize("limit", [0, -1, 501, 10**9, "1e9", "many"])
 def test_a_page_has_its_limits(client, limit):
     assert client.get(LIST, params={"limit": limit}).status_code == 422

@@ -14,8 +14,7 @@ from configs.errors import DataError
 from configs.service import ServiceSettings
 from serve.auth import access_log
 from serve.auth.access_log import AccessLog, verified
-from serve.store import database as connect
-from serve.store.audit import Entry, entries
+from serve.store.audit import Entry
 
 KEY = secrets.token_bytes(32)
 
@@ -46,19 +45,11 @@ def entry(number):
     return Entry(datetime(2026, 11, 22, tzinfo=UTC), "li", "read customer", f"c{number}", {"status": 200})
 
 
-def written(store_url):
-    engine = connect.access_log(store_url)
-    with connect.read(engine) as connection:
-        found = entries(connection)
-    engine.dispose()
-    return found
-
-
 async def together(log, numbers):
     await asyncio.gather(*(log.write([entry(number)]) for number in numbers))
 
 
-def test_concurrent_entries_are_all_there_and_share_transactions(log, store_url, monkeypatch):
+def test_concurrent_entries_are_all_there_and_share_transactions(log, store_url, access_entries, monkeypatch):
     sizes = []
     real = access_log.chained
     monkeypatch.setattr(
@@ -66,7 +57,7 @@ def test_concurrent_entries_are_all_there_and_share_transactions(log, store_url,
     )
     asyncio.run(together(log, range(200)))
     asyncio.run(together(log, range(200, 210)))
-    assert sorted(one.subject for one in written(store_url)) == sorted(f"c{number}" for number in range(210))
+    assert sorted(one.subject for one in access_entries()) == sorted(f"c{number}" for number in range(210))
     assert sum(sizes) == 210
     assert len(sizes) <= 4
     broken, head = verified(store_url, KEY)
@@ -85,7 +76,7 @@ def test_two_processes_write_one_chain(log, store_url):
     assert (broken, head.number) == ([], 100)
 
 
-def test_who_has_gone_does_not_keep_the_others_from_being_written(log, store_url):
+def test_who_has_gone_does_not_keep_the_others_from_being_written(log, access_entries):
     async def one_leaves():
         tasks = [asyncio.create_task(log.write([entry(number)])) for number in range(3)]
         await asyncio.sleep(0)
@@ -94,7 +85,7 @@ def test_who_has_gone_does_not_keep_the_others_from_being_written(log, store_url
 
     first, gone, last = asyncio.run(one_leaves())
     assert (first, type(gone), last) == (None, asyncio.CancelledError, None)
-    assert len(written(store_url)) == 3
+    assert len(access_entries()) == 3
 
 
 def test_a_log_that_cannot_be_written_is_an_error_for_each_who_waits_and_mends(tmp_path):
@@ -114,13 +105,16 @@ def test_a_log_that_cannot_be_written_is_an_error_for_each_who_waits_and_mends(t
     assert verified(f"sqlite:///{blocked}/store.db", KEY)[1].number == 1
 
 
-def test_another_writer_keeps_the_event_loop_waiting_for_a_moment_only(tmp_path, monkeypatch):
+@pytest.mark.parametrize("either_url", ["sqlite"], indirect=True)
+def test_another_writer_keeps_the_event_loop_waiting_for_a_moment_only(
+    store_url, access_entries, monkeypatch
+):
     monkeypatch.setattr(access_log, "ALONE_SECONDS", 0.1)
-    url = f"sqlite:///{tmp_path}/store.db"
-    log = AccessLog(settings(url))
+    log = AccessLog(settings(store_url))
     asyncio.run(together(log, [1]))
     assert log._chain.run("PRAGMA busy_timeout", {}).fetchone() == (100,)  # milliseconds
-    with sqlite3.connect(tmp_path / "store-access.db", isolation_level=None) as other:
+    path = store_url.removeprefix("sqlite:///").replace("store.db", "store-access.db")
+    with sqlite3.connect(path, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(DataError, match="locked"):
             asyncio.run(together(log, [2]))
@@ -128,7 +122,7 @@ def test_another_writer_keeps_the_event_loop_waiting_for_a_moment_only(tmp_path,
     other.close()
     asyncio.run(together(log, [3]))
     log.close()
-    assert [one.subject for one in written(url)] == ["c1", "c3"]
+    assert [entry.subject for entry in access_entries()] == ["c1", "c3"]
 
 
 def test_a_changed_entry_and_a_log_that_is_gone_are_noticed(tmp_path):
@@ -147,7 +141,7 @@ def test_a_changed_entry_and_a_log_that_is_gone_are_noticed(tmp_path):
     assert verified(url, KEY, head)[0] == ["there is no access log"]
 
 
-def test_who_reads_far_more_than_usual_is_told_of_once_a_day(store_url, caplog):
+def test_who_reads_far_more_than_usual_is_told_of_once_a_day(store_url, access_entries, caplog):
     """The busiest day before was 20 answers: 3 x 20 = 60 is still usual, the 61st raises the alarm."""
     log = AccessLog(settings(store_url, alarm_answers=10, alarm_factor=3))
 
@@ -157,21 +151,20 @@ def test_who_reads_far_more_than_usual_is_told_of_once_a_day(store_url, caplog):
             await log.write([Entry(at, "li", "read customer", f"c{number}", {})])
 
     asyncio.run(read(21, range(20)))
-    assert [one.action for one in written(store_url)].count("alarm") == 1  # the 11th of somebody new
+    assert [one.action for one in access_entries()].count("alarm") == 1  # the 11th of somebody new
     caplog.clear()
     asyncio.run(read(22, range(60)))
     assert not caplog.records
     asyncio.run(read(22, range(60, 63)))
     log.close()
-    alarms = [one for one in written(store_url) if one.action == "alarm"]
-    assert [(one.actor, one.subject, one.details) for one in alarms][1:] == [
-        ("service", "li", {"answers": 61, "day": "2026-11-22", "limit": 60.0})
-    ]
+    alarms = [one for one in access_entries() if one.action == "alarm"]
+    told = [(one.actor, one.subject, one.details) for one in alarms][1:]
+    assert told == [("service", "li", {"answers": 61, "day": "2026-11-22", "limit": 60.0})]
     assert caplog.messages == ["alarm: a caller reads far more customers than usual; the access log says who"]
     assert verified(store_url, KEY)[0] == []
 
 
-def test_two_workers_count_together_what_a_caller_reads(store_url):
+def test_two_workers_count_together_what_a_caller_reads(store_url, access_entries):
     other = AccessLog(settings(store_url, alarm_answers=10))
     low = AccessLog(settings(store_url, alarm_answers=10))
 
@@ -183,4 +176,4 @@ def test_two_workers_count_together_what_a_caller_reads(store_url):
     asyncio.run(read())
     other.close()
     low.close()
-    assert [one.details["answers"] for one in written(store_url) if one.action == "alarm"] == [11]
+    assert [one.details["answers"] for one in access_entries() if one.action == "alarm"] == [11]

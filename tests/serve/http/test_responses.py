@@ -2,33 +2,24 @@
 
 import pytest
 from fastapi import Request, Response
-from fastapi.testclient import TestClient
 
-from serve.app import create_app
 from serve.http.responses import unless_held
 
 RISK = "/v1/customers/c1/risk"
 
 
-@pytest.fixture
-def client(service, bearer):
-    with TestClient(create_app(service), headers=bearer("crm")) as client:
-        yield client
-
-
-def test_an_answer_that_is_held_is_not_sent_again(client, published, make_run, scores, exclusions, lists):
+def test_an_answer_that_is_held_is_not_sent_again(client, publish_run):
     first = client.get(RISK)
     held = {"If-None-Match": f'"other", {first.headers["etag"]}'}
     again = client.get(RISK, headers=held)
     assert (again.status_code, again.content) == (304, b"")
     assert (again.headers["etag"], again.headers["cache-control"]) == (first.headers["etag"], "no-store")
-    published.publish(make_run("run-2"), scores, exclusions, lists)
+    publish_run("run-2")
     changed = client.get(RISK, headers=held)
     assert (changed.status_code, changed.json()["run_id"]) == (200, "run-2")
     assert changed.headers["etag"] != first.headers["etag"]
 
 
-@pytest.mark.usefixtures("published")
 def test_what_is_masked_has_a_tag_of_its_own_and_needs_the_role(client, bearer):
     path = "/v1/managers/M1/list"
     held = {"If-None-Match": client.get(path).headers["etag"]}

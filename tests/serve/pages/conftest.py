@@ -49,3 +49,9 @@ def signed_in(client: TestClient, service: ServiceSettings) -> SignedIn:
         return client
 
     return session
+
+
+@pytest.fixture
+def manager(signed_in: SignedIn) -> TestClient:
+    """The client with the session of M1."""
+    return signed_in("manager", manager_id="M1")

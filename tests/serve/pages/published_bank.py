@@ -32,6 +32,7 @@ from serve.store import assignments as trial
 from serve.store import contacts
 from serve.store.contacts import Author, Contact
 from serve.store.store import Store, keep_figures
+from tests.serve.conftest import published_run
 
 MONDAYS = tuple(date(2026, 9, 28) + timedelta(weeks=k) for k in range(8))
 MONDAY = MONDAYS[-1]
@@ -117,18 +118,9 @@ def profile(place: int, customer_id: str) -> Profile:
 
 def run(week: int, **changes: Any) -> Run:
     manifest = {"tables": "sha256:1f"} | ({"compared_with": str(MONDAYS[week - 1])} if week else {})
-    fields: dict[str, Any] = {
-        "run_id": f"{MONDAYS[week]}-run{week}",
-        "bank": "demo",
-        "snapshot_date": MONDAYS[week],
-        "model_id": "20260831-7f3a",
-        "base_currency": "CNY",
-        "horizon_days": 90,
-        "cohort": len(OF),
-        "excluded": MappingProxyType({"too_new": 1}),
-        "manifest": MappingProxyType(manifest),
-    }
-    return Run(**fields | changes)
+    fields = {"model_id": "20260831-7f3a", "cohort": len(OF), "manifest": MappingProxyType(manifest)}
+    run_id = changes.pop("run_id", f"{MONDAYS[week]}-run{week}")
+    return published_run(run_id, MONDAYS[week], **fields | changes)
 
 
 def lists(scores: tuple[Score, ...], settings: Lists, monday: date) -> tuple[CallList, ...]:

@@ -22,12 +22,8 @@ def test_a_board_shows_who_has_what_at_risk_and_how_far_the_lists_are(signed_in)
     page = signed_in("branch_head", branch_id="B1").get("/branches/B1")
     assert page.status_code == 200
     first, second, nobody = rows(page, "managers")
-    assert [cell.split(" ")[-1] for cell in (first[1], first[3], first[4], first[5])] == [
-        "9,200,000",
-        "7",
-        "5",
-        "57%",
-    ]
+    cells = [cell.split(" ")[-1] for cell in (first[1], first[3], first[4], first[5])]
+    assert cells == ["9,200,000", "7", "5", "57%"]
     assert first[6] == "Worked off 2 / 7"
     assert first[7] == "What came of the calls Will stay 1 Undecided, call again 1"
     assert second[0] == "&lt;script&gt;alert(1)&lt;/script&gt; M2"

@@ -32,8 +32,8 @@ def recorded(store_url, customer=FIRST):
         return contacts.latest_of(connection, customer, 10)
 
 
-def test_a_customers_page_tells_everything(signed_in):
-    page = signed_in("manager", manager_id="M1").get(PATH)
+def test_a_customers_page_tells_everything(manager):
+    page = manager.get(PATH)
     assert page.status_code == 200
     for text in (
         "Customer 6217000000000000101",
@@ -54,8 +54,8 @@ def test_a_customers_page_tells_everything(signed_in):
         assert text in page.text, text
 
 
-def test_the_charts_have_tables_of_the_same_figures(signed_in):
-    page = signed_in("manager", manager_id="M1").get(PATH).text
+def test_the_charts_have_tables_of_the_same_figures(manager):
+    page = manager.get(PATH).text
     history, classes = re.findall(r"<details>.*?</details>", page, re.DOTALL)
     assert [len(re.findall(r"<tr><th scope=\"row\">", part)) for part in (history, classes)] == [8, 52]
     profile = published_bank.profile(0, FIRST)
@@ -71,57 +71,52 @@ def test_an_excluded_customer_is_told_to_those_who_see_all(signed_in):
     assert "Not a customer for long enough" in page.text
 
 
-def test_a_number_that_is_markup_leads_to_its_page(signed_in):
-    client = signed_in("manager", manager_id="M1")
-    link = re.search(r'href="(/customers/%22[^"]+)"', client.get("/lists/M1").text)[1]
-    page = client.get(link)
+def test_a_number_that_is_markup_leads_to_its_page(manager):
+    link = re.search(r'href="(/customers/%22[^"]+)"', manager.get("/lists/M1").text)[1]
+    page = manager.get(link)
     assert page.status_code == 200
     assert EVIL_NUMBER not in page.text
     assert "<script" not in page.text
 
 
-def test_recording_an_outcome(signed_in, store_url):
-    client = signed_in("manager", manager_id="M1")
-    answer = sent(client, outcome="undecided", note="Rate at the other bank\r\nis 0.2 points higher")
+def test_recording_an_outcome(manager, store_url):
+    answer = sent(manager, outcome="undecided", note="Rate at the other bank\r\nis 0.2 points higher")
     run = published_bank.run(7).run_id
     assert (answer.status_code, answer.headers["location"]) == (303, f"{PATH}?run={run}&saved=undecided")
     (contact,) = recorded(store_url)
     assert (contact.manager_id, contact.run_id, contact.outcome) == ("M1", run, "undecided")
     assert contact.note == "Rate at the other bank\nis 0.2 points higher"
-    page = client.get(answer.headers["location"]).text
+    page = manager.get(answer.headers["location"]).text
     assert "Saved: Undecided, call again." in page
     # Newer than the contact that the bank's own systems tell.
     assert page.index("Rate at the other bank") < page.index("<td>27 Jun 2026</td>")
-    assert 'class="done"' in re.search(r'<tr id="c-1"[^>]*>', client.get("/lists/M1").text)[0]
+    assert 'class="done"' in re.search(r'<tr id="c-1"[^>]*>', manager.get("/lists/M1").text)[0]
     with connect.read(connect.connect(store_url)) as connection:
         audited = [(entry.actor, entry.action, entry.subject) for entry in entries(connection)]
     assert audited[-1] == ("the manager", "record contact", FIRST)
 
 
-def test_the_same_form_sent_twice_is_one_outcome(signed_in, store_url):
-    client = signed_in("manager", manager_id="M1")
-    fields = form(client) | {"outcome": "leaving", "note": ""}
-    answers = [client.post(f"{PATH}/outcome", data=fields) for _ in range(2)]
+def test_the_same_form_sent_twice_is_one_outcome(manager, store_url):
+    fields = form(manager) | {"outcome": "leaving", "note": ""}
+    answers = [manager.post(f"{PATH}/outcome", data=fields) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [303, 303]
     assert len(recorded(store_url)) == 1
 
 
-def test_the_same_form_with_another_outcome_is_refused(signed_in, store_url):
-    client = signed_in("manager", manager_id="M1")
-    fields = form(client)
-    client.post(f"{PATH}/outcome", data=fields | {"outcome": "leaving"})
-    answer = client.post(f"{PATH}/outcome", data=fields | {"outcome": "will_stay"})
+def test_the_same_form_with_another_outcome_is_refused(manager, store_url):
+    fields = form(manager)
+    manager.post(f"{PATH}/outcome", data=fields | {"outcome": "leaving"})
+    answer = manager.post(f"{PATH}/outcome", data=fields | {"outcome": "will_stay"})
     assert answer.status_code == 422
     assert "This form was sent before" in answer.text
     assert [contact.outcome for contact in recorded(store_url)] == ["leaving"]
 
 
-def test_what_cannot_be_recorded_now_stays_in_the_form(signed_in, store_url, monkeypatch):
+def test_what_cannot_be_recorded_now_stays_in_the_form(manager, store_url, monkeypatch):
     monkeypatch.setattr(stores, "PATIENCE", 0.1)
-    client = signed_in("manager", manager_id="M1")
-    fields = form(client) | {"outcome": "leaving", "note": "typed before"}
+    fields = form(manager) | {"outcome": "leaving", "note": "typed before"}
     with Store(store_url) as store, store.write():
-        answer = client.post(f"{PATH}/outcome", data=fields)
+        answer = manager.post(f"{PATH}/outcome", data=fields)
     assert answer.status_code == 503
     assert "Nothing was recorded yet" in answer.text
     assert "typed before" in answer.text
@@ -136,16 +131,12 @@ def test_what_cannot_be_recorded_now_stays_in_the_form(signed_in, store_url, mon
         ({}, "outcome", "Choose what came of the call."),
         ({"outcome": "gone fishing"}, "outcome", "Choose what came of the call."),
         ({"outcome": "leaving", "key": "short"}, "outcome", "Choose what came of the call."),
-        (
-            {"outcome": "leaving", "note": "x" * 2001},
-            "note",
-            "The note has 2001 characters; at most 2000 fit.",
-        ),
+        ({"note": "x" * 2001, "outcome": "leaving"}, "note", "note has 2001 characters; at most 2000 fit."),
         ({"outcome": "leaving", "note": "a\x00b"}, "note", "holds a character that cannot be kept"),
     ],
 )
-def test_faults_stand_at_the_field_and_nothing_typed_is_lost(signed_in, store_url, fields, place, text):
-    answer = sent(signed_in("manager", manager_id="M1"), **({"note": "typed before"} | fields))
+def test_faults_stand_at_the_field_and_nothing_typed_is_lost(manager, store_url, fields, place, text):
+    answer = sent(manager, **({"note": "typed before"} | fields))
     assert answer.status_code == 422
     assert text in re.search(rf'<p class="fault" id="{place}-fault">(.*?)</p>', answer.text)[1]
     assert "<title>Error:" in answer.text
@@ -154,36 +145,31 @@ def test_faults_stand_at_the_field_and_nothing_typed_is_lost(signed_in, store_ur
     assert recorded(store_url) == ()
 
 
-def test_who_wants_no_more_calls_is_opted_out(signed_in, store_url):
-    client = signed_in("manager", manager_id="M1")
-    assert sent(client, outcome="no_contact").status_code == 303
-    assert "Wants no calls" in client.get(PATH).text
+def test_who_wants_no_more_calls_is_opted_out(manager, store_url):
+    assert sent(manager, outcome="no_contact").status_code == 303
+    assert "Wants no calls" in manager.get(PATH).text
     with Store(store_url) as store, store.read() as connection:
         assert contacts.opted_out_since(connection, FIRST)
 
 
 @pytest.mark.parametrize("number", [FOREIGN, "unknown"])
-def test_nothing_is_recorded_about_a_foreign_or_unknown_customer(signed_in, store_url, number):
-    client = signed_in("manager", manager_id="M1")
-    answer = client.post(f"/customers/{number}/outcome", data=form(client) | {"outcome": "leaving"})
+def test_nothing_is_recorded_about_a_foreign_or_unknown_customer(manager, store_url, number):
+    answer = manager.post(f"/customers/{number}/outcome", data=form(manager) | {"outcome": "leaving"})
     assert answer.status_code == 404
     assert recorded(store_url, number) == ()
 
 
-def test_a_note_that_is_markup_stays_text(signed_in):
-    page = signed_in("manager", manager_id="M1").get(f"/customers/{CALLED}").text
+def test_a_note_that_is_markup_stays_text(manager):
+    page = manager.get(f"/customers/{CALLED}").text
     assert EVIL not in page
     assert "says &lt;script&gt;" in page
 
 
-def test_every_read_and_every_outcome_is_in_the_access_log(signed_in, service, store_url):
-    client = signed_in("manager", manager_id="M1")
-    sent(client, outcome="leaving")
-    client.get(f"/customers/{FOREIGN}")
-    client.get("/lists/M1")
-    engine = connect.access_log(store_url)
-    with connect.read(engine) as connection:
-        audited = [(entry.action, entry.subject, entry.details["status"]) for entry in entries(connection)]
+def test_every_read_and_every_outcome_is_in_the_access_log(manager, service, store_url, access_entries):
+    sent(manager, outcome="leaving")
+    manager.get(f"/customers/{FOREIGN}")
+    manager.get("/lists/M1")
+    audited = [(entry.action, entry.subject, entry.details["status"]) for entry in access_entries()]
     assert audited == [
         ("read customer", FIRST, 200),
         ("record outcome", FIRST, 303),
@@ -197,11 +183,8 @@ def test_a_branch_head_says_who_called(signed_in, store_url):
     """A manager of the own branch; the one in charge is proposed."""
     client = signed_in("branch_head", branch_id="B1")
     page = client.get(PATH).text
-    assert re.findall(r'<option value="(\w*)"( selected)?>', page) == [
-        ("", ""),
-        ("M1", " selected"),
-        ("M2", ""),
-    ]
+    callers = re.findall(r'<option value="(\w*)"( selected)?>', page)
+    assert callers == [("", ""), ("M1", " selected"), ("M2", "")]
     for foreign in ("", "M3", "unknown"):
         answer = sent(client, outcome="no_answer", caller=foreign)
         assert answer.status_code == 422
@@ -210,8 +193,7 @@ def test_a_branch_head_says_who_called(signed_in, store_url):
     assert [contact.manager_id for contact in recorded(store_url)] == ["M2"]
 
 
-def test_a_manager_records_under_the_own_number_whatever_is_sent(signed_in, store_url):
-    client = signed_in("manager", manager_id="M1")
-    assert "Who called" not in client.get(PATH).text
-    assert sent(client, outcome="no_answer", caller="M2").status_code == 303
+def test_a_manager_records_under_the_own_number_whatever_is_sent(manager, store_url):
+    assert "Who called" not in manager.get(PATH).text
+    assert sent(manager, outcome="no_answer", caller="M2").status_code == 303
     assert [contact.manager_id for contact in recorded(store_url)] == ["M1"]

@@ -21,8 +21,8 @@ def shown(page):
     return [unquote(number) for number in re.findall(r'href="/customers/([^?"]+)\?run=[^"]*">', page.text)]
 
 
-def test_a_list_shows_its_customers_by_rank_with_everything_a_row_says(signed_in):
-    page = signed_in("manager", manager_id="M1").get("/lists/M1")
+def test_a_list_shows_its_customers_by_rank_with_everything_a_row_says(manager):
+    page = manager.get("/lists/M1")
     assert page.status_code == 200
     assert shown(page) == LISTED  # the most money first: customers lie in that order
     row = re.search(r'<tr id="c-1".*?</tr>', page.text, re.DOTALL)[0]
@@ -43,8 +43,8 @@ def test_a_list_shows_its_customers_by_rank_with_everything_a_row_says(signed_in
         assert text in row, text
 
 
-def test_a_row_with_an_outcome_says_so_and_the_figures_count_it(signed_in):
-    page = signed_in("manager", manager_id="M1").get("/lists/M1").text
+def test_a_row_with_an_outcome_says_so_and_the_figures_count_it(manager):
+    page = manager.get("/lists/M1").text
     row = re.search(r'<tr id="c-2".*?</tr>', page, re.DOTALL)[0]
     assert "Will stay" in row
     assert "Record outcome" not in row
@@ -52,9 +52,8 @@ def test_a_row_with_an_outcome_says_so_and_the_figures_count_it(signed_in):
     assert re.search(r"<dt>Worked off</dt><dd><b>2</b> <small>of 7</small>", page)
 
 
-def test_in_chinese(signed_in):
-    client = signed_in("manager", manager_id="M1")
-    page = client.get("/lists/M1", headers={"Accept-Language": "zh-CN,zh;q=0.9"}).text
+def test_in_chinese(manager):
+    page = manager.get("/lists/M1", headers={"Accept-Language": "zh-CN,zh;q=0.9"}).text
     assert '<html lang="zh-CN">' in page
     for text in (
         "本周联系名单",
@@ -85,11 +84,10 @@ def test_a_branchs_own_list(signed_in):
     assert signed_in("manager", manager_id="M1").get("/branches/B1/list").status_code == 403
 
 
-def test_a_sequence_of_pages_stays_with_its_run(signed_in, store_url, settings, monkeypatch):
+def test_a_sequence_of_pages_stays_with_its_run(manager, store_url, settings, monkeypatch):
     """Three rows a page: the second page is of the first one's run, although another is served by then."""
     monkeypatch.setattr("serve.pages.lists.ROWS", 3)
-    client = signed_in("manager", manager_id="M1")
-    first = client.get("/lists/M1")
+    first = manager.get("/lists/M1")
     following = re.search(r'href="(/lists/M1\?run=[^"]*&amp;after=3)"', first.text)[1].replace("&amp;", "&")
     assert (shown(first), f"run={RUN}" in following) == (LISTED[:3], True)
     scores = tuple(published_bank.score(place, number, 7) for place, number in enumerate(published_bank.OF))
@@ -101,23 +99,23 @@ def test_a_sequence_of_pages_stays_with_its_run(signed_in, store_url, settings, 
         store.publish(
             published_bank.run(7, run_id="later", excluded=MappingProxyType({})), upside_down, (), lists
         )
-    second = client.get(following)
+    second = manager.get(following)
     assert shown(second) == LISTED[3:6]
     assert "a newer one has been published" in second.text
-    assert shown(client.get("/lists/M1")) == LISTED[::-1][:3]
-    assert client.get("/lists/M1?run=never").status_code == 404
+    assert shown(manager.get("/lists/M1")) == LISTED[::-1][:3]
+    assert manager.get("/lists/M1?run=never").status_code == 404
 
 
-def test_a_list_takes_a_few_statements_however_long(signed_in, client):
+def test_a_list_takes_a_few_statements_however_long(manager, client):
     """Seven rows: one statement each for the list, its reasons, decisions, profiles and outcomes."""
     statements = []
     engine = client.app.state.store._engine
     event.listen(engine, "before_cursor_execute", lambda *event: statements.append(event[2]))
     client.get("/healthz")
-    assert signed_in("manager", manager_id="M1").get("/lists/M1").status_code == 200
+    assert manager.get("/lists/M1").status_code == 200
     assert len([statement for statement in statements if statement.startswith("SELECT")]) <= 10
 
 
 @pytest.mark.parametrize("after", ["-1", "x", "1e9", "99999999"])
-def test_an_odd_cursor_is_refused(signed_in, after):
-    assert signed_in("manager", manager_id="M1").get(f"/lists/M1?after={after}").status_code == 422
+def test_an_odd_cursor_is_refused(manager, after):
+    assert manager.get(f"/lists/M1?after={after}").status_code == 422

@@ -27,9 +27,8 @@ def test_features_that_moved_are_named_with_a_reading(signed_in):
 def test_the_last_runs_and_the_one_served(signed_in):
     page = signed_in("analyst").get("/model").text
     table = page[page.index('id="runs"') :]
-    assert re.findall(r"<code>(2026-[\w-]+)</code>", table) == [
-        published_bank.run(week).run_id for week in range(7, -1, -1)
-    ]
+    runs = [published_bank.run(week).run_id for week in range(7, -1, -1)]
+    assert re.findall(r"<code>(2026-[\w-]+)</code>", table) == runs
     assert len(re.findall("served", table)) == 1
 
 

@@ -60,8 +60,8 @@ def test_everybody_starts_somewhere_and_the_navigation_leads_nowhere_forbidden(s
         ("/lists/M1?run=never", 404, "Not found"),
     ],
 )
-def test_what_goes_wrong_is_a_page(signed_in, path, status, text):
-    answer = signed_in("manager", manager_id="M1").get(path)
+def test_what_goes_wrong_is_a_page(manager, path, status, text):
+    answer = manager.get(path)
     assert answer.status_code == status
     assert f"<h1>{text}</h1>" in answer.text
     assert "M3" not in answer.text
@@ -80,12 +80,12 @@ def test_an_address_that_no_route_knows_is_a_page_for_a_browser_and_a_problem_fo
     assert (known.status_code, known.json()["status"]) == (404, 404)
 
 
-def test_a_store_that_cannot_be_read_is_a_page_too(signed_in, client, monkeypatch):
+def test_a_store_that_cannot_be_read_is_a_page_too(manager, client, monkeypatch):
     def broken(*_):
         raise DataError("secret/path.db is damaged")
 
     monkeypatch.setattr(client.app.state.store, "at_run", broken)
-    answer = signed_in("manager", manager_id="M1").get("/lists/M1")
+    answer = manager.get("/lists/M1")
     assert answer.status_code == 503
     assert "Nothing can be shown just now" in answer.text
     assert "secret" not in answer.text
@@ -107,10 +107,9 @@ def test_the_style_sheet_may_be_kept_and_pages_name_its_version(client):
     assert client.get(icon).headers["content-type"] == "image/svg+xml"
 
 
-def test_an_older_run_is_named_as_such(signed_in):
-    client = signed_in("manager", manager_id="M1")
-    assert "a newer one has been published" not in client.get("/lists/M1").text
-    old = client.get(f"/lists/M1?run={published_bank.run(3).run_id}")
+def test_an_older_run_is_named_as_such(manager):
+    assert "a newer one has been published" not in manager.get("/lists/M1").text
+    old = manager.get(f"/lists/M1?run={published_bank.run(3).run_id}")
     assert "You are reading the run of 19 Oct 2026" in old.text
     assert published_bank.run(3).run_id in old.text
 

@@ -13,12 +13,12 @@ from serve.store.store import Store
 
 
 @pytest.fixture
-def file(store_url) -> Path:
+def file(store_url):
     return Path(store_url.removeprefix("sqlite:///"))
 
 
 @pytest.fixture
-def backup(published, store_url, tmp_path) -> Path:
+def backup(published, store_url, tmp_path):
     assert published.latest_run().run_id == "run-1"
     assert back_up(store_url, tmp_path / "kept" / "backup.db") == 1
     return tmp_path / "kept" / "backup.db"
@@ -32,16 +32,16 @@ def change(path: Path, *statements: str) -> None:
 
 
 def test_a_restore_under_an_open_reader_gives_the_old_answers(
-    published, store_url, backup, make_run, scores, exclusions, lists
+    published, store_url, backup, publish_run, make_run
 ):
     before = published.published()
-    published.publish(make_run("run-2", date(2026, 11, 23)), scores, exclusions, lists)
+    publish_run("run-2", date(2026, 11, 23))
     with published.at_run() as read_session:
         assert restore(store_url, backup) == 1
         assert (read_session.run.run_id, len(read_session.page())) == ("run-2", 5)
     assert published.published() == before
     assert published.history() == (make_run(),)
-    published.publish(make_run("run-3", date(2026, 11, 30)), scores, exclusions, lists)
+    publish_run("run-3", date(2026, 11, 30))
     assert published.latest_run().run_id == "run-3"
 
 
@@ -58,11 +58,10 @@ def test_the_same_store_gives_the_same_bytes_in_one_file(backup, store_url, tmp_
     assert [path.name for path in backup.parent.iterdir()] == ["backup.db"]
 
 
-def test_what_was_just_written_is_in_the_backup(
-    published, store_url, tmp_path, make_run, scores, exclusions, lists
-):
+@pytest.mark.usefixtures("published")
+def test_what_was_just_written_is_in_the_backup(publish_run, store_url, tmp_path):
     """It still lies in the write-ahead log then, which a copied file would leave behind."""
-    published.publish(make_run("run-2", date(2026, 11, 23)), scores, exclusions, lists)
+    publish_run("run-2", date(2026, 11, 23))
     assert back_up(store_url, tmp_path / "backup.db") == 2
 
 
@@ -140,8 +139,7 @@ def test_a_missing_store_gives_no_backup(tmp_path):
 def test_postgresql_has_tools_of_its_own(tmp_path):
     address = "postgresql+psycopg://reader:geheim@host/scores"
     for action in (back_up, restore):
-        with pytest.raises(
-            DataError, match=r"pg_dump and pg_restore, as docs/operations\.md shows"
-        ) as refused:
+        sentence = r"pg_dump and pg_restore, as docs/operations\.md shows"
+        with pytest.raises(DataError, match=sentence) as refused:
             action(address, tmp_path / "backup.db")
         assert "geheim" not in str(refused.value)

@@ -21,6 +21,8 @@ ODD = [
     "%s ? :x",
 ]
 
+ROWS = [(1, f"c{place:02}", place, "g", "f", None, 0.1 + 0.2, text, text) for place, text in enumerate(ODD)]
+
 
 @pytest.fixture
 def engine(either_url):
@@ -31,22 +33,16 @@ def engine(either_url):
     engine.dispose()
 
 
-def reasons(texts):
-    return [
-        (1, f"c{place:02}", place, "g", "f", None, 0.1 + 0.2, one, one) for place, one in enumerate(texts)
-    ]
-
-
 def test_every_value_comes_back_as_it_was(engine):
     with write(engine) as connection:
-        bulk_insert(connection, tables.reasons, iter(reasons(ODD)))
+        bulk_insert(connection, tables.reasons, iter(ROWS))
         found = connection.execute(select(tables.reasons).order_by(tables.reasons.c.place)).all()
-    assert found == reasons(ODD)
+    assert found == ROWS
 
 
 def test_rows_that_fail_halfway_leave_nothing(engine):
     def failing():
-        yield from reasons(ODD)
+        yield from ROWS
         raise RuntimeError("planted")
 
     with pytest.raises(RuntimeError, match="planted"), write(engine) as connection:

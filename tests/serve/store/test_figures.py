@@ -10,8 +10,8 @@ from serve.store.branch_summary import branch_summary
 from serve.store.store import keep_figures
 
 
-def test_figures_are_replaced_and_belong_to_their_run(published, make_run, scores, exclusions, lists):
-    published.publish(make_run("run-2"), scores, exclusions, lists)
+def test_figures_are_replaced_and_belong_to_their_run(published, publish_run):
+    publish_run("run-2")
     with published.write() as connection:
         keep_figures(connection, "run-1", "outcome", {"auroc": 0.5})
         keep_figures(connection, "run-1", "outcome", {"auroc": 0.8})
@@ -22,25 +22,23 @@ def test_figures_are_replaced_and_belong_to_their_run(published, make_run, score
         assert [run.run_id for run, _ in read_session.figures("drift", 1)] == ["run-2"]
 
 
-def test_figures_go_with_a_run_that_is_published_anew(published, make_run, scores, exclusions, lists):
+def test_figures_go_with_a_run_that_is_published_anew(published, publish_run):
     with published.write() as connection:
         keep_figures(connection, "run-1", "outcome", {"auroc": 0.8})
     extras = RunExtras(coverage=(Coverage("B1", "M1", 4, 1, 100, 2),))
-    published.publish(make_run(), scores, exclusions, lists, extras)
+    publish_run(extras=extras)
     with published.at_run() as read_session:
         assert read_session.branch_known("B1")
         assert read_session.figures("outcome", 5)[0][1] is None
 
 
-def test_figures_are_published_with_their_run_or_not_at_all(published, make_run, scores, exclusions, lists):
+def test_figures_are_published_with_their_run_or_not_at_all(published, publish_run):
     coverage = (Coverage("B1", "M1", 4, 1, 100, 2),)
     extras = RunExtras(coverage=coverage, departures=(Departure("B1", "M0", 1, 1, 5),), drift={"most": []})
     with pytest.raises(DataError, match="cannot be stored"):
-        published.publish(
-            make_run("run-2"), scores, exclusions, lists, replace(extras, drift={"psi": float("inf")})
-        )
+        publish_run("run-2", extras=replace(extras, drift={"psi": float("inf")}))
     assert published.latest_run().run_id == "run-1"
-    published.publish(make_run("run-2"), scores, exclusions, lists, extras)
+    publish_run("run-2", extras=extras)
     with published.at_run() as read_session:
         assert (read_session.run.run_id, read_session.branch_known("B1")) == ("run-2", True)
         assert [one.manager_id for one in branch_summary(read_session, "B1").departures] == ["M0"]

@@ -28,7 +28,7 @@ def store_url(either_url):
     return either_url
 
 
-def test_a_row_is_what_was_known_before_the_monday(store, make_run, scores, exclusions, lists):
+def test_a_row_is_what_was_known_before_the_monday(store, publish_run, scores):
     """c1 was called on the Sunday, and again on the Monday at midnight UTC; c4 a day before the
     bank's own contact.
     """
@@ -41,7 +41,7 @@ def test_a_row_is_what_was_known_before_the_monday(store, make_run, scores, excl
     ]
     whole = {one.customer_id: profile(one.customer_id) for one in scores}
     whole |= {"c4": profile("c4", told_on(date(2026, 10, 12)))}
-    store.publish(make_run(), scores, exclusions, lists, RunExtras(whole.values()))
+    publish_run(extras=RunExtras(whole.values()))
     with store.write() as connection:
         for contact in contacts:
             record(connection, contact, Author("the manager", None))
@@ -52,8 +52,8 @@ def test_a_row_is_what_was_known_before_the_monday(store, make_run, scores, excl
     assert fourth.last_contact == told_on(date(2026, 10, 12))
 
 
-def test_a_run_without_profiles_still_has_rows(store, make_run, scores, exclusions, lists):
-    store.publish(make_run(), scores, exclusions, lists)
+def test_a_run_without_profiles_still_has_rows(store, publish_run, scores):
+    publish_run()
     with store.at_run() as read_session:
         (row,) = list_rows(read_session, scores[:1])
         assert list_rows(read_session, ()) == ()
@@ -61,11 +61,10 @@ def test_a_run_without_profiles_still_has_rows(store, make_run, scores, exclusio
 
 
 def test_the_next_step_is_the_one_that_was_published(store, make_run, scores, exclusions, lists):
+    step = {"next_step_en": "a", "next_step_zh": "甲"}
     stepped = [
-        replace(
-            one, decisions=tuple(replace(each, next_step_en="a", next_step_zh="甲") for each in one.decisions)
-        )
-        for one in lists
+        replace(whole, decisions=tuple(replace(decision, **step) for decision in whole.decisions))
+        for whole in lists
     ]
     store.publish(make_run(), scores, exclusions, stepped)
     with store.at_run() as read_session:

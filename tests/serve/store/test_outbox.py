@@ -66,11 +66,11 @@ def test_what_is_given_back_can_be_begun_at_once_and_what_is_finished_is_not_giv
 
 
 def test_a_run_published_anew_keeps_its_notifications_and_one_that_is_gone_does_not(
-    published, at, make_run, scores, exclusions, lists
+    published, at, publish_run
 ):
     at(0)
     at(0, run_id="run-0")
-    published.publish(make_run(), scores, exclusions, lists)
+    publish_run()
     with published.write() as connection:
         outbox.forget(connection)
     assert (states(published), states(published, "run-0")) == ({M1: "sending"}, {})

@@ -7,21 +7,12 @@ from sqlalchemy import event
 from sqlalchemy.dialects import sqlite
 
 from configs.published import LANGUAGES
-from serve.store import point_read
+from serve.store import point_read, tables
 from serve.store.branch_summary import branch_rows
 from serve.store.scope import Reach, Scope
 
-# current_run and runs have few rows; the rest is what SQLite calls its own steps.
-LARGE = (
-    "scores",
-    "reasons",
-    "exclusions",
-    "decisions",
-    "profiles",
-    "prepared_answers",
-    "managers",
-    "contacts",
-)
+# These have few rows; what else SQLite names is its own steps.
+LARGE = set(tables.metadata.tables) - {"current_run", "runs"}
 NUMBER = {Reach.BRANCH: "B1", Reach.OWN: "M1"}
 
 

@@ -59,9 +59,9 @@ def test_aum_is_all_but_what_the_customer_owes():
     assert WHOLE.aum_by_week == (507, -13, 7, 10**15 + 7)
 
 
-def test_profiles_are_published_with_their_run(store, make_run, scores, exclusions, lists, profiles):
+def test_profiles_are_published_with_their_run(store, publish_run, profiles):
     whole = [WHOLE, *profiles[1:]]
-    store.publish(make_run(), scores, exclusions, lists, RunExtras(iter(whole)))
+    publish_run(extras=RunExtras(iter(whole)))
     with store.at_run() as run:
         assert run.profile("c1") == WHOLE
         assert run.profiles(["c5", "c6", "c1", "nobody"]) == {"c1": WHOLE, "c5": whole[4]}
@@ -69,11 +69,9 @@ def test_profiles_are_published_with_their_run(store, make_run, scores, exclusio
         assert run.profiles([]) == {}
 
 
-def test_many_are_asked_for_in_several_statements(
-    store, make_run, scores, exclusions, lists, profiles, monkeypatch
-):
+def test_many_are_asked_for_in_several_statements(store, publish_run, profiles, monkeypatch):
     monkeypatch.setattr(read_session, "IDS", 2)
-    store.publish(make_run(), scores, exclusions, lists, RunExtras(profiles))
+    publish_run(extras=RunExtras(profiles))
     with store.at_run() as run:
         assert list(run.profiles([f"c{k}" for k in range(9)]).values()) == list(profiles)
 
@@ -88,16 +86,16 @@ def test_many_are_asked_for_in_several_statements(
         (Scope(Reach.NONE), set()),
     ],
 )
-def test_nobody_reads_beyond_the_scope(store, make_run, scores, exclusions, lists, profiles, scope, found):
-    store.publish(make_run(), scores, exclusions, lists, RunExtras(profiles))
+def test_nobody_reads_beyond_the_scope(store, publish_run, scores, profiles, scope, found):
+    publish_run(extras=RunExtras(profiles))
     with store.at_run(scope=scope) as run:
         assert run.profiles([one.customer_id for one in scores]).keys() == found
         assert (run.profile("c5") is None) == ("c5" not in found)
 
 
-def test_a_rerun_replaces_profiles_too(store, make_run, scores, exclusions, lists, profiles):
-    store.publish(make_run(), scores, exclusions, lists, RunExtras(profiles))
-    store.publish(make_run(), scores, exclusions, lists, RunExtras([WHOLE, *profiles[1:]]))
+def test_a_rerun_replaces_profiles_too(store, publish_run, profiles):
+    publish_run(extras=RunExtras(profiles))
+    publish_run(extras=RunExtras([WHOLE, *profiles[1:]]))
     with store.at_run() as run:
         assert run.profile("c1") == WHOLE
 
@@ -111,20 +109,19 @@ def test_a_rerun_replaces_profiles_too(store, make_run, scores, exclusions, list
     "object"),
     ],
 )  # fmt: skip
-def test_profiles_that_do_not_fit_leave_everything_as_it_was(
-    published, make_run, scores, exclusions, lists, profiles, spoil, said
-):
+def test_profiles_that_do_not_fit_leave_everything_as_it_was(published, publish_run, profiles, spoil, said):
     before = published.published()
     with pytest.raises(DataError, match=said):
-        published.publish(make_run(), scores, exclusions, lists, RunExtras(spoil(profiles)))
+        publish_run(extras=RunExtras(spoil(profiles)))
     assert published.published() == before
 
 
-def test_only_the_newest_runs_keep_profiles_and_answers(store, make_run, scores, exclusions, lists, profiles):
+def test_only_the_newest_runs_keep_profiles_and_answers(store, publish_run, make_run, scores, profiles):
     for week in range(4):
-        run = make_run(f"run-{week}", date(2026, 11, 16) + timedelta(weeks=week))
-        extras = RunExtras(profiles, prepared_answers=prepared_answers(run, scores))
-        store.publish(run, scores, exclusions, lists, extras)
+        run = f"run-{week}", date(2026, 11, 16) + timedelta(weeks=week)
+        publish_run(
+            *run, extras=RunExtras(profiles, prepared_answers=prepared_answers(make_run(*run), scores))
+        )
     for _ in range(3):
         store.rollback()
     assert store.prune(52, 2, 130) == 0

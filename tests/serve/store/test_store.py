@@ -52,9 +52,8 @@ def test_published_and_read_back_are_equal(published, make_run, scores, exclusio
 
 def test_changes_are_kept_with_their_score(store, make_run, make_score, make_lists):
     moved = make_score("c1", risk_change=-0.03, changes=(Change("salary", -0.4, "eased", "缓解"),))
-    run = make_run(
-        cohort=1, excluded=MappingProxyType({}), manifest=MappingProxyType({"compared_with": "2026-11-09"})
-    )
+    compared = MappingProxyType({"compared_with": "2026-11-09"})
+    run = make_run(cohort=1, excluded=MappingProxyType({}), manifest=compared)
     store.publish(run, [moved], [], make_lists([moved]))
     assert customer(store, "c1") == (run, moved)
 
@@ -85,9 +84,9 @@ def test_a_rerun_replaces_and_never_appends(published, make_run, scores, exclusi
     assert len(published.history()) == 1
 
 
-def test_history_is_kept_and_the_pointer_can_go_back(published, make_run, scores, exclusions, lists):
+def test_history_is_kept_and_the_pointer_can_go_back(published, publish_run, make_run):
     second = make_run("run-2", date(2026, 11, 23))
-    assert published.publish(second, scores, exclusions, lists)
+    assert publish_run("run-2", date(2026, 11, 23))
     assert published.latest_run() == second
     assert published.history() == (second, make_run())
     assert published.rollback() == published.latest_run() == make_run()
@@ -96,16 +95,15 @@ def test_history_is_kept_and_the_pointer_can_go_back(published, make_run, scores
 
 
 def test_rollback_goes_one_run_back_at_a_time_and_gives_the_old_answers(
-    published, make_run, scores, exclusions, lists
+    published, publish_run, make_run, scores, exclusions, lists
 ):
     """Two runs of one Monday, then the next Monday: back from it are the second, then the first."""
     before = published.published()
-    again, later = make_run("run-1b"), make_run("run-2", date(2026, 11, 23))
     changed = (replace(scores[0], risk_90d=0.5), *scores[1:])
-    published.publish(again, changed, exclusions, lists)
-    published.publish(make_run("run-0", date(2026, 11, 9)), scores, exclusions, lists)
-    published.publish(later, scores, exclusions, lists)
-    assert published.rollback() == again
+    published.publish(make_run("run-1b"), changed, exclusions, lists)
+    publish_run("run-0", date(2026, 11, 9))
+    publish_run("run-2", date(2026, 11, 23))
+    assert published.rollback() == make_run("run-1b")
     assert published.published().scores == changed
     assert published.rollback() == make_run()
     assert published.published() == before
@@ -116,15 +114,13 @@ def test_rollback_goes_one_run_back_at_a_time_and_gives_the_old_answers(
 
 
 def test_old_runs_are_pruned_with_all_their_rows_but_not_the_one_served(
-    published, make_run, scores, exclusions, lists, profiles
+    published, publish_run, make_run, scores, profiles
 ):
     for number in range(2, 5):
-        day = date(2026, 11, 16) + timedelta(weeks=number - 1)
-        run = make_run(f"run-{number}", day)
+        run = f"run-{number}", date(2026, 11, 16) + timedelta(weeks=number - 1)
         coverage, left = Coverage("B1", "M1", 4, 1, 100, 2), Departure("B1", "M0", 1, 1, 5)
-        answers = prepared_answers(run, scores)
-        extras = RunExtras(profiles, [coverage], [left], {"most": []}, answers)
-        published.publish(run, scores, exclusions, lists, extras)
+        answers = prepared_answers(make_run(*run), scores)
+        publish_run(*run, extras=RunExtras(profiles, [coverage], [left], {"most": []}, answers))
     assert published.prune(4, 4, 130) == 0
     assert published.prune(2, 2, 130) == 2
     assert [run.run_id for run in published.history()] == ["run-4", "run-3"]
@@ -160,16 +156,16 @@ def test_all_scores_come_by_id_in_pages_whatever_the_language_of_the_database(
 
 @pytest.mark.parametrize("fate", ["published anew", "no run"])
 def test_a_run_that_goes_while_it_is_read_is_an_error_and_not_a_short_answer(
-    published, make_run, scores, exclusions, lists, monkeypatch, fate
+    published, publish_run, monkeypatch, fate
 ):
     monkeypatch.setattr(read_session.ReadSession.page, "__defaults__", ("", 2))
     found = published.scores("run-1")
     next(found)
     if fate == "no run":
-        published.publish(make_run("run-2", date(2026, 11, 23)), scores, exclusions, lists)
+        publish_run("run-2", date(2026, 11, 23))
         published.prune(1, 1, 130)
     else:
-        published.publish(make_run(), scores, exclusions, lists)
+        publish_run()
     with pytest.raises(DataError, match=fate):
         list(found)
 
@@ -184,17 +180,14 @@ def test_one_customer_takes_two_statements(published):
         said.clear()
 
 
-def test_a_past_week_filled_in_is_kept_but_not_served(published, make_run, scores, exclusions, lists):
-    past = make_run("run-0", date(2026, 11, 9))
-    assert not published.publish(past, scores, exclusions, lists)
+def test_a_past_week_filled_in_is_kept_but_not_served(published, publish_run, make_run, scores):
+    assert not publish_run("run-0", date(2026, 11, 9))
     assert published.latest_run() == make_run()
     assert published.published("run-0").scores == scores
 
 
-def test_a_publication_that_fails_at_any_statement_leaves_the_old_run(
-    published, make_run, scores, exclusions, lists
-):
-    second, before = make_run("run-2", date(2026, 11, 23)), published.published()
+def test_a_publication_that_fails_at_any_statement_leaves_the_old_run(published, publish_run, make_run):
+    before = published.published()
     for statements in range(100):
         countdown = iter(range(statements))
 
@@ -204,7 +197,7 @@ def test_a_publication_that_fails_at_any_statement_leaves_the_old_run(
 
         event.listen(published._engine, "before_cursor_execute", fail)
         try:
-            published.publish(second, scores, exclusions, lists)
+            publish_run("run-2", date(2026, 11, 23))
         except RuntimeError:
             event.remove(published._engine, "before_cursor_execute", fail)
             assert published.published() == before
@@ -212,7 +205,7 @@ def test_a_publication_that_fails_at_any_statement_leaves_the_old_run(
             break
     event.remove(published._engine, "before_cursor_execute", fail)
     assert statements > 10
-    assert published.latest_run() == second
+    assert published.latest_run() == make_run("run-2", date(2026, 11, 23))
 
 
 def test_a_decision_about_a_customer_without_a_score_is_refused_by_the_store(
@@ -220,10 +213,9 @@ def test_a_decision_about_a_customer_without_a_score_is_refused_by_the_store(
 ):
     monkeypatch.setattr("serve.store.store.check", lambda *_: None)
     stranger = replace(lists[1].decisions[0], customer_id="c9")
+    strange = [lists[0], replace(lists[1], decisions=(stranger,))]
     with pytest.raises(DataError, match=r"(?i)foreign key"):
-        published.publish(
-            make_run(), scores, exclusions, [lists[0], replace(lists[1], decisions=(stranger,))]
-        )
+        published.publish(make_run(), scores, exclusions, strange)
     assert published.published().lists == lists
 
 

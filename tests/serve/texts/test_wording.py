@@ -56,9 +56,8 @@ def test_a_key_stands_in_one_section(language):
 
 def test_both_languages_have_the_same_sections_keys_and_placeholders():
     english, chinese = (tomllib.loads(FILES[language].read_text("utf-8")) for language in ("en", "zh"))
-    assert {name: list(texts) for name, texts in english.items()} == {
-        name: list(texts) for name, texts in chinese.items()
-    }
+    sections = {name: list(texts) for name, texts in chinese.items()}
+    assert {name: list(texts) for name, texts in english.items()} == sections
     for key, text in TEXTS["en"].items():
         assert text
         assert TEXTS["zh"][key]

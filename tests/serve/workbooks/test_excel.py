@@ -49,14 +49,9 @@ def context(make_run, settings):
 
 
 @pytest.fixture
-def published(store, make_run, scores, exclusions, lists, profiles):
-    store.publish(
-        make_run(),
-        scores,
-        exclusions,
-        lists,
-        RunExtras([FILLED if profile.customer_id == "c4" else profile for profile in profiles]),
-    )
+def published(store, publish_run, profiles):
+    filled = [FILLED if profile.customer_id == "c4" else profile for profile in profiles]
+    publish_run(extras=RunExtras(filled))
     return store
 
 
@@ -82,8 +77,14 @@ def rows_of(read_session):
     return partial(list_rows, read_session)
 
 
-def test_a_managers_sheet_holds_the_list_in_order(context, lists, rows_of):
-    sheet = read(manager_workbook(context, lists[0], rows_of))["联系名单"]
+@pytest.fixture
+def sheet(context, lists, rows_of):
+    """M1's list."""
+    return read(manager_workbook(context, lists[0], rows_of)).active
+
+
+def test_a_managers_sheet_holds_the_list_in_order(sheet):
+    assert sheet.title == "联系名单"
     assert [cell for cell in row(sheet, HEAD) if "_" not in cell] == [
         "序号", "客户号", "层级、阶段", "资产", "13周走势", "30天风险", "60天风险", "90天风险",
         "预计流失资金",
@@ -114,9 +115,8 @@ def test_a_managers_sheet_holds_the_list_in_order(context, lists, rows_of):
 def test_what_changed_stands_below_the_reasons(
     store, make_run, make_score, make_lists, settings, change, text
 ):
-    run = make_run(
-        manifest=MappingProxyType({"compared_with": "2026-11-09"}), cohort=2, excluded=MappingProxyType({})
-    )
+    compared = MappingProxyType({"compared_with": "2026-11-09"})
+    run = make_run(manifest=compared, cohort=2, excluded=MappingProxyType({}))
     moved = make_score("a", risk_change=change, changes=(Change("salary", 0.4, "", "代发工资中断或减少"),))
     scores = [moved, make_score("b", 50_00)]
     lists = make_lists(scores, [Manager("M1", "张伟", "B1", 2)])
@@ -130,8 +130,7 @@ def test_what_changed_stands_below_the_reasons(
     assert not {"maturing", "line"} & cells_of(sheet, 2).keys()  # published without profiles
 
 
-def test_the_head_says_whose_list_of_which_day_and_run(context, lists, rows_of):
-    sheet = read(manager_workbook(context, lists[0], rows_of)).active
+def test_the_head_says_whose_list_of_which_day_and_run(sheet):
     head = " ".join(sheet.cell(number, 1).value for number in (1, 2, 3))
     assert "张伟 (M1)" in head
     assert "2026-11-16" in head
@@ -150,8 +149,7 @@ def test_english_is_the_same_list_in_other_words(make_run, settings, lists, rows
     assert (first["next_step"], second.get("next_step")) == ("Say sorry first", None)
 
 
-def test_figures_have_formats_and_the_sheet_is_ready_to_use_and_print(context, lists, rows_of):
-    sheet = read(manager_workbook(context, lists[0], rows_of)).active
+def test_figures_have_formats_and_the_sheet_is_ready_to_use_and_print(sheet):
     place = {name: get_column_letter(number) for number, name in enumerate(row(sheet, NAMES), start=1)}
     assert sheet[f"{place['aum']}6"].number_format == "#,##0"
     assert sheet[f"{place['risk_90d']}6"].number_format == "0.0%"
@@ -166,8 +164,7 @@ def test_figures_have_formats_and_the_sheet_is_ready_to_use_and_print(context, l
     assert "愿意留下" in choice.formula1
 
 
-def test_what_is_for_programs_is_hidden(context, lists, rows_of):
-    sheet = read(manager_workbook(context, lists[0], rows_of)).active
+def test_what_is_for_programs_is_hidden(sheet):
     assert sheet.row_dimensions[NAMES].hidden
     hidden = {
         name
@@ -230,12 +227,8 @@ def test_a_branch_sees_its_managers_the_customers_without_one_and_the_total(cont
 
 
 def test_a_branchs_managers_stand_by_money_at_risk(context, lists, rows_of):
-    richer = replace(
-        lists[0],
-        manager=Manager("M2", "李娜", "B1", 2),
-        money_at_risk_minor=lists[0].money_at_risk_minor + 1,
-        listed=(),
-    )
+    money = lists[0].money_at_risk_minor + 1
+    richer = replace(lists[0], manager=Manager("M2", "李娜", "B1", 2), money_at_risk_minor=money, listed=())
     summary = read(branch_workbook(context, [*lists, richer], rows_of))["汇总"]
     assert [summary.cell(HEAD + place, 1).value for place in (1, 2, 3)] == ["M2", "M1", "无客户经理"]
 
