@@ -44,8 +44,7 @@ def test_styles_load_nothing_from_other_sites(site):
 
 
 @pytest.mark.parametrize(
-    "loading",
-    ['<script src="https://cdn.example/a.js">', "<link rel=stylesheet href=//fonts.example/css>"],
+    "loading", ['<script src="https://cdn.example/a.js">', "<link rel=stylesheet href=//fonts.example/css>"]
 )
 def test_the_search_for_addresses_finds_one(loading):
     assert LOADED.findall(loading)

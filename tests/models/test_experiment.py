@@ -146,8 +146,7 @@ def test_nothing_is_visible_with_an_empty_arm_or_no_effect():
 
 
 @pytest.mark.parametrize(
-    ("needed", "weeks"),
-    [(100, 0), (101, 14), (150, 14), (151, 15), (190, 18), (inf, None)],
+    ("needed", "weeks"), [(100, 0), (101, 14), (150, 14), (151, 15), (190, 18), (inf, None)]
 )
 def test_weeks_to_go_by_hand(needed, weeks):
     """100 known, 50 waiting up to 14 weeks for their outcome, 10 new ones a week that wait 14 weeks each."""

@@ -18,12 +18,7 @@ from schemathesis.specs.openapi.checks import (
 from serve.app import create_app
 from serve.auth.policy import Role
 
-CHECKS = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_schema_conformance,
-]
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 # What stands in the store, so that not everything is unknown.
 KNOWN = {"customer_id": "c1", "manager_id": "M1", "branch_id": "B1", "run_id": "run-1"}
 
@@ -48,11 +43,7 @@ def test_made_up_requests_are_answered_as_the_document_says(service, bearer, req
         ways = some.one_of(*(operation.as_strategy(generation_mode=mode) for mode in GenerationMode))
 
         @seed(draw)
-        @settings(
-            max_examples=times,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        )
+        @settings(max_examples=times, database=None, suppress_health_check=list(HealthCheck))
         @given(case=ways, head=some.sampled_from(heads), real=some.booleans())
         def answered(case, head, real):
             if real:

@@ -235,8 +235,7 @@ def loaded_versions(tiny, names: set[str]) -> dict[str, list[tuple[str, str | No
 
 
 @pytest.mark.parametrize(
-    ("rows", "defects"),
-    [(20_000, 400), pytest.param(1_000_000, 10_005, marks=pytest.mark.long)],
+    ("rows", "defects"), [(20_000, 400), pytest.param(1_000_000, 10_005, marks=pytest.mark.long)]
 )
 def test_all_that_is_planted_is_found_and_nothing_else(tiny, rows: int, defects: int) -> None:
     planted = plant(tiny, rows, defects, seed=20240304)

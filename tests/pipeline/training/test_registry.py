@@ -12,14 +12,7 @@ import pytest
 from configs.errors import DataError
 from models.bundle import write
 from pipeline.training import registry
-from pipeline.training.registry import (
-    champion,
-    lock_digest,
-    promote,
-    record,
-    svg_charts,
-    track_ablation,
-)
+from pipeline.training.registry import champion, lock_digest, promote, record, svg_charts, track_ablation
 from tests.bundles import tiny_bundle
 
 KEY = bytes(range(1, 64, 2))

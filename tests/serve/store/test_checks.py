@@ -50,12 +50,7 @@ def test_an_unknown_code_is_refused_with_the_nearest(make_run, scores, lists):
 
 
 def test_a_code_nobody_has_may_be_declared_with_zero(make_run, scores, exclusions, lists):
-    check(
-        make_run(excluded=MappingProxyType({"too_new": 1, "staff": 0})),
-        scores,
-        exclusions,
-        lists,
-    )
+    check(make_run(excluded=MappingProxyType({"too_new": 1, "staff": 0})), scores, exclusions, lists)
 
 
 def test_an_opted_out_customer_on_a_list_is_refused(make_run, scores, exclusions, lists):

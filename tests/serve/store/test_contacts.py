@@ -73,11 +73,7 @@ def test_who_said_no_contact_is_opted_out_until_it_is_withdrawn(published):
         assert contacts.opted_out_since(connection, "c1") is None
     assert [
         (action, subject, details.get("contact_id")) for _, action, subject, details in audited(published)
-    ] == [
-        ("record contact", "c1", 1),
-        ("opt out", "c1", 1),
-        ("withdraw opt-out", "c1", None),
-    ]
+    ] == [("record contact", "c1", 1), ("opt out", "c1", 1), ("withdraw opt-out", "c1", None)]
 
 
 def test_a_contact_whose_audit_entry_fails_is_not_there(published, monkeypatch):

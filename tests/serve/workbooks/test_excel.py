@@ -106,11 +106,7 @@ def test_a_managers_sheet_holds_the_list_in_order(sheet):
 
 @pytest.mark.parametrize(
     ("change", "text"),
-    [
-        (0.12, "▲ 较上周上升12个百分点：代发工资中断或减少"),
-        (-0.004, None),
-        (-0.02, "▼ 较上周下降2个百分点"),
-    ],
+    [(0.12, "▲ 较上周上升12个百分点：代发工资中断或减少"), (-0.004, None), (-0.02, "▼ 较上周下降2个百分点")],
 )
 def test_what_changed_stands_below_the_reasons(
     store, make_run, make_score, make_lists, settings, change, text

@@ -45,8 +45,7 @@ def test_a_column_fits_its_longest_text_within_bounds():
 
 
 @pytest.mark.parametrize(
-    ("values", "drawn"),
-    [((), ""), ((0, 0), "▁▁"), ((5, 5), "██"), ((-3, 16, 2, 3, 4, 15), "▁█▁▁▂▇")],
+    ("values", "drawn"), [((), ""), ((0, 0), "▁▁"), ((5, 5), "██"), ((-3, 16, 2, 3, 4, 15), "▁█▁▁▂▇")]
 )
 def test_bars_stand_on_zero(values, drawn):
     assert bars(values) == drawn
