@@ -81,9 +81,8 @@ def test_already_left(excluded_on, left, code):
 def test_already_left_by_the_labels_own_measure(excluded_on, bank_settings, definition, left, code):
     gone = RICH[0] | {"valued_on": date(2024, 3, 3), "balance": left}
     rows = [RICH[0] | {"balance": 1_000_000}, gone]
-    assert excluded_on(
-        MONDAY, with_label(bank_settings, definition=definition, dormant_floor=50_000.0), holdings=rows
-    ) == [code]
+    settings = with_label(bank_settings, definition=definition, dormant_floor=50_000.0)
+    assert excluded_on(MONDAY, settings, holdings=rows) == [code]
 
 
 @pytest.mark.parametrize(
@@ -99,13 +98,8 @@ def test_already_left_by_the_labels_own_measure(excluded_on, bank_settings, defi
 def test_dormant_already(excluded_on, bank_settings, moment, kind, code):
     gone = RICH[0] | {"valued_on": date(2024, 3, 3), "balance": 100}
     booking = {"booked_at": moment, "amount": -1, "kind": kind}
-    found = excluded_on(
-        MONDAY,
-        with_label(bank_settings, definition="dormancy", dormant_floor=50_000.0),
-        holdings=[RICH[0], gone],
-        transactions=[booking],
-    )
-    assert found == [code]
+    settings = with_label(bank_settings, definition="dormancy", dormant_floor=50_000.0)
+    assert excluded_on(MONDAY, settings, holdings=[RICH[0], gone], transactions=[booking]) == [code]
 
 
 def test_without_a_booking_or_holding_there_is_no_history(excluded_on):

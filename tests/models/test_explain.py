@@ -199,9 +199,7 @@ def test_a_column_hard_to_read_speaks_through_the_one_that_shows_it():
 
 def test_what_the_order_of_addition_makes_is_a_tie():
     columns = ("a", "b", "c", "d")
-    grouping = make_grouping(
-        columns, {"a": "late", "b": "late", "c": "late", "d": "early"}, ["early", "late"]
-    )
+    grouping = make_grouping(columns, dict.fromkeys("abc", "late") | {"d": "early"}, ["early", "late"])
     values = np.array([[0.1, 0.2, 0.3, 0.6]])
     assert 0.1 + 0.2 + 0.3 > 0.6
     assert top_reasons(values, grouping, 1, every(values)).group.tolist() == [[0]]

@@ -26,9 +26,8 @@ def with_text(bundle: Bundle, old: str, new: str) -> Bundle:
     """The bundle, correctly signed when written, with another model text."""
     trees = bundle.model.trees
     assert old in trees.text
-    return replace(
-        bundle, model=replace(bundle.model, trees=replace(trees, text=trees.text.replace(old, new, 1)))
-    )
+    trees = replace(trees, text=trees.text.replace(old, new, 1))
+    return replace(bundle, model=replace(bundle.model, trees=trees))
 
 
 def test_a_good_bundle_passes(whole: Bundle, models: Path) -> None:

@@ -2,7 +2,6 @@
 holdings."""
 
 import csv
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -180,10 +179,6 @@ class TinyBank:
             for name, data in bytes_below(folder, "*.parquet").items()
             if not name.endswith(("refused.parquet", "raw_rows.parquet"))
         }
-
-
-def counted(ingested: Ingested) -> Mapping[str, Count]:
-    return {count.table: count for count in ingested.counts}
 
 
 def make_tiny(root: Path) -> TinyBank:

@@ -26,9 +26,8 @@ def secret(monkeypatch):
 def test_a_managers_token_is_accepted_for_twelve_hours_or_as_many_as_asked_for(option, hours):
     before = int(time.time())
     token = demo_token.main(["manager", "--manager", "M1", *option])
-    assert Tokens(load_service_settings()).verified(token) == Caller(
-        "demo manager M1", Role.MANAGER, "M1", ""
-    )
+    caller = Caller("demo manager M1", Role.MANAGER, "M1", "")
+    assert Tokens(load_service_settings()).verified(token) == caller
     expires = jwt.decode(token, options={"verify_signature": False})["exp"]
     assert before <= expires - hours * 3600 <= time.time()
 

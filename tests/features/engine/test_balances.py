@@ -36,10 +36,8 @@ def test_deviation_and_slope_of_a_straight_line(features_on: Any) -> None:
 
 
 def test_a_fund_that_fell_is_no_outflow(features_on: Any) -> None:
-    rows = [
-        held("fund", date(2023, 1, 1), 1_000, 1_000, 1),
-        held("fund", date(2024, 2, 20), 600, 1_000, "0.6"),
-    ]
+    rows = [held("fund", date(2023, 1, 1), 1_000, 1_000, 1),
+            held("fund", date(2024, 2, 20), 600, 1_000, "0.6")]  # fmt: skip
     found = features_on(MONDAY, holdings=rows)
     assert (found["aum_last"], found["market_move_sum_13w"], found["aum_change_4w"]) == (600, -400, 0)
     assert found["aum_base"] == 600  # the average of the 13 weeks at the prices of the Monday
@@ -63,10 +61,8 @@ def test_a_market_move_is_a_whole_number_of_cents_with_halves_up(features_on: An
 
 @pytest.mark.parametrize(("units", "price"), [(None, None), (0, 1), (1_000, None), (1_000, 0)])
 def test_no_market_move_without_units_and_price(features_on: Any, units: Any, price: Any) -> None:
-    rows = [
-        held("fund", date(2023, 1, 1), 1_000, units, price),
-        held("fund", date(2024, 2, 20), 600, 1_000, 2),
-    ]
+    rows = [held("fund", date(2023, 1, 1), 1_000, units, price),
+            held("fund", date(2024, 2, 20), 600, 1_000, 2)]  # fmt: skip
     found = features_on(MONDAY, holdings=rows)
     assert (found["market_move_sum_13w"], found["aum_change_4w"]) == (0, -0.4)
 
@@ -79,11 +75,8 @@ def test_what_counts_is_the_value_in_base_currency(features_on: Any) -> None:
 
 def in_dollars(day: date, balance: int, rate: str, **more: Any) -> dict[str, Any]:
     base = (balance * Decimal(rate)).quantize(Decimal("0.01"))
-    return (
-        held("demand", day, balance)
-        | {"currency": "USD", "balance_base": base, "to_base": Decimal(rate)}
-        | more
-    )
+    dollars = {"currency": "USD", "balance_base": base, "to_base": Decimal(rate)}
+    return held("demand", day, balance) | dollars | more
 
 
 def test_a_dollar_that_fell_is_no_outflow(features_on: Any) -> None:

@@ -59,16 +59,12 @@ def test_the_control_group_takes_no_place(make_score, make_week, lists):
 
 def test_a_selection_does_not_depend_on_the_own_assignment(make_score, make_week, lists):
     scores = [make_score(name, money) for money, name in enumerate("edcba", start=1)]
-    others = {
-        name: Assignment(MONDAY - timedelta(weeks=9), MONDAY + timedelta(weeks=3), name in "ad")
-        for name in "abcde"
-    }
+    span = MONDAY - timedelta(weeks=9), MONDAY + timedelta(weeks=3)
+    others = {name: Assignment(*span, name in "ad") for name in "abcde"}
     for name in "abcde":
         selected = set()
         for control_group in (True, False):
-            own = others | {
-                name: Assignment(MONDAY - timedelta(weeks=9), MONDAY + timedelta(weeks=3), control_group)
-            }
+            own = others | {name: Assignment(*span, control_group)}
             found = verdicts(scores, lists, make_week(assignments=own), room=2)
             selected.add(found[name][0] in ("listed", "held_out"))
         assert len(selected) == 1

@@ -100,9 +100,8 @@ def test_enough_data_is_said(settings):
     many = [assigned(number, number % 2 == 0, number % 4 == 0) for number in range(2_000)]
     found = figures(settings, many, AS_OF)
     assert found["power"]["weeks_to_go"] == 0
-    assert "enough data: an effect of 7.50 points is seen in 8 of 10 such experiments" in effect_in_words(
-        found
-    )
+    said = "enough data: an effect of 7.50 points is seen in 8 of 10 such experiments"
+    assert said in effect_in_words(found)
 
 
 def test_lists_of_a_monday_learn_only_from_what_was_known_then(settings):

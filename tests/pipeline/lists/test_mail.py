@@ -20,11 +20,8 @@ from serve.store.outbox import Recipient
 from serve.store.store import Store
 
 MONDAY = date(2026, 11, 16)
-WORDS = {
-    "sender": "attrition@bank.example",
-    "link": "https://attrition.bank.example/",
-    "branches": {"B1": "head.b1@bank.example"},
-}
+WORDS = {"sender": "attrition@bank.example", "link": "https://attrition.bank.example/",
+         "branches": {"B1": "head.b1@bank.example"}}  # fmt: skip
 THREE = (
     Manager("M1", "张伟", "B1", 5, "m1@bank.example"),
     Manager("M2", "Li Lei", "B1", 5, "m2@bank.example"),

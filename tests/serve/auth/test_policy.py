@@ -42,12 +42,8 @@ def test_a_route_with_a_row_but_without_a_token_keeps_the_service_from_starting(
 @pytest.mark.parametrize("name", POLICY)
 def test_nobody_sees_farther_than_the_role(name):
     """What each role may see at most, whatever the route."""
-    most = {
-        Role.CRM: set(Reach),
-        Role.ADMIN: set(Reach),
-        Role.BRANCH_HEAD: {Reach.BRANCH, Reach.NONE},
-        Role.MANAGER: {Reach.OWN, Reach.NONE},
-    }
+    most = {role: set(Reach) for role in (Role.CRM, Role.ADMIN)}
+    most |= {Role.BRANCH_HEAD: {Reach.BRANCH, Reach.NONE}, Role.MANAGER: {Reach.OWN, Reach.NONE}}
     for role, grant in POLICY[name].grants.items():
         if role is Role.ANALYST:
             assert grant.reach is Reach.NONE or {"customer_id", "name"} <= grant.masked

@@ -34,16 +34,8 @@ def test_what_is_no_pseudonym_leads_nowhere(pseudonyms):
 
 
 def test_fields_are_masked_however_deep_and_nothing_else_is(pseudonyms):
-    answer = {
-        "customer_id": "c1",
-        "name": "张伟",
-        "aum": 1.5,
-        "customers": [{"customer_id": "c2", "tier": "t"}],
-    }
+    deep = [{"customer_id": "c2", "tier": "t"}]
+    answer = {"customer_id": "c1", "name": "张伟", "aum": 1.5, "customers": deep}
     masked = json.loads(pseudonyms.mask(json.dumps(answer).encode(), {"customer_id", "name", "aum"}))
-    assert masked == {
-        "customer_id": pseudonyms.of("c1"),
-        "name": "",
-        "aum": None,
-        "customers": [{"customer_id": pseudonyms.of("c2"), "tier": "t"}],
-    }
+    deep = [{"customer_id": pseudonyms.of("c2"), "tier": "t"}]
+    assert masked == {"customer_id": pseudonyms.of("c1"), "name": "", "aum": None, "customers": deep}

@@ -51,11 +51,8 @@ def test_before_the_first_estimate_and_before_either_arm_has_an_outcome(signed_i
     kept(store_url, None)
     assert "No estimate has been made yet" in signed_in("analyst").get("/effect").text
     power = published_bank.EFFECT["power"] | {"visible": None, "weeks_to_go": None}
-    kept(
-        store_url,
-        published_bank.EFFECT
-        | {"customers": None, "money": None, "by_reason": {}, "by_manager": {}, "power": power},
-    )
+    none = {"customers": None, "money": None, "by_reason": {}, "by_manager": {}, "power": power}
+    kept(store_url, published_bank.EFFECT | none)
     page = signed_in("analyst").get("/effect").text
     assert "No lots are drawn, so it will never show" in page
     assert "Who left" not in page

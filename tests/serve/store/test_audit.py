@@ -84,12 +84,9 @@ def manipulate(connection, dice: random.Random) -> str:
     else:
         connection.execute(text("DELETE FROM audit WHERE number >= :n"), {"n": max(one, 2)})
         if kind == "cut and head":
-            connection.execute(
-                text(
-                    "UPDATE audit_head SET number = (SELECT max(number) FROM audit), "
-                    "hash = (SELECT hash FROM audit ORDER BY number DESC LIMIT 1)"
-                )
-            )
+            last = "(SELECT hash FROM audit ORDER BY number DESC LIMIT 1)"
+            head = f"number = (SELECT max(number) FROM audit), hash = {last}"
+            connection.execute(text(f"UPDATE audit_head SET {head}"))
     return kind
 
 
@@ -122,12 +119,8 @@ def insert_copy(connection, number, count):
     for later in range(count, number, -1):
         connection.execute(text(f"UPDATE audit SET number = {later + 1} WHERE number = {later}"))
     names = ", ".join(COLUMNS)
-    connection.execute(
-        text(
-            f"INSERT INTO audit (number, {names}) SELECT {number + 1}, {names} FROM audit WHERE number = "
-            f"{number}"
-        )
-    )
+    copy = f"SELECT {number + 1}, {names} FROM audit WHERE number = {number}"
+    connection.execute(text(f"INSERT INTO audit (number, {names}) {copy}"))
     connection.execute(text("UPDATE audit_head SET number = number + 1"))
 
 
