@@ -49,3 +49,23 @@ def test_nobody_sees_farther_than_the_role(name):
             assert grant.reach is Reach.NONE or {"customer_id", "name"} <= grant.masked
         else:
             assert grant.reach in most[role]
+
+
+REFUSED = {
+    Role.CRM: set(),
+    Role.ADMIN: set(),
+    Role.BRANCH_HEAD: {"opt_out", "withdraw_opt_out"},
+    Role.MANAGER: {
+        *("opt_out", "withdraw_opt_out", "branch_summary", "export_scores", "export_changes"),
+        *("branches_page", "branch_page", "branch_list_page"),
+    },
+    Role.ANALYST: {
+        *("opt_out", "withdraw_opt_out", "record_contact", "record_outcome", "manager_page"),
+        *("customer_page", "branches_page", "branch_page", "branch_list_page"),
+    },
+}
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_role_may_not_call_what_is_not_its_work(role):
+    assert {name for name, rule in POLICY.items() if role not in rule.grants} == REFUSED[role]
