@@ -70,7 +70,7 @@ def difference_in_customers(experiment: Experiment) -> dict[str, Any]:
 
 
 def difference_in_money(experiment: Experiment) -> dict[str, Any]:
-    """The same of shares of AUM, ``kept`` in base currency; who lost nothing is there with 0."""
+    """Difference of mean shares of AUM, ``kept`` in base currency; who lost nothing is there with 0."""
     share = np.zeros(len(experiment))
     np.divide(experiment.lost, experiment.base, out=share, where=experiment.base > 0)
     return _difference(experiment, share, experiment.base)

@@ -59,7 +59,7 @@ def maturities(tables: Ingested, as_of: date, customers: Collection[str]) -> dic
 def profiles_of(
     entities: Entities, as_of: date, cohort: Collection[str], names: Mapping[str, str]
 ) -> Iterator[Profile]:
-    """The same of the customers of one bucket; ``names`` are those of the products by product_id."""
+    """One profile per customer of one bucket; ``names`` are those of the products by product_id."""
     inside = _inside(entities, cohort)
     holdings, transactions, contacts = (
         _seen(entities.tables[name], inside, as_of) for name in ("holdings", "transactions", "contacts")
