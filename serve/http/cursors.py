@@ -11,7 +11,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 
 class Sealer:
-    """A content and its sealed text, by AES-SIV (RFC 5297): one content always has the same text."""
+    """A content and its sealed text, by AES-SIV (RFC 5297): one content always has the same text.
+
+    The text is letters and digits (base32), so no URL or spreadsheet changes it: a leading ``-`` would make
+    it a formula.
+    """
 
     def __init__(self, key: bytes, purpose: bytes) -> None:
         """``key`` is the audit log's; the key of a purpose is derived from it."""
@@ -20,12 +24,12 @@ class Sealer:
     def seal(self, content: str, *place: str) -> str:
         """The text can be opened in the same place only."""
         sealed = self._cipher.encrypt(content.encode(), [part.encode() for part in place])
-        return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
+        return base64.b32encode(sealed).rstrip(b"=").decode()
 
     def open(self, text: str, *place: str) -> str | None:
         """None for a text that was not sealed for this place."""
         try:
-            sealed = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
+            sealed = base64.b32decode(text + "=" * (-len(text) % 8))
             return self._cipher.decrypt(sealed, [part.encode() for part in place]).decode()
         except (binascii.Error, ValueError, InvalidTag):
             return None

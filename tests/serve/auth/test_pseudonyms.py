@@ -25,6 +25,10 @@ def test_a_number_has_one_pseudonym_and_comes_back(pseudonyms, number):
     assert pseudonyms.number(pseudonyms.of(number)) == number
 
 
+def test_a_spreadsheet_takes_no_pseudonym_for_a_formula(pseudonyms):
+    assert all(pseudonyms.of(f"c{number}").isalnum() for number in range(200))
+
+
 def test_what_is_no_pseudonym_leads_nowhere(pseudonyms):
     good = pseudonyms.of("c1")
     foreign = Pseudonyms(secrets.token_bytes(32)).of("c1")

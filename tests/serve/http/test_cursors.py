@@ -19,7 +19,7 @@ def test_there_and_back_in_one_place():
 def test_none_of_a_thousand_changed_cursors_is_read():
     cursors, chance = Cursors(b"k" * 32), random.Random(5)
     text = cursors.text(AT, "p")
-    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
     for _ in range(1_000):
         at = chance.randrange(len(text) - 1)  # the last letter holds bits that no byte needs
         other = chance.choice([one for one in alphabet if one != text[at]])
