@@ -85,7 +85,7 @@ def alone(bank: Context, as_of: date, rounds: int) -> dict[str, Any]:
     fitted = took()
     took = _clock()
     fit_severity(train, tune, bank.settings.training)
-    return fitted | {"binning": binning, "severity": took(), "rows": len(some)}
+    return fitted | {"binning": binning, "severity": took(), "rows": len(some.row)}
 
 
 def scoring(bank: Context, as_of: date, rows: int) -> dict[str, Any]:
