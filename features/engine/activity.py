@@ -83,7 +83,7 @@ def make_bucket(entities: Entities, calendar: Calendar, settings: Settings) -> B
 
 def _tiles(rows: Rows, measures: Sequence[Measure], calendar: Calendar, customers: int) -> dict[Column, Ints]:
     used = sorted({column for measure in measures for column in measure.where})
-    group_key, sizes = _group_keys(rows, used)
+    group_key, sizes = group_keys(rows, used)
     member = {measure.name: _members(rows, measure, sizes) for measure in measures}
     where = (calendar.position(rows.day), rows.customer, group_key)
     amount = np.abs(rows.columns["amount_base"]) if "amount_base" in rows.columns else np.zeros_like(rows.day)
@@ -107,11 +107,11 @@ def _tiles(rows: Rows, measures: Sequence[Measure], calendar: Calendar, customer
 
 def counted(rows: Rows, measure: Measure) -> NDArray[np.bool_]:
     """One flag per row of its table: it belongs to the measure."""
-    group_key, sizes = _group_keys(rows, sorted(measure.where))
+    group_key, sizes = group_keys(rows, sorted(measure.where))
     return _members(rows, measure, sizes)[group_key]
 
 
-def _group_keys(rows: Rows, columns: Sequence[str]) -> tuple[Ints, dict[str, int]]:
+def group_keys(rows: Rows, columns: Sequence[str]) -> tuple[Ints, dict[str, int]]:
     """One number per row for its labels and its sign; how many values each column has (empty included)."""
     sizes = {column: len(rows.labels[column]) + 1 for column in columns}
     group_key = np.zeros(len(rows), np.int64)

@@ -69,8 +69,7 @@ def _shift(values: Ints, again: NDArray[np.bool_]) -> Ints:
 
 
 def _market_move(rows: Rows, before: Ints, again: NDArray[np.bool_]) -> Ints:
-    """One market move per row: of the new price, then of the new exchange rate, minor units of base
-    currency.
+    """One market move per row: of the price, then of the exchange rate (minor units, base currency).
 
     Without units or a price on both days there is no move by price; in base currency none by exchange rate.
     """
@@ -145,7 +144,6 @@ class Balances:
 
     @cached_property
     def _month_starts(self) -> Ints:
-        """First days of the months in the history."""
         calendar = self.calendar
         first, last = month_number(np.array([calendar.history_from, calendar.snapshots.max()]))
         starts = np.arange(first, last + 1).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
@@ -175,8 +173,7 @@ class Balances:
 
 
 def make_balances(holdings: Rows, calendar: Calendar, customers: int) -> Balances:
-    """Add all changes into weekly tiles and let them run. Rows must be cut already, see
-    make_balance_changes."""
+    """Running sums of all changes in weekly tiles. Rows must be cut already, see make_balance_changes."""
     changes = make_balance_changes(holdings)
     classes, rows, n = len(PRODUCT_CLASSES), changes.rows, len(changes.rows)
     product_class = rows.columns["product_class"]

@@ -11,9 +11,12 @@ A sort is finer than any measure, so this holds for the measures that a bank dec
 not settled by then, known later or superseded later, is kept: a snapshot may have to do without it.
 """
 
+from math import prod
+
 import numpy as np
 
 from configs.settings import Settings
+from features.engine.activity import group_keys
 from features.engine.entities import FOREVER, Ints, Rows
 
 YEAR = 52  # weeks; what families look back on besides the windows of the settings
@@ -43,15 +46,9 @@ def compact_rows(rows: Rows, before: int) -> Rows:
 
 def _sorts(rows: Rows) -> Ints:
     """A number per row, the same for rows of one customer with equal labels and sign."""
-    sort = rows.customer * 2
-    if "amount_base" in rows.columns:
-        sort = sort + (rows.columns["amount_base"] < 0)
-    for column, labels in rows.labels.items():
-        size = len(labels) + 1  # the last is that of -1, empty
-        sort = sort * size + rows.columns[column] % size
-    return sort
+    group_key, sizes = group_keys(rows, [*rows.labels])
+    return rows.customer * (2 * prod(sizes.values())) + group_key
 
 
 def _firsts(sort: Ints) -> Ints:
-    """The place where each number comes first."""
     return np.unique(sort, return_index=True)[1]

@@ -35,8 +35,7 @@ def value_as_of(
     missing: float,
     visible: Callable[[Rows, int], NDArray[np.bool_]] | None = None,
 ) -> NDArray[Any]:
-    """(snapshot × customer) array: ``values`` of each customer's last visible row, ``missing`` without
-    one."""
+    """(snapshot × customer) array: ``values`` of each customer's last visible row, else ``missing``."""
     result = np.full(
         (len(snapshots), customers), missing, np.result_type(values, np.min_scalar_type(missing))
     )

@@ -100,17 +100,18 @@ def make_entities(tables: Mapping[str, pa.Table], workload: Workload = MappingPr
 
     Tables that the bank does not bring are empty. Text becomes codes, so that nothing but integers is left.
     """
-    named = dict(tables)
-    ids = named["customers"]["customer_id"].unique().to_pylist() if "customers" in named else []
-    customers = np.array(sorted(ids), dtype=object)
-    if "holdings" in named:
-        named["holdings"] = _with_class(named["holdings"], named["products"])
-    rows = {
-        name: make_rows(name, named[name], customers) if name in named else _no_rows(name)
-        for name, contract in TABLES.items()
-        if contract.by_customer
-    }
+    named = {name: _no_rows(name) for name in TABLES} | dict(tables)
+    customers = np.array(sorted(named["customers"]["customer_id"].unique().to_pylist()), dtype=object)
+    named["holdings"] = _with_class(named["holdings"], named["products"])
+    by_customer = [name for name, contract in TABLES.items() if contract.by_customer]
+    rows = {name: make_rows(name, named[name], customers) for name in by_customer}
     return Entities(customers, rows, workload)
+
+
+def _no_rows(name: str) -> pa.Table:
+    text = {column.name for column in TABLES[name].columns if column.type == "VARCHAR"}
+    kinds = {column: pa.string() if column in text else pa.date32() for column in read_columns(name)}
+    return pa.schema(kinds).empty_table()
 
 
 def _with_class(holdings: pa.Table, products: pa.Table) -> pa.Table:
@@ -138,38 +139,19 @@ def make_rows(name: str, table: pa.Table, ids: NDArray[np.object_]) -> Rows:
     rows = Rows(
         customer, happened, _days(table["known_on"]), np.where(until < 0, FOREVER, until), columns, labels
     )
-    return rows if _sorted(rows) else rows.take(_in_time(rows))
+    return _in_time(rows) if len(rows) else rows
 
 
-def _in_time(rows: Rows) -> Ints:
-    """The order by customer, day and time of day; quick where the rows are a few sorted parts put
-    together."""
+def _in_time(rows: Rows) -> Rows:
+    """The rows by customer, day and time of day; quick where they are sorted parts put together."""
     day = rows.day - rows.day.min()
     moments = (int(day.max()) + 1) * DAY_MICROSECONDS
     if (int(rows.customer.max()) + 1) * moments >= 2**63:
-        return np.lexsort((rows.columns["order"], rows.day, rows.customer))
+        return rows.take(np.lexsort((rows.columns["order"], rows.day, rows.customer)))
     key = rows.customer * moments + day * DAY_MICROSECONDS + rows.columns["order"]
-    return np.argsort(key, kind="stable")
-
-
-def _sorted(rows: Rows) -> bool:
-    """True if rows ascend by customer, day and time of day already, as ingest writes them."""
-    ascending = np.ones(max(len(rows) - 1, 0), bool)
-    for values in (rows.columns["order"], rows.day, rows.customer):
-        step = np.diff(values)
-        ascending = (step > 0) | ((step == 0) & ascending)
-    return bool(ascending.all())
-
-
-def _no_rows(name: str) -> Rows:
-    empty = np.zeros(0, np.int64)
-    columns = {column.name: empty for column in TABLES[name].columns} | {"order": empty}
-    columns |= dict.fromkeys(TABLES[name].derived, empty)
-    columns |= {column: empty for table, column in VOCABULARY if table == name}
-    labels: dict[str, tuple[str, ...]] = {
-        column.name: () for column in TABLES[name].columns if column.type == "VARCHAR"
-    }
-    return Rows(empty, empty, empty, empty, columns, labels)
+    if (key[1:] >= key[:-1]).all():  # as ingest writes them
+        return rows
+    return rows.take(np.argsort(key, kind="stable"))
 
 
 def _positions(name: str, column: pa.ChunkedArray, ids: NDArray[np.object_]) -> Ints:
@@ -192,12 +174,8 @@ def _positions(name: str, column: pa.ChunkedArray, ids: NDArray[np.object_]) -> 
 
 def _days(column: pa.ChunkedArray) -> Ints:
     """Days since 1970 of a date or timestamp column; -1 where empty."""
-    days = (
-        column.cast(pa.date32())
-        if pa.types.is_date(column.type)
-        else pc.cast(column, pa.date32(), safe=False)
-    )
-    return pc.fill_null(days.cast(pa.int32()), -1).to_numpy().astype(np.int64)
+    days = pc.cast(column, pa.date32(), safe=False).cast(pa.int32())
+    return pc.fill_null(days, -1).to_numpy().astype(np.int64)
 
 
 def _within_day(column: pa.ChunkedArray) -> Ints:

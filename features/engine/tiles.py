@@ -72,8 +72,7 @@ def add_running_sums(
     counts: Ints,
     tiles: Ints,
 ) -> None:
-    """Running sums: each row adds to every column of its group key, 1 where the column counts, else the
-    amount.
+    """Running sums: each row adds 1 or its amount to every column of its group key, as ``counts`` says.
 
     Rows come by customer. Their tiles lie far apart, so those of CACHE_BLOCK customers are filled side by
     side first.

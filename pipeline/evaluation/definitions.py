@@ -26,6 +26,7 @@ from pipeline.artefacts import write_json, write_parquet, write_text
 from pipeline.context import Context
 from pipeline.evaluation.definitions_page import definitions_page
 from pipeline.snapshots.build import load_entities, run_task
+from pipeline.snapshots.spark import BucketTask
 from pipeline.tables import Ingested
 
 GROUPS = ("quarter", "tier", "branch")
@@ -74,7 +75,7 @@ def compare_definitions(
     data_through = min(as_of, tables.last_day + timedelta(days=1))
     longest = max(candidate.label.horizon_days for candidate in chosen.values())
     snapshots = monthly(settings, tables, data_through, longest)
-    task = DefinitionTask(tuple(chosen.values()), tables, snapshots, data_through, home.root / "making")
+    task = DefinitionTask(tables, snapshots, home.root / "making", tuple(chosen.values()), data_through)
     try:
         run_task(task, settings.engine, progress)
         groups, excluded, both = (_gathered(task.drafts, kind) for kind in task.kinds)
@@ -128,14 +129,11 @@ def monthly(settings: Settings, tables: Ingested, data_through: date, horizon_da
 
 
 @dataclass(frozen=True)
-class DefinitionTask:
+class DefinitionTask(BucketTask):
     """The work on one bucket: every candidate on every Monday, added up, as three small tables."""
 
     candidates: tuple[Settings, ...]
-    tables: Ingested
-    snapshots: tuple[date, ...]
     data_through: date
-    drafts: Path
     kinds = ("groups", "excluded", "both")
 
     @property
@@ -145,9 +143,9 @@ class DefinitionTask:
 
     def __call__(self, bucket: int) -> None:
         entities, start = load_entities(self.tables, bucket), first_monday(self.tables.first_day)
-        compared = compare(entities, self.snapshots, start, self.data_through, self.candidates)
+        compared = compare(entities, self.due, start, self.data_through, self.candidates)
         frames = (
-            group_totals(compared, self.snapshots, self.tiers),
+            group_totals(compared, self.due, self.tiers),
             excluded_counts(compared),
             both_counts(compared),
         )

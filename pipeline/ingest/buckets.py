@@ -7,7 +7,7 @@ are integers, and text is compared only where customer and moment are the same.
 
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain, islice, pairwise
@@ -91,7 +91,7 @@ def write_parts(rows: pa.Table, folder: Path, order: Sequence[str], year_of: str
 
 
 def layout_of(table: Table) -> tuple[list[str], str | None]:
-    """How the rows of a part are sorted, and the column whose calendar year decides in which part a row lies.
+    """The order of the rows of a part, and the column whose calendar year decides in which part a row lies.
 
     No two rows of a table are equal in all columns of the order.
     """
@@ -144,31 +144,14 @@ class _Spill:
     files: int = field(default=0, init=False)
 
     def keep(self, batch: pa.RecordBatch, bounds: Sequence[int]) -> Partitions:
-        codes, words = _codes_and_words(batch)
-        if self.held + codes.nbytes <= IN_MEMORY:
-            self.held += codes.nbytes
+        if self.held + batch.nbytes <= IN_MEMORY:
+            self.held += batch.nbytes
             return lambda bucket: batch.slice(bounds[bucket], bounds[bucket + 1] - bounds[bucket])
         self.folder.mkdir(exist_ok=True)
         path = self.folder / f"{self.files}.arrow"
         self.files += 1
-        write_partitions(codes, bounds, path)
-        return lambda bucket: _worded(next(read_partitions(path, range(bucket, bucket + 1))), words)
-
-
-def _codes_and_words(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, dict[str, pa.Array]]:
-    """The batch with the codes of coded text alone, and by column the words, which batches may share."""
-    columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-    coded = {name: array for name, array in columns.items() if pa.types.is_dictionary(array.type)}
-    codes = {name: array.indices for name, array in coded.items()}
-    return pa.RecordBatch.from_pydict(columns | codes), {
-        name: array.dictionary for name, array in coded.items()
-    }
-
-
-def _worded(batch: pa.RecordBatch, words: Mapping[str, pa.Array]) -> pa.RecordBatch:
-    columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-    coded = {name: pa.DictionaryArray.from_arrays(columns[name], words[name]) for name in words}
-    return pa.RecordBatch.from_pydict(columns | coded)
+        write_partitions(batch, bounds, path)
+        return lambda bucket: next(read_partitions(path, range(bucket, bucket + 1)))
 
 
 def write_partitions(batch: pa.RecordBatch, bounds: Sequence[int], path: Path) -> None:

@@ -147,19 +147,17 @@ def _reasons(column: Column, delivered_type: str) -> list[str]:
 
 
 def _may_round(sql_type: str, delivered_type: str) -> bool:
-    """Whether a cast to a number may drop decimals."""
     exact = delivered_type == sql_type or delivered_type.endswith("INT") or delivered_type == "INTEGER"
     return not exact and (sql_type.startswith("DECIMAL") or sql_type == "INTEGER")
 
 
 def _decimals(sql_type: str, delivered_type: str) -> int:
-    """How many decimals are compared: in a binary float the far ones are noise."""
+    """The number of decimals that are compared: in a binary float the far ones are noise."""
     scale = int(sql_type[:-1].split(",")[1]) if "," in sql_type else 0
     return scale + 4 if delivered_type in ("DOUBLE", "FLOAT") else 18
 
 
 def _in_words(sql_type: str) -> str:
-    """A SQL type as one reads it in a reason."""
     if sql_type.startswith("DECIMAL"):
         digits, scale = (int(part) for part in sql_type[8:-1].split(","))
         return f"a number of at most {digits - scale} digits and {scale} decimals"
@@ -209,9 +207,8 @@ def _extras(table: Table, base_currency: str) -> str:
 
 def _in_base(money: str, base_currency: str) -> str:
     """SQL: an amount in base currency, NULL where it has more digits than money has."""
-    foreign = f"round(t.{money}::DECIMAL(28,2) * r.to_base, 2)"
-    cast = f"TRY_CAST({foreign} AS DECIMAL(18,2))"
-    return f"CASE WHEN t.currency = '{base_currency}' THEN t.{money} ELSE {cast} END"
+    foreign = f"TRY_CAST(round(t.{money}::DECIMAL(28,2) * r.to_base, 2) AS DECIMAL(18,2))"
+    return f"CASE WHEN t.currency = '{base_currency}' THEN t.{money} ELSE {foreign} END"
 
 
 def _joins(table: Table) -> str:

@@ -16,13 +16,12 @@ from configs.settings import Source
 
 # A quoted field goes on over so many lines at most; more is an open quote, and only its own line is refused.
 LINES_PER_ROW = 50
-GZIP = b"\x1f\x8b"
 
 
 def is_gzip(path: Path) -> bool:
-    """Whether the file's first two bytes say gzip; its name may end in anything."""
+    """True where the file's first two bytes say gzip; its name may end in anything."""
     with path.open("rb") as file:
-        return file.read(2) == GZIP
+        return file.read(2) == b"\x1f\x8b"
 
 
 @contextmanager
@@ -99,10 +98,10 @@ def rows(
     from a file in which every line is a row. ``only``: lines on which rows begin; no others are read.
     """
     waiting: list[str] = []
-    number, header = 1, True
+    number = 1
     while line := waiting.pop(0) if waiting else next(lines, ""):
         if only is not None and number not in only:
-            number, header = number + 1, False
+            number += 1
             continue
         taken = [line]
         row = _fields(taken, delimiter)
@@ -118,9 +117,9 @@ def rows(
             row = row if isinstance(row, str) else _why(row, width)
             waiting[:0] = taken[1:]
             taken = [line]
-        if not header and line.strip("\r\n"):
+        if number > 1 and line.strip("\r\n"):
             yield number, row, "".join(taken)
-        number, header = number + len(taken), False
+        number += len(taken)
 
 
 def _fields(lines: list[str], delimiter: str) -> list[str] | str | None:
@@ -134,7 +133,7 @@ def _fields(lines: list[str], delimiter: str) -> list[str] | str | None:
 
 
 def _swallows(row: list[str], delimiter: str) -> bool:
-    """Whether a field over several lines holds a whole row: two open quotes that seem to make a pair."""
+    """True where a field over several lines holds a whole row: two open quotes that seem to make a pair."""
     enough = max(len(row) - 1, 3)
     later = [line for field in row if "\n" in field or "\r" in field for line in field.splitlines()[1:]]
     return any(line.count(delimiter) >= enough for line in later)

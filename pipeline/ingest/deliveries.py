@@ -1,4 +1,4 @@
-"""What an ingest has to read: nothing, the new files, or everything anew; and the pointer to what it made."""
+"""The plan of an ingest (nothing, the new files, or everything anew), and the pointer to what it made."""
 
 import hashlib
 from collections.abc import Mapping
@@ -21,12 +21,12 @@ MOST_DELIVERIES = 8  # a delivery that would rest on more is merged with them: r
 
 
 class ReadAllError(Exception):
-    """Why a delivery cannot build on the earlier ones, in a few words; all files are then read anew."""
+    """The reason why a delivery cannot build on earlier ones; all files are then read anew."""
 
 
 @dataclass(frozen=True)
 class FileCount:
-    """What became of one file's rows in one table: rows_in = loaded + quarantined + duplicates, always."""
+    """One row per table and file: rows_in = loaded + quarantined + duplicates, always."""
 
     table: str
     file: str
@@ -43,10 +43,6 @@ class Base:
     tables: Ingested
     noted: Mapping[str, Any]
     unreadable: Mapping[str, list[Reject]]
-
-    @property
-    def counts(self) -> dict[tuple[str, str], FileCount]:
-        return {(count["table"], count["file"]): FileCount(**count) for count in self.noted["files"]}
 
 
 @dataclass(frozen=True)

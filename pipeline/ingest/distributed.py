@@ -11,7 +11,7 @@ hashes of their keys by their own value; ``refused`` and ``again``, the rows tha
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
@@ -19,7 +19,7 @@ from functools import partial
 from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import duckdb
 import numpy as np
@@ -34,39 +34,28 @@ from pipeline.artefacts import Home, fingerprint
 from pipeline.ingest.buckets import layout_of, partition, read_partitions, write_partitions, write_parts
 from pipeline.ingest.checks import key_hash
 from pipeline.ingest.deliveries import Plan
-from pipeline.ingest.incoming import Incoming, Ingestion, weekly_bookings
-from pipeline.ingest.load import BATCH_ROWS, KEPT_FILES, KEPT_ROWS, by_file, validate
+from pipeline.ingest.load import (
+    BATCH_ROWS,
+    KEPT_FILES,
+    KEPT_ROWS,
+    Incoming,
+    Ingestion,
+    by_file,
+    validate,
+    weekly_bookings,
+)
 from pipeline.ingest.quarantine import RefusedLines, refused_lines
 from pipeline.ingest.relations import RAW_TEXT, TABLE_KEY, computing, sql_text
 from pipeline.ingest.selects import explain_sql_errors, row_by_row_sources
 from pipeline.ingest.sources import Reject, open_source
-from pipeline.snapshots.spark import over_buckets, session
+from pipeline.snapshots.spark import Cluster, session
 from pipeline.tables import bucket_name
 
-Item = TypeVar("Item")
 Result = TypeVar("Result")
 MOST_PARTS = 1024  # a task that writes buckets opens a file of every part
 MOST_WRITERS = 512  # a task that writes buckets reads the index of every such file
 OFTEN = "often.npy"  # the hashes of keys that come more than once
 REPEATED_ROWS = "repeated_rows.parquet"  # one row per row that shares its key, with the driver's verdict
-PLACES = 40  # bits of a row's place that count the rows of its part
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """Spark, the sources whose files its tasks read, and a folder that all of them see."""
-
-    context: Any  # pyspark is an extra
-    sources: frozenset[str]
-    folder: Path
-
-    def over(self, task: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-        """One task per item."""
-        return over_buckets(self.context, partial(_of_item, task, items), len(items), lambda _done, _of: None)
-
-
-def _of_item(task: Callable[[Item], Result], items: Sequence[Item], number: int) -> Result:
-    return task(items[number])
 
 
 @contextmanager
@@ -139,7 +128,9 @@ class DistributedTable:
         con, work = self.state.con, self.work
         for name in ("rows", "keys", "refused", "again", "raw"):
             (work.folder / name).mkdir(parents=True)
-        _share(con, work)
+        for name in (*(f"ref_{other}" for other in TABLE_KEY), "ref_rates", "latest_valid_date", "layout"):
+            if not (work.shared / f"{name}.parquet").is_file():
+                copy_rows(con, f"SELECT * FROM {name}", work.shared / f"{name}.parquet")
         counts: dict[str, int] = {}
         self.state.unreadable[work.source] = []
         for rows, rejects in self._over_parts(validate_part):
@@ -199,15 +190,7 @@ def open_distributed(state: Ingestion, table: Table, incoming: Incoming) -> Dist
     return DistributedTable(state, state.cluster, work)
 
 
-def _share(con: duckdb.DuckDBPyConnection, work: Work) -> None:
-    """Lay down once what the rows of all parts refer to."""
-    for name in (*(f"ref_{other}" for other in TABLE_KEY), "ref_rates", "latest_valid_date", "layout"):
-        if not (work.shared / f"{name}.parquet").is_file():
-            copy_rows(con, f"SELECT * FROM {name}", work.shared / f"{name}.parquet")
-
-
 def _insert(con: duckdb.DuckDBPyConnection, relation: str, folder: Path) -> None:
-    """Add the rows of all files in a folder, if there are any."""
     files = [str(path) for path in sorted(folder.iterdir())]
     if files:
         con.execute(f"INSERT INTO {relation} BY NAME SELECT * FROM read_parquet(?)", [files])
@@ -226,8 +209,8 @@ def validate_part(work: Work, part: int) -> tuple[dict[str, int], list[Reject]]:
     """
     with _opened(work, part) as (con, rejects):
         rows = validate(con, work.settings, work.table, work.incoming)
-        refused = work.folder / "refused" / f"{part}.parquet"
-        copy_rows(con, "SELECT * FROM checked WHERE _reason IS NOT NULL", refused)
+        refused = "SELECT * FROM checked WHERE _reason IS NOT NULL"
+        copy_rows(con, refused, work.folder / "refused" / f"{part}.parquet")
         _partition_good(con, work, part)
         return rows, rejects
 
@@ -307,8 +290,9 @@ def _opened(work: Work, part: int) -> Iterator[tuple[duckdb.DuckDBPyConnection, 
 
 
 def _partition_good(con: duckdb.DuckDBPyConnection, work: Work, part: int) -> None:
+    # The last 40 bits of a row's place count the rows of its part.
     rows = con.sql(
-        f"SELECT rowid + {part << PLACES} AS _place, {key_hash(work.table)} AS _hash, "
+        f"SELECT rowid + {part << 40} AS _place, {key_hash(work.table)} AS _hash, "
         "* EXCLUDE (_reason, _given) FROM checked WHERE _reason IS NULL"
     ).to_arrow_reader(BATCH_ROWS)
     for number, batch in enumerate(rows):
@@ -320,6 +304,6 @@ def _partition_good(con: duckdb.DuckDBPyConnection, work: Work, part: int) -> No
 
 
 def _partitions(work: Work, kind: str, buckets: range) -> Iterator[tuple[pa.RecordBatch, ...]]:
-    """What the parts have for each of these buckets; nothing where none of them has a good row."""
+    """The parts' rows in each of these buckets; nothing where no part has a good row."""
     files = sorted((work.folder / kind).glob("*.arrow"))
     return zip(*[list(read_partitions(path, buckets)) for path in files], strict=True)

@@ -7,7 +7,7 @@ fails or is stopped leaves the tables before it as they were.
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
@@ -17,7 +17,6 @@ from configs.files import whole_file, whole_folder
 from configs.settings import Settings
 from configs.tables import TABLES, Table
 from pipeline.artefacts import Home, fingerprint, write_json
-from pipeline.ingest.databases import fetched
 from pipeline.ingest.deliveries import (
     MOST_DELIVERIES,
     FileCount,
@@ -30,22 +29,19 @@ from pipeline.ingest.deliveries import (
     stands,
 )
 from pipeline.ingest.distributed import distributed_ingest, open_distributed
-from pipeline.ingest.incoming import (
+from pipeline.ingest.load import (
     Incoming,
     Ingestion,
     choose_buckets,
+    count_files,
+    find_earlier,
     open_files,
     rows_to_validate,
     store_earlier_customers,
     store_latest_date,
     store_references,
-    weekly_bookings,
-)
-from pipeline.ingest.load import (
-    count_files,
-    find_earlier,
     validate,
-    write_files,
+    weekly_bookings,
     write_kept,
     write_notes,
     write_refused,
@@ -56,12 +52,14 @@ from pipeline.ingest.quarantine import (
     keep_raw,
     most_common,
     refuse,
+    write_csv,
     write_quarantine,
     write_raw,
 )
 from pipeline.ingest.quarantine_export import note_corrected
 from pipeline.ingest.relations import computing, number, open_relations
 from pipeline.ingest.selects import ORDER, explain_sql_errors, load_selects
+from pipeline.ingest.sources import fetched
 from pipeline.tables import NOTES, Count, Delivery, Ingested, read_ingested
 
 # Raised when the same files, SELECTs and settings would give other tables. Older ones are then made anew.
@@ -70,17 +68,11 @@ INGEST_VERSION = 1
 
 @dataclass(frozen=True)
 class Loaded:
-    """One table's share of an ingest: its rows and their counts by file."""
+    """One table's share of an ingest: its rows, their counts by file and in all."""
 
     incoming: Incoming
     counts: list[FileCount]
-    corrected: int
-
-    @property
-    def total(self) -> Count:
-        names = ("rows_in", "loaded", "quarantined", "duplicates")
-        totals = {name: sum(getattr(count, name) for count in self.counts) for name in names}
-        return Count(self.counts[0].table, **totals, corrected=self.corrected)
+    total: Count
 
 
 def ingest(settings: Settings, raw: Path, home: Home, progress: Callable[[str], None]) -> Ingested:
@@ -138,7 +130,7 @@ def _make(
         for name in ORDER:
             progress(name)
             if name in selects:
-                loaded.append(_ingest_table(state, TABLES[name], selects[name]))
+                loaded.append(_load(state, TABLES[name], selects[name]))
                 # Shown even when the next step stops the run.
                 write_quarantine(con, home.root / "quarantine.csv")
                 _check_limit(state, loaded[-1])
@@ -168,34 +160,33 @@ def _prepare(state: Ingestion, bookings: str) -> None:
     store_latest_date(con, weeks)
 
 
-def _ingest_table(state: Ingestion, table: Table, select: str) -> Loaded:
-    incoming = rows_to_validate(state, table, select)
-    with explain_sql_errors(state.settings, table):
-        return _load(state, table, incoming)
-
-
-def _load(state: Ingestion, table: Table, incoming: Incoming) -> Loaded:
-    """One table from its incoming rows to its files; each step makes the relations that the next reads."""
+def _load(state: Ingestion, table: Table, select: str) -> Loaded:
+    """One table from its SELECT to its files; each step makes the relations that the next reads."""
     con, settings = state.con, state.settings
-    if table.name == "customers":
-        choose_buckets(state, incoming)
-    distributed = open_distributed(state, table, incoming)
-    new_rows = distributed.validate() if distributed else validate(con, settings, table, incoming)
-    rejects = [reject for name in incoming.sources for reject in state.unreadable[name]]
-    refuse(con, table, rejects)
-    find_earlier(state, table)
-    find_repeats(con, table)
-    if distributed:
-        distributed.keep_raw()
-    else:
-        keep_raw(state, table.name)
-    written = distributed.write_kept() if distributed else write_kept(state, table)
-    if table.by_customer:
-        write_refused(state, table, incoming.columns)
-        write_notes(state, table)
-    store_references(state, table)
-    counts = count_files(state, table, new_rows, rejects, written)
-    return Loaded(incoming, counts, note_corrected(con, table.name, counts))
+    incoming = rows_to_validate(state, table, select)
+    with explain_sql_errors(settings, table):
+        if table.name == "customers":
+            choose_buckets(state, incoming)
+        distributed = open_distributed(state, table, incoming)
+        new_rows = distributed.validate() if distributed else validate(con, settings, table, incoming)
+        rejects = [reject for name in incoming.sources for reject in state.unreadable[name]]
+        refuse(con, table, rejects)
+        find_earlier(state, table)
+        find_repeats(con, table)
+        if distributed:
+            distributed.keep_raw()
+        else:
+            keep_raw(state, table.name)
+        written = distributed.write_kept() if distributed else write_kept(state, table)
+        if table.by_customer:
+            write_refused(state, table, incoming.columns)
+            write_notes(state, table)
+        store_references(state, table)
+        counts = count_files(state, table, new_rows, rejects, written)
+        corrected = note_corrected(con, table.name, counts)
+    names = ("rows_in", "loaded", "quarantined", "duplicates")
+    totals = {name: sum(getattr(count, name) for count in counts) for name in names}
+    return Loaded(incoming, counts, Count(table.name, **totals, corrected=corrected))
 
 
 def _check_limit(state: Ingestion, loaded: Loaded) -> None:
@@ -212,7 +203,7 @@ def _check_limit(state: Ingestion, loaded: Loaded) -> None:
     new = [count for count in loaded.counts if not table.by_customer or state.plan.reads(count.file)]
     refused, rows_in = sum(count.quarantined for count in new), sum(count.rows_in for count in new)
     if state.plan.base is None:
-        refused -= loaded.corrected
+        refused -= total.corrected
     share = refused / rows_in if rows_in else 0.0
     if share > settings.quarantine_limit or (total.loaded == 0 and table.needed):
         raise DataError(
@@ -240,7 +231,7 @@ def _note(state: Ingestion, loaded: list[Loaded]) -> None:
         "history": history,
         "counts": [table.total for table in loaded],
         "files": counts,
-        "columns": {table.counts[0].table: table.incoming.columns for table in loaded},
+        "columns": {table.total.table: table.incoming.columns for table in loaded},
         "made_by": plan.made_by,
         "raw": plan.raw,
     }
@@ -248,7 +239,8 @@ def _note(state: Ingestion, loaded: list[Loaded]) -> None:
     write_json(state.draft / "unreadable.json", state.unreadable)
     write_quarantine(state.con, state.draft / "quarantine.csv")
     write_raw(state.con, state.draft / RAW_ROWS)
-    write_files(counts, state.draft / "files.csv")
+    header = ["table", "file", "rows_in", "loaded", "quarantined", "duplicates"]
+    write_csv(state.draft / "files.csv", [header, *(asdict(count).values() for count in counts)])
 
 
 def _days(state: Ingestion) -> dict[str, date]:
@@ -266,8 +258,7 @@ def _days(state: Ingestion) -> dict[str, date]:
 
 def _over_parts(state: Ingestion, table: str, aggregate: str) -> list[date]:
     """A day over the rows that this ingest adds to a table by customer; none where it adds none."""
-    paths = state.draft.glob(f"{table}/bucket=*/*.parquet")
-    parts = [str(path) for path in paths if path.name != NOTES]
+    parts = [str(path) for path in state.draft.glob(f"{table}/bucket=*/*.parquet") if path.name != NOTES]
     if not parts:
         return []
     days = state.con.execute(

@@ -1,7 +1,18 @@
-"""What becomes of the validated rows: written, kept for later, noted as superseded, and counted by file."""
+"""The rows of an ingest: those that are to be validated, what they refer to, and what becomes of them.
+
+The rows are those of the bank's SELECTs over the files, and those refused before. They are held against the
+customers, products, managers and daily rates of all deliveries, and the latest valid date: a row can be true
+up to a month after the bank's last bookings, whatever the clock says. A year mistyped in all dates of a row
+makes a row that agrees with itself, 70 years ahead. The clock would refuse it, but then the same files would
+not give the same tables on every day.
+"""
 
 from collections import Counter
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from itertools import accumulate
+from math import log2
 from pathlib import Path
 
 import duckdb
@@ -13,15 +24,206 @@ from configs.settings import Settings
 from configs.tables import Table
 from pipeline.artefacts import write_parquet
 from pipeline.ingest.buckets import layout_of, write_buckets
-from pipeline.ingest.checks import checked
-from pipeline.ingest.deliveries import FileCount
-from pipeline.ingest.incoming import Incoming, Ingestion
-from pipeline.ingest.quarantine import write_csv
-from pipeline.ingest.relations import CHECKED, EARLIER, contract_columns, number, sql_text
-from pipeline.ingest.sources import Reject
+from pipeline.ingest.checks import bucket_of, check_columns, checked
+from pipeline.ingest.deliveries import Base, FileCount, Plan, ReadAllError
+from pipeline.ingest.relations import (
+    CHECKED,
+    EARLIER,
+    LATEST_VALID_DATE,
+    LAYOUT,
+    TABLE_KEY,
+    contract_columns,
+    number,
+    sql_text,
+)
+from pipeline.ingest.selects import describe, sources_read
+from pipeline.ingest.sources import Reject, files_of, open_source
+from pipeline.snapshots.spark import Cluster
 from pipeline.tables import NOTES, UNDATED
 
 BATCH_ROWS = 1_000_000
+# Each rate stands until the next, and the last for 31 days.
+DAILY = (
+    "SELECT currency, day::DATE AS day, to_base FROM ("
+    "SELECT currency, to_base, valued_on, lead(valued_on, 1, valued_on + INTERVAL 31 DAY) "
+    "OVER (PARTITION BY currency ORDER BY valued_on) AS next_on FROM {rates}), "
+    "generate_series(valued_on, next_on - INTERVAL 1 DAY, INTERVAL 1 DAY) AS days(day)"
+)
+
+
+@dataclass(frozen=True)
+class Ingestion:
+    """One ingest under way.
+
+    ``opened`` and ``unreadable`` say what each source holds and what of it is no row.
+
+    ``fetched`` are the rows of the bank's databases, one Parquet file per source. The tasks of ``cluster``
+    read the sources that it names; this process does not hold their rows.
+    """
+
+    con: duckdb.DuckDBPyConnection
+    settings: Settings
+    raw: Path
+    draft: Path
+    plan: Plan
+    fetched: Mapping[str, Path]
+    cluster: Cluster | None = None
+    opened: dict[str, list[Path]] = field(default_factory=dict)
+    unreadable: dict[str, list[Reject]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """Rows to be checked, as SQL: ``new`` of the bank's SELECT, ``refused`` those of earlier deliveries."""
+
+    new: str | None
+    refused: str | None
+    columns: dict[str, str]
+    sources: list[str]
+
+    @property
+    def rows(self) -> str:
+        names = ", ".join(f'"{name}"' for name in self.columns)
+        queries = [query for query in (self.new, self.refused) if query]
+        return " UNION ALL ".join(f"SELECT {names} FROM ({query})" for query in queries)
+
+
+def rows_to_validate(state: Ingestion, table: Table, select: str) -> Incoming:
+    """The rows of a table that are to be validated. Raises ReadAllError when their columns changed."""
+    sources = sources_read(state.con, state.settings, select)
+    base = state.plan.base if table.by_customer else None
+    columns_before = base.noted["columns"][table.name] if base else {}
+    refused = None
+    if base:
+        path = base.tables.folder / table.name / "refused.parquet"
+        typed = ", ".join(f'CAST("{name}" AS {kind}) AS "{name}"' for name, kind in columns_before.items())
+        refused = f"SELECT {typed} FROM read_parquet({sql_text(path)}, hive_partitioning = false)"
+        if not any(source in state.plan.fresh for source in sources):
+            return Incoming(None, refused, columns_before, sources)
+    for source in sources:
+        open_files(state, source, only_new=base is not None)
+    columns = describe(state.con, state.settings, table, select)
+    check_columns(table, state.settings.bank, columns)
+    if base and columns != columns_before:
+        raise ReadAllError(f"{table.name} comes with other columns")
+    return Incoming(select, refused, columns, sources)
+
+
+def open_files(state: Ingestion, name: str, *, only_new: bool = False) -> None:
+    """Make a source hold all its files, or with ``only_new`` the new ones where there are any.
+
+    Of a CSV source that the tasks read, this process holds the columns and no row.
+    """
+    files = list(files_of(state.settings, state.raw, state.fetched, name).values())
+    new = [state.raw / file for file in state.plan.fresh.get(name, ())] if only_new else []
+    if state.opened.get(name) == (new or files):
+        return
+    state.opened[name] = new or files
+    spec, read, schema_like = state.settings.sources[name], state.opened[name], []
+    if new:
+        schema_like = [path for path in files if path not in new][:1]
+    elif state.cluster and name in state.cluster.sources and spec.format == "csv":
+        read, schema_like = [], files
+    rejects = open_source(state.con, name, spec, state.raw, read, schema_like)
+    before = state.plan.base.unreadable.get(name, []) if new and state.plan.base else []
+    state.unreadable[name] = [*before, *rejects]
+
+
+def choose_buckets(state: Ingestion, incoming: Incoming) -> None:
+    """Make ``layout``: the power of two of buckets that brings them nearest to customers_per_bucket."""
+    base = state.plan.base
+    customers = number(
+        state.con,
+        "SELECT count(DISTINCT customer_id) FROM ("
+        f"SELECT customer_id::VARCHAR AS customer_id FROM ({incoming.rows}) "
+        "UNION ALL SELECT customer_id FROM ref_customers)",
+    )
+    buckets = 1 << round(log2(max(1.0, customers / state.settings.customers_per_bucket)))
+    if base and buckets != base.tables.buckets:
+        raise ReadAllError(
+            f"{customers} customers lie in {buckets} buckets, no longer in {base.tables.buckets}"
+        )
+    LAYOUT.create_from(state.con, f"SELECT {buckets}::INTEGER AS buckets")
+
+
+def store_earlier_customers(state: Ingestion, base: Base) -> None:
+    """Put the customers of earlier deliveries into ``ref_customers``."""
+    state.con.execute(
+        "INSERT INTO ref_customers "
+        f"SELECT DISTINCT customer_id, {bucket_of('customer_id', base.tables.buckets)} "
+        "FROM read_parquet(?, hive_partitioning = false)",
+        [[str(path) for path in base.tables.parts("customers")]],
+    )
+
+
+def store_references(state: Ingestion, table: Table) -> None:
+    """Keep what later tables refer to; what earlier deliveries rest on must still be there."""
+    base, whole = state.plan.base, state.draft / table.name / f"{UNDATED}.parquet"
+    if base and not table.by_customer:
+        _compare(state, table, base)
+    if table.name in TABLE_KEY:
+        bucket = "any_value(_bucket)" if table.by_customer else "0"
+        key = TABLE_KEY[table.name]
+        state.con.execute(
+            f"INSERT INTO ref_{table.name} SELECT {key}, {bucket} FROM good "
+            f"WHERE {key} NOT IN (SELECT {key} FROM ref_{table.name}) GROUP BY {key}"
+        )
+    if table.name == "rates":
+        state.con.execute(f"INSERT INTO ref_rates {DAILY.format(rates=f'read_parquet({sql_text(whole)})')}")
+
+
+def _compare(state: Ingestion, table: Table, base: Base) -> None:
+    """Raises ReadAllError when rows that earlier deliveries rest on are gone or read otherwise now."""
+    daily = f"SELECT * FROM ({DAILY.replace('{rates}', '{0}')}) WHERE day <= '{base.noted['money_through']}'"
+    rest_on = {"products": "SELECT * FROM {0}", "managers": "SELECT manager_id FROM {0}", "rates": daily}
+    before, after = (
+        rest_on[table.name].format(f"read_parquet({sql_text(path)})")
+        for path in (base.tables.whole(table.name), state.draft / table.name / f"{UNDATED}.parquet")
+    )
+    if number(state.con, f"SELECT count(*) FROM ({before} EXCEPT {after})"):
+        raise ReadAllError(f"{table.name} that were used have changed")
+
+
+def weekly_bookings(
+    con: duckdb.DuckDBPyConnection, select: str, earlier: Sequence[Path] = ()
+) -> list[tuple[date, int]]:
+    """The Mondays of the weeks in which bookings were known, ascending, with their numbers.
+
+    ``select`` yields the transactions with their ``known_on``, ``earlier`` are the files of those in the
+    tables already.
+    """
+    before = f"FROM read_parquet({[str(path) for path in earlier]}, hive_partitioning = false)"
+    return con.execute(
+        "SELECT date_trunc('week', day)::DATE AS monday, count(*) FROM "
+        f"(SELECT TRY_CAST(known_on AS DATE) AS day FROM ({select}) "
+        f"{'UNION ALL SELECT known_on ' + before if earlier else ''}) "
+        "WHERE isfinite(day) AND year(day) BETWEEN 1900 AND 9998 GROUP BY monday ORDER BY monday"
+    ).fetchall()
+
+
+def store_latest_date(con: duckdb.DuckDBPyConnection, weeks: list[tuple[date, int]]) -> None:
+    """Make ``latest_valid_date`` from ``weekly_bookings``; its day is NULL where there is no booking."""
+    day = f"DATE '{last_bookings(weeks) + timedelta(days=31)}'" if weeks else "NULL::DATE"
+    LATEST_VALID_DATE.create_from(con, f"SELECT {day} AS day")
+
+
+def last_bookings(weeks: list[tuple[date, int]]) -> date:
+    """The Sunday of the bank's last week with bookings.
+
+    ``weeks`` are Mondays with their numbers, ascending.
+
+    From the week of the median booking on, a week counts if it has at least 1% of the usual number (the
+    median over the weeks) and begins within two years of the last one that counted: an excerpt may lack a
+    year.
+    """
+    least = 0.01 * sorted(number for _, number in weeks)[len(weeks) // 2]
+    total = sum(number for _, number in weeks)
+    middle = next(k for k, below in enumerate(accumulate(n for _, n in weeks)) if 2 * below >= total)
+    last = weeks[middle][0] + timedelta(days=6)
+    for monday, count in weeks[middle + 1 :]:
+        if count >= least and monday - last <= timedelta(weeks=104):
+            last = monday + timedelta(days=6)
+    return last
 
 
 def validate(
@@ -105,19 +307,20 @@ def write_notes(state: Ingestion, table: Table) -> None:
 
 
 def by_file(con: duckdb.DuckDBPyConnection, rows: str) -> dict[str, int]:
-    """How many rows each file has in a query that yields their ``_file``."""
+    """The number of rows of each file in a query that yields their ``_file``."""
     return dict(con.execute(f"SELECT coalesce(_file, ''), count(*) FROM ({rows}) GROUP BY 1").fetchall())
 
 
 def count_files(
     state: Ingestion, table: Table, new: dict[str, int], rejects: list[Reject], loaded: dict[str, int]
 ) -> list[FileCount]:
-    """What became of each file's rows so far; ``new`` rows were validated, ``loaded`` were written now.
+    """One row per file and what became of its rows; ``new`` were validated, ``loaded`` were written now.
 
     Raises DataError where a row got lost or came twice.
     """
     base = state.plan.base if table.by_customer else None
-    before = base.counts if base else {}
+    noted = base.noted["files"] if base else []
+    before = {(count["table"], count["file"]): FileCount(**count) for count in noted}
     rows_in = Counter(new)
     rows_in.update(reject.file for reject in rejects if base is None or state.plan.reads(reject.file))
     duplicates = by_file(state.con, "SELECT _file FROM repeated WHERE verdict = 'duplicate'")
@@ -140,9 +343,3 @@ def count_files(
                 f"multiplies rows in configs/banks/{state.settings.bank}/{table.name}.sql."
             )
     return counts
-
-
-def write_files(counts: list[FileCount], target: Path) -> None:
-    """Write what became of each delivered file, table by table, as CSV."""
-    names = ["table", "file", "rows_in", "loaded", "quarantined", "duplicates"]
-    write_csv(target, [names, *(asdict(count).values() for count in counts)])

@@ -21,7 +21,7 @@ from configs.tables import TABLES, Sensitivity, Table
 from pipeline.artefacts import whole_text, write_parquet
 from pipeline.ingest.checks import key_hash, repeats
 from pipeline.ingest.csv_files import header, opened_text, rows
-from pipeline.ingest.incoming import Ingestion
+from pipeline.ingest.load import Ingestion
 from pipeline.ingest.relations import (
     GOOD,
     QUARANTINE,
@@ -135,10 +135,7 @@ def most_common(con: duckdb.DuckDBPyConnection, table: str) -> str:
 
 
 def keep_raw(state: Ingestion, table: str) -> None:
-    """Put the raw text of one table's refused rows into ``raw_rows``.
-
-    Memory is bounded by one batch of them.
-    """
+    """Put the raw text of one table's refused rows into ``raw_rows``, in memory a batch at a time."""
     for refused in refused_lines(state, table):
         RAW_TEXT.insert(state.con, refused.texts(state.settings))
 

@@ -11,6 +11,7 @@ import gzip
 import io
 import re
 import tempfile
+from codecs import BOM_UTF8
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,15 +30,10 @@ from pipeline.ingest.quarantine import no_formula, raw_rows
 from pipeline.ingest.relations import CORRECTED
 from pipeline.ingest.sources import FETCHED, files_of
 
-BOM = b"\xef\xbb\xbf"
-
 
 @dataclass(frozen=True)
 class Exported:
-    """The refused rows of one delivered file.
-
-    How many, where they lie now, and what is left to do, if anything.
-    """
+    """The refused rows of one delivered file: their number, where they lie now, what is left to do."""
 
     file: str
     rows: int
@@ -46,10 +42,7 @@ class Exported:
 
 
 def note_corrected(con: duckdb.DuckDBPyConnection, table: str, counts: Sequence[FileCount]) -> int:
-    """The number of a table's refused rows that are no longer open.
-
-    Makes ``corrected``, files without open rows.
-    """
+    """The number of a table's refused rows that are no longer open; makes ``corrected``."""
     by_file = {count.file: count for count in counts}
     closed, whole = 0, []
     for count in (count for count in counts if count.quarantined):
@@ -129,10 +122,7 @@ def _export_file(
 
 
 def _target(settings: Settings, raw: Path, name: str, file: str) -> tuple[str, str]:
-    """A name below the raw folder that is free and that the source reads.
-
-    Else a free one, and what to set.
-    """
+    """A free name below the raw folder that the source reads; else a free one, and what to set."""
     free = [target for target in _names(file) if not (raw / target).exists()]
     for target in free:
         if _is_read(settings, name, target):
@@ -143,7 +133,7 @@ def _target(settings: Settings, raw: Path, name: str, file: str) -> tuple[str, s
 
 
 def _is_read(settings: Settings, name: str, file: str) -> bool:
-    """Whether the source would read a file of this name; the code that looks for its files says so."""
+    """True where the source would read a file of this name; the code that looks for its files says so."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / file
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -155,10 +145,7 @@ def _is_read(settings: Settings, name: str, file: str) -> bool:
 
 
 def _names(file: str) -> Iterator[str]:
-    """Names for the corrected rows of a file, the best first.
-
-    Marked before the suffix, or before the name.
-    """
+    """Names for the corrected rows of a file, the best first: marked before the suffix or the name."""
     folder, slash, name = file.rpartition("/")
     for number in ("", *range(2, 100)):
         yield _marked(file, f"_corrected{number}")
@@ -176,7 +163,7 @@ def _write_csv(path: Path, target: Path, name: str, spec: Source, texts: dict[in
         header = next(file)
     end = header[len(header.rstrip("\r\n")) :] or "\n"
     with opened_bytes(path) as head:
-        marked = head.read(3) == BOM
+        marked = head.read(3) == BOM_UTF8
     encoding = codec(spec) if marked or codec(spec) != "utf-8-sig" else "utf-8"
     with target.open("wb") as file:
         packed = gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) if is_gzip(path) else file

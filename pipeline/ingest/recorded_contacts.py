@@ -31,10 +31,7 @@ CONTACTS = TABLES["contacts"]
 
 
 def overlay_contacts(home: Home, tables: Ingested, contacts: Sequence[Contact]) -> Ingested:
-    """The tables with these contacts beside the bank's own.
-
-    The same contacts again change nothing on disk.
-    """
+    """The tables with these contacts beside the bank's own; the same again change nothing on disk."""
     rows = _deduplicate(tables, _rows(contacts))
     pointer = home.root / "tables" / RECORDED
     if not len(rows):

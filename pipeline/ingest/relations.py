@@ -18,8 +18,6 @@ import pyarrow as pa
 
 from configs.tables import Table
 
-BATCH_ROWS = 100_000
-COLUMN_TYPES = {"VARCHAR": pa.string(), "BIGINT": pa.int64()}
 TABLE_KEY = {"customers": "customer_id", "managers": "manager_id", "products": "product_id"}
 PLACE = {"_file": "VARCHAR", "_line": "BIGINT"}  # the delivered file below raw, and the line in it, from 1
 
@@ -45,9 +43,10 @@ class Relation:
 
     def insert(self, con: duckdb.DuckDBPyConnection, rows: Iterable[tuple[Any, ...]]) -> None:
         """Add rows of text and whole numbers; memory is bounded by one batch of them."""
-        schema = pa.schema([(column, COLUMN_TYPES[kind]) for column, kind in self.columns.items()])
+        types = {"VARCHAR": pa.string(), "BIGINT": pa.int64()}
+        schema = pa.schema([(column, types[kind]) for column, kind in self.columns.items()])
         waiting = iter(rows)
-        while batch := list(islice(waiting, BATCH_ROWS)):
+        while batch := list(islice(waiting, 100_000)):
             arrays = [
                 pa.array(values, kind)
                 for values, kind in zip(zip(*batch, strict=True), schema.types, strict=True)
@@ -57,15 +56,15 @@ class Relation:
             con.unregister("_batch")
 
 
-# One row per row of the table that others may refer to; made by incoming.
+# One row per row of the table that others may refer to; made by load.
 REFERENCES = tuple(
     Relation(f"ref_{table}", {key: "VARCHAR", "_bucket": "SMALLINT"}) for table, key in TABLE_KEY.items()
 )
-# One row per currency and day on which its rate holds; made by incoming.
+# One row per currency and day on which its rate holds; made by load.
 RATES = Relation("ref_rates", {"currency": "VARCHAR", "day": "DATE", "to_base": "DECIMAL(18,8)"})
-# One row: the day after which nothing can have happened; made by incoming.
+# One row: the day after which nothing can have happened; made by load.
 LATEST_VALID_DATE = Relation("latest_valid_date", {"day": "DATE"})
-# One row: into how many buckets customers are divided; made by incoming.
+# One row: into how many buckets customers are divided; made by load.
 LAYOUT = Relation("layout", {"buckets": "INTEGER"})
 # One row per row of the bank's SELECT, typed; _reason is NULL where the row is good; made by load.
 CHECKED = Relation("checked", {**PLACE, "_reason": "VARCHAR", "_given": "STRUCT"}, contract=True)
@@ -97,10 +96,7 @@ CORRECTED = Relation("corrected", {"table_name": "VARCHAR", "file": "VARCHAR", "
 
 
 def contract_columns(table: Table) -> tuple[str, ...]:
-    """The columns of a table's rows in ``checked`` and ``good``.
-
-    Its contract's, then those that ingest adds.
-    """
+    """The columns of a table's rows in ``checked`` and ``good``: its contract's, then those of ingest."""
     bucket = ("_bucket",) if table.by_customer else ()
     return (*table.names, *bucket, *(name for name in table.derived if name != "superseded_on"))
 

@@ -1,7 +1,4 @@
-"""The bank's SELECTs as DuckDB reads them.
-
-Their columns, their sources, and whether each row stands for itself.
-"""
+"""The bank's SELECTs as DuckDB reads them: columns, sources, whether each row stands for itself."""
 
 import json
 import re
@@ -125,7 +122,7 @@ def row_by_row_sources(con: duckdb.DuckDBPyConnection, settings: Settings) -> fr
 
 
 def _plain(node: dict[str, Any]) -> bool:
-    """A SELECT with nothing but columns, tables and a condition."""
+    """True for a SELECT with nothing but columns, tables and a condition."""
     absent = ("modifiers", "group_expressions", "group_sets", "having", "sample", "qualify")
     return (
         not any(node[part] for part in absent)
@@ -170,7 +167,6 @@ def _parsed(con: duckdb.DuckDBPyConnection, select: str) -> dict[str, Any]:
 
 
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    """Every object of a parse tree."""
     if isinstance(tree, dict):
         yield tree
         for branch in tree.values():

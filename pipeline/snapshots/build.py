@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -20,14 +20,20 @@ from configs.files import whole_folder
 from configs.settings import Engine, Settings
 from configs.tables import TABLES
 from features.build import FEATURES_VERSION, build, build_labels, first_monday
-from features.engine.compact_history import COMPACTED
-from features.engine.entities import Entities, Workload, make_entities, read_columns
+from features.engine.compact_history import COMPACTED, compact_rows, lookback_days
+from features.engine.entities import (
+    Entities,
+    Workload,
+    day_number,
+    make_entities,
+    make_rows,
+    read_columns,
+)
 from features.families.relationship import workload
 from models.matrix import KEY, check_contract
-from pipeline.artefacts import Home, fingerprint, read_json, write_json, write_parquet
-from pipeline.snapshots.compact_history import CompactHistory, compact_history
-from pipeline.snapshots.storage import BucketTask, staged
-from pipeline.tables import Ingested
+from pipeline.artefacts import Home, fingerprint, keep_only, read_json, write_json, write_parquet
+from pipeline.snapshots.spark import BucketTask, over_buckets, session, staged
+from pipeline.tables import Ingested, bucket_name, read_part
 
 # The settings that cohort, features and labels depend on: of measures and tiers all but their words.
 SHAPING: Any = {
@@ -60,7 +66,7 @@ def build_snapshots(
     if due:
         # Workers that mount nothing would have to compact the history anew each time.
         history = None if settings.engine.storage else compact_history(settings, home, tables, due)
-        task = FeatureTask(settings, tables, due, home.root / "making", bank_workload(tables, due), history)
+        task = FeatureTask(tables, due, home.root / "making", settings, bank_workload(tables, due), history)
         _over_buckets(task, home, made_by, progress)
     return len(due)
 
@@ -77,19 +83,49 @@ def build_outcomes(
     made_by = fingerprint(_made_by(settings, tables.fingerprint), str(data_through))
     due = tuple(day for day in snapshots if not _stands(home.partition("labels", day), made_by))
     if due:
-        task = LabelTask(settings, tables, due, home.root / "making", data_through)
+        task = LabelTask(tables, due, home.root / "making", settings, data_through)
         _over_buckets(task, home, dict.fromkeys(due, made_by), progress)
     return len(due)
 
 
 @dataclass(frozen=True)
-class FeatureTask:
-    """The work on one bucket: read its tables, write cohort and features of each due Monday as drafts."""
+class CompactHistory:
+    """Rows that happened before ``year``, compacted below ``folder`` when they are first asked for."""
+
+    folder: Path
+    year: int
+
+    def read(self, tables: Ingested, table: str, bucket: int) -> pa.Table | None:
+        """One bucket of a table, its old years compacted, in the columns that features look at."""
+        columns = read_columns(table)
+        recent = tables.read(table, bucket, columns, since=self.year)
+        old = self._compacted(tables, table, bucket, columns)
+        parts = [rows for rows in (old, recent) if rows is not None]
+        return pa.concat_tables(parts).unify_dictionaries() if parts else None
+
+    def _compacted(
+        self, tables: Ingested, table: str, bucket: int, columns: Sequence[str]
+    ) -> pa.Table | None:
+        name = f"{bucket_name(bucket)}-{tables.holds(table, bucket, self.year)}.parquet"
+        path = self.folder / table / name
+        if not path.is_file():
+            rows = tables.read(table, bucket, columns, before=self.year)
+            if rows is None:
+                return None
+            ids = np.array(sorted(rows["customer_id"].unique().to_pylist()), dtype=object)
+            placed = rows.append_column("place", pa.array(np.arange(len(rows))))
+            kept = compact_rows(make_rows(table, placed, ids), day_number(date(self.year, 1, 1)))
+            draft = path.with_suffix(".draft")
+            write_parquet(rows.take(pa.array(np.sort(kept.columns["place"]))), draft)
+            draft.replace(path)
+        return read_part(path, table, columns)
+
+
+@dataclass(frozen=True)
+class FeatureTask(BucketTask):
+    """Writes cohort and features of one bucket."""
 
     settings: Settings
-    tables: Ingested
-    due: tuple[date, ...]
-    drafts: Path
     workload: Workload
     history: CompactHistory | None
     kinds = ("cohort", "features")
@@ -102,13 +138,10 @@ class FeatureTask:
 
 
 @dataclass(frozen=True)
-class LabelTask:
-    """The work on one bucket: read its tables, write the labels of each due Monday as drafts."""
+class LabelTask(BucketTask):
+    """Writes the labels of one bucket."""
 
     settings: Settings
-    tables: Ingested
-    due: tuple[date, ...]
-    drafts: Path
     data_through: date
     kinds = ("labels",)
 
@@ -137,12 +170,11 @@ def feature_names(home: Home, day: date) -> list[str]:
 def read_features(
     home: Home, day: date, names: Sequence[str], room: int
 ) -> tuple[pd.DataFrame, NDArray[np.float64]]:
-    """The key of one Monday's features, ascending by customer, and rows × ``names`` with ``room`` for more
-    columns.
+    """The key of one Monday's features, ascending by customer, and their values with ``room`` more columns.
 
-    The same as ``read_partition``, without a frame of hundreds of columns and its copies: file by file, so
-    that what is unpacked is placed while the processor's cache still holds it. Raises DataError for other
-    columns.
+    As ``read_partition`` has them, without a frame of hundreds of columns and its copies: file by file, so
+    that what is unpacked is placed while the processor's cache still holds it. Raises DataError for columns
+    other than ``names``.
     """
     keys, blocks = list[pa.Table](), list[NDArray[np.float64]]()
     for path in sorted(home.partition("features", day).glob("*.parquet")):
@@ -169,6 +201,19 @@ def read_eligible(home: Home, snapshots: Sequence[date]) -> pd.DataFrame:
     """The cohort's rows of eligible customers: row for row those of the features of these Mondays."""
     cohort = read_partition(home, "cohort", snapshots)
     return cohort[cohort["exclusion"] == ""].reset_index(drop=True)
+
+
+def compact_history(
+    settings: Settings, home: Home, tables: Ingested, snapshots: Sequence[date]
+) -> CompactHistory | None:
+    """The years that lie behind every look back of these Mondays; None where the history is too short."""
+    year = (min(snapshots) - timedelta(days=lookback_days(settings))).year
+    if tables.first_day.year >= year:
+        return None
+    folder = home.root / "compact_history" / f"before-{year}-v{FEATURES_VERSION}"
+    folder.mkdir(parents=True, exist_ok=True)
+    keep_only(folder.parent, {folder.name})
+    return CompactHistory(folder.resolve(), year)
 
 
 def bank_workload(tables: Ingested, snapshots: Sequence[date]) -> Workload:
@@ -211,7 +256,9 @@ def _over_buckets(
             for day in task.due:
                 folder = _draft(task.drafts, kind, day, 0).parent
                 write_json(folder / "_made_by.json", made_by[day])
-                _move(folder, home.partition(kind, day))
+                with whole_folder(home.partition(kind, day)) as target:
+                    for path in folder.iterdir():
+                        path.rename(target / path.name)
     finally:
         shutil.rmtree(task.drafts, ignore_errors=True)
 
@@ -220,10 +267,10 @@ def run_task(task: BucketTask, engine: Engine, progress: Callable[[int, int], No
     """The task on every bucket, by the engine of the settings; what it writes lies in its drafts then."""
     buckets = task.tables.buckets
     if engine.kind == "spark":
-        # Imported here: pyspark is an extra that a bank on one machine does not install.
-        from pipeline.snapshots.spark import over_buckets, session
-
-        near = staged(task, engine.storage) if engine.storage else nullcontext(_resolved(task))
+        # Full paths: a Spark worker has a working folder of its own.
+        tables = replace(task.tables, folder=task.tables.folder.resolve())
+        mounted = replace(task, tables=tables, drafts=task.drafts.resolve())
+        near = staged(task, engine.storage) if engine.storage else nullcontext(mounted)
         with near as work, session(engine.spark_master) as context:
             over_buckets(context, work, buckets, progress)
         return
@@ -234,21 +281,8 @@ def run_task(task: BucketTask, engine: Engine, progress: Callable[[int, int], No
             progress(done, buckets)
 
 
-def _resolved(task: BucketTask) -> BucketTask:
-    """The task with full paths: a Spark worker has a working folder of its own."""
-    tables = replace(task.tables, folder=task.tables.folder.resolve())
-    return replace(task, tables=tables, drafts=task.drafts.resolve())
-
-
 def _draft(drafts: Path, kind: str, day: date, bucket: int) -> Path:
     return drafts / kind / str(day) / f"bucket={bucket:02d}.parquet"
-
-
-def _move(draft: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with whole_folder(target) as folder:
-        for path in draft.iterdir():
-            path.rename(folder / path.name)
 
 
 def _stands(partition: Path, made_by: str) -> bool:
@@ -257,6 +291,5 @@ def _stands(partition: Path, made_by: str) -> bool:
 
 
 def _made_by(settings: Settings, tables: str) -> str:
-    """The record of what a partition depends on: tables by name, settings that shape it, version of the
-    code."""
+    """A digest of what a partition depends on: tables by name, settings that shape it, the version."""
     return fingerprint(tables, settings.model_dump_json(include=SHAPING), str(FEATURES_VERSION))

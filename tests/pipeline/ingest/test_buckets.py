@@ -93,8 +93,7 @@ def test_few_rows_are_sorted_by_their_names(tmp_path):
 
 
 def test_moments_far_apart_and_a_microsecond_apart(tmp_path):
-    """80 customers × the microseconds from 1900 to 9999 are more than 63 bits: customer and moment fit no one
-    key."""
+    """80 customers × the microseconds from 1900 to 9999 are more than 63 bits, too many for one key."""
     moments = (datetime(9999, 12, 31, 0, 0, 0, 2), datetime(9999, 12, 31, 0, 0, 0, 1), datetime(1900, 1, 1))
     rows = [
         row | {"customer_id": f"C{n % 80:02d}", "booked_at": moments[n % 3], "_bucket": 0}
@@ -141,8 +140,7 @@ def test_a_stream_that_fails_leaves_an_error(tmp_path):
 
 
 def test_a_vocabulary_may_grow_from_batch_to_batch(tmp_path):
-    """Few kinds in the first batch, hundreds later; and few names of rows, which must be sorted all the
-    same."""
+    """Few kinds in the first batch, hundreds later; and few names of rows, which are sorted all the same."""
     rows = bookings(60)[::-1]
     rows += [row | {"kind": f"{n}", "transaction_id": f"X{n}"} for n, row in enumerate(bookings(300))]
     write_buckets(stream(rows, 50), tmp_path / "cut", 4, ORDER)

@@ -91,8 +91,7 @@ ROWS_THAT_ARE_RIGHT = ("late", "out of order")
 
 @dataclass
 class Planted:
-    """What was written: the class and raw text of each spoiled row by file and line, and the right ones'
-    dates."""
+    """The class and raw text of each spoiled row by file and line, and the right ones' dates."""
 
     rows_in: Counter[str] = field(default_factory=Counter)
     spoiled: dict[tuple[str, int], tuple[str, str]] = field(default_factory=dict)
@@ -221,7 +220,7 @@ def reconcile(tiny, planted: Planted, seconds: float) -> list[str]:
 
 
 def loaded_versions(tiny, names: set[str]) -> dict[str, list[tuple[str, str | None]]]:
-    """When each of these bookings was known, and until when that version held."""
+    """The days on which each of these bookings was known, and until when that version held."""
     found: dict[str, list[tuple[str, str | None]]] = {}
     columns = ["transaction_id", "known_on", "superseded_on"]
     for part in sorted(Path(tiny.home.tables / "transactions").rglob("*.parquet")):

@@ -38,8 +38,7 @@ class Weekly:
 
 
 def write_weekly(folder: Path, customers: int, weeks: int) -> Weekly:
-    """Late rows come with the week in which they are known, and every fortieth booking is corrected a week
-    on."""
+    """Late rows come in the week in which they are known; every fortieth booking is corrected a week on."""
     bank = Bank(customers, HISTORY + weeks, 7, LAST_MONDAY)
     arrivals, mondays = Arrivals(), []
     before = [bank.opening_week(), *(bank.advance() for _ in range(HISTORY))]
@@ -62,7 +61,7 @@ def write_week(out: Path, weeks: list[Week], bank: Bank) -> None:
 
 
 class Arrivals:
-    """What the bank's systems hand out by the end of each week; the rest waits."""
+    """The rows that the bank's systems hand out by the end of each week; the rest waits."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, pa.Table] = {}

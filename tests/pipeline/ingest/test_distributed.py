@@ -1,5 +1,4 @@
-"""A distributed ingest gives the bytes of a local one; here its tasks run one after the other, without
-Spark."""
+"""A distributed ingest gives the bytes of a local one; here without Spark, one task after the other."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -15,6 +14,7 @@ from pipeline.artefacts import Home
 from pipeline.ingest import distributed
 from pipeline.ingest.distributed import DistributedTable
 from pipeline.ingest.ingest import ingest
+from pipeline.snapshots import spark
 from tests.folders import bytes_below
 from tests.pipeline.conftest import TXN_HEADER
 
@@ -37,7 +37,7 @@ def distributed_tables(monkeypatch):
 
     monkeypatch.setattr(DistributedTable, "validate", noted)
     monkeypatch.setattr(distributed, "session", lambda _: nullcontext())
-    monkeypatch.setattr(distributed, "over_buckets", one_by_one)
+    monkeypatch.setattr(spark, "over_buckets", one_by_one)
     return seen
 
 

@@ -1,5 +1,4 @@
-"""Every row that comes in is loaded, refused with a reason, or a duplicate; a failed run leaves the old
-tables."""
+"""Every row is loaded, refused with a reason, or a duplicate; a failed run leaves the old tables."""
 
 import os
 from collections.abc import Callable
@@ -151,8 +150,7 @@ def test_of_two_rates_for_one_day_the_one_kept_is_the_one_used(tiny):
 
 
 def test_lines_of_a_source_count_for_the_tables_that_read_it_and_no_other(tiny):
-    """``cust`` stands in a comment and in a text of the SELECT of products, which does not make it a
-    reader."""
+    """A comment and a text with ``cust`` in the SELECT of products do not make it a reader."""
     tiny.select(
         "products", (tiny.folder / "products.sql").read_text() + " -- not of cust\nWHERE NAME <> 'cust'"
     )
@@ -188,8 +186,7 @@ ROW = booking_lines(1, 9)
 @given(st.lists(st.lists(ROW, max_size=12), min_size=1, max_size=3))
 @settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_law_rows_in_are_loaded_or_refused_or_duplicates(tiny, files):
-    """Whatever the mixture: rows_in is what was written, loaded what can be read, quarantined what is
-    shown."""
+    """In any mixture rows_in is what was written, loaded what can be read, quarantined what is shown."""
     for number in range(2, 5):
         (tiny.raw / f"txn_{number}.csv").unlink(missing_ok=True)
     for number, lines in enumerate(files, start=2):

@@ -1,4 +1,4 @@
-"""What the second and later deliveries do to a tiny bank; each is compared with one ingest of everything."""
+"""The second and later deliveries to a tiny bank; each is compared with one ingest of everything."""
 
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from configs.errors import DataError
 from pipeline.artefacts import Home, read_json
-from pipeline.ingest import incoming
 from pipeline.ingest import ingest as ingest_module
+from pipeline.ingest import load
 from pipeline.ingest.ingest import ingest
 from pipeline.snapshots.build import build_snapshots, read_partition
 from pipeline.tables import Ingested, read_ingested
@@ -37,7 +37,7 @@ def from_nothing(tiny: Any) -> Ingested:
 
 
 def files(tables: Ingested) -> list[dict[str, Any]]:
-    """What became of each file."""
+    """One row per table and file: what became of its rows."""
     return read_json(tables.folder / "ingest.json")["files"]
 
 
@@ -76,13 +76,13 @@ def test_new_rows_lie_in_a_folder_of_their_own(tiny) -> None:
 
 def test_only_the_new_file_is_read(tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny.ingest()
-    opened, original = [], incoming.open_source
+    opened, original = [], load.open_source
 
     def watched(con: Any, name: str, spec: Any, raw: Any, paths: list[Any], like: Sequence[Any]) -> Any:
         opened.append((name, [path.name for path in paths]))
         return original(con, name, spec, raw, paths, like)
 
-    monkeypatch.setattr(incoming, "open_source", watched)
+    monkeypatch.setattr(load, "open_source", watched)
     add(tiny, "txn_2.csv", booking())
     assert sorted(opened) == [("fx", ["fx.csv"]), ("prod", ["prod.csv"]), ("txn", ["txn_2.csv"])]
 

@@ -1,5 +1,4 @@
-"""Each refused row stands in the quarantine with its column, its reason and what was delivered, word for
-word."""
+"""Each refused row stands in the quarantine with its column, its reason and its raw text."""
 
 import csv
 import gzip

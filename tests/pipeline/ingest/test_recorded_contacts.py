@@ -1,5 +1,4 @@
-"""Outcomes recorded here beside the bank's contacts: seen once, from when they were known, and the same
-twice."""
+"""Recorded outcomes beside the bank's contacts: seen once, from when they were known, and twice the same."""
 
 from datetime import UTC, date, datetime, timedelta
 

@@ -20,8 +20,8 @@ def test_every_relation_is_as_declared(tiny: Any, monkeypatch: pytest.MonkeyPatc
     tiny.write("txn_2.csv", TXN_HEADER + "T3,C4,A3,2024-03-03 10:00:00,9.50,CNY,other,2024-03-09,\nT5\n")
     seen, load = set(), ingest_module._load
 
-    def watched(state: Any, table: Any, incoming: Any) -> Any:
-        loaded = load(state, table, incoming)
+    def watched(state: Any, table: Any, select: str) -> Any:
+        loaded = load(state, table, select)
         for relation in RELATIONS:
             if relation.name == "layout" and table.name in ("products", "managers", "rates"):
                 continue

@@ -144,8 +144,7 @@ FIELD = st.text('ab"\n,活 ', max_size=4).filter(lambda text: not re.search(r"\n
 @given(st.lists(st.tuples(FIELD, FIELD), max_size=12), st.sampled_from(["\n", "\r\n"]))
 @settings(max_examples=40)
 def test_law_what_is_quoted_comes_back(tmp_path_factory, fields, end):
-    """Any fields, each in quotes, are read back, each row on the line where it was put; nothing is
-    refused."""
+    """Any fields, each in quotes, are read back, each row on its line; nothing is refused."""
     expected, text, line = [], f"id,x{end}", 2
     for pair in fields:
         row = ",".join('"' + field.replace('"', '""') + '"' for field in pair) + end

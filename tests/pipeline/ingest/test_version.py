@@ -1,4 +1,4 @@
-"""What an ingest makes changes with its version, and not without it."""
+"""The tables of an ingest change with its version, and not without it."""
 
 import hashlib
 import json
@@ -38,8 +38,7 @@ def test_what_an_ingest_makes_changes_with_its_version(tiny: Any) -> None:
 
 
 def contents(folder: Any) -> str:
-    """Every file of a delivery: rows and types of Parquet, whatever wrote it; notes without names of
-    deliveries."""
+    """Every file of a delivery: rows and types of Parquet; notes without names of deliveries."""
     found: dict[str, Any] = {}
     for path in sorted(folder.rglob("*.*")):
         name = path.relative_to(folder).as_posix()

@@ -50,7 +50,7 @@ def rows_of(entities: pa.Table, day: date, value: int) -> pa.Table:
 
 @pytest.fixture
 def value(monkeypatch):
-    """What the stand-in writes into every row; a test may change it."""
+    """The number that the stand-in writes into every row; a test may change it."""
     value = [1]
 
     def build(entities: pa.Table, due: Sequence[date], *_: Any) -> Iterator[One]:
@@ -141,7 +141,7 @@ SHAPING = {
 
 
 def parts_of(value: Any) -> dict[Any, Any]:
-    """What a table of settings, a mapping or a list of tables is made of; nothing of a single setting."""
+    """The parts of a table of settings, a mapping or a list of tables; none of a single setting."""
     if isinstance(value, BaseModel):
         return {name: getattr(value, name) for name in type(value).model_fields}
     if isinstance(value, Mapping):

@@ -14,8 +14,7 @@ from pipeline.artefacts import Home
 from pipeline.demo_bank import write_demo_bank
 from pipeline.ingest.ingest import ingest
 from pipeline.snapshots import build as snapshots
-from pipeline.snapshots.build import build_snapshots
-from pipeline.snapshots.compact_history import CompactHistory, compact_history
+from pipeline.snapshots.build import CompactHistory, build_snapshots, compact_history
 from pipeline.tables import Ingested
 from tests.folders import bytes_below
 

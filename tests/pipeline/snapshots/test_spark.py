@@ -8,7 +8,6 @@ from datetime import date, timedelta
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -26,9 +25,6 @@ from pipeline.snapshots import spark
 from pipeline.snapshots.build import build_snapshots
 from pipeline.tables import Ingested
 from tests.folders import bytes_below
-
-if TYPE_CHECKING:
-    pass
 
 CUSTOMERS, WEEKS, BUCKETS = 600, 40, 4
 LAST_MONDAY = date(2026, 11, 16)
@@ -150,8 +146,7 @@ def test_a_buckets_own_error_surfaces_and_the_session_goes_on(context):
 
 
 def test_an_ingest_on_spark_writes_every_byte_of_a_local_one(context, tmp_path, monkeypatch):
-    """A bank with its dirt, in several files; then one of them in another encoding: the error and the old
-    tables."""
+    """A bank with its dirt in several files; then one of another encoding: the error and the old tables."""
     monkeypatch.setattr("pipeline.ingest.distributed.session", lambda _: nullcontext(context))
     raw, homes = tmp_path / "raw", {kind: Home(tmp_path / kind) for kind in ("local", "spark")}
     write_demo_bank(raw, CUSTOMERS // 2, WEEKS, 7, LAST_MONDAY)
@@ -184,8 +179,7 @@ def test_an_ingest_on_spark_writes_every_byte_of_a_local_one(context, tmp_path, 
 
 @dataclass(frozen=True)
 class Worlds:
-    """Random banks as tables in ``folder``/<number>; the work on one writes cohort and features to
-    ``out``."""
+    """Random banks in ``folder``/<number>; the work on one writes cohort and features to ``out``."""
 
     settings: Settings
     folder: Path

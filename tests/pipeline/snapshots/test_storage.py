@@ -1,5 +1,4 @@
-"""Tables and drafts through Arrow's file systems: the bytes of a run on mounted folders, nothing left
-behind."""
+"""Tables and drafts through Arrow's file systems: the bytes of mounted folders, nothing left behind."""
 
 from dataclasses import replace
 from datetime import date
@@ -9,7 +8,7 @@ import pytest
 
 from configs.errors import ConfigError
 from pipeline.snapshots.build import FeatureTask, bank_workload
-from pipeline.snapshots.storage import staged
+from pipeline.snapshots.spark import staged
 from tests.folders import bytes_below
 
 MONDAYS = (date(2024, 3, 11), date(2024, 3, 18))
@@ -18,7 +17,7 @@ MONDAYS = (date(2024, 3, 11), date(2024, 3, 18))
 def work(tiny, drafts: Path) -> FeatureTask:
     tables = tiny.ingest(customers_per_bucket=1)  # some buckets without any customer
     assert tables.buckets == 8
-    return FeatureTask(tiny.settings(), tables, MONDAYS, drafts, bank_workload(tables, MONDAYS), None)
+    return FeatureTask(tables, MONDAYS, drafts, tiny.settings(), bank_workload(tables, MONDAYS), None)
 
 
 def test_the_bytes_are_those_of_mounted_folders(tiny, tmp_path):

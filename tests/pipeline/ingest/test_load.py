@@ -1,11 +1,11 @@
-"""How far ahead a row may lie, told from the bookings alone."""
+"""The latest valid date of a row, told from the bookings alone."""
 
 from datetime import date, timedelta
 
 import duckdb
 import pytest
 
-from pipeline.ingest.incoming import last_bookings, store_latest_date, weekly_bookings
+from pipeline.ingest.load import last_bookings, store_latest_date, weekly_bookings
 from tests.pipeline.conftest import TXN_HEADER
 
 MONDAY = date(2024, 3, 4)
