@@ -132,9 +132,10 @@ def make_rows(name: str, table: pa.Table, ids: NDArray[np.object_]) -> Rows:
     for column in table.column_names:
         if column in UNREAD or column in ("customer_id", TABLES[name].happened, "known_on", "superseded_on"):
             continue
-        columns[column], words = _integers(table[column], VOCABULARY.get((name, column)))
-        if words is not None:
-            labels[column] = words
+        if pa.types.is_string(table[column].type) or pa.types.is_dictionary(table[column].type):
+            columns[column], labels[column] = _codes(table[column], VOCABULARY.get((name, column)))
+        else:
+            columns[column] = _integers(table[column])
     until = _days(table["superseded_on"])
     rows = Rows(
         customer, happened, _days(table["known_on"]), np.where(until < 0, FOREVER, until), columns, labels
@@ -185,16 +186,13 @@ def _within_day(column: pa.ChunkedArray) -> Ints:
     return column.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy() % DAY_MICROSECONDS
 
 
-def _integers(column: pa.ChunkedArray, words: tuple[str, ...] | None) -> tuple[Ints, tuple[str, ...] | None]:
-    """A column as int64 and, where it was text, what the codes stand for."""
-    kind = column.type
-    if pa.types.is_string(kind) or pa.types.is_dictionary(kind):
-        return _codes(column, words)
-    if pa.types.is_decimal(kind):
-        return _unscaled(column), None
-    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-        return _days(column), None
-    return pc.fill_null(column.cast(pa.int64()), -1).to_numpy(), None
+def _integers(column: pa.ChunkedArray) -> Ints:
+    """A column that is no text as int64."""
+    if pa.types.is_decimal(column.type):
+        return _unscaled(column)
+    if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
+        return _days(column)
+    return pc.fill_null(column.cast(pa.int64()), -1).to_numpy()
 
 
 def _unscaled(column: pa.ChunkedArray) -> Ints:

@@ -31,19 +31,10 @@ from configs.bank_folder import find_raw
 from configs.settings import Settings
 from configs.tables import Table
 from pipeline.artefacts import Home, fingerprint
+from pipeline.ingest import load
 from pipeline.ingest.buckets import layout_of, partition, read_partitions, write_partitions, write_parts
 from pipeline.ingest.checks import key_hash
 from pipeline.ingest.deliveries import Plan
-from pipeline.ingest.load import (
-    BATCH_ROWS,
-    KEPT_FILES,
-    KEPT_ROWS,
-    Incoming,
-    Ingestion,
-    by_file,
-    validate,
-    weekly_bookings,
-)
 from pipeline.ingest.quarantine import RefusedLines, refused_lines
 from pipeline.ingest.relations import RAW_TEXT, TABLE_KEY, computing, sql_text
 from pipeline.ingest.selects import explain_sql_errors, row_by_row_sources
@@ -84,7 +75,7 @@ class Work:
 
     settings: Settings
     table: Table
-    incoming: Incoming
+    incoming: load.Incoming
     raw: Path
     parts: tuple[tuple[Path, ...], ...]
     shared: Path
@@ -109,7 +100,7 @@ class Work:
 class DistributedTable:
     """One table on its way through Spark's tasks; what the driver does with them."""
 
-    state: Ingestion
+    state: load.Ingestion
     cluster: Cluster
     work: Work
 
@@ -139,7 +130,7 @@ class DistributedTable:
         np.save(work.folder / OFTEN, np.concatenate(self._over_buckets(partial(repeated_keys, work))))
         self._over_parts(gather_again)
         no_rows = replace(work.incoming, new=f"SELECT * FROM ({work.incoming.new}) LIMIT 0")
-        validate(con, work.settings, work.table, no_rows)
+        load.validate(con, work.settings, work.table, no_rows)
         con.execute("ALTER TABLE checked ADD COLUMN _place BIGINT")
         for name in ("refused", "again"):
             _insert(con, "checked", work.folder / name)
@@ -175,7 +166,7 @@ class DistributedTable:
         return self.cluster.over(task, [buckets[k : k + size] for k in buckets[::size]])
 
 
-def open_distributed(state: Ingestion, table: Table, incoming: Incoming) -> DistributedTable | None:
+def open_distributed(state: load.Ingestion, table: Table, incoming: load.Incoming) -> DistributedTable | None:
     """A table that is ingested by tasks; None for one that is ingested in this process."""
     if state.cluster is None or not set(incoming.sources) <= state.cluster.sources:
         return None
@@ -199,7 +190,7 @@ def _insert(con: duckdb.DuckDBPyConnection, relation: str, folder: Path) -> None
 def weeks_of_part(work: Work, part: int) -> list[tuple[date, int]]:
     """The weeks in which the bookings of a part were known, as ``weekly_bookings`` yields them."""
     with _opened(work, part) as (con, _):
-        return weekly_bookings(con, work.incoming.rows)
+        return load.weekly_bookings(con, work.incoming.rows)
 
 
 def validate_part(work: Work, part: int) -> tuple[dict[str, int], list[Reject]]:
@@ -208,7 +199,7 @@ def validate_part(work: Work, part: int) -> tuple[dict[str, int], list[Reject]]:
     Returned are the rows of the SELECT by file, and the lines that are no rows.
     """
     with _opened(work, part) as (con, rejects):
-        rows = validate(con, work.settings, work.table, work.incoming)
+        rows = load.validate(con, work.settings, work.table, work.incoming)
         refused = "SELECT * FROM checked WHERE _reason IS NOT NULL"
         copy_rows(con, refused, work.folder / "refused" / f"{part}.parquet")
         _partition_good(con, work, part)
@@ -250,9 +241,9 @@ def write_buckets_of(work: Work, target: Path, buckets: range) -> Counter[str]:
                 f"SELECT * FROM read_parquet({sql_text(work.folder / REPEATED_ROWS)}) "
                 f"WHERE _bucket = {bucket}"
             )
-            rows, folder = con.sql(KEPT_ROWS).to_arrow_table(), target / bucket_name(bucket)
+            rows, folder = con.sql(load.KEPT_ROWS).to_arrow_table(), target / bucket_name(bucket)
             write_parts(rows, folder, *layout_of(work.table))
-            written.update(by_file(con, KEPT_FILES))
+            written.update(load.by_file(con, load.KEPT_FILES))
     return written
 
 
@@ -294,7 +285,7 @@ def _partition_good(con: duckdb.DuckDBPyConnection, work: Work, part: int) -> No
     rows = con.sql(
         f"SELECT rowid + {part << 40} AS _place, {key_hash(work.table)} AS _hash, "
         "* EXCLUDE (_reason, _given) FROM checked WHERE _reason IS NULL"
-    ).to_arrow_reader(BATCH_ROWS)
+    ).to_arrow_reader(load.BATCH_ROWS)
     for number, batch in enumerate(rows):
         by_hash = pa.array(batch.column("_hash").to_numpy() % work.buckets)
         keys = pa.RecordBatch.from_pydict({"_hash": batch.column("_hash"), "_bucket": by_hash})

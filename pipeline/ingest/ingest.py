@@ -17,45 +17,8 @@ from configs.files import whole_file, whole_folder
 from configs.settings import Settings
 from configs.tables import TABLES, Table
 from pipeline.artefacts import Home, fingerprint, write_json
-from pipeline.ingest.deliveries import (
-    MOST_DELIVERIES,
-    FileCount,
-    Plan,
-    ReadAllError,
-    compact,
-    plan_ingest,
-    point_to,
-    read_all,
-    stands,
-)
+from pipeline.ingest import deliveries, load, quarantine
 from pipeline.ingest.distributed import distributed_ingest, open_distributed
-from pipeline.ingest.load import (
-    Incoming,
-    Ingestion,
-    choose_buckets,
-    count_files,
-    find_earlier,
-    open_files,
-    rows_to_validate,
-    store_earlier_customers,
-    store_latest_date,
-    store_references,
-    validate,
-    weekly_bookings,
-    write_kept,
-    write_notes,
-    write_refused,
-)
-from pipeline.ingest.quarantine import (
-    RAW_ROWS,
-    find_repeats,
-    keep_raw,
-    most_common,
-    refuse,
-    write_csv,
-    write_quarantine,
-    write_raw,
-)
 from pipeline.ingest.quarantine_export import note_corrected
 from pipeline.ingest.relations import computing, number, open_relations
 from pipeline.ingest.selects import ORDER, explain_sql_errors, load_selects
@@ -70,8 +33,8 @@ INGEST_VERSION = 1
 class Loaded:
     """One table's share of an ingest: its rows, their counts by file and in all."""
 
-    incoming: Incoming
-    counts: list[FileCount]
+    incoming: load.Incoming
+    counts: list[deliveries.FileCount]
     total: Count
 
 
@@ -85,13 +48,13 @@ def ingest(settings: Settings, raw: Path, home: Home, progress: Callable[[str], 
     if not raw.is_dir():
         raise DataError(f"there is no raw folder {raw}. Name the bank's extracts with RAW=<folder>.")
     with fetched(settings, home) as rows:
-        plan = plan_ingest(settings, raw, home, _made_by(settings), rows)
-        while not stands(home, plan.name):
+        plan = deliveries.plan_ingest(settings, raw, home, _made_by(settings), rows)
+        while not deliveries.stands(home, plan.name):
             try:
                 _make(settings, raw, home, plan, rows, progress)
-            except ReadAllError as why:
-                plan = read_all(plan, str(why))
-    point_to(home, plan.name)
+            except deliveries.ReadAllError as why:
+                plan = deliveries.read_all(plan, str(why))
+    deliveries.point_to(home, plan.name)
     for page in ("quarantine.csv", "files.csv"):
         with whole_file(home.root / page) as draft:
             shutil.copyfile(home.tables / page, draft)
@@ -111,7 +74,7 @@ def _make(
     settings: Settings,
     raw: Path,
     home: Home,
-    plan: Plan,
+    plan: deliveries.Plan,
     rows: Mapping[str, Path],
     progress: Callable[[str], None],
 ) -> None:
@@ -123,7 +86,7 @@ def _make(
         whole_folder(home.root / "tables" / plan.name) as draft,
         distributed_ingest(con, settings, home, plan) as cluster,
     ):
-        state = Ingestion(con, settings, raw, draft, plan, rows, cluster)
+        state = load.Ingestion(con, settings, raw, draft, plan, rows, cluster)
         selects = load_selects(settings.bank)
         _prepare(state, selects["transactions"])
         loaded: list[Loaded] = []
@@ -132,12 +95,12 @@ def _make(
             if name in selects:
                 loaded.append(_load(state, TABLES[name], selects[name]))
                 # Shown even when the next step stops the run.
-                write_quarantine(con, home.root / "quarantine.csv")
+                quarantine.write_quarantine(con, home.root / "quarantine.csv")
                 _check_limit(state, loaded[-1])
         _note(state, loaded)
 
 
-def _prepare(state: Ingestion, bookings: str) -> None:
+def _prepare(state: load.Ingestion, bookings: str) -> None:
     """All sources of a whole ingest, or what a delivery builds on; and the last of the ``bookings``.
 
     The tables that come before the transactions are held against those.
@@ -146,50 +109,51 @@ def _prepare(state: Ingestion, bookings: str) -> None:
     open_relations(con)
     if base is None:
         for name in settings.sources:
-            open_files(state, name)
+            load.open_files(state, name)
     else:
-        store_earlier_customers(state, base)
+        load.store_earlier_customers(state, base)
         state.unreadable.update(base.unreadable)
-        con.execute("INSERT INTO raw_rows FROM read_parquet(?)", [str(base.tables.folder / RAW_ROWS)])
+        raw_rows = base.tables.folder / quarantine.RAW_ROWS
+        con.execute("INSERT INTO raw_rows FROM read_parquet(?)", [str(raw_rows)])
     table = TABLES["transactions"]
-    incoming = rows_to_validate(state, table, bookings)
+    incoming = load.rows_to_validate(state, table, bookings)
     earlier = base.tables.parts(table.name) if base else []
-    distributed = open_distributed(state, table, incoming)
+    tasks = open_distributed(state, table, incoming)
     with explain_sql_errors(settings, table):
-        weeks = distributed.weekly_bookings() if distributed else weekly_bookings(con, incoming.rows, earlier)
-    store_latest_date(con, weeks)
+        weeks = tasks.weekly_bookings() if tasks else load.weekly_bookings(con, incoming.rows, earlier)
+    load.store_latest_date(con, weeks)
 
 
-def _load(state: Ingestion, table: Table, select: str) -> Loaded:
+def _load(state: load.Ingestion, table: Table, select: str) -> Loaded:
     """One table from its SELECT to its files; each step makes the relations that the next reads."""
     con, settings = state.con, state.settings
-    incoming = rows_to_validate(state, table, select)
+    incoming = load.rows_to_validate(state, table, select)
     with explain_sql_errors(settings, table):
         if table.name == "customers":
-            choose_buckets(state, incoming)
+            load.choose_buckets(state, incoming)
         distributed = open_distributed(state, table, incoming)
-        new_rows = distributed.validate() if distributed else validate(con, settings, table, incoming)
+        new_rows = distributed.validate() if distributed else load.validate(con, settings, table, incoming)
         rejects = [reject for name in incoming.sources for reject in state.unreadable[name]]
-        refuse(con, table, rejects)
-        find_earlier(state, table)
-        find_repeats(con, table)
+        quarantine.refuse(con, table, rejects)
+        load.find_earlier(state, table)
+        quarantine.find_repeats(con, table)
         if distributed:
             distributed.keep_raw()
         else:
-            keep_raw(state, table.name)
-        written = distributed.write_kept() if distributed else write_kept(state, table)
+            quarantine.keep_raw(state, table.name)
+        written = distributed.write_kept() if distributed else load.write_kept(state, table)
         if table.by_customer:
-            write_refused(state, table, incoming.columns)
-            write_notes(state, table)
-        store_references(state, table)
-        counts = count_files(state, table, new_rows, rejects, written)
+            load.write_refused(state, table, incoming.columns)
+            load.write_notes(state, table)
+        load.store_references(state, table)
+        counts = load.count_files(state, table, new_rows, rejects, written)
         corrected = note_corrected(con, table.name, counts)
     names = ("rows_in", "loaded", "quarantined", "duplicates")
     totals = {name: sum(getattr(count, name) for count in counts) for name in names}
     return Loaded(incoming, counts, Count(table.name, **totals, corrected=corrected))
 
 
-def _check_limit(state: Ingestion, loaded: Loaded) -> None:
+def _check_limit(state: load.Ingestion, loaded: Loaded) -> None:
     """Raises DataError when too many of the new rows were refused, or a needed table has none at all."""
     total, settings = loaded.total, state.settings
     table, where = TABLES[total.table], f"configs/banks/{settings.bank}"
@@ -208,21 +172,21 @@ def _check_limit(state: Ingestion, loaded: Loaded) -> None:
     if share > settings.quarantine_limit or (total.loaded == 0 and table.needed):
         raise DataError(
             f"table {table.name!r}: {refused} of {rows_in} rows refused, above the limit of "
-            f"{settings.quarantine_limit:.1%}{most_common(state.con, table.name)}. Have the file "
+            f"{settings.quarantine_limit:.1%}{quarantine.most_common(state.con, table.name)}. Have the file "
             "corrected (all refused lines stand in quarantine.csv), or raise quarantine_limit in "
             f"{where}/bank.toml."
         )
 
 
-def _note(state: Ingestion, loaded: list[Loaded]) -> None:
+def _note(state: load.Ingestion, loaded: list[Loaded]) -> None:
     """Write what readers and the next delivery need to know, and the two pages for people."""
     plan, before = state.plan, state.plan.base.tables if state.plan.base else None
     known = [day for name in ORDER for day in _over_parts(state, name, "min(known_on)")]
     history = [*(before.history if before else ()), Delivery(plan.name, min(known, default=None))]
     builds_on = (*before.builds_on, before.fingerprint) if before else ()
     days = _days(state)
-    if before and len(builds_on) > MOST_DELIVERIES:
-        compact(before, state.draft)
+    if before and len(builds_on) > deliveries.MOST_DELIVERIES:
+        deliveries.compact(before, state.draft)
         builds_on = ()
     counts = [count for table in loaded for count in table.counts]
     noted = days | {
@@ -237,13 +201,13 @@ def _note(state: Ingestion, loaded: list[Loaded]) -> None:
     }
     write_json(state.draft / "ingest.json", noted)
     write_json(state.draft / "unreadable.json", state.unreadable)
-    write_quarantine(state.con, state.draft / "quarantine.csv")
-    write_raw(state.con, state.draft / RAW_ROWS)
+    quarantine.write_quarantine(state.con, state.draft / "quarantine.csv")
+    quarantine.write_raw(state.con, state.draft / quarantine.RAW_ROWS)
     header = ["table", "file", "rows_in", "loaded", "quarantined", "duplicates"]
-    write_csv(state.draft / "files.csv", [header, *(asdict(count).values() for count in counts)])
+    quarantine.write_csv(state.draft / "files.csv", [header, *(asdict(count).values() for count in counts)])
 
 
-def _days(state: Ingestion) -> dict[str, date]:
+def _days(state: load.Ingestion) -> dict[str, date]:
     """The first and the last day with a booking, and the last day on which money was converted."""
     # A booking that was known long after it happened must not move the beginning of the history.
     first = _over_parts(state, "transactions", "min(booked_at) FILTER (known_on <= booked_at::DATE + 7)")
@@ -256,7 +220,7 @@ def _days(state: Ingestion) -> dict[str, date]:
     return {"first_day": min(first or last), "last_day": max(last), "money_through": max(converted)}
 
 
-def _over_parts(state: Ingestion, table: str, aggregate: str) -> list[date]:
+def _over_parts(state: load.Ingestion, table: str, aggregate: str) -> list[date]:
     """A day over the rows that this ingest adds to a table by customer; none where it adds none."""
     parts = [str(path) for path in state.draft.glob(f"{table}/bucket=*/*.parquet") if path.name != NOTES]
     if not parts:

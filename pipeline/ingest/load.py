@@ -23,19 +23,11 @@ from configs.errors import DataError
 from configs.settings import Settings
 from configs.tables import Table
 from pipeline.artefacts import write_parquet
+from pipeline.ingest import relations
 from pipeline.ingest.buckets import layout_of, write_buckets
 from pipeline.ingest.checks import bucket_of, check_columns, checked
 from pipeline.ingest.deliveries import Base, FileCount, Plan, ReadAllError
-from pipeline.ingest.relations import (
-    CHECKED,
-    EARLIER,
-    LATEST_VALID_DATE,
-    LAYOUT,
-    TABLE_KEY,
-    contract_columns,
-    number,
-    sql_text,
-)
+from pipeline.ingest.relations import TABLE_KEY, contract_columns, number, sql_text
 from pipeline.ingest.selects import describe, sources_read
 from pipeline.ingest.sources import Reject, files_of, open_source
 from pipeline.snapshots.spark import Cluster
@@ -143,7 +135,7 @@ def choose_buckets(state: Ingestion, incoming: Incoming) -> None:
         raise ReadAllError(
             f"{customers} customers lie in {buckets} buckets, no longer in {base.tables.buckets}"
         )
-    LAYOUT.create_from(state.con, f"SELECT {buckets}::INTEGER AS buckets")
+    relations.LAYOUT.create_from(state.con, f"SELECT {buckets}::INTEGER AS buckets")
 
 
 def store_earlier_customers(state: Ingestion, base: Base) -> None:
@@ -204,7 +196,7 @@ def weekly_bookings(
 def store_latest_date(con: duckdb.DuckDBPyConnection, weeks: list[tuple[date, int]]) -> None:
     """Make ``latest_valid_date`` from ``weekly_bookings``; its day is NULL where there is no booking."""
     day = f"DATE '{last_bookings(weeks) + timedelta(days=31)}'" if weeks else "NULL::DATE"
-    LATEST_VALID_DATE.create_from(con, f"SELECT {day} AS day")
+    relations.LATEST_VALID_DATE.create_from(con, f"SELECT {day} AS day")
 
 
 def last_bookings(weeks: list[tuple[date, int]]) -> date:
@@ -231,7 +223,7 @@ def validate(
 ) -> dict[str, int]:
     """Make ``checked``: every row with why it is refused; the number of new rows by file."""
     query = checked(table, incoming.rows, incoming.columns, settings.base_currency)
-    CHECKED.create_from(con, query, contract_columns(table))
+    relations.CHECKED.create_from(con, query, contract_columns(table))
     return by_file(con, f"SELECT _file FROM ({incoming.new})") if incoming.new else {}
 
 
@@ -256,7 +248,7 @@ def find_earlier(state: Ingestion, table: Table) -> None:
             f"filename[{below}:] AS _part, file_row_number AS _at, superseded_on AS _noted"
         )
     query = f"SELECT {columns}, -row_number() OVER () AS _row FROM {source}"
-    EARLIER.create_from(state.con, query, table.names)
+    relations.EARLIER.create_from(state.con, query, table.names)
 
 
 KEPT = "FROM good g LEFT JOIN repeated w USING (_row) WHERE coalesce(w.verdict, 'kept') = 'kept'"

@@ -19,19 +19,11 @@ import pyarrow as pa
 from configs.settings import Settings, Source
 from configs.tables import TABLES, Sensitivity, Table
 from pipeline.artefacts import whole_text, write_parquet
+from pipeline.ingest import relations
 from pipeline.ingest.checks import key_hash, repeats
 from pipeline.ingest.csv_files import header, opened_text, rows
 from pipeline.ingest.load import Ingestion
-from pipeline.ingest.relations import (
-    GOOD,
-    QUARANTINE,
-    RAW_TEXT,
-    REPEATED,
-    REPEATED_KEYS,
-    contract_columns,
-    number,
-    sql_text,
-)
+from pipeline.ingest.relations import contract_columns, number, sql_text
 from pipeline.ingest.sources import Reject, files_of
 
 HEADER = ("table", "file", "line", "column", "reason", "corrected_in", "raw")
@@ -59,14 +51,16 @@ class RefusedLines:
 
 def refuse(con: duckdb.DuckDBPyConnection, table: Table, rejects: list[Reject]) -> None:
     """Put the rows that break the contract into the quarantine; the others are ``good``."""
-    QUARANTINE.insert(con, ((table.name, reject.file, reject.line, "", reject.reason) for reject in rejects))
+    relations.QUARANTINE.insert(
+        con, ((table.name, reject.file, reject.line, "", reject.reason) for reject in rejects)
+    )
     # A reason of the contract begins with its column: "amount: 'abc' is not …".
     con.execute(
         "INSERT INTO quarantine SELECT ?, _file, _line, split_part(_reason, ': ', 1), "
         "_reason[strpos(_reason, ': ') + 2:] FROM checked WHERE _reason IS NOT NULL ORDER BY _file, _line",
         [table.name],
     )
-    GOOD.create_from(
+    relations.GOOD.create_from(
         con, "SELECT rowid AS _row, * FROM checked WHERE _reason IS NULL", contract_columns(table)
     )
 
@@ -75,13 +69,13 @@ def find_repeats(con: duckdb.DuckDBPyConnection, table: Table) -> None:
     """Make ``repeated``, the rows whose key comes more than once; conflicts go into the quarantine."""
     parts = 1 + number(con, "SELECT count(*) FROM good") // ROWS_PER_PART
     keys = f"SELECT {key_hash(table)} AS hash FROM"
-    REPEATED_KEYS.create(con)
+    relations.REPEATED_KEYS.create(con)
     for part in range(parts):
         con.execute(
             f"INSERT INTO repeated_keys SELECT hash FROM ({keys} good UNION ALL {keys} earlier) "
             f"WHERE hash % {parts} = {part} GROUP BY hash HAVING count(*) > 1"
         )
-    REPEATED.create_from(con, repeats(table))
+    relations.REPEATED.create_from(con, repeats(table))
     con.execute(
         "INSERT INTO quarantine SELECT ?, _file, _line, ?, '''' || key_values || ''' stands with another "
         "content in ' || kept_at || ', which is kept' "
@@ -137,7 +131,7 @@ def most_common(con: duckdb.DuckDBPyConnection, table: str) -> str:
 def keep_raw(state: Ingestion, table: str) -> None:
     """Put the raw text of one table's refused rows into ``raw_rows``, in memory a batch at a time."""
     for refused in refused_lines(state, table):
-        RAW_TEXT.insert(state.con, refused.texts(state.settings))
+        relations.RAW_TEXT.insert(state.con, refused.texts(state.settings))
 
 
 def refused_lines(state: Ingestion, table: str) -> list[RefusedLines]:

@@ -21,14 +21,7 @@ from configs.settings import Engine, Settings
 from configs.tables import TABLES
 from features.build import FEATURES_VERSION, build, build_labels, first_monday
 from features.engine.compact_history import COMPACTED, compact_rows, lookback_days
-from features.engine.entities import (
-    Entities,
-    Workload,
-    day_number,
-    make_entities,
-    make_rows,
-    read_columns,
-)
+from features.engine.entities import Entities, Workload, day_number, make_entities, make_rows, read_columns
 from features.families.relationship import workload
 from models.matrix import KEY, check_contract
 from pipeline.artefacts import Home, fingerprint, keep_only, read_json, write_json, write_parquet

@@ -15,7 +15,7 @@ from configs.settings import Settings
 from pipeline.artefacts import Home, read_json
 from pipeline.demo_bank import files
 from pipeline.demo_bank.bank import Bank, Week
-from pipeline.ingest import ingest as ingest_module
+from pipeline.ingest import deliveries
 from pipeline.ingest.ingest import ingest
 from pipeline.snapshots.build import build_snapshots, read_partition
 from pipeline.tables import Ingested, read_ingested
@@ -158,7 +158,7 @@ def test_four_weeks_live_are_what_a_backfill_gives(four_weeks, once, tmp_path):
 
 
 def test_merged_deliveries_are_the_bytes_of_one_ingest(four_weeks, once, tmp_path, monkeypatch):
-    monkeypatch.setattr(ingest_module, "MOST_DELIVERIES", 3)
+    monkeypatch.setattr(deliveries, "MOST_DELIVERIES", 3)
     home = Home(tmp_path / "live")
     done = live(four_weeks, tmp_path / "raw", home)
     assert [len(tables.builds_on) for tables in done] == [0, 1, 2, 3, 0]

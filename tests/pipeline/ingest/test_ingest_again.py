@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from configs.errors import DataError
 from pipeline.artefacts import Home, read_json
-from pipeline.ingest import ingest as ingest_module
-from pipeline.ingest import load
+from pipeline.ingest import deliveries, load
 from pipeline.ingest.ingest import ingest
 from pipeline.snapshots.build import build_snapshots, read_partition
 from pipeline.tables import Ingested, read_ingested
@@ -258,7 +257,7 @@ def test_a_kill_before_the_pointer_moves_leaves_the_old_tables(tiny, monkeypatch
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(ingest_module, "point_to", killed)
+        patch.setattr(deliveries, "point_to", killed)
         with pytest.raises(KeyboardInterrupt):
             tiny.ingest()
     assert (read_ingested(tiny.home), tiny.bytes_of_tables()) == (first, before)
