@@ -35,8 +35,7 @@ class Activity:
 
     def net(self, plus: str, minus: str, weeks: int) -> SnapshotArray:
         """Sum of one measure less the sum of another, to the minor unit."""
-        running = self.tiles[plus, "sum"] - self.tiles[minus, "sum"]
-        return trailing_sum(running, self.calendar, weeks, MINOR)
+        return trailing_sum(self.tiles[plus, "sum"] - self.tiles[minus, "sum"], self.calendar, weeks, MINOR)
 
     def count(self, measure: str, weeks: int) -> SnapshotArray:
         return trailing_sum(self.tiles[measure, "count"], self.calendar, weeks)

@@ -161,8 +161,7 @@ class Balances:
 
     def month_end(self, name: str, back: int | Ints) -> SnapshotArray:
         """The balance ``back`` month-ends ago, 1 being the last (base currency); NaN before the history."""
-        last = np.searchsorted(self._month_starts, self.calendar.snapshots, side="right")
-        month = last - back
+        month = np.searchsorted(self._month_starts, self.calendar.snapshots, side="right") - back
         value = self._month_ends[name][np.maximum(month, 0)] / MINOR
         value[month < 0] = np.nan
         return value

@@ -294,8 +294,7 @@ def write_notes(state: Ingestion, table: Table) -> None:
     ).to_arrow_table()
     buckets = pa.array([Path(part).parent.name for part in rows["part"].to_pylist()], pa.string())
     for bucket in sorted(set(buckets.to_pylist())):
-        chosen = rows.filter(pc.equal(buckets, bucket))
-        write_parquet(chosen, state.draft / table.name / bucket / NOTES)
+        write_parquet(rows.filter(pc.equal(buckets, bucket)), state.draft / table.name / bucket / NOTES)
 
 
 def by_file(con: duckdb.DuckDBPyConnection, rows: str) -> dict[str, int]:

@@ -44,8 +44,7 @@ class RefusedLines:
 
     def texts(self, settings: Settings) -> Iterator[tuple[str, int, str]]:
         """File, line and raw text of each."""
-        spec = settings.sources[self.source]
-        rows = raw_rows(self.path, self.source, spec, self.lines)
+        rows = raw_rows(self.path, self.source, settings.sources[self.source], self.lines)
         return ((self.file, line, text) for line, text in rows)
 
 

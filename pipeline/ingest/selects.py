@@ -80,9 +80,9 @@ def explain_sql_errors(settings: Settings, table: Table) -> Iterator[None]:
     try:
         yield
     except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException) as error:
-        file = f"configs/banks/{settings.bank}/{table.name}.sql"
         raise DataError(
-            f"{file} fails on the delivered rows: {message_of(error, hide=VALUES)}. "
+            f"configs/banks/{settings.bank}/{table.name}.sql fails on the delivered rows: "
+            f"{message_of(error, hide=VALUES)}. "
             "Leave casts to the contract, which refuses single rows; or have a broken file delivered again."
         ) from None
 

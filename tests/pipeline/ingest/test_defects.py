@@ -1,7 +1,7 @@
 """All classes of defects, planted by seed in a bank of CSV files: each found, none wrongly, nothing lost.
 
 Thirteen classes are of single rows. Late and out of order are right: they must be loaded, with their dates.
-A missing column, an extra one and a wrong encoding are of whole files: they stop the run.
+A missing column, an extra one and a wrong encoding are of whole files: they stop the run (test_ingest.py).
 ``pytest -s`` shows the table of what was planted and what was found.
 """
 
@@ -16,9 +16,6 @@ from time import perf_counter
 
 import pyarrow.parquet as pq
 import pytest
-
-from configs.errors import DataError
-from pipeline.tables import read_ingested
 
 Row = list[str]
 BOOKINGS = "NO,CUST,ACCT,DONE,AMT,CCY,KIND,LOADED,MEMO"
@@ -251,32 +248,3 @@ def test_a_planted_defect_that_is_not_found_is_noticed(tiny) -> None:
     tiny.ingest(quarantine_limit=1.0)
     with pytest.raises(AssertionError, match="orphan"):
         reconcile(tiny, planted, 0.0)
-
-
-def spoiled_header(old: str, new: str) -> Callable[[Path], object]:
-    return lambda path: path.write_text(path.read_text("utf-8").replace(old, new, 1), "utf-8")
-
-
-# The classes of whole files, in the last file of bookings, with the sentence that stops the run.
-WHOLE_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "missing column": (
-        spoiled_header(",AMT", ""),
-        r"differ: txn_0\d+\.csv has the columns .*DONE, CCY.*Deliver them",
-    ),
-    "extra column": (spoiled_header("MEMO", "MEMO,EXTRA"), r"txn_0\d+\.csv has the columns .*MEMO, EXTRA\)"),
-    "wrong encoding": (
-        lambda path: path.write_bytes(path.read_text("utf-8").encode("gb18030")),
-        r'txn_0\d+\.csv is not utf-8: line 2 cannot be read\. .*"gb18030"',
-    ),
-}
-
-
-@pytest.mark.parametrize("case", WHOLE_FILES)
-def test_a_file_that_is_wrong_as_a_whole_stops_the_run_and_changes_nothing(tiny, case: str) -> None:
-    plant(tiny, 15_000, 0, seed=2)
-    done, before = tiny.ingest(), tiny.bytes_of_tables()
-    spoil, sentence = WHOLE_FILES[case]
-    spoil(max(tiny.raw.glob("txn_*.csv")))
-    with pytest.raises(DataError, match=sentence):
-        tiny.ingest()
-    assert (read_ingested(tiny.home), tiny.bytes_of_tables()) == (done, before)

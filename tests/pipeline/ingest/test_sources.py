@@ -212,13 +212,6 @@ def test_a_header_below_the_first_line_is_found(tmp_path, header, rest):
         read(write(tmp_path, f"id,x\n1,a\n{header}\n2,b\n{rest}"))
 
 
-def test_parquet_files_with_other_columns(tmp_path):
-    pq.write_table(pa.table({"id": [1], "x": [1]}), tmp_path / "a.parquet")
-    pq.write_table(pa.table({"id": [1]}), tmp_path / "b.parquet")
-    with pytest.raises(DataError, match=r"b\.parquet has the columns \(id\), but a\.parquet has \(id, x\)"):
-        read(tmp_path, files="*.parquet", format="parquet")
-
-
 def test_a_column_named_twice_is_found_whatever_its_case(tmp_path):
     with pytest.raises(DataError, match=r"a\.csv names the column ID, id twice in its header \(ID, x, id\)"):
         read(write(tmp_path, "ID,x,id\n1,2,3\n"))
