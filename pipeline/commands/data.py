@@ -71,7 +71,7 @@ def quarantine_export(
     data: DataOption = DATA,
 ) -> None:
     """Write refused rows as files to correct, laid out as delivered; put them into the raw folder then."""
-    from pipeline.ingest.quarantine_export import export_refused
+    from pipeline.ingest.quarantine import export_refused
 
     context = context_of(bank, data)
     for export in export_refused(context.settings, raw, context.home, out):

@@ -1,18 +1,24 @@
-"""Delivered CSV files as text: gzip, encoding, header, and the rows with the lines they stand on."""
+"""Delivered files as text: gzip, encoding, header, the rows with their lines; of Parquet, rows as JSON."""
 
 import codecs
 import csv
 import gzip
 import io
+import json
+import math
 import os
 import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, TextIO, cast
+from typing import Any, BinaryIO, TextIO, cast
+
+import duckdb
+import pyarrow as pa
 
 from configs.errors import DataError
 from configs.settings import Source
+from pipeline.ingest.relations import sql_text
 
 # A quoted field goes on over so many lines at most; more is an open quote, and only its own line is refused.
 LINES_PER_ROW = 50
@@ -175,3 +181,39 @@ def _undecodable_line(path: Path, codec: str) -> int:
 
 def shown(columns: tuple[str, ...]) -> str:
     return f"({', '.join(columns)})"
+
+
+def raw_rows(path: Path, name: str, spec: Source, lines: Collection[int]) -> Iterator[tuple[int, str]]:
+    """The rows that begin on these lines: their lines, and their text without the last line end.
+
+    Of a CSV file that is every physical line of the row; of any other source one JSON object of the row's
+    columns.
+    """
+    return _csv_rows(path, name, spec, lines) if spec.format == "csv" else _parquet_rows(path, lines)
+
+
+def _csv_rows(path: Path, name: str, spec: Source, lines: Collection[int]) -> Iterator[tuple[int, str]]:
+    width = len(header(path, name, spec))
+    with opened_text(path, name, spec) as file:
+        for number, _, text in rows(file, spec.delimiter, width, lines):
+            yield number, text.removesuffix("\n").removesuffix("\r")
+
+
+def _parquet_rows(path: Path, lines: Collection[int]) -> Iterator[tuple[int, str]]:
+    with duckdb.connect() as con:
+        con.register("wanted", pa.table({"line": pa.array(sorted(lines), pa.int64())}))
+        reader = con.sql(
+            "SELECT file_row_number + 1 AS file_row_number, * EXCLUDE (file_row_number) "
+            f"FROM read_parquet({sql_text(path)}, file_row_number = true, hive_partitioning = false) "
+            "WHERE file_row_number + 1 IN (SELECT line FROM wanted)"
+        ).to_arrow_reader(10_000)
+        for batch in reader:
+            for row in batch.to_pylist():
+                yield row.pop("file_row_number"), as_json(row)
+
+
+def as_json(row: dict[str, Any]) -> str:
+    """One row as JSON; numbers that are exact, dates and what JSON has no word for are written as text."""
+    plain = {name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+             for name, value in row.items()}  # fmt: skip
+    return json.dumps(plain, ensure_ascii=False, default=str)

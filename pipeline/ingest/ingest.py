@@ -19,7 +19,6 @@ from configs.tables import TABLES, Table
 from pipeline.artefacts import Home, fingerprint, write_json
 from pipeline.ingest import deliveries, load, quarantine
 from pipeline.ingest.distributed import distributed_ingest, open_distributed
-from pipeline.ingest.quarantine_export import note_corrected
 from pipeline.ingest.relations import computing, number, open_relations
 from pipeline.ingest.selects import ORDER, explain_sql_errors, load_selects
 from pipeline.ingest.sources import fetched
@@ -147,7 +146,7 @@ def _load(state: load.Ingestion, table: Table, select: str) -> Loaded:
             load.write_notes(state, table)
         load.store_references(state, table)
         counts = load.count_files(state, table, new_rows, rejects, written)
-        corrected = note_corrected(con, table.name, counts)
+        corrected = quarantine.note_corrected(con, table.name, counts)
     names = ("rows_in", "loaded", "quarantined", "duplicates")
     totals = {name: sum(getattr(count, name) for count in counts) for name in names}
     return Loaded(incoming, counts, Count(table.name, **totals, corrected=corrected))

@@ -91,7 +91,7 @@ QUARANTINE = Relation(
 )  # fmt: skip
 # One row per refused row, as it was delivered; made by quarantine.
 RAW_TEXT = Relation("raw_rows", {"file": "VARCHAR", "line": "BIGINT", "raw": "VARCHAR"})
-# One row per table and file whose refused rows have all come back corrected; made by quarantine_export.
+# One row per table and file whose refused rows have all come back corrected; made by quarantine.
 CORRECTED = Relation("corrected", {"table_name": "VARCHAR", "file": "VARCHAR", "corrected_in": "VARCHAR"})
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from configs.errors import DataError
 from pipeline.ingest import sources
-from pipeline.ingest.quarantine_export import export_refused
+from pipeline.ingest.quarantine import export_refused
 from pipeline.tables import read_ingested
 from tests.databases import PASSWORD, needed
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from configs.errors import DataError
-from pipeline.ingest.quarantine_export import Exported, export_refused
+from pipeline.ingest.quarantine import Exported, export_refused
 from pipeline.tables import Ingested
 from tests.pipeline.conftest import TXN_HEADER
 
