@@ -158,19 +158,14 @@ def _in_time(rows: Rows) -> Rows:
 def _positions(name: str, column: pa.ChunkedArray, ids: NDArray[np.object_]) -> Ints:
     """The place of each row's customer in ``ids``; a stranger would be counted as the next in line."""
     coded = pc.dictionary_encode(column.combine_chunks())
-    code = coded.indices.to_numpy()
-    # A file's vocabulary may hold names of which no row is left.
-    used = np.flatnonzero(np.bincount(code, minlength=len(coded.dictionary)))
-    present = np.array(coded.dictionary.take(pa.array(used)).to_pylist(), dtype=object)
-    strangers = set(present) - set(ids)
-    if strangers:
+    place = pc.index_in(coded.dictionary, pa.array(ids, pa.string())).take(coded.indices)
+    if place.null_count:
+        strangers = coded.filter(place.is_null()).unique()
         raise DataError(
             f"table {name!r} has rows of {len(strangers)} customers that the bucket's 'customers' lacks. "
             "Run the ingest again: it refuses such rows and keeps a customer in one bucket."
         )
-    place: Ints = np.zeros(len(coded.dictionary), np.int64)
-    place[used] = np.searchsorted(ids, present)
-    return place[code]
+    return place.to_numpy().astype(np.int64)
 
 
 def _days(column: pa.ChunkedArray) -> Ints:

@@ -193,13 +193,10 @@ def _coded(name: str, column: pa.ChunkedArray) -> pa.Array:
     if not is_text(array.type) or name in NAMES_OF_ROWS:
         return array
     coded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
-    words, codes = coded.dictionary, coded.indices.drop_null().to_numpy()
-    used = np.flatnonzero(np.bincount(codes, minlength=len(words)))
-    values = words.take(pa.array(used))
-    order = pc.array_sort_indices(values).to_numpy()
-    code = np.zeros(len(words), np.int32)
-    code[used[order]] = np.arange(len(used))
-    return pa.DictionaryArray.from_arrays(pa.array(code).take(coded.indices), values.take(pa.array(order)))
+    used = np.flatnonzero(np.bincount(coded.indices.drop_null().to_numpy()))
+    values = coded.dictionary.take(pa.array(used)).sort()
+    code = pc.index_in(coded.dictionary, values)
+    return pa.DictionaryArray.from_arrays(code.take(coded.indices), values)
 
 
 def _keys(column: pa.ChunkedArray) -> Ints:

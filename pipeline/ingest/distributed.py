@@ -76,15 +76,11 @@ class Work:
     settings: Settings
     table: Table
     incoming: load.Incoming
+    source: str
     raw: Path
     parts: tuple[tuple[Path, ...], ...]
     shared: Path
     folder: Path
-
-    @property
-    def source(self) -> str:
-        (name,) = self.incoming.sources
-        return name
 
     @property
     def schema_like(self) -> Path:
@@ -175,7 +171,7 @@ def open_distributed(state: load.Ingestion, table: Table, incoming: load.Incomin
     size = ceil(len(files) / MOST_PARTS)
     parts = tuple(tuple(files[k : k + size]) for k in range(0, len(files), size))
     shared, folder = state.cluster.folder / "shared", state.cluster.folder / table.name
-    work = Work(state.settings, table, incoming, state.raw.resolve(), parts, shared, folder)
+    work = Work(state.settings, table, incoming, source, state.raw.resolve(), parts, shared, folder)
     if state.settings.sources[source].format == "parquet" and not work.schema_like.is_file():
         copy_rows(state.con, f'SELECT * EXCLUDE (_file, _line) FROM "{source}" LIMIT 0', work.schema_like)
     return DistributedTable(state, state.cluster, work)

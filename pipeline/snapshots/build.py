@@ -181,11 +181,9 @@ def read_features(
         blocks.append(block)
     key = pa.concat_tables(keys).to_pandas(date_as_object=True)
     order = key["customer_id"].argsort().to_numpy()
-    row_of = np.empty_like(order)
-    row_of[order] = np.arange(len(order))
     ends = np.cumsum([len(block) for block in blocks])
     values = np.empty((len(order), len(names) + room))
-    for block, rows in zip(blocks, np.split(row_of, ends[:-1]), strict=True):
+    for block, rows in zip(blocks, np.split(order.argsort(), ends[:-1]), strict=True):
         values[rows, : len(names)] = block
     return key.take(order).reset_index(drop=True), values
 

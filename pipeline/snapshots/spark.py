@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -186,27 +187,8 @@ def _cause(error: Exception) -> str:
     return message.partition("Exception: ")[2] or message
 
 
-@dataclass(frozen=True)
-class Staged:
-    """The work on one bucket whose tables lie below ``uri``; its drafts go to ``uri``/making/``run``."""
-
-    task: BucketTask
-    uri: str
-    run: str
-
-    def __call__(self, bucket: int) -> None:
-        store, root = _open(self.uri)
-        with TemporaryDirectory() as scratch:
-            tables, drafts = Path(scratch, "tables"), Path(scratch, "making")
-            for folder in self.task.tables.folders:
-                _bring(store, f"{root}/tables/{folder.name}", bucket, tables / folder.name)
-            near = replace(self.task.tables, folder=tables / self.task.tables.fingerprint)
-            replace(self.task, tables=near, drafts=drafts)(bucket)
-            _copy(str(drafts), f"{root}/making/{self.run}", HERE, store)
-
-
 @contextmanager
-def staged(task: BucketTask, uri: str) -> Iterator[Staged]:
+def staged(task: BucketTask, uri: str) -> Iterator[Callable[[int], None]]:
     """The task for workers that reach ``uri``; what they wrote lies in the task's drafts when the block ends.
 
     Raises ConfigError for an address that Arrow cannot reach.
@@ -221,11 +203,23 @@ def staged(task: BucketTask, uri: str) -> Iterator[Staged]:
             "give this machine the rights."
         ) from None
     try:
-        yield Staged(task, uri, run)
+        yield partial(_work_on_copy, task, uri, run)
         _copy(f"{root}/making/{run}", str(task.drafts), store, HERE)
     finally:
         if store.get_file_info(f"{root}/making/{run}").type is fs.FileType.Directory:
             store.delete_dir(f"{root}/making/{run}")
+
+
+def _work_on_copy(task: BucketTask, uri: str, run: str, bucket: int) -> None:
+    """Work on one bucket of the tables below ``uri``; the drafts go to ``uri``/making/``run``."""
+    store, root = _open(uri)
+    with TemporaryDirectory() as scratch:
+        tables, drafts = Path(scratch, "tables"), Path(scratch, "making")
+        for folder in task.tables.folders:
+            _bring(store, f"{root}/tables/{folder.name}", bucket, tables / folder.name)
+        near = replace(task.tables, folder=tables / task.tables.fingerprint)
+        replace(task, tables=near, drafts=drafts)(bucket)
+        _copy(str(drafts), f"{root}/making/{run}", HERE, store)
 
 
 def _send_deliveries(task: BucketTask, store: fs.FileSystem, root: str) -> None:
