@@ -199,8 +199,7 @@ def _unscaled(column: pa.ChunkedArray) -> Ints:
 
 
 def _codes(column: pa.ChunkedArray, words: tuple[str, ...] | None) -> tuple[Ints, tuple[str, ...]]:
-    array = column.combine_chunks()
-    coded = array if pa.types.is_dictionary(array.type) else pc.dictionary_encode(array)
+    coded = pc.dictionary_encode(column.combine_chunks())
     present = coded.dictionary.to_pylist()
     # Sorted, so that the codes do not depend on the order of rows.
     vocabulary = words if words is not None else tuple(sorted(set(present)))

@@ -192,7 +192,7 @@ def _coded(name: str, column: pa.ChunkedArray) -> pa.Array:
     array = column.combine_chunks()
     if not is_text(array.type) or name in NAMES_OF_ROWS:
         return array
-    coded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
+    coded = array.dictionary_encode()
     used = np.flatnonzero(np.bincount(coded.indices.drop_null().to_numpy()))
     values = coded.dictionary.take(pa.array(used)).sort()
     code = pc.index_in(coded.dictionary, values)

@@ -12,14 +12,13 @@ from datetime import date
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from configs.files import whole_folder
 from configs.tables import TABLES
 from pipeline.artefacts import Home, fingerprint, keep_only, write_json, write_text
-from pipeline.ingest.buckets import layout_of, write_parts
+from pipeline.ingest.buckets import layout_of, write_buckets
 from pipeline.ingest.checks import bucket_of
-from pipeline.tables import RECORDED, ContactOverlay, Ingested, bucket_name, overlay_name
+from pipeline.tables import RECORDED, ContactOverlay, Ingested, overlay_name
 from serve.store.contacts import Contact
 
 # What the outcomes that a manager can choose are in the words of the contract.
@@ -41,10 +40,7 @@ def overlay_contacts(home: Home, tables: Ingested, contacts: Sequence[Contact]) 
     name = f"{RECORDED}-{fingerprint(tables.fingerprint, str(tables.buckets), digests[-1][1])}"
     if not (pointer.with_name(name) / "ingest.json").is_file():
         with whole_folder(pointer.with_name(name)) as draft:
-            for bucket in range(tables.buckets):
-                part = rows.filter(pc.equal(rows["_bucket"], bucket)).drop_columns("_bucket")
-                folder = draft / CONTACTS.name / bucket_name(bucket)
-                write_parts(part, folder, *layout_of(CONTACTS))
+            write_buckets(rows.to_reader(), draft / CONTACTS.name, tables.buckets, *layout_of(CONTACTS))
             write_json(draft / "ingest.json", {"buckets": tables.buckets, "digests": digests})
     before = overlay_name(home) or name
     write_text(pointer, name + "\n")
