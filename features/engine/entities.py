@@ -182,7 +182,6 @@ def _within_day(column: pa.ChunkedArray) -> Ints:
 
 
 def _integers(column: pa.ChunkedArray) -> Ints:
-    """A column that is no text as int64."""
     if pa.types.is_decimal(column.type):
         return _unscaled(column)
     if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):

@@ -1,8 +1,8 @@
 """The relations of one ingest in DuckDB: what one row is, its columns, which step makes it.
 
-Steps speak to each other through these relations alone. Each is created from its declaration here. One with
-``contract`` begins with the columns of a table's contract and is made anew for each table. Beside them stands
-one relation per source, named as in bank.toml (``sources.py``).
+Steps speak to each other through these relations alone. Each is created from its declaration here.
+``checked``, ``good`` and ``earlier`` begin with the columns of a table's contract and are made anew for each
+table. Beside them stands one relation per source, named as in bank.toml (``sources.py``).
 """
 
 import shutil
@@ -28,7 +28,6 @@ class Relation:
 
     name: str
     columns: Mapping[str, str]
-    contract: bool = False
     view: bool = False
 
     def create(self, con: duckdb.DuckDBPyConnection) -> None:
@@ -67,14 +66,12 @@ LATEST_VALID_DATE = Relation("latest_valid_date", {"day": "DATE"})
 # One row: into how many buckets customers are divided; made by load.
 LAYOUT = Relation("layout", {"buckets": "INTEGER"})
 # One row per row of the bank's SELECT, typed; _reason is NULL where the row is good; made by load.
-CHECKED = Relation("checked", {**PLACE, "_reason": "VARCHAR", "_given": "STRUCT"}, contract=True)
+CHECKED = Relation("checked", {**PLACE, "_reason": "VARCHAR", "_given": "STRUCT"})
 # One row per row of checked that keeps the contract; made by quarantine.
-GOOD = Relation("good", {"_row": "BIGINT", **PLACE}, contract=True, view=True)
+GOOD = Relation("good", {"_row": "BIGINT", **PLACE}, view=True)
 # One row per row of an earlier delivery with the key of a good row, its place and the day noted for it; made
 # by load.
-EARLIER = Relation(
-    "earlier", {"_row": "BIGINT", "_part": "VARCHAR", "_at": "BIGINT", "_noted": "DATE"}, contract=True
-)
+EARLIER = Relation("earlier", {"_row": "BIGINT", "_part": "VARCHAR", "_at": "BIGINT", "_noted": "DATE"})
 # One row per hash of a key that comes more than once in good and earlier; made by quarantine.
 REPEATED_KEYS = Relation("repeated_keys", {"hash": "UBIGINT"})
 # One row per row of good or earlier whose key comes more than once, with its verdict; made by quarantine.
