@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
-from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -103,7 +102,7 @@ def over_buckets(
 ) -> list[Result]:
     """``work`` of every bucket, in the order of the buckets, as a local executor would return it.
 
-    ``work`` is a top-level function, or a ``functools.partial`` of one, so that workers import it by name.
+    ``work`` is a top-level function, or made of one, so that workers import it by name.
     ``progress`` gets the buckets done and the buckets in all. A bucket that fails with an error of the user's
     stops the others. Raises the DataError or ConfigError of the first that failed, as its task raised it.
     """
@@ -160,7 +159,7 @@ def _attempt(work: Callable[[int], Result], bucket: int) -> Result | DataError |
 
 
 def _failures(outcomes: Sequence[tuple[int, Any]]) -> list[Exception]:
-    by_bucket = sorted(outcomes, key=itemgetter(0))
+    by_bucket = sorted(dict(outcomes).items())
     return [outcome for _, outcome in by_bucket if isinstance(outcome, (DataError, ConfigError))]
 
 
