@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.demo_bank.bank import Bank, Week
-from pipeline.demo_bank.files import Extracts, write_csv, write_products
+from pipeline.demo_bank.files import write_csv, write_extracts, write_products
 
 NOBODY = "nobody"  # who is called in the quiet world
 NUMBERS = ("CUST_NO", "ACCT_NO", "RM_NO", "ORG_NO", "SERIAL_NO", "CONT_NO", "RESP_NO")
@@ -108,17 +108,16 @@ def together(parts: Iterable[tuple[Iterable[World], Sequence[Week]]]) -> Iterato
 
 def deliver(out: Path, weeks: Iterable[Iterable[Week]]) -> None:
     """Write what the worlds recorded, week by week, as raw extracts. Rates come once a week."""
-    extracts, waiting = Extracts(out), 0
-    for together in weeks:
+    waiting: list[Week] = []
+    for number, together in enumerate(weeks, start=1):
         for k, week in enumerate(together):
             kept = {name: table for name, table in week.tables.items() if name != "rates" or k == 0}
-            extracts.add(Week(week.monday, kept))
-        waiting += 1
-        if waiting == WEEKS_PER_FILE:
-            extracts.write()
-            waiting = 0
+            waiting.append(Week(week.monday, kept))
+        if number % WEEKS_PER_FILE == 0:
+            write_extracts(out, waiting)
+            waiting.clear()
     if waiting:
-        extracts.write()
+        write_extracts(out, waiting)
 
 
 def _tagged(table: pa.Table, tag: str) -> pa.Table:

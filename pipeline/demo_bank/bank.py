@@ -21,7 +21,7 @@ from pipeline.demo_bank.hazards import Pressure
 from pipeline.demo_bank.leaving import Leaving
 from pipeline.demo_bank.ledger import Ledger
 from pipeline.demo_bank.managers import NOBODY, Managers
-from pipeline.demo_bank.market import EPOCH, Market, Season, day_number
+from pipeline.demo_bank.market import EPOCH, RATE_SLOTS, Market, Season, day_number
 from pipeline.demo_bank.noise import spoil
 from pipeline.demo_bank.raw_tables import Numbers, RawWeek, dates
 from pipeline.demo_bank.truth import BASE_WEEKS, History, Truth, truth_of
@@ -77,7 +77,7 @@ class Bank:
             return None
         states = self.states
         who = np.flatnonzero(states.here & (states.status != CLOSED) & self._history.in_band())
-        return truth_of(who, states, self._pressure(who), ~self.customers.has_loan)
+        return truth_of(who, self.customers, states, self._pressure(who))
 
     def opening_week(self) -> Week:
         """What the systems hold before the first week: everybody who is here, valued on the Sunday before."""
@@ -149,19 +149,17 @@ class Bank:
 
     def _pressure(self, who: Ints) -> Pressure:
         customers, states, ledger = self.customers, self.states, self.ledger
-        aum = ledger.aum(who)
-        gap = float(self.market.rate_gap[self.week])
+        aum = np.maximum(ledger.aum(who), 1.0)
+        bears_interest = ledger.balance[list(RATE_SLOTS)][:, who].sum(axis=0) / aum
+        has_manager = self.managers.manager_of(who) != NOBODY
         return Pressure(
             maturing=hazards.maturing_shares(ledger, who, aum, self._monday),
-            rate_pull=hazards.rate_pull(customers, ledger, who, aum, gap),
-            manager=self.managers.unrest_of(who),
-            has_manager=self.managers.manager_of(who) != NOBODY,
-            complaint=states.complaint[who],
-            salary=states.salary_unrest[who],
-            salaried=states.paid_salary[who],
+            rate_pull=self.market.rate_gap[self.week] * customers.sensitivity[who] * bears_interest,
+            shocks=(self.managers.unrest_of(who), states.complaint[who], states.salary_unrest[who]),
+            exposed=(has_manager, np.ones_like(has_manager), states.paid_salary[who]),
             sensitivity=customers.sensitivity[who],
             multiplier=hazards.multiplier(customers, ledger, who),
-            call_type=hazards.call_types(customers.call_place[who]),
+            call_type=customers.call_type[:, who],
             call_weeks=np.maximum(states.called_until[who] - self.week, 0),
         )
 

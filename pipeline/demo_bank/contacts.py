@@ -7,7 +7,7 @@ from pipeline.demo_bank import parameters as p
 from pipeline.demo_bank.customers import DRAINING, LOOKING, Customers, States
 from pipeline.demo_bank.draws import Draws, Floats, Ints
 from pipeline.demo_bank.managers import NOBODY, Managers
-from pipeline.demo_bank.raw_tables import DAY, RawWeek, codes, dates, manager_ids, moments, words
+from pipeline.demo_bank.raw_tables import DAY, MANAGER, RawWeek, codes, dates, ids, moments, words
 
 EVENT_CODES = {"login": "E01", "view_rates": "E02", "complaint": "E09"}
 CONTACT_CHANNELS = {"phone": "1", "visit": "2", "message": "3"}
@@ -92,7 +92,7 @@ def _contact_rows(
         {
             "CONT_NO": raw.serials(_CONTACT_LANE + called, who),
             "CUST_NO": raw.numbers.customer(who).dictionary_decode(),
-            "RM_NO": manager_ids(managers.caller_for(who)),
+            "RM_NO": ids(MANAGER, managers.caller_for(who)),
             "CONT_TM": moments(raw.monday * DAY + second),
             "CONT_CHNL": words(channel, list(CONTACT_CHANNELS.values())),
             "CONT_PURP": words(purpose, list(PURPOSES.values())),

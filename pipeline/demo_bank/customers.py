@@ -18,10 +18,11 @@ class Customers:
 
     ``opened_week`` is −1 for those who are there before the period. ``taste`` and ``product_of`` are
     (slot, customer): weights that add up to 1, and the position on the shelf of the product held in the slot.
+    ``call_type`` is (reason, customer): what a call does to who leaves for that reason; 0 nothing, 1 it
+    helps, 2 it harms. ``first_day`` is the Monday of week 0.
     """
 
     def __init__(self, count: int, weeks: int, first_day: int, seed: int) -> None:
-        """``first_day`` is the Monday of week 0 in days since 1970."""
         draws, who = Draws(seed, -1), np.arange(count, dtype=np.int64)
         self.count, self.everyone = count, who
         self.customer_ids = numbers(6228, count)
@@ -44,11 +45,11 @@ class Customers:
         self.digital = np.clip(p.LOGIN_RATE * 2.2 * draws.uniform("digital", who) ** 1.2, 0.01, 0.9)
         self.sensitivity = np.clip(np.exp(0.6 * draws.normal("sensitivity", who)), 0.2, 4.0)
         self.satisfaction = draws.normal("satisfaction", who)
-        covered = draws.chance("covered", who, 0.45)
-        self.well_covered = covered & self.managed
-        self.contact_rate = np.where(self.managed, np.where(covered, 1.7, 0.4) * p.CONTACT_RATE, 0.002)
+        self.well_covered = draws.chance("covered", who, 0.45) & self.managed
+        often = np.where(self.well_covered, 1.7, 0.4) * p.CONTACT_RATE
+        self.contact_rate = np.where(self.managed, often, 0.002)
         self.answers_surveys = draws.chance("answers surveys", who, p.SURVEY_SHARE)
-        self.call_place = draws.uniform("call type", who)
+        self.call_type = call_types(draws.uniform("call type", who))
         self.cash_share = draws.between("cash share", who, 0.06, 0.28)
         self.has_dollars = draws.chance("dollars", who, p.DOLLAR_SHARE)
         self.has_loan = draws.chance("loan", who, p.LOAN_SHARE)
@@ -75,8 +76,7 @@ class States:
         self.cause = nought.copy()
         self.length = nought.copy()
         self.done = nought.copy()
-        self.crossing = nought.copy()
-        self.depth = np.zeros(customers.count)
+        self.depth = np.ones(customers.count)
         self.start_aum = np.zeros(customers.count)
         self.gone = nought.copy()
         self.away_weeks = nought.copy()
@@ -94,16 +94,16 @@ class States:
 
     def fade(self) -> None:
         """A week passes: old complaints and a moved salary weigh less."""
-        self.complaint *= p.COMPLAINT_DECAY
-        self.salary_unrest *= p.SALARY_DECAY
+        self.complaint *= p.COMPLAINT.decay
+        self.salary_unrest *= p.SALARY_STOPS.decay
         self.detour_weeks[self.detour > 0] += 1
         self.away_weeks[self.stage == AWAY] += 1
 
     def suffer_shocks(self, customers: Customers, draws: Draws) -> Ints:
         """Complaints, salaries that stop, deaths, freezes, opt-outs; returns whose bank record changed."""
         who = np.flatnonzero(self.alive)
-        self.complaint[who[draws.chance("complaint", who, p.COMPLAINT_RATE)]] = 1.0
-        stops = draws.chance("salary stops", who, p.SALARY_STOP_RATE) & self.paid_salary[who]
+        self.complaint[who[draws.chance("complaint", who, p.COMPLAINT.rate)]] = 1.0
+        stops = draws.chance("salary stops", who, p.SALARY_STOPS.rate) & self.paid_salary[who]
         self.paid_salary[who[stops]] = False
         self.salary_unrest[who[stops]] = 1.0
         starts = draws.chance("salary starts", who, p.SALARY_START_RATE) & (customers.salary[who] > 0)
@@ -132,6 +132,12 @@ def customer_rows(raw: RawWeek, customers: Customers, states: States, who: Ints,
     )
 
 
+def call_types(place: Floats) -> Ints:
+    """(reason, customer): effect of a call; ``place`` runs from the easily helped (0) to the touchy (1)."""
+    helps, harms = (np.array(shares)[:, None] for shares in (p.CALL_HELPS, p.CALL_HARMS))
+    return np.where(place < helps, 1, np.where(place >= 1 - harms, 2, 0))
+
+
 def branch_count(customers: int) -> int:
     return max(4, customers // p.CUSTOMERS_PER_BRANCH)
 
@@ -152,10 +158,9 @@ def _salaries(draws: Draws, who: Ints, segment: Ints) -> Ints:
 
 def _branches(draws: Draws, who: Ints) -> Ints:
     """Branch of each customer; branches differ in size."""
-    count = branch_count(len(who))
-    size = np.exp(0.4 * draws.normal("branch size", np.arange(count, dtype=np.int64)))
-    place = np.searchsorted(np.cumsum(size / size.sum()), draws.uniform("branch", who), side="right")
-    return np.minimum(place, count - 1).astype(np.int64)
+    branches = np.arange(branch_count(len(who)), dtype=np.int64)
+    size = np.exp(0.4 * draws.normal("branch size", branches))
+    return draws.one_of("branch", who, size / size.sum())
 
 
 def _taste(draws: Draws, who: Ints, segment: Ints) -> Floats:

@@ -58,7 +58,7 @@ class Draws:
         radius = np.sqrt(-2.0 * np.log1p(-self.uniform(purpose, who)))
         return radius * np.cos(2.0 * np.pi * self.uniform(purpose + " angle", who))
 
-    def one_of(self, purpose: str, who: Ints, shares: tuple[float, ...]) -> Ints:
+    def one_of(self, purpose: str, who: Ints, shares: tuple[float, ...] | Floats) -> Ints:
         """The position in ``shares`` (which add up to 1 or less; the rest goes to the last)."""
         place = np.searchsorted(np.cumsum(shares), self.uniform(purpose, who), side="right")
         return np.minimum(place, len(shares) - 1).astype(np.int64)

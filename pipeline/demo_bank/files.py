@@ -1,6 +1,6 @@
 """The extracts on disk: large tables as Parquet, small ones as CSV, a file per table and thirteen weeks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -45,15 +45,16 @@ def write_demo_bank(
     The data covers ``weeks`` weeks that end right before ``last_monday``. ``progress`` gets the weeks done
     and the weeks in all. The last ``weekly`` weeks come in files of their own.
     """
-    bank, extracts = Bank(customers, weeks, seed, last_monday), Extracts(out)
-    extracts.add(bank.opening_week())
+    bank = Bank(customers, weeks, seed, last_monday)
+    waiting = [bank.opening_week()]
     (out / "truth").mkdir(parents=True, exist_ok=True)
     with pq.ParquetWriter(out / "truth" / "weekly.parquet", TRUTH, compression="zstd") as truths:
         for week in range(1, weeks + 1):
             write_truth(bank, truths)
-            extracts.add(bank.advance())
+            waiting.append(bank.advance())
             if week % WEEKS_PER_FILE == 0 or week >= weeks - weekly:
-                extracts.write()
+                write_extracts(out, waiting)
+                waiting.clear()
             if progress:
                 progress(week, weeks)
         write_truth(bank, truths)
@@ -61,32 +62,18 @@ def write_demo_bank(
     write_products(out)
 
 
-class Extracts:
-    """Collects weeks and writes each table's as one file, named after the last Sunday in it."""
-
-    def __init__(self, out: Path) -> None:
-        self._out = out
-        self._waiting: dict[str, list[pa.Table]] = {}
-        self._through: date | None = None
-
-    def add(self, week: Week) -> None:
-        for name, table in week.tables.items():
-            if name not in LARGE:
-                # CSV columns as text, so that weeks with and without spoiled cells fit together.
-                table = pa.table({column: table[column].cast(pa.string()) for column in table.column_names})
-            self._waiting.setdefault(name, []).append(table)
-        self._through = week.monday + timedelta(days=6)
-
-    def write(self) -> None:
-        """Write what waits; nothing waits afterwards."""
-        for name, parts in self._waiting.items():
-            table = pa.concat_tables(parts)
-            stem = f"{RAW_NAMES[name]}_{self._through:%Y%m%d}"
-            if name in LARGE:
-                write_parquet(table, self._out / f"{stem}.parquet")
-            else:
-                write_csv(table, self._out / f"{stem}.csv")
-        self._waiting.clear()
+def write_extracts(out: Path, weeks: Sequence[Week]) -> None:
+    """One file per table with the rows of all ``weeks``, named after the last Sunday in them."""
+    through = weeks[-1].monday + timedelta(days=6)
+    for name in {name for week in weeks for name in week.tables}:
+        parts = [week.tables[name] for week in weeks if name in week.tables]
+        path = out / f"{RAW_NAMES[name]}_{through:%Y%m%d}"
+        if name in LARGE:
+            write_parquet(pa.concat_tables(parts), path.with_suffix(".parquet"))
+        else:
+            # As text, so that weeks with and without spoiled cells fit together.
+            text = pa.schema([(column, pa.string()) for column in parts[0].column_names])
+            write_csv(pa.concat_tables(part.cast(text) for part in parts), path.with_suffix(".csv"))
 
 
 def write_parquet(table: pa.Table, path: Path) -> None:

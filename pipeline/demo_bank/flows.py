@@ -18,7 +18,6 @@ from pipeline.demo_bank.market import (
     EQUITY,
     INVESTED_SLOTS,
     LOAN,
-    SHELF,
     TERM_WEEKS,
     WEALTH_LONG,
     WEALTH_SHORT,
@@ -156,7 +155,7 @@ class Flows:
             return
         who = np.flatnonzero(self.states.here & (self.states.status < CLOSED))
         for lane, slot in ((INTEREST, DEMAND), (DOLLAR_INTEREST, DOLLARS)):
-            rate = next(product.yearly_rate for product in SHELF if product.slot == slot)
+            rate = YEARLY_RATE[self.customers.product_of[slot, who]]
             cents = np.rint(self.ledger.balance[slot, who] * rate / 4).astype(np.int64)
             self.ledger.book(lane, who, cents, "interest", day=day, dollars=slot == DOLLARS)
 

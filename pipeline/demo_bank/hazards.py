@@ -14,7 +14,7 @@ from pipeline.demo_bank import parameters as p
 from pipeline.demo_bank.customers import Customers
 from pipeline.demo_bank.draws import Bools, Floats, Ints
 from pipeline.demo_bank.ledger import Ledger
-from pipeline.demo_bank.market import CLASSES, DATED_SLOTS, RATE_SLOTS
+from pipeline.demo_bank.market import CLASSES, DATED_SLOTS
 
 REASONS = ("", "maturity", "better_rate", "manager_left", "complaint", "salary_moved", "life_event")
 LIFE_EVENT = REASONS.index("life_event")
@@ -27,18 +27,15 @@ _DEPTHS = np.linspace(*p.DRAIN_DEPTH, 26)
 class Pressure:
     """Everything the hazard of some customers depends on, as it stands on a Monday; one entry per customer.
 
-    ``maturing`` is (weeks ahead, customer): share of AUM that falls due in that week. ``call_type`` is
-    (reason, customer): what a call does to who leaves for that reason; 0 nothing, 1 it helps, 2 it harms.
-    ``call_weeks`` is how long an answered call still works.
+    ``maturing`` is (weeks ahead, customer): share of AUM that falls due in that week; ``rate_pull`` is rate
+    gap × rate sensitivity × share of AUM in term and wealth products. ``shocks`` holds the level of each of
+    SHOCKS (1 = fresh), ``exposed`` whom it can hit. ``call_weeks`` is how long an answered call still works.
     """
 
     maturing: Floats
     rate_pull: Floats
-    manager: Floats
-    has_manager: Bools
-    complaint: Floats
-    salary: Floats
-    salaried: Bools
+    shocks: tuple[Floats, ...]
+    exposed: tuple[Bools, ...]
     sensitivity: Floats
     multiplier: Floats
     call_type: Ints
@@ -49,18 +46,15 @@ class Pressure:
 
         Rows follow REASONS without life_event. ``expected`` adds the mean of shocks still to happen.
         """
-        manager, complaint, salary = _shocks(ahead) if expected else (0.0, 0.0, 0.0)
-        rows = np.stack(
-            [
-                np.full(len(self.multiplier), p.BASE_HAZARD),
-                p.MATURITY_HAZARD * self.maturing[ahead] ** 1.5 * self.sensitivity,
-                p.RATE_HAZARD * self.rate_pull,
-                p.MANAGER_HAZARD * (self.manager * p.MANAGER_DECAY**ahead + self.has_manager * manager),
-                p.COMPLAINT_HAZARD * (self.complaint * p.COMPLAINT_DECAY**ahead + complaint),
-                p.SALARY_HAZARD * (self.salary * p.SALARY_DECAY**ahead + self.salaried * salary),
-            ]
-        )
-        rows *= self.multiplier * self.call_factor(ahead)
+        reasons = [
+            np.full(len(self.multiplier), p.BASE_HAZARD),
+            p.MATURITY_HAZARD * self.maturing[ahead] ** 1.5 * self.sensitivity,
+            p.RATE_HAZARD * self.rate_pull,
+        ]
+        for shock, level, exposed in zip(p.SHOCKS, self.shocks, self.exposed, strict=True):
+            to_come = shock.rate * sum(shock.decay**k for k in range(ahead + 1)) if expected else 0.0
+            reasons.append(shock.hazard * (level * shock.decay**ahead + exposed * to_come))
+        rows = np.stack(reasons) * (self.multiplier * self.call_factor(ahead))
         return rows * np.minimum(1.0, p.HAZARD_CAP / np.maximum(rows.sum(axis=0), 1e-12))
 
     def call_factor(self, ahead: int) -> Floats:
@@ -69,37 +63,14 @@ class Pressure:
         return np.where(self.call_weeks > ahead, factor, 1.0)
 
 
-def call_types(place: Floats) -> Ints:
-    """(reason, customer): effect of a call; ``place`` runs from the easily helped (0) to the touchy (1)."""
-    helps, harms = (np.array(shares)[:, None] for shares in (p.CALL_HELPS, p.CALL_HARMS))
-    return np.where(place < helps, 1, np.where(place >= 1 - harms, 2, 0))
-
-
-def _shocks(ahead: int) -> list[float]:
-    """Mean level by then of shocks that happen from the Monday on: manager, complaint, salary."""
-    pairs = (
-        (p.MANAGER_LEAVES_RATE, p.MANAGER_DECAY),
-        (p.COMPLAINT_RATE, p.COMPLAINT_DECAY),
-        (p.SALARY_STOP_RATE, p.SALARY_DECAY),
-    )
-    return [rate * sum(decay**k for k in range(ahead + 1)) for rate, decay in pairs]
-
-
 def maturing_shares(ledger: Ledger, who: Ints, aum: Floats, monday: int) -> Floats:
     """(weeks ahead, customer): share of AUM that falls due in each of the coming weeks."""
     shares = np.zeros((AHEAD, len(who)))
-    safe = np.maximum(aum, 1.0)
     for slot in DATED_SLOTS:
         ahead = (ledger.matures[slot, who] - monday) // 7
         due = np.flatnonzero((ahead >= 0) & (ahead < AHEAD) & (ledger.balance[slot, who] > 0))
-        shares[ahead[due], due] += ledger.balance[slot, who[due]] / safe[due]
+        shares[ahead[due], due] += ledger.balance[slot, who[due]] / aum[due]
     return shares
-
-
-def rate_pull(customers: Customers, ledger: Ledger, who: Ints, aum: Floats, gap: float) -> Floats:
-    """Rate gap × rate sensitivity × share of AUM in term and wealth products."""
-    exposed = ledger.balance[list(RATE_SLOTS)][:, who].sum(axis=0) / np.maximum(aum, 1.0)
-    return np.maximum(gap, 0.0) * customers.sensitivity[who] * exposed
 
 
 def multiplier(customers: Customers, ledger: Ledger, who: Ints) -> Floats:

@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.demo_bank import parameters as p
 from pipeline.demo_bank.customers import AWAY, CLOSED, DRAINING, LOOKING, STAYING, Customers, States
 from pipeline.demo_bank.draws import Draws, Floats, Ints
-from pipeline.demo_bank.hazards import LIFE_EVENT, Pressure, crossing_week, share_gone
+from pipeline.demo_bank.hazards import LIFE_EVENT, Pressure, share_gone
 from pipeline.demo_bank.ledger import ELSEWHERE, REDEEM_LANE, Ledger, round_to
 from pipeline.demo_bank.market import (
     BOND,
@@ -51,7 +51,7 @@ class Leaving:
         self.states.stage[settled] = STAYING
         self.states.gone[settled] = 0
         self._call_off(who, aum)
-        self._go_or_calm(who, aum, week, pressure.call_type)
+        self._go_or_calm(who, aum, week)
         self._start(who, stage, pressure, aum)
 
     def _call_off(self, who: Ints, aum: Floats) -> None:
@@ -61,12 +61,12 @@ class Leaving:
         self.states.stage[who[stops]] = STAYING
         self.states.anchor[who[stops]] = aum[stops]
 
-    def _go_or_calm(self, who: Ints, aum: Floats, week: int, call_type: Ints) -> None:
+    def _go_or_calm(self, who: Ints, aum: Floats, week: int) -> None:
         """Customers who look since an earlier week go, or stay after all."""
         at = np.flatnonzero(self.states.stage[who] == LOOKING)
         looking = who[at]
         called = self.states.called_until[looking] > week
-        factor = np.array(p.CALL_FACTOR)[call_type[self.states.cause[looking], at]]
+        factor = np.array(p.CALL_FACTOR)[self.customers.call_type[self.states.cause[looking], looking]]
         place = self.draws.uniform("go or calm", looking)
         go = place < p.GO_CHANCE * np.where(called, factor, 1.0)
         self.states.stage[looking[place >= 1 - p.CALM_CHANCE]] = STAYING
@@ -91,7 +91,6 @@ class Leaving:
         states.stage[who] = DRAINING
         states.length[who] = np.array([weeks for weeks, _ in lengths])[choice]
         states.depth[who] = draws.between("drain depth", who, *p.DRAIN_DEPTH)
-        states.crossing[who] = crossing_week(states.depth[who], states.length[who])
         states.done[who], states.gone[who], states.away_weeks[who] = 0, 0, 0
         states.start_aum[who] = aum
         states.anchor[who] = aum * (1 - states.depth[who])
@@ -128,8 +127,9 @@ class Leaving:
 
     def _send(self, lane: int, who: Ints, cents: Floats, purpose: str, channel: str) -> Ints:
         """Money on its way elsewhere, as far as it is there; returns the cents that went."""
-        other = self._destination(who, purpose)
-        return self.ledger.pay(lane, who, cents, "transfer_out", other=other, channel=channel)
+        return self.ledger.pay(
+            lane, who, cents, "transfer_out", other=self._destination(who, purpose), channel=channel
+        )
 
     def _drain(self, who: Ints) -> None:
         """One more week of the drain, in two transfers; the last week ends the stage."""

@@ -51,10 +51,14 @@ CURRENCY_CODES = ("156", "840")
 # Lanes number the bookings of a customer's week; those of products begin here, each plus the slot.
 REDEEM_LANE, MATURE_LANE, YIELD_LANE, BUY_LANE = 64, 80, 96, 112
 SMALLEST_PIECE = 3_000_00  # cents; smaller ones stay on the demand account when the books are opened
+PAR = 1_000_000  # the price at which a unit of a slot without a price is one cent
 
 
 class Ledger:
-    """Balances (cents), units (1/10000) and maturities (days since 1970, 0 = none), and the open week."""
+    """Balances (cents), units (1/10000) and maturities (days since 1970, 0 = none), and the open week.
+
+    Every slot is bought and redeemed in units; those without a price have one of PAR.
+    """
 
     def __init__(self, product_of: Ints, draws: Draws, prices: Ints, dollar: float) -> None:
         self.balance = np.zeros(product_of.shape, dtype=np.int64)
@@ -66,13 +70,11 @@ class Ledger:
 
     def open_week(self, draws: Draws, prices: Ints, dollar: float) -> None:
         """Start a week: today's fund prices and dollar rate, no bookings yet."""
-        self._draws, self._prices, self._dollar = draws, prices, dollar
+        self._draws, self._dollar = draws, dollar
         self._bookings: list[dict[str, Ints]] = []
-        for slot in PRICED_SLOTS:
-            self.balance[slot] = value_of(self.units[slot], self._price(slot))
-
-    def _price(self, slot: int) -> int:
-        return int(self._prices[PRICED_SLOTS[slot]])
+        self._prices = np.full(SLOTS, PAR, dtype=np.int64)
+        self._prices[PRICED_SLOTS] = prices
+        self.balance[PRICED_SLOTS] = value_of(self.units[PRICED_SLOTS], prices[:, None])
 
     def aum(self, who: Ints | slice = slice(None)) -> Floats:
         """AUM in cents of the base currency: all slots except the loan."""
@@ -116,26 +118,18 @@ class Ledger:
         return cents
 
     def buy(self, slot: int, who: Ints, cents: Ints, matures: Ints, day: int | Ints | None = None) -> None:
-        """From the demand account into a slot; priced slots get units at today's price."""
+        """From the demand account into a slot, at today's price."""
         self.book(BUY_LANE + slot, who, -cents, "buy", other="own", channel="mobile", day=day)
-        if slot in PRICED_SLOTS:
-            self.units[slot, who] += units_for(cents, self._price(slot))
-            self.balance[slot, who] = value_of(self.units[slot, who], self._price(slot))
-        else:
-            self.balance[slot, who] += cents
-            self.matures[slot, who] = matures
+        self.units[slot, who] += units_for(cents, self._prices[slot])
+        self.balance[slot, who] = value_of(self.units[slot, who], self._prices[slot])
+        self.matures[slot, who] = matures
 
     def redeem(self, lane: int, slot: int, who: Ints, cents: Ints, day: int | Ints | None = None) -> Ints:
         """Out of a slot onto the demand account; returns its cents."""
-        held = self.balance[slot, who]
-        if slot in PRICED_SLOTS:
-            units, price = self.units[slot, who], self._price(slot)
-            left = np.where(cents >= held, 0, np.maximum(units - units_for(cents, price), 0))
-            self.units[slot, who] = left
-            self.balance[slot, who] = value_of(left, price)
-        else:
-            self.balance[slot, who] = np.maximum(held - cents, 0)
-            self.matures[slot, who] = np.where(held > cents, self.matures[slot, who], 0)
+        held, units, price = self.balance[slot, who], self.units[slot, who], self._prices[slot]
+        self.units[slot, who] = np.where(cents >= held, 0, np.maximum(units - units_for(cents, price), 0))
+        self.balance[slot, who] = value_of(self.units[slot, who], price)
+        self.matures[slot, who] = np.where(held > cents, self.matures[slot, who], 0)
         cents = held - self.balance[slot, who]
         self.book(lane, who, cents, "redeem", other="own", channel="mobile", day=day)
         return cents
@@ -190,14 +184,13 @@ class Ledger:
 
         With a ``statement`` also those with units. Known the same evening, seldom later.
         """
-        parts = [self._changed(slot, statement) for slot in range(SLOTS)]
+        balance, matures, units = self._valued
+        changed = (self.balance != balance) | (self.matures != matures)
+        # A price that moves is no change.
+        changed[PRICED_SLOTS] = ((self.units != units) | (statement & (self.units > 0)))[PRICED_SLOTS]
         self._valued = (self.balance.copy(), self.matures.copy(), self.units.copy())
-        slots = np.repeat(np.arange(SLOTS), [len(part) for part in parts])
-        who = np.concatenate(parts)
-        product = self._product_of[slots, who]
-        prices = np.full(SLOTS, -1, dtype=np.int64)
-        prices[list(PRICED_SLOTS)] = self._prices[list(PRICED_SLOTS.values())]
-        priced = prices[slots] >= 0
+        slots, who = np.nonzero(changed)
+        product, priced = self._product_of[slots, who], np.isin(slots, PRICED_SLOTS)
         dollars = np.array([item.currency_code == "840" for item in SHELF])[product]
         day = np.full(len(who), sunday, dtype=np.int64)
         return pa.table(
@@ -209,18 +202,10 @@ class Ledger:
                 "CCY_CD": codes(dollars, CURRENCY_CODES),
                 "DUE_DT": dates(self.matures[slots, who]),
                 "SHARES": decimals(self.units[slots, who], 4, priced),
-                "NAV": decimals(prices[slots], 4, priced),
+                "NAV": decimals(self._prices[slots], 4, priced),
                 "LOAD_DT": raw.load_dates("holding", who + (product << 32), day),
             }
         )
-
-    def _changed(self, slot: int, statement: bool) -> Ints:
-        balance, matures, units = self._valued
-        if slot in PRICED_SLOTS:
-            changed = (self.units[slot] != units[slot]) | (statement & (self.units[slot] > 0))
-        else:
-            changed = (self.balance[slot] != balance[slot]) | (self.matures[slot] != matures[slot])
-        return np.flatnonzero(changed)
 
     def open_books(self, customers: Customers, first_day: int) -> None:
         """Fill the books as of the Sunday before the first week: usual AUM by taste, loans and dollars."""
@@ -231,11 +216,9 @@ class Ledger:
         for slot in INVESTED_SLOTS:
             cents = round_to(invested * customers.taste[slot, who], 1_000_00).astype(np.int64)
             cents[cents < SMALLEST_PIECE] = 0
-            if slot in PRICED_SLOTS:
-                self.units[slot, who] = units_for(cents, self._price(slot))
-                cents = value_of(self.units[slot, who], self._price(slot))
-            self.balance[slot, who] = cents
-            self.balance[DEMAND, who] -= cents
+            self.units[slot, who] = units_for(cents, self._prices[slot])
+            self.balance[slot, who] = value_of(self.units[slot, who], self._prices[slot])
+            self.balance[DEMAND, who] -= self.balance[slot, who]
         owes = who[customers.has_loan[who]]
         owed = (customers.anchor[owes] * draws.between("owed", owes, 0.2, 0.9)).astype(np.int64)
         self.balance[LOAN, owes] = np.maximum(owed, 50_000_00)
@@ -256,7 +239,7 @@ class Ledger:
             self.matures[slot, who] = first_day + 7 * ahead + day
 
 
-def value_of(units: Ints, price: int) -> Ints:
+def value_of(units: Ints, price: Ints | int) -> Ints:
     """Cents for units (1/10000) at a price (1/10000 yuan), rounded half up."""
     return (units * price + 500_000) // 1_000_000
 

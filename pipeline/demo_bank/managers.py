@@ -6,7 +6,7 @@ import pyarrow as pa
 from pipeline.demo_bank import parameters as p
 from pipeline.demo_bank.customers import Customers, branch_count
 from pipeline.demo_bank.draws import Draws, Floats, Ints
-from pipeline.demo_bank.raw_tables import RawWeek, branch_ids, dates, manager_ids
+from pipeline.demo_bank.raw_tables import BRANCH, MANAGER, RawWeek, dates, ids
 
 NOBODY = -1
 CITY = "江州"
@@ -26,17 +26,16 @@ class Managers:
 
     def __init__(self, customers: Customers, seed: int) -> None:
         self._customers, self._seed = customers, seed
-        self._hired: list[int] = []  # the branch of each manager
         branches = branch_count(customers.count)
         wanted = np.bincount(customers.branch[customers.managed], minlength=branches)
         per_branch = np.maximum(1, np.rint(wanted / p.CUSTOMERS_PER_MANAGER).astype(np.int64))
-        offset = np.concatenate([[0], np.cumsum(per_branch)[:-1]])
+        offset = self._first_of_branch = np.cumsum(per_branch) - per_branch
         place = Draws(seed, -1).uniform("seat", customers.everyone) * per_branch[customers.branch]
         portfolio = offset[customers.branch] + np.floor(place).astype(np.int64)
         self.portfolio_of: Ints = np.where(customers.managed, portfolio, NOBODY)
         self._branch_of = np.repeat(np.arange(branches), per_branch)
-        self.in_charge: Ints = np.array([self._hire(int(branch)) for branch in self._branch_of])
-        self._first_of_branch: Ints = self.in_charge[offset].copy()
+        self._hired: list[int] = self._branch_of.tolist()  # the branch of each manager
+        self.in_charge: Ints = np.arange(len(self._hired), dtype=np.int64)
         self.unrest: Floats = np.zeros(len(self.in_charge))
         self._filled_in = np.full(len(self.in_charge), -1, dtype=np.int64)
         self._since = customers.opened_on.copy()
@@ -67,14 +66,14 @@ class Managers:
 
     def live(self, raw: RawWeek, here: Ints) -> pa.Table:
         """One week of leaving and hiring; the rows it writes for the customers who are ``here``."""
-        self.unrest *= p.MANAGER_DECAY
+        self.unrest *= p.MANAGER_LEAVES.decay
         vacant, each = self.in_charge == NOBODY, np.arange(len(self.in_charge), dtype=np.int64)
-        leaves = ~vacant & raw.draws.chance("manager leaves", each, p.MANAGER_LEAVES_RATE)
+        leaves = ~vacant & raw.draws.chance("manager leaves", each, p.MANAGER_LEAVES.rate)
         fills = vacant & (self._filled_in == raw.week)
         day = raw.monday + raw.draws.whole("seat day", each, 0, 5)
         before = self.in_charge.copy()
-        for portfolio in np.flatnonzero(fills):
-            self.in_charge[portfolio] = self._hire(int(self._branch_of[portfolio]))
+        self.in_charge[fills] = len(self._hired) + np.arange(fills.sum())
+        self._hired += self._branch_of[fills].tolist()
         self.in_charge[leaves] = NOBODY
         self._filled_in[leaves] = raw.week + raw.draws.whole("vacancy", each, *p.VACANCY_WEEKS)[leaves]
         self.unrest[leaves] = 1.0
@@ -97,29 +96,25 @@ class Managers:
         return pa.table(
             {
                 "CUST_NO": raw.numbers.customer(who).dictionary_decode(),
-                "RM_NO": manager_ids(manager),
-                "ORG_NO": branch_ids(self._customers.branch[who]),
+                "RM_NO": ids(MANAGER, manager),
+                "ORG_NO": ids(BRANCH, self._customers.branch[who]),
                 "BEG_DT": dates(from_on),
                 "END_DT": dates(to_on),
                 "LOAD_DT": raw.dates_until_end(known_on),
             }
         )
 
-    def _hire(self, branch: int) -> int:
-        self._hired.append(branch)
-        return len(self._hired) - 1
-
     def table(self) -> pa.Table:
         """One row per manager hired so far: name, branch and customers who can be called a week."""
         draws, managers = Draws(self._seed, -3), np.arange(len(self._hired), dtype=np.int64)
-        numbers = manager_ids(managers)
+        numbers = ids(MANAGER, managers)
         return pa.table(
             {
                 "RM_NO": numbers,
                 "RM_NAME": pa.array(
                     [person_name(draw) for draw in draws.whole("name", managers, 0, 10**9).tolist()]
                 ),
-                "ORG_NO": branch_ids(np.array(self._hired)),
+                "ORG_NO": ids(BRANCH, np.array(self._hired)),
                 "ORG_NAME": pa.array([branch_name(branch) for branch in self._hired]),
                 "WK_CAP": pa.array(draws.whole("capacity", managers, 12, 27)).cast(pa.string()),
                 "EMAIL": pa.array([f"{number.as_py().lower()}@bank.example" for number in numbers]),

@@ -10,7 +10,8 @@ from pipeline.demo_bank.draws import Ints
 from pipeline.demo_bank.ledger import KIND, KIND_CODES
 from pipeline.demo_bank.raw_tables import DAY, RawWeek, codes, decimals, moments
 
-Spoiling = Callable[[pa.Table, RawWeek], pa.Table]
+# One way to spoil rows: by column, the cells that so many rows get.
+Way = dict[str, Callable[[int, RawWeek], pa.Array]]
 _FAR = 73 * 365  # days by which a mistyped year leads into the future
 _SPOILED = 10**17  # serial numbers of spoiled copies lie beyond those of real rows
 # Small tables get a larger share, so that some bad rows are there at all.
@@ -21,15 +22,20 @@ _KEY = {"contacts": "CONT_NO", "surveys": "RESP_NO", "customers": "CUST_NO", "tr
 def spoil(name: str, table: pa.Table, raw: RawWeek) -> pa.Table:
     """The table with some copies of its own rows added, spoiled in one way each; other tables unchanged."""
     ways = _WAYS.get(name)
-    if ways is None or not len(table):
+    if ways is None:
         return table
-    keys = _keys(name, table)
+    keys, parts = _keys(name, table), [table]
     share = max(p.NOISE_SHARE, _LEAST.get(name, 0.0)) / len(ways)
-    parts = [table]
     for number, way in enumerate(ways):
         chosen = np.flatnonzero(raw.draws.chance(f"dirt {name} {number}", keys, share))
         if len(chosen):
-            parts.append(way(table.take(pa.array(chosen)), raw))
+            rows = table.take(pa.array(chosen))
+            if name == "transactions":
+                serials = rows["SERIAL_NO"].cast(pa.int64()).to_numpy() + number * _SPOILED
+                rows = _replace(rows, "SERIAL_NO", pa.array(serials).cast(pa.string()))
+            for column, cells in way.items():
+                rows = _replace(rows, column, cells(len(rows), raw))
+            parts.append(rows)
     return pa.concat_tables(parts)
 
 
@@ -52,50 +58,39 @@ def _replace(table: pa.Table, name: str, column: pa.Array) -> pa.Table:
     return table.set_column(table.schema.get_field_index(name), name, column)
 
 
-def _same_again(table: pa.Table, _raw: RawWeek) -> pa.Table:
-    """Delivered twice."""
-    return table
+def _unknown_kinds(count: int, _raw: RawWeek) -> pa.Array:
+    return codes(np.full(count, KIND["unknown"]), list(KIND_CODES.values()))
 
 
-def _fresh(table: pa.Table, way: int) -> pa.Table:
-    """With serial numbers of their own."""
-    old = table["SERIAL_NO"].cast(pa.int64()).to_numpy()
-    return _replace(table, "SERIAL_NO", pa.array(old + way * _SPOILED).cast(pa.string()))
+def _nobody(count: int, raw: RawWeek) -> pa.Array:
+    return raw.numbers.customer(np.full(count, raw.numbers.count))
 
 
-def _unknown_kind(table: pa.Table, _raw: RawWeek) -> pa.Table:
-    unknown = np.full(len(table), KIND["unknown"])
-    return _replace(_fresh(table, 1), "TXN_CD", codes(unknown, list(KIND_CODES.values())))
+def _no_amounts(count: int, _raw: RawWeek) -> pa.Array:
+    return decimals(np.zeros(count, dtype=np.int64), 2, np.zeros(count, dtype=np.bool_))
 
 
-def _orphan(table: pa.Table, raw: RawWeek) -> pa.Table:
-    """Of a customer whom nobody knows."""
-    return _replace(table, "CUST_NO", raw.numbers.customer(np.full(len(table), raw.numbers.count)))
+def _far_future(count: int, raw: RawWeek) -> pa.Array:
+    return moments(np.full(count, (raw.monday + _FAR) * DAY))
 
 
-def _orphan_booking(table: pa.Table, raw: RawWeek) -> pa.Table:
-    return _orphan(_fresh(table, 2), raw)
+def _text(value: str) -> Callable[[int, RawWeek], pa.Array]:
+    return lambda count, _raw: pa.array([value] * count)
 
 
-def _no_amount(table: pa.Table, _raw: RawWeek) -> pa.Table:
-    nothing = np.zeros(len(table), dtype=np.int64)
-    return _replace(_fresh(table, 3), "TXN_AMT", decimals(nothing, 2, nothing > 0))
-
-
-def _far_future(table: pa.Table, raw: RawWeek) -> pa.Table:
-    return _replace(_fresh(table, 4), "TXN_TM", moments(np.full(len(table), (raw.monday + _FAR) * DAY)))
-
-
-def _text(name: str, value: str) -> Spoiling:
-    """A way to spoil a text column of a CSV table: every copied row gets ``value``."""
-    return lambda table, _raw: _replace(table, name, pa.array([value] * len(table)))
-
-
-_WAYS: dict[str, tuple[Spoiling, ...]] = {
-    "transactions": (_same_again, _unknown_kind, _orphan_booking, _no_amount, _far_future),
-    "holdings": (_same_again, _orphan),
-    "events": (_same_again,),
-    "contacts": (_same_again, _text("CUST_NO", "6999000000000000001")),
-    "surveys": (_text("SCORE", "NaN"), _text("SCORE", "11")),
-    "customers": (_text("OPEN_DT", "2024-02-30"), _same_again),
+_DELIVERED_TWICE: Way = {}
+# The place of a way counts: transactions spoiled in the first one keep their serial numbers.
+_WAYS: dict[str, tuple[Way, ...]] = {
+    "transactions": (
+        _DELIVERED_TWICE,
+        {"TXN_CD": _unknown_kinds},
+        {"CUST_NO": _nobody},
+        {"TXN_AMT": _no_amounts},
+        {"TXN_TM": _far_future},
+    ),
+    "holdings": (_DELIVERED_TWICE, {"CUST_NO": _nobody}),
+    "events": (_DELIVERED_TWICE,),
+    "contacts": (_DELIVERED_TWICE, {"CUST_NO": _text("6999000000000000001")}),
+    "surveys": ({"SCORE": _text("NaN")}, {"SCORE": _text("11")}),
+    "customers": ({"OPEN_DT": _text("2024-02-30")}, _DELIVERED_TWICE),
 }

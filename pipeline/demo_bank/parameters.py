@@ -3,6 +3,17 @@
 Rates are per week unless said otherwise; money is in yuan; a *share* lies in [0, 1].
 """
 
+from typing import NamedTuple
+
+
+class Shock(NamedTuple):
+    """A sudden reason to leave: ``hazard`` is that of a fresh one, and falls to ``decay`` times it each week."""
+
+    rate: float
+    decay: float
+    hazard: float
+
+
 # --- Who there is -------------------------------------------------------------------------------------
 # Three segments by wealth: share of customers, median AUM (yuan), spread (log-normal sigma), bounds (yuan).
 SEGMENTS = (
@@ -44,22 +55,17 @@ DECEASED_RATE = 0.00002
 OPT_OUT_RATE = 0.0004
 
 # --- Shocks that give a reason to leave --------------------------------------------------------------------
-COMPLAINT_RATE = 0.0030
-COMPLAINT_DECAY = 0.85
-MANAGER_LEAVES_RATE = 0.0040
-MANAGER_DECAY = 0.90
+MANAGER_LEAVES = Shock(rate=0.0040, decay=0.90, hazard=0.028)
+COMPLAINT = Shock(rate=0.0030, decay=0.85, hazard=0.050)
+SALARY_STOPS = Shock(rate=0.0022, decay=0.93, hazard=0.040)
+SHOCKS = (MANAGER_LEAVES, COMPLAINT, SALARY_STOPS)
 VACANCY_WEEKS = (3, 11)  # a seat stays empty for this many weeks, [low, high)
-SALARY_STOP_RATE = 0.0022
-SALARY_DECAY = 0.93
 SALARY_START_RATE = 0.0020  # a salary that had stopped comes again
 
 # --- Hazard of starting to look elsewhere: sum of the reasons, times the customer's own multiplier -----
 BASE_HAZARD = 0.00030
 RATE_HAZARD = 0.0011  # times rate gap, rate sensitivity and the share held in term and wealth products
 MATURITY_HAZARD = 0.18  # once, in the week of a maturity, times (maturing share of AUM) ** 1.5 × sensitivity
-COMPLAINT_HAZARD = 0.050  # fresh, then decaying
-MANAGER_HAZARD = 0.028
-SALARY_HAZARD = 0.040
 HAZARD_CAP = 0.6
 SATISFACTION_EFFECT = -0.35  # log-multiplier for one standard deviation of satisfaction
 TIE_MULTIPLIER = (2.8, 2.8, 1.8, 0.9, 0.5, 0.3)  # by number of product classes held: 0, 1, 2, …, 5 and more

@@ -10,6 +10,7 @@ from pipeline.demo_bank import parameters as p
 from pipeline.demo_bank.draws import Bools, Draws, Ints
 
 DAY = 86_400  # seconds
+MANAGER, BRANCH = "RM{:05}", "B{:03}"
 LANES = 128  # per customer and week: at most one row of each table in a lane
 _FIRST_SERIAL = 3 * 10**18
 _ID_STEP, _ID_RANGE = 3_141_592_653_589, 10**13  # coprime, so that every number comes once
@@ -92,13 +93,7 @@ def moments(seconds: Ints) -> pa.Array:
     return pa.array(seconds).cast(pa.timestamp("s"))
 
 
-def manager_ids(managers: Ints) -> pa.Array:
-    """RM00001, …; null where nobody is in charge (−1)."""
-    names = [f"RM{number + 1:05}" for number in range(int(managers.max(initial=-1)) + 1)]
-    return pa.array(names, pa.string()).take(pa.array(managers, mask=managers < 0))
-
-
-def branch_ids(branches: Ints) -> pa.Array:
-    """B001, …"""
-    names = [f"B{number + 1:03}" for number in range(int(branches.max(initial=-1)) + 1)]
-    return pa.array(names, pa.string()).take(pa.array(branches))
+def ids(form: str, places: Ints) -> pa.Array:
+    """Numbers from 1 in a form of MANAGER or BRANCH; null for −1, where nobody is in charge."""
+    names = [form.format(place + 1) for place in range(int(places.max(initial=-1)) + 1)]
+    return pa.array(names, pa.string()).take(pa.array(places, mask=places < 0))

@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.demo_bank import hazards
 from pipeline.demo_bank import parameters as p
-from pipeline.demo_bank.customers import AWAY, DRAINING, LOOKING, States
+from pipeline.demo_bank.customers import AWAY, DRAINING, LOOKING, Customers, States
 from pipeline.demo_bank.draws import Bools, Floats, Ints
 from pipeline.demo_bank.hazards import LIFE_EVENT, Pressure
 
@@ -53,15 +53,12 @@ class Truth:
     call_effect: Floats
 
 
-def truth_of(who: Ints, states: States, pressure: Pressure, may_close: Bools) -> Truth:
-    """The truth about ``who`` on the Monday whose state is given.
-
-    ``may_close`` says whose account may be closed once the money is away (not while a loan runs).
-    """
-    without = _probability(who, states, pressure, may_close)
+def truth_of(who: Ints, customers: Customers, states: States, pressure: Pressure) -> Truth:
+    """The truth about ``who`` on the Monday whose state is given."""
+    without = _probability(who, customers, states, pressure)
     called = replace(pressure, call_weeks=np.full(len(who), p.CALL_WEEKS, dtype=np.int64))
     minds = (pressure.call_type > 0).any(axis=0) & states.alive[who] & (states.stage[who] != DRAINING)
-    change = _probability(who, states, called, may_close) - without
+    change = _probability(who, customers, states, called) - without
     return Truth(
         customer=who,
         probability=without,
@@ -70,18 +67,20 @@ def truth_of(who: Ints, states: States, pressure: Pressure, may_close: Bools) ->
     )
 
 
-def _probability(who: Ints, states: States, pressure: Pressure, may_close: Bools) -> Floats:
+def _probability(who: Ints, customers: Customers, states: States, pressure: Pressure) -> Floats:
     """By stage: undecided, looking, draining; what is left after a drain goes when the account closes."""
     stage = states.stage[who]
     stays = _undecided(pressure)
-    call_type = pressure.call_type[states.cause[who], np.arange(len(who))]
+    call_type = customers.call_type[states.cause[who], who]
     factor = np.where(pressure.call_weeks > 0, np.array(p.CALL_FACTOR)[call_type], 1.0)
     looks = _counts_if_looking(0, factor)
     # Whoever calms down may begin again, in about half of the time.
     looks = looks + (1 - looks) * 0.5 * p.CALM_CHANCE / (p.CALM_CHANCE + p.GO_CHANCE) * stays
-    drains = hazards.completes(states.crossing[who], states.done[who], states.length[who])
+    crossing = hazards.crossing_week(states.depth[who], states.length[who])
+    drains = hazards.completes(crossing, states.done[who], states.length[who])
     left = p.AWAY_WEEKS - states.away_weeks[who]
-    closes = p.CLOSE_CHANCE * (1 - p.RETURN_CHANCE) ** (left + 1.0) * may_close[who]
+    # Not while a loan runs.
+    closes = p.CLOSE_CHANCE * (1 - p.RETURN_CHANCE) ** (left + 1.0) * ~customers.has_loan[who]
     away = np.where(left < 0, stays, closes)
     result = np.select([stage == LOOKING, stage == DRAINING, stage == AWAY], [looks, drains, away], stays)
     return np.where(states.alive[who], result, 0.0)

@@ -5,7 +5,8 @@ import pytest
 
 from pipeline.demo_bank import hazards
 from pipeline.demo_bank import parameters as p
-from pipeline.demo_bank.hazards import REASONS, call_types
+from pipeline.demo_bank.customers import call_types
+from pipeline.demo_bank.hazards import REASONS
 
 
 def test_crossing_week_of_a_drain_by_hand() -> None:

@@ -52,10 +52,7 @@ def write_weekly(folder: Path, customers: int, weeks: int) -> Weekly:
 
 def write_week(out: Path, weeks: list[Week], bank: Bank) -> None:
     out.mkdir(parents=True)
-    extracts = files.Extracts(out)
-    for week in weeks:
-        extracts.add(week)
-    extracts.write()
+    files.write_extracts(out, weeks)
     files.write_products(out)
     files.write_csv(bank.managers.table(), out / "rm_info.csv")
 
