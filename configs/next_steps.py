@@ -78,5 +78,5 @@ class NextSteps(Strict):
 
     def suggested(self, score: Score, maturities: Sequence[Maturity], monday: date) -> NextStep:
         """The step to take first for one customer, whose ``maturities`` are known on ``monday``."""
-        everything = (*self.bank_rules, *self.rules)
-        return next(rule for rule in everything if rule.fits(score, maturities, monday))
+        rules = (*self.bank_rules, *self.rules)
+        return next(rule for rule in rules if rule.fits(score, maturities, monday))

@@ -14,21 +14,14 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 Rate = Annotated[str, Field(pattern=r"^[1-9][0-9]*/(second|minute|hour|day)$")]
 
 
-class StoreSettings(BaseSettings):
-    """The address of the score store, as SQLAlchemy writes addresses; empty: a file among the bank's
-    artefacts."""
-
-    model_config = SettingsConfigDict(env_prefix="ATTRITION_", frozen=True)
-
-    store: str = ""
-
-
-class ServiceSettings(StoreSettings):
+class ServiceSettings(BaseSettings):
     """Read once, by the app factory.
 
     Tokens come from the bank's identity provider, whose keys ``token_jwks`` names. Only the demo
     (``ATTRITION_DEMO=true``) signs its own, with a secret.
     """
+
+    model_config = SettingsConfigDict(env_prefix="ATTRITION_", frozen=True)
 
     store: str = "sqlite:///data/demo/store.db"
     demo: bool = False
@@ -128,11 +121,6 @@ class MailServer(BaseSettings):
                 "ATTRITION_SMTP_USER and ATTRITION_SMTP_PASSWORD go together. Set both or none."
             )
         return self
-
-
-def load_store_address() -> str:
-    """The value of ATTRITION_STORE; empty where it is not set."""
-    return StoreSettings().store
 
 
 def load_service_settings() -> ServiceSettings:

@@ -5,10 +5,10 @@ import sys
 import typer
 
 from configs.errors import ConfigError, DataError
-from pipeline.commands import data, lists, models, store
+from pipeline.commands import models, operations
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-for commands in (data, models, store, lists):
+for commands in (operations, models):
     app.add_typer(commands.app)
 
 

@@ -76,12 +76,11 @@ def write_text(target: Path, text: str) -> None:
 
 def write_json(target: Path, value: Any) -> None:
     """Sorted keys, so that the same value has the same bytes; a dataclass is an object of its fields."""
-    text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, default=_plain)
+    text = json.dumps(
+        value, indent=1, sort_keys=True, ensure_ascii=False,
+        default=lambda value: vars(value) if is_dataclass(value) else str(value),
+    )  # fmt: skip
     write_text(target, text + "\n")
-
-
-def _plain(value: Any) -> Any:
-    return vars(value) if is_dataclass(value) else str(value)
 
 
 def read_json(path: Path) -> Any:

@@ -73,15 +73,9 @@ class Context:
                 f"bank keeps secrets, and set it for whoever runs bank {self.settings.bank!r}."
             )
         if not path.is_file():
-            _make_key(path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(0o600, exist_ok=False)
+            path.write_text(f"{secrets.token_hex(SHORTEST)}\n", "utf-8")
         if path.stat().st_mode & 0o077:
             raise ConfigError(f"{path} can be read by others. Run `chmod 600 {path}`.")
         return parse_key(path.read_text("utf-8"), str(path))
-
-
-def _make_key(path: Path) -> None:
-    """A random key that only its owner may read."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write(f"{secrets.token_hex(SHORTEST)}\n")

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from configs.errors import DataError
-from pipeline.commands.options import DATA, AsOf, BankOption, DataOption, context_of, logged_context
+from pipeline.commands.options import DATA, AsOf, BankOption, DataOption, context_of
 from pipeline.progress import progress_bar, step
 
 By = Annotated[str, typer.Option("--by", help="who stands for it, by name")]
@@ -17,7 +17,7 @@ def train(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> No
     """Train with what had matured by a Monday, judge out of time, register."""
     from pipeline.weekly import run_train
 
-    context = logged_context(bank, data)
+    context = context_of(bank, data)
     bundle = run_train(context, context.tables, as_of)
     typer.echo(f"bundle {context.home.models / bundle.model_id}")
 
@@ -33,7 +33,7 @@ def promote(
     from pipeline.commands.summaries import comparison_in_words
     from pipeline.training.promotion import approve
 
-    context = logged_context(bank, data)
+    context = context_of(bank, data)
     typer.echo(comparison_in_words(approve(context, context.tables, bundle, by)))
 
 
@@ -42,7 +42,7 @@ def rollback(by: By, bank: BankOption = "demo", data: DataOption = DATA) -> None
     """Return to the champion before the present one."""
     from pipeline.training.promotion import roll_back
 
-    typer.echo(f"champion {roll_back(logged_context(bank, data), by)}")
+    typer.echo(f"champion {roll_back(context_of(bank, data), by)}")
 
 
 @app.command()
@@ -73,7 +73,7 @@ def tune(
     """Search LightGBM's parameters over folds in time; the judged Mondays are not looked at."""
     from pipeline.training.tuning import Budget, in_words, run_tuning
 
-    context = logged_context(bank, data)
+    context = context_of(bank, data)
     typer.echo(in_words(run_tuning(context, context.tables, as_of, Budget(trials, seconds))))
 
 
@@ -88,7 +88,7 @@ def report(
     from pipeline.evaluation.model_report import report_in_full
     from pipeline.training import promotion
 
-    context = logged_context(bank, data)
+    context = context_of(bank, data)
     champion = promotion.champion_or_none(context) if model else promotion.champion(context)
     bundle = load(context.home.models / model, context.bundle_key) if model else champion
     if bundle is None:
@@ -106,7 +106,7 @@ def ablation(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) ->
     from pipeline.evaluation.research import ablate_families
     from pipeline.training.registry import track_ablation
 
-    context = logged_context(bank, data)
+    context = context_of(bank, data)
     table = ablate_families(context, context.tables, as_of)
     track_ablation(context.data, context.settings.bank, as_of, table)
     typer.echo(table.astype(float).round(4).to_string())
@@ -117,9 +117,8 @@ def learning_curve(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DA
     """What a longer history is worth: models of the last quarter to all training Mondays, judged alike."""
     from pipeline.evaluation.research import learn_longer
 
-    context = logged_context(bank, data)
-    table = learn_longer(context, context.tables, as_of)
-    typer.echo(table.round(4).to_string())
+    context = context_of(bank, data)
+    typer.echo(learn_longer(context, context.tables, as_of).round(4).to_string())
 
 
 @app.command()
@@ -135,7 +134,7 @@ def backtest(
     from pipeline.evaluation.backtest import run_backtest
     from pipeline.evaluation.demo_truth import truth_of
 
-    context = logged_context(bank, data)
+    context = context_of(bank, data)
     result = run_backtest(context, context.tables, as_of, origins, every, truth_of(context))
     typer.echo(backtest_in_words(result))
 
@@ -147,7 +146,7 @@ def outcomes(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) ->
     from pipeline.monitoring.outcomes import evaluate_published
     from serve.store.store import Store, keep_figures
 
-    context = logged_context(bank, data)
+    context = context_of(bank, data)
     with progress_bar("outcomes") as on_bucket:
         outcome = evaluate_published(context.settings, context.home, context.tables, as_of, on_bucket)
     with Store(context.home.store) as store, store.write() as connection:
@@ -168,7 +167,7 @@ def definitions(
     from pipeline.evaluation.definitions import compare_definitions
     from pipeline.evaluation.definitions_page import definitions_in_words
 
-    context = logged_context(bank, data)
+    context = context_of(bank, data)
     with progress_bar("definitions") as on_bucket:
         result = compare_definitions(context, context.tables, as_of, drop, on_bucket)
     typer.echo(f"{definitions_in_words(result)}\n{context.home.root / 'definitions.html'}")

@@ -1,5 +1,6 @@
 """Options and the context that the commands share. Commands load settings here alone."""
 
+import os
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -33,23 +34,24 @@ DATA = Path("data")
 
 
 def context_of(bank: str, data: Path) -> "Context":
-    """The bank's settings and the folder of its artefacts. Raises ConfigError for an unknown bank."""
+    """The bank's settings and the folder of its artefacts; steps are logged on stderr from here on.
+
+    Raises ConfigError for an unknown bank.
+    """
     from configs.bank_folder import load_settings
-    from configs.service import load_store_address
     from pipeline.context import Context
 
-    return Context(load_settings(bank), data, store=load_store_address())
-
-
-def logged_context(bank: str, data: Path) -> "Context":
-    """``context_of`` for a command that takes long: its steps are logged on stderr from here on."""
     start_logging()
-    return context_of(bank, data)
+    return Context(load_settings(bank), data, store=_store_elsewhere())
 
 
 def store_of(bank: str, data: Path) -> str:
     """The address of the score store: ATTRITION_STORE, by default a file among the bank's artefacts."""
-    from configs.service import load_store_address
     from pipeline.artefacts import Home
 
-    return Home(data / bank, load_store_address()).store
+    return Home(data / bank, _store_elsewhere()).store
+
+
+def _store_elsewhere() -> str:
+    """ATTRITION_STORE, as SQLAlchemy writes addresses; empty: the store is a file among the artefacts."""
+    return os.environ.get("ATTRITION_STORE", "")

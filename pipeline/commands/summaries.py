@@ -116,7 +116,6 @@ def audit_in_words(log: tuple[Sequence[Entry], Head | None], last: int) -> str:
         f"{entry.subject}  {json.dumps(entry.details, ensure_ascii=False, sort_keys=True)}"
         for number, entry in enumerate(entries, start=1)
     ]
-
     return "\n".join([*lines[-last:], f"{len(entries)} entries, whole; head {head or 'none'}"])
 
 

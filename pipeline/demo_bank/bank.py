@@ -12,19 +12,19 @@ import pyarrow as pa
 
 from configs.dates import monday as check_monday
 from configs.errors import ConfigError, DataError
+from features.engine.entities import EPOCH, day_number
 from pipeline.demo_bank import contacts, hazards
 from pipeline.demo_bank import parameters as p
 from pipeline.demo_bank.customers import CLOSED, Customers, States, customer_rows
 from pipeline.demo_bank.draws import Draws, Ints
 from pipeline.demo_bank.flows import Flows
-from pipeline.demo_bank.hazards import Pressure
+from pipeline.demo_bank.hazards import BASE_WEEKS, History, Pressure, Truth, truth_of
 from pipeline.demo_bank.leaving import Leaving
 from pipeline.demo_bank.ledger import Ledger
 from pipeline.demo_bank.managers import NOBODY, Managers
-from pipeline.demo_bank.market import EPOCH, RATE_SLOTS, Market, Season, day_number
+from pipeline.demo_bank.market import RATE_SLOTS, Market, Season
 from pipeline.demo_bank.noise import spoil
 from pipeline.demo_bank.raw_tables import Numbers, RawWeek, dates
-from pipeline.demo_bank.truth import BASE_WEEKS, History, Truth, truth_of
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,13 @@ class Bank:
         self.customers = Customers(customers, weeks, self._first_day, seed)
         self.states = States(self.customers, Draws(seed, -1))
         self.managers = Managers(self.customers, seed)
-        self.ledger = Ledger(self.customers.product_of, Draws(seed, -1), *self._prices(0))
+        self.ledger = Ledger(
+            self.customers.product_of, Draws(seed, -1), self.market.prices[0], self.market.dollar[0]
+        )
         self.ledger.open_books(self.customers, self._first_day)
         self._history = History(self.ledger.aum())
         self._numbers = Numbers(self.customers.customer_ids)
         self._place = {number: place for place, number in enumerate(self.customers.customer_ids)}
-
-    def _prices(self, row: int) -> tuple[Ints, float]:
-        """Fund prices and the dollar on the Sunday of a row of the market."""
-        return self.market.prices[row], float(self.market.dollar[row])
 
     @property
     def monday(self) -> date:
@@ -84,11 +82,10 @@ class Bank:
         raw = self._raw_week(Draws(self._seed, -1))
         here, sunday = np.flatnonzero(self.states.here), self._first_day - 1
         holdings = self.ledger.holdings(raw, False, sunday)
-        known = dates(np.full(len(holdings), sunday))
         tables = {
             "customers": self._first_rows(raw, here),
             "assignments": self.managers.first_assignments(raw, here),
-            "holdings": holdings.drop_columns("LOAD_DT").append_column("LOAD_DT", known),
+            "holdings": holdings.drop_columns("LOAD_DT").append_column("LOAD_DT", holdings["VAL_DT"]),
             "rates": self._rate_row(sunday, 0),
         }
         return Week(self.monday - timedelta(weeks=1), tables)
@@ -104,8 +101,8 @@ class Bank:
             )
         customers, states, monday = self.customers, self.states, self.monday
         raw, season = self._raw_week(Draws(self._seed, self.week)), Season(monday)
-        sunday = raw.monday + 6
-        self.ledger.open_week(raw.draws, *self._prices(self.week + 1))
+        sunday, row = raw.monday + 6, self.week + 1  # the row of the market at the end of the week
+        self.ledger.open_week(raw.draws, self.market.prices[row], self.market.dollar[row])
         reassigned = self.managers.live(raw, np.flatnonzero(states.here))
         changed = states.suffer_shocks(customers, raw.draws)
         called = self._answer(raw.draws, calls)
@@ -126,7 +123,7 @@ class Bank:
             "events": contacts.events(raw, customers, states),
             "contacts": contacts.contacts(raw, customers, states, self.managers, called),
             "surveys": contacts.surveys(raw, customers, states),
-            "rates": self._rate_row(sunday, self.week + 1),
+            "rates": self._rate_row(sunday, row),
         }
         states.fade()
         self._history.add(self.ledger.aum())
@@ -143,7 +140,7 @@ class Bank:
             )
         called = np.array(sorted({self._place[number] for number in calls}), dtype=np.int64)
         called = called[self.states.alive[called]]
-        answered = contacts.answered(self.states, draws, called)
+        answered = called[draws.uniform("answer 1", called) < contacts.answer_chance(self.states, called)]
         self.states.called_until[answered] = self.week + p.CALL_WEEKS
         return called
 

@@ -7,7 +7,7 @@ from pipeline.demo_bank import parameters as p
 from pipeline.demo_bank.customers import DRAINING, LOOKING, Customers, States
 from pipeline.demo_bank.draws import Draws, Floats, Ints
 from pipeline.demo_bank.managers import NOBODY, Managers
-from pipeline.demo_bank.raw_tables import DAY, MANAGER, RawWeek, codes, dates, ids, moments, words
+from pipeline.demo_bank.raw_tables import DAY, MANAGER, RawWeek, codes, dates, ids, moments
 
 EVENT_CODES = {"login": "E01", "view_rates": "E02", "complaint": "E09"}
 CONTACT_CHANNELS = {"phone": "1", "visit": "2", "message": "3"}
@@ -60,8 +60,7 @@ def contacts(
 ) -> pa.Table:
     """One row per contact: the managers' own, more of them after a complaint, and the calls asked for."""
     who = np.flatnonzero(states.alive)
-    upset = states.complaint[who] > 0.4
-    chance = np.minimum(customers.contact_rate[who] * np.where(upset, 3.0, 1.0), 0.6)
+    chance = np.minimum(customers.contact_rate[who] * np.where(states.complaint[who] > 0.4, 3.0, 1.0), 0.6)
     ordinary = who[(managers.manager_of(who) != NOBODY) & raw.draws.chance("contact", who, chance)]
     purpose = raw.draws.one_of("purpose", ordinary, (0.6, 0.4))
     purpose = np.where(states.complaint[ordinary] > 0.4, _COMPLAINT, purpose)
@@ -70,12 +69,7 @@ def contacts(
     return pa.concat_tables([own, asked_for])
 
 
-def answered(states: States, draws: Draws, called: Ints) -> Ints:
-    """Of those who were called, the ones who picked up."""
-    return called[draws.uniform("answer 1", called) < _answer_chance(states, called)]
-
-
-def _answer_chance(states: States, who: Ints) -> Floats:
+def answer_chance(states: States, who: Ints) -> Floats:
     return np.where(states.stage[who] == DRAINING, 0.5, p.ANSWER_CHANCE)
 
 
@@ -84,7 +78,7 @@ def _contact_rows(
 ) -> pa.Table:
     """One row per customer of ``who``; ``called`` is 1 for calls that a list asked for."""
     place = raw.draws.uniform(f"answer {called}", who)
-    outcome = np.where(place < _answer_chance(states, who), 0, np.where(place > 0.94, 2, 1))
+    outcome = np.where(place < answer_chance(states, who), 0, np.where(place > 0.94, 2, 1))
     # A list of Monday is worked through by Friday.
     second = second_of(raw.draws, f"contact at {called}", who, days=5)
     channel = raw.draws.one_of(f"contact channel {called}", who, (0.6, 0.15, 0.25))
@@ -94,9 +88,9 @@ def _contact_rows(
             "CUST_NO": raw.numbers.customer(who).dictionary_decode(),
             "RM_NO": ids(MANAGER, managers.caller_for(who)),
             "CONT_TM": moments(raw.monday * DAY + second),
-            "CONT_CHNL": words(channel, list(CONTACT_CHANNELS.values())),
-            "CONT_PURP": words(purpose, list(PURPOSES.values())),
-            "CONT_RSLT": words(outcome, list(OUTCOMES.values())),
+            "CONT_CHNL": codes(channel, list(CONTACT_CHANNELS.values())),
+            "CONT_PURP": codes(purpose, list(PURPOSES.values())),
+            "CONT_RSLT": codes(outcome, list(OUTCOMES.values())),
             "LOAD_DT": raw.load_dates("contact", who, raw.monday + second // DAY, p.NEXT_DAY_SHARE),
         }
     )
@@ -117,7 +111,7 @@ def surveys(raw: RawWeek, customers: Customers, states: States) -> pa.Table:
             "RESP_NO": raw.serials(_SURVEY_LANE + item, who),
             "CUST_NO": raw.numbers.customer(who).dictionary_decode(),
             "ANS_DT": dates(day),
-            "ITEM_CD": words(item, list(ITEMS.values())),
+            "ITEM_CD": codes(item, list(ITEMS.values())),
             "SCORE": pa.array(scores).cast(pa.string()),
             "LOAD_DT": raw.load_dates("survey", who, day, p.NEXT_DAY_SHARE),
         }

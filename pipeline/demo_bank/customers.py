@@ -6,7 +6,7 @@ import pyarrow as pa
 from pipeline.demo_bank import parameters as p
 from pipeline.demo_bank.draws import Bools, Draws, Floats, Ints
 from pipeline.demo_bank.market import CLASSES, DATED_SLOTS, INVESTED_SLOTS, SHELF, SLOTS
-from pipeline.demo_bank.raw_tables import RawWeek, dates, numbers, words
+from pipeline.demo_bank.raw_tables import RawWeek, codes, dates, numbers
 
 ACTIVE, FROZEN, DECEASED, CLOSED = range(4)
 STATUS_CODES = ("01", "02", "03", "09")
@@ -32,11 +32,12 @@ class Customers:
         before = first_day - 200 - np.floor(6_500 * draws.uniform("tenure", who) ** 1.3).astype(np.int64)
         during = first_day + 7 * self.opened_week + draws.whole("opening day", who, 0, 5)
         self.opened_on: Ints = np.where(new, during, before)
-        age = np.rint(1974 + 13 * draws.normal("age", who))
-        self.birth_year: Ints = np.clip(age, 1935, 2004).astype(np.int64)
+        self.birth_year = np.clip(np.rint(1974 + 13 * draws.normal("age", who)), 1935, 2004).astype(np.int64)
         self.female = draws.chance("female", who, 0.51)
         self.staff = draws.chance("staff", who, p.STAFF_SHARE)
-        self.branch = _branches(draws, who)
+        branches = np.arange(branch_count(count), dtype=np.int64)
+        size = np.exp(0.4 * draws.normal("branch size", branches))
+        self.branch = draws.one_of("branch", who, size / size.sum())
         self.managed = draws.chance("managed", who, np.array(p.MANAGED_SHARE)[self.segment])
         self.anchor = _balances(draws, who, self.segment)
         self.salary = _salaries(draws, who, self.segment)
@@ -66,26 +67,16 @@ class States:
     """
 
     def __init__(self, customers: Customers, draws: Draws) -> None:
-        nought = np.zeros(customers.count, dtype=np.int64)
         self.here = customers.opened_week < 0
         self.opted_out = draws.chance("opted out", customers.everyone, p.OPT_OUT_SHARE)
         self.paid_salary = customers.salary > 0
         self.anchor = customers.anchor.copy()
-        self.status = nought.copy()
-        self.stage = nought.copy()
-        self.cause = nought.copy()
-        self.length = nought.copy()
-        self.done = nought.copy()
+        self.called_until: Ints = np.full(customers.count, -1, dtype=np.int64)
         self.depth = np.ones(customers.count)
-        self.start_aum = np.zeros(customers.count)
-        self.gone = nought.copy()
-        self.away_weeks = nought.copy()
-        self.complaint = np.zeros(customers.count)
-        self.salary_unrest = np.zeros(customers.count)
-        self.called_until = nought - 1
-        self.detour = nought.copy()
-        self.detour_weeks = nought.copy()
-        self.rush = nought.copy()
+        self.start_aum, self.complaint, self.salary_unrest = np.zeros((3, customers.count))
+        self.status, self.stage, self.cause = np.zeros((3, customers.count), dtype=np.int64)
+        self.length, self.done, self.gone, self.away_weeks = np.zeros((4, customers.count), dtype=np.int64)
+        self.detour, self.detour_weeks, self.rush = np.zeros((3, customers.count), dtype=np.int64)
 
     @property
     def alive(self) -> Bools:
@@ -123,10 +114,10 @@ def customer_rows(raw: RawWeek, customers: Customers, states: States, who: Ints,
             "CUST_NO": raw.numbers.customer(who).dictionary_decode(),
             "OPEN_DT": dates(customers.opened_on[who]).cast(pa.string()),
             "BIRTH_YR": pa.array(customers.birth_year[who]).cast(pa.string()),
-            "SEX_CD": words(customers.female[who], ("1", "2")),
-            "STAFF_FLG": words(customers.staff[who], ("N", "Y")),
-            "MKT_REFUSE": words(states.opted_out[who], ("0", "1")),
-            "STAT_CD": words(states.status[who], STATUS_CODES),
+            "SEX_CD": codes(customers.female[who], ("1", "2")),
+            "STAFF_FLG": codes(customers.staff[who], ("N", "Y")),
+            "MKT_REFUSE": codes(states.opted_out[who], ("0", "1")),
+            "STAT_CD": codes(states.status[who], STATUS_CODES),
             "LOAD_DT": raw.dates_until_end(known_on),
         }
     )
@@ -154,13 +145,6 @@ def _salaries(draws: Draws, who: Ints, segment: Ints) -> Ints:
     median = np.array([8_000.0, 17_000.0, 40_000.0])[segment]
     yuan = np.rint(median * np.exp(0.45 * draws.normal("salary", who)) / 10) * 10
     return np.where(draws.chance("has salary", who, p.SALARY_SHARE), yuan * 100, 0).astype(np.int64)
-
-
-def _branches(draws: Draws, who: Ints) -> Ints:
-    """Branch of each customer; branches differ in size."""
-    branches = np.arange(branch_count(len(who)), dtype=np.int64)
-    size = np.exp(0.4 * draws.normal("branch size", branches))
-    return draws.one_of("branch", who, size / size.sum())
 
 
 def _taste(draws: Draws, who: Ints, segment: Ints) -> Floats:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from pipeline.demo_bank.bank import Bank, Week
 from pipeline.demo_bank.hazards import REASONS
 from pipeline.demo_bank.market import SHELF
-from pipeline.demo_bank.raw_tables import words
+from pipeline.demo_bank.raw_tables import codes
 
 WEEKS_PER_FILE = 13
 LARGE = ("transactions", "holdings", "events")
@@ -78,9 +78,8 @@ def write_extracts(out: Path, weeks: Sequence[Week]) -> None:
 
 def write_parquet(table: pa.Table, path: Path) -> None:
     dictionaries = [field.name for field in table.schema if pa.types.is_dictionary(field.type)]
-    plain = table.schema.with_metadata(None)
     pq.write_table(
-        table.cast(plain),
+        table.replace_schema_metadata(None),
         path,
         compression="zstd",
         use_dictionary=dictionaries,
@@ -118,7 +117,7 @@ def write_truth(bank: Bank, writer: pq.ParquetWriter) -> None:
         pa.array(names[order]),
         pa.array([bank.monday] * len(order), pa.date32()),
         pa.array(truth.probability[order].astype(np.float32)),
-        words(truth.reason[order], REASONS),
+        codes(truth.reason[order], REASONS).dictionary_decode(),
         pa.array(truth.call_effect[order].astype(np.float32)),
     ]
     writer.write_table(pa.table(columns, schema=writer.schema))

@@ -239,9 +239,8 @@ class Flows:
         cents = self._size("dollars in size", gets, 2_000_00.0, 0.6, 100_00)
         self.ledger.book(DOLLAR_IN, gets, cents, "transfer_in", other="person", dollars=True)
         gives = held[self.draws.chance("dollars out", held, 0.03)]
-        wanted = self._size("dollars out size", gives, 2_000_00.0, 0.6, 100_00)
-        cents = np.minimum(wanted, self.ledger.balance[DOLLARS, gives])
-        self.ledger.book(DOLLAR_OUT, gives, -cents, "transfer_out", other="company", dollars=True)
+        cents = self._size("dollars out size", gives, 2_000_00.0, 0.6, 100_00)
+        self.ledger.pay(DOLLAR_OUT, gives, cents, "transfer_out", other="company", dollars=True)
         due = self._due(DOLLAR_TERM)
         self.ledger.matures[DOLLAR_TERM, due] += 7 * self.weeks_of_term(DOLLAR_TERM, due)
 

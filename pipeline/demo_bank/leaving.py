@@ -9,15 +9,7 @@ from pipeline.demo_bank.customers import AWAY, CLOSED, DRAINING, LOOKING, STAYIN
 from pipeline.demo_bank.draws import Draws, Floats, Ints
 from pipeline.demo_bank.hazards import LIFE_EVENT, Pressure, share_gone
 from pipeline.demo_bank.ledger import ELSEWHERE, REDEEM_LANE, Ledger, round_to
-from pipeline.demo_bank.market import (
-    BOND,
-    DEMAND,
-    DOLLAR_TERM,
-    DOLLARS,
-    EQUITY,
-    WEALTH_LONG,
-    WEALTH_SHORT,
-)
+from pipeline.demo_bank.market import DEMAND, DOLLAR_TERM, DOLLARS, LIQUIDATION_ORDER
 
 TEST_LANE, DRAIN_LANE, SECOND_DRAIN_LANE, RETURN_LANE, CLOSE_LANE, CLOSE_DOLLAR_LANE = range(40, 46)
 LOOKING_REDEEM_LANE = 46
@@ -118,7 +110,7 @@ class Leaving:
     def _test_the_water(self, who: Ints) -> None:
         """Small transfers out, and one product turned into cash in some weeks."""
         redeems = who[self.draws.chance("looking redeems", who, p.LOOKING_REDEEM_CHANCE)]
-        slots = (WEALTH_SHORT, BOND, EQUITY, WEALTH_LONG)
+        slots = LIQUIDATION_ORDER[:4]
         most = self.ledger.balance[list(slots)][:, redeems].sum(axis=0)
         self.ledger.redeem_first(LOOKING_REDEEM_LANE, slots, redeems, most)
         tests = who[self.draws.chance("test transfer", who, p.TEST_TRANSFER_CHANCE)]

@@ -103,18 +103,19 @@ class Ledger:
             "dollars": int(dollars),
         }
         moved = cents != 0
-        columns = {name: np.broadcast_to(values, who.shape)[moved] for name, values in booking.items()}
-        self._bookings.append(columns)
+        self._bookings.append(
+            {name: np.broadcast_to(values, who.shape)[moved] for name, values in booking.items()}
+        )
         self.balance[DOLLARS if dollars else DEMAND, who] += cents
 
     def pay(
         self, lane: int, who: Ints, wanted: Floats | Ints, kind: str, *, other: str | Ints = "none",
-        channel: str | Ints = "auto", day: int | Ints | None = None,
+        channel: str | Ints = "auto", day: int | Ints | None = None, dollars: bool = False,
     ) -> Ints:  # fmt: skip
         """Book an outflow of at most what lies on the demand account; returns the cents that went."""
-        available = np.maximum(self.balance[DEMAND, who], 0)
+        available = np.maximum(self.balance[DOLLARS if dollars else DEMAND, who], 0)
         cents = np.minimum(np.rint(wanted).astype(np.int64), available)
-        self.book(lane, who, -cents, kind, other=other, channel=channel, day=day)
+        self.book(lane, who, -cents, kind, other=other, channel=channel, day=day, dollars=dollars)
         return cents
 
     def buy(self, slot: int, who: Ints, cents: Ints, matures: Ints, day: int | Ints | None = None) -> None:
@@ -235,8 +236,7 @@ class Ledger:
             who = np.flatnonzero(self.balance[slot] > 0)
             weeks = TERM_WEEKS[self._product_of[slot, who]]
             ahead = np.floor(self._draws.uniform(f"maturity {slot}", who) * weeks).astype(np.int64)
-            day = self._draws.whole(f"due day {slot}", who, 0, 5)
-            self.matures[slot, who] = first_day + 7 * ahead + day
+            self.matures[slot, who] = first_day + 7 * ahead + self._draws.whole(f"due day {slot}", who, 0, 5)
 
 
 def value_of(units: Ints, price: Ints | int) -> Ints:

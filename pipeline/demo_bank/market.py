@@ -7,8 +7,6 @@ import numpy as np
 
 from pipeline.demo_bank.draws import Draws, Ints
 
-EPOCH = date(1970, 1, 1)
-
 # Chinese New Year's Day (lunar calendar, as published by the Hong Kong Observatory).
 _NEW_YEARS = tuple(
     date.fromisoformat(day)
@@ -79,11 +77,6 @@ SHELF: tuple[Product, ...] = (
 # By position on the shelf.
 TERM_WEEKS = np.array([product.weeks for product in SHELF], dtype=np.int64)
 YEARLY_RATE = np.array([product.yearly_rate for product in SHELF])
-
-
-def day_number(day: date) -> int:
-    """Days since 1970-01-01, the unit of every date inside the generator."""
-    return (day - EPOCH).days
 
 
 class Season:

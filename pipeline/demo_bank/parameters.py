@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Shock(NamedTuple):
-    """A sudden reason to leave: ``hazard`` is that of a fresh one, and falls to ``decay`` times it each week."""
+    """A sudden reason to leave: ``hazard`` while it is fresh, ``decay`` times that after each week."""
 
     rate: float
     decay: float

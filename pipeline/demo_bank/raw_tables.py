@@ -25,11 +25,10 @@ class Numbers:
         self._accounts = pa.array(numbers(6217, self.count) + numbers(6218, self.count))
 
     def customer(self, who: Ints) -> pa.Array:
-        return pa.DictionaryArray.from_arrays(pa.array(who.astype(np.int32)), self._customers)
+        return pa.DictionaryArray.from_arrays(who.astype(np.int32), self._customers)
 
     def account(self, who: Ints, dollars: Bools) -> pa.Array:
-        place = (who + dollars * self.count).astype(np.int32)
-        return pa.DictionaryArray.from_arrays(pa.array(place), self._accounts)
+        return pa.DictionaryArray.from_arrays((who + dollars * self.count).astype(np.int32), self._accounts)
 
 
 @dataclass(frozen=True)
@@ -54,8 +53,7 @@ class RawWeek:
 
     def serials(self, lane: Ints | int, who: Ints) -> pa.Array:
         """A number of 19 digits as text, one per week, lane and customer."""
-        number = (self.week * LANES + lane) * 10**8 + who
-        return pa.array(number + _FIRST_SERIAL).cast(pa.string())
+        return pa.array(_FIRST_SERIAL + (self.week * LANES + lane) * 10**8 + who).cast(pa.string())
 
 
 def numbers(prefix: int, count: int) -> list[str]:
@@ -67,11 +65,6 @@ def numbers(prefix: int, count: int) -> list[str]:
 def codes(places: Ints | Bools, names: Sequence[str]) -> pa.Array:
     """Dictionary-encoded text."""
     return pa.DictionaryArray.from_arrays(pa.array(places.astype(np.int8)), pa.array(list(names)))
-
-
-def words(places: Ints | Bools, names: Sequence[str]) -> pa.Array:
-    """Plain text, for tables that are written as CSV."""
-    return codes(places, names).dictionary_decode()
 
 
 def decimals(units: Ints, scale: int, known: Bools | None = None) -> pa.Array:

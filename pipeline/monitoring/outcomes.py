@@ -57,11 +57,10 @@ def evaluate_published(
     order = ranking(rows, risk)
     table = {"published": order} | {name: ranking(rows, score) for name, score in rules(rows).items()}
     listed = {score.customer_id for call_list in published.lists for score in call_list.listed}
-    money_minor = sum(score.money_at_risk_minor for score in published.scores)
     figures = {
         "predicted_rate": float(risk.mean()),
         "observed_rate": order["attrition_rate"],
-        "predicted_money_minor": money_minor,
+        "predicted_money_minor": sum(score.money_at_risk_minor for score in published.scores),
         "observed_money_minor": round(float(rows.lost.sum()) * 100),
         "auroc": order["auroc"],
         "recall_at_10": order["recall_at_10"],

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from configs.errors import ConfigError
-from configs.service import load_service_settings, load_store_address
+from configs.service import load_service_settings
 
 SECRET, AUDIT_KEY = secrets.token_hex(32), secrets.token_hex(32)
 BANK = {
@@ -102,9 +102,3 @@ def test_a_secret_outside_of_the_demo_and_half_an_identity_provider_are_refused(
     with pytest.raises(ConfigError, match=said) as raised:
         load_service_settings()
     assert SECRET not in str(raised.value)
-
-
-def test_the_address_of_the_store_is_empty_where_none_is_set(monkeypatch):
-    assert load_store_address() == ""
-    monkeypatch.setenv("ATTRITION_STORE", "postgresql+psycopg://reader@host/scores")
-    assert load_store_address() == "postgresql+psycopg://reader@host/scores"

@@ -10,8 +10,7 @@ import pytest
 
 from pipeline.demo_bank import Bank
 from pipeline.demo_bank.draws import Bools, Floats
-from pipeline.demo_bank.hazards import REASONS
-from pipeline.demo_bank.truth import History
+from pipeline.demo_bank.hazards import REASONS, History
 
 LAST_MONDAY = date(2026, 11, 16)
 WEEKS = 91

@@ -1,4 +1,4 @@
-"""Commands that bring data in, turn it into features, and run the week."""
+"""Commands of operation: data in, the weekly run, its lists and their mail, the score store."""
 
 from datetime import date
 from pathlib import Path
@@ -14,8 +14,8 @@ from pipeline.commands.options import (
     DataOption,
     RawOption,
     context_of,
-    logged_context,
     monday_of,
+    store_of,
 )
 from pipeline.progress import progress_bar, start_logging, step
 
@@ -44,7 +44,7 @@ def demo(data: DataOption = DATA) -> None:
     """Everything on the made-up bank: extracts, weekly run, and how near the model comes to the truth."""
     from pipeline.demo import run_demo
 
-    typer.echo(run_demo(logged_context("demo", data)))
+    typer.echo(run_demo(context_of("demo", data)))
 
 
 @app.command()
@@ -52,7 +52,7 @@ def ingest(raw: RawOption, bank: BankOption = "demo", data: DataOption = DATA) -
     """Read the bank's files into bucketed tables; refused rows go to quarantine.csv."""
     from pipeline.weekly import run_ingest
 
-    context = logged_context(bank, data)
+    context = context_of(bank, data)
     tables = run_ingest(context, raw)
     typer.echo(f"{'table':<13}{'rows in':>12}{'loaded':>12}{'quarantined':>13}{'duplicates':>12}")
     for count in tables.counts:
@@ -88,7 +88,7 @@ def weekly(raw: RawOption, as_of: AsOf, bank: BankOption = "demo", data: DataOpt
     from pipeline.lists.mail import send_after_run
     from pipeline.weekly import run_weekly
 
-    context = logged_context(bank, data)
+    context = context_of(bank, data)
     publication, lists = run_weekly(context, raw, as_of)
     typer.echo(lists_in_words(context, publication, lists))
     send_after_run(context, load_mail_server, as_of)
@@ -108,7 +108,7 @@ def backfill_command(
     """Features of every Monday of a period, and labels where they have matured."""
     from pipeline.evaluation.research import backfill
 
-    context, snapshots = logged_context(bank, data), mondays(first, last)
+    context, snapshots = context_of(bank, data), mondays(first, last)
     with step("backfill") as counts, progress_bar("backfill") as on_bucket:
         matured = backfill(context, context.tables, snapshots, on_bucket)
         counts |= {"snapshots": len(snapshots), "matured": len(matured)}
@@ -123,3 +123,99 @@ def features_document(
     from pipeline.artefacts import write_text
 
     write_text(out, features_doc(context_of(bank, DATA).settings))
+
+
+@app.command()
+def migrate(bank: BankOption = "demo", data: DataOption = DATA) -> None:
+    """Take the score store to the version of this software, with all its rows."""
+    from serve.store.schema import VERSION
+    from serve.store.store import Store
+
+    with Store(store_of(bank, data)) as store:
+        steps = store.migrate()
+    typer.echo(f"version {VERSION}, {'after ' + ', '.join(steps) if steps else 'as before'}")
+
+
+@app.command("rollback-run")
+def rollback_run(bank: BankOption = "demo", data: DataOption = DATA) -> None:
+    """Serve the run before the one that is served now."""
+    from serve.store.store import Store
+
+    with Store(store_of(bank, data)) as store:
+        run = store.rollback()
+    typer.echo(f"serves {run.run_id} of Monday {run.snapshot_date}")
+
+
+@app.command()
+def backup(
+    out: Annotated[Path, typer.Option(help="a new file")], bank: BankOption = "demo", data: DataOption = DATA
+) -> None:
+    """Copy the score store, as it is at one moment, into a new file, and check the copy."""
+    from serve.store.backup import back_up
+
+    runs = back_up(store_of(bank, data), out)
+    typer.echo(f"{runs} runs in {out}, {out.stat().st_size / 1e6:,.1f} MB")
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Option("--from", help="a file that backup wrote")],
+    bank: BankOption = "demo",
+    data: DataOption = DATA,
+) -> None:
+    """Put a backup in place of everything the score store holds."""
+    from serve.store.backup import restore as put_back
+
+    runs = put_back(store_of(bank, data), source)
+    typer.echo(f"{runs} runs from {source}")
+
+
+@app.command()
+def mail(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
+    """Tell each reader of a list of the served Monday, once; the message holds a link and no customer."""
+    from configs.errors import ConfigError
+    from configs.service import load_mail_server
+    from pipeline.lists.mail import LEASE_SECONDS, send
+
+    server = load_mail_server()
+    if server is None:
+        raise ConfigError("no mail server is named. Set ATTRITION_SMTP_HOST (docs/lists.md).")
+    sent = send(context_of(bank, data), server, as_of)
+    typer.echo(f"{sent.sent} notifications sent, {sent.sent_before} sent before")
+    if sent.elsewhere:
+        typer.echo(
+            f"{sent.elsewhere} begun by another run of this command less than {LEASE_SECONDS} seconds ago"
+        )
+    for recipient, code in sent.refused:
+        typer.echo(f"refused by the mail server with {code}: {recipient}")
+    for recipient in sent.no_address:
+        typer.echo(f"no address that mail can go to: {recipient}")
+
+
+@app.command("read-outcomes")
+def read_outcomes_command(
+    file: Annotated[Path, typer.Option(help="a workbook of lists with outcomes typed in")],
+    called_by: Annotated[str, typer.Option(help="the manager who called, for a branch's own list")] = "",
+    bank: BankOption = "demo",
+    data: DataOption = DATA,
+) -> None:
+    """Record the outcomes and notes that were typed into a workbook: all of them, or none and why."""
+    from pipeline.lists.read_outcomes import read_outcomes
+
+    outcomes = read_outcomes(context_of(bank, data), file, called_by)
+    typer.echo(
+        f"{outcomes['new']} outcomes recorded, {outcomes['changed']} changed since they were read before, "
+        f"{outcomes['same']} as before, {outcomes['empty']} customers without one"
+    )
+
+
+@app.command()
+def effect(bank: BankOption = "demo", data: DataOption = DATA) -> None:
+    """What being on the lists does, by the customers held out by lot, as far as it can be told yet."""
+    from pipeline.commands.summaries import effect_in_words
+    from pipeline.lists.experiment import run_effect
+
+    context = context_of(bank, data)
+    with progress_bar("labels") as on_labels:
+        figures = run_effect(context, context.tables, on_labels)
+    typer.echo(effect_in_words(figures))
