@@ -55,7 +55,6 @@ class ServiceSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _one_source_of_tokens(self) -> Self:
-        """Raises ConfigError unless tokens can be trusted."""
         problem = self._problem()
         if problem:
             raise ConfigError(

@@ -6,7 +6,7 @@ one and a later ``known_on`` is its next version; with ``deleted`` it takes the 
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
+from typing import Literal, get_args
 
 KINDS = (
     "salary", "transfer_in", "transfer_out", "card", "cash_in", "cash_out",
@@ -23,14 +23,9 @@ PRODUCT_CLASSES = (
 )  # fmt: skip
 STATUSES = ("active", "frozen", "deceased", "closed")
 
-
-class Sensitivity(StrEnum):
-    """The reach of a column: public, inside the bank, confidential, or about a person."""
-
-    PUBLIC = "public"
-    INTERNAL = "internal"
-    CONFIDENTIAL = "confidential"
-    PERSONAL = "personal"
+# The reach of a column: public, inside the bank, confidential, or about a person.
+Sensitivity = Literal["public", "internal", "confidential", "personal"]
+SENSITIVITIES: tuple[Sensitivity, ...] = get_args(Sensitivity)
 
 
 @dataclass(frozen=True)
@@ -87,19 +82,15 @@ class Table:
         )
 
 
-_P, _I, _C, _X = Sensitivity
+_P, _I, _C, _X = SENSITIVITIES
 _MONEY, _UNITS = "DECIMAL(18,2)", "DECIMAL(18,4)"
 _CUSTOMER = Column("customer_id", "VARCHAR", "the bank's number of the customer", _X)
 _CURRENCY = Column("currency", "VARCHAR", "ISO 4217 code, for example CNY", _P)
-_KNOWN = Column("known_on", "DATE", "day on which the bank's systems knew the row", _I)
-_DELETED = Column(
-    "deleted",
-    "BOOLEAN",
-    "the bank took the row back: as it was, known on the day of that",
-    _I,
-    required=False,
-    default="false",
-)
+_VERSION = (
+    Column("known_on", "DATE", "day on which the bank's systems knew the row", _I),
+    Column("deleted", "BOOLEAN", "the bank took the row back: as it was, known on the day of that", _I,
+           required=False, default="false"),
+)  # fmt: skip
 _MANAGER = Column("manager_id", "VARCHAR", "the bank's number of the relationship manager", _I)
 
 _TABLES = (
@@ -117,8 +108,7 @@ _TABLES = (
                    required=False, default="false"),
             Column("status", "VARCHAR", "active, frozen, deceased or closed", _C,
                    required=False, default="active", allowed=STATUSES),
-            _KNOWN,
-            _DELETED,
+            *_VERSION,
         ),
         needed=True,
     ),
@@ -131,8 +121,7 @@ _TABLES = (
             Column("branch_id", "VARCHAR", "branch that keeps the customer", _I),
             Column("from_on", "DATE", "first day of the period", _I),
             Column("to_on", "DATE", "day after the last; empty while it runs", _I, nullable=True),
-            _KNOWN,
-            _DELETED,
+            *_VERSION,
         ),
         references=(("customer_id", "customers"), ("manager_id", "managers")),
     ),
@@ -173,8 +162,7 @@ _TABLES = (
                    required=False, default="other"),
             Column("counterparty", "VARCHAR", "the other side", _C, required=False, default="none",
                    allowed=COUNTERPARTIES),
-            _KNOWN,
-            _DELETED,
+            *_VERSION,
         ),
         needed=True, references=(("customer_id", "customers"),), money=("amount",),
     ),
@@ -193,8 +181,7 @@ _TABLES = (
             Column("units", _UNITS, "units held, where the product has a price", _C,
                    nullable=True, required=False, minimum=0),
             Column("unit_price", _UNITS, "price of one unit", _C, nullable=True, required=False, minimum=0),
-            _KNOWN,
-            _DELETED,
+            *_VERSION,
         ),
         needed=True, references=(("customer_id", "customers"), ("product_id", "products")),
         money=("balance",), revalued=True,
@@ -209,8 +196,7 @@ _TABLES = (
             Column("channel", "VARCHAR", "phone, visit, message, …", _C),
             Column("purpose", "VARCHAR", "service, retention, sale, complaint, …", _C),
             Column("outcome", "VARCHAR", "answered, no_answer, declined, …", _C, nullable=True),
-            _KNOWN,
-            _DELETED,
+            *_VERSION,
         ),
         references=(("customer_id", "customers"), ("manager_id", "managers")),
     ),
@@ -220,8 +206,7 @@ _TABLES = (
             _CUSTOMER,
             Column("occurred_at", "TIMESTAMP", "when, local time", _C),
             Column("kind", "VARCHAR", "login, view_rates, complaint, …", _C),
-            _KNOWN,
-            _DELETED,
+            *_VERSION,
         ),
         references=(("customer_id", "customers"),),
     ),
@@ -233,8 +218,7 @@ _TABLES = (
             Column("answered_on", "DATE", "day of the answer", _C),
             Column("item", "VARCHAR", "service, environment, products, brand, manager, …", _C),
             Column("score", "INTEGER", "1 (worst) to 10 (best)", _C, minimum=1, maximum=10),
-            _KNOWN,
-            _DELETED,
+            *_VERSION,
         ),
         references=(("customer_id", "customers"),),
     ),

@@ -93,8 +93,7 @@ class Ingested:
     def folders(self) -> tuple[Path, ...]:
         """The folders whose parts make up the tables, the oldest first, and what was recorded here last."""
         over = [self.overlay.name] if self.overlay else []
-        return (*(self.folder.parent / name for name in self.builds_on), self.folder,
-                *(self.folder.parent / name for name in over))  # fmt: skip
+        return tuple(self.folder.parent / name for name in (*self.builds_on, self.folder.name, *over))
 
     def as_of(self, snapshot_date: date) -> str:
         """Names what a snapshot can see: a delivery all of whose rows were known later changes no byte of it.
@@ -106,8 +105,8 @@ class Ingested:
             delivery.name for delivery in later if delivery.known_from and delivery.known_from < snapshot_date
         ]
         recorded = self.overlay.as_of(snapshot_date) if self.overlay else ""
-        over = [recorded] if recorded else []
-        return fingerprint(first.name, *seen, *over, str(self.buckets), str(self.first_day))
+        seen += [recorded] if recorded else []
+        return fingerprint(first.name, *seen, str(self.buckets), str(self.first_day))
 
     def whole(self, table: str) -> Path:
         """The file of a table that is not by customer."""
@@ -176,8 +175,7 @@ def read_ingested(home: Home) -> Ingested:
     noted = read_json(path) if name and path.is_file() else None
     if noted is None or noted["buckets"] != tables.buckets:
         return tables
-    overlay = TypeAdapter(ContactOverlay).validate_python(noted | {"name": name})
-    return replace(tables, overlay=overlay)
+    return replace(tables, overlay=TypeAdapter(ContactOverlay).validate_python(noted | {"name": name}))
 
 
 def overlay_name(home: Home) -> str:
@@ -203,7 +201,6 @@ def _correct(rows: pa.Table, notes: pa.Table | None) -> pa.Table:
     place = rows.schema.get_field_index("superseded_on")
     if notes is None or place < 0:
         return rows
-    until = rows.column(place).combine_chunks()
-    days = until.to_numpy(zero_copy_only=False).copy()
+    days = rows.column(place).combine_chunks().to_numpy(zero_copy_only=False).copy()
     days[notes["row"].to_numpy()] = notes["superseded_on"].to_numpy()
     return rows.set_column(place, rows.schema.field(place), pa.array(days, pa.date32()))

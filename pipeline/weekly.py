@@ -109,16 +109,14 @@ def run_publish(
         # A past week filled in stays at least until the next new one, and finds the assignments it rests on.
         assignment_weeks = keep.keep_weeks + LOOK_BACK.days // 7
         counts["pruned"] = store.prune(keep.keep_weeks, keep.keep_profiles, assignment_weeks) if served else 0
-    with step("lists") as counts, Store(context.home.store) as store:
-        folder = context.home.lists / str(snapshot_date)
-        with store.at_run(publication.run.run_id) as read_session:
-            counts["files"] = len(write_lists(folder, read_session, lists, context.settings))
+    run_id, folder = publication.run.run_id, context.home.lists / str(snapshot_date)
+    with step("lists") as counts, Store(context.home.store) as store, store.at_run(run_id) as read_session:
+        counts["files"] = len(write_lists(folder, read_session, lists, context.settings))
         counts["customers"] = sum(len(call_list.listed) for call_list in lists)
     return publication, lists
 
 
 def _extras(context: Context, tables: Ingested, bundle: Bundle, publication: Publication) -> RunExtras:
-    """Profiles, figures of branches and of drift, and prepared answers of a run."""
     snapshot_date, scores = publication.run.snapshot_date, publication.scores
     longest = timedelta(days=max(tier.service_days for tier in context.settings.tiers))
     contacted = reached(tables, snapshot_date, snapshot_date - longest)

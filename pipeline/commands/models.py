@@ -148,10 +148,12 @@ def outcomes(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) ->
 
     context = context_of(bank, data)
     with progress_bar("outcomes") as on_bucket:
-        outcome = evaluate_published(context.settings, context.home, context.tables, as_of, on_bucket)
+        run_id, metrics, figures = evaluate_published(
+            context.settings, context.home, context.tables, as_of, on_bucket
+        )
     with Store(context.home.store) as store, store.write() as connection:
-        keep_figures(connection, outcome.run_id, "outcome", outcome.figures)
-    typer.echo(outcomes_in_words(outcome))
+        keep_figures(connection, run_id, "outcome", figures)
+    typer.echo(outcomes_in_words(run_id, metrics, figures))
 
 
 @app.command()

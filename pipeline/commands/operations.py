@@ -14,7 +14,7 @@ from pipeline.commands.options import (
     DataOption,
     RawOption,
     context_of,
-    monday_of,
+    monday_option,
     store_of,
 )
 from pipeline.progress import progress_bar, start_logging, step
@@ -96,12 +96,8 @@ def weekly(raw: RawOption, as_of: AsOf, bank: BankOption = "demo", data: DataOpt
 
 @app.command("backfill")
 def backfill_command(
-    first: Annotated[
-        date, typer.Option("--from", parser=monday_of, metavar="<%Y-%m-%d>", help="the first Monday")
-    ],
-    last: Annotated[
-        date, typer.Option("--to", parser=monday_of, metavar="<%Y-%m-%d>", help="the last Monday")
-    ],
+    first: Annotated[date, monday_option("--from", "the first Monday")],
+    last: Annotated[date, monday_option("--to", "the last Monday")],
     bank: BankOption = "demo",
     data: DataOption = DATA,
 ) -> None:

@@ -3,7 +3,7 @@
 import os
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,13 +23,14 @@ def monday_of(text: str) -> date:
         raise typer.BadParameter(f"{text!r} does not match the format '%Y-%m-%d'.") from None
 
 
+def monday_option(flag: str, text: str) -> Any:
+    return typer.Option(flag, parser=monday_of, metavar="<%Y-%m-%d>", help=text)
+
+
 BankOption = Annotated[str, typer.Option("--bank", help="folder below configs/banks")]
 DataOption = Annotated[Path, typer.Option("--data", help="where artefacts lie")]
 RawOption = Annotated[Path, typer.Option("--raw", help="the bank's extracts")]
-AsOf = Annotated[
-    date,
-    typer.Option("--as-of", parser=monday_of, metavar="<%Y-%m-%d>", help="a Monday, for example 2026-11-16"),
-]
+AsOf = Annotated[date, monday_option("--as-of", "a Monday, for example 2026-11-16")]
 DATA = Path("data")
 
 

@@ -9,7 +9,6 @@ import pandas as pd
 
 from configs.call_lists import CallList
 from pipeline.context import Context
-from pipeline.monitoring.outcomes import PublishedOutcome
 from pipeline.scoring.score import Publication
 from pipeline.training.comparison import DECIDE
 from serve.store.audit import Entry, Head
@@ -53,17 +52,16 @@ def lists_in_words(context: Context, publication: Publication, lists: Sequence[C
     return "\n".join(lines)
 
 
-def outcomes_in_words(outcome: PublishedOutcome) -> str:
+def outcomes_in_words(run_id: str, metrics: pd.DataFrame, figures: Mapping[str, float]) -> str:
     """The published ranking beside the rules, and predicted beside observed rates and money."""
     shown = ["auroc", "average_precision", "lift_at_10", "recall_at_10", "aum_caught_at_10"]
-    table, figures = outcome.table, outcome.figures
     predicted, left = figures["predicted_money_minor"] / 100, figures["observed_money_minor"] / 100
     return "\n".join(
         [
-            f"run {outcome.run_id}",
-            table[shown].astype(float).round(3).to_string(),
+            f"run {run_id}",
+            metrics[shown].astype(float).round(3).to_string(),
             f"attrition: predicted {figures['predicted_rate']:.2%}, observed {figures['observed_rate']:.2%} "
-            f"({int(table['attrited'].iloc[0])} of {int(table['rows'].iloc[0])})",
+            f"({int(metrics['attrited'].iloc[0])} of {int(metrics['rows'].iloc[0])})",
             f"money: predicted {predicted:,.0f}, left {left:,.0f}",
             f"listed: {figures['listed']}, of whom {figures['listed_attrited']} attrited",
         ]

@@ -144,10 +144,8 @@ class Flows:
         self._move(lane, who, cents, kind, "none", channel)
 
     def _move(self, lane: int, who: Ints, cents: Ints, kind: str, other: str | Ints, channel: Ints) -> None:
-        if kind.endswith("_in"):
-            self.ledger.book(lane, who, cents, kind, other=other, channel=channel)
-        else:
-            self.ledger.pay(lane, who, cents, kind, other=other, channel=channel)
+        move = self.ledger.book if kind.endswith("_in") else self.ledger.pay
+        move(lane, who, cents, kind, other=other, channel=channel)
 
     def _interest(self) -> None:
         day = self.season.interest_day
@@ -168,8 +166,7 @@ class Flows:
 
     def _fees(self) -> None:
         who = self._hit("fee", 0.3)
-        cents = np.where(self.draws.chance("fee size", who, 0.7), 3_00, 10_00)
-        self.ledger.pay(FEE, who, cents, "fee")
+        self.ledger.pay(FEE, who, np.where(self.draws.chance("fee size", who, 0.7), 3_00, 10_00), "fee")
 
     def _loans(self) -> None:
         """The instalment of the month, all of it taken off what is owed."""

@@ -141,7 +141,6 @@ class Leaving:
         states.stage[who[states.done[who] >= states.length[who]]] = AWAY
 
     def _return(self, who: Ints) -> None:
-        """All the money comes back, and the customer stays."""
         back = who[self.draws.chance("returns", who, p.RETURN_CHANCE)]
         self.ledger.book(
             RETURN_LANE,

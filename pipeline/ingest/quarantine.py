@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from configs.bank_folder import find_raw
 from configs.errors import DataError
 from configs.settings import Settings, Source
-from configs.tables import TABLES, Sensitivity, Table
+from configs.tables import TABLES, Table
 from pipeline.artefacts import Home, whole_text, write_parquet
 from pipeline.ingest import relations
 from pipeline.ingest.checks import key_hash, repeats
@@ -129,7 +129,7 @@ def most_common(con: duckdb.DuckDBPyConnection, table: str) -> str:
         "GROUP BY subject ORDER BY count(*) DESC, subject LIMIT 1",
         [table],
     ).fetchall()
-    personal = {column.name for column in TABLES[table].columns if column.sensitivity is Sensitivity.PERSONAL}
+    personal = {column.name for column in TABLES[table].columns if column.sensitivity == "personal"}
     return "".join(
         f"; most often, first in {file} line {line}: "
         + (re.sub("'.*'", "'…'", reason) if personal & set(subject.split(", ")) else reason)

@@ -51,7 +51,6 @@ def departures(tables: Ingested, scores: Iterable[Score], as_of: date) -> list[D
 
 
 def _grouped(scores: Iterable[tuple[Score, str]]) -> list[tuple[tuple[str, str], list[Score]]]:
-    """The scores by branch and the manager given with each, sorted."""
     groups: defaultdict[tuple[str, str], list[Score]] = defaultdict(list)
     for score, manager_id in scores:
         groups[score.branch_id or "", manager_id].append(score)

@@ -1,7 +1,6 @@
 """The outcomes of a published Monday beside its scores, once they have matured."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
@@ -18,24 +17,14 @@ from pipeline.training.training_rows import load_matrix
 from serve.store.store import Store
 
 
-@dataclass(frozen=True)
-class PublishedOutcome:
-    """A published run beside its outcomes: one row per way to rank (its scores, each rule), and its figures.
-
-    ``figures`` are those of the pages: predicted beside observed, how well the scores ranked, who was listed.
-    """
-
-    run_id: str
-    table: pd.DataFrame
-    figures: dict[str, float]
-
-
 def evaluate_published(
     settings: Settings, home: Home, tables: Ingested, as_of: date, progress: Callable[[int, int], None]
-) -> PublishedOutcome:
-    """The run published for ``as_of`` beside all that the tables know today.
+) -> tuple[str, pd.DataFrame, dict[str, float]]:
+    """The run published for ``as_of`` beside all that the tables know today: its run_id, metrics, figures.
 
-    Raises DataError when nothing was published for that Monday, or its outcome window is still open.
+    Metrics: one row per way to rank, the published scores and each rule. Figures are those of the pages:
+    predicted beside observed, how well the scores ranked, who was listed. Raises DataError when nothing was
+    published for that Monday, or its outcome window is still open.
     """
     end = tables.last_day + timedelta(days=1)
     timeline = settings.label.timeline(as_of)
@@ -67,4 +56,4 @@ def evaluate_published(
         "listed": len(listed),
         "listed_attrited": int(rows.attrited[np.isin(rows.customer_id, list(listed))].sum()),
     }
-    return PublishedOutcome(runs[0].run_id, pd.DataFrame(table).T, figures)
+    return runs[0].run_id, pd.DataFrame(table).T, figures

@@ -9,9 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from configs.published import OUTCOMES
-from configs.tables import Sensitivity
+from configs.tables import SENSITIVITIES, Sensitivity
 
-PUBLIC, INTERNAL, CONFIDENTIAL, PERSONAL = Sensitivity
+PUBLIC, INTERNAL, CONFIDENTIAL, PERSONAL = SENSITIVITIES
 metadata = sa.MetaData()
 # Compared by code point on both databases, as Python does; pages and deltas rest on that order.
 Id = sa.String().with_variant(sa.String(collation="C"), "postgresql")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from configs.bank_folder import BANKS
-from configs.tables import TABLES, Column, Sensitivity, Table
+from configs.tables import SENSITIVITIES, TABLES, Column, Table
 
 EVERY = pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 TYPES = {"VARCHAR", "DATE", "TIMESTAMP", "BOOLEAN", "INTEGER"}
@@ -59,14 +59,14 @@ def columns() -> list[tuple[str, Column]]:
 def test_every_column_has_a_meaning_a_known_type_and_a_sensitivity(column: Column) -> None:
     assert column.about
     assert column.type in TYPES or column.type.startswith("DECIMAL(18,")
-    assert isinstance(column.sensitivity, Sensitivity)
+    assert column.sensitivity in SENSITIVITIES
     assert column.default is None or not column.allowed or column.default in column.allowed
     # What may be left out is either empty or has a default.
     assert column.required or column.nullable or column.default is not None
 
 
 def test_whatever_names_a_person_is_personal() -> None:
-    personal = {name for name, column in columns() if column.sensitivity is Sensitivity.PERSONAL}
+    personal = {name for name, column in columns() if column.sensitivity == "personal"}
     assert {name for name, _ in columns() if name.endswith(".customer_id")} <= personal
     assert {"customers.birth_year", "customers.gender", "managers.name", "managers.email"} <= personal
 
