@@ -1,5 +1,4 @@
-"""A bank's folder below configs/banks: its settings (bank.toml over configs/default.toml), SELECTs and raw
-files."""
+"""A bank's folder below configs/banks: settings (bank.toml over configs/default.toml), SELECTs, raw files."""
 
 import re
 import tomllib

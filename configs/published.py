@@ -148,11 +148,10 @@ class Exclusion:
 
 @dataclass(frozen=True)
 class ResponseRate:
-    """The share of leavers, nearly sure to stay, whom a call keeps: overall, and by the group of the
-    first reason.
+    """The share of leavers whom a call keeps while they are nearly sure to stay, by first reason too.
 
-    A call moves the odds, so it does less the surer somebody is to leave: Δp ≈ share · p · (1 − p), the slope
-    of the logistic curve.
+    A call moves the odds, so it does less the surer somebody is to leave: Δp ≈ share · p · (1 − p), the
+    slope of the logistic curve.
     """
 
     overall: float
@@ -215,8 +214,7 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Departure:
-    """One row per branch and manager who left in the 13 weeks before the Monday: scored customers left
-    behind.
+    """One row per branch and manager who left in the 13 weeks before the Monday: customers left behind.
 
     ``unassigned`` counts those in nobody's charge now. The name is not stored with it.
     """
@@ -246,10 +244,10 @@ class PreparedAnswer:
 
 @dataclass(frozen=True)
 class RunExtras:
-    """Published with a run, besides scores and lists; profiles and answers are of everyone scored, or of
-    nobody.
+    """Published with a run, besides scores and lists.
 
-    They are drawn one by one. ``drift`` is measured by pipeline/monitoring/drift.py, None where it cannot be.
+    Profiles and answers are of everyone scored, or of nobody, and are drawn one by one. ``drift`` is measured
+    by pipeline/monitoring/drift.py, None where it cannot be.
     """
 
     profiles: Iterable[Profile] = ()

@@ -90,16 +90,14 @@ class ServiceSettings(BaseSettings):
 
     @property
     def token_secret(self) -> bytes:
-        """The key that signs the demo's tokens. Raises ConfigError if it is weak or missing, or outside of
-        the demo."""
+        """The key that signs the demo's tokens. ConfigError outside of the demo, and for a weak key."""
         if not self.demo:
             raise ConfigError("only the demo signs tokens; the bank's identity provider issues them.")
         return parse_key(self.token_key.get_secret_value(), "ATTRITION_TOKEN_KEY")
 
 
 class MailServer(BaseSettings):
-    """The bank's mail server, as ATTRITION_SMTP_HOST, _PORT, _USER, _PASSWORD and _CA; no mail without a
-    host.
+    """The bank's mail server: ATTRITION_SMTP_HOST, _PORT, _USER, _PASSWORD, _CA; no mail without a host.
 
     It must offer STARTTLS, with a certificate for ``host`` of an authority that the machine trusts, or of one
     in the file ``ca`` (PEM). Without ``user`` nobody logs in.
@@ -128,8 +126,7 @@ def load_service_settings() -> ServiceSettings:
 
 
 def load_mail_server() -> MailServer | None:
-    """None where no mail server is named. Raises ConfigError naming each refused variable, never its
-    value."""
+    """None where no mail server is named. A ConfigError names each refused variable, never its value."""
     server = _load(MailServer, "no mail can be sent")
     return server if server.host else None
 

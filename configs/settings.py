@@ -111,8 +111,7 @@ class Label(Strict):
 
 
 class OwnMeasure(Strict):
-    """A bank's own additive measure; features/catalogue/measures.py shows one and checks tables, columns and
-    labels.
+    """A bank's own additive measure, as in features/catalogue/measures.py, where its names are checked.
 
     ``where``: allowed labels per column; ``sign``: 1 money in, -1 money out, 0 both. ``en`` and ``zh`` are
     its words, ``group`` the reason it belongs to, ``worse`` 1 when more of it is worrying, -1 when less is.
@@ -130,8 +129,7 @@ class OwnMeasure(Strict):
 
 
 class FeatureSettings(Strict):
-    """Trailing windows in whole weeks, ascending; from which amount an entry is large; the bank's
-    measures."""
+    """Trailing windows in whole weeks, ascending; the least amount of a large entry; the bank's measures."""
 
     windows: Listed[Weeks]
     large_amount: float = Field(gt=0)
@@ -145,11 +143,11 @@ class FeatureSettings(Strict):
 
 
 class Training(Strict):
-    """Numbers of Mondays that train, tune and evaluate; LightGBM's own parameters for whether and when
-    (``lightgbm``) and for how much (``severity``). ``monotone`` names features, patterns of names or groups
-    of reasons.
+    """Numbers of Mondays that train, tune and evaluate; LightGBM's own parameters.
 
-    ``peers`` are the features of which the deviation from the mean of the tier and of the branch is one more.
+    Those are for whether and when (``lightgbm``) and for how much (``severity``). ``monotone`` names
+    features, patterns of names or groups of reasons. ``peers`` are the features of which the deviation from
+    the mean of the tier and of the branch is one more.
     """
 
     first_after_weeks: Weeks
@@ -236,8 +234,7 @@ class Card(Strict):
 
 
 class History(Strict):
-    """Numbers of Mondays whose runs, and whose profiles, the score store keeps; the newest among
-    them."""
+    """Numbers of Mondays whose runs, and whose profiles, the score store keeps, the newest included."""
 
     keep_weeks: Annotated[int, Field(ge=2)]
     keep_profiles: Annotated[int, Field(ge=1)]

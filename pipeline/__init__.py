@@ -1,7 +1,6 @@
 """Runs: ingest, snapshots, train, score, publish, lists, and the made-up bank.
 
-For data scientists: ``pipeline.dataset("demo", ["2026-05-04"])`` is a pandas frame;
-see pipeline/evaluation/research.py.
+For data scientists: ``pipeline.dataset("demo", ["2026-05-04"])`` is a pandas frame.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Where everything that a bank's runs write lies, and the formats in which it is written."""
+"""The places of everything that a bank's runs write, and the formats in which it is written."""
 
 import hashlib
 import json

@@ -1,5 +1,4 @@
-"""The context of a command: a bank's settings, folder and tables, the keys that sign for it, the user, the
-clock."""
+"""The context of a command: a bank's settings, folder, tables and signing keys, the user, the clock."""
 
 import getpass
 import os
@@ -21,8 +20,7 @@ class Context:
     """A bank's settings and the folder of its artefacts.
 
     ``data`` holds all banks, the registry and, for banks to try things out with, the keys. ``clock`` is only
-    ever asked for audit entries and mail. ``store`` is the address of the score store where it lies
-    elsewhere.
+    ever asked for audit entries and mail. ``store`` is the address of a score store that lies elsewhere.
     """
 
     settings: Settings
@@ -58,8 +56,7 @@ class Context:
         return self._key("audit")
 
     def _key(self, purpose: str) -> bytes:
-        """From ATTRITION_<PURPOSE>_KEY; a bank whose approval is automatic makes ``data/<purpose>-key``
-        itself.
+        """ATTRITION_<PURPOSE>_KEY, or ``data/<purpose>-key``, which a bank with automatic approval makes.
 
         Raises ConfigError if there is none, or it is weak, or others may read the file.
         """

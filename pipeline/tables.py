@@ -31,8 +31,7 @@ RECORDED = "recorded"  # the pointer to the contacts that were recorded here
 class Count:
     """The row counts of one table: rows_in = loaded + quarantined + duplicates, always.
 
-    ``corrected`` of the quarantined are no longer open: as many were loaded from files that bring them
-    corrected.
+    ``corrected`` of the quarantined are no longer open: as many were loaded from files with corrections.
     """
 
     table: str

@@ -52,8 +52,7 @@ def run_ingest(context: Context, raw: Path) -> Ingested:
 
 
 def run_train(context: Context, tables: Ingested, snapshot_date: date) -> Bundle:
-    """Train with what had matured by ``snapshot_date``, register the model and compare it with the
-    champion."""
+    """A model of what had matured by ``snapshot_date``, registered, and compared with the champion."""
     split = plan(context.settings, tables, snapshot_date)
     snapshots = (*split.train, *split.tune, *split.evaluation)
     with step("snapshots") as counts, progress_bar("features") as on_features:

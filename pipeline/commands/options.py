@@ -15,8 +15,7 @@ if TYPE_CHECKING:  # importing the pipeline costs seconds; --help must not
 
 
 def monday_of(text: str) -> date:
-    """The Monday that the text names. Raises BadParameter for another format, ConfigError for another
-    weekday."""
+    """The Monday that the text names. BadParameter for another format, ConfigError for another weekday."""
     try:
         return monday(datetime.strptime(text, "%Y-%m-%d").date())
     except ValueError:

@@ -78,7 +78,7 @@ class Bank:
         return truth_of(who, self.customers, states, self._pressure(who))
 
     def opening_week(self) -> Week:
-        """What the systems hold before the first week: everybody who is here, valued on the Sunday before."""
+        """The records before the first week: everybody who is here, valued on the Sunday before."""
         raw = self._raw_week(Draws(self._seed, -1))
         here, sunday = np.flatnonzero(self.states.here), self._first_day - 1
         holdings = self.ledger.holdings(raw, False, sunday)

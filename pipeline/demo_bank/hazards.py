@@ -1,4 +1,4 @@
-"""Why and how likely customers start to look elsewhere, and how likely each leaves: the planted truth.
+"""The hazards of starting to look elsewhere, and each customer's probability of attrition: the truth.
 
 The label of snapshot week s (whose Monday begins week s) compares the AUM at the ends of weeks s + 11 and
 s + 12, the only valuations that stand during the last 14 days of its 97, with half the average before s.
@@ -151,8 +151,7 @@ class History:
     def average(self) -> Floats:
         """Daily average over [Monday − 91 days, Monday).
 
-        A Sunday's value stands on that Sunday and the six days after it: the oldest counts six days, the
-        newest one.
+        A Sunday's value stands for seven days, the Sunday first: the oldest counts six days, the newest one.
         """
         return (7 * self._ends.sum(axis=0) - self._ends[0] - 6 * self._ends[-1]) / (7 * BASE_WEEKS)
 

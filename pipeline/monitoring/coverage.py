@@ -20,8 +20,7 @@ LEFT_WITHIN = timedelta(weeks=13)  # the trouble that a departure makes shows wi
 def coverage(
     settings: Settings, scores: Iterable[Score], spoken: Mapping[str, date], as_of: date
 ) -> list[Coverage]:
-    """One row per branch and manager in charge, or nobody, sorted. ``spoken``: last contacts by
-    customer_id."""
+    """One row per branch and manager in charge, or nobody. ``spoken``: last contacts by customer_id."""
     since = {tier.name: as_of - timedelta(days=tier.service_days) for tier in settings.tiers}
     return [
         Coverage(
@@ -58,8 +57,7 @@ def _grouped(scores: Iterable[tuple[Score, str]]) -> list[tuple[tuple[str, str],
 
 
 def left_behind(tables: Ingested, as_of: date) -> dict[str, str]:
-    """By customer_id the manager who left: in charge within LEFT_WITHIN of ``as_of``, now of nobody at
-    all."""
+    """By customer_id the manager who left: in charge within LEFT_WITHIN of ``as_of``, now of nobody."""
     columns = read_columns("assignments")
     parts = [tables.read("assignments", bucket, columns) for bucket in range(tables.buckets)]
     delivered = [rows for rows in parts if rows is not None]

@@ -19,8 +19,7 @@ Values = NDArray[np.float64]
 
 
 def drift(home: Home, bundle: Bundle, as_of: date) -> dict[str, Any] | None:
-    """The drift of one Monday's features since the last Monday that evaluated the model: counts, and the
-    largest.
+    """The drift of one Monday's features since the model's last evaluation Monday: counts, and the largest.
 
     None where the features of that Monday are no longer kept. What everybody shares on a Monday (the
     calendar) is left out. One feature at a time is held in memory.
@@ -67,8 +66,7 @@ def reading(value: float, noise: float) -> str:
 
 
 def _noise(reference: int, present: int) -> float:
-    """PSI of two samples of one population plus three standard deviations: (1/n + 1/m) · χ² of BINS
-    degrees."""
+    """PSI of two samples of one population, plus three deviations: (1/n + 1/m) · χ² of BINS degrees."""
     return (1 / reference + 1 / present) * (BINS + 3 * (2 * BINS) ** 0.5)
 
 

@@ -1,5 +1,4 @@
-"""Settings are one frozen object; whatever is wrong in them is said with its file, its key and the nearest
-key."""
+"""Settings are one frozen object; an error names the file, the key and the nearest key."""
 
 from pathlib import Path
 from typing import Any

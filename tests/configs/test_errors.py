@@ -1,4 +1,4 @@
-"""What an error offers: the nearest name, or all of them."""
+"""An error offers the nearest name, or all of them."""
 
 import pytest
 

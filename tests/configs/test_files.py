@@ -1,4 +1,4 @@
-"""What is written is there whole or not at all."""
+"""A file or folder is there whole or not at all."""
 
 from pathlib import Path
 

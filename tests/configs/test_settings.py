@@ -1,4 +1,4 @@
-"""What holds of every settings object."""
+"""The laws of every settings object."""
 
 from copy import deepcopy
 

@@ -1,5 +1,4 @@
-"""A tiny bank in a temporary folder: six customers, a product, a currency, ten good bookings, six
-holdings."""
+"""A tiny bank in a folder: six customers, a product, a currency, ten good bookings, six holdings."""
 
 import csv
 from dataclasses import dataclass
@@ -100,8 +99,7 @@ FILES = {
 
 @dataclass(frozen=True)
 class TinyBank:
-    """The bank's folder of declarations, its raw files and where its tables go; each may be spoiled by a
-    test."""
+    """The bank's declarations, its raw files and where its tables go; each may be spoiled by a test."""
 
     folder: Path
     raw: Path
@@ -143,7 +141,7 @@ class TinyBank:
         return ingest(self.settings(**changes), self.raw, self.home, lambda _: None)
 
     def count(self, table: str, **changes: Any) -> Count:
-        """What became of the rows of one table in an ingest."""
+        """The row counts of one table in an ingest."""
         return next(count for count in self.ingest(**changes).counts if count.table == table)
 
     def quarantine(self) -> list[tuple[str, str, int, str]]:

@@ -1,4 +1,4 @@
-"""What is written is there whole or not at all, and the same thing has the same bytes."""
+"""A file is there whole or not at all, and the same thing has the same bytes."""
 
 import os
 from datetime import date

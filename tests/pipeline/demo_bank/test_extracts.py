@@ -1,4 +1,4 @@
-"""What lies on disk: the bank's SELECTs read it, the books agree to the cent, and some rows are bad."""
+"""The extracts on disk: the bank's SELECTs read it, the books agree to the cent, and some rows are bad."""
 
 import hashlib
 from datetime import date, timedelta
@@ -185,7 +185,7 @@ def test_same_seed_same_bytes_and_another_seed_differs(tmp_path: Path) -> None:
 
 
 def test_the_last_weeks_come_in_files_of_their_own(tmp_path: Path) -> None:
-    """The same rows in the same order, cut at other Sundays."""
+    """Rows and their order stay, the cuts lie at other Sundays."""
     rows = {}
     for name, weekly in (("quarters", 0), ("weeks", 2)):
         write_demo_bank(tmp_path / name, 300, 16, 3, LAST_MONDAY, weekly=weekly)

@@ -1,4 +1,4 @@
-"""How likely a drain counts, by hand and against a simulation."""
+"""The chance that a drain counts, by hand and against a simulation."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Who was spoken with in time, and whose manager has left, worked out for Monday 2026-11-16."""
+"""Customers spoken with in time, or left behind by a manager, worked out for Monday 2026-11-16."""
 
 from datetime import date
 from types import SimpleNamespace

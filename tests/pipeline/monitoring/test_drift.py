@@ -37,8 +37,7 @@ def test_features_are_ordered_by_drift_since_the_last_evaluated_monday(tmp_path)
 
     From 10 to 16: 0.3 · ln(0.8 / 0.5) − 0.3 · ln(0.2 / 0.5) = 0.3 · ln 4 = 0.4159, above the limit of 0.25
     and the noise of (2 / 2,000) · (10 + 3 · √20) = 0.0234; to 12: 0.1 · ln 1.5 = 0.0405. On 1 June "calm" was
-    at 1 of 20: since that Monday it would have drifted. What all share and what is no longer delivered is not
-    counted.
+    at 1 of 20: since that Monday it would have drifted. Not counted: what all share, and what is missing now.
     """
     home = Home(tmp_path, "")
     write_features(home, FIRST, **dict.fromkeys(COLUMNS, share_of_ones(1)))
@@ -73,8 +72,7 @@ def test_without_the_reference_monday_nothing_is_said(tmp_path):
 
 
 def test_a_shift_worked_out_by_hand():
-    """Of 20 then, ten are 0 and ten 1; of 20 now, five are 0 and fifteen 1; half a customer is added to each
-    bin.
+    """Of 20 then, ten are 0 and ten 1; now five are 0 and fifteen 1; each bin gets half a customer more.
 
     The tenths end at 0, 0.5 (the middle) and 1, so there are five bins with the one above and the one for
     missing: then (10.5, .5, 10.5, .5, .5) / 22.5, now (5.5, .5, 15.5, .5, .5) / 22.5, and (5.5 − 10.5) / 22.5
@@ -98,8 +96,7 @@ def test_what_everybody_shares_is_left_out():
 
 @pytest.mark.parametrize("customers", [200, 2_000, 20_000])
 def test_stable_features_are_read_as_stable_however_few_customers(customers):
-    """463 features for a year of Mondays: none of them is alarmed, although noise alone is above the limits
-    at 200."""
+    """463 features for a year of Mondays: no alarm, although noise alone is above the limits at 200."""
     rng = np.random.default_rng(4)
     noise = _noise(customers, customers)
     found = [psi(*rng.lognormal(size=(2, customers))) for _ in range(463)]
