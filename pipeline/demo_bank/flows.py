@@ -104,8 +104,7 @@ class Flows:
         """Cards, transfers, cash, fees, loans, large expenses, and what leaves for a while."""
         gifts = self.season.before_new_year
         pull = np.maximum(self.ledger.aum(self.who), 1.0) / np.maximum(self.anchor[self.who], 1.0)
-        looking = self.states.stage[self.who] == LOOKING
-        pull = np.where(looking, 1.0, np.clip(pull, 0.35, 3.0) ** 1.5)
+        pull = np.where(self.states.stage[self.who] == LOOKING, 1.0, np.clip(pull, 0.35, 3.0) ** 1.5)
         self._cards(1.4 if gifts else 1.0)
         self._transfers(OUT, "transfer_out", p.TRANSFER_RATE * pull, _OUT_SHARES)
         self._small_transfers(SMALL_OUT, "transfer_out", 2.5 if gifts else 1.0)
@@ -200,8 +199,7 @@ class Flows:
         return paid
 
     def _come_back(self) -> None:
-        away = (self.states.detour[self.who] > 0) & (self.states.detour_weeks[self.who] >= 2)
-        out = self.who[away]
+        out = self.who[(self.states.detour[self.who] > 0) & (self.states.detour_weeks[self.who] >= 2)]
         back = out[self.draws.chance("detour ends", out, p.DETOUR_RETURN_CHANCE)]
         cents = self.states.detour[back]
         self.ledger.book(DETOUR_IN, back, cents, "transfer_in", other="same_name_elsewhere", channel="mobile")

@@ -64,8 +64,7 @@ class Pressure:
 
     def call_factor(self, ahead: int) -> Floats:
         """(reason, customer): what an answered call multiplies the hazard of the week ``ahead`` by."""
-        factor = np.array(p.CALL_FACTOR)[self.call_type[:LIFE_EVENT]]
-        return np.where(self.call_weeks > ahead, factor, 1.0)
+        return np.where(self.call_weeks > ahead, np.array(p.CALL_FACTOR)[self.call_type[:LIFE_EVENT]], 1.0)
 
 
 def maturing_shares(ledger: Ledger, who: Ints, aum: Floats, monday: int) -> Floats:
@@ -93,8 +92,7 @@ def share_gone(depth: Floats, done: Ints, weeks: Ints) -> Floats:
 
 def crossing_week(depth: Floats, weeks: Ints) -> Ints:
     """The week of a drain (1 = the first) in which half of the AUM is gone."""
-    reached = weeks * (0.5 / depth) ** (1 / p.DRAIN_SHAPE)
-    return np.ceil(reached - 1e-9).astype(np.int64)
+    return np.ceil(weeks * (0.5 / depth) ** (1 / p.DRAIN_SHAPE) - 1e-9).astype(np.int64)
 
 
 def completes(crossing: Ints, done: Ints, weeks: Ints, start: int = 0) -> Floats:
