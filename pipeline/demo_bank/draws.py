@@ -45,6 +45,10 @@ class Draws:
         """True with probability ``share``, per row."""
         return self.uniform(purpose, who) < share
 
+    def hit(self, purpose: str, who: Ints, share: Floats | float) -> Ints:
+        """Those of ``who`` to whom it happens, each with probability ``share``."""
+        return who[self.chance(purpose, who, share)]
+
     def between(self, purpose: str, who: Ints, low: float, high: float) -> Floats:
         """Uniform in [low, high)."""
         return low + (high - low) * self.uniform(purpose, who)

@@ -46,10 +46,6 @@ class Flows:
         self.who = np.flatnonzero(states.alive)
         self.anchor = states.anchor.copy()
 
-    def _hit(self, purpose: str, chance: Floats | float) -> Ints:
-        """Living customers to whom it happens this week."""
-        return self.who[self.draws.chance(purpose, self.who, chance)]
-
     def _size(self, purpose: str, who: Ints, median: Floats | float, spread: float, step: int) -> Ints:
         cents = median * np.exp(spread * self.draws.normal(purpose, who))
         return np.maximum(round_to(cents, step), step).astype(np.int64)
@@ -82,9 +78,6 @@ class Flows:
     def _due(self, slot: int) -> Ints:
         ahead = self.ledger.matures[slot] - self.monday
         return np.flatnonzero((ahead >= 0) & (ahead < 7) & self.states.here)
-
-    def weeks_of_term(self, slot: int, who: Ints) -> Ints:
-        return TERM_WEEKS[self.customers.product_of[slot, who]]
 
     def money_in(self) -> None:
         """Salaries, transfers, cash, gifts, interest, and what comes back or rushes in."""
@@ -126,18 +119,18 @@ class Flows:
         self.ledger.book(SALARY, who, cents, "salary", other="company", day=np.minimum(weekday[who], 4))
 
     def _transfers(self, lane: int, kind: str, chance: Floats, shares: tuple[float, ...]) -> None:
-        who = self._hit(f"{kind} {lane}", chance)
+        who = self.draws.hit(f"{kind} {lane}", self.who, chance)
         cents = self._size(f"size {lane}", who, self.anchor[who] * p.TRANSFER_SIZE, 0.7, 100_00)
         other = ELSEWHERE[self.draws.one_of(f"other {lane}", who, shares)]
         self._move(lane, who, cents, kind, other, self._by_hand(f"channel {lane}", who))
 
     def _small_transfers(self, lane: int, kind: str, boost: float) -> None:
-        who = self._hit(f"small {lane}", p.SMALL_TRANSFER_RATE * boost)
+        who = self.draws.hit(f"small {lane}", self.who, p.SMALL_TRANSFER_RATE * boost)
         cents = self._size(f"small size {lane}", who, 1_500_00.0, 0.9, 100_00)
         self._move(lane, who, cents, kind, "person", self._by_hand(f"small channel {lane}", who))
 
     def _cash(self, lane: int, kind: str, chance: float) -> None:
-        who = self._hit(f"cash {lane}", chance)
+        who = self.draws.hit(f"cash {lane}", self.who, chance)
         cents = self._size(f"cash size {lane}", who, 1_000_00 + 0.002 * self.anchor[who], 0.6, 100_00)
         channel = np.where(cents > 20_000_00, CHANNEL["counter"], CHANNEL["atm"])
         self._move(lane, who, cents, kind, "none", channel)
@@ -159,12 +152,12 @@ class Flows:
     def _cards(self, season: float) -> None:
         rate = self.customers.card_rate[self.who] * season
         for lane, share in ((CARD, 1.0), (CARD_2, 0.5), (CARD_3, 0.25)):
-            who = self._hit(f"card {lane}", np.minimum(rate * share, 0.95))
+            who = self.draws.hit(f"card {lane}", self.who, np.minimum(rate * share, 0.95))
             cents = self._size(f"card size {lane}", who, 180_00 + 0.0001 * self.anchor[who], 0.9, 1)
             self.ledger.pay(lane, who, cents, "card", other="company", channel="pos")
 
     def _fees(self) -> None:
-        who = self._hit("fee", 0.3)
+        who = self.draws.hit("fee", self.who, 0.3)
         self.ledger.pay(FEE, who, np.where(self.draws.chance("fee size", who, 0.7), 3_00, 10_00), "fee")
 
     def _loans(self) -> None:
@@ -200,7 +193,7 @@ class Flows:
 
     def _come_back(self) -> None:
         out = self.who[(self.states.detour[self.who] > 0) & (self.states.detour_weeks[self.who] >= 2)]
-        back = out[self.draws.chance("detour ends", out, p.DETOUR_RETURN_CHANCE)]
+        back = self.draws.hit("detour ends", out, p.DETOUR_RETURN_CHANCE)
         cents = self.states.detour[back]
         self.ledger.book(DETOUR_IN, back, cents, "transfer_in", other="same_name_elsewhere", channel="mobile")
         self.states.anchor[back] += cents
@@ -221,7 +214,7 @@ class Flows:
     def _rush_out(self) -> None:
         rush = self.states.rush
         held = self.who[rush[self.who] > 0]
-        goes = held[self.draws.chance("rush ends", held, 0.6)]
+        goes = self.draws.hit("rush ends", held, 0.6)
         self.ledger.pay(
             RUSH_OUT, goes, rush[goes], "transfer_out", other="same_name_elsewhere", channel="online"
         )
@@ -230,14 +223,14 @@ class Flows:
     def _dollars(self) -> None:
         """A little life on the dollar accounts; a matured dollar deposit simply runs on."""
         held = self.who[self.customers.has_dollars[self.who]]
-        gets = held[self.draws.chance("dollars in", held, 0.03)]
+        gets = self.draws.hit("dollars in", held, 0.03)
         cents = self._size("dollars in size", gets, 2_000_00.0, 0.6, 100_00)
         self.ledger.book(DOLLAR_IN, gets, cents, "transfer_in", other="person", dollars=True)
-        gives = held[self.draws.chance("dollars out", held, 0.03)]
+        gives = self.draws.hit("dollars out", held, 0.03)
         cents = self._size("dollars out size", gives, 2_000_00.0, 0.6, 100_00)
         self.ledger.pay(DOLLAR_OUT, gives, cents, "transfer_out", other="company", dollars=True)
         due = self._due(DOLLAR_TERM)
-        self.ledger.matures[DOLLAR_TERM, due] += 7 * self.weeks_of_term(DOLLAR_TERM, due)
+        self.ledger.matures[DOLLAR_TERM, due] += 7 * TERM_WEEKS[self.customers.product_of[DOLLAR_TERM, due]]
 
     def sweep(self) -> None:
         """Surplus cash into products; an empty account is filled from the liquid ones."""
@@ -264,5 +257,5 @@ class Flows:
                 fits &= self.ledger.balance[slot, who] == 0
             chosen = who[fits]
             day = self.draws.whole(f"buy day {slot}", chosen, 0, 5)
-            matures = (self.monday + day + 7 * self.weeks_of_term(slot, chosen)) * dated
+            matures = (self.monday + day + 7 * TERM_WEEKS[self.customers.product_of[slot, chosen]]) * dated
             self.ledger.buy(slot, chosen, cents[fits], matures, day)

@@ -63,8 +63,8 @@ class Leaving:
         go = place < p.GO_CHANCE * np.where(called, factor, 1.0)
         self.states.stage[looking[place >= 1 - p.CALM_CHANCE]] = STAYING
         self._begin_drain(looking[go], aum[at[go]], p.DRAIN_WEEKS)
-        stops = self.draws.chance("looking salary", looking, p.LOOKING_SALARY_STOP_CHANCE)
-        self.states.paid_salary[looking[stops]] = False
+        stops = self.draws.hit("looking salary", looking, p.LOOKING_SALARY_STOP_CHANCE)
+        self.states.paid_salary[stops] = False
 
     def _start(self, who: Ints, stage: Ints, pressure: Pressure, aum: Floats) -> None:
         """Stayers start to look, for one of the reasons; a few leave at once, for a life event."""
@@ -86,8 +86,7 @@ class Leaving:
         states.done[who], states.gone[who], states.away_weeks[who] = 0, 0, 0
         states.start_aum[who] = aum
         states.anchor[who] = aum * (1 - states.depth[who])
-        follows = draws.chance("salary follows", who, p.SALARY_FOLLOWS_CHANCE)
-        states.paid_salary[who[follows]] = False
+        states.paid_salary[draws.hit("salary follows", who, p.SALARY_FOLLOWS_CHANCE)] = False
 
     def move_money(self) -> Ints:
         """The week's money of those who look, drain, return or close; returns whose account was closed."""
@@ -109,11 +108,11 @@ class Leaving:
 
     def _test_the_water(self, who: Ints) -> None:
         """Small transfers out, and one product turned into cash in some weeks."""
-        redeems = who[self.draws.chance("looking redeems", who, p.LOOKING_REDEEM_CHANCE)]
+        redeems = self.draws.hit("looking redeems", who, p.LOOKING_REDEEM_CHANCE)
         slots = LIQUIDATION_ORDER[:4]
         most = self.ledger.balance[list(slots)][:, redeems].sum(axis=0)
         self.ledger.redeem_first(LOOKING_REDEEM_LANE, slots, redeems, most)
-        tests = who[self.draws.chance("test transfer", who, p.TEST_TRANSFER_CHANCE)]
+        tests = self.draws.hit("test transfer", who, p.TEST_TRANSFER_CHANCE)
         cents = self.ledger.aum(tests) * self.draws.between("test size", tests, 0.01, 0.05)
         self._send(TEST_LANE, tests, round_to(cents, 100_00), "test destination", "mobile")
 
@@ -141,7 +140,7 @@ class Leaving:
         states.stage[who[states.done[who] >= states.length[who]]] = AWAY
 
     def _return(self, who: Ints) -> None:
-        back = who[self.draws.chance("returns", who, p.RETURN_CHANCE)]
+        back = self.draws.hit("returns", who, p.RETURN_CHANCE)
         self.ledger.book(
             RETURN_LANE,
             back,
