@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from models.bundle import Bundle, load
+from models.bundle import load
 from models.metrics import ranking
 from pipeline.artefacts import read_json, write_json
 from pipeline.commands.summaries import lists_in_words
@@ -38,7 +38,11 @@ def run_demo(context: Context) -> str:
         reasons = true_reasons_named(context.settings, bundle, raw, rows)
         counts |= {"oracle_auroc": round(oracle["auroc"], 3), "causes_named": reasons["first"]}
     loaded = context.tables.counts
-    summary = _metrics(bundle, oracle) | {
+    model, rules = bundle.metrics["model"], bundle.metrics["rules"].values()
+    summary = {name: round(model[name], 4) for name in METRICS} | {
+        "rule_average_precision": round(max(rule["average_precision"] for rule in rules), 4),
+        "oracle_auroc": round(oracle["auroc"], 4),
+        "oracle_average_precision": round(oracle["average_precision"], 4),
         "snapshot_date": str(SNAPSHOT_DATE),
         "cohort": publication.run.cohort,
         "rows_in": sum(table.rows_in for table in loaded),
@@ -64,16 +68,6 @@ def _write_raw(raw: Path) -> None:
         write_demo_bank(raw, CUSTOMERS, WEEKS, SEED, SNAPSHOT_DATE, progress=on_week)
         write_json(note, wanted)
         counts |= wanted
-
-
-def _metrics(bundle: Bundle, oracle: dict[str, float]) -> dict[str, Any]:
-    """The figures out of time: the model's, the better rule's, the truth's own."""
-    model, rules = bundle.metrics["model"], bundle.metrics["rules"].values()
-    return {name: round(model[name], 4) for name in METRICS} | {
-        "rule_average_precision": round(max(rule["average_precision"] for rule in rules), 4),
-        "oracle_auroc": round(oracle["auroc"], 4),
-        "oracle_average_precision": round(oracle["average_precision"], 4),
-    }
 
 
 def _in_words(summary: dict[str, Any]) -> str:

@@ -44,10 +44,9 @@ class Bank:
     def __init__(
         self, customers: int, weeks: int, seed: int, last_monday: date, market_seed: int | None = None
     ) -> None:
-        first = check_monday(last_monday) - timedelta(weeks=weeks)
-        self.weeks, self.week = weeks, 0
-        self._seed, self._first_day = seed, day_number(first)
-        self._last_day = day_number(last_monday) - 1
+        self.weeks, self.week, self._seed = weeks, 0, seed
+        self._last_day = day_number(check_monday(last_monday)) - 1
+        self._first_day = self._last_day + 1 - 7 * weeks
         self.market = Market(weeks, seed if market_seed is None else market_seed)
         self.customers = Customers(customers, weeks, self._first_day, seed)
         self.states = States(self.customers, Draws(seed, -1))

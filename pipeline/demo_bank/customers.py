@@ -101,7 +101,7 @@ class States:
         self.paid_salary[who[starts & (self.stage[who] == STAYING) & ~stops]] = True
         frozen = draws.hit("frozen", who, p.FROZEN_RATE)
         deceased = draws.hit("deceased", who, p.DECEASED_RATE)
-        opts = who[draws.chance("opts out", who, p.OPT_OUT_RATE) & ~self.opted_out[who]]
+        opts = draws.hit("opts out", who[~self.opted_out[who]], p.OPT_OUT_RATE)
         self.status[frozen], self.status[deceased] = FROZEN, DECEASED
         self.opted_out[opts] = True
         return np.unique(np.concatenate([frozen, deceased, opts]))

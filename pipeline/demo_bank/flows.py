@@ -170,13 +170,11 @@ class Flows:
     def _large_expenses(self) -> None:
         """Houses and schools without leaving, and money that goes elsewhere for some weeks."""
         states = self.states
-        calm = (states.stage[self.who] == STAYING) & (states.detour[self.who] == 0)
-        spends = self.draws.chance("spending", self.who, p.SPENDING_RATE) & calm
-        strays = self.draws.chance("detour", self.who, p.DETOUR_RATE) & calm & ~spends
-        who = self.who[spends]
+        calm = self.who[(states.stage[self.who] == STAYING) & (states.detour[self.who] == 0)]
+        who = self.draws.hit("spending", calm, p.SPENDING_RATE)
         wanted = self.ledger.aum(who) * self.draws.between("spending share", who, 0.10, 0.45)
         self._take_out(SPENDING, who, wanted, "company", "counter")
-        who = self.who[strays]
+        who = np.setdiff1d(self.draws.hit("detour", calm, p.DETOUR_RATE), who)
         wanted = self.ledger.aum(who) * self.draws.between("detour share", who, 0.20, 0.45)
         to_broker = self.draws.chance("detour to broker", who, 0.5)
         other = np.where(to_broker, OTHER["broker"], OTHER["same_name_elsewhere"])

@@ -37,36 +37,35 @@ class Leaving:
     def decide(self, who: Ints, pressure: Pressure, week: int) -> None:
         """The Monday's changes of stage, for living customers ``who``, in whose order ``pressure`` stands."""
         # As it was on the Monday: nobody changes twice in a week.
-        stage, aum = self.states.stage[who].copy(), self.ledger.aum(who)
+        stage = self.states.stage[who].copy()
         # After AWAY_WEEKS whoever did not close is a small customer who stays.
         settled = who[(stage == AWAY) & (self.states.away_weeks[who] > p.AWAY_WEEKS)]
         self.states.stage[settled] = STAYING
         self.states.gone[settled] = 0
-        self._call_off(who, aum)
-        self._go_or_calm(who, aum, week)
-        self._start(who, stage, pressure, aum)
+        self._call_off(who)
+        self._go_or_calm(who, week)
+        self._start(who, stage, pressure)
 
-    def _call_off(self, who: Ints, aum: Floats) -> None:
+    def _call_off(self, who: Ints) -> None:
         """A drain stops half-way, after its first week at the earliest; what is left stays."""
-        under_way = (self.states.stage[who] == DRAINING) & (self.states.done[who] > 0)
-        stops = under_way & self.draws.chance("drain stops", who, p.ABORT_CHANCE)
-        self.states.stage[who[stops]] = STAYING
-        self.states.anchor[who[stops]] = aum[stops]
+        under_way = who[(self.states.stage[who] == DRAINING) & (self.states.done[who] > 0)]
+        stops = self.draws.hit("drain stops", under_way, p.ABORT_CHANCE)
+        self.states.stage[stops] = STAYING
+        self.states.anchor[stops] = self.ledger.aum(stops)
 
-    def _go_or_calm(self, who: Ints, aum: Floats, week: int) -> None:
+    def _go_or_calm(self, who: Ints, week: int) -> None:
         """Customers who look since an earlier week go, or stay after all."""
-        at = np.flatnonzero(self.states.stage[who] == LOOKING)
-        looking = who[at]
+        looking = who[self.states.stage[who] == LOOKING]
         called = self.states.called_until[looking] > week
         factor = np.array(p.CALL_FACTOR)[self.customers.call_type[self.states.cause[looking], looking]]
         place = self.draws.uniform("go or calm", looking)
         go = place < p.GO_CHANCE * np.where(called, factor, 1.0)
         self.states.stage[looking[place >= 1 - p.CALM_CHANCE]] = STAYING
-        self._begin_drain(looking[go], aum[at[go]], p.DRAIN_WEEKS)
+        self._begin_drain(looking[go], p.DRAIN_WEEKS)
         stops = self.draws.hit("looking salary", looking, p.LOOKING_SALARY_STOP_CHANCE)
         self.states.paid_salary[stops] = False
 
-    def _start(self, who: Ints, stage: Ints, pressure: Pressure, aum: Floats) -> None:
+    def _start(self, who: Ints, stage: Ints, pressure: Pressure) -> None:
         """Stayers start to look, for one of the reasons; a few leave at once, for a life event."""
         place = self.draws.uniform("start to look", who)
         levels = np.cumsum(pressure.hazards(0, expected=False), axis=0)
@@ -75,17 +74,17 @@ class Leaving:
         self.states.cause[who[starts]] = (place[starts] >= levels[:, starts]).sum(axis=0)
         sudden = (stage == STAYING) & ~starts & self.draws.chance("life event", who, p.LIFE_EVENT_HAZARD)
         self.states.cause[who[sudden]] = LIFE_EVENT
-        self._begin_drain(who[sudden], aum[sudden], p.LIFE_EVENT_WEEKS)
+        self._begin_drain(who[sudden], p.LIFE_EVENT_WEEKS)
 
-    def _begin_drain(self, who: Ints, aum: Floats, lengths: tuple[tuple[int, float], ...]) -> None:
+    def _begin_drain(self, who: Ints, lengths: tuple[tuple[int, float], ...]) -> None:
         states, draws = self.states, self.draws
         choice = draws.one_of("drain length", who, tuple(share for _, share in lengths))
         states.stage[who] = DRAINING
         states.length[who] = np.array([weeks for weeks, _ in lengths])[choice]
         states.depth[who] = draws.between("drain depth", who, *p.DRAIN_DEPTH)
         states.done[who], states.gone[who], states.away_weeks[who] = 0, 0, 0
-        states.start_aum[who] = aum
-        states.anchor[who] = aum * (1 - states.depth[who])
+        states.start_aum[who] = self.ledger.aum(who)
+        states.anchor[who] = states.start_aum[who] * (1 - states.depth[who])
         states.paid_salary[draws.hit("salary follows", who, p.SALARY_FOLLOWS_CHANCE)] = False
 
     def move_money(self) -> Ints:
@@ -156,8 +155,7 @@ class Leaving:
     def _close(self, settled: Ints) -> Ints:
         """Some of the settled close: every product is redeemed and every account paid out."""
         ledger = self.ledger
-        closes = self.draws.chance("closes", settled, p.CLOSE_CHANCE)
-        who = settled[closes & ~self.customers.has_loan[settled]]
+        who = self.draws.hit("closes", settled[~self.customers.has_loan[settled]], p.CLOSE_CHANCE)
         ledger.raise_cash(who, np.full(len(who), np.inf))
         deposit = ledger.balance[DOLLAR_TERM, who]
         ledger.balance[DOLLAR_TERM, who] = 0

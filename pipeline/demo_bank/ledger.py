@@ -228,15 +228,12 @@ class Ledger:
         deposit = np.where(draws.chance("dollar deposit", holds, 0.5), dollars * 0.6, 0.0)
         self.balance[DOLLAR_TERM, holds] = round_to(deposit, 100_00).astype(np.int64)
         self.balance[DOLLARS, holds] = np.rint(dollars - deposit).astype(np.int64)
-        self._set_maturities(first_day)
-
-    def _set_maturities(self, first_day: int) -> None:
-        """Terms began at any time before, so they end at any time within their length; on a working day."""
+        # Terms began at any time before, so they end at any time within their length; on a working day.
         for slot in (*DATED_SLOTS, DOLLAR_TERM):
-            who = np.flatnonzero(self.balance[slot] > 0)
-            weeks = TERM_WEEKS[self._product_of[slot, who]]
-            ahead = np.floor(self._draws.uniform(f"maturity {slot}", who) * weeks).astype(np.int64)
-            self.matures[slot, who] = first_day + 7 * ahead + self._draws.whole(f"due day {slot}", who, 0, 5)
+            holds = np.flatnonzero(self.balance[slot] > 0)
+            weeks = TERM_WEEKS[self._product_of[slot, holds]]
+            ahead = np.floor(draws.uniform(f"maturity {slot}", holds) * weeks).astype(np.int64)
+            self.matures[slot, holds] = first_day + 7 * ahead + draws.whole(f"due day {slot}", holds, 0, 5)
 
 
 def value_of(units: Ints, price: Ints | int) -> Ints:
