@@ -44,7 +44,6 @@ VAGUE = {
 LEFT = {
     "models/matrix.py found",
     "pipeline/commands/models.py every",
-    "pipeline/demo_bank/contacts.py own",
     "pipeline/ingest/recorded_contacts.py own",
     "pipeline/scoring/profiles.py own",
     "pipeline/training/promotion.py own",

@@ -64,9 +64,12 @@ def contacts(
     ordinary = who[(managers.manager_of(who) != NOBODY) & raw.draws.chance("contact", who, chance)]
     purpose = raw.draws.one_of("purpose", ordinary, (0.6, 0.4))
     purpose = np.where(states.complaint[ordinary] > 0.4, _COMPLAINT, purpose)
-    own = _contact_rows(raw, states, managers, ordinary, purpose, 0)
-    asked_for = _contact_rows(raw, states, managers, called, np.full(len(called), _RETENTION), 1)
-    return pa.concat_tables([own, asked_for])
+    return pa.concat_tables(
+        [
+            _contact_rows(raw, states, managers, ordinary, purpose, 0),
+            _contact_rows(raw, states, managers, called, np.full(len(called), _RETENTION), 1),
+        ]
+    )
 
 
 def answer_chance(states: States, who: Ints) -> Floats:
