@@ -61,9 +61,7 @@ class Ledger:
     """
 
     def __init__(self, product_of: Ints, draws: Draws, prices: Ints, dollar: float) -> None:
-        self.balance = np.zeros(product_of.shape, dtype=np.int64)
-        self.matures = np.zeros_like(self.balance)
-        self.units = np.zeros_like(self.balance)
+        self.balance, self.matures, self.units = np.zeros((3, *product_of.shape), dtype=np.int64)
         self._product_of = product_of
         self._valued = (self.balance.copy(), self.matures.copy(), self.units.copy())
         self.open_week(draws, prices, dollar)

@@ -57,15 +57,6 @@ def test_the_bank_wins_over_the_defaults_key_by_key(bank: Path) -> None:
         ({"tiers": [{"name": "a", "name_zh": "a", "min_aum": 0, "name_hz": "a"}]},
          "unknown key 'tiers.0.name_hz'. Did you mean 'name_zh'?"),
         ({"bands": {"zzz": 1}}, "unknown key 'bands.zzz'. Known: high, medium."),
-    ],
-)  # fmt: skip
-def test_an_unknown_key_names_the_nearest_one_of_its_own_table(overrides: dict[str, Any], said: str) -> None:
-    assert refused("demo", overrides).endswith(f"banks/demo/bank.toml: {said}")
-
-
-@pytest.mark.parametrize(
-    ("overrides", "said"),
-    [
         ({"cohort": {"min_aum": "500000"}}, "cohort.min_aum: Input should be a valid number, found '500000'"),
         ({"cohort": 3}, "cohort: Input should be a valid dictionary or instance of Cohort, found 3"),
         ({"label": {"lead_days": "7"}}, "label.lead_days: Input should be a valid integer, found '7'"),
@@ -100,7 +91,7 @@ def test_an_unknown_key_names_the_nearest_one_of_its_own_table(overrides: dict[s
          "sources.txn.delimiter: String should have at most 1 character"),
     ],
 )  # fmt: skip
-def test_a_wrong_value_names_its_key_and_what_was_found(overrides: dict[str, Any], said: str) -> None:
+def test_a_wrong_key_or_value_is_named_with_what_helps(overrides: dict[str, Any], said: str) -> None:
     assert f"banks/demo/bank.toml: {said}" in refused("demo", overrides)
 
 
