@@ -19,7 +19,7 @@ def _not_empty(values: tuple[Value, ...]) -> tuple[Value, ...]:
     return values
 
 
-def _read_only(items: Mapping[str, Value]) -> Mapping[str, Value]:
+def _read_only(items: Mapping[str, Value]) -> MappingProxyType[str, Value]:
     return MappingProxyType(dict(items))
 
 

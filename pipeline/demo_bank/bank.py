@@ -152,7 +152,7 @@ class Bank:
             maturing=hazards.maturing_shares(ledger, who, aum, self._monday),
             rate_pull=self.market.rate_gap[self.week] * customers.sensitivity[who] * bears_interest,
             shocks=(self.managers.unrest_of(who), states.complaint[who], states.salary_unrest[who]),
-            exposed=(has_manager, np.ones_like(has_manager), states.paid_salary[who]),
+            may_suffer=(has_manager, np.ones_like(has_manager), states.paid_salary[who]),
             sensitivity=customers.sensitivity[who],
             multiplier=hazards.multiplier(customers, ledger, who),
             call_type=customers.call_type[:, who],

@@ -34,9 +34,9 @@ def events(raw: RawWeek, customers: Customers, states: States) -> pa.Table:
     ordinary = np.minimum(p.VIEW_RATES_RATE * customers.sensitivity[who], 0.3)
     view = np.where(looking, np.maximum(ordinary, p.LOOKING_VIEW_CHANCE), ordinary)
     parts = [
-        (0, "login", draws.hit("login", who, login)),
-        (0, "second login", draws.hit("second login", who, again)),
-        (1, "view", draws.hit("view", who, view)),
+        (0, "login", draws.chosen("login", who, login)),
+        (0, "second login", draws.chosen("second login", who, again)),
+        (1, "view", draws.chosen("view", who, view)),
         (2, "complains", who[states.complaint[who] == 1.0]),
     ]
     customer = np.concatenate([rows for _, _, rows in parts])
@@ -102,7 +102,7 @@ def _contact_rows(
 def surveys(raw: RawWeek, customers: Customers, states: States) -> pa.Table:
     """One row per answered item: five items a time, scores 1 to 10 around the customer's satisfaction."""
     draws, who = raw.draws, np.flatnonzero(states.alive & customers.answers_surveys)
-    who = draws.hit("survey", who, p.SURVEY_RATE)
+    who = draws.chosen("survey", who, p.SURVEY_RATE)
     level = 7.3 + 1.5 * customers.satisfaction[who] - 2.5 * states.complaint[who]
     moods = [level + 0.9 * draws.normal(f"score {item}", who) for item in range(len(ITEMS))]
     scores = np.clip(np.rint(np.concatenate(moods)), 1, 10).astype(np.int64)

@@ -93,15 +93,15 @@ class States:
     def suffer_shocks(self, customers: Customers, draws: Draws) -> Ints:
         """Complaints, salaries that stop, deaths, freezes, opt-outs; returns whose bank record changed."""
         who = np.flatnonzero(self.alive)
-        self.complaint[draws.hit("complaint", who, p.COMPLAINT.rate)] = 1.0
+        self.complaint[draws.chosen("complaint", who, p.COMPLAINT.rate)] = 1.0
         stops = draws.chance("salary stops", who, p.SALARY_STOPS.rate) & self.paid_salary[who]
         self.paid_salary[who[stops]] = False
         self.salary_unrest[who[stops]] = 1.0
         starts = draws.chance("salary starts", who, p.SALARY_START_RATE) & (customers.salary[who] > 0)
         self.paid_salary[who[starts & (self.stage[who] == STAYING) & ~stops]] = True
-        frozen = draws.hit("frozen", who, p.FROZEN_RATE)
-        deceased = draws.hit("deceased", who, p.DECEASED_RATE)
-        opts = draws.hit("opts out", who[~self.opted_out[who]], p.OPT_OUT_RATE)
+        frozen = draws.chosen("frozen", who, p.FROZEN_RATE)
+        deceased = draws.chosen("deceased", who, p.DECEASED_RATE)
+        opts = draws.chosen("opts out", who[~self.opted_out[who]], p.OPT_OUT_RATE)
         self.status[frozen], self.status[deceased] = FROZEN, DECEASED
         self.opted_out[opts] = True
         return np.unique(np.concatenate([frozen, deceased, opts]))

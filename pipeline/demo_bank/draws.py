@@ -45,7 +45,7 @@ class Draws:
         """True with probability ``share``, per row."""
         return self.uniform(purpose, who) < share
 
-    def hit(self, purpose: str, who: Ints, share: Floats | float) -> Ints:
+    def chosen(self, purpose: str, who: Ints, share: Floats | float) -> Ints:
         """Those of ``who`` to whom it happens, each with probability ``share``."""
         return who[self.chance(purpose, who, share)]
 

@@ -119,18 +119,18 @@ class Flows:
         self.ledger.book(SALARY, who, cents, "salary", other="company", day=np.minimum(weekday[who], 4))
 
     def _transfers(self, lane: int, kind: str, chance: Floats, shares: tuple[float, ...]) -> None:
-        who = self.draws.hit(f"{kind} {lane}", self.who, chance)
+        who = self.draws.chosen(f"{kind} {lane}", self.who, chance)
         cents = self._size(f"size {lane}", who, self.anchor[who] * p.TRANSFER_SIZE, 0.7, 100_00)
         other = ELSEWHERE[self.draws.one_of(f"other {lane}", who, shares)]
         self._move(lane, who, cents, kind, other, self._by_hand(f"channel {lane}", who))
 
     def _small_transfers(self, lane: int, kind: str, boost: float) -> None:
-        who = self.draws.hit(f"small {lane}", self.who, p.SMALL_TRANSFER_RATE * boost)
+        who = self.draws.chosen(f"small {lane}", self.who, p.SMALL_TRANSFER_RATE * boost)
         cents = self._size(f"small size {lane}", who, 1_500_00.0, 0.9, 100_00)
         self._move(lane, who, cents, kind, "person", self._by_hand(f"small channel {lane}", who))
 
     def _cash(self, lane: int, kind: str, chance: float) -> None:
-        who = self.draws.hit(f"cash {lane}", self.who, chance)
+        who = self.draws.chosen(f"cash {lane}", self.who, chance)
         cents = self._size(f"cash size {lane}", who, 1_000_00 + 0.002 * self.anchor[who], 0.6, 100_00)
         channel = np.where(cents > 20_000_00, CHANNEL["counter"], CHANNEL["atm"])
         self._move(lane, who, cents, kind, "none", channel)
@@ -152,12 +152,12 @@ class Flows:
     def _cards(self, season: float) -> None:
         rate = self.customers.card_rate[self.who] * season
         for lane, share in ((CARD, 1.0), (CARD_2, 0.5), (CARD_3, 0.25)):
-            who = self.draws.hit(f"card {lane}", self.who, np.minimum(rate * share, 0.95))
+            who = self.draws.chosen(f"card {lane}", self.who, np.minimum(rate * share, 0.95))
             cents = self._size(f"card size {lane}", who, 180_00 + 0.0001 * self.anchor[who], 0.9, 1)
             self.ledger.pay(lane, who, cents, "card", other="company", channel="pos")
 
     def _fees(self) -> None:
-        who = self.draws.hit("fee", self.who, 0.3)
+        who = self.draws.chosen("fee", self.who, 0.3)
         self.ledger.pay(FEE, who, np.where(self.draws.chance("fee size", who, 0.7), 3_00, 10_00), "fee")
 
     def _loans(self) -> None:
@@ -171,10 +171,10 @@ class Flows:
         """Houses and schools without leaving, and money that goes elsewhere for some weeks."""
         states = self.states
         calm = self.who[(states.stage[self.who] == STAYING) & (states.detour[self.who] == 0)]
-        who = self.draws.hit("spending", calm, p.SPENDING_RATE)
+        who = self.draws.chosen("spending", calm, p.SPENDING_RATE)
         wanted = self.ledger.aum(who) * self.draws.between("spending share", who, 0.10, 0.45)
         self._take_out(SPENDING, who, wanted, "company", "counter")
-        who = np.setdiff1d(self.draws.hit("detour", calm, p.DETOUR_RATE), who)
+        who = np.setdiff1d(self.draws.chosen("detour", calm, p.DETOUR_RATE), who)
         wanted = self.ledger.aum(who) * self.draws.between("detour share", who, 0.20, 0.45)
         to_broker = self.draws.chance("detour to broker", who, 0.5)
         other = np.where(to_broker, OTHER["broker"], OTHER["same_name_elsewhere"])
@@ -191,7 +191,7 @@ class Flows:
 
     def _come_back(self) -> None:
         out = self.who[(self.states.detour[self.who] > 0) & (self.states.detour_weeks[self.who] >= 2)]
-        back = self.draws.hit("detour ends", out, p.DETOUR_RETURN_CHANCE)
+        back = self.draws.chosen("detour ends", out, p.DETOUR_RETURN_CHANCE)
         cents = self.states.detour[back]
         self.ledger.book(DETOUR_IN, back, cents, "transfer_in", other="same_name_elsewhere", channel="mobile")
         self.states.anchor[back] += cents
@@ -212,7 +212,7 @@ class Flows:
     def _rush_out(self) -> None:
         rush = self.states.rush
         held = self.who[rush[self.who] > 0]
-        goes = self.draws.hit("rush ends", held, 0.6)
+        goes = self.draws.chosen("rush ends", held, 0.6)
         self.ledger.pay(
             RUSH_OUT, goes, rush[goes], "transfer_out", other="same_name_elsewhere", channel="online"
         )
@@ -221,10 +221,10 @@ class Flows:
     def _dollars(self) -> None:
         """A little life on the dollar accounts; a matured dollar deposit simply runs on."""
         held = self.who[self.customers.has_dollars[self.who]]
-        gets = self.draws.hit("dollars in", held, 0.03)
+        gets = self.draws.chosen("dollars in", held, 0.03)
         cents = self._size("dollars in size", gets, 2_000_00.0, 0.6, 100_00)
         self.ledger.book(DOLLAR_IN, gets, cents, "transfer_in", other="person", dollars=True)
-        gives = self.draws.hit("dollars out", held, 0.03)
+        gives = self.draws.chosen("dollars out", held, 0.03)
         cents = self._size("dollars out size", gives, 2_000_00.0, 0.6, 100_00)
         self.ledger.pay(DOLLAR_OUT, gives, cents, "transfer_out", other="company", dollars=True)
         due = self._due(DOLLAR_TERM)

@@ -34,13 +34,13 @@ class Pressure:
 
     ``maturing`` is (weeks ahead, customer): share of AUM that falls due in that week; ``rate_pull`` is rate
     gap × rate sensitivity × share of AUM in term and wealth products. ``shocks`` holds the level of each of
-    SHOCKS (1 = fresh), ``exposed`` whom it can hit. ``call_weeks`` is how long an answered call still works.
+    SHOCKS (1 = fresh), ``may_suffer`` whom it can hit. ``call_weeks`` is how long an answered call still works.
     """
 
     maturing: Floats
     rate_pull: Floats
     shocks: tuple[Floats, ...]
-    exposed: tuple[Bools, ...]
+    may_suffer: tuple[Bools, ...]
     sensitivity: Floats
     multiplier: Floats
     call_type: Ints
@@ -56,9 +56,9 @@ class Pressure:
             p.MATURITY_HAZARD * self.maturing[ahead] ** 1.5 * self.sensitivity,
             p.RATE_HAZARD * self.rate_pull,
         ]
-        for shock, level, exposed in zip(p.SHOCKS, self.shocks, self.exposed, strict=True):
+        for shock, level, may_suffer in zip(p.SHOCKS, self.shocks, self.may_suffer, strict=True):
             to_come = shock.rate * sum(shock.decay**k for k in range(ahead + 1)) if expected else 0.0
-            reasons.append(shock.hazard * (level * shock.decay**ahead + exposed * to_come))
+            reasons.append(shock.hazard * (level * shock.decay**ahead + may_suffer * to_come))
         rows = np.stack(reasons) * (self.multiplier * self.call_factor(ahead))
         return rows * np.minimum(1.0, p.HAZARD_CAP / np.maximum(rows.sum(axis=0), 1e-12))
 

@@ -49,7 +49,7 @@ class Leaving:
     def _call_off(self, who: Ints) -> None:
         """A drain stops half-way, after its first week at the earliest; what is left stays."""
         under_way = who[(self.states.stage[who] == DRAINING) & (self.states.done[who] > 0)]
-        stops = self.draws.hit("drain stops", under_way, p.ABORT_CHANCE)
+        stops = self.draws.chosen("drain stops", under_way, p.ABORT_CHANCE)
         self.states.stage[stops] = STAYING
         self.states.anchor[stops] = self.ledger.aum(stops)
 
@@ -62,7 +62,7 @@ class Leaving:
         go = place < p.GO_CHANCE * np.where(called, factor, 1.0)
         self.states.stage[looking[place >= 1 - p.CALM_CHANCE]] = STAYING
         self._begin_drain(looking[go], p.DRAIN_WEEKS)
-        stops = self.draws.hit("looking salary", looking, p.LOOKING_SALARY_STOP_CHANCE)
+        stops = self.draws.chosen("looking salary", looking, p.LOOKING_SALARY_STOP_CHANCE)
         self.states.paid_salary[stops] = False
 
     def _start(self, who: Ints, stage: Ints, pressure: Pressure) -> None:
@@ -85,7 +85,7 @@ class Leaving:
         states.done[who], states.gone[who], states.away_weeks[who] = 0, 0, 0
         states.start_aum[who] = self.ledger.aum(who)
         states.anchor[who] = states.start_aum[who] * (1 - states.depth[who])
-        states.paid_salary[draws.hit("salary follows", who, p.SALARY_FOLLOWS_CHANCE)] = False
+        states.paid_salary[draws.chosen("salary follows", who, p.SALARY_FOLLOWS_CHANCE)] = False
 
     def move_money(self) -> Ints:
         """The week's money of those who look, drain, return or close; returns whose account was closed."""
@@ -107,11 +107,11 @@ class Leaving:
 
     def _test_the_water(self, who: Ints) -> None:
         """Small transfers out, and one product turned into cash in some weeks."""
-        redeems = self.draws.hit("looking redeems", who, p.LOOKING_REDEEM_CHANCE)
+        redeems = self.draws.chosen("looking redeems", who, p.LOOKING_REDEEM_CHANCE)
         slots = LIQUIDATION_ORDER[:4]
         most = self.ledger.balance[list(slots)][:, redeems].sum(axis=0)
         self.ledger.redeem_first(LOOKING_REDEEM_LANE, slots, redeems, most)
-        tests = self.draws.hit("test transfer", who, p.TEST_TRANSFER_CHANCE)
+        tests = self.draws.chosen("test transfer", who, p.TEST_TRANSFER_CHANCE)
         cents = self.ledger.aum(tests) * self.draws.between("test size", tests, 0.01, 0.05)
         self._send(TEST_LANE, tests, round_to(cents, 100_00), "test destination", "mobile")
 
@@ -139,7 +139,7 @@ class Leaving:
         states.stage[who[states.done[who] >= states.length[who]]] = AWAY
 
     def _return(self, who: Ints) -> None:
-        back = self.draws.hit("returns", who, p.RETURN_CHANCE)
+        back = self.draws.chosen("returns", who, p.RETURN_CHANCE)
         self.ledger.book(
             RETURN_LANE,
             back,
@@ -155,7 +155,7 @@ class Leaving:
     def _close(self, settled: Ints) -> Ints:
         """Some of the settled close: every product is redeemed and every account paid out."""
         ledger = self.ledger
-        who = self.draws.hit("closes", settled[~self.customers.has_loan[settled]], p.CLOSE_CHANCE)
+        who = self.draws.chosen("closes", settled[~self.customers.has_loan[settled]], p.CLOSE_CHANCE)
         ledger.raise_cash(who, np.full(len(who), np.inf))
         deposit = ledger.balance[DOLLAR_TERM, who]
         ledger.balance[DOLLAR_TERM, who] = 0

@@ -51,13 +51,13 @@ CURRENCY_CODES = ("156", "840")
 # Lanes number the bookings of a customer's week; those of products begin here, each plus the slot.
 REDEEM_LANE, MATURE_LANE, YIELD_LANE, BUY_LANE = 64, 80, 96, 112
 SMALLEST_PIECE = 3_000_00  # cents; smaller ones stay on the demand account when the books are opened
-PAR = 1_000_000  # the price at which a unit of a slot without a price is one cent
+_PAR = 1_000_000  # the price at which a unit of a slot without a price is one cent
 
 
 class Ledger:
     """Balances (cents), units (1/10000) and maturities (days since 1970, 0 = none), and the open week.
 
-    Every slot is bought and redeemed in units; those without a price have one of PAR.
+    Every slot is bought and redeemed in units; those without a price have one of _PAR.
     """
 
     def __init__(self, product_of: Ints, draws: Draws, prices: Ints, dollar: float) -> None:
@@ -70,7 +70,7 @@ class Ledger:
         """Start a week: today's fund prices and dollar rate, no bookings yet."""
         self._draws, self._dollar = draws, dollar
         self._bookings: list[dict[str, Ints]] = []
-        self._prices = np.full(SLOTS, PAR, dtype=np.int64)
+        self._prices = np.full(SLOTS, _PAR, dtype=np.int64)
         self._prices[PRICED_SLOTS] = prices
         self.balance[PRICED_SLOTS] = value_of(self.units[PRICED_SLOTS], prices[:, None])
 
