@@ -34,7 +34,7 @@ class Pressure:
 
     ``maturing`` is (weeks ahead, customer): share of AUM that falls due in that week; ``rate_pull`` is rate
     gap × rate sensitivity × share of AUM in term and wealth products. ``shocks`` holds the level of each of
-    SHOCKS (1 = fresh), ``may_suffer`` whom it can hit. ``call_weeks`` is how long an answered call still works.
+    SHOCKS (1 = fresh), ``may_suffer`` whom it can hit. An answered call works for ``call_weeks`` more.
     """
 
     maturing: Floats
