@@ -6,7 +6,6 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from types import FrameType
-from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Response
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
@@ -18,32 +17,20 @@ from serve.api.prepared import FORM
 from serve.auth.access import AuthorizedRoute
 from serve.auth.access_log import AccessLog
 from serve.auth.policy import require_rules
-from serve.auth.pseudonyms import Pseudonyms
 from serve.auth.rates import Rates
+from serve.auth.seals import Sealer
 from serve.auth.tokens import Tokens
 from serve.http import problems
-from serve.http.cursors import Cursors
 from serve.http.edge_middleware import EdgeMiddleware
-from serve.pages import routers as pages
+from serve.pages import customers as customer_pages
+from serve.pages import figures, lists, sign_in
 from serve.pages.page import no_such_page
-from serve.pages.session import Forms
 from serve.store.point_read import point_read
 from serve.store.store import Store
-
-VERSION = "1"
-# A page may hold what its reader must not guess, and Parquet is compressed as it is.
-NOT_COMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "text/html", "application/vnd.apache.parquet")
 
 
 def forbid_caching(response: Response) -> None:
     response.headers["Cache-Control"] = "no-store"
-
-
-def _v1() -> APIRouter:
-    v1 = APIRouter(prefix="/v1", dependencies=[Depends(forbid_caching)])
-    for noun in (customers, contacts, managers, branches, runs, exports):
-        v1.include_router(noun.router)
-    return v1
 
 
 def create_app(settings: ServiceSettings | None = None) -> FastAPI:
@@ -51,22 +38,21 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     settings = settings or load_service_settings()
     app = FastAPI(
         title="Attrition risk",
-        version=VERSION,
+        version="1",
         summary="Which customers are about to leave, with how much money, and who should call.",
         lifespan=_close_store,
         # The pages FastAPI offers load scripts from elsewhere, which a bank's network forbids.
         docs_url=None,
-        # Figures are those of serve/http/metrics.py; what FastAPI itself reports of a fault quotes the
-        # request.
+        # Figures are those of serve/http/metrics.py; FastAPI's own report of a fault quotes the request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.settings, app.state.stopping = settings, False
     app.state.tokens = Tokens(settings)
-    app.state.cursors = Cursors(settings.audit_secret)
-    app.state.pseudonyms = Pseudonyms(settings.audit_secret)
-    app.state.forms = Forms(settings.audit_secret)
+    app.state.cursors = Sealer(settings.audit_secret, b"cursors")
+    app.state.pseudonyms = Sealer(settings.audit_secret, b"pseudonyms of customers")
+    app.state.forms = Sealer(settings.audit_secret, b"forms of the pages")
     app.state.access_log = AccessLog(settings)
     app.state.rates = Rates(settings)
     app.state.store = Store(settings.store)
@@ -74,11 +60,21 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     problems.install(app)
     app.add_exception_handler(404, no_such_page)
     app.add_middleware(
-        GZipMiddleware, minimum_size=1000, compresslevel=5, exclude_content_types=NOT_COMPRESSED
+        GZipMiddleware,
+        minimum_size=1000,
+        compresslevel=5,
+        # A page may hold what its reader must not guess, and Parquet is compressed as it is.
+        exclude_content_types=(
+            *DEFAULT_EXCLUDED_CONTENT_TYPES,
+            "text/html",
+            "application/vnd.apache.parquet",
+        ),
     )
-    app.include_router(runs.probes)
-    app.include_router(_v1())
-    for router in pages.ROUTERS:
+    v1 = APIRouter(prefix="/v1", dependencies=[Depends(forbid_caching)])
+    for noun in (customers, contacts, managers, branches, runs, exports):
+        v1.include_router(noun.router)
+    pages = (sign_in.open_pages, sign_in.start_page, lists.pages, customer_pages.pages, figures.pages)
+    for router in (runs.probes, v1, *pages):
         app.include_router(router)
     require_rules(app.routes, AuthorizedRoute)
     # Outermost, around the answer to a fault too.
@@ -101,19 +97,15 @@ def _announced_stop(app: FastAPI) -> Iterator[None]:
 
     So a load balancer sends no more requests before the port closes. A second SIGTERM does not wait.
     """
-    if threading.current_thread() is not threading.main_thread():
+    loop, server = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
+    if threading.current_thread() is not threading.main_thread() or not callable(server):
         yield  # a test's client; only the main thread has signals
         return
-    loop, server = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
 
     def on_term(number: int, frame: FrameType | None) -> None:
         wait = 0.0 if app.state.stopping else app.state.settings.drain_seconds
         app.state.stopping = True
-        loop.call_soon_threadsafe(loop.call_later, wait, pass_on, number, frame)
-
-    def pass_on(*arguments: Any) -> None:
-        if callable(server):
-            server(*arguments)
+        loop.call_soon_threadsafe(loop.call_later, wait, server, number, frame)
 
     signal.signal(signal.SIGTERM, on_term)
     try:

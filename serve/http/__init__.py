@@ -1,1 +1,1 @@
-"""The layers that every request and response passes: limits, headers, errors, metrics, logs, cursors."""
+"""The layers that every request and response passes: limits, headers, errors, metrics, logs."""

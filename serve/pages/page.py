@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,14 +29,29 @@ HEADERS = {"Cache-Control": "no-store"}
 LANGUAGE_COOKIE = "attrition-language"
 _REFUSALS = {403: "forbidden", 404: "unknown", 413: "form", 422: "form", 429: "busy", 503: "unavailable"}
 
+# Every value is escaped; a name that a template is not given is an error.
+TEMPLATES = Environment(
+    loader=FileSystemLoader(FOLDER / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    auto_reload=False,
+)
+TEMPLATES.globals |= {
+    "charts": charts,
+    "change_in_words": change_in_words,
+    "risk_points": risk_points,
+    "version": sha256(STYLE + ICON).hexdigest()[:12],
+}
+
 RunId = Annotated[str, Query(max_length=128)]
-Answer = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class Open(APIRoute):
     """A route that needs no token; what goes wrong is shown as a page."""
 
-    def get_route_handler(self) -> Answer:
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()
 
         async def shown(request: Request) -> Response:
@@ -61,28 +75,8 @@ class Page(Open, AuthorizedRoute):
         return f"Bearer {session.kept(request, 'session')}"
 
 
-@cache
-def environment() -> Environment:
-    """Every value is escaped; a name that a template is not given is an error."""
-    templates = Environment(
-        loader=FileSystemLoader(FOLDER / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
-    templates.globals |= {
-        "charts": charts,
-        "change_in_words": change_in_words,
-        "risk_points": risk_points,
-        "version": sha256(STYLE + ICON).hexdigest()[:12],
-    }
-    return templates
-
-
 def language_of(request: Request) -> Language:
-    """As chosen; before that as the browser asks for."""
+    """The language that was chosen, or else the one that the browser asks for."""
     chosen = request.cookies.get(LANGUAGE_COOKIE, "")
     asked = chosen or request.headers.get("Accept-Language", "")
     return "zh" if asked.lower().startswith("zh") else "en"
@@ -97,9 +91,9 @@ def show(request: Request, template: str, status: int = 200, **values: Any) -> H
         "places": places(access) if access else [],
         "here": request.url.path,
         "back": here(request),
-        "seal": request.app.state.forms.seal(cookie),
+        "seal": request.app.state.forms.seal(session.SEALED, cookie),
     }
-    text = environment().get_template(template).render(frame | values, w=Wording(language_of(request)))
+    text = TEMPLATES.get_template(template).render(frame | values, w=Wording(language_of(request)))
     return HTMLResponse(text, status, HEADERS)
 
 
@@ -122,7 +116,7 @@ def go(path: str) -> RedirectResponse:
 
 
 def home(access: Access) -> str:
-    """Where somebody begins: the own list, the own branch, all branches, or the model."""
+    """The path of a role's first page: the own list, the own branch, all branches, or the model."""
     caller = access.caller
     return {
         Role.MANAGER: f"/lists/{caller.manager_id}",

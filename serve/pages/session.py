@@ -1,6 +1,8 @@
-"""Sessions: a token in a cookie that no script can read, and forms that only our own pages can send."""
+"""Sessions: a token in a cookie that no script can read, and forms that only our own pages can send.
 
-import hmac
+A form is sealed for the cookie of whom it was drawn for, so that no other site can make it (CSRF).
+"""
+
 import re
 from typing import Annotated
 from urllib.parse import parse_qsl, urlsplit
@@ -11,25 +13,11 @@ from configs.service import LOOPBACK, ServiceSettings
 
 LONGEST_TOKEN = 3_800  # characters; browsers keep cookies of up to 4,096 bytes, name included
 LARGEST_FORM = 16_384  # bytes
-MOST_FIELDS = 20
+SEALED = "form"
 # Printable ASCII without a backslash, and no second slash first.
 _LOCAL = re.compile(r"/(?![/\\])[!-\[\]-~]*")
 
 Fields = dict[str, str]
-
-
-class Forms:
-    """Seals that tie a form to the cookie of whom it was drawn for: no other site can know them (CSRF)."""
-
-    def __init__(self, key: bytes) -> None:
-        """``key`` is the access log's; what serves here is derived from it."""
-        self._key = hmac.digest(key, b"forms of the pages", "sha256")
-
-    def seal(self, cookie: str) -> str:
-        return hmac.new(self._key, cookie.encode(), "sha256").hexdigest()
-
-    def holds(self, cookie: str, seal: str) -> bool:
-        return bool(cookie) and hmac.compare_digest(self.seal(cookie).encode(), seal.encode())
 
 
 def cookie_name(settings: ServiceSettings, kind: str) -> str:
@@ -73,15 +61,11 @@ async def sent_here(request: Request) -> Fields:
         raise HTTPException(403, "The form was sent from another site.")
     if not request.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded"):
         raise HTTPException(422, "The body is not a form.")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST_FORM:
-            raise HTTPException(413, "The form is too large.")
+    body = await request.body()
+    if len(body) > LARGEST_FORM:
+        raise HTTPException(413, "The form is too large.")
     try:
-        pairs = parse_qsl(
-            body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS
-        )
+        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=20)
     except ValueError:
         raise HTTPException(422, "The form cannot be read.") from None
     return dict(pairs)
@@ -91,7 +75,7 @@ async def posted(request: Request) -> Fields:
     """The fields of a form drawn for this very session. Raises HTTPException 403 for any other."""
     fields = await sent_here(request)
     cookie = kept(request, "session") or kept(request, "visit")
-    if not request.app.state.forms.holds(cookie, fields.get("seal", "")):
+    if not cookie or request.app.state.forms.open(fields.get("seal", ""), cookie) != SEALED:
         raise HTTPException(403, "The form is not one of this session.")
     return fields
 

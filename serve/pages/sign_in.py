@@ -9,7 +9,6 @@ from serve.auth.access import Granted
 from serve.auth.tokens import RefusedError
 from serve.pages import session
 from serve.pages.page import ICON, LANGUAGE_COOKIE, STYLE, Open, Page, go, home, show
-from serve.pages.session import Posted, SentHere, local_path
 
 A_YEAR = 365 * 24 * 3600
 # What a style sheet is under one address never changes: pages name its version.
@@ -22,14 +21,19 @@ start_page = APIRouter(include_in_schema=False, route_class=Page)
 @open_pages.get("/sign-in")
 def sign_in_page(request: Request, to: str = "/", why: str = "") -> Response:
     """The form that asks for a token; ``why`` says what ended the session before."""
-    return _form(request, local_path(to), notice=why if why in ("ended", "out") else "")
+    return _form(request, session.local_path(to), notice=why if why in ("ended", "out") else "")
 
 
 @open_pages.post("/sign-in")
-async def sign_in(request: Request, fields: Posted) -> Response:
+async def sign_in(request: Request, fields: session.Posted) -> Response:
     """Keeps an accepted token in the browser, out of reach of scripts."""
-    token, to = "".join(fields.get("token", "").split()), local_path(fields.get("to", "/"))
-    problem = await _problem(request, token)
+    token, to = "".join(fields.get("token", "").split()), session.local_path(fields.get("to", "/"))
+    problem = "missing" if not token else "long" if len(token) > session.LONGEST_TOKEN else ""
+    if not problem:
+        try:
+            await run_in_threadpool(request.app.state.tokens.verified, token)
+        except RefusedError:
+            problem = "refused"
     if problem:
         return _form(request, to, problem=problem)
     response = go(to)
@@ -39,16 +43,16 @@ async def sign_in(request: Request, fields: Posted) -> Response:
 
 
 @open_pages.post("/sign-out")
-def sign_out(request: Request, _fields: Posted) -> Response:
+def sign_out(request: Request, _fields: session.Posted) -> Response:
     response = go("/sign-in?why=out")
     session.forget(request, response, "session")
     return response
 
 
 @open_pages.post("/language")
-def choose_language(fields: SentHere) -> Response:
+def choose_language(fields: session.SentHere) -> Response:
     """Remembers the language and goes back to the page."""
-    response = go(local_path(fields.get("back", "/")))
+    response = go(session.local_path(fields.get("back", "/")))
     chosen = "zh" if fields.get("language") == "zh" else "en"
     response.set_cookie(LANGUAGE_COOKIE, chosen, A_YEAR, httponly=True, samesite="lax")
     return response
@@ -70,20 +74,9 @@ def start(access: Granted) -> Response:
     return go(home(access))
 
 
-async def _problem(request: Request, token: str) -> str:
-    """The fault of a token in words; empty for a good one."""
-    if not token or len(token) > session.LONGEST_TOKEN:
-        return "long" if token else "missing"
-    try:
-        await run_in_threadpool(request.app.state.tokens.verified, token)
-    except RefusedError:
-        return "refused"
-    return ""
-
-
 def _form(request: Request, to: str, notice: str = "", problem: str = "") -> Response:
     visit = session.kept(request, "session") or session.kept(request, "visit") or secrets.token_urlsafe(32)
-    seal = request.app.state.forms.seal(visit)
+    seal = request.app.state.forms.seal(session.SEALED, visit)
     status = 422 if problem else 200
     response = show(request, "sign_in.html", status, to=to, notice=notice, problem=problem, seal=seal)
     if not session.kept(request, "session"):

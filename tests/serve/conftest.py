@@ -123,7 +123,7 @@ def store_url(tmp_path):
     return f"sqlite:///{tmp_path}/deep/store.db"
 
 
-def _service(store_url: str) -> ServiceSettings:
+def demo_service(store_url: str) -> ServiceSettings:
     """The service as the demo runs it, over one store."""
     return ServiceSettings(
         store=store_url,
@@ -137,20 +137,42 @@ def _service(store_url: str) -> ServiceSettings:
 
 @pytest.fixture(scope="session")
 def make_service():
-    return _service
+    return demo_service
 
 
 @pytest.fixture
 def service(store_url):
-    return _service(store_url)
+    return demo_service(store_url)
 
 
 @pytest.fixture
-def bearer(service):
+def bank_service(service, tmp_path):
+    """The service of a bank whose identity provider cannot be reached."""
+    return ServiceSettings(
+        store=service.store,
+        token_issuer="https://id.bank.example",
+        token_jwks=str(tmp_path / "gone.json"),
+        audit_key=service.audit_key,
+        hosts=service.hosts,
+    )
+
+
+@pytest.fixture
+def token_of(service):
+    """A token of somebody: ``token_of("manager", manager_id="M1")``."""
+
+    def token(role: str, seconds: int = 3600, **claims: str) -> str:
+        return tokens.issue(service, {"sub": f"the {role}", "role": role, **claims}, seconds)
+
+    return token
+
+
+@pytest.fixture
+def bearer(token_of):
     """The headers of somebody, for routes and for pages: ``bearer("manager", manager_id="M1")``."""
 
     def headers(role: str, **claims: str) -> dict[str, str]:
-        token = tokens.issue(service, {"sub": f"the {role}", "role": role, **claims}, seconds=3600)
+        token = token_of(role, **claims)
         return {"Authorization": f"Bearer {token}", "Cookie": f"attrition-session={token}"}
 
     return headers

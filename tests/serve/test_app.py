@@ -15,7 +15,6 @@ from fastapi.testclient import TestClient
 from pydantic import TypeAdapter
 
 from configs.errors import ConfigError
-from configs.service import ServiceSettings
 from serve.api.export_formats import COLUMNS
 from serve.app import create_app
 from serve.http.problems import Problem
@@ -197,15 +196,8 @@ def test_the_factory_reads_the_environment_and_refuses_a_weak_secret(monkeypatch
     assert create_app().state.settings.demo
 
 
-def test_while_the_identity_provider_cannot_be_reached_api_and_pages_say_503(service, tmp_path):
-    bank = ServiceSettings(
-        store=service.store,
-        token_issuer="https://id.bank.example",
-        token_jwks=str(tmp_path / "gone.json"),
-        audit_key=service.audit_key,
-        hosts=service.hosts,
-    )
-    with TestClient(create_app(bank), base_url="https://bank.example") as client:
+def test_while_the_identity_provider_cannot_be_reached_api_and_pages_say_503(bank_service):
+    with TestClient(create_app(bank_service), base_url="https://bank.example") as client:
         token = jwt.encode({}, SECRET, headers={"kid": "k1"})
         answer = client.get(ROUTES[0], headers={"Authorization": f"Bearer {token}"})
         assert "identity provider's keys cannot be read" in refused(answer, 503).detail

@@ -22,7 +22,8 @@ from serve.app import create_app
 from serve.auth import access
 from serve.auth.access_log import verified
 from serve.auth.policy import POLICY, PUBLIC, Role
-from serve.auth.pseudonyms import Pseudonyms
+from serve.auth.seals import Sealer
+from serve.pages.session import SEALED
 from serve.store.scope import Reach
 from serve.store.store import Store
 
@@ -136,7 +137,7 @@ def asked(client, name, headers):
 
 def outcome_form(client, number, headers):
     """As a page of this session would send it, each time anew; a manager of the customer's branch called."""
-    seal = client.app.state.forms.seal(headers["Cookie"].partition("=")[2])
+    seal = client.app.state.forms.seal(SEALED, headers["Cookie"].partition("=")[2])
     branch, _ = OF.get(number, ("B1", None))
     caller = "M1" if branch == "B1" else "M3"
     return {"seal": seal, "outcome": "no_answer", "caller": caller, "key": secrets.token_urlsafe(16)}
@@ -326,7 +327,7 @@ def test_an_analyst_sees_pseudonyms_and_asks_by_them(client, bearer, access_entr
 def test_an_answer_that_cannot_be_masked_is_not_given():
     masked = POLICY["customer_risk"].grants[Role.ANALYST]
     with pytest.raises(TypeError, match="text/csv cannot be masked"):
-        access._masked(Response("own-M1-a", media_type="text/csv"), masked, Pseudonyms(b"k" * 32))
+        access._masked(Response("own-M1-a", media_type="text/csv"), masked, Sealer(b"k" * 32, b"test"))
 
 
 def fields(value):
