@@ -321,7 +321,7 @@ audit_head = _table(
     with_rowid=True,
 )
 
-# Beside the access log, not in the store: serve/auth/rate_anomaly.py counts here.
+# Beside the access log, not in the store: `RateAnomaly` of serve/auth/access_log.py counts here.
 access_metadata = sa.MetaData()
 reads = _table(
     "reads",

@@ -2,21 +2,19 @@
 changed."""
 
 import asyncio
-import secrets
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from configs.errors import DataError
-from configs.service import ServiceSettings
 from serve.auth import access_log
 from serve.auth.access_log import AccessLog, verified
 from serve.store.audit import Entry
+from tests.serve.conftest import AUDIT_KEY, demo_service
 
-KEY = secrets.token_bytes(32)
+KEY = bytes.fromhex(AUDIT_KEY)
 
 
 @pytest.fixture
@@ -25,13 +23,7 @@ def store_url(either_url):
 
 
 def settings(store_url, **changes):
-    return ServiceSettings(
-        store=store_url,
-        demo=True,
-        token_key=SecretStr(secrets.token_hex(32)),
-        audit_key=SecretStr(KEY.hex()),
-        **{"alarm_answers": 1_000} | changes,
-    )
+    return demo_service(store_url).model_copy(update={"alarm_answers": 1_000} | changes)
 
 
 @pytest.fixture
