@@ -9,15 +9,15 @@ import gzip
 import io
 import json
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from http.client import HTTPException
 from itertools import islice
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
+from urllib.request import Request, urlopen
 
 from pydantic import TypeAdapter
 
@@ -63,21 +63,12 @@ class Update:
     rows: Iterator[dict[str, Any]]
 
 
-@dataclass(frozen=True)
-class Call:
-    """One request; every one of them may be sent again."""
-
-    method: str
-    address: str
-    query: Mapping[str, Any] = field(default_factory=dict)
-    body: Any = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
 class Client:
     """One service and one caller. ``token`` is asked before each request, so that it may renew what expires.
 
-    Every method raises ProblemError for what is refused, OSError where the service does not answer.
+    Every method raises ProblemError for what is refused, OSError where the service does not answer. A request
+    that is answered by 429, 503 or not at all is sent at most ``tries`` times. Between them it waits 1, 2, 4,
+    … seconds, or longer where the service asks for it (Retry-After).
     """
 
     def __init__(
@@ -87,10 +78,6 @@ class Client:
         tries: int = 5,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
-        """At most ``tries`` of a request that is answered by 429, 503 or not at all.
-
-        Between them it waits 1, 2, 4, … seconds, or longer where the service asks for it (Retry-After).
-        """
         self._address = address.rstrip("/")
         self._token = token
         self._pauses = [2.0**number for number in range(tries - 1)]
@@ -98,15 +85,16 @@ class Client:
 
     def risk(self, customer_id: str, *include: str, language: str = "en") -> CustomerRisk:
         """``include``: maturities, history, contacts."""
-        asked = {"include": include, "language": language}
-        return self._answer(CustomerRisk, Call("GET", f"/customers/{_part(customer_id)}/risk", asked))
+        query = {"include": include, "language": language}
+        request = self._request("GET", f"/customers/{_part(customer_id)}/risk", query)
+        return self._answer(CustomerRisk, request)
 
     def risks(self, customer_ids: Iterable[str], language: str = "en") -> Iterator[CustomersRisk]:
         """The answers for any number of customers, 1,000 at a time, each in the order asked for."""
         waiting = iter(customer_ids)
         while batch := list(islice(waiting, LONGEST)):
-            call = Call("POST", "/customers/risk", {"language": language}, {"customer_ids": batch})
-            yield self._answer(CustomersRisk, call)
+            query, body = {"language": language}, {"customer_ids": batch}
+            yield self._answer(CustomersRisk, self._request("POST", "/customers/risk", query, body))
 
     def manager_list(self, manager_id: str, language: str = "en", limit: int = 100) -> Iterator[ManagerList]:
         """The pages of one run."""
@@ -117,28 +105,28 @@ class Client:
         return self._pages(BranchSummary, f"/branches/{_part(branch_id)}/summary", limit=limit)
 
     def runs(self) -> Runs:
-        return self._answer(Runs, Call("GET", "/runs"))
+        return self._answer(Runs, self._request("GET", "/runs"))
 
     def run(self, run_id: str = "latest") -> RunSchema:
-        return self._answer(RunSchema, Call("GET", f"/runs/{_part(run_id)}"))
+        return self._answer(RunSchema, self._request("GET", f"/runs/{_part(run_id)}"))
 
     def model_card(self, run_id: str = "latest") -> ModelCard:
-        return self._answer(ModelCard, Call("GET", f"/runs/{_part(run_id)}/model-card"))
+        return self._answer(ModelCard, self._request("GET", f"/runs/{_part(run_id)}/model-card"))
 
     def record_contact(
         self, key: str, customer_id: str, outcome: Outcome, **more: str | None
     ) -> ContactRecorded:
         """``more``: note, manager_id, run_id. After any failure send the same under the same key again."""
         sent = {"customer_id": customer_id, "outcome": outcome, **more}
-        return self._answer(
-            ContactRecorded, Call("POST", "/contacts", body=sent, headers={"Idempotency-Key": key})
-        )
+        request = self._request("POST", "/contacts", body=sent)
+        request.add_header("Idempotency-Key", key)
+        return self._answer(ContactRecorded, request)
 
     def opt_out(self, customer_id: str) -> OptOut:
-        return self._answer(OptOut, Call("PUT", f"/customers/{_part(customer_id)}/opt-out"))
+        return self._answer(OptOut, self._request("PUT", f"/customers/{_part(customer_id)}/opt-out"))
 
     def withdraw_opt_out(self, customer_id: str) -> OptOut:
-        return self._answer(OptOut, Call("DELETE", f"/customers/{_part(customer_id)}/opt-out"))
+        return self._answer(OptOut, self._request("DELETE", f"/customers/{_part(customer_id)}/opt-out"))
 
     def update(self, since: str | None) -> Update:
         """The rows that bring a copy of run ``since`` up to date: all scores without one or if gone."""
@@ -152,55 +140,50 @@ class Client:
             return self.update(None)
 
     def _update(self, address: str, whole: bool, **asked: str) -> Update:
-        response = self._opened(Call("GET", address, asked))
+        response = self._opened(self._request("GET", address, asked))
         run_id, day = response.headers["Attrition-Run"], response.headers["Attrition-Snapshot-Date"]
         return Update(run_id, date.fromisoformat(day), whole, _rows(response))
 
     def _pages(self, kind: Any, address: str, **asked: Any) -> Iterator[Any]:
-        page = self._answer(kind, Call("GET", address, asked))
+        page = self._answer(kind, self._request("GET", address, asked))
         yield page
         while page.next_cursor:
-            page = self._answer(kind, Call("GET", address, {**asked, "cursor": page.next_cursor}))
+            page = self._answer(kind, self._request("GET", address, asked | {"cursor": page.next_cursor}))
             yield page
 
-    def _answer(self, kind: Any, call: Call) -> Any:
-        with self._opened(call) as response:
+    def _answer(self, kind: Any, request: Request) -> Any:
+        with self._opened(request) as response:
             return TypeAdapter(kind).validate_json(_unpacked(response).read())
 
-    def _opened(self, call: Call) -> Any:
-        for pause in self._pauses:
-            asked = 0.0
-            try:
-                return self._tried(call)
-            except ProblemError as problem:
-                if problem.status not in BUSY:
-                    raise
-                asked = problem.after
-            except (OSError, HTTPException):
-                pass  # not reached, or cut off: as good as busy
-            self._wait(max(pause, asked))
-        return self._tried(call)
+    def _request(
+        self, method: str, address: str, query: Mapping[str, Any] | None = None, body: Any = None
+    ) -> Request:
+        asked = f"?{urlencode(query, doseq=True)}" if query else ""
+        content = None if body is None else json.dumps(body).encode()
+        headers = {"Accept-Encoding": _PACKED, "Content-Type": "application/json"}
+        return Request(f"{self._address}/v1{address}{asked}", content, headers, method=method)
 
-    def _tried(self, call: Call) -> Any:
-        query = f"?{urlencode(call.query, doseq=True)}" if call.query else ""
-        body = None if call.body is None else json.dumps(call.body).encode()
-        standing = {
-            "Authorization": f"Bearer {self._token()}",
-            "Accept-Encoding": _PACKED,
-            "Content-Type": "application/json",
-        }
-        request = urllib.request.Request(
-            f"{self._address}/v1{call.address}{query}", body, {**standing, **call.headers}, method=call.method
-        )
-        try:
-            return urllib.request.urlopen(request, timeout=SECONDS)
-        except urllib.error.HTTPError as refused:
-            with refused:
-                raise _problem(refused) from None
+    def _opened(self, request: Request) -> Any:
+        """The response, once it begins; every request may be sent again."""
+        pauses = iter(self._pauses)
+        while True:
+            pause, after = next(pauses, None), 0.0
+            try:
+                request.add_header("Authorization", f"Bearer {self._token()}")
+                return urlopen(request, timeout=SECONDS)
+            except HTTPError as refused:
+                with refused:
+                    problem = _problem(refused)
+                if pause is None or problem.status not in BUSY:
+                    raise problem from None
+                after = problem.after
+            except (OSError, HTTPException):  # not reached, or cut off: as good as busy
+                if pause is None:
+                    raise
+            self._wait(max(pause, after))
 
 
 def _part(number: str) -> str:
-    """A number as part of an address."""
     return quote(number, safe="")
 
 
@@ -216,7 +199,7 @@ def _rows(response: Any) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
 
 
-def _problem(refused: urllib.error.HTTPError) -> ProblemError:
+def _problem(refused: HTTPError) -> ProblemError:
     """Something between the caller and the service may have answered in its place, and not in JSON."""
     after = refused.headers.get("Retry-After", "")
     try:

@@ -10,7 +10,6 @@ import pytest
 from serve.api import export_formats, exports
 from serve.api.export_formats import COLUMNS
 from serve.app import create_app
-from serve.auth import tokens
 from serve.client import Client, ProblemError
 from serve.store import store as stores
 from serve.store.read_session import ReadSession
@@ -26,8 +25,8 @@ def address(service):
 
 
 @pytest.fixture
-def token(bearer):
-    return lambda: bearer("crm")["Authorization"].removeprefix("Bearer ")
+def token(token_of):
+    return lambda: token_of("crm")
 
 
 @pytest.fixture
@@ -112,16 +111,11 @@ def test_an_export_whose_run_is_published_anew_meanwhile_breaks_off(client, publ
 
 
 @pytest.mark.usefixtures("published")
-def test_a_foreign_customer_and_an_expired_token(address, bearer, service):
-    def foreign():
-        return bearer("manager", manager_id="M2")["Authorization"].removeprefix("Bearer ")
-
-    def expired():
-        return tokens.issue(service, {"sub": "the crm", "role": "crm"}, seconds=-60)
-
+def test_a_foreign_customer_and_an_expired_token(address, token_of):
+    foreign, expired = token_of("manager", manager_id="M2"), token_of("crm", seconds=-60)
     for token, status, remedy in ((foreign, 404, "Check"), (expired, 401, "identity provider")):
         with pytest.raises(ProblemError, match=remedy) as refused:
-            Client(address, token, tries=3, wait=pytest.fail).risk("c1")
+            Client(address, lambda token=token: token, tries=3, wait=pytest.fail).risk("c1")
         assert refused.value.status == status
 
 
