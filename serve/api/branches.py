@@ -52,7 +52,7 @@ class BranchSummary(Stake, RunResponse):
 def branch_summary(
     branch_id: BranchId, access: Granted, limit: PageSize = 100, cursor: PageCursor = None
 ) -> BranchSummary:
-    """How many customers a branch has, how much money is at risk with them, and who is in charge of them."""
+    """The customers and the money at risk of a branch, in total and by manager."""
     with access.paging(cursor) as (read_session, start):
         rows = branch_rows(read_session, branch_id)
     if not rows:
@@ -69,7 +69,6 @@ def branch_summary(
 
 
 def _stake(row: BranchRow) -> dict[str, Any]:
-    """The fields of Stake."""
     return {
         "customers": row.customers,
         "high_risk": row.high_risk,

@@ -19,9 +19,7 @@ from serve.auth.access import Granted
 from serve.http.problems import CONFLICT, documented
 from serve.http.responses import ID, RunResponse, Schema
 from serve.store import contacts
-from serve.store.contacts import LONGEST_NOTE, Contact
 
-NOBODY_KNOWN = "The run knows no such customer, or no such manager."
 router = authorized_router("contacts")
 
 
@@ -32,7 +30,7 @@ class ContactSent(Schema):
     outcome: Outcome = Field(
         description="no_contact: the customer wants no more calls, and is opted out with it"
     )
-    note: str = Field(default="", max_length=LONGEST_NOTE, pattern=r"^[^\x00]*$")
+    note: str = Field(default="", max_length=contacts.LONGEST_NOTE, pattern=r"^[^\x00]*$")
     manager_id: str | None = Field(default=None, pattern=ID, description="who called; by default who sends")
     run_id: str | None = Field(
         default=None, pattern=ID, description="the run whose list led to it; by default the one served"
@@ -68,16 +66,15 @@ class ContactRecorded(RunResponse):
 def record_contact(
     sent: ContactSent, idempotency_key: IdempotencyKey, access: Granted, store: OpenedStore
 ) -> ContactRecorded:
-    """Records what came of a contact. Sent again under its key it is answered as the first time, and not
-    added."""
+    """Records the outcome of a contact. The same again under its key gets the first answer."""
     access.about(sent.customer_id)
     manager_id = sent.manager_id or access.caller.manager_id
     if not manager_id:
         raise HTTPException(422, "body.manager_id: say which manager called")
     with access.at_run(sent.run_id) as read_session:
         if read_session.customer(sent.customer_id) is None or read_session.manager(manager_id) is None:
-            raise HTTPException(404, NOBODY_KNOWN)
-    contact = Contact(
+            raise HTTPException(404, "The run knows no such customer, or no such manager.")
+    contact = contacts.Contact(
         key=idempotency_key,
         customer_id=sent.customer_id,
         manager_id=manager_id,
@@ -88,9 +85,12 @@ def record_contact(
     )
     with store.append() as connection:
         recorded = contacts.record(connection, contact, access.author, sent.run_id is not None)
-    source = access.context(read_session.run).source
-    return ContactRecorded(**source, customer_id=recorded.customer_id, contact=contact_schema(recorded))
+    return ContactRecorded(
+        **access.context(read_session.run).source,
+        customer_id=recorded.customer_id,
+        contact=contact_schema(recorded),
+    )
 
 
-def contact_schema(contact: Contact) -> ContactSchema:
-    return ContactSchema(**{name: getattr(contact, name) for name in ContactSchema.model_fields})
+def contact_schema(contact: contacts.Contact) -> ContactSchema:
+    return ContactSchema.model_validate(contact, from_attributes=True)

@@ -6,8 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import HTTPException, Query
 from pydantic import Field
 
-from configs.published import Exclusion, Language, Maturity, Reason, Run, Score
-from configs.reason_groups import GROUPS
+from configs.published import Exclusion, Run, Score
 from serve.api.contacts import ContactSchema, contact_schema
 from serve.api.requests import (
     BODY,
@@ -23,7 +22,7 @@ from serve.http.problems import documented
 from serve.http.responses import ID, Money, Probability, ResponseContext, RunResponse, Schema
 from serve.store import contacts
 from serve.store.read_session import LONGEST, Earlier, ReadSession
-from serve.texts.wording import TEXTS, change_in_words
+from serve.texts.wording import Wording, change_in_words
 
 WEEKS = 52  # of history
 CONTACTS = 20
@@ -58,14 +57,13 @@ class Risk(Schema):
     reasons: tuple[ReasonSchema, ...]
     risk_change: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] | None = Field(
         default=None,
-        description="of the risk at the longest horizon, since the run before; null for who is new in the "
-        "cohort",
+        description="of the risk at the longest horizon, since the run before; null: new in the cohort",
     )
     change: str | None = Field(default=None, description="the change and what moved it, as a sentence")
 
 
 class PastRisk(Schema):
-    """What an earlier run said."""
+    """A customer's figures in the run of an earlier Monday."""
 
     snapshot_date: date
     run_id: str
@@ -88,7 +86,7 @@ class MaturitySchema(Schema):
 
 
 class CustomerExtras(Schema):
-    """What is told of a customer when it is asked for, else null."""
+    """Fields that are null unless ``include`` asks for them."""
 
     maturities: tuple[MaturitySchema, ...] | None = Field(default=None, description="the soonest first")
     history: tuple[PastRisk, ...] | None = Field(
@@ -122,13 +120,13 @@ class ExcludedCustomer(CustomerExtras, RunResponse):
 
 
 class UnknownCustomer(Schema):
-    """Whom the run does not know, or whom the role may not see."""
+    """A customer whom the run does not know, or whom the role may not see."""
 
     status: Literal["unknown"]
 
 
 class CustomersAsked(Schema):
-    """Whose risk is asked for."""
+    """The customers whose risk is asked for."""
 
     customer_ids: tuple[Annotated[str, Field(pattern=ID)], ...] = Field(min_length=1, max_length=LONGEST)
 
@@ -142,7 +140,7 @@ class CustomersRisk(RunResponse):
 
 
 class OptOut(RunResponse):
-    """Whether a customer may be called."""
+    """The opt-out of a customer, if there is one."""
 
     customer_id: str
     opted_out_since: date | None = Field(default=None, description="null: the customer may be called")
@@ -153,16 +151,15 @@ Included = Annotated[
     list[Literal["maturities", "history", "contacts"]],
     Query(
         max_length=10,
-        description=f"what falls due, {WEEKS} weeks of earlier runs, the latest {CONTACTS} contacts with an "
-        f"opt-out",
+        description=f"what falls due, {WEEKS} weeks of earlier runs, the latest {CONTACTS} contacts "
+        "with an opt-out",
     ),
 ]
 _NO_EXTRAS = dict.fromkeys(CustomerExtras.model_fields)
 
 
 @router.get(
-    "/customers/{customer_id}/risk",
-    responses=exemplified("customer_risk") | documented(e404=NO_CUSTOMER),
+    "/customers/{customer_id}/risk", responses=exemplified("customer_risk") | documented(e404=NO_CUSTOMER)
 )
 def customer_risk(
     customer_id: CustomerId,
@@ -170,7 +167,7 @@ def customer_risk(
     language: TextLanguage = "en",
     include: Included = [],  # noqa: B006
 ) -> CustomerRisk:
-    """How likely a customer is to leave, with how much money and why; or why the customer has no score."""
+    """A customer's risk, money at risk and reasons in the served run, or the code of the exclusion."""
     with access.at_run() as read_session:
         customer = read_session.customer(customer_id)
         if customer is None:
@@ -181,8 +178,7 @@ def customer_risk(
 
 @router.post("/customers/risk", responses=exemplified("customers_risk") | BODY)
 def customers_risk(asked: CustomersAsked, access: Granted, language: TextLanguage = "en") -> CustomersRisk:
-    """The same of up to 1,000 customers at once, in the order asked for; ``unknown`` in the place of each
-    other one."""
+    """The risks of up to 1,000 customers in the order asked for, with ``unknown`` for any other number."""
     numbers = [access.number(shown) for shown in asked.customer_ids]
     wanted = dict.fromkeys(number for number in numbers if number is not None)
     access.about(*wanted)
@@ -199,11 +195,10 @@ def customers_risk(asked: CustomersAsked, access: Granted, language: TextLanguag
 
 
 @router.put(
-    "/customers/{customer_id}/opt-out",
-    responses=exemplified("opt_out") | documented(e404=NO_CUSTOMER),
+    "/customers/{customer_id}/opt-out", responses=exemplified("opt_out") | documented(e404=NO_CUSTOMER)
 )
 def opt_out(customer_id: CustomerId, access: Granted, store: OpenedStore) -> OptOut:
-    """The customer wants no more calls: on no list from the next run on. Once more changes nothing."""
+    """Puts a customer on no list from the next run on. A repeated request changes nothing."""
     run = _run_with(access, customer_id)
     with store.append() as connection:
         since = contacts.opt_out(connection, customer_id, datetime.now(UTC), access.author)
@@ -215,7 +210,7 @@ def opt_out(customer_id: CustomerId, access: Granted, store: OpenedStore) -> Opt
     responses=exemplified("withdraw_opt_out") | documented(e404=NO_CUSTOMER),
 )
 def withdraw_opt_out(customer_id: CustomerId, access: Granted, store: OpenedStore) -> OptOut:
-    """The customer may be called again. Once more changes nothing."""
+    """Withdraws an opt-out: the customer may be called again. A repeated request changes nothing."""
     run = _run_with(access, customer_id)
     with store.append() as connection:
         contacts.withdraw_opt_out(connection, customer_id, datetime.now(UTC), access.author)
@@ -241,12 +236,13 @@ def customer_fields(context: ResponseContext, customer: Score | Exclusion) -> di
         "status": "excluded",
         "customer_id": customer.customer_id,
         "code": customer.code,
-        "explanation": TEXTS[context.language].get(f"excluded.{customer.code}", customer.code),
+        "explanation": Wording(context.language).term("excluded", customer.code),
     }
 
 
 def risk_fields(context: ResponseContext, score: Score) -> dict[str, Any]:
     """The fields of Risk."""
+    words = Wording(context.language)
     return {
         "customer_id": score.customer_id,
         "tier": score.tier,
@@ -257,18 +253,13 @@ def risk_fields(context: ResponseContext, score: Score) -> dict[str, Any]:
         "risk_90d": score.risk_90d,
         "risk_band": score.risk_band,
         "money_at_risk": score.money_at_risk_minor / 100,
-        "reasons": [_reason_fields(reason, context.language) for reason in score.reasons],
+        "reasons": [
+            {"group": reason.group, "title": words.group(reason.group), "text": words.of(reason)}
+            for reason in score.reasons
+        ],
         "risk_change": score.risk_change,
         "change": change_in_words(context.run, score, context.language) or None,
     }
-
-
-def _reason_fields(reason: Reason, language: Language) -> dict[str, str]:
-    """The fields of ReasonSchema. A group of an older release has no title."""
-    group = GROUPS.get(reason.group)
-    if language == "zh":
-        return {"group": reason.group, "title": group.zh if group else reason.group, "text": reason.text_zh}
-    return {"group": reason.group, "title": group.en if group else reason.group, "text": reason.text_en}
 
 
 def _customer_risk(
@@ -279,28 +270,26 @@ def _customer_risk(
 
 
 def _extras(read_session: ReadSession, customer_id: str, include: list[Any]) -> dict[str, Any]:
-    """The fields of CustomerExtras that were asked for."""
     extras: dict[str, Any] = {}
     if "maturities" in include and (profile := read_session.profile(customer_id)):
-        extras["maturities"] = tuple(map(_maturity, profile.maturities))
+        extras["maturities"] = [
+            {
+                "product": maturity.product_name,
+                "product_class": maturity.product_class,
+                "matures_on": maturity.matures_on,
+                "balance": maturity.balance_minor / 100,
+            }
+            for maturity in profile.maturities
+        ]
     if "history" in include:
         history = reversed(read_session.history(customer_id))
-        past = [earlier for earlier in history if earlier.run.run_id != read_session.run.run_id]
-        extras["history"] = tuple(map(_past_risk, past[:WEEKS]))
+        earlier = [past for past in history if past.run.run_id != read_session.run.run_id]
+        extras["history"] = [_past_risk(past) for past in earlier[:WEEKS]]
     if "contacts" in include:
         latest = contacts.latest_of(read_session.connection, customer_id, CONTACTS)
-        extras["contacts"] = tuple(map(contact_schema, latest))
+        extras["contacts"] = [contact_schema(contact) for contact in latest]
         extras["opted_out_since"] = contacts.opted_out_since(read_session.connection, customer_id)
     return extras
-
-
-def _maturity(maturity: Maturity) -> MaturitySchema:
-    return MaturitySchema(
-        product=maturity.product_name,
-        product_class=maturity.product_class,
-        matures_on=maturity.matures_on,
-        balance=maturity.balance_minor / 100,
-    )
 
 
 def _past_risk(past: Earlier) -> PastRisk:

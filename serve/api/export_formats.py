@@ -1,13 +1,11 @@
-"""The columns of an export, and its rows as lines of JSON, CSV or Parquet: in pieces, so that none is held
-whole."""
+"""The columns of an export, and its rows as lines of JSON, CSV or Parquet, some thousand at a time."""
 
 import csv
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
-from importlib.util import find_spec
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Literal
 
 Format = Literal["ndjson", "csv", "parquet"]
@@ -43,16 +41,11 @@ BATCH = 2_000  # rows of a piece
 ROW_GROUP = 20_000  # rows of one of Parquet
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would compute (OWASP, CSV injection)
 Row = list[Any]
-Cell = Callable[[Any], Any]
 
 
 def written(rows: Iterator[Row], form: Format) -> Iterator[bytes]:
+    """The rows as bytes, a piece at a time, so that no export is held whole."""
     return {"ndjson": _lines, "csv": _csv, "parquet": _parquet}[form](rows)
-
-
-def available(form: Format) -> bool:
-    """Parquet needs a library that the service does without."""
-    return form != "parquet" or find_spec("pyarrow") is not None
 
 
 def _batches(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
@@ -61,26 +54,18 @@ def _batches(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
 
 
 def _lines(rows: Iterator[Row]) -> Iterator[bytes]:
-    """One JSON object per line, with the columns as its names."""
-    names, cells = tuple(COLUMNS), _cells(money=lambda minor: minor / 100)
-    for batch in _batches(rows, BATCH):
-        objects = (dict(zip(names, _converted(row, cells), strict=True)) for row in batch)
+    for batch in _batches(_converted(rows, money=lambda minor: minor / 100), BATCH):
+        objects = (dict(zip(COLUMNS, row, strict=True)) for row in batch)
         yield "".join(f"{json.dumps(row, ensure_ascii=False, allow_nan=False)}\n" for row in objects).encode()
 
 
 def _csv(rows: Iterator[Row]) -> Iterator[bytes]:
-    """RFC 4180 in UTF-8, with a header. A text that a spreadsheet would compute gets an apostrophe in
-    front."""
-    cells = _cells(money=_exact, text=_harmless, flag=lambda flag: str(flag).lower())
-    yield _csv_lines([list(COLUMNS)])
-    for batch in _batches(rows, BATCH):
-        yield _csv_lines([_converted(row, cells) for row in batch])
-
-
-def _csv_lines(rows: list[Row]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()
+    """RFC 4180 in UTF-8, with a header; a text that a spreadsheet would compute begins with an apostrophe."""
+    lines = _converted(rows, money=_exact, text=_harmless, flag=lambda flag: str(flag).lower())
+    for batch in _batches(chain([list(COLUMNS)], lines), BATCH):
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows(batch)
+        yield text.getvalue().encode()
 
 
 def _parquet(rows: Iterator[Row]) -> Iterator[bytes]:
@@ -90,50 +75,40 @@ def _parquet(rows: Iterator[Row]) -> Iterator[bytes]:
 
     kinds = {"text": pa.string(), "flag": pa.bool_(), "money": pa.decimal128(18, 2), "number": pa.float64()}
     schema = pa.schema([(name, kinds[kind]) for name, kind in COLUMNS.items()])
-    pipe, cells = Pipe(), _cells(money=_exact)
+    pipe = Pipe()
     with pq.ParquetWriter(pipe, schema, compression="zstd") as writer:
-        for batch in _batches(rows, ROW_GROUP):
-            columns = zip(*(_converted(row, cells) for row in batch), strict=True)
+        for batch in _batches(_converted(rows, money=_exact), ROW_GROUP):
+            columns = zip(*batch, strict=True)
             arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
             yield pipe.taken()
     yield pipe.taken()
 
 
-class Pipe(io.RawIOBase):
+class Pipe(io.BytesIO):
     """A file that is only written to, and emptied meanwhile."""
 
-    def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-        self._length = 0
-
-    def writable(self) -> bool:
-        return True
+    _gone = 0
 
     def tell(self) -> int:
-        return self._length
-
-    def write(self, piece: Any) -> int:
-        self._pieces.append(bytes(piece))
-        self._length += len(self._pieces[-1])
-        return len(self._pieces[-1])
+        return self._gone + super().tell()
 
     def taken(self) -> bytes:
         """Everything written since it was last taken."""
-        taken, self._pieces = b"".join(self._pieces), []
+        taken = self.getvalue()
+        self._gone += len(taken)
+        self.seek(0)
+        self.truncate()
         return taken
 
 
-def _cells(**of_kind: Cell) -> list[tuple[int, Cell]]:
-    """The places of a row whose cells must be converted, by kind of column."""
-    return [(place, of_kind[kind]) for place, kind in enumerate(COLUMNS.values()) if kind in of_kind]
-
-
-def _converted(row: Row, cells: list[tuple[int, Cell]]) -> Row:
-    new = list(row)
-    for place, cell in cells:
-        new[place] = None if row[place] is None else cell(row[place])
-    return new
+def _converted(rows: Iterator[Row], **of_kind: Callable[[Any], Any]) -> Iterator[Row]:
+    cells = [(place, of_kind[kind]) for place, kind in enumerate(COLUMNS.values()) if kind in of_kind]
+    for row in rows:
+        new = list(row)
+        for place, cell in cells:
+            new[place] = None if row[place] is None else cell(row[place])
+        yield new
 
 
 def _exact(minor: int) -> Decimal:

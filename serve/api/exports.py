@@ -1,14 +1,14 @@
-"""Scores in bulk, for a nightly load: one flat row per customer of a run, or of the difference of two
-runs."""
+"""Scores in bulk, for a nightly load: one flat row per customer of a run, or of the change between two."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from importlib.util import find_spec
 from typing import Annotated, Any
 
 from fastapi import HTTPException, Query, Response
 
-from configs.published import Run, Score
-from serve.api.export_formats import COLUMNS, MEDIA_TYPES, REASONS, Format, Row, available, written
+from configs.published import Score
+from serve.api.export_formats import COLUMNS, MEDIA_TYPES, REASONS, Format, Row, written
 from serve.api.requests import (
     EXAMPLES,
     GONE_RUN,
@@ -21,8 +21,7 @@ from serve.api.requests import (
 from serve.auth.access import Access, Granted, MaskedStream
 from serve.http.problems import documented
 from serve.http.responses import ResponseContext, etag
-from serve.store.store import Difference
-from serve.texts.wording import change_in_words
+from serve.texts.wording import Wording, change_in_words
 
 NO_PARQUET = "Parquet cannot be written here."
 router = authorized_router("exports")
@@ -30,7 +29,6 @@ FormatAsked = Annotated[Format, Query(alias="format", description="how the rows 
 
 
 def _streamed(route: str) -> dict[int | str, dict[str, Any]]:
-    """The OpenAPI entry of an export."""
     content = {media.partition(";")[0]: {"schema": {"type": "string"}} for media in MEDIA_TYPES.values()}
     example = EXAMPLES[route]["rows"]
     lines = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in example["value"])
@@ -46,10 +44,10 @@ def export_scores(
     """Every score of the served run, one row per customer, by number."""
     with access.at_run() as read_session:
         context, count = access.context(read_session.run, language), read_session.within_reach()
-    access.about(f"run {read_session.run.run_id}", customers=count)
-    scores = store.scores(read_session.run.run_id, access.scope)
-    rows = _scored_rows(access, context, scores)
-    return _export(access, read_session.run, rows, form, f"{read_session.run_version} {language}")
+    access.about(f"run {context.run.run_id}", customers=count)
+    scores = store.scores(context.run.run_id, access.scope)
+    rows = (("scored", score.customer_id, score) for score in scores)
+    return _export(access, context, rows, form, f"{read_session.run_version} {language}")
 
 
 @router.get("/exports/changes", response_class=Response, responses=_streamed("export_changes") | GONE_RUN)
@@ -60,25 +58,45 @@ def export_changes(
     form: FormatAsked = "ndjson",
     language: TextLanguage = "en",
 ) -> Response:
-    """The rows that turn the scores of an earlier run into those of the served one, one row per customer, by
-    number."""
+    """The scores added, changed or removed since an earlier run, one row per customer, by number."""
     with access.at_run(since) as before:
         pass
     with access.at_run() as read_session:
         context, count = access.context(read_session.run, language), read_session.within_reach()
     # How many changed is only known once the last one is sent; a new Monday changes nearly every score.
     same = before.run_version == read_session.run_version
-    access.about(f"run {read_session.run.run_id}", customers=0 if same else count)
-    differences = store.differences(since, read_session.run.run_id, access.scope)
-    rows = _changed_rows(access, context, differences)
+    access.about(f"run {context.run.run_id}", customers=0 if same else count)
+    changes = (
+        (
+            "added" if change.before is None else "changed" if change.after else "removed",
+            change.customer_id,
+            change.after,
+        )
+        for change in store.differences(since, context.run.run_id, access.scope)
+    )
     version = f"{before.run_version} {read_session.run_version} {language}"
-    return _export(access, read_session.run, rows, form, version)
+    return _export(access, context, changes, form, version)
 
 
-def _export(access: Access, run: Run, rows: Iterator[Row], form: Format, version: str) -> Response:
-    """The rows as a file. Raises HTTPException 501 for a format that cannot be written here."""
-    if not available(form):
+def _export(
+    access: Access,
+    context: ResponseContext,
+    rows: Iterable[tuple[str, str, Score | None]],
+    form: Format,
+    version: str,
+) -> Response:
+    """The rows as a file: of each its kind, the customer and, unless it went, the score.
+
+    Raises HTTPException 501 for a format that cannot be written here.
+    """
+    if form == "parquet" and find_spec("pyarrow") is None:  # which the service itself does without
         raise HTTPException(501, NO_PARQUET)
+    run = context.run
+    start = [str(run.snapshot_date), run.run_id, run.model_id]
+    exported = (
+        [*start, kind, access.shown(customer_id), *_figures(context, score)]
+        for kind, customer_id, score in rows
+    )
     headers = {
         "ETag": etag(f"{version} {form} {access.scope} {access.shown('')}".encode()),
         "Attrition-Snapshot-Date": str(run.snapshot_date),
@@ -87,36 +105,17 @@ def _export(access: Access, run: Run, rows: Iterator[Row], form: Format, version
         "Content-Disposition": f'attachment; filename="{run.snapshot_date}.{form}"',
         "Cache-Control": "no-store",
     }
-    return MaskedStream(written(rows, form), headers=headers, media_type=MEDIA_TYPES[form])
+    return MaskedStream(written(exported, form), headers=headers, media_type=MEDIA_TYPES[form])
 
 
-def _scored_rows(access: Access, context: ResponseContext, scores: Iterable[Score]) -> Iterator[Row]:
-    """One row per score; the customer's number is shown as the caller may see it."""
-    start = _start(context)
-    for score in scores:
-        yield [*start, "scored", access.shown(score.customer_id), *_figures(context, score)]
-
-
-def _changed_rows(
-    access: Access, context: ResponseContext, differences: Iterable[Difference]
-) -> Iterator[Row]:
-    """One row per customer whose score came, changed or went; of who went there is only the number."""
-    start, nothing = _start(context), [None] * (len(COLUMNS) - 5)
-    for change in differences:
-        kind = "added" if change.before is None else "removed" if change.after is None else "changed"
-        figures = _figures(context, change.after) if change.after else nothing
-        yield [*start, kind, access.shown(change.customer_id), *figures]
-
-
-def _start(context: ResponseContext) -> Row:
-    return [str(context.run.snapshot_date), context.run.run_id, context.run.model_id]
-
-
-def _figures(context: ResponseContext, score: Score) -> Row:
-    """Everything after the customer's number."""
-    reasons: list[str | None] = []
+def _figures(context: ResponseContext, score: Score | None) -> Row:
+    """Everything after the customer's number; empty for a customer without a score."""
+    if score is None:
+        return [None] * (len(COLUMNS) - 5)
+    words = Wording(context.language)
+    reasons: list[str] = []
     for reason in score.reasons[:REASONS]:
-        reasons += [reason.group, reason.text_zh if context.language == "zh" else reason.text_en]
+        reasons += [reason.group, words.of(reason)]
     return [
         score.branch_id,
         score.manager_id,

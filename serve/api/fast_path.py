@@ -31,17 +31,15 @@ class FastPath:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = _PATH.fullmatch(scope["path"]) if scope.get("method") == "GET" else None
         language = _LANGUAGES.get(scope["query_string"]) if path else None
-        if path is None or language is None:
-            await self._app(scope, receive, send)
-            return
         try:
-            body, headers = await _answer(scope, path[1], language) or (b"", [])
+            answered = await _answer(scope, path[1], language) if path and language else None
         except HTTPException as error:
             await problems.answer(error.status_code, error.detail, error.headers)(scope, receive, send)
             return
-        if not body:
+        if answered is None:
             await self._app(scope, receive, send)
             return
+        body, headers = answered
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 

@@ -54,7 +54,7 @@ def manager_list(
     limit: PageSize = 100,
     cursor: PageCursor = None,
 ) -> ManagerList:
-    """Whom a manager should call this week, first of all where a call is expected to keep most money."""
+    """A manager's customers to call this week, by the money that a call is expected to keep."""
     with access.paging(cursor) as (read_session, start):
         listed = read_session.manager_list(manager_id)
         if listed is None:

@@ -46,8 +46,7 @@ EXAMPLES = json.loads(File(__file__).with_name("examples.json").read_text("utf-8
 
 
 def opened_store(request: Request) -> Store:
-    store: Store = request.app.state.store
-    return store
+    return request.app.state.store
 
 
 OpenedStore = Annotated[Store, Depends(opened_store)]

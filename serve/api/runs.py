@@ -34,7 +34,7 @@ class Runs(RunResponse):
 
 
 class ModelCard(RunResponse):
-    """What the model that scored a run is for, what it rests on, what it is worth and who answers for it."""
+    """The model behind a run: its purpose, data, figures, limits and owner."""
 
     parts: dict[str, tuple[str, ...]] = Field(description="the sentences of each part, in order")
 
@@ -78,20 +78,18 @@ def all_runs(access: Granted) -> Runs:
 @router.get("/runs/latest", responses=exemplified("one_run"))
 def latest_run(access: Granted) -> RunSchema:
     """The run that every other answer comes from."""
-    with access.at_run() as read_session:
-        return _run_schema(access.context(read_session.run))
+    return one_run("latest", access)
 
 
 @router.get("/runs/{run_id}", responses=exemplified("one_run") | documented(e404=NO_RUN))
 def one_run(run_id: RunId, access: Granted) -> RunSchema:
-    """One run."""
+    """One run, by its run_id or as ``latest``."""
     return _run_schema(_run(access, run_id)[0])
 
 
 @router.get("/runs/{run_id}/model-card", responses=exemplified("model_card") | documented(e404=NO_CARD))
 def model_card(run_id: RunId, access: Granted) -> ModelCard:
-    """What the model that scored a run is for, what it is worth, where it should not be trusted, who answers
-    for it."""
+    """The card of the model that scored a run: its purpose, figures, limits and owner."""
     context, card = _run(access, run_id)
     if card is None:
         raise HTTPException(404, NO_CARD)

@@ -56,11 +56,6 @@ def test_the_same_key_for_another_contact_is_a_conflict(client):
     assert posted(client, key="k2", outcome="will_stay").status_code == 201
 
 
-def test_who_wants_no_contact_is_opted_out(client):
-    posted(client, outcome="no_contact")
-    assert client.get("/v1/customers/c1/risk?include=contacts").json()["opted_out_since"] is not None
-
-
 def test_a_contact_of_an_earlier_list_belongs_to_its_run(client, publish_run):
     publish_run("run-2", date(2026, 11, 23))
     assert posted(client, run_id="run-1").json()["contact"]["run_id"] == "run-1"

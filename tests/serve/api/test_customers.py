@@ -129,14 +129,6 @@ def test_an_opt_out_and_its_withdrawal(client, published):
     assert audited(published) == entries
 
 
-@pytest.mark.parametrize("role", ["manager", "branch_head", "analyst"])
-def test_only_the_bank_itself_sets_an_opt_out(client, bearer, role):
-    head = bearer(role, manager_id="M1", branch_id="B1")
-    assert client.put("/v1/customers/c1/opt-out", headers=head).status_code == 403
-    assert client.delete("/v1/customers/c1/opt-out", headers=head).status_code == 403
-    assert client.put("/v1/customers/nobody/opt-out").status_code == 404
-
-
 def test_a_name_in_a_note_is_masked_for_analysts(client, bearer):
     sent = {"customer_id": "c1", "manager_id": "M1", "outcome": "undecided", "note": "张伟 will call back"}
     assert client.post("/v1/contacts", json=sent, headers={"Idempotency-Key": "k"}).status_code == 201
