@@ -1,13 +1,13 @@
 """The texts of both languages by key, and how codes, figures and score changes read in one of them."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
 
 from configs.published import LANGUAGES, Change, Language, Reason, Run, Score
-from configs.reason_groups import GROUPS, Group
+from configs.reason_groups import GROUPS
 
 FILES = {language: Path(__file__).with_name(f"{language}.toml") for language in LANGUAGES}
 
@@ -47,15 +47,17 @@ class Wording:
         return self.either(item.text_en, item.text_zh)
 
     def group(self, code: str) -> str:
-        group = GROUPS.get(code, Group(code, code))
-        return self.either(group.en, group.zh)
+        """The name of a group of reasons; one of an older release is shown as it is."""
+        group = GROUPS.get(code)
+        return self.either(group.en, group.zh) if group else code
 
     def money(self, minor: float) -> str:
         """Whole currency: 1,843,200."""
         return f"{minor / 100:,.0f}"
 
-    def signed(self, minor: float) -> str:
-        return f"{_sign(minor)}{abs(minor) / 100:,.0f}"
+    def signed(self, number: float, write: Callable[[float], str]) -> str:
+        """A figure as one of the other methods writes it, with its sign."""
+        return f"{'−' if number < 0 else '+'}{write(abs(number))}"
 
     def points(self, difference: float) -> str:
         """A difference of shares in points, signed.
@@ -63,16 +65,10 @@ class Wording:
         >>> Wording("en").points(0.0123), Wording("en").points(-0.4)
         ('+1.2', '−40.0')
         """
-        return f"{_sign(difference)}{abs(100 * difference):.1f}"
+        return self.signed(100 * difference, "{:.1f}".format)
 
-    def signed_count(self, number: float) -> str:
-        return f"{_sign(number)}{abs(number):,.0f}"
-
-    def signed_short(self, minor: float) -> str:
-        return f"{_sign(minor)}{self.short(abs(minor))}"
-
-    def count(self, number: int) -> str:
-        return f"{number:,}"
+    def count(self, number: float) -> str:
+        return f"{number:,.0f}"
 
     def short(self, minor: float) -> str:
         """Three figures and a unit.
@@ -114,7 +110,7 @@ class Wording:
 
 
 def risk_points(score: Score) -> int:
-    """By how many whole percentage points the risk rose; 0 where nothing is known to compare with."""
+    """The rise of the risk in whole percentage points; 0 where nothing is known to compare with."""
     return round(100 * (score.risk_change or 0))
 
 
@@ -138,10 +134,6 @@ def change_in_words(run: Run, score: Score, language: Language) -> str:
     parts.sort(key=lambda part: -abs(part.contribution))
     what = words("change.and").join(words.of(part) for part in parts)
     return words(f"change.{way}_by", change=change, what=what) if what else change
-
-
-def _sign(number: float) -> str:
-    return "−" if number < 0 else "+"
 
 
 def _three(number: float) -> str:
