@@ -4,7 +4,6 @@ import gc
 import os
 import sys
 import tempfile
-from typing import TYPE_CHECKING
 
 import uvicorn
 
@@ -13,15 +12,17 @@ from configs.service import ServiceSettings, load_service_settings
 from serve.http import logs
 from serve.http.request_limits import PatientProtocol
 
-if TYPE_CHECKING:  # the process that only watches over workers does without
-    from fastapi import FastAPI
-
 
 def run(settings: ServiceSettings) -> None:
     """Serves until SIGTERM or SIGINT."""
     with tempfile.TemporaryDirectory(prefix="attrition-metrics-") as folder:
         if settings.metrics_port:
-            _serve_metrics(settings, folder)
+            if settings.workers > 1:  # which inherit the name of the folder where they leave their figures
+                os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+            from serve.http import metrics  # which looks for that name when it is imported
+            from serve.store.store import Store
+
+            metrics.serve(settings.metrics_host, settings.metrics_port, Store(settings.store))
         uvicorn.run(
             "serve.__main__:app",
             factory=True,
@@ -40,26 +41,14 @@ def run(settings: ServiceSettings) -> None:
         )
 
 
-def app() -> "FastAPI":
-    """In a process of its own, which keeps what it has imported: looking through that for garbage took 50 ms
-    a time."""
-    from serve.app import create_app
+def app() -> object:
+    """The app of a worker, whose imports are kept: looking through them for garbage took 50 ms a time."""
+    from serve.app import create_app  # the process that only watches over workers does without
 
     made = create_app()
     gc.collect()
     gc.freeze()
     return made
-
-
-def _serve_metrics(settings: ServiceSettings, folder: str) -> None:
-    """In this process for all workers. They inherit the name of the folder in which they leave their
-    figures."""
-    if settings.workers > 1:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-    from serve.http import metrics  # which looks for that name when it is imported
-    from serve.store.store import Store
-
-    metrics.serve(settings.metrics_host, settings.metrics_port, Store(settings.store))
 
 
 if __name__ == "__main__":

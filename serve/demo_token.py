@@ -8,8 +8,6 @@ from configs.service import load_service_settings
 from serve.auth.policy import Role
 from serve.auth.tokens import RefusedError, caller_of, issue
 
-HOURS = 12.0
-
 
 def main(arguments: list[str]) -> str:
     """The token. Raises ConfigError outside of the demo, and where the role needs an id that is not given."""
@@ -18,11 +16,11 @@ def main(arguments: list[str]) -> str:
     parser.add_argument("--manager", default="", help="the manager's number; a manager needs one")
     parser.add_argument("--branch", default="", help="the branch; a branch head needs one")
     parser.add_argument(
-        "--hours", type=float, default=HOURS, help="below 0: one that has expired, to try that"
+        "--hours", type=float, default=12.0, help="below 0: one that has expired, to try that"
     )
     asked = parser.parse_args(arguments)
-    claims = {"role": asked.role, "manager_id": asked.manager, "branch_id": asked.branch}
-    claims["sub"] = " ".join(filter(None, ["demo", asked.role, asked.manager or asked.branch]))
+    subject = " ".join(filter(None, ["demo", asked.role, asked.manager or asked.branch]))
+    claims = {"sub": subject, "role": asked.role, "manager_id": asked.manager, "branch_id": asked.branch}
     try:
         caller_of(claims)
     except RefusedError as error:

@@ -47,9 +47,6 @@ LEFT = {
     "pipeline/ingest/recorded_contacts.py own",
     "pipeline/scoring/profiles.py own",
     "pipeline/training/promotion.py own",
-    "serve/http/edge_middleware.py own",
-    "serve/pages/customers.py own",
-    "serve/pages/lists.py found",
     "serve/workbooks/sheets.py own",
 }
 

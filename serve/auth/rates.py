@@ -4,7 +4,7 @@ import math
 import time
 
 from fastapi import HTTPException
-from limits import RateLimitItem, parse
+from limits import parse
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import FixedWindowRateLimiter
 
@@ -24,11 +24,6 @@ class Rates:
         """Raises HTTPException 429 for the first request too many, saying when to ask again."""
         rate = self._crm if caller.role is Role.CRM else self._people
         if not await self._limiter.hit(rate, caller.role, caller.subject):
-            raise HTTPException(
-                429, f"More than {rate.amount} requests.", {"Retry-After": await self._wait(rate, caller)}
-            )
-
-    async def _wait(self, rate: RateLimitItem, caller: Caller) -> str:
-        """Whole seconds until the window ends."""
-        window = await self._limiter.get_window_stats(rate, caller.role, caller.subject)
-        return str(max(1, math.ceil(window.reset_time - time.time())))
+            window = await self._limiter.get_window_stats(rate, caller.role, caller.subject)
+            seconds = max(1, math.ceil(window.reset_time - time.time()))
+            raise HTTPException(429, f"More than {rate.amount} requests.", {"Retry-After": str(seconds)})

@@ -1,5 +1,6 @@
 """Bearer tokens (JWT, RFC 7519) of the bank's identity provider or of the demo, and the callers they name."""
 
+import base64
 import json
 import logging
 import math
@@ -28,8 +29,6 @@ FETCH_SECONDS = 5
 LONGEST = 8192  # characters of a token
 LARGEST = 1_000_000  # bytes of a set of keys
 REMEMBERED = 10_000  # tokens; a forgotten one is only verified again
-UNREACHABLE = "The identity provider's keys cannot be read, so no token is accepted."
-_CLAIMS = ["exp", "iss", "aud", "sub"]
 _ALGORITHMS = {"RSA": "RS256", "EC": "ES256"}
 
 
@@ -39,7 +38,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class Caller:
-    """Whom a token speaks for. The ids are empty where the role needs none."""
+    """The person or system that a token names. The ids are empty where the role needs none."""
 
     subject: str
     role: Role
@@ -47,25 +46,19 @@ class Caller:
     branch_id: str
 
 
-@dataclass(frozen=True)
-class Key:
-    """A key that verifies tokens, and the one algorithm it is for."""
-
-    key: Any
-    algorithm: str
-
-
 class PublicKeys:
-    """The identity provider's keys by kid, read when needed: at first, when old, or when one is missing."""
+    """The identity provider's keys by kid, read when needed: at first, when old, or when one is missing.
+
+    ``source`` is an https address or a path.
+    """
 
     def __init__(self, source: str) -> None:
-        """``source`` is an https address or a path. Nothing is read yet."""
         self._source = source
-        self._keys: dict[str, Key] = {}
+        self._keys: dict[str, jwt.PyJWK] = {}
         self._reading = Lock()
         self._read_at = self._tried_at = -math.inf
 
-    def find(self, kid: str) -> tuple[Key, float]:
+    def find(self, kid: str) -> tuple[jwt.PyJWK, float]:
         """The key, and until when by ``time.monotonic`` a token that it verified may be remembered.
 
         Raises RefusedError for a key that the identity provider does not publish, HTTPException 503 where its
@@ -77,7 +70,9 @@ class PublicKeys:
             if wanted and clock - self._tried_at >= REREAD_SECONDS:
                 self._read(clock)
             if clock - self._read_at >= OLDEST_SECONDS:
-                raise HTTPException(503, UNREACHABLE)
+                raise HTTPException(
+                    503, "The identity provider's keys cannot be read, so no token is accepted."
+                )
             if kid not in self._keys:
                 raise RefusedError("it is signed by a key that the identity provider does not publish")
             return self._keys[kid], self._read_at + FRESH_SECONDS
@@ -96,42 +91,46 @@ def _content(source: str) -> bytes:
     if not source.startswith("https://"):
         return Path(source).read_bytes()
     with urllib.request.urlopen(source, timeout=FETCH_SECONDS) as answer:
-        content: bytes = answer.read(LARGEST)
-    return content
+        return answer.read(LARGEST)
 
 
-def public_keys(content: bytes) -> dict[str, Key]:
+def public_keys(content: bytes) -> dict[str, jwt.PyJWK]:
     """The trusted keys of a JSON Web Key Set (RFC 7517), by kid: RSA of 2048 bits or more, P-256.
 
     Others are passed over, above all secrets ("oct"): a public key must never serve as one. Raises ValueError
     for what is no set of keys.
     """
-    keys: dict[str, Key] = {}
+    keys = {}
     for web_key in json.loads(content)["keys"]:
         algorithm = _ALGORITHMS.get(web_key.get("kty", ""))
         if algorithm and web_key.get("use", "sig") == "sig" and web_key.get("alg", algorithm) == algorithm:
             key = _trusted(web_key, algorithm)
-            keys |= {web_key["kid"]: Key(key, algorithm)} if key else {}
+            keys |= {web_key["kid"]: key} if key else {}
     return keys
 
 
-def _trusted(web_key: Mapping[str, Any], algorithm: str) -> Any:
+def _trusted(web_key: dict[str, Any], algorithm: str) -> jwt.PyJWK | None:
     """The key, or None where it is too weak or not of the right curve."""
     try:
-        key: Any = jwt.PyJWK(dict(web_key), algorithm).key
+        key = jwt.PyJWK(web_key, algorithm)
     except jwt.PyJWTError:
         return None
-    strong = key.key_size >= 2048 if algorithm == "RS256" else key.curve.name == "secp256r1"
+    strong = key.key.key_size >= 2048 if algorithm == "RS256" else key.key.curve.name == "secp256r1"
     return key if strong else None
 
 
 class Tokens:
-    """Verifies tokens; an accepted one is remembered by its hash until it expires or its key may be old."""
+    """Verifies tokens; an accepted one is remembered by its hash until it expires or its key may be old.
+
+    Raises ConfigError for a weak secret.
+    """
 
     def __init__(self, settings: ServiceSettings) -> None:
-        """Raises ConfigError for a weak secret."""
         self._issuer, self._audience = settings.issuer, settings.token_audience
-        self._secret = Key(settings.token_secret, "HS256") if settings.demo else None
+        self._secret: jwt.PyJWK | None = None
+        if settings.demo:
+            secret = base64.urlsafe_b64encode(settings.token_secret).decode()
+            self._secret = jwt.PyJWK({"kty": "oct", "k": secret}, "HS256")
         self._public = PublicKeys(settings.token_jwks)
         self._accepted: dict[bytes, tuple[Caller, float, float]] = {}
 
@@ -148,12 +147,12 @@ class Tokens:
             key, trusted_until = (self._secret, math.inf) if self._secret else self._public.find(_kid(token))
             claims = jwt.decode(
                 token,
-                key.key,
-                algorithms=[key.algorithm],
+                key,
+                algorithms=[key.algorithm_name],
                 issuer=self._issuer,
                 audience=self._audience,
                 leeway=LEEWAY_SECONDS,
-                options={"require": _CLAIMS},
+                options={"require": ["exp", "iss", "aud", "sub"]},
             )
         except jwt.PyJWTError as error:
             raise RefusedError(type(error).__name__) from None
@@ -165,26 +164,27 @@ class Tokens:
 
 
 def caller_of(claims: Mapping[str, Any]) -> Caller:
-    """Raises RefusedError unless the claims say what the role needs."""
-    subject, role, manager_id, branch_id = (
-        claims.get(name, "") for name in ("sub", "role", "manager_id", "branch_id")
-    )
-    if not all(isinstance(claim, str) for claim in (subject, role, manager_id, branch_id)) or not subject:
+    """The caller whom claims name. Raises RefusedError unless they say what the role needs."""
+    named = {name: claims.get(name, "") for name in ("sub", "role", "manager_id", "branch_id")}
+    if not all(isinstance(claim, str) for claim in named.values()) or not named["sub"]:
         raise RefusedError("sub, role, manager_id and branch_id have to be text, and sub must not be empty")
-    if role not in set(Role):
+    if named["role"] not in set(Role):
         raise RefusedError(f"the claim role is none of {', '.join(Role)}")
-    if (role == Role.MANAGER and not manager_id) or (role == Role.BRANCH_HEAD and not branch_id):
-        raise RefusedError(
-            f"a {role} needs the claim {'manager_id' if role == Role.MANAGER else 'branch_id'}"
-        )
-    return Caller(subject, Role(role), manager_id, branch_id)
+    needed = {Role.MANAGER: "manager_id", Role.BRANCH_HEAD: "branch_id"}.get(Role(named["role"]), "sub")
+    if not named[needed]:
+        raise RefusedError(f"a {named['role']} needs the claim {needed}")
+    return Caller(named["sub"], Role(named["role"]), named["manager_id"], named["branch_id"])
 
 
 def issue(settings: ServiceSettings, claims: Mapping[str, Any], seconds: int) -> str:
     """A token of the demo that expires after ``seconds``. Raises ConfigError where the bank issues them."""
     issued = int(time.time())
-    standing: dict[str, Any] = {"iss": settings.issuer, "aud": settings.token_audience}
-    standing |= {"nbf": issued, "exp": issued + seconds}
+    standing = {
+        "iss": settings.issuer,
+        "aud": settings.token_audience,
+        "nbf": issued,
+        "exp": issued + seconds,
+    }
     return jwt.encode({**claims, **standing}, settings.token_secret, algorithm="HS256")
 
 

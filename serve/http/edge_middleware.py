@@ -21,18 +21,17 @@ _PORT = re.compile(rb":\d+$")
 PROBES = {"/healthz", "/readyz"}  # asked by the address of the machine
 
 # Only what the service itself sends is loaded, run or shown; it is framed by nobody (OWASP secure headers).
-_POLICY = (
-    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
-    b"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 HEADERS = [
-    (b"content-security-policy", _POLICY),
+    (
+        b"content-security-policy",
+        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
+        b"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    ),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
-HSTS = (b"strict-transport-security", b"max-age=31536000")
 
 
 class EdgeMiddleware:
@@ -61,22 +60,17 @@ class EdgeMiddleware:
             context.end()
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers, settings = dict(scope["headers"]), self._settings
-        if not self._is_ours(headers.get(b"host", b"")) and scope["path"] not in PROBES:
-            await problems.answer(421, "The service is not called by this name.")(scope, receive, send)
-            return
-        if b"content-length" in headers or b"transfer-encoding" in headers:
-            if not headers.get(b"content-length", b"0").isdigit():
-                await problems.answer(400, "Content-Length is no number.", CLOSE)(scope, receive, send)
-                return
-            if int(headers.get(b"content-length", b"0")) > settings.largest_body:
-                await problems.answer(413, TOO_LARGE, CLOSE)(scope, receive, send)
-                return
+        headers, settings, app = dict(scope["headers"]), self._settings, self._app
+        host, length = headers.get(b"host", b""), headers.get(b"content-length", b"0")
+        if _PORT.sub(b"", host).lower() not in self._hosts and scope["path"] not in PROBES:
+            app = problems.answer(421, "The service is not called by this name.")
+        elif not length.isdigit():
+            app = problems.answer(400, "Content-Length is no number.", CLOSE)
+        elif int(length) > settings.largest_body:
+            app = problems.answer(413, TOO_LARGE, CLOSE)
+        elif b"content-length" in headers or b"transfer-encoding" in headers:
             receive = bounded(receive, settings.largest_body, settings.body_seconds)
-        await self._app(scope, receive, send)
-
-    def _is_ours(self, host: bytes) -> bool:
-        return _PORT.sub(b"", host).lower() in self._hosts
+        await app(scope, receive, send)
 
 
 class RequestContext:
@@ -94,10 +88,10 @@ class RequestContext:
         """Once an answer has begun it may take its time: an export is long."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            own = [*HEADERS, (b"x-request-id", self._request_id.encode())]
+            headers = [*message.get("headers", ()), *HEADERS, (b"x-request-id", self._request_id.encode())]
             if self._scope.get("scheme") == "https":
-                own.append(HSTS)
-            message["headers"] = [*message.get("headers", ()), *own]
+                headers.append((b"strict-transport-security", b"max-age=31536000"))
+            message["headers"] = headers
             if self.patience:
                 self.patience.reschedule(None)
         await self._send(message)
@@ -118,7 +112,5 @@ class RequestContext:
 
 def _request_id(scope: Scope) -> str:
     """The caller's own if it is a UUID; anything else could be somebody's number."""
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and _UUID.fullmatch(value):
-            return value.decode()
-    return os.urandom(16).hex()
+    request_id = dict(scope["headers"]).get(b"x-request-id", b"")
+    return request_id.decode() if _UUID.fullmatch(request_id) else os.urandom(16).hex()

@@ -37,8 +37,10 @@ def place_of_fault(_logger: Any, _method: str, event: Event) -> Event:
     error = exc_info[1] if isinstance(exc_info, tuple) else exc_info
     if isinstance(error, BaseException):
         event["fault"] = type(error).__name__
-        frames = traceback.extract_tb(error.__traceback__)
-        event["through"] = [f"{_file(frame.filename)}:{frame.lineno} {frame.name}" for frame in frames]
+        event["through"] = [
+            f"{'/'.join(frame.filename.split('/')[-2:])}:{frame.lineno} {frame.name}"
+            for frame in traceback.extract_tb(error.__traceback__)
+        ]
     return event
 
 
@@ -46,11 +48,6 @@ def _mask(value: Any) -> Any:
     if isinstance(value, list):
         return [_mask(part) for part in value]
     return _MASKED.sub(MASK, value) if isinstance(value, str) else value
-
-
-def _file(path: str) -> str:
-    """The last two parts, enough to find it."""
-    return "/".join(path.split("/")[-2:])
 
 
 def formatter() -> structlog.stdlib.ProcessorFormatter:

@@ -18,14 +18,17 @@ from serve.store.read_session import GoneError
 log = logging.getLogger("serve")
 
 GONE = "The store does not hold this run, or no longer, or it was published anew."
-BUSY = "The store is being written, as it is while a run is published. Nothing was recorded."
-RETRY_SECONDS = 5  # told in Retry-After
 CONFLICT = "This key was used for another contact."
 MEDIA_TYPE = "application/problem+json"
 _ERRORS: tuple[tuple[Any, ...], ...] = (
     (GoneError, 410, GONE),
     (ConflictError, 409, CONFLICT),
-    (BusyError, 503, BUSY, {"Retry-After": str(RETRY_SECONDS)}),
+    (
+        BusyError,
+        503,
+        "The store is being written, as it is while a run is published. Nothing was recorded.",
+        {"Retry-After": "5"},
+    ),
     (Exception, 500, "The service failed; nothing was changed."),
 )
 _REMEDIES = {
@@ -60,8 +63,12 @@ class Problem(BaseModel):
 
 
 def problem(status: int, detail: str) -> Problem:
-    title = HTTPStatus(status).phrase
-    return Problem(title=title, status=status, detail=detail, remedy=_REMEDIES.get(status, _REMEDIES[422]))
+    return Problem(
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        remedy=_REMEDIES.get(status, _REMEDIES[422]),
+    )
 
 
 def documented(**details: str) -> dict[int | str, dict[str, Any]]:

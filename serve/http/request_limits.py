@@ -9,7 +9,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEADER_SECONDS = 10.0  # from connecting, or from the first byte of a request, to its last header
 TOO_LARGE = "The body is too large."
-TOO_SLOW = "The body came too slowly."
 CLOSE = {"Connection": "close"}
 
 
@@ -56,7 +55,7 @@ def bounded(receive: Receive, most: int, seconds: float) -> Receive:
             async with asyncio.timeout_at(until):
                 message = await receive()
         except TimeoutError:
-            raise HTTPException(408, TOO_SLOW, CLOSE) from None
+            raise HTTPException(408, "The body came too slowly.", CLOSE) from None
         size += len(message.get("body", b""))
         whole = not message.get("more_body", False)
         if size > most:

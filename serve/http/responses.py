@@ -13,7 +13,6 @@ from configs.published import Language, Run
 ID = r"^[^\s\x00-\x1f\x7f]{1,64}$"  # of customers, managers, branches and runs
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Money = Annotated[float, Field(allow_inf_nan=False, description="in `currency`, at most two decimals")]
-_KEPT = ("etag", "cache-control", "attrition-warning")  # headers of a 304
 
 
 class Schema(BaseModel):
@@ -23,7 +22,7 @@ class Schema(BaseModel):
 
 
 class RunResponse(Schema):
-    """Where every response comes from."""
+    """The run and the model behind every response."""
 
     snapshot_date: date = Field(description="the Monday the answer holds for; that day itself is not seen")
     run_id: str = Field(description="the weekly run that was published")
@@ -69,16 +68,14 @@ def unless_held(request: Request, response: Response) -> Response:
     """
     if request.method != "GET" or response.status_code != 200:
         return response
-    if "etag" not in response.headers:
-        if response.media_type != "application/json":
-            return response
+    if "etag" not in response.headers and response.media_type == "application/json":
         response.headers["ETag"] = etag(bytes(response.body))
     held = request.headers.get("If-None-Match", "").split(",")
-    if response.headers["ETag"] not in {f"W/{tag.strip().removeprefix('W/')}" for tag in held}:
+    if response.headers.get("ETag") not in {f"W/{tag.strip().removeprefix('W/')}" for tag in held}:
         return response
-    return Response(
-        status_code=304, headers={name: response.headers[name] for name in _KEPT if name in response.headers}
-    )
+    kept = ("etag", "cache-control", "attrition-warning")
+    headers = {name: response.headers[name] for name in kept if name in response.headers}
+    return Response(status_code=304, headers=headers)
 
 
 def etag(content: bytes) -> str:

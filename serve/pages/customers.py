@@ -19,7 +19,6 @@ from serve.pages.charts import week_ends
 from serve.pages.page import Page, RunId, asked_run, go, language_of, may, show, show_run
 from serve.pages.session import Fields, Posted
 from serve.store import contacts
-from serve.store.contacts import LONGEST_NOTE, Author, ConflictError, Contact
 from serve.store.database import BusyError
 from serve.store.read_session import ReadSession
 from serve.texts.wording import Wording
@@ -46,7 +45,7 @@ class Form:
     note: str = ""
     faults: Mapping[str, str] = field(default_factory=dict)
     outcomes = OUTCOMES
-    longest_note = LONGEST_NOTE
+    longest_note = contacts.LONGEST_NOTE
 
 
 @pages.get("/customers/{customer_id}")
@@ -62,7 +61,7 @@ def customer_page(
             return show_run(request, "excluded.html", session, customer_id=customer_id, code=score.code)
         profile = session.profile(customer_id)
         held = profile.aum_by_class if profile else {}
-        own = {name: held[name] for name in PRODUCT_CLASSES if name in held and name != "loan"}
+        classes = {name: held[name] for name in PRODUCT_CLASSES if name in held and name != "loan"}
         recorded = contacts.latest_of(session.connection, customer_id, CONTACTS)
         past = profile.contacts if profile else ()
         return show_run(
@@ -77,14 +76,14 @@ def customer_page(
             history=session.history(customer_id),
             opted_out=contacts.opted_out_since(session.connection, customer_id) is not None,
             profile=profile,
-            own_classes=own,
-            week_ends=week_ends(session.run.snapshot_date, len(next(iter(own.values()), ()))),
+            own_classes=classes,
+            week_ends=week_ends(session.run.snapshot_date, len(next(iter(classes.values()), ()))),
             contacts=_contact_rows(past, recorded, Wording(language_of(request))),
         )
 
 
 def _contact_rows(
-    past: Iterable[PastContact], recorded: Iterable[Contact], words: Wording
+    past: Iterable[PastContact], recorded: Iterable[contacts.Contact], words: Wording
 ) -> list[dict[str, Any]]:
     """The newest contacts of the bank's own systems and of this service, newest first."""
     rows: list[dict[str, Any]] = [
@@ -134,12 +133,14 @@ def record_outcome(request: Request, customer_id: CustomerId, access: Granted, f
     if form is None:
         raise HTTPException(404)
     status, form = 422, _filled(form, fields, words)
+    run_id = read_session.run.run_id
     if not form.faults:
         try:
-            _record(request, access, customer_id, read_session.run.run_id, form)
+            with request.app.state.store.append() as connection:
+                contacts.record(connection, _contact(customer_id, run_id, form), access.author)
             page = f"/customers/{quote(customer_id, safe='')}"
-            return go(f"{page}?run={quote(read_session.run.run_id)}&saved={form.outcome}")
-        except ConflictError:
+            return go(f"{page}?run={quote(run_id)}&saved={form.outcome}")
+        except contacts.ConflictError:
             form = replace(form, key=_new_key(), faults={"outcome": words("record.conflict")})
         except BusyError:
             status, form = 503, replace(form, faults={"outcome": words("record.busy")})
@@ -169,16 +170,14 @@ def _faults(form: Form, words: Wording) -> Iterator[tuple[str, str]]:
         yield "outcome", words("record.missing")
     if form.callers and form.caller not in {manager.manager_id for manager in form.callers}:
         yield "caller", words("record.caller.missing")
-    if len(form.note) > LONGEST_NOTE:
-        yield "note", words("record.long", found=len(form.note), most=LONGEST_NOTE)
+    if len(form.note) > contacts.LONGEST_NOTE:
+        yield "note", words("record.long", found=len(form.note), most=contacts.LONGEST_NOTE)
     elif _CONTROL.search(form.note):
         yield "note", words("record.odd")
 
 
-def _record(request: Request, access: Access, customer_id: str, run_id: str, form: Form) -> None:
-    """Raises ConflictError where the same form was sent before with something else in it."""
-    state = request.app.state
-    contact = Contact(
+def _contact(customer_id: str, run_id: str, form: Form) -> contacts.Contact:
+    return contacts.Contact(
         key=form.key,
         customer_id=customer_id,
         manager_id=form.caller,
@@ -187,5 +186,3 @@ def _record(request: Request, access: Access, customer_id: str, run_id: str, for
         note=form.note,
         recorded_at=datetime.now(UTC),
     )
-    with state.store.append() as connection:
-        contacts.record(connection, contact, Author(access.caller.subject, state.settings.audit_secret))

@@ -46,8 +46,10 @@ def effect_page(request: Request, access: Granted) -> Response:
 
 
 def verdict(effect: dict[str, Any]) -> str:
-    """``helps`` or ``harms`` where the interval leaves zero out, ``open`` where it does not, ``early`` while
-    an effect of the size that is reckoned with could not be seen yet."""
+    """The reading of an effect: ``helps`` or ``harms`` where the interval leaves zero out, else ``open``.
+
+    ``early`` while an effect of the expected size could not be seen yet.
+    """
     customers, power = effect["customers"], effect["power"]
     if customers and customers["difference"][1] > 0:
         return "helps"

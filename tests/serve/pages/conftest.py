@@ -9,7 +9,6 @@ from fastapi.testclient import TestClient
 from configs.service import ServiceSettings
 from configs.settings import Settings
 from serve.app import create_app
-from serve.auth import tokens
 from serve.store.store import Store
 from tests.serve.pages import published_bank
 
@@ -40,12 +39,11 @@ def client(service: ServiceSettings) -> Iterator[TestClient]:
 
 
 @pytest.fixture
-def signed_in(client: TestClient, service: ServiceSettings) -> SignedIn:
+def signed_in(client: TestClient, token_of: Callable[..., str]) -> SignedIn:
     """The client with the session of somebody: ``signed_in("manager", manager_id="M1")``."""
 
     def session(role: str, **claims: str) -> TestClient:
-        token = tokens.issue(service, {"sub": f"the {role}", "role": role, **claims}, seconds=3600)
-        client.cookies.set("attrition-session", token, domain="127.0.0.1")
+        client.cookies.set("attrition-session", token_of(role, **claims), domain="127.0.0.1")
         return client
 
     return session

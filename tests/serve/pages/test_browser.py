@@ -14,13 +14,11 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from pydantic import SecretStr
 
 from configs.service import ServiceSettings
 from serve.app import create_app
 from serve.auth import tokens
 from serve.texts.wording import TEXTS
-from tests.serve.conftest import AUDIT_KEY, SECRET
 from tests.servers import PATIENCE, served
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
@@ -71,16 +69,10 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def site(published_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(published_file: Path, tmp_path_factory: pytest.TempPathFactory, make_service) -> Iterator[Site]:
     store = tmp_path_factory.mktemp("site") / "store.db"
     store.write_bytes(published_file.read_bytes())
-    service = ServiceSettings(
-        store=f"sqlite:///{store}",
-        demo=True,
-        token_key=SecretStr(SECRET),
-        audit_key=SecretStr(AUDIT_KEY),
-        stale_days=36_500,
-    )
+    service = make_service(f"sqlite:///{store}")
     with served(create_app(service), lifespan="on") as port:
         yield Site(f"http://127.0.0.1:{port}", service)
 

@@ -91,12 +91,6 @@ def test_a_store_that_cannot_be_read_is_a_page_too(manager, client, monkeypatch)
     assert "secret" not in answer.text
 
 
-def test_without_a_session_one_is_sent_to_sign_in(client):
-    answer = client.get("/customers/6217000000000000101?run=x")
-    assert answer.status_code == 303
-    assert answer.headers["location"] == "/sign-in?to=%2Fcustomers%2F6217000000000000101%3Frun%3Dx"
-
-
 def test_the_style_sheet_may_be_kept_and_pages_name_its_version(client):
     page = client.get("/sign-in").text
     (sheet,) = re.findall(r'<link rel="stylesheet" href="([^"]+)"', page)
