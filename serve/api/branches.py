@@ -16,7 +16,7 @@ router = authorized_router("branches")
 
 
 class Stake(Schema):
-    """Customers scored and what may leave with them."""
+    """Scored customers, and the money that may leave with them."""
 
     customers: int = Field(ge=0, description="customers scored")
     high_risk: int = Field(ge=0, description="of these in the band high")

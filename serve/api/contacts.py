@@ -66,7 +66,7 @@ class ContactRecorded(RunResponse):
 def record_contact(
     sent: ContactSent, idempotency_key: IdempotencyKey, access: Granted, store: OpenedStore
 ) -> ContactRecorded:
-    """Records the outcome of a contact. The same again under its key gets the first answer."""
+    """Records the outcome of a contact once: sent again under its key, it gets the first answer."""
     access.about(sent.customer_id)
     manager_id = sent.manager_id or access.caller.manager_id
     if not manager_id:

@@ -101,7 +101,7 @@ class CustomerExtras(Schema):
 
 
 class ScoredCustomer(CustomerExtras, Risk, RunResponse):
-    """A customer of the cohort."""
+    """A customer with a score."""
 
     status: Literal["scored"]
     branch_id: str | None
@@ -132,7 +132,7 @@ class CustomersAsked(Schema):
 
 
 class CustomersRisk(RunResponse):
-    """The answers for many customers."""
+    """The risks of many customers."""
 
     customers: tuple[
         Annotated[ScoredCustomer | ExcludedCustomer | UnknownCustomer, Field(discriminator="status")], ...
@@ -178,7 +178,7 @@ def customer_risk(
 
 @router.post("/customers/risk", responses=exemplified("customers_risk") | BODY)
 def customers_risk(asked: CustomersAsked, access: Granted, language: TextLanguage = "en") -> CustomersRisk:
-    """The risks of up to 1,000 customers in the order asked for, with ``unknown`` for any other number."""
+    """The risks of up to 1,000 customers, in the order asked for; ``unknown`` for a number not known."""
     numbers = [access.number(shown) for shown in asked.customer_ids]
     wanted = dict.fromkeys(number for number in numbers if number is not None)
     access.about(*wanted)
@@ -198,7 +198,7 @@ def customers_risk(asked: CustomersAsked, access: Granted, language: TextLanguag
     "/customers/{customer_id}/opt-out", responses=exemplified("opt_out") | documented(e404=NO_CUSTOMER)
 )
 def opt_out(customer_id: CustomerId, access: Granted, store: OpenedStore) -> OptOut:
-    """Puts a customer on no list from the next run on. A repeated request changes nothing."""
+    """Opts a customer out of all lists from the next run on. A repeated request changes nothing."""
     run = _run_with(access, customer_id)
     with store.append() as connection:
         since = contacts.opt_out(connection, customer_id, datetime.now(UTC), access.author)

@@ -47,7 +47,7 @@ class Health(Schema):
 
 @probes.get("/healthz", responses=exemplified("health"))
 def healthz() -> Health:
-    """The process answers."""
+    """Alive: the process answers."""
     return Health(status="ok")
 
 
@@ -59,7 +59,7 @@ def healthz() -> Health:
     ),
 )
 def readyz(request: Request, store: OpenedStore) -> Health:
-    """There is a run to serve, and the service is not about to stop."""
+    """Ready: a run can be served, and the service is not about to stop."""
     if request.app.state.stopping:
         raise HTTPException(503, "The service is stopping.")
     store.latest_run()
