@@ -130,17 +130,14 @@ class Client:
 
     def update(self, since: str | None) -> Update:
         """The rows that bring a copy of run ``since`` up to date: all scores without one or if gone."""
-        if since is None:
-            return self._update("/exports/scores", whole=True)
+        whole = since is None
+        address, query = ("/exports/scores", {}) if whole else ("/exports/changes", {"since": since})
         try:
-            return self._update("/exports/changes", whole=False, since=since)
+            response = self._opened(self._request("GET", address, query))
         except ProblemError as problem:
-            if problem.status != 410:
+            if whole or problem.status != 410:
                 raise
             return self.update(None)
-
-    def _update(self, address: str, whole: bool, **asked: str) -> Update:
-        response = self._opened(self._request("GET", address, asked))
         run_id, day = response.headers["Attrition-Run"], response.headers["Attrition-Snapshot-Date"]
         return Update(run_id, date.fromisoformat(day), whole, _rows(response))
 
