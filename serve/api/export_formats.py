@@ -61,7 +61,12 @@ def _lines(rows: Iterator[Row]) -> Iterator[bytes]:
 
 def _csv(rows: Iterator[Row]) -> Iterator[bytes]:
     """RFC 4180 in UTF-8, with a header; a text that a spreadsheet would compute begins with an apostrophe."""
-    lines = _converted(rows, money=_exact, text=_harmless, flag=lambda flag: str(flag).lower())
+    lines = _converted(
+        rows,
+        money=_exact,
+        text=lambda text: f"'{text}" if text.startswith(FORMULA) else text,
+        flag=lambda flag: str(flag).lower(),
+    )
     for batch in _batches(chain([list(COLUMNS)], lines), BATCH):
         text = io.StringIO(newline="")
         csv.writer(text).writerows(batch)
@@ -113,7 +118,3 @@ def _converted(rows: Iterator[Row], **of_kind: Callable[[Any], Any]) -> Iterator
 
 def _exact(minor: int) -> Decimal:
     return Decimal(minor).scaleb(-2)
-
-
-def _harmless(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA) else text
