@@ -88,9 +88,5 @@ def record_contact(
     return ContactRecorded(
         **access.context(read_session.run).source,
         customer_id=recorded.customer_id,
-        contact=contact_schema(recorded),
+        contact=ContactSchema.model_validate(recorded, from_attributes=True),
     )
-
-
-def contact_schema(contact: contacts.Contact) -> ContactSchema:
-    return ContactSchema.model_validate(contact, from_attributes=True)

@@ -7,7 +7,7 @@ from fastapi import HTTPException, Query
 from pydantic import Field
 
 from configs.published import Exclusion, Run, Score
-from serve.api.contacts import ContactSchema, contact_schema
+from serve.api.contacts import ContactSchema
 from serve.api.requests import (
     BODY,
     NO_CUSTOMER,
@@ -287,7 +287,9 @@ def _extras(read_session: ReadSession, customer_id: str, include: list[Any]) -> 
         extras["history"] = [_past_risk(past) for past in earlier[:WEEKS]]
     if "contacts" in include:
         latest = contacts.latest_of(read_session.connection, customer_id, CONTACTS)
-        extras["contacts"] = [contact_schema(contact) for contact in latest]
+        extras["contacts"] = [
+            ContactSchema.model_validate(contact, from_attributes=True) for contact in latest
+        ]
         extras["opted_out_since"] = contacts.opted_out_since(read_session.connection, customer_id)
     return extras
 
