@@ -173,7 +173,8 @@ def customer_risk(
         if customer is None:
             raise HTTPException(404, NO_CUSTOMER)
         extras = _extras(read_session, customer_id, include)
-    return _customer_risk(access.context(read_session.run, language), customer, extras)
+    fields = customer_fields(access.context(read_session.run, language), customer) | extras
+    return ScoredCustomer(**fields) if isinstance(customer, Score) else ExcludedCustomer(**fields)
 
 
 @router.post("/customers/risk", responses=exemplified("customers_risk") | BODY)
@@ -185,13 +186,11 @@ def customers_risk(asked: CustomersAsked, access: Granted, language: TextLanguag
     with access.at_run() as read_session:
         customers = read_session.customers(list(wanted))
     context = access.context(read_session.run, language)
-    risks = (
-        _customer_risk(context, customers[number], {})
-        if number in customers
-        else UnknownCustomer(status="unknown")
+    risks = [
+        customer_fields(context, customers[number]) if number in customers else {"status": "unknown"}
         for number in numbers
-    )
-    return CustomersRisk(**context.source, customers=tuple(risks))
+    ]
+    return CustomersRisk.model_validate({**context.source, "customers": risks})
 
 
 @router.put(
@@ -260,13 +259,6 @@ def risk_fields(context: ResponseContext, score: Score) -> dict[str, Any]:
         "risk_change": score.risk_change,
         "change": change_in_words(context.run, score, context.language) or None,
     }
-
-
-def _customer_risk(
-    context: ResponseContext, customer: Score | Exclusion, extras: dict[str, Any]
-) -> CustomerRisk:
-    fields = customer_fields(context, customer) | extras
-    return ScoredCustomer(**fields) if isinstance(customer, Score) else ExcludedCustomer(**fields)
 
 
 def _extras(read_session: ReadSession, customer_id: str, include: list[Any]) -> dict[str, Any]:
