@@ -95,7 +95,8 @@ class _Chain:
         with connect.write(engine, connect.ACCESS_LOG_LOCK, patience) as connection:
             _prepare(connection)
         self.pooled = engine.raw_connection()
-        self._driver: Any = self.pooled.driver_connection
+        driver: Any = self.pooled.driver_connection
+        self._driver = driver
         self._begin = _BEGIN[engine.dialect.name]
         if engine.dialect.name == "sqlite":
             self._driver.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")

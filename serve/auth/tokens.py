@@ -100,7 +100,7 @@ def public_keys(content: bytes) -> dict[str, jwt.PyJWK]:
     Others are passed over, above all secrets ("oct"): a public key must never serve as one. Raises ValueError
     for what is no set of keys.
     """
-    keys = {}
+    keys: dict[str, jwt.PyJWK] = {}
     for web_key in json.loads(content)["keys"]:
         algorithm = _ALGORITHMS.get(web_key.get("kty", ""))
         if algorithm and web_key.get("use", "sig") == "sig" and web_key.get("alg", algorithm) == algorithm:

@@ -171,7 +171,7 @@ def clock(monkeypatch):
 
 def test_an_unknown_key_makes_the_keys_read_again_once_a_minute(jwks, clock):
     keys = PublicKeys(str(jwks))
-    assert keys.find("r1")[0].algorithm == "RS256"
+    assert keys.find("r1")[0].algorithm_name == "RS256"
     jwks.write_text(json.dumps({"keys": [jwk(OTHER, "r2")]}))
     clock(0.9)
     with pytest.raises(RefusedError):
