@@ -22,8 +22,7 @@ import os
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
@@ -35,9 +34,9 @@ import duckdb
 import pyarrow.parquet as pq
 
 from benchmarks import peers
-from benchmarks.features_spark import peak_mb, timed
 from benchmarks.kernel import READ, TEXT, columns, find_places, name_of, placed, sums_and_counts
 from benchmarks.peers import Job
+from benchmarks.processes import alone, parser, say, stopwatch
 from configs.bank_folder import load_settings
 from configs.settings import Settings
 from features.build import calendar_of, catalogue, first_monday
@@ -49,7 +48,12 @@ from pipeline.tables import Ingested, bucket_name, read_ingested
 BANK = "demo"
 WORKERS = 2
 COMPARED = ("duckdb", "polars", "pandas")
-MISSING = 3  # exit code of a child whose tool is not installed
+SPARK = {
+    "small_spark_kernel_s": "shared_columns",
+    "small_spark_sql_s": "spark_sql",
+    "small_spark_bucketing_and_kernel_s": "with_bucketing",
+    "small_spark_raw_sql_s": "raw_sql",
+}  # figures here, ways of benchmarks.features_spark
 
 
 def ours(job: Job) -> None:
@@ -86,10 +90,10 @@ def read(job: Job) -> None:
 def write(job: Job) -> float:
     """Floor: the finished result, once; the seconds without reading it first."""
     parts = [pq.read_table(path) for path in sorted((job.out.parent / "ours" / "result").glob("*.parquet"))]
-    began = time.perf_counter()
+    took = stopwatch()
     with ThreadPoolExecutor(WORKERS) as pool:
         list(pool.map(lambda k: write_parquet(parts[k], job.out / f"{k}.parquet"), range(len(parts))))
-    return time.perf_counter() - began
+    return took()["seconds"]
 
 
 WAYS: dict[str, Callable[[Job], float | None]] = {
@@ -110,9 +114,10 @@ def make_bank(work: Path, customers: int, weeks: int) -> tuple[Home, Ingested, f
             subprocess.run([*command, "demo-bank", "--out", folder / "raw", *size], check=True)
         say("ingesting")
         ingest = [*command, "ingest", "--bank", BANK, "--raw", folder / "raw", "--data", folder / "data"]
-        took, _ = timed(lambda: subprocess.run(ingest, check=True, stdout=subprocess.DEVNULL))
+        took = stopwatch()
+        subprocess.run(ingest, check=True, stdout=subprocess.DEVNULL)
+        write_json(note, {"ingest_s": took()["seconds"]})
         shutil.rmtree(folder / "raw")
-        write_json(note, {"ingest_s": took})
     home = Home(folder / "data" / BANK)
     return home, read_ingested(home), json.loads(note.read_text("utf-8"))["ingest_s"]
 
@@ -122,20 +127,15 @@ def export(tables: Ingested, folder: Path) -> Path:
     if not (folder / "done").is_file():
         say("exporting the bookings in the order of delivery")
         folder.mkdir(parents=True, exist_ok=True)
-        columns_of = {
-            "transactions": ", ".join(READ),
-            "customers": "customer_id, opened_on, known_on, superseded_on",
-        }
-        order = {
-            "transactions": "known_on, md5_number_lower(transaction_id)",
-            "customers": "customer_id, known_on",
-        }
-        for name, chosen in columns_of.items():
+        for name, chosen, order in (
+            ("transactions", ", ".join(READ), "known_on, md5_number_lower(transaction_id)"),
+            ("customers", "customer_id, opened_on, known_on, superseded_on", "customer_id, known_on"),
+        ):
             with duckdb.connect() as con:
                 con.execute("SET memory_limit = '4GB'")
                 con.execute(
                     f"COPY (SELECT {chosen} FROM read_parquet(?, hive_partitioning = false) "
-                    f"ORDER BY {order[name]}) TO '{folder}/{name}.parquet' (FORMAT parquet)",
+                    f"ORDER BY {order}) TO '{folder}/{name}.parquet' (FORMAT parquet)",
                     [[str(path) for path in tables.parts(name)]],
                 ).fetchall()
         (folder / "done").touch()
@@ -159,30 +159,27 @@ def job_of(tables: Ingested, folder: Path, out: Path, snapshots: int) -> Job:
     )
 
 
-def measure(way: str, arguments: Sequence[str]) -> dict[str, Any]:
-    """Run one way in a fresh process: its seconds and MB, or a note why there are none."""
+def measure(way: str, job: Job) -> dict[str, Any]:
+    """Seconds and MB of one way in a fresh process, or a note why there are none."""
     say(way)
-    child = [sys.executable, "-W", "ignore", "-m", "benchmarks.features", *arguments, "--way", way]
-    done = subprocess.run(child, capture_output=True, text=True, check=False)
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        return {"note": lines[-1]}
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    try:
+        return alone(run_way, way, job)
+    except Exception as error:
+        return {"note": f"{type(error).__name__}: {error}"}
 
 
-def run_way(way: str, job: Job) -> None:
-    """What the fresh process does: the work, then its figures as one line."""
+def run_way(way: str, job: Job) -> dict[str, Any]:
+    """Seconds and CPU seconds of the work, in this process."""
     job = replace(job, out=job.out / way)
     shutil.rmtree(job.out, ignore_errors=True)
     job.out.mkdir(parents=True)
-    began = time.process_time()
-    took, own = timed(lambda: WAYS[way](job))
-    cpu = time.process_time() - began
-    print(json.dumps({"seconds": round(own or took, 2), "cpu": round(cpu, 2), "peak_mb": peak_mb()}))
+    took = stopwatch()
+    own = WAYS[way](job)
+    return took() | ({} if own is None else {"seconds": own})
 
 
 def differing(job: Job, other: str) -> int:
-    """How many values differ from ours; a customer without any booking in a window may be left out."""
+    """The number of values that differ from ours; a customer without a booking in a window may lack."""
     mine, theirs = (f"read_parquet('{job.out / way}/*.parquet')" for way in ("ours/result", other))
     # Counts as they are, money to the minor unit: polars divides by multiplying with the inverse.
     units = [(name, 100 if statistic == "sum" else 1) for name, _, statistic, _ in job.columns]
@@ -202,18 +199,15 @@ def differing(job: Job, other: str) -> int:
 
 def weekly(home: Home, tables: Ingested, settings: Settings) -> float:
     """Seconds of one Monday of every feature, as a weekly run computes it; the second of two runs."""
-    took = 0.0
     for _ in range(2):
         shutil.rmtree(home.root / "features", ignore_errors=True)
-        took, _ = timed(
-            lambda: build_snapshots(settings, home, tables, [monday_after(tables)], lambda *_: None)
-        )
-    return took
+        took = stopwatch()
+        build_snapshots(settings, home, tables, [monday_after(tables)], lambda *_: None)
+    return took()["seconds"]
 
 
 def beside_spark(work: Path, home: Home, snapshots: int) -> dict[str, Any]:
-    """The kernel and one SQL on Spark, over tables ingested before and raw files; notes where there is no
-    Spark."""
+    """Seconds of the kernel and of one SQL on Spark; a note where there is no Spark."""
     say("Spark")
     child = [sys.executable, "-W", "ignore", "-m", "benchmarks.features_spark", "--data", home.root.parent,
              "--snapshots", str(snapshots), "--out", work / "out" / "spark"]  # fmt: skip
@@ -221,26 +215,21 @@ def beside_spark(work: Path, home: Home, snapshots: int) -> dict[str, Any]:
     if done.returncode:
         return {"small_spark_note": (done.stderr.strip().splitlines() or ["values differ"])[-1]}
     seconds = json.loads(done.stdout)["seconds"]
-    return {
-        "small_spark_kernel_s": min(seconds["shared_columns"]),
-        "small_spark_sql_s": min(seconds["spark_sql"]),
-        "small_spark_bucketing_and_kernel_s": min(seconds["with_bucketing"]),
-        "small_spark_raw_sql_s": min(seconds["raw_sql"]),
-    }
-
-
-def say(what: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
+    return {figure: min(seconds[way]) for figure, way in SPARK.items()}
 
 
 def main() -> None:
-    given = _arguments()
+    options = parser(__doc__)
+    options.add_argument("--customers", type=int, default=200_000, help="of the made-up bank")
+    options.add_argument("--weeks", type=int, default=133, help="of history; 133 make 20 million bookings")
+    options.add_argument("--snapshots", type=int, default=12, help="the last so many Mondays")
+    options.add_argument("--weekly-customers", type=int, default=20_000, help="for two against six years")
+    options.add_argument("--repeats", type=int, default=1, help="of each way; the best counts")
+    options.add_argument("--work", type=Path, default=Path("data/bench"), help="what is kept between runs")
+    options.add_argument("--only-ways", action="store_true", help="neither Spark nor weekly runs")
+    given = options.parse_args()
     settings = load_settings(BANK)
-    _, tables, ingest_s = make_bank(given.work, given.customers, given.weeks)
-    folder = export(tables, given.work / f"input-{given.customers}-{given.weeks}")
-    job = job_of(tables, folder, given.work / "out", given.snapshots)
-    if given.way:
-        return run_way(given.way, job)
+    _, ingest_s, job = _made(given, given.customers)
     result: dict[str, Any] = {
         "rows": pq.read_metadata(job.bookings).num_rows,
         "customers": given.customers,
@@ -250,7 +239,7 @@ def main() -> None:
         "load_average": round(os.getloadavg()[0], 1),
         "ingest_s": ingest_s,
     }
-    result |= _side_by_side(job, _as_given(given), given.repeats)
+    result |= _side_by_side(job, given.repeats)
     if not given.only_ways:
         result |= _small_and_weekly(given, settings)
     write_json(given.work / "features.json", result)
@@ -258,7 +247,14 @@ def main() -> None:
     sys.exit(any(result["differ"].values()))
 
 
-def _side_by_side(job: Job, arguments: Sequence[str], repeats: int) -> dict[str, Any]:
+def _made(given: argparse.Namespace, customers: int) -> tuple[Home, float, Job]:
+    """A bank of so many customers, the seconds of its ingest, and the job over its exported bookings."""
+    home, tables, ingest_s = make_bank(given.work, customers, given.weeks)
+    folder = export(tables, given.work / f"input-{customers}-{given.weeks}")
+    return home, ingest_s, job_of(tables, folder, given.work / "out", given.snapshots)
+
+
+def _side_by_side(job: Job, repeats: int) -> dict[str, Any]:
     """Each way's best of ``repeats``, its memory, and how many values differ from ours."""
     for path in sorted(job.folder.glob("*.parquet")):
         with path.open("rb") as file:
@@ -266,7 +262,7 @@ def _side_by_side(job: Job, arguments: Sequence[str], repeats: int) -> dict[str,
                 pass
     result: dict[str, Any] = {}
     for way in WAYS:
-        runs = [measure(way, arguments) for _ in range(repeats)]
+        runs = [measure(way, job) for _ in range(repeats)]
         done = [run for run in runs if "seconds" in run]
         result[f"{way}_s"] = min((run["seconds"] for run in done), default=None)
         result[f"{way}_cpu_s"] = min((run["cpu"] for run in done), default=None)
@@ -277,11 +273,8 @@ def _side_by_side(job: Job, arguments: Sequence[str], repeats: int) -> dict[str,
 
 
 def _small_and_weekly(given: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    small = max(given.customers // 10, 100)
-    home, _, _ = make_bank(given.work, small, given.weeks)
-    arguments = ["--customers", str(small), "--weeks", str(given.weeks), "--snapshots", str(given.snapshots),
-                 "--work", str(given.work)]  # fmt: skip
-    result = {"small_ours_s": measure("ours", arguments).get("seconds")}
+    home, _, job = _made(given, max(given.customers // 10, 100))
+    result = {"small_ours_s": measure("ours", job).get("seconds")}
     result |= beside_spark(given.work, home, given.snapshots)
     for years in (2, 6):
         home, tables, _ = make_bank(given.work, given.weekly_customers, 52 * years)
@@ -290,7 +283,6 @@ def _small_and_weekly(given: argparse.Namespace, settings: Settings) -> dict[str
 
 
 def table(result: dict[str, Any]) -> str:
-    """The figures as people read them."""
     lines = [f"{'way':<14}{'seconds':>9}{'× ours':>8}{'CPU s':>8}{'MB':>8}  values that differ"]
     for way in WAYS:
         seconds, cpu, peak = (result[f"{way}_{figure}"] for figure in ("s", "cpu_s", "peak_mb"))
@@ -301,38 +293,9 @@ def table(result: dict[str, Any]) -> str:
         lines.append(f"{way:<14}{seconds:>9.1f}{ratio:>8.1f}{cpu:>8.1f}{peak:>8}  {unlike}")
     floor = result["read_s"] + result["write_s"]
     lines.append(f"ours is {result['ours_s'] / floor:.1f} × the floor of {floor:.1f} s (read + write)")
-    others = (
-        "weekly_2y_s",
-        "weekly_6y_s",
-        "ingest_s",
-        "small_ours_s",
-        "small_spark_kernel_s",
-        "small_spark_sql_s",
-        "small_spark_bucketing_and_kernel_s",
-        "small_spark_raw_sql_s",
-    )
+    others = ("weekly_2y_s", "weekly_6y_s", "ingest_s", "small_ours_s", *SPARK)
     lines += [f"{name:<36}{result[name]:>8.1f}" for name in others if result.get(name) is not None]
     return "\n".join(lines)
-
-
-def _as_given(given: argparse.Namespace) -> list[str]:
-    names = ("customers", "weeks", "snapshots", "work")
-    return [part for name in names for part in (f"--{name}", str(getattr(given, name)))]
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--customers", type=int, default=200_000, help="of the made-up bank")
-    parser.add_argument("--weeks", type=int, default=133, help="of history; 133 make 20 million bookings")
-    parser.add_argument("--snapshots", type=int, default=12, help="the last so many Mondays")
-    parser.add_argument("--weekly-customers", type=int, default=20_000, help="for two against six years")
-    parser.add_argument("--repeats", type=int, default=1, help="of each way; the best counts")
-    parser.add_argument("--work", type=Path, default=Path("data/bench"), help="what is kept between runs")
-    parser.add_argument("--only-ways", action="store_true", help="neither Spark nor weekly runs")
-    parser.add_argument("--way", choices=list(WAYS), help=argparse.SUPPRESS)
-    return parser.parse_args()
 
 
 if __name__ == "__main__":

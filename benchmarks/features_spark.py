@@ -18,12 +18,10 @@ differs ends the run with exit code 1. Times are wall clock and depend on what e
 ``load_average`` says how much that was at the start.
 """
 
-import argparse
 import json
 import os
 import shutil
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -48,6 +46,8 @@ from benchmarks.kernel import (
     placed,
     sums_and_counts,
 )
+from benchmarks.peers import condition
+from benchmarks.processes import parser, peak_mb, stopwatch
 from configs.bank_folder import load_settings
 from configs.settings import Settings
 from features.build import build, calendar_of, catalogue, first_monday
@@ -62,7 +62,7 @@ from pipeline.weekly import next_monday
 
 @dataclass(frozen=True)
 class Task:
-    """What a Spark task needs besides its bucket's number."""
+    """The inputs of a Spark task besides its bucket's number."""
 
     settings: Settings
     tables: Ingested
@@ -127,7 +127,7 @@ def write_bucket(task: Task, bucket: int) -> None:
 
 
 def bucketed_columns(task: Task, bucket: int) -> None:
-    """As ``shared_columns``, from the bookings that ``write_bucket`` wrote."""
+    """Write the shared columns of the bookings that ``write_bucket`` wrote."""
     files = sorted((task.out / bucket_name(bucket)).iterdir())
     bookings = pq.read_table(files, columns=READ, read_dictionary=TEXT)
     write_parquet(_columns_of(task, bucket, bookings), task.out / "with_bucketing" / f"{bucket}.parquet")
@@ -142,16 +142,12 @@ def with_bucketing(context: Any, task: Task, files: Sequence[Path]) -> dict[str,
         "write": (partial(write_bucket, task), task.tables.buckets),
         "compute": (partial(bucketed_columns, task), task.tables.buckets),
     }
-    return {
-        name: timed(partial(spark.over_buckets, context, work, pieces, _quiet))[0]
-        for name, (work, pieces) in steps.items()
-    }
-
-
-def peak_mb() -> int:
-    # Not ru_maxrss: a process begins with that of the one that started it.
-    lines = Path("/proc/self/status").read_text("utf-8").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) // 1024
+    seconds = {}
+    for name, (work, pieces) in steps.items():
+        took = stopwatch()
+        spark.over_buckets(context, work, pieces, lambda *_: None)
+        seconds[name] = took()["seconds"]
+    return seconds
 
 
 def spark_sql(session: Any, task: Task, bookings: Path) -> None:
@@ -164,7 +160,7 @@ def spark_sql(session: Any, task: Task, bookings: Path) -> None:
 
 
 def _sql(settings: Settings) -> str:
-    flags = ",\n  ".join(f"{_condition(measure)} AS is_{measure.name}" for measure in SHARED)
+    flags = ",\n  ".join(f"{condition(measure)} AS is_{measure.name}" for measure in SHARED)
     sums = ",\n  ".join(_aggregate(*column) for column in columns(settings))
     return f"""
 WITH bookings AS (
@@ -184,15 +180,6 @@ SELECT customer_id, snapshot_date,
 FROM seen GROUP BY customer_id, snapshot_date"""
 
 
-def _condition(measure: Measure) -> str:
-    among = [
-        f"{column} IN ({', '.join(repr(label) for label in labels)})"
-        for column, labels in measure.where.items()
-    ]
-    sign = {0: [], 1: ["amount_base >= 0"], -1: ["amount_base < 0"]}[measure.sign]
-    return f"({' AND '.join([*among, *sign]) or 'true'})"
-
-
 def _aggregate(measure: Measure, statistic: str, window: int) -> str:
     inside = f"is_{measure.name} AND age <= {7 * window}"
     name = name_of(measure, statistic, window)
@@ -201,14 +188,8 @@ def _aggregate(measure: Measure, statistic: str, window: int) -> str:
     return f"sum(CASE WHEN {inside} THEN minor ELSE 0 END) / CAST(100 AS DOUBLE) AS {name}"
 
 
-def timed(call: Callable[[], Any]) -> tuple[float, Any]:
-    began = time.perf_counter()
-    made = call()
-    return round(time.perf_counter() - began, 2), made
-
-
 def differing(shared: Path, others: Sequence[Path], names: list[str]) -> dict[str, int]:
-    """How many values were compared with the shared columns, and how many differ.
+    """The numbers of values compared with the shared columns, and of those that differ.
 
     Rows are matched by customer and snapshot. The kernel's features hold the cohort only, the SQL only
     customers with a booking in the longest window: for all others the sums must be 0.
@@ -219,39 +200,29 @@ def differing(shared: Path, others: Sequence[Path], names: list[str]) -> dict[st
         rows = pq.read_table(other, columns=KEYS + names).to_pandas().set_index(KEYS)
         said[f"{other.name}_values"] = rows.size
         said[f"{other.name}_differ"] = int((base.loc[rows.index] != rows).to_numpy().sum())
-    absent = base.drop(
-        pd.read_parquet(others[-1], columns=KEYS).set_index(["customer_id", "snapshot_date"]).index
-    )
+    absent = base.drop(pd.read_parquet(others[-1], columns=KEYS).set_index(KEYS).index)
     return said | {"absent_rows_not_zero": int((absent != 0).any(axis=1).sum())}
 
 
 def main() -> None:
-
-    arguments = _arguments()
+    options = parser(__doc__)
+    options.add_argument("--data", type=Path, default=Path("data"), help="where artefacts lie")
+    options.add_argument("--bank", default="demo", help="an ingested bank")
+    options.add_argument("--snapshots", type=int, default=12, help="the last so many Mondays")
+    options.add_argument("--repeats", type=int, default=2, help="of each way; the first pays for imports")
+    options.add_argument("--master", default="local[2]", help="Spark's master")
+    options.add_argument("--out", type=Path, default=Path("/tmp/features_spark"), help="emptied first")
+    given = options.parse_args()
     # The SQL's hash tables live in the JVM: give it what a worker machine would have.
     os.environ.setdefault("PYSPARK_SUBMIT_ARGS", "--driver-memory 4g pyspark-shell")
-    settings = load_settings(arguments.bank)
-    tables = read_ingested(Home(arguments.data / arguments.bank))
+    tables = read_ingested(Home(given.data / given.bank))
     last = next_monday(tables)
-    snapshots = tuple(last - timedelta(weeks=k) for k in reversed(range(arguments.snapshots)))
-    task = Task(settings, tables, snapshots, arguments.out)
-    shutil.rmtree(arguments.out, ignore_errors=True)
-    result = _measure(task, arguments.master, arguments.repeats)
+    snapshots = tuple(last - timedelta(weeks=k) for k in reversed(range(given.snapshots)))
+    shutil.rmtree(given.out, ignore_errors=True)
+    task = Task(load_settings(given.bank), tables, snapshots, given.out)
+    result = _measure(task, given.master, given.repeats)
     print(json.dumps(result, indent=1))
     sys.exit(any(value for key, value in result["agree"].items() if not key.endswith("_values")))
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, default=Path("data"), help="where artefacts lie")
-    parser.add_argument("--bank", default="demo", help="an ingested bank")
-    parser.add_argument("--snapshots", type=int, default=12, help="the last so many Mondays")
-    parser.add_argument("--repeats", type=int, default=2, help="of each way; the first pays for imports")
-    parser.add_argument("--master", default="local[2]", help="Spark's master")
-    parser.add_argument("--out", type=Path, default=Path("/tmp/features_spark"), help="emptied first")
-    return parser.parse_args()
 
 
 def _measure(task: Task, master: str, repeats: int) -> dict[str, Any]:
@@ -261,27 +232,29 @@ def _measure(task: Task, master: str, repeats: int) -> dict[str, Any]:
     peaks: list[int] = []
     steps: list[dict[str, float]] = []
     files = raw_files(task.tables, task.out / "raw")
-    opened = time.perf_counter()
+    opened = stopwatch()
     with spark.session(master) as context:
-        started = round(time.perf_counter() - opened, 2)
+        started = opened()["seconds"]
         session = _sql_session(context, task.tables.buckets)
         for way, work in (("every_feature", every_feature), ("shared_columns", shared_columns)):
             job = partial(work, replace(task, out=task.out / way))
             for _ in range(repeats):
-                took, used = timed(partial(spark.over_buckets, context, job, task.tables.buckets, _quiet))
-                seconds[way].append(took)
+                took = stopwatch()
+                used = spark.over_buckets(context, job, task.tables.buckets, lambda *_: None)
+                seconds[way].append(took()["seconds"])
                 peaks += used if way == "every_feature" else []
         for way, bookings in (
             ("spark_sql", task.tables.folder / "transactions"),
             ("raw_sql", files[0].parent),
         ):
-            query = partial(spark_sql, session, replace(task, out=task.out / way), bookings)
-            seconds[way] += [timed(query)[0] for _ in range(repeats)]
-        bucketing = partial(with_bucketing, context, replace(task, out=task.out / "bucketing"), files)
+            for _ in range(repeats):
+                took = stopwatch()
+                spark_sql(session, replace(task, out=task.out / way), bookings)
+                seconds[way].append(took()["seconds"])
         for _ in range(repeats):
-            took, step = timed(bucketing)
-            seconds["with_bucketing"].append(took)
-            steps.append(step)
+            took = stopwatch()
+            steps.append(with_bucketing(context, replace(task, out=task.out / "bucketing"), files))
+            seconds["with_bucketing"].append(took()["seconds"])
     names = [name_of(*column) for column in columns(task.settings)]
     others = [task.out / "every_feature" / "features", task.out / "bucketing" / "with_bucketing",
               task.out / "raw_sql", task.out / "spark_sql"]  # fmt: skip
@@ -313,10 +286,6 @@ def _sql_session(context: Any, partitions: int) -> Any:
     session.conf.set("spark.sql.session.timeZone", "UTC")
     session.conf.set("spark.sql.shuffle.partitions", str(partitions))
     return session
-
-
-def _quiet(done: int, of: int) -> None:
-    """Nobody watches."""
 
 
 if __name__ == "__main__":

@@ -1,5 +1,4 @@
-"""The product's own way to windowed sums and counts of bookings: rows into buckets, then the kernel on a
-bucket."""
+"""The product's way to windowed sums and counts of bookings: rows into buckets, the kernel on a bucket."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -57,7 +56,6 @@ class Places:
 
 
 def find_places(files: Sequence[Path], buckets: int) -> Places:
-    """The places of the customers of some Parquet files."""
     with duckdb.connect() as con:
         found = con.execute(
             f"SELECT customer_id, {bucket_of('customer_id', buckets)} AS bucket FROM (SELECT DISTINCT "

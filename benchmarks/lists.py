@@ -1,5 +1,4 @@
-"""Money that the lists keep, beside three other ways to fill them, and whether the effect page tells the
-truth.
+"""Money that the lists keep beside three other ways to fill them, and the truth of the effect page.
 
     python -m benchmarks.lists --first-seed 100 --seeds 10 --capacities 1 2 5 --customers 1000 \
       --work data/bench/lists
@@ -30,7 +29,6 @@ is the share that came out.
   a million customers.
 """
 
-import argparse
 import multiprocessing
 import os
 import shutil
@@ -45,6 +43,7 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from benchmarks.lists_weeks import KEY, LAST, MONDAYS, OURS, UNHELD, WAYS, Lived, Part, live
+from benchmarks.processes import parser
 from benchmarks.worlds import deliver, together, write_people
 from models.bundle import write
 from pipeline.artefacts import read_json, write_json
@@ -53,7 +52,15 @@ from pipeline.training.train import fit_mondays, plan
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    given, began = _arguments(arguments), time.perf_counter()
+    options = parser(__doc__)
+    options.add_argument("--first-seed", type=int, default=100, help="no choice was made on banks from 100")
+    options.add_argument("--seeds", type=int, default=10, help="banks, one seed after another")
+    options.add_argument("--capacities", type=int, nargs="+", default=[1, 2, 5], help="calls a week and list")
+    options.add_argument("--customers", type=int, default=1_000, help="of each bank")
+    options.add_argument("--processes", type=int, default=os.cpu_count(), help="among which banks are shared")
+    options.add_argument("--work", type=Path, default=Path("data/bench/lists"), help="emptied first")
+    options.add_argument("--out", type=Path, default=Path("data/bench/lists.json"))
+    given, began = options.parse_args(arguments), time.perf_counter()
     shutil.rmtree(given.work, ignore_errors=True)
     seeds, capacities = range(given.first_seed, given.first_seed + given.seeds), tuple(given.capacities)
 
@@ -62,7 +69,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     train(part(0, seeds))
     processes = min(given.processes, given.seeds)
-    lived = _in_processes([part(k + 1, seeds[k::processes]) for k in range(processes)])
+    parts = [part(k + 1, seeds[k::processes]) for k in range(processes)]
+    os.environ["OMP_NUM_THREADS"] = "1"  # each takes one core
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+        lived = [world for worlds in pool.map(live, parts) for world in worlds]
     pages = given.out.with_name("pages.json")
     found = figures(lived, capacities) | {
         "first_seed": given.first_seed,
@@ -75,8 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def train(part: Part) -> None:
-    """One model for all banks, from the weeks before the lists begin; then what came of everybody
-    uncalled."""
+    """One model for all banks from the weeks before the lists; then the outcomes of everybody uncalled."""
     settings, home, raw = part.settings, part.quiet, part.quiet.root / "raw"
     families = part.families()
     part.say(f"{len(families)} banks")
@@ -94,15 +103,8 @@ def train(part: Part) -> None:
     build_outcomes(settings, home, part.ingest(home), MONDAYS, LAST, lambda *_: None)
 
 
-def _in_processes(parts: Sequence[Part]) -> list[Lived]:
-    """What every part lived, each in a process of its own, which takes one core."""
-    os.environ["OMP_NUM_THREADS"] = "1"
-    with ProcessPoolExecutor(len(parts), multiprocessing.get_context("spawn")) as pool:
-        return [world for lived in pool.map(live, parts) for world in lived]
-
-
 def figures(lived: Sequence[Lived], capacities: Sequence[int]) -> dict[str, Any]:
-    """What is told of each capacity, and at the top of the first."""
+    """The figures of each capacity, those of the first also at the top."""
     by_capacity = {
         str(calls): of_capacity([one for one in lived if one.calls == calls]) for calls in capacities
     }
@@ -155,17 +157,14 @@ def _long(way: str) -> str:
 
 
 def in_words(found: Mapping[str, Any]) -> str:
-    told = [_capacity_in_words(calls, own) for calls, own in found["by_capacity"].items()]
-    return f"money kept per bank of {found['customers']:,} customers\n" + "\n".join(told)
-
-
-def _capacity_in_words(calls: str, own: Mapping[str, Any]) -> str:
-    lines = [
-        f"{calls} a week and list: {own['called']} of {own['cohort']} called ({own['called_share']:.1%})"
-    ]
-    lines += [f"  {way:<12}{own[f'saved_{_long(way)}']:>12,}" for way in WAYS]
-    lines += [f"  {_lead_in_words(name, lead)}" for name, lead in own["lead"].items()]
-    lines.append(f"  the interval holds the true effect in {own['seeds_covered']} of {own['seeds']} banks")
+    lines = [f"money kept per bank of {found['customers']:,} customers"]
+    for calls, own in found["by_capacity"].items():
+        share = f"{own['called']} of {own['cohort']} called ({own['called_share']:.1%})"
+        lines.append(f"{calls} a week and list: {share}")
+        lines += [f"  {way:<12}{own[f'saved_{_long(way)}']:>12,}" for way in WAYS]
+        lines += [f"  {_lead_in_words(name, lead)}" for name, lead in own["lead"].items()]
+        covered = f"{own['seeds_covered']} of {own['seeds']} banks"
+        lines.append(f"  the interval holds the true effect in {covered}")
     return "\n".join(lines)
 
 
@@ -173,20 +172,6 @@ def _lead_in_words(name: str, lead: Mapping[str, int | None]) -> str:
     what = "nobody held out less ours" if name == "nobody_held_out" else f"ours less {name}"
     bounds = "" if lead["low"] is None else f" [{lead['low']:,}, {lead['high']:,}]"
     return f"{what}: {lead['mean']:,}{bounds}"
-
-
-def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--first-seed", type=int, default=100, help="no choice was made on banks from 100 on")
-    parser.add_argument("--seeds", type=int, default=10, help="banks, one seed after another")
-    parser.add_argument("--capacities", type=int, nargs="+", default=[1, 2, 5], help="calls a week and list")
-    parser.add_argument("--customers", type=int, default=1_000, help="of each bank")
-    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="among which banks are shared")
-    parser.add_argument("--work", type=Path, default=Path("data/bench/lists"), help="emptied first")
-    parser.add_argument("--out", type=Path, default=Path("data/bench/lists.json"))
-    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

@@ -45,8 +45,7 @@ KEY = b"signs the model that the processes of a benchmark share"
 
 @dataclass(frozen=True)
 class Part:
-    """Some of the banks, by seed; ``capacities`` are calls a week and list, ``work`` is shared by all
-    parts."""
+    """Some of the banks, by seed; ``capacities`` are calls a week and list; all parts share ``work``."""
 
     number: int
     seeds: tuple[int, ...]
@@ -57,8 +56,7 @@ class Part:
 
     @property
     def settings(self) -> Settings:
-        """A row that the made-up bank spoils stands in each of its worlds, and a week has few of some
-        tables."""
+        """A row that the made-up bank spoils stands in each world, and a week has few of some tables."""
         changes = {"lists": {"reasons": 1}, "engine": {"workers": 1}, "quarantine_limit": 0.5}
         return load_settings("demo", changes)
 
@@ -73,8 +71,7 @@ class Part:
 
     @property
     def ways(self) -> tuple[tuple[str, int], ...]:
-        """How the lists of each world are filled; what holding out costs is told of the first capacity
-        only."""
+        """The ways to fill lists, with calls a week; holding out is measured at the first capacity only."""
         return (*((way, calls) for calls in self.capacities for way in WAYS), (UNHELD, self.capacities[0]))
 
     def families(self) -> list[Family]:
@@ -125,13 +122,13 @@ def live(part: Part) -> list[Lived]:
             world.bank.advance()
     follow_up(part, part.ingest(part.home), worlds, MONDAYS[-1], LAST)
     means = {world.tag: np.mean([week[world.tag] for week in weeks], axis=0) for world in worlds}
-    effects = _effects(part, families)
+    uncalled = {day: outcomes(part.quiet, day) for day in MONDAYS}
     part.say("every outcome is known")
     return [
         Lived(
             *(one.quiet.seed, world.way, world.calls, world.aum - one.quiet.aum),
             *means[world.tag].tolist(),
-            effects.get(world.tag),
+            _effect(part, world, one.quiet, uncalled) if world.way == OURS else None,
         )
         for one in families
         for world in one.others
@@ -140,7 +137,7 @@ def live(part: Part) -> list[Lived]:
 
 @dataclass(frozen=True)
 class Known:
-    """What the lists of a Monday may rest on; ``scores`` and ``staff`` by world, the others by customer_id.
+    """The facts of a Monday's lists; ``scores`` and ``staff`` by world, the others by customer_id.
 
     ``fell``: by which share AUM fell in 13 weeks; ``reached``: the last day on which a call was answered.
     """
@@ -169,7 +166,7 @@ def _week(part: Part, bundle: Bundle, worlds: Sequence[World]) -> dict[str, tupl
 
 def _known(part: Part, bundle: Bundle, tables: Ingested, monday: date) -> Known:
     settings, home = part.settings, part.home
-    build_snapshots(settings, home, tables, [monday], _silent)
+    build_snapshots(settings, home, tables, [monday], lambda *_: None)
     scores = score(settings, home, tables, Models(bundle), monday).scores
     rows = read_partition(home, "features", [monday], ["customer_id", "snapshot_date", "aum_change_13w"])
     fell = dict(zip(rows["customer_id"], (-rows["aum_change_13w"].fillna(0)).tolist(), strict=True))
@@ -190,7 +187,7 @@ def _called(part: Part, world: World, now: Known) -> list[str]:
 
 
 def our_lists(part: Part, world: World, now: Known) -> tuple[CallList, ...]:
-    """As the weekly run fills them: response rate learnt, customers assigned, published."""
+    """Lists as the weekly run fills them: response rate learnt, customers assigned, published."""
     settings, monday, scores = part.settings, now.monday, now.scores[world.tag]
     share = settings.lists.control_group_share if world.way == OURS else 0.0
     with part.store(world) as store:
@@ -211,8 +208,7 @@ def other_lists(settings: Settings, world: World, now: Known) -> tuple[CallList,
 
 
 def in_order(world: World, now: Known) -> list[Score]:
-    """The scores of a world with their place in its order as the money at risk, the first to call the
-    highest.
+    """The scores of a world with their place in its order as the money at risk, the first to call highest.
 
     The risk is left out: a call's worth is weighed by it, and would upset the order.
     """
@@ -232,11 +228,10 @@ def _terms(settings: Settings, world: World, share: float) -> Lists:
 
 
 def follow_up(part: Part, tables: Ingested, worlds: Iterable[World], since: date, until: date) -> None:
-    """Fills in the outcomes of our assignments that have become known between two Mondays, as the weekly run
-    does."""
+    """Fills in outcomes of our assignments that became known between two Mondays, as a weekly run does."""
     timeline = part.settings.label.timeline
     days = [day for day in MONDAYS if timeline(day).matured(until) and not timeline(day).matured(since)]
-    build_outcomes(part.settings, part.home, tables, days, until, _silent)
+    build_outcomes(part.settings, part.home, tables, days, until, lambda *_: None)
     came = {day: outcomes(part.home, day) for day in days}
     for world in (one for one in worlds if one.way == OURS and days):
         with part.store(world) as store, store.write() as connection:
@@ -244,20 +239,10 @@ def follow_up(part: Part, tables: Ingested, worlds: Iterable[World], since: date
                 assignments.fill(connection, day, came[day])
 
 
-def _effects(part: Part, families: Iterable[Family]) -> dict[str, dict[str, Any]]:
-    """Of each world with our lists what the effect page tells of first assignments, beside the truth."""
-    without = {day: outcomes(part.quiet, day) for day in MONDAYS}
-    return {
-        world.tag: _effect(part, world, one.quiet, without)
-        for one in families
-        for world in one.others
-        if world.way == OURS
-    }
-
-
 def _effect(
     part: Part, world: World, quiet: World, without: Mapping[date, Mapping[str, Observed]]
 ) -> dict[str, Any]:
+    """The difference that the effect page tells of first assignments, beside the truth."""
     with part.store(world) as store, store.write() as connection:
         first = first_assignments(assignments.experiment_rows(connection))
     rows, truth = observed_rows(first), truly_kept(world, quiet, first, without)
@@ -266,8 +251,7 @@ def _effect(
     if not 0 < control < len(rows):
         return found | {"covers": False}  # the page tells nothing
     difference, low, high = difference_in_customers(rows)["difference"]
-    found |= {"told": difference, "low": low, "high": high}
-    return found | {"covers": low <= truth <= high}
+    return found | {"told": difference, "low": low, "high": high, "covers": low <= truth <= high}
 
 
 def first_assignments(rows: Iterable[ExperimentRow]) -> list[ExperimentRow]:
@@ -278,10 +262,9 @@ def first_assignments(rows: Iterable[ExperimentRow]) -> list[ExperimentRow]:
 def truly_kept(
     world: World, quiet: World, rows: Sequence[ExperimentRow], without: Mapping[date, Mapping[str, Observed]]
 ) -> float:
-    """By what share fewer of the listed left than of the same customers uncalled.
+    """The share by which fewer of the listed left than of the same customers uncalled.
 
-    Raises ValueError where a held-out customer fared otherwise than uncalled: the worlds would not be
-    comparable.
+    Raises ValueError where a held-out customer fared otherwise: the worlds would not be comparable.
     """
     fates = [(row, without[row.assigned_on][row.customer_id.replace(world.tag, quiet.tag)]) for row in rows]
     if any(row.control_group and row.attrited != uncalled.attrited for row, uncalled in fates):
@@ -291,12 +274,8 @@ def truly_kept(
 
 
 def by_world(tagged: Iterable[tuple[str, Any]]) -> dict[str, list[Any]]:
-    """What belongs to each world, by the tag before its number."""
+    """The values of each world, by the tag before its number."""
     found: defaultdict[str, list[Any]] = defaultdict(list)
     for number, one in tagged:
         found[number.partition("-")[0] + "-"].append(one)
     return found
-
-
-def _silent(*_: object) -> None:
-    """Progress that nobody watches."""

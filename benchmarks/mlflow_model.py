@@ -1,5 +1,4 @@
-"""The model that benchmarks.serve has MLflow serve: LightGBM from its text file, loaded by this module, never
-pickled.
+"""The model that MLflow serves in benchmarks.serve: LightGBM from its text file, never pickled.
 
 Run with a folder it makes the model there: two texts and an MLmodel that names this module as the loader.
 """
@@ -13,7 +12,7 @@ COLUMNS, TREES, ROWS = 468, 300, 4_000
 
 
 class Risk:
-    """What MLflow's server asks: a frame in, a probability per row out."""
+    """The model for MLflow's server: a frame in, a probability per row out."""
 
     def __init__(self, booster: Any) -> None:
         self._booster = booster

@@ -7,25 +7,24 @@ Every page is asked once of a service that has answered nothing before, then aga
 ``pages.json``.
 """
 
-import argparse
 import json
 import os
 import random
 import secrets
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
-from sqlalchemy import insert, update
 
-from configs.published import Booking, Change, Coverage, Maturity, PastContact, Profile, Reason, Run, Score
+from benchmarks.processes import parser
+from benchmarks.serve_scores import BRANCHES, VARIANTS, Bank, customer_id, insert_run
+from configs.published import Booking, Coverage, Decision, Manager, Maturity, PastContact, Profile
 from configs.service import ServiceSettings
 from serve.app import create_app
 from serve.auth import tokens
@@ -33,106 +32,20 @@ from serve.store import rows, schema, tables
 from serve.store.database import connect, write
 from serve.store.rows import analyze, bulk_insert, packed
 
-MONDAYS = tuple(date(2026, 9, 28) + timedelta(weeks=week) for week in range(8))
-BRANCHES = 40
+WEEKS = 8
 AGAIN = 20  # times that each page is asked for, of one manager after another
-VARIANTS = 97  # different profiles and reasons, shared among customers
 
 
-class Bank:
-    """``customers`` over managers who each have ``portfolio`` of them, the first ``listed`` of these on the
-    list."""
-
-    def __init__(self, customers: int, portfolio: int, listed: int) -> None:
-        self.customers, self.portfolio, self.listed = customers, portfolio, listed
-        self.managers = max(1, customers // portfolio)
-
-    def customer(self, number: int) -> str:
-        return f"{6_228_000_000_000_000_000 + number * 7_919}"
-
-    def manager(self, number: int) -> str:
-        return f"RM{number // self.portfolio:05d}"
-
-    def branch(self, number: int) -> str:
-        return f"B{number // self.portfolio % BRANCHES:02d}"
-
-
-def run(week: int, customers: int) -> Run:
-    return Run(
-        run_id=f"bench-{MONDAYS[week]}",
-        bank="bench",
-        snapshot_date=MONDAYS[week],
-        model_id="model-1",
-        base_currency="CNY",
-        horizon_days=90,
-        cohort=customers,
-        excluded=MappingProxyType({}),
-        manifest=MappingProxyType({"compared_with": str(MONDAYS[week] - timedelta(weeks=1))}),
-    )
-
-
-def scores(bank: Bank, week: int) -> Iterator[Score]:
-    """One row per customer, by customer_id."""
-    draw = random.Random(week)
-    variants = [tuple(_reason(draw, place) for place in range(3)) for _ in range(VARIANTS)]
-    for number in range(bank.customers):
-        risk = draw.random() ** 4
-        yield Score(
-            customer_id=bank.customer(number),
-            branch_id=bank.branch(number),
-            manager_id=bank.manager(number),
-            tier="affluent",
-            lifecycle_stage="mature",
-            marketing_opt_out=False,
-            aum_minor=draw.randrange(50_000_000, 500_000_000),
-            money_at_risk_minor=draw.randrange(100_000_000),
-            risk_band="high" if risk >= 0.2 else "medium" if risk >= 0.08 else "low",
-            reasons=variants[number % VARIANTS],
-            risk_30d=risk / 3,
-            risk_60d=risk / 2,
-            risk_90d=risk,
-            risk_change=0.12 * risk,
-            changes=(Change("outflow", 0.4, "money moves to other banks", "资金转往他行"),),
-        )
-
-
-def _reason(draw: random.Random, place: int) -> Reason:
-    amount = draw.randrange(10_000, 900_000)
-    return Reason(
-        ("outflow", "rollover", "contact")[place],
-        "outflow_elsewhere_sum_4w",
-        float(amount),
-        0.9 - place / 4,
-        f"Moved {amount:,} CNY to other banks in 4 weeks, {amount // 3:,} of it in one payment",
-        f"近 4 周转往他行 {amount:,} 元，其中单笔最大 {amount // 3:,} 元",
-    )
-
-
-def manager_rows(bank: Bank, run_version: int) -> Iterator[tuple[Any, ...]]:
-    others = [""] * (len(tables.managers.columns) - 5)
-    for k in range(bank.managers):
-        yield run_version, f"RM{k:05d}", "张伟", f"B{k % BRANCHES:02d}", bank.listed, *others
-
-
-def decision_rows(bank: Bank, run_version: int) -> Iterator[tuple[Any, ...]]:
+def decisions(bank: Bank, listed: int) -> Iterator[Decision]:
     """The first customers of each portfolio are listed, in the order of their numbers."""
+    steps = "Talk about rolling over before the money matures", "到期前沟通续接"
     for number in range(bank.customers):
         place = number % bank.portfolio
-        listed = place < bank.listed
-        values: dict[str, Any] = dict.fromkeys(column.name for column in tables.decisions.columns)
-        values |= {
-            "run_version": run_version,
-            "customer_id": bank.customer(number),
-            "branch_id": bank.branch(number),
-            "manager_id": bank.manager(number),
-            "decision": "listed" if listed else "beyond_capacity",
-            "why": "most_to_keep" if listed else "less_to_keep",
-            "worth_minor": 0,
-            "rank": place + 1 if listed else None,
-            "next_step_en": "Talk about rolling over before the money matures" if listed else None,
-            "next_step_zh": "到期前沟通续接" if listed else None,
-        }
-        yield tuple(values.values())
+        customer = customer_id(number), bank.branch(number), bank.manager(number)
+        if place < listed:
+            yield Decision(*customer, "listed", "most_to_keep", 0, place + 1, None, None, *steps)
+        else:
+            yield Decision(*customer, "beyond_capacity", "less_to_keep", 0)
 
 
 def profile(variant: int) -> bytes:
@@ -142,46 +55,40 @@ def profile(variant: int) -> bytes:
         "term": tuple(90_000_000 + draw.randrange(2) * 50_000_000 for _ in range(52)),
         "wealth": tuple(70_000_000 + draw.randrange(9) * 1_000_000 for _ in range(52)),
     }
-    maturities = (Maturity("三年期定期存款", "term", date(2026, 12, 4), 90_000_000),)
+    maturities = (Maturity("三年期定期存款", "term", date(2027, 1, 22), 90_000_000),)
     bookings = tuple(
-        Booking(date(2026, 11, 3), -draw.randrange(30_000_000), "transfer_out", "other_bank", "mobile")
+        Booking(date(2026, 12, 22), -draw.randrange(30_000_000), "transfer_out", "other_bank", "mobile")
         for _ in range(10)
     )
     contacts = tuple(
-        PastContact(date(2026, 6, 27), "RM00001", "phone", "service", "answered") for _ in range(5)
+        PastContact(date(2026, 8, 15), "RM00001", "phone", "service", "answered") for _ in range(5)
     )
     return packed(Profile("", MappingProxyType(held), maturities, bookings, contacts))
 
 
-def publish(bank: Bank, url: str) -> None:
-    """Eight Mondays; of the seven before, scores only of the first manager's customers, for the line of their
-    risk."""
-    engine, few = connect(url), Bank(bank.portfolio, bank.portfolio, bank.listed)
+def publish(bank: Bank, listed: int, url: str) -> None:
+    """Eight Mondays; those before the last hold the first manager's customers, for their lines of risk."""
+    engine, first_manager = connect(url), Bank(bank.portfolio, bank.portfolio)
     with write(engine) as connection:
         schema.prepare(connection)
     profiles = [profile(variant) for variant in range(VARIANTS)]
-    for week in range(len(MONDAYS)):
-        now = bank if week == len(MONDAYS) - 1 else few
+    for run_version in range(1, WEEKS + 1):
+        week = bank if run_version == WEEKS else first_manager
         with write(engine) as connection:
-            run_version = week + 1
-            connection.execute(insert(tables.runs), rows.run_row(run_version, run(week, now.customers)))
-            bulk_insert(connection, tables.managers, manager_rows(now, run_version))
-            bulk_insert(connection, tables.scores, rows.score_rows(run_version, scores(now, week)))
-            bulk_insert(connection, tables.reasons, rows.reason_rows(run_version, scores(now, week)))
-            bulk_insert(connection, tables.decisions, decision_rows(now, run_version))
+            insert_run(connection, run_version, week)
+            managers = [(f"RM{k:05d}", f"B{k % BRANCHES:02d}") for k in range(week.managers)]
+            for table, objects in (
+                (tables.managers, [Manager(number, "张伟", branch, listed) for number, branch in managers]),
+                (tables.decisions, decisions(week, listed)),
+                (tables.coverage, [Coverage(branch, number, week.portfolio, 9, 100_000_000, 80)
+                                   for number, branch in managers]),
+            ):  # fmt: skip
+                bulk_insert(connection, table, rows.object_rows(run_version, table, objects))
             bulk_insert(connection, tables.profiles, (
-                (run_version, now.customer(number), profiles[number % VARIANTS])
-                for number in range(now.customers)
+                (run_version, customer_id(number), profiles[number % VARIANTS])
+                for number in range(week.customers)
             ))  # fmt: skip
             analyze(connection, tables.OF_A_RUN)
-            if not connection.execute(update(tables.current_run).values(run_version=run_version)).rowcount:
-                connection.execute(insert(tables.current_run).values(slot=1, run_version=run_version))
-            coverage = (
-                Coverage(f"B{k % BRANCHES:02d}", f"RM{k:05d}", now.portfolio, 9, 100_000_000, 80)
-                for k in range(now.managers)
-            )
-            coverage_rows = rows.object_rows(run_version, tables.coverage, coverage)
-            bulk_insert(connection, tables.coverage, coverage_rows)
     engine.dispose()
 
 
@@ -198,7 +105,7 @@ def measure(bank: Bank, url: str) -> dict[str, Any]:
     token = tokens.issue(service, {"sub": "bench", "role": "admin"}, 3600)
     pages: dict[str, Callable[[int], str]] = {
         "list": lambda k: f"/lists/RM{k % bank.managers:05d}",
-        "customer": lambda k: f"/customers/{bank.customer(k)}",
+        "customer": lambda k: f"/customers/{customer_id(k)}",
         "branch": lambda k: f"/branches/B{k % min(BRANCHES, bank.managers):02d}",
         "branches": lambda _: "/branches",
         "model": lambda _: "/model",
@@ -230,33 +137,34 @@ def _ask(client: TestClient, path: str) -> tuple[float, float, int]:
     return round(1000 * took, 1), round(1000 * cost, 1), len(answer.content)
 
 
-def main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(prog="benchmarks.pages", description=__doc__)
-    parser.add_argument("--customers", type=int, default=1_000_000)
-    parser.add_argument("--rows", type=int, default=500, help="customers on each list")
-    parser.add_argument("--work", type=Path, default=Path("data/bench/pages"))
-    asked = parser.parse_args(arguments)
-    asked.work.mkdir(parents=True, exist_ok=True)
-    path = asked.work / f"store-{asked.customers}-{asked.rows}.db"
-    bank = Bank(asked.customers, 2 * asked.rows, asked.rows)
+def main() -> None:
+    options = parser(__doc__)
+    options.add_argument("--customers", type=int, default=1_000_000)
+    options.add_argument("--rows", type=int, default=500, help="customers on each list")
+    options.add_argument("--work", type=Path, default=Path("data/bench/pages"))
+    given = options.parse_args()
+    given.work.mkdir(parents=True, exist_ok=True)
+    path = given.work / f"store-{given.customers}-{given.rows}.db"
+    bank = Bank(given.customers, 2 * given.rows)
     if not path.is_file():
         draft = path.with_suffix(".draft")
         draft.unlink(missing_ok=True)
-        publish(bank, f"sqlite:///{draft}")
+        publish(bank, given.rows, f"sqlite:///{draft}")
         draft.rename(path)
+    pages = measure(bank, f"sqlite:///{path}")
     result = {
-        "customers": asked.customers,
-        "rows": asked.rows,
+        "customers": given.customers,
+        "rows": given.rows,
         "store_mb": round(path.stat().st_size / 1e6),
         "cpus": os.cpu_count(),
         "load": os.getloadavg()[0],
-        "pages": measure(bank, f"sqlite:///{path}"),
+        "pages": pages,
+        "page_ms": pages["list"]["first_ms"],
     }
-    result["page_ms"] = result["pages"]["list"]["first_ms"]
-    out = asked.work.parent / "pages.json"
-    out.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-    print(json.dumps(result, indent=1))
+    text = json.dumps(result, indent=1)
+    (given.work.parent / "pages.json").write_text(f"{text}\n", "utf-8")
+    print(text)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -18,7 +18,7 @@ Column = tuple[str, Measure, str, int]  # name, measure, statistic, window in we
 
 @dataclass(frozen=True)
 class Job:
-    """What every way gets: the folder of bookings and customers, the Mondays, the columns, where they go."""
+    """The inputs of every way: the folder of bookings and customers, the Mondays, the columns, the output."""
 
     folder: Path
     snapshots: tuple[date, ...]
@@ -50,16 +50,16 @@ def duckdb(job: Job) -> None:
     """One SQL: conditional sums over a join with the snapshots."""
     import duckdb
 
-    flags = ", ".join(f"{_condition(measure)} AS is_{measure.name}" for measure in job.measures)
+    flags = ", ".join(f"{condition(measure)} AS is_{measure.name}" for measure in job.measures)
     sums = ", ".join(_aggregate(*column) for column in job.columns)
     days = ", ".join(f"(DATE '{day}')" for day in job.snapshots)
     with duckdb.connect() as con:
         con.execute("SET preserve_insertion_order = false")
         con.execute(
             f"COPY (WITH snapshots(snapshot_date) AS (VALUES {days}), bookings AS ("
-            f"SELECT customer_id, booked_at::DATE AS day, (abs(amount_base) * 100)::BIGINT AS minor, "
-            f"{flags}, "
-            f"known_on, superseded_on FROM read_parquet(?) WHERE booked_at >= DATE '{job.start}'), seen AS ("
+            "SELECT customer_id, booked_at::DATE AS day, (abs(amount_base) * 100)::BIGINT AS minor, "
+            f"{flags}, known_on, superseded_on FROM read_parquet(?) "
+            f"WHERE booked_at >= DATE '{job.start}'), seen AS ("
             "SELECT b.*, snapshot_date, snapshot_date - day AS age FROM bookings b JOIN snapshots s "
             f"ON day < snapshot_date AND day >= snapshot_date - {job.days} AND known_on < snapshot_date "
             "AND (superseded_on IS NULL OR superseded_on >= snapshot_date)) "
@@ -69,7 +69,8 @@ def duckdb(job: Job) -> None:
         ).fetchall()
 
 
-def _condition(measure: Measure) -> str:
+def condition(measure: Measure) -> str:
+    """The rows of a measure, in SQL."""
     among = [f"{column} IN ({', '.join(map(repr, labels))})" for column, labels in measure.where.items()]
     sign = {0: [], 1: ["amount_base >= 0"], -1: ["amount_base < 0"]}[measure.sign]
     return f"({' AND '.join([*among, *sign]) or 'true'})"
@@ -106,8 +107,8 @@ def polars(job: Job) -> None:
         .collect(engine="streaming")
         .lazy()
     )
-    snapshots = [_one_in_polars(bookings, monday, job) for monday in job.snapshots]
-    for monday, frame in zip(job.snapshots, snapshots, strict=True):
+    for monday in job.snapshots:
+        frame = _one_in_polars(bookings, monday, job)
         frame.sink_parquet(job.out / f"{monday}.parquet", compression="zstd", compression_level=1)
 
 

@@ -18,7 +18,9 @@ of 200,000 customers is timed.
 """
 
 import argparse
+import asyncio
 import json
+import multiprocessing
 import os
 import secrets
 import shutil
@@ -32,17 +34,19 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import serve_scores
+from benchmarks.processes import parser, say
 from benchmarks.serve_servers import Server, bare_command, running
 from configs.service import ServiceSettings
 from pipeline.artefacts import write_json
-from serve.api.prepared import FORM
+from serve.api.prepared import FORM, answer
 from serve.auth.tokens import issue
+from serve.http.responses import ResponseContext
 from serve.store.point_read import point_read
 from serve.store.schema import VERSION
 from serve.store.scope import EVERYTHING
 from serve.store.store import Store
 from tests.databases import running_server
-from tests.servers import free_port, process_group
+from tests.servers import free_port
 
 CONNECTIONS = (1, 32, 128)
 SHOWN = 32  # connections whose figures stand at the top
@@ -55,7 +59,6 @@ FIRST_PUBLISHING = 1_000  # publications count on from here while requests are a
 def wrk(
     server: Server, connections: int, seconds: int, customers: int, check: bool = False
 ) -> dict[str, Any]:
-    """What one run of wrk found."""
     script = Path(__file__).with_name("serve_load.lua")
     env = {"IDS": str(customers)} | dict(server.send) | ({"CHECK": "1"} if check else {})
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", str(script)]
@@ -103,22 +106,24 @@ def publishing(given: argparse.Namespace, work: Path) -> dict[str, Any]:
     for old in work.glob("publishing*.db*"):
         old.unlink()
     settings = _settings(f"sqlite:///{work / 'publishing.db'}")
-    serve_scores.publish(settings.store, FIRST_PUBLISHING, given.published)
+    serve_scores.publish(settings["store"], FIRST_PUBLISHING, given.published)
     with _ours("publishing", settings, work / "log-publishing") as server:
-        return _while_published(server, settings.store, given)
+        return _while_published(server, settings["store"], given)
 
 
 def _while_published(server: Server, url: str, given: argparse.Namespace) -> dict[str, Any]:
     wrk(server, SHOWN, 2, given.published)
     before, total, ends = server.rss_mb, {"requests": 0, "errors": 0, "mixed": 0, "odd": 0}, []
-    command = [sys.executable, "-m", "benchmarks.serve", "--publisher", url, "--published"]
-    with process_group([*command, str(given.published)]) as publisher:
-        while total["requests"] < given.requests:
-            round_ = wrk(server, SHOWN, 5, given.published, check=True)
-            total = {name: total[name] + round_[name] for name in total}
-            ends.append(round_["p99_ms"])
-        publisher.terminate()
-        publisher.wait(120)
+    publisher = multiprocessing.get_context("spawn").Process(
+        target=publish_for_ever, args=(url, given.published), daemon=True
+    )
+    publisher.start()
+    while total["requests"] < given.requests:
+        round_ = wrk(server, SHOWN, 5, given.published, check=True)
+        total = {name: total[name] + round_[name] for name in total}
+        ends.append(round_["p99_ms"])
+    publisher.terminate()
+    publisher.join(120)
     with Store(url) as store:
         count = store.latest_run().run_id.rsplit("-", 1)[1]
     return total | {
@@ -174,7 +179,6 @@ def figures(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def in_words(result: Mapping[str, Any]) -> str:
-    """The figures as people read them."""
     lines = [
         f"{name}: {by[str(SHOWN)]['rps']:,.0f} requests/s, p50 {by[str(SHOWN)]['p50_ms']:.1f} ms, "
         f"p99 {by[str(SHOWN)]['p99_ms']:.1f} ms, {by[str(SHOWN)]['rss_mb']} MB"
@@ -183,30 +187,33 @@ def in_words(result: Mapping[str, Any]) -> str:
     lines.append(
         f"ours on SQLite: × {result['sqlite_per_bare']} of bare (goal {GOAL['sqlite_per_bare']}), p99 × "
         f"{result['p99_per_bare']} (goal {GOAL['p99_per_bare']}), × {result['sqlite_per_mlflow']} of "
-        f"MLflow's "
-        f"(goal {GOAL['sqlite_per_mlflow']}); {result['errors']} errors"
+        f"MLflow's (goal {GOAL['sqlite_per_mlflow']}); {result['errors']} errors"
     )
     if "publishing_requests" in result:
+        failed = result["publishing_errors"] + result["publishing_odd"]
         lines.append(
             f"with {result['publishing_publications']} publications: {result['publishing_requests']:,} "
-            f"requests, "
-            f"{result['publishing_errors'] + result['publishing_odd']} errors, {result['publishing_mixed']} "
-            f"mixed, "
+            f"requests, {failed} errors, {result['publishing_mixed']} mixed, "
             f"memory + {result['publishing_grown_mb']} MB"
         )
     lines.append(
         f"start: {result['start_s']} s, {result['start_cpu_s']} CPU seconds (goal {START_CPU_SECONDS}), "
-        f"{result['start_mb']} MB (goal {START_MB}); roll-back {result['roll_back_s']} s (goal "
-        f"{ROLL_BACK_SECONDS})"
+        f"{result['start_mb']} MB (goal {START_MB}); roll-back {result['roll_back_s']} s "
+        f"(goal {ROLL_BACK_SECONDS})"
     )
     return "\n".join(lines)
 
 
 def main() -> None:
-    given = _arguments()
-    if given.publisher:
-        publish_for_ever(given.publisher, given.published)
-        return
+    options = parser(__doc__)
+    options.add_argument("--customers", type=int, default=1_000_000, help="in each store")
+    options.add_argument("--seconds", type=int, default=6, help="of each run of wrk")
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--servers", nargs="*", default=["postgres", "mlflow"], help="besides bare, sqlite")
+    options.add_argument("--requests", type=int, default=100_000, help="while runs are published; 0: none")
+    options.add_argument("--published", type=int, default=5_000, help="customers of each of those runs")
+    options.add_argument("--work", type=Path, default=Path("data/bench"), help="where stores and figures lie")
+    given = options.parse_args()
     if not shutil.which("wrk"):
         sys.exit("wrk is missing: install Debian's package wrk.")
     work = given.work / "serve"
@@ -227,7 +234,6 @@ def main() -> None:
 
 
 def _servers(stack: ExitStack, given: argparse.Namespace, work: Path) -> list[Server]:
-    """All servers, started and waiting."""
     sqlite = work / f"store-{VERSION}-{FORM}-{given.customers}.db"
     urls = {"sqlite": f"sqlite:///{sqlite}"}
     if "postgres" in given.servers:
@@ -240,7 +246,7 @@ def _servers(stack: ExitStack, given: argparse.Namespace, work: Path) -> list[Se
     for old in work.glob("store-*-access.db*"):
         old.unlink()
     log = work / "log"
-    size = {"BENCH_BYTES": str(_answer_bytes(settings["sqlite"]))}
+    size = {"BENCH_BYTES": str(_answer_bytes(urls["sqlite"]))}
     servers = [stack.enter_context(running("bare", port := free_port(), bare_command(port), size, {}, log))]
     for name, one in settings.items():
         servers.append(stack.enter_context(_ours(name, one, work / f"log-{name}")))
@@ -249,40 +255,31 @@ def _servers(stack: ExitStack, given: argparse.Namespace, work: Path) -> list[Se
     return servers
 
 
-def _settings(url: str) -> ServiceSettings:
-    """As a bank runs it, but that one caller may ask as often as wrk can."""
-    return ServiceSettings(
-        store=url,
-        demo=True,
-        token_key=secrets.token_hex(32),
-        audit_key=secrets.token_hex(32),
-        rate_crm="100000000/minute",
-        port=free_port(),
-        metrics_port=free_port(),
-    )
+def _settings(url: str) -> dict[str, str]:
+    """Settings as a bank has them, but that one caller may ask as often as wrk can."""
+    return {
+        "store": url,
+        "demo": "true",
+        "token_key": secrets.token_hex(32),
+        "audit_key": secrets.token_hex(32),
+        "rate_crm": "100000000/minute",
+        "port": str(free_port()),
+        "metrics_port": str(free_port()),
+    }
 
 
 @contextmanager
-def _ours(name: str, settings: ServiceSettings, log: Path) -> Iterator[Server]:
-    token = issue(settings, {"sub": "bench", "role": "crm"}, 12 * 3600)
-    env = {
-        "ATTRITION_STORE": settings.store,
-        "ATTRITION_DEMO": "true",
-        "ATTRITION_TOKEN_KEY": settings.token_key.get_secret_value(),
-        "ATTRITION_AUDIT_KEY": settings.audit_key.get_secret_value(),
-        "ATTRITION_RATE_CRM": settings.rate_crm,
-        "ATTRITION_PORT": str(settings.port),
-        "ATTRITION_METRICS_PORT": str(settings.metrics_port),
-    }
+def _ours(name: str, settings: Mapping[str, str], log: Path) -> Iterator[Server]:
+    token = issue(ServiceSettings(**settings), {"sub": "bench", "role": "crm"}, 12 * 3600)
+    env = {f"ATTRITION_{key.upper()}": value for key, value in settings.items()}
     command = [sys.executable, "-m", "serve"]
-    with running(name, settings.port, command, env, {"TOKEN": token}, log) as server:
+    with running(name, int(settings["port"]), command, env, {"TOKEN": token}, log) as server:
         yield server
 
 
 @contextmanager
 def _mlflow(work: Path) -> Iterator[Server]:
-    """A model of the size of ours: 468 columns, 300 trees of 15 leaves; trained on noise, which costs the
-    same."""
+    """A model of the size of ours: 468 columns, 300 trees of 15 leaves; noise costs the same."""
     model = work / "mlflow-model"
     if not model.is_dir():
         done = [sys.executable, "-m", "benchmarks.mlflow_model", str(model)]
@@ -298,42 +295,15 @@ def _mlflow(work: Path) -> Iterator[Server]:
         yield server
 
 
-def _answer_bytes(settings: ServiceSettings) -> int:
-    """The length of our answer for one customer."""
-    import asyncio
-
-    from serve.api.prepared import answer
-    from serve.http.responses import ResponseContext
-
-    with Store(settings.store) as store:
-        finder = point_read(store, settings.store, FORM)
+def _answer_bytes(url: str) -> int:
+    with Store(url) as store:
+        finder = point_read(store, url, FORM)
         found = asyncio.run(finder.find(serve_scores.customer_id(0), EVERYTHING, "en"))
         finder.close()
     assert found
     run, content = found
     assert isinstance(content, bytes)
     return len(answer(ResponseContext(run), content))
-
-
-def say(what: str) -> None:
-    print(what, file=sys.stderr, flush=True)
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--customers", type=int, default=1_000_000, help="in each store")
-    parser.add_argument("--seconds", type=int, default=6, help="of each run of wrk")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument(
-        "--servers", nargs="*", default=["postgres", "mlflow"], help="besides bare and sqlite"
-    )
-    parser.add_argument("--requests", type=int, default=100_000, help="while runs are published; 0: none")
-    parser.add_argument("--published", type=int, default=5_000, help="customers of each of those runs")
-    parser.add_argument("--work", type=Path, default=Path("data/bench"), help="where stores and figures lie")
-    parser.add_argument("--publisher", help=argparse.SUPPRESS)
-    return parser.parse_args()
 
 
 if __name__ == "__main__":

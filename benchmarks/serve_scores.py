@@ -5,21 +5,40 @@
 
 import random
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, timedelta
 from types import MappingProxyType
 
-from sqlalchemy import delete, insert, update
+from sqlalchemy import Connection, delete, insert, update
 
 from configs.published import Change, Reason, Run, Score
-from configs.reason_groups import GROUPS
 from serve.api.prepared import prepared_answers
 from serve.store import rows, schema, tables
 from serve.store.database import connect, write
 from serve.store.rows import analyze, bulk_insert
 
 FIRST_MONDAY = date(2026, 11, 16)
-REASONS = 3
+BRANCHES = 40
+VARIANTS = 97  # different profiles and reasons, shared among customers
 _SMALLEST = 6_228_000_000_000_000_000  # customers' numbers have 19 digits
+
+
+@dataclass(frozen=True)
+class Bank:
+    """``customers`` over managers who each have ``portfolio`` of them."""
+
+    customers: int
+    portfolio: int = 250
+
+    @property
+    def managers(self) -> int:
+        return max(1, self.customers // self.portfolio)
+
+    def manager(self, number: int) -> str:
+        return f"RM{number // self.portfolio:05d}"
+
+    def branch(self, number: int) -> str:
+        return f"B{number // self.portfolio % BRANCHES:02d}"
 
 
 def customer_id(number: int) -> str:
@@ -33,7 +52,7 @@ def run(run_version: int, customers: int) -> Run:
         run_id=f"bench-{monday}-{run_version:06d}",
         bank="bench",
         snapshot_date=monday,
-        model_id=model_id(run_version),
+        model_id=f"model-{run_version:06d}",
         base_currency="CNY",
         horizon_days=90,
         cohort=customers,
@@ -42,26 +61,23 @@ def run(run_version: int, customers: int) -> Run:
     )
 
 
-def model_id(run_version: int) -> str:
-    return f"model-{run_version:06d}"
-
-
-def scores(run_version: int, customers: int) -> Iterator[Score]:
+def scores(run_version: int, bank: Bank) -> Iterator[Score]:
     """One row per customer, by customer_id; the tier bears the publication, so that a mixture would show."""
     draw = random.Random(run_version)
-    for number in range(customers):
+    variants = [tuple(_reason(draw, place) for place in range(3)) for _ in range(VARIANTS)]
+    for number in range(bank.customers):
         risk = draw.random() ** 4
         yield Score(
             customer_id=customer_id(number),
-            branch_id=f"B{number % 40:02d}",
-            manager_id=f"RM{number % 4_000:05d}",
+            branch_id=bank.branch(number),
+            manager_id=bank.manager(number),
             tier=f"tier-{run_version:06d}",
             lifecycle_stage="mature",
             marketing_opt_out=False,
             aum_minor=draw.randrange(50_000_000, 500_000_000),
             money_at_risk_minor=draw.randrange(100_000_000),
             risk_band="high" if risk >= 0.2 else "medium" if risk >= 0.08 else "low",
-            reasons=tuple(_reason(draw, place) for place in range(REASONS)),
+            reasons=variants[number % VARIANTS],
             risk_30d=risk / 3,
             risk_60d=risk / 2,
             risk_90d=risk,
@@ -73,7 +89,7 @@ def scores(run_version: int, customers: int) -> Iterator[Score]:
 def _reason(draw: random.Random, place: int) -> Reason:
     amount = draw.randrange(10_000, 900_000)
     return Reason(
-        group=list(GROUPS)[place],
+        group=("outflow", "rollover", "contact")[place],
         feature="outflow_elsewhere_sum_4w",
         value=float(amount),
         contribution=0.9 - place / 4,
@@ -82,21 +98,26 @@ def _reason(draw: random.Random, place: int) -> Reason:
     )
 
 
+def insert_run(connection: Connection, run_version: int, bank: Bank) -> None:
+    """The run with its scores and reasons, and from now on the current one."""
+    connection.execute(insert(tables.runs), rows.run_row(run_version, run(run_version, bank.customers)))
+    bulk_insert(connection, tables.scores, rows.score_rows(run_version, scores(run_version, bank)))
+    bulk_insert(connection, tables.reasons, rows.reason_rows(run_version, scores(run_version, bank)))
+    if not connection.execute(update(tables.current_run).values(run_version=run_version)).rowcount:
+        connection.execute(insert(tables.current_run).values(slot=1, run_version=run_version))
+
+
 def publish(url: str, run_version: int, customers: int) -> None:
     """One transaction, as ``Store.publish`` would; the publications before the last one are removed."""
-    engine = connect(url)
+    engine, bank = connect(url), Bank(customers)
     with write(engine) as connection:
         schema.prepare(connection)
     with write(engine) as connection:
         for table in tables.OF_A_RUN:
             connection.execute(delete(table).where(table.c.run_version < run_version - 1))
-        connection.execute(insert(tables.runs), rows.run_row(run_version, run(run_version, customers)))
-        bulk_insert(connection, tables.scores, rows.score_rows(run_version, scores(run_version, customers)))
-        bulk_insert(connection, tables.reasons, rows.reason_rows(run_version, scores(run_version, customers)))
-        answers = prepared_answers(run(run_version, customers), scores(run_version, customers))
+        insert_run(connection, run_version, bank)
+        answers = prepared_answers(run(run_version, customers), scores(run_version, bank))
         answer_rows = rows.object_rows(run_version, tables.prepared_answers, answers)
         bulk_insert(connection, tables.prepared_answers, answer_rows)
         analyze(connection, tables.OF_A_RUN)
-        if not connection.execute(update(tables.current_run).values(run_version=run_version)).rowcount:
-            connection.execute(insert(tables.current_run).values(slot=1, run_version=run_version))
     engine.dispose()

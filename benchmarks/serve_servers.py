@@ -1,5 +1,4 @@
-"""The servers that benchmarks.serve asks: bare FastAPI, ours on two databases, MLflow's. Each a process of
-its own."""
+"""Processes of the servers that benchmarks.serve asks: bare FastAPI, ours on two databases, MLflow's."""
 
 import os
 import subprocess
@@ -7,15 +6,14 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fastapi import FastAPI, Response
 
-from tests.servers import process_group
-
-PATIENCE = 180  # seconds to start; MLflow's needs many
+from benchmarks.processes import memory_kb
+from tests.servers import process_group, until
 
 
 @dataclass
@@ -31,7 +29,7 @@ class Server:
     @property
     def rss_mb(self) -> int:
         """Of the process and of those it started."""
-        return sum(_resident_kb(pid) for pid in self._pids) // 1024
+        return sum(memory_kb(pid, "VmRSS") for pid in self._pids) // 1024
 
     @property
     def cpu_seconds(self) -> float:
@@ -44,8 +42,7 @@ class Server:
 
 
 def bare() -> FastAPI:
-    """FastAPI with one route that returns fixed bytes, as many as BENCH_BYTES says: nobody can answer
-    faster."""
+    """FastAPI with one route that returns BENCH_BYTES fixed bytes: nobody can answer faster."""
     app = FastAPI(docs_url=None, redoc_url=None)
     answer = b"x" * int(os.environ["BENCH_BYTES"])
 
@@ -60,15 +57,16 @@ def bare() -> FastAPI:
 def running(
     name: str, port: int, command: list[str], env: Mapping[str, str], send: Mapping[str, str], log: Path
 ) -> Iterator[Server]:
-    """The server from when it answers until the end of the block. Raises RuntimeError when it does not
-    start."""
+    """The server from its first answer to the end of the block. Raises RuntimeError where it ends before."""
     path = {"mlflow": "/ping", "bare": "/v1/customers/1/risk"}.get(name, "/readyz")
     began = time.monotonic()
     with (
         log.open("wb") as output,
         process_group(command, env=os.environ | env, stdout=output, stderr=output) as process,
     ):
-        _wait(process, f"http://127.0.0.1:{port}{path}", log)
+        until(lambda: process.poll() is not None or _answers(f"http://127.0.0.1:{port}{path}"))
+        if process.poll() is not None:
+            raise RuntimeError(f"the server {name} ended; {log} says why.")
         yield Server(name, port, process, send, round(time.monotonic() - began, 2))
         process.terminate()
         process.wait(60)
@@ -79,15 +77,10 @@ def bare_command(port: int) -> list[str]:
     return [*command, "--port", str(port), "--no-access-log", "--log-level", "warning", "--loop", "uvloop"]
 
 
-def _wait(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
-    ends = time.monotonic() + PATIENCE
-    while time.monotonic() < ends and process.poll() is None:
-        try:
-            with urllib.request.urlopen(address, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.2)
-    raise RuntimeError(f"the server did not answer at {address}; {log} says why.")
+def _answers(address: str) -> bool:
+    with suppress(OSError), urllib.request.urlopen(address, timeout=5):
+        return True
+    return False
 
 
 def _below(pid: int) -> list[int]:
@@ -101,8 +94,3 @@ def _below(pid: int) -> list[int]:
 def _cpu_ticks(pid: int) -> int:
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return int(fields[11]) + int(fields[12])
-
-
-def _resident_kb(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next((int(line.split()[1]) for line in lines if line.startswith("VmRSS")), 0)

@@ -85,8 +85,7 @@ def family(
 def write_people(out: Path, families: Iterable[tuple[Family, Sequence[World]]]) -> None:
     """Products, and the managers of the worlds, each with as many calls a week as a list of that world has.
 
-    The quiet world at its end knows everybody who is ever hired, calls or not, so that the file never
-    changes.
+    The quiet world at its end knows everybody who is ever hired, so that the file never changes.
     """
     out.mkdir(parents=True, exist_ok=True)
     write_products(out)
@@ -101,7 +100,7 @@ def _staff(bank: Bank, world: World) -> pa.Table:
 
 
 def together(parts: Iterable[tuple[Iterable[World], Sequence[Week]]]) -> Iterator[list[Week]]:
-    """Week by week what all worlds recorded, each under its own numbers."""
+    """The records of all worlds, week by week, each under its own numbers."""
     told = [map(world.tagged, weeks) for own, weeks in parts for world in own]
     return (list(week) for week in zip(*told, strict=True))
 

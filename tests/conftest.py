@@ -24,9 +24,14 @@ from configs.settings import Settings
 from configs.tables import COUNTERPARTIES, KINDS, PRODUCT_CLASSES, TABLES
 from tests.databases import postgres  # noqa: F401 (a fixture)
 from tests.mail_server import mail_certificate, mail_server, mailbox, start_mail_server  # noqa: F401
+from tests.servers import needed
 
 # As pipeline/__init__.py does, also where a test needs only models.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# Whatever the machine's own bank has set is not for tests.
+for variable in [name for name in os.environ if name.startswith("ATTRITION_")]:
+    del os.environ[variable]
 
 # A run that is told to end by SIGTERM ends what its tests have started, as it does by Ctrl-C.
 if threading.current_thread() is threading.main_thread():
@@ -289,9 +294,6 @@ def bank_settings() -> Settings:
 def berka() -> Path:
     """The public ledgers as published: $BERKA, else ../shared/data/berka beside the project."""
     folder = Path(os.environ.get("BERKA") or Path(__file__).parents[2] / "shared" / "data" / "berka")
-    if not (folder / "trans.asc").is_file():
-        missing = f"no Berka ledgers in {folder}; name their folder in the environment variable BERKA"
-        if os.environ.get("CI") == "true":
-            pytest.fail(missing)
-        pytest.skip(missing)
+    missing = f"no Berka ledgers in {folder}; name their folder in the environment variable BERKA"
+    needed((folder / "trans.asc").is_file(), missing)
     return folder

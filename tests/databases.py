@@ -8,24 +8,17 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.servers import PATIENCE, free_port
+from tests.servers import PATIENCE, free_port, needed
 
 PASSWORD = "hunter2-geheim"
 USER = "reader"
-
-
-def needed(found: object, what: str) -> None:
-    """Without what the tests need they are passed over; but not where everything must be there."""
-    if not found:
-        missing = f"no {what}: install Debian's package postgresql, and what requirements.lock names"
-        if os.environ.get("CI") == "true":
-            pytest.fail(missing)
-        pytest.skip(missing)
+REMEDY = "install Debian's package postgresql, and what requirements.lock names"
 
 
 def server_program(name: str) -> str | None:
@@ -47,40 +40,31 @@ class Server:
         """The database ``postgres``, without the password."""
         return f"host=127.0.0.1 port={self.port} dbname=postgres user={USER}"
 
-    def run(self, *command: str | None, **env: str) -> None:
-        where = {"cwd": self.folder, "env": os.environ | env} | self.run_as
-        subprocess.run([str(part) for part in command], check=True, capture_output=True, **where)
+    def run(self, *command: str | None) -> None:
+        text = [str(part) for part in command]
+        subprocess.run(text, check=True, capture_output=True, cwd=self.folder, **self.run_as)
 
     def stop(self) -> None:
-        """Nothing where it does not run."""
         if (self.folder / "db" / "postmaster.pid").exists():
             self.run(server_program("pg_ctl"), "-D", "db", "-t", str(PATIENCE), "-m", "immediate", "stop")
 
-    def sql(self, statements: str) -> None:
-        """Runs SQL in the database ``postgres``."""
-        psql = server_program("psql")
-        self.run(psql, "-q", "-v", "ON_ERROR_STOP=1", "-d", self.dsn, "-c", statements, PGPASSWORD=PASSWORD)
+    def sql(self, statements: str, database: str = "postgres") -> None:
+        import psycopg
+
+        where = {"host": "127.0.0.1", "port": self.port, "dbname": database}
+        with psycopg.connect(**where, user=USER, password=PASSWORD, autocommit=True) as connection:
+            connection.execute(statements)
 
     def empty_store(self) -> str:
-        """The address of a database without tables, as SQLAlchemy takes it.
-
-        It sorts by the rules of a language.
-        """
-        try:
-            import psycopg
-        except ImportError:
-            needed(None, "psycopg")
+        """The address of a database without tables, for SQLAlchemy; it sorts by the rules of a language."""
         if not self.made:
             self.sql(
                 "CREATE DATABASE store TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en' LOCALE 'C'"
             )
             self.made = True
-        address = f"{USER}:{PASSWORD}@127.0.0.1:{self.port}/store"
-        with psycopg.connect(f"postgresql://{address}") as connection:
-            connection.execute(
-                "DROP SCHEMA IF EXISTS access_log CASCADE; DROP SCHEMA public CASCADE; CREATE SCHEMA public"
-            )
-        return f"postgresql+psycopg://{address}"
+        emptied = "DROP SCHEMA IF EXISTS access_log CASCADE; DROP SCHEMA public CASCADE; CREATE SCHEMA public"
+        self.sql(emptied, "store")
+        return f"postgresql+psycopg://{USER}:{PASSWORD}@127.0.0.1:{self.port}/store"
 
 
 @pytest.fixture(scope="session")
@@ -91,11 +75,9 @@ def postgres() -> Iterator[Server]:
 
 @contextmanager
 def running_server(durable: bool = False) -> Iterator[Server]:
-    """A server of its own until the end of the block; a durable one waits for the disk, which tests
-    need not.
-    """
-    initdb, control, psql = (server_program(name) for name in ("initdb", "pg_ctl", "psql"))
-    needed(initdb and control and psql, "PostgreSQL server")
+    """A server of its own until the end of the block; only a durable one waits for the disk."""
+    initdb, control = server_program("initdb"), server_program("pg_ctl")
+    needed(initdb and control and find_spec("psycopg"), f"no PostgreSQL server, or no psycopg: {REMEDY}")
     with ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="attrition-pg-", dir="/tmp"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)

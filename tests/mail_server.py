@@ -27,7 +27,7 @@ Start = Callable[..., MailServer]
 
 
 class Post:
-    """What the server accepted, and what it answers to whom: ``answers`` are used up one by one."""
+    """The accepted messages, and the answers to an address; ``answers`` are used up one by one."""
 
     def __init__(self) -> None:
         self.accepted: list[tuple[str, bytes]] = []
@@ -67,19 +67,10 @@ class Post:
 
     @property
     def messages(self) -> list[EmailMessage]:
-        return [_parsed(content) for _, content in self.accepted]
-
-    def message(self, address: str) -> EmailMessage:
-        """The only one to an address."""
-        (content,) = [content for reader, content in self.accepted if reader == address]
-        return _parsed(content)
+        return [email.message_from_bytes(content, policy=policy.default) for _, content in self.accepted]
 
     def _next(self, what: str) -> str:
         return self.answers[what].pop(0) if self.answers.get(what) else "250 OK"
-
-
-def _parsed(content: bytes) -> EmailMessage:
-    return email.message_from_bytes(content, policy=policy.default)
 
 
 @pytest.fixture(scope="session")

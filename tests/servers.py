@@ -1,6 +1,7 @@
 """Servers and processes that tests start: each ends with its block, whether the test passed or failed."""
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -10,10 +11,17 @@ from contextlib import contextmanager, suppress
 from threading import Thread
 from typing import Any
 
+import pytest
 import uvicorn
 from starlette.types import ASGIApp
 
 PATIENCE = 600  # seconds for what takes two on an idle machine; a test only waits so long when it fails
+
+
+def needed(found: object, missing: str) -> None:
+    """Without what tests need they are skipped; but not where everything must be there."""
+    if not found:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(missing)
 
 
 def until(done: Callable[[], Any]) -> Any:
@@ -27,8 +35,11 @@ def until(done: Callable[[], Any]) -> Any:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
+    """A port of loopback that nobody listens on, below those that the system gives to any connection."""
+    while True:
+        port = 10_000 + secrets.randbelow(20_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 @contextmanager

@@ -1,5 +1,4 @@
-"""What the documents say exists: files, verbs, commands, settings; and it is said in short, plain
-sentences."""
+"""Documents name what exists (files, verbs, commands, settings), in short and plain sentences."""
 
 import re
 import subprocess
@@ -12,7 +11,7 @@ from configs.service import ServiceSettings
 from configs.settings import Settings, Source
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 EVERY_DOCUMENT = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 BUT_THE_CHANGELOG = pytest.mark.parametrize(
     "document", [path for path in DOCUMENTS if path.name != "CHANGELOG.md"], ids=lambda path: path.name
@@ -74,7 +73,6 @@ def test_the_lock_has_hashes_and_no_address():
 
 
 def _code(document: Path) -> list[str]:
-    """Code spans and code blocks of a document."""
     text = document.read_text("utf-8")
     return re.findall(r"```.*?```|`[^`\n]+`", text, flags=re.DOTALL)
 

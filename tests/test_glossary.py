@@ -138,13 +138,6 @@ RETIRED = (
 
 
 @cache
-def plain_words() -> frozenset[str]:
-    lines = (ROOT / "tests/plain_english.txt").read_text("utf-8").splitlines()
-    texts = [line for line in lines if not line.startswith("#")]
-    return frozenset(re.findall(r"[a-z]+", " ".join((*texts, *PRESCRIBED)).lower()))
-
-
-@cache
 def glossary_terms() -> tuple[str, ...]:
     page = (ROOT / "docs/glossary.md").read_text("utf-8")
     rows = [line.split("|")[1].strip() for line in page.splitlines() if line.startswith("| ")]
@@ -153,12 +146,13 @@ def glossary_terms() -> tuple[str, ...]:
 
 @cache
 def allowed_words() -> frozenset[str]:
-    return plain_words() | frozenset(re.findall(r"[a-z]+", " ".join(glossary_terms()).lower()))
+    lines = (ROOT / "tests/plain_english.txt").read_text("utf-8").splitlines()
+    texts = [line for line in lines if not line.startswith("#")]
+    return frozenset(re.findall(r"[a-z]+", " ".join((*texts, *PRESCRIBED, *glossary_terms())).lower()))
 
 
 def words(name: str) -> list[str]:
-    """The words of an identifier: snake, camel or kebab case; parts with digits (13w, 30d) and letters are
-    none."""
+    """The words of an identifier in any case; single letters and parts with digits (13w) are none."""
     parts = re.findall(r"[A-Za-z]*\d\w*|[A-Z]+(?![a-z])|[A-Z][a-z]+|[a-z]+", name.replace("_", " "))
     return [part.lower() for part in parts if len(part) > 1 and not re.search(r"\d", part)]
 

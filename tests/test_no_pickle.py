@@ -1,5 +1,4 @@
-"""No pickle anywhere: not in the code, not in what training leaves behind. Loading one runs whatever it
-says."""
+"""No pickle anywhere in the code; test_weekly.py looks at files. Loading one runs whatever it says."""
 
 import ast
 import pickle
@@ -10,22 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.bundle import write
-from pipeline.training import registry
-from tests.bundles import tiny_bundle
-from tests.pipeline.training.test_registry import METRICS
-
 ROOT = Path(__file__).parent.parent
 CODE = [path for name in ("configs", "features", "models", "serve", "pipeline", "benchmarks")
         for path in sorted((ROOT / name).rglob("*.py"))]  # fmt: skip
 MODULES = {"pickle", "cPickle", "_pickle", "joblib", "cloudpickle", "dill", "shelve", "marshal", "copyreg"}
 CALLS = {"read_pickle", "to_pickle", "load_model", "save_model", "CloudPickleSerializer"}
 ENDINGS = {".pkl", ".pickle", ".joblib", ".dill", ".npy", ".npz", ".pt", ".h5"}
-KEY = bytes(range(1, 64, 2))
 
 
 def uses(source: str) -> set[str]:
-    """Whatever in a file's code reads or writes pickles."""
+    """The names in a file's code that read or write pickles."""
     found = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -40,7 +33,7 @@ def uses(source: str) -> set[str]:
 
 
 def pickled(path: Path) -> str:
-    """Why a file is, or may be, a pickle; empty if it is none."""
+    """The reason why a file is, or may be, a pickle; empty if it is none."""
     content = path.read_bytes()
     if path.suffix in ENDINGS:
         return f"{path.name} ends like one"
@@ -54,8 +47,7 @@ def pickled(path: Path) -> str:
 
 
 def _unpickles_to_something(content: bytes) -> bool:
-    """Whether the bytes are a program for the pickle machine (protocols 0 and 1 have no mark); it is not
-    run."""
+    """True for a program of the pickle machine (protocols 0 and 1 have no mark); it is not run."""
     try:
         return any(True for _ in pickletools.genops(content))
     except (ValueError, UnicodeDecodeError, IndexError, KeyError, EOFError):
@@ -79,27 +71,6 @@ def test_no_code_reads_or_writes_pickles(path):
 )
 def test_a_planted_use_is_found(source):
     assert uses(source)
-
-
-def test_nothing_that_training_leaves_is_a_pickle(tmp_path):
-    """The bundle's folder and MLflow's copy of it."""
-    bundle = tiny_bundle(METRICS, {"bank": "demo"})
-    folder = write(bundle, tmp_path / "demo" / "models", KEY)
-    registry.record(tmp_path, "demo", folder, KEY, {})
-    paths = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert {path.name for path in paths} >= {*bundle.files, "signature", "mlflow.db"}
-    assert [reason for path in paths if (reason := pickled(path))] == []
-
-
-def test_nothing_kept_below_data_is_a_pickle():
-    """What `make demo` and the weekly runs left on this machine, if they ran."""
-    kept = [
-        path
-        for pattern in ("*/models/*/*", "*/decisions/*", "mlflow/**/*")
-        for path in (ROOT / "data").glob(pattern)
-        if path.is_file()
-    ]
-    assert [reason for path in kept if (reason := pickled(path))] == []
 
 
 @pytest.mark.parametrize("protocol", range(6))

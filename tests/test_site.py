@@ -1,5 +1,4 @@
-"""The documentation site: it builds without a warning, loads nothing from elsewhere, holds what the code
-holds."""
+"""The documentation site builds without a warning, loads nothing from elsewhere, and is complete."""
 
 import os
 import re

@@ -2,19 +2,16 @@
 
 import hashlib
 import math
-import secrets
 from datetime import date, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
-from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from configs.bank_folder import load_settings
 from configs.errors import DataError
-from configs.service import ServiceSettings
 from models.bundle import load
 from pipeline.__main__ import app
 from pipeline.context import Context
@@ -28,6 +25,8 @@ from serve.app import create_app
 from serve.auth.tokens import issue
 from serve.store.rows import packed
 from serve.store.store import Store
+from tests.serve.conftest import demo_service
+from tests.test_no_pickle import pickled
 
 AS_OF = date(2026, 11, 16)
 # Small and short: everything that makes the run longer is cut, nothing is left out.
@@ -95,13 +94,7 @@ def test_reasons_carry_figures_in_both_languages(week):
 def test_the_service_answers_from_what_was_published(bank, week):
     publication, lists = week
     one = next(each for each in lists if each.manager and each.listed)
-    settings = ServiceSettings(
-        store=bank.home.store,
-        demo=True,
-        token_key=SecretStr(secrets.token_hex(32)),
-        audit_key=SecretStr(secrets.token_hex(32)),
-        hosts=("testserver",),
-    )
+    settings = demo_service(bank.home.store)
     token = issue(settings, {"sub": "the CRM", "role": "crm"}, seconds=3600)
     with TestClient(create_app(settings), headers={"Authorization": f"Bearer {token}"}) as client:
         listed = client.get(f"/v1/managers/{one.manager.manager_id}/list").json()
@@ -148,6 +141,15 @@ def test_the_report_in_full_keeps_the_promise_and_is_the_same_twice(bank, week):
     assert "logistic.auroc" in found["intervals"]
     again = report_in_full(bank, bank.tables, bundle, None).read_bytes()
     assert again == first
+
+
+@pytest.mark.usefixtures("week")
+def test_nothing_that_the_run_leaves_is_a_pickle(bank):
+    """The bundle's folder, MLflow's copy of it, and the decisions."""
+    patterns = ("*/models/*/*", "*/decisions/*", "mlflow.db", "mlflow/**/*")
+    paths = [path for pattern in patterns for path in bank.data.glob(pattern) if path.is_file()]
+    assert {path.name for path in paths} >= {"model.txt", "signature", "mlflow.db"}
+    assert [reason for path in paths if (reason := pickled(path))] == []
 
 
 @pytest.mark.usefixtures("week")
@@ -217,7 +219,6 @@ def test_a_users_mistake_is_one_sentence(raw, tmp_path):
 
 
 def fingerprints(bank: Context) -> dict[str, str]:
-    """The bytes of bundle and lists, and the content of the store."""
     paths = [*bank.home.models.rglob("*.*"), *(bank.home.lists / str(AS_OF)).glob("*")]
     found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths if path.is_file()}
     with Store(bank.home.store) as store:

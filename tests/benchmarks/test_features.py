@@ -1,36 +1,24 @@
 """The benchmark at toy size: every way that is installed gives our numbers, and the figures are all there."""
 
-import json
 from pathlib import Path
-from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from benchmarks import features
-from benchmarks.features import COMPARED, WAYS, differing, export, job_of, make_bank, run_way
+from benchmarks import features, processes
+from benchmarks.features import COMPARED, WAYS, differing, export, job_of, make_bank
+from benchmarks.peers import Job
 
 WEEKS, SNAPSHOTS = 80, 2
 
 
-def in_this_process(job: Any, capsys: Any) -> Any:
-    """What ``measure`` does, without a fresh process per way."""
-
-    def measure(way: str, _: Any) -> dict[str, Any]:
-        try:
-            run_way(way, job)
-        except Exception as error:
-            return {"note": repr(error)}
-        return json.loads(capsys.readouterr().out.splitlines()[-1])
-
-    return measure
-
-
 @pytest.mark.filterwarnings("ignore")
-def test_all_ways_agree(tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_ways_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, tables, ingest_s = make_bank(tmp_path, 200, WEEKS)
     job = job_of(tables, export(tables, tmp_path / "input"), tmp_path / "out", SNAPSHOTS)
-    monkeypatch.setattr(features, "measure", in_this_process(job, capsys))
-    result = features._side_by_side(job, [], 1)
+    monkeypatch.setattr(features, "alone", processes._with_memory)
+    result = features._side_by_side(job, 1)
     for way in WAYS:
         assert {f"{way}_s", f"{way}_cpu_s", f"{way}_peak_mb"} <= set(result)
     assert result["ours_s"] > 0
@@ -45,11 +33,6 @@ def test_all_ways_agree(tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyP
 
 def test_a_wrong_number_is_seen(tmp_path: Path) -> None:
     """One value of 37 changed by a cent, one row of somebody unknown."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from benchmarks.peers import Job
-
     day = features.date(2024, 3, 4)
     rows = {"customer_id": ["A", "B"], "snapshot_date": [day, day], "card_sum_4w": [1.5, 0.0]}
     job = Job(tmp_path, (day,), (("card_sum_4w", None, "sum", 4),), tmp_path, 2, day)

@@ -1,5 +1,4 @@
-"""The benchmark of lists: worlds that differ by their calls alone, orders, first lots, and its figures by
-hand."""
+"""The benchmark of lists: worlds that differ by their calls alone, orders, first lots, figures by hand."""
 
 from datetime import date
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import serve_scores
+from benchmarks import pages, serve_scores
 from benchmarks.serve import figures, in_words
 from serve.store import checks
 from serve.store.store import Store
@@ -40,16 +40,23 @@ def test_the_figures_by_hand():
 
 def test_the_drawn_run_is_one_that_the_store_would_have_published(tmp_path):
     url = f"sqlite:///{tmp_path}/store.db"
-    serve_scores.publish(url, 1, 30)
-    serve_scores.publish(url, 2, 30)
-    serve_scores.publish(url, 3, 30)
+    for run_version in (1, 2, 3):
+        serve_scores.publish(url, run_version, 30)
     with Store(url) as store:
         assert [one.snapshot_date for one in store.history()] == [date(2026, 11, 30), date(2026, 11, 23)]
         found = store.published()
         assert (found.run.run_id, len(found.scores)) == ("bench-2026-11-30-000003", 30)
-        assert tuple(serve_scores.scores(3, 30)) == found.scores
+        assert tuple(serve_scores.scores(3, serve_scores.Bank(30))) == found.scores
         for score in found.scores:
             checks._check_score(found.run, score)
+
+
+def test_pages_of_a_drawn_bank_are_answered(tmp_path):
+    url, bank = f"sqlite:///{tmp_path}/store.db", serve_scores.Bank(60, 20)
+    pages.publish(bank, 10, url)
+    found = pages.measure(bank, url)
+    assert set(found) == {"list", "customer", "branch", "branches", "model"}
+    assert found["list"]["bytes"] > found["customer"]["bytes"] / 2 > 1_000
 
 
 @pytest.mark.long

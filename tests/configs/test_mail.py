@@ -8,12 +8,6 @@ from configs.mail import is_address
 from configs.service import load_mail_server
 
 
-@pytest.fixture(autouse=True)
-def empty_environment(monkeypatch):
-    for name in ("HOST", "PORT", "USER", "PASSWORD", "CA"):
-        monkeypatch.delenv(f"ATTRITION_SMTP_{name}", raising=False)
-
-
 @pytest.mark.parametrize(
     ("text", "good"),
     [

@@ -28,12 +28,6 @@ WEAK = {
 }
 
 
-@pytest.fixture(autouse=True)
-def empty_environment(monkeypatch):
-    for name in ("DEMO", "STORE", "TOKEN_ISSUER", "TOKEN_AUDIENCE", "TOKEN_JWKS", "TOKEN_KEY", "AUDIT_KEY"):
-        monkeypatch.delenv(f"ATTRITION_{name}", raising=False)
-
-
 @pytest.fixture
 def set_variables(monkeypatch):
     def set_all(variables: dict[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,14 @@ from configs.bank_folder import load_settings
 from configs.settings import Settings
 from configs.tables import TABLES
 from pipeline.artefacts import Home
+from pipeline.context import Context
+from pipeline.demo_bank import write_demo_bank
 from pipeline.ingest.ingest import ingest
 from pipeline.tables import Count, Ingested, read_ingested
+from pipeline.weekly import run_ingest
 from tests.folders import bytes_below
+
+LAST_MONDAY = date(2026, 11, 16)
 
 BANK_TOML = """
 title = "Tiny"
@@ -177,6 +183,14 @@ class TinyBank:
             for name, data in bytes_below(folder, "*.parquet").items()
             if not name.endswith(("refused.parquet", "raw_rows.parquet"))
         }
+
+
+def made_up_bank(data: Path, customers: int, weeks: int, seed: int = 3, **changes: Any) -> Context:
+    """A made-up bank that has ended with LAST_MONDAY, ingested; ``changes`` are to the demo's settings."""
+    bank = Context(load_settings("demo", changes), data)
+    write_demo_bank(bank.home.root / "raw", customers, weeks, seed, LAST_MONDAY)
+    run_ingest(bank, bank.home.root / "raw")
+    return bank
 
 
 def make_tiny(root: Path) -> TinyBank:

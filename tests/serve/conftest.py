@@ -30,7 +30,7 @@ REASON = Reason("outflow", "outflow_elsewhere_sum_4w", 480_000.0, 0.8, *TEXTS)
 SECRET, AUDIT_KEY = secrets.token_hex(32), secrets.token_hex(32)
 
 
-def _score(customer_id: str, money_minor: int = 100_00, **changes: Any) -> Score:
+def a_score(customer_id: str, money_minor: int = 100_00, **changes: Any) -> Score:
     customer = (customer_id, "B1", "M1", "affluent", "mature", False)
     score = Score(*customer, 1_843_200_50, money_minor, "high", (REASON,), risk_90d=0.412)
     return replace(score, **changes)
@@ -51,7 +51,7 @@ def published_run(run_id: str = "run-1", day: date = date(2026, 11, 16), **chang
 
 @pytest.fixture(scope="session")
 def make_score():
-    return _score
+    return a_score
 
 
 def _week(monday: date = date(2026, 11, 16), **known: Any) -> Week:
@@ -83,11 +83,11 @@ def settings():
 def scores():
     """M1's by money at risk: c2 (opted out), c4, c1, c3; c5 has no manager."""
     return (
-        _score("c1", 300_00),
-        _score("c2", 900_00, marketing_opt_out=True),
-        _score("c3", 100_00, risk_band="low", risk_90d=0.01),
-        _score("c4", 500_00, reasons=()),
-        _score("c5", 700_00, manager_id=None),
+        a_score("c1", 300_00),
+        a_score("c2", 900_00, marketing_opt_out=True),
+        a_score("c3", 100_00, risk_band="low", risk_90d=0.01),
+        a_score("c4", 500_00, reasons=()),
+        a_score("c5", 700_00, manager_id=None),
     )
 
 
@@ -118,8 +118,17 @@ def profiles(scores):
     return tuple(Profile(score.customer_id, line) for score, line in zip(scores, lines, strict=True))
 
 
+def pytest_generate_tests(metafunc):
+    """A test marked ``either_store`` runs once with each database, or with those that the mark names."""
+    mark = metafunc.definition.get_closest_marker("either_store")
+    if mark and "store_url" in metafunc.fixturenames:
+        metafunc.parametrize("store_url", mark.args or ["sqlite", "postgresql"], indirect=True)
+
+
 @pytest.fixture
-def store_url(tmp_path):
+def store_url(request, tmp_path):
+    if getattr(request, "param", "sqlite") == "postgresql":
+        return request.getfixturevalue("postgres").empty_store()
     return f"sqlite:///{tmp_path}/deep/store.db"
 
 
@@ -133,11 +142,6 @@ def demo_service(store_url: str) -> ServiceSettings:
         hosts=("testserver", "127.0.0.1", "bank.example"),
         stale_days=36_500,  # the Mondays of the tests only grow older
     )
-
-
-@pytest.fixture(scope="session")
-def make_service():
-    return demo_service
 
 
 @pytest.fixture
@@ -197,14 +201,6 @@ def access_entries(store_url):
         return found
 
     return look
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def either_url(request, tmp_path):
-    """A store in each database in turn; a file of tests takes it in place of ``store_url``."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/deep/store.db"
-    return request.getfixturevalue("postgres").empty_store()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import json
 import secrets
 import subprocess
 import sys
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -82,12 +82,13 @@ def test_the_latest_run(client):
 @pytest.mark.usefixtures("published")
 def test_a_monday_that_is_too_old_is_answered_with_a_warning(service, bearer):
     said = "These scores are of Monday 2026-11-16; no newer run is served."
-    app = create_app(service.model_copy(update={"stale_days": (date.today() - MONDAY).days - 1}))
+    age = (datetime.now(UTC).date() - MONDAY).days
+    app = create_app(service.model_copy(update={"stale_days": age - 1}))
     with TestClient(app, headers=bearer("crm")) as client:
         for route in ROUTES:
             found = client.get(route)
             assert (found.json()["warning"], found.headers["attrition-warning"]) == (said, said)
-        app.state.settings = service.model_copy(update={"stale_days": (date.today() - MONDAY).days})
+        app.state.settings = service.model_copy(update={"stale_days": age + 1})  # midnight may have passed
         assert "attrition-warning" not in client.get(ROUTES[0]).headers
 
 

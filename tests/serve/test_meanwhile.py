@@ -11,12 +11,9 @@ from fastapi.testclient import TestClient
 from serve.app import create_app
 from serve.store.store import Store
 
+pytestmark = pytest.mark.either_store
+
 FIRST = date(2026, 1, 5)
-
-
-@pytest.fixture
-def store_url(either_url):
-    return either_url
 
 
 @pytest.fixture

@@ -4,30 +4,24 @@ import subprocess
 import sys
 from datetime import date, timedelta
 from pathlib import Path
-from types import MappingProxyType
 
 import pytest
 from typer.testing import CliRunner
 
 from configs.call_lists import CallList
 from configs.errors import DataError
-from configs.published import Decision, Exclusion, Run, Score
+from configs.published import Decision, Exclusion, Score
 from pipeline.__main__ import app
 from serve.store.schema import VERSION
 from serve.store.store import Store
+from tests.serve.conftest import published_run
 
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.fixture(autouse=True)
-def no_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("ATTRITION_STORE", raising=False)
-
-
 def publish(store: Store, weeks: int) -> None:
     day = date(2026, 11, 16) + timedelta(weeks=weeks)
-    counts = MappingProxyType({"too_new": 1})
-    run = Run(f"run-{weeks}", "demo", day, "model-1", "CNY", 90, 1, counts, MappingProxyType({}))
+    run = published_run(f"run-{weeks}", day, cohort=1)
     score = Score("c1", "B1", None, "all", "mature", False, 1, 1, "high", (), risk_90d=weeks / 10)
     listed = Decision("c1", "B1", None, "listed", "most_to_keep", 1, 1)
     own = CallList("B1", None, (score,), 1, 1, 1, (listed,))

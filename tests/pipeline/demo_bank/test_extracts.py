@@ -1,7 +1,6 @@
 """The extracts on disk: the bank's SELECTs read it, the books agree to the cent, and some rows are bad."""
 
-import hashlib
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
@@ -12,9 +11,8 @@ import pytest
 from configs.bank_folder import find_raw, load_select, load_settings
 from configs.tables import TABLES
 from pipeline.demo_bank import write_demo_bank
-
-LAST_MONDAY = date(2026, 11, 16)
-WEEKS = 91
+from tests.folders import bytes_below
+from tests.pipeline.demo_bank.conftest import LAST_MONDAY
 
 
 @pytest.fixture(scope="module")
@@ -169,15 +167,10 @@ def test_assignments_are_closed_before_the_next_begins(bank: duckdb.DuckDBPyConn
     assert bank.execute(query).fetchall()[0][2] > 100
 
 
-def digest(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
 def test_same_seed_same_bytes_and_another_seed_differs(tmp_path: Path) -> None:
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
         write_demo_bank(tmp_path / name, 300, 16, seed, LAST_MONDAY)
-    first, again, other = (digest(tmp_path / name) for name in "abc")
+    first, again, other = (bytes_below(tmp_path / name) for name in "abc")
     assert first == again
     assert first.keys() == other.keys()
     same = {name for name in first if first[name] == other[name]}

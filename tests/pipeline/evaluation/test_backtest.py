@@ -14,15 +14,13 @@ from models.metrics import ranking
 from pipeline.artefacts import read_json
 from pipeline.commands.summaries import backtest_in_words
 from pipeline.context import Context
-from pipeline.demo_bank import write_demo_bank
 from pipeline.evaluation import backtest, research
 from pipeline.evaluation import figures as figures_module
 from pipeline.evaluation.backtest import backtest_page, origins, run_backtest
 from pipeline.evaluation.demo_truth import truth_of
 from pipeline.evaluation.research import build_history
-from pipeline.weekly import run_ingest
+from tests.pipeline.conftest import LAST_MONDAY, made_up_bank
 
-AS_OF = date(2026, 11, 16)
 SMALL = {
     "label": {"horizon_days": 30, "settle_days": 7},
     "training": {
@@ -39,9 +37,9 @@ SMALL = {
 
 def test_the_worked_example_of_origins():
     label = load_settings("demo").label
-    assert origins(label, AS_OF, 2, 13) == (date(2026, 2, 16), date(2026, 5, 18))
-    assert label.timeline(date(2026, 5, 18) + timedelta(weeks=12)).matured(AS_OF)
-    assert not label.timeline(date(2026, 5, 18) + timedelta(weeks=13)).matured(AS_OF)
+    assert origins(label, LAST_MONDAY, 2, 13) == (date(2026, 2, 16), date(2026, 5, 18))
+    assert label.timeline(date(2026, 5, 18) + timedelta(weeks=12)).matured(LAST_MONDAY)
+    assert not label.timeline(date(2026, 5, 18) + timedelta(weeks=13)).matured(LAST_MONDAY)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -54,15 +52,12 @@ def few_draws():
 
 @pytest.fixture(scope="module")
 def bank(tmp_path_factory) -> Context:
-    made = Context(load_settings("demo", SMALL), tmp_path_factory.mktemp("data"))
-    write_demo_bank(made.home.root / "raw", 1000, 68, 3, AS_OF)
-    run_ingest(made, made.home.root / "raw")
-    return made
+    return made_up_bank(tmp_path_factory.mktemp("data"), 1000, 68, **SMALL)
 
 
 @pytest.fixture(scope="module")
 def result(bank):
-    return run_backtest(bank, bank.tables, AS_OF, count=3, weeks_apart=5, truth=truth_of(bank))
+    return run_backtest(bank, bank.tables, LAST_MONDAY, count=3, weeks_apart=5, truth=truth_of(bank))
 
 
 def test_each_origin_has_what_was_predicted_and_observed(bank, result):
@@ -121,7 +116,7 @@ def test_the_previous_champion_is_the_model_of_the_origin_before(bank, result):
     build_history(bank, bank.tables, days, day)
     old, _ = backtest.fit_mondays(bank.settings, bank.home, split, day, lambda *_: None)
     later = tuple(date.fromisoformat(one) for one in second["snapshots"]["later"])
-    build_history(bank, bank.tables, later, AS_OF)
+    build_history(bank, bank.tables, later, LAST_MONDAY)
     rows = backtest.load_matrix(bank.home, later, old.peers)
     expected = ranking(rows, old.predict(rows).risks[:, -1])
     assert old.model_id == first["model_id"]
@@ -159,7 +154,7 @@ def test_the_page_shows_what_was_predicted_and_observed_and_what_was_refused(ban
 
 
 def test_the_same_again_on_a_rerun(bank, result):
-    again = run_backtest(bank, bank.tables, AS_OF, count=1, weeks_apart=5)
+    again = run_backtest(bank, bank.tables, LAST_MONDAY, count=1, weeks_apart=5)
     assert again["origins"][0]["predicted"] == result["origins"][1]["predicted"]
     assert again["origins"][0]["observed"]["model"] == result["origins"][1]["observed"]["model"]
 
@@ -208,5 +203,7 @@ def test_an_origin_knows_nothing_that_became_known_on_or_after_it(bank, result, 
     # Planted: Mondays whose outcome was open on the origin, evaluated by what is known today.
     honest_plan, honest_outcomes = backtest.plan, research.build_outcomes
     monkeypatch.setattr(backtest, "plan", lambda *args: honest_plan(*args[:2], day + timedelta(weeks=3)))
-    monkeypatch.setattr(research, "build_outcomes", lambda *args: honest_outcomes(*args[:4], AS_OF, args[5]))
+    monkeypatch.setattr(
+        research, "build_outcomes", lambda *args: honest_outcomes(*args[:4], LAST_MONDAY, args[5])
+    )
     assert model_trained(known, then, day) != model_trained(bank, now, day)

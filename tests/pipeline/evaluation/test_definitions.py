@@ -6,13 +6,11 @@ from datetime import date
 import numpy as np
 import pytest
 
-from configs.bank_folder import load_settings
 from configs.errors import DataError
 from features.cohort import CODES, ELIGIBLE
 from features.definition_comparison import Compared, Verdict
 from pipeline.artefacts import read_json
 from pipeline.context import Context
-from pipeline.demo_bank import write_demo_bank
 from pipeline.evaluation.definitions import (
     both_counts,
     candidates,
@@ -23,7 +21,7 @@ from pipeline.evaluation.definitions import (
 )
 from pipeline.evaluation.definitions_page import definitions_in_words, definitions_page
 from pipeline.snapshots.build import build_outcomes, build_snapshots, read_partition
-from pipeline.weekly import run_ingest
+from tests.pipeline.conftest import made_up_bank
 
 AS_OF, DROPS = date(2026, 11, 16), (0.3, 0.5)
 SMALL = {
@@ -34,10 +32,7 @@ SMALL = {
 
 @pytest.fixture(scope="module")
 def bank(tmp_path_factory) -> Context:
-    made = Context(load_settings("demo", SMALL), tmp_path_factory.mktemp("data"))
-    write_demo_bank(made.home.root / "raw", 400, 70, 3, AS_OF)
-    run_ingest(made, made.home.root / "raw")
-    return made
+    return made_up_bank(tmp_path_factory.mktemp("data"), 400, 70, **SMALL)
 
 
 @pytest.fixture(scope="module")

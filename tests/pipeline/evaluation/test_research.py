@@ -8,25 +8,18 @@ import pytest
 import pipeline
 from configs.bank_folder import load_settings
 from models.splits import Split
-from pipeline.artefacts import Home
-from pipeline.demo_bank import write_demo_bank
 from pipeline.evaluation.research import ablate, learning_curve
-from pipeline.ingest.ingest import ingest
 from tests.matrices import made_matrix
-
-LAST = date(2026, 11, 16)
+from tests.pipeline.conftest import LAST_MONDAY, made_up_bank
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    write_demo_bank(folder / "raw", 400, 60, 3, LAST)
-    ingest(load_settings("demo"), folder / "raw", Home(folder / "demo"), lambda _: None)
-    return folder
+    return made_up_bank(tmp_path_factory.mktemp("data"), 400, 60).data
 
 
 def test_a_frame_with_outcomes_where_they_have_matured(data):
-    matured, open_one = LAST - timedelta(weeks=16), LAST
+    matured, open_one = LAST_MONDAY - timedelta(weeks=16), LAST_MONDAY
     frame = pipeline.dataset("demo", [str(open_one), str(matured)], data)
     assert list(frame.columns[:2]) == ["customer_id", "snapshot_date"]
     assert list(frame["snapshot_date"].unique()) == [matured, open_one]
@@ -42,7 +35,7 @@ def test_a_frame_with_outcomes_where_they_have_matured(data):
 
 
 def test_only_open_mondays_have_no_outcome_at_all(data):
-    frame = pipeline.dataset("demo", [LAST], data)
+    frame = pipeline.dataset("demo", [LAST_MONDAY], data)
     assert len(frame) > 50
     assert frame["attrited"].isna().all()
 

@@ -2,6 +2,7 @@
 
 import os
 from decimal import Decimal
+from importlib.util import find_spec
 
 import pyarrow.parquet as pq
 import pytest
@@ -10,7 +11,8 @@ from configs.errors import DataError
 from pipeline.ingest import sources
 from pipeline.ingest.quarantine import export_refused
 from pipeline.tables import read_ingested
-from tests.databases import PASSWORD, needed
+from tests.databases import PASSWORD, REMEDY
+from tests.servers import needed
 
 SOURCE = 'txn = { format = "postgres", table = "core.txn", dsn_env = "BANK_DSN" }'
 TABLE = """CREATE SCHEMA IF NOT EXISTS core;
@@ -26,10 +28,7 @@ n + 0.01, 'CNY', 'other', date '2024-03-04', 'Zürich 活期' FROM generate_seri
 @pytest.fixture(scope="module")
 def database(postgres):
     """Runs SQL on a new server; the connection string stands in BANK_DSN."""
-    try:
-        import adbc_driver_postgresql.dbapi  # noqa: F401
-    except ImportError:
-        needed(None, "PostgreSQL driver")
+    needed(find_spec("adbc_driver_postgresql"), f"no PostgreSQL driver: {REMEDY}")
     os.environ["BANK_DSN"] = f"{postgres.dsn} password={PASSWORD}"
     yield postgres.sql
     del os.environ["BANK_DSN"]

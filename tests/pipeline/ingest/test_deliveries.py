@@ -3,7 +3,6 @@
 import shutil
 from dataclasses import dataclass
 from datetime import date, timedelta
-from hashlib import sha256
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,6 +18,7 @@ from pipeline.ingest import deliveries
 from pipeline.ingest.ingest import ingest
 from pipeline.snapshots.build import build_snapshots, read_partition
 from pipeline.tables import Ingested, read_ingested
+from tests.folders import bytes_below
 
 LAST_MONDAY = date(2026, 11, 16)
 HISTORY = 30  # weeks before the first delivery that comes alone
@@ -88,18 +88,6 @@ def corrected(booked: pa.Table, monday: date) -> pa.Table:
     return rows.set_column(rows.schema.get_field_index("LOAD_DT"), "LOAD_DT", thursday)
 
 
-def nothing(done: int, of: int) -> None:
-    """Progress that nobody watches."""
-
-
-def parquet(folder: Path) -> dict[str, str]:
-    """The digest of each Parquet file below a folder; of bytes that differ pytest would show every one."""
-    return {
-        str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*.parquet"))
-    }
-
-
 def live(weekly: Weekly, raw: Path, home: Home) -> list[Ingested]:
     """Each week's files as they come, and the partition of the Monday after them."""
     weekly.deliver(0, raw)
@@ -107,7 +95,7 @@ def live(weekly: Weekly, raw: Path, home: Home) -> list[Ingested]:
     for week, monday in enumerate(weekly.mondays, start=1):
         weekly.deliver(week, raw)
         done.append(ingest(weekly.settings, raw, home, lambda _: None))
-        build_snapshots(weekly.settings, home, done[-1], [monday], nothing)
+        build_snapshots(weekly.settings, home, done[-1], [monday], lambda *_: None)
     return done
 
 
@@ -121,7 +109,7 @@ def backfill(weekly: Weekly, folder: Path) -> Home:
     for week in range(len(weekly.mondays) + 1):
         weekly.deliver(week, raw)
     tables = ingest(weekly.settings, raw, home, lambda _: None)
-    build_snapshots(weekly.settings, home, tables, weekly.mondays, nothing)
+    build_snapshots(weekly.settings, home, tables, weekly.mondays, lambda *_: None)
     return home
 
 
@@ -131,9 +119,9 @@ def assert_same(weekly: Weekly, home: Home, tables: Ingested, once: Home) -> Non
     assert counts(tables) == counts(all_at_once)
     assert (tables.counts, tables.last_day) == (all_at_once.counts, all_at_once.last_day)
     for kind in ("cohort", "features"):
-        found = parquet(home.root / kind)
+        found = bytes_below(home.root / kind, "*.parquet")
         assert len(found) == len(weekly.mondays) * tables.buckets
-        assert found == parquet(once.root / kind)
+        assert found == bytes_below(once.root / kind, "*.parquet")
     assert len(read_partition(home, "features", weekly.mondays)) > 50 * len(weekly.mondays)
 
 
@@ -161,10 +149,10 @@ def test_merged_deliveries_are_the_bytes_of_one_ingest(four_weeks, once, tmp_pat
     assert [len(tables.builds_on) for tables in done] == [0, 1, 2, 3, 0]
     assert [len(tables.history) for tables in done] == [1, 2, 3, 4, 5]
     assert_same(four_weeks, home, done[-1], once)
-    assert len(parquet(once.tables)) > 30
-    assert parquet(done[-1].folder) == parquet(once.tables)
+    assert len(bytes_below(once.tables, "*.parquet")) > 30
+    assert bytes_below(done[-1].folder, "*.parquet") == bytes_below(once.tables, "*.parquet")
     assert (done[-1].folder / "quarantine.csv").read_bytes() == (once.tables / "quarantine.csv").read_bytes()
-    assert build_snapshots(four_weeks.settings, home, done[-1], four_weeks.mondays, nothing) == 0
+    assert build_snapshots(four_weeks.settings, home, done[-1], four_weeks.mondays, lambda *_: None) == 0
 
 
 def test_corrections_that_are_not_applied_are_noticed(four_weeks, once, tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ from configs.call_lists import Assignment, Week, portfolios, restore
 from configs.published import Manager, Reason, ResponseRate, Score
 from configs.settings import Lists
 from pipeline.lists.decisions import choose, complete_managers
+from tests.serve.conftest import a_score
 
 MONDAY = date(2026, 11, 16)
 M1 = Manager("M1", "张伟", "B1", 2)
@@ -194,13 +195,9 @@ def test_a_change_by_one_place_at_the_edge_does_not_flip_a_list(room, many, shar
 
 
 def _list_of(money, manager, lists, week):
-    scores = [_customer(str(name), amount) for name, amount in enumerate(money)]
+    scores = [a_score(str(name), amount, reasons=(), risk_90d=0.0) for name, amount in enumerate(money)]
     (one,) = choose(scores, [manager], lists, week)
     return {decision.customer_id: decision for decision in one.decisions}
-
-
-def _customer(name, amount):
-    return Score(name, "B1", "M1", "affluent", "mature", False, 1, amount, "high", (), risk_90d=0.0)
 
 
 @pytest.mark.parametrize("places", [0, 1, 2])

@@ -12,8 +12,9 @@ from datetime import date, timedelta
 import pytest
 
 from configs.call_lists import Assignment, Week
-from configs.published import Manager, ResponseRate, Score
+from configs.published import Manager, ResponseRate
 from pipeline.lists.decisions import choose
+from tests.serve.conftest import a_score
 
 FIRST, WEEKS, AFTER, CUSTOMERS = date(2026, 1, 5), 10, 8, 250
 MANAGER = Manager("M1", "", "B1", 40)
@@ -28,10 +29,14 @@ def lived(seed, lists):
     for number in range(WEEKS + AFTER):
         monday = FIRST + timedelta(weeks=number)
         if number < WEEKS:
-            scores = [
-                _score(name, hazard[name] * (0.5 if name in called else 1) * draw.uniform(0.7, 1.3))
+            risks = {
+                name: hazard[name] * (0.5 if name in called else 1) * draw.uniform(0.7, 1.3)
                 for name in range(CUSTOMERS)
                 if name not in gone
+            }
+            scores = [
+                a_score(str(name), round(risk * 1_000_000), risk_90d=min(risk, 1.0))
+                for name, risk in risks.items()
             ]
             reached = {str(name): FIRST + timedelta(weeks=week, days=1) for name, week in called.items()}
             week = Week(monday, AFTER, ResponseRate(1.0), frozenset(), reached, selected, assignments)
@@ -52,13 +57,6 @@ def lived(seed, lists):
         window = range(start, start + AFTER)
         uncalled = any(fate[week][int(name)] < hazard[int(name)] for week in window)
         yield assignment.control_group, gone.get(int(name)) in window, uncalled
-
-
-def _score(name, risk):
-    money = round(risk * 1_000_000)
-    return Score(
-        str(name), "B1", "M1", "affluent", "mature", False, 1, money, "high", (), risk_90d=min(risk, 1.0)
-    )
 
 
 def test_the_difference_between_first_assignments_is_the_effect_of_calls(settings):

@@ -1,20 +1,20 @@
 """From assignments in the store to figures and sentences: their outcomes, who counts, and what is open."""
 
 from datetime import date, timedelta
-from types import MappingProxyType
 
 import pandas as pd
 import pytest
 
 from configs.bank_folder import load_settings
 from configs.call_lists import CallList
-from configs.published import Decision, ResponseRate, Run, Score
+from configs.published import Decision, ResponseRate
 from pipeline.commands.summaries import effect_in_words
 from pipeline.lists import experiment
 from pipeline.lists.experiment import figures, follow_up, observed_rows, response_rate
 from serve.store import assignments
 from serve.store.assignments import ExperimentRow
 from serve.store.store import Store
+from tests.serve.conftest import a_score, published_run
 
 MONDAY = date(2026, 3, 2)
 OPEN = date(2026, 6, 1)
@@ -119,17 +119,13 @@ def test_money_comes_in_yuan(rows):
 def store(tmp_path):
     """One Monday whose assignments, c1 (listed) and c2 (control group), wait for their outcomes."""
     address = f"sqlite:///{tmp_path}/demo/store.db"
-    scores = [
-        Score(name, "B1", None, "affluent", "mature", False, 1, 1, "high", (), risk_90d=0.5)
-        for name in ("c1", "c2")
-    ]
+    scores = [a_score(name, 1, manager_id=None) for name in ("c1", "c2")]
     until = MONDAY + timedelta(weeks=14)
     decisions = (
         Decision("c1", "B1", None, "listed", "most_to_keep", 1, 1, until, MONDAY),
         Decision("c2", "B1", None, "held_out", "drawn", 1, None, until, MONDAY),
     )
-    counts = MappingProxyType({})
-    run = Run("run-1", "demo", MONDAY, "model-1", "CNY", 90, 2, counts, counts)
+    run = published_run(day=MONDAY, cohort=2, excluded={})
     with Store(address) as store:
         store.publish(run, scores, [], [CallList("B1", None, (scores[0],), 2, 2, 2, decisions)])
         yield store

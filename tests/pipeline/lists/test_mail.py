@@ -3,7 +3,6 @@
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
-from types import MappingProxyType
 
 import pytest
 from typer.testing import CliRunner
@@ -11,13 +10,14 @@ from typer.testing import CliRunner
 from configs.bank_folder import load_settings
 from configs.call_lists import CallList
 from configs.errors import ConfigError, DataError
-from configs.published import Decision, Manager, Run, Score
+from configs.published import Decision, Manager, Score
 from pipeline.__main__ import app
 from pipeline.context import Context
 from pipeline.lists import mail
 from pipeline.lists.mail import send, send_after_run
 from serve.store.outbox import Recipient
 from serve.store.store import Store
+from tests.serve.conftest import published_run
 
 MONDAY = date(2026, 11, 16)
 WORDS = {"sender": "attrition@bank.example", "link": "https://attrition.bank.example/",
@@ -56,8 +56,7 @@ def publish(bank: Context, managers: tuple[Manager, ...], run_id: str = "run-1")
     made = [listed(one.branch_id, one, f"customer-of-{one.manager_id}") for one in managers]
     made += [listed("B1", None, "customer-of-branch"), listed(None, None, "customer-of-nobody")]
     idle = CallList("B1", Manager("M0", "idle", "B1", 5, "m0@bank.example"), (), 0, 0, 0, ())
-    counts = MappingProxyType({})
-    run = Run(run_id, "demo", MONDAY, "model-1", "CNY", 90, len(made), counts, counts)
+    run = published_run(run_id, MONDAY, cohort=len(made), excluded={})
     with Store(bank.home.store) as store:
         store.publish(run, [score for score, _ in made], [], [idle, *(one for _, one in made)])
 

@@ -1,19 +1,17 @@
 """The words of a notification, in both languages, and that no name makes it say more."""
 
 import email
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from email import policy
-from types import MappingProxyType
 
 import pytest
 
 from configs.bank_folder import load_settings
-from configs.published import Run
 from pipeline.lists.mail import Notification, message_of
 from serve.store.outbox import Recipient
+from tests.serve.conftest import published_run
 
-NOTHING = MappingProxyType({})
-RUN = Run("run-1", "demo", date(2026, 11, 16), "model-1", "CNY", 90, 1, NOTHING, NOTHING)
+RUN = published_run()
 NINE = datetime(2026, 11, 16, 9, tzinfo=UTC)
 WORDS = {"sender": "attrition@bank.example", "link": "https://attrition.bank.example/"}
 ZHANG = Notification(Recipient("manager", "M1"), "张伟", "m1@bank.example")
@@ -54,7 +52,7 @@ def test_a_branchs_notification_in_english_greets_nobody_by_name():
 
 
 def test_a_message_id_tells_a_second_copy_from_another_message():
-    other = Run("run-2", *list(RUN.__dict__.values())[1:])
+    other = published_run("run-2")
     manager = Notification(Recipient("manager", "B1"), "", "head.b1@bank.example")
     found = [written(*one)["Message-ID"] for one in ((ZHANG,), (BRANCH,), (manager,), (ZHANG, other))]
     assert len(set(found)) == 4

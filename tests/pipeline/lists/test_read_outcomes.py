@@ -2,8 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, date, datetime
-from types import MappingProxyType
+from datetime import UTC, datetime
 
 import pytest
 from openpyxl import Workbook, load_workbook
@@ -13,7 +12,7 @@ from typer.testing import CliRunner
 from configs.bank_folder import load_settings
 from configs.call_lists import CallList
 from configs.errors import DataError
-from configs.published import Decision, Manager, Run, Score
+from configs.published import Decision, Manager, Score
 from pipeline.__main__ import app
 from pipeline.context import Context
 from pipeline.lists.read_outcomes import NAMES, read_outcomes
@@ -22,6 +21,7 @@ from serve.store.contacts import LONGEST_NOTE, latest_of, opted_out
 from serve.store.store import Store
 from serve.texts.wording import TEXTS
 from serve.workbooks.excel import write_lists
+from tests.serve.conftest import published_run
 
 NINE = datetime(2026, 11, 20, 9, tzinfo=UTC)
 MANAGER = Manager("M1", "张伟", "B1", 5)
@@ -51,8 +51,7 @@ def publish(bank, run_id="run-1"):
     beyond = score("c7", "M1")
     lists = [call_list(MANAGER, own, beyond), call_list(OTHER, other), call_list(None, alone)]
     everyone = [*own, beyond, *other, *alone]
-    counts = MappingProxyType({})
-    run = Run(run_id, "demo", date(2026, 11, 16), "model-1", "CNY", 90, len(everyone), counts, counts)
+    run = published_run(run_id, cohort=len(everyone), excluded={})
     with Store(bank.home.store) as store:
         store.publish(run, everyone, [], lists)
 

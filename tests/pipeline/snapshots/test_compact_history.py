@@ -31,7 +31,7 @@ class Aged:
     home: Home
 
     def ingest(self) -> Ingested:
-        return ingest(self.settings, self.raw, self.home, nothing)
+        return ingest(self.settings, self.raw, self.home, lambda *_: None)
 
     def compact(self, tables: Ingested) -> CompactHistory:
         return compact_history(self.settings, self.home, tables, MONDAYS)
@@ -44,17 +44,13 @@ def aged(tmp_path_factory):
     return Aged(load_settings("demo", {"customers_per_bucket": 75}), root / "raw", Home(root / "home"))
 
 
-def nothing(*_: object) -> None:
-    """Progress that nobody watches."""
-
-
 def test_the_bytes_are_those_of_the_whole_history(aged, tmp_path, monkeypatch):
     tables = aged.ingest()
     assert tables.buckets == 2
-    build_snapshots(aged.settings, Home(tmp_path / "compacted"), tables, MONDAYS, nothing)
+    build_snapshots(aged.settings, Home(tmp_path / "compacted"), tables, MONDAYS, lambda *_: None)
     assert len(list((tmp_path / "compacted" / "compact_history").rglob("bucket=*.parquet"))) == 3 * 2
     monkeypatch.setattr(snapshots, "compact_history", lambda *_: None)
-    build_snapshots(aged.settings, Home(tmp_path / "whole"), tables, MONDAYS, nothing)
+    build_snapshots(aged.settings, Home(tmp_path / "whole"), tables, MONDAYS, lambda *_: None)
     for kind in ("cohort", "features"):
         assert bytes_below(tmp_path / "compacted" / kind, "*.parquet") == bytes_below(
             tmp_path / "whole" / kind, "*.parquet"

@@ -1,6 +1,5 @@
 """Spark runs the same function over the same buckets: the same bytes, the same errors, in a sentence."""
 
-import os
 import shutil
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -23,11 +22,11 @@ from pipeline.demo_bank import write_demo_bank
 from pipeline.ingest.ingest import ingest
 from pipeline.snapshots import spark
 from pipeline.snapshots.build import build_snapshots
-from pipeline.tables import Ingested
 from tests.folders import bytes_below
+from tests.pipeline.conftest import LAST_MONDAY, made_up_bank
+from tests.servers import needed
 
 CUSTOMERS, WEEKS, BUCKETS = 600, 40, 4
-LAST_MONDAY = date(2026, 11, 16)
 SNAPSHOTS = [LAST_MONDAY - timedelta(weeks=weeks) for weeks in (2, 1, 0)]
 MISSING = [
     name for name, there in (("pyspark", find_spec("pyspark")), ("java", shutil.which("java"))) if not there
@@ -37,36 +36,20 @@ MISSING = [
 @pytest.fixture(autouse=True)
 def _installed():
     """Without Spark these tests are skipped, but not where the project is checked for all."""
-    if MISSING and os.environ.get("CI") == "true":
-        pytest.fail(f"these tests need {' and '.join(MISSING)} (extra 'spark', a JRE 17)")
-    if MISSING:
-        pytest.skip(f"needs {' and '.join(MISSING)} (extra 'spark', a JRE 17)")
-
-
-@dataclass(frozen=True)
-class Small:
-    """A made-up bank, ingested."""
-
-    settings: Settings
-    tables: Ingested
+    needed(not MISSING, f"no {' and no '.join(MISSING)} (extra 'spark', a JRE 17)")
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    root: Path = tmp_path_factory.mktemp("spark")
-    write_demo_bank(root / "raw", CUSTOMERS, WEEKS, 7, LAST_MONDAY)
-    settings = load_settings("demo", {"customers_per_bucket": CUSTOMERS // BUCKETS})
-    return Small(settings, ingest(settings, root / "raw", Home(root / "home"), lambda _: None))
+    return made_up_bank(
+        tmp_path_factory.mktemp("spark"), CUSTOMERS, WEEKS, customers_per_bucket=CUSTOMERS // BUCKETS
+    )
 
 
 @pytest.fixture(scope="module")
 def context():
     with spark.session("local[2]") as context:
         yield context
-
-
-def nothing(done: int, of: int) -> None:
-    """Progress that nobody watches."""
 
 
 def refuse(first: int, bucket: int) -> int:
@@ -102,7 +85,7 @@ def test_the_setting_changes_the_engine_and_no_byte(small, tmp_path):
         engine = small.settings.engine.model_copy(update=changed)
         settings = small.settings.model_copy(update={"engine": engine})
         home = Home(tmp_path / kind)
-        assert build_snapshots(settings, home, small.tables, SNAPSHOTS, nothing) == len(SNAPSHOTS)
+        assert build_snapshots(settings, home, small.tables, SNAPSHOTS, lambda *_: None) == len(SNAPSHOTS)
         written[kind] = bytes_below(home.root, "*.parquet")
     assert written["spark"] == written["local"] == written["far"]
     assert len(written["local"]) == 2 * len(SNAPSHOTS) * small.tables.buckets == 24
@@ -116,8 +99,8 @@ def test_a_missing_java_is_named(tmp_path, monkeypatch):
 
 
 def test_results_come_in_the_order_of_the_buckets(context):
-    assert spark.over_buckets(context, partial(pow, 2), 5, nothing) == [1, 2, 4, 8, 16]
-    assert spark.over_buckets(context, partial(pow, 2), 0, nothing) == []
+    assert spark.over_buckets(context, partial(pow, 2), 5, lambda *_: None) == [1, 2, 4, 8, 16]
+    assert spark.over_buckets(context, partial(pow, 2), 0, lambda *_: None) == []
 
 
 def test_progress_grows_to_the_number_of_buckets(context):
@@ -129,20 +112,20 @@ def test_progress_grows_to_the_number_of_buckets(context):
 
 def test_a_defect_of_the_code_keeps_its_traceback(context):
     with pytest.raises(Exception, match="ZeroDivisionError") as raised:
-        spark.over_buckets(context, stumble, 1, nothing)
+        spark.over_buckets(context, stumble, 1, lambda *_: None)
     assert "in stumble" in str(raised.value)
 
 
 def test_a_file_that_a_worker_does_not_see_says_so(context):
     with pytest.raises(DataError, match=r"/nowhere/\d.parquet.*storage that all of them mount"):
-        spark.over_buckets(context, read_away, 2, nothing)
+        spark.over_buckets(context, read_away, 2, lambda *_: None)
 
 
 def test_a_buckets_own_error_surfaces_and_the_session_goes_on(context):
     with pytest.raises(DataError) as raised:
-        spark.over_buckets(context, partial(refuse, 3), 4, nothing)
+        spark.over_buckets(context, partial(refuse, 3), 4, lambda *_: None)
     assert str(raised.value) == "bucket 3 is not what its contract says. Run the ingest again."
-    assert spark.over_buckets(context, abs, 2, nothing) == [0, 1]
+    assert spark.over_buckets(context, abs, 2, lambda *_: None) == [0, 1]
 
 
 def test_an_ingest_on_spark_writes_every_byte_of_a_local_one(context, tmp_path, monkeypatch):
@@ -204,6 +187,6 @@ def test_random_worlds(context, banks, draw_bank, tables_of, bank_settings, tmp_
     here = Worlds(bank_settings, tmp_path / "banks", tmp_path / "here", mondays, begins)
     for number in range(banks):
         here(number)
-    spark.over_buckets(context, replace(here, out=tmp_path / "spark"), banks, nothing)
+    spark.over_buckets(context, replace(here, out=tmp_path / "spark"), banks, lambda *_: None)
     assert bytes_below(tmp_path / "spark", "*.parquet") == bytes_below(tmp_path / "here", "*.parquet")
     assert len(bytes_below(tmp_path / "spark", "*.parquet")) == 2 * sum(map(len, mondays))

@@ -317,8 +317,6 @@ def test_the_keys_appear_nowhere(bank, caplog):
 
 
 def test_a_bank_without_keys_is_told_what_to_do(tmp_path, monkeypatch):
-    for name in KEYS:
-        monkeypatch.delenv(name, raising=False)
     real = Context(SECOND_PERSON, tmp_path)
     with pytest.raises(ConfigError, match=r"ATTRITION_BUNDLE_KEY is not set\. Make a key with `openssl rand"):
         _ = real.bundle_key

@@ -2,19 +2,13 @@
 rows."""
 
 import tomllib
-from datetime import date
 from typing import Any
 
 import pytest
 
-from configs.bank_folder import load_settings
 from pipeline.artefacts import read_json
-from pipeline.context import Context
-from pipeline.demo_bank import write_demo_bank
 from pipeline.training.tuning import Budget, in_words, run_tuning
-from pipeline.weekly import run_ingest
-
-AS_OF = date(2026, 11, 16)
+from tests.pipeline.conftest import LAST_MONDAY, made_up_bank
 
 
 def trial(loss: float, folds: int, rate: float) -> dict[str, Any]:
@@ -37,12 +31,10 @@ def test_a_search_on_a_small_bank_repeats_itself_and_never_sees_the_judged_monda
         "label": {"horizon_days": 30, "settle_days": 7},
         "training": {"judged_snapshots": 3, "tuned_snapshots": 4, "rounds": 15, "patience": 15},
     }
-    bank = Context(load_settings("demo", small), tmp_path)
-    write_demo_bank(bank.home.root / "raw", 1000, 68, 3, AS_OF)
-    run_ingest(bank, bank.home.root / "raw")
-    first = run_tuning(bank, bank.tables, AS_OF, Budget(3))
+    bank = made_up_bank(tmp_path, 1000, 68, **small)
+    first = run_tuning(bank, bank.tables, LAST_MONDAY, Budget(3))
     assert read_json(bank.home.root / "tune.json") == first
-    assert run_tuning(bank, bank.tables, AS_OF, Budget(3)) == first
+    assert run_tuning(bank, bank.tables, LAST_MONDAY, Budget(3)) == first
     # The first judged Monday is 2026-09-21; what tunes has matured before it.
     assert first["folds"][-1]["tune"][1] <= "2026-08-17"
     assert len(first["trials"]) == 3

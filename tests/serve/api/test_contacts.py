@@ -9,6 +9,8 @@ from configs.published import RunExtras
 from serve.app import create_app
 from serve.store import store as stores
 
+pytestmark = pytest.mark.either_store
+
 EVIL = (
     "'; DROP TABLE contacts; --",
     "<script>alert(1)</script>",
@@ -16,11 +18,6 @@ EVIL = (
     "\r\nSet-Cookie: a=b",
 )
 SENT = {"customer_id": "c1", "outcome": "leaving", "note": "moves to 招行"}
-
-
-@pytest.fixture
-def store_url(either_url):
-    return either_url
 
 
 @pytest.fixture

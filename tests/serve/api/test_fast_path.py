@@ -14,13 +14,10 @@ from serve.api.prepared import prepared_answers
 from serve.app import create_app
 from serve.store import tables
 
+pytestmark = pytest.mark.either_store
+
 PEOPLE = {"crm": {}, "manager": {"manager_id": "M1"}, "branch_head": {"branch_id": "B1"}, "analyst": {}}
 ASKED = ["c1", "c2?language=zh", "c3?language=en", "c4", "c5", "c6", "c6?language=zh", "none", "c1%2F", "a b"]
-
-
-@pytest.fixture
-def store_url(either_url):
-    return either_url
 
 
 @pytest.fixture

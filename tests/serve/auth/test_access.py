@@ -26,6 +26,7 @@ from serve.auth.seals import Sealer
 from serve.pages.session import SEALED
 from serve.store.scope import Reach
 from serve.store.store import Store
+from tests.serve.conftest import demo_service
 
 # M1 and M2 are of branch B1, M3 of B2. Each has two customers; one customer of each branch has no manager.
 # M1 also keeps a customer of the other branch, and M3 one of B1.
@@ -87,14 +88,14 @@ def publish(make_run, make_score, make_lists):
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def world(request, tmp_path_factory, publish, make_service):
+def world(request, tmp_path_factory, publish):
     """The service over a world in each database in turn."""
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path_factory.mktemp('world')}/store.db"
     else:
         url = request.getfixturevalue("postgres").empty_store()
     publish(url)
-    with TestClient(create_app(make_service(url)), follow_redirects=False) as client:
+    with TestClient(create_app(demo_service(url)), follow_redirects=False) as client:
         yield client
 
 

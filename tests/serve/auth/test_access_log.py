@@ -14,12 +14,9 @@ from serve.auth.access_log import AccessLog, verified
 from serve.store.audit import Entry
 from tests.serve.conftest import AUDIT_KEY, demo_service
 
+pytestmark = pytest.mark.either_store
+
 KEY = bytes.fromhex(AUDIT_KEY)
-
-
-@pytest.fixture
-def store_url(either_url):
-    return either_url
 
 
 def settings(store_url, **changes):
@@ -97,7 +94,7 @@ def test_a_log_that_cannot_be_written_is_an_error_for_each_who_waits_and_mends(t
     assert verified(f"sqlite:///{blocked}/store.db", KEY)[1].number == 1
 
 
-@pytest.mark.parametrize("either_url", ["sqlite"], indirect=True)
+@pytest.mark.either_store("sqlite")
 def test_another_writer_keeps_the_event_loop_waiting_for_a_moment_only(
     store_url, access_entries, monkeypatch
 ):

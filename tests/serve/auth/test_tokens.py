@@ -59,11 +59,12 @@ def bank(jwks):
 
 
 @pytest.mark.parametrize(
-    "token",
-    [signed(), signed(EC, "e1", "ES256"), signed(nbf=None), signed(aud=["other", AUDIENCE])],
+    "signing",
+    [{}, {"key": EC, "kid": "e1", "algorithm": "ES256"}, {"nbf": None}, {"aud": ["other", AUDIENCE]}],
     ids=["RS256", "ES256", "without nbf", "several audiences"],
 )
-def test_a_good_token_is_accepted_and_remembered(bank, token):
+def test_a_good_token_is_accepted_and_remembered(bank, signing):
+    token = signed(**signing)
     caller = Caller("li", Role.MANAGER, "M1", "")
     assert bank.remembered(token) is None
     assert bank.verified(token) == caller
@@ -72,9 +73,9 @@ def test_a_good_token_is_accepted_and_remembered(bank, token):
 
 
 def test_what_was_remembered_expires(bank, monkeypatch):
-    token = signed(exp=int(time.time()) + 5)
+    token = signed(exp=int(time.time()) + 3600)
     bank.verified(token)
-    later = time.time() + 5 + tokens.LEEWAY_SECONDS + 1
+    later = time.time() + 3600 + tokens.LEEWAY_SECONDS + 1
     monkeypatch.setattr(time, "time", lambda: later)
     assert bank.remembered(token) is None
 
@@ -113,8 +114,8 @@ def forged() -> Iterator[str]:
     yield jwt.encode(claims(), OTHER, "RS256", headers={"kid": "x", "jku": "https://evil.example/keys"})
     for name, values in {
         "exp": (past, now - 11, "soon", None),
-        "nbf": (now + 60,),
-        "iat": (now + 60,),
+        "nbf": (now + 3600,),
+        "iat": (now + 3600,),
         "iss": ("https://evil.example", ISSUER + "/", None),
         "aud": ("other", [], None),
         "sub": ("", 7, None),

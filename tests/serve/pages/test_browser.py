@@ -19,7 +19,8 @@ from configs.service import ServiceSettings
 from serve.app import create_app
 from serve.auth import tokens
 from serve.texts.wording import TEXTS
-from tests.servers import PATIENCE, served
+from tests.serve.conftest import demo_service
+from tests.servers import PATIENCE, needed, served
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 QUIET = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
@@ -57,11 +58,8 @@ class Site:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if not Path(CHROMIUM).is_file():
-        missing = "no chromium: install Debian's package chromium, or name the program in CHROMIUM"
-        if os.environ.get("CI") == "true":
-            pytest.fail(missing)
-        pytest.skip(missing)
+    missing = "no chromium: install Debian's package chromium, or name the program in CHROMIUM"
+    needed(Path(CHROMIUM).is_file(), missing)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield browser
@@ -69,10 +67,10 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def site(published_file: Path, tmp_path_factory: pytest.TempPathFactory, make_service) -> Iterator[Site]:
+def site(published_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     store = tmp_path_factory.mktemp("site") / "store.db"
     store.write_bytes(published_file.read_bytes())
-    service = make_service(f"sqlite:///{store}")
+    service = demo_service(f"sqlite:///{store}")
     with served(create_app(service), lifespan="on") as port:
         yield Site(f"http://127.0.0.1:{port}", service)
 

@@ -13,16 +13,13 @@ from pipeline.lists.decisions import choose
 from serve.store import tables
 from serve.store.contacts import Author, Contact, opt_out, record
 
+pytestmark = pytest.mark.either_store
+
 MONDAY = date(2026, 11, 16)
 NEXT = MONDAY + timedelta(weeks=1)
 LI = Author("li", None)
 # Fourteen weeks, which is past the end of the quarter.
 UNTIL = date(2027, 2, 22)
-
-
-@pytest.fixture
-def store_url(either_url):
-    return either_url
 
 
 def week_of(store, monday, **reached):

@@ -6,10 +6,7 @@ from configs.published import Exclusion, Manager
 from serve.store.branch_summary import BranchRow, branch_rows
 from serve.store.scope import Reach, Scope
 
-
-@pytest.fixture
-def store_url(either_url):
-    return either_url
+pytestmark = pytest.mark.either_store
 
 
 def test_a_branch_by_manager_with_those_of_nobody_last(published):

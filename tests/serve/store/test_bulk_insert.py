@@ -9,6 +9,8 @@ from serve.store.rows import bulk_insert
 from serve.store.schema import prepare
 from serve.store.store import Store
 
+pytestmark = pytest.mark.either_store
+
 ODD = [
     "plain",
     "tab\tand\nline",
@@ -25,8 +27,8 @@ ROWS = [(1, f"c{place:02}", place, "g", "f", None, 0.1 + 0.2, text, text) for pl
 
 
 @pytest.fixture
-def engine(either_url):
-    engine = connect(either_url)
+def engine(store_url):
+    engine = connect(store_url)
     with write(engine) as connection:
         prepare(connection)
     yield engine

@@ -12,14 +12,11 @@ from serve.store.audit import entries, verify
 from serve.store.contacts import Author, ConflictError, Contact
 from serve.store.store import Store
 
+pytestmark = pytest.mark.either_store
+
 AT = datetime(2026, 11, 17, 9, 30, 15, tzinfo=UTC)
 CALL = Contact("key-1", "c1", "M1", "run-1", "will_stay", "asked for 定存", AT)
 LI = Author("li", b"k" * 32)
-
-
-@pytest.fixture
-def store_url(either_url):
-    return either_url
 
 
 def recorded(store, contact, author=LI):

@@ -37,9 +37,10 @@ def test_who_came_and_who_went_have_no_other_side(make_score):
     assert (came.before, came.customer_id, went.after, went.customer_id) == (None, "a", None, "b")
 
 
-def test_two_runs_of_a_store(either_url, make_run, make_score, make_lists, exclusions, scores):
+@pytest.mark.either_store
+def test_two_runs_of_a_store(store_url, make_run, make_score, make_lists, exclusions, scores):
     later = (replace(scores[0], risk_band="low"), *scores[2:], make_score("c9"))
-    with Store(either_url) as store:
+    with Store(store_url) as store:
         store.publish(make_run(), scores, exclusions, make_lists(scores))
         store.publish(make_run("run-2", date(2026, 11, 23)), later, exclusions, make_lists(later))
         told = [(one.customer_id, bool(one.before), bool(one.after)) for one in store.differences("run-1")]

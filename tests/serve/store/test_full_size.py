@@ -9,12 +9,9 @@ from benchmarks import serve_scores
 from serve.app import create_app
 from serve.store.store import Store
 
+pytestmark = pytest.mark.either_store
+
 CUSTOMERS = 200_000
-
-
-@pytest.fixture
-def store_url(either_url):
-    return either_url
 
 
 def told(client):

@@ -10,6 +10,8 @@ from configs.published import PastContact, Profile, RunExtras
 from serve.store.contacts import Author, Contact, record
 from serve.store.list_rows import last_contact, list_rows
 
+pytestmark = pytest.mark.either_store
+
 
 def profile(customer_id, *told):
     return Profile(customer_id, MappingProxyType({"demand": (1,) * 52}), contacts=told)
@@ -21,11 +23,6 @@ def told_on(day, outcome="answered"):
 
 def recorded(customer_id, outcome, at, key="k"):
     return Contact(key, customer_id, "M1", "run-0", outcome, "", at)
-
-
-@pytest.fixture
-def store_url(either_url):
-    return either_url
 
 
 def test_a_row_is_what_was_known_before_the_monday(store, publish_run, scores):

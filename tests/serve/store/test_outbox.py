@@ -7,14 +7,11 @@ import pytest
 from serve.store import outbox
 from serve.store.outbox import Recipient
 
+pytestmark = pytest.mark.either_store
+
 NINE = datetime(2026, 11, 16, 9, tzinfo=UTC)
 LEASE = timedelta(minutes=10)
 M1, B1 = Recipient("manager", "M1"), Recipient("branch", "M1")  # one number, two lists
-
-
-@pytest.fixture
-def store_url(either_url):
-    return either_url
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ from serve.store import tables
 from serve.store.rows import packed, unpacked
 from serve.store.scope import Reach, Scope
 
+pytestmark = pytest.mark.either_store
+
 DAY = date(2026, 11, 12)
 WHOLE = Profile(
     "c1",
@@ -25,11 +27,6 @@ WHOLE = Profile(
     (Booking(DAY, -480_000_00, "transfer_out", "broker", "mobile"),),
     (PastContact(DAY, "M1", "phone", "service", None), PastContact(DAY, "M2", "visit", "sale", "answered")),
 )
-
-
-@pytest.fixture
-def store_url(either_url):
-    return either_url
 
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

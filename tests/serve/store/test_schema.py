@@ -18,13 +18,10 @@ from serve.store.audit import Entry, append, verify
 from serve.store.database import connect, read, write
 from serve.store.store import Store
 
+pytestmark = pytest.mark.either_store
+
 VERSIONS = [f"{number:04}" for number in range(1, int(schema.VERSION) + 1)]
 CONTACT = "INSERT INTO contacts VALUES (1, 'k', 'c1', 'M1', 'run-1', 'leaving', NULL, '2026-11-17 09:00:00')"
-
-
-@pytest.fixture
-def store_url(either_url):
-    return either_url
 
 
 @pytest.fixture

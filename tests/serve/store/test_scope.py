@@ -9,12 +9,9 @@ from configs.published import Exclusion, Manager
 from serve.app import create_app
 from serve.store.scope import Reach, Scope
 
+pytestmark = pytest.mark.either_store
+
 MANAGERS = [Manager("M1", "张伟", "B1", 4), Manager("M2", "李娜", "B1", 4), Manager("M3", "王芳", "B2", 4)]
-
-
-@pytest.fixture
-def store_url(either_url):
-    return either_url
 
 
 @pytest.fixture
