@@ -108,7 +108,8 @@ def over_buckets(
     """
     from pyspark.accumulators import AddingAccumulatorParam
 
-    outcomes = context.accumulator((), AddingAccumulatorParam(()))
+    none: Any = ()  # pairs of a bucket and its outcome
+    outcomes = context.accumulator(none, AddingAccumulatorParam(none))
 
     def task(bucket: int) -> None:
         outcomes.add(((bucket, _attempt(work, bucket)),))
