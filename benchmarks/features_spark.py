@@ -73,9 +73,10 @@ class Task:
 def every_feature(task: Task, bucket: int) -> int:
     """Write a bucket's cohort and features; the worker's largest memory so far, in MB."""
     history_from = first_monday(task.tables.first_day)
-    for one in build(load_entities(task.tables, bucket), task.snapshots, history_from, task.settings):
-        write_parquet(one.cohort, task.out / "cohort" / f"{one.snapshot_date}-{bucket}.parquet")
-        write_parquet(one.features, task.out / "features" / f"{one.snapshot_date}-{bucket}.parquet")
+    entities = load_entities(task.tables, bucket)
+    for day, cohort, features in build(entities, task.snapshots, history_from, task.settings):
+        write_parquet(cohort, task.out / "cohort" / f"{day}-{bucket}.parquet")
+        write_parquet(features, task.out / "features" / f"{day}-{bucket}.parquet")
     return peak_mb()
 
 

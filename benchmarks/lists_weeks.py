@@ -27,8 +27,8 @@ from pipeline.ingest.ingest import ingest
 from pipeline.lists.call_lists import reached, week_of
 from pipeline.lists.decisions import choose
 from pipeline.lists.experiment import observed_rows, outcomes, response_rate
+from pipeline.scoring.reasons import Models
 from pipeline.scoring.score import read_managers, score
-from pipeline.scoring.score_changes import Models
 from pipeline.snapshots.build import build_outcomes, build_snapshots, read_partition
 from pipeline.tables import Ingested
 from serve.store import assignments

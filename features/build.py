@@ -1,7 +1,6 @@
 """The one entry: a bucket's tables and some Mondays in; cohort, features and labels out."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
 
@@ -36,25 +35,15 @@ FAMILIES = (
 CHUNK = 10  # snapshots computed at once; bounds the memory of one task
 
 
-@dataclass(frozen=True)
-class Built:
-    """One snapshot of one bucket: ``cohort`` one row per customer by then, ``features`` per eligible one.
-
-    Whoever opened or became known on or after the snapshot is in neither: their number is the future's.
-    """
-
-    snapshot_date: date
-    cohort: pa.Table
-    features: pa.Table
-
-
 def build(
     entities: Entities, snapshots: Sequence[date], history_from: date, settings: Settings
-) -> Iterator[Built]:
-    """Cohort and features of each Monday; nothing that happened or became known on or after it is seen.
+) -> Iterator[tuple[date, pa.Table, pa.Table]]:
+    """Each Monday, its cohort (one row per customer by then) and its features (one per eligible customer).
 
-    Feature columns are float64 (NaN = unknown), money in base currency; the order is the catalogue's.
-    Raises DataError for a snapshot that is no Monday of the history.
+    Nothing that happened or became known on or after the Monday is seen: whoever opened or became known then
+    is in neither table, for their number is the future's. Feature columns are float64 (NaN = unknown), money
+    in base currency; the order is the catalogue's. Raises DataError for a snapshot that is no Monday of the
+    history.
     """
     for start in range(0, len(snapshots), CHUNK):
         chunk = snapshots[start : start + CHUNK]
@@ -121,8 +110,8 @@ def calendar_of(snapshots: Sequence[date], history_from: date, settings: Setting
 def _compute(entities: Entities, calendar: Calendar, settings: Settings) -> Arrays:
     """Every feature as a (snapshot × customer) array; names that begin with "_" belong to the cohort."""
     bucket = make_bucket(entities, calendar, settings)
-    code = exclusion(entities, bucket.balances, rows_before(entities, calendar), settings)
     base = bucket.balances.constant_price_mean(settings.label.base_weeks)
+    code = exclusion(entities, bucket.balances, base, rows_before(entities, calendar), settings)
     features = {name: array for family in FAMILIES for name, array in family(bucket)}
     return {_EXCLUSION: code.astype(np.float64), _BASE: base} | features
 
@@ -144,7 +133,7 @@ def rows_before(entities: Entities, calendar: Calendar) -> SnapshotArray:
 
 def _one_snapshot(
     entities: Entities, arrays: Mapping[Name, SnapshotArray], s: int, calendar: Calendar, settings: Settings
-) -> Built:
+) -> tuple[date, pa.Table, pa.Table]:
     code = arrays[_EXCLUSION][s].astype(np.int64)
     customer, eligible = np.flatnonzero(code != _UNKNOWN), np.flatnonzero(code == ELIGIBLE)
     only, day = calendar.only(s), EPOCH + timedelta(days=int(calendar.snapshots[s]))
@@ -166,11 +155,8 @@ def _one_snapshot(
         for name, array in arrays.items()
         if name not in (_EXCLUSION, _BASE)
     }
-    return Built(
-        day,
-        pa.table(_keys(entities, customer, day) | cohort),
-        pa.table(_keys(entities, eligible, day) | columns),
-    )
+    cohort_table = pa.table(_keys(entities, customer, day) | cohort)
+    return day, cohort_table, pa.table(_keys(entities, eligible, day) | columns)
 
 
 def _keys(entities: Entities, customer: Ints, day: date) -> dict[str, pa.Array]:

@@ -17,18 +17,18 @@ ELIGIBLE = -1
 
 
 def exclusion(
-    entities: Entities, balances: Balances, active: SnapshotArray, settings: Settings
+    entities: Entities, balances: Balances, base: SnapshotArray, active: SnapshotArray, settings: Settings
 ) -> NDArray[np.int64]:
     """(snapshot × customer) array: the place in CODES of the first reason that holds, or ELIGIBLE.
 
-    AUM is the daily average at constant prices over the label's base weeks; ``active`` is the number of
+    ``base`` is the daily average AUM at constant prices over the label's base weeks, ``active`` the number of
     rows (bookings and holdings) seen before the snapshot.
     """
     bounds, records, n = settings.cohort, entities.tables["customers"], len(entities)
     snapshots, columns = balances.calendar.snapshots, records.columns
     status = value_as_of(records, snapshots, n, columns["status"], STATUSES.index("active"))
     first_day = value_as_of(records, snapshots, n, records.day, np.nan)
-    base = balances.constant_price_mean(settings.label.base_weeks)
+    already_left = DEFINITIONS[settings.label.definition].already_left
     holds = {
         "not_yet_customer": np.isnan(first_day),
         "closed": status == STATUSES.index("closed"),
@@ -38,7 +38,7 @@ def exclusion(
         "too_new": snapshots[:, None] - first_day < 7 * bounds.min_tenure_weeks,
         "below_bounds": base < bounds.min_aum,
         "above_bounds": base >= bounds.max_aum,
-        "already_left": DEFINITIONS[settings.label.definition].already_left(entities, balances, settings),
+        "already_left": already_left(entities, balances, base, settings),
     }
     return np.select([holds[code] for code in CODES], list(range(len(CODES))), default=ELIGIBLE)
 

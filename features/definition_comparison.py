@@ -92,12 +92,12 @@ _BASE, _NOW = Name("aum_base", ""), Name("aum", "last")
 def _arrays(entities: Entities, calendar: Calendar, candidates: Sequence[Settings]) -> Arrays:
     """Exclusion by each candidate, average AUM and AUM (snapshot × customer)."""
     balances = make_balances(entities.tables["holdings"], calendar, len(entities))
+    base = balances.constant_price_mean(candidates[0].label.base_weeks)
     active = rows_before(entities, calendar)
     arrays = {
-        Name("exclusion", str(k)): exclusion(entities, balances, active, candidate).astype(np.float64)
+        Name("exclusion", str(k)): exclusion(entities, balances, base, active, candidate).astype(np.float64)
         for k, candidate in enumerate(candidates)
     }
-    base = balances.constant_price_mean(candidates[0].label.base_weeks)
     return arrays | {_BASE: base, _NOW: balances.at_snapshot(balances.aum)}
 
 

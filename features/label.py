@@ -67,11 +67,12 @@ class Definition:
     """One definition of attrition: two rules, each (snapshot × customer) flags.
 
     ``holds`` at the end of an outcome window of so many days. ``already_left`` is the same measure on the
-    snapshot itself, as far as it can be seen then: whoever is gone already is not in the cohort.
+    snapshot itself, as far as it can be seen then, with the average AUM before it: whoever is gone already is
+    not in the cohort.
     """
 
     holds: Callable[[OutcomeWindow, Settings, int], Flags]
-    already_left: Callable[[Entities, Balances, Settings], Flags]
+    already_left: Callable[[Entities, Balances, SnapshotArray, Settings], Flags]
 
 
 def make_outcome_window(
@@ -164,8 +165,7 @@ def _dropped(window: OutcomeWindow, settings: Settings, days: int) -> Flags:
     return share_left(window.balances, window.base, end, label.settle_days) >= label.min_drop
 
 
-def _dropped_already(_: Entities, balances: Balances, settings: Settings) -> Flags:
-    base = balances.constant_price_mean(settings.label.base_weeks)
+def _dropped_already(_: Entities, balances: Balances, base: SnapshotArray, settings: Settings) -> Flags:
     return balances.at_snapshot(balances.aum) <= (1 - settings.label.min_drop) * base
 
 
@@ -174,8 +174,7 @@ def _downgraded(window: OutcomeWindow, settings: Settings, days: int) -> Flags:
     return after < lower_bound(window.base, settings.tiers)
 
 
-def _downgraded_already(_: Entities, balances: Balances, settings: Settings) -> Flags:
-    base = balances.constant_price_mean(settings.label.base_weeks)
+def _downgraded_already(_: Entities, balances: Balances, base: SnapshotArray, settings: Settings) -> Flags:
     return balances.at_snapshot(balances.aum) < lower_bound(base, settings.tiers)
 
 
@@ -187,7 +186,7 @@ def _closed(window: OutcomeWindow, settings: Settings, days: int) -> Flags:
     return by_record | (held <= 0)
 
 
-def _closed_already(_: Entities, balances: Balances, __: Settings) -> Flags:
+def _closed_already(_: Entities, balances: Balances, *__: object) -> Flags:
     return balances.products[balances.calendar.at] == 0
 
 
@@ -197,12 +196,12 @@ def _dormant(window: OutcomeWindow, settings: Settings, days: int) -> Flags:
     return silent & (highest_aum(window.balances, end, label.settle_days) < label.dormant_floor)
 
 
-def _dormant_already(entities: Entities, balances: Balances, settings: Settings) -> Flags:
+def _dormant_already(entities: Entities, balances: Balances, _: SnapshotArray, settings: Settings) -> Flags:
     """Silent for as many days before the snapshot as the outcome window has."""
     label, end = settings.label, balances.calendar.snapshots
     bookings = entities.tables["transactions"]
-    customers_own = bookings.take(counted(bookings, OWN_BOOKING))
-    silent = ~any_between(customers_own, len(entities), end - label.horizon_days, end)
+    own_bookings = bookings.take(counted(bookings, OWN_BOOKING))
+    silent = ~any_between(own_bookings, len(entities), end - label.horizon_days, end)
     return silent & (balances.at_snapshot(balances.aum) < label.dormant_floor)
 
 

@@ -1,7 +1,5 @@
 """Scores to compare a model with: two rules, and the logistic regression of an afternoon."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.impute import SimpleImputer
@@ -26,26 +24,12 @@ def rules(rows: Matrix) -> dict[str, NDArray[np.float64]]:
     return {name: sign * rows.column(feature) for name, (feature, sign) in RULES.items()}
 
 
-@dataclass(frozen=True)
-class Logistic:
-    """A fitted regression on standardised columns; the median stands for an unknown value."""
+def fit_logistic(train: Matrix) -> Pipeline:
+    """A regression of attrition within the whole outcome window on every column.
 
-    line: Pipeline
-
-    def scores(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Per row the log-odds; higher = riskier."""
-        scores = np.empty(len(features))
-        for chunk in chunks(features):
-            scores[chunk] = self.line.decision_function(features[chunk])
-        return scores
-
-
-def fit_logistic(train: Matrix) -> Logistic:
-    """The regression of attrition within the whole outcome window on every column; equal on any number of
-    threads.
-
-    Of more than ``MOST`` rows so many are taken, evenly spread over Mondays and customers. Columns are in
-    standard deviations from the mean, never further than ``_FAR``.
+    Equal on any number of threads. Of more than ``MOST`` rows so many are taken, evenly spread over Mondays
+    and customers. Columns are in standard deviations from the mean, never further than ``_FAR``; the median
+    stands for an unknown value.
     """
     if len(train) > MOST:
         chosen = np.zeros(len(train), dtype=np.bool_)
@@ -58,4 +42,12 @@ def fit_logistic(train: Matrix) -> Logistic:
         LogisticRegression(C=_STRENGTH, solver="newton-cholesky"),
     )
     with threadpool_limits(limits=1):
-        return Logistic(line.fit(train.features, train.attrited))
+        return line.fit(train.features, train.attrited)
+
+
+def logistic_scores(line: Pipeline, features: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Per row the log-odds; higher = riskier."""
+    scores = np.empty(len(features))
+    for chunk in chunks(features):
+        scores[chunk] = line.decision_function(features[chunk])
+    return scores

@@ -85,8 +85,8 @@ class Bundle:
     @property
     def snapshots(self) -> Split:
         """The Mondays that trained, tuned and evaluated the bundle."""
-        days = self.metrics["snapshots"]
-        return Split(*(tuple(map(date.fromisoformat, days[name])) for name in ("train", "tune", "judge")))
+        sets = (self.metrics["snapshots"][name] for name in ("train", "tune", "judge"))
+        return Split(*(tuple(map(date.fromisoformat, days)) for days in sets))
 
     @cached_property
     def files(self) -> dict[str, bytes]:
@@ -96,13 +96,13 @@ class Bundle:
             {"dtype": "float64", "median": median, "name": name, "typical": fill_value}
             for name, median, fill_value in zip(trees.columns, self.medians, trees.fill_values, strict=True)
         ]
+        text, fill_values = (share.trees.text, share.trees.fill_values) if share.trees else ("", None)
         calibrator = {"horizons": self.model.horizons, "log_kept": self.model.log_kept}
-        severity = {"mean": share.mean, "scale": share.scale}
         content = {
             "model.txt": trees.text.encode("utf-8"),
             "calibrator.json": _json(calibrator | asdict(self.calibrator)),
-            "severity.txt": share.trees.text.encode("utf-8") if share.trees else b"",
-            "severity.json": _json(severity | {"typical": share.trees.fill_values if share.trees else None}),
+            "severity.txt": text.encode("utf-8"),
+            "severity.json": _json({"mean": share.mean, "scale": share.scale, "typical": fill_values}),
             "contract.json": _json({"columns": columns}),
             "peers.json": _json(asdict(self.peers)),
             "metrics.json": _json(self.metrics),
@@ -179,9 +179,9 @@ def load(folder: Path, key: bytes) -> Bundle:
     content = _verified(folder, key)
     try:
         parsed = {name: json.loads(content[name]) for name in content if name.endswith(".json")}
-        contract = parsed["contract.json"]["columns"]
         columns, fill_values, medians = (
-            tuple(column[name] for column in contract) for name in ("name", "typical", "median")
+            tuple(column[name] for column in parsed["contract.json"]["columns"])
+            for name in ("name", "typical", "median")
         )
         calibrator, severity, peers = (parsed[f"{name}.json"] for name in ("calibrator", "severity", "peers"))
         share = severity["typical"]

@@ -51,9 +51,9 @@ def fit_calibrator(
     score = raw[periods.row, period]
     rows_of = [period == k for k in range(len(horizons))]
     if min(int(periods.gone[rows].sum()) for rows in rows_of) >= ENOUGH:
-        lines = [fit_line(score[rows], periods.gone[rows]) for rows in rows_of]
-        if all(slope > 0 for slope, _ in lines):
-            return Calibrator(tuple(slope for slope, _ in lines), tuple(offset for _, offset in lines))
+        slopes, offsets = zip(*(fit_line(score[rows], periods.gone[rows]) for rows in rows_of), strict=True)
+        if min(slopes) > 0:
+            return Calibrator(slopes, offsets)
     slope, offset = fit_line(score, periods.gone)
     if not slope > _FLAT:
         raise DataError(

@@ -163,10 +163,9 @@ def response_rate(experiment: Experiment, terms: Profit, least: int) -> Response
 
 
 def _difference(experiment: Experiment, left: NDArray[Any], weight: NDArray[np.float64]) -> dict[str, Any]:
-    arms = ~experiment.control, experiment.control
-    listed, control = (_arm(left[rows], weight[rows]) for rows in arms)
+    listed, control = (_arm(left[rows], weight[rows]) for rows in (~experiment.control, experiment.control))
     shares = [control.share - listed.share, *newcombe(listed, control)]
-    total = float(weight[arms[0]].sum())
+    total = float(weight[~experiment.control].sum())
     return {
         "listed": {"assignments": listed.assignments, "left": listed.share},
         "control_group": {"assignments": control.assignments, "left": control.share},

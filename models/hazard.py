@@ -128,8 +128,7 @@ def binned(train: Matrix, horizons: Sequence[int], training: Training, params: d
     """The customer-periods that are fitted on, downsampled, as LightGBM will bin them."""
     periods = customer_periods(train.time_to_attrition, horizons)
     periods = downsample_negatives(periods, training.negatives_kept, training.seed)
-    names = [*train.columns, PERIOD]
-    return lgb.Dataset(periods.of(train), periods.gone, feature_name=names, params=params)
+    return lgb.Dataset(periods.of(train), periods.gone, feature_name=[*train.columns, PERIOD], params=params)
 
 
 def customer_periods(time_to_attrition: NDArray[np.int16], horizons: Sequence[int]) -> Periods:

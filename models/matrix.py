@@ -103,25 +103,24 @@ class Matrix:
         places = np.flatnonzero(rows)
         if len(places) and places[-1] - places[0] + 1 == len(places):
             together = slice(places[0], places[-1] + 1)
-            return replace(self, features=self.features[together], **self._by_row(together))
+            return self._at(together, self.features[together])
         features = np.empty((len(places), len(self.columns)))
         for chunk in chunks(self.features):
             part = slice(*np.searchsorted(places, (chunk.start, chunk.stop)))
             features[part] = self.features[places[part]]
-        return replace(self, features=features, **self._by_row(places))
+        return self._at(places, features)
 
     def resample(self, rows: NDArray[np.intp], customer_id: NDArray[np.str_]) -> Self:
         """The rows at these places, any of them more than once, as those of customers of other names."""
-        by_row = self._by_row(rows) | {"customer_id": customer_id}
-        return replace(self, features=self.features[rows], **by_row)
+        return self._at(rows, self.features[rows], customer_id=customer_id)
 
     def only(self, columns: Sequence[str]) -> Self:
         """All rows with some of the columns, in the order given. Raises DataError for an unknown one."""
         unknown = [name for name in columns if name not in self.columns]
         if unknown:
             raise DataError(f"no column {unknown[0]!r}. {did_you_mean(unknown[0], self.columns)}")
-        places = [self.columns.index(name) for name in columns]
-        return replace(self, features=self.features[:, places], columns=tuple(columns))
+        features = self.features[:, [self.columns.index(name) for name in columns]]
+        return replace(self, features=features, columns=tuple(columns))
 
     def column(self, name: str) -> NDArray[np.float64]:
         """One feature."""
@@ -138,8 +137,9 @@ class Matrix:
             )
         return self.where(np.isin(self.snapshot_date, wanted))
 
-    def _by_row(self, rows: slice | NDArray[np.intp]) -> dict[str, Any]:
-        return {name: getattr(self, name)[rows] for name in _BY_ROW}
+    def _at(self, rows: slice | NDArray[np.intp], features: NDArray[np.float64], **others: Any) -> Self:
+        by_row = {name: getattr(self, name)[rows] for name in _BY_ROW}
+        return replace(self, features=features, **by_row | others)
 
 
 def at_rows(columns: Columns, rows: NDArray[Any]) -> Columns:
@@ -182,8 +182,7 @@ def feature_values(frame: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.fl
     The frame must hold the key and exactly ``columns``, in that order, as float64, each customer and
     snapshot once; NaN means unknown, infinity means a defect. Raises DataError naming the break.
     """
-    kinds = [(str(name), kind) for name, kind in frame.dtypes.items() if name not in KEY]
-    check_contract(kinds, columns)
+    check_contract([(str(name), kind) for name, kind in frame.dtypes.items() if name not in KEY], columns)
     _keys(frame, "features")
     values = frame[list(columns)].to_numpy(np.float64)
     check_finite(values, columns)
@@ -234,9 +233,8 @@ def _keys(frame: pd.DataFrame, name: str) -> pd.DataFrame:
         raise DataError(f"{name} hold rows without customer_id or snapshot_date. Remove or mend them.")
     twice = keys[keys.duplicated()]
     if len(twice):
-        first = tuple(map(str, twice.iloc[0]))
         raise DataError(
-            f"{name} hold {len(twice)} repeated rows, the first for snapshot {first[1]}. "
+            f"{name} hold {len(twice)} repeated rows, the first for snapshot {twice.iloc[0, 1]}. "
             "Each customer stands once per snapshot; look for a partition read twice."
         )
     return keys.astype({"customer_id": object, "snapshot_date": "datetime64[s]"})

@@ -12,7 +12,6 @@ from models.matrix import Matrix, by_column
 
 Metrics = dict[str, float]
 Point = dict[str, Any]
-Resample = tuple[Matrix, NDArray[np.intp]]
 
 BINS = 10
 ENOUGH = 10  # different customers who left, and as many who stayed; of fewer no figure says anything
@@ -161,8 +160,12 @@ def by_snapshot(matrix: Matrix, risk: NDArray[np.float64]) -> list[Point]:
     for day in np.unique(matrix.snapshot_date):
         chosen = matrix.snapshot_date == day
         rows = matrix.only([]).where(chosen)
-        point: Point = {"snapshot_date": str(day), "rows": len(rows), "attrited": int(rows.attrited.sum())}
-        point["log_loss"] = log_loss(rows.attrited, risk[chosen])
+        point: Point = {
+            "snapshot_date": str(day),
+            "rows": len(rows),
+            "attrited": int(rows.attrited.sum()),
+            "log_loss": log_loss(rows.attrited, risk[chosen]),
+        }
         if 0 < point["attrited"] < len(rows):
             order = ranking(rows, risk[chosen])
             point |= {name: order[name] for name in ("auroc", "average_precision", "recall_at_10")}
@@ -201,10 +204,14 @@ WITHIN = ("promised", "came", "off", "auroc", "average_precision", "ece")
 
 def _within(rows: Matrix, risk: NDArray[np.float64]) -> Metrics:
     order, predicted = ranking(rows, risk), float(risk.mean())
-    observed = order["attrition_rate"]
-    error = expected_calibration_error(rows.attrited, risk)
-    rates = (predicted, observed, predicted - observed, order["auroc"], order["average_precision"], error)
-    return dict(zip(WITHIN, rates, strict=True))
+    return {
+        "promised": predicted,
+        "came": order["attrition_rate"],
+        "off": predicted - order["attrition_rate"],
+        "auroc": order["auroc"],
+        "average_precision": order["average_precision"],
+        "ece": expected_calibration_error(rows.attrited, risk),
+    }
 
 
 def money(matrix: Matrix, expected: NDArray[np.float64], tier: NDArray[np.str_]) -> dict[str, Any]:
@@ -252,7 +259,7 @@ def intervals(
     }
 
 
-def resampled(matrix: Matrix, draws: int, seed: int) -> Iterator[Resample]:
+def resampled(matrix: Matrix, draws: int, seed: int) -> Iterator[tuple[Matrix, NDArray[np.intp]]]:
     """``draws`` resamples of as many customers, with replacement, each customer with all Mondays.
 
     Customers are drawn and not rows, because the Mondays of one customer are nearly the same row again and

@@ -94,20 +94,18 @@ def check_reference_rows(bundle: Bundle) -> None:
 
 
 def _score(bundle: Bundle, values: NDArray[np.float64]) -> Scored:
-    """The scores of rows × columns under a made-up key."""
-    names = [f"reference-{number:02d}" for number in range(len(values))]
-    key = pd.DataFrame(dict(zip(KEY, (names, date(2000, 1, 3)), strict=True)))
-    return bundle.score(pd.concat([key, pd.DataFrame(values, columns=list(bundle.model.columns))], axis=1))
+    features = pd.DataFrame(values, columns=list(bundle.model.columns))
+    key = {KEY[0]: [f"reference-{number:02d}" for number in range(len(values))], KEY[1]: date(2000, 1, 3)}
+    return bundle.score(pd.concat([pd.DataFrame(key), features], axis=1))
 
 
 def _reason(child: subprocess.CompletedProcess[str]) -> str:
     """The reason why the child refused or how it died; empty if all was well."""
     if child.returncode < 0:
-        name = signal.Signals(-child.returncode).name
-        return f"the process that loaded it was ended by {name}. Train it again."
-    lines = child.stdout.splitlines() or [""]
+        ended_by = signal.Signals(-child.returncode).name
+        return f"the process that loaded it was ended by {ended_by}. Train it again."
     try:
-        return str(json.loads(lines[-1])["refused"])
+        return str(json.loads((child.stdout.splitlines() or [""])[-1])["refused"])
     except (ValueError, KeyError, TypeError):
         message = (child.stderr.splitlines() or ["nothing"])[-1]
         return f"the process that loaded it left with code {child.returncode} and said: {message}"

@@ -154,9 +154,8 @@ def _cases(share: NDArray[np.float64]) -> NDArray[np.float64]:
     that it let pass.
     """
     bits, within, weight = _sets(len(share))
-    rest = np.where(bits, 1.0, share).prod(
-        axis=1
-    )  # of every set of known columns: what the unknown ones let pass
+    # Of every set of known columns: what the unknown ones let pass.
+    rest = np.where(bits, 1.0, share).prod(axis=1)
     adds = np.empty(bits.shape)
     for k in range(len(share)):
         without = np.flatnonzero(~bits[:, k])

@@ -18,8 +18,8 @@ from pipeline.monitoring.coverage import coverage, departures
 from pipeline.monitoring.drift import drift
 from pipeline.progress import log, progress_bar, progress_text, step
 from pipeline.scoring.profiles import profiles
+from pipeline.scoring.reasons import Models, last_published
 from pipeline.scoring.score import Publication, score
-from pipeline.scoring.score_changes import Models, last_published
 from pipeline.snapshots.build import build_outcomes, build_snapshots
 from pipeline.tables import Ingested
 from pipeline.training import promotion, registry

@@ -42,7 +42,7 @@ def looker(tables_of: Any, settings: Settings, history_from: date, snapshots: Se
 
     def look(bank: Bank) -> list[str]:
         made = build(make_entities(tables_of(bank)), snapshots, history_from, settings)
-        return [digest(table) for one in made for table in (one.cohort, one.features)]
+        return [digest(table) for _, *tables in made for table in tables]
 
     return look
 

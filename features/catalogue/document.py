@@ -35,7 +35,8 @@ def _table(family: str, rows: list[Entry]) -> str:
     lines = ""
     for row in rows:
         reason, worrying = GROUPS[row.group].en, _WORSE[row.worse]
-        lines += f"| `{row.name}` | {row.en} | {row.zh} | {row.unit} | {reason} | {worrying} |\n"
+        phrases = f"{row.phrase['en']} | {row.phrase['zh']}"
+        lines += f"| `{row.name}` | {phrases} | {row.unit} | {reason} | {worrying} |\n"
     return f"""
 ## {family}
 

@@ -10,28 +10,25 @@ from dataclasses import dataclass, replace
 from configs.errors import ConfigError, did_you_mean
 from configs.settings import PEER_GROUPS, Settings, deviation
 from features.catalogue.grammar import Name
-from features.catalogue.phrases import NOUNS, PATTERNS, SUBSTITUTES, TEXTS, Noun, Texts
+from features.catalogue.phrases import NOUNS, PATTERNS, SUBSTITUTES, TEXTS, Texts
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One row per feature: its name, phrase in both languages, unit, reason group, worrying direction,
-    family.
+    """One row per feature: its name, unit, reason group, worrying direction, family, and words by language.
 
-    ``sentence_en`` and ``sentence_zh`` have a place for the customer's {value}, the English one perhaps for
-    {pieces}: one or many. The family is the function that yields it.
-    ``representative_feature`` says it in a figure easier to check; ``dated_by`` holds the days to a day worth
-    naming, and ``dated_as`` what happens on that day. Empty where there is none.
+    A ``sentence`` has a place for the customer's {value}, the English one perhaps for {pieces}: one or many.
+    The family is the function that yields it. ``representative_feature`` says it in a figure easier to check;
+    ``dated_by`` holds the days to a day worth naming, and ``dated_as`` what happens on that day. Empty where
+    there is none.
     """
 
     name: str
-    en: str
-    zh: str
+    phrase: Mapping[str, str]
+    sentence: Mapping[str, str]
     unit: str
     group: str
     worse: int
-    sentence_en: str
-    sentence_zh: str
     pieces: tuple[str, str]
     window: str
     family: str = ""
@@ -52,25 +49,20 @@ def entry(name: Name, settings: Settings, family: str = "") -> Entry:
     """The catalogue's entry of one feature. Raises KeyError when its measure or statistic has no words."""
     banks = {measure.name: measure for measure in settings.features.measures}
     measure = banks.get(name.measure)
-    noun = Noun(measure.group, measure.worse) if measure else NOUNS[name.measure]
-    pattern = PATTERNS[name.statistic]
+    noun, pattern = measure or NOUNS[name.measure], PATTERNS[name.statistic]
     words = {
         language: getattr(measure, language) if measure else texts["nouns"][name.measure]
         for language, texts in TEXTS.items()
     }
     single, several = TEXTS["en"]["pieces"].get(name.measure, (words["en"], words["en"]))
-    (en, sentence_en), (zh, sentence_zh) = (
-        _phrased(name, words[language], single, texts) for language, texts in TEXTS.items()
-    )
+    phrased = {language: _phrased(name, words[language], single, texts) for language, texts in TEXTS.items()}
     return Entry(
         str(name),
-        en,
-        zh,
+        {language: phrase for language, (phrase, _) in phrased.items()},
+        {language: sentence for language, (_, sentence) in phrased.items()},
         _UNITS.get((name.measure, name.statistic), pattern.unit),
         noun.group,
         _WORSE.get(name.statistic, noun.worse * pattern.worse),
-        sentence_en,
-        sentence_zh,
         (single, several),
         name.window,
         family,
@@ -99,7 +91,8 @@ def linked(entries: Mapping[Name, Entry], base_currency: str) -> dict[str, Entry
     if base_currency == "CNY":
         for name, row in rows.items():
             if row.unit == "money":
-                rows[name] = replace(row, sentence_zh=row.sentence_zh.replace("{value}", "{value}元"))
+                in_yuan = row.sentence["zh"].replace("{value}", "{value}元")
+                rows[name] = replace(row, sentence={**row.sentence, "zh": in_yuan})
     return rows
 
 
@@ -107,12 +100,10 @@ def _link(name: Name, row: Entry, names: set[str]) -> Entry:
     short = name.window.split("_per_")[0]
     stand_ins = (str(Name(name.measure, other, short)) for other in SUBSTITUTES.get(name.statistic, ()))
     dated_by, dated_as = _dating(name)
-    return replace(
-        row,
-        representative_feature=next((stand_in for stand_in in stand_ins if stand_in in names), ""),
-        dated_by=dated_by if dated_by in names else "",
-        dated_as=dated_as if dated_by in names else "",
-    )
+    if dated_by not in names:
+        dated_by = dated_as = ""
+    shown_by = next((stand_in for stand_in in stand_ins if stand_in in names), "")
+    return replace(row, representative_feature=shown_by, dated_by=dated_by, dated_as=dated_as)
 
 
 def _dating(name: Name) -> tuple[str, str]:
@@ -159,18 +150,19 @@ def peer_entries(settings: Settings, catalogue: Mapping[str, Entry]) -> dict[str
 
 
 def _peer_entry(row: Entry, group: str) -> Entry:
-    en, zh = (
-        texts["peers"]["beside"].format(phrase=phrase, group=texts["peers"][group])
-        for phrase, texts in ((row.en, TEXTS["en"]), (row.zh, TEXTS["zh"]))
-    )
+    phrases = {
+        language: texts["peers"]["beside"].format(phrase=row.phrase[language], group=texts["peers"][group])
+        for language, texts in TEXTS.items()
+    }
     return replace(
         row,
         name=deviation(row.name, group),
-        en=en,
-        zh=zh,
+        phrase=phrases,
+        sentence={
+            language: texts["sentences"]["plain"].format(phrase=phrases[language], value="{value}")
+            for language, texts in TEXTS.items()
+        },
         unit=_DIFFERENCES.get(row.unit, row.unit),
-        sentence_en=TEXTS["en"]["sentences"]["plain"].format(phrase=en, value="{value}"),
-        sentence_zh=TEXTS["zh"]["sentences"]["plain"].format(phrase=zh, value="{value}"),
         family="peers",
         representative_feature=row.representative_feature or row.name,
         dated_by="",

@@ -15,17 +15,16 @@ def sentence(row: Entry, value: float | None, monday: date, language: str, days:
 
     ``days`` is the value of the feature that dates it (``row.dated_by``); None and NaN: not known.
     """
-    phrase, texts = row.en if language == "en" else row.zh, TEXTS[language]
+    texts, form = TEXTS[language], row.sentence[language]
     if value is None:
-        return texts["values"]["unknown"].format(phrase=phrase)
+        return texts["values"]["unknown"].format(phrase=row.phrase[language])
     if row.unit == "flag" and value:
-        return phrase
+        return row.phrase[language]
     shown = _shown(row.unit, value, monday, language)
     pieces = row.pieces[shown != "1"]
-    sentence_form = row.sentence_en if language == "en" else row.sentence_zh
-    if row.unit == "count" and "{pieces}" in sentence_form and shown == "0":
+    if row.unit == "count" and "{pieces}" in form and shown == "0":
         shown = texts["values"]["no"]
-    return sentence_form.format(value=shown, pieces=pieces) + _dated(row, value, days, monday, texts["dates"])
+    return form.format(value=shown, pieces=pieces) + _dated(row, value, days, monday, texts["dates"])
 
 
 def _dated(row: Entry, value: float, days: float | None, monday: date, texts: Mapping[str, str]) -> str:

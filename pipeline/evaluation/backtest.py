@@ -11,7 +11,7 @@ import numpy as np
 from configs.dates import WEEK
 from configs.errors import DataError
 from configs.settings import Label, Settings
-from models.baselines import fit_logistic, rules
+from models.baselines import fit_logistic, logistic_scores, rules
 from models.bundle import Bundle
 from models.matrix import Matrix
 from models.metrics import expected_calibration_error
@@ -58,7 +58,7 @@ class Backtest:
         del rows  # before the next features are written
         build_history(self.context, self.tables, later, self.as_of)
         rows = load_matrix(home, later, bundle.peers)
-        others = rules(rows) | {"logistic": logistic.scores(rows.features)}
+        others = rules(rows) | {"logistic": logistic_scores(logistic, rows.features)}
         if previous is not None:
             others["previous champion"] = risks_of(previous, home, rows)
         if self.truth is not None:
@@ -75,8 +75,8 @@ class Backtest:
 
     def _evaluated(self, bundle: Bundle, rows: Matrix, others: Mapping[str, Scores]) -> Evaluated:
         """Rows without their features, and the bundle's predictions."""
-        groups = segments(self.context.settings, self.context.home, self.tables, rows)
-        return Evaluated(rows.only([]), bundle.predict(rows), groups, others)
+        teams, groups = segments(self.context.settings, self.context.home, self.tables, rows)
+        return Evaluated(rows.only([]), bundle.predict(rows), teams, groups, others)
 
 
 def run_backtest(

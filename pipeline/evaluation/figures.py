@@ -1,7 +1,7 @@
 """Figures of a model on Mondays that it has not seen: for its page, its card and the backtest."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,8 @@ from models.explain import contributions
 from models.matrix import Matrix, at_rows, joined
 from models.metrics import (
     Metrics,
-    calibration_slope,
+    calibration,
     evaluate,
-    expected_calibration_error,
     gone_by,
     group_metrics,
     intervals,
@@ -26,7 +25,7 @@ from models.metrics import (
     reliability,
     tenths,
 )
-from pipeline.evaluation.segments import Segments
+from pipeline.evaluation.segments import Groups
 from pipeline.training.training_rows import columns_of
 
 DRAWS = 200  # banks drawn for an interval; the ends of a 95% interval then rest on five of them each
@@ -46,15 +45,17 @@ class Evaluated:
 
     rows: Matrix
     predicted: Predicted
-    segments: Segments
-    others: Mapping[str, Scores] = field(default_factory=dict)
+    teams: Teams
+    groups: Groups
+    others: Mapping[str, Scores]
 
     def resampled(self, rows: Matrix, positions: NDArray[np.intp]) -> "Evaluated":
         """These ``rows``, drawn at ``positions`` of this bank, with their predictions; without the groups."""
         return Evaluated(
             rows,
             at_rows(self.predicted, positions),
-            Segments(at_rows(self.segments.teams, positions), {}),
+            at_rows(self.teams, positions),
+            {},
             {way: scores[positions] for way, scores in self.others.items()},
         )
 
@@ -66,7 +67,7 @@ def figures(settings: Settings, evaluated: Evaluated) -> dict[str, Any]:
     are filled by; ``profit`` on the average Monday, in base currency; ``intervals`` holds 95% of ``DRAWS``
     banks drawn from this one, by ``way.metric``; those of ``left.tenth_…`` are of the money that left.
     """
-    rows, predicted, groups = evaluated.rows, evaluated.predicted, evaluated.segments.groups
+    rows, predicted = evaluated.rows, evaluated.predicted
     called = lists(evaluated)
     ends = intervals(
         rows,
@@ -74,11 +75,11 @@ def figures(settings: Settings, evaluated: Evaluated) -> dict[str, Any]:
         DRAWS,
         settings.training.seed,
     )
-    branches = money_by(rows, predicted.money, "branch", groups["branch"])
+    branches = money_by(rows, predicted.money, "branch", evaluated.groups["branch"])
     return {
         "model": evaluate(rows, predicted.risks, settings.label.horizons),
         "others": {way: ranking(rows, scores) for way, scores in evaluated.others.items()},
-        "money": money(rows, predicted.money, groups["tier"]) | {"branches": branches},
+        "money": money(rows, predicted.money, evaluated.groups["tier"]) | {"branches": branches},
         "capacity": {way: at_capacity(rows, chosen) for way, chosen in called.items()},
         "profit": _profit(settings, evaluated, called["money_at_risk"]),
         "intervals": {name: list(pair) for name, pair in ends.items()},
@@ -88,7 +89,7 @@ def figures(settings: Settings, evaluated: Evaluated) -> dict[str, Any]:
 def lists(evaluated: Evaluated) -> Lists:
     """By way to rank which rows would be called: by money at risk, as the weekly lists do, by risk, and by
     each other way."""
-    rows, teams = evaluated.rows, evaluated.segments.teams
+    rows, teams = evaluated.rows, evaluated.teams
     at_risk, risk = evaluated.predicted.money, evaluated.predicted.risks[:, -1]
     return {
         "money_at_risk": listed(rows, teams, at_risk, risk),
@@ -103,7 +104,6 @@ def pooled(parts: Sequence[Evaluated]) -> Evaluated:
     A team may have another number in another part: lists are filled Monday by Monday.
     """
     rows = [part.rows.only([]) for part in parts]
-    teams = [part.segments.teams for part in parts]
     shared = [way for way in parts[0].others if all(way in part.others for part in parts)]
     return Evaluated(
         joined(rows, np.empty((sum(map(len, rows)), 0)), []),
@@ -111,17 +111,12 @@ def pooled(parts: Sequence[Evaluated]) -> Evaluated:
             np.concatenate([part.predicted.risks for part in parts]),
             np.concatenate([part.predicted.money for part in parts]),
         ),
-        Segments(
-            Teams(
-                np.concatenate([part.team for part in teams]),
-                np.concatenate([part.capacity for part in teams]),
-                np.concatenate([part.callable for part in teams]),
-            ),
-            {
-                name: np.concatenate([part.segments.groups[name] for part in parts])
-                for name in parts[0].segments.groups
-            },
+        Teams(
+            np.concatenate([part.teams.team for part in parts]),
+            np.concatenate([part.teams.capacity for part in parts]),
+            np.concatenate([part.teams.callable for part in parts]),
         ),
+        {name: np.concatenate([part.groups[name] for part in parts]) for name in parts[0].groups},
         {way: np.concatenate([part.others[way] for part in parts]) for way in shared},
     )
 
@@ -135,8 +130,7 @@ def detailed_figures(settings: Settings, bundle: Bundle, evaluated: Evaluated) -
             for k, days in enumerate(settings.label.horizons)
         },
         "groups": {
-            name: group_metrics(rows, risks[:, -1], group)
-            for name, group in evaluated.segments.groups.items()
+            name: group_metrics(rows, risks[:, -1], group) for name, group in evaluated.groups.items()
         },
         "features": _gains(bundle),
         "reasons": _weights(settings, bundle, rows),
@@ -146,13 +140,9 @@ def detailed_figures(settings: Settings, bundle: Bundle, evaluated: Evaluated) -
 def _uncertain(evaluated: Evaluated) -> Metrics:
     """The figures that get an interval, by ``way.metric``."""
     rows, predicted = evaluated.rows, evaluated.predicted
-    risk = predicted.risks[:, -1]
-    lost = float(rows.lost.sum())
-    model = ranking(rows, risk) | {
-        "ece": expected_calibration_error(rows.attrited, risk),
-        "calibration_slope": calibration_slope(rows.attrited, risk),
-        "money_ratio": float(predicted.money.sum()) / lost if lost else 0.0,
-    }
+    risk, lost = predicted.risks[:, -1], float(rows.lost.sum())
+    money_ratio = float(predicted.money.sum()) / lost if lost else 0.0
+    model = ranking(rows, risk) | calibration(rows, risk) | {"money_ratio": money_ratio}
     left = {
         f"tenth_{k}": float(rows.lost[tenth].sum())
         for k, tenth in enumerate(tenths(predicted.money), start=1)
@@ -169,7 +159,7 @@ def _profit(settings: Settings, evaluated: Evaluated, called: NDArray[np.bool_])
     terms, lost, expected = settings.profit, evaluated.rows.lost, evaluated.predicted.money
     mondays = len(np.unique(evaluated.rows.snapshot_date))
     threshold = break_even(terms)
-    pays = (expected >= threshold) & evaluated.segments.teams.callable
+    pays = (expected >= threshold) & evaluated.teams.callable
     best_calls, best_profit = best_cut(expected, lost, terms)
     totals = {
         "lists_calls": int(called.sum()),

@@ -11,7 +11,7 @@ import pandas as pd
 
 from configs.errors import DataError
 from configs.settings import Settings
-from models.baselines import fit_logistic, rules
+from models.baselines import fit_logistic, logistic_scores, rules
 from models.bundle import Bundle
 from models.matrix import Matrix
 from models.metrics import ENOUGH
@@ -57,7 +57,7 @@ def report_in_full(context: Context, tables: Ingested, bundle: Bundle, champion:
     build_history(context, tables, (*used.train, *used.evaluation), bundle.trained_as_of)
     logistic = fit_logistic(load_matrix(context.home, used.train, bundle.peers))
     rows = load_matrix(context.home, used.evaluation, bundle.peers)
-    others = rules(rows) | {"logistic": logistic.scores(rows.features)}
+    others = rules(rows) | {"logistic": logistic_scores(logistic, rows.features)}
     others |= _champion_scores(context, champion, rows)
     return _write(context, bundle, _evaluation(context, tables, bundle, rows, others))
 
@@ -123,7 +123,8 @@ def _evaluation(
     context: Context, tables: Ingested, bundle: Bundle, rows: Matrix, others: Mapping[str, Scores]
 ) -> dict[str, Any]:
     settings = context.settings
-    evaluated = Evaluated(rows, bundle.predict(rows), segments(settings, context.home, tables, rows), others)
+    teams, groups = segments(settings, context.home, tables, rows)
+    evaluated = Evaluated(rows, bundle.predict(rows), teams, groups, others)
     return {
         "bank": settings.bank,
         "model_id": bundle.model_id,

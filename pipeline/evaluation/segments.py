@@ -2,7 +2,6 @@
 feature."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -26,18 +25,11 @@ UNKNOWN = "unknown"
 Groups = dict[str, NDArray[np.str_]]
 
 
-@dataclass(frozen=True)
-class Segments:
-    """Per row of a matrix the team in charge; and by name of a grouping the group that the row belongs to."""
+def segments(settings: Settings, home: Home, tables: Ingested, rows: Matrix) -> tuple[Teams, Groups]:
+    """Per row the team in charge; and by name of a grouping the group that each row belongs to.
 
-    teams: Teams
-    groups: Groups
-
-
-def segments(settings: Settings, home: Home, tables: Ingested, rows: Matrix) -> Segments:
-    """The segments as of each row's Monday, from its ``cohort`` partition and the customers table.
-
-    The managers' weekly capacity is today's: the bank delivers no history of it.
+    Both as of the row's Monday, from its ``cohort`` partition and the customers table. The managers' weekly
+    capacity is today's: the bank delivers no history of it.
     """
     mondays = [snapshot_date.astype(object) for snapshot_date in np.unique(rows.snapshot_date)]
     keys = list(zip(rows.customer_id.tolist(), rows.snapshot_date.astype(object), strict=True))
@@ -55,7 +47,7 @@ def segments(settings: Settings, home: Home, tables: Ingested, rows: Matrix) -> 
         name: np.array([text if isinstance(text, str) and text else UNKNOWN for text in column], dtype=str)
         for name, column in texts.items()
     }
-    return Segments(_teams(settings, tables, cohort), groups)
+    return _teams(settings, tables, cohort), groups
 
 
 def _teams(settings: Settings, tables: Ingested, cohort: pd.DataFrame) -> Teams:

@@ -17,8 +17,7 @@ from configs.settings import NOT_IN_RUNS, Settings
 from models.bundle import Scored
 from models.severity import money_at_risk
 from pipeline.artefacts import Home, fingerprint
-from pipeline.scoring.reasons import reasons_in_words, words_of
-from pipeline.scoring.score_changes import CustomerChange, Models, changes
+from pipeline.scoring.reasons import CustomerChange, Models, changes, reasons_in_words, words_of
 from pipeline.snapshots.build import read_eligible, read_partition
 from pipeline.tables import Ingested
 

@@ -125,9 +125,9 @@ class FeatureTask(BucketTask):
 
     def __call__(self, bucket: int) -> None:
         entities = load_entities(self.tables, bucket, self.workload, self.history)
-        for built in build(entities, self.due, first_monday(self.tables.first_day), self.settings):
-            for kind, rows in (("cohort", built.cohort), ("features", built.features)):
-                write_parquet(rows, _draft(self.drafts, kind, built.snapshot_date, bucket))
+        for day, *tables in build(entities, self.due, first_monday(self.tables.first_day), self.settings):
+            for kind, rows in zip(self.kinds, tables, strict=True):
+                write_parquet(rows, _draft(self.drafts, kind, day, bucket))
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ def fair_mondays(settings: Settings, challenger: Bundle, champion: Bundle) -> tu
 def callers(bank: Context, tables: Ingested, rows: Matrix) -> Teams:
     """The teams whose weekly lists are compared. Where they could call more than ``largest_share`` of a
     cohort, every model would find nearly everybody; then the whole bank is one team that calls that share."""
-    teams = segments(bank.settings, bank.home, tables, rows).teams
+    teams, _ = segments(bank.settings, bank.home, tables, rows)
     largest = bank.settings.promotion.largest_share
     if listed(rows, teams, np.zeros(len(rows))).mean() <= largest:
         return teams

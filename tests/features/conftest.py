@@ -51,8 +51,8 @@ def features_on(entities_of: Any, bank_settings: Settings) -> Callable[..., Row]
     def look(monday: date, history_from: date = HISTORY, **tables: list[Row]) -> Row:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("features.build.exclusion", everyone)
-            (built,) = build(entities_of(**tables), [monday], history_from, bank_settings)
-        return built.cohort.to_pylist()[0] | built.features.to_pylist()[0]
+            ((_, cohort, features),) = build(entities_of(**tables), [monday], history_from, bank_settings)
+        return cohort.to_pylist()[0] | features.to_pylist()[0]
 
     return look
 
@@ -66,9 +66,10 @@ def excluded_on(entities_of: Any, bank_settings: Settings) -> Callable[..., list
     """The exclusion code of "C1" on one Monday as a list: empty when the bank does not know "C1" yet."""
 
     def look(monday: date, settings: Settings = bank_settings, **tables: list[Row]) -> list[str]:
-        (built,) = build(entities_of(**tables), [monday], HISTORY, settings)
-        assert built.features.num_rows == built.cohort["exclusion"].to_pylist().count("")
-        return built.cohort["exclusion"].to_pylist()
+        ((_, cohort, features),) = build(entities_of(**tables), [monday], HISTORY, settings)
+        codes = cohort["exclusion"].to_pylist()
+        assert features.num_rows == codes.count("")
+        return codes
 
     return look
 

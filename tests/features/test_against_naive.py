@@ -758,13 +758,12 @@ def check_world(drawn: Any, tables: dict[str, pa.Table], settings: Settings) -> 
     load = workload(tables["assignments"], drawn.snapshots)
     bank, entities, wrong, counted = filled(tables), make_entities(tables, load), [], 0
     names = sorted({row["customer_id"] for row in bank["customers"]})
-    for built in build(entities, drawn.snapshots, drawn.history_from, settings):
-        day = built.snapshot_date
+    for day, *tables_of_day in build(entities, drawn.snapshots, drawn.history_from, settings):
         ones = {name: Customer(bank, name, day, drawn.history_from, day) for name in names}
         for one in ones.values():
             one.load = Counter((other.assignment() or {}).get("manager_id") for other in ones.values())
         known = {name: one for name, one in ones.items() if one.record()}
-        cohort, rows = by_customer(built.cohort), by_customer(built.features)
+        cohort, rows = map(by_customer, tables_of_day)
         assert list(cohort) == sorted(known)
         assert list(rows) == [name for name, one in sorted(known.items()) if not excluded(one, settings)]
         for name, one in known.items():
@@ -833,9 +832,8 @@ def check_definition(drawn: Any, tables: dict[str, pa.Table], settings: Settings
     bank, entities = filled(tables), make_entities(tables)
     names = sorted({row["customer_id"] for row in bank["customers"]})
     gone = 0
-    for built in build(entities, drawn.snapshots, drawn.history_from, settings):
-        codes = {name: row["exclusion"] for name, row in by_customer(built.cohort).items()}
-        day = built.snapshot_date
+    for day, cohort, _ in build(entities, drawn.snapshots, drawn.history_from, settings):
+        codes = {name: row["exclusion"] for name, row in by_customer(cohort).items()}
         for name, code in codes.items():
             one = Customer(bank, name, day, drawn.history_from, day)
             assert code == excluded(one, settings), (day, name)

@@ -99,12 +99,12 @@ def test_candidates_on_random_worlds_are_the_labels_and_cohorts_of_each(draw_ban
         for settings, verdict in zip(candidates, together.verdicts, strict=True):
             built = build(entities, drawn.snapshots, drawn.history_from, settings)
             labels = build_labels(entities, drawn.snapshots, drawn.history_from, drawn.data_through, settings)
-            for s, (one, (_, label)) in enumerate(zip(built, labels, strict=True)):
+            for s, ((_, cohort, _), (_, label)) in enumerate(zip(built, labels, strict=True)):
                 ids = list(entities.customers)
-                who = [ids.index(name) for name in one.cohort["customer_id"].to_pylist()]
+                who = [ids.index(name) for name in cohort["customer_id"].to_pylist()]
                 words = [*CODES, ""]
                 codes = [words[code] for code in verdict.exclusion[s, who]]
-                assert codes == one.cohort["exclusion"].to_pylist()
+                assert codes == cohort["exclusion"].to_pylist()
                 known = [ids.index(name) for name in label["customer_id"].to_pylist()]
                 assert verdict.attrited[s, known].tolist() == [x == 1 for x in label["attrited"].to_pylist()]
                 lost = label["outflow_share"].to_numpy() * label["aum_base"].to_numpy()

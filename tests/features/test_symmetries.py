@@ -20,8 +20,8 @@ def look(
 ) -> Found:
     """The bytes of every row of cohort, features and labels by snapshot and (new) name."""
     entities, found = make_entities(tables_of(bank)), {}
-    for built in build(entities, drawn.snapshots, drawn.history_from, settings):
-        found |= rows_of("cohort", built.cohort, names) | rows_of("features", built.features, names)
+    for _, cohort, features in build(entities, drawn.snapshots, drawn.history_from, settings):
+        found |= rows_of("cohort", cohort, names) | rows_of("features", features, names)
     for _, table in build_labels(entities, drawn.snapshots, drawn.history_from, drawn.data_through, settings):
         found |= rows_of("labels", table, names)
     return found

@@ -34,9 +34,9 @@ def test_another_output_is_another_version(draw_bank: Any, tables_of: Any, bank_
     tables: dict[str, list[pa.Table]] = {"cohort": [], "features": [], "labels": []}
     for drawn in map(draw_bank, SEEDS):
         entities = make_entities(tables_of(drawn.bank))
-        for built in build(entities, drawn.snapshots, drawn.history_from, bank_settings):
-            tables["cohort"].append(built.cohort)
-            tables["features"].append(built.features)
+        for _, cohort, features in build(entities, drawn.snapshots, drawn.history_from, bank_settings):
+            tables["cohort"].append(cohort)
+            tables["features"].append(features)
         matured = max(drawn.snapshots) + timedelta(weeks=26)
         labels = build_labels(entities, drawn.snapshots, drawn.history_from, matured, bank_settings)
         tables["labels"] += [table for _, table in labels]

@@ -38,18 +38,18 @@ def test_names_follow_the_grammar(entries: dict[str, Any]) -> None:
 def test_two_phrases_without_holes(entries: dict[str, Any]) -> None:
     for name, row in entries.items():
         assert row.name == name
-        for phrase in (row.en, row.zh):
+        for phrase in row.phrase.values():
             assert phrase.strip() == phrase != ""
             assert not re.search(r"[{}]|  ", phrase), name
-        assert re.search(r"[\u4e00-\u9fff]", row.zh), name
-        assert not re.search(r"[\u4e00-\u9fff]", row.en), name
+        assert re.search(r"[\u4e00-\u9fff]", row.phrase["zh"]), name
+        assert not re.search(r"[\u4e00-\u9fff]", row.phrase["en"]), name
         assert row.group in GROUPS
         assert row.worse in (-1, 0, 1)
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_phrase_names_one_feature(entries: dict[str, Any], language: str) -> None:
-    counted = Counter(getattr(row, language) for row in entries.values())
+    counted = Counter(row.phrase[language] for row in entries.values())
     assert [phrase for phrase, times in counted.items() if times > 1] == []
 
 

@@ -45,8 +45,10 @@ def test_its_sums(entities_of: Any) -> None:
     rows = [took(-100, "counter"), took(-20, "counter"), took(-3, "atm"), took(-4, "counter", "card"),
             took(5, "counter")]  # fmt: skip
     held = [{"product_id": "demand", "valued_on": BEGINS, "balance": 1000}]
-    (built,) = build(entities_of(transactions=rows, holdings=held), [MONDAY], BEGINS, settings_with())
-    (found,) = built.features.to_pylist()
+    ((_, _, features),) = build(
+        entities_of(transactions=rows, holdings=held), [MONDAY], BEGINS, settings_with()
+    )
+    (found,) = features.to_pylist()
     assert (found["counter_cash_sum_4w"], found["days_since_counter_cash"]) == (120, 3)
 
 

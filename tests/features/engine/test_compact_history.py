@@ -20,9 +20,7 @@ SEEDS = range(40, 52)
 def look(entities: Entities, drawn: Any, snapshots: list[date], settings: Settings) -> list[str]:
     """The digests of cohort, features and labels."""
     tables = [
-        table
-        for built in build(entities, snapshots, drawn.history_from, settings)
-        for table in (built.cohort, built.features)
+        table for _, *built in build(entities, snapshots, drawn.history_from, settings) for table in built
     ]
     matured = drawn.data_through + timedelta(weeks=26)
     tables += [table for _, table in build_labels(entities, snapshots, drawn.history_from, matured, settings)]

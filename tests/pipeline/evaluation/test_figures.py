@@ -12,7 +12,6 @@ from models.capacity import Teams
 from models.matrix import at_rows
 from pipeline.evaluation import figures as figures_module
 from pipeline.evaluation.figures import Evaluated, figures, lists, pooled
-from pipeline.evaluation.segments import Segments
 from tests.matrices import made_matrix
 
 SIZE = 10
@@ -34,7 +33,7 @@ def evaluated() -> Evaluated:
     may = np.tile(np.arange(SIZE) != 9, 2)
     teams = Teams(np.zeros(2 * SIZE, np.int64), np.full(2 * SIZE, 3), may)
     groups = {"tier": np.tile(["affluent"], 2 * SIZE), "branch": np.tile(["B1", "B2"], SIZE)}
-    return Evaluated(rows, Predicted(risk[:, None], money), Segments(teams, groups), {"rule": -risk})
+    return Evaluated(rows, Predicted(risk[:, None], money), teams, groups, {"rule": -risk})
 
 
 def test_lists_are_filled_by_money_by_risk_and_by_every_other_way(evaluated):
@@ -76,8 +75,8 @@ def test_two_days_models_are_held_to_their_word_as_one(evaluated):
     first, second = (
         replace(evaluated, rows=(half := evaluated.rows.where(evaluated.rows.snapshot_date == day)),
                 predicted=Predicted(evaluated.predicted.risks[:SIZE], evaluated.predicted.money[:SIZE]),
-                segments=Segments(at_rows(evaluated.segments.teams, np.arange(SIZE)),
-                                  {name: of[:SIZE] for name, of in evaluated.segments.groups.items()}),
+                teams=at_rows(evaluated.teams, np.arange(SIZE)),
+                groups={name: of[:SIZE] for name, of in evaluated.groups.items()},
                 others={"rule": evaluated.others["rule"][:SIZE], name: np.zeros(len(half))})
         for day, name in zip(np.unique(evaluated.rows.snapshot_date), ("before", "after"), strict=True)
     )  # fmt: skip
@@ -86,7 +85,7 @@ def test_two_days_models_are_held_to_their_word_as_one(evaluated):
     assert whole.rows.customer_id.tolist() == evaluated.rows.customer_id.tolist()
     assert whole.rows.snapshot_date.tolist() == evaluated.rows.snapshot_date.tolist()
     assert np.array_equal(whole.predicted.risks, evaluated.predicted.risks)
-    assert np.array_equal(whole.segments.groups["branch"], evaluated.segments.groups["branch"])
+    assert np.array_equal(whole.groups["branch"], evaluated.groups["branch"])
     for way, called in lists(whole).items():
         assert np.array_equal(called, lists(evaluated)[way])
     with pytest.raises(DataError, match="ascend"):
@@ -97,5 +96,5 @@ def test_a_drawn_bank_keeps_what_belongs_to_each_row(evaluated):
     places = np.array([0, 0, 12])
     drawn = evaluated.resampled(evaluated.rows, places)
     assert drawn.predicted.money.tolist() == [0, 0, 20_000]
-    assert drawn.segments.teams.callable.tolist() == [True, True, True]
+    assert drawn.teams.callable.tolist() == [True, True, True]
     assert drawn.others["rule"].tolist() == evaluated.others["rule"][places].tolist()

@@ -70,23 +70,26 @@ def made(tables_of, tmp_path, bank_settings):
 
 
 def test_a_team_is_a_manager_or_the_branch_where_there_is_none(made, bank_settings):
-    team = made.teams.team
+    teams, _ = made
+    team = teams.team
     assert len(set(team[:4])) == 4
     assert np.array_equal(team[:4], team[4:])
     usual = bank_settings.lists.default_capacity
-    assert made.teams.capacity.tolist() == [7, usual, usual, usual] * 2
-    assert made.teams.callable.tolist() == [True, False, True, True] * 2
+    assert teams.capacity.tolist() == [7, usual, usual, usual] * 2
+    assert teams.callable.tolist() == [True, False, True, True] * 2
 
 
 def test_groups_of_the_cohort(made):
-    assert made.groups["tier"].tolist() == ["mass", "affluent", "wealth", "wealth"] * 2
-    assert made.groups["branch"].tolist() == ["B1", "B1", "B2", "unknown"] * 2
-    assert made.groups["manager"].tolist() == ["M1", "M2", "nobody", "nobody"] * 2
-    assert made.groups["lifecycle stage"].tolist() == ["mature", "new", "growing", "mature"] * 2
+    _, groups = made
+    assert groups["tier"].tolist() == ["mass", "affluent", "wealth", "wealth"] * 2
+    assert groups["branch"].tolist() == ["B1", "B1", "B2", "unknown"] * 2
+    assert groups["manager"].tolist() == ["M1", "M2", "nobody", "nobody"] * 2
+    assert groups["lifecycle stage"].tolist() == ["mature", "new", "growing", "mature"] * 2
 
 
 def test_gender_and_age_are_those_known_before_each_monday(made):
-    assert made.groups["gender"].tolist() == ["F", "unknown", "M", "unknown", "F", "M", "M", "unknown"]
+    _, groups = made
+    assert groups["gender"].tolist() == ["F", "unknown", "M", "unknown", "F", "M", "M", "unknown"]
     # In 2024: born 1994 is 30, 1960 is 64, 1985 is 39, 1995 is 29.
     ages = ["30–39", "60+", "0–29", "unknown", "30–39", "30–39", "0–29", "unknown"]
-    assert made.groups["age band"].tolist() == ages
+    assert groups["age band"].tolist() == ages

@@ -148,8 +148,8 @@ def test_features_count_them_once_and_not_before_they_were_known(bank):
     counts = {}
     for bucket in range(tables.buckets):
         entities = load_entities(tables, bucket, bank_workload(tables, mondays))
-        for one in build(entities, mondays, first_monday(tables.first_day), settings):
-            rows = one.features.select(["customer_id", "contact_count_1w"]).to_pylist()
-            counts |= {(row["customer_id"], one.snapshot_date.day): row["contact_count_1w"] for row in rows}
+        for monday, _, features in build(entities, mondays, first_monday(tables.first_day), settings):
+            rows = features.select(["customer_id", "contact_count_1w"]).to_pylist()
+            counts |= {(row["customer_id"], monday.day): row["contact_count_1w"] for row in rows}
     assert {key: count for key, count in counts.items() if count} == {("C1", 18): 1, ("C2", 11): 1}
     assert ("C1", 11) in counts

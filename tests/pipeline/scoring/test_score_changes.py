@@ -17,9 +17,8 @@ from models.bundle import Scored
 from models.calibrate import Calibrator
 from models.explain import Contributions
 from models.peers import Peers
-from pipeline.scoring import score_changes
-from pipeline.scoring.reasons import words_of
-from pipeline.scoring.score_changes import CustomerChange, Models, changes, last_published
+from pipeline.scoring import reasons
+from pipeline.scoring.reasons import CustomerChange, Models, changes, last_published, words_of
 
 EARLIER, MONDAY = date(2026, 11, 9), date(2026, 11, 16)
 COLUMNS = ("days_since_salary", "outflow_sum_4w", "view_rates_count_4w", "season_sine")
@@ -81,11 +80,9 @@ def changed(monkeypatch):
     def of(earlier: dict[str, list[float]], later: dict[str, list[float]], former=None, present=None):
         present = present or bundle()
         tables = {EARLIER: frame(EARLIER, earlier)}
-        monkeypatch.setattr(score_changes, "read_partition", lambda _home, _name, days: tables[days[0]])
-        monkeypatch.setattr(
-            score_changes, "read_eligible", lambda _home, days: tables[days[0]][["customer_id"]]
-        )
-        monkeypatch.setattr(score_changes, "contributions", explained)
+        monkeypatch.setattr(reasons, "read_partition", lambda _home, _name, days: tables[days[0]])
+        monkeypatch.setattr(reasons, "read_eligible", lambda _home, days: tables[days[0]][["customer_id"]])
+        monkeypatch.setattr(reasons, "contributions", explained)
         monday = frame(MONDAY, later)
         values = monday[list(COLUMNS)].to_numpy(np.float64)
         why = explained(present.model, values)
@@ -156,8 +153,8 @@ def bank(monkeypatch):
         def store(_url):
             yield SimpleNamespace(history=lambda: tuple(runs))
 
-        monkeypatch.setattr(score_changes, "Store", store)
-        monkeypatch.setattr(score_changes, "load", lambda folder, _key: former or bundle(folder.name))
+        monkeypatch.setattr(reasons, "Store", store)
+        monkeypatch.setattr(reasons, "load", lambda folder, _key: former or bundle(folder.name))
         home = SimpleNamespace(store="sqlite://", models=Path("models"))
         return SimpleNamespace(home=home, bundle_key=b"key")
 
@@ -186,5 +183,5 @@ def test_a_model_that_cannot_be_asked_again_is_not_compared(bank, monkeypatch):
         raise DataError("there is no bundle")
 
     lost_bank = bank(runs)
-    monkeypatch.setattr(score_changes, "load", lost)
+    monkeypatch.setattr(reasons, "load", lost)
     assert last_published(lost_bank, bundle(), MONDAY) is None

@@ -172,9 +172,10 @@ class Worlds:
 
     def __call__(self, number: int) -> None:
         tables = {path.stem: pq.read_table(path) for path in (self.folder / str(number)).iterdir()}
-        for one in build(make_entities(tables), self.mondays[number], self.begins[number], self.settings):
-            for kind, rows in (("cohort", one.cohort), ("features", one.features)):
-                write_parquet(rows, self.out / str(number) / f"{kind}-{one.snapshot_date}.parquet")
+        mondays, begins = self.mondays[number], self.begins[number]
+        for day, cohort, features in build(make_entities(tables), mondays, begins, self.settings):
+            for kind, rows in (("cohort", cohort), ("features", features)):
+                write_parquet(rows, self.out / str(number) / f"{kind}-{day}.parquet")
 
 
 @pytest.mark.parametrize("banks", [3, pytest.param(30, marks=pytest.mark.long)])
