@@ -69,21 +69,16 @@ def at_capacity(matrix: Matrix, called: NDArray[np.bool_]) -> Metrics:
     gone, everyone = per_monday(attrited), per_monday(np.ones(len(matrix)))
     return {
         "listed": float(calls.mean()),
-        "recall": _mean(_ratio(caught, gone)),
-        "precision": _mean(_ratio(caught, calls)),
-        "lift": _mean(_ratio(caught * everyone, calls * gone)),
-        "aum_caught": _mean(_ratio(per_monday(matrix.lost * called), per_monday(matrix.lost))),
+        "recall": _mean_ratio(caught, gone),
+        "precision": _mean_ratio(caught, calls),
+        "lift": _mean_ratio(caught * everyone, calls * gone),
+        "aum_caught": _mean_ratio(per_monday(matrix.lost * called), per_monday(matrix.lost)),
     }
 
 
-def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
-    """NaN where there is no whole."""
-    return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
-
-
-def _mean(values: NDArray[np.float64]) -> float:
-    finite = values[np.isfinite(values)]
-    return float(finite.mean()) if len(finite) else 0.0
+def _mean_ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> float:
+    there = whole > 0
+    return float((part[there] / whole[there]).mean()) if there.any() else 0.0
 
 
 def profit_of(called: NDArray[np.bool_], lost: NDArray[np.float64], terms: Profit) -> float:

@@ -143,8 +143,7 @@ def _leaf(
             all((days <= tree.threshold[node]) == left for node, left in turns[period]) for days in horizons
         ]
         adds = np.mean([np.split(adds, 2)[side] for side in passed], axis=0)
-        return Leaf(columns, tuple(turns[column] for column in columns[:-1]), adds)
-    return Leaf(columns, tuple(turns[column] for column in columns), adds)
+    return Leaf(columns, tuple(turns[column] for column in columns if column != period), adds)
 
 
 def _cases(share: NDArray[np.float64]) -> NDArray[np.float64]:

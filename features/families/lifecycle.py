@@ -93,8 +93,7 @@ def firsts(bucket: Bucket) -> Columns:
     since: dict[str, SnapshotArray] = {}
     holdings = entities.tables["holdings"]
     for name in HELD:
-        code = PRODUCT_CLASSES.index(name)
-        kind = holdings.columns["product_class"] == code
+        kind = holdings.columns["product_class"] == PRODUCT_CLASSES.index(name)
         since[name] = _since(holdings, kind & (holdings.columns["balance_base"] > 0), calendar, len(entities))
     for measure in MEASURES:
         if measure.name in DONE:
@@ -107,8 +106,7 @@ def firsts(bucket: Bucket) -> Columns:
 
 
 def _since(rows: Rows, chosen: NDArray[np.bool_], calendar: Calendar, customers: int) -> SnapshotArray:
-    never = np.iinfo(np.int64).max
-    first: Ints = np.full(customers, never, np.int64)
+    first: Ints = np.full(customers, np.iinfo(np.int64).max, np.int64)
     np.minimum.at(first, rows.customer[chosen], rows.day[chosen])
     snapshots = calendar.snapshots[:, None]
     return np.where(first < snapshots, np.minimum(snapshots - first, LONGEST), np.nan)

@@ -27,6 +27,7 @@ from pipeline.tables import Ingested
 from pipeline.training.train import fit_mondays, plan, risks_of
 from pipeline.training.training_rows import load_matrix
 
+
 Truth = Callable[[Matrix], Scores]
 
 
@@ -37,7 +38,7 @@ class Backtest:
     context: Context
     tables: Ingested
     as_of: date
-    truth: Truth | None = None
+    truth: Truth | None
 
     def run(
         self, origin: date, later: tuple[date, ...], previous: Bundle | None
@@ -50,8 +51,8 @@ class Backtest:
         settings, home = self.context.settings, self.context.home
         split = plan(settings, self.tables, origin)
         build_history(self.context, self.tables, (*split.train, *split.tune, *split.evaluation), origin)
+        rounds = settings.training.rounds
         with progress_bar("training") as on_round:
-            rounds = settings.training.rounds
             bundle, rows = fit_mondays(settings, home, split, origin, lambda done, _: on_round(done, rounds))
         predicted = figures(settings, self._evaluated(bundle, rows.on(split.evaluation), {}))
         logistic = fit_logistic(rows.on(split.train))
@@ -135,13 +136,11 @@ def observed_figures(settings: Settings, observed: Evaluated) -> dict[str, Any]:
     """All figures; where the true probabilities are known also how far the predicted ones are from them,
     which no chance of who left and who stayed blurs (``gap_to_truth``, the mean over tenths of ascending
     risk)."""
-    result = figures(settings, observed)
-    if "truth" not in observed.others:
-        return result
-    truth = observed.others["truth"]
-    has_truth = ~np.isnan(truth)
-    gap = expected_calibration_error(truth[has_truth], observed.predicted.risks[has_truth, -1])
-    return result | {"gap_to_truth": gap}
+    result, truth = figures(settings, observed), observed.others.get("truth")
+    if truth is not None:
+        known, risk = ~np.isnan(truth), observed.predicted.risks[:, -1]
+        result["gap_to_truth"] = expected_calibration_error(truth[known], risk[known])
+    return result
 
 
 def backtest_page(settings: Settings, result: Figures) -> str:

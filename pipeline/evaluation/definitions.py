@@ -32,7 +32,6 @@ from pipeline.tables import Ingested
 GROUPS = ("quarter", "tier", "branch")
 MONEY = ("left", "still_here", "caught", "leaving")
 COUNTS = ("eligible", "attrited", "followed", "came_back", *MONEY)
-ALREADY_LEFT = CODES.index("already_left")
 
 
 def candidates(settings: Settings, drops: Sequence[float]) -> dict[str, Settings]:
@@ -41,13 +40,13 @@ def candidates(settings: Settings, drops: Sequence[float]) -> dict[str, Settings
 
     The first four come first, the bank's own among them. Dates, cohort and tiers are the bank's.
     """
-    definitions: list[dict[str, Any]] = [{"definition": definition} for definition in DEFINITIONS]
-    drops_and_horizons: list[dict[str, Any]] = [
+    changes: list[dict[str, Any]] = [{"definition": definition} for definition in DEFINITIONS]
+    changes += [
         {"definition": "aum_drop", "min_drop": drop, "horizon_days": days}
         for days in HORIZONS
         for drop in drops
     ]
-    labels = [settings.label.model_copy(update=changes) for changes in (*definitions, *drops_and_horizons)]
+    labels = [settings.label.model_copy(update=change) for change in changes]
     return {name_of(label): settings.model_copy(update={"label": label}) for label in labels}
 
 
@@ -73,8 +72,7 @@ def compare_definitions(
     settings, home = context.settings, context.home
     chosen = candidates(settings, drops)
     data_through = min(as_of, tables.last_day + timedelta(days=1))
-    longest = max(candidate.label.horizon_days for candidate in chosen.values())
-    snapshots = monthly(settings, tables, data_through, longest)
+    snapshots = monthly(settings, tables, data_through, max(HORIZONS))
     task = DefinitionTask(tables, snapshots, home.root / "making", tuple(chosen.values()), data_through)
     try:
         run_task(task, settings.engine, progress)
@@ -88,7 +86,7 @@ def compare_definitions(
         results[name] = (
             _described(candidate.label, snapshots, data_through)
             | _totals(totals)
-            | {"excluded": {code: int(count) for code, count in codes.items() if count}}
+            | {"excluded": codes[codes > 0].to_dict()}
             | {f"by_{by}": {str(key): _totals(rows) for key, rows in totals.groupby(by)} for by in GROUPS}
         )
     result = {
@@ -111,17 +109,16 @@ def compare_definitions(
 def monthly(settings: Settings, tables: Ingested, data_through: date, horizon_days: int) -> tuple[date, ...]:
     """The first Monday of each month that has enough history before it and a closed outcome window after
     it."""
-    start = first_monday(tables.first_day)
+    start, after_weeks = first_monday(tables.first_day), settings.training.first_after_weeks
     timed = settings.label.model_copy(update={"horizon_days": horizon_days})
-    enough = mondays(start, data_through)[settings.training.first_after_weeks :]
     snapshots = tuple(
-        snapshot_date
-        for snapshot_date in enough
-        if snapshot_date.day <= 7 and timed.timeline(snapshot_date).matured(data_through)
+        day
+        for day in mondays(start, data_through)[after_weeks:]
+        if day.day <= 7 and timed.timeline(day).matured(data_through)
     )
     if not snapshots:
         raise DataError(
-            f"no first Monday of a month lies {settings.training.first_after_weeks} weeks after {start} and "
+            f"no first Monday of a month lies {after_weeks} weeks after {start} and "
             f"{timed.lead_days + horizon_days} days before {data_through}, so no definition can be judged. "
             "Deliver a longer history, or lower training.first_after_weeks."
         )
@@ -164,7 +161,8 @@ def group_totals(compared: Compared, snapshots: Sequence[date], tiers: Sequence[
     parts = []
     for candidate, verdict in enumerate(compared.verdicts):
         # Who had left before by this candidate is no leaver of its own, but the money is the same for all.
-        snapshot, customer = np.nonzero(np.isin(verdict.exclusion, (ELIGIBLE, ALREADY_LEFT)))
+        judged = np.isin(verdict.exclusion, (ELIGIBLE, CODES.index("already_left")))
+        snapshot, customer = np.nonzero(judged)
         keys = {
             "candidate": np.full(len(snapshot), candidate),
             "quarter": quarters[snapshot],
@@ -221,8 +219,8 @@ def both_counts(compared: Compared) -> pd.DataFrame:
 
 def _gathered(drafts: Path, kind: str) -> pd.DataFrame:
     """The sums over all buckets."""
-    parts = [pq.ParquetFile(path).read().to_pandas() for path in sorted((drafts / kind).glob("*.parquet"))]
-    frame = pd.concat(parts, ignore_index=True)
+    paths = sorted((drafts / kind).glob("*.parquet"))
+    frame = pd.concat([pq.ParquetFile(path).read().to_pandas() for path in paths], ignore_index=True)
     keys = [name for name in frame.columns if name not in (*COUNTS, "customers")]
     return frame.groupby(keys, as_index=False, sort=True).sum()
 

@@ -38,7 +38,7 @@ def definitions_page(settings: Settings, result: Figures) -> str:
     four = dict(list(candidates.items())[: len(DEFINITIONS)])  # at the bank's own horizon and drop
     groups = {by: sorted({key for row in four.values() for key in row[f"by_{by}"]})
               for by in ("quarter", "tier", "branch")}  # fmt: skip
-    groups["tier"] = [tier for tier in result["tiers"] if tier in groups["tier"]]
+    groups["tier"].sort(key=result["tiers"].index)
     return page(
         "definitions.html",
         settings,

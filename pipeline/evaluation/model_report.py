@@ -93,22 +93,19 @@ def model_page(settings: Settings, bundle: Bundle, evaluation: Figures, card: Ca
     ]
     reasons = [{"reason": row["reason"], "log-odds": row["log_odds"]} for row in detail["reasons"]]
     curve = research.get("learning-curve", {}).get("rows", [])
-    charts = {
-        "mondays": timeline(used, "Monday", "used"),
-        "calibration": calibration(horizons, "promised", "came", "within", "Share of customers gone"),
-        "features": ranked(detail["features"], "feature", "gain", "Features"),
-        "reasons": ranked(reasons, "reason", "log-odds", "Reasons"),
-        "learning_curve": lines(curve, "mondays", "average_precision", title="Learning curve")
-        if curve
-        else "",
-    }
     return page(
         "model.html",
         settings,
         bundle=bundle,
         evaluation=evaluation,
         mondays=mondays,
-        charts=charts,
+        charts={
+            "mondays": timeline(used, "Monday", "used"),
+            "calibration": calibration(horizons, "promised", "came", "within", "Share of customers gone"),
+            "features": ranked(detail["features"], "feature", "gain", "Features"),
+            "reasons": ranked(reasons, "reason", "log-odds", "Reasons"),
+            "learning_curve": curve and lines(curve, "mondays", "average_precision", title="Learning curve"),
+        },
         enough=ENOUGH,
         explained=EXPLAINED,
         ablation=research.get("ablation", {}).get("rows", []),

@@ -75,8 +75,8 @@ def _largest(branches: Sequence[Figures]) -> list[Figures]:
         return kept
     predicted, realised = (sum(row[kind] for row in others) for kind in ("predicted", "realised"))
     ratio = predicted / realised if realised else None
-    rest = {"branch": f"{len(others)} others", "predicted": predicted, "realised": realised, "ratio": ratio}
-    return [*kept, rest]
+    name = f"{len(others)} others"
+    return [*kept, {"branch": name, "predicted": predicted, "realised": realised, "ratio": ratio}]
 
 
 _TEMPLATES = jinja2.Environment(

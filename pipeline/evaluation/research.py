@@ -49,8 +49,7 @@ def dataset(bank: str, snapshots: Sequence[date | str], data: Path | str = "data
 
 
 def backfill(context: Context, tables: Ingested, snapshots: Sequence[date], progress: Progress) -> list[date]:
-    """Write cohort and features of these Mondays, and labels of those that have matured, which are
-    returned."""
+    """The Mondays that have matured, after cohort and features of all and labels of these are written."""
     end = tables.last_day + timedelta(days=1)
     matured = [day for day in snapshots if context.settings.label.timeline(day).matured(end)]
     build_snapshots(context.settings, context.home, tables, snapshots, progress)
@@ -89,10 +88,10 @@ def learning_curve(settings: Settings, rows: Matrix, split: Split, progress: Pro
     training. Four models are fitted, however long the history.
     """
     metrics = {}
-    for done, quarters in enumerate((1, 2, 3, 4), start=1):
+    for quarters in (1, 2, 3, 4):
         last = split.train[-max(1, len(split.train) * quarters // 4) :]
         metrics[len(last)] = _refitted(settings, rows, replace(split, train=last))
-        progress(done, 4)
+        progress(quarters, 4)
     return pd.DataFrame(metrics).T[CURVE]
 
 
@@ -116,7 +115,6 @@ def ablate(
 
 
 def _refitted(settings: Settings, rows: Matrix, split: Split) -> dict[str, float]:
-    """The metrics of a model fitted on these columns and Mondays."""
     tuned, evaluated, horizons = rows.on(split.tune), rows.on(split.evaluation), settings.label.horizons
     signs = monotone_signs(settings, rows.columns)
     model = fit(rows.on(split.train), tuned, horizons, settings.training, signs).model
@@ -125,12 +123,10 @@ def _refitted(settings: Settings, rows: Matrix, split: Split) -> dict[str, float
 
 
 def _training_rows(context: Context, tables: Ingested, as_of: date) -> tuple[Split, Matrix]:
-    """The Mondays that training would use on ``as_of``, and their rows."""
     split = plan(context.settings, tables, as_of)
-    snapshots = (*split.train, *split.tune, *split.evaluation)
-    build_history(context, tables, snapshots, as_of)
+    build_history(context, tables, split.mondays, as_of)
     peers = load_peers(context.settings, context.home, split.train)
-    return split, load_matrix(context.home, snapshots, peers)
+    return split, load_matrix(context.home, split.mondays, peers)
 
 
 def _kept(context: Context, name: str, as_of: date, table: pd.DataFrame) -> pd.DataFrame:

@@ -55,9 +55,7 @@ def _teams(settings: Settings, tables: Ingested, cohort: pd.DataFrame) -> Teams:
     manager, branch = (cohort[name].astype("string").fillna("") for name in ("manager_id", "branch_id"))
     named = np.where(manager != "", "manager " + manager, "branch " + branch)
     names, team = np.unique(named.astype(str), return_inverse=True)
-    capacities = {
-        f"manager {manager.manager_id}": manager.weekly_capacity for manager in read_managers(tables)
-    }
+    capacities = {f"manager {row.manager_id}": row.weekly_capacity for row in read_managers(tables)}
     capacity = np.array([capacities.get(str(name), settings.lists.default_capacity) for name in names])
     return Teams(team.astype(np.int64), capacity[team], ~cohort["marketing_opt_out"].to_numpy(bool))
 
@@ -81,8 +79,6 @@ def _persons(tables: Ingested, mondays: list[date]) -> pd.DataFrame:
 
 def _age_band(birth_year: "pd.Series[float]", snapshot_date: NDArray[np.datetime64]) -> list[str]:
     """The age reached in the year of the snapshot, in bands of ten years."""
-    year = snapshot_date.astype("datetime64[Y]").astype(int) + 1970
-    ages = year - birth_year.to_numpy(np.float64)
-    return [
-        UNKNOWN if np.isnan(age) else BANDS[int(np.searchsorted(AGES, age, side="right"))] for age in ages
-    ]
+    ages = snapshot_date.astype("datetime64[Y]").astype(int) + 1970 - birth_year.to_numpy(np.float64)
+    bands = np.array(BANDS)[np.searchsorted(AGES, ages, side="right")]
+    return np.where(np.isnan(ages), UNKNOWN, bands).tolist()

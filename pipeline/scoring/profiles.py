@@ -25,7 +25,6 @@ from features.engine.entities import (
 )
 from pipeline.tables import Ingested
 
-PROFILE_TABLES = ("customers", "holdings", "transactions", "contacts")  # the tables that a profile is made of
 WEEKS = 52  # of AUM
 BEHIND = timedelta(weeks=13)  # within which a booking was made
 BOOKINGS, CONTACTS = 10, 10  # at most so many of a customer
@@ -40,7 +39,8 @@ def profiles(tables: Ingested, as_of: date, cohort: Collection[str]) -> Iterator
     """
     names, chosen = _product_names(tables), frozenset(cohort)
     for bucket in range(tables.buckets):
-        yield from profiles_of(_entities(tables, bucket, as_of, PROFILE_TABLES), as_of, chosen, names)
+        entities = _entities(tables, bucket, as_of, ("customers", "holdings", "transactions", "contacts"))
+        yield from profiles_of(entities, as_of, chosen, names)
 
 
 def maturities(tables: Ingested, as_of: date, customers: Collection[str]) -> dict[str, tuple[Maturity, ...]]:
@@ -105,7 +105,8 @@ def _aum_by_week(changes: BalanceChanges, as_of: date, customers: int) -> Ints:
     rows = changes.rows
     ago = (day_number(as_of) - rows.day + 6) // 7  # 1: in the week that ends right before the Monday
     held = np.zeros((customers, len(PRODUCT_CLASSES), WEEKS), np.int64)
-    np.add.at(held, (rows.customer, _class_of(rows), WEEKS - np.minimum(ago, WEEKS)), changes.change)
+    week = WEEKS - np.minimum(ago, WEEKS)
+    np.add.at(held, (rows.customer, rows.columns["product_class"], week), changes.change)
     return held.cumsum(axis=2)
 
 
@@ -114,11 +115,12 @@ def _maturities(
 ) -> Mapping[int, list[Maturity]]:
     """By customer, the soonest first: holdings that stand and fall due from the Monday on, loans apart."""
     rows, monday = changes.rows, day_number(as_of)
-    due, balance, product = (rows.columns[name] for name in ("matures_on", "balance_base", "product_id"))
-    ahead = (due >= monday) & (due < monday + AHEAD_DAYS) & (_class_of(rows) != LOAN)
+    due, balance, product, classes = (
+        rows.columns[name] for name in ("matures_on", "balance_base", "product_id", "product_class")
+    )
+    ahead = (due >= monday) & (due < monday + AHEAD_DAYS) & (classes != LOAN)
     order = _ordered(rows, ahead & (balance > 0) & (changes.ends == FOREVER), (due, -balance, product))
     by_customer: defaultdict[int, list[Maturity]] = defaultdict(list)
-    classes = _class_of(rows)
     for k in order.tolist():
         name, of_class = names[rows.labels["product_id"][product[k]]], PRODUCT_CLASSES[classes[k]]
         by_customer[int(rows.customer[k])].append(Maturity(name, of_class, _day(due[k]), int(balance[k])))
@@ -142,7 +144,6 @@ def _bookings(rows: Rows, as_of: date) -> Mapping[int, list[Booking]]:
 
 
 def _contacts(rows: Rows) -> Mapping[int, list[PastContact]]:
-    """By customer, the newest first."""
     words = ("manager_id", "channel", "purpose", "outcome")
     newest = (-rows.day, -rows.columns["order"], *(rows.columns[name] for name in words))
     order = _ordered(rows, np.ones(len(rows), bool), newest)
@@ -166,12 +167,7 @@ def _first(rows: Rows, order: Ints, most: int) -> Ints:
     return order[np.arange(len(order)) - np.searchsorted(customer, customer) < most]
 
 
-def _class_of(rows: Rows) -> Ints:
-    return rows.columns["product_class"] if len(rows) else rows.day
-
-
 def _word(rows: Rows, column: str, place: int) -> str:
-    """What a coded column says, empty where it says nothing."""
     code = int(rows.columns[column][place])
     return rows.labels[column][code] if code >= 0 else ""
 

@@ -36,7 +36,11 @@ def score(settings: Settings, home: Home, tables: Ingested, models: Models, as_o
     """The scores of one Monday and their changes. Raises DataError when the features are not the model's."""
     bundle, frame = models.present, read_partition(home, "features", [as_of])
     cohort, eligible = read_partition(home, "cohort", [as_of]), read_eligible(home, [as_of])
-    _check_same_customers(eligible, frame)
+    if list(eligible["customer_id"]) != list(frame["customer_id"]):
+        raise DataError(
+            "cohort and features of one snapshot name different customers. Delete both partitions of "
+            f"{as_of} and run the week again."
+        )
     frame = bundle.peers.extended(frame, eligible)
     scored = bundle.score(frame)
     values = frame[list(bundle.model.columns)].to_numpy(np.float64)
@@ -76,7 +80,6 @@ def _scores(
 ) -> tuple[Score, ...]:
     average, present = np.asarray(eligible["aum_base"]), np.asarray(eligible["aum"])
     money = money_at_risk(scored.risks[:, -1], scored.share, average, present)
-    names = [f"risk_{days}d" for days in settings.label.horizons]
     return tuple(
         Score(
             customer_id=row["customer_id"],
@@ -91,20 +94,12 @@ def _scores(
             reasons=of_customer,
             risk_change=change.risk,
             changes=change.items,
-            **dict(zip(names, risks, strict=True)),
+            **{f"risk_{days}d": risk for days, risk in zip(settings.label.horizons, risks, strict=True)},
         )
         for row, risks, at_risk, of_customer, change in zip(
             eligible.to_dict("records"), scored.risks.tolist(), money.tolist(), reasons, changed, strict=True
         )
     )
-
-
-def _check_same_customers(eligible: pd.DataFrame, features: pd.DataFrame) -> None:
-    if list(eligible["customer_id"]) != list(features["customer_id"]):
-        raise DataError(
-            "cohort and features of one snapshot name different customers. Delete both partitions of "
-            f"{eligible['snapshot_date'].iloc[0]} and run the week again."
-        )
 
 
 def _known(text: object) -> str | None:

@@ -179,10 +179,10 @@ def keep_comparison(bank: Context, tables: Ingested, bundle: Bundle) -> dict[str
         comparison["objections"] += missing_in_card(card_of(bank, bundle))
         path = comparison_file(bank, bundle.model_id)
         write_json(path, comparison)
-        counts |= {"model": bundle.model_id, "champion": comparison["champion"]}
-        counts["objections"] = len(comparison["objections"])
-    details = {name: comparison[name] for name in ("champion", "objections")}
-    details["decision_sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+        rival, objections = comparison["champion"], comparison["objections"]
+        counts |= {"model": bundle.model_id, "champion": rival, "objections": len(objections)}
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    details = {"champion": rival, "objections": objections, "decision_sha256": digest}
     with audit_log(bank) as record:
         record.note(bank.user, COMPARED, bundle.model_id, details)
     return comparison

@@ -29,8 +29,7 @@ _COMPARED = ("cohort", "label", "features", "training")
 
 
 def record(data: Path, bank: str, folder: Path, key: bytes, tags: Mapping[str, str]) -> str:
-    """Registers the bundle in ``folder``, signed with ``key``, and returns its version; one per model_id,
-    ever.
+    """Registers the bundle in ``folder``, signed with ``key``; its version, one per model_id, ever.
 
     Parameters, metrics, curves and charts are read from the bundle itself, so the registry cannot disagree
     with it. ``tags`` say what else went in, for example a fingerprint of the data; the versions of all
@@ -45,9 +44,8 @@ def record(data: Path, bank: str, folder: Path, key: bytes, tags: Mapping[str, s
         return _version(client, bank, bundle.model_id)
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name)
-    libraries = {"requirements_lock": lock_digest()}
-    experiment = _experiment(client, data, name)
-    run = client.create_run(experiment, tags={**tags, **libraries}, run_name=bundle.model_id)
+    all_tags = {**tags, "requirements_lock": lock_digest()}
+    run = client.create_run(_experiment(client, data, name), tags=all_tags, run_name=bundle.model_id)
     _log(client, run.info.run_id, bundle)
     client.log_artifacts(run.info.run_id, str(folder), "bundle")
     for name_of_chart, chart in svg_charts(bundle).items():
@@ -82,8 +80,7 @@ def champion(data: Path, bank: str) -> str | None:
 
 
 def track_ablation(data: Path, bank: str, as_of: date, table: pd.DataFrame) -> str:
-    """A run with what a model loses without each family of features, as metrics and as a table; its
-    run_id."""
+    """The run_id of a run with what a model loses without each family of features, as metrics and table."""
     client, tags = _client(data), {"kind": "ablation", "as_of": str(as_of)}
     run = client.create_run(_experiment(client, data, _name(bank)), tags=tags, run_name=f"ablation-{as_of}")
     run_id = str(run.info.run_id)

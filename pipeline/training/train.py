@@ -19,7 +19,7 @@ from models.bundle import AUM_NOW, Bundle, Predicted, settings_of, write
 from models.calibrate import fit_calibrator
 from models.hazard import Fitted, fit
 from models.matrix import Matrix
-from models.metrics import Metrics, by_snapshot, evaluate, money, ranking, reliability, single_aurocs
+from models.metrics import by_snapshot, evaluate, money, ranking, reliability, single_aurocs
 from models.severity import fit_severity
 from models.smoke_test import reference_rows, smoke_test
 from models.splits import Split, split
@@ -84,14 +84,17 @@ def risks_of(bundle: Bundle, home: Home, rows: Matrix) -> NDArray[np.float64]:
 
 
 def evaluation(settings: Settings, evaluated: Matrix, predicted: Predicted) -> dict[str, Any]:
-    """The model's metrics out of time, its money and curves, and the metrics of each rule on the same
-    rows."""
+    """The model's metrics out of time, its money and curves, and each rule's metrics on the same rows."""
     tier = np.array([settings.tier_of(aum).name for aum in evaluated.aum])
     risk = predicted.risks[:, -1]
+    rankings = {name: ranking(evaluated, scores) for name, scores in rules(evaluated).items()}
     return {
         "model": evaluate(evaluated, predicted.risks, settings.label.horizons),
         "money": money(evaluated, predicted.money, tier),
-        "rules": {name: _floats(ranking(evaluated, scores)) for name, scores in rules(evaluated).items()},
+        "rules": {
+            name: {metric: float(value) for metric, value in metrics.items()}
+            for name, metrics in rankings.items()
+        },
         "mondays": by_snapshot(evaluated, risk),
         "calibration": reliability(evaluated.attrited, risk),
     }
@@ -100,10 +103,6 @@ def evaluation(settings: Settings, evaluated: Matrix, predicted: Predicted) -> d
 def comparison_table(metrics: Mapping[str, Any]) -> pd.DataFrame:
     """One row per way to rank (the model, each rule), the columns a reader compares."""
     return pd.DataFrame({"model": metrics["model"], **metrics["rules"]}).T[COMPARED]
-
-
-def _floats(figures: Metrics) -> Metrics:
-    return {name: float(value) for name, value in figures.items()}
 
 
 def _check_outcomes(settings: Settings, sets: Mapping[str, Matrix]) -> None:

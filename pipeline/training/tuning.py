@@ -25,7 +25,6 @@ from pipeline.training.train import plan
 from pipeline.training.training_rows import load_matrix, load_peers, monotone_signs
 
 FOLDS = 3  # tuning blocks, the latest first; each costs a fit per trial
-Fold = tuple[Matrix, Matrix]
 Trial = dict[str, Any]
 
 # Lowest and highest value of each parameter, and whether it moves by factors; whole where the bounds are.
@@ -49,7 +48,7 @@ class Budget:
 
 
 def search(
-    folds: Sequence[Fold],
+    folds: Sequence[tuple[Matrix, Matrix]],
     training: Training,
     horizons: Sequence[int],
     budget: Budget,
