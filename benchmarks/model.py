@@ -40,8 +40,7 @@ from pipeline.artefacts import Home, write_json
 from pipeline.context import Context
 from pipeline.scoring.reasons import words_of, worrying
 from pipeline.snapshots.build import build_outcomes, build_snapshots
-from pipeline.training.train import plan, train
-from pipeline.training.training_rows import load_matrix, load_peers, monotone_signs
+from pipeline.training.train import load_matrix, load_peers, monotone_signs, plan, train
 
 GOAL = 1.25  # seconds of training per second of LightGBM's own fit
 

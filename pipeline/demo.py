@@ -16,7 +16,7 @@ from pipeline.context import Context
 from pipeline.demo_bank import write_demo_bank
 from pipeline.evaluation.demo_truth import true_reasons_named, true_risk
 from pipeline.progress import progress_bar, step
-from pipeline.training.training_rows import load_matrix
+from pipeline.training.train import load_matrix
 from pipeline.weekly import run_weekly
 
 CUSTOMERS, WEEKS, SEED, SNAPSHOT_DATE = 5000, 130, 7, date(2026, 11, 16)

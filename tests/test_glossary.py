@@ -16,8 +16,8 @@ import typer
 from sqlalchemy.sql.compiler import RESERVED_WORDS
 
 from configs.tables import TABLES
+from features.catalogue.entries import NOUNS, PATTERNS
 from features.catalogue.measures import MEASURES
-from features.catalogue.phrases import NOUNS, PATTERNS
 from pipeline.__main__ import app
 from serve.store.tables import metadata
 

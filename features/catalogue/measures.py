@@ -21,7 +21,7 @@ from configs.errors import ConfigError, did_you_mean
 from configs.reason_groups import GROUPS
 from configs.settings import OwnMeasure, Settings
 from configs.tables import KINDS, TABLES
-from features.catalogue.phrases import NOUNS
+from features.catalogue.entries import NOUNS
 
 
 @dataclass(frozen=True)

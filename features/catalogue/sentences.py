@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 
 from configs.published import STAGES
-from features.catalogue.entries import Entry
-from features.catalogue.phrases import TEXTS
+from features.catalogue.entries import TEXTS, Entry
 
 _WAN, _YI = 10_000, 100_000_000  # Chinese counts money in these units
 

@@ -24,9 +24,7 @@ from pipeline.evaluation.research import build_history
 from pipeline.evaluation.segments import segments
 from pipeline.progress import progress_bar, step
 from pipeline.tables import Ingested
-from pipeline.training.train import fit_mondays, plan, risks_of
-from pipeline.training.training_rows import load_matrix
-
+from pipeline.training.train import fit_mondays, load_matrix, plan, risks_of
 
 Truth = Callable[[Matrix], Scores]
 

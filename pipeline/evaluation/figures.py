@@ -26,7 +26,7 @@ from models.metrics import (
     tenths,
 )
 from pipeline.evaluation.segments import Groups
-from pipeline.training.training_rows import columns_of
+from pipeline.training.train import columns_of
 
 DRAWS = 200  # banks drawn for an interval; the ends of a 95% interval then rest on five of them each
 EXPLAINED = 1_000  # rows, evenly spread, whose contributions count: more change no digit that is shown

@@ -23,8 +23,7 @@ from pipeline.evaluation.research import build_history
 from pipeline.evaluation.segments import segments
 from pipeline.tables import Ingested
 from pipeline.training.comparison import contract_breaks
-from pipeline.training.train import risks_of
-from pipeline.training.training_rows import columns_of, load_matrix
+from pipeline.training.train import columns_of, load_matrix, risks_of
 
 Figures = Mapping[str, Any]
 RESEARCH = ("ablation", "learning-curve", "backtest")  # commands that write a file of this name

@@ -21,8 +21,7 @@ from pipeline.context import Context
 from pipeline.progress import progress_bar
 from pipeline.snapshots.build import build_outcomes, build_snapshots, read_partition
 from pipeline.tables import Ingested
-from pipeline.training.train import plan
-from pipeline.training.training_rows import columns_of, load_matrix, load_peers, monotone_signs
+from pipeline.training.train import columns_of, load_matrix, load_peers, monotone_signs, plan
 
 Progress = Callable[[int, int], None]
 ABLATION = ["columns", "auroc", "average_precision", "average_precision_lost", "recall_at_10", "ece"]

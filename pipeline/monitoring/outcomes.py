@@ -13,7 +13,7 @@ from models.metrics import ranking
 from pipeline.artefacts import Home
 from pipeline.snapshots.build import build_outcomes, build_snapshots
 from pipeline.tables import Ingested
-from pipeline.training.training_rows import load_matrix
+from pipeline.training.train import load_matrix
 from serve.store.store import Store
 
 

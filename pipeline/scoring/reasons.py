@@ -24,7 +24,7 @@ from pipeline.artefacts import Home
 from pipeline.context import Context
 from pipeline.progress import log
 from pipeline.snapshots.build import read_eligible, read_partition
-from pipeline.training.training_rows import columns_of
+from pipeline.training.train import columns_of
 from serve.store.store import Store
 
 RECENT = timedelta(weeks=4)  # an older run says nothing about what is new

@@ -19,7 +19,7 @@ from pipeline.evaluation.figures import DRAWS
 from pipeline.evaluation.research import build_history
 from pipeline.evaluation.segments import segments
 from pipeline.tables import Ingested
-from pipeline.training.training_rows import columns_of, load_matrix
+from pipeline.training.train import columns_of, load_matrix
 
 # The two figures that decide, and their words.
 DECIDE = {"aum_caught": "AUM caught", "recall": "recall"}

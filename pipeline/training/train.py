@@ -1,8 +1,16 @@
-"""Training: split by time, fit, calibrate, and evaluate out of time beside two simple rules."""
+"""Training on rows of past Mondays: split by time, fit, calibrate, evaluate out of time beside two rules.
 
-from collections.abc import Mapping
+A row holds features, deviations from peers and the outcome; all rows together lie on disk.
+"""
+
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
+from fnmatch import fnmatchcase
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,23 +18,25 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from configs.dates import mondays
-from configs.errors import DataError
+from configs.errors import ConfigError, DataError, did_you_mean
 from configs.settings import Settings
-from features.build import first_monday
+from features.build import catalogue, first_monday
+from features.catalogue.entries import Entry, peer_entries
 from models.baselines import rules
 from models.boosting import Progress
 from models.bundle import AUM_NOW, Bundle, Predicted, settings_of, write
 from models.calibrate import fit_calibrator
 from models.hazard import Fitted, fit
-from models.matrix import Matrix
+from models.matrix import KEY, Matrix, check_finite, joined
 from models.metrics import by_snapshot, evaluate, money, ranking, reliability, single_aurocs
+from models.peers import Peers, fit_peers
 from models.severity import fit_severity
 from models.smoke_test import reference_rows, smoke_test
 from models.splits import Split, split
 from pipeline.artefacts import Home
 from pipeline.context import Context
+from pipeline.snapshots.build import READERS, feature_names, read_eligible, read_features, read_partition
 from pipeline.tables import Ingested
-from pipeline.training.training_rows import load_matrix, load_peers, monotone_signs
 
 # The metrics that a reader compares between a model and the rules.
 COMPARED = ["auroc", "average_precision", "lift_at_5", "recall_at_5", "lift_at_10", "recall_at_10",
@@ -146,3 +156,86 @@ def _history(fitted: Fitted, chosen: Split, as_of: date) -> dict[str, Any]:
         "trained_as_of": str(as_of),
         "snapshots": {name: [str(day) for day in days] for name, days in sets.items()},
     }
+
+
+def columns_of(settings: Settings) -> dict[str, Entry]:
+    """Every column of a model by its name, in order: the features, then the deviations from their peers."""
+    features = catalogue(settings)
+    return features | peer_entries(settings, features)
+
+
+def monotone_signs(settings: Settings, columns: Sequence[str]) -> tuple[int, ...]:
+    """Per column 1 where more of it may only raise the risk, −1 where less may, else 0; empty if none is
+    named.
+
+    Names, patterns and groups of reasons come from ``training.monotone``, the signs from the catalogue.
+    Raises ConfigError for a word that is none of these, or names only features that are worrying in no
+    direction.
+    """
+    entries, signs = columns_of(settings), dict[str, int]()
+    for word in settings.training.monotone:
+        named = [entry for entry in entries.values() if word == entry.group or fnmatchcase(entry.name, word)]
+        if not named:
+            words = {*entries, *(entry.group for entry in entries.values())}
+            raise ConfigError(f"training.monotone: {word!r} names no feature. {did_you_mean(word, words)}")
+        worrying = {entry.name: entry.worse for entry in named if entry.worse}
+        if not worrying:
+            raise ConfigError(
+                f"training.monotone: {word!r} names {len(named)} features, none of which is worrying in one "
+                "direction only. Leave it out."
+            )
+        signs |= worrying
+    return tuple(signs.get(name, 0) for name in columns) if signs else ()
+
+
+def load_peers(settings: Settings, home: Home, snapshots: tuple[date, ...]) -> Peers:
+    """The means of each tier and branch on these Mondays, which are those that train."""
+    columns = list(settings.training.peers)
+    frame = read_partition(home, "features", snapshots, [*KEY, *columns])
+    return fit_peers(frame, read_eligible(home, snapshots), columns)
+
+
+def load_matrix(home: Home, snapshots: Sequence[date], peers: Peers | None = None) -> Matrix:
+    """Features and outcome of every eligible customer of these Mondays; eligible without outcome is an error.
+
+    With ``peers`` their columns stand behind the features, as a model of theirs expects. ``READERS`` Mondays
+    are in memory at a time; all features together lie on disk and are read as they are needed.
+    """
+    days, peers = sorted(snapshots), peers or Peers()
+    names, outcomes = feature_names(home, days[0]), list[Matrix]()
+
+    def features() -> Iterator[NDArray[np.float64]]:
+        with ThreadPoolExecutor(READERS) as pool:
+            for first in range(0, len(days), READERS):
+                few_days = days[first : first + READERS]
+                for rows in pool.map(partial(_of_monday, home, peers, names), few_days):
+                    outcomes.append(rows.only([]))
+                    yield rows.features
+
+    on_disk = to_disk(home.root, features())
+    return joined(outcomes, on_disk, [*names, *peers.names])
+
+
+def to_disk(folder: Path, parts: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """All rows of the parts in their order, read only, 8 bytes a number, in a nameless file below ``folder``.
+
+    Reading the array reads the file, and the system may drop again what was read: the array can be larger
+    than the memory. The file is gone with the array, however the run ends.
+    """
+    rows = columns = 0
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for part in parts:
+            np.ascontiguousarray(part).tofile(file)
+            rows, columns = rows + part.shape[0], part.shape[1]
+        file.flush()
+        shape = (rows, columns)
+        return np.memmap(file, np.float64, "r", shape=shape) if all(shape) else np.empty(shape)
+
+
+def _of_monday(home: Home, peers: Peers, names: list[str], day: date) -> Matrix:
+    key, values = read_features(home, day, names, len(peers.names))
+    compared = pd.DataFrame({name: values[:, names.index(name)] for name in peers.columns}, key.index)
+    values[:, len(names) :] = peers.extended(compared, read_eligible(home, [day]))[[*peers.names]]
+    columns = [*names, *peers.names]
+    check_finite(values, columns)
+    return Matrix.labelled(key, values, columns, read_partition(home, "labels", [day]))

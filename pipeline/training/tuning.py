@@ -21,8 +21,7 @@ from pipeline.context import Context
 from pipeline.progress import progress_bar, step
 from pipeline.snapshots.build import build_outcomes, build_snapshots
 from pipeline.tables import Ingested
-from pipeline.training.train import plan
-from pipeline.training.training_rows import load_matrix, load_peers, monotone_signs
+from pipeline.training.train import load_matrix, load_peers, monotone_signs, plan
 
 FOLDS = 3  # tuning blocks, the latest first; each costs a fit per trial
 Trial = dict[str, Any]

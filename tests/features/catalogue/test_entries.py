@@ -13,12 +13,11 @@ from configs.published import STAGES
 from configs.reason_groups import GROUPS
 from configs.settings import Settings
 from features.build import FAMILIES, catalogue
-from features.catalogue import phrases
+from features.catalogue import entries as catalogue_entries
 from features.catalogue.document import features_doc
-from features.catalogue.entries import entry
+from features.catalogue.entries import LANGUAGES, NOUNS, PATTERNS, SUBSTITUTES, TEXTS, entry, load_texts
 from features.catalogue.grammar import PREFIXES, Name
 from features.catalogue.measures import MEASURES
-from features.catalogue.phrases import LANGUAGES, NOUNS, PATTERNS, SUBSTITUTES, TEXTS, load_texts
 
 PROTECTED = ("gender", "birth", "age", "sex", "district", "religion", "nationality", "marital")
 
@@ -129,7 +128,7 @@ def test_words_stand_ins_and_pieces_are_of_known_measures_and_statistics() -> No
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_word_that_one_language_lacks_is_named(tmp_path: Path, language: str) -> None:
     for name in LANGUAGES:
-        text = (Path(phrases.__file__).parent / f"{name}.toml").read_text("utf-8")
+        text = (Path(catalogue_entries.__file__).parent / f"{name}.toml").read_text("utf-8")
         kept = [line for line in text.splitlines() if name != language or not line.startswith("alone =")]
         (tmp_path / f"{name}.toml").write_text("\n".join(kept), "utf-8")
     with pytest.raises(ConfigError, match=rf"{language}\.toml lacks 'alone' in \[dates\]"):

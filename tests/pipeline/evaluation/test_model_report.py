@@ -10,7 +10,7 @@ from configs.errors import DataError
 from models.bundle import settings_of
 from pipeline.context import Context
 from pipeline.evaluation.model_report import model_page, report_in_full
-from pipeline.training.training_rows import columns_of
+from pipeline.training.train import columns_of
 from tests.pipeline.evaluation.conftest import MONEY, PARTS
 
 NO_FIGURES = dict.fromkeys(("promised", "came", "off", "auroc", "average_precision", "ece"))
