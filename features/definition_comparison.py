@@ -1,5 +1,4 @@
-"""Several definitions of attrition side by side, on the same customers and Mondays, for a bank that
-chooses."""
+"""Several definitions of attrition beside each other, on the same customers and Mondays."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -50,8 +50,7 @@ Flags = NDArray[np.bool_]  # (snapshot × customer)
 
 @dataclass(frozen=True)
 class OutcomeWindow:
-    """Per matured snapshot and customer, by what is known today; ``base`` is the average AUM before (base
-    currency).
+    """Per matured snapshot and customer, as known today; ``base`` is the average AUM before (base currency).
 
     ``bookings`` are those the customers made themselves.
     """

@@ -1,5 +1,4 @@
-"""Boosted trees as LightGBM's text: trained until a later set no longer gains, equal on any number of
-threads."""
+"""Boosted trees as LightGBM's text, trained until a later set no longer gains; equal on any thread count."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -67,8 +66,7 @@ class Rows(lgb.Sequence):
 
 
 def medians(features: NDArray[np.float64]) -> tuple[Medians, Medians]:
-    """Per column the median of the known values (None: there is none) and the fill value (None: not
-    needed)."""
+    """Per column the median of the known values (None: no value) and the fill value (None: not needed)."""
     column_medians, fill_values = list[float | None](), list[float | None]()
     for column in by_column(features):
         known = column[~np.isnan(column)]

@@ -92,8 +92,7 @@ def break_even(terms: Profit) -> float:
 
 
 def best_cut(scores: NDArray[np.float64], lost: NDArray[np.float64], terms: Profit) -> tuple[int, float]:
-    """Calls and profit of the cut in the order of ``scores`` (the largest first) that would have earned most,
-    seen afterwards.
+    """Calls and profit of the cut, largest ``scores`` first, that would have earned most, seen afterwards.
 
     Rows of equal score are called together or not at all; of equally good cuts the shortest is taken, and
     where no call pays, nobody is called.

@@ -52,8 +52,7 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Arm:
-    """One side of a comparison: its assignments, the share that left, and how many of equal weight tell as
-    much."""
+    """One side of a comparison: its assignments, the share that left, and its effective sample size."""
 
     assignments: int
     share: float
@@ -97,8 +96,7 @@ def newcombe(listed: Arm, control: Arm) -> tuple[float, float]:
 
 
 def least_visible(left: float, listed: int, control: int) -> float:
-    """The smallest difference seen in 80% of experiments of this size, where a share ``left`` of the control
-    leaves.
+    """The smallest difference seen in 80% of experiments of this size, where a share ``left`` leaves.
 
     It solves d = (z + z') · √(p (1 − p) / control + (p − d) (1 − p + d) / listed) by going round; infinite
     where an arm is empty.
@@ -122,8 +120,7 @@ def assignments_needed(left: float, difference: float, control: float) -> float:
 
 
 def weeks_to_go(needed: float, known: int, waiting: int, a_week: float, wait: int) -> int | None:
-    """Weeks until enough outcomes are known, at ``a_week`` assignments that each take ``wait`` weeks; None:
-    never."""
+    """Weeks until enough outcomes are known, at ``a_week`` assignments of ``wait`` weeks each; None: never."""
     if needed <= known:
         return 0
     if needed <= known + waiting:
@@ -134,8 +131,7 @@ def weeks_to_go(needed: float, known: int, waiting: int, a_week: float, wait: in
 def by_group(
     experiment: Experiment, groups: NDArray[np.str_], least: int
 ) -> Iterator[tuple[str, Experiment]]:
-    """The assignments of each group of at least ``least``, with some in either arm; the largest group
-    first."""
+    """The assignments of each group of ``least`` or more with both arms; the largest group first."""
     names, counts = np.unique(groups, return_counts=True)
     for k in np.argsort(-counts, kind="stable"):
         members = at_rows(experiment, groups == names[k])
@@ -144,8 +140,7 @@ def by_group(
 
 
 def response_rate(experiment: Experiment, terms: Profit, least: int) -> ResponseRate:
-    """The response rate from known outcomes; as set where fewer than ``least`` were listed, and so for each
-    group."""
+    """The response rate by known outcomes, overall and by group; as set below ``least`` listed."""
     listed, control = (at_rows(experiment, rows) for rows in (~experiment.control, experiment.control))
     if len(listed) < least:
         return ResponseRate(terms.success_rate)

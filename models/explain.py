@@ -71,8 +71,7 @@ class ScoreChange:
 
 
 def contributions(model: Model, features: NDArray[np.float64]) -> Contributions:
-    """Tree-path attributions (as LightGBM's pred_contrib finds them; see models/tree_paths.py), rows ×
-    columns.
+    """Rows × columns of tree-path attributions, as LightGBM's pred_contrib finds them (models/tree_paths.py).
 
     Attributions are linear in the score, so those of the mean over the periods are the mean of each period's.
     Raises DataError if they do not add up within 1e-9.

@@ -132,8 +132,7 @@ def binned(train: Matrix, horizons: Sequence[int], training: Training, params: d
 
 
 def customer_periods(time_to_attrition: NDArray[np.int16], horizons: Sequence[int]) -> Periods:
-    """Every period a customer was at risk in; ``time_to_attrition`` is one of ``horizons``, or 0 for who
-    stayed.
+    """Every period a customer was at risk in; ``time_to_attrition`` is one of ``horizons``, 0 for who stayed.
 
     Gone within 60 of 30, 60, 90 days makes the rows 30: 0 and 60: 1; who stayed makes three rows of 0.
     """

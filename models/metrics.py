@@ -18,8 +18,7 @@ ENOUGH = 10  # different customers who left, and as many who stayed; of fewer no
 
 
 def evaluate(matrix: Matrix, risks: NDArray[np.float64], horizons: Sequence[int]) -> Metrics:
-    """All metrics of probabilities (rows × horizons): those of the order, and how far they are from the
-    truth.
+    """All metrics of probabilities (rows × horizons): of their order, and of their distance from the truth.
 
     Order, ``ece`` and ``calibration_slope`` are those of the longest horizon. ``brier_30d``, … is the mean
     squared error of the probability of being gone by then (time-dependent Brier score; Graf et al. 1999).
@@ -36,8 +35,7 @@ def evaluate(matrix: Matrix, risks: NDArray[np.float64], horizons: Sequence[int]
 
 
 def ranking(matrix: Matrix, scores: NDArray[np.float64]) -> Metrics:
-    """Metrics that depend on the order only, so that any score may be evaluated; higher = riskier, NaN =
-    last.
+    """Metrics that depend on the order only, so any score may be evaluated; higher = riskier, NaN = last.
 
     ``auroc`` and ``average_precision`` are pooled over rows. ``…_at_5`` and ``…_at_10`` look at the first 5
     or 10 per cent of each Monday's list, then pool: ``recall`` is the share of the attrited found there,
@@ -66,8 +64,7 @@ def ranking(matrix: Matrix, scores: NDArray[np.float64]) -> Metrics:
 
 
 def areas(attrited: NDArray[np.bool_], scores: NDArray[np.float64]) -> Metrics:
-    """Area under the ROC curve (Mann and Whitney 1947) and average precision, in whole numbers up to the
-    division.
+    """Area under the ROC curve (Mann and Whitney 1947) and average precision, exact up to the division.
 
     Rows of equal score are taken together; an unknown score (NaN) ranks lowest. scikit-learn's differ in
     the last digits in two cases of five and take eleven times as long, which counts on resamples.

@@ -16,8 +16,7 @@ Means = tuple[float, ...]
 
 @dataclass(frozen=True)
 class Peers:
-    """The mean of each of ``columns`` in every group of the training rows, and over all of them
-    (``overall``).
+    """The mean of each of ``columns`` in every group of the training rows, and over all (``overall``).
 
     ``groups`` is keyed by the kind of group (as ``PEER_GROUPS``) and the group's name, for example
     ``groups["branch"]["B07"]``. A customer of a group that training never met, or of none, is compared with

@@ -1,5 +1,4 @@
-"""The catalogue: one entry per feature with its words in English and Chinese, its unit, and when it is
-worrying.
+"""The catalogue: one entry per feature with its words in English and Chinese, unit and worrying direction.
 
 A phrase is composed like the name: the measure's noun, the statistic's pattern, the window's words.
 """
@@ -41,8 +40,7 @@ TEXTS = load_texts(Path(__file__).parent)
 
 
 class Noun(NamedTuple):
-    """A measure: its reason group; ``worse`` +1 when more of it is worrying, -1 when less is, 0 when it
-    depends."""
+    """A measure: its reason group; ``worse`` +1 when more of it is worrying, -1 when less is, else 0."""
 
     group: str
     worse: int

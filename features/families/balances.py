@@ -84,8 +84,7 @@ def classes(bucket: Bucket) -> Columns:
 def swing(
     running: Ints, calendar: Calendar, window: int
 ) -> tuple[SnapshotArray, SnapshotArray, SnapshotArray, SnapshotArray]:
-    """Lowest, highest, mean and deviation of the window's Monday balances, base currency; NaN: not
-    covered."""
+    """Lowest, highest, mean and deviation of the window's Monday balances, base currency; NaN: uncovered."""
     shape = (len(calendar.at), running.shape[1])
     low, high, total = (np.zeros(shape, np.int64) for _ in range(3))
     squares = np.zeros(shape)
@@ -152,8 +151,7 @@ def tiers(bucket: Bucket) -> Columns:
 
 
 def place(average: SnapshotArray, declared: Sequence[Tier]) -> Ints:
-    """The place, from the lowest, of the highest tier whose lower bound the average reaches; 0 below all of
-    them."""
+    """The place, from the lowest, of the highest tier whose lower bound the average reaches; 0 below all."""
     return np.maximum(np.searchsorted(_bounds(declared), average, side="right") - 1, 0)
 
 

@@ -74,8 +74,7 @@ _DAYS = np.int64(2**20)  # more days than any history has
 
 
 def rollover(bucket: Bucket) -> Columns:
-    """Of the money that fell due in the last year, the share that was still invested REINVEST_DAYS days
-    later.
+    """Of the money that fell due in the last year, the share still invested REINVEST_DAYS days later.
 
     What term, structured and wealth products lost from the evening before the due day to REINVEST_DAYS days
     after it has not been rolled over; due days whose REINVEST_DAYS days are not over yet do not count.

@@ -53,8 +53,7 @@ def _customers(entities: Entities, calendar: Calendar, manager: Ints) -> Snapsho
 
 
 def assigned(entities: Entities, calendar: Calendar, column: str) -> tuple[Ints, Ints]:
-    """A column of the assignment in force the day before each snapshot (-1: vacant or unknown); its first
-    day."""
+    """A column of the assignment in force before each snapshot (-1: vacant or unknown), and its first day."""
     rows, n = entities.tables["assignments"], len(entities)
     code = value_as_of(rows, calendar.snapshots, n, rows.columns[column], -1, in_force)
     return code, value_as_of(rows, calendar.snapshots, n, rows.day, -1, in_force)

@@ -41,8 +41,7 @@ class Backtest:
     def run(
         self, origin: date, later: tuple[date, ...], previous: Bundle | None
     ) -> tuple[Bundle, dict[str, Any], Evaluated]:
-        """Train with what was known on the origin; evaluate on the ``later`` Mondays with all that is known
-        today.
+        """Train with what was known on the origin; evaluate on ``later`` Mondays by what is known today.
 
         The model of the origin before, as a bank that does not train again would use it, is a way to rank.
         """
@@ -131,9 +130,11 @@ def origins(label: Label, as_of: date, count: int, weeks_apart: int) -> tuple[da
 
 
 def observed_figures(settings: Settings, observed: Evaluated) -> dict[str, Any]:
-    """All figures; where the true probabilities are known also how far the predicted ones are from them,
-    which no chance of who left and who stayed blurs (``gap_to_truth``, the mean over tenths of ascending
-    risk)."""
+    """All figures; where the true probabilities are known also ``gap_to_truth``.
+
+    That is their mean distance from the predicted ones over tenths of ascending risk, which no chance of who
+    left and who stayed blurs.
+    """
     result, truth = figures(settings, observed), observed.others.get("truth")
     if truth is not None:
         known, risk = ~np.isnan(truth), observed.predicted.risks[:, -1]

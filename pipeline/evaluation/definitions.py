@@ -1,5 +1,4 @@
-"""The definitions of attrition compared: by each, who of the same customers had left on the same past
-Mondays."""
+"""The definitions of attrition compared: the leavers by each among the same customers and Mondays."""
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -35,8 +34,7 @@ COUNTS = ("eligible", "attrited", "followed", "came_back", *MONEY)
 
 
 def candidates(settings: Settings, drops: Sequence[float]) -> dict[str, Settings]:
-    """By name: the four definitions at the bank's own horizon and drop, then aum_drop at every drop and
-    horizon.
+    """By name the four definitions at the bank's horizon and drop, then aum_drop at every drop and horizon.
 
     The first four come first, the bank's own among them. Dates, cohort and tiers are the bank's.
     """
@@ -107,8 +105,7 @@ def compare_definitions(
 
 
 def monthly(settings: Settings, tables: Ingested, data_through: date, horizon_days: int) -> tuple[date, ...]:
-    """The first Monday of each month that has enough history before it and a closed outcome window after
-    it."""
+    """The first Monday of each month with enough history before it and a closed outcome window after it."""
     start, after_weeks = first_monday(tables.first_day), settings.training.first_after_weeks
     timed = settings.label.model_copy(update={"horizon_days": horizon_days})
     snapshots = tuple(
@@ -195,8 +192,7 @@ def _counted(verdict: Verdict, leaving: SnapshotArray, snapshot: Ints, customer:
 
 
 def excluded_counts(compared: Compared) -> pd.DataFrame:
-    """One row per candidate and exclusion code: customer-Mondays; who was not known yet is counted
-    nowhere."""
+    """One row per candidate and exclusion code: customer-Mondays, without customers not known yet."""
     rows = [
         (candidate, code, int((verdict.exclusion == k).sum()))
         for candidate, verdict in enumerate(compared.verdicts)

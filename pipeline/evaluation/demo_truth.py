@@ -1,5 +1,4 @@
-"""The true risks and reasons of the demo bank, which only its simulator knows, beside a model's: for
-evaluation."""
+"""The true risks and reasons of the demo bank, which only its simulator knows, to evaluate a model by."""
 
 from collections.abc import Callable
 from functools import partial

@@ -37,8 +37,7 @@ Lists = dict[str, NDArray[np.bool_]]
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Rows whose outcome is known, a model's predictions, their teams and groups, and other ways to rank
-    them.
+    """Rows of known outcome, a model's predictions, their teams and groups, and other ways to rank them.
 
     No figure looks at the rows' features.
     """

@@ -33,8 +33,7 @@ USES = {"train": "fitted", "tune": "calibrated", "judge": "judged"}
 def report_after_training(
     context: Context, tables: Ingested, bundle: Bundle, rows: Matrix, champion: Bundle | None
 ) -> Path:
-    """The page of a model just trained, with the figures that cost little; ``rows`` are those it was
-    evaluated on."""
+    """The page of a model just trained, with the figures that cost little; ``rows`` are the evaluated."""
     evaluation = _evaluation(context, tables, bundle, rows, _champion_scores(context, champion, rows))
     evaluation["figures"]["others"] = bundle.metrics["rules"] | evaluation["figures"]["others"]
     return _write(context, bundle, evaluation)

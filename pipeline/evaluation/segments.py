@@ -1,5 +1,4 @@
-"""Teams in charge of the customers of a matrix and the groups they belong to: for evaluation, never a
-feature."""
+"""The teams in charge of a matrix's customers and the groups they belong to: never a feature."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -61,8 +60,7 @@ def _teams(settings: Settings, tables: Ingested, cohort: pd.DataFrame) -> Teams:
 
 
 def _persons(tables: Ingested, mondays: list[date]) -> pd.DataFrame:
-    """One row per customer and Monday: ``gender`` and ``birth_year`` as the bank's systems knew them before
-    it."""
+    """One row per customer and Monday: ``gender`` and ``birth_year`` as the bank knew them before it."""
     columns = ["customer_id", "opened_on", "known_on", "superseded_on", "gender", "birth_year"]
     parts = [tables.read("customers", bucket, columns) for bucket in range(tables.buckets)]
     table = pa.concat_tables([part for part in parts if part is not None]).unify_dictionaries()

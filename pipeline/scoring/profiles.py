@@ -44,7 +44,7 @@ def profiles(tables: Ingested, as_of: date, cohort: Collection[str]) -> Iterator
 
 
 def maturities(tables: Ingested, as_of: date, customers: Collection[str]) -> dict[str, tuple[Maturity, ...]]:
-    """What falls due for some customers, as in their profiles; those of whom nothing does are left out."""
+    """Per customer what falls due, as in the profile; customers of whom nothing does are left out."""
     names, chosen = _product_names(tables), frozenset(customers)
     maturities: dict[str, tuple[Maturity, ...]] = {}
     for bucket in range(tables.buckets):

@@ -176,8 +176,7 @@ def changes(
 def _earlier_rows(
     home: Home, day: date, frame: pd.DataFrame
 ) -> tuple[NDArray[np.intp], pd.DataFrame, pd.DataFrame]:
-    """The rows of ``frame`` that were in the cohort of ``day`` too; their features and cohort rows of that
-    day."""
+    """The rows of ``frame`` in the cohort of ``day`` too; their features and cohort rows of that day."""
     features, cohort = read_partition(home, "features", [day]), read_eligible(home, [day])
     place = pd.Index(features["customer_id"]).get_indexer(pd.Index(frame["customer_id"]))
     rows = np.flatnonzero(place >= 0)

@@ -1,5 +1,4 @@
-"""The scores of one Monday: each customer of the cohort once, with reasons; all others excluded with a
-code."""
+"""The scores of one Monday: each customer of the cohort once, with reasons; all others excluded by code."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

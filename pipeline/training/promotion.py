@@ -1,5 +1,4 @@
-"""How a model becomes champion: trained, compared, approved by a second person, promoted; or refused, or
-taken back.
+"""The steps to champion: trained, compared, approved by a second person, promoted; or refused, or taken back.
 
 The audit log is the record: the champion is the last model that it says was promoted and not rolled back, and
 MLflow's alias only repeats it. Each step is an entry; what it decides and its entry are one transaction.
@@ -60,7 +59,7 @@ class Log:
         return champions
 
     def trainers(self, model_id: str) -> list[str]:
-        """Who trained a model, the first first."""
+        """The people who trained a model, the first first."""
         return [entry.actor for entry in entries(self.connection, (TRAINED,)) if entry.subject == model_id]
 
 
@@ -91,8 +90,7 @@ def verified(bank: Context, noted: str = "") -> tuple[tuple[Entry, ...], Head | 
 
 
 def verified_reads(bank: Context, noted: str = "") -> Head | None:
-    """The head of the service's access log, if it is whole and holds the head ``noted``; None before any
-    read.
+    """The head of the service's access log, if it is whole and holds the head ``noted``; None for no read.
 
     Raises DataError naming every break.
     """
@@ -152,8 +150,7 @@ def _champions(bank: Context) -> list[str]:
 
 
 def register_challenger(bank: Context, tables: Ingested, bundle: Bundle) -> None:
-    """Record a freshly trained model, compare it with the champion, keep the comparison and log what comes
-    next.
+    """Record a freshly trained model, compare it with the champion, keep the comparison, log what comes next.
 
     Where approval is automatic a model without objections becomes champion at once.
     """

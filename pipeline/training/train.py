@@ -147,7 +147,7 @@ def refuse_leaks(rows: Matrix, limit: float) -> None:
 
 
 def _history(fitted: Fitted, chosen: Split, as_of: date) -> dict[str, Any]:
-    """How the model came about: rounds kept, the loss after each one, and the Mondays of each set."""
+    """The origin of the model: rounds kept, the loss after each one, and the Mondays of each set."""
     sets = {"train": chosen.train, "tune": chosen.tune, "judge": chosen.evaluation}
     return {
         "rounds": fitted.rounds,
@@ -165,8 +165,7 @@ def columns_of(settings: Settings) -> dict[str, Entry]:
 
 
 def monotone_signs(settings: Settings, columns: Sequence[str]) -> tuple[int, ...]:
-    """Per column 1 where more of it may only raise the risk, −1 where less may, else 0; empty if none is
-    named.
+    """Per column 1 where more of it may only raise the risk, −1 where less may, else 0; () if none is named.
 
     Names, patterns and groups of reasons come from ``training.monotone``, the signs from the catalogue.
     Raises ConfigError for a word that is none of these, or names only features that are worrying in no
