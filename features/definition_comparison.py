@@ -89,7 +89,6 @@ _BASE, _NOW = Name("aum_base", ""), Name("aum", "last")
 
 
 def _arrays(entities: Entities, calendar: Calendar, candidates: Sequence[Settings]) -> Arrays:
-    """Exclusion by each candidate, average AUM and AUM (snapshot × customer)."""
     balances = make_balances(entities.tables["holdings"], calendar, len(entities))
     base = balances.constant_price_mean(candidates[0].label.base_weeks)
     active = rows_before(entities, calendar)

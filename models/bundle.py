@@ -19,9 +19,8 @@ from configs.errors import DataError
 from configs.files import whole_folder
 from configs.settings import NOT_IN_MODELS, Settings
 from models.boosting import Trees
-from models.calibrate import Calibrator
 from models.explain import Contributions, contributions
-from models.hazard import Model
+from models.hazard import Calibrator, Model
 from models.matrix import Matrix, feature_values
 from models.peers import Peers
 from models.severity import Severity, money_at_risk

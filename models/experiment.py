@@ -120,7 +120,7 @@ def assignments_needed(left: float, difference: float, control: float) -> float:
 
 
 def weeks_to_go(needed: float, known: int, waiting: int, a_week: float, wait: int) -> int | None:
-    """Weeks until enough outcomes are known, at ``a_week`` assignments of ``wait`` weeks each; None: never."""
+    """Weeks until enough outcomes are known, at ``a_week`` assignments of ``wait`` weeks; None: never."""
     if needed <= known:
         return 0
     if needed <= known + waiting:

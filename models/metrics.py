@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.errors import DataError
-from models.calibrate import fit_line
+from models.hazard import fit_line
 from models.matrix import Matrix, by_column
 
 Metrics = dict[str, float]

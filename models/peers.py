@@ -45,7 +45,6 @@ class Peers:
         return pd.concat([features, more], axis=1)
 
     def _means_of(self, group: str, names: "pd.Series[str]") -> NDArray[np.float64]:
-        """Rows × columns: the mean of each row's group."""
         members = self.groups[group]
         means = np.array([*members.values(), self.overall])  # the last, at −1, for who is in none of them
         return means[pd.Index(list(members), dtype=object).get_indexer(pd.Index(names, dtype=object))]

@@ -92,7 +92,6 @@ def money_at_risk(
 
 
 def _cross_entropy(aum: NDArray[np.float64]) -> Loss:
-    """AUM-weighted mean cross-entropy of predicted and realised shares."""
 
     def loss(share: NDArray[np.float64], rows: lgb.Dataset) -> tuple[str, float, bool]:
         realised, predicted = np.asarray(rows.get_label()), np.clip(share, 1e-15, 1 - 1e-15)

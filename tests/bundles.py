@@ -4,8 +4,7 @@ from typing import Any
 
 from models.boosting import Trees
 from models.bundle import Bundle
-from models.calibrate import Calibrator
-from models.hazard import Model
+from models.hazard import Calibrator, Model
 from models.severity import Severity
 
 

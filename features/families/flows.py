@@ -73,7 +73,6 @@ def large(bucket: Bucket) -> Columns:
 
 
 def _chosen(entities: Entities, name: str) -> Ints:
-    """Places of the bookings of a measure."""
     measure = next(measure for measure in MEASURES if measure.name == name)
     return np.flatnonzero(counted(entities.tables["transactions"], measure))
 

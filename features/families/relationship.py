@@ -79,7 +79,6 @@ def _vacant_days(entities: Entities, calendar: Calendar, manager: Ints, since: I
 
 
 def _distinct(entities: Entities, calendar: Calendar, window: int) -> SnapshotArray:
-    """Number of different managers in charge at some time of the trailing window."""
     rows = entities.tables["assignments"]
     manager, to_on = rows.columns["manager_id"], rows.columns["to_on"]
     count = np.zeros((len(calendar.snapshots), len(entities)))

@@ -17,9 +17,8 @@ from models.matrix import Matrix
 from models.metrics import expected_calibration_error
 from pipeline.artefacts import write_json, write_text
 from pipeline.context import Context
-from pipeline.evaluation.charts import lines
 from pipeline.evaluation.figures import Evaluated, Scores, figures, pooled
-from pipeline.evaluation.page import Figures, page
+from pipeline.evaluation.page import Figures, lines, page
 from pipeline.evaluation.research import build_history
 from pipeline.evaluation.segments import segments
 from pipeline.progress import progress_bar, step

@@ -9,8 +9,7 @@ from markupsafe import Markup
 from configs.settings import Settings
 from features.definition_comparison import BACK_DAYS, BACK_SHARE
 from features.label import DEFINITIONS
-from pipeline.evaluation.charts import bars, lines
-from pipeline.evaluation.page import Figures, page
+from pipeline.evaluation.page import Figures, bars, lines, page
 
 FEW = 10  # a misjudgement among fewer customers is in the table, but no chart draws it
 TITLES = {
@@ -111,7 +110,6 @@ def _shares(row: Figures) -> dict[str, float | None]:
 
 
 def _rate_chart(draw: Callable[..., Markup], four: Figures, by: str, groups: Sequence[str]) -> Markup:
-    """Attrition rate by quarter or tier, one colour per definition."""
     rows = [
         {by: group, "rate, %": _hundredths(row[f"by_{by}"][group]["rate"]), "definition": row["definition"]}
         for row in four.values()

@@ -78,8 +78,7 @@ def model_page(settings: Settings, bundle: Bundle, evaluation: Figures, card: Ca
     Monday, by the name of their file, as far as they were run.
     """
     # Charts take half a second to import.
-    from pipeline.evaluation.charts import calibration, lines, ranked, timeline
-    from pipeline.evaluation.page import page
+    from pipeline.evaluation.page import calibration, lines, page, ranked, timeline
 
     detail = evaluation["detail"]
     mondays = {use: bundle.metrics["snapshots"][name] for name, use in USES.items()}

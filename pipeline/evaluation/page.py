@@ -1,19 +1,28 @@
-"""Pages that a run writes: one self-contained HTML file each, the same bytes for the same content."""
+"""Pages that a run writes: one self-contained HTML file each, the same bytes for the same content.
+
+Their charts are SVG text, drawn in this process, without browser or network. Importing this takes half a
+second, so it is imported where something is drawn.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import altair as alt
 import jinja2
+import pandas as pd
+import vl_convert
 from markupsafe import Markup
 
 from configs.settings import Settings
-from pipeline.evaluation.charts import bars
 from pipeline.evaluation.figures import DRAWS
 from pipeline.evaluation.model_card import with_interval
 
 Figures = Mapping[str, Any]
 SHOWN = 20  # branches on a page; a chart has room for no more
+Rows = Sequence[Mapping[str, Any]] | pd.DataFrame
+WIDTH, HEIGHT = 440, 240  # pixels; two stand side by side on a page of 1280
+COLOURS = ["#1f4e79", "#c55a11", "#548235", "#7f6000", "#7030a0", "#7f7f7f"]  # told apart in grey print too
 
 
 def page(template: str, settings: Settings, **context: Any) -> str:
@@ -58,7 +67,6 @@ def money_parts(figures: Figures) -> list[tuple[list[Figures], Markup]]:
 
 
 def _side_by_side(rows: Sequence[Figures], name: str) -> Markup:
-    """Predicted and realised money, a pair of bars per group, in millions."""
     pairs = [
         {name: row[name], "millions": row[kind] / 1e6, "money": kind}
         for row in rows
@@ -77,6 +85,79 @@ def _largest(branches: Sequence[Figures]) -> list[Figures]:
     ratio = predicted / realised if realised else None
     name = f"{len(others)} others"
     return [*kept, {"branch": name, "predicted": predicted, "realised": realised, "ratio": ratio}]
+
+
+def lines(rows: Rows, x: str, y: str, by: str | None = None, title: str = "") -> Markup:
+    """One line per value of ``by`` (without it one line), a dot per row; ``x`` may be numbers or texts."""
+    return _svg(_encoded(_chart(rows, title).mark_line(point=True), x, y, by))
+
+
+def bars(rows: Rows, x: str, y: str, by: str | None = None, title: str = "") -> Markup:
+    """One bar per row; where ``by`` is given, bars of one ``x`` stand side by side."""
+    chart = _encoded(_chart(rows, title).mark_bar(), x, y, by)
+    return _svg(chart.encode(xOffset=alt.XOffset(by, type="nominal", sort=None)) if by else chart)
+
+
+def ranked(rows: Rows, name: str, value: str, title: str = "") -> Markup:
+    """One bar per row from the left, in the order of the rows: for names too long to stand below a bar."""
+    down = alt.Y(name, type="nominal", title=None, sort=None, axis=alt.Axis(labelLimit=220))
+    across = alt.X(value, type="quantitative", title=value)
+    return _svg(
+        _chart(rows, title).mark_bar(color=COLOURS[0]).encode(x=across, y=down), width=WIDTH // 2 + 50
+    )
+
+
+def timeline(rows: Rows, day: str, kind: str, title: str = "") -> Markup:
+    """One mark per row on a line of days, a line per value of ``kind``."""
+    across = alt.X(day, type="temporal", title=None, axis=alt.Axis(format="%b %Y", tickCount="month"))
+    down = alt.Y(kind, type="nominal", title=None, sort=None)
+    colour = alt.Color(kind, type="nominal", sort=None, scale=alt.Scale(range=COLOURS), legend=None)
+    chart = _chart(rows, title).mark_tick(thickness=2, size=16).encode(x=across, y=down, color=colour)
+    return _svg(chart, width=2 * WIDTH, height=90)
+
+
+def calibration(rows: Rows, predicted: str, observed: str, by: str | None = None, title: str = "") -> Markup:
+    """A dot per row where predicted (x) and observed (y) meet, and the diagonal on which they agree.
+
+    Neither may be negative: both axes are square roots, since most customers crowd near 0.
+    """
+    dots = _chart(rows, title).mark_point(filled=True, size=60)
+    top = float(dots.data[[predicted, observed]].to_numpy().max())
+    diagonal = _chart([{predicted: end, observed: end} for end in (0.0, top)]).mark_line(color="#999")
+    root = alt.Scale(type="sqrt", domain=[0.0, top])
+    across = alt.X(predicted, type="quantitative", scale=root)
+    up = alt.Y(observed, type="quantitative", scale=root)
+    colour = {"color": _colour(dots, by)} if by else {}
+    return _svg(alt.layer(diagonal.encode(x=across, y=up), dots.encode(x=across, y=up, **colour)))
+
+
+def _chart(rows: Rows, title: str = "") -> alt.Chart:
+    return alt.Chart(pd.DataFrame(rows), title=title)
+
+
+def _encoded(chart: alt.Chart, x: str, y: str, by: str | None) -> alt.Chart:
+    """The axes, each with its column's name; texts keep the order of the rows."""
+    column = chart.data[x]
+    if pd.api.types.is_numeric_dtype(column):
+        across = alt.X(x, type="quantitative", title=x, sort=None)
+    else:
+        texts = column.drop_duplicates().dropna()
+        # Texts lie flat below the axis as long as they have room there.
+        angle: dict[str, Any] = {"labelAngle": 0} if 8 * texts.str.len().sum() < WIDTH else {}
+        across = alt.X(x, type="ordinal", title=x, sort=None, axis=alt.Axis(**angle))
+        across = across.scale(domain=texts.tolist())  # one without a value keeps its place
+    chart = chart.encode(x=across, y=alt.Y(y, type="quantitative", title=y))
+    return chart.encode(color=_colour(chart, by)) if by else chart
+
+
+def _colour(chart: alt.Chart, by: str) -> alt.Color:
+    names = chart.data[by].drop_duplicates().tolist()
+    return alt.Color(by, type="nominal", sort=names, scale=alt.Scale(range=COLOURS))
+
+
+def _svg(chart: Any, width: int = WIDTH, height: int = HEIGHT) -> Markup:
+    sized = chart.properties(width=width, height=height).configure_axis(labelFontSize=11, titleFontSize=11)
+    return Markup(vl_convert.vegalite_to_svg(sized.configure_legend(orient="bottom", title=None).to_json()))
 
 
 _TEMPLATES = jinja2.Environment(

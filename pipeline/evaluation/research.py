@@ -11,8 +11,7 @@ import pandas as pd
 from configs.bank_folder import load_settings
 from configs.dates import monday
 from configs.settings import Settings
-from models.calibrate import fit_calibrator
-from models.hazard import fit
+from models.hazard import fit, fit_calibrator
 from models.matrix import KEY, Matrix
 from models.metrics import evaluate
 from models.splits import Split

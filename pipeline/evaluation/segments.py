@@ -76,7 +76,6 @@ def _persons(tables: Ingested, mondays: list[date]) -> pd.DataFrame:
 
 
 def _age_band(birth_year: "pd.Series[float]", snapshot_date: NDArray[np.datetime64]) -> list[str]:
-    """The age reached in the year of the snapshot, in bands of ten years."""
     ages = snapshot_date.astype("datetime64[Y]").astype(int) + 1970 - birth_year.to_numpy(np.float64)
     bands = np.array(BANDS)[np.searchsorted(AGES, ages, side="right")]
     return np.where(np.isnan(ages), UNKNOWN, bands).tolist()

@@ -120,7 +120,6 @@ def _figures(
 
 
 def _of_lists(rows: Matrix, teams: Teams, predicted: Predicted) -> Metrics:
-    """The figures of the weekly lists, filled by money at risk."""
     return at_capacity(rows, listed(rows, teams, predicted.money, predicted.risks[:, -1]))
 
 

@@ -256,7 +256,6 @@ def compared_on(bank: Context) -> list[date]:
 
 
 def _smoke_tested(bank: Context, model_id: str) -> Bundle:
-    """The bundle, after it was verified and had scored in a process of its own."""
     folder = bank.home.models / model_id
     if not folder.is_dir():
         names = [path.name for path in bank.home.models.glob("*") if path.is_dir()]

@@ -94,7 +94,7 @@ def track_ablation(data: Path, bank: str, as_of: date, table: pd.DataFrame) -> s
 
 def svg_charts(bundle: Bundle) -> dict[str, str]:
     """The charts of a bundle by name, as SVG."""
-    from pipeline.evaluation import charts
+    from pipeline.evaluation.page import calibration, lines
 
     losses = pd.DataFrame({"log loss on the tuning Mondays": bundle.metrics["losses"]})
     losses["round"] = range(1, len(losses) + 1)
@@ -102,9 +102,9 @@ def svg_charts(bundle: Bundle) -> dict[str, str]:
     points = pd.DataFrame(bundle.metrics["calibration"])
     kept = f"{bundle.metrics['rounds']} rounds kept"
     return {
-        "learning": charts.lines(losses, "round", "log loss on the tuning Mondays", title=kept),
-        "mondays": charts.lines(mondays, "snapshot_date", "log_loss", title="Evaluated Mondays"),
-        "calibration": charts.calibration(points, "promised", "came", title="Tenths of the evaluated rows"),
+        "learning": lines(losses, "round", "log loss on the tuning Mondays", title=kept),
+        "mondays": lines(mondays, "snapshot_date", "log_loss", title="Evaluated Mondays"),
+        "calibration": calibration(points, "promised", "came", title="Tenths of the evaluated rows"),
     }
 
 
@@ -142,7 +142,6 @@ def _experiment(client: Any, data: Path, name: str) -> str:
 
 
 def _version(client: Any, bank: str, model_id: str) -> str:
-    """The version of a recorded model. Raises DataError if it is not recorded."""
     for version in client.search_model_versions(f"name = '{_name(bank)}'"):
         if version.tags.get("model_id") == model_id:
             return str(version.version)

@@ -25,8 +25,7 @@ from features.catalogue.entries import Entry, peer_entries
 from models.baselines import rules
 from models.boosting import Progress
 from models.bundle import AUM_NOW, Bundle, Predicted, settings_of, write
-from models.calibrate import fit_calibrator
-from models.hazard import Fitted, fit
+from models.hazard import Fitted, fit, fit_calibrator
 from models.matrix import KEY, Matrix, check_finite, joined
 from models.metrics import by_snapshot, evaluate, money, ranking, reliability, single_aurocs
 from models.peers import Peers, fit_peers
@@ -116,7 +115,6 @@ def comparison_table(metrics: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _check_outcomes(settings: Settings, sets: Mapping[str, Matrix]) -> None:
-    """Before anything is fitted: each set needs customers who left and customers who stayed."""
     for name, rows in sets.items():
         attrited = int(rows.attrited.sum())
         if attrited in (0, len(rows)):
@@ -147,7 +145,6 @@ def refuse_leaks(rows: Matrix, limit: float) -> None:
 
 
 def _history(fitted: Fitted, chosen: Split, as_of: date) -> dict[str, Any]:
-    """The origin of the model: rounds kept, the loss after each one, and the Mondays of each set."""
     sets = {"train": chosen.train, "tune": chosen.tune, "judge": chosen.evaluation}
     return {
         "rounds": fitted.rounds,

@@ -14,8 +14,7 @@ import pytest
 from configs.bank_folder import load_settings
 from configs.settings import Settings, Training
 from models.bundle import Bundle, settings_of
-from models.calibrate import fit_calibrator
-from models.hazard import Fitted, fit
+from models.hazard import Fitted, fit, fit_calibrator
 from models.matrix import Matrix, feature_values
 from models.metrics import evaluate
 from models.severity import fit_severity

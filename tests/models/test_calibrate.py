@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.errors import DataError
-from models.calibrate import Calibrator, fit_calibrator
+from models.hazard import Calibrator, fit_calibrator
 from models.metrics import expected_calibration_error, gone_by
 
 HORIZONS = (30, 60, 90)

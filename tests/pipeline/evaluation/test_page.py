@@ -2,8 +2,17 @@ import pandas as pd
 import pytest
 
 from configs.bank_folder import load_settings
-from pipeline.evaluation.charts import bars, calibration, lines, ranked, timeline
-from pipeline.evaluation.page import money_parts, number, page, percent
+from pipeline.evaluation.page import (
+    bars,
+    calibration,
+    lines,
+    money_parts,
+    number,
+    page,
+    percent,
+    ranked,
+    timeline,
+)
 
 
 def test_a_number_has_its_form_or_four_decimals_and_an_unknown_one_is_empty():

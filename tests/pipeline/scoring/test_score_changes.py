@@ -14,8 +14,8 @@ from configs.bank_folder import load_settings
 from configs.errors import DataError
 from configs.published import Run
 from models.bundle import Scored
-from models.calibrate import Calibrator
 from models.explain import Contributions
+from models.hazard import Calibrator
 from models.peers import Peers
 from pipeline.scoring import reasons
 from pipeline.scoring.reasons import CustomerChange, Models, changes, last_published, words_of
