@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from configs.errors import ConfigError, did_you_mean
 from configs.settings import PEER_GROUPS, Settings, deviation
@@ -39,23 +39,11 @@ def _read(path: Path) -> Texts:
 TEXTS = load_texts(Path(__file__).parent)
 
 
-class Noun(NamedTuple):
-    """A measure: its reason group; ``worse`` +1 when more of it is worrying, -1 when less is, else 0."""
-
-    group: str
-    worse: int
-
-
-class Pattern(NamedTuple):
-    """A statistic: how a value is shown; ``worse`` turns the noun's direction (-1) or takes it away (0)."""
-
-    unit: str
-    worse: int
-
-
 _MEANINGS = _read(Path(__file__).with_name("meanings.toml"))
-NOUNS = {name: Noun(*meaning) for name, meaning in _MEANINGS["measures"].items()}
-PATTERNS = {name: Pattern(*meaning) for name, meaning in _MEANINGS["statistics"].items()}
+# Of a measure: its reason group, and +1 when more of it is worrying, -1 when less is, else 0.
+NOUNS: Mapping[str, list[Any]] = _MEANINGS["measures"]
+# Of a statistic: how a value is shown, and whether it turns the noun's direction (-1) or takes it away (0).
+PATTERNS: Mapping[str, list[Any]] = _MEANINGS["statistics"]
 SUBSTITUTES: Mapping[str, list[str]] = _MEANINGS["stand_ins"]
 
 
@@ -95,7 +83,8 @@ def entry(name: Name, settings: Settings, family: str = "") -> Entry:
     """The catalogue's entry of one feature. Raises KeyError when its measure or statistic has no words."""
     banks = {measure.name: measure for measure in settings.features.measures}
     measure = banks.get(name.measure)
-    noun, pattern = measure or NOUNS[name.measure], PATTERNS[name.statistic]
+    group, worse = (measure.group, measure.worse) if measure else NOUNS[name.measure]
+    unit, direction = PATTERNS[name.statistic]
     words = {
         language: getattr(measure, language) if measure else texts["nouns"][name.measure]
         for language, texts in TEXTS.items()
@@ -106,9 +95,9 @@ def entry(name: Name, settings: Settings, family: str = "") -> Entry:
         str(name),
         {language: phrase for language, (phrase, _) in phrased.items()},
         {language: sentence for language, (_, sentence) in phrased.items()},
-        _UNITS.get((name.measure, name.statistic), pattern.unit),
-        noun.group,
-        _WORSE.get(name.statistic, noun.worse * pattern.worse),
+        _UNITS.get((name.measure, name.statistic), unit),
+        group,
+        _WORSE.get(name.statistic, worse * direction),
         (single, several),
         name.window,
         family,

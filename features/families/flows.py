@@ -1,6 +1,5 @@
 """Families of bookings: money in and out, large single entries, and how the weeks differ from each other."""
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numba
@@ -132,11 +131,15 @@ def rhythm(bucket: Bucket) -> Columns:
             yield Name(name, "ticket", span), ratio(total, count)
             if name == "inflow":
                 yield Name(name, "per_outflow", span), ratio(total, activity.total("outflow", window))
-        year = make_weeks(activity.tiles[name, "sum"], calendar)
-        yield Name(name, "volatility", weeks(YEAR)), ratio(year.deviation, year.mean)
-        yield Name(name, "zscore", _LAST), ratio(year.last_month - year.mean, year.deviation)
+        year = weeks_of_year(activity.tiles[name, "sum"], calendar)
+        yield Name(name, "volatility", weeks(YEAR)), ratio(year["deviation"], year["mean"])
+        yield Name(name, "zscore", _LAST), ratio(year["last_month"] - year["mean"], year["deviation"])
     for name in ("booking", "login"):
-        yield from _silence(make_weeks(activity.tiles[name, "count"], calendar), name)
+        year = weeks_of_year(activity.tiles[name, "count"], calendar)
+        year["burstiness"] = ratio(year["deviation"] ** 2, year["mean"])
+        for statistic in ("recent", "burstiness", "active_weeks", "median_gap", "longest_gap"):
+            yield Name(name, statistic, weeks(YEAR)), year[statistic]
+        yield Name(name, "zscore", _LAST), ratio(year["last_month"] - year["mean"], year["deviation"])
     for name in ("booking", "inflow"):
         monthly_rate, yearly_rate = activity.count(name, MONTH) / MONTH, activity.count(name, YEAR) / YEAR
         collapsed = np.where(yearly_rate > 0, monthly_rate < COLLAPSED * yearly_rate, np.nan)
@@ -147,15 +150,6 @@ def rhythm(bucket: Bucket) -> Columns:
         yield Name("login", "idle", weeks(window)), trailing_sum(_idle(activity), calendar, window)
 
 
-def _silence(year: "Weeks", name: str) -> Columns:
-    yield Name(name, "recent", weeks(YEAR)), year.weighted
-    yield Name(name, "burstiness", weeks(YEAR)), ratio(year.deviation**2, year.mean)
-    yield Name(name, "active_weeks", weeks(YEAR)), year.active
-    yield Name(name, "median_gap", weeks(YEAR)), year.median_gap
-    yield Name(name, "longest_gap", weeks(YEAR)), year.longest_gap
-    yield Name(name, "zscore", _LAST), ratio(year.last_month - year.mean, year.deviation)
-
-
 def _idle(activity: Activity) -> Ints:
     """Running number of weeks with a login in which no money went out."""
     looked, paid = (np.diff(activity.tiles[name, "count"], axis=0) for name in ("login", "outflow"))
@@ -164,30 +158,20 @@ def _idle(activity: Activity) -> Ints:
     return idle
 
 
-@dataclass(frozen=True)
-class Weeks:
-    """Figures of the 52 weekly values of a year (snapshot × customer), in the values' own unit.
+OF_YEAR = ("mean", "deviation", "last_month", "recent", "active_weeks", "median_gap", "longest_gap")
 
-    ``last_month`` is the mean of its weeks; ``weighted`` the sum with weight 1/2 per HALF_LIFE weeks of age.
+
+def weeks_of_year(running: Ints, calendar: Calendar) -> dict[str, SnapshotArray]:
+    """Figures of the 52 weekly values of a year (snapshot × customer), from running sums, in their own unit.
+
+    ``last_month`` is the mean of its weeks; ``recent`` the sum with weight 1/2 per HALF_LIFE weeks of age.
     A gap is a run of weeks of nothing, the year's edges included; 0 where there is none.
     """
-
-    mean: SnapshotArray
-    deviation: SnapshotArray
-    last_month: SnapshotArray
-    weighted: SnapshotArray
-    active: SnapshotArray
-    median_gap: SnapshotArray
-    longest_gap: SnapshotArray
-
-
-def make_weeks(running: Ints, calendar: Calendar) -> Weeks:
-    """From running sums (position × customer)."""
-    arrays = np.full((7, len(calendar.at), running.shape[1]), np.nan)
+    arrays = np.full((len(OF_YEAR), len(calendar.at), running.shape[1]), np.nan)
     weight = np.array([0.5 ** ((YEAR - 1 - week) / HALF_LIFE) for week in range(YEAR)])
     # A customer's weeks side by side: the kernel goes along them.
     _weeks(np.ascontiguousarray(running.T), calendar.at, weight, arrays)
-    return Weeks(*arrays)
+    return dict(zip(OF_YEAR, arrays, strict=True))
 
 
 @numba.njit(cache=True, nogil=True)

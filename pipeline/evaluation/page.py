@@ -107,12 +107,12 @@ def ranked(rows: Rows, name: str, value: str, title: str = "") -> Markup:
     )
 
 
-def timeline(rows: Rows, day: str, kind: str, title: str = "") -> Markup:
+def timeline(rows: Rows, day: str, kind: str) -> Markup:
     """One mark per row on a line of days, a line per value of ``kind``."""
     across = alt.X(day, type="temporal", title=None, axis=alt.Axis(format="%b %Y", tickCount="month"))
     down = alt.Y(kind, type="nominal", title=None, sort=None)
     colour = alt.Color(kind, type="nominal", sort=None, scale=alt.Scale(range=COLOURS), legend=None)
-    chart = _chart(rows, title).mark_tick(thickness=2, size=16).encode(x=across, y=down, color=colour)
+    chart = _chart(rows).mark_tick(thickness=2, size=16).encode(x=across, y=down, color=colour)
     return _svg(chart, width=2 * WIDTH, height=90)
 
 

@@ -104,8 +104,7 @@ def in_words(words: Words, column: int, values: NDArray[np.float64], monday: dat
 
 @dataclass(frozen=True)
 class Models:
-    """The model that scores a Monday; the run from which changes are counted and its model, if there is one
-    to compare with."""
+    """The model that scores a Monday; the run to compare with and its model, if there is one."""
 
     present: Bundle
     earlier: tuple[Run, Bundle] | None = None
