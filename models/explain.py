@@ -85,12 +85,12 @@ def contributions(model: Model, features: NDArray[np.float64]) -> Contributions:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(explain, [slice(start, start + ROWS) for start in range(0, len(features), ROWS)]))
     bias = parts[-1] + paths.expected + model.log_kept
-    gap = _largest_gap(parts[:-1].sum(axis=0) + bias, raw.mean(axis=1))
-    if not gap <= TOLERANCE:
-        raise DataError(
-            f"contributions miss the raw score by {gap:.3g} (allowed {TOLERANCE}). Model and installed "
-            "LightGBM do not fit together; install the version in requirements.lock or train again."
-        )
+    _check_sum(
+        parts[:-1].sum(axis=0) + bias,
+        raw.mean(axis=1),
+        "contributions miss the raw score {gap}. Model and installed LightGBM do not fit together; install "
+        "the version in requirements.lock or train again.",
+    )
     return Contributions(parts[:-1].T, bias, raw)
 
 
@@ -165,14 +165,16 @@ def score_change(
     total = later.raw.mean(axis=1) - score
     groups = by_group(later.values - earlier.values, grouping)
     bias, model = later.bias - earlier.bias, earlier.raw.mean(axis=1) - score
-    gap = _largest_gap(groups.sum(axis=1) + bias + model, total)
-    if not gap <= TOLERANCE:
-        raise DataError(
-            f"the parts of a change miss it by {gap:.3g} (allowed {TOLERANCE}): the two Mondays were not "
-            "explained by one model. Explain both by the same bundle."
-        )
+    _check_sum(
+        groups.sum(axis=1) + bias + model,
+        total,
+        "the parts of a change miss it {gap}: the two Mondays were not explained by one model. Explain both "
+        "by the same bundle.",
+    )
     return ScoreChange(total, groups, bias, model)
 
 
-def _largest_gap(parts: NDArray[np.float64], whole: NDArray[np.float64]) -> float:
-    return float(np.abs(parts - whole).max(initial=0.0))
+def _check_sum(parts: NDArray[np.float64], whole: NDArray[np.float64], refusal: str) -> None:
+    gap = float(np.abs(parts - whole).max(initial=0.0))
+    if not gap <= TOLERANCE:
+        raise DataError(refusal.format(gap=f"by {gap:.3g} (allowed {TOLERANCE})"))
