@@ -118,7 +118,12 @@ def fit(
     outcome, ConfigError when LightGBM does not know a parameter.
     """
     for name, rows in (("train", train), ("tune", tune)):
-        _check_both_outcomes(name, rows)
+        attrited = int(rows.attrited.sum())
+        if attrited in (0, len(rows)):
+            raise DataError(
+                f"{name} holds {len(rows)} rows of which {attrited} attrited; both outcomes are needed. "
+                "Widen the cohort, choose a wider definition in [label], or deliver a longer history."
+            )
     params = parameters(training, training.lightgbm, "binary")
     if monotone:
         params["monotone_constraints"] = [*monotone, 0]
@@ -161,15 +166,6 @@ def downsample_negatives(periods: Periods, kept: float, seed: int) -> Periods:
         return periods
     chosen = (periods.gone == 1) | (np.random.default_rng(seed).random(len(periods.row)) < kept)
     return at_rows(periods, chosen)
-
-
-def _check_both_outcomes(name: str, rows: Matrix) -> None:
-    attrited = int(rows.attrited.sum())
-    if attrited in (0, len(rows)):
-        raise DataError(
-            f"{name} holds {len(rows)} rows of which {attrited} attrited; both outcomes are needed. "
-            "Widen the cohort, choose a wider definition in [label], or deliver a longer history."
-        )
 
 
 def _log_loss(log_kept: float) -> Loss:

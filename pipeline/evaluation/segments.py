@@ -66,8 +66,7 @@ def _persons(tables: Ingested, mondays: list[date]) -> pd.DataFrame:
     table = pa.concat_tables([part for part in parts if part is not None]).unify_dictionaries()
     frame = table.to_pandas().set_index("customer_id")[["gender", "birth_year"]]
     ids = np.array(sorted(table["customer_id"].unique().to_pylist()), dtype=object)
-    positions = pa.array(np.arange(len(table)))
-    rows = make_rows("customers", table.append_column("place", positions), ids)
+    rows = make_rows("customers", table.append_column("place", pa.array(np.arange(len(table)))), ids)
     versions = {
         snapshot_date: frame.iloc[rows.columns["place"][seen(rows, day_number(snapshot_date))]]
         for snapshot_date in mondays
