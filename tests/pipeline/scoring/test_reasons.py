@@ -1,5 +1,5 @@
-"""Reasons by hand on Monday 2026-11-16: which group, which figure, in which words. Then changes of scores: the
-earlier run, amounts by group, a new model, words, and new customers."""
+"""Reasons by hand: which group, which figure, in which words. Changes of scores: amounts by group, a new model,
+new customers, the earlier run."""
 
 from contextlib import contextmanager
 from datetime import date
