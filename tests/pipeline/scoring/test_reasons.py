@@ -1,5 +1,5 @@
-"""Reasons by hand: which group, which figure, in which words. Changes of scores: amounts by group, the earlier
-run, a new model, new customers."""
+"""Reasons by hand: which group, which figure, in which words. Changes of scores: amounts by group, the run
+before, a new model, new customers."""
 
 from contextlib import contextmanager
 from datetime import date
