@@ -234,7 +234,7 @@ def _keys(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     twice = keys[keys.duplicated()]
     if len(twice):
         raise DataError(
-            f"{name} hold {len(twice)} repeated rows, the first for snapshot {twice.iloc[0, 1]}. "
+            f"{name} hold {len(twice)} repeated rows, the first for snapshot {twice.iloc[0, 1]!s}. "
             "Each customer stands once per snapshot; look for a partition read twice."
         )
     return keys.astype({"customer_id": object, "snapshot_date": "datetime64[s]"})

@@ -137,8 +137,8 @@ def _link(name: Name, row: Entry, names: set[str]) -> Entry:
     dated_by, dated_as = _dating(name)
     if dated_by not in names:
         dated_by = dated_as = ""
-    shown_by = next((stand_in for stand_in in stand_ins if stand_in in names), "")
-    return replace(row, representative_feature=shown_by, dated_by=dated_by, dated_as=dated_as)
+    representative = next((stand_in for stand_in in stand_ins if stand_in in names), "")
+    return replace(row, representative_feature=representative, dated_by=dated_by, dated_as=dated_as)
 
 
 def _dating(name: Name) -> tuple[str, str]:

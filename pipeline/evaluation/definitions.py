@@ -158,8 +158,8 @@ def group_totals(compared: Compared, snapshots: Sequence[date], tiers: Sequence[
     parts = []
     for candidate, verdict in enumerate(compared.verdicts):
         # Who had left before by this candidate is no leaver of its own, but the money is the same for all.
-        judged = np.isin(verdict.exclusion, (ELIGIBLE, CODES.index("already_left")))
-        snapshot, customer = np.nonzero(judged)
+        counted = np.isin(verdict.exclusion, (ELIGIBLE, CODES.index("already_left")))
+        snapshot, customer = np.nonzero(counted)
         keys = {
             "candidate": np.full(len(snapshot), candidate),
             "quarter": quarters[snapshot],
