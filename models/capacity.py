@@ -77,8 +77,8 @@ def at_capacity(matrix: Matrix, called: NDArray[np.bool_]) -> Metrics:
 
 
 def _mean_ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> float:
-    there = whole > 0
-    return float((part[there] / whole[there]).mean()) if there.any() else 0.0
+    positive = whole > 0
+    return float((part[positive] / whole[positive]).mean()) if positive.any() else 0.0
 
 
 def profit_of(called: NDArray[np.bool_], lost: NDArray[np.float64], terms: Profit) -> float:
