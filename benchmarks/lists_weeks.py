@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from sqlalchemy import Row
 
 from benchmarks.worlds import Family, World, deliver, family, together, write_people
 from configs.bank_folder import load_settings
@@ -32,7 +33,6 @@ from pipeline.scoring.score import read_managers, score
 from pipeline.snapshots.build import build_outcomes, build_snapshots, read_partition
 from pipeline.tables import Ingested
 from serve.store import assignments
-from serve.store.assignments import ExperimentRow, Observed
 from serve.store.store import Store
 
 HISTORY, LISTED, AFTER = 104, 26, 14  # weeks: without lists, with them, and until every outcome is known
@@ -40,6 +40,7 @@ LAST = date(2026, 11, 16)
 MONDAYS = tuple(LAST - timedelta(weeks=AFTER + ahead) for ahead in range(LISTED, 0, -1))
 OURS, WAYS = "ours", ("ours", "probability", "drop", "random")
 UNHELD = "all of ours"  # the same with nobody held out
+Outcomes = Mapping[str, Mapping[str, Any]]  # of one Monday, by customer_id
 KEY = b"signs the model that the processes of a benchmark share"
 
 
@@ -239,9 +240,7 @@ def follow_up(part: Part, tables: Ingested, worlds: Iterable[World], since: date
                 assignments.fill(connection, day, came[day])
 
 
-def _effect(
-    part: Part, world: World, quiet: World, without: Mapping[date, Mapping[str, Observed]]
-) -> dict[str, Any]:
+def _effect(part: Part, world: World, quiet: World, without: Mapping[date, Outcomes]) -> dict[str, Any]:
     """The difference that the effect page tells of first assignments, beside the truth."""
     with part.store(world) as store, store.write() as connection:
         first = first_assignments(assignments.experiment_rows(connection))
@@ -254,23 +253,23 @@ def _effect(
     return found | {"told": difference, "low": low, "high": high, "covers": low <= truth <= high}
 
 
-def first_assignments(rows: Iterable[ExperimentRow]) -> list[ExperimentRow]:
+def first_assignments(rows: Iterable[Row[Any]]) -> list[Row[Any]]:
     """The first assignment of each customer; rows come by customer and Monday."""
     return list({row.customer_id: row for row in reversed(list(rows))}.values())
 
 
 def truly_kept(
-    world: World, quiet: World, rows: Sequence[ExperimentRow], without: Mapping[date, Mapping[str, Observed]]
+    world: World, quiet: World, rows: Sequence[Row[Any]], without: Mapping[date, Outcomes]
 ) -> float:
     """The share by which fewer of the listed left than of the same customers uncalled.
 
     Raises ValueError where a held-out customer fared otherwise: the worlds would not be comparable.
     """
     fates = [(row, without[row.assigned_on][row.customer_id.replace(world.tag, quiet.tag)]) for row in rows]
-    if any(row.control_group and row.attrited != uncalled.attrited for row, uncalled in fates):
+    if any(row.control_group and row.attrited != uncalled["attrited"] for row, uncalled in fates):
         raise ValueError(f"{world.tag}: a customer held out fared otherwise than in the world without calls")
     listed = [(row, uncalled) for row, uncalled in fates if not row.control_group]
-    return sum(uncalled.attrited - bool(row.attrited) for row, uncalled in listed) / len(listed)
+    return sum(uncalled["attrited"] - bool(row.attrited) for row, uncalled in listed) / len(listed)
 
 
 def by_world(tagged: Iterable[tuple[str, Any]]) -> dict[str, list[Any]]:

@@ -297,7 +297,7 @@ def _mlflow(work: Path) -> Iterator[Server]:
 
 def _answer_bytes(url: str) -> int:
     with Store(url) as store:
-        finder = point_read(store, url, FORM)
+        finder = point_read(store, FORM)
         found = asyncio.run(finder.find(serve_scores.customer_id(0), EVERYTHING, "en"))
         finder.close()
     assert found

@@ -99,14 +99,6 @@ def call_list_of(portfolio: Portfolio, decisions: Iterable[Decision]) -> CallLis
     )
 
 
-def restore(parts: Iterable[Portfolio], decisions: Mapping[str, Decision]) -> tuple[CallList, ...]:
-    """The lists as they were published, from the decision about each customer_id."""
-    return tuple(
-        call_list_of(portfolio, (decisions[score.customer_id] for score in portfolio.customers))
-        for portfolio in parts
-    )
-
-
 def _place(portfolio: Portfolio) -> tuple[bool, str, bool, str]:
     """By branch (none last), within it the managers by id, the branch's own list last."""
     branch, manager = portfolio.branch_id, portfolio.manager

@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from configs.service import ServiceSettings
 from serve.app import create_app
 from serve.auth import tokens
+from serve.store.branch_summary import branches
 from serve.store.store import Store
 
 HERE = Path(__file__).parent
@@ -56,10 +57,10 @@ def main() -> None:
 
 def shots() -> list[Shot]:
     """The list of the manager with most money at risk, and that manager's branch."""
-    with Store(f"sqlite:///{STORE}") as store:
-        lists = [one for one in store.published().lists if one.manager]
-    most = max(lists, key=lambda one: one.money_at_risk_minor)
-    number, branch = most.manager.manager_id, most.branch_id
+    with Store(f"sqlite:///{STORE}") as store, store.at_run() as read_session:
+        rows = [(row, summary.branch_id) for summary in branches(read_session) for row in summary.rows]
+    most, branch = max(rows, key=lambda pair: pair[0].money_at_risk_minor if pair[0].manager_id else 0)
+    number = most.manager_id
     manager = {"sub": number, "role": "manager", "manager_id": number}
     head = {"sub": branch, "role": "branch_head", "branch_id": branch}
     return [

@@ -56,7 +56,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     app.state.access_log = AccessLog(settings)
     app.state.rates = Rates(settings)
     app.state.store = Store(settings.store)
-    app.state.point_read = point_read(app.state.store, settings.store, FORM)
+    app.state.point_read = point_read(app.state.store, FORM)
     problems.install(app)
     app.add_exception_handler(404, no_such_page)
     app.add_middleware(

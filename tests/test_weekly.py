@@ -23,9 +23,8 @@ from pipeline.snapshots.build import read_eligible, read_partition
 from pipeline.weekly import run_weekly
 from serve.app import create_app
 from serve.auth.tokens import issue
-from serve.store.rows import packed
 from serve.store.store import Store
-from tests.serve.conftest import demo_service
+from tests.serve.conftest import demo_service, whole
 from tests.test_no_pickle import pickled
 
 AS_OF = date(2026, 11, 16)
@@ -222,9 +221,5 @@ def fingerprints(bank: Context) -> dict[str, str]:
     paths = [*bank.home.models.rglob("*.*"), *(bank.home.lists / str(AS_OF)).glob("*")]
     found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths if path.is_file()}
     with Store(bank.home.store) as store:
-        whole = store.published()
-        with store.at_run() as read_session:
-            profiles = read_session.profiles([one.customer_id for one in whole.scores])
-        content = repr((whole, [packed(one) for one in profiles.values()]))
-        found["store"] = hashlib.sha256(content.encode()).hexdigest()
+        found["store"] = hashlib.sha256(repr(whole(store)).encode()).hexdigest()
     return found

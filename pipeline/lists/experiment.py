@@ -8,6 +8,8 @@ from math import isfinite
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from sqlalchemy import Row
 
 from configs.published import ResponseRate
 from configs.settings import Settings
@@ -18,7 +20,6 @@ from pipeline.context import Context
 from pipeline.snapshots.build import build_outcomes, read_partition
 from pipeline.tables import Ingested
 from serve.store import assignments
-from serve.store.assignments import ExperimentRow, Observed
 from serve.store.store import Store
 
 LOOK_BACK = timedelta(weeks=104)  # older assignments say little of today's calls, and would fill the memory
@@ -55,23 +56,23 @@ def follow_up(
         return sum(assignments.fill(connection, day, observed[day]) for day in matured)
 
 
-def outcomes(home: Home, day: date) -> dict[str, Observed]:
-    """The outcomes by customer_id, from the labels of one Monday."""
+def outcomes(home: Home, day: date) -> dict[str, dict[str, Any]]:
+    """The outcomes by customer_id, from the labels of one Monday; money in minor units."""
     labels = read_partition(home, "labels", [day])
     attrited = labels["attrited"].to_numpy() == 1
     base = np.rint(labels["aum_base"].to_numpy() * 100)
     lost = np.rint(base * labels["outflow_share"].to_numpy() * attrited)
-    rows = zip(attrited.tolist(), base.astype(np.int64).tolist(), lost.astype(np.int64).tolist(), strict=True)
-    return {name: Observed(*row) for name, row in zip(labels["customer_id"], rows, strict=True)}
+    money = {"base_minor": base.astype(np.int64), "lost_minor": lost.astype(np.int64)}
+    return pd.DataFrame({"attrited": attrited} | money, index=labels["customer_id"]).to_dict("index")
 
 
-def response_rate(settings: Settings, rows: Sequence[ExperimentRow], monday: date) -> ResponseRate:
+def response_rate(settings: Settings, rows: Sequence[Row[Any]], monday: date) -> ResponseRate:
     """The response rate learnt from the assignments whose outcome was known by ``monday``."""
     matured = [row for row in rows if settings.label.timeline(row.assigned_on).matured(monday)]
     return experiment.response_rate(observed_rows(matured), settings.profit, settings.lists.min_group)
 
 
-def observed_rows(rows: Sequence[ExperimentRow]) -> Experiment:
+def observed_rows(rows: Sequence[Row[Any]]) -> Experiment:
     """The assignments whose outcome is known, as arrays; money in base currency."""
     observed = [row for row in rows if row.attrited is not None]
     return Experiment(
@@ -85,7 +86,7 @@ def observed_rows(rows: Sequence[ExperimentRow]) -> Experiment:
     )
 
 
-def figures(settings: Settings, rows: Sequence[ExperimentRow], as_of: date) -> dict[str, Any]:
+def figures(settings: Settings, rows: Sequence[Row[Any]], as_of: date) -> dict[str, Any]:
     """The figures of the effect page: plain numbers and text.
 
     ``customers`` and ``money`` are None as long as either arm is empty; ``by_reason`` and ``by_manager`` hold
@@ -109,9 +110,7 @@ def figures(settings: Settings, rows: Sequence[ExperimentRow], as_of: date) -> d
     }
 
 
-def _power(
-    settings: Settings, rows: Sequence[ExperimentRow], observed: Experiment, as_of: date
-) -> dict[str, Any]:
+def _power(settings: Settings, rows: Sequence[Row[Any]], observed: Experiment, as_of: date) -> dict[str, Any]:
     """The difference seen in 80 of 100 such experiments, the one expected, and the weeks until it can
     be seen.
     """

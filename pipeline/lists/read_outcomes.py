@@ -182,13 +182,15 @@ def lines_of(path: Path) -> tuple[Line, ...]:
             }
     except Exception as error:  # a damaged part lets openpyxl fail in any way
         raise _unreadable(path, f"{type(error).__name__} in it") from None
-    lines = [line for title, rows in sheets.items() for line in _lines(path, title, rows)]
-    if not any(_place_of_names(rows) for rows in sheets.values()):
+    places = {title: place for title, rows in sheets.items() if (place := _place_of_names(rows))}
+    if not places:
         raise DataError(
             f"{path} has no sheet with a list: none has a row of the names {', '.join(NAMES)}. Give the "
             "workbook that was written for the week, with its sheets and columns as they were."
         )
-    return tuple(lines)
+    return tuple(
+        line for title, place in places.items() for line in _lines(path, title, sheets[title], place)
+    )
 
 
 def _guarded(path: Path) -> bytes:
@@ -218,20 +220,16 @@ def _unreadable(path: Path, why: str) -> DataError:
 
 def _place_of_names(rows: list[SheetRow]) -> int:
     """The number of the row of names, from 1; 0 for a sheet without a list."""
-    for number, cells in enumerate(rows[:TITLE_ROWS], start=1):
-        if set(NAMES) <= {cell.value for cell in cells}:
-            return number
-    return 0
+    first = enumerate(rows[:TITLE_ROWS], start=1)
+    return next((number for number, cells in first if set(NAMES) <= {cell.value for cell in cells}), 0)
 
 
-def _lines(path: Path, title: str, rows: list[SheetRow]) -> Iterator[Line]:
-    names = _place_of_names(rows)
-    if not names:
-        return
+def _lines(path: Path, title: str, rows: list[SheetRow], names: int) -> Iterator[Line]:
+    """The rows below the row ``names`` and the headings that are about a customer."""
     if len(rows) > MOST_ROWS:
         raise _unreadable(path, f"sheet {title!r} has more than {MOST_ROWS:,} rows")
     place = {cell.value: column for column, cell in enumerate(rows[names - 1])}
-    for number, cells in enumerate(rows[names + 1 :], start=names + 2):  # after names come the headings
+    for number, cells in enumerate(rows[names + 1 :], start=names + 2):
         of = {name: cells[place[name]] for name in NAMES if place[name] < len(cells)}
         line = Line(
             title,

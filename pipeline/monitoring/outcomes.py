@@ -36,24 +36,25 @@ def evaluate_published(
         runs = [run for run in store.history() if run.snapshot_date == as_of]
         if not runs:
             raise DataError(f"nothing was published for {as_of}. Run `make weekly AS_OF={as_of}` first.")
-        published = store.published(runs[0].run_id)
+        scores = {score.customer_id: score for score in store.scores(runs[0].run_id)}
+        with store.at_run(runs[0].run_id) as read_session:
+            decisions = read_session.decisions().values()
     build_snapshots(settings, home, tables, [as_of], progress)
     build_outcomes(settings, home, tables, [as_of], end, progress)
     rows = load_matrix(home, (as_of,))
-    scores = {score.customer_id: score for score in published.scores}
     rows = rows.where(np.isin(rows.customer_id, list(scores)))
     risk = np.array([scores[customer].risk for customer in rows.customer_id])
     order = ranking(rows, risk)
     table = {"published": order} | {name: ranking(rows, score) for name, score in rules(rows).items()}
-    listed = {score.customer_id for call_list in published.lists for score in call_list.listed}
+    listed = [decision.customer_id for decision in decisions if decision.rank is not None]
     figures = {
         "predicted_rate": float(risk.mean()),
         "observed_rate": order["attrition_rate"],
-        "predicted_money_minor": sum(score.money_at_risk_minor for score in published.scores),
+        "predicted_money_minor": sum(score.money_at_risk_minor for score in scores.values()),
         "observed_money_minor": round(float(rows.lost.sum()) * 100),
         "auroc": order["auroc"],
         "recall_at_10": order["recall_at_10"],
         "listed": len(listed),
-        "listed_attrited": int(rows.attrited[np.isin(rows.customer_id, list(listed))].sum()),
+        "listed_attrited": int(rows.attrited[np.isin(rows.customer_id, listed)].sum()),
     }
     return runs[0].run_id, pd.DataFrame(table).T, figures

@@ -21,6 +21,7 @@ from serve.api.requests import (
 from serve.auth.access import Access, Granted, MaskedStream
 from serve.http.problems import documented
 from serve.http.responses import ResponseContext, etag
+from serve.store.store import differences
 from serve.texts.wording import Wording, change_in_words
 
 NO_PARQUET = "Parquet cannot be written here."
@@ -66,13 +67,10 @@ def export_changes(
     # How many changed is only known once the last one is sent; a new Monday changes nearly every score.
     same = before.run_version == read_session.run_version
     access.about(f"run {context.run.run_id}", customers=0 if same else count)
+    scores = (store.scores(run_id, access.scope) for run_id in (since, context.run.run_id))
     changes = (
-        (
-            "added" if change.before is None else "changed" if change.after else "removed",
-            change.customer_id,
-            change.after,
-        )
-        for change in store.differences(since, context.run.run_id, access.scope)
+        ("added" if earlier is None else "changed" if after else "removed", customer_id, after)
+        for customer_id, earlier, after in differences(*scores)
     )
     version = f"{before.run_version} {read_session.run_version} {language}"
     return _export(access, context, changes, form, version)

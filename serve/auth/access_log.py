@@ -196,10 +196,10 @@ def verified(store: str, key: bytes, witness: Head | None = None) -> tuple[list[
     engine: Any = connect.access_log(store)
     path = connect.sqlite_file(engine)
     try:
-        if path and not path.is_file():
-            return (["there is no access log"] if witness else []), None
-        with connect.read(engine) as connection:
-            broken = verify(connection, key, witness)
-            return broken, head(connection) if inspect(connection).has_table(audit_head.name) else None
+        if path is None or path.is_file():
+            with connect.read(engine) as connection:
+                if inspect(connection).has_table(audit.name):
+                    return verify(connection, key, witness), head(connection)
+        return (["there is no access log"] if witness else []), None
     finally:
         engine.dispose()

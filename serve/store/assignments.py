@@ -5,43 +5,19 @@ Every function belongs to the caller's transaction.
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from configs.call_lists import Assignment, CallList
 from configs.published import Run, Score
 from serve.store import tables
 
-
-@dataclass(frozen=True, slots=True)
-class ExperimentRow:
-    """One row per customer and assignment; the last three are None until the outcome is known.
-
-    Money in minor units. ``lost_minor`` is what left of ``base_minor`` with the customer, 0 for who stayed.
-    """
-
-    customer_id: str
-    assigned_on: date
-    control_group: bool
-    manager_id: str | None
-    reason_group: str
-    risk: float
-    attrited: bool | None
-    base_minor: int | None
-    lost_minor: int | None
-
-
-@dataclass(frozen=True)
-class Observed:
-    """The outcome of one customer's assignment."""
-
-    attrited: bool
-    base_minor: int
-    lost_minor: int
+# The columns that the experiment is estimated from.
+EXPERIMENT = ("customer_id", "assigned_on", "control_group", "manager_id", "reason_group", "risk", "attrited",
+              "base_minor", "lost_minor")  # fmt: skip
 
 
 def write(connection: Connection, run: Run, scores: Iterable[Score], lists: Iterable[CallList]) -> None:
@@ -73,10 +49,8 @@ def write(connection: Connection, run: Run, scores: Iterable[Score], lists: Iter
 def holding(connection: Connection, monday: date) -> dict[str, Assignment]:
     """The assignments made before ``monday`` that still hold on it, by customer_id."""
     assignments = tables.assignments
-    columns = (assignments.c[field.name] for field in fields(Assignment))
-    query = select(assignments.c.customer_id, *columns).where(
-        assignments.c.until > monday, assignments.c.assigned_on < monday
-    )
+    columns = (assignments.c[name] for name in ("customer_id", "assigned_on", "until", "control_group"))
+    query = select(*columns).where(assignments.c.until > monday, assignments.c.assigned_on < monday)
     return {customer_id: Assignment(*values) for customer_id, *values in connection.execute(query)}
 
 
@@ -96,13 +70,11 @@ def assigned_last(connection: Connection, since: date, monday: date) -> frozense
     return frozenset(connection.scalars(query))
 
 
-def experiment_rows(connection: Connection, since: date = date.min) -> tuple[ExperimentRow, ...]:
-    """Every assignment made since a day, by customer and Monday."""
+def experiment_rows(connection: Connection, since: date = date.min) -> Sequence[Row[Any]]:
+    """One row per assignment made since a day, by customer and Monday; columns of ``tables.assignments``."""
     assignments = tables.assignments
-    columns = [assignments.c[field.name] for field in fields(ExperimentRow)]
-    query = select(*columns).where(assignments.c.assigned_on >= since)
-    rows = connection.execute(query.order_by(assignments.c.customer_id, assignments.c.assigned_on))
-    return tuple(ExperimentRow(*row) for row in rows)
+    query = select(*(assignments.c[name] for name in EXPERIMENT)).where(assignments.c.assigned_on >= since)
+    return connection.execute(query.order_by(assignments.c.customer_id, assignments.c.assigned_on)).all()
 
 
 def waiting(connection: Connection) -> tuple[date, ...]:
@@ -112,21 +84,20 @@ def waiting(connection: Connection) -> tuple[date, ...]:
     return tuple(sorted(connection.scalars(query)))
 
 
-def fill(connection: Connection, assigned_on: date, observed: Mapping[str, Observed]) -> int:
-    """Writes the outcomes of one Monday's assignments, by customer_id; the number of assignments filled."""
+def fill(connection: Connection, assigned_on: date, outcomes: Mapping[str, Mapping[str, Any]]) -> int:
+    """Writes the outcomes of one Monday's assignments, by customer_id; the number of assignments filled.
+
+    An outcome holds ``attrited``, ``base_minor`` and ``lost_minor``, what left of it, 0 for who stayed.
+    """
     assignments = tables.assignments
     query = select(assignments.c.customer_id).where(assignments.c.assigned_on == assigned_on)
-    names = [name for name in connection.scalars(query) if name in observed]
-    if names:
-        row = (assignments.c.customer_id == bindparam("who")) & (assignments.c.assigned_on == assigned_on)
-        values = [{"who": name} | vars(observed[name]) for name in names]
-        connection.execute(update(assignments).where(row), values)
-    return len(names)
-
-
-def prune(connection: Connection, until: date) -> None:
-    """Removes the assignments made up to a Monday."""
-    connection.execute(delete(tables.assignments).where(tables.assignments.c.assigned_on <= until))
+    rows = [{"who": name, **outcomes[name]} for name in connection.scalars(query) if name in outcomes]
+    if rows:
+        filled = update(assignments).where(
+            assignments.c.customer_id == bindparam("who"), assignments.c.assigned_on == assigned_on
+        )
+        connection.execute(filled, rows)
+    return len(rows)
 
 
 def write_result(connection: Connection, as_of: date, figures: Mapping[str, Any]) -> None:

@@ -45,9 +45,13 @@ class Batcher(Generic[Asked, Done]):
                     results = await self._done([request for request, _ in shared])
                     answered = list(zip(waiting, results, strict=True))
                 except Exception as error:  # whatever it is, it belongs to those who wait
-                    _refuse(waiting, error)
+                    for done in waiting:
+                        if not done.done():
+                            done.set_exception(error)
                 else:
-                    _answer(answered)
+                    for done, result in answered:
+                        if not done.done():  # those who have gone meanwhile are passed over
+                            done.set_result(result)
         finally:
             self._working = None
 
@@ -62,16 +66,3 @@ class Batcher(Generic[Asked, Done]):
         if self._thread is None:
             return self._work(shared)
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._work, shared)
-
-
-def _answer(answered: Sequence[tuple[asyncio.Future[Done], Done]]) -> None:
-    """Those who have gone meanwhile are passed over."""
-    for done, result in answered:
-        if not done.done():
-            done.set_result(result)
-
-
-def _refuse(waiting: Sequence[asyncio.Future[Done]], error: Exception) -> None:
-    for done in waiting:
-        if not done.done():
-            done.set_exception(error)

@@ -4,7 +4,7 @@ the list is.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
@@ -48,19 +48,15 @@ class BranchRow:
 
 @dataclass(frozen=True)
 class BranchSummary:
-    """One branch: a row per manager, most money at risk first, customers in nobody's charge, and
-    departures.
-    """
+    """One branch: a row per manager with customers and one of those in nobody's charge, and departures."""
 
     branch_id: str
-    managers: tuple[BranchRow, ...]
-    orphans: BranchRow
-    departures: tuple[Departure, ...]
+    rows: tuple[BranchRow, ...]
+    departures: tuple[Departure, ...] = ()
 
     @property
-    def rows(self) -> tuple[BranchRow, ...]:
-        """None for a branch that has managers and no customers."""
-        return (*self.managers, self.orphans) if self.orphans.customers else self.managers
+    def orphans(self) -> BranchRow:
+        return next((row for row in self.rows if row.manager_id is None), BranchRow(None))
 
     @property
     def total(self) -> BranchRow:
@@ -94,20 +90,13 @@ def branch_summary(session: ReadSession, branch_id: str) -> BranchSummary | None
 
     The customers were counted when the run was published (``tables.coverage``).
     """
-    rows = [_from_coverage(row) for row in _named(session, tables.coverage, branch_id)]
-    if not rows and not session.branch_known(branch_id):
+    coverage = _named(session, tables.coverage, branch_id).all()
+    if not coverage and not session.branch_known(branch_id):
         return None
-    contacts = _contacts_of_listed(session, branch_id, [row.manager_id for row in rows if row.manager_id])
-    rows = [
-        replace(
-            row,
-            listed=len(contacts[row.manager_id]),
-            outcomes=Counter(contact.outcome for contact in contacts[row.manager_id] if contact),
-        )
-        for row in rows
-    ]
+    contacts = _contacts_of_listed(session, branch_id, [row.manager_id for row in coverage])
+    rows = tuple(_from_coverage(row, contacts[row.manager_id or None]) for row in coverage)
     departures = _named(session, tables.departures, branch_id)
-    return _summary(branch_id, rows, tuple(Departure(**values_of(row)) for row in departures))
+    return BranchSummary(branch_id, rows, tuple(Departure(**values_of(row)) for row in departures))
 
 
 def branches(session: ReadSession) -> list[BranchSummary]:
@@ -115,22 +104,14 @@ def branches(session: ReadSession) -> list[BranchSummary]:
     coverage = tables.coverage
     rows = session.connection.execute(session.of(coverage).order_by(coverage.c.branch_id))
     summaries = [
-        _summary(branch_id, [_from_coverage(row) for row in group])
+        BranchSummary(branch_id, tuple(map(_from_coverage, group)))
         for branch_id, group in groupby(rows, key=lambda row: row.branch_id)
     ]
     return sorted(summaries, key=lambda summary: (-summary.total.money_at_risk_minor, summary.branch_id))
 
 
-def _summary(
-    branch_id: str, rows: Sequence[BranchRow], departures: tuple[Departure, ...] = ()
-) -> BranchSummary:
-    managers = tuple(row for row in rows if row.manager_id)
-    orphans = next((row for row in rows if not row.manager_id), BranchRow(None))
-    return BranchSummary(branch_id, managers, orphans, departures)
-
-
 def _named(session: ReadSession, table: Table, branch_id: str) -> Result[Any]:
-    """The rows of one branch, each with its manager's name, most money at risk first."""
+    """The rows of one branch, each with its manager's name, most money at risk first, nobody's last."""
     managers, rows = tables.managers, session.of(table).where(table.c.branch_id == branch_id).subquery()
     same_manager = (managers.c.run_version == rows.c.run_version) & (
         managers.c.manager_id == rows.c.manager_id
@@ -138,14 +119,15 @@ def _named(session: ReadSession, table: Table, branch_id: str) -> Result[Any]:
     return session.connection.execute(
         select(rows, func.coalesce(managers.c.name, "").label("name"))
         .outerjoin(managers, same_manager)
-        .order_by(rows.c.money_at_risk_minor.desc(), rows.c.manager_id)
+        .order_by(rows.c.manager_id == "", rows.c.money_at_risk_minor.desc(), rows.c.manager_id)
     )
 
 
-def _from_coverage(row: Row[Any]) -> BranchRow:
+def _from_coverage(row: Row[Any], contacts: Sequence[Contact | None] = ()) -> BranchRow:
     values = values_of(row) | {"manager_id": row.manager_id or None}
     del values["branch_id"]
-    return BranchRow(**values)
+    outcomes = Counter(contact.outcome for contact in contacts if contact)
+    return BranchRow(**values, listed=len(contacts), outcomes=outcomes)
 
 
 def _from_scores(session: ReadSession, branch_id: str) -> Select[Any]:

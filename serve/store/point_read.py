@@ -9,14 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, ColumnElement, Dialect, Select, Table, bindparam, case, literal_column, select
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.engine import make_url
+from sqlalchemy import ColumnElement, Dialect, Select, Table, bindparam, case, literal_column, select
 
 from configs.errors import DataError
 from configs.published import LANGUAGES, Exclusion, Language, Run
 from serve.store import tables
 from serve.store.batcher import Batcher
+from serve.store.database import driver_dialect, sqlite_file
 from serve.store.scope import Reach, Scope
 from serve.store.store import Store
 
@@ -24,20 +23,18 @@ Found = tuple[Run, bytes | Exclusion]  # bytes: an answer as it was prepared
 BUSY_SECONDS = 0.05  # the event loop waits for nobody; who is not answered at once goes the ordinary way
 
 
-def point_read(store: Store, url: str, form: str) -> "SqlitePointRead | PostgresPointRead":
-    """For the database of an address; ``form`` names the prepared answers that this release takes."""
-    address = make_url(url)
-    if address.get_backend_name() == "sqlite":
-        return SqlitePointRead(store, address, sqlite.dialect(paramstyle="named"), form)
-    return PostgresPointRead(store, address, address.get_dialect()(), form)
+def point_read(store: Store, form: str) -> "SqlitePointRead | PostgresPointRead":
+    """For the database of a store; ``form`` names the prepared answers that this release takes."""
+    return SqlitePointRead(store, form) if sqlite_file(store.engine) else PostgresPointRead(store, form)
 
 
 class PointRead:
     """Finds customers of the served run, or nothing, whatever the cause; the ordinary way then names it."""
 
-    def __init__(self, store: Store, address: URL, dialect: Dialect, form: str) -> None:
+    def __init__(self, store: Store, form: str) -> None:
         """Opens nothing yet."""
-        self._store, self._address, self._sql = store, address, _statements(dialect, form)
+        self._store, self._address = store, store.engine.url
+        self._sql = _statements(driver_dialect(store.engine), form)
         self._connection: Any = None
         self._named: tuple[int, str] = (0, "")
         self._run: Run | None = None
@@ -92,8 +89,8 @@ class SqlitePointRead(PointRead):
 class PostgresPointRead(PointRead):
     """Asks for all who wait in one round trip, in a thread of its own."""
 
-    def __init__(self, store: Store, address: URL, dialect: Dialect, form: str) -> None:
-        super().__init__(store, address, dialect, form)
+    def __init__(self, store: Store, form: str) -> None:
+        super().__init__(store, form)
         self._batcher = Batcher(self._find_all, "point read")
 
     async def find(self, customer_id: str, scope: Scope, language: Language) -> Found | None:

@@ -54,7 +54,8 @@ class ReadSession:
         reasons = self.connection.execute(self._about_customer(customer_id)).all()
         if reasons and reasons[0].code:
             return Exclusion(customer_id, reasons[0].code)
-        return rows.score_from(reasons) if reasons and reasons[0].customer_id is not None else None
+        known = (row for row in reasons if row.customer_id is not None)
+        return next(rows.scores_from(known), None)
 
     def customers(self, customer_ids: Collection[str]) -> dict[str, Score | Exclusion]:
         """The score or exclusion of each of at most ``LONGEST`` customers; those unknown are left out."""
@@ -153,17 +154,6 @@ class ReadSession:
         by_id = tables.scores.c.customer_id
         query = self.of(tables.scores).where(by_id > after).order_by(by_id).limit(limit)
         return tuple(self._with_reasons(query, "customer_id"))
-
-    def scores(self) -> Iterator[Score]:
-        """Every score by customer_id, a page at a time."""
-        batch = self.page()
-        while batch:
-            yield from batch
-            batch = self.page(batch[-1].customer_id)
-
-    def exclusions(self) -> tuple[Exclusion, ...]:
-        query = self.of(tables.exclusions).order_by(tables.exclusions.c.customer_id)
-        return self._objects(Exclusion, query)
 
     def lists(self) -> tuple[tuple[str | None, str | None], ...]:
         """Branch and manager of each list that holds somebody; a branch's own list has no manager."""

@@ -71,13 +71,9 @@ def run_from(row: Row[Any]) -> Run:
 def scores_from(rows: Iterable[Row[Any]]) -> Iterator[Score]:
     """One Score per customer, from rows of SCORE and REASON; the reason is empty where there is none."""
     for _, group in groupby(rows, key=itemgetter(SCORE.index("customer_id"))):
-        yield score_from(list(group))
-
-
-def score_from(rows: Sequence[Row[Any]]) -> Score:
-    """From the rows of one customer."""
-    reasons = (row[REASONS] for row in rows if row[len(SCORE)] is not None)
-    return score_of(rows[0], tuple(Reason(*reason) for reason in reasons))
+        own = list(group)
+        reasons = (row[REASONS] for row in own if row[len(SCORE)] is not None)
+        yield score_of(own[0], tuple(Reason(*reason) for reason in reasons))
 
 
 def score_of(values: Sequence[Any], reasons: tuple[Reason, ...] = ()) -> Score:
@@ -94,26 +90,20 @@ def values_of(row: Row[Any]) -> dict[str, Any]:
     return values
 
 
-def dump(value: object) -> str:
+def dump(value: object, **options: Any) -> str:
     """JSON with Chinese kept as it is. Raises DataError for NaN and for what JSON cannot hold."""
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, **options)
     except (TypeError, ValueError) as error:
         raise DataError(
-            f"a change, a count, the manifest or a model card cannot be stored: {error}. "
+            f"a change, a count, the manifest, a profile or a model card cannot be stored: {error}. "
             "Hand over plain Python values."
         ) from None
 
 
 def profile_rows(run_version: int, profiles: Iterable[Profile]) -> Iterator[Values]:
     """One row per profile. Raises DataError for what JSON cannot hold, such as a NumPy number."""
-    for profile in profiles:
-        try:
-            yield run_version, profile.customer_id, packed(profile)
-        except (TypeError, ValueError) as error:
-            raise DataError(
-                f"a profile cannot be stored: {error}. Hand over plain int, text and dates."
-            ) from None
+    return ((run_version, profile.customer_id, packed(profile)) for profile in profiles)
 
 
 def packed(profile: Profile) -> bytes:
@@ -130,10 +120,7 @@ def packed(profile: Profile) -> bytes:
             for items in (profile.maturities, profile.bookings, profile.contacts)
         ),
     )
-    content = json.dumps(
-        whole, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=date.isoformat
-    )
-    return zlib.compress(content.encode(), 9)
+    return zlib.compress(dump(whole, separators=(",", ":"), default=date.isoformat).encode(), 9)
 
 
 def unpacked(customer_id: str, content: bytes) -> Profile:

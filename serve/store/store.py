@@ -1,16 +1,15 @@
 """The score store: one transaction publishes a run, and every read sees exactly one run."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date, timedelta
 from heapq import merge
 from itertools import groupby, repeat
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Table, delete, func, insert, select, tuple_, update
 
-from configs.call_lists import CallList, portfolios, restore
+from configs.call_lists import CallList
 from configs.errors import DataError
 from configs.published import Exclusion, Run, RunExtras, Score
 from serve.store import assignments, audit, rows, schema, tables
@@ -22,31 +21,10 @@ from serve.store.scope import EVERYTHING, Scope
 
 PATIENCE = 2  # seconds that a caller of the service waits for another writer
 NO_EXTRAS = RunExtras()
+Difference = tuple[str, Score | None, Score | None]  # customer_id, before, after; None: no score in that run
 
 
-@dataclass(frozen=True)
-class Difference:
-    """One row per customer whose score is not the same in both runs; None where a run has no score of it.
-
-    All of them together turn the scores of one run into those of the other.
-    """
-
-    customer_id: str
-    before: Score | None
-    after: Score | None
-
-
-@dataclass(frozen=True)
-class Published:
-    """Everything one run published."""
-
-    run: Run
-    scores: tuple[Score, ...]
-    exclusions: tuple[Exclusion, ...]
-    lists: tuple[CallList, ...]
-
-
-class Store:
+class Store(AbstractContextManager["Store"]):
     """Holds the database connections; close it, or use it in a ``with`` statement.
 
     Every method raises DataError where the store is missing, empty, locked, damaged or of another version.
@@ -54,24 +32,21 @@ class Store:
 
     def __init__(self, url: str) -> None:
         """Opens nothing yet. Raises ConfigError for an address that cannot be used."""
-        self._engine = connect.connect(url)
+        self.engine = connect.connect(url)
         self._version_seen = False
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_error: object) -> None:
         self.close()
 
     def close(self) -> None:
-        self._engine.dispose()
+        self.engine.dispose()
 
     def migrate(self, target: str | None = schema.VERSION) -> list[str]:
         """The steps taken, up or down to a version: by default this software's;
 
         None takes the tables away.
         """
-        with connect.write(self._engine) as connection:
+        with connect.write(self.engine) as connection:
             return schema.migrate(connection, target)
 
     def publish(
@@ -92,7 +67,7 @@ class Store:
             current = served(connection)
             if current and current.bank != run.bank:
                 raise DataError(
-                    f"the score store {self._engine.url!r} holds runs of bank {current.bank!r}, not of "
+                    f"the score store {self.engine.url!r} holds runs of bank {current.bank!r}, not of "
                     f"{run.bank!r}. Give each bank a store of its own in ATTRITION_STORE."
                 )
             run_version = 1 + (connection.scalar(select(func.max(tables.runs.c.run_version))) or 0)
@@ -127,7 +102,8 @@ class Store:
             )
             for table in (tables.profiles, tables.prepared_answers):
                 connection.execute(delete(table).where(table.c.run_version.in_(_until(connection, faded))))
-            assignments.prune(connection, assigned)
+            kept = tables.assignments
+            connection.execute(delete(kept).where(kept.c.assigned_on <= assigned))
             gone = _until(connection, old)
             _remove(connection, gone)
             return len(gone)
@@ -147,7 +123,7 @@ class Store:
             row = connection.execute(select(runs).where(earlier).order_by(*newest_first)).first()
             if row is None:
                 raise DataError(
-                    f"the score store {self._engine.url!r} has no run before {current.run_id}, which it "
+                    f"the score store {self.engine.url!r} has no run before {current.run_id}, which it "
                     "serves. Publish another with make weekly, or bring one back with make restore."
                 )
             _point_to(connection, row.run_version)
@@ -168,7 +144,7 @@ class Store:
         PostgreSQL waits for no publication. SQLite has one writer: raises BusyError after ``PATIENCE``
         seconds.
         """
-        with connect.write(self._engine, connect.APPEND_LOCK, PATIENCE) as connection:
+        with connect.write(self.engine, connect.APPEND_LOCK, PATIENCE) as connection:
             self._look_at_version(connection)
             audit.lock(connection)
             yield connection
@@ -179,15 +155,15 @@ class Store:
 
         It leaves the audit log to others: a publication takes minutes.
         """
-        with connect.write(self._engine) as connection:
+        with connect.write(self.engine) as connection:
             schema.prepare(connection)
-        with connect.write(self._engine) as connection:
+        with connect.write(self.engine) as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One read transaction, also for the audit log. Raises DataError for a store that is not there."""
-        with connect.read(self._engine) as connection:
+        with connect.read(self.engine) as connection:
             self._look_at_version(connection)
             yield connection
 
@@ -221,13 +197,6 @@ class Store:
             order = (tables.runs.c.snapshot_date.desc(), tables.runs.c.run_id)
             return tuple(map(rows.run_from, connection.execute(select(tables.runs).order_by(*order))))
 
-    def published(self, run_id: str | None = None) -> Published:
-        """All of one run, by default the served one. Raises DataError for an unknown run_id."""
-        with self.at_run(run_id) as read_session:
-            scores = tuple(read_session.scores())
-            lists = restore(portfolios(scores, read_session.managers()), read_session.decisions())
-            return Published(read_session.run, scores, read_session.exclusions(), lists)
-
     def scores(self, run_id: str | None = None, scope: Scope = EVERYTHING) -> Iterator[Score]:
         """Every score of one run by customer_id, a page at a time; between pages nothing is held open.
 
@@ -242,12 +211,6 @@ class Store:
                     raise GoneError(f"run {run_id} was published anew while it was read. Read it again.")
                 page = read_session.page(page[-1].customer_id)
 
-    def differences(
-        self, before: str, after: str | None = None, scope: Scope = EVERYTHING
-    ) -> Iterator[Difference]:
-        """From one run's scores to those of another, by default the served one, by customer_id."""
-        return differences(self.scores(before, scope), self.scores(after, scope))
-
 
 def keep_figures(
     connection: Connection, run_id: str, name: Literal["drift", "outcome"], content: Mapping[str, Any]
@@ -261,13 +224,16 @@ def keep_figures(
 
 
 def differences(before: Iterable[Score], after: Iterable[Score]) -> Iterator[Difference]:
-    """By customer_id, from two runs in that order; holds one score of each at a time."""
+    """One row per customer whose score differs between two runs, by customer_id as the scores come.
+
+    Together they turn the scores of one run into those of the other. Holds one score of each at a time.
+    """
     sides = zip(repeat("before"), before), zip(repeat("after"), after)
     merged = merge(*sides, key=lambda pair: pair[1].customer_id)
     for customer_id, pairs in groupby(merged, key=lambda pair: pair[1].customer_id):
         scores = dict(pairs)
         if scores.get("before") != scores.get("after"):
-            yield Difference(customer_id, scores.get("before"), scores.get("after"))
+            yield customer_id, scores.get("before"), scores.get("after")
 
 
 def _tables_of(

@@ -66,15 +66,15 @@ def branch_workbook(context: Context, lists: Sequence[CallList], rows_of: RowsOf
 
 
 def _workbooks(context: Context, lists: Sequence[CallList], rows_of: RowsOf) -> Iterator[tuple[str, bytes]]:
-    """Name and content of each file."""
+    """Name and content of each file; no id leaves the folder by its name."""
     branches: dict[str, list[CallList]] = {}
     for call_list in lists:
         branches.setdefault(call_list.branch_id or "", []).append(call_list)
         if call_list.manager:
-            name = f"manager_{_safe(call_list.manager.manager_id)}.xlsx"
-            yield name, manager_workbook(context, call_list, rows_of)
+            manager = quote(call_list.manager.manager_id, safe="")  # ``B/1`` becomes ``B%2F1``
+            yield f"manager_{manager}.xlsx", manager_workbook(context, call_list, rows_of)
     for branch_id, of_branch in sorted(branches.items()):
-        name = f"branch_{_safe(branch_id)}.xlsx" if branch_id else "no_branch.xlsx"
+        name = f"branch_{quote(branch_id, safe='')}.xlsx" if branch_id else "no_branch.xlsx"
         yield name, branch_workbook(context, of_branch, rows_of)
 
 
@@ -91,8 +91,3 @@ def _book(content: BytesIO, context: Context, subject: str) -> Iterator[Workbook
         created = datetime.combine(context.run.snapshot_date, time())
         workbook.set_properties({"title": subject, "comments": context.run.run_id, "created": created})
         yield workbook
-
-
-def _safe(name: str) -> str:
-    """A file name that no id can leave the folder with: ``B/1`` becomes ``B%2F1``."""
-    return quote(name, safe="")

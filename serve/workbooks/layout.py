@@ -1,7 +1,7 @@
 """The look of the workbooks: cell styles, column widths, row heights and the printed page."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,12 +67,13 @@ Styles = dict[str, Format]
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its name for programs, its heading, the style of its cells and its width in characters."""
+    """One column: its name for programs, heading, style, width in characters, and the cell of a row."""
 
     name: str
     heading: str
     style: str
     width: float
+    cell: Callable[[Any], str | float]
 
 
 def styles(workbook: Workbook, font: str) -> Styles:

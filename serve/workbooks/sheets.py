@@ -61,17 +61,21 @@ def list_sheet(workbook: Workbook, context: Context, call_list: CallList, rows: 
     words = context.words
     sheet = workbook.add_worksheet(words("list.sheet" if call_list.manager else "own.sheet"))
     style = styles(workbook, words("font"))
-    columns = _columns(context, rows)
+    columns = _columns(context, call_list, rows)
     longest = f"risk_{context.settings.label.horizons[-1]}d"
     title = words("list.title", who=context.who(call_list))
     top = head(sheet, columns, style, (title, _facts(context, call_list), context.source))
-    for rank, row in enumerate(rows, start=1):
-        cells = _cells(context, rank, row, call_list)
+    for place, row in enumerate(rows, start=top + 1):
+        cells = [column.cell(row) for column in columns]
         risk = f"share_{row.score.risk_band}"
         formats = [style[risk if column.name == longest else column.style] for column in columns]
-        write_cells(sheet, top + rank, [cells[column.name] for column in columns], formats)
-        wrapped = [(str(cells[column.name]), column.width) for column in columns if column.style == "wrapped"]
-        sheet.set_row(top + rank, row_height(wrapped, words("font")))
+        write_cells(sheet, place, cells, formats)
+        wrapped = [
+            (str(cell), column.width)
+            for cell, column in zip(cells, columns, strict=True)
+            if column.style == "wrapped"
+        ]
+        sheet.set_row(place, row_height(wrapped, words("font")))
     _finish(sheet, context, style, columns, (top, top + len(rows)))
     page(sheet, top, frozen=FROZEN, footer=(context.source, words("page")))
     shown = sum(column.style != "hidden" for column in columns)
@@ -85,7 +89,7 @@ def _facts(context: Context, call_list: CallList) -> str:
         branch=context.branch(call_list.branch_id),
         listed=len(call_list.listed),
         customers=call_list.customers,
-        money=context.words.money(sum(score.money_at_risk_minor for score in call_list.listed)),
+        money=context.words.money(_listed_minor(call_list)),
         currency=context.run.base_currency,
     )
 
@@ -94,48 +98,39 @@ def _outcomes(context: Context) -> list[str]:
     return [context.words(f"outcome.{outcome}") for outcome in OUTCOMES]
 
 
-def _columns(context: Context, rows: Sequence[ListRow]) -> list[Column]:
-    words, horizons = context.words, context.settings.label.horizons
+def _columns(context: Context, call_list: CallList, rows: Sequence[ListRow]) -> list[Column]:
+    words, manager = context.words, call_list.manager
     numbers = [row.score.customer_id for row in rows]
+
+    def risk(days: int) -> Column:
+        return Column(f"risk_{days}d", words("column.risk", days=days), "share", 6.5,
+                      lambda row: row.score.risks.get(days, ""))  # fmt: skip
+
     return [
-        Column("rank", words("column.rank"), "count", 5),
-        Column("customer", words("column.customer"), "id", fitted(numbers, 12, 26)),
-        Column("segment", words("column.segment"), "wrapped", 11),
-        Column("aum", words("column.aum"), "money", 11),
-        Column("line", words("column.line", weeks=WEEKS), "bars", 15),
-        *(Column(f"risk_{days}d", words("column.risk", days=days), "share", 6.5) for days in horizons),
-        Column("money", words("column.money"), "money_bold", 11.5),
-        Column("why", words("column.why"), "wrapped", 52),
-        Column("maturing", words("column.maturing", days=AHEAD_DAYS), "wrapped", 34),
-        Column("contact", words("column.contact"), "wrapped", 12),
-        Column("next_step", words("column.next_step"), "wrapped", 25),
-        Column("outcome", words("column.outcome"), "input", fitted(_outcomes(context), 14, 16)),
-        Column("note", words("column.note"), "input", 18),
-        *(Column(name, name, "hidden", 10) for name in ("run_id", "manager_id", "customer_id")),
+        Column("rank", words("column.rank"), "count", 5, lambda row: row.rank),
+        Column("customer", words("column.customer"), "id", fitted(numbers, 12, 26),
+               lambda row: row.score.customer_id),
+        Column("segment", words("column.segment"), "wrapped", 11,
+               lambda row: f"{context.tier(row.score.tier)}\n"
+                           f"{words.term('stage', row.score.lifecycle_stage)}"),
+        Column("aum", words("column.aum"), "money", 11, lambda row: row.score.aum_minor / 100),
+        Column("line", words("column.line", weeks=WEEKS), "bars", 15, lambda row: bars(row.weeks)),
+        *map(risk, context.settings.label.horizons),
+        Column("money", words("column.money"), "money_bold", 11.5,
+               lambda row: row.score.money_at_risk_minor / 100),
+        Column("why", words("column.why"), "wrapped", 52, lambda row: _why(context, row.score)),
+        Column("maturing", words("column.maturing", days=AHEAD_DAYS), "wrapped", 34,
+               lambda row: _maturing(context, row.profile.maturities)),
+        Column("contact", words("column.contact"), "wrapped", 12,
+               lambda row: _contact(context, row.last_contact)),
+        Column("next_step", words("column.next_step"), "wrapped", 25,
+               lambda row: words.either(row.next_step_en, row.next_step_zh)),
+        Column("outcome", words("column.outcome"), "input", fitted(_outcomes(context), 14, 16), lambda _: ""),
+        Column("note", words("column.note"), "input", 18, lambda _: ""),
+        Column("run_id", "run_id", "hidden", 10, lambda _: context.run.run_id),
+        Column("manager_id", "manager_id", "hidden", 10, lambda _: manager.manager_id if manager else ""),
+        Column("customer_id", "customer_id", "hidden", 10, lambda row: row.score.customer_id),
     ]  # fmt: skip
-
-
-def _cells(context: Context, rank: int, row: ListRow, call_list: CallList) -> dict[str, str | float]:
-    """The value of each column, by its name."""
-    words, score = context.words, row.score
-    return {
-        "rank": rank,
-        "customer": score.customer_id,
-        "segment": f"{context.tier(score.tier)}\n{words.term('stage', score.lifecycle_stage)}",
-        "aum": score.aum_minor / 100,
-        "line": bars(row.weeks),
-        **{f"risk_{days}d": score.risks.get(days, "") for days in context.settings.label.horizons},
-        "money": score.money_at_risk_minor / 100,
-        "why": _why(context, score),
-        "maturing": _maturing(context, row.profile.maturities),
-        "contact": _contact(context, row.last_contact),
-        "next_step": words.either(row.next_step_en, row.next_step_zh),
-        "outcome": "",
-        "note": "",
-        "run_id": context.run.run_id,
-        "manager_id": call_list.manager.manager_id if call_list.manager else "",
-        "customer_id": score.customer_id,
-    }
 
 
 def _why(context: Context, score: Score) -> str:
@@ -205,7 +200,7 @@ def summary_sheet(workbook: Workbook, context: Context, lists: Sequence[CallList
     by_money = sorted(lists, key=lambda call_list: -call_list.money_at_risk_minor)
     managed = [call_list for call_list in by_money if call_list.manager]
     own, total = [call_list for call_list in lists if call_list.manager is None], _total(lists)
-    columns = _summary_columns(context, managed)
+    columns = _summary_columns(context, managed, total)
     facts = context.words(
         "summary.facts",
         snapshot=context.run.snapshot_date,
@@ -222,44 +217,39 @@ def summary_sheet(workbook: Workbook, context: Context, lists: Sequence[CallList
             row += 1
             sheet.set_row(row, 21)
             formats = [style[kind + column.style] for column in columns]
-            write_cells(sheet, row, _summary_row(context, kind, call_list), formats)
+            write_cells(sheet, row, [column.cell(call_list) for column in columns], formats)
     if managed:
         sheet.autofilter(top, 0, top + len(managed), len(columns) - 1)
     sheet.write_string(row + 2, 0, context.words("summary.covered"), style["small"])
     page(sheet, top, frozen=2, footer=(context.source, context.words("page")))
 
 
-def _summary_columns(context: Context, managed: Sequence[CallList]) -> list[Column]:
+def _summary_columns(context: Context, managed: Sequence[CallList], total: CallList) -> list[Column]:
     words = context.words
     numbers = [call_list.manager.manager_id for call_list in managed if call_list.manager]
     names = [call_list.manager.name for call_list in managed if call_list.manager]
     return [
-        Column("manager", words("column.manager"), "text", fitted([*numbers, words("own.row")], 14, 30)),
-        Column("name", words("column.name"), "text", fitted(names, 18, 40)),
-        Column("capacity", words("column.capacity"), "count", 12),
-        Column("customers", words("column.customers"), "count", 12),
-        Column("high", words("column.high"), "count", 12),
-        Column("portfolio", words("column.portfolio"), "money", 18),
-        Column("listed", words("column.listed"), "count", 12),
-        Column("listed_money", words("column.listed_money"), "money", 20),
-        Column("covered", words("column.covered"), "share", 12),
-    ]
+        Column("manager", words("column.manager"), "text", fitted([*numbers, words("own.row")], 14, 30),
+               lambda row: row.manager.manager_id if row.manager
+               else words("summary.total" if row is total else "own.row")),
+        Column("name", words("column.name"), "text", fitted(names, 18, 40),
+               lambda row: row.manager.name if row.manager else ""),
+        Column("capacity", words("column.capacity"), "count", 12,
+               lambda row: row.manager.weekly_capacity if row.manager else ""),
+        Column("customers", words("column.customers"), "count", 12, lambda row: row.customers),
+        Column("high", words("column.high"), "count", 12, lambda row: row.high_risk),
+        Column("portfolio", words("column.portfolio"), "money", 18,
+               lambda row: row.money_at_risk_minor / 100),
+        Column("listed", words("column.listed"), "count", 12, lambda row: len(row.listed)),
+        Column("listed_money", words("column.listed_money"), "money", 20,
+               lambda row: _listed_minor(row) / 100),
+        Column("covered", words("column.covered"), "share", 12,
+               lambda row: _listed_minor(row) / row.money_at_risk_minor if row.money_at_risk_minor else ""),
+    ]  # fmt: skip
 
 
-def _summary_row(context: Context, kind: str, call_list: CallList) -> list[str | float]:
-    names = {"own_": "own.row", "total_": "summary.total"}
-    manager, listed_minor = call_list.manager, sum(score.money_at_risk_minor for score in call_list.listed)
-    return [
-        manager.manager_id if manager else context.words(names[kind]),
-        manager.name if manager else "",
-        manager.weekly_capacity if manager else "",
-        call_list.customers,
-        call_list.high_risk,
-        call_list.money_at_risk_minor / 100,
-        len(call_list.listed),
-        listed_minor / 100,
-        listed_minor / call_list.money_at_risk_minor if call_list.money_at_risk_minor else "",
-    ]
+def _listed_minor(call_list: CallList) -> int:
+    return sum(score.money_at_risk_minor for score in call_list.listed)
 
 
 def _total(lists: Sequence[CallList]) -> CallList:
@@ -276,11 +266,6 @@ def _total(lists: Sequence[CallList]) -> CallList:
 
 
 def write_cells(sheet: Worksheet, row: int, values: Sequence[str | float], formats: Sequence[Format]) -> None:
-    """Texts as texts and numbers as numbers, so that an id such as =1+1 is never a formula."""
+    """A text stays one, by the options of the workbook, so that an id such as =1+1 is never a formula."""
     for number, (value, cell) in enumerate(zip(values, formats, strict=True)):
-        if value == "":
-            sheet.write_blank(row, number, None, cell)
-        elif isinstance(value, str):
-            sheet.write_string(row, number, value, cell)
-        else:
-            sheet.write_number(row, number, value, cell)
+        sheet.write(row, number, value, cell)

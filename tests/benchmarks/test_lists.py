@@ -1,6 +1,7 @@
 """The benchmark of lists: worlds that differ by their calls alone, orders, first lots, figures by hand."""
 
 from datetime import date
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,6 @@ from benchmarks.worlds import NUMBERS, World, deliver, family, together, write_p
 from configs.bank_folder import load_settings
 from configs.published import Manager, Reason, Score
 from pipeline.artefacts import read_json
-from serve.store.assignments import ExperimentRow
 
 LAST = date(2026, 11, 16)
 
@@ -143,7 +143,7 @@ def test_all_of_it_at_toy_size(tmp_path):
 
 
 def test_only_a_customers_first_lot_counts():
-    rows = [ExperimentRow(name, day, False, None, "", 0.1, False, 1, 0)
-            for name, day in (("a", LAST), ("a", date(2027, 3, 1)), ("b", date(2027, 3, 1)))]  # fmt: skip
+    days = (("a", LAST), ("a", date(2027, 3, 1)), ("b", date(2027, 3, 1)))
+    rows = [SimpleNamespace(customer_id=name, assigned_on=day) for name, day in days]
     lots = sorted((row.customer_id, row.assigned_on) for row in first_assignments(rows))
     assert lots == [("a", LAST), ("b", date(2027, 3, 1))]

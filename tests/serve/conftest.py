@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
+from sqlalchemy import select
 
 from configs.bank_folder import DEFAULTS
 from configs.call_lists import CallList, Week
@@ -21,8 +22,9 @@ from pipeline.lists.decisions import choose
 from serve.api.prepared import prepared_answers
 from serve.app import create_app
 from serve.auth import tokens
-from serve.store import database
+from serve.store import database, tables
 from serve.store.audit import Entry, entries
+from serve.store.rows import names_of
 from serve.store.store import Store
 
 TEXTS = "Moved 480,000 CNY to other banks", "近 4 周转往他行 480,000 元"
@@ -214,6 +216,17 @@ def published(store, scores, exclusions, lists, profiles):
     extras = RunExtras(profiles, prepared_answers=prepared_answers(published_run(), scores))
     store.publish(published_run(), scores, exclusions, lists, extras)
     return store
+
+
+def whole(store: Store, run_id: str | None = None) -> dict[str, Sequence[Any]]:
+    """Every row that one run published, by default the served one, by table; without its version."""
+    rows = {}
+    with store.at_run(run_id) as run:
+        for table in tables.OF_A_RUN:
+            query = select(*(table.c[name] for name in names_of(table))).order_by(*table.primary_key)
+            own = query.where(table.c.run_version == run.run_version)
+            rows[table.name] = run.connection.execute(own).all()
+    return rows
 
 
 @pytest.fixture

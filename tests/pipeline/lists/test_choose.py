@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configs.call_lists import Assignment, Week, portfolios, restore
+from configs.call_lists import Assignment, Week, portfolios
 from configs.published import Manager, Reason, ResponseRate, Score
 from configs.settings import Lists
 from pipeline.lists.decisions import choose, complete_managers
@@ -84,12 +84,6 @@ def test_a_manager_without_customers_or_time_has_an_empty_list(make_score, make_
     lists = choose([make_score("a")], [away, idle], settings(), make_week())
     assert [one.listed for one in lists] == [(), ()]
     assert lists[0].decisions[0].decision == "beyond_capacity"
-
-
-def test_restore_gives_back_what_was_chosen(scores, make_week):
-    chosen = choose(scores, [M1], settings(), make_week())
-    decided = {decision.customer_id: decision for one in chosen for decision in one.decisions}
-    assert restore(portfolios(scores, [M1]), decided) == chosen
 
 
 customers = st.lists(

@@ -1,6 +1,7 @@
 """From assignments in the store to figures and sentences: their outcomes, who counts, and what is open."""
 
 from datetime import date, timedelta
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -12,7 +13,6 @@ from pipeline.commands.summaries import effect_in_words
 from pipeline.lists import experiment
 from pipeline.lists.experiment import figures, follow_up, observed_rows, response_rate
 from serve.store import assignments
-from serve.store.assignments import ExperimentRow
 from serve.store.store import Store
 from tests.serve.conftest import a_score, published_run
 
@@ -29,9 +29,8 @@ def settings():
 def assigned(number, held_out, attrited, **changes):
     observed = (None, None) if attrited is None else (1_000_00, 800_00 * attrited)
     values = {"manager_id": "M1", "reason_group": "salary", "risk": 0.5, "assigned_on": MONDAY} | changes
-    return ExperimentRow(f"c{number}", values["assigned_on"], held_out, values["manager_id"],
-               values["reason_group"],
-               values["risk"], attrited, *observed)  # fmt: skip
+    outcome = {"attrited": attrited, "base_minor": observed[0], "lost_minor": observed[1]}
+    return SimpleNamespace(customer_id=f"c{number}", control_group=held_out, **values, **outcome)
 
 
 @pytest.fixture

@@ -109,7 +109,7 @@ def test_a_sequence_of_pages_stays_with_its_run(manager, store_url, settings, mo
 def test_a_list_takes_a_few_statements_however_long(manager, client):
     """Seven rows: one statement each for the list, its reasons, decisions, profiles and outcomes."""
     statements = []
-    engine = client.app.state.store._engine
+    engine = client.app.state.store.engine
     event.listen(engine, "before_cursor_execute", lambda *event: statements.append(event[2]))
     client.get("/healthz")
     assert manager.get("/lists/M1").status_code == 200

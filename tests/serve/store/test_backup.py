@@ -10,6 +10,7 @@ import pytest
 from configs.errors import DataError
 from serve.store.backup import back_up, restore
 from serve.store.store import Store
+from tests.serve.conftest import whole
 
 
 @pytest.fixture
@@ -34,12 +35,12 @@ def change(path: Path, *statements: str) -> None:
 def test_a_restore_under_an_open_reader_gives_the_old_answers(
     published, store_url, backup, publish_run, make_run
 ):
-    before = published.published()
+    before = whole(published)
     publish_run("run-2", date(2026, 11, 23))
     with published.at_run() as read_session:
         assert restore(store_url, backup) == 1
         assert (read_session.run.run_id, len(read_session.page())) == ("run-2", 5)
-    assert published.published() == before
+    assert whole(published) == before
     assert published.history() == (make_run(),)
     publish_run("run-3", date(2026, 11, 30))
     assert published.latest_run().run_id == "run-3"
@@ -49,7 +50,7 @@ def test_a_restore_where_there_is_no_store(backup, published, tmp_path):
     elsewhere = f"sqlite:///{tmp_path}/new/store.db"
     assert restore(elsewhere, backup) == 1
     with Store(elsewhere) as store:
-        assert store.published() == published.published()
+        assert whole(store) == whole(published)
 
 
 def test_the_same_store_gives_the_same_bytes_in_one_file(backup, store_url, tmp_path):
@@ -94,10 +95,10 @@ BROKEN = {
 def test_a_backup_that_does_not_add_up_is_refused(published, store_url, backup, case):
     statement, found = BROKEN[case]
     change(backup, *statement.split("; "))
-    before = published.published()
+    before = whole(published)
     with pytest.raises(DataError, match=found):
         restore(store_url, backup)
-    assert published.published() == before
+    assert whole(published) == before
 
 
 @pytest.mark.parametrize("damage", ["cut", "overwritten", "not a database", "missing"])
@@ -110,10 +111,10 @@ def test_a_damaged_file_is_refused(published, store_url, backup, damage):
         backup.write_bytes(whole[:4096] + b"\xff" * 4096 + whole[8192:])
     elif damage == "not a database":
         backup.write_bytes(b"not a database" * 1000)
-    before = published.published()
+    before = whole(published)
     with pytest.raises(DataError, match="backup"):
         restore(store_url, backup)
-    assert published.published() == before
+    assert whole(published) == before
 
 
 def test_a_store_that_is_not_sound_gives_no_backup(published, file, store_url, tmp_path):

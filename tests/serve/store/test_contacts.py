@@ -105,17 +105,3 @@ def test_eight_senders_of_one_key_at_once_record_one_contact(published, store_ur
     with ThreadPoolExecutor(8) as threads:
         assert set(threads.map(send, range(8))) == {replace(CALL, contact_id=1)}
     assert len(audited(published)) == 1
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"outcome": "will_leave"}, "unknown outcome 'will_leave'"),
-        ({"note": "x" * 2_001}, "2001"),
-        ({"note": "a\x00"}, "no NUL"),
-        ({"recorded_at": AT.replace(tzinfo=None)}, "zone"),
-    ],
-)
-def test_what_cannot_be_a_contact_is_refused(wrong, message):
-    with pytest.raises(DataError, match=message):
-        replace(CALL, **wrong)

@@ -6,6 +6,7 @@ from sqlalchemy import event, text
 from configs.errors import ConfigError, DataError
 from configs.published import Exclusion
 from serve.store.store import Store
+from tests.serve.conftest import whole
 
 
 def test_a_missing_store_is_not_created_by_reading(tmp_path):
@@ -29,16 +30,16 @@ def test_an_address_that_cannot_be_used_is_a_config_error_without_the_password(u
 
 
 def test_sqlite_is_set_up_to_survive_a_power_cut(published):
-    with published._engine.connect() as connection:
+    with published.engine.connect() as connection:
         pragmas = ("journal_mode", "synchronous", "foreign_keys")
         found = [connection.execute(text(f"PRAGMA {one}")).scalar() for one in pragmas]
     assert found == ["wal", 2, 1]
 
 
 def test_a_full_disk_is_a_data_error_and_the_old_run_stays(published, make_run, scores, lists):
-    before = published.published()
+    before = whole(published)
 
-    @event.listens_for(published._engine, "begin")
+    @event.listens_for(published.engine, "begin")
     def no_more_pages(connection):
         connection.exec_driver_sql("PRAGMA max_page_count = 1")  # SQLite caps it at the present size
 
@@ -46,4 +47,4 @@ def test_a_full_disk_is_a_data_error_and_the_old_run_stays(published, make_run, 
     run = make_run("run-2", excluded={"too_new": 5_000})
     with pytest.raises(DataError, match="full"):
         published.publish(run, scores, many, lists)
-    assert published.published() == before
+    assert whole(published) == before

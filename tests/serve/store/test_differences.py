@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serve.store.store import Difference, Store, differences
+from serve.store.store import Store, differences
 
 RISKS = st.dictionaries(st.sampled_from("abcdefgh"), st.sampled_from([0.1, 0.2]), max_size=8)
 
@@ -19,22 +19,22 @@ def test_a_delta_is_what_a_naive_comparison_finds_and_turns_one_run_into_the_oth
     )
     found = list(differences(iter(before.values()), iter(after.values())))
     differ = [name for name in sorted({*old, *new}) if before.get(name) != after.get(name)]
-    assert found == [Difference(name, before.get(name), after.get(name)) for name in differ]
-    for one in found:
-        before.pop(one.customer_id, None)
-        before |= {one.customer_id: one.after} if one.after else {}
+    assert found == [(name, before.get(name), after.get(name)) for name in differ]
+    for name, _, score in found:
+        before.pop(name, None)
+        before |= {name: score} if score else {}
     assert before == after
 
 
 @pytest.mark.parametrize("change", [{"risk_90d": 0.5}, {"manager_id": None}, {"reasons": ()}])
 def test_a_change_in_any_field_is_a_difference(make_score, change):
     before, after = make_score("a"), replace(make_score("a"), **change)
-    assert list(differences([before], [after])) == [Difference("a", before, after)]
+    assert list(differences([before], [after])) == [("a", before, after)]
 
 
 def test_who_came_and_who_went_have_no_other_side(make_score):
-    came, went = differences(iter([make_score("b")]), iter([make_score("a")]))
-    assert (came.before, came.customer_id, went.after, went.customer_id) == (None, "a", None, "b")
+    a, b = make_score("a"), make_score("b")
+    assert list(differences(iter([b]), iter([a]))) == [("a", None, a), ("b", b, None)]
 
 
 @pytest.mark.either_store
@@ -43,5 +43,6 @@ def test_two_runs_of_a_store(store_url, make_run, make_score, make_lists, exclus
     with Store(store_url) as store:
         store.publish(make_run(), scores, exclusions, make_lists(scores))
         store.publish(make_run("run-2", date(2026, 11, 23)), later, exclusions, make_lists(later))
-        told = [(one.customer_id, bool(one.before), bool(one.after)) for one in store.differences("run-1")]
+        changes = differences(store.scores("run-1"), store.scores())
+        told = [(name, bool(before), bool(after)) for name, before, after in changes]
     assert told == [("c1", True, True), ("c2", True, False), ("c9", False, True)]

@@ -27,7 +27,7 @@ def asked(published):
     """Every statement on the way to the store, and what it reads whole."""
     seen = {}
 
-    @event.listens_for(published._engine, "before_cursor_execute")
+    @event.listens_for(published.engine, "before_cursor_execute")
     def look(connection, _cursor, statement, values, *_rest):
         if statement.startswith("SELECT"):
             seen[statement] = whole_tables(connection.connection.driver_connection, statement, values)
@@ -58,7 +58,7 @@ def test_questions_find_their_rows_by_key(published, asked, reach, still):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_question_asked_most_finds_its_row_by_key(published, reach, language):
     sql = point_read._statements(sqlite.dialect(paramstyle="named"), "form")[reach, language]
-    path = published._engine.url.database
+    path = published.engine.url.database
     with sqlite3.connect(path) as connection:
         assert whole_tables(connection, sql, {"customer_id": "c1", "number": NUMBER.get(reach, "")}) == set()
     connection.close()

@@ -16,6 +16,7 @@ from serve.store import read_session as read_session
 from serve.store import tables
 from serve.store.rows import packed, unpacked
 from serve.store.scope import Reach, Scope
+from tests.serve.conftest import whole
 
 pytestmark = pytest.mark.either_store
 
@@ -107,10 +108,10 @@ def test_a_rerun_replaces_profiles_too(store, publish_run, profiles):
     ],
 )  # fmt: skip
 def test_profiles_that_do_not_fit_leave_everything_as_it_was(published, publish_run, profiles, spoil, said):
-    before = published.published()
+    before = whole(published)
     with pytest.raises(DataError, match=said):
         publish_run(extras=RunExtras(spoil(profiles)))
-    assert published.published() == before
+    assert whole(published) == before
 
 
 def test_only_the_newest_runs_keep_profiles_and_answers(store, publish_run, make_run, scores, profiles):

@@ -17,6 +17,7 @@ from serve.store import schema, tables
 from serve.store.audit import Entry, append, verify
 from serve.store.database import connect, read, write
 from serve.store.store import Store
+from tests.serve.conftest import whole
 
 pytestmark = pytest.mark.either_store
 
@@ -61,19 +62,19 @@ def later_software(monkeypatch, tmp_path):
 def test_up_and_down_again_with_rows_in_the_tables(published, engine, publish_run):
     publish_run("run-0")
     published.rollback()
-    before = [published.published(run_id) for run_id in (None, "run-0", "run-1")]
+    before = [whole(published, run_id) for run_id in (None, "run-0", "run-1")]
     assert published.migrate("0002") == ["0002"]
     with read(engine) as connection:
         assert connection.scalars(text("SELECT region FROM runs")).all() == ["north", "north"]
     assert published.migrate("0001") == ["0002"]
-    assert [published.published(run_id) for run_id in (None, "run-0", "run-1")] == before
+    assert [whole(published, run_id) for run_id in (None, "run-0", "run-1")] == before
     assert published.migrate("0001") == []
     assert len(assigned(engine)) == 3
 
 
 @pytest.mark.usefixtures("later_software")
 def test_a_store_of_another_version_is_named_and_migrated(published, store_url, monkeypatch):
-    before = published.published()
+    before = whole(published)
     monkeypatch.setattr(schema, "VERSION", "0002")
     with Store(store_url) as store:
         with pytest.raises(DataError, match=r"version 0001, this software needs 0002\. Run make migrate\."):
@@ -81,7 +82,7 @@ def test_a_store_of_another_version_is_named_and_migrated(published, store_url, 
         with pytest.raises(DataError, match="Run make migrate"):
             store.rollback()
         assert store.migrate("0002") == ["0002"]
-        assert store.published() == before
+        assert whole(store) == before
 
 
 def test_a_store_of_before_the_first_version_is_refused_with_what_to_do(engine, store_url):
@@ -120,10 +121,10 @@ def test_an_empty_store_says_so(engine, store_url):
 def test_rows_that_nothing_could_bring_back_stop_the_way_down(published, engine):
     with write(engine) as connection:
         connection.execute(text(CONTACT))
-    before = published.published()
+    before = whole(published)
     with pytest.raises(DataError, match="nothing can keep the 1 rows of contacts"):
         published.migrate(None)
-    assert published.published() == before
+    assert whole(published) == before
 
 
 def test_everything_but_the_audit_log_and_the_experiment_can_be_taken_away(published, engine):

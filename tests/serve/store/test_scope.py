@@ -33,7 +33,7 @@ def moved_on(published, make_run, make_score, make_lists):
 
 def seen(store, run_id, scope):
     with store.at_run(run_id, scope) as read_session:
-        return [one.customer_id for one in read_session.scores()]
+        return [one.customer_id for one in read_session.page()]
 
 
 @pytest.mark.parametrize(
