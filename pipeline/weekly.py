@@ -47,7 +47,7 @@ def run_ingest(context: Context, raw: Path) -> Ingested:
         for name in ("rows_in", "loaded", "quarantined", "duplicates"):
             counts[name] = sum(getattr(count, name) for count in tables.counts)
         with Store(context.home.store) as store, store.write() as connection:
-            recorded = contacts.everything(connection)
+            recorded = contacts.oldest_first(connection)
         return overlay_contacts(context.home, tables, recorded)
 
 

@@ -41,10 +41,6 @@ class Notification:
     name: str
     address: str
 
-    @property
-    def can_be_sent(self) -> bool:
-        return is_address(self.address)
-
 
 @dataclass
 class Sent:
@@ -71,13 +67,13 @@ def send(bank: Context, server: MailServer, as_of: date, sleep: Callable[[float]
             before = outbox.states(connection, run.run_id)
         sent = Sent(
             sum(state == "sent" for state in before.values()),
-            [notification.to for notification in notifications if not notification.can_be_sent],
+            [notification.to for notification in notifications if not is_address(notification.address)],
         )
         sending = _Sending(bank, server, store, run, sent)
         due = [
             notification
             for notification in notifications
-            if notification.can_be_sent and before.get(notification.to, "sending") == "sending"
+            if is_address(notification.address) and before.get(notification.to, "sending") == "sending"
         ]
         left = _in_rounds(sending, due, sleep)
     if left:

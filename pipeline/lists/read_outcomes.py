@@ -31,7 +31,6 @@ NAMES = ("run_id", "manager_id", "customer", "customer_id", "outcome", "note")
 MOST_BYTES = 5_000_000  # of the file; a list of 1,000 customers takes about 0.2 MB
 MOST_UNPACKED = 20_000_000  # of all its parts together
 MOST_ROWS, MOST_COLUMNS, TITLE_ROWS = 5_000, 100, 10  # of a sheet; the row of names is among the first
-SheetRow = tuple[Any, ...]
 MOST_FAULTS = 40  # that are named at once
 # What may be typed: the words of either language, or the code itself.
 CODES: Mapping[str, str] = {
@@ -218,13 +217,13 @@ def _unreadable(path: Path, why: str) -> DataError:
     return DataError(f"{path} cannot be read as an .xlsx workbook: {why}. {remedy}")
 
 
-def _place_of_names(rows: list[SheetRow]) -> int:
+def _place_of_names(rows: list[tuple[Any, ...]]) -> int:
     """The number of the row of names, from 1; 0 for a sheet without a list."""
     first = enumerate(rows[:TITLE_ROWS], start=1)
     return next((number for number, cells in first if set(NAMES) <= {cell.value for cell in cells}), 0)
 
 
-def _lines(path: Path, title: str, rows: list[SheetRow], names: int) -> Iterator[Line]:
+def _lines(path: Path, title: str, rows: list[tuple[Any, ...]], names: int) -> Iterator[Line]:
     """The rows below the row ``names`` and the headings that are about a customer."""
     if len(rows) > MOST_ROWS:
         raise _unreadable(path, f"sheet {title!r} has more than {MOST_ROWS:,} rows")

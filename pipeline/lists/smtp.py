@@ -29,7 +29,12 @@ class RefusedError(Exception):
 @contextmanager
 def session(server: MailServer, timeout: float) -> Iterator[smtplib.SMTP]:
     """An encrypted session, logged in where there is a user. Raises LaterError and ConfigError."""
-    trusted = _trusted(server)
+    try:
+        trusted = ssl.create_default_context(cafile=server.ca or None)
+    except OSError as error:
+        raise ConfigError(
+            f"the certificates in {server.ca!r} cannot be read: {error}. Mend ATTRITION_SMTP_CA."
+        ) from None
     with _explained(server):
         smtp = smtplib.SMTP(server.host, server.port, timeout=timeout)
     try:
@@ -49,15 +54,6 @@ def hand_over(smtp: smtplib.SMTP, server: MailServer, message: EmailMessage) -> 
     """
     with _explained(server):
         smtp.send_message(message)
-
-
-def _trusted(server: MailServer) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=server.ca or None)
-    except OSError as error:
-        raise ConfigError(
-            f"the certificates in {server.ca!r} cannot be read: {error}. Mend ATTRITION_SMTP_CA."
-        ) from None
 
 
 def _secure(smtp: smtplib.SMTP, server: MailServer, trusted: ssl.SSLContext) -> None:

@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -60,8 +60,7 @@ class Access:
     @contextmanager
     def at_run(self, run_id: str | None = None) -> Iterator[ReadSession]:
         """One run, by default the served one, cut to customers who are the caller's at present."""
-        scope = self.scope.in_the_past() if run_id else self.scope
-        with self.service.store.at_run(run_id, scope) as read_session:
+        with self.service.store.at_run(run_id, replace(self.scope, still=bool(run_id))) as read_session:
             self.seen(read_session.run)
             yield read_session
 

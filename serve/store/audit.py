@@ -20,7 +20,6 @@ from sqlalchemy import Connection, Row, delete, insert, select, text
 from configs.errors import DataError
 from serve.store.tables import audit, audit_head
 
-NOTHING = "0" * 64  # stands for the hash before the first entry
 # Made once: json.dumps makes an encoder for each call that asks for something special.
 _CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _HASHED = json.JSONEncoder(ensure_ascii=False, default=repr)
@@ -52,7 +51,7 @@ class Head:
         return f"{self.number}:{self.hash}"
 
 
-EMPTY = Head(0, NOTHING)
+EMPTY = Head(0, "0" * 64)  # before the first entry
 
 
 def lock(connection: Connection) -> None:

@@ -56,7 +56,7 @@ def record(connection: Connection, contact: Contact, author: Author, names_run: 
     """
     same_manager = tables.contacts.c.manager_id == contact.manager_id
     same_key = tables.contacts.c.idempotency_key == contact.key
-    for stored in _oldest_first(connection, same_manager, same_key):  # one at most
+    for stored in oldest_first(connection, same_manager, same_key):  # one at most
         run_id = contact.run_id if names_run else stored.run_id
         sent = replace(contact, run_id=run_id, recorded_at=stored.recorded_at, contact_id=stored.contact_id)
         if sent != stored:
@@ -139,7 +139,7 @@ def latest_of(connection: Connection, customer_id: str, limit: int) -> tuple[Con
 def with_keys(connection: Connection, customer_id: str, start: str) -> tuple[Contact, ...]:
     """One customer's contacts whose keys begin with ``start``, the oldest first."""
     same_start = tables.contacts.c.idempotency_key.startswith(start, autoescape=True)
-    return _oldest_first(connection, tables.contacts.c.customer_id == customer_id, same_start)
+    return oldest_first(connection, tables.contacts.c.customer_id == customer_id, same_start)
 
 
 def newest_before(connection: Connection, customer_ids: Collection[str], day: date) -> dict[str, Contact]:
@@ -147,11 +147,6 @@ def newest_before(connection: Connection, customer_ids: Collection[str], day: da
     customer_id.
     """
     return _newest(connection, customer_ids, tables.contacts.c.recorded_at < datetime.combine(day, time()))
-
-
-def everything(connection: Connection) -> tuple[Contact, ...]:
-    """Every contact ever recorded, the oldest first."""
-    return _oldest_first(connection)
 
 
 def of_run(connection: Connection, run_id: str, customer_ids: Collection[str]) -> dict[str, Contact]:
@@ -171,7 +166,8 @@ def _newest(
     return {row.customer_id: _from(row) for row in connection.execute(query)}
 
 
-def _oldest_first(connection: Connection, *conditions: ColumnElement[bool]) -> tuple[Contact, ...]:
+def oldest_first(connection: Connection, *conditions: ColumnElement[bool]) -> tuple[Contact, ...]:
+    """Every contact recorded that meets the conditions, the oldest first."""
     query = select(tables.contacts).where(*conditions).order_by(tables.contacts.c.contact_id)
     return tuple(map(_from, connection.execute(query)))
 

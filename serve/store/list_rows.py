@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from configs.published import PastContact, Profile, Score
+from configs.published import Decision, PastContact, Profile, Score
 from serve.store import contacts
 from serve.store.read_session import ReadSession
 
@@ -13,14 +13,16 @@ WEEKS = 13  # whose AUM is drawn
 
 @dataclass(frozen=True)
 class ListRow:
-    """One row per listed customer. The profile is empty where the run has none, and so is the next step."""
+    """One row per listed customer. The profile is empty where the run has none."""
 
     score: Score
-    rank: int
+    decision: Decision
     profile: Profile
     last_contact: PastContact | None
-    next_step_en: str
-    next_step_zh: str
+
+    @property
+    def rank(self) -> int:
+        return self.decision.rank or 0
 
     @property
     def weeks(self) -> tuple[int, ...]:
@@ -37,10 +39,8 @@ def list_rows(session: ReadSession, listed: Sequence[Score]) -> tuple[ListRow, .
     for score in listed:
         name = score.customer_id
         profile = profiles.get(name, Profile(name, MappingProxyType({})))
-        last, decision = last_contact(profile, recorded.get(name)), decisions.get(name)
-        steps = (decision.next_step_en, decision.next_step_zh) if decision else (None, None)
-        rank = (decision and decision.rank) or 0
-        rows.append(ListRow(score, rank, profile, last, *(step or "" for step in steps)))
+        last = last_contact(profile, recorded.get(name))
+        rows.append(ListRow(score, decisions[name], profile, last))
     return tuple(rows)
 
 

@@ -1,7 +1,7 @@
 """One published run, read in one transaction: no two answers of a ReadSession come from different runs."""
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeVar
@@ -16,7 +16,6 @@ from serve.store.rows import unpacked
 from serve.store.scope import EVERYTHING, Reach, Scope
 
 PAGE = 5_000  # scores read at once where all are wanted; bounds memory
-IDS = 500  # customers asked for in one statement
 LONGEST = 1_000  # customers of whom one request may ask
 Published = TypeVar("Published")
 
@@ -73,19 +72,16 @@ class ReadSession:
         """
         return self.profiles([customer_id]).get(customer_id)
 
-    def profiles(self, customer_ids: Sequence[str]) -> dict[str, Profile]:
+    def profiles(self, customer_ids: Collection[str]) -> dict[str, Profile]:
         """The profiles of many customers at once, by customer_id; those without one are left out."""
         scores, profiles = tables.scores, tables.profiles
-        by_id: dict[str, Profile] = {}
-        for start in range(0, len(customer_ids), IDS):
-            query = (
-                select(profiles.c.customer_id, profiles.c.content)
-                .join(scores, same_customer(scores, profiles))
-                .where(profiles.c.run_version == self.run_version, self.scope.of(scores))
-                .where(profiles.c.customer_id.in_(customer_ids[start : start + IDS]))
-            )
-            by_id |= {row.customer_id: unpacked(*row) for row in self.connection.execute(query)}
-        return by_id
+        query = (
+            select(profiles.c.customer_id, profiles.c.content)
+            .join(scores, same_customer(scores, profiles))
+            .where(profiles.c.run_version == self.run_version, self.scope.of(scores))
+            .where(profiles.c.customer_id.in_(customer_ids))
+        )
+        return {row.customer_id: unpacked(*row) for row in self.connection.execute(query)}
 
     def manager(self, manager_id: str) -> Manager | None:
         """None for a manager whom the run does not know."""

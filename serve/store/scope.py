@@ -1,6 +1,6 @@
 """The customers that somebody may see, as a condition in SQL."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from sqlalchemy import Boolean, ColumnElement, Table, exists, literal_column, select, true
@@ -26,7 +26,7 @@ NO_ROW = literal_column("1 = 0", Boolean)
 class Scope:
     """``number`` is that of the branch or the manager, or what stands for it in SQL; empty for all and none.
 
-    ``still``: of a run of the past, only customers who are within reach in the served run too.
+    ``still``: of a run of the past, only customers who are within reach in the served run too, which decides.
     """
 
     reach: Reach
@@ -42,10 +42,6 @@ class Scope:
             return NO_ROW
         rows = table.c[name] == self.number
         return rows & self._still_own(table, name) if self.still and "customer_id" in table.c else rows
-
-    def in_the_past(self) -> "Scope":
-        """This scope for another run than the served one, which decides who sees a customer."""
-        return replace(self, still=True)
 
     def _still_own(self, table: Table, name: str) -> ColumnElement[bool]:
         current, pointer = tables.scores.alias("current"), tables.current_run

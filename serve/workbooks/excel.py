@@ -1,9 +1,8 @@
 """The weekly workbooks: one per manager, one per branch. The same run gives the same bytes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, time
-from functools import partial
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import quote
@@ -12,13 +11,11 @@ from xlsxwriter import Workbook
 
 from configs.call_lists import CallList
 from configs.files import whole_file
-from configs.published import Language, Score
+from configs.published import Language
 from configs.settings import Settings
-from serve.store.list_rows import ListRow, list_rows
+from serve.store.list_rows import list_rows
 from serve.store.read_session import ReadSession
 from serve.workbooks.sheets import Context, list_sheet, summary_sheet
-
-RowsOf = Callable[[Sequence[Score]], Sequence[ListRow]]
 
 
 def write_lists(
@@ -34,10 +31,9 @@ def write_lists(
     another is given. Returns the files, sorted by name.
     """
     context = Context(read_session.run, settings, language or settings.language)
-    rows_of = partial(list_rows, read_session)
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, content in _workbooks(context, lists, rows_of):
+    for name, content in _workbooks(context, lists, read_session):
         written.append(folder / name)
         with whole_file(written[-1]) as draft:
             draft.write_bytes(content)
@@ -46,36 +42,38 @@ def write_lists(
     return sorted(written)
 
 
-def manager_workbook(context: Context, call_list: CallList, rows_of: RowsOf) -> bytes:
+def manager_workbook(context: Context, call_list: CallList, read_session: ReadSession) -> bytes:
     """An .xlsx of one sheet: the customers to call, with room for the outcomes."""
     content = BytesIO()
     with _book(content, context, context.who(call_list)) as workbook:
-        list_sheet(workbook, context, call_list, rows_of(call_list.listed))
+        list_sheet(workbook, context, call_list, list_rows(read_session, call_list.listed))
     return content.getvalue()
 
 
-def branch_workbook(context: Context, lists: Sequence[CallList], rows_of: RowsOf) -> bytes:
+def branch_workbook(context: Context, lists: Sequence[CallList], read_session: ReadSession) -> bytes:
     """An .xlsx of a summary per manager and a sheet of the customers without one; ``lists`` of one branch."""
     content = BytesIO()
     with _book(content, context, context.branch(lists[0].branch_id)) as workbook:
         summary_sheet(workbook, context, lists)
         for call_list in lists:
             if call_list.manager is None:
-                list_sheet(workbook, context, call_list, rows_of(call_list.listed))
+                list_sheet(workbook, context, call_list, list_rows(read_session, call_list.listed))
     return content.getvalue()
 
 
-def _workbooks(context: Context, lists: Sequence[CallList], rows_of: RowsOf) -> Iterator[tuple[str, bytes]]:
+def _workbooks(
+    context: Context, lists: Sequence[CallList], read_session: ReadSession
+) -> Iterator[tuple[str, bytes]]:
     """Name and content of each file; no id leaves the folder by its name."""
     branches: dict[str, list[CallList]] = {}
     for call_list in lists:
         branches.setdefault(call_list.branch_id or "", []).append(call_list)
         if call_list.manager:
             manager = quote(call_list.manager.manager_id, safe="")  # ``B/1`` becomes ``B%2F1``
-            yield f"manager_{manager}.xlsx", manager_workbook(context, call_list, rows_of)
+            yield f"manager_{manager}.xlsx", manager_workbook(context, call_list, read_session)
     for branch_id, of_branch in sorted(branches.items()):
         name = f"branch_{quote(branch_id, safe='')}.xlsx" if branch_id else "no_branch.xlsx"
-        yield name, branch_workbook(context, of_branch, rows_of)
+        yield name, branch_workbook(context, of_branch, read_session)
 
 
 @contextmanager

@@ -124,7 +124,7 @@ def _columns(context: Context, call_list: CallList, rows: Sequence[ListRow]) -> 
         Column("contact", words("column.contact"), "wrapped", 12,
                lambda row: _contact(context, row.last_contact)),
         Column("next_step", words("column.next_step"), "wrapped", 25,
-               lambda row: words.either(row.next_step_en, row.next_step_zh)),
+               lambda row: words.either(row.decision.next_step_en, row.decision.next_step_zh) or ""),
         Column("outcome", words("column.outcome"), "input", fitted(_outcomes(context), 14, 16), lambda _: ""),
         Column("note", words("column.note"), "input", 18, lambda _: ""),
         Column("run_id", "run_id", "hidden", 10, lambda _: context.run.run_id),

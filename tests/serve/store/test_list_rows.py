@@ -54,7 +54,7 @@ def test_a_run_without_profiles_still_has_rows(store, publish_run, scores):
     with store.at_run() as read_session:
         (row,) = list_rows(read_session, scores[:1])
         assert list_rows(read_session, ()) == ()
-    assert (row.profile.aum_by_week, row.last_contact, row.next_step_en) == ((), None, "")
+    assert (row.profile.aum_by_week, row.last_contact, row.decision.next_step_en) == ((), None, None)
 
 
 def test_the_next_step_is_the_one_that_was_published(store, make_run, scores, exclusions, lists):
@@ -66,7 +66,7 @@ def test_the_next_step_is_the_one_that_was_published(store, make_run, scores, ex
     store.publish(make_run(), scores, exclusions, stepped)
     with store.at_run() as read_session:
         (row,) = list_rows(read_session, scores[:1])
-    assert (row.next_step_en, row.next_step_zh) == ("a", "甲")
+    assert (row.decision.next_step_en, row.decision.next_step_zh) == ("a", "甲")
 
 
 SUNDAY = date(2026, 11, 15)

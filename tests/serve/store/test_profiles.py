@@ -12,7 +12,6 @@ from sqlalchemy import select
 from configs.errors import DataError
 from configs.published import Booking, Maturity, PastContact, Profile, RunExtras
 from serve.api.prepared import prepared_answers
-from serve.store import read_session as read_session
 from serve.store import tables
 from serve.store.rows import packed, unpacked
 from serve.store.scope import Reach, Scope
@@ -65,13 +64,6 @@ def test_profiles_are_published_with_their_run(store, publish_run, profiles):
         assert run.profiles(["c5", "c6", "c1", "nobody"]) == {"c1": WHOLE, "c5": whole[4]}
         assert run.profile("c6") is None
         assert run.profiles([]) == {}
-
-
-def test_many_are_asked_for_in_several_statements(store, publish_run, profiles, monkeypatch):
-    monkeypatch.setattr(read_session, "IDS", 2)
-    publish_run(extras=RunExtras(profiles))
-    with store.at_run() as run:
-        assert list(run.profiles([f"c{k}" for k in range(9)]).values()) == list(profiles)
 
 
 @pytest.mark.parametrize(

@@ -47,14 +47,14 @@ def seen(store, run_id, scope):
     ],
 )
 def test_the_served_run_decides(moved_on, reach, number, then, still):
-    scope = Scope(reach, number)
+    scope, past = Scope(reach, number), Scope(reach, number, still=True)
     assert seen(moved_on, "run-1", scope) == then
-    assert seen(moved_on, "run-1", scope.in_the_past()) == still
-    assert seen(moved_on, "run-2", scope) == seen(moved_on, "run-2", scope.in_the_past())
+    assert seen(moved_on, "run-1", past) == still
+    assert seen(moved_on, "run-2", scope) == seen(moved_on, "run-2", past)
 
 
 def test_lists_and_single_customers_of_the_past_likewise(moved_on):
-    with moved_on.at_run("run-1", Scope(Reach.OWN, "M1").in_the_past()) as read_session:
+    with moved_on.at_run("run-1", Scope(Reach.OWN, "M1", still=True)) as read_session:
         # C4 and c1 were listed
         assert read_session.manager_list("M1") == (Manager("M1", "张伟", "B1", 2), ())
         assert [read_session.customer(name) is None for name in ("c1", "c2")] == [True, False]

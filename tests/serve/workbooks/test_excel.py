@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import date
-from functools import partial
 from io import BytesIO
 from types import MappingProxyType
 
@@ -11,10 +10,10 @@ from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter
 
 from configs.published import Change, Manager, Maturity, PastContact, Profile, RunExtras
-from serve.store.list_rows import last_contact, list_rows
 from serve.workbooks.excel import branch_workbook, manager_workbook, write_lists
 from serve.workbooks.sheets import Context
 
+M1 = Manager("M1", "张伟", "B1", 2)
 NAMES, HEAD = 4, 5  # the hidden row of the columns' names, and that of the headings
 FILLED = Profile(
     "c4",
@@ -73,14 +72,23 @@ def read_session(published):
 
 
 @pytest.fixture
-def rows_of(read_session):
-    return partial(list_rows, read_session)
+def write(context, store, make_run, make_lists):
+    """M1's sheet of scores that are published alone."""
+
+    def written(scores, manager=M1, extras=None, **run):
+        lists = make_lists(scores, [manager])
+        run = make_run(cohort=len(scores), excluded=MappingProxyType({}), **run)
+        store.publish(run, scores, [], lists, extras or RunExtras())
+        with store.at_run() as read_session:
+            return read(manager_workbook(replace(context, run=run), lists[0], read_session)).active
+
+    return written
 
 
 @pytest.fixture
-def sheet(context, lists, rows_of):
+def sheet(context, lists, read_session):
     """M1's list."""
-    return read(manager_workbook(context, lists[0], rows_of)).active
+    return read(manager_workbook(context, lists[0], read_session)).active
 
 
 def test_a_managers_sheet_holds_the_list_in_order(sheet):
@@ -108,18 +116,10 @@ def test_a_managers_sheet_holds_the_list_in_order(sheet):
     ("change", "text"),
     [(0.12, "▲ 较上周上升12个百分点：代发工资中断或减少"), (-0.004, None), (-0.02, "▼ 较上周下降2个百分点")],
 )
-def test_what_changed_stands_below_the_reasons(
-    store, make_run, make_score, make_lists, settings, change, text
-):
+def test_what_changed_stands_below_the_reasons(write, make_score, change, text):
     compared = MappingProxyType({"compared_with": "2026-11-09"})
-    run = make_run(manifest=compared, cohort=2, excluded=MappingProxyType({}))
     moved = make_score("a", risk_change=change, changes=(Change("salary", 0.4, "", "代发工资中断或减少"),))
-    scores = [moved, make_score("b", 50_00)]
-    lists = make_lists(scores, [Manager("M1", "张伟", "B1", 2)])
-    store.publish(run, scores, [], lists)
-    with store.at_run() as read_session:
-        rows_of = partial(list_rows, read_session)
-        sheet = read(manager_workbook(Context(run, settings, "zh"), lists[0], rows_of)).active
+    sheet = write([moved, make_score("b", 50_00)], manifest=compared)
     reason = "1. 近 4 周转往他行 480,000 元"
     assert cells_of(sheet, 1)["why"] == (f"{reason}\n{text}" if text else reason)
     assert cells_of(sheet, 2)["why"] == reason
@@ -135,8 +135,8 @@ def test_the_head_says_whose_list_of_which_day_and_run(sheet):
     assert "800 CNY" in head
 
 
-def test_english_is_the_same_list_in_other_words(make_run, settings, lists, rows_of):
-    sheet = read(manager_workbook(Context(make_run(), settings, "en"), lists[0], rows_of)).active
+def test_english_is_the_same_list_in_other_words(context, lists, read_session):
+    sheet = read(manager_workbook(replace(context, language="en"), lists[0], read_session)).active
     first, second = cells_of(sheet, 1), cells_of(sheet, 2)
     assert first["segment"] == "affluent\nMature"
     assert first["contact"] == "2026-10-12\nPhone\nAnswered"
@@ -174,9 +174,8 @@ def test_what_is_for_programs_is_hidden(sheet):
 
 
 @pytest.mark.parametrize("evil", ["=1+1", "+1", "@SUM(A1)", "{=1}", "http://x.y", "0012", "\x01a"])
-def test_an_id_stays_the_text_it_is(context, make_score, make_lists, rows_of, evil):
-    lists = make_lists([make_score(evil)], [Manager("M1", "=cmd()", "B1", 2)])
-    sheet = read(manager_workbook(context, lists[0], rows_of)).active
+def test_an_id_stays_the_text_it_is(write, make_score, evil):
+    sheet = write([make_score(evil)], replace(M1, name="=cmd()"))
     for number, name in enumerate(row(sheet, NAMES), start=1):
         if name in ("customer", "customer_id"):
             cell = sheet.cell(HEAD + 1, number)
@@ -185,7 +184,7 @@ def test_an_id_stays_the_text_it_is(context, make_score, make_lists, rows_of, ev
             assert cell.value.replace("_x0001_", "\x01") == evil
 
 
-def test_words_from_the_bank_are_never_formulas(context, lists, read_session):
+def test_words_from_the_bank_are_never_formulas(write, make_score):
     """A product, a channel and an outcome that begin like formulas, also after another word."""
     evil = "=cmd|'/c calc'!A1"
     profile = Profile(
@@ -194,23 +193,17 @@ def test_words_from_the_bank_are_never_formulas(context, lists, read_session):
         (Maturity(evil, "term", date(2026, 12, 3), 1_00),),
         contacts=(PastContact(date(2026, 10, 12), "M1", evil, evil, evil),),
     )
-
-    def rows_of(listed):
-        return [replace(row, profile=profile, last_contact=last_contact(profile, None))
-                for row in list_rows(read_session, listed)]  # fmt: skip
-
-    sheet = read(manager_workbook(context, lists[0], rows_of)).active
+    sheet = write([make_score("c4")], extras=RunExtras([profile]))
     assert evil in cells_of(sheet, 1)["maturing"]
     assert not [cell for cells in sheet for cell in cells if cell.data_type == "f"]
 
 
-def test_an_empty_list_says_so(context, make_lists, rows_of):
-    lists = make_lists([], [Manager("M1", "张伟", "B1", 2)])
-    assert read(manager_workbook(context, lists[0], rows_of)).active["A6"].value == "本周没有需要联系的客户。"
+def test_an_empty_list_says_so(write):
+    assert write([])["A6"].value == "本周没有需要联系的客户。"
 
 
-def test_a_branch_sees_its_managers_the_customers_without_one_and_the_total(context, lists, rows_of):
-    book = read(branch_workbook(context, lists, rows_of))
+def test_a_branch_sees_its_managers_the_customers_without_one_and_the_total(context, lists, read_session):
+    book = read(branch_workbook(context, lists, read_session))
     assert book.sheetnames == ["汇总", "无客户经理"]
     table = [row(book["汇总"], number) for number in range(HEAD + 1, HEAD + 4)]
     assert table == [
@@ -222,10 +215,10 @@ def test_a_branch_sees_its_managers_the_customers_without_one_and_the_total(cont
     assert "manager_id" not in cells_of(book["无客户经理"], 1)
 
 
-def test_a_branchs_managers_stand_by_money_at_risk(context, lists, rows_of):
+def test_a_branchs_managers_stand_by_money_at_risk(context, lists, read_session):
     money = lists[0].money_at_risk_minor + 1
     richer = replace(lists[0], manager=Manager("M2", "李娜", "B1", 2), money_at_risk_minor=money, listed=())
-    summary = read(branch_workbook(context, [*lists, richer], rows_of))["汇总"]
+    summary = read(branch_workbook(context, [*lists, richer], read_session))["汇总"]
     assert [summary.cell(HEAD + place, 1).value for place in (1, 2, 3)] == ["M2", "M1", "无客户经理"]
 
 
@@ -243,14 +236,14 @@ def test_a_rerun_leaves_no_file_of_another_run(folder, read_session, settings, l
     assert sorted(folder.iterdir()) == written
 
 
-def test_no_id_leaves_the_folder(folder, read_session, make_score, make_lists, settings):
-    scores = [make_score("a", manager_id="../../up", branch_id="../b")]
-    written = write_lists(folder, read_session, make_lists(scores), settings)
+def test_no_id_leaves_the_folder(folder, read_session, lists, settings):
+    manager = replace(M1, manager_id="../../up", branch_id="../b")
+    outside = replace(lists[0], branch_id="../b", manager=manager)
+    written = write_lists(folder, read_session, [outside], settings)
     assert {path.parent for path in written} == {folder}
     assert len(list(folder.iterdir())) == 2
 
 
-def test_customers_of_no_branch_have_a_workbook_too(folder, read_session, make_score, make_lists, settings):
-    scores = [make_score("a", manager_id=None, branch_id=None)]
-    (path,) = write_lists(folder, read_session, make_lists(scores), settings)
+def test_customers_of_no_branch_have_a_workbook_too(folder, read_session, lists, settings):
+    (path,) = write_lists(folder, read_session, [replace(lists[1], branch_id=None)], settings)
     assert path.name == "no_branch.xlsx"
