@@ -1,6 +1,4 @@
-"""The call lists of a Monday: the facts that they rest on, the choice, and the next step for each
-listed customer.
-"""
+"""The call lists of a Monday: the facts they rest on, the choice, and each listed customer's next step."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, replace
@@ -68,8 +66,7 @@ def week_of(
 
 
 def check_salt(settings: Settings) -> None:
-    """Raises ConfigError where anybody could work out the control group, and call those customers all the
-    same.
+    """Raises ConfigError where anybody could work out the control group, and call it all the same.
 
     Nobody is fooled in a bank whose approval is automatic: there are no managers.
     """
@@ -102,9 +99,7 @@ def with_next_steps(
 
 
 def reached(tables: Ingested, monday: date, since: date) -> dict[str, date]:
-    """The last day from ``since`` on of a contact in which each customer was reached, as known before
-    ``monday``.
-    """
+    """The last day from ``since`` on on which each customer was reached, as known before ``monday``."""
     last: dict[str, date] = {}
     for bucket in range(tables.buckets):
         rows = tables.read("contacts", bucket, COLUMNS, since=since.year)

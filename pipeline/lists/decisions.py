@@ -109,8 +109,7 @@ def _ranked(
 
 
 def _selected(queue: Sequence[str], room: int, assignments: Mapping[str, Assignment]) -> set[str]:
-    """The customers with a place, or with one but for the control group: fewer than ``room`` others stand
-    before.
+    """The customers with a place but for the control group: fewer than ``room`` others stand before.
 
     Those others are counted without the control group, which takes no place. So a customer's own assignment
     has no say in the selection, which is what makes the listed and the control group alike.
@@ -132,9 +131,7 @@ def _stayers_up(queue: Sequence[str], lists: Lists, week: Week) -> list[str]:
 
 
 def _assignment(customer_id: str, lists: Lists, week: Week) -> Assignment:
-    """The assignment that still holds, else a new one: until its outcome is known, and through the
-    quarter.
-    """
+    """The assignment that holds, else a new one: until its outcome is known, and through the quarter."""
     monday = week.snapshot_date
     until = max(monday + timedelta(weeks=week.experiment_weeks), _next_quarter(monday))
     fresh = Assignment(monday, until, in_control_group(customer_id, monday, lists))
@@ -159,7 +156,6 @@ def _decision(
 
 
 def _expected_value(score: Score, week: Week) -> int:
-    """The money that a call is expected to keep, in minor units."""
     return round(score.money_at_risk_minor * week.response_rate.of(score))
 
 
@@ -187,5 +183,4 @@ def _next_quarter(day: date) -> date:
 
 
 def _monday_from(day: date) -> date:
-    """The first Monday from ``day`` on."""
     return day + timedelta(days=-day.weekday() % 7)

@@ -1,6 +1,4 @@
-"""The experiment that measures the effect of calls: outcomes filled in, the listed against the
-control group.
-"""
+"""The effect of calls by experiment: outcomes filled in, the listed against the control group."""
 
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
@@ -90,8 +88,7 @@ def figures(settings: Settings, rows: Sequence[Row[Any]], as_of: date) -> dict[s
     """The figures of the effect page: plain numbers and text.
 
     ``customers`` and ``money`` are None as long as either arm is empty; ``by_reason`` and ``by_manager`` hold
-    only groups of at least ``lists.min_group`` assignments; ``power`` has the size of an effect that could be
-    seen.
+    groups of at least ``lists.min_group`` assignments; ``power`` has the size of an effect that can be seen.
     """
     observed, least = observed_rows(rows), settings.lists.min_group
     both = 0 < observed.control.sum() < len(observed)
@@ -111,9 +108,7 @@ def figures(settings: Settings, rows: Sequence[Row[Any]], as_of: date) -> dict[s
 
 
 def _power(settings: Settings, rows: Sequence[Row[Any]], observed: Experiment, as_of: date) -> dict[str, Any]:
-    """The difference seen in 80 of 100 such experiments, the one expected, and the weeks until it can
-    be seen.
-    """
+    """The difference seen in 80 of 100 such experiments, the one expected, and the weeks until it is seen."""
     count, control, waiting = len(observed), int(observed.control.sum()), len(rows) - len(observed)
     left = float(observed.attrited.mean()) if count else float(np.mean([row.risk for row in rows] or [0.0]))
     expected = settings.profit.success_rate * left

@@ -54,8 +54,7 @@ class Sent:
 
 
 def send(bank: Context, server: MailServer, as_of: date, sleep: Callable[[float], None] = time.sleep) -> Sent:
-    """Sends the notifications of the served run, which has to be that of Monday ``as_of``, that were not
-    sent yet.
+    """The counts of the notifications of the run served, that of Monday ``as_of``, once all are sent.
 
     Raises ConfigError where nothing can be sent, and DataError where some could not be sent in all attempts;
     the next run of the command goes on from there.
@@ -210,8 +209,7 @@ def notifications_of(read_session: ReadSession, mail: Mail) -> tuple[Notificatio
 def message_of(notification: Notification, run: Run, settings: Settings, at: datetime) -> EmailMessage:
     """The message in the bank's language.
 
-    Its Message-ID is always the same for one run and list, so that a mail server or reader can tell a second
-    copy.
+    Its Message-ID is the same for one run and list, so that a mail server or reader can tell a second copy.
     """
     texts, kind = TEXTS[settings.language], "own." if notification.to.kind == "branch" else ""
     words = {"monday": run.snapshot_date, "branch": _one_line(notification.to.number)}

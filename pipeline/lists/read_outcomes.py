@@ -146,9 +146,7 @@ def _fault_within(line: Line) -> str:
 def _fault_of_list(
     line: Line, read_session: ReadSession, lists: Mapping[str, str | None], called_by: str
 ) -> str:
-    """The fault of a row that does not fit the run's lists (manager_id by customer, None on a
-    branch's own).
-    """
+    """The fault of a row by the run's lists: manager_id by customer, None on a branch's own."""
     if line["run_id"] != read_session.run.run_id:
         file_run = read_session.run.run_id
         return f"of run {line['run_id']}, but the file is of run {file_run}. Read each file by itself."

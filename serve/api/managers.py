@@ -56,10 +56,10 @@ def manager_list(
 ) -> ManagerList:
     """A manager's customers to call this week, by the money that a call is expected to keep."""
     with access.paging(cursor) as (read_session, start):
-        listed = read_session.manager_list(manager_id)
-        if listed is None:
+        manager = read_session.manager(manager_id)
+        if manager is None:
             raise HTTPException(404, NO_MANAGER)
-        manager, scores = listed
+        scores = read_session.manager_list(manager_id)
         decisions = read_session.decisions([score.customer_id for score in scores])
     context, page = access.context(read_session.run, language), scores[start : start + limit]
     return ManagerList(

@@ -26,13 +26,12 @@ def manager_page(
 ) -> Response:
     """The customers whom a manager calls this week, first things first."""
     with asked_run(access, run) as session:
-        manager_list = session.manager_list(manager_id)
-        if manager_list is None:
+        manager = session.manager(manager_id)
+        if manager is None:
             raise HTTPException(404)
-        manager, listed = manager_list
         name = f"{manager.name} ({manager.manager_id})" if manager.name else manager.manager_id
         who = Wording(language_of(request))("list.of", who=name)
-        return _list_page(request, access, session, listed, after, who)
+        return _list_page(request, access, session, session.manager_list(manager_id), after, who)
 
 
 @pages.get("/branches/{branch_id}/list")

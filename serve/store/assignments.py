@@ -1,5 +1,4 @@
-"""The experiment's rows: customers assigned to the list or the control group, what became of them, the
-results.
+"""The experiment's rows: customers on the list or in the control group, their outcomes, the results.
 
 Every function belongs to the caller's transaction.
 """
@@ -109,10 +108,7 @@ def write_result(connection: Connection, as_of: date, figures: Mapping[str, Any]
 
 
 def latest_result(connection: Connection) -> dict[str, Any] | None:
-    """The newest estimate of the effect of calls, as pipeline/lists/experiment.py makes it;
-
-    None before the first.
-    """
+    """The newest estimate of the effect of calls by pipeline/lists/experiment.py; None before the first."""
     results = tables.experiment_results
     text = connection.scalar(select(results.c.figures).order_by(results.c.as_of.desc()).limit(1))
     return None if text is None else json.loads(text)

@@ -28,7 +28,7 @@ _FIELDS = ("number", "at", "actor", "action", "subject", "details", "previous")
 
 @dataclass(frozen=True)
 class Entry:
-    """What somebody did: ``actor`` did ``action`` to ``subject``. ``details`` hold only what JSON can hold.
+    """One deed: ``actor`` did ``action`` to ``subject``. ``details`` hold only what JSON can hold.
 
     ``at`` is given by the caller, with a time zone; it is kept in UTC, in whole seconds.
     """
@@ -55,8 +55,7 @@ EMPTY = Head(0, "0" * 64)  # before the first entry
 
 
 def lock(connection: Connection) -> None:
-    """One writer at a time, until the transaction ends. To be its first statement: what it reads after is
-    the newest.
+    """One writer at a time, until the transaction ends. As its first statement, so that it reads the newest.
 
     On SQLite a writing transaction has the lock from its beginning (serve/store/database.py).
     """
@@ -126,8 +125,7 @@ def entries(connection: Connection, actions: Collection[str] = ()) -> tuple[Entr
 def verify(connection: Connection, key: bytes | None = None, written_head: Head | None = None) -> list[str]:
     """Every break of the chain in words; empty when it is whole. Reads all entries, one at a time.
 
-    ``written_head`` is a head written down earlier: an entry of that number must still be there, with that
-    hash.
+    ``written_head`` was written down earlier: an entry of its number must still be there, with its hash.
     """
     breaks: list[str] = []
     last, seen = EMPTY, None
@@ -141,7 +139,6 @@ def verify(connection: Connection, key: bytes | None = None, written_head: Head 
 
 
 def _breaks_at(row: Row[Any], last: Head, key: bytes | None) -> Iterator[str]:
-    """What is wrong with one entry after the one before it."""
     if row.number != last.number + 1:
         yield f"after entry {last.number} comes entry {row.number}"
     if not _same(row.previous, last.hash):

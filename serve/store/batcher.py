@@ -15,8 +15,7 @@ class Batcher(Generic[Asked, Done]):
     def __init__(self, work: Callable[[list[Asked]], Sequence[Done]], thread: str = "") -> None:
         """``work`` gives one result for each that is asked, in their order; what it raises is everybody's.
 
-        It runs in a thread of this name, or on the event loop where that takes less time than handing it
-        over.
+        It runs in a thread of this name, or on the event loop where handing it over would take longer.
         """
         self._work = work
         self._thread = ThreadPoolExecutor(1, thread) if thread else None

@@ -18,7 +18,7 @@ LONGEST_NOTE = 2_000  # characters
 
 
 class ConflictError(DataError):
-    """The same key names something else."""
+    """A key that names something else already."""
 
 
 @dataclass(frozen=True)
@@ -41,15 +41,14 @@ class Contact:
 
 @dataclass(frozen=True)
 class Author:
-    """Who records something, and the key that seals the audit entry about it."""
+    """The name of who records something, and the key that seals the audit entry about it."""
 
     name: str
     audit_key: bytes | None
 
 
 def record(connection: Connection, contact: Contact, author: Author, names_run: bool = True) -> Contact:
-    """Adds a contact and returns it as it stands in the store; one that its manager sent before is only
-    returned.
+    """The contact as it stands in the store, where it is added unless its manager sent it before.
 
     Whose sender names no run means the served one, which may be another when the same is sent again. Who said
     ``no_contact`` is opted out with it. Raises ConflictError where the key stands for another contact.
@@ -143,9 +142,7 @@ def with_keys(connection: Connection, customer_id: str, start: str) -> tuple[Con
 
 
 def newest_before(connection: Connection, customer_ids: Collection[str], day: date) -> dict[str, Contact]:
-    """The newest contact of each of some customers, of those recorded before a day began in UTC, by
-    customer_id.
-    """
+    """The newest contact of each of some customers before a day began in UTC, by customer_id."""
     return _newest(connection, customer_ids, tables.contacts.c.recorded_at < datetime.combine(day, time()))
 
 

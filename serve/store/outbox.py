@@ -14,17 +14,14 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, 
 
 from serve.store import tables
 
-Kind = Literal["manager", "branch"]
 State = Literal["sending", "sent", "refused"]
 
 
 @dataclass(frozen=True, order=True)
 class Recipient:
-    """The reader of a list: a manager, or the head of a branch of its own list of customers without a
-    manager.
-    """
+    """The reader of a list: a manager, or a branch's head for customers without a manager."""
 
-    kind: Kind
+    kind: Literal["manager", "branch"]
     number: str
 
     def __str__(self) -> str:

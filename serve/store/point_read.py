@@ -45,7 +45,6 @@ class PointRead:
             self._connection = None
 
     def _ask(self, customer_id: str, scope: Scope, language: Language) -> Any:
-        """The cursor of the statement about one customer."""
         values = {"customer_id": customer_id, "number": scope.number}
         return self._connection.execute(self._sql[scope.reach, language], values)
 
@@ -67,9 +66,7 @@ class PointRead:
 
 
 class SqlitePointRead(PointRead):
-    """Reads on the event loop: a customer takes some microseconds, and no publication keeps a reader
-    waiting.
-    """
+    """Reads on the event loop: it takes some microseconds, and no publication keeps a reader waiting."""
 
     async def find(self, customer_id: str, scope: Scope, language: Language) -> Found | None:
         try:

@@ -46,10 +46,7 @@ class ReadSession:
         self.scope = scope
 
     def customer(self, customer_id: str) -> Score | Exclusion | None:
-        """The score or exclusion of one customer, in one statement;
-
-        None for one that the run does not know.
-        """
+        """The score or exclusion of one customer, in one statement; None for one unknown to the run."""
         reasons = self.connection.execute(self._about_customer(customer_id)).all()
         if reasons and reasons[0].code:
             return Exclusion(customer_id, reasons[0].code)
@@ -66,10 +63,7 @@ class ReadSession:
         return {customer.customer_id: customer for customer in customers}
 
     def profile(self, customer_id: str) -> Profile | None:
-        """What a manager reads besides the score;
-
-        None for a customer unknown, or of a run too old to keep it.
-        """
+        """One customer's profile; None for a customer unknown, or of a run too old to keep it."""
         return self.profiles([customer_id]).get(customer_id)
 
     def profiles(self, customer_ids: Collection[str]) -> dict[str, Profile]:
@@ -95,12 +89,9 @@ class ReadSession:
             query = query.where(tables.managers.c.branch_id == branch_id)
         return self._objects(Manager, query)
 
-    def manager_list(self, manager_id: str) -> tuple[Manager, tuple[Score, ...]] | None:
-        """One manager's listed customers by rank; None for an unknown manager."""
-        manager = self.manager(manager_id)
-        if manager is None:
-            return None
-        return manager, self._listed(tables.decisions.c.manager_id == manager_id)
+    def manager_list(self, manager_id: str) -> tuple[Score, ...]:
+        """One manager's listed customers, by rank."""
+        return self._listed(tables.decisions.c.manager_id == manager_id)
 
     def branch_list(self, branch_id: str) -> tuple[Score, ...]:
         """The listed customers of a branch who are in nobody's charge, by rank."""
@@ -188,11 +179,9 @@ class ReadSession:
         return select(table).where(table.c.run_version == self.run_version, self.scope.of(table))
 
     def _objects(self, kind: type[Published], query: Select[Any]) -> tuple[Published, ...]:
-        """The rows of a query as objects, whose attributes are named as the columns."""
         return tuple(kind(**rows.values_of(row)) for row in self.connection.execute(query))
 
     def _listed(self, *conditions: ColumnElement[bool]) -> tuple[Score, ...]:
-        """The listed customers of one list, by rank."""
         decisions, scores = tables.decisions, tables.scores
         query = (
             select(scores, decisions.c.rank)
@@ -203,7 +192,6 @@ class ReadSession:
         return tuple(self._with_reasons(query, "rank"))
 
     def _with_reasons(self, query: Select[Any], order: str) -> Iterator[Score]:
-        """The scores of a query, each with its reasons."""
         score, reasons = query.subquery(), tables.reasons
         own_reasons = (reasons.c.run_version == self.run_version) & (
             reasons.c.customer_id == score.c.customer_id

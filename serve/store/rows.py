@@ -1,7 +1,6 @@
-"""How published objects lie in the store, and how many rows go in at once.
+"""Published objects as rows of the store, and rows written many at once.
 
-Rows are tuples in the order of a table's columns; counts are JSON; a profile is JSON of positions and
-differences, compressed.
+Rows are tuples in the order of a table's columns; counts are JSON; a profile is compressed JSON.
 """
 
 import json
@@ -107,9 +106,7 @@ def profile_rows(run_version: int, profiles: Iterable[Profile]) -> Iterator[Valu
 
 
 def packed(profile: Profile) -> bytes:
-    """AUM as the first value and what each week changed: most weeks change nothing, and nothing takes
-    little room.
-    """
+    """The profile as bytes; AUM as the first value and each week's change, which is mostly none and short."""
     whole = (
         {
             name: [*weeks[:1], *(after - before for before, after in pairwise(weeks))]

@@ -1,6 +1,4 @@
-"""The version of the store's tables: the one found, the one that this software needs, and the steps
-between.
-"""
+"""The version of the store's tables: the one found, the one needed here, and the steps between."""
 
 from pathlib import Path
 from typing import Any
@@ -54,8 +52,7 @@ def prepare(connection: Connection) -> None:
 
 
 def migrate(connection: Connection, target: str | None = VERSION) -> list[str]:
-    """Takes the store up or down to a version (None: no tables at all), rows and all; returns the steps
-    taken.
+    """The steps that took the store up or down to a version (None: no tables at all), rows and all.
 
     All within the caller's transaction. Raises DataError for a version that is not known here.
     """

@@ -42,10 +42,7 @@ class Store(AbstractContextManager["Store"]):
         self.engine.dispose()
 
     def migrate(self, target: str | None = schema.VERSION) -> list[str]:
-        """The steps taken, up or down to a version: by default this software's;
-
-        None takes the tables away.
-        """
+        """The steps taken to a version, up or down; None takes the tables away."""
         with connect.write(self.engine) as connection:
             return schema.migrate(connection, target)
 
@@ -87,8 +84,7 @@ class Store(AbstractContextManager["Store"]):
             return True
 
     def prune(self, keep_weeks: int, keep_profiles: int, keep_assignments: int) -> int:
-        """The number of runs removed: of Mondays ``keep_weeks`` or more before the newest, never the one
-        served.
+        """The number of runs removed: ``keep_weeks`` or more before the newest Monday, never the one served.
 
         Of runs ``keep_profiles`` or more weeks before the newest only the profiles and the prepared answers
         go, and so do assignments made ``keep_assignments`` or more weeks before it.
@@ -138,11 +134,9 @@ class Store(AbstractContextManager["Store"]):
 
     @contextmanager
     def append(self) -> Iterator[Connection]:
-        """One write transaction for what callers of the service send, whom a publication does not keep
-        waiting.
+        """One write transaction for what callers of the service send.
 
-        PostgreSQL waits for no publication. SQLite has one writer: raises BusyError after ``PATIENCE``
-        seconds.
+        PostgreSQL waits for no publication. SQLite has one writer: BusyError after ``PATIENCE`` seconds.
         """
         with connect.write(self.engine, connect.APPEND_LOCK, PATIENCE) as connection:
             self._look_at_version(connection)

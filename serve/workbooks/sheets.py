@@ -145,7 +145,6 @@ def _why(context: Context, score: Score) -> str:
 
 
 def _maturing(context: Context, maturities: Sequence[Maturity]) -> str:
-    """Date, product and amount of each maturity, the soonest first."""
     money = context.words.money
     named, others = maturities[:MATURITIES], maturities[MATURITIES:]
     lines = [f"{due.matures_on} {due.product_name} {money(due.balance_minor)}" for due in named]
@@ -253,7 +252,6 @@ def _listed_minor(call_list: CallList) -> int:
 
 
 def _total(lists: Sequence[CallList]) -> CallList:
-    """All of a branch as if it were one list."""
     return CallList(
         lists[0].branch_id,
         None,

@@ -43,6 +43,7 @@ def test_questions_find_their_rows_by_key(published, asked, reach, still):
         read_session.customers(["c1", "c6"])
         read_session.history("c1")
         read_session.profile("c1")
+        read_session.manager("M1")
         read_session.manager_list("M1")
         read_session.branch_list("B1")
         read_session.managers("B1")

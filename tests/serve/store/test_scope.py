@@ -56,7 +56,8 @@ def test_the_served_run_decides(moved_on, reach, number, then, still):
 def test_lists_and_single_customers_of_the_past_likewise(moved_on):
     with moved_on.at_run("run-1", Scope(Reach.OWN, "M1", still=True)) as read_session:
         # C4 and c1 were listed
-        assert read_session.manager_list("M1") == (Manager("M1", "张伟", "B1", 2), ())
+        assert read_session.manager("M1") == Manager("M1", "张伟", "B1", 2)
+        assert read_session.manager_list("M1") == ()
         assert [read_session.customer(name) is None for name in ("c1", "c2")] == [True, False]
         assert read_session.history("c1") == ()
         assert list(read_session.profiles(["c1", "c2"])) == ["c2"]

@@ -36,8 +36,7 @@ def customer(store, customer_id):
 def manager_list(store, manager_id):
     """The served run, one manager and the listed customers by rank."""
     with store.at_run() as read_session:
-        found = read_session.manager_list(manager_id)
-        return found and (read_session.run, *found)
+        return read_session.run, read_session.manager(manager_id), read_session.manager_list(manager_id)
 
 
 def test_published_and_read_back_are_equal(published, make_run, scores, exclusions, lists):
@@ -66,7 +65,7 @@ def test_one_customer_is_scored_excluded_or_unknown(published, make_run, scores)
 def test_a_managers_list_comes_in_its_order(published, make_run, scores):
     manager = Manager("M1", "张伟", "B1", 2)
     assert manager_list(published, "M1") == (make_run(), manager, (scores[3], scores[0]))
-    assert manager_list(published, "M2") is None
+    assert manager_list(published, "M2") == (make_run(), None, ())
 
 
 def test_a_managers_address_is_kept(store, make_run, scores, exclusions, lists):
