@@ -1,17 +1,22 @@
 """Notifications of this week's lists by mail, a link and nothing about customers.
 
-There is one to each reader and run, also when a run of the command was killed half-way.
+There is one to each reader and run, also when a run of the command was killed half-way. A session with the
+bank's mail server is encrypted or not at all; every failure is one of three kinds. ConfigError: nothing can
+be sent until somebody mends something. LaterError: it may work in a while. RefusedError: this message will
+never be accepted, others may.
 """
 
 import hashlib
+import smtplib
+import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from email import policy
 from email.headerregistry import Address
 from email.message import EmailMessage
-from smtplib import SMTP
 
 from configs.errors import ConfigError, DataError
 from configs.mail import Mail, is_address
@@ -19,7 +24,6 @@ from configs.published import Run
 from configs.service import MailServer
 from configs.settings import Settings
 from pipeline.context import Context
-from pipeline.lists.smtp import LaterError, RefusedError, hand_over, session
 from pipeline.progress import log, step
 from serve.store import outbox
 from serve.store.read_session import ReadSession
@@ -31,6 +35,18 @@ WAIT_SECONDS = 5.0  # before the second attempt; doubled before each further one
 TIMEOUT_SECONDS = 30.0  # for the mail server to answer; a message takes five answers at most
 # After which another run may send what one had begun to send: longer than a message takes.
 LEASE_SECONDS = 600
+
+
+class LaterError(Exception):
+    """The mail server cannot do it now: 4xx, no answer, connection lost."""
+
+
+class RefusedError(Exception):
+    """The mail server answered 5xx to one message."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"refused with {code}")
+        self.code = code
 
 
 @dataclass(frozen=True)
@@ -156,7 +172,7 @@ class _Sending:
             return due
         return left
 
-    def _done(self, smtp: SMTP, notification: Notification) -> bool:
+    def _done(self, smtp: smtplib.SMTP, notification: Notification) -> bool:
         """False where the notification has to wait."""
         bank, to = self.bank, notification.to
         with self.store.write() as connection:
@@ -237,3 +253,85 @@ def message_of(notification: Notification, run: Run, settings: Settings, at: dat
 def _one_line(text: str) -> str:
     """Without what could end a header, or show something else than it says."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+@contextmanager
+def session(server: MailServer, timeout: float) -> Iterator[smtplib.SMTP]:
+    """An encrypted session, logged in where there is a user. Raises LaterError and ConfigError."""
+    try:
+        trusted = ssl.create_default_context(cafile=server.ca or None)
+    except OSError as error:
+        raise ConfigError(
+            f"the certificates in {server.ca!r} cannot be read: {error}. Mend ATTRITION_SMTP_CA."
+        ) from None
+    with _explained(server):
+        smtp = smtplib.SMTP(server.host, server.port, timeout=timeout)
+    try:
+        with _explained(server):
+            _secure(smtp, server, trusted)
+        yield smtp
+    finally:
+        with suppress(smtplib.SMTPException, OSError):
+            smtp.quit()
+        smtp.close()
+
+
+def hand_over(smtp: smtplib.SMTP, server: MailServer, message: EmailMessage) -> None:
+    """Returns when the mail server has accepted the message.
+
+    Raises RefusedError, LaterError and ConfigError.
+    """
+    with _explained(server):
+        smtp.send_message(message)
+
+
+def _secure(smtp: smtplib.SMTP, server: MailServer, trusted: ssl.SSLContext) -> None:
+    smtp.ehlo_or_helo_if_needed()
+    if not smtp.has_extn("starttls"):
+        raise ConfigError(
+            f"the mail server {server.host}:{server.port} offers no STARTTLS, so nothing was sent. Name "
+            "one that does in ATTRITION_SMTP_HOST and ATTRITION_SMTP_PORT."
+        )
+    smtp.starttls(context=trusted)
+    if server.user:
+        smtp.login(server.user, server.password.get_secret_value())
+
+
+@contextmanager
+def _explained(server: MailServer) -> Iterator[None]:
+    try:
+        yield
+    except (smtplib.SMTPException, OSError) as error:
+        raise _fault(f"the mail server {server.host}:{server.port}", error) from None
+
+
+def _fault(where: str, error: smtplib.SMTPException | OSError) -> Exception:
+    """The error for a failure.
+
+    It names only the code of an answer, whose words may repeat an address or a login.
+    """
+    match error:
+        case ssl.SSLCertVerificationError():
+            return ConfigError(
+                f"{where} has a certificate that is not trusted: {error.verify_message}. Name the file of "
+                "the authority that issued it in ATTRITION_SMTP_CA."
+            )
+        case smtplib.SMTPRecipientsRefused():
+            ((code, _),) = error.recipients.values()
+            return RefusedError(code) if code >= 500 else LaterError(f"{where} answered {code}")
+        case smtplib.SMTPServerDisconnected():
+            return LaterError(f"{where} ended the connection, or did not answer")
+        case smtplib.SMTPResponseException(smtp_code=code) if code < 500:
+            return LaterError(f"{where} answered {code}")
+        case smtplib.SMTPDataError(smtp_code=code):
+            return RefusedError(code)
+        case smtplib.SMTPSenderRefused(smtp_code=code):
+            return ConfigError(f"{where} refuses the sender with {code}. Mend sender in [mail].")
+        case smtplib.SMTPResponseException(smtp_code=code):
+            return ConfigError(f"{where} answered {code} to connection or login. Mend ATTRITION_SMTP_….")
+        case smtplib.SMTPException():
+            return ConfigError(
+                f"{where} takes no login known here. Unset ATTRITION_SMTP_USER and "
+                "ATTRITION_SMTP_PASSWORD, or name another port in ATTRITION_SMTP_PORT."
+            )
+    return LaterError(f"{where} cannot be reached: {error}")

@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from configs.errors import ConfigError
-from pipeline.lists.smtp import LaterError, RefusedError, hand_over, session
+from pipeline.lists.mail import LaterError, RefusedError, hand_over, session
 from tests.mail_server import PASSWORD
 from tests.servers import PATIENCE
 
