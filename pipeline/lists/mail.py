@@ -109,8 +109,11 @@ def send_after_run(bank: Context, server: Callable[[], MailServer | None], as_of
         if named is not None:
             with step("mail") as counts:
                 sent = send(bank, named, as_of)
-                counts["sent"] = sent.sent
-                counts |= {"refused": len(sent.refused), "no_address": len(sent.no_address)}
+                counts |= {
+                    "sent": sent.sent,
+                    "refused": len(sent.refused),
+                    "no_address": len(sent.no_address),
+                }
     except (DataError, ConfigError) as error:
         log.warning("mail      %s", error)
 

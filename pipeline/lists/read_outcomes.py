@@ -78,9 +78,8 @@ def read_outcomes(bank: Context, path: Path, called_by: str = "") -> Counter[Bec
             if faults:
                 raise _refusal(path, faults)
         author = Author(bank.user, bank.audit_key)
-        contacts = [_contact(line, called_by, bank) for line in filled]
         with store.write() as connection:
-            became = Counter(_record(connection, contact, author) for contact in contacts)
+            became = Counter(_record(connection, _contact(line, called_by, bank), author) for line in filled)
     became["empty"] = len(lines) - len(filled)
     return became
 
@@ -148,8 +147,10 @@ def _fault_of_list(
 ) -> str:
     """The fault of a row by the run's lists: manager_id by customer, None on a branch's own."""
     if line["run_id"] != read_session.run.run_id:
-        file_run = read_session.run.run_id
-        return f"of run {line['run_id']}, but the file is of run {file_run}. Read each file by itself."
+        return (
+            f"of run {line['run_id']}, but the file is of run {read_session.run.run_id}. "
+            "Read each file by itself."
+        )
     if line["customer_id"] not in lists or (lists[line["customer_id"]] or "") != line["manager_id"]:
         return "the customer is not on that list. Remove the row."
     if not (line["manager_id"] or called_by):
@@ -211,8 +212,10 @@ def _guarded(path: Path) -> bytes:
 
 
 def _unreadable(path: Path, why: str) -> DataError:
-    remedy = "Save the list anew from the workbook of the week."
-    return DataError(f"{path} cannot be read as an .xlsx workbook: {why}. {remedy}")
+    return DataError(
+        f"{path} cannot be read as an .xlsx workbook: {why}. "
+        "Save the list anew from the workbook of the week."
+    )
 
 
 def _place_of_names(rows: list[tuple[Any, ...]]) -> int:

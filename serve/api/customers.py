@@ -263,7 +263,7 @@ def risk_fields(context: ResponseContext, score: Score) -> dict[str, Any]:
 
 def _extras(read_session: ReadSession, customer_id: str, include: list[Any]) -> dict[str, Any]:
     extras: dict[str, Any] = {}
-    if "maturities" in include and (profile := read_session.profile(customer_id)):
+    if "maturities" in include and (profile := read_session.profiles([customer_id]).get(customer_id)):
         extras["maturities"] = [
             {
                 "product": maturity.product_name,

@@ -59,7 +59,7 @@ def customer_page(
             raise HTTPException(404)
         if isinstance(score, Exclusion):
             return show_run(request, "excluded.html", session, customer_id=customer_id, code=score.code)
-        profile = session.profile(customer_id)
+        profile = session.profiles([customer_id]).get(customer_id)
         held = profile.aum_by_class if profile else {}
         classes = {name: held[name] for name in PRODUCT_CLASSES if name in held and name != "loan"}
         recorded = contacts.latest_of(session.connection, customer_id, CONTACTS)

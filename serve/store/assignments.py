@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, insert, select, updat
 from configs.call_lists import Assignment, CallList
 from configs.published import Run, Score
 from serve.store import tables
+from serve.store.rows import dump
 
 # The columns that the experiment is estimated from.
 EXPERIMENT = ("customer_id", "assigned_on", "control_group", "manager_id", "reason_group", "risk", "attrited",
@@ -103,8 +104,7 @@ def write_result(connection: Connection, as_of: date, figures: Mapping[str, Any]
     """Writes the effect of calls as estimated before ``as_of``, in place of an earlier estimate."""
     results = tables.experiment_results
     connection.execute(delete(results).where(results.c.as_of == as_of))
-    text = json.dumps(figures, ensure_ascii=False, allow_nan=False, sort_keys=True)
-    connection.execute(insert(results), {"as_of": as_of, "figures": text})
+    connection.execute(insert(results).values(as_of=as_of, figures=dump(figures, sort_keys=True)))
 
 
 def latest_result(connection: Connection) -> dict[str, Any] | None:

@@ -62,8 +62,7 @@ def inspect(path: Path) -> int:
         faults = list(_faults(backup))
         if faults:
             raise DataError(f"the backup {path} is not sound: {faults[0]}. Use another one.")
-        runs: int = backup.execute("SELECT count(*) FROM runs").fetchone()[0]
-    return runs
+        return int(backup.execute("SELECT count(*) FROM runs").fetchone()[0])
 
 
 def _faults(backup: sqlite3.Connection) -> Iterator[str]:

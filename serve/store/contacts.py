@@ -82,8 +82,9 @@ def opt_out(
     if since:
         return since
     since = at.astimezone(UTC).date()
-    row = {"customer_id": customer_id, "since": since, "contact_id": contact_id}
-    connection.execute(insert(tables.opt_outs), row)
+    connection.execute(
+        insert(tables.opt_outs).values(customer_id=customer_id, since=since, contact_id=contact_id)
+    )
     entry = audit.Entry(at, author.name, "opt out", customer_id, {"contact_id": contact_id})
     audit.append(connection, entry, author.audit_key)
     return since

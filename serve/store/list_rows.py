@@ -39,8 +39,7 @@ def list_rows(session: ReadSession, listed: Sequence[Score]) -> tuple[ListRow, .
     for score in listed:
         name = score.customer_id
         profile = profiles.get(name, Profile(name, MappingProxyType({})))
-        last = last_contact(profile, recorded.get(name))
-        rows.append(ListRow(score, decisions[name], profile, last))
+        rows.append(ListRow(score, decisions[name], profile, last_contact(profile, recorded.get(name))))
     return tuple(rows)
 
 

@@ -46,22 +46,21 @@ def begin(connection: Connection, run_id: str, to: Recipient, at: datetime, leas
 
 def release(connection: Connection, run_id: str, to: Recipient) -> None:
     """Takes a beginning back: the mail server could not accept the notification now."""
-    sending = _is(run_id, to) & (tables.notifications.c.state == "sending")
-    connection.execute(delete(tables.notifications).where(sending))
+    connection.execute(delete(tables.notifications).where(_is(run_id, to)).filter_by(state="sending"))
 
 
 def finish(
     connection: Connection, run_id: str, to: Recipient, state: State, at: datetime, code: int | None = None
 ) -> None:
     """Writes the final state of a notification that the caller began to send."""
-    values = {"state": state, "at": _utc(at), "code": code}
-    connection.execute(update(tables.notifications).where(_is(run_id, to)).values(**values))
+    connection.execute(
+        update(tables.notifications).where(_is(run_id, to)).values(state=state, at=_utc(at), code=code)
+    )
 
 
 def states(connection: Connection, run_id: str) -> Mapping[Recipient, State]:
     """The state of each notification that somebody has begun to send, by recipient."""
-    notifications = tables.notifications
-    rows = connection.execute(select(notifications).where(notifications.c.run_id == run_id))
+    rows = connection.execute(select(tables.notifications).filter_by(run_id=run_id))
     return {Recipient(row.kind, row.number): row.state for row in rows}
 
 

@@ -45,8 +45,9 @@ class PointRead:
             self._connection = None
 
     def _ask(self, customer_id: str, scope: Scope, language: Language) -> Any:
-        values = {"customer_id": customer_id, "number": scope.number}
-        return self._connection.execute(self._sql[scope.reach, language], values)
+        return self._connection.execute(
+            self._sql[scope.reach, language], {"customer_id": customer_id, "number": scope.number}
+        )
 
     def _found(self, customer_id: str, row: Sequence[Any] | None) -> Found | None:
         """From a row of ``_statements``; None for who is not in it, or if the pointer has moved on meanwhile.

@@ -50,8 +50,7 @@ class ReadSession:
         reasons = self.connection.execute(self._about_customer(customer_id)).all()
         if reasons and reasons[0].code:
             return Exclusion(customer_id, reasons[0].code)
-        known = (row for row in reasons if row.customer_id is not None)
-        return next(rows.scores_from(known), None)
+        return next(rows.scores_from(row for row in reasons if row.customer_id is not None), None)
 
     def customers(self, customer_ids: Collection[str]) -> dict[str, Score | Exclusion]:
         """The score or exclusion of each of at most ``LONGEST`` customers; those unknown are left out."""
@@ -62,12 +61,8 @@ class ReadSession:
         customers += self._objects(Exclusion, excluded)
         return {customer.customer_id: customer for customer in customers}
 
-    def profile(self, customer_id: str) -> Profile | None:
-        """One customer's profile; None for a customer unknown, or of a run too old to keep it."""
-        return self.profiles([customer_id]).get(customer_id)
-
     def profiles(self, customer_ids: Collection[str]) -> dict[str, Profile]:
-        """The profiles of many customers at once, by customer_id; those without one are left out."""
+        """The profiles of customers, by customer_id; those unknown, or of a run too old, are left out."""
         scores, profiles = tables.scores, tables.profiles
         query = (
             select(profiles.c.customer_id, profiles.c.content)
@@ -144,10 +139,11 @@ class ReadSession:
 
     def lists(self) -> tuple[tuple[str | None, str | None], ...]:
         """Branch and manager of each list that holds somebody; a branch's own list has no manager."""
-        decisions = tables.decisions
-        query = select(decisions.c.branch_id, decisions.c.manager_id).distinct()
-        listed = (decisions.c.run_version == self.run_version) & decisions.c.rank.is_not(None)
-        return tuple((row.branch_id, row.manager_id) for row in self.connection.execute(query.where(listed)))
+        columns = tables.decisions.c
+        listed = select(columns.branch_id, columns.manager_id).where(
+            columns.run_version == self.run_version, columns.rank.is_not(None)
+        )
+        return tuple((row.branch_id, row.manager_id) for row in self.connection.execute(listed.distinct()))
 
     def decisions(self, customer_ids: Collection[str] | None = None) -> dict[str, Decision]:
         """The decision about each of some cohort customers, or about all, by customer_id."""
@@ -165,8 +161,10 @@ class ReadSession:
         figures = tables.figures
         measured = self.connection.execute(select(figures).where(figures.c.name == name))
         by_version = {row.run_version: json.loads(row.content) for row in measured}
-        newest = self.connection.execute(newest_runs().limit(limit))
-        return [(rows.run_from(row), by_version.get(row.run_version)) for row in newest]
+        return [
+            (rows.run_from(row), by_version.get(row.run_version))
+            for row in self.connection.execute(newest_runs().limit(limit))
+        ]
 
     def card(self) -> dict[str, tuple[str, ...]] | None:
         """The card of the model that scored, by part; None where none was published."""

@@ -35,8 +35,11 @@ REASON_COLUMNS = tuple(tables.reasons.c[name] for name in REASON)
 
 
 def run_row(run_version: int, run: Run) -> dict[str, Any]:
-    counts = {"excluded": dump(dict(run.excluded)), "manifest": dump(dict(run.manifest))}
-    return run.__dict__ | counts | {"run_version": run_version}
+    return run.__dict__ | {
+        "run_version": run_version,
+        "excluded": dump(dict(run.excluded)),
+        "manifest": dump(dict(run.manifest)),
+    }
 
 
 def score_rows(run_version: int, scores: Iterable[Score]) -> Iterator[Values]:

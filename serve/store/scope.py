@@ -45,9 +45,10 @@ class Scope:
 
     def _still_own(self, table: Table, name: str) -> ColumnElement[bool]:
         current, pointer = tables.scores.alias("current"), tables.current_run
-        served = current.c.run_version == select(pointer.c.run_version).scalar_subquery()
         return exists().where(
-            served, current.c.customer_id == table.c.customer_id, current.c[name] == self.number
+            current.c.run_version == select(pointer.c.run_version).scalar_subquery(),
+            current.c.customer_id == table.c.customer_id,
+            current.c[name] == self.number,
         )
 
 

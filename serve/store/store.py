@@ -188,8 +188,8 @@ class Store(AbstractContextManager["Store"]):
     def history(self) -> tuple[Run, ...]:
         """Every run in the store, the newest snapshot first."""
         with self.read() as connection:
-            order = (tables.runs.c.snapshot_date.desc(), tables.runs.c.run_id)
-            return tuple(map(rows.run_from, connection.execute(select(tables.runs).order_by(*order))))
+            runs = select(tables.runs).order_by(tables.runs.c.snapshot_date.desc(), tables.runs.c.run_id)
+            return tuple(map(rows.run_from, connection.execute(runs)))
 
     def scores(self, run_id: str | None = None, scope: Scope = EVERYTHING) -> Iterator[Score]:
         """Every score of one run by customer_id, a page at a time; between pages nothing is held open.
@@ -211,10 +211,9 @@ def keep_figures(
 ) -> None:
     """In place of what was kept under this name before. Raises DataError for an unknown run, and for NaN."""
     figures, run_version = tables.figures, find(connection, run_id).run_version
-    replaced = (figures.c.run_version == run_version) & (figures.c.name == name)
-    connection.execute(delete(figures).where(replaced))
-    values = {"run_version": run_version, "name": name, "content": rows.dump(content)}
-    connection.execute(insert(figures), values)
+    key = {"run_version": run_version, "name": name}
+    connection.execute(delete(figures).filter_by(**key))
+    connection.execute(insert(figures).values(**key, content=rows.dump(content)))
 
 
 def differences(before: Iterable[Score], after: Iterable[Score]) -> Iterator[Difference]:
@@ -265,11 +264,10 @@ def _check_profiles(connection: Connection, run: Run, run_version: int) -> None:
 def _until(connection: Connection, monday: date) -> Sequence[int]:
     """The runs of Mondays up to this one, but never the one served."""
     runs = tables.runs
-    old = select(runs.c.run_version).where(
-        runs.c.snapshot_date <= monday,
-        runs.c.run_version.not_in(select(tables.current_run.c.run_version)),
-    )
-    return connection.scalars(old).all()
+    not_served = runs.c.run_version.not_in(select(tables.current_run.c.run_version))
+    return connection.scalars(
+        select(runs.c.run_version).where(runs.c.snapshot_date <= monday, not_served)
+    ).all()
 
 
 def _remove(connection: Connection, run_versions: Collection[int]) -> None:

@@ -48,8 +48,9 @@ class Context:
 
     @property
     def source(self) -> str:
-        run = self.run
-        return self.words("source", run=run.run_id, model=run.model_id, currency=run.base_currency)
+        return self.words(
+            "source", run=self.run.run_id, model=self.run.model_id, currency=self.run.base_currency
+        )
 
 
 def list_sheet(workbook: Workbook, context: Context, call_list: CallList, rows: Sequence[ListRow]) -> None:
@@ -135,8 +136,10 @@ def _columns(context: Context, call_list: CallList, rows: Sequence[ListRow]) -> 
 
 def _why(context: Context, score: Score) -> str:
     """The reasons, numbered, one below the other; then how the risk changed, if it did by a whole point."""
-    shown = score.reasons[: context.settings.lists.reasons]
-    lines = [f"{number}. {context.words.of(reason)}" for number, reason in enumerate(shown, start=1)]
+    lines = [
+        f"{number}. {context.words.of(reason)}"
+        for number, reason in enumerate(score.reasons[: context.settings.lists.reasons], start=1)
+    ]
     points = risk_points(score)
     if points:
         change = change_in_words(context.run, score, context.language)

@@ -42,7 +42,7 @@ def test_questions_find_their_rows_by_key(published, asked, reach, still):
         read_session.customer("c1")
         read_session.customers(["c1", "c6"])
         read_session.history("c1")
-        read_session.profile("c1")
+        read_session.profiles(["c1"]).get("c1")
         read_session.manager("M1")
         read_session.manager_list("M1")
         read_session.branch_list("B1")

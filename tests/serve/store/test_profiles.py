@@ -60,9 +60,9 @@ def test_profiles_are_published_with_their_run(store, publish_run, profiles):
     whole = [WHOLE, *profiles[1:]]
     publish_run(extras=RunExtras(iter(whole)))
     with store.at_run() as run:
-        assert run.profile("c1") == WHOLE
+        assert run.profiles(["c1"]).get("c1") == WHOLE
         assert run.profiles(["c5", "c6", "c1", "nobody"]) == {"c1": WHOLE, "c5": whole[4]}
-        assert run.profile("c6") is None
+        assert run.profiles(["c6"]).get("c6") is None
         assert run.profiles([]) == {}
 
 
@@ -80,14 +80,14 @@ def test_nobody_reads_beyond_the_scope(store, publish_run, scores, profiles, sco
     publish_run(extras=RunExtras(profiles))
     with store.at_run(scope=scope) as run:
         assert run.profiles([one.customer_id for one in scores]).keys() == found
-        assert (run.profile("c5") is None) == ("c5" not in found)
+        assert (run.profiles(["c5"]).get("c5") is None) == ("c5" not in found)
 
 
 def test_a_rerun_replaces_profiles_too(store, publish_run, profiles):
     publish_run(extras=RunExtras(profiles))
     publish_run(extras=RunExtras([WHOLE, *profiles[1:]]))
     with store.at_run() as run:
-        assert run.profile("c1") == WHOLE
+        assert run.profiles(["c1"]).get("c1") == WHOLE
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_only_the_newest_runs_keep_profiles_and_answers(store, publish_run, make
         store.rollback()
     assert store.prune(52, 2, 130) == 0
     with store.at_run("run-1") as run:
-        assert (run.profile("c1"), run.customer("c1")) == (None, scores[0])
+        assert (run.profiles(["c1"]).get("c1"), run.customer("c1")) == (None, scores[0])
     with store.read() as connection:
         for table in (tables.profiles, tables.prepared_answers):
             kept = connection.scalars(select(table.c.run_version).distinct().order_by("run_version"))
