@@ -36,8 +36,7 @@ class PointRead:
         self._store, self._address = store, store.engine.url
         self._sql = _statements(driver_dialect(store.engine), form)
         self._connection: Any = None
-        self._named: tuple[int, str] = (0, "")
-        self._run: Run | None = None
+        self._runs: dict[tuple[int, str], Run] = {}  # the one served, by run_version and run_id
 
     def close(self) -> None:
         if self._connection:
@@ -56,14 +55,13 @@ class PointRead:
         """
         if not row:
             return None
-        content, code, *named = row
-        if self._named != tuple(named):
+        content, code, run_version, run_id = row
+        if (run_version, run_id) not in self._runs:
             with self._store.at_run() as read_session:
-                self._named, self._run = (read_session.run_version, read_session.run.run_id), read_session.run
+                self._runs = {(read_session.run_version, read_session.run.run_id): read_session.run}
+        run = self._runs.get((run_version, run_id))
         answer = content or (Exclusion(customer_id, code) if code else None)
-        if self._run is None or answer is None or self._named != tuple(named):
-            return None
-        return self._run, answer
+        return (run, answer) if run and answer else None
 
 
 class SqlitePointRead(PointRead):

@@ -1,7 +1,6 @@
 """The weekly workbooks: one per manager, one per branch. The same run gives the same bytes."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import datetime, time
 from io import BytesIO
 from pathlib import Path
@@ -16,6 +15,13 @@ from configs.settings import Settings
 from serve.store.list_rows import list_rows
 from serve.store.read_session import ReadSession
 from serve.workbooks.sheets import Context, list_sheet, summary_sheet
+
+OPTIONS = {
+    "in_memory": True,
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+    "strings_to_numbers": False,
+}
 
 
 def write_lists(
@@ -44,21 +50,13 @@ def write_lists(
 
 def manager_workbook(context: Context, call_list: CallList, read_session: ReadSession) -> bytes:
     """An .xlsx of one sheet: the customers to call, with room for the outcomes."""
-    content = BytesIO()
-    with _book(content, context, context.who(call_list)) as workbook:
-        list_sheet(workbook, context, call_list, list_rows(read_session, call_list.listed))
-    return content.getvalue()
+    return _workbook(context, context.who(call_list), (), [call_list], read_session)
 
 
 def branch_workbook(context: Context, lists: Sequence[CallList], read_session: ReadSession) -> bytes:
     """An .xlsx of a summary per manager and a sheet of the customers without one; ``lists`` of one branch."""
-    content = BytesIO()
-    with _book(content, context, context.branch(lists[0].branch_id)) as workbook:
-        summary_sheet(workbook, context, lists)
-        for call_list in lists:
-            if call_list.manager is None:
-                list_sheet(workbook, context, call_list, list_rows(read_session, call_list.listed))
-    return content.getvalue()
+    own = [call_list for call_list in lists if call_list.manager is None]
+    return _workbook(context, context.branch(lists[0].branch_id), lists, own, read_session)
 
 
 def _workbooks(
@@ -76,16 +74,19 @@ def _workbooks(
         yield name, branch_workbook(context, of_branch, read_session)
 
 
-@contextmanager
-def _book(content: BytesIO, context: Context, subject: str) -> Iterator[Workbook]:
-    """A workbook that takes every text as text, and holds neither the clock nor a temporary name."""
-    options = {
-        "in_memory": True,
-        "strings_to_formulas": False,
-        "strings_to_urls": False,
-        "strings_to_numbers": False,
-    }
-    with Workbook(content, options) as workbook:
-        created = datetime.combine(context.run.snapshot_date, time())
+def _workbook(
+    context: Context,
+    subject: str,
+    summarized: Sequence[CallList],
+    shown: Sequence[CallList],
+    read_session: ReadSession,
+) -> bytes:
+    """The bytes of a workbook that takes every text as text, and holds neither clock nor temporary name."""
+    content, created = BytesIO(), datetime.combine(context.run.snapshot_date, time())
+    with Workbook(content, OPTIONS) as workbook:
         workbook.set_properties({"title": subject, "comments": context.run.run_id, "created": created})
-        yield workbook
+        if summarized:
+            summary_sheet(workbook, context, summarized)
+        for call_list in shown:
+            list_sheet(workbook, context, call_list, list_rows(read_session, call_list.listed))
+    return content.getvalue()
