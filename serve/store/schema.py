@@ -51,8 +51,8 @@ def prepare(connection: Connection) -> None:
     require_version(connection)
 
 
-def migrate(connection: Connection, target: str | None = VERSION) -> list[str]:
-    """The steps that took the store up or down to a version (None: no tables at all), rows and all.
+def migrate(connection: Connection) -> list[str]:
+    """The steps that took the store up to this software's version, rows and all.
 
     All within the caller's transaction. Raises DataError for a version that is not known here.
     """
@@ -69,15 +69,11 @@ def migrate(connection: Connection, target: str | None = VERSION) -> list[str]:
             f"the score store {connection.engine.url!r} is of version {current}, which is not among "
             f"{', '.join(versions)}. Install the software that wrote it."
         )
-    start, end = (versions.index(version) + 1 if version else 0 for version in (current, target))
+    steps = versions[versions.index(current) + 1 :] if current else versions
     context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "script": scripts})
-    steps = versions[start:end] or versions[end:start][::-1]
     with Operations.context(context):
         for version in steps:
             module: Any = scripts.get_revision(version).module
-            module.upgrade() if end > start else module.downgrade()
-            if connection.dialect.name == "postgresql":  # it drops no table whose keys wait to be checked
-                connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
-        if steps:
-            context.stamp(scripts, target or "base")
+            module.upgrade()
+            context.stamp(scripts, version)
     return steps

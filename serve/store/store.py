@@ -41,10 +41,10 @@ class Store(AbstractContextManager["Store"]):
     def close(self) -> None:
         self.engine.dispose()
 
-    def migrate(self, target: str | None = schema.VERSION) -> list[str]:
-        """The steps taken to a version, up or down; None takes the tables away."""
+    def migrate(self) -> list[str]:
+        """The steps taken to this software's version."""
         with connect.write(self.engine) as connection:
-            return schema.migrate(connection, target)
+            return schema.migrate(connection)
 
     def publish(
         self,
