@@ -10,7 +10,6 @@ from xlsxwriter import Workbook
 
 from configs.call_lists import CallList
 from configs.files import whole_file
-from configs.published import Language
 from configs.settings import Settings
 from serve.store.list_rows import list_rows
 from serve.store.read_session import ReadSession
@@ -25,18 +24,13 @@ OPTIONS = {
 
 
 def write_lists(
-    folder: Path,
-    read_session: ReadSession,
-    lists: Sequence[CallList],
-    settings: Settings,
-    language: Language | None = None,
+    folder: Path, read_session: ReadSession, lists: Sequence[CallList], settings: Settings
 ) -> list[Path]:
     """One workbook per manager and one per branch in ``folder``; those of an earlier run are removed.
 
-    Each file is written whole: whoever opens one never sees half of it. The language is the bank's unless
-    another is given. Returns the files, sorted by name.
+    Each file is written whole: whoever opens one never sees half of it. Returns the files, sorted by name.
     """
-    context = Context(read_session.run, settings, language or settings.language)
+    context = Context(read_session.run, settings)
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, content in _workbooks(context, lists, read_session):

@@ -13,6 +13,7 @@ from xlsxwriter.worksheet import Worksheet
 FONTS = {"Calibri": (0.88, 13.0), "Microsoft YaHei": (1.0, 14.5)}
 PADDING = 7  # points kept free above and below the text of a row
 A4 = 9
+FROZEN = 2  # columns that stay in sight
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 _INK, _GREY, _LINE, _NAVY, _PAPER = "#1F2933", "#6B7785", "#D5DBE1", "#1F3A5F", "#FFFBEA"
@@ -148,10 +149,10 @@ def head(sheet: Worksheet, columns: Sequence[Column], style: Styles, texts: Sequ
     return start
 
 
-def page(sheet: Worksheet, head_row: int, frozen: int, footer: Sequence[str]) -> None:
+def page(sheet: Worksheet, head_row: int, footer: Sequence[str]) -> None:
     """Landscape A4, one page wide, headings on every page; ``footer`` stands left and right."""
     sheet.hide_gridlines(2)
-    sheet.freeze_panes(head_row + 1, frozen)
+    sheet.freeze_panes(head_row + 1, FROZEN)
     sheet.set_landscape()
     sheet.set_paper(A4)
     sheet.set_margins(left=0.3, right=0.3, top=0.4, bottom=0.55)

@@ -10,32 +10,30 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from configs.call_lists import CallList
-from configs.published import AHEAD_DAYS, OUTCOMES, Language, Maturity, PastContact, Run, Score
+from configs.published import AHEAD_DAYS, OUTCOMES, Maturity, PastContact, Run, Score
 from configs.settings import Settings
 from serve.store.list_rows import WEEKS, ListRow
 from serve.texts.wording import Wording, change_in_words, risk_points
 from serve.workbooks.layout import Column, Styles, bars, fitted, head, page, row_height, styles
 
 MATURITIES = 3  # that are named; the others are one line
-FROZEN = 2  # columns that stay in sight
 NOTE_ROWS = 6  # below the table
 
 
 @dataclass(frozen=True)
 class Context:
-    """The run, settings and language of a workbook, and the texts that its sheets share."""
+    """The run and settings of a workbook, and the texts that its sheets share."""
 
     run: Run
     settings: Settings
-    language: Language
 
     @cached_property
     def words(self) -> Wording:
-        return Wording(self.language)
+        return Wording(self.settings.language)
 
     def tier(self, name: str) -> str:
         names = {tier.name: tier.name_zh for tier in self.settings.tiers}
-        return names.get(name, name) if self.language == "zh" else name
+        return names.get(name, name) if self.settings.language == "zh" else name
 
     def branch(self, branch_id: str | None) -> str:
         return branch_id or self.words("branch.none")
@@ -78,7 +76,7 @@ def list_sheet(workbook: Workbook, context: Context, call_list: CallList, rows: 
         ]
         sheet.set_row(place, row_height(wrapped, words("font")))
     _finish(sheet, context, style, columns, (top, top + len(rows)))
-    page(sheet, top, frozen=FROZEN, footer=(context.source, words("page")))
+    page(sheet, top, footer=(context.source, words("page")))
     shown = sum(column.style != "hidden" for column in columns)
     sheet.print_area(0, 0, top + len(rows) + NOTE_ROWS, shown - 1)
 
@@ -142,7 +140,7 @@ def _why(context: Context, score: Score) -> str:
     ]
     points = risk_points(score)
     if points:
-        change = change_in_words(context.run, score, context.language)
+        change = change_in_words(context.run, score, context.settings.language)
         lines.append(f"{'▲' if points > 0 else '▼'} {change}")
     return "\n".join(lines)
 
@@ -223,7 +221,7 @@ def summary_sheet(workbook: Workbook, context: Context, lists: Sequence[CallList
     if managed:
         sheet.autofilter(top, 0, top + len(managed), len(columns) - 1)
     sheet.write_string(row + 2, 0, context.words("summary.covered"), style["small"])
-    page(sheet, top, frozen=2, footer=(context.source, context.words("page")))
+    page(sheet, top, footer=(context.source, context.words("page")))
 
 
 def _summary_columns(context: Context, managed: Sequence[CallList], total: CallList) -> list[Column]:
