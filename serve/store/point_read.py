@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Dialect, Select, Table, bindparam, case, literal_column, select
+from sqlalchemy import ColumnElement, Dialect, Select, bindparam, case, literal_column, select
 
 from configs.errors import DataError
 from configs.published import LANGUAGES, Exclusion, Language, Run
 from serve.store import tables
 from serve.store.batcher import Batcher
 from serve.store.database import driver_dialect, sqlite_file
+from serve.store.read_session import of_customer
 from serve.store.scope import Reach, Scope
 from serve.store.store import Store
 
@@ -128,16 +129,15 @@ def _statements(dialect: Dialect, form: str) -> Mapping[tuple[Reach, Language], 
 
 def _about(scope: Scope, language: Language, form: str) -> Select[Any]:
     runs, answers, exclusions = tables.runs, tables.prepared_answers, tables.exclusions
-
-    def about(table: Table) -> ColumnElement[bool]:
-        same_run = table.c.run_version == runs.c.run_version
-        return same_run & (table.c.customer_id == bindparam("customer_id")) & scope.of(table)
-
+    customer_id: ColumnElement[str] = bindparam("customer_id")
     content = answers.c[language]
-    code = select(exclusions.c.code).where(about(exclusions)).scalar_subquery()
+    code = select(exclusions.c.code).where(of_customer(exclusions, customer_id, scope)).scalar_subquery()
     return (
         select(content, case((content.is_(None), code)), runs.c.run_version, runs.c.run_id)
         .select_from(runs)
-        .outerjoin(answers, about(answers) & (answers.c.form == literal_column(f"'{form}'")))
+        .outerjoin(
+            answers,
+            of_customer(answers, customer_id, scope) & (answers.c.form == literal_column(f"'{form}'")),
+        )
         .where(runs.c.run_version == select(tables.current_run.c.run_version).scalar_subquery())
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, func, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, Table, and_, func, select
 
 from configs.errors import DataError, did_you_mean
 from configs.published import Decision, Exclusion, Manager, Profile, Run, Score
@@ -191,12 +191,9 @@ class ReadSession:
 
     def _with_reasons(self, query: Select[Any], order: str) -> Iterator[Score]:
         score, reasons = query.subquery(), tables.reasons
-        own_reasons = (reasons.c.run_version == self.run_version) & (
-            reasons.c.customer_id == score.c.customer_id
-        )
         whole = (
             select(*(score.c[name] for name in rows.SCORE), *rows.REASON_COLUMNS)
-            .outerjoin(reasons, own_reasons)
+            .outerjoin(reasons, same_customer(reasons, score))
             .order_by(score.c[order], reasons.c.place)
         )
         return rows.scores_from(self.connection.execute(whole))
@@ -204,25 +201,26 @@ class ReadSession:
     def _about_customer(self, customer_id: str) -> Select[Any]:
         """A row per reason, or one with empty columns, and the code of an exclusion."""
         runs, scores, exclusions, reasons = tables.runs, tables.scores, tables.exclusions, tables.reasons
-
-        def about(table: Table) -> ColumnElement[bool]:
-            same_run = table.c.run_version == runs.c.run_version
-            return same_run & (table.c.customer_id == customer_id) & self.scope.of(table)
-
         return (
             select(*(scores.c[name] for name in rows.SCORE), *rows.REASON_COLUMNS, exclusions.c.code)
             .select_from(runs)
-            .outerjoin(scores, about(scores))
-            .outerjoin(exclusions, about(exclusions))
+            .outerjoin(scores, of_customer(scores, customer_id, self.scope))
+            .outerjoin(exclusions, of_customer(exclusions, customer_id, self.scope))
             .outerjoin(reasons, same_customer(reasons, scores))
             .where(runs.c.run_version == self.run_version)
             .order_by(reasons.c.place)
         )
 
 
-def same_customer(table: Table, other: Table) -> ColumnElement[bool]:
+def same_customer(table: FromClause, other: FromClause) -> ColumnElement[bool]:
     """Rows of two tables about one customer in one run."""
     return and_(table.c.run_version == other.c.run_version, table.c.customer_id == other.c.customer_id)
+
+
+def of_customer(table: Table, customer_id: str | ColumnElement[str], scope: Scope) -> ColumnElement[bool]:
+    """Rows of a table about a customer within reach in the run of ``tables.runs`` that they are joined to."""
+    same_run = table.c.run_version == tables.runs.c.run_version
+    return and_(same_run, table.c.customer_id == customer_id, scope.of(table))
 
 
 def newest_runs() -> Select[Any]:

@@ -136,13 +136,8 @@ def test_the_head_says_whose_list_of_which_day_and_run(sheet):
 
 
 def test_english_is_the_same_list_in_other_words(context, lists, read_session):
-    sheet = read(
-        manager_workbook(
-            Context(context.run, context.settings.model_copy(update={"language": "en"})),
-            lists[0],
-            read_session,
-        )
-    ).active
+    english = replace(context, settings=context.settings.model_copy(update={"language": "en"}))
+    sheet = read(manager_workbook(english, lists[0], read_session)).active
     first, second = cells_of(sheet, 1), cells_of(sheet, 2)
     assert first["segment"] == "affluent\nMature"
     assert first["contact"] == "2026-10-12\nPhone\nAnswered"
