@@ -219,8 +219,11 @@ def same_customer(table: FromClause, other: FromClause) -> ColumnElement[bool]:
 
 def of_customer(table: Table, customer_id: str | ColumnElement[str], scope: Scope) -> ColumnElement[bool]:
     """Rows of a table about a customer within reach in the run of ``tables.runs`` that they are joined to."""
-    same_run = table.c.run_version == tables.runs.c.run_version
-    return and_(same_run, table.c.customer_id == customer_id, scope.of(table))
+    return and_(
+        table.c.run_version == tables.runs.c.run_version,
+        table.c.customer_id == customer_id,
+        scope.of(table),
+    )
 
 
 def newest_runs() -> Select[Any]:
