@@ -12,7 +12,6 @@ from xlsxwriter.worksheet import Worksheet
 # Of each font at 10 points of type: the width of a letter in digits, as columns count, and points of a line.
 FONTS = {"Calibri": (0.88, 13.0), "Microsoft YaHei": (1.0, 14.5)}
 PADDING = 7  # points kept free above and below the text of a row
-A4 = 9
 FROZEN = 2  # columns that stay in sight
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -154,7 +153,7 @@ def page(sheet: Worksheet, head_row: int, footer: Sequence[str]) -> None:
     sheet.hide_gridlines(2)
     sheet.freeze_panes(head_row + 1, FROZEN)
     sheet.set_landscape()
-    sheet.set_paper(A4)
+    sheet.set_paper(9)  # A4
     sheet.set_margins(left=0.3, right=0.3, top=0.4, bottom=0.55)
     sheet.fit_to_pages(1, 0)
     sheet.repeat_rows(head_row)

@@ -83,13 +83,6 @@ def test_nobody_reads_beyond_the_scope(store, publish_run, scores, profiles, sco
         assert (run.profiles(["c5"]).get("c5") is None) == ("c5" not in found)
 
 
-def test_a_rerun_replaces_profiles_too(store, publish_run, profiles):
-    publish_run(extras=RunExtras(profiles))
-    publish_run(extras=RunExtras([WHOLE, *profiles[1:]]))
-    with store.at_run() as run:
-        assert run.profiles(["c1"]).get("c1") == WHOLE
-
-
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
