@@ -203,11 +203,10 @@ def _guarded(path: Path) -> bytes:
             unpacked = sum(part.file_size for part in parts.infolist())  # no more than that is ever unpacked
             if unpacked > MOST_UNPACKED:
                 raise _unreadable(path, f"it unpacks to {unpacked:,} bytes of at most {MOST_UNPACKED:,}")
-            declared = any(b"<!DOCTYPE" in parts.read(part) for part in parts.infolist())
+            if any(b"<!DOCTYPE" in parts.read(part) for part in parts.infolist()):
+                raise _unreadable(path, "it declares entities")
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError):
         raise _unreadable(path, "it is damaged, of another kind, or has a password") from None
-    if declared:
-        raise _unreadable(path, "it declares entities")
     return content
 
 
