@@ -90,7 +90,7 @@ def send(bank: Context, server: MailServer, as_of: date, sleep: Callable[[float]
             for notification in notifications
             if is_address(notification.address) and before.get(notification.to, "sending") == "sending"
         ]
-        left = _in_rounds(sending, due, sleep)
+        left = _in_rounds(sending, due, sleep) if due else due
     if left:
         raise DataError(
             f"{len(left)} of {len(notifications)} notifications could not be sent: {sending.hindrance}. "
@@ -160,15 +160,12 @@ class _Sending:
 
     def round(self, due: Sequence[Notification]) -> Sequence[Notification]:
         """Tries each notification once in one session; returns those that have to wait."""
-        left: list[Notification] = []
-        if not due:
-            return left
+        left = []
         try:
             with session(self.server, TIMEOUT_SECONDS) as smtp:
-                for place, notification in enumerate(due):
-                    if smtp.sock is None:  # the session has ended under way
-                        return left + list(due[place:])
-                    if not self._done(smtp, notification):
+                for notification in due:
+                    ended = smtp.sock is None  # the session, under way
+                    if ended or not self._done(smtp, notification):
                         left.append(notification)
         except LaterError as error:
             self.hindrance = str(error)
