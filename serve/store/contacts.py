@@ -172,19 +172,27 @@ def oldest_first(connection: Connection, *conditions: ColumnElement[bool]) -> tu
 
 def _add(connection: Connection, contact: Contact) -> Contact:
     at = contact.recorded_at.astimezone(UTC).replace(microsecond=0)
-    row: dict[str, Any] = contact.__dict__ | {
+    row = {
+        "idempotency_key": contact.key,
+        "customer_id": contact.customer_id,
+        "manager_id": contact.manager_id,
+        "run_id": contact.run_id,
+        "outcome": contact.outcome,
         "note": contact.note or None,
         "recorded_at": at.replace(tzinfo=None),
     }
-    row["idempotency_key"] = row.pop("key")
-    del row["contact_id"]
     number = connection.execute(insert(tables.contacts), row).inserted_primary_key
     return replace(contact, recorded_at=at, contact_id=number[0] if number else None)
 
 
 def _from(row: Row[Any]) -> Contact:
-    fields = row._asdict()
-    at = fields["recorded_at"].replace(tzinfo=UTC)
     return Contact(
-        **fields | {"key": fields.pop("idempotency_key"), "note": fields["note"] or "", "recorded_at": at}
+        key=row.idempotency_key,
+        customer_id=row.customer_id,
+        manager_id=row.manager_id,
+        run_id=row.run_id,
+        outcome=row.outcome,
+        note=row.note or "",
+        recorded_at=row.recorded_at.replace(tzinfo=UTC),
+        contact_id=row.contact_id,
     )

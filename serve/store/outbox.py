@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from serve.store import tables
 
@@ -33,29 +33,28 @@ def begin(connection: Connection, run_id: str, to: Recipient, at: datetime, leas
 
     False if it was sent or refused, or while another began less than ``lease`` ago.
     """
-    row = connection.execute(select(tables.notifications).where(_is(run_id, to))).first()
+    key = _key(run_id, to)
+    row = connection.execute(select(tables.notifications).filter_by(**key)).first()
     if row is None:
-        values = {"run_id": run_id, "kind": to.kind, "number": to.number, "state": "sending", "at": _utc(at)}
-        connection.execute(insert(tables.notifications), values)
+        connection.execute(insert(tables.notifications).values(**key, state="sending", at=_utc(at)))
         return True
     if row.state != "sending" or row.at > _utc(at) - lease:
         return False
-    connection.execute(update(tables.notifications).where(_is(run_id, to)).values(at=_utc(at)))
+    connection.execute(update(tables.notifications).filter_by(**key).values(at=_utc(at)))
     return True
 
 
 def release(connection: Connection, run_id: str, to: Recipient) -> None:
     """Takes a beginning back: the mail server could not accept the notification now."""
-    connection.execute(delete(tables.notifications).where(_is(run_id, to)).filter_by(state="sending"))
+    connection.execute(delete(tables.notifications).filter_by(**_key(run_id, to), state="sending"))
 
 
 def finish(
     connection: Connection, run_id: str, to: Recipient, state: State, at: datetime, code: int | None = None
 ) -> None:
     """Writes the final state of a notification that the caller began to send."""
-    connection.execute(
-        update(tables.notifications).where(_is(run_id, to)).values(state=state, at=_utc(at), code=code)
-    )
+    began = update(tables.notifications).filter_by(**_key(run_id, to))
+    connection.execute(began.values(state=state, at=_utc(at), code=code))
 
 
 def states(connection: Connection, run_id: str) -> Mapping[Recipient, State]:
@@ -70,9 +69,8 @@ def forget(connection: Connection) -> None:
     connection.execute(delete(tables.notifications).where(gone))
 
 
-def _is(run_id: str, to: Recipient) -> ColumnElement[bool]:
-    table = tables.notifications
-    return and_(table.c.run_id == run_id, table.c.kind == to.kind, table.c.number == to.number)
+def _key(run_id: str, to: Recipient) -> dict[str, str]:
+    return {"run_id": run_id, "kind": to.kind, "number": to.number}
 
 
 def _utc(at: datetime) -> datetime:
