@@ -53,8 +53,9 @@ def finish(
     connection: Connection, run_id: str, to: Recipient, state: State, at: datetime, code: int | None = None
 ) -> None:
     """Writes the final state of a notification that the caller began to send."""
-    began = update(tables.notifications).filter_by(**_key(run_id, to))
-    connection.execute(began.values(state=state, at=_utc(at), code=code))
+    connection.execute(
+        update(tables.notifications).filter_by(**_key(run_id, to)).values(state=state, at=_utc(at), code=code)
+    )
 
 
 def states(connection: Connection, run_id: str) -> Mapping[Recipient, State]:
