@@ -103,12 +103,12 @@ def test_a_backup_that_does_not_add_up_is_refused(published, store_url, backup, 
 
 @pytest.mark.parametrize("damage", ["cut", "overwritten", "not a database", "missing"])
 def test_a_damaged_file_is_refused(published, store_url, backup, damage):
-    whole = backup.read_bytes()
+    content = backup.read_bytes()
     backup.unlink()
     if damage == "cut":
-        backup.write_bytes(whole[: len(whole) // 2])
+        backup.write_bytes(content[: len(content) // 2])
     elif damage == "overwritten":
-        backup.write_bytes(whole[:4096] + b"\xff" * 4096 + whole[8192:])
+        backup.write_bytes(content[:4096] + b"\xff" * 4096 + content[8192:])
     elif damage == "not a database":
         backup.write_bytes(b"not a database" * 1000)
     before = whole(published)
