@@ -54,7 +54,7 @@ def follow_up(
         return sum(assignments.fill(connection, day, observed[day]) for day in matured)
 
 
-def outcomes(home: Home, day: date) -> dict[str, dict[str, Any]]:
+def outcomes(home: Home, day: date) -> dict[Any, dict[Any, Any]]:
     """The outcomes by customer_id, from the labels of one Monday; money in minor units."""
     labels = read_partition(home, "labels", [day])
     attrited = labels["attrited"].to_numpy() == 1
