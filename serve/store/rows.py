@@ -73,9 +73,9 @@ def run_from(row: Row[Any]) -> Run:
 def scores_from(rows: Iterable[Row[Any]]) -> Iterator[Score]:
     """One Score per customer, from rows of SCORE and REASON; the reason is empty where there is none."""
     for _, group in groupby(rows, key=itemgetter(SCORE.index("customer_id"))):
-        own = list(group)
-        reasons = (row[REASONS] for row in own if row[len(SCORE)] is not None)
-        yield score_of(own[0], tuple(Reason(*reason) for reason in reasons))
+        customer_rows = list(group)
+        reasons = (row[REASONS] for row in customer_rows if row[len(SCORE)] is not None)
+        yield score_of(customer_rows[0], tuple(Reason(*reason) for reason in reasons))
 
 
 def score_of(values: Sequence[Any], reasons: tuple[Reason, ...] = ()) -> Score:

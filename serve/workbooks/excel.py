@@ -49,8 +49,8 @@ def manager_workbook(context: Context, call_list: CallList, read_session: ReadSe
 
 def branch_workbook(context: Context, lists: Sequence[CallList], read_session: ReadSession) -> bytes:
     """An .xlsx of a summary per manager and a sheet of the customers without one; ``lists`` of one branch."""
-    own = [call_list for call_list in lists if call_list.manager is None]
-    return _workbook(context, context.branch(lists[0].branch_id), lists, own, read_session)
+    without_manager = [call_list for call_list in lists if call_list.manager is None]
+    return _workbook(context, context.branch(lists[0].branch_id), lists, without_manager, read_session)
 
 
 def _workbooks(
