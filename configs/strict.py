@@ -1,8 +1,6 @@
 """The base of every table of settings: frozen, strict, and read-only down to the lists within."""
 
-import copyreg
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Iterator, Mapping
 from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
@@ -19,14 +17,27 @@ def _not_empty(values: tuple[Value, ...]) -> tuple[Value, ...]:
     return values
 
 
-def _read_only(items: Mapping[str, Value]) -> MappingProxyType[str, Value]:
-    return MappingProxyType(dict(items))
+class ReadOnly(Mapping[str, Value]):
+    """A dict that cannot be changed; unlike MappingProxyType it can be sent to another process."""
+
+    def __init__(self, items: Mapping[str, Value]) -> None:
+        self._items = dict(items)
+
+    def __getitem__(self, name: str) -> Value:
+        return self._items[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __repr__(self) -> str:
+        return repr(self._items)
 
 
-# Settings are copied, and sent to Spark's workers; Python by itself can do neither with such a table.
-copyreg.pickle(MappingProxyType, lambda table: (_read_only, (dict(table),)))
 # A table with names of the bank's own choice, read-only; and a list.
-Named = Annotated[Mapping[str, Value], AfterValidator(_read_only), PlainSerializer(dict)]
+Named = Annotated[Mapping[str, Value], AfterValidator(ReadOnly), PlainSerializer(dict)]
 Listed = Annotated[tuple[Value, ...], Field(strict=False), AfterValidator(_not_empty)]
 Sentences = Annotated[tuple[str, ...], Field(strict=False)]
 
