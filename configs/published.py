@@ -247,13 +247,15 @@ class RunExtras:
     """Published with a run, besides scores and lists.
 
     Profiles and answers are of everyone scored, or of nobody, and are drawn one by one. ``drift`` is measured
-    by pipeline/monitoring/drift.py, None where it cannot be.
+    by pipeline/monitoring/drift.py, None where it cannot be;
+    ``calibration`` by pipeline/monitoring/calibration.py.
     """
 
     profiles: Iterable[Profile] = ()
     coverage: Iterable[Coverage] = ()
     departures: Iterable[Departure] = ()
     drift: Mapping[str, Any] | None = None
+    calibration: Mapping[str, Any] | None = None
     prepared_answers: Iterable[PreparedAnswer] = ()
 
 

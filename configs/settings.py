@@ -18,7 +18,7 @@ from configs.strict import Days, Listed, Named, Sentences, Share, Strict, Weeks
 PEER_GROUPS: Mapping[str, str] = MappingProxyType({"tier": "tier", "branch": "branch_id"})
 HORIZONS = (30, 60, 90)  # days; each has its own risk in a published score
 # Sections that change no byte of a published run: where work is done, how models are judged and described.
-NOT_IN_RUNS = {"engine", "profit", "promotion", "card", "store", "mail"}
+NOT_IN_RUNS = {"engine", "profit", "promotion", "monitoring", "card", "store", "mail"}
 NOT_IN_MODELS = NOT_IN_RUNS | {"next_steps"}  # nor of a model
 
 
@@ -222,6 +222,17 @@ class Promotion(Strict):
     smoke_test_seconds: Annotated[int, Field(ge=1)]
 
 
+class Monitoring(Strict):
+    """Limits for the alarms on predictions; docs/monitoring.md.
+
+    ``slack`` is the share by which the level of attrition may differ from the predicted one. ``false_alarms``
+    is the probability that a bank whose level never does has any alarm, ever.
+    """
+
+    slack: Annotated[float, Field(ge=0, lt=0.25)]
+    false_alarms: Annotated[float, Field(gt=0, lt=1)]
+
+
 class Card(Strict):
     """Statements of people about a bank's models, for the model card; empty where one is missing."""
 
@@ -273,6 +284,7 @@ class Settings(Strict):
     next_steps: NextSteps
     profit: Profit
     promotion: Promotion
+    monitoring: Monitoring
     card: Card
     store: History
     mail: Mail

@@ -1,7 +1,10 @@
 """The weekly run: each step reads what the one before wrote; a rerun replaces, never appends."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 from configs.call_lists import CallList
 from configs.dates import monday
@@ -14,8 +17,10 @@ from pipeline.ingest.ingest import ingest
 from pipeline.ingest.recorded_contacts import overlay_contacts
 from pipeline.lists.call_lists import check_salt, choose_lists, reached
 from pipeline.lists.experiment import LOOK_BACK, run_effect
+from pipeline.monitoring.calibration import VERDICTS, asks_for_training, calibration
 from pipeline.monitoring.coverage import coverage, departures
 from pipeline.monitoring.drift import drift
+from pipeline.monitoring.matured import keep_matured, read_matured
 from pipeline.progress import log, progress_bar, progress_text, step
 from pipeline.scoring.profiles import profiles
 from pipeline.scoring.reasons import Models, last_published
@@ -37,7 +42,9 @@ def run_weekly(context: Context, raw: Path, snapshot_date: date) -> tuple[Public
     tables = run_ingest(context, raw)
     if snapshot_date > next_monday(tables):
         log.warning("the data ends on %s; the scores of %s rest on old rows", tables.last_day, snapshot_date)
-    return run_publish(context, tables, _scorer(context, tables, snapshot_date), snapshot_date)
+    figures = run_calibration(context, tables, snapshot_date)
+    bundle = _scorer(context, tables, snapshot_date, figures)
+    return run_publish(context, tables, bundle, snapshot_date, figures)
 
 
 def run_ingest(context: Context, raw: Path) -> Ingested:
@@ -49,6 +56,16 @@ def run_ingest(context: Context, raw: Path) -> Ingested:
         with Store(context.home.store) as store, store.write() as connection:
             recorded = contacts.oldest_first(connection)
         return overlay_contacts(context.home, tables, recorded)
+
+
+def run_calibration(context: Context, tables: Ingested, snapshot_date: date) -> dict[str, Any]:
+    """What earlier runs predicted beside what had matured before this Monday, and whether that is noise."""
+    with step("calibration") as counts, progress_bar("labels") as on_labels:
+        counts["matured"] = keep_matured(context, tables, snapshot_date, on_labels)
+        matured = read_matured(context.home, context.settings.label.lead_days, snapshot_date)
+        figures = calibration(context.settings, matured, snapshot_date)
+        counts |= {"verdict": figures["verdict"], "alarms": figures["alarms"]}
+    return figures
 
 
 def run_train(context: Context, tables: Ingested, snapshot_date: date) -> Bundle:
@@ -84,9 +101,14 @@ def run_train(context: Context, tables: Ingested, snapshot_date: date) -> Bundle
 
 
 def run_publish(
-    context: Context, tables: Ingested, bundle: Bundle, snapshot_date: date
+    context: Context,
+    tables: Ingested,
+    bundle: Bundle,
+    snapshot_date: date,
+    figures: Mapping[str, Any] | None = None,
 ) -> tuple[Publication, tuple[CallList, ...]]:
-    """Score one Monday, publish it in one transaction, write the workbooks."""
+    """Score one Monday, publish it in one transaction with the ``figures`` of its calibration, write the
+    workbooks."""
     with step("score") as counts, progress_bar("features") as on_features:
         previous = last_published(context, bundle, snapshot_date)
         snapshots = [previous[0].snapshot_date, snapshot_date] if previous else [snapshot_date]
@@ -98,7 +120,7 @@ def run_publish(
         counts |= {"known": effect["known"], "waiting": effect["waiting"]}
     publication, lists = choose_lists(context, tables, publication)
     with step("figures") as counts:
-        extras = _extras(context, tables, bundle, publication)
+        extras = replace(_extras(context, tables, bundle, publication), calibration=figures)
         counts["drifted"] = extras.drift["drifted"] if extras.drift else None
     with step("publish") as counts, Store(context.home.store) as store:
         counts["run"] = publication.run.run_id
@@ -124,7 +146,7 @@ def _extras(context: Context, tables: Ingested, bundle: Bundle, publication: Pub
         coverage(context.settings, scores, contacted, snapshot_date),
         departures(tables, scores, snapshot_date),
         drift(context.home, bundle, snapshot_date),
-        prepared_answers(publication.run, scores),
+        prepared_answers=prepared_answers(publication.run, scores),
     )
 
 
@@ -133,14 +155,14 @@ def next_monday(tables: Ingested) -> date:
     return tables.last_day + timedelta(days=7 - tables.last_day.weekday())
 
 
-def _scorer(context: Context, tables: Ingested, snapshot_date: date) -> Bundle:
+def _scorer(context: Context, tables: Ingested, snapshot_date: date, figures: Mapping[str, Any]) -> Bundle:
     """The model that scores this Monday; a challenger is trained first when it is due.
 
     The champion goes on scoring while a challenger waits for approval. Raises DataError, saying what to do,
     if no promoted model can score this Monday.
     """
     usable = promotion.champion_for(context, snapshot_date)
-    if usable is not None and not _due(context, usable, snapshot_date):
+    if usable is not None and not _due(context, usable, snapshot_date, figures):
         return usable
     challenger = run_train(context, tables, snapshot_date)
     usable = promotion.champion_for(context, snapshot_date)
@@ -157,8 +179,12 @@ def _scorer(context: Context, tables: Ingested, snapshot_date: date) -> Bundle:
     )
 
 
-def _due(context: Context, usable: Bundle, snapshot_date: date) -> bool:
-    """True where model and last decision about a challenger are older than ``training.retrain_weeks``."""
+def _due(context: Context, usable: Bundle, snapshot_date: date, figures: Mapping[str, Any]) -> bool:
+    """True where model and last decision about a challenger are older than ``training.retrain_weeks``, or
+    than an alarm on the predictions."""
     days = [usable.trained_as_of, *promotion.compared_on(context)]
     latest = max(day for day in days if day <= snapshot_date)
+    if asks_for_training(figures, latest):
+        log.warning("champion  a challenger is trained: %s", VERDICTS[figures["verdict"]])
+        return True
     return snapshot_date - latest >= timedelta(weeks=context.settings.training.retrain_weeks)

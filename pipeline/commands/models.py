@@ -1,5 +1,6 @@
 """Commands of the data scientist: train, evaluate, compare."""
 
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -141,13 +142,26 @@ def backtest(
 
 @app.command()
 def outcomes(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
-    """What became of the scores published for one Monday; kept in the store for the page of the model."""
-    from pipeline.commands.summaries import outcomes_in_words
+    """What became of the scores published for one Monday; kept in the store for the page of the model.
+
+    Each horizon that has matured is counted anew, by all that the tables know today.
+    """
+    from pipeline.commands.summaries import calibration_in_words, outcomes_in_words
+    from pipeline.monitoring.calibration import calibration
+    from pipeline.monitoring.matured import keep_again, read_matured
     from pipeline.monitoring.outcomes import evaluate_published
     from serve.store.store import Store, keep_figures
 
     context = context_of(bank, data)
+    label, today = context.settings.label, context.tables.last_day + timedelta(days=1)
     with progress_bar("outcomes") as on_bucket:
+        horizons = keep_again(context, context.tables, as_of, on_bucket)
+        matured = read_matured(context.home, label.lead_days, today)
+        if horizons:
+            of_monday = [each for each in matured if each.snapshot_date == as_of]
+            typer.echo(calibration_in_words(calibration(context.settings, matured, today), of_monday))
+        if horizons and label.horizon_days not in horizons:
+            return
         run_id, metrics, figures = evaluate_published(
             context.settings, context.home, context.tables, as_of, on_bucket
         )

@@ -9,6 +9,8 @@ import pandas as pd
 
 from configs.call_lists import CallList
 from pipeline.context import Context
+from pipeline.monitoring.calibration import VERDICTS
+from pipeline.monitoring.matured import EVERYBODY, Matured
 from pipeline.scoring.score import Publication
 from pipeline.training.comparison import DECIDE
 from serve.store.audit import Entry, Head
@@ -66,6 +68,28 @@ def outcomes_in_words(run_id: str, metrics: pd.DataFrame, figures: Mapping[str, 
             f"listed: {figures['listed']}, of whom {figures['listed_attrited']} attrited",
         ]
     )
+
+
+def calibration_in_words(figures: Mapping[str, Any], monday: Sequence[Matured]) -> str:
+    """One line per matured horizon of a Monday, one on the verdict, and one per group with an alarm."""
+    lines = []
+    for matured in monday:
+        counts = matured.groups[EVERYBODY]
+        lines.append(
+            f"within {matured.days} days: {counts['customers']:,.0f} customers, predicted "
+            f"{counts['predicted']:,.1f}, observed {counts['observed']:,.0f}; without a call: predicted "
+            f"{counts['unlisted_predicted']:,.1f}, at most {counts['unlisted_at_most']:,.1f}"
+        )
+    lines.append(f"all Mondays matured before {figures['as_of']}: {VERDICTS[figures['verdict']]}")
+    for group in figures["groups"]:
+        if group["since"]:
+            name = f"{group['kind']} {group['name']}".strip()
+            strongest = max(horizon["evidence"] for horizon in group["horizons"])
+            lines.append(
+                f"alarm since {group['since']}, {name}: {VERDICTS[group['verdict']]}, "
+                f"evidence {strongest:,.3g} of {group['needed']:,.0f}"
+            )
+    return "\n".join(lines)
 
 
 def backtest_in_words(result: Mapping[str, Any]) -> str:

@@ -71,12 +71,16 @@ def build_outcomes(
     snapshots: Sequence[date],
     data_through: date,
     progress: Callable[[int, int], None],
+    kind: str = "labels",
 ) -> int:
-    """Write ``labels`` of each matured Monday, unless they stand there already; the number written."""
+    """Write ``labels`` of each matured Monday, unless they stand there already; the number written.
+
+    Labels of a shorter horizon than the bank's go to a ``kind`` of partition of their own.
+    """
     made_by = fingerprint(_made_by(settings, tables.fingerprint), str(data_through))
-    due = tuple(day for day in snapshots if not _stands(home.partition("labels", day), made_by))
+    due = tuple(day for day in snapshots if not _stands(home.partition(kind, day), made_by))
     if due:
-        task = LabelTask(tables, due, home.root / "making", settings, data_through)
+        task = LabelTask(tables, due, home.root / "making", settings, data_through, (kind,))
         _over_buckets(task, home, dict.fromkeys(due, made_by), progress)
     return len(due)
 
@@ -136,12 +140,12 @@ class LabelTask(BucketTask):
 
     settings: Settings
     data_through: date
-    kinds = ("labels",)
+    kinds: tuple[str] = ("labels",)
 
     def __call__(self, bucket: int) -> None:
         entities, start = load_entities(self.tables, bucket), first_monday(self.tables.first_day)
         for day, rows in build_labels(entities, self.due, start, self.data_through, self.settings):
-            write_parquet(rows, _draft(self.drafts, "labels", day, bucket))
+            write_parquet(rows, _draft(self.drafts, self.kinds[0], day, bucket))
 
 
 def read_partition(

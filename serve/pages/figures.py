@@ -12,6 +12,7 @@ from serve.store import assignments
 
 pages = APIRouter(include_in_schema=False, route_class=Page)
 RUNS = 26  # shown, the newest; half a year of Mondays
+BRANCHES = 10  # shown, those with an alarm first
 
 
 @pages.get("/model")
@@ -21,9 +22,20 @@ def model_page(request: Request, access: Granted) -> Response:
         runs = session.figures("outcome", RUNS)
         [(_, drift)] = session.figures("drift", 1)
         evaluated = [{"day": run.snapshot_date} | outcome for run, outcome in reversed(runs) if outcome]
+        [(_, calibration)] = session.figures("calibration", 1)
         if drift:
             drift = drift | {"since": date.fromisoformat(drift["since"])}
-        return show_run(request, "model.html", session, runs=runs, evaluated=evaluated, drift=drift)
+        groups = shown_groups(calibration["groups"], access.caller.role) if calibration else []
+        return show_run(
+            request,
+            "model.html",
+            session,
+            runs=runs,
+            evaluated=evaluated,
+            drift=drift,
+            calibration=calibration,
+            groups=groups,
+        )
 
 
 @pages.get("/effect")
@@ -43,6 +55,22 @@ def effect_page(request: Request, access: Granted) -> Response:
         return show_run(
             request, "effect.html", session, effect=effect, groups=groups, widest=widest, reading=reading
         )
+
+
+def shown_groups(groups: list[dict[str, Any]], role: Role) -> list[dict[str, Any]]:
+    """Everybody, tiers and bands, and for those who may compare branches these too: alarms, and the ones
+    nearest to one."""
+    shown = [group for group in groups if group["kind"] != "branch"]
+    if role is not Role.ADMIN:  # the others see no other branch's figures
+        return shown
+    branches = [group for group in groups if group["kind"] == "branch"]
+    branches.sort(key=lambda group: (group["since"] is None, -_nearness(group), group["name"]))
+    return shown + branches[:BRANCHES]
+
+
+def _nearness(group: dict[str, Any]) -> float:
+    """The largest evidence of a group, as a share of what an alarm needs."""
+    return max((horizon["evidence"] for horizon in group["horizons"]), default=0.0) / float(group["needed"])
 
 
 def verdict(effect: dict[str, Any]) -> str:

@@ -158,13 +158,11 @@ class ReadSession:
 
     def figures(self, name: str, limit: int) -> list[tuple[Run, dict[str, Any] | None]]:
         """The newest runs, newest first, and what was measured of each under this name, if anything was."""
-        figures = tables.figures
-        measured = self.connection.execute(select(figures).where(figures.c.name == name))
-        by_version = {row.run_version: json.loads(row.content) for row in measured}
-        return [
-            (rows.run_from(row), by_version.get(row.run_version))
-            for row in self.connection.execute(newest_runs().limit(limit))
-        ]
+        figures, newest = tables.figures, self.connection.execute(newest_runs().limit(limit)).all()
+        versions = [row.run_version for row in newest]
+        query = select(figures).where(figures.c.name == name, figures.c.run_version.in_(versions))
+        by_version = {row.run_version: json.loads(row.content) for row in self.connection.execute(query)}
+        return [(rows.run_from(row), by_version.get(row.run_version)) for row in newest]
 
     def card(self) -> dict[str, tuple[str, ...]] | None:
         """The card of the model that scored, by part; None where none was published."""

@@ -76,6 +76,8 @@ class Store(AbstractContextManager["Store"]):
             _check_profiles(connection, run, run_version)
             if extras.drift is not None:
                 keep_figures(connection, run.run_id, "drift", extras.drift)
+            if extras.calibration is not None:
+                keep_figures(connection, run.run_id, "calibration", extras.calibration)
             analyze(connection, tables.OF_A_RUN)
             if current and current.snapshot_date > run.snapshot_date:
                 return False
@@ -207,7 +209,10 @@ class Store(AbstractContextManager["Store"]):
 
 
 def keep_figures(
-    connection: Connection, run_id: str, name: Literal["drift", "outcome"], content: Mapping[str, Any]
+    connection: Connection,
+    run_id: str,
+    name: Literal["calibration", "drift", "outcome"],
+    content: Mapping[str, Any],
 ) -> None:
     """In place of what was kept under this name before. Raises DataError for an unknown run, and for NaN."""
     figures, run_version = tables.figures, find(connection, run_id).run_version

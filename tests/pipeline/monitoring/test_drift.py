@@ -1,15 +1,26 @@
-"""The drift of features: by hand, the reference Monday and the order, and what noise alone shows."""
+"""The drift of features: by hand, the reference Monday and the order, and what chance alone shows."""
 
 from datetime import date
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from models.splits import Split
 from pipeline.artefacts import Home
-from pipeline.monitoring.drift import _noise, drift, psi, reading
+from pipeline.monitoring.drift import (
+    CUSTOMERS,
+    FALSE_ALARMS,
+    binned,
+    chance_of,
+    corrected_chances,
+    drift,
+    measured,
+    psi,
+    reading,
+)
 
 FIRST, LAST, PRESENT = date(2026, 6, 1), date(2026, 6, 8), date(2026, 11, 16)
 COLUMNS = ("calm", "zero", "late", "early", "calendar", "gone")
@@ -26,18 +37,20 @@ def share_of_ones(count: int) -> np.ndarray:
     return np.where(np.arange(2_000) % 20 < count, 1.0, 0.0)
 
 
-def write_features(home: Home, day: date, **columns: np.ndarray) -> None:
-    path = home.partition("features", day)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(columns).to_parquet(path)
+def write_features(home: Home, day: date, files: int = 1, **columns: np.ndarray) -> None:
+    folder = home.partition("features", day)
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, rows in enumerate(np.array_split(np.arange(len(next(iter(columns.values())))), files)):
+        pd.DataFrame(columns).iloc[rows].to_parquet(folder / f"bucket={number:02d}.parquet")
 
 
 def test_features_are_ordered_by_drift_since_the_last_evaluated_monday(tmp_path):
     """Of 20 customers 10 had 1 on 8 June; now 10 (calm), 12 (zero) or 16 (early, late) have it.
 
     From 10 to 16: 0.3 · ln(0.8 / 0.5) − 0.3 · ln(0.2 / 0.5) = 0.3 · ln 4 = 0.4159, above the limit of 0.25
-    and the noise of (2 / 2,000) · (10 + 3 · √20) = 0.0234; to 12: 0.1 · ln 1.5 = 0.0405. On 1 June "calm" was
-    at 1 of 20: since that Monday it would have drifted. Not counted: what all share, and what is missing now.
+    and the 2 / 2,000 that chance adds to two bins; to 12: 0.1 · ln 1.5 = 0.0405, which is no chance, but a
+    trifle. On 1 June "calm" was at 1 of 20: since that Monday it would have drifted. What all share and what
+    is no longer delivered is not counted.
     """
     home = Home(tmp_path, "")
     write_features(home, FIRST, **dict.fromkeys(COLUMNS, share_of_ones(1)))
@@ -71,40 +84,141 @@ def test_without_the_reference_monday_nothing_is_said(tmp_path):
     assert drift(home, bundle(), PRESENT) is None
 
 
+def test_each_file_is_read_once(tmp_path, monkeypatch):
+    """Three files each of two Mondays, four features: six reads."""
+    home, reads = Home(tmp_path, ""), []
+    for day in (LAST, PRESENT):
+        write_features(home, day, files=3, **dict.fromkeys(COLUMNS[:4], share_of_ones(4)))
+
+    class Counted(pq.ParquetFile):
+        def read(self, *args, **options):
+            reads.append(1)
+            return super().read(*args, **options)
+
+    monkeypatch.setattr("pipeline.monitoring.drift.pq.ParquetFile", Counted)
+    assert drift(home, bundle(), PRESENT)["features"] == 4
+    assert len(reads) == 6
+
+
+def test_of_a_large_bank_as_many_customers_as_needed_are_compared(tmp_path, monkeypatch):
+    """Of 2,000 every second is taken, evenly over files of odd sizes: the same share of ones comes out."""
+    home = Home(tmp_path, "")
+    write_features(home, LAST, files=7, calm=share_of_ones(10), late=share_of_ones(10))
+    write_features(home, PRESENT, files=3, calm=share_of_ones(10), late=share_of_ones(16))
+    whole = drift(home, bundle(), PRESENT)
+    monkeypatch.setattr("pipeline.monitoring.drift.CUSTOMERS", 1_000)
+    sampled = drift(home, bundle(), PRESENT)
+    assert CUSTOMERS >= 20_000
+    assert [feature["psi"] for feature in sampled["most"]] == pytest.approx(
+        [feature["psi"] for feature in whole["most"]], abs=5e-3
+    )
+
+
 def test_a_shift_worked_out_by_hand():
     """Of 20 then, ten are 0 and ten 1; now five are 0 and fifteen 1; each bin gets half a customer more.
 
     The tenths end at 0, 0.5 (the middle) and 1, so there are five bins with the one above and the one for
     missing: then (10.5, .5, 10.5, .5, .5) / 22.5, now (5.5, .5, 15.5, .5, .5) / 22.5, and (5.5 − 10.5) / 22.5
     · ln(5.5 / 10.5) + (15.5 − 10.5) / 22.5 · ln(15.5 / 10.5) = 0.1437 + 0.0865 = 0.2302.
+
+    χ² of (10, 10) and (5, 15): expected are 7.5 and 12.5 in both, 2 · 2.5² · (1 / 7.5 + 1 / 12.5) = 2.667
+    with one degree of freedom: 10%.
     """
-    then, now = np.repeat([0.0, 1.0], 10), np.repeat([0.0, 1.0], [5, 15])
-    assert psi(then, now) == pytest.approx(0.2302, abs=1e-4)
+    counts = binned(np.repeat([0.0, 1.0], 10), np.repeat([0.0, 1.0], [5, 15]))
+    assert psi(*counts) == pytest.approx(0.2302, abs=1e-4)
+    assert chance_of(*counts) == pytest.approx(0.1025, abs=1e-4)
 
 
 def test_what_goes_missing_counts_as_a_shift():
     then = np.arange(100.0)
     now = np.where(np.arange(100) < 50, np.nan, then)
-    assert psi(then, now) > 1
-    assert psi(np.full(5, np.nan), np.array([np.nan, 1.0, 2.0])) is not None
+    assert psi(*binned(then, now)) > 1
+    assert chance_of(*binned(then, now)) < 1e-6
+    assert psi(*binned(np.full(5, np.nan), np.array([np.nan, 1.0, 2.0]))) > 0
 
 
-def test_what_everybody_shares_is_left_out():
-    assert psi(np.arange(100.0), np.full(100, 7.0)) is None
-    assert psi(np.full(9, np.nan), np.full(9, np.nan)) is None
+def test_probabilities_are_corrected_for_how_many_there_are():
+    """Four, by Holm: 0.01 · 4, 0.02 · 3, then 0.025 · 2 = 0.05, raised to the 0.06 before it, and 0.9."""
+    assert corrected_chances([0.025, 0.01, 0.9, 0.02]) == pytest.approx([0.06, 0.04, 0.9, 0.06])
+    assert len(corrected_chances([])) == 0
 
 
-@pytest.mark.parametrize("customers", [200, 2_000, 20_000])
-def test_stable_features_are_read_as_stable_however_few_customers(customers):
-    """463 features for a year of Mondays: no alarm, although noise alone is above the limits at 200."""
-    rng = np.random.default_rng(4)
-    noise = _noise(customers, customers)
-    found = [psi(*rng.lognormal(size=(2, customers))) for _ in range(463)]
-    assert {reading(one, noise) for one in found} == {"stable"}
+def test_a_shift_is_read_only_where_it_is_large_and_no_chance():
+    sure, chance = FALSE_ALARMS / 2, FALSE_ALARMS * 2
+    assert [reading(size, sure) for size in (0.09, 0.10, 0.24, 0.25)] == [
+        "stable",
+        "moved",
+        "moved",
+        "drifted",
+    ]
+    assert reading(3.0, chance) == "stable"
 
 
-@pytest.mark.parametrize("customers", [200, 2_000])
-def test_a_planted_shift_of_one_standard_deviation_is_read_as_drift(customers):
-    rng = np.random.default_rng(5)
-    now = rng.normal(size=customers) + 1
-    assert reading(psi(rng.normal(size=customers), now), _noise(customers, customers)) == "drifted"
+# Of the simulated features every third is a count with many zeros, the others are bell-shaped or skewed.
+def stable_weeks(customers: int, features: int, weeks: int, rng: np.random.Generator):
+    """Weeks × (customers × features): the same customers, of whom a hundredth is new each week.
+
+    Half of a value is the customer's own for good, the rest forgets a tenth each week; all features of a
+    customer share a part.
+    """
+    own = rng.normal(size=(customers, features))
+    moving = rng.normal(size=(customers, features))
+    for _ in range(weeks):
+        noise = 0.6 * rng.normal(size=(customers, features)) + 0.8 * rng.normal(size=(customers, 1))
+        moving = 0.9 * moving + (1 - 0.9**2) ** 0.5 * noise
+        new = rng.random(customers) < 0.01
+        own[new] = rng.normal(size=(new.sum(), features))
+        values = 0.7 * own + 0.7 * moving
+        values[:, ::3] = np.maximum(np.round(values[:, ::3]), 0)
+        values[:, 1::3] = np.exp(values[:, 1::3])
+        yield values
+
+
+def readings(before: np.ndarray, after: np.ndarray) -> list[str]:
+    """The reading of each feature, in the order of the columns."""
+    names = [f"{number:03}" for number in range(before.shape[1])]
+    features = measured(names, before, after)
+    return [feature["reading"] for feature in sorted(features, key=lambda feature: feature["feature"])]
+
+
+def drifted_weeks(customers: int, features: int, weeks: int, seed: int) -> int:
+    first, *others = stable_weeks(customers, features, weeks + 1, np.random.default_rng(seed))
+    return sum("drifted" in readings(first, values) for values in others)
+
+
+def test_stable_weeks_are_read_as_stable_however_few_customers():
+    """30 features of 200 customers over a quarter, whose PSI alone passes the limit of 0.25 now and then."""
+    assert drifted_weeks(200, 30, 13, seed=4) == 0
+    first, *_, last = stable_weeks(200, 100, 30, np.random.default_rng(4))
+    assert max(psi(*binned(*pair)) for pair in zip(first.T, last.T, strict=True)) > 0.15
+
+
+@pytest.mark.parametrize(("customers", "shift"), [(200, 1.0), (1_000, 0.7), (20_000, 0.6)])
+def test_a_shift_planted_in_one_of_a_hundred_features_is_found(customers, shift):
+    """By so many standard deviations; the other 99 stay stable."""
+    first, *_, last = stable_weeks(customers, 100, 9, np.random.default_rng(6))
+    last[:, 50] += shift * last[:, 50].std()
+    found = readings(first, last)
+    assert found[50] == "drifted"
+    assert set(found[:50] + found[51:]) == {"stable"}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("customers", [200, 1_000, 20_000])
+def test_at_most_one_false_alarm_in_52_stable_weeks(customers):
+    """Ten years of 100 features each; in each at most one week with a drifted feature, in all at most one."""
+    years = [drifted_weeks(customers, 100, 52, seed) for seed in range(10 if customers < 20_000 else 2)]
+    assert max(years) <= 1
+    assert sum(years) <= 1
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("customers", [200, 1_000])
+def test_at_most_one_false_alarm_where_all_customers_are_new(customers):
+    """The case without the same customers: 52 weeks of 463 features each, ten times."""
+    rng = np.random.default_rng(8)
+    weeks = 0
+    for _ in range(10):
+        first = rng.lognormal(size=(customers, 463))
+        weeks += sum("drifted" in readings(first, rng.lognormal(size=first.shape)) for _ in range(52))
+    assert weeks <= 1

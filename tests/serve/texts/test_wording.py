@@ -27,7 +27,15 @@ CODES = {
 # Codes that a bank chooses, here those of the contracts and of the demo bank; others are shown as they are.
 OPEN_CODES = ("tier.", "channel.", "purpose.", "contact.", "outcome.answered", "outcome.declined")
 # Keys that are put together from a part that says what happened.
-COMPOSED = ("sign_in.", "refused.", "effect.reading.", "model.drift.", "change.", "mail.")
+COMPOSED = (
+    "sign_in.",
+    "refused.",
+    "effect.reading.",
+    "model.calibration.",
+    "model.drift.",
+    "change.",
+    "mail.",
+)
 
 
 def placeholders(text: str) -> list[str]:

@@ -1,0 +1,238 @@
+"""Predicted and observed leavers of published Mondays: one file per Monday and horizon, once the outcome
+window of that horizon has closed.
+
+Who is gone after 30 days is counted then. A model predicts a little less: who leaves and stays away until the
+longest horizon. So ``predicted`` is the sum of risks over the *standing share*: of those gone at the horizon
+the share who stayed away, on the Mondays that calibrated and evaluated the model. (On the made-up bank 86 of
+100 who are gone after 30 days stay away.) It was known when the model predicted.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from configs.dates import WEEK, Timeline
+from configs.errors import DataError
+from configs.published import Run
+from configs.settings import Settings
+from models.bundle import Bundle, load
+from pipeline.artefacts import Home, read_json, write_json
+from pipeline.context import Context
+from pipeline.progress import log
+from pipeline.snapshots.build import build_outcomes, build_snapshots, read_eligible, read_partition
+from pipeline.tables import Ingested
+from serve.store.predictions import listed_between, predictions
+from serve.store.store import Store
+
+Progress = Callable[[int, int], None]
+EVERYBODY = ("all", "")  # kind and name of the group of all scored customers
+COUNTS = ("customers", "predicted", "observed", "unlisted_predicted", "unlisted_at_most")
+KINDS = {"branch": "branch_id", "tier": "tier", "band": "risk_band"}  # of the other groups, by column
+
+
+@dataclass(frozen=True)
+class Matured:
+    """One published Monday at one horizon. ``groups``: per kind and name the counts of its customers.
+
+    ``customers``, ``predicted`` and ``observed`` are of all of them; ``unlisted_predicted`` and
+    ``unlisted_at_most`` of those without a call. ``unlisted_at_most`` takes those who were listed later with
+    the risk they had then: no fewer would have left without that call.
+    """
+
+    snapshot_date: date
+    days: int
+    trained_as_of: date
+    groups: dict[tuple[str, str], dict[str, float]]
+
+
+def keep_matured(context: Context, tables: Ingested, as_of: date, progress: Progress) -> int:
+    """The number of files written: of each Monday and horizon matured before ``as_of`` that has none for its
+    newest run."""
+    runs = _newest_runs(context.home)
+    written = 0
+    for days in context.settings.label.horizons:
+        due = [run for run in runs if _due(context, tables, run, days, as_of)]
+        written += _keep(context, tables, due, days, as_of, progress)
+    return written
+
+
+def keep_again(context: Context, tables: Ingested, monday: date, progress: Progress) -> list[int]:
+    """The horizons in days of one published Monday that have matured, each counted anew by what the tables
+    know today."""
+    end = tables.last_day + timedelta(days=1)
+    runs = [run for run in _newest_runs(context.home) if run.snapshot_date == monday]
+    matured = [
+        days for days in context.settings.label.horizons if _timeline(context, monday, days).matured(end)
+    ]
+    for days in matured:
+        _keep(context, tables, runs, days, end, progress)
+    return matured if runs else []
+
+
+def read_matured(home: Home, label_lead: int, as_of: date) -> list[Matured]:
+    """Every file whose outcome window had closed before ``as_of``, the oldest Monday first."""
+    return sorted(
+        (
+            matured
+            for path in (home.root / "matured").glob("*.json")
+            if Timeline((matured := _read(path)).snapshot_date, label_lead, matured.days).matured(as_of)
+        ),
+        key=lambda matured: (matured.snapshot_date, matured.days),
+    )
+
+
+def _read(path: Path) -> Matured:
+    content = read_json(path)
+    return Matured(
+        date.fromisoformat(content["snapshot_date"]),
+        content["days"],
+        date.fromisoformat(content["trained_as_of"]),
+        {(group.pop("kind"), group.pop("name")): group for group in content["groups"]},
+    )
+
+
+def _newest_runs(home: Home) -> list[Run]:
+    """The newest run of each published Monday, the oldest Monday first; none before the first publication."""
+    try:
+        with Store(home.store) as store, store.at_run() as read_session:
+            runs = read_session.runs()
+    except DataError as reason:
+        log.info("nothing to compare with outcomes: %s", reason)
+        return []
+    newest: dict[date, Run] = {}
+    for run in runs:
+        newest.setdefault(run.snapshot_date, run)
+    return sorted(newest.values(), key=lambda run: run.snapshot_date)
+
+
+def _timeline(context: Context, monday: date, days: int) -> Timeline:
+    return Timeline(monday, context.settings.label.lead_days, days)
+
+
+def _due(context: Context, tables: Ingested, run: Run, days: int, as_of: date) -> bool:
+    known = min(as_of, tables.last_day + timedelta(days=1))
+    path = _path(context.home, run.snapshot_date, days)
+    return _timeline(context, run.snapshot_date, days).matured(known) and not (
+        path.is_file() and read_json(path)["run_id"] == run.run_id
+    )
+
+
+def _path(home: Home, monday: date, days: int) -> Path:
+    return home.root / "matured" / f"{monday}_{days}d.json"
+
+
+def _keep(
+    context: Context, tables: Ingested, runs: list[Run], days: int, as_of: date, progress: Progress
+) -> int:
+    """Count these runs at one horizon; who has lost its bundle is left out, with a line in the log."""
+    models = dict(_models(context, {run.model_id for run in runs}))
+    runs = [run for run in runs if run.model_id in models]
+    known = min(as_of, tables.last_day + timedelta(days=1))
+    outcomes = _outcomes(context, tables, [run.snapshot_date for run in runs], days, known, progress)
+    for run in runs:
+        model = models[run.model_id]
+        standing = _standing_share(context, tables, model, days, progress)
+        customers = _customers(context, run, days, standing, outcomes[run.snapshot_date])
+        content = {
+            "run_id": run.run_id,
+            "model_id": run.model_id,
+            "snapshot_date": run.snapshot_date,
+            "days": days,
+            "trained_as_of": model.trained_as_of,
+            "standing_share": standing,
+            "groups": list(_groups(customers)),
+        }
+        write_json(_path(context.home, run.snapshot_date, days), content)
+    return len(runs)
+
+
+def _models(context: Context, model_ids: set[str]) -> Iterator[tuple[str, Bundle]]:
+    for model_id in sorted(model_ids):
+        try:
+            yield model_id, load(context.home.models / model_id, context.bundle_key)
+        except DataError as reason:
+            log.warning("runs of model %s are not compared with outcomes: %s", model_id, reason)
+
+
+def _outcomes(
+    context: Context, tables: Ingested, mondays: list[date], days: int, known: date, progress: Progress
+) -> dict[date, "pd.Series[Any]"]:
+    """By Monday whether each customer was gone at the end of the window of so many days, by customer_id."""
+    settings = _at_horizon(context.settings, days)
+    kind = "labels" if days == context.settings.label.horizon_days else f"labels_{days}d"
+    build_outcomes(settings, context.home, tables, mondays, known, progress, kind)
+    return {
+        monday: read_partition(context.home, kind, [monday]).set_index("customer_id")["attrited"]
+        for monday in mondays
+    }
+
+
+def _at_horizon(settings: Settings, days: int) -> Settings:
+    """The same settings with this as the longest horizon."""
+    return settings.model_copy(update={"label": settings.label.model_copy(update={"horizon_days": days})})
+
+
+def _standing_share(
+    context: Context, tables: Ingested, model: Bundle, days: int, progress: Progress
+) -> float:
+    """The share of the customers gone at a horizon who stay away until the longest one, on the Mondays that
+    calibrated and evaluated the model; one customer is added to both, so that it is never 0."""
+    longest = context.settings.label.horizon_days
+    if days == longest:
+        return 1.0
+    for path in sorted((context.home.root / "matured").glob(f"*_{days}d.json")):
+        content = read_json(path)
+        if content["model_id"] == model.model_id:
+            return float(content["standing_share"])
+    mondays, known = [*model.snapshots.tune, *model.snapshots.evaluation], model.trained_as_of
+    build_snapshots(context.settings, context.home, tables, mondays, progress)
+    gone = _outcomes(context, tables, mondays, days, known, progress)
+    build_outcomes(context.settings, context.home, tables, mondays, known, progress)
+    at_horizon = stayed_away = 1
+    for monday in mondays:
+        eligible = read_eligible(context.home, [monday])["customer_id"]
+        labels = read_partition(context.home, "labels", [monday]).set_index("customer_id")
+        gone_by = labels["time_to_attrition"].reindex(eligible) <= days
+        at_horizon += int(gone[monday].reindex(eligible).sum())
+        stayed_away += int(gone_by.sum())
+    return round(min(stayed_away / at_horizon, 1.0), 6)
+
+
+def _customers(
+    context: Context, run: Run, days: int, standing: float, gone: "pd.Series[Any]"
+) -> pd.DataFrame:
+    """One row per scored customer with a known outcome: its groups and what it adds to each count."""
+    window_end = _timeline(context, run.snapshot_date, days).outcome_end
+    leaves_before = window_end - timedelta(days=context.settings.label.settle_days)
+    with Store(context.home.store) as store, store.at_run(run.run_id) as read_session:
+        rows = predictions(read_session.connection, read_session.run_version, days)
+        listed = listed_between(read_session.connection, run.snapshot_date, leaves_before, days)
+    customers = pd.DataFrame([row._asdict() for row in rows]).set_index("customer_id")
+    customers["customers"] = 1
+    customers["predicted"] = customers["risk"] / standing
+    customers["observed"] = gone.reindex(customers.index)
+    at_most = (pd.Series(listed, dtype=float) / standing).reindex(customers.index)
+    unlisted = customers["unlisted"].astype(bool)
+    customers["unlisted_predicted"] = customers["predicted"].where(unlisted, 0.0)
+    customers["unlisted_at_most"] = at_most.fillna(customers["observed"]).where(unlisted, 0.0)
+    return customers.dropna(subset=["predicted", "observed"])
+
+
+def _groups(customers: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """The counts of everybody, then of each branch, tier and band, sorted."""
+    kinds = {EVERYBODY[0]: np.full(len(customers), EVERYBODY[1], object)}
+    kinds |= {kind: customers[column].fillna("").to_numpy() for kind, column in KINDS.items()}
+    for kind, names in kinds.items():
+        for name, counts in customers[[*COUNTS]].groupby(names).sum().iterrows():
+            total = {column: round(float(counts[column]), 6) for column in COUNTS}
+            yield {"kind": kind, "name": name, **total}
+
+
+def week_of(monday: date) -> int:
+    """The number of a Monday's week, by which windows are told apart."""
+    return monday.toordinal() // WEEK.days

@@ -1,0 +1,185 @@
+"""The real path on a small bank: published runs, labels of closed windows, counts by group, the verdict."""
+
+from datetime import date, timedelta
+from types import MappingProxyType
+
+import pandas as pd
+import pytest
+
+from configs.bank_folder import load_settings
+from configs.call_lists import Week
+from configs.published import ResponseRate, Run, RunExtras, Score
+from models.bundle import write
+from pipeline.artefacts import read_json
+from pipeline.context import Context
+from pipeline.demo_bank import write_demo_bank
+from pipeline.lists.decisions import choose
+from pipeline.monitoring.calibration import calibration
+from pipeline.monitoring.matured import EVERYBODY, keep_again, keep_matured, read_matured
+from pipeline.snapshots.build import build_outcomes, build_snapshots, read_eligible, read_partition
+from pipeline.weekly import run_ingest
+from serve.store.store import Store
+from tests.bundles import tiny_bundle
+
+AS_OF = date(2026, 11, 16)
+OLD, LATER, TUNED, EVALUATED = (AS_OF - timedelta(weeks=weeks) for weeks in (15, 14, 41, 40))
+TRAINED = AS_OF - timedelta(weeks=16)
+RISKS = {"risk_30d": 0.1, "risk_60d": 0.15, "risk_90d": 0.2}
+
+
+def nothing(*_):
+    return None
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory) -> Context:
+    """400 customers; runs of two Mondays, everybody with the same risks, by a model that nobody fitted."""
+    folder = tmp_path_factory.mktemp("matured")
+    write_demo_bank(folder / "raw", 400, 62, 11, AS_OF)
+    context = Context(load_settings("demo"), folder / "data")
+    tables = run_ingest(context, folder / "raw")
+    days = {"train": [], "tune": [str(TUNED)], "judge": [str(EVALUATED)]}
+    bundle = tiny_bundle({"trained_as_of": str(TRAINED), "snapshots": days}, {})
+    write(bundle, context.home.models, context.bundle_key)
+    build_snapshots(context.settings, context.home, tables, [OLD, LATER], nothing)
+    for monday in (OLD, LATER):
+        publish(context, monday, bundle.model_id)
+    return context
+
+
+def publish(context: Context, monday: date, model_id: str, run_id: str = "") -> None:
+    cohort = read_eligible(context.home, [monday]).astype(object)
+    cohort = cohort.where(cohort.notna(), None).to_dict("records")
+    scores = tuple(
+        Score(row["customer_id"], row["branch_id"], row["manager_id"], row["tier"], "mature", False,
+              1_000_00, 200_00, "high" if number % 4 == 0 else "low", (), **RISKS)
+        for number, row in enumerate(cohort)
+    )  # fmt: skip
+    excluded = MappingProxyType(dict[str, int]())
+    made_of = MappingProxyType({"tables": "a"})
+    run_id = run_id or f"run-{monday}"
+    run = Run(run_id, "demo", monday, model_id, "CNY", 90, len(scores), excluded, made_of)
+    week = Week(monday, 14, ResponseRate(0.3))
+    lists = choose(scores, [], load_settings("demo", {"lists": {"default_capacity": 3}}).lists, week)
+    with Store(context.home.store) as store:
+        store.publish(run, scores, (), lists)
+
+
+@pytest.fixture(scope="module")
+def kept(bank) -> list:
+    assert keep_matured(bank, bank.tables, AS_OF, nothing) == 6  # two Mondays at three horizons
+    return read_matured(bank.home, bank.settings.label.lead_days, AS_OF)
+
+
+def labels_of(bank: Context, monday: date) -> pd.DataFrame:
+    """The label of the longest horizon of everybody scored."""
+    build_outcomes(bank.settings, bank.home, bank.tables, [monday], AS_OF, nothing)
+    labels = read_partition(bank.home, "labels", [monday]).set_index("customer_id")
+    return labels.reindex(read_eligible(bank.home, [monday])["customer_id"])
+
+
+def test_predicted_and_observed_are_those_of_the_customers_scored(bank, kept):
+    """Everybody has a risk of 20%; who left is counted from the label, which test_label.py works out."""
+    longest = next(each for each in kept if (each.snapshot_date, each.days) == (OLD, 90))
+    labels, counts = labels_of(bank, OLD), longest.groups[EVERYBODY]
+    assert counts["customers"] == len(labels) > 100
+    assert counts["predicted"] == pytest.approx(0.2 * len(labels))
+    assert counts["observed"] == labels["attrited"].sum() > 10
+    assert longest.trained_as_of == TRAINED
+
+
+def test_who_is_gone_after_30_days_is_counted_with_those_who_come_back(bank, kept):
+    """More are gone after 30 days than stay away until 90; the risk is theirs, so it is raised."""
+    first = next(each for each in kept if (each.snapshot_date, each.days) == (OLD, 30))
+    stay_away = (labels_of(bank, OLD)["time_to_attrition"] <= 30).sum()
+    counts = first.groups[EVERYBODY]
+    assert counts["observed"] >= stay_away
+    share = read_json(bank.home.root / "matured" / f"{OLD}_30d.json")["standing_share"]
+    gone = stayed = 1
+    for monday in (TUNED, EVALUATED):
+        scored = read_eligible(bank.home, [monday])["customer_id"]
+        at_horizon = read_partition(bank.home, "labels_30d", [monday]).set_index("customer_id")
+        in_the_end = read_partition(bank.home, "labels", [monday]).set_index("customer_id")
+        gone += at_horizon["attrited"].reindex(scored).sum()
+        stayed += (in_the_end["time_to_attrition"].reindex(scored) <= 30).sum()
+    assert share == pytest.approx(stayed / gone, abs=1e-6)
+    assert 0 < share < 1
+    assert counts["predicted"] == pytest.approx(0.1 * counts["customers"] / share, abs=1e-4)
+
+
+def test_groups_add_up_to_everybody(kept):
+    for each in kept:
+        whole = each.groups[EVERYBODY]
+        for kind in ("branch", "tier", "band"):
+            parts = [counts for (of, _), counts in each.groups.items() if of == kind]
+            assert len(parts) > 1
+            for column, total in whole.items():
+                assert sum(part[column] for part in parts) == pytest.approx(total, abs=1e-4)
+
+
+def test_who_was_listed_is_no_evidence_that_too_much_was_predicted(bank, kept):
+    """Without a call are those neither listed nor assigned to a list; who was listed a week later counts with
+    the risk then, whatever became of them."""
+    longest = next(each for each in kept if (each.snapshot_date, each.days) == (OLD, 90))
+    with Store(bank.home.store) as store:
+        decisions = {
+            monday: {d.customer_id: d for call_list in store.published(f"run-{monday}").lists
+                     for d in call_list.decisions}
+            for monday in (OLD, LATER)
+        }  # fmt: skip
+    listed = {monday: {name for name, one in of.items() if one.decision == "listed"}
+              for monday, of in decisions.items()}  # fmt: skip
+    labels, counts = labels_of(bank, OLD), longest.groups[EVERYBODY]
+    unlisted = [name for name in labels.index if name not in listed[OLD]]
+    assert 0 < len(unlisted) < len(labels)
+    assert counts["unlisted_predicted"] == pytest.approx(0.2 * len(unlisted), abs=1e-4)
+    later = set(unlisted) & listed[LATER]
+    at_most = labels["attrited"].reindex([name for name in unlisted if name not in later]).sum()
+    assert counts["unlisted_at_most"] == pytest.approx(at_most + 0.2 * len(later), abs=1e-4)
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_monday_sees_only_what_had_matured_and_a_rerun_writes_nothing(bank):
+    """15 weeks after the Monday all three horizons are known, 7 weeks after it the first alone."""
+    lead = bank.settings.label.lead_days
+    early = read_matured(bank.home, lead, OLD + timedelta(weeks=7))
+    assert [(each.snapshot_date, each.days) for each in early] == [(OLD, 30), (LATER, 30)]
+    assert [each.days for each in read_matured(bank.home, lead, OLD + timedelta(weeks=6))] == [30]
+    assert read_matured(bank.home, lead, OLD + timedelta(weeks=5)) == []
+    before = {path.name: path.read_bytes() for path in (bank.home.root / "matured").iterdir()}
+    assert keep_matured(bank, bank.tables, AS_OF, nothing) == 0
+    assert keep_again(bank, bank.tables, OLD, nothing) == [30, 60, 90]
+    assert {path.name: path.read_bytes() for path in (bank.home.root / "matured").iterdir()} == before
+
+
+@pytest.mark.usefixtures("kept")
+def test_the_verdict_is_kept_with_the_run(bank):
+    """Everybody's risk is far from right for nobody: at this size what came lies within noise, or not; the
+    figures say which, and are those that the page reads."""
+    figures = calibration(bank.settings, read_matured(bank.home, 7, AS_OF), AS_OF)
+    everybody = figures["groups"][0]
+    assert (everybody["kind"], everybody["name"]) == EVERYBODY
+    assert [horizon["days"] for horizon in everybody["horizons"]] == [30, 60, 90]
+    assert {horizon["snapshot_date"] for horizon in everybody["horizons"]} == {str(LATER)}
+    with Store(bank.home.store) as store:
+        served = store.latest_run()
+        lists, scores = store.published().lists, store.published().scores
+        store.publish(served, scores, (), lists, RunExtras(calibration=figures))
+        with store.at_run() as read_session:
+            [(_, found)] = read_session.figures("calibration", 1)
+    assert found == figures
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_run_published_anew_is_counted_anew_and_a_lost_model_is_left_out(bank, caplog):
+    publish(bank, LATER, "lost", run_id="run-again")
+    with caplog.at_level("WARNING", "attrition"):
+        assert keep_matured(bank, bank.tables, AS_OF, nothing) == 0
+    assert "runs of model lost are not compared" in caplog.text
+    publish(bank, LATER, read_json(bank.home.root / "matured" / f"{OLD}_30d.json")["model_id"], "run-third")
+    assert keep_matured(bank, bank.tables, AS_OF, nothing) == 3
+
+
+def test_before_the_first_publication_nothing_is_counted(tmp_path, bank):
+    empty = Context(bank.settings, tmp_path)
+    assert keep_matured(empty, bank.tables, AS_OF, nothing) == 0
