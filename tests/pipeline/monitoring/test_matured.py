@@ -121,14 +121,11 @@ def test_who_was_listed_is_no_evidence_that_too_much_was_predicted(bank, kept):
     """Without a call are those neither listed nor assigned to a list; who was listed a week later counts with
     the risk then, whatever became of them."""
     longest = next(each for each in kept if (each.snapshot_date, each.days) == (OLD, 90))
-    with Store(bank.home.store) as store:
-        decisions = {
-            monday: {d.customer_id: d for call_list in store.published(f"run-{monday}").lists
-                     for d in call_list.decisions}
-            for monday in (OLD, LATER)
-        }  # fmt: skip
-    listed = {monday: {name for name, one in of.items() if one.decision == "listed"}
-              for monday, of in decisions.items()}  # fmt: skip
+    listed = {}
+    for monday in (OLD, LATER):
+        with Store(bank.home.store) as store, store.at_run(f"run-{monday}") as read_session:
+            decisions = read_session.decisions().items()
+        listed[monday] = {name for name, decision in decisions if decision.decision == "listed"}
     labels, counts = labels_of(bank, OLD), longest.groups[EVERYBODY]
     unlisted = [name for name in labels.index if name not in listed[OLD]]
     assert 0 < len(unlisted) < len(labels)
@@ -163,7 +160,8 @@ def test_the_verdict_is_kept_with_the_run(bank):
     assert {horizon["snapshot_date"] for horizon in everybody["horizons"]} == {str(LATER)}
     with Store(bank.home.store) as store:
         served = store.latest_run()
-        lists, scores = store.published().lists, store.published().scores
+        scores = tuple(store.scores())
+        lists = choose(scores, [], bank.settings.lists, Week(LATER, 14, ResponseRate(0.3)))
         store.publish(served, scores, (), lists, RunExtras(calibration=figures))
         with store.at_run() as read_session:
             [(_, found)] = read_session.figures("calibration", 1)
