@@ -35,8 +35,9 @@ test: $(READY) check ## style, types and the quick tests
 test-long: $(READY) check ## all tests, in full size
 	$(PYTHON) -m pytest
 
-weekly: $(READY) ## one Monday: ingest, features, training when due, scores, lists  (BANK RAW AS_OF)
-	$(PYTHON) -m pipeline weekly --bank $(BANK) --raw $(RAW) --as-of $(AS_OF)
+weekly: $(READY) ## one Monday: ingest, features, training when due, scores, gates, lists  (BANK RAW AS_OF LATE OVERRIDE_BY OVERRIDE_WHY)
+	$(PYTHON) -m pipeline weekly --bank $(BANK) --raw $(RAW) --as-of $(AS_OF) --late "$(LATE)" \
+	  --override-by "$(OVERRIDE_BY)" --override-why "$(OVERRIDE_WHY)"
 
 ingest: $(READY) ## read the bank's files into tables and a quarantine  (BANK RAW)
 	$(PYTHON) -m pipeline ingest --bank $(BANK) --raw $(RAW)

@@ -143,7 +143,7 @@ def export(tables: Ingested, folder: Path) -> Path:
 
 
 def monday_after(tables: Ingested) -> date:
-    """The first Monday after the last booking (pipeline.weekly knows it too, but takes seconds to import)."""
+    """The first Monday after the last booking."""
     return tables.last_day + timedelta(days=7 - tables.last_day.weekday())
 
 

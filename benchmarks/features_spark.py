@@ -57,7 +57,6 @@ from pipeline.ingest.buckets import partition, read_partitions, write_partitions
 from pipeline.snapshots import spark
 from pipeline.snapshots.build import load_entities
 from pipeline.tables import Ingested, bucket_name, read_ingested
-from pipeline.weekly import next_monday
 
 
 @dataclass(frozen=True)
@@ -217,7 +216,7 @@ def main() -> None:
     # The SQL's hash tables live in the JVM: give it what a worker machine would have.
     os.environ.setdefault("PYSPARK_SUBMIT_ARGS", "--driver-memory 4g pyspark-shell")
     tables = read_ingested(Home(given.data / given.bank))
-    last = next_monday(tables)
+    last = tables.last_day + timedelta(days=7 - tables.last_day.weekday())
     snapshots = tuple(last - timedelta(weeks=k) for k in reversed(range(given.snapshots)))
     shutil.rmtree(given.out, ignore_errors=True)
     task = Task(load_settings(given.bank), tables, snapshots, given.out)

@@ -12,6 +12,10 @@ class ConfigError(Exception):
     """A setting is unknown, missing or out of its range."""
 
 
+class GateError(Exception):
+    """A run does not look like the bank's other weeks; nothing was published."""
+
+
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """The nearest known name as a sentence, else the list of all known names.
 

@@ -248,7 +248,8 @@ class RunExtras:
 
     Profiles and answers are of everyone scored, or of nobody, and are drawn one by one. ``drift`` is measured
     by pipeline/monitoring/drift.py, None where it cannot be;
-    ``calibration`` by pipeline/monitoring/calibration.py.
+    ``calibration`` by pipeline/monitoring/calibration.py; ``gates`` are the figures and verdicts of
+    pipeline/gates.
     """
 
     profiles: Iterable[Profile] = ()
@@ -256,6 +257,7 @@ class RunExtras:
     departures: Iterable[Departure] = ()
     drift: Mapping[str, Any] | None = None
     calibration: Mapping[str, Any] | None = None
+    gates: Mapping[str, Any] | None = None
     prepared_answers: Iterable[PreparedAnswer] = ()
 
 
@@ -278,6 +280,17 @@ class Run:
         """The Monday of the earlier run from which changes are counted; None without one."""
         day = self.manifest.get("compared_with")
         return None if day is None else date.fromisoformat(day)
+
+    @property
+    def gate_overrides(self) -> tuple[str, ...]:
+        """The gates that a second person overrode, as ``rows:holdings``; empty for nearly every run."""
+        return tuple(self.manifest.get("gate_overrides", "").split())
+
+    @property
+    def data_through(self) -> dict[str, date]:
+        """By table the newest day of each source that is behind; empty for nearly every run."""
+        behind = (part.split("=") for part in self.manifest.get("data_through", "").split())
+        return {table: date.fromisoformat(day) for table, day in behind}
 
 
 # Why a customer is not in the cohort, in the order in which the codes are tried.

@@ -18,7 +18,7 @@ from configs.strict import Days, Listed, Named, Sentences, Share, Strict, Weeks
 PEER_GROUPS: Mapping[str, str] = MappingProxyType({"tier": "tier", "branch": "branch_id"})
 HORIZONS = (30, 60, 90)  # days; each has its own risk in a published score
 # Sections that change no byte of a published run: where work is done, how models are judged and described.
-NOT_IN_RUNS = {"engine", "profit", "promotion", "monitoring", "card", "store", "mail"}
+NOT_IN_RUNS = {"engine", "profit", "promotion", "monitoring", "card", "gates", "store", "mail"}
 NOT_IN_MODELS = NOT_IN_RUNS | {"next_steps"}  # nor of a model
 
 
@@ -251,6 +251,29 @@ class History(Strict):
     keep_profiles: Annotated[int, Field(ge=1)]
 
 
+class Gates(Strict):
+    """The limits that a run must keep to be published; docs/operations.md has a table of the gates.
+
+    ``false_refusals_per_year`` is the wanted number over all gates together, from which the learnt limits
+    follow; they count from ``least_weeks`` weeks of history on. The others are hard limits, which need no
+    history; ``inf`` switches one off. ``late`` names sources that come late, by table, with the reason.
+    """
+
+    false_refusals_per_year: Annotated[float, Field(gt=0, le=52)]
+    least_weeks: Annotated[int, Field(ge=4, le=104)]
+    max_lag: Annotated[float, Field(ge=1)]
+    max_silent_branches: Annotated[float, Field(ge=0)]
+    max_rate_change: Annotated[float, Field(gt=0)]
+    max_aum_change: Annotated[float, Field(gt=0)]
+    max_unexplained: Annotated[float, Field(gt=0)]
+    max_left: Annotated[float, Field(gt=0)]
+    max_opted_out: Annotated[float, Field(gt=0)]
+    max_risk_change: Annotated[float, Field(gt=1)]
+    max_drifted: Annotated[float, Field(gt=0)]
+    least_listed: Annotated[int, Field(ge=0)]
+    late: Named[str]
+
+
 class Engine(Strict):
     """The place of work on buckets: threads of this process, or Spark. The bytes are the same.
 
@@ -286,6 +309,7 @@ class Settings(Strict):
     promotion: Promotion
     monitoring: Monitoring
     card: Card
+    gates: Gates
     store: History
     mail: Mail
     engine: Engine

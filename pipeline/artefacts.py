@@ -46,6 +46,11 @@ class Home:
         return self.root / "models-reports"
 
     @property
+    def gates(self) -> Path:
+        """What the gates found in each Monday's last attempt."""
+        return self.root / "gates"
+
+    @property
     def lists(self) -> Path:
         return self.root / "lists"
 

@@ -13,10 +13,11 @@ from configs.published import RunExtras
 from models.bundle import Bundle
 from pipeline.context import Context
 from pipeline.evaluation.model_report import card_of, report_after_training
+from pipeline.gates.gates import NO_WAIVER, Waiver, pass_gates
 from pipeline.ingest.ingest import ingest
 from pipeline.ingest.recorded_contacts import overlay_contacts
 from pipeline.lists.call_lists import check_salt, choose_lists, reached
-from pipeline.lists.experiment import LOOK_BACK, run_effect
+from pipeline.lists.experiment import LOOK_BACK, estimate_effect, write_effect
 from pipeline.monitoring.calibration import VERDICTS, asks_for_training, calibration
 from pipeline.monitoring.coverage import coverage, departures
 from pipeline.monitoring.drift import drift
@@ -35,16 +36,16 @@ from serve.store.store import Store
 from serve.workbooks.excel import write_lists
 
 
-def run_weekly(context: Context, raw: Path, snapshot_date: date) -> tuple[Publication, tuple[CallList, ...]]:
-    """Ingest, features, training when it is due, scores by the champion, publication, lists."""
+def run_weekly(
+    context: Context, raw: Path, snapshot_date: date, waiver: Waiver = NO_WAIVER
+) -> tuple[Publication, tuple[CallList, ...]]:
+    """Ingest, features, training when it is due, scores by the champion, gates, publication, lists."""
     monday(snapshot_date)
     check_salt(context.settings)
     tables = run_ingest(context, raw)
-    if snapshot_date > next_monday(tables):
-        log.warning("the data ends on %s; the scores of %s rest on old rows", tables.last_day, snapshot_date)
     figures = run_calibration(context, tables, snapshot_date)
     bundle = _scorer(context, tables, snapshot_date, figures)
-    return run_publish(context, tables, bundle, snapshot_date, figures)
+    return run_publish(context, tables, bundle, snapshot_date, figures, waiver)
 
 
 def run_ingest(context: Context, raw: Path) -> Ingested:
@@ -106,9 +107,13 @@ def run_publish(
     bundle: Bundle,
     snapshot_date: date,
     figures: Mapping[str, Any] | None = None,
+    waiver: Waiver = NO_WAIVER,
 ) -> tuple[Publication, tuple[CallList, ...]]:
     """Score one Monday, publish it in one transaction with the ``figures`` of its calibration, write the
-    workbooks."""
+    workbooks.
+
+    Raises GateError, and publishes nothing, where a gate refuses the run.
+    """
     with step("score") as counts, progress_bar("features") as on_features:
         previous = last_published(context, bundle, snapshot_date)
         snapshots = [previous[0].snapshot_date, snapshot_date] if previous else [snapshot_date]
@@ -116,16 +121,23 @@ def run_publish(
         publication = score(context.settings, context.home, tables, Models(bundle, previous), snapshot_date)
         counts |= {"cohort": len(publication.scores), "excluded": len(publication.exclusions)}
     with step("effect") as counts, progress_bar("labels") as on_labels:
-        effect = run_effect(context, tables, on_labels)
-        counts |= {"known": effect["known"], "waiting": effect["waiting"]}
-    publication, lists = choose_lists(context, tables, publication)
+        effect = estimate_effect(context, tables, snapshot_date, on_labels)
+        counts |= {"known": effect.figures["known"], "waiting": effect.figures["waiting"]}
+    publication, lists = choose_lists(context, tables, publication, effect.rows)
+    with step("gates") as counts:
+        drifted = drift(context.home, bundle, snapshot_date)
+        publication, gates = pass_gates(context, tables, (publication, lists), drifted, waiver)
+        counts |= {"figures": len(gates["gates"]), "overridden": len(gates["overridden"])}
     with step("figures") as counts:
-        extras = replace(_extras(context, tables, bundle, publication), calibration=figures)
-        counts["drifted"] = extras.drift["drifted"] if extras.drift else None
+        extras = _extras(context, tables, publication)
+        extras = replace(extras, drift=drifted, calibration=figures, gates=gates)
+        counts["drifted"] = drifted["drifted"] if drifted else None
     with step("publish") as counts, Store(context.home.store) as store:
         counts["run"] = publication.run.run_id
         keep = context.settings.store
         store.keep_card(bundle.model_id, card_of(context, bundle))
+        with store.write() as connection:
+            write_effect(connection, effect)
         served = store.publish(publication.run, publication.scores, publication.exclusions, lists, extras)
         # A past week filled in stays at least until the next new one, and finds the assignments it rests on.
         assignment_weeks = keep.keep_weeks + LOOK_BACK.days // 7
@@ -137,7 +149,7 @@ def run_publish(
     return publication, lists
 
 
-def _extras(context: Context, tables: Ingested, bundle: Bundle, publication: Publication) -> RunExtras:
+def _extras(context: Context, tables: Ingested, publication: Publication) -> RunExtras:
     snapshot_date, scores = publication.run.snapshot_date, publication.scores
     longest = timedelta(days=max(tier.service_days for tier in context.settings.tiers))
     contacted = reached(tables, snapshot_date, snapshot_date - longest)
@@ -145,14 +157,8 @@ def _extras(context: Context, tables: Ingested, bundle: Bundle, publication: Pub
         profiles(tables, snapshot_date, {score.customer_id for score in scores}),
         coverage(context.settings, scores, contacted, snapshot_date),
         departures(tables, scores, snapshot_date),
-        drift(context.home, bundle, snapshot_date),
         prepared_answers=prepared_answers(publication.run, scores),
     )
-
-
-def next_monday(tables: Ingested) -> date:
-    """The first Monday after the last booking: the latest snapshot that the data supports."""
-    return tables.last_day + timedelta(days=7 - tables.last_day.weekday())
 
 
 def _scorer(context: Context, tables: Ingested, snapshot_date: date, figures: Mapping[str, Any]) -> Bundle:

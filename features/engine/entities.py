@@ -126,7 +126,7 @@ def _with_class(holdings: pa.Table, products: pa.Table) -> pa.Table:
 def make_rows(name: str, table: pa.Table, ids: NDArray[np.object_]) -> Rows:
     """One Arrow table of the customers ``ids`` (sorted) as Rows."""
     customer = _positions(name, table["customer_id"], ids)
-    happened = _days(table[TABLES[name].happened])
+    happened = days_of(table[TABLES[name].happened])
     columns: dict[str, Ints] = {"order": _within_day(table[TABLES[name].happened])}
     labels: dict[str, tuple[str, ...]] = {}
     for column in table.column_names:
@@ -136,9 +136,9 @@ def make_rows(name: str, table: pa.Table, ids: NDArray[np.object_]) -> Rows:
             columns[column], labels[column] = _codes(table[column], VOCABULARY.get((name, column)))
         else:
             columns[column] = _integers(table[column])
-    until = _days(table["superseded_on"])
+    until = days_of(table["superseded_on"])
     rows = Rows(
-        customer, happened, _days(table["known_on"]), np.where(until < 0, FOREVER, until), columns, labels
+        customer, happened, days_of(table["known_on"]), np.where(until < 0, FOREVER, until), columns, labels
     )
     return _in_time(rows) if len(rows) else rows
 
@@ -168,7 +168,7 @@ def _positions(name: str, column: pa.ChunkedArray, ids: NDArray[np.object_]) -> 
     return place.to_numpy().astype(np.int64)
 
 
-def _days(column: pa.ChunkedArray) -> Ints:
+def days_of(column: pa.ChunkedArray) -> Ints:
     """Days since 1970 of a date or timestamp column; -1 where empty."""
     days = pc.cast(column, pa.date32(), safe=False).cast(pa.int32())
     return pc.fill_null(days, -1).to_numpy().astype(np.int64)
@@ -183,13 +183,13 @@ def _within_day(column: pa.ChunkedArray) -> Ints:
 
 def _integers(column: pa.ChunkedArray) -> Ints:
     if pa.types.is_decimal(column.type):
-        return _unscaled(column)
+        return unscaled(column)
     if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
-        return _days(column)
+        return days_of(column)
     return pc.fill_null(column.cast(pa.int64()), -1).to_numpy()
 
 
-def _unscaled(column: pa.ChunkedArray) -> Ints:
+def unscaled(column: pa.ChunkedArray) -> Ints:
     """The integers behind a DECIMAL(18, …) column; -1 where empty. 18 digits fit the lower of 2 × 64 bits."""
     array = column.combine_chunks()
     words = np.frombuffer(array.buffers()[1], np.int64) if len(array) else np.zeros(0, np.int64)

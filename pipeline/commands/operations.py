@@ -81,15 +81,28 @@ def quarantine_export(
 
 
 @app.command()
-def weekly(raw: RawOption, as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
-    """Ingest, features, training when due, scores, publication, lists, mail for one Monday."""
+def weekly(
+    raw: RawOption,
+    as_of: AsOf,
+    bank: BankOption = "demo",
+    data: DataOption = DATA,
+    late: Annotated[
+        list[str], typer.Option(metavar="<table>=<reason>", help="a source that comes late; may be repeated")
+    ] = [],  # noqa: B006
+    override_by: Annotated[str, typer.Option(help="the second person who lets a refused run through")] = "",
+    override_why: Annotated[str, typer.Option(help="and why")] = "",
+) -> None:
+    """Ingest, features, training when due, scores, gates, publication, lists, mail for one Monday."""
     from configs.service import load_mail_server
     from pipeline.commands.summaries import lists_in_words
+    from pipeline.gates.gates import Waiver
     from pipeline.lists.mail import send_after_run
     from pipeline.weekly import run_weekly
 
     context = context_of(bank, data)
-    publication, lists = run_weekly(context, raw, as_of)
+    declared = {table: reason for table, _, reason in (text.partition("=") for text in late if text)}
+    waiver = Waiver(declared, override_by, override_why)
+    publication, lists = run_weekly(context, raw, as_of, waiver)
     typer.echo(lists_in_words(context, publication, lists))
     send_after_run(context, load_mail_server, as_of)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, replace
 from datetime import date, timedelta
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +19,7 @@ from features.engine.entities import EPOCH, day_number, make_rows
 from pipeline.artefacts import fingerprint
 from pipeline.context import Context
 from pipeline.lists.decisions import choose
-from pipeline.lists.experiment import LOOK_BACK, response_rate
+from pipeline.lists.experiment import response_rate
 from pipeline.scoring.profiles import maturities
 from pipeline.scoring.score import Publication, run_id_of
 from pipeline.tables import Ingested
@@ -30,15 +31,18 @@ RECENT = timedelta(weeks=4)  # whoever stood on an older list does not stay on f
 
 
 def choose_lists(
-    bank: Context, tables: Ingested, publication: Publication
+    bank: Context, tables: Ingested, publication: Publication, rows: Sequence[Any]
 ) -> tuple[Publication, tuple[CallList, ...]]:
-    """The lists of a run, which bears what they rest on in its run_id: other lists are another run."""
+    """The lists of a run, which bears what they rest on in its run_id: other lists are another run.
+
+    ``rows`` are the assignments of earlier Mondays with their outcomes, from which the response rate is
+    learnt.
+    """
     lists = bank.settings.lists
     monday = publication.run.snapshot_date
     known_reached = reached(tables, monday, monday - timedelta(weeks=lists.cool_down_weeks + 1))
+    rate = response_rate(bank.settings, rows, monday)
     with Store(bank.home.store) as store, store.write() as connection:
-        rows = assignments.experiment_rows(connection, monday - LOOK_BACK)
-        rate = response_rate(bank.settings, rows, monday)
         week = week_of(connection, monday, bank.settings.label.weeks_to_close, rate, known_reached)
     chosen = choose(publication.scores, publication.managers, lists, week)
     with_steps = with_next_steps(bank.settings, tables, monday, chosen)

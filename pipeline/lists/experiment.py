@@ -1,13 +1,15 @@
 """The effect of calls by experiment: outcomes filled in, the listed against the control group."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from math import isfinite
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Row
+from sqlalchemy import Connection
 
 from configs.published import ResponseRate
 from configs.settings import Settings
@@ -15,43 +17,98 @@ from models import experiment
 from models.experiment import Experiment
 from pipeline.artefacts import Home
 from pipeline.context import Context
+from pipeline.gates.sources import data_through
 from pipeline.snapshots.build import build_outcomes, read_partition
 from pipeline.tables import Ingested
 from serve.store import assignments
+from serve.store.read_session import served
 from serve.store.store import Store
 
 LOOK_BACK = timedelta(weeks=104)  # older assignments say little of today's calls, and would fill the memory
+OUTCOME = ("attrited", "base_minor", "lost_minor")
 RATE_WEEKS = 13  # the present rate of new assignments is that of the last quarter
 
 
-def run_effect(bank: Context, tables: Ingested, progress: Callable[[int, int], None]) -> dict[str, Any]:
-    """The effect of calls, estimated once outcomes are filled in, and written to the store."""
-    as_of = tables.last_day + timedelta(days=1)
+@dataclass(frozen=True)
+class Effect:
+    """The effect of calls as known before one Monday; the store does not hold it before ``write_effect``.
+
+    ``observed`` are outcomes by the Monday of their assignments and customer_id, empty for a Monday whose
+    outcomes in the store are not known after all; ``rows`` are all assignments with them. ``newest`` is the
+    latest Monday of a run: estimates as of a later day are mistaken.
+    """
+
+    as_of: date
+    newest: date
+    observed: Mapping[date, Mapping[str, Mapping[str, Any]]]
+    rows: tuple[Any, ...]
+    figures: Mapping[str, Any]
+
+
+def estimate_effect(
+    bank: Context, tables: Ingested, monday: date, progress: Callable[[int, int], None]
+) -> Effect:
+    """The effect of calls by what had happened and was known before ``monday``."""
+    with Store(bank.home.store) as store, store.write() as connection:
+        rows = assignments.experiment_rows(connection, monday - LOOK_BACK)
+        last, current = assignments.latest_result(connection), served(connection)
+    newest = max(monday, current.snapshot_date) if current else monday
+    observed = _follow_up(bank, tables, (monday, newest), rows, last, progress)
+    rows = tuple(_with_outcome(row, observed) for row in rows if row.assigned_on < monday)
+    result = figures(bank.settings, rows, monday) | {"seen": tables.as_of(monday)}
+    return Effect(monday, newest, observed, rows, result)
+
+
+def write_effect(connection: Connection, effect: Effect) -> None:
+    """Fill in the outcomes, correct those that were filled in wrongly, and write the result."""
+    for day, observed in effect.observed.items():
+        assignments.clear(connection, day)
+        assignments.fill(connection, day, observed)
+    assignments.remove_results_after(connection, effect.newest)
+    assignments.write_result(connection, effect.as_of, effect.figures)
+
+
+def run_effect(bank: Context, tables: Ingested, progress: Callable[[int, int], None]) -> Mapping[str, Any]:
+    """The effect of calls before the newest published Monday, written to the store."""
     with Store(bank.home.store) as store:
-        follow_up(bank.settings, bank.home, tables, store, progress)
+        monday = store.latest_run().snapshot_date
+        effect = estimate_effect(bank, tables, monday, progress)
         with store.write() as connection:
-            rows = assignments.experiment_rows(connection, as_of - LOOK_BACK)
-            result = figures(bank.settings, rows, as_of)
-            assignments.write_result(connection, as_of, result)
-    return result
+            write_effect(connection, effect)
+    return effect.figures
 
 
-def follow_up(
-    settings: Settings,
-    home: Home,
+def _follow_up(
+    bank: Context,
     tables: Ingested,
-    store: Store,
+    mondays: tuple[date, date],
+    rows: Sequence[Any],
+    last: Mapping[str, Any] | None,
     progress: Callable[[int, int], None],
-) -> int:
-    """The number of outcomes filled in: of assignments whose window has closed in the data."""
-    end = tables.last_day + timedelta(days=1)
-    with store.write() as connection:
-        waiting = assignments.waiting(connection)
-    matured = [day for day in waiting if settings.label.timeline(day).matured(end)]
-    build_outcomes(settings, home, tables, matured, end, progress)
-    observed = {day: outcomes(home, day) for day in matured}
-    with store.write() as connection:
-        return sum(assignments.fill(connection, day, observed[day]) for day in matured)
+) -> dict[date, dict[str, dict[str, Any]]]:
+    """By Monday, outcomes to fill in or to correct; empty for those that the store holds too early.
+
+    Outcomes are told again where the tables no longer show what the last estimate saw. ``mondays`` are this
+    one and the newest of a run: a past week that is filled in must not undo what is known since.
+    """
+    monday, newest = mondays
+    end, timeline = data_through(tables, monday), bank.settings.label.timeline
+    changed = last is not None and last.get("seen") != tables.as_of(date.fromisoformat(last["as_of"]))
+    known = {row.assigned_on for row in rows if row.attrited is not None}
+    waiting = {row.assigned_on for row in rows if row.attrited is None}
+    due = sorted(day for day in waiting | (known if changed else set()) if timeline(day).matured(end))
+    build_outcomes(bank.settings, bank.home, tables, due, end, progress)
+    latest = end if changed and monday == newest else newest
+    too_early = {day for day in known if not timeline(day).matured(latest)}
+    return {day: {} for day in sorted(too_early)} | {day: outcomes(bank.home, day) for day in due}
+
+
+def _with_outcome(row: Any, observed: Mapping[date, Mapping[str, Mapping[str, Any]]]) -> Any:
+    """The assignment with its outcome as known now; without one where it is not known after all."""
+    if row.assigned_on not in observed:
+        return row
+    outcome = observed[row.assigned_on].get(row.customer_id, dict.fromkeys(OUTCOME))
+    return SimpleNamespace(**row._asdict() | outcome)
 
 
 def outcomes(home: Home, day: date) -> dict[Any, dict[Any, Any]]:
@@ -64,13 +121,13 @@ def outcomes(home: Home, day: date) -> dict[Any, dict[Any, Any]]:
     return pd.DataFrame({"attrited": attrited} | money, index=labels["customer_id"]).to_dict("index")
 
 
-def response_rate(settings: Settings, rows: Sequence[Row[Any]], monday: date) -> ResponseRate:
+def response_rate(settings: Settings, rows: Sequence[Any], monday: date) -> ResponseRate:
     """The response rate learnt from the assignments whose outcome was known by ``monday``."""
     matured = [row for row in rows if settings.label.timeline(row.assigned_on).matured(monday)]
     return experiment.response_rate(observed_rows(matured), settings.profit, settings.lists.min_group)
 
 
-def observed_rows(rows: Sequence[Row[Any]]) -> Experiment:
+def observed_rows(rows: Sequence[Any]) -> Experiment:
     """The assignments whose outcome is known, as arrays; money in base currency."""
     observed = [row for row in rows if row.attrited is not None]
     return Experiment(
@@ -84,7 +141,7 @@ def observed_rows(rows: Sequence[Row[Any]]) -> Experiment:
     )
 
 
-def figures(settings: Settings, rows: Sequence[Row[Any]], as_of: date) -> dict[str, Any]:
+def figures(settings: Settings, rows: Sequence[Any], as_of: date) -> dict[str, Any]:
     """The figures of the effect page: plain numbers and text.
 
     ``customers`` and ``money`` are None as long as either arm is empty; ``by_reason`` and ``by_manager`` hold
@@ -107,7 +164,7 @@ def figures(settings: Settings, rows: Sequence[Row[Any]], as_of: date) -> dict[s
     }
 
 
-def _power(settings: Settings, rows: Sequence[Row[Any]], observed: Experiment, as_of: date) -> dict[str, Any]:
+def _power(settings: Settings, rows: Sequence[Any], observed: Experiment, as_of: date) -> dict[str, Any]:
     """The difference seen in 80 of 100 such experiments, the one expected, and the weeks until it is seen."""
     count, control, waiting = len(observed), int(observed.control.sum()), len(rows) - len(observed)
     left = float(observed.attrited.mean()) if count else float(np.mean([row.risk for row in rows] or [0.0]))

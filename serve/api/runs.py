@@ -1,6 +1,7 @@
 """The weekly runs of the store, the models behind them, and the health of the service."""
 
 from dataclasses import replace
+from datetime import date
 from typing import Literal
 
 from fastapi import APIRouter, HTTPException, Request
@@ -25,6 +26,8 @@ class RunSchema(RunResponse):
     currency: str
     cohort: int = Field(ge=0, description="customers scored")
     excluded: dict[str, int] = Field(description="customers not eligible, by code")
+    gate_overrides: tuple[str, ...] = Field((), description="gates that a second person overrode")
+    data_through: dict[str, date] = Field({}, description="by source that is behind, its newest day")
 
 
 class Runs(RunResponse):
@@ -113,4 +116,6 @@ def _run_schema(context: ResponseContext) -> RunSchema:
         currency=run.base_currency,
         cohort=run.cohort,
         excluded=dict(run.excluded),
+        gate_overrides=run.gate_overrides,
+        data_through=run.data_through,
     )

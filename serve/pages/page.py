@@ -21,7 +21,7 @@ from serve.auth.policy import POLICY, Role
 from serve.http.problems import log, on_http
 from serve.pages import charts, session
 from serve.store.read_session import GoneError, ReadSession
-from serve.texts.wording import Wording, change_in_words, risk_points
+from serve.texts.wording import Wording, caveats, change_in_words, risk_points
 
 FOLDER = Path(__file__).parent
 STYLE, ICON = ((FOLDER / name).read_bytes() for name in ("style.css", "icon.svg"))
@@ -41,6 +41,7 @@ TEMPLATES = Environment(
 )
 TEMPLATES.filters["day"] = date.fromisoformat
 TEMPLATES.globals |= {
+    "caveats": caveats,
     "charts": charts,
     "change_in_words": change_in_words,
     "risk_points": risk_points,

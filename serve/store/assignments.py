@@ -77,11 +77,11 @@ def experiment_rows(connection: Connection, since: date = date.min) -> Sequence[
     return connection.execute(query.order_by(assignments.c.customer_id, assignments.c.assigned_on)).all()
 
 
-def waiting(connection: Connection) -> tuple[date, ...]:
-    """The Mondays with assignments whose outcome is not known yet, the oldest first."""
+def clear(connection: Connection, assigned_on: date) -> None:
+    """Takes back the outcomes of one Monday's assignments."""
     assignments = tables.assignments
-    query = select(assignments.c.assigned_on).where(assignments.c.attrited.is_(None)).distinct()
-    return tuple(sorted(connection.scalars(query)))
+    nothing = {"attrited": None, "base_minor": None, "lost_minor": None}
+    connection.execute(update(assignments).where(assignments.c.assigned_on == assigned_on).values(nothing))
 
 
 def fill(connection: Connection, assigned_on: date, outcomes: Mapping[str, Mapping[str, Any]]) -> int:
@@ -105,6 +105,12 @@ def write_result(connection: Connection, as_of: date, figures: Mapping[str, Any]
     results = tables.experiment_results
     connection.execute(delete(results).where(results.c.as_of == as_of))
     connection.execute(insert(results).values(as_of=as_of, figures=dump(figures, sort_keys=True)))
+
+
+def remove_results_after(connection: Connection, monday: date) -> None:
+    """Removes estimates as of a later day: no run has seen it."""
+    results = tables.experiment_results
+    connection.execute(delete(results).where(results.c.as_of > monday))
 
 
 def latest_result(connection: Connection) -> dict[str, Any] | None:

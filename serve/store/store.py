@@ -78,6 +78,8 @@ class Store(AbstractContextManager["Store"]):
                 keep_figures(connection, run.run_id, "drift", extras.drift)
             if extras.calibration is not None:
                 keep_figures(connection, run.run_id, "calibration", extras.calibration)
+            if extras.gates is not None:
+                keep_figures(connection, run.run_id, "gates", extras.gates)
             analyze(connection, tables.OF_A_RUN)
             if current and current.snapshot_date > run.snapshot_date:
                 return False
@@ -211,7 +213,7 @@ class Store(AbstractContextManager["Store"]):
 def keep_figures(
     connection: Connection,
     run_id: str,
-    name: Literal["calibration", "drift", "outcome"],
+    name: Literal["calibration", "drift", "gates", "outcome"],
     content: Mapping[str, Any],
 ) -> None:
     """In place of what was kept under this name before. Raises DataError for an unknown run, and for NaN."""

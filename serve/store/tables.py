@@ -195,9 +195,9 @@ departures = _table(
 
 figures = _table(
     "figures",
-    "run and what was measured of it: drift and calibration when it is published, its outcome when known",
+    "run and what was measured of it: drift, calibration and gates when published, its outcome when known",
     _of_run(sa.ForeignKey("runs.run_version")),
-    _column("name", sa.String, INTERNAL, "calibration, drift or outcome", primary_key=True),
+    _column("name", sa.String, INTERNAL, "calibration, drift, gates or outcome", primary_key=True),
     _column("content", sa.Text, INTERNAL, "JSON object"),
 )
 

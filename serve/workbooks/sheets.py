@@ -13,7 +13,7 @@ from configs.call_lists import CallList
 from configs.published import AHEAD_DAYS, OUTCOMES, Maturity, PastContact, Run, Score
 from configs.settings import Settings
 from serve.store.list_rows import WEEKS, ListRow
-from serve.texts.wording import Wording, change_in_words, risk_points
+from serve.texts.wording import Wording, caveats, change_in_words, risk_points
 from serve.workbooks.layout import Column, Styles, bars, fitted, head, page, row_height, styles
 
 MATURITIES = 3  # that are named; the others are one line
@@ -51,6 +51,11 @@ class Context:
         )
 
 
+def _with_caveats(context: Context, facts: str) -> str:
+    """The facts, and what a reader must know of the run."""
+    return "  ".join((facts, *caveats(context.run, context.words)))
+
+
 def list_sheet(workbook: Workbook, context: Context, call_list: CallList, rows: Sequence[ListRow]) -> None:
     """One row per listed customer in the order of the list; outcome and note are left to fill in.
 
@@ -63,7 +68,8 @@ def list_sheet(workbook: Workbook, context: Context, call_list: CallList, rows: 
     columns = _columns(context, call_list, rows)
     longest = f"risk_{context.settings.label.horizons[-1]}d"
     title = words("list.title", who=context.who(call_list))
-    top = head(sheet, columns, style, (title, _facts(context, call_list), context.source))
+    facts = _with_caveats(context, _facts(context, call_list))
+    top = head(sheet, columns, style, (title, facts, context.source))
     for place, row in enumerate(rows, start=top + 1):
         cells = [column.cell(row) for column in columns]
         risk = f"share_{row.score.risk_band}"
@@ -211,7 +217,7 @@ def summary_sheet(workbook: Workbook, context: Context, lists: Sequence[CallList
         currency=context.run.base_currency,
     )
     title = context.words("summary.title", branch=context.branch(total.branch_id))
-    row = top = head(sheet, columns, style, (title, facts, context.source))
+    row = top = head(sheet, columns, style, (title, _with_caveats(context, facts), context.source))
     for kind, part in (("", managed), ("own_", own), ("total_", [total])):
         for call_list in part:
             row += 1

@@ -1,5 +1,6 @@
 """From assignments in the store to figures and sentences: their outcomes, who counts, and what is open."""
 
+from dataclasses import dataclass
 from datetime import date, timedelta
 from types import SimpleNamespace
 
@@ -10,8 +11,15 @@ from configs.bank_folder import load_settings
 from configs.call_lists import CallList
 from configs.published import Decision, ResponseRate
 from pipeline.commands.summaries import effect_in_words
+from pipeline.context import Context
 from pipeline.lists import experiment
-from pipeline.lists.experiment import figures, follow_up, observed_rows, response_rate
+from pipeline.lists.experiment import (
+    estimate_effect,
+    figures,
+    observed_rows,
+    response_rate,
+    write_effect,
+)
 from serve.store import assignments
 from serve.store.store import Store
 from tests.serve.conftest import a_score, published_run
@@ -130,9 +138,15 @@ def store(tmp_path):
         yield store
 
 
+@dataclass(frozen=True)
 class Tables:
-    def __init__(self, last_day):
-        self.last_day = last_day
+    """Tables whose bookings reach up to ``end``; ``view`` names what any Monday sees of them."""
+
+    end: date
+    view: str = "good"
+
+    def as_of(self, monday):
+        return f"{self.view} before {monday}"
 
 
 @pytest.fixture
@@ -150,6 +164,7 @@ def labels(monkeypatch):
         }
     )
     monkeypatch.setattr(experiment, "build_outcomes", lambda *given: asked.append(given[3:5]))
+    monkeypatch.setattr(experiment, "data_through", lambda tables, monday: min(tables.end, monday))
     monkeypatch.setattr(experiment, "read_partition", lambda *_: frame)
     return asked
 
@@ -162,14 +177,65 @@ def outcomes(store):
         ]
 
 
-def test_an_outcome_is_filled_in_once_its_window_has_closed(store, labels, settings):
+@pytest.fixture
+def follow_up(store, labels, settings, tmp_path):  # noqa: ARG001
+    """Estimate the effect as of a Monday and write it; the outcomes that the store then holds."""
+
+    def followed(tables, monday):
+        effect = estimate_effect(Context(settings, tmp_path), tables, monday, None)
+        with store.write() as connection:
+            write_effect(connection, effect)
+        known = {row.customer_id: row.attrited for row in effect.rows}
+        assert known == {name: attrited for name, attrited, *_ in outcomes(store)}
+        return outcomes(store)
+
+    return followed
+
+
+def outcome(attrited, base_minor, lost_minor):
+    return {"attrited": attrited, "base_minor": base_minor, "lost_minor": lost_minor}
+
+
+WAITING = [("c1", None, None, None), ("c2", None, None, None)]
+FILLED = [("c1", False, 1000_00, 0), ("c2", True, 2000_00, 1800_00)]
+
+
+def test_an_outcome_is_filled_in_once_its_window_has_closed(follow_up, labels):
     # The window of 2 March closes before 7 June: data through 5 June is a day short.
-    assert follow_up(settings, None, Tables(date(2026, 6, 5)), store, None) == 0
-    assert outcomes(store) == [("c1", None, None, None), ("c2", None, None, None)]
-    assert follow_up(settings, None, Tables(date(2026, 6, 6)), store, None) == 2
-    assert outcomes(store) == [("c1", False, 1000_00, 0), ("c2", True, 2000_00, 1800_00)]
-    assert labels == [([], date(2026, 6, 6)), ([MONDAY], date(2026, 6, 7))]
-    assert follow_up(settings, None, Tables(date(2026, 7, 6)), store, None) == 0
+    assert follow_up(Tables(date(2026, 6, 6)), AS_OF) == WAITING
+    assert follow_up(Tables(date(2026, 6, 7)), AS_OF) == FILLED
+    assert follow_up(Tables(AS_OF), AS_OF) == FILLED
+    assert labels == [([], date(2026, 6, 6)), ([MONDAY], date(2026, 6, 7)), ([], AS_OF)]
+
+
+def test_bookings_dated_a_year_ahead_close_no_window(follow_up):
+    """On 1 June the window of 2 March is open, whatever day the files name."""
+    assert follow_up(Tables(date(2027, 6, 6)), OPEN) == WAITING
+
+
+def test_what_was_filled_in_too_early_is_taken_back(follow_up, store):
+    with store.write() as connection:
+        assignments.fill(connection, MONDAY, {"c1": outcome(False, 1, 0), "c2": outcome(False, 1, 0)})
+        assignments.write_result(connection, date(2027, 6, 7), {"as_of": "2027-06-07"})
+    assert follow_up(Tables(OPEN), OPEN) == WAITING
+    with store.write() as connection:
+        assert assignments.latest_result(connection)["as_of"] == str(OPEN)
+
+
+def test_outcomes_of_other_files_are_told_again(follow_up, store, labels):
+    with store.write() as connection:
+        assignments.fill(connection, MONDAY, {"c1": outcome(True, 1, 1), "c2": outcome(False, 1, 0)})
+        assignments.write_result(connection, OPEN, {"as_of": "2026-06-08", "seen": "bad before 2026-06-08"})
+    assert follow_up(Tables(date(2026, 6, 15)), date(2026, 6, 15)) == FILLED
+    assert follow_up(Tables(date(2026, 6, 22)), date(2026, 6, 22)) == FILLED
+    assert [days for days, _ in labels] == [[MONDAY], []]
+
+
+def test_a_past_week_takes_back_nothing(follow_up, store):
+    assert follow_up(Tables(AS_OF), AS_OF) == FILLED
+    run = published_run(day=AS_OF, cohort=0, excluded={})
+    store.publish(run, [], [], [])
+    assert follow_up(Tables(AS_OF), OPEN) == FILLED
 
 
 def test_an_estimate_is_kept_and_replaced(store):

@@ -35,6 +35,8 @@ COMPOSED = (
     "model.drift.",
     "change.",
     "mail.",
+    "gate.",
+    "source.",
 )
 
 

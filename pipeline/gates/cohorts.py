@@ -1,0 +1,139 @@
+"""Cohorts of consecutive Mondays beside each other: who came, who left, and where the money went.
+
+Partitions of earlier Mondays are read as they stand: those that trained a model, and those that were
+published.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from configs.dates import WEEK
+from features.build import first_monday
+from features.engine.entities import Ints, day_number, days_of, unscaled
+from pipeline.artefacts import Home
+from pipeline.tables import Ingested
+
+LOOK_BACK = 52  # weeks
+NEAR = 4  # weeks between two Mondays of which one follows the other
+COLUMNS = ["customer_id", "exclusion", "aum", "manager_id", "marketing_opt_out"]
+_BOOKED = ["customer_id", "booked_at", "amount_base", "kind", "counterparty", "known_on"]
+_INSIDE = ("buy", "redeem", "loan")  # money that moves between a customer's own balances, or is owed
+UNKNOWN = "not_yet_customer"
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """The customers whom one Monday knows, by place in a list of all of them; AUM in minor units."""
+
+    monday: date
+    known: NDArray[np.bool_]
+    eligible: NDArray[np.bool_]
+    aum_minor: Ints
+    without_manager: float  # shares of the eligible
+    largest_manager: float
+    opted_out: float
+    codes: NDArray[np.object_]
+
+
+@dataclass(frozen=True)
+class Flow:
+    """From the cohort of one Monday to that of the next: before + entered − left = after.
+
+    ``entered`` by the code that excluded them before, ``left`` by the code that does now.
+    ``unexplained_minor`` is by how much the AUM of those who were in changed beyond their bookings,
+    ``moved_minor`` the same added up without signs; ``aum_minor`` is their AUM before.
+    """
+
+    before: date
+    after: date
+    entered: Counter[str]
+    left: Counter[str]
+    customers: int
+    aum_minor: int
+    unexplained_minor: int
+    moved_minor: int
+
+
+def read_cohorts(home: Home, tables: Ingested, monday: date) -> tuple[list[Cohort], NDArray[np.object_]]:
+    """The cohorts that stand, of ``monday`` and the year before it, the oldest first; and the customers'
+    ids."""
+    start = max(first_monday(tables.first_day), monday - LOOK_BACK * WEEK)
+    days = [start + k * WEEK for k in range((monday - start).days // 7 + 1)]
+    days = [day for day in days if (home.partition("cohort", day) / "_made_by.json").is_file()]
+    frames = [pq.read_table(home.partition("cohort", day), columns=COLUMNS).to_pandas() for day in days]
+    places, ids = pd.factorize(pd.concat([frame["customer_id"] for frame in frames]), sort=True)
+    ends = np.cumsum([len(frame) for frame in frames])
+    split = np.split(places, ends[:-1])
+    cohorts = [_cohort(*pair, len(ids)) for pair in zip(days, frames, split, strict=True)]
+    return cohorts, np.asarray(ids, object)
+
+
+def flows(tables: Ingested, cohorts: Sequence[Cohort], ids: NDArray[np.object_]) -> list[Flow]:
+    """One row per pair of cohorts of which the later follows within ``NEAR`` weeks."""
+    booked = _booked(tables, [cohort.monday for cohort in cohorts], ids)
+    pairs = zip(cohorts, cohorts[1:], booked[1:], strict=False)
+    return [_flow(*pair) for pair in pairs if pair[1].monday - pair[0].monday <= NEAR * WEEK]
+
+
+def _cohort(day: date, frame: pd.DataFrame, places: NDArray[np.intp], customers: int) -> Cohort:
+    known, eligible = np.zeros(customers, bool), np.zeros(customers, bool)
+    aum, codes = np.zeros(customers, np.int64), np.full(customers, UNKNOWN, object)
+    inside = (frame["exclusion"] == "").to_numpy()
+    known[places] = True
+    eligible[places] = inside
+    codes[places] = frame["exclusion"].to_numpy()
+    aum[places] = np.rint(frame["aum"].fillna(0).to_numpy() * 100).astype(np.int64)
+    customers_in = frame[inside]
+    managers = customers_in["manager_id"].value_counts(normalize=True, dropna=False)
+    named = managers[managers.index.notna()]
+    return Cohort(
+        day, known, eligible, aum,
+        float(customers_in["manager_id"].isna().mean()) if inside.any() else 0.0,
+        float(named.max()) if len(named) else 0.0,
+        float(customers_in["marketing_opt_out"].mean()) if inside.any() else 0.0,
+        codes,
+    )  # fmt: skip
+
+
+def _flow(before: Cohort, after: Cohort, booked: Ints) -> Flow:
+    entered, left = after.eligible & ~before.eligible, before.eligible & ~after.eligible
+    still = before.eligible & after.known
+    change = (after.aum_minor - before.aum_minor - booked)[still]
+    return Flow(
+        before.monday, after.monday,
+        Counter(before.codes[entered].tolist()), Counter(after.codes[left].tolist()),
+        int(before.eligible.sum()), int(before.aum_minor[before.eligible].sum()),
+        int(change.sum()), int(np.abs(change).sum()),
+    )  # fmt: skip
+
+
+def _booked(tables: Ingested, mondays: Sequence[date], ids: NDArray[np.object_]) -> Ints:
+    """(Monday × customer) array: bookings in and out of AUM first seen since the Monday before, minor
+    units."""
+    starts = np.array([day_number(day) for day in mondays])
+    total = np.zeros((len(mondays), len(ids)), np.int64)
+    place = pd.Index(ids)
+    for bucket in range(tables.buckets):
+        rows = tables.read("transactions", bucket, _BOOKED, mondays[0].year - 1)
+        if rows is None:
+            continue
+        seen = np.maximum(days_of(rows["known_on"]), days_of(rows["booked_at"]))
+        monday = np.searchsorted(starts, seen, side="right")  # a row seen on a Monday is the next one's
+        coded = pc.dictionary_encode(rows["customer_id"]).combine_chunks()
+        who = place.get_indexer(pd.Index(coded.dictionary.to_pylist(), dtype=object))[
+            coded.indices.to_numpy()
+        ]
+        kind, other = (pc.cast(rows[name], pa.string()) for name in ("kind", "counterparty"))
+        inside = pc.or_(pc.is_in(kind, pa.array(_INSIDE)), pc.equal(other, "own"))
+        counted = (monday > 0) & (monday < len(mondays)) & (who >= 0) & ~inside.to_numpy()
+        np.add.at(total, (monday[counted], who[counted]), unscaled(rows["amount_base"])[counted])
+    return total

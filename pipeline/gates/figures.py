@@ -1,0 +1,180 @@
+"""The figures of a run that its gates look at: of its sources, its cohort, its scores and its lists."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from configs.call_lists import CallList
+from configs.settings import Gates
+from pipeline.gates.cohorts import Cohort, Flow
+from pipeline.gates.limits import Series
+from pipeline.gates.sources import Rhythm, Sources
+from pipeline.scoring.score import Publication
+
+WEEK_DAYS = 7  # a source may be silent for a week, whatever it did before
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of this Monday, its history, and the hard limits, which hold without one.
+
+    ``name`` is the gate's, with the table after a colon where there is one; ``detail`` is said with the
+    figure.
+    """
+
+    name: str
+    value: float
+    series: Series | None = None
+    low: float = -inf
+    high: float = inf
+    detail: str = ""
+
+    @property
+    def kind(self) -> str:
+        return self.name.partition(":")[0]
+
+    @property
+    def table(self) -> str:
+        return self.name.partition(":")[2]
+
+
+@dataclass(frozen=True)
+class EarlierRun:
+    """What was kept of a published run: its Monday, its model, and its figures by name."""
+
+    monday: date
+    model_id: str
+    values: Mapping[str, float]
+
+
+def source_figures(gates: Gates, sources: Sources) -> Iterator[Figure]:
+    """The lag and the rows of each table, branches without rows, and the largest step of an exchange rate."""
+    for table, rhythm in sources.rhythms.items():
+        yield _lag(gates, table, rhythm)
+        filled = np.flatnonzero(rhythm.rows)
+        if rhythm.rows[-1]:  # else the lag says it
+            values = rhythm.rows[filled].astype(float)
+            series = Series(
+                tuple(rhythm.mondays[k] for k in filled), tuple(values.tolist()), "log",
+                noise=_noise_of_count(float(np.median(values))), weekly=True,
+            )  # fmt: skip
+            yield Figure(f"rows:{table}", float(rhythm.rows[-1]), series)
+    missing = sources.silent
+    named = ", ".join(f"{branch} in {table}" for table, branch in missing[:5])
+    yield Figure("branches", float(len(missing)), high=gates.max_silent_branches, detail=named)
+    if sources.rate_changes:
+        rhythm, step = sources.rhythms["rates"], float(np.expm1(sources.rate_changes[-1]))
+        steps = tuple(np.expm1(sources.rate_changes).tolist())
+        yield Figure("rates", step, Series(rhythm.mondays, steps, level=False), high=gates.max_rate_change)
+
+
+def _lag(gates: Gates, table: str, rhythm: Rhythm) -> Figure:
+    longest = int(rhythm.lags[:-1].max()) if len(rhythm.lags) > 1 else 0
+    lags = tuple(rhythm.lags.astype(float).tolist())
+    high = max(WEEK_DAYS, gates.max_lag * longest)
+    return Figure(f"lag:{table}", lags[-1], Series(rhythm.mondays, lags, "lag"), high=high,
+                  detail=str(rhythm.through))  # fmt: skip
+
+
+def cohort_figures(gates: Gates, cohorts: Sequence[Cohort], flows: Sequence[Flow]) -> Iterator[Figure]:
+    """Size, shares and AUM of the cohort beside earlier ones; who came and left since the Monday before."""
+    days, present = tuple(cohort.monday for cohort in cohorts), cohorts[-1]
+    size = float(present.eligible.sum())
+
+    def shares(name: str, values: list[float], high: float = inf) -> Figure:
+        median = float(np.median(values))
+        noise = (size * median * (1 - median) + 1) ** -0.5
+        return Figure(name, values[-1], Series(days, tuple(values), "logit", noise=noise), high=high)
+
+    sizes = tuple(float(cohort.eligible.sum()) for cohort in cohorts)
+    yield Figure("cohort", size, Series(days, sizes, "log", noise=_noise_of_count(size)), low=1)
+    aum = tuple(float(cohort.aum_minor[cohort.known].sum()) / 100 for cohort in cohorts)
+    change = gates.max_aum_change
+    low, high = ((1 - change) * aum[-2], (1 + change) * aum[-2]) if len(aum) > 1 else (-inf, inf)
+    yield Figure("aum", aum[-1], Series(days, aum, "log", noise=0.002), low=low, high=high)
+    yield shares("opted_out", [cohort.opted_out for cohort in cohorts], gates.max_opted_out)
+    yield shares("without_manager", [cohort.without_manager for cohort in cohorts])
+    yield shares("largest_manager", [cohort.largest_manager for cohort in cohorts])
+    if flows and flows[-1].after == present.monday:
+        yield from _flow_figures(gates, flows)
+
+
+def _flow_figures(gates: Gates, flows: Sequence[Flow]) -> Iterator[Figure]:
+    days, last = tuple(flow.after for flow in flows), flows[-1]
+    weeks = [(flow.after - flow.before).days / 7 for flow in flows]
+    for name, codes in (
+        ("entered", [flow.entered for flow in flows]),
+        ("left", [flow.left for flow in flows]),
+    ):
+        counts = tuple(code.total() / span for code, span in zip(codes, weeks, strict=True))
+        noise = _noise_of_count(float(np.median(counts)))
+        most = gates.max_left * last.customers if name == "left" else inf
+        detail = ", ".join(f"{count} {code}" for code, count in sorted(codes[-1].items()))
+        yield Figure(name, counts[-1], Series(days, counts, "log", level=False, noise=noise), high=most,
+                     detail=detail)  # fmt: skip
+    for name, amounts in (
+        ("unexplained", [flow.unexplained_minor for flow in flows]),
+        ("moved", [flow.moved_minor for flow in flows]),
+    ):
+        values = tuple(
+            amount / max(flow.aum_minor, 1) / span
+            for amount, flow, span in zip(amounts, flows, weeks, strict=True)
+        )
+        most = gates.max_unexplained
+        yield Figure(name, values[-1], Series(days, values, level=False, noise=0.001), low=-most, high=most)
+
+
+def run_figures(
+    gates: Gates,
+    publication: Publication,
+    lists: Sequence[CallList],
+    drift: Mapping[str, Any] | None,
+    earlier: Sequence[EarlierRun],
+) -> Iterator[Figure]:
+    """Mean, spread and high band of the risk, features that drifted, customers listed, managers with a
+    list."""
+    scores, model_id = publication.scores, publication.run.model_id
+    risks = np.array([score.risk for score in scores])
+    same = [run for run in earlier if run.model_id == model_id]
+    last = earlier[-1].values if earlier else {}
+    monday, size = publication.run.snapshot_date, max(len(scores), 1)
+
+    def against(
+        name: str, value: float, scale: Any, noise: float, runs: Sequence[EarlierRun], **hard: Any
+    ) -> Figure:
+        past = [(run.monday, run.values[name]) for run in runs if name in run.values]
+        days, values = (*(day for day, _ in past), monday), (*(number for _, number in past), value)
+        return Figure(name, value, Series(days, values, scale, noise=noise), **hard)
+
+    if len(risks):
+        mean, spread = float(risks.mean()), float(risks.std())
+        noise = spread / max(mean, 1e-6) / size**0.5
+        factor = gates.max_risk_change
+        hard = (
+            {"low": last["risk_mean"] / factor, "high": last["risk_mean"] * factor}
+            if "risk_mean" in last
+            else {}
+        )
+        yield against("risk_mean", mean, "ratio", noise, same, **hard)
+        yield against("risk_spread", spread, "ratio", noise, same)
+        high = float(np.mean([score.risk_band == "high" for score in scores]))
+        yield against("high_risk", high, "logit", (size * high * (1 - high) + 1) ** -0.5, same)
+    if drift and drift["features"]:
+        share = drift["drifted"] / drift["features"]
+        noise = (drift["features"] * share * (1 - share) + 1) ** -0.5
+        yield against("drifted", share, "logit", noise, same, high=gates.max_drifted)
+    for name, count in (
+        ("listed", sum(len(call_list.listed) for call_list in lists)),
+        ("managers", sum(bool(call_list.manager and call_list.listed) for call_list in lists)),
+    ):
+        least = min(gates.least_listed, last.get(name, 0))
+        yield against(name, float(count), "log", _noise_of_count(count), earlier, low=least)
+
+
+def _noise_of_count(median: float) -> float:
+    """The standard deviation of the logarithm of a Poisson count."""
+    return float((median + 1) ** -0.5)

@@ -1,0 +1,124 @@
+"""The verdict on each figure of a run: passed, refused, declared late, or overridden; and the sentence for
+it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import inf, isfinite
+
+from configs.settings import Gates
+from pipeline.gates.figures import Figure
+from pipeline.gates.limits import Limits, learn
+
+PASSED, REFUSED, LATE, OVERRIDDEN = "passed", "refused", "late", "overridden"
+_LATE_KINDS = ("lag", "rows")  # what a source that was declared late is let through
+
+_MISSING = "deliver what is missing and run the week again"
+_HOLDINGS = "compare holdings and bookings of the week: one of them is missing, old, or in another unit"
+_RECORDS = "look at their balances and records"
+_FEATURES = "look at the features that drifted, and at the sources they come from"
+_ASSIGNMENTS = "look at the newest assignments"
+
+# By gate: what is sentence of the figure, its unit, and what to do.
+_WORDS: dict[str, tuple[str, str, str]] = {
+    "lag": (
+        "the newest day of {table}, {detail}, lies {value} before the Monday",
+        "days",
+        f"{_MISSING}, or declare the source late with LATE='{{table}}=<reason>'",
+    ),
+    "rows": (
+        "{value} of {table} were first seen in the week before the Monday",
+        "rows",
+        "look for a file that is missing, cut off, of another week, or delivered again under new keys",
+    ),
+    "branches": ("{value} lack nearly all their rows: {detail}", "branches", _MISSING),
+    "rates": (
+        "an exchange rate changed by {value} within the week",
+        "share",
+        "compare the newest rates with those of the week before",
+    ),
+    "cohort": ("the cohort has {value}", "customers", "look at who entered and who left"),
+    "entered": ("{value} a week entered the cohort ({detail})", "customers", _RECORDS),
+    "left": ("{value} a week left the cohort ({detail})", "customers", _RECORDS),
+    "aum": (
+        "the AUM of all customers is {value}",
+        "money",
+        "look for balances in another unit, missing holdings, or a wrong exchange rate",
+    ),
+    "unexplained": ("bookings leave a change of AUM by {value} unexplained", "share", _HOLDINGS),
+    "moved": ("{value} of AUM rose or fell without a booking", "share", _HOLDINGS),
+    "opted_out": ("{value} of the cohort want no calls", "share", "look at marketing_opt_out in customers"),
+    "without_manager": ("{value} of the cohort have no manager", "share", _ASSIGNMENTS),
+    "largest_manager": ("{value} of the cohort have one and the same manager", "share", _ASSIGNMENTS),
+    "risk_mean": ("the mean risk is {value}", "share", _FEATURES),
+    "risk_spread": ("the standard deviation of the risk is {value}", "share", _FEATURES),
+    "high_risk": ("{value} of the cohort are in the high band", "share", _FEATURES),
+    "drifted": ("{value} of the features have drifted", "share", _FEATURES),
+    "listed": ("{value} are listed", "customers", "look at opt-outs, contacts, managers and their capacity"),
+    "managers": ("{value} have a list", "managers", "look at the managers and the newest assignments"),
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One gate of one run. ``learnt`` are the learnt limits, None with too little history; ``why`` the
+    sentence."""
+
+    figure: Figure
+    learnt: Limits | None
+    outcome: str
+    why: str = ""
+
+    @property
+    def low(self) -> float:
+        return max(self.figure.low, self.learnt.low if self.learnt else -inf)
+
+    @property
+    def high(self) -> float:
+        return min(self.figure.high, self.learnt.high if self.learnt else inf)
+
+
+def evaluate(gates: Gates, figures: Sequence[Figure], late: Mapping[str, str]) -> list[Verdict]:
+    """One verdict per figure; ``late`` are the reasons of declared late sources by table.
+
+    The false refusals that a year may bring are shared evenly by all gates (Bonferroni).
+    """
+    learning = sum(figure.series is not None for figure in figures)
+    false_share = gates.false_refusals_per_year / 52 / max(learning, 1)
+    return [_evaluate(gates, figure, late, false_share) for figure in figures]
+
+
+def _evaluate(gates: Gates, figure: Figure, late: Mapping[str, str], false_share: float) -> Verdict:
+    learnt = learn(figure.series, false_share, gates.least_weeks) if figure.series else None
+    verdict = Verdict(figure, learnt, PASSED)
+    if verdict.low <= figure.value <= verdict.high:
+        return verdict
+    reason = late.get(figure.table) if figure.kind in _LATE_KINDS else None
+    return Verdict(figure, learnt, LATE if reason else REFUSED, _sentence(verdict))
+
+
+def _sentence(verdict: Verdict) -> str:
+    """What was found, what is usual, and what to do."""
+    figure, learnt = verdict.figure, verdict.learnt
+    sentence, unit, remedy = _WORDS[figure.kind]
+    finding = sentence.format(table=figure.table, detail=figure.detail, value=_shown(figure.value, unit))
+    broken = figure.low <= figure.value <= figure.high
+    if learnt and broken:
+        limits = f"{_range(learnt.low, learnt.high, unit)} is usual (learnt from {learnt.weeks} weeks)"
+    else:
+        limits = f"{_range(figure.low, figure.high, unit)} is the limit"
+    return f"{finding}; {limits}: {remedy.format(table=figure.table)}."
+
+
+def _range(low: float, high: float, unit: str) -> str:
+    if not isfinite(low) or (low <= 0 and unit in ("days", "rows", "branches")):
+        return f"at most {_shown(high, unit)}"
+    return f"{_shown(low, '')} to {_shown(high, unit)}" if isfinite(high) else f"at least {_shown(low, unit)}"
+
+
+def _shown(value: float, unit: str) -> str:
+    if unit == "share":
+        return f"{100 * value:.2f} %"
+    if unit == "money":
+        return f"{value:,.0f}"
+    number = f"{value:,.0f}" if abs(value) >= 10 or value == int(value) else f"{value:.1f}"
+    return f"{number} {unit.removesuffix('s') if value == 1 and unit != 'branches' else unit}".strip()
