@@ -63,9 +63,13 @@ def run_calibration(context: Context, tables: Ingested, snapshot_date: date) -> 
     """What earlier runs predicted beside what had matured before this Monday, and whether that is noise."""
     with step("calibration") as counts, progress_bar("labels") as on_labels:
         counts["matured"] = keep_matured(context, tables, snapshot_date, on_labels)
-        matured = read_matured(context.home, context.settings.label.lead_days, snapshot_date)
+        matured = read_matured(context.home, context.settings.label, snapshot_date)
         figures = calibration(context.settings, matured, snapshot_date)
         counts |= {"verdict": figures["verdict"], "alarms": figures["alarms"]}
+    for group in figures["groups"]:
+        if group["since"]:
+            name = " ".join(filter(None, (group["kind"], group["name"])))
+            log.warning("alarm     %s: %s, since %s", name, VERDICTS[group["verdict"]], group["since"])
     return figures
 
 

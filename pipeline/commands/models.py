@@ -156,7 +156,7 @@ def outcomes(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) ->
     label, today = context.settings.label, context.tables.last_day + timedelta(days=1)
     with progress_bar("outcomes") as on_bucket:
         horizons = keep_again(context, context.tables, as_of, on_bucket)
-        matured = read_matured(context.home, label.lead_days, today)
+        matured = read_matured(context.home, label, today)
         if horizons:
             of_monday = [each for each in matured if each.snapshot_date == as_of]
             typer.echo(calibration_in_words(calibration(context.settings, matured, today), of_monday))

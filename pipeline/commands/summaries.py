@@ -74,6 +74,8 @@ def calibration_in_words(figures: Mapping[str, Any], monday: Sequence[Matured]) 
     """One line per matured horizon of a Monday, one on the verdict, and one per group with an alarm."""
     lines = []
     for matured in monday:
+        if EVERYBODY not in matured.groups:  # nobody whom it scored has an outcome
+            continue
         counts = matured.groups[EVERYBODY]
         lines.append(
             f"within {matured.days} days: {counts['customers']:,.0f} customers, predicted "

@@ -19,14 +19,14 @@ import pandas as pd
 from configs.dates import WEEK, Timeline
 from configs.errors import DataError
 from configs.published import Run
-from configs.settings import Settings
-from models.bundle import Bundle, load
+from configs.settings import Label, Settings
+from models.bundle import Bundle, load, settings_of
 from pipeline.artefacts import Home, read_json, write_json
 from pipeline.context import Context
 from pipeline.progress import log
 from pipeline.snapshots.build import build_outcomes, build_snapshots, read_eligible, read_partition
 from pipeline.tables import Ingested
-from serve.store.predictions import listed_between, predictions
+from serve.store.predictions import PREDICTION, listed_between, predictions
 from serve.store.store import Store
 
 Progress = Callable[[int, int], None]
@@ -74,13 +74,15 @@ def keep_again(context: Context, tables: Ingested, monday: date, progress: Progr
     return matured if runs else []
 
 
-def read_matured(home: Home, label_lead: int, as_of: date) -> list[Matured]:
-    """Every file whose outcome window had closed before ``as_of``, the oldest Monday first."""
+def read_matured(home: Home, label: Label, as_of: date) -> list[Matured]:
+    """Every file of the label's horizons whose outcome window had closed before ``as_of``, the oldest Monday
+    first."""
     return sorted(
         (
             matured
-            for path in (home.root / "matured").glob("*.json")
-            if Timeline((matured := _read(path)).snapshot_date, label_lead, matured.days).matured(as_of)
+            for days in label.horizons
+            for path in (home.root / "matured").glob(f"*_{days}d.json")
+            if Timeline((matured := _read(path)).snapshot_date, label.lead_days, days).matured(as_of)
         ),
         key=lambda matured: (matured.snapshot_date, matured.days),
     )
@@ -129,7 +131,7 @@ def _path(home: Home, monday: date, days: int) -> Path:
 def _keep(
     context: Context, tables: Ingested, runs: list[Run], days: int, as_of: date, progress: Progress
 ) -> int:
-    """Count these runs at one horizon; who has lost its bundle is left out, with a line in the log."""
+    """Count these runs at one horizon; one whose bundle is lost, or predicts another label, is left out."""
     models = dict(_models(context, {run.model_id for run in runs}))
     runs = [run for run in runs if run.model_id in models]
     known = min(as_of, tables.last_day + timedelta(days=1))
@@ -154,9 +156,14 @@ def _keep(
 def _models(context: Context, model_ids: set[str]) -> Iterator[tuple[str, Bundle]]:
     for model_id in sorted(model_ids):
         try:
-            yield model_id, load(context.home.models / model_id, context.bundle_key)
+            model = load(context.home.models / model_id, context.bundle_key)
         except DataError as reason:
             log.warning("runs of model %s are not compared with outcomes: %s", model_id, reason)
+            continue
+        if model.settings["label"] == settings_of(context.settings)["label"]:
+            yield model_id, model
+        else:
+            log.info("runs of model %s are not compared with outcomes: it predicts another label", model_id)
 
 
 def _outcomes(
@@ -212,9 +219,9 @@ def _customers(
     with Store(context.home.store) as store, store.at_run(run.run_id) as read_session:
         rows = predictions(read_session.connection, read_session.run_version, days)
         listed = listed_between(read_session.connection, run.snapshot_date, leaves_before, days)
-    customers = pd.DataFrame([row._asdict() for row in rows]).set_index("customer_id")
+    customers = pd.DataFrame.from_records([*map(tuple, rows)], columns=[*PREDICTION], index="customer_id")
     customers["customers"] = 1
-    customers["predicted"] = customers["risk"] / standing
+    customers["predicted"] = customers["risk"].astype(float) / standing
     customers["observed"] = gone.reindex(customers.index)
     at_most = (pd.Series(listed, dtype=float) / standing).reindex(customers.index)
     unlisted = customers["unlisted"].astype(bool)

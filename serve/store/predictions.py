@@ -10,6 +10,8 @@ from sqlalchemy import Connection, Row, and_, func, or_, select
 from serve.store import tables
 from serve.store.read_session import same_customer
 
+PREDICTION = ("customer_id", "branch_id", "tier", "risk_band", "risk", "unlisted")  # columns of predictions
+
 
 def predictions(connection: Connection, run_version: int, days: int) -> Sequence[Row[Any]]:
     """One row per scored customer, by customer_id: groups, risk within ``days`` days, and ``unlisted``.

@@ -204,21 +204,19 @@ def test_a_shift_planted_in_one_of_a_hundred_features_is_found(customers, shift)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("customers", [200, 1_000, 20_000])
-def test_at_most_one_false_alarm_in_52_stable_weeks(customers):
-    """Ten years of 100 features each; in each at most one week with a drifted feature, in all at most one."""
-    years = [drifted_weeks(customers, 100, 52, seed) for seed in range(10 if customers < 20_000 else 2)]
-    assert max(years) <= 1
-    assert sum(years) <= 1
+@pytest.mark.parametrize(("customers", "years"), [(200, 10), (1_000, 5), (20_000, 1)])
+def test_at_most_one_false_alarm_in_52_stable_weeks(customers, years):
+    """100 features; one week in all years together with a drifted feature is let pass."""
+    assert sum(drifted_weeks(customers, 100, 52, seed) for seed in range(years)) <= 1
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("customers", [200, 1_000])
-def test_at_most_one_false_alarm_where_all_customers_are_new(customers):
-    """The case without the same customers: 52 weeks of 463 features each, ten times."""
+@pytest.mark.parametrize(("customers", "years"), [(200, 4), (1_000, 2)])
+def test_at_most_one_false_alarm_where_all_customers_are_new(customers, years):
+    """The case without the same customers: 52 weeks of 463 features each."""
     rng = np.random.default_rng(8)
     weeks = 0
-    for _ in range(10):
+    for _ in range(years):
         first = rng.lognormal(size=(customers, 463))
         weeks += sum("drifted" in readings(first, rng.lognormal(size=first.shape)) for _ in range(52))
     assert weeks <= 1

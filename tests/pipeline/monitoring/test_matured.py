@@ -1,5 +1,6 @@
 """The real path on a small bank: published runs, labels of closed windows, counts by group, the verdict."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from types import MappingProxyType
 
@@ -9,7 +10,7 @@ import pytest
 from configs.bank_folder import load_settings
 from configs.call_lists import Week
 from configs.published import ResponseRate, Run, RunExtras, Score
-from models.bundle import write
+from models.bundle import settings_of, write
 from pipeline.artefacts import read_json
 from pipeline.context import Context
 from pipeline.demo_bank import write_demo_bank
@@ -39,7 +40,8 @@ def bank(tmp_path_factory) -> Context:
     context = Context(load_settings("demo"), folder / "data")
     tables = run_ingest(context, folder / "raw")
     days = {"train": [], "tune": [str(TUNED)], "judge": [str(EVALUATED)]}
-    bundle = tiny_bundle({"trained_as_of": str(TRAINED), "snapshots": days}, {})
+    metrics = {"trained_as_of": str(TRAINED), "snapshots": days}
+    bundle = tiny_bundle(metrics, settings_of(context.settings))
     write(bundle, context.home.models, context.bundle_key)
     build_snapshots(context.settings, context.home, tables, [OLD, LATER], nothing)
     for monday in (OLD, LATER):
@@ -68,7 +70,7 @@ def publish(context: Context, monday: date, model_id: str, run_id: str = "") -> 
 @pytest.fixture(scope="module")
 def kept(bank) -> list:
     assert keep_matured(bank, bank.tables, AS_OF, nothing) == 6  # two Mondays at three horizons
-    return read_matured(bank.home, bank.settings.label.lead_days, AS_OF)
+    return read_matured(bank.home, bank.settings.label, AS_OF)
 
 
 def labels_of(bank: Context, monday: date) -> pd.DataFrame:
@@ -138,11 +140,11 @@ def test_who_was_listed_is_no_evidence_that_too_much_was_predicted(bank, kept):
 @pytest.mark.usefixtures("kept")
 def test_a_monday_sees_only_what_had_matured_and_a_rerun_writes_nothing(bank):
     """15 weeks after the Monday all three horizons are known, 7 weeks after it the first alone."""
-    lead = bank.settings.label.lead_days
-    early = read_matured(bank.home, lead, OLD + timedelta(weeks=7))
+    label = bank.settings.label
+    early = read_matured(bank.home, label, OLD + timedelta(weeks=7))
     assert [(each.snapshot_date, each.days) for each in early] == [(OLD, 30), (LATER, 30)]
-    assert [each.days for each in read_matured(bank.home, lead, OLD + timedelta(weeks=6))] == [30]
-    assert read_matured(bank.home, lead, OLD + timedelta(weeks=5)) == []
+    assert [each.days for each in read_matured(bank.home, label, OLD + timedelta(weeks=6))] == [30]
+    assert read_matured(bank.home, label, OLD + timedelta(weeks=5)) == []
     before = {path.name: path.read_bytes() for path in (bank.home.root / "matured").iterdir()}
     assert keep_matured(bank, bank.tables, AS_OF, nothing) == 0
     assert keep_again(bank, bank.tables, OLD, nothing) == [30, 60, 90]
@@ -153,7 +155,7 @@ def test_a_monday_sees_only_what_had_matured_and_a_rerun_writes_nothing(bank):
 def test_the_verdict_is_kept_with_the_run(bank):
     """Everybody's risk is far from right for nobody: at this size what came lies within noise, or not; the
     figures say which, and are those that the page reads."""
-    figures = calibration(bank.settings, read_matured(bank.home, 7, AS_OF), AS_OF)
+    figures = calibration(bank.settings, read_matured(bank.home, bank.settings.label, AS_OF), AS_OF)
     everybody = figures["groups"][0]
     assert (everybody["kind"], everybody["name"]) == EVERYBODY
     assert [horizon["days"] for horizon in everybody["horizons"]] == [30, 60, 90]
@@ -176,6 +178,19 @@ def test_a_run_published_anew_is_counted_anew_and_a_lost_model_is_left_out(bank,
     assert "runs of model lost are not compared" in caplog.text
     publish(bank, LATER, read_json(bank.home.root / "matured" / f"{OLD}_30d.json")["model_id"], "run-third")
     assert keep_matured(bank, bank.tables, AS_OF, nothing) == 3
+
+
+@pytest.mark.usefixtures("kept")
+def test_another_label_is_another_prediction(bank, caplog):
+    """The bank changes its definition: runs of before are not counted by it, and other horizons not read."""
+    other = replace(bank, settings=load_settings("demo", {"label": {"min_drop": 0.7}}))
+    before = {path.name: path.read_bytes() for path in (bank.home.root / "matured").iterdir()}
+    with caplog.at_level("INFO", "attrition"):
+        keep_again(other, bank.tables, OLD, nothing)
+    assert "it predicts another label" in caplog.text
+    assert {path.name: path.read_bytes() for path in (bank.home.root / "matured").iterdir()} == before
+    short = load_settings("demo", {"label": {"horizon_days": 30}}).label
+    assert {each.days for each in read_matured(bank.home, short, AS_OF)} == {30}
 
 
 def test_before_the_first_publication_nothing_is_counted(tmp_path, bank):

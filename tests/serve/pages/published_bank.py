@@ -147,7 +147,9 @@ def publish(store: Store, settings: Lists, audit_key: bytes) -> None:
             scores,
             (Exclusion(EXCLUDED, "too_new"),),
             lists(scores, settings, monday),
-            RunExtras(profiles, COVERAGE, DEPARTURES, DRIFT) if monday == MONDAY else RunExtras(),
+            RunExtras(profiles, COVERAGE, DEPARTURES, DRIFT, CALIBRATION)
+            if monday == MONDAY
+            else RunExtras(),
         )
     served = run(len(MONDAYS) - 1).run_id
     with store.write() as connection:
@@ -179,6 +181,40 @@ DRIFT = {
         {"feature": "login_count_4w", "psi": 0.27, "reading": "drifted"},
         {"feature": "fund_share", "psi": 0.12, "reading": "moved"},
         {"feature": "aum_change_13w", "psi": 0.02, "reading": "stable"},
+    ],
+}
+
+
+def _counted(kind: str, name: str, verdict: str, evidence: float) -> dict[str, Any]:
+    """One group of the weekly comparison, at 30 days; an alarm is two weeks old."""
+    horizon = {
+        "days": 30, "snapshot_date": "2026-10-05", "customers": 1_900, "predicted": 24.6, "observed": 31,
+        "unlisted_predicted": 7.2, "unlisted_at_most": 8.0, "evidence": evidence,
+    }  # fmt: skip
+    since = None if verdict == "within_noise" else "2026-11-02"
+    return {
+        "kind": kind,
+        "name": name,
+        "verdict": verdict,
+        "since": since,
+        "needed": 240.0,
+        "horizons": [horizon],
+    }
+
+
+CALIBRATION = {
+    "as_of": str(MONDAY),
+    "slack": 0.05,
+    "false_alarms": 0.05,
+    "verdict": "more",
+    "alarms": 1,
+    "retrain_since": "2026-11-02",
+    "groups": [
+        _counted("all", "", "within_noise", 1.25),
+        _counted("branch", "B1", "within_noise", 0.3),
+        _counted("branch", "B2", "more", 512.0),
+        _counted("tier", "wealth", "within_noise", 0.9),
+        _counted("band", "high", "within_noise", 0.8),
     ],
 }
 OUTCOMES = tuple(

@@ -17,6 +17,35 @@ def test_predicted_stands_beside_observed(signed_in):
     ]  # fmt: skip
 
 
+def weekly_rows(page: str) -> list[list[str]]:
+    """The rows of the weekly comparison, with their texts."""
+    table = page[page.index('aria-labelledby="calibration"') :]
+    table = table[: table.index("</section>")]
+    rows = re.findall(r"<tr>(<th scope=\"row\">.*?)</tr>", table)
+    return [re.findall(r">([^<]+)<", row) for row in rows]
+
+
+def test_each_week_says_what_lies_within_noise(signed_in):
+    page = signed_in("analyst").get("/model").text
+    rows = weekly_rows(page)
+    figures = ["30", "5 Oct 2026", "1,900", "24.6", "31", "within noise"]
+    assert rows[0] == ["All", *figures, "1.25 of 240"]
+    assert [row[0] for row in rows] == ["All", "Wealth", "High"]
+    assert "Alarms: 1." in page
+
+
+def test_branches_are_compared_for_admin_alone_and_alarms_come_first(signed_in):
+    for role, claims in (
+        ("analyst", {}),
+        ("branch_head", {"branch_id": "B1"}),
+        ("manager", {"manager_id": "M1"}),
+    ):
+        assert "B2" not in str(weekly_rows(signed_in(role, **claims).get("/model").text))
+    rows = weekly_rows(signed_in("admin").get("/model").text)
+    assert [row[0] for row in rows] == ["All", "Wealth", "High", "B2", "B1"]
+    assert rows[3][-2:] == ["more left than predicted since 2 Nov 2026", "512 of 240"]
+
+
 def test_features_that_moved_are_named_with_a_reading(signed_in):
     page = signed_in("analyst").get("/model").text
     assert "Of 463 features, beside 31 Aug 2026" in page
