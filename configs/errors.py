@@ -1,7 +1,9 @@
-"""The two errors a user can mend: what, where, what was found, what to do; shown without a traceback."""
+"""The errors a user can mend: what, where, what was found, what to do; shown without a traceback."""
 
+import errno
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import ClassVar
 
 
 class DataError(Exception):
@@ -14,6 +16,39 @@ class ConfigError(Exception):
 
 class GateError(Exception):
     """A run does not look like the bank's other weeks; nothing was published."""
+
+
+class LeaseError(Exception):
+    """Another command writes into this bank's folder or store."""
+
+
+class MachineError(Exception):
+    """The machine could not do something: a full disk, a missing right, a lost file."""
+
+    REMEDIES: ClassVar = {
+        errno.ENOSPC: "Make room on the disk",
+        errno.EDQUOT: "Have the quota of this account raised",
+        errno.EACCES: "Give this account the right",
+        errno.EPERM: "Give this account the right",
+        errno.EROFS: "Have the file system mounted for writing",
+        errno.EMFILE: "Raise the limit of open files (ulimit -n)",
+        errno.EIO: "Have the disk looked at",
+    }
+
+    def __init__(self, place: str, error: OSError) -> None:
+        """``place`` is what was being done, such as the step of a run."""
+        remedy = self.REMEDIES.get(error.errno or 0, "Mend that")
+        super().__init__(f"{place}: {error}. {remedy}, then run the command again.")
+
+
+# 1 is a fault of the software, 2 also a command that is written wrongly.
+EXIT_CODES: dict[type[Exception], int] = {
+    DataError: 2,
+    ConfigError: 2,
+    GateError: 3,
+    LeaseError: 4,
+    MachineError: 5,
+}
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:

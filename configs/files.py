@@ -1,10 +1,14 @@
 """Files and folders written whole or not at all: a draft beside the target, flushed to disk, then renamed."""
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+MANIFEST = ".manifest.json"  # the size of every other file in its folder
+DEEPEST = 3  # folders below a bank's in which drafts are made
 
 
 @contextmanager
@@ -14,7 +18,7 @@ def whole_file(target: Path) -> Iterator[Path]:
     It becomes ``target`` in one rename when the block ends well, else it goes.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    draft = _draft_of(target)
+    draft = draft_of(target)
     draft.unlink(missing_ok=True)
     try:
         yield draft
@@ -28,7 +32,7 @@ def whole_file(target: Path) -> Iterator[Path]:
 @contextmanager
 def whole_folder(target: Path) -> Iterator[Path]:
     """A draft folder to fill; it becomes ``target`` in one rename when the block ends well, else it goes."""
-    draft = _draft_of(target)
+    draft = draft_of(target)
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     try:
@@ -41,6 +45,34 @@ def whole_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(draft, ignore_errors=True)
 
 
+def write_manifest(folder: Path) -> None:
+    """Note in a folder that is filled what is in it."""
+    (folder / MANIFEST).write_text(json.dumps(_sizes(folder), indent=1), "utf-8")
+
+
+def is_whole(folder: Path) -> bool:
+    """True where a folder holds every file of its manifest in its size, and no other file."""
+    manifest = folder / MANIFEST
+    try:
+        return json.loads(manifest.read_text("utf-8")) == _sizes(folder)
+    except (FileNotFoundError, ValueError):
+        return False
+
+
+def remove_left_over(root: Path) -> None:
+    """Remove the drafts of killed processes below ``root``, for a process that alone writes there.
+
+    A folder that was set aside returns where none took its place.
+    """
+    for depth in range(DEEPEST):
+        below = "*/" * depth
+        for aside in list(root.glob(f"{below}.old-*")):
+            target = aside.with_name(aside.name.removeprefix(".old-"))
+            shutil.rmtree(aside) if target.exists() else aside.rename(target)
+        for draft in list(root.glob(f"{below}.draft-*")):
+            shutil.rmtree(draft) if draft.is_dir() else draft.unlink()
+
+
 def flush_to_disk(path: Path) -> None:
     """Wait until the content of a file, or the names in a folder, would survive a power cut."""
     handle = os.open(path, os.O_RDONLY)
@@ -50,8 +82,14 @@ def flush_to_disk(path: Path) -> None:
         os.close(handle)
 
 
-def _draft_of(target: Path) -> Path:
-    return target.with_name(f".draft-{target.name}")
+def _sizes(folder: Path) -> dict[str, int]:
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != MANIFEST)
+    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}
+
+
+def draft_of(target: Path) -> Path:
+    """Where this process makes what becomes ``target``."""
+    return target.with_name(f".draft-{os.getpid()}-{target.name}")
 
 
 def _replace_folder(draft: Path, target: Path) -> None:

@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -156,8 +155,6 @@ def write(bundle: Bundle, models: Path, key: bytes) -> Path:
     file. If the folder is there already it is verified and kept. Raises DataError if it is there but changed.
     """
     target = models / bundle.model_id
-    for left_over in models.glob(".draft-*"):
-        shutil.rmtree(left_over)
     if target.exists():
         load(target, key)
         return target

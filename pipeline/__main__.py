@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from configs.errors import ConfigError, DataError
+from configs.errors import EXIT_CODES, MachineError
 from pipeline.commands import models, operations
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -13,12 +13,17 @@ for commands in (operations, models):
 
 
 def main() -> None:
-    """Run a command; what a user can mend is one sentence on stderr and exit code 2."""
+    """Run a command; what a user can mend is one sentence on stderr and an exit code of its own."""
     try:
-        app()
-    except (DataError, ConfigError) as error:
+        try:
+            app()
+        except OSError as error:
+            if error.errno not in MachineError.REMEDIES:
+                raise
+            raise MachineError("between two steps", error) from error
+    except tuple(EXIT_CODES) as error:
         typer.echo(f"{type(error).__name__}: {error}", err=True)
-        sys.exit(2)
+        sys.exit(EXIT_CODES[type(error)])
 
 
 if __name__ == "__main__":

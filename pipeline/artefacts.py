@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.errors import DataError
-from configs.files import whole_file
+from configs.files import draft_of, whole_file
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,11 @@ class Home:
     def partition(self, kind: str, snapshot_date: date) -> Path:
         """The folder of one snapshot's ``cohort``, ``features`` or ``labels``."""
         return self.root / kind / f"snapshot_date={snapshot_date}"
+
+    @property
+    def drafts(self) -> Path:
+        """A folder of this process for what it makes bucket by bucket."""
+        return draft_of(self.root / "buckets")
 
     @property
     def models(self) -> Path:

@@ -1,6 +1,5 @@
 """The context of a command: a bank's settings, folder, tables and signing keys, the user, the clock."""
 
-import getpass
 import os
 import secrets
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from configs.errors import ConfigError
 from configs.settings import Settings
 from configs.signing_keys import SHORTEST, parse_key
 from pipeline.artefacts import Home
+from pipeline.lease import user_name
 from pipeline.tables import Ingested, read_ingested
 
 
@@ -39,11 +39,8 @@ class Context:
 
     @property
     def user(self) -> str:
-        """The name of the user: ATTRITION_USER, or the account. Raises ConfigError if neither has one."""
-        try:
-            return os.environ.get("ATTRITION_USER", "").strip() or getpass.getuser()
-        except (KeyError, OSError):
-            raise ConfigError("the account has no name. Set ATTRITION_USER to yours.") from None
+        """The name of the user. Raises ConfigError for none."""
+        return user_name()
 
     @property
     def bundle_key(self) -> bytes:

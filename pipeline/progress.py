@@ -9,6 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from configs.errors import MachineError
+
 console = Console(stderr=True)
 log = logging.getLogger("attrition")
 
@@ -31,10 +33,16 @@ def start_logging() -> None:
 
 @contextmanager
 def step(name: str) -> Iterator[dict[str, Any]]:
-    """One step of a run: fill the dict with counts, which are logged with the seconds when it ends."""
+    """One step of a run: fill the dict with counts, which are logged with the seconds when it ends.
+
+    Raises MachineError, naming the step, where the operating system refuses something.
+    """
     counts: dict[str, Any] = {}
     began = time.perf_counter()
-    yield counts
+    try:
+        yield counts
+    except OSError as error:
+        raise MachineError(f"step {name!r}", error) from error
     text = " ".join(f"{key}={value}" for key, value in counts.items())
     log.info("%-9s %s seconds=%.1f", name, text, time.perf_counter() - began)
 

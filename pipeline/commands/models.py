@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from configs.errors import DataError
-from pipeline.commands.options import DATA, AsOf, BankOption, DataOption, context_of
+from pipeline.commands.options import DATA, AsOf, BankOption, DataOption, context_of, writing
 from pipeline.progress import progress_bar, step
 
 By = Annotated[str, typer.Option("--by", help="who stands for it, by name")]
@@ -18,9 +18,9 @@ def train(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> No
     """Train with what had matured by a Monday, judge out of time, register."""
     from pipeline.weekly import run_train
 
-    context = context_of(bank, data)
-    bundle = run_train(context, context.tables, as_of)
-    typer.echo(f"bundle {context.home.models / bundle.model_id}")
+    with writing("train", bank, data) as context:
+        bundle = run_train(context, context.tables, as_of)
+        typer.echo(f"bundle {context.home.models / bundle.model_id}")
 
 
 @app.command()
@@ -34,8 +34,8 @@ def promote(
     from pipeline.commands.summaries import comparison_in_words
     from pipeline.training.promotion import approve
 
-    context = context_of(bank, data)
-    typer.echo(comparison_in_words(approve(context, context.tables, bundle, by)))
+    with writing("promote", bank, data) as context:
+        typer.echo(comparison_in_words(approve(context, context.tables, bundle, by)))
 
 
 @app.command()
@@ -43,7 +43,8 @@ def rollback(by: By, bank: BankOption = "demo", data: DataOption = DATA) -> None
     """Return to the champion before the present one."""
     from pipeline.training.promotion import roll_back
 
-    typer.echo(f"champion {roll_back(context_of(bank, data), by)}")
+    with writing("rollback", bank, data) as context:
+        typer.echo(f"champion {roll_back(context, by)}")
 
 
 @app.command()
@@ -74,8 +75,8 @@ def tune(
     """Search LightGBM's parameters over folds in time; the judged Mondays are not looked at."""
     from pipeline.training.tuning import Budget, in_words, run_tuning
 
-    context = context_of(bank, data)
-    typer.echo(in_words(run_tuning(context, context.tables, as_of, Budget(trials, seconds))))
+    with writing("tune", bank, data) as context:
+        typer.echo(in_words(run_tuning(context, context.tables, as_of, Budget(trials, seconds))))
 
 
 @app.command()
@@ -89,16 +90,16 @@ def report(
     from pipeline.evaluation.model_report import report_in_full
     from pipeline.training import promotion
 
-    context = context_of(bank, data)
-    champion = promotion.champion_or_none(context) if model else promotion.champion(context)
-    bundle = load(context.home.models / model, context.bundle_key) if model else champion
-    if bundle is None:
-        raise DataError(f"bank {bank!r} has no champion. Train a model first.")
-    rival = champion if champion and champion.model_id != bundle.model_id else None
-    with step("report") as counts:
-        page = report_in_full(context, context.tables, bundle, rival)
-        counts |= {"model": bundle.model_id}
-    typer.echo(page)
+    with writing("report", bank, data) as context:
+        champion = promotion.champion_or_none(context) if model else promotion.champion(context)
+        bundle = load(context.home.models / model, context.bundle_key) if model else champion
+        if bundle is None:
+            raise DataError(f"bank {bank!r} has no champion. Train a model first.")
+        rival = champion if champion and champion.model_id != bundle.model_id else None
+        with step("report") as counts:
+            page = report_in_full(context, context.tables, bundle, rival)
+            counts |= {"model": bundle.model_id}
+        typer.echo(page)
 
 
 @app.command()
@@ -107,10 +108,10 @@ def ablation(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) ->
     from pipeline.evaluation.research import ablate_families
     from pipeline.training.registry import track_ablation
 
-    context = context_of(bank, data)
-    table = ablate_families(context, context.tables, as_of)
-    track_ablation(context.data, context.settings.bank, as_of, table)
-    typer.echo(table.astype(float).round(4).to_string())
+    with writing("ablation", bank, data) as context:
+        table = ablate_families(context, context.tables, as_of)
+        track_ablation(context.data, context.settings.bank, as_of, table)
+        typer.echo(table.astype(float).round(4).to_string())
 
 
 @app.command("learning-curve")
@@ -118,8 +119,8 @@ def learning_curve(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DA
     """What a longer history is worth: models of the last quarter to all training Mondays, judged alike."""
     from pipeline.evaluation.research import learn_longer
 
-    context = context_of(bank, data)
-    typer.echo(learn_longer(context, context.tables, as_of).round(4).to_string())
+    with writing("learning-curve", bank, data) as context:
+        typer.echo(learn_longer(context, context.tables, as_of).round(4).to_string())
 
 
 @app.command()
@@ -135,9 +136,9 @@ def backtest(
     from pipeline.evaluation.backtest import run_backtest
     from pipeline.evaluation.demo_truth import truth_of
 
-    context = context_of(bank, data)
-    result = run_backtest(context, context.tables, as_of, origins, every, truth_of(context))
-    typer.echo(backtest_in_words(result))
+    with writing("backtest", bank, data) as context:
+        result = run_backtest(context, context.tables, as_of, origins, every, truth_of(context))
+        typer.echo(backtest_in_words(result))
 
 
 @app.command()
@@ -152,22 +153,22 @@ def outcomes(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) ->
     from pipeline.monitoring.outcomes import evaluate_published
     from serve.store.store import Store, keep_figures
 
-    context = context_of(bank, data)
-    label, today = context.settings.label, context.tables.last_day + timedelta(days=1)
-    with progress_bar("outcomes") as on_bucket:
-        horizons = keep_again(context, context.tables, as_of, on_bucket)
-        matured = read_matured(context.home, label, today)
-        if horizons:
-            of_monday = [each for each in matured if each.snapshot_date == as_of]
-            typer.echo(calibration_in_words(calibration(context.settings, matured, today), of_monday))
-        if horizons and label.horizon_days not in horizons:
-            return
-        run_id, metrics, figures = evaluate_published(
-            context.settings, context.home, context.tables, as_of, on_bucket
-        )
-    with Store(context.home.store) as store, store.write() as connection:
-        keep_figures(connection, run_id, "outcome", figures)
-    typer.echo(outcomes_in_words(run_id, metrics, figures))
+    with writing("outcomes", bank, data) as context:
+        label, today = context.settings.label, context.tables.last_day + timedelta(days=1)
+        with progress_bar("outcomes") as on_bucket:
+            horizons = keep_again(context, context.tables, as_of, on_bucket)
+            matured = read_matured(context.home, label, today)
+            if horizons:
+                of_monday = [each for each in matured if each.snapshot_date == as_of]
+                typer.echo(calibration_in_words(calibration(context.settings, matured, today), of_monday))
+            if horizons and label.horizon_days not in horizons:
+                return
+            run_id, metrics, figures = evaluate_published(
+                context.settings, context.home, context.tables, as_of, on_bucket
+            )
+        with Store(context.home.store) as store, store.write() as connection:
+            keep_figures(connection, run_id, "outcome", figures)
+        typer.echo(outcomes_in_words(run_id, metrics, figures))
 
 
 @app.command()
@@ -183,7 +184,7 @@ def definitions(
     from pipeline.evaluation.definitions import compare_definitions
     from pipeline.evaluation.definitions_page import definitions_in_words
 
-    context = context_of(bank, data)
-    with progress_bar("definitions") as on_bucket:
-        result = compare_definitions(context, context.tables, as_of, drop, on_bucket)
-    typer.echo(f"{definitions_in_words(result)}\n{context.home.root / 'definitions.html'}")
+    with writing("definitions", bank, data) as context:
+        with progress_bar("definitions") as on_bucket:
+            result = compare_definitions(context, context.tables, as_of, drop, on_bucket)
+        typer.echo(f"{definitions_in_words(result)}\n{context.home.root / 'definitions.html'}")

@@ -16,7 +16,9 @@ from pipeline.commands.options import (
     context_of,
     monday_option,
     store_of,
+    writing,
 )
+from pipeline.lease import held
 from pipeline.progress import progress_bar, start_logging, step
 
 app = typer.Typer()
@@ -44,7 +46,8 @@ def demo(data: DataOption = DATA) -> None:
     """Everything on the made-up bank: extracts, weekly run, and how near the model comes to the truth."""
     from pipeline.demo import run_demo
 
-    typer.echo(run_demo(context_of("demo", data)))
+    with writing("demo", "demo", data) as context:
+        typer.echo(run_demo(context))
 
 
 @app.command()
@@ -52,15 +55,15 @@ def ingest(raw: RawOption, bank: BankOption = "demo", data: DataOption = DATA) -
     """Read the bank's files into bucketed tables; refused rows go to quarantine.csv."""
     from pipeline.weekly import run_ingest
 
-    context = context_of(bank, data)
-    tables = run_ingest(context, raw)
-    typer.echo(f"{'table':<13}{'rows in':>12}{'loaded':>12}{'quarantined':>13}{'duplicates':>12}")
-    for count in tables.counts:
-        typer.echo(
-            f"{count.table:<13}{count.rows_in:>12,}{count.loaded:>12,}{count.quarantined:>13,}"
-            f"{count.duplicates:>12,}"
-        )
-    typer.echo(f"refused rows: {context.home.root / 'quarantine.csv'}")
+    with writing("ingest", bank, data) as context:
+        tables = run_ingest(context, raw)
+        typer.echo(f"{'table':<13}{'rows in':>12}{'loaded':>12}{'quarantined':>13}{'duplicates':>12}")
+        for count in tables.counts:
+            typer.echo(
+                f"{count.table:<13}{count.rows_in:>12,}{count.loaded:>12,}{count.quarantined:>13,}"
+                f"{count.duplicates:>12,}"
+            )
+        typer.echo(f"refused rows: {context.home.root / 'quarantine.csv'}")
 
 
 @app.command("quarantine-export")
@@ -73,11 +76,11 @@ def quarantine_export(
     """Write refused rows as files to correct, laid out as delivered; put them into the raw folder then."""
     from pipeline.ingest.quarantine import export_refused
 
-    context = context_of(bank, data)
-    for export in export_refused(context.settings, raw, context.home, out):
-        typer.echo(f"{export.rows:>8,} rows of {export.file} → {export.target or 'no file'}")
-        if export.advice:
-            typer.echo(f"{'':>9}{export.advice}")
+    with writing("quarantine-export", bank, data) as context:
+        for export in export_refused(context.settings, raw, context.home, out):
+            typer.echo(f"{export.rows:>8,} rows of {export.file} → {export.target or 'no file'}")
+            if export.advice:
+                typer.echo(f"{'':>9}{export.advice}")
 
 
 @app.command()
@@ -99,12 +102,12 @@ def weekly(
     from pipeline.lists.mail import send_after_run
     from pipeline.weekly import run_weekly
 
-    context = context_of(bank, data)
     declared = {table: reason for table, _, reason in (text.partition("=") for text in late if text)}
     waiver = Waiver(declared, override_by, override_why)
-    publication, lists = run_weekly(context, raw, as_of, waiver)
-    typer.echo(lists_in_words(context, publication, lists))
-    send_after_run(context, load_mail_server, as_of)
+    with writing("weekly", bank, data) as context:
+        publication, lists = run_weekly(context, raw, as_of, waiver)
+        typer.echo(lists_in_words(context, publication, lists))
+        send_after_run(context, load_mail_server, as_of)
 
 
 @app.command("backfill")
@@ -117,8 +120,12 @@ def backfill_command(
     """Features of every Monday of a period, and labels where they have matured."""
     from pipeline.evaluation.research import backfill
 
-    context, snapshots = context_of(bank, data), mondays(first, last)
-    with step("backfill") as counts, progress_bar("backfill") as on_bucket:
+    snapshots = mondays(first, last)
+    with (
+        writing("backfill", bank, data) as context,
+        step("backfill") as counts,
+        progress_bar("backfill") as on_bucket,
+    ):
         matured = backfill(context, context.tables, snapshots, on_bucket)
         counts |= {"snapshots": len(snapshots), "matured": len(matured)}
 
@@ -140,7 +147,7 @@ def migrate(bank: BankOption = "demo", data: DataOption = DATA) -> None:
     from serve.store.schema import VERSION
     from serve.store.store import Store
 
-    with Store(store_of(bank, data)) as store:
+    with held(data / bank, "migrate"), Store(store_of(bank, data)) as store:
         steps = store.migrate()
     typer.echo(f"version {VERSION}, {'after ' + ', '.join(steps) if steps else 'as before'}")
 
@@ -150,7 +157,7 @@ def rollback_run(bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """Serve the run before the one that is served now."""
     from serve.store.store import Store
 
-    with Store(store_of(bank, data)) as store:
+    with held(data / bank, "rollback-run"), Store(store_of(bank, data)) as store:
         run = store.rollback()
     typer.echo(f"serves {run.run_id} of Monday {run.snapshot_date}")
 
@@ -175,7 +182,8 @@ def restore(
     """Put a backup in place of everything the score store holds."""
     from serve.store.backup import restore as put_back
 
-    runs = put_back(store_of(bank, data), source)
+    with held(data / bank, "restore"):
+        runs = put_back(store_of(bank, data), source)
     typer.echo(f"{runs} runs from {source}")
 
 
@@ -189,7 +197,8 @@ def mail(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> Non
     server = load_mail_server()
     if server is None:
         raise ConfigError("no mail server is named. Set ATTRITION_SMTP_HOST (docs/lists.md).")
-    sent = send(context_of(bank, data), server, as_of)
+    with writing("mail", bank, data) as context:
+        sent = send(context, server, as_of)
     typer.echo(f"{sent.sent} notifications sent, {sent.sent_before} sent before")
     if sent.elsewhere:
         typer.echo(
@@ -211,7 +220,8 @@ def read_outcomes_command(
     """Record the outcomes and notes that were typed into a workbook: all of them, or none and why."""
     from pipeline.lists.read_outcomes import read_outcomes
 
-    outcomes = read_outcomes(context_of(bank, data), file, called_by)
+    with writing("read-outcomes", bank, data) as context:
+        outcomes = read_outcomes(context, file, called_by)
     typer.echo(
         f"{outcomes['new']} outcomes recorded, {outcomes['changed']} changed since they were read before, "
         f"{outcomes['same']} as before, {outcomes['empty']} customers without one"
@@ -224,7 +234,7 @@ def effect(bank: BankOption = "demo", data: DataOption = DATA) -> None:
     from pipeline.commands.summaries import effect_in_words
     from pipeline.lists.experiment import run_effect
 
-    context = context_of(bank, data)
-    with progress_bar("labels") as on_labels:
-        figures = run_effect(context, context.tables, on_labels)
-    typer.echo(effect_in_words(figures))
+    with writing("effect", bank, data) as context:
+        with progress_bar("labels") as on_labels:
+            figures = run_effect(context, context.tables, on_labels)
+        typer.echo(effect_in_words(figures))

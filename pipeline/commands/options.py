@@ -1,6 +1,8 @@
 """Options and the context that the commands share. Commands load settings here alone."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from configs.dates import monday
+from pipeline.lease import held
 from pipeline.progress import start_logging
 
 if TYPE_CHECKING:  # importing the pipeline costs seconds; --help must not
@@ -43,6 +46,17 @@ def context_of(bank: str, data: Path) -> "Context":
 
     start_logging()
     return Context(load_settings(bank), data, store=_store_elsewhere())
+
+
+@contextmanager
+def writing(command: str, bank: str, data: Path) -> Iterator["Context"]:
+    """``context_of`` for a command that writes, which holds the bank's lease until it ends.
+
+    Raises LeaseError where another command holds it.
+    """
+    context = context_of(bank, data)
+    with held(context.home.root, command):
+        yield context
 
 
 def store_of(bank: str, data: Path) -> str:

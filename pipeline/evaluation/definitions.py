@@ -71,7 +71,7 @@ def compare_definitions(
     chosen = candidates(settings, drops)
     data_through = min(as_of, tables.last_day + timedelta(days=1))
     snapshots = monthly(settings, tables, data_through, max(HORIZONS))
-    task = DefinitionTask(tables, snapshots, home.root / "making", tuple(chosen.values()), data_through)
+    task = DefinitionTask(tables, snapshots, home.drafts, tuple(chosen.values()), data_through)
     try:
         run_task(task, settings.engine, progress)
         groups, excluded, both = (_gathered(task.drafts, kind) for kind in task.kinds)

@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 from pydantic import TypeAdapter
 
+from configs.files import is_whole
 from configs.settings import Settings
 from configs.tables import TABLES
 from pipeline.artefacts import Home, fingerprint, keep_only, read_json, write_text
@@ -77,6 +78,8 @@ def plan_ingest(settings: Settings, raw: Path, home: Home, made_by: str, fetched
     whole = read_all(Plan("", made_by, files))
     if stands(home, whole.name) or not (home.root / "tables" / "current").is_file():
         return whole
+    if not _is_base_whole(home):
+        return replace(whole, why="files of the tables are lost")
     unreadable = TypeAdapter(dict[str, list[Reject]]).validate_python(
         read_json(home.tables / "unreadable.json")
     )
@@ -97,8 +100,8 @@ def read_all(plan: Plan, why: str = "") -> Plan:
 
 
 def stands(home: Home, name: str) -> bool:
-    """True where these tables are there already."""
-    return (home.root / "tables" / name / "ingest.json").is_file()
+    """True where these tables are there already, whole."""
+    return is_whole(home.root / "tables" / name)
 
 
 def point_to(home: Home, name: str) -> None:
@@ -128,6 +131,11 @@ def compact(base: Ingested, draft: Path) -> None:
             if rows is not None:
                 write_parts(rows, folder, *layout_of(table))
             (folder / NOTES).unlink(missing_ok=True)
+
+
+def _is_base_whole(home: Home) -> bool:
+    """True where the current tables and all that they rest on are there, whole."""
+    return is_whole(home.tables) and all(map(is_whole, read_delivery(home.tables).folders))
 
 
 def _digest(path: Path) -> str:

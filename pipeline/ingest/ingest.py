@@ -13,7 +13,7 @@ from pathlib import Path
 
 from configs.bank_folder import find_raw
 from configs.errors import DataError
-from configs.files import whole_file, whole_folder
+from configs.files import whole_file, whole_folder, write_manifest
 from configs.settings import Settings
 from configs.tables import TABLES, Table
 from pipeline.artefacts import Home, fingerprint, write_json
@@ -81,7 +81,7 @@ def _make(
     if plan.why:
         progress(f"reads all files: {plan.why}")
     with (
-        computing(home.root / ".spill") as con,
+        computing(home.drafts) as con,
         whole_folder(home.root / "tables" / plan.name) as draft,
         distributed_ingest(con, settings, home, plan) as cluster,
     ):
@@ -204,6 +204,7 @@ def _note(state: load.Ingestion, loaded: list[Loaded]) -> None:
     quarantine.write_raw(state.con, state.draft / quarantine.RAW_ROWS)
     header = ["table", "file", "rows_in", "loaded", "quarantined", "duplicates"]
     quarantine.write_csv(state.draft / "files.csv", [header, *(asdict(count).values() for count in counts)])
+    write_manifest(state.draft)
 
 
 def _days(state: load.Ingestion) -> dict[str, date]:

@@ -13,7 +13,7 @@ from datetime import date
 import duckdb
 import pyarrow as pa
 
-from configs.files import whole_folder
+from configs.files import is_whole, whole_folder, write_manifest
 from configs.tables import TABLES
 from pipeline.artefacts import Home, fingerprint, keep_only, write_json, write_text
 from pipeline.ingest.buckets import layout_of, write_buckets
@@ -38,10 +38,11 @@ def overlay_contacts(home: Home, tables: Ingested, contacts: Sequence[Contact]) 
         return replace(tables, overlay=None)
     digests = _digests(rows)
     name = f"{RECORDED}-{fingerprint(tables.fingerprint, str(tables.buckets), digests[-1][1])}"
-    if not (pointer.with_name(name) / "ingest.json").is_file():
+    if not is_whole(pointer.with_name(name)):
         with whole_folder(pointer.with_name(name)) as draft:
             write_buckets(rows.to_reader(), draft / CONTACTS.name, tables.buckets, *layout_of(CONTACTS))
             write_json(draft / "ingest.json", {"buckets": tables.buckets, "digests": digests})
+            write_manifest(draft)
     before = overlay_name(home) or name
     write_text(pointer, name + "\n")
     # The one before stays for who is still reading it.

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from configs.files import whole_folder
+from configs.files import draft_of, is_whole, whole_folder, write_manifest
 from configs.settings import Engine, Settings
 from configs.tables import TABLES
 from features.build import FEATURES_VERSION, build, build_labels, first_monday
@@ -59,7 +59,7 @@ def build_snapshots(
     if due:
         # Workers that mount nothing would have to compact the history anew each time.
         history = None if settings.engine.storage else compact_history(settings, home, tables, due)
-        task = FeatureTask(tables, due, home.root / "making", settings, bank_workload(tables, due), history)
+        task = FeatureTask(tables, due, home.drafts, settings, bank_workload(tables, due), history)
         _over_buckets(task, home, made_by, progress)
     return len(due)
 
@@ -80,7 +80,7 @@ def build_outcomes(
     made_by = fingerprint(_made_by(settings, tables.fingerprint), str(data_through))
     due = tuple(day for day in snapshots if not _stands(home.partition(kind, day), made_by))
     if due:
-        task = LabelTask(tables, due, home.root / "making", settings, data_through, (kind,))
+        task = LabelTask(tables, due, home.drafts, settings, data_through, (kind,))
         _over_buckets(task, home, dict.fromkeys(due, made_by), progress)
     return len(due)
 
@@ -112,7 +112,7 @@ class CompactHistory:
             ids = np.array(sorted(rows["customer_id"].unique().to_pylist()), dtype=object)
             placed = rows.append_column("place", pa.array(np.arange(len(rows))))
             kept = compact_rows(make_rows(table, placed, ids), day_number(date(self.year, 1, 1)))
-            draft = path.with_suffix(".draft")
+            draft = draft_of(self.folder / f"{table}-{path.name}")
             write_parquet(rows.take(pa.array(np.sort(kept.columns["place"]))), draft)
             draft.replace(path)
         return read_part(path, table, columns)
@@ -251,6 +251,7 @@ def _over_buckets(
             for day in task.due:
                 folder = _draft(task.drafts, kind, day, 0).parent
                 write_json(folder / "_made_by.json", made_by[day])
+                write_manifest(folder)
                 with whole_folder(home.partition(kind, day)) as target:
                     for path in folder.iterdir():
                         path.rename(target / path.name)
@@ -281,8 +282,7 @@ def _draft(drafts: Path, kind: str, day: date, bucket: int) -> Path:
 
 
 def _stands(partition: Path, made_by: str) -> bool:
-    note = partition / "_made_by.json"
-    return note.is_file() and read_json(note) == made_by
+    return is_whole(partition) and read_json(partition / "_made_by.json") == made_by
 
 
 def _made_by(settings: Settings, tables: str) -> str:

@@ -60,11 +60,22 @@ def test_a_rename_that_fails_leaves_the_old_folder(tmp_path, monkeypatch, call):
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
-def test_what_a_killed_run_left_is_not_mixed_in(tmp_path):
-    (tmp_path / ".draft-a").mkdir()
-    (tmp_path / ".draft-a" / "half").write_text("of another run")
-    fill(tmp_path / "a", "new")
-    assert contents(tmp_path) == {"a/below/file": "new"}
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: (folder / "below" / "file").unlink(),
+        lambda folder: (folder / "below" / "file").write_text("longer than before"),
+        lambda folder: (folder / "extra").touch(),
+        lambda folder: (folder / files.MANIFEST).write_text("{"),
+        lambda folder: (folder / files.MANIFEST).unlink(),
+    ],
+)
+def test_a_folder_that_differs_from_its_manifest_is_not_whole(tmp_path, damage):
+    fill(tmp_path, "content")
+    files.write_manifest(tmp_path)
+    assert files.is_whole(tmp_path)
+    damage(tmp_path)
+    assert not files.is_whole(tmp_path)
 
 
 def test_a_file_that_is_written_is_flushed_to_disk_before_it_is_shown(tmp_path, monkeypatch):
@@ -73,4 +84,4 @@ def test_a_file_that_is_written_is_flushed_to_disk_before_it_is_shown(tmp_path, 
     monkeypatch.setattr(files, "flush_to_disk", lambda path: (done.append(path.name), flush(path)))
     monkeypatch.setattr(Path, "rename", lambda path, to: (done.append("rename"), rename(path, to)))
     fill(tmp_path / "a", "new")
-    assert done == ["below", "file", ".draft-a", "rename", tmp_path.name]
+    assert done == ["below", "file", files.draft_of(tmp_path / "a").name, "rename", tmp_path.name]

@@ -100,7 +100,7 @@ def test_the_same_bytes_again_on_one_thread(bank, result):
     )
     compare_definitions(replace(bank, settings=alone), bank.tables, AS_OF, DROPS, lambda *_: None)
     assert [path.read_bytes() for path in paths] == before
-    assert not (bank.home.root / "making").exists()
+    assert not bank.home.drafts.exists()
 
 
 def test_the_page_says_the_figures_in_words(bank, result, html_tables):

@@ -1,6 +1,7 @@
 """Every row is loaded, refused with a reason, or a duplicate; a failed run leaves the old tables."""
 
 import os
+import shutil
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
@@ -524,12 +525,22 @@ def test_going_back_to_the_delivery_before_takes_the_tables_that_still_stand(tin
     assert second.is_dir()
 
 
-def test_what_a_killed_run_left_goes_with_the_next(tiny):
-    for name in ("tables/.draft-0123", "tables/.old-0123", ".spill/duckdb_temp"):
-        (tiny.home.root / name).mkdir(parents=True)
-        (tiny.home.root / name / "part").write_text("half")
-    tiny.ingest()
-    assert left_over(tiny.home) == []
+@pytest.mark.parametrize("lost", ["holdings", "products", "ingest.json", "transactions", ""])
+def test_tables_that_lost_a_file_are_made_anew(tiny, lost):
+    done, before = tiny.ingest(), tiny.bytes_of_tables()
+    path = done.folder / lost
+    path.unlink() if path.is_file() else shutil.rmtree(path)
+    assert tiny.ingest() == done
+    assert tiny.bytes_of_tables() == before
+
+
+def test_tables_that_rest_on_a_lost_delivery_are_made_anew(tiny):
+    first = tiny.ingest()
+    tiny.write("txn_2.csv", TXN_HEADER + booking(NO="N"))
+    assert tiny.ingest().builds_on == (first.fingerprint,)
+    shutil.rmtree(first.folder / "holdings")
+    assert tiny.ingest().builds_on == ()
+    assert tiny.count("transactions").loaded == 11
 
 
 def test_before_the_first_ingest_the_error_says_what_to_run(tiny):

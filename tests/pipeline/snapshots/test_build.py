@@ -4,7 +4,6 @@ What the rows hold is the business of features; here a stand-in yields one row p
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -35,13 +34,6 @@ MONDAYS = [date(2024, 3, 11), date(2024, 3, 18)]
 NOBODY = pa.table({"customer_id": pa.array([], pa.string())})
 
 
-@dataclass(frozen=True)
-class One:
-    snapshot_date: date
-    cohort: pa.Table
-    features: pa.Table
-
-
 def rows_of(entities: pa.Table, day: date, value: int) -> pa.Table:
     ids = entities.column("customer_id").cast(pa.string())
     days, values = pa.array([day] * len(ids), pa.date32()), pa.array([value] * len(ids), pa.int64())
@@ -53,9 +45,9 @@ def value(monkeypatch):
     """The number that the stand-in writes into every row; a test may change it."""
     value = [1]
 
-    def build(entities: pa.Table, due: Sequence[date], *_: Any) -> Iterator[One]:
+    def build(entities: pa.Table, due: Sequence[date], *_: Any) -> Iterator[tuple[date, pa.Table, pa.Table]]:
         for day in due:
-            yield One(day, rows_of(entities, day, 0), rows_of(entities, day, value[0]))
+            yield day, rows_of(entities, day, 0), rows_of(entities, day, value[0])
 
     def build_labels(entities: pa.Table, due: Sequence[date], *_: Any) -> Iterator[tuple[date, pa.Table]]:
         for day in due:
@@ -88,6 +80,24 @@ def test_a_partition_that_stands_is_not_made_again(tiny, value):
     value[0] = 2
     assert build_snapshots(tiny.settings(), tiny.home, tables, MONDAYS, nothing) == 1
     assert read_partition(tiny.home, "features", MONDAYS)["value"].tolist() == [1] * 6 + [2] * 6
+
+
+@pytest.mark.usefixtures("value")
+@pytest.mark.parametrize("kind", ["features", "labels"])
+def test_a_partition_that_lost_a_bucket_is_made_again(tiny, kind):
+    tables = tiny.ingest()
+
+    def build_all() -> list[int]:
+        written = build_snapshots(tiny.settings(), tiny.home, tables, MONDAYS[:1], nothing)
+        return [
+            written,
+            build_outcomes(tiny.settings(), tiny.home, tables, MONDAYS[:1], date(2024, 8, 5), nothing),
+        ]
+
+    build_all()
+    next(tiny.home.partition(kind, MONDAYS[0]).glob("bucket=*")).unlink()
+    assert build_all() == [kind == "features", kind == "labels"]
+    assert build_all() == [0, 0]
 
 
 def test_features_without_a_frame_are_those_of_the_frame(tmp_path):
