@@ -35,11 +35,11 @@ class Holder:
     command: str
     user: str
     host: str
-    pid: int
+    process: int
     since: str
 
     def __str__(self) -> str:
-        return f"`{self.command}` of {self.user}, process {self.pid} on {self.host}, since {self.since}"
+        return f"`{self.command}` of {self.user}, process {self.process} on {self.host}, since {self.since}"
 
 
 def user_name() -> str:

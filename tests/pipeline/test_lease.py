@@ -78,7 +78,13 @@ def other_process(context):
 
 def note(root: Path, host: str, age: float) -> None:
     """The note of a holder on a machine whose lock does not reach this one, ``age`` seconds old."""
-    fields = {"command": "train", "user": "li", "host": host, "pid": 7, "since": "2026-11-16 06:00:00 UTC"}
+    fields = {
+        "command": "train",
+        "user": "li",
+        "host": host,
+        "process": 7,
+        "since": "2026-11-16 06:00:00 UTC",
+    }
     (root / "lease").write_text(json.dumps(fields))
     beat = time.time() - age
     os.utime(root / "lease", (beat, beat))
@@ -90,7 +96,7 @@ def test_a_second_command_leaves_and_says_who_holds_the_lease(context, other_pro
         held(context.home.root, "train"),
     ):
         pass
-    assert holder(context.home.root).pid == other_process.pid
+    assert holder(context.home.root).process == other_process.pid
 
 
 def test_a_killed_holder_keeps_nobody_out(context, other_process):
