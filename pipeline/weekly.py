@@ -165,7 +165,9 @@ def _extras(context: Context, tables: Ingested, publication: Publication) -> Run
     )
 
 
-def _scorer(context: Context, tables: Ingested, snapshot_date: date, figures: Mapping[str, Any]) -> Bundle:
+def _scorer(
+    context: Context, tables: Ingested, snapshot_date: date, figures: Mapping[str, Any] | None = None
+) -> Bundle:
     """The model that scores this Monday; a challenger is trained first when it is due.
 
     The champion goes on scoring while a challenger waits for approval. Raises DataError, saying what to do,
@@ -189,12 +191,12 @@ def _scorer(context: Context, tables: Ingested, snapshot_date: date, figures: Ma
     )
 
 
-def _due(context: Context, usable: Bundle, snapshot_date: date, figures: Mapping[str, Any]) -> bool:
+def _due(context: Context, usable: Bundle, snapshot_date: date, figures: Mapping[str, Any] | None) -> bool:
     """True where model and last decision about a challenger are older than ``training.retrain_weeks``, or
     than an alarm on the predictions."""
     days = [usable.trained_as_of, *promotion.compared_on(context)]
     latest = max(day for day in days if day <= snapshot_date)
-    if asks_for_training(figures, latest):
+    if figures and asks_for_training(figures, latest):
         log.warning("champion  a challenger is trained: %s", VERDICTS[figures["verdict"]])
         return True
     return snapshot_date - latest >= timedelta(weeks=context.settings.training.retrain_weeks)

@@ -31,6 +31,7 @@ from serve.store.store import Store
 
 Progress = Callable[[int, int], None]
 EVERYBODY = ("all", "")  # kind and name of the group of all scored customers
+SETTLES_WITHIN = timedelta(weeks=4)  # after a window has closed; later corrections count by `make outcomes`
 COUNTS = ("customers", "predicted", "observed", "unlisted_predicted", "unlisted_at_most")
 KINDS = {"branch": "branch_id", "tier": "tier", "band": "risk_band"}  # of the other groups, by column
 
@@ -51,8 +52,7 @@ class Matured:
 
 
 def keep_matured(context: Context, tables: Ingested, as_of: date, progress: Progress) -> int:
-    """The number of files written: of each Monday and horizon matured before ``as_of`` that has none for its
-    newest run."""
+    """The number of files written: of each Monday and horizon matured before ``as_of``, if none stands."""
     runs = _newest_runs(context.home)
     written = 0
     for days in context.settings.label.horizons:
@@ -117,11 +117,17 @@ def _timeline(context: Context, monday: date, days: int) -> Timeline:
 
 
 def _due(context: Context, tables: Ingested, run: Run, days: int, as_of: date) -> bool:
-    known = min(as_of, tables.last_day + timedelta(days=1))
+    """True where nothing is counted yet, or by another run; for some weeks also by other tables than today's.
+
+    So rows that came late or were corrected count, and a delivery that was refused leaves nothing behind.
+    """
+    timeline = _timeline(context, run.snapshot_date, days)
     path = _path(context.home, run.snapshot_date, days)
-    return _timeline(context, run.snapshot_date, days).matured(known) and not (
-        path.is_file() and read_json(path)["run_id"] == run.run_id
-    )
+    if not timeline.matured(min(as_of, tables.last_day + timedelta(days=1))):
+        return False
+    counted = read_json(path) if path.is_file() else {"run_id": None}
+    settled = as_of >= timeline.outcome_end + SETTLES_WITHIN
+    return bool(counted["run_id"] != run.run_id or not (settled or counted["tables"] == tables.fingerprint))
 
 
 def _path(home: Home, monday: date, days: int) -> Path:
@@ -142,6 +148,7 @@ def _keep(
         customers = _customers(context, run, days, standing, outcomes[run.snapshot_date])
         content = {
             "run_id": run.run_id,
+            "tables": tables.fingerprint,
             "model_id": run.model_id,
             "snapshot_date": run.snapshot_date,
             "days": days,

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -16,7 +16,7 @@ from pipeline.context import Context
 from pipeline.demo_bank import write_demo_bank
 from pipeline.lists.decisions import choose
 from pipeline.monitoring.calibration import calibration
-from pipeline.monitoring.matured import EVERYBODY, keep_again, keep_matured, read_matured
+from pipeline.monitoring.matured import EVERYBODY, _due, keep_again, keep_matured, read_matured
 from pipeline.snapshots.build import build_outcomes, build_snapshots, read_eligible, read_partition
 from pipeline.weekly import run_ingest
 from serve.store.store import Store
@@ -149,6 +149,20 @@ def test_a_monday_sees_only_what_had_matured_and_a_rerun_writes_nothing(bank):
     assert keep_matured(bank, bank.tables, AS_OF, nothing) == 0
     assert keep_again(bank, bank.tables, OLD, nothing) == [30, 60, 90]
     assert {path.name: path.read_bytes() for path in (bank.home.root / "matured").iterdir()} == before
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_window_is_counted_again_for_four_weeks_where_the_tables_change(bank):
+    """14 weeks after LATER its longest window has closed for a day; that of OLD for eight; those of 60 days
+    closed four weeks earlier, those of 30 days eight."""
+    changed = SimpleNamespace(last_day=bank.tables.last_day, fingerprint="another")
+    names = sorted(path.name for path in (bank.home.root / "matured").iterdir())
+    assert len(names) == 6
+    runs = {monday: SimpleNamespace(snapshot_date=monday, run_id=f"run-{monday}") for monday in (OLD, LATER)}
+    closed = [(monday, days) for monday in runs for days in (30, 60, 90)]
+    due = [(monday, days) for monday, days in closed if _due(bank, changed, runs[monday], days, AS_OF)]
+    assert due == [(OLD, 90), (LATER, 90)]
+    assert not any(_due(bank, bank.tables, runs[monday], days, AS_OF) for monday, days in closed)
 
 
 @pytest.mark.usefixtures("kept")

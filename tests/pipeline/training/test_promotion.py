@@ -364,6 +364,17 @@ def test_a_challenger_is_trained_when_due_and_the_champion_goes_on_scoring(bank,
     assert trained_on == [date(2026, 11, 2)]
 
 
+def test_an_alarm_on_the_predictions_trains_a_challenger_once(bank, trained_on):
+    """Trained on 3 August; an alarm of 5 October asks for a new model, six weeks before the next is due."""
+    model = approved(bank, as_of="2026-08-03")
+    alarm = {"retrain_since": "2026-10-05", "verdict": "more"}
+    calm = {"retrain_since": None, "verdict": "within_noise"}
+    assert weekly._scorer(bank, TABLES, date(2026, 9, 28), calm).model_id == model
+    for day in (date(2026, 10, 5), date(2026, 10, 5), date(2026, 10, 12)):
+        assert weekly._scorer(bank, TABLES, day, alarm).model_id == model  # the challenger waits for approval
+    assert trained_on == [date(2026, 10, 5)]
+
+
 def test_a_new_bank_scores_only_after_an_approval(bank, trained_on):
     sentence = r"no model that was promoted can score 2026-11-16; model .* waits for"
     with pytest.raises(DataError, match=sentence):
