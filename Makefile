@@ -17,10 +17,11 @@ HOURS ?= 12
 PYTHON := .venv/bin/python
 READY  := .venv/ready
 BENCH  := .venv-bench/ready
+AIRFLOW := .venv-airflow/ready
 UV     := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long weekly ingest quarantine-export train tune mlflow promote rollback audit backfill ablation learning-curve report backtest definitions features-doc docs outcomes effect mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-model bench-serve bench-lists bench-pages check format lock picture screenshots clean
+.PHONY: help demo test test-long test-airflow weekly ingest quarantine-export train tune mlflow promote rollback audit backfill ablation learning-curve report backtest definitions features-doc docs outcomes effect mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-model bench-serve bench-lists bench-pages check format lock picture screenshots clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,9 +36,13 @@ test: $(READY) check ## style, types and the quick tests
 test-long: $(READY) check ## all tests, in full size
 	$(PYTHON) -m pytest
 
-weekly: $(READY) ## one Monday: ingest, features, training when due, scores, gates, lists  (BANK RAW AS_OF LATE OVERRIDE_BY OVERRIDE_WHY)
-	$(PYTHON) -m pipeline weekly --bank $(BANK) --raw $(RAW) --as-of $(AS_OF) --late "$(LATE)" \
-	  --override-by "$(OVERRIDE_BY)" --override-why "$(OVERRIDE_WHY)"
+test-airflow: $(AIRFLOW) ## deploy/airflow in Airflow itself, in an environment of its own
+	$(PYTHON) -m pytest tests/deploy/test_airflow.py
+
+# A scheduler calls the command itself: make turns every exit code into 2.
+weekly: $(READY) ## one Monday, the latest without AS_OF: ingest, features, training when due, scores, gates, lists  (BANK RAW AS_OF LATE OVERRIDE_BY OVERRIDE_WHY)
+	$(PYTHON) -m pipeline weekly --bank $(BANK) --raw $(RAW) $(if $(filter file,$(origin AS_OF)),,--as-of $(AS_OF)) \
+	  --late "$(LATE)" --override-by "$(OVERRIDE_BY)" --override-why "$(OVERRIDE_WHY)"
 
 ingest: $(READY) ## read the bank's files into tables and a quarantine  (BANK RAW)
 	$(PYTHON) -m pipeline ingest --bank $(BANK) --raw $(RAW)
@@ -160,6 +165,9 @@ format: $(READY) ## let ruff mend what it can
 lock: $(READY) ## pin every dependency anew, with hashes and without any index address
 	.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras \
 	  --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
+	echo "apache-airflow-core==3.3.* apache-airflow-providers-standard" | tr " " "\n" | \
+	  .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header - -o deploy/airflow/requirements.lock
 
 picture: $(READY) ## docs/list.png: the longest list of the demo bank (needs libreoffice and poppler)
 	docs/picture.sh data/demo/lists/$(AS_OF) docs/list.png
@@ -168,7 +176,7 @@ screenshots: $(READY) ## docs/page-list.png and docs/page-board.png: pages of th
 	PYTHONPATH=. $(PYTHON) docs/screenshots.py
 
 clean: ## remove the environment and all artefacts
-	rm -rf .venv .venv-bench data .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench .venv-airflow data .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # What signs the demo's tokens and its audit log; made on the first run, for its owner alone.
 data/token-key data/audit-key:
@@ -191,4 +199,11 @@ $(BENCH): $(READY)
 	.venv/bin/uv pip install --quiet --python .venv-bench/bin/python --no-deps polars==2.1.0 \
 	  polars-runtime-32==2.1.0 featuretools==1.31.0 woodwork==0.31.0 importlib-resources==7.1.0 \
 	  tqdm==4.70.1 holidays==0.109 psutil==7.2.2 cloudpickle==3.1.2
+	@touch $@
+
+# The Airflow that deploy/airflow is tested with; none of it is the project's own.
+$(AIRFLOW): $(READY) deploy/airflow/requirements.lock
+	.venv/bin/uv venv --quiet --clear --python $(PYTHON) .venv-airflow
+	.venv/bin/uv pip install --quiet --python .venv-airflow/bin/python --require-hashes \
+	  -r deploy/airflow/requirements.lock
 	@touch $@

@@ -33,10 +33,19 @@ class Timeline:
         return self.outcome_end <= data_through
 
 
+def latest_monday(day: date) -> date:
+    """The last Monday up to and including ``day``.
+
+    >>> latest_monday(date(2026, 11, 29))
+    datetime.date(2026, 11, 23)
+    """
+    return day - timedelta(days=day.weekday())
+
+
 def monday(day: date) -> date:
     """``day`` itself, which must be a Monday; anything else is a ConfigError naming the Mondays around it."""
     if day.weekday():
-        before = day - timedelta(days=day.weekday())
+        before = latest_monday(day)
         raise ConfigError(
             f"{day} is a {day:%A}, but a snapshot is a Monday. Use {before} or {before + WEEK}."
         )

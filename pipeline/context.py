@@ -20,7 +20,8 @@ class Context:
     """A bank's settings and the folder of its artefacts.
 
     ``data`` holds all banks, the registry and, for banks to try things out with, the keys. ``clock`` is only
-    ever asked for audit entries and mail. ``store`` is the address of a score store that lies elsewhere.
+    ever asked for audit entries, mail and the Monday of a run that names none. ``store`` is the address of a
+    score store that lies elsewhere.
     """
 
     settings: Settings

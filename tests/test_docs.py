@@ -25,7 +25,7 @@ VERBS = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text("utf-8"
 def test_links_and_code_paths_lead_somewhere(document):
     text = document.read_text("utf-8")
     links = [link for link in re.findall(r"\]\(([^)#:]+)\)", text) if not MADE.fullmatch(link)]
-    paths = re.findall(r"`((?:configs|features|models|serve|pipeline|tests|docs)/[\w./-]+)`", text)
+    paths = re.findall(r"`((?:configs|deploy|features|models|serve|pipeline|tests|docs)/[\w./-]+)`", text)
     missing = [name for name in links if not (document.parent / name).exists()]
     missing += [name for name in paths if not (ROOT / name).exists()]
     assert missing == []

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from configs.dates import mondays
+from configs.dates import latest_monday, mondays
 from pipeline.commands.options import (
     DATA,
     AsOf,
@@ -19,7 +19,7 @@ from pipeline.commands.options import (
     writing,
 )
 from pipeline.lease import held
-from pipeline.progress import progress_bar, start_logging, step
+from pipeline.progress import log, progress_bar, start_logging, step
 
 app = typer.Typer()
 
@@ -86,7 +86,9 @@ def quarantine_export(
 @app.command()
 def weekly(
     raw: RawOption,
-    as_of: AsOf,
+    as_of: Annotated[
+        date | None, monday_option("--as-of", "a Monday; without it the latest up to today on this machine")
+    ] = None,
     bank: BankOption = "demo",
     data: DataOption = DATA,
     late: Annotated[
@@ -105,6 +107,9 @@ def weekly(
     declared = {table: reason for table, _, reason in (text.partition("=") for text in late if text)}
     waiver = Waiver(declared, override_by, override_why)
     with writing("weekly", bank, data) as context:
+        if as_of is None:
+            as_of = latest_monday(context.clock().astimezone().date())
+            log.info("weekly    as_of=%s", as_of)
         publication, lists = run_weekly(context, raw, as_of, waiver)
         typer.echo(lists_in_words(context, publication, lists))
         send_after_run(context, load_mail_server, as_of)

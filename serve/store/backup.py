@@ -107,6 +107,6 @@ def _file_of(url: str) -> Path:
     if address.get_backend_name() != "sqlite":
         raise DataError(
             f"the score store {address!r} is kept by PostgreSQL, whose own tools back it up and restore it: "
-            "pg_dump and pg_restore, as docs/operations.md shows."
+            "pg_dump and pg_restore, as docs/store.md shows."
         )
     return Path(address.database or "")

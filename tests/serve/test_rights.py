@@ -1,4 +1,4 @@
-"""The rights that docs/operations.md and docs/access.md give to the service's account on PostgreSQL are
+"""The rights that docs/store.md and docs/access.md give to the service's account on PostgreSQL are
 enough."""
 
 import re
@@ -32,7 +32,7 @@ def reader(store_url, bearer):
         assert owner.get("/v1/customers/c1/risk").status_code == 200
     address = make_url(store_url)
     with psycopg.connect(address.set(drivername="postgresql").render_as_string(hide_password=False)) as own:
-        own.execute(granted("operations.md"))
+        own.execute(granted("store.md"))
         own.execute(granted("access.md"))
         own.commit()
         small = address.set(username="attrition_reader", password=PASSWORD)

@@ -2,7 +2,8 @@
 
 import subprocess
 import sys
-from datetime import date, timedelta
+import time
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,44 @@ def test_the_way_back_loads_nothing_that_takes_long(address, tmp_path):
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
     assert served(address)[0] == "run-1"
+
+
+@pytest.mark.parametrize(
+    ("zone", "clock", "as_of"),
+    [
+        ("Asia/Shanghai", "2026-11-29T15:59:59", "2026-11-23"),  # a second before Monday there
+        ("Asia/Shanghai", "2026-11-29T16:00:00", "2026-11-30"),
+        ("Asia/Shanghai", "2026-12-06T15:59:59", "2026-11-30"),  # a week's last second
+        ("UTC", "2026-11-29T16:00:00", "2026-11-23"),
+        ("America/New_York", "2026-11-30T04:59:59", "2026-11-23"),
+        ("Europe/Berlin", "2026-03-29T21:59:59", "2026-03-23"),  # the day of 23 hours; Monday begins at 22:00
+        ("Europe/Berlin", "2026-03-29T22:00:00", "2026-03-30"),
+        ("Asia/Shanghai", "2027-01-01T00:00:00", "2026-12-28"),  # over the end of the year
+    ],
+)
+def test_a_run_without_a_monday_takes_the_latest_of_the_machine_s_calendar(
+    monkeypatch, tmp_path, zone, clock, as_of
+):
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.fromisoformat(clock).replace(tzinfo=tz)
+
+    weeks = []
+
+    def keep(*arguments):
+        weeks.append(str(arguments[2]))
+        raise DataError("far enough")
+
+    monkeypatch.setattr("pipeline.context.datetime", Clock)
+    monkeypatch.setattr("pipeline.weekly.run_weekly", keep)
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        for given in ([], ["--as-of", "2026-11-16"]):
+            with pytest.raises(DataError, match="far enough"):
+                said("weekly", "--raw", tmp_path, "--data", tmp_path, *given)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert weeks == [as_of, "2026-11-16"]
