@@ -41,6 +41,7 @@ class Cohort:
     without_manager: float  # shares of the eligible
     largest_manager: float
     opted_out: float
+    managers: int
     codes: NDArray[np.object_]
 
 
@@ -100,6 +101,7 @@ def _cohort(day: date, frame: pd.DataFrame, places: NDArray[np.intp], customers:
         float(customers_in["manager_id"].isna().mean()) if inside.any() else 0.0,
         float(named.max()) if len(named) else 0.0,
         float(customers_in["marketing_opt_out"].mean()) if inside.any() else 0.0,
+        len(named),
         codes,
     )  # fmt: skip
 

@@ -85,9 +85,9 @@ def cohort_figures(gates: Gates, cohorts: Sequence[Cohort], flows: Sequence[Flow
     days, present = tuple(cohort.monday for cohort in cohorts), cohorts[-1]
     size = float(present.eligible.sum())
 
-    def shares(name: str, values: list[float], high: float = inf) -> Figure:
+    def shares(name: str, values: list[float], units: float, high: float = inf) -> Figure:
         median = float(np.median(values))
-        noise = (size * median * (1 - median) + 1) ** -0.5
+        noise = (units * median * (1 - median) + 1) ** -0.5
         return Figure(name, values[-1], Series(days, tuple(values), "logit", noise=noise), high=high)
 
     sizes = tuple(float(cohort.eligible.sum()) for cohort in cohorts)
@@ -96,9 +96,11 @@ def cohort_figures(gates: Gates, cohorts: Sequence[Cohort], flows: Sequence[Flow
     change = gates.max_aum_change
     low, high = ((1 - change) * aum[-2], (1 + change) * aum[-2]) if len(aum) > 1 else (-inf, inf)
     yield Figure("aum", aum[-1], Series(days, aum, "log", noise=0.002), low=low, high=high)
-    yield shares("opted_out", [cohort.opted_out for cohort in cohorts], gates.max_opted_out)
-    yield shares("without_manager", [cohort.without_manager for cohort in cohorts])
-    yield shares("largest_manager", [cohort.largest_manager for cohort in cohorts])
+    yield shares("opted_out", [cohort.opted_out for cohort in cohorts], size, gates.max_opted_out)
+    # A manager who leaves takes a whole portfolio along: managers are what varies, not customers.
+    managers = float(np.median([cohort.managers for cohort in cohorts]))
+    yield shares("without_manager", [cohort.without_manager for cohort in cohorts], managers)
+    yield shares("largest_manager", [cohort.largest_manager for cohort in cohorts], managers)
     if flows and flows[-1].after == present.monday:
         yield from _flow_figures(gates, flows)
 

@@ -23,6 +23,7 @@ from configs.settings import Label, Settings
 from models.bundle import Bundle, load, settings_of
 from pipeline.artefacts import Home, read_json, write_json
 from pipeline.context import Context
+from pipeline.gates.sources import data_through
 from pipeline.progress import log
 from pipeline.snapshots.build import build_outcomes, build_snapshots, read_eligible, read_partition
 from pipeline.tables import Ingested
@@ -53,11 +54,11 @@ class Matured:
 
 def keep_matured(context: Context, tables: Ingested, as_of: date, progress: Progress) -> int:
     """The number of files written: of each Monday and horizon matured before ``as_of``, if none stands."""
-    runs = _newest_runs(context.home)
+    runs, known = _newest_runs(context.home), data_through(tables, as_of)
     written = 0
     for days in context.settings.label.horizons:
-        due = [run for run in runs if _due(context, tables, run, days, as_of)]
-        written += _keep(context, tables, due, days, as_of, progress)
+        due = [run for run in runs if _due(context, tables, run, days, known)]
+        written += _keep(context, tables, due, days, known, progress)
     return written
 
 
@@ -116,17 +117,17 @@ def _timeline(context: Context, monday: date, days: int) -> Timeline:
     return Timeline(monday, context.settings.label.lead_days, days)
 
 
-def _due(context: Context, tables: Ingested, run: Run, days: int, as_of: date) -> bool:
+def _due(context: Context, tables: Ingested, run: Run, days: int, known: date) -> bool:
     """True where nothing is counted yet, or by another run; for some weeks also by other tables than today's.
 
     So rows that came late or were corrected count, and a delivery that was refused leaves nothing behind.
     """
     timeline = _timeline(context, run.snapshot_date, days)
     path = _path(context.home, run.snapshot_date, days)
-    if not timeline.matured(min(as_of, tables.last_day + timedelta(days=1))):
+    if not timeline.matured(known):
         return False
     counted = read_json(path) if path.is_file() else {"run_id": None}
-    settled = as_of >= timeline.outcome_end + SETTLES_WITHIN
+    settled = known >= timeline.outcome_end + SETTLES_WITHIN
     return bool(counted["run_id"] != run.run_id or not (settled or counted["tables"] == tables.fingerprint))
 
 
@@ -135,12 +136,11 @@ def _path(home: Home, monday: date, days: int) -> Path:
 
 
 def _keep(
-    context: Context, tables: Ingested, runs: list[Run], days: int, as_of: date, progress: Progress
+    context: Context, tables: Ingested, runs: list[Run], days: int, known: date, progress: Progress
 ) -> int:
     """Count these runs at one horizon; one whose bundle is lost, or predicts another label, is left out."""
     models = dict(_models(context, {run.model_id for run in runs}))
     runs = [run for run in runs if run.model_id in models]
-    known = min(as_of, tables.last_day + timedelta(days=1))
     outcomes = _outcomes(context, tables, [run.snapshot_date for run in runs], days, known, progress)
     for run in runs:
         model = models[run.model_id]
