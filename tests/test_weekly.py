@@ -209,6 +209,40 @@ def test_outcomes_are_refused_while_the_window_is_open(bank):
         evaluate_published(bank.settings, bank.home, bank.tables, AS_OF, lambda *_: None)
 
 
+def comparison(bank: Context) -> dict:
+    """The weekly comparison that is kept with the served run."""
+    with Store(bank.home.store) as store, store.at_run() as read_session:
+        [(_, figures)] = read_session.figures("calibration", 1)
+    assert figures is not None
+    return figures
+
+
+@pytest.mark.usefixtures("week")
+def test_the_first_run_says_that_nothing_has_matured(bank):
+    assert (comparison(bank)["verdict"], comparison(bank)["groups"]) == ("waiting", [])
+
+
+@pytest.mark.long
+def test_what_an_earlier_week_predicted_is_compared_with_what_came(raw, tmp_path):
+    """Seven weeks later 37 days have passed; the figures are kept with the run."""
+    bank, before = Context(load_settings("demo", SMALL), tmp_path), AS_OF - timedelta(weeks=7)
+    earlier, _ = run_weekly(bank, raw, before)
+    assert comparison(bank)["verdict"] == "waiting"
+    run_weekly(bank, raw, AS_OF)
+    figures = comparison(bank)
+    everybody = figures["groups"][0]
+    [horizon] = everybody["horizons"]
+    labels = read_partition(bank.home, "labels", [before]).set_index("customer_id")["attrited"]
+    scored = [score.customer_id for score in earlier.scores]
+    assert (horizon["days"], horizon["snapshot_date"]) == (30, str(before))
+    assert horizon["customers"] == earlier.run.cohort
+    assert horizon["predicted"] == round(math.fsum(score.risk for score in earlier.scores), 1)
+    assert horizon["observed"] == labels.reindex(scored).sum() > 0
+    assert {group["kind"] for group in figures["groups"]} == {"all", "branch", "tier", "band"}
+    run_weekly(bank, raw, AS_OF)
+    assert comparison(bank) == figures
+
+
 def test_a_users_mistake_is_one_sentence(raw, tmp_path):
     arguments = ["weekly", "--raw", str(raw), "--as-of", "2026-11-17", "--data", str(tmp_path)]
     result = CliRunner().invoke(app, arguments)

@@ -1,16 +1,19 @@
 """The real path on a small bank: published runs, labels of closed windows, counts by group, the verdict."""
 
+import re
 from dataclasses import replace
 from datetime import date, timedelta
 from types import MappingProxyType, SimpleNamespace
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from configs.bank_folder import load_settings
 from configs.call_lists import Week
 from configs.published import ResponseRate, Run, RunExtras, Score
 from models.bundle import settings_of, write
+from pipeline.__main__ import app
 from pipeline.artefacts import read_json
 from pipeline.context import Context
 from pipeline.demo_bank import write_demo_bank
@@ -192,6 +195,21 @@ def test_a_run_published_anew_is_counted_anew_and_a_lost_model_is_left_out(bank,
     assert "runs of model lost are not compared" in caplog.text
     publish(bank, LATER, read_json(bank.home.root / "matured" / f"{OLD}_30d.json")["model_id"], "run-third")
     assert keep_matured(bank, bank.tables, AS_OF, nothing) == 3
+
+
+@pytest.mark.usefixtures("kept")
+def test_the_command_prints_each_horizon_and_the_verdict(bank):
+    arguments = ["outcomes", "--as-of", str(OLD), "--data", str(bank.data)]
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    lines = result.stdout.splitlines()
+    assert [line.split(":")[0] for line in lines[:3]] == [f"within {days} days" for days in (30, 60, 90)]
+    assert re.fullmatch(
+        r"within 90 days: \d+ customers, predicted [\d.]+, observed \d+; without a call: predicted [\d.]+, "
+        r"at most [\d.]+",
+        lines[2],
+    )
+    assert lines[3].startswith(f"all Mondays matured before {AS_OF}: ")
+    assert any(line.startswith("attrition: predicted 20.00%, observed ") for line in lines)
 
 
 @pytest.mark.usefixtures("kept")
