@@ -42,6 +42,8 @@ class ServiceSettings(BaseSettings):
 
     rate: Rate = "600/minute"  # requests of one caller in each worker; a person clicking needs far fewer
     rate_crm: Rate = "60000/minute"  # the same for the CRM system, which asks for everybody
+    exports: int = Field(default=2, ge=1)  # of one caller at once in each worker; more are answered 429
+    exports_of_all: int = Field(default=8, ge=1)  # callers at once in each worker; each takes some 5 MB
     alarm_answers: int = Field(default=200, ge=1)  # about customers a day; who gets fewer raises no alarm
     alarm_factor: float = Field(default=3, ge=1)  # as often as on a caller's busiest of 28 days: the alarm
 

@@ -17,7 +17,7 @@ from serve.api.prepared import FORM
 from serve.auth.access import AuthorizedRoute
 from serve.auth.access_log import AccessLog
 from serve.auth.policy import require_rules
-from serve.auth.rates import Rates
+from serve.auth.rates import Exports, Rates
 from serve.auth.seals import Sealer
 from serve.auth.tokens import Tokens
 from serve.http import problems
@@ -55,6 +55,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     app.state.forms = Sealer(settings.audit_secret, b"forms of the pages")
     app.state.access_log = AccessLog(settings)
     app.state.rates = Rates(settings)
+    app.state.exports = Exports(settings)
     app.state.store = Store(settings.store)
     app.state.point_read = point_read(app.state.store, FORM)
     problems.install(app)

@@ -37,7 +37,7 @@ COLUMNS: dict[str, str] = {
     "risk_change": "number",
     "change": "text",
 } | {f"reason_{place}{part}": "text" for place in range(1, REASONS + 1) for part in ("_group", "")}
-BATCH = 2_000  # rows of a piece
+BATCH = 500  # rows of a piece
 ROW_GROUP = 20_000  # rows of one of Parquet
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would compute (OWASP, CSV injection)
 Row = list[Any]

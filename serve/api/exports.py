@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from importlib.util import find_spec
+from itertools import chain
 from typing import Annotated, Any
 
 from fastapi import HTTPException, Query, Response
@@ -38,7 +39,7 @@ def _streamed(route: str) -> dict[int | str, dict[str, Any]]:
     return entry | UNCHANGED | documented(e501=NO_PARQUET)
 
 
-@router.get("/exports/scores", response_class=Response, responses=_streamed("export_scores"))
+@router.get("/exports/scores", response_class=Response, responses=_streamed("export_scores") | GONE_RUN)
 def export_scores(
     access: Granted, store: OpenedStore, form: FormatAsked = "ndjson", language: TextLanguage = "en"
 ) -> Response:
@@ -46,7 +47,7 @@ def export_scores(
     with access.at_run() as read_session:
         context, count = access.context(read_session.run, language), read_session.within_reach()
     access.about(f"run {context.run.run_id}", customers=count)
-    scores = store.scores(context.run.run_id, access.scope)
+    scores = store.scores(context.run.run_id, access.scope, read_session.run_version)
     rows = (("scored", score.customer_id, score) for score in scores)
     return _export(access, context, rows, form, f"{read_session.run_version} {language}")
 
@@ -67,7 +68,9 @@ def export_changes(
     # How many changed is only known once the last one is sent; a new Monday changes nearly every score.
     same = before.run_version == read_session.run_version
     access.about(f"run {context.run.run_id}", customers=0 if same else count)
-    scores = (store.scores(run_id, access.scope) for run_id in (since, context.run.run_id))
+    scores = (
+        store.scores(opened.run.run_id, access.scope, opened.run_version) for opened in (before, read_session)
+    )
     changes = (
         ("added" if earlier is None else "changed" if after else "removed", customer_id, after)
         for customer_id, earlier, after in differences(*scores)
@@ -103,7 +106,9 @@ def _export(
         "Content-Disposition": f'attachment; filename="{run.snapshot_date}.{form}"',
         "Cache-Control": "no-store",
     }
-    return MaskedStream(written(exported, form), headers=headers, media_type=MEDIA_TYPES[form])
+    pieces = written(exported, form)
+    first = next(pieces, b"")  # a run that has gone meanwhile is told while there is a status to tell it by
+    return MaskedStream(chain([first], pieces), headers=headers, media_type=MEDIA_TYPES[form])
 
 
 def _figures(context: ResponseContext, score: Score | None) -> Row:

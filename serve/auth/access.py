@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException, Request, Response, Security
@@ -165,6 +166,9 @@ class AuthorizedRoute(APIRoute):
         grant = rule.grants.get(caller.role)
         if grant is None:
             raise HTTPException(403, "This role may not use this route.")
+        if rule.action == "export":
+            request.app.state.exports.begin(caller)
+            request.state.ended = partial(request.app.state.exports.end, caller)
         access = Access(request.app.state, caller, grant, f"{self.name} {request.url.path}")
         if rule.subject:
             shown = request.path_params[rule.subject]

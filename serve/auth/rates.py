@@ -1,7 +1,8 @@
-"""The rate limit of a caller: requests a minute, counted by each worker for itself."""
+"""The limits of a caller: requests a minute and exports at once, counted by each worker for itself."""
 
 import math
 import time
+from collections import Counter
 
 from fastapi import HTTPException
 from limits import parse
@@ -11,6 +12,8 @@ from limits.aio.strategies import FixedWindowRateLimiter
 from configs.service import ServiceSettings
 from serve.auth.policy import Role
 from serve.auth.tokens import Caller
+
+EXPORT_RETRY_SECONDS = 10
 
 
 class Rates:
@@ -27,3 +30,23 @@ class Rates:
             window = await self._limiter.get_window_stats(rate, caller.role, caller.subject)
             seconds = max(1, math.ceil(window.reset_time - time.time()))
             raise HTTPException(429, f"More than {rate.amount} requests.", {"Retry-After": str(seconds)})
+
+
+class Exports:
+    """Exports under way, by caller. Each holds a connection of the store and some megabytes until it ends."""
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self._most, self._most_of_all = settings.exports, settings.exports_of_all
+        self._under_way: Counter[tuple[Role, str]] = Counter()
+
+    def begin(self, caller: Caller) -> None:
+        """Raises HTTPException 429 for one too many; who began one has to ``end`` it."""
+        by_caller, total = self._under_way[caller.role, caller.subject], self._under_way.total()
+        if by_caller >= self._most or total >= self._most_of_all:
+            whose = f"{by_caller} of this caller" if by_caller >= self._most else f"{total} of all callers"
+            detail = f"Too many exports at once: {whose} are under way."
+            raise HTTPException(429, detail, {"Retry-After": str(EXPORT_RETRY_SECONDS)})
+        self._under_way[caller.role, caller.subject] += 1
+
+    def end(self, caller: Caller) -> None:
+        self._under_way -= Counter([(caller.role, caller.subject)])  # which keeps none that is at zero

@@ -27,6 +27,7 @@ FRESH_SECONDS = 600  # after which keys in use are read again, and tokens verifi
 OLDEST_SECONDS = 1200  # after which keys that cannot be read again verify nothing: they may be withdrawn
 FETCH_SECONDS = 5
 LONGEST = 8192  # characters of a token
+LONGEST_CLAIM = 256  # characters of a name or a number
 LARGEST = 1_000_000  # bytes of a set of keys
 REMEMBERED = 10_000  # tokens; a forgotten one is only verified again
 _ALGORITHMS = {"RSA": "RS256", "EC": "ES256"}
@@ -154,8 +155,11 @@ class Tokens:
                 leeway=LEEWAY_SECONDS,
                 options={"require": ["exp", "iss", "aud", "sub"]},
             )
-        except jwt.PyJWTError as error:
+        except (jwt.PyJWTError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
             raise RefusedError(type(error).__name__) from None
+        for name in ("exp", "nbf", "iat"):
+            if not _is_number(claims.get(name, 0)):
+                raise RefusedError(f"the claim {name} is no number of seconds")
         caller = caller_of(claims)
         if len(self._accepted) >= REMEMBERED:
             self._accepted.clear()
@@ -166,8 +170,11 @@ class Tokens:
 def caller_of(claims: Mapping[str, Any]) -> Caller:
     """The caller whom claims name. Raises RefusedError unless they say what the role needs."""
     named = {name: claims.get(name, "") for name in ("sub", "role", "manager_id", "branch_id")}
-    if not all(isinstance(claim, str) for claim in named.values()) or not named["sub"]:
-        raise RefusedError("sub, role, manager_id and branch_id have to be text, and sub must not be empty")
+    if not all(map(_is_text, named.values())) or not named["sub"]:
+        raise RefusedError(
+            f"sub, role, manager_id and branch_id have to be text of at most {LONGEST_CLAIM} characters, "
+            "none of them a control character, and sub must not be empty"
+        )
     if named["role"] not in set(Role):
         raise RefusedError(f"the claim role is none of {', '.join(Role)}")
     needed = {Role.MANAGER: "manager_id", Role.BRANCH_HEAD: "branch_id"}.get(Role(named["role"]), "sub")
@@ -186,6 +193,15 @@ def issue(settings: ServiceSettings, claims: Mapping[str, Any], seconds: int) ->
         "exp": issued + seconds,
     }
     return jwt.encode({**claims, **standing}, settings.token_secret, algorithm="HS256")
+
+
+def _is_text(claim: Any) -> bool:
+    """True for text that a database and a log can hold: no control character, no half of a pair (UTF-16)."""
+    return isinstance(claim, str) and len(claim) <= LONGEST_CLAIM and (claim.isprintable() or not claim)
+
+
+def _is_number(claim: Any) -> bool:
+    return type(claim) in (int, float) and math.isfinite(claim)
 
 
 def _kid(token: str) -> str:

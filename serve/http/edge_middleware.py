@@ -15,6 +15,7 @@ from serve.http.request_limits import CLOSE, TOO_LARGE, bounded
 
 log = logging.getLogger("serve")
 
+LONGEST_SECONDS = 3_600  # of an answer that has begun: an export keeps old rows of the store alive
 SLOW_SECONDS = 1.0  # answers that took longer are logged
 _UUID = re.compile(rb"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _PORT = re.compile(rb":\d+$")
@@ -85,7 +86,7 @@ class RequestContext:
         self.patience: asyncio.Timeout | None = None
 
     async def send(self, message: Message) -> None:
-        """Once an answer has begun it may take its time: an export is long."""
+        """Once an answer has begun it may take longer: an export is long."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = [*message.get("headers", ()), *HEADERS, (b"x-request-id", self._request_id.encode())]
@@ -93,10 +94,12 @@ class RequestContext:
                 headers.append((b"strict-transport-security", b"max-age=31536000"))
             message["headers"] = headers
             if self.patience:
-                self.patience.reschedule(None)
+                self.patience.reschedule(asyncio.get_running_loop().time() + LONGEST_SECONDS)
         await self._send(message)
 
     def end(self) -> None:
+        """Whoever answered is told by ``ended`` that the last byte has left, or that the caller has."""
+        self._state.get("ended", _nothing)()
         seconds = time.perf_counter() - self._began
         route = str(self._state.get("route") or getattr(self._scope.get("route"), "name", "none"))
         metrics.observe(route, self.status, seconds)
@@ -108,6 +111,10 @@ class RequestContext:
                 self.status,
                 seconds,
             )
+
+
+def _nothing() -> None:
+    """Of an answer that nobody waits for the end of."""
 
 
 def _request_id(scope: Scope) -> str:

@@ -42,7 +42,7 @@ _REMEDIES = {
     410: "Begin again without the cursor, or with a full export; GET /v1/runs says which runs there are.",
     413: "Send less at once: fewer ids in each request.",
     421: "Call the service by a name that ATTRITION_HOSTS lists.",
-    429: "Wait as long as Retry-After says; ATTRITION_RATE sets how many requests a caller has.",
+    429: "Wait as long as Retry-After says; ATTRITION_RATE and ATTRITION_EXPORTS set how much a caller has.",
     422: "Mend the part of the request that is named, then send it again.",
     500: "Tell whoever runs the service when it happened; the log says more.",
     501: "Ask for format=ndjson or format=csv, or install pyarrow beside the service.",

@@ -70,8 +70,9 @@ def unless_held(request: Request, response: Response) -> Response:
         return response
     if "etag" not in response.headers and response.media_type == "application/json":
         response.headers["ETag"] = etag(bytes(response.body))
-    held = request.headers.get("If-None-Match", "").split(",")
-    if response.headers.get("ETag") not in {f"W/{tag.strip().removeprefix('W/')}" for tag in held}:
+    held = [tag.strip() for tag in request.headers.get("If-None-Match", "").split(",")]
+    tag = response.headers.get("ETag")
+    if not tag or ("*" not in held and tag not in {f"W/{held_tag.removeprefix('W/')}" for held_tag in held}):
         return response
     kept = ("etag", "cache-control", "attrition-warning")
     headers = {name: response.headers[name] for name in kept if name in response.headers}

@@ -15,7 +15,7 @@ from serve.store.database import PUBLISH_ONE
 from serve.store.rows import unpacked
 from serve.store.scope import EVERYTHING, Reach, Scope
 
-PAGE = 5_000  # scores read at once where all are wanted; bounds memory
+PAGE = 1_000  # scores read at once where all are wanted; bounds memory
 LONGEST = 1_000  # customers of whom one request may ask
 Published = TypeVar("Published")
 

@@ -195,18 +195,20 @@ class Store(AbstractContextManager["Store"]):
             runs = select(tables.runs).order_by(tables.runs.c.snapshot_date.desc(), tables.runs.c.run_id)
             return tuple(map(rows.run_from, connection.execute(runs)))
 
-    def scores(self, run_id: str | None = None, scope: Scope = EVERYTHING) -> Iterator[Score]:
-        """Every score of one run by customer_id, a page at a time; between pages nothing is held open.
+    def scores(
+        self, run_id: str | None = None, scope: Scope = EVERYTHING, run_version: int | None = None
+    ) -> Iterator[Score]:
+        """Every score of one run by customer_id, a page at a time, all in one transaction.
 
-        Raises GoneError where the run is taken away, or published anew, before the last page.
+        So the rows are those of one publication, whatever is published meanwhile. Raises GoneError where the
+        run is not there, or not in the version that is asked for, when the first score is read.
         """
         with self.at_run(run_id, scope) as read_session:
-            run_id, run_version, page = read_session.run.run_id, read_session.run_version, read_session.page()
-        while page:
-            yield from page
-            with self.at_run(run_id, scope) as read_session:
-                if read_session.run_version != run_version:
-                    raise GoneError(f"run {run_id} was published anew while it was read. Read it again.")
+            if run_version not in (None, read_session.run_version):
+                raise GoneError(f"run {run_id} was published anew since it was asked for. Ask again.")
+            page = read_session.page()
+            while page:
+                yield from page
                 page = read_session.page(page[-1].customer_id)
 
 

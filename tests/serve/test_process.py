@@ -13,12 +13,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from fastapi import Response
 
 from serve.__main__ import app
 from serve.app import create_app
 from serve.http import request_limits
 from tests.servers import PATIENCE, free_port, process_group, served, until
 
+LARGE = 30_000_000  # bytes: more than the sockets of both sides hold
 ROOT = Path(__file__).parents[2]
 
 
@@ -126,6 +128,11 @@ def start(service, published, monkeypatch):  # noqa: ARG001 (published for its r
         async def read(body: dict[str, str]) -> int:
             return len(body)
 
+        @app.get("/large")
+        async def large() -> Response:
+            return Response(b"x" * LARGE)
+
+        Patient.latest = None
         options = {"http": Patient, "timeout_keep_alive": PATIENCE, "log_config": None, "ws": "none"}
         return running.enter_context(served(app, **options))
 
@@ -154,6 +161,63 @@ def sent(port, *parts, pause=0.0):
         except ConnectionError:
             answer = b""
     return answer
+
+
+H = b"Host: 127.0.0.1\r\n"
+TO_SIGN_IN = b"POST /sign-in HTTP/1.1\r\n" + H + b"Content-Type: application/x-www-form-urlencoded\r\n"
+ONE_BYTE = b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n"
+PIECE = b"a" * 20_000
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (b"GET /", *[PIECE] * 3),
+        (b"GET /healthz HTTP/1.1\r\n" + H + b"X: ", *[PIECE] * 3),
+        (b"GET /healthz HTTP/1.1\r\n" + H, *[b"x" + PIECE + b": y\r\n"] * 3),
+        (b"GET /healthz HTTP/1.1\r\n" + H + b"x: y\r\n" * 99 + b"z: y\r\n\r\n",),
+        (b"GET /healthz HTTP/1.1\r\n" + H + b"x: " + PIECE + b"\r\ny: " + PIECE + b"\r\n\r\n",),
+        (TO_SIGN_IN + ONE_BYTE + b"X: ", *[PIECE] * 3),
+        (TO_SIGN_IN + ONE_BYTE, *[b"x: y\r\n" * 50] * 3),
+    ],
+    ids=["address", "a header", "large headers", "many", "large at once", "a trailer", "many trailers"],
+)
+def test_headers_without_end_are_a_431_and_the_connection_ends(start, parts):
+    port = start()
+    answer = sent(port, *parts, pause=0.05)
+    assert answer.startswith(b"HTTP/1.1 431") or not answer  # the rest of what was sent may cut it off
+    assert asked(port, "/healthz")[0] == 200
+
+
+def test_as_many_and_as_large_headers_as_are_allowed_are_read(start):
+    request = b"GET /healthz HTTP/1.1\r\n" + H + b"Connection: close\r\nx: " + b"a" * 20_000 + b"\r\n"
+    assert sent(start(), request + b"x: y\r\n" * 97 + b"\r\n").startswith(b"HTTP/1.1 200")
+
+
+def test_who_sends_many_requests_before_the_first_answer_is_left(start):
+    request = b"GET /readyz HTTP/1.1\r\n" + H + b"\r\n"
+    port = start()
+    assert sent(port, request * 500).count(b"HTTP/1.1 200") <= request_limits.MOST_WAITING
+    assert sent(port, request * 9 + request[:-2] + b"Connection: close\r\n\r\n").count(b" 200 ") == 10
+
+
+@pytest.mark.parametrize("kept_open", [True, False])
+def test_who_does_not_take_an_answer_is_left_and_others_are_not_kept_waiting(start, monkeypatch, kept_open):
+    monkeypatch.setattr(request_limits, "READER_SECONDS", 0.3)
+    port = start()
+    end = b"\r\n" if kept_open else b"Connection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
+        connection.sendall(b"GET /large HTTP/1.1\r\n" + H + end)
+        protocol = until(lambda: getattr(Patient, "latest", None))
+        assert asked(port, "/healthz")[0] == 200
+        assert until(lambda: protocol.parser is None)  # the connection is lost, and what was kept for it
+    slow = b""
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
+        connection.sendall(b"GET /large HTTP/1.1\r\n" + H + b"Connection: close\r\n\r\n")
+        while part := connection.recv(1 << 20):
+            slow += part
+            time.sleep(0.01)
+    assert len(slow) > LARGE  # who takes it slowly gets all of it
 
 
 HEADERS = b"POST /read HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"

@@ -12,6 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from configs.errors import DataError
+from serve.api import export_formats
 from serve.api.export_formats import COLUMNS
 from serve.app import create_app
 from serve.auth.policy import POLICY, Role
@@ -195,3 +196,33 @@ def test_each_export_is_one_entry_before_its_first_byte(client, access_entries, 
     monkeypatch.setattr(client.app.state.access_log, "write", fails)
     refused = client.get(SCORES)
     assert (refused.status_code, "c1" in refused.text) == (503, False)
+
+
+@pytest.mark.parametrize("path", [SCORES, f"{CHANGES}?since=run-0"])
+def test_an_export_is_of_one_publication_whatever_is_published_meanwhile(
+    client, publish_run, monkeypatch, path
+):
+    monkeypatch.setattr(export_formats, "BATCH", 2)
+    publish_run("run-0", date(2026, 11, 9))
+    store = client.app.state.store
+    real = store.scores
+
+    def scores(*asked):
+        for place, score in enumerate(real(*asked)):
+            yield score
+            if place == 3:  # the first piece has left
+                publish_run("run-1")
+
+    before = client.get(path, headers={"If-None-Match": ""})
+    monkeypatch.setattr(store, "scores", scores)
+    during = client.get(path)
+    assert (during.text, during.headers["etag"]) == (before.text, before.headers["etag"])
+    assert store.engine.pool.checkedout() == 0
+
+    def late(*asked):
+        publish_run("run-1")
+        yield from real(*asked)
+
+    monkeypatch.setattr(store, "scores", late)
+    gone = client.get(path)
+    assert (gone.status_code, "Begin again" in gone.json()["remedy"]) == (410, True)

@@ -4,6 +4,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from serve.app import create_app
+from serve.auth.policy import Role
+from serve.auth.tokens import Caller
 from serve.http.problems import Problem
 
 
@@ -34,3 +36,26 @@ def test_callers_are_counted_apart_and_who_has_no_token_is_not_counted(client, b
         assert client.get("/v1/runs/latest", headers=one).status_code == 200
     assert client.get("/v1/runs/latest", headers=one).status_code == 429
     assert client.get("/v1/runs/latest", headers=other).status_code == 200
+
+
+def test_exports_at_once_are_counted_until_they_end(service, bearer, published):  # noqa: ARG001
+    """Two of one caller and three of all; who has ended makes room, however it went."""
+    few = service.model_copy(update={"exports": 2, "exports_of_all": 3})
+    with TestClient(create_app(few), headers=bearer("crm")) as client:
+        exports, path = client.app.state.exports, "/v1/exports/scores"
+        for format_asked in ["ndjson", "csv", "xls", "ndjson"]:  # each ends, one of them as a 422
+            client.get(path, params={"format": format_asked})
+        assert client.get(path, headers={"If-None-Match": "*"}).status_code == 304
+        crm, head = Caller("the crm", Role.CRM, "", ""), Caller("wu", Role.ADMIN, "", "")
+        exports.begin(crm)
+        assert client.get(path).status_code == 200
+        exports.begin(crm)
+        refused = client.get(path)
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "10")
+        assert refused.json()["detail"] == "Too many exports at once: 2 of this caller are under way."
+        assert client.get(path, headers=bearer("admin")).status_code == 200
+        exports.begin(head)
+        refused = client.get(path, headers=bearer("branch_head", branch_id="B1"))
+        assert refused.json()["detail"] == "Too many exports at once: 3 of all callers are under way."
+        exports.end(crm)
+        assert client.get(path).status_code == 200

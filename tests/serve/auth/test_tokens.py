@@ -3,6 +3,7 @@ provider."""
 
 import base64
 import json
+import math
 import random
 import secrets
 import time
@@ -241,3 +242,59 @@ def test_keys_that_were_never_read_accept_no_token(bank, jwks):
     jwks.write_text("not keys")
     with pytest.raises(HTTPException, match="keys cannot be read"):
         bank.verified(signed())
+
+
+TEXTS = ("iss", "aud", "sub", "role", "manager_id", "branch_id")
+NUMBERS = ("exp", "nbf", "iat")
+OF_NO_CLAIM = (
+    None,
+    True,
+    False,
+    [],
+    [1],
+    [[]],
+    {},
+    {"a": 1},
+    "",
+    "\ud800",
+    "a\x00",
+    "x" * 257,
+    math.inf,
+    math.nan,
+)
+AS_TEXT, AS_NUMBER = ("text", "9999999999", "1e999", "nan"), (0, -1, 1.5, 1e308, 10**400)
+
+
+def signed_as_it_is(payload, **header):
+    return jwt.api_jws.encode(json.dumps(payload).encode(), RSA, "RS256", headers={"kid": "r1"} | header)
+
+
+@pytest.mark.parametrize("name", [*TEXTS, *NUMBERS])
+def test_a_claim_of_another_type_is_refused_and_no_fault(bank, name):
+    given = claims(iat=int(time.time()), branch_id="B1")
+    assert bank.verified(signed_as_it_is(given))
+    for value in (*OF_NO_CLAIM, *(AS_NUMBER if name in TEXTS else AS_TEXT)):
+        if (name, value) != ("branch_id", ""):
+            with pytest.raises(RefusedError):
+                bank.verified(signed_as_it_is(given | {name: value}))
+
+
+@pytest.mark.parametrize("payload", [None, True, 1, "text", [], ["exp"], {}])
+def test_a_payload_that_is_no_set_of_claims_is_refused(bank, payload):
+    with pytest.raises(RefusedError):
+        bank.verified(signed_as_it_is(payload))
+
+
+@pytest.mark.parametrize("kid", [None, True, 1, [], {}, "", "\x00"])
+def test_a_kid_of_another_type_is_refused(bank, kid):
+    with pytest.raises(RefusedError):
+        bank.verified(raw({"alg": "RS256", "kid": kid}, claims()))
+
+
+def test_a_claim_nested_without_end_is_refused(bank):
+    """As long as a token may be: some 6,000 brackets."""
+    content = base64.urlsafe_b64encode(b"[" * 5_900).rstrip(b"=").decode()
+    head = base64.urlsafe_b64encode(b'{"alg":"RS256","kid":"r1"}').rstrip(b"=").decode()
+    for token in (f"{head}.{content}.", f"{content}.e30."):
+        with pytest.raises(RefusedError):
+            bank.verified(token)

@@ -153,19 +153,23 @@ def test_all_scores_come_by_id_in_pages_whatever_the_language_of_the_database(
 
 
 @pytest.mark.parametrize("fate", ["published anew", "no run"])
-def test_a_run_that_goes_while_it_is_read_is_an_error_and_not_a_short_answer(
-    published, publish_run, monkeypatch, fate
+def test_a_run_that_goes_while_it_is_read_is_read_to_its_end(
+    published, publish_run, scores, monkeypatch, fate
 ):
     monkeypatch.setattr(read_session.ReadSession.page, "__defaults__", ("", 2))
-    found = published.scores("run-1")
-    next(found)
+    with published.at_run() as opened:
+        asked = {"run_id": "run-1", "run_version": opened.run_version}
+    found, late = published.scores(**asked), published.scores(**asked)
+    first = next(found)
     if fate == "no run":
         publish_run("run-2", date(2026, 11, 23))
         published.prune(1, 1, 130)
     else:
         publish_run()
-    with pytest.raises(DataError, match=fate):
-        list(found)
+    assert (first, *found) == scores
+    assert published.engine.pool.checkedout() == 0
+    with pytest.raises(read_session.GoneError, match=fate):
+        next(late)
 
 
 def test_one_customer_takes_two_statements(published):
