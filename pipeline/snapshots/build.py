@@ -114,6 +114,7 @@ class CompactHistory:
             kept = compact_rows(make_rows(table, placed, ids), day_number(date(self.year, 1, 1)))
             draft = draft_of(self.folder / f"{table}-{path.name}")
             write_parquet(rows.take(pa.array(np.sort(kept.columns["place"]))), draft)
+            path.parent.mkdir(exist_ok=True)
             draft.replace(path)
         return read_part(path, table, columns)
 
