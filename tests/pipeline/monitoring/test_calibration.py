@@ -118,6 +118,16 @@ def test_a_new_model_is_asked_for_once_and_once_a_quarter():
     assert figures["retrain_since"] == figures["groups"][0]["since"] == str(FIRST + timedelta(weeks=22))
 
 
+def test_what_an_alarm_needs_adds_up_to_the_false_alarms():
+    """Half of 5% for everybody over 3 horizons and 2 sides: 2 · 6 / 0.05; a sixth of it for each kind: each
+    of 20 branches 20 · 6 · 6 / 0.05, each of 2 tiers a tenth of that. Bands are not simulated.
+    """
+    groups = figures_of(SimulatedBank(weeks=20), 1)["groups"]
+    needed = {(group["kind"], group["name"]): group["needed"] for group in groups}
+    assert (needed["all", ""], needed["branch", "B003"], needed["tier", "T1"]) == (240, 14_400, 1_440)
+    assert sum(6 / each for each in needed.values()) == pytest.approx(0.05 * (1 / 2 + 2 / 6))
+
+
 def test_nothing_matured_is_said_so():
     figures = calibration(SETTINGS, [], LAST)
     assert (figures["verdict"], figures["groups"]) == ("waiting", [])
