@@ -21,7 +21,7 @@ AIRFLOW := .venv-airflow/ready
 UV     := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-airflow weekly ingest quarantine-export train tune mlflow promote rollback audit backfill ablation learning-curve report backtest definitions features-doc docs outcomes effect mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-model bench-serve bench-lists bench-pages check format lock picture screenshots clean
+.PHONY: help demo test test-long test-airflow weekly status acknowledge ingest quarantine-export train tune mlflow promote rollback audit backfill ablation learning-curve report backtest definitions features-doc docs outcomes effect mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-model bench-serve bench-lists bench-pages check format lock picture screenshots clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,12 @@ test-airflow: $(AIRFLOW) ## deploy/airflow in Airflow itself, in an environment 
 weekly: $(READY) ## one Monday, the latest without AS_OF: ingest, features, training when due, scores, gates, lists  (BANK RAW AS_OF LATE OVERRIDE_BY OVERRIDE_WHY)
 	$(PYTHON) -m pipeline weekly --bank $(BANK) --raw $(RAW) $(if $(filter file,$(origin AS_OF)),,--as-of $(AS_OF)) \
 	  --late "$(LATE)" --override-by "$(OVERRIDE_BY)" --override-why "$(OVERRIDE_WHY)"
+
+status: $(READY) ## what is served, who writes, open alarms, gates, sources, the last commands  (BANK JSON=--json)
+	$(PYTHON) -m pipeline status --bank $(BANK) $(JSON)
+
+acknowledge: $(READY) ## take an alarm up: it is sent no more  (BANK ALARM BY WHY)
+	$(PYTHON) -m pipeline acknowledge --bank $(BANK) --alarm "$(ALARM)" --by "$(BY)" --why "$(WHY)"
 
 ingest: $(READY) ## read the bank's files into tables and a quarantine  (BANK RAW)
 	$(PYTHON) -m pipeline ingest --bank $(BANK) --raw $(RAW)

@@ -51,6 +51,17 @@ EXIT_CODES: dict[type[Exception], int] = {
 }
 
 
+def exit_code_of(error: BaseException | None) -> int:
+    """The exit code of a command that ends with this error, 0 without one; 130 is Ctrl-C."""
+    if error is None:
+        return 0
+    if isinstance(error, KeyboardInterrupt):
+        return 130
+    if isinstance(error, OSError) and error.errno in MachineError.REMEDIES:
+        return EXIT_CODES[MachineError]
+    return next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1)
+
+
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """The nearest known name as a sentence, else the list of all known names.
 

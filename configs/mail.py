@@ -21,10 +21,19 @@ def is_address(text: str) -> bool:
     return len(text) <= 254 and _ADDRESS.fullmatch(text) is not None
 
 
-def _address(text: str) -> str:
+def address(text: str) -> str:
+    """The text. Raises ValueError where it is no mail address."""
     if not is_address(text):
         raise ValueError(f"{text!r} is no mail address. Write it like branch01@bank.example.")
     return text
+
+
+def is_encrypted(link: str) -> bool:
+    """True for an https address; http is for loopback alone, to try things out."""
+    parts = urlsplit(link)
+    local = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost")
+    plain = link.isascii() and link.isprintable() and " " not in link
+    return bool(plain and parts.hostname and (parts.scheme == "https" or local))
 
 
 class Mail(Strict):
@@ -36,20 +45,16 @@ class Mail(Strict):
 
     sender: str
     link: str
-    branches: Named[Annotated[str, AfterValidator(_address)]]
+    branches: Named[Annotated[str, AfterValidator(address)]]
 
     @field_validator("sender")
     @classmethod
     def _from(cls, sender: str) -> str:
-        return _address(sender) if sender else sender
+        return address(sender) if sender else sender
 
     @field_validator("link")
     @classmethod
     def _encrypted(cls, link: str) -> str:
-        """Loopback is for trying things out."""
-        parts = urlsplit(link)
-        local = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost")
-        plain = link.isascii() and link.isprintable() and " " not in link
-        if link and not (plain and parts.hostname and (parts.scheme == "https" or local)):
+        if link and not is_encrypted(link):
             raise ValueError(f"{link!r} is no https address. Write the one at which the service is reached.")
         return link

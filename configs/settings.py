@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from configs.alarms import Alarms
 from configs.dates import Timeline
 from configs.errors import did_you_mean
 from configs.mail import Mail
@@ -18,7 +19,7 @@ from configs.strict import Days, Listed, Named, Sentences, Share, Strict, Weeks
 PEER_GROUPS: Mapping[str, str] = MappingProxyType({"tier": "tier", "branch": "branch_id"})
 HORIZONS = (30, 60, 90)  # days; each has its own risk in a published score
 # Sections that change no byte of a published run: where work is done, how models are judged and described.
-NOT_IN_RUNS = {"engine", "profit", "promotion", "monitoring", "card", "gates", "store", "mail"}
+NOT_IN_RUNS = {"engine", "profit", "promotion", "monitoring", "card", "gates", "store", "mail", "alarms"}
 NOT_IN_MODELS = NOT_IN_RUNS | {"next_steps"}  # nor of a model
 
 
@@ -312,6 +313,7 @@ class Settings(Strict):
     gates: Gates
     store: History
     mail: Mail
+    alarms: Alarms
     engine: Engine
 
     @model_validator(mode="after")

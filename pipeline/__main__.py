@@ -4,11 +4,11 @@ import sys
 
 import typer
 
-from configs.errors import EXIT_CODES, MachineError
-from pipeline.commands import models, operations
+from configs.errors import EXIT_CODES, MachineError, exit_code_of
+from pipeline.commands import alarms, models, operations
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-for commands in (operations, models):
+for commands in (operations, models, alarms):
     app.add_typer(commands.app)
 
 
@@ -23,7 +23,7 @@ def main() -> None:
             raise MachineError("between two steps", error) from error
     except tuple(EXIT_CODES) as error:
         typer.echo(f"{type(error).__name__}: {error}", err=True)
-        sys.exit(EXIT_CODES[type(error)])
+        sys.exit(exit_code_of(error))
 
 
 if __name__ == "__main__":

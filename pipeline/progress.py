@@ -4,6 +4,8 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
@@ -31,6 +33,30 @@ def start_logging() -> None:
         log.setLevel(logging.INFO)
 
 
+@dataclass(frozen=True)
+class Step:
+    """A step that has ended, well or with an error."""
+
+    name: str
+    seconds: float
+    counts: dict[str, Any]
+    ended_well: bool
+
+
+_recorded: ContextVar[list[Step] | None] = ContextVar("recorded_steps", default=None)
+
+
+@contextmanager
+def recorded_steps() -> Iterator[list[Step]]:
+    """The steps that end within the block, in the order of their ends."""
+    steps: list[Step] = []
+    token = _recorded.set(steps)
+    try:
+        yield steps
+    finally:
+        _recorded.reset(token)
+
+
 @contextmanager
 def step(name: str) -> Iterator[dict[str, Any]]:
     """One step of a run: fill the dict with counts, which are logged with the seconds when it ends.
@@ -38,11 +64,16 @@ def step(name: str) -> Iterator[dict[str, Any]]:
     Raises MachineError, naming the step, where the operating system refuses something.
     """
     counts: dict[str, Any] = {}
-    began = time.perf_counter()
+    began, ended_well = time.perf_counter(), False
     try:
         yield counts
+        ended_well = True
     except OSError as error:
         raise MachineError(f"step {name!r}", error) from error
+    finally:
+        recorded = _recorded.get()
+        if recorded is not None:
+            recorded.append(Step(name, time.perf_counter() - began, counts, ended_well))
     text = " ".join(f"{key}={value}" for key, value in counts.items())
     log.info("%-9s %s seconds=%.1f", name, text, time.perf_counter() - began)
 

@@ -1,6 +1,6 @@
 """Commands of operation: data in, the weekly run, its lists and their mail, the score store."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -106,10 +106,10 @@ def weekly(
 
     declared = {table: reason for table, _, reason in (text.partition("=") for text in late if text)}
     waiver = Waiver(declared, override_by, override_why)
-    with writing("weekly", bank, data) as context:
-        if as_of is None:
-            as_of = latest_monday(context.clock().astimezone().date())
-            log.info("weekly    as_of=%s", as_of)
+    if as_of is None:
+        as_of = latest_monday(datetime.now(UTC).astimezone().date())
+        log.info("weekly    as_of=%s", as_of)
+    with writing("weekly", bank, data, as_of) as context:
         publication, lists = run_weekly(context, raw, as_of, waiver)
         typer.echo(lists_in_words(context, publication, lists))
         send_after_run(context, load_mail_server, as_of)
@@ -202,7 +202,7 @@ def mail(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> Non
     server = load_mail_server()
     if server is None:
         raise ConfigError("no mail server is named. Set ATTRITION_SMTP_HOST (docs/lists.md).")
-    with writing("mail", bank, data) as context:
+    with writing("mail", bank, data, as_of) as context:
         sent = send(context, server, as_of)
     typer.echo(f"{sent.sent} notifications sent, {sent.sent_before} sent before")
     if sent.elsewhere:

@@ -49,13 +49,15 @@ def context_of(bank: str, data: Path) -> "Context":
 
 
 @contextmanager
-def writing(command: str, bank: str, data: Path) -> Iterator["Context"]:
-    """``context_of`` for a command that writes, which holds the bank's lease until it ends.
+def writing(command: str, bank: str, data: Path, snapshot_date: date | None = None) -> Iterator["Context"]:
+    """``context_of`` for a command that writes, which holds the bank's lease and is watched until it ends.
 
     Raises LeaseError where another command holds it.
     """
+    from pipeline.alarms.watch import watched
+
     context = context_of(bank, data)
-    with held(context.home.root, command):
+    with held(context.home.root, command), watched(context, command, snapshot_date):
         yield context
 
 

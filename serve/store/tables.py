@@ -9,23 +9,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from configs.published import OUTCOMES
-from configs.tables import SENSITIVITIES, Sensitivity
-
-PUBLIC, INTERNAL, CONFIDENTIAL, PERSONAL = SENSITIVITIES
-metadata = sa.MetaData()
-# Compared by code point on both databases, as Python does; pages and deltas rest on that order.
-Id = sa.String().with_variant(sa.String(collation="C"), "postgresql")
-
-
-def _table(
-    name: str, one_row_per: str, *parts: Any, with_rowid: bool = False, of: sa.MetaData = metadata
-) -> sa.Table:
-    return sa.Table(name, of, *parts, info={"one_row_per": one_row_per}, sqlite_with_rowid=with_rowid)
-
-
-def _column(name: str, kind: Any, sensitivity: Sensitivity, doc: str, *rest: Any, **options: Any) -> Any:
-    options = {"nullable": False} | options
-    return sa.Column(name, kind, *rest, doc=doc, info={"sensitivity": sensitivity}, **options)
+from serve.store import alarm_tables
+from serve.store.columns import CONFIDENTIAL, INTERNAL, PERSONAL, PUBLIC, Id
+from serve.store.columns import column as _column
+from serve.store.columns import metadata as metadata
+from serve.store.columns import table as _table
 
 
 def _of_run(*rest: Any) -> Any:
@@ -333,6 +321,8 @@ reads = _table(
     of=access_metadata,
 )
 # fmt: on
+
+OF_OPERATORS = (alarm_tables.alarms, alarm_tables.command_runs)  # since version 0002
 
 # Children first: the order in which a run's rows can be deleted.
 OF_A_RUN = tuple(

@@ -67,7 +67,7 @@ def test_backup_and_restore(address, tmp_path):
 
 
 def test_migrate_says_what_it_did(tmp_path):
-    assert said("migrate", "--data", tmp_path) == f"version {VERSION}, after {VERSION}"
+    assert said("migrate", "--data", tmp_path) == f"version {VERSION}, after 0001, {VERSION}"
     assert said("migrate", "--data", tmp_path) == f"version {VERSION}, as before"
 
 
@@ -120,7 +120,7 @@ def test_a_run_without_a_monday_takes_the_latest_of_the_machine_s_calendar(
         weeks.append(str(arguments[2]))
         raise DataError("far enough")
 
-    monkeypatch.setattr("pipeline.context.datetime", Clock)
+    monkeypatch.setattr("pipeline.commands.operations.datetime", Clock)
     monkeypatch.setattr("pipeline.weekly.run_weekly", keep)
     monkeypatch.setenv("TZ", zone)
     time.tzset()

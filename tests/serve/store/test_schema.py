@@ -6,7 +6,7 @@ import shutil
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from configs.errors import DataError
 from configs.tables import SENSITIVITIES
@@ -34,10 +34,10 @@ def test_the_migrations_end_with_the_tables_as_declared(engine):
         assert compare_metadata(context, tables.metadata) == []
 
 
-SECOND = """
+NEXT = """
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision = "0002", "0001"
+revision, down_revision = "0003", "0002"
 def upgrade():
     op.add_column("runs", sa.Column("region", sa.String, server_default="north"))
 """
@@ -46,9 +46,9 @@ def upgrade():
 def install_later_software(monkeypatch, tmp_path):
     """Software with one version more, whose step adds a column."""
     shutil.copytree(schema.MIGRATIONS, tmp_path / "migrations")
-    (tmp_path / "migrations" / "versions" / "0002_region.py").write_text(SECOND)
+    (tmp_path / "migrations" / "versions" / "0003_region.py").write_text(NEXT)
     monkeypatch.setattr(schema, "MIGRATIONS", tmp_path / "migrations")
-    monkeypatch.setattr(schema, "VERSION", "0002")
+    monkeypatch.setattr(schema, "VERSION", "0003")
 
 
 def test_a_store_of_another_version_is_named_and_migrated_with_its_rows(
@@ -59,14 +59,31 @@ def test_a_store_of_another_version_is_named_and_migrated_with_its_rows(
     before = [whole(published, run_id) for run_id in (None, "run-0", "run-1")]
     install_later_software(monkeypatch, tmp_path)
     with Store(store_url) as store:
-        with pytest.raises(DataError, match=r"version 0001, this software needs 0002\. Run make migrate\."):
+        with pytest.raises(DataError, match=r"version 0002, this software needs 0003\. Run make migrate\."):
             store.latest_run()
         with pytest.raises(DataError, match="Run make migrate"):
             store.rollback()
-        assert [store.migrate(), store.migrate()] == [["0002"], []]
+        assert [store.migrate(), store.migrate()] == [["0003"], []]
         assert [whole(store, run_id) for run_id in (None, "run-0", "run-1")] == before
     with read(engine) as connection:
         assert connection.scalars(text("SELECT region FROM runs")).all() == ["north", "north"]
+
+
+def test_a_store_of_the_first_version_gets_the_tables_of_alarms_and_keeps_its_rows(
+    published, engine, store_url
+):
+    before = whole(published)
+    with write(engine) as connection:
+        for table in tables.OF_OPERATORS:
+            table.drop(connection)
+        connection.execute(text("UPDATE schema_version SET version_num = '0001'"))
+    with Store(store_url) as store:
+        with pytest.raises(DataError, match="Run make migrate"):
+            store.latest_run()
+        assert store.migrate() == ["0002"]
+        assert whole(store) == before
+        with store.read() as connection:
+            assert connection.execute(select(tables.OF_OPERATORS[0])).all() == []
 
 
 def test_a_store_of_before_the_first_version_is_refused_with_what_to_do(engine, store_url):

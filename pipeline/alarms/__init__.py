@@ -1,0 +1,1 @@
+"""Alarms that reach an operator, the record of what ran, and the status of a bank."""

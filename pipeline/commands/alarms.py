@@ -1,0 +1,42 @@
+"""Commands of whoever operates the weekly run: the status, and acknowledging alarms."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from pipeline.commands.options import DATA, BankOption, DataOption, context_of
+
+app = typer.Typer()
+
+
+@app.command()
+def status(
+    bank: BankOption = "demo",
+    data: DataOption = DATA,
+    as_json: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
+) -> None:
+    """What is served, who writes, alarms, gates, sources, last commands; sends alarms that are due."""
+    from pipeline.alarms.sending import send_due
+    from pipeline.alarms.status import status as status_of
+    from pipeline.alarms.status import status_in_words
+
+    context = context_of(bank, data)
+    send_due(context)
+    parts = status_of(context)
+    typer.echo(json.dumps(parts, ensure_ascii=False, indent=1) if as_json else status_in_words(parts))
+
+
+@app.command("acknowledge")
+def acknowledge_command(
+    alarm: Annotated[str, typer.Option(help="its eight characters")],
+    by: Annotated[str, typer.Option(help="who has taken it up")],
+    why: Annotated[str, typer.Option(help="what is being done")],
+    bank: BankOption = "demo",
+    data: DataOption = DATA,
+) -> None:
+    """Take an alarm up in somebody's name: it is sent no more. An entry of the audit log says so."""
+    from pipeline.alarms.acknowledgement import acknowledge
+
+    acknowledged = acknowledge(context_of(bank, data), alarm, by, why)
+    typer.echo(f"{acknowledged.alarm_id} acknowledged by {acknowledged.acknowledged_by}")
