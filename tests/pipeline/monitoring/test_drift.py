@@ -143,6 +143,13 @@ def test_probabilities_are_corrected_for_how_many_there_are():
     assert len(corrected_chances([])) == 0
 
 
+def test_what_is_no_chance_in_one_feature_may_be_in_one_of_two():
+    """10 of 40 had 1, now 25 have it: χ² = 0.0007, below 0.05 / 52 for one feature and above it for two."""
+    before, after = (np.repeat([0.0, 1.0], (40 - ones, ones)) for ones in (10, 25))
+    assert readings(before[:, None], after[:, None]) == ["drifted"]
+    assert readings(np.stack([before, before], 1), np.stack([after, before], 1)) == ["stable", "stable"]
+
+
 def test_a_shift_is_read_only_where_it_is_large_and_no_chance():
     sure, chance = FALSE_ALARMS / 2, FALSE_ALARMS * 2
     assert [reading(size, sure) for size in (0.09, 0.10, 0.24, 0.25)] == [

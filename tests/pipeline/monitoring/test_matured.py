@@ -53,19 +53,22 @@ def bank(tmp_path_factory) -> Context:
 
 
 def publish(context: Context, monday: date, model_id: str, run_id: str = "") -> None:
+    """Everybody with the same risks; who has most money on OLD has least on LATER, so others are listed."""
     cohort = read_eligible(context.home, [monday]).astype(object)
     cohort = cohort.where(cohort.notna(), None).to_dict("records")
+    money = range(100, 100 + len(cohort)) if monday == OLD else range(100 + len(cohort), 100, -1)
     scores = tuple(
         Score(row["customer_id"], row["branch_id"], row["manager_id"], row["tier"], "mature", False,
-              1_000_00, 200_00, "high" if number % 4 == 0 else "low", (), **RISKS)
-        for number, row in enumerate(cohort)
+              100_000, amount, "low" if amount % 4 else "high", (), **RISKS)
+        for amount, row in zip(money, cohort, strict=True)
     )  # fmt: skip
     excluded = MappingProxyType(dict[str, int]())
     made_of = MappingProxyType({"tables": "a"})
     run_id = run_id or f"run-{monday}"
     run = Run(run_id, "demo", monday, model_id, "CNY", 90, len(scores), excluded, made_of)
     week = Week(monday, 14, ResponseRate(0.3))
-    lists = choose(scores, [], load_settings("demo", {"lists": {"default_capacity": 3}}).lists, week)
+    few = {"lists": {"default_capacity": 3, "control_group_share": 0.2}}
+    lists = choose(scores, [], load_settings("demo", few).lists, week)
     with Store(context.home.store) as store:
         store.publish(run, scores, (), lists)
 
@@ -129,13 +132,15 @@ def test_who_was_listed_is_no_evidence_that_too_much_was_predicted(bank, kept):
     listed = {}
     for monday in (OLD, LATER):
         with Store(bank.home.store) as store, store.at_run(f"run-{monday}") as read_session:
-            decisions = read_session.decisions().items()
-        listed[monday] = {name for name, decision in decisions if decision.decision == "listed"}
+            decisions = read_session.decisions()
+        listed[monday] = {name for name, each in decisions.items() if each.decision == "listed"}
+        assert "held_out" in {each.decision for each in decisions.values()}
     labels, counts = labels_of(bank, OLD), longest.groups[EVERYBODY]
     unlisted = [name for name in labels.index if name not in listed[OLD]]
     assert 0 < len(unlisted) < len(labels)
     assert counts["unlisted_predicted"] == pytest.approx(0.2 * len(unlisted), abs=1e-4)
     later = set(unlisted) & listed[LATER]
+    assert len(later) > 5
     at_most = labels["attrited"].reindex([name for name in unlisted if name not in later]).sum()
     assert counts["unlisted_at_most"] == pytest.approx(at_most + 0.2 * len(later), abs=1e-4)
 
