@@ -51,6 +51,7 @@ class GoodWeeks:
     customers: int
     seed: int
     weeks: int
+    lived: int = LIVED
 
     @property
     def files(self) -> Path:
@@ -65,7 +66,7 @@ class GoodWeeks:
         return Context(load_settings("demo", SMALL), self.data)
 
     def make(self) -> None:
-        write_demo_bank(self.files, self.customers, LIVED, self.seed, LAST, weekly=self.weeks)
+        write_demo_bank(self.files, self.customers, self.lived, self.seed, LAST, weekly=self.weeks)
 
     def raw(self, monday: date, folder: Path) -> Path:
         """A folder with the files delivered before ``monday``, as links."""
