@@ -15,6 +15,7 @@ from pipeline.gates.limits import Series
 from pipeline.gates.sources import Rhythm, Sources
 from pipeline.scoring.score import Publication
 
+NAMED = 5  # branches that a sentence names
 WEEK_DAYS = 7  # a source may be silent for a week, whatever it did before
 
 
@@ -63,9 +64,9 @@ def source_figures(gates: Gates, sources: Sources) -> Iterator[Figure]:
                 noise=_noise_of_count(float(np.median(values))), weekly=True,
             )  # fmt: skip
             yield Figure(f"rows:{table}", float(rhythm.rows[-1]), series)
-    missing = sources.silent
-    named = ", ".join(f"{branch} in {table}" for table, branch in missing[:5])
-    yield Figure("branches", float(len(missing)), high=gates.max_silent_branches, detail=named)
+        missing = [branch for silent_in, branch in sources.silent if silent_in == table]
+        named = ", ".join(missing[:NAMED]) + (", …" if len(missing) > NAMED else "")
+        yield Figure(f"branches:{table}", len(missing), high=gates.max_silent_branches, detail=named)
     if sources.rate_changes:
         rhythm, step = sources.rhythms["rates"], float(np.expm1(sources.rate_changes[-1]))
         steps = tuple(np.expm1(sources.rate_changes).tolist())

@@ -10,7 +10,7 @@ from pipeline.gates.figures import Figure
 from pipeline.gates.limits import Limits, learn
 
 PASSED, REFUSED, LATE, OVERRIDDEN = "passed", "refused", "late", "overridden"
-_LATE_KINDS = ("lag", "rows")  # what a source that was declared late is let through
+_LATE_KINDS = ("lag", "rows", "branches")  # what a source that was declared late is let through
 
 _MISSING = "deliver what is missing and run the week again"
 _HOLDINGS = "compare holdings and bookings of the week: one of them is missing, old, or in another unit"
@@ -30,7 +30,7 @@ _WORDS: dict[str, tuple[str, str, str]] = {
         "rows",
         "look for a file that is missing, cut off, of another week, or delivered again under new keys",
     ),
-    "branches": ("{value} lack nearly all their rows: {detail}", "branches", _MISSING),
+    "branches": ("{value} lack nearly all their rows in {table}: {detail}", "branches", _MISSING),
     "rates": (
         "an exchange rate changed by {value} within the week",
         "share",
@@ -121,4 +121,5 @@ def _shown(value: float, unit: str) -> str:
     if unit == "money":
         return f"{value:,.0f}"
     number = f"{value:,.0f}" if abs(value) >= 10 or value == int(value) else f"{value:.1f}"
-    return f"{number} {unit.removesuffix('s') if value == 1 and unit != 'branches' else unit}".strip()
+    singular = "branch" if unit == "branches" else unit.removesuffix("s")
+    return f"{number} {singular if value == 1 else unit}".strip()
