@@ -75,6 +75,13 @@ def test_the_lease_and_the_machine_alone_are_tried_again():
     assert weekly["Unit"]["StartLimitIntervalSec"] == "1d"
 
 
+def test_the_operator_s_page_has_each_exit_code_and_those_tried_again():
+    page = (DEPLOY.parent / "docs/operations.md").read_text("utf-8")
+    rows = re.findall(r"^\| (\d) \| .*? \| (.*?) \|", page, flags=re.MULTILINE)
+    assert {int(code) for code, _ in rows} == {0, 1, *EXIT_CODES.values()}
+    assert {int(code) for code, again in rows if again.startswith("after")} == TRY_AGAIN
+
+
 def test_the_timer_is_monday_s_and_makes_up_for_a_missed_one():
     timer = unit("attrition-weekly.timer")["Timer"]
     assert timer["OnCalendar"].startswith("Mon ")
