@@ -19,7 +19,7 @@ from configs.settings import Settings
 from configs.tables import TABLES
 from pipeline.__main__ import app
 from serve.app import create_app
-from serve.store.tables import metadata
+from serve.store.tables import access_metadata, metadata
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDE = ("features.md", "glossary.md", "rooms.md")
@@ -260,9 +260,11 @@ def _values(labels: Iterable[str]) -> str:
 def store_page() -> str:
     parts = [
         "# Tables of the score store\n\nThe weekly run publishes into these tables. Money is in minor units "
-        "(1/100). `serve/store/tables.py` declares them for SQLite and PostgreSQL."
+        "(1/100). `serve/store/tables.py` declares them for SQLite and PostgreSQL. The access log "
+        "lies beside the store: it has `audit` and `audit_head` of its own, and "
+        f"{', '.join(f'`{name}`' for name in access_metadata.tables)}."
     ]
-    for name, stored in metadata.tables.items():
+    for name, stored in {**metadata.tables, **access_metadata.tables}.items():
         parts.append(f"## {name}\n\nOne row per {stored.info.get('one_row_per', '')}.")
         parts.append(
             table(

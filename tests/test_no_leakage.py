@@ -204,7 +204,7 @@ def on_monday(perturbation: Perturbation, table: str, row: Row, number: int) -> 
     return perturbation.copy(table, row, number, **content, **{column: when, "known_on": known})
 
 
-DEFINITIONS = ("aum_drop", "tier_downgrade", "closure", "dormancy")
+DEFINITIONS = tuple(labels.DEFINITIONS)
 
 
 @pytest.mark.parametrize("definition", DEFINITIONS[1:])

@@ -45,7 +45,7 @@ class Rows:
 
     ``until`` is the day on which a later version of the row was known (FOREVER where none is).
     ``columns`` holds the rest as int64: money in minor units, days since 1970, codes of ``labels``;
-    -1 = empty.
+    -1 = empty. ``time_of_day`` is in microseconds since midnight, 0 where only a date was delivered.
     """
 
     customer: Ints
@@ -127,7 +127,7 @@ def make_rows(name: str, table: pa.Table, ids: NDArray[np.object_]) -> Rows:
     """One Arrow table of the customers ``ids`` (sorted) as Rows."""
     customer = _positions(name, table["customer_id"], ids)
     happened = days_of(table[TABLES[name].happened])
-    columns: dict[str, Ints] = {"order": _within_day(table[TABLES[name].happened])}
+    columns: dict[str, Ints] = {"time_of_day": _time_of_day(table[TABLES[name].happened])}
     labels: dict[str, tuple[str, ...]] = {}
     for column in table.column_names:
         if column in UNREAD or column in ("customer_id", TABLES[name].happened, "known_on", "superseded_on"):
@@ -148,8 +148,8 @@ def _in_time(rows: Rows) -> Rows:
     day = rows.day - rows.day.min()
     moments = (int(day.max()) + 1) * DAY_MICROSECONDS
     if (int(rows.customer.max()) + 1) * moments >= 2**63:
-        return rows.take(np.lexsort((rows.columns["order"], rows.day, rows.customer)))
-    key = rows.customer * moments + day * DAY_MICROSECONDS + rows.columns["order"]
+        return rows.take(np.lexsort((rows.columns["time_of_day"], rows.day, rows.customer)))
+    key = rows.customer * moments + day * DAY_MICROSECONDS + rows.columns["time_of_day"]
     if (key[1:] >= key[:-1]).all():  # as ingest writes them
         return rows
     return rows.take(np.argsort(key, kind="stable"))
@@ -174,8 +174,8 @@ def days_of(column: pa.ChunkedArray) -> Ints:
     return pc.fill_null(days, -1).to_numpy().astype(np.int64)
 
 
-def _within_day(column: pa.ChunkedArray) -> Ints:
-    """Microseconds since midnight, to order the rows of a day."""
+def _time_of_day(column: pa.ChunkedArray) -> Ints:
+    """Microseconds since midnight; 0 for a date."""
     if pa.types.is_date(column.type):
         return np.zeros(len(column), np.int64)
     return column.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy() % DAY_MICROSECONDS

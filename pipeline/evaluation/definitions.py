@@ -34,9 +34,9 @@ COUNTS = ("eligible", "attrited", "followed", "came_back", *MONEY)
 
 
 def candidates(settings: Settings, drops: Sequence[float]) -> dict[str, Settings]:
-    """By name the four definitions at the bank's horizon and drop, then aum_drop at every drop and horizon.
+    """By name each definition at the bank's horizon and drop, then aum_drop at every drop and horizon.
 
-    The first four come first, the bank's own among them. Dates, cohort and tiers are the bank's.
+    Those of the first kind come first, the bank's own among them. Dates, cohort and tiers are the bank's.
     """
     changes: list[dict[str, Any]] = [{"definition": definition} for definition in DEFINITIONS]
     changes += [

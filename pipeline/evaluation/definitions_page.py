@@ -34,15 +34,15 @@ FORMS = {
 def definitions_page(settings: Settings, result: Figures) -> str:
     """The whole page as HTML; ``result`` as ``compare_definitions`` returns it."""
     candidates = result["candidates"]
-    four = dict(list(candidates.items())[: len(DEFINITIONS)])  # at the bank's own horizon and drop
-    groups = {by: sorted({key for row in four.values() for key in row[f"by_{by}"]})
+    definitions = dict(list(candidates.items())[: len(DEFINITIONS)])  # at the bank's own horizon and drop
+    groups = {by: sorted({key for row in definitions.values() for key in row[f"by_{by}"]})
               for by in ("quarter", "tier", "branch")}  # fmt: skip
     groups["tier"].sort(key=result["tiers"].index)
     return page(
         "definitions.html",
         settings,
         result=result,
-        four=four,
+        definitions=definitions,
         groups=groups,
         candidates=candidate_rows(result),
         forms=FORMS,
@@ -51,10 +51,10 @@ def definitions_page(settings: Settings, result: Figures) -> str:
         back_days=BACK_DAYS,
         back_share=BACK_SHARE,
         charts={
-            "four": _four_charts(four),
+            "definitions": _definition_charts(definitions),
             "drops": _drop_charts(candidates),
-            "quarters": _rate_chart(lines, four, "quarter", groups["quarter"]),
-            "tiers": _rate_chart(bars, four, "tier", groups["tier"]),
+            "quarters": _rate_chart(lines, definitions, "quarter", groups["quarter"]),
+            "tiers": _rate_chart(bars, definitions, "tier", groups["tier"]),
         },
     )
 
@@ -85,8 +85,8 @@ def candidate_rows(result: Figures) -> list[dict[str, Any]]:
     ]
 
 
-def _four_charts(four: Figures) -> list[Markup]:
-    rows = [{"definition": row["definition"]} | _shares(row) for row in four.values()]
+def _definition_charts(definitions: Figures) -> list[Markup]:
+    rows = [{"definition": row["definition"]} | _shares(row) for row in definitions.values()]
     return [bars(rows, "definition", measure, title=title) for measure, title in TITLES.items()]
 
 
@@ -109,10 +109,10 @@ def _shares(row: Figures) -> dict[str, float | None]:
     }
 
 
-def _rate_chart(draw: Callable[..., Markup], four: Figures, by: str, groups: Sequence[str]) -> Markup:
+def _rate_chart(draw: Callable[..., Markup], definitions: Figures, by: str, groups: Sequence[str]) -> Markup:
     rows = [
         {by: group, "rate, %": _hundredths(row[f"by_{by}"][group]["rate"]), "definition": row["definition"]}
-        for row in four.values()
+        for row in definitions.values()
         for group in groups
         if group in row[f"by_{by}"]
     ]

@@ -145,7 +145,7 @@ def _bookings(rows: Rows, as_of: date) -> Mapping[int, list[Booking]]:
 
 def _contacts(rows: Rows) -> Mapping[int, list[PastContact]]:
     words = ("manager_id", "channel", "purpose", "outcome")
-    newest = (-rows.day, -rows.columns["order"], *(rows.columns[name] for name in words))
+    newest = (-rows.day, -rows.columns["time_of_day"], *(rows.columns[name] for name in words))
     order = _ordered(rows, np.ones(len(rows), bool), newest)
     by_customer: defaultdict[int, list[PastContact]] = defaultdict(list)
     for k in _first(rows, order, CONTACTS).tolist():

@@ -43,10 +43,12 @@ def run_row(run_version: int, run: Run) -> dict[str, Any]:
 
 
 def score_rows(run_version: int, scores: Iterable[Score]) -> Iterator[Values]:
-    """One row per score; the changes, the last column, as JSON."""
-    values = attrgetter(*SCORE[:-1])
+    """One row per score; the changes as JSON."""
+    values, changes = attrgetter(*SCORE), SCORE.index("changes")
     for score in scores:
-        yield run_version, *values(score), dump([change.__dict__ for change in score.changes])
+        row = [run_version, *values(score)]
+        row[1 + changes] = dump([change.__dict__ for change in score.changes])
+        yield tuple(row)
 
 
 def reason_rows(run_version: int, scores: Iterable[Score]) -> Iterator[Values]:

@@ -1,7 +1,9 @@
 """Tables of the score store, for SQLite and PostgreSQL alike. Money in minor units (1/100).
 
 Each column has a meaning (``doc``) and a sensitivity (``info["sensitivity"]``). A change here needs a step in
-serve/store/migrations; tests/serve/store/test_schema.py compares the two.
+serve/store/migrations; tests/serve/store/test_schema.py compares the two. The access log's tables (`audit`,
+`audit_head` and those of `access_metadata`, beside the store) have none: `_prepare` of
+serve/auth/access_log.py makes them.
 """
 
 from typing import Any

@@ -175,7 +175,7 @@ def _finish(
 ) -> None:
     """The choice of outcomes, the filter, and what the figures mean below the table."""
     top, last = rows
-    words, label = context.words, context.settings.label
+    words = context.words
     if last == top:
         sheet.write_string(top + 1, 0, words("list.empty"), style["facts"])
         return
@@ -188,15 +188,27 @@ def _finish(
         "error_message": words("outcome.error"),
     }
     sheet.data_validation(top + 1, outcome, last, outcome, choice)
-    start = context.run.snapshot_date + timedelta(days=label.lead_days)
     notes = (
         words("list.money", currency=context.run.base_currency),
-        words("list.risk", drop=label.min_drop, days=label.horizon_days, start=start),
+        _risk_note(context),
         words("list.line", weeks=WEEKS),
         words("list.return"),
     )
     for offset, note in enumerate(notes, start=2):
         sheet.write_string(last + offset, 0, note, style["small"])
+
+
+def _risk_note(context: Context) -> str:
+    """What the risk is the probability of, by the bank's definition of attrition."""
+    label = context.settings.label
+    return context.words(
+        f"list.risk.{label.definition}",
+        drop=label.min_drop,
+        floor=label.dormant_floor,
+        currency=context.run.base_currency,
+        days=label.horizon_days,
+        start=context.run.snapshot_date + timedelta(days=label.lead_days),
+    )
 
 
 def summary_sheet(workbook: Workbook, context: Context, lists: Sequence[CallList]) -> None:

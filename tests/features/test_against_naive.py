@@ -25,6 +25,7 @@ from features.build import build, build_labels
 from features.engine.entities import make_entities
 from features.families.lifecycle import SPRING_FESTIVALS
 from features.families.relationship import workload
+from features.label import DEFINITIONS
 from tests.conftest import day_of
 from tests.features.conftest import with_label
 
@@ -719,8 +720,10 @@ def is_gone(one: Customer, settings: Settings, days: int) -> bool:
         return all(at_the_mondays_prices(one, day) < tier_bound(one, settings) for day in four_weeks)
     if label.definition == "closure":
         return one.closed_before(end) or not any(one.holds_something(day) for day in looked)
-    poor = all(at_the_mondays_prices(one, day) < label.dormant_floor for day in looked)
-    return poor and not one.booked(one.monday + label.lead_days * DAY, end)
+    if label.definition == "dormancy":
+        poor = all(at_the_mondays_prices(one, day) < label.dormant_floor for day in looked)
+        return poor and not one.booked(one.monday + label.lead_days * DAY, end)
+    raise NotImplementedError(label.definition)
 
 
 def filled(tables: dict[str, pa.Table]) -> dict[str, list[Row]]:
@@ -824,7 +827,7 @@ def test_random_worlds(draw_bank, tables_of, bank_settings):
 
 
 # With a high floor: small worlds have dormant customers too.
-OTHERS = ("tier_downgrade", "closure", "dormancy")
+OTHERS = tuple(DEFINITIONS)[1:]  # aum_drop is that of the worlds above
 
 
 def check_definition(drawn: Any, tables: dict[str, pa.Table], settings: Settings) -> tuple[int, int, int]:

@@ -3,12 +3,15 @@
 import duckdb
 import pytest
 
-from pipeline.ingest.selects import row_by_row
+from configs.tables import TABLES
+from pipeline.ingest.selects import ORDER, row_by_row
 
 ALONE = [
     "SELECT * FROM txn",
     "SELECT *, _file FROM TXN WHERE AMT <> '' AND lower(KIND) LIKE 'c%'",
     "SELECT CASE FLAG WHEN 'D' THEN -AMT ELSE AMT END AS amount, CAST(D AS DATE), A || '-' || B[1:2] "
+    "FROM txn",
+    "SELECT CASE WHEN AMT LIKE '%-' THEN '-' ELSE '' END || replace(rtrim(AMT, '-'), ',', '') AS amount "
     "FROM txn",
     "SELECT t.*, d.OWNER FROM txn t LEFT JOIN disp d ON d.ACCT = t.ACCT AND d.KIND = 'OWNER'",
     "SELECT t.*, d.OWNER FROM disp d JOIN txn t USING (ACCT)",
@@ -57,3 +60,10 @@ def test_rows_that_stand_for_themselves(select: str) -> None:
 def test_whatever_looks_at_other_rows_or_is_not_known(select: str) -> None:
     with duckdb.connect() as con:
         assert not row_by_row(con, select, "txn")
+
+
+def test_every_table_has_its_place_in_the_order_and_comes_after_those_it_refers_to():
+    assert set(ORDER) == set(TABLES)
+    assert len(ORDER) == len(TABLES)
+    for name, table in TABLES.items():
+        assert all(ORDER.index(other) < ORDER.index(name) for _, other in table.references)

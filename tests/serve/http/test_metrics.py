@@ -58,3 +58,18 @@ def test_requests_are_counted_by_route_and_status(service, bearer):
     assert [count(*one) - was for one, was in zip(asked, before, strict=True)] == [3, 1, 1, 1]
     assert REGISTRY.get_sample_value("attrition_access_log_seconds_count") - waited == 4
     assert "KD777" not in generate_latest(REGISTRY).decode()
+
+
+@pytest.mark.usefixtures("published")
+def test_a_caller_who_reads_far_more_is_counted_once_a_day(service, bearer):
+    """A day of one answer raises no alarm, the second answer does, and a third none again."""
+
+    def alarms():
+        return REGISTRY.get_sample_value("attrition_alarms_total")
+
+    before, counted = alarms(), []
+    with TestClient(create_app(service.model_copy(update={"alarm_answers": 1}))) as client:
+        for _ in range(3):
+            client.get("/v1/customers/c1/risk", headers=bearer("crm"))
+            counted.append(alarms() - before)
+    assert counted == [0, 1, 1]

@@ -118,7 +118,8 @@ def test_old_runs_are_pruned_with_all_their_rows_but_not_the_one_served(
         run = f"run-{number}", date(2026, 11, 16) + timedelta(weeks=number - 1)
         coverage, left = Coverage("B1", "M1", 4, 1, 100, 2), Departure("B1", "M0", 1, 1, 5)
         answers = prepared_answers(make_run(*run), scores)
-        publish_run(*run, extras=RunExtras(profiles, [coverage], [left], {"most": []}, answers))
+        extras = RunExtras(profiles, [coverage], [left], {"most": []}, prepared_answers=answers)
+        publish_run(*run, extras=extras)
     assert published.prune(4, 4, 130) == 0
     assert published.prune(2, 2, 130) == 2
     assert [run.run_id for run in published.history()] == ["run-4", "run-3"]

@@ -3,10 +3,12 @@
 import re
 import tomllib
 from string import Formatter
+from typing import get_args
 
 import pytest
 
 from configs.published import EXCLUSION_CODES, OUTCOMES, STAGES, Change
+from configs.settings import Label
 from configs.tables import COUNTERPARTIES, KINDS, PRODUCT_CLASSES
 from serve.pages.page import FOLDER
 from serve.texts.wording import FILES, TEXTS, Wording, change_in_words
@@ -23,6 +25,7 @@ CODES = {
     "counterparty": COUNTERPARTIES,
     "stage": STAGES,
     "band": ("high", "medium", "low"),
+    "list.risk": get_args(Label.model_fields["definition"].annotation),
 }
 # Codes that a bank chooses, here those of the contracts and of the demo bank; others are shown as they are.
 OPEN_CODES = ("tier.", "channel.", "purpose.", "contact.", "outcome.answered", "outcome.declined")

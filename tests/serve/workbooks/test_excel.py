@@ -3,13 +3,16 @@
 from dataclasses import replace
 from datetime import date
 from io import BytesIO
+from itertools import product
 from types import MappingProxyType
+from typing import get_args
 
 import pytest
 from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter
 
-from configs.published import Change, Manager, Maturity, PastContact, Profile, RunExtras
+from configs.published import LANGUAGES, Change, Manager, Maturity, PastContact, Profile, RunExtras
+from configs.settings import Label
 from serve.workbooks.excel import branch_workbook, manager_workbook, write_lists
 from serve.workbooks.sheets import Context
 
@@ -197,6 +200,54 @@ def test_words_from_the_bank_are_never_formulas(write, make_score):
     sheet = write([make_score("c4")], extras=RunExtras([profile]))
     assert evil in cells_of(sheet, 1)["maturing"]
     assert not [cell for cells in sheet for cell in cells if cell.data_type == "f"]
+
+
+RISK_NOTES = {
+    (
+        "aum_drop",
+        "en",
+    ): "Risk: how likely at least 50% of the customer's AUM leaves the bank within 90 days from 2026-11-23.",
+    ("aum_drop", "zh"): "流失风险：自 2026-11-23 起 90 天内，客户至少 50% 的资产离开本行的概率。",
+    (
+        "tier_downgrade",
+        "en",
+    ): "Risk: how likely the customer's AUM falls below the lower bound of the tier and, "
+    "90 days from 2026-11-23, has been there for four weeks.",
+    (
+        "tier_downgrade",
+        "zh",
+    ): "流失风险：客户资产跌破其层级下限，且自 2026-11-23 起满 90 天时已连续四周低于该下限的概率。",
+    (
+        "closure",
+        "en",
+    ): "Risk: how likely the customer closes the accounts, or empties every product but loans, "
+    "within 90 days from 2026-11-23.",
+    ("closure", "zh"): "流失风险：自 2026-11-23 起 90 天内，客户销户，或除贷款外所有产品余额清零的概率。",
+    (
+        "dormancy",
+        "en",
+    ): "Risk: how likely the customer makes no booking within 90 days from 2026-11-23 and then has "
+    "an AUM below 5,000 CNY.",
+    (
+        "dormancy",
+        "zh",
+    ): "流失风险：自 2026-11-23 起 90 天内，客户没有任何自主交易，且期满时资产低于 5,000 CNY 的概率。",
+}
+
+
+@pytest.mark.parametrize(("definition", "language"), RISK_NOTES)
+def test_the_note_on_risk_says_what_the_banks_definition_says(
+    context, lists, read_session, definition, language
+):
+    label = context.settings.label.model_copy(update={"definition": definition, "dormant_floor": 5_000})
+    settings = context.settings.model_copy(update={"label": label, "language": language})
+    sheet = read(manager_workbook(replace(context, settings=settings), lists[0], read_session)).active
+    assert sheet.cell(sheet.max_row - 2, 1).value == RISK_NOTES[definition, language]
+
+
+def test_every_definition_has_its_note_on_risk():
+    definitions = get_args(Label.model_fields["definition"].annotation)
+    assert set(RISK_NOTES) == set(product(definitions, LANGUAGES))
 
 
 def test_an_empty_list_says_so(write):
