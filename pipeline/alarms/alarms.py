@@ -20,15 +20,20 @@ from pipeline.progress import log
 from serve.store import alarms as stored
 from serve.store.store import Store
 
+_REMEDY = "Read the log of the run, correct what it names, and run the week again."
 _ALARMS = TypeAdapter(list[Alarm])
 Change = Callable[[Sequence[Alarm]], list[Alarm]]
+
+
+STANDING = ("promise", "drift")  # kinds that one Monday hands to the next: once acknowledged is enough
 
 
 def raise_alarm(context: Context, alarm: Alarm) -> None:
     """Keep an alarm, which is sent when the command ends. Not to be called within a transaction of the store.
 
     An open one of the same kind, step, Monday and reason (numbers apart) stays as it is, also where it was
-    acknowledged. With another reason, a new alarm takes the place of the open one.
+    acknowledged; of ``STANDING`` kinds that of an earlier Monday too. With another reason, a new alarm takes
+    the place of the open one.
     """
     at = context.clock()
     log.warning("alarm     %s: %s", alarm.kind, alarm.reason)
@@ -90,12 +95,24 @@ def close_alarms(context: Context, is_gone: Callable[[Alarm], bool], why: str) -
         log.info("alarms    closed %s (%s, step %s): %s", alarm.alarm_id, alarm.kind, alarm.step, why)
 
 
+def split_message(message: str) -> tuple[str, str]:
+    """What was found, and the last sentence of the message, which says what to do.
+
+    >>> split_message("there is no file x.csv. Deliver it.")
+    ('there is no file x.csv.', 'Deliver it.')
+    """
+    sentences = re.split(r"(?<=[.!?]) (?=[A-Z`])", " ".join(message.split()))
+    return (" ".join(sentences[:-1]), sentences[-1]) if len(sentences) > 1 else (sentences[0], _REMEDY)
+
+
 def _raised(context: Context, alarms: Sequence[Alarm], alarm: Alarm, at: datetime) -> list[Alarm]:
     """The alarm as it is to be kept, and the one whose place it takes, closed."""
     of_the_same = [each for each in alarms if _place(each) == _place(alarm)]
     for each in of_the_same:
         if _without_numbers(each.reason) == _without_numbers(alarm.reason):
-            return [replace(each, reason=alarm.reason, remedy=alarm.remedy, seen_at=at)]
+            days = [day for day in (each.snapshot_date, alarm.snapshot_date) if day]
+            newest = max(days, default=None)
+            return [replace(each, reason=alarm.reason, remedy=alarm.remedy, seen_at=at, snapshot_date=newest)]
     alarm_id = fingerprint(context.settings.bank, *map(str, _place(alarm)), alarm.reason, at.isoformat())[:8]
     new = replace(alarm, alarm_id=alarm_id, raised_at=at, seen_at=at)
     return [
@@ -105,7 +122,8 @@ def _raised(context: Context, alarms: Sequence[Alarm], alarm: Alarm, at: datetim
 
 
 def _place(alarm: Alarm) -> tuple[object, ...]:
-    return alarm.kind, alarm.step, alarm.snapshot_date
+    """What makes two alarms the same, their reasons apart."""
+    return alarm.kind, alarm.step, None if alarm.kind in STANDING else alarm.snapshot_date
 
 
 def _without_numbers(text: str) -> str:

@@ -50,7 +50,7 @@ def _read(part: Callable[[Context], Any], context: Context) -> Any:
         return part(context)
     except DataError as error:
         return {_UNREADABLE: str(error)}
-    except (OSError, ValueError, KeyError) as error:  # a damaged file; its words may hold anything
+    except (OSError, ValueError, TypeError, KeyError) as error:  # a damaged file; its words may hold anything
         return {_UNREADABLE: f"{type(error).__name__}. Run `make ingest` or restore the folder."}
 
 
@@ -87,8 +87,11 @@ def _gates(context: Context) -> dict[str, Any] | None:
         return None
     refused = [gate["why"] for gate in gates["gates"] if gate["verdict"] == "refused"]
     passed = sum(gate["verdict"] == "passed" for gate in gates["gates"])
-    named = {name: gates[name] for name in ("monday", "overridden", "late")}
-    return named | {"of": len(gates["gates"]), "passed": passed, "refused": refused}
+    return {name: gates[name] for name in ("monday", "overridden", "late")} | {
+        "of": len(gates["gates"]),
+        "passed": passed,
+        "refused": refused,
+    }
 
 
 def _newest_days(context: Context) -> dict[str, str]:

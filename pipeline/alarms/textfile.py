@@ -79,7 +79,12 @@ def _alarms(registry: CollectorRegistry, context: Context) -> None:
 
 
 def _gates(registry: CollectorRegistry, context: Context) -> None:
-    gates, bank = last_gates(context.home), context.settings.bank
+    bank = context.settings.bank
+    try:
+        gates = last_gates(context.home)
+    except DataError as error:
+        log.warning("alarms    the textfile is without gates: %s", error)
+        return
     if not gates:
         return
     figures = _gauge(registry, "gate_figure", "a figure of the last run's gates", "gate")

@@ -4,7 +4,6 @@ Nothing here hides the end of the command itself: where a record, an alarm or a 
 """
 
 import os
-import re
 import socket
 import traceback
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from configs.alarms import Alarm, Kind
 from configs.errors import DataError, MachineError, exit_code_of
-from pipeline.alarms.alarms import close_alarms, open_or_none, raise_alarm
+from pipeline.alarms.alarms import close_alarms, open_or_none, raise_alarm, split_message
 from pipeline.alarms.freshness import newest_days
 from pipeline.alarms.sending import send_due
 from pipeline.alarms.textfile import write_textfile
@@ -29,10 +28,10 @@ from serve.store.store import Store
 WEEKLY = (
     "weekly"  # the command whose end matters to everybody; of others, whoever runs them reads the message
 )
+MAIL = "mail"
 _KINDS: dict[int, Kind] = {1: "software", 2: "data", 3: "gate", 5: "machine"}  # by exit code
 _FAILURES = frozenset({*_KINDS.values(), "mail"})  # what a step that ends well has left behind
 _PACKAGES = Path(__file__).parents[2]
-_REMEDY = "Read the log of the run, correct what it names, and run the week again."
 _LONGEST = 600  # characters of a reason
 
 
@@ -77,9 +76,9 @@ class _Began:
         run, context = self.run, self.context
         code: int = getattr(error, "exit_code", None) or exit_code_of(error)  # typer's errors bear one
         monday = run.snapshot_date
-        if run.command == WEEKLY:
-            name = f"{WEEKLY} of {monday}, begun {run.started_at:%Y-%m-%d %H:%M} UTC"
-            if isinstance(error, Exception) and code in _KINDS:
+        if run.command in (WEEKLY, MAIL):
+            name = f"{run.command} of {monday}, begun {run.started_at:%Y-%m-%d %H:%M} UTC"
+            if run.command == WEEKLY and isinstance(error, Exception) and code in _KINDS:
                 raise_alarm(context, _of_error(run, code, steps, error))
             close_alarms(context, lambda alarm: self._is_gone(alarm, steps, code), name)
         self._record(steps, code)
@@ -96,6 +95,8 @@ class _Began:
         is_later = (alarm.snapshot_date or date.min) > (self.run.snapshot_date or date.max)
         if is_later or self.open_before.get(alarm.alarm_id) != alarm.seen_at:
             return False
+        if self.run.command == MAIL:
+            return code == 0 and alarm.kind == "mail"
         ended_well = {step.name for step in steps if step.ended_well}
         return code == 0 or (alarm.kind in _FAILURES and alarm.step in ended_well)
 
@@ -147,16 +148,6 @@ def _of_killed(run: CommandRun) -> Alarm:
         "Run the week again, and look in the log of the machine for what ended it (memory, restart).",
         run.snapshot_date,
     )
-
-
-def split_message(message: str) -> tuple[str, str]:
-    """What was found, and the last sentence of the message, which says what to do.
-
-    >>> split_message("there is no file x.csv. Deliver it.")
-    ('there is no file x.csv.', 'Deliver it.')
-    """
-    sentences = re.split(r"(?<=[.!?]) (?=[A-Z`])", " ".join(message.split()))
-    return (" ".join(sentences[:-1]), sentences[-1]) if len(sentences) > 1 else (sentences[0], _REMEDY)
 
 
 def _place_of(error: Exception) -> str:

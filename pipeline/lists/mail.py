@@ -18,11 +18,13 @@ from email import policy
 from email.headerregistry import Address
 from email.message import EmailMessage
 
+from configs.alarms import Alarm
 from configs.errors import ConfigError, DataError
 from configs.mail import Mail, is_address
 from configs.published import Run
 from configs.service import MailServer
 from configs.settings import Settings
+from pipeline.alarms.alarms import raise_alarm, split_message
 from pipeline.context import Context
 from pipeline.progress import log, step
 from serve.store import outbox
@@ -116,6 +118,7 @@ def send_after_run(bank: Context, server: Callable[[], MailServer | None], as_of
                 }
     except (DataError, ConfigError) as error:
         log.warning("mail      %s", error)
+        raise_alarm(bank, Alarm("mail", "mail", *split_message(str(error)), as_of))
 
 
 def _notifications(store: Store, bank: Context, as_of: date) -> tuple[Run, tuple[Notification, ...]]:

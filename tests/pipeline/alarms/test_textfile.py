@@ -21,7 +21,9 @@ GATES = {
     "gates": [
         {"gate": "lag:events", "figure": 9.0, "verdict": "refused", "why": "late"},
         {"gate": "aum", "figure": 2.5e8, "verdict": "passed", "why": ""},
-    ]
+    ],
+    "overridden": [],
+    "late": {},
 }
 
 

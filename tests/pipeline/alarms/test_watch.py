@@ -8,8 +8,8 @@ import pytest
 
 from configs.errors import DataError, GateError, MachineError
 from pipeline.alarms.acknowledgement import acknowledge
-from pipeline.alarms.alarms import open_alarms, raise_alarm
-from pipeline.alarms.watch import split_message, watched
+from pipeline.alarms.alarms import open_alarms, raise_alarm, split_message
+from pipeline.alarms.watch import watched
 from pipeline.progress import step
 from serve.store import alarms as stored
 from serve.store import command_runs

@@ -1,0 +1,34 @@
+"""Alarms on what a run found of its own features and of earlier predictions."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from configs.alarms import Alarm
+from pipeline.alarms.alarms import raise_alarm
+from pipeline.context import Context
+from pipeline.monitoring.calibration import VERDICTS
+
+
+def raise_findings(
+    context: Context,
+    snapshot_date: date,
+    drift: Mapping[str, Any] | None,
+    calibration: Mapping[str, Any] | None,
+) -> None:
+    """Raise an alarm where features drifted, and one where predictions left the noise; of a served run.
+
+    ``drift`` and ``calibration`` are the figures that pipeline/monitoring makes.
+    """
+    if drift and drift["drifted"]:
+        reason = f"{drift['drifted']} of {drift['features']} features drifted since {drift['since']}."
+        remedy = "Look at the page of the model for which ones, and at the sources that they come from."
+        raise_alarm(context, Alarm("drift", "figures", reason, remedy, snapshot_date))
+    groups = [group for group in calibration["groups"] if group["since"]] if calibration else []
+    if groups:
+        names = "; ".join(
+            f"{' '.join(filter(None, (group['kind'], group['name'])))}: {VERDICTS[group['verdict']]}"
+            for group in groups
+        )
+        remedy = "Look at the page of the model. Approve the model that was trained since, or train one."
+        raise_alarm(context, Alarm("promise", "calibration", f"{names}.", remedy, snapshot_date))
