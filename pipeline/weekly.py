@@ -11,7 +11,7 @@ from configs.dates import monday
 from configs.errors import DataError
 from configs.published import RunExtras
 from models.bundle import Bundle
-from pipeline.alarms.findings import raise_findings
+from pipeline.alarms.run_alarms import raise_run_alarms
 from pipeline.context import Context
 from pipeline.evaluation.model_report import card_of, report_after_training
 from pipeline.gates.gates import NO_WAIVER, Waiver, pass_gates
@@ -148,7 +148,7 @@ def run_publish(
         assignment_weeks = keep.keep_weeks + LOOK_BACK.days // 7
         counts["pruned"] = store.prune(keep.keep_weeks, keep.keep_profiles, assignment_weeks) if served else 0
     if served:
-        raise_findings(context, snapshot_date, drifted, figures)
+        raise_run_alarms(context, snapshot_date, drifted, figures)
     run_id, folder = publication.run.run_id, context.home.lists / str(snapshot_date)
     with step("lists") as counts, Store(context.home.store) as store, store.at_run(run_id) as read_session:
         counts["files"] = len(write_lists(folder, read_session, lists, context.settings))

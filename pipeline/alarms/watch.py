@@ -114,9 +114,12 @@ class _Began:
             newest_days=days,
         )
         with Store(context.home.store) as store:
-            if run.command != WEEKLY:
-                with store.read():  # a store that is missing is not made here
+            try:
+                with store.read():
                     pass
+            except DataError:
+                if run.command != WEEKLY:  # others make no store, and need none
+                    return
             with store.write() as connection:
                 command_runs.write(connection, ended)
 

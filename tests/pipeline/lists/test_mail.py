@@ -229,7 +229,7 @@ def test_after_a_run_no_failure_is_raised(bank, start_mail_server, mailbox, capl
 def test_the_command_says_what_became_of_each(bank, mail_server, mailbox, monkeypatch):
     for name in ("host", "port", "ca"):
         monkeypatch.setenv(f"ATTRITION_SMTP_{name.upper()}", str(getattr(mail_server, name)))
-    monkeypatch.setattr("pipeline.commands.operations.context_of", lambda *_: bank)
+    monkeypatch.setattr("pipeline.commands.options.context_of", lambda *_: bank)
     publish(bank, (*THREE, Manager("M4", "", "B1", 5, None)), "run-2")
     mailbox.answers["m2@bank.example"] = ["550 no such user"]
     result = CliRunner().invoke(app, ["mail", "--as-of", "2026-11-16"])

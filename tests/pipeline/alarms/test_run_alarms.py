@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.alarms.acknowledgement import acknowledge
 from pipeline.alarms.alarms import open_alarms
-from pipeline.alarms.findings import raise_findings
+from pipeline.alarms.run_alarms import raise_run_alarms
 from pipeline.alarms.watch import watched
 from tests.pipeline.alarms.conftest import MONDAY
 
@@ -29,7 +29,7 @@ def weekly(bank, clock):
     def run(monday, drift=None, calibration=None):
         clock.later(days=7)
         with watched(bank, "weekly", monday):
-            raise_findings(bank, monday, drift, calibration)
+            raise_run_alarms(bank, monday, drift, calibration)
         return open_alarms(bank)
 
     return run

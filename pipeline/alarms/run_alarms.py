@@ -10,7 +10,7 @@ from pipeline.context import Context
 from pipeline.monitoring.calibration import VERDICTS
 
 
-def raise_findings(
+def raise_run_alarms(
     context: Context,
     snapshot_date: date,
     drift: Mapping[str, Any] | None,
