@@ -9,6 +9,7 @@ from typing import Any
 from configs.call_lists import CallList
 from configs.dates import monday
 from configs.errors import DataError
+from configs.files import whole_folder
 from configs.published import RunExtras
 from models.bundle import Bundle
 from pipeline.alarms.run_alarms import raise_run_alarms
@@ -137,22 +138,26 @@ def run_publish(
         extras = _extras(context, tables, publication)
         extras = replace(extras, drift=drifted, calibration=figures, gates=gates)
         counts["drifted"] = drifted["drifted"] if drifted else None
+    run, folder = publication.run, context.home.lists / str(snapshot_date)
     with step("publish") as counts, Store(context.home.store) as store:
-        counts["run"] = publication.run.run_id
-        keep = context.settings.store
+        counts["run"] = run.run_id
         store.keep_card(bundle.model_id, card_of(context, bundle))
-        with store.write() as connection:
-            write_effect(connection, effect)
-        served = store.publish(publication.run, publication.scores, publication.exclusions, lists, extras)
+        # The run is committed once its workbooks are on disk; they are shown once it is committed.
+        with (
+            whole_folder(folder) as draft,
+            store.publishing(run, publication.scores, publication.exclusions, lists, extras) as read_session,
+            step("lists") as listed,
+        ):
+            write_effect(read_session.connection, effect)
+            listed["files"] = len(write_lists(draft, read_session, lists, context.settings))
+            listed["customers"] = sum(len(call_list.listed) for call_list in lists)
+        keep = context.settings.store
         # A past week filled in stays at least until the next new one, and finds the assignments it rests on.
         assignment_weeks = keep.keep_weeks + LOOK_BACK.days // 7
+        served = store.latest_run().run_id == run.run_id
         counts["pruned"] = store.prune(keep.keep_weeks, keep.keep_profiles, assignment_weeks) if served else 0
     if served:
         raise_run_alarms(context, snapshot_date, drifted, figures)
-    run_id, folder = publication.run.run_id, context.home.lists / str(snapshot_date)
-    with step("lists") as counts, Store(context.home.store) as store, store.at_run(run_id) as read_session:
-        counts["files"] = len(write_lists(folder, read_session, lists, context.settings))
-        counts["customers"] = sum(len(call_list.listed) for call_list in lists)
     return publication, lists
 
 

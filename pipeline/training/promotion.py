@@ -54,9 +54,26 @@ class Log:
         for entry in entries(self.connection, (PROMOTED, ROLLED_BACK)):
             if entry.action == PROMOTED:
                 champions.append(entry.subject)
-            else:
+            elif champions[-1:] == [entry.subject]:  # of two who rolled back at once only one did
                 champions.pop()
         return champions
+
+    def compared(self) -> list[date]:
+        """The Mondays as of which models were trained that have been compared, the oldest first."""
+        found = entries(self.connection, (TRAINED, COMPARED))
+        trained = {
+            entry.subject: entry.details["trained_as_of"] for entry in found if entry.action == TRAINED
+        }
+        days = {trained[entry.subject] for entry in found if entry.action == COMPARED}
+        return sorted(map(date.fromisoformat, days))
+
+    def expect(self, champions: list[str]) -> None:
+        """Raises DataError where another command has changed the champion since it was looked at."""
+        if self.champions() != champions:
+            raise DataError(
+                "another command changed the champion meanwhile, so that nothing was decided. Look at "
+                f"make audit BANK={self.bank.settings.bank}, then run this again if it is still right."
+            )
 
     def trainers(self, model_id: str) -> list[str]:
         """The people who trained a model, the first first."""
@@ -157,32 +174,49 @@ def register_challenger(bank: Context, tables: Ingested, bundle: Bundle) -> None
     details = {"trained_as_of": str(bundle.trained_as_of), "data": tables.fingerprint}
     with audit_log(bank) as record:
         record.note(bank.user, TRAINED, bundle.model_id, details)
-    comparison = keep_comparison(bank, tables, bundle)
-    if comparison["objections"]:
-        _refuse(bank, bank.user, comparison)
-    elif bank.settings.promotion.approval == "automatic":
-        _promote(bank, comparison, BY_THE_FIGURES)
-        return
-    log.info("promotion %s", standing(bank, bundle.model_id))
+        champions = record.champions()
+    comparison = _compare(bank, tables, bundle)
+    if bank.settings.promotion.approval == "automatic" and not comparison["objections"]:
+        _conclude(bank, comparison, champions, BY_THE_FIGURES)
+    else:
+        _conclude(bank, comparison, champions)
+        log.info("promotion %s", standing(bank, bundle.model_id))
 
 
-def keep_comparison(bank: Context, tables: Ingested, bundle: Bundle) -> dict[str, Any]:
-    """The model beside the champion, kept in ``decisions/`` and as an entry.
+def _compare(bank: Context, tables: Ingested, bundle: Bundle) -> dict[str, Any]:
+    """The model beside the champion, kept in ``decisions/``.
 
     A gap in the model's card is an objection: a model that nobody can account for is not promoted.
     """
     with step("compare") as counts:
         comparison = compare(bank, tables, bundle, champion_or_none(bank))
         comparison["objections"] += missing_in_card(card_of(bank, bundle))
-        path = comparison_file(bank, bundle.model_id)
-        write_json(path, comparison)
-        rival, objections = comparison["champion"], comparison["objections"]
-        counts |= {"model": bundle.model_id, "champion": rival, "objections": len(objections)}
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    details = {"champion": rival, "objections": objections, "decision_sha256": digest}
-    with audit_log(bank) as record:
-        record.note(bank.user, COMPARED, bundle.model_id, details)
+        write_json(comparison_file(bank, bundle.model_id), comparison)
+        objections = len(comparison["objections"])
+        counts |= {"model": bundle.model_id, "champion": comparison["champion"], "objections": objections}
     return comparison
+
+
+def _conclude(bank: Context, comparison: dict[str, Any], champions: list[str], approver: str = "") -> None:
+    """The comparison and what follows from it, in one transaction: if one cannot be written, none is.
+
+    A refusal where there are objections, else a promotion where there is an approver.
+    """
+    model_id, objections = comparison["challenger"], comparison["objections"]
+    digest = hashlib.sha256(comparison_file(bank, model_id).read_bytes()).hexdigest()
+    details = {"champion": comparison["champion"]}
+    entered = details | {"entered_by": bank.user}
+    with audit_log(bank) as record:
+        record.expect(champions)
+        record.note(
+            bank.user, COMPARED, model_id, details | {"objections": objections, "decision_sha256": digest}
+        )
+        if objections:
+            record.note(approver or bank.user, REFUSED, model_id, entered | {"objections": objections})
+        elif approver:
+            record.note(approver, APPROVED, model_id, entered)
+            record.note(approver, PROMOTED, model_id, entered)
+            registry.promote(bank.data, bank.settings.bank, model_id)
 
 
 def approve(bank: Context, tables: Ingested, model_id: str, by: str) -> dict[str, Any]:
@@ -200,17 +234,17 @@ def approve(bank: Context, tables: Ingested, model_id: str, by: str) -> dict[str
         raise DataError(f"model {model_id} is the champion already.")
     name = _name(by)
     if name.casefold() in {_name(trainer).casefold() for trainer in trainers}:  # ＬＩ Na is li na
-        own = {"challenger": model_id, "champion": champions[-1] if champions else None}
-        _refuse(bank, name, own | {"objections": [f"{name} trained it"]})
+        details = {"objections": [f"{name} trained it"], "champion": champions[-1] if champions else None}
+        with audit_log(bank) as record:
+            record.note(name, REFUSED, model_id, details | {"entered_by": bank.user})
         raise DataError(
             f"model {model_id} was trained by {name}, who cannot approve it too. Ask a second person: "
             f"make promote BANK={bank.settings.bank} BUNDLE={model_id} BY=<name>."
         )
-    comparison = keep_comparison(bank, tables, bundle)
+    comparison = _compare(bank, tables, bundle)
+    _conclude(bank, comparison, champions, name)
     if comparison["objections"]:
-        _refuse(bank, name, comparison)
         raise DataError(f"model {model_id} is not promoted: {'; '.join(comparison['objections'])}.")
-    _promote(bank, comparison, name)
     return comparison
 
 
@@ -226,6 +260,7 @@ def roll_back(bank: Context, by: str) -> str:
     previous, present = champions[-2:]
     _smoke_tested(bank, previous)
     with audit_log(bank) as record:
+        record.expect(champions)
         record.note(_name(by), ROLLED_BACK, present, {"back_to": previous, "entered_by": bank.user})
         registry.promote(bank.data, bank.settings.bank, previous)
     return previous
@@ -251,8 +286,8 @@ def comparison_file(bank: Context, model_id: str) -> Path:
 
 def compared_on(bank: Context) -> list[date]:
     """The Mondays as of which models were trained that have been compared."""
-    paths = (bank.home.root / "decisions").glob("*.json")
-    return sorted(date.fromisoformat(read_json(path)["as_of"]) for path in paths)
+    with audit_log(bank) as record:
+        return record.compared()
 
 
 def _smoke_tested(bank: Context, model_id: str) -> Bundle:
@@ -267,22 +302,6 @@ def _smoke_tested(bank: Context, model_id: str) -> Bundle:
         smoke_test(folder, bank.bundle_key, bank.settings.promotion.smoke_test_seconds)
         counts["model"] = model_id
     return bundle
-
-
-def _refuse(bank: Context, actor: str, comparison: dict[str, Any]) -> None:
-    details = {name: comparison[name] for name in ("objections", "champion")}
-    with audit_log(bank) as record:
-        record.note(actor, REFUSED, comparison["challenger"], details | {"entered_by": bank.user})
-
-
-def _promote(bank: Context, comparison: dict[str, Any], by: str) -> None:
-    """Approval, promotion and alias in one transaction: if one cannot be written, neither are the others."""
-    model_id = comparison["challenger"]
-    details = {"champion": comparison["champion"], "entered_by": bank.user}
-    with audit_log(bank) as record:
-        record.note(by, APPROVED, model_id, details)
-        record.note(by, PROMOTED, model_id, details)
-        registry.promote(bank.data, bank.settings.bank, model_id)
 
 
 def _name(by: str) -> str:

@@ -54,10 +54,25 @@ class Store(AbstractContextManager["Store"]):
         lists: Sequence[CallList],
         extras: RunExtras = NO_EXTRAS,
     ) -> bool:
-        """Writes one run whole, in place of an earlier one with its run_id; True if it is now the one served.
+        """Writes one run whole; True if it is now the one served. Raises DataError as ``publishing`` does."""
+        with self.publishing(run, scores, exclusions, lists, extras):
+            pass
+        return self.latest_run().run_id == run.run_id
 
-        A run older than the one served goes into the history only: filling in a past week must not take this
-        week's lists away. Raises DataError, and leaves everything as it was, if the run does not add up.
+    @contextmanager
+    def publishing(
+        self,
+        run: Run,
+        scores: Sequence[Score],
+        exclusions: Sequence[Exclusion],
+        lists: Sequence[CallList],
+        extras: RunExtras = NO_EXTRAS,
+    ) -> Iterator[ReadSession]:
+        """Writes one run whole, in place of an earlier one with its run_id, when the block ends well.
+
+        The block reads the run before anybody else can, for what must stand or fall with it. A run older than
+        the one served goes into the history only: filling in a past week must not take this week's lists
+        away. Raises DataError, and leaves everything as it was, if the run does not add up.
         """
         check(run, scores, exclusions, lists)
         with self._changing() as connection:
@@ -81,11 +96,10 @@ class Store(AbstractContextManager["Store"]):
             if extras.gates is not None:
                 keep_figures(connection, run.run_id, "gates", extras.gates)
             analyze(connection, tables.OF_A_RUN)
-            if current and current.snapshot_date > run.snapshot_date:
-                return False
-            assignments.write(connection, run, scores, lists)
-            _point_to(connection, run_version)
-            return True
+            if not current or current.snapshot_date <= run.snapshot_date:
+                assignments.write(connection, run, scores, lists)
+                _point_to(connection, run_version)
+            yield ReadSession(connection, find(connection, run.run_id), EVERYTHING)
 
     def prune(self, keep_weeks: int, keep_profiles: int, keep_assignments: int) -> int:
         """The number of runs removed: ``keep_weeks`` or more before the newest Monday, never the one served.

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from xlsxwriter import Workbook
 
 from configs.call_lists import CallList
-from configs.files import whole_file
+from configs.files import flush_to_disk
 from configs.settings import Settings
 from serve.store.list_rows import list_rows
 from serve.store.read_session import ReadSession
@@ -26,19 +26,15 @@ OPTIONS = {
 def write_lists(
     folder: Path, read_session: ReadSession, lists: Sequence[CallList], settings: Settings
 ) -> list[Path]:
-    """One workbook per manager and one per branch in ``folder``; those of an earlier run are removed.
+    """One workbook per manager and one per branch in an empty ``folder``, on disk when it returns.
 
-    Each file is written whole: whoever opens one never sees half of it. Returns the files, sorted by name.
+    Returns the files, sorted by name.
     """
-    context = Context(read_session.run, settings)
-    folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, content in _workbooks(context, lists, read_session):
+    for name, content in _workbooks(Context(read_session.run, settings), lists, read_session):
         written.append(folder / name)
-        with whole_file(written[-1]) as draft:
-            draft.write_bytes(content)
-    for stale in set(folder.glob("*.xlsx*")) - set(written):
-        stale.unlink()
+        written[-1].write_bytes(content)
+        flush_to_disk(written[-1])
     return sorted(written)
 
 
