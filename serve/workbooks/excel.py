@@ -26,10 +26,11 @@ OPTIONS = {
 def write_lists(
     folder: Path, read_session: ReadSession, lists: Sequence[CallList], settings: Settings
 ) -> list[Path]:
-    """One workbook per manager and one per branch in an empty ``folder``, on disk when it returns.
+    """One workbook per manager and one per branch in ``folder``, on disk when it returns.
 
     Returns the files, sorted by name.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, content in _workbooks(Context(read_session.run, settings), lists, read_session):
         written.append(folder / name)

@@ -207,7 +207,68 @@ def test_if_the_log_cannot_be_written_nothing_is_promoted(bank, monkeypatch):
             promotion.approve(bank, TABLES, second, "wang")
     assert promotion.champion(bank).model_id == first
     assert registry.champion(bank.data, "demo") == first
-    assert log_of(bank) == [*before, ("li", "compared", second)]
+    assert log_of(bank) == before
+
+
+def meanwhile(monkeypatch, name: str, command) -> None:
+    """Another command ends while ``promotion.<name>`` is at work for this one."""
+    work = getattr(promotion, name)
+
+    def both(*arguments):
+        monkeypatch.setattr(promotion, name, work)
+        command()
+        return work(*arguments)
+
+    monkeypatch.setattr(promotion, name, both)
+
+
+def test_of_two_who_roll_back_at_once_one_does(bank, monkeypatch):
+    first, second, third = (approved(bank, auroc) for auroc in (0.7, 0.8, 0.9))
+    meanwhile(monkeypatch, "smoke_test", lambda: promotion.roll_back(bank, "zhao"))
+    with pytest.raises(DataError, match="another command changed the champion meanwhile"):
+        promotion.roll_back(bank, "wang")
+    assert promotion.champion(bank).model_id == second
+    assert promotion.roll_back(bank, "wang") == first
+    assert third not in (first, second)
+
+
+def test_of_two_who_approve_at_once_one_does(bank, monkeypatch):
+    first, second = (trained(bank, auroc).model_id for auroc in (0.7, 0.8))
+    meanwhile(monkeypatch, "compare", lambda: promotion.approve(bank, TABLES, first, "zhao"))
+    with pytest.raises(DataError, match="another command changed the champion meanwhile"):
+        promotion.approve(bank, TABLES, second, "wang")
+    assert promotion.champion(bank).model_id == first
+    with pytest.raises(DataError, match="no earlier champion"):
+        promotion.roll_back(bank, "wang")
+
+
+def test_a_roll_back_that_is_logged_twice_takes_back_one_champion(bank):
+    first, second, third = (approved(bank, auroc) for auroc in (0.7, 0.8, 0.9))
+    with promotion.audit_log(bank) as record:
+        for _ in range(3):
+            record.note("wang", promotion.ROLLED_BACK, third, {"back_to": second})
+    assert promotion.champion(bank).model_id == second
+    assert promotion.roll_back(bank, "wang") == first
+
+
+@pytest.mark.parametrize("killed_in", ["compare", "write_json", "_conclude"])
+def test_a_run_killed_before_the_decision_decides_when_it_runs_again(bank, monkeypatch, killed_in):
+    automatic = replace(bank, settings=load_settings("demo"))
+    bundle = trained(bank, 0.7)
+    assert promotion.compared_on(bank) == [date(2026, 11, 16)]
+    better = tiny_bundle(bundle.metrics | {"auroc": 0.9, "trained_as_of": "2026-11-23"}, {"bank": "demo"})
+    registry.record(bank.data, "demo", write(better, bank.home.models, bank.bundle_key), bank.bundle_key, {})
+
+    def kill(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(promotion, killed_in, kill)
+        with pytest.raises(KeyboardInterrupt):
+            promotion.register_challenger(automatic, TABLES, better)
+    assert promotion.compared_on(bank) == [date(2026, 11, 16)]  # so that the next run trains again
+    promotion.register_challenger(automatic, TABLES, better)
+    assert promotion.champion(bank).model_id == better.model_id
 
 
 def test_if_mlflow_fails_the_log_says_nothing_of_a_promotion(bank, monkeypatch):

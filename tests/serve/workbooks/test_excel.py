@@ -280,14 +280,6 @@ def test_the_same_run_gives_the_same_bytes(tmp_path, read_session, settings, lis
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 
 
-def test_a_rerun_leaves_no_file_of_another_run(folder, read_session, settings, lists):
-    folder.mkdir()
-    (folder / "manager_M0.xlsx").touch()
-    (folder / "manager_M1.xlsx.draft").touch()
-    written = write_lists(folder, read_session, lists, settings)
-    assert sorted(folder.iterdir()) == written
-
-
 def test_no_id_leaves_the_folder(folder, read_session, lists, settings):
     manager = replace(M1, manager_id="../../up", branch_id="../b")
     outside = replace(lists[0], branch_id="../b", manager=manager)
