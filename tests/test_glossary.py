@@ -46,7 +46,6 @@ LEFT = {
     "pipeline/commands/models.py every",
     "pipeline/ingest/recorded_contacts.py own",
     "pipeline/scoring/profiles.py own",
-    "pipeline/training/promotion.py own",
     "serve/workbooks/sheets.py own",
 }
 

@@ -60,11 +60,11 @@ class Log:
 
     def compared(self) -> list[date]:
         """The Mondays as of which models were trained that have been compared, the oldest first."""
-        found = entries(self.connection, (TRAINED, COMPARED))
+        logged = entries(self.connection, (TRAINED, COMPARED))
         trained = {
-            entry.subject: entry.details["trained_as_of"] for entry in found if entry.action == TRAINED
+            entry.subject: entry.details["trained_as_of"] for entry in logged if entry.action == TRAINED
         }
-        days = {trained[entry.subject] for entry in found if entry.action == COMPARED}
+        days = {trained[entry.subject] for entry in logged if entry.action == COMPARED}
         return sorted(map(date.fromisoformat, days))
 
     def expect(self, champions: list[str]) -> None:
