@@ -21,7 +21,7 @@ AIRFLOW := .venv-airflow/ready
 UV     := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-airflow weekly status acknowledge ingest quarantine-export train tune mlflow promote rollback audit backfill ablation learning-curve report backtest definitions features-doc docs outcomes effect mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-model bench-serve bench-lists bench-pages check format lock picture screenshots clean
+.PHONY: help demo test test-long test-airflow weekly status acknowledge ingest quarantine-export train tune mlflow promote rollback audit new-access-log backfill ablation learning-curve report backtest definitions features-doc docs outcomes effect mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-model bench-serve bench-lists bench-pages check format lock picture screenshots clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ rollback: $(READY) ## return to the champion before the present one  (BANK BY)
 
 audit: $(READY) ## verify the audit log and that of the service's reads  (BANK HEAD ACCESS_HEAD)
 	$(PYTHON) -m pipeline audit --bank $(BANK) --head "$(HEAD)" --access-head "$(ACCESS_HEAD)"
+
+new-access-log: $(READY) ## answer for a new access log where the one before was archived or lost  (BANK BY WHY)
+	$(PYTHON) -m pipeline new-access-log --bank $(BANK) --by "$(BY)" --why "$(WHY)"
 
 backfill: $(READY) ## features of every Monday of a period, labels where matured  (BANK FROM TO)
 	$(PYTHON) -m pipeline backfill --bank $(BANK) --from $(FROM) --to $(TO)

@@ -4,7 +4,8 @@ import asyncio
 import signal
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from types import FrameType
 
 from fastapi import APIRouter, Depends, FastAPI, Response
@@ -14,8 +15,10 @@ from configs.service import ServiceSettings, load_service_settings
 from serve.api import branches, contacts, customers, exports, managers, runs
 from serve.api.fast_path import FastPath
 from serve.api.prepared import FORM
+from serve.auth import log_heads
 from serve.auth.access import AuthorizedRoute
 from serve.auth.access_log import AccessLog
+from serve.auth.log_heads import known_access_head, note_heads
 from serve.auth.policy import require_rules
 from serve.auth.rates import Exports, Rates
 from serve.auth.seals import Sealer
@@ -53,10 +56,10 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     app.state.cursors = Sealer(settings.audit_secret, b"cursors")
     app.state.pseudonyms = Sealer(settings.audit_secret, b"pseudonyms of customers")
     app.state.forms = Sealer(settings.audit_secret, b"forms of the pages")
-    app.state.access_log = AccessLog(settings)
     app.state.rates = Rates(settings)
     app.state.exports = Exports(settings)
     app.state.store = Store(settings.store)
+    app.state.access_log = AccessLog(settings, partial(known_access_head, app.state.store))
     app.state.point_read = point_read(app.state.store, FORM)
     problems.install(app)
     app.add_exception_handler(404, no_such_page)
@@ -85,11 +88,25 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
 
 @asynccontextmanager
 async def _close_store(app: FastAPI) -> AsyncIterator[None]:
+    stopped = asyncio.Event()
+    notes = asyncio.create_task(_note_heads(app, stopped))
     with _announced_stop(app):
         yield
+    stopped.set()
+    await notes
     app.state.access_log.close()
     app.state.point_read.close()
     app.state.store.close()
+
+
+async def _note_heads(app: FastAPI, stopped: asyncio.Event) -> None:
+    """At the start, every ten minutes and a last time when the service stops."""
+    last = False
+    while not last:
+        last = stopped.is_set()
+        await note_heads(app.state.store, app.state.access_log, app.state.settings.audit_secret)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stopped.wait(), log_heads.SECONDS)
 
 
 @contextmanager

@@ -64,6 +64,21 @@ def audit(
     typer.echo(f"access log whole; head {verified_reads(context, access_head) or 'none'}")
 
 
+@app.command("new-access-log")
+def new_access_log(
+    by: By,
+    why: Annotated[str, typer.Option(help="why the access log of before is not there any more")],
+    bank: BankOption = "demo",
+    data: DataOption = DATA,
+) -> None:
+    """Answer for a new access log where the one before was archived or lost; the audit log keeps why."""
+    from pipeline.training.promotion import begin_new_access_log
+
+    with writing("new-access-log", bank, data) as context:
+        begin_new_access_log(context, by, why)
+    typer.echo("the next answer of the service begins a new access log; start the service anew")
+
+
 @app.command()
 def tune(
     as_of: AsOf,

@@ -185,10 +185,12 @@ def restore(
     data: DataOption = DATA,
 ) -> None:
     """Put a backup in place of everything the score store holds."""
+    from pipeline.training.promotion import note_restored
     from serve.store.backup import restore as put_back
 
     with held(data / bank, "restore"):
         runs = put_back(store_of(bank, data), source)
+        note_restored(context_of(bank, data), source.name)
     typer.echo(f"{runs} runs from {source}")
 
 

@@ -13,7 +13,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from configs.errors import DataError, did_you_mean
 from models.bundle import Bundle, load
@@ -26,9 +26,10 @@ from pipeline.progress import log, step
 from pipeline.tables import Ingested
 from pipeline.training import registry
 from pipeline.training.comparison import compare, contract_breaks
-from serve.auth import access_log
+from serve.auth import access_log, log_heads
 from serve.store.audit import Entry, Head, append, entries, head, verify
 from serve.store.store import Store
+from serve.store.tables import runs
 
 TRAINED, COMPARED, REFUSED = "trained", "compared", "refused"
 APPROVED, PROMOTED, ROLLED_BACK = "approved", "promoted", "rolled back"
@@ -100,28 +101,45 @@ def verified(bank: Context, noted: str = "") -> tuple[tuple[Entry, ...], Head | 
     Raises DataError naming every break.
     """
     with Store(bank.home.store) as store, store.read() as connection:
-        broken = verify(connection, bank.audit_key, _head(noted) if noted else None)
+        noted_before = (_head(noted), log_heads.noted_audit_head(bank.home.store, connection))
+        broken = verify(connection, bank.audit_key, *noted_before)
+        if head(connection) is None and connection.execute(select(runs).limit(1)).first():
+            broken.append("it has no entry, but a run was published, whose model was promoted by one")
         if broken:
             raise DataError(f"the audit log of bank {bank.settings.bank!r} is broken: {'; '.join(broken)}.")
         return entries(connection), head(connection)
 
 
 def verified_reads(bank: Context, noted: str = "") -> Head | None:
-    """The head of the service's access log, if it is whole and holds the head ``noted``; None for no read.
+    """The head of the service's access log, if it is whole and holds the heads noted; None for no read.
 
     Raises DataError naming every break.
     """
-    broken, last = access_log.verified(bank.home.store, bank.audit_key, _head(noted) if noted else None)
+    with Store(bank.home.store) as store:
+        noted_before = (_head(noted), log_heads.known_access_head(store))
+    broken, last = access_log.verified(bank.home.store, bank.audit_key, *noted_before)
     if broken:
         raise DataError(f"the access log of bank {bank.settings.bank!r} is broken: {'; '.join(broken)}.")
     return last
 
 
-def _head(noted: str) -> Head:
-    number, _, digest = noted.partition(":")
-    if not number.isdecimal() or len(digest) != 64:
-        raise DataError(f"{noted!r} is not a head. Give its number, a colon and the 64 digits of its hash.")
-    return Head(int(number), digest)
+def begin_new_access_log(bank: Context, by: str, why: str) -> None:
+    """Notes who answers for a new access log and why. Raises DataError without a reason."""
+    if not by.strip() or not why.strip():
+        raise DataError("who answers for a new access log and why is not said. Give --by and --why.")
+    with audit_log(bank) as log:
+        last = log_heads.access_head(log.connection)
+        log.note(by, log_heads.BEGUN_ANEW, "access log", {"why": why, "head_before": str(last or "none")})
+
+
+def note_restored(bank: Context, backup: str) -> None:
+    """Notes that the store was restored, which ends the audit log where the backup ended it."""
+    with audit_log(bank) as log:
+        log.note(bank.user, log_heads.RESTORED, backup, {})
+
+
+def _head(noted: str) -> Head | None:
+    return Head.parse(noted) if noted else None
 
 
 def champion(bank: Context) -> Bundle | None:

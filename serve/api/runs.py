@@ -62,10 +62,11 @@ def healthz() -> Health:
     ),
 )
 def readyz(request: Request, store: OpenedStore) -> Health:
-    """Ready: a run can be served, and the service is not about to stop."""
+    """Ready: a run can be served, its reads can be logged, and the service is not about to stop."""
     if request.app.state.stopping:
         raise HTTPException(503, "The service is stopping.")
     store.latest_run()
+    request.app.state.access_log.require()
     return Health(status="ok")
 
 

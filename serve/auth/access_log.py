@@ -4,13 +4,17 @@ An entry is on the disk before its answer is sent. A transaction for each reques
 for the disk in turn. So entries that come while one transaction is being written wait for it to end and
 share the next one, however many they are. Where one worker writes alone to SQLite its event loop does it,
 because handing entries to a thread took longer than writing them
-(docs/decisions/0018-written-on-the-event-loop.md).
+(docs/decisions/0018-written-on-the-event-loop.md). What another process locks is left to a thread.
+
+Before each transaction the log is looked for: nothing is added to one that was removed, replaced or cut off.
 """
 
 import logging
+import os
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, timedelta
 from typing import Any
 
@@ -20,15 +24,16 @@ from configs.errors import DataError
 from configs.service import ServiceSettings
 from serve.http import metrics
 from serve.store import database as connect
-from serve.store.audit import EMPTY, Entry, Head, chained, head, head_row, verify
+from serve.store.audit import EMPTY, Entry, Head, chained, head, head_row, holds, verify
 from serve.store.batcher import Batcher
 from serve.store.tables import access_metadata, audit, audit_head, metadata, reads
 
 log = logging.getLogger("serve")
 
+SOUND = "PRAGMA integrity_check(1)"  # of all of a file: seconds for each GB
 DAYS = 28  # before today, with the busiest of which today is compared
 CHECKPOINT_PAGES = 10_000  # 40 MB: SQLite moves them into the file at once, for which answers wait some 50 ms
-ALONE_SECONDS = 1  # for a writer who is not expected, while all other answers wait too
+ALONE_SECONDS = 5  # for a writer who is not expected, while all other answers about customers wait too
 _BEGIN = {
     "sqlite": "BEGIN IMMEDIATE",
     "postgresql": f"BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = "
@@ -41,18 +46,27 @@ _COUNT = (
 )
 
 
+class LostError(DataError):
+    """The access log is not the one that was written before."""
+
+
 class AccessLog:
     """The log beside the score store. It opens one connection when something is written; close it."""
 
-    def __init__(self, settings: ServiceSettings) -> None:
+    def __init__(self, settings: ServiceSettings, noted: Callable[[], Head | None] = lambda: None) -> None:
+        """``noted`` tells a head that the log had before this process, and must still hold."""
         self._engine = connect.access_log(settings.store)
         self._key = settings.audit_secret
         dialect = connect.driver_dialect(self._engine)
         self._anomaly = RateAnomaly(dialect, settings.alarm_answers, settings.alarm_factor)
         self._chain: _Chain | None = None
+        self._noted = noted
+        self._known: Head | None = None
+        self._failed = False  # the last transaction
         alone = settings.workers == 1 and connect.sqlite_file(self._engine) is not None
+        self._alone = alone
         self._patience = ALONE_SECONDS if alone else connect.BUSY_SECONDS
-        self._together = Batcher(self._append, "" if alone else "access-log")
+        self._together = Batcher(self._append, "access-log", self._append_at_once if alone else None)
 
     async def write(self, entries: Sequence[Entry]) -> None:
         """Returns when the entries are on the disk. Raises what kept them from it, DataError above all."""
@@ -65,19 +79,61 @@ class AccessLog:
         self._drop()
         self._engine.dispose()
 
-    def _append(self, shared: Sequence[Sequence[Entry]]) -> list[None]:
+    @contextmanager
+    def read(self) -> Iterator[Connection | None]:
+        """One read transaction; None where nothing was written yet."""
+        path = connect.sqlite_file(self._engine)
+        if path and not path.is_file():
+            yield None
+            return
+        with connect.read(self._engine) as connection:
+            yield connection if inspect(connection).has_table(audit.name) else None
+
+    def require(self) -> None:
+        """Raises LostError unless the log is there and holds what was written, as far as is known here."""
+        if self._known is None:
+            self._known = self._noted()
+        with self.read() as connection:
+            if self._known and (connection is None or not holds(connection, self._known)):
+                raise _lost(self._engine, self._known)
+            if self._failed and connection and connect.sqlite_file(self._engine):
+                _require_sound(connection.exec_driver_sql(SOUND).scalar(), self._engine)
+
+    def _append_at_once(self, shared: Sequence[Sequence[Entry]]) -> list[None]:
+        """What waits for nobody. Raises BusyError where the log is locked, or has to be opened first."""
+        if self._chain is None or not self._chain.same_files():
+            raise connect.BusyError("the access log is not open yet.")
+        return self._append(shared, patience=0)
+
+    def _append(self, shared: Sequence[Sequence[Entry]], patience: float | None = None) -> list[None]:
         added = [entry for entries in shared for entry in entries]
         try:
             with connect.explained(self._engine, "written", "Free the disk or the lock, then ask again."):
-                self._chain = self._chain or _Chain(self._engine, self._patience)
-                alarms = self._chain.append(added, self._anomaly, self._key)
-        except BaseException:
+                alarms = self._opened(self._patience if patience is None else patience).append(
+                    added, self._anomaly, self._key
+                )
+        except BaseException as error:
+            self._failed = not isinstance(error, connect.BusyError)
             self._drop()  # whatever state the connection is in, the next one begins anew
             raise
+        self._known, self._failed = self._chain.known if self._chain else None, False
         for _ in alarms:
             metrics.ALARMS.inc()
             log.warning("alarm: a caller reads far more customers than usual; the access log says who")
         return [None] * len(shared)
+
+    def _opened(self, patience: float) -> "_Chain":
+        """The chain as it was left, or opened anew where its files are not where they were."""
+        moved = self._chain is not None and not self._chain.same_files()
+        if moved:
+            self._drop()
+        if self._chain is None:
+            self._known = self._known or self._noted()
+            self._chain = _Chain(self._engine, patience, self._known, self._alone)
+            if moved:
+                _require_sound(self._chain.run(SOUND, {}).fetchone()[0], self._engine)
+        self._chain.wait(patience)
+        return self._chain
 
     def _drop(self) -> None:
         if self._chain:
@@ -88,33 +144,68 @@ class AccessLog:
 class _Chain:
     """One connection of the driver itself: SQLAlchemy's own work would take longer than the statements.
 
-    Makes the tables where there are none. SQLite waits ``patience`` seconds for another writer.
+    Makes the tables where there are none and nothing was ever written. SQLite waits ``patience`` seconds for
+    another writer. Raises LostError for a log that does not hold the entry ``known``.
     """
 
-    def __init__(self, engine: Engine, patience: float) -> None:
+    def __init__(self, engine: Engine, patience: float, known: Head | None, alone: bool) -> None:
+        self._engine, self.known, self._alone = engine, known, alone
+        self._path = connect.sqlite_file(engine)
+        if known and self._path and not self._path.is_file():
+            raise _lost(engine, known)
         with connect.write(engine, connect.ACCESS_LOG_LOCK, patience) as connection:
+            if known and not inspect(connection).has_table(audit.name):
+                raise _lost(engine, known)
             _prepare(connection)
+            if known and not holds(connection, known):
+                raise _lost(engine, known)
         self.pooled = engine.raw_connection()
         driver: Any = self.pooled.driver_connection
         self._driver = driver
         self._begin = _BEGIN[engine.dialect.name]
         if engine.dialect.name == "sqlite":
             self._driver.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-            self._driver.execute(f"PRAGMA busy_timeout = {round(patience * 1000)}")
         else:
             self._driver.rollback()
             self._driver.autocommit = True  # transactions begin where they are written
         dialect = connect.driver_dialect(engine)
-        self._head, self._last, self._insert, self._forget, self._remember = (
+        self._patience = -1.0
+        self._files = self._found_files()
+        self._head, self._last, self._hash, self._insert, self._forget, self._remember = (
             str(statement.compile(dialect=dialect))
             for statement in (
                 select(audit_head.c.number, audit_head.c.hash),
                 select(func.max(audit.c.number)),
+                select(audit.c.hash).where(audit.c.number == bindparam("number")),
                 insert(audit),
                 delete(audit_head),
                 insert(audit_head),
             )
         )
+
+    def wait(self, patience: float) -> None:
+        """So many seconds for another writer, from now on."""
+        if self._path and patience != self._patience:
+            self._driver.execute(f"PRAGMA busy_timeout = {round(patience * 1000)}")
+            self._patience = patience
+
+    def same_files(self) -> bool:
+        """True while SQLite's files are where this connection left them, and not shorter.
+
+        Nobody else writes where one worker writes alone: then the file has its time, too.
+        """
+        return self._path is None or all(
+            after
+            and before
+            and after[:2] == before[:2]
+            and after[2] >= before[2]
+            and (after[3] == before[3] or not self._alone)
+            for after, before in zip(self._found_files(), self._files, strict=True)
+        )
+
+    def _found_files(self) -> list[tuple[int, int, int, int] | None]:
+        """Device, number, bytes and time of the file and of the one that SQLite writes first (WAL)."""
+        return [_identity(f"{self._path}{ending}") for ending in ("", "-wal")] if self._path else []
 
     def run(self, sql: str, values: Mapping[str, Any]) -> Any:
         """The cursor of a statement within the transaction."""
@@ -127,11 +218,17 @@ class _Chain:
         head_columns = self._driver.execute(self._head).fetchone()
         if head_columns is None and self._driver.execute(self._last).fetchone()[0]:
             raise DataError("the access log has lost its head; nothing can be added. Run `make audit`.")
-        rows, last = chained([*added, *alarms], Head(*head_columns) if head_columns else EMPTY, key)
+        before = Head(*head_columns) if head_columns else EMPTY
+        if self.known and self.known != before:  # another worker may have added more
+            kept = self.run(self._hash, {"number": self.known.number}).fetchone()
+            if kept is None or kept[0] != self.known.hash or before.number < self.known.number:
+                raise _lost(self._engine, self.known)
+        rows, last = chained([*added, *alarms], before, key)
         self._driver.cursor().executemany(self._insert, rows)
         self._driver.execute(self._forget)
         self._driver.execute(self._remember, head_row(last, key))
         self._driver.execute("COMMIT")
+        self.known, self._files = last, self._found_files()
         return alarms
 
 
@@ -181,6 +278,29 @@ class RateAnomaly:
         return self._limits[actor, day]
 
 
+def _identity(path: str) -> tuple[int, int, int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _require_sound(verdict: Any, engine: Engine) -> None:
+    """Raises DataError for a damaged file of SQLite, by its own verdict."""
+    if verdict != "ok":
+        raise DataError(f"the access log {engine.url!r} is damaged: {verdict}. Put it back as it was.")
+
+
+def _lost(engine: Engine, known: Head) -> LostError:
+    return LostError(
+        f"the access log {engine.url!r} does not hold entry {known.number}, which was written before: it was "
+        "removed, replaced or cut off. No data about customers is given. Put it back as it was (on SQLite "
+        "with its file -wal), or let somebody answer for a new one: make new-access-log BY=… WHY=…, then "
+        "start the service again."
+    )
+
+
 def _prepare(connection: Connection) -> None:
     inspector = inspect(connection)
     if inspector.has_table(audit_head.name) and inspector.has_table(reads.name):
@@ -191,7 +311,7 @@ def _prepare(connection: Connection) -> None:
     access_metadata.create_all(connection)
 
 
-def verified(store: str, key: bytes, witness: Head | None = None) -> tuple[list[str], Head | None]:
+def verified(store: str, key: bytes, *witnesses: Head | None) -> tuple[list[str], Head | None]:
     """Every break of the log beside a score store, and its head; no head where nothing was ever read."""
     engine: Any = connect.access_log(store)
     path = connect.sqlite_file(engine)
@@ -199,7 +319,7 @@ def verified(store: str, key: bytes, witness: Head | None = None) -> tuple[list[
         if path is None or path.is_file():
             with connect.read(engine) as connection:
                 if inspect(connection).has_table(audit.name):
-                    return verify(connection, key, witness), head(connection)
-        return (["there is no access log"] if witness else []), None
+                    return verify(connection, key, *witnesses), head(connection)
+        return (["there is no access log"] if any(witnesses) else []), None
     finally:
         engine.dispose()

@@ -50,6 +50,16 @@ class Head:
     def __str__(self) -> str:
         return f"{self.number}:{self.hash}"
 
+    @classmethod
+    def parse(cls, text: str) -> "Head":
+        """Raises DataError for what is no ``number:hash``."""
+        number, _, digest = text.partition(":")
+        if not number.isdecimal() or len(digest) != 64:
+            raise DataError(
+                f"{text!r} is not a head. Give its number, a colon and the 64 digits of its hash."
+            )
+        return cls(int(number), digest)
+
 
 EMPTY = Head(0, "0" * 64)  # before the first entry
 
@@ -108,6 +118,12 @@ def head(connection: Connection) -> Head | None:
     return Head(row.number, row.hash) if row else None
 
 
+def holds(connection: Connection, last: Head) -> bool:
+    """True where the log has this entry, with its hash."""
+    stored = connection.scalar(select(audit.c.hash).where(audit.c.number == last.number))
+    return stored is not None and _same(stored, last.hash)
+
+
 def entries(connection: Connection, actions: Collection[str] = ()) -> tuple[Entry, ...]:
     """The entries with one of these actions, or all of them, the oldest first.
 
@@ -122,19 +138,22 @@ def entries(connection: Connection, actions: Collection[str] = ()) -> tuple[Entr
     )
 
 
-def verify(connection: Connection, key: bytes | None = None, written_head: Head | None = None) -> list[str]:
+def verify(connection: Connection, key: bytes | None = None, *written_heads: Head | None) -> list[str]:
     """Every break of the chain in words; empty when it is whole. Reads all entries, one at a time.
 
-    ``written_head`` was written down earlier: an entry of its number must still be there, with its hash.
+    ``written_heads`` were written down earlier: their entries must still be there, with the same hashes.
     """
     breaks: list[str] = []
-    last, seen = EMPTY, None
+    last = EMPTY
+    missing = {written for written in written_heads if written}
     for row in connection.execute(select(audit).order_by(audit.c.number)):
         breaks += _breaks_at(row, last, key)
         last = Head(row.number, row.hash)
-        seen = row.hash if written_head and row.number == written_head.number else seen
-    if written_head and seen != written_head.hash:
-        breaks.append(f"entry {written_head.number} is not the one whose hash was written down")
+        missing.discard(last)
+    breaks += [
+        f"entry {written.number} is not the one whose hash was written down"
+        for written in sorted(missing, key=lambda written: written.number)
+    ]
     return breaks + list(_breaks_of_head(connection, last, key))
 
 

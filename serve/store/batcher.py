@@ -3,7 +3,10 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Generic, TypeVar
+
+from serve.store.database import BusyError
 
 Asked = TypeVar("Asked")
 Done = TypeVar("Done")
@@ -12,13 +15,19 @@ Done = TypeVar("Done")
 class Batcher(Generic[Asked, Done]):
     """Nothing is delayed on purpose: who comes alone is served alone. Close it."""
 
-    def __init__(self, work: Callable[[list[Asked]], Sequence[Done]], thread: str = "") -> None:
+    def __init__(
+        self,
+        work: Callable[[list[Asked]], Sequence[Done]],
+        thread: str,
+        at_once: Callable[[list[Asked]], Sequence[Done]] | None = None,
+    ) -> None:
         """``work`` gives one result for each that is asked, in their order; what it raises is everybody's.
 
-        It runs in a thread of this name, or on the event loop where handing it over would take longer.
+        It runs in a thread of this name. Where handing it over would take longer than the work, ``at_once``
+        does it on the event loop. It waits for nobody; where it raises BusyError the thread does the work.
         """
-        self._work = work
-        self._thread = ThreadPoolExecutor(1, thread) if thread else None
+        self._work, self._at_once = work, at_once
+        self._thread = ThreadPoolExecutor(1, thread)
         self._waiting: list[tuple[Asked, asyncio.Future[Done]]] = []
         self._working: asyncio.Task[None] | None = None
 
@@ -31,8 +40,7 @@ class Batcher(Generic[Asked, Done]):
         return await done
 
     def close(self) -> None:
-        if self._thread:
-            self._thread.shutdown()
+        self._thread.shutdown()
 
     async def _work_off(self) -> None:
         try:
@@ -62,6 +70,7 @@ class Batcher(Generic[Asked, Done]):
             await asyncio.sleep(0)
 
     async def _done(self, shared: list[Asked]) -> Sequence[Done]:
-        if self._thread is None:
-            return self._work(shared)
+        if self._at_once:
+            with suppress(BusyError):
+                return self._at_once(shared)
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._work, shared)

@@ -10,6 +10,7 @@ from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, t
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.pool import NullPool
 
 from configs.errors import ConfigError, DataError
 
@@ -33,7 +34,7 @@ def connect(url: str) -> Engine:
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
-            return _sqlite(parsed)
+            return _sqlite(parsed, max_overflow=THREADS)
         return create_engine(
             parsed,
             isolation_level="REPEATABLE READ",
@@ -58,9 +59,10 @@ def access_log(url: str) -> Engine:
     engine = connect(url)
     path = sqlite_file(engine)
     if path:
-        address = engine.url.set(database=str(path.with_name(f"{path.stem}-access{path.suffix}")))
-    else:
-        address = engine.url.update_query_dict({"options": f"-csearch_path={ACCESS_LOG}"})
+        # Without a pool, whose connections would read on in a file that was moved away.
+        access_file = path.with_name(f"{path.stem}-access{path.suffix}")
+        return _sqlite(engine.url.set(database=str(access_file)), poolclass=NullPool)
+    address = engine.url.update_query_dict({"options": f"-csearch_path={ACCESS_LOG}"})
     return connect(address.render_as_string(hide_password=False))
 
 
@@ -127,12 +129,10 @@ def _is_busy(cause: Any) -> bool:
     return code & 0xFF == sqlite3.SQLITE_BUSY or getattr(cause, "sqlstate", None) == "55P03"
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, **pool: Any) -> Engine:
     if url.database in (None, "", ":memory:"):
         raise ArgumentError("a store in memory would be lost")
-    engine = create_engine(
-        url, connect_args={"timeout": BUSY_SECONDS}, max_overflow=THREADS, hide_parameters=True
-    )
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True, **pool)
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
     return engine

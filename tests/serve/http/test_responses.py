@@ -33,13 +33,13 @@ def answered(response, **headers):
     return unless_held(Request({"type": "http", "method": "GET", "headers": given}), response)
 
 
-@pytest.mark.parametrize("named", ['"a"', 'W/"a"', ' W/"b" , "a"'])
+@pytest.mark.parametrize("named", ['"a"', 'W/"a"', ' W/"b" , "a"', "*"])
 def test_a_tag_that_the_answer_brings_along_is_compared_weakly(named):
     response = Response("body", media_type="text/csv", headers={"ETag": 'W/"a"'})
     assert answered(response, **{"if-none-match": named}).status_code == 304
 
 
-@pytest.mark.parametrize("named", ["", "a", '"b"', 'W/"ab"', "*"])
+@pytest.mark.parametrize("named", ["", "a", '"b"', 'W/"ab"'])
 def test_other_tags_change_nothing(named):
     response = Response("body", media_type="text/csv", headers={"ETag": 'W/"a"'})
     assert answered(response, **{"if-none-match": named}) is response

@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from serve.store.batcher import Batcher
+from serve.store.database import BusyError
 
 
 def test_who_comes_meanwhile_shares_the_next_lot_and_gets_the_own_result():
@@ -58,28 +59,36 @@ def test_results_that_are_not_one_for_each_are_an_error():
         asyncio.run(ask())
 
 
-def test_without_a_thread_what_comes_in_one_turn_of_the_event_loop_is_done_at_once_and_there():
+def test_what_comes_in_one_turn_of_the_event_loop_is_done_at_once_and_there_unless_it_is_busy():
     lots = []
+
+    def at_once(asked):
+        if 5 in asked:
+            raise BusyError
+        return square(asked)
 
     def square(asked):
         lots.append((list(asked), threading.current_thread()))
         return [one * one for one in asked]
 
     async def ask():
-        together = Batcher(square)
+        together = Batcher(square, "test", at_once)
         results = await asyncio.gather(*(together.do(one) for one in (1, 2, 3)))
+        results += [await together.do(4), await together.do(5)]
         together.close()
-        return [*results, await together.do(4)]
+        return results
 
-    assert asyncio.run(ask()) == [1, 4, 9, 16]
-    assert lots == [([1, 2, 3], threading.current_thread()), ([4], threading.current_thread())]
+    assert asyncio.run(ask()) == [1, 4, 9, 16, 25]
+    here = threading.current_thread()
+    assert [asked for asked, _ in lots] == [[1, 2, 3], [4], [5]]
+    assert [thread is here for _, thread in lots] == [True, True, False]
 
 
 def test_who_comes_a_turn_of_the_event_loop_later_is_waited_for():
     lots = []
 
     async def ask():
-        together = Batcher(lambda asked: lots.append(asked) or asked)
+        together = Batcher(lambda asked: lots.append(asked) or asked, "test")
 
         async def later():
             await asyncio.sleep(0)
