@@ -90,13 +90,13 @@ def test_an_empty_bucket_has_the_same_columns(draw_bank, tables_of, bank_setting
     drawn = draw_bank(31)
     empty = {name: rows if name == "products" else [] for name, rows in drawn.bank.items()}
     made = list(build(make_entities(tables_of(empty)), drawn.snapshots, drawn.history_from, bank_settings))
-    assert [one.snapshot_date for one in made] == list(drawn.snapshots)
-    full = next(
+    assert [day for day, _, _ in made] == list(drawn.snapshots)
+    _, cohort, features = next(
         build(make_entities(tables_of(drawn.bank)), drawn.snapshots, drawn.history_from, bank_settings)
     )
-    assert {one.features.schema for one in made} == {full.features.schema}
-    assert {one.cohort.schema for one in made} == {full.cohort.schema}
-    assert full.features.column_names[2:] == list(catalogue(bank_settings))
+    assert {empty_features.schema for _, _, empty_features in made} == {features.schema}
+    assert {empty_cohort.schema for _, empty_cohort, _ in made} == {cohort.schema}
+    assert features.column_names[2:] == list(catalogue(bank_settings))
 
 
 def test_rows_of_nobody_are_refused(draw_bank, tables_of):

@@ -235,7 +235,7 @@ def test_if_the_store_fails_half_way_nothing_is_recorded(bank, read, monkeypatch
 
 def test_the_command_counts(bank, read, path, monkeypatch):
     read(row("c1", "未接通"))
-    monkeypatch.setattr("pipeline.commands.operations.context_of", lambda *_: replace(bank))
+    monkeypatch.setattr("pipeline.commands.options.context_of", lambda *_: replace(bank))
     result = CliRunner().invoke(app, ["read-outcomes", "--file", str(path)])
     assert result.stdout == (
         "0 outcomes recorded, 0 changed since they were read before, 1 as before, 0 customers without one\n"

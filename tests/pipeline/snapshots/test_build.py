@@ -173,6 +173,8 @@ def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 def changed(value: Any, path: tuple[Any, ...]) -> Any:
     """A copy in which the setting at the path has another value; it need not make sense."""
+    if not path and isinstance(value, Mapping):
+        return {**value, "x": 1}
     if not path:
         return (
             (*value, 1) if isinstance(value, tuple) else f"{value}x" if isinstance(value, str) else 7 - value
