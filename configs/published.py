@@ -303,7 +303,7 @@ EXCLUSION_CODES: dict[str, str] = {
     "too_new": "a customer for less than cohort.min_tenure_weeks",
     "below_bounds": "average AUM below cohort.min_aum",
     "above_bounds": "average AUM at or above cohort.max_aum",
-    "already_left": "the money had already left before the snapshot, by the label's own measure",
+    "already_left": "had already left before the snapshot, by the measure of the bank's definition",
 }
 
 # The decisions about a cohort customer of a run, with their reasons, in the order in which they are tried.

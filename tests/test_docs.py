@@ -142,7 +142,7 @@ def test_every_page_has_its_place_on_the_site():
 
 CHANGES = (
     "A new CSV quirk", "A new feature", "A new definition of attrition", "A new column on the list page",
-    "A new role", "A new alarm", "A new setting", "A new table of the bank",
+    "A new role", "A new page", "A new alarm", "A new setting", "A new table of the bank",
     "A new table or column of the store",
     "A new field of the API", "A new chart in the model report", "A text of a page, or a new language",
     "A new CLI command",

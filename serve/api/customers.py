@@ -30,7 +30,8 @@ router = authorized_router("customers")
 
 Band = Literal["high", "medium", "low"]
 _RISK = (
-    "calibrated probability that the money leaves within {} days; null if the bank's label does not cover it"
+    "calibrated probability of attrition, by the bank's definition, within {} days; null if its label does "
+    "not cover them"
 )
 
 

@@ -33,7 +33,7 @@ def _slot() -> Any:
 
 
 def _risk(days: int) -> Any:
-    doc = f"probability that the money leaves within {days} days; empty where the label does not reach"
+    doc = f"probability of attrition within {days} days; empty where the label does not reach"
     name = f"risk_{days}d"
     check = sa.CheckConstraint(f"{name} BETWEEN 0 AND 1")
     return _column(name, sa.Float, CONFIDENTIAL, doc, check, nullable=True)

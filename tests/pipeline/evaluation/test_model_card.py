@@ -108,10 +108,9 @@ def test_facts_in_words():
 
 def test_every_definition_of_attrition_has_its_words():
     definitions = get_args(Label.model_fields["definition"].annotation)
-    assert len(definitions) == 4
     said = set()
     for definition in definitions:
         settings = load_settings("demo", {"label": {"definition": definition}}).model_dump(mode="json")
         said.add(model_card(load_settings("demo"), bundle(settings=settings), EVALUATION)["label"][0])
-    assert len(said) == 4
+    assert len(said) == len(definitions) > 0
     assert "{" not in "".join(said)

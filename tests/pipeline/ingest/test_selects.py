@@ -11,8 +11,7 @@ ALONE = [
     "SELECT *, _file FROM TXN WHERE AMT <> '' AND lower(KIND) LIKE 'c%'",
     "SELECT CASE FLAG WHEN 'D' THEN -AMT ELSE AMT END AS amount, CAST(D AS DATE), A || '-' || B[1:2] "
     "FROM txn",
-    "SELECT CASE WHEN AMT LIKE '%-' THEN '-' ELSE '' END || replace(rtrim(AMT, '-'), ',', '') AS amount "
-    "FROM txn",
+    r"SELECT regexp_replace(replace(AMT, ',', ''), '^(.+)-$', '-\1') AS amount FROM txn",
     "SELECT t.*, d.OWNER FROM txn t LEFT JOIN disp d ON d.ACCT = t.ACCT AND d.KIND = 'OWNER'",
     "SELECT t.*, d.OWNER FROM disp d JOIN txn t USING (ACCT)",
     "SELECT t.* FROM txn t LEFT JOIN (disp d JOIN client c USING (ID)) ON c.ACCT = t.ACCT",
