@@ -51,7 +51,8 @@ class Flow:
 
     ``entered`` by the code that excluded them before, ``left`` by the code that does now.
     ``unexplained_minor`` is by how much the AUM of those who were in changed beyond their bookings,
-    ``moved_minor`` the same added up without signs; ``aum_minor`` is their AUM before.
+    ``moved_minor`` the same added up without signs; ``aum_minor`` is their AUM before, ``largest_minor``
+    that of the largest of them.
     """
 
     before: date
@@ -60,6 +61,7 @@ class Flow:
     left: Counter[str]
     customers: int
     aum_minor: int
+    largest_minor: int
     unexplained_minor: int
     moved_minor: int
 
@@ -114,6 +116,7 @@ def _flow(before: Cohort, after: Cohort, booked: Ints) -> Flow:
         before.monday, after.monday,
         Counter(before.codes[entered].tolist()), Counter(after.codes[left].tolist()),
         int(before.eligible.sum()), int(before.aum_minor[before.eligible].sum()),
+        int(before.aum_minor[before.eligible].max(initial=0)),
         int(change.sum()), int(np.abs(change).sum()),
     )  # fmt: skip
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from configs.call_lists import CallList
 from configs.settings import Gates
+from configs.tables import EVENT_TABLES
 from pipeline.gates.cohorts import Cohort, Flow
 from pipeline.gates.limits import Series
 from pipeline.gates.sources import Rhythm, Sources
@@ -57,7 +58,8 @@ def source_figures(gates: Gates, sources: Sources) -> Iterator[Figure]:
     for table, rhythm in sources.rhythms.items():
         yield _lag(gates, table, rhythm)
         filled = np.flatnonzero(rhythm.rows)
-        if rhythm.rows[-1]:  # else the lag says it
+        # What is looked up comes in bursts, a portfolio or all records at once; without rows the lag says it.
+        if table in EVENT_TABLES and rhythm.rows[-1]:
             values = rhythm.rows[filled].astype(float)
             series = Series(
                 tuple(rhythm.mondays[k] for k in filled), tuple(values.tolist()), "log",
@@ -74,11 +76,12 @@ def source_figures(gates: Gates, sources: Sources) -> Iterator[Figure]:
 
 
 def _lag(gates: Gates, table: str, rhythm: Rhythm) -> Figure:
-    longest = int(rhythm.lags[:-1].max()) if len(rhythm.lags) > 1 else 0
-    lags = tuple(rhythm.lags.astype(float).tolist())
-    high = max(WEEK_DAYS, gates.max_lag * longest)
-    return Figure(f"lag:{table}", lags[-1], Series(rhythm.mondays, lags, "lag"), high=high,
-                  detail=str(rhythm.through))  # fmt: skip
+    """The lag beside those of Mondays before the present silence began: a silence is no excuse for itself."""
+    past = [k for k, day in enumerate(rhythm.mondays[:-1]) if day <= rhythm.through]
+    days = (*(rhythm.mondays[k] for k in past), rhythm.mondays[-1])
+    lags = (*(float(rhythm.lags[k]) for k in past), float(rhythm.lags[-1]))
+    high = max(WEEK_DAYS, gates.max_lag * max(lags[:-1], default=0))
+    return Figure(f"lag:{table}", lags[-1], Series(days, lags, "lag"), high=high, detail=str(rhythm.through))
 
 
 def cohort_figures(gates: Gates, cohorts: Sequence[Cohort], flows: Sequence[Flow]) -> Iterator[Figure]:
@@ -119,16 +122,15 @@ def _flow_figures(gates: Gates, flows: Sequence[Flow]) -> Iterator[Figure]:
         detail = ", ".join(f"{count} {code}" for code, count in sorted(codes[-1].items()))
         yield Figure(name, counts[-1], Series(days, counts, "log", level=False, noise=noise), high=most,
                      detail=detail)  # fmt: skip
-    for name, amounts in (
-        ("unexplained", [flow.unexplained_minor for flow in flows]),
-        ("moved", [flow.moved_minor for flow in flows]),
-    ):
-        values = tuple(
-            amount / max(flow.aum_minor, 1) / span
-            for amount, flow, span in zip(amounts, flows, weeks, strict=True)
-        )
-        most = gates.max_unexplained
-        yield Figure(name, values[-1], Series(days, values, level=False, noise=0.001), low=-most, high=most)
+    aum = [max(flow.aum_minor, 1) * span for flow, span in zip(flows, weeks, strict=True)]
+    unexplained = tuple(flow.unexplained_minor / base for flow, base in zip(flows, aum, strict=True))
+    moved = tuple(max(flow.moved_minor / base, 1e-5) for flow, base in zip(flows, aum, strict=True))
+    most = gates.max_unexplained
+    # The money of one customer may be booked in another week than it is valued.
+    noise = max(0.001, last.largest_minor / max(last.aum_minor, 1) / 4)
+    series = Series(days, unexplained, level=False, noise=noise)
+    yield Figure("unexplained", unexplained[-1], series, low=-most, high=most)
+    yield Figure("moved", moved[-1], Series(days, moved, "ratio", level=False, noise=0.1), high=most)
 
 
 def run_figures(
@@ -143,7 +145,7 @@ def run_figures(
     scores, model_id = publication.scores, publication.run.model_id
     risks = np.array([score.risk for score in scores])
     same = [run for run in earlier if run.model_id == model_id]
-    last = earlier[-1].values if earlier else {}
+    last, before = earlier[-1].values if earlier else {}, same[-1].values if same else {}
     monday, size = publication.run.snapshot_date, max(len(scores), 1)
 
     def against(
@@ -158,8 +160,8 @@ def run_figures(
         noise = spread / max(mean, 1e-6) / size**0.5
         factor = gates.max_risk_change
         hard = (
-            {"low": last["risk_mean"] / factor, "high": last["risk_mean"] * factor}
-            if "risk_mean" in last
+            {"low": before["risk_mean"] / factor, "high": before["risk_mean"] * factor}
+            if "risk_mean" in before
             else {}
         )
         yield against("risk_mean", mean, "ratio", noise, same, **hard)

@@ -19,8 +19,9 @@ from configs.dates import WEEK
 _HEAVY = 10  # degrees of freedom at most
 _EFFICIENCY = 0.37  # a median absolute deviation is as exact as a standard deviation of so many fewer values
 NORMAL = 1.4826  # standard deviations in a median absolute deviation of a normal
-PAST_VALUES = 8  # values before a Monday whose median is the middle one
-_SAME_KIND = 8  # weeks of the same kind from which on only those count
+PAST_WEEKS = 8  # whose median is the usual week
+LEAST = 4  # weeks of a kind from which on their median counts
+MARGIN = 3  # standard deviations by which the extremes of a season are widened
 SEASON = (48, 56)  # weeks back: the same season last year; New Year by the moon moves by up to three weeks
 EDGE = 0.001  # added to a share and to its rest, so that 0 and 1 have log-odds
 
@@ -41,9 +42,10 @@ _SCALES: dict[Scale, tuple[Callable[[Values], Values], Callable[[float], float]]
 class Series:
     """A figure by Monday, the oldest first; the last value is this Monday's.
 
-    ``level``: compared with the median of the values before it; else the values are changes and compared as
-    they are. ``noise`` is the least standard deviation to be expected, on the scale. ``weekly``: month ends
-    and seasons have their own rhythm.
+    ``scale``: ``log`` for counts, which may be 0, ``ratio`` for what is positive, ``lag`` for days. With
+    ``level`` it is compared with the value before it, else it is a change and compared as it is. ``noise`` is
+    the least standard deviation to be expected, on the scale. ``weekly`` figures are compared with the median
+    of the weeks before: the weeks of a month, quarter ends and seasons have their own rhythm.
     """
 
     days: tuple[date, ...]
@@ -72,7 +74,7 @@ def learn(series: Series, false_share: float, least_weeks: int) -> Limits | None
     onto, back = _SCALES[series.scale]
     values = onto(np.array(series.values, np.float64))
     middle = (
-        np.array([_median_before(values, k) for k in range(len(values))])
+        np.array([_median_before(values, k, PAST_WEEKS if series.weekly else 1) for k in range(len(values))])
         if series.level
         else np.zeros(len(values))
     )
@@ -80,19 +82,23 @@ def learn(series: Series, false_share: float, least_weeks: int) -> Limits | None
     known = np.flatnonzero(~np.isnan(rest[:-1]))
     if len(known) < least_weeks or np.isnan(middle[-1]):
         return None
-    chosen = _same_kind(series, known) if series.weekly else known
-    history = rest[chosen]
+    shift = _by_week_of_month(series, rest, known) if series.weekly else np.zeros(len(rest))
+    rest = rest - shift
+    history = rest[known]
     center = float(np.median(history))
     spread = max(NORMAL * float(np.median(np.abs(history - center))), series.noise, 1e-9)
     spread *= _gap(series) ** 0.5
     # A next value of a normal sample varies by its own variance and that of the median, π/2 · 1/n.
     degrees = min(_EFFICIENCY * (len(history) - 1), _HEAVY)
     width = float(student.ppf(1 - false_share / 2, degrees)) * spread * (1 + np.pi / 2 / len(history)) ** 0.5
+    if not series.weekly:  # weekly rows have their extremes by the calendar
+        width = max(width, _tail(np.abs(history - center), false_share) * _gap(series) ** 0.5)
     low, high = center - width, center + width
     if series.weekly:
-        season = rest[_season(series, known)]
-        low, high = min([low, *(season - spread)]), max([high, *(season + spread)])
-    return Limits(back(float(middle[-1] + low)), back(float(middle[-1] + high)), len(history))
+        season, margin = rest[_season(series, known)], MARGIN * spread
+        low, high = min([low, *(season - margin)]), max([high, *(season + margin)])
+    level = float(middle[-1] + shift[-1])
+    return Limits(back(level + low), back(level + high), len(history))
 
 
 def longest_lag(lags: Sequence[float], false_share: float) -> int:
@@ -111,9 +117,21 @@ def longest_lag(lags: Sequence[float], false_share: float) -> int:
     return int(np.ceil(max(quartile + excess, values[-1])))
 
 
-def _median_before(values: Values, k: int) -> float:
+def _tail(distances: Values, false_share: float) -> float:
+    """The distance from the middle that a good week exceeds with a probability of ``false_share``.
+
+    Beyond the upper quartile distances are taken to fall off exponentially. The largest 5%, at least one, are
+    left out: they may be what a gate should have refused.
+    """
+    kept = np.sort(distances)[: -max(1, round(0.05 * len(distances)))]
+    quartile = float(np.quantile(kept, 0.75))
+    excess = float((kept[kept >= quartile] - quartile).mean())
+    return quartile + excess * float(np.log(max(0.25 / false_share, 1)))
+
+
+def _median_before(values: Values, k: int, weeks: int) -> float:
     """The median of the values before place ``k``; NaN before the first."""
-    before = values[max(0, k - PAST_VALUES) : k]
+    before = values[max(0, k - weeks) : k]
     return float(np.median(before)) if len(before) else float("nan")
 
 
@@ -122,23 +140,19 @@ def _gap(series: Series) -> float:
     return max(1.0, (series.days[-1] - series.days[-2]) / WEEK) if series.level else 1.0
 
 
-def _kind(monday: date) -> str:
-    """Whether a quarter or a month ends in the week before a Monday."""
-    first = min((monday - k * WEEK / 7 for k in range(7) if (monday - k * WEEK / 7).day == 1), default=None)
-    if first is None:
-        return "plain"
-    return "quarter" if first.month % 3 == 1 else "month"
-
-
-def _same_kind(series: Series, known: NDArray[np.intp]) -> NDArray[np.intp]:
-    """The places of weeks of this Monday's kind, or of all where those are too few."""
-    kind = _kind(series.days[-1])
-    same = np.array([k for k in known if _kind(series.days[k]) == kind], np.intp)
-    return same if len(same) >= _SAME_KIND else known
+def _by_week_of_month(series: Series, rest: Values, known: NDArray[np.intp]) -> Values:
+    """By week the median of those that end in the same seven days of a month; 0 for fewer than ``LEAST``."""
+    place = np.array([((monday - WEEK / 7).day - 1) // 7 for monday in series.days])
+    shift = np.zeros(len(rest))
+    for week in range(5):
+        same = known[place[known] == week]
+        if len(same) >= LEAST:
+            shift[place == week] = np.median(rest[same])
+    return shift
 
 
 def _season(series: Series, known: NDArray[np.intp]) -> NDArray[np.intp]:
-    ago = [(series.days[-1] - series.days[k]).days // 7 for k in known]
-    return np.array(
-        [k for k, weeks in zip(known, ago, strict=True) if SEASON[0] <= weeks <= SEASON[1]], np.intp
-    )
+    """The places of weeks like this one in earlier quarters, and of the same season a year ago."""
+    ago = np.array([(series.days[-1] - series.days[k]).days // 7 for k in known], np.intp)
+    quarters = (np.abs(ago - 13 * np.rint(ago / 13)) <= 1) & (ago >= 12) & (ago <= 53)
+    return known[quarters | ((ago >= SEASON[0]) & (ago <= SEASON[1]))]
