@@ -27,6 +27,7 @@ from serve.http import problems
 from serve.http.edge_middleware import EdgeMiddleware
 from serve.pages import customers as customer_pages
 from serve.pages import figures, lists, sign_in
+from serve.pages import status as status_pages
 from serve.pages.page import no_such_page
 from serve.store.point_read import point_read
 from serve.store.store import Store
@@ -77,8 +78,8 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     v1 = APIRouter(prefix="/v1", dependencies=[Depends(forbid_caching)])
     for noun in (customers, contacts, managers, branches, runs, exports):
         v1.include_router(noun.router)
-    pages = (sign_in.open_pages, sign_in.start_page, lists.pages, customer_pages.pages, figures.pages)
-    for router in (runs.probes, v1, *pages):
+    pages = (lists.pages, customer_pages.pages, figures.pages, status_pages.pages)
+    for router in (runs.probes, v1, sign_in.open_pages, sign_in.start_page, *pages):
         app.include_router(router)
     require_rules(app.routes, AuthorizedRoute)
     # Outermost, around the answer to a fault too.

@@ -83,6 +83,7 @@ POLICY: Mapping[str, Rule] = {
     "branch_list_page": Rule(_BY_BRANCH, "read list", "branch_id"),
     "effect_page": Rule(_FIGURES),
     "model_page": Rule(_FIGURES),
+    "status_page": Rule({Role.ADMIN: _NONE}),
     "all_runs": Rule(_FIGURES),
     "one_run": Rule(_FIGURES),
     "model_card": Rule(_FIGURES),

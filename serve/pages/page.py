@@ -137,6 +137,7 @@ def places(access: Access) -> list[tuple[str, str]]:
         ("branches_page", "nav.branches", "/branches", caller.role is not Role.BRANCH_HEAD),
         ("effect_page", "nav.effect", "/effect", True),
         ("model_page", "nav.model", "/model", True),
+        ("status_page", "nav.status", "/status", True),
     ]
     return [(key, path) for name, key, path, fits in entries if fits and caller.role in POLICY[name].grants]
 

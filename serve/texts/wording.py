@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import MappingProxyType
 
@@ -98,6 +98,14 @@ class Wording:
     def share(self, share: float) -> str:
         """To a tenth of a percent, for rates of whole cohorts."""
         return f"{share:.1%}"
+
+    def moment(self, at: datetime) -> str:
+        """
+        >>> Wording("en").moment(datetime(2026, 11, 16, 6, 5, tzinfo=UTC))
+        '16 Nov 2026 06:05 UTC'
+        """
+        utc = at.astimezone(UTC)
+        return f"{self.day(utc.date())} {utc:%H:%M} UTC"
 
     def day(self, day: date) -> str:
         """

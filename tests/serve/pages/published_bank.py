@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
+from configs.alarms import Alarm
 from configs.call_lists import CallList, Week
 from configs.published import (
     Booking,
@@ -29,7 +30,9 @@ from configs.published import (
 from configs.settings import Lists
 from pipeline.lists.decisions import choose
 from serve.store import assignments as trial
-from serve.store import contacts
+from serve.store import command_runs, contacts
+from serve.store.alarms import keep as keep_alarms
+from serve.store.command_runs import CommandRun
 from serve.store.contacts import Author, Contact
 from serve.store.store import Store, keep_figures
 from tests.serve.conftest import published_run
@@ -147,7 +150,7 @@ def publish(store: Store, settings: Lists, audit_key: bytes) -> None:
             scores,
             (Exclusion(EXCLUDED, "too_new"),),
             lists(scores, settings, monday),
-            RunExtras(profiles, COVERAGE, DEPARTURES, DRIFT, CALIBRATION)
+            RunExtras(profiles, COVERAGE, DEPARTURES, DRIFT, CALIBRATION, gates=GATES)
             if monday == MONDAY
             else RunExtras(),
         )
@@ -162,10 +165,38 @@ def publish(store: Store, settings: Lists, audit_key: bytes) -> None:
             contact = Contact(f"key-of-{number}", number, manager, served, outcome, f"says {EVIL}", at)
             contacts.record(connection, contact, Author(f"the {manager}", audit_key))
         trial.write_result(connection, MONDAY, EFFECT)
+        keep_alarms(connection, ALARMS)
+        for command in COMMANDS:
+            command_runs.write(connection, command)
         for week, figure in enumerate(OUTCOMES):
             keep_figures(connection, run(week).run_id, "outcome", figure)
 
 
+SIX = datetime(2026, 11, 16, 6, tzinfo=UTC)
+ALARMS = (
+    Alarm("machine", "lists", f"step 'lists': no space left on device {EVIL}.", "Make room on the disk.",
+          MONDAY, "3f2a91c0", SIX, SIX, {"mail": SIX + timedelta(minutes=8)}),
+    Alarm("drift", "figures", "3 of 463 features drifted since 2026-08-31.", "Look at the sources.", MONDAY,
+          "77aa00bb", SIX, SIX, {}, SIX + timedelta(hours=3), "Li Na", "a new app"),
+    Alarm("data", "ingest", "no file", "Deliver it.", MONDAY, "00000000", SIX, SIX, closed_at=SIX),
+)  # fmt: skip
+STEPS = (
+    {"step": "ingest", "seconds": 41.2, "counts": {"rows_in": 9}, "ended_well": True},
+    {"step": "lists", "seconds": 3.1, "counts": {}, "ended_well": False},
+)
+DAYS = {"transactions": "2026-11-15", "events": "2026-10-25"}
+BY = "attrition, process 4711 on score01.bank.example"
+COMMANDS = (
+    CommandRun("ingest", None, BY, SIX - timedelta(days=1), None, 40, 0, STEPS[:1], DAYS),
+    CommandRun("weekly", MONDAY, BY, SIX, None, 431.4, 5, STEPS, DAYS),
+    CommandRun("weekly", MONDAY, BY, SIX + timedelta(hours=1)),
+)
+GATES = {
+    "gates": [{"gate": f"gate{k}", "verdict": "passed"} for k in range(38)]
+    + [{"gate": "aum", "verdict": "overridden"}, {"gate": "lag:events", "verdict": "late"}],
+    "overridden": ["aum"],
+    "late": {"events": "moved to the new system"},
+}
 COVERAGE = (
     Coverage("B1", "", 2, 1, 900_000_00, 0),
     Coverage("B1", "M1", 7, 5, 9_200_000_00, 4),

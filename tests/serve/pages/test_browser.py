@@ -38,6 +38,7 @@ PAGES = [
     ("admin", "/branches"),
     ("admin", "/effect"),
     ("admin", "/model"),
+    ("admin", "/status"),
     ("", "/sign-in"),
 ]
 WIDTHS = (1280, 390)

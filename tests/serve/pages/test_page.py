@@ -14,7 +14,7 @@ CLAIMS = {Role.MANAGER: {"manager_id": "M1"}, Role.BRANCH_HEAD: {"branch_id": "B
 PAGES = (
     "/sign-in", "/lists/M1", "/customers/6217000000000000101", "/customers/excluded-1", "/branches",
     "/branches/B1",
-    "/branches/B1/list", "/effect", "/model", "/lists/none", "/customers/a%20b",
+    "/branches/B1/list", "/effect", "/model", "/status", "/lists/none", "/customers/a%20b",
 )  # fmt: skip
 STARTS = {
     Role.MANAGER: "/lists/M1",

@@ -7,6 +7,7 @@ from typing import get_args
 
 import pytest
 
+from configs.alarms import KINDS as ALARMS
 from configs.published import EXCLUSION_CODES, OUTCOMES, STAGES, Change
 from configs.settings import Label
 from configs.tables import COUNTERPARTIES, KINDS, PRODUCT_CLASSES
@@ -18,6 +19,7 @@ TEMPLATES = sorted((FOLDER / "templates").glob("*.html"))
 PYTHON = sorted(path for room in ("serve", "pipeline") for path in (ROOT / room).rglob("*.py"))
 # Every code that the product itself gives; each has a text.
 CODES = {
+    "alarm": ALARMS,
     "outcome": OUTCOMES,
     "excluded": EXCLUSION_CODES,
     "kind": KINDS,
