@@ -1,14 +1,24 @@
-"""The drift of this Monday's features from those of the Mondays that evaluated the model."""
+"""The drift of this Monday's features from those of the Mondays that evaluated the model.
+
+A feature has drifted if its tenths differ by more than three things explain:
+
+- the sampling error of both Mondays, with the number of features (χ², Holm);
+- customers of one manager, who share some values: they count as fewer (Rao, Scott 1984);
+- what is usual from Monday to Monday, such as the days since a salary on different days of the month: the
+  largest difference among the Mondays that evaluated the model.
+"""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.stats import f as f_distribution
 
 from models.bundle import Bundle
 from pipeline.artefacts import Home
@@ -16,11 +26,24 @@ from pipeline.artefacts import Home
 BINS = 10  # tenths of the reference
 SHOWN = 10  # features, those that drifted most
 MOVED, DRIFTED = 0.10, 0.25  # readings of a PSI in credit scoring (Siddiqi, Credit Risk Scorecards, 2006)
-CUSTOMERS = 50_000  # compared at most, evenly over all files: more would tell nothing more
+CUSTOMERS = 50_000  # of a Monday are enough: no further file is read (customers lie in files at random)
 FALSE_ALARMS = 0.05 / 52  # probability of any in one stable Monday: one year in twenty has one
 
 Values = NDArray[np.float64]
 Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Customers of one Monday by bin of one feature: tenths of the reference, and one for what is missing.
+
+    ``design``: how many customers count as one because some share a manager (design effect), at least 1;
+    ``managers``: the number of these groups.
+    """
+
+    counts: Counts
+    design: float
+    managers: int
 
 
 def drift(home: Home, bundle: Bundle, as_of: date) -> dict[str, Any] | None:
@@ -29,44 +52,85 @@ def drift(home: Home, bundle: Bundle, as_of: date) -> dict[str, Any] | None:
     None where the features of that Monday are no longer kept. What everybody shares on a Monday (the
     calendar) is left out. Each file is read once.
     """
-    since = bundle.snapshots.evaluation[-1]
-    reference, present = (home.partition("features", day) for day in (since, as_of))
-    if not reference.exists():
+    *earlier, since = bundle.snapshots.evaluation
+    if not home.partition("features", since).exists():
         return None
-    delivered = set(pq.ParquetDataset(present).schema.names)
+    delivered = _columns(home, since) & _columns(home, as_of)
     names = [name for name in bundle.model.columns if name in delivered]
-    features = measured(names, _values(reference, names), _values(present, names))
+    values, managers = _monday(home, since, names)
+    edges = [edges_of(column) for column in values.T]
+    reference = histograms(values, managers, edges)
+    others = [_counts(home, day, names, edges) for day in earlier if _columns(home, day) >= {*names}]
+    values, managers = _monday(home, as_of, names)
+    present = histograms(values, managers, edges)
+    features = measured(
+        [
+            (name, reference[k], present[k], [other[k] for other in others])
+            for k, name in enumerate(names)
+            if len(np.unique(values[:, k])) > 1
+        ]
+    )
     drifted = sum(feature["reading"] == "drifted" for feature in features)
     return {"since": str(since), "features": len(features), "drifted": drifted, "most": features[:SHOWN]}
 
 
-def measured(names: Sequence[str], before: Values, after: Values) -> list[dict[str, Any]]:
-    """PSI and reading of each feature, the largest first, from customers × names of two Mondays."""
-    pairs = zip(names, before.T, after.T, strict=True)
-    features = [{"feature": name} | shift for name, *values in pairs if (shift := _shift(*values))]
-    chances = corrected_chances([feature.pop("chance") for feature in features])
-    for feature, chance in zip(features, chances, strict=True):
-        feature["reading"] = reading(feature.pop("beyond"), chance)
-    return sorted(features, key=lambda feature: (-feature["psi"], feature["feature"]))
+def measured(features: Sequence[tuple[str, Histogram, Histogram, Sequence[Counts]]]) -> list[dict[str, Any]]:
+    """PSI and reading of each feature, the largest first.
+
+    A feature has a name, its histograms of the reference and of the present, and the counts of other Mondays,
+    which say what is usual.
+    """
+    chances = corrected_chances([chance_of(reference, present) for _, reference, present, _ in features])
+    rows = [
+        {"feature": name, "psi": round(size := psi(reference.counts, present.counts), 4)}
+        | {"reading": reading(size - _explained(reference, present, others), chance)}
+        for (name, reference, present, others), chance in zip(features, chances, strict=True)
+    ]
+    return sorted(rows, key=lambda row: (-row["psi"], row["feature"]))
 
 
-def _shift(before: Values, after: Values) -> dict[str, Any] | None:
-    """PSI of one feature, the part ``beyond`` what chance adds on average, and the ``chance`` of so large a
-    shift; None for a feature that has one value for everybody."""
-    if len(np.unique(after)) == 1:
-        return None
-    reference, present = binned(before, after)
-    size = psi(reference, present)
-    chance_alone = (np.count_nonzero(reference + present) - 1) * (1 / len(before) + 1 / len(after))
-    chance = chance_of(reference, present)
-    return {"psi": round(size, 4), "beyond": size - chance_alone, "chance": chance}
+def _explained(reference: Histogram, present: Histogram, others: Sequence[Counts]) -> float:
+    """The part of a PSI that chance adds on average, or the largest that is usual, whichever is larger."""
+    bins = np.count_nonzero(reference.counts + present.counts)
+    by_chance = sum(
+        (bins - 1) * histogram.design / histogram.counts.sum() for histogram in (reference, present)
+    )
+    return max(by_chance, *(psi(reference.counts, other) for other in others), 0.0)
 
 
-def binned(before: Values, after: Values) -> tuple[Counts, Counts]:
-    """Counts of customers over tenths of ``before``; what is missing is a bin of its own."""
-    known = before[~np.isnan(before)]
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1])) if len(known) else known
-    return _counts(before, edges), _counts(after, edges)
+def edges_of(values: Values) -> Values:
+    """The bounds between tenths of what is known, without repeats."""
+    known = values[~np.isnan(values)]
+    return np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1])) if len(known) else known
+
+
+def counts_of(values: Values, edges: Values) -> Counts:
+    """Customers by bin: one between each two bounds, and the last for what is missing."""
+    return np.bincount(_bins(values, edges), minlength=len(edges) + 2)
+
+
+def _bins(values: Values, edges: Values) -> Counts:
+    return np.where(np.isnan(values), len(edges) + 1, np.searchsorted(edges, values, side="left"))
+
+
+def histograms(values: Values, managers: Counts, edges: Sequence[Values]) -> list[Histogram]:
+    """One per column of ``values``; ``managers`` numbers the group of each row, from 0."""
+    sizes = np.bincount(managers)
+    sizes, group = sizes[sizes > 0], np.unique(managers, return_inverse=True)[1]
+    return [_histogram(column, bounds, group, sizes) for column, bounds in zip(values.T, edges, strict=True)]
+
+
+def _histogram(values: Values, edges: Values, group: Counts, sizes: Counts) -> Histogram:
+    bins = len(edges) + 2
+    by_group = np.bincount(group * bins + _bins(values, edges), minlength=len(sizes) * bins).reshape(-1, bins)
+    counts = by_group.sum(axis=0)
+    used = (counts > 0) & (counts < len(values))
+    if len(sizes) < 2 or used.sum() < 2:  # one manager tells nothing of how alike the customers of one are
+        return Histogram(counts, 1.0, len(values))
+    shares = counts[used] / len(values)
+    spread = ((by_group[:, used] - np.outer(sizes, shares)) ** 2).sum(axis=0) * len(sizes) / (len(sizes) - 1)
+    design = (spread / (len(values) * shares)).sum() / (used.sum() - 1)
+    return Histogram(counts, max(1.0, float(design)), len(sizes))
 
 
 def psi(reference: Counts, present: Counts) -> float:
@@ -78,15 +142,23 @@ def psi(reference: Counts, present: Counts) -> float:
     return float(((after - before) * np.log(after / before)).sum())
 
 
-def chance_of(reference: Counts, present: Counts) -> float:
+def chance_of(reference: Histogram, present: Histogram) -> float:
     """The probability of counts at least so different, if both are samples of one population.
 
-    Pearson's χ² of a table of two rows, which counts the sampling error of both. Customers who are the same
-    in both samples make the difference smaller, so the probability is rather too large.
+    Pearson's χ² of a table of two rows, which counts the sampling error of both, over the design effect (Rao,
+    Scott 1984), by F as there are few managers. Customers who are the same in both samples make the
+    difference smaller, so the probability is rather too large.
     """
-    table = np.stack([reference, present])[:, (reference + present) > 0].astype(np.float64)
+    counts = np.stack([reference.counts, present.counts])
+    table = counts[:, counts.sum(axis=0) > 0].astype(np.float64)
+    freedom = table.shape[1] - 1
+    if not freedom:
+        return 1.0
     expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
-    return float(chi2.sf(((table - expected) ** 2 / expected).sum(), table.shape[1] - 1))
+    ratio = ((table - expected) ** 2 / expected).sum() / freedom / max(reference.design, present.design)
+    return float(
+        f_distribution.sf(ratio, freedom, freedom * max(reference.managers + present.managers - 2, 1))
+    )
 
 
 def corrected_chances(chances: Sequence[float]) -> Values:
@@ -105,23 +177,37 @@ def reading(beyond: float, chance: float) -> str:
     return "drifted" if beyond >= DRIFTED else "moved" if beyond >= MOVED else "stable"
 
 
-def _counts(values: Values, edges: Values) -> Counts:
-    known = values[~np.isnan(values)]
-    inside = np.bincount(np.searchsorted(edges, known, side="left"), minlength=len(edges) + 1)
-    return np.append(inside, len(values) - len(known)).astype(np.int64)
+def _columns(home: Home, day: date) -> set[str]:
+    """The features of one Monday; none where it is no longer kept."""
+    folder = home.partition("features", day)
+    return set(pq.ParquetDataset(folder).schema.names) if folder.exists() else set()
 
 
-def _values(partition: Path, names: Sequence[str]) -> Values:
-    """Customers × names: every customer, or every second, third, … of a large bank."""
-    paths = sorted(partition.glob("*.parquet"))
-    step = -(-sum(pq.read_metadata(path).num_rows for path in paths) // CUSTOMERS)
-    return np.concatenate(list(_blocks(paths, names, max(step, 1))))
+def _counts(home: Home, day: date, names: Sequence[str], edges: Sequence[Values]) -> list[Counts]:
+    """Customers by bin of each feature of one Monday."""
+    values, _ = _monday(home, day, names)
+    return [counts_of(column, bounds) for column, bounds in zip(values.T, edges, strict=True)]
 
 
-def _blocks(paths: Sequence[Path], names: Sequence[str], step: int) -> Iterator[Values]:
+def _monday(home: Home, day: date, names: Sequence[str]) -> tuple[Values, Counts]:
+    """Customers × names of one Monday, and the number of each customer's manager; who has none is alone."""
+    blocks, managers = list[Values](), list[str]()
+    for features, cohort in _files(home, day):
+        table = pq.ParquetFile(features).read(columns=[*names])
+        blocks.append(
+            np.column_stack([table[name].to_numpy() for name in names]).astype(np.float64, copy=False)
+        )
+        rows = pq.ParquetFile(cohort).read(columns=["exclusion", "manager_id"])
+        of_eligible = rows.filter(pc.equal(rows["exclusion"], ""))["manager_id"].to_pylist()
+        managers += [name or f"\0{len(managers) + number}" for number, name in enumerate(of_eligible)]
+    return np.concatenate(blocks), np.unique(managers, return_inverse=True)[1]
+
+
+def _files(home: Home, day: date) -> Iterator[tuple[Path, Path]]:
+    """The files of features and cohort of one Monday, until they hold enough customers."""
     rows = 0
-    for path in paths:
-        table = pq.ParquetFile(path).read(columns=[*names])
-        block = np.column_stack([table[name].to_numpy()[-rows % step :: step] for name in names])
-        rows += len(table)
-        yield block.astype(np.float64, copy=False)
+    for path in sorted(home.partition("features", day).glob("*.parquet")):
+        if rows >= CUSTOMERS:
+            return
+        rows += pq.read_metadata(path).num_rows
+        yield path, home.partition("cohort", day) / path.name

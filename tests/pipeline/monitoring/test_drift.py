@@ -1,5 +1,6 @@
 """The drift of features: by hand, the reference Monday and the order, and what chance alone shows."""
 
+from dataclasses import replace
 from datetime import date
 from types import SimpleNamespace
 
@@ -11,12 +12,13 @@ import pytest
 from models.splits import Split
 from pipeline.artefacts import Home
 from pipeline.monitoring.drift import (
-    CUSTOMERS,
     FALSE_ALARMS,
-    binned,
+    Histogram,
     chance_of,
     corrected_chances,
     drift,
+    edges_of,
+    histograms,
     measured,
     psi,
     reading,
@@ -37,11 +39,32 @@ def share_of_ones(count: int) -> np.ndarray:
     return np.where(np.arange(2_000) % 20 < count, 1.0, 0.0)
 
 
-def write_features(home: Home, day: date, files: int = 1, **columns: np.ndarray) -> None:
-    folder = home.partition("features", day)
-    folder.mkdir(parents=True, exist_ok=True)
-    for number, rows in enumerate(np.array_split(np.arange(len(next(iter(columns.values())))), files)):
-        pd.DataFrame(columns).iloc[rows].to_parquet(folder / f"bucket={number:02d}.parquet")
+def write_features(
+    home: Home, day: date, files: int = 1, managers: object = "M1", **columns: np.ndarray
+) -> None:
+    """Features, and a cohort of which every other customer is not eligible."""
+    rows = len(next(iter(columns.values())))
+    everybody = np.repeat(np.arange(rows), 2)
+    names = np.full(rows, managers, object) if isinstance(managers, str) else managers
+    cohort = pd.DataFrame({"exclusion": ["", "too_new"] * rows, "manager_id": np.asarray(names)[everybody]})
+    for kind in ("features", "cohort"):
+        home.partition(kind, day).mkdir(parents=True, exist_ok=True)
+    for number, part in enumerate(np.array_split(np.arange(rows), files)):
+        name = f"bucket={number:02d}.parquet"
+        pd.DataFrame(columns).iloc[part].to_parquet(home.partition("features", day) / name)
+        both = np.concatenate([2 * part, 2 * part + 1])
+        cohort.iloc[np.sort(both)].to_parquet(home.partition("cohort", day) / name)
+
+
+def pair(before: np.ndarray, after: np.ndarray) -> tuple[Histogram, Histogram]:
+    """Two Mondays of one feature, every customer with a manager of its own."""
+    edges = [edges_of(before)]
+    [reference], [present] = (histograms(v[:, None], np.arange(len(v)), edges) for v in (before, after))
+    return reference, present
+
+
+def psi_of(before: np.ndarray, after: np.ndarray) -> float:
+    return psi(*(histogram.counts for histogram in pair(before, after)))
 
 
 def test_features_are_ordered_by_drift_since_the_last_evaluated_monday(tmp_path):
@@ -49,12 +72,11 @@ def test_features_are_ordered_by_drift_since_the_last_evaluated_monday(tmp_path)
 
     From 10 to 16: 0.3 · ln(0.8 / 0.5) − 0.3 · ln(0.2 / 0.5) = 0.3 · ln 4 = 0.4159, above the limit of 0.25
     and the 2 / 2,000 that chance adds to two bins; to 12: 0.1 · ln 1.5 = 0.0405, which is no chance, but a
-    trifle. On 1 June "calm" was at 1 of 20: since that Monday it would have drifted. What all share and what
-    is no longer delivered is not counted.
+    trifle. What all share and what is no longer delivered is not counted, nor are Mondays that trained.
     """
     home = Home(tmp_path, "")
-    write_features(home, FIRST, **dict.fromkeys(COLUMNS, share_of_ones(1)))
-    write_features(home, LAST, **dict.fromkeys(COLUMNS, share_of_ones(10)))
+    for day, ones in ((date(2025, 9, 1), 1), (FIRST, 10), (LAST, 10)):
+        write_features(home, day, **dict.fromkeys(COLUMNS, share_of_ones(ones)))
     present = {"calm": share_of_ones(10), "zero": share_of_ones(12), "calendar": np.ones(2_000)}
     present |= {"early": share_of_ones(16), "late": share_of_ones(16)}
     write_features(home, PRESENT, **present)
@@ -85,9 +107,9 @@ def test_without_the_reference_monday_nothing_is_said(tmp_path):
 
 
 def test_each_file_is_read_once(tmp_path, monkeypatch):
-    """Three files each of two Mondays, four features: six reads."""
+    """Three files each of two kinds and three Mondays, of four features: eighteen reads."""
     home, reads = Home(tmp_path, ""), []
-    for day in (LAST, PRESENT):
+    for day in (FIRST, LAST, PRESENT):
         write_features(home, day, files=3, **dict.fromkeys(COLUMNS[:4], share_of_ones(4)))
 
     class Counted(pq.ParquetFile):
@@ -97,21 +119,51 @@ def test_each_file_is_read_once(tmp_path, monkeypatch):
 
     monkeypatch.setattr("pipeline.monitoring.drift.pq.ParquetFile", Counted)
     assert drift(home, bundle(), PRESENT)["features"] == 4
-    assert len(reads) == 6
+    assert len(reads) == 18
 
 
-def test_of_a_large_bank_as_many_customers_as_needed_are_compared(tmp_path, monkeypatch):
-    """Of 2,000 every second is taken, evenly over files of odd sizes: the same share of ones comes out."""
+def test_of_a_large_bank_as_many_files_are_read_as_hold_enough_customers(tmp_path, monkeypatch):
+    """Files of 500 customers; two of them hold 1,000. The third, where everybody has 1, is not read."""
     home = Home(tmp_path, "")
-    write_features(home, LAST, files=7, calm=share_of_ones(10), late=share_of_ones(10))
-    write_features(home, PRESENT, files=3, calm=share_of_ones(10), late=share_of_ones(16))
-    whole = drift(home, bundle(), PRESENT)
+    late = np.where(np.arange(2_000) < 1_000, share_of_ones(10), 1.0)
+    write_features(home, LAST, files=4, late=share_of_ones(10), calm=share_of_ones(3))
+    write_features(home, PRESENT, files=4, late=late, calm=share_of_ones(3))
+    assert drift(home, bundle(), PRESENT)["most"][0]["psi"] > 0.1
     monkeypatch.setattr("pipeline.monitoring.drift.CUSTOMERS", 1_000)
-    sampled = drift(home, bundle(), PRESENT)
-    assert CUSTOMERS >= 20_000
-    assert [feature["psi"] for feature in sampled["most"]] == pytest.approx(
-        [feature["psi"] for feature in whole["most"]], abs=5e-3
-    )
+    assert [feature["psi"] for feature in drift(home, bundle(), PRESENT)["most"]] == [0, 0]
+
+
+def test_customers_of_one_manager_count_as_fewer(tmp_path):
+    """A value that all 100 customers of each of 20 managers share, drawn anew: that tells as much as 20
+    values."""
+    home, rng = Home(tmp_path, ""), np.random.default_rng(2)
+    managers = np.repeat([f"M{number}" for number in range(20)], 100)
+    before, after = (np.repeat(rng.normal(size=20), 100) for _ in range(2))
+    for day, shared in ((LAST, before), (PRESENT, after)):
+        write_features(home, day, managers=managers, late=shared, calm=rng.normal(size=2_000))
+    found = drift(home, bundle(), PRESENT)
+    assert found["most"][0]["psi"] > 0.5
+    assert {feature["reading"] for feature in found["most"]} == {"stable"}
+    assert readings(before[:, None], after[:, None]) == ["drifted"]  # of 2,000 managers
+    [histogram] = histograms(before[:, None], np.repeat(np.arange(20), 100), [edges_of(before)])
+    assert histogram.design == pytest.approx(100 * 20 / 19)
+    shifted = np.repeat(rng.normal(size=20) + 9, 100)
+    write_features(home, PRESENT, managers=managers, late=shifted, calm=rng.normal(size=2_000))
+    assert drift(home, bundle(), PRESENT)["most"][0]["reading"] == "drifted"
+
+
+def test_what_is_usual_from_monday_to_monday_is_no_drift(tmp_path):
+    """Days since a salary that half of all get on the 10th: 5 on 15 June, 22 on 1 June, 6 on 16 November."""
+    home, paid = Home(tmp_path, ""), share_of_ones(10) == 1
+    rng = np.random.default_rng(3)
+    for day, days in ((FIRST, 22), (LAST, 29), (PRESENT, 6)):
+        since_salary = np.where(paid, days, rng.integers(0, 30, 2_000)).astype(float)
+        write_features(home, day, late=since_salary, early=share_of_ones(10 if day < PRESENT else 17))
+    found = {feature["feature"]: feature["reading"] for feature in drift(home, bundle(), PRESENT)["most"]}
+    assert found == {"late": "stable", "early": "drifted"}
+    home.partition("features", FIRST).rename(tmp_path / "gone")
+    found = {feature["feature"]: feature["reading"] for feature in drift(home, bundle(), PRESENT)["most"]}
+    assert found == {"late": "drifted", "early": "drifted"}
 
 
 def test_a_shift_worked_out_by_hand():
@@ -122,19 +174,21 @@ def test_a_shift_worked_out_by_hand():
     · ln(5.5 / 10.5) + (15.5 − 10.5) / 22.5 · ln(15.5 / 10.5) = 0.1437 + 0.0865 = 0.2302.
 
     χ² of (10, 10) and (5, 15): expected are 7.5 and 12.5 in both, 2 · 2.5² · (1 / 7.5 + 1 / 12.5) = 2.667
-    with one degree of freedom: 10%.
+    with one degree of freedom: 10%. If 2.667 customers count as one it is 1: 32%.
     """
-    counts = binned(np.repeat([0.0, 1.0], 10), np.repeat([0.0, 1.0], [5, 15]))
-    assert psi(*counts) == pytest.approx(0.2302, abs=1e-4)
-    assert chance_of(*counts) == pytest.approx(0.1025, abs=1e-4)
+    values = np.repeat([0.0, 1.0], 10), np.repeat([0.0, 1.0], [5, 15])
+    assert psi_of(*values) == pytest.approx(0.2302, abs=1e-4)
+    reference, present = (replace(histogram, design=1.0, managers=10**6) for histogram in pair(*values))
+    assert chance_of(reference, present) == pytest.approx(0.1025, abs=1e-4)
+    assert chance_of(reference, replace(present, design=2.667)) == pytest.approx(0.3173, abs=1e-4)
 
 
 def test_what_goes_missing_counts_as_a_shift():
     then = np.arange(100.0)
     now = np.where(np.arange(100) < 50, np.nan, then)
-    assert psi(*binned(then, now)) > 1
-    assert chance_of(*binned(then, now)) < 1e-6
-    assert psi(*binned(np.full(5, np.nan), np.array([np.nan, 1.0, 2.0]))) > 0
+    assert psi_of(then, now) > 1
+    assert chance_of(*pair(then, now)) < 1e-6
+    assert psi_of(np.full(5, np.nan), np.array([np.nan, 1.0, 2.0])) > 0
 
 
 def test_probabilities_are_corrected_for_how_many_there_are():
@@ -144,8 +198,8 @@ def test_probabilities_are_corrected_for_how_many_there_are():
 
 
 def test_what_is_no_chance_in_one_feature_may_be_in_one_of_two():
-    """10 of 40 had 1, now 25 have it: χ² = 0.0007, below 0.05 / 52 for one feature and above it for two."""
-    before, after = (np.repeat([0.0, 1.0], (40 - ones, ones)) for ones in (10, 25))
+    """10 of 40 had 1, now 26 have it: 0.0007, below 0.05 / 52 for one feature and above it for two."""
+    before, after = (np.repeat([0.0, 1.0], (40 - ones, ones)) for ones in (10, 26))
     assert readings(before[:, None], after[:, None]) == ["drifted"]
     assert readings(np.stack([before, before], 1), np.stack([after, before], 1)) == ["stable", "stable"]
 
@@ -183,8 +237,8 @@ def stable_weeks(customers: int, features: int, weeks: int, rng: np.random.Gener
 
 def readings(before: np.ndarray, after: np.ndarray) -> list[str]:
     """The reading of each feature, in the order of the columns."""
-    names = [f"{number:03}" for number in range(before.shape[1])]
-    features = measured(names, before, after)
+    columns = enumerate(zip(before.T, after.T, strict=True))
+    features = measured([(f"{number:03}", *pair(*values), ()) for number, values in columns])
     return [feature["reading"] for feature in sorted(features, key=lambda feature: feature["feature"])]
 
 
@@ -197,10 +251,12 @@ def test_stable_weeks_are_read_as_stable_however_few_customers():
     """30 features of 200 customers over a quarter, whose PSI alone passes the limit of 0.25 now and then."""
     assert drifted_weeks(200, 30, 13, seed=4) == 0
     first, *_, last = stable_weeks(200, 100, 30, np.random.default_rng(4))
-    assert max(psi(*binned(*pair)) for pair in zip(first.T, last.T, strict=True)) > 0.15
+    assert max(psi_of(*columns) for columns in zip(first.T, last.T, strict=True)) > 0.15
 
 
-@pytest.mark.parametrize(("customers", "shift"), [(200, 1.0), (1_000, 0.7), (20_000, 0.6)])
+@pytest.mark.parametrize(
+    ("customers", "shift"), [(200, 1.0), (1_000, 0.7), pytest.param(20_000, 0.6, marks=pytest.mark.long)]
+)
 def test_a_shift_planted_in_one_of_a_hundred_features_is_found(customers, shift):
     """By so many standard deviations; the other 99 stay stable."""
     first, *_, last = stable_weeks(customers, 100, 9, np.random.default_rng(6))
