@@ -9,8 +9,10 @@ from functools import partial
 from types import FrameType
 
 from fastapi import APIRouter, Depends, FastAPI, Response
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
+from configs.errors import DataError
 from configs.service import ServiceSettings, load_service_settings
 from serve.api import branches, contacts, customers, exports, managers, runs
 from serve.api.fast_path import FastPath
@@ -31,6 +33,8 @@ from serve.pages import status as status_pages
 from serve.pages.page import no_such_page
 from serve.store.point_read import point_read
 from serve.store.store import Store
+
+ENDED_SECONDS = 5  # between two looks for sessions that ended at another worker
 
 
 def forbid_caching(response: Response) -> None:
@@ -91,10 +95,11 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
 async def _close_store(app: FastAPI) -> AsyncIterator[None]:
     stopped = asyncio.Event()
     notes = asyncio.create_task(_note_heads(app, stopped))
+    ended = asyncio.create_task(_learn_ended_sessions(app, stopped))
     with _announced_stop(app):
         yield
     stopped.set()
-    await notes
+    await asyncio.gather(notes, ended)
     app.state.access_log.close()
     app.state.point_read.close()
     app.state.store.close()
@@ -108,6 +113,15 @@ async def _note_heads(app: FastAPI, stopped: asyncio.Event) -> None:
         await note_heads(app.state.store, app.state.access_log, app.state.settings.audit_secret)
         with suppress(TimeoutError):
             await asyncio.wait_for(stopped.wait(), log_heads.SECONDS)
+
+
+async def _learn_ended_sessions(app: FastAPI, stopped: asyncio.Event) -> None:
+    """Those that other workers ended, or earlier processes: pages look each time, other routes look here."""
+    while not stopped.is_set():
+        with suppress(DataError):  # without an access log no data is given
+            app.state.tokens.ended |= await run_in_threadpool(app.state.access_log.ended)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stopped.wait(), ENDED_SECONDS)
 
 
 @contextmanager

@@ -153,6 +153,9 @@ class AuthorizedRoute(APIRoute):
 
         return authorized
 
+    async def require_session(self, request: Request) -> None:
+        """Raises HTTPException 401 where the caller has signed out; only pages have sessions."""
+
     def credentials(self, request: Request) -> str:
         """The content of the header Authorization: ``Bearer <token>``."""
         return request.headers.get("Authorization", "")
@@ -163,6 +166,7 @@ class AuthorizedRoute(APIRoute):
         """
         rule = POLICY[self.name]
         caller = await _caller(request, self.credentials(request))
+        await self.require_session(request)
         grant = rule.grants.get(caller.role)
         if grant is None:
             raise HTTPException(403, "This role may not use this route.")

@@ -1,4 +1,4 @@
-"""The access log: a chain (serve/store/audit.py) of its own, with alarms on callers who read much more.
+"""The access log: a chain (serve/store/audit.py) of its own, which also counts what each caller reads.
 
 An entry is on the disk before its answer is sent. A transaction for each request would make every read wait
 for the disk in turn. So entries that come while one transaction is being written wait for it to end and
@@ -12,26 +12,36 @@ Before each transaction the log is looked for: nothing is added to one that was 
 import logging
 import os
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import UTC, date, timedelta
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Engine, bindparam, delete, func, insert, inspect, select, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    bindparam,
+    delete,
+    func,
+    insert,
+    inspect,
+    select,
+    text,
+)
+from sqlalchemy.sql import ClauseElement
 
 from configs.errors import DataError
 from configs.service import ServiceSettings
+from serve.auth.rate_anomaly import RateAnomaly
 from serve.http import metrics
 from serve.store import database as connect
 from serve.store.audit import EMPTY, Entry, Head, chained, head, head_row, holds, verify
 from serve.store.batcher import Batcher
-from serve.store.tables import access_metadata, audit, audit_head, metadata, reads
+from serve.store.tables import access_metadata, audit, audit_head, ended_sessions, metadata, reads
 
 log = logging.getLogger("serve")
 
 SOUND = "PRAGMA integrity_check(1)"  # of all of a file: seconds for each GB
-DAYS = 28  # before today, with the busiest of which today is compared
+SIGN_OUT = "sign out"  # an entry with this action ends the session that its details name
 CHECKPOINT_PAGES = 10_000  # 40 MB: SQLite moves them into the file at once, for which answers wait some 50 ms
 ALONE_SECONDS = 5  # for a writer who is not expected, while all other answers about customers wait too
 _BEGIN = {
@@ -40,10 +50,16 @@ _BEGIN = {
     f"'{connect.BUSY_SECONDS}s'; "
     f"SELECT pg_advisory_xact_lock({connect.ACCESS_LOG_LOCK})",
 }
-_COUNT = (
-    "INSERT INTO reads (actor, day, answers) VALUES (:actor, :day, :answers) "
-    "ON CONFLICT (actor, day) DO UPDATE SET answers = reads.answers + excluded.answers RETURNING answers"
-)
+STATEMENTS: Mapping[str, ClauseElement] = {
+    "head": select(audit_head.c.number, audit_head.c.hash),
+    "last": select(func.max(audit.c.number)),
+    "hash": select(audit.c.hash).where(audit.c.number == bindparam("number")),
+    "insert": insert(audit),
+    "forget": delete(audit_head),
+    "remember": insert(audit_head),
+    "end": text("INSERT INTO ended_sessions VALUES (:token_hash, :expires) ON CONFLICT DO NOTHING"),
+    "expire": text("DELETE FROM ended_sessions WHERE expires < :at"),
+}
 
 
 class LostError(DataError):
@@ -79,15 +95,19 @@ class AccessLog:
         self._drop()
         self._engine.dispose()
 
-    @contextmanager
-    def read(self) -> Iterator[Connection | None]:
+    def read(self) -> AbstractContextManager[Connection | None]:
         """One read transaction; None where nothing was written yet."""
-        path = connect.sqlite_file(self._engine)
-        if path and not path.is_file():
-            yield None
-            return
-        with connect.read(self._engine) as connection:
-            yield connection if inspect(connection).has_table(audit.name) else None
+        return read(self._engine)
+
+    def ended(self, token_hash: str | None = None) -> frozenset[str]:
+        """The hashes of tokens whose sessions ended by signing out: all of them, or this one if it is."""
+        with self.read() as connection:
+            if connection is None or not inspect(connection).has_table(ended_sessions.name):
+                return frozenset()
+            query = select(ended_sessions.c.token_hash)
+            if token_hash is not None:
+                query = query.where(ended_sessions.c.token_hash == token_hash)
+            return frozenset(connection.scalars(query))
 
     def require(self) -> None:
         """Raises LostError unless the log is there and holds what was written, as far as is known here."""
@@ -171,17 +191,7 @@ class _Chain:
         dialect = connect.driver_dialect(engine)
         self._patience = -1.0
         self._files = self._found_files()
-        self._head, self._last, self._hash, self._insert, self._forget, self._remember = (
-            str(statement.compile(dialect=dialect))
-            for statement in (
-                select(audit_head.c.number, audit_head.c.hash),
-                select(func.max(audit.c.number)),
-                select(audit.c.hash).where(audit.c.number == bindparam("number")),
-                insert(audit),
-                delete(audit_head),
-                insert(audit_head),
-            )
-        )
+        self._sql = {name: str(made.compile(dialect=dialect)) for name, made in STATEMENTS.items()}
 
     def wait(self, patience: float) -> None:
         """So many seconds for another writer, from now on."""
@@ -211,71 +221,28 @@ class _Chain:
         """The cursor of a statement within the transaction."""
         return self._driver.execute(sql, values)
 
-    def append(self, added: Sequence[Entry], anomaly: "RateAnomaly", key: bytes) -> list[Entry]:
+    def append(self, added: Sequence[Entry], anomaly: RateAnomaly, key: bytes) -> list[Entry]:
         """The alarms that entries raise; all of them are added in one transaction. Close after an error."""
         self._driver.execute(self._begin)
-        alarms = anomaly.alarm_entries(self, added)
-        head_columns = self._driver.execute(self._head).fetchone()
-        if head_columns is None and self._driver.execute(self._last).fetchone()[0]:
+        alarms = anomaly.alarm_entries(self.run, added)
+        head_columns = self._driver.execute(self._sql["head"]).fetchone()
+        if head_columns is None and self._driver.execute(self._sql["last"]).fetchone()[0]:
             raise DataError("the access log has lost its head; nothing can be added. Run `make audit`.")
         before = Head(*head_columns) if head_columns else EMPTY
         if self.known and self.known != before:  # another worker may have added more
-            kept = self.run(self._hash, {"number": self.known.number}).fetchone()
+            kept = self.run(self._sql["hash"], {"number": self.known.number}).fetchone()
             if kept is None or kept[0] != self.known.hash or before.number < self.known.number:
                 raise _lost(self._engine, self.known)
         rows, last = chained([*added, *alarms], before, key)
-        self._driver.cursor().executemany(self._insert, rows)
-        self._driver.execute(self._forget)
-        self._driver.execute(self._remember, head_row(last, key))
+        self._driver.cursor().executemany(self._sql["insert"], rows)
+        for ended in (entry for entry in added if entry.action == SIGN_OUT):
+            self.run(self._sql["end"], {name: ended.details[name] for name in ("token_hash", "expires")})
+            self.run(self._sql["expire"], {"at": ended.at.timestamp()})
+        self._driver.execute(self._sql["forget"])
+        self._driver.execute(self._sql["remember"], head_row(last, key))
         self._driver.execute("COMMIT")
         self.known, self._files = last, self._found_files()
         return alarms
-
-
-class RateAnomaly:
-    """Counts the answers about customers, over all workers, and raises an alarm once a day for each caller.
-
-    An entry with a number of customers, as that of an export, counts as so many. An alarm takes more than
-    ``least`` and more than ``factor`` times the busiest earlier day.
-    """
-
-    def __init__(self, dialect: Dialect, least: int, factor: float) -> None:
-        self._least, self._factor = least, factor
-        busiest = select(func.max(reads.c.answers)).where(
-            reads.c.actor == bindparam("actor"),
-            reads.c.day >= bindparam("first"),
-            reads.c.day < bindparam("day"),
-        )
-        self._busiest, self._count = (
-            str(query.compile(dialect=dialect)) for query in (busiest, text(_COUNT))
-        )
-        self._limits: dict[tuple[str, date], float] = {}
-
-    def alarm_entries(self, chain: _Chain, added: Sequence[Entry]) -> list[Entry]:
-        """Counts entries within the transaction that adds them; an alarm entry per caller over the limit."""
-        counted: Counter[tuple[str, date]] = Counter()
-        for entry in added:
-            if entry.subject:
-                counted[entry.actor, entry.at.astimezone(UTC).date()] += entry.details.get("customers", 1)
-        newest = {entry.actor: entry.at for entry in added}
-        alarms = []
-        for (actor, day), more in sorted(counted.items()):
-            keys = {"actor": actor, "day": str(day)}
-            total = chain.run(self._count, {**keys, "answers": more}).fetchone()[0]
-            limit = self._limit(chain, actor, day)
-            if total - more <= limit < total:
-                details = {"answers": total, "limit": limit, "day": str(day)}
-                alarms.append(Entry(newest[actor], "service", "alarm", actor, details))
-        return alarms
-
-    def _limit(self, chain: _Chain, actor: str, day: date) -> float:
-        """The answers that a caller may read in a day without an alarm; read once for each day."""
-        if (actor, day) not in self._limits:
-            keys = {"actor": actor, "first": str(day - timedelta(days=DAYS)), "day": str(day)}
-            busiest = chain.run(self._busiest, keys).fetchone()[0] or 0
-            self._limits = {key: limit for key, limit in self._limits.items() if key[1] >= day}
-            self._limits[actor, day] = max(self._least, self._factor * busiest)
-        return self._limits[actor, day]
 
 
 def _identity(path: str) -> tuple[int, int, int, int] | None:
@@ -303,7 +270,7 @@ def _lost(engine: Engine, known: Head) -> LostError:
 
 def _prepare(connection: Connection) -> None:
     inspector = inspect(connection)
-    if inspector.has_table(audit_head.name) and inspector.has_table(reads.name):
+    if all(inspector.has_table(table.name) for table in (audit_head, reads, ended_sessions)):
         return
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {connect.ACCESS_LOG}"))
@@ -311,15 +278,24 @@ def _prepare(connection: Connection) -> None:
     access_metadata.create_all(connection)
 
 
+@contextmanager
+def read(engine: Engine) -> Iterator[Connection | None]:
+    """One read transaction of an access log; None where nothing was written yet."""
+    path = connect.sqlite_file(engine)
+    if path and not path.is_file():
+        yield None
+        return
+    with connect.read(engine) as connection:
+        yield connection if inspect(connection).has_table(audit.name) else None
+
+
 def verified(store: str, key: bytes, *witnesses: Head | None) -> tuple[list[str], Head | None]:
     """Every break of the log beside a score store, and its head; no head where nothing was ever read."""
-    engine: Any = connect.access_log(store)
-    path = connect.sqlite_file(engine)
+    engine = connect.access_log(store)
     try:
-        if path is None or path.is_file():
-            with connect.read(engine) as connection:
-                if inspect(connection).has_table(audit.name):
-                    return verify(connection, key, *witnesses), head(connection)
-        return (["there is no access log"] if any(witnesses) else []), None
+        with read(engine) as connection:
+            if connection is None:
+                return (["there is no access log"] if any(witnesses) else []), None
+            return verify(connection, key, *witnesses), head(connection)
     finally:
         engine.dispose()

@@ -9,11 +9,11 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, inspect, select
+from sqlalchemy import Connection, Row, select
 from starlette.concurrency import run_in_threadpool
 
 from configs.errors import DataError
-from serve.auth.access_log import AccessLog
+from serve.auth.access_log import AccessLog, read
 from serve.store import audit
 from serve.store import database as connect
 from serve.store.audit import Entry, Head
@@ -51,12 +51,9 @@ def known_access_head(store: Store) -> Head | None:
 def noted_audit_head(url: str, store: Connection) -> Head | None:
     """``audit_head`` by the access log beside a store; None where nothing was ever logged."""
     engine = connect.access_log(url)
-    path = connect.sqlite_file(engine)
     try:
-        if path and not path.is_file():
-            return None
-        with connect.read(engine) as access:
-            return audit_head(access, store) if inspect(access).has_table(table.name) else None
+        with read(engine) as access:
+            return audit_head(access, store) if access else None
     finally:
         engine.dispose()
 

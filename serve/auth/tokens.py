@@ -29,6 +29,7 @@ FETCH_SECONDS = 5
 LONGEST = 8192  # characters of a token
 LONGEST_CLAIM = 256  # characters of a name or a number
 LARGEST = 1_000_000  # bytes of a set of keys
+DAY_SECONDS = 86_400.0
 REMEMBERED = 10_000  # tokens; a forgotten one is only verified again
 _ALGORITHMS = {"RSA": "RS256", "EC": "ES256"}
 
@@ -134,16 +135,27 @@ class Tokens:
             self._secret = jwt.PyJWK({"kty": "oct", "k": secret}, "HS256")
         self._public = PublicKeys(settings.token_jwks)
         self._accepted: dict[bytes, tuple[Caller, float, float]] = {}
+        self.ended: frozenset[str] = frozenset()  # hashes of tokens whose sessions ended by signing out
 
     def remembered(self, token: str) -> Caller | None:
         """The caller of a token that was verified lately and has not expired."""
-        caller, expires, trusted_until = self._accepted.get(_hash(token), (None, 0.0, 0.0))
+        digest = hash_of(token)
+        caller, expires, trusted_until = self._accepted.get(digest, (None, 0.0, 0.0))
+        if digest.hex() in self.ended:
+            return None
         return caller if time.time() < expires and time.monotonic() < trusted_until else None
+
+    def session(self, token: str) -> dict[str, str | float]:
+        """Of an accepted token: its hash, and when it expires in seconds since 1970."""
+        _, expires, _ = self._accepted.get(hash_of(token), (None, time.time() + DAY_SECONDS, 0.0))
+        return {"token_hash": hash_of(token).hex(), "expires": expires}
 
     def verified(self, token: str) -> Caller:
         """The caller. Raises RefusedError and HTTPException 503; fetching keys takes seconds."""
         if len(token) > LONGEST:
             raise RefusedError("it is too long")
+        if hash_of(token).hex() in self.ended:
+            raise RefusedError("its session ended by signing out")
         try:
             key, trusted_until = (self._secret, math.inf) if self._secret else self._public.find(_kid(token))
             claims = jwt.decode(
@@ -163,7 +175,7 @@ class Tokens:
         caller = caller_of(claims)
         if len(self._accepted) >= REMEMBERED:
             self._accepted.clear()
-        self._accepted[_hash(token)] = (caller, claims["exp"] + LEEWAY_SECONDS, trusted_until)
+        self._accepted[hash_of(token)] = (caller, claims["exp"] + LEEWAY_SECONDS, trusted_until)
         return caller
 
 
@@ -211,5 +223,5 @@ def _kid(token: str) -> str:
     return kid
 
 
-def _hash(token: str) -> bytes:
+def hash_of(token: str) -> bytes:
     return sha256(token.encode("utf-8", "surrogatepass")).digest()

@@ -13,11 +13,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.concurrency import run_in_threadpool
 
 from configs.errors import DataError
 from configs.published import Language
 from serve.auth.access import Access, AuthorizedRoute
 from serve.auth.policy import POLICY, Role
+from serve.auth.tokens import hash_of
 from serve.http.problems import log, on_http
 from serve.pages import charts, session
 from serve.store.read_session import GoneError, ReadSession
@@ -73,6 +75,12 @@ class Open(APIRoute):
 
 class Page(Open, AuthorizedRoute):
     """A route behind a token that comes in a cookie; what goes wrong is shown as a page."""
+
+    async def require_session(self, request: Request) -> None:
+        """Looked up each time: the caller may have signed out at another worker."""
+        token_hash = hash_of(session.kept(request, "session")).hex()
+        if await run_in_threadpool(request.app.state.access_log.ended, token_hash):
+            raise HTTPException(401)
 
     def credentials(self, request: Request) -> str:
         return f"Bearer {session.kept(request, 'session')}"

@@ -1,14 +1,17 @@
 """Signing in and out, the language, the style sheet, and the start page."""
 
 import secrets
+from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from serve.auth.access import Granted
+from serve.auth.access_log import SIGN_OUT
 from serve.auth.tokens import RefusedError
 from serve.pages import session
 from serve.pages.page import ICON, LANGUAGE_COOKIE, STYLE, Open, Page, go, home, show
+from serve.store.audit import Entry
 
 A_YEAR = 365 * 24 * 3600
 # What a style sheet is under one address never changes: pages name its version.
@@ -43,7 +46,17 @@ async def sign_in(request: Request, fields: session.Posted) -> Response:
 
 
 @open_pages.post("/sign-out")
-def sign_out(request: Request, _fields: session.Posted) -> Response:
+async def sign_out(request: Request, _fields: session.Posted) -> Response:
+    """Ends the session everywhere: the token in the cookie is not accepted again by any worker."""
+    token, state = session.kept(request, "session"), request.app.state
+    try:
+        caller = state.tokens.remembered(token) or await run_in_threadpool(state.tokens.verified, token)
+    except RefusedError:
+        caller = None  # it has expired or ended before
+    if caller:
+        ended = state.tokens.session(token)
+        await state.access_log.write([Entry(datetime.now(UTC), caller.subject, SIGN_OUT, "", ended)])
+        state.tokens.ended |= {ended["token_hash"]}
     response = go("/sign-in?why=out")
     session.forget(request, response, "session")
     return response

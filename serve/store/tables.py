@@ -311,7 +311,7 @@ audit_head = _table(
     with_rowid=True,
 )
 
-# Beside the access log, not in the store: `RateAnomaly` of serve/auth/access_log.py counts here.
+# Beside the access log, not in the store: `RateAnomaly` of serve/auth/rate_anomaly.py counts here.
 access_metadata = sa.MetaData()
 reads = _table(
     "reads",
@@ -319,6 +319,15 @@ reads = _table(
     _column("actor", sa.String, PERSONAL, "who", primary_key=True),
     _column("day", sa.String, INTERNAL, "in UTC, as ISO 8601", primary_key=True),
     _column("answers", sa.Integer, INTERNAL, "how many this caller was given about customers"),
+    with_rowid=True,
+    of=access_metadata,
+)
+
+ended_sessions = _table(
+    "ended_sessions",
+    "session that ended by signing out before its token expires",
+    _column("token_hash", sa.String(64), INTERNAL, "SHA-256 of the token", primary_key=True),
+    _column("expires", sa.Float, INTERNAL, "when the token expires by itself, in seconds since 1970"),
     with_rowid=True,
     of=access_metadata,
 )

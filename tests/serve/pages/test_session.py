@@ -2,12 +2,14 @@
 
 import re
 import time
+from datetime import datetime
 
 import pytest
 from fastapi.testclient import TestClient
 
 from serve.app import create_app
 from serve.auth import tokens
+from serve.pages import sign_in as sign_in_pages
 from serve.pages.session import LONGEST_TOKEN, SEALED, local_path
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -101,6 +103,64 @@ def test_signing_out_ends_the_session(client, service):
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?why=out")
     assert client.get("/lists/M1").headers["location"] == "/sign-in?to=%2Flists%2FM1"
     assert "You are signed out." in client.get("/sign-in?why=out").text
+
+
+def two_workers(service):
+    return (
+        TestClient(create_app(service), base_url="http://127.0.0.1", follow_redirects=False) for _ in range(2)
+    )
+
+
+@pytest.mark.either_store
+@pytest.mark.usefixtures("published")
+def test_who_has_signed_out_is_so_everywhere_also_after_a_restart(service, access_entries):
+    """The cookie that somebody copied is of no use: to this worker, another one, or the next ones."""
+    kept = token(service)
+    cookie, bearer = {"Cookie": f"attrition-session={kept}"}, {"Authorization": f"Bearer {kept}"}
+    here, there = two_workers(service)
+    with here, there:
+        sign_in(here, kept)
+        for client in (here, there):
+            assert client.get("/lists/M1", headers=cookie).status_code == 200
+        before = len([entry for entry in access_entries() if entry.action == "sign out"])
+        answer = here.post("/sign-out", data={"seal": seal_of(here.get("/lists/M1"))})
+        assert (before, answer.status_code) == (0, 303)
+        (entry,) = (entry for entry in access_entries() if entry.action == "sign out")
+        assert (entry.actor, kept in str(entry.details)) == ("zhang.wei", False)
+        for client in (here, there):
+            assert client.get("/lists/M1", headers=cookie).headers["location"].startswith("/sign-in")
+        assert here.get("/v1/runs/latest", headers=bearer).status_code == 401
+        assert sign_in(here, kept).status_code == 422
+        other = token(service, sub="li")
+        sign_in(here, other)
+        assert here.get("/lists/M1").status_code == 200  # somebody else's session goes on
+    here, there = two_workers(service)
+    with here, there:
+        for client in (here, there):
+            assert client.get("/lists/M1", headers=cookie).headers["location"].startswith("/sign-in")
+
+
+def test_ended_sessions_are_kept_until_their_tokens_expire(client, service, monkeypatch):
+    sign_in(client, token(service))
+    client.post("/sign-out", data={"seal": seal_of(client.get("/lists/M1"))})
+    log = client.app.state.access_log
+    (first,) = log.ended()
+    sign_in(client, token(service, seconds=7200))
+    later = time.time() + 3600 + 60
+    monkeypatch.setattr(sign_in_pages, "datetime", At(later))
+    client.post("/sign-out", data={"seal": seal_of(client.get("/lists/M1"))})
+    (second,) = log.ended()
+    assert first != second
+
+
+class At:
+    """A clock that stands still."""
+
+    def __init__(self, seconds):
+        self._seconds = seconds
+
+    def now(self, zone):
+        return datetime.fromtimestamp(self._seconds, zone)
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/sign-out", "/customers/6217000000000000101/outcome"])
