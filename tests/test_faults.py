@@ -20,9 +20,9 @@ import pytest
 
 from configs.bank_folder import BANKS
 from pipeline.demo_bank import write_demo_bank
-from serve.store.rows import packed
 from serve.store.store import Store
 from tests.folders import bytes_below
+from tests.serve.conftest import whole
 
 ROOT = Path(__file__).parents[1]
 AS_OF = date(2026, 11, 16)
@@ -48,7 +48,7 @@ configs.bank_folder.BANKS = Path(sys.argv.pop(1))
 from pipeline.__main__ import main
 main()
 """
-SENTENCE = re.compile(r"(DataError|ConfigError|MachineError|LeaseError): .+\\.", re.DOTALL)
+SENTENCE = re.compile(r"(DataError|ConfigError|MachineError): .+\.")
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,8 @@ class Work:
     def served(self) -> date:
         """The Monday that readers see, after everything of it was read."""
         with Store(f"sqlite:///{self.home}/store.db") as store:
-            return store.published().run.snapshot_date
+            assert len(whole(store)["scores"]) == store.latest_run().cohort
+            return store.latest_run().snapshot_date
 
     def result(self) -> dict[str, str]:
         """The digest of what the run leaves for readers, of every file; and of the store's content."""
@@ -87,10 +88,8 @@ class Work:
             for kind in kinds
             for name, content in bytes_below(self.home / kind).items()
         }
-        with Store(f"sqlite:///{self.home}/store.db") as store, store.at_run() as read_session:
-            whole = store.published()
-            profiles = read_session.profiles([score.customer_id for score in whole.scores])
-        content = repr((whole, [packed(profile) for profile in profiles.values()]))
+        with Store(f"sqlite:///{self.home}/store.db") as store:
+            content = repr(whole(store))
         return files | {"store": hashlib.sha256(content.encode()).hexdigest()}
 
     def left_over(self) -> list[str]:
