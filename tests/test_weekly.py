@@ -224,8 +224,8 @@ def test_the_first_run_says_that_nothing_has_matured(bank):
 
 @pytest.mark.long
 def test_what_an_earlier_week_predicted_is_compared_with_what_came(raw, tmp_path):
-    """Seven weeks later 37 days have passed; the figures are kept with the run."""
-    bank, before = Context(load_settings("demo", SMALL), tmp_path), AS_OF - timedelta(weeks=7)
+    """Eight weeks later 37 days have passed; the figures are kept with the run."""
+    bank, before = Context(load_settings("demo", SMALL), tmp_path), AS_OF - timedelta(weeks=8)
     earlier, _ = run_weekly(bank, raw, before)
     assert comparison(bank)["verdict"] == "waiting"
     run_weekly(bank, raw, AS_OF)
