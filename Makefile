@@ -21,7 +21,7 @@ AIRFLOW := .venv-airflow/ready
 UV     := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-airflow weekly status acknowledge ingest quarantine-export train tune mlflow promote rollback audit new-access-log backfill ablation learning-curve report backtest definitions features-doc docs outcomes effect mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-model bench-serve bench-lists bench-pages check format lock picture screenshots clean
+.PHONY: help demo test test-long test-airflow weekly status acknowledge ingest quarantine-export train tune mlflow promote rollback audit new-access-log backfill ablation learning-curve report backtest definitions features-doc docs outcomes effect mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-model bench-serve bench-lists bench-pages bench-gates check format lock picture screenshots clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -155,6 +155,9 @@ bench-model: $(READY) ## training and scoring beside LightGBM alone: data/bench/
 
 bench-lists: $(READY) ## money the lists keep beside three other ways, and the effect page put to the test: data/bench/lists.json  (BENCH_LISTS_ARGS)
 	$(PYTHON) -m benchmarks.lists $(BENCH_LISTS_ARGS)
+
+bench-gates: $(READY) ## good and planted weeks of three made-up banks before the gates: data/bench/gates.json  (BENCH_GATES_ARGS)
+	$(PYTHON) -m benchmarks.gates $(BENCH_GATES_ARGS)
 
 bench-pages: $(READY) ## pages of a bank with a million customers: data/bench/pages.json  (BENCH_PAGES_ARGS)
 	$(PYTHON) -m benchmarks.pages $(BENCH_PAGES_ARGS)

@@ -26,6 +26,7 @@ from pipeline.demo_bank import write_demo_bank
 from pipeline.weekly import run_weekly
 
 LAST, LIVED = date(2026, 11, 16), 130
+PUBLISHED = "published"
 PLANTED_ON = LAST - timedelta(weeks=2)
 # Everything that makes a run longer is cut, nothing is left out.
 SMALL: dict[str, Any] = {
@@ -97,8 +98,8 @@ def run(context: Context, raw: Path, monday: date) -> str:
         gates = read_json(context.home.gates / f"{monday}.json")["refused"]
         return f"refused: {', '.join(gates)} | {error}"
     except DataError as error:
-        return f"refused by the ingest: {error}"
-    return "published"
+        return f"refused before the gates: {error}"
+    return PUBLISHED
 
 
 def run_good(bank: GoodWeeks, keep: date | None = None) -> dict[str, str]:
@@ -127,6 +128,37 @@ def run_planted(bank: GoodWeeks, name: str, plant: Callable[[RawWeek], object], 
     return result
 
 
+def measure(customers: int, weeks: Sequence[int], work: Path) -> dict[str, Any]:
+    """What became of all good weeks, a bank per number of ``weeks``, and of planted ones of the first."""
+    began = time.perf_counter()
+    shutil.rmtree(work, ignore_errors=True)
+    banks = [GoodWeeks(work, customers, seed, number - 1) for seed, number in enumerate(weeks, 21)]
+    for bank in banks:
+        bank.make()
+    good = {banks[0].seed: run_good(banks[0], PLANTED_ON)}
+    planted, harmless = (
+        {name: run_planted(banks[0], name, plant, PLANTED_ON) for name, plant in kinds.items()}
+        for kinds in (plants(banks[-1].files), HARMLESS)
+    )
+    good |= {bank.seed: run_good(bank) for bank in banks[1:]}
+    refused = {
+        f"{seed} {day}": text
+        for seed, mondays in good.items()
+        for day, text in mondays.items()
+        if text != PUBLISHED
+    }
+    return {
+        "customers": customers,
+        "good": sum(map(len, good.values())),
+        "false_refusals": len(refused),
+        "refused": refused,
+        "planted": planted,
+        "let_through": sorted(name for name, text in planted.items() if text == PUBLISHED),
+        "harmless": harmless,
+        "seconds": round(time.perf_counter() - began),
+    }
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -134,38 +166,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--customers", type=int, default=600)
     parser.add_argument("--weeks", type=int, nargs="+", default=[52, 26, 26])
     parser.add_argument("--work", type=Path, default=Path("data/bench/gates"))
-    given, began = parser.parse_args(arguments), time.perf_counter()
-    shutil.rmtree(given.work, ignore_errors=True)
-    banks = [
-        GoodWeeks(given.work, given.customers, seed, weeks - 1) for seed, weeks in enumerate(given.weeks, 21)
-    ]
-    for bank in banks:
-        bank.make()
-    good = {banks[0].seed: run_good(banks[0], PLANTED_ON)}
-    planted = {
-        name: run_planted(banks[0], name, plant, PLANTED_ON)
-        for name, plant in plants(banks[-1].files).items()
-    }
-    harmless = {name: run_planted(banks[0], name, plant, PLANTED_ON) for name, plant in HARMLESS.items()}
-    good |= {bank.seed: run_good(bank) for bank in banks[1:]}
-    refused = {
-        f"{seed} {day}": text
-        for seed, weeks in good.items()
-        for day, text in weeks.items()
-        if text != "published"
-    }
-    result = {
-        "customers": given.customers,
-        "good": sum(map(len, good.values())),
-        "false_refusals": len(refused),
-        "refused": refused,
-        "planted": planted,
-        "harmless": harmless,
-        "seconds": round(time.perf_counter() - began),
-    }
+    given = parser.parse_args(arguments)
+    result = measure(given.customers, given.weeks, given.work)
     write_json(given.work.parent / "gates.json", result)
-    harmful = sum(text != "published" for text in planted.values())
-    print(f"{len(refused)} of {result['good']} good weeks and {harmful} of {len(planted)} harmful refused")
+    print(f"{result['false_refusals']} of {result['good']} good weeks refused")
+    print(f"{len(result['let_through'])} of {len(result['planted'])} planted weeks let through")
 
 
 if __name__ == "__main__":
