@@ -69,6 +69,14 @@ def source_figures(gates: Gates, sources: Sources) -> Iterator[Figure]:
         missing = [branch for silent_in, branch in sources.silent if silent_in == table]
         named = ", ".join(missing[:NAMED]) + (", …" if len(missing) > NAMED else "")
         yield Figure(f"branches:{table}", len(missing), high=gates.max_silent_branches, detail=named)
+    monday = next(iter(sources.rhythms.values())).mondays[-1]
+    if monday in sources.unchanged:
+        days, unchanged = zip(*sources.unchanged.items(), strict=True)
+        shares = tuple(share for share, _ in unchanged)
+        median, rows = float(np.median(shares)), unchanged[-1][1]
+        noise = (rows * median * (1 - median) + 1) ** -0.5
+        series = Series(days, shares, "logit", level=False, noise=noise)
+        yield Figure("unchanged:holdings", shares[-1], series)
     if sources.rate_changes:
         rhythm, step = sources.rhythms["rates"], float(np.expm1(sources.rate_changes[-1]))
         steps = tuple(np.expm1(sources.rate_changes).tolist())

@@ -4,7 +4,7 @@ All of it is told from the tables as they stand, because each row says when it w
 history from the first run on.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -16,11 +16,12 @@ import pyarrow.parquet as pq
 from configs.dates import WEEK
 from configs.tables import EVENT_TABLES, TABLES
 from features.build import first_monday
-from features.engine.entities import EPOCH, Ints, day_number, days_of
+from features.engine.entities import EPOCH, Ints, day_number, days_of, unscaled
 from pipeline.tables import Ingested
 
 LOOK_BACK = 104  # Mondays: two years, so that the same season of the year before is among them
 PAST_WEEKS = 8  # the median week is the median of those before
+YEAR = 52
 LEAST_ROWS = 30  # a branch with fewer rows in a median week may well have none in another
 SILENT = 0.1  # share of the median rows below which a branch counts as missing
 
@@ -51,6 +52,7 @@ class Sources:
     rhythms: Mapping[str, Rhythm]
     silent: tuple[tuple[str, str], ...]
     rate_changes: tuple[float, ...]  # by Monday as in the rhythm of rates: the largest step, as a log ratio
+    unchanged: Mapping[date, tuple[float, int]]  # by Monday: share of unchanged balances, and of how many
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def read_sources(tables: Ingested, monday: date, branch_of: Mapping[str, str]) -
         rhythms["rates"] = _rhythm("rates", _Days(valued, valued, np.zeros_like(valued)), mondays)
         changes = tuple(_largest_step(rates, valued, day) for day in mondays)
     present = {name: rhythm for name, rhythm in rhythms.items() if rhythm.rows.any()}
-    return Sources(present, tuple(silent), changes)
+    return Sources(present, tuple(silent), changes, _unchanged_balances(tables, mondays[-YEAR:]))
 
 
 def data_through(tables: Ingested, monday: date) -> date:
@@ -152,3 +154,31 @@ def _largest_step(rates: pa.Table, valued: Ints, monday: date) -> float:
         if earlier >= 0:
             steps.append(abs(float(np.log(values[order[latest]] / values[order[earlier]]))))
     return max(steps)
+
+
+def _unchanged_balances(tables: Ingested, mondays: Sequence[date]) -> dict[date, tuple[float, int]]:
+    """By Monday the share of the holdings valued anew in the week before whose balance is the one before, and
+    their number; weeks with fewer than ``LEAST_ROWS`` are left out."""
+    first, total = day_number(mondays[0]) - 7, np.zeros((2, len(mondays)), np.int64)
+    columns = ["customer_id", "product_id", "valued_on", "known_on", "balance"]
+    for bucket in range(tables.buckets):
+        rows = tables.read("holdings", bucket, columns, mondays[0].year - 1)
+        if rows is None:
+            continue
+        who, product = (
+            pc.dictionary_encode(rows[name]).combine_chunks().indices.to_numpy() for name in columns[:2]
+        )
+        day, balance = days_of(rows["valued_on"]), unscaled(rows["balance"])
+        seen = np.maximum(days_of(rows["known_on"]), day)
+        order = np.lexsort((seen, day, product, who))
+        who, product, seen, balance = (values[order] for values in (who, product, seen, balance))
+        again = (who[1:] == who[:-1]) & (product[1:] == product[:-1])
+        week = (seen[1:] - first) // 7
+        counted = again & (week >= 0) & (week < len(mondays))
+        for row, rows_of in enumerate((counted, counted & (balance[1:] == balance[:-1]))):
+            total[row] += np.bincount(week[rows_of], minlength=len(mondays))
+    return {
+        day: (same / valued, valued)
+        for day, valued, same in zip(mondays, *total.tolist(), strict=True)
+        if valued >= LEAST_ROWS
+    }

@@ -31,6 +31,11 @@ _WORDS: dict[str, tuple[str, str, str]] = {
         "look for a file that is missing, cut off, of another week, or delivered again under new keys",
     ),
     "branches": ("{value} lack nearly all their rows in {table}: {detail}", "branches", _MISSING),
+    "unchanged": (
+        "{value} of the balances valued anew in {table} are those valued before",
+        "share",
+        "look for a file of another week under new dates",
+    ),
     "rates": (
         "an exchange rate changed by {value} within the week",
         "share",
