@@ -22,7 +22,7 @@ NORMAL = 1.4826  # standard deviations in a median absolute deviation of a norma
 PAST_WEEKS = 8  # whose median is the usual week
 LEAST = 4  # weeks of a kind from which on their median counts
 MARGIN = 3  # standard deviations by which the extremes of a season are widened
-SEASON = (48, 56)  # weeks back: the same season last year; New Year by the moon moves by up to three weeks
+SEASON = (49, 55)  # weeks back: the same season last year; New Year by the moon moves by up to three weeks
 EDGE = 0.001  # added to a share and to its rest, so that 0 and 1 have log-odds
 
 Values = NDArray[np.float64]
