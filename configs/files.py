@@ -3,12 +3,32 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 MANIFEST = ".manifest.json"  # the size of every other file in its folder
 DEEPEST = 3  # folders below a bank's in which drafts are made
+
+
+def keep_private() -> None:
+    """From here on whatever this process and its children write is for their own account alone."""
+    os.umask(0o077)
+
+
+def tighten(paths: Iterable[Path]) -> int:
+    """Take the rights of all other accounts from files and folders; the number that had any.
+
+    What belongs to another account is left.
+    """
+    tightened = 0
+    for path in paths:
+        with suppress(OSError):  # gone meanwhile, or not ours
+            mode = path.lstat().st_mode
+            if mode & 0o077 and not path.is_symlink():
+                path.chmod(mode & 0o700)
+                tightened += 1
+    return tightened
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import sys
 import typer
 
 from configs.errors import EXIT_CODES, MachineError, exit_code_of
+from configs.files import keep_private
 from pipeline.commands import alarms, models, operations
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -14,6 +15,7 @@ for commands in (operations, models, alarms):
 
 def main() -> None:
     """Run a command; what a user can mend is one sentence on stderr and an exit code of its own."""
+    keep_private()
     try:
         try:
             app()

@@ -8,6 +8,7 @@ holder touches the file every second.
 import fcntl
 import getpass
 import json
+import logging
 import os
 import socket
 import time
@@ -21,7 +22,9 @@ from threading import Event, Thread
 from typing import IO
 
 from configs.errors import ConfigError, LeaseError
-from configs.files import remove_left_over
+from configs.files import remove_left_over, tighten
+
+log = logging.getLogger("attrition")
 
 HEARTBEAT_SECONDS = 1.0
 STALE_SECONDS = 60.0  # a holder on another machine counts as dead after so long without a heartbeat
@@ -66,12 +69,23 @@ def held(root: Path, command: str) -> Iterator[None]:
             raise LeaseError(_refusal(root.name, before))
         _write(file, json.dumps(asdict(me)))
         remove_left_over(root)
+        _tighten(root)
         try:
             with _heartbeat(file):
                 yield
         finally:
             with suppress(OSError):  # the lock ends in any case
                 _write(file, "")
+
+
+def _tighten(root: Path) -> None:
+    """What an earlier release wrote for everybody; raw files are the bank's own."""
+    written = (
+        path for part in sorted(root.iterdir()) if part.name != "raw" for path in (part, *part.rglob("*"))
+    )
+    tightened = tighten(written)
+    if tightened:
+        log.info("lease     %d files of %s could be read by others and cannot any more", tightened, root)
 
 
 def holder(root: Path) -> Holder | None:

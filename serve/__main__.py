@@ -8,6 +8,7 @@ import tempfile
 import uvicorn
 
 from configs.errors import ConfigError
+from configs.files import keep_private
 from configs.service import ServiceSettings, load_service_settings
 from serve.http import logs
 from serve.http.request_limits import PatientProtocol
@@ -15,6 +16,7 @@ from serve.http.request_limits import PatientProtocol
 
 def run(settings: ServiceSettings) -> None:
     """Serves until SIGTERM or SIGINT."""
+    keep_private()
     with tempfile.TemporaryDirectory(prefix="attrition-metrics-") as folder:
         if settings.metrics_port:
             if settings.workers > 1:  # which inherit the name of the folder where they leave their figures

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from configs.errors import DataError
+from configs.files import tighten
 from configs.service import ServiceSettings, load_service_settings
 from serve.api import branches, contacts, customers, exports, managers, runs
 from serve.api.fast_path import FastPath
@@ -31,6 +32,7 @@ from serve.pages import customers as customer_pages
 from serve.pages import figures, lists, sign_in
 from serve.pages import status as status_pages
 from serve.pages.page import no_such_page
+from serve.store.database import store_files
 from serve.store.point_read import point_read
 from serve.store.store import Store
 
@@ -44,6 +46,7 @@ def forbid_caching(response: Response) -> None:
 def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     """An app of its own store; settings come from the environment unless given. Raises ConfigError."""
     settings = settings or load_service_settings()
+    tighten(store_files(settings.store))  # SQLite gives the files beside them the same rights
     app = FastAPI(
         title="Attrition risk",
         version="1",

@@ -71,6 +71,12 @@ def sqlite_file(engine: Engine) -> Path | None:
     return Path(engine.url.database or "") if engine.dialect.name == "sqlite" else None
 
 
+def store_files(url: str) -> list[Path]:
+    """The files of SQLite for a store and its access log, those written first too; none for PostgreSQL."""
+    paths = [sqlite_file(engine) for engine in (connect(url), access_log(url))]
+    return [Path(f"{path}{ending}") for path in paths if path for ending in ("", "-wal", "-shm")]
+
+
 def driver_dialect(engine: Engine) -> Dialect:
     """For statements that go to the driver itself, past SQLAlchemy; their parameters have names."""
     return sqlite.dialect(paramstyle="named") if sqlite_file(engine) else engine.dialect

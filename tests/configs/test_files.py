@@ -85,3 +85,16 @@ def test_a_file_that_is_written_is_flushed_to_disk_before_it_is_shown(tmp_path, 
     monkeypatch.setattr(Path, "rename", lambda path, to: (done.append("rename"), rename(path, to)))
     fill(tmp_path / "a", "new")
     assert done == ["below", "file", files.draft_of(tmp_path / "a").name, "rename", tmp_path.name]
+
+
+def test_what_others_could_read_is_tightened_but_not_links(tmp_path):
+    (tmp_path / "folder").mkdir(mode=0o755)
+    file, link = tmp_path / "folder" / "file", tmp_path / "link"
+    for path, mode in ((file, 0o754), (tmp_path / "private", 0o600), (tmp_path / "elsewhere", 0o644)):
+        path.touch()
+        path.chmod(mode)
+    link.symlink_to(tmp_path / "elsewhere")
+    paths = [tmp_path / "folder", file, tmp_path / "private", link, tmp_path / "gone"]
+    assert (files.tighten(paths), files.tighten(paths)) == (2, 0)
+    modes = [path.stat().st_mode & 0o777 for path in (tmp_path / "folder", file, tmp_path / "elsewhere")]
+    assert modes == [0o700, 0o700, 0o644]

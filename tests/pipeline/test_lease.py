@@ -188,3 +188,34 @@ def test_every_command_that_writes_takes_the_lease(context, monkeypatch, command
         done = CliRunner().invoke(app, [command, *OPTIONS[command], "--data", str(context.data)])
     assert isinstance(done.exception, LeaseError)
     assert [path.name for path in context.home.root.iterdir()] == ["lease"]
+
+
+def test_a_command_writes_for_its_account_alone_and_tightens_what_is_there(tmp_path):
+    """Whoever had ingested with an earlier release; raw files are the bank's own."""
+    root = tmp_path / "demo"
+    for part in ("tables/a", "raw"):
+        (root / part).mkdir(parents=True)
+        (root / part / "rows.csv").touch()
+        (root / part / "rows.csv").chmod(0o644)
+    command = [
+        sys.executable,
+        "-m",
+        "pipeline",
+        "ingest",
+        "--raw",
+        str(root / "raw"),
+        "--data",
+        str(tmp_path),
+    ]
+    ended = subprocess.run(
+        command, env=os.environ | {"ATTRITION_USER": "li"}, capture_output=True, check=False
+    )
+    assert ended.returncode == 2  # the folder holds no files of the bank
+    others = {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*")
+        if path.stat().st_mode & 0o077 and "raw" not in path.parts[-2:]
+    }
+    assert others == set()
+    assert (root / "raw" / "rows.csv").stat().st_mode & 0o777 == 0o644
+    assert (root / "lease").stat().st_mode & 0o777 == 0o600

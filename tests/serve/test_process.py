@@ -73,6 +73,8 @@ def test_two_workers_are_counted_together_and_stop_without_losing_an_answer(
     two_workers, service, bearer, tmp_path
 ):
     process, port, metrics = two_workers
+    folder = Path(service.store.removeprefix("sqlite:///")).parent
+    assert {path.stat().st_mode & 0o777 for path in folder.glob("store*")} == {0o600}
     head = bearer("crm")
     for _ in range(20):
         assert asked(port, "/v1/customers/c1/risk", head)[0] == 200
