@@ -1,5 +1,7 @@
 """Figures of the weekly run for Prometheus, in a file that its node exporter reads."""
 
+import os
+import socket
 from datetime import timedelta
 from pathlib import Path
 
@@ -96,9 +98,9 @@ def _gates(registry: CollectorRegistry, context: Context) -> None:
 
 
 def _lease(registry: CollectorRegistry, context: Context) -> None:
-    """Who writes now; this very command where a command writes the file."""
+    """Who writes now, besides this command, which has ended when somebody reads the file."""
     text = "1 for the command that holds the lease"
     gauge = _gauge(registry, "lease_held", text, "command", "host", "process")
     holding = holder(context.home.root)
-    if holding:
+    if holding and (holding.host, holding.process) != (socket.gethostname(), os.getpid()):
         gauge.labels(context.settings.bank, holding.command, holding.host, str(holding.process)).set(1)

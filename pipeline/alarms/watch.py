@@ -131,7 +131,7 @@ def _of_error(run: CommandRun, code: int, steps: Sequence[Step], error: Exceptio
         reason = f"{run.command} ended with {type(error).__name__} at {_place_of(error)}."
         remedy = "Send the traceback in the log of the run to whoever maintains the software."
     elif kind == "gate":
-        reason = str(error).split(" If the figures are right")[0]
+        reason = str(error).split(" (2) ")[0].split(" If the figures are right")[0]  # the first gate's
         remedy = (
             f"Look at gates/{run.snapshot_date}.json, do what the gates say and run the week again, or let "
             "a second person override them (docs/operations.md)."

@@ -20,9 +20,11 @@ def status(
     from pipeline.alarms.sending import send_due
     from pipeline.alarms.status import status as status_of
     from pipeline.alarms.status import status_in_words
+    from pipeline.alarms.textfile import write_textfile
 
     context = context_of(bank, data)
     send_due(context)
+    write_textfile(context)
     parts = status_of(context)
     typer.echo(json.dumps(parts, ensure_ascii=False, indent=1) if as_json else status_in_words(parts))
 

@@ -1,5 +1,7 @@
 """The textfile as Prometheus reads it."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,7 +47,6 @@ def test_a_run_that_ended_well_and_one_that_failed(bank, clock):
     assert first["weekly_last_success_timestamp_seconds",] == clock.now.timestamp()
     assert first["weekly_exit_code",] == 0
     assert {key[1] for key in first if key[0] == "weekly_step_seconds"} == {"ingest", "labels"}
-    assert [value for key, value in first.items() if key[:2] == ("lease_held", "weekly")] == [1]
     assert [first["open_alarms", kind] for kind in KINDS] == [0] * len(KINDS)
     clock.later(hours=1)
     with pytest.raises(DataError), watched(bank, "weekly", MONDAY), step("ingest"):
@@ -55,7 +56,26 @@ def test_a_run_that_ended_well_and_one_that_failed(bank, clock):
     assert second["weekly_last_success_timestamp_seconds",] == first["weekly_last_success_timestamp_seconds",]
     assert second["weekly_last_end_timestamp_seconds",] == clock.now.timestamp()
     assert second["open_alarms", "data"] == 1
-    assert not [key for key in second if key[0] == "lease_held"]
+    assert not [key for key in (*first, *second) if key[0] == "lease_held"]
+
+
+def test_who_else_holds_the_lease(bank):
+    """Not the command itself: its file is read when it has ended."""
+    code = f"""
+import sys
+from pathlib import Path
+from pipeline.lease import held
+with held(Path({str(bank.home.root)!r}), "train"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+    holding = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with holding:
+        assert holding.stdout.readline() == b"held\n"
+        write_textfile(bank)
+        holding.stdin.close()
+    (key,) = [key for key in samples(bank) if key[0] == "lease_held"]
+    assert (key[1], key[3]) == ("train", str(holding.pid))
 
 
 def test_figures_of_the_gates_and_acknowledged_alarms(bank):
