@@ -67,7 +67,7 @@ def test_it_is_sent_again_once_a_day_until_somebody_acknowledges_it(bank, clock,
 
 
 @pytest.mark.usefixtures("by_mail")
-@pytest.mark.parametrize("status", [500, 307, 404])
+@pytest.mark.parametrize("status", [500, 302, 404])
 def test_what_a_receiver_did_not_take_is_sent_by_the_next_command_and_nothing_else(
     bank, clock, mailbox, receiver, status, caplog
 ):
