@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
+from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from configs.bank_folder import load_settings
@@ -93,7 +94,9 @@ def test_reasons_carry_figures_in_both_languages(week):
 def test_the_service_answers_from_what_was_published(bank, week):
     publication, lists = week
     one = next(each for each in lists if each.manager and each.listed)
-    settings = demo_service(bank.home.store)
+    # The service adds the heads of its access log to the bank's audit log, so it shares the key of that log.
+    key = SecretStr(bank.audit_key.hex())
+    settings = demo_service(bank.home.store).model_copy(update={"audit_key": key})
     token = issue(settings, {"sub": "the CRM", "role": "crm"}, seconds=3600)
     with TestClient(create_app(settings), headers={"Authorization": f"Bearer {token}"}) as client:
         listed = client.get(f"/v1/managers/{one.manager.manager_id}/list").json()
