@@ -3,19 +3,22 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from math import inf
 from typing import Any
 
 import numpy as np
 
 from configs.call_lists import CallList
+from configs.dates import WEEK
 from configs.settings import Gates
 from configs.tables import EVENT_TABLES
-from pipeline.gates.cohorts import Cohort, Flow
+from pipeline.gates.cohorts import NEAR, Cohort, Flow
 from pipeline.gates.limits import Series
 from pipeline.gates.sources import Rhythm, Sources
 from pipeline.scoring.score import Publication
 
+LEAST_LEAVERS = 10  # expected, from which on the hard limit of the mean risk counts
 NAMED = 5  # branches that a sentence names
 WEEK_DAYS = 7  # a source may be silent for a week, whatever it did before
 
@@ -41,7 +44,7 @@ class Figure:
 
     @property
     def table(self) -> str:
-        return self.name.partition(":")[2]
+        return self.name.partition(":")[2].partition("/")[0]
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,27 @@ class EarlierRun:
     monday: date
     model_id: str
     values: Mapping[str, float]
+    loaded: Mapping[str, int]
+
+
+def file_figures(loaded: Mapping[str, int], monday: date, earlier: Sequence[EarlierRun]) -> Iterator[Figure]:
+    """By ``table/source`` the rows a week loaded since the run before, where that is no more than ``NEAR``
+    weeks ago.
+
+    Which source a row came from is known of files alone, so the history is that of published runs.
+    """
+    for name, rows in loaded.items():
+        known = [(run.monday, run.loaded[name]) for run in earlier if name in run.loaded] + [(monday, rows)]
+        gains = [
+            (day, (after - before) / ((day - since) / WEEK))
+            for (since, before), (day, after) in pairwise(known)
+            if after >= before and day - since <= NEAR * WEEK
+        ]
+        if gains and gains[-1][0] == monday:
+            days, values = zip(*gains, strict=True)
+            noise = _noise_of_count(float(np.median(values)))
+            series = Series(days, values, "log", level=False, noise=noise)
+            yield Figure(f"files:{name}", values[-1], series, detail=name.partition("/")[2])
 
 
 def source_figures(gates: Gates, sources: Sources) -> Iterator[Figure]:
@@ -153,7 +177,7 @@ def run_figures(
     scores, model_id = publication.scores, publication.run.model_id
     risks = np.array([score.risk for score in scores])
     same = [run for run in earlier if run.model_id == model_id]
-    last, before = earlier[-1].values if earlier else {}, same[-1].values if same else {}
+    last = earlier[-1].values if earlier else {}
     monday, size = publication.run.snapshot_date, max(len(scores), 1)
 
     def against(
@@ -165,13 +189,12 @@ def run_figures(
 
     if len(risks):
         mean, spread = float(risks.mean()), float(risks.std())
-        noise = spread / max(mean, 1e-6) / size**0.5
-        factor = gates.max_risk_change
-        hard = (
-            {"low": before["risk_mean"] / factor, "high": before["risk_mean"] * factor}
-            if "risk_mean" in before
-            else {}
-        )
+        past = [run.values["risk_mean"] for run in same if "risk_mean" in run.values]
+        leavers = float(np.median([*past, mean])) * size
+        noise = max(spread / max(mean, 1e-6) / size**0.5, (leavers + 1) ** -0.5)
+        hard = {}
+        if past and leavers >= LEAST_LEAVERS:
+            hard = {"low": past[-1] / gates.max_risk_change, "high": past[-1] * gates.max_risk_change}
         yield against("risk_mean", mean, "ratio", noise, same, **hard)
         yield against("risk_spread", spread, "ratio", noise, same)
         high = float(np.mean([score.risk_band == "high" for score in scores]))

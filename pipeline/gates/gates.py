@@ -20,7 +20,7 @@ from pipeline.context import Context
 from pipeline.gates import figures as measured
 from pipeline.gates.cohorts import flows, read_cohorts
 from pipeline.gates.figures import EarlierRun, Figure
-from pipeline.gates.sources import Sources, read_sources
+from pipeline.gates.sources import Sources, loaded_rows, read_sources
 from pipeline.gates.verdicts import LATE, OVERRIDDEN, REFUSED, Verdict, evaluate
 from pipeline.progress import log
 from pipeline.scoring.score import Publication, run_id_of
@@ -65,7 +65,7 @@ def pass_gates(
     if any(verdict.outcome == REFUSED for verdict in verdicts):
         verdicts = _overridden(context, publication.run, verdicts, waiver)
     run = _with_gates(publication.run, verdicts, sources)
-    content = _content(publication.run, verdicts, late)
+    content = _content(publication.run, verdicts, late) | {"loaded": loaded_rows(tables)}
     write_json(context.home.gates / f"{monday}.json", content)
     refused = [verdict for verdict in verdicts if verdict.outcome == REFUSED]
     if refused:
@@ -88,10 +88,12 @@ def _measure(
         tables, monday, dict(zip(with_branch["customer_id"], with_branch["branch_id"], strict=True))
     )
     cohorts, ids = read_cohorts(context.home, tables, monday)
+    earlier = earlier_runs(context, monday)
     return [
         *measured.source_figures(gates, sources),
+        *measured.file_figures(loaded_rows(tables), monday, earlier),
         *measured.cohort_figures(gates, cohorts, flows(tables, cohorts, ids)),
-        *measured.run_figures(gates, publication, lists, drift, earlier_runs(context, monday)),
+        *measured.run_figures(gates, publication, lists, drift, earlier),
     ], sources
 
 
@@ -104,7 +106,7 @@ def earlier_runs(context: Context, monday: date) -> list[EarlierRun]:
     except DataError:  # before the first publication
         return []
     newest_last = {  # of two runs of one Monday the newer comes later
-        run.snapshot_date: EarlierRun(run.snapshot_date, run.model_id, figures["figures"])
+        run.snapshot_date: EarlierRun(run.snapshot_date, run.model_id, figures["figures"], figures["loaded"])
         for run, figures in reversed(kept)
         if figures and run.snapshot_date < monday
     }

@@ -4,6 +4,7 @@ All of it is told from the tables as they stand, because each row says when it w
 history from the first run on.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -17,6 +18,7 @@ from configs.dates import WEEK
 from configs.tables import EVENT_TABLES, TABLES
 from features.build import first_monday
 from features.engine.entities import EPOCH, Ints, day_number, days_of, unscaled
+from pipeline.artefacts import read_json
 from pipeline.tables import Ingested
 
 LOOK_BACK = 104  # Mondays: two years, so that the same season of the year before is among them
@@ -85,6 +87,17 @@ def read_sources(tables: Ingested, monday: date, branch_of: Mapping[str, str]) -
         changes = tuple(_largest_step(rates, valued, day) for day in mondays)
     present = {name: rhythm for name, rhythm in rhythms.items() if rhythm.rows.any()}
     return Sources(present, tuple(silent), changes, _unchanged_balances(tables, mondays[-YEAR:]))
+
+
+def loaded_rows(tables: Ingested) -> dict[str, int]:
+    """All rows loaded so far by ``table/source``, of the tables that several sources feed."""
+    noted = read_json(tables.folder / "ingest.json")
+    source_of = {file: source for source, files in noted["raw"].items() for file in files}
+    rows: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for count in noted["files"]:
+        rows[count["table"]][source_of[count["file"]]] += count["loaded"]
+    several = {table: sources for table, sources in rows.items() if len(sources) > 1}
+    return {f"{table}/{source}": n for table, sources in several.items() for source, n in sources.items()}
 
 
 def data_through(tables: Ingested, monday: date) -> date:

@@ -10,7 +10,7 @@ from pipeline.gates.figures import Figure
 from pipeline.gates.limits import Limits, learn
 
 PASSED, REFUSED, LATE, OVERRIDDEN = "passed", "refused", "late", "overridden"
-_LATE_KINDS = ("lag", "rows", "branches")  # what a source that was declared late is let through
+_LATE_KINDS = ("lag", "rows", "branches", "files")  # what a source that was declared late is let through
 
 _MISSING = "deliver what is missing and run the week again"
 _HOLDINGS = "compare holdings and bookings of the week: one of them is missing, old, or in another unit"
@@ -29,6 +29,11 @@ _WORDS: dict[str, tuple[str, str, str]] = {
         "{value} of {table} were first seen in the week before the Monday",
         "rows",
         "look for a file that is missing, cut off, of another week, or delivered again under new keys",
+    ),
+    "files": (
+        "{value} a week of {table} were loaded from the files of {detail} since the run before",
+        "rows",
+        "look for a file that is missing, cut off, or delivered again under new keys",
     ),
     "branches": ("{value} lack nearly all their rows in {table}: {detail}", "branches", _MISSING),
     "unchanged": (

@@ -125,7 +125,9 @@ def risk_points(score: Score) -> int:
 def caveats(run: Run, words: Wording) -> tuple[str, ...]:
     """What a reader must know of a run: gates that somebody overrode, and sources that are behind."""
     gates = (name.partition(":")[::2] for name in run.gate_overrides)
-    overridden = [words(f"gate.{kind}", table=words.term("source", table)) for kind, table in gates]
+    overridden = [
+        words(f"gate.{kind}", table=words.term("source", table.partition("/")[0])) for kind, table in gates
+    ]
     behind = [f"{words.term('source', table)} {words.day(day)}" for table, day in run.data_through.items()]
     texts = (("in_spite_of", "gates", overridden), ("data_through", "sources", behind))
     return tuple(words(key, **{name: words("and_so_on").join(parts)}) for key, name, parts in texts if parts)
