@@ -1,7 +1,7 @@
 """The errors a user can mend: what, where, what was found, what to do; shown without a traceback."""
 
 import errno
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import ClassVar
 
@@ -60,6 +60,16 @@ def exit_code_of(error: BaseException | None) -> int:
     if isinstance(error, OSError) and error.errno in MachineError.REMEDIES:
         return EXIT_CODES[MachineError]
     return next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1)
+
+
+def listed(names: Sequence[str], most: int = 20) -> str:
+    """The first names, and how many more there are.
+
+    >>> listed(["a", "b", "c"], most=2)
+    'a, b and 1 more'
+    """
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:

@@ -35,6 +35,8 @@ class ServiceSettings(BaseSettings):
     # Each number says how much, and what it is for; docs/service.md tells more.
     host: str = "127.0.0.1"  # where the service listens; behind a proxy that speaks TLS, the loopback
     port: int = Field(default=8000, ge=0, le=65535)
+    # Where a proxy serves it below a path that it takes away: /attrition
+    prefix: str = Field(default="", pattern=r"^(/[A-Za-z0-9._~-]+)*$")
     workers: int = Field(default=1, ge=1, le=64)  # processes; one per core that may be busy
     hosts: tuple[str, ...] = LOOPBACK  # the names callers may use in Host, as JSON: ["scores.bank.example"]
     metrics_host: str = "127.0.0.1"

@@ -28,6 +28,7 @@ from models.splits import Split
 # Names inside the files stay as they were first written: model_id is a hash over every byte.
 MANIFEST, SIGNATURE = "manifest.json", "signature"
 AUM_NOW = "aum_last"  # the feature that holds the AUM of the day
+LARGEST_FILE = 256_000_000  # bytes; the largest, of trees, takes a few million
 _REMEDY = "Restore the folder from a backup, or train again; never mend a bundle by hand."
 
 
@@ -213,6 +214,11 @@ def _verified(folder: Path, key: bytes) -> dict[str, bytes]:
     for path in paths:
         if not path.is_file():
             raise DataError(f"bundle {folder}: {path.name} does not belong there. {_REMEDY}")
+        if path.stat().st_size > LARGEST_FILE:
+            raise DataError(
+                f"bundle {folder}: {path.name} has {path.stat().st_size:,} bytes, more than a model's file "
+                f"ever has ({LARGEST_FILE:,}). {_REMEDY}"
+            )
     content = {path.name: path.read_bytes() for path in paths}
     for name in (MANIFEST, SIGNATURE):
         if name not in content:

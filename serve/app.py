@@ -54,6 +54,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         lifespan=_close_store,
         # The pages FastAPI offers load scripts from elsewhere, which a bank's network forbids.
         docs_url=None,
+        redirect_slashes=False,  # to an address without the proxy's prefix
         # Figures are those of serve/http/metrics.py; FastAPI's own report of a fault quotes the request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
         redoc_url=None,

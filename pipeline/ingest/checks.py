@@ -1,6 +1,6 @@
 """The contract of one table as SQL: typed columns, why a row is refused, versions, base currency."""
 
-from configs.errors import DataError, did_you_mean
+from configs.errors import DataError, did_you_mean, listed
 from configs.tables import MONEY_IN, MONEY_OUT, Column, Table
 from pipeline.ingest.relations import TABLE_KEY
 
@@ -17,13 +17,13 @@ def check_columns(table: Table, bank: str, types: dict[str, str]) -> None:
     missing = [name for name in (*required, "_file", "_line") if name not in types]
     if missing:
         raise DataError(
-            f"table {table.name!r} lacks {', '.join(missing)}; it has {', '.join(types)}. "
+            f"table {table.name!r} lacks {', '.join(missing)}; it has {listed(list(types))}. "
             f"Select them in {select}."
         )
     extra = [name for name in types if name not in (*table.names, "_file", "_line")]
     if extra:
         raise DataError(
-            f"table {table.name!r} has columns that nobody knows: {', '.join(extra)}. "
+            f"table {table.name!r} has columns that nobody knows: {listed(extra)}. "
             f"{did_you_mean(extra[0], table.names)} Rename or leave out in {select}."
         )
     zoned = [name for name in types if types[name].endswith("WITH TIME ZONE")]

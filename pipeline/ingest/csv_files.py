@@ -16,12 +16,15 @@ from typing import Any, BinaryIO, TextIO, cast
 import duckdb
 import pyarrow as pa
 
-from configs.errors import DataError
+from configs.errors import DataError, listed
 from configs.settings import Source
 from pipeline.ingest.relations import sql_text
 
 # A quoted field goes on over so many lines at most; more is an open quote, and only its own line is refused.
 LINES_PER_ROW = 50
+LONGEST_HEADER = 100_000  # characters
+LONGEST_LINE = 10_000_000  # bytes
+MOST_COLUMNS = 2_000  # of a file
 
 
 def is_gzip(path: Path) -> bool:
@@ -61,7 +64,13 @@ def opened_text(path: Path, name: str, spec: Source) -> Iterator[TextIO]:
 def header(path: Path, name: str, spec: Source) -> tuple[str, ...]:
     """The column names of one CSV file. Raises DataError for a header that names no table."""
     with opened_text(path, name, spec) as file:
-        columns = tuple(next(csv.reader(file, delimiter=spec.delimiter), ()))
+        first = _first_lines(file, path)
+        columns = tuple(next(csv.reader(first, delimiter=spec.delimiter), ()))
+    if len(columns) > MOST_COLUMNS:
+        raise DataError(
+            f"{path} has {len(columns):,} columns in its header; at most {MOST_COLUMNS:,} are read. Deliver "
+            "only the columns that the SELECTs name."
+        )
     if not columns:
         raise DataError(f"{path} is empty: it has not even a header. Deliver it again.")
     lowered = [column.lower() for column in columns]
@@ -80,6 +89,19 @@ def header(path: Path, name: str, spec: Source) -> tuple[str, ...]:
     return columns
 
 
+def _first_lines(file: TextIO, path: Path) -> Iterator[str]:
+    """The lines of a header, one after the other. Raises DataError where it does not end in time."""
+    read = 0
+    while line := file.readline(LONGEST_HEADER - read + 1):
+        read += len(line)
+        if read > LONGEST_HEADER:
+            raise DataError(
+                f"{path} has no end of its header within {LONGEST_HEADER:,} characters. Deliver it with one "
+                "row per line."
+            )
+        yield line
+
+
 def count_lines(path: Path) -> int:
     """The number of lines of a file.
 
@@ -87,7 +109,12 @@ def count_lines(path: Path) -> int:
     """
     lines = 0
     with opened_bytes(path) as file:
-        while chunk := file.read(1 << 24) + file.readline():
+        while chunk := file.read(1 << 24) + (rest := file.readline(LONGEST_LINE)):
+            if len(rest) == LONGEST_LINE:
+                raise DataError(
+                    f"{path} has a line of more than {LONGEST_LINE:,} bytes below line {lines:,}. Deliver "
+                    "it with one row per line."
+                )
             if chunk.count(b"\r") != chunk.count(b"\r\n") or b'" ' in chunk or b' "' in chunk:
                 return -1
             lines += chunk.count(b"\n") + (not chunk.endswith(b"\n"))
@@ -180,7 +207,7 @@ def _undecodable_line(path: Path, codec: str) -> int:
 
 
 def shown(columns: tuple[str, ...]) -> str:
-    return f"({', '.join(columns)})"
+    return f"({listed(columns)})"
 
 
 def raw_rows(path: Path, name: str, spec: Source, lines: Collection[int]) -> Iterator[tuple[int, str]]:

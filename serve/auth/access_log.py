@@ -79,6 +79,7 @@ class AccessLog:
         self._noted = noted
         self._known: Head | None = None
         self._failed = False  # the last transaction
+        self._prepared = False  # its tables were seen
         alone = settings.workers == 1 and connect.sqlite_file(self._engine) is not None
         self._alone = alone
         self._patience = ALONE_SECONDS if alone else connect.BUSY_SECONDS
@@ -101,8 +102,12 @@ class AccessLog:
 
     def ended(self, token_hash: str | None = None) -> frozenset[str]:
         """The hashes of tokens whose sessions ended by signing out: all of them, or this one if it is."""
-        with self.read() as connection:
-            if connection is None or not inspect(connection).has_table(ended_sessions.name):
+        path = connect.sqlite_file(self._engine)
+        if path and not path.is_file():
+            return frozenset()
+        with connect.read(self._engine) as connection:
+            self._prepared = self._prepared or inspect(connection).has_table(ended_sessions.name)
+            if not self._prepared:
                 return frozenset()
             query = select(ended_sessions.c.token_hash)
             if token_hash is not None:

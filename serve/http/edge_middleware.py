@@ -47,7 +47,11 @@ class EdgeMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        context = RequestContext(scope, send)
+        if scope["method"] == "HEAD":  # as GET; the server sends no body
+            scope, send = {**scope, "method": "GET"}, _without_body(send)
+        if not _accepts_gzip(scope):
+            scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]}
+        context = RequestContext(scope, send, self._settings.prefix)
         try:
             async with asyncio.timeout(self._settings.answer_seconds) as patience:
                 context.patience = patience
@@ -77,8 +81,8 @@ class EdgeMiddleware:
 class RequestContext:
     """One request on its way through: what it is called, how long it takes, how it ends."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
-        self._scope, self._send = scope, send
+    def __init__(self, scope: Scope, send: Send, prefix: str = "") -> None:
+        self._scope, self._send, self._prefix = scope, send, prefix.encode()
         self._began = time.perf_counter()
         self._state: dict[str, Any] = scope.setdefault("state", {})
         self._request_id = self._state["request_id"] = _request_id(scope)
@@ -90,12 +94,18 @@ class RequestContext:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = [*message.get("headers", ()), *HEADERS, (b"x-request-id", self._request_id.encode())]
+            if self._prefix:
+                headers = [(name, self._prefixed(name, content)) for name, content in headers]
             if self._scope.get("scheme") == "https":
                 headers.append((b"strict-transport-security", b"max-age=31536000"))
             message["headers"] = headers
             if self.patience:
                 self.patience.reschedule(asyncio.get_running_loop().time() + LONGEST_SECONDS)
         await self._send(message)
+
+    def _prefixed(self, name: bytes, content: bytes) -> bytes:
+        """Of a redirect to a page of the service, the path as the caller's browser has to ask for it."""
+        return self._prefix + content if name == b"location" and content.startswith(b"/") else content
 
     def end(self) -> None:
         """Whoever answered is told by ``ended`` that the last byte has left, or that the caller has."""
@@ -111,6 +121,22 @@ class RequestContext:
                 self.status,
                 seconds,
             )
+
+
+def _without_body(send: Send) -> Send:
+    async def send_head(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return send_head
+
+
+def _accepts_gzip(scope: Scope) -> bool:
+    """False where the caller refuses it by ``gzip;q=0``; starlette looks for the word alone."""
+    accepted = b",".join(content for name, content in scope["headers"] if name == b"accept-encoding")
+    codings = accepted.lower().replace(b" ", b"").split(b",")
+    return not any(re.fullmatch(rb"(x-)?gzip;q=0(\.0*)?", coding) for coding in codings)
 
 
 def _nothing() -> None:

@@ -100,6 +100,7 @@ def show(request: Request, template: str, status: int = 200, **values: Any) -> H
     frame = {
         "caller": access.caller if access else None,
         "places": places(access) if access else [],
+        "prefix": request.app.state.settings.prefix,
         "here": request.url.path,
         "back": here(request),
         "seal": request.app.state.forms.seal(session.SEALED, cookie),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, time
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import quote
@@ -15,6 +16,7 @@ from serve.store.list_rows import list_rows
 from serve.store.read_session import ReadSession
 from serve.workbooks.sheets import Context, list_sheet, summary_sheet
 
+LONGEST_IN_NAME = 180  # characters; a file's name has at most 255 bytes
 OPTIONS = {
     "in_memory": True,
     "strings_to_formulas": False,
@@ -58,11 +60,19 @@ def _workbooks(
     for call_list in lists:
         branches.setdefault(call_list.branch_id or "", []).append(call_list)
         if call_list.manager:
-            manager = quote(call_list.manager.manager_id, safe="")  # ``B/1`` becomes ``B%2F1``
+            manager = _in_name(call_list.manager.manager_id)
             yield f"manager_{manager}.xlsx", manager_workbook(context, call_list, read_session)
     for branch_id, of_branch in sorted(branches.items()):
-        name = f"branch_{quote(branch_id, safe='')}.xlsx" if branch_id else "no_branch.xlsx"
+        name = f"branch_{_in_name(branch_id)}.xlsx" if branch_id else "no_branch.xlsx"
         yield name, branch_workbook(context, of_branch, read_session)
+
+
+def _in_name(number: str) -> str:
+    """A number as a part of a file's name: ``B/1`` becomes ``B%2F1``, and a long one ends in its digest."""
+    quoted = quote(number, safe="")
+    if len(quoted) <= LONGEST_IN_NAME:
+        return quoted
+    return f"{quoted[: LONGEST_IN_NAME - 17]}~{sha256(number.encode()).hexdigest()[:16]}"
 
 
 def _workbook(

@@ -107,6 +107,14 @@ def test_whatever_does_not_belong_is_named(bundle, models):
         write(bundle, models, KEY)
 
 
+def test_a_file_of_four_gigabytes_is_refused_by_its_size_and_not_read(bundle, models):
+    folder = write(bundle, models, KEY)
+    with (folder / "model.txt").open("r+b") as file:
+        file.truncate(4 << 30)  # a hole, which takes no room
+    with pytest.raises(DataError, match=r"model\.txt has 4,294,967,296 bytes, more than a model's file"):
+        load(folder, KEY)
+
+
 def test_another_folder_name_or_none_is_refused(bundle, models):
     folder = write(bundle, models, KEY)
     shutil.move(folder, models / "0123456789abcdef")

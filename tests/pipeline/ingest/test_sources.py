@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from configs.bank_folder import find_raw, load_settings
 from configs.errors import DataError
 from configs.settings import Source
+from pipeline.ingest import csv_files
 from pipeline.ingest.csv_files import LINES_PER_ROW, rows
 from pipeline.ingest.sources import Reject, open_source
 
@@ -294,3 +295,30 @@ def test_law_a_row_read_alone_is_that_of_the_whole_file(text: str) -> None:
 
     for row in rows(lines(), ",", 2):
         assert list(rows(lines(), ",", 2, [row[0]])) == [row]
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (",".join(f"c{place}" for place in range(5_000)), r"has 5,000 columns in its header; at most 2,000"),
+        ("a" * 200_000, r"has no end of its header within 100,000 characters"),
+        ('"' + "a\n" * 100_000, r"has no end of its header within 100,000 characters"),
+    ],
+    ids=["columns", "one line", "an open quote"],
+)
+def test_a_header_without_end_is_refused_in_a_sentence(tmp_path, content, fault):
+    path = tmp_path / "txn.csv"
+    path.write_text(content)
+    with pytest.raises(DataError, match=fault) as refused:
+        csv_files.header(path, "transactions", Source(files="txn*.csv"))
+    assert len(str(refused.value)) < 500
+
+
+def test_a_line_without_end_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(csv_files, "LONGEST_LINE", 1_000)
+    path = tmp_path / "txn.csv"
+    path.write_bytes(b"a\n1\n" + b"x" * ((1 << 24) + 5_000))
+    with pytest.raises(DataError, match="has a line of more than 1,000 bytes"):
+        csv_files.count_lines(path)
+    path.write_bytes(b"a\n1\n" + b"x" * 999)
+    assert csv_files.count_lines(path) == 3

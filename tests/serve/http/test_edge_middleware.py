@@ -179,3 +179,50 @@ def test_a_body_is_counted_and_timed_as_it_comes(sent, seconds, status):
         return None
 
     assert asyncio.run(ask()) == status
+
+
+def test_head_is_answered_as_get_without_a_body(client, bearer):
+    paths = [
+        "/healthz",
+        "/readyz",
+        "/openapi.json",
+        "/sign-in",
+        "/style.css",
+        "/v1/runs",
+        "/v1/customers/c1/risk",
+    ]
+    for path in [*paths, "/v1/exports/scores", "/v1/managers/M1/list", "/v1/customers/c9/risk", "/none"]:
+        whole, head = client.get(path, headers=bearer("crm")), client.head(path, headers=bearer("crm"))
+        assert (head.status_code, head.content) == (whole.status_code, b""), path
+        assert head.headers.get("etag") == whole.headers.get("etag")
+    assert client.head("/v1/customers/c1/risk").status_code == 401
+    assert client.head("/sign-out").status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("accepted", "encoding"),
+    [
+        ("gzip", "gzip"),
+        ("br, gzip;q=0.5", "gzip"),
+        ("gzip;q=0", None),
+        ("br, GZIP; q=0.000, identity", None),
+        ("identity", None),
+    ],
+)
+def test_gzip_that_is_refused_is_not_sent(client, bearer, accepted, encoding):
+    answer = client.get("/v1/exports/scores", headers=bearer("crm") | {"Accept-Encoding": accepted})
+    assert (answer.status_code, answer.headers.get("content-encoding")) == (200, encoding)
+
+
+def test_links_and_redirects_keep_the_prefix_of_a_proxy(service, bearer, published):  # noqa: ARG001
+    below = service.model_copy(update={"prefix": "/attrition"})
+    with TestClient(create_app(below), follow_redirects=False) as client:
+        head = bearer("manager", manager_id="M1")
+        assert client.get("/", headers=head).headers["location"] == "/attrition/lists/M1"
+        assert client.get("/lists/M1").headers["location"].startswith("/attrition/sign-in?to=%2Flists%2FM1")
+        for path in ("/lists/M1", "/customers/c1", "/model", "/effect", "/sign-in"):
+            page = client.get(path, headers=head).text
+            addresses = re.findall(r'(?:href|action)="(/[^"]*)"', page)
+            assert addresses, path
+            assert [one for one in addresses if not one.startswith("/attrition/")] == [], path
+        assert client.get("/v1/runs/", headers=head).status_code == 404  # and no redirect past the prefix

@@ -13,6 +13,7 @@ from openpyxl.utils import get_column_letter
 
 from configs.published import LANGUAGES, Change, Manager, Maturity, PastContact, Profile, RunExtras
 from configs.settings import Label
+from serve.workbooks import excel
 from serve.workbooks.excel import branch_workbook, manager_workbook, write_lists
 from serve.workbooks.sheets import Context
 
@@ -291,3 +292,13 @@ def test_no_id_leaves_the_folder(folder, read_session, lists, settings):
 def test_customers_of_no_branch_have_a_workbook_too(folder, read_session, lists, settings):
     (path,) = write_lists(folder, read_session, [replace(lists[1], branch_id=None)], settings)
     assert path.name == "no_branch.xlsx"
+
+
+def test_a_number_is_a_part_of_a_name_that_a_file_system_takes():
+    """Quoted, a Chinese sign takes nine characters; what is cut off stands in the digest."""
+    assert excel._in_name("B/1") == "B%2F1"
+    names = [
+        excel._in_name(number) for number in ("经" * 64, "经" * 63 + "理", "M" * 64, "M" * 255, "M" * 254)
+    ]
+    assert len(set(names)) == 5
+    assert all(len(f"manager_{name}.xlsx".encode()) <= 255 for name in names)
