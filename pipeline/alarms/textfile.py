@@ -32,8 +32,8 @@ def write_textfile(context: Context) -> None:
     _gates(registry, context)
     _lease(registry, context)
     try:
-        Path(target).parent.mkdir(parents=True, exist_ok=True)
         write_to_textfile(target, registry)
+        Path(target).chmod(0o644)  # node exporter is another account; nothing in it is secret
         Path(target).chmod(0o644)  # Prometheus reads it under another account; it tells of no customer
     except OSError as error:
         log.warning("alarms    textfile %s cannot be written: %s", target, error)

@@ -83,6 +83,7 @@ def bank(tmp_path: Path, clock: Clock, receiver: Receiver, monkeypatch: pytest.M
         "webhook": receiver.address,
         "textfile": str(tmp_path / "node" / "attrition.prom"),
     }
+    (tmp_path / "node").mkdir()
     settings = load_settings("demo", {"alarms": alarms, "mail": {"sender": "attrition@bank.example"}})
     return Context(settings, tmp_path / "data", clock)
 

@@ -1,5 +1,6 @@
 """The textfile as Prometheus reads it."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -27,6 +28,14 @@ GATES = {
     "overridden": [],
     "late": {},
 }
+
+
+@pytest.fixture(autouse=True)
+def umask():
+    """That of the scheduled run."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
 
 
 def samples(bank):
@@ -96,9 +105,10 @@ def test_what_cannot_be_read_is_missing_and_what_cannot_be_written_is_said(bank,
     (bank.home.gates / f"{MONDAY}.json").write_text("{")
     write_textfile(bank)
     assert samples(bank) == {}
-    blocked = tmp_path / "blocked"
-    blocked.write_text("")
-    settings = bank.settings.alarms.model_copy(update={"textfile": str(blocked / "attrition.prom")})
+    assert Path(bank.settings.alarms.textfile).stat().st_mode & 0o777 == 0o644
+    settings = bank.settings.alarms.model_copy(
+        update={"textfile": str(tmp_path / "missing" / "attrition.prom")}
+    )
     write_textfile(replace(bank, settings=bank.settings.model_copy(update={"alarms": settings})))
     assert "attrition.prom cannot be written" in caplog.text
 
