@@ -1,4 +1,4 @@
-"""Alarms, and the commands that wrote."""
+"""Alarms, the commands that wrote, and whatever table a store of the first version lacks."""
 
 from alembic import op
 
@@ -8,4 +8,4 @@ revision, down_revision = "0002", "0001"
 
 
 def upgrade() -> None:
-    tables.metadata.create_all(op.get_bind(), tables.OF_OPERATORS)
+    tables.metadata.create_all(op.get_bind())
