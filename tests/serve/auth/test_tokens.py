@@ -14,9 +14,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fastapi import HTTPException
+from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
 from configs.service import ServiceSettings
+from serve.app import create_app
 from serve.auth import tokens
 from serve.auth.policy import Role
 from serve.auth.tokens import Caller, PublicKeys, RefusedError, Tokens, public_keys
@@ -298,3 +300,25 @@ def test_a_claim_nested_without_end_is_refused(bank):
     for token in (f"{head}.{content}.", f"{content}.e30."):
         with pytest.raises(RefusedError):
             bank.verified(token)
+
+
+def test_a_page_that_began_with_a_withdrawn_key_ends_with_it(jwks, clock, published, store_url):  # noqa: ARG001
+    """A session is only its token: it is verified anew with every page, as old as the keys may be."""
+    service = ServiceSettings(
+        store=store_url,
+        token_issuer=ISSUER,
+        token_audience=AUDIENCE,
+        token_jwks=str(jwks),
+        audit_key=SecretStr(secrets.token_hex(32)),
+        hosts=("bank.example",),
+    )
+    cookie = {"Cookie": f"__Host-attrition-session={signed(exp=int(time.time()) + 7200)}"}
+    with TestClient(create_app(service), base_url="https://bank.example", follow_redirects=False) as client:
+        assert client.get("/lists/M1", headers=cookie).status_code == 200
+        jwks.write_text(json.dumps({"keys": [jwk(OTHER, "r2")]}))
+        statuses = {}
+        for minute in range(21):
+            statuses[minute] = client.get("/lists/M1", headers=cookie).status_code
+            clock(1)
+        assert statuses[0] == 200
+        assert statuses[20] == 303  # to sign in again
