@@ -74,7 +74,7 @@ def test_a_store_of_the_first_version_gets_the_tables_of_alarms_and_keeps_its_ro
 ):
     before = whole(published)
     with write(engine) as connection:
-        for table in (*tables.OF_OPERATORS, tables.ended_sessions):
+        for table in (*tables.OF_OPERATORS, tables.notifications):
             table.drop(connection)
         connection.execute(text("UPDATE schema_version SET version_num = '0001'"))
     with Store(store_url) as store:
@@ -83,7 +83,7 @@ def test_a_store_of_the_first_version_gets_the_tables_of_alarms_and_keeps_its_ro
         assert store.migrate() == ["0002"]
         assert whole(store) == before
         with store.read() as connection:
-            for table in (*tables.OF_OPERATORS, tables.ended_sessions):
+            for table in (*tables.OF_OPERATORS, tables.notifications):
                 assert connection.execute(select(table)).all() == []
 
 
