@@ -302,7 +302,8 @@ def test_a_claim_nested_without_end_is_refused(bank):
             bank.verified(token)
 
 
-def test_a_page_that_began_with_a_withdrawn_key_ends_with_it(jwks, clock, published, store_url):  # noqa: ARG001
+@pytest.mark.usefixtures("published")
+def test_a_page_that_began_with_a_withdrawn_key_ends_with_it(jwks, clock, store_url):
     """A session is only its token: it is verified anew with every page, as old as the keys may be."""
     service = ServiceSettings(
         store=store_url,
