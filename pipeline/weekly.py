@@ -151,10 +151,10 @@ def run_publish(
             write_effect(read_session.connection, effect)
             listed["files"] = len(write_lists(draft, read_session, lists, context.settings))
             listed["customers"] = sum(len(call_list.listed) for call_list in lists)
+            served = read_session.served_run() == run
         keep = context.settings.store
         # A past week filled in stays at least until the next new one, and finds the assignments it rests on.
         assignment_weeks = keep.keep_weeks + LOOK_BACK.days // 7
-        served = store.latest_run().run_id == run.run_id
         counts["pruned"] = store.prune(keep.keep_weeks, keep.keep_profiles, assignment_weeks) if served else 0
     if served:
         raise_run_alarms(context, snapshot_date, drifted, figures)

@@ -21,6 +21,7 @@ _EFFICIENCY = 0.37  # a median absolute deviation is as exact as a standard devi
 NORMAL = 1.4826  # standard deviations in a median absolute deviation of a normal
 PAST_WEEKS = 8  # whose median is the usual week
 LEAST = 4  # weeks of a kind from which on their median counts
+FAR = 4  # weeks since the Monday before from which on its level says nothing of this one's
 MARGIN = 3  # standard deviations by which the extremes of a season are widened
 SEASON = (49, 55)  # weeks back: the same season last year; New Year by the moon moves by up to three weeks
 EDGE = 0.001  # added to a share and to its rest, so that 0 and 1 have log-odds
@@ -67,10 +68,14 @@ class Limits:
 
 
 def learn(series: Series, false_share: float, least_weeks: int) -> Limits | None:
-    """The limits for the last value of a series; None with fewer than ``least_weeks`` weeks to learn from."""
+    """The limits for the last value of a series; None with fewer than ``least_weeks`` weeks to learn from, or
+    for a level whose Monday before lies more than ``FAR`` weeks back."""
     if series.scale == "lag":
         lags, weeks = series.values[:-1], len(series.values) - 1
         return Limits(0, longest_lag(lags, false_share), weeks) if weeks >= least_weeks else None
+    gap = _gap(series)
+    if gap > FAR:
+        return None
     onto, back = _SCALES[series.scale]
     values = onto(np.array(series.values, np.float64))
     middle = (
@@ -87,13 +92,13 @@ def learn(series: Series, false_share: float, least_weeks: int) -> Limits | None
     history = rest[known]
     center = float(np.median(history))
     spread = max(NORMAL * float(np.median(np.abs(history - center))), series.noise, 1e-9)
-    spread *= _gap(series) ** 0.5
+    spread *= gap**0.5
     # A next value of a normal sample varies by its own variance and that of the median, π/2 · 1/n.
     degrees = min(_EFFICIENCY * (len(history) - 1), _HEAVY)
     width = float(student.ppf(1 - false_share / 2, degrees)) * spread * (1 + np.pi / 2 / len(history)) ** 0.5
     if not series.weekly:  # weekly rows have their extremes by the calendar
-        width = max(width, _tail(np.abs(history - center), false_share) * _gap(series) ** 0.5)
-    low, high = center - width, center + width
+        width = max(width, _tail(np.abs(history - center), false_share) * gap**0.5)
+    low, high = center * gap - width, center * gap + width
     if series.weekly:
         season, margin = rest[_season(series, known)], MARGIN * spread
         low, high = min([low, *(season - margin)]), max([high, *(season + margin)])
@@ -137,7 +142,9 @@ def _median_before(values: Values, k: int, weeks: int) -> float:
 
 def _gap(series: Series) -> float:
     """Weeks from the value before this Monday's to it, at least 1: what drifts, drifts further."""
-    return max(1.0, (series.days[-1] - series.days[-2]) / WEEK) if series.level else 1.0
+    if not series.level or len(series.days) < 2:
+        return 1.0
+    return max(1.0, (series.days[-1] - series.days[-2]) / WEEK)
 
 
 def _by_week_of_month(series: Series, rest: Values, known: NDArray[np.intp]) -> Values:

@@ -55,9 +55,8 @@ class Store(AbstractContextManager["Store"]):
         extras: RunExtras = NO_EXTRAS,
     ) -> bool:
         """Writes one run whole; True if it is now the one served. Raises DataError as ``publishing`` does."""
-        with self.publishing(run, scores, exclusions, lists, extras):
-            pass
-        return self.latest_run().run_id == run.run_id
+        with self.publishing(run, scores, exclusions, lists, extras) as read_session:
+            return read_session.served_run() == run
 
     @contextmanager
     def publishing(

@@ -40,6 +40,7 @@ OPTIONS = {
     "learning-curve": AS_OF,
     "mail": AS_OF,
     "migrate": (),
+    "new-access-log": ("--by", "Li", "--why", "the old one was archived"),
     "outcomes": AS_OF,
     "promote": ("--bundle", "0123456789abcdef", "--by", "Li"),
     "quarantine-export": ("--raw", "raw", "--out", "out"),

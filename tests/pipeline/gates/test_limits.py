@@ -50,9 +50,18 @@ def test_too_little_history_has_no_limits():
 
 def test_a_pair_of_mondays_further_apart_may_differ_more():
     near = series([100, 101, 99, 100, 102, 98] * 4 + [100])
-    far = Series((*near.days[:-1], near.days[-1] + 15 * WEEK), near.values)
+    far, too_far = (Series((*near.days[:-1], near.days[-1] + weeks * WEEK), near.values) for weeks in (3, 4))
     close, wide = learn(near, 0.01, 8), learn(far, 0.01, 8)
-    assert (wide.high - wide.low) == pytest.approx(4 * (close.high - close.low))
+    assert (wide.high - wide.low) == pytest.approx(2 * (close.high - close.low))
+    assert learn(too_far, 0.01, 8) is None
+
+
+def test_a_level_that_moves_every_week_moves_on():
+    """Money that leaves week by week is expected to have left by more after three weeks than after one."""
+    near = series([100 - 2 * k + k % 2 for k in range(30)])
+    far = Series((*near.days[:-1], near.days[-1] + 2 * WEEK), near.values)
+    close, wide = learn(near, 0.01, 8), learn(far, 0.01, 8)
+    assert wide.high + wide.low < close.high + close.low
 
 
 def test_the_same_season_of_last_year_widens_the_limits():

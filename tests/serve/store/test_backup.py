@@ -140,7 +140,7 @@ def test_a_missing_store_gives_no_backup(tmp_path):
 def test_postgresql_has_tools_of_its_own(tmp_path):
     address = "postgresql+psycopg://reader:geheim@host/scores"
     for action in (back_up, restore):
-        sentence = r"pg_dump and pg_restore, as docs/operations\.md shows"
+        sentence = r"pg_dump and pg_restore, as docs/store\.md shows"
         with pytest.raises(DataError, match=sentence) as refused:
             action(address, tmp_path / "backup.db")
         assert "geheim" not in str(refused.value)
