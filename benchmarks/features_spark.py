@@ -195,13 +195,13 @@ def differing(shared: Path, others: Sequence[Path], names: list[str]) -> dict[st
     customers with a booking in the longest window: for all others the sums must be 0.
     """
     base = pq.read_table(shared, columns=KEYS + names).to_pandas().set_index(KEYS).sort_index()
-    said = {}
+    compared = {}
     for other in others:
         rows = pq.read_table(other, columns=KEYS + names).to_pandas().set_index(KEYS)
-        said[f"{other.name}_values"] = rows.size
-        said[f"{other.name}_differ"] = int((base.loc[rows.index] != rows).to_numpy().sum())
+        compared[f"{other.name}_values"] = rows.size
+        compared[f"{other.name}_differ"] = int((base.loc[rows.index] != rows).to_numpy().sum())
     absent = base.drop(pd.read_parquet(others[-1], columns=KEYS).set_index(KEYS).index)
-    return said | {"absent_rows_not_zero": int((absent != 0).any(axis=1).sum())}
+    return compared | {"absent_rows_not_zero": int((absent != 0).any(axis=1).sum())}
 
 
 def main() -> None:

@@ -233,11 +233,11 @@ def follow_up(part: Part, tables: Ingested, worlds: Iterable[World], since: date
     timeline = part.settings.label.timeline
     days = [day for day in MONDAYS if timeline(day).matured(until) and not timeline(day).matured(since)]
     build_outcomes(part.settings, part.home, tables, days, until, lambda *_: None)
-    came = {day: outcomes(part.home, day) for day in days}
+    observed = {day: outcomes(part.home, day) for day in days}
     for world in (one for one in worlds if one.way == OURS and days):
         with part.store(world) as store, store.write() as connection:
             for day in days:
-                assignments.fill(connection, day, came[day])
+                assignments.fill(connection, day, observed[day])
 
 
 def _effect(part: Part, world: World, quiet: World, without: Mapping[date, Outcomes]) -> dict[str, Any]:

@@ -101,8 +101,8 @@ def _staff(bank: Bank, world: World) -> pa.Table:
 
 def together(parts: Iterable[tuple[Iterable[World], Sequence[Week]]]) -> Iterator[list[Week]]:
     """The records of all worlds, week by week, each under its own numbers."""
-    told = [map(world.tagged, weeks) for own, weeks in parts for world in own]
-    return (list(week) for week in zip(*told, strict=True))
+    tagged = [map(world.tagged, weeks) for own, weeks in parts for world in own]
+    return (list(week) for week in zip(*tagged, strict=True))
 
 
 def deliver(out: Path, weeks: Iterable[Iterable[Week]]) -> None:

@@ -55,6 +55,18 @@ class Alarm:
     def last_sent_at(self) -> datetime | None:
         return max(self.sent.values(), default=None)
 
+    @property
+    def shown(self) -> dict[str, str | None]:
+        """Number, kind, Monday, step, reason and remedy, as scripts and receivers get them."""
+        return {
+            "alarm": self.alarm_id,
+            "kind": self.kind,
+            "monday": str(self.snapshot_date) if self.snapshot_date else None,
+            "step": self.step,
+            "reason": self.reason,
+            "remedy": self.remedy,
+        }
+
 
 class Alarms(Strict):
     """Where alarms go besides the exit code and `make status`; nowhere else while all three are empty.

@@ -108,7 +108,7 @@ def _sizes(folder: Path) -> dict[str, int]:
 
 
 def draft_of(target: Path) -> Path:
-    """Where this process makes what becomes ``target``."""
+    """The path at which this process makes what becomes ``target``."""
     return target.with_name(f".draft-{os.getpid()}-{target.name}")
 
 

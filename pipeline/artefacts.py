@@ -52,7 +52,7 @@ class Home:
 
     @property
     def gates(self) -> Path:
-        """What the gates found in each Monday's last attempt."""
+        """The verdicts of the gates on each Monday's last attempt."""
         return self.root / "gates"
 
     @property

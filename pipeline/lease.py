@@ -33,7 +33,7 @@ PATIENCE_SECONDS = 2.0  # a command that is just ending may still let go
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a lease; ``since`` is the time of the start in UTC."""
+    """The holder of a lease; ``since`` is the time of the start in UTC."""
 
     command: str
     user: str
@@ -89,7 +89,7 @@ def _tighten(root: Path) -> None:
 
 
 def holder(root: Path) -> Holder | None:
-    """Who holds the lease of the bank in this folder; None where nobody does."""
+    """The holder of the lease of the bank in this folder; None where nobody does."""
     path = root / "lease"
     if not path.is_file():
         return None

@@ -62,7 +62,7 @@ def run_ingest(context: Context, raw: Path) -> Ingested:
 
 
 def run_calibration(context: Context, tables: Ingested, snapshot_date: date) -> dict[str, Any]:
-    """What earlier runs predicted beside what had matured before this Monday, and whether that is noise."""
+    """The predictions of earlier runs beside what had matured before this Monday, with a verdict on noise."""
     with step("calibration") as counts, progress_bar("labels") as on_labels:
         counts["matured"] = keep_matured(context, tables, snapshot_date, on_labels)
         matured = read_matured(context.home, context.settings.label, snapshot_date)

@@ -122,7 +122,7 @@ def _raised(context: Context, alarms: Sequence[Alarm], alarm: Alarm, at: datetim
 
 
 def _place(alarm: Alarm) -> tuple[object, ...]:
-    """What makes two alarms the same, their reasons apart."""
+    """The key that two alarms share where only their reasons differ."""
     return alarm.kind, alarm.step, None if alarm.kind in STANDING else alarm.snapshot_date
 
 

@@ -1,4 +1,4 @@
-"""How far the data of each source reaches."""
+"""The newest day in the data of each source."""
 
 from collections.abc import Iterator
 from datetime import date

@@ -1,4 +1,4 @@
-"""What the gates said of the newest Monday."""
+"""The verdicts of the gates on the newest Monday."""
 
 from typing import Any
 

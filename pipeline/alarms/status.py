@@ -67,12 +67,7 @@ def _lease(context: Context) -> dict[str, Any] | None:
 
 def _alarm(alarm: Alarm) -> dict[str, Any]:
     return {
-        "alarm": alarm.alarm_id,
-        "kind": alarm.kind,
-        "monday": str(alarm.snapshot_date) if alarm.snapshot_date else None,
-        "step": alarm.step,
-        "reason": alarm.reason,
-        "remedy": alarm.remedy,
+        **alarm.shown,
         "raised_at": _time(alarm.raised_at),
         "last_sent_at": _time(alarm.last_sent_at),
         "acknowledged_by": alarm.acknowledged_by or None,

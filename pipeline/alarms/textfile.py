@@ -98,7 +98,7 @@ def _gates(registry: CollectorRegistry, context: Context) -> None:
 
 
 def _lease(registry: CollectorRegistry, context: Context) -> None:
-    """Who writes now, besides this command, which has ended when somebody reads the file."""
+    """The other writer, if any; this command has ended when somebody reads the file."""
     text = "1 for the command that holds the lease"
     gauge = _gauge(registry, "lease_held", text, "command", "host", "process")
     holding = holder(context.home.root)

@@ -77,11 +77,6 @@ def _content(context: Context, alarm: Alarm) -> dict[str, Any]:
         "timestamp": f"{raised.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "data": {
             "bank": context.settings.bank,
-            "alarm": alarm.alarm_id,
-            "kind": alarm.kind,
-            "monday": str(alarm.snapshot_date) if alarm.snapshot_date else None,
-            "step": alarm.step,
-            "reason": alarm.reason,
-            "remedy": alarm.remedy,
+            **alarm.shown,
         },
     }

@@ -49,7 +49,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class EarlierRun:
-    """What was kept of a published run: its Monday, its model, and its figures by name."""
+    """The record of a published run: its Monday, its model, and its figures by name."""
 
     monday: date
     model_id: str

@@ -177,7 +177,7 @@ def _with_gates(run: Run, verdicts: Sequence[Verdict], sources: Sources) -> Run:
 
 
 def _content(run: Run, verdicts: Sequence[Verdict], late: Mapping[str, str]) -> dict[str, Any]:
-    """What is kept: plain numbers and text; None for a limit that is not there."""
+    """The record: plain numbers and text; None for a limit that is not there."""
     return {
         "run_id": run.run_id,
         "figures": {verdict.figure.name: verdict.figure.value for verdict in verdicts},

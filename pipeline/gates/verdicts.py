@@ -107,7 +107,7 @@ def _evaluate(gates: Gates, figure: Figure, late: Mapping[str, str], false_share
 
 
 def _sentence(verdict: Verdict) -> str:
-    """What was found, what is usual, and what to do."""
+    """A sentence of what was found, what is usual, and what to do."""
     figure, learnt = verdict.figure, verdict.learnt
     sentence, unit, remedy = _WORDS[figure.kind]
     finding = sentence.format(table=figure.table, detail=figure.detail, value=_shown(figure.value, unit))

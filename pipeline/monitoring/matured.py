@@ -187,7 +187,7 @@ def _outcomes(
 
 
 def _at_horizon(settings: Settings, days: int) -> Settings:
-    """The same settings with this as the longest horizon."""
+    """The settings with this as the longest horizon."""
     return settings.model_copy(update={"label": settings.label.model_copy(update={"horizon_days": days})})
 
 

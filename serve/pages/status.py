@@ -22,7 +22,7 @@ COMMANDS = 12  # shown, the newest
 
 @pages.get("/status")
 def status_page(request: Request, access: Granted) -> Response:
-    """What the store holds of it; also before the first run is published."""
+    """The part that the store holds; also before the first run is published."""
     with access.service.store.read() as connection:
         row = served(connection)
         run = run_from(row) if row else None

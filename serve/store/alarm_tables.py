@@ -1,4 +1,4 @@
-"""What operators look at: alarms, and the commands that wrote. No row names a customer."""
+"""Rows for operators: alarms, and the commands that wrote. No row names a customer."""
 
 import sqlalchemy as sa
 

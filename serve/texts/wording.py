@@ -123,7 +123,7 @@ def risk_points(score: Score) -> int:
 
 
 def caveats(run: Run, words: Wording) -> tuple[str, ...]:
-    """What a reader must know of a run: gates that somebody overrode, and sources that are behind."""
+    """The caveats of a run: gates that somebody overrode, and sources that are behind."""
     gates = (name.partition(":")[::2] for name in run.gate_overrides)
     overridden = [
         words(f"gate.{kind}", table=words.term("source", table.partition("/")[0])) for kind, table in gates

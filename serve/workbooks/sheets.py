@@ -199,7 +199,7 @@ def _finish(
 
 
 def _risk_note(context: Context) -> str:
-    """What the risk is the probability of, by the bank's definition of attrition."""
+    """The event whose probability the risk is, by the bank's definition of attrition."""
     label = context.settings.label
     return context.words(
         f"list.risk.{label.definition}",
