@@ -116,11 +116,11 @@ class AccessLog:
 
     def require(self) -> None:
         """Raises LostError unless the log is there and holds what was written, as far as is known here."""
-        if self._known is None:
-            self._known = self._noted()
+        # Taken before the transaction: what another thread adds meanwhile is not in what that one sees.
+        known = self._known = self._known or self._noted()
         with self.read() as connection:
-            if self._known and (connection is None or not holds(connection, self._known)):
-                raise _lost(self._engine, self._known)
+            if known and (connection is None or not holds(connection, known)):
+                raise _lost(self._engine, known)
             if self._failed and connection and connect.sqlite_file(self._engine):
                 _require_sound(connection.exec_driver_sql(SOUND).scalar(), self._engine)
 

@@ -71,6 +71,7 @@ async def note_heads(store: Store, access_log: AccessLog, key: bytes) -> None:
 
 def _audit_head_to_note(store: Store, access_log: AccessLog) -> Head | None:
     with store.read() as connection, access_log.read() as access:
+        # The access log is asked first: what it notes is then in the store as this transaction sees it.
         noted = audit_head(access, connection) if access else None
         if noted and not audit.holds(connection, noted):
             log.error(

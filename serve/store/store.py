@@ -175,7 +175,9 @@ class Store(AbstractContextManager["Store"]):
     def read(self) -> Iterator[Connection]:
         """One read transaction, also for the audit log. Raises DataError for a store that is not there."""
         with connect.read(self.engine) as connection:
-            self._look_at_version(connection)
+            if not self._version_seen:
+                self._look_at_version(connection)
+                connection.rollback()  # so that the caller sees what is there at its first question
             yield connection
 
     def _look_at_version(self, connection: Connection) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import sqlite3
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -203,6 +204,24 @@ def test_a_log_that_is_emptied_under_a_running_service_is_noticed(store_url, ser
             asyncio.run(log.write([entry]))
     with pytest.raises(LostError):
         log.require()
+    log.close()
+
+
+@pytest.mark.either_store
+def test_what_is_added_while_the_log_is_looked_for_is_not_missed(store_url, service, monkeypatch):
+    log = AccessLog(service)
+    entry = Entry(datetime(2026, 11, 22, tzinfo=UTC), "li", "read customer", "c1", {})
+    asyncio.run(log.write([entry]))
+    read = log.read
+
+    @contextmanager
+    def read_before_another_entry():
+        with read() as connection:
+            asyncio.run(log.write([entry]))
+            yield connection
+
+    monkeypatch.setattr(log, "read", read_before_another_entry)
+    log.require()
     log.close()
 
 
