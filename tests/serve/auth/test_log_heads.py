@@ -208,7 +208,7 @@ def test_a_log_that_is_emptied_under_a_running_service_is_noticed(store_url, ser
 
 
 @pytest.mark.either_store
-def test_what_is_added_while_the_log_is_looked_for_is_not_missed(store_url, service, monkeypatch):
+def test_what_is_added_while_the_log_is_looked_for_is_not_missed(service, monkeypatch):
     log = AccessLog(service)
     entry = Entry(datetime(2026, 11, 22, tzinfo=UTC), "li", "read customer", "c1", {})
     asyncio.run(log.write([entry]))
