@@ -214,6 +214,8 @@ class Promotion(Strict):
     """Limits for a challenger to become champion, and the way of approval; docs/promotion.md."""
 
     approval: Literal["second person", "automatic"]
+    decides: Literal["aum_caught", "recall"]
+    against_rules: Literal["not worse", "better", "clearly better"]
     largest_share: Share
     too_old_weeks: Weeks
     not_worse: Annotated[float, Field(ge=0, lt=1)]

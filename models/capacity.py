@@ -33,25 +33,42 @@ class Teams:
     callable: NDArray[np.bool_]
 
 
-def listed(matrix: Matrix, teams: Teams, *scores: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """One entry per row: true for the first ``capacity`` callable customers of each team's Monday.
+class Ranked:
+    """The rows in the order in which each team's lists of a Monday are filled; resamples share it.
 
-    ``scores`` rank them, the largest first; where the first is equal the second decides, and so on, and in
-    the end the customer_id, so that nothing is left to chance. An unknown score (NaN) ranks last.
+    ``scores`` rank customers, the largest first; where the first is equal the second decides, and so on, and
+    in the end the customer_id, so that nothing is left to chance. An unknown score (NaN) ranks last.
     """
-    keys = [np.where(np.isnan(score), np.inf, -score) for score in reversed(scores)]
-    # The matrix is sorted by (snapshot_date, customer_id) and lexsort is stable: ties keep that order.
-    order = np.lexsort((*keys, ~teams.callable, teams.team, matrix.snapshot_date))
-    day, team = matrix.snapshot_date[order], teams.team[order]
-    begins = np.r_[True, (day[1:] != day[:-1]) | (team[1:] != team[:-1])]
-    first = np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0))
-    chosen = np.zeros(len(matrix), dtype=np.bool_)
-    chosen[order] = np.arange(len(order)) - first < teams.capacity[order]
-    return chosen & teams.callable
+
+    def __init__(self, matrix: Matrix, teams: Teams, *scores: NDArray[np.float64]) -> None:
+        keys = [np.where(np.isnan(score), np.inf, -score) for score in reversed(scores)]
+        # The matrix is sorted by (snapshot_date, customer_id) and lexsort is stable: ties keep that order.
+        self.order = np.lexsort((*keys, ~teams.callable, teams.team, matrix.snapshot_date))
+        day, team = matrix.snapshot_date[self.order], teams.team[self.order]
+        begins = np.r_[True, (day[1:] != day[:-1]) | (team[1:] != team[:-1])]
+        self.first = np.maximum.accumulate(np.where(begins, np.arange(len(self.order)), 0))
+        self.capacity, self.callable = teams.capacity[self.order], teams.callable[self.order]
+
+    def counts(self, times: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Per row how many of its ``times`` copies are among the first ``capacity`` callable ones."""
+        copies = times[self.order] * self.callable
+        before = np.cumsum(copies) - copies
+        counts = np.empty(len(times), dtype=np.int64)
+        counts[self.order] = np.clip(self.capacity - (before - before[self.first]), 0, copies)
+        return counts
 
 
-def at_capacity(matrix: Matrix, called: NDArray[np.bool_]) -> Metrics:
+def listed(matrix: Matrix, teams: Teams, *scores: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """One entry per row: true for the first ``capacity`` callable customers of each team's Monday."""
+    return Ranked(matrix, teams, *scores).counts(np.ones(len(matrix), dtype=np.int64)) > 0
+
+
+def at_capacity(
+    matrix: Matrix, called: NDArray[np.generic], times: NDArray[np.integer] | None = None
+) -> Metrics:
     """The figures of the lists ``called`` (one entry per row), the mean over Mondays.
+
+    In a resample each row counts ``times`` and is called so many times as ``called`` says.
 
     ``listed`` customers a week; ``recall`` is the share of all who attrite that stand on a list,
     ``precision`` the share of a list that attrites, ``lift`` how many times more often a listed customer
@@ -60,19 +77,19 @@ def at_capacity(matrix: Matrix, called: NDArray[np.bool_]) -> Metrics:
     left out of it; a figure without any Monday is 0.
     """
     _, monday = np.unique(matrix.snapshot_date, return_inverse=True)
-    attrited = matrix.attrited == 1
+    each, calls_of = np.ones(len(matrix)) if times is None else times, called.astype(np.float64)
 
     def per_monday(weights: NDArray[np.generic]) -> NDArray[np.float64]:
         return np.asarray(np.bincount(monday, weights=weights.astype(np.float64)), dtype=np.float64)
 
-    calls, caught = per_monday(called), per_monday(called & attrited)
-    gone, everyone = per_monday(attrited), per_monday(np.ones(len(matrix)))
+    calls, caught = per_monday(calls_of), per_monday(calls_of * matrix.attrited)
+    gone, everyone = per_monday(each * matrix.attrited), per_monday(each)
     return {
         "listed": float(calls.mean()),
         "recall": _mean_ratio(caught, gone),
         "precision": _mean_ratio(caught, calls),
         "lift": _mean_ratio(caught * everyone, calls * gone),
-        "aum_caught": _mean_ratio(per_monday(matrix.lost * called), per_monday(matrix.lost)),
+        "aum_caught": _mean_ratio(per_monday(matrix.lost * calls_of), per_monday(matrix.lost * each)),
     }
 
 

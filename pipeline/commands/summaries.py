@@ -126,8 +126,11 @@ def comparison_in_words(shown: Mapping[str, Any]) -> str:
             way: shown[f"{way}_figures"] for way in ("challenger", "champion") if f"{way}_figures" in shown
         }
         lines.append(pd.DataFrame(ways | shown["rules"]).T.round(4).to_string(na_rep=""))
-    for name, (low, middle, high) in shown.get("differences", {}).items():
-        lines.append(f"difference in {DECIDE[name]}: {middle:+.4f} [{low:+.4f}, {high:+.4f}]")
+    gaps_from = {"the champion": shown.get("differences", {})}
+    gaps_from |= {f"the rule {rule}": gaps for rule, gaps in shown.get("differences_from_rules", {}).items()}
+    for other, gaps in gaps_from.items():
+        for name, (low, middle, high) in gaps.items():
+            lines.append(f"{DECIDE[name]} less that of {other}: {middle:+.4f} [{low:+.4f}, {high:+.4f}]")
     lines += [f"objection: {reason}" for reason in shown["objections"]] or ["no objection"]
     return "\n".join(lines)
 

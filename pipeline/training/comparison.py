@@ -1,5 +1,7 @@
 """A challenger beside the champion on the same later Mondays, and the objections to making it champion."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -11,9 +13,9 @@ from configs.errors import DataError
 from configs.settings import Promotion, Settings
 from models.baselines import rules
 from models.bundle import Bundle, Predicted, settings_of
-from models.capacity import Teams, at_capacity, listed
-from models.matrix import Matrix, at_rows
-from models.metrics import Metrics, calibration, calibration_slope, intervals
+from models.capacity import Ranked, Teams, at_capacity, listed
+from models.matrix import Matrix
+from models.metrics import ENOUGH, Metrics, calibration, calibration_slope, intervals
 from pipeline.context import Context
 from pipeline.evaluation.figures import DRAWS
 from pipeline.evaluation.research import build_history
@@ -21,8 +23,17 @@ from pipeline.evaluation.segments import segments
 from pipeline.tables import Ingested
 from pipeline.training.train import columns_of, load_matrix
 
-# The two figures that decide, and their words.
+# The two figures that models and rules are compared by, and their words.
 DECIDE = {"aum_caught": "AUM caught", "recall": "recall"}
+FILLED = {"aum_caught": "by money", "recall": "by risk"}
+
+
+@dataclass(frozen=True)
+class Order:
+    """Two scores per row, larger first: ``risk`` fills a list with leavers, ``money`` with what they take."""
+
+    risk: NDArray[np.float64]
+    money: NDArray[np.float64]
 
 
 def compare(bank: Context, tables: Ingested, challenger: Bundle, champion: Bundle | None) -> dict[str, Any]:
@@ -102,47 +113,87 @@ def _figures(
     def slope(drawn: Matrix, places: NDArray[np.intp]) -> Metrics:
         return {"slope": calibration_slope(drawn.attrited, new.risks[places, -1])}
 
+    order = order_of(new)
+    others = {name: Order(score, score * rows.aum) for name, score in rules(rows).items()}
+    lists = {name: _lists(rows, teams, each) for name, each in others.items()}
     figures: dict[str, Any] = {
         "rows": len(rows),
         "attrited": int(rows.attrited.sum()),
-        "challenger_figures": _of_lists(rows, teams, new) | calibration(rows, new.risks[:, -1]),
+        "customers_attrited": len(np.unique(rows.customer_id[rows.attrited == 1])),
+        "challenger_figures": _of_lists(rows, _lists(rows, teams, order))
+        | calibration(rows, new.risks[:, -1]),
         "slope_interval": list(intervals(rows, slope, DRAWS, seed)["slope"]),
-        "rules": {name: at_capacity(rows, listed(rows, teams, score)) for name, score in rules(rows).items()},
+        "rules": {name: _of_lists(rows, each) for name, each in lists.items()},
     }
-    if rival is None:
-        return figures
-    old = rival.predict(load_matrix(home, days, rival.peers))
-    return figures | {
-        "champion_as_of": str(rival.trained_as_of),
-        "champion_figures": _of_lists(rows, teams, old) | calibration(rows, old.risks[:, -1]),
-        "differences": differences(rows, teams, (new, old), seed),
+    if rival is not None:
+        old = rival.predict(load_matrix(home, days, rival.peers))
+        others["champion"] = order_of(old)
+        champion_lists = _lists(rows, teams, others["champion"])
+        figures |= {
+            "champion_as_of": str(rival.trained_as_of),
+            "champion_figures": _of_lists(rows, champion_lists) | calibration(rows, old.risks[:, -1]),
+        }
+    gaps = differences(rows, teams, order, others, seed)
+    if rival is not None:
+        figures["differences"] = gaps.pop("champion")
+    return figures | {"differences_from_rules": gaps}
+
+
+def order_of(predicted: Predicted) -> Order:
+    return Order(predicted.risks[:, -1], predicted.money)
+
+
+def _lists(rows: Matrix, teams: Teams, order: Order) -> dict[str, Ranked]:
+    """Per figure the lists that are filled for it: like is compared with like."""
+    return {
+        "aum_caught": Ranked(rows, teams, order.money, order.risk),
+        "recall": Ranked(rows, teams, order.risk, order.money),
     }
 
 
-def _of_lists(rows: Matrix, teams: Teams, predicted: Predicted) -> Metrics:
-    return at_capacity(rows, listed(rows, teams, predicted.money, predicted.risks[:, -1]))
+def _of_lists(rows: Matrix, lists: dict[str, Ranked], times: NDArray[np.int64] | None = None) -> Metrics:
+    """``aum_caught`` of lists filled by money, every other figure of equally long ones filled by risk."""
+    each = np.ones(len(rows), dtype=np.int64) if times is None else times
+    by_figure = {name: at_capacity(rows, ranked.counts(each), each) for name, ranked in lists.items()}
+    return by_figure["recall"] | {"aum_caught": by_figure["aum_caught"]["aum_caught"]}
 
 
 def differences(
-    rows: Matrix, teams: Teams, both: tuple[Predicted, Predicted], seed: int
-) -> dict[str, list[float]]:
-    """Challenger less champion: low end, the difference itself, high end. Both see the same resampled
-    customers, so what a bank's draw does to both alike is not counted as noise."""
+    rows: Matrix, teams: Teams, order: Order, others: Mapping[str, Order], seed: int
+) -> dict[str, dict[str, list[float]]]:
+    """Per other order and figure, the challenger's less the other's: low end, difference, high end.
 
-    def gap(drawn: Matrix, places: NDArray[np.intp]) -> Metrics:
-        new, old = (
-            _of_lists(drawn, at_rows(teams, places), at_rows(predicted, places)) for predicted in both
-        )
-        return {name: new[name] - old[name] for name in DECIDE}
+    All see the same resampled customers, each with all Mondays, so what a bank's draw does to both alike is
+    not counted as noise.
+    """
+    challenger = _lists(rows, teams, order)
+    lists = {name: _lists(rows, teams, other) for name, other in others.items()}
 
-    whole = gap(rows, np.arange(len(rows)))
-    ends = intervals(rows, gap, DRAWS, seed)
-    return {name: [ends[name][0], whole[name], ends[name][1]] for name in DECIDE}
+    def gaps(times: NDArray[np.int64]) -> Metrics:
+        new = _of_lists(rows, challenger, times)
+        old = {name: _of_lists(rows, each, times) for name, each in lists.items()}
+        return {f"{name} {figure}": new[figure] - old[name][figure] for name in old for figure in DECIDE}
+
+    whole = gaps(np.ones(len(rows), dtype=np.int64))
+    ends = intervals(rows, lambda _, places: gaps(np.bincount(places, minlength=len(rows))), DRAWS, seed)
+    return {
+        name: {
+            figure: [ends[key][0], whole[key], ends[key][1]]
+            for figure in DECIDE
+            for key in [f"{name} {figure}"]
+        }
+        for name in others
+    }
 
 
 def own_objections(limits: Promotion, figures: dict[str, Any]) -> list[str]:
     """The objections from the challenger's own figures: its calibration, and the rules."""
     challenger, objections = figures["challenger_figures"], []
+    if figures["customers_attrited"] < ENOUGH:
+        objections.append(
+            f"only {figures['customers_attrited']} customers left on the Mondays compared: below {ENOUGH} no "
+            "figure says anything. Widen [cohort], raise training.judged_snapshots, or wait"
+        )
     if challenger["ece"] > limits.max_ece:
         objections.append(f"its ECE is {challenger['ece']:.4f}, above {limits.max_ece}")
     low, high = figures["slope_interval"]
@@ -151,24 +202,53 @@ def own_objections(limits: Promotion, figures: dict[str, Any]) -> list[str]:
             f"its calibration slope is {challenger['calibration_slope']:.2f} [{low:.2f}, {high:.2f}],"
             f" outside {limits.min_slope} to {limits.max_slope}"
         )
-    for name, words in DECIDE.items():
-        rule = max(figures["rules"], key=lambda rule: figures["rules"][rule][name])
-        best = figures["rules"][rule][name]
-        if challenger[name] <= best:
-            objections.append(
-                f"its {words} is {challenger[name]:.3f}, not above the {best:.3f} of the rule {rule}"
-            )
-    return objections
+    return objections + [
+        objection for rule in figures["rules"] if (objection := _rule_objection(limits, figures, rule))
+    ]
+
+
+def is_enough(level: str, ends: list[float]) -> bool:
+    """True where a difference (low end, itself, high end) has the ``level`` of promotion.against_rules."""
+    low, middle, high = ends
+    return {"not worse": high >= 0, "better": middle > 0, "clearly better": low > 0}[level]
+
+
+def _rule_objection(limits: Promotion, figures: dict[str, Any], rule: str) -> str:
+    """The objection that the rule is as good by the figure that decides; empty for none.
+
+    It names the settings under which there would be none.
+    """
+    gaps, figure, level = figures["differences_from_rules"][rule], limits.decides, limits.against_rules
+    if is_enough(level, gaps[figure]):
+        return ""
+    cures = [
+        f'against_rules = "{lower}"' for lower in ("not worse", "better") if is_enough(lower, gaps[figure])
+    ]
+    cures += [f'decides = "{other}"' for other in DECIDE if is_enough(level, gaps[other])]
+    remedy = f"; [promotion] {' or '.join(cures)} would accept that" if cures else ""
+    return (
+        f"it is not {level} than the rule {rule}: {_in_words(figures, figures['rules'][rule], figure, gaps)}"
+        f"{remedy}"
+    )
+
+
+def _in_words(
+    figures: dict[str, Any], other: dict[str, float], name: str, gaps: dict[str, list[float]]
+) -> str:
+    """One figure of the challenger and of the ``other``, how the lists are filled, and the difference."""
+    low, middle, high = gaps[name]
+    return (
+        f"{DECIDE[name]} {figures['challenger_figures'][name]:.3f} beside {other[name]:.3f} on lists filled "
+        f"{FILLED[name]}, {middle:+.3f} [{low:+.3f}, {high:+.3f}]"
+    )
 
 
 def rival_objections(limits: Promotion, figures: dict[str, Any], age_weeks: int) -> list[str]:
     """Empty if one figure is better by more than noise and the other not worse by more than noise; or, where
     the champion is too old, if neither can be worse by more than ``not_worse``. With two figures to win by,
     about one challenger in twenty that is worth just as much passes."""
-    words = {
-        name: f"{DECIDE[name]} {middle:+.3f} [{low:+.3f}, {high:+.3f}]"
-        for name, (low, middle, high) in figures["differences"].items()
-    }
+    old, gaps = figures["champion_figures"], figures["differences"]
+    words = {name: _in_words(figures, old, name, gaps) for name in DECIDE}
     worse = [words[name] for name, (_, _, high) in figures["differences"].items() if high < 0]
     if worse:
         return [f"it is worse than the champion by more than noise: {'; '.join(worse)}"]

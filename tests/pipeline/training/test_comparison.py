@@ -12,7 +12,16 @@ from models.bundle import Predicted
 from models.capacity import Teams, at_capacity, listed
 from models.matrix import Matrix
 from models.splits import Split
-from pipeline.training.comparison import callers, differences, fair_mondays, own_objections, rival_objections
+from pipeline.training.comparison import (
+    Order,
+    callers,
+    differences,
+    fair_mondays,
+    is_enough,
+    order_of,
+    own_objections,
+    rival_objections,
+)
 from tests.matrices import made_matrix
 
 SETTINGS = load_settings("demo")
@@ -30,9 +39,13 @@ def one_team(rows: Matrix, capacity: int) -> Teams:
     return Teams(np.zeros(len(rows), dtype=int), np.full(len(rows), capacity), np.ones(len(rows), dtype=bool))
 
 
-def predicted(risk) -> Predicted:
+def order(risk) -> Order:
     risk = np.asarray(risk, dtype=np.float64)
-    return Predicted(np.stack([risk / 2, risk], axis=1), risk)
+    return order_of(Predicted(np.stack([risk / 2, risk], axis=1), risk))
+
+
+def gaps(rows: Matrix, capacity: int, new: Order, old: Order) -> dict[str, list[float]]:
+    return differences(rows, one_team(rows, capacity), new, {"other": old}, 7)["other"]
 
 
 def test_only_mondays_after_all_that_the_champion_was_fitted_on_are_fair():
@@ -48,10 +61,10 @@ def test_the_same_scores_differ_by_nothing_and_better_ones_by_more_than_noise():
     random = np.random.default_rng(5)
     noise = random.random(len(rows))
     truth = rows.attrited * 0.5
-    same = differences(rows, one_team(rows, 100), (predicted(noise), predicted(noise)), 7)
+    same = gaps(rows, 100, order(noise), order(noise))
     assert same == {"recall": [0, 0, 0], "aum_caught": [0, 0, 0]}
-    better = differences(rows, one_team(rows, 100), (predicted(noise + truth), predicted(noise)), 7)
-    worse = differences(rows, one_team(rows, 100), (predicted(noise), predicted(noise + truth)), 7)
+    better = gaps(rows, 100, order(noise + truth), order(noise))
+    worse = gaps(rows, 100, order(noise), order(noise + truth))
     for name, (low, middle, high) in better.items():
         assert 0 < low < middle < high
         assert worse[name] == pytest.approx([-high, -middle, -low])
@@ -63,14 +76,31 @@ def test_what_both_find_is_no_noise():
     old = np.linspace(1, 0, 400)
     new = old.copy()
     new[[99, 399]] = old[[399, 99]]
-    ends = differences(rows, one_team(rows, 100), (predicted(new), predicted(old)), 7)["recall"]
+    ends = gaps(rows, 100, order(new), order(old))["recall"]
     assert ends[1] == pytest.approx(-0.01)
     assert ends[0] >= -0.05
     assert ends[2] <= 0.01
 
 
+def test_each_figure_is_taken_of_lists_filled_for_it_on_both_sides():
+    """Eight customers, two places. Four leave: three with 1 each, one with 100. Silence finds two of the
+    small ones and no model can find more leavers; by money only the large one counts, and silence times AUM
+    finds it as the model does. Filled by money alone the model would find fewer leavers than silence."""
+    gone = np.array([90, 90, 90, 90, 0, 0, 0, 0])
+    rows = made_matrix(gone, 1, share=1.0, aum=[1.0, 1, 1, 100, 200, 50, 50, 50])
+    risk = np.array([0.9, 0.8, 0.7, 0.3, 0.2, 0.1, 0.1, 0.1])
+    silent = np.array([90.0, 80, 70, 40, 1, 30, 30, 30])
+    model, rule = Order(risk, risk * rows.aum), Order(silent, silent * rows.aum)
+    found = gaps(rows, 2, model, rule)
+    assert (found["recall"][1], found["aum_caught"][1]) == (0.0, 0.0)
+    by_money, by_silence = (listed(rows, one_team(rows, 2), score) for score in (model.money, silent))
+    assert at_capacity(rows, by_money)["recall"] < at_capacity(rows, by_silence)["recall"]
+
+
 def figures(**differences):
-    return {"differences": {"aum_caught": [-0.01, 0.0, 0.01], "recall": [-0.01, 0.0, 0.01]} | differences}
+    both = {"aum_caught": 0.5, "recall": 0.6}
+    nothing = {"aum_caught": [-0.01, 0.0, 0.01], "recall": [-0.01, 0.0, 0.01]}
+    return {"differences": nothing | differences, "challenger_figures": both, "champion_figures": both}
 
 
 @pytest.mark.parametrize(
@@ -79,12 +109,13 @@ def figures(**differences):
         (
             {},
             0,
-            "not better than the champion by more than noise: AUM caught +0.000 [-0.010, +0.010]; recall",
+            "not better than the champion by more than noise: AUM caught 0.500 beside 0.500 on lists "
+            "filled by money, +0.000 [-0.010, +0.010]; recall 0.600 beside 0.600 on lists filled by risk",
         ),
         ({"recall": [0.001, 0.02, 0.04]}, 0, ""),
         ({"aum_caught": [0.001, 0.02, 0.04]}, 0, ""),
         ({"recall": [0.0, 0.02, 0.04]}, 0, "not better"),
-        ({"recall": [0.1, 0.2, 0.3], "aum_caught": [-0.2, -0.1, -0.001]}, 99, "worse .* AUM caught -0.100"),
+        ({"recall": [0.1, 0.2, 0.3], "aum_caught": [-0.2, -0.1, -0.001]}, 99, "worse .* money, -0.100"),
         ({}, LIMITS.too_old_weeks, ""),
         ({}, LIMITS.too_old_weeks - 1, "not better"),
         ({"recall": [-0.051, -0.01, 0.02]}, LIMITS.too_old_weeks, "not better"),
@@ -98,14 +129,26 @@ def test_better_by_more_than_noise_or_no_worse_than_an_old_one(differences, age,
 
 
 def own(**changes):
+    """A good model by hand, and two rules; the differences from these are exact to 0.05 either way."""
     good = {"ece": 0.01, "calibration_slope": 1.0, "recall": 0.6, "aum_caught": 0.6}
-    rules = {
-        "largest_drop": {"recall": 0.3, "aum_caught": 0.5},
-        "silence": {"recall": 0.4, "aum_caught": 0.2},
-    }
-    figures = good | changes
+    rules = {"drop": {"recall": 0.3, "aum_caught": 0.5}, "silence": {"recall": 0.4, "aum_caught": 0.2}}
+    figures = good | {name: value for name, value in changes.items() if name in good}
     slope = figures["calibration_slope"]
-    return {"challenger_figures": figures, "rules": rules, "slope_interval": [slope - 0.05, slope + 0.05]}
+    gaps = {
+        rule: {
+            name: [gap - 0.05, gap, gap + 0.05]
+            for name, value in of_rule.items()
+            for gap in [figures[name] - value]
+        }
+        for rule, of_rule in rules.items()
+    }
+    return {
+        "challenger_figures": figures,
+        "customers_attrited": changes.get("customers_attrited", 10),
+        "rules": rules,
+        "differences_from_rules": gaps,
+        "slope_interval": [slope - 0.05, slope + 0.05],
+    }
 
 
 @pytest.mark.parametrize(
@@ -117,12 +160,54 @@ def own(**changes):
         ({"calibration_slope": 1.5}, ["its calibration slope is 1.50 [1.45, 1.55], outside 0.7 to 1.4"]),
         ({"calibration_slope": 1.44}, []),
         ({"calibration_slope": 0.66}, []),
-        ({"recall": 0.4}, ["its recall is 0.400, not above the 0.400 of the rule silence"]),
-        ({"aum_caught": 0.1}, ["its AUM caught is 0.100, not above the 0.500 of the rule largest_drop"]),
+        ({"recall": 0.1}, []),
+        (
+            {"customers_attrited": 9},
+            [
+                "only 9 customers left on the Mondays compared: below 10 no figure says anything. Widen "
+                "[cohort], raise training.judged_snapshots, or wait"
+            ],
+        ),
+        (
+            {"aum_caught": 0.453},
+            [
+                "it is not better than the rule drop: AUM caught 0.453 beside 0.500 on lists filled by "
+                'money, -0.047 [-0.097, +0.003]; [promotion] against_rules = "not worse" or decides = '
+                '"recall" would accept that'
+            ],
+        ),
+        (
+            {"aum_caught": 0.4, "recall": 0.3},
+            ["it is not better than the rule drop: AUM caught 0.400 beside 0.500 on lists filled by "
+             "money, -0.100 [-0.150, -0.050]"],
+        ),
     ],
-)
+)  # fmt: skip
 def test_calibration_and_rules(changes, says):
     assert own_objections(LIMITS, own(**changes)) == says
+
+
+@pytest.mark.parametrize(
+    ("decides", "level", "refused"),
+    [
+        ("aum_caught", "better", ["drop"]),
+        ("aum_caught", "not worse", []),
+        ("aum_caught", "clearly better", ["drop"]),
+        ("recall", "better", []),
+        ("recall", "clearly better", ["silence"]),
+    ],
+)
+def test_a_bank_says_which_figure_must_beat_the_rules_and_how_clearly(decides, level, refused):
+    """AUM caught 0.47 beside 0.5 and 0.2; recall 0.43 beside 0.3 and 0.4; all to 0.05 either way."""
+    limits = LIMITS.model_copy(update={"decides": decides, "against_rules": level})
+    found = own_objections(limits, own(aum_caught=0.47, recall=0.43))
+    assert [re.search(r"rule (\w+):", objection)[1] for objection in found] == refused
+
+
+def test_the_same_lists_are_not_worse_and_not_better():
+    assert [is_enough(level, [0.0, 0.0, 0.0]) for level in ("not worse", "better", "clearly better")] == [
+        True, False, False,
+    ]  # fmt: skip
 
 
 def test_lists_are_the_teams_own_unless_they_would_hold_nearly_everybody(monkeypatch):
