@@ -8,6 +8,7 @@ from typing import Any, cast, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from configs.conflicts import conflicts
 from configs.errors import ConfigError, DataError, did_you_mean
 from configs.settings import Settings
 
@@ -37,10 +38,14 @@ def load_settings(bank: str, overrides: Mapping[str, Any] | None = None) -> Sett
     if "bank" in merged:
         raise ConfigError(f"{path}: the bank is named by its folder. Leave the key 'bank' out.")
     try:
-        return Settings(bank=bank, **merged)
+        settings = Settings(bank=bank, **merged)
     except ValidationError as error:
         problems = "; ".join(_sentence(cast(dict[str, Any], problem)) for problem in error.errors())
         raise ConfigError(f"{path}: {problems}") from None
+    clashes = "; ".join(conflicts(settings))
+    if clashes:
+        raise ConfigError(f"{path}: {clashes}.")
+    return settings
 
 
 def load_select(bank: str, table: str) -> str | None:

@@ -10,10 +10,22 @@ from pydantic import Field, field_validator, model_validator
 
 from configs.alarms import Alarms
 from configs.dates import Timeline
-from configs.errors import did_you_mean
 from configs.mail import Mail
 from configs.next_steps import NextSteps
-from configs.strict import Days, Listed, Named, Sentences, Share, Strict, Weeks
+from configs.strict import (
+    Amount,
+    Count,
+    Days,
+    Listed,
+    Named,
+    Parameter,
+    Place,
+    Sentences,
+    Share,
+    SomeAmount,
+    Strict,
+    Weeks,
+)
 
 # Whom a customer is compared with: the words for a feature's name, and the cohort's column.
 PEER_GROUPS: Mapping[str, str] = MappingProxyType({"tier": "tier", "branch": "branch_id"})
@@ -66,18 +78,18 @@ class Source(Strict):
 class Tier(Strict):
     """One segment by wealth: from this average AUM (base currency) upwards."""
 
-    name: str
-    name_zh: str
-    min_aum: float = Field(ge=0)
+    name: str = Field(min_length=1)
+    name_zh: str = Field(min_length=1)
+    min_aum: Amount
     service_days: Annotated[int, Field(ge=1, le=365)] = 90  # a quarter without a word is too long for anybody
 
 
 class Cohort(Strict):
     """The eligible customers: average AUM in [min_aum, max_aum), a customer for at least min_tenure_weeks."""
 
-    min_aum: float = Field(ge=0)
-    max_aum: float = Field(gt=0)
-    min_tenure_weeks: int = Field(ge=0)
+    min_aum: Amount
+    max_aum: SomeAmount
+    min_tenure_weeks: Annotated[int, Field(ge=0, le=5_200)]
 
     @model_validator(mode="after")
     def _bounds(self) -> Self:
@@ -91,7 +103,7 @@ class Label(Strict):
 
     definition: Literal["aum_drop", "tier_downgrade", "closure", "dormancy"]
     min_drop: Share
-    dormant_floor: float = Field(gt=0)
+    dormant_floor: SomeAmount
     lead_days: Days
     horizon_days: Literal[30, 60, 90]
     base_weeks: Weeks
@@ -133,7 +145,7 @@ class FeatureSettings(Strict):
     """Trailing windows in whole weeks, ascending; the least amount of a large entry; the bank's measures."""
 
     windows: Listed[Weeks]
-    large_amount: float = Field(gt=0)
+    large_amount: SomeAmount
     measures: Annotated[tuple[OwnMeasure, ...], Field(strict=False)]
 
     @model_validator(mode="after")
@@ -152,20 +164,20 @@ class Training(Strict):
     """
 
     first_after_weeks: Weeks
-    judged_snapshots: Annotated[int, Field(ge=1)]
-    tuned_snapshots: Annotated[int, Field(ge=1)]
-    min_train_snapshots: Annotated[int, Field(ge=1)]
+    judged_snapshots: Weeks
+    tuned_snapshots: Weeks
+    min_train_snapshots: Weeks
     retrain_weeks: Weeks
-    seed: int
-    rounds: Annotated[int, Field(ge=1)]
-    patience: Annotated[int, Field(ge=1)]
-    threads: Annotated[int, Field(ge=1)]
-    negatives_kept: Share
+    seed: Annotated[int, Field(ge=0, lt=2**31)]
+    rounds: Count
+    patience: Count
+    threads: Annotated[int, Field(ge=1, le=1024)]
+    negatives_kept: Annotated[float, Field(ge=0.001, le=1)]
     peers: Annotated[tuple[str, ...], Field(strict=False)]
     monotone: Annotated[tuple[str, ...], Field(strict=False)]
     max_single_auroc: Annotated[float, Field(gt=0.5, le=1)]
-    lightgbm: Named[float | int | str]
-    severity: Named[float | int | str]
+    lightgbm: Named[Parameter]
+    severity: Named[Parameter]
 
 
 def deviation(feature: str, group: str) -> str:
@@ -192,21 +204,21 @@ class Bands(Strict):
 class Lists(Strict):
     """Length and order of a manager's weekly list, and the control group beside it; docs/lists.md."""
 
-    default_capacity: Annotated[int, Field(ge=1)]
+    default_capacity: Count
     reasons: Annotated[int, Field(ge=1, le=5)]
     cool_down_weeks: Annotated[int, Field(ge=0, le=52)]
-    stay_places: Annotated[int, Field(ge=0)]
+    stay_places: Place
     control_group_share: Annotated[float, Field(ge=0, lt=1)]
     salt: str
-    min_group: Annotated[int, Field(ge=1)]
+    min_group: Count
 
 
 class Profit(Strict):
     """Costs and savings of a call, in base currency; models/capacity.py has the formulas."""
 
-    call_cost: float = Field(ge=0)
+    call_cost: Amount
     success_rate: Annotated[float, Field(gt=0, lt=1)]
-    success_evidence: float = Field(gt=0)
+    success_evidence: Annotated[float, Field(gt=0, le=1e6)]
     margin: Share
 
 
@@ -220,9 +232,9 @@ class Promotion(Strict):
     too_old_weeks: Weeks
     not_worse: Annotated[float, Field(ge=0, lt=1)]
     max_ece: Share
-    min_slope: Annotated[float, Field(gt=0)]
-    max_slope: Annotated[float, Field(gt=0)]
-    smoke_test_seconds: Annotated[int, Field(ge=1)]
+    min_slope: Annotated[float, Field(gt=0, lt=1)]  # 1 is right
+    max_slope: Annotated[float, Field(gt=1, le=1000)]
+    smoke_test_seconds: Annotated[int, Field(ge=1, le=86_400)]
 
 
 class Monitoring(Strict):
@@ -250,8 +262,8 @@ class Card(Strict):
 class History(Strict):
     """Numbers of Mondays whose runs, and whose profiles, the score store keeps, the newest included."""
 
-    keep_weeks: Annotated[int, Field(ge=2)]
-    keep_profiles: Annotated[int, Field(ge=1)]
+    keep_weeks: Annotated[int, Field(ge=2, le=5_200)]
+    keep_profiles: Annotated[int, Field(ge=1, le=5_200)]
 
 
 class Gates(Strict):
@@ -273,7 +285,7 @@ class Gates(Strict):
     max_opted_out: Annotated[float, Field(gt=0)]
     max_risk_change: Annotated[float, Field(gt=1)]
     max_drifted: Annotated[float, Field(gt=0)]
-    least_listed: Annotated[int, Field(ge=0)]
+    least_listed: Place
     late: Named[str]
 
 
@@ -285,7 +297,7 @@ class Engine(Strict):
     """
 
     kind: Literal["local", "spark"]
-    workers: Annotated[int, Field(ge=1)]
+    workers: Annotated[int, Field(ge=1, le=1024)]
     spark_master: str = Field(min_length=1)
     storage: str
 
@@ -294,12 +306,12 @@ class Settings(Strict):
     """Everything a run depends on besides its data; stored with each bundle, but for what changes no byte."""
 
     bank: str
-    title: str
+    title: str = Field(min_length=1)
     language: Literal["en", "zh"]
-    base_currency: str
+    base_currency: str = Field(pattern=r"^[A-Z]{3}$")
     sources: Named[Source]
     tiers: Listed[Tier]
-    customers_per_bucket: Annotated[int, Field(ge=1)]
+    customers_per_bucket: Count
     quarantine_limit: Annotated[float, Field(ge=0, le=1)]
     cohort: Cohort
     label: Label
@@ -317,16 +329,6 @@ class Settings(Strict):
     mail: Mail
     alarms: Alarms
     engine: Engine
-
-    @model_validator(mode="after")
-    def _known_tiers(self) -> Self:
-        names = [tier.name for tier in self.tiers]
-        for name in (
-            name for rule in self.next_steps.bank_rules + self.next_steps.rules for name in rule.tiers
-        ):
-            if name not in names:
-                raise ValueError(f"a next step is for the unknown tier {name!r}. {did_you_mean(name, names)}")
-        return self
 
     def tier_of(self, aum: float) -> Tier:
         """The highest tier whose lower bound ``aum`` (base currency) reaches."""

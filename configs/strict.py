@@ -8,6 +8,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializ
 Share = Annotated[float, Field(gt=0, le=1)]
 Weeks = Annotated[int, Field(ge=1, le=520)]
 Days = Annotated[int, Field(ge=0, le=730)]
+Amount = Annotated[float, Field(ge=0, le=1e15)]  # base currency; no table holds more
+SomeAmount = Annotated[float, Field(gt=0, le=1e15)]  # more than nothing
+Count = Annotated[int, Field(ge=1, le=1_000_000)]  # of rows, customers, threads: more is a slip of the pen
+Place = Annotated[int, Field(ge=0, le=1_000_000)]
 Value = TypeVar("Value")
 
 
@@ -15,6 +19,16 @@ def _not_empty(values: tuple[Value, ...]) -> tuple[Value, ...]:
     if not values:
         raise ValueError("must not be empty")
     return values
+
+
+def _tractable(value: float | str) -> float | str:
+    """LightGBM takes an empty text for its own default, and whole numbers beyond 32 bits for others."""
+    if value == "" or (not isinstance(value, str) and not abs(value) < 2**31):
+        raise ValueError(f"must be a number within ±2,147,483,647, or a word, not {value!r}")
+    return value
+
+
+Parameter = Annotated[float | int | str, AfterValidator(_tractable)]
 
 
 class ReadOnly(Mapping[str, Value]):

@@ -36,7 +36,7 @@ def exclusion(
         "staff": value_as_of(records, snapshots, n, columns["is_staff"] == 1, False),
         "no_history": (active == 0) | np.isnan(base),
         "too_new": snapshots[:, None] - first_day < 7 * bounds.min_tenure_weeks,
-        "below_bounds": base < bounds.min_aum,
+        "below_bounds": (base < bounds.min_aum) | (base <= 0),  # of nothing no share can leave
         "above_bounds": base >= bounds.max_aum,
         "already_left": already_left(entities, balances, base, settings),
     }

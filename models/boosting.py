@@ -91,8 +91,15 @@ def parameters(training: Training, chosen: Mapping[str, Any], objective: str) ->
         "force_row_wise": True,
         "verbosity": -1,
     }
-    two_rows = lgb.Dataset(np.array([[0.0], [1.0]]), np.array([0, 1]), params=params)
-    text = lgb.Booster(params, two_rows).model_to_string()
+    try:
+        two_rows = lgb.Dataset(np.array([[0.0], [1.0]]), np.array([0, 1]), params=params)
+        text = lgb.Booster(params, two_rows).model_to_string()
+    except lgb.basic.LightGBMError as error:
+        where = "lightgbm" if objective == "binary" else "severity"
+        reason = str(error).split(" at /")[0]
+        raise ConfigError(
+            f"[training.{where}]: LightGBM refuses {dict(chosen)}: {reason}. Correct it."
+        ) from None
     names: Sequence[str] = re.findall(r"^\[(\w+): ", text, flags=re.MULTILINE)
     for name in chosen:
         if name not in names:

@@ -14,9 +14,9 @@ from math import factorial
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.conflicts import DEEPEST
 from configs.errors import ConfigError
 
-DEEPEST = 8  # different columns on one path; 2^8 cases a leaf
 _DEFAULT_LEFT, _MISSING, _MISSING_NAN = 2, 12, 8  # bits of LightGBM's decision_type
 _KNOWN_TYPES = {0, _DEFAULT_LEFT, _MISSING_NAN, _MISSING_NAN | _DEFAULT_LEFT}
 

@@ -31,7 +31,7 @@ from pipeline.scoring.score import Publication, score
 from pipeline.snapshots.build import build_outcomes, build_snapshots
 from pipeline.tables import Ingested
 from pipeline.training import promotion, registry
-from pipeline.training.train import comparison_table, plan, train
+from pipeline.training.train import check_settings, comparison_table, plan, train
 from serve.api.prepared import prepared_answers
 from serve.store import contacts
 from serve.store.store import Store
@@ -52,6 +52,7 @@ def run_weekly(
 
 def run_ingest(context: Context, raw: Path) -> Ingested:
     """The tables of the raw files, with the contacts recorded in the store laid over them."""
+    check_settings(context.settings)
     with step("ingest") as counts, progress_text("ingest") as on_file:
         tables = ingest(context.settings, raw, context.home, on_file)
         for name in ("rows_in", "loaded", "quarantined", "duplicates"):
@@ -77,6 +78,7 @@ def run_calibration(context: Context, tables: Ingested, snapshot_date: date) -> 
 
 def run_train(context: Context, tables: Ingested, snapshot_date: date) -> Bundle:
     """A model of what had matured by ``snapshot_date``, registered, and compared with the champion."""
+    check_settings(context.settings)
     split = plan(context.settings, tables, snapshot_date)
     snapshots = (*split.train, *split.tune, *split.evaluation)
     with step("snapshots") as counts, progress_bar("features") as on_features:

@@ -22,8 +22,8 @@ from configs.errors import ConfigError, DataError, did_you_mean
 from configs.settings import Settings
 from features.build import catalogue, first_monday
 from features.catalogue.entries import Entry, peer_entries
-from models.baselines import rules
-from models.boosting import Progress
+from models.baselines import RULES, rules
+from models.boosting import Progress, parameters
 from models.bundle import AUM_NOW, Bundle, Predicted, settings_of, write
 from models.hazard import Fitted, fit, fit_calibrator
 from models.matrix import KEY, Matrix, check_finite, joined
@@ -40,6 +40,20 @@ from pipeline.tables import Ingested
 # The metrics that a reader compares between a model and the rules.
 COMPARED = ["auroc", "average_precision", "lift_at_5", "recall_at_5", "lift_at_10", "recall_at_10",
             "aum_caught_at_10"]  # fmt: skip
+
+
+def check_settings(settings: Settings) -> None:
+    """Raises ConfigError, before any work, for what no feature is named, or LightGBM refuses."""
+    columns, training = columns_of(settings), settings.training
+    monotone_signs(settings, tuple(columns))
+    for rule, (feature, _) in RULES.items():
+        if feature not in columns:
+            raise ConfigError(
+                f"features.windows = {list(settings.features.windows)}: the rule {rule}, with which every "
+                f"model is compared, ranks by {feature}. Add its weeks to the windows."
+            )
+    for chosen, objective in ((training.lightgbm, "binary"), (training.severity, "cross_entropy")):
+        parameters(training, chosen, objective)
 
 
 def plan(settings: Settings, tables: Ingested, as_of: date) -> Split:

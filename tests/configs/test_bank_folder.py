@@ -22,6 +22,10 @@ def bank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+def tier(name: str, min_aum: float) -> dict[str, Any]:
+    return {"name": name, "name_zh": name, "min_aum": min_aum}
+
+
 def refused(bank: str, overrides: dict[str, Any]) -> str:
     with pytest.raises(ConfigError) as raised:
         load_settings(bank, overrides)
@@ -87,6 +91,35 @@ def test_the_bank_wins_over_the_defaults_key_by_key(bank: Path) -> None:
         ({"sources": {"txn": {"encoding": "utf-88"}}},
          "sources.txn.encoding: unknown encoding 'utf-88'; use for example utf-8 or gb18030"),
         ({"sources": {"txn": {"encoding": "base64"}}}, "sources.txn.encoding: unknown encoding 'base64'"),
+        ({"training": {"first_after_weeks": 12}},
+         "training.first_after_weeks = 12 is below label.base_weeks = 13: before so many weeks of history no "
+         "customer has an average AUM, so that nobody is eligible. Raise first_after_weeks to 13, or lower"),
+        ({"store": {"keep_weeks": 13}},
+         "store.keep_weeks = 13 is below the 14 weeks after which an outcome is known (label.lead_days = 7, "
+         "label.horizon_days = 90): predictions would be deleted before they are compared with it. Raise"),
+        ({"label": {"lead_days": 97}}, "store.keep_weeks = 26 is below the 27 weeks after which an outcome"),
+        ({"tiers": [tier("a", 0), tier("b", 9), tier("wealth", 9)]},
+         "tiers: 'wealth' begins at min_aum = 9.00, not above 9.00 of 'b' before it. List the tiers from"),
+        ({"tiers": [tier("wealth", 9), tier("a", 0)]}, "tiers: 'a' begins at min_aum = 0.00, not above 9.00"),
+        ({"tiers": [tier("wealthy", 0)]},
+         "next_steps: a next step is for the unknown tier 'wealth'. Did you mean 'wealthy'?"),
+        ({"tiers": [tier("wealth", 0), tier("wealth", 9)]}, "tiers: 2 tiers are named 'wealth'. Give each"),
+        ({"tiers": [tier("", 0)]}, "tiers.0.name: String should have at least 1 character, found ''"),
+        ({"label": {"definition": "tier_downgrade"}, "cohort": {"min_aum": 0, "max_aum": 500_000}},
+         "label.definition = 'tier_downgrade' finds nobody: the whole cohort, up to cohort.max_aum = "
+         "500,000.00, lies in the lowest tier, 'mass'. Add [[tiers]] with a bound inside the cohort"),
+        ({"label": {"definition": "dormancy", "dormant_floor": 5e6}},
+         "label.dormant_floor = 5,000,000.00 is not below cohort.max_aum = 5,000,000.00: whatever a silent"),
+        ({"training": {"lightgbm": {"max_depth": -1}}},
+         "training.lightgbm.max_depth = -1: reasons are worked out for trees of depth 1 to 8. Set one"),
+        ({"training": {"lightgbm": {"max_bin": 2**64}}},
+         "training.lightgbm.max_bin: must be a number within ±2,147,483,647, or a word, not 184467440"),
+        ({"training": {"severity": {"learning_rate": ""}}},
+         "training.severity.learning_rate: must be a number within ±2,147,483,647, or a word, not ''"),
+        ({"training": {"seed": -1}}, "training.seed: Input should be greater than or equal to 0, found -1"),
+        ({"promotion": {"min_slope": 1.2}}, "promotion.min_slope: Input should be less than 1, found 1.2"),
+        ({"promotion": {"max_slope": 0.9}}, "promotion.max_slope: Input should be greater than 1, found 0.9"),
+        ({"base_currency": "yuan"}, "base_currency: String should match pattern '^[A-Z]{3}$', found 'yuan'"),
         ({"sources": {"txn": {"delimiter": "||"}}},
          "sources.txn.delimiter: String should have at most 1 character"),
     ],

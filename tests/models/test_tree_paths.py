@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from configs.conflicts import DEEPEST
 from configs.errors import ConfigError
-from models.tree_paths import DEEPEST, Paths, paths_of
+from models.tree_paths import Paths, paths_of
 
 PERIOD, HORIZONS = 4, (30, 60, 90)
 

@@ -1,0 +1,74 @@
+"""Settings that are right one by one and cannot work together: each a sentence with what to change."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from configs.errors import did_you_mean
+from configs.settings import Settings
+
+DEEPEST = 8  # different columns on one path of a tree; 2^8 cases a leaf in models/tree_paths.py
+
+
+def conflicts(settings: Settings) -> Iterator[str]:
+    """A sentence per conflict: both settings, their values, why, and what to change."""
+    yield from _history(settings)
+    yield from _tiers(settings)
+    yield from _label(settings)
+    depth = settings.training.lightgbm.get("max_depth")
+    if not isinstance(depth, int) or not 1 <= depth <= DEEPEST:
+        yield (
+            f"training.lightgbm.max_depth = {depth}: reasons are worked out for trees of depth 1 to "
+            f"{DEEPEST}. Set one of them"
+        )
+
+
+def _history(settings: Settings) -> Iterator[str]:
+    label, first = settings.label, settings.training.first_after_weeks
+    if first < label.base_weeks:
+        yield (
+            f"training.first_after_weeks = {first} is below label.base_weeks = {label.base_weeks}: before so "
+            "many weeks of history no customer has an average AUM, so that nobody is eligible. Raise "
+            f"first_after_weeks to {label.base_weeks}, or lower base_weeks"
+        )
+    if settings.store.keep_weeks < label.weeks_to_close:
+        yield (
+            f"store.keep_weeks = {settings.store.keep_weeks} is below the {label.weeks_to_close} weeks after "
+            f"which an outcome is known (label.lead_days = {label.lead_days}, label.horizon_days = "
+            f"{label.horizon_days}): predictions would be deleted before they are compared with it. Raise "
+            f"keep_weeks to {label.weeks_to_close}, or shorten the outcome window"
+        )
+
+
+def _tiers(settings: Settings) -> Iterator[str]:
+    for lower, higher in pairwise(settings.tiers):
+        if lower.min_aum >= higher.min_aum:
+            yield (
+                f"tiers: {higher.name!r} begins at min_aum = {higher.min_aum:,.2f}, not above "
+                f"{lower.min_aum:,.2f} of {lower.name!r} before it. List the tiers from the lowest bound to "
+                "the highest, each bound once"
+            )
+    names = [tier.name for tier in settings.tiers]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"tiers: {names.count(name)} tiers are named {name!r}. Give each a name of its own"
+    for rule in settings.next_steps.bank_rules + settings.next_steps.rules:
+        for name in rule.tiers:
+            if name not in names:
+                hint = did_you_mean(name, names).rstrip(".")
+                yield f"next_steps: a next step is for the unknown tier {name!r}. {hint}"
+
+
+def _label(settings: Settings) -> Iterator[str]:
+    label, cohort = settings.label, settings.cohort
+    second = settings.tiers[1].min_aum if len(settings.tiers) > 1 else None
+    if label.definition == "tier_downgrade" and (second is None or cohort.max_aum <= second):
+        yield (
+            f"label.definition = 'tier_downgrade' finds nobody: the whole cohort, up to cohort.max_aum = "
+            f"{cohort.max_aum:,.2f}, lies in the lowest tier, {settings.tiers[0].name!r}. Add [[tiers]] with "
+            "a bound inside the cohort, or choose another definition"
+        )
+    if label.definition == "dormancy" and label.dormant_floor >= cohort.max_aum:
+        yield (
+            f"label.dormant_floor = {label.dormant_floor:,.2f} is not below cohort.max_aum = "
+            f"{cohort.max_aum:,.2f}: whatever a silent customer has would count as a remainder. Lower "
+            "dormant_floor, for example to a tenth of cohort.min_aum"
+        )
