@@ -283,6 +283,7 @@ class Gates(Strict):
     max_unexplained: Annotated[float, Field(gt=0)]
     max_left: Annotated[float, Field(gt=0)]
     max_opted_out: Annotated[float, Field(gt=0)]
+    max_calibration_change: Annotated[float, Field(gt=1)]
     max_risk_change: Annotated[float, Field(gt=1)]
     max_drifted: Annotated[float, Field(gt=0)]
     least_listed: Place

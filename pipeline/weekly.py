@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from configs.call_lists import CallList
-from configs.dates import monday
+from configs.dates import WEEK, monday
 from configs.errors import DataError
 from configs.files import whole_folder
 from configs.published import RunExtras
@@ -15,7 +15,8 @@ from models.bundle import Bundle
 from pipeline.alarms.run_alarms import raise_run_alarms
 from pipeline.context import Context
 from pipeline.evaluation.model_report import card_of, report_after_training
-from pipeline.gates.gates import NO_WAIVER, Waiver, pass_gates
+from pipeline.gates.cohorts import standing
+from pipeline.gates.gates import NO_WAIVER, EvaluatedDelivery, Waiver, evaluate_delivery, evaluate_run
 from pipeline.ingest.ingest import ingest
 from pipeline.ingest.recorded_contacts import overlay_contacts
 from pipeline.lists.call_lists import check_salt, choose_lists, reached
@@ -23,7 +24,7 @@ from pipeline.lists.experiment import LOOK_BACK, estimate_effect, write_effect
 from pipeline.monitoring.calibration import VERDICTS, asks_for_training, calibration
 from pipeline.monitoring.coverage import coverage, departures
 from pipeline.monitoring.drift import drift
-from pipeline.monitoring.matured import keep_matured, read_matured
+from pipeline.monitoring.matured import Counted, count_matured, keep_matured, read_matured
 from pipeline.progress import log, progress_bar, progress_text, step
 from pipeline.scoring.profiles import profiles
 from pipeline.scoring.reasons import Models, last_published
@@ -41,13 +42,21 @@ from serve.workbooks.excel import write_lists
 def run_weekly(
     context: Context, raw: Path, snapshot_date: date, waiver: Waiver = NO_WAIVER
 ) -> tuple[Publication, tuple[CallList, ...]]:
-    """Ingest, features, training when it is due, scores by the champion, gates, publication, lists."""
+    """Ingest, gates, training when it is due, scores by the champion, their gates, publication, lists.
+
+    Raises GateError where a gate refuses: of the delivery before anything is learnt from it, of scores and
+    lists before they are published.
+    """
     monday(snapshot_date)
     check_salt(context.settings)
     tables = run_ingest(context, raw)
-    figures = run_calibration(context, tables, snapshot_date)
+    counted, figures = run_calibration(context, tables, snapshot_date)
+    evaluated = run_gates(context, tables, snapshot_date, figures, waiver)
+    with step("matured") as counts:
+        keep_matured(counted)
+        counts["files"] = len(counted)
     bundle = _scorer(context, tables, snapshot_date, figures)
-    return run_publish(context, tables, bundle, snapshot_date, figures, waiver)
+    return run_publish(context, tables, bundle, evaluated, figures)
 
 
 def run_ingest(context: Context, raw: Path) -> Ingested:
@@ -62,18 +71,38 @@ def run_ingest(context: Context, raw: Path) -> Ingested:
         return overlay_contacts(context.home, tables, recorded)
 
 
-def run_calibration(context: Context, tables: Ingested, snapshot_date: date) -> dict[str, Any]:
-    """The predictions of earlier runs beside what had matured before this Monday, with a verdict on noise."""
+def run_calibration(
+    context: Context, tables: Ingested, snapshot_date: date
+) -> tuple[Counted, dict[str, Any]]:
+    """What was counted of outcomes for this Monday, not kept yet; and the predictions of earlier runs beside
+    all that had matured, with a verdict on noise."""
     with step("calibration") as counts, progress_bar("labels") as on_labels:
-        counts["matured"] = keep_matured(context, tables, snapshot_date, on_labels)
-        matured = read_matured(context.home, context.settings.label, snapshot_date)
+        counted = count_matured(context, tables, snapshot_date, on_labels)
+        matured = read_matured(context.home, context.settings.label, snapshot_date, counted)
         figures = calibration(context.settings, matured, snapshot_date)
-        counts |= {"verdict": figures["verdict"], "alarms": figures["alarms"]}
+        counts |= {"matured": len(counted), "verdict": figures["verdict"], "alarms": figures["alarms"]}
     for group in figures["groups"]:
         if group["since"]:
             name = " ".join(filter(None, (group["kind"], group["name"])))
             log.warning("alarm     %s: %s, since %s", name, VERDICTS[group["verdict"]], group["since"])
-    return figures
+    return counted, figures
+
+
+def run_gates(
+    context: Context, tables: Ingested, snapshot_date: date, figures: Mapping[str, Any], waiver: Waiver
+) -> EvaluatedDelivery:
+    """What the gates say of a delivery and of ``figures``, its calibration; nothing was learnt from it yet.
+
+    Before the first model its limits are learnt from the Mondays that will train it.
+    """
+    with step("gates") as counts, progress_bar("features") as on_features:
+        earlier = standing(context.home, tables, snapshot_date - WEEK)[-1:]
+        if not promotion.compared_on(context):
+            earlier = [*plan(context.settings, tables, snapshot_date).mondays]
+        build_snapshots(context.settings, context.home, tables, [*earlier, snapshot_date], on_features)
+        evaluated = evaluate_delivery(context, tables, snapshot_date, figures, waiver)
+        counts["figures"] = len(evaluated.verdicts)
+    return evaluated
 
 
 def run_train(context: Context, tables: Ingested, snapshot_date: date) -> Bundle:
@@ -113,15 +142,15 @@ def run_publish(
     context: Context,
     tables: Ingested,
     bundle: Bundle,
-    snapshot_date: date,
-    figures: Mapping[str, Any] | None = None,
-    waiver: Waiver = NO_WAIVER,
+    evaluated: EvaluatedDelivery,
+    figures: Mapping[str, Any],
 ) -> tuple[Publication, tuple[CallList, ...]]:
     """Score one Monday, publish it in one transaction with the ``figures`` of its calibration, write the
     workbooks.
 
     Raises GateError, and publishes nothing, where a gate refuses the run.
     """
+    snapshot_date = evaluated.monday
     with step("score") as counts, progress_bar("features") as on_features:
         previous = last_published(context, bundle, snapshot_date)
         snapshots = [previous[0].snapshot_date, snapshot_date] if previous else [snapshot_date]
@@ -132,9 +161,9 @@ def run_publish(
         effect = estimate_effect(context, tables, snapshot_date, on_labels)
         counts |= {"known": effect.figures["known"], "waiting": effect.figures["waiting"]}
     publication, lists = choose_lists(context, tables, publication, effect.rows)
-    with step("gates") as counts:
+    with step("run-gates") as counts:
         drifted = drift(context.home, bundle, snapshot_date)
-        publication, gates = pass_gates(context, tables, (publication, lists), drifted, waiver)
+        publication, gates = evaluate_run(context, tables, evaluated, (publication, lists), drifted)
         counts |= {"figures": len(gates["gates"]), "overridden": len(gates["overridden"])}
     with step("figures") as counts:
         extras = _extras(context, tables, publication)

@@ -69,15 +69,20 @@ class Flow:
 def read_cohorts(home: Home, tables: Ingested, monday: date) -> tuple[list[Cohort], NDArray[np.object_]]:
     """The cohorts that stand, of ``monday`` and the year before it, the oldest first; and the customers'
     ids."""
-    start = max(first_monday(tables.first_day), monday - LOOK_BACK * WEEK)
-    days = [start + k * WEEK for k in range((monday - start).days // 7 + 1)]
-    days = [day for day in days if (home.partition("cohort", day) / "_made_by.json").is_file()]
+    days = standing(home, tables, monday)
     frames = [pq.read_table(home.partition("cohort", day), columns=COLUMNS).to_pandas() for day in days]
     places, ids = pd.factorize(pd.concat([frame["customer_id"] for frame in frames]), sort=True)
     ends = np.cumsum([len(frame) for frame in frames])
     split = np.split(places, ends[:-1])
     cohorts = [_cohort(*pair, len(ids)) for pair in zip(days, frames, split, strict=True)]
     return cohorts, np.asarray(ids, object)
+
+
+def standing(home: Home, tables: Ingested, monday: date) -> list[date]:
+    """The Mondays whose cohorts stand, of ``monday`` and the year before it, the oldest first."""
+    start = max(first_monday(tables.first_day), monday - LOOK_BACK * WEEK)
+    days = (start + k * WEEK for k in range((monday - start).days // 7 + 1))
+    return [day for day in days if (home.partition("cohort", day) / "_made_by.json").is_file()]
 
 
 def flows(tables: Ingested, cohorts: Sequence[Cohort], ids: NDArray[np.object_]) -> list[Flow]:

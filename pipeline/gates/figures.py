@@ -11,15 +11,19 @@ import numpy as np
 
 from configs.call_lists import CallList
 from configs.dates import WEEK
+from configs.errors import listed
 from configs.settings import Gates
 from configs.tables import EVENT_TABLES
 from pipeline.gates.cohorts import NEAR, Cohort, Flow
 from pipeline.gates.limits import Series
 from pipeline.gates.sources import Rhythm, Sources
+from pipeline.monitoring.calibration import VERDICTS
 from pipeline.scoring.score import Publication
 
 LEAST_LEAVERS = 10  # expected, from which on the hard limit of the mean risk counts
 NAMED = 5  # branches that a sentence names
+LEAST_OUTCOMES = 20  # predicted or observed leavers, from which on their ratio has hard limits
+RUN_GATES = ("risk_mean", "risk_spread", "high_risk", "drifted", "listed", "managers")  # of scores and lists
 WEEK_DAYS = 7  # a source may be silent for a week, whatever it did before
 
 
@@ -28,7 +32,7 @@ class Figure:
     """One figure of this Monday, its history, and the hard limits, which hold without one.
 
     ``name`` is the gate's, with the table after a colon where there is one; ``detail`` is said with the
-    figure.
+    figure. ``alarm`` is said of a figure that keeps its limits; empty for none.
     """
 
     name: str
@@ -37,6 +41,7 @@ class Figure:
     low: float = -inf
     high: float = inf
     detail: str = ""
+    alarm: str = ""
 
     @property
     def kind(self) -> str:
@@ -163,6 +168,43 @@ def _flow_figures(gates: Gates, flows: Sequence[Flow]) -> Iterator[Figure]:
     series = Series(days, unexplained, level=False, noise=noise)
     yield Figure("unexplained", unexplained[-1], series, low=-most, high=most)
     yield Figure("moved", moved[-1], Series(days, moved, "ratio", level=False, noise=0.1), high=most)
+
+
+def calibration_figures(
+    gates: Gates, calibration: Mapping[str, Any], earlier: Sequence[EarlierRun]
+) -> Iterator[Figure]:
+    """Observed leavers per predicted one, of the newest Monday that has matured at the shortest horizon.
+
+    A level that is wrong is the model's fault or the world's, and no rerun mends it: it is said. What no
+    level does within a week, beyond both the ratio of the run before and 1, is refused.
+    """
+    if not calibration["groups"]:
+        return
+    everybody = calibration["groups"][0]
+    newest = everybody["horizons"][0]
+    observed, predicted = newest["observed"], newest["predicted"]
+    ratio = (observed + 1) / (predicted + 1)
+    before = earlier[-1].values.get("calibration", 1.0) if earlier else 1.0
+    low, high = min(before, 1) / gates.max_calibration_change, max(before, 1) * gates.max_calibration_change
+    detail = (
+        f"{observed:,} observed, {predicted:,.1f} predicted within {newest['days']} days of "
+        f"{newest['snapshot_date']}"
+    )
+    if max(observed, predicted) < LEAST_OUTCOMES:
+        low, high = -inf, inf
+    yield Figure("calibration", ratio, None, low, high, detail, _alarms_in_words(calibration))
+
+
+def _alarms_in_words(calibration: Mapping[str, Any]) -> str:
+    groups = [group for group in calibration["groups"] if group["since"]]
+    if not groups:
+        return ""
+    names = [" ".join(filter(None, (group["kind"], group["name"]))) for group in groups]
+    since = min(group["since"] for group in groups)
+    return (
+        f"{VERDICTS[calibration['verdict']]}, beyond noise, since {since} ({listed(names, NAMED)}); look at "
+        "the page of the model and approve the model that was trained since"
+    )
 
 
 def run_figures(

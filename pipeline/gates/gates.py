@@ -1,6 +1,8 @@
-"""The gates of a run: measured, judged and written down before anything is published.
+"""The gates of a run: measured, evaluated and written down.
 
-``gates/<Monday>.json`` holds every figure, its limits and its verdict, of the last attempt for that Monday.
+What needs no model is evaluated before anything is learnt from a delivery, scores and lists before they are
+published. ``gates/<Monday>.json`` holds every figure, its limits and its verdict, of the last attempt for
+that Monday.
 """
 
 import unicodedata
@@ -8,20 +10,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from math import isfinite
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from configs.call_lists import CallList
 from configs.errors import ConfigError, DataError, GateError, did_you_mean
 from configs.published import Run
+from configs.settings import NOT_IN_RUNS
 from configs.tables import TABLES
-from pipeline.artefacts import read_json, write_json
+from pipeline.artefacts import fingerprint, read_json, write_json
 from pipeline.context import Context
 from pipeline.gates import figures as measured
 from pipeline.gates.cohorts import flows, read_cohorts
-from pipeline.gates.figures import EarlierRun, Figure
+from pipeline.gates.figures import EarlierRun
 from pipeline.gates.sources import Sources, loaded_rows, read_sources
-from pipeline.gates.verdicts import LATE, OVERRIDDEN, REFUSED, Verdict, evaluate
+from pipeline.gates.verdicts import LATE, OVERRIDDEN, REFUSED, Verdict, evaluate, learning
 from pipeline.progress import log
 from pipeline.scoring.score import Publication, run_id_of
 from pipeline.snapshots.build import read_partition
@@ -46,55 +50,77 @@ class Waiver:
 NO_WAIVER = Waiver()
 
 
-def pass_gates(
-    context: Context,
-    tables: Ingested,
-    drafted: tuple[Publication, Sequence[CallList]],
-    drift: Mapping[str, Any] | None,
-    waiver: Waiver,
-) -> tuple[Publication, dict[str, Any]]:
-    """The publication with what its readers must know of its gates, and the figures to keep with the run.
+@dataclass(frozen=True)
+class EvaluatedDelivery:
+    """A delivery that its gates let through, on one Monday, with all that the gates of its run need of it.
+
+    ``delivery`` names the Monday, the rows that it sees and the settings; ``through`` are the newest days
+    that it sees, by table.
+    """
+
+    monday: date
+    delivery: str
+    late: Mapping[str, str]
+    through: Mapping[str, date]
+    waiver: Waiver
+    verdicts: tuple[Verdict, ...] = ()
+
+
+def evaluate_delivery(
+    context: Context, tables: Ingested, monday: date, calibration: Mapping[str, Any], waiver: Waiver
+) -> EvaluatedDelivery:
+    """The verdicts on what needs no model: sources, cohort, and what has matured; nothing was learnt yet.
 
     Raises GateError, once the attempt is written down, where a gate refuses and nobody overrides it.
     """
-    publication, lists = drafted
-    monday = publication.run.snapshot_date
-    late = _declared(context, waiver)
-    figures, sources = _measure(context, tables, publication, lists, drift)
-    verdicts = evaluate(context.settings.gates, figures, late)
-    if any(verdict.outcome == REFUSED for verdict in verdicts):
-        verdicts = _overridden(context, publication.run, verdicts, waiver)
-    run = _with_gates(publication.run, verdicts, sources)
-    content = _content(publication.run, verdicts, late) | {"loaded": loaded_rows(tables)}
-    write_json(context.home.gates / f"{monday}.json", content)
-    refused = [verdict for verdict in verdicts if verdict.outcome == REFUSED]
-    if refused:
-        _note(context, context.user, RUN_REFUSED, publication.run, _names(refused), {})
-        raise GateError(_refusal(context, publication.run, refused))
-    return replace(publication, run=run), content
-
-
-def _measure(
-    context: Context,
-    tables: Ingested,
-    publication: Publication,
-    lists: Sequence[CallList],
-    drift: Mapping[str, Any] | None,
-) -> tuple[list[Figure], Sources]:
-    gates, monday = context.settings.gates, publication.run.snapshot_date
-    known = read_partition(context.home, "cohort", [monday], ["customer_id", "snapshot_date", "branch_id"])
-    with_branch = known[known["branch_id"].notna()]
-    sources = read_sources(
-        tables, monday, dict(zip(with_branch["customer_id"], with_branch["branch_id"], strict=True))
-    )
+    late, gates = _declared(context, waiver), context.settings.gates
+    earlier, sources = earlier_runs(context, monday), _sources(context, tables, monday)
     cohorts, ids = read_cohorts(context.home, tables, monday)
-    earlier = earlier_runs(context, monday)
-    return [
+    figures = [
         *measured.source_figures(gates, sources),
         *measured.file_figures(loaded_rows(tables), monday, earlier),
         *measured.cohort_figures(gates, cohorts, flows(tables, cohorts, ids)),
-        *measured.run_figures(gates, publication, lists, drift, earlier),
-    ], sources
+        *measured.calibration_figures(gates, calibration, earlier),
+    ]
+    through = {table: rhythm.through for table, rhythm in sources.rhythms.items()}
+    evaluated = EvaluatedDelivery(monday, _delivery(context, tables, monday), late, through, waiver)
+    verdicts = evaluate(gates, figures, late, len(measured.RUN_GATES))
+    return replace(evaluated, verdicts=_let_through(context, evaluated, verdicts))
+
+
+def evaluate_run(
+    context: Context,
+    tables: Ingested,
+    evaluated: EvaluatedDelivery,
+    drafted: tuple[Publication, Sequence[CallList]],
+    drift: Mapping[str, Any] | None,
+) -> tuple[Publication, dict[str, Any]]:
+    """The publication with what its readers must know of its gates, and the figures to keep with the run.
+
+    Raises GateError, once the attempt is written down, where a gate of scores or lists refuses.
+    """
+    publication, lists = drafted
+    gates, run_id = context.settings.gates, publication.run.run_id
+    earlier = earlier_runs(context, evaluated.monday)
+    figures = list(measured.run_figures(gates, publication, lists, drift, earlier))
+    verdicts = evaluate(gates, figures, {}, learning(verdict.figure for verdict in evaluated.verdicts))
+    whole = (*evaluated.verdicts, *_let_through(context, evaluated, verdicts, run_id))
+    content = _content(evaluated, whole, run_id) | {"loaded": loaded_rows(tables)}
+    write_json(_file(context, evaluated.monday), content)
+    return replace(publication, run=_with_gates(publication.run, evaluated, whole)), content
+
+
+def _sources(context: Context, tables: Ingested, monday: date) -> Sources:
+    known = read_partition(context.home, "cohort", [monday], ["customer_id", "snapshot_date", "branch_id"])
+    known = known[known["branch_id"].notna()]
+    return read_sources(tables, monday, dict(zip(known["customer_id"], known["branch_id"], strict=True)))
+
+
+def _delivery(context: Context, tables: Ingested, monday: date) -> str:
+    settings = fingerprint(context.settings.model_dump_json(exclude=NOT_IN_RUNS))
+    return run_id_of(
+        monday, {"tables": tables.fingerprint, "seen": tables.as_of(monday), "settings": settings}
+    )
 
 
 def earlier_runs(context: Context, monday: date) -> list[EarlierRun]:
@@ -125,33 +151,54 @@ def _declared(context: Context, waiver: Waiver) -> dict[str, str]:
     return late
 
 
-def _overridden(context: Context, run: Run, verdicts: list[Verdict], waiver: Waiver) -> list[Verdict]:
-    """The verdicts with refused ones overridden, where a second person does so for this very run.
+def _let_through(
+    context: Context, evaluated: EvaluatedDelivery, verdicts: Sequence[Verdict], run_id: str = ""
+) -> tuple[Verdict, ...]:
+    """The verdicts, refused ones overridden where a second person does so; ``run_id`` once there is a run.
 
-    An override holds for the gates that the last attempt of this run named. Raises ConfigError for one that
-    is nobody's, has no reason, or comes from whoever runs the week.
+    Raises GateError, once the attempt is written down, where one stays refused.
     """
+    refused = _names(verdicts, REFUSED)
+    if not refused:
+        return tuple(verdicts)
+    attempt, waiver = run_id or evaluated.delivery, evaluated.waiver
+    if _is_overridden(context, evaluated, refused, run_id):
+        details = {"why": waiver.override_why.strip(), "entered_by": context.user}
+        _note(context, _person(waiver.override_by), RUN_OVERRIDDEN, attempt, refused, details)
+        return tuple(
+            replace(verdict, outcome=OVERRIDDEN) if verdict.outcome == REFUSED else verdict
+            for verdict in verdicts
+        )
+    write_json(
+        _file(context, evaluated.monday), _content(evaluated, (*evaluated.verdicts, *verdicts), run_id)
+    )
+    _note(context, context.user, RUN_REFUSED, attempt, refused, {})
+    raise GateError(
+        _refusal(context, evaluated.monday, verdicts, "published" if run_id else "learnt or published")
+    )
+
+
+def _is_overridden(
+    context: Context, evaluated: EvaluatedDelivery, refused: Sequence[str], run_id: str
+) -> bool:
+    """True where a second person overrides what the last attempt of this very delivery, or run, named.
+
+    Raises ConfigError for an override that is nobody's, has no reason, or comes from whoever runs the week.
+    """
+    waiver, path = evaluated.waiver, _file(context, evaluated.monday)
     if not (waiver.override_by or waiver.override_why):
-        return verdicts
-    by, why = _person(waiver.override_by), waiver.override_why.strip()
-    if not by or not why:
+        return False
+    by = _person(waiver.override_by)
+    if not by or not waiver.override_why.strip():
         raise ConfigError("an override needs who and why: OVERRIDE_BY=<name> OVERRIDE_WHY='<reason>'.")
     if by.casefold() == _person(context.user).casefold():
         raise ConfigError(f"{by} runs this week and cannot override its gates. Ask a second person.")
-    path = context.home.gates / f"{run.snapshot_date}.json"
-    before = read_json(path) if path.is_file() else {"run_id": "", "refused": []}
-    named = set(before["refused"] or before["overridden"]) if before["run_id"] == run.run_id else set()
-    refused = [verdict.figure.name for verdict in verdicts if verdict.outcome == REFUSED]
-    if not set(refused) <= named:
-        log.warning(
-            "gates     an override holds for gates that an attempt of this run named; this is the first"
-        )
-        return verdicts
-    _note(context, by, RUN_OVERRIDDEN, run, refused, {"why": why, "entered_by": context.user})
-    return [
-        replace(verdict, outcome=OVERRIDDEN) if verdict.outcome == REFUSED else verdict
-        for verdict in verdicts
-    ]
+    before = read_json(path) if path.is_file() else {}
+    is_the_same = before.get("delivery") == evaluated.delivery and run_id in ("", before.get("run_id"))
+    if is_the_same and {*refused} <= {*before["refused"], *before["overridden"]}:
+        return True
+    log.warning("gates     an override holds for gates that an attempt of this run named; this is the first")
+    return False
 
 
 def _person(name: str) -> str:
@@ -159,31 +206,36 @@ def _person(name: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", name).split())
 
 
-def _with_gates(run: Run, verdicts: Sequence[Verdict], sources: Sources) -> Run:
+def _with_gates(run: Run, evaluated: EvaluatedDelivery, verdicts: Sequence[Verdict]) -> Run:
     """The run that says which gates were overridden, and through which day a source reaches that is
     behind."""
-    overridden = [verdict.figure.name for verdict in verdicts if verdict.outcome == OVERRIDDEN]
     behind = sorted({
         verdict.figure.table for verdict in verdicts
         if verdict.figure.kind == "lag" and verdict.outcome in (LATE, OVERRIDDEN)
     })  # fmt: skip
+    overridden = _names(verdicts, OVERRIDDEN)
     says = {"gate_overrides": " ".join(overridden)} if overridden else {}
     if behind:
-        says["data_through"] = " ".join(f"{table}={sources.rhythms[table].through}" for table in behind)
+        says["data_through"] = " ".join(f"{table}={evaluated.through[table]}" for table in behind)
     if not says:
         return run
     manifest = dict(run.manifest) | says
     return replace(run, run_id=run_id_of(run.snapshot_date, manifest), manifest=MappingProxyType(manifest))
 
 
-def _content(run: Run, verdicts: Sequence[Verdict], late: Mapping[str, str]) -> dict[str, Any]:
+def _file(context: Context, monday: date) -> Path:
+    return context.home.gates / f"{monday}.json"
+
+
+def _content(evaluated: EvaluatedDelivery, verdicts: Sequence[Verdict], run_id: str) -> dict[str, Any]:
     """The record: plain numbers and text; None for a limit that is not there."""
     return {
-        "run_id": run.run_id,
+        "delivery": evaluated.delivery,
+        "run_id": run_id,
         "figures": {verdict.figure.name: verdict.figure.value for verdict in verdicts},
-        "refused": _names([verdict for verdict in verdicts if verdict.outcome == REFUSED]),
-        "overridden": _names([verdict for verdict in verdicts if verdict.outcome == OVERRIDDEN]),
-        "late": dict(late),
+        "refused": _names(verdicts, REFUSED),
+        "overridden": _names(verdicts, OVERRIDDEN),
+        "late": dict(evaluated.late),
         "gates": [
             {
                 "gate": verdict.figure.name,
@@ -203,22 +255,23 @@ def _plain(limit: float) -> float | None:
     return limit if isfinite(limit) else None
 
 
-def _names(verdicts: Sequence[Verdict]) -> list[str]:
-    return [verdict.figure.name for verdict in verdicts]
+def _names(verdicts: Sequence[Verdict], outcome: str) -> list[str]:
+    return [verdict.figure.name for verdict in verdicts if verdict.outcome == outcome]
 
 
 def _note(
-    context: Context, actor: str, action: str, run: Run, gates: Sequence[str], details: dict[str, Any]
+    context: Context, actor: str, action: str, attempt: str, gates: Sequence[str], details: dict[str, Any]
 ) -> None:
     with audit_log(context) as record:
-        record.note(actor, action, run.run_id, {"gates": list(gates)} | details)
+        record.note(actor, action, attempt, {"gates": list(gates)} | details)
 
 
-def _refusal(context: Context, run: Run, refused: Sequence[Verdict]) -> str:
-    sentences = " ".join(f"({number}) {verdict.why}" for number, verdict in enumerate(refused, 1))
+def _refusal(context: Context, monday: date, verdicts: Sequence[Verdict], undone: str) -> str:
+    refused = [verdict.why for verdict in verdicts if verdict.outcome == REFUSED]
+    sentences = " ".join(f"({number}) {why}" for number, why in enumerate(refused, 1))
     return (
-        f"the run of {run.snapshot_date} is refused by {len(refused)} of its gates; nothing was published. "
+        f"the run of {monday} is refused by {len(refused)} of its gates; nothing was {undone}. "
         f"{sentences} If the figures are right all the same, a second person lets this run through with "
         "OVERRIDE_BY=<name> OVERRIDE_WHY='<reason>' (docs/operations.md). All figures: "
-        f"{context.home.gates / f'{run.snapshot_date}.json'}."
+        f"{_file(context, monday)}."
     )

@@ -1,15 +1,16 @@
-"""The verdict on each figure of a run: passed, refused, declared late, or overridden; and the sentence for
-it."""
+"""The verdict on each figure of a run: passed, alarm, refused, declared late, or overridden; and the sentence
+for it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import inf, isfinite
 
 from configs.settings import Gates
 from pipeline.gates.figures import Figure
 from pipeline.gates.limits import Limits, learn
 
-PASSED, REFUSED, LATE, OVERRIDDEN = "passed", "refused", "late", "overridden"
+# ``alarm`` lets a run through, and says what no rerun would mend.
+PASSED, ALARM, REFUSED, LATE, OVERRIDDEN = "passed", "alarm", "refused", "late", "overridden"
 _LATE_KINDS = ("lag", "rows", "branches", "files")  # what a source that was declared late is let through
 
 _MISSING = "deliver what is missing and run the week again"
@@ -59,6 +60,12 @@ _WORDS: dict[str, tuple[str, str, str]] = {
     "opted_out": ("{value} of the cohort want no calls", "share", "look at marketing_opt_out in customers"),
     "without_manager": ("{value} of the cohort have no manager", "share", _ASSIGNMENTS),
     "largest_manager": ("{value} of the cohort have one and the same manager", "share", _ASSIGNMENTS),
+    "calibration": (
+        "{value} left for each customer predicted to leave ({detail})",
+        "",
+        "look for rows and records that are missing or wrong since that Monday, correct them and run the "
+        "week again: outcomes of the last weeks are then counted anew",
+    ),
     "risk_mean": ("the mean risk is {value}", "share", _FEATURES),
     "risk_spread": ("the standard deviation of the risk is {value}", "share", _FEATURES),
     "high_risk": ("{value} of the cohort are in the high band", "share", _FEATURES),
@@ -87,13 +94,20 @@ class Verdict:
         return min(self.figure.high, self.learnt.high if self.learnt else inf)
 
 
-def evaluate(gates: Gates, figures: Sequence[Figure], late: Mapping[str, str]) -> list[Verdict]:
+def learning(figures: Iterable[Figure]) -> int:
+    """The number of figures that may have learnt limits, which share the false refusals of a year."""
+    return sum(figure.series is not None for figure in figures)
+
+
+def evaluate(
+    gates: Gates, figures: Sequence[Figure], late: Mapping[str, str], others: int = 0
+) -> list[Verdict]:
     """One verdict per figure; ``late`` are the reasons of declared late sources by table.
 
-    The false refusals that a year may bring are shared evenly by all gates (Bonferroni).
+    The false refusals that a year may bring are shared evenly by all gates of a run (Bonferroni); ``others``
+    of them learn and are judged apart.
     """
-    learning = sum(figure.series is not None for figure in figures)
-    false_share = gates.false_refusals_per_year / 52 / max(learning, 1)
+    false_share = gates.false_refusals_per_year / 52 / max(learning(figures) + others, 1)
     return [_evaluate(gates, figure, late, false_share) for figure in figures]
 
 
@@ -101,22 +115,28 @@ def _evaluate(gates: Gates, figure: Figure, late: Mapping[str, str], false_share
     learnt = learn(figure.series, false_share, gates.least_weeks) if figure.series else None
     verdict = Verdict(figure, learnt, PASSED)
     if verdict.low <= figure.value <= verdict.high:
-        return verdict
+        if not figure.alarm:
+            return verdict
+        return replace(verdict, outcome=ALARM, why=f"{_finding(figure)}: {figure.alarm}.")
     reason = late.get(figure.table) if figure.kind in _LATE_KINDS else None
-    return Verdict(figure, learnt, LATE if reason else REFUSED, _sentence(verdict))
+    return replace(verdict, outcome=LATE if reason else REFUSED, why=_sentence(verdict))
+
+
+def _finding(figure: Figure) -> str:
+    sentence, unit, _ = _WORDS[figure.kind]
+    return sentence.format(table=figure.table, detail=figure.detail, value=_shown(figure.value, unit))
 
 
 def _sentence(verdict: Verdict) -> str:
     """A sentence of what was found, what is usual, and what to do."""
     figure, learnt = verdict.figure, verdict.learnt
-    sentence, unit, remedy = _WORDS[figure.kind]
-    finding = sentence.format(table=figure.table, detail=figure.detail, value=_shown(figure.value, unit))
+    _, unit, remedy = _WORDS[figure.kind]
     broken = figure.low <= figure.value <= figure.high
     if learnt and broken:
         limits = f"{_range(learnt.low, learnt.high, unit)} is usual (learnt from {learnt.weeks} weeks)"
     else:
         limits = f"{_range(figure.low, figure.high, unit)} is the limit"
-    return f"{finding}; {limits}: {remedy.format(table=figure.table)}."
+    return f"{_finding(figure)}; {limits}: {remedy.format(table=figure.table)}."
 
 
 def _range(low: float, high: float, unit: str) -> str:

@@ -7,10 +7,11 @@ the share who stayed away, on the Mondays that calibrated and evaluated the mode
 100 who are gone after 30 days stay away.) It was known when the model predicted.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from serve.store.predictions import PREDICTION, listed_between, predictions
 from serve.store.store import Store
 
 Progress = Callable[[int, int], None]
+Counted = Mapping[Path, Mapping[str, Any]]  # the content of each file that is to be kept, by its path
 EVERYBODY = ("all", "")  # kind and name of the group of all scored customers
 SETTLES_WITHIN = timedelta(weeks=4)  # after a window has closed; later corrections count by `make outcomes`
 COUNTS = ("customers", "predicted", "observed", "unlisted_predicted", "unlisted_at_most")
@@ -52,14 +54,20 @@ class Matured:
     groups: dict[tuple[str, str], dict[str, float]]
 
 
-def keep_matured(context: Context, tables: Ingested, as_of: date, progress: Progress) -> int:
-    """The number of files written: of each Monday and horizon matured before ``as_of``, if none stands."""
+def count_matured(context: Context, tables: Ingested, as_of: date, progress: Progress) -> Counted:
+    """Of each Monday and horizon matured before ``as_of`` the file to keep, if none stands; writes none."""
     runs, known = _newest_runs(context.home), data_through(tables, as_of)
-    written = 0
+    counted: dict[Path, dict[str, Any]] = {}
     for days in context.settings.label.horizons:
         due = [run for run in runs if _due(context, tables, run, days, known)]
-        written += _keep(context, tables, due, days, known, progress)
-    return written
+        counted |= _count(context, tables, due, days, known, progress)
+    return counted
+
+
+def keep_matured(counted: Counted) -> None:
+    """Write what was counted, each file whole."""
+    for path, content in counted.items():
+        write_json(path, content)
 
 
 def keep_again(context: Context, tables: Ingested, monday: date, progress: Progress) -> list[int]:
@@ -71,31 +79,33 @@ def keep_again(context: Context, tables: Ingested, monday: date, progress: Progr
         days for days in context.settings.label.horizons if _timeline(context, monday, days).matured(end)
     ]
     for days in matured:
-        _keep(context, tables, runs, days, end, progress)
+        keep_matured(_count(context, tables, runs, days, end, progress))
     return matured if runs else []
 
 
-def read_matured(home: Home, label: Label, as_of: date) -> list[Matured]:
-    """Every file of the label's horizons whose outcome window had closed before ``as_of``, the oldest Monday
-    first."""
+def read_matured(
+    home: Home, label: Label, as_of: date, counted: Counted = MappingProxyType({})
+) -> list[Matured]:
+    """All files of the label's horizons, and what was ``counted`` but is not kept yet, whose outcome window
+    had closed before ``as_of``; the oldest Monday first."""
+    kept = (path for days in label.horizons for path in (home.root / "matured").glob(f"*_{days}d.json"))
+    contents = {path: read_json(path) for path in kept if path not in counted} | dict(counted)
+    matured = [_matured(content) for content in contents.values()]
     return sorted(
-        (
-            matured
-            for days in label.horizons
-            for path in (home.root / "matured").glob(f"*_{days}d.json")
-            if Timeline((matured := _read(path)).snapshot_date, label.lead_days, days).matured(as_of)
-        ),
-        key=lambda matured: (matured.snapshot_date, matured.days),
+        (each for each in matured if Timeline(each.snapshot_date, label.lead_days, each.days).matured(as_of)),
+        key=lambda each: (each.snapshot_date, each.days),
     )
 
 
-def _read(path: Path) -> Matured:
-    content = read_json(path)
+def _matured(content: Mapping[str, Any]) -> Matured:
     return Matured(
         date.fromisoformat(content["snapshot_date"]),
         content["days"],
         date.fromisoformat(content["trained_as_of"]),
-        {(group.pop("kind"), group.pop("name")): group for group in content["groups"]},
+        {
+            (group["kind"], group["name"]): {name: group[name] for name in COUNTS}
+            for group in content["groups"]
+        },
     )
 
 
@@ -135,29 +145,30 @@ def _path(home: Home, monday: date, days: int) -> Path:
     return home.root / "matured" / f"{monday}_{days}d.json"
 
 
-def _keep(
+def _count(
     context: Context, tables: Ingested, runs: list[Run], days: int, known: date, progress: Progress
-) -> int:
+) -> dict[Path, dict[str, Any]]:
     """Count these runs at one horizon; one whose bundle is lost, or predicts another label, is left out."""
     models = dict(_models(context, {run.model_id for run in runs}))
     runs = [run for run in runs if run.model_id in models]
     outcomes = _outcomes(context, tables, [run.snapshot_date for run in runs], days, known, progress)
+    standing = {
+        name: _standing_share(context, tables, model, days, progress) for name, model in models.items()
+    }
+    counted = {}
     for run in runs:
-        model = models[run.model_id]
-        standing = _standing_share(context, tables, model, days, progress)
-        customers = _customers(context, run, days, standing, outcomes[run.snapshot_date])
-        content = {
+        customers = _customers(context, run, days, standing[run.model_id], outcomes[run.snapshot_date])
+        counted[_path(context.home, run.snapshot_date, days)] = {
             "run_id": run.run_id,
             "tables": tables.fingerprint,
             "model_id": run.model_id,
-            "snapshot_date": run.snapshot_date,
+            "snapshot_date": str(run.snapshot_date),
             "days": days,
-            "trained_as_of": model.trained_as_of,
-            "standing_share": standing,
+            "trained_as_of": str(models[run.model_id].trained_as_of),
+            "standing_share": standing[run.model_id],
             "groups": list(_groups(customers)),
         }
-        write_json(_path(context.home, run.snapshot_date, days), content)
-    return len(runs)
+    return counted
 
 
 def _models(context: Context, model_ids: set[str]) -> Iterator[tuple[str, Bundle]]:

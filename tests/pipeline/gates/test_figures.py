@@ -1,11 +1,11 @@
-"""Rows by source of a table that several feed, counted from run to run."""
+"""Rows by source of a table that several feed, and outcomes beside predictions, from run to run."""
 
 from datetime import date, timedelta
 
 import pytest
 
 from configs.bank_folder import load_settings
-from pipeline.gates.figures import EarlierRun, file_figures
+from pipeline.gates.figures import EarlierRun, calibration_figures, file_figures
 from pipeline.gates.sources import loaded_rows
 from pipeline.gates.verdicts import evaluate
 from tests.pipeline.conftest import TXN_HEADER, booking
@@ -44,3 +44,44 @@ def test_only_tables_of_several_sources_are_counted(tiny):
     select = (tiny.folder / "transactions.sql").read_text("utf-8")
     tiny.select("transactions", f"{select} UNION ALL {select.replace('FROM txn', 'FROM card')}")
     assert loaded_rows(tiny.ingest()) == {"transactions/txn": 10, "transactions/card": 1}
+
+
+def outcomes(observed, predicted, since=None, side="within_noise"):
+    horizon = {"days": 30, "snapshot_date": "2026-10-05", "observed": observed, "predicted": predicted}
+    groups = [{"kind": "all", "name": "", "since": since, "horizons": [horizon]}]
+    return {"verdict": side, "groups": groups}
+
+
+def evaluated(calibration, before=1.0):
+    gates, earlier = load_settings("demo").gates, [EarlierRun(MONDAY, "m", {"calibration": before}, {})]
+    [verdict] = evaluate(gates, [*calibration_figures(gates, calibration, earlier)], {})
+    return verdict
+
+
+def test_an_alarm_on_predictions_is_raised_and_blocks_no_monday():
+    """Three times as many left as predicted, for months: the remedy is a new model, not another delivery."""
+    verdict = evaluated(outcomes(60, 20.0, "2026-09-07", "more"))
+    assert verdict.outcome == "alarm"
+    assert verdict.why.startswith(
+        "2.9 left for each customer predicted to leave (60 observed, 20.0 predicted "
+    )
+    assert "more left than predicted, beyond noise, since 2026-09-07 (all); look at the page" in verdict.why
+
+
+@pytest.mark.parametrize(
+    ("observed", "predicted", "before", "outcome"),
+    [
+        (61, 20.0, 1.0, "passed"),
+        (130, 20.0, 1.0, "refused"),  # rows that are missing make customers look gone
+        (130, 20.0, 6.0, "passed"),  # overridden on the Monday before: it blocks no second one
+        (20, 20.0, 6.0, "passed"),  # and back again
+        (0, 40.0, 1.0, "refused"),  # everybody looks as if they stayed
+        (0, 10.0, 1.0, "passed"),  # too few to say
+    ],
+)
+def test_what_no_level_does_within_a_week_is_refused(observed, predicted, before, outcome):
+    assert evaluated(outcomes(observed, predicted), before).outcome == outcome
+
+
+def test_before_anything_has_matured_there_is_nothing_to_judge():
+    assert [*calibration_figures(load_settings("demo").gates, {"groups": []}, [])] == []

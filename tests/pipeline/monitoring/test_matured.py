@@ -19,7 +19,14 @@ from pipeline.context import Context
 from pipeline.demo_bank import write_demo_bank
 from pipeline.lists.decisions import choose
 from pipeline.monitoring.calibration import calibration
-from pipeline.monitoring.matured import EVERYBODY, _due, keep_again, keep_matured, read_matured
+from pipeline.monitoring.matured import (
+    EVERYBODY,
+    _due,
+    count_matured,
+    keep_again,
+    keep_matured,
+    read_matured,
+)
 from pipeline.snapshots.build import build_outcomes, build_snapshots, read_eligible, read_partition
 from pipeline.weekly import run_ingest
 from serve.store.store import Store
@@ -75,8 +82,22 @@ def publish(context: Context, monday: date, model_id: str, run_id: str = "") -> 
 
 @pytest.fixture(scope="module")
 def kept(bank) -> list:
-    assert keep_matured(bank, bank.tables, AS_OF, nothing) == 6  # two Mondays at three horizons
-    return read_matured(bank.home, bank.settings.label, AS_OF)
+    """Two Mondays at three horizons: read before they are kept, they are what is read afterwards."""
+    counted = count_matured(bank, bank.tables, AS_OF, nothing)
+    before = read_matured(bank.home, bank.settings.label, AS_OF, counted)
+    assert len(before) == 6
+    assert not (bank.home.root / "matured").exists()
+    keep_matured(counted)
+    after = read_matured(bank.home, bank.settings.label, AS_OF)
+    assert after == before
+    return after
+
+
+def keep(context: Context, tables) -> int:
+    """The number of files written of what had matured."""
+    counted = count_matured(context, tables, AS_OF, nothing)
+    keep_matured(counted)
+    return len(counted)
 
 
 def labels_of(bank: Context, monday: date) -> pd.DataFrame:
@@ -154,7 +175,7 @@ def test_a_monday_sees_only_what_had_matured_and_a_rerun_writes_nothing(bank):
     assert [each.days for each in read_matured(bank.home, label, OLD + timedelta(weeks=6))] == [30]
     assert read_matured(bank.home, label, OLD + timedelta(weeks=5)) == []
     before = {path.name: path.read_bytes() for path in (bank.home.root / "matured").iterdir()}
-    assert keep_matured(bank, bank.tables, AS_OF, nothing) == 0
+    assert keep(bank, bank.tables) == 0
     assert keep_again(bank, bank.tables, OLD, nothing) == [30, 60, 90]
     assert {path.name: path.read_bytes() for path in (bank.home.root / "matured").iterdir()} == before
 
@@ -196,10 +217,10 @@ def test_the_verdict_is_kept_with_the_run(bank):
 def test_a_run_published_anew_is_counted_anew_and_a_lost_model_is_left_out(bank, caplog):
     publish(bank, LATER, "lost", run_id="run-again")
     with caplog.at_level("WARNING", "attrition"):
-        assert keep_matured(bank, bank.tables, AS_OF, nothing) == 0
+        assert keep(bank, bank.tables) == 0
     assert "runs of model lost are not compared" in caplog.text
     publish(bank, LATER, read_json(bank.home.root / "matured" / f"{OLD}_30d.json")["model_id"], "run-third")
-    assert keep_matured(bank, bank.tables, AS_OF, nothing) == 3
+    assert keep(bank, bank.tables) == 3
 
 
 @pytest.mark.usefixtures("kept")
@@ -232,4 +253,4 @@ def test_another_label_is_another_prediction(bank, caplog):
 
 def test_before_the_first_publication_nothing_is_counted(tmp_path, bank):
     empty = Context(bank.settings, tmp_path)
-    assert keep_matured(empty, bank.tables, AS_OF, nothing) == 0
+    assert keep(empty, bank.tables) == 0
