@@ -110,13 +110,15 @@ async def _close_store(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _note_heads(app: FastAPI, stopped: asyncio.Event) -> None:
-    """At the start, every ten minutes and a last time when the service stops."""
-    last = False
+    """Soon after each deed; of what was read at the start, every ten minutes and when the service stops."""
+    state, looks, last = app.state, 0, False
     while not last:
         last = stopped.is_set()
-        await note_heads(app.state.store, app.state.access_log, app.state.settings.audit_secret)
+        both = last or looks % log_heads.LOOKS == 0
+        await note_heads(state.store, state.access_log, state.settings.audit_secret, both)
+        looks += 1
         with suppress(TimeoutError):
-            await asyncio.wait_for(stopped.wait(), log_heads.SECONDS)
+            await asyncio.wait_for(stopped.wait(), log_heads.LOOK_SECONDS)
 
 
 async def _learn_ended_sessions(app: FastAPI, stopped: asyncio.Event) -> None:

@@ -64,7 +64,11 @@ class Server:
             self.made = True
         emptied = "DROP SCHEMA IF EXISTS access_log CASCADE; DROP SCHEMA public CASCADE; CREATE SCHEMA public"
         self.sql(emptied, "store")
-        return f"postgresql+psycopg://{USER}:{PASSWORD}@127.0.0.1:{self.port}/store"
+        return self.store("store")
+
+    def store(self, database: str) -> str:
+        """The address of a database, for SQLAlchemy."""
+        return f"postgresql+psycopg://{USER}:{PASSWORD}@127.0.0.1:{self.port}/{database}"
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,10 @@
 /* Lets the n-th call that changes something below a folder fail, and all later ones while STICKY is set.
 
    LD_PRELOAD it with FAIL_BELOW=<folder> and FAIL_AT=<n>; FAIL_ERRNO is 28 (no space left) unless given. The
-   calls are counted over all threads: open for writing, write, fsync, rename, unlink, mkdir, and the start of
-   another program. At its end the process writes how many there were into FAIL_COUNT. */
+   calls are counted over all threads: open for writing, write, fsync, rename, unlink, mkdir, and every start
+   of another program, wherever it lies. At its end the process writes how many there were into FAIL_COUNT.
+
+   With JUMP_SECONDS=<s> the wall clock jumps by so much once it was asked JUMP_AT=<n> times. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -15,11 +17,12 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
-static atomic_long calls;
+static atomic_long calls, asked;
 static const char *below;
-static long at;
+static long at, jump_at, jump_seconds;
 static int code = ENOSPC, sticky;
 
 __attribute__((constructor)) static void begin(void) {
@@ -27,6 +30,8 @@ __attribute__((constructor)) static void begin(void) {
   at = getenv("FAIL_AT") ? atol(getenv("FAIL_AT")) : 0;
   code = getenv("FAIL_ERRNO") ? atoi(getenv("FAIL_ERRNO")) : ENOSPC;
   sticky = getenv("FAIL_STICKY") != NULL;
+  jump_at = getenv("JUMP_AT") ? atol(getenv("JUMP_AT")) : 0;
+  jump_seconds = getenv("JUMP_SECONDS") ? atol(getenv("JUMP_SECONDS")) : 0;
 }
 
 __attribute__((destructor)) static void end(void) {
@@ -88,3 +93,14 @@ BY_PATH(unlink, (const char *path), path)
   }
 OPENING(open)
 OPENING(open64)
+
+int execve(const char *path, char *const arguments[], char *const environment[]) {
+  return below && fails() ? -1 : REAL(execve)(path, arguments, environment);
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now) {
+  int answer = REAL(clock_gettime)(clock, now);
+  if (clock == CLOCK_REALTIME && jump_seconds && atomic_fetch_add(&asked, 1) >= jump_at)
+    now->tv_sec += jump_seconds;
+  return answer;
+}

@@ -1,13 +1,16 @@
 """Servers and processes that tests start: each ends with its block, whether the test passed or failed."""
 
+import http.client
 import os
 import secrets
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -15,6 +18,9 @@ import pytest
 import uvicorn
 from starlette.types import ASGIApp
 
+from configs.service import ServiceSettings
+
+ROOT = Path(__file__).parents[1]
 PATIENCE = 600  # seconds for what takes two on an idle machine; a test only waits so long when it fails
 
 
@@ -74,3 +80,41 @@ def run_to_end(command: Sequence[str], **options: Any) -> None:
     """Raises AssertionError where the process fails; nothing that it started outlives it."""
     with process_group(command, **options) as process:
         assert process.wait() == 0
+
+
+def asked(port, path, headers=None, timeout=PATIENCE):
+    """Status and body over a connection of its own; None where nobody listens."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    try:
+        connection.request("GET", path, headers=headers or {})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    except (ConnectionError, TimeoutError):
+        return None
+    finally:
+        connection.close()
+
+
+@contextmanager
+def two_workers(settings: ServiceSettings, log: Path) -> Iterator[tuple[subprocess.Popen[bytes], int, int]]:
+    """The service in processes of its own: the first of them, its port, that of its figures."""
+    port, metrics = free_port(), free_port()
+    env = {
+        "ATTRITION_STORE": settings.store,
+        "ATTRITION_DEMO": "true",
+        "ATTRITION_TOKEN_KEY": settings.token_key.get_secret_value(),
+        "ATTRITION_AUDIT_KEY": settings.audit_key.get_secret_value(),
+        "ATTRITION_PORT": str(port),
+        "ATTRITION_METRICS_PORT": str(metrics),
+        "ATTRITION_WORKERS": "2",
+        "ATTRITION_DRAIN_SECONDS": "3",
+        "ATTRITION_ANSWER_SECONDS": str(PATIENCE),
+        "ATTRITION_STOP_SECONDS": str(PATIENCE),
+    }
+    command = [sys.executable, "-m", "serve"]
+    with (
+        log.open("w") as file,
+        process_group(command, cwd=ROOT, env=os.environ | env, stderr=file) as process,
+    ):
+        until(lambda: process.poll() is not None or asked(port, "/readyz"))
+        yield process, port, metrics

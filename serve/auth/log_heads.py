@@ -22,7 +22,8 @@ from serve.store.tables import audit as table
 
 log = logging.getLogger("serve")
 
-SECONDS = 600  # between two notes
+LOOK_SECONDS = 30  # between two looks at whether the audit log was added to
+LOOKS = 20  # from one note of the access log's head to the next where it was not
 ACCESS_HEAD, AUDIT_HEAD = "note access head", "note audit head"
 BEGUN_ANEW, RESTORED = "begin access log anew", "restore store"  # by a person; earlier notes are void
 
@@ -58,13 +59,17 @@ def noted_audit_head(url: str, store: Connection) -> Head | None:
         engine.dispose()
 
 
-async def note_heads(store: Store, access_log: AccessLog, key: bytes) -> None:
-    """Notes both heads where anything was added since; what cannot be read or written now is logged."""
+async def note_heads(store: Store, access_log: AccessLog, key: bytes, both: bool = True) -> None:
+    """Notes the head of the audit log where it was added to since, and with it that of the access log.
+
+    The latter alone where ``both`` says so. What cannot be read or written now is logged.
+    """
     try:
         last = await run_in_threadpool(_audit_head_to_note, store, access_log)
         if last:
             await access_log.write([_note(AUDIT_HEAD, last)])
-        await run_in_threadpool(_note_access_head, store, access_log, key)
+        if last or both:
+            await run_in_threadpool(_note_access_head, store, access_log, key)
     except DataError as error:
         log.warning("the heads of the logs are not noted now: %s", error)
 

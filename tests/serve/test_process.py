@@ -3,11 +3,9 @@
 import gc
 import http.client
 import json
-import os
 import signal
 import socket
 import sqlite3
-import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,23 +16,10 @@ from fastapi import Response
 from serve.__main__ import app
 from serve.app import create_app
 from serve.http import request_limits
-from tests.servers import PATIENCE, free_port, process_group, served, until
+from tests.servers import PATIENCE, asked, served, two_workers, until
 
 LARGE = 30_000_000  # bytes: more than the sockets of both sides hold
 ROOT = Path(__file__).parents[2]
-
-
-def asked(port, path, headers=None, timeout=PATIENCE):
-    """Status and body over a connection of its own; None where nobody listens."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
-    try:
-        connection.request("GET", path, headers=headers or {})
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    except (ConnectionError, TimeoutError):
-        return None
-    finally:
-        connection.close()
 
 
 def resident_mb():
@@ -44,29 +29,10 @@ def resident_mb():
     return int(line.split()[1]) / 1024
 
 
-@pytest.fixture
-def two_workers(service, published, tmp_path):  # noqa: ARG001 (published for its rows)
-    """The service in processes of its own: the first of them, its port, that of its figures."""
-    port, metrics = free_port(), free_port()
-    env = {
-        "ATTRITION_STORE": service.store,
-        "ATTRITION_DEMO": "true",
-        "ATTRITION_TOKEN_KEY": service.token_key.get_secret_value(),
-        "ATTRITION_AUDIT_KEY": service.audit_key.get_secret_value(),
-        "ATTRITION_PORT": str(port),
-        "ATTRITION_METRICS_PORT": str(metrics),
-        "ATTRITION_WORKERS": "2",
-        "ATTRITION_DRAIN_SECONDS": "3",
-        "ATTRITION_ANSWER_SECONDS": str(PATIENCE),
-        "ATTRITION_STOP_SECONDS": str(PATIENCE),
-    }
-    command = [sys.executable, "-m", "serve"]
-    with (
-        (tmp_path / "log").open("w") as log,
-        process_group(command, cwd=ROOT, env=os.environ | env, stderr=log) as process,
-    ):
-        until(lambda: process.poll() is not None or asked(port, "/readyz"))
-        yield process, port, metrics
+@pytest.fixture(name="two_workers")
+def _two_workers(service, published, tmp_path):  # noqa: ARG001 (published for its rows)
+    with two_workers(service, tmp_path / "log") as processes:
+        yield processes
 
 
 def test_two_workers_are_counted_together_and_stop_without_losing_an_answer(

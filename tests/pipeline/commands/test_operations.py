@@ -66,6 +66,23 @@ def test_backup_and_restore(address, tmp_path):
     assert served(address) == ("run-2", 0.2)
 
 
+@pytest.mark.usefixtures("address")
+def test_the_audit_log_keeps_who_restored_a_store_and_who_began_a_new_access_log(tmp_path, monkeypatch):
+    monkeypatch.setenv("ATTRITION_USER", "li")
+    with pytest.raises(DataError, match="it has no entry, but a run was published"):
+        said("audit", "--data", tmp_path)
+    said("backup", "--data", tmp_path, "--out", tmp_path / "backup.db")
+    said("restore", "--data", tmp_path, "--from", tmp_path / "backup.db")
+    with pytest.raises(DataError, match="why is not said"):
+        said("new-access-log", "--data", tmp_path, "--by", "Wang", "--why", " ")
+    said("new-access-log", "--data", tmp_path, "--by", "Wang", "--why", "archived")
+    restored, anew, *heads = said("audit", "--data", tmp_path).splitlines()
+    assert "li                   restore store backup.db" in restored
+    assert "Wang                 begin access log anew access log" in anew
+    assert '{"head_before": "none", "why": "archived"}' in anew
+    assert [line[:16] for line in heads] == ["2 entries, whole", "access log whole"]
+
+
 def test_migrate_says_what_it_did(tmp_path):
     assert said("migrate", "--data", tmp_path) == f"version {VERSION}, after 0001, {VERSION}"
     assert said("migrate", "--data", tmp_path) == f"version {VERSION}, as before"

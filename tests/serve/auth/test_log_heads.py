@@ -19,6 +19,7 @@ from serve.store import audit
 from serve.store import database as connect
 from serve.store.audit import Entry, verify
 from tests.serve.conftest import AUDIT_KEY
+from tests.servers import until
 
 KEY = bytes.fromhex(AUDIT_KEY)
 RISK, EMPTY_LOG = "/v1/customers/c1/risk", ("DELETE FROM audit", "DELETE FROM audit_head")
@@ -70,6 +71,17 @@ def test_a_service_notes_each_head_in_the_other_log_once(
     assert actions(published) == ["promoted", log_heads.ACCESS_HEAD]
     assert [entry.action for entry in access_entries()] == [log_heads.AUDIT_HEAD, "read customer"]
     assert broken_logs(published, store_url) == ([], [])
+
+
+def test_a_deed_is_noted_at_the_next_look_with_the_head_of_what_was_read(
+    service, bearer, published, access_entries, monkeypatch
+):
+    monkeypatch.setattr(log_heads, "LOOK_SECONDS", 0.01)
+    with TestClient(create_app(service), headers=bearer("crm")) as client:
+        assert client.get(RISK).status_code == 200
+        deed(published)
+        until(lambda: actions(published)[-2:] == ["promoted", log_heads.ACCESS_HEAD])
+        assert access_entries()[-1].action == log_heads.AUDIT_HEAD
 
 
 @pytest.fixture
