@@ -45,7 +45,7 @@ horizon_days = 30
 settle_days = 7
 [training]
 first_after_weeks = 26
-judged_snapshots = 4
+judged_snapshots = 10
 tuned_snapshots = 4
 rounds = 20
 patience = 20
@@ -155,8 +155,9 @@ def delivered(tmp_path_factory) -> Path:
     """The settings and extracts of a bank; the files of the last week lie beside them."""
     folder = tmp_path_factory.mktemp("delivered")
     shutil.copytree(BANKS / "demo", folder / "banks" / "small")
-    with (folder / "banks" / "small" / "bank.toml").open("a") as settings:
-        settings.write(SMALL)
+    settings = folder / "banks" / "small" / "bank.toml"
+    text = settings.read_text("utf-8").replace("[promotion]", "[promotion]\nmax_ece = 0.1")
+    settings.write_text(text + SMALL, "utf-8")
     write_demo_bank(folder / "raw", 400, 62, 11, AS_OF, weekly=2)
     for path in sorted((folder / "raw").glob("*_20261115.*")):
         path.rename(folder / path.name)
