@@ -168,15 +168,20 @@ _TABLES = (
         needed=True, references=(("customer_id", "customers"),), money=("amount",),
     ),
     Table(
-        "holdings", "customer, product and valuation day", ("customer_id", "product_id", "valued_on"),
-        "valued_on",
+        "holdings", "customer, product, account and valuation day",
+        ("customer_id", "product_id", "account_id", "valued_on"), "valued_on",
         (
             _CUSTOMER,
             Column("product_id", "VARCHAR", "product held", _C),
-            Column("valued_on", "DATE", "end of this day; the balance stands until the next row, 0 when gone",
-                   _C),
+            Column("account_id", "VARCHAR", "account that the balance is of, where a customer has several in "
+                   "a product; features see their sum", _X, required=False, default=""),
+            Column("valued_on", "DATE", "end of this day; the balance stands until the account's next row, 0 "
+                   "when closed", _C),
             Column("balance", _MONEY, "value in the product's currency, below 0 when overdrawn; "
                    "loans positive as owed", _C),
+            Column("share", "DECIMAL(18,8)", "the customer's part of a joint account, above 0 up to 1; the "
+                   "balance is the whole account's", _C,
+                   required=False, default="1", minimum=1e-8, maximum=1),
             _CURRENCY,
             Column("matures_on", "DATE", "day the money falls due", _C, nullable=True, required=False),
             Column("units", _UNITS, "units held, where the product has a price", _C,

@@ -55,6 +55,7 @@ _ARROW = {
     "INTEGER": pa.int32(),
     "DECIMAL(18,2)": pa.decimal128(18, 2),
     "DECIMAL(18,4)": pa.decimal128(18, 4),
+    "DECIMAL(18,8)": pa.decimal128(18, 8),
 }
 _DERIVED = {"superseded_on": pa.date32(), "to_base": pa.decimal128(18, 8)}  # fmt: skip
 _DEFAULTS: dict[str, Row] = {
@@ -63,7 +64,7 @@ _DEFAULTS: dict[str, Row] = {
     "products": {"currency": "CNY"},
     "transactions": {"account_id": "A", "currency": "CNY", "kind": "other", "channel": "mobile",
                      "counterparty": "none"},
-    "holdings": {"currency": "CNY"},
+    "holdings": {"account_id": "", "currency": "CNY", "share": 1},
     "contacts": {"manager_id": "M1", "channel": "phone", "purpose": "service"},
     "events": {"kind": "login"},
     "surveys": {"item": "service", "score": 5},

@@ -1,9 +1,9 @@
 """AUM as running sums of changes: each customer's holdings by class at every Monday, and their daily average.
 
-A holding's balance stands from its valuation day until its next row, so the rows of one holding are turned
-into changes; changes add up over products and weeks like bookings do. AUM is every class but loan, in
-base currency. What new prices and exchange rates make of a holding is a market move, kept apart from money
-that moved.
+A balance stands from its valuation day until the next row of its account, so the rows of one account are
+turned into changes; changes add up over accounts, products and weeks like bookings do. AUM is every class but
+loan, in base currency. What new prices and exchange rates make of a balance is a market move, kept apart from
+money that moved.
 """
 
 from dataclasses import dataclass
@@ -29,10 +29,11 @@ CLASS_GROUPS = {
 
 @dataclass(frozen=True)
 class BalanceChanges:
-    """One row per holdings row, sorted by customer, product, day: what it changed.
+    """One row per holdings row, sorted by customer, product, account, day: what it changed.
 
     ``change`` of the balance, the part of it that is ``market`` move (both minor units), ``held`` +1 when
-    the holding begins and -1 when it is gone; ``ends`` is the day of the holding's next row.
+    the accounts of a product begin to sum to more than 0 and -1 when they no longer do; ``ends`` is the day
+    of the account's next row.
     """
 
     rows: Rows
@@ -51,15 +52,40 @@ class BalanceChanges:
 
 def make_balance_changes(holdings: Rows) -> BalanceChanges:
     """Turn balances into changes. Rows must be cut already: one version of each, in any order."""
-    rows = holdings.take(np.lexsort((holdings.day, holdings.columns["product_id"], holdings.customer)))
-    customer, product, balance = rows.customer, rows.columns["product_id"], rows.columns["balance_base"]
-    again = np.zeros(len(rows), bool)  # one flag per row: it continues the holding of the row before it
-    again[1:] = (customer[1:] == customer[:-1]) & (product[1:] == product[:-1])
+    product = holdings.columns["product_id"]
+    account = product * len(holdings.labels["account_id"]) + holdings.columns["account_id"]
+    order = np.lexsort((holdings.day, account, holdings.customer))
+    rows, account = holdings.take(order), account[order]
+    balance, again = rows.columns["balance_base"], _again(rows.customer, account)
     before = _shift(balance, again)
     continued, next_day = (np.append(values[1:], 0)[: len(rows)] for values in (again, rows.day))
     ends = np.where(continued, next_day, FOREVER)
-    held = (balance > 0).astype(np.int64) - (before > 0).astype(np.int64)
-    return BalanceChanges(rows, balance - before, _market_move(rows, before, again), held, ends)
+    change = balance - before
+    return BalanceChanges(rows, change, _market_move(rows, before, again), _held(rows, change), ends)
+
+
+def _again(*columns: Ints) -> NDArray[np.bool_]:
+    """One flag per row: in all columns it equals the row before it."""
+    again = np.zeros(len(columns[0]), bool)
+    again[1:] = np.all([column[1:] == column[:-1] for column in columns], axis=0)
+    return again
+
+
+def _held(rows: Rows, change: Ints) -> Ints:
+    """+1 and -1 on the last row of a day on which a product, all accounts together, rises above 0 or falls
+    back."""
+    columns = (rows.customer, rows.columns["product_id"], rows.day)
+    order = np.lexsort(columns[::-1])
+    customer, product, day = (column[order] for column in columns)
+    running = np.cumsum(change[order])
+    first = np.flatnonzero(~_again(customer, product))
+    before = np.append(0, running)[first]
+    balance = running - np.repeat(before, np.diff(np.append(first, len(order))))
+    last = np.flatnonzero(~np.append(_again(customer, product, day), False)[1:])
+    positive = (balance[last] > 0).astype(np.int64)
+    held = np.zeros_like(change)
+    held[order[last]] = positive - _shift(positive, _again(customer[last], product[last]))
+    return held
 
 
 def _shift(values: Ints, again: NDArray[np.bool_]) -> Ints:

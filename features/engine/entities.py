@@ -25,10 +25,10 @@ VOCABULARY: dict[tuple[str, str], tuple[str, ...]] = {
     ("transactions", "counterparty"): COUNTERPARTIES,
     ("holdings", "product_class"): PRODUCT_CLASSES,
 }
-# What features have no use for: names of rows, money before conversion, the attributes that must not
-# decide, and the mark of rows taken back, which no snapshot sees. These columns are not even read.
+# What features have no use for: names of rows, money before conversion and division, the attributes that must
+# not decide, and the mark of rows taken back, which no snapshot sees. These columns are not even read.
 UNREAD = frozenset(
-    ("transaction_id", "account_id", "contact_id", "response_id", "amount", "balance", "currency",
+    ("transaction_id", "contact_id", "response_id", "amount", "balance", "share", "currency",
      "gender", "birth_year", "deleted")
 )  # fmt: skip
 
@@ -36,7 +36,12 @@ UNREAD = frozenset(
 def read_columns(name: str) -> list[str]:
     """The columns of a table, as ingest writes it, that make_entities looks at."""
     table = TABLES[name]
-    return [column for column in (*table.names, *table.derived) if column not in UNREAD]
+    return [column for column in (*table.names, *table.derived) if not _is_unread(name, column)]
+
+
+def _is_unread(name: str, column: str) -> bool:
+    """Accounts tell balances apart, and bookings no more than their customer does."""
+    return column in UNREAD or (column == "account_id" and name != "holdings")
 
 
 @dataclass(frozen=True)
@@ -130,7 +135,8 @@ def make_rows(name: str, table: pa.Table, ids: NDArray[np.object_]) -> Rows:
     columns: dict[str, Ints] = {"time_of_day": _time_of_day(table[TABLES[name].happened])}
     labels: dict[str, tuple[str, ...]] = {}
     for column in table.column_names:
-        if column in UNREAD or column in ("customer_id", TABLES[name].happened, "known_on", "superseded_on"):
+        read_above = column in ("customer_id", TABLES[name].happened, "known_on", "superseded_on")
+        if read_above or _is_unread(name, column):
             continue
         if pa.types.is_string(table[column].type) or pa.types.is_dictionary(table[column].type):
             columns[column], labels[column] = _codes(table[column], VOCABULARY.get((name, column)))

@@ -173,19 +173,21 @@ def _unchanged_balances(tables: Ingested, mondays: Sequence[date]) -> dict[date,
     """By Monday the share of the holdings valued anew in the week before whose balance is the one before, and
     their number; weeks with fewer than ``LEAST_ROWS`` are left out."""
     first, total = day_number(mondays[0]) - 7, np.zeros((2, len(mondays)), np.int64)
-    columns = ["customer_id", "product_id", "valued_on", "known_on", "balance"]
+    columns = ["customer_id", "product_id", "account_id", "valued_on", "known_on", "balance"]
     for bucket in range(tables.buckets):
         rows = tables.read("holdings", bucket, columns, mondays[0].year - 1)
         if rows is None:
             continue
-        who, product = (
-            pc.dictionary_encode(rows[name]).combine_chunks().indices.to_numpy() for name in columns[:2]
+        who, product, account = (
+            pc.dictionary_encode(rows[name]).combine_chunks().indices.to_numpy() for name in columns[:3]
         )
         day, balance = days_of(rows["valued_on"]), unscaled(rows["balance"])
         seen = np.maximum(days_of(rows["known_on"]), day)
-        order = np.lexsort((seen, day, product, who))
-        who, product, seen, balance = (values[order] for values in (who, product, seen, balance))
-        again = (who[1:] == who[:-1]) & (product[1:] == product[:-1])
+        order = np.lexsort((seen, day, account, product, who))
+        who, product, account, seen, balance = (
+            values[order] for values in (who, product, account, seen, balance)
+        )
+        again = np.all([key[1:] == key[:-1] for key in (who, product, account)], axis=0)
         week = (seen[1:] - first) // 7
         counted = again & (week >= 0) & (week < len(mondays))
         for row, rows_of in enumerate((counted, counted & (balance[1:] == balance[:-1]))):

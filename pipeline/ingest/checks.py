@@ -2,6 +2,7 @@
 
 from configs.errors import DataError, did_you_mean, listed
 from configs.tables import MONEY_IN, MONEY_OUT, Column, Table
+from pipeline.ingest.accounts import check_shares, holder_rules, with_holders
 from pipeline.ingest.relations import TABLE_KEY
 
 CONTROL = r"\p{Cc}"  # no text of a bank holds one; in an identifier it would make two customers of one
@@ -26,6 +27,7 @@ def check_columns(table: Table, bank: str, types: dict[str, str]) -> None:
             f"table {table.name!r} has columns that nobody knows: {listed(extra)}. "
             f"{did_you_mean(extra[0], table.names)} Rename or leave out in {select}."
         )
+    check_shares(table, bank, types)
     zoned = [name for name in types if types[name].endswith("WITH TIME ZONE")]
     if zoned:
         raise DataError(
@@ -46,12 +48,21 @@ def checked(table: Table, select: str, present: dict[str, str], base_currency: s
     raw = ", ".join(f'{_delivered(column, present)} AS "_raw_{column.name}"' for column in selected)
     kept = ", ".join(f'"{column.name}" := t."_raw_{column.name}"' for column in selected)
     reasons = [reason for column in selected for reason in _reasons(column, present[column.name])]
+    # A default stands for a column that is not delivered; in a delivered key nothing may stand for nothing.
+    reasons += [
+        f"CASE WHEN t._raw_{column.name} IS NULL THEN '{column.name}: is empty' END"
+        for column in selected
+        if column.name in table.key and column.default is not None
+    ]
+    rules, rows = _row_rules(table, base_currency), f"SELECT {typed}, {raw}, _file, _line FROM chosen"
+    if "share" in present:
+        rules, rows = [*rules, *holder_rules()], with_holders(rows)
     return (
         f"WITH chosen AS ({select}), "
-        f"typed AS (SELECT {typed}, {raw}, _file, _line FROM chosen), "
+        f"typed AS ({rows}), "
         f"validated AS (SELECT {', '.join(f't.{name}' for name in table.names)}"
         f"{_extras(table, base_currency)}, "
-        f"t._file, t._line, COALESCE({', '.join([*reasons, *_row_rules(table, base_currency)])}) AS _reason, "
+        f"t._file, t._line, COALESCE({', '.join([*reasons, *rules])}) AS _reason, "
         f"struct_pack({kept}) AS _given FROM typed t{_joins(table)}) "
         "SELECT * REPLACE (CASE WHEN _reason IS NOT NULL THEN _given END AS _given) FROM validated"
     )
@@ -83,6 +94,7 @@ def repeats(table: Table) -> str:
     key = ", ".join(table.key)
     version = f"{key}, known_on" if "known_on" in table.names else key
     content = ", ".join(table.names)
+    shown = ", ".join(f"nullif({name}::VARCHAR, '')" for name in table.key)
     often = f"{key_hash(table)} IN (SELECT hash FROM repeated_keys)"
     until = f"lead(known_on) OVER (PARTITION BY {key} ORDER BY known_on)" if version != key else "NULL::DATE"
     return (
@@ -95,7 +107,7 @@ def repeats(table: Table) -> str:
         "AS variant FROM copies), "
         f"kept AS (SELECT _row, {until} AS superseded_on FROM ranked "
         "WHERE copy = 1 AND variant = 1), "
-        f"verdicts AS (SELECT _row, _file, _line, _earlier, concat_ws(', ', {key}) AS key_values, "
+        f"verdicts AS (SELECT _row, _file, _line, _earlier, concat_ws(', ', {shown}) AS key_values, "
         "first_value(CASE WHEN _earlier THEN 'an earlier delivery' ELSE _file || ' line ' || _line END) "
         f"OVER (PARTITION BY {version} ORDER BY variant, copy) AS kept_at, "
         "CASE WHEN copy > 1 THEN 'duplicate' WHEN variant > 1 THEN 'conflict' ELSE 'kept' END AS verdict "

@@ -9,6 +9,7 @@ Between the tasks lie, below ``folder``: ``rows`` and ``keys``, the good rows of
 hashes of their keys by their own value; ``refused`` and ``again``, the rows that the driver has to look at.
 """
 
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from configs.bank_folder import find_raw
+from configs.errors import DataError
 from configs.settings import Settings
 from configs.tables import Table
 from pipeline.artefacts import Home, fingerprint
@@ -37,7 +39,7 @@ from pipeline.ingest.checks import key_hash
 from pipeline.ingest.deliveries import Plan
 from pipeline.ingest.quarantine import RefusedLines, refused_lines
 from pipeline.ingest.relations import RAW_TEXT, TABLE_KEY, computing, sql_text
-from pipeline.ingest.selects import explain_sql_errors, row_by_row_sources
+from pipeline.ingest.selects import explain_sql_errors, load_selects, row_by_row_sources, sources_read
 from pipeline.ingest.sources import Reject, open_source
 from pipeline.snapshots.spark import Cluster, session
 from pipeline.tables import bucket_name
@@ -58,7 +60,7 @@ def distributed_ingest(
     shutil.rmtree(folder, ignore_errors=True)
     engine = settings.engine
     wanted = engine.kind == "spark" and not engine.storage and plan.base is None
-    sources = row_by_row_sources(con, settings) if wanted else frozenset()
+    sources = _of_single_rows(con, settings) if wanted else frozenset()
     if not sources:
         yield None
         return
@@ -67,6 +69,13 @@ def distributed_ingest(
             yield Cluster(context, sources, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _of_single_rows(con: duckdb.DuckDBPyConnection, settings: Settings) -> frozenset[str]:
+    """The sources that are read row by row. Parts of joint accounts are cut where all holders are."""
+    holdings = load_selects(settings.bank)["holdings"]
+    joint = sources_read(con, settings, holdings) if re.search(r"(?i)\bshare\b", holdings) else []
+    return row_by_row_sources(con, settings).difference(joint)
 
 
 @dataclass(frozen=True)
@@ -166,6 +175,11 @@ def open_distributed(state: load.Ingestion, table: Table, incoming: load.Incomin
     """A table that is ingested by tasks; None for one that is ingested in this process."""
     if state.cluster is None or not set(incoming.sources) <= state.cluster.sources:
         return None
+    if "share" in incoming.columns:
+        raise DataError(
+            f"{table.name}.sql yields share without naming it. Name its columns in place of * in "
+            f"configs/banks/{state.settings.bank}/{table.name}.sql."
+        )
     (source,) = incoming.sources
     files = [path.resolve() for path in find_raw(state.settings, state.raw, source)]
     size = ceil(len(files) / MOST_PARTS)

@@ -18,6 +18,7 @@ from configs.settings import Settings
 from configs.tables import TABLES, Table
 from pipeline.artefacts import Home, fingerprint, write_json
 from pipeline.ingest import deliveries, load, quarantine
+from pipeline.ingest.accounts import refuse_unnamed_accounts
 from pipeline.ingest.distributed import distributed_ingest, open_distributed
 from pipeline.ingest.relations import computing, number, open_relations
 from pipeline.ingest.selects import ORDER, explain_sql_errors, load_selects
@@ -25,7 +26,7 @@ from pipeline.ingest.sources import fetched
 from pipeline.tables import NOTES, Count, Delivery, Ingested, read_ingested
 
 # Raised when the same files, SELECTs and settings would give other tables. Older ones are then made anew.
-INGEST_VERSION = 1
+INGEST_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -136,11 +137,13 @@ def _load(state: load.Ingestion, table: Table, select: str) -> Loaded:
         quarantine.refuse(con, table, rejects)
         load.find_earlier(state, table)
         quarantine.find_repeats(con, table)
+        if table.name == "holdings" and "account_id" not in incoming.columns:
+            refuse_unnamed_accounts(con, settings, _parts(state, "transactions"))
         if distributed:
             distributed.keep_raw()
         else:
             quarantine.keep_raw(state, table.name)
-        written = distributed.write_kept() if distributed else load.write_kept(state, table)
+        written = distributed.write_kept() if distributed else load.write_kept(state, table, incoming.columns)
         if table.by_customer:
             load.write_refused(state, table, incoming.columns)
             load.write_notes(state, table)
@@ -220,9 +223,20 @@ def _days(state: load.Ingestion) -> dict[str, date]:
     return {"first_day": min(first or last), "last_day": max(last), "money_through": max(converted)}
 
 
+def _parts(state: load.Ingestion, table: str) -> list[Path]:
+    """The files of a table by customer, those of this ingest and those that it builds on."""
+    base = state.plan.base
+    return [*(base.tables.parts(table) if base else ()), *_new_parts(state, table)]
+
+
+def _new_parts(state: load.Ingestion, table: str) -> list[Path]:
+    parts = state.draft.glob(f"{table}/bucket=*/*.parquet")
+    return sorted(path for path in parts if path.name != NOTES)
+
+
 def _over_parts(state: load.Ingestion, table: str, aggregate: str) -> list[date]:
     """A day over the rows that this ingest adds to a table by customer; none where it adds none."""
-    parts = [str(path) for path in state.draft.glob(f"{table}/bucket=*/*.parquet") if path.name != NOTES]
+    parts = [str(path) for path in _new_parts(state, table)]
     if not parts:
         return []
     days = state.con.execute(

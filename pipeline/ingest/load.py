@@ -8,7 +8,7 @@ not give the same tables on every day.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from itertools import accumulate
@@ -24,6 +24,7 @@ from configs.settings import Settings
 from configs.tables import Table
 from pipeline.artefacts import write_parquet
 from pipeline.ingest import relations
+from pipeline.ingest.accounts import holders_added, split_shares
 from pipeline.ingest.buckets import layout_of, write_buckets
 from pipeline.ingest.checks import bucket_of, check_columns, checked
 from pipeline.ingest.deliveries import Base, FileCount, Plan, ReadAllError
@@ -260,15 +261,24 @@ KEPT_ROWS = (
 )
 
 
-def write_kept(state: Ingestion, table: Table) -> dict[str, int]:
-    """Write the kept rows, those of customers by bucket and year; their number by file."""
+def write_kept(state: Ingestion, table: Table, columns: Collection[str] = ()) -> dict[str, int]:
+    """Write the kept rows, those of customers by bucket and year; their number by file.
+
+    ``columns`` are those that the bank's SELECT yields. Raises ReadAllError where a joint account gets
+    further holders.
+    """
     con, folder = state.con, state.draft / table.name
     if not table.by_customer:
         rows = con.sql(f"SELECT g.* EXCLUDE (_row, _file, _line) {KEPT} ORDER BY {', '.join(table.key)}")
         write_parquet(rows.to_arrow_table(), folder / f"{UNDATED}.parquet")
     else:
         buckets = number(con, "SELECT buckets FROM layout")
-        reader = con.sql(KEPT_ROWS).to_arrow_reader(BATCH_ROWS)
+        kept, base = KEPT_ROWS, state.plan.base
+        if "share" in columns:
+            if base and holders_added(con, kept, base.tables.parts(table.name)):
+                raise ReadAllError(f"{table.name} of joint accounts come with further holders")
+            kept = split_shares(kept)
+        reader = con.sql(kept).to_arrow_reader(BATCH_ROWS)
         write_buckets(reader, folder, buckets, *layout_of(table))
     return by_file(con, KEPT_FILES)
 

@@ -25,7 +25,7 @@ def test_keys_and_dates_are_columns_that_are_always_there(table: Table) -> None:
     named = [*table.key, *([table.happened] if table.happened else [])]
     for name in named:
         column = table.column(name)
-        assert column.required
+        assert column.required or column.default is not None
         assert not column.nullable
     assert len(set(table.names)) == len(table.names)
 

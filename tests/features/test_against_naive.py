@@ -9,7 +9,7 @@ import math
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -115,8 +115,9 @@ def share(part: float, whole: float) -> float:
 
 @dataclass
 class Holding:
-    """All seen rows of one product of one customer, by day."""
+    """All seen rows of one account of one customer in one product, by day."""
 
+    product: str
     kind: str
     rows: list[Row]
 
@@ -159,10 +160,10 @@ class Customer:
             for table in HAPPENED
         }
         kinds = {row["product_id"]: row["product_class"] for row in bank["products"]}
-        by_product: dict[str, list[Row]] = {}
+        by_account: dict[tuple[str, str], list[Row]] = {}
         for row in self.rows["holdings"]:
-            by_product.setdefault(row["product_id"], []).append(row)
-        self.holdings = [Holding(kinds[product], rows) for product, rows in by_product.items()]
+            by_account.setdefault((row["product_id"], row["account_id"]), []).append(row)
+        self.holdings = [Holding(name, kinds[name], rows) for (name, _), rows in by_account.items()]
         self.seen_before = seen_before
         self.records = [row for row in bank["customers"] if row["customer_id"] == name]
         self.own = [holding for holding in self.holdings if holding.kind != "loan"]
@@ -245,8 +246,12 @@ class Customer:
             weekly[51 - (self.monday - happened(MEASURES[measure][0], row) - DAY).days // 7] += value(row)
         return weekly
 
-    def holds_something(self, day: date) -> bool:
-        return any(holding.balance(day) > 0 for holding in self.own)
+    def products_held(self, day: date) -> int:
+        """Products, loans apart, whose accounts sum to more than 0 at the end of the day."""
+        balances = Counter[str]()
+        for holding in self.own:
+            balances[holding.product] += holding.balance(day)
+        return sum(balance > 0 for balance in balances.values())
 
     def booked(self, start: date, end: date) -> bool:
         """Whether a booking of the customer's own lies in [start, end)."""
@@ -378,9 +383,7 @@ def speeds(one: Customer) -> dict[str, float]:
 
 
 def products(one: Customer) -> dict[str, float]:
-    def held(day: date) -> int:
-        return sum(holding.balance(day) > 0 for holding in one.own)
-
+    held = one.products_held
     by_class = [sum(h.balance(one.yesterday) for h in one.own if h.kind == kind) for kind in CLASSES]
     found: dict[str, float] = {
         "product_held": held(one.yesterday),
@@ -662,7 +665,7 @@ def already_left(one: Customer, settings: Settings) -> bool:
     return {
         "aum_drop": now <= (1 - label.min_drop) * one.base(),
         "tier_downgrade": now < tier_bound(one, settings),
-        "closure": not one.holds_something(one.yesterday),
+        "closure": not one.products_held(one.yesterday),
         "dormancy": now < label.dormant_floor
         and not one.booked(one.monday - label.horizon_days * DAY, one.monday),
     }[label.definition]
@@ -719,7 +722,7 @@ def is_gone(one: Customer, settings: Settings, days: int) -> bool:
         four_weeks = last_days(one, settings, days, 28)
         return all(at_the_mondays_prices(one, day) < tier_bound(one, settings) for day in four_weeks)
     if label.definition == "closure":
-        return one.closed_before(end) or not any(one.holds_something(day) for day in looked)
+        return one.closed_before(end) or not any(one.products_held(day) for day in looked)
     if label.definition == "dormancy":
         poor = all(at_the_mondays_prices(one, day) < label.dormant_floor for day in looked)
         return poor and not one.booked(one.monday + label.lead_days * DAY, end)
@@ -826,6 +829,25 @@ def test_random_worlds(draw_bank, tables_of, bank_settings):
     assert labels > 200
 
 
+def with_accounts(drawn: Any) -> Any:
+    """The same world with two accounts in every other product, between which its rows alternate."""
+    holdings = [
+        row | {"account_id": f"A{row['valued_on'].toordinal() % 2 * (row['product_id'][-1] == '1')}"}
+        for row in drawn.bank["holdings"]
+    ]
+    return replace(drawn, bank=drawn.bank | {"holdings": holdings})
+
+
+def test_worlds_with_several_accounts_in_a_product(draw_bank, tables_of, bank_settings):
+    for seed in range(20, 23):
+        drawn = with_accounts(draw_bank(seed))
+        check_world(drawn, tables_of(drawn.bank), bank_settings)
+    closure = with_label(bank_settings, definition="closure")
+    for seed in range(23, 26):
+        drawn = with_accounts(draw_bank(seed))
+        check_definition(drawn, tables_of(drawn.bank), closure)
+
+
 # With a high floor: small worlds have dormant customers too.
 OTHERS = tuple(DEFINITIONS)[1:]  # aum_drop is that of the worlds above
 
@@ -861,6 +883,8 @@ def test_many_random_worlds(block, draw_bank, tables_of, bank_settings):
     for seed in range(100 + 30 * block, 130 + 30 * block):
         drawn = draw_bank(seed)
         check_world(drawn, tables_of(drawn.bank), bank_settings)
+        if seed % 3 == 0:
+            check_world(with_accounts(drawn), tables_of(with_accounts(drawn).bank), bank_settings)
 
 
 @pytest.mark.long

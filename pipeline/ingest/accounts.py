@@ -1,0 +1,136 @@
+"""Holdings by account: the parts of a joint account, and what tells two accounts of a product apart.
+
+A joint account comes once per holder, each time with the account's whole balance and the holder's share. The
+parts are cut to the minor unit by running shares, holders in the order of their numbers, so that they add up
+to the account's balance. What a customer's accounts sum to is added up by the features engine for each
+Monday, from the newest version of each account known by then: no stored sum could be right for all of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import duckdb
+
+from configs.errors import DataError
+from configs.settings import Settings
+from configs.tables import Table
+from pipeline.ingest.relations import number
+
+# One version of an account's balance; and a share in whole units, of which WHOLE make 1.
+_VERSION = "product_id, account_id, valued_on, known_on"
+_WHOLE = 100_000_000
+# A share that was rounded to two decimals can be off by half of 0.01, one of four by half of 0.0001, …
+_GRAINS = " ".join(f"WHEN _units % {10**k} = 0 THEN {10**k}" for k in range(6, 0, -1))
+_SUMMED = (
+    f"SELECT *, sum(_units) OVER account AS _all, count(_units) OVER account AS _holders, "
+    f"min(CASE {_GRAINS} ELSE 1 END) FILTER (_units IS NOT NULL) OVER account AS _grain, "
+    "{more} FROM ({counted}) WINDOW account AS "
+    f"(PARTITION BY {_VERSION}), holders AS (PARTITION BY {_VERSION} ORDER BY customer_id)"
+)
+_IS_WHOLE = f"2 * abs(_all - {_WHOLE}) <= _holders * _grain"
+_UNITS = f"(share * {_WHOLE})::BIGINT"
+
+
+def check_shares(table: Table, bank: str, columns: Mapping[str, str]) -> None:
+    """Raises DataError where a SELECT yields shares of accounts without their numbers."""
+    if "share" in columns and "account_id" not in columns:
+        raise DataError(
+            f"table {table.name!r} has share, but no account_id: whose parts make one account is not known. "
+            f"Select account_id too in configs/banks/{bank}/{table.name}.sql."
+        )
+
+
+def with_holders(typed: str) -> str:
+    """SQL: typed rows, each with what all holders bring for its account on that day.
+
+    Rows that are taken back, and balances of 0 by which a holder leaves, do not count; of a holder who comes
+    more than once, one row does.
+    """
+    once = f"row_number() OVER (PARTITION BY {_VERSION}, customer_id ORDER BY share DESC, balance DESC) = 1"
+    counted = f"balance <> 0 AND NOT coalesce(deleted, false) AND {once}"
+    balances = ", ".join(
+        f"{end}(balance) FILTER (_units IS NOT NULL) OVER account AS _{name}"
+        for end, name in (("min", "lowest"), ("max", "highest"))
+    )
+    return _SUMMED.format(
+        counted=f"SELECT *, CASE WHEN {counted} THEN {_UNITS} END AS _units FROM ({typed})", more=balances
+    )
+
+
+def holder_rules() -> list[str]:
+    """SQL CASEs over rows of ``with_holders``: holders who cannot have shared one account."""
+    account = "'account_id: ''' || left(t.account_id, 40) || ''' on ' || t.valued_on || ': '"
+    return [
+        f"CASE WHEN t._all > {_WHOLE} AND NOT {_IS_WHOLE} "
+        f"THEN {account} || 'the shares add up to ' || round(t._all / {_WHOLE}, 4) END",
+        f"CASE WHEN t._lowest <> t._highest THEN {account} || 'the balance is ' || t._lowest || ' and ' "
+        "|| t._highest || '; with a share it is the whole account''s' END",
+    ]
+
+
+def split_shares(kept: str) -> str:
+    """SQL: the kept rows of holdings, ``balance_base`` being the customer's part of the account's."""
+    counted = (
+        f"CASE WHEN balance <> 0 AND superseded_on IS DISTINCT FROM known_on THEN {_UNITS} END AS _units"
+    )
+    summed = _SUMMED.format(
+        counted=f"SELECT *, {counted} FROM ({kept})", more="sum(_units) OVER holders AS _upto"
+    )
+    whole = f"(CASE WHEN {_IS_WHOLE} THEN _all ELSE {_WHOLE} END)::HUGEINT"
+    cents = "(balance_base::DECIMAL(28,2) * 100)::HUGEINT"
+
+    def rounded(units: str) -> str:
+        return f"((2 * {cents} * {units} + sign({cents})::HUGEINT * {whole}) // (2 * {whole}))"
+
+    part = f"{rounded('_upto')} - {rounded('(_upto - _units)')}"
+    money = f"(({part})::DECIMAL(20,0) * 0.01::DECIMAL(3,2))::DECIMAL(18,2)"
+    return (
+        "SELECT * EXCLUDE (_units, _all, _holders, _grain, _upto) REPLACE "
+        f"(CASE WHEN _units IS NULL THEN balance_base ELSE {money} END AS balance_base) FROM ({summed})"
+    )
+
+
+def holders_added(con: duckdb.DuckDBPyConnection, kept: str, earlier: Sequence[Path]) -> int:
+    """The number of kept rows whose account and day other holders have in earlier deliveries.
+
+    Their parts would be cut otherwise if all holders were read at once.
+    """
+    if not earlier:
+        return 0
+    parts = f"read_parquet({[str(path) for path in earlier]}, hive_partitioning = false)"
+    return number(
+        con,
+        f"SELECT count(*) FROM ({kept}) k JOIN {parts} e USING ({_VERSION}) "
+        "WHERE k.customer_id <> e.customer_id AND (k.share < 1 OR e.share < 1)",
+    )
+
+
+def refuse_unnamed_accounts(
+    con: duckdb.DuckDBPyConnection, settings: Settings, bookings: Sequence[Path]
+) -> None:
+    """Raises DataError where holdings without accounts contradict each other for customers who have several.
+
+    ``bookings`` are the files of the transactions. Single contradictions are left to the quarantine, as far
+    as ``quarantine_limit`` allows.
+    """
+    contradicted = (
+        "SELECT customer_id, min((g._file, g._line)) AS place FROM repeated w JOIN good g USING (_row) "
+        "WHERE verdict = 'conflict' GROUP BY customer_id"
+    )
+    if not bookings or not number(con, f"SELECT count(*) FROM ({contradicted})"):
+        return
+    booked = f"read_parquet({[str(path) for path in bookings]}, hive_partitioning = false)"
+    several = (
+        f"SELECT customer_id FROM {booked} GROUP BY customer_id HAVING min(account_id) <> max(account_id)"
+    )
+    ((customers, place, all_of_several),) = con.execute(
+        f"SELECT count(*), min(place), (SELECT count(*) FROM ({several})) "
+        f"FROM ({contradicted}) SEMI JOIN ({several}) USING (customer_id)"
+    ).fetchall()
+    if customers > settings.quarantine_limit * all_of_several:
+        file, line = place
+        raise DataError(
+            f"table 'holdings': of {all_of_several:,} customers who book on several accounts {customers:,} "
+            f"have two balances in one product on one day, first in {file} line {line}; one would overwrite "
+            f"the other. Select account_id in configs/banks/{settings.bank}/holdings.sql."
+        )
