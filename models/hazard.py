@@ -222,8 +222,9 @@ def fit_calibrator(
     slope, offset = fit_line(score, periods.gone)
     if not slope > _FLAT:
         raise DataError(
-            f"on the {len(raw)} tuning rows a higher score does not mean more attrition (slope {slope:.3g}): "
-            "the model has learnt nothing that lasts. Check features and labels before training again."
+            f"on the {len(raw)} tuning rows, {int((time_to_attrition > 0).sum())} of which left, a higher "
+            f"score does not mean more attrition (slope {slope:.3g}): the model has learnt nothing that "
+            "lasts. Where few left, widen the cohort or deliver a longer history, else check the features."
         )
     return Calibrator((slope,) * len(horizons), (offset,) * len(horizons))
 

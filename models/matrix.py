@@ -128,13 +128,8 @@ class Matrix:
         return np.concatenate([values[:0], *(values[chunk] for chunk in chunks(self.features))])
 
     def on(self, snapshots: Iterable[date]) -> Self:
-        """The rows of these Mondays; none of them may be without a row (DataError)."""
+        """The rows of these Mondays; nobody was eligible on one without a row."""
         wanted = np.array(sorted(snapshots), dtype="datetime64[D]")
-        missing = np.setdiff1d(wanted, self.snapshot_date)
-        if len(missing):
-            raise DataError(
-                f"the matrix has no row of {', '.join(map(str, missing[:5]))}. Run these snapshots first."
-            )
         return self.where(np.isin(self.snapshot_date, wanted))
 
     def _at(self, rows: slice | NDArray[np.intp], features: NDArray[np.float64], **others: Any) -> Self:

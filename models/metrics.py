@@ -1,6 +1,8 @@
 """Metrics of scores out of time, in the terms a bank uses: its lists, its money, its probabilities."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -91,6 +93,25 @@ def single_aurocs(rows: Matrix) -> dict[str, float]:
     attrited = rows.attrited == 1
     aurocs = [areas(attrited, column)["auroc"] for column in by_column(rows.features)]
     return {name: max(auroc, 1 - auroc) for name, auroc in zip(rows.columns, aurocs, strict=True)}
+
+
+def customers_by_outcome(rows: Matrix) -> tuple[int, int]:
+    """How many different customers left on some Monday, and how many stayed on some."""
+    left, stayed = (len(np.unique(rows.customer_id[rows.attrited == outcome])) for outcome in (1, 0))
+    return left, stayed
+
+
+def chance_auroc(left: int, stayed: int, features: int, limit: float) -> float:
+    """The AUROC that one of so many honest features exceeds by chance in one bank of twenty; may exceed 1.
+
+    Honest is an AUROC half way between a coin's and ``limit``. The variance is that of Hanley and McNeil
+    (1982), with customers in place of rows: the Mondays of one customer are nearly the same row.
+    """
+    honest = (0.5 + limit) / 2
+    both_left, both_stayed = honest / (2 - honest), 2 * honest**2 / (1 + honest)
+    variance = honest * (1 - honest) + (left - 1) * (both_left - honest**2)
+    variance += (stayed - 1) * (both_stayed - honest**2)
+    return honest + NormalDist().inv_cdf(1 - 0.05 / features) * math.sqrt(variance / (left * stayed))
 
 
 def top(matrix: Matrix, scores: NDArray[np.float64], share: float) -> NDArray[np.bool_]:
@@ -189,7 +210,7 @@ def group_metrics(
     points = list[Point]()
     for name in np.unique(names):
         rows, predicted = bare.where(names == name), risk[names == name]
-        left, stayed = (len(np.unique(rows.customer_id[rows.attrited == outcome])) for outcome in (1, 0))
+        left, stayed = customers_by_outcome(rows)
         counts = {"rows": len(rows), "customers": len(np.unique(rows.customer_id)), "left": left}
         figures = _within(rows, predicted) if min(left, stayed) >= ENOUGH else dict.fromkeys(WITHIN)
         points.append({"group": str(name), **counts, **figures})

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from configs.call_lists import CallList
+from models.metrics import ENOUGH
 from pipeline.context import Context
 from pipeline.monitoring.calibration import VERDICTS
 from pipeline.monitoring.matured import EVERYBODY, Matured
@@ -54,16 +55,18 @@ def lists_in_words(context: Context, publication: Publication, lists: Sequence[C
     return "\n".join(lines)
 
 
-def outcomes_in_words(run_id: str, metrics: pd.DataFrame, figures: Mapping[str, float]) -> str:
-    """The published ranking beside the rules, and predicted beside observed rates and money."""
+def outcomes_in_words(run_id: str, metrics: pd.DataFrame, figures: Mapping[str, Any]) -> str:
+    """The published ranking beside the rules, if enough left; predicted beside observed rates and money."""
     shown = ["auroc", "average_precision", "lift_at_10", "recall_at_10", "aum_caught_at_10"]
     predicted, left = figures["predicted_money_minor"] / 100, figures["observed_money_minor"] / 100
     return "\n".join(
         [
             f"run {run_id}",
-            metrics[shown].astype(float).round(3).to_string(),
+            metrics[shown].astype(float).round(3).to_string()
+            if len(metrics)
+            else f"fewer than {ENOUGH} customers left or stayed: too few to rank",
             f"attrition: predicted {figures['predicted_rate']:.2%}, observed {figures['observed_rate']:.2%} "
-            f"({int(metrics['attrited'].iloc[0])} of {int(metrics['rows'].iloc[0])})",
+            f"({figures['attrited']} of {figures['customers']})",
             f"money: predicted {predicted:,.0f}, left {left:,.0f}",
             f"listed: {figures['listed']}, of whom {figures['listed_attrited']} attrited",
         ]

@@ -9,7 +9,7 @@ import pandas as pd
 from configs.errors import DataError
 from configs.settings import Settings
 from models.baselines import rules
-from models.metrics import ranking
+from models.metrics import ENOUGH, customers_by_outcome, ranking
 from pipeline.artefacts import Home
 from pipeline.snapshots.build import build_outcomes, build_snapshots
 from pipeline.tables import Ingested
@@ -19,11 +19,12 @@ from serve.store.store import Store
 
 def evaluate_published(
     settings: Settings, home: Home, tables: Ingested, as_of: date, progress: Callable[[int, int], None]
-) -> tuple[str, pd.DataFrame, dict[str, float]]:
+) -> tuple[str, pd.DataFrame, dict[str, float | None]]:
     """The run published for ``as_of`` beside all that the tables know today: its run_id, metrics, figures.
 
     Metrics: one row per way to rank, the published scores and each rule. Figures are those of the pages:
-    predicted beside observed, how well the scores ranked, who was listed. Raises DataError when nothing was
+    predicted beside observed, how well the scores ranked (no metrics, and None, where fewer than ``ENOUGH``
+    left or stayed), who was listed. Raises DataError when nothing was
     published for that Monday, or its outcome window is still open.
     """
     end = tables.last_day + timedelta(days=1)
@@ -43,17 +44,26 @@ def evaluate_published(
     build_outcomes(settings, home, tables, [as_of], end, progress)
     rows = load_matrix(home, (as_of,))
     rows = rows.where(np.isin(rows.customer_id, list(scores)))
+    if not len(rows):
+        raise DataError(
+            f"nobody of run {runs[0].run_id} is eligible on {as_of} by what the tables know today. Look into "
+            f"the corrections since then, or publish that Monday again: `make weekly AS_OF={as_of}`."
+        )
     risk = np.array([scores[customer].risk for customer in rows.customer_id])
-    order = ranking(rows, risk)
-    table = {"published": order} | {name: ranking(rows, score) for name, score in rules(rows).items()}
+    ways = {"published": risk} | rules(rows)
+    enough = min(customers_by_outcome(rows)) >= ENOUGH
+    table = {name: ranking(rows, scores) for name, scores in ways.items()} if enough else {}
+    order = table.get("published", {})
     listed = [decision.customer_id for decision in decisions if decision.rank is not None]
     figures = {
         "predicted_rate": float(risk.mean()),
-        "observed_rate": order["attrition_rate"],
+        "observed_rate": float(rows.attrited.mean()),
         "predicted_money_minor": sum(score.money_at_risk_minor for score in scores.values()),
         "observed_money_minor": round(float(rows.lost.sum()) * 100),
-        "auroc": order["auroc"],
-        "recall_at_10": order["recall_at_10"],
+        "auroc": order.get("auroc"),
+        "recall_at_10": order.get("recall_at_10"),
+        "customers": len(rows),
+        "attrited": int(rows.attrited.sum()),
         "listed": len(listed),
         "listed_attrited": int(rows.attrited[np.isin(rows.customer_id, listed)].sum()),
     }

@@ -17,7 +17,7 @@ from models.bundle import Scored
 from models.severity import money_at_risk
 from pipeline.artefacts import Home, fingerprint
 from pipeline.scoring.reasons import CustomerChange, Models, changes, reasons_in_words, words_of
-from pipeline.snapshots.build import read_eligible, read_partition
+from pipeline.snapshots.build import nobody_eligible, read_eligible, read_partition
 from pipeline.tables import Ingested
 
 
@@ -40,6 +40,8 @@ def score(settings: Settings, home: Home, tables: Ingested, models: Models, as_o
             "cohort and features of one snapshot name different customers. Delete both partitions of "
             f"{as_of} and run the week again."
         )
+    if eligible.empty:
+        raise nobody_eligible(home, [as_of])
     frame = bundle.peers.extended(frame, eligible)
     scored = bundle.score(frame)
     values = frame[list(bundle.model.columns)].to_numpy(np.float64)

@@ -1,6 +1,7 @@
 """Cohort, features and labels of Mondays, bucket by bucket, as one folder per snapshot."""
 
 import shutil
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import nullcontext
@@ -16,7 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from configs.errors import DataError
 from configs.files import draft_of, is_whole, whole_folder, write_manifest
+from configs.published import EXCLUSION_CODES
 from configs.settings import Engine, Settings
 from configs.tables import TABLES
 from features.build import FEATURES_VERSION, build, build_labels, first_monday
@@ -197,6 +200,17 @@ def read_eligible(home: Home, snapshots: Sequence[date]) -> pd.DataFrame:
     """The cohort's rows of eligible customers: row for row those of the features of these Mondays."""
     cohort = read_partition(home, "cohort", snapshots)
     return cohort[cohort["exclusion"] == ""].reset_index(drop=True)
+
+
+def nobody_eligible(home: Home, snapshots: Sequence[date]) -> DataError:
+    """The error that nobody is eligible on any of these Mondays, with the three commonest exclusions."""
+    codes = Counter(read_partition(home, "cohort", snapshots)["exclusion"]).most_common(3)
+    named = "; ".join(f"{count:,} {code} ({EXCLUSION_CODES[code]})" for code, count in codes)
+    days = str(snapshots[0]) if len(snapshots) == 1 else f"any Monday from {snapshots[0]} to {snapshots[-1]}"
+    return DataError(
+        f"nobody is eligible on {days}. Excluded: {named or 'none, for no customer was known before'}. "
+        "Correct [cohort] in bank.toml, or what the tables customers and holdings say."
+    )
 
 
 def compact_history(

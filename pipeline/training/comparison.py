@@ -188,12 +188,12 @@ def differences(
 
 def own_objections(limits: Promotion, figures: dict[str, Any]) -> list[str]:
     """The objections from the challenger's own figures: its calibration, and the rules."""
-    challenger, objections = figures["challenger_figures"], []
+    challenger, objections = figures["challenger_figures"], list[str]()
     if figures["customers_attrited"] < ENOUGH:
-        objections.append(
+        return [
             f"only {figures['customers_attrited']} customers left on the Mondays compared: below {ENOUGH} no "
             "figure says anything. Widen [cohort], raise training.judged_snapshots, or wait"
-        )
+        ]
     if challenger["ece"] > limits.max_ece:
         objections.append(f"its ECE is {challenger['ece']:.4f}, above {limits.max_ece}")
     low, high = figures["slope_interval"]

@@ -27,19 +27,39 @@ from models.boosting import Progress, parameters
 from models.bundle import AUM_NOW, Bundle, Predicted, settings_of, write
 from models.hazard import Fitted, fit, fit_calibrator
 from models.matrix import KEY, Matrix, check_finite, joined
-from models.metrics import by_snapshot, evaluate, money, ranking, reliability, single_aurocs
+from models.metrics import (
+    by_snapshot,
+    chance_auroc,
+    customers_by_outcome,
+    evaluate,
+    money,
+    ranking,
+    reliability,
+    single_aurocs,
+)
 from models.peers import Peers, fit_peers
 from models.severity import fit_severity
 from models.smoke_test import reference_rows, smoke_test
 from models.splits import Split, split
 from pipeline.artefacts import Home
 from pipeline.context import Context
-from pipeline.snapshots.build import READERS, feature_names, read_eligible, read_features, read_partition
+from pipeline.progress import log
+from pipeline.snapshots.build import (
+    READERS,
+    feature_names,
+    nobody_eligible,
+    read_eligible,
+    read_features,
+    read_partition,
+)
 from pipeline.tables import Ingested
 
 # The metrics that a reader compares between a model and the rules.
 COMPARED = ["auroc", "average_precision", "lift_at_5", "recall_at_5", "lift_at_10", "recall_at_10",
             "aum_caught_at_10"]  # fmt: skip
+# Customers who left, and who stayed, without whom nothing is fitted: five per estimated number are the least
+# that works (Vittinghoff and McCulloch 2007), and even a rate is one.
+FEWEST = 5
 
 
 def check_settings(settings: Settings) -> None:
@@ -130,14 +150,14 @@ def comparison_table(metrics: Mapping[str, Any]) -> pd.DataFrame:
 
 def _check_outcomes(settings: Settings, sets: Mapping[str, Matrix]) -> None:
     for name, rows in sets.items():
-        attrited = int(rows.attrited.sum())
-        if attrited in (0, len(rows)):
+        left, stayed = customers_by_outcome(rows)
+        if min(left, stayed) < FEWEST:
             raise DataError(
-                f"by [label] definition {settings.label.definition!r} {attrited} of {len(rows)} rows attrited"
-                f" within {settings.label.horizon_days} days on the {len(np.unique(rows.snapshot_date))} "
-                f"Mondays that {name}; both outcomes are needed. `make definitions BANK={settings.bank}` "
-                "shows what each definition would find: choose another, widen the cohort, "
-                "or deliver a longer history."
+                f"by [label] definition {settings.label.definition!r} {left:,} customers left within "
+                f"{settings.label.horizon_days} days and {stayed:,} stayed on the "
+                f"{len(np.unique(rows.snapshot_date))} Mondays that {name}; with fewer than {FEWEST} of "
+                f"either nothing can be learnt. `make definitions BANK={settings.bank}` shows what each "
+                "definition would find: choose another, widen the cohort, or deliver a longer history."
             )
 
 
@@ -145,15 +165,25 @@ def refuse_leaks(rows: Matrix, limit: float) -> None:
     """Raises DataError naming every feature that alone has an AUROC above ``limit`` out of time.
 
     A copy of the label, or a table whose ``known_on`` is earlier than the bank knew, looks like this: an
-    honest feature shares the outcome with chance.
+    honest feature shares the outcome with chance. What chance alone can reach where few left is no leak.
     """
+    left, stayed = customers_by_outcome(rows)
+    by_chance = chance_auroc(left, stayed, len(rows.columns), limit)
+    if by_chance >= 1:
+        log.warning(
+            "leaks     not looked for: only %d customers left out of time, all of whom an honest feature can "
+            "tell by chance",
+            left,
+        )
+    limit = max(limit, by_chance)
     leaks = {name: auroc for name, auroc in single_aurocs(rows).items() if auroc > limit}
     if leaks:
         worst = sorted(leaks, key=lambda name: (-leaks[name], name))
         figures = ", ".join(f"{name} ({leaks[name]:.3f})" for name in worst[:5])
         raise DataError(
             f"{len(leaks)} of {len(rows.columns)} features alone tell who leaves, out of time, better than "
-            f"training.max_single_auroc = {limit} allows: {figures}. Look for the outcome in their tables, "
+            f"{limit:.3f}, the larger of training.max_single_auroc and of what an honest one reaches by "
+            f"chance where {left:,} customers left: {figures}. Look for the outcome in their tables, "
             "or for a known_on earlier than the bank knew; where the feature is honest raise the limit."
         )
 
@@ -200,6 +230,8 @@ def monotone_signs(settings: Settings, columns: Sequence[str]) -> tuple[int, ...
 
 def load_peers(settings: Settings, home: Home, snapshots: tuple[date, ...]) -> Peers:
     """The means of each tier and branch on these Mondays, which are those that train."""
+    if not len(read_eligible(home, snapshots)):
+        raise nobody_eligible(home, snapshots)
     columns = list(settings.training.peers)
     frame = read_partition(home, "features", snapshots, [*KEY, *columns])
     return fit_peers(frame, read_eligible(home, snapshots), columns)
@@ -248,4 +280,12 @@ def _of_monday(home: Home, peers: Peers, names: list[str], day: date) -> Matrix:
     values[:, len(names) :] = peers.extended(compared, read_eligible(home, [day]))[[*peers.names]]
     columns = [*names, *peers.names]
     check_finite(values, columns)
-    return Matrix.labelled(key, values, columns, read_partition(home, "labels", [day]))
+    if not len(key):
+        log.warning("snapshots %s is left out: nobody is eligible", day)
+    labels = read_partition(home, "labels", [day])
+    lasting = key["customer_id"].isin(labels["customer_id"]).to_numpy()
+    if len(labels) and not lasting.all():  # what the bank took back later is no money that could leave
+        words = "snapshots %s: %d of %d left out, whose AUM before it was corrected to nothing later"
+        log.warning(words, day, (~lasting).sum(), len(key))
+        key, values = key[lasting].reset_index(drop=True), values[lasting]
+    return Matrix.labelled(key, values, columns, labels)

@@ -10,8 +10,9 @@ from configs.errors import DataError
 from configs.settings import Training
 from models.hazard import fit
 from models.matrix import Matrix
-from models.metrics import ranking, single_aurocs
+from models.metrics import chance_auroc, ranking, single_aurocs
 from pipeline.training.train import refuse_leaks
+from tests.matrices import made_matrix
 from tests.models.conftest import FIRST, matrix
 
 HORIZONS = (30, 60, 90)
@@ -81,3 +82,33 @@ def _by_chance(seed: int, training: Training) -> float:
     )
     model = fit(train, tune, HORIZONS, training).model
     return ranking(judged, model.raw(judged.features).mean(axis=1))["auroc"]
+
+
+def few(leavers: int, features: int) -> Matrix:
+    """1,000 customers on one Monday, the first ``leavers`` of whom leave; features of noise alone."""
+    values = np.random.default_rng(3).normal(size=(1000, features))
+    names = tuple(f"noise_{number}" for number in range(features))
+    return made_matrix(np.where(np.arange(1000) < leavers, 30, 0), features=values, columns=names)
+
+
+def test_what_chance_tells_of_two_leavers_is_no_leak(caplog: pytest.LogCaptureFixture) -> None:
+    rows = few(2, 456)
+    assert sum(auroc > 0.95 for auroc in single_aurocs(rows).values()) == 2
+    refuse_leaks(rows, 0.95)
+    assert "not looked for: only 2 customers left" in caplog.text
+
+
+@pytest.mark.parametrize("leavers", [20, 200])
+def test_a_copy_of_the_label_is_found_with_enough_leavers(leavers: int) -> None:
+    rows = few(leavers, 455)
+    leaking = planted(rows, "next_quarter", rows.attrited.astype(float))
+    with pytest.raises(DataError, match=f"where {leavers} customers left: next_quarter"):
+        refuse_leaks(leaking, 0.95)
+
+
+def test_chance_by_hand_and_with_growing_evidence() -> None:
+    """With one of each, one feature and the limit 0.9: the honest AUROC is 0.7, its variance 0.21."""
+    assert chance_auroc(1, 1, 1, 0.9) == pytest.approx(0.7 + 1.6449 * 0.21**0.5, abs=1e-4)
+    reached = [chance_auroc(left, 10_000, 456, 0.95) for left in (2, 10, 20, 100, 1000)]
+    assert reached == sorted(reached, reverse=True)
+    assert reached[1] > 1 > reached[2] > 0.95 > reached[3] > 0.725

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from configs.bank_folder import load_settings
@@ -12,23 +13,35 @@ from configs.errors import ConfigError, DataError
 from configs.settings import Settings
 from models.matrix import Matrix
 from models.splits import Split
-from pipeline.training.train import fit_bundle, monotone_signs, to_disk
+from pipeline.artefacts import Home
+from pipeline.snapshots import build as build_module
+from pipeline.training import train as module
+from pipeline.training.train import (
+    check_settings,
+    fit_bundle,
+    load_matrix,
+    load_peers,
+    monotone_signs,
+    to_disk,
+)
 from tests.matrices import made_matrix
 
 DAYS = (date(2024, 1, 1), date(2024, 6, 3), date(2024, 11, 4))
 
 
 @pytest.mark.parametrize(
-    ("time_to_attrition", "said"),
+    ("leavers", "said"),
     [
-        ([0, 0, 30, 0, 30, 0], "0 of 2 rows attrited within 90 days on the 1 Mondays that train"),
-        ([30, 0, 0, 0, 30, 0], "0 of 2 rows .* that tune"),
-        ([30, 0, 30, 0, 60, 30], "2 of 2 rows .* that evaluate"),
+        ((4, 10, 10), "4 customers left within 90 days and 16 stayed on the 1 Mondays that train; with"),
+        ((10, 0, 10), "0 customers left within 90 days and 20 stayed on the 1 Mondays that tune"),
+        ((10, 10, 20), "20 customers left within 90 days and 0 stayed on the 1 Mondays that evaluate"),
+        ((10, 10, 1), "1 customers left within 90 days and 19 stayed on the 1 Mondays that evaluate"),
     ],
 )
-def test_a_definition_that_finds_nobody_or_everybody_is_named(time_to_attrition, said):
+def test_a_definition_that_finds_hardly_anybody_or_everybody_is_named(leavers, said):
     settings = load_settings("demo", {"label": {"definition": "closure"}})
-    rows = made_matrix(time_to_attrition, DAYS, features=np.zeros((6, 1)), columns=("aum_last",))
+    gone = np.concatenate([np.where(np.arange(20) < left, 30, 0) for left in leavers])
+    rows = made_matrix(gone, DAYS, features=np.zeros((60, 1)), columns=("aum_last",))
     chosen = Split(*((day,) for day in DAYS))
     with pytest.raises(DataError, match=f"definition 'closure' {said}.*make definitions BANK=demo"):
         fit_bundle(settings, rows, chosen, DAYS[-1], lambda *_: None)
@@ -49,7 +62,7 @@ def rows_with(leak: bool) -> Matrix:
 def test_a_planted_copy_of_the_label_stops_training():
     split = Split(MONDAYS[:1], MONDAYS[1:2], MONDAYS[2:])
     told: list[int] = []
-    sentence = r"1 of 2 features alone .* 0.95 allows: complaint_count_4w \(1.000\)"
+    sentence = r"1 of 2 features alone .* than 0\.950, .* where 10 customers left: complaint_count_4w \(1"
     with pytest.raises(DataError, match=sentence):
         fit_bundle(load_settings("demo"), rows_with(True), split, MONDAYS[2], lambda *at: told.append(at[0]))
     assert told == []
@@ -105,3 +118,67 @@ def test_columns_of_another_layout_are_rows_all_the_same(tmp_path: Path) -> None
 
 def test_no_row_at_all(tmp_path: Path) -> None:
     assert to_disk(tmp_path, [np.empty((0, 3))]).shape == (0, 3)
+
+
+def fake_partitions(monkeypatch, eligible: dict[date, int], corrected: int = 0) -> None:
+    """So many eligible customers per Monday, of whom ``corrected`` have no label."""
+
+    def key(day: date, customers: int) -> pd.DataFrame:
+        names = [f"C{number:03d}" for number in range(customers)]
+        return pd.DataFrame({"customer_id": names, "snapshot_date": [day] * customers}, dtype=object)
+
+    def labels(_, __, days, *___):
+        rows = key(days[0], eligible[days[0]] - corrected if eligible[days[0]] else 0)
+        return rows.assign(time_to_attrition=None, outflow_share=0.0, aum_base=100.0)
+
+    monkeypatch.setattr(module, "feature_names", lambda *_: ["aum_last"])
+    values = {day: np.ones((customers, 1)) for day, customers in eligible.items()}
+    monkeypatch.setattr(module, "read_features", lambda _, day, *__: (key(day, eligible[day]), values[day]))
+    monkeypatch.setattr(module, "read_eligible", lambda _, days: key(days[0], eligible[days[0]]))
+    monkeypatch.setattr(module, "read_partition", labels)
+
+
+def test_a_monday_with_nobody_eligible_is_left_out_by_name(monkeypatch, tmp_path, caplog):
+    fake_partitions(monkeypatch, {MONDAYS[0]: 3, MONDAYS[1]: 0, MONDAYS[2]: 2})
+    rows = load_matrix(Home(tmp_path), MONDAYS)
+    assert [len(rows.on([day])) for day in MONDAYS] == [3, 0, 2]
+    assert [record.message for record in caplog.records] == [
+        "snapshots 2024-01-08 is left out: nobody is eligible"
+    ]
+
+
+def test_whose_money_was_corrected_to_nothing_later_is_left_out_by_count(monkeypatch, tmp_path, caplog):
+    fake_partitions(monkeypatch, {MONDAYS[0]: 3}, corrected=1)
+    assert load_matrix(Home(tmp_path), MONDAYS[:1]).customer_id.tolist() == ["C000", "C001"]
+    assert "2024-01-01: 1 of 3 left out, whose AUM before it was corrected to nothing later" in caplog.text
+
+
+def test_nobody_eligible_at_all_says_who_was_excluded_why(monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "read_eligible", lambda *_: pd.DataFrame())
+    cohort = pd.DataFrame({"exclusion": ["too_new"] * 1200 + ["closed"] * 3})
+    monkeypatch.setattr(build_module, "read_partition", lambda *_: cohort)
+    sentence = (
+        r"nobody is eligible on any Monday from 2024-01-01 to 2024-01-15\. Excluded: 1,200 too_new \(a "
+        r"customer for less than cohort\.min_tenure_weeks\); 3 closed \(.*\. Correct \[cohort\] in bank\.toml"
+    )
+    with pytest.raises(DataError, match=sentence):
+        load_peers(load_settings("demo"), Home(tmp_path), MONDAYS)
+
+
+def test_words_that_no_feature_or_lightgbm_knows_are_refused_before_any_work():
+    for training, sentence in (
+        ({"peers": ["aum_chnge_13w"]}, r"training\.peers: no feature 'aum_chnge_13w'"),
+        ({"monotone": ["nothing_*"]}, r"training\.monotone: 'nothing_\*' names no feature"),
+        ({"lightgbm": {"num_leafs": 3}}, "LightGBM has no parameter 'num_leafs'"),
+        (
+            {"lightgbm": {"learning_rate": 0}},
+            r"\[training\.lightgbm\]: LightGBM refuses .*\(learning_rate\) > \(0",
+        ),
+        ({"severity": {"num_leaves": 1}}, r"\[training\.severity\]: LightGBM refuses .*\(num_leaves\)"),
+    ):
+        with pytest.raises(ConfigError, match=sentence):
+            check_settings(load_settings("demo", {"training": training}))
+    short = {"features": {"windows": [4]}, "training": {"peers": [], "monotone": []}}
+    with pytest.raises(ConfigError, match=r"windows = \[4\]: the rule largest_drop.* by aum_change_13w"):
+        check_settings(load_settings("demo", short))
+    check_settings(load_settings("demo"))
