@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
+from operator import not_
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Literal, Self
@@ -42,6 +43,9 @@ class Source(Strict):
     may be gzip; ``encoding`` is any that Python knows, for example gb18030; UTF-8 is read several times
     faster. For ``postgres``: ``query`` or ``table``, and ``dsn_env``, the name of the environment variable
     that holds the connection string, which stands in no file.
+
+    ``decimal`` and ``thousands`` are the marks in its numbers. Unsaid, the decimal mark is a point, and an
+    amount with more decimals than its currency has is refused: 12.500 may be a thousand.
     """
 
     files: str = ""
@@ -51,6 +55,8 @@ class Source(Strict):
     query: str = ""
     table: str = Field("", pattern=r"^[^;\s]*$")
     dsn_env: str = Field("", pattern=r"^[A-Za-z_]?[A-Za-z0-9_]*$")
+    decimal: Literal["", ".", ","] = Field("", exclude_if=not_)
+    thousands: Literal["", ".", ",", " ", "'", "\u00a0", "\u202f"] = Field("", exclude_if=not_)
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -63,6 +69,8 @@ class Source(Strict):
             raise ValueError(
                 f"files must be a pattern below the raw folder, such as 'txn_*.csv', not {self.files!r}"
             )
+        if self.thousands and self.thousands == (self.decimal or "."):
+            raise ValueError(f"thousands {self.thousands!r} is the decimal mark too; set decimal to another")
         return self
 
     @field_validator("encoding")
@@ -310,6 +318,7 @@ class Settings(Strict):
     title: str = Field(min_length=1)
     language: Literal["en", "zh"]
     base_currency: str = Field(pattern=r"^[A-Z]{3}$")
+    time_zone: str = Field("", exclude_if=not_, pattern=r"^[A-Za-z0-9_+/-]*$")
     sources: Named[Source]
     tiers: Listed[Tier]
     customers_per_bucket: Count

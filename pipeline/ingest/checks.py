@@ -4,12 +4,27 @@ from configs.errors import DataError, did_you_mean, listed
 from configs.tables import MONEY_IN, MONEY_OUT, Column, Table
 from pipeline.ingest.accounts import check_shares, holder_rules, with_holders
 from pipeline.ingest.relations import TABLE_KEY
+from pipeline.ingest.values import (
+    DAMAGED_ID,
+    FLOATS,
+    UNSAID,
+    UTC,
+    Notation,
+    misfit,
+    scale_of,
+    typed,
+    why_none,
+)
 
 CONTROL = r"\p{Cc}"  # no text of a bank holds one; in an identifier it would make two customers of one
+EDGES = r"^[\p{Z}\p{Cf}]|[\p{Z}\p{Cf}]$"
+ODD_IN_ID = r"[\p{C}\p{Z}.,+]"  # only ids with one of these are looked at closely
 
 
-def check_columns(table: Table, bank: str, types: dict[str, str]) -> None:
-    """Raises DataError when a SELECT lacks a required column, has one nobody knows, or a moment in UTC.
+def check_columns(table: Table, bank: str, types: dict[str, str], time_zone: str = "") -> None:
+    """Raises DataError when a SELECT lacks a required column, or has one nobody knows or of a wrong type.
+
+    Wrong are moments in UTC where the bank's time zone is not known, lists, and floats for text.
 
     ``types`` are the SQL types of its columns, in its order.
     """
@@ -28,15 +43,33 @@ def check_columns(table: Table, bank: str, types: dict[str, str]) -> None:
             f"{did_you_mean(extra[0], table.names)} Rename or leave out in {select}."
         )
     check_shares(table, bank, types)
-    zoned = [name for name in types if types[name].endswith("WITH TIME ZONE")]
-    if zoned:
+    zoned = [name for name in types if types[name] == UTC]
+    if zoned and not time_zone:
         raise DataError(
             f"table {table.name!r}: {zoned[0]} is a moment in UTC, but local time is needed. "
-            f"Say where in {select}, for example {zoned[0]} AT TIME ZONE 'Asia/Shanghai'."
+            "Set time_zone of the bank in bank.toml, or "
+            f"say where in {select}, for example {zoned[0]} AT TIME ZONE 'Asia/Shanghai'."
+        )
+    for column in table.columns:
+        _check_type(column, types.get(column.name, column.type), f"table {table.name!r}", select)
+
+
+def _check_type(column: Column, delivered: str, where: str, select: str) -> None:
+    if delivered.startswith(("STRUCT", "MAP", "UNION", "BLOB", "VARIANT")) or delivered.endswith("]"):
+        raise DataError(
+            f"{where}: {column.name} is of type {delivered}, which is no single value. Mend {select}."
+        )
+    if column.type == "VARCHAR" and delivered in FLOATS:
+        raise DataError(
+            f"{where}: {column.name} comes as {delivered}: an id or a code that a float has damaged "
+            "(12345.0, 1.23457e+11). Deliver it as text; where every value is whole and below 2^53, "
+            f"CAST(… AS BIGINT) in {select} does."
         )
 
 
-def checked(table: Table, select: str, present: dict[str, str], base_currency: str) -> str:
+def checked(
+    table: Table, select: str, present: dict[str, str], base_currency: str, notation: Notation = UNSAID
+) -> str:
     """SQL: every row of the bank's SELECT, typed, with ``_reason`` (NULL when the row is good).
 
     Joins ref_<table> for references, ref_rates for money, and latest_valid_date, after which nothing can have
@@ -44,17 +77,20 @@ def checked(table: Table, select: str, present: dict[str, str], base_currency: s
     but blanks counts as empty. A refused row also keeps what was delivered, as ``_given``.
     """
     selected = [column for column in table.columns if column.name in present]
-    typed = ", ".join(_typed(column, present) for column in table.columns)
+    values = ", ".join(_typed(column, present, notation) for column in table.columns)
     raw = ", ".join(f'{_delivered(column, present)} AS "_raw_{column.name}"' for column in selected)
     kept = ", ".join(f'"{column.name}" := t."_raw_{column.name}"' for column in selected)
-    reasons = [reason for column in selected for reason in _reasons(column, present[column.name])]
+    reasons = [reason for column in selected for reason in _reasons(column, present[column.name], notation)]
+    for name in table.money:
+        if name in present:
+            reasons += misfit(name, f"t._raw_{name}", present[name], notation)
     # A default stands for a column that is not delivered; in a delivered key nothing may stand for nothing.
     reasons += [
         f"CASE WHEN t._raw_{column.name} IS NULL THEN '{column.name}: is empty' END"
         for column in selected
         if column.name in table.key and column.default is not None
     ]
-    rules, rows = _row_rules(table, base_currency), f"SELECT {typed}, {raw}, _file, _line FROM chosen"
+    rules, rows = _row_rules(table, base_currency), f"SELECT {values}, {raw}, _file, _line FROM chosen"
     if "share" in present:
         rules, rows = [*rules, *holder_rules()], with_holders(rows)
     return (
@@ -122,33 +158,39 @@ def _delivered(column: Column, present: dict[str, str]) -> str:
     return f"CASE WHEN trim({name}) <> '' THEN {name} END" if present[column.name] == "VARCHAR" else name
 
 
-def _typed(column: Column, present: dict[str, str]) -> str:
+def _typed(column: Column, present: dict[str, str], notation: Notation) -> str:
     default = "NULL" if column.default is None else f"'{column.default}'"
     if column.name not in present:
         return f'CAST({default} AS {column.type}) AS "{column.name}"'
     delivered = _delivered(column, present)
-    cast = f"TRY_CAST({delivered} AS {column.type})"
+    value = delivered if column.type == "VARCHAR" else f'"{column.name}"'  # no cast makes a value of blanks
+    cast = typed(value, column.type, present[column.name], notation)
     if column.default is not None:
         cast = f"COALESCE({cast}, CASE WHEN {delivered} IS NULL THEN {default}::{column.type} END)"
     return f'{cast} AS "{column.name}"'
 
 
-def _reasons(column: Column, delivered_type: str) -> list[str]:
+def _reasons(column: Column, delivered_type: str, notation: Notation) -> list[str]:
     """SQL CASEs that say what is wrong with one column of a row, the first one that holds counts."""
-    name, text = column.name, f"CAST(t._raw_{column.name} AS VARCHAR)"
+    name, raw = column.name, f"t._raw_{column.name}"
+    text = f"CAST({raw} AS VARCHAR)"
     shown = f"'{name}: ''' || regexp_replace(left({text}, 40), '{CONTROL}', '?', 'g') || ''' "
-    cases = [(f"t.{name} IS NULL AND t._raw_{name} IS NOT NULL", f"{shown}is not {_in_words(column.type)}'")]
+    why = why_none(text, column.type, notation)
+    cases = [(f"t.{name} IS NULL AND {raw} IS NOT NULL", f"{shown}' || {why}")]
     if not column.nullable and column.default is None:
         cases.append((f"t.{name} IS NULL", f"'{name}: is empty'"))
-    if _may_round(column.type, delivered_type):
-        exact = f"TRY_CAST({text} AS DECIMAL(38,{_decimals(column.type, delivered_type)}))"
-        cases.append((f"{exact} <> t.{name}", f"{shown}is not {_in_words(column.type)}'"))
+    lossy = _loses(column, delivered_type)
+    if lossy:
+        cases.append((lossy, f"{shown}' || {why}"))
     if column.type in ("DATE", "TIMESTAMP"):
         cases.append((f"year(t.{name}) NOT BETWEEN 1900 AND 9999 OR NOT isfinite(t.{name})",
                       f"{shown}does not lie between 1900 and 9999'"))  # fmt: skip
     if column.allowed:
         allowed = ", ".join(f"'{value}'" for value in column.allowed)
         cases.append((f"t.{name} NOT IN ({allowed})", f"{shown}is unknown'"))
+    elif column.name.endswith("_id"):
+        odd = _odd_id(f"t.{name}")
+        cases.append((f"regexp_matches(t.{name}, '{ODD_IN_ID}') AND {odd} IS NOT NULL", f"{shown}' || {odd}"))
     elif column.type == "VARCHAR":
         cases.append((f"regexp_matches(t.{name}, '{CONTROL}')", f"{shown}has a control character'"))
     if column.minimum is not None:
@@ -158,23 +200,31 @@ def _reasons(column: Column, delivered_type: str) -> list[str]:
     return [f"CASE WHEN {wrong} THEN {reason} END" for wrong, reason in cases]
 
 
-def _may_round(sql_type: str, delivered_type: str) -> bool:
-    exact = delivered_type == sql_type or delivered_type.endswith("INT") or delivered_type == "INTEGER"
-    return not exact and (sql_type.startswith("DECIMAL") or sql_type == "INTEGER")
+def _odd_id(name: str) -> str:
+    """SQL: what is wrong with an id, NULL where nothing is."""
+    return (
+        f"CASE WHEN regexp_matches({name}, '{CONTROL}') THEN 'has a control character' "
+        f"WHEN regexp_full_match({name}, '{DAMAGED_ID}') "
+        "THEN 'is an id that a spreadsheet or a float has damaged: deliver it as text' "
+        f"WHEN regexp_matches({name}, '{EDGES}') THEN 'begins or ends with a blank or a hidden character' END"
+    )
 
 
-def _decimals(sql_type: str, delivered_type: str) -> int:
-    """The number of decimals that are compared: in a binary float the far ones are noise."""
-    scale = int(sql_type[:-1].split(",")[1]) if "," in sql_type else 0
-    return scale + 4 if delivered_type in ("DOUBLE", "FLOAT") else 18
-
-
-def _in_words(sql_type: str) -> str:
-    if sql_type.startswith("DECIMAL"):
-        digits, scale = (int(part) for part in sql_type[8:-1].split(","))
-        return f"a number of at most {digits - scale} digits and {scale} decimals"
-    return {"DATE": "a date", "TIMESTAMP": "a date and time", "INTEGER": "a whole number",
-            "BOOLEAN": "true or false"}.get(sql_type, "text")  # fmt: skip
+def _loses(column: Column, delivered_type: str) -> str:
+    """SQL: true where the cast of a typed column changed its value; empty where none can."""
+    name, raw, kind = column.name, f"t._raw_{column.name}", column.type
+    if delivered_type in ("VARCHAR", kind) or kind == "VARCHAR":
+        return ""
+    if kind == "BOOLEAN":
+        return f"{raw} IS NOT NULL AND CAST({raw} AS VARCHAR) NOT IN ('0', '1')"
+    if kind == "TIMESTAMP" and delivered_type == "TIMESTAMP_NS":
+        return f"{raw} <> CAST(t.{name} AS TIMESTAMP_NS)"
+    whole = delivered_type.endswith("INT") or delivered_type == "INTEGER"
+    if whole or not (kind.startswith("DECIMAL") or kind == "INTEGER"):
+        return ""
+    # In a binary float the far decimals are noise.
+    scale = scale_of(kind) + 4 if delivered_type in FLOATS else 18
+    return f"TRY_CAST(CAST({raw} AS VARCHAR) AS DECIMAL(38,{scale})) <> t.{name}"
 
 
 def _row_rules(table: Table, base_currency: str) -> list[str]:

@@ -200,7 +200,7 @@ def _insert(con: duckdb.DuckDBPyConnection, relation: str, folder: Path) -> None
 def weeks_of_part(work: Work, part: int) -> list[tuple[date, int]]:
     """The weeks in which the bookings of a part were known, as ``weekly_bookings`` yields them."""
     with _opened(work, part) as (con, _):
-        return load.weekly_bookings(con, work.incoming.rows)
+        return load.weekly_bookings(con, work.incoming.rows, day=work.incoming.known_on)
 
 
 def validate_part(work: Work, part: int) -> tuple[dict[str, int], list[Reject]]:

@@ -23,10 +23,11 @@ from pipeline.ingest.distributed import distributed_ingest, open_distributed
 from pipeline.ingest.relations import computing, number, open_relations
 from pipeline.ingest.selects import ORDER, explain_sql_errors, load_selects
 from pipeline.ingest.sources import fetched
+from pipeline.ingest.values import check_time_zone
 from pipeline.tables import NOTES, Count, Delivery, Ingested, read_ingested
 
 # Raised when the same files, SELECTs and settings would give other tables. Older ones are then made anew.
-INGEST_VERSION = 2
+INGEST_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ def ingest(settings: Settings, raw: Path, home: Home, progress: Callable[[str], 
     """
     if not raw.is_dir():
         raise DataError(f"there is no raw folder {raw}. Name the bank's extracts with RAW=<folder>.")
+    check_time_zone(settings)
     with fetched(settings, home) as rows:
         plan = deliveries.plan_ingest(settings, raw, home, _made_by(settings), rows)
         while not deliveries.stands(home, plan.name):
@@ -64,7 +66,7 @@ def ingest(settings: Settings, raw: Path, home: Home, progress: Callable[[str], 
 def _made_by(settings: Settings) -> str:
     """A digest of all that the tables depend on besides the raw files: version, settings, SELECTs."""
     layout = settings.model_dump_json(
-        include={"base_currency", "sources", "customers_per_bucket", "quarantine_limit"}
+        include={"base_currency", "time_zone", "sources", "customers_per_bucket", "quarantine_limit"}
     )
     selects = load_selects(settings.bank)
     return fingerprint(str(INGEST_VERSION), layout, *(selects.get(table, "") for table in ORDER))
@@ -120,7 +122,8 @@ def _prepare(state: load.Ingestion, bookings: str) -> None:
     earlier = base.tables.parts(table.name) if base else []
     tasks = open_distributed(state, table, incoming)
     with explain_sql_errors(settings, table):
-        weeks = tasks.weekly_bookings() if tasks else load.weekly_bookings(con, incoming.rows, earlier)
+        day = incoming.known_on
+        weeks = tasks.weekly_bookings() if tasks else load.weekly_bookings(con, incoming.rows, earlier, day)
     load.store_latest_date(con, weeks)
 
 

@@ -30,11 +30,13 @@ from pipeline.ingest.checks import bucket_of, check_columns, checked
 from pipeline.ingest.deliveries import Base, FileCount, Plan, ReadAllError
 from pipeline.ingest.relations import TABLE_KEY, contract_columns, number, sql_text
 from pipeline.ingest.selects import describe, sources_read
-from pipeline.ingest.sources import Reject, files_of, open_source
+from pipeline.ingest.sources import Reject, files_of, notation_of, open_source
+from pipeline.ingest.values import UNSAID, Notation, typed
 from pipeline.snapshots.spark import Cluster
 from pipeline.tables import NOTES, UNDATED
 
 BATCH_ROWS = 1_000_000
+TEXT_DAY = typed("known_on", "DATE", "VARCHAR", UNSAID)
 # Each rate stands until the next, and the last for 31 days.
 DAILY = (
     "SELECT currency, day::DATE AS day, to_base FROM ("
@@ -73,6 +75,12 @@ class Incoming:
     refused: str | None
     columns: dict[str, str]
     sources: list[str]
+    notation: Notation = UNSAID
+
+    @property
+    def known_on(self) -> str:
+        """SQL: the day on which a row was known."""
+        return typed("known_on", "DATE", self.columns["known_on"], self.notation)
 
     @property
     def rows(self) -> str:
@@ -84,6 +92,7 @@ class Incoming:
 def rows_to_validate(state: Ingestion, table: Table, select: str) -> Incoming:
     """The rows of a table that are to be validated. Raises ReadAllError when their columns changed."""
     sources = sources_read(state.con, state.settings, select)
+    notation = notation_of(state.settings, table.name, sources)
     base = state.plan.base if table.by_customer else None
     columns_before = base.noted["columns"][table.name] if base else {}
     refused = None
@@ -92,14 +101,14 @@ def rows_to_validate(state: Ingestion, table: Table, select: str) -> Incoming:
         typed = ", ".join(f'CAST("{name}" AS {kind}) AS "{name}"' for name, kind in columns_before.items())
         refused = f"SELECT {typed} FROM read_parquet({sql_text(path)}, hive_partitioning = false)"
         if not any(source in state.plan.fresh for source in sources):
-            return Incoming(None, refused, columns_before, sources)
+            return Incoming(None, refused, columns_before, sources, notation)
     for source in sources:
         open_files(state, source, only_new=base is not None)
     columns = describe(state.con, state.settings, table, select)
-    check_columns(table, state.settings.bank, columns)
+    check_columns(table, state.settings.bank, columns, state.settings.time_zone)
     if base and columns != columns_before:
         raise ReadAllError(f"{table.name} comes with other columns")
-    return Incoming(select, refused, columns, sources)
+    return Incoming(select, refused, columns, sources, notation)
 
 
 def open_files(state: Ingestion, name: str, *, only_new: bool = False) -> None:
@@ -178,17 +187,17 @@ def _compare(state: Ingestion, table: Table, base: Base) -> None:
 
 
 def weekly_bookings(
-    con: duckdb.DuckDBPyConnection, select: str, earlier: Sequence[Path] = ()
+    con: duckdb.DuckDBPyConnection, select: str, earlier: Sequence[Path] = (), day: str = TEXT_DAY
 ) -> list[tuple[date, int]]:
     """The Mondays of the weeks in which bookings were known, ascending, with their numbers.
 
     ``select`` yields the transactions with their ``known_on``, ``earlier`` are the files of those in the
-    tables already.
+    tables already. ``day`` is the SQL of ``known_on`` as a date.
     """
     before = f"FROM read_parquet({[str(path) for path in earlier]}, hive_partitioning = false)"
     return con.execute(
         "SELECT date_trunc('week', day)::DATE AS monday, count(*) FROM "
-        f"(SELECT TRY_CAST(known_on AS DATE) AS day FROM ({select}) "
+        f"(SELECT {day} AS day FROM ({select}) "
         f"{'UNION ALL SELECT known_on ' + before if earlier else ''}) "
         "WHERE isfinite(day) AND year(day) BETWEEN 1900 AND 9998 GROUP BY monday ORDER BY monday"
     ).fetchall()
@@ -223,7 +232,7 @@ def validate(
     con: duckdb.DuckDBPyConnection, settings: Settings, table: Table, incoming: Incoming
 ) -> dict[str, int]:
     """Make ``checked``: every row with why it is refused; the number of new rows by file."""
-    query = checked(table, incoming.rows, incoming.columns, settings.base_currency)
+    query = checked(table, incoming.rows, incoming.columns, settings.base_currency, incoming.notation)
     relations.CHECKED.create_from(con, query, contract_columns(table))
     return by_file(con, f"SELECT _file FROM ({incoming.new})") if incoming.new else {}
 

@@ -20,11 +20,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.bank_folder import find_raw
-from configs.errors import DataError
+from configs.errors import ConfigError, DataError
 from configs.settings import Settings, Source
 from pipeline.artefacts import Home
 from pipeline.ingest.csv_files import codec, count_lines, header, is_gzip, opened_text, rows, shown
 from pipeline.ingest.relations import PLACE, Relation, number, sql_name, sql_text
+from pipeline.ingest.values import Notation
 
 FETCHED = "postgres:"  # begins the _file of rows that were fetched from a database
 ROWS_PER_GROUP = 100_000
@@ -59,6 +60,22 @@ def files_of(settings: Settings, raw: Path, fetched: Mapping[str, Path], name: s
     if name in fetched:
         return {FETCHED + name: fetched[name]}
     return {path.relative_to(raw).as_posix(): path for path in find_raw(settings, raw, name)}
+
+
+def notation_of(settings: Settings, table: str, sources: Sequence[str]) -> Notation:
+    """How the sources of one SELECT write numbers and moments. Raises ConfigError where they differ."""
+    specs = [settings.sources[name] for name in sources]
+    said = sorted({(spec.decimal or ".", spec.thousands) for spec in specs if spec.decimal or spec.thousands})
+    if len(said) > 1:
+        raise ConfigError(
+            f"{table}.sql of bank {settings.bank!r} reads sources with different marks in their numbers: "
+            f"{' and '.join(sources)}. Let a SELECT read the numbers of sources alike, or replace the marks "
+            "of one of them in the SELECT and leave its decimal and thousands out."
+        )
+    if not said and specs and all(spec.format == "postgres" for spec in specs):
+        said = [(".", "")]
+    decimal, thousands = said[0] if said else ("", "")
+    return Notation(decimal, thousands, settings.time_zone)
 
 
 def open_source(
