@@ -31,8 +31,10 @@ from configs.strict import (
 # Whom a customer is compared with: the words for a feature's name, and the cohort's column.
 PEER_GROUPS: Mapping[str, str] = MappingProxyType({"tier": "tier", "branch": "branch_id"})
 HORIZONS = (30, 60, 90)  # days; each has its own risk in a published score
-# Sections that change no byte of a published run: where work is done, how models are judged and described.
-NOT_IN_RUNS = {"engine", "profit", "promotion", "monitoring", "card", "gates", "store", "mail", "alarms"}
+# What changes no byte of a published run beside its tables: where work is done, how moments are read, how
+# models are judged and described.
+NOT_IN_RUNS = {"engine", "time_zone", "profit", "promotion", "monitoring", "card", "gates", "store", "mail",
+               "alarms"}  # fmt: skip
 NOT_IN_MODELS = NOT_IN_RUNS | {"next_steps"}  # nor of a model
 
 
@@ -318,7 +320,7 @@ class Settings(Strict):
     title: str = Field(min_length=1)
     language: Literal["en", "zh"]
     base_currency: str = Field(pattern=r"^[A-Z]{3}$")
-    time_zone: str = Field("", exclude_if=not_, pattern=r"^[A-Za-z0-9_+/-]*$")
+    time_zone: str = Field(pattern=r"^[A-Za-z0-9_+/-]*$")
     sources: Named[Source]
     tiers: Listed[Tier]
     customers_per_bucket: Count
