@@ -225,7 +225,7 @@ ROWS: dict[str, dict[str, str]] = {
     "managers": {"manager_id": "M1", "name": "N", "branch_id": "B1", "weekly_capacity": "5"},
     "products": {"product_id": "P1", "product_class": "fund", "name": "N", "currency": "CNY"},
     "transactions": BOOKING,
-    "holdings": HOLDING | {"matures_on": "2025-03-01"},
+    "holdings": HOLDING | {"account_id": "A1", "matures_on": "2025-03-01"},
     "contacts": {"contact_id": "K1", "customer_id": "C1", "manager_id": "M1", "contacted_at": "2024-03-01",
                  "channel": "phone", "purpose": "service", "outcome": "answered", "known_on": "2024-03-01"},
     "events": {"customer_id": "C1", "occurred_at": "2024-03-01", "kind": "login", "known_on": "2024-03-01"},
