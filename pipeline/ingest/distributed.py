@@ -33,7 +33,7 @@ from configs.errors import DataError
 from configs.settings import Settings
 from configs.tables import Table
 from pipeline.artefacts import Home, fingerprint
-from pipeline.ingest import load
+from pipeline.ingest import latest_date, load
 from pipeline.ingest.buckets import layout_of, partition, read_partitions, write_partitions, write_parts
 from pipeline.ingest.checks import key_hash
 from pipeline.ingest.deliveries import Plan
@@ -200,7 +200,7 @@ def _insert(con: duckdb.DuckDBPyConnection, relation: str, folder: Path) -> None
 def weeks_of_part(work: Work, part: int) -> list[tuple[date, int]]:
     """The weeks in which the bookings of a part were known, as ``weekly_bookings`` yields them."""
     with _opened(work, part) as (con, _):
-        return load.weekly_bookings(con, work.incoming.rows, day=work.incoming.known_on)
+        return latest_date.weekly_bookings(con, work.incoming.rows, day=work.incoming.known_on)
 
 
 def validate_part(work: Work, part: int) -> tuple[dict[str, int], list[Reject]]:

@@ -17,7 +17,7 @@ from configs.files import whole_file, whole_folder, write_manifest
 from configs.settings import Settings
 from configs.tables import TABLES, Table
 from pipeline.artefacts import Home, fingerprint, write_json
-from pipeline.ingest import deliveries, load, quarantine
+from pipeline.ingest import deliveries, latest_date, load, quarantine
 from pipeline.ingest.accounts import refuse_unnamed_accounts
 from pipeline.ingest.distributed import distributed_ingest, open_distributed
 from pipeline.ingest.relations import computing, number, open_relations
@@ -123,8 +123,12 @@ def _prepare(state: load.Ingestion, bookings: str) -> None:
     tasks = open_distributed(state, table, incoming)
     with explain_sql_errors(settings, table):
         day = incoming.known_on
-        weeks = tasks.weekly_bookings() if tasks else load.weekly_bookings(con, incoming.rows, earlier, day)
-    load.store_latest_date(con, weeks)
+        weeks = (
+            tasks.weekly_bookings()
+            if tasks
+            else latest_date.weekly_bookings(con, incoming.rows, earlier, day)
+        )
+    latest_date.store_latest_date(con, weeks)
 
 
 def _load(state: load.Ingestion, table: Table, select: str) -> Loaded:

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import duckdb
 import pytest
 
-from pipeline.ingest.load import last_bookings, store_latest_date, weekly_bookings
+from pipeline.ingest.latest_date import last_bookings, store_latest_date, weekly_bookings
 from tests.pipeline.conftest import TXN_HEADER
 
 MONDAY = date(2024, 3, 4)
