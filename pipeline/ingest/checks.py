@@ -7,18 +7,18 @@ from pipeline.ingest.relations import TABLE_KEY
 from pipeline.ingest.values import (
     DAMAGED_ID,
     FLOATS,
-    UNSAID,
+    NO_NOTATION,
     UTC,
     Notation,
-    misfit,
     scale_of,
     typed,
     why_none,
+    wrong_decimals,
 )
 
 CONTROL = r"\p{Cc}"  # no text of a bank holds one; in an identifier it would make two customers of one
-EDGES = r"^[\p{Z}\p{Cf}]|[\p{Z}\p{Cf}]$"
-ODD_IN_ID = r"[\p{C}\p{Z}.,+]"  # only ids with one of these are looked at closely
+_EDGES = r"^[\p{Z}\p{Cf}]|[\p{Z}\p{Cf}]$"
+_LOOKED_AT = r"[\p{C}\p{Z}.,+]"  # only ids with one of these are looked at closely
 
 
 def check_columns(table: Table, bank: str, types: dict[str, str], time_zone: str = "") -> None:
@@ -68,7 +68,7 @@ def _check_type(column: Column, delivered: str, where: str, select: str) -> None
 
 
 def checked(
-    table: Table, select: str, present: dict[str, str], base_currency: str, notation: Notation = UNSAID
+    table: Table, select: str, present: dict[str, str], base_currency: str, notation: Notation = NO_NOTATION
 ) -> str:
     """SQL: every row of the bank's SELECT, typed, with ``_reason`` (NULL when the row is good).
 
@@ -83,7 +83,7 @@ def checked(
     reasons = [reason for column in selected for reason in _reasons(column, present[column.name], notation)]
     for name in table.money:
         if name in present:
-            reasons += misfit(name, f"t._raw_{name}", present[name], notation)
+            reasons += wrong_decimals(name, f"t._raw_{name}", present[name], notation)
     # A default stands for a column that is not delivered; in a delivered key nothing may stand for nothing.
     reasons += [
         f"CASE WHEN t._raw_{column.name} IS NULL THEN '{column.name}: is empty' END"
@@ -190,7 +190,9 @@ def _reasons(column: Column, delivered_type: str, notation: Notation) -> list[st
         cases.append((f"t.{name} NOT IN ({allowed})", f"{shown}is unknown'"))
     elif column.name.endswith("_id"):
         odd = _odd_id(f"t.{name}")
-        cases.append((f"regexp_matches(t.{name}, '{ODD_IN_ID}') AND {odd} IS NOT NULL", f"{shown}' || {odd}"))
+        cases.append(
+            (f"regexp_matches(t.{name}, '{_LOOKED_AT}') AND {odd} IS NOT NULL", f"{shown}' || {odd}")
+        )
     elif column.type == "VARCHAR":
         cases.append((f"regexp_matches(t.{name}, '{CONTROL}')", f"{shown}has a control character'"))
     if column.minimum is not None:
@@ -206,7 +208,7 @@ def _odd_id(name: str) -> str:
         f"CASE WHEN regexp_matches({name}, '{CONTROL}') THEN 'has a control character' "
         f"WHEN regexp_full_match({name}, '{DAMAGED_ID}') "
         "THEN 'is an id that a spreadsheet or a float has damaged: deliver it as text' "
-        f"WHEN regexp_matches({name}, '{EDGES}') THEN 'begins or ends with a blank or a hidden character' END"
+        f"WHEN regexp_matches({name}, '{_EDGES}') THEN 'begins or ends with a blank or a hidden character' END"
     )
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import duckdb
 
 from pipeline.ingest import relations
-from pipeline.ingest.values import UNSAID, typed
+from pipeline.ingest.values import NO_NOTATION, typed
 
-TEXT_DAY = typed("known_on", "DATE", "VARCHAR", UNSAID)
+TEXT_DAY = typed("known_on", "DATE", "VARCHAR", NO_NOTATION)
 
 
 def weekly_bookings(

@@ -26,7 +26,7 @@ from pipeline.ingest.deliveries import Base, FileCount, Plan, ReadAllError
 from pipeline.ingest.relations import TABLE_KEY, contract_columns, number, sql_text
 from pipeline.ingest.selects import describe, sources_read
 from pipeline.ingest.sources import Reject, files_of, notation_of, open_source
-from pipeline.ingest.values import UNSAID, Notation, typed
+from pipeline.ingest.values import NO_NOTATION, Notation, typed
 from pipeline.snapshots.spark import Cluster
 from pipeline.tables import NOTES, UNDATED
 
@@ -69,7 +69,7 @@ class Incoming:
     refused: str | None
     columns: dict[str, str]
     sources: list[str]
-    notation: Notation = UNSAID
+    notation: Notation = NO_NOTATION
 
     @property
     def known_on(self) -> str:

@@ -22,21 +22,23 @@ from configs.errors import ConfigError
 from configs.settings import Settings
 
 # Currencies whose minor unit is not the hundredth (ISO 4217): none at all, and the thousandth.
-NO_MINOR_UNIT = ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND",
+_NO_MINOR_UNIT = ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND",
                  "VUV", "XAF", "XOF", "XPF")  # fmt: skip
-THOUSANDTHS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
+_THOUSANDTHS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
 
-DAY = r"\d{4}(?:[-/ \\]\d{1,2}){2}"
-FRACTION = r"(?:\.\d{1,6}0*)?"
-LOCAL = rf"\s*{DAY}(?:[T ]\s*(?:[01]?\d|2[0-3]):\d{{1,2}}(?::\d{{1,2}}{FRACTION})?)?\s*"
-HALF_DAY = rf"\s*({DAY})[T ]\s*((?:0?[1-9]|1[0-2]):\d{{1,2}}(?::\d{{1,2}}{FRACTION})?) ?([AaPp])\.?[Mm]\.?\s*"
-OFFSET = r"\s*(.*:\d{1,2}.*) ?(Z|z|UTC|GMT|[+-](?:0\d|1[0-4])(?::?[0-5]\d)?)\s*"
-NAMED_ZONE = r".*:.*[A-Za-z]{3,}.*"
-SMALL = r"\s*[+-]?\d+(?:\.\d+)?[eE]-\d{1,2}\s*"  # 6.5e-05; where the point moves right, digits may be lost
-SCIENTIFIC = r"\s*[+-]?\d+(?:\.\d+)?[eE][+-]?\d{1,2}\s*"
+_DAY = r"\d{4}(?:[-/ \\]\d{1,2}){2}"
+_FRACTION = r"(?:\.\d{1,6}0*)?"
+_LOCAL = rf"\s*{_DAY}(?:[T ]\s*(?:[01]?\d|2[0-3]):\d{{1,2}}(?::\d{{1,2}}{_FRACTION})?)?\s*"
+_HALF_DAY = (
+    rf"\s*({_DAY})[T ]\s*((?:0?[1-9]|1[0-2]):\d{{1,2}}(?::\d{{1,2}}{_FRACTION})?) ?([AaPp])\.?[Mm]\.?\s*"
+)
+_OFFSET = r"\s*(.*:\d{1,2}.*) ?(Z|z|UTC|GMT|[+-](?:0\d|1[0-4])(?::?[0-5]\d)?)\s*"
+_NAMED_ZONE = r".*:.*[A-Za-z]{3,}.*"
+_SMALL = r"\s*[+-]?\d+(?:\.\d+)?[eE]-\d{1,2}\s*"  # 6.5e-05; where the point moves right, digits may be lost
+_SCIENTIFIC = r"\s*[+-]?\d+(?:\.\d+)?[eE][+-]?\d{1,2}\s*"
 # An id that passed through a number: 12345.0, 1.23457E+11.
 DAMAGED_ID = r"-?\d+[.,]0+|-?\d+[.,]\d+[eE][+-]?\d+|-?\d+[eE]\+\d+"
-MOMENTS = ("DATE", "TIMESTAMP", "TIME")
+_MOMENTS = ("DATE", "TIMESTAMP", "TIME")
 FLOATS = ("FLOAT", "DOUBLE")
 UTC = "TIMESTAMP WITH TIME ZONE"
 
@@ -50,7 +52,7 @@ class Notation:
     time_zone: str = ""
 
 
-UNSAID = Notation()
+NO_NOTATION = Notation()
 
 
 def check_time_zone(settings: Settings) -> None:
@@ -72,7 +74,7 @@ def is_number(sql_type: str) -> bool:
 
 def typed(value: str, sql_type: str, delivered: str, notation: Notation) -> str:
     """SQL: ``value``, of type ``delivered``, as ``sql_type``; NULL where it is not one as a whole."""
-    if delivered == UTC and sql_type in MOMENTS and notation.time_zone:
+    if delivered == UTC and sql_type in _MOMENTS and notation.time_zone:
         return f"CAST({value} AT TIME ZONE {_text(notation.time_zone)} AS {sql_type})"
     if delivered != "VARCHAR":
         return f"TRY_CAST({value} AS {sql_type})"
@@ -95,26 +97,26 @@ def _moment(value: str, notation: Notation) -> str:
     """SQL: a text as the bank's local moment."""
     if not notation.time_zone:
         return _local(value)
-    clock, zone = (f"regexp_extract({value}, {_text(OFFSET)}, {group})" for group in (1, 2))
+    clock, zone = (f"regexp_extract({value}, {_text(_OFFSET)}, {group})" for group in (1, 2))
     minutes = (
         f"CASE WHEN {zone}[1] IN ('+', '-') THEN CAST({zone}[1] || '1' AS INTEGER) * (CAST({zone}[2:3] AS "
         f"INTEGER) * 60 + coalesce(TRY_CAST(replace({zone}, ':', '')[4:] AS INTEGER), 0)) ELSE 0 END"
     )
     utc = f"({_local(clock)} - to_minutes({minutes})) AT TIME ZONE 'UTC'"
     return (
-        f"CASE WHEN regexp_full_match({value}, {_text(OFFSET)}) "
+        f"CASE WHEN regexp_full_match({value}, {_text(_OFFSET)}) "
         f"THEN ({utc}) AT TIME ZONE {_text(notation.time_zone)} ELSE {_local(value)} END"
     )
 
 
 def _local(value: str) -> str:
     """SQL: a text without a time zone as a moment, in 24 hours or with AM and PM."""
-    day, clock, half = (f"regexp_extract({value}, {_text(HALF_DAY)}, {group})" for group in (1, 2, 3))
+    day, clock, half = (f"regexp_extract({value}, {_text(_HALF_DAY)}, {group})" for group in (1, 2, 3))
     moment = f"TRY_CAST({day} || ' ' || {clock} AS TIMESTAMP)"
     hours = f"(hour({moment}) % 12 + CASE WHEN {half} IN ('P', 'p') THEN 12 ELSE 0 END - hour({moment}))"
     return (
-        f"CASE WHEN regexp_full_match({value}, {_text(LOCAL)}) THEN TRY_CAST(trim({value}) AS TIMESTAMP) "
-        f"WHEN regexp_full_match({value}, {_text(HALF_DAY)}) THEN {moment} + to_hours({hours}) END"
+        f"CASE WHEN regexp_full_match({value}, {_text(_LOCAL)}) THEN TRY_CAST(trim({value}) AS TIMESTAMP) "
+        f"WHEN regexp_full_match({value}, {_text(_HALF_DAY)}) THEN {moment} + to_hours({hours}) END"
     )
 
 
@@ -135,7 +137,7 @@ def _number(value: str, sql_type: str, notation: Notation) -> str:
     same = "" if sql_type in FLOATS else f" AND {number} = TRY_CAST({digits} AS DECIMAL(38,18))"
     return (
         f"CASE WHEN regexp_full_match({value}, {_text(plain)}) THEN {number} "
-        f"WHEN regexp_full_match({digits}, {_text(SMALL)}){same} "
+        f"WHEN regexp_full_match({digits}, {_text(_SMALL)}){same} "
         f"THEN {number} END"
     )
 
@@ -159,14 +161,14 @@ def why_none(text: str, sql_type: str, notation: Notation) -> str:
         return (
             f"CASE WHEN year({day}) NOT BETWEEN 1900 AND 9999 OR NOT isfinite({day}) "
             "THEN 'does not lie between 1900 and 9999' "
-            f"WHEN {not notation.time_zone} AND regexp_full_match({text}, {_text(OFFSET)}) "
+            f"WHEN {not notation.time_zone} AND regexp_full_match({text}, {_text(_OFFSET)}) "
             f"THEN {_text(unsaid)} "
-            f"WHEN regexp_full_match({text}, {_text(NAMED_ZONE)}) THEN {_text(named)} ELSE {otherwise} END"
+            f"WHEN regexp_full_match({text}, {_text(_NAMED_ZONE)}) THEN {_text(named)} ELSE {otherwise} END"
         )
     if is_number(sql_type):
         lost = "has lost digits: a spreadsheet or a float wrote it"
         return (
-            f"CASE WHEN regexp_full_match({text}, {_text(SCIENTIFIC)}) AND TRY_CAST({text} AS {sql_type}) "
+            f"CASE WHEN regexp_full_match({text}, {_text(_SCIENTIFIC)}) AND TRY_CAST({text} AS {sql_type}) "
             f"IS NOT NULL THEN {_text(lost)} ELSE {otherwise} END"
         )
     return otherwise
@@ -187,23 +189,23 @@ def in_words(sql_type: str) -> str:
             "FLOAT": "a number", "BOOLEAN": "true or false"}.get(sql_type, "text")  # fmt: skip
 
 
-def unclear_decimals(text: str) -> str:
+def _unclear_decimals(text: str) -> str:
     """SQL: true where an amount has three decimals or more: 12.500 may be twelve and a half thousand."""
     return f"strpos({text}, '.') BETWEEN 1 AND strlen({text}) - 3"
 
 
-def misfit(money: str, text: str, delivered: str, notation: Notation) -> list[str]:
+def wrong_decimals(money: str, text: str, delivered: str, notation: Notation) -> list[str]:
     """SQL CASEs that say why an amount of ``t`` does not fit the minor units of its currency."""
-    currencies = ", ".join(map(_text, NO_MINOR_UNIT))
+    currencies = ", ".join(map(_text, _NO_MINOR_UNIT))
     shown = f"'{money}: ''' || left(CAST({text} AS VARCHAR), 40) || ''' has "
     cases = [
         f"CASE WHEN t.currency IN ({currencies}) AND t.{money} <> trunc(t.{money}) "
         f"THEN {shown}decimals, but ' || t.currency || ' has none' END"
     ]
     if delivered == "VARCHAR" and not notation.decimal:
-        thousandths = ", ".join(map(_text, THOUSANDTHS))
+        thousandths = ", ".join(map(_text, _THOUSANDTHS))
         cases.append(
-            f"CASE WHEN {unclear_decimals(text)} AND t.currency NOT IN ({thousandths}) "
+            f"CASE WHEN {_unclear_decimals(text)} AND t.currency NOT IN ({thousandths}) "
             f"THEN {shown}more decimals than ' || t.currency || ': a thousand? Say in bank.toml whether "
             'its source writes decimal = "." or ","\' END'
         )

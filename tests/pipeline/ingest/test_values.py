@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from configs.errors import ConfigError, DataError
 from configs.tables import TABLES
 from pipeline.ingest.checks import checked
-from pipeline.ingest.values import UNSAID, Notation, typed
+from pipeline.ingest.values import NO_NOTATION, Notation, typed
 from tests.pipeline.conftest import TXN_HEADER, booking
 
 SHANGHAI = Notation(time_zone="Asia/Shanghai")
 GERMAN = Notation(decimal=",", thousands=".")
 
 
-def value(text: str | None, sql_type: str, notation: Notation = UNSAID) -> Any:
+def value(text: str | None, sql_type: str, notation: Notation = NO_NOTATION) -> Any:
     """The value of one text."""
     with duckdb.connect() as con:
         con.execute("SET TimeZone = 'UTC'")
@@ -27,7 +27,7 @@ def value(text: str | None, sql_type: str, notation: Notation = UNSAID) -> Any:
         return row.fetchall()[0][0]
 
 
-def reason(table: str, row: dict[str, Any], notation: Notation = UNSAID) -> str | None:
+def reason(table: str, row: dict[str, Any], notation: Notation = NO_NOTATION) -> str | None:
     """Why a row is refused, in a bank with customer C1, product P1, manager M1 and some rates."""
     with duckdb.connect() as con:
         con.execute("SET TimeZone = 'UTC'")
@@ -275,7 +275,7 @@ def test_ids_that_only_look_odd_are_ids(text: str) -> None:
 @pytest.mark.parametrize(("table", "row", "money"), [("transactions", BOOKING, "amount"),
                                                       ("holdings", HOLDING, "balance")])  # fmt: skip
 def test_an_amount_has_the_decimals_of_its_currency(table: str, row: dict[str, str], money: str) -> None:
-    def told(amount: str, currency: str = "CNY", notation: Notation = UNSAID) -> str:
+    def told(amount: str, currency: str = "CNY", notation: Notation = NO_NOTATION) -> str:
         return str(reason(table, row | {money: amount, "currency": currency}, notation))
 
     for amount in ("12.500", "-12.500", "0.000", "1234.5000"):
