@@ -208,7 +208,7 @@ def _odd_id(name: str) -> str:
         f"CASE WHEN regexp_matches({name}, '{CONTROL}') THEN 'has a control character' "
         f"WHEN regexp_full_match({name}, '{DAMAGED_ID}') "
         "THEN 'is an id that a spreadsheet or a float has damaged: deliver it as text' "
-        f"WHEN regexp_matches({name}, '{_EDGES}') THEN 'begins or ends with a blank or a hidden character' END"
+        f"WHEN regexp_matches({name}, '{_EDGES}') THEN 'begins or ends with a blank or a hidden mark' END"
     )
 
 

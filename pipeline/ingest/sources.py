@@ -65,16 +65,18 @@ def files_of(settings: Settings, raw: Path, fetched: Mapping[str, Path], name: s
 def notation_of(settings: Settings, table: str, sources: Sequence[str]) -> Notation:
     """How the sources of one SELECT write numbers and moments. Raises ConfigError where they differ."""
     specs = [settings.sources[name] for name in sources]
-    said = sorted({(spec.decimal or ".", spec.thousands) for spec in specs if spec.decimal or spec.thousands})
-    if len(said) > 1:
+    marks = sorted(
+        {(spec.decimal or ".", spec.thousands) for spec in specs if spec.decimal or spec.thousands}
+    )
+    if len(marks) > 1:
         raise ConfigError(
             f"{table}.sql of bank {settings.bank!r} reads sources with different marks in their numbers: "
             f"{' and '.join(sources)}. Let a SELECT read the numbers of sources alike, or replace the marks "
             "of one of them in the SELECT and leave its decimal and thousands out."
         )
-    if not said and specs and all(spec.format == "postgres" for spec in specs):
-        said = [(".", "")]
-    decimal, thousands = said[0] if said else ("", "")
+    if not marks and specs and all(spec.format == "postgres" for spec in specs):
+        marks = [(".", "")]
+    decimal, thousands = marks[0] if marks else ("", "")
     return Notation(decimal, thousands, settings.time_zone)
 
 
