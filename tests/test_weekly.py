@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import shutil
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from pipeline.weekly import run_weekly
 from serve.app import create_app
 from serve.auth.tokens import issue
 from serve.store.store import Store
+from tests.folders import bytes_below
 from tests.serve.conftest import demo_service, whole
 from tests.test_no_pickle import pickled
 
@@ -130,6 +132,22 @@ def test_a_rerun_and_a_run_from_nothing_end_with_the_same_bytes(bank, raw, tmp_p
     run_weekly(other, raw, AS_OF)
     assert fingerprints(other) == before
     assert {path.name: path.read_bytes() for path in other.home.reports.iterdir()} == pages
+
+
+@pytest.mark.usefixtures("week")
+def test_a_copy_elsewhere_goes_on_when_the_first_folder_is_gone(bank, raw, tmp_path_factory):
+    copy = Context(bank.settings, tmp_path_factory.mktemp("copies") / "data")
+    shutil.copytree(bank.data, copy.data)
+    before, gone = fingerprints(bank), bank.data.rename(bank.data.with_name("gone"))
+    try:
+        run_weekly(copy, raw, AS_OF)
+        assert not bank.data.exists()
+    finally:
+        gone.rename(bank.data)
+    assert fingerprints(copy) == before
+    # Of MLflow's file tests/pipeline/training/test_registry.py says the same.
+    files = {name: content for name, content in bytes_below(copy.data).items() if name != "mlflow.db"}
+    assert [name for name, content in files.items() if str(bank.data).encode() in content] == []
 
 
 def test_the_report_in_full_keeps_the_promise_and_is_the_same_twice(bank, week):

@@ -9,9 +9,10 @@ import hashlib
 import json
 import logging
 import os
+import sqlite3
 import warnings
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,13 @@ from models.bundle import Bundle, load
 CHAMPION = "champion"
 LOCK = Path(__file__).parents[2] / "requirements.lock"
 PER_MONDAY = ("log_loss", "auroc", "average_precision", "recall_at_10")
+# The columns in which MLflow keeps addresses of artefacts.
+_ADDRESSES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
 # What of the settings a data scientist compares between runs.
 _COMPARED = ("cohort", "label", "features", "training")
 
@@ -127,7 +135,30 @@ def _client(data: Path) -> Any:
         from mlflow.tracking import MlflowClient
 
         uri = f"sqlite:///{(data / 'mlflow.db').resolve()}"
-        return MlflowClient(tracking_uri=uri, registry_uri=uri)
+        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+    _bring_paths(data)
+    return client
+
+
+def _bring_paths(data: Path) -> None:
+    """Has the registry name its artefacts below ``data``, where it lies now.
+
+    MLflow keeps full addresses, so that a copied or moved folder would go on writing into the first one.
+    """
+    here = _artefacts(data)
+    with closing(sqlite3.connect(data / "mlflow.db", timeout=60)) as connection, connection:
+        query = "SELECT DISTINCT artifact_location FROM experiments WHERE artifact_location != ?"
+        for (before,) in connection.execute(query, (here,)).fetchall():
+            for table, column in _ADDRESSES:
+                connection.execute(
+                    f"UPDATE {table} SET {column} = ? || substr({column}, ?) "
+                    f"WHERE {column} = ? OR substr({column}, 1, ?) = ?",
+                    (here, len(before) + 1, before, len(before) + 1, f"{before}/"),
+                )
+
+
+def _artefacts(data: Path) -> str:
+    return (data / "mlflow").resolve().as_uri()
 
 
 def _name(bank: str) -> str:
@@ -138,7 +169,7 @@ def _experiment(client: Any, data: Path, name: str) -> str:
     experiment = client.get_experiment_by_name(name)
     if experiment:
         return str(experiment.experiment_id)
-    return str(client.create_experiment(name, artifact_location=(data / "mlflow").resolve().as_uri()))
+    return str(client.create_experiment(name, artifact_location=_artefacts(data)))
 
 
 def _version(client: Any, bank: str, model_id: str) -> str:

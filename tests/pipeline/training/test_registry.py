@@ -14,6 +14,7 @@ from models.bundle import write
 from pipeline.training import registry
 from pipeline.training.registry import champion, lock_digest, promote, record, svg_charts, track_ablation
 from tests.bundles import tiny_bundle
+from tests.folders import bytes_below
 
 KEY = bytes(range(1, 64, 2))
 SETTINGS = {"bank": "demo", "label": {"min_drop": 0.5}, "features": {"windows": [4, 13]}, "tiers": []}
@@ -141,3 +142,22 @@ def test_an_ablation_is_a_run_of_its_own(tmp_path):
 def test_without_the_lock_it_is_said_so(monkeypatch, tmp_path):
     monkeypatch.setattr("pipeline.training.registry.LOCK", tmp_path / "requirements.lock")
     assert lock_digest() == "absent"
+
+
+@pytest.mark.parametrize("moved", [True, False], ids=["moved", "copied"])
+def test_a_copied_folder_writes_into_itself_and_names_nothing_of_the_first(data, tmp_path_factory, moved):
+    first = folder(data)
+    record(data, "demo", first, KEY, {})
+    before = bytes_below(data)
+    copy = tmp_path_factory.mktemp("copies") / "a b 100%"
+    (shutil.move if moved else shutil.copytree)(data, copy)
+    second = folder(copy, auroc=0.8)
+    record(copy, "demo", second, KEY, {})
+    record(copy, "demo", second, KEY, {})
+    assert {path.parent.name for path in (copy / "mlflow").rglob("manifest.json")} == {"bundle"}
+    assert len(list((copy / "mlflow").rglob("manifest.json"))) == 2
+    assert bytes_below(data) == ({} if moved else before)
+    for table, column in registry._ADDRESSES:
+        addresses = [address for (address,) in rows(copy, f"select {column} from {table}")]
+        assert addresses
+        assert all(address.startswith((copy / "mlflow").as_uri()) for address in addresses)
