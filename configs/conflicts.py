@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from configs.errors import did_you_mean
 from configs.settings import Settings
+from configs.tables import TABLES
 
 DEEPEST = 8  # different columns on one path of a tree; 2^8 cases a leaf in models/tree_paths.py
 
@@ -14,12 +15,21 @@ def conflicts(settings: Settings) -> Iterator[str]:
     yield from _history(settings)
     yield from _tiers(settings)
     yield from _label(settings)
+    yield from _words(settings)
     depth = settings.training.lightgbm.get("max_depth")
     if not isinstance(depth, int) or not 1 <= depth <= DEEPEST:
         yield (
             f"training.lightgbm.max_depth = {depth}: reasons are worked out for trees of depth 1 to "
             f"{DEEPEST}. Set one of them"
         )
+
+
+def _words(settings: Settings) -> Iterator[str]:
+    names = {
+        f"{table.name}.{column.name}" for table in TABLES.values() for column in table.columns if column.known
+    }
+    for name in sorted(set(settings.words) - names):
+        yield f"words: {name!r} holds no words of a bank's own. {did_you_mean(name, names).rstrip('.')}"
 
 
 def _history(settings: Settings) -> Iterator[str]:

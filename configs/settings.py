@@ -31,10 +31,10 @@ from configs.strict import (
 # Whom a customer is compared with: the words for a feature's name, and the cohort's column.
 PEER_GROUPS: Mapping[str, str] = MappingProxyType({"tier": "tier", "branch": "branch_id"})
 HORIZONS = (30, 60, 90)  # days; each has its own risk in a published score
-# What changes no byte of a published run beside its tables: where work is done, how moments are read, how
-# models are judged and described.
-NOT_IN_RUNS = {"engine", "time_zone", "profit", "promotion", "monitoring", "card", "gates", "store", "mail",
-               "alarms"}  # fmt: skip
+# What changes no byte of a published run beside its tables: where work is done, how moments are read, which
+# words are the bank's own, how models are judged and described.
+NOT_IN_RUNS = {"engine", "time_zone", "words", "profit", "promotion", "monitoring", "card", "gates", "store",
+               "mail", "alarms"}  # fmt: skip
 NOT_IN_MODELS = NOT_IN_RUNS | {"next_steps"}  # nor of a model
 
 
@@ -325,6 +325,7 @@ class Settings(Strict):
     tiers: Listed[Tier]
     customers_per_bucket: Count
     quarantine_limit: Annotated[float, Field(ge=0, le=1)]
+    words: Named[Listed[str]]
     cohort: Cohort
     label: Label
     features: FeatureSettings

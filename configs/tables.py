@@ -22,6 +22,13 @@ PRODUCT_CLASSES = (
     "demand", "term", "structured", "wealth", "fund", "insurance", "metal", "trust", "loan",
 )  # fmt: skip
 STATUSES = ("active", "frozen", "deceased", "closed")
+# Words that load whether known or not; those that are not known are named after ingest.
+CHANNELS = ("counter", "mobile", "online", "atm", "auto", "card", "pos", "other")
+EVENTS = ("login", "view_rates", "complaint")
+CONTACT_CHANNELS = ("phone", "visit", "message")
+PURPOSES = ("service", "retention", "sale", "complaint")
+CONTACT_OUTCOMES = ("answered", "no_answer", "declined")
+ITEMS = ("service", "environment", "products", "brand", "manager")
 
 # The reach of a column: public, inside the bank, confidential, or about a person.
 Sensitivity = Literal["public", "internal", "confidential", "personal"]
@@ -30,7 +37,10 @@ SENSITIVITIES: tuple[Sensitivity, ...] = get_args(Sensitivity)
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its SQL type, what it means, and what may stand in it."""
+    """One column: its SQL type, what it means, and what may stand in it.
+
+    A value that is not ``allowed`` is refused; one that is not ``known`` loads, and is named after ingest.
+    """
 
     name: str
     type: str
@@ -40,6 +50,7 @@ class Column:
     required: bool = True
     default: str | None = None
     allowed: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
 
@@ -160,7 +171,7 @@ _TABLES = (
             _CURRENCY,
             Column("kind", "VARCHAR", "what it was", _C, allowed=KINDS),
             Column("channel", "VARCHAR", "counter, mobile, online, atm, auto, …", _C,
-                   required=False, default="other"),
+                   required=False, default="other", known=CHANNELS),
             Column("counterparty", "VARCHAR", "the other side", _C, required=False, default="none",
                    allowed=COUNTERPARTIES),
             *_VERSION,
@@ -199,9 +210,10 @@ _TABLES = (
             _CUSTOMER,
             _MANAGER,
             Column("contacted_at", "TIMESTAMP", "when, local time", _C),
-            Column("channel", "VARCHAR", "phone, visit, message, …", _C),
-            Column("purpose", "VARCHAR", "service, retention, sale, complaint, …", _C),
-            Column("outcome", "VARCHAR", "answered, no_answer, declined, …", _C, nullable=True),
+            Column("channel", "VARCHAR", "phone, visit, message, …", _C, known=CONTACT_CHANNELS),
+            Column("purpose", "VARCHAR", "service, retention, sale, complaint, …", _C, known=PURPOSES),
+            Column("outcome", "VARCHAR", "answered, no_answer, declined, …", _C, nullable=True,
+                   known=CONTACT_OUTCOMES),
             *_VERSION,
         ),
         references=(("customer_id", "customers"), ("manager_id", "managers")),
@@ -211,7 +223,7 @@ _TABLES = (
         (
             _CUSTOMER,
             Column("occurred_at", "TIMESTAMP", "when, local time", _C),
-            Column("kind", "VARCHAR", "login, view_rates, complaint, …", _C),
+            Column("kind", "VARCHAR", "login, view_rates, complaint, …", _C, known=EVENTS),
             *_VERSION,
         ),
         references=(("customer_id", "customers"),),
@@ -222,7 +234,7 @@ _TABLES = (
             Column("response_id", "VARCHAR", "the bank's number of the answer to one item", _I),
             _CUSTOMER,
             Column("answered_on", "DATE", "day of the answer", _C),
-            Column("item", "VARCHAR", "service, environment, products, brand, manager, …", _C),
+            Column("item", "VARCHAR", "service, environment, products, brand, manager, …", _C, known=ITEMS),
             Column("score", "INTEGER", "1 (worst) to 10 (best)", _C, minimum=1, maximum=10),
             *_VERSION,
         ),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
+from logging import INFO, WARNING
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from pipeline.context import Context
 from pipeline.evaluation.model_report import card_of, report_after_training
 from pipeline.gates.cohorts import standing
 from pipeline.gates.gates import NO_WAIVER, EvaluatedDelivery, Waiver, evaluate_delivery, evaluate_run
+from pipeline.ingest.findings import read_findings
 from pipeline.ingest.ingest import ingest
 from pipeline.ingest.recorded_contacts import overlay_contacts
 from pipeline.lists.call_lists import check_salt, choose_lists, reached
@@ -68,7 +70,10 @@ def run_ingest(context: Context, raw: Path) -> Ingested:
             counts[name] = sum(getattr(count, name) for count in tables.counts)
         with Store(context.home.store) as store, store.write() as connection:
             recorded = contacts.oldest_first(connection)
-        return overlay_contacts(context.home, tables, recorded)
+        tables = overlay_contacts(context.home, tables, recorded)
+    for finding in read_findings(context.settings, tables):
+        log.log(WARNING if finding.warning else INFO, "ingest    %s", finding.text)
+    return tables
 
 
 def run_calibration(

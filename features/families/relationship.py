@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from configs.tables import ITEMS
 from features.catalogue.grammar import Name, weeks
 from features.engine.activity import Bucket
 from features.engine.cut import seen, value_as_of
@@ -88,9 +89,6 @@ def _distinct(entities: Entities, calendar: Calendar, window: int) -> SnapshotAr
         pairs = np.unique(rows.customer[inside] * managers + manager[inside])
         count[s] = np.bincount(pairs // managers, minlength=len(entities))
     return count
-
-
-ITEMS = ("service", "environment", "products", "brand", "manager")
 
 
 def surveys(bucket: Bucket) -> Columns:

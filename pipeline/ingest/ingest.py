@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from configs.bank_folder import find_raw
@@ -20,14 +21,15 @@ from pipeline.artefacts import Home, fingerprint, write_json
 from pipeline.ingest import deliveries, latest_date, load, quarantine
 from pipeline.ingest.accounts import refuse_unnamed_accounts
 from pipeline.ingest.distributed import distributed_ingest, open_distributed
+from pipeline.ingest.findings import write_findings
 from pipeline.ingest.relations import computing, number, open_relations
 from pipeline.ingest.selects import ORDER, explain_sql_errors, load_selects
 from pipeline.ingest.sources import fetched
 from pipeline.ingest.values import check_time_zone
-from pipeline.tables import NOTES, Count, Delivery, Ingested, read_ingested
+from pipeline.tables import NOTES, UNDATED, Count, Delivery, Ingested, read_ingested
 
 # Raised when the same files, SELECTs and settings would give other tables. Older ones are then made anew.
-INGEST_VERSION = 3
+INGEST_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -194,6 +196,8 @@ def _note(state: load.Ingestion, loaded: list[Loaded]) -> None:
     history = [*(before.history if before else ()), Delivery(plan.name, min(known, default=None))]
     builds_on = (*before.builds_on, before.fingerprint) if before else ()
     days = _days(state)
+    columns = {table.total.table: table.incoming.columns for table in loaded}
+    write_findings(state.con, state.settings.bank, columns, partial(_parts, state), state.draft)
     if before and len(builds_on) > deliveries.MOST_DELIVERIES:
         deliveries.compact(before, state.draft)
         builds_on = ()
@@ -204,7 +208,7 @@ def _note(state: load.Ingestion, loaded: list[Loaded]) -> None:
         "history": history,
         "counts": [table.total for table in loaded],
         "files": counts,
-        "columns": {table.total.table: table.incoming.columns for table in loaded},
+        "columns": columns,
         "made_by": plan.made_by,
         "raw": plan.raw,
     }
@@ -231,7 +235,9 @@ def _days(state: load.Ingestion) -> dict[str, date]:
 
 
 def _parts(state: load.Ingestion, table: str) -> list[Path]:
-    """The files of a table by customer, those of this ingest and those that it builds on."""
+    """The files of a table, those of this ingest and those that it builds on."""
+    if not TABLES[table].by_customer:
+        return [state.draft / table / f"{UNDATED}.parquet"]
     base = state.plan.base
     return [*(base.tables.parts(table) if base else ()), *_new_parts(state, table)]
 

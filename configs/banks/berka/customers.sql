@@ -4,7 +4,8 @@ SELECT d.client_id AS customer_id,
        '19' || a.date[1:2] || '-' || a.date[3:4] || '-' || a.date[5:6] AS opened_on,
        '19' || c.birth_number[1:2] AS birth_year,
        CASE WHEN TRY_CAST(c.birth_number[3:4] AS INTEGER) > 50 THEN 'F' ELSE 'M' END AS gender,
-       -- What the bank knew of an account, it knew on the day it was opened.
+       -- What the bank knew of an account, it knew on the day it was opened. True of a birth date; never write
+       -- this for what changes (status, opt-out, staff): the past would know what came later.
        '19' || a.date[1:2] || '-' || a.date[3:4] || '-' || a.date[5:6] AS known_on,
        d._file, d._line
 FROM disp d

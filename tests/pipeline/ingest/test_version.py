@@ -23,7 +23,7 @@ FIRST = [
     "N6,C7,A1,2024-03-02 10:00:00,2.00,CNY,other,2024-03-02,",
 ]
 SECOND = ["N1,C1,A1,2024-03-02 10:00:00,-8.25,CNY,card,2024-03-09,"]
-RECORDED = (3, "016454e992c2925e6bbc08c7a54e19121ba9e4bf0569f88cc208ca44fca44072")
+RECORDED = (4, "dfd62577a20fb18b9569864b66bc5658bea8a3dc8a7d0d614460e418b32f8eaf")
 
 
 def test_what_an_ingest_makes_changes_with_its_version(tiny: Any) -> None:
