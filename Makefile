@@ -21,7 +21,7 @@ AIRFLOW := .venv-airflow/ready
 UV     := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-airflow weekly status acknowledge ingest quarantine-export train tune mlflow promote rollback audit new-access-log backfill ablation learning-curve report backtest definitions features-doc docs outcomes effect mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-model bench-serve bench-lists bench-pages bench-gates check format lock picture screenshots clean
+.PHONY: help demo test test-long test-airflow weekly status acknowledge ingest quarantine-export train tune mlflow promote rollback audit new-access-log backfill ablation learning-curve report backtest replay definitions features-doc docs outcomes effect mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-model bench-serve bench-lists bench-pages bench-gates check format lock picture screenshots clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,6 +93,10 @@ report: $(READY) ## the page and card of the champion, or of MODEL, in full  (BA
 
 backtest: $(READY) ## models of past Mondays: what they promised and what came  (BANK AS_OF ORIGINS)
 	$(PYTHON) -m pipeline backtest --bank $(BANK) --as-of $(AS_OF) --origins $(ORIGINS)
+
+# A scheduler's Monday may come in between: the lease is held while features are written, no longer.
+replay: $(READY) ## a past year week by week as it would have been run: who stood on a list in time  (BANK FROM TO)
+	$(PYTHON) -m pipeline replay --bank $(BANK) --from $(FROM) --to $(TO)
 
 definitions: $(READY) ## what each definition of attrition would have found: a page to choose by  (BANK AS_OF)
 	$(PYTHON) -m pipeline definitions --bank $(BANK) --as-of $(AS_OF)

@@ -16,13 +16,22 @@ import pyarrow.parquet as pq
 from configs.errors import DataError
 from configs.files import draft_of, whole_file
 
+SHARED = (
+    "cohort",
+    "features",
+)  # partitions that say nothing of later than their Monday: any run may use them
+
 
 @dataclass(frozen=True)
 class Home:
-    """The folder of one bank's artefacts, by default ``data/<bank>``, and the address of its store."""
+    """The folder of one bank's artefacts, by default ``data/<bank>``, and the address of its store.
+
+    A replay's folder holds neither cohort nor features: they are those of the bank's, ``shared``.
+    """
 
     root: Path
     store_elsewhere: str = ""
+    shared: Path | None = None
 
     @property
     def tables(self) -> Path:
@@ -34,7 +43,8 @@ class Home:
 
     def partition(self, kind: str, snapshot_date: date) -> Path:
         """The folder of one snapshot's ``cohort``, ``features`` or ``labels``."""
-        return self.root / kind / f"snapshot_date={snapshot_date}"
+        root = self.shared if self.shared and kind in SHARED else self.root
+        return root / kind / f"snapshot_date={snapshot_date}"
 
     @property
     def drafts(self) -> Path:

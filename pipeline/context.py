@@ -21,17 +21,19 @@ class Context:
 
     ``data`` holds all banks, the registry and, for banks to try things out with, the keys. ``clock`` is only
     ever asked for audit entries, mail and the Monday of a run that names none. ``store`` is the address of a
-    score store that lies elsewhere.
+    score store that lies elsewhere; ``shared`` the folder of the bank whose cohort and features a replay
+    uses.
     """
 
     settings: Settings
     data: Path
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     store: str = ""
+    shared: Path | None = None
 
     @property
     def home(self) -> Home:
-        return Home(self.data / self.settings.bank, self.store)
+        return Home(self.data / self.settings.bank, self.store, self.shared)
 
     @property
     def tables(self) -> Ingested:

@@ -22,7 +22,7 @@ from pipeline.ingest.findings import read_findings
 from pipeline.ingest.ingest import ingest
 from pipeline.ingest.recorded_contacts import overlay_contacts
 from pipeline.lists.call_lists import check_salt, choose_lists, reached
-from pipeline.lists.experiment import LOOK_BACK, estimate_effect, write_effect
+from pipeline.lists.experiment import LOOK_BACK, Effect, estimate_effect, write_effect
 from pipeline.monitoring.calibration import VERDICTS, asks_for_training, calibration
 from pipeline.monitoring.coverage import coverage, departures
 from pipeline.monitoring.drift import drift
@@ -57,7 +57,7 @@ def run_weekly(
     with step("matured") as counts:
         keep_matured(counted)
         counts["files"] = len(counted)
-    bundle = _scorer(context, tables, snapshot_date, figures)
+    bundle = scoring_model(context, tables, snapshot_date, figures)
     return run_publish(context, tables, bundle, evaluated, figures)
 
 
@@ -143,6 +143,23 @@ def run_train(context: Context, tables: Ingested, snapshot_date: date) -> Bundle
     return bundle
 
 
+def run_score(
+    context: Context, tables: Ingested, bundle: Bundle, snapshot_date: date
+) -> tuple[Publication, tuple[CallList, ...], Effect]:
+    """The scores of one Monday, the effect of earlier calls and the lists that rest on both; nothing is
+    published."""
+    with step("score") as counts, progress_bar("features") as on_features:
+        previous = last_published(context, bundle, snapshot_date)
+        snapshots = [previous[0].snapshot_date, snapshot_date] if previous else [snapshot_date]
+        build_snapshots(context.settings, context.home, tables, snapshots, on_features)
+        publication = score(context.settings, context.home, tables, Models(bundle, previous), snapshot_date)
+        counts |= {"cohort": len(publication.scores), "excluded": len(publication.exclusions)}
+    with step("effect") as counts, progress_bar("labels") as on_labels:
+        effect = estimate_effect(context, tables, snapshot_date, on_labels)
+        counts |= {"known": effect.figures["known"], "waiting": effect.figures["waiting"]}
+    return *choose_lists(context, tables, publication, effect.rows), effect
+
+
 def run_publish(
     context: Context,
     tables: Ingested,
@@ -156,16 +173,7 @@ def run_publish(
     Raises GateError, and publishes nothing, where a gate refuses the run.
     """
     snapshot_date = evaluated.monday
-    with step("score") as counts, progress_bar("features") as on_features:
-        previous = last_published(context, bundle, snapshot_date)
-        snapshots = [previous[0].snapshot_date, snapshot_date] if previous else [snapshot_date]
-        build_snapshots(context.settings, context.home, tables, snapshots, on_features)
-        publication = score(context.settings, context.home, tables, Models(bundle, previous), snapshot_date)
-        counts |= {"cohort": len(publication.scores), "excluded": len(publication.exclusions)}
-    with step("effect") as counts, progress_bar("labels") as on_labels:
-        effect = estimate_effect(context, tables, snapshot_date, on_labels)
-        counts |= {"known": effect.figures["known"], "waiting": effect.figures["waiting"]}
-    publication, lists = choose_lists(context, tables, publication, effect.rows)
+    publication, lists, effect = run_score(context, tables, bundle, snapshot_date)
     with step("run-gates") as counts:
         drifted = drift(context.home, bundle, snapshot_date)
         publication, gates = evaluate_run(context, tables, evaluated, (publication, lists), drifted)
@@ -209,7 +217,7 @@ def _extras(context: Context, tables: Ingested, publication: Publication) -> Run
     )
 
 
-def _scorer(
+def scoring_model(
     context: Context, tables: Ingested, snapshot_date: date, figures: Mapping[str, Any] | None = None
 ) -> Bundle:
     """The model that scores this Monday; a challenger is trained first when it is due.

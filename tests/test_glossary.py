@@ -72,7 +72,8 @@ class Retired(NamedTuple):
 RETIRED = (
     Retired(r"as_if_prompt", "last_versions"),
     Retired(r"aftermath", "outcome_window"),
-    Retired(r"replay", "recompute_late_arrivals"),
+    Retired(r"replay", "recompute_late_arrivals", r"pipeline/(?:replay|commands)/.*|pipeline/commands replay|"
+                                                  r"Makefile replay", "the Mondays of a past year run again"),
     Retired(r"mend(?:ed|s|ing)?", "patch, correct"),
     Retired(r"thin(?:ned)?|old_years", "compact_history, downsample_negatives"),
     Retired(r"happenings?", "event_tables"),

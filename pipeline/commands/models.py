@@ -1,12 +1,13 @@
 """Commands of the data scientist: train, evaluate, compare."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Annotated
 
 import typer
 
+from configs.dates import mondays
 from configs.errors import DataError
-from pipeline.commands.options import DATA, AsOf, BankOption, DataOption, context_of, writing
+from pipeline.commands.options import DATA, AsOf, BankOption, DataOption, context_of, monday_option, writing
 from pipeline.progress import progress_bar, step
 
 By = Annotated[str, typer.Option("--by", help="who stands for it, by name")]
@@ -203,3 +204,18 @@ def definitions(
         with progress_bar("definitions") as on_bucket:
             result = compare_definitions(context, context.tables, as_of, drop, on_bucket)
         typer.echo(f"{definitions_in_words(result)}\n{context.home.root / 'definitions.html'}")
+
+
+@app.command()
+def replay(
+    first: Annotated[date, monday_option("--from", "the first Monday")],
+    last: Annotated[date, monday_option("--to", "the last Monday")],
+    bank: BankOption = "demo",
+    data: DataOption = DATA,
+) -> None:
+    """Every Monday of a past period as it would have been run, and what the lists would have caught."""
+    from pipeline.replay.replay import replay_in_words, run_replay
+
+    context = context_of(bank, data)
+    result, page = run_replay(context, context.tables, mondays(first, last))
+    typer.echo(f"{replay_in_words(result)}\n{page}")

@@ -28,6 +28,7 @@ from features.engine.entities import Entities, Workload, day_number, make_entiti
 from features.families.relationship import workload
 from models.matrix import KEY, check_contract
 from pipeline.artefacts import Home, fingerprint, keep_only, read_json, write_json, write_parquet
+from pipeline.lease import held
 from pipeline.snapshots.spark import BucketTask, over_buckets, session, staged
 from pipeline.tables import Ingested, bucket_name, read_part
 
@@ -55,10 +56,13 @@ def build_snapshots(
     """Write ``cohort`` and ``features`` of each Monday, unless they stand there already; the number written.
 
     A partition stands as long as the rows that its Monday can see, the settings that shape it and
-    FEATURES_VERSION do.
+    FEATURES_VERSION do. Those that a replay shares with its bank are written under the bank's lease.
     """
     made_by = {day: _made_by(settings, tables.as_of(day)) for day in snapshots}
     due = tuple(day for day in snapshots if not _stands(home.partition("features", day), made_by[day]))
+    if due and home.shared:
+        with held(home.shared, "replay"):
+            return build_snapshots(settings, Home(home.shared), tables, due, progress)
     if due:
         # Workers that mount nothing would have to compact the history anew each time.
         history = None if settings.engine.storage else compact_history(settings, home, tables, due)

@@ -22,7 +22,7 @@ def test_gates_look_before_anything_is_learnt(tmp_path, monkeypatch):
     step("run_calibration", ({}, {}))
     step("run_gates")
     step("keep_matured")
-    step("_scorer")
+    step("scoring_model")
     step("run_publish")
     context, monday = Context(load_settings("demo"), tmp_path), date(2026, 11, 16)
     weekly.run_weekly(context, tmp_path, monday)
@@ -32,7 +32,7 @@ def test_gates_look_before_anything_is_learnt(tmp_path, monkeypatch):
         "run_calibration",
         "run_gates",
         "keep_matured",
-        "_scorer",
+        "scoring_model",
         "run_publish",
     ]
     assert called == order

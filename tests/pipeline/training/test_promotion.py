@@ -421,7 +421,7 @@ def test_a_challenger_is_trained_when_due_and_the_champion_goes_on_scoring(bank,
     already."""
     model = approved(bank, as_of="2026-08-03")
     mondays = [date(2026, 10, 26), date(2026, 11, 2), date(2026, 11, 2), date(2026, 11, 9)]
-    assert {weekly._scorer(bank, TABLES, day).model_id for day in mondays} == {model}
+    assert {weekly.scoring_model(bank, TABLES, day).model_id for day in mondays} == {model}
     assert trained_on == [date(2026, 11, 2)]
 
 
@@ -430,19 +430,21 @@ def test_an_alarm_on_the_predictions_trains_a_challenger_once(bank, trained_on):
     model = approved(bank, as_of="2026-08-03")
     alarm = {"retrain_since": "2026-10-05", "verdict": "more"}
     calm = {"retrain_since": None, "verdict": "within_noise"}
-    assert weekly._scorer(bank, TABLES, date(2026, 9, 28), calm).model_id == model
+    assert weekly.scoring_model(bank, TABLES, date(2026, 9, 28), calm).model_id == model
     for day in (date(2026, 10, 5), date(2026, 10, 5), date(2026, 10, 12)):
-        assert weekly._scorer(bank, TABLES, day, alarm).model_id == model  # the challenger waits for approval
+        assert (
+            weekly.scoring_model(bank, TABLES, day, alarm).model_id == model
+        )  # the challenger waits for approval
     assert trained_on == [date(2026, 10, 5)]
 
 
 def test_a_new_bank_scores_only_after_an_approval(bank, trained_on):
     sentence = r"no model that was promoted can score 2026-11-16; model .* waits for"
     with pytest.raises(DataError, match=sentence):
-        weekly._scorer(bank, TABLES, date(2026, 11, 16))
+        weekly.scoring_model(bank, TABLES, date(2026, 11, 16))
     model = log_of(bank)[0][2]
     promotion.approve(bank, TABLES, model, "wang")
-    assert weekly._scorer(bank, TABLES, date(2026, 11, 16)).model_id == model
+    assert weekly.scoring_model(bank, TABLES, date(2026, 11, 16)).model_id == model
     assert len(trained_on) == 1
 
 
@@ -450,7 +452,7 @@ def test_a_model_that_is_refused_scores_nothing(bank, trained_on, monkeypatch):
     against(monkeypatch, "its ECE is 0.0500, above 0.02")
     for one in (bank, replace(bank, settings=load_settings("demo"))):
         with pytest.raises(DataError, match=r"can score 2026-11-16; model .* stays a challenger: its ECE is"):
-            weekly._scorer(one, TABLES, date(2026, 11, 16))
+            weekly.scoring_model(one, TABLES, date(2026, 11, 16))
     assert len(trained_on) == 2
 
 
@@ -460,9 +462,9 @@ def test_a_past_monday_gets_a_model_of_its_own_only_where_approval_is_automatic(
     model = approved(bank)
     against(monkeypatch, "the champion was trained later, on 2026-11-16")
     with pytest.raises(DataError, match=r"can score 2026-07-27; .* the champion was trained later"):
-        weekly._scorer(bank, TABLES, date(2026, 7, 27))
+        weekly.scoring_model(bank, TABLES, date(2026, 7, 27))
     trying = replace(bank, settings=load_settings("demo"))
-    scorer = weekly._scorer(trying, TABLES, date(2026, 7, 20))
+    scorer = weekly.scoring_model(trying, TABLES, date(2026, 7, 20))
     assert scorer.metrics["trained_as_of"] == "2026-07-20"
     assert promotion.champion(bank).model_id == model
     assert trained_on == [date(2026, 7, 27), date(2026, 7, 20)]

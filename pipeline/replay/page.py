@@ -1,0 +1,49 @@
+"""The page of a replay."""
+
+from typing import Any
+
+from configs.settings import Settings
+from pipeline.evaluation.page import Figures, bars, lines, page
+from pipeline.replay.ways import CHANCE, LISTS, PUBLISHED, WAYS
+
+# Ways in the words of the page.
+NAMES = {
+    LISTS: "the lists",
+    "largest_drop": "rule: largest drop",
+    "longest_silence": "rule: longest silence",
+    CHANCE: "chance",
+    PUBLISHED: "the lists, nobody called",
+}
+
+
+def replay_page(settings: Settings, result: Figures) -> str:
+    """The whole page as HTML; ``result`` as ``run_replay`` writes it."""
+    ways = [name for name in WAYS if name != PUBLISHED]
+    return page(
+        "replay.html",
+        settings,
+        result=result,
+        names=NAMES,
+        ways=ways,
+        way_names=[NAMES[name] for name in ways],
+        charts={"mondays": _by_monday(result, ways), "found": _found(result, ways)},
+    )
+
+
+def _by_monday(result: Figures, ways: list[str]) -> Any:
+    rows = [
+        {"Monday": row["monday"], "%": 100 * row["ways"][way]["right"] / row["left"], "way": NAMES[way]}
+        for way in ways
+        for row in result["mondays"]
+        if row["ways"] and row["left"]
+    ]
+    return lines(rows, "Monday", "%", "way", "Of who left after a Monday, called on it, %") if rows else ""
+
+
+def _found(result: Figures, ways: list[str]) -> Any:
+    rows = [
+        {"way": NAMES[way], "%": 100 * result["ways"][way][share], "of": words}
+        for share, words in (("share", "leavers"), ("money_share", "their money"))
+        for way in ways
+    ]
+    return bars(rows, "way", "%", "of", "On a list before the money began to move, %")

@@ -1,0 +1,149 @@
+"""``make replay``: the Mondays of a past period as they would have been run, and what they would have caught.
+
+Nobody was called in the replay, so nobody was kept; it tells who stood on a list before the money began to
+move, and what that took.
+"""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from configs.errors import DataError
+from pipeline.artefacts import read_json, write_json, write_text
+from pipeline.context import Context
+from pipeline.progress import progress_bar, step
+from pipeline.replay.figures import by_branch, by_monday, counted, figures_of_ways
+from pipeline.replay.leavers import left_on, matured_mondays, read_leavers
+from pipeline.replay.mondays import KEPT, Replay, note_of, replay_of, run_mondays
+from pipeline.replay.page import replay_page
+from pipeline.replay.published import compare_published
+from pipeline.replay.stories import stories
+from pipeline.replay.ways import Counts, Rules, count_ways
+from pipeline.tables import Ingested
+
+
+def run_replay(bank: Context, tables: Ingested, mondays: list[date]) -> tuple[dict[str, Any], Path]:
+    """The figures, and the page; both are written to ``data/<bank>/replay/<first>_<last>``, .json and .html.
+
+    Raises DataError where no outcome of these Mondays is known, or none of them has a list.
+    """
+    replay = replay_of(bank, tables, mondays)
+    if not matured_mondays(replay):
+        close = timedelta(weeks=bank.settings.label.weeks_to_close)
+        raise DataError(
+            f"no outcome from {mondays[0]} on is known: the data ends on {tables.last_day}, and an outcome "
+            f"takes {bank.settings.label.weeks_to_close} weeks. Begin on {tables.last_day - close} or before."
+        )
+    run_mondays(replay)
+    result = _result(bank, replay)
+    folder, name = bank.home.root / "replay", f"{mondays[0]}_{mondays[-1]}"
+    # Made where no other command looks for what a killed one left, then moved in one rename.
+    json_file, page = (replay.folder.parent / f"{name}.{ending}" for ending in ("json", "html"))
+    write_json(json_file, result)
+    write_text(page, replay_page(replay.context.settings, read_json(json_file)))
+    for path in (json_file, page):
+        path.replace(folder / path.name)
+    return result, folder / page.name
+
+
+def _result(bank: Context, replay: Replay) -> dict[str, Any]:
+    settings, known = replay.context.settings, matured_mondays(replay)
+    notes = [note_of(replay, day) | {"monday": day} for day in replay.mondays]
+    kept = [(note["monday"], replay.kept(note["monday"]) / KEPT) for note in notes if note["model_id"]]
+    evaluated = [(day, path) for day, path in kept if day in known]
+    if not evaluated:
+        why = next((note["reason"] for note in reversed(notes) if note["reason"]), "no outcome is known yet")
+        raise DataError(f"no list of {replay.mondays[0]} to {known[-1]} can be evaluated: {why}")
+    everybody = read_leavers(replay)
+    leavers = everybody[counted(everybody, evaluated[0][0], evaluated[-1][0])].reset_index(drop=True)
+    label, seed = settings.label, settings.training.seed
+    rules = Rules(settings.lists.cool_down_weeks, (label.lead_days + label.horizon_days) // 7, seed)
+    with step("ways") as counts, progress_bar("mondays") as on_monday:
+        ways = count_ways(evaluated, leavers, partial(left_on, replay), rules, on_monday)
+        counts |= {"leavers": len(leavers), "mondays": len(evaluated)}
+    with step("figures"):
+        figures = figures_of_ways(ways, leavers, label.horizon_days, seed)
+    return {
+        "bank": settings.bank,
+        "title": settings.title,
+        "base_currency": settings.base_currency,
+        "from": str(replay.mondays[0]),
+        "to": str(replay.mondays[-1]),
+        "first_list": str(evaluated[0][0]),
+        "last_evaluated": str(evaluated[-1][0]),
+        "data_through": str(replay.tables.last_day),
+        "definition": label.definition,
+        "reach_weeks": rules.reach_weeks,
+        "quiet_weeks": rules.quiet_weeks,
+        "leavers": {
+            "counted": len(leavers),
+            "money": round(float(leavers["lost_minor"].sum()) / 100, 2),
+            "not_counted": len(everybody) - len(leavers),
+            "held_out": _held_out(evaluated, leavers),
+        },
+        "models": _models(notes),
+        **figures,
+        "mondays": by_monday(
+            notes, ways, {day: int(left_on(replay, day)["attrited"].sum()) for day in known}
+        ),
+        "branches": by_branch(ways, leavers, _branches(evaluated, ways)),
+        "stories": stories(evaluated, leavers, set(everybody["customer_id"]), ways, rules.reach_weeks),
+        "published_live": compare_published(bank, notes),
+    }
+
+
+def _held_out(evaluated: list[tuple[date, Path]], leavers: pd.DataFrame) -> int:
+    """Leavers who were in the control group on a Monday on which they would have been called."""
+    names: set[str] = set()
+    for _, path in evaluated:
+        table = pq.read_table(path, columns=["customer_id", "worked_decision"], partitioning=None).to_pandas()
+        names |= set(table.loc[table["worked_decision"] == "held_out", "customer_id"])
+    return len(names & set(leavers["customer_id"]))
+
+
+def _models(notes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each model in the order in which they scored: since when, trained as of, Mondays."""
+    models: dict[str, dict[str, Any]] = {}
+    for note in notes:
+        if note["model_id"]:
+            row = {"model_id": note["model_id"], "since": str(note["monday"]), "mondays": 0}
+            row["trained_as_of"] = note["trained_as_of"]
+            models.setdefault(note["model_id"], row)["mondays"] += 1
+    return list(models.values())
+
+
+def _branches(evaluated: list[tuple[date, Path]], ways: Counts) -> list[str]:
+    """The branch of each customer of any cohort, as of the last Monday that has them; empty for none."""
+    branches: Mapping[str, str] = {}
+    for _, path in evaluated:
+        table = pq.read_table(path, columns=["customer_id", "branch_id"], partitioning=None)
+        branches = {**branches, **dict(zip(*(column.to_pylist() for column in table.columns), strict=True))}
+    return [branches.get(str(name)) or "" for name in np.asarray(ways.customers)]
+
+
+def replay_in_words(result: dict[str, Any]) -> str:
+    """One row per way to fill the lists, and what they are about."""
+    leavers = result["leavers"]
+    lines = [
+        f"{leavers['counted']:,} customers left with {leavers['money']:,.0f} {result['base_currency']} after "
+        f"lists from {result['first_list']} to {result['last_evaluated']}",
+        f"{'':<18}{'in time':>9}{'share':>8}{'money':>8}{'weeks':>7}{'calls':>9}",
+    ]
+    lines += [
+        f"{name:<18}{row['found']:>9,.0f}{row['share']:>8.0%}{row['money_share']:>8.0%}{row['weeks']:>7.1f}"
+        f"{row['calls']:>9,}"
+        for name, row in result["ways"].items()
+    ]
+    live = result["published_live"]
+    if live:
+        scores, decisions = (sum(row[name] for row in live) for name in ("scores", "decisions"))
+        lines.append(
+            f"{len(live)} Mondays were published live: the same scores on {scores}, decisions on {decisions}"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,132 @@
+"""The replay beside weekly runs published live, killed in the middle, and beside the bank's own artefacts."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from markupsafe import Markup
+
+from configs.bank_folder import load_settings
+from configs.dates import mondays
+from pipeline.context import Context
+from pipeline.demo_bank import write_demo_bank
+from pipeline.replay.mondays import digest_of, note_of, replay_of
+from pipeline.replay.replay import run_replay
+from pipeline.weekly import run_ingest, run_weekly
+from serve.store.store import Store
+from tests.folders import bytes_below
+
+AS_OF = date(2026, 11, 16)
+WEEK = timedelta(weeks=1)
+SMALL = {
+    "label": {"horizon_days": 30, "settle_days": 7},
+    "training": {
+        "first_after_weeks": 26,
+        "judged_snapshots": 4,
+        "tuned_snapshots": 4,
+        "rounds": 20,
+        "patience": 20,
+        "retrain_weeks": 4,
+        "lightgbm": {"min_data_in_leaf": 50},
+    },
+}
+
+
+def deliver(later: Path, raw: Path, until: date) -> None:
+    """Hand over the files of the weeks before a Monday."""
+    for path in sorted(later.iterdir()):
+        if path.stem.rsplit("_", 1)[-1] < f"{until:%Y%m%d}":
+            path.rename(raw / path.name)
+
+
+def live(bank: Context, folder: Path, weeks: Sequence[date], customers: int, history: int) -> None:
+    """A bank whose files come week by week, and its weekly runs."""
+    raw, later = folder / "raw", folder / "later"
+    later.mkdir(parents=True)
+    write_demo_bank(raw, customers, history, 11, weeks[-1] + 6 * WEEK, weekly=len(weeks) + 6)
+    for path in raw.glob("*_20*.*"):
+        if path.stem.rsplit("_", 1)[-1] >= f"{weeks[0]:%Y%m%d}":
+            path.rename(later / path.name)
+    for monday in weeks:
+        deliver(later, raw, monday)
+        run_weekly(bank, raw, monday)
+    deliver(later, raw, date.max)
+    run_ingest(bank, raw)
+
+
+def check_like_live(bank: Context, replay, weeks: Sequence[date]) -> None:
+    """Models, scores with reasons and changes, decisions: those of the runs published live."""
+    with Store(bank.home.store) as store:
+        runs = {run.snapshot_date: run for run in store.history()}
+        for monday in weeks:
+            note, run = note_of(replay, monday), runs[monday]
+            assert note["model_id"] == run.model_id
+            assert digest_of(list(store.scores(run.run_id))) == note["scores"]
+            with store.at_run(run.run_id) as read_session:
+                assert digest_of(list(read_session.decisions().values())) == note["decisions"]
+    models = sorted(path.name for path in replay.context.home.models.iterdir())
+    assert models == sorted(path.name for path in bank.home.models.iterdir())
+    for model in models:
+        files = [bytes_below(home.models / model) for home in (replay.context.home, bank.home)]
+        for each in files:
+            del each["signature"]
+        assert files[0] == files[1]
+
+
+@pytest.fixture(scope="module")
+def weeks() -> list[date]:
+    return mondays(AS_OF - 8 * WEEK, AS_OF - 7 * WEEK)
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory, weeks) -> Iterator[Context]:
+    """A small bank that has published these weeks. Its models are too weak for the rules of promotion, and
+    charts and intervals take longest, so there are none."""
+    folder = tmp_path_factory.mktemp("live")
+    context = Context(load_settings("demo", SMALL), folder / "data")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipeline.training.comparison.own_objections", lambda *_: [])
+        patch.setattr("pipeline.evaluation.page._svg", lambda *_, **__: Markup("<svg/>"))
+        for room in ("evaluation.figures", "training.comparison", "replay.figures"):
+            patch.setattr(f"pipeline.{room}.DRAWS", 5)
+        live(context, folder, weeks, customers=400, history=62)
+        yield context
+
+
+def artefacts(bank: Context) -> dict[str, bytes]:
+    """The bank's files but for the lease; of a replay there is none among them."""
+    files = bytes_below(bank.data)
+    return {name: content for name, content in files.items() if "/replay/" not in name and "lease" not in name}
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """The bank's artefacts before its replay, and what the replay left."""
+
+    before: dict[str, bytes]
+    figures: dict[str, Any]
+    page: Path
+
+
+@pytest.fixture(scope="module")
+def replayed(bank, weeks) -> Replayed:
+    return Replayed(artefacts(bank), *run_replay(bank, bank.tables, weeks))
+
+
+def test_every_monday_is_as_it_was_published_live(bank, replayed, weeks):
+    check_like_live(bank, replay_of(bank, bank.tables, weeks), weeks)
+    published = replayed.figures["published_live"]
+    assert [row["monday"] for row in published] == [str(day) for day in weeks]
+    assert all(row["model"] and row["scores"] and row["decisions"] for row in published)
+
+
+def test_nothing_of_the_bank_is_changed(bank, replayed):
+    assert artefacts(bank) == replayed.before
+
+
+def test_the_page_names_no_customer_and_says_what_is_not_known(bank, replayed):
+    text = replayed.page.read_text("utf-8")
+    for table in ("customers", "managers"):
+        ...
