@@ -86,7 +86,7 @@ def test_the_sources_in_the_page_on_banks_are_sources():
 # Words that went (docs/glossary.md has the standard ones), as they stood in prose; a code span is checked by
 # its name.
 RETIRED = re.compile(
-    r"\b(?:golden rows?|as if prompt|aftermath|replay(?:ed|s)?|mend(?:s|ed|ing)?|thinned|happenings?|by "
+    r"\b(?:golden rows?|as if prompt|aftermath|mend(?:s|ed|ing)?|thinned|happenings?|by "
     r"lot|lots|"
     r"the lot|helpfulness|witness(?:es)?|judg(?:e|es|ed|ing)|promised|shortcut|doorway|twins?|spool(?:ed)?|"
     r"spinner|the way of|is the way|worth a call|held out|told|reckon(?:s|ed)?|look ahead|laid over)\b",

@@ -12,7 +12,7 @@ from configs.dates import WEEK
 from models.matrix import Matrix
 from models.metrics import Metrics, intervals
 from pipeline.evaluation.figures import DRAWS
-from pipeline.replay.ways import LISTS, WAYS, Counts, Way
+from pipeline.replay.ways import LISTS, Counts, Way
 
 Floats = NDArray[np.float64]
 
@@ -155,8 +155,7 @@ def by_branch(counts: Counts, leavers: pd.DataFrame, branch_of: Sequence[str]) -
             "left": int(mine.sum()),
             "money_left": round(float(money[mine].sum()), 2),
         }
-        for name in WAYS:
-            way = counts.ways[name]
+        for name, way in counts.ways.items():
             in_time = (way.weeks[:, mine] > 0).mean(axis=0)
             row[name] = {
                 "found": round(float(in_time.sum()), 2),

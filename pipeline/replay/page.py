@@ -3,7 +3,7 @@
 from typing import Any
 
 from configs.settings import Settings
-from pipeline.evaluation.page import Figures, bars, lines, page
+from pipeline.evaluation.page import Figures, lines, page
 from pipeline.replay.ways import CHANCE, LISTS, PUBLISHED, WAYS
 
 # Ways in the words of the page.
@@ -26,7 +26,7 @@ def replay_page(settings: Settings, result: Figures) -> str:
         names=NAMES,
         ways=ways,
         way_names=[NAMES[name] for name in ways],
-        charts={"mondays": _by_monday(result, ways), "found": _found(result, ways)},
+        charts={"parts": _by_part(result, ways), "mondays": _by_monday(result, ways)},
     )
 
 
@@ -40,10 +40,10 @@ def _by_monday(result: Figures, ways: list[str]) -> Any:
     return lines(rows, "Monday", "%", "way", "Of who left after a Monday, called on it, %") if rows else ""
 
 
-def _found(result: Figures, ways: list[str]) -> Any:
+def _by_part(result: Figures, ways: list[str]) -> Any:
     rows = [
-        {"way": NAMES[way], "%": 100 * result["ways"][way][share], "of": words}
-        for share, words in (("share", "leavers"), ("money_share", "their money"))
+        {"calls": part["ways"][way]["calls"], "%": 100 * part["ways"][way]["share"], "way": NAMES[way]}
         for way in ways
+        for part in result["parts"]
     ]
-    return bars(rows, "way", "%", "of", "On a list before the money began to move, %")
+    return lines(rows, "calls", "%", "way", "Leavers on a list before the money began to move, %, by calls")

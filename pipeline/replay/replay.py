@@ -5,6 +5,7 @@ move, and what that took.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,7 @@ from pipeline.replay.mondays import KEPT, Replay, note_of, replay_of, run_monday
 from pipeline.replay.page import replay_page
 from pipeline.replay.published import compare_published
 from pipeline.replay.stories import stories
-from pipeline.replay.ways import Counts, Rules, count_ways
+from pipeline.replay.ways import PARTS, Counts, Rules, count_ways
 from pipeline.tables import Ingested
 
 
@@ -63,12 +64,22 @@ def _result(bank: Context, replay: Replay) -> dict[str, Any]:
     everybody = read_leavers(replay)
     leavers = everybody[counted(everybody, evaluated[0][0], evaluated[-1][0])].reset_index(drop=True)
     label, seed = settings.label, settings.training.seed
+
+    def counts_of(part: float) -> Counts:
+        with progress_bar("mondays") as on_monday:
+            rules_of = replace(rules, part=part)
+            return count_ways(evaluated, leavers, partial(left_on, replay), rules_of, on_monday)
+
     rules = Rules(settings.lists.cool_down_weeks, (label.lead_days + label.horizon_days) // 7, seed)
-    with step("ways") as counts, progress_bar("mondays") as on_monday:
-        ways = count_ways(evaluated, leavers, partial(left_on, replay), rules, on_monday)
+    with step("ways") as counts:
+        ways = counts_of(1.0)
         counts |= {"leavers": len(leavers), "mondays": len(evaluated)}
     with step("figures"):
         figures = figures_of_ways(ways, leavers, label.horizon_days, seed)
+        parts = [
+            {"part": part} | figures_of_ways(counts_of(part), leavers, label.horizon_days, seed)
+            for part in PARTS[:-1]
+        ]
     return {
         "bank": settings.bank,
         "title": settings.title,
@@ -89,6 +100,7 @@ def _result(bank: Context, replay: Replay) -> dict[str, Any]:
         },
         "models": _models(notes),
         **figures,
+        "parts": [*parts, {"part": 1.0} | figures],
         "mondays": by_monday(
             notes, ways, {day: int(left_on(replay, day)["attrited"].sum()) for day in known}
         ),

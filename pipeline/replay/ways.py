@@ -4,6 +4,9 @@ All are worked alike: whoever is listed is called, and has ``lists.cool_down_wee
 of a team is as long as the model's, and holds nobody whom the bank's own records keep off a list. Chance
 draws the lists of all Mondays at random, ``CHANCE_DRAWS`` times. ``published`` are the lists that the weekly
 run publishes while nobody calls: without quiet, so that one customer has many places.
+
+Where managers can call everybody within a few weeks, all ways find nearly everybody. So the ways are compared
+at parts of the capacity too: the first quarter of each list, …
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,11 +21,13 @@ from numpy.typing import NDArray
 
 from models.baselines import RULES
 
-CHANCE_DRAWS = 100
+CHANCE_DRAWS = 50
+PARTS = (0.1, 0.25, 0.5, 1.0)  # of each list
 LISTS, CHANCE, PUBLISHED = "lists", "chance", "published"
 WAYS = (LISTS, *RULES, CHANCE, PUBLISHED)
 LONG_AGO = -10_000  # the week of the last call of who was not called yet
-COLUMNS = ["customer_id", "branch_id", "manager_id", "decision", "rank", "worked_rank", *RULES]
+COLUMNS = ["customer_id", "branch_id", "manager_id", "decision", "rank", "worked_rank", "risk",
+           "money_at_risk_minor", *RULES]  # fmt: skip
 Flags = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 Progress = Callable[[int, int], None]
@@ -66,7 +71,7 @@ class Way:
 @dataclass(frozen=True)
 class Cohort:
     """The cohort of one Monday, by customer_id: places among all customers, teams, the model's two lists, who
-    may be called, who left within the outcome window, and the scores of the rules."""
+    may be called, who left within the outcome window, and the scores of each way, the highest first."""
 
     at: Ints
     team: Ints
@@ -74,7 +79,7 @@ class Cohort:
     published: Flags
     callable: Flags
     left: Flags
-    rules: dict[str, NDArray[np.float64]]
+    scores: dict[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -100,7 +105,8 @@ def count_ways(
     customers = _all_customers(kept, leavers)
     start = np.array([(day - kept[0][0]).days // 7 for day in leavers["outflow_start"]], np.int64)
     chosen_leavers = Leavers(np.searchsorted(customers, leavers["customer_id"].to_numpy(str)), start)
-    ways = {way: _way(CHANCE_DRAWS if way == CHANCE else 1, len(customers), len(leavers)) for way in WAYS}
+    names = WAYS if rules_of.part == 1 else [way for way in WAYS if way != PUBLISHED]
+    ways = {way: _way(CHANCE_DRAWS if way == CHANCE else 1, len(customers), len(leavers)) for way in names}
     for number, (day, path) in enumerate(kept, start=1):
         cohort = _cohort(path, customers, left_on(day))
         week = (day - kept[0][0]).days // 7
@@ -117,12 +123,13 @@ def count_ways(
 
 @dataclass(frozen=True)
 class Rules:
-    """The weeks of quiet after a call, the weeks before the outflow start in which a list is in time, and the
-    seed of chance."""
+    """The weeks of quiet after a call, the weeks before the outflow start in which a list is in time, the
+    seed of chance, and the part of each list that is worked."""
 
     quiet_weeks: int
     reach_weeks: int
     seed: int
+    part: float = 1.0
 
 
 def _way(draws: int, customers: int, leavers: int) -> Way:
@@ -157,28 +164,31 @@ def _cohort(path: Path, customers: NDArray[np.str_], left: pd.DataFrame) -> Coho
         frame["rank"].notna().to_numpy(),
         ~frame["decision"].isin(("opted_out", "cooled_down")).to_numpy(),
         np.isin(names, gone),
-        {rule: frame[rule].to_numpy(np.float64) for rule in RULES},
+        {LISTS: (frame["money_at_risk_minor"] * (1 - frame["risk"])).to_numpy(np.float64)}
+        | {rule: frame[rule].to_numpy(np.float64) for rule in RULES},
     )
 
 
 def _chosen(name: str, way: Way, cohort: Cohort, week: int, day: date, rules_of: Rules) -> Iterator[Flags]:
     """One flag per customer of the cohort and draw: who is listed."""
-    if name in (LISTS, PUBLISHED):
+    if name == PUBLISHED or (name == LISTS and rules_of.part == 1):
         yield cohort.worked if name == LISTS else cohort.published
         return
     random = np.random.default_rng([rules_of.seed, day.toordinal()])
     for draw in range(len(way.called)):
         quiet = week - way.called[draw, cohort.at] < rules_of.quiet_weeks
-        order = random.random(len(cohort.at)) if name == CHANCE else -cohort.rules[name]
-        yield filled(cohort, cohort.callable & ~quiet, order)
+        order = random.random(len(cohort.at)) if name == CHANCE else -cohort.scores[name]
+        yield filled(cohort, cohort.callable & ~quiet, order, rules_of.part)
 
 
-def filled(cohort: Cohort, free: Flags, order: NDArray[np.float64]) -> Flags:
-    """Per team as many as the model lists, of those who are ``free``, the smallest of ``order`` first.
+def filled(cohort: Cohort, free: Flags, order: NDArray[np.float64], part: float = 1.0) -> Flags:
+    """Per team a part of as many as the model lists, rounded up, of those who are ``free``, the smallest of
+    ``order`` first.
 
     An unknown one (NaN) comes last; of equal ones the first by customer_id.
     """
-    room = np.bincount(cohort.team, weights=cohort.worked).astype(np.int64)
+    # 0.1 × 30 is 3.0000000000000004 in floats; the small step back keeps that 3.
+    room = np.ceil(part * np.bincount(cohort.team, weights=cohort.worked) - 1e-9).astype(np.int64)
     places = np.lexsort((order, ~free, cohort.team))
     team = cohort.team[places]
     ranks = np.arange(len(team)) - np.searchsorted(team, team)

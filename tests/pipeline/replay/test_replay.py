@@ -1,15 +1,20 @@
 """The replay beside weekly runs published live, killed in the middle, and beside the bank's own artefacts."""
 
+import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from markupsafe import Markup
 
 from configs.bank_folder import load_settings
 from configs.dates import mondays
+from configs.errors import DataError
+from configs.files import whole_folder
 from pipeline.context import Context
 from pipeline.demo_bank import write_demo_bank
 from pipeline.replay.mondays import digest_of, note_of, replay_of
@@ -97,8 +102,8 @@ def bank(tmp_path_factory, weeks) -> Iterator[Context]:
 
 def artefacts(bank: Context) -> dict[str, bytes]:
     """The bank's files but for the lease; of a replay there is none among them."""
-    files = bytes_below(bank.data)
-    return {name: content for name, content in files.items() if "/replay/" not in name and "lease" not in name}
+    files = bytes_below(bank.data).items()
+    return {name: content for name, content in files if "/replay/" not in name and "lease" not in name}
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,61 @@ def test_nothing_of_the_bank_is_changed(bank, replayed):
     assert artefacts(bank) == replayed.before
 
 
-def test_the_page_names_no_customer_and_says_what_is_not_known(bank, replayed):
+def test_the_page_names_no_customer_and_says_what_is_not_known(bank, replayed, weeks):
     text = replayed.page.read_text("utf-8")
-    for table in ("customers", "managers"):
-        ...
+    assert "Nobody was called, so nobody was kept." in text
+    assert len(replayed.figures["stories"]) > 2
+    tables = list((bank.home.root / "replay").rglob("customers.parquet"))
+    assert len(tables) == len(weeks)
+    for path in tables:
+        names = pq.read_table(path, columns=["customer_id"], partitioning=None)["customer_id"].to_pylist()
+        assert not [name for name in names if name in text]
+
+
+def test_a_replay_goes_on_behind_what_is_kept_and_begins_anew_for_other_settings(
+    bank, replayed, weeks, caplog
+):
+    assert run_replay(bank, bank.tables, weeks)[1].read_bytes() == replayed.page.read_bytes()
+    other = Context(load_settings("demo", SMALL | {"bands": {"high": 0.3}}), bank.data)
+    kept = replay_of(bank, bank.tables, weeks).kept(weeks[0])
+    assert kept.is_dir()
+    with caplog.at_level("INFO", "attrition"):
+        assert not replay_of(other, bank.tables, weeks).kept(weeks[0]).is_dir()
+    assert "begun anew" in caplog.text
+
+
+def test_a_period_without_a_known_outcome_is_refused(bank):
+    with pytest.raises(DataError, match=r"no outcome from 2026-11-09 on is known: .* Begin on 2026-"):
+        run_replay(bank, bank.tables, [AS_OF - WEEK])
+
+
+@pytest.mark.long
+def test_half_a_year_is_as_it_was_published_live_and_a_killed_replay_ends_with_the_same_bytes(tmp_path):
+    """Models that are trained and refused, cool-downs, control group, response rates: 26 weeks of them."""
+    weeks = mondays(AS_OF - 31 * WEEK, AS_OF - 6 * WEEK)
+    bank = Context(load_settings("demo", SMALL), tmp_path / "data")
+    live(bank, tmp_path, weeks, customers=1200, history=88)
+    figures, page = run_replay(bank, bank.tables, weeks)
+    check_like_live(bank, replay_of(bank, bank.tables, weeks), weeks)
+    assert len(figures["models"]) > 1
+    kept = replay_of(bank, bank.tables, weeks)
+    before = {**bytes_below(kept.folder), "page": page.read_bytes()}
+    shutil.rmtree(kept.context.data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipeline.replay.mondays.whole_folder", _ends_at(11))
+        with pytest.raises(KeyboardInterrupt):
+            run_replay(bank, bank.tables, weeks)
+    _, page = run_replay(bank, bank.tables, weeks)
+    assert {**bytes_below(kept.folder), "page": page.read_bytes()} == before
+
+
+def _ends_at(count: int) -> Any:
+    """Killed before so many Mondays are kept, when the last of them has been published in its store."""
+    calls = iter(range(1, count + 1))
+
+    def ends(target: Path) -> Any:
+        if next(calls) == count:
+            raise KeyboardInterrupt
+        return whole_folder(target)
+
+    return ends

@@ -24,7 +24,7 @@ def kept(folder, week, rows):
         "largest_drop",
         "longest_silence",
     )
-    frame = pd.DataFrame(rows, columns=names).assign(branch_id="B1")
+    frame = pd.DataFrame(rows, columns=names).assign(branch_id="B1", risk=0.5, money_at_risk_minor=1)
     frame[["worked_rank", "rank"]] = frame[["worked_rank", "rank"]].astype("Int32")
     day = FIRST + week * WEEK
     path = folder / str(day) / "customers.parquet"
@@ -118,3 +118,4 @@ def test_a_list_is_filled_by_team_with_those_who_are_free():
     assert filled(cohort, everybody, order).tolist() == [False, True, True, False, True, False]
     free = np.array([True, False, True, False, False, False])
     assert filled(cohort, free, order).tolist() == [True, False, True, False, False, False]
+    assert filled(cohort, everybody, order, 0.5).tolist() == [False, True, False, False, True, False]
