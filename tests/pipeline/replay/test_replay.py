@@ -26,6 +26,7 @@ from tests.folders import bytes_below
 AS_OF = date(2026, 11, 16)
 WEEK = timedelta(weeks=1)
 SMALL = {
+    "quarantine_limit": 0.2,  # of a week of a small bank
     "label": {"horizon_days": 30, "settle_days": 7},
     "training": {
         "first_after_weeks": 26,
@@ -96,7 +97,7 @@ def bank(tmp_path_factory, weeks) -> Iterator[Context]:
         patch.setattr("pipeline.evaluation.page._svg", lambda *_, **__: Markup("<svg/>"))
         for room in ("evaluation.figures", "training.comparison", "replay.figures"):
             patch.setattr(f"pipeline.{room}.DRAWS", 5)
-        live(context, folder, weeks, customers=400, history=62)
+        live(context, folder, weeks, customers=800, history=62)
         yield context
 
 
