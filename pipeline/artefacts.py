@@ -146,7 +146,9 @@ def is_text(kind: pa.DataType) -> bool:
 
 
 def _is_whole(kind: pa.DataType) -> bool:
-    return pa.types.is_integer(kind) or pa.types.is_temporal(kind) or pa.types.is_decimal(kind)
+    if pa.types.is_decimal(kind):
+        return kind.precision <= 18  # as wider ones, such as sums, are stored as bytes
+    return pa.types.is_integer(kind) or pa.types.is_temporal(kind)
 
 
 def fingerprint(*parts: str | bytes | Path) -> str:

@@ -23,7 +23,13 @@ from pipeline.ingest.accounts import refuse_unnamed_accounts
 from pipeline.ingest.distributed import distributed_ingest, open_distributed
 from pipeline.ingest.findings import write_findings
 from pipeline.ingest.relations import computing, number, open_relations
-from pipeline.ingest.selects import ORDER, explain_sql_errors, load_selects
+from pipeline.ingest.selects import (
+    ORDER,
+    computed_columns,
+    explain_sql_errors,
+    load_selects,
+    refuse_rows_of_one_line,
+)
 from pipeline.ingest.sources import fetched
 from pipeline.ingest.values import check_time_zone
 from pipeline.tables import NOTES, UNDATED, Count, Delivery, Ingested, read_ingested
@@ -143,9 +149,10 @@ def _load(state: load.Ingestion, table: Table, select: str) -> Loaded:
         distributed = open_distributed(state, table, incoming)
         new_rows = distributed.validate() if distributed else load.validate(con, settings, table, incoming)
         rejects = [reject for name in incoming.sources for reject in state.unreadable[name]]
-        quarantine.refuse(con, table, rejects)
+        quarantine.refuse(con, table, rejects, computed_columns(con, select))
         load.find_earlier(state, table)
         quarantine.find_repeats(con, table)
+        refuse_rows_of_one_line(con, settings, table)
         if table.name == "holdings" and "account_id" not in incoming.columns:
             refuse_unnamed_accounts(con, settings, _parts(state, "transactions"))
         if distributed:
@@ -181,10 +188,14 @@ def _check_limit(state: load.Ingestion, loaded: Loaded) -> None:
         refused -= total.corrected
     share = refused / rows_in if rows_in else 0.0
     if share > settings.quarantine_limit or (total.loaded == 0 and table.needed):
+        reason = quarantine.most_common(state.con, table.name)
+        remedy = "Have the file corrected"
+        if f"(computed by {table.name}.sql)" in reason:
+            remedy = f"Mend {where}/{table.name}.sql, or have the file corrected"
         raise DataError(
             f"table {table.name!r}: {refused} of {rows_in} rows refused, above the limit of "
-            f"{settings.quarantine_limit:.1%}{quarantine.most_common(state.con, table.name)}. Have the file "
-            "corrected (all refused lines stand in quarantine.csv), or raise quarantine_limit in "
+            f"{settings.quarantine_limit:.1%}{reason}. {remedy} "
+            "(all refused lines stand in quarantine.csv), or raise quarantine_limit in "
             f"{where}/bank.toml."
         )
 

@@ -21,6 +21,7 @@ from pipeline.artefacts import write_parquet
 from pipeline.ingest import relations
 from pipeline.ingest.accounts import holders_added, split_shares
 from pipeline.ingest.buckets import layout_of, write_buckets
+from pipeline.ingest.casts import strict_casts
 from pipeline.ingest.checks import bucket_of, check_columns, checked
 from pipeline.ingest.deliveries import Base, FileCount, Plan, ReadAllError
 from pipeline.ingest.relations import TABLE_KEY, contract_columns, number, sql_text
@@ -102,7 +103,8 @@ def rows_to_validate(state: Ingestion, table: Table, select: str) -> Incoming:
     check_columns(table, state.settings.bank, columns, state.settings.time_zone)
     if base and columns != columns_before:
         raise ReadAllError(f"{table.name} comes with other columns")
-    return Incoming(select, refused, columns, sources, notation)
+    strict = strict_casts(state.con, table, select, notation)
+    return Incoming(strict, refused, columns, sources, notation)
 
 
 def open_files(state: Ingestion, name: str, *, only_new: bool = False) -> None:

@@ -58,16 +58,22 @@ class RefusedLines:
         return ((self.file, line, text) for line, text in rows)
 
 
-def refuse(con: duckdb.DuckDBPyConnection, table: Table, rejects: list[Reject]) -> None:
-    """Put the rows that break the contract into the quarantine; the others are ``good``."""
+def refuse(
+    con: duckdb.DuckDBPyConnection, table: Table, rejects: list[Reject], computed: Collection[str] = ()
+) -> None:
+    """Put the rows that break the contract into the quarantine; the others are ``good``.
+
+    Of a ``computed`` column the reason says that the SELECT made its value.
+    """
     relations.QUARANTINE.insert(
         con, ((table.name, reject.file, reject.line, "", reject.reason) for reject in rejects)
     )
     # A reason of the contract begins with its column: "amount: 'abc' is not …".
     con.execute(
         "INSERT INTO quarantine SELECT ?, _file, _line, split_part(_reason, ': ', 1), "
-        "_reason[strpos(_reason, ': ') + 2:] FROM checked WHERE _reason IS NOT NULL ORDER BY _file, _line",
-        [table.name],
+        "_reason[strpos(_reason, ': ') + 2:] || CASE WHEN list_contains(?, split_part(_reason, ': ', 1)) "
+        "THEN ? ELSE '' END FROM checked WHERE _reason IS NOT NULL ORDER BY _file, _line",
+        [table.name, sorted(computed) or [""], f" (computed by {table.name}.sql)"],
     )
     relations.GOOD.create_from(
         con, "SELECT rowid AS _row, * FROM checked WHERE _reason IS NULL", contract_columns(table)

@@ -13,6 +13,7 @@ from configs.bank_folder import load_select
 from configs.errors import DataError
 from configs.settings import Settings
 from configs.tables import EVENT_TABLES, TABLES, Table
+from pipeline.ingest.casts import BEGIN, END
 
 # Tables that others refer to come first.
 ORDER = ("products", "managers", "rates", "customers", "assignments", "transactions",
@@ -76,10 +77,16 @@ def message_of(error: duckdb.Error, hide: str = "") -> str:
 
 @contextmanager
 def explain_sql_errors(settings: Settings, table: Table) -> Iterator[None]:
-    """A cast that fails in the bank's SELECT is one sentence without a value."""
+    """A cast that fails in the bank's SELECT is one sentence, without a value that may be about a person."""
     try:
         yield
     except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException) as error:
+        cast = re.search(f"{BEGIN}(.*?){END}", str(error), re.DOTALL)
+        if cast:
+            raise DataError(
+                f"configs/banks/{settings.bank}/{table.name}.sql casts {cast[1]}. Leave the cast to the "
+                "contract, which refuses single rows; or have the file corrected."
+            ) from None
         raise DataError(
             f"configs/banks/{settings.bank}/{table.name}.sql fails on the delivered rows: "
             f"{message_of(error, hide=VALUES)}. "
@@ -109,6 +116,54 @@ def row_by_row(con: duckdb.DuckDBPyConnection, select: str, source: str) -> bool
         return False
     functions = {node["function_name"].lower() for node in expressions if "function_name" in node}
     return functions <= _of_one_row() and _adds_rows(node["from_table"], source.lower())
+
+
+def computed_columns(con: duckdb.DuckDBPyConnection, select: str) -> frozenset[str]:
+    """The columns whose values the SELECT makes, and does not take from its sources as they are."""
+    statements = json.loads(con.execute("SELECT json_serialize_sql(?)", [select]).fetchall()[0][0]).get(
+        "statements", []
+    )
+    items = statements[0]["node"].get("select_list", []) if statements else []
+    return frozenset(item["alias"].lower() for item in items if item["alias"] and not _is_delivered(item))
+
+
+def _is_delivered(node: dict[str, Any]) -> bool:
+    """True for a column, also trimmed, cast, or decoded with what is unknown passed on."""
+    kind = node.get("class")
+    if kind == "CASE":
+        return _is_delivered(node["else_expr"])
+    if kind == "CAST":
+        return _is_delivered(node["child"])
+    if kind == "FUNCTION" and node["function_name"] in ("trim", "nullif", "coalesce"):
+        return _is_delivered(node["arguments"][0]["expression"])
+    return kind == "COLUMN_REF"
+
+
+def refuse_rows_of_one_line(con: duckdb.DuckDBPyConnection, settings: Settings, table: Table) -> None:
+    """Raises DataError where the SELECT makes rows of one line that share a key and contradict each other."""
+    key = ", ".join(table.key)
+    multiplied = con.execute(
+        "SELECT _file, _line, key_values FROM repeated WHERE NOT _earlier AND verdict <> 'duplicate' "
+        "GROUP BY ALL HAVING count(*) > 1 AND bool_or(verdict = 'conflict') ORDER BY ALL"
+    ).fetchall()
+    if not multiplied:
+        return
+    file, line, _ = multiplied[0]
+    rows = con.execute(
+        f"SELECT {', '.join(table.names)} FROM good SEMI JOIN (SELECT _row FROM repeated "
+        "WHERE NOT _earlier AND (_file, _line, key_values) = (?, ?, ?)) USING (_row)",
+        multiplied[0],
+    ).fetchall()
+    differing = [
+        name
+        for name, values in zip(table.names, zip(*rows, strict=True), strict=True)
+        if len(set(values)) > 1
+    ]
+    raise DataError(
+        f"configs/banks/{settings.bank}/{table.name}.sql multiplies rows: of {file} line {line} it makes "
+        f"{len(rows)} with the same {key}, which differ in {', '.join(differing)}; there are "
+        f"{len(multiplied):,} such lines. Mend its join, so that a line gives one row per {key}."
+    )
 
 
 def row_by_row_sources(con: duckdb.DuckDBPyConnection, settings: Settings) -> frozenset[str]:

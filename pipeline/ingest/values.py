@@ -189,7 +189,7 @@ def in_words(sql_type: str) -> str:
             "FLOAT": "a number", "BOOLEAN": "true or false"}.get(sql_type, "text")  # fmt: skip
 
 
-def _unclear_decimals(text: str) -> str:
+def has_unclear_decimals(text: str) -> str:
     """SQL: true where an amount has three decimals or more: 12.500 may be twelve and a half thousand."""
     return f"strpos({text}, '.') BETWEEN 1 AND strlen({text}) - 3"
 
@@ -205,7 +205,7 @@ def wrong_decimals(money: str, text: str, delivered: str, notation: Notation) ->
     if delivered == "VARCHAR" and not notation.decimal:
         thousandths = ", ".join(map(_text, _THOUSANDTHS))
         cases.append(
-            f"CASE WHEN {_unclear_decimals(text)} AND t.currency NOT IN ({thousandths}) "
+            f"CASE WHEN {has_unclear_decimals(text)} AND t.currency NOT IN ({thousandths}) "
             f"THEN {shown}more decimals than ' || t.currency || ': a thousand? Say in bank.toml whether "
             'its source writes decimal = "." or ","\' END'
         )
