@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from configs.conflicts import conflicts
 from configs.errors import ConfigError, DataError, did_you_mean
 from configs.settings import Settings
+from configs.strict import MOST
 
 BANKS = Path(__file__).parent / "banks"
 DEFAULTS = Path(__file__).parent / "default.toml"
@@ -38,7 +39,7 @@ def load_settings(bank: str, overrides: Mapping[str, Any] | None = None) -> Sett
     if "bank" in merged:
         raise ConfigError(f"{path}: the bank is named by its folder. Leave the key 'bank' out.")
     try:
-        settings = Settings(bank=bank, **merged)
+        settings = Settings(bank=bank, **with_amounts(merged))
     except ValidationError as error:
         problems = "; ".join(_sentence(cast(dict[str, Any], problem)) for problem in error.errors())
         raise ConfigError(f"{path}: {problems}") from None
@@ -107,6 +108,28 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         inner = merged.get(key)
         merged[key] = _merge(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
     return merged
+
+
+def with_amounts(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings with amounts where they name none, made from the bank's own: the bounds of its tiers.
+
+    No default fits every currency. The cohort begins with the second tier (with one tier: with any money) and
+    has no upper end; a tenth of its beginning is a remainder, as much as its beginning is a large entry, and
+    3/10,000 of it is what a call costs.
+    """
+    tiers, cohort = settings.get("tiers"), settings.get("cohort")
+    second = tiers[1] if isinstance(tiers, list) and len(tiers) > 1 else None
+    begins = second.get("min_aum") if isinstance(second, dict) else 0
+    begins = cohort.get("min_aum", begins) if isinstance(cohort, dict) else begins
+    if isinstance(begins, bool) or not isinstance(begins, int | float):
+        return settings  # refused by its own type
+    amounts = {
+        "cohort": {"min_aum": begins, "max_aum": MOST},
+        "label": {"dormant_floor": begins / 10},
+        "features": {"large_amount": begins or MOST},
+        "profit": {"call_cost": begins * 3 / 10_000},
+    }
+    return _merge(amounts, settings)
 
 
 def _sentence(problem: dict[str, Any]) -> str:

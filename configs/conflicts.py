@@ -76,6 +76,11 @@ def _label(settings: Settings) -> Iterator[str]:
             f"{cohort.max_aum:,.2f}, lies in the lowest tier, {settings.tiers[0].name!r}. Add [[tiers]] with "
             "a bound inside the cohort, or choose another definition"
         )
+    if label.definition == "dormancy" and not label.dormant_floor:
+        yield (
+            "label.dormant_floor = 0 finds nobody: no silent customer has less. Say below which AUM, in base "
+            "currency, what is left is a remainder"
+        )
     if label.definition == "dormancy" and label.dormant_floor >= cohort.max_aum:
         yield (
             f"label.dormant_floor = {label.dormant_floor:,.2f} is not below cohort.max_aum = "

@@ -113,7 +113,7 @@ class Label(Strict):
 
     definition: Literal["aum_drop", "tier_downgrade", "closure", "dormancy"]
     min_drop: Share
-    dormant_floor: SomeAmount
+    dormant_floor: Amount
     lead_days: Days
     horizon_days: Literal[30, 60, 90]
     base_weeks: Weeks

@@ -8,8 +8,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializ
 Share = Annotated[float, Field(gt=0, le=1)]
 Weeks = Annotated[int, Field(ge=1, le=520)]
 Days = Annotated[int, Field(ge=0, le=730)]
-Amount = Annotated[float, Field(ge=0, le=1e15)]  # base currency; no table holds more
-SomeAmount = Annotated[float, Field(gt=0, le=1e15)]  # more than nothing
+MOST = 1e15  # base currency; no table holds more
+Amount = Annotated[float, Field(ge=0, le=MOST)]
+SomeAmount = Annotated[float, Field(gt=0, le=MOST)]  # more than nothing
 Count = Annotated[int, Field(ge=1, le=1_000_000)]  # of rows, customers, threads: more is a slip of the pen
 Place = Annotated[int, Field(ge=0, le=1_000_000)]
 Value = TypeVar("Value")

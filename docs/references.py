@@ -82,6 +82,8 @@ def comments() -> dict[str, str]:
             found[section] = heading[2] or ""
         elif key:
             found[f"{section}.{key[1]}".lstrip(".")] = key[2] or ""
+        elif made := re.match(r"# (\w+): (.*)", line):  # of a key that is made from others
+            found[f"{section}.{made[1]}"] = made[2]
     return found
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from configs.settings import Settings
+from configs.strict import MOST
 from models.bundle import Bundle
 
 Card = dict[str, tuple[str, ...]]  # the parts in order, each with its sentences; none where it is missing
@@ -105,11 +106,12 @@ def _label(bundle: Bundle) -> tuple[str, ...]:
         return ()
     rule = _LEFT[label["definition"]].format(**label)
     ends = label["lead_days"] + label["horizon_days"]
+    to_below = f" to below {cohort['max_aum']:,.0f}" if cohort["max_aum"] < MOST else ""
     return (
         f"A customer has left when, {ends} days after the Monday ({label['lead_days']} days to act, then "
         f"{label['horizon_days']}), {rule}. Moves of the market and of exchange rates are no money gone.",
-        f"Looked at are customers with an average AUM from {cohort['min_aum']:,.0f} to below "
-        f"{cohort['max_aum']:,.0f} {bundle.settings['base_currency']} who have been here for at least "
+        f"Looked at are customers with an average AUM from {cohort['min_aum']:,.0f}{to_below} "
+        f"{bundle.settings['base_currency']} who have been here for at least "
         f"{cohort['min_tenure_weeks']} weeks.",
     )
 

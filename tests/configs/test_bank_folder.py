@@ -8,6 +8,7 @@ import pytest
 from configs import bank_folder as module
 from configs.bank_folder import find_raw, load_select, load_settings
 from configs.errors import ConfigError, DataError
+from configs.settings import Settings
 
 
 @pytest.fixture
@@ -126,6 +127,30 @@ def test_the_bank_wins_over_the_defaults_key_by_key(bank: Path) -> None:
 )  # fmt: skip
 def test_a_wrong_key_or_value_is_named_with_what_helps(overrides: dict[str, Any], said: str) -> None:
     assert f"banks/demo/bank.toml: {said}" in refused("demo", overrides)
+
+
+def amounts(settings: Settings) -> tuple[float, ...]:
+    cohort = settings.cohort
+    return (
+        cohort.min_aum, cohort.max_aum, settings.label.dormant_floor, settings.features.large_amount,
+        settings.profit.call_cost,
+    )  # fmt: skip
+
+
+@pytest.mark.usefixtures("bank")
+def test_amounts_that_a_bank_leaves_out_are_made_from_its_tiers() -> None:
+    """No amount fits every currency: in yen the second tier begins at 30 million, in pounds at 75,000."""
+    assert amounts(load_settings("tiny")) == (0, 1e15, 0, 1e15, 0)
+    for begins, made in ((30_000_000, (3e7, 1e15, 3e6, 3e7, 9000)), (75_000, (75e3, 1e15, 7500, 75e3, 22.5))):
+        assert amounts(load_settings("tiny", {"tiers": [tier("a", 0), tier("b", begins)]})) == made
+    said = {"cohort": {"min_aum": 100, "max_aum": 200}, "profit": {"call_cost": 5}}
+    assert amounts(load_settings("tiny", said)) == (100, 200, 10, 100, 5)
+
+
+@pytest.mark.usefixtures("bank")
+def test_a_floor_that_nothing_says_is_asked_for() -> None:
+    said = refused("tiny", {"label": {"definition": "dormancy"}})
+    assert "label.dormant_floor = 0 finds nobody: no silent customer has less. Say below which AUM" in said
 
 
 def test_each_wrong_key_is_named() -> None:

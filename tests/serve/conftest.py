@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from pydantic import SecretStr
 from sqlalchemy import select
 
-from configs.bank_folder import DEFAULTS
+from configs.bank_folder import DEFAULTS, with_amounts
 from configs.call_lists import CallList, Week
 from configs.published import Exclusion, Manager, Profile, Reason, ResponseRate, Run, RunExtras, Score
 from configs.service import ServiceSettings
@@ -78,7 +78,7 @@ def settings():
     defaults["lists"]["control_group_share"] = 0.0
     tiers = (Tier(name="affluent", name_zh="财富客户", min_aum=0),)
     bank = {"bank": "demo", "title": "Demo", "language": "zh", "base_currency": "CNY", "sources": {}}
-    return Settings(**bank, tiers=tiers, **defaults)
+    return Settings(**bank, **with_amounts({"tiers": tiers, **defaults}))
 
 
 @pytest.fixture
