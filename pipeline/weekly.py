@@ -34,6 +34,7 @@ from pipeline.scoring.score import Publication, score
 from pipeline.snapshots.build import build_outcomes, build_snapshots
 from pipeline.tables import Ingested
 from pipeline.training import promotion, registry
+from pipeline.training.selects import changed_selects, keep_selects
 from pipeline.training.train import check_settings, comparison_table, plan, train
 from serve.api.prepared import prepared_answers
 from serve.store import contacts
@@ -58,6 +59,11 @@ def run_weekly(
         keep_matured(counted)
         counts["files"] = len(counted)
     bundle = scoring_model(context, tables, snapshot_date, figures)
+    for table in changed_selects(context, bundle.model_id):
+        log.warning(
+            "champion  %s.sql has changed since model=%s was trained: its features may mean something else. "
+            "Train a challenger (make train)", table, bundle.model_id,
+        )  # fmt: skip
     return run_publish(context, tables, bundle, evaluated, figures)
 
 
@@ -130,6 +136,7 @@ def run_train(context: Context, tables: Ingested, snapshot_date: date) -> Bundle
             "rounds": bundle.metrics["rounds"],
             "judged_rows": len(evaluated),
         }
+    keep_selects(context, bundle.model_id)
     with step("report") as counts:
         champion = promotion.champion_or_none(context)
         counts["page"] = report_after_training(context, tables, bundle, evaluated, champion)

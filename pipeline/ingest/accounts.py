@@ -19,6 +19,7 @@ from pipeline.ingest.relations import number
 # One version of an account's balance; and a share in whole units, of which WHOLE make 1.
 _VERSION = "product_id, account_id, valued_on, known_on"
 _WHOLE = 100_000_000
+_SAMPLE = 1000  # customers of several accounts, and of one, whose balances are compared with their bookings
 # A share that was rounded to two decimals can be off by half of 0.01, one of four by half of 0.0001, …
 _GRAINS = " ".join(f"WHEN _units % {10**k} = 0 THEN {10**k}" for k in range(6, 0, -1))
 _SUMMED = (
@@ -134,3 +135,53 @@ def refuse_unnamed_accounts(
             f"have two balances in one product on one day, first in {file} line {line}; one would overwrite "
             f"the other. Select account_id in configs/banks/{settings.bank}/holdings.sql."
         )
+
+
+def unlike_bookings(con: duckdb.DuckDBPyConnection, bank: str, tables: Mapping[str, str]) -> list[str]:
+    """A sentence where the balances of customers with several accounts are not what they book.
+
+    ``tables`` are SQL relations of all rows. Customers of one product with one account show how well a bank's
+    balances follow its bookings; where those with several accounts do not, one overwrites the other.
+    """
+    holdings, bookings = tables["holdings"], tables["transactions"]
+    con.execute(
+        f"""CREATE OR REPLACE TEMP TABLE booking AS
+        SELECT customer_id, several, row_number() OVER (PARTITION BY several ORDER BY customer_id) AS place
+        FROM (SELECT customer_id, min(account_id) <> max(account_id) AS several FROM {bookings} GROUP BY ALL)
+        SEMI JOIN (SELECT customer_id FROM {holdings} GROUP BY customer_id
+            HAVING min(product_id) = max(product_id)) USING (customer_id)"""
+    )
+    several = number(con, "SELECT count(*) FROM booking WHERE several")
+    if not several:
+        return []
+    sample = f"SEMI JOIN (FROM booking WHERE place <= {_SAMPLE}) USING (customer_id)"
+    query = f"""
+        WITH valued AS (
+            SELECT customer_id, valued_on AS day, arg_max(balance_base, known_on) AS balance
+            FROM {holdings} {sample} GROUP BY ALL
+        ), newest AS (
+            SELECT customer_id, arg_max(booked_at, known_on)::DATE AS day, arg_max(
+                CASE WHEN superseded_on IS DISTINCT FROM known_on THEN amount_base ELSE 0 END, known_on
+            ) AS amount FROM {bookings} {sample} GROUP BY customer_id, transaction_id
+        ), days AS (
+            SELECT customer_id, day, sum(amount) AS amount FROM newest GROUP BY ALL
+        ), booked AS (
+            SELECT customer_id, day, sum(amount) OVER (PARTITION BY customer_id ORDER BY day) AS total
+            FROM days
+        ), steps AS (
+            SELECT v.customer_id, v.balance - lag(v.balance) OVER earlier AS change,
+                coalesce(b.total, 0) - lag(coalesce(b.total, 0)) OVER earlier AS amount
+            FROM valued v ASOF LEFT JOIN booked b ON v.customer_id = b.customer_id AND v.day >= b.day
+            WINDOW earlier AS (PARTITION BY v.customer_id ORDER BY v.day)
+        )
+        SELECT several, avg((change <> amount)::INTEGER) FROM steps JOIN booking USING (customer_id)
+        WHERE change <> 0 OR amount <> 0 GROUP BY several"""
+    unlike = dict(con.execute(query).fetchall())
+    if unlike.get(True, 0) <= 0.5 or unlike.get(False, 0) > 0.5:
+        return []
+    return [
+        f"holdings.balance: {several:,} customers of one product book on several accounts, and "
+        f"{unlike[True]:.0%} of the changes of their balances are not what they booked, against "
+        f"{unlike.get(False, 0):.0%} for those with one account: one account overwrites the other. Select "
+        f"account_id in configs/banks/{bank}/holdings.sql."
+    ]

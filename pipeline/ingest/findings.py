@@ -13,6 +13,7 @@ import duckdb
 from configs.settings import Settings
 from configs.tables import EVENT_TABLES
 from pipeline.artefacts import read_json, write_json
+from pipeline.ingest.accounts import unlike_bookings
 from pipeline.ingest.contradictions import contradictions
 from pipeline.ingest.words import count_words, unknown_words, unmatched_measures, unused_words
 from pipeline.tables import Ingested
@@ -46,7 +47,10 @@ def write_findings(
         if paths
     }
     words = {table: count_words(con, table, rows) for table, rows in tables.items() if table in EVENT_TABLES}
-    noted = {"contradictions": contradictions(con, bank, columns, tables), "words": words}
+    doubts = contradictions(con, bank, columns, tables)
+    if "account_id" not in columns["holdings"]:
+        doubts += unlike_bookings(con, bank, tables)
+    noted = {"contradictions": doubts, "words": words}
     write_json(folder / FINDINGS, noted)
 
 

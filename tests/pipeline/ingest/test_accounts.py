@@ -13,6 +13,7 @@ import pytest
 from configs.errors import DataError
 from features.build import build, first_monday
 from pipeline.ingest.accounts import split_shares
+from pipeline.ingest.findings import read_findings
 from pipeline.snapshots.build import load_entities
 from pipeline.tables import Ingested
 from tests.folders import bytes_below
@@ -190,6 +191,37 @@ def test_a_single_contradiction_is_left_to_the_quarantine(bank: Any) -> None:
     assert reason.startswith(
         "customer_id, product_id, account_id, valued_on: 'C1, P1, 2024-01-02' stands with"
     )
+
+
+BOOK = "NO,CUST,ACCT,DONE,AMT,CCY,KIND,LOADED,MEMO\n"
+
+
+def doubts(bank: Any) -> list[str]:
+    return [finding.text for finding in read_findings(bank.settings(), bank.ingest()) if finding.warning]
+
+
+@pytest.mark.parametrize("summed", [False, True])
+def test_balances_of_accounts_that_overwrite_each_other_on_other_days_are_named(
+    bank: Any, summed: bool
+) -> None:
+    bank.select("holdings", f"SELECT {COLUMNS} FROM hold")
+    bookings, holdings, balance = [], [], {"A1": 0, "A2": 0}
+    for day in range(1, 29):
+        account = ("A1", "A2")[day % 2]
+        balance[account] += 100 * day
+        when = f"2024-02-{day:02}"
+        bookings.append(f"N{day},C1,{account},{when},{100 * day}.00,CNY,other,{when},\n")
+        total = sum(balance.values()) if summed else balance[account]
+        holdings.append(row(DAY=when, KNOWN=when, BAL=f"{total}.00"))
+    for day in range(1, 20):  # one account, whose balance follows its bookings
+        when = f"2024-02-{day:02}"
+        bookings.append(f"M{day},C2,B1,{when},10.00,CNY,other,{when},\n")
+        holdings.append(row(CUST="C2", DAY=when, KNOWN=when, BAL=f"{10 * day}.00"))
+    bank.write("txn_1.csv", BOOK + "".join(bookings))
+    deliver(bank, 1, holdings)
+    named = [text for text in doubts(bank) if text.startswith("holdings.balance: 1 customers of one product")]
+    assert len(named) == (not summed)
+    assert all("100% of the changes" in text and "against 0%" in text for text in named)
 
 
 def parts(bank: Any) -> dict[tuple[str, str], Decimal]:
