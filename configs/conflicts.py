@@ -1,5 +1,6 @@
 """Settings that are right one by one and cannot work together: each a sentence with what to change."""
 
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -15,6 +16,12 @@ def conflicts(settings: Settings) -> Iterator[str]:
     yield from _history(settings)
     yield from _tiers(settings)
     yield from _label(settings)
+    for currency in settings.fixed_rates:
+        if not re.fullmatch(r"[A-Z]{3}", currency) or currency == settings.base_currency:
+            yield (
+                f"fixed_rates: {currency!r} is no foreign currency. Name one by its three letters (ISO 4217);"
+                f" the base currency {settings.base_currency} needs no rate"
+            )
     yield from _words(settings)
     depth = settings.training.lightgbm.get("max_depth")
     if not isinstance(depth, int) or not 1 <= depth <= DEEPEST:

@@ -21,6 +21,7 @@ from configs.strict import (
     Named,
     Parameter,
     Place,
+    Rate,
     Sentences,
     Share,
     SomeAmount,
@@ -31,10 +32,9 @@ from configs.strict import (
 # Whom a customer is compared with: the words for a feature's name, and the cohort's column.
 PEER_GROUPS: Mapping[str, str] = MappingProxyType({"tier": "tier", "branch": "branch_id"})
 HORIZONS = (30, 60, 90)  # days; each has its own risk in a published score
-# What changes no byte of a published run beside its tables: where work is done, how moments are read, which
-# words are the bank's own, how models are judged and described.
-NOT_IN_RUNS = {"engine", "time_zone", "words", "profit", "promotion", "monitoring", "card", "gates", "store",
-               "mail", "alarms"}  # fmt: skip
+# What changes no byte of a published run beside its tables: places of work, notations, words, judgements.
+NOT_IN_RUNS = {"engine", "time_zone", "fixed_rates", "words", "profit", "promotion", "monitoring", "card",
+               "gates", "store", "mail", "alarms"}  # fmt: skip
 NOT_IN_MODELS = NOT_IN_RUNS | {"next_steps"}  # nor of a model
 
 
@@ -321,6 +321,7 @@ class Settings(Strict):
     language: Literal["en", "zh"]
     base_currency: str = Field(pattern=r"^[A-Z]{3}$")
     time_zone: str = Field(pattern=r"^[A-Za-z0-9_+/-]*$")
+    fixed_rates: Named[Rate]
     sources: Named[Source]
     tiers: Listed[Tier]
     customers_per_bucket: Count

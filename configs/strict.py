@@ -11,6 +11,7 @@ Days = Annotated[int, Field(ge=0, le=730)]
 MOST = 1e15  # base currency; no table holds more
 Amount = Annotated[float, Field(ge=0, le=MOST)]
 SomeAmount = Annotated[float, Field(gt=0, le=MOST)]  # more than nothing
+Rate = Annotated[float, Field(ge=1e-8, le=1e9)]  # base currency for one unit; tables hold eight places
 Count = Annotated[int, Field(ge=1, le=1_000_000)]  # of rows, customers, threads: more is a slip of the pen
 Place = Annotated[int, Field(ge=0, le=1_000_000)]
 Value = TypeVar("Value")

@@ -76,6 +76,8 @@ def _made_by(settings: Settings) -> str:
     layout = settings.model_dump_json(
         include={"base_currency", "time_zone", "sources", "customers_per_bucket", "quarantine_limit"}
     )
+    if settings.fixed_rates:
+        layout += settings.model_dump_json(include={"fixed_rates"})
     selects = load_selects(settings.bank)
     return fingerprint(str(INGEST_VERSION), layout, *(selects.get(table, "") for table in ORDER))
 
@@ -117,6 +119,7 @@ def _prepare(state: load.Ingestion, bookings: str) -> None:
     """
     con, settings, base = state.con, state.settings, state.plan.base
     open_relations(con)
+    load.store_fixed_rates(state)
     if base is None:
         for name in settings.sources:
             load.open_files(state, name)

@@ -154,6 +154,27 @@ def store_earlier_customers(state: Ingestion, base: Base) -> None:
     )
 
 
+def store_fixed_rates(state: Ingestion) -> None:
+    """Put the rates that never change into ``ref_rates``, for every day that a table may hold."""
+    for currency, rate in state.settings.fixed_rates.items():
+        state.con.execute(
+            "INSERT INTO ref_rates SELECT ?, day::DATE, ?::DECIMAL(18,8) FROM "
+            "generate_series(DATE '1900-01-01', DATE '2199-12-31', INTERVAL 1 DAY) AS days(day)",
+            [currency, f"{rate:.8f}"],
+        )
+
+
+def _refuse_two_rates(state: Ingestion, rates: Path) -> None:
+    fixed = list(state.settings.fixed_rates)
+    query = "SELECT DISTINCT currency FROM read_parquet(?) WHERE list_contains(?, currency) ORDER BY 1"
+    both = [currency for (currency,) in state.con.execute(query, [str(rates), fixed]).fetchall()]
+    if both:
+        raise DataError(
+            f"fixed_rates in configs/banks/{state.settings.bank}/bank.toml names {', '.join(both)}, and the "
+            "table rates has rows of it too. Leave one of the two out."
+        )
+
+
 def store_references(state: Ingestion, table: Table) -> None:
     """Keep what later tables refer to; what earlier deliveries rest on must still be there."""
     base, whole = state.plan.base, state.draft / table.name / f"{UNDATED}.parquet"
@@ -167,6 +188,8 @@ def store_references(state: Ingestion, table: Table) -> None:
             f"WHERE {key} NOT IN (SELECT {key} FROM ref_{table.name}) GROUP BY {key}"
         )
     if table.name == "rates":
+        if state.settings.fixed_rates:
+            _refuse_two_rates(state, whole)
         state.con.execute(f"INSERT INTO ref_rates {DAILY.format(rates=f'read_parquet({sql_text(whole)})')}")
 
 

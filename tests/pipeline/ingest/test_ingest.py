@@ -125,6 +125,32 @@ def test_a_refused_customer_takes_its_rows_along_with_their_own_reasons(tiny):
     }
 
 
+def test_a_fixed_rate_needs_one_line_and_no_table(tiny):
+    """Bookings of 1.50 in HKD at 0.92, long before and after any rate: 1.38 in base currency."""
+    (tiny.folder / "rates.sql").unlink()
+    tiny.declare("[sources]\nc", "fixed_rates = { HKD = 0.92 }\n[sources]\nc")
+    tiny.write(
+        "txn_2.csv", TXN_HEADER + booking(NO="H1", CCY="HKD", DONE="2023-01-02 10:00:00", LOADED="2023-01-02")
+    )
+    tiny.write("txn_3.csv", TXN_HEADER + booking(NO="H2", CCY="HKD") + booking(NO="U1", CCY="USD"))
+    tiny.ingest()
+    found = {row["transaction_id"]: str(row["amount_base"]) for row in tiny.rows("transactions")}
+    assert (found["H1"], found["H2"], found["T1"], "U1" in found) == ("1.38", "1.38", "1.50", False)
+    assert [reason for *_, reason in tiny.quarantine()] == ["currency: 'USD' has no rate on 2024-03-01"]
+    tiny.declare("0.92", "0.93")  # everything is read again
+    tiny.ingest()
+    assert {str(row["amount_base"]) for row in tiny.rows("transactions") if row["currency"] == "HKD"} == {
+        "1.40"
+    }
+
+
+def test_a_fixed_rate_beside_rows_of_the_same_currency_is_refused(tiny):
+    with pytest.raises(
+        DataError, match=r"fixed_rates in .*tiny/bank\.toml names USD, and the table rates has"
+    ):
+        tiny.ingest(fixed_rates={"USD": 7.0})
+
+
 def test_rates_stand_until_the_next_and_for_31_days_after_the_last(tiny):
     days = {
         "2024-03-01": "7.10",
