@@ -2,17 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import date
-from operator import not_
-from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from configs.alarms import Alarms
 from configs.dates import Timeline
 from configs.mail import Mail
 from configs.next_steps import NextSteps
+from configs.source import Source
 from configs.strict import (
     Amount,
     Count,
@@ -36,53 +35,6 @@ HORIZONS = (30, 60, 90)  # days; each has its own risk in a published score
 NOT_IN_RUNS = {"engine", "time_zone", "fixed_rates", "words", "profit", "promotion", "monitoring", "card",
                "gates", "store", "mail", "alarms"}  # fmt: skip
 NOT_IN_MODELS = NOT_IN_RUNS | {"next_steps"}  # nor of a model
-
-
-class Source(Strict):
-    """Rows that the bank delivers, under one name in its SELECTs: files, or a query of its database.
-
-    ``files`` is a glob below the raw folder; a folder that it leads to counts with all files in it. CSV files
-    may be gzip; ``encoding`` is any that Python knows, for example gb18030; UTF-8 is read several times
-    faster. For ``postgres``: ``query`` or ``table``, and ``dsn_env``, the name of the environment variable
-    that holds the connection string, which stands in no file.
-
-    ``decimal`` and ``thousands`` are the marks in its numbers. Unsaid, the decimal mark is a point, and an
-    amount with more decimals than its currency has is refused: 12.500 may be a thousand.
-    """
-
-    files: str = ""
-    format: Literal["csv", "parquet", "postgres"] = "csv"
-    delimiter: str = Field(",", min_length=1, max_length=1)
-    encoding: str = "utf-8"
-    query: str = ""
-    table: str = Field("", pattern=r"^[^;\s]*$")
-    dsn_env: str = Field("", pattern=r"^[A-Za-z_]?[A-Za-z0-9_]*$")
-    decimal: Literal["", ".", ","] = Field("", exclude_if=not_)
-    thousands: Literal["", ".", ",", " ", "'", "\u00a0", "\u202f"] = Field("", exclude_if=not_)
-
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
-        if self.format == "postgres":
-            if self.files or bool(self.query) == bool(self.table) or not self.dsn_env:
-                raise ValueError("format 'postgres' takes dsn_env and either query or table, and no files")
-        elif self.query or self.table or self.dsn_env:
-            raise ValueError("query, table and dsn_env are for format 'postgres'")
-        elif not self.files or Path(self.files).is_absolute():
-            raise ValueError(
-                f"files must be a pattern below the raw folder, such as 'txn_*.csv', not {self.files!r}"
-            )
-        if self.thousands and self.thousands == (self.decimal or "."):
-            raise ValueError(f"thousands {self.thousands!r} is the decimal mark too; set decimal to another")
-        return self
-
-    @field_validator("encoding")
-    @classmethod
-    def _known(cls, encoding: str) -> str:
-        try:
-            "".encode(encoding)  # finds no codec that is not for text, such as base64
-        except (LookupError, ValueError):
-            raise ValueError(f"unknown encoding {encoding!r}; use for example utf-8 or gb18030") from None
-        return encoding
 
 
 class Tier(Strict):

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from configs.service import ServiceSettings
-from configs.settings import Settings, Source
+from configs.settings import Settings
+from configs.source import Source
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])

@@ -7,6 +7,7 @@ import io
 import json
 import math
 import os
+import re
 import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -17,14 +18,36 @@ import duckdb
 import pyarrow as pa
 
 from configs.errors import DataError, listed
-from configs.settings import Source
+from configs.source import Source
+from pipeline.ingest.file_kinds import refuse_other_kind
 from pipeline.ingest.relations import sql_text
+from pipeline.ingest.workbooks import workbook_header, workbook_rows
 
 # A quoted field goes on over so many lines at most; more is an open quote, and only its own line is refused.
 LINES_PER_ROW = 50
 LONGEST_HEADER = 100_000  # characters
 LONGEST_LINE = 10_000_000  # bytes
 MOST_COLUMNS = 2_000  # of a file
+MOST_FOOTER = 20  # lines of a footer
+# Bytes that are no text in the file's encoding come as these characters, and go out as the bytes they were.
+KEPT, _BYTE = "ingest-kept", 0xDC00
+_BYTES = re.compile("[\udc00-\udcff]")
+
+
+def _kept(error: UnicodeError) -> tuple[str | bytes, int]:
+    if isinstance(error, UnicodeDecodeError):
+        return "".join(chr(_BYTE + byte) for byte in error.object[error.start : error.end]), error.end
+    if isinstance(error, UnicodeEncodeError) and _BYTES.match(error.object, error.start):
+        return bytes([ord(error.object[error.start]) - _BYTE]), error.start + 1
+    raise error
+
+
+codecs.register_error(KEPT, _kept)
+
+
+def readable(text: str) -> str:
+    """A text whose bytes that are none are shown as such, \\xd5."""
+    return text if text.isascii() else _BYTES.sub(lambda match: f"\\x{ord(match[0]) - _BYTE:02x}", text)
 
 
 def is_gzip(path: Path) -> bool:
@@ -49,10 +72,13 @@ def opened_bytes(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def opened_text(path: Path, name: str, spec: Source) -> Iterator[TextIO]:
-    """The text of a file with its line ends as they are. Raises DataError for bytes that are no text."""
+    """The text of a file with its line ends as they are. Bytes that are no text are kept as KEPT says.
+
+    Raises DataError for a file that is no text at all.
+    """
     with opened_bytes(path) as file:
         try:
-            yield io.TextIOWrapper(file, encoding=codec(spec), newline="")
+            yield io.TextIOWrapper(file, encoding=codec(spec), errors=KEPT, newline="")
         except UnicodeError:
             raise DataError(
                 f"{path} is not {spec.encoding}: line {_undecodable_line(path, codec(spec))} cannot be read. "
@@ -63,9 +89,7 @@ def opened_text(path: Path, name: str, spec: Source) -> Iterator[TextIO]:
 
 def header(path: Path, name: str, spec: Source) -> tuple[str, ...]:
     """The column names of one CSV file. Raises DataError for a header that names no table."""
-    with opened_text(path, name, spec) as file:
-        first = _first_lines(file, path)
-        columns = tuple(next(csv.reader(first, delimiter=spec.delimiter), ()))
+    columns = workbook_header(path, name, spec) if spec.format == "xlsx" else _text_header(path, name, spec)
     if len(columns) > MOST_COLUMNS:
         raise DataError(
             f"{path} has {len(columns):,} columns in its header; at most {MOST_COLUMNS:,} are read. Deliver "
@@ -89,6 +113,24 @@ def header(path: Path, name: str, spec: Source) -> tuple[str, ...]:
     return columns
 
 
+def _text_header(path: Path, name: str, spec: Source) -> tuple[str, ...]:
+    with opened_bytes(path) as head:
+        refuse_other_kind(path, head.read(1024), name, spec)
+    with opened_text(path, name, spec) as file:
+        for _ in range(spec.skip):
+            file.readline(LONGEST_LINE)
+        if spec.columns:
+            return spec.columns
+        columns = tuple(next(csv.reader(_first_lines(file, path), delimiter=spec.delimiter), ()))
+    if _BYTES.search("".join(columns)):
+        raise DataError(
+            f"{path} is not {spec.encoding}: its header ({readable(', '.join(columns))}) cannot be read. "
+            f'Deliver it as {spec.encoding}, or set its encoding (for example "gb18030") in '
+            f"[sources.{name}] of bank.toml."
+        )
+    return columns
+
+
 def _first_lines(file: TextIO, path: Path) -> Iterator[str]:
     """The lines of a header, one after the other. Raises DataError where it does not end in time."""
     read = 0
@@ -102,10 +144,10 @@ def _first_lines(file: TextIO, path: Path) -> Iterator[str]:
         yield line
 
 
-def count_lines(path: Path) -> int:
+def count_lines(path: Path, escape: bytes = b"") -> int:
     """The number of lines of a file.
 
-    It is -1 where readers of CSV differ: over a lone carriage return, over blanks beside a quote.
+    It is -1 where readers of CSV differ: over a lone carriage return, blanks beside a quote, an ``escape``.
     """
     lines = 0
     with opened_bytes(path) as file:
@@ -117,50 +159,72 @@ def count_lines(path: Path) -> int:
                 )
             if chunk.count(b"\r") != chunk.count(b"\r\n") or b'" ' in chunk or b' "' in chunk:
                 return -1
+            if escape and escape in chunk:
+                return -1
             lines += chunk.count(b"\n") + (not chunk.endswith(b"\n"))
     return lines
 
 
 def rows(
-    lines: Iterator[str], delimiter: str, width: int, only: Collection[int] | None = None
+    lines: Iterator[str],
+    delimiter: str,
+    width: int,
+    only: Collection[int] | None = None,
+    spec: Source | None = None,
 ) -> Iterator[tuple[int, list[str] | str, str]]:
     """Each row below the header: the line on which it begins, its fields or why it is no row, its raw text.
 
     Reading goes on behind the refused line, so that an open quote costs one row and not all that follow.
     Blank lines are no rows. Whatever is read here is read as DuckDB reads it
     from a file in which every line is a row. ``only``: lines on which rows begin; no others are read.
+    ``spec``: what stands above the header and below the last row, and how a quote is escaped.
     """
+    skip, footer, escape = (spec.skip, spec.footer, spec.escape) if spec else (0, "", "")
     waiting: list[str] = []
-    number = 1
+    for _ in range(skip):
+        next(lines, "")
+    number = skip + 1
+    header = 0 if spec and spec.columns else number
     while line := waiting.pop(0) if waiting else next(lines, ""):
+        if footer and line.startswith(footer):
+            break
         if only is not None and number not in only:
             number += 1
             continue
         taken = [line]
-        row = _fields(taken, delimiter)
+        row = _fields(taken, delimiter, escape)
         while row is None and len(taken) < LINES_PER_ROW:
             more = waiting.pop(0) if waiting else next(lines, "")
             if not more:
                 break
             taken.append(more)
-            row = _fields(taken, delimiter)
+            row = _fields(taken, delimiter, escape)
         if isinstance(row, list):
             row = None if _swallows(row, delimiter) else _without_empty_tail(row, width)
         if row is None or isinstance(row, str) or len(row) != width:
             row = row if isinstance(row, str) else _why(row, width)
             waiting[:0] = taken[1:]
             taken = [line]
-        if number > 1 and line.strip("\r\n"):
-            yield number, row, "".join(taken)
+        text = "".join(taken)
+        bad = None if text.isascii() else _BYTES.search(text)
+        if bad:
+            encoding = spec.encoding if spec else "text"
+            row = (
+                f"cannot be read as {encoding}: {readable(bad[0])} is no character; where all files of its "
+                "source are so, set its encoding in bank.toml, for example gb18030 or cp1252"
+            )
+        if number != header and line.strip("\r\n"):
+            yield number, row, text
         number += len(taken)
 
 
-def _fields(lines: list[str], delimiter: str) -> list[str] | str | None:
+def _fields(lines: list[str], delimiter: str, escape: str) -> list[str] | str | None:
     """The fields of one row; None while a quote is open, the reason when one is misplaced."""
-    if len(lines) == 1 and '"' not in lines[0]:
+    if len(lines) == 1 and '"' not in lines[0] and not (escape and escape in lines[0]):
         return lines[0].rstrip("\r\n").split(delimiter)
     try:
-        return next(csv.reader(lines, delimiter=delimiter, strict=True))
+        quoting: dict[str, Any] = {"doublequote": False, "escapechar": escape} if escape else {}
+        return next(csv.reader(lines, delimiter=delimiter, strict=True, **quoting))
     except csv.Error as error:
         return None if "unexpected end" in str(error) else f"a quoted field is broken: {error}"
 
@@ -216,14 +280,43 @@ def raw_rows(path: Path, name: str, spec: Source, lines: Collection[int]) -> Ite
     Of a CSV file that is every physical line of the row; of any other source one JSON object of the row's
     columns.
     """
+    if spec.format == "xlsx":
+        return _workbook_rows(path, name, spec, lines)
     return _csv_rows(path, name, spec, lines) if spec.format == "csv" else _parquet_rows(path, lines)
 
 
 def _csv_rows(path: Path, name: str, spec: Source, lines: Collection[int]) -> Iterator[tuple[int, str]]:
     width = len(header(path, name, spec))
     with opened_text(path, name, spec) as file:
-        for number, _, text in rows(file, spec.delimiter, width, lines):
+        for number, _, text in rows(file, spec.delimiter, width, lines, spec):
             yield number, text.removesuffix("\n").removesuffix("\r")
+
+
+def check_footer(path: Path, name: str, spec: Source) -> None:
+    """Raises DataError where a file has no footer, or rows below it."""
+    below = None
+    with opened_text(path, name, spec) as file:
+        for line in file:
+            if below is None and line.startswith(spec.footer):
+                below = 0
+            elif below is not None and line.strip():
+                below += 1
+    if below is None or below >= MOST_FOOTER:
+        what = (
+            "is cut off: no line begins"
+            if below is None
+            else f"has {below:,} lines below the one that begins"
+        )
+        raise DataError(
+            f"{path} {what} with its footer {spec.footer!r}. Deliver it again, or correct footer in "
+            f"[sources.{name}] of bank.toml."
+        )
+
+
+def _workbook_rows(path: Path, name: str, spec: Source, lines: Collection[int]) -> Iterator[tuple[int, str]]:
+    columns = header(path, name, spec)
+    for line, row in workbook_rows(path, name, spec, len(columns), lines):
+        yield line, row if isinstance(row, str) else as_json(dict(zip(columns, row, strict=True)))
 
 
 def _parquet_rows(path: Path, lines: Collection[int]) -> Iterator[tuple[int, str]]:

@@ -20,6 +20,7 @@ from configs.tables import TABLES, Table
 from pipeline.artefacts import Home, fingerprint, write_json
 from pipeline.ingest import deliveries, latest_date, load, quarantine
 from pipeline.ingest.accounts import refuse_unnamed_accounts
+from pipeline.ingest.databases import fetched
 from pipeline.ingest.distributed import distributed_ingest, open_distributed
 from pipeline.ingest.findings import write_findings
 from pipeline.ingest.relations import computing, number, open_relations
@@ -30,7 +31,6 @@ from pipeline.ingest.selects import (
     load_selects,
     refuse_rows_of_one_line,
 )
-from pipeline.ingest.sources import fetched
 from pipeline.ingest.values import check_time_zone
 from pipeline.tables import NOTES, UNDATED, Count, Delivery, Ingested, read_ingested
 

@@ -25,12 +25,13 @@ import pyarrow.parquet as pq
 
 from configs.bank_folder import find_raw
 from configs.errors import DataError
-from configs.settings import Settings, Source
+from configs.settings import Settings
+from configs.source import Source
 from configs.tables import TABLES, Table
 from pipeline.artefacts import Home, whole_text, write_parquet
 from pipeline.ingest import relations
 from pipeline.ingest.checks import key_hash, repeats
-from pipeline.ingest.csv_files import codec, is_gzip, opened_bytes, opened_text, raw_rows
+from pipeline.ingest.csv_files import KEPT, codec, is_gzip, opened_bytes, opened_text, raw_rows, readable
 from pipeline.ingest.deliveries import FileCount
 from pipeline.ingest.load import Ingestion
 from pipeline.ingest.relations import contract_columns, number
@@ -55,7 +56,7 @@ class RefusedLines:
     def texts(self, settings: Settings) -> Iterator[tuple[str, int, str]]:
         """File, line and raw text of each."""
         rows = raw_rows(self.path, self.source, settings.sources[self.source], self.lines)
-        return ((self.file, line, text) for line, text in rows)
+        return ((self.file, line, readable(text)) for line, text in rows)
 
 
 def refuse(
@@ -240,11 +241,15 @@ def _export_file(
 ) -> Exported:
     if file.startswith(FETCHED):
         return Exported(file, len(lines), None, "rows of a database are corrected there")
+    if name and settings.sources[name].format == "xlsx":
+        return Exported(
+            file, len(lines), None, "rows of a workbook are corrected in a copy without the others"
+        )
     if name is None:
         raise DataError(f"{file} of quarantine.csv is not in {raw} any more. Run `make ingest` again first.")
     spec, path = settings.sources[name], raw / file
     rows = raw_rows(path, name, spec, lines)
-    texts = {line: text for line, text in rows if no_formula(text) == lines[line]}
+    texts = {line: text for line, text in rows if no_formula(readable(text)) == lines[line]}
     if len(texts) < len(lines):
         changed = min(set(lines) - set(texts))
         raise DataError(
@@ -303,16 +308,19 @@ def _marked(file: str, mark: str) -> str:
 
 def _export_csv(path: Path, target: Path, name: str, spec: Source, texts: dict[int, str]) -> None:
     with opened_text(path, name, spec) as file:
-        header = next(file)
+        above = [next(file, "") for _ in range(spec.skip + (0 if spec.columns else 1))]
+        header = above[-1] if above else next(file, "")
     end = header[len(header.rstrip("\r\n")) :] or "\n"
     with opened_bytes(path) as head:
         marked = head.read(3) == BOM_UTF8
     encoding = codec(spec) if marked or codec(spec) != "utf-8-sig" else "utf-8"
     with target.open("wb") as file:
         packed = gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) if is_gzip(path) else file
-        with packed, io.TextIOWrapper(packed, encoding=encoding, newline="") as out:
-            out.write(header.rstrip("\r\n") + end)
+        with packed, io.TextIOWrapper(packed, encoding=encoding, errors=KEPT, newline="") as out:
+            out.writelines(line.rstrip("\r\n") + end for line in above)
             out.writelines(texts[line] + end for line in sorted(texts))
+            if spec.footer:
+                out.write(spec.footer + end)
 
 
 def _export_parquet(path: Path, target: Path, lines: Collection[int]) -> None:

@@ -1,38 +1,37 @@
-"""The bank's raw files as DuckDB relations, each row with the file and the line it came from.
+"""The bank's raw files as DuckDB relations, each row with the file and the line it came from."""
 
-Rows of the bank's own PostgreSQL are fetched once into Parquet and read from there like a file. They are
-sorted by all their columns here, not in the database: numbers of rows and the tables made from them then
-depend on the rows alone, and the bank's database has nothing to sort. Rows alike in every column are
-interchangeable. NUMERIC comes as text, so money is exact, and NaN is refused row by row as from a CSV file.
-"""
-
-import os
-import re
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from configs.bank_folder import find_raw
 from configs.errors import ConfigError, DataError
-from configs.settings import Settings, Source
-from pipeline.artefacts import Home
-from pipeline.ingest.csv_files import codec, count_lines, header, is_gzip, opened_text, rows, shown
+from configs.settings import Settings
+from configs.source import Source
+from pipeline.ingest.csv_files import (
+    check_footer,
+    codec,
+    count_lines,
+    header,
+    is_gzip,
+    opened_text,
+    rows,
+    shown,
+)
+from pipeline.ingest.file_kinds import refuse_other_kind
 from pipeline.ingest.relations import PLACE, Relation, number, sql_name, sql_text
 from pipeline.ingest.values import Notation
+from pipeline.ingest.workbooks import workbook_rows
 
 FETCHED = "postgres:"  # begins the _file of rows that were fetched from a database
-ROWS_PER_GROUP = 100_000
-TYPE = b"POSTGRESQL:type"
-EXAMPLE = "postgresql://reader@host:5432/database"
 # Names that the relation of a source needs for itself, and DuckDB while it reads Parquet.
-RESERVED = {"csv": ("_file", "_line"), "parquet": ("_file", "_line", "filename", "file_row_number")}
+RESERVED = {
+    "csv": ("_file", "_line"),
+    "xlsx": ("_file", "_line"),
+    "parquet": ("_file", "_line", "filename", "file_row_number"),
+}
 
 
 @dataclass(frozen=True)
@@ -96,31 +95,61 @@ def open_source(
     ``files`` only; ``schema_like`` are others that must have the same columns.
     Raises DataError for a file that is empty, cut off, wrongly encoded or has a broken header.
     """
-    if spec.format != "csv":
+    amount = _amount(spec)
+    if spec.format not in ("csv", "xlsx"):
         label = sql_text(FETCHED + name) if spec.format == "postgres" else _below(raw, files[0])
-        _open_parquet(con, name, files, schema_like, label)
+        _open_parquet(con, name, spec, files, schema_like, label)
         return []
-    names = _same_header({path: header(path, name, spec) for path in (*schema_like, *files)}, name, "csv")
+    names = _same_header({path: header(path, name, spec) for path in (*schema_like, *files)}, name, spec)
     relation = Relation(name, dict.fromkeys(names, "VARCHAR") | PLACE)
     relation.create(con)
     rejects: list[Reject] = []
     for path in files:
         file = CsvFile(name, path, path.relative_to(raw).as_posix(), spec, names)
+        if spec.footer:
+            check_footer(path, name, spec)
         if not _load_whole(con, file):
             relation.insert(con, _readable_rows(file, rejects))
         _refuse_second_header(con, file)
+    if amount:
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE {sql_name(name)} AS SELECT *{amount} FROM {sql_name(name)}"
+        )
     return rejects
 
 
+def _amount(spec: Source) -> str:
+    """SQL: one more column ``amount``, credit less debit as text; no number where both are filled."""
+    if not spec.credit:
+        return ""
+    credit, debit = (f"CAST({sql_name(column)} AS VARCHAR)" for column in (spec.credit, spec.debit))
+    no_credit, no_debit = (
+        f"coalesce(regexp_full_match({text}, '[0.,\\s]*'), true)" for text in (credit, debit)
+    )
+    return (
+        f", CASE WHEN {no_credit} AND {no_debit} THEN coalesce(nullif(trim({credit}), ''), {debit}) "
+        f"WHEN {no_debit} THEN {credit} "
+        f"WHEN {no_credit} AND ltrim({debit})[1] NOT IN ('-', '+') THEN '-' || ltrim({debit}) "
+        f"ELSE concat_ws(' ', 'credit', {credit}, 'debit', {debit}) END AS amount"
+    )
+
+
 def _open_parquet(
-    con: duckdb.DuckDBPyConnection, name: str, files: list[Path], schema_like: Sequence[Path], label: str
+    con: duckdb.DuckDBPyConnection,
+    name: str,
+    spec: Source,
+    files: list[Path],
+    schema_like: Sequence[Path],
+    label: str,
 ) -> None:
     """Make a Parquet source; ``label`` is the SQL of its ``_file``."""
-    _same_header({path: _parquet_columns(con, path) for path in (*schema_like, *files)}, name, "parquet")
+    _same_header(
+        {path: _parquet_columns(con, path, name, spec) for path in (*schema_like, *files)}, name, spec
+    )
     listed = ", ".join(sql_text(path) for path in files)
     con.execute(
         f"CREATE OR REPLACE TEMP VIEW {sql_name(name)} AS SELECT * EXCLUDE (filename, file_row_number), "
-        f"{label} AS _file, file_row_number + 1 AS _line "
+        f"{label} AS _file, file_row_number + 1 AS _line{_amount(spec)} "
         f"FROM read_parquet([{listed}], "
         "filename = true, file_row_number = true, union_by_name = true, hive_partitioning = false)"
     )
@@ -132,19 +161,28 @@ def _below(raw: Path, path: Path) -> str:
     return f"replace(filename[{start}:], '\\', '/')"
 
 
-def _parquet_columns(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[str, ...]:
+def _parquet_columns(con: duckdb.DuckDBPyConnection, path: Path, name: str, spec: Source) -> tuple[str, ...]:
     """The column names of one Parquet file, sorted, since Parquet is read by name."""
     try:
         columns = con.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(path)]).fetchall()
     except duckdb.Error:
+        with path.open("rb") as file:
+            refuse_other_kind(path, file.read(1024), name, spec)
         what = "cut off, or no Parquet at all" if path.stat().st_size else "empty"
         raise DataError(f"{path} is {what}. Deliver it again.") from None
     return tuple(sorted(column[0] for column in columns))
 
 
-def _same_header(headers: dict[Path, tuple[str, ...]], name: str, kind: str) -> tuple[str, ...]:
+def _same_header(headers: dict[Path, tuple[str, ...]], name: str, spec: Source) -> tuple[str, ...]:
     first, *others = headers
-    taken = [column for column in headers[first] if column.lower() in RESERVED[kind]]
+    taken = [column for column in headers[first] if column.lower() in RESERVED.get(spec.format, ())]
+    sides = [column for column in (spec.credit, spec.debit) if column and column not in headers[first]]
+    if sides or (spec.credit and "amount" in [column.lower() for column in headers[first]]):
+        what = f"no column {sides[0]!r}" if sides else "a column amount already"
+        raise DataError(
+            f"{first} has {what} in {shown(headers[first])}. Correct credit and debit in [sources.{name}] of "
+            "bank.toml, or leave them out."
+        )
     if taken:
         raise DataError(
             f"{first} has a column {taken[0]!r}, a name that ingest needs for itself: in a SELECT _file and "
@@ -165,21 +203,31 @@ def _load_whole(con: duckdb.DuckDBPyConnection, file: CsvFile) -> bool:
 
     DuckDB skips blank lines and loses all rows behind an open quote: its numbers are then no lines.
     """
-    lines = count_lines(file.path) if codec(file.spec) == "utf-8-sig" else -1
+    spec = file.spec
+    quick = spec.format == "csv" and codec(spec) == "utf-8-sig" and not spec.footer
+    lines = count_lines(file.path, spec.escape.encode()) if quick else -1
+    above = spec.skip + (0 if spec.columns else 1)
     if lines < 0:
         return False
     types = ", ".join(f"{sql_text(column)}: 'VARCHAR'" for column in file.columns)
     try:
         inserted = con.execute(
-            f"INSERT INTO {sql_name(file.source)} SELECT *, ?, row_number() OVER () + 1 "
-            f"FROM read_csv(?, header = true, auto_detect = false, columns = {{{types}}}, delim = ?, "
+            f"INSERT INTO {sql_name(file.source)} SELECT *, ?, row_number() OVER () + {above} "
+            f"FROM read_csv(?, header = {not spec.columns}, skip = {spec.skip}, nullstr = ?, "
+            f"auto_detect = false, columns = {{{types}}}, delim = ?, "
             "quote = '\"', escape = '\"', compression = ?, hive_partitioning = false)",
-            [file.label, str(file.path), file.spec.delimiter, "gzip" if is_gzip(file.path) else "none"],
+            [
+                file.label,
+                str(file.path),
+                ["", *spec.nulls],
+                spec.delimiter,
+                "gzip" if is_gzip(file.path) else "none",
+            ],
         )
     except duckdb.InvalidInputException:
         return False
     ((rows_loaded,),) = inserted.fetchall()
-    if rows_loaded + 1 == lines:
+    if rows_loaded + above == lines:
         return True
     con.execute(f"DELETE FROM {sql_name(file.source)} WHERE _file = ?", [file.label])
     return False
@@ -187,12 +235,22 @@ def _load_whole(con: duckdb.DuckDBPyConnection, file: CsvFile) -> bool:
 
 def _readable_rows(file: CsvFile, rejects: list[Reject]) -> Iterator[tuple[str | int | None, ...]]:
     """The rows of a file in which not every line is a row, with exact lines; others go into ``rejects``."""
+    nulls = {"", *file.spec.nulls}
+    for line, row in _rows_of(file):
+        if isinstance(row, str):
+            rejects.append(Reject(file.label, line, row))
+        else:
+            yield (*(None if value in nulls else value for value in row), file.label, line)
+
+
+def _rows_of(file: CsvFile) -> Iterator[tuple[int, list[str] | str]]:
+    width = len(file.columns)
+    if file.spec.format == "xlsx":
+        yield from workbook_rows(file.path, file.source, file.spec, width)
+        return
     with opened_text(file.path, file.source, file.spec) as text:
-        for line, row, _ in rows(text, file.spec.delimiter, len(file.columns)):
-            if isinstance(row, str):
-                rejects.append(Reject(file.label, line, row))
-            else:
-                yield (*(value or None for value in row), file.label, line)
+        for line, row, _ in rows(text, file.spec.delimiter, width, spec=file.spec):
+            yield line, row
 
 
 def _refuse_second_header(con: duckdb.DuckDBPyConnection, file: CsvFile) -> None:
@@ -207,123 +265,3 @@ def _refuse_second_header(con: duckdb.DuckDBPyConnection, file: CsvFile) -> None
             f"{file.path} repeats its header in line {line}, as if two files had been joined. "
             "Deliver each as a file of its own, or without the second header."
         )
-
-
-@contextmanager
-def fetched(settings: Settings, home: Home) -> Iterator[dict[str, Path]]:
-    """One Parquet file per database source of the bank, by the source's name; they go when the block ends.
-
-    Raises DataError when a database cannot be reached or a query fails; no message holds a password or a row.
-    """
-    folder = home.root / ".fetched"
-    shutil.rmtree(folder, ignore_errors=True)
-    names = [name for name, spec in settings.sources.items() if spec.format == "postgres"]
-    try:
-        yield {name: _fetch(name, settings.sources[name], folder) for name in names}
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _fetch(name: str, spec: Source, folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    unsorted, target = folder / f".{name}.parquet", folder / f"{name}.parquet"
-    with _connected(name, spec) as cursor:
-        with _reading(name):
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            cursor.execute(spec.query or f"SELECT * FROM {spec.table}")
-        _write_unsorted(name, cursor.fetch_record_batch(), unsorted)
-    with duckdb.connect() as con:
-        con.execute("SET memory_limit = '2500MB'; SET TimeZone = 'UTC'")
-        con.execute("SET temp_directory = ?", [str(folder)])
-        reader = con.from_parquet(str(unsorted)).order("ALL").to_arrow_reader(ROWS_PER_GROUP)
-        _write_groups(reader, target)
-    unsorted.unlink()
-    return target
-
-
-@contextmanager
-def _connected(name: str, spec: Source) -> Iterator[Any]:
-    try:
-        from adbc_driver_postgresql import dbapi
-    except ImportError:
-        raise DataError(
-            f"source {name!r} needs the PostgreSQL driver. Install the extra 'postgres' of this package."
-        ) from None
-    where = f"the environment variable {spec.dsn_env}"
-    text = os.environ.get(spec.dsn_env or "", "")
-    if not text:
-        raise DataError(
-            f"source {name!r} reads PostgreSQL, but {where} is not set. Set it, for example to {EXAMPLE}."
-        )
-    try:
-        connection = dbapi.connect(text)
-    except dbapi.Error as error:
-        # Of a connection string that it cannot read, libpq quotes parts: the password may be among them.
-        reason = re.search(r"connection to server.*", str(error))
-        raise DataError(
-            f"source {name!r} cannot be read: {reason.group()}. Mend {where}, or ask for access."
-            if reason
-            else f"source {name!r}: {where} holds no connection string. Set it, for example to {EXAMPLE}."
-        ) from None
-    with connection, connection.cursor() as cursor:
-        yield cursor
-
-
-@contextmanager
-def _reading(name: str) -> Iterator[None]:
-    """Raises DataError with the database's message.
-
-    Names are shown where the query is wrong. Of any other error the values are left out: they may be a
-    person's.
-    """
-    from adbc_driver_manager import Error
-
-    try:
-        yield
-    except (Error, OSError, pa.ArrowException) as error:
-        server_error = re.search(r"ERROR: +(.*)", str(error))
-        message = server_error.group(1) if server_error else str(error).partition("\n")[0]
-        if not str(getattr(error, "sqlstate", "") or "").startswith("42"):
-            message = re.sub(r"['\"].*['\"]|\d[\d.:+-]*", "…", message)
-        raise DataError(
-            f"source {name!r} cannot be read: the database says: {message}. Mend its query or table in "
-            f"[sources.{name}] of bank.toml, or ask for access."
-        ) from None
-
-
-def _write_unsorted(name: str, reader: pa.RecordBatchReader, target: Path) -> None:
-    odd = [field.name for field in reader.schema if (field.metadata or {}).get(TYPE) == b"money"]
-    if odd:
-        raise DataError(
-            f"source {name!r}: the column {odd[0]} is of type money, whose decimals depend on the server. "
-            f"Select {odd[0]}::numeric in the query of [sources.{name}] in bank.toml."
-        )
-    schema = pa.schema([pa.field(field.name, _plain(field.type)) for field in reader.schema])
-    with pq.ParquetWriter(target, schema) as writer:
-        while True:
-            with _reading(name):
-                batch = next(reader, None)
-            if batch is None:
-                break
-            columns = [
-                getattr(column, "storage", column) if _plain(column.type) != column.type else column
-                for column in batch.columns
-            ]
-            writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
-
-
-def _plain(kind: pa.DataType) -> pa.DataType:
-    """Text where the driver marks text as of a type of PostgreSQL, such as numeric or json."""
-    return pa.string() if pa.types.is_string(getattr(kind, "storage_type", kind)) else kind
-
-
-def _write_groups(reader: pa.RecordBatchReader, target: Path) -> None:
-    """Groups of equal size, so that the bytes do not depend on how the stream was cut."""
-    with pq.ParquetWriter(target, reader.schema) as writer:
-        waiting = reader.schema.empty_table()
-        for batch in reader:
-            waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch])])
-            while len(waiting) >= ROWS_PER_GROUP:
-                writer.write_table(waiting.slice(0, ROWS_PER_GROUP).combine_chunks())
-                waiting = waiting.slice(ROWS_PER_GROUP)
-        writer.write_table(waiting.combine_chunks())

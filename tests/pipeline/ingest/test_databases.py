@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from configs.errors import DataError
-from pipeline.ingest import sources
+from pipeline.ingest import databases
 from pipeline.ingest.quarantine import export_refused
 from pipeline.tables import read_ingested
 from tests.databases import PASSWORD, REMEDY
@@ -85,8 +85,8 @@ def test_a_query_and_many_batches(bank, database, monkeypatch):
         date '2024-03-04', NULL FROM generate_series(1, 5000) AS n""")
     query = "SELECT * FROM core.txn WHERE \\\"NO\\\" LIKE 'N%'"
     bank.declare('table = "core.txn"', f'query = "{query}"')
-    monkeypatch.setattr(sources, "ROWS_PER_GROUP", 1_500)
-    with sources.fetched(bank.settings(), bank.home) as files:
+    monkeypatch.setattr(databases, "ROWS_PER_GROUP", 1_500)
+    with databases.fetched(bank.settings(), bank.home) as files:
         groups = pq.ParquetFile(files["txn"]).metadata
         sizes = [groups.row_group(n).num_rows for n in range(groups.num_row_groups)]
         assert sizes == [1_500, 1_500, 1_500, 500]

@@ -302,8 +302,16 @@ BROKEN: dict[str, tuple[Callable[[Any], object], str]] = {
     ),
     "wrong encoding": (
         lambda tiny: tiny.write("txn_1.csv", txn(tiny).replace("2024-03-04,", "2024-03-04,转账"), "gb18030"),
-        "RAW/txn_1.csv is not utf-8: line 5 cannot be read. Deliver it as utf-8, or set its encoding "
-        '(for example "gb18030") in [sources.txn] of bank.toml.',
+        "table 'transactions': 1 of 10 rows refused, above the limit of 2.0%; most often, first in txn_1.csv "
+        "line 5: cannot be read as utf-8: \\xd7 is no character; where all files of its source are so, set "
+        "its encoding in bank.toml, for example gb18030 or cp1252. Have the file corrected (all refused "
+        "lines stand in quarantine.csv), or raise quarantine_limit in configs/banks/tiny/bank.toml.",
+    ),
+    "header in another encoding": (
+        lambda tiny: tiny.write("txn_1.csv", txn(tiny).replace("MEMO", "转账"), "gb18030"),
+        "RAW/txn_1.csv is not utf-8: its header (NO, CUST, ACCT, DONE, AMT, CCY, KIND, LOADED, "
+        "\\xd7\\xaa\\xd5\\xcb) cannot be read. Deliver it as utf-8, or set its encoding (for example "
+        '"gb18030") in [sources.txn] of bank.toml.',
     ),
     "headers differ": (
         lambda tiny: tiny.write("txn_2.csv", txn(tiny).replace("MEMO", "NOTE")),
