@@ -23,22 +23,39 @@ class LeaseError(Exception):
 
 
 class MachineError(Exception):
-    """The machine could not do something: a full disk, a missing right, a lost file."""
+    """The machine could not do something: a full disk, a missing right, a broken or absent device.
+
+    No other errno is the machine's: that a file is not there, or is another kind of file, is the software's
+    fault or somebody's who changed files under it, and trying again later helps neither.
+    """
 
     REMEDIES: ClassVar = {
         errno.ENOSPC: "Make room on the disk",
         errno.EDQUOT: "Have the quota of this account raised",
+        errno.EFBIG: "Have the limit of a file's size raised (ulimit -f)",
         errno.EACCES: "Give this account the right",
         errno.EPERM: "Give this account the right",
         errno.EROFS: "Have the file system mounted for writing",
         errno.EMFILE: "Raise the limit of open files (ulimit -n)",
+        errno.ENFILE: "Raise the limit of open files (fs.file-max)",
+        errno.ENOMEM: "Give the machine more memory",
         errno.EIO: "Have the disk looked at",
+        errno.ENXIO: "Have the disk looked at",
+        errno.ENODEV: "Have the disk looked at",
+        errno.ESTALE: "Have the file system mounted again",
+        errno.ENOTCONN: "Have the file system mounted again",
+        errno.ETIMEDOUT: "Have the file system's server looked at",
     }
 
     def __init__(self, place: str, error: OSError) -> None:
         """``place`` is what was being done, such as the step of a run."""
         remedy = self.REMEDIES.get(error.errno or 0, "Mend that")
         super().__init__(f"{place}: {error}. {remedy}, then run the command again.")
+
+    @classmethod
+    def is_at(cls, error: OSError) -> bool:
+        """True where the machine is at fault, by the error's number."""
+        return error.errno in cls.REMEDIES
 
 
 # 1 is a fault of the software, 2 also a command that is written wrongly.
@@ -57,7 +74,7 @@ def exit_code_of(error: BaseException | None) -> int:
         return 0
     if isinstance(error, KeyboardInterrupt):
         return 130
-    if isinstance(error, OSError) and error.errno in MachineError.REMEDIES:
+    if isinstance(error, OSError) and MachineError.is_at(error):
         return EXIT_CODES[MachineError]
     return next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1)
 

@@ -278,6 +278,7 @@ class Settings(Strict):
     tiers: Listed[Tier]
     customers_per_bucket: Count
     quarantine_limit: Annotated[float, Field(ge=0, le=1)]
+    quarantine_rows: Annotated[int, Field(ge=0, le=100)]
     words: Named[Listed[str]]
     cohort: Cohort
     label: Label

@@ -20,9 +20,9 @@ def main() -> None:
         try:
             app()
         except OSError as error:
-            if error.errno not in MachineError.REMEDIES:
-                raise
-            raise MachineError("between two steps", error) from error
+            if MachineError.is_at(error):
+                raise MachineError("between two steps", error) from error
+            raise
     except tuple(EXIT_CODES) as error:
         typer.echo(f"{type(error).__name__}: {error}", err=True)
         sys.exit(exit_code_of(error))

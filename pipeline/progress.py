@@ -61,7 +61,7 @@ def recorded_steps() -> Iterator[list[Step]]:
 def step(name: str) -> Iterator[dict[str, Any]]:
     """One step of a run: fill the dict with counts, which are logged with the seconds when it ends.
 
-    Raises MachineError, naming the step, where the operating system refuses something.
+    Raises MachineError, naming the step, where the machine could not do something.
     """
     counts: dict[str, Any] = {}
     began, ended_well = time.perf_counter(), False
@@ -69,7 +69,9 @@ def step(name: str) -> Iterator[dict[str, Any]]:
         yield counts
         ended_well = True
     except OSError as error:
-        raise MachineError(f"step {name!r}", error) from error
+        if MachineError.is_at(error):
+            raise MachineError(f"step {name!r}", error) from error
+        raise
     finally:
         recorded = _recorded.get()
         if recorded is not None:

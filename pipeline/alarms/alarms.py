@@ -7,20 +7,20 @@ artefacts, and the next command takes them over.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from configs.alarms import Alarm
+from configs.alarms import Alarm, Kind
 from configs.errors import DataError
 from pipeline.artefacts import fingerprint, write_json
 from pipeline.context import Context
 from pipeline.progress import log
 from serve.store import alarms as stored
 from serve.store.store import Store
+from serve.texts.wording import Wording
 
-_REMEDY = "Read the log of the run, correct what it names, and run the week again."
 _ALARMS = TypeAdapter(list[Alarm])
 Change = Callable[[Sequence[Alarm]], list[Alarm]]
 
@@ -95,6 +95,11 @@ def close_alarms(context: Context, is_gone: Callable[[Alarm], bool], why: str) -
         log.info("alarms    closed %s (%s, step %s): %s", alarm.alarm_id, alarm.kind, alarm.step, why)
 
 
+def remedy_of(kind: Kind, snapshot_date: date | None = None) -> str:
+    """What to do about an alarm of a kind whose reason names no remedy of its own."""
+    return Wording("en")(f"alarm_remedy.{kind}", monday=snapshot_date)
+
+
 def split_message(message: str) -> tuple[str, str]:
     """What was found, and the last sentence of the message, which says what to do.
 
@@ -102,7 +107,9 @@ def split_message(message: str) -> tuple[str, str]:
     ('there is no file x.csv.', 'Deliver it.')
     """
     sentences = re.split(r"(?<=[.!?]) (?=[A-Z`])", " ".join(message.split()))
-    return (" ".join(sentences[:-1]), sentences[-1]) if len(sentences) > 1 else (sentences[0], _REMEDY)
+    return (
+        (" ".join(sentences[:-1]), sentences[-1]) if len(sentences) > 1 else (sentences[0], remedy_of("data"))
+    )
 
 
 def _raised(context: Context, alarms: Sequence[Alarm], alarm: Alarm, at: datetime) -> list[Alarm]:

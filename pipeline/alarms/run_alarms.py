@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from configs.alarms import Alarm
-from pipeline.alarms.alarms import raise_alarm
+from pipeline.alarms.alarms import raise_alarm, remedy_of
 from pipeline.context import Context
 from pipeline.monitoring.calibration import VERDICTS
 
@@ -22,13 +22,12 @@ def raise_run_alarms(
     """
     if drift and drift["drifted"]:
         reason = f"{drift['drifted']} of {drift['features']} features drifted since {drift['since']}."
-        remedy = "Look at the page of the model for which ones, and at the sources that they come from."
-        raise_alarm(context, Alarm("drift", "figures", reason, remedy, snapshot_date))
+        raise_alarm(context, Alarm("drift", "figures", reason, remedy_of("drift"), snapshot_date))
     groups = [group for group in calibration["groups"] if group["since"]] if calibration else []
     if groups:
         names = "; ".join(
             f"{' '.join(filter(None, (group['kind'], group['name'])))}: {VERDICTS[group['verdict']]}"
             for group in groups
         )
-        remedy = "Look at the page of the model. Approve the model that was trained since, or train one."
-        raise_alarm(context, Alarm("promise", "calibration", f"{names}.", remedy, snapshot_date))
+        alarm = Alarm("promise", "calibration", f"{names}.", remedy_of("promise"), snapshot_date)
+        raise_alarm(context, alarm)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from configs.alarms import Alarm, Kind
 from configs.errors import DataError, MachineError, exit_code_of
-from pipeline.alarms.alarms import close_alarms, open_or_none, raise_alarm, split_message
+from pipeline.alarms.alarms import close_alarms, open_or_none, raise_alarm, remedy_of, split_message
 from pipeline.alarms.freshness import newest_days
 from pipeline.alarms.sending import send_due
 from pipeline.alarms.textfile import write_textfile
@@ -129,13 +129,10 @@ def _of_error(run: CommandRun, code: int, steps: Sequence[Step], error: Exceptio
     kind, step = _KINDS[code], failed[0] if failed else run.command
     if kind == "software":
         reason = f"{run.command} ended with {type(error).__name__} at {_place_of(error)}."
-        remedy = "Send the traceback in the log of the run to whoever maintains the software."
+        remedy = remedy_of(kind, run.snapshot_date)
     elif kind == "gate":
         reason = str(error).split(" (2) ")[0].split(" If the figures are right")[0]  # the first gate's
-        remedy = (
-            f"Look at gates/{run.snapshot_date}.json, do what the gates say and run the week again, or let "
-            "a second person override them (docs/operations.md)."
-        )
+        remedy = remedy_of(kind, run.snapshot_date)
     else:
         error = MachineError("between two steps", error) if isinstance(error, OSError) else error
         reason, remedy = split_message(str(error))
@@ -148,7 +145,7 @@ def _of_killed(run: CommandRun) -> Alarm:
         run.command,
         f"{run.command} ({run.process}), begun at {run.started_at:%Y-%m-%d %H:%M} UTC, was killed or its "
         "machine stopped.",
-        "Run the week again, and look in the log of the machine for what ended it (memory, restart).",
+        remedy_of("lease", run.snapshot_date),
         run.snapshot_date,
     )
 

@@ -18,7 +18,6 @@ from pipeline.commands.options import (
     store_of,
     writing,
 )
-from pipeline.lease import held
 from pipeline.progress import log, progress_bar, start_logging, step
 
 app = typer.Typer()
@@ -152,7 +151,7 @@ def migrate(bank: BankOption = "demo", data: DataOption = DATA) -> None:
     from serve.store.schema import VERSION
     from serve.store.store import Store
 
-    with held(data / bank, "migrate"), Store(store_of(bank, data)) as store:
+    with writing("migrate", bank, data) as context, Store(context.home.store) as store:
         steps = store.migrate()
     typer.echo(f"version {VERSION}, {'after ' + ', '.join(steps) if steps else 'as before'}")
 
@@ -162,7 +161,7 @@ def rollback_run(bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """Serve the run before the one that is served now."""
     from serve.store.store import Store
 
-    with held(data / bank, "rollback-run"), Store(store_of(bank, data)) as store:
+    with writing("rollback-run", bank, data) as context, Store(context.home.store) as store:
         run = store.rollback()
     typer.echo(f"serves {run.run_id} of Monday {run.snapshot_date}")
 
@@ -188,9 +187,9 @@ def restore(
     from pipeline.training.promotion import note_restored
     from serve.store.backup import restore as put_back
 
-    with held(data / bank, "restore"):
-        runs = put_back(store_of(bank, data), source)
-        note_restored(context_of(bank, data), source.name)
+    with writing("restore", bank, data) as context:
+        runs = put_back(context.home.store, source)
+        note_restored(context, source.name)
     typer.echo(f"{runs} runs from {source}")
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from configs.bank_folder import load_settings
 from configs.dates import monday
+from configs.errors import DataError
 from configs.settings import Settings
 from models.hazard import fit, fit_calibrator
 from models.matrix import KEY, Matrix
@@ -47,8 +48,17 @@ def dataset(bank: str, snapshots: Sequence[date | str], data: Path | str = "data
 
 
 def backfill(context: Context, tables: Ingested, snapshots: Sequence[date], progress: Progress) -> list[date]:
-    """The Mondays that have matured, after cohort and features of all and labels of these are written."""
+    """The Mondays that have matured, after cohort and features of all and labels of these are written.
+
+    Raises DataError for a Monday beyond the data: of a week that is not over nothing can be said.
+    """
     end = tables.last_day + timedelta(days=1)
+    newest = end + timedelta(days=-end.weekday() % 7)
+    if max(snapshots, default=newest) > newest:
+        raise DataError(
+            f"{max(snapshots)} lies beyond the data; its last booking is of {tables.last_day}. Name a Monday "
+            f"up to {newest}, or ingest newer files first."
+        )
     matured = [day for day in snapshots if context.settings.label.timeline(day).matured(end)]
     build_snapshots(context.settings, context.home, tables, snapshots, progress)
     build_outcomes(context.settings, context.home, tables, matured, end, progress)

@@ -8,70 +8,39 @@ from math import inf, isfinite
 from configs.settings import Gates
 from pipeline.gates.figures import Figure
 from pipeline.gates.limits import Limits, learn
+from serve.texts.wording import Wording
 
 # ``alarm`` lets a run through, and says what no rerun would mend.
 PASSED, ALARM, REFUSED, LATE, OVERRIDDEN = "passed", "alarm", "refused", "late", "overridden"
 _LATE_KINDS = ("lag", "rows", "branches", "files")  # what a source that was declared late is let through
 
-_MISSING = "deliver what is missing and run the week again"
-_HOLDINGS = "compare holdings and bookings of the week: one of them is missing, old, or in another unit"
-_RECORDS = "look at their balances and records"
-_FEATURES = "look at the features that drifted, and at the sources they come from"
-_ASSIGNMENTS = "look at the newest assignments"
-
-# By gate: what is sentence of the figure, its unit, and what to do.
-_WORDS: dict[str, tuple[str, str, str]] = {
-    "lag": (
-        "the newest day of {table}, {detail}, lies {value} before the Monday",
-        "days",
-        f"{_MISSING}, or declare the source late with LATE='{{table}}=<reason>'",
-    ),
-    "rows": (
-        "{value} of {table} were first seen in the week before the Monday",
-        "rows",
-        "look for a file that is missing, cut off, of another week, or delivered again under new keys",
-    ),
+# By gate: the sentence of the figure, and its unit; what to do stands in serve/texts.
+_WORDS: dict[str, tuple[str, str]] = {
+    "lag": ("the newest day of {table}, {detail}, lies {value} before the Monday", "days"),
+    "rows": ("{value} of {table} were first seen in the week before the Monday", "rows"),
     "files": (
         "{value} a week of {table} were loaded from the files of {detail} since the run before",
         "rows",
-        "look for a file that is missing, cut off, or delivered again under new keys",
     ),
-    "branches": ("{value} lack nearly all their rows in {table}: {detail}", "branches", _MISSING),
-    "unchanged": (
-        "{value} of the balances valued anew in {table} are those valued before",
-        "share",
-        "look for a file of another week under new dates",
-    ),
-    "rates": (
-        "an exchange rate changed by {value} within the week",
-        "share",
-        "compare the newest rates with those of the week before",
-    ),
-    "cohort": ("the cohort has {value}", "customers", "look at who entered and who left"),
-    "entered": ("{value} a week entered the cohort ({detail})", "customers", _RECORDS),
-    "left": ("{value} a week left the cohort ({detail})", "customers", _RECORDS),
-    "aum": (
-        "the AUM of all customers is {value}",
-        "money",
-        "look for balances in another unit, missing holdings, or a wrong exchange rate",
-    ),
-    "unexplained": ("bookings leave a change of AUM by {value} unexplained", "share", _HOLDINGS),
-    "moved": ("{value} of AUM rose or fell without a booking", "share", _HOLDINGS),
-    "opted_out": ("{value} of the cohort want no calls", "share", "look at marketing_opt_out in customers"),
-    "without_manager": ("{value} of the cohort have no manager", "share", _ASSIGNMENTS),
-    "largest_manager": ("{value} of the cohort have one and the same manager", "share", _ASSIGNMENTS),
-    "calibration": (
-        "{value} left for each customer predicted to leave ({detail})",
-        "",
-        "look for rows and records that are missing or wrong since that Monday, correct them and run the "
-        "week again: outcomes of the last weeks are then counted anew",
-    ),
-    "risk_mean": ("the mean risk is {value}", "share", _FEATURES),
-    "risk_spread": ("the standard deviation of the risk is {value}", "share", _FEATURES),
-    "high_risk": ("{value} of the cohort are in the high band", "share", _FEATURES),
-    "drifted": ("{value} of the features have drifted", "share", _FEATURES),
-    "listed": ("{value} are listed", "customers", "look at opt-outs, contacts, managers and their capacity"),
-    "managers": ("{value} have a list", "managers", "look at the managers and the newest assignments"),
+    "branches": ("{value} lack nearly all their rows in {table}: {detail}", "branches"),
+    "unchanged": ("{value} of the balances valued anew in {table} are those valued before", "share"),
+    "rates": ("an exchange rate changed by {value} within the week", "share"),
+    "cohort": ("the cohort has {value}", "customers"),
+    "entered": ("{value} a week entered the cohort ({detail})", "customers"),
+    "left": ("{value} a week left the cohort ({detail})", "customers"),
+    "aum": ("the AUM of all customers is {value}", "money"),
+    "unexplained": ("bookings leave a change of AUM by {value} unexplained", "share"),
+    "moved": ("{value} of AUM rose or fell without a booking", "share"),
+    "opted_out": ("{value} of the cohort want no calls", "share"),
+    "without_manager": ("{value} of the cohort have no manager", "share"),
+    "largest_manager": ("{value} of the cohort have one and the same manager", "share"),
+    "calibration": ("{value} left for each customer predicted to leave ({detail})", ""),
+    "risk_mean": ("the mean risk is {value}", "share"),
+    "risk_spread": ("the standard deviation of the risk is {value}", "share"),
+    "high_risk": ("{value} of the cohort are in the high band", "share"),
+    "drifted": ("{value} of the features have drifted", "share"),
+    "listed": ("{value} are listed", "customers"),
+    "managers": ("{value} have a list", "managers"),
 }
 
 
@@ -123,20 +92,21 @@ def _evaluate(gates: Gates, figure: Figure, late: Mapping[str, str], false_share
 
 
 def _finding(figure: Figure) -> str:
-    sentence, unit, _ = _WORDS[figure.kind]
+    sentence, unit = _WORDS[figure.kind]
     return sentence.format(table=figure.table, detail=figure.detail, value=_shown(figure.value, unit))
 
 
 def _sentence(verdict: Verdict) -> str:
     """A sentence of what was found, what is usual, and what to do."""
     figure, learnt = verdict.figure, verdict.learnt
-    _, unit, remedy = _WORDS[figure.kind]
+    _, unit = _WORDS[figure.kind]
+    remedy = Wording("en")(f"gate_remedy.{figure.kind}", table=figure.table)
     broken = figure.low <= figure.value <= figure.high
     if learnt and broken:
         limits = f"{_range(learnt.low, learnt.high, unit)} is usual (learnt from {learnt.weeks} weeks)"
     else:
         limits = f"{_range(figure.low, figure.high, unit)} is the limit"
-    return f"{_finding(figure)}; {limits}: {remedy.format(table=figure.table)}."
+    return f"{_finding(figure)}; {limits}: {remedy}."
 
 
 def _range(low: float, high: float, unit: str) -> str:

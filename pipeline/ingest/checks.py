@@ -19,6 +19,9 @@ from pipeline.ingest.values import (
 CONTROL = r"\p{Cc}"  # no text of a bank holds one; in an identifier it would make two customers of one
 _EDGES = r"^[\p{Z}\p{Cf}]|[\p{Z}\p{Cf}]$"
 _LOOKED_AT = r"[\p{C}\p{Z}.,+]"  # only ids with one of these are looked at closely
+# Numbers that pages and API name in addresses, of which a path cannot hold . or ..
+IN_ADDRESSES = ("customer_id", "manager_id", "branch_id")
+LONGEST_NUMBER = 64  # characters, as ID of serve/http/responses.py
 
 
 def check_columns(table: Table, bank: str, types: dict[str, str], time_zone: str = "") -> None:
@@ -84,6 +87,9 @@ def checked(
     for name in table.money:
         if name in present:
             reasons += wrong_decimals(name, f"t._raw_{name}", present[name], notation)
+    # A number that refers to another table must be in it, and that table refuses such numbers.
+    numbers = {*table.names} & {*present} - {*dict(table.references)}
+    reasons += [_no_address(name) for name in IN_ADDRESSES if name in numbers]
     # A default stands for a column that is not delivered; in a delivered key nothing may stand for nothing.
     reasons += [
         f"CASE WHEN t._raw_{column.name} IS NULL THEN '{column.name}: is empty' END"
@@ -209,6 +215,14 @@ def _odd_id(name: str) -> str:
         f"WHEN regexp_full_match({name}, '{DAMAGED_ID}') "
         "THEN 'is an id that a spreadsheet or a float has damaged: deliver it as text' "
         f"WHEN regexp_matches({name}, '{_EDGES}') THEN 'begins or ends with a blank or a hidden mark' END"
+    )
+
+
+def _no_address(name: str) -> str:
+    wrong = f"length(t.{name}) > {LONGEST_NUMBER} OR t.{name} IN ('.', '..')"
+    return (
+        f"CASE WHEN {wrong} THEN '{name}: ''' || left(t.{name}, 40) || ''' fits into no address: "
+        f"it is . or .., or longer than {LONGEST_NUMBER} characters' END"
     )
 
 

@@ -32,6 +32,7 @@ from pipeline.ingest.selects import (
     refuse_rows_of_one_line,
 )
 from pipeline.ingest.values import check_time_zone
+from pipeline.progress import log
 from pipeline.tables import NOTES, UNDATED, Count, Delivery, Ingested, read_ingested
 
 # Raised when the same files, SELECTs and settings would give other tables. Older ones are then made anew.
@@ -190,8 +191,12 @@ def _check_limit(state: load.Ingestion, loaded: Loaded) -> None:
     if state.plan.base is None:
         refused -= total.corrected
     share = refused / rows_in if rows_in else 0.0
-    if share > settings.quarantine_limit or (total.loaded == 0 and table.needed):
-        reason = quarantine.most_common(state.con, table.name)
+    reason = quarantine.most_common(state.con, table.name) if refused else ""
+    is_beyond = share > settings.quarantine_limit
+    if is_beyond and refused <= settings.quarantine_rows:
+        log.warning("ingest    %s goes on without %d of %d rows%s", table.name, refused, rows_in, reason)
+        is_beyond = False
+    if is_beyond or (total.loaded == 0 and table.needed):
         remedy = "Have the file corrected"
         if f"(computed by {table.name}.sql)" in reason:
             remedy = f"Mend {where}/{table.name}.sql, or have the file corrected"

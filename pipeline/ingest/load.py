@@ -187,6 +187,13 @@ def store_references(state: Ingestion, table: Table) -> None:
             f"INSERT INTO ref_{table.name} SELECT {key}, {bucket} FROM good "
             f"WHERE {key} NOT IN (SELECT {key} FROM ref_{table.name}) GROUP BY {key}"
         )
+    if table.name == "managers":
+        # Who is refused for a name is somebody all the same: customers stay in charge of that number.
+        state.con.execute(
+            "INSERT INTO ref_managers SELECT DISTINCT manager_id, 0 FROM checked WHERE _reason IS NOT NULL "
+            "AND NOT starts_with(_reason, 'manager_id:') "
+            "AND manager_id NOT IN (SELECT manager_id FROM ref_managers)"
+        )
     if table.name == "rates":
         if state.settings.fixed_rates:
             _refuse_two_rates(state, whole)

@@ -20,6 +20,7 @@ from configs.published import Language, Run
 from serve.auth.policy import POLICY, Grant
 from serve.auth.seals import Sealer, mask
 from serve.auth.tokens import Caller, RefusedError
+from serve.http.paths import number_in
 from serve.http.responses import ResponseContext, stale, unless_held
 from serve.store.audit import Entry
 from serve.store.contacts import Author
@@ -165,6 +166,8 @@ class AuthorizedRoute(APIRoute):
         for a number in clear from a caller who sees only pseudonyms.
         """
         rule = POLICY[self.name]
+        for name, part in request.path_params.items():
+            request.path_params[name] = number_in(part)
         caller = await _caller(request, self.credentials(request))
         await self.require_session(request)
         grant = rule.grants.get(caller.role)

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from configs.service import ServiceSettings
 from serve.http import metrics, problems
+from serve.http.paths import routable
 from serve.http.request_limits import CLOSE, TOO_LARGE, bounded
 
 log = logging.getLogger("serve")
@@ -51,6 +52,7 @@ class EdgeMiddleware:
             scope, send = {**scope, "method": "GET"}, _without_body(send)
         if not _accepts_gzip(scope):
             scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]}
+        scope = routable(scope)
         context = RequestContext(scope, send, self._settings.prefix)
         try:
             async with asyncio.timeout(self._settings.answer_seconds) as patience:

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from configs.published import Language, Run
 
-ID = r"^[^\s\x00-\x1f\x7f]{1,64}$"  # of customers, managers, branches and runs
+# Of customers, managers, branches and runs; ingest refuses numbers that would not fit (pipeline/ingest).
+ID = r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]{0,62}[^\s\x00-\x1f\x7f])?$"
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Money = Annotated[float, Field(allow_inf_nan=False, description="in `currency`, at most two decimals")]
 

@@ -15,6 +15,7 @@ from configs.tables import PRODUCT_CLASSES
 from serve.api.requests import CustomerId
 from serve.auth.access import Access, Granted
 from serve.auth.policy import Role
+from serve.http.paths import path_part
 from serve.pages.charts import week_ends
 from serve.pages.page import Page, RunId, asked_run, go, language_of, may, show, show_run
 from serve.pages.session import Fields, Posted
@@ -138,7 +139,7 @@ def record_outcome(request: Request, customer_id: CustomerId, access: Granted, f
         try:
             with request.app.state.store.append() as connection:
                 contacts.record(connection, _contact(customer_id, run_id, form), access.author)
-            page = f"/customers/{quote(customer_id, safe='')}"
+            page = f"/customers/{path_part(customer_id)}"
             return go(f"{page}?run={quote(run_id)}&saved={form.outcome}")
         except contacts.ConflictError:
             form = replace(form, key=_new_key(), faults={"outcome": words("record.conflict")})

@@ -20,6 +20,7 @@ from configs.published import Language
 from serve.auth.access import Access, AuthorizedRoute
 from serve.auth.policy import POLICY, Role
 from serve.auth.tokens import hash_of
+from serve.http.paths import path_of, path_part
 from serve.http.problems import log, on_http
 from serve.pages import charts, session
 from serve.store.read_session import GoneError, ReadSession
@@ -41,7 +42,7 @@ TEMPLATES = Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
-TEMPLATES.filters["day"] = date.fromisoformat
+TEMPLATES.filters |= {"day": date.fromisoformat, "urlencode": path_part}  # Jinja's own leaves slashes
 TEMPLATES.globals |= {
     "caveats": caveats,
     "charts": charts,
@@ -101,7 +102,7 @@ def show(request: Request, template: str, status: int = 200, **values: Any) -> H
         "caller": access.caller if access else None,
         "places": places(access) if access else [],
         "prefix": request.app.state.settings.prefix,
-        "here": request.url.path,
+        "here": path_of(request.scope),
         "back": here(request),
         "seal": request.app.state.forms.seal(session.SEALED, cookie),
     }
@@ -119,7 +120,7 @@ def here(request: Request) -> str:
     if request.method != "GET":
         return "/"
     query = request.url.query
-    return session.local_path(request.url.path + (f"?{query}" if query else ""))
+    return session.local_path(path_of(request.scope) + (f"?{query}" if query else ""))
 
 
 def go(path: str) -> RedirectResponse:
@@ -131,8 +132,8 @@ def home(access: Access) -> str:
     """The path of a role's first page: the own list, the own branch, all branches, or the model."""
     caller = access.caller
     return {
-        Role.MANAGER: f"/lists/{caller.manager_id}",
-        Role.BRANCH_HEAD: f"/branches/{caller.branch_id}",
+        Role.MANAGER: f"/lists/{path_part(caller.manager_id)}",
+        Role.BRANCH_HEAD: f"/branches/{path_part(caller.branch_id)}",
         Role.ANALYST: "/model",
     }.get(caller.role, "/branches")
 
@@ -140,9 +141,13 @@ def home(access: Access) -> str:
 def places(access: Access) -> list[tuple[str, str]]:
     """The places of the navigation that the role may go to: the key of the name, and the path."""
     caller = access.caller
+    own_list, own_branch = (
+        f"/lists/{path_part(caller.manager_id)}",
+        f"/branches/{path_part(caller.branch_id)}",
+    )
     entries = [
-        ("manager_page", "nav.list", f"/lists/{caller.manager_id}", bool(caller.manager_id)),
-        ("branch_page", "nav.branch", f"/branches/{caller.branch_id}", caller.role is Role.BRANCH_HEAD),
+        ("manager_page", "nav.list", own_list, bool(caller.manager_id)),
+        ("branch_page", "nav.branch", own_branch, caller.role is Role.BRANCH_HEAD),
         ("branches_page", "nav.branches", "/branches", caller.role is not Role.BRANCH_HEAD),
         ("effect_page", "nav.effect", "/effect", True),
         ("model_page", "nav.model", "/model", True),

@@ -42,15 +42,20 @@ def status_page(request: Request, access: Granted) -> Response:
 
 
 def _gates(connection: Connection, run_version: int) -> dict[str, Any] | None:
-    """The counts of a run's gates, the names of those overridden, and reasons of late sources by table."""
+    """The counts of a run's gates, those that did not simply pass by kind and table with their verdict, and
+    reasons of late sources by table."""
     figures = tables.figures
     query = select(figures.c.content).where(figures.c.run_version == run_version, figures.c.name == "gates")
     content = json.loads(connection.scalar(query) or "null")
     if content is None:
         return None
-    verdicts = [gate["verdict"] for gate in content["gates"]]
-    named = {name: content[name] for name in ("overridden", "late")}
-    return {"of": len(verdicts), "passed": verdicts.count("passed")} | named
+    others = [
+        (*gate["gate"].partition("/")[0].partition(":")[::2], gate["verdict"])
+        for gate in content["gates"]
+        if gate["verdict"] != "passed"
+    ]
+    total = len(content["gates"])
+    return {"of": total, "passed": total - len(others), "others": others, "late": content["late"]}
 
 
 def _newest_days(commands: list[CommandRun], run: Run | None) -> list[tuple[str, date, int | None]]:

@@ -40,7 +40,9 @@ def write(connection: Connection, run: CommandRun) -> int:
         "steps": dump([dict(step) for step in run.steps]),
         "newest_days": dump(dict(run.newest_days or {})),
     }
-    replaced = update(table).where(table.c.number == run.number).values(values)
+    # A store that was restored meanwhile may have another command under that number.
+    same = (table.c.number == run.number, table.c.started_at == values["started_at"])
+    replaced = update(table).where(*same).values(values)
     if run.number is not None and connection.execute(replaced).rowcount:
         return run.number
     number: int = 1 + (connection.scalar(select(func.max(table.c.number))) or 0)

@@ -31,6 +31,7 @@ language = "en"
 base_currency = "CNY"
 customers_per_bucket = 2
 quarantine_limit = 1.0
+quarantine_rows = 0
 tiers = [{ name = "all", name_zh = "全部", min_aum = 0 }]
 
 [sources]

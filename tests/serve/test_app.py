@@ -119,7 +119,7 @@ def test_what_is_unknown_is_404(client, route):
     assert "zz" not in refused(client.get(route), 404).detail
 
 
-@pytest.mark.parametrize("bad", ["a b", "%00", "a%0Ab", "x" * 65, "%E3%80%80", "c1%7F"])
+@pytest.mark.parametrize("bad", ["%20a", "%00", "a%0Ab", "x" * 65, "%E3%80%80", "c1%7F"])
 def test_a_malformed_id_is_422_and_not_repeated(client, bad):
     assert bad not in refused(client.get(f"/v1/customers/{bad}/risk"), 422).detail
     refused(client.get(f"/v1/managers/{bad}/list"), 422)
@@ -132,7 +132,7 @@ def test_an_unknown_language_and_a_write_are_refused(client):
 
 @pytest.mark.parametrize("evil", ["=1+1", "'%20OR%201=1--", "';DROP", "..", "%2e%2e", "客户"])
 def test_odd_ids_are_only_unknown(client, evil):
-    refused(client.get(f"/v1/customers/{evil}x/risk"), 404 if "%20" not in evil else 422)
+    refused(client.get(f"/v1/customers/{evil}x/risk"), 404)
 
 
 @pytest.mark.parametrize("route", [*ROUTES, "/readyz"])

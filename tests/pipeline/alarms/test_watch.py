@@ -57,6 +57,9 @@ def fail_in_training(bank):
         (GateError("refused by (1) lag: late. If the figures are right …"), "gate", 3,
          "refused by (1) lag: late.", "Look at gates/2026-11-16.json"),
         (FULL, "machine", 5, "step 'lists': [Errno 28] No space left", "Make room on the disk, then run"),
+        # Trying again in 15 minutes brings back no file that is gone.
+        (FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), "/data/demo/x"), "software", 1,
+         "weekly ended with FileNotFoundError at ", "Send the traceback"),
         (KeyError(CUSTOMER), "software", 1, "weekly ended with KeyError at ", "Send the traceback"),
     ],
 )  # fmt: skip

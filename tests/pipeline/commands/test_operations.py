@@ -1,5 +1,6 @@
 """The commands of the score store, as an operator runs them."""
 
+import json
 import subprocess
 import sys
 import time
@@ -7,12 +8,14 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 from typer.testing import CliRunner
 
 from configs.call_lists import CallList
 from configs.errors import DataError
 from configs.published import Decision, Exclusion, Score
 from pipeline.__main__ import app
+from serve.store.alarm_tables import command_runs
 from serve.store.schema import VERSION
 from serve.store.store import Store
 from tests.serve.conftest import published_run
@@ -81,6 +84,37 @@ def test_the_audit_log_keeps_who_restored_a_store_and_who_began_a_new_access_log
     assert "Wang                 begin access log anew access log" in anew
     assert '{"head_before": "none", "why": "archived"}' in anew
     assert [line[:16] for line in heads] == ["2 entries, whole", "access log whole"]
+
+
+def commands_shown(tmp_path):
+    """Of the last commands, as `make status` shows them, name and exit code."""
+    status = json.loads(said("status", "--data", tmp_path, "--json"))
+    return [(command["command"], command["exit_code"]) for command in status["commands"]]
+
+
+def test_migrate_rollback_and_restore_are_among_the_last_commands(address, tmp_path):
+    """Also one that fails, and the restore, which takes the rows of the commands before it away."""
+    backup = tmp_path / "backup.db"
+    said("backup", "--data", tmp_path, "--out", backup)
+    said("migrate", "--data", tmp_path)
+    said("rollback-run", "--data", tmp_path)
+    with pytest.raises(DataError, match="no run before run-1"):
+        said("rollback-run", "--data", tmp_path)
+    assert commands_shown(tmp_path) == [("rollback-run", 2), ("rollback-run", 0), ("migrate", 0)]
+    said("restore", "--data", tmp_path, "--from", backup)
+    assert commands_shown(tmp_path) == [("restore", 0)]
+    assert served(address)[0] == "run-2"
+
+
+def test_a_restore_takes_no_other_commands_place(address, tmp_path):
+    """The backup is newer than the store: its second command has the number that the restore began with."""
+    for _ in range(2):
+        said("migrate", "--data", tmp_path)
+    said("backup", "--data", tmp_path, "--out", tmp_path / "newer.db")
+    with Store(address) as store, store.write() as connection:
+        connection.execute(delete(command_runs).where(command_runs.c.number > 1))
+    said("restore", "--data", tmp_path, "--from", tmp_path / "newer.db")
+    assert commands_shown(tmp_path) == [("restore", 0), ("migrate", 0), ("migrate", 0)]
 
 
 def test_migrate_says_what_it_did(tmp_path):

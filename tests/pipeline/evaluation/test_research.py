@@ -7,6 +7,7 @@ import pytest
 
 import pipeline
 from configs.bank_folder import load_settings
+from configs.errors import DataError
 from models.splits import Split
 from pipeline.evaluation.research import ablate, learning_curve
 from tests.matrices import made_matrix
@@ -38,6 +39,13 @@ def test_only_open_mondays_have_no_outcome_at_all(data):
     frame = pipeline.dataset("demo", [LAST_MONDAY], data)
     assert len(frame) > 50
     assert frame["attrited"].isna().all()
+
+
+def test_a_monday_beyond_the_data_is_refused(data):
+    """The last booking is of the Sunday before LAST_MONDAY; of the week after it nothing is known."""
+    beyond = LAST_MONDAY + timedelta(weeks=1)
+    with pytest.raises(DataError, match=f"{beyond} lies beyond the data, .* up to {LAST_MONDAY}, or ingest"):
+        pipeline.dataset("demo", [LAST_MONDAY, beyond], data)
 
 
 @pytest.fixture(scope="module")

@@ -49,12 +49,12 @@ BRANCHES = ("B1", "B2")
 CLAIMS = {Role.MANAGER: {"manager_id": "M1"}, Role.BRANCH_HEAD: {"branch_id": "B1"}}
 # What a path or a body can name: own, foreign, unknown and malformed.
 IDS = {
-    "customer_id": [*OF, EXCLUDED, "unknown", "a b", "x" * 65, "\x00", "own-M3-a'--"],
-    "manager_id": [*MANAGERS, "unknown", "a b", "x" * 65, "M3'--"],
-    "branch_id": ["B1", "B2", "unknown", "a b", "x" * 65, "B2'--"],
-    "run_id": ["run-1", "run-2", "latest", "unknown", "a b", "x" * 65, "run-1'--"],
+    "customer_id": [*OF, EXCLUDED, "unknown", " a", "x" * 65, "\x00", "own-M3-a'--"],
+    "manager_id": [*MANAGERS, "unknown", " a", "x" * 65, "M3'--"],
+    "branch_id": ["B1", "B2", "unknown", " a", "x" * 65, "B2'--"],
+    "run_id": ["run-1", "run-2", "latest", "unknown", " a", "x" * 65, "run-1'--"],
 }
-MALFORMED = {"a b", "x" * 65, "\x00"}
+MALFORMED = {" a", "x" * 65, "\x00"}
 BODIES = {
     "customers_risk": lambda number: {"customer_ids": [number]},
     "record_contact": lambda number: {"customer_id": number, "manager_id": "M1", "outcome": "leaving"},

@@ -35,9 +35,9 @@ def test_open_alarms_say_what_to_do_and_who_has_taken_them_up(page):
 def test_sources_gates_steps_and_commands(page):
     text = plain(page)
     assert "digital events 25 Oct 2026 22" in text
-    assert (
-        "38 of 40 passed. Overridden: aum. Declared late: digital events (moved to the new system)." in text
-    )
+    assert "38 of 40 passed. Gate Verdict What to do AUM overridden look for balances in another unit" in text
+    assert "age of digital events declared late deliver what is missing and run the week again" in text
+    assert "Declared late: digital events (moved to the new system)." in text
     assert "ingest 41.2" in text
     assert "lists failed 3.1" in text
     assert "Last weekly run exit code 5 16 Nov 2026 06:00" in text
@@ -50,6 +50,12 @@ def test_in_chinese(client, signed_in):
     text = plain(signed_in("admin").get("/status").text)
     assert "机器故障 步骤 lists，2026年11月16日（周一）" in text
     assert "数字渠道行为 2026年10月25日 22" in text
+    assert "处理方法： 清理磁盘、补足缺少的权限或检修磁盘，然后重新运行该周。" in text
+    assert "管理资产 人工放行 检查余额单位、缺失的持仓或错误的汇率" in text
+    assert "数字渠道行为的时效 已声明延迟 补送缺失数据后重新运行该周，或用" in text
+    # What the run itself said of an alarm, and what a person wrote, stay as they were written.
+    for words in ("Deliver", "Make room", "passed", "overridden", "declared late", "look for"):
+        assert words not in text
 
 
 def test_no_customer_and_no_markup_of_others_stands_on_it(page):

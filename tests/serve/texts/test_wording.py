@@ -11,6 +11,7 @@ from configs.alarms import KINDS as ALARMS
 from configs.published import EXCLUSION_CODES, OUTCOMES, STAGES, Change
 from configs.settings import Label
 from configs.tables import COUNTERPARTIES, KINDS, PRODUCT_CLASSES
+from pipeline.gates.verdicts import ALARM, LATE, OVERRIDDEN, PASSED, REFUSED
 from serve.pages.page import FOLDER
 from serve.texts.wording import FILES, TEXTS, Wording, change_in_words
 
@@ -20,6 +21,8 @@ PYTHON = sorted(path for room in ("serve", "pipeline") for path in (ROOT / room)
 # Every code that the product itself gives; each has a text.
 CODES = {
     "alarm": ALARMS,
+    "alarm_remedy": ALARMS,
+    "verdict": (PASSED, ALARM, REFUSED, LATE, OVERRIDDEN),
     "outcome": OUTCOMES,
     "excluded": EXCLUSION_CODES,
     "kind": KINDS,
@@ -41,6 +44,7 @@ COMPOSED = (
     "change.",
     "mail.",
     "gate.",
+    "gate_remedy.",
     "source.",
 )
 
