@@ -60,7 +60,7 @@ def distributed_ingest(
     shutil.rmtree(folder, ignore_errors=True)
     engine = settings.engine
     wanted = engine.kind == "spark" and not engine.storage and plan.base is None
-    sources = _of_single_rows(con, settings) if wanted else frozenset()
+    sources = distributed_sources(con, settings) if wanted else frozenset()
     if not sources:
         yield None
         return
@@ -71,7 +71,7 @@ def distributed_ingest(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _of_single_rows(con: duckdb.DuckDBPyConnection, settings: Settings) -> frozenset[str]:
+def distributed_sources(con: duckdb.DuckDBPyConnection, settings: Settings) -> frozenset[str]:
     """The sources that are read row by row. Parts of joint accounts are cut where all holders are."""
     holdings = load_selects(settings.bank)["holdings"]
     joint = sources_read(con, settings, holdings) if re.search(r"(?i)\bshare\b", holdings) else []

@@ -1,19 +1,25 @@
 """Several accounts of one customer in one product add up on every Monday; a joint one is cut to the cent."""
 
 import random
+import shutil
 from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import pandas as pd
 import pytest
 
+from configs.bank_folder import BANKS, load_settings
 from configs.errors import DataError
 from features.build import build, first_monday
+from pipeline.artefacts import Home
 from pipeline.ingest.accounts import split_shares
+from pipeline.ingest.distributed import distributed_sources
 from pipeline.ingest.findings import read_findings
+from pipeline.ingest.ingest import ingest
 from pipeline.snapshots.build import load_entities
 from pipeline.tables import Ingested
 from tests.folders import bytes_below
@@ -309,6 +315,58 @@ def test_the_order_of_rows_changes_no_byte(bank: Any) -> None:
         one = type(bank)(bank.folder, bank.raw, type(bank.home)(bank.home.root.with_name(name)))
         made.append(bytes_below(one.ingest().folder / "holdings", "*/*.parquet"))
     assert made[0] == made[1]
+
+
+def test_parts_are_never_cut_by_tasks_that_see_some_of_the_holders(bank: Any) -> None:
+    with duckdb.connect() as con:
+        assert distributed_sources(con, bank.settings()) == {"hold", "txn"}
+        bank.select("holdings", JOINT)
+        assert distributed_sources(con, bank.settings()) == {"txn"}
+
+
+@pytest.mark.long
+def test_the_ledgers_of_berka_with_forty_owners_made_one_customer(
+    berka: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "banks" / "merged"
+    shutil.copytree(BANKS / "berka", folder)
+    monkeypatch.setattr("configs.bank_folder.BANKS", tmp_path / "banks")
+    for name in ("assignments.sql", "managers.sql"):
+        (folder / name).unlink()
+    household = "'H' || (d.client_id::INTEGER // 40) AS customer_id"
+    (folder / "customers.sql").write_text(
+        f"SELECT {household}, '1993-01-01' AS opened_on, '1993-01-01' AS known_on, min(d._file) AS _file, "
+        "min(d._line) AS _line FROM disp d WHERE d.type = 'OWNER' GROUP BY 1", "utf-8",
+    )  # fmt: skip
+    for name in ("transactions.sql", "holdings.sql"):
+        select = (folder / name).read_text("utf-8").replace("d.client_id AS customer_id", household)
+        (folder / name).write_text(select, "utf-8")
+    settings, home = load_settings("merged"), Home(tmp_path / "home")
+    with pytest.raises(DataError, match="two balances in one product on one day"):
+        ingest(settings, berka, home, lambda _: None)
+    select = (folder / "holdings.sql").read_text("utf-8")
+    (folder / "holdings.sql").write_text(select.replace("t.balance,", "t.balance, t.account_id,"), "utf-8")
+    tables = ingest(settings, berka, home, lambda _: None)
+    for monday, key in ((date(1993, 6, 7), "930607"), (date(1993, 12, 6), "931206")):
+        disp, trans = (
+            f"read_csv('{berka / name}.asc', delim = ';', all_varchar = true)" for name in ("disp", "trans")
+        )
+        last = (
+            "SELECT account_id, arg_max(balance, (date, place)) AS balance "
+            "FROM (SELECT *, row_number() OVER () "
+            f"AS place FROM {trans}) WHERE date < '{key}' GROUP BY account_id"
+        )
+        truth = duckdb.sql(
+            f"SELECT {household}, sum(balance::DECIMAL(18,2)) FROM ({last}) JOIN {disp} d USING (account_id) "
+            "WHERE d.type = 'OWNER' GROUP BY 1"
+        ).fetchall()
+        aum = {}
+        for bucket in range(tables.buckets):
+            entities = load_entities(tables, bucket)
+            ((_, cohort, _),) = build(entities, [monday], first_monday(tables.first_day), settings)
+            aum |= dict(zip(cohort["customer_id"].to_pylist(), cohort["aum"].to_pylist(), strict=True))
+        assert len(truth) > 50
+        assert {name: round(Decimal(aum[name]), 2) for name, _ in truth} == dict(truth)
 
 
 @pytest.mark.parametrize("balance", ["0.01", "-0.01", "9999999999999999.99", "-12345.67", "100.00"])

@@ -6,7 +6,9 @@ import pytest
 
 from configs.bank_folder import load_settings
 from configs.errors import ConfigError
+from pipeline.context import Context
 from pipeline.ingest.findings import read_findings
+from pipeline.weekly import run_ingest
 from tests.pipeline.conftest import SELECTS, TXN_HEADER, booking
 
 MEASURE = """
@@ -136,3 +138,16 @@ def test_features_without_a_row_are_said_in_one_sentence(tiny: Any) -> None:
     declare_events(tiny, "login")
     said = "events: no row of the whole history is view_rates, complaint; these features are 0 or empty."
     assert said in findings(tiny)
+
+
+def test_the_log_of_an_ingest_says_them(tiny: Any, caplog: pytest.LogCaptureFixture) -> None:
+    declare_events(tiny, "Login", "complaint")
+    with caplog.at_level("INFO", logger="attrition"):
+        run_ingest(Context(tiny.settings(), tiny.home.root), tiny.raw)
+    lines = {record.getMessage(): record.levelname for record in caplog.records}
+    assert [level for line, level in lines.items() if "'Login' (1, did you mean 'login'?)" in line] == [
+        "WARNING"
+    ]
+    assert [level for line, level in lines.items() if "no row of the whole history is login" in line] == [
+        "INFO"
+    ]
