@@ -6,7 +6,6 @@ from itertools import pairwise
 
 from configs.errors import did_you_mean
 from configs.settings import Settings
-from configs.tables import TABLES
 
 DEEPEST = 8  # different columns on one path of a tree; 2^8 cases a leaf in models/tree_paths.py
 
@@ -16,27 +15,30 @@ def conflicts(settings: Settings) -> Iterator[str]:
     yield from _history(settings)
     yield from _tiers(settings)
     yield from _label(settings)
+    yield from _trees(settings)
     for currency in settings.fixed_rates:
         if not re.fullmatch(r"[A-Z]{3}", currency) or currency == settings.base_currency:
             yield (
                 f"fixed_rates: {currency!r} is no foreign currency. Name one by its three letters (ISO 4217);"
                 f" the base currency {settings.base_currency} needs no rate"
             )
-    yield from _words(settings)
-    depth = settings.training.lightgbm.get("max_depth")
+
+
+def _trees(settings: Settings) -> Iterator[str]:
+    training = settings.training
+    depth = training.lightgbm.get("max_depth")
     if not isinstance(depth, int) or not 1 <= depth <= DEEPEST:
         yield (
             f"training.lightgbm.max_depth = {depth}: reasons are worked out for trees of depth 1 to "
             f"{DEEPEST}. Set one of them"
         )
-
-
-def _words(settings: Settings) -> Iterator[str]:
-    names = {
-        f"{table.name}.{column.name}" for table in TABLES.values() for column in table.columns if column.known
-    }
-    for name in sorted(set(settings.words) - names):
-        yield f"words: {name!r} holds no words of a bank's own. {did_you_mean(name, names).rstrip('.')}"
+    for name, parameters in (("lightgbm", training.lightgbm), ("severity", training.severity)):
+        rate = parameters.get("learning_rate", 0.1)
+        if not isinstance(rate, int | float) or not 0.0001 <= rate <= 1:
+            yield (
+                f"training.{name}.learning_rate = {rate}: below 0.0001 a tree adds nothing, and above 1 more "
+                "than it found. Set a number between"
+            )
 
 
 def _history(settings: Settings) -> Iterator[str]:

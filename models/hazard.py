@@ -224,7 +224,8 @@ def fit_calibrator(
         raise DataError(
             f"on the {len(raw)} tuning rows, {int((time_to_attrition > 0).sum())} of which left, a higher "
             f"score does not mean more attrition (slope {slope:.3g}): the model has learnt nothing that "
-            "lasts. Where few left, widen the cohort or deliver a longer history, else check the features."
+            "lasts. Where few left, widen the cohort or deliver a longer history; else check the features, "
+            "[training.lightgbm] and training.negatives_kept."
         )
     return Calibrator((slope,) * len(horizons), (offset,) * len(horizons))
 

@@ -170,10 +170,7 @@ def test_words_that_no_feature_or_lightgbm_knows_are_refused_before_any_work():
         ({"peers": ["aum_chnge_13w"]}, r"training\.peers: no feature 'aum_chnge_13w'"),
         ({"monotone": ["nothing_*"]}, r"training\.monotone: 'nothing_\*' names no feature"),
         ({"lightgbm": {"num_leafs": 3}}, "LightGBM has no parameter 'num_leafs'"),
-        (
-            {"lightgbm": {"learning_rate": 0}},
-            r"\[training\.lightgbm\]: LightGBM refuses .*\(learning_rate\) > \(0",
-        ),
+        ({"lightgbm": {"lambda_l2": -1}}, r"\[training\.lightgbm\]: LightGBM refuses .*\(lambda_l2\)"),
         ({"severity": {"num_leaves": 1}}, r"\[training\.severity\]: LightGBM refuses .*\(num_leaves\)"),
     ):
         with pytest.raises(ConfigError, match=sentence):
