@@ -21,7 +21,7 @@ AIRFLOW := .venv-airflow/ready
 UV     := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-airflow weekly status acknowledge ingest quarantine-export train tune mlflow promote rollback audit new-access-log backfill ablation learning-curve report backtest replay definitions features-doc docs outcomes effect mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-model bench-serve bench-lists bench-pages bench-gates check format lock picture screenshots clean
+.PHONY: help demo test test-long test-airflow weekly status acknowledge new-bank ingest quarantine-export train tune mlflow promote rollback audit new-access-log backfill ablation learning-curve report backtest replay definitions features-doc docs outcomes effect mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-model bench-serve bench-lists bench-pages bench-gates check format lock picture screenshots clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ status: $(READY) ## what is served, who writes, open alarms, gates, sources, the
 
 acknowledge: $(READY) ## take an alarm up: it is sent no more  (BANK ALARM BY WHY)
 	$(PYTHON) -m pipeline acknowledge --bank $(BANK) --alarm "$(ALARM)" --by "$(BY)" --why "$(WHY)"
+
+new-bank: $(READY) ## draft a bank's settings and SELECTs from its files; again: the questions that remain  (BANK RAW)
+	$(PYTHON) -m pipeline new-bank --bank $(BANK) --raw $(RAW)
 
 ingest: $(READY) ## read the bank's files into tables and a quarantine  (BANK RAW)
 	$(PYTHON) -m pipeline ingest --bank $(BANK) --raw $(RAW)

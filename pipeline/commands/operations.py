@@ -49,6 +49,36 @@ def demo(data: DataOption = DATA) -> None:
         typer.echo(run_demo(context))
 
 
+@app.command("new-bank")
+def new_bank_command(raw: RawOption, bank: BankOption, data: DataOption = DATA) -> None:
+    """Draft the bank's settings and SELECTs from its files; afterwards, name the questions left."""
+    from pipeline.new_bank.new_bank import draft_bank, remaining_questions
+
+    start_logging()
+    questions = remaining_questions(bank)
+    if questions is None:
+        with held(data / bank, "new-bank"), step("new-bank") as counts:
+            lines = draft_bank(bank, raw, data / bank / "new-bank")
+            questions = remaining_questions(bank) or []
+            counts |= {"bank": bank, "questions": len(questions)}
+        lines.append(f"Drafts: configs/banks/{bank}. Next: make ingest BANK={bank} RAW={raw}")
+    else:
+        lines = _after_ingest(bank, data)
+        lines.append(f"configs/banks/{bank} is there; nothing was written into it.")
+    for line in (*questions, *lines):
+        typer.echo(line)
+
+
+def _after_ingest(bank: str, data: Path) -> list[str]:
+    """What the tables of the drafts give; before the first ingest, what to do."""
+    from pipeline.new_bank.after_ingest import ingested_in_words
+
+    if not (data / bank / "tables" / "current").is_file():
+        return [f"Not ingested yet: make ingest BANK={bank} RAW=<folder>"]
+    with writing("new-bank", bank, data) as context, progress_bar("definitions") as on_bucket:
+        return ingested_in_words(context, on_bucket)
+
+
 @app.command()
 def ingest(raw: RawOption, bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """Read the bank's files into bucketed tables; refused rows go to quarantine.csv."""

@@ -1,0 +1,223 @@
+"""The sources of a raw folder: format, encoding, delimiter and header of its files."""
+
+import codecs
+import csv
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from configs.errors import DataError
+from configs.settings import Source
+from pipeline.ingest.csv_files import header, opened_bytes
+
+SAMPLE = 65_536  # bytes of a file in which its delimiter is looked for
+CHUNK = 1 << 20
+DELIMITERS = (",", ";", "\t", "|")
+MARKS = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+# Letters of Western Europe in whose place Central Europe has ě č ř ů ď ň ť.
+_CZECH_LETTERS = "ìèøùïòØÈ"
+RESERVED = {
+    "all",
+    "and",
+    "case",
+    "group",
+    "limit",
+    "order",
+    "select",
+    "table",
+    "union",
+    "user",
+    "when",
+    "where",
+}
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of the raw folder that holds a table."""
+
+    path: Path
+    form: str  # csv or parquet
+    delimiter: str
+    encoding: str  # empty where all is ASCII
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FileGroup:
+    """Files of one layout whose names differ by numbers and dates: one source of bank.toml."""
+
+    spec: Source
+    paths: tuple[Path, ...]
+    uncertain_encoding: bool
+
+
+def file_groups(raw: Path) -> tuple[dict[str, FileGroup], dict[str, str]]:
+    """The groups of files of the folder by their source; why each other file is none, by its path.
+
+    Hidden files and checksums are passed over, as ingest does. Raises DataError where there is no folder, or
+    no table in it.
+    """
+    if not raw.is_dir():
+        raise DataError(f"there is no raw folder {raw}. Name the bank's extracts with RAW=<folder>.")
+    paths = [path for path in raw.rglob("*") if path.is_file() and not _is_hidden(path.relative_to(raw))]
+    groups: dict[tuple[str, str, str, tuple[str, ...]], list[File]] = defaultdict(list)
+    passed_over: dict[str, str] = {}
+    for path in sorted(paths, key=lambda path: path.relative_to(raw).as_posix()):
+        label = path.relative_to(raw).as_posix()
+        file = _file(path)
+        if isinstance(file, str):
+            passed_over[label] = file
+        else:
+            pattern = re.sub(r"\d+", "*", label)
+            groups[pattern, file.form, file.delimiter, file.columns].append(file)
+    if not groups:
+        reasons = "; ".join(f"{label}: {why}" for label, why in list(passed_over.items())[:5])
+        raise DataError(
+            f"{raw} holds no table as CSV or Parquet{f' ({reasons})' if reasons else ''}. Name the "
+            "folder with "
+            "the bank's extracts with RAW=<folder>."
+        )
+    named: dict[str, FileGroup] = {}
+    for (pattern, *_), files in groups.items():
+        named[_name(pattern, named)] = _family(raw, pattern, files)
+    return named, passed_over
+
+
+def _is_hidden(path: Path) -> bool:
+    return path.suffix == ".crc" or any(part[0] in "_." for part in path.parts)
+
+
+def _family(raw: Path, pattern: str, files: Sequence[File]) -> FileGroup:
+    """The pattern reaches these files and no others; of one file it is the name, but for a date."""
+    paths = [file.path for file in files]
+    dated = re.search(r"\d{6}", paths[0].name)
+    tries = [pattern.replace("*", "[0-9]*"), *([pattern] if dated or len(files) > 1 else [])]
+    tries = [text for text in reversed(tries) if len(files) > 1 or dated]
+    glob = paths[0].relative_to(raw).as_posix()
+    for text in tries:
+        if sorted(raw.glob(text)) == sorted(paths):
+            glob = text
+            break
+    encodings = {file.encoding for file in files} - {""}
+    encoding = min(encodings - {"utf-8"} or encodings, default="utf-8")
+    spec = Source.model_validate(
+        {"files": glob, "format": "parquet"}
+        if files[0].form == "parquet"
+        else {"files": glob, "delimiter": files[0].delimiter, "encoding": encoding}
+    )
+    return FileGroup(spec, tuple(paths), encoding not in ("utf-8", "utf-16"))
+
+
+def _name(pattern: str, taken: dict[str, FileGroup]) -> str:
+    """A name for SQL: the file's without numbers, of parts of a folder the folder's."""
+    path = Path(pattern)
+    stem = re.sub(r"\W+|_+", "_", path.name.split(".")[0].replace("*", "_")).strip("_").lower()
+    if stem in ("", "part", "data") and len(path.parts) > 1:
+        stem = re.sub(r"\W+", "_", path.parts[-2].replace("*", "")).strip("_").lower()
+    stem = stem or "source"
+    name = f"{stem}_rows" if stem in RESERVED or stem[0].isdigit() else stem
+    number = 2
+    while name in taken:
+        name, number = f"{stem}_{number}", number + 1
+    return name
+
+
+def _file(path: Path) -> File | str:
+    """What a file is, or why it holds no table."""
+    if not path.stat().st_size:
+        return "empty"
+    with opened_bytes(path) as stream:
+        head = stream.read(SAMPLE)
+    if head[:4] == b"PAR1":
+        return File(path, "parquet", "", "", _parquet_header(path))
+    if head[:4] == b"PK\x03\x04" or head[:4] == b"\xd0\xcf\x11\xe0":
+        return "a workbook or an archive: save its table as CSV (UTF-8)"
+    encoding = _encoding(path, head)
+    if encoding is None:
+        return "no text and no Parquet"
+    text = head.decode(encoding or "utf-8", errors="ignore")
+    lines = text.lstrip("\ufeff").splitlines()
+    lines = lines[:200] if len(lines) > 200 else lines[: max(1, len(lines) - (len(head) == SAMPLE))]
+    delimiter = _delimiter(lines)
+    if not delimiter:
+        return "no table: no delimiter divides its lines alike"
+    spec = Source.model_validate({"files": "*", "delimiter": delimiter, "encoding": encoding or "utf-8"})
+    try:
+        columns = header(path, path.stem, spec)
+    except DataError as error:
+        return str(error).removeprefix(f"{path} ").split(". ")[0]
+    if any(re.fullmatch(r"[-+]?[\d.,:/ -]+", column) for column in columns):
+        return "no header: its first line holds numbers"
+    return File(path, "csv", delimiter, encoding, columns)
+
+
+def _parquet_header(path: Path) -> tuple[str, ...]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return tuple(sorted(pq.read_schema(path).names))
+    except (OSError, pa.ArrowException):
+        raise DataError(f"{path} is cut off, or no Parquet at all. Deliver it again.") from None
+
+
+def _encoding(path: Path, head: bytes) -> str | None:
+    """The encoding of a text; empty for pure ASCII, None for what is no text.
+
+    UTF-8 proves itself over the whole file. Of the others GB18030 is taken where bytes beyond ASCII come in
+    pairs, as Chinese has them and European words hardly; else a code page of Europe by its letters.
+    """
+    for mark, name in MARKS:
+        if head.startswith(mark):
+            return name
+    if b"\0" in head:
+        return None
+    kind = _decodes(path, "utf-8")
+    if kind is not None:
+        return "utf-8" if kind else ""
+    if _decodes(path, "gb18030") and _in_pairs(path):
+        return "gb18030"
+    western = _decodes(path, "cp1252") or ""
+    central = sum(char in _CZECH_LETTERS for char in western)
+    return "cp1250" if central > 0.2 * len(western) or not western else "cp1252"
+
+
+def _in_pairs(path: Path) -> bool:
+    """True where most bytes beyond ASCII stand beside another such byte."""
+    paired = alone = 0
+    with opened_bytes(path) as stream:
+        while paired + alone < 10_000 and (chunk := stream.read(CHUNK)):
+            runs = [len(run) for run in re.findall(rb"[\x80-\xff]+", chunk)]
+            alone += runs.count(1)
+            paired += sum(run for run in runs if run > 1)
+    return paired > 4 * alone
+
+
+def _decodes(path: Path, encoding: str) -> str | None:
+    """The first characters of the whole file that are not ASCII; None where it is not in this encoding."""
+    decoder, foreign = codecs.getincrementaldecoder(encoding)(), ""
+    with opened_bytes(path) as stream:
+        try:
+            while chunk := stream.read(CHUNK):
+                text = decoder.decode(chunk)
+                if len(foreign) < 10_000 and not text.isascii():
+                    foreign += "".join(char for char in text.lstrip("\ufeff") if not char.isascii())
+            decoder.decode(b"", final=True)
+        except UnicodeError:
+            return None
+    return foreign
+
+
+def _delimiter(lines: Sequence[str]) -> str:
+    """The delimiter by which most lines have the header's number of fields, at least two; empty for none."""
+    best = (0.0, 0, "")
+    for delimiter in DELIMITERS:
+        widths = [len(row) for row in csv.reader(lines, delimiter=delimiter) if row]
+        width = widths[0] if widths else 0
+        same_width = widths.count(width) / len(widths) if widths else 0.0
+        if width > 1 and same_width >= 0.9:
+            best = max(best, (round(same_width, 1), width, delimiter))
+    return best[2]

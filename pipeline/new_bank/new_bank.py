@@ -1,0 +1,202 @@
+"""Drafts of a bank's folder from its raw files, and what remains to be answered of them."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import duckdb
+
+from configs import bank_folder
+from configs.errors import ConfigError, DataError
+from configs.files import whole_folder
+from configs.tables import TABLES
+from pipeline.ingest.relations import computing
+from pipeline.ingest.sources import open_source
+from pipeline.new_bank.bank_toml import LABEL_CLOSES, LONG_HISTORY, bank_toml
+from pipeline.new_bank.columns import ColumnProfile, profiles
+from pipeline.new_bank.derived_drafts import drafts_of
+from pipeline.new_bank.drafts import Draft
+from pipeline.new_bank.figures import Weeks, balances_of, weeks_of
+from pipeline.new_bank.files import FileGroup, file_groups
+from pipeline.new_bank.matched_drafts import Bank
+from pipeline.new_bank.matching import ColumnProfiles, Match, match_tables, meaning, normal, words
+
+QUESTION = re.compile(r"^# \d+\. .+$", re.MULTILINE)
+
+
+def remaining_questions(bank: str) -> list[str] | None:
+    """The questions that stand in the bank's settings; None where there is no folder of the bank yet.
+
+    Raises ConfigError for a folder without settings, which nothing is written into.
+    """
+    folder = bank_folder.BANKS / bank
+    if not folder.exists() or not any(folder.iterdir()):
+        return None
+    settings = folder / "bank.toml"
+    if not settings.is_file():
+        raise ConfigError(
+            f"{folder} holds files, but no bank.toml, and nothing there is overwritten. Write "
+            "bank.toml, or choose "
+            "another name with BANK=<name>."
+        )
+    return [line.removeprefix("# ") for line in QUESTION.findall(settings.read_text("utf-8"))]
+
+
+def draft_bank(bank: str, raw: Path, spill: Path) -> list[str]:
+    """Write ``configs/banks/<bank>`` and return what was found and what is missing.
+
+    What memory cannot hold waits in ``spill``. Raises ConfigError for a name that is no folder's, DataError
+    for files without bookings.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9_-]*", bank):
+        raise ConfigError(f"{bank!r} names no bank. Use small letters, digits, - and _, as in BANK=my-bank.")
+    sources, passed_over = file_groups(raw)
+    with computing(spill) as con:
+        con.execute("SET preserve_insertion_order = false")
+        for name, group in sources.items():
+            open_source(con, name, group.spec, raw, list(group.paths))
+        profiled = {name: profiles(con, name) for name in sources}
+        matches = match_tables(profiled)
+        _check(raw, matches, sources)
+        currency, certain = _base_currency(matches, profiled)
+        drafts = drafts_of(Bank(con, profiled, matches, currency))
+        for draft in drafts.values():
+            _try(con, draft)
+        weeks = weeks_of(con, drafts["transactions"])
+        money = balances_of(con, drafts, currency)
+        rates = sorted(_currencies(con, drafts) - {currency})
+    questions = list(_questions(drafts, sources, currency, certain, rates))
+    used = {match.source for match in matches.values()} | _joined(drafts, sources)
+    notes = list(_notes(drafts, sources, used, passed_over, weeks))
+    language = "zh" if any(re.search(r"[一-鿿]", text) for text in _texts(profiled)) else "en"
+    text = bank_toml(bank, language, currency, {name: sources[name] for name in sources if name in used},
+                     questions, notes, money, weeks)  # fmt: skip
+    with whole_folder(bank_folder.BANKS / bank) as folder:
+        (folder / "bank.toml").write_text(text, "utf-8")
+        for name, draft in drafts.items():
+            (folder / f"{name}.sql").write_text(draft.select, "utf-8")
+    return notes
+
+
+def _check(raw: Path, matches: Mapping[str, Match], sources: Mapping[str, FileGroup]) -> None:
+    if "transactions" not in matches:
+        raise DataError(
+            f"none of the sources {', '.join(sources)} in {raw} looks like bookings: an amount, a "
+            "date, and a "
+            "customer or an account. Name the columns so, or write the SELECTs by hand (docs/banks.md)."
+        )
+
+
+def _try(con: duckdb.DuckDBPyConnection, draft: Draft) -> None:
+    """Raises DataError where a draft does not run, which none should."""
+    try:
+        con.execute(f"SELECT * FROM ({draft.select}) LIMIT 1").fetchall()
+    except duckdb.Error as error:
+        message = str(error).partition("\n")[0]
+        raise DataError(
+            f"the draft of {draft.table}.sql does not run: {message}. Write the SELECTs by hand."
+        ) from None
+
+
+def _base_currency(matches: Mapping[str, Match], profiled: ColumnProfiles) -> tuple[str, bool]:
+    """The currency of most balances or bookings; without any, a guess by the language of the words."""
+    for table in ("holdings", "transactions", "products"):
+        profile: ColumnProfile | None = matches[table].columns.get("currency") if table in matches else None
+        for code in profile.codes if profile else ():
+            known = meaning(code, "currency") or code.upper()
+            if re.fullmatch(r"[A-Z]{3}", known):
+                return known, True
+    texts = {normal(word) for text in _texts(profiled) for word in (text, *text.split())}
+    guesses = words()["currency_by_word"]
+    ranked = sorted(
+        (-len(texts & {normal(word) for word in names}), currency) for currency, names in guesses.items()
+    )
+    return (ranked[0][1] if ranked[0][0] else "EUR"), False
+
+
+def _texts(profiled: ColumnProfiles) -> Iterator[str]:
+    for columns in profiled.values():
+        for profile in columns.values():
+            yield profile.name
+            yield from profile.codes
+
+
+def _currencies(con: duckdb.DuckDBPyConnection, drafts: Mapping[str, Draft]) -> set[str]:
+    names = [name for name in ("transactions", "holdings") if name in drafts and "rates" not in drafts]
+    return {
+        str(code)
+        for name in names
+        for (code,) in con.execute(f"SELECT DISTINCT currency FROM ({drafts[name].select})").fetchall()
+        if code
+    }
+
+
+def _joined(drafts: Mapping[str, Draft], sources: Mapping[str, FileGroup]) -> set[str]:
+    texts = " ".join(draft.select for draft in drafts.values())
+    return {name for name in sources if re.search(rf"(?:FROM|JOIN) \(*\"?{re.escape(name)}\"? ", texts)}
+
+
+def _questions(
+    drafts: Mapping[str, Draft],
+    sources: Mapping[str, FileGroup],
+    currency: str,
+    certain: bool,
+    rates: Sequence[str],
+) -> Iterator[str]:
+    yield (
+        "[bank.toml, card] who answers for models (owner), who approves them (approver), who acts "
+        "on alarms (monitoring)?"
+    )
+    yield f"[bank.toml, profit.call_cost] what does a call cost the bank, in {currency}? The default is 150."
+    if not certain:
+        yield (
+            f"[bank.toml, base_currency] no column names a currency; {currency} is guessed by the "
+            "words. Right?"
+        )
+    if rates:
+        yield (
+            f"[rates.sql] bookings or balances are in {', '.join(rates)}, but no file holds rates: "
+            "these rows will be "
+            "refused. Deliver rates."
+        )
+    for name, group in sources.items():
+        if group.uncertain_encoding:
+            yield (
+                f"[bank.toml, sources.{name}] is the encoding {group.spec.encoding}? It is a "
+                "guess by the letters."
+            )
+    for name, draft in drafts.items():
+        for question in draft.questions:
+            column, _, text = question.partition(": ")
+            yield f"[{name}.sql, {column}] {text}"
+
+
+def _notes(
+    drafts: Mapping[str, Draft],
+    sources: Mapping[str, FileGroup],
+    used: set[str],
+    passed_over: Mapping[str, str],
+    weeks: Weeks | None,
+) -> Iterator[str]:
+    """What was found, what is not used, and what a missing table costs."""
+    costs = words()["cost"]
+    for table in TABLES:
+        if table not in drafts:
+            cost = str(costs.get(table, "ingest stops without it" if TABLES[table].needed else "nothing"))
+            yield f"Missing: {table}. {cost[0].upper()}{cost[1:]}."
+    unused = [name for name in sources if name not in used]
+    if unused:
+        yield f"Sources that match no table: {', '.join(unused)}."
+    for label, why in passed_over.items():
+        yield f"Not read: {label}: {why}."
+    if weeks:
+        short = weeks.count < LONG_HISTORY
+        after, closes = (8, LABEL_CLOSES) if short else (26, 14)
+        days = 30 if short else 90
+        yield (
+            f"Bookings of {weeks.count} weeks, {weeks.first} to {weeks.end}: "
+            f"{weeks.matured(after, closes)} Mondays "
+            f"with {after} weeks of history and an outcome of {days} days that is known."
+        )
+        yield from (f"Gap: {gap}." for gap in weeks.gaps)
+        yield "How many leave by each definition: `make definitions` after `make ingest`."

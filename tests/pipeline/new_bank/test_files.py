@@ -1,0 +1,79 @@
+"""Files as a folder holds them: encodings, delimiters, headers, and which make one source."""
+
+import gzip
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from configs.errors import DataError
+from pipeline.new_bank.files import file_groups
+
+HEADER = "客户号{0}姓名\n"
+ROWS = "1{0}张伟\n2{0}王芳\n3{0}李娜\n"
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+def test_encoding_and_delimiter(tmp_path, encoding, delimiter):
+    (tmp_path / "cust.csv").write_bytes((HEADER + ROWS).format(delimiter).encode(encoding))
+    named, passed_over = file_groups(tmp_path)
+    spec = named["cust"].spec
+    assert (spec.encoding, spec.delimiter) == (encoding.removesuffix("-sig"), delimiter)
+    assert named["cust"].uncertain_encoding == (encoding == "gb18030")
+    assert passed_over == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"), [("Müller;Straße\nä;ö\n", "cp1252"), ("Jméno;Příjmení\nŘehoř;Dvořáček\n", "cp1250")]
+)
+def test_code_pages_of_europe(tmp_path, text, encoding):
+    (tmp_path / "names.csv").write_bytes(text.encode(encoding))
+    assert file_groups(tmp_path)[0]["names"].spec.encoding == encoding
+
+
+def write(raw: Path, *names: str, header: str = "a,b") -> None:
+    for name in names:
+        (raw / name).parent.mkdir(parents=True, exist_ok=True)
+        (raw / name).write_text(f"{header}\nx,y\n")
+
+
+def test_numbered_and_dated_names_are_one_source(tmp_path):
+    write(tmp_path, "txn_20240101.csv", "txn_20240108.csv", "txn_types.csv", "rate_2.csv")
+    write(tmp_path, "cust_20240101.csv", header="c,d")
+    write(tmp_path, "part/log-0001.csv", "part/log-0002.csv", "_hidden.csv", "txn.csv.crc")
+    patterns = {name: group.spec.files for name, group in file_groups(tmp_path)[0].items()}
+    assert patterns == {
+        "cust": "cust_*.csv", "log": "part/log-*.csv", "rate": "rate_2.csv", "txn": "txn_[0-9]*.csv",
+        "txn_types": "txn_types.csv",
+    }  # fmt: skip
+
+
+def test_files_of_other_layouts_are_sources_of_their_own(tmp_path):
+    write(tmp_path, "txn_1.csv", "txn_2.csv")
+    write(tmp_path, "txn_3.csv", header="a,b2")
+    patterns = {name: group.spec.files for name, group in file_groups(tmp_path)[0].items()}
+    assert sorted(patterns) == ["txn", "txn_2"]
+    assert len({tuple(sorted(tmp_path.glob(pattern))) for pattern in patterns.values()}) == 2
+
+
+def test_gzip_parquet_and_what_is_no_table(tmp_path):
+    (tmp_path / "card.csv.gz").write_bytes(gzip.compress(b"a|b\n1|2\n"))
+    pq.write_table(pa.table({"x": [1], "y": [2]}), tmp_path / "event.parquet")
+    (tmp_path / "book.xlsx").write_bytes(b"PK\x03\x04rest")
+    (tmp_path / "numbers.csv").write_text("1,2\n3,4\n")
+    (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "image").write_bytes(b"\x89\x00\x01")
+    named, passed_over = file_groups(tmp_path)
+    assert {name: group.spec.format for name, group in named.items()} == {"card": "csv", "event": "parquet"}
+    assert {name: why.split(":")[0] for name, why in passed_over.items()} == {
+        "book.xlsx": "a workbook or an archive", "numbers.csv": "no header", "empty.csv": "empty",
+        "image": "no text and no Parquet",
+    }  # fmt: skip
+
+
+def test_a_broken_parquet_file_is_named(tmp_path):
+    (tmp_path / "event.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(DataError, match=r"event\.parquet is cut off"):
+        file_groups(tmp_path)

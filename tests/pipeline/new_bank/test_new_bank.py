@@ -1,0 +1,181 @@
+"""From raw files to drafts that ingest loads: the demo bank, a German export, ledgers by account."""
+
+import csv
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from configs.bank_folder import BANKS, load_select, load_settings
+from configs.errors import ConfigError, DataError
+from pipeline.artefacts import Home
+from pipeline.demo_bank import write_demo_bank
+from pipeline.ingest.ingest import ingest
+from pipeline.new_bank.new_bank import draft_bank, remaining_questions
+from pipeline.tables import Ingested
+from tests.folders import bytes_below
+
+MONDAY = date(2024, 1, 1)
+
+
+@pytest.fixture
+def banks(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setattr("configs.bank_folder.BANKS", tmp_path / "banks")
+    return tmp_path / "banks"
+
+
+def write_rows(path: Path, rows: list[list[str]], delimiter: str = ";", encoding: str = "utf-8") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding=encoding, newline="") as file:
+        csv.writer(file, delimiter=delimiter, lineterminator="\n").writerows(rows)
+
+
+def drafted(bank: str, raw: Path, tmp_path: Path) -> Ingested:
+    """The tables that ingest makes of the drafts as they are."""
+    draft_bank(bank, raw, tmp_path / "spill")
+    return ingest(load_settings(bank), raw, Home(tmp_path / "data" / bank), lambda _: None)
+
+
+def loaded(tables: Ingested, name: str) -> list[dict]:
+    rows = [row for path in tables.parts(name) for row in pq.ParquetFile(path).read().to_pylist()]
+    return sorted(rows, key=lambda row: str(sorted(row.items(), key=str)))
+
+
+def german_export(raw: Path) -> None:
+    """40 customers with a booking a week over 30 weeks: comma, Umlaute of Western Europe, DD.MM.YYYY."""
+    customers = [["Kundennummer", "Name", "Eröffnungsdatum", "Geschlecht"]]
+    customers += [[f"10{k:04}", f"Müller {k}", f"{1 + k % 28:02}.06.2019", "wm"[k % 2]] for k in range(40)]
+    write_rows(raw / "kunden.csv", customers, encoding="cp1252")
+    for month in range(7):
+        rows = [["Buchungsnummer", "Kundennummer", "Kontonummer", "Buchungstag", "Betrag", "Währung",
+                 "Umsatzart", "Saldo"]]  # fmt: skip
+        for week in range(month * 5, month * 5 + 5):
+            day = MONDAY + timedelta(weeks=week)
+            for k in range(40):
+                amount, kind = ("1.234,50", "Gehalt") if week % 4 == 0 else ("-17,05", "Kartenzahlung")
+                rows.append([f"B{week}-{k}", f"10{k:04}", f"DE{k:04}", f"{day:%d.%m.%Y}", amount, "EUR", kind,
+                             f"{10 + week}.{100 + k},25"])  # fmt: skip
+        write_rows(raw / f"umsaetze_2024{month + 1:02}.csv", rows, encoding="cp1252")
+
+
+def test_the_demo_banks_files_are_drafted_and_ingested_as_its_own_selects_do(tmp_path, banks):
+    raw = tmp_path / "raw"
+    write_demo_bank(raw, 120, 40, seed=3)
+    own = ingest(load_settings_of_demo(banks), raw, Home(tmp_path / "own"), lambda _: None)
+    tables = drafted("mine", raw, tmp_path)
+    assert [count.table for count in tables.counts] == [count.table for count in own.counts]
+    by_table = {count.table: count for count in tables.counts}
+    for count in own.counts:
+        if count.table != "transactions":  # of two rows the code 9999 is refused there, a question here
+            assert by_table[count.table] == count
+    assert by_table["transactions"].loaded - 2 <= own.counts[5].loaded <= by_table["transactions"].loaded
+    amounts = [
+        {row["transaction_id"]: row["amount_base"] for row in loaded(t, "transactions")}
+        for t in (own, tables)
+    ]
+    assert amounts[0].items() <= amounts[1].items()
+    balances = [[row["balance_base"] for row in loaded(t, "holdings")] for t in (own, tables)]
+    assert sorted(balances[0]) == sorted(balances[1])
+    asked = "\n".join(remaining_questions("mine") or [])
+    assert "[transactions.sql, kind] what are the codes 0101" in asked
+    assert "-- 4 of 4" not in (banks / "mine" / "holdings.sql").read_text("utf-8")
+    assert "stand in cust_info.CUST_NO" in (banks / "mine" / "holdings.sql").read_text("utf-8")
+
+
+def load_settings_of_demo(banks: Path):
+    """The demo bank's own folder beside the drafts."""
+    (banks / "demo").mkdir(parents=True)
+    for path in BANKS.glob("demo/*"):
+        (banks / "demo" / path.name).write_bytes(path.read_bytes())
+    return load_settings("demo")
+
+
+@pytest.mark.usefixtures("banks")
+def test_a_german_export_is_read_with_its_commas_dates_and_umlauts(tmp_path):
+    german_export(tmp_path / "raw")
+    tables = drafted("nord", tmp_path / "raw", tmp_path)
+    assert {count.table: (count.loaded, count.quarantined) for count in tables.counts} == {
+        "products": (1, 0), "customers": (40, 0), "transactions": (1400, 0), "holdings": (1400, 0)
+    }  # fmt: skip
+    settings = load_settings("nord")
+    assert settings.base_currency == "EUR"
+    assert settings.sources["umsaetze"].files == "umsaetze_*.csv"
+    assert settings.sources["kunden"].encoding == "cp1252"
+    bookings = {row["transaction_id"]: row for row in loaded(tables, "transactions")}
+    assert (bookings["B0-7"]["amount"], bookings["B0-7"]["kind"]) == (Decimal("1234.50"), "salary")
+    assert (bookings["B1-7"]["amount"], bookings["B1-7"]["kind"]) == (Decimal("-17.05"), "card")
+    assert bookings["B30-7"]["booked_at"].date() == MONDAY + timedelta(weeks=30)
+    assert {row["balance"] for row in loaded(tables, "holdings") if row["customer_id"] == "100007"} >= {
+        Decimal("10107.25"), Decimal("44107.25")
+    }  # fmt: skip
+    assert loaded(tables, "customers")[0]["opened_on"].year == 2019
+    assert settings.cohort.min_aum == 25_000  # half have less than about 27,120 on average
+
+
+@pytest.mark.usefixtures("banks")
+def test_two_columns_of_amounts_and_accounts_with_owners(tmp_path):
+    raw = tmp_path / "raw"
+    write_rows(raw / "clients.csv", [["client_id", "gender"], *([f"C{k}", "F"] for k in range(20))], ",")
+    links = [[f"C{k}", f"A{k}", "OWNER"] for k in range(20)] + [["C3", "A4", "USER"]]
+    write_rows(raw / "dispositions.csv", [["client_id", "account_id", "role"], *links], ",")
+    rows = [["booking_id", "account_id", "date", "debit", "credit", "balance"]]
+    for week in range(30):
+        day = MONDAY + timedelta(weeks=week)
+        for k in range(20):
+            amounts = ["", "50.00"] if week % 2 else ["20.50", ""]
+            rows.append([f"{week}-{k}", f"A{k}", f"{day:%Y%m%d}", *amounts, f"{1000 + week}.00"])
+    write_rows(raw / "bookings.csv", rows, ",")
+    tables = drafted("ledger", raw, tmp_path)
+    counts = {count.table: (count.loaded, count.quarantined) for count in tables.counts}
+    assert counts == {
+        "products": (1, 0),
+        "customers": (20, 0),
+        "transactions": (600, 0),
+        "holdings": (600, 0),
+    }
+    bookings = {row["transaction_id"]: row for row in loaded(tables, "transactions")}
+    assert [bookings[name]["amount"] for name in ("0-4", "1-4")] == [Decimal("-20.50"), Decimal("50.00")]
+    assert bookings["0-4"]["customer_id"] == "C4"  # its owner, not its user
+    assert {row["opened_on"] for row in loaded(tables, "customers")} == {MONDAY}
+    asked = "\n".join(remaining_questions("ledger") or [])
+    assert "[customers.sql, opened_on]" in asked
+    assert "[bank.toml, base_currency]" in asked
+
+
+def test_drafts_are_the_same_bytes_again_and_never_overwrite(tmp_path, banks):
+    german_export(tmp_path / "raw")
+    draft_bank("nord", tmp_path / "raw", tmp_path / "spill")
+    first = bytes_below(banks / "nord")
+    questions = remaining_questions("nord")
+    assert questions
+    assert [question.split(".")[0] for question in questions] == [str(k + 1) for k in range(len(questions))]
+    for path in sorted((banks / "nord").iterdir()):
+        path.unlink()
+    (banks / "nord").rmdir()
+    draft_bank("nord", tmp_path / "raw", tmp_path / "spill")
+    assert bytes_below(banks / "nord") == first
+    settings = banks / "nord" / "bank.toml"
+    text = settings.read_text("utf-8")
+    settings.write_text(text.replace(f"# {questions[0]}\n", ""), "utf-8")
+    assert remaining_questions("nord") == questions[1:]
+    settings.unlink()
+    with pytest.raises(ConfigError, match=r"no bank\.toml, and nothing there is overwritten"):
+        remaining_questions("nord")
+    assert load_select("nord", "customers") is not None
+
+
+def test_faults_are_one_sentence(tmp_path, banks):
+    with pytest.raises(DataError, match="there is no raw folder"):
+        draft_bank("nord", tmp_path / "nowhere", tmp_path / "spill")
+    with pytest.raises(ConfigError, match="names no bank"):
+        draft_bank("../nord", tmp_path, tmp_path / "spill")
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "letter.txt").write_text("Dear all\nnothing here\n")
+    with pytest.raises(DataError, match="holds no table as CSV or Parquet"):
+        draft_bank("nord", tmp_path / "raw", tmp_path / "spill")
+    write_rows(tmp_path / "raw" / "colours.csv", [["colour", "shade"], ["red", "dark"]])
+    with pytest.raises(DataError, match="none of the sources colours"):
+        draft_bank("nord", tmp_path / "raw", tmp_path / "spill")
+    assert not banks.exists()
