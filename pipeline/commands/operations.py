@@ -18,6 +18,7 @@ from pipeline.commands.options import (
     store_of,
     writing,
 )
+from pipeline.lease import held
 from pipeline.progress import log, progress_bar, start_logging, step
 
 app = typer.Typer()

@@ -76,6 +76,8 @@ def _spec(group: FileGroup) -> str:
         parts.append(f"delimiter = {_quoted(spec.delimiter)}")
     if spec.encoding != "utf-8":
         parts.append(f'encoding = "{spec.encoding}"')
+    if spec.skip:
+        parts.append(f"skip = {spec.skip}")
     return ", ".join(parts)
 
 

@@ -5,11 +5,11 @@ import csv
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from configs.errors import DataError
-from configs.settings import Source
+from configs.source import Source
 from pipeline.ingest.csv_files import header, opened_bytes
 
 SAMPLE = 65_536  # bytes of a file in which its delimiter is looked for
@@ -39,10 +39,11 @@ class File:
     """One file of the raw folder that holds a table."""
 
     path: Path
-    form: str  # csv or parquet
-    delimiter: str
-    encoding: str  # empty where all is ASCII
+    form: str  # csv, xlsx or parquet
     columns: tuple[str, ...]
+    delimiter: str = ","
+    encoding: str = ""  # empty where all is ASCII
+    skip: int = 0  # lines above the header
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def file_groups(raw: Path) -> tuple[dict[str, FileGroup], dict[str, str]]:
     if not raw.is_dir():
         raise DataError(f"there is no raw folder {raw}. Name the bank's extracts with RAW=<folder>.")
     paths = [path for path in raw.rglob("*") if path.is_file() and not _is_hidden(path.relative_to(raw))]
-    groups: dict[tuple[str, str, str, tuple[str, ...]], list[File]] = defaultdict(list)
+    groups: dict[tuple[str, str, str, int, tuple[str, ...]], list[File]] = defaultdict(list)
     passed_over: dict[str, str] = {}
     for path in sorted(paths, key=lambda path: path.relative_to(raw).as_posix()):
         label = path.relative_to(raw).as_posix()
@@ -72,7 +73,7 @@ def file_groups(raw: Path) -> tuple[dict[str, FileGroup], dict[str, str]]:
             passed_over[label] = file
         else:
             pattern = re.sub(r"\d+", "*", label)
-            groups[pattern, file.form, file.delimiter, file.columns].append(file)
+            groups[pattern, file.form, file.delimiter, file.skip, file.columns].append(file)
     if not groups:
         reasons = "; ".join(f"{label}: {why}" for label, why in list(passed_over.items())[:5])
         raise DataError(
@@ -103,10 +104,15 @@ def _family(raw: Path, pattern: str, files: Sequence[File]) -> FileGroup:
             break
     encodings = {file.encoding for file in files} - {""}
     encoding = min(encodings - {"utf-8"} or encodings, default="utf-8")
+    first = files[0]
     spec = Source.model_validate(
-        {"files": glob, "format": "parquet"}
-        if files[0].form == "parquet"
-        else {"files": glob, "delimiter": files[0].delimiter, "encoding": encoding}
+        {
+            "files": glob,
+            "format": first.form,
+            "delimiter": first.delimiter,
+            "encoding": encoding,
+            "skip": first.skip,
+        }
     )
     return FileGroup(spec, tuple(paths), encoding not in ("utf-8", "utf-16"))
 
@@ -132,26 +138,34 @@ def _file(path: Path) -> File | str:
     with opened_bytes(path) as stream:
         head = stream.read(SAMPLE)
     if head[:4] == b"PAR1":
-        return File(path, "parquet", "", "", _parquet_header(path))
-    if head[:4] == b"PK\x03\x04" or head[:4] == b"\xd0\xcf\x11\xe0":
-        return "a workbook or an archive: save its table as CSV (UTF-8)"
+        return File(path, "parquet", _parquet_header(path))
+    if head[:4] == b"PK\x03\x04":
+        return _with_header(File(path, "xlsx", ()))
     encoding = _encoding(path, head)
     if encoding is None:
         return "no text and no Parquet"
     text = head.decode(encoding or "utf-8", errors="ignore")
     lines = text.lstrip("\ufeff").splitlines()
     lines = lines[:200] if len(lines) > 200 else lines[: max(1, len(lines) - (len(head) == SAMPLE))]
-    delimiter = _delimiter(lines)
+    delimiter, skip = _layout(lines)
     if not delimiter:
-        return "no table: no delimiter divides its lines alike"
-    spec = Source.model_validate({"files": "*", "delimiter": delimiter, "encoding": encoding or "utf-8"})
+        return "no table: no delimiter divides its lines into the same number of fields"
+    return _with_header(File(path, "csv", (), delimiter, encoding, skip))
+
+
+def _with_header(file: File) -> File | str:
+    """The file with its columns, or why its header names none."""
+    spec = Source.model_validate(
+        {"files": "*", "format": file.form, "delimiter": file.delimiter, "encoding": file.encoding or "utf-8",
+         "skip": file.skip}
+    )  # fmt: skip
     try:
-        columns = header(path, path.stem, spec)
+        columns = header(file.path, file.path.stem, spec)
     except DataError as error:
-        return str(error).removeprefix(f"{path} ").split(". ")[0]
+        return str(error).removeprefix(f"{file.path} ").split(". ")[0]
     if any(re.fullmatch(r"[-+]?[\d.,:/ -]+", column) for column in columns):
         return "no header: its first line holds numbers"
-    return File(path, "csv", delimiter, encoding, columns)
+    return replace(file, columns=columns)
 
 
 def _parquet_header(path: Path) -> tuple[str, ...]:
@@ -211,13 +225,18 @@ def _decodes(path: Path, encoding: str) -> str | None:
     return foreign
 
 
-def _delimiter(lines: Sequence[str]) -> str:
-    """The delimiter by which most lines have the header's number of fields, at least two; empty for none."""
-    best = (0.0, 0, "")
+def _layout(lines: Sequence[str]) -> tuple[str, int]:
+    """The delimiter that gives most lines the same number of fields, and how many lines stand above them.
+
+    The delimiter is empty where none gives two fields.
+    """
+    best = (0.0, 0, "", 0)
     for delimiter in DELIMITERS:
-        widths = [len(row) for row in csv.reader(lines, delimiter=delimiter) if row]
-        width = widths[0] if widths else 0
-        same_width = widths.count(width) / len(widths) if widths else 0.0
+        widths = [len(row) for row in csv.reader(lines, delimiter=delimiter)]
+        width = max(set(widths) - {0}, key=lambda width: (widths.count(width), width), default=0)
+        skip = widths.index(width) if width else 0
+        below = [count for count in widths[skip:] if count]
+        same_width = below.count(width) / len(below) if below else 0.0
         if width > 1 and same_width >= 0.9:
-            best = max(best, (round(same_width, 1), width, delimiter))
-    return best[2]
+            best = max(best, (round(same_width, 1), width, delimiter, skip))
+    return best[2], best[3]

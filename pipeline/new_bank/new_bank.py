@@ -147,7 +147,10 @@ def _questions(
         "[bank.toml, card] who answers for models (owner), who approves them (approver), who acts "
         "on alarms (monitoring)?"
     )
-    yield f"[bank.toml, profit.call_cost] what does a call cost the bank, in {currency}? The default is 150."
+    yield (
+        f"[bank.toml, profit.call_cost] what does a call cost the bank, in {currency}? It is reckoned from "
+        "cohort.min_aum."
+    )
     if not certain:
         yield (
             f"[bank.toml, base_currency] no column names a currency; {currency} is guessed by the "

@@ -3,6 +3,7 @@
 import gzip
 from pathlib import Path
 
+import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -68,9 +69,20 @@ def test_gzip_parquet_and_what_is_no_table(tmp_path):
     named, passed_over = file_groups(tmp_path)
     assert {name: group.spec.format for name, group in named.items()} == {"card": "csv", "event": "parquet"}
     assert {name: why.split(":")[0] for name, why in passed_over.items()} == {
-        "book.xlsx": "a workbook or an archive", "numbers.csv": "no header", "empty.csv": "empty",
+        "book.xlsx": "is a zip archive, not xlsx", "numbers.csv": "no header", "empty.csv": "empty",
         "image": "no text and no Parquet",
     }  # fmt: skip
+
+
+def test_workbooks_and_lines_above_the_header(tmp_path):
+    workbook = openpyxl.Workbook()
+    for row in (["CUST_NO", "BAL"], ["C1", 12.5]):
+        workbook.active.append(row)
+    workbook.save(tmp_path / "hold.xlsx")
+    (tmp_path / "txn.csv").write_text("Umsatzanzeige\n\nKonto;Betrag\nA1;5\nA2;7\n")
+    specs = {name: group.spec for name, group in file_groups(tmp_path)[0].items()}
+    assert specs["hold"].format == "xlsx"
+    assert (specs["txn"].skip, specs["txn"].delimiter) == (2, ";")
 
 
 def test_a_broken_parquet_file_is_named(tmp_path):
