@@ -40,9 +40,10 @@ test-airflow: $(AIRFLOW) ## deploy/airflow in Airflow itself, in an environment 
 	$(PYTHON) -m pytest tests/deploy/test_airflow.py
 
 # A scheduler calls the command itself: make turns every exit code into 2.
-weekly: $(READY) ## one Monday, the latest without AS_OF: ingest, features, training when due, scores, gates, lists  (BANK RAW AS_OF LATE OVERRIDE_BY OVERRIDE_WHY)
+weekly: $(READY) ## one Monday, the latest without AS_OF: ingest, features, training when due, scores, gates, lists  (BANK RAW AS_OF LATE OVERRIDE_BY OVERRIDE_WHY ROWS_GONE)
 	$(PYTHON) -m pipeline weekly --bank $(BANK) --raw $(RAW) $(if $(filter file,$(origin AS_OF)),,--as-of $(AS_OF)) \
-	  --late "$(LATE)" --override-by "$(OVERRIDE_BY)" --override-why "$(OVERRIDE_WHY)"
+	  --late "$(LATE)" --override-by "$(OVERRIDE_BY)" --override-why "$(OVERRIDE_WHY)" \
+	  --rows-gone "$(ROWS_GONE)"
 
 status: $(READY) ## what is served, who writes, open alarms, gates, sources, the last commands  (BANK JSON=--json)
 	$(PYTHON) -m pipeline status --bank $(BANK) $(JSON)
@@ -53,8 +54,8 @@ acknowledge: $(READY) ## take an alarm up: it is sent no more  (BANK ALARM BY WH
 new-bank: $(READY) ## draft a bank's settings and SELECTs from its files; again: the questions that remain  (BANK RAW)
 	$(PYTHON) -m pipeline new-bank --bank $(BANK) --raw $(RAW)
 
-ingest: $(READY) ## read the bank's files into tables and a quarantine  (BANK RAW)
-	$(PYTHON) -m pipeline ingest --bank $(BANK) --raw $(RAW)
+ingest: $(READY) ## read the bank's files into tables and a quarantine  (BANK RAW ROWS_GONE)
+	$(PYTHON) -m pipeline ingest --bank $(BANK) --raw $(RAW) --rows-gone "$(ROWS_GONE)"
 
 quarantine-export: $(READY) ## refused rows as files to mend and deliver again  (BANK RAW OUT)
 	$(PYTHON) -m pipeline quarantine-export --bank $(BANK) --raw $(RAW) --out $(OUT)

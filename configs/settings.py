@@ -32,8 +32,8 @@ from configs.strict import (
 PEER_GROUPS: Mapping[str, str] = MappingProxyType({"tier": "tier", "branch": "branch_id"})
 HORIZONS = (30, 60, 90)  # days; each has its own risk in a published score
 # What changes no byte of a published run beside its tables: places of work, notations, words, judgements.
-NOT_IN_RUNS = {"engine", "time_zone", "fixed_rates", "words", "profit", "promotion", "monitoring", "card",
-               "gates", "store", "mail", "alarms"}  # fmt: skip
+NOT_IN_RUNS = {"engine", "time_zone", "fixed_rates", "words", "moved_limit", "profit", "promotion",
+               "monitoring", "card", "gates", "store", "mail", "alarms"}  # fmt: skip
 NOT_IN_MODELS = NOT_IN_RUNS | {"next_steps"}  # nor of a model
 
 
@@ -280,6 +280,7 @@ class Settings(Strict):
     quarantine_limit: Annotated[float, Field(ge=0, le=1)]
     quarantine_rows: Annotated[int, Field(ge=0, le=100)]
     words: Named[Listed[str]]
+    moved_limit: Annotated[float, Field(ge=0, le=1)]
     cohort: Cohort
     label: Label
     features: FeatureSettings

@@ -28,6 +28,8 @@ class Source(Strict):
     is no header; ``nulls`` are texts that mean nothing. Of CSV: ``escape`` before a quote in a quoted field,
     where it is not doubled; ``footer`` begins the lines below the last row, without which a file is cut off.
     Of a workbook: the name of its ``sheet``. Of two columns, ``credit`` less ``debit`` is one more, amount.
+
+    ``rolling``: each file may hold less of the past than the one before; rows that were loaded then stay.
     """
 
     files: str = ""
@@ -47,6 +49,7 @@ class Source(Strict):
     sheet: Words = ""
     credit: Words = ""
     debit: Words = ""
+    rolling: Annotated[bool, Field(exclude_if=not_)] = False
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

@@ -32,6 +32,8 @@ class Count:
     """The row counts of one table: rows_in = loaded + quarantined + duplicates, always.
 
     ``corrected`` of the quarantined are no longer open: as many were loaded from files with corrections.
+    ``superseded`` of the loaded no longer count: a later version corrected them, or they were taken back;
+    ``moved`` are versions with another customer, account or day.
     """
 
     table: str
@@ -40,6 +42,8 @@ class Count:
     quarantined: int
     duplicates: int
     corrected: int = 0
+    superseded: int = 0
+    moved: int = 0
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,10 @@ class Ingested:
     @property
     def fingerprint(self) -> str:
         return self.folder.name
+
+    def count(self, table: str) -> Count | None:
+        """The row counts of one table; None where the bank has none of that name."""
+        return next((count for count in self.counts if count.table == table), None)
 
     @property
     def folders(self) -> tuple[Path, ...]:

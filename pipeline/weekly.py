@@ -43,7 +43,7 @@ from serve.workbooks.excel import write_lists
 
 
 def run_weekly(
-    context: Context, raw: Path, snapshot_date: date, waiver: Waiver = NO_WAIVER
+    context: Context, raw: Path, snapshot_date: date, waiver: Waiver = NO_WAIVER, rows_gone: str = ""
 ) -> tuple[Publication, tuple[CallList, ...]]:
     """Ingest, gates, training when it is due, scores by the champion, their gates, publication, lists.
 
@@ -52,7 +52,7 @@ def run_weekly(
     """
     monday(snapshot_date)
     check_salt(context.settings)
-    tables = run_ingest(context, raw)
+    tables = run_ingest(context, raw, rows_gone)
     counted, figures = run_calibration(context, tables, snapshot_date)
     evaluated = run_gates(context, tables, snapshot_date, figures, waiver)
     with step("matured") as counts:
@@ -67,12 +67,17 @@ def run_weekly(
     return run_publish(context, tables, bundle, evaluated, figures)
 
 
-def run_ingest(context: Context, raw: Path) -> Ingested:
-    """The tables of the raw files, with the contacts recorded in the store laid over them."""
+def run_ingest(context: Context, raw: Path, rows_gone: str = "") -> Ingested:
+    """The tables of the raw files, with the contacts recorded in the store laid over them.
+
+    ``rows_gone`` says why loaded rows may be missing from all files; that is noted in the audit log.
+    """
     check_settings(context.settings)
     with step("ingest") as counts, progress_text("ingest") as on_file:
-        tables = ingest(context.settings, raw, context.home, on_file)
-        for name in ("rows_in", "loaded", "quarantined", "duplicates"):
+        tables = ingest(context.settings, raw, context.home, on_file, rows_gone)
+        if rows_gone:
+            promotion.note_rows_gone(context, tables)
+        for name in ("rows_in", "loaded", "superseded", "quarantined", "duplicates"):
             counts[name] = sum(getattr(count, name) for count in tables.counts)
         with Store(context.home.store) as store, store.write() as connection:
             recorded = contacts.oldest_first(connection)

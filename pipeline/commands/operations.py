@@ -80,18 +80,28 @@ def _after_ingest(bank: str, data: Path) -> list[str]:
         return ingested_in_words(context, on_bucket)
 
 
+RowsGone = Annotated[
+    str, typer.Option("--rows-gone", help="why rows that were loaded before may be in no file any more")
+]
+
+
 @app.command()
-def ingest(raw: RawOption, bank: BankOption = "demo", data: DataOption = DATA) -> None:
+def ingest(
+    raw: RawOption, bank: BankOption = "demo", data: DataOption = DATA, rows_gone: RowsGone = ""
+) -> None:
     """Read the bank's files into bucketed tables; refused rows go to quarantine.csv."""
     from pipeline.weekly import run_ingest
 
     with writing("ingest", bank, data) as context:
-        tables = run_ingest(context, raw)
-        typer.echo(f"{'table':<13}{'rows in':>12}{'loaded':>12}{'quarantined':>13}{'duplicates':>12}")
+        tables = run_ingest(context, raw, rows_gone)
+        typer.echo(
+            f"{'table':<13}{'rows in':>12}{'loaded':>12}{'superseded':>12}"
+            f"{'quarantined':>13}{'duplicates':>12}"
+        )
         for count in tables.counts:
             typer.echo(
-                f"{count.table:<13}{count.rows_in:>12,}{count.loaded:>12,}{count.quarantined:>13,}"
-                f"{count.duplicates:>12,}"
+                f"{count.table:<13}{count.rows_in:>12,}{count.loaded:>12,}{count.superseded:>12,}"
+                f"{count.quarantined:>13,}{count.duplicates:>12,}"
             )
         typer.echo(f"refused rows: {context.home.root / 'quarantine.csv'}")
 
@@ -126,6 +136,7 @@ def weekly(
     ] = [],  # noqa: B006
     override_by: Annotated[str, typer.Option(help="the second person who lets a refused run through")] = "",
     override_why: Annotated[str, typer.Option(help="and why")] = "",
+    rows_gone: RowsGone = "",
 ) -> None:
     """Ingest, features, training when due, scores, gates, publication, lists, mail for one Monday."""
     from configs.service import load_mail_server
@@ -140,7 +151,7 @@ def weekly(
         as_of = latest_monday(datetime.now(UTC).astimezone().date())
         log.info("weekly    as_of=%s", as_of)
     with writing("weekly", bank, data, as_of) as context:
-        publication, lists = run_weekly(context, raw, as_of, waiver)
+        publication, lists = run_weekly(context, raw, as_of, waiver, rows_gone)
         typer.echo(lists_in_words(context, publication, lists))
         send_after_run(context, load_mail_server, as_of)
 

@@ -94,7 +94,7 @@ def loaded_rows(tables: Ingested) -> dict[str, int]:
     noted = read_json(tables.folder / "ingest.json")
     source_of = {file: source for source, files in noted["raw"].items() for file in files}
     rows: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for count in noted["files"]:
+    for count in (count for count in noted["files"] if count["file"] in source_of):
         rows[count["table"]][source_of[count["file"]]] += count["loaded"]
     several = {table: sources for table, sources in rows.items() if len(sources) > 1}
     return {f"{table}/{source}": n for table, sources in several.items() for source, n in sources.items()}

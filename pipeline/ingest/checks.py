@@ -1,4 +1,4 @@
-"""The contract of one table as SQL: typed columns, why a row is refused, versions, base currency."""
+"""The contract of one table as SQL: typed columns, why a row is refused, base currency."""
 
 from configs.errors import DataError, did_you_mean, listed
 from configs.tables import MONEY_IN, MONEY_OUT, Column, Table
@@ -117,45 +117,6 @@ def bucket_of(customer_id: str, buckets: str | int) -> str:
     modulo ``buckets``. In Python: ``int.from_bytes(md5(id.encode()).digest()[8:], "little") % buckets``.
     """
     return f"(md5_number_lower({customer_id}) % {buckets})::SMALLINT"
-
-
-def key_hash(table: Table) -> str:
-    """SQL: a number of a row's key; rows of the same key have the same."""
-    return f"hash({', '.join(table.key)})"
-
-
-def repeats(table: Table) -> str:
-    """SQL over ``good`` and ``earlier``: one row per row whose key comes more than once, with its verdict.
-
-    ``repeated_keys`` are the hashes of such keys; ``earlier`` are rows of earlier deliveries with the keys of
-    ``good``, each with its part and its place there. Same key, same ``known_on``, same content: ``duplicate``
-    (the first stays). Same but another content: ``conflict`` (refused; the row of an earlier delivery stays,
-    else which one depends on the contents alone, not on the order of the files; it stands at ``kept_at``).
-    Another ``known_on``: a later version, which supersedes the earlier from that day.
-    """
-    key = ", ".join(table.key)
-    version = f"{key}, known_on" if "known_on" in table.names else key
-    content = ", ".join(table.names)
-    shown = ", ".join(f"nullif({name}::VARCHAR, '')" for name in table.key)
-    often = f"{key_hash(table)} IN (SELECT hash FROM repeated_keys)"
-    until = f"lead(known_on) OVER (PARTITION BY {key} ORDER BY known_on)" if version != key else "NULL::DATE"
-    return (
-        f"WITH again AS (SELECT _row, {content}, _file, _line, false AS _earlier FROM good WHERE {often} "
-        f"UNION ALL SELECT _row, {content}, _part, _at, true FROM earlier WHERE {often}), "
-        "copies AS (SELECT *, "
-        f"row_number() OVER (PARTITION BY {content} ORDER BY _earlier DESC, _file, _line, _row) AS copy, "
-        f"bool_or(_earlier) OVER (PARTITION BY {content}) AS stays FROM again), "
-        f"ranked AS (SELECT *, dense_rank() OVER (PARTITION BY {version} ORDER BY stays DESC, {content}) "
-        "AS variant FROM copies), "
-        f"kept AS (SELECT _row, {until} AS superseded_on FROM ranked "
-        "WHERE copy = 1 AND variant = 1), "
-        f"verdicts AS (SELECT _row, _file, _line, _earlier, concat_ws(', ', {shown}) AS key_values, "
-        "first_value(CASE WHEN _earlier THEN 'an earlier delivery' ELSE _file || ' line ' || _line END) "
-        f"OVER (PARTITION BY {version} ORDER BY variant, copy) AS kept_at, "
-        "CASE WHEN copy > 1 THEN 'duplicate' WHEN variant > 1 THEN 'conflict' ELSE 'kept' END AS verdict "
-        "FROM ranked) "
-        "SELECT verdicts.*, superseded_on FROM verdicts LEFT JOIN kept USING (_row)"
-    )
 
 
 def _delivered(column: Column, present: dict[str, str]) -> str:

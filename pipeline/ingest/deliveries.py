@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 from pydantic import TypeAdapter
 
+from configs.errors import DataError
 from configs.files import is_whole
 from configs.settings import Settings
 from configs.tables import TABLES
@@ -18,6 +19,7 @@ from pipeline.ingest.selects import load_selects, row_by_row, sources_read
 from pipeline.ingest.sources import Reject, files_of
 from pipeline.tables import NOTES, Ingested, bucket_name, overlay_name, read_delivery
 
+EARLIER_DELIVERIES = "earlier deliveries"  # the _file of rows that stay though no file holds them any more
 MOST_DELIVERIES = 8  # a delivery that would rest on more is merged with them: readers open every part
 
 
@@ -39,18 +41,36 @@ class FileCount:
 
 @dataclass(frozen=True)
 class Base:
-    """The tables a delivery builds on, and what was noted with them."""
+    """The tables a delivery builds on, or those before a full reread, and what was noted with them."""
 
     tables: Ingested
     noted: Mapping[str, Any]
     unreadable: Mapping[str, list[Reject]]
+
+    @property
+    def loaded(self) -> dict[str, int]:
+        """The number of loaded rows of each table that has any."""
+        return {count.table: count.loaded for count in self.tables.counts if count.loaded}
+
+    @property
+    def keeps(self) -> bool:
+        """True where a table has rows that no file holds any more."""
+        return any(map(self.stays, self.loaded))
+
+    def stays(self, table: str) -> bool:
+        """True where the table has rows that stay though no file holds them any more."""
+        files = {(count["table"], count["file"]) for count in self.noted["files"]}
+        return (table, EARLIER_DELIVERIES) in files
 
 
 @dataclass(frozen=True)
 class Plan:
     """One ingest: the name of the tables it makes, the digest of every raw file by source and path below raw.
 
-    With ``base`` it adds to those tables what the ``fresh`` files hold; without it reads all files.
+    With ``base`` it adds to those tables what the ``fresh`` files hold; without it reads all files, beside
+    the tables that stood ``before``. ``first_loaded`` says by digest with which delivery a file came first,
+    from 1. ``gone`` are by source the files that were read before and that nobody delivers any more;
+    ``rows_gone`` says why that is meant.
     """
 
     name: str
@@ -59,13 +79,44 @@ class Plan:
     base: Base | None = None
     fresh: Mapping[str, list[str]] = field(default_factory=dict)
     why: str = ""
+    before: Base | None = None
+    first_loaded: Mapping[str, int] = field(default_factory=dict)
+    rows_gone: str = ""
+
+    @property
+    def gone(self) -> dict[str, list[str]]:
+        present = self._digests
+        gone: dict[str, list[str]] = {}
+        for source, files in self.before.noted["raw"].items() if self.before else ():
+            for name, digest in files.items():
+                if digest not in present:
+                    what = "has changed" if name in self.raw.get(source, ()) else "is gone"
+                    gone.setdefault(source, []).append(f"{name} {what}")
+        return gone
+
+    @property
+    def delivered(self) -> dict[str, int]:
+        """``first_loaded`` after this delivery, to which the files belong that came with no earlier one."""
+        new = dict.fromkeys(self._digests, 1 + max(self.first_loaded.values(), default=0))
+        return new | dict(self.first_loaded)
+
+    @property
+    def _digests(self) -> set[str]:
+        return {digest for files in self.raw.values() for digest in files.values()}
 
     def reads(self, file: str) -> bool:
         """True where rows of this file are new to the tables by customer."""
         return self.base is None or any(file in names for names in self.fresh.values())
 
 
-def plan_ingest(settings: Settings, raw: Path, home: Home, made_by: str, fetched: Mapping[str, Path]) -> Plan:
+def plan_ingest(
+    settings: Settings,
+    raw: Path,
+    home: Home,
+    made_by: str,
+    fetched: Mapping[str, Path],
+    rows_gone: str = "",
+) -> Plan:
     """The files that are to be read, and the tables to which they add.
 
     ``made_by`` stands for the version, the settings and the SELECTs; the rows of databases lie in
@@ -75,28 +126,42 @@ def plan_ingest(settings: Settings, raw: Path, home: Home, made_by: str, fetched
         source: {label: _digest(path) for label, path in files_of(settings, raw, fetched, source).items()}
         for source in settings.sources
     }
-    whole = read_all(Plan("", made_by, files))
-    if stands(home, whole.name) or not (home.root / "tables" / "current").is_file():
+    whole = read_all(Plan("", made_by, files, rows_gone=rows_gone))
+    if not (home.root / "tables" / "current").is_file():
         return whole
     if not _is_base_whole(home):
-        return replace(whole, why="files of the tables are lost")
+        return _after_loss(home, whole)
     unreadable = TypeAdapter(dict[str, list[Reject]]).validate_python(
         read_json(home.tables / "unreadable.json")
     )
     base = Base(read_delivery(home.tables), read_json(home.tables / "ingest.json"), unreadable)
     if (base.noted["made_by"], base.noted["raw"]) == (made_by, files):
         return replace(whole, name=base.tables.fingerprint)
+    order = base.noted.get("first_loaded") or dict.fromkeys(_all_digests(base.noted["raw"]), 1)
+    whole = read_all(replace(whole, before=base, first_loaded=order))
     try:
         fresh = _fresh(settings, base, whole)
     except ReadAllError as why:
         return replace(whole, why=str(why))
-    return replace(whole, name=fingerprint(base.tables.fingerprint, whole.name), base=base, fresh=fresh)
+    return replace(
+        whole, name=fingerprint(base.tables.fingerprint, whole.name), base=base, fresh=fresh, before=None
+    )
 
 
 def read_all(plan: Plan, why: str = "") -> Plan:
-    """The plan that reads the same files and builds on nothing; its name stands for all that it reads."""
+    """The plan that reads the same files and builds on nothing.
+
+    Its name stands for all that it reads, and for what stood before.
+    """
     named = [text for digests in plan.raw.values() for pair in digests.items() for text in pair]
-    return Plan(fingerprint(plan.made_by, *named), plan.made_by, plan.raw, why=why)
+    before = plan.before or plan.base
+    past = [before.tables.fingerprint] if before else []
+    if not before and len(set(plan.first_loaded.values())) > 1:
+        past = [f"{digest} {delivery}" for digest, delivery in sorted(plan.first_loaded.items())]
+    past += [f"rows gone: {plan.rows_gone}"] if plan.rows_gone else []
+    return replace(
+        plan, name=fingerprint(plan.made_by, *named, *past), base=None, fresh={}, before=before, why=why
+    )
 
 
 def stands(home: Home, name: str) -> bool:
@@ -138,6 +203,32 @@ def _is_base_whole(home: Home) -> bool:
     return is_whole(home.tables) and all(map(is_whole, read_delivery(home.tables).folders))
 
 
+def _after_loss(home: Home, whole: Plan) -> Plan:
+    """Everything is read anew where files of the tables are lost; of their notes the order of files is kept.
+
+    Raises DataError where rows are lost that no file holds.
+    """
+    why = "files of the tables are lost"
+    try:
+        noted = read_json(home.tables / "ingest.json")
+    except (OSError, ValueError):
+        return replace(
+            whole, why=f"{why}, and the order of the deliveries: of two rows their contents decide"
+        )
+    stayed = sum(count["loaded"] for count in noted["files"] if count["file"] == EARLIER_DELIVERIES)
+    if stayed and not whole.rows_gone:
+        raise DataError(
+            f"{why}, and with them {stayed:,} rows that no file holds any more. Copy {home.root / 'tables'} "
+            "back from a backup; or, if the loss is meant, run this again with ROWS_GONE=<why> (--rows-gone)."
+        )
+    order = noted.get("first_loaded") or dict.fromkeys(_all_digests(noted["raw"]), 1)
+    return read_all(replace(whole, first_loaded=order), why)
+
+
+def _all_digests(raw: Mapping[str, Mapping[str, str]]) -> list[str]:
+    return [digest for files in raw.values() for digest in files.values()]
+
+
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -153,7 +244,7 @@ def _fresh(settings: Settings, base: Base, plan: Plan) -> dict[str, list[str]]:
         sources = {name: sources_read(con, settings, selects[name]) for name in by_customer}
         fresh: dict[str, list[str]] = {}
         for source in {source for read in sources.values() for source in read}:
-            before, after = base.noted["raw"][source], plan.raw[source]
+            before, after = base.noted["raw"].get(source, {}), plan.raw[source]
             for name, digest in before.items():
                 if after.get(name) != digest:
                     raise ReadAllError(f"{name} {'has changed' if name in after else 'is gone'}")

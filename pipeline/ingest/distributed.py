@@ -35,12 +35,12 @@ from configs.tables import Table
 from pipeline.artefacts import Home, fingerprint
 from pipeline.ingest import latest_date, load
 from pipeline.ingest.buckets import layout_of, partition, read_partitions, write_partitions, write_parts
-from pipeline.ingest.checks import key_hash
 from pipeline.ingest.deliveries import Plan
 from pipeline.ingest.quarantine import RefusedLines, refused_lines
 from pipeline.ingest.relations import RAW_TEXT, TABLE_KEY, computing, sql_text
 from pipeline.ingest.selects import explain_sql_errors, load_selects, row_by_row_sources, sources_read
 from pipeline.ingest.sources import Reject, open_source
+from pipeline.ingest.versions import key_hash
 from pipeline.snapshots.spark import Cluster, session
 from pipeline.tables import bucket_name
 
@@ -55,11 +55,15 @@ REPEATED_ROWS = "repeated_rows.parquet"  # one row per row that shares its key, 
 def distributed_ingest(
     con: duckdb.DuckDBPyConnection, settings: Settings, home: Home, plan: Plan
 ) -> Iterator[Cluster | None]:
-    """Spark for an ingest; None where it runs in this process: without Spark, or beside earlier tables."""
+    """Spark for an ingest; None where it runs in this process.
+
+    That is without Spark, beside earlier tables, and where their rows are to be found again in other files.
+    """
     folder = (home.root / ".distributed").resolve()
     shutil.rmtree(folder, ignore_errors=True)
     engine = settings.engine
     wanted = engine.kind == "spark" and not engine.storage and plan.base is None
+    wanted = wanted and not plan.gone and not (plan.before and plan.before.keeps)
     sources = distributed_sources(con, settings) if wanted else frozenset()
     if not sources:
         yield None

@@ -18,8 +18,9 @@ from configs.files import whole_file, whole_folder, write_manifest
 from configs.settings import Settings
 from configs.tables import TABLES, Table
 from pipeline.artefacts import Home, fingerprint, write_json
-from pipeline.ingest import deliveries, latest_date, load, quarantine
+from pipeline.ingest import deliveries, history, latest_date, load, quarantine
 from pipeline.ingest.accounts import refuse_unnamed_accounts
+from pipeline.ingest.counts import count_files, count_superseded
 from pipeline.ingest.databases import fetched
 from pipeline.ingest.distributed import distributed_ingest, open_distributed
 from pipeline.ingest.findings import write_findings
@@ -36,7 +37,8 @@ from pipeline.progress import log
 from pipeline.tables import NOTES, UNDATED, Count, Delivery, Ingested, read_ingested
 
 # Raised when the same files, SELECTs and settings would give other tables. Older ones are then made anew.
-INGEST_VERSION = 4
+INGEST_VERSION = 5
+FEW_MOVED = 10  # fewer rows than this are no pattern
 
 
 @dataclass(frozen=True)
@@ -48,18 +50,21 @@ class Loaded:
     total: Count
 
 
-def ingest(settings: Settings, raw: Path, home: Home, progress: Callable[[str], None]) -> Ingested:
+def ingest(
+    settings: Settings, raw: Path, home: Home, progress: Callable[[str], None], rows_gone: str = ""
+) -> Ingested:
     """Add what the raw folder holds that the tables do not; the same files again change nothing.
 
-    Raises DataError for a missing or unreadable file, a broken contract, or more refused rows than
-    ``quarantine_limit``; ``quarantine.csv``, one line per refused row, is written first.
+    Raises DataError for a missing or unreadable file, a broken contract, more refused rows than
+    ``quarantine_limit`` (``quarantine.csv``, one line per refused row, is written first), or loaded rows that
+    no file holds any more; ``rows_gone`` says why that is meant.
     The tables before these stay until the next ingest, for those who are still reading them.
     """
     if not raw.is_dir():
         raise DataError(f"there is no raw folder {raw}. Name the bank's extracts with RAW=<folder>.")
     check_time_zone(settings)
     with fetched(settings, home) as rows:
-        plan = deliveries.plan_ingest(settings, raw, home, _made_by(settings), rows)
+        plan = deliveries.plan_ingest(settings, raw, home, _made_by(settings), rows, rows_gone)
         while not deliveries.stands(home, plan.name):
             try:
                 _make(settings, raw, home, plan, rows, progress)
@@ -74,13 +79,19 @@ def ingest(settings: Settings, raw: Path, home: Home, progress: Callable[[str], 
 
 def _made_by(settings: Settings) -> str:
     """A digest of all that the tables depend on besides the raw files: version, settings, SELECTs."""
-    layout = settings.model_dump_json(
-        include={"base_currency", "time_zone", "sources", "customers_per_bucket", "quarantine_limit"}
-    )
+    limits = f"{settings.customers_per_bucket} {settings.quarantine_limit} {settings.moved_limit}"
+    return fingerprint(limits, *(digest for _, digest in sorted(_read_by(settings).items())))
+
+
+def _read_by(settings: Settings) -> dict[str, str]:
+    """By table, a digest of all that says what its rows are: version, SELECT, and how files are read."""
+    sources = [
+        f"{name} {source.model_dump_json(exclude={'rolling'})}" for name, source in settings.sources.items()
+    ]
+    common = (str(INGEST_VERSION), settings.base_currency, settings.time_zone, *sources)
     if settings.fixed_rates:
-        layout += settings.model_dump_json(include={"fixed_rates"})
-    selects = load_selects(settings.bank)
-    return fingerprint(str(INGEST_VERSION), layout, *(selects.get(table, "") for table in ORDER))
+        common = (*common, settings.model_dump_json(include={"fixed_rates"}))
+    return {table: fingerprint(*common, select) for table, select in load_selects(settings.bank).items()}
 
 
 def _make(
@@ -99,9 +110,10 @@ def _make(
         whole_folder(home.root / "tables" / plan.name) as draft,
         distributed_ingest(con, settings, home, plan) as cluster,
     ):
-        state = load.Ingestion(con, settings, raw, draft, plan, rows, cluster)
         selects = load_selects(settings.bank)
+        state = load.Ingestion(con, settings, raw, draft, plan, rows, _read_by(settings), cluster)
         _prepare(state, selects["transactions"])
+        history.refuse_lost_tables(state, list(selects))
         loaded: list[Loaded] = []
         for name in ORDER:
             progress(name)
@@ -110,6 +122,8 @@ def _make(
                 # Shown even when the next step stops the run.
                 quarantine.write_quarantine(con, home.root / "quarantine.csv")
                 _check_limit(state, loaded[-1])
+                _check_moved(state, loaded[-1].total)
+                history.refuse_gone(state)
         _note(state, loaded)
 
 
@@ -152,10 +166,12 @@ def _load(state: load.Ingestion, table: Table, select: str) -> Loaded:
             load.choose_buckets(state, incoming)
         distributed = open_distributed(state, table, incoming)
         new_rows = distributed.validate() if distributed else load.validate(con, settings, table, incoming)
+        history.store_first_loaded(state, table, incoming)
+        new_rows |= history.keep_rows(state, table, incoming)
         rejects = [reject for name in incoming.sources for reject in state.unreadable[name]]
         quarantine.refuse(con, table, rejects, computed_columns(con, select))
         load.find_earlier(state, table)
-        quarantine.find_repeats(con, table)
+        quarantine.find_repeats(state, table)
         refuse_rows_of_one_line(con, settings, table)
         if table.name == "holdings" and "account_id" not in incoming.columns:
             refuse_unnamed_accounts(con, settings, _parts(state, "transactions"))
@@ -164,15 +180,22 @@ def _load(state: load.Ingestion, table: Table, select: str) -> Loaded:
         else:
             quarantine.keep_raw(state, table.name)
         written = distributed.write_kept() if distributed else load.write_kept(state, table, incoming.columns)
+        moved = number(con, "SELECT count(*) FROM repeated WHERE moved AND NOT _earlier")
+        superseded = 0
         if table.by_customer:
             load.write_refused(state, table, incoming.columns)
             load.write_notes(state, table)
+            superseded = count_superseded(state, table)
         load.store_references(state, table)
-        counts = load.count_files(state, table, new_rows, rejects, written)
+        counts = count_files(state, table, new_rows, rejects, written)
         corrected = quarantine.note_corrected(con, table.name, counts)
     names = ("rows_in", "loaded", "quarantined", "duplicates")
     totals = {name: sum(getattr(count, name) for count in counts) for name in names}
-    return Loaded(incoming, counts, Count(table.name, **totals, corrected=corrected))
+    before = state.plan.base.tables.count(table.name) if state.plan.base and table.by_customer else None
+    if before:
+        superseded, moved = before.superseded + superseded, before.moved + moved
+    total = Count(table.name, **totals, corrected=corrected, superseded=superseded, moved=moved)
+    return Loaded(incoming, counts, total)
 
 
 def _check_limit(state: load.Ingestion, loaded: Loaded) -> None:
@@ -208,6 +231,22 @@ def _check_limit(state: load.Ingestion, loaded: Loaded) -> None:
         )
 
 
+def _check_moved(state: load.Ingestion, total: Count) -> None:
+    """Raises DataError when so many versions move a row to another customer, account or day that their
+    numbers must come again for other rows."""
+    settings, table = state.settings, TABLES[total.table]
+    if total.moved < FEW_MOVED or total.moved <= settings.moved_limit * total.loaded:
+        return
+    raise DataError(
+        f"table {table.name!r}: {total.moved:,} of {total.loaded:,} rows come under the number of an earlier "
+        "row, for another customer, account or day, above the limit of "
+        f"{settings.moved_limit:.1%}{quarantine.first_moved(state.con)}. If {', '.join(table.key)} begins "
+        f"anew, each day or for each account, make it unique in configs/banks/{settings.bank}/{table.name}"
+        ".sql, for example with the day before it; if the bank does correct so many days, raise moved_limit "
+        "in bank.toml."
+    )
+
+
 def _note(state: load.Ingestion, loaded: list[Loaded]) -> None:
     """Write what readers and the next delivery need to know, and the two pages for people."""
     plan, before = state.plan, state.plan.base.tables if state.plan.base else None
@@ -228,6 +267,9 @@ def _note(state: load.Ingestion, loaded: list[Loaded]) -> None:
         "counts": [table.total for table in loaded],
         "files": counts,
         "columns": columns,
+        "first_loaded": plan.delivered,
+        "rows_gone": {"why": plan.rows_gone, "tables": state.gone} if state.gone else {},
+        "read_by": state.read_by,
         "made_by": plan.made_by,
         "raw": plan.raw,
     }

@@ -4,9 +4,8 @@ The rows are those of the bank's SELECTs over the files, and those refused befor
 customers, products, managers and daily rates of all deliveries, and the latest valid date.
 """
 
-from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import log2
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from pipeline.ingest.accounts import holders_added, split_shares
 from pipeline.ingest.buckets import layout_of, write_buckets
 from pipeline.ingest.casts import strict_casts
 from pipeline.ingest.checks import bucket_of, check_columns, checked
-from pipeline.ingest.deliveries import Base, FileCount, Plan, ReadAllError
+from pipeline.ingest.deliveries import Base, Plan, ReadAllError
 from pipeline.ingest.relations import TABLE_KEY, contract_columns, number, sql_text
 from pipeline.ingest.selects import describe, sources_read
 from pipeline.ingest.sources import Reject, files_of, notation_of, open_source
@@ -45,8 +44,10 @@ DAILY = (
 class Ingestion:
     """One ingest under way.
 
-    ``opened`` and ``unreadable`` say what each source holds and what of it is no row.
+    ``opened`` and ``unreadable`` say what each source holds and what of it is no row, ``gone`` which loaded
+    rows are in no file any more where that is meant, ``refused_gone`` the sentences where it is not.
 
+    ``read_by`` are by table digests of its SELECT and of how files are read.
     ``fetched`` are the rows of the bank's databases, one Parquet file per source. The tasks of ``cluster``
     read the sources that it names; this process does not hold their rows.
     """
@@ -57,8 +58,11 @@ class Ingestion:
     draft: Path
     plan: Plan
     fetched: Mapping[str, Path]
+    read_by: Mapping[str, str]
     cluster: Cluster | None = None
     opened: dict[str, list[Path]] = field(default_factory=dict)
+    gone: list[str] = field(default_factory=list)
+    refused_gone: list[str] = field(default_factory=list)
     unreadable: dict[str, list[Reject]] = field(default_factory=dict)
 
 
@@ -229,7 +233,9 @@ def find_earlier(state: Ingestion, table: Table) -> None:
     base = state.plan.base if table.by_customer else None
     parts = base.tables.parts(table.name) if base else []
     source = "good LIMIT 0"
-    columns = "* EXCLUDE (_row), NULL::VARCHAR AS _part, 0::BIGINT AS _at, NULL::DATE AS _noted"
+    columns = (
+        "* EXCLUDE (_row), NULL::VARCHAR AS _part, 0::BIGINT AS _at, NULL::DATE AS _noted, false AS _standing"
+    )
     if parts:
         listed = ", ".join(sql_text(path) for path in parts)
         below = len(str(parts[0].parents[3])) + 2
@@ -238,7 +244,7 @@ def find_earlier(state: Ingestion, table: Table) -> None:
             f"SEMI JOIN good USING ({', '.join(table.key)})"
         )
         columns = (
-            "*, coalesce(superseded_on = known_on, false) AS deleted, "
+            "*, coalesce(superseded_on = known_on, false) AS deleted, false AS _standing, "
             f"filename[{below}:] AS _part, file_row_number AS _at, superseded_on AS _noted"
         )
     query = f"SELECT {columns}, -row_number() OVER () AS _row FROM {source}"
@@ -284,7 +290,7 @@ def write_refused(state: Ingestion, table: Table, columns: dict[str, str]) -> No
     rows = state.con.sql(
         f"SELECT _file, _line, {delivered} FROM checked WHERE _reason IS NOT NULL UNION ALL "
         f"SELECT g._file, g._line, {typed} FROM good g JOIN repeated w USING (_row) "
-        "WHERE verdict = 'conflict' ORDER BY ALL"
+        "WHERE verdict IN ('conflict', 'recycled') ORDER BY ALL"
     ).to_arrow_table()
     write_parquet(rows, state.draft / table.name / "refused.parquet")
 
@@ -303,37 +309,3 @@ def write_notes(state: Ingestion, table: Table) -> None:
 def by_file(con: duckdb.DuckDBPyConnection, rows: str) -> dict[str, int]:
     """The number of rows of each file in a query that yields their ``_file``."""
     return dict(con.execute(f"SELECT coalesce(_file, ''), count(*) FROM ({rows}) GROUP BY 1").fetchall())
-
-
-def count_files(
-    state: Ingestion, table: Table, new: dict[str, int], rejects: list[Reject], loaded: dict[str, int]
-) -> list[FileCount]:
-    """One row per file and what became of its rows; ``new`` were validated, ``loaded`` were written now.
-
-    Raises DataError where a row got lost or came twice.
-    """
-    base = state.plan.base if table.by_customer else None
-    noted = base.noted["files"] if base else []
-    before = {(count["table"], count["file"]): FileCount(**count) for count in noted}
-    rows_in = Counter(new)
-    rows_in.update(reject.file for reject in rejects if base is None or state.plan.reads(reject.file))
-    duplicates = by_file(state.con, "SELECT _file FROM repeated WHERE verdict = 'duplicate'")
-    refused = by_file(state.con, f"SELECT file AS _file FROM quarantine WHERE table_name = '{table.name}'")
-    counted = {file for name, file in before if name == table.name}
-    counts = []
-    for file in sorted(counted | rows_in.keys() | loaded.keys() | duplicates.keys() | refused.keys()) or [""]:
-        earlier = before.get((table.name, file), FileCount(table.name, file))
-        count = replace(
-            earlier,
-            rows_in=earlier.rows_in + rows_in[file],
-            loaded=earlier.loaded + loaded.get(file, 0),
-            quarantined=refused.get(file, 0),
-            duplicates=earlier.duplicates + duplicates.get(file, 0),
-        )
-        counts.append(count)
-        if count.rows_in != count.loaded + count.quarantined + count.duplicates:
-            raise DataError(
-                f"table {table.name!r} does not reconcile: {count}. Look for a join that "
-                f"multiplies rows in configs/banks/{state.settings.bank}/{table.name}.sql."
-            )
-    return counts

@@ -30,12 +30,13 @@ from configs.source import Source
 from configs.tables import TABLES, Table
 from pipeline.artefacts import Home, whole_text, write_parquet
 from pipeline.ingest import relations
-from pipeline.ingest.checks import key_hash, repeats
 from pipeline.ingest.csv_files import KEPT, codec, is_gzip, opened_bytes, opened_text, raw_rows, readable
 from pipeline.ingest.deliveries import FileCount
+from pipeline.ingest.history import find_standing
 from pipeline.ingest.load import Ingestion
 from pipeline.ingest.relations import contract_columns, number
 from pipeline.ingest.sources import FETCHED, Reject, files_of
+from pipeline.ingest.versions import key_hash, repeats
 
 HEADER = ("table", "file", "line", "column", "reason", "corrected_in", "raw")
 BATCH_ROWS = 10_000
@@ -81,8 +82,12 @@ def refuse(
     )
 
 
-def find_repeats(con: duckdb.DuckDBPyConnection, table: Table) -> None:
-    """Make ``repeated``, the rows whose key comes more than once; conflicts go into the quarantine."""
+def find_repeats(state: Ingestion, table: Table) -> None:
+    """Make ``repeated``, the rows whose key comes more than once.
+
+    Conflicts and recycled numbers go into the quarantine.
+    """
+    con = state.con
     parts = 1 + number(con, "SELECT count(*) FROM good") // ROWS_PER_PART
     keys = f"SELECT {key_hash(table)} AS hash FROM"
     relations.REPEATED_KEYS.create(con)
@@ -91,12 +96,15 @@ def find_repeats(con: duckdb.DuckDBPyConnection, table: Table) -> None:
             f"INSERT INTO repeated_keys SELECT hash FROM ({keys} good UNION ALL {keys} earlier) "
             f"WHERE hash % {parts} = {part} GROUP BY hash HAVING count(*) > 1"
         )
+    find_standing(state, table)
     relations.REPEATED.create_from(con, repeats(table))
     con.execute(
-        "INSERT INTO quarantine SELECT ?, _file, _line, ?, '''' || key_values || ''' stands with another "
-        "content in ' || kept_at || ', which is kept' "
-        "FROM repeated WHERE verdict = 'conflict' ORDER BY _file, _line",
-        [table.name, ", ".join(table.key)],
+        "INSERT INTO quarantine SELECT ?, _file, _line, ?, '''' || key_values || ''' ' || CASE verdict "
+        "WHEN 'conflict' THEN 'stands with another content in ' || kept_at || ', which is kept' "
+        "ELSE 'is the number of the row of ' || kept_at || ', of another customer or day. Make it unique "
+        "in ' || ? || ', for example with the day before it, or take that row back first (deleted)' END "
+        "FROM repeated WHERE verdict IN ('conflict', 'recycled') ORDER BY _file, _line",
+        [table.name, ", ".join(table.key), f"{table.name}.sql"],
     )
 
 
@@ -142,6 +150,15 @@ def most_common(con: duckdb.DuckDBPyConnection, table: str) -> str:
         + (re.sub("'.*'", "'…'", reason) if personal & set(subject.split(", ")) else reason)
         for subject, reason, file, line in reasons
     )
+
+
+def first_moved(con: duckdb.DuckDBPyConnection) -> str:
+    """The places of the first version that moved, and of the row whose number it has."""
+    places = con.execute(
+        "SELECT _file || ' line ' || _line, kept_at FROM repeated WHERE moved AND NOT _earlier "
+        "ORDER BY _file, _line LIMIT 1"
+    ).fetchall()
+    return "".join(f"; first in {place}, the number of the row of {before}" for place, before in places)
 
 
 def keep_raw(state: Ingestion, table: str) -> None:

@@ -69,16 +69,22 @@ LAYOUT = Relation("layout", {"buckets": "INTEGER"})
 CHECKED = Relation("checked", {**PLACE, "_reason": "VARCHAR", "_given": "STRUCT"})
 # One row per row of checked that keeps the contract; made by quarantine.
 GOOD = Relation("good", {"_row": "BIGINT", **PLACE}, view=True)
-# One row per row of an earlier delivery with the key of a good row, its place and the day noted for it; made
-# by load.
-EARLIER = Relation("earlier", {"_row": "BIGINT", "_part": "VARCHAR", "_at": "BIGINT", "_noted": "DATE"})
+# One row per row that was loaded before and has the key of a good row, its place and the day noted for it;
+# where all files are read anew it only testifies. Made by load and history.
+EARLIER = Relation(
+    "earlier",
+    {"_row": "BIGINT", "_part": "VARCHAR", "_at": "BIGINT", "_noted": "DATE", "_standing": "BOOLEAN"},
+)
+# One row per file of a table that was read before: the number of the delivery that it first came with, and
+# the lines that were refused since; made by history.
+FIRST_LOADED = Relation("first_loaded", {"file": "VARCHAR", "delivery": "BIGINT", "refused": "BIGINT[]"})
 # One row per hash of a key that comes more than once in good and earlier; made by quarantine.
 REPEATED_KEYS = Relation("repeated_keys", {"hash": "UBIGINT"})
 # One row per row of good or earlier whose key comes more than once, with its verdict; made by quarantine.
 REPEATED = Relation(
     "repeated",
     {"_row": "BIGINT", **PLACE, "_earlier": "BOOLEAN", "key_values": "VARCHAR", "kept_at": "VARCHAR",
-     "verdict": "VARCHAR", "superseded_on": "DATE"},
+     "verdict": "VARCHAR", "superseded_on": "DATE", "moved": "BOOLEAN"},
 )  # fmt: skip
 # One row per refused row; made by quarantine.
 QUARANTINE = Relation(
@@ -100,7 +106,7 @@ def contract_columns(table: Table) -> tuple[str, ...]:
 
 def open_relations(con: duckdb.DuckDBPyConnection) -> None:
     """Create the relations that every ingest begins with, without rows."""
-    for relation in (*REFERENCES, RATES, QUARANTINE, RAW_TEXT, CORRECTED):
+    for relation in (*REFERENCES, RATES, QUARANTINE, RAW_TEXT, CORRECTED, FIRST_LOADED):
         relation.create(con)
 
 

@@ -33,6 +33,7 @@ from serve.store.tables import runs
 
 TRAINED, COMPARED, REFUSED = "trained", "compared", "refused"
 APPROVED, PROMOTED, ROLLED_BACK = "approved", "promoted", "rolled back"
+ROWS_GONE = "loaded rows gone"
 BY_THE_FIGURES = "automatic approval"  # stands for the second person in banks to try things out with
 
 
@@ -130,6 +131,15 @@ def begin_new_access_log(bank: Context, by: str, why: str) -> None:
     with audit_log(bank) as log:
         last = log_heads.access_head(log.connection)
         log.note(by, log_heads.BEGUN_ANEW, "access log", {"why": why, "head_before": str(last or "none")})
+
+
+def note_rows_gone(bank: Context, tables: Ingested) -> None:
+    """Notes, once for each delivery, which loaded rows no file holds any more and why that was meant."""
+    gone = read_json(tables.folder / "ingest.json")["rows_gone"]
+    with audit_log(bank) as log:
+        noted = {entry.subject for entry in entries(log.connection, (ROWS_GONE,))}
+        if gone and tables.fingerprint not in noted:
+            log.note(bank.user, ROWS_GONE, tables.fingerprint, gone)
 
 
 def note_restored(bank: Context, backup: str) -> None:

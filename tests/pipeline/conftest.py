@@ -144,8 +144,8 @@ class TinyBank:
         }
         pq.write_table(pa.table(rows | columns), self.raw / name)
 
-    def ingest(self, **changes: Any) -> Ingested:
-        return ingest(self.settings(**changes), self.raw, self.home, lambda _: None)
+    def ingest(self, rows_gone: str = "", **changes: Any) -> Ingested:
+        return ingest(self.settings(**changes), self.raw, self.home, lambda _: None, rows_gone)
 
     def count(self, table: str, **changes: Any) -> Count:
         """The row counts of one table in an ingest."""

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from configs.errors import DataError
 from configs.tables import KINDS, TABLES
-from pipeline.ingest.checks import bucket_of, check_columns, checked, repeats
+from pipeline.ingest.checks import bucket_of, check_columns, checked
+from pipeline.ingest.relations import FIRST_LOADED
+from pipeline.ingest.versions import repeats
 
 SURVEY = {
     "response_id": "R1",
@@ -204,9 +206,14 @@ def verdicts(rows: list[tuple[str, str, str, str, int]]) -> list[tuple[Any, ...]
         con.executemany("INSERT INTO good VALUES (?, ?, ?, ?, ?)", rows)
         con.execute("ALTER TABLE good ADD COLUMN _row BIGINT")
         con.execute("UPDATE good SET _row = rowid")
-        for name in ("customer_id", "answered_on", "item", "deleted"):
-            con.execute(f"ALTER TABLE good ADD COLUMN {name} VARCHAR DEFAULT 'same'")
-        con.execute("CREATE TABLE earlier AS SELECT *, '' AS _part, 0 AS _at FROM good WHERE false")
+        for name in ("customer_id", "answered_on", "item"):
+            con.execute(f"ALTER TABLE good ADD COLUMN {name} VARCHAR DEFAULT '2024-02-29'")
+        con.execute("ALTER TABLE good ADD COLUMN deleted BOOLEAN DEFAULT false")
+        con.execute(
+            "CREATE TABLE earlier AS SELECT *, '' AS _part, 0 AS _at, false AS _standing FROM good "
+            "WHERE false"
+        )
+        FIRST_LOADED.create(con)
         con.execute("CREATE TABLE repeated_keys AS SELECT hash(response_id) AS hash FROM good "
                     "GROUP BY response_id HAVING count(*) > 1")  # fmt: skip
         return con.execute(
