@@ -653,7 +653,7 @@ def excluded(one: Customer, settings: Settings) -> str:
         "staff": record["is_staff"],
         "no_history": not (one.rows["transactions"] or one.rows["holdings"]) or math.isnan(base),
         "too_new": one.tenure() < 7 * bounds.min_tenure_weeks,
-        "below_bounds": base < bounds.min_aum,
+        "below_bounds": base < bounds.min_aum or base <= 0,
         "above_bounds": base >= bounds.max_aum,
         "already_left": already_left(one, settings),
     }

@@ -50,6 +50,17 @@ def test_bounds_to_the_cent(excluded_on, balance, code):
     assert excluded_on(MONDAY, holdings=[RICH[0] | {"balance": balance}]) == [code]
 
 
+@pytest.mark.parametrize(("balance", "code"), [("-0.01", "below_bounds"), (0, "below_bounds"), ("0.01", "")])
+@pytest.mark.parametrize("definition", ["aum_drop", "closure", "tier_downgrade"])
+def test_without_a_lower_bound_everybody_with_money_is_eligible(
+    excluded_on, bank_settings, definition, balance, code
+):
+    """Of nothing, and of an overdraft, no share can leave: such a customer would never have a label."""
+    unbounded = bank_settings.cohort.model_copy(update={"min_aum": 0.0})
+    settings = with_label(bank_settings, definition=definition).model_copy(update={"cohort": unbounded})
+    assert excluded_on(MONDAY, settings, holdings=[RICH[0] | {"balance": balance}]) == [code]
+
+
 @pytest.mark.parametrize("days", [1, 6, 8, 10, 17, 19, 90])  # float sums miss the bound by a hair on most
 def test_bounds_hold_to_the_cent_through_market_moves(excluded_on, days):
     """At the prices of the Monday the average is exactly the lower bound, on whatever day the price fell."""
