@@ -8,6 +8,7 @@ under Student's t with at most ten degrees of freedom: its tails are heavier tha
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -95,7 +96,7 @@ def learn(series: Series, false_share: float, least_weeks: int) -> Limits | None
     spread *= gap**0.5
     # A next value of a normal sample varies by its own variance and that of the median, π/2 · 1/n.
     degrees = min(_EFFICIENCY * (len(history) - 1), _HEAVY)
-    width = float(student.ppf(1 - false_share / 2, degrees)) * spread * (1 + np.pi / 2 / len(history)) ** 0.5
+    width = _student(1 - false_share / 2, degrees) * spread * (1 + np.pi / 2 / len(history)) ** 0.5
     if not series.weekly:  # weekly rows have their extremes by the calendar
         width = max(width, _tail(np.abs(history - center), false_share) * gap**0.5)
     low, high = center * gap - width, center * gap + width
@@ -104,6 +105,12 @@ def learn(series: Series, false_share: float, least_weeks: int) -> Limits | None
         low, high = min([low, *(season - margin)]), max([high, *(season + margin)])
     level = float(middle[-1] + shift[-1])
     return Limits(back(level + low), back(level + high), len(history))
+
+
+@lru_cache
+def _student(share: float, degrees: float) -> float:
+    """The value below which a share of Student's t lies; asked for each gate of a run, it takes long."""
+    return float(student.ppf(share, degrees))
 
 
 def longest_lag(lags: Sequence[float], false_share: float) -> int:

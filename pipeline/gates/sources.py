@@ -84,7 +84,7 @@ def read_sources(tables: Ingested, monday: date, branch_of: Mapping[str, str]) -
         rates = pq.read_table(tables.whole("rates"))
         valued = days_of(rates["valued_on"])
         rhythms["rates"] = _rhythm("rates", _Days(valued, valued, np.zeros_like(valued)), mondays)
-        changes = tuple(_largest_step(rates, valued, day) for day in mondays)
+        changes = _largest_steps(rates, valued, mondays)
     present = {name: rhythm for name, rhythm in rhythms.items() if rhythm.rows.any()}
     return Sources(present, tuple(silent), changes, _unchanged_balances(tables, mondays[-YEAR:]))
 
@@ -156,17 +156,17 @@ def _silent(days: _Days, monday: date, branches: int) -> Iterator[int]:
     yield from np.flatnonzero((median >= LEAST_ROWS) & (by_week[:, -1] < SILENT * median)).tolist()
 
 
-def _largest_step(rates: pa.Table, valued: Ints, monday: date) -> float:
-    """The largest step of a currency in the week before a Monday, as a log ratio; 0 without two rates."""
-    day, steps = day_number(monday), [0.0]
+def _largest_steps(rates: pa.Table, valued: Ints, mondays: Sequence[date]) -> tuple[float, ...]:
+    """By Monday the largest step of a currency in the week before it, as a log ratio; 0 without two rates."""
+    days, steps = np.array([day_number(day) for day in mondays]), np.zeros(len(mondays))
     currency, values = np.array(rates["currency"].to_pylist()), np.array(rates["to_base"].to_pylist(), float)
     for name in np.unique(currency):
         order = np.flatnonzero(currency == name)
         order = order[np.argsort(valued[order], kind="stable")]
-        latest, earlier = (np.searchsorted(valued[order], day - back) - 1 for back in (0, 7))
-        if earlier >= 0:
-            steps.append(abs(float(np.log(values[order[latest]] / values[order[earlier]]))))
-    return max(steps)
+        latest, earlier = (np.searchsorted(valued[order], days - back) - 1 for back in (0, 7))
+        step = np.abs(np.log(values[order[latest]] / values[order[earlier]]))
+        steps = np.maximum(steps, np.where(earlier >= 0, step, 0.0))
+    return tuple(steps.tolist())
 
 
 def _unchanged_balances(tables: Ingested, mondays: Sequence[date]) -> dict[date, tuple[float, int]]:

@@ -22,13 +22,13 @@ pytestmark = pytest.mark.long
 
 LAST = date(2026, 11, 16)
 FIRST = LAST - timedelta(weeks=7)  # what it published has matured seven weeks later
-TRAINING = SMALL["training"] | {"first_after_weeks": 13, "rounds": 5, "patience": 5, "retrain_weeks": 7}
+TRAINING = SMALL["training"] | {"rounds": 5, "patience": 5, "retrain_weeks": 7}
 
 
 @pytest.fixture(scope="module")
 def first_week(tmp_path_factory) -> GoodWeeks:
     """A bank whose first model was trained and published seven weeks ago; a week of files each since."""
-    bank = GoodWeeks(tmp_path_factory.mktemp("learning"), 300, 5, 7, lived=50)
+    bank = GoodWeeks(tmp_path_factory.mktemp("learning"), 700, 5, 7, lived=100)
     bank.make()
     context = Context(load_settings("demo", SMALL | {"training": TRAINING}), bank.data)
     run_weekly(context, bank.raw(FIRST, bank.work / "raw"), FIRST)

@@ -32,7 +32,7 @@ SETTINGS = {
 def state(tmp_path_factory):
     """A bank of 40 weeks; the last two come in files of their own. Cohorts of 20 Mondays stand."""
     work = tmp_path_factory.mktemp("gates")
-    bank = GoodWeeks(work, 300, 5, 1, lived=40)
+    bank = GoodWeeks(work, 200, 5, 1, lived=40)
     bank.make()
     context = Context(load_settings("demo", SETTINGS), bank.data)
     raw = bank.raw(LAST - timedelta(weeks=1), work / "raw")
