@@ -48,7 +48,7 @@ def write_findings(
     }
     words = {table: count_words(con, table, rows) for table, rows in tables.items() if table in EVENT_TABLES}
     doubts = contradictions(con, bank, columns, tables)
-    if "account_id" not in columns["holdings"]:
+    if "holdings" in tables and "account_id" not in columns["holdings"]:
         doubts += unlike_bookings(con, bank, tables)
     noted = {"contradictions": doubts, "words": words}
     write_json(folder / FINDINGS, noted)
