@@ -199,8 +199,22 @@ def transactions_of(bank: Bank) -> Draft:
                   "numbers restart?")  # fmt: skip
     _sign(draft, match)
     _kind(bank, draft, match)
+    _counterparty(draft, match)
     _ask_for_refunds(bank, draft)
     return draft
+
+
+def _counterparty(draft: Draft, match: Match) -> None:
+    """Without a column for the other side: another bank, where the bank of the other side is named."""
+    other = match.columns.get("other_bank")
+    if other is None or "counterparty" in draft.columns:
+        return
+    named = f"trim({of('t', other)}::VARCHAR) <> ''"
+    draft.add("counterparty", f"CASE WHEN {named} THEN 'other_bank' ELSE 'none' END",
+              f"{other.name} is named on {other.filled:,} of {other.rows:,} bookings")  # fmt: skip
+    draft.ask("counterparty", f"is {other.name} always another bank? Companies, persons, brokers "
+                              "and the customers' "
+              "own accounts are not told apart.")  # fmt: skip
 
 
 def _ask_for_refunds(bank: Bank, draft: Draft) -> None:

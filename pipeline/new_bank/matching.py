@@ -27,7 +27,7 @@ NECESSARY = {
 }  # fmt: skip
 # Columns beside the contract's that help to make them.
 HELPERS = {
-    "transactions": ("amount_in", "amount_out", "direction", "balance"),
+    "transactions": ("amount_in", "amount_out", "direction", "balance", "other_bank"),
     "customers": ("branch_id", "manager_id"),
 }
 # A source whose column of this name is a key is not the other table, whatever its columns are called.
@@ -147,7 +147,7 @@ def _fits(table: str, name: str, profile: ColumnProfile) -> bool:
     if name == "kind" and table == "transactions":
         return bool(profile.codes) and profile.form.kind in ("text", "whole")
     if name not in TABLES[table].names:
-        return name in ("branch_id", "manager_id") or profile.form.kind in ("number", "whole")
+        return name in ("branch_id", "manager_id", "other_bank") or profile.form.kind in ("number", "whole")
     sql_type = TABLES[table].column(name).type
     if sql_type.startswith("DECIMAL"):
         return profile.form.kind in ("number", "whole")
