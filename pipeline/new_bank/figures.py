@@ -72,10 +72,12 @@ def balances_of(con: duckdb.DuckDBPyConnection, drafts: dict[str, Draft], curren
     parts = ", ".join(map(str, QUANTILES))
     ((quantiles,),) = con.execute(
         f"WITH h AS (SELECT customer_id, product_id, {account} AS account_id, "
-        f"TRY_CAST(balance AS DOUBLE) AS balance FROM ({drafts['holdings'].select}) WHERE currency = ?), "
+        f"TRY_CAST(balance AS DECIMAL(18,2)) AS balance FROM ({drafts['holdings'].select}) WHERE "
+        "currency = ?), "
         f"p AS (SELECT product_id::VARCHAR AS product_id FROM ({drafts['products'].select}) WHERE "
         "product_class = 'loan'), "
-        "means AS (SELECT customer_id, avg(balance) AS balance FROM h ANTI JOIN p USING (product_id) "
+        "means AS (SELECT customer_id, round(avg(balance), 2)::DECIMAL(18,2) AS balance FROM h ANTI "
+        "JOIN p USING (product_id) "
         "GROUP BY customer_id, product_id, account_id), "
         "sums AS (SELECT sum(balance) AS balance FROM means GROUP BY customer_id) "
         f"SELECT quantile_cont(balance, [{parts}]) FROM sums WHERE balance > 0",

@@ -52,7 +52,6 @@ def draft_bank(bank: str, raw: Path, spill: Path) -> list[str]:
         raise ConfigError(f"{bank!r} names no bank. Use small letters, digits, - and _, as in BANK=my-bank.")
     sources, passed_over = file_groups(raw)
     with computing(spill) as con:
-        con.execute("SET preserve_insertion_order = false")
         for name, group in sources.items():
             open_source(con, name, group.spec, raw, list(group.paths))
         profiled = {name: profiles(con, name) for name in sources}
@@ -160,7 +159,7 @@ def _questions(
         yield (
             f"[rates.sql] bookings or balances are in {', '.join(rates)}, but no file holds rates: "
             "these rows will be "
-            "refused. Deliver rates."
+            "refused. Deliver rates, or set fixed_rates."
         )
     for name, group in sources.items():
         if group.uncertain_encoding:

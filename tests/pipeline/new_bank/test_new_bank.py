@@ -1,6 +1,7 @@
 """From raw files to drafts that ingest loads: the demo bank, a German export, ledgers by account."""
 
 import csv
+import re
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -11,8 +12,10 @@ import pytest
 from configs.bank_folder import BANKS, load_select, load_settings
 from configs.errors import ConfigError, DataError
 from pipeline.artefacts import Home
+from pipeline.context import Context
 from pipeline.demo_bank import write_demo_bank
 from pipeline.ingest.ingest import ingest
+from pipeline.new_bank.after_ingest import ingested_in_words
 from pipeline.new_bank.new_bank import draft_bank, remaining_questions
 from pipeline.tables import Ingested
 from tests.folders import bytes_below
@@ -80,6 +83,11 @@ def test_the_demo_banks_files_are_drafted_and_ingested_as_its_own_selects_do(tmp
     assert sorted(balances[0]) == sorted(balances[1])
     asked = "\n".join(remaining_questions("mine") or [])
     assert "[transactions.sql, kind] what are the codes 0101" in asked
+    lines = ingested_in_words(Context(load_settings("mine"), tmp_path / "data"), lambda *_: None)
+    assert re.match(
+        r"\d\d Mondays have 8 weeks of bookings before them, \d\d of them a known outcome", lines[0]
+    )
+    assert any(re.match(r"  aum_drop 50% 30d: [\d,]+ of [\d,]+ customers \(", line) for line in lines)
     assert "-- 4 of 4" not in (banks / "mine" / "holdings.sql").read_text("utf-8")
     assert "stand in cust_info.CUST_NO" in (banks / "mine" / "holdings.sql").read_text("utf-8")
 
