@@ -285,8 +285,15 @@ def bank_settings() -> Settings:
     """Settings pinned for the tests of features, whatever a bank's own say."""
     pinned = {
         "cohort": {"min_aum": 100_000, "max_aum": 1_500_000, "min_tenure_weeks": 26},
-        "label": {"min_drop": 0.5, "lead_days": 7, "horizon_days": 90, "base_weeks": 13, "settle_days": 14},
-        "features": {"windows": [4, 13, 26, 52]},
+        "label": {
+            "min_drop": 0.5,
+            "lead_days": 7,
+            "horizon_days": 90,
+            "base_weeks": 13,
+            "settle_days": 14,
+            "dormant_floor": 50_000,
+        },
+        "features": {"windows": [4, 13, 26, 52], "large_amount": 500_000},
     }
     return load_settings("demo", pinned)
 
