@@ -23,7 +23,7 @@ from pipeline.ingest.ingest import ingest
 from pipeline.ingest.recorded_contacts import overlay_contacts
 from pipeline.lists.call_lists import check_salt, choose_lists, reached
 from pipeline.lists.experiment import LOOK_BACK, Effect, estimate_effect, write_effect
-from pipeline.monitoring.calibration import VERDICTS, asks_for_training, calibration
+from pipeline.monitoring.calibration import VERDICTS, asks_for_training, calibration, group_in_words
 from pipeline.monitoring.coverage import coverage, departures
 from pipeline.monitoring.drift import drift
 from pipeline.monitoring.matured import Counted, count_matured, keep_matured, read_matured
@@ -99,8 +99,8 @@ def run_calibration(
         counts |= {"matured": len(counted), "verdict": figures["verdict"], "alarms": figures["alarms"]}
     for group in figures["groups"]:
         if group["since"]:
-            name = " ".join(filter(None, (group["kind"], group["name"])))
-            log.warning("alarm     %s: %s, since %s", name, VERDICTS[group["verdict"]], group["since"])
+            words = group_in_words(group), VERDICTS[group["verdict"]], group["since"]
+            log.warning("alarm     %s: %s, since %s", *words)
     return counted, figures
 
 

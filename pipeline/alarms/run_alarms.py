@@ -7,7 +7,7 @@ from typing import Any
 from configs.alarms import Alarm
 from pipeline.alarms.alarms import raise_alarm, remedy_of
 from pipeline.context import Context
-from pipeline.monitoring.calibration import VERDICTS
+from pipeline.monitoring.calibration import VERDICTS, group_in_words
 
 
 def raise_run_alarms(
@@ -25,9 +25,6 @@ def raise_run_alarms(
         raise_alarm(context, Alarm("drift", "figures", reason, remedy_of("drift"), snapshot_date))
     groups = [group for group in calibration["groups"] if group["since"]] if calibration else []
     if groups:
-        names = "; ".join(
-            f"{' '.join(filter(None, (group['kind'], group['name'])))}: {VERDICTS[group['verdict']]}"
-            for group in groups
-        )
+        names = "; ".join(f"{group_in_words(group)}: {VERDICTS[group['verdict']]}" for group in groups)
         alarm = Alarm("promise", "calibration", f"{names}.", remedy_of("promise"), snapshot_date)
         raise_alarm(context, alarm)

@@ -17,7 +17,7 @@ from configs.tables import EVENT_TABLES
 from pipeline.gates.cohorts import NEAR, Cohort, Flow
 from pipeline.gates.limits import Series
 from pipeline.gates.sources import Rhythm, Sources
-from pipeline.monitoring.calibration import VERDICTS
+from pipeline.monitoring.calibration import VERDICTS, group_in_words
 from pipeline.scoring.score import Publication
 
 LEAST_LEAVERS = 10  # expected, from which on the hard limit of the mean risk counts
@@ -199,7 +199,7 @@ def _alarms_in_words(calibration: Mapping[str, Any]) -> str:
     groups = [group for group in calibration["groups"] if group["since"]]
     if not groups:
         return ""
-    names = [" ".join(filter(None, (group["kind"], group["name"]))) for group in groups]
+    names = [group_in_words(group) for group in groups]
     since = min(group["since"] for group in groups)
     return (
         f"{VERDICTS[calibration['verdict']]}, beyond noise, since {since} ({listed(names, NAMED)}); look at "

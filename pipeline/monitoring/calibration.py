@@ -66,6 +66,11 @@ def calibration(settings: Settings, matured: Sequence[Matured], as_of: date) -> 
     }
 
 
+def group_in_words(group: Mapping[str, Any]) -> str:
+    """The kind and the name of a group of ``calibration``, such as ``branch B1``; ``all`` for everybody."""
+    return " ".join(filter(None, (group["kind"], group["name"])))
+
+
 def asks_for_training(figures: Mapping[str, Any], latest: date) -> bool:
     """True where an alarm asks for a new model and none was trained since ``latest``, the last training."""
     since = figures["retrain_since"]

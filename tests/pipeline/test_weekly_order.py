@@ -1,6 +1,7 @@
 """A delivery that its gates refuse is neither kept, nor learnt from, nor scored."""
 
 from datetime import date
+from types import SimpleNamespace
 
 import pytest
 
@@ -22,7 +23,8 @@ def test_gates_look_before_anything_is_learnt(tmp_path, monkeypatch):
     step("run_calibration", ({}, {}))
     step("run_gates")
     step("keep_matured")
-    step("scoring_model")
+    step("scoring_model", SimpleNamespace(model_id="m"))
+    step("changed_selects", [])
     step("run_publish")
     context, monday = Context(load_settings("demo"), tmp_path), date(2026, 11, 16)
     weekly.run_weekly(context, tmp_path, monday)
@@ -33,6 +35,7 @@ def test_gates_look_before_anything_is_learnt(tmp_path, monkeypatch):
         "run_gates",
         "keep_matured",
         "scoring_model",
+        "changed_selects",
         "run_publish",
     ]
     assert called == order
