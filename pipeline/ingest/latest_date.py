@@ -14,6 +14,7 @@ import duckdb
 from pipeline.ingest import relations
 from pipeline.ingest.values import NO_NOTATION, typed
 
+SILENCE, MOST_SILENT = timedelta(weeks=8, days=1), timedelta(weeks=104)  # without bookings
 TEXT_DAY = typed("known_on", "DATE", "VARCHAR", NO_NOTATION)
 
 
@@ -47,13 +48,16 @@ def last_bookings(weeks: list[tuple[date, int]]) -> date:
 
     From the week of the median booking on, a week counts if it has at least 1% of the usual number (the
     median over the weeks) and begins within two years of the last one that counted: an excerpt may lack a
-    year.
+    year. After a silence of more than eight weeks it counts only if at least as many weeks with bookings
+    as were silent come from it on: a file whose dates lie a year ahead is no year of bookings.
     """
     least = 0.01 * sorted(number for _, number in weeks)[len(weeks) // 2]
     total = sum(number for _, number in weeks)
     middle = next(k for k, below in enumerate(accumulate(n for _, n in weeks)) if 2 * below >= total)
     last = weeks[middle][0] + timedelta(days=6)
-    for monday, count in weeks[middle + 1 :]:
-        if count >= least and monday - last <= timedelta(weeks=104):
+    counted = [monday for monday, count in weeks[middle + 1 :] if count >= least]
+    for place, monday in enumerate(counted):
+        silent, follow = monday - last, timedelta(weeks=len(counted) - place + 1)
+        if silent <= SILENCE or (silent <= MOST_SILENT and silent <= follow):
             last = monday + timedelta(days=6)
     return last

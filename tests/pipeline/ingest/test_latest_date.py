@@ -30,8 +30,17 @@ def usual(count: int) -> dict[int, int]:
         (usual(10) | {9: 9}, 8),
         (usual(10) | {3: 1}, 9),  # a holiday week
         (usual(10) | {3: 0, 4: 0, 5: 0, 6: 0}, 9),  # four weeks in which nothing came
-        (usual(10) | {113: 1_000}, 113),  # an excerpt without the bookings of two years
-        (usual(10) | {114: 1_000}, 9),
+        (usual(10) | {18: 1_000}, 18),  # eight weeks in which nothing came
+        (usual(10) | {19: 1_000}, 9),
+        (usual(60) | {111: 1_000}, 59),  # a file whose dates lie a year ahead
+        (usual(60) | dict.fromkeys(range(111, 115), 900), 59),  # a month of such files
+        (usual(60) | {86: 1_000}, 59),  # half a year ahead
+        (
+            usual(300) | dict.fromkeys(range(400, 500), 900),
+            499,
+        ),  # an excerpt without the bookings of two years
+        (usual(300) | dict.fromkeys(range(400, 499), 900), 299),
+        (usual(300) | dict.fromkeys(range(405, 600), 900), 299),  # and of more
         (usual(10) | {4_000: 500, 4_001: 9_000}, 9),  # more than in any week, but in 2100
         (usual(60) | dict.fromkeys(range(60, 100), 9), 59),  # mistyped months
         ({0: 1_000_000} | dict.fromkeys(range(1, 60), 1000), 59),  # years loaded at once, then week by week
