@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from configs.errors import did_you_mean
 from configs.settings import Settings
+from configs.tables import TABLES
 
 DEEPEST = 8  # different columns on one path of a tree; 2^8 cases a leaf in models/tree_paths.py
 
@@ -16,6 +17,7 @@ def conflicts(settings: Settings) -> Iterator[str]:
     yield from _tiers(settings)
     yield from _label(settings)
     yield from _trees(settings)
+    yield from _words(settings)
     for currency in settings.fixed_rates:
         if not re.fullmatch(r"[A-Z]{3}", currency) or currency == settings.base_currency:
             yield (
@@ -39,6 +41,14 @@ def _trees(settings: Settings) -> Iterator[str]:
                 f"training.{name}.learning_rate = {rate}: below 0.0001 a tree adds nothing, and above 1 more "
                 "than it found. Set a number between"
             )
+
+
+def _words(settings: Settings) -> Iterator[str]:
+    names = {
+        f"{table.name}.{column.name}" for table in TABLES.values() for column in table.columns if column.known
+    }
+    for name in sorted(set(settings.words) - names):
+        yield f"words: {name!r} holds no words of a bank's own. {did_you_mean(name, names).rstrip('.')}"
 
 
 def _history(settings: Settings) -> Iterator[str]:
