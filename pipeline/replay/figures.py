@@ -122,19 +122,15 @@ def _ahead(ways: Mapping[str, Metrics]) -> Metrics:
 def by_monday(
     mondays: Sequence[dict[str, Any]], counts: Counts, left: Mapping[date, int]
 ) -> list[dict[str, Any]]:
-    """One row per Monday: model, cohort, how many left within its outcome window (None: not known yet), and
-    per way its places and those of them that were right."""
-    rows, place = list[dict[str, Any]](), 0
+    """One row per Monday: model, cohort, places on the published lists, how many left within the outcome
+    window (None: not known yet), and how many of them each way's list of that Monday holds."""
+    rows = list[dict[str, Any]]()
     for note in mondays:
         day = note["monday"]
         row = {name: note[name] for name in ("model_id", "reason", "cohort")}
         row |= {"monday": str(day), "published": note["listed"], "left": left.get(day), "ways": {}}
-        if note["model_id"] and day in left:
-            row["ways"] = {
-                name: {"listed": round(way.listed[place], 2), "right": round(way.right[place], 2)}
-                for name, way in counts.ways.items()
-            }
-            place += 1
+        if day in left:
+            row["ways"] = {name: round(held, 2) for name, held in counts.mondays.get(day, {}).items()}
         rows.append(row)
     return rows
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from configs.settings import Settings
+from models.baselines import RULES
 from pipeline.evaluation.page import Figures, lines, page
 from pipeline.replay.ways import CHANCE, LISTS, PUBLISHED, WAYS
 
@@ -15,6 +16,8 @@ NAMES = {
     PUBLISHED: "the lists, nobody called",
 }
 
+ONE_MONDAY = [PUBLISHED, *RULES, CHANCE]  # the ways of one Monday by itself
+
 
 def replay_page(settings: Settings, result: Figures) -> str:
     """The whole page as HTML; ``result`` as ``run_replay`` writes it."""
@@ -25,19 +28,20 @@ def replay_page(settings: Settings, result: Figures) -> str:
         result=result,
         names=NAMES,
         ways=ways,
+        by_itself=ONE_MONDAY,
         way_names=[NAMES[name] for name in ways],
-        charts={"parts": _by_part(result, ways), "mondays": _by_monday(result, ways)},
+        charts={"parts": _by_part(result, ways), "mondays": _by_monday(result)},
     )
 
 
-def _by_monday(result: Figures, ways: list[str]) -> Any:
+def _by_monday(result: Figures) -> Any:
     rows = [
-        {"Monday": row["monday"], "%": 100 * row["ways"][way]["right"] / row["left"], "way": NAMES[way]}
-        for way in ways
+        {"Monday": row["monday"], "%": 100 * row["ways"][way] / row["left"], "way": NAMES[way]}
+        for way in ONE_MONDAY
         for row in result["mondays"]
         if row["ways"] and row["left"]
     ]
-    return lines(rows, "Monday", "%", "way", "Of who left after a Monday, called on it, %") if rows else ""
+    return lines(rows, "Monday", "%", "way", "Of who left after a Monday, on its lists, %") if rows else ""
 
 
 def _by_part(result: Figures, ways: list[str]) -> Any:

@@ -10,7 +10,7 @@ at parts of the capacity too: the first quarter of each list, …
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -46,15 +46,12 @@ class Way:
     """What one way found, over (draw × customer) and (draw × leaver) arrays; all but chance have one draw.
 
     ``called`` is the week of the last call, ``calls`` their number. ``weeks`` are those from the first list
-    in time to the outflow start, 0 for none. ``listed`` and ``right`` have one entry per Monday, means over
-    draws: places, and those of customers who left within the outcome window.
+    in time to the outflow start, 0 for none.
     """
 
     called: NDArray[np.int32]
     calls: NDArray[np.int32]
     weeks: NDArray[np.int32]
-    listed: list[float] = field(default_factory=list)
-    right: list[float] = field(default_factory=list)
 
     def add(
         self, draw: int, week: int, monday: "Cohort", chosen: Flags, leavers: Leavers, reach: int
@@ -84,11 +81,13 @@ class Cohort:
 
 @dataclass(frozen=True)
 class Counts:
-    """All customers of any cohort, ascending, the leavers among them, and what each way found."""
+    """All customers of any cohort, ascending, the leavers among them, what each way found, and by Monday what
+    lists without quiet hold."""
 
     customers: NDArray[np.str_]
     leavers: Leavers
     ways: dict[str, Way]
+    mondays: dict[date, dict[str, float]]
 
 
 def count_ways(
@@ -107,18 +106,29 @@ def count_ways(
     chosen_leavers = Leavers(np.searchsorted(customers, leavers["customer_id"].to_numpy(str)), start)
     names = WAYS if rules_of.part == 1 else [way for way in WAYS if way != PUBLISHED]
     ways = {way: _way(CHANCE_DRAWS if way == CHANCE else 1, len(customers), len(leavers)) for way in names}
+    mondays: dict[date, dict[str, float]] = {}
     for number, (day, path) in enumerate(kept, start=1):
         cohort = _cohort(path, customers, left_on(day))
         week = (day - kept[0][0]).days // 7
         for name, way in ways.items():
-            places = right = 0
             for draw, chosen in enumerate(_chosen(name, way, cohort, week, day, rules_of)):
                 way.add(draw, week, cohort, chosen, chosen_leavers, rules_of.reach_weeks)
-                places, right = places + int(chosen.sum()), right + int((chosen & cohort.left).sum())
-            way.listed.append(places / len(way.called))
-            way.right.append(right / len(way.called))
+        mondays[day] = _by_itself(cohort)
         progress(number, len(kept))
-    return Counts(customers, chosen_leavers, ways)
+    return Counts(customers, chosen_leavers, ways, mondays)
+
+
+def _by_itself(cohort: Cohort) -> dict[str, float]:
+    """How many who left within the outcome window the published lists hold, and lists as long of each rule;
+    of chance the mean over all lists."""
+    right = {rule: filled(cohort, cohort.published, cohort.callable, -cohort.scores[rule]) for rule in RULES}
+    right[PUBLISHED] = cohort.published
+    room, free, gone = (
+        np.bincount(cohort.team, weights=flags)
+        for flags in (cohort.published, cohort.callable, cohort.callable & cohort.left)
+    )
+    by_chance = float((np.minimum(room / np.maximum(free, 1), 1.0) * gone).sum())
+    return {name: float((chosen & cohort.left).sum()) for name, chosen in right.items()} | {CHANCE: by_chance}
 
 
 @dataclass(frozen=True)
@@ -178,17 +188,17 @@ def _chosen(name: str, way: Way, cohort: Cohort, week: int, day: date, rules_of:
     for draw in range(len(way.called)):
         quiet = week - way.called[draw, cohort.at] < rules_of.quiet_weeks
         order = random.random(len(cohort.at)) if name == CHANCE else -cohort.scores[name]
-        yield filled(cohort, cohort.callable & ~quiet, order, rules_of.part)
+        yield filled(cohort, cohort.worked, cohort.callable & ~quiet, order, rules_of.part)
 
 
-def filled(cohort: Cohort, free: Flags, order: NDArray[np.float64], part: float = 1.0) -> Flags:
-    """Per team a part of as many as the model lists, rounded up, of those who are ``free``, the smallest of
-    ``order`` first.
+def filled(cohort: Cohort, model: Flags, free: Flags, order: NDArray[np.float64], part: float = 1.0) -> Flags:
+    """Per team a part of as many as the list of the ``model`` holds, rounded up, of those who are ``free``,
+    the smallest of ``order`` first.
 
     An unknown one (NaN) comes last; of equal ones the first by customer_id.
     """
     # 0.1 × 30 is 3.0000000000000004 in floats; the small step back keeps that 3.
-    room = np.ceil(part * np.bincount(cohort.team, weights=cohort.worked) - 1e-9).astype(np.int64)
+    room = np.ceil(part * np.bincount(cohort.team, weights=model) - 1e-9).astype(np.int64)
     places = np.lexsort((order, ~free, cohort.team))
     team = cohort.team[places]
     ranks = np.arange(len(team)) - np.searchsorted(team, team)
