@@ -60,22 +60,26 @@ class Replay:
 
 
 def replay_of(bank: Context, tables: Ingested, mondays: Sequence[date]) -> Replay:
-    """The replay of these Mondays; what was kept of another past, or by other settings, is removed.
-
-    Nobody is there to approve a model, so that the figures alone decide.
-    """
+    """The replay of these Mondays. Nobody is there to approve a model, so that the figures alone decide."""
     promotion = bank.settings.promotion.model_copy(update={"approval": "automatic"})
     settings = bank.settings.model_copy(update={"promotion": promotion})
     data = bank.home.root / "replay" / str(mondays[0])
-    replay = Replay(Context(settings, data, shared=bank.home.root), tables, tuple(mondays))
+    return Replay(Context(settings, data, shared=bank.home.root), tables, tuple(mondays))
+
+
+def remove_outdated(replay: Replay) -> None:
+    """Remove all that is kept where one Monday of it saw another past, or other settings or software."""
     for monday in sorted(map(date.fromisoformat, _names(replay.folder))):
         if not is_whole(replay.kept(monday)) or note_of(replay, monday)["rests_on"] != replay.rests_on(
             monday
         ):
             log.info("replay    begun anew: data, settings or software of %s are not those of before", monday)
-            shutil.rmtree(data)
-            break
-    return replay
+            for path in (*replay.context.data.iterdir(), *replay.context.home.root.iterdir()):
+                if path.is_dir() and path != replay.context.home.root:
+                    shutil.rmtree(path)
+                elif path.is_file() and path.name != "lease":
+                    path.unlink()
+            return
 
 
 def run_mondays(replay: Replay) -> None:

@@ -15,13 +15,16 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from configs.dates import WEEK, latest_monday
 from configs.errors import DataError
+from features.build import first_monday
 from pipeline.artefacts import read_json, write_json, write_text
 from pipeline.context import Context
+from pipeline.lease import held
 from pipeline.progress import progress_bar, step
 from pipeline.replay.figures import by_branch, by_monday, counted, figures_of_ways
 from pipeline.replay.leavers import left_on, matured_mondays, read_leavers
-from pipeline.replay.mondays import KEPT, Replay, note_of, replay_of, run_mondays
+from pipeline.replay.mondays import KEPT, Replay, note_of, remove_outdated, replay_of, run_mondays
 from pipeline.replay.page import replay_page
 from pipeline.replay.published import compare_published
 from pipeline.replay.stories import stories
@@ -32,18 +35,42 @@ from pipeline.tables import Ingested
 def run_replay(bank: Context, tables: Ingested, mondays: list[date]) -> tuple[dict[str, Any], Path]:
     """The figures, and the page; both are written to ``data/<bank>/replay/<first>_<last>``, .json and .html.
 
-    Raises DataError where no outcome of these Mondays is known, or none of them has a list.
+    Raises DataError where no outcome of these Mondays is known, or none of them has a list; LeaseError where
+    the same replay runs already, or another command writes the bank's features just now.
     """
+    _check_period(bank, tables, mondays)
     replay = replay_of(bank, tables, mondays)
-    if not matured_mondays(replay):
-        close = timedelta(weeks=bank.settings.label.weeks_to_close)
+    with held(replay.context.home.root, "replay"):
+        remove_outdated(replay)
+        run_mondays(replay)
+        return _write(bank, replay, _result(bank, replay))
+
+
+def _check_period(bank: Context, tables: Ingested, mondays: list[date]) -> None:
+    """Raises DataError unless the data reaches from before the first Monday to that of the last, and the
+    outcome of one of them is known."""
+    if not mondays:
+        raise DataError("no Monday lies between the two. Give the first one in FROM and the last in TO.")
+    earliest, latest = (
+        first_monday(tables.first_day) + WEEK,
+        latest_monday(tables.last_day + timedelta(days=1)),
+    )
+    if mondays[0] < earliest or mondays[-1] > latest:
+        raise DataError(
+            f"the data reaches from {tables.first_day} to {tables.last_day}, so that {mondays[0]} to "
+            f"{mondays[-1]} cannot be run. Begin on {earliest} or later, and end on {latest} or before."
+        )
+    end = tables.last_day + timedelta(days=1)
+    if not bank.settings.label.timeline(mondays[0]).matured(end):
+        weeks = bank.settings.label.weeks_to_close
         raise DataError(
             f"no outcome from {mondays[0]} on is known: the data ends on {tables.last_day}, and an outcome "
-            f"takes {bank.settings.label.weeks_to_close} weeks. Begin on {tables.last_day - close} or before."
+            f"takes {weeks} weeks. Begin on {latest - weeks * WEEK} or before."
         )
-    run_mondays(replay)
-    result = _result(bank, replay)
-    folder, name = bank.home.root / "replay", f"{mondays[0]}_{mondays[-1]}"
+
+
+def _write(bank: Context, replay: Replay, result: dict[str, Any]) -> tuple[dict[str, Any], Path]:
+    folder, name = bank.home.root / "replay", f"{replay.mondays[0]}_{replay.mondays[-1]}"
     # Made where no other command looks for what a killed one left, then moved in one rename.
     json_file, page = (replay.folder.parent / f"{name}.{ending}" for ending in ("json", "html"))
     write_json(json_file, result)

@@ -12,12 +12,13 @@ import pytest
 from markupsafe import Markup
 
 from configs.bank_folder import load_settings
-from configs.dates import mondays
-from configs.errors import DataError
+from configs.dates import latest_monday, mondays
+from configs.errors import DataError, LeaseError
 from configs.files import whole_folder
 from pipeline.context import Context
 from pipeline.demo_bank import write_demo_bank
-from pipeline.replay.mondays import digest_of, note_of, replay_of
+from pipeline.lease import held
+from pipeline.replay.mondays import digest_of, note_of, remove_outdated, replay_of
 from pipeline.replay.replay import run_replay
 from pipeline.weekly import run_ingest, run_weekly
 from serve.store.store import Store
@@ -143,21 +144,35 @@ def test_the_page_names_no_customer_and_says_what_is_not_known(bank, replayed, w
         assert not [name for name in names if name in text]
 
 
-def test_a_replay_goes_on_behind_what_is_kept_and_begins_anew_for_other_settings(
+def test_a_replay_goes_on_behind_what_is_kept_runs_once_and_begins_anew_for_other_settings(
     bank, replayed, weeks, caplog
 ):
     assert run_replay(bank, bank.tables, weeks)[1].read_bytes() == replayed.page.read_bytes()
     other = Context(load_settings("demo", SMALL | {"bands": {"high": 0.3}}), bank.data)
     kept = replay_of(bank, bank.tables, weeks).kept(weeks[0])
     assert kept.is_dir()
-    with caplog.at_level("INFO", "attrition"):
-        assert not replay_of(other, bank.tables, weeks).kept(weeks[0]).is_dir()
+    with held(replayed.page.parent / str(weeks[0]) / "demo", "replay"):
+        with pytest.raises(LeaseError, match="is being written by `replay`"):
+            run_replay(bank, bank.tables, weeks)
+        with caplog.at_level("INFO", "attrition"):
+            remove_outdated(replay_of(other, bank.tables, weeks))
     assert "begun anew" in caplog.text
+    assert [path.name for path in (replayed.page.parent / str(weeks[0])).rglob("*")] == ["demo", "lease"]
 
 
 def test_a_period_without_a_known_outcome_is_refused(bank):
-    with pytest.raises(DataError, match=r"no outcome from 2026-11-09 on is known: .* Begin on 2026-"):
-        run_replay(bank, bank.tables, [AS_OF - WEEK])
+    tables = bank.tables
+    latest = latest_monday(tables.last_day + timedelta(days=1))
+    with pytest.raises(
+        DataError, match=f"no outcome from {latest} on is known: .* Begin on {latest - 6 * WEEK}"
+    ):
+        run_replay(bank, tables, [latest])
+    with pytest.raises(DataError, match=f"cannot be run. Begin on .* end on {latest} or before"):
+        run_replay(bank, tables, [latest, latest + WEEK])
+    with pytest.raises(DataError, match=r"cannot be run\. Begin on"):
+        run_replay(bank, tables, [latest_monday(tables.first_day)])
+    with pytest.raises(DataError, match="no Monday lies between"):
+        run_replay(bank, tables, [])
 
 
 @pytest.mark.long
