@@ -1,5 +1,6 @@
 """Ten customers of a replay, without their numbers: what the lists said of them, and what happened."""
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
@@ -18,6 +19,7 @@ from pipeline.replay.ways import LISTS, Counts
 FOUND, MISSED, STAYED = 5, 3, 2  # stories of each kind
 COLUMNS = ["customer_id", "branch_id", "tier", "worked_decision", "worked_rank", "risk",
            "money_at_risk_minor", "aum_minor", "reasons"]  # fmt: skip
+AMOUNT = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")  # in the sentence of a reason, from 1,000 on
 Line = dict[str, Any]
 
 
@@ -31,7 +33,7 @@ def stories(
     """Leavers who stood on a list in time and leavers who did not, those with most money first; and customers
     who were called and did not leave (are not ``gone``), those with most money at risk first.
 
-    Of a leaver the ``weeks`` before the outflow start are shown. Money is rounded to two digits, in base
+    Of a leaver the ``weeks`` before the outflow start are shown. Money, in reasons too, is rounded to two digits, in base
     currency; nothing names a customer or a manager.
     """
     ordered = leavers.assign(weeks=counts.ways[LISTS].weeks[0]).sort_values(
@@ -56,6 +58,15 @@ def rounded(minor: int) -> int:
     """
     amount = minor / 100
     return int(round(amount, 1 - floor(log10(abs(amount))))) if abs(amount) >= 1 else 0
+
+
+def masked(reason: str) -> str:
+    """The sentence with its amounts rounded to two digits.
+
+    >>> masked("money going out in the last 13 weeks: 150,132; last on 1993-11-30")
+    'money going out in the last 13 weeks: 150,000; last on 1993-11-30'
+    """
+    return AMOUNT.sub(lambda amount: f"{rounded(round(float(amount[0].replace(',', '')) * 100)):,}", reason)
 
 
 def _called_and_stayed(kept: Sequence[tuple[date, Path]], gone: Collection[str]) -> list[str]:
@@ -123,7 +134,7 @@ def _calls(lines: Sequence[Line]) -> list[dict[str, Any]]:
             "risk": _risk(line["risk"]),
             "money_at_risk": rounded(line["money_at_risk_minor"]),
             "aum": rounded(line["aum_minor"]),
-            "reasons": line["reasons"],
+            "reasons": [masked(reason) for reason in line["reasons"]],
         }
         for line in lines
         if line["worked_rank"] is not None
