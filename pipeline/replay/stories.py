@@ -33,8 +33,8 @@ def stories(
     """Leavers who stood on a list in time and leavers who did not, those with most money first; and customers
     who were called and did not leave (are not ``gone``), those with most money at risk first.
 
-    Of a leaver the ``weeks`` before the outflow start are shown. Money, in reasons too, is rounded to two digits, in base
-    currency; nothing names a customer or a manager.
+    Of a leaver the ``weeks`` before the outflow start are shown. Money, in reasons too, is in base currency,
+    rounded to two digits; nothing names a customer or a manager.
     """
     ordered = leavers.assign(weeks=counts.ways[LISTS].weeks[0]).sort_values(
         ["lost_minor", "customer_id"], ascending=[False, True]
