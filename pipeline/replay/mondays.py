@@ -67,7 +67,7 @@ def replay_of(bank: Context, tables: Ingested, mondays: Sequence[date]) -> Repla
     return Replay(Context(settings, data, shared=bank.home.root), tables, tuple(mondays))
 
 
-def remove_outdated(replay: Replay) -> None:
+def remove_old(replay: Replay) -> None:
     """Remove all that is kept where one Monday of it saw another past, or other settings or software."""
     for monday in sorted(map(date.fromisoformat, _names(replay.folder))):
         if not is_whole(replay.kept(monday)) or note_of(replay, monday)["rests_on"] != replay.rests_on(

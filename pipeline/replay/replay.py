@@ -24,7 +24,7 @@ from pipeline.lease import held
 from pipeline.progress import progress_bar, step
 from pipeline.replay.figures import by_branch, by_monday, counted, figures_of_ways
 from pipeline.replay.leavers import left_on, matured_mondays, read_leavers
-from pipeline.replay.mondays import KEPT, Replay, note_of, remove_outdated, replay_of, run_mondays
+from pipeline.replay.mondays import KEPT, Replay, note_of, remove_old, replay_of, run_mondays
 from pipeline.replay.page import replay_page
 from pipeline.replay.published import compare_published
 from pipeline.replay.stories import stories
@@ -41,7 +41,7 @@ def run_replay(bank: Context, tables: Ingested, mondays: list[date]) -> tuple[di
     _check_period(bank, tables, mondays)
     replay = replay_of(bank, tables, mondays)
     with held(replay.context.home.root, "replay"):
-        remove_outdated(replay)
+        remove_old(replay)
         run_mondays(replay)
         return _write(bank, replay, _result(bank, replay))
 

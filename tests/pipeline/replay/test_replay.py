@@ -18,7 +18,7 @@ from configs.files import whole_folder
 from pipeline.context import Context
 from pipeline.demo_bank import write_demo_bank
 from pipeline.lease import held
-from pipeline.replay.mondays import digest_of, note_of, remove_outdated, replay_of
+from pipeline.replay.mondays import digest_of, note_of, remove_old, replay_of
 from pipeline.replay.replay import run_replay
 from pipeline.weekly import run_ingest, run_weekly
 from serve.store.store import Store
@@ -155,7 +155,7 @@ def test_a_replay_goes_on_behind_what_is_kept_runs_once_and_begins_anew_for_othe
         with pytest.raises(LeaseError, match="is being written by `replay`"):
             run_replay(bank, bank.tables, weeks)
         with caplog.at_level("INFO", "attrition"):
-            remove_outdated(replay_of(other, bank.tables, weeks))
+            remove_old(replay_of(other, bank.tables, weeks))
     assert "begun anew" in caplog.text
     assert [path.name for path in (replayed.page.parent / str(weeks[0])).rglob("*")] == ["demo", "lease"]
 
