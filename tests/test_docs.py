@@ -81,7 +81,12 @@ def _code(document: Path) -> list[str]:
 def test_the_sources_in_the_page_on_banks_are_sources():
     (block,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs/banks.md").read_text("utf-8"), flags=re.DOTALL)
     sources = tomllib.loads(block)["sources"]
-    assert {Source(**declared).format for declared in sources.values()} == {"csv", "parquet", "postgres"}
+    assert {Source(**declared).format for declared in sources.values()} == {
+        "csv",
+        "parquet",
+        "postgres",
+        "xlsx",
+    }
 
 
 # Words that went (docs/glossary.md has the standard ones), as they stood in prose; a code span is checked by

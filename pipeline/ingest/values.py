@@ -136,7 +136,8 @@ def _number(value: str, sql_type: str, notation: Notation) -> str:
     number = f"TRY_CAST({digits} AS {sql_type})"
     same = "" if sql_type in FLOATS else f" AND {number} = TRY_CAST({digits} AS DECIMAL(38,18))"
     # A number that is written as its value is written needs no pattern, which would take longer.
-    written = "" if digits != value else f"WHEN CAST({number} AS VARCHAR) = {value} THEN {number} "
+    exact = digits == value and sql_type not in FLOATS
+    written = f"WHEN CAST({number} AS VARCHAR) = {value} THEN {number} " if exact else ""
     return (
         f"CASE {written}WHEN regexp_full_match({value}, {_text(plain)}) THEN {number} "
         f"WHEN regexp_full_match({digits}, {_text(_SMALL)}){same} "

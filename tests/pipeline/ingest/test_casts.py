@@ -72,6 +72,7 @@ def test_a_cast_of_a_whole_text_is_its_value(expression: str, text: str, value: 
         ("-X::DECIMAL(18,2) AS amount", "12.500", "has more decimals than money"),
         ("-X::DOUBLE AS amount", "12.500", "has more decimals than money"),
         ("X::DECIMAL(18,4) * 1 AS balance_amount, X::DECIMAL(18,2) AS amount", "1.23E+5", "has lost digits"),
+        *(("-X::DOUBLE AS amount", text, "DOUBLE: it ") for text in ("nan", "inf", "1e+20", "1_0")),
         ("X::INT AS score", "7.5", "is not a whole number"),
         ("X::BIGINT AS score", "0x1F", "is not a whole number"),
         ("X::HUGEINT AS score", "1_000", "is not a whole number"),
