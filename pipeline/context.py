@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from configs.errors import ConfigError
+from configs.errors import ConfigError, DataError
 from configs.settings import Settings
 from configs.signing_keys import SHORTEST, parse_key
 from pipeline.artefacts import Home
 from pipeline.lease import user_name
-from pipeline.tables import Ingested, read_ingested
+from pipeline.tables import INGEST_VERSION, Ingested, read_ingested
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,14 @@ class Context:
 
     @property
     def tables(self) -> Ingested:
-        """The tables of the last ingest. Raises DataError before the first."""
-        return read_ingested(self.home)
+        """The tables of the last ingest. Raises DataError before the first, and for another version's."""
+        tables = read_ingested(self.home)
+        if tables.version != INGEST_VERSION:
+            raise DataError(
+                f"the tables in {self.home.tables} were made by another version of this software and may say "
+                f"other things. Make them anew: make ingest BANK={self.settings.bank}."
+            )
+        return tables
 
     @property
     def user(self) -> str:

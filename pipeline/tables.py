@@ -22,6 +22,8 @@ from pydantic import TypeAdapter
 from configs.tables import TABLES
 from pipeline.artefacts import Home, fingerprint, read_json
 
+# Raised when the same files, SELECTs and settings would give other tables. Older ones are then made anew.
+INGEST_VERSION = 6
 UNDATED = "all"  # the part of a table whose rows are looked up rather than happen
 NOTES = "superseded.parquet"
 RECORDED = "recorded"  # the pointer to the contacts that were recorded here
@@ -76,7 +78,7 @@ class Ingested:
     """The tables as they stand: where, how many buckets, the first and the last day that happened in them.
 
     ``builds_on`` names the earlier folders whose parts still count, ``history`` every delivery since the last
-    one that read all raw files, that one first.
+    one that read all raw files, that one first; ``version`` is the ingest's that made them.
     """
 
     folder: Path
@@ -87,6 +89,7 @@ class Ingested:
     last_day: date
     counts: tuple[Count, ...]
     overlay: ContactOverlay | None = None
+    version: int = 0
 
     @property
     def fingerprint(self) -> str:

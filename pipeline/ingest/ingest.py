@@ -34,10 +34,8 @@ from pipeline.ingest.selects import (
 )
 from pipeline.ingest.values import check_time_zone
 from pipeline.progress import log
-from pipeline.tables import NOTES, UNDATED, Count, Delivery, Ingested, read_ingested
+from pipeline.tables import INGEST_VERSION, NOTES, UNDATED, Count, Delivery, Ingested, read_ingested
 
-# Raised when the same files, SELECTs and settings would give other tables. Older ones are then made anew.
-INGEST_VERSION = 5
 FEW_MOVED = 10  # fewer rows than this are no pattern
 
 
@@ -270,6 +268,7 @@ def _note(state: load.Ingestion, loaded: list[Loaded]) -> None:
         "first_loaded": plan.delivered,
         "rows_gone": {"why": plan.rows_gone, "tables": state.gone} if state.gone else {},
         "read_by": state.read_by,
+        "version": INGEST_VERSION,
         "made_by": plan.made_by,
         "raw": plan.raw,
     }

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from configs.bank_folder import load_settings
 from configs.errors import DataError
 from pipeline.artefacts import Home
+from pipeline.context import Context
 from pipeline.ingest import ingest as ingest_module
 from pipeline.ingest import load as loading
 from pipeline.ingest import quarantine
@@ -483,6 +484,14 @@ def test_tables_of_another_version_are_made_anew(tiny, monkeypatch):
     first = tiny.ingest()
     monkeypatch.setattr(ingest_module, "INGEST_VERSION", 0)
     assert tiny.ingest().folder != first.folder
+
+
+def test_commands_refuse_tables_of_another_version(tiny, monkeypatch):
+    monkeypatch.setattr(ingest_module, "INGEST_VERSION", 4)
+    data = tiny.ingest().folder.parents[2]
+    (data / "tiny").symlink_to(tiny.home.root)
+    with pytest.raises(DataError, match=r"by another version of this software .* make ingest BANK=tiny"):
+        _ = Context(tiny.settings(), data).tables
 
 
 def test_the_same_rows_in_other_files_and_another_order_are_the_same_bytes(tiny):
