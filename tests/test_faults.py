@@ -46,7 +46,7 @@ settle_days = 7
 [training]
 first_after_weeks = 26
 judged_snapshots = 10
-tuned_snapshots = 4
+tuned_snapshots = 8
 rounds = 20
 patience = 20
 [training.lightgbm]
@@ -158,7 +158,7 @@ def delivered(tmp_path_factory) -> Path:
     settings = folder / "banks" / "small" / "bank.toml"
     text = settings.read_text("utf-8").replace("[promotion]", "[promotion]\nmax_ece = 0.1")
     settings.write_text(text + SMALL, "utf-8")
-    write_demo_bank(folder / "raw", 400, 62, 11, AS_OF, weekly=2)
+    write_demo_bank(folder / "raw", 400, 70, 11, AS_OF, weekly=2)
     for path in sorted((folder / "raw").glob("*_20261115.*")):
         path.rename(folder / path.name)
     return folder

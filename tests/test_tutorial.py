@@ -47,7 +47,7 @@ def folder(tmp_path_factory):
 
 def test_three_rows_are_refused_and_the_select_brings_one_back(folder):
     _, printed = folder
-    refused = re.findall(r"^transactions(?:\s+[\d,]+){2}\s+(\d+)\s+0$", printed, re.MULTILINE)
+    refused = re.findall(r"^transactions(?:\s+[\d,]+){3}\s+(\d+)\s+0$", printed, re.MULTILINE)
     assert refused == ["3", "2"]
 
 

@@ -44,7 +44,7 @@ def test_only_open_mondays_have_no_outcome_at_all(data):
 def test_a_monday_beyond_the_data_is_refused(data):
     """The last booking is of the Sunday before LAST_MONDAY; of the week after it nothing is known."""
     beyond = LAST_MONDAY + timedelta(weeks=1)
-    with pytest.raises(DataError, match=f"{beyond} lies beyond the data, .* up to {LAST_MONDAY}, or ingest"):
+    with pytest.raises(DataError, match=f"{beyond} lies beyond the data; .* up to {LAST_MONDAY}, or ingest"):
         pipeline.dataset("demo", [LAST_MONDAY, beyond], data)
 
 

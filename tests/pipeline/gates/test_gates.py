@@ -48,10 +48,10 @@ def attempt(state, tmp_path):
     copy_state(state.data, tmp_path / "data")
     context = Context(load_settings("demo", SETTINGS), tmp_path / "data")
 
-    def attempted(plant=lambda _: None, waiver=NO_WAIVER, settings=context.settings):
+    def attempted(plant=lambda _: None, waiver=NO_WAIVER, settings=context.settings, rows_gone=""):
         raw = state.raw(LAST, tmp_path / "raw")
         plant(RawWeek(raw, LAST - timedelta(days=1)))
-        tables = ingest(settings, raw, context.home, lambda _: None)
+        tables = ingest(settings, raw, context.home, lambda _: None, rows_gone)
         build_snapshots(settings, context.home, tables, [LAST], lambda *_: None)
         of = replace(context, settings=settings)
         evaluated = evaluate_delivery(of, tables, LAST, {"groups": []}, waiver)
@@ -121,7 +121,7 @@ def test_a_second_person_lets_a_refused_run_through(attempt, tmp_path, monkeypat
     )
     assert attempt(plant, waiver)[0] == publication  # a rerun has the same name
     with pytest.raises(GateError):  # an override holds for its run alone
-        attempt(plants(tmp_path)["balances in cents"], waiver)
+        attempt(plants(tmp_path)["balances in cents"], waiver, rows_gone="delivered again")
 
 
 def test_a_late_source_is_declared_and_its_day_is_said(attempt, tmp_path):
