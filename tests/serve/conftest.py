@@ -146,6 +146,16 @@ def demo_service(store_url: str) -> ServiceSettings:
     )
 
 
+@pytest.fixture(autouse=True)
+def heads_unnoted(monkeypatch):
+    """When a service notes the heads of its logs is chance; auth/test_log_heads.py is about it."""
+
+    async def note_nothing(*_: Any) -> None:
+        pass
+
+    monkeypatch.setattr("serve.app.note_heads", note_nothing)
+
+
 @pytest.fixture
 def service(store_url):
     return demo_service(store_url)

