@@ -317,8 +317,9 @@ def counted_calls(bank, failing_calls, tmp_path_factory) -> int:
     count = work.folder / "count"
     preload = {"LD_PRELOAD": str(failing_calls), "FAIL_BELOW": str(work.home), "FAIL_COUNT": str(count)}
     check_ends_well(work.weekly(**preload))
+    calls = int(count.read_text())
     work.remove()
-    return int(count.read_text())
+    return calls
 
 
 @contextmanager
