@@ -15,11 +15,12 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -165,10 +166,21 @@ def delivered(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bank(request, delivered, tmp_path_factory) -> Iterator[Bank]:
-    """With its store in the database that the test names."""
-    server = request.getfixturevalue("postgres") if request.param == "postgresql" else None
-    work = Work(tmp_path_factory.mktemp("faults") / "published", server, "published")
+def banks(delivered, tmp_path_factory, request) -> Iterator[Callable[[str], Bank]]:
+    """The bank with its store in a database, made once for each."""
+    with ExitStack() as stack:
+
+        @cache
+        def bank_of(database: str) -> Bank:
+            server = request.getfixturevalue("postgres") if database == "postgresql" else None
+            return stack.enter_context(published(delivered, tmp_path_factory.mktemp("faults"), server))
+
+        yield bank_of
+
+
+@contextmanager
+def published(delivered: Path, folder: Path, server: Server | None) -> Iterator[Bank]:
+    work = Work(folder / "published", server, "published")
     shutil.copytree(delivered, work.folder)
     if server:
         server.sql("CREATE DATABASE published")
@@ -177,7 +189,7 @@ def bank(request, delivered, tmp_path_factory) -> Iterator[Bank]:
         back_up(work.store, work.folder / "backup.db")
     for path in sorted(work.folder.glob("*_20261115.*")):
         path.rename(work.folder / "raw" / path.name)
-    undisturbed = work.copied(work.folder.with_name("undisturbed"), "undisturbed")
+    undisturbed = work.copied(folder / "undisturbed", "undisturbed")
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     errors = check_ends_well(undisturbed.weekly())
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -185,6 +197,11 @@ def bank(request, delivered, tmp_path_factory) -> Iterator[Bank]:
     yield Bank(work, undisturbed.result(), seconds, errors.count("seconds="))
     undisturbed.remove()
     work.remove()
+
+
+@pytest.fixture
+def bank(request, banks) -> Bank:
+    return banks(request.param)
 
 
 @pytest.fixture
@@ -304,22 +321,26 @@ def test_a_call_that_fails_is_one_sentence_and_leaves_the_week_before(
     work, bank, failing_calls, counted_calls, fault
 ):
     kind, place = fault
-    number = 1 + int(place * (counted_calls - 1))
+    number = 1 + int(place * (counted_calls("postgresql" if work.server else "sqlite") - 1))
     preload = {"LD_PRELOAD": str(failing_calls), "FAIL_BELOW": str(work.home)}
     check_fault(work, **preload, **kind, FAIL_AT=str(number))
     check_rerun(work, bank)
 
 
 @pytest.fixture(scope="module")
-def counted_calls(bank, failing_calls, tmp_path_factory) -> int:
-    """How many calls of an undisturbed run change something among the bank's artefacts."""
-    work = bank.published.copied(tmp_path_factory.mktemp("counted") / "work", "counted")
-    count = work.folder / "count"
-    preload = {"LD_PRELOAD": str(failing_calls), "FAIL_BELOW": str(work.home), "FAIL_COUNT": str(count)}
-    check_ends_well(work.weekly(**preload))
-    calls = int(count.read_text())
-    work.remove()
-    return calls
+def counted_calls(banks, failing_calls, tmp_path_factory) -> Callable[[str], int]:
+    """How many calls of an undisturbed run change something among the bank's artefacts, by database."""
+
+    @cache
+    def count_of(database: str) -> int:
+        folder = tmp_path_factory.mktemp("counted")
+        work, count = banks(database).published.copied(folder / "work", "counted"), folder / "count"
+        preload = {"LD_PRELOAD": str(failing_calls), "FAIL_BELOW": str(work.home), "FAIL_COUNT": str(count)}
+        check_ends_well(work.weekly(**preload))
+        work.remove()
+        return int(count.read_text())
+
+    return count_of
 
 
 @contextmanager
