@@ -96,7 +96,7 @@ def single_aurocs(rows: Matrix) -> dict[str, float]:
 
 
 def customers_by_outcome(rows: Matrix) -> tuple[int, int]:
-    """How many different customers left on some Monday, and how many stayed on some."""
+    """The number of different customers who left on some Monday, and of those who stayed on some."""
     left, stayed = (len(np.unique(rows.customer_id[rows.attrited == outcome])) for outcome in (1, 0))
     return left, stayed
 

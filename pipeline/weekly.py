@@ -90,7 +90,7 @@ def run_ingest(context: Context, raw: Path, rows_gone: str = "") -> Ingested:
 def run_calibration(
     context: Context, tables: Ingested, snapshot_date: date
 ) -> tuple[Counted, dict[str, Any]]:
-    """What was counted of outcomes for this Monday, not kept yet; and the predictions of earlier runs beside
+    """Outcomes counted for this Monday, not kept yet; and the predictions of earlier runs beside
     all that had matured, with a verdict on noise."""
     with step("calibration") as counts, progress_bar("labels") as on_labels:
         counted = count_matured(context, tables, snapshot_date, on_labels)
@@ -107,7 +107,7 @@ def run_calibration(
 def run_gates(
     context: Context, tables: Ingested, snapshot_date: date, figures: Mapping[str, Any], waiver: Waiver
 ) -> EvaluatedDelivery:
-    """What the gates say of a delivery and of ``figures``, its calibration; nothing was learnt from it yet.
+    """The verdicts of the gates on a delivery and its calibration ``figures``; nothing was learnt yet.
 
     Before the first model its limits are learnt from the Mondays that will train it.
     """

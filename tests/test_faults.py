@@ -223,7 +223,7 @@ def failing_calls(tmp_path_factory) -> Path:
 
 
 def check_ends_well(process: subprocess.Popen[str]) -> str:
-    """What it wrote to its error output."""
+    """The error output."""
     code, errors = finish(process)
     assert code == 0, errors
     return errors
@@ -329,7 +329,7 @@ def test_a_call_that_fails_is_one_sentence_and_leaves_the_week_before(
 
 @pytest.fixture(scope="module")
 def counted_calls(banks, failing_calls, tmp_path_factory) -> Callable[[str], int]:
-    """How many calls of an undisturbed run change something among the bank's artefacts, by database."""
+    """The number of calls of an undisturbed run that change the bank's artefacts, by database."""
 
     @cache
     def count_of(database: str) -> int:

@@ -96,7 +96,7 @@ def close_alarms(context: Context, is_gone: Callable[[Alarm], bool], why: str) -
 
 
 def remedy_of(kind: Kind, snapshot_date: date | None = None) -> str:
-    """What to do about an alarm of a kind whose reason names no remedy of its own."""
+    """The remedy for an alarm of a kind whose reason names none of its own."""
     return Wording("en")(f"alarm_remedy.{kind}", monday=snapshot_date)
 
 

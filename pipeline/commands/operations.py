@@ -71,7 +71,7 @@ def new_bank_command(raw: RawOption, bank: BankOption, data: DataOption = DATA) 
 
 
 def _after_ingest(bank: str, data: Path) -> list[str]:
-    """What the tables of the drafts give; before the first ingest, what to do."""
+    """Lines on what the tables of the drafts give; before the first ingest, the next command."""
     from pipeline.new_bank.after_ingest import ingested_in_words
 
     if not (data / bank / "tables" / "current").is_file():

@@ -76,7 +76,7 @@ def _rewritten(
 
 
 class _Cast:
-    """How a cast of text is written: in which notation, and what its error may show."""
+    """The SQL of a cast of text: its notation, and whether its error may show the value and the place."""
 
     def __init__(self, notation: Notation, shown: bool, is_money: bool, placed: bool) -> None:
         self.notation, self.shown, self.is_money, self.placed = notation, shown, is_money, placed

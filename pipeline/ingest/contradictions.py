@@ -201,7 +201,7 @@ def _history(bank: str) -> str:
 
 
 def _remedy(sentence: str, bank: str) -> str:
-    """What to do about a column: changing attributes need their history, the others the right value."""
+    """The remedy for a column: changing attributes need their history, the others the right value."""
     table, _, column = sentence.partition(":")[0].partition(".")
     if (table, column) in _CHANGING:
         return _history(bank).replace("customers.sql", f"{table}.sql")

@@ -1,4 +1,4 @@
-"""What became of the rows: by table and file, exactly; and how many loaded rows no longer count."""
+"""Counts of rows by table and file, which add up exactly; and of loaded rows that no longer count."""
 
 from collections import Counter
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, whatever its name says."""
+"""The kind of a file by its first bytes, whatever its name says."""
 
 import zipfile
 from pathlib import Path
@@ -38,7 +38,7 @@ def refuse_other_kind(path: Path, head: bytes, name: str, spec: Source) -> None:
 
 
 def _kind_of(path: Path, head: bytes) -> tuple[str, str]:
-    """What a file is and what to do; empty where it may be text."""
+    """The kind of a file and the remedy; both empty where it may be text."""
     if head.startswith(b"PK\x03\x04"):
         if b"xl/" in head or _holds(path, "xl/workbook.xml"):
             return "an Excel workbook", 'Set format = "xlsx" in {where}'

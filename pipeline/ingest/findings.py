@@ -1,4 +1,4 @@
-"""What an ingest says of rows that it loaded: what may be wrong in them, and what no feature looks at.
+"""Sentences of an ingest on rows that it loaded: those that may be wrong, and those no feature looks at.
 
 The counts are worked out once per delivery, over all rows of all deliveries, and kept beside the tables. The
 sentences are made when they are shown, by the settings of that day.
@@ -23,7 +23,7 @@ FINDINGS = "findings.json"
 
 @dataclass(frozen=True)
 class Finding:
-    """One sentence. ``warning``: what was loaded may be wrong; else it is only said."""
+    """One sentence. ``warning``: what was loaded may be wrong; else it is a remark."""
 
     text: str
     warning: bool
@@ -36,7 +36,7 @@ def write_findings(
     files: Callable[[str], Sequence[Path]],
     folder: Path,
 ) -> None:
-    """Keep what the rows say of themselves. ``columns`` are those that the bank delivers, by table.
+    """Keep the counts that the sentences are made of. ``columns`` are those that the bank delivers, by table.
 
     ``files`` are those of a table, all deliveries together.
     """

@@ -1,4 +1,4 @@
-"""What was loaded before, where all files are read anew: it stays as it was, or the run stops.
+"""Rows that were loaded before, where all files are read anew: they stay as they were, or the run stops.
 
 A full reread has the tables before it (``Plan.before``) beside the files. Of contradicting rows the one that
 stands there stays. Rows that stand there and in no file any more stop the run, unless their source is a
@@ -121,8 +121,8 @@ def refuse_lost_tables(state: Ingestion, selects: Sequence[str]) -> None:
 
 def refuse_gone(state: Ingestion) -> None:
     """Raises DataError for the first loaded rows that are gone and that nobody said may be."""
-    for sentence in state.refused_gone:
-        raise DataError(sentence)
+    if state.refused_gone:
+        raise DataError(state.refused_gone[0])
 
 
 def _find_lost(state: Ingestion, table: Table, before: Base) -> None:

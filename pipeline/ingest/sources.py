@@ -62,7 +62,7 @@ def files_of(settings: Settings, raw: Path, fetched: Mapping[str, Path], name: s
 
 
 def notation_of(settings: Settings, table: str, sources: Sequence[str]) -> Notation:
-    """How the sources of one SELECT write numbers and moments. Raises ConfigError where they differ."""
+    """The notation of all sources of a SELECT. Raises ConfigError where their marks differ."""
     specs = [settings.sources[name] for name in sources]
     marks = sorted(
         {(spec.decimal or ".", spec.thousands) for spec in specs if spec.decimal or spec.thousands}

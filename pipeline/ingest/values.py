@@ -20,6 +20,7 @@ import duckdb
 
 from configs.errors import ConfigError
 from configs.settings import Settings
+from pipeline.ingest.relations import sql_text
 
 # Currencies whose minor unit is not the hundredth (ISO 4217): none at all, and the thousandth.
 _NO_MINOR_UNIT = ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND",
@@ -45,7 +46,7 @@ UTC = "TIMESTAMP WITH TIME ZONE"
 
 @dataclass(frozen=True)
 class Notation:
-    """How the sources of one SELECT write numbers, and the bank's time zone; empty where nobody says."""
+    """The marks in the numbers of a SELECT's sources, and the bank's time zone; empty where not declared."""
 
     decimal: str = ""
     thousands: str = ""
@@ -75,7 +76,7 @@ def is_number(sql_type: str) -> bool:
 def typed(value: str, sql_type: str, delivered: str, notation: Notation) -> str:
     """SQL: ``value``, of type ``delivered``, as ``sql_type``; NULL where it is not one as a whole."""
     if delivered == UTC and sql_type in _MOMENTS and notation.time_zone:
-        return f"CAST({value} AT TIME ZONE {_text(notation.time_zone)} AS {sql_type})"
+        return f"CAST({value} AT TIME ZONE {sql_text(notation.time_zone)} AS {sql_type})"
     if delivered != "VARCHAR":
         return f"TRY_CAST({value} AS {sql_type})"
     if sql_type == "DATE":
@@ -97,26 +98,26 @@ def _moment(value: str, notation: Notation) -> str:
     """SQL: a text as the bank's local moment."""
     if not notation.time_zone:
         return _local(value)
-    clock, zone = (f"regexp_extract({value}, {_text(_OFFSET)}, {group})" for group in (1, 2))
+    clock, zone = (f"regexp_extract({value}, {sql_text(_OFFSET)}, {group})" for group in (1, 2))
     minutes = (
         f"CASE WHEN {zone}[1] IN ('+', '-') THEN CAST({zone}[1] || '1' AS INTEGER) * (CAST({zone}[2:3] AS "
         f"INTEGER) * 60 + coalesce(TRY_CAST(replace({zone}, ':', '')[4:] AS INTEGER), 0)) ELSE 0 END"
     )
     utc = f"({_local(clock)} - to_minutes({minutes})) AT TIME ZONE 'UTC'"
     return (
-        f"CASE WHEN regexp_full_match({value}, {_text(_OFFSET)}) "
-        f"THEN ({utc}) AT TIME ZONE {_text(notation.time_zone)} ELSE {_local(value)} END"
+        f"CASE WHEN regexp_full_match({value}, {sql_text(_OFFSET)}) "
+        f"THEN ({utc}) AT TIME ZONE {sql_text(notation.time_zone)} ELSE {_local(value)} END"
     )
 
 
 def _local(value: str) -> str:
     """SQL: a text without a time zone as a moment, in 24 hours or with AM and PM."""
-    day, clock, half = (f"regexp_extract({value}, {_text(_HALF_DAY)}, {group})" for group in (1, 2, 3))
+    day, clock, half = (f"regexp_extract({value}, {sql_text(_HALF_DAY)}, {group})" for group in (1, 2, 3))
     moment = f"TRY_CAST({day} || ' ' || {clock} AS TIMESTAMP)"
     hours = f"(hour({moment}) % 12 + CASE WHEN {half} IN ('P', 'p') THEN 12 ELSE 0 END - hour({moment}))"
     return (
-        f"CASE WHEN regexp_full_match({value}, {_text(_LOCAL)}) THEN TRY_CAST(trim({value}) AS TIMESTAMP) "
-        f"WHEN regexp_full_match({value}, {_text(_HALF_DAY)}) THEN {moment} + to_hours({hours}) END"
+        f"CASE WHEN regexp_full_match({value}, {sql_text(_LOCAL)}) THEN TRY_CAST(trim({value}) AS TIMESTAMP) "
+        f"WHEN regexp_full_match({value}, {sql_text(_HALF_DAY)}) THEN {moment} + to_hours({hours}) END"
     )
 
 
@@ -125,12 +126,10 @@ def _number(value: str, sql_type: str, notation: Notation) -> str:
     point, mark = re.escape(notation.decimal or "."), re.escape(notation.thousands)
     places = "*" if sql_type in FLOATS else f"{{0,{scale_of(sql_type)}}}0*"
     whole = rf"(?:\d+|\d{{1,3}}(?:{mark}\d{{3}})+)" if mark else r"\d+"
-    plain = rf"\s*[+-]?(?:{whole}(?:{point}\d{places})?|{point}\d+)\s*"
-    if not mark and point == r"\.":
-        plain = rf"\s*[+-]?(?:\d+(?:\.\d{places})?|\.\d{places})\s*"
+    plain = rf"\s*[+-]?(?:{whole}(?:{point}\d{places})?|{point}\d{places})\s*"
     digits = value
     if mark:
-        digits = f"replace({digits}, {_text(notation.thousands)}, '')"
+        digits = f"replace({digits}, {sql_text(notation.thousands)}, '')"
     if notation.decimal == ",":
         digits = f"replace({digits}, ',', '.')"
     number = f"TRY_CAST({digits} AS {sql_type})"
@@ -139,8 +138,8 @@ def _number(value: str, sql_type: str, notation: Notation) -> str:
     exact = digits == value and sql_type not in FLOATS
     written = f"WHEN CAST({number} AS VARCHAR) = {value} THEN {number} " if exact else ""
     return (
-        f"CASE {written}WHEN regexp_full_match({value}, {_text(plain)}) THEN {number} "
-        f"WHEN regexp_full_match({digits}, {_text(_SMALL)}){same} "
+        f"CASE {written}WHEN regexp_full_match({value}, {sql_text(plain)}) THEN {number} "
+        f"WHEN regexp_full_match({digits}, {sql_text(_SMALL)}){same} "
         f"THEN {number} END"
     )
 
@@ -156,7 +155,7 @@ def scale_of(sql_type: str) -> int:
 
 def why_none(text: str, sql_type: str, notation: Notation) -> str:
     """SQL: in words why a text is no value of the type."""
-    otherwise = _text(f"is not {in_words(sql_type)}")
+    otherwise = sql_text(f"is not {in_words(sql_type)}")
     if sql_type in ("DATE", "TIMESTAMP"):
         day = f"TRY_CAST({text} AS DATE)"
         named = "names a time zone otherwise than by Z or an offset such as +08:00"
@@ -164,21 +163,22 @@ def why_none(text: str, sql_type: str, notation: Notation) -> str:
         return (
             f"CASE WHEN year({day}) NOT BETWEEN 1900 AND 9999 OR NOT isfinite({day}) "
             "THEN 'does not lie between 1900 and 9999' "
-            f"WHEN {not notation.time_zone} AND regexp_full_match({text}, {_text(_OFFSET)}) "
-            f"THEN {_text(unsaid)} "
-            f"WHEN regexp_full_match({text}, {_text(_NAMED_ZONE)}) THEN {_text(named)} ELSE {otherwise} END"
+            f"WHEN {not notation.time_zone} AND regexp_full_match({text}, {sql_text(_OFFSET)}) "
+            f"THEN {sql_text(unsaid)} "
+            f"WHEN regexp_full_match({text}, {sql_text(_NAMED_ZONE)}) "
+            f"THEN {sql_text(named)} ELSE {otherwise} END"
         )
     if is_number(sql_type):
         lost = "has lost digits: a spreadsheet or a float wrote it"
         return (
-            f"CASE WHEN regexp_full_match({text}, {_text(_SCIENTIFIC)}) AND TRY_CAST({text} AS {sql_type}) "
-            f"IS NOT NULL THEN {_text(lost)} ELSE {otherwise} END"
+            f"CASE WHEN regexp_full_match({text}, {sql_text(_SCIENTIFIC)}) "
+            f"AND TRY_CAST({text} AS {sql_type}) IS NOT NULL THEN {sql_text(lost)} ELSE {otherwise} END"
         )
     return otherwise
 
 
 def in_words(sql_type: str) -> str:
-    """What a type holds.
+    """A type's values in words.
 
     >>> in_words("DECIMAL(18,2)")
     'a number of at most 16 digits and 2 decimals'
@@ -199,21 +199,17 @@ def has_unclear_decimals(text: str) -> str:
 
 def wrong_decimals(money: str, text: str, delivered: str, notation: Notation) -> list[str]:
     """SQL CASEs that say why an amount of ``t`` does not fit the minor units of its currency."""
-    currencies = ", ".join(map(_text, _NO_MINOR_UNIT))
+    currencies = ", ".join(map(sql_text, _NO_MINOR_UNIT))
     shown = f"'{money}: ''' || left(CAST({text} AS VARCHAR), 40) || ''' has "
     cases = [
         f"CASE WHEN t.currency IN ({currencies}) AND t.{money} <> trunc(t.{money}) "
         f"THEN {shown}decimals, but ' || t.currency || ' has none' END"
     ]
     if delivered == "VARCHAR" and not notation.decimal:
-        thousandths = ", ".join(map(_text, _THOUSANDTHS))
+        thousandths = ", ".join(map(sql_text, _THOUSANDTHS))
         cases.append(
             f"CASE WHEN {has_unclear_decimals(text)} AND t.currency NOT IN ({thousandths}) "
             f"THEN {shown}more decimals than ' || t.currency || ': a thousand? Say in bank.toml whether "
             'its source writes decimal = "." or ","\' END'
         )
     return cases
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -127,11 +128,7 @@ def _without_value(path: Path, sheet: str) -> dict[int, str]:
         cell = f"cell {column.decode()}{line.decode()}"
         if b't="e"' in attributes:
             faults.setdefault(int(line), f"{cell} is an error, such as #N/A")
-        elif (
-            b't="str"' not in attributes
-            and re.search(rb"<(?:\w+:)?f[ >/]", inner)
-            and not _VALUE.search(inner)
-        ):
+        elif b't="str"' not in attributes and _FORMULA.search(inner) and not _VALUE.search(inner):
             faults.setdefault(int(line), f"{cell} is a formula without a value: open it in Excel and save it")
     return faults
 
@@ -143,7 +140,7 @@ def _content(path: Path, sheet: str) -> bytes:
         links = archive.read("xl/_rels/workbook.xml.rels").decode("utf-8", "replace")
         for tag in re.findall(r"<(?:\w+:)?sheet [^>]*>", book):
             attributes = dict(re.findall(r'([\w:]+)="([^"]*)"', tag))
-            if _unescaped(attributes.get("name", "")) == sheet:
+            if unescape(attributes.get("name", "")) == sheet:
                 link = attributes.get("r:id") or next(v for k, v in attributes.items() if k.endswith(":id"))
                 for relation in re.findall(r"<(?:\w+:)?Relationship [^>]*>", links):
                     parts = dict(re.findall(r'(\w+)="([^"]*)"', relation))
@@ -151,9 +148,3 @@ def _content(path: Path, sheet: str) -> bytes:
                         target = parts["Target"]
                         return archive.read(target.lstrip("/") if target.startswith("/") else f"xl/{target}")
     return b""
-
-
-def _unescaped(text: str) -> str:
-    for mark, sign in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&")):
-        text = text.replace(mark, sign)
-    return text

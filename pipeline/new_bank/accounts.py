@@ -1,4 +1,4 @@
-"""Whose an account is: the source that names its customer, and the day on which it was opened."""
+"""Owners of accounts: the source that names the customer, and the day on which an account was opened."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the tables of a first ingest give: Mondays to learn from, and leavers by each definition."""
+"""Mondays to learn from in the tables of a first ingest, and the leavers by each definition."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -68,7 +68,7 @@ class ColumnProfile:
 
     @property
     def counted(self) -> str:
-        """How full the column is, how many values it has, and from where to where, in words."""
+        """The filled and the distinct values, the lowest and the highest, in words."""
         empty = self.rows - self.filled
         emptiness = f", {empty:,} empty" if empty else ""
         about = "" if self.codes or self.distinct >= 0.9 * self.rows else "about "

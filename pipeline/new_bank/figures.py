@@ -1,4 +1,4 @@
-"""What the drafted SELECTs yield: the weeks with bookings, the Mondays they give, the money of customers."""
+"""Figures of the drafted SELECTs: weeks with bookings, the Mondays that they give, money of customers."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta

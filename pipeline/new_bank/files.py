@@ -132,7 +132,7 @@ def _name(pattern: str, taken: dict[str, FileGroup]) -> str:
 
 
 def _file(path: Path) -> File | str:
-    """What a file is, or why it holds no table."""
+    """The form of a file, or why it holds no table."""
     if not path.stat().st_size:
         return "empty"
     with opened_bytes(path) as stream:

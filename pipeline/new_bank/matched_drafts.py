@@ -24,7 +24,7 @@ LIST_MOST = 15  # codes named in a question
 
 @dataclass(frozen=True)
 class Bank:
-    """What is known of the raw folder when drafts are made."""
+    """The sources, matches and currency from which drafts are made."""
 
     con: duckdb.DuckDBPyConnection
     profiles: ColumnProfiles
@@ -32,7 +32,7 @@ class Bank:
     currency: str
 
     def link_of(self, table: str) -> Link | None:
-        """Where the table names no customer but an account: the source that names the customer."""
+        """The source that names the customer, for a table that names only the account; else None."""
         match = self.matches.get(table)
         account = match.columns.get("account_id") if match else None
         if match is None or account is None or "customer_id" in match.columns:
@@ -108,7 +108,7 @@ def _add(bank: Bank, draft: Draft, name: str, profile: ColumnProfile) -> None:
 
 
 def _within(bank: Bank, table: str, name: str, profile: ColumnProfile) -> str:
-    """How many of a reference's values the other table's source holds, in words."""
+    """The share of a reference's values that the other table's source holds, in words."""
     for column, other in TABLES[table].references:
         match = bank.matches.get(other)
         if column == name and match and name in match.columns and match.source != profile.source:

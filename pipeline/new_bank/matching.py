@@ -1,4 +1,4 @@
-"""Which source is which table of the contract, and which of its columns is which."""
+"""Tables and columns of the contract found among the sources and columns of the raw files."""
 
 import re
 import tomllib
@@ -26,7 +26,7 @@ NECESSARY = {
     "customers": ("customer_id",),
 }  # fmt: skip
 # Columns beside the contract's that help to make them.
-HELPERS = {
+EXTRA_COLUMNS = {
     "transactions": ("amount_in", "amount_out", "direction", "balance", "other_bank"),
     "customers": ("branch_id", "manager_id"),
 }
@@ -113,7 +113,7 @@ def _match(table: str, source: str, profiles: Mapping[str, ColumnProfile]) -> Ma
 
 def match_columns(table: str, profiles: Mapping[str, ColumnProfile]) -> dict[str, ColumnProfile]:
     """The source's column by column of the contract, by name and form; each stands for one."""
-    wanted = [*HELPERS.get(table, ()), *(name for name in TABLES[table].names if name != "deleted")]
+    wanted = [*EXTRA_COLUMNS.get(table, ()), *(name for name in TABLES[table].names if name != "deleted")]
     ranked = sorted(
         (
             (-name_score(profile.name, names), place, order, name, profile)
@@ -163,7 +163,7 @@ def known_codes(profile: ColumnProfile, group: str, least: float) -> bool:
 
 
 def meaning(code: str, group: str) -> str:
-    """What a code means in a group of words.toml; empty where nobody knows. The likest word counts."""
+    """The contract's word for a code, by a group of words.toml, the likest counts; empty where none is."""
     best = max(
         ((name_score(code, [name, *names]), name) for name, names in words()[f"values.{group}"].items()),
         key=lambda row: row[0],

@@ -35,9 +35,8 @@ def remaining_questions(bank: str) -> list[str] | None:
     settings = folder / "bank.toml"
     if not settings.is_file():
         raise ConfigError(
-            f"{folder} holds files, but no bank.toml, and nothing there is overwritten. Write "
-            "bank.toml, or choose "
-            "another name with BANK=<name>."
+            f"{folder} holds files, but no bank.toml, and nothing there is overwritten. Write bank.toml, "
+            "or choose another name with BANK=<name>."
         )
     return [line.removeprefix("# ") for line in QUESTION.findall(settings.read_text("utf-8"))]
 
@@ -80,9 +79,8 @@ def draft_bank(bank: str, raw: Path, spill: Path) -> list[str]:
 def _check(raw: Path, matches: Mapping[str, Match], sources: Mapping[str, FileGroup]) -> None:
     if "transactions" not in matches:
         raise DataError(
-            f"none of the sources {', '.join(sources)} in {raw} looks like bookings: an amount, a "
-            "date, and a "
-            "customer or an account. Name the columns so, or write the SELECTs by hand (docs/banks.md)."
+            f"none of the sources {', '.join(sources)} in {raw} looks like bookings: an amount, a date, and "
+            "a customer or an account. Name the columns so, or write the SELECTs by hand (docs/banks.md)."
         )
 
 
@@ -152,20 +150,19 @@ def _questions(
     )
     if not certain:
         yield (
-            f"[bank.toml, base_currency] no column names a currency; {currency} is guessed by the "
-            "words. Right?"
+            f"[bank.toml, base_currency] no column names a currency; {currency} is guessed by the words. "
+            "Right?"
         )
     if rates:
         yield (
-            f"[rates.sql] bookings or balances are in {', '.join(rates)}, but no file holds rates: "
-            "these rows will be "
-            "refused. Deliver rates, or set fixed_rates."
+            f"[rates.sql] bookings or balances are in {', '.join(rates)}, but no file holds rates: these "
+            "rows will be refused. Deliver rates, or set fixed_rates."
         )
     for name, group in sources.items():
         if group.uncertain_encoding:
             yield (
-                f"[bank.toml, sources.{name}] is the encoding {group.spec.encoding}? It is a "
-                "guess by the letters."
+                f"[bank.toml, sources.{name}] is the encoding {group.spec.encoding}? "
+                "It is a guess by the letters."
             )
     for name, draft in drafts.items():
         for question in draft.questions:
@@ -180,7 +177,7 @@ def _notes(
     passed_over: Mapping[str, str],
     weeks: Weeks | None,
 ) -> Iterator[str]:
-    """What was found, what is not used, and what a missing table costs."""
+    """Lines on missing tables and their cost, on sources left unused, and on the weeks found."""
     costs = words()["cost"]
     for table in TABLES:
         if table not in drafts:
@@ -197,8 +194,8 @@ def _notes(
         days = 30 if short else 90
         yield (
             f"Bookings of {weeks.count} weeks, {weeks.first} to {weeks.end}: "
-            f"{weeks.matured(after, closes)} Mondays "
-            f"with {after} weeks of history and an outcome of {days} days that is known."
+            f"{weeks.matured(after, closes)} Mondays with {after} weeks of history and "
+            f"an outcome of {days} days that is known."
         )
         yield from (f"Gap: {gap}." for gap in weeks.gaps)
         yield "How many leave by each definition: `make definitions` after `make ingest`."

@@ -47,7 +47,7 @@ class Replay:
 
     @property
     def folder(self) -> Path:
-        """What is kept of the Mondays."""
+        """The folder of the kept Mondays."""
         return self.context.home.root / "mondays"
 
     def kept(self, monday: date) -> Path:
@@ -94,7 +94,7 @@ def run_mondays(replay: Replay) -> None:
 
 
 def note_of(replay: Replay, monday: date) -> dict[str, Any]:
-    """What is kept of a Monday besides its customers; without lists no ``model_id``, and a ``reason``."""
+    """The note of a kept Monday; without lists it has no ``model_id``, but a ``reason``."""
     return dict(read_json(replay.kept(monday) / "monday.json"))
 
 

@@ -43,7 +43,7 @@ class Leavers:
 
 @dataclass
 class Way:
-    """What one way found, over (draw × customer) and (draw × leaver) arrays; all but chance have one draw.
+    """Findings of a way, over (draw × customer) and (draw × leaver) arrays; all but chance have one draw.
 
     ``called`` is the week of the last call, ``calls`` their number. ``weeks`` are those from the first list
     in time to the outflow start, 0 for none.
@@ -97,7 +97,7 @@ def count_ways(
     rules_of: "Rules",
     progress: Progress,
 ) -> Counts:
-    """What each way found on these Mondays with lists, the earliest first.
+    """The findings of each way on these Mondays with lists, the earliest first.
 
     ``leavers`` are by customer_id with their ``outflow_start``; ``left_on`` has who left after a Monday.
     """
@@ -119,8 +119,8 @@ def count_ways(
 
 
 def _by_itself(cohort: Cohort) -> dict[str, float]:
-    """How many who left within the outcome window the published lists hold, and lists as long of each rule;
-    of chance the mean over all lists."""
+    """The leavers within the outcome window on the published lists, and on lists as long of each rule; of
+    chance the mean over all lists."""
     right = {rule: filled(cohort, cohort.published, cohort.callable, -cohort.scores[rule]) for rule in RULES}
     right[PUBLISHED] = cohort.published
     room, free, gone = (

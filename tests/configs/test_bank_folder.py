@@ -150,14 +150,14 @@ def test_amounts_that_a_bank_leaves_out_are_made_from_its_tiers() -> None:
     assert amounts(load_settings("tiny")) == (0, 1e15, 0, 1e15, 0)
     for begins, made in ((30_000_000, (3e7, 1e15, 3e6, 3e7, 9000)), (75_000, (75e3, 1e15, 7500, 75e3, 22.5))):
         assert amounts(load_settings("tiny", {"tiers": [tier("a", 0), tier("b", begins)]})) == made
-    said = {"cohort": {"min_aum": 100, "max_aum": 200}, "profit": {"call_cost": 5}}
-    assert amounts(load_settings("tiny", said)) == (100, 200, 10, 100, 5)
+    settings = {"cohort": {"min_aum": 100, "max_aum": 200}, "profit": {"call_cost": 5}}
+    assert amounts(load_settings("tiny", settings)) == (100, 200, 10, 100, 5)
 
 
 @pytest.mark.usefixtures("bank")
 def test_a_floor_that_nothing_says_is_asked_for() -> None:
-    said = refused("tiny", {"label": {"definition": "dormancy"}})
-    assert "label.dormant_floor = 0 finds nobody: no silent customer has less. Say below which AUM" in said
+    refusal = refused("tiny", {"label": {"definition": "dormancy"}})
+    assert "label.dormant_floor = 0 finds nobody: no silent customer has less. Say below which AUM" in refusal
 
 
 def test_each_wrong_key_is_named() -> None:

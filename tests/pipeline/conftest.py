@@ -135,6 +135,15 @@ class TinyBank:
         self.select("managers", MANAGERS)
         self.write("rm.csv", "NO\n" + managers)
 
+    def declare_surveys(self, item: str, score: str) -> None:
+        """Answers in ask.csv, of which item and score are this SQL."""
+        self.declare("[sources]", '[sources]\nask = { files = "ask.csv" }')
+        self.select(
+            "surveys",
+            f"SELECT NO AS response_id, CUST AS customer_id, DAY AS answered_on, {item} AS item, "
+            f"{score} AS score, DAY AS known_on, _file, _line FROM ask",
+        )
+
     def write_holdings(self, name: str, **columns: Any) -> None:
         rows: dict[str, Any] = {
             "CUST": [f"C{n}" for n in range(1, 7)],

@@ -148,7 +148,7 @@ def demo_service(store_url: str) -> ServiceSettings:
 
 @pytest.fixture(autouse=True)
 def heads_unnoted(monkeypatch):
-    """When a service notes the heads of its logs is chance; auth/test_log_heads.py is about it."""
+    """The moment at which heads of logs are noted is chance; auth/test_log_heads.py is about it."""
 
     async def note_nothing(*_: Any) -> None:
         pass

@@ -41,7 +41,7 @@ def address(tmp_path: Path) -> str:
     return address
 
 
-def said(*arguments: object) -> str:
+def output_of(*arguments: object) -> str:
     result = CliRunner().invoke(app, [str(one) for one in arguments])
     if result.exception:
         raise result.exception
@@ -54,18 +54,18 @@ def served(address: str) -> tuple[str, float]:
 
 
 def test_back_one_run_and_not_beyond_the_first(address, tmp_path):
-    assert said("rollback-run", "--data", tmp_path) == "serves run-1 of Monday 2026-11-23"
+    assert output_of("rollback-run", "--data", tmp_path) == "serves run-1 of Monday 2026-11-23"
     assert served(address) == ("run-1", 0.1)
     with pytest.raises(DataError, match="no run before run-1"):
-        said("rollback-run", "--data", tmp_path)
+        output_of("rollback-run", "--data", tmp_path)
 
 
 def test_backup_and_restore(address, tmp_path):
     file = tmp_path / "backup.db"
-    assert said("backup", "--data", tmp_path, "--out", file).startswith(f"2 runs in {file}, 0.")
+    assert output_of("backup", "--data", tmp_path, "--out", file).startswith(f"2 runs in {file}, 0.")
     with Store(address) as store:
         publish(store, 3)
-    assert said("restore", "--data", tmp_path, "--from", file) == f"2 runs from {file}"
+    assert output_of("restore", "--data", tmp_path, "--from", file) == f"2 runs from {file}"
     assert served(address) == ("run-2", 0.2)
 
 
@@ -73,13 +73,13 @@ def test_backup_and_restore(address, tmp_path):
 def test_the_audit_log_keeps_who_restored_a_store_and_who_began_a_new_access_log(tmp_path, monkeypatch):
     monkeypatch.setenv("ATTRITION_USER", "li")
     with pytest.raises(DataError, match="it has no entry, but a run was published"):
-        said("audit", "--data", tmp_path)
-    said("backup", "--data", tmp_path, "--out", tmp_path / "backup.db")
-    said("restore", "--data", tmp_path, "--from", tmp_path / "backup.db")
+        output_of("audit", "--data", tmp_path)
+    output_of("backup", "--data", tmp_path, "--out", tmp_path / "backup.db")
+    output_of("restore", "--data", tmp_path, "--from", tmp_path / "backup.db")
     with pytest.raises(DataError, match="why is not said"):
-        said("new-access-log", "--data", tmp_path, "--by", "Wang", "--why", " ")
-    said("new-access-log", "--data", tmp_path, "--by", "Wang", "--why", "archived")
-    restored, anew, *heads = said("audit", "--data", tmp_path).splitlines()
+        output_of("new-access-log", "--data", tmp_path, "--by", "Wang", "--why", " ")
+    output_of("new-access-log", "--data", tmp_path, "--by", "Wang", "--why", "archived")
+    restored, anew, *heads = output_of("audit", "--data", tmp_path).splitlines()
     assert "li                   restore store backup.db" in restored
     assert "Wang                 begin access log anew access log" in anew
     assert '{"head_before": "none", "why": "archived"}' in anew
@@ -88,20 +88,20 @@ def test_the_audit_log_keeps_who_restored_a_store_and_who_began_a_new_access_log
 
 def commands_shown(tmp_path):
     """Of the last commands, as `make status` shows them, name and exit code."""
-    status = json.loads(said("status", "--data", tmp_path, "--json"))
+    status = json.loads(output_of("status", "--data", tmp_path, "--json"))
     return [(command["command"], command["exit_code"]) for command in status["commands"]]
 
 
 def test_migrate_rollback_and_restore_are_among_the_last_commands(address, tmp_path):
     """Also one that fails, and the restore, which takes the rows of the commands before it away."""
     backup = tmp_path / "backup.db"
-    said("backup", "--data", tmp_path, "--out", backup)
-    said("migrate", "--data", tmp_path)
-    said("rollback-run", "--data", tmp_path)
+    output_of("backup", "--data", tmp_path, "--out", backup)
+    output_of("migrate", "--data", tmp_path)
+    output_of("rollback-run", "--data", tmp_path)
     with pytest.raises(DataError, match="no run before run-1"):
-        said("rollback-run", "--data", tmp_path)
+        output_of("rollback-run", "--data", tmp_path)
     assert commands_shown(tmp_path) == [("rollback-run", 2), ("rollback-run", 0), ("migrate", 0)]
-    said("restore", "--data", tmp_path, "--from", backup)
+    output_of("restore", "--data", tmp_path, "--from", backup)
     assert commands_shown(tmp_path) == [("restore", 0)]
     assert served(address)[0] == "run-2"
 
@@ -109,17 +109,17 @@ def test_migrate_rollback_and_restore_are_among_the_last_commands(address, tmp_p
 def test_a_restore_takes_no_other_commands_place(address, tmp_path):
     """The backup is newer than the store: its second command has the number that the restore began with."""
     for _ in range(2):
-        said("migrate", "--data", tmp_path)
-    said("backup", "--data", tmp_path, "--out", tmp_path / "newer.db")
+        output_of("migrate", "--data", tmp_path)
+    output_of("backup", "--data", tmp_path, "--out", tmp_path / "newer.db")
     with Store(address) as store, store.write() as connection:
         connection.execute(delete(command_runs).where(command_runs.c.number > 1))
-    said("restore", "--data", tmp_path, "--from", tmp_path / "newer.db")
+    output_of("restore", "--data", tmp_path, "--from", tmp_path / "newer.db")
     assert commands_shown(tmp_path) == [("restore", 0), ("migrate", 0), ("migrate", 0)]
 
 
 def test_migrate_says_what_it_did(tmp_path):
-    assert said("migrate", "--data", tmp_path) == f"version {VERSION}, after 0001, {VERSION}"
-    assert said("migrate", "--data", tmp_path) == f"version {VERSION}, as before"
+    assert output_of("migrate", "--data", tmp_path) == f"version {VERSION}, after 0001, {VERSION}"
+    assert output_of("migrate", "--data", tmp_path) == f"version {VERSION}, as before"
 
 
 def test_one_setting_leads_every_command_elsewhere(address, tmp_path, monkeypatch):
@@ -128,7 +128,7 @@ def test_one_setting_leads_every_command_elsewhere(address, tmp_path, monkeypatc
     with Store(other) as store:
         publish(store, 5)
         publish(store, 6)
-    assert said("rollback-run") == "serves run-5 of Monday 2026-12-21"
+    assert output_of("rollback-run") == "serves run-5 of Monday 2026-12-21"
     assert (served(other), served(address)) == (("run-5", 0.5), ("run-2", 0.2))
 
 
@@ -178,7 +178,7 @@ def test_a_run_without_a_monday_takes_the_latest_of_the_machine_s_calendar(
     try:
         for given in ([], ["--as-of", "2026-11-16"]):
             with pytest.raises(DataError, match="far enough"):
-                said("weekly", "--raw", tmp_path, "--data", tmp_path, *given)
+                output_of("weekly", "--raw", tmp_path, "--data", tmp_path, *given)
     finally:
         monkeypatch.undo()
         time.tzset()

@@ -312,8 +312,8 @@ def test_the_order_of_rows_changes_no_byte(bank: Any) -> None:
     made = []
     for name, lines in (("first", rows), ("second", rows[::-1])):
         deliver(bank, 1, lines)
-        one = type(bank)(bank.folder, bank.raw, type(bank.home)(bank.home.root.with_name(name)))
-        made.append(bytes_below(one.ingest().folder / "holdings", "*/*.parquet"))
+        copied = type(bank)(bank.folder, bank.raw, type(bank.home)(bank.home.root.with_name(name)))
+        made.append(bytes_below(copied.ingest().folder / "holdings", "*/*.parquet"))
     assert made[0] == made[1]
 
 

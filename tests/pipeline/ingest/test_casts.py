@@ -1,4 +1,4 @@
-"""What a bank's SELECT computes: casts that drop nothing, sums of any width, rows that a join multiplies."""
+"""Values computed by a SELECT: casts that drop nothing, sums of any width, rows that a join multiplies."""
 
 from decimal import Decimal
 from typing import Any
@@ -164,7 +164,7 @@ def test_a_value_that_the_select_computed_is_not_blamed_on_the_file(tiny: Any) -
         DataError, match=r"computed by transactions\.sql\)\. Mend .*transactions\.sql, or have"
     ):
         tiny.ingest(quarantine_limit=0.01)
-    assert all(one[3].endswith(" (computed by transactions.sql)") for one in tiny.quarantine())
+    assert all(row[3].endswith(" (computed by transactions.sql)") for row in tiny.quarantine())
 
 
 def test_what_is_computed_and_what_is_delivered() -> None:

@@ -30,7 +30,7 @@ def bank(tiny: Any) -> Any:
 
 
 def doubts(bank: Any) -> list[str]:
-    """What an ingest doubts, without what no feature looks at."""
+    """The sentences that doubt something, without those on what no feature looks at."""
     tables = bank.ingest()
     return [finding.text for finding in read_findings(bank.settings(), tables) if finding.warning]
 
@@ -48,8 +48,8 @@ def test_a_bank_without_contradictions_has_no_doubts(bank: Any) -> None:
 @pytest.mark.parametrize("status", ["closed", "deceased"])
 def test_the_status_of_today_since_the_first_day_stops_the_ingest(bank: Any, status: str) -> None:
     bank.write("cust_1.csv", replaced(customer(1, STATUS=status), customer(2, STATUS=status)))
-    said = f"of 2 customers with status {status}, 2 are said to be so since their first days, and 2 have "
-    with pytest.raises(DataError, match=said + r".*customers\.sql"):
+    sentence = f"of 2 customers with status {status}, 2 are said to be so since their first days, and 2 have "
+    with pytest.raises(DataError, match=sentence + r".*customers\.sql"):
         bank.ingest()
 
 
@@ -165,5 +165,5 @@ def test_doubts_do_not_depend_on_the_deliveries(bank: Any) -> None:
     added = doubts(bank)
     again = type(bank)(bank.folder, bank.raw, type(bank.home)(bank.home.root.with_name("again")))
     assert first == added == doubts(again)
-    texts = [(one.ingest().folder / "findings.json").read_bytes() for one in (bank, again)]
+    texts = [(of.ingest().folder / "findings.json").read_bytes() for of in (bank, again)]
     assert texts[0] == texts[1]

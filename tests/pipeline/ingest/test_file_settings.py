@@ -1,4 +1,4 @@
-"""How the files of a source are written: each setting, in both readers, and what no setting can forgive."""
+"""Settings of the files of a source, each in both readers, and faults that no setting can forgive."""
 
 import gzip
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What was loaded stays: of contradicting rows the first, through every full reread; of rows that are gone
+"""Loaded rows stay: of contradicting rows the first, through every full reread; of rows that are gone
 all, or the run stops."""
 
 import shutil
@@ -107,9 +107,9 @@ def test_the_row_loaded_first_stays_through_a_full_reread(tiny: Any, case: str) 
     assert amounts(tiny, "N") == {"21.50"}
     for change in (REREAD[case], comment):
         change(tiny)
-        told: list[str] = []
-        assert ingest(tiny.settings(), tiny.raw, tiny.home, told.append).builds_on == ()
-        assert any(line.startswith("reads all files") for line in told)
+        progress: list[str] = []
+        assert ingest(tiny.settings(), tiny.raw, tiny.home, progress.append).builds_on == ()
+        assert any(line.startswith("reads all files") for line in progress)
         assert amounts(tiny, "N") == {"21.50"}
 
 
@@ -130,12 +130,18 @@ def test_an_orphan_that_became_good_late_does_not_win(tiny: Any) -> None:
     assert amounts(tiny, "N") == {"2.00"}
 
 
-def test_contradicting_contacts_holdings_and_customers_stay_too(tiny: Any) -> None:
+def declare_contacts(tiny: Any, channel: str) -> None:
+    """Contacts of one manager by a channel of this SQL."""
     tiny.declare_contacts(
         "SELECT NO AS contact_id, CUST AS customer_id, 'M1' AS manager_id, DAY AS contacted_at, "
-        "HOW AS channel, 'service' AS purpose, NULL AS outcome, DAY AS known_on, _file, _line FROM con",
+        f"{channel} AS channel, 'service' AS purpose, NULL AS outcome, DAY AS known_on, _file, _line "
+        "FROM con",
         "M1\n",
     )
+
+
+def test_contradicting_contacts_holdings_and_customers_stay_too(tiny: Any) -> None:
+    declare_contacts(tiny, "HOW")
     tiny.write("con_1.csv", "NO,CUST,DAY,HOW\n1,C1,2024-03-01,visit\n")
     tiny.ingest()
     tiny.write("con_2.csv", "NO,CUST,DAY,HOW\n1,C1,2024-03-01,phone\n")
@@ -238,11 +244,7 @@ GONE: dict[str, tuple[Callable[[Any], None], str]] = {
 
 
 def with_history(tiny: Any) -> None:
-    tiny.declare_contacts(
-        "SELECT NO AS contact_id, CUST AS customer_id, 'M1' AS manager_id, DAY AS contacted_at, "
-        "'x' AS channel, 'service' AS purpose, NULL AS outcome, DAY AS known_on, _file, _line FROM con",
-        "M1\n",
-    )
+    declare_contacts(tiny, "'x'")
     tiny.write("con_1.csv", "NO,CUST,DAY\n1,C1,2024-03-01\n2,C2,2024-03-02\n")
     days = ("2022-12-30", "2023-01-02", "2024-03-01")
     tiny.write("txn_2.csv", TXN_HEADER + "".join(

@@ -225,10 +225,10 @@ def test_where_adding_would_be_wrong_everything_is_read_and_the_reason_is_told(t
         tiny.ingest()
     after(tiny)
     tiny.write("txn_2.csv", TXN_HEADER + booking(NO="N"))
-    told: list[str] = []
-    tables = ingest(tiny.settings(), tiny.raw, tiny.home, told.append, "as it was meant")
+    progress: list[str] = []
+    tables = ingest(tiny.settings(), tiny.raw, tiny.home, progress.append, "as it was meant")
     assert tables.builds_on == ()
-    assert f"reads all files: {why}" in told
+    assert f"reads all files: {why}" in progress
     assert_same_as_from_nothing(tiny, tables)
 
 

@@ -28,7 +28,7 @@ def value(text: str | None, sql_type: str, notation: Notation = NO_NOTATION) -> 
 
 
 def reason(table: str, row: dict[str, Any], notation: Notation = NO_NOTATION) -> str | None:
-    """Why a row is refused, in a bank with customer C1, product P1, manager M1 and some rates."""
+    """The reason to refuse a row of a bank with customer C1, product P1, manager M1 and some rates."""
     with duckdb.connect() as con:
         con.execute("SET TimeZone = 'UTC'")
         con.execute("CREATE TABLE layout AS SELECT 4 AS buckets")
@@ -186,6 +186,8 @@ def test_a_whole_number_is_never_rounded(text: str, number: int | None) -> None:
         ("12.500", "12500.00"),
         ("1234,50", "1234.50"),
         ("12", "12.00"),
+        (",12", "0.12"),
+        (",125", None),
         ("12.5", None),
         ("1.23.456", None),
         ("1,234.50", None),
@@ -275,18 +277,20 @@ def test_ids_that_only_look_odd_are_ids(text: str) -> None:
 @pytest.mark.parametrize(("table", "row", "money"), [("transactions", BOOKING, "amount"),
                                                       ("holdings", HOLDING, "balance")])  # fmt: skip
 def test_an_amount_has_the_decimals_of_its_currency(table: str, row: dict[str, str], money: str) -> None:
-    def told(amount: str, currency: str = "CNY", notation: Notation = NO_NOTATION) -> str:
+    def reason_of(amount: str, currency: str = "CNY", notation: Notation = NO_NOTATION) -> str:
         return str(reason(table, row | {money: amount, "currency": currency}, notation))
 
     for amount in ("12.500", "-12.500", "0.000", "1234.5000"):
-        assert told(amount).startswith(f"{money}: '{amount}' has more decimals than CNY: a thousand?")
-        assert told(amount, notation=Notation(decimal=".")) == "None"
-    assert told("12.500", notation=GERMAN) == "None"
-    assert "has decimals, but JPY has none" in told("12.50", "JPY")
-    assert "has decimals, but KRW has none" in told("-0.01", "KRW", Notation(decimal="."))
-    assert told("12.00", "JPY") == "None"
-    assert told("12.500", "BHD") == "None"
-    assert told("12.505", "BHD") == f"{money}: '12.505' is not a number of at most 16 digits and 2 decimals"
+        assert reason_of(amount).startswith(f"{money}: '{amount}' has more decimals than CNY: a thousand?")
+        assert reason_of(amount, notation=Notation(decimal=".")) == "None"
+    assert reason_of("12.500", notation=GERMAN) == "None"
+    assert "has decimals, but JPY has none" in reason_of("12.50", "JPY")
+    assert "has decimals, but KRW has none" in reason_of("-0.01", "KRW", Notation(decimal="."))
+    assert reason_of("12.00", "JPY") == "None"
+    assert reason_of("12.500", "BHD") == "None"
+    assert (
+        reason_of("12.505", "BHD") == f"{money}: '12.505' is not a number of at most 16 digits and 2 decimals"
+    )
 
 
 def test_numbers_that_are_no_money_keep_their_decimals() -> None:
@@ -295,8 +299,8 @@ def test_numbers_that_are_no_money_keep_their_decimals() -> None:
 
 
 def test_a_number_that_lost_digits_is_told_so() -> None:
-    told = reason("transactions", BOOKING | {"amount": "1.23457E+11"})
-    assert told == "amount: '1.23457E+11' has lost digits: a spreadsheet or a float wrote it"
+    found = reason("transactions", BOOKING | {"amount": "1.23457E+11"})
+    assert found == "amount: '1.23457E+11' has lost digits: a spreadsheet or a float wrote it"
 
 
 @pytest.mark.parametrize(("column", "value"), [("is_staff", 2), ("marketing_opt_out", 0.4), ("deleted", -1)])

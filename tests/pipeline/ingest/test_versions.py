@@ -114,12 +114,7 @@ def test_recycled_numbers_of_contacts_are_refused(tiny: Any) -> None:
 
 
 def test_recycled_numbers_of_answers_are_refused(tiny: Any) -> None:
-    tiny.declare("[sources]", '[sources]\nask = { files = "ask.csv" }')
-    tiny.select(
-        "surveys",
-        "SELECT NO AS response_id, CUST AS customer_id, DAY AS answered_on, 'service' AS item, "
-        "MARK AS score, DAY AS known_on, _file, _line FROM ask",
-    )
+    tiny.declare_surveys("'service'", "MARK")
     tiny.write("ask.csv", "NO,CUST,DAY,MARK\n1,C1,2024-03-01,5\n1,C2,2024-03-02,5\n1,C3,2024-03-03,5\n")
     count = tiny.count("surveys")
     assert (count.loaded, count.superseded, count.quarantined) == (1, 0, 2)

@@ -79,12 +79,7 @@ def test_unknown_words_of_contacts_and_surveys_are_named(tiny: Any) -> None:
     )
     tiny.write("con_1.csv", "NO,CUST,RM,DAY,CH,WHY,RES\nK1,C1,M1,2024-03-01,Phone,sales,no-answer\n"
                "K2,C1,M1,2024-03-02,visit,service,\n")  # fmt: skip
-    tiny.declare("[sources]", '[sources]\nask = { files = "ask.csv" }')
-    tiny.select(
-        "surveys",
-        "SELECT NO AS response_id, CUST AS customer_id, DAY AS answered_on, ITEM AS item, 5 AS score, "
-        "DAY AS known_on, _file, _line FROM ask",
-    )
+    tiny.declare_surveys("ITEM", "5")
     tiny.write("ask.csv", "NO,CUST,DAY,ITEM\nQ1,C1,2024-03-01,managers\nQ2,C1,2024-03-01,brand\n")
     named = [text.partition(" knows: ")[2].partition(". ")[0] for text in findings(tiny)[:4]]
     assert named == [
@@ -136,8 +131,8 @@ def test_a_filter_of_a_table_that_is_not_delivered_is_named(tiny: Any) -> None:
 
 def test_features_without_a_row_are_said_in_one_sentence(tiny: Any) -> None:
     declare_events(tiny, "login")
-    said = "events: no row of the whole history is view_rates, complaint; these features are 0 or empty."
-    assert said in findings(tiny)
+    sentence = "events: no row of the whole history is view_rates, complaint; these features are 0 or empty."
+    assert sentence in findings(tiny)
 
 
 def test_the_log_of_an_ingest_says_them(tiny: Any, caplog: pytest.LogCaptureFixture) -> None:

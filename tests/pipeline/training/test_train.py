@@ -30,7 +30,7 @@ DAYS = (date(2024, 1, 1), date(2024, 6, 3), date(2024, 11, 4))
 
 
 @pytest.mark.parametrize(
-    ("leavers", "said"),
+    ("leavers", "sentence"),
     [
         ((4, 10, 10), "4 customers left within 90 days and 16 stayed on the 1 Mondays that train; with"),
         ((10, 0, 10), "0 customers left within 90 days and 20 stayed on the 1 Mondays that tune"),
@@ -38,12 +38,12 @@ DAYS = (date(2024, 1, 1), date(2024, 6, 3), date(2024, 11, 4))
         ((10, 10, 1), "1 customers left within 90 days and 19 stayed on the 1 Mondays that evaluate"),
     ],
 )
-def test_a_definition_that_finds_hardly_anybody_or_everybody_is_named(leavers, said):
+def test_a_definition_that_finds_hardly_anybody_or_everybody_is_named(leavers, sentence):
     settings = load_settings("demo", {"label": {"definition": "closure"}})
     gone = np.concatenate([np.where(np.arange(20) < left, 30, 0) for left in leavers])
     rows = made_matrix(gone, DAYS, features=np.zeros((60, 1)), columns=("aum_last",))
     chosen = Split(*((day,) for day in DAYS))
-    with pytest.raises(DataError, match=f"definition 'closure' {said}.*make definitions BANK=demo"):
+    with pytest.raises(DataError, match=f"definition 'closure' {sentence}.*make definitions BANK=demo"):
         fit_bundle(settings, rows, chosen, DAYS[-1], lambda *_: None)
 
 

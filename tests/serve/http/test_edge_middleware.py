@@ -224,5 +224,5 @@ def test_links_and_redirects_keep_the_prefix_of_a_proxy(service, bearer, publish
             page = client.get(path, headers=head).text
             addresses = re.findall(r'(?:href|action)="(/[^"]*)"', page)
             assert addresses, path
-            assert [one for one in addresses if not one.startswith("/attrition/")] == [], path
+            assert [address for address in addresses if not address.startswith("/attrition/")] == [], path
         assert client.get("/v1/runs/", headers=head).status_code == 404  # and no redirect past the prefix

@@ -114,7 +114,7 @@ def test_a_list_takes_a_few_statements_however_long(manager, client):
     event.listen(engine, "before_cursor_execute", lambda *event: statements.append(event[2]))
     client.get("/healthz")
     assert manager.get("/lists/M1").status_code == 200
-    of_answers = [one for one in statements if one.startswith("SELECT") and "audit.action" not in one]
+    of_answers = [sql for sql in statements if sql.startswith("SELECT") and "audit.action" not in sql]
     assert len(of_answers) <= 10
 
 
