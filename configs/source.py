@@ -11,6 +11,28 @@ from configs.strict import Strict
 # What a bank does not set is not written either: a run's settings keep their bytes.
 Words = Annotated[str, Field(exclude_if=not_)]
 Texts = Annotated[tuple[str, ...], Field(strict=False, exclude_if=not_)]
+NewColumn = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+
+
+class Unpivot(Strict):
+    """Columns of wide files that become rows: a column per month, day or product.
+
+    ``columns`` are patterns of their names, such as BAL_*. Each filled cell below them becomes a row, with
+    the other columns of its line, the text of its header in the column ``header`` and the cell in ``value``.
+    With ``period`` the header names a month (2024-03, BAL_202403, mar24) or a day, and ``header`` holds its
+    last day, 2024-03-31.
+    """
+
+    columns: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+    header: NewColumn
+    value: NewColumn
+    period: Annotated[Literal["", "month", "day"], Field(exclude_if=not_)] = ""
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if self.header.lower() == self.value.lower():
+            raise ValueError(f"header and value are both named {self.value!r}; give each a name of its own")
+        return self
 
 
 class Source(Strict):
@@ -28,6 +50,8 @@ class Source(Strict):
     is no header; ``nulls`` are texts that mean nothing. Of CSV: ``escape`` before a quote in a quoted field,
     where it is not doubled; ``footer`` begins the lines below the last row, without which a file is cut off.
     Of a workbook: the name of its ``sheet``. Of two columns, ``credit`` less ``debit`` is one more, amount.
+
+    ``unpivot``: which columns of wide files become rows. A later file may have more or fewer of them.
 
     ``rolling``: each file may hold less of the past than the one before; rows that were loaded then stay.
     """
@@ -49,6 +73,7 @@ class Source(Strict):
     sheet: Words = ""
     credit: Words = ""
     debit: Words = ""
+    unpivot: Annotated[Unpivot | None, Field(exclude_if=not_)] = None
     rolling: Annotated[bool, Field(exclude_if=not_)] = False
 
     @model_validator(mode="after")
@@ -75,6 +100,8 @@ class Source(Strict):
             raise ValueError(f"thousands {self.thousands!r} is the decimal mark too; set decimal to another")
         if bool(self.credit) != bool(self.debit):
             raise ValueError("credit and debit name two columns; set both, or neither")
+        if self.unpivot and self.credit:
+            raise ValueError("unpivot does not go with credit and debit; leave those out and use the SELECT")
         if self.escape and self.escape in (self.delimiter, '"'):
             raise ValueError(f"escape {self.escape!r} has a meaning already; leave it out or set another")
         if len({column.lower() for column in self.columns}) < len(self.columns) or not all(self.columns):

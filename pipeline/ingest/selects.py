@@ -168,7 +168,10 @@ def refuse_rows_of_one_line(con: duckdb.DuckDBPyConnection, settings: Settings, 
 
 def row_by_row_sources(con: duckdb.DuckDBPyConnection, settings: Settings) -> frozenset[str]:
     """The sources of files that are read row by row, alone, and for nothing but what happened."""
-    alone = {name: spec.format in ("csv", "parquet") for name, spec in settings.sources.items()}
+    alone = {
+        name: spec.format in ("csv", "parquet") and not spec.unpivot
+        for name, spec in settings.sources.items()
+    }
     for table, select in load_selects(settings.bank).items():
         read = sources_read(con, settings, select)
         fits = table in EVENT_TABLES and len(read) == 1 and row_by_row(con, select, read[0])

@@ -9,7 +9,7 @@ import duckdb
 from configs.bank_folder import find_raw
 from configs.errors import ConfigError, DataError
 from configs.settings import Settings
-from configs.source import Source
+from configs.source import Source, Unpivot
 from pipeline.ingest.csv_files import (
     check_footer,
     codec,
@@ -22,6 +22,7 @@ from pipeline.ingest.csv_files import (
 )
 from pipeline.ingest.file_kinds import refuse_other_kind
 from pipeline.ingest.relations import PLACE, Relation, number, sql_name, sql_text
+from pipeline.ingest.unpivot import fixed_columns, unpivot, wide_columns
 from pipeline.ingest.values import Notation
 from pipeline.ingest.workbooks import workbook_rows
 
@@ -100,21 +101,49 @@ def open_source(
         label = sql_text(FETCHED + name) if spec.format == "postgres" else _below(raw, files[0])
         _open_parquet(con, name, spec, files, schema_like, label)
         return []
-    names = _same_header({path: header(path, name, spec) for path in (*schema_like, *files)}, name, spec)
-    relation = Relation(name, dict.fromkeys(names, "VARCHAR") | PLACE)
-    relation.create(con)
-    rejects: list[Reject] = []
-    for path in files:
-        file = CsvFile(name, path, path.relative_to(raw).as_posix(), spec, names)
-        if spec.footer:
-            check_footer(path, name, spec)
-        if not _load_whole(con, file):
-            relation.insert(con, _readable_rows(file, rejects))
-        _refuse_second_header(con, file)
+    headers = {path: header(path, name, spec) for path in (*schema_like, *files)}
+    names = _same_header(headers, name, spec)
+    read = [CsvFile(name, path, path.relative_to(raw).as_posix(), spec, headers[path]) for path in files]
+    if spec.unpivot:
+        return _load_wide(con, name, spec.unpivot, names, read)
+    rejects = _load(con, name, names, read)
     if amount:
         con.execute(
             f"CREATE OR REPLACE TEMP TABLE {sql_name(name)} AS SELECT *{amount} FROM {sql_name(name)}"
         )
+    return rejects
+
+
+def _load(
+    con: duckdb.DuckDBPyConnection, name: str, columns: Sequence[str], files: Sequence[CsvFile]
+) -> list[Reject]:
+    """Make the relation of files with the same columns, all of them text."""
+    relation = Relation(name, dict.fromkeys(columns, "VARCHAR") | PLACE)
+    relation.create(con)
+    rejects: list[Reject] = []
+    for file in files:
+        if file.spec.footer:
+            check_footer(file.path, name, file.spec)
+        if not _load_whole(con, file):
+            relation.insert(con, _readable_rows(file, rejects))
+        _refuse_second_header(con, file)
+    return rejects
+
+
+def _load_wide(
+    con: duckdb.DuckDBPyConnection, name: str, spec: Unpivot, fixed: Sequence[str], files: Sequence[CsvFile]
+) -> list[Reject]:
+    """Make the long relation of wide files, which have the ``fixed`` columns and others each."""
+    long = Relation(f"{name} long", dict.fromkeys((*fixed, spec.header, spec.value), "VARCHAR") | PLACE)
+    long.create(con)
+    rejects: list[Reject] = []
+    for file in files:
+        says = wide_columns(name, spec, file.path, file.columns)
+        rejects += _load(con, name, file.columns, [file])
+        wide = unpivot(spec, sql_name(name), dict.fromkeys(file.columns, "VARCHAR"), says)
+        con.execute(f"INSERT INTO {sql_name(long.name)} BY NAME {wide}")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {sql_name(name)} AS FROM {sql_name(long.name)}")
+    con.execute(f"DROP TABLE {sql_name(long.name)}")
     return rejects
 
 
@@ -147,12 +176,19 @@ def _open_parquet(
         {path: _parquet_columns(con, path, name, spec) for path in (*schema_like, *files)}, name, spec
     )
     listed = ", ".join(sql_text(path) for path in files)
-    con.execute(
-        f"CREATE OR REPLACE TEMP VIEW {sql_name(name)} AS SELECT * EXCLUDE (filename, file_row_number), "
-        f"{label} AS _file, file_row_number + 1 AS _line{_amount(spec)} "
-        f"FROM read_parquet([{listed}], "
+    rows = (
+        f"SELECT * EXCLUDE (filename, file_row_number), {label} AS _file, file_row_number + 1 AS _line"
+        f"{_amount(spec)} FROM read_parquet([{listed}], "
         "filename = true, file_row_number = true, union_by_name = true, hive_partitioning = false)"
     )
+    if spec.unpivot:
+        described = con.execute(f"DESCRIBE {rows}").fetchall()
+        types = {column: kind for column, kind, *_ in described if column not in PLACE}
+        for path in files:
+            wide_columns(name, spec.unpivot, path, _parquet_columns(con, path, name, spec))
+        says = wide_columns(name, spec.unpivot, "Parquet", list(types))
+        rows = unpivot(spec.unpivot, f"({rows})", types, says)
+    con.execute(f"CREATE OR REPLACE TEMP VIEW {sql_name(name)} AS {rows}")
 
 
 def _below(raw: Path, path: Path) -> str:
@@ -174,6 +210,9 @@ def _parquet_columns(con: duckdb.DuckDBPyConnection, path: Path, name: str, spec
 
 
 def _same_header(headers: dict[Path, tuple[str, ...]], name: str, spec: Source) -> tuple[str, ...]:
+    """The columns of all files, of wide ones those that do not become rows; raises DataError where they
+    differ."""
+    headers = {path: fixed_columns(spec, columns) for path, columns in headers.items()}
     first, *others = headers
     taken = [column for column in headers[first] if column.lower() in RESERVED.get(spec.format, ())]
     sides = [column for column in (spec.credit, spec.debit) if column and column not in headers[first]]

@@ -153,3 +153,28 @@ def test_a_wrong_password_is_told_without_it(bank, monkeypatch):
     with pytest.raises(DataError, match='password authentication failed for user "reader"') as raised:
         bank.ingest()
     assert "wrong-one" not in str(raised.value)
+
+
+def test_columns_of_a_wide_table_become_rows(bank, database):
+    database(
+        "DROP TABLE IF EXISTS core.wide; CREATE TABLE core.wide AS SELECT 'C' || n AS id, "
+        "CASE n WHEN 1 THEN NULL ELSE n + 0.25 END AS bal_202401, n + 0.5 AS bal_202402 "
+        "FROM generate_series(1, 2) AS n"
+    )
+    bank.declare(
+        'hold = { files = "hold_*.parquet", format = "parquet" }',
+        'hold = { format = "postgres", table = "core.wide", dsn_env = "BANK_DSN", unpivot = '
+        '{ columns = ["BAL_*"], header = "month", value = "balance", period = "month" } }',
+    )
+    bank.select(
+        "holdings",
+        "SELECT id AS customer_id, 'P1' AS product_id, month AS valued_on, balance, 'CNY' AS currency, "
+        "month AS known_on, _file, _line FROM hold",
+    )
+    assert bank.count("holdings").loaded == 3
+    rows = {(row["customer_id"], str(row["valued_on"]), row["balance"]) for row in bank.rows("holdings")}
+    assert rows == {
+        ("C2", "2024-01-31", Decimal("2.25")),
+        ("C1", "2024-02-29", Decimal("1.50")),
+        ("C2", "2024-02-29", Decimal("2.50")),
+    }
