@@ -27,8 +27,8 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  settings: BANK=$(BANK) AS_OF=$(AS_OF) RAW=$(RAW) PORT=$(PORT)"
 
-demo: $(READY) ## the made-up bank from raw files to managers' lists, with progress and a summary
-	$(PYTHON) -m pipeline demo
+demo: $(READY) ## a made-up bank from raw files to managers' lists, with progress and a summary  (BANK)
+	$(PYTHON) -m pipeline demo --bank $(BANK)
 
 test: $(READY) check ## style, types and the quick tests
 	$(PYTHON) -m pytest -m "not long" -n auto --dist loadfile --no-loadscope-reorder

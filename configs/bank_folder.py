@@ -8,13 +8,16 @@ from typing import Any, cast, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from configs.conflicts import conflicts
+from configs.conflicts import conflicts, settings_of_money
 from configs.errors import ConfigError, DataError, did_you_mean
 from configs.settings import Settings
 from configs.strict import MOST
 
 BANKS = Path(__file__).parent / "banks"
 DEFAULTS = Path(__file__).parent / "default.toml"
+OF_CUSTOMERS = (
+    Path(__file__).parent / "default_customers.toml"
+)  # over DEFAULTS, where a bank counts customers
 # Settings of before, and what stands in their place.
 RETIRED = {
     "training.half_life_weeks": "is fixed: every row weighs the same. Leave it out.",
@@ -35,15 +38,19 @@ def load_settings(bank: str, overrides: Mapping[str, Any] | None = None) -> Sett
     banks = [file.parent.name for file in BANKS.glob("*/bank.toml")]
     if bank not in banks:
         raise ConfigError(f"there is no bank {bank!r} ({path} is missing). {did_you_mean(bank, banks)}")
-    merged = _merge(_merge(_read(DEFAULTS), _read(path)), dict(overrides or {}))
-    if "bank" in merged:
+    chosen = _merge(_read(path), dict(overrides or {}))
+    if "bank" in chosen:
         raise ConfigError(f"{path}: the bank is named by its folder. Leave the key 'bank' out.")
+    defaults = _read(DEFAULTS)
+    if chosen.get("counts") == "customers":
+        defaults = _merge(defaults, _read(OF_CUSTOMERS))
+    merged = _merge(defaults, chosen)
     try:
         settings = Settings(bank=bank, **with_amounts(merged))
     except ValidationError as error:
         problems = "; ".join(_sentence(cast(dict[str, Any], problem)) for problem in error.errors())
         raise ConfigError(f"{path}: {problems}") from None
-    clashes = "; ".join(conflicts(settings))
+    clashes = "; ".join((*conflicts(settings), *settings_of_money(settings, chosen)))
     if clashes:
         raise ConfigError(f"{path}: {clashes}.")
     return settings

@@ -1,13 +1,20 @@
 """Settings that are right one by one and cannot work together: each a sentence with what to change."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
+from typing import Any
 
 from configs.errors import did_you_mean
 from configs.settings import Settings
 from configs.tables import TABLES
 
+# What looks at balances, and so at nothing where a bank counts customers.
+OF_MONEY = (
+    "tiers", "cohort.min_aum", "cohort.max_aum", "label.min_drop", "label.dormant_floor", "label.base_weeks",
+    "label.settle_days", "training.severity", "profit.call_cost", "profit.margin", "gates.max_aum_change",
+    "gates.max_unexplained",
+)  # fmt: skip
 DEEPEST = 8  # different columns on one path of a tree; 2^8 cases a leaf in models/tree_paths.py
 
 
@@ -23,6 +30,34 @@ def conflicts(settings: Settings) -> Iterator[str]:
             yield (
                 f"fixed_rates: {currency!r} is no foreign currency. Name one by its three letters (ISO 4217);"
                 f" the base currency {settings.base_currency} needs no rate"
+            )
+
+
+def settings_of_money(settings: Settings, chosen: Mapping[str, Any]) -> Iterator[str]:
+    """A sentence per setting among those that the bank ``chosen`` itself that could do nothing.
+
+    There is none where the bank counts money.
+    """
+    if settings.counts == "money":
+        return
+    label, promotion = settings.label, settings.promotion
+    if label.definition in ("aum_drop", "tier_downgrade", "closure", "dormancy"):
+        yield (
+            f"label.definition = {label.definition!r} looks at balances, and with counts = 'customers' there "
+            "are none. Leave it out, which is 'silence', or deliver holdings and set counts = 'money'"
+        )
+    if promotion.decides == "aum_caught":
+        yield (
+            "promotion.decides = 'aum_caught' compares money, and with counts = 'customers' there is none. "
+            "Leave it out, which is 'recall'"
+        )
+    for name in OF_MONEY:
+        table, _, key = name.partition(".")
+        inner = chosen.get(table, {})
+        if table in chosen and (not key or (isinstance(inner, Mapping) and key in inner)):
+            yield (
+                f"{name} is about balances, and with counts = 'customers' there are none. Leave it out, or "
+                "deliver holdings and set counts = 'money'"
             )
 
 

@@ -63,7 +63,7 @@ class Cohort(Strict):
 class Label(Strict):
     """The definition of attrition; see features/label.py."""
 
-    definition: Literal["aum_drop", "tier_downgrade", "closure", "dormancy"]
+    definition: Literal["aum_drop", "tier_downgrade", "closure", "dormancy", "silence"]
     min_drop: Share
     dormant_floor: Amount
     lead_days: Days
@@ -73,7 +73,12 @@ class Label(Strict):
 
     @property
     def horizons(self) -> tuple[int, ...]:
-        """The horizons in days at which a customer's fate is looked at, ascending up to ``horizon_days``."""
+        """The horizons in days at which a customer's fate is looked at, ascending up to ``horizon_days``.
+
+        Whoever is silent throughout the window is so from its first day, so there is no earlier one.
+        """
+        if self.definition == "silence":
+            return (self.horizon_days,)
         return tuple(days for days in HORIZONS if days <= self.horizon_days)
 
     @property
@@ -266,7 +271,10 @@ class Engine(Strict):
 
 
 class Settings(Strict):
-    """Everything a run depends on besides its data; stored with each bundle, but for what changes no byte."""
+    """Everything a run depends on besides its data; stored with each bundle, but for what changes no byte.
+
+    ``counts`` is what lists and figures add up: money, or customers where no balance is delivered.
+    """
 
     bank: str
     title: str = Field(min_length=1)
@@ -275,6 +283,7 @@ class Settings(Strict):
     time_zone: str = Field(pattern=r"^[A-Za-z0-9_+/-]*$")
     fixed_rates: Named[Rate]
     sources: Named[Source]
+    counts: Literal["money", "customers"]
     tiers: Listed[Tier]
     customers_per_bucket: Count
     quarantine_limit: Annotated[float, Field(ge=0, le=1)]

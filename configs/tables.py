@@ -200,7 +200,7 @@ _TABLES = (
             Column("unit_price", _UNITS, "price of one unit", _C, nullable=True, required=False, minimum=0),
             *_VERSION,
         ),
-        needed=True, references=(("customer_id", "customers"), ("product_id", "products")),
+        references=(("customer_id", "customers"), ("product_id", "products")),
         money=("balance",), revalued=True,
     ),
     Table(

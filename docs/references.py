@@ -226,9 +226,9 @@ def environment() -> str:
 def tables_page() -> str:
     parts = [
         "# Tables of a bank\n\nA bank delivers these tables by one SELECT each. The contracts stand in "
-        "`configs/tables.py`; ingest, tests and this page read them there. Three tables are required: "
-        + ", ".join(f"`{name}`" for name, contract in TABLES.items() if contract.needed)
-        + "."
+        "`configs/tables.py`; ingest, tests and this page read them there. Required are "
+        + " and ".join(f"`{name}`" for name, contract in TABLES.items() if contract.needed)
+        + ", and `holdings` where a bank counts money."
     ]
     for name, contract in TABLES.items():
         parts.append(

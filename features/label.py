@@ -13,6 +13,8 @@ window closed is here.
   balance throughout 05-26 … 06-08.
 - ``dormancy``: no booking of the customer's own (fees, interest and loan payments are the bank's) from 03-11
   to 06-08, and AUM below ``dormant_floor`` throughout 05-26 … 06-08.
+- ``silence``: no booking of the customer's own from 03-11 to 06-08; no balance is looked at. Whoever is
+  silent throughout the window is so from its first day, so there is one horizon.
 
 ``time_to_attrition`` is when: the first of the horizons 30, 60, 90 (up to ``horizon_days``) at whose end the
 definition holds and after which it holds at every later one. Here the windows end on 2024-04-10, 2024-05-10
@@ -191,17 +193,28 @@ def _closed_already(_: Entities, balances: Balances, *__: object) -> Flags:
 
 def _dormant(window: OutcomeWindow, settings: Settings, days: int) -> Flags:
     label, end = settings.label, end_of(window, settings, days)
-    silent = ~any_between(window.bookings, window.base.shape[1], end - days, end)
-    return silent & (highest_aum(window.balances, end, label.settle_days) < label.dormant_floor)
+    return _silent(window, settings, days) & (
+        highest_aum(window.balances, end, label.settle_days) < label.dormant_floor
+    )
 
 
-def _dormant_already(entities: Entities, balances: Balances, _: SnapshotArray, settings: Settings) -> Flags:
+def _dormant_already(
+    entities: Entities, balances: Balances, base: SnapshotArray, settings: Settings
+) -> Flags:
+    silent = _silent_already(entities, balances, base, settings)
+    return silent & (balances.at_snapshot(balances.aum) < settings.label.dormant_floor)
+
+
+def _silent(window: OutcomeWindow, settings: Settings, days: int) -> Flags:
+    end = end_of(window, settings, days)
+    return ~any_between(window.bookings, window.base.shape[1], end - days, end)
+
+
+def _silent_already(entities: Entities, balances: Balances, _: SnapshotArray, settings: Settings) -> Flags:
     """Silent for as many days before the snapshot as the outcome window has."""
-    label, end = settings.label, balances.calendar.snapshots
-    bookings = entities.tables["transactions"]
+    end, bookings = balances.calendar.snapshots, entities.tables["transactions"]
     own_bookings = bookings.take(counted(bookings, OWN_BOOKING))
-    silent = ~any_between(own_bookings, len(entities), end - label.horizon_days, end)
-    return silent & (balances.at_snapshot(balances.aum) < label.dormant_floor)
+    return ~any_between(own_bookings, len(entities), end - settings.label.horizon_days, end)
 
 
 DEFINITIONS: Mapping[str, Definition] = {
@@ -209,4 +222,5 @@ DEFINITIONS: Mapping[str, Definition] = {
     "tier_downgrade": Definition(_downgraded, _downgraded_already),
     "closure": Definition(_closed, _closed_already),
     "dormancy": Definition(_dormant, _dormant_already),
+    "silence": Definition(_silent, _silent_already),
 }

@@ -1,8 +1,7 @@
-"""The demo bank from end to end, and how near its model comes to the simulator's truth."""
+"""Made-up banks from end to end, and how near the demo bank's model comes to the simulator's truth."""
 
 import resource
 import time
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,12 @@ from pipeline.commands.summaries import lists_in_words
 from pipeline.context import Context
 from pipeline.demo_bank import write_demo_bank
 from pipeline.evaluation.demo_truth import true_reasons_named, true_risk
+from pipeline.example_banks import SNAPSHOT_DATE, write_example_bank
 from pipeline.progress import progress_bar, step
 from pipeline.training.train import load_matrix
 from pipeline.weekly import run_weekly
 
-CUSTOMERS, WEEKS, SEED, SNAPSHOT_DATE = 5000, 130, 7, date(2026, 11, 16)
+CUSTOMERS, WEEKS, SEED = 5000, 130, 7
 METRICS = ("attrition_rate", "auroc", "average_precision", "ece", "recall_at_10", "aum_caught_at_10")
 
 
@@ -56,6 +56,12 @@ def run_demo(context: Context) -> str:
     }
     write_json(context.home.root / "summary.json", summary)
     return f"{lists_in_words(context, publication, lists)}\n{_in_words(summary)}"
+
+
+def run_example(context: Context) -> str:
+    """Write the raw files of an example bank unless they are there, run the week; the text to print."""
+    publication, lists = run_weekly(context, write_example_bank(context), SNAPSHOT_DATE)
+    return lists_in_words(context, publication, lists)
 
 
 def _write_raw(raw: Path) -> None:

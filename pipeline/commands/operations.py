@@ -42,12 +42,14 @@ def demo_bank(
 
 
 @app.command()
-def demo(data: DataOption = DATA) -> None:
-    """Everything on the made-up bank: extracts, weekly run, and how near the model comes to the truth."""
-    from pipeline.demo import run_demo
+def demo(bank: BankOption = "demo", data: DataOption = DATA) -> None:
+    """Everything on a made-up bank: extracts, weekly run; of the demo bank also how near the truth it is."""
+    from pipeline.demo import run_demo, run_example
+    from pipeline.example_banks import check_made_up
 
-    with writing("demo", "demo", data) as context:
-        typer.echo(run_demo(context))
+    check_made_up(bank)
+    with writing("demo", bank, data) as context:
+        typer.echo(run_demo(context) if bank == "demo" else run_example(context))
 
 
 @app.command("new-bank")

@@ -32,6 +32,7 @@ _LEFT = {
     "tier_downgrade": "AUM has been below the lower bound of the customer's tier for four weeks",
     "closure": "the record says closed, or no product but a loan has a balance",
     "dormancy": "the customer made no booking in the window and AUM is below {dormant_floor:,.0f}",
+    "silence": "the customer made no booking in the window",
 }
 _RESULTS = {
     "auroc": "AUROC {}",

@@ -239,7 +239,7 @@ def _fresh(settings: Settings, base: Base, plan: Plan) -> dict[str, list[str]]:
     if base.noted["made_by"] != plan.made_by:
         raise ReadAllError("the code, the settings or a SELECT changed")
     with duckdb.connect() as con:
-        selects = load_selects(settings.bank)
+        selects = load_selects(settings)
         by_customer = [name for name in selects if TABLES[name].by_customer]
         sources = {name: sources_read(con, settings, selects[name]) for name in by_customer}
         fresh: dict[str, list[str]] = {}

@@ -77,7 +77,7 @@ def distributed_ingest(
 
 def distributed_sources(con: duckdb.DuckDBPyConnection, settings: Settings) -> frozenset[str]:
     """The sources that are read row by row. Parts of joint accounts are cut where all holders are."""
-    holdings = load_selects(settings.bank).get("holdings", "")
+    holdings = load_selects(settings).get("holdings", "")
     joint = sources_read(con, settings, holdings) if re.search(r"(?i)\bshare\b", holdings) else []
     return row_by_row_sources(con, settings).difference(joint)
 

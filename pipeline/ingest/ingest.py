@@ -29,6 +29,7 @@ from pipeline.ingest.selects import (
     ORDER,
     computed_columns,
     explain_sql_errors,
+    is_needed,
     load_selects,
     refuse_rows_of_one_line,
 )
@@ -89,7 +90,7 @@ def _read_by(settings: Settings) -> dict[str, str]:
     common = (str(INGEST_VERSION), settings.base_currency, settings.time_zone, *sources)
     if settings.fixed_rates:
         common = (*common, settings.model_dump_json(include={"fixed_rates"}))
-    return {table: fingerprint(*common, select) for table, select in load_selects(settings.bank).items()}
+    return {table: fingerprint(*common, select) for table, select in load_selects(settings).items()}
 
 
 def _make(
@@ -108,7 +109,7 @@ def _make(
         whole_folder(home.root / "tables" / plan.name) as draft,
         distributed_ingest(con, settings, home, plan) as cluster,
     ):
-        selects = load_selects(settings.bank)
+        selects = load_selects(settings)
         state = load.Ingestion(con, settings, raw, draft, plan, rows, _read_by(settings), cluster)
         _prepare(state, selects["transactions"])
         history.refuse_lost_tables(state, list(selects))
@@ -200,7 +201,7 @@ def _check_limit(state: load.Ingestion, loaded: Loaded) -> None:
     """Raises DataError when too many of the new rows were refused, or a needed table has none at all."""
     total, settings = loaded.total, state.settings
     table, where = TABLES[total.table], f"configs/banks/{settings.bank}"
-    if total.rows_in == 0 and table.needed:
+    if total.rows_in == 0 and is_needed(table, settings):
         files = [path for name in loaded.incoming.sources for path in find_raw(settings, state.raw, name)]
         searched = ", ".join(str(path) for path in files) or "the database"
         raise DataError(
@@ -217,7 +218,7 @@ def _check_limit(state: load.Ingestion, loaded: Loaded) -> None:
     if is_beyond and refused <= settings.quarantine_rows:
         log.warning("ingest    %s goes on without %d of %d rows%s", table.name, refused, rows_in, reason)
         is_beyond = False
-    if is_beyond or (total.loaded == 0 and table.needed):
+    if is_beyond or (total.loaded == 0 and is_needed(table, settings)):
         remedy = "Have the file corrected"
         if f"(computed by {table.name}.sql)" in reason:
             remedy = f"Mend {where}/{table.name}.sql, or have the file corrected"

@@ -27,14 +27,28 @@ OF_ONE_ROW = frozenset(
 )  # fmt: skip
 
 
-def load_selects(bank: str) -> dict[str, str]:
-    """The bank's SELECT by table, in ``ORDER``. Raises DataError where one is needed that is not there."""
-    loaded = {name: load_select(bank, name) for name in ORDER}
+def load_selects(settings: Settings) -> dict[str, str]:
+    """The bank's SELECT by table, in ``ORDER``.
+
+    Raises DataError where one is needed that is not there, or one is there that nothing could look at.
+    """
+    loaded = {name: load_select(settings.bank, name) for name in ORDER}
     selects = {name: select for name, select in loaded.items() if select is not None}
-    where = f"configs/banks/{bank}"
+    where = f"configs/banks/{settings.bank}"
     for name in ORDER:
-        if name not in selects and TABLES[name].needed:
-            raise DataError(f"table {name!r} is needed. Write {where}/{name}.sql.")
+        if name not in selects and is_needed(TABLES[name], settings):
+            other = (
+                f"; or, where the bank has no balances, set counts = 'customers' in {where}/bank.toml: lists "
+                "then rank customers by their risk"
+            )
+            raise DataError(
+                f"table {name!r} is needed. Write {where}/{name}.sql{other if name == 'holdings' else ''}."
+            )
+        if name in selects and settings.counts == "customers" and name in ("products", "holdings"):
+            raise DataError(
+                f"{where}/{name}.sql is there, but with counts = 'customers' nothing looks at balances. Set "
+                f"counts = 'money' in {where}/bank.toml, or remove the file."
+            )
         for column, other in TABLES[name].references:
             if name in selects and other not in selects:
                 raise DataError(
@@ -42,6 +56,11 @@ def load_selects(bank: str) -> dict[str, str]:
                     f"Write {where}/{other}.sql too."
                 )
     return selects
+
+
+def is_needed(table: Table, settings: Settings) -> bool:
+    """True where no run works without the table's rows; balances are needed where a bank counts money."""
+    return table.needed or (table.name == "holdings" and settings.counts == "money")
 
 
 def describe(con: duckdb.DuckDBPyConnection, settings: Settings, table: Table, select: str) -> dict[str, str]:
@@ -172,7 +191,7 @@ def row_by_row_sources(con: duckdb.DuckDBPyConnection, settings: Settings) -> fr
         name: spec.format in ("csv", "parquet") and not spec.unpivot
         for name, spec in settings.sources.items()
     }
-    for table, select in load_selects(settings.bank).items():
+    for table, select in load_selects(settings).items():
         read = sources_read(con, settings, select)
         fits = table in EVENT_TABLES and len(read) == 1 and row_by_row(con, select, read[0])
         alone |= {name: alone[name] and fits for name in read}

@@ -30,5 +30,5 @@ def _digests(bank: Context) -> dict[str, str]:
     """By table a digest of its SELECT; comments and the lengths of blanks change none."""
     return {
         table: fingerprint(" ".join(re.sub(r"--[^\n]*", "", select).split()))
-        for table, select in load_selects(bank.settings.bank).items()
+        for table, select in load_selects(bank.settings).items()
     }

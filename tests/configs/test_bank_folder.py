@@ -154,6 +154,43 @@ def test_amounts_that_a_bank_leaves_out_are_made_from_its_tiers() -> None:
     assert amounts(load_settings("tiny", settings)) == (100, 200, 10, 100, 5)
 
 
+def test_a_bank_that_counts_customers_needs_no_setting_about_balances(bank: Path) -> None:
+    text = (bank / "bank.toml").read_text("utf-8").partition("[[tiers]]")[0]
+    (bank / "bank.toml").write_text(f'counts = "customers"\n{text}', "utf-8")
+    settings = load_settings("tiny")
+    assert (settings.label.definition, settings.promotion.decides) == ("silence", "recall")
+    assert settings.label.horizons == (90,)
+    assert [tier.name for tier in settings.tiers] == ["all"]
+    assert not any("aum" in name for name in settings.training.peers)
+    assert load_settings("tiny", {"label": {"horizon_days": 60}}).label.horizons == (60,)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        ({"tiers": [tier("a", 0), tier("b", 5)]}, "tiers is about balances"),
+        ({"cohort": {"min_aum": 0}}, "cohort.min_aum is about balances"),
+        ({"cohort": {"max_aum": 10.0}}, "cohort.max_aum is about balances"),
+        ({"label": {"min_drop": 0.5}}, "label.min_drop is about balances"),
+        ({"label": {"dormant_floor": 5}}, "label.dormant_floor is about balances"),
+        ({"profit": {"call_cost": 5}}, "profit.call_cost is about balances"),
+        ({"gates": {"max_aum_change": 0.5}}, "gates.max_aum_change is about balances"),
+        ({"training": {"severity": {"max_depth": 2}}}, "training.severity is about balances"),
+        ({"label": {"definition": "aum_drop"}}, "label.definition = 'aum_drop' looks at balances"),
+        ({"label": {"definition": "dormancy"}}, "label.definition = 'dormancy' looks at balances"),
+        ({"promotion": {"decides": "aum_caught"}}, "promotion.decides = 'aum_caught' compares money"),
+    ],
+)
+def test_a_setting_about_balances_that_are_not_there_is_refused(
+    bank: Path, overrides: dict[str, Any], said: str
+) -> None:
+    text = (bank / "bank.toml").read_text("utf-8").partition("[[tiers]]")[0]
+    (bank / "bank.toml").write_text(f'counts = "customers"\n{text}', "utf-8")
+    refusal = refused("tiny", overrides)
+    assert said in refusal
+    assert "Leave it out" in refusal
+
+
 @pytest.mark.usefixtures("bank")
 def test_a_floor_that_nothing_says_is_asked_for() -> None:
     refusal = refused("tiny", {"label": {"definition": "dormancy"}})

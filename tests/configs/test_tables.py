@@ -17,7 +17,7 @@ def test_the_tables_of_the_design() -> None:
         "holdings", "contacts", "events", "surveys", "rates",
     ]  # fmt: skip
     needed = {name for name, table in TABLES.items() if table.needed}
-    assert needed == {"customers", "transactions", "holdings"}
+    assert needed == {"customers", "transactions"}
 
 
 @EVERY

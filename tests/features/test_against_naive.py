@@ -668,6 +668,7 @@ def already_left(one: Customer, settings: Settings) -> bool:
         "closure": not one.products_held(one.yesterday),
         "dormancy": now < label.dormant_floor
         and not one.booked(one.monday - label.horizon_days * DAY, one.monday),
+        "silence": not one.booked(one.monday - label.horizon_days * DAY, one.monday),
     }[label.definition]
 
 
@@ -685,7 +686,8 @@ def outcome(one: Customer, settings: Settings) -> Row | None:
     label, base = settings.label, one.base()
     if not base > 0:
         return None
-    gone = {days: is_gone(one, settings, days) for days in (30, 60, 90) if days <= label.horizon_days}
+    horizons = (label.horizon_days,) if label.definition == "silence" else (30, 60, 90)
+    gone = {days: is_gone(one, settings, days) for days in horizons if days <= label.horizon_days}
     stands = [days for days in gone if all(gone[later] for later in gone if later >= days)]
     return {
         "attrited": int(bool(stands)),
@@ -726,6 +728,8 @@ def is_gone(one: Customer, settings: Settings, days: int) -> bool:
     if label.definition == "dormancy":
         poor = all(at_the_mondays_prices(one, day) < label.dormant_floor for day in looked)
         return poor and not one.booked(one.monday + label.lead_days * DAY, end)
+    if label.definition == "silence":
+        return not one.booked(one.monday + label.lead_days * DAY, end)
     raise NotImplementedError(label.definition)
 
 

@@ -111,6 +111,8 @@ def test_dormant_already(excluded_on, bank_settings, moment, kind, code):
     booking = {"booked_at": moment, "amount": -1, "kind": kind}
     settings = with_label(bank_settings, definition="dormancy", dormant_floor=50_000.0)
     assert excluded_on(MONDAY, settings, holdings=[RICH[0], gone], transactions=[booking]) == [code]
+    silence = with_label(bank_settings, definition="silence")  # whatever the balance
+    assert excluded_on(MONDAY, silence, holdings=RICH, transactions=[booking]) == [code]
 
 
 def test_without_a_booking_or_holding_there_is_no_history(excluded_on):

@@ -168,6 +168,21 @@ def test_dormancy_by_bookings(by, booking, attrited):
     assert by("dormancy")(BEFORE, DRAINED, transactions=[booking])["attrited"] == attrited
 
 
+@pytest.mark.parametrize(
+    ("booking", "time_to_attrition"),
+    [
+        (booked(date(2024, 3, 10), LAST_MOMENT), 90),
+        (booked(date(2024, 3, 11), time(0)), None),
+        (booked(date(2024, 6, 8), LAST_MOMENT), None),
+        (booked(date(2024, 6, 9), time(0)), 90),
+        (booked(date(2024, 4, 10), time(9), kind="fee"), 90),
+    ],
+)
+def test_silence_looks_at_bookings_alone_and_has_one_horizon(by, booking, time_to_attrition):
+    label = by("silence")(BEFORE, transactions=[booking])
+    assert (label["time_to_attrition"], label["outflow_share"]) == (time_to_attrition, 0)
+
+
 def test_a_booking_late_in_the_window_wakes_up_every_horizon(by):
     booking = booked(date(2024, 5, 20), time(9))
     assert by("dormancy")(BEFORE, DRAINED, transactions=[booking])["time_to_attrition"] is None

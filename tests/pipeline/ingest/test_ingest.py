@@ -23,6 +23,7 @@ from pipeline.ingest import ingest as ingest_module
 from pipeline.ingest import load as loading
 from pipeline.ingest import quarantine
 from pipeline.ingest.ingest import ingest
+from pipeline.ingest.selects import load_selects
 from pipeline.tables import read_ingested
 from tests.pipeline.conftest import TXN_HEADER, booking, booking_lines
 
@@ -369,7 +370,9 @@ BROKEN: dict[str, tuple[Callable[[Any], object], str]] = {
     ),
     "needed table": (
         lambda tiny: (tiny.folder / "holdings.sql").unlink(),
-        "table 'holdings' is needed. Write configs/banks/tiny/holdings.sql.",
+        "table 'holdings' is needed. Write configs/banks/tiny/holdings.sql; or, where the bank has no "
+        "balances, set counts = 'customers' in configs/banks/tiny/bank.toml: lists then rank customers by "
+        "their risk.",
     ),
     "table referred to": (
         lambda tiny: (tiny.folder / "products.sql").unlink(),
@@ -389,6 +392,17 @@ def test_broken_inputs_are_one_sentence_and_leave_the_old_tables(tiny, case):
     assert str(raised.value).replace(str(tiny.raw), "RAW") == sentence
     assert (read_ingested(tiny.home), tiny.bytes_of_tables()) == (done, before)
     assert left_over(tiny.home) == []
+
+
+def test_balances_that_nothing_looks_at_are_refused(tiny):
+    settings = tiny.settings().model_copy(update={"counts": "customers"})
+    for table in ("products", "holdings"):
+        with pytest.raises(DataError, match=rf"{table}\.sql is there, but .* Set counts = 'money' in"):
+            load_selects(settings)
+        (tiny.folder / f"{table}.sql").unlink()
+    assert {"customers", "transactions"} <= set(load_selects(settings))
+    with pytest.raises(DataError, match="'holdings' is needed"):
+        load_selects(tiny.settings())
 
 
 def left_over(home: Home) -> list[str]:

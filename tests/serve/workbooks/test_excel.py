@@ -233,6 +233,11 @@ RISK_NOTES = {
         "dormancy",
         "zh",
     ): "流失风险：自 2026-11-23 起 90 天内，客户没有任何自主交易，且期满时资产低于 5,000 CNY 的概率。",
+    (
+        "silence",
+        "en",
+    ): "Risk: how likely the customer makes no booking within 90 days from 2026-11-23.",
+    ("silence", "zh"): "流失风险：自 2026-11-23 起 90 天内，客户没有任何自主交易的概率。",
 }
 
 
