@@ -15,6 +15,7 @@ OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 # Of the life cycle; features/families/lifecycle.py tells them.
 STAGES = ("new", "growing", "mature", "declining", "dormant")
+HORIZONS = (30, 60, 90)  # days; each has its own risk in a published score
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Score:
     """One row per cohort customer of a run.
 
     A probability is None at horizons that the bank's label does not cover; at least one is known.
+    ``risk_own`` is that within ``Run.horizon_days`` where those are neither 30, 60 nor 90.
     ``risk_change`` is that of ``risk``, None for who was not in the cohort of the run compared with.
     """
 
@@ -66,17 +68,28 @@ class Score:
     risk_90d: float | None = None
     risk_change: float | None = None
     changes: tuple[Change, ...] = ()
+    risk_own: float | None = None
 
-    @property
-    def risks(self) -> dict[int, float]:
-        """The probability by horizon in days, the shortest first, without the horizons that are not known."""
+    def risks(self, horizon_days: int) -> dict[int, float]:
+        """The probability by horizon in days, the shortest first, without the horizons that are not known.
+
+        ``horizon_days`` are those of the run.
+        """
         by_days = {30: self.risk_30d, 60: self.risk_60d, 90: self.risk_90d}
+        if self.risk_own is not None:
+            by_days[horizon_days] = self.risk_own
         return {days: risk for days, risk in by_days.items() if risk is not None}
 
     @property
     def risk(self) -> float:
         """The probability at the longest horizon known, by which customers are ranked and banded."""
-        return next(risk for risk in (self.risk_90d, self.risk_60d, self.risk_30d) if risk is not None)
+        known = (self.risk_own, self.risk_90d, self.risk_60d, self.risk_30d)
+        return next(risk for risk in known if risk is not None)
+
+
+def risk_name(days: int) -> str:
+    """The field of a Score that holds the probability within so many days."""
+    return f"risk_{days}d" if days in HORIZONS else "risk_own"
 
 
 AHEAD_DAYS = 90  # from the snapshot on, within which a profile names what falls due

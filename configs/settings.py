@@ -11,6 +11,7 @@ from configs.alarms import Alarms
 from configs.dates import Timeline
 from configs.mail import Mail
 from configs.next_steps import NextSteps
+from configs.published import HORIZONS
 from configs.source import Source
 from configs.strict import (
     Amount,
@@ -30,7 +31,6 @@ from configs.strict import (
 
 # Whom a customer is compared with: the words for a feature's name, and the cohort's column.
 PEER_GROUPS: Mapping[str, str] = MappingProxyType({"tier": "tier", "branch": "branch_id"})
-HORIZONS = (30, 60, 90)  # days; each has its own risk in a published score
 # What changes no byte of a published run beside its tables: places of work, notations, words, judgements.
 NOT_IN_RUNS = {"engine", "time_zone", "fixed_rates", "words", "moved_limit", "profit", "promotion",
                "monitoring", "card", "gates", "store", "mail", "alarms"}  # fmt: skip

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from configs.errors import DataError, did_you_mean
-from configs.settings import HORIZONS
+from configs.published import HORIZONS
 
 CHUNK = 2_000  # rows looked at together: little memory, and fast in cache
 COLUMNS = 16  # columns read together, all rows of them

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 
 from configs.dates import mondays
 from configs.errors import DataError
-from configs.settings import HORIZONS, Label, Settings
+from configs.published import HORIZONS
+from configs.settings import Label, Settings
 from features.build import first_monday
 from features.cohort import CODES, ELIGIBLE
 from features.definition_comparison import BACK_DAYS, Compared, Verdict, compare

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from configs.errors import DataError
-from configs.published import Exclusion, Manager, Reason, Run, Score
+from configs.published import Exclusion, Manager, Reason, Run, Score, risk_name
 from configs.settings import NOT_IN_RUNS, Settings
 from models.bundle import Scored
 from models.severity import money_at_risk
@@ -95,7 +95,7 @@ def _scores(
             reasons=of_customer,
             risk_change=change.risk,
             changes=change.items,
-            **{f"risk_{days}d": risk for days, risk in zip(settings.label.horizons, risks, strict=True)},
+            **{risk_name(days): risk for days, risk in zip(settings.label.horizons, risks, strict=True)},
         )
         for row, risks, at_risk, of_customer, change in zip(
             eligible.to_dict("records"), scored.risks.tolist(), money.tolist(), reasons, changed, strict=True

@@ -53,6 +53,8 @@ class Risk(Schema):
     risk_30d: Probability | None = Field(default=None, description=_RISK.format(30))
     risk_60d: Probability | None = Field(default=None, description=_RISK.format(60))
     risk_90d: Probability | None = Field(default=None, description=_RISK.format(90))
+    risk: Probability = Field(description="that at the longest horizon, by which customers are ranked")
+    horizon_days: int = Field(description="days that `risk` looks ahead")
     risk_band: Band
     money_at_risk: Money = Field(description="amount expected to leave, in `currency`")
     reasons: tuple[ReasonSchema, ...]
@@ -72,6 +74,8 @@ class PastRisk(Schema):
     risk_30d: Probability | None = None
     risk_60d: Probability | None = None
     risk_90d: Probability | None = None
+    risk: Probability
+    horizon_days: int
     risk_band: Band
     aum: Money
     money_at_risk: Money
@@ -251,6 +255,8 @@ def risk_fields(context: ResponseContext, score: Score) -> dict[str, Any]:
         "risk_30d": score.risk_30d,
         "risk_60d": score.risk_60d,
         "risk_90d": score.risk_90d,
+        "risk": score.risk,
+        "horizon_days": context.run.horizon_days,
         "risk_band": score.risk_band,
         "money_at_risk": score.money_at_risk_minor / 100,
         "reasons": [
@@ -289,6 +295,7 @@ def _extras(read_session: ReadSession, customer_id: str, include: list[Any]) -> 
 
 def _past_risk(past: Earlier) -> PastRisk:
     fields = vars(past.run) | vars(past.score)
+    fields |= {"risk": past.score.risk}
     fields |= {"aum": past.score.aum_minor / 100, "money_at_risk": past.score.money_at_risk_minor / 100}
     return PastRisk(**{name: fields[name] for name in PastRisk.model_fields})
 

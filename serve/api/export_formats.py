@@ -37,6 +37,7 @@ COLUMNS: dict[str, str] = {
     "risk_change": "number",
     "change": "text",
 } | {f"reason_{place}{part}": "text" for place in range(1, REASONS + 1) for part in ("_group", "")}
+COLUMNS |= {"risk": "number", "horizon_days": "whole"}  # at the longest horizon; last, where no reader counts
 BATCH = 500  # rows of a piece
 ROW_GROUP = 20_000  # rows of one of Parquet
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would compute (OWASP, CSV injection)
@@ -78,7 +79,13 @@ def _parquet(rows: Iterator[Row]) -> Iterator[bytes]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    kinds = {"text": pa.string(), "flag": pa.bool_(), "money": pa.decimal128(18, 2), "number": pa.float64()}
+    kinds = {
+        "text": pa.string(),
+        "flag": pa.bool_(),
+        "money": pa.decimal128(18, 2),
+        "number": pa.float64(),
+        "whole": pa.int32(),
+    }
     schema = pa.schema([(name, kinds[kind]) for name, kind in COLUMNS.items()])
     pipe = Pipe()
     with pq.ParquetWriter(pipe, schema, compression="zstd") as writer:

@@ -136,4 +136,6 @@ def _figures(context: ResponseContext, score: Score | None) -> Row:
         change_in_words(context.run, score, context.language) or None,
         *reasons,
         *[None] * (2 * REASONS - len(reasons)),
+        score.risk,
+        context.run.horizon_days,
     ]

@@ -54,7 +54,7 @@ def _check_customers(run: Run, scores: Sequence[Score], exclusions: Sequence[Exc
 def _check_score(run: Run, score: Score) -> None:
     """NumPy numbers are refused: a database driver may store their bytes instead of their value."""
     money = (score.aum_minor, score.money_at_risk_minor)
-    risks = [risk for risk in (score.risk_30d, score.risk_60d, score.risk_90d) if risk is not None]
+    risks = [*score.risks(run.horizon_days).values()]
     if not risks or not all(isinstance(risk, float) and 0 <= risk <= 1 for risk in risks):
         raise DataError(
             f"{run.run_id}: a risk must be a float in [0, 1], at least one known; found {risks!r}."

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, func, or_, select
 
+from configs.published import risk_name
 from serve.store import tables
 from serve.store.read_session import same_customer
 
@@ -34,7 +35,7 @@ def predictions(connection: Connection, run_version: int, days: int) -> Sequence
             scores.c.branch_id,
             scores.c.tier,
             scores.c.risk_band,
-            scores.c[f"risk_{days}d"].label("risk"),
+            scores.c[risk_name(days)].label("risk"),
             and_(decisions.c.decision != "listed", unlisted).label("unlisted"),
         )
         .join(decisions, same_customer(scores, decisions))
@@ -50,7 +51,7 @@ def listed_between(connection: Connection, after: date, before: date, days: int)
     Monday, by customer_id."""
     runs, scores, decisions = tables.runs, tables.scores, tables.decisions
     query = (
-        select(scores.c.customer_id, scores.c[f"risk_{days}d"])
+        select(scores.c.customer_id, scores.c[risk_name(days)])
         .join(decisions, same_customer(scores, decisions))
         .join(runs, runs.c.run_version == scores.c.run_version)
         .where(runs.c.snapshot_date > after, runs.c.snapshot_date < before, decisions.c.rank.is_not(None))

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from configs.published import OUTCOMES
+from configs.published import HORIZONS, OUTCOMES
 from serve.store import alarm_tables
 from serve.store.columns import CONFIDENTIAL, INTERNAL, PERSONAL, PUBLIC, Id
 from serve.store.columns import column as _column
@@ -32,9 +32,8 @@ def _slot() -> Any:
     return _column("slot", sa.Integer, PUBLIC, "always 1", check, primary_key=True, autoincrement=False)
 
 
-def _risk(days: int) -> Any:
+def _risk(name: str, days: str) -> Any:
     doc = f"probability of attrition within {days} days; empty where the label does not reach"
-    name = f"risk_{days}d"
     check = sa.CheckConstraint(f"{name} BETWEEN 0 AND 1")
     return _column(name, sa.Float, CONFIDENTIAL, doc, check, nullable=True)
 
@@ -70,12 +69,11 @@ scores = _table(
     _column("aum_minor", sa.BigInteger, CONFIDENTIAL, "AUM on the snapshot"),
     _column("money_at_risk_minor", sa.BigInteger, CONFIDENTIAL, "amount expected to leave"),
     _column("risk_band", sa.String, CONFIDENTIAL, "high, medium or low"),
-    _risk(30),
-    _risk(60),
-    _risk(90),
+    *(_risk(f"risk_{days}d", str(days)) for days in HORIZONS),
     _column("risk_change", sa.Float, CONFIDENTIAL, "of the risk at the longest horizon, since another run",
             sa.CheckConstraint("risk_change BETWEEN -1 AND 1"), nullable=True),
     _column("changes", sa.Text, CONFIDENTIAL, "JSON array: what moved the score, only ever read with it"),
+    _risk("risk_own", "the run's horizon_days, neither 30, 60 nor 90,"),
     sa.Index("scores_of_branch", "run_version", "branch_id", "manager_id"),
 )
 

@@ -10,7 +10,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from configs.call_lists import CallList
-from configs.published import AHEAD_DAYS, OUTCOMES, Maturity, PastContact, Run, Score
+from configs.published import AHEAD_DAYS, OUTCOMES, Maturity, PastContact, Run, Score, risk_name
 from configs.settings import Settings
 from serve.store.list_rows import WEEKS, ListRow
 from serve.texts.wording import Wording, caveats, change_in_words, risk_points
@@ -66,7 +66,7 @@ def list_sheet(workbook: Workbook, context: Context, call_list: CallList, rows: 
     sheet = workbook.add_worksheet(words("list.sheet" if call_list.manager else "own.sheet"))
     style = styles(workbook, words("font"))
     columns = _columns(context, call_list, rows)
-    longest = f"risk_{context.settings.label.horizons[-1]}d"
+    longest = risk_name(context.run.horizon_days)
     title = words("list.title", who=context.who(call_list))
     facts = _with_caveats(context, _facts(context, call_list))
     top = head(sheet, columns, style, (title, facts, context.source))
@@ -108,8 +108,8 @@ def _columns(context: Context, call_list: CallList, rows: Sequence[ListRow]) -> 
     numbers = [row.score.customer_id for row in rows]
 
     def risk(days: int) -> Column:
-        return Column(f"risk_{days}d", words("column.risk", days=days), "share", 6.5,
-                      lambda row: row.score.risks.get(days, ""))  # fmt: skip
+        return Column(risk_name(days), words("column.risk", days=days), "share", 6.5,
+                      lambda row: row.score.risks(days).get(days, ""))  # fmt: skip
 
     return [
         Column("rank", words("column.rank"), "count", 5, lambda row: row.rank),

@@ -46,6 +46,8 @@ def test_a_scored_customer(client):
         "risk_30d": None,
         "risk_60d": None,
         "risk_90d": 0.01,
+        "risk": 0.01,
+        "horizon_days": 90,
         "risk_band": "low",
         "money_at_risk": 100.0,
         "reasons": [

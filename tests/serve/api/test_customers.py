@@ -151,6 +151,13 @@ def scored(run, score):
     return ScoredCustomer(**customer_fields(ResponseContext(run), score))
 
 
+def test_a_risk_within_a_horizon_of_the_banks_own_says_its_days(make_run, make_score):
+    score = make_score("c1", risk_90d=None, risk_own=0.25)
+    shown = customer_fields(ResponseContext(make_run(horizon_days=180)), score)
+    assert (shown["risk"], shown["horizon_days"]) == (0.25, 180)
+    assert [shown[f"risk_{days}d"] for days in (30, 60, 90)] == [None, None, None]
+
+
 @pytest.mark.parametrize("risk", [float("nan"), float("inf"), -0.1, 1.1])
 def test_a_score_outside_of_0_and_1_is_refused(make_run, make_score, risk):
     with pytest.raises(ValidationError, match="risk_90d"):

@@ -42,6 +42,8 @@ def test_every_score_by_number_as_a_line_of_json(client):
         "customer_id": "c1",
         "money_at_risk": 300.0,
         "risk_90d": 0.412,
+        "risk": 0.412,
+        "horizon_days": 90,
         "risk_band": "high",
         "reason_1_group": "outflow",
         "reason_1": "Moved 480,000 CNY to other banks",

@@ -37,7 +37,7 @@ def test_the_migrations_end_with_the_tables_as_declared(engine):
 NEXT = """
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision = "0003", "0002"
+revision, down_revision = "0004", "0003"
 def upgrade():
     op.add_column("runs", sa.Column("region", sa.String, server_default="north"))
 """
@@ -46,9 +46,9 @@ def upgrade():
 def install_later_software(monkeypatch, tmp_path):
     """Software with one version more, whose step adds a column."""
     shutil.copytree(schema.MIGRATIONS, tmp_path / "migrations")
-    (tmp_path / "migrations" / "versions" / "0003_region.py").write_text(NEXT)
+    (tmp_path / "migrations" / "versions" / "0004_region.py").write_text(NEXT)
     monkeypatch.setattr(schema, "MIGRATIONS", tmp_path / "migrations")
-    monkeypatch.setattr(schema, "VERSION", "0003")
+    monkeypatch.setattr(schema, "VERSION", "0004")
 
 
 def test_a_store_of_another_version_is_named_and_migrated_with_its_rows(
@@ -59,28 +59,27 @@ def test_a_store_of_another_version_is_named_and_migrated_with_its_rows(
     before = [whole(published, run_id) for run_id in (None, "run-0", "run-1")]
     install_later_software(monkeypatch, tmp_path)
     with Store(store_url) as store:
-        with pytest.raises(DataError, match=r"version 0002, this software needs 0003\. Run make migrate\."):
+        with pytest.raises(DataError, match=r"version 0003, this software needs 0004\. Run make migrate\."):
             store.latest_run()
         with pytest.raises(DataError, match="Run make migrate"):
             store.rollback()
-        assert [store.migrate(), store.migrate()] == [["0003"], []]
+        assert [store.migrate(), store.migrate()] == [["0004"], []]
         assert [whole(store, run_id) for run_id in (None, "run-0", "run-1")] == before
     with read(engine) as connection:
         assert connection.scalars(text("SELECT region FROM runs")).all() == ["north", "north"]
 
 
-def test_a_store_of_the_first_version_gets_the_tables_of_alarms_and_keeps_its_rows(
-    published, engine, store_url
-):
+def test_a_store_of_the_first_version_gets_what_it_lacks_and_keeps_its_rows(published, engine, store_url):
     before = whole(published)
     with write(engine) as connection:
         for table in (*tables.OF_OPERATORS, tables.notifications):
             table.drop(connection)
+        connection.execute(text("ALTER TABLE scores DROP COLUMN risk_own"))
         connection.execute(text("UPDATE schema_version SET version_num = '0001'"))
     with Store(store_url) as store:
         with pytest.raises(DataError, match="Run make migrate"):
             store.latest_run()
-        assert store.migrate() == ["0002"]
+        assert store.migrate() == ["0002", "0003"]
         assert whole(store) == before
         with store.read() as connection:
             for table in (*tables.OF_OPERATORS, tables.notifications):
