@@ -129,7 +129,8 @@ _TABLES = (
             _CUSTOMER,
             Column("manager_id", "VARCHAR", "manager in charge; empty while the post is vacant", _I,
                    nullable=True),
-            Column("branch_id", "VARCHAR", "branch that keeps the customer", _I),
+            Column("branch_id", "VARCHAR", "branch that keeps the customer; empty where there are none", _I,
+                   nullable=True, required=False),
             Column("from_on", "DATE", "first day of the period", _I),
             Column("to_on", "DATE", "day after the last; empty while it runs", _I, nullable=True),
             *_VERSION,
@@ -141,7 +142,8 @@ _TABLES = (
         (
             _MANAGER,
             Column("name", "VARCHAR", "name as it stands on the list", _X),
-            Column("branch_id", "VARCHAR", "branch the manager works in", _I),
+            Column("branch_id", "VARCHAR", "branch the manager works in; empty where there are none", _I,
+                   nullable=True, required=False),
             Column("weekly_capacity", "INTEGER", "customers the manager can work through in a week", _I,
                    minimum=0, maximum=1000),
             Column("email", "VARCHAR", "address for the weekly notice", _X, nullable=True, required=False),
@@ -251,6 +253,8 @@ _TABLES = (
     ),
 )  # fmt: skip
 
+# Others refer to it, and a bank may leave it out: its managers then stand under their numbers.
+OPTIONAL_REFERENCE = "managers"
 TABLES: dict[str, Table] = {table.name: table for table in _TABLES}
 # Tables of things that happen; the others (customers, assignments, …) are looked up as of a day.
 EVENT_TABLES = ("transactions", "holdings", "contacts", "events", "surveys")

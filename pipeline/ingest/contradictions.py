@@ -150,7 +150,7 @@ def _assignments(con: duckdb.DuckDBPyConnection, tables: Mapping[str, str]) -> I
     ((early, known_early, since_first),) = con.execute(
         "SELECT count(DISTINCT customer_id) FILTER (from_on < first_on), "
         "count(*) FILTER (known_on < from_on - 365), "
-        f"count(*) FILTER (periods = 1 AND known_on <= first_on + {FIRST_DAYS} "
+        f"count(*) FILTER (periods = 1 AND manager_id IS NOT NULL AND known_on <= first_on + {FIRST_DAYS} "
         "AND first_on < (SELECT max(last_on) FROM booked) - 365) FROM posts"
     ).fetchall()
     if early:

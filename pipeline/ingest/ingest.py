@@ -28,6 +28,7 @@ from pipeline.ingest.relations import computing, number, open_relations
 from pipeline.ingest.selects import (
     ORDER,
     computed_columns,
+    contract_of,
     explain_sql_errors,
     is_needed,
     load_selects,
@@ -117,7 +118,7 @@ def _make(
         for name in ORDER:
             progress(name)
             if name in selects:
-                loaded.append(_load(state, TABLES[name], selects[name]))
+                loaded.append(_load(state, contract_of(name, selects), selects[name]))
                 # Shown even when the next step stops the run.
                 quarantine.write_quarantine(con, home.root / "quarantine.csv")
                 _check_limit(state, loaded[-1])

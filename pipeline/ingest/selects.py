@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -12,7 +13,7 @@ import duckdb
 from configs.bank_folder import load_select
 from configs.errors import DataError
 from configs.settings import Settings
-from configs.tables import EVENT_TABLES, TABLES, Table
+from configs.tables import EVENT_TABLES, OPTIONAL_REFERENCE, TABLES, Table
 from pipeline.ingest.casts import BEGIN, END
 
 # Tables that others refer to come first.
@@ -50,7 +51,7 @@ def load_selects(settings: Settings) -> dict[str, str]:
                 f"counts = 'money' in {where}/bank.toml, or remove the file."
             )
         for column, other in TABLES[name].references:
-            if name in selects and other not in selects:
+            if name in selects and other not in selects and other != OPTIONAL_REFERENCE:
                 raise DataError(
                     f"table {name!r} refers to table {other!r} by its {column}. "
                     f"Write {where}/{other}.sql too."
@@ -61,6 +62,12 @@ def load_selects(settings: Settings) -> dict[str, str]:
 def is_needed(table: Table, settings: Settings) -> bool:
     """True where no run works without the table's rows; balances are needed where a bank counts money."""
     return table.needed or (table.name == "holdings" and settings.counts == "money")
+
+
+def contract_of(name: str, selects: Collection[str]) -> Table:
+    """The contract of a table in a bank with these SELECTs: what refers to no table is not checked."""
+    table = TABLES[name]
+    return replace(table, references=tuple(pair for pair in table.references if pair[1] in selects))
 
 
 def describe(con: duckdb.DuckDBPyConnection, settings: Settings, table: Table, select: str) -> dict[str, str]:

@@ -58,7 +58,7 @@ def read_managers(tables: Ingested) -> tuple[Manager, ...]:
     path = tables.whole("managers")
     rows = pq.read_table(path).to_pylist() if path.is_file() else []
     return tuple(
-        Manager(row["manager_id"], row["name"], row["branch_id"], row["weekly_capacity"], row["email"])
+        Manager(row["manager_id"], row["name"], row["branch_id"] or "", row["weekly_capacity"], row["email"])
         for row in rows
     )
 

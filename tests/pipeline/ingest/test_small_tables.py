@@ -77,3 +77,29 @@ def test_a_number_that_no_address_can_name_is_refused_by_name(tiny, number):
 def test_a_number_as_banks_have_them_is_loaded(tiny, number):
     tiny.write("cust_1.csv", FILES["cust_1.csv"] + f"{number},2020-01-01,2020-01-01\n")
     assert tiny.count("customers", quarantine_limit=0.02).quarantined == 0
+
+
+def test_managers_stand_under_their_numbers_where_no_table_names_them(managed):
+    bank = managed()
+    (bank.folder / "managers.sql").unlink()
+    bank.write("assigned.csv", (bank.raw / "assigned.csv").read_text() + "C1,.,2024-02-01\n")
+    tables = bank.ingest()
+    assert assigned(tables) == {f"C{n}": f"M{1 + n % 3}" for n in range(1, 7)}
+    assert not tables.whole("managers").exists()
+    assert [row[3].partition(":")[0] for row in bank.quarantine()] == ["manager_id"]
+
+
+def test_managers_without_branches(managed):
+    bank = managed()
+    for table, select in (("managers", MANAGERS), ("assignments", ASSIGNED)):
+        bank.select(table, select.replace("'B1' AS branch_id, ", ""))
+    assert assigned(bank.ingest()) == {f"C{n}": f"M{1 + n % 3}" for n in range(1, 7)}
+    assert {row["branch_id"] for row in bank.rows("assignments")} == {None}
+    assert {row["branch_id"] for row in bank.rows("managers")} == {None}
+
+
+def test_branches_without_managers(managed):
+    bank = managed()
+    (bank.folder / "managers.sql").unlink()
+    bank.select("assignments", ASSIGNED.replace("RM AS manager_id", "NULL AS manager_id"))
+    assert assigned(bank.ingest()) == {f"C{n}": None for n in range(1, 7)}
