@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from configs.alarms import Alarms
+from configs.attributes import Attribute
 from configs.dates import Timeline
 from configs.mail import Mail
 from configs.next_steps import NextSteps
@@ -109,17 +110,27 @@ class OwnMeasure(Strict):
 
 
 class FeatureSettings(Strict):
-    """Trailing windows in whole weeks, ascending; the least amount of a large entry; the bank's measures."""
+    """Trailing windows in whole weeks, ascending; the least amount of a large entry; the bank's measures and
+    attributes of customers."""
 
     windows: Listed[Weeks]
     large_amount: SomeAmount
     measures: Annotated[tuple[OwnMeasure, ...], Field(strict=False)]
+    attributes: Annotated[tuple[Attribute, ...], Field(strict=False, max_length=20)]
 
     @model_validator(mode="after")
     def _ascending(self) -> Self:
         if list(self.windows) != sorted(set(self.windows)):
             raise ValueError(f"windows {self.windows} must ascend without repeats")
+        names = self.attribute_names
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"attributes: {twice} are declared twice. Leave one of each out")
         return self
+
+    @property
+    def attribute_names(self) -> tuple[str, ...]:
+        return tuple(attribute.name for attribute in self.attributes)
 
 
 class Training(Strict):

@@ -18,6 +18,7 @@ from features.engine.compact_history import lookback_days
 from features.engine.cut import Arrays, recompute_late_arrivals
 from features.engine.entities import EPOCH, Entities, Ints, day_number, make_entities
 from features.engine.tiles import Calendar, SnapshotArray
+from features.families.attributes import attributes
 from features.families.balances import balances, classes, months, tiers
 from features.families.flows import flows, large, rhythm
 from features.families.holdings import holdings, rollover
@@ -30,7 +31,7 @@ FEATURES_VERSION = 2
 # The families in the order of the columns; each is the function of its name.
 FAMILIES = (
     balances, classes, months, tiers, flows, large, rhythm, holdings, rollover, firsts, lifecycle, past,
-    relationship, surveys, season,
+    relationship, surveys, season, attributes,
 )  # fmt: skip
 CHUNK = 10  # snapshots computed at once; bounds the memory of one task
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from configs.attributes import Attribute
 from configs.service import ServiceSettings
 from configs.settings import Settings
 from configs.source import Source
@@ -78,9 +79,11 @@ def _code(document: Path) -> list[str]:
     return re.findall(r"```.*?```|`[^`\n]+`", text, flags=re.DOTALL)
 
 
-def test_the_sources_in_the_page_on_banks_are_sources():
-    (block,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs/banks.md").read_text("utf-8"), flags=re.DOTALL)
-    sources = tomllib.loads(block)["sources"]
+def test_the_settings_in_the_page_on_banks_are_settings():
+    text = (ROOT / "docs/banks.md").read_text("utf-8")
+    settings = tomllib.loads("".join(re.findall(r"```toml\n(.*?)```", text, flags=re.DOTALL)))
+    assert Attribute(**settings["features"]["attributes"][0]).name == "segment"
+    sources = settings["sources"]
     assert {Source(**declared).format for declared in sources.values()} == {
         "csv",
         "parquet",

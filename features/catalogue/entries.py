@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from configs.attributes import feature_part
 from configs.errors import ConfigError, did_you_mean
 from configs.settings import PEER_GROUPS, Settings, deviation
 from features.catalogue.grammar import Name
@@ -81,6 +82,8 @@ _DIFFERENCES = {"share": "change", "count": "difference"}
 
 def entry(name: Name, settings: Settings, family: str = "") -> Entry:
     """The catalogue's entry of one feature. Raises KeyError when its measure or statistic has no words."""
+    if family == "attributes":
+        return _attribute_entry(name, settings)
     banks = {measure.name: measure for measure in settings.features.measures}
     measure = banks.get(name.measure)
     group, worse = (measure.group, measure.worse) if measure else NOUNS[name.measure]
@@ -102,6 +105,25 @@ def entry(name: Name, settings: Settings, family: str = "") -> Entry:
         name.window,
         family,
     )
+
+
+def category_name(attribute: str, category: str) -> Name:
+    """The feature that says whether a customer has this category of an attribute."""
+    return Name(attribute, f"is_{feature_part(category)}")
+
+
+def _attribute_entry(name: Name, settings: Settings) -> Entry:
+    (attribute,) = (each for each in settings.features.attributes if each.name == name.measure)
+    (category,) = (word for word in attribute.categories if category_name(attribute.name, word) == name)
+    words = {"en": (attribute.en, category), "zh": (attribute.zh, attribute.categories[category])}
+    phrase, sentence = (
+        {
+            language: texts["categories"][key].format(noun=words[language][0], category=words[language][1])
+            for language, texts in TEXTS.items()
+        }
+        for key in ("is", "is_not")
+    )
+    return Entry(str(name), phrase, sentence, "category", "profile", 0, (phrase["en"],) * 2, "", "attributes")
 
 
 def _phrased(name: Name, noun: str, piece: str, texts: Texts) -> tuple[str, str]:

@@ -16,7 +16,10 @@ def sentence(row: Entry, value: float | None, monday: date, language: str, days:
     """
     texts, form = TEXTS[language], row.sentence[language]
     if value is None:
-        return texts["values"]["unknown"].format(phrase=row.phrase[language])
+        unknown = "category_unknown" if row.unit == "category" else "unknown"
+        return texts["values"][unknown].format(phrase=row.phrase[language])
+    if row.unit == "category":
+        return (row.phrase if value else row.sentence)[language]
     if row.unit == "flag" and value:
         return row.phrase[language]
     shown = _shown(row.unit, value, monday, language)

@@ -41,9 +41,11 @@ def check_columns(table: Table, bank: str, types: dict[str, str], time_zone: str
         )
     extra = [name for name in types if name not in (*table.names, "_file", "_line")]
     if extra:
+        category = " A category of customers can be declared in bank.toml as one of [[features.attributes]]."
         raise DataError(
             f"table {table.name!r} has columns that nobody knows: {listed(extra)}. "
             f"{did_you_mean(extra[0], table.names)} Rename or leave out in {select}."
+            f"{category if table.name == 'customers' else ''}"
         )
     check_shares(table, bank, types)
     zoned = [name for name in types if types[name] == UTC]

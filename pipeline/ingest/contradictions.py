@@ -5,11 +5,13 @@ outcome into the features of the past, where no guard of features can see it. Wh
 ingest; the rest is counted and named.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import duckdb
 
 from configs.errors import DataError
+from pipeline.ingest.attributes import delivered_attributes
+from pipeline.ingest.relations import sql_name
 
 SETTLED_DAYS = 31  # after the last day of a customer, in which bookings may still come
 FIRST_DAYS = 7  # within which what is known of a new customer is known
@@ -40,7 +42,7 @@ def contradictions(
         *_status(con, bank, delivers),
         *_first_day(con, tables),
         *_birth(con, delivers),
-        *_never_changed(con, delivers),
+        *_never_changed(con, delivers, delivered_attributes(columns["customers"])),
         *_assignments(con, tables),
         *_products(con, delivers, tables),
     ]
@@ -113,12 +115,15 @@ def _birth(con: duckdb.DuckDBPyConnection, delivers: Selected) -> Iterator[str]:
         yield f"customers.birth_year: {unborn:,} customers were born after their first day or first booking."
 
 
-def _never_changed(con: duckdb.DuckDBPyConnection, delivers: Selected) -> Iterator[str]:
+def _never_changed(
+    con: duckdb.DuckDBPyConnection, delivers: Selected, attributes: Sequence[str]
+) -> Iterator[str]:
     """Attributes that change in every bank, and here never did, of customers of more than a year."""
     old = "r.first_on < (SELECT max(last_on) FROM booked) - 365"
     first = f"known_on <= r.first_on + {FIRST_DAYS}"
     for column, value in (
-        ("status", "status = 'frozen'"), ("marketing_opt_out", "marketing_opt_out"), ("is_staff", "is_staff")
+        ("status", "status = 'frozen'"), ("marketing_opt_out", "marketing_opt_out"), ("is_staff", "is_staff"),
+        *((name, f"{sql_name(name)} IS NOT NULL") for name in attributes),
     ):  # fmt: skip
         if not delivers(f"customers.{column}"):
             continue
@@ -129,7 +134,7 @@ def _never_changed(con: duckdb.DuckDBPyConnection, delivers: Selected) -> Iterat
         changed = _one(
             con,
             "SELECT count(*) FROM (SELECT customer_id FROM records GROUP BY customer_id "
-            f"HAVING count(DISTINCT {column}) > 1)",
+            f"HAVING count(DISTINCT {sql_name(column)}) > 1)",
         )
         if early >= LEAST and early == customers and not changed:
             yield (
@@ -203,7 +208,7 @@ def _history(bank: str) -> str:
 def _remedy(sentence: str, bank: str) -> str:
     """The remedy for a column: changing attributes need their history, the others the right value."""
     table, _, column = sentence.partition(":")[0].partition(".")
-    if (table, column) in _CHANGING:
+    if (table, column) in _CHANGING or (table == "customers" and delivered_attributes([column])):
         return _history(bank).replace("customers.sql", f"{table}.sql")
     return f"Look at {column} in configs/banks/{bank}/{table}.sql and in the delivered rows."
 

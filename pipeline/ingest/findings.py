@@ -14,6 +14,7 @@ from configs.settings import Settings
 from configs.tables import EVENT_TABLES
 from pipeline.artefacts import read_json, write_json
 from pipeline.ingest.accounts import unlike_bookings
+from pipeline.ingest.attributes import count_categories, delivered_attributes, unlike_declared
 from pipeline.ingest.contradictions import contradictions
 from pipeline.ingest.words import count_words, unknown_words, unmatched_measures, unused_words
 from pipeline.tables import Ingested
@@ -51,6 +52,9 @@ def write_findings(
     if "holdings" in tables and "account_id" not in columns["holdings"]:
         doubts += unlike_bookings(con, bank, tables)
     noted = {"contradictions": doubts, "words": words}
+    attributes = delivered_attributes(columns["customers"])
+    if attributes:
+        noted["categories"] = count_categories(con, attributes, tables["customers"])
     write_json(folder / FINDINGS, noted)
 
 
@@ -61,6 +65,7 @@ def read_findings(settings: Settings, tables: Ingested) -> list[Finding]:
         return []
     noted = read_json(path)
     doubtful = [*noted["contradictions"], *unknown_words(settings, noted["words"])]
+    doubtful += unlike_declared(settings, noted.get("categories", {}))
     of_bank, others = unmatched_measures(settings, noted["words"])
     unused = [*others, *unused_words(settings, noted["words"])]
     return [Finding(text, True) for text in [*doubtful, *of_bank]] + [Finding(text, False) for text in unused]

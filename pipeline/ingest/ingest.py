@@ -20,6 +20,7 @@ from configs.tables import TABLES, Table
 from pipeline.artefacts import Home, fingerprint, write_json
 from pipeline.ingest import deliveries, history, latest_date, load, quarantine
 from pipeline.ingest.accounts import refuse_unnamed_accounts
+from pipeline.ingest.attributes import refuse_attributes
 from pipeline.ingest.counts import count_files, count_superseded
 from pipeline.ingest.databases import fetched
 from pipeline.ingest.distributed import distributed_ingest, open_distributed
@@ -91,7 +92,11 @@ def _read_by(settings: Settings) -> dict[str, str]:
     common = (str(INGEST_VERSION), settings.base_currency, settings.time_zone, *sources)
     if settings.fixed_rates:
         common = (*common, settings.model_dump_json(include={"fixed_rates"}))
-    return {table: fingerprint(*common, select) for table, select in load_selects(settings).items()}
+    attributes = {"customers": settings.features.attribute_names}
+    return {
+        table: fingerprint(*common, select, *attributes.get(table, ()))
+        for table, select in load_selects(settings).items()
+    }
 
 
 def _make(
@@ -118,12 +123,15 @@ def _make(
         for name in ORDER:
             progress(name)
             if name in selects:
-                loaded.append(_load(state, contract_of(name, selects), selects[name]))
+                table = contract_of(name, selects, settings.features.attribute_names)
+                loaded.append(_load(state, table, selects[name]))
                 # Shown even when the next step stops the run.
                 quarantine.write_quarantine(con, home.root / "quarantine.csv")
                 _check_limit(state, loaded[-1])
                 _check_moved(state, loaded[-1].total)
                 history.refuse_gone(state)
+                if name == "customers":
+                    refuse_attributes(con, settings, _parts(state, name))
         _note(state, loaded)
 
 

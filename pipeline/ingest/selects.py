@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -13,7 +13,7 @@ import duckdb
 from configs.bank_folder import load_select
 from configs.errors import DataError
 from configs.settings import Settings
-from configs.tables import EVENT_TABLES, OPTIONAL_REFERENCE, TABLES, Table
+from configs.tables import EVENT_TABLES, OPTIONAL_REFERENCE, TABLES, Column, Table
 from pipeline.ingest.casts import BEGIN, END
 
 # Tables that others refer to come first.
@@ -64,10 +64,18 @@ def is_needed(table: Table, settings: Settings) -> bool:
     return table.needed or (table.name == "holdings" and settings.counts == "money")
 
 
-def contract_of(name: str, selects: Collection[str]) -> Table:
-    """The contract of a table in a bank with these SELECTs: what refers to no table is not checked."""
+def contract_of(name: str, selects: Collection[str], attributes: Sequence[str] = ()) -> Table:
+    """The contract of a table in a bank with these SELECTs: what refers to no table is not checked.
+
+    Customers have the bank's own ``attributes`` as further columns.
+    """
     table = TABLES[name]
-    return replace(table, references=tuple(pair for pair in table.references if pair[1] in selects))
+    more = tuple(
+        Column(attribute, "VARCHAR", "an attribute of the bank's own", "confidential", nullable=True)
+        for attribute in (attributes if name == "customers" else ())
+    )
+    references = tuple(pair for pair in table.references if pair[1] in selects)
+    return replace(table, columns=(*table.columns, *more), references=references)
 
 
 def describe(con: duckdb.DuckDBPyConnection, settings: Settings, table: Table, select: str) -> dict[str, str]:

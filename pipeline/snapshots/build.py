@@ -40,6 +40,7 @@ SHAPING: Any = {
         "windows": True,
         "large_amount": True,
         "measures": {"__all__": {"name", "table", "statistics", "where", "sign"}},
+        "attributes": {"__all__": {"name", "categories"}},
     },
     "tiers": {"__all__": {"name", "min_aum"}},
 }
@@ -136,7 +137,8 @@ class FeatureTask(BucketTask):
     kinds = ("cohort", "features")
 
     def __call__(self, bucket: int) -> None:
-        entities = load_entities(self.tables, bucket, self.workload, self.history)
+        attributes = self.settings.features.attribute_names
+        entities = load_entities(self.tables, bucket, self.workload, self.history, attributes)
         for day, *tables in build(entities, self.due, first_monday(self.tables.first_day), self.settings):
             for kind, rows in zip(self.kinds, tables, strict=True):
                 write_parquet(rows, _draft(self.drafts, kind, day, bucket))
@@ -243,12 +245,14 @@ def load_entities(
     bucket: int,
     load: Workload = MappingProxyType({}),
     history: CompactHistory | None = None,
+    attributes: Sequence[str] = (),
 ) -> Entities:
-    """One bucket's tables; for features the managers' workload, and the history compacted."""
+    """One bucket's tables; for features the managers' workload, the history compacted, and the customers'
+    attributes."""
     read = {
         name: history.read(tables, name, bucket)
         if history and name in COMPACTED
-        else tables.read(name, bucket, read_columns(name))
+        else tables.read(name, bucket, [*read_columns(name), *(attributes if name == "customers" else ())])
         for name, contract in TABLES.items()
         if contract.by_customer
     }

@@ -141,11 +141,13 @@ MEASURE = {
     "name": "counter_cash", "table": "transactions", "where": {"kind": ["cash_out"]}, "sign": -1,
     "statistics": ["sum"], "en": "cash", "zh": "取现", "group": "outflow", "worse": 1,
 }  # fmt: skip
+ATTRIBUTE = {"name": "segment", "en": "segment", "zh": "客群", "categories": {"a": "甲"}}
 SHAPING = {
     "cohort.min_aum", "cohort.max_aum", "cohort.min_tenure_weeks", "label.definition", "label.min_drop",
     "label.dormant_floor", "label.lead_days", "label.horizon_days", "label.base_weeks", "label.settle_days",
     "features.windows", "features.large_amount", "features.measures.name", "features.measures.table",
     "features.measures.where.kind", "features.measures.sign", "features.measures.statistics",
+    "features.attributes.name", "features.attributes.categories.a",
     "tiers.name", "tiers.min_aum",
 }  # fmt: skip
 
@@ -188,7 +190,7 @@ def changed(value: Any, path: tuple[Any, ...]) -> Any:
 
 @pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
 def test_exactly_the_settings_that_shape_a_partition_are_recorded():
-    settings = load_settings("demo", {"features": {"measures": [MEASURE]}})
+    settings = load_settings("demo", {"features": {"measures": [MEASURE], "attributes": [ATTRIBUTE]}})
     plain = snapshots._made_by(settings, "tables")
     paths = list(leaves(settings))
     recorded = [path for path in paths if snapshots._made_by(changed(settings, path), "tables") != plain]
