@@ -40,7 +40,7 @@ from pipeline.artefacts import Home, write_json
 from pipeline.context import Context
 from pipeline.scoring.reasons import words_of, worrying
 from pipeline.snapshots.build import build_outcomes, build_snapshots
-from pipeline.training.train import load_matrix, load_peers, monotone_signs, plan, train
+from pipeline.training.train import load_learnt, load_matrix, monotone_signs, plan, train
 
 GOAL = 1.25  # seconds of training per second of LightGBM's own fit
 
@@ -56,8 +56,8 @@ def training(settings: Settings, data: Path, chosen: Split, as_of: date) -> dict
 
 def fitting(settings: Settings, home: Home, chosen: Split, rounds: int) -> dict[str, Any]:
     """Figures of LightGBM's fit of the customer-periods that training fits, then of the shares that leave."""
-    peers = load_peers(settings, home, chosen.train)
-    trained, tuned = (load_matrix(home, days, peers) for days in (chosen.train, chosen.tune))
+    learnt = load_learnt(settings, home, chosen.train)
+    trained, tuned = (load_matrix(home, days, learnt) for days in (chosen.train, chosen.tune))
     given, horizons = settings.training, settings.label.horizons
     periods = customer_periods(trained.time_to_attrition, horizons)
     some = downsample_negatives(periods, given.negatives_kept, given.seed)
@@ -84,7 +84,7 @@ def scoring(settings: Settings, data: Path, chosen: Split, rows: int) -> dict[st
     """Figures of the risks and shares of so many customers, then of their reasons; rows may repeat."""
     bank = Context(settings, data)
     bundle = load(max(bank.home.models.iterdir(), key=lambda one: one.stat().st_mtime), bank.bundle_key)
-    some = load_matrix(bank.home, (*chosen.tune, *chosen.evaluation), bundle.peers).features
+    some = load_matrix(bank.home, (*chosen.tune, *chosen.evaluation), bundle.learnt).features
     values = np.resize(some, (rows, some.shape[1]))
     took = stopwatch()
     bundle.calibrator.risks(bundle.model.raw(values))

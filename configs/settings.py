@@ -158,6 +158,9 @@ class Training(Strict):
     severity: Named[Parameter]
 
 
+SILENCE = "booking_silence"  # the column with the probability of no own booking in the outcome window
+
+
 def deviation(feature: str, group: str) -> str:
     """The name of the column that says how far ``feature`` lies from the mean of the customer's ``group``."""
     return f"{feature}_vs_{group}"

@@ -14,6 +14,7 @@ from features.catalogue.entries import Entry, entry, linked
 from features.catalogue.grammar import Name
 from features.cohort import CODES, ELIGIBLE, exclusion, opted_out
 from features.engine.activity import make_bucket
+from features.engine.booking_days import make_booking_days
 from features.engine.compact_history import lookback_days
 from features.engine.cut import Arrays, recompute_late_arrivals
 from features.engine.entities import EPOCH, Entities, Ints, day_number, make_entities
@@ -27,7 +28,7 @@ from features.families.relationship import assigned, relationship, surveys
 from features.label import label_of, make_outcome_window
 
 # Of cohort, features and labels: raised whenever one byte of them changes for the same tables and settings.
-FEATURES_VERSION = 2
+FEATURES_VERSION = 3
 # The families in the order of the columns; each is the function of its name.
 FAMILIES = (
     balances, classes, months, tiers, flows, large, rhythm, holdings, rollover, firsts, lifecycle, past,
@@ -114,10 +115,14 @@ def _compute(entities: Entities, calendar: Calendar, settings: Settings) -> Arra
     base = bucket.balances.constant_price_mean(settings.label.base_weeks)
     code = exclusion(entities, bucket.balances, base, rows_before(entities, calendar), settings)
     features = {name: array for family in FAMILIES for name, array in family(bucket)}
-    return {_EXCLUSION: code.astype(np.float64), _BASE: base} | features
+    days = make_booking_days(entities, calendar)
+    booked = dict(zip(_BOOKED, (days.number, days.since_first, days.since_last), strict=True))
+    return {_EXCLUSION: code.astype(np.float64), _BASE: base} | booked | features
 
 
 _EXCLUSION, _BASE = Name("_exclusion", ""), Name("_aum_base", "")
+# The cohort's columns behind the probability of silence, which is learnt from everybody, eligible or not.
+_BOOKED = tuple(Name(f"_{name}", "") for name in ("booking_days", "days_since_first", "days_since_last"))
 _UNKNOWN = CODES.index("not_yet_customer")
 _STAGE, _AUM = Name("lifecycle_stage", "code"), Name("aum", "last")
 
@@ -147,14 +152,14 @@ def _one_snapshot(
         "tier": pa.array(tiers, pa.string()),
         "lifecycle_stage": _words(arrays[_STAGE][s, customer].astype(np.int64), STAGES, ""),
         "marketing_opt_out": pa.array(opted_out(entities, only)[0, customer]),
-    }
+    } | {str(name)[1:]: pa.array(arrays[name][s, customer]) for name in _BOOKED}
     for column in ("manager_id", "branch_id"):
         assignment, _ = assigned(entities, only, column)
         cohort[column] = _words(assignment[0, customer], labels[column], None)
     columns = {
         str(name): pa.array(array[s][eligible])
         for name, array in arrays.items()
-        if name not in (_EXCLUSION, _BASE)
+        if name not in (_EXCLUSION, _BASE, *_BOOKED)
     }
     cohort_table = pa.table(_keys(entities, customer, day) | cohort)
     return day, cohort_table, pa.table(_keys(entities, eligible, day) | columns)

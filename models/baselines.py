@@ -1,4 +1,4 @@
-"""Scores to compare a model with: two rules, and the logistic regression of an afternoon."""
+"""Scores to compare a model with: three rules, and the logistic regression of an afternoon."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +8,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from configs.settings import SILENCE
 from models.matrix import Matrix, chunks
 
 MOST = 200_000  # rows fitted on, evenly spread: more move no coefficient much and do not fit into memory
@@ -15,13 +16,22 @@ _STRENGTH = 0.01  # C of scikit-learn: windows of one measure nearly repeat each
 _FAR = 5.0  # standard deviations beyond which a value counts as this far: money has very long tails
 
 
-# What a bank can do without a model: rank by the money already gone, or by silence. Higher = riskier.
-RULES = {"largest_drop": ("aum_change_13w", -1), "longest_silence": ("days_since_booking", +1)}
+# What a bank can do without a model: rank by the money already gone, or by silence, as it is or beside each
+# customer's own rhythm (models/alive.py). Higher = riskier.
+RULES = {
+    "largest_drop": ("aum_change_13w", -1),
+    "longest_silence": ("days_since_booking", +1),
+    "unusual_silence": (SILENCE, +1),
+}
 
 
 def rules(rows: Matrix) -> dict[str, NDArray[np.float64]]:
-    """Per rule one score per row, higher = riskier."""
-    return {name: sign * rows.column(feature) for name, (feature, sign) in RULES.items()}
+    """Per rule whose column ``rows`` have one score per row, higher = riskier."""
+    return {
+        name: sign * rows.column(feature)
+        for name, (feature, sign) in RULES.items()
+        if feature in rows.columns
+    }
 
 
 def fit_logistic(train: Matrix) -> Pipeline:

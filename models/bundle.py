@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from configs.errors import DataError
 from configs.files import whole_folder
 from configs.settings import NOT_IN_MODELS, Settings
+from models.alive import Alive
 from models.boosting import Trees
 from models.explain import Contributions, contributions
 from models.hazard import Calibrator, Model
+from models.learnt import Learnt
 from models.matrix import Matrix, feature_values
 from models.peers import Peers
 from models.severity import Severity, money_at_risk
@@ -68,7 +70,7 @@ class Bundle:
     metrics: Mapping[str, Any]
     settings: Mapping[str, Any]
     medians: tuple[float | None, ...]
-    peers: Peers = field(default_factory=Peers)
+    learnt: Learnt = field(default_factory=Learnt)
     reference_rows: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
@@ -103,7 +105,8 @@ class Bundle:
             "severity.txt": text.encode("utf-8"),
             "severity.json": _json({"mean": share.mean, "scale": share.scale, "typical": fill_values}),
             "contract.json": _json({"columns": columns}),
-            "peers.json": _json(asdict(self.peers)),
+            "peers.json": _json(asdict(self.learnt.peers)),
+            "alive.json": _json(self.learnt.alive and asdict(self.learnt.alive)),
             "metrics.json": _json(self.metrics),
             "settings.json": _json(self.settings),
             "golden.json": _json(self.reference_rows),
@@ -113,8 +116,8 @@ class Bundle:
     def score(self, features: pd.DataFrame) -> Scored:
         """The scores of each row of ``features``.
 
-        These are the key and exactly the contract's columns, in order; those of ``peers`` are the last of
-        them (``peers.extended`` adds them). Raises DataError for another order or type, a missing, extra or
+        These are the key and exactly the contract's columns, in order; those of ``learnt`` are the last of
+        them (``learnt.extended`` adds them). Raises DataError for another order or type, a missing, extra or
         repeated column, a repeated customer, a column without any known value that was always known in
         training, and no rows at all.
         """
@@ -180,7 +183,9 @@ def load(folder: Path, key: bytes) -> Bundle:
             tuple(column[name] for column in parsed["contract.json"]["columns"])
             for name in ("name", "typical", "median")
         )
-        calibrator, severity, peers = (parsed[f"{name}.json"] for name in ("calibrator", "severity", "peers"))
+        calibrator, severity, peers, alive = (
+            parsed[f"{name}.json"] for name in ("calibrator", "severity", "peers", "alive")
+        )
         share = severity["typical"]
         return Bundle(
             Model(
@@ -197,7 +202,10 @@ def load(folder: Path, key: bytes) -> Bundle:
             parsed["metrics.json"],
             parsed["settings.json"],
             medians,
-            Peers(tuple(peers["columns"]), tuple(peers["overall"]), peers["groups"]),
+            Learnt(
+                Peers(tuple(peers["columns"]), tuple(peers["overall"]), peers["groups"]),
+                Alive(**alive) if alive else None,
+            ),
             parsed["golden.json"],
         )
     except KeyError as error:

@@ -31,7 +31,7 @@ def run_demo(context: Context) -> str:
     publication, lists = run_weekly(context, raw, SNAPSHOT_DATE)
     with step("truth") as counts:
         bundle = load(context.home.models / publication.run.model_id, context.bundle_key)
-        rows = load_matrix(context.home, bundle.snapshots.evaluation, bundle.peers)
+        rows = load_matrix(context.home, bundle.snapshots.evaluation, bundle.learnt)
         truth = true_risk(raw, rows)
         has_truth = ~np.isnan(truth)
         oracle = ranking(rows.where(has_truth), truth[has_truth])

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from configs.bank_folder import load_settings
 from configs.errors import DataError
+from models.baselines import RULES
 from models.bundle import load
 from pipeline.__main__ import app
 from pipeline.context import Context
@@ -157,7 +158,7 @@ def test_the_report_in_full_keeps_the_promise_and_is_the_same_twice(bank, week):
     # Judged again on the same Mondays, the signed figures come out.
     assert found["model"] == pytest.approx(bundle.metrics["model"], abs=1e-12)
     assert found["money"]["realised"] == bundle.metrics["money"]["realised"]
-    assert set(found["others"]) == {"largest_drop", "longest_silence", "logistic"}
+    assert set(found["others"]) == {*RULES, "logistic"}
     assert "logistic.auroc" in found["intervals"]
     again = report_in_full(bank, bank.tables, bundle, None).read_bytes()
     assert again == first
@@ -219,7 +220,7 @@ def raw_scores(bank: Context, model_id: str, day: date) -> dict[str, float]:
     """The mean raw score over the periods of each customer of a Monday."""
     bundle = load(bank.home.models / model_id, bank.bundle_key)
     frame = read_partition(bank.home, "features", [day])
-    extended = bundle.peers.extended(frame, read_eligible(bank.home, [day]))
+    extended = bundle.learnt.extended(frame, read_eligible(bank.home, [day]))
     raw = bundle.score(extended).contributions.raw.mean(axis=1)
     return dict(zip(frame["customer_id"], raw.tolist(), strict=True))
 
@@ -227,7 +228,7 @@ def raw_scores(bank: Context, model_id: str, day: date) -> dict[str, float]:
 @pytest.mark.usefixtures("week")
 def test_outcomes_are_refused_while_the_window_is_open(bank):
     with pytest.raises(DataError, match=r"outcome of 2026-11-16 is not known before 2026-12-23"):
-        evaluate_published(bank.settings, bank.home, bank.tables, AS_OF, lambda *_: None)
+        evaluate_published(bank, bank.tables, AS_OF, lambda *_: None)
 
 
 def comparison(bank: Context) -> dict:

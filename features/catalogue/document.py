@@ -3,7 +3,7 @@
 from configs.reason_groups import GROUPS
 from configs.settings import Settings
 from features.build import catalogue
-from features.catalogue.entries import Entry, peer_entries
+from features.catalogue.entries import Entry, peer_entries, silence_entry
 
 _WORSE = {1: "more", -1: "less", 0: ""}
 
@@ -12,15 +12,16 @@ def features_doc(settings: Settings) -> str:
     """Markdown: one table per family, one row per feature, in the order of the columns."""
     features = catalogue(settings)
     families: dict[str, list[Entry]] = {}
-    for row in (*features.values(), *peer_entries(settings, features).values()):
+    learnt = peer_entries(settings, features) | silence_entry(settings, features)
+    for row in (*features.values(), *learnt.values()):
         families.setdefault(row.family, []).append(row)
     counts = "\n".join(f"| [{family}](#{family}) | {len(rows)} |" for family, rows in families.items())
     tables = "".join(_table(family, rows) for family, rows in families.items())
     return f"""# Features
 
 The {sum(map(len, families.values()))} features of the bank `{settings.bank}`, by family (the function that \
-yields them; the means behind `peers` are learnt in training). Made by `features/catalogue/document.py` from \
-the same words that a manager reads; do not edit by hand.
+yields them; what lies behind `peers` and `alive` is learnt in training). Made by \
+`features/catalogue/document.py` from the same words that a manager reads; do not edit by hand.
 
 Money is in base currency; shares, changes and ratios are plain numbers (0.1 = 10%); an unknown value is \
 NaN. The last column says which direction is worrying, if either.

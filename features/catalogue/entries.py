@@ -11,7 +11,7 @@ from typing import Any
 
 from configs.attributes import feature_part
 from configs.errors import ConfigError, did_you_mean
-from configs.settings import PEER_GROUPS, Settings, deviation
+from configs.settings import PEER_GROUPS, SILENCE, Settings, deviation
 from features.catalogue.grammar import Name
 
 LANGUAGES = ("en", "zh")
@@ -204,6 +204,12 @@ def peer_entries(settings: Settings, catalogue: Mapping[str, Entry]) -> dict[str
         for group in PEER_GROUPS
         for feature in settings.training.peers
     }
+
+
+def silence_entry(settings: Settings, catalogue: Mapping[str, Entry]) -> dict[str, Entry]:
+    """The catalogue's row of the probability of silence, which is learnt in training, by its name."""
+    name = Name(*SILENCE.split("_"))
+    return {SILENCE: _link(name, entry(name, settings, "alive"), {*catalogue})}
 
 
 def _peer_entry(row: Entry, group: str) -> Entry:

@@ -5,6 +5,7 @@ Of what happened before, only this counts, and it is kept:
 
 - the last booking and event of each sort (all coded columns and the sign) of a customer: days since the last;
 - the first of each sort: days since the first;
+- of each customer the last own booking of the newest ``COUNTED`` days with one: how often they book;
 - the last row of a holding, whose balance stands; and its first with money in it: days since the first.
 
 A sort is finer than any measure, so this holds for the measures that a bank declares as well. A row that was
@@ -16,7 +17,9 @@ from math import prod
 import numpy as np
 
 from configs.settings import Settings
-from features.engine.activity import group_keys
+from features.catalogue.measures import OWN_BOOKING
+from features.engine.activity import counted, group_keys
+from features.engine.booking_days import COUNTED
 from features.engine.entities import FOREVER, Ints, Rows
 
 YEAR = 52  # weeks; what families look back on besides the windows of the settings
@@ -41,7 +44,19 @@ def compact_rows(rows: Rows, before: int) -> Rows:
     held = rows.columns["balance_base"][settled] > 0 if "balance_base" in rows.columns else sort >= 0
     keep[settled[held][_firsts(sort[held])]] = True
     keep[settled[::-1][_firsts(sort[::-1])]] = True
+    keep[settled[_booking_days(rows.take(settled))]] = True
     return rows.take(keep)
+
+
+def _booking_days(rows: Rows) -> Ints:
+    """The places of one own booking of each of a customer's newest ``COUNTED`` days with one."""
+    if "counterparty" not in rows.labels:  # no bookings
+        return np.zeros(0, np.int64)
+    booking = np.flatnonzero(counted(rows, OWN_BOOKING))
+    moments, place = np.unique(rows.customer[booking] * FOREVER + rows.day[booking], return_index=True)
+    customer = moments // FOREVER
+    newer = np.searchsorted(customer, customer, side="right") - np.arange(len(customer))
+    return booking[place[newer <= COUNTED]]
 
 
 def _sorts(rows: Rows) -> Ints:

@@ -179,9 +179,7 @@ def outcomes(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) ->
                 typer.echo(calibration_in_words(calibration(context.settings, matured, today), of_monday))
             if horizons and label.horizon_days not in horizons:
                 return
-            run_id, metrics, figures = evaluate_published(
-                context.settings, context.home, context.tables, as_of, on_bucket
-            )
+            run_id, metrics, figures = evaluate_published(context, context.tables, as_of, on_bucket)
         with Store(context.home.store) as store, store.write() as connection:
             keep_figures(connection, run_id, "outcome", figures)
         typer.echo(outcomes_in_words(run_id, metrics, figures))

@@ -54,7 +54,7 @@ class Backtest:
         logistic = fit_logistic(rows.on(split.train))
         del rows  # before the next features are written
         build_history(self.context, self.tables, later, self.as_of)
-        rows = load_matrix(home, later, bundle.peers)
+        rows = load_matrix(home, later, bundle.learnt)
         others = rules(rows) | {"logistic": logistic_scores(logistic, rows.features)}
         if previous is not None:
             others["previous champion"] = risks_of(previous, home, rows)

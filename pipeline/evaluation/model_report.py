@@ -53,8 +53,8 @@ def report_in_full(context: Context, tables: Ingested, bundle: Bundle, champion:
         )
     used = bundle.snapshots
     build_history(context, tables, (*used.train, *used.evaluation), bundle.trained_as_of)
-    logistic = fit_logistic(load_matrix(context.home, used.train, bundle.peers))
-    rows = load_matrix(context.home, used.evaluation, bundle.peers)
+    logistic = fit_logistic(load_matrix(context.home, used.train, bundle.learnt))
+    rows = load_matrix(context.home, used.evaluation, bundle.learnt)
     others = rules(rows) | {"logistic": logistic_scores(logistic, rows.features)}
     others |= _champion_scores(context, champion, rows)
     return _write(context, bundle, _evaluation(context, tables, bundle, rows, others))

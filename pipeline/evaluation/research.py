@@ -21,7 +21,7 @@ from pipeline.context import Context
 from pipeline.progress import progress_bar
 from pipeline.snapshots.build import build_outcomes, build_snapshots, read_partition
 from pipeline.tables import Ingested
-from pipeline.training.train import columns_of, load_matrix, load_peers, monotone_signs, plan
+from pipeline.training.train import columns_of, load_learnt, load_matrix, monotone_signs, plan
 
 Progress = Callable[[int, int], None]
 ABLATION = ["columns", "auroc", "average_precision", "average_precision_lost", "recall_at_10", "ece"]
@@ -133,8 +133,8 @@ def _refitted(settings: Settings, rows: Matrix, split: Split) -> dict[str, float
 def _training_rows(context: Context, tables: Ingested, as_of: date) -> tuple[Split, Matrix]:
     split = plan(context.settings, tables, as_of)
     build_history(context, tables, split.mondays, as_of)
-    peers = load_peers(context.settings, context.home, split.train)
-    return split, load_matrix(context.home, split.mondays, peers)
+    learnt = load_learnt(context.settings, context.home, split.train)
+    return split, load_matrix(context.home, split.mondays, learnt)
 
 
 def _kept(context: Context, name: str, as_of: date, table: pd.DataFrame) -> pd.DataFrame:

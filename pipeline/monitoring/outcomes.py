@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 
 from configs.errors import DataError
-from configs.settings import Settings
 from models.baselines import rules
+from models.bundle import load
+from models.learnt import Learnt
 from models.metrics import ENOUGH, customers_by_outcome, ranking
-from pipeline.artefacts import Home
+from pipeline.context import Context
 from pipeline.snapshots.build import build_outcomes, build_snapshots
 from pipeline.tables import Ingested
 from pipeline.training.train import load_matrix
@@ -18,7 +19,7 @@ from serve.store.store import Store
 
 
 def evaluate_published(
-    settings: Settings, home: Home, tables: Ingested, as_of: date, progress: Callable[[int, int], None]
+    bank: Context, tables: Ingested, as_of: date, progress: Callable[[int, int], None]
 ) -> tuple[str, pd.DataFrame, dict[str, float | None]]:
     """The run published for ``as_of`` beside all that the tables know today: its run_id, metrics, figures.
 
@@ -27,6 +28,7 @@ def evaluate_published(
     left or stayed), who was listed. Raises DataError when nothing was
     published for that Monday, or its outcome window is still open.
     """
+    settings, home = bank.settings, bank.home
     end = tables.last_day + timedelta(days=1)
     timeline = settings.label.timeline(as_of)
     if not timeline.matured(end):
@@ -42,7 +44,7 @@ def evaluate_published(
             decisions = read_session.decisions().values()
     build_snapshots(settings, home, tables, [as_of], progress)
     build_outcomes(settings, home, tables, [as_of], end, progress)
-    rows = load_matrix(home, (as_of,))
+    rows = load_matrix(home, (as_of,), _rhythm(bank, runs[0].model_id))
     rows = rows.where(np.isin(rows.customer_id, list(scores)))
     if not len(rows):
         raise DataError(
@@ -68,3 +70,12 @@ def evaluate_published(
         "listed_attrited": int(rows.attrited[np.isin(rows.customer_id, listed)].sum()),
     }
     return runs[0].run_id, pd.DataFrame(table).T, figures
+
+
+def _rhythm(bank: Context, model_id: str) -> Learnt:
+    """The rhythm of bookings as the model learnt it; nothing where its bundle is gone or of another version:
+    one rule less is compared then."""
+    try:
+        return Learnt(alive=load(bank.home.models / model_id, bank.bundle_key).learnt.alive)
+    except DataError:
+        return Learnt()

@@ -20,6 +20,7 @@ from configs.files import is_whole, whole_folder, write_manifest
 from configs.published import Decision, RunExtras, Score
 from features.build import FEATURES_VERSION
 from models.baselines import RULES
+from models.learnt import Learnt
 from pipeline.artefacts import fingerprint, read_json, write_json, write_parquet
 from pipeline.context import Context
 from pipeline.lists.experiment import LOOK_BACK, Effect, write_effect
@@ -27,12 +28,12 @@ from pipeline.monitoring.matured import keep_matured
 from pipeline.progress import log, progress_bar, step
 from pipeline.replay.worked import worked_lists
 from pipeline.scoring.score import Publication
-from pipeline.snapshots.build import build_snapshots, read_partition
+from pipeline.snapshots.build import build_snapshots, read_eligible, read_partition
 from pipeline.tables import Ingested
 from pipeline.weekly import run_calibration, run_score, scoring_model
 from serve.store.store import Store
 
-VERSION = 1  # of what is kept of a Monday: raised where one byte of it changes
+VERSION = 2  # of what is kept of a Monday: raised where one byte of it changes
 NO_BYTES = {"engine", "store", "mail", "alarms"}  # settings that change none
 KEPT = "customers.parquet"
 
@@ -124,7 +125,7 @@ def _run_monday(replay: Replay, monday: date) -> dict[str, Any]:
         worked = worked_lists(
             context.settings, tables, publication, [path for path in earlier if path.is_file()]
         )
-        customers = customers_of(context, publication, lists, worked)
+        customers = customers_of(context, bundle.learnt, publication, lists, worked)
         note |= _described(publication, lists, effect) | {"trained_as_of": bundle.trained_as_of}
     with whole_folder(replay.kept(monday)) as draft:
         if customers is not None:
@@ -171,7 +172,11 @@ def digest_of(rows: Sequence[Score | Decision]) -> str:
 
 
 def customers_of(
-    context: Context, publication: Publication, lists: Sequence[CallList], worked: Sequence[CallList]
+    context: Context,
+    learnt: Learnt,
+    publication: Publication,
+    lists: Sequence[CallList],
+    worked: Sequence[CallList],
 ) -> pa.Table:
     """One row per cohort customer, by customer_id: score, both decisions, and how each rule ranks them.
 
@@ -179,17 +184,16 @@ def customers_of(
     """
     published, called = ({row.customer_id: row for row in decisions_of(each)} for each in (lists, worked))
     scores = sorted(publication.scores, key=lambda score: score.customer_id)
-    features = read_partition(context.home, "features", [publication.run.snapshot_date], _rule_columns())
+    monday, ruled = publication.run.snapshot_date, [feature for feature, _ in RULES.values()]
+    needed = ["customer_id", "snapshot_date", *{*ruled, *learnt.peers.columns} - {*learnt.names}]
+    features = read_partition(context.home, "features", [monday], needed)
+    features = learnt.extended(features, read_eligible(context.home, [monday]))
     ranks = features.set_index("customer_id").loc[[score.customer_id for score in scores]]
     rows = list(_rows(scores, published, called))
     table = pa.Table.from_pylist(rows, pa.schema(_SCHEMA)) if rows else pa.schema(_SCHEMA).empty_table()
     for name, (feature, sign) in RULES.items():
         table = table.append_column(name, pa.array(sign * ranks[feature].to_numpy(float), pa.float64()))
     return table
-
-
-def _rule_columns() -> list[str]:
-    return ["customer_id", "snapshot_date", *(feature for feature, _ in RULES.values())]
 
 
 _SCHEMA = [

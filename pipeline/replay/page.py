@@ -12,6 +12,7 @@ NAMES = {
     LISTS: "the lists",
     "largest_drop": "rule: largest drop",
     "longest_silence": "rule: longest silence",
+    "unusual_silence": "rule: unusual silence",
     CHANCE: "chance",
     PUBLISHED: "the lists, nobody called",
 }

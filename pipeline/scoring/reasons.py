@@ -155,7 +155,7 @@ def changes(
         return entries
 
     def values(bundle: Bundle) -> NDArray[np.float64]:
-        return feature_values(bundle.peers.extended(features, cohort), bundle.model.columns)
+        return feature_values(bundle.learnt.extended(features, cohort), bundle.model.columns)
 
     before, after = (
         contributions(models.present.model, values(models.present)),

@@ -42,7 +42,7 @@ def score(settings: Settings, home: Home, tables: Ingested, models: Models, as_o
         )
     if eligible.empty:
         raise nobody_eligible(home, [as_of])
-    frame = bundle.peers.extended(frame, eligible)
+    frame = bundle.learnt.extended(frame, eligible)
     scored = bundle.score(frame)
     values = frame[list(bundle.model.columns)].to_numpy(np.float64)
     words = words_of(settings, bundle)

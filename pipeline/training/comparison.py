@@ -103,7 +103,7 @@ def _figures(
     """The figures of both and of the rules at one length of list, and 95% intervals of the differences."""
     home, seed = bank.home, bank.settings.training.seed
     build_history(bank, tables, days, challenger.trained_as_of)
-    rows = load_matrix(home, days, challenger.peers)
+    rows = load_matrix(home, days, challenger.learnt)
     if not 0 < rows.attrited.mean() < 1:
         raise DataError(
             f"nobody, or everybody, left on {', '.join(map(str, days))}: nothing can be compared."
@@ -126,7 +126,7 @@ def _figures(
         "rules": {name: _of_lists(rows, each) for name, each in lists.items()},
     }
     if rival is not None:
-        old = rival.predict(load_matrix(home, days, rival.peers))
+        old = rival.predict(load_matrix(home, days, rival.learnt))
         others["champion"] = order_of(old)
         champion_lists = _lists(rows, teams, others["champion"])
         figures |= {

@@ -1,6 +1,6 @@
-"""Training on rows of past Mondays: split by time, fit, calibrate, evaluate out of time beside two rules.
+"""Training on rows of past Mondays: split by time, fit, calibrate, evaluate out of time beside three rules.
 
-A row holds features, deviations from peers and the outcome; all rows together lie on disk.
+A row holds features, what is learnt beside the trees and the outcome; all rows together lie on disk.
 """
 
 import tempfile
@@ -21,11 +21,13 @@ from configs.dates import mondays
 from configs.errors import ConfigError, DataError, did_you_mean
 from configs.settings import Settings
 from features.build import catalogue, first_monday
-from features.catalogue.entries import Entry, peer_entries
+from features.catalogue.entries import Entry, peer_entries, silence_entry
+from models.alive import fit_alive
 from models.baselines import RULES, rules
 from models.boosting import Progress, parameters
 from models.bundle import AUM_NOW, Bundle, Predicted, settings_of, write
 from models.hazard import Fitted, fit, fit_calibrator
+from models.learnt import Learnt
 from models.matrix import KEY, Matrix, check_finite, joined
 from models.metrics import (
     by_snapshot,
@@ -37,7 +39,7 @@ from models.metrics import (
     reliability,
     single_aurocs,
 )
-from models.peers import Peers, fit_peers
+from models.peers import fit_peers
 from models.severity import fit_severity
 from models.smoke_test import reference_rows, smoke_test
 from models.splits import Split, split
@@ -94,16 +96,16 @@ def fit_mondays(
     settings: Settings, home: Home, chosen: Split, as_of: date, progress: Progress
 ) -> tuple[Bundle, Matrix]:
     """A bundle fitted on the partitions of the Mondays, not written; the rows of all of them."""
-    peers = load_peers(settings, home, chosen.train)
-    rows = load_matrix(home, chosen.mondays, peers)
-    return replace(fit_bundle(settings, rows, chosen, as_of, progress), peers=peers), rows
+    learnt = load_learnt(settings, home, chosen.train)
+    rows = load_matrix(home, chosen.mondays, learnt)
+    return replace(fit_bundle(settings, rows, chosen, as_of, progress), learnt=learnt), rows
 
 
 def fit_bundle(settings: Settings, rows: Matrix, chosen: Split, as_of: date, progress: Progress) -> Bundle:
     """A bundle fitted on ``train``, stopped and calibrated on ``tune``, evaluated on ``evaluation``.
 
     ``rows`` hold the Mondays of ``chosen`` and no others; nothing known from ``as_of`` on is used. The bundle
-    knows no peers yet.
+    holds nothing ``learnt`` yet.
     """
     trained, tuned, evaluated = (rows.on(days) for days in (chosen.train, chosen.tune, chosen.evaluation))
     _check_outcomes(settings, {"train": trained, "tune": tuned, "evaluate": evaluated})
@@ -121,9 +123,9 @@ def fit_bundle(settings: Settings, rows: Matrix, chosen: Split, as_of: date, pro
 
 
 def risks_of(bundle: Bundle, home: Home, rows: Matrix) -> NDArray[np.float64]:
-    """The risks that another bundle gives to the same customers and Mondays; its peers are its own."""
+    """The risks that another bundle gives to the same customers and Mondays, by what it has learnt."""
     days = tuple(day.astype(object) for day in np.unique(rows.snapshot_date))
-    return bundle.predict(load_matrix(home, days, bundle.peers)).risks[:, -1]
+    return bundle.predict(load_matrix(home, days, bundle.learnt)).risks[:, -1]
 
 
 def evaluation(settings: Settings, evaluated: Matrix, predicted: Predicted) -> dict[str, Any]:
@@ -200,9 +202,9 @@ def _history(fitted: Fitted, chosen: Split, as_of: date) -> dict[str, Any]:
 
 
 def columns_of(settings: Settings) -> dict[str, Entry]:
-    """Every column of a model by its name, in order: the features, then the deviations from their peers."""
+    """Every column of a model by its name, in order: the features, then what training learns beside them."""
     features = catalogue(settings)
-    return features | peer_entries(settings, features)
+    return features | peer_entries(settings, features) | silence_entry(settings, features)
 
 
 def monotone_signs(settings: Settings, columns: Sequence[str]) -> tuple[int, ...]:
@@ -228,34 +230,36 @@ def monotone_signs(settings: Settings, columns: Sequence[str]) -> tuple[int, ...
     return tuple(signs.get(name, 0) for name in columns) if signs else ()
 
 
-def load_peers(settings: Settings, home: Home, snapshots: tuple[date, ...]) -> Peers:
-    """The means of each tier and branch on these Mondays, which are those that train."""
+def load_learnt(settings: Settings, home: Home, snapshots: tuple[date, ...]) -> Learnt:
+    """The means of each tier and branch on these Mondays, which are those that train; and, by everybody known
+    on the last of them, the rhythm in which customers book."""
     if not len(read_eligible(home, snapshots)):
         raise nobody_eligible(home, snapshots)
     columns = list(settings.training.peers)
     frame = read_partition(home, "features", snapshots, [*KEY, *columns])
-    return fit_peers(frame, read_eligible(home, snapshots), columns)
+    peers = fit_peers(frame, read_eligible(home, snapshots), columns)
+    return Learnt(peers, fit_alive(read_partition(home, "cohort", [max(snapshots)]), settings.label))
 
 
-def load_matrix(home: Home, snapshots: Sequence[date], peers: Peers | None = None) -> Matrix:
+def load_matrix(home: Home, snapshots: Sequence[date], learnt: Learnt | None = None) -> Matrix:
     """Features and outcome of every eligible customer of these Mondays; eligible without outcome is an error.
 
-    With ``peers`` their columns stand behind the features, as a model of theirs expects. ``READERS`` Mondays
+    The columns of ``learnt`` stand behind the features, as a model with it expects. ``READERS`` Mondays
     are in memory at a time; all features together lie on disk and are read as they are needed.
     """
-    days, peers = sorted(snapshots), peers or Peers()
+    days, learnt = sorted(snapshots), learnt or Learnt()
     names, outcomes = feature_names(home, days[0]), list[Matrix]()
 
     def features() -> Iterator[NDArray[np.float64]]:
         with ThreadPoolExecutor(READERS) as pool:
             for first in range(0, len(days), READERS):
                 few_days = days[first : first + READERS]
-                for rows in pool.map(partial(_of_monday, home, peers, names), few_days):
+                for rows in pool.map(partial(_of_monday, home, learnt, names), few_days):
                     outcomes.append(rows.only([]))
                     yield rows.features
 
     on_disk = to_disk(home.root, features())
-    return joined(outcomes, on_disk, [*names, *peers.names])
+    return joined(outcomes, on_disk, [*names, *learnt.names])
 
 
 def to_disk(folder: Path, parts: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -274,11 +278,11 @@ def to_disk(folder: Path, parts: Iterable[NDArray[np.float64]]) -> NDArray[np.fl
         return np.memmap(file, np.float64, "r", shape=shape) if all(shape) else np.empty(shape)
 
 
-def _of_monday(home: Home, peers: Peers, names: list[str], day: date) -> Matrix:
-    key, values = read_features(home, day, names, len(peers.names))
-    compared = pd.DataFrame({name: values[:, names.index(name)] for name in peers.columns}, key.index)
-    values[:, len(names) :] = peers.extended(compared, read_eligible(home, [day]))[[*peers.names]]
-    columns = [*names, *peers.names]
+def _of_monday(home: Home, learnt: Learnt, names: list[str], day: date) -> Matrix:
+    key, values = read_features(home, day, names, len(learnt.names))
+    compared = pd.DataFrame({name: values[:, names.index(name)] for name in learnt.peers.columns}, key.index)
+    values[:, len(names) :] = learnt.extended(compared, read_eligible(home, [day]))[[*learnt.names]]
+    columns = [*names, *learnt.names]
     check_finite(values, columns)
     if not len(key):
         log.warning("snapshots %s is left out: nobody is eligible", day)

@@ -13,11 +13,14 @@ import pandas as pd
 import pytest
 
 from configs.errors import DataError
+from models.alive import Alive
 from models.bundle import MANIFEST, SIGNATURE, load, settings_of, write
+from models.learnt import Learnt
+from models.peers import Peers
 from models.severity import Severity
 
 FILES = ("model.txt", "calibrator.json", "severity.txt", "severity.json", "contract.json", "peers.json",
-         "metrics.json", "settings.json", "golden.json", MANIFEST, SIGNATURE)  # fmt: skip
+         "alive.json", "metrics.json", "settings.json", "golden.json", MANIFEST, SIGNATURE)  # fmt: skip
 KEY, OTHER_KEY = bytes(range(1, 64, 2)), bytes(range(0, 64, 2))
 
 
@@ -47,6 +50,11 @@ def test_risk_grows_with_the_horizon_for_everybody(bundle, monday_frame):
 def test_a_bundle_without_trees_for_the_share_reads_back(bundle, models):
     plain = replace(bundle, severity=Severity(None, 0.8, 1.05))
     assert load(write(plain, models, KEY), KEY) == plain
+
+
+def test_what_was_learnt_reads_back(bundle, models):
+    learnt = Learnt(Peers(("drop",), (3.0,), {"branch": {"B1": [10.0]}}), Alive(0.2, 4.4, 0.8, 2.4, 7, 90))
+    assert load(write(replace(bundle, learnt=learnt), models, KEY), KEY).learnt == learnt
 
 
 def test_the_same_bytes_on_a_rerun(bundle, models):

@@ -70,14 +70,29 @@ def test_all_that_is_kept_is_needed(kept, draw_bank, tables_of, bank_settings, m
 
 
 def test_a_row_of_each_sort_is_kept(entities_of):
-    """Five card payments and a salary in 2018, one of 2018 known in 2023, and all of 2023."""
-    card = {"kind": "card", "amount": -10}
-    rows = [card | {"booked_at": datetime(2018, 3, day)} for day in (1, 2, 3, 4, 5)]
+    """Five fees and a salary in 2018, one of 2018 known in 2023, and all of 2023."""
+    fee = {"kind": "fee", "amount": -10}
+    rows = [fee | {"booked_at": datetime(2018, 3, day)} for day in (1, 2, 3, 4, 5)]
     rows += [{"kind": "salary", "amount": 10, "booked_at": datetime(2018, 3, 3)}]
-    rows += [card | {"booked_at": datetime(2018, 3, 3), "known_on": date(2023, 1, 5)}]
-    rows += [card | {"booked_at": datetime(2023, 1, day)} for day in (2, 3, 4)]
+    rows += [fee | {"booked_at": datetime(2018, 3, 3), "known_on": date(2023, 1, 5)}]
+    rows += [fee | {"booked_at": datetime(2023, 1, day)} for day in (2, 3, 4)]
     entities = entities_of(transactions=rows)
     kept = compact(entities, day_number(date(2023, 1, 2))).tables["transactions"]
     days = [str(np.datetime64(int(day), "D")) for day in kept.day]
     assert days == ["2018-03-01", "2018-03-03", "2018-03-03", "2018-03-05",
                     "2023-01-02", "2023-01-03", "2023-01-04"]  # fmt: skip
+
+
+def test_a_booking_of_each_of_the_newest_days_is_kept(entities_of):
+    """Of 120 days with two card payments each the newest 100, and the first day as the first of its sort."""
+    days = [date(2018, 1, 1) + timedelta(days=number) for number in range(120)]
+    rows = [
+        {"kind": "card", "amount": -10, "booked_at": datetime.combine(day, datetime.min.time(), None)}
+        for day in days
+        for _ in range(2)
+    ]
+    entities = entities_of(transactions=rows)
+    kept = compact(entities, day_number(date(2023, 1, 2))).tables["transactions"]
+    assert kept.day.tolist() == [
+        day_number(day) for day in (days[0], *days[20:], days[-1])
+    ]  # and the last row of its sort

@@ -10,6 +10,7 @@ import pytest
 
 from configs.bank_folder import load_settings
 from configs.errors import DataError
+from models.baselines import RULES
 from models.metrics import ranking
 from pipeline.artefacts import read_json
 from pipeline.commands.summaries import backtest_in_words
@@ -74,7 +75,7 @@ def test_each_origin_has_what_was_predicted_and_observed(bank, result):
         low, high = origin["predicted"]["intervals"]["model.auroc"]
         assert low < origin["predicted"]["model"]["auroc"] < high
         observed, intervals = origin["observed"], origin["observed"]["intervals"]
-        ways = {"largest_drop", "longest_silence", "logistic", "truth"}
+        ways = {*RULES, "logistic", "truth"}
         assert set(observed["others"]) == ways | ({"previous champion"} if origin is second else set())
         assert set(observed["capacity"]) == {"money_at_risk", "risk", *observed["others"]}
         assert observed["capacity"]["truth"]["recall"] > observed["capacity"]["longest_silence"]["recall"]
@@ -117,7 +118,7 @@ def test_the_previous_champion_is_the_model_of_the_origin_before(bank, result):
     old, _ = backtest.fit_mondays(bank.settings, bank.home, split, day, lambda *_: None)
     later = tuple(date.fromisoformat(one) for one in second["snapshots"]["later"])
     build_history(bank, bank.tables, later, LAST_MONDAY)
-    rows = backtest.load_matrix(bank.home, later, old.peers)
+    rows = backtest.load_matrix(bank.home, later, old.learnt)
     expected = ranking(rows, old.predict(rows).risks[:, -1])
     assert old.model_id == first["model_id"]
     assert second["observed"]["others"]["previous champion"] == expected

@@ -25,6 +25,7 @@ def kept(folder, week, rows):
         "longest_silence",
     )
     frame = pd.DataFrame(rows, columns=names).assign(branch_id="B1", risk=0.5, money_at_risk_minor=1)
+    frame["unusual_silence"] = frame["longest_silence"]
     frame[["worked_rank", "rank"]] = frame[["worked_rank", "rank"]].astype("Int32")
     day = FIRST + week * WEEK
     path = folder / str(day) / "customers.parquet"
@@ -68,6 +69,7 @@ def test_a_list_is_in_time_where_it_came_before_the_money_moved(found):
         PUBLISHED: [[0, 0]],
         "largest_drop": [[3, 0]],  # A, B, A, B: two weeks of quiet; C wants no calls
         "longest_silence": [[0, 1]],  # B, D, B, D: an unknown silence comes last
+        "unusual_silence": [[0, 1]],
     }
 
 
@@ -90,7 +92,13 @@ def test_chance_finds_as_often_as_it_must(found):
 
 def test_each_monday_by_itself_holds_who_left_after_it(found):
     _, counts = found  # A left; B is on the published list; of three who may be called one is on a list
-    wanted = {"largest_drop": 1.0, "longest_silence": 0.0, PUBLISHED: 0.0, CHANCE: pytest.approx(1 / 3)}
+    wanted = {
+        "largest_drop": 1.0,
+        "longest_silence": 0.0,
+        "unusual_silence": 0.0,
+        PUBLISHED: 0.0,
+        CHANCE: pytest.approx(1 / 3),
+    }
     assert list(counts.mondays.values()) == [wanted] * 4
 
 

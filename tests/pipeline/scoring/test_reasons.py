@@ -17,7 +17,7 @@ from configs.published import Run
 from models.bundle import Scored
 from models.explain import Contributions
 from models.hazard import Calibrator
-from models.peers import Peers
+from models.learnt import Learnt
 from pipeline.scoring import reasons
 from pipeline.scoring.reasons import (
     CustomerChange,
@@ -114,7 +114,7 @@ def bundle(model_id: str = "now", bias: float = -3.0, offset: float = 0.0, label
         model=Linear(bias),
         model_id=model_id,
         medians=MEDIANS,
-        peers=Peers(),
+        learnt=Learnt(),
         calibrator=Calibrator((1.0,), (offset,)),
         settings={"label": label},
     )

@@ -19,8 +19,8 @@ from pipeline.training import train as module
 from pipeline.training.train import (
     check_settings,
     fit_bundle,
+    load_learnt,
     load_matrix,
-    load_peers,
     monotone_signs,
     to_disk,
 )
@@ -162,7 +162,7 @@ def test_nobody_eligible_at_all_says_who_was_excluded_why(monkeypatch, tmp_path)
         r"customer for less than cohort\.min_tenure_weeks\); 3 closed \(.*\. Correct \[cohort\] in bank\.toml"
     )
     with pytest.raises(DataError, match=sentence):
-        load_peers(load_settings("demo"), Home(tmp_path), MONDAYS)
+        load_learnt(load_settings("demo"), Home(tmp_path), MONDAYS)
 
 
 def test_words_that_no_feature_or_lightgbm_knows_are_refused_before_any_work():
