@@ -12,7 +12,10 @@ from configs.published import Decision, Manager, ResponseRate, Score
 
 @dataclass(frozen=True)
 class Portfolio:
-    """One row per manager, or per branch for its customers without one (``manager`` is None): all of them."""
+    """One row per manager, or per branch for its customers without one (``manager`` is None): all of them.
+
+    Those with neither manager nor branch are one row too; their list is the common list.
+    """
 
     branch_id: str | None
     manager: Manager | None

@@ -39,15 +39,18 @@ def is_encrypted(link: str) -> bool:
 class Mail(Strict):
     """The sender of notices, the link in them, and the readers of branch lists.
 
-    ``branches``: the address of whoever reads a branch's own list, by branch_id. Nothing is sent while
-    ``sender`` or ``link`` is empty.
+    ``branches``: the address of whoever reads a branch's own list, by branch_id. ``common_list``: of whoever
+    reads the list of customers with neither manager nor branch. Nothing is sent while ``sender`` or ``link``
+    is empty.
     """
 
     sender: str
     link: str
     branches: Named[Annotated[str, AfterValidator(address)]]
 
-    @field_validator("sender")
+    common_list: str
+
+    @field_validator("sender", "common_list")
     @classmethod
     def _from(cls, sender: str) -> str:
         return address(sender) if sender else sender

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
+from math import ceil
 from types import MappingProxyType
 from typing import Annotated, Literal, Self
 
@@ -186,12 +187,18 @@ class Lists(Strict):
     """Length and order of a manager's weekly list, and the control group beside it; docs/lists.md."""
 
     default_capacity: Count
+    capacity_share: Annotated[float, Field(ge=0, le=1)]
     reasons: Annotated[int, Field(ge=1, le=5)]
     cool_down_weeks: Annotated[int, Field(ge=0, le=52)]
     stay_places: Place
     control_group_share: Annotated[float, Field(ge=0, lt=1)]
     salt: str
     min_group: Count
+
+    def capacity_of(self, customers: int) -> int:
+        """The places of a list of nobody's own capacity, for the number of customers it is chosen from."""
+        # 0.1 × 30 is 3.0000000000000004 in floats; the small step back keeps that 3.
+        return ceil(self.capacity_share * customers - 1e-9) if self.capacity_share else self.default_capacity
 
 
 class Profit(Strict):

@@ -33,11 +33,12 @@ def lists_in_words(context: Context, publication: Publication, lists: Sequence[C
     """The counts of a run and the top of its longest list by money at risk."""
     run, language = publication.run, context.settings.language
     top = max(lists, key=lambda call_list: sum(score.money_at_risk_minor for score in call_list.listed))
-    owner = f"{top.manager.name} ({top.manager.manager_id})" if top.manager else f"branch {top.branch_id}"
+    of_branch = f"the list of branch {top.branch_id}" if top.branch_id else "the common list"
+    owner = f"the list of {top.manager.name} ({top.manager.manager_id})" if top.manager else of_branch
     excluded = ", ".join(f"{count:,} {code}" for code, count in run.excluded.items())
     lines = [
         f"run {run.run_id}: {run.cohort:,} customers scored, excluded: {excluded}",
-        f"top of the list of {owner}, snapshot {run.snapshot_date}, {run.base_currency}:",
+        f"top of {owner}, snapshot {run.snapshot_date}, {run.base_currency}:",
         _row("", "customer", "tier", "AUM", "risk", "at risk", "reason"),
     ]
     for rank, score in enumerate(top.listed[:SHOWN], start=1):

@@ -55,8 +55,13 @@ def _teams(settings: Settings, tables: Ingested, cohort: pd.DataFrame) -> Teams:
     named = np.where(manager != "", "manager " + manager, "branch " + branch)
     names, team = np.unique(named.astype(str), return_inverse=True)
     capacities = {f"manager {row.manager_id}": row.weekly_capacity for row in read_managers(tables)}
-    capacity = np.array([capacities.get(str(name), settings.lists.default_capacity) for name in names])
-    return Teams(team.astype(np.int64), capacity[team], ~cohort["marketing_opt_out"].to_numpy(bool))
+    # A list without a capacity of its own is chosen from the team's customers of that Monday.
+    sizes = cohort.assign(team=team).groupby(["team", "snapshot_date"])["team"].transform("size")
+    capacity = [
+        capacities.get(str(names[k]), settings.lists.capacity_of(size))
+        for k, size in zip(team.tolist(), sizes.tolist(), strict=True)
+    ]
+    return Teams(team.astype(np.int64), np.array(capacity), ~cohort["marketing_opt_out"].to_numpy(bool))
 
 
 def _persons(tables: Ingested, mondays: list[date]) -> pd.DataFrame:

@@ -22,16 +22,16 @@ def choose(
     """One list per manager and per branch with customers in nobody's charge, sorted by branch, then manager.
 
     A list is filled up to the weekly capacity by the money that a call is expected to keep, whatever the
-    band: an hour left over is better spent on the next customer than on none. A branch's own list, and that
-    of a manager the bank did not deliver, holds ``default_capacity``.
+    band: an hour left over is better spent on the next customer than on none. A list without a manager, and
+    that of one whom the bank did not deliver, holds ``Lists.capacity_of`` its customers.
     """
-    managers = complete_managers(scores, managers, lists.default_capacity)
+    managers = complete_managers(scores, managers, lists)
     return tuple(
         call_list_of(portfolio, decide(portfolio, lists, week)) for portfolio in portfolios(scores, managers)
     )
 
 
-def complete_managers(scores: Iterable[Score], managers: Iterable[Manager], capacity: int) -> list[Manager]:
+def complete_managers(scores: Iterable[Score], managers: Iterable[Manager], lists: Lists) -> list[Manager]:
     """The managers delivered, and one without a name for each other that customers are assigned to.
 
     A stand-in belongs to the branch that keeps most of its customers.
@@ -41,17 +41,20 @@ def complete_managers(scores: Iterable[Score], managers: Iterable[Manager], capa
     for score in scores:
         if score.manager_id and score.manager_id not in delivered:
             branches[score.manager_id][score.branch_id or ""] += 1
-    stand_ins = (Manager(key, "", _largest(counts), capacity) for key, counts in branches.items())
+    stand_ins = (
+        Manager(key, "", _largest(counts), lists.capacity_of(counts.total()))
+        for key, counts in branches.items()
+    )
     return [*delivered.values(), *stand_ins]
 
 
 def decide(portfolio: Portfolio, lists: Lists, week: Week) -> tuple[Decision, ...]:
     """One row per customer of the portfolio, by customer_id.
 
-    As many are listed as there is room for, by the money that a call is expected to keep. The branch's own
-    list, without a manager, has room for ``default_capacity``.
+    As many are listed as there is room for, by the money that a call is expected to keep.
     """
-    room = portfolio.manager.weekly_capacity if portfolio.manager else lists.default_capacity
+    manager = portfolio.manager
+    room = manager.weekly_capacity if manager else lists.capacity_of(len(portfolio.customers))
     verdicts = {score.customer_id: _kept_off(score, lists, week) for score in portfolio.customers}
     free = [score for score in portfolio.customers if verdicts[score.customer_id] is None]
     queue = [score.customer_id for score in sorted(free, key=lambda score: _rank_key(score, week))]

@@ -207,10 +207,7 @@ class _Sending:
 
 
 def notifications_of(read_session: ReadSession, mail: Mail) -> tuple[Notification, ...]:
-    """A notification for each manager and branch with customers to call, by kind and number.
-
-    Nobody is notified of the list of customers of no branch.
-    """
+    """A notification for each list with customers to call, by kind and number of its reader."""
     managers = {manager.manager_id: manager for manager in read_session.managers()}
     notifications = []
     for branch_id, manager_id in read_session.lists():
@@ -220,7 +217,7 @@ def notifications_of(read_session: ReadSession, mail: Mail) -> tuple[Notificatio
         elif branch_id is not None:
             to, name, address = outbox.Recipient("branch", branch_id), "", mail.branches.get(branch_id, "")
         else:
-            continue
+            to, name, address = outbox.Recipient("common", ""), "", mail.common_list
         notifications.append(Notification(to, name, address))
     return tuple(sorted(notifications, key=lambda notification: notification.to))
 
@@ -230,7 +227,8 @@ def message_of(notification: Notification, run: Run, settings: Settings, at: dat
 
     Its Message-ID is the same for one run and list, so that a mail server or reader can tell a second copy.
     """
-    texts, kind = TEXTS[settings.language], "own." if notification.to.kind == "branch" else ""
+    kind = {"manager": "", "branch": "own.", "common": "common."}[notification.to.kind]
+    texts = TEXTS[settings.language]
     words = {"monday": run.snapshot_date, "branch": _one_line(notification.to.number)}
     name = _one_line(notification.name)
     paragraphs = (

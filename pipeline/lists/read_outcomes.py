@@ -112,7 +112,7 @@ def _contact(line: Line, called_by: str, bank: Context) -> Contact:
 def _faults(read_session: ReadSession, lines: Sequence[Line], called_by: str) -> Iterator[str]:
     """The fault of each row, without a word of its content, which is about a customer."""
     managers = [manager.manager_id for manager in read_session.managers()]
-    if called_by and called_by not in managers:
+    if called_by and managers and called_by not in managers:
         yield f"CALLED_BY: the run knows no manager {called_by!r}. {did_you_mean(called_by, managers)}"
     decisions = read_session.decisions({line["customer_id"] for line in lines}).values()
     lists = {decision.customer_id: decision.manager_id for decision in decisions if decision.rank is not None}
@@ -154,7 +154,7 @@ def _fault_of_list(
     if line["customer_id"] not in lists or (lists[line["customer_id"]] or "") != line["manager_id"]:
         return "the customer is not on that list. Remove the row."
     if not (line["manager_id"] or called_by):
-        return "on a branch's own list. Say who called in CALLED_BY."
+        return "on a list without a manager. Say who called in CALLED_BY."
     return ""
 
 

@@ -19,13 +19,14 @@ State = Literal["sending", "sent", "refused"]
 
 @dataclass(frozen=True, order=True)
 class Recipient:
-    """The reader of a list: a manager, or a branch's head for customers without a manager."""
+    """The reader of a list: a manager, a branch's head for customers without one, or that of the common list,
+    without a number."""
 
-    kind: Literal["manager", "branch"]
+    kind: Literal["manager", "branch", "common"]
     number: str
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.number}"
+        return f"{self.kind} {self.number}" if self.number else f"the {self.kind} list"
 
 
 def begin(connection: Connection, run_id: str, to: Recipient, at: datetime, lease: timedelta) -> bool:

@@ -28,7 +28,8 @@ OPTIONS = {
 def write_lists(
     folder: Path, read_session: ReadSession, lists: Sequence[CallList], settings: Settings
 ) -> list[Path]:
-    """One workbook per manager and one per branch in ``folder``, on disk when it returns.
+    """One workbook per manager and one per branch in ``folder``, or the common list alone; on disk when it
+    returns.
 
     Returns the files, sorted by name.
     """
@@ -49,13 +50,18 @@ def manager_workbook(context: Context, call_list: CallList, read_session: ReadSe
 def branch_workbook(context: Context, lists: Sequence[CallList], read_session: ReadSession) -> bytes:
     """An .xlsx of a summary per manager and a sheet of the customers without one; ``lists`` of one branch."""
     without_manager = [call_list for call_list in lists if call_list.manager is None]
-    return _workbook(context, context.branch(lists[0].branch_id), lists, without_manager, read_session)
+    return _workbook(
+        context, lists[0].branch_id or context.words("common.title"), lists, without_manager, read_session
+    )
 
 
 def _workbooks(
     context: Context, lists: Sequence[CallList], read_session: ReadSession
 ) -> Iterator[tuple[str, bytes]]:
     """Name and content of each file; no id leaves the folder by its name."""
+    if not any(call_list.branch_id or call_list.manager for call_list in lists):
+        yield from (("list.xlsx", manager_workbook(context, common, read_session)) for common in lists)
+        return
     branches: dict[str, list[CallList]] = {}
     for call_list in lists:
         branches.setdefault(call_list.branch_id or "", []).append(call_list)
@@ -63,7 +69,8 @@ def _workbooks(
             manager = _in_name(call_list.manager.manager_id)
             yield f"manager_{manager}.xlsx", manager_workbook(context, call_list, read_session)
     for branch_id, of_branch in sorted(branches.items()):
-        name = f"branch_{_in_name(branch_id)}.xlsx" if branch_id else "no_branch.xlsx"
+        no_branch = "no_branch.xlsx" if len(branches) > 1 else "summary.xlsx"
+        name = f"branch_{_in_name(branch_id)}.xlsx" if branch_id else no_branch
         yield name, branch_workbook(context, of_branch, read_session)
 
 

@@ -35,12 +35,10 @@ class Context:
         names = {tier.name: tier.name_zh for tier in self.settings.tiers}
         return names.get(name, name) if self.settings.language == "zh" else name
 
-    def branch(self, branch_id: str | None) -> str:
-        return branch_id or self.words("branch.none")
-
     def who(self, call_list: CallList) -> str:
         if call_list.manager is None:
-            return self.words("own.who", branch=self.branch(call_list.branch_id))
+            branch = call_list.branch_id
+            return self.words("own.who", branch=branch) if branch else self.words("common.who")
         name, number = call_list.manager.name, call_list.manager.manager_id
         return f"{name} ({number})" if name else number
 
@@ -63,7 +61,9 @@ def list_sheet(workbook: Workbook, context: Context, call_list: CallList, rows: 
     holds. Both move along when somebody sorts the table.
     """
     words = context.words
-    sheet = workbook.add_worksheet(words("list.sheet" if call_list.manager else "own.sheet"))
+    sheet = workbook.add_worksheet(
+        words("own.sheet" if call_list.branch_id and not call_list.manager else "list.sheet")
+    )
     style = styles(workbook, words("font"))
     columns = _columns(context, call_list, rows)
     longest = risk_name(context.run.horizon_days)
@@ -91,7 +91,7 @@ def _facts(context: Context, call_list: CallList) -> str:
     return context.words(
         "list.facts",
         snapshot=context.run.snapshot_date,
-        branch=context.branch(call_list.branch_id),
+        branch=context.words("list.branch", branch=call_list.branch_id) if call_list.branch_id else "",
         listed=len(call_list.listed),
         customers=call_list.customers,
         money=context.words.money(_listed_minor(call_list)),
@@ -228,7 +228,8 @@ def summary_sheet(workbook: Workbook, context: Context, lists: Sequence[CallList
         money=context.words.money(total.money_at_risk_minor),
         currency=context.run.base_currency,
     )
-    title = context.words("summary.title", branch=context.branch(total.branch_id))
+    branch = total.branch_id
+    title = context.words("summary.title", branch=branch) if branch else context.words("common.title")
     row = top = head(sheet, columns, style, (title, _with_caveats(context, facts), context.source))
     for kind, part in (("", managed), ("own_", own), ("total_", [total])):
         for call_list in part:
@@ -246,10 +247,11 @@ def _summary_columns(context: Context, managed: Sequence[CallList], total: CallL
     words = context.words
     numbers = [call_list.manager.manager_id for call_list in managed if call_list.manager]
     names = [call_list.manager.name for call_list in managed if call_list.manager]
+    all_of = words("summary.total" if total.branch_id else "common.total")
     return [
         Column("manager", words("column.manager"), "text", fitted([*numbers, words("own.row")], 14, 30),
                lambda row: row.manager.manager_id if row.manager
-               else words("summary.total" if row is total else "own.row")),
+               else all_of if row is total else words("own.row")),
         Column("name", words("column.name"), "text", fitted(names, 18, 40),
                lambda row: row.manager.name if row.manager else ""),
         Column("capacity", words("column.capacity"), "count", 12,

@@ -5,12 +5,13 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from pipeline.artefacts import Home
-from pipeline.evaluation.segments import segments
+from pipeline.evaluation.segments import _teams, segments
 from tests.matrices import made_matrix
 
 FIRST, SECOND = date(2024, 3, 4), date(2024, 3, 11)
@@ -77,6 +78,16 @@ def test_a_team_is_a_manager_or_the_branch_where_there_is_none(made, bank_settin
     usual = bank_settings.lists.default_capacity
     assert teams.capacity.tolist() == [7, usual, usual, usual] * 2
     assert teams.callable.tolist() == [True, False, True, True] * 2
+
+
+def test_a_list_without_a_capacity_of_its_own_holds_a_share_of_its_monday(bank_settings):
+    lists = bank_settings.lists.model_copy(update={"capacity_share": 0.5})
+    days = pd.to_datetime(["2024-03-04"] * 3 + ["2024-03-11"])
+    cohort = pd.DataFrame({"manager_id": None, "branch_id": None, "snapshot_date": days})
+    cohort["marketing_opt_out"] = False
+    nobody = Tables(None, Path("none"))
+    teams = _teams(bank_settings.model_copy(update={"lists": lists}), nobody, cohort)
+    assert teams.capacity.tolist() == [2, 2, 2, 1]
 
 
 def test_groups_of_the_cohort(made):

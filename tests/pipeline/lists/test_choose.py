@@ -20,7 +20,8 @@ M1 = Manager("M1", "张伟", "B1", 2)
 
 
 def settings(**changes):
-    usual = {"default_capacity": 2, "reasons": 3, "cool_down_weeks": 4, "stay_places": 2,
+    usual = {"default_capacity": 2, "capacity_share": 0.0, "reasons": 3, "cool_down_weeks": 4,
+             "stay_places": 2,
              "control_group_share": 0.0,
              "salt": "", "min_group": 100}  # fmt: skip
     return Lists(**(usual | changes))
@@ -233,4 +234,16 @@ def test_customers_of_no_branch_come_last(make_score):
 
 def test_a_manager_the_bank_did_not_deliver_stands_in_at_the_branch_of_most_of_the_customers(make_score):
     own = [make_score(f"c{k}", manager_id="M9", branch_id="B2" if k else "B1") for k in range(3)]
-    assert complete_managers(own, [], 7) == [Manager("M9", "", "B2", 7)]
+    lists = settings(default_capacity=7)
+    assert complete_managers(own, [], lists) == [Manager("M9", "", "B2", 7)]
+    by_share = settings(capacity_share=0.34)
+    assert complete_managers(own, [], by_share) == [Manager("M9", "", "B2", 2)]
+
+
+@pytest.mark.parametrize(("share", "listed"), [(0.0, 2), (0.1, 3), (0.101, 4), (1.0, 30)])
+def test_a_list_without_a_manager_holds_a_share_of_its_customers(make_score, make_week, share, listed):
+    """0.1 × 30 is a little more than 3 in floats; one common list of 30, of whom nobody is held out."""
+    scores = [make_score(f"c{k:02}", branch_id=None, manager_id=None) for k in range(30)]
+    lists = settings(default_capacity=2, capacity_share=share, control_group_share=0.0)
+    (common,) = choose(scores, [], lists, make_week())
+    assert (common.branch_id, common.manager, len(common.listed)) == (None, None, listed)

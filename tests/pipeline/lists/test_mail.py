@@ -28,6 +28,7 @@ THREE = (
     Manager("M3", "", "B2", 5, "m3@bank.example"),
 )
 ALL = ["head.b1@bank.example", "m1@bank.example", "m2@bank.example", "m3@bank.example"]
+COMMON = Recipient("common", "")
 FIRST = ALL[0]  # a branch's own list comes first
 
 
@@ -81,7 +82,7 @@ def never(seconds: float) -> None:
 def test_each_reader_of_a_list_is_told_once(bank, mail_server, mailbox):
     sent = send(bank, mail_server, MONDAY, never)
     assert mailbox.readers == ALL
-    assert (sent.sent, sent.sent_before, sent.refused, sent.no_address) == (4, 0, [], [])
+    assert (sent.sent, sent.sent_before, sent.refused, sent.no_address) == (4, 0, [], [COMMON])
     again = send(bank, mail_server, MONDAY, never)
     assert (again.sent, again.sent_before) == (0, 4)
     assert mailbox.readers == ALL
@@ -124,7 +125,7 @@ def test_a_server_that_stays_busy_ends_the_command_and_the_next_one_goes_on(
     bank, mail_server, mailbox, waits
 ):
     mailbox.answers["m2@bank.example"] = ["451 busy"] * 5
-    sentence = r"^1 of 4 notifications could not be sent: .* answered 451\. Run make mail again"
+    sentence = r"^1 of 5 notifications could not be sent: .* answered 451\. Run make mail again"
     with pytest.raises(DataError, match=sentence):
         send(bank, mail_server, MONDAY, waits.append)
     assert waits == [5, 10, 20, 40]
@@ -141,7 +142,7 @@ def test_a_server_that_ends_each_session_after_one_message_gets_them_all(bank, m
 
 
 def test_no_server_at_all_is_tried_again_and_then_said(bank, mail_server, waits):
-    sentence = r"^4 of 4 notifications could not be sent: .*127\.0\.0\.1:1 cannot be reached"
+    sentence = r"^4 of 5 notifications could not be sent: .*127\.0\.0\.1:1 cannot be reached"
     with pytest.raises(DataError, match=sentence):
         send(bank, mail_server.model_copy(update={"port": 1}), MONDAY, waits.append)
     assert waits == [5, 10, 20, 40]
@@ -204,7 +205,7 @@ def test_addresses_of_no_use_are_named(bank, mail_server, mailbox):
     )
     publish(bank, (*THREE[:1], *bad), "run-2")
     sent = send(bank, mail_server, MONDAY, never)
-    assert [one.number for one in sent.no_address] == ["M3", "M4", "M5"]
+    assert [one.number for one in sent.no_address] == ["", "M3", "M4", "M5"]
     assert mailbox.readers == ALL[:2]
 
 
@@ -236,6 +237,7 @@ def test_the_command_says_what_became_of_each(bank, mail_server, mailbox, monkey
     assert result.stdout.splitlines() == [
         "3 notifications sent, 0 sent before",
         "refused by the mail server with 550: manager M2",
+        "no address that mail can go to: the common list",
         "no address that mail can go to: manager M4",
     ]
     monkeypatch.delenv("ATTRITION_SMTP_HOST")

@@ -51,6 +51,17 @@ def test_a_branchs_notification_in_english_greets_nobody_by_name():
     assert written(ZHANG, language="en").get_content().startswith("Dear 张伟,\n\nYour list")
 
 
+@pytest.mark.parametrize(("language", "subject"), [
+    ("en", "Customers to call, week of 2026-11-16"), ("zh", "公共客户联系名单，2026-11-16 当周")
+])  # fmt: skip
+def test_the_notification_of_the_common_list_names_no_branch(language, subject):
+    common = Notification(Recipient("common", ""), "", "desk@bank.example")
+    message = written(common, language=language)
+    assert message["Subject"] == subject
+    assert not [word for word in ("None", "branch", "机构") if word in message.get_content()]
+    assert str(common.to) == "the common list"
+
+
 def test_a_message_id_tells_a_second_copy_from_another_message():
     other = published_run("run-2")
     manager = Notification(Recipient("manager", "B1"), "", "head.b1@bank.example")

@@ -148,7 +148,7 @@ def test_who_wants_no_more_calls_is_opted_out(bank, read):
 
 def test_a_branchs_own_list_needs_to_know_who_called(bank, read):
     own = row("c9", "未接通", manager=None)
-    assert faults(read, own) == ["row 3: on a branch's own list. Say who called in CALLED_BY."]
+    assert faults(read, own) == ["row 3: on a list without a manager. Say who called in CALLED_BY."]
     assert faults(read, own, called_by="M3") == ["CALLED_BY: the run knows no manager 'M3'. Known: M1, M2."]
     assert read(own, called_by="M2")["new"] == 1
     assert read(own, called_by="M1")["same"] == 1  # the row tells nothing new

@@ -295,8 +295,35 @@ def test_no_id_leaves_the_folder(folder, read_session, lists, settings):
 
 
 def test_customers_of_no_branch_have_a_workbook_too(folder, read_session, lists, settings):
+    written = write_lists(folder, read_session, [*lists, replace(lists[1], branch_id=None)], settings)
+    assert "no_branch.xlsx" in [path.name for path in written]
+
+
+def test_a_bank_without_managers_and_branches_has_one_workbook_of_one_sheet(
+    folder, read_session, lists, settings
+):
     (path,) = write_lists(folder, read_session, [replace(lists[1], branch_id=None)], settings)
-    assert path.name == "no_branch.xlsx"
+    assert path.name == "list.xlsx"
+    (sheet,) = load_workbook(path).worksheets
+    assert sheet.title == "联系名单"
+    title, facts = (sheet.cell(row, 1).value for row in (1, 2))
+    assert title == "本周客户联系名单 · 公共名单"
+    assert "机构" not in facts
+    assert "None" not in facts
+
+
+def test_a_summary_of_managers_without_branches_names_none(folder, read_session, lists, settings):
+    without = [
+        replace(one, branch_id=None, manager=one.manager and replace(one.manager, branch_id=""))
+        for one in lists
+    ]
+    written = {path.name: path for path in write_lists(folder, read_session, without, settings)}
+    assert set(written) == {"manager_M1.xlsx", "summary.xlsx"}
+    summary = load_workbook(written["summary.xlsx"]).worksheets[0]
+    texts = [str(cell.value) for row in summary.iter_rows() for cell in row if cell.value is not None]
+    assert texts[0] == "流失预警汇总"
+    assert "合计" in texts
+    assert not [text for text in texts if "机构" in text or "None" in text]
 
 
 def test_a_number_is_a_part_of_a_name_that_a_file_system_takes():
