@@ -15,6 +15,7 @@ from configs.published import RunExtras
 from models.bundle import Bundle
 from pipeline.alarms.run_alarms import raise_run_alarms
 from pipeline.context import Context
+from pipeline.evaluation.intake_page import write_intake_page
 from pipeline.evaluation.model_report import card_of, report_after_training
 from pipeline.gates.cohorts import standing
 from pipeline.gates.gates import NO_WAIVER, EvaluatedDelivery, Waiver, evaluate_delivery, evaluate_run
@@ -82,6 +83,7 @@ def run_ingest(context: Context, raw: Path, rows_gone: str = "") -> Ingested:
         with Store(context.home.store) as store, store.write() as connection:
             recorded = contacts.oldest_first(connection)
         tables = overlay_contacts(context.home, tables, recorded)
+        write_intake_page(context.settings, context.home, tables)
     for finding in read_findings(context.settings, tables):
         log.log(WARNING if finding.warning else INFO, "ingest    %s", finding.text)
     return tables

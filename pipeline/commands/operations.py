@@ -74,11 +74,13 @@ def new_bank_command(raw: RawOption, bank: BankOption, data: DataOption = DATA) 
 
 def _after_ingest(bank: str, data: Path) -> list[str]:
     """Lines on what the tables of the drafts give; before the first ingest, the next command."""
+    from pipeline.evaluation.intake_page import write_intake_page
     from pipeline.new_bank.after_ingest import ingested_in_words
 
     if not (data / bank / "tables" / "current").is_file():
         return [f"Not ingested yet: make ingest BANK={bank} RAW=<folder>"]
     with writing("new-bank", bank, data) as context, progress_bar("definitions") as on_bucket:
+        write_intake_page(context.settings, context.home, context.tables)
         return ingested_in_words(context, on_bucket)
 
 
@@ -105,7 +107,7 @@ def ingest(
                 f"{count.table:<13}{count.rows_in:>12,}{count.loaded:>12,}{count.superseded:>12,}"
                 f"{count.quarantined:>13,}{count.duplicates:>12,}"
             )
-        typer.echo(f"refused rows: {context.home.root / 'quarantine.csv'}")
+        typer.echo(f"refused rows: {context.home.root / 'quarantine.csv'}   page: intake.html beside it")
 
 
 @app.command("quarantine-export")

@@ -5,18 +5,16 @@ second, so it is imported where something is drawn.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import altair as alt
-import jinja2
 import pandas as pd
 import vl_convert
 from markupsafe import Markup
 
 from configs.settings import Settings
 from pipeline.evaluation.figures import DRAWS
-from pipeline.evaluation.model_card import with_interval
+from pipeline.evaluation.page_templates import TEMPLATES
 
 Figures = Mapping[str, Any]
 SHOWN = 20  # branches on a page; a chart has room for no more
@@ -27,29 +25,7 @@ COLOURS = ["#1f4e79", "#c55a11", "#548235", "#7f6000", "#7030a0", "#7f7f7f"]  # 
 
 def page(template: str, settings: Settings, **context: Any) -> str:
     """The whole page as HTML text; nothing in it is fetched from anywhere, and it has no script."""
-    return _TEMPLATES.get_template(template).render(settings=settings, titles=[], **context)
-
-
-def number(value: object, form: str = "") -> str:
-    """A figure as text, by ``form`` as in ``format``; an unknown one is empty.
-
-    Without a form a number has at most four decimals.
-    """
-    if value is None or value != value:  # NaN
-        return ""
-    if form:
-        return format(value, form)
-    return f"{value:,.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
-
-
-def percent(share: float | None, form: str = ".1f") -> str:
-    """A share as a number of hundredths, without the sign; an unknown one is empty."""
-    return number(None if share is None else share * 100, form)
-
-
-def plain(name: str) -> str:
-    """A name of the code in words."""
-    return name.replace("_", " ")
+    return TEMPLATES.get_template(template).render(settings=settings, titles=[], **context)
 
 
 def money_parts(figures: Figures) -> list[tuple[list[Figures], Markup]]:
@@ -160,13 +136,4 @@ def _svg(chart: Any, width: int = WIDTH, height: int = HEIGHT) -> Markup:
     return Markup(vl_convert.vegalite_to_svg(sized.configure_legend(orient="bottom", title=None).to_json()))
 
 
-_TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    undefined=jinja2.StrictUndefined,
-    extensions=["jinja2.ext.do"],
-)
-_TEMPLATES.filters |= {"number": number, "percent": percent, "interval": with_interval, "plain": plain}
-_TEMPLATES.globals |= {"draws": DRAWS, "money_parts": money_parts}
+TEMPLATES.globals |= {"draws": DRAWS, "money_parts": money_parts}

@@ -9,16 +9,16 @@ import pyarrow.parquet as pq
 from configs.errors import DataError
 from configs.tables import Table
 from pipeline.ingest.deliveries import FileCount
-from pipeline.ingest.load import Ingestion, by_file
+from pipeline.ingest.load import Ingestion, Weeks, by_file
 from pipeline.ingest.relations import number
 from pipeline.ingest.sources import Reject
 from pipeline.tables import NOTES
 
 
 def count_files(
-    state: Ingestion, table: Table, new: dict[str, int], rejects: list[Reject], loaded: dict[str, int]
+    state: Ingestion, table: Table, new: dict[str, int], rejects: list[Reject], weeks: Weeks
 ) -> list[FileCount]:
-    """One row per file and what became of its rows; ``new`` were validated, ``loaded`` were written now.
+    """One row per file and what became of its rows; ``new`` were validated, those of ``weeks`` written now.
 
     Raises DataError where a row got lost or came twice.
     """
@@ -27,6 +27,9 @@ def count_files(
     before = {(count["table"], count["file"]): FileCount(**count) for count in noted}
     rows_in = Counter(new)
     rows_in.update(reject.file for reject in rejects if base is None or state.plan.reads(reject.file))
+    loaded = Counter[str]()
+    for (file, _), rows in weeks.items():
+        loaded[file] += rows
     duplicates = by_file(state.con, "SELECT _file FROM repeated WHERE verdict = 'duplicate'")
     refused = by_file(state.con, f"SELECT file AS _file FROM quarantine WHERE table_name = '{table.name}'")
     counted = {file for name, file in before if name == table.name}
@@ -36,7 +39,7 @@ def count_files(
         count = replace(
             earlier,
             rows_in=earlier.rows_in + rows_in[file],
-            loaded=earlier.loaded + loaded.get(file, 0),
+            loaded=earlier.loaded + loaded[file],
             quarantined=refused.get(file, 0),
             duplicates=earlier.duplicates + duplicates.get(file, 0),
         )

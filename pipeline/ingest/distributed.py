@@ -151,8 +151,8 @@ class DistributedTable:
         self.cluster.over(partial(raw_text, work), refused_lines(self.state, work.table.name))
         _insert(self.state.con, "raw_rows", work.folder / "raw")
 
-    def write_kept(self) -> dict[str, int]:
-        """Write the kept rows by bucket and year, a task per bucket; their number by file."""
+    def write_kept(self) -> load.Weeks:
+        """Write the kept rows by bucket and year, a task per bucket; their number by file and week."""
         work = self.work
         copy_rows(
             self.state.con,
@@ -161,7 +161,7 @@ class DistributedTable:
             work.folder / REPEATED_ROWS,
         )
         target = (self.state.draft / work.table.name).resolve()
-        rows = sum(self._over_buckets(partial(write_buckets_of, work, target)), Counter[str]())
+        rows = sum(self._over_buckets(partial(write_buckets_of, work, target)), load.Weeks())
         shutil.rmtree(work.folder)
         return rows
 
@@ -240,9 +240,9 @@ def gather_again(work: Work, part: int) -> None:
         pq.write_table(again.drop_columns("_hash"), work.folder / "again" / f"{path.stem}.parquet")
 
 
-def write_buckets_of(work: Work, target: Path, buckets: range) -> Counter[str]:
-    """Write the kept rows of these buckets below ``target``; their number by file."""
-    written: Counter[str] = Counter()
+def write_buckets_of(work: Work, target: Path, buckets: range) -> load.Weeks:
+    """Write the kept rows of these buckets below ``target``; their number by file and week."""
+    written = load.Weeks()
     with _alone() as con:
         for bucket, pieces in zip(buckets, _partitions(work, "rows", buckets), strict=False):
             con.register("bucket_rows", pa.Table.from_batches(pieces))
@@ -257,7 +257,7 @@ def write_buckets_of(work: Work, target: Path, buckets: range) -> Counter[str]:
             )
             rows, folder = con.sql(load.KEPT_ROWS).to_arrow_table(), target / bucket_name(bucket)
             write_parts(rows, folder, *layout_of(work.table))
-            written.update(load.by_file(con, load.KEPT_FILES))
+            written.update(load.kept_weeks(con, work.table))
     return written
 
 

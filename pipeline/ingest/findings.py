@@ -4,7 +4,7 @@ The counts are worked out once per delivery, over all rows of all deliveries, an
 sentences are made when they are shown, by the settings of that day.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from pipeline.artefacts import read_json, write_json
 from pipeline.ingest.accounts import unlike_bookings
 from pipeline.ingest.attributes import count_categories, delivered_attributes, unlike_declared
 from pipeline.ingest.contradictions import contradictions
-from pipeline.ingest.words import count_words, unknown_words, unmatched_measures, unused_words
+from pipeline.ingest.words import WordCounts, count_words, unknown_words, unmatched_measures, unused_words
 from pipeline.tables import Ingested
 
 FINDINGS = "findings.json"
@@ -24,29 +24,37 @@ FINDINGS = "findings.json"
 
 @dataclass(frozen=True)
 class Finding:
-    """One sentence. ``warning``: what was loaded may be wrong; else it is a remark."""
+    """One sentence. ``warning``: what was loaded may be wrong; else it is a remark.
+
+    ``quotes`` words as the bank delivers them, which may be about persons.
+    """
 
     text: str
     warning: bool
+    quotes: bool = False
+
+
+def rows_of(names: Iterable[str], files: Callable[[str], Sequence[Path]]) -> dict[str, str]:
+    """SQL by table: its rows of all deliveries together; ``files`` are those of a table that has any."""
+    delivered = {table: [str(path) for path in files(table)] for table in names}
+    return {
+        table: f"read_parquet({paths}, hive_partitioning = false)"
+        for table, paths in delivered.items()
+        if paths
+    }
 
 
 def write_findings(
     con: duckdb.DuckDBPyConnection,
     bank: str,
     columns: Mapping[str, Collection[str]],
-    files: Callable[[str], Sequence[Path]],
+    tables: Mapping[str, str],
     folder: Path,
 ) -> None:
-    """Keep the counts that the sentences are made of. ``columns`` are those that the bank delivers, by table.
+    """Keep the counts that the sentences are made of.
 
-    ``files`` are those of a table, all deliveries together.
+    ``columns`` are those that the bank delivers, by table; ``tables`` are SQL of all rows.
     """
-    delivered = {table: [str(path) for path in files(table)] for table in columns}
-    tables = {
-        table: f"read_parquet({paths}, hive_partitioning = false)"
-        for table, paths in delivered.items()
-        if paths
-    }
     words = {table: count_words(con, table, rows) for table, rows in tables.items() if table in EVENT_TABLES}
     doubts = contradictions(con, bank, columns, tables)
     if "holdings" in tables and "account_id" not in columns["holdings"]:
@@ -64,8 +72,18 @@ def read_findings(settings: Settings, tables: Ingested) -> list[Finding]:
     if not path.is_file():
         return []
     noted = read_json(path)
-    doubtful = [*noted["contradictions"], *unknown_words(settings, noted["words"])]
-    doubtful += unlike_declared(settings, noted.get("categories", {}))
     of_bank, others = unmatched_measures(settings, noted["words"])
-    unused = [*others, *unused_words(settings, noted["words"])]
-    return [Finding(text, True) for text in [*doubtful, *of_bank]] + [Finding(text, False) for text in unused]
+    return [
+        *(Finding(text, True) for text in noted["contradictions"]),
+        *(Finding(text, True, True) for text in unknown_words(settings, noted["words"])),
+        *(Finding(text, True, True) for text in unlike_declared(settings, noted.get("categories", {}))),
+        *(Finding(text, True) for text in of_bank),
+        *(Finding(text, False) for text in others),
+        *(Finding(text, False, True) for text in unused_words(settings, noted["words"])),
+    ]
+
+
+def read_words(tables: Ingested) -> dict[str, WordCounts]:
+    """The counts of words by table."""
+    words: dict[str, WordCounts] = read_json(tables.folder / FINDINGS)["words"]
+    return words

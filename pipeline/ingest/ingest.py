@@ -24,7 +24,8 @@ from pipeline.ingest.attributes import refuse_attributes
 from pipeline.ingest.counts import count_files, count_superseded
 from pipeline.ingest.databases import fetched
 from pipeline.ingest.distributed import distributed_ingest, open_distributed
-from pipeline.ingest.findings import write_findings
+from pipeline.ingest.findings import rows_of, write_findings
+from pipeline.ingest.intake import write_intake
 from pipeline.ingest.relations import computing, number, open_relations
 from pipeline.ingest.selects import (
     ORDER,
@@ -44,9 +45,10 @@ FEW_MOVED = 10  # fewer rows than this are no pattern
 
 @dataclass(frozen=True)
 class Loaded:
-    """One table's share of an ingest: its rows, their counts by file and in all."""
+    """One table's share of an ingest: its rows, their counts by file and week, by file, and in all."""
 
     incoming: load.Incoming
+    weeks: load.Weeks
     counts: list[deliveries.FileCount]
     total: Count
 
@@ -187,7 +189,7 @@ def _load(state: load.Ingestion, table: Table, select: str) -> Loaded:
             distributed.keep_raw()
         else:
             quarantine.keep_raw(state, table.name)
-        written = distributed.write_kept() if distributed else load.write_kept(state, table, incoming.columns)
+        weeks = distributed.write_kept() if distributed else load.write_kept(state, table, incoming.columns)
         moved = number(con, "SELECT count(*) FROM repeated WHERE moved AND NOT _earlier")
         superseded = 0
         if table.by_customer:
@@ -195,7 +197,7 @@ def _load(state: load.Ingestion, table: Table, select: str) -> Loaded:
             load.write_notes(state, table)
             superseded = count_superseded(state, table)
         load.store_references(state, table)
-        counts = count_files(state, table, new_rows, rejects, written)
+        counts = count_files(state, table, new_rows, rejects, weeks)
         corrected = quarantine.note_corrected(con, table.name, counts)
     names = ("rows_in", "loaded", "quarantined", "duplicates")
     totals = {name: sum(getattr(count, name) for count in counts) for name in names}
@@ -203,7 +205,7 @@ def _load(state: load.Ingestion, table: Table, select: str) -> Loaded:
     if before:
         superseded, moved = before.superseded + superseded, before.moved + moved
     total = Count(table.name, **totals, corrected=corrected, superseded=superseded, moved=moved)
-    return Loaded(incoming, counts, total)
+    return Loaded(incoming, weeks, counts, total)
 
 
 def _check_limit(state: load.Ingestion, loaded: Loaded) -> None:
@@ -263,7 +265,9 @@ def _note(state: load.Ingestion, loaded: list[Loaded]) -> None:
     builds_on = (*before.builds_on, before.fingerprint) if before else ()
     days = _days(state)
     columns = {table.total.table: table.incoming.columns for table in loaded}
-    write_findings(state.con, state.settings.bank, columns, partial(_parts, state), state.draft)
+    rows = rows_of(columns, partial(_parts, state))
+    write_findings(state.con, state.settings.bank, columns, rows, state.draft)
+    write_intake(state, {table.total.table: table.weeks for table in loaded}, rows)
     if before and len(builds_on) > deliveries.MOST_DELIVERIES:
         deliveries.compact(before, state.draft)
         builds_on = ()

@@ -4,8 +4,10 @@ The rows are those of the bank's SELECTs over the files, and those refused befor
 customers, products, managers and daily rates of all deliveries, and the latest valid date.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from math import log2
 from pathlib import Path
 
@@ -31,6 +33,7 @@ from pipeline.snapshots.spark import Cluster
 from pipeline.tables import NOTES, UNDATED
 
 BATCH_ROWS = 1_000_000
+Weeks = Counter[tuple[str, date | None]]  # rows by file and the Monday of the week in which they happened
 # Each rate stands until the next, and the last for 31 days.
 DAILY = (
     "SELECT currency, day::DATE AS day, to_base FROM ("
@@ -252,7 +255,6 @@ def find_earlier(state: Ingestion, table: Table) -> None:
 
 
 KEPT = "FROM good g LEFT JOIN repeated w USING (_row) WHERE coalesce(w.verdict, 'kept') = 'kept'"
-KEPT_FILES = f"SELECT g._file {KEPT}"
 # Of a table by customer, as its files hold them, each with its bucket.
 KEPT_ROWS = (
     "SELECT g.* EXCLUDE (_row, _file, _line, deleted), "
@@ -260,8 +262,8 @@ KEPT_ROWS = (
 )
 
 
-def write_kept(state: Ingestion, table: Table, columns: Collection[str] = ()) -> dict[str, int]:
-    """Write the kept rows, those of customers by bucket and year; their number by file.
+def write_kept(state: Ingestion, table: Table, columns: Collection[str] = ()) -> Weeks:
+    """Write the kept rows, those of customers by bucket and year; their number by file and week.
 
     ``columns`` are those that the bank's SELECT yields. Raises ReadAllError where a joint account gets
     further holders.
@@ -279,7 +281,7 @@ def write_kept(state: Ingestion, table: Table, columns: Collection[str] = ()) ->
             kept = split_shares(kept)
         reader = con.sql(kept).to_arrow_reader(BATCH_ROWS)
         write_buckets(reader, folder, buckets, *layout_of(table))
-    return by_file(con, KEPT_FILES)
+    return kept_weeks(con, table)
 
 
 def write_refused(state: Ingestion, table: Table, columns: dict[str, str]) -> None:
@@ -309,3 +311,10 @@ def write_notes(state: Ingestion, table: Table) -> None:
 def by_file(con: duckdb.DuckDBPyConnection, rows: str) -> dict[str, int]:
     """The number of rows of each file in a query that yields their ``_file``."""
     return dict(con.execute(f"SELECT coalesce(_file, ''), count(*) FROM ({rows}) GROUP BY 1").fetchall())
+
+
+def kept_weeks(con: duckdb.DuckDBPyConnection, table: Table) -> Weeks:
+    """The number of kept rows by file and week; the week is None where nothing happens."""
+    week = f"date_trunc('week', g.{table.happened})::DATE" if table.happened else "NULL"
+    query = f"SELECT coalesce(g._file, ''), {week}, count(*) {KEPT} GROUP BY ALL"
+    return Counter({(file, monday): rows for file, monday, rows in con.execute(query).fetchall()})

@@ -39,11 +39,10 @@ def count_words(con: duckdb.DuckDBPyConnection, table: str, rows: str) -> list[l
 
 def unknown_words(settings: Settings, words: Mapping[str, WordCounts]) -> Iterator[str]:
     """A sentence per column with words that no feature, filter or rule knows, each with the nearest known."""
-    for table, column, numbers in _by_column(words):
-        known = set(TABLES[table].column(column).known)
-        if not known:
+    for table, column, numbers in by_column(words):
+        if not TABLES[table].column(column).known:
             continue
-        known |= _used(settings, table, column) | set(settings.words.get(f"{table}.{column}", ()))
+        known = known_words(settings, table, column)
         unknown = {word: number for word, number in numbers.items() if word not in known}
         if unknown:
             named = listed([_named(word, number, known) for word, number in unknown.items()], SHOWN)
@@ -54,10 +53,17 @@ def unknown_words(settings: Settings, words: Mapping[str, WordCounts]) -> Iterat
             )
 
 
+def known_words(settings: Settings, table: str, column: str) -> set[str]:
+    """The words of a column that the contract, a feature or the bank's settings know."""
+    contract = TABLES[table].column(column)
+    declared_words = settings.words.get(f"{table}.{column}", ())
+    return {*contract.allowed, *contract.known, *declared_words} | used_words(settings, table, column)
+
+
 def unused_words(settings: Settings, words: Mapping[str, WordCounts]) -> Iterator[str]:
     """A sentence per column with words that are known, and that no feature looks at."""
-    for table, column, numbers in _by_column(words):
-        used = _used(settings, table, column)
+    for table, column, numbers in by_column(words):
+        used = used_words(settings, table, column)
         unused = {word: number for word, number in numbers.items() if word not in used}
         if unused and (table, column) not in LOOKED_AT:
             named = listed([f"{word} ({number:,})" for word, number in unused.items()], SHOWN)
@@ -94,7 +100,7 @@ def _matched(measure: Measure, counted: WordCounts) -> bool:
 
 
 def _unmatched(measure: Measure, words: Mapping[str, WordCounts]) -> str:
-    occurring = {column: numbers for table, column, numbers in _by_column(words) if table == measure.table}
+    occurring = {column: numbers for table, column, numbers in by_column(words) if table == measure.table}
     missing = [
         f"{column} = {word!r}{_near(word, set(occurring.get(column, ())), ' (', '?)')}"
         for column, allowed in measure.where.items()
@@ -108,7 +114,7 @@ def _unmatched(measure: Measure, words: Mapping[str, WordCounts]) -> str:
     )
 
 
-def _by_column(words: Mapping[str, WordCounts]) -> Iterator[tuple[str, str, dict[str, int]]]:
+def by_column(words: Mapping[str, WordCounts]) -> Iterator[tuple[str, str, dict[str, int]]]:
     """Table, column, and the number of rows of each word, the most frequent first."""
     for table, counted in words.items():
         for place, column in enumerate(columns_of(table)):
@@ -119,7 +125,7 @@ def _by_column(words: Mapping[str, WordCounts]) -> Iterator[tuple[str, str, dict
             yield table, column, dict(sorted(numbers.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
-def _used(settings: Settings, table: str, column: str) -> set[str]:
+def used_words(settings: Settings, table: str, column: str) -> set[str]:
     """The words of a column by which measures choose rows."""
     measures = [measure for measure in declared(settings) if measure.table == table]
     return {word for measure in measures for word in measure.where.get(column, ())}

@@ -7,12 +7,11 @@ from pipeline.evaluation.page import (
     calibration,
     lines,
     money_parts,
-    number,
     page,
-    percent,
     ranked,
     timeline,
 )
+from pipeline.evaluation.page_templates import number, percent
 
 
 def test_a_number_has_its_form_or_four_decimals_and_an_unknown_one_is_empty():

@@ -23,7 +23,7 @@ FIRST = [
     "N6,C7,A1,2024-03-02 10:00:00,2.00,CNY,other,2024-03-02,",
 ]
 SECOND = ["N1,C1,A1,2024-03-02 10:00:00,-8.25,CNY,card,2024-03-09,"]
-RECORDED = (6, "139380606191fa8ff5f92aaeb8dad59de8a3104ba97dede8cc2111e27c65ff0a")
+RECORDED = (7, "02df6e059fe18428e7138cfcaa610d1a99fba3c607ce742f07c74ed1e102e1be")
 
 
 def test_what_an_ingest_makes_changes_with_its_version(tiny: Any) -> None:

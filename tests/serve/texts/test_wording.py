@@ -45,6 +45,7 @@ COMPOSED = (
     "mail.",
     "gate.",
     "gate_remedy.",
+    "intake.",
     "source.",
 )
 
