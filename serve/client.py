@@ -25,7 +25,7 @@ from configs.published import Outcome
 from serve.api.branches import BranchSummary
 from serve.api.contacts import ContactRecorded
 from serve.api.customers import CustomerRisk, CustomersRisk, OptOut
-from serve.api.managers import ManagerList
+from serve.api.managers import CommonList, ManagerList
 from serve.api.runs import ModelCard, Runs, RunSchema
 from serve.store.read_session import LONGEST
 
@@ -99,6 +99,10 @@ class Client:
     def manager_list(self, manager_id: str, language: str = "en", limit: int = 100) -> Iterator[ManagerList]:
         """The pages of one run."""
         return self._pages(ManagerList, f"/managers/{_part(manager_id)}/list", language=language, limit=limit)
+
+    def common_list(self, language: str = "en", limit: int = 100) -> Iterator[CommonList]:
+        """The pages of one run: the customers with neither manager nor branch."""
+        return self._pages(CommonList, "/list", language=language, limit=limit)
 
     def branch(self, branch_id: str, limit: int = 100) -> Iterator[BranchSummary]:
         """The pages of one run."""

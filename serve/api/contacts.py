@@ -20,6 +20,7 @@ from serve.http.problems import CONFLICT, documented
 from serve.http.responses import ID, RunResponse, Schema
 from serve.store import contacts
 
+NO_CUSTOMER_OR_MANAGER = "The run knows no such customer, or no such manager."
 router = authorized_router("contacts")
 
 
@@ -69,11 +70,15 @@ def record_contact(
     """Records the outcome of a contact once: sent again under its key, it gets the first answer."""
     access.about(sent.customer_id)
     manager_id = sent.manager_id or access.caller.manager_id
-    if not manager_id:
-        raise HTTPException(422, "body.manager_id: say which manager called")
     with access.at_run(sent.run_id) as read_session:
-        if read_session.customer(sent.customer_id) is None or read_session.manager(manager_id) is None:
-            raise HTTPException(404, "The run knows no such customer, or no such manager.")
+        if not read_session.managers():  # a bank without managers: who sends has called, or who is named
+            manager_id = manager_id or access.caller.subject
+        elif not manager_id:
+            raise HTTPException(422, "body.manager_id: say which manager called")
+        elif read_session.manager(manager_id) is None:
+            raise HTTPException(404, NO_CUSTOMER_OR_MANAGER)
+        if read_session.customer(sent.customer_id) is None:
+            raise HTTPException(404, NO_CUSTOMER_OR_MANAGER)
     contact = contacts.Contact(
         key=idempotency_key,
         customer_id=sent.customer_id,

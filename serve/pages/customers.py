@@ -35,8 +35,8 @@ pages = APIRouter(include_in_schema=False, route_class=Page)
 class Form:
     """The fields of the form. Its key says that it is sent once, however often the button is pressed.
 
-    ``callers`` are the managers to choose from; empty for a manager, who calls in person. ``faults`` has a
-    sentence by field.
+    ``callers`` are the managers to choose from; empty where who records has called in person. ``faults`` has
+    a sentence by field.
     """
 
     key: str
@@ -120,6 +120,8 @@ def blank(read_session: ReadSession, access: Access, score: Score) -> Form | Non
     if caller.role is Role.MANAGER:
         return Form(_new_key(), caller=caller.manager_id)
     callers = read_session.managers(score.branch_id or "")
+    if not (callers or read_session.managers()):  # a bank without managers: who records has called
+        return Form(_new_key(), caller=caller.subject)
     return Form(_new_key(), callers, score.manager_id or "") if callers else None
 
 

@@ -1,14 +1,16 @@
-"""The branches with this week's work, a manager's list, and a branch's own of customers without a manager."""
+"""The branches with this week's work, a manager's list, a branch's own list, and the common list."""
 
 from collections.abc import Sequence
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from configs.published import Score
+from serve.api.managers import COMMON
 from serve.api.requests import BranchId, ManagerId
 from serve.auth.access import Access, Granted
-from serve.pages.page import Page, RunId, asked_run, language_of, may, show_run
+from serve.pages.page import Page, RunId, asked_run, go, language_of, may, show_run
 from serve.store import branch_summary, contacts
 from serve.store.list_rows import list_rows
 from serve.store.read_session import ReadSession
@@ -34,6 +36,15 @@ def manager_page(
         return _list_page(request, access, session, session.manager_list(manager_id), after, who)
 
 
+@pages.get("/list")
+def common_list_page(request: Request, access: Granted, run: RunId = "", after: After = 0) -> Response:
+    """Listed customers with neither manager nor branch: all of them in a bank without both."""
+    access.about(COMMON)
+    with asked_run(access, run) as session:
+        who = Wording(language_of(request))("common.who")
+        return _list_page(request, access, session, session.common_list(), after, who)
+
+
 @pages.get("/branches/{branch_id}/list")
 def branch_list_page(
     request: Request, branch_id: BranchId, access: Granted, run: RunId = "", after: After = 0
@@ -49,9 +60,18 @@ def branch_list_page(
 
 @pages.get("/branches")
 def branches_page(request: Request, access: Granted, run: RunId = "") -> Response:
-    """Every branch that the role may see, most money at risk first."""
+    """Every branch that the role may see, most money at risk first.
+
+    Without branches it is the board of the managers, and without those too it leads to the common list.
+    """
     with asked_run(access, run) as session:
-        return show_run(request, "branches.html", session, branches=branch_summary.branches(session))
+        branches = branch_summary.branches(session)
+        if not branches or any(summary.branch_id for summary in branches):
+            return show_run(request, "branches.html", session, branches=branches)
+        if not session.managers():
+            return go(f"/list?run={quote(run)}" if run else "/list")
+        summary = branch_summary.branch_summary(session, "")
+        return show_run(request, "branch.html", session, branch="", summary=summary)
 
 
 @pages.get("/branches/{branch_id}")

@@ -93,6 +93,11 @@ class ReadSession:
         decisions = tables.decisions
         return self._listed(decisions.c.manager_id.is_(None), decisions.c.branch_id == branch_id)
 
+    def common_list(self) -> tuple[Score, ...]:
+        """The listed customers with neither manager nor branch, by rank."""
+        decisions = tables.decisions
+        return self._listed(decisions.c.manager_id.is_(None), decisions.c.branch_id.is_(None))
+
     def branch_known(self, branch_id: str) -> bool:
         """True where the run has customers or a manager of the branch, within reach."""
         coverage = tables.coverage
