@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
+from configs.dates import WEEK
 from configs.errors import did_you_mean
 from configs.settings import Settings
 from configs.tables import TABLES
@@ -123,6 +124,16 @@ def _tiers(settings: Settings) -> Iterator[str]:
 
 def _label(settings: Settings) -> Iterator[str]:
     label, cohort = settings.label, settings.cohort
+    if label.definition == "delivered" and label.lead_days != WEEK.days:
+        yield (
+            f"label.lead_days = {label.lead_days}: a delivered label counts from its day, up to six days "
+            f"after its Monday. Leave lead_days at {WEEK.days}, and give all its days as horizon_days"
+        )
+    if settings.counts == "money" and label.settle_days > label.horizon_days:
+        yield (
+            f"label.settle_days = {label.settle_days} is above label.horizon_days = {label.horizon_days}: no "
+            f"money can stay away so long within the window. Lower it to {label.horizon_days} or less"
+        )
     second = settings.tiers[1].min_aum if len(settings.tiers) > 1 else None
     if label.definition == "tier_downgrade" and (second is None or cohort.max_aum <= second):
         yield (

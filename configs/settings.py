@@ -65,21 +65,31 @@ class Cohort(Strict):
 class Label(Strict):
     """The definition of attrition; see features/label.py."""
 
-    definition: Literal["aum_drop", "tier_downgrade", "closure", "dormancy", "silence"]
+    definition: Literal["aum_drop", "tier_downgrade", "closure", "dormancy", "silence", "delivered"]
     min_drop: Share
     dormant_floor: Amount
     lead_days: Days
-    horizon_days: Literal[30, 60, 90]
+    horizon_days: Annotated[int, Field(ge=1, le=365)]
     base_weeks: Weeks
     settle_days: Annotated[int, Field(ge=1, le=HORIZONS[0])]  # they lie within the shortest window
+
+    @model_validator(mode="after")
+    def _horizon(self) -> Self:
+        if self.definition != "delivered" and self.horizon_days not in HORIZONS:
+            raise ValueError(
+                f"horizon_days = {self.horizon_days} must be 30, 60 or 90 with definition = "
+                f"{self.definition!r}; any number up to 365 works with definition = 'delivered'"
+            )
+        return self
 
     @property
     def horizons(self) -> tuple[int, ...]:
         """The horizons in days at which a customer's fate is looked at, ascending up to ``horizon_days``.
 
-        Whoever is silent throughout the window is so from its first day, so there is no earlier one.
+        Whoever is silent throughout the window is so from its first day, so there is no earlier one; a label
+        of the bank's own tells of one.
         """
-        if self.definition == "silence":
+        if self.definition in ("silence", "delivered"):
             return (self.horizon_days,)
         return tuple(days for days in HORIZONS if days <= self.horizon_days)
 

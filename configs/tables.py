@@ -243,6 +243,19 @@ _TABLES = (
         references=(("customer_id", "customers"),),
     ),
     Table(
+        "labels", "customer and day of a label of the bank's own", ("customer_id", "day"), "day",
+        (
+            _CUSTOMER,
+            Column("day", "DATE", "day from which the label counts; it belongs to the Monday on or before it",
+                   _C),
+            Column("gone", "BOOLEAN", "1: left within label.horizon_days days from the day; 0: stayed", _C),
+            Column("lost", _MONEY, "amount that left with the customer, in base currency; empty: what left "
+                   "by the balances", _C, nullable=True, required=False, minimum=0),
+            *_VERSION,
+        ),
+        references=(("customer_id", "customers"),),
+    ),
+    Table(
         "rates", "currency and day", ("currency", "valued_on"), "valued_on",
         (
             _CURRENCY,

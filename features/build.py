@@ -25,7 +25,7 @@ from features.families.flows import flows, large, rhythm
 from features.families.holdings import holdings, rollover
 from features.families.lifecycle import firsts, lifecycle, past, season
 from features.families.relationship import assigned, relationship, surveys
-from features.label import label_of, make_outcome_window
+from features.label import is_known, label_of, make_outcome_window
 
 # Of cohort, features and labels: raised whenever one byte of them changes for the same tables and settings.
 FEATURES_VERSION = 3
@@ -60,15 +60,17 @@ def build_labels(
 ) -> Iterator[tuple[date, pa.Table]]:
     """One row per customer with AUM before the snapshot: whether and when the customer left, and how much.
 
-    ``attrited`` is 0 or 1; ``time_to_attrition`` 30, 60 or 90 days, null for those who stayed;
+    By delivered labels there is a row only where one is known. ``attrited`` is 0 or 1; ``time_to_attrition``
+    one of the label's horizons in days, null for those who stayed;
     ``outflow_share`` a share of ``aum_base`` (base currency). Snapshots must have matured by
     ``data_through``.
     """
     calendar = calendar_of(snapshots, history_from, settings)
     window = make_outcome_window(entities, calendar, settings.label, day_number(data_through))
     outflow_share, time_to_attrition = label_of(window, settings)
+    known = is_known(window, settings.label)
     for s, day in enumerate(snapshots):
-        customer = np.flatnonzero(window.base[s] > 0)
+        customer = np.flatnonzero((window.base[s] > 0) & known[s])
         days = time_to_attrition[s, customer]
         columns = {
             "attrited": pa.array((days > 0).astype(np.int8)),

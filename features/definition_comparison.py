@@ -17,8 +17,17 @@ from features.engine.entities import Entities, Ints, day_number
 from features.engine.tiles import Calendar, SnapshotArray
 from features.families.balances import place
 from features.families.relationship import assigned
-from features.label import Flags, OutcomeWindow, end_of, highest_aum, label_of, make_outcome_window
+from features.label import (
+    Flags,
+    OutcomeWindow,
+    end_of,
+    highest_aum,
+    is_known,
+    label_of,
+    make_outcome_window,
+)
 
+UNKNOWN = -2
 BACK_DAYS = 90  # so long after the outcome window it is looked whether money came back
 BACK_SHARE = 0.5  # of what had left: from here on the money is back
 
@@ -27,10 +36,11 @@ BACK_SHARE = 0.5  # of what had left: from here on the money is back
 class Verdict:
     """The verdict of one definition on each customer and snapshot (snapshot × customer).
 
-    ``exclusion`` is the place in cohort.CODES, or ELIGIBLE. Of the money that was gone at the end of the
-    outcome window (``lost``, base currency), ``still_here`` was with the bank on the snapshot. ``came_back``:
-    within BACK_DAYS of the window's end at least BACK_SHARE of ``lost`` was here again on some day; only
-    known where ``followed`` (per snapshot), because those days have matured too.
+    ``exclusion`` is the place in cohort.CODES, or ELIGIBLE, or UNKNOWN without a label. Of the
+    money that was gone at the end of the outcome window (``lost``, base currency), ``still_here`` was with
+    the bank on the snapshot. ``came_back``: within BACK_DAYS of the window's end at least BACK_SHARE of
+    ``lost`` was here again on some day; only known where ``followed`` (per snapshot), because those days have
+    matured too.
     """
 
     exclusion: Ints
@@ -108,8 +118,9 @@ def _verdict(
     rest = base - lost
     followed_up = end_of(window, settings, settings.label.horizon_days) + BACK_DAYS
     highest = highest_aum(window.balances, followed_up, BACK_DAYS)
+    known = is_known(window, settings.label)
     return Verdict(
-        code,
+        np.where(known, code, UNKNOWN),
         time_to_attrition > 0,
         lost,
         np.clip(aum - rest, 0.0, lost),

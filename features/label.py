@@ -15,6 +15,7 @@ window closed is here.
   to 06-08, and AUM below ``dormant_floor`` throughout 05-26 … 06-08.
 - ``silence``: no booking of the customer's own from 03-11 to 06-08; no balance is looked at. Whoever is
   silent throughout the window is so from its first day, so there is one horizon.
+- ``delivered``: the bank's own table ``labels`` says so; features/delivered.py. Who has no row is unknown.
 
 ``time_to_attrition`` is when: the first of the horizons 30, 60, 90 (up to ``horizon_days``) at whose end the
 definition holds and after which it holds at every later one. Here the windows end on 2024-04-10, 2024-05-10
@@ -23,7 +24,7 @@ days by ``aum_drop``. A dormant customer is silent through the longest window, s
 fell.
 
 ``outflow_share`` is the amount behind it, by any definition: 1 - (highest AUM of 05-26 … 06-08) / base, not
-below 0.
+below 0. A delivered amount takes its place, as a share of ``base``, and no more than all of it.
 
 The only place that looks past a snapshot. Windows are half-open and end with the outcome window; nothing from
 its end on is looked at.
@@ -39,6 +40,7 @@ from numpy.typing import NDArray
 from configs.settings import Label, Settings
 from configs.tables import STATUSES
 from features.catalogue.measures import OWN_BOOKING
+from features.delivered import Delivered, delivered, known_too_early
 from features.engine.activity import counted
 from features.engine.balances import MINOR, Balances, make_balances
 from features.engine.cut import any_between, seen, value_as_of
@@ -61,6 +63,7 @@ class OutcomeWindow:
     base: SnapshotArray
     bookings: Rows
     customers: Rows
+    delivered: Delivered
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,15 @@ def make_outcome_window(
         balances.constant_price_mean(label.base_weeks),
         transactions.take(counted(transactions, OWN_BOOKING)),
         entities.tables["customers"],
+        delivered(entities, calendar.snapshots, label, data_through),
     )
+
+
+def is_known(window: OutcomeWindow, label: Label) -> Flags:
+    """Where the outcome is known: everywhere but by delivered labels, which customers may lack."""
+    if label.definition != "delivered":
+        return np.ones(window.base.shape, bool)
+    return window.delivered.gone >= 0
 
 
 def _settled(rows: Rows, data_through: int) -> Rows:
@@ -109,7 +120,12 @@ def label_of(window: OutcomeWindow, settings: Settings) -> tuple[SnapshotArray, 
         stands &= definition.holds(window, settings, days)
         time_to_attrition[stands] = days
     end = end_of(window, settings, label.horizon_days)
-    return share_left(window.balances, window.base, end, label.settle_days), time_to_attrition
+    left = share_left(window.balances, window.base, end, label.settle_days)
+    if label.definition == "delivered":
+        lost = window.delivered.lost / MINOR
+        share = np.divide(lost, window.base, out=np.ones_like(left), where=window.base > 0)
+        left = np.where(lost < 0, left, np.minimum(share, 1.0))
+    return left, time_to_attrition
 
 
 def end_of(window: OutcomeWindow, settings: Settings, days: int) -> Ints:
@@ -217,10 +233,23 @@ def _silent_already(entities: Entities, balances: Balances, _: SnapshotArray, se
     return ~any_between(own_bookings, len(entities), end - settings.label.horizon_days, end)
 
 
+def _delivered(window: OutcomeWindow, _: Settings, __: int) -> Flags:
+    return window.delivered.gone == 1
+
+
+def _delivered_already(entities: Entities, balances: Balances, _: SnapshotArray, settings: Settings) -> Flags:
+    """By the newest label known before the snapshot; a later one may say that the customer is back."""
+    rows = entities.tables["labels"]
+    rows = rows.take(~known_too_early(rows, settings.label.horizon_days))
+    gone = rows.columns["gone"]
+    return value_as_of(rows, balances.calendar.snapshots, len(entities), gone, 0) == 1
+
+
 DEFINITIONS: Mapping[str, Definition] = {
     "aum_drop": Definition(_dropped, _dropped_already),
     "tier_downgrade": Definition(_downgraded, _downgraded_already),
     "closure": Definition(_closed, _closed_already),
     "dormancy": Definition(_dormant, _dormant_already),
     "silence": Definition(_silent, _silent_already),
+    "delivered": Definition(_delivered, _delivered_already),
 }

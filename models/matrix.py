@@ -12,7 +12,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from configs.errors import DataError, did_you_mean
-from configs.published import HORIZONS
 
 CHUNK = 2_000  # rows looked at together: little memory, and fast in cache
 COLUMNS = 16  # columns read together, all rows of them
@@ -246,9 +245,10 @@ def _outcomes(labels: pd.DataFrame) -> pd.DataFrame:
     unknown = int(outcome.isna().any(axis=1).sum())
     if unknown:
         raise DataError(f"{unknown} labels are unknown. Take only snapshots whose outcome has matured.")
-    if not (outcome["time_to_attrition"].isin((0, *HORIZONS)).all() and (outcome["aum_base"] >= 0).all()):
+    days = outcome["time_to_attrition"]
+    if not ((days % 1 == 0) & days.between(0, 365) & (outcome["aum_base"] >= 0)).all():
         raise DataError(
-            f"labels must have time_to_attrition {HORIZONS} or null and aum_base ≥ 0. Mend the label "
-            "definition."
+            "labels must have time_to_attrition in whole days up to 365, or null, and aum_base ≥ 0. Mend the "
+            "label definition."
         )
     return keys.join(outcome)

@@ -1,11 +1,17 @@
 """The Mondays that train, tune and evaluate a model: split by time, with an embargo between them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
+from statistics import median
 
 from configs.errors import DataError
 from configs.settings import Label, Training
+
+
+class TooFewMondaysError(DataError):
+    """The matured Mondays do not suffice to train, tune and evaluate."""
 
 
 @dataclass(frozen=True)
@@ -35,15 +41,15 @@ def split(snapshots: Iterable[date], label: Label, training: Training, data_thro
     - train:      2023-01-02 … 2023-05-22; the last outcome ends on 2023-08-27.
 
     So a model is evaluated exactly as it is used: on Mondays that came after everything it has seen was
-    known. Raises DataError when fewer than ``min_train_snapshots`` remain to train or none to tune or
-    evaluate.
+    known. Raises TooFewMondaysError when fewer than ``min_train_snapshots`` remain to train or none to tune
+    or evaluate.
     """
     matured = sorted({day for day in snapshots if label.timeline(day).matured(data_through)})
     evaluation = matured[-training.judged_snapshots :]
     tune = _closed_before(evaluation, matured, label)[-training.tuned_snapshots :]
     train = _closed_before(tune, matured, label)
     if not evaluation or not tune or len(train) < training.min_train_snapshots:
-        raise DataError(
+        raise TooFewMondaysError(
             f"too few matured snapshots: {len(matured)} with data through {data_through} give "
             f"{len(train)} to train (needed {training.min_train_snapshots}), {len(tune)} to tune and "
             f"{len(evaluation)} to evaluate, because an outcome takes "
@@ -65,6 +71,13 @@ def folds(chosen: Split, label: Label, training: Training, most: int) -> tuple[S
     blocks = [mondays[max(end - size, 0) : end] for end in range(len(mondays), 0, -size)][:most]
     made = [Split(tuple(_closed_before(block, mondays, label)), tuple(block)) for block in reversed(blocks)]
     return tuple(fold for fold in made if len(fold.train) >= training.min_train_snapshots)
+
+
+def dates_needed(mondays: Sequence[date], label: Label, training: Training) -> int:
+    """The least number of matured Mondays, as far apart as these, of which ``split`` makes three sets."""
+    gaps = [(later - earlier).days for earlier, later in pairwise(sorted(mondays))]
+    between = -(-(label.lead_days + label.horizon_days) // int(median(gaps))) - 1 if gaps else 0
+    return training.judged_snapshots + between + 1 + between + training.min_train_snapshots
 
 
 def _closed_before(later: list[date], snapshots: list[date], label: Label) -> list[date]:

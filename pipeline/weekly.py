@@ -35,8 +35,9 @@ from pipeline.scoring.score import Publication, score
 from pipeline.snapshots.build import build_outcomes, build_snapshots
 from pipeline.tables import Ingested
 from pipeline.training import promotion, registry
+from pipeline.training.datasets import plan_or_datasets
 from pipeline.training.selects import changed_selects, keep_selects
-from pipeline.training.train import check_settings, comparison_table, plan, train
+from pipeline.training.train import check_settings, comparison_table, train
 from serve.api.prepared import prepared_answers
 from serve.store import contacts
 from serve.store.store import Store
@@ -116,7 +117,7 @@ def run_gates(
     with step("gates") as counts, progress_bar("features") as on_features:
         earlier = standing(context.home, tables, snapshot_date - WEEK)[-1:]
         if not promotion.compared_on(context):
-            earlier = [*plan(context.settings, tables, snapshot_date).mondays]
+            earlier = [*plan_or_datasets(context, tables, snapshot_date, on_features).mondays]
         build_snapshots(context.settings, context.home, tables, [*earlier, snapshot_date], on_features)
         evaluated = evaluate_delivery(context, tables, snapshot_date, figures, waiver)
         counts["figures"] = len(evaluated.verdicts)
@@ -126,7 +127,8 @@ def run_gates(
 def run_train(context: Context, tables: Ingested, snapshot_date: date) -> Bundle:
     """A model of what had matured by ``snapshot_date``, registered, and compared with the champion."""
     check_settings(context.settings)
-    split = plan(context.settings, tables, snapshot_date)
+    with progress_bar("features") as on_features:
+        split = plan_or_datasets(context, tables, snapshot_date, on_features)
     snapshots = (*split.train, *split.tune, *split.evaluation)
     with step("snapshots") as counts, progress_bar("features") as on_features:
         counts["written"] = build_snapshots(context.settings, context.home, tables, snapshots, on_features)

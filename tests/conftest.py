@@ -68,6 +68,7 @@ _DEFAULTS: dict[str, Row] = {
     "contacts": {"manager_id": "M1", "channel": "phone", "purpose": "service"},
     "events": {"kind": "login"},
     "surveys": {"item": "service", "score": 5},
+    "labels": {"gone": False},
 }  # fmt: skip
 
 

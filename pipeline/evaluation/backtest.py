@@ -22,6 +22,7 @@ from pipeline.evaluation.page import Figures, lines, page
 from pipeline.evaluation.research import build_history
 from pipeline.evaluation.segments import segments
 from pipeline.progress import progress_bar, step
+from pipeline.snapshots.labelled import with_outcome
 from pipeline.tables import Ingested
 from pipeline.training.train import fit_mondays, load_matrix, plan, risks_of
 
@@ -93,7 +94,10 @@ def run_backtest(
     for origin in origins(settings.label, as_of, count, weeks_apart):
         try:
             with step("origin") as counts:
-                later = tuple(origin + week * WEEK for week in range(weeks_apart))
+                weeks = [origin + week * WEEK for week in range(weeks_apart)]
+                later = tuple(with_outcome(settings, tables, weeks, as_of))
+                if not later:
+                    raise DataError(f"no label from {weeks[0]} to {weeks[-1]} is known by {as_of}")
                 previous, entry, evaluated = backtest.run(origin, later, previous)
                 entries.append(entry)
                 observed.append(evaluated)

@@ -28,6 +28,7 @@ from pipeline.evaluation.definitions_page import definitions_page
 from pipeline.snapshots.build import load_entities, run_task
 from pipeline.snapshots.spark import BucketTask
 from pipeline.tables import Ingested
+from pipeline.training.train import training_mondays
 
 GROUPS = ("quarter", "tier", "branch")
 MONEY = ("left", "still_here", "caught", "leaving")
@@ -37,9 +38,19 @@ COUNTS = ("eligible", "attrited", "followed", "came_back", *MONEY)
 def candidates(settings: Settings, drops: Sequence[float]) -> dict[str, Settings]:
     """By name each definition at the bank's horizon and drop, then aum_drop at every drop and horizon.
 
-    Those of the first kind come first, the bank's own among them. Dates, cohort and tiers are the bank's.
+    Those of the first kind come first, the bank's own among them; beside a label of the bank's own of any
+    horizon the others look at the longest of theirs. Dates, cohort and tiers are the bank's.
     """
-    changes: list[dict[str, Any]] = [{"definition": definition} for definition in DEFINITIONS]
+    label = settings.label
+    changes: list[dict[str, Any]] = [
+        {
+            "definition": definition,
+            "horizon_days": label.horizon_days if label.horizon_days in HORIZONS else max(HORIZONS),
+        }
+        for definition in DEFINITIONS
+        if definition != "delivered"
+    ]
+    changes += [{}] if label.definition == "delivered" else []
     changes += [
         {"definition": "aum_drop", "min_drop": drop, "horizon_days": days}
         for days in HORIZONS
@@ -66,12 +77,18 @@ def compare_definitions(
     is in base currency.
 
     Looks at the first Monday of every month whose outcome has matured by ``as_of`` for each candidate, with
-    what was known before that day. Raises DataError when there is none.
+    what was known before that day; where the bank delivers its labels, at every Monday with some. Raises
+    DataError when there is none.
     """
     settings, home = context.settings, context.home
     chosen = candidates(settings, drops)
     data_through = min(as_of, tables.last_day + timedelta(days=1))
-    snapshots = monthly(settings, tables, data_through, max(HORIZONS))
+    horizon = max(*HORIZONS, settings.label.horizon_days)
+    snapshots = (
+        labelled(settings, tables, data_through, horizon)
+        if settings.label.definition == "delivered"
+        else monthly(settings, tables, data_through, horizon)
+    )
     task = DefinitionTask(tables, snapshots, home.drafts, tuple(chosen.values()), data_through)
     try:
         run_task(task, settings.engine, progress)
@@ -119,6 +136,20 @@ def monthly(settings: Settings, tables: Ingested, data_through: date, horizon_da
             f"no first Monday of a month lies {after_weeks} weeks after {start} and "
             f"{timed.lead_days + horizon_days} days before {data_through}, so no definition can be judged. "
             "Deliver a longer history, or lower training.first_after_weeks."
+        )
+    return snapshots
+
+
+def labelled(settings: Settings, tables: Ingested, data_through: date, horizon_days: int) -> tuple[date, ...]:
+    """The Mondays with labels, with enough history before them and a window of so many days after them."""
+    timed = settings.label.model_copy(update={"horizon_days": horizon_days})
+    known = training_mondays(settings, tables, data_through)
+    snapshots = tuple(day for day in known if timed.timeline(day).matured(data_through))
+    if not snapshots:
+        raise DataError(
+            f"no Monday has labels whose windows had closed, and that were known, before {data_through}, so "
+            "that no definition can be judged. Deliver labels of older dates; `make ingest` says which rows "
+            "are no labels."
         )
     return snapshots
 

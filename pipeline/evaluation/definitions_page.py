@@ -34,7 +34,8 @@ FORMS = {
 def definitions_page(settings: Settings, result: Figures) -> str:
     """The whole page as HTML; ``result`` as ``compare_definitions`` returns it."""
     candidates = result["candidates"]
-    definitions = dict(list(candidates.items())[: len(DEFINITIONS)])  # at the bank's own horizon and drop
+    first = len(DEFINITIONS) - (settings.label.definition != "delivered")
+    definitions = dict(list(candidates.items())[:first])  # at the bank's own horizon and drop
     groups = {by: sorted({key for row in definitions.values() for key in row[f"by_{by}"]})
               for by in ("quarter", "tier", "branch")}  # fmt: skip
     groups["tier"].sort(key=result["tiers"].index)

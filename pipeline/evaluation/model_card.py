@@ -105,15 +105,27 @@ def _label(bundle: Bundle) -> tuple[str, ...]:
     label, cohort = bundle.settings.get("label"), bundle.settings.get("cohort")
     if not label or not cohort:
         return ()
-    rule = _LEFT[label["definition"]].format(**label)
-    ends = label["lead_days"] + label["horizon_days"]
     to_below = f" to below {cohort['max_aum']:,.0f}" if cohort["max_aum"] < MOST else ""
     return (
-        f"A customer has left when, {ends} days after the Monday ({label['lead_days']} days to act, then "
-        f"{label['horizon_days']}), {rule}. Moves of the market and of exchange rates are no money gone.",
+        _gone(label),
         f"Looked at are customers with an average AUM from {cohort['min_aum']:,.0f}{to_below} "
         f"{bundle.settings['base_currency']} who have been here for at least "
         f"{cohort['min_tenure_weeks']} weeks.",
+    )
+
+
+def _gone(label: Mapping[str, Any]) -> str:
+    """When a customer has left."""
+    if label["definition"] == "delivered":
+        return (
+            f"A customer has left when the bank's own label says so, within {label['horizon_days']} days "
+            "from its day on, a day of the week from the Monday on. Who has no label of that week is left "
+            "out."
+        )
+    rule, ends = _LEFT[label["definition"]].format(**label), label["lead_days"] + label["horizon_days"]
+    return (
+        f"A customer has left when, {ends} days after the Monday ({label['lead_days']} days to act, then "
+        f"{label['horizon_days']}), {rule}. Moves of the market and of exchange rates are no money gone."
     )
 
 

@@ -20,6 +20,7 @@ from pipeline.artefacts import write_json
 from pipeline.context import Context
 from pipeline.progress import progress_bar
 from pipeline.snapshots.build import build_outcomes, build_snapshots, read_partition
+from pipeline.snapshots.labelled import with_outcome
 from pipeline.tables import Ingested
 from pipeline.training.train import columns_of, load_learnt, load_matrix, monotone_signs, plan
 
@@ -59,7 +60,7 @@ def backfill(context: Context, tables: Ingested, snapshots: Sequence[date], prog
             f"{max(snapshots)} lies beyond the data; its last booking is of {tables.last_day}. Name a Monday "
             f"up to {newest}, or ingest newer files first."
         )
-    matured = [day for day in snapshots if context.settings.label.timeline(day).matured(end)]
+    matured = with_outcome(context.settings, tables, snapshots, end)
     build_snapshots(context.settings, context.home, tables, snapshots, progress)
     build_outcomes(context.settings, context.home, tables, matured, end, progress)
     return matured

@@ -18,7 +18,7 @@ from pipeline.ingest.casts import BEGIN, END
 
 # Tables that others refer to come first.
 ORDER = ("products", "managers", "rates", "customers", "assignments", "transactions",
-         "holdings", "contacts", "events", "surveys")  # fmt: skip
+         "holdings", "contacts", "events", "surveys", "labels")  # fmt: skip
 # What DuckDB quotes from the rows, from the first quote to the last, and numbers: it may be about a person.
 VALUES = r"(?s)(?<!\w)['\"](.*['\"]|.*)|\b\d[\d.:+-]*"
 # Expressions whose value depends on their own row only; functions are looked up.
@@ -60,8 +60,13 @@ def load_selects(settings: Settings) -> dict[str, str]:
 
 
 def is_needed(table: Table, settings: Settings) -> bool:
-    """True where no run works without the table's rows; balances are needed where a bank counts money."""
-    return table.needed or (table.name == "holdings" and settings.counts == "money")
+    """True where no run works without the table's rows; balances are needed where a bank counts money, and
+    labels where they are its definition of attrition."""
+    return (
+        table.needed
+        or (table.name == "holdings" and settings.counts == "money")
+        or (table.name == "labels" and settings.label.definition == "delivered")
+    )
 
 
 def contract_of(name: str, selects: Collection[str], attributes: Sequence[str] = ()) -> Table:

@@ -19,6 +19,7 @@ from pipeline.artefacts import Home
 from pipeline.context import Context
 from pipeline.gates.sources import data_through
 from pipeline.snapshots.build import build_outcomes, read_partition
+from pipeline.snapshots.labelled import with_outcome
 from pipeline.tables import Ingested
 from serve.store import assignments
 from serve.store.read_session import served
@@ -92,14 +93,14 @@ def _follow_up(
     one and the newest of a run: a past week that is filled in must not undo what is known since.
     """
     monday, newest = mondays
-    end, timeline = data_through(tables, monday), bank.settings.label.timeline
+    end = data_through(tables, monday)
     changed = last is not None and last.get("seen") != tables.as_of(date.fromisoformat(last["as_of"]))
     known = {row.assigned_on for row in rows if row.attrited is not None}
     waiting = {row.assigned_on for row in rows if row.attrited is None}
-    due = sorted(day for day in waiting | (known if changed else set()) if timeline(day).matured(end))
+    due = with_outcome(bank.settings, tables, sorted(waiting | (known if changed else set())), end)
     build_outcomes(bank.settings, bank.home, tables, due, end, progress)
     latest = end if changed and monday == newest else newest
-    too_early = {day for day in known if not timeline(day).matured(latest)}
+    too_early = known - {*with_outcome(bank.settings, tables, known, latest)}
     return {day: {} for day in sorted(too_early)} | {day: outcomes(bank.home, day) for day in due}
 
 

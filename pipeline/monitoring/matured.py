@@ -27,6 +27,7 @@ from pipeline.context import Context
 from pipeline.gates.sources import data_through
 from pipeline.progress import log
 from pipeline.snapshots.build import build_outcomes, build_snapshots, read_eligible, read_partition
+from pipeline.snapshots.labelled import with_outcome
 from pipeline.tables import Ingested
 from serve.store.predictions import PREDICTION, listed_between, predictions
 from serve.store.store import Store
@@ -59,7 +60,10 @@ def count_matured(context: Context, tables: Ingested, as_of: date, progress: Pro
     runs, known = _newest_runs(context.home), data_through(tables, as_of)
     counted: dict[Path, dict[str, Any]] = {}
     for days in context.settings.label.horizons:
-        due = [run for run in runs if _due(context, tables, run, days, known)]
+        settings = _at_horizon(context.settings, days)
+        matured = {*with_outcome(settings, tables, [run.snapshot_date for run in runs], known)}
+        runs_matured = [run for run in runs if run.snapshot_date in matured]
+        due = [run for run in runs_matured if _due(context, tables, run, days, known)]
         counted |= _count(context, tables, due, days, known, progress)
     return counted
 
@@ -76,7 +80,9 @@ def keep_again(context: Context, tables: Ingested, monday: date, progress: Progr
     end = tables.last_day + timedelta(days=1)
     runs = [run for run in _newest_runs(context.home) if run.snapshot_date == monday]
     matured = [
-        days for days in context.settings.label.horizons if _timeline(context, monday, days).matured(end)
+        days
+        for days in context.settings.label.horizons
+        if with_outcome(_at_horizon(context.settings, days), tables, [monday], end)
     ]
     for days in matured:
         keep_matured(_count(context, tables, runs, days, end, progress))
@@ -130,12 +136,11 @@ def _timeline(context: Context, monday: date, days: int) -> Timeline:
 def _due(context: Context, tables: Ingested, run: Run, days: int, known: date) -> bool:
     """True where nothing is counted yet, or by another run; for some weeks also by other tables than today's.
 
-    So rows that came late or were corrected count, and a delivery that was refused leaves nothing behind.
+    The run has matured. So rows that came late or were corrected count, and a delivery that was refused
+    leaves nothing behind.
     """
     timeline = _timeline(context, run.snapshot_date, days)
     path = _path(context.home, run.snapshot_date, days)
-    if not timeline.matured(known):
-        return False
     counted = read_json(path) if path.is_file() else {"run_id": None}
     settled = known >= timeline.outcome_end + SETTLES_WITHIN
     return bool(counted["run_id"] != run.run_id or not (settled or counted["tables"] == tables.fingerprint))

@@ -13,6 +13,7 @@ from models.learnt import Learnt
 from models.metrics import ENOUGH, customers_by_outcome, ranking
 from pipeline.context import Context
 from pipeline.snapshots.build import build_outcomes, build_snapshots
+from pipeline.snapshots.labelled import with_outcome
 from pipeline.tables import Ingested
 from pipeline.training.train import load_matrix
 from serve.store.store import Store
@@ -31,10 +32,13 @@ def evaluate_published(
     settings, home = bank.settings, bank.home
     end = tables.last_day + timedelta(days=1)
     timeline = settings.label.timeline(as_of)
-    if not timeline.matured(end):
-        raise DataError(
+    if not with_outcome(settings, tables, [as_of], end):
+        why = (
             f"the outcome of {as_of} is not known before {timeline.outcome_end}; the data ends before {end}."
         )
+        if timeline.matured(end):
+            why = f"the outcome of {as_of} is not known: the bank has delivered no label of that week."
+        raise DataError(why)
     with Store(home.store) as store:
         runs = [run for run in store.history() if run.snapshot_date == as_of]
         if not runs:
@@ -60,7 +64,7 @@ def evaluate_published(
     figures = {
         "predicted_rate": float(risk.mean()),
         "observed_rate": float(rows.attrited.mean()),
-        "predicted_money_minor": sum(score.money_at_risk_minor for score in scores.values()),
+        "predicted_money_minor": sum(scores[name].money_at_risk_minor for name in rows.customer_id),
         "observed_money_minor": round(float(rows.lost.sum()) * 100),
         "auroc": order.get("auroc"),
         "recall_at_10": order.get("recall_at_10"),

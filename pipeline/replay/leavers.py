@@ -6,6 +6,7 @@ attrition within the outcome window of that Monday, by everything that is known 
 
 from collections.abc import Mapping
 from datetime import date, timedelta
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from features.outflow_start import outflow_starts
 from pipeline.progress import progress_bar, step
 from pipeline.replay.mondays import Replay
 from pipeline.snapshots.build import build_outcomes, read_eligible, read_partition
+from pipeline.snapshots.labelled import with_outcome
 from pipeline.tables import Ingested
 
 OUTCOMES = "outcomes"  # the partitions of labels by everything known today; "labels" are those of the models
@@ -29,7 +31,7 @@ OUTCOMES = "outcomes"  # the partitions of labels by everything known today; "la
 def matured_mondays(replay: Replay) -> list[date]:
     """The Mondays of the replay whose outcome window has closed by today."""
     end = replay.tables.last_day + timedelta(days=1)
-    return [day for day in replay.mondays if replay.context.settings.label.timeline(day).matured(end)]
+    return with_outcome(replay.context.settings, replay.tables, replay.mondays, end)
 
 
 def read_leavers(replay: Replay) -> pd.DataFrame:
@@ -69,7 +71,9 @@ def left_on(replay: Replay, monday: date) -> pd.DataFrame:
         ["customer_id", "snapshot_date", "branch_id", "tier"]
     ]
     labels = read_partition(replay.context.home, OUTCOMES, [monday])
-    rows = eligible.merge(labels.drop(columns="snapshot_date"), on="customer_id", how="left")
+    delivered = replay.context.settings.label.definition == "delivered"  # without a label nothing is known
+    how: Literal["inner", "left"] = "inner" if delivered else "left"
+    rows = eligible.merge(labels.drop(columns="snapshot_date"), on="customer_id", how=how)
     rows["attrited"] = rows["attrited"].fillna(0).astype("int8") == 1
     lost = np.rint(rows["aum_base"].fillna(0) * 100 * rows["outflow_share"].fillna(0))
     rows["lost_minor"] = np.where(rows["attrited"], lost, 0).astype("int64")

@@ -42,7 +42,7 @@ from models.metrics import (
 from models.peers import fit_peers
 from models.severity import fit_severity
 from models.smoke_test import reference_rows, smoke_test
-from models.splits import Split, split
+from models.splits import Split, TooFewMondaysError, dates_needed, split
 from pipeline.artefacts import Home
 from pipeline.context import Context
 from pipeline.progress import log
@@ -54,6 +54,7 @@ from pipeline.snapshots.build import (
     read_features,
     read_partition,
 )
+from pipeline.snapshots.labelled import with_outcome
 from pipeline.tables import Ingested
 
 # The metrics that a reader compares between a model and the rules.
@@ -79,9 +80,35 @@ def check_settings(settings: Settings) -> None:
 
 
 def plan(settings: Settings, tables: Ingested, as_of: date) -> Split:
-    """The Mondays that train, tune and evaluate on ``as_of``; nothing known on or after it is used."""
+    """The Mondays that train, tune and evaluate on ``as_of``; nothing known on or after it is used.
+
+    Raises TooFewMondaysError.
+    """
+    known = training_mondays(settings, tables, as_of)
+    try:
+        return split(known, settings.label, settings.training, as_of)
+    except TooFewMondaysError:
+        if settings.label.definition != "delivered":
+            raise
+        raise TooFewMondaysError(_too_few_labels(settings, known, as_of)) from None
+
+
+def training_mondays(settings: Settings, tables: Ingested, as_of: date) -> list[date]:
+    """The Mondays after enough history whose outcome was known before ``as_of``."""
     candidates = mondays(first_monday(tables.first_day), as_of)[settings.training.first_after_weeks :]
-    return split(candidates, settings.label, settings.training, as_of)
+    return with_outcome(settings, tables, candidates, as_of)
+
+
+def _too_few_labels(settings: Settings, known: Sequence[date], as_of: date) -> str:
+    training, dates = settings.training, ", ".join([*map(str, known[:3]), *(["…"] if len(known) > 3 else [])])
+    return (
+        f"no model as of {as_of}: of {len(known)} Mondays{f' ({dates})' if dates else ''} the bank's labels "
+        f"are known, and a model needs {dates_needed(known, settings.label, training)}: it learns on some "
+        f"({training.min_train_snapshots}), is tuned on later ones (1) and judged on still later ones "
+        f"({training.judged_snapshots}), and each set's outcomes must be known before the next one begins. "
+        f"Deliver labels of more dates that lie at least {training.first_after_weeks} weeks after the first "
+        "booking, or lower training.judged_snapshots or training.min_train_snapshots."
+    )
 
 
 def train(bank: Context, chosen: Split, as_of: date, progress: Progress) -> tuple[Bundle, Matrix]:
@@ -287,9 +314,9 @@ def _of_monday(home: Home, learnt: Learnt, names: list[str], day: date) -> Matri
     if not len(key):
         log.warning("snapshots %s is left out: nobody is eligible", day)
     labels = read_partition(home, "labels", [day])
-    lasting = key["customer_id"].isin(labels["customer_id"]).to_numpy()
-    if len(labels) and not lasting.all():  # what the bank took back later is no money that could leave
-        words = "snapshots %s: %d of %d left out, whose AUM before it was corrected to nothing later"
-        log.warning(words, day, (~lasting).sum(), len(key))
-        key, values = key[lasting].reset_index(drop=True), values[lasting]
+    known = key["customer_id"].isin(labels["customer_id"]).to_numpy()
+    if not known.all():  # no label was delivered; or the bank took back later what could have left
+        words = "snapshots %s: %d of %d left out, without a label or with AUM that was corrected to nothing"
+        log.warning(words, day, (~known).sum(), len(key))
+        key, values = key[known].reset_index(drop=True), values[known]
     return Matrix.labelled(key, values, columns, labels)

@@ -201,13 +201,14 @@ def _finish(
 def _risk_note(context: Context) -> str:
     """The event whose probability the risk is, by the bank's definition of attrition."""
     label = context.settings.label
+    lead = 0 if label.definition == "delivered" else label.lead_days  # such a label counts from its own day
     return context.words(
         f"list.risk.{label.definition}",
         drop=label.min_drop,
         floor=label.dormant_floor,
         currency=context.run.base_currency,
         days=label.horizon_days,
-        start=context.run.snapshot_date + timedelta(days=label.lead_days),
+        start=context.run.snapshot_date + timedelta(days=lead),
     )
 
 

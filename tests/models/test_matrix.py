@@ -129,7 +129,7 @@ def test_labels_outside_the_cohort_are_left_aside():
     ("column", "value", "says"),
     [
         ("outflow_share", None, "1 labels are unknown"),
-        ("time_to_attrition", 45, "30, 60, 90"),
+        ("time_to_attrition", 366, "up to 365"),
         ("aum_base", -1.0, "aum_base ≥ 0"),
     ],
 )

@@ -116,6 +116,15 @@ def test_a_managers_sheet_holds_the_list_in_order(sheet):
     assert sheet.max_row == HEAD + 2 + 5  # a blank row, then four notes
 
 
+def test_a_horizon_of_the_banks_own_heads_the_only_risk(context, write, make_score):
+    label = context.settings.label.model_copy(update={"definition": "delivered", "horizon_days": 180})
+    object.__setattr__(context, "settings", context.settings.model_copy(update={"label": label}))
+    sheet = write([make_score("a", risk_90d=None, risk_own=0.25)], horizon_days=180)
+    assert [cell for cell in row(sheet, HEAD) if "风险" in cell] == ["180天风险"]
+    assert cells_of(sheet, 1)["risk_own"] == 0.25
+    assert any("180 天内" in str(cell.value) and "本行" in str(cell.value) for cell in sheet["A"])
+
+
 @pytest.mark.parametrize(
     ("change", "text"),
     [(0.12, "▲ 较上周上升12个百分点：代发工资中断或减少"), (-0.004, None), (-0.02, "▼ 较上周下降2个百分点")],
@@ -238,6 +247,12 @@ RISK_NOTES = {
         "en",
     ): "Risk: how likely the customer makes no booking within 90 days from 2026-11-23.",
     ("silence", "zh"): "流失风险：自 2026-11-23 起 90 天内，客户没有任何自主交易的概率。",
+    (
+        "delivered",
+        "en",
+    ): "Risk: how likely the customer leaves within 90 days from 2026-11-16, by the bank's own "
+    "record of who left.",
+    ("delivered", "zh"): "流失风险：自 2026-11-16 起 90 天内，客户按本行自有流失记录流失的概率。",
 }
 
 
