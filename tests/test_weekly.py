@@ -116,7 +116,7 @@ def test_the_service_answers_from_what_was_published(bank, week):
 def test_the_new_model_has_its_page_and_a_complete_card(bank, week):
     model_id = week[0].run.model_id
     page = (bank.home.reports / f"{model_id}.html").read_text("utf-8")
-    for said in ("At the managers&#39; capacity", "By group", "lifecycle stage", "age band", "too few"):
+    for said in ("At the lists&#39; capacity", "By group", "lifecycle stage", "age band", "too few"):
         assert said in page
     assert "<script" not in page
     bundle = load(bank.home.models / model_id, bank.bundle_key)

@@ -74,7 +74,8 @@ def figures(settings: Settings, evaluated: Evaluated) -> dict[str, Any]:
         DRAWS,
         settings.training.seed,
     )
-    branches = money_by(rows, predicted.money, "branch", evaluated.groups["branch"])
+    branch = evaluated.groups.get("branch")
+    branches = [] if branch is None else money_by(rows, predicted.money, "branch", branch)
     return {
         "model": evaluate(rows, predicted.risks, settings.label.horizons),
         "others": {way: ranking(rows, scores) for way, scores in evaluated.others.items()},
@@ -115,7 +116,11 @@ def pooled(parts: Sequence[Evaluated]) -> Evaluated:
             np.concatenate([part.teams.capacity for part in parts]),
             np.concatenate([part.teams.callable for part in parts]),
         ),
-        {name: np.concatenate([part.groups[name] for part in parts]) for name in parts[0].groups},
+        {
+            name: np.concatenate([part.groups[name] for part in parts])
+            for name in parts[0].groups
+            if all(name in part.groups for part in parts)
+        },
         {way: np.concatenate([part.others[way] for part in parts]) for way in shared},
     )
 

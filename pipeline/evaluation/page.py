@@ -39,7 +39,7 @@ def money_parts(figures: Figures) -> list[tuple[list[Figures], Markup]]:
         low, high = figures["intervals"].get(f"left.tenth_{k}", (None, None))
         tenths.append({"tenth": str(k), **sums, "95% from": low, "95% to": high})
     parts = {"tenth": tenths, "tier": money["tiers"], "branch": _largest(money["branches"])}
-    return [(rows, _side_by_side(rows, name)) for name, rows in parts.items()]
+    return [(rows, _side_by_side(rows, name)) for name, rows in parts.items() if rows]
 
 
 def _side_by_side(rows: Sequence[Figures], name: str) -> Markup:

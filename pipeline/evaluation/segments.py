@@ -46,7 +46,9 @@ def segments(settings: Settings, home: Home, tables: Ingested, rows: Matrix) -> 
         name: np.array([text if isinstance(text, str) and text else UNKNOWN for text in column], dtype=str)
         for name, column in texts.items()
     }
-    return _teams(settings, tables, cohort), groups
+    present = {"branch": "branch_id", "manager": "manager_id"}  # a bank may have none
+    kept = {name: group for name, group in groups.items() if cohort[present.get(name, "tier")].notna().any()}
+    return _teams(settings, tables, cohort), kept
 
 
 def _teams(settings: Settings, tables: Ingested, cohort: pd.DataFrame) -> Teams:

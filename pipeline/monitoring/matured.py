@@ -254,10 +254,12 @@ def _customers(
 
 
 def _groups(customers: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """The counts of everybody, then of each branch, tier and band, sorted."""
+    """The counts of everybody, then of each branch, tier and band, sorted; a bank may have no branches."""
     kinds = {EVERYBODY[0]: np.full(len(customers), EVERYBODY[1], object)}
     kinds |= {kind: customers[column].fillna("").to_numpy() for kind, column in KINDS.items()}
     for kind, names in kinds.items():
+        if not any(names):
+            continue
         for name, counts in customers[[*COUNTS]].groupby(names).sum().iterrows():
             total = {column: round(float(counts[column]), 6) for column in COUNTS}
             yield {"kind": kind, "name": name, **total}

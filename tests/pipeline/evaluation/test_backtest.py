@@ -148,7 +148,7 @@ def test_the_page_shows_what_was_predicted_and_observed_and_what_was_refused(ban
     ways = [way.replace("_", " ") for way in result["together"]["others"]]
     assert [row["ranked by"] for row in together] == ["model", *ways]
     assert f"off by {result['together']['gap_to_truth']:.4f} in the mean" in html
-    for title in ("Together: money", "2026-09-07: money", "2026-09-07: at the managers&#39; capacity"):
+    for title in ("Together: money", "2026-09-07: money", "2026-09-07: at the lists&#39; capacity"):
         assert f"<h2>{title}" in html
     assert html_tables(html)[-1][0]["origin"] == "2026-06-29"
     assert "nothing could be trained" not in backtest_page(bank.settings, result | {"refused": {}})

@@ -90,6 +90,18 @@ def test_a_list_without_a_capacity_of_its_own_holds_a_share_of_its_monday(bank_s
     assert teams.capacity.tolist() == [2, 2, 2, 1]
 
 
+def test_a_bank_without_managers_and_branches_has_no_groups_of_them(bank_settings, monkeypatch):
+    rows = made_matrix([0] * 4, (FIRST,), aum=[2e6] * 4, names=list(COHORT))
+    cohort = pd.DataFrame({"customer_id": list(COHORT), "snapshot_date": [FIRST] * 4})
+    nobody = {"branch_id": None, "manager_id": None, "lifecycle_stage": "new", "tier": "mass"}
+    cohort = cohort.assign(**nobody, marketing_opt_out=False)
+    monkeypatch.setattr("pipeline.evaluation.segments.read_partition", lambda *_: cohort)
+    person = cohort.set_index(["customer_id", "snapshot_date"]).assign(gender="F", birth_year=1990)
+    monkeypatch.setattr("pipeline.evaluation.segments._persons", lambda *_: person)
+    _, groups = segments(bank_settings, Home(Path("none")), Tables(None, Path("none")), rows)
+    assert sorted(groups) == ["age band", "gender", "lifecycle stage", "tier"]
+
+
 def test_groups_of_the_cohort(made):
     _, groups = made
     assert groups["tier"].tolist() == ["mass", "affluent", "wealth", "wealth"] * 2
