@@ -32,6 +32,20 @@ _FORMULA = re.compile(rb"<(?:\w+:)?f[ >/]")
 _VALUE = re.compile(rb"<(?:\w+:)?v>[^<]")
 
 
+def visible_sheets(path: Path) -> list[str]:
+    """The names of a workbook's visible sheets; none of a file that is no workbook."""
+    try:
+        with CalamineWorkbook.from_path(path) as book:
+            return _visible(book)
+    except (CalamineError, PasswordError):
+        return []
+
+
+def _visible(book: CalamineWorkbook) -> list[str]:
+    sheets = [sheet for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
+    return [sheet.name for sheet in sheets if sheet.visible == SheetVisibleEnum.Visible]
+
+
 def workbook_header(path: Path, name: str, spec: Source) -> tuple[str, ...]:
     """The column names of a workbook's sheet. Raises DataError for a workbook or header that is none."""
     with _opened(path, name, spec) as sheet:
@@ -94,8 +108,7 @@ def _opened(path: Path, name: str, spec: Source) -> Iterator[CalamineSheet]:
     try:
         with CalamineWorkbook.from_path(path) as book:
             sheets = [sheet.name for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
-            visible = [sheet.name for sheet in book.sheets_metadata
-                       if sheet.name in sheets and sheet.visible == SheetVisibleEnum.Visible]  # fmt: skip
+            visible = _visible(book)
             chosen = spec.sheet or (visible[0] if len(visible) == 1 else "")
             if chosen not in sheets:
                 what = f"no sheet {spec.sheet!r}" if spec.sheet else "several sheets"

@@ -1,20 +1,15 @@
 """The draft of bank.toml: questions, sources, and settings from its own amounts and weeks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+from configs.source import Source
 from pipeline.new_bank.figures import Weeks, rounded
 from pipeline.new_bank.files import FileGroup
 
 LONG_HISTORY = 104  # weeks from which the defaults of the settings fit
 LABEL_CLOSES = 6  # weeks until an outcome is known with a horizon of 30 days
-SHORT_HISTORY = """\
-# {weeks} weeks of bookings: everything is short, so that Mondays remain to train, to tune and to judge.
-[label]
-horizon_days = 30
-base_weeks = 8
-settle_days = 7
-dormant_floor = {remainder:_}  # a tenth of where the cohort begins
-
+SHORT_TRAINING = """\
 [training]
 first_after_weeks = 8
 judged_snapshots = 4
@@ -28,62 +23,56 @@ min_data_in_leaf = 30
 num_leaves = 7
 max_depth = 3
 """
-LONG = """\
-[label]
-dormant_floor = {remainder:_}  # a tenth of where the cohort begins
-"""
+TIERS = (("standard", "普通"), ("affluent", "富裕"), ("wealth", "财富"))
 
 
 def bank_toml(
-    bank: str,
-    language: str,
-    currency: str,
+    head: Mapping[str, str],
     file_groups: Mapping[str, FileGroup],
-    questions: Sequence[str],
-    notes: Sequence[str],
+    remarks: tuple[Sequence[str], Sequence[str]],
     money: Sequence[float],
     weeks: Weeks | None,
 ) -> str:
-    """The text of the file; questions are numbered comments: a second run knows by them which remain."""
-    asked = [f"# {number}. {question}" for number, question in enumerate(questions, start=1)]
+    """The text of the file. ``head`` are the settings above all sections; ``remarks`` the questions, numbered
+    comments by which a second run knows those that remain, and the notes; ``money`` quantiles of balances."""
+    questions, notes = remarks
+    short = weeks is None or weeks.count < LONG_HISTORY
     lines = [
-        f"# Draft of bank {bank}. Questions: answer each where it says, then delete its line here.",
-        *asked,
+        f"# Draft of bank {head['title']}. Questions: answer each where it says, then delete its line here.",
+        *(f"# {number}. {question}" for number, question in enumerate(questions, start=1)),
         "#",
         *(f"# {note}" for note in notes),
-        f'title = "{bank}"',
-        f'language = "{language}"',
-        f'base_currency = "{currency}"',
+        *(f'{name} = "{value}"' for name, value in head.items()),
+        'card = { owner = "", approver = "", monitoring = [] }',
         "",
         "[sources]",
-        *(f"{name} = {{ {_spec(group)} }}  # {_files(group)}" for name, group in file_groups.items()),
+        *(f"{name} = {_spec(group.spec)}  # {_files(group)}" for name, group in file_groups.items()),
         "",
-        *_money(money, currency, weeks),
-        'card = { owner = "", approver = "", monitoring = [] }',
+        *_cohort(money, head["base_currency"], short),
+        *_label(money, short, weeks, "counts" not in head),
+        *(SHORT_TRAINING.splitlines() if short else ()),
+        *([""] if short else ()),
+        *_tiers(money, "counts" not in head),
     ]
-    # A key without a section must stand before the first section.
-    card = lines.pop()
-    lines.insert(lines.index("[sources]") - 1, card)
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _spec(group: FileGroup) -> str:
-    spec = group.spec
-    parts = [f"files = {_quoted(spec.files)}"]
-    if spec.format != "csv":
-        parts.append(f'format = "{spec.format}"')
-    if spec.delimiter != ",":
-        parts.append(f"delimiter = {_quoted(spec.delimiter)}")
-    if spec.encoding != "utf-8":
-        parts.append(f'encoding = "{spec.encoding}"')
-    if spec.skip:
-        parts.append(f"skip = {spec.skip}")
-    return ", ".join(parts)
+def _spec(spec: Source) -> str:
+    """What differs from the defaults of a source, as an inline table."""
+    chosen = spec.model_dump(exclude_defaults=True)
+    order = ["files", "format", *(name for name in chosen if name not in ("files", "format"))]
+    return _inline({name: chosen[name] for name in order if name in chosen})
 
 
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\t", "\\t")
-    return f'"{escaped}"'
+def _inline(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{name} = {_inline(inner)}' for name, inner in value.items())} }}"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_inline, value))}]"
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\t", "\\t")
+        return f'"{escaped}"'
+    return str(value).lower()
 
 
 def _files(group: FileGroup) -> str:
@@ -91,40 +80,57 @@ def _files(group: FileGroup) -> str:
     return first if len(group.paths) == 1 else f"{len(group.paths)} files, {first} to {last}"
 
 
-def _money(money: Sequence[float], currency: str, weeks: Weeks | None) -> list[str]:
-    """Cohort, tiers and label, from the quantiles of average balances."""
-    if not money:
-        unknown = "# No balances: cohort and label keep the amounts of configs/default.toml."
-        return [unknown, "[[tiers]]", 'name = "all"', 'name_zh = "全部"', "min_aum = 0"]
-    quarter, middle, upper, high, highest = money
-    begins, short = rounded(middle), weeks is None or weeks.count < LONG_HISTORY
-    bounds = sorted({0, max(rounded(upper), 2 * begins), max(rounded(high), 4 * begins)})
-    names = (("standard", "普通"), ("affluent", "富裕"), ("wealth", "财富"))
-    text = SHORT_HISTORY if short else LONG
-    return [
-        f"# Customers' average balance in {currency}: a quarter has less than {quarter:,.0f}, half less than "
-        f"{middle:,.0f},",
-        f"# three quarters less than {upper:,.0f}, nine in ten less than {high:,.0f}, 99 of 100 "
-        f"less than {highest:,.0f}.",
-        "[cohort]",
-        f"min_aum = {begins:_}  # about the upper half by average balance",
-        f"max_aum = {max(rounded(10 * highest), 10 * begins):_}  # whoever has more is known by name",
-        *(["min_tenure_weeks = 8"] if short else []),
-        "",
-        "[features]",
-        f"large_amount = {begins:_}  # as the cohort begins",
-        "",
-        *text.format(weeks=weeks.count if weeks else 0, remainder=max(1, begins // 10)).splitlines(),
-        "",
-        *(
-            line
-            for (name, name_zh), bound in zip(names, bounds, strict=False)
-            for line in (
-                "[[tiers]]",
-                f'name = "{name}"',
-                f'name_zh = "{name_zh}"',
-                f"min_aum = {bound:_}",
-                "",
-            )
-        ),
-    ]
+def _begins(money: Sequence[float]) -> int:
+    return rounded(money[1])
+
+
+def _cohort(money: Sequence[float], currency: str, short: bool) -> Iterator[str]:
+    """Who is scored, from the quantiles of average balances."""
+    tenure = ["min_tenure_weeks = 8"] if short else []
+    if money:
+        quarter, middle, upper, high, highest = money
+        begins = _begins(money)
+        yield (
+            f"# Customers' average balance in {currency}: a quarter has less than {quarter:,.0f}, half less "
+            f"than {middle:,.0f},"
+        )
+        yield (
+            f"# three quarters less than {upper:,.0f}, nine in ten less than {high:,.0f}, 99 of 100 "
+            f"less than {highest:,.0f}."
+        )
+        yield "[cohort]"
+        yield f"min_aum = {begins:_}  # about the upper half by average balance"
+        yield f"max_aum = {max(rounded(10 * highest), 10 * begins):_}  # whoever has more is known by name"
+        yield from tenure
+        yield from ("", "[features]", f"large_amount = {begins:_}  # as the cohort begins", "")
+    elif tenure:
+        yield from ("[cohort]", *tenure, "")
+
+
+def _label(money: Sequence[float], short: bool, weeks: Weeks | None, has_money: bool) -> Iterator[str]:
+    if short:
+        count = weeks.count if weeks else 0
+        yield f"# {count} weeks of bookings: short windows, so that Mondays remain to train, tune and judge."
+    if short or money:
+        yield "[label]"
+    if short:
+        yield "horizon_days = 30"
+        yield from ("base_weeks = 8", "settle_days = 7") if has_money else ()
+    if money:
+        yield f"dormant_floor = {max(1, _begins(money) // 10):_}  # a tenth of where the cohort begins"
+    if short or money:
+        yield ""
+
+
+def _tiers(money: Sequence[float], has_money: bool) -> Iterator[str]:
+    if not has_money:
+        return
+    bounds, names = [0], [("all", "全部")]
+    if money:
+        _, _, upper, high, _ = money
+        begins, names = _begins(money), list(TIERS)
+        bounds = sorted({0, max(rounded(upper), 2 * begins), max(rounded(high), 4 * begins)})
+    else:
+        yield "# No balances: cohort and label keep the amounts of configs/default.toml."
+    for (name, name_zh), bound in zip(names, bounds, strict=False):
+        yield from ("[[tiers]]", f'name = "{name}"', f'name_zh = "{name_zh}"', f"min_aum = {bound:_}", "")

@@ -30,10 +30,6 @@ def drafts_of(bank: Bank) -> dict[str, Draft]:
         drafts["products"] = _products(bank)
     if "customers" in drafts and "assignments" not in drafts:
         drafts |= _assignments(bank)
-    if "assignments" in drafts and "managers" not in drafts:
-        drafts["managers"] = _managers(drafts["assignments"])
-    if "managers" not in drafts:
-        drafts.pop("contacts", None)
     return {name: drafts[name] for name in TABLES if name in drafts}
 
 
@@ -168,42 +164,18 @@ def _assignments(bank: Bank) -> dict[str, Draft]:
     if match is None:
         return {}
     manager, branch = match.columns.get("manager_id"), match.columns.get("branch_id")
-    customers = _customers(bank)
     if not manager and not branch:
         return {}
-    draft = Draft("assignments", "One row per customer: the manager of the file of customers, since "
-                                 "the first day.",
-                  customers.source)  # fmt: skip
+    customers = _customers(bank)
+    draft = Draft("assignments", "One row per customer, since the first day.", customers.source)
     draft.add("customer_id", customers.columns["customer_id"][0], "")
-    by_branch = None if "managers" in bank.matches else branch
-    in_charge = manager or by_branch
-    origin = (
-        "no file says who is in charge" if in_charge is None else "no file names managers: one per branch"
-    )
-    draft.add("manager_id", of("t", in_charge) if in_charge else "NULL", "" if manager else origin)
-    draft.add(
-        "branch_id",
-        of("t", branch) if branch else "'all'",
-        branch.counted if branch else "no branch is named",
-    )
+    none = "no file says who is in charge: each branch has one list"
+    draft.add("manager_id", of("t", manager) if manager else "NULL", "" if manager else none)
+    if branch:
+        draft.add("branch_id", of("t", branch), branch.counted)
     draft.add("from_on", customers.columns["opened_on"][0], "")
     draft.add("to_on", "NULL", "no file holds ends")
     draft.add("known_on", customers.columns["known_on"][0], "")
     if not manager:
-        draft.ask("manager_id", f"{origin}. Deliver who is in charge of whom.")
+        draft.ask("manager_id", f"{none}. Deliver who is in charge of whom, where somebody is.")
     return {"assignments": draft}
-
-
-def _managers(assignments: Draft) -> Draft:
-    """One row per manager that assignments name."""
-    manager, branch = assignments.columns["manager_id"][0], assignments.columns["branch_id"][0]
-    source = assignments.source.partition("\n")[0]
-    draft = Draft("managers", "One row per manager in charge of a customer: no file holds managers.", source,
-                  place="min(t._file) AS _file, min(t._line) AS _line",
-                  ending=f"WHERE {manager} IS NOT NULL\nGROUP BY {manager}")  # fmt: skip
-    draft.add("manager_id", manager, "")
-    draft.add("name", manager, "no file holds names")
-    draft.add("branch_id", f"min({branch})", "")
-    draft.add("weekly_capacity", "'20'", "no file says how many customers a manager can call in a week")
-    draft.ask("weekly_capacity", "how many customers can a manager call in a week? Drafted as 20.")
-    return draft

@@ -1,7 +1,6 @@
 """A draft of one SELECT: its columns, each with the evidence for it, and the questions that it leaves."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -12,7 +11,7 @@ from pipeline.ingest.relations import sql_name, sql_text
 from pipeline.new_bank.columns import ColumnProfile, as_date, as_number
 from pipeline.new_bank.matching import meaning
 
-ON_ONE_LINE = 100  # characters of a CASE
+LINE = 110  # characters, beyond which a comment stands above its column
 
 
 @dataclass
@@ -43,7 +42,9 @@ class Draft:
         for name in TABLES[self.table].names:
             if name in self.columns:
                 expression, comment = self.columns[name]
-                lines.append(f"    {expression} AS {name},{f'  -- {comment}' if comment else ''}")
+                column, remark = f"    {expression} AS {name},", f"-- {comment}" if comment else ""
+                long = len(column) + len(remark) > LINE
+                lines += [f"    {remark}", column] if remark and long else [f"{column}  {remark}".rstrip()]
         lines += [f"    {self.place}", f"FROM {self.source}"]
         return "\n".join([*lines, *([self.ending] if self.ending else [])]) + "\n"
 
@@ -102,17 +103,4 @@ def case_of(alias: str, profile: ColumnProfile, group: str, fallback: str | None
     text = of(alias, profile)
     # Blanks around a code are trimmed here as they were when the codes were listed.
     value = text if profile.typed else f"trim({text})"
-    return f"CASE {value}{_packed([*cases, f'ELSE {text} END'])}", unknown
-
-
-def _packed(parts: Sequence[str]) -> str:
-    """The parts on as few lines as hold them, all on the first where they fit."""
-    if sum(len(part) + 1 for part in parts) <= ON_ONE_LINE:
-        return " " + " ".join(parts)
-    lines, line = [], ""
-    for part in parts:
-        if line and len(line) + len(part) > ON_ONE_LINE:
-            lines.append(line)
-            line = ""
-        line += f"{' ' if line else ''}{part}"
-    return "".join(f"\n        {text}" for text in [*lines, line])
+    return f"CASE {value} {' '.join(cases)} ELSE {text} END", unknown

@@ -4,13 +4,16 @@ import codecs
 import csv
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from configs.errors import DataError
-from configs.source import Source
+from configs.source import Source, Unpivot
 from pipeline.ingest.csv_files import header, opened_bytes
+from pipeline.ingest.unpivot import fixed_columns
+from pipeline.ingest.workbooks import visible_sheets
+from pipeline.new_bank.wide import wide_months
 
 SAMPLE = 65_536  # bytes of a file in which its delimiter is looked for
 CHUNK = 1 << 20
@@ -36,7 +39,7 @@ RESERVED = {
 
 @dataclass(frozen=True)
 class File:
-    """One file of the raw folder that holds a table."""
+    """One file of the raw folder that holds a table, or one sheet of a workbook."""
 
     path: Path
     form: str  # csv, xlsx or parquet
@@ -44,6 +47,21 @@ class File:
     delimiter: str = ","
     encoding: str = ""  # empty where all is ASCII
     skip: int = 0  # lines above the header
+    sheet: str = ""  # of a workbook with several
+    unpivot: Unpivot | None = None
+
+    @property
+    def spec(self) -> Source:
+        names = ("delimiter", "skip", "sheet", "unpivot")
+        spec = {"files": "*", "format": self.form, "encoding": self.encoding or "utf-8"}
+        return Source.model_validate(spec | {name: getattr(self, name) for name in names})
+
+    @property
+    def layout(self) -> tuple[object, ...]:
+        """What the files of a source have in common; months may differ."""
+        fixed = fixed_columns(self.spec, self.columns)
+        value = self.unpivot.value if self.unpivot else ""
+        return self.form, self.delimiter, self.skip, self.sheet, value, fixed
 
 
 @dataclass(frozen=True)
@@ -64,16 +82,17 @@ def file_groups(raw: Path) -> tuple[dict[str, FileGroup], dict[str, str]]:
     if not raw.is_dir():
         raise DataError(f"there is no raw folder {raw}. Name the bank's extracts with RAW=<folder>.")
     paths = [path for path in raw.rglob("*") if path.is_file() and not _is_hidden(path.relative_to(raw))]
-    groups: dict[tuple[str, str, str, int, tuple[str, ...]], list[File]] = defaultdict(list)
+    groups: dict[tuple[str, tuple[object, ...]], list[File]] = defaultdict(list)
     passed_over: dict[str, str] = {}
     for path in sorted(paths, key=lambda path: path.relative_to(raw).as_posix()):
         label = path.relative_to(raw).as_posix()
-        file = _file(path)
-        if isinstance(file, str):
-            passed_over[label] = file
-        else:
-            pattern = re.sub(r"\d+", "*", label)
-            groups[pattern, file.form, file.delimiter, file.skip, file.columns].append(file)
+        for file in _tables(path):
+            if isinstance(file, str):
+                passed_over[label] = file
+                continue
+            wide = [replace(file, unpivot=unpivot) for unpivot in wide_months(file.columns)]
+            for table in wide or [file]:
+                groups[re.sub(r"\d+", "*", label), table.layout].append(table)
     if not groups:
         reasons = "; ".join(f"{label}: {why}" for label, why in list(passed_over.items())[:5])
         raise DataError(
@@ -82,8 +101,8 @@ def file_groups(raw: Path) -> tuple[dict[str, FileGroup], dict[str, str]]:
             "the bank's extracts with RAW=<folder>."
         )
     named: dict[str, FileGroup] = {}
-    for (pattern, *_), files in groups.items():
-        named[_name(pattern, named)] = _family(raw, pattern, files)
+    for (pattern, _), files in groups.items():
+        named[_name(pattern, files[0], named)] = _family(raw, pattern, files)
     return named, passed_over
 
 
@@ -104,22 +123,17 @@ def _family(raw: Path, pattern: str, files: Sequence[File]) -> FileGroup:
             break
     encodings = {file.encoding for file in files} - {""}
     encoding = min(encodings - {"utf-8"} or encodings, default="utf-8")
-    first = files[0]
-    spec = Source.model_validate(
-        {
-            "files": glob,
-            "format": first.form,
-            "delimiter": first.delimiter,
-            "encoding": encoding,
-            "skip": first.skip,
-        }
-    )
+    unpivot = files[0].unpivot
+    if unpivot:
+        patterns = {pattern for file in files if file.unpivot for pattern in file.unpivot.columns}
+        unpivot = unpivot.model_copy(update={"columns": tuple(sorted(patterns))})
+    spec = files[0].spec.model_copy(update={"files": glob, "encoding": encoding, "unpivot": unpivot})
     return FileGroup(spec, tuple(paths), encoding not in ("utf-8", "utf-16"))
 
 
-def _name(pattern: str, taken: dict[str, FileGroup]) -> str:
-    """A name for SQL: the file's without numbers, of parts of a folder the folder's."""
-    path = Path(pattern)
+def _name(pattern: str, file: File, taken: dict[str, FileGroup]) -> str:
+    """A name for SQL: the file's without numbers, of parts of a folder the folder's, of a sheet its own."""
+    path = Path(file.sheet or pattern)
     stem = re.sub(r"\W+|_+", "_", path.name.split(".")[0].replace("*", "_")).strip("_").lower()
     if stem in ("", "part", "data") and len(path.parts) > 1:
         stem = re.sub(r"\W+", "_", path.parts[-2].replace("*", "")).strip("_").lower()
@@ -131,22 +145,35 @@ def _name(pattern: str, taken: dict[str, FileGroup]) -> str:
     return name
 
 
-def _file(path: Path) -> File | str:
-    """The form of a file, or why it holds no table."""
+def _tables(path: Path) -> Iterator[File | str]:
+    """The table of a file, or those of a workbook's sheets; or why there is none."""
     if not path.stat().st_size:
-        return "empty"
+        yield "empty"
+        return
     with opened_bytes(path) as stream:
         head = stream.read(SAMPLE)
     if head[:4] == b"PAR1":
-        return File(path, "parquet", _parquet_header(path))
-    if head[:4] == b"PK\x03\x04":
-        return _with_header(File(path, "xlsx", ()))
+        yield File(path, "parquet", _parquet_header(path))
+    elif head[:4] == b"PK\x03\x04":
+        sheets = visible_sheets(path)
+        for sheet in sheets:
+            file = _with_header(File(path, "xlsx", (), sheet=sheet if len(sheets) > 1 else ""))
+            yield f"sheet {sheet!r}: {file}" if isinstance(file, str) and len(sheets) > 1 else file
+        if not sheets:
+            yield _with_header(File(path, "xlsx", ()))
+    else:
+        yield _text_table(path, head)
+
+
+def _text_table(path: Path, head: bytes) -> File | str:
     encoding = _encoding(path, head)
     if encoding is None:
         return "no text and no Parquet"
     text = head.decode(encoding or "utf-8", errors="ignore")
     lines = text.lstrip("\ufeff").splitlines()
     lines = lines[:200] if len(lines) > 200 else lines[: max(1, len(lines) - (len(head) == SAMPLE))]
+    if text.lstrip("\ufeff \r\n")[:1] in ("{", "["):
+        return "JSON, which no source reads"
     delimiter, skip = _layout(lines)
     if not delimiter:
         return "no table: no delimiter divides its lines into the same number of fields"
@@ -155,15 +182,11 @@ def _file(path: Path) -> File | str:
 
 def _with_header(file: File) -> File | str:
     """The file with its columns, or why its header names none."""
-    spec = Source.model_validate(
-        {"files": "*", "format": file.form, "delimiter": file.delimiter, "encoding": file.encoding or "utf-8",
-         "skip": file.skip}
-    )  # fmt: skip
     try:
-        columns = header(file.path, file.path.stem, spec)
+        columns = header(file.path, file.path.stem, file.spec)
     except DataError as error:
         return str(error).removeprefix(f"{file.path} ").split(". ")[0]
-    if any(re.fullmatch(r"[-+]?[\d.,:/ -]+", column) for column in columns):
+    if any(re.fullmatch(r"[-+]?[\d.,:/ -]+", column) for column in columns) and not wide_months(columns):
         return "no header: its first line holds numbers"
     return replace(file, columns=columns)
 

@@ -19,6 +19,7 @@ CODED = {
     "contacts.channel": ("contact_channel", None), "purpose": ("purpose", None), "outcome": ("outcome", None),
     "events.kind": ("event", None), "item": ("item", None),
 }  # fmt: skip
+TAKING_OUT = (*MONEY_OUT, "buy", "loan")  # kinds that take money out of the account
 LIST_MOST = 15  # codes named in a question
 
 
@@ -131,7 +132,7 @@ def _add_codes(draft: Draft, name: str, profile: ColumnProfile, coded: tuple[str
                         f"{profile.source}.{profile.name}"
                   f"? They are {drafted}.")  # fmt: skip
     guessed = [code for code in sorted(profile.codes) if len(code) == 1 and meaning(code, group)]
-    if guessed and group == "channel":
+    if guessed and group not in ("gender", "flag", "product_class"):
         draft.ask(name, f"are the codes {', '.join(guessed)} what their letters suggest?")
 
 
@@ -197,8 +198,8 @@ def transactions_of(bank: Bank) -> Draft:
     elif not columns["transaction_id"].key:
         draft.ask("transaction_id", f"{columns['transaction_id'].name} repeats: are these corrections, or do "
                   "numbers restart?")  # fmt: skip
-    _sign(draft, match)
     _kind(bank, draft, match)
+    _sign(draft, match)
     _counterparty(draft, match)
     _ask_for_refunds(bank, draft)
     return draft
@@ -252,9 +253,20 @@ def _sign(draft: Draft, match: Match) -> None:
                   f"{amount.counted}, none negative; {direction.name}: "
                   f"{codes_in_words(direction)}")  # fmt: skip
     elif not amount.negative:
-        draft.ask("amount", f"no value of {amount.name} is negative and no column says in or out: "
-                            "which bookings "
-                  "take money out?")  # fmt: skip
+        _sign_by_kind(draft, amount, columns.get("kind"))
+
+
+def _sign_by_kind(draft: Draft, amount: ColumnProfile, kind: ColumnProfile | None) -> None:
+    """Without signs and a column that says in or out, the kind says it where its codes are known."""
+    out = [code for code in sorted(kind.codes) if meaning(code, "kind") in TAKING_OUT] if kind else []
+    unsigned = f"no value of {amount.name} is negative and no column says in or out"
+    if not kind or not out:
+        draft.ask("amount", f"{unsigned}: which bookings take money out?")
+        return
+    codes, number = ", ".join(map(sql_text, out)), amount_of("t", amount)
+    draft.add("amount", f"CASE WHEN {of('t', kind)} IN ({codes}) THEN {negative('t', amount)} "
+              f"ELSE {number} END", amount.counted)  # fmt: skip
+    draft.ask("amount", f"{unsigned}: {kind.name} {', '.join(out)} are taken for money out. Right?")
 
 
 def codes_in_words(profile: ColumnProfile) -> str:

@@ -68,12 +68,15 @@ def normal(text: str) -> str:
 
 
 def name_score(text: str, names: Sequence[str]) -> float:
-    """3 where the text is one of the names, 2 where it holds all words of one, else 0; longer names first."""
+    """3 where the text is one of the names, 2 where it holds all words of one, else 0; longer names first.
+
+    A name of two letters or one, such as id, has to be the whole text.
+    """
     wanted, best = normal(text), 0.0
     for name in map(normal, names):
         if wanted == name or wanted.replace(" ", "") == name.replace(" ", ""):
             return 3.0
-        if len(name) > 1 and set(name.split()) <= set(wanted.split()):
+        if len(name) > 2 and set(name.split()) <= set(wanted.split()):
             best = max(best, 2 + 0.1 * len(name.split()))
     return best
 

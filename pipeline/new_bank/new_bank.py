@@ -62,13 +62,17 @@ def draft_bank(bank: str, raw: Path, spill: Path) -> list[str]:
             _try(con, draft)
         weeks = weeks_of(con, drafts["transactions"])
         money = balances_of(con, drafts, currency)
+        has_money = "holdings" in drafts
         rates = sorted(_currencies(con, drafts) - {currency})
-    questions = list(_questions(drafts, sources, currency, certain, rates))
     used = {match.source for match in matches.values()} | _joined(drafts, sources)
+    read = {name: sources[name] for name in sources if name in used}
+    questions = list(_questions(drafts, read, currency, certain, rates))
     notes = list(_notes(drafts, sources, used, passed_over, weeks))
     language = "zh" if any(re.search(r"[一-鿿]", text) for text in _texts(profiled)) else "en"
-    text = bank_toml(bank, language, currency, {name: sources[name] for name in sources if name in used},
-                     questions, notes, money, weeks)  # fmt: skip
+    head = {"title": bank, "language": language, "base_currency": currency}
+    if not has_money:
+        head["counts"] = "customers"
+    text = bank_toml(head, read, (questions, notes), money, weeks)
     with whole_folder(bank_folder.BANKS / bank) as folder:
         (folder / "bank.toml").write_text(text, "utf-8")
         for name, draft in drafts.items():
@@ -144,10 +148,16 @@ def _questions(
         "[bank.toml, card] who answers for models (owner), who approves them (approver), who acts "
         "on alarms (monitoring)?"
     )
-    yield (
-        f"[bank.toml, profit.call_cost] what does a call cost the bank, in {currency}? It is reckoned from "
-        "cohort.min_aum."
-    )
+    if "holdings" in drafts:
+        yield (
+            f"[bank.toml, profit.call_cost] what does a call cost the bank, in {currency}? It is reckoned "
+            "from cohort.min_aum."
+        )
+    else:
+        yield (
+            "[bank.toml, counts] no file holds balances: customers are counted, not money, and whoever books "
+            "nothing for label.horizon_days counts as gone. Right? Else deliver balances, and draft anew."
+        )
     if not certain:
         yield (
             f"[bank.toml, base_currency] no column names a currency; {currency} is guessed by the words. "
@@ -159,6 +169,12 @@ def _questions(
             "rows will be refused. Deliver rates, or set fixed_rates."
         )
     for name, group in sources.items():
+        wide = group.spec.unpivot
+        if wide:
+            yield (
+                f"[bank.toml, sources.{name}] the columns {', '.join(wide.columns)} are read as a row per "
+                f"{wide.period}, each cell as {wide.value}. Right?"
+            )
         if group.uncertain_encoding:
             yield (
                 f"[bank.toml, sources.{name}] is the encoding {group.spec.encoding}? "
@@ -180,7 +196,7 @@ def _notes(
     """Lines on missing tables and their cost, on sources left unused, and on the weeks found."""
     costs = words()["cost"]
     for table in TABLES:
-        if table not in drafts:
+        if table not in drafts and not (table == "products" and "holdings" not in drafts):
             cost = str(costs.get(table, "ingest stops without it" if TABLES[table].needed else "nothing"))
             yield f"Missing: {table}. {cost[0].upper()}{cost[1:]}."
     unused = [name for name in sources if name not in used]

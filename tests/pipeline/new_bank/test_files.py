@@ -38,7 +38,7 @@ def test_code_pages_of_europe(tmp_path, text, encoding):
 def write(raw: Path, *names: str, header: str = "a,b") -> None:
     for name in names:
         (raw / name).parent.mkdir(parents=True, exist_ok=True)
-        (raw / name).write_text(f"{header}\nx,y\n")
+        (raw / name).write_text(f"{header}\n{','.join('x' for _ in header.split(','))}\n")
 
 
 def test_numbered_and_dated_names_are_one_source(tmp_path):
@@ -90,3 +90,45 @@ def test_a_broken_parquet_file_is_named(tmp_path):
     (tmp_path / "event.parquet").write_bytes(b"PAR1 and no more")
     with pytest.raises(DataError, match=r"event\.parquet is cut off"):
         file_groups(tmp_path)
+
+
+def test_each_sheet_of_a_workbook_is_a_source(tmp_path):
+    workbook = openpyxl.Workbook()
+    workbook.active.title = "Kunden 2024"
+    workbook.active.append(["CUST_NO", "NAME"])
+    workbook.active.append(["C1", "x"])
+    workbook.create_sheet("Konten").append(["ACCT", "CUST_NO"])
+    workbook.create_sheet("Notes")
+    workbook.create_sheet("Old").sheet_state = "hidden"
+    workbook.save(tmp_path / "core.xlsx")
+    named, passed_over = file_groups(tmp_path)
+    sheets = {name: (group.spec.files, group.spec.sheet) for name, group in named.items()}
+    assert sheets == {"kunden_2024": ("core.xlsx", "Kunden 2024"), "konten": ("core.xlsx", "Konten")}
+    assert passed_over == {"core.xlsx": "sheet 'Notes': has no header in row 1"}
+
+
+@pytest.mark.parametrize(
+    ("header", "columns", "period"),
+    [
+        ("id,BAL_202401,BAL_202402,BAL_202403", ("BAL_*",), "month"),
+        ("id,2024-01-31,2024-02-29,2024-03-31", ("[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]",), "month"),
+        ("id,2024-01-07,2024-01-14,2024-01-21", ("[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]",), "day"),
+        ("id,Mai 24,Saldo Jan 24,Saldo Feb 24,Saldo Mar 24,Saldo alt", ("Saldo * [0-9][0-9]",), "month"),
+    ],
+)  # fmt: skip
+def test_columns_that_name_periods_are_unpivoted(tmp_path, header, columns, period):
+    write(tmp_path, "wide.csv", header=header)
+    wide = file_groups(tmp_path)[0]["wide"].spec.unpivot
+    assert wide
+    assert (wide.columns, wide.period) == (columns, period)
+
+
+def test_two_figures_a_month_are_two_sources_and_a_period_of_two_dates_is_none(tmp_path):
+    months = ("202401", "202402", "202403")
+    header = ",".join(["id", *(f"IN_{month}" for month in months), *(f"OUT_{month}" for month in months)])
+    write(tmp_path, "flows.csv", header=header)
+    write(tmp_path, "plan.csv", header="id,from_202401,to_202512")
+    named, _ = file_groups(tmp_path)
+    values = {name: group.spec.unpivot.value for name, group in named.items() if group.spec.unpivot}
+    assert values == {"flows": "in", "flows_2": "out"}
+    assert named["plan"].spec.unpivot is None

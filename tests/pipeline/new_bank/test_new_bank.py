@@ -152,6 +152,57 @@ def test_two_columns_of_amounts_and_accounts_with_owners(tmp_path):
     assert "[bank.toml, base_currency]" in asked
 
 
+def bookings(raw: Path, weeks: int = 30, **more: str) -> None:
+    """30 customers since 2019 with a payment a week, unsigned; ``more`` are further columns of customers."""
+    people = [["user_id", "joined", *more], *([f"U{k}", "2019-06-01", *more.values()] for k in range(30))]
+    write_rows(raw / "users.csv", people, ",")
+    rows = [["id", "user_id", "paid_at", "what", "amount"]]
+    for week in range(weeks):
+        for k in range(30):
+            kind = "topup" if week % 5 == 0 else "shop"
+            rows.append([f"{week}-{k}", f"U{k}", f"{MONDAY + timedelta(weeks=week)}", kind, "12.50"])
+    write_rows(raw / "payments.csv", rows, ",")
+
+
+@pytest.mark.usefixtures("banks")
+def test_bookings_alone_count_customers_and_take_their_signs_from_their_kinds(tmp_path):
+    bookings(tmp_path / "raw")
+    tables = drafted("wallet", tmp_path / "raw", tmp_path)
+    counts = {count.table: (count.loaded, count.quarantined) for count in tables.counts}
+    assert counts == {"customers": (30, 0), "transactions": (900, 0)}
+    settings = load_settings("wallet")
+    assert (settings.counts, settings.label.definition) == ("customers", "silence")
+    amounts = {row["transaction_id"]: str(row["amount"]) for row in loaded(tables, "transactions")}
+    assert (amounts["0-3"], amounts["1-3"]) == ("12.50", "-12.50")
+    asked = "\n".join(remaining_questions("wallet") or [])
+    assert "[bank.toml, counts] no file holds balances" in asked
+    assert "what shop are taken for money out" in asked
+    assert "call_cost" not in asked
+
+
+@pytest.mark.usefixtures("banks")
+def test_a_column_per_month_becomes_rows_and_branches_need_no_managers(tmp_path):
+    """Balances of 2023 and 2024 in two files with other months: 3 + 4 months of 30 customers."""
+    bookings(tmp_path / "raw", branch_id="B7")
+    for year, months in ((2023, range(10, 13)), (2024, range(1, 5))):
+        heads = ["user_id", *(f"BAL_{year}{month:02}" for month in months)]
+        cells = [[f"U{k}", *(f"{1000 + k}.{month:02}" for month in months)] for k in range(30)]
+        write_rows(tmp_path / "raw" / f"balances_{year}.csv", [heads, *cells], ",")
+    tables = drafted("monthly", tmp_path / "raw", tmp_path)
+    counts = {count.table: (count.loaded, count.quarantined) for count in tables.counts}
+    assert counts == {"products": (1, 0), "customers": (30, 0), "assignments": (30, 0),
+                      "transactions": (900, 0), "holdings": (210, 0)}  # fmt: skip
+    wide = load_settings("monthly").sources["balances"].unpivot
+    assert wide
+    assert (wide.columns, wide.header, wide.value, wide.period) == (("BAL_*",), "month", "bal", "month")
+    balances = [(row["valued_on"], str(row["balance"])) for row in loaded(tables, "holdings")
+                if row["customer_id"] == "U3"]  # fmt: skip
+    assert (date(2023, 11, 30), "1003.11") in balances
+    assert (date(2024, 2, 29), "1003.02") in balances
+    assert {(row["manager_id"], row["branch_id"]) for row in loaded(tables, "assignments")} == {(None, "B7")}
+    assert "a row per month, each cell as bal. Right?" in "\n".join(remaining_questions("monthly") or [])
+
+
 def test_drafts_are_the_same_bytes_again_and_never_overwrite(tmp_path, banks):
     german_export(tmp_path / "raw")
     draft_bank("nord", tmp_path / "raw", tmp_path / "spill")
