@@ -46,9 +46,10 @@ def segments(settings: Settings, home: Home, tables: Ingested, rows: Matrix) -> 
         name: np.array([text if isinstance(text, str) and text else UNKNOWN for text in column], dtype=str)
         for name, column in texts.items()
     }
-    present = {"branch": "branch_id", "manager": "manager_id"}  # a bank may have none
-    kept = {name: group for name, group in groups.items() if cohort[present.get(name, "tier")].notna().any()}
-    return _teams(settings, tables, cohort), kept
+    for name in ("branch", "manager"):  # a bank may have none
+        if cohort[f"{name}_id"].isna().all():
+            del groups[name]
+    return _teams(settings, tables, cohort), groups
 
 
 def _teams(settings: Settings, tables: Ingested, cohort: pd.DataFrame) -> Teams:

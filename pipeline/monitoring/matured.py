@@ -258,7 +258,7 @@ def _groups(customers: pd.DataFrame) -> Iterator[dict[str, Any]]:
     kinds = {EVERYBODY[0]: np.full(len(customers), EVERYBODY[1], object)}
     kinds |= {kind: customers[column].fillna("").to_numpy() for kind, column in KINDS.items()}
     for kind, names in kinds.items():
-        if not any(names):
+        if kind in KINDS and not any(names):
             continue
         for name, counts in customers[[*COUNTS]].groupby(names).sum().iterrows():
             total = {column: round(float(counts[column]), 6) for column in COUNTS}
