@@ -33,6 +33,7 @@ from pipeline.scoring.profiles import profiles
 from pipeline.scoring.reasons import Models, last_published
 from pipeline.scoring.score import Publication, score
 from pipeline.snapshots.build import build_outcomes, build_snapshots
+from pipeline.snapshots.labelled import label_counts
 from pipeline.tables import Ingested
 from pipeline.training import promotion, registry
 from pipeline.training.datasets import plan_or_datasets
@@ -137,6 +138,8 @@ def run_train(context: Context, tables: Ingested, snapshot_date: date) -> Bundle
         counts["written"] = build_outcomes(
             context.settings, context.home, tables, snapshots, snapshot_date, on_labels
         )
+        if context.settings.label.definition == "delivered":
+            counts |= label_counts(context.home, snapshots)
     with step("train") as counts, progress_bar("training") as on_round:
         rounds = context.settings.training.rounds
         bundle, evaluated = train(context, split, snapshot_date, lambda done, _: on_round(done, rounds))

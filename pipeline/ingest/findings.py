@@ -17,6 +17,7 @@ from pipeline.ingest.accounts import unlike_bookings
 from pipeline.ingest.attributes import count_categories, delivered_attributes, unlike_declared
 from pipeline.ingest.contradictions import contradictions
 from pipeline.ingest.words import WordCounts, count_words, unknown_words, unmatched_measures, unused_words
+from pipeline.snapshots.labelled import refused_labels
 from pipeline.tables import Ingested
 
 FINDINGS = "findings.json"
@@ -75,6 +76,7 @@ def read_findings(settings: Settings, tables: Ingested) -> list[Finding]:
     of_bank, others = unmatched_measures(settings, noted["words"])
     return [
         *(Finding(text, True) for text in noted["contradictions"]),
+        *(Finding(text, True) for text in refused_labels(settings, tables)),
         *(Finding(text, True, True) for text in unknown_words(settings, noted["words"])),
         *(Finding(text, True, True) for text in unlike_declared(settings, noted.get("categories", {}))),
         *(Finding(text, True) for text in of_bank),

@@ -102,8 +102,9 @@ def training_mondays(settings: Settings, tables: Ingested, as_of: date) -> list[
 def _too_few_labels(settings: Settings, known: Sequence[date], as_of: date) -> str:
     training, dates = settings.training, ", ".join([*map(str, known[:3]), *(["…"] if len(known) > 3 else [])])
     return (
-        f"no model as of {as_of}: of {len(known)} Mondays{f' ({dates})' if dates else ''} the bank's labels "
-        f"are known, and a model needs {dates_needed(known, settings.label, training)}: it learns on some "
+        f"no model as of {as_of}: the bank's labels are known for {len(known)} "
+        f"{'Monday' if len(known) == 1 else 'Mondays'}{f' ({dates})' if dates else ''}, and a model needs "
+        f"{dates_needed(known, settings.label, training)}: it learns on some "
         f"({training.min_train_snapshots}), is tuned on later ones (1) and judged on still later ones "
         f"({training.judged_snapshots}), and each set's outcomes must be known before the next one begins. "
         f"Deliver labels of more dates that lie at least {training.first_after_weeks} weeks after the first "

@@ -1,0 +1,119 @@
+"""The bank with a label of its own, from raw files to lists; and with too few labels for a model."""
+
+import re
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from configs.bank_folder import load_settings
+from models.bundle import load
+from models.splits import TooFewMondaysError
+from pipeline.context import Context
+from pipeline.evaluation.definitions import compare_definitions
+from pipeline.example_banks import SNAPSHOT_DATE, labelled
+from pipeline.ingest.findings import read_findings
+from pipeline.ingest.ingest import ingest
+from pipeline.weekly import run_train, run_weekly
+from serve.store.store import Store
+
+MONTH_END, MONDAY = "2026-03-31", date(2026, 3, 30)
+FEW: Any = {"training": {"rounds": 30, "patience": 5}, "lists": {"control_group_share": 0.0}}
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("raw")
+    labelled.write_raw(folder, SNAPSHOT_DATE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def published(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, ...]:
+    context = Context(load_settings("labelled", FEW), tmp_path_factory.mktemp("data"))
+    return context, *run_weekly(context, raw, SNAPSHOT_DATE)
+
+
+def test_the_lists_hold_risks_within_the_horizon_of_the_label(published: tuple[Any, ...]) -> None:
+    context, publication, lists = published
+    assert publication.run.horizon_days == 180
+    assert sum(len(call_list.listed) for call_list in lists) > 40
+    for score in publication.scores:
+        assert score.risks(180) == {180: score.risk_own}
+        assert (score.risk_30d, score.risk_60d, score.risk_90d) == (None, None, None)
+    with Store(context.home.store) as store:
+        assert {score.customer_id: score.risk for score in store.scores()} == {
+            score.customer_id: score.risk_own for score in publication.scores
+        }
+
+
+def test_only_month_ends_that_were_known_train_and_evaluate(published: tuple[Any, ...], raw: Path) -> None:
+    context, publication, _ = published
+    bundle = load(context.home.models / publication.run.model_id, context.bundle_key)
+    ends = {str(day) for day in pd.read_csv(raw / "churn.csv")["month_end"]}
+    for day in bundle.snapshots.mondays:
+        week = {str(day.date()) for day in pd.date_range(day, periods=7)}
+        assert week & ends
+    model = bundle.metrics["model"]
+    assert model["auroc"] > 0.85
+    assert model["auroc"] > max(rule["auroc"] for rule in bundle.metrics["rules"].values())
+
+
+def test_the_bank_may_compare_its_label_with_other_definitions(published: tuple[Any, ...]) -> None:
+    context, _, _ = published
+    result = compare_definitions(context, context.tables, SNAPSHOT_DATE, [0.5], lambda *_: None)
+    found = result["candidates"]["delivered 180d"]
+    assert result["chosen"] == "delivered 180d"
+    assert found["eligible"] < result["candidates"]["closure 90d"]["eligible"]  # some have no label
+    assert 0.05 < found["rate"] < 0.1
+    page = (context.home.root / "definitions.html").read_text("utf-8")
+    assert "all that have labels" in page
+    assert "delivered: gone is whom the bank's own label calls so." in page
+
+
+def with_labels(raw: Path, folder: Path, labels: pd.DataFrame) -> Path:
+    folder.mkdir()
+    for path in raw.iterdir():
+        (folder / path.name).symlink_to(path)
+    (folder / "churn.csv").unlink()
+    labels.to_csv(folder / "churn.csv", index=False, float_format="%.2f")
+    return folder
+
+
+def test_one_date_gives_a_data_set_and_says_why_there_is_no_model(raw: Path, tmp_path: Path) -> None:
+    labels = pd.read_csv(raw / "churn.csv")
+    labels = labels[labels["month_end"] == MONTH_END]
+    context = Context(load_settings("labelled"), tmp_path / "data")
+    tables = ingest(
+        context.settings, with_labels(raw, tmp_path / "raw", labels), context.home, lambda _: None
+    )
+    with pytest.raises(TooFewMondaysError) as refused:
+        run_train(context, tables, SNAPSHOT_DATE)
+    folder = context.home.root / "datasets"
+    said = str(refused.value)
+    assert "the bank's labels are known for 1 Monday (2026-03-30), and a model needs 11: it learns on" in said
+    assert f"Features and label of each lie in {folder}, one file per Monday." in said
+    assert "\n" not in said
+    rows = pd.read_parquet(folder / f"{MONDAY}.parquet").set_index("customer_id")
+    expected = labels.set_index("client")["left_180"].reindex(rows.index)
+    assert rows["attrited"].isna().sum() == expected.isna().sum() > 10
+    assert (rows["attrited"].dropna() == expected.dropna()).all()
+    assert {"aum_last", "outflow_share", "time_to_attrition"} <= {*rows.columns}
+
+
+def test_labels_that_count_for_nothing_are_named_by_their_number(raw: Path, tmp_path: Path) -> None:
+    labels = pd.read_csv(raw / "churn.csv")
+    labels = labels[labels["month_end"] == MONTH_END].head(100).copy()
+    labels["computed_on"] = "2026-09-26"  # a day before 03-31 and 180 days
+    again = labels.head(7).assign(month_end="2026-04-01", computed_on="2026-09-28")
+    context = Context(load_settings("labelled"), tmp_path / "data")
+    files = with_labels(raw, tmp_path / "raw", pd.concat([labels, again]))
+    tables = ingest(context.settings, files, context.home, lambda _: None)
+    said = " ".join(one.text for one in read_findings(context.settings, tables) if one.warning)
+    stayed = int((labels["left_180"] == 0).sum())
+    assert re.search(rf"labels: {stayed} of 107 rows, gone = 0, were known before their 180 days", said)
+    assert "labels: 7 of 107 rows are of a week in which their customer has an earlier day" in said
+    with pytest.raises(TooFewMondaysError, match="for 1 Monday "):
+        run_train(context, tables, SNAPSHOT_DATE)
