@@ -289,6 +289,15 @@ class Run:
     manifest: MappingProxyType[str, str]
 
     @property
+    def has_money(self) -> bool:
+        """False where the bank counts customers: amounts of scores and lists are then 0 and mean nothing."""
+        return "counts" not in self.manifest
+
+    def amount(self, minor: int) -> float | None:
+        """Minor units in units of the currency; None where the bank counts customers."""
+        return minor / 100 if self.has_money else None
+
+    @property
     def compared_with(self) -> date | None:
         """The Monday of the earlier run from which changes are counted; None without one."""
         day = self.manifest.get("compared_with")

@@ -338,6 +338,11 @@ class Settings(Strict):
     alarms: Alarms
     engine: Engine
 
+    @property
+    def peer_groups(self) -> tuple[str, ...]:
+        """The keys of PEER_GROUPS that tell customers apart: tiers are by AUM."""
+        return tuple(PEER_GROUPS) if self.counts == "money" else ("branch",)
+
     def tier_of(self, aum: float) -> Tier:
         """The highest tier whose lower bound ``aum`` (base currency) reaches."""
         reached = [tier for tier in self.tiers if aum >= tier.min_aum]

@@ -1,6 +1,6 @@
 """The one entry: a bucket's tables and some Mondays in; cohort, features and labels out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from functools import partial
 
@@ -13,12 +13,12 @@ from configs.settings import Settings
 from features.catalogue.entries import Entry, entry, linked
 from features.catalogue.grammar import Name
 from features.cohort import CODES, ELIGIBLE, exclusion, opted_out
-from features.engine.activity import make_bucket
+from features.engine.activity import Bucket, make_bucket
 from features.engine.booking_days import make_booking_days
 from features.engine.compact_history import lookback_days
 from features.engine.cut import Arrays, recompute_late_arrivals
 from features.engine.entities import EPOCH, Entities, Ints, day_number, make_entities
-from features.engine.tiles import Calendar, SnapshotArray
+from features.engine.tiles import Calendar, Columns, SnapshotArray
 from features.families.attributes import attributes
 from features.families.balances import balances, classes, months, tiers
 from features.families.flows import flows, large, rhythm
@@ -26,7 +26,9 @@ from features.families.holdings import holdings, rollover
 from features.families.lifecycle import firsts, lifecycle, past, season
 from features.families.relationship import assigned, relationship, surveys
 from features.label import is_known, label_of, make_outcome_window
+from features.weight import base_aum, present_aum, rows_before
 
+Family = Callable[[Bucket], Columns]
 # Of cohort, features and labels: raised whenever one byte of them changes for the same tables and settings.
 FEATURES_VERSION = 3
 # The families in the order of the columns; each is the function of its name.
@@ -34,6 +36,7 @@ FAMILIES = (
     balances, classes, months, tiers, flows, large, rhythm, holdings, rollover, firsts, lifecycle, past,
     relationship, surveys, season, attributes,
 )  # fmt: skip
+OF_BALANCES = (balances, classes, months, tiers, holdings, rollover, past)
 CHUNK = 10  # snapshots computed at once; bounds the memory of one task
 
 
@@ -66,7 +69,7 @@ def build_labels(
     ``data_through``.
     """
     calendar = calendar_of(snapshots, history_from, settings)
-    window = make_outcome_window(entities, calendar, settings.label, day_number(data_through))
+    window = make_outcome_window(entities, calendar, settings, day_number(data_through))
     outflow_share, time_to_attrition = label_of(window, settings)
     known = is_known(window, settings.label)
     for s, day in enumerate(snapshots):
@@ -86,9 +89,16 @@ def catalogue(settings: Settings) -> dict[str, Entry]:
     calendar = Calendar(np.array([7 * 60 + 4]), 4, settings.features.windows)
     nobody = make_bucket(make_entities({}), calendar, settings)
     entries = {
-        name: entry(name, settings, family.__name__) for family in FAMILIES for name, _ in family(nobody)
+        name: entry(name, settings, family.__name__)
+        for family in families(settings)
+        for name, _ in family(nobody)
     }
     return linked(entries, settings.base_currency)
+
+
+def families(settings: Settings) -> tuple[Family, ...]:
+    """The families of a bank, in the order of the columns; those of balances only where it counts money."""
+    return tuple(family for family in FAMILIES if settings.counts == "money" or family not in OF_BALANCES)
 
 
 def first_monday(first_day: date) -> date:
@@ -114,29 +124,19 @@ def calendar_of(snapshots: Sequence[date], history_from: date, settings: Setting
 def _compute(entities: Entities, calendar: Calendar, settings: Settings) -> Arrays:
     """Every feature as a (snapshot × customer) array; names that begin with "_" belong to the cohort."""
     bucket = make_bucket(entities, calendar, settings)
-    base = bucket.balances.constant_price_mean(settings.label.base_weeks)
+    base, aum = (of(entities, bucket.balances, settings) for of in (base_aum, present_aum))
     code = exclusion(entities, bucket.balances, base, rows_before(entities, calendar), settings)
-    features = {name: array for family in FAMILIES for name, array in family(bucket)}
+    features = {name: array for family in families(settings) for name, array in family(bucket)}
     days = make_booking_days(entities, calendar)
     booked = dict(zip(_BOOKED, (days.number, days.since_first, days.since_last), strict=True))
-    return {_EXCLUSION: code.astype(np.float64), _BASE: base} | booked | features
+    return {_EXCLUSION: code.astype(np.float64), _BASE: base, _NOW: aum} | booked | features
 
 
-_EXCLUSION, _BASE = Name("_exclusion", ""), Name("_aum_base", "")
+_EXCLUSION, _BASE, _NOW = Name("_exclusion", ""), Name("_aum_base", ""), Name("_aum", "")
 # The cohort's columns behind the probability of silence, which is learnt from everybody, eligible or not.
 _BOOKED = tuple(Name(f"_{name}", "") for name in ("booking_days", "days_since_first", "days_since_last"))
 _UNKNOWN = CODES.index("not_yet_customer")
-_STAGE, _AUM = Name("lifecycle_stage", "code"), Name("aum", "last")
-
-
-def rows_before(entities: Entities, calendar: Calendar) -> SnapshotArray:
-    """(snapshot × customer) array: the number of bookings and holdings rows before each snapshot."""
-    total = np.zeros((len(calendar.snapshots), len(entities)))
-    for name in ("transactions", "holdings"):
-        rows = entities.tables[name]
-        for s, day in enumerate(calendar.snapshots):
-            total[s] += np.bincount(rows.customer[rows.day < day], minlength=len(entities))
-    return total
+_STAGE = Name("lifecycle_stage", "code")
 
 
 def _one_snapshot(
@@ -150,7 +150,7 @@ def _one_snapshot(
     cohort = {
         "exclusion": _words(code[customer], CODES, ""),
         "aum_base": pa.array(base),
-        "aum": pa.array(arrays[_AUM][s, customer]),
+        "aum": pa.array(arrays[_NOW][s, customer]),
         "tier": pa.array(tiers, pa.string()),
         "lifecycle_stage": _words(arrays[_STAGE][s, customer].astype(np.int64), STAGES, ""),
         "marketing_opt_out": pa.array(opted_out(entities, only)[0, customer]),
@@ -161,7 +161,7 @@ def _one_snapshot(
     columns = {
         str(name): pa.array(array[s][eligible])
         for name, array in arrays.items()
-        if name not in (_EXCLUSION, _BASE, *_BOOKED)
+        if name not in (_EXCLUSION, _BASE, _NOW, *_BOOKED)
     }
     cohort_table = pa.table(_keys(entities, customer, day) | cohort)
     return day, cohort_table, pa.table(_keys(entities, eligible, day) | columns)

@@ -8,11 +8,11 @@ from functools import partial
 import numpy as np
 
 from configs.settings import Settings
-from features.build import calendar_of, rows_before
+from features.build import calendar_of
 from features.catalogue.grammar import Name
 from features.cohort import exclusion
 from features.engine.balances import make_balances
-from features.engine.cut import Arrays, recompute_late_arrivals
+from features.engine.cut import Arrays, any_between, recompute_late_arrivals
 from features.engine.entities import Entities, Ints, day_number
 from features.engine.tiles import Calendar, SnapshotArray
 from features.families.balances import place
@@ -26,6 +26,7 @@ from features.label import (
     label_of,
     make_outcome_window,
 )
+from features.weight import base_aum, present_aum, rows_before
 
 UNKNOWN = -2
 BACK_DAYS = 90  # so long after the outcome window it is looked whether money came back
@@ -39,8 +40,8 @@ class Verdict:
     ``exclusion`` is the place in cohort.CODES, or ELIGIBLE, or UNKNOWN without a label. Of the
     money that was gone at the end of the outcome window (``lost``, base currency), ``still_here`` was with
     the bank on the snapshot. ``came_back``: within BACK_DAYS of the window's end at least BACK_SHARE of
-    ``lost`` was here again on some day; only known where ``followed`` (per snapshot), because those days have
-    matured too.
+    ``lost`` was here again on some day (where the bank counts customers, the customer made a booking); only
+    known where ``followed`` (per snapshot), because those days have matured too.
     """
 
     exclusion: Ints
@@ -82,7 +83,7 @@ def compare(
     first = candidates[0]
     calendar = calendar_of(snapshots, history_from, first)
     arrays = recompute_late_arrivals(entities, calendar, partial(_arrays, candidates=candidates))
-    window = make_outcome_window(entities, calendar, first.label, day_number(data_through))
+    window = make_outcome_window(entities, calendar, first, day_number(data_through))
     branch, _ = assigned(entities, calendar, "branch_id")
     verdicts = tuple(
         _verdict(
@@ -100,13 +101,13 @@ _BASE, _NOW = Name("aum_base", ""), Name("aum", "last")
 
 def _arrays(entities: Entities, calendar: Calendar, candidates: Sequence[Settings]) -> Arrays:
     balances = make_balances(entities.tables["holdings"], calendar, len(entities))
-    base = balances.constant_price_mean(candidates[0].label.base_weeks)
+    base, aum = (of(entities, balances, candidates[0]) for of in (base_aum, present_aum))
     active = rows_before(entities, calendar)
     arrays = {
         Name("exclusion", str(k)): exclusion(entities, balances, base, active, candidate).astype(np.float64)
         for k, candidate in enumerate(candidates)
     }
-    return arrays | {_BASE: base, _NOW: balances.at_snapshot(balances.aum)}
+    return arrays | {_BASE: base, _NOW: aum}
 
 
 def _verdict(
@@ -116,14 +117,17 @@ def _verdict(
     base = np.maximum(np.nan_to_num(window.base), 0.0)
     lost = outflow_share * base
     rest = base - lost
-    followed_up = end_of(window, settings, settings.label.horizon_days) + BACK_DAYS
-    highest = highest_aum(window.balances, followed_up, BACK_DAYS)
-    known = is_known(window, settings.label)
+    end, known = end_of(window, settings, settings.label.horizon_days), is_known(window, settings.label)
+    followed_up = end + BACK_DAYS
+    if settings.counts == "customers":
+        back = any_between(window.bookings, base.shape[1], end, followed_up)
+    else:
+        back = highest_aum(window.balances, followed_up, BACK_DAYS) - rest >= BACK_SHARE * lost
     return Verdict(
         np.where(known, code, UNKNOWN),
         time_to_attrition > 0,
         lost,
         np.clip(aum - rest, 0.0, lost),
-        (lost > 0) & (highest - rest >= BACK_SHARE * lost),
+        (lost > 0) & back,
         followed_up <= day_number(data_through),
     )

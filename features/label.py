@@ -24,7 +24,8 @@ days by ``aum_drop``. A dormant customer is silent through the longest window, s
 fell.
 
 ``outflow_share`` is the amount behind it, by any definition: 1 - (highest AUM of 05-26 … 06-08) / base, not
-below 0. A delivered amount takes its place, as a share of ``base``, and no more than all of it.
+below 0. A delivered amount takes its place, as a share of ``base``, and no more than all of it. Where a bank
+counts customers, whoever is gone is gone whole: 1, else 0.
 
 The only place that looks past a snapshot. Windows are half-open and end with the outcome window; nothing from
 its end on is looked at.
@@ -47,6 +48,7 @@ from features.engine.cut import any_between, seen, value_as_of
 from features.engine.entities import FOREVER, Entities, Ints, Rows
 from features.engine.tiles import Calendar, SnapshotArray
 from features.families.balances import lower_bound
+from features.weight import base_aum
 
 DOWNGRADE_DAYS = 28  # so long below the bound: a month's salary or a maturing product has come by then
 Flags = NDArray[np.bool_]  # (snapshot × customer)
@@ -80,7 +82,7 @@ class Definition:
 
 
 def make_outcome_window(
-    entities: Entities, calendar: Calendar, label: Label, data_through: int
+    entities: Entities, calendar: Calendar, settings: Settings, data_through: int
 ) -> OutcomeWindow:
     """By everything known before ``data_through`` (a day number), late rows and corrections included."""
     holdings, transactions = (
@@ -89,10 +91,10 @@ def make_outcome_window(
     balances = make_balances(holdings, calendar, len(entities))
     return OutcomeWindow(
         balances,
-        balances.constant_price_mean(label.base_weeks),
+        base_aum(entities, balances, settings),
         transactions.take(counted(transactions, OWN_BOOKING)),
         entities.tables["customers"],
-        delivered(entities, calendar.snapshots, label, data_through),
+        delivered(entities, calendar.snapshots, settings.label, data_through),
     )
 
 
@@ -119,6 +121,8 @@ def label_of(window: OutcomeWindow, settings: Settings) -> tuple[SnapshotArray, 
     for days in reversed(label.horizons):
         stands &= definition.holds(window, settings, days)
         time_to_attrition[stands] = days
+    if settings.counts == "customers":
+        return (time_to_attrition > 0).astype(np.float64), time_to_attrition
     end = end_of(window, settings, label.horizon_days)
     left = share_left(window.balances, window.base, end, label.settle_days)
     if label.definition == "delivered":

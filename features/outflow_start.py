@@ -38,7 +38,7 @@ def outflow_starts(
         return {}
     label, mondays = settings.label, sorted({first_mondays[name] for name in leavers})
     calendar = calendar_of(mondays, history_from, settings)
-    window = make_outcome_window(entities, calendar, label, day_number(data_through))
+    window = make_outcome_window(entities, calendar, settings, day_number(data_through))
     length = label.lead_days + label.horizon_days
     end = end_of(window, settings, label.horizon_days)
     left = share_left(window.balances, window.base, end, label.settle_days) * window.base

@@ -139,7 +139,12 @@ class Bundle:
         """Risks and money at risk of rows that are already a matrix, without explanations."""
         risks = self.calibrator.risks(self.model.raw(rows.features))
         share = self.severity.share(rows.features)
-        return Predicted(risks, money_at_risk(risks[:, -1], share, rows.aum, rows.column(AUM_NOW)))
+        return Predicted(risks, money_at_risk(risks[:, -1], share, rows.aum, present_aum(rows)))
+
+
+def present_aum(rows: Matrix) -> NDArray[np.float64]:
+    """Per row the AUM of the day (base currency); the weight itself where a bank counts customers."""
+    return rows.column(AUM_NOW) if AUM_NOW in rows.columns else rows.aum
 
 
 def settings_of(settings: Settings) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Metrics of scores out of time, in the terms a bank uses: its lists, its money, its probabilities."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import NormalDist
 from typing import Any
 
@@ -15,6 +15,8 @@ from models.matrix import Matrix, by_column
 Metrics = dict[str, float]
 Point = dict[str, Any]
 
+# What the names of figures about money contain; those of a bank that counts customers would repeat others.
+OF_MONEY = ("aum_caught", "money", "profit", "left.tenth")
 BINS = 10
 ENOUGH = 10  # different customers who left, and as many who stayed; of fewer no figure says anything
 
@@ -112,6 +114,15 @@ def chance_auroc(left: int, stayed: int, features: int, limit: float) -> float:
     variance = honest * (1 - honest) + (left - 1) * (both_left - honest**2)
     variance += (stayed - 1) * (both_stayed - honest**2)
     return honest + NormalDist().inv_cdf(1 - 0.05 / features) * math.sqrt(variance / (left * stayed))
+
+
+def without_money(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures, at every depth, but those about money: there is none where a bank counts customers."""
+    return {
+        name: without_money(value) if isinstance(value, Mapping) else value
+        for name, value in figures.items()
+        if not any(word in name for word in OF_MONEY)
+    }
 
 
 def top(matrix: Matrix, scores: NDArray[np.float64], share: float) -> NDArray[np.bool_]:

@@ -30,7 +30,12 @@ class Peers:
     @property
     def names(self) -> tuple[str, ...]:
         """The columns that ``extended`` adds."""
-        return tuple(deviation(column, group) for group in PEER_GROUPS for column in self.columns)
+        return tuple(deviation(column, group) for group in self._kinds for column in self.columns)
+
+    @property
+    def _kinds(self) -> list[str]:
+        """The kinds of groups in the order of their columns; a file of JSON keeps none."""
+        return [group for group in PEER_GROUPS if group in self.groups]
 
     def extended(self, features: pd.DataFrame, cohort: pd.DataFrame) -> pd.DataFrame:
         """``features`` with one more column per kind of group and column: the value minus its group's mean.
@@ -40,7 +45,7 @@ class Peers:
         if not self.columns:
             return features
         values = features[list(self.columns)].to_numpy(np.float64)
-        deviations = [values - self._means_of(group, cohort[PEER_GROUPS[group]]) for group in PEER_GROUPS]
+        deviations = [values - self._means_of(group, cohort[PEER_GROUPS[group]]) for group in self._kinds]
         more = pd.DataFrame(np.concatenate(deviations, axis=1), features.index, list(self.names))
         return pd.concat([features, more], axis=1)
 
@@ -50,12 +55,18 @@ class Peers:
         return means[pd.Index(list(members), dtype=object).get_indexer(pd.Index(names, dtype=object))]
 
 
-def fit_peers(features: pd.DataFrame, cohort: pd.DataFrame, columns: Sequence[str]) -> Peers:
+def fit_peers(
+    features: pd.DataFrame,
+    cohort: pd.DataFrame,
+    columns: Sequence[str],
+    groups: Sequence[str] = tuple(PEER_GROUPS),
+) -> Peers:
     """The means of the training rows; those of a small group lie between its own and the overall mean.
 
-    ``features`` holds ``columns`` (NaN = unknown, left out of the mean), ``cohort`` the same rows with
-    the columns of ``PEER_GROUPS``. The mean of a group is that of its rows and ``FEW`` more of the overall
-    mean (an m-estimate; Micci-Barreca 2001). Raises DataError where a column is unknown everywhere.
+    ``features`` holds ``columns`` (NaN = unknown, left out of the mean), ``cohort`` the same rows with the
+    columns of the ``groups``, which are keys of ``PEER_GROUPS``. The mean of a group is that of its rows and
+    ``FEW`` more of the overall mean (an m-estimate; Micci-Barreca 2001). Raises DataError where a column is
+    unknown everywhere.
     """
     if not columns:
         return Peers()
@@ -72,7 +83,7 @@ def fit_peers(features: pd.DataFrame, cohort: pd.DataFrame, columns: Sequence[st
     return Peers(
         tuple(columns),
         tuple(overall.tolist()),
-        {group: _means(cohort[column], sums, known, overall) for group, column in PEER_GROUPS.items()},
+        {group: _means(cohort[PEER_GROUPS[group]], sums, known, overall) for group in groups},
     )
 
 

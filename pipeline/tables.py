@@ -122,6 +122,11 @@ class Ingested:
         """The file of a table that is not by customer."""
         return self.folder / table / f"{UNDATED}.parquet"
 
+    def products(self) -> dict[str, pa.Table]:
+        """The table of products under its name; empty where none was delivered."""
+        path = self.whole("products")
+        return {"products": pq.read_table(path)} if path.is_file() else {}
+
     def parts(
         self, table: str, bucket: int | None = None, since: int = 0, before: int = 10_000
     ) -> list[Path]:

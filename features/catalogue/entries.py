@@ -11,7 +11,7 @@ from typing import Any
 
 from configs.attributes import feature_part
 from configs.errors import ConfigError, did_you_mean
-from configs.settings import PEER_GROUPS, SILENCE, Settings, deviation
+from configs.settings import SILENCE, Settings, deviation
 from features.catalogue.grammar import Name
 
 LANGUAGES = ("en", "zh")
@@ -87,6 +87,8 @@ def entry(name: Name, settings: Settings, family: str = "") -> Entry:
     banks = {measure.name: measure for measure in settings.features.measures}
     measure = banks.get(name.measure)
     group, worse = (measure.group, measure.worse) if measure else NOUNS[name.measure]
+    if settings.counts == "customers" and group == "balance":
+        group = "inflow"  # no AUM is there to shrink
     unit, direction = PATTERNS[name.statistic]
     words = {
         language: getattr(measure, language) if measure else texts["nouns"][name.measure]
@@ -201,7 +203,7 @@ def peer_entries(settings: Settings, catalogue: Mapping[str, Entry]) -> dict[str
             raise ConfigError(f"training.peers: no feature {feature!r}. {did_you_mean(feature, catalogue)}")
     return {
         deviation(feature, group): _peer_entry(catalogue[feature], group)
-        for group in PEER_GROUPS
+        for group in settings.peer_groups
         for feature in settings.training.peers
     }
 

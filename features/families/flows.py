@@ -23,6 +23,7 @@ def flows(bucket: Bucket) -> Columns:
     """Every declared measure over every window, then ratios between them; money in base currency."""
     activity, balances = bucket.activity, bucket.balances
     windows = activity.calendar.windows
+    per_aum = _PER_AUM if bucket.settings.counts == "money" else ()
     of = {"sum": activity.total, "count": activity.count, "max": activity.largest}
     for measure in bucket.measures:
         if measure.name in CHANNELS and measure.name != "counter":
@@ -36,8 +37,9 @@ def flows(bucket: Bucket) -> Columns:
     for window in windows:
         net = activity.net("inflow", "outflow", window)
         yield Name("net_flow", "sum", weeks(window)), net
-        yield Name("net_flow", "per_aum", weeks(window)), ratio(net, balances.mean(window))
-        for name in _PER_AUM:
+        if per_aum:
+            yield Name("net_flow", "per_aum", weeks(window)), ratio(net, balances.mean(window))
+        for name in per_aum:
             total = activity.total(name, window)
             yield Name(name, "per_aum", weeks(window)), ratio(total, balances.mean(window))
     for name in _RATE_RATIOS:

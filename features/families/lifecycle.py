@@ -92,17 +92,19 @@ def firsts(bucket: Bucket) -> Columns:
     entities, calendar = bucket.entities, bucket.calendar
     since: dict[str, SnapshotArray] = {}
     holdings = entities.tables["holdings"]
-    for name in HELD:
+    held = HELD if bucket.settings.counts == "money" else ()
+    for name in held:
         kind = holdings.columns["product_class"] == PRODUCT_CLASSES.index(name)
         since[name] = _since(holdings, kind & (holdings.columns["balance_base"] > 0), calendar, len(entities))
     for measure in MEASURES:
         if measure.name in DONE:
             rows = entities.tables[measure.table]
             since[measure.name] = _since(rows, counted(rows, measure), calendar, len(entities))
-    for name in (*HELD, *DONE):
+    for name in (*held, *DONE):
         yield Name(name, "days_since_first"), since[name]
     for earlier, later in GAPS:
-        yield Name(later, f"days_after_{earlier}"), since[earlier] - since[later]
+        if earlier in since:
+            yield Name(later, f"days_after_{earlier}"), since[earlier] - since[later]
 
 
 def _since(rows: Rows, chosen: NDArray[np.bool_], calendar: Calendar, customers: int) -> SnapshotArray:

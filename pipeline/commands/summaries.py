@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from configs.call_lists import CallList
-from models.metrics import ENOUGH
+from models.metrics import ENOUGH, without_money
 from pipeline.context import Context
 from pipeline.monitoring.calibration import VERDICTS
 from pipeline.monitoring.matured import EVERYBODY, Matured
@@ -30,23 +30,31 @@ COLUMNS = {
 
 
 def lists_in_words(context: Context, publication: Publication, lists: Sequence[CallList]) -> str:
-    """The counts of a run and the top of its longest list by money at risk."""
+    """The counts of a run and the top of the list with most money at risk, or most expected leavers."""
     run, language = publication.run, context.settings.language
-    top = max(lists, key=lambda call_list: sum(score.money_at_risk_minor for score in call_list.listed))
+    has_money = run.has_money
+    top = max(
+        lists,
+        key=lambda call_list: sum(
+            score.money_at_risk_minor if has_money else score.risk for score in call_list.listed
+        ),
+    )
     of_branch = f"the list of branch {top.branch_id}" if top.branch_id else "the common list"
     owner = f"the list of {top.manager.name} ({top.manager.manager_id})" if top.manager else of_branch
     excluded = ", ".join(f"{count:,} {code}" for code, count in run.excluded.items())
     lines = [
         f"run {run.run_id}: {run.cohort:,} customers scored, excluded: {excluded}",
-        f"top of {owner}, snapshot {run.snapshot_date}, {run.base_currency}:",
-        _row("", "customer", "tier", "AUM", "risk", "at risk", "reason"),
+        f"top of {owner}, snapshot {run.snapshot_date}, {run.base_currency if has_money else 'by risk'}:",
+        _row("", "customer", ("tier", "AUM", "at risk") if has_money else (), "risk", "reason"),
     ]
     for rank, score in enumerate(top.listed[:SHOWN], start=1):
         reason = score.reasons[0] if score.reasons else None
         lines.append(
             _row(
-                str(rank), score.customer_id, score.tier, f"{score.aum_minor / 100:,.0f}",
-                f"{score.risk:.1%}", f"{score.money_at_risk_minor / 100:,.0f}",
+                str(rank), score.customer_id,
+                (score.tier, f"{score.aum_minor / 100:,.0f}", f"{score.money_at_risk_minor / 100:,.0f}")
+                if has_money else (),
+                f"{score.risk:.1%}",
                 "" if reason is None else reason.text_zh if language == "zh" else reason.text_en,
             )
         )  # fmt: skip
@@ -59,16 +67,19 @@ def lists_in_words(context: Context, publication: Publication, lists: Sequence[C
 def outcomes_in_words(run_id: str, metrics: pd.DataFrame, figures: Mapping[str, Any]) -> str:
     """The published ranking beside the rules, if enough left; predicted beside observed rates and money."""
     shown = ["auroc", "average_precision", "lift_at_10", "recall_at_10", "aum_caught_at_10"]
-    predicted, left = figures["predicted_money_minor"] / 100, figures["observed_money_minor"] / 100
+    money = []
+    if "predicted_money_minor" in figures:
+        predicted, left = figures["predicted_money_minor"] / 100, figures["observed_money_minor"] / 100
+        money = [f"money: predicted {predicted:,.0f}, left {left:,.0f}"]
     return "\n".join(
         [
             f"run {run_id}",
-            metrics[shown].astype(float).round(3).to_string()
+            metrics.filter(shown).astype(float).round(3).to_string()
             if len(metrics)
             else f"fewer than {ENOUGH} customers left or stayed: too few to rank",
             f"attrition: predicted {figures['predicted_rate']:.2%}, observed {figures['observed_rate']:.2%} "
             f"({figures['attrited']} of {figures['customers']})",
-            f"money: predicted {predicted:,.0f}, left {left:,.0f}",
+            *money,
             f"listed: {figures['listed']}, of whom {figures['listed_attrited']} attrited",
         ]
     )
@@ -101,15 +112,16 @@ def calibration_in_words(figures: Mapping[str, Any], monday: Sequence[Matured]) 
 def backtest_in_words(result: Mapping[str, Any]) -> str:
     """Per origin a row for what was predicted and one for each way to rank on what was observed, with 95%
     intervals; then what was observed after all origins together, and the money by tenths."""
-    lines = [f"{'origin':<12}{'':<17}" + "".join(f"{head:>23}" for head in COLUMNS.values())]
+    together = result["together"]
+    lines = [f"{'origin':<12}{'':<17}" + "".join(f"{COLUMNS[name]:>23}" for name in _columns(together))]
     for origin in result["origins"]:
         lines.append(_figures_row(origin["origin"], "promised", origin["predicted"], "model"))
         lines += _observed_rows("", origin["observed"])
-    together = result["together"]
     lines += _observed_rows("together", together)
     lines += [f"{day:<12}refused: {reason}" for day, reason in result["refused"].items()]
-    tenths = " ".join(f"{tenth['ratio'] or 0:.2f}" for tenth in together["money"]["deciles"])
-    lines.append(f"money predicted / left by tenths of ascending predicted money, together: {tenths}")
+    if "money" in together:
+        tenths = " ".join(f"{tenth['ratio'] or 0:.2f}" for tenth in together["money"]["deciles"])
+        lines.append(f"money predicted / left by tenths of ascending predicted money, together: {tenths}")
     if "gap_to_truth" in together:
         gaps = ", ".join(f"{origin['observed']['gap_to_truth']:.4f}" for origin in result["origins"])
         gap = f"together {together['gap_to_truth']:.4f}"
@@ -157,19 +169,21 @@ def effect_in_words(figures: Mapping[str, Any]) -> str:
         f"{figures['waiting']:,} waiting for theirs"
     ]
     customers, money, currency = figures["customers"], figures["money"], figures["currency"]
-    if customers and money:
+    if customers:
         lines += [
             _arms(customers),
             f"customers kept: {_range(customers['kept'], '{:,.1f}')}, {_points(customers)}",
-            f"money kept: {_range(money['kept'], '{:,.0f}')} {currency}, {_points(money)}",
         ]
+    if money:
+        lines.append(f"money kept: {_range(money['kept'], '{:,.0f}')} {currency}, {_points(money)}")
     lines.append(_power_in_words(figures["power"]))
     for kind in ("reason", "manager"):
         groups = figures[f"by_{kind}"].items()
         lines += [f"{kind} {name}: {_arms(group)}; {_points(group)}" for name, group in groups]
     rate = figures["response_rate"]
     learnt = "".join(f", {name} {share:.0%}" for name, share in sorted(rate["by_reason"].items()))
-    lines.append(f"of the money at risk a call is reckoned to keep {rate['overall']:.0%}{learnt}")
+    whole = "money at risk" if figures["counts"] == "money" else "customers about to leave"
+    lines.append(f"of the {whole} a call is reckoned to keep {rate['overall']:.0%}{learnt}")
     return "\n".join(lines)
 
 
@@ -208,17 +222,26 @@ def _observed_rows(origin: str, observed: Mapping[str, Any]) -> list[str]:
 
 def _figures_row(origin: str, name: str, figures: Mapping[str, Any], way: str) -> str:
     """Each figure of one way to rank, and its interval where there is one."""
-    metrics = figures["others"].get(way) or figures["model"] | {"money_ratio": figures["money"]["ratio"]}
+    ratio = {"money_ratio": figures["money"]["ratio"]} if "money" in figures else {}
+    metrics = figures["others"].get(way) or figures["model"] | ratio
     cells = []
-    for metric in COLUMNS:
+    for metric in _columns(figures):
         low, high = figures["intervals"].get(f"{way}.{metric}", (None, None))
         text = "" if metrics.get(metric) is None else f"{metrics[metric]:.3f}"
         cells.append(text if low is None else f"{text} [{low:.3f}, {high:.3f}]")
     return f"{origin:<12}{name:<17}" + "".join(f"{cell:>23}" for cell in cells)
 
 
-def _row(rank: str, customer: str, tier: str, aum: str, risk: str, money: str, reason: str) -> str:
-    return f"{rank:>2} {customer:<20}{_pad(tier, 10)}{aum:>12}{risk:>8}{money:>12}  {reason}"
+def _columns(figures: Mapping[str, Any]) -> Mapping[str, str]:
+    return COLUMNS if "money" in figures else without_money(COLUMNS)
+
+
+def _row(rank: str, customer: str, money: Sequence[str], risk: str, reason: str) -> str:
+    """``money``: the tier, the AUM and what is at risk; nothing where a bank counts customers."""
+    if not money:
+        return f"{rank:>2} {customer:<20}{risk:>8}  {reason}"
+    tier, aum, at_risk = money
+    return f"{rank:>2} {customer:<20}{_pad(tier, 10)}{aum:>12}{risk:>8}{at_risk:>12}  {reason}"
 
 
 def _pad(text: str, width: int) -> str:

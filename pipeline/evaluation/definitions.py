@@ -39,9 +39,16 @@ def candidates(settings: Settings, drops: Sequence[float]) -> dict[str, Settings
     """By name each definition at the bank's horizon and drop, then aum_drop at every drop and horizon.
 
     Those of the first kind come first, the bank's own among them; beside a label of the bank's own of any
-    horizon the others look at the longest of theirs. Dates, cohort and tiers are the bank's.
+    horizon the others look at the longest of theirs. Dates, cohort and tiers are the bank's. Where it counts
+    customers: its own, and silence at every horizon.
     """
     label = settings.label
+    if settings.counts == "customers":
+        days = [label.horizon_days] if label.definition == "silence" else []
+        silence = [
+            {"definition": "silence", "horizon_days": each} for each in dict.fromkeys((*days, *HORIZONS))
+        ]
+        return _named(settings, [{}, *silence])
     changes: list[dict[str, Any]] = [
         {
             "definition": definition,
@@ -56,6 +63,10 @@ def candidates(settings: Settings, drops: Sequence[float]) -> dict[str, Settings
         for days in HORIZONS
         for drop in drops
     ]
+    return _named(settings, changes)
+
+
+def _named(settings: Settings, changes: Sequence[Mapping[str, Any]]) -> dict[str, Settings]:
     labels = [settings.label.model_copy(update=change) for change in changes]
     return {name_of(label): settings.model_copy(update={"label": label}) for label in labels}
 
@@ -105,11 +116,14 @@ def compare_definitions(
             | {"excluded": codes[codes > 0].to_dict()}
             | {f"by_{by}": {str(key): _totals(rows) for key, rows in totals.groupby(by)} for by in GROUPS}
         )
+        if settings.counts == "customers":
+            results[name] = _of_customers(results[name]) | {"definition": name}
     result = {
         "bank": settings.bank,
         "title": settings.title,
         "as_of": str(as_of),
         "base_currency": settings.base_currency,
+        "counts": settings.counts,
         "lead_days": settings.label.lead_days,
         "chosen": name_of(settings.label),
         "tiers": task.tiers,
@@ -273,6 +287,16 @@ def _totals(groups: pd.DataFrame) -> dict[str, Any]:
         "misjudgement": _share(total["came_back"], total["followed"]),
     }
     return total | {name: total[name] / 100 for name in MONEY} | shares
+
+
+def _of_customers(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures, at every depth, but those of money and of tiers."""
+    of_money = (*MONEY, "coverage", "still_here_share", "by_tier")
+    return {
+        name: _of_customers(value) if isinstance(value, Mapping) else value
+        for name, value in figures.items()
+        if name not in of_money
+    }
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -33,10 +33,11 @@ FORMS = {
 
 def definitions_page(settings: Settings, result: Figures) -> str:
     """The whole page as HTML; ``result`` as ``compare_definitions`` returns it."""
-    candidates = result["candidates"]
+    candidates, has_money = result["candidates"], result["counts"] == "money"
+    # At the bank's own horizon and drop; silence at every horizon.
     first = len(DEFINITIONS) - (settings.label.definition != "delivered")
-    definitions = dict(list(candidates.items())[:first])  # at the bank's own horizon and drop
-    groups = {by: sorted({key for row in definitions.values() for key in row[f"by_{by}"]})
+    definitions = dict(list(candidates.items())[:first]) if has_money else candidates
+    groups = {by: sorted({key for row in definitions.values() for key in row.get(f"by_{by}", ())})
               for by in ("quarter", "tier", "branch")}  # fmt: skip
     groups["tier"].sort(key=result["tiers"].index)
     return page(
@@ -45,6 +46,7 @@ def definitions_page(settings: Settings, result: Figures) -> str:
         result=result,
         definitions=definitions,
         groups=groups,
+        has_money=has_money,
         candidates=candidate_rows(result),
         forms=FORMS,
         codes=list(dict.fromkeys(code for row in candidates.values() for code in row["excluded"])),
@@ -53,32 +55,40 @@ def definitions_page(settings: Settings, result: Figures) -> str:
         back_share=BACK_SHARE,
         charts={
             "definitions": _definition_charts(definitions),
-            "drops": _drop_charts(candidates),
+            "drops": _drop_charts(candidates) if has_money else [],
             "quarters": _rate_chart(lines, definitions, "quarter", groups["quarter"]),
-            "tiers": _rate_chart(bars, definitions, "tier", groups["tier"]),
+            "tiers": _rate_chart(bars, definitions, "tier", groups["tier"]) if has_money else "",
         },
     )
 
 
 def definitions_in_words(result: Figures) -> str:
     """One row per candidate, as printed."""
-    frame = pd.DataFrame(candidate_rows(result)).astype(dict.fromkeys(FORMS, float))
-    formatters: dict[str, Any] = {name: f"{{:{form}}}".format for name, form in FORMS.items()}
+    frame = pd.DataFrame(candidate_rows(result))
+    forms = {name: form for name, form in FORMS.items() if name in frame}
+    frame = frame.astype(dict.fromkeys(forms, float))
+    formatters: dict[str, Any] = {name: f"{{:{form}}}".format for name, form in forms.items()}
     return frame.to_string(index=False, formatters=formatters, na_rep="")
 
 
 def candidate_rows(result: Figures) -> list[dict[str, Any]]:
-    """One row per candidate: counts and money of an average Monday, shares in %."""
+    """One row per candidate: counts, and money where it counts, of an average Monday, shares in %."""
     mondays = len(result["snapshots"])
+
+    def money(row: Figures) -> dict[str, float | None]:
+        return {
+            "AUM left, million": row["left"] / mondays / 1e6,
+            "still here, %": _hundredths(row["still_here_share"]),
+            "coverage, %": _hundredths(row["coverage"]),
+        }
+
     return [
         {
             "definition": name,
             "eligible": row["eligible"] / mondays,
             "gone": row["attrited"] / mondays,
             "rate, %": _hundredths(row["rate"]),
-            "AUM left, million": row["left"] / mondays / 1e6,
-            "still here, %": _hundredths(row["still_here_share"]),
-            "coverage, %": _hundredths(row["coverage"]),
+            **(money(row) if "left" in row else {}),
             "followed": row["followed"],
             "misjudgement, %": _hundredths(row["misjudgement"]),
         }
@@ -88,7 +98,7 @@ def candidate_rows(result: Figures) -> list[dict[str, Any]]:
 
 def _definition_charts(definitions: Figures) -> list[Markup]:
     rows = [{"definition": row["definition"]} | _shares(row) for row in definitions.values()]
-    return [bars(rows, "definition", measure, title=title) for measure, title in TITLES.items()]
+    return [bars(rows, "definition", measure, title=title) for measure, title in _titles(rows).items()]
 
 
 def _drop_charts(candidates: Figures) -> list[Markup]:
@@ -101,11 +111,19 @@ def _drop_charts(candidates: Figures) -> list[Markup]:
     return [lines(rows, "drop, %", measure, "window", title) for measure, title in TITLES.items()]
 
 
+def _titles(rows: Sequence[Figures]) -> dict[str, str]:
+    """Those of the measures that the rows have; without money nobody has it back but comes back."""
+    titles = {measure: title for measure, title in TITLES.items() if measure in rows[0]}
+    if "coverage, %" not in titles:
+        titles["misjudgement, %"] = "How many were back afterwards"
+    return titles
+
+
 def _shares(row: Figures) -> dict[str, float | None]:
+    names = {"coverage, %": "coverage", "still here, %": "still_here_share"}
     return {
         "rate, %": _hundredths(row["rate"]),
-        "coverage, %": _hundredths(row["coverage"]),
-        "still here, %": _hundredths(row["still_here_share"]),
+        **{title: _hundredths(row[name]) for title, name in names.items() if name in row},
         "misjudgement, %": _hundredths(row["misjudgement"] if row["followed"] >= FEW else None),
     }
 

@@ -24,6 +24,7 @@ from models.metrics import (
     ranking,
     reliability,
     tenths,
+    without_money,
 )
 from pipeline.evaluation.segments import Groups
 from pipeline.training.train import columns_of
@@ -60,7 +61,7 @@ class Evaluated:
 
 
 def figures(settings: Settings, evaluated: Evaluated) -> dict[str, Any]:
-    """The figures of the model and of every other way to rank, with intervals.
+    """The figures of the model and of every other way to rank, with intervals; of money where it counts.
 
     ``model``, ``others`` and ``money`` as in models/metrics.py; ``capacity`` by the value that the lists
     are filled by; ``profit`` on the average Monday, in base currency; ``intervals`` holds 95% of ``DRAWS``
@@ -76,7 +77,7 @@ def figures(settings: Settings, evaluated: Evaluated) -> dict[str, Any]:
     )
     branch = evaluated.groups.get("branch")
     branches = [] if branch is None else money_by(rows, predicted.money, "branch", branch)
-    return {
+    result = {
         "model": evaluate(rows, predicted.risks, settings.label.horizons),
         "others": {way: ranking(rows, scores) for way, scores in evaluated.others.items()},
         "money": money(rows, predicted.money, evaluated.groups["tier"]) | {"branches": branches},
@@ -84,6 +85,7 @@ def figures(settings: Settings, evaluated: Evaluated) -> dict[str, Any]:
         "profit": _profit(settings, evaluated, called["money_at_risk"]),
         "intervals": {name: list(pair) for name, pair in ends.items()},
     }
+    return result if settings.counts == "money" else without_money(result)
 
 
 def lists(evaluated: Evaluated) -> Lists:
@@ -134,7 +136,9 @@ def detailed_figures(settings: Settings, bundle: Bundle, evaluated: Evaluated) -
             for k, days in enumerate(settings.label.horizons)
         },
         "groups": {
-            name: group_metrics(rows, risks[:, -1], group) for name, group in evaluated.groups.items()
+            name: group_metrics(rows, risks[:, -1], group)
+            for name, group in evaluated.groups.items()
+            if name != "tier" or settings.counts == "money"
         },
         "features": _gains(bundle),
         "reasons": _weights(settings, bundle, rows),

@@ -34,6 +34,7 @@ _LEFT = {
     "dormancy": "the customer made no booking in the window and AUM is below {dormant_floor:,.0f}",
     "silence": "the customer made no booking in the window",
 }
+_MARKET = " Moves of the market and of exchange rates are no money gone."
 _RESULTS = {
     "auroc": "AUROC {}",
     "average_precision": "average precision {}",
@@ -105,6 +106,12 @@ def _label(bundle: Bundle) -> tuple[str, ...]:
     label, cohort = bundle.settings.get("label"), bundle.settings.get("cohort")
     if not label or not cohort:
         return ()
+    if bundle.settings.get("counts") == "customers":
+        return (
+            f"{_gone(label)} No balance is delivered: every customer counts one.",
+            "Looked at are customers who have been here for at least "
+            f"{cohort['min_tenure_weeks']} weeks, have booked before the Monday, and had not left by then.",
+        )
     to_below = f" to below {cohort['max_aum']:,.0f}" if cohort["max_aum"] < MOST else ""
     return (
         _gone(label),
@@ -123,9 +130,10 @@ def _gone(label: Mapping[str, Any]) -> str:
             "out."
         )
     rule, ends = _LEFT[label["definition"]].format(**label), label["lead_days"] + label["horizon_days"]
+    market = "" if label["definition"] == "silence" else _MARKET
     return (
         f"A customer has left when, {ends} days after the Monday ({label['lead_days']} days to act, then "
-        f"{label['horizon_days']}), {rule}. Moves of the market and of exchange rates are no money gone."
+        f"{label['horizon_days']}), {rule}.{market}"
     )
 
 
@@ -133,10 +141,11 @@ def _results(evaluation: Mapping[str, Any]) -> tuple[str, ...]:
     """The figures out of time; nothing unless every one has its interval."""
     figures = evaluation.get("figures", {})
     model, intervals = figures.get("model", {}), figures.get("intervals", {})
-    if any(name not in model or f"model.{name}" not in intervals for name in _RESULTS):
+    shown = {name: text for name, text in _RESULTS.items() if "money" in figures or "aum" not in name}
+    if any(name not in model or f"model.{name}" not in intervals for name in shown):
         return ()
     results = [
-        text.format(with_interval(model[name], intervals[f"model.{name}"])) for name, text in _RESULTS.items()
+        text.format(with_interval(model[name], intervals[f"model.{name}"])) for name, text in shown.items()
     ]
     return (
         f"On {model['rows']:,} customers and Mondays that came after everything the model has seen, of whom "

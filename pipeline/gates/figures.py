@@ -24,6 +24,7 @@ LEAST_LEAVERS = 10  # expected, from which on the hard limit of the mean risk co
 NAMED = 5  # branches that a sentence names
 LEAST_OUTCOMES = 20  # predicted or observed leavers, from which on their ratio has hard limits
 RUN_GATES = ("risk_mean", "risk_spread", "high_risk", "drifted", "listed", "managers")  # of scores and lists
+OF_MONEY = ("aum", "unexplained", "moved")  # gates of nothing where a bank counts customers
 WEEK_DAYS = 7  # a source may be silent for a week, whatever it did before
 
 

@@ -82,6 +82,8 @@ def evaluate_delivery(
         *measured.cohort_figures(gates, cohorts, flows(tables, cohorts, ids)),
         *measured.calibration_figures(gates, calibration, earlier),
     ]
+    if context.settings.counts == "customers":
+        figures = [figure for figure in figures if figure.kind not in measured.OF_MONEY]
     through = {table: rhythm.through for table, rhythm in sources.rhythms.items()}
     evaluated = EvaluatedDelivery(monday, _delivery(context, tables, monday), late, through, waiver)
     verdicts = evaluate(gates, figures, late, len(measured.RUN_GATES))

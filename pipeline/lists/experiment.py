@@ -145,19 +145,22 @@ def observed_rows(rows: Sequence[Any]) -> Experiment:
 def figures(settings: Settings, rows: Sequence[Any], as_of: date) -> dict[str, Any]:
     """The figures of the effect page: plain numbers and text.
 
-    ``customers`` and ``money`` are None as long as either arm is empty; ``by_reason`` and ``by_manager`` hold
-    groups of at least ``lists.min_group`` assignments; ``power`` has the size of an effect that can be seen.
+    ``customers`` and ``money`` are None as long as either arm is empty, ``money`` also where the bank counts
+    customers; ``by_reason`` and ``by_manager`` hold groups of at least ``lists.min_group`` assignments;
+    ``power`` has the size of an effect that can be seen.
     """
     observed, least = observed_rows(rows), settings.lists.min_group
     both = 0 < observed.control.sum() < len(observed)
+    has_money = settings.counts == "money"
     rate = experiment.response_rate(observed, settings.profit, least)
     return {
         "as_of": as_of.isoformat(),
+        "counts": settings.counts,
         "currency": settings.base_currency,
         "known": len(observed),
         "waiting": len(rows) - len(observed),
         "customers": experiment.difference_in_customers(observed) if both else None,
-        "money": experiment.difference_in_money(observed) if both else None,
+        "money": experiment.difference_in_money(observed) if both and has_money else None,
         "power": _power(settings, rows, observed, as_of),
         "by_reason": _groups(observed, "reason", least),
         "by_manager": _groups(observed, "manager", least),

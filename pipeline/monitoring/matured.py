@@ -171,7 +171,7 @@ def _count(
             "days": days,
             "trained_as_of": str(models[run.model_id].trained_as_of),
             "standing_share": standing[run.model_id],
-            "groups": list(_groups(customers)),
+            "groups": list(_groups(context.settings, customers)),
         }
     return counted
 
@@ -253,10 +253,17 @@ def _customers(
     return customers.dropna(subset=["predicted", "observed"])
 
 
-def _groups(customers: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """The counts of everybody, then of each branch, tier and band, sorted; a bank may have no branches."""
+def _groups(settings: Settings, customers: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """The counts of everybody, then of each branch, tier and band, sorted.
+
+    A bank may have no branches, and has no tiers where it counts customers.
+    """
     kinds = {EVERYBODY[0]: np.full(len(customers), EVERYBODY[1], object)}
-    kinds |= {kind: customers[column].fillna("").to_numpy() for kind, column in KINDS.items()}
+    kinds |= {
+        kind: customers[column].fillna("").to_numpy()
+        for kind, column in KINDS.items()
+        if kind != "tier" or settings.counts == "money"
+    }
     for kind, names in kinds.items():
         if kind in KINDS and not any(names):
             continue

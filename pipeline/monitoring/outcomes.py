@@ -10,7 +10,7 @@ from configs.errors import DataError
 from models.baselines import rules
 from models.bundle import load
 from models.learnt import Learnt
-from models.metrics import ENOUGH, customers_by_outcome, ranking
+from models.metrics import ENOUGH, customers_by_outcome, ranking, without_money
 from pipeline.context import Context
 from pipeline.snapshots.build import build_outcomes, build_snapshots
 from pipeline.snapshots.labelled import with_outcome
@@ -61,11 +61,16 @@ def evaluate_published(
     table = {name: ranking(rows, scores) for name, scores in ways.items()} if enough else {}
     order = table.get("published", {})
     listed = [decision.customer_id for decision in decisions if decision.rank is not None]
+    money = {
+        "predicted_money_minor": sum(scores[name].money_at_risk_minor for name in rows.customer_id),
+        "observed_money_minor": round(float(rows.lost.sum()) * 100),
+    }
+    if not runs[0].has_money:
+        money, table = {}, without_money(table)
     figures = {
         "predicted_rate": float(risk.mean()),
         "observed_rate": float(rows.attrited.mean()),
-        "predicted_money_minor": sum(scores[name].money_at_risk_minor for name in rows.customer_id),
-        "observed_money_minor": round(float(rows.lost.sum()) * 100),
+        **money,
         "auroc": order.get("auroc"),
         "recall_at_10": order.get("recall_at_10"),
         "customers": len(rows),

@@ -6,7 +6,6 @@ from datetime import date, timedelta
 from types import MappingProxyType
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from configs.published import AHEAD_DAYS, Booking, Maturity, PastContact, Profile
@@ -84,12 +83,13 @@ def _entities(tables: Ingested, bucket: int, as_of: date, named: Sequence[str]) 
     since = {"transactions": (as_of - BEHIND).year}
     read = {name: tables.read(name, bucket, read_columns(name), since.get(name, 0)) for name in named}
     delivered = {name: rows for name, rows in read.items() if rows is not None}
-    return make_entities(delivered | {"products": pq.read_table(tables.whole("products"))})
+    return make_entities(delivered | tables.products())
 
 
 def _product_names(tables: Ingested) -> dict[str, str]:
-    rows = pq.read_table(tables.whole("products"), columns=["product_id", "name"]).to_pylist()
-    return {row["product_id"]: row["name"] for row in rows}
+    return {
+        row["product_id"]: row["name"] for table in tables.products().values() for row in table.to_pylist()
+    }
 
 
 def _inside(entities: Entities, customers: Collection[str]) -> NDArray[np.bool_]:

@@ -81,6 +81,8 @@ def _scores(
 ) -> tuple[Score, ...]:
     average, present = np.asarray(eligible["aum_base"]), np.asarray(eligible["aum"])
     money = money_at_risk(scored.risks[:, -1], scored.share, average, present)
+    if settings.counts == "customers":
+        present, money = np.zeros_like(present), np.zeros_like(money)
     return tuple(
         Score(
             customer_id=row["customer_id"],
@@ -89,7 +91,7 @@ def _scores(
             tier=row["tier"],
             lifecycle_stage=row["lifecycle_stage"],
             marketing_opt_out=row["marketing_opt_out"],
-            aum_minor=round(row["aum"] * 100),
+            aum_minor=round(aum * 100),
             money_at_risk_minor=round(at_risk * 100),
             risk_band=settings.bands.of(risks[-1]),
             reasons=of_customer,
@@ -97,8 +99,14 @@ def _scores(
             changes=change.items,
             **{risk_name(days): risk for days, risk in zip(settings.label.horizons, risks, strict=True)},
         )
-        for row, risks, at_risk, of_customer, change in zip(
-            eligible.to_dict("records"), scored.risks.tolist(), money.tolist(), reasons, changed, strict=True
+        for row, risks, aum, at_risk, of_customer, change in zip(
+            eligible.to_dict("records"),
+            scored.risks.tolist(),
+            present.tolist(),
+            money.tolist(),
+            reasons,
+            changed,
+            strict=True,
         )
     )
 
@@ -116,7 +124,8 @@ def _run(
     cohort: int,
     exclusions: Sequence[Exclusion],
 ) -> Run:
-    manifest = {
+    manifest = {"counts": "customers"} if settings.counts == "customers" else {}
+    manifest |= {
         "tables": tables.fingerprint,
         "model": models.present.model_id,
         "settings": fingerprint(settings.model_dump_json(exclude=NOT_IN_RUNS)),

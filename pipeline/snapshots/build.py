@@ -257,7 +257,7 @@ def load_entities(
         if contract.by_customer
     }
     parts = {name: rows for name, rows in read.items() if rows is not None}
-    return make_entities(parts | {"products": pq.read_table(tables.whole("products"))}, load)
+    return make_entities(parts | tables.products(), load)
 
 
 def _over_buckets(

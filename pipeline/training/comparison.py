@@ -15,7 +15,7 @@ from models.baselines import rules
 from models.bundle import Bundle, Predicted, settings_of
 from models.capacity import Ranked, Teams, at_capacity, listed
 from models.matrix import Matrix
-from models.metrics import ENOUGH, Metrics, calibration, calibration_slope, intervals
+from models.metrics import ENOUGH, Metrics, calibration, calibration_slope, intervals, without_money
 from pipeline.context import Context
 from pipeline.evaluation.figures import DRAWS
 from pipeline.evaluation.research import build_history
@@ -136,7 +136,8 @@ def _figures(
     gaps = differences(rows, teams, order, others, seed)
     if rival is not None:
         figures["differences"] = gaps.pop("champion")
-    return figures | {"differences_from_rules": gaps}
+    figures["differences_from_rules"] = gaps
+    return figures if bank.settings.counts == "money" else without_money(figures)
 
 
 def order_of(predicted: Predicted) -> Order:
@@ -224,7 +225,7 @@ def _rule_objection(limits: Promotion, figures: dict[str, Any], rule: str) -> st
     cures = [
         f'against_rules = "{lower}"' for lower in ("not worse", "better") if is_enough(lower, gaps[figure])
     ]
-    cures += [f'decides = "{other}"' for other in DECIDE if is_enough(level, gaps[other])]
+    cures += [f'decides = "{other}"' for other in gaps if is_enough(level, gaps[other])]
     remedy = f"; [promotion] {' or '.join(cures)} would accept that" if cures else ""
     return (
         f"it is not {level} than the rule {rule}: {_in_words(figures, figures['rules'][rule], figure, gaps)}"
@@ -248,13 +249,11 @@ def rival_objections(limits: Promotion, figures: dict[str, Any], age_weeks: int)
     the champion is too old, if neither can be worse by more than ``not_worse``. With two figures to win by,
     about one challenger in twenty that is worth just as much passes."""
     old, gaps = figures["champion_figures"], figures["differences"]
-    words = {name: _in_words(figures, old, name, gaps) for name in DECIDE}
+    words = {name: _in_words(figures, old, name, gaps) for name in gaps}
     worse = [words[name] for name, (_, _, high) in figures["differences"].items() if high < 0]
     if worse:
         return [f"it is worse than the champion by more than noise: {'; '.join(worse)}"]
     lows = [low for low, _, _ in figures["differences"].values()]
     if max(lows) > 0 or (age_weeks >= limits.too_old_weeks and min(lows) >= -limits.not_worse):
         return []
-    return [
-        f"it is not better than the champion by more than noise: {'; '.join(words[name] for name in DECIDE)}"
-    ]
+    return [f"it is not better than the champion by more than noise: {'; '.join(words.values())}"]

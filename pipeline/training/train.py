@@ -25,7 +25,7 @@ from features.catalogue.entries import Entry, peer_entries, silence_entry
 from models.alive import fit_alive
 from models.baselines import RULES, rules
 from models.boosting import Progress, parameters
-from models.bundle import AUM_NOW, Bundle, Predicted, settings_of, write
+from models.bundle import Bundle, Predicted, present_aum, settings_of, write
 from models.hazard import Fitted, fit, fit_calibrator
 from models.learnt import Learnt
 from models.matrix import KEY, Matrix, check_finite, joined
@@ -38,6 +38,7 @@ from models.metrics import (
     ranking,
     reliability,
     single_aurocs,
+    without_money,
 )
 from models.peers import fit_peers
 from models.severity import fit_severity
@@ -70,7 +71,7 @@ def check_settings(settings: Settings) -> None:
     columns, training = columns_of(settings), settings.training
     monotone_signs(settings, tuple(columns))
     for rule, (feature, _) in RULES.items():
-        if feature not in columns:
+        if feature not in columns and (settings.counts == "money" or not feature.startswith("aum_")):
             raise ConfigError(
                 f"features.windows = {list(settings.features.windows)}: the rule {rule}, with which every "
                 f"model is compared, ranks by {feature}. Add its weeks to the windows."
@@ -143,7 +144,7 @@ def fit_bundle(settings: Settings, rows: Matrix, chosen: Split, as_of: date, pro
     raw = fitted.model.raw(tuned.features)
     calibrator = fit_calibrator(raw, tuned.time_to_attrition, horizons)
     severity = fit_severity(trained, tuned, settings.training)
-    severity = severity.scaled(tuned, calibrator.risks(raw)[:, -1], tuned.column(AUM_NOW))
+    severity = severity.scaled(tuned, calibrator.risks(raw)[:, -1], present_aum(tuned))
     bundle = Bundle(fitted.model, calibrator, severity, {}, settings_of(settings), fitted.medians)
     figures = evaluation(settings, evaluated, bundle.predict(evaluated)) | _history(fitted, chosen, as_of)
     reference = reference_rows(bundle, evaluated, settings.training.seed)
@@ -161,7 +162,7 @@ def evaluation(settings: Settings, evaluated: Matrix, predicted: Predicted) -> d
     tier = np.array([settings.tier_of(aum).name for aum in evaluated.aum])
     risk = predicted.risks[:, -1]
     rankings = {name: ranking(evaluated, scores) for name, scores in rules(evaluated).items()}
-    return {
+    figures = {
         "model": evaluate(evaluated, predicted.risks, settings.label.horizons),
         "money": money(evaluated, predicted.money, tier),
         "rules": {
@@ -171,11 +172,12 @@ def evaluation(settings: Settings, evaluated: Matrix, predicted: Predicted) -> d
         "mondays": by_snapshot(evaluated, risk),
         "calibration": reliability(evaluated.attrited, risk),
     }
+    return figures if settings.counts == "money" else without_money(figures)
 
 
 def comparison_table(metrics: Mapping[str, Any]) -> pd.DataFrame:
     """One row per way to rank (the model, each rule), the columns a reader compares."""
-    return pd.DataFrame({"model": metrics["model"], **metrics["rules"]}).T[COMPARED]
+    return pd.DataFrame({"model": metrics["model"], **metrics["rules"]}).T.filter(COMPARED)
 
 
 def _check_outcomes(settings: Settings, sets: Mapping[str, Matrix]) -> None:
@@ -265,7 +267,7 @@ def load_learnt(settings: Settings, home: Home, snapshots: tuple[date, ...]) -> 
         raise nobody_eligible(home, snapshots)
     columns = list(settings.training.peers)
     frame = read_partition(home, "features", snapshots, [*KEY, *columns])
-    peers = fit_peers(frame, read_eligible(home, snapshots), columns)
+    peers = fit_peers(frame, read_eligible(home, snapshots), columns, settings.peer_groups)
     return Learnt(peers, fit_alive(read_partition(home, "cohort", [max(snapshots)]), settings.label))
 
 

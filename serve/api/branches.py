@@ -5,10 +5,11 @@ from typing import Any
 from fastapi import HTTPException
 from pydantic import Field
 
+from configs.published import Run
 from serve.api.requests import GONE_RUN, BranchId, PageCursor, PageSize, authorized_router, exemplified
 from serve.auth.access import Granted
 from serve.http.problems import documented
-from serve.http.responses import Money, RunResponse, Schema
+from serve.http.responses import OptionalMoney, RunResponse, Schema
 from serve.store.branch_summary import BranchRow, branch_rows, total
 
 NO_BRANCH = "The run knows no such branch."
@@ -21,8 +22,10 @@ class Stake(Schema):
     customers: int = Field(ge=0, description="customers scored")
     high_risk: int = Field(ge=0, description="of these in the band high")
     listed: int = Field(ge=0, description="of these on this week's list")
-    aum: Money
-    money_at_risk: Money = Field(description="amount expected to leave, in `currency`")
+    aum: OptionalMoney
+    money_at_risk: OptionalMoney = Field(
+        description="amount expected to leave, in `currency`; null where the bank counts customers"
+    )
 
 
 class ManagerStake(Stake):
@@ -60,19 +63,22 @@ def branch_summary(
     page = rows[start : start + limit]
     return BranchSummary(
         **access.context(read_session.run).source,
-        **_stake(total(rows)),
+        **_stake(read_session.run, total(rows)),
         branch_id=branch_id,
         currency=read_session.run.base_currency,
-        managers=tuple(ManagerStake(manager_id=row.manager_id, name=row.name, **_stake(row)) for row in page),
+        managers=tuple(
+            ManagerStake(manager_id=row.manager_id, name=row.name, **_stake(read_session.run, row))
+            for row in page
+        ),
         next_cursor=access.cursor(read_session, start + limit, len(rows)),
     )
 
 
-def _stake(row: BranchRow) -> dict[str, Any]:
+def _stake(run: Run, row: BranchRow) -> dict[str, Any]:
     return {
         "customers": row.customers,
         "high_risk": row.high_risk,
         "listed": row.listed,
-        "aum": row.aum_minor / 100,
-        "money_at_risk": row.money_at_risk_minor / 100,
+        "aum": run.amount(row.aum_minor),
+        "money_at_risk": run.amount(row.money_at_risk_minor),
     }

@@ -19,7 +19,7 @@ from serve.api.requests import (
 )
 from serve.auth.access import Access, Granted
 from serve.http.problems import documented
-from serve.http.responses import ID, Money, Probability, ResponseContext, RunResponse, Schema
+from serve.http.responses import ID, Money, OptionalMoney, Probability, ResponseContext, RunResponse, Schema
 from serve.store import contacts
 from serve.store.read_session import LONGEST, Earlier, ReadSession
 from serve.texts.wording import Wording, change_in_words
@@ -47,16 +47,18 @@ class Risk(Schema):
     """One customer's figures, alone or on a list."""
 
     customer_id: str
-    tier: str
+    tier: str | None = Field(description="segment by AUM; null where the bank counts customers")
     lifecycle_stage: str
-    aum: Money
+    aum: OptionalMoney
     risk_30d: Probability | None = Field(default=None, description=_RISK.format(30))
     risk_60d: Probability | None = Field(default=None, description=_RISK.format(60))
     risk_90d: Probability | None = Field(default=None, description=_RISK.format(90))
     risk: Probability = Field(description="that at the longest horizon, by which customers are ranked")
     horizon_days: int = Field(description="days that `risk` looks ahead")
     risk_band: Band
-    money_at_risk: Money = Field(description="amount expected to leave, in `currency`")
+    money_at_risk: OptionalMoney = Field(
+        description="amount expected to leave, in `currency`; null where the bank counts customers"
+    )
     reasons: tuple[ReasonSchema, ...]
     risk_change: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] | None = Field(
         default=None,
@@ -77,8 +79,8 @@ class PastRisk(Schema):
     risk: Probability
     horizon_days: int
     risk_band: Band
-    aum: Money
-    money_at_risk: Money
+    aum: OptionalMoney
+    money_at_risk: OptionalMoney
 
 
 class MaturitySchema(Schema):
@@ -249,16 +251,16 @@ def risk_fields(context: ResponseContext, score: Score) -> dict[str, Any]:
     words = Wording(context.language)
     return {
         "customer_id": score.customer_id,
-        "tier": score.tier,
+        "tier": score.tier if context.run.has_money else None,
         "lifecycle_stage": score.lifecycle_stage,
-        "aum": score.aum_minor / 100,
+        "aum": context.run.amount(score.aum_minor),
         "risk_30d": score.risk_30d,
         "risk_60d": score.risk_60d,
         "risk_90d": score.risk_90d,
         "risk": score.risk,
         "horizon_days": context.run.horizon_days,
         "risk_band": score.risk_band,
-        "money_at_risk": score.money_at_risk_minor / 100,
+        "money_at_risk": context.run.amount(score.money_at_risk_minor),
         "reasons": [
             {"group": reason.group, "title": words.group(reason.group), "text": words.of(reason)}
             for reason in score.reasons
@@ -295,8 +297,8 @@ def _extras(read_session: ReadSession, customer_id: str, include: list[Any]) -> 
 
 def _past_risk(past: Earlier) -> PastRisk:
     fields = vars(past.run) | vars(past.score)
-    fields |= {"risk": past.score.risk}
-    fields |= {"aum": past.score.aum_minor / 100, "money_at_risk": past.score.money_at_risk_minor / 100}
+    amounts = ("aum", "money_at_risk")
+    fields |= {name: past.run.amount(fields[f"{name}_minor"]) for name in amounts} | {"risk": past.score.risk}
     return PastRisk(**{name: fields[name] for name in PastRisk.model_fields})
 
 

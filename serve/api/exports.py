@@ -115,19 +115,19 @@ def _figures(context: ResponseContext, score: Score | None) -> Row:
     """Everything after the customer's number; empty for a customer without a score."""
     if score is None:
         return [None] * (len(COLUMNS) - 5)
-    words = Wording(context.language)
+    words, has_money = Wording(context.language), context.run.has_money
     reasons: list[str] = []
     for reason in score.reasons[:REASONS]:
         reasons += [reason.group, words.of(reason)]
     return [
         score.branch_id,
         score.manager_id,
-        score.tier,
+        score.tier if has_money else None,
         score.lifecycle_stage,
         score.marketing_opt_out,
         context.run.base_currency,
-        score.aum_minor,
-        score.money_at_risk_minor,
+        score.aum_minor if has_money else None,
+        score.money_at_risk_minor if has_money else None,
         score.risk_30d,
         score.risk_60d,
         score.risk_90d,

@@ -19,7 +19,7 @@ from serve.api.requests import (
 )
 from serve.auth.access import Access, Granted
 from serve.http.problems import documented
-from serve.http.responses import Money, ResponseContext, RunResponse
+from serve.http.responses import OptionalMoney, ResponseContext, RunResponse
 from serve.store.read_session import ReadSession
 
 NO_MANAGER = "The run knows no such manager."
@@ -31,7 +31,10 @@ class ListedCustomer(Risk):
     """One row of a manager's list."""
 
     rank: int = Field(ge=1)
-    money_to_keep: Money = Field(description="amount that a call is expected to keep; the list's order")
+    money_to_keep: OptionalMoney = Field(
+        description="amount that a call is expected to keep, the list's order; null where the bank counts "
+        "customers and the list's order is the risk"
+    )
     next_step: str | None = Field(default=None, description="what to do first")
 
 
@@ -64,7 +67,7 @@ def manager_list(
     limit: PageSize = 100,
     cursor: PageCursor = None,
 ) -> ManagerList:
-    """A manager's customers to call this week, by the money that a call is expected to keep."""
+    """A manager's customers to call this week, by the money that a call is expected to keep, or by risk."""
     with access.paging(cursor) as (read_session, start):
         manager = read_session.manager(manager_id)
         if manager is None:
@@ -118,7 +121,7 @@ def _page(
 def _listed(context: ResponseContext, rank: int, score: Score, decision: Decision) -> ListedCustomer:
     return ListedCustomer(
         rank=rank,
-        money_to_keep=decision.expected_value_minor / 100,
+        money_to_keep=context.run.amount(decision.expected_value_minor),
         next_step=decision.next_step_zh if context.language == "zh" else decision.next_step_en,
         **risk_fields(context, score),
     )

@@ -24,6 +24,9 @@ class RunSchema(RunResponse):
 
     bank: str
     currency: str
+    counts: Literal["money", "customers"] = Field(
+        description="what lists and figures add up; customers: amounts and tiers are null, lists rank by risk"
+    )
     cohort: int = Field(ge=0, description="customers scored")
     excluded: dict[str, int] = Field(description="customers not eligible, by code")
     gate_overrides: tuple[str, ...] = Field((), description="gates that a second person overrode")
@@ -115,6 +118,7 @@ def _run_schema(context: ResponseContext) -> RunSchema:
         **context.source,
         bank=run.bank,
         currency=run.base_currency,
+        counts="money" if run.has_money else "customers",
         cohort=run.cohort,
         excluded=dict(run.excluded),
         gate_overrides=run.gate_overrides,

@@ -14,6 +14,13 @@ from configs.published import Language, Run
 ID = r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]{0,62}[^\s\x00-\x1f\x7f])?$"
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Money = Annotated[float, Field(allow_inf_nan=False, description="in `currency`, at most two decimals")]
+OptionalMoney = Annotated[
+    float | None,
+    Field(
+        allow_inf_nan=False,
+        description="in `currency`, at most two decimals; null where the bank counts customers",
+    ),
+]
 
 
 class Schema(BaseModel):

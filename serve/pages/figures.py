@@ -32,6 +32,7 @@ def model_page(request: Request, access: Granted) -> Response:
             session,
             runs=runs,
             evaluated=evaluated,
+            has_money=all("observed_money_minor" in row for row in evaluated),
             drift=drift,
             calibration=calibration,
             groups=groups,

@@ -100,26 +100,34 @@ def branch_summary(session: ReadSession, branch_id: str) -> BranchSummary | None
 
 
 def branches(session: ReadSession) -> list[BranchSummary]:
-    """Every branch within reach, most money at risk first; without what became of the lists."""
+    """Every branch within reach, most money at risk first, then most at high risk; without what became of
+    the lists."""
     coverage = tables.coverage
     rows = session.connection.execute(session.of(coverage).order_by(coverage.c.branch_id))
     summaries = [
         BranchSummary(branch_id, tuple(map(_from_coverage, group)))
         for branch_id, group in groupby(rows, key=lambda row: row.branch_id)
     ]
-    return sorted(summaries, key=lambda summary: (-summary.total.money_at_risk_minor, summary.branch_id))
+    return sorted(summaries, key=_most_at_risk)
+
+
+def _most_at_risk(summary: BranchSummary) -> tuple[int, int, str]:
+    return -summary.total.money_at_risk_minor, -summary.total.high_risk, summary.branch_id
 
 
 def _named(session: ReadSession, table: Table, branch_id: str) -> Result[Any]:
     """The rows of one branch, each with its manager's name, most money at risk first, nobody's last."""
     managers, rows = tables.managers, session.of(table).where(table.c.branch_id == branch_id).subquery()
+    at_risk = rows.c.get("high_risk", rows.c.customers)  # decides where no money does
     same_manager = (managers.c.run_version == rows.c.run_version) & (
         managers.c.manager_id == rows.c.manager_id
     )
     return session.connection.execute(
         select(rows, func.coalesce(managers.c.name, "").label("name"))
         .outerjoin(managers, same_manager)
-        .order_by(rows.c.manager_id == "", rows.c.money_at_risk_minor.desc(), rows.c.manager_id)
+        .order_by(
+            rows.c.manager_id == "", rows.c.money_at_risk_minor.desc(), at_risk.desc(), rows.c.manager_id
+        )
     )
 
 

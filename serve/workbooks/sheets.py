@@ -18,6 +18,8 @@ from serve.workbooks.layout import Column, Styles, bars, fitted, head, page, row
 
 MATURITIES = 3  # that are named; the others are one line
 NOTE_ROWS = 6  # below the table
+# Columns of a list and of a summary that hold nothing where the bank counts customers.
+OF_MONEY = {"aum", "line", "money", "maturing", "portfolio", "listed_money", "covered"}
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def list_sheet(workbook: Workbook, context: Context, call_list: CallList, rows: 
 
 def _facts(context: Context, call_list: CallList) -> str:
     return context.words(
-        "list.facts",
+        "list.facts" if context.run.has_money else "list.facts.risk",
         snapshot=context.run.snapshot_date,
         branch=context.words("list.branch", branch=call_list.branch_id) if call_list.branch_id else "",
         listed=len(call_list.listed),
@@ -111,13 +113,12 @@ def _columns(context: Context, call_list: CallList, rows: Sequence[ListRow]) -> 
         return Column(risk_name(days), words("column.risk", days=days), "share", 6.5,
                       lambda row: row.score.risks(days).get(days, ""))  # fmt: skip
 
-    return [
+    columns = [
         Column("rank", words("column.rank"), "count", 5, lambda row: row.rank),
         Column("customer", words("column.customer"), "id", fitted(numbers, 12, 26),
                lambda row: row.score.customer_id),
-        Column("segment", words("column.segment"), "wrapped", 11,
-               lambda row: f"{context.tier(row.score.tier)}\n"
-                           f"{words.term('stage', row.score.lifecycle_stage)}"),
+        Column("segment", words("column.segment" if context.run.has_money else "column.stage"), "wrapped", 11,
+               lambda row: _segment(context, row.score)),
         Column("aum", words("column.aum"), "money", 11, lambda row: row.score.aum_minor / 100),
         Column("line", words("column.line", weeks=WEEKS), "bars", 15, lambda row: bars(row.weeks)),
         *map(risk, context.settings.label.horizons),
@@ -136,6 +137,17 @@ def _columns(context: Context, call_list: CallList, rows: Sequence[ListRow]) -> 
         Column("manager_id", "manager_id", "hidden", 10, lambda _: manager.manager_id if manager else ""),
         Column("customer_id", "customer_id", "hidden", 10, lambda row: row.score.customer_id),
     ]  # fmt: skip
+    return _filled(context, columns)
+
+
+def _filled(context: Context, columns: Sequence[Column]) -> list[Column]:
+    return [column for column in columns if context.run.has_money or column.name not in OF_MONEY]
+
+
+def _segment(context: Context, score: Score) -> str:
+    """Tier and stage, one below the other; the stage alone where nobody is of a tier."""
+    stage = context.words.term("stage", score.lifecycle_stage)
+    return f"{context.tier(score.tier)}\n{stage}" if context.run.has_money else stage
 
 
 def _why(context: Context, score: Score) -> str:
@@ -188,12 +200,13 @@ def _finish(
         "error_message": words("outcome.error"),
     }
     sheet.data_validation(top + 1, outcome, last, outcome, choice)
-    notes = (
+    of_money = (
         words("list.money", currency=context.run.base_currency),
         _risk_note(context),
         words("list.line", weeks=WEEKS),
-        words("list.return"),
     )
+    of_risk = (words("list.by_risk"), _risk_note(context))
+    notes = (*(of_money if context.run.has_money else of_risk), words("list.return"))
     for offset, note in enumerate(notes, start=2):
         sheet.write_string(last + offset, 0, note, style["small"])
 
@@ -213,20 +226,27 @@ def _risk_note(context: Context) -> str:
 
 
 def summary_sheet(workbook: Workbook, context: Context, lists: Sequence[CallList]) -> None:
-    """One row per manager, most money at risk first, then the customers without one, then the branch."""
+    """One row per manager, most money at risk first, then the customers without one, then the branch.
+
+    Where the bank counts customers, most at high risk first.
+    """
     sheet = workbook.add_worksheet(context.words("summary.sheet"))
     style = styles(workbook, context.words("font"))
-    by_money = sorted(lists, key=lambda call_list: -call_list.money_at_risk_minor)
-    managed = [call_list for call_list in by_money if call_list.manager]
+    money, has_money = context.words.money, context.run.has_money
+    most_first = sorted(
+        lists, key=lambda call_list: -(call_list.money_at_risk_minor if has_money else call_list.high_risk)
+    )
+    managed = [call_list for call_list in most_first if call_list.manager]
     own, total = [call_list for call_list in lists if call_list.manager is None], _total(lists)
     columns = _summary_columns(context, managed, total)
     facts = context.words(
-        "summary.facts",
+        "summary.facts" if has_money else "summary.facts.risk",
         snapshot=context.run.snapshot_date,
         managers=len(managed),
         customers=total.customers,
         orphans=sum(call_list.customers for call_list in own),
-        money=context.words.money(total.money_at_risk_minor),
+        high=total.high_risk,
+        money=money(total.money_at_risk_minor),
         currency=context.run.base_currency,
     )
     branch = total.branch_id
@@ -240,7 +260,8 @@ def summary_sheet(workbook: Workbook, context: Context, lists: Sequence[CallList
             write_cells(sheet, row, [column.cell(call_list) for column in columns], formats)
     if managed:
         sheet.autofilter(top, 0, top + len(managed), len(columns) - 1)
-    sheet.write_string(row + 2, 0, context.words("summary.covered"), style["small"])
+    if has_money:
+        sheet.write_string(row + 2, 0, context.words("summary.covered"), style["small"])
     page(sheet, top, footer=(context.source, context.words("page")))
 
 
@@ -249,7 +270,7 @@ def _summary_columns(context: Context, managed: Sequence[CallList], total: CallL
     numbers = [call_list.manager.manager_id for call_list in managed if call_list.manager]
     names = [call_list.manager.name for call_list in managed if call_list.manager]
     all_of = words("summary.total" if total.branch_id else "common.total")
-    return [
+    columns = [
         Column("manager", words("column.manager"), "text", fitted([*numbers, words("own.row")], 14, 30),
                lambda row: row.manager.manager_id if row.manager
                else all_of if row is total else words("own.row")),
@@ -267,6 +288,7 @@ def _summary_columns(context: Context, managed: Sequence[CallList], total: CallL
         Column("covered", words("column.covered"), "share", 12,
                lambda row: _listed_minor(row) / row.money_at_risk_minor if row.money_at_risk_minor else ""),
     ]  # fmt: skip
+    return _filled(context, columns)
 
 
 def _listed_minor(call_list: CallList) -> int:

@@ -224,8 +224,8 @@ def test_a_setting_of_before_is_refused_with_what_holds_instead(name: str, inste
 
 def test_an_unknown_bank_names_the_nearest_one() -> None:
     assert refused("dmo", {}).endswith("Did you mean 'demo'?")
-    assert refused("../banks/demo", {}).endswith("Known: berka, demo.")
-    assert refused("", {}).endswith("Known: berka, demo.")
+    assert "Known: berka, demo," in refused("../banks/demo", {})
+    assert "Known: berka, demo," in refused("", {})
 
 
 def test_a_file_that_is_no_toml_names_the_line(bank: Path) -> None:

@@ -1,0 +1,142 @@
+"""A bank without balances from raw files to lists, pages, answers and workbooks: none shows an amount."""
+
+import re
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from openpyxl import load_workbook
+from pydantic import SecretStr
+
+from configs.bank_folder import load_settings
+from pipeline.context import Context
+from pipeline.demo import run_example
+from pipeline.evaluation.definitions import compare_definitions
+from pipeline.example_banks import SNAPSHOT_DATE
+from pipeline.training.promotion import champion
+from serve.app import create_app
+from serve.auth.tokens import issue
+from serve.store.store import Store
+from tests.serve.conftest import demo_service
+
+# What only a balance tells, in the words of pages, workbooks and reports.
+OF_BALANCES = re.compile(
+    r"\bAUM\b|money at risk|at risk on this list|\btiers?\b|maturi|matures|"
+    "资产|预计流失资金|层级|天内无?到期|到期与",
+    re.IGNORECASE,
+)
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory) -> Context:
+    """A Monday of the wallet, by a model of few trees."""
+    few_trees = {"rounds": 60, "patience": 20, "lightgbm": {"learning_rate": 0.1}}
+    context = Context(load_settings("wallet", {"training": few_trees}), tmp_path_factory.mktemp("data"))
+    text = run_example(context)
+    assert "by risk:" in text
+    assert not OF_BALANCES.search(text)
+    return context
+
+
+@pytest.fixture(scope="module")
+def service(bank) -> Any:
+    settings = demo_service(bank.home.store).model_copy(update={"audit_key": SecretStr(bank.audit_key.hex())})
+
+    def headers(role: str) -> dict[str, str]:
+        token = issue(settings, {"sub": f"the {role}", "role": role}, seconds=3600)
+        return {"Authorization": f"Bearer {token}", "Cookie": f"attrition-session={token}"}
+
+    with TestClient(create_app(settings)) as client:
+        yield lambda role, path, **more: client.get(path, headers=headers(role) | more)
+
+
+@pytest.fixture(scope="module")
+def listed(bank) -> list[str]:
+    """The customers on the wallet's one list, in its order."""
+    with Store(bank.home.store) as store, store.at_run() as read_session:
+        assert not read_session.run.has_money
+        return [score.customer_id for score in read_session.common_list()]
+
+
+def test_the_list_holds_the_highest_risks_in_their_order(bank, listed):
+    with Store(bank.home.store) as store, store.at_run() as read_session:
+        scores = {name: read_session.customer(name) for name in listed}
+        decisions = read_session.decisions()
+    risks = [scores[name].risk for name in listed]
+    assert len(listed) == bank.settings.lists.default_capacity
+    assert risks == sorted(risks, reverse=True)
+    beyond = [name for name, decision in decisions.items() if decision.decision == "beyond_capacity"]
+    with Store(bank.home.store) as store, store.at_run() as read_session:
+        assert max(read_session.customer(name).risk for name in beyond) <= risks[-1]
+    assert {(score.aum_minor, score.money_at_risk_minor) for score in scores.values()} == {(0, 0)}
+    assert all(score.risks(60) == {60: score.risk} for score in scores.values())
+
+
+def test_the_model_is_better_than_rules_of_silence_and_what_it_writes_speaks_of_no_balance(bank):
+    bundle = champion(bank)
+    rules = bundle.metrics["rules"]
+    assert list(rules) == ["longest_silence", "unusual_silence"]
+    assert all(bundle.metrics["model"]["auroc"] > rule["auroc"] for rule in rules.values())
+    assert not any("aum" in name or "money" in name for name in bundle.metrics["model"])
+    assert not any("aum" in name for name in bundle.model.columns)
+    for path in bank.home.reports.glob(f"{bundle.model_id}.*"):
+        if path.suffix in (".html", ".md"):
+            assert not OF_BALANCES.search(text_of(path.read_text("utf-8"))), path
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize(
+    ("role", "path"),
+    [
+        ("admin", "/list"),
+        ("admin", "/branches"),
+        ("admin", "/model"),
+        ("admin", "/effect"),
+        ("admin", "/status"),
+        ("admin", "/customers/{customer}"),
+    ],
+)
+def test_pages_show_no_balance(service, listed, role, path, language):
+    page = service(role, path.format(customer=listed[0]), **{"Accept-Language": language})
+    assert page.status_code == 200
+    text = text_of(page.text)
+    assert not OF_BALANCES.search(text), OF_BALANCES.search(text)
+    if path == "/list":
+        assert ("highest risk comes first" if language == "en" else "流失风险最高的客户在前") in text
+
+
+def test_answers_have_no_amount_and_say_why(service, listed):
+    risk = service("crm", f"/v1/customers/{listed[0]}/risk?include=history&include=maturities").json()
+    assert [risk[name] for name in ("tier", "aum", "money_at_risk")] == [None, None, None]
+    assert risk["maturities"] == []
+    assert 0 < risk["risk_60d"] < 1
+    assert service("crm", f"/v1/customers/{listed[0]}/risk").json()["money_at_risk"] is None
+    assert service("crm", "/v1/runs/latest").json()["counts"] == "customers"
+    page = service("crm", "/v1/list").json()
+    assert [row["customer_id"] for row in page["customers"]] == listed
+    assert {(row["money_to_keep"], row["aum"]) for row in page["customers"]} == {(None, None)}
+    first = service("crm", "/v1/exports/scores?format=csv").text.splitlines()[1].split(",")
+    head = service("crm", "/v1/exports/scores?format=csv").text.splitlines()[0].split(",")
+    assert {first[head.index(name)] for name in ("tier", "aum", "money_at_risk")} == {""}
+
+
+def test_workbooks_show_no_balance(bank, listed):
+    (path,) = (bank.home.lists / str(SNAPSHOT_DATE)).glob("*.xlsx")
+    sheets = load_workbook(path).worksheets
+    cells = [str(cell.value) for sheet in sheets for row in sheet.iter_rows() for cell in row if cell.value]
+    assert not OF_BALANCES.search("\n".join(cells))
+    assert "The list starts with the highest risk." in cells
+    assert set(listed) <= set(cells)
+
+
+def test_the_definitions_page_knows_silence_alone(bank):
+    result = compare_definitions(bank, bank.tables, SNAPSHOT_DATE, [0.5], lambda *_: None)
+    assert list(result["candidates"]) == ["silence 60d", "silence 30d", "silence 90d"]
+    assert all(row["attrited"] > 0 for row in result["candidates"].values())
+    page = text_of((bank.home.root / "definitions.html").read_text("utf-8"))
+    assert not OF_BALANCES.search(page), OF_BALANCES.search(page)
+
+
+def text_of(html: str) -> str:
+    """The text of a page, without its markup."""
+    return re.sub(r"<(style|script).*?</\1>|<[^>]+>", " ", html, flags=re.DOTALL)
