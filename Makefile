@@ -21,7 +21,7 @@ AIRFLOW := .venv-airflow/ready
 UV     := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-airflow weekly status acknowledge new-bank ingest quarantine-export train tune mlflow promote rollback audit new-access-log backfill ablation learning-curve report backtest replay definitions features-doc docs outcomes effect mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-model bench-serve bench-lists bench-pages bench-gates check format lock picture screenshots clean
+.PHONY: help demo test test-long test-airflow weekly status acknowledge new-bank ingest quarantine-export train tune mlflow promote rollback audit new-access-log backfill ablation learning-curve report backtest replay definitions features-doc docs outcomes effect mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-model bench-serve bench-lists bench-pages bench-gates bench-alive check format lock picture screenshots clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -166,6 +166,9 @@ bench-lists: $(READY) ## money the lists keep beside three other ways, and the e
 
 bench-gates: $(READY) ## good and planted weeks of three made-up banks before the gates: data/bench/gates.json  (BENCH_GATES_ARGS)
 	$(PYTHON) -m benchmarks.gates $(BENCH_GATES_ARGS)
+
+bench-alive: $(READY) ## bookings alone: the model beside BG/NBD and two rules on three logs: data/bench/alive.json  (BENCH_ALIVE_ARGS)
+	$(PYTHON) -m benchmarks.alive $(BENCH_ALIVE_ARGS)
 
 bench-pages: $(READY) ## pages of a bank with a million customers: data/bench/pages.json  (BENCH_PAGES_ARGS)
 	$(PYTHON) -m benchmarks.pages $(BENCH_PAGES_ARGS)

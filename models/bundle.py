@@ -26,6 +26,7 @@ from models.matrix import Matrix, feature_values
 from models.peers import Peers
 from models.severity import Severity, money_at_risk
 from models.splits import Split
+from models.start import Start
 
 # Names inside the files stay as they were first written: model_id is a hash over every byte.
 MANIFEST, SIGNATURE = "manifest.json", "signature"
@@ -98,7 +99,8 @@ class Bundle:
             for name, median, fill_value in zip(trees.columns, self.medians, trees.fill_values, strict=True)
         ]
         text, fill_values = (share.trees.text, share.trees.fill_values) if share.trees else ("", None)
-        calibrator = {"horizons": self.model.horizons, "log_kept": self.model.log_kept}
+        model, start = self.model, self.model.start and asdict(self.model.start)
+        calibrator = {"horizons": model.horizons, "log_kept": model.log_kept, "start": start}
         content = {
             "model.txt": trees.text.encode("utf-8"),
             "calibrator.json": _json(calibrator | asdict(self.calibrator)),
@@ -191,12 +193,13 @@ def load(folder: Path, key: bytes) -> Bundle:
         calibrator, severity, peers, alive = (
             parsed[f"{name}.json"] for name in ("calibrator", "severity", "peers", "alive")
         )
-        share = severity["typical"]
+        share, start = severity["typical"], calibrator["start"]
         return Bundle(
             Model(
                 Trees(content["model.txt"].decode("utf-8"), columns, fill_values),
                 tuple(calibrator["horizons"]),
                 calibrator["log_kept"],
+                Start(start["slope"], start["mean"], tuple(start["offsets"])) if start else None,
             ),
             Calibrator(tuple(calibrator["slopes"]), tuple(calibrator["offsets"])),
             Severity(

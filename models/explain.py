@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.errors import DataError
+from configs.settings import SILENCE
 from models.hazard import Model
 
 TOLERANCE = 1e-9
@@ -71,7 +72,8 @@ class ScoreChange:
 
 
 def contributions(model: Model, features: NDArray[np.float64]) -> Contributions:
-    """Rows × columns of tree-path attributions, as LightGBM's pred_contrib finds them (models/tree_paths.py).
+    """Rows × columns of tree-path attributions, as LightGBM's pred_contrib finds them (models/tree_paths.py);
+    what the trees begin with is the probability of silence's own.
 
     Attributions are linear in the score, so those of the mean over the periods are the mean of each period's.
     Raises DataError if they do not add up within 1e-9.
@@ -85,6 +87,10 @@ def contributions(model: Model, features: NDArray[np.float64]) -> Contributions:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(explain, [slice(start, start + ROWS) for start in range(0, len(features), ROWS)]))
     bias = parts[-1] + paths.expected + model.log_kept
+    if model.start:
+        place = model.columns.index(SILENCE)
+        parts[place] += model.start.of_silence(features[:, place])
+        bias += np.mean(model.start.offsets)
     _check_sum(
         parts[:-1].sum(axis=0) + bias,
         raw.mean(axis=1),

@@ -12,7 +12,6 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import lightgbm as lgb
 import numpy as np
@@ -21,9 +20,10 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from configs.errors import DataError
-from configs.settings import Training
+from configs.settings import SILENCE, Training
 from models.boosting import Loss, Medians, Progress, Rows, Trees, medians, parameters, train_trees
 from models.matrix import Matrix, at_rows, chunks
+from models.start import Known, Start, fit_start
 from models.tree_paths import Paths, paths_of
 
 PERIOD = "period"  # the column that says in which period; its value is the horizon in days
@@ -54,12 +54,14 @@ class Model:
     """Trees over the features and, as one more column, the period; one raw score per period.
 
     ``log_kept`` is the log of the share of negatives that were kept in training; it is added to the trees'
-    log-odds, so that a raw score is what it would be without the down-sampling.
+    log-odds, so that a raw score is what it would be without the down-sampling. The trees begin with
+    ``start``, if there is one.
     """
 
     trees: Trees
     horizons: tuple[int, ...]
     log_kept: float
+    start: Start | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -77,6 +79,9 @@ class Model:
         for chunk in chunks(features):
             for period, rows in enumerate(self.by_period(features[chunk])):
                 scores[chunk, period] = self.trees.booster.predict(rows, raw_score=True)
+            if self.start:
+                silence = features[chunk, self.columns.index(SILENCE)]
+                scores[chunk] += self.start.of_silence(silence)[:, None] + self.start.offsets
         return scores + self.log_kept
 
     def by_period(self, features: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
@@ -127,21 +132,29 @@ def fit(
     params = parameters(training, training.lightgbm, "binary")
     if monotone:
         params["monotone_constraints"] = [*monotone, 0]
-    train_set = binned(train, horizons, training, params)
+    kept = customer_periods(train.time_to_attrition, horizons)
+    kept = downsample_negatives(kept, training.negatives_kept, training.seed)
     periods = customer_periods(tune.time_to_attrition, horizons)
-    tune_set = train_set.create_valid(periods.of(tune), periods.gone)
     log_kept = math.log(training.negatives_kept)
+    start = begun = later = None
+    if SILENCE in train.columns:
+        known, closed = _known(train, kept, horizons), _known(tune, periods, horizons)
+        start = fit_start(known, closed, len(horizons), log_kept, training.seed)
+        if start:
+            begun, later = start.log_odds(known), start.log_odds(closed)
+    names = [*train.columns, PERIOD]
+    train_set = lgb.Dataset(kept.of(train), kept.gone, init_score=begun, feature_name=names, params=params)
+    tune_set = train_set.create_valid(periods.of(tune), periods.gone, init_score=later)
     text, rounds, losses = train_trees(train_set, tune_set, params, training, _log_loss(log_kept), progress)
     column_medians, fill_values = medians(train.features)
-    model = Model(Trees(text, train.columns, fill_values), tuple(horizons), log_kept)
+    model = Model(Trees(text, train.columns, fill_values), tuple(horizons), log_kept, start)
     return Fitted(model, rounds, losses, train_set.num_data(), column_medians)
 
 
-def binned(train: Matrix, horizons: Sequence[int], training: Training, params: dict[str, Any]) -> lgb.Dataset:
-    """The customer-periods that are fitted on, downsampled, as LightGBM will bin them."""
-    periods = customer_periods(train.time_to_attrition, horizons)
-    periods = downsample_negatives(periods, training.negatives_kept, training.seed)
-    return lgb.Dataset(periods.of(train), periods.gone, feature_name=[*train.columns, PERIOD], params=params)
+def _known(rows: Matrix, periods: Periods, horizons: Sequence[int]) -> Known:
+    """What the line that the trees begin with may know of each customer-period."""
+    period = np.searchsorted(horizons, periods.days)
+    return Known(rows.column(SILENCE)[periods.row], period, periods.gone)
 
 
 def customer_periods(time_to_attrition: NDArray[np.int16], horizons: Sequence[int]) -> Periods:
