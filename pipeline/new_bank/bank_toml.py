@@ -44,6 +44,7 @@ def bank_toml(
         *(f"# {note}" for note in notes),
         *(f'{name} = "{value}"' for name, value in head.items()),
         'card = { owner = "", approver = "", monitoring = [] }',
+        'lists = { salt = "" }',
         "",
         "[sources]",
         *(f"{name} = {_spec(group.spec)}  # {_files(group)}" for name, group in file_groups.items()),

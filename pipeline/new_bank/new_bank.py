@@ -148,6 +148,10 @@ def _questions(
         "[bank.toml, card] who answers for models (owner), who approves them (approver), who acts "
         "on alarms (monitoring)?"
     )
+    yield (
+        "[bank.toml, lists] which salt draws the control group? Set what `openssl rand -hex 16` prints; the "
+        "weekly run asks for it."
+    )
     if "holdings" in drafts:
         yield (
             f"[bank.toml, profit.call_cost] what does a call cost the bank, in {currency}? It is reckoned "
