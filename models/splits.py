@@ -74,10 +74,14 @@ def folds(chosen: Split, label: Label, training: Training, most: int) -> tuple[S
 
 
 def dates_needed(mondays: Sequence[date], label: Label, training: Training) -> int:
-    """The least number of matured Mondays, as far apart as these, of which ``split`` makes three sets."""
+    """The number of matured Mondays, as far apart as these, from which on ``split`` makes three sets.
+
+    More than these, which are too few; a single one says nothing of how far apart others will be.
+    """
     gaps = [(later - earlier).days for earlier, later in pairwise(sorted(mondays))]
     between = -(-(label.lead_days + label.horizon_days) // int(median(gaps))) - 1 if gaps else 0
-    return training.judged_snapshots + between + 1 + between + training.min_train_snapshots
+    sets = training.judged_snapshots + training.tuned_snapshots + training.min_train_snapshots
+    return max(sets + 2 * between, len(mondays) + 1)
 
 
 def _closed_before(later: list[date], snapshots: list[date], label: Label) -> list[date]:

@@ -56,6 +56,11 @@ def estimate_effect(
     newest = max(monday, current.snapshot_date) if current else monday
     observed = _follow_up(bank, tables, (monday, newest), rows, last, progress)
     rows = tuple(_with_outcome(row, observed) for row in rows if row.assigned_on < monday)
+    if bank.settings.label.definition == "delivered":  # whoever gets no label is waited for in vain
+        closes = bank.settings.label.timeline
+        rows = tuple(
+            row for row in rows if row.attrited is not None or not closes(row.assigned_on).matured(monday)
+        )
     result = figures(bank.settings, rows, monday) | {"seen": tables.as_of(monday)}
     return Effect(monday, newest, observed, rows, result)
 

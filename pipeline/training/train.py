@@ -101,15 +101,16 @@ def training_mondays(settings: Settings, tables: Ingested, as_of: date) -> list[
 
 
 def _too_few_labels(settings: Settings, known: Sequence[date], as_of: date) -> str:
-    training, dates = settings.training, ", ".join([*map(str, known[:3]), *(["…"] if len(known) > 3 else [])])
+    training, dates = settings.training, ", ".join([*map(str, known[:3]), *["…"] * (len(known) > 3)])
+    mondays_known = f"{len(known)} Monday{'s' * (len(known) != 1)}{f' ({dates})' if dates else ''}"
     return (
-        f"no model as of {as_of}: the bank's labels are known for {len(known)} "
-        f"{'Monday' if len(known) == 1 else 'Mondays'}{f' ({dates})' if dates else ''}, and a model needs "
-        f"{dates_needed(known, settings.label, training)}: it learns on some "
-        f"({training.min_train_snapshots}), is tuned on later ones (1) and judged on still later ones "
-        f"({training.judged_snapshots}), and each set's outcomes must be known before the next one begins. "
-        f"Deliver labels of more dates that lie at least {training.first_after_weeks} weeks after the first "
-        "booking, or lower training.judged_snapshots or training.min_train_snapshots."
+        f"no model as of {as_of}: the bank's labels are known for {mondays_known}, and a model needs at "
+        f"least {dates_needed(known, settings.label, training)}: it learns on some "
+        f"({training.min_train_snapshots}), is tuned on later ones ({training.tuned_snapshots}) and judged "
+        f"on still later ones ({training.judged_snapshots}), and the outcomes of each set must be known "
+        "before the next one begins. Deliver labels of more dates that lie at least "
+        f"{training.first_after_weeks} weeks after the first booking, or lower training.judged_snapshots, "
+        "training.tuned_snapshots or training.min_train_snapshots."
     )
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from configs.dates import mondays
 from configs.errors import DataError
 from configs.settings import Label, Settings, Training
-from models.splits import Split, folds, split
+from models.splits import Split, TooFewMondaysError, dates_needed, folds, split
 
 
 def small(settings: Settings, **training: int) -> tuple[Label, Training]:
@@ -30,6 +30,27 @@ def test_one_day_less_of_data_moves_every_set_by_a_week(settings):
     assert made.evaluation[-1] == date(2024, 3, 18)
     assert made.tune[-1] == date(2023, 10, 23)
     assert made.train[-1] == date(2023, 5, 15)
+
+
+@given(
+    weeks_apart=st.integers(1, 60),
+    horizon=st.integers(1, 365),
+    judged=st.integers(1, 5),
+    tuned=st.integers(1, 5),
+    least=st.integers(1, 5),
+)
+def test_so_many_dates_are_needed_and_one_less_is_too_few(
+    settings, weeks_apart, horizon, judged, tuned, least
+):
+    label, training = small(
+        settings, judged_snapshots=judged, tuned_snapshots=tuned, min_train_snapshots=least
+    )
+    label = label.model_copy(update={"horizon_days": horizon})
+    dates = [date(2000, 1, 3) + timedelta(weeks=weeks_apart * number) for number in range(400)]
+    needed = dates_needed(dates[:2], label, training)
+    assert len(split(dates[:needed], label, training, date(9999, 1, 1)).train) == least
+    with pytest.raises(TooFewMondaysError):
+        split(dates[: needed - 1], label, training, date(9999, 1, 1))
 
 
 @given(

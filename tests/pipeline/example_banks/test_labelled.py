@@ -20,7 +20,15 @@ from pipeline.weekly import run_train, run_weekly
 from serve.store.store import Store
 
 MONTH_END, MONDAY = "2026-03-31", date(2026, 3, 30)
-FEW: Any = {"training": {"rounds": 30, "patience": 5}, "lists": {"control_group_share": 0.0}}
+FEW: Any = {
+    "training": {
+        "rounds": 30,
+        "patience": 5,
+        "first_after_weeks": 52,
+        "judged_snapshots": 3,
+        "tuned_snapshots": 3,
+    }
+}
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +101,7 @@ def test_one_date_gives_a_data_set_and_says_why_there_is_no_model(raw: Path, tmp
         run_train(context, tables, SNAPSHOT_DATE)
     folder = context.home.root / "datasets"
     said = str(refused.value)
-    assert "the bank's labels are known for 1 Monday (2026-03-30), and a model needs 11: it learns on" in said
+    assert "the bank's labels are known for 1 Monday (2026-03-30), and a model needs at least 16: it" in said
     assert f"Features and label of each lie in {folder}, one file per Monday." in said
     assert "\n" not in said
     rows = pd.read_parquet(folder / f"{MONDAY}.parquet").set_index("customer_id")
@@ -101,6 +109,9 @@ def test_one_date_gives_a_data_set_and_says_why_there_is_no_model(raw: Path, tmp
     assert rows["attrited"].isna().sum() == expected.isna().sum() > 10
     assert (rows["attrited"].dropna() == expected.dropna()).all()
     assert {"aum_last", "outflow_share", "time_to_attrition"} <= {*rows.columns}
+    result = compare_definitions(context, tables, SNAPSHOT_DATE, [0.5], lambda *_: None)
+    assert result["snapshots"] == [str(MONDAY)]
+    assert result["candidates"][result["chosen"]]["attrited"] == (rows["attrited"] == 1).sum()
 
 
 def test_labels_that_count_for_nothing_are_named_by_their_number(raw: Path, tmp_path: Path) -> None:
