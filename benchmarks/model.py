@@ -38,7 +38,7 @@ from models.severity import fit_severity
 from models.splits import Split
 from pipeline.artefacts import Home, write_json
 from pipeline.context import Context
-from pipeline.scoring.reasons import words_of, worrying
+from pipeline.scoring.reasons import facts_about, words_of
 from pipeline.snapshots.build import build_outcomes, build_snapshots
 from pipeline.training.train import load_learnt, load_matrix, monotone_signs, plan, train
 
@@ -93,7 +93,8 @@ def scoring(settings: Settings, data: Path, chosen: Split, rows: int) -> dict[st
     words = words_of(settings, bundle)
     took = stopwatch()
     parts = contributions(bundle.model, values).values
-    top_reasons(parts, words.grouping, settings.lists.reasons, worrying(words, values))
+    about = facts_about(words, values)
+    top_reasons(parts, words.grouping, settings.lists.reasons, about.fact >= 0, about.happening)
     return {"predict": predicted, "reasons": took(), "rows": rows}
 
 

@@ -60,3 +60,14 @@ def mondays(first: date, last: date) -> list[date]:
     """
     start = first + timedelta(days=-first.weekday() % 7)
     return [start + k * WEEK for k in range((last - start).days // 7 + 1)] if start <= last else []
+
+
+def day_in_words(day: date, language: str, year: int | None = None) -> str:
+    """As pages and reasons write a day; without its year where that is ``year``.
+
+    >>> day_in_words(date(2026, 11, 16), "en"), day_in_words(date(2026, 11, 16), "zh", 2026)
+    ('16 Nov 2026', '11月16日')
+    """
+    if language == "zh":
+        return f"{day.month}月{day.day}日" if day.year == year else f"{day.year}年{day.month}月{day.day}日"
+    return f"{day.day} {day:%b}" if day.year == year else f"{day.day} {day:%b} {day.year}"

@@ -10,7 +10,7 @@ import pyarrow as pa
 from configs.errors import DataError
 from configs.published import STAGES
 from configs.settings import Settings
-from features.catalogue.entries import Entry, entry, linked
+from features.catalogue.entries import Entry, entry
 from features.catalogue.grammar import Name
 from features.cohort import CODES, ELIGIBLE, exclusion, opted_out
 from features.engine.activity import Bucket, make_bucket
@@ -93,7 +93,7 @@ def catalogue(settings: Settings) -> dict[str, Entry]:
         for family in families(settings)
         for name, _ in family(nobody)
     }
-    return linked(entries, settings.base_currency)
+    return {str(name): row for name, row in entries.items()}
 
 
 def families(settings: Settings) -> tuple[Family, ...]:

@@ -32,28 +32,22 @@ class Contributions:
 
 @dataclass(frozen=True)
 class Grouping:
-    """The columns grouped into reasons. Per column: the place of its group and of its representative feature.
+    """The columns grouped into reasons: the place of each column's group in ``names``, the order of ties.
 
-    Columns that move together (windows of one measure) share a group and are one reason. ``names`` stand in
-    the order of ties; ``leads`` says which of them are occasions, of which the strongest comes first.
+    Columns that move together (windows of one measure) share a group and are one reason. ``leads`` says which
+    groups are occasions, of which the strongest comes first.
     """
 
     names: tuple[str, ...]
     group: tuple[int, ...]
-    representative: tuple[int, ...]
     leads: tuple[bool, ...]
 
 
 @dataclass(frozen=True)
 class Reasons:
-    """Rows × k: the place of the group and of its representative feature, and the group's log-odds.
-
-    The occasion comes first, then the strongest. The places are −1 and ``contribution`` 0 where a row has
-    fewer than k reasons.
-    """
+    """Rows × k: the place of the group and its log-odds; −1 and 0 where a row has fewer than k reasons."""
 
     group: NDArray[np.int64]
-    representative: NDArray[np.int64]
     contribution: NDArray[np.float64]
 
 
@@ -112,50 +106,31 @@ def by_group(values: NDArray[np.float64], grouping: Grouping) -> NDArray[np.floa
 
 
 def top_reasons(
-    values: NDArray[np.float64], grouping: Grouping, k: int, worrying: NDArray[np.bool_]
+    values: NDArray[np.float64],
+    grouping: Grouping,
+    k: int,
+    told: NDArray[np.bool_],
+    happening: NDArray[np.bool_],
 ) -> Reasons:
-    """The k groups of columns that raise each row's score most, and the representative feature of each.
+    """The k groups of columns that raise each row's score most, of those of which something can be told.
 
-    First comes the strongest occasion, if it adds LEAD_FROM: signs (money on its way, looking around) say
-    that a customer is leaving, an occasion says what may have come up. Only a column whose value is
-    ``worrying`` (rows × columns) and that itself raises the score may represent its group, so that the figure
-    shown makes sense; a group without one, or that does not raise the score, is no reason. Sums equal to
-    DIGITS are ties, which go to the group first in ``names``.
+    ``told`` and ``happening`` are rows × groups: a fact holds; and it is something that happened, not how
+    things stand. First comes the strongest occasion that happened, if it adds LEAD_FROM: signs (money on its
+    way, comparing rates) say that a customer is leaving, an occasion says what may have come up. Then comes
+    what happened and adds LEAD_FROM, then everything else, each by weight. Sums equal to DIGITS are ties,
+    which go to the group first in ``names``.
     """
-    representative = representatives(values, worrying, grouping)
-    total = np.where(representative >= 0, np.round(by_group(values, grouping), DIGITS), -np.inf)
-    occasion = np.where(np.array(grouping.leads) & (total >= LEAD_FROM), total, -np.inf)
+    total = np.where(told, np.round(by_group(values, grouping), DIGITS), -np.inf)
+    weighty = happening & (total >= LEAD_FROM)
+    occasion = np.where(np.array(grouping.leads) & weighty, total, -np.inf)
+    first = weighty.astype(np.int64)
     rows, strongest = np.arange(len(total)), occasion.argmax(axis=1)
-    rank = total.copy()
-    rank[rows, strongest] = np.where(occasion.max(axis=1) > 0, np.inf, total[rows, strongest])
-    chosen = np.argsort(-rank, axis=1, kind="stable")[:, :k]
+    first[rows, strongest] += np.isfinite(occasion.max(axis=1))
+    by_weight = np.argsort(-total, axis=1, kind="stable")
+    order = np.argsort(-np.take_along_axis(first, by_weight, axis=1), axis=1, kind="stable")
+    chosen = np.take_along_axis(by_weight, order, axis=1)[:, :k]
     summed = np.take_along_axis(total, chosen, axis=1)
-    return Reasons(
-        np.where(summed > 0, chosen, -1),
-        np.where(summed > 0, np.take_along_axis(representative, chosen, axis=1), -1),
-        np.where(summed > 0, summed, 0.0),
-    )
-
-
-def representatives(
-    values: NDArray[np.float64], worrying: NDArray[np.bool_], grouping: Grouping
-) -> NDArray[np.int64]:
-    """Rows × groups: the worrying column that adds most of its group (−1: none), the first of equal ones.
-
-    A column hard to read is represented by another, to which its contribution is added.
-    """
-    by_column = np.ascontiguousarray(values.T)
-    added = np.zeros_like(by_column)
-    for column, shown in enumerate(grouping.representative):
-        added[shown] += by_column[column]
-    largest = np.zeros((len(grouping.names), len(values)))
-    place = np.full(largest.shape, -1, dtype=np.int64)
-    for column, group in enumerate(grouping.group):
-        if grouping.representative[column] == column:
-            larger = worrying[:, column] & (added[column] > largest[group])
-            place[group][larger] = column
-            largest[group][larger] = added[column][larger]
-    return np.ascontiguousarray(place.T)
+    return Reasons(np.where(summed > 0, chosen, -1), np.where(summed > 0, summed, 0.0))
 
 
 def score_change(

@@ -15,6 +15,7 @@ from configs.settings import SILENCE, Settings, deviation
 from features.catalogue.grammar import Name
 
 LANGUAGES = ("en", "zh")
+FORMS = ("pieces", "times", "rates")  # sections whose keys each language has for itself
 Texts = Mapping[str, Mapping[str, Any]]  # by section and key
 
 
@@ -22,7 +23,9 @@ def load_texts(folder: Path) -> dict[str, Texts]:
     """The texts by language, from one TOML file each. Raises ConfigError for a key that one of them lacks."""
     texts = {name: _read(folder / f"{name}.toml") for name in LANGUAGES}
     keys = {
-        name: {(section, key) for section, rows in texts[name].items() for key in rows if section != "pieces"}
+        name: {
+            (section, key) for section, rows in texts[name].items() for key in rows if section not in FORMS
+        }
         for name in LANGUAGES
     }
     for name, other in (LANGUAGES, reversed(LANGUAGES)):
@@ -45,31 +48,21 @@ _MEANINGS = _read(Path(__file__).with_name("meanings.toml"))
 NOUNS: Mapping[str, list[Any]] = _MEANINGS["measures"]
 # Of a statistic: how a value is shown, and whether it turns the noun's direction (-1) or takes it away (0).
 PATTERNS: Mapping[str, list[Any]] = _MEANINGS["statistics"]
-SUBSTITUTES: Mapping[str, list[str]] = _MEANINGS["stand_ins"]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One row per feature: its name, unit, reason group, worrying direction, family, and words by language.
+    """One row per feature: its name, its phrase by language, unit, reason group and worrying direction.
 
-    A ``sentence`` has a place for the customer's {value}, the English one perhaps for {pieces}: one or many.
-    The family is the function that yields it. ``representative_feature`` says it in a figure easier to check;
-    ``dated_by`` holds the days to a day worth naming, and ``dated_as`` what happens on that day. Empty where
-    there is none.
+    The family is the function that yields it.
     """
 
     name: str
     phrase: Mapping[str, str]
-    sentence: Mapping[str, str]
     unit: str
     group: str
     worse: int
-    pieces: tuple[str, str]
-    window: str
     family: str = ""
-    representative_feature: str = ""
-    dated_by: str = ""
-    dated_as: str = ""
 
 
 # The one mean that is not money.
@@ -94,17 +87,12 @@ def entry(name: Name, settings: Settings, family: str = "") -> Entry:
         language: getattr(measure, language) if measure else texts["nouns"][name.measure]
         for language, texts in TEXTS.items()
     }
-    single, several = TEXTS["en"]["pieces"].get(name.measure, (words["en"], words["en"]))
-    phrased = {language: _phrased(name, words[language], single, texts) for language, texts in TEXTS.items()}
     return Entry(
         str(name),
-        {language: phrase for language, (phrase, _) in phrased.items()},
-        {language: sentence for language, (_, sentence) in phrased.items()},
+        {language: _phrase(name, words[language], texts) for language, texts in TEXTS.items()},
         _UNITS.get((name.measure, name.statistic), unit),
         group,
         _WORSE.get(name.statistic, worse * direction),
-        (single, several),
-        name.window,
         family,
     )
 
@@ -117,66 +105,22 @@ def category_name(attribute: str, category: str) -> Name:
 def _attribute_entry(name: Name, settings: Settings) -> Entry:
     (attribute,) = (each for each in settings.features.attributes if each.name == name.measure)
     (category,) = (word for word in attribute.categories if category_name(attribute.name, word) == name)
+    phrase = category_phrase(attribute, category)
+    return Entry(str(name), phrase, "category", "profile", 0, "attributes")
+
+
+def category_phrase(attribute: Attribute, category: str) -> dict[str, str]:
+    """For example "occupation: retired", by language."""
     words = {"en": (attribute.en, category), "zh": (attribute.zh, attribute.categories[category])}
-    phrase, sentence = (
-        {
-            language: texts["categories"][key].format(noun=words[language][0], category=words[language][1])
-            for language, texts in TEXTS.items()
-        }
-        for key in ("is", "is_not")
-    )
-    return Entry(str(name), phrase, sentence, "category", "profile", 0, (phrase["en"],) * 2, "", "attributes")
+    return {
+        language: texts["categories"]["is"].format(noun=words[language][0], category=words[language][1])
+        for language, texts in TEXTS.items()
+    }
 
 
-def _phrased(name: Name, noun: str, piece: str, texts: Texts) -> tuple[str, str]:
-    """Phrase and sentence in one language; the sentence keeps the places of the value and its pieces."""
+def _phrase(name: Name, noun: str, texts: Texts) -> str:
     window = _window(name, texts["windows"])
-    phrase = texts["phrases"][name.statistic].format(noun=noun, window=window)
-    sentence = (
-        texts["sentences"]
-        .get(name.statistic, texts["sentences"]["plain"])
-        .format(phrase=phrase, noun=noun, window=window, one=piece, value="{value}", pieces="{pieces}")
-    )
-    return phrase, sentence
-
-
-def linked(entries: Mapping[Name, Entry], base_currency: str) -> dict[str, Entry]:
-    """The entries by name, each with the features that represent and date it among those that there are.
-
-    In Chinese, yuan are called by name; other currencies stand in the head of what shows the sentence.
-    """
-    names = {str(name) for name in entries}
-    rows = {str(name): _link(name, row, names) for name, row in entries.items()}
-    if base_currency == "CNY":
-        for name, row in rows.items():
-            if row.unit == "money":
-                in_yuan = row.sentence["zh"].replace("{value}", "{value}元")
-                rows[name] = replace(row, sentence={**row.sentence, "zh": in_yuan})
-    return rows
-
-
-def _link(name: Name, row: Entry, names: set[str]) -> Entry:
-    short = name.window.split("_per_")[0]
-    stand_ins = (str(Name(name.measure, other, short)) for other in SUBSTITUTES.get(name.statistic, ()))
-    dated_by, dated_as = _dating(name)
-    if dated_by not in names:
-        dated_by = dated_as = ""
-    representative = next((stand_in for stand_in in stand_ins if stand_in in names), "")
-    return replace(row, representative_feature=representative, dated_by=dated_by, dated_as=dated_as)
-
-
-def _dating(name: Name) -> tuple[str, str]:
-    """The feature that would tell the day that belongs to a figure, and what happens on it."""
-    match name:
-        case ("maturing", _, _):
-            return str(Name("next_maturity", "days_to")), "next"
-        case (_, "vacant_days", _):
-            return str(name), "since"
-        case (_, "max", _):
-            return str(Name(name.measure, "days_since_largest")), "largest"
-        case (_, "sum" | "count", _):
-            return str(Name(name.measure, "days_since")), "last"
-    return "", ""
+    return str(texts["phrases"][name.statistic].format(noun=noun, window=window))
 
 
 def _window(name: Name, texts: Mapping[str, str]) -> str:
@@ -223,13 +167,6 @@ def _peer_entry(row: Entry, group: str) -> Entry:
         row,
         name=deviation(row.name, group),
         phrase=phrases,
-        sentence={
-            language: texts["sentences"]["plain"].format(phrase=phrases[language], value="{value}")
-            for language, texts in TEXTS.items()
-        },
         unit=_DIFFERENCES.get(row.unit, row.unit),
         family="peers",
-        representative_feature=row.representative_feature or row.name,
-        dated_by="",
-        dated_as="",
     )

@@ -1,71 +1,82 @@
-"""A feature as a sentence with the customer's own figure and day, in English and Chinese."""
+"""Facts in sentences, in English and Chinese: amounts, numbers and days as a manager reads them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
-from configs.published import STAGES
-from features.catalogue.entries import TEXTS, Entry
+from configs.dates import day_in_words
+from configs.tables import PRODUCT_CLASSES
+from features.catalogue.entries import TEXTS
+from features.catalogue.facts import Fact
 
 _WAN, _YI = 10_000, 100_000_000  # Chinese counts money in these units
 
 
-def sentence(row: Entry, value: float | None, monday: date, language: str, days: float | None = None) -> str:
-    """The feature as of ``monday``, for example "salary in the last 4 weeks: 0; last on 2026-08-14".
+def sentence(
+    fact: Fact,
+    values: Mapping[str, float],
+    windows: Mapping[str, int],
+    monday: date,
+    language: str,
+    unit: str,
+) -> str:
+    """The fact as of ``monday``, for example "Complained on 14 Aug".
 
-    ``days`` is the value of the feature that dates it (``row.dated_by``); None and NaN: not known.
+    ``values`` by place; ``windows`` as features/catalogue/facts.py has them; ``unit`` follows amounts.
     """
-    texts, form = TEXTS[language], row.sentence[language]
-    if value is None:
-        unknown = "category_unknown" if row.unit == "category" else "unknown"
-        return texts["values"][unknown].format(phrase=row.phrase[language])
-    if row.unit == "category":
-        return (row.phrase if value else row.sentence)[language]
-    if row.unit == "flag" and value:
-        return row.phrase[language]
-    shown = _shown(row.unit, value, monday, language)
-    pieces = row.pieces[shown != "1"]
-    if row.unit == "count" and "{pieces}" in form and shown == "0":
-        shown = texts["values"]["no"]
-    return form.format(value=shown, pieces=pieces) + _dated(row, value, days, monday, texts["dates"])
+    shown = {
+        place: in_words(kind, values[place], monday, language, unit)
+        for place, (kind, _) in fact.values.items()
+    }
+    said = fact.text[language].format(**shown, **{name: span(w, language) for name, w in windows.items()})
+    return said[0].upper() + said[1:]
 
 
-def _dated(row: Entry, value: float, days: float | None, monday: date, texts: Mapping[str, str]) -> str:
-    """The day that belongs to the figure, where it is known and lies within the feature's window."""
-    if not row.dated_as or days is None or not days > 0:
-        return ""
-    if row.dated_as == "largest" and days > 7 * int(row.window.rstrip("w")):
-        return ""  # the year's largest is older than the largest of this window
-    alone = row.dated_as == "last" and row.unit == "count" and value == 1
-    return texts["alone" if alone else row.dated_as].format(
-        day=_day(days if row.dated_as == "next" else -days, monday)
-    )
+def span(weeks: int, language: str) -> str:
+    """
+    >>> span(13, "en"), span(52, "en"), span(26, "zh")
+    ('the last 13 weeks', 'the last year', '近半年')
+    """
+    texts = TEXTS[language]["spans"]
+    return str(texts.get(f"{weeks}w") or texts["weeks"].format(number=weeks))
 
 
-def _day(days: float, monday: date) -> str:
-    return str(monday + timedelta(days=round(days)))
+def in_words(kind: str, value: float, monday: date, language: str, unit: str = "") -> str:
+    """One value of a fact; ``kind`` as facts.toml has it.
 
-
-def _shown(unit: str, value: float, monday: date, language: str) -> str:
-    match unit:
+    >>> in_words("money", 1_529_000.0, date(2026, 11, 16), "zh", "元")
+    '152.9万元'
+    >>> in_words("transaction", 1.0, date(2026, 11, 16), "en")
+    '1 transaction'
+    """
+    texts = TEXTS[language]
+    match kind:
         case "money":
-            return _money_zh(value) if language == "zh" else _whole(value)
+            return (_money_zh(value) if language == "zh" else _whole(value)) + unit
         case "share":
             return f"{value:.0%}"
         case "change":
-            return f"{value:+.0%}"
-        case "difference":
-            return f"{value:+,.1f}"
-        case "flag":
-            return TEXTS[language]["values"]["no"]
-        case "score":
-            return f"{value:.1f}"
-        case "stage":
-            return TEXTS[language]["stages"][STAGES[int(value)]]
+            return f"{value:+.0%}".replace("-", "−")
+        case "number":
+            return _whole(value) if abs(value - round(value)) < 0.05 or value >= 10 else f"{value:.1f}"
+        case "times":
+            return _one_of(texts["times"], value)
+        case "rate":
+            return _one_of(texts["rates"], value)
         case "ago":
-            return _day(-value, monday)
+            return day_in_words(monday - timedelta(days=round(value)), language, monday.year)
         case "ahead":
-            return _day(value, monday)
-    return _whole(value)
+            return day_in_words(monday + timedelta(days=round(value)), language, monday.year)
+        case "class":
+            return str(texts["nouns"][PRODUCT_CLASSES[int(value)]])
+    pieces: Sequence[str] | None = texts["pieces"].get(kind)
+    number = _whole(value)
+    return f"{number} {pieces[number != '1']}" if pieces else number
+
+
+def _one_of(forms: Mapping[str, str], value: float) -> str:
+    """The form of a number that has one of its own, else that of any."""
+    number = _whole(value)
+    return forms.get(number, forms["any"]).format(number=number)
 
 
 def _whole(value: float) -> str:

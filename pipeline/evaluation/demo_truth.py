@@ -17,7 +17,7 @@ from models.explain import contributions, top_reasons
 from models.matrix import KEY, Matrix
 from models.metrics import top
 from pipeline.context import Context
-from pipeline.scoring.reasons import words_of, worrying
+from pipeline.scoring.reasons import facts_about, words_of
 
 UNKNOWN = 0.001  # share of rows without a true probability above which something is wrong
 TOP = 0.1  # share of each Monday's cohort that counts as caught, as in recall_at_10
@@ -70,7 +70,8 @@ def true_reasons_named(settings: Settings, bundle: Bundle, raw: Path, rows: Matr
     leavers, cause = rows.where(chosen), cause[chosen]
     words = words_of(settings, bundle)
     parts = contributions(bundle.model, leavers.features).values
-    reasons = top_reasons(parts, words.grouping, SHOWN, worrying(words, leavers.features))
+    about = facts_about(words, leavers.features)
+    reasons = top_reasons(parts, words.grouping, SHOWN, about.fact >= 0, about.happening)
     groups = np.where(reasons.group >= 0, np.array(words.grouping.names)[reasons.group], "none")
     hits = groups == np.array([GROUP_OF_CAUSE[name] for name in cause])[:, None]
     first = pd.Series(hits[:, 0])

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from configs.call_lists import CallList, Week
 from configs.errors import ConfigError
-from configs.published import Decision, ResponseRate, Run
+from configs.published import Decision, Maturity, ResponseRate, Run
 from configs.settings import Settings
 from features.engine.cut import seen
 from features.engine.entities import EPOCH, day_number, make_rows
@@ -20,7 +20,6 @@ from pipeline.artefacts import fingerprint
 from pipeline.context import Context
 from pipeline.lists.decisions import choose
 from pipeline.lists.experiment import response_rate
-from pipeline.scoring.profiles import maturities
 from pipeline.scoring.score import Publication, run_id_of
 from pipeline.tables import Ingested
 from serve.store import assignments, contacts
@@ -45,7 +44,7 @@ def choose_lists(
     with Store(bank.home.store) as store, store.write() as connection:
         week = week_of(connection, monday, bank.settings.label.weeks_to_close, rate, known_reached)
     chosen = choose(publication.scores, publication.managers, lists, week)
-    with_steps = with_next_steps(bank.settings, tables, monday, chosen)
+    with_steps = with_next_steps(bank.settings, publication.maturities, monday, chosen)
     return replace(publication, run=_with_lists(publication.run, week)), with_steps
 
 
@@ -86,10 +85,12 @@ def check_salt(settings: Settings) -> None:
 
 
 def with_next_steps(
-    settings: Settings, tables: Ingested, monday: date, lists: Sequence[CallList]
+    settings: Settings,
+    due: Mapping[str, Sequence[Maturity]],
+    monday: date,
+    lists: Sequence[CallList],
 ) -> tuple[CallList, ...]:
-    """The lists with what to do first for each listed customer, in both languages."""
-    due = maturities(tables, monday, [score.customer_id for call_list in lists for score in call_list.listed])
+    """The lists with what to do first for each listed customer, in both languages; ``due`` by customer."""
 
     def stepped(call_list: CallList) -> Iterator[Decision]:
         scores = {score.customer_id: score for score in call_list.listed}

@@ -1,9 +1,10 @@
 """Reasons in words: of a score, and of its change since the last published Monday.
 
-Which columns are one reason, which value is worrying, and the customer's own figures.
+Which columns are one reason, and the fact behind it with the customer's own figures.
 """
 
 import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -12,13 +13,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from configs.errors import DataError
-from configs.published import Change, Reason, Run
+from configs.published import LANGUAGES, Change, Maturity, Reason, Run
 from configs.reason_groups import GROUPS
 from configs.settings import Settings
-from features.catalogue.entries import Entry
+from configs.tables import PRODUCT_CLASSES
+from features.catalogue.facts import DUE_DAYS, Fact, Figures, facts_of, told
 from features.catalogue.sentences import sentence
 from models.bundle import Bundle, Scored, load
-from models.explain import Grouping, ScoreChange, contributions, representatives, score_change, top_reasons
+from models.explain import Grouping, ScoreChange, contributions, score_change, top_reasons
 from models.matrix import at_rows, feature_values
 from pipeline.artefacts import Home
 from pipeline.context import Context
@@ -30,76 +32,119 @@ from serve.store.store import Store
 RECENT = timedelta(weeks=4)  # an older run says nothing about what is new
 SHOWN = 2  # groups that are named; the others are one item
 MODEL, OTHER = ("model", "new model", "模型更新"), ("other", "other", "其他")
+Due = Mapping[
+    str, NDArray[np.float64]
+]  # due_count, … of features/catalogue/facts.py, one number per customer
 
 
 @dataclass(frozen=True)
 class Words:
-    """The groups and phrases of one bundle's columns; all but ``grouping`` in the order of the columns.
+    """What can be said by one bundle's columns; ``units`` follow amounts of money, by language."""
 
-    ``worse`` is the worrying direction (1, −1 or 0), ``dated_by`` the place of the column that dates another.
-    """
-
-    entries: tuple[Entry, ...]
+    columns: tuple[str, ...]
     grouping: Grouping
-    medians: NDArray[np.float64]
-    worse: NDArray[np.int64]
-    dated_by: tuple[int | None, ...]
+    medians: Mapping[str, float]
+    facts: tuple[Fact, ...]
+    windows: tuple[int, ...]
+    units: Mapping[str, str]
 
 
 def words_of(settings: Settings, bundle: Bundle) -> Words:
     """The words of the bundle's columns; occasions lead. Raises KeyError for a column that nobody knows."""
-    catalogue, columns = columns_of(settings), bundle.model.columns
-    entries = tuple(catalogue[name] for name in columns)
-    place, names = {name: k for k, name in enumerate(columns)}, tuple(GROUPS)
+    catalogue, columns, names = columns_of(settings), bundle.model.columns, tuple(GROUPS)
     return Words(
-        entries,
+        columns,
         Grouping(
             names,
-            tuple(names.index(entry.group) for entry in entries),
-            tuple(place.get(entry.representative_feature, k) for k, entry in enumerate(entries)),
+            tuple(names.index(catalogue[name].group) for name in columns),
             tuple(group.occasion for group in GROUPS.values()),
         ),
-        np.array(bundle.medians, dtype=np.float64),
-        np.array([entry.worse for entry in entries]),
-        tuple(place.get(entry.dated_by) for entry in entries),
+        {name: median for name, median in zip(columns, bundle.medians, strict=True) if median is not None},
+        facts_of(settings),
+        settings.features.windows,
+        {"en": "", "zh": "元" if settings.base_currency == "CNY" else ""},
     )
 
 
-def worrying(words: Words, values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Rows × columns: true where a value lies on the worrying side of the training median, if a side is.
+def due_figures(
+    maturities: Mapping[str, Sequence[Maturity]], customers: Sequence[str], monday: date
+) -> dict[str, NDArray[np.float64]]:
+    """What falls due within DUE_DAYS of each customer, the soonest first, as facts name it."""
+    figures = {name: np.full(len(customers), np.nan) for name in ("due_amount", "due_days", "due_class")}
+    figures |= {name: np.zeros(len(customers)) for name in ("due_count", "due_total", "due_last")}
+    for k, customer in enumerate(customers):
+        soon = [due for due in maturities.get(customer, ()) if (due.matures_on - monday).days <= DUE_DAYS]
+        if soon:
+            first, last = soon[0], max(due.matures_on for due in soon)
+            figures["due_count"][k] = len(soon)
+            figures["due_total"][k] = sum(due.balance_minor for due in soon) / 100
+            figures["due_last"][k] = (last - monday).days
+            figures["due_amount"][k] = first.balance_minor / 100
+            figures["due_days"][k] = (first.matures_on - monday).days
+            figures["due_class"][k] = PRODUCT_CLASSES.index(first.product_class)
+    return figures
 
-    The median lies in the bundle, so a customer's reasons do not depend on who else is scored.
-    """
-    return np.asarray((values - words.medians) * words.worse > 0)
+
+@dataclass(frozen=True)
+class Told:
+    """The facts about some customers: ``fact`` is rows × groups, its place in ``words.facts`` or −1."""
+
+    words: Words
+    figures: Figures
+    fact: NDArray[np.int64]
+
+    @property
+    def happening(self) -> NDArray[np.bool_]:
+        happened = np.array([not fact.state for fact in self.words.facts] + [False])
+        return happened[self.fact]
+
+    def sentences(
+        self, wanted: Collection[tuple[int, int]], monday: date
+    ) -> dict[tuple[int, int], list[str]]:
+        """For each row and group that is wanted the fact in every language, in the order of LANGUAGES."""
+        texts: dict[tuple[int, int], list[str]] = {}
+        by_fact: dict[int, list[tuple[int, int]]] = {}
+        for row, group in wanted:
+            by_fact.setdefault(int(self.fact[row, group]), []).append((row, group))
+        for place, cells in by_fact.items():
+            fact, lookup = self.words.facts[place], self.figures.at([row for row, _ in cells])
+            values = {shown: fact.value(shown, lookup) for shown in fact.values}
+            for k, cell in enumerate(cells):
+                own = {shown: float(figures[k]) for shown, figures in values.items()}
+                texts[cell] = [
+                    sentence(fact, own, self.figures.windows, monday, language, self.words.units[language])
+                    for language in LANGUAGES
+                ]
+        return texts
+
+
+def facts_about(words: Words, values: NDArray[np.float64], due: Due | None = None) -> Told:
+    """What can be told of each row of ``values`` (rows × columns)."""
+    features = dict(zip(words.columns, np.ascontiguousarray(values.T), strict=True)) | dict(due or {})
+    figures = Figures(features, words.medians, words.windows, len(values))
+    return Told(words, figures, told(words.facts, figures, len(values)))
 
 
 def reasons_in_words(
-    words: Words, values: NDArray[np.float64], parts: NDArray[np.float64], monday: date, k: int
+    about: Told, parts: NDArray[np.float64], monday: date, k: int
 ) -> list[tuple[Reason, ...]]:
-    """Up to k reasons of each row; ``values`` and ``parts`` (contributions) are rows × columns."""
-    top = top_reasons(parts, words.grouping, k, worrying(words, values))
-    return [
-        tuple(
-            Reason(
-                group=words.grouping.names[group],
-                feature=words.entries[column].name,
-                value=None if np.isnan(row[column]) else float(row[column]),
-                contribution=float(weight),
-                text_en=in_words(words, column, row, monday, "en"),
-                text_zh=in_words(words, column, row, monday, "zh"),
-            )
-            for group, column, weight in zip(*ranked, strict=True)
-            if group >= 0
-        )
-        for row, *ranked in zip(values, top.group, top.representative, top.contribution, strict=True)
-    ]
-
-
-def in_words(words: Words, column: int, values: NDArray[np.float64], monday: date, language: str) -> str:
-    """One column of one customer as a sentence."""
-    value, dated = float(values[column]), words.dated_by[column]
-    days = None if dated is None else float(values[dated])
-    return sentence(words.entries[column], None if np.isnan(value) else value, monday, language, days)
+    """Up to k reasons of each row; ``parts`` are the contributions, rows × columns."""
+    words = about.words
+    top = top_reasons(parts, words.grouping, k, about.fact >= 0, about.happening)
+    cells = [(int(row), int(top.group[row, at])) for row, at in np.argwhere(top.group >= 0)]
+    texts, rows = about.sentences(cells, monday), list[tuple[Reason, ...]]()
+    for row, ranked in enumerate(zip(top.group.tolist(), top.contribution.tolist(), strict=True)):
+        reasons = list[Reason]()
+        for group, weight in zip(*ranked, strict=True):
+            if group >= 0:
+                feature = about.figures.actual(words.facts[about.fact[row, group]].figure)
+                value = float(about.figures(feature)[row])
+                figure = None if math.isnan(value) else value
+                reasons.append(
+                    Reason(words.grouping.names[group], feature, figure, weight, *texts[row, group])
+                )
+        rows.append(tuple(reasons))
+    return rows
 
 
 @dataclass(frozen=True)
@@ -143,7 +188,7 @@ def last_published(bank: Context, bundle: Bundle, as_of: date) -> tuple[Run, Bun
 
 
 def changes(
-    words: Words, models: Models, frame: pd.DataFrame, scored: Scored, home: Home
+    about: Told, models: Models, frame: pd.DataFrame, scored: Scored, home: Home
 ) -> list[CustomerChange]:
     """One entry per row of ``frame``, the Monday's features as scored by the present model."""
     entries = [CustomerChange()] * len(frame)
@@ -165,8 +210,8 @@ def changes(
     if former.model_id != models.present.model_id:
         published = former.model.raw(values(former))
     risks = scored.risks[rows, -1] - former.calibrator.risks(published)[:, -1]
-    change = score_change(after, before, published, words.grouping)
-    items = _items(words, change, after.values - before.values, frame.iloc[rows])
+    change = score_change(after, before, published, about.words.grouping)
+    items = _items(about, rows, change, frame["snapshot_date"].iloc[0])
     for row, risk, of_row in zip(rows, risks, items, strict=True):
         entries[row] = CustomerChange(float(risk), of_row)
     return entries
@@ -184,22 +229,29 @@ def _earlier_rows(
 
 
 def _items(
-    words: Words, change: ScoreChange, rise: NDArray[np.float64], frame: pd.DataFrame
+    about: Told, places: NDArray[np.intp], change: ScoreChange, monday: date
 ) -> list[tuple[Change, ...]]:
-    """The items of each row; ``rise`` is rows × columns, by how much each contribution rose.
+    """The items of each row of ``change``, whose places among the rows told about are ``places``.
 
     Up to ``SHOWN`` groups that moved the score most in the direction in which it went are named, the
     strongest first; then what a new model does; then all else, so that the items add up to the total.
     """
-    values = frame[[entry.name for entry in words.entries]].to_numpy(np.float64)
-    representative = representatives(rise, worrying(words, values), words.grouping)
-    monday, rows = frame["snapshot_date"].iloc[0], list[tuple[Change, ...]]()
     along = change.groups * np.sign(change.total)[:, None]
     strongest = np.argsort(-along, axis=1, kind="stable")[:, :SHOWN]
-    for row, groups in enumerate(strongest):
+    named = np.take_along_axis(along, strongest, axis=1) > 0
+    told = named & np.take_along_axis((change.groups > 0) & about.happening[places], strongest, axis=1)
+    cells = [(int(places[row]), int(strongest[row, at])) for row, at in np.argwhere(told)]
+    texts = about.sentences(cells, monday)
+    rows = list[tuple[Change, ...]]()
+    for row, groups in enumerate(strongest.tolist()):
         items = [
-            _named(words, group, change.groups[row, group], representative[row, group], values[row], monday)
-            for group in groups[along[row, groups] > 0]
+            _named(
+                about.words.grouping.names[group],
+                change.groups[row, group],
+                texts.get((int(places[row]), group)),
+            )
+            for group, shown in zip(groups, named[row], strict=True)
+            if shown
         ]
         if change.model[row]:
             items.append(Change(MODEL[0], float(change.model[row]), *MODEL[1:]))
@@ -210,13 +262,7 @@ def _items(
     return rows
 
 
-def _named(
-    words: Words, group: int, contribution: float, column: int, values: NDArray[np.float64], monday: date
-) -> Change:
-    """The group's title; where it rose, with the figure that rose most."""
-    name = words.grouping.names[group]
-    en, zh = GROUPS[name].en, GROUPS[name].zh
-    if contribution > 0 and column >= 0:
-        en += f" ({in_words(words, column, values, monday, 'en')})"
-        zh += f"（{in_words(words, column, values, monday, 'zh')}）"
-    return Change(name, float(contribution), en, zh)
+def _named(group: str, contribution: float, texts: Sequence[str] | None) -> Change:
+    """What happened, where the group rose and something did; else the group's title."""
+    en, zh = texts or (GROUPS[group].en, GROUPS[group].zh)
+    return Change(group, float(contribution), en, zh)

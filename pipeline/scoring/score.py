@@ -11,24 +11,37 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from configs.errors import DataError
-from configs.published import Exclusion, Manager, Reason, Run, Score, risk_name
+from configs.published import Exclusion, Manager, Maturity, Reason, Run, Score, risk_name
 from configs.settings import NOT_IN_RUNS, Settings
 from models.bundle import Scored
 from models.severity import money_at_risk
 from pipeline.artefacts import Home, fingerprint
-from pipeline.scoring.reasons import CustomerChange, Models, changes, reasons_in_words, words_of
+from pipeline.scoring.profiles import maturities
+from pipeline.scoring.reasons import (
+    CustomerChange,
+    Models,
+    changes,
+    due_figures,
+    facts_about,
+    reasons_in_words,
+    words_of,
+)
 from pipeline.snapshots.build import nobody_eligible, read_eligible, read_partition
 from pipeline.tables import Ingested
 
 
 @dataclass(frozen=True)
 class Publication:
-    """All that one run publishes: one score per customer of the cohort, one exclusion for everyone else."""
+    """All that one run publishes: one score per customer of the cohort, one exclusion for everyone else.
+
+    ``maturities`` has what falls due of those of whom something does, as in their profiles.
+    """
 
     run: Run
     scores: tuple[Score, ...]
     exclusions: tuple[Exclusion, ...]
     managers: tuple[Manager, ...]
+    maturities: Mapping[str, tuple[Maturity, ...]]
 
 
 def score(settings: Settings, home: Home, tables: Ingested, models: Models, as_of: date) -> Publication:
@@ -45,12 +58,14 @@ def score(settings: Settings, home: Home, tables: Ingested, models: Models, as_o
     frame = bundle.learnt.extended(frame, eligible)
     scored = bundle.score(frame)
     values = frame[list(bundle.model.columns)].to_numpy(np.float64)
-    words = words_of(settings, bundle)
-    reasons = reasons_in_words(words, values, scored.contributions.values, as_of, settings.lists.reasons)
-    scores = _scores(settings, eligible, scored, reasons, changes(words, models, frame, scored, home))
+    customers = list(eligible["customer_id"])
+    due = maturities(tables, as_of, customers)
+    about = facts_about(words_of(settings, bundle), values, due_figures(due, customers, as_of))
+    reasons = reasons_in_words(about, scored.contributions.values, as_of, settings.lists.reasons)
+    scores = _scores(settings, eligible, scored, reasons, changes(about, models, frame, scored, home))
     exclusions = _exclusions(tables, cohort)
     run = _run(settings, tables, models, as_of, len(scores), exclusions)
-    return Publication(run, scores, exclusions, read_managers(tables))
+    return Publication(run, scores, exclusions, read_managers(tables), due)
 
 
 def read_managers(tables: Ingested) -> tuple[Manager, ...]:

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from types import MappingProxyType
 
+from configs.dates import day_in_words
 from configs.published import LANGUAGES, Change, Language, Reason, Run, Score
 from configs.reason_groups import GROUPS
 
@@ -112,9 +113,7 @@ class Wording:
         >>> Wording("en").day(date(2026, 11, 16)), Wording("zh").day(date(2026, 11, 16))
         ('16 Nov 2026', '2026年11月16日')
         """
-        if self.language == "zh":
-            return f"{day.year}年{day.month}月{day.day}日"
-        return f"{day.day} {day:%b %Y}"
+        return day_in_words(day, self.language)
 
 
 def risk_points(score: Score) -> int:

@@ -9,8 +9,10 @@ from configs.errors import DataError
 from configs.settings import Training
 from models.bundle import Bundle
 from models.explain import (
+    LEAD_FROM,
     Contributions,
     Grouping,
+    Reasons,
     by_group,
     contributions,
     score_change,
@@ -24,13 +26,11 @@ GROUPS = {"outflow_4w": "outflow", "outflow_13w": "outflow", "login_4w": "login"
 NAMES = ("login", "outflow", "tenure")
 
 
-def make_grouping(columns, groups, names, leads=(), representative=()) -> Grouping:
-    """The grouping by name; ``representative`` names the column that stands for another."""
-    shown = {name: name for name in columns} | dict(representative)
+def make_grouping(columns, groups, names, leads=()) -> Grouping:
+    """The grouping by name."""
     return Grouping(
         tuple(names),
         tuple(list(names).index(groups[name]) for name in columns),
-        tuple(columns.index(shown[name]) for name in columns),
         tuple(name in leads for name in names),
     )
 
@@ -38,9 +38,12 @@ def make_grouping(columns, groups, names, leads=(), representative=()) -> Groupi
 BY_NAME = make_grouping(COLUMNS, GROUPS, NAMES)
 
 
-def every(values: np.ndarray) -> np.ndarray:
-    """Every value is worrying."""
-    return np.ones(values.shape, dtype=np.bool_)
+def top(values: np.ndarray, grouping: Grouping, k: int, told=None, happening=None) -> Reasons:
+    """The reasons where something can be told of every group, all of which happened."""
+    every = np.ones((len(values), len(grouping.names)), np.bool_)
+    return top_reasons(
+        values, grouping, k, every if told is None else told, every if happening is None else happening
+    )
 
 
 def one_each(columns: tuple[str, ...]) -> Grouping:
@@ -107,10 +110,9 @@ def test_four_rows_by_hand():
             [0.1, 0.1, 0.3, 0.0],  # login 0.3, outflow 0.2 with equal columns: the first represents it
         ]
     )
-    found = top_reasons(values, BY_NAME, 2, every(values))
+    found = top(values, BY_NAME, 2)
     names = [[NAMES[one] if one >= 0 else "" for one in row] for row in found.group]
     assert names == [["outflow", "login"], ["login", "outflow"], ["", ""], ["login", "outflow"]]
-    assert found.representative.tolist() == [[1, 2], [2, 0], [-1, -1], [2, 0]]
     assert found.contribution.ravel() == pytest.approx([0.5, 0.4, 0.5, 0.25, 0, 0, 0.3, 0.2])
 
 
@@ -122,42 +124,48 @@ def test_four_rows_by_hand():
 def test_law_a_row_has_the_same_reasons_wherever_it_stands(values, k, data):
     matrix = np.array(values) / 7
     order = data.draw(st.permutations(range(len(matrix))))
-    found, moved = (top_reasons(one, BY_NAME, k, every(one)) for one in (matrix, matrix[order]))
-    for name in ("group", "representative", "contribution"):
+    found, moved = (top(one, BY_NAME, k) for one in (matrix, matrix[order]))
+    for name in ("group", "contribution"):
         assert np.array_equal(getattr(found, name)[order], getattr(moved, name))
-    assert (np.diff(found.contribution, axis=1) <= 0).all()
+    weighty = np.where(found.contribution >= LEAD_FROM, found.contribution, 0)
+    assert (np.diff(weighty, axis=1) <= 0).all()
     assert ((found.contribution > 0) == (found.group >= 0)).all()
 
 
 def test_equal_groups_rank_by_name():
     columns = tuple(f"feature_{number}" for number in range(40))
     values = np.tile(1.0 + np.arange(40) % 2, (3, 1))
-    found = top_reasons(values, one_each(columns), 40, every(values))
+    found = top(values, one_each(columns), 40)
     assert [sorted(columns)[one] for one in found.group[1]] == sorted(columns[1::2]) + sorted(columns[::2])
 
 
 def test_more_reasons_than_groups_are_not_invented():
-    found = top_reasons(np.ones((1, 4)), BY_NAME, 9, every(np.ones((1, 4))))
+    found = top(np.ones((1, 4)), BY_NAME, 9)
     assert found.group.shape == (1, 3)
 
 
-def test_only_a_worrying_column_stands_for_its_group():
-    values = np.array([[3.0, 1.0, 2.0], [3.0, 1.0, 2.0]])
-    worrying = np.array([[False, True, True], [False, False, True]])
-    groups = {"a": "first", "b": "first", "c": "second"}
-    found = top_reasons(values, make_grouping(("a", "b", "c"), groups, ("first", "second")), 2, worrying)
-    # Row 0: "first" raises the score by 4, shown by b, as a is not worrying. Row 1: nothing can show "first".
+def test_a_group_of_which_nothing_can_be_told_is_no_reason():
+    values = np.array([[4.0, 2.0], [4.0, 2.0]])
+    told = np.array([[True, True], [False, True]])
+    found = top(values, one_each(("a", "b")), 2, told)
     assert found.group.tolist() == [[0, 1], [1, -1]]
-    assert found.representative.tolist() == [[1, 2], [2, -1]]
     assert found.contribution.tolist() == [[4.0, 2.0], [2.0, 0.0]]
+
+
+def test_what_happened_comes_before_how_things_stand_if_it_adds_enough():
+    columns = ("state", "occasion", "event", "trifle")
+    grouping = make_grouping(columns, {name: name for name in columns}, columns, leads=("occasion",))
+    happening = np.array([[False, True, True, True], [False, False, True, True]])
+    values = np.array([[0.9, 0.2, 0.3, 0.05], [0.9, 1.2, 0.1, 0.09]])
+    found = top(values, grouping, 4, happening=happening)
+    names = [[columns[one] for one in row] for row in found.group]
+    assert names == [["occasion", "event", "state", "trifle"], ["event", "occasion", "state", "trifle"]]
 
 
 def test_a_bundle_explains_what_it_scores(bundle, judge):
     columns = bundle.model.columns
     why = contributions(bundle.model, judge.features)
-    found = top_reasons(
-        why.values, make_grouping(columns, dict.fromkeys(columns, "all"), ["all"]), 1, every(why.values)
-    )
+    found = top(why.values, make_grouping(columns, dict.fromkeys(columns, "all"), ["all"]), 1)
     higher = why.raw.mean(axis=1) > why.bias + 1e-9
     assert (found.group[higher, 0] == 0).all()
 
@@ -173,7 +181,7 @@ def test_the_strongest_occasion_comes_first_if_it_adds_enough():
             [-1.0, -0.1, -0.2],
         ]
     )
-    found = top_reasons(values, grouping, 3, every(values))
+    found = top(values, grouping, 3)
     names = [[columns[one] if one >= 0 else "" for one in row] for row in found.group]
     assert names == [
         ["other", "sign", "occasion"],
@@ -184,25 +192,12 @@ def test_the_strongest_occasion_comes_first_if_it_adds_enough():
     assert found.contribution[0].tolist() == [0.3, 0.9, 0.2]
 
 
-def test_a_column_hard_to_read_speaks_through_the_one_that_shows_it():
-    columns = ("count", "zscore", "sum")
-    grouping = make_grouping(
-        columns, dict.fromkeys(columns, "all"), ["all"], representative={"zscore": "count"}
-    )
-    # The z-score adds most, but is never shown: the count speaks for both, unless its value is not worrying.
-    values = np.array([[0.1, 0.5, 0.3], [0.1, 0.1, 0.3], [0.1, 0.5, 0.3]])
-    seen = np.array([[True, True, True], [True, True, True], [False, True, True]])
-    found = top_reasons(values, grouping, 1, seen)
-    assert found.representative[:, 0].tolist() == [0, 2, 2]
-    assert found.contribution[:, 0] == pytest.approx([0.9, 0.5, 0.9])
-
-
 def test_what_the_order_of_addition_makes_is_a_tie():
     columns = ("a", "b", "c", "d")
     grouping = make_grouping(columns, dict.fromkeys("abc", "late") | {"d": "early"}, ["early", "late"])
     values = np.array([[0.1, 0.2, 0.3, 0.6]])
     assert 0.1 + 0.2 + 0.3 > 0.6
-    assert top_reasons(values, grouping, 1, every(values)).group.tolist() == [[0]]
+    assert top(values, grouping, 1).group.tolist() == [[0]]
 
 
 def test_groups_add_up_to_their_columns():

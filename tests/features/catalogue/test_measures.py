@@ -3,12 +3,14 @@
 from datetime import date, datetime
 from typing import Any
 
+import numpy as np
 import pytest
 
 from configs.bank_folder import load_settings
 from configs.errors import ConfigError
 from configs.settings import Settings
 from features.build import build, catalogue
+from features.catalogue.facts import Figures, facts_of, told
 from features.catalogue.measures import MEASURES, declared
 from features.catalogue.sentences import sentence
 
@@ -34,8 +36,39 @@ def test_its_columns_and_phrases() -> None:
     }  # fmt: skip
     row = rows["counter_cash_sum_4w"]
     assert (row.group, row.worse, row.family) == ("outflow", 1, "flows")
-    assert sentence(row, 9_000.0, MONDAY, "en") == "cash taken at the counter in the last 4 weeks: 9,000"
-    assert sentence(row, 90_000.0, MONDAY, "zh") == "近4周柜面取现：9万元"
+    assert row.phrase == {"en": "cash taken at the counter in the last 4 weeks", "zh": "近4周柜面取现"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "figures", "text"),
+    [
+        ({}, (9_000, 33_000), "Cash taken at the counter in the last 4 weeks: 9,000; usually 2,000"),
+        ({}, (1_000, 25_000), None),
+        ({"statistics": ["count"]}, (4, 16),
+         "Cash taken at the counter in the last 4 weeks: 4; usually about once"),
+        ({"statistics": ["count"], "worse": -1}, (2, 50),
+         "Cash taken at the counter in the last 13 weeks: 2; usually about 16"),
+        ({"statistics": ["count"], "worse": -1}, (2, 10), None),
+        ({"worse": 0}, (9_000, 33_000), None),
+        ({"statistics": ["days_since"]}, (9_000, 33_000), None),
+    ],
+)  # fmt: skip
+def test_what_is_told_of_it(changed: dict[str, Any], figures: tuple[int, int], text: str | None) -> None:
+    settings = settings_with(**changed)
+    own = [fact for fact in facts_of(settings) if fact.key == "counter_cash"]
+    now, year = (np.array([float(figure)]) for figure in figures)
+    columns = {
+        f"counter_cash_{kind}_{span}": year if span == "52w" else now
+        for kind in ("sum", "count")
+        for span in ("4w", "13w", "52w")
+    }
+    lookup = Figures(columns, {}, settings.features.windows, 1)
+    place = told(own, lookup, 1).max()
+    if text is None:
+        assert place == -1
+    else:
+        values = {name: float(own[place].value(name, lookup)[0]) for name in own[place].values}
+        assert sentence(own[place], values, lookup.windows, MONDAY, "en", "") == text
 
 
 def test_its_sums(entities_of: Any) -> None:

@@ -12,6 +12,7 @@ from configs.errors import ConfigError
 from configs.published import Manager, ResponseRate, Run, Score
 from pipeline.lists.call_lists import _with_lists, check_salt, reached, with_next_steps
 from pipeline.lists.decisions import choose
+from pipeline.scoring.profiles import maturities
 from tests.pipeline.conftest import SELECTS
 
 MONDAY, SINCE = date(2024, 3, 18), date(2024, 2, 12)
@@ -94,11 +95,12 @@ def test_who_is_listed_gets_a_next_step_by_reasons_and_what_falls_due(tiny):
     settings = tiny.settings(lists={"control_group_share": 0.0})
     week = Week(MONDAY, 14, ResponseRate(0.3))
     lists = choose(scores, [Manager("M1", "", "B1", 2)], settings.lists, week)
-    (told,) = with_next_steps(settings, tiny.ingest(), MONDAY, lists)
+    due = maturities(tiny.ingest(), MONDAY, [score.customer_id for score in scores])
+    (told,) = with_next_steps(settings, due, MONDAY, lists)
     steps = {one.customer_id: (one.next_step_en, one.next_step_zh) for one in told.decisions}
     rules = settings.next_steps.rules
-    due = next(rule for rule in rules if rule.maturing_days)
-    assert steps == {"C1": (due.en, due.zh), "C2": (rules[-1].en, rules[-1].zh), "C3": (None, None)}
+    rollover = next(rule for rule in rules if rule.maturing_days)
+    assert steps == {"C1": (rollover.en, rollover.zh), "C2": (rules[-1].en, rules[-1].zh), "C3": (None, None)}
     assert [replace(one, next_step_en=None, next_step_zh=None) for one in told.decisions] == [
         *lists[0].decisions
     ]

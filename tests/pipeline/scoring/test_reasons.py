@@ -13,7 +13,8 @@ import pytest
 
 from configs.bank_folder import load_settings
 from configs.errors import DataError
-from configs.published import Run
+from configs.published import Maturity, Reason, Run
+from configs.reason_groups import GROUPS
 from models.bundle import Scored
 from models.explain import Contributions
 from models.hazard import Calibrator
@@ -24,73 +25,98 @@ from pipeline.scoring.reasons import (
     Models,
     Words,
     changes,
+    due_figures,
+    facts_about,
     last_published,
     reasons_in_words,
     words_of,
-    worrying,
 )
 
 MONDAY = date(2026, 11, 16)
 COLUMNS = (
-    "days_since_salary",
-    "outflow_sum_4w",
-    "outflow_zscore_4w_per_52w",
-    "days_since_outflow",
+    "days_since_complaint",
+    "outflow_elsewhere_sum_4w",
+    "days_since_outflow_elsewhere",
+    "aum_last",
     "view_rates_count_4w",
+    "days_since_view_rates",
+    "product_held",
     "season_sine",
 )
 VALUES = np.array(
     [
-        [94.0, 320_000.0, 3.1, 17.0, 0.0, 0.5],
-        [10.0, 20_000.0, 0.1, 3.0, 4.0, 0.5],
-        [np.nan, 320_000.0, 3.1, 17.0, 5.0, 0.5],
+        [17.0, 320_000.0, 2.0, 1e6, 0.0, np.nan, 2.0, 0.5],
+        [94.0, 500.0, 3.0, 1e6, 4.0, 6.0, 2.0, 0.5],
+        [np.nan, 320_000.0, 17.0, 1e6, 5.0, 6.0, 4.0, 0.5],
     ]
 )
 PARTS = np.array(
-    [[0.2, 0.05, 0.6, 0.0, 0.1, 0.9], [0.3, 0.4, 0.0, 0.0, 0.2, 0.9], [0.3, -0.5, -0.6, 0.0, 0.2, 0.9]]
+    [
+        [0.2, 0.05, 0.6, 0.0, 0.1, 0.0, 0.9, 0.9],
+        [0.3, 0.4, 0.0, 0.0, 0.05, 0.05, 0.9, 0.9],
+        [0.3, -0.5, -0.6, 0.0, 0.2, 0.0, 0.4, 0.9],
+    ]
 )
 
 
 @pytest.fixture(scope="module")
 def words() -> Words:
-    medians = (14.0, 30_000.0, 0.2, 5.0, 1.0, None)
+    medians = (40.0, 0.0, 40.0, 9e5, 1.0, 30.0, 3.0, None)
     bundle = SimpleNamespace(model=SimpleNamespace(columns=COLUMNS), medians=medians)
     return words_of(load_settings("demo"), bundle)
 
 
-def test_each_reason_tells_the_customers_own_figure_and_day(words: Words) -> None:
-    first, second, third = reasons_in_words(words, VALUES, PARTS, MONDAY, 3)
-    # Salary is an occasion and comes first. Most of the outflow lies in the z-score, shown by the sum; few
-    # looks at rates are no reason, and the season has no worrying side.
+def reasons_of(words: Words, values: np.ndarray, parts: np.ndarray, due=None) -> list[tuple[Reason, ...]]:
+    return reasons_in_words(facts_about(words, values, due), parts, MONDAY, 3)
+
+
+def test_each_reason_tells_what_happened_with_amount_and_day(words: Words) -> None:
+    first, second, third = reasons_of(words, VALUES, PARTS)
+    # A complaint is an occasion and comes first; few products weigh most but are a state. Nobody looked at
+    # rates, and the season is no fact.
     shown = [(one.group, one.feature, round(one.contribution, 9)) for one in first]
-    assert shown == [("salary", "days_since_salary", 0.2), ("outflow", "outflow_sum_4w", 0.65)]
-    assert first[0].text_en == "last salary on 2026-08-14"
-    assert first[1].text_en == "money going out in the last 4 weeks: 320,000; last on 2026-10-30"
-    assert first[1].text_zh == "近4周资金流出：32万元，最近一次2026-10-30"
-    # A salary ten days ago and a small outflow are not worrying, whatever they add.
-    assert [(one.group, one.value) for one in second] == [("interest", 4.0)]
-    # What is not known is not worrying; what lowers the score is no reason.
+    assert shown == [
+        ("complaint", "days_since_complaint", 0.2),
+        ("outflow", "outflow_elsewhere_sum_4w", 0.65),
+        ("product", "product_held", 0.9),
+    ]
+    assert first[0].text_en == "Complained on 30 Oct"
+    assert first[1].text_zh == "近4周向他行转出32万元，最近一笔在11月14日"
+    # A complaint of a quarter ago is no news, 500 of a million a trifle, whatever they add.
+    assert [(one.group, one.value) for one in second] == [("interest", 4.0), ("product", 2.0)]
+    # What is not known is not told; what lowers the score is no reason; four products are not few.
     assert [one.group for one in third] == ["interest"]
 
 
-def test_reasons_do_not_depend_on_who_else_is_scored(words: Words) -> None:
-    together = reasons_in_words(words, VALUES, PARTS, MONDAY, 3)
-    alone = [
-        reasons_in_words(words, VALUES[k : k + 1], PARTS[k : k + 1], MONDAY, 3)[0] for k in range(len(VALUES))
+def test_what_matures_is_named_with_its_product(words: Words) -> None:
+    monday = date(2026, 11, 16)
+    due = [
+        Maturity("Term 1y", "term", date(2026, 12, 3), 40_000_000),
+        Maturity("Wealth", "wealth", date(2026, 12, 31), 20_000_000),
+        Maturity("Later", "term", date(2027, 1, 16), 90_000_000),
     ]
+    figures = due_figures({"A": due, "C": due[:1]}, ["A", "B", "C"], monday)
+    assert figures["due_count"].tolist() == [2, 0, 1]
+    assert figures["due_total"].tolist() == [600_000, 0, 400_000]
+    about = facts_about(words, VALUES, figures)
+    rollover = words.grouping.names.index("rollover")
+    assert (about.fact[:, rollover] >= 0).tolist() == [True, False, True]
+    texts = about.sentences([(0, rollover), (2, rollover)], monday)
+    assert texts[0, rollover][0] == "600,000 matures by 31 Dec; first 400,000 in term deposits on 3 Dec"
+    assert texts[2, rollover][1] == "定期存款40万元将于12月3日到期"
+
+
+def test_reasons_do_not_depend_on_who_else_is_scored(words: Words) -> None:
+    together = reasons_of(words, VALUES, PARTS)
+    alone = [reasons_of(words, VALUES[k : k + 1], PARTS[k : k + 1])[0] for k in range(len(VALUES))]
     assert alone == together
-    assert reasons_in_words(words, VALUES[::-1], PARTS[::-1], MONDAY, 3) == together[::-1]
-
-
-def test_worrying_is_judged_beside_the_training_median(words: Words) -> None:
-    assert worrying(words, VALUES)[0].tolist() == [True, True, True, False, False, False]
-    assert not worrying(words, np.full((1, len(COLUMNS)), np.nan)).any()
+    assert reasons_of(words, VALUES[::-1], PARTS[::-1]) == together[::-1]
 
 
 EARLIER = date(2026, 11, 9)
-FEW_COLUMNS = ("days_since_salary", "outflow_sum_4w", "view_rates_count_4w", "season_sine")
-WEIGHTS = np.array([0.01, 1e-6, 0.1, 0.5])
-MEDIANS = (14.0, 30_000.0, 1.0, None)
+FEW_COLUMNS = ("days_since_salary", "outflow_sum_4w", "view_rates_count_13w", "days_since_view_rates")
+WEIGHTS = np.array([0.01, 1e-6, 0.1, 0.0])
+MEDIANS = (14.0, 30_000.0, 1.0, 20.0)
 
 
 class Linear:
@@ -155,8 +181,8 @@ def changed(monkeypatch):
         why = explained(present.model, values)
         scored = Scored(present.calibrator.risks(why.raw), np.ones(len(values)), why)
         models = Models(present, (run("before", EARLIER), former or present))
-        words = words_of(load_settings("demo"), present)
-        return changes(words, models, monday, scored, None)
+        about = facts_about(words_of(load_settings("demo"), present), values)
+        return changes(about, models, monday, scored, None)
 
     return of
 
@@ -164,24 +190,25 @@ def changed(monkeypatch):
 def test_amounts_by_group_and_words_by_hand(changed):
     """Log-odds: salary 84 days · 0.01 = 0.84, looks at rates 4 · 0.1 = 0.4, outflow 300,000 / 10⁶ = 0.3.
 
-    The raw score was −3 + 0.1 + 0.02 + 0.25 = −2.63 and is −1.09.
+    The raw score was −3 + 0.1 + 0.02 = −2.88 and is −1.34.
     """
-    (change,) = changed({"A": [10, 20_000, 0, 0.5]}, {"A": [94, 320_000, 4, 0.5]})
+    (change,) = changed({"A": [10, 20_000, 0, 6]}, {"A": [94, 320_000, 4, 6]})
     assert [item.group for item in change.items] == ["salary", "interest", "other"]
     assert [item.contribution for item in change.items] == pytest.approx([0.84, 0.4, 0.3])
     assert fsum(item.contribution for item in change.items) == pytest.approx(1.54)
-    assert change.items[0].text_en.endswith("(last salary on 2026-08-14)")
-    assert "（" in change.items[0].text_zh
+    # Of the salary nothing can be told without its number, so its group is named.
+    assert change.items[0].text_en == "salary stopped or fell"
+    assert change.items[1].text_zh == "近13周查看利率4次，最近一次在11月10日"
     assert (change.items[2].text_en, change.items[2].text_zh) == ("other", "其他")
-    assert change.risk == pytest.approx(sigmoid(-1.09) - sigmoid(-2.63))
+    assert change.risk == pytest.approx(sigmoid(-1.34) - sigmoid(-2.88))
 
 
-def test_a_fall_names_what_fell_most_without_a_figure(changed):
+def test_a_fall_names_what_fell_most_without_a_fact(changed):
     """Salary 10 days ago in place of 94: −0.84; outflow −0.3; looks at rates +0.1, against the direction."""
     (change,) = changed({"A": [94, 320_000, 0, 0.5]}, {"A": [10, 20_000, 1, 0.5]})
     expected = [("salary", -0.84), ("outflow", -0.3), ("other", 0.1)]
     assert amounts(change) == expected
-    assert not any("(" in item.text_en for item in change.items)
+    assert [item.text_en for item in change.items][:2] == [GROUPS["salary"].en, GROUPS["outflow"].en]
     assert change.risk < 0
 
 

@@ -1,0 +1,184 @@
+"""Facts: what can be said of a customer in a sentence behind a reason, as facts.toml declares it.
+
+A reason is a group of features that raises a score; a fact says what happened: beside the customer's own
+usual or beside others, with amount and day. Names in an expression are features as of the Monday, and
+
+- ``size``: AUM, beside which an amount is large or a trifle; of a bank without balances a year's outflow;
+- ``<feature>_4w_usual``: the mean of so many weeks over the rest of the longest window (sums and counts);
+- ``median_<feature>``: the median of training, which lies in the bundle, so that no customer's facts depend
+  on who else is scored;
+- ``weeks_52w``: the weeks of the window that stands for this one;
+- ``due_count``, ``due_total`` (base currency), ``due_last`` (days ahead) of what matures within DUE_DAYS, and
+  ``due_amount``, ``due_days``, ``due_class`` (place in PRODUCT_CLASSES) of what matures first.
+"""
+
+import ast
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from configs.reason_groups import GROUPS
+from configs.settings import OwnMeasure, Settings
+
+DUE_DAYS = 60  # ahead of a Monday: what matures later is for a later list
+STANDARD = (4, 13, 26, 52)  # the windows, in weeks, by which facts.toml names features
+_WINDOW = re.compile(r"(?<=_)(4|13|26|52)w(?=_|$)")
+
+Figure = NDArray[np.float64]
+Lookup = Callable[[str], Figure]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One row of facts.toml. ``values`` holds kind and expression of each place of the sentences ``text``,
+    by language; ``figure`` names the feature that is published with the reason.
+    """
+
+    key: str
+    group: str
+    when: str
+    figure: str
+    values: Mapping[str, tuple[str, str]]
+    text: Mapping[str, str]
+    state: bool = False
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Every name in its expressions."""
+        sources = (self.when, *(expression for _, expression in self.values.values()))
+        trees = (ast.walk(ast.parse(source, mode="eval")) for source in sources)
+        return frozenset(node.id for tree in trees for node in tree if isinstance(node, ast.Name))
+
+    def holds(self, lookup: Lookup) -> NDArray[np.bool_]:
+        return np.asarray(_evaluated(self.when, lookup), bool)
+
+    def value(self, place: str, lookup: Lookup) -> Figure:
+        return np.asarray(_evaluated(self.values[place][1], lookup), np.float64)
+
+
+def _evaluated(expression: str, lookup: Lookup) -> object:
+    nodes = ast.walk(ast.parse(expression, mode="eval"))
+    names = {node.id: lookup(node.id) for node in nodes if isinstance(node, ast.Name)}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return pd.eval(expression, engine="python", local_dict=names, global_dict={})
+
+
+def _declared(path: Path) -> Iterator[Fact]:
+    for key, row in tomllib.loads(path.read_text("utf-8")).items():
+        values = {place: _split(text) for place, text in row["values"].items()}
+        first = next(iter(re.findall(r"[a-z][a-z0-9_]*", row["when"])))
+        figure = row.get("figure", first)
+        yield Fact(key, row["group"], row["when"], figure, values, {"en": row["en"], "zh": row["zh"]},
+                   row.get("state", False))  # fmt: skip
+
+
+def _split(value: str) -> tuple[str, str]:
+    kind, _, expression = value.partition(": ")
+    return kind, expression
+
+
+FACTS = tuple(_declared(Path(__file__).with_suffix(".toml")))
+
+
+def facts_of(settings: Settings) -> tuple[Fact, ...]:
+    """The facts in the order in which those of a group are tried; those of the bank's own measures first."""
+    own = (fact for measure in settings.features.measures for fact in _own_facts(measure))
+    return (*own, *FACTS)
+
+
+def _own_facts(measure: OwnMeasure) -> Iterator[Fact]:
+    """More than usual of what is worrying, or less of what is missed: by number, else by amount."""
+    statistic = next((name for name in ("count", "sum") if name in measure.statistics), None)
+    if not measure.worse or statistic is None:
+        return
+    window = "4w" if measure.worse > 0 else "13w"
+    figure, (kind, usual) = f"{measure.name}_{statistic}_{window}", _KINDS[statistic]
+    yield Fact(
+        measure.name,
+        measure.group,
+        f"{figure} > 0 and {figure} >= {figure}_usual"
+        if measure.worse > 0
+        else f"{figure} * 1.5 <= {figure}_usual",
+        figure,
+        {"figure": (kind, figure), "usual": (usual, f"{figure}_usual")},
+        {
+            "en": f"{measure.en} in {{{window}}}: {{figure}}; usually {{usual}}",
+            "zh": f"{{{window}}}{measure.zh}：{{figure}}，平时{{usual}}",
+        },
+    )
+
+
+_KINDS = {"count": ("number", "rate"), "sum": ("money", "money")}  # of a figure and its usual
+
+
+def nearest(windows: Sequence[int]) -> dict[str, int]:
+    """The bank's window that stands for each standard one, in weeks.
+
+    >>> nearest((4, 13, 26, 52))
+    {'4w': 4, '13w': 13, '26w': 26, '52w': 52}
+    >>> nearest((8, 40))
+    {'4w': 8, '13w': 8, '26w': 40, '52w': 40}
+    """
+    return {f"{weeks}w": min(windows, key=lambda own: (abs(own - weeks), own)) for weeks in STANDARD}
+
+
+class Figures:
+    """The figures of some customers by name, one number per customer; NaN where there is none."""
+
+    def __init__(
+        self, features: Mapping[str, Figure], medians: Mapping[str, float], windows: Sequence[int], size: int
+    ) -> None:
+        self._features, self._medians, self._size = features, medians, size
+        self.windows = nearest(windows)
+
+    def __call__(self, name: str) -> Figure:
+        if name == "size":
+            return self("aum_last" if "aum_last" in self._features else "outflow_sum_52w")
+        if name.startswith("weeks_"):
+            return self._constant(self.windows[name.removeprefix("weeks_")])
+        if name.startswith("median_"):
+            return self._constant(self._medians.get(self.actual(name.removeprefix("median_")), np.nan))
+        if name.endswith("_usual"):
+            return self._usual(name.removesuffix("_usual"))
+        return self._features.get(self.actual(name), self._constant(np.nan))
+
+    def at(self, rows: Sequence[int]) -> Lookup:
+        """The figures of some of the customers."""
+        places = np.asarray(rows, np.intp)
+        return lambda name: self(name)[places]
+
+    def actual(self, name: str) -> str:
+        """The feature's name with the bank's own windows."""
+        return _WINDOW.sub(lambda found: f"{self.windows[found[0]]}w", name)
+
+    def _usual(self, name: str) -> Figure:
+        measure, _, window = name.rpartition("_")
+        short, year = self.windows[window], self.windows["52w"]
+        if short >= year:
+            return self._constant(np.nan)
+        return (self(f"{measure}_52w") - self(name)) * (short / (year - short))
+
+    def _constant(self, number: float) -> Figure:
+        return np.full(self._size, number, np.float64)
+
+
+def told(facts: Sequence[Fact], lookup: Lookup, size: int) -> NDArray[np.int64]:
+    """Rows × groups: the place of the first fact of the group that holds, −1 where none does.
+
+    A fact does not hold where one of its values is not known.
+    """
+    names = tuple(GROUPS)
+    first = np.full((size, len(names)), -1, np.int64)
+    for place, fact in reversed([*enumerate(facts)]):
+        holds = fact.holds(lookup)
+        for shown in fact.values:
+            holds &= np.isfinite(fact.value(shown, lookup))
+        first[holds, names.index(fact.group)] = place
+    return first
