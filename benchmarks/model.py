@@ -94,7 +94,7 @@ def scoring(settings: Settings, data: Path, chosen: Split, rows: int) -> dict[st
     took = stopwatch()
     parts = contributions(bundle.model, values).values
     about = facts_about(words, values)
-    top_reasons(parts, words.grouping, settings.lists.reasons, about.fact >= 0, about.happening)
+    top_reasons(parts, words.grouping, settings.lists.reasons, about.fact >= 0, about.is_event)
     return {"predict": predicted, "reasons": took(), "rows": rows}
 
 

@@ -13,6 +13,9 @@ LANGUAGES: tuple[Language, ...] = get_args(Language)
 Outcome = Literal["will_stay", "undecided", "leaving", "no_answer", "not_interested", "no_contact"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
+# Of a reason.
+Strength = Literal["strong", "clear", "slight"]
+
 # Of the life cycle; features/families/lifecycle.py tells them.
 STAGES = ("new", "growing", "mature", "declining", "dormant")
 HORIZONS = (30, 60, 90)  # days; each has its own risk in a published score
@@ -28,6 +31,11 @@ class Reason:
     contribution: float
     text_en: str
     text_zh: str
+
+    @property
+    def strength(self) -> Strength:
+        """By the odds of leaving: doubled and more, a third and more, less."""
+        return "strong" if self.contribution >= 0.7 else "clear" if self.contribution >= 0.3 else "slight"
 
 
 @dataclass(frozen=True)

@@ -109,19 +109,19 @@ def top_reasons(
     values: NDArray[np.float64],
     grouping: Grouping,
     k: int,
-    told: NDArray[np.bool_],
-    happening: NDArray[np.bool_],
+    has_fact: NDArray[np.bool_],
+    is_event: NDArray[np.bool_],
 ) -> Reasons:
-    """The k groups of columns that raise each row's score most, of those of which something can be told.
+    """The k groups of columns that raise each row's score most, of those that have a fact.
 
-    ``told`` and ``happening`` are rows × groups: a fact holds; and it is something that happened, not how
-    things stand. First comes the strongest occasion that happened, if it adds LEAD_FROM: signs (money on its
+    ``has_fact`` and ``is_event`` are rows × groups: a fact holds; and it says what happened, not how things
+    stand. First comes the strongest occasion that happened, if it adds LEAD_FROM: signs (money on its
     way, comparing rates) say that a customer is leaving, an occasion says what may have come up. Then comes
     what happened and adds LEAD_FROM, then everything else, each by weight. Sums equal to DIGITS are ties,
     which go to the group first in ``names``.
     """
-    total = np.where(told, np.round(by_group(values, grouping), DIGITS), -np.inf)
-    weighty = happening & (total >= LEAD_FROM)
+    total = np.where(has_fact, np.round(by_group(values, grouping), DIGITS), -np.inf)
+    weighty = is_event & (total >= LEAD_FROM)
     occasion = np.where(np.array(grouping.leads) & weighty, total, -np.inf)
     first = weighty.astype(np.int64)
     rows, strongest = np.arange(len(total)), occasion.argmax(axis=1)

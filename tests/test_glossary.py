@@ -95,7 +95,7 @@ RETIRED = (
         r"(?:models|pipeline/evaluation|pipeline/training)/.* drawn", "a bootstrap's sample",
     ),
     Retired(r"telling", "effective_n"),
-    Retired(r"witness(?:es)?|shown_by", "representative_feature", r".*(?:audit|access_log).*",
+    Retired(r"witness(?:es)?|shown_by", "figure of a fact", r".*(?:audit|access_log).*",
             "a head kept elsewhere"),
     Retired(
         r"judg(?:e|ed|es|ing|ement)", "evaluate, validate",

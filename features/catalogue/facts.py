@@ -32,13 +32,14 @@ STANDARD = (4, 13, 26, 52)  # the windows, in weeks, by which facts.toml names f
 _WINDOW = re.compile(r"(?<=_)(4|13|26|52)w(?=_|$)")
 
 Figure = NDArray[np.float64]
-Lookup = Callable[[str], Figure]
+FigureOf = Callable[[str], Figure]
 
 
 @dataclass(frozen=True)
 class Fact:
     """One row of facts.toml. ``values`` holds kind and expression of each place of the sentences ``text``,
-    by language; ``figure`` names the feature that is published with the reason.
+    by language; ``figure`` names the feature that is published with the reason; ``lasting``: how things
+    stand, not what happened.
     """
 
     key: str
@@ -47,7 +48,7 @@ class Fact:
     figure: str
     values: Mapping[str, tuple[str, str]]
     text: Mapping[str, str]
-    state: bool = False
+    lasting: bool = False
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -56,16 +57,16 @@ class Fact:
         trees = (ast.walk(ast.parse(source, mode="eval")) for source in sources)
         return frozenset(node.id for tree in trees for node in tree if isinstance(node, ast.Name))
 
-    def holds(self, lookup: Lookup) -> NDArray[np.bool_]:
-        return np.asarray(_evaluated(self.when, lookup), bool)
+    def holds(self, figure_of: FigureOf) -> NDArray[np.bool_]:
+        return np.asarray(_evaluated(self.when, figure_of), bool)
 
-    def value(self, place: str, lookup: Lookup) -> Figure:
-        return np.asarray(_evaluated(self.values[place][1], lookup), np.float64)
+    def value(self, place: str, figure_of: FigureOf) -> Figure:
+        return np.asarray(_evaluated(self.values[place][1], figure_of), np.float64)
 
 
-def _evaluated(expression: str, lookup: Lookup) -> object:
+def _evaluated(expression: str, figure_of: FigureOf) -> object:
     nodes = ast.walk(ast.parse(expression, mode="eval"))
-    names = {node.id: lookup(node.id) for node in nodes if isinstance(node, ast.Name)}
+    names = {node.id: figure_of(node.id) for node in nodes if isinstance(node, ast.Name)}
     with np.errstate(divide="ignore", invalid="ignore"):
         return pd.eval(expression, engine="python", local_dict=names, global_dict={})
 
@@ -76,7 +77,7 @@ def _declared(path: Path) -> Iterator[Fact]:
         first = next(iter(re.findall(r"[a-z][a-z0-9_]*", row["when"])))
         figure = row.get("figure", first)
         yield Fact(key, row["group"], row["when"], figure, values, {"en": row["en"], "zh": row["zh"]},
-                   row.get("state", False))  # fmt: skip
+                   row.get("lasting", False))  # fmt: skip
 
 
 def _split(value: str) -> tuple[str, str]:
@@ -89,8 +90,8 @@ FACTS = tuple(_declared(Path(__file__).with_suffix(".toml")))
 
 def facts_of(settings: Settings) -> tuple[Fact, ...]:
     """The facts in the order in which those of a group are tried; those of the bank's own measures first."""
-    own = (fact for measure in settings.features.measures for fact in _own_facts(measure))
-    return (*own, *FACTS)
+    measure_facts = (fact for measure in settings.features.measures for fact in _own_facts(measure))
+    return (*measure_facts, *FACTS)
 
 
 def _own_facts(measure: OwnMeasure) -> Iterator[Fact]:
@@ -126,7 +127,7 @@ def nearest(windows: Sequence[int]) -> dict[str, int]:
     >>> nearest((8, 40))
     {'4w': 8, '13w': 8, '26w': 40, '52w': 40}
     """
-    return {f"{weeks}w": min(windows, key=lambda own: (abs(own - weeks), own)) for weeks in STANDARD}
+    return {f"{weeks}w": min(windows, key=lambda window: (abs(window - weeks), window)) for weeks in STANDARD}
 
 
 class Figures:
@@ -149,14 +150,14 @@ class Figures:
             return self._usual(name.removesuffix("_usual"))
         return self._features.get(self.actual(name), self._constant(np.nan))
 
-    def at(self, rows: Sequence[int]) -> Lookup:
+    def at(self, rows: Sequence[int]) -> FigureOf:
         """The figures of some of the customers."""
         places = np.asarray(rows, np.intp)
         return lambda name: self(name)[places]
 
     def actual(self, name: str) -> str:
         """The feature's name with the bank's own windows."""
-        return _WINDOW.sub(lambda found: f"{self.windows[found[0]]}w", name)
+        return _WINDOW.sub(lambda match: f"{self.windows[match[0]]}w", name)
 
     def _usual(self, name: str) -> Figure:
         measure, _, window = name.rpartition("_")
@@ -169,7 +170,7 @@ class Figures:
         return np.full(self._size, number, np.float64)
 
 
-def told(facts: Sequence[Fact], lookup: Lookup, size: int) -> NDArray[np.int64]:
+def first_facts(facts: Sequence[Fact], figure_of: FigureOf, size: int) -> NDArray[np.int64]:
     """Rows × groups: the place of the first fact of the group that holds, −1 where none does.
 
     A fact does not hold where one of its values is not known.
@@ -177,8 +178,8 @@ def told(facts: Sequence[Fact], lookup: Lookup, size: int) -> NDArray[np.int64]:
     names = tuple(GROUPS)
     first = np.full((size, len(names)), -1, np.int64)
     for place, fact in reversed([*enumerate(facts)]):
-        holds = fact.holds(lookup)
+        holds = fact.holds(figure_of)
         for shown in fact.values:
-            holds &= np.isfinite(fact.value(shown, lookup))
+            holds &= np.isfinite(fact.value(shown, figure_of))
         first[holds, names.index(fact.group)] = place
     return first

@@ -27,13 +27,14 @@ def sentence(
         place: in_words(kind, values[place], monday, language, unit)
         for place, (kind, _) in fact.values.items()
     }
-    said = fact.text[language].format(**shown, **{name: span(w, language) for name, w in windows.items()})
-    return said[0].upper() + said[1:]
+    spans = {name: window_in_words(weeks, language) for name, weeks in windows.items()}
+    text = fact.text[language].format(**shown, **spans)
+    return text[0].upper() + text[1:]
 
 
-def span(weeks: int, language: str) -> str:
+def window_in_words(weeks: int, language: str) -> str:
     """
-    >>> span(13, "en"), span(52, "en"), span(26, "zh")
+    >>> window_in_words(13, "en"), window_in_words(52, "en"), window_in_words(26, "zh")
     ('the last 13 weeks', 'the last year', '近半年')
     """
     texts = TEXTS[language]["spans"]

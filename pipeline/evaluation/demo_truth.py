@@ -71,7 +71,7 @@ def true_reasons_named(settings: Settings, bundle: Bundle, raw: Path, rows: Matr
     words = words_of(settings, bundle)
     parts = contributions(bundle.model, leavers.features).values
     about = facts_about(words, leavers.features)
-    reasons = top_reasons(parts, words.grouping, SHOWN, about.fact >= 0, about.happening)
+    reasons = top_reasons(parts, words.grouping, SHOWN, about.fact >= 0, about.is_event)
     groups = np.where(reasons.group >= 0, np.array(words.grouping.names)[reasons.group], "none")
     hits = groups == np.array([GROUP_OF_CAUSE[name] for name in cause])[:, None]
     first = pd.Series(hits[:, 0])

@@ -17,7 +17,7 @@ from configs.published import LANGUAGES, Change, Maturity, Reason, Run
 from configs.reason_groups import GROUPS
 from configs.settings import Settings
 from configs.tables import PRODUCT_CLASSES
-from features.catalogue.facts import DUE_DAYS, Fact, Figures, facts_of, told
+from features.catalogue.facts import DUE_DAYS, Fact, Figures, facts_of, first_facts
 from features.catalogue.sentences import sentence
 from models.bundle import Bundle, Scored, load
 from models.explain import Grouping, ScoreChange, contributions, score_change, top_reasons
@@ -86,7 +86,7 @@ def due_figures(
 
 
 @dataclass(frozen=True)
-class Told:
+class CustomerFacts:
     """The facts about some customers: ``fact`` is rows × groups, its place in ``words.facts`` or −1."""
 
     words: Words
@@ -94,9 +94,9 @@ class Told:
     fact: NDArray[np.int64]
 
     @property
-    def happening(self) -> NDArray[np.bool_]:
-        happened = np.array([not fact.state for fact in self.words.facts] + [False])
-        return happened[self.fact]
+    def is_event(self) -> NDArray[np.bool_]:
+        event = np.array([not fact.lasting for fact in self.words.facts] + [False])
+        return event[self.fact]
 
     def sentences(
         self, wanted: Collection[tuple[int, int]], monday: date
@@ -107,30 +107,32 @@ class Told:
         for row, group in wanted:
             by_fact.setdefault(int(self.fact[row, group]), []).append((row, group))
         for place, cells in by_fact.items():
-            fact, lookup = self.words.facts[place], self.figures.at([row for row, _ in cells])
-            values = {shown: fact.value(shown, lookup) for shown in fact.values}
+            fact, figure_of = self.words.facts[place], self.figures.at([row for row, _ in cells])
+            values = {shown: fact.value(shown, figure_of) for shown in fact.values}
             for k, cell in enumerate(cells):
-                own = {shown: float(figures[k]) for shown, figures in values.items()}
+                of_customer = {shown: float(figures[k]) for shown, figures in values.items()}
                 texts[cell] = [
-                    sentence(fact, own, self.figures.windows, monday, language, self.words.units[language])
+                    sentence(
+                        fact, of_customer, self.figures.windows, monday, language, self.words.units[language]
+                    )
                     for language in LANGUAGES
                 ]
         return texts
 
 
-def facts_about(words: Words, values: NDArray[np.float64], due: Due | None = None) -> Told:
-    """What can be told of each row of ``values`` (rows × columns)."""
+def facts_about(words: Words, values: NDArray[np.float64], due: Due | None = None) -> CustomerFacts:
+    """The facts that hold of each row of ``values`` (rows × columns)."""
     features = dict(zip(words.columns, np.ascontiguousarray(values.T), strict=True)) | dict(due or {})
     figures = Figures(features, words.medians, words.windows, len(values))
-    return Told(words, figures, told(words.facts, figures, len(values)))
+    return CustomerFacts(words, figures, first_facts(words.facts, figures, len(values)))
 
 
 def reasons_in_words(
-    about: Told, parts: NDArray[np.float64], monday: date, k: int
+    about: CustomerFacts, parts: NDArray[np.float64], monday: date, k: int
 ) -> list[tuple[Reason, ...]]:
     """Up to k reasons of each row; ``parts`` are the contributions, rows × columns."""
     words = about.words
-    top = top_reasons(parts, words.grouping, k, about.fact >= 0, about.happening)
+    top = top_reasons(parts, words.grouping, k, about.fact >= 0, about.is_event)
     cells = [(int(row), int(top.group[row, at])) for row, at in np.argwhere(top.group >= 0)]
     texts, rows = about.sentences(cells, monday), list[tuple[Reason, ...]]()
     for row, ranked in enumerate(zip(top.group.tolist(), top.contribution.tolist(), strict=True)):
@@ -188,7 +190,7 @@ def last_published(bank: Context, bundle: Bundle, as_of: date) -> tuple[Run, Bun
 
 
 def changes(
-    about: Told, models: Models, frame: pd.DataFrame, scored: Scored, home: Home
+    about: CustomerFacts, models: Models, frame: pd.DataFrame, scored: Scored, home: Home
 ) -> list[CustomerChange]:
     """One entry per row of ``frame``, the Monday's features as scored by the present model."""
     entries = [CustomerChange()] * len(frame)
@@ -229,9 +231,9 @@ def _earlier_rows(
 
 
 def _items(
-    about: Told, places: NDArray[np.intp], change: ScoreChange, monday: date
+    about: CustomerFacts, places: NDArray[np.intp], change: ScoreChange, monday: date
 ) -> list[tuple[Change, ...]]:
-    """The items of each row of ``change``, whose places among the rows told about are ``places``.
+    """The items of each row of ``change``, whose places among all customers are ``places``.
 
     Up to ``SHOWN`` groups that moved the score most in the direction in which it went are named, the
     strongest first; then what a new model does; then all else, so that the items add up to the total.
@@ -239,8 +241,8 @@ def _items(
     along = change.groups * np.sign(change.total)[:, None]
     strongest = np.argsort(-along, axis=1, kind="stable")[:, :SHOWN]
     named = np.take_along_axis(along, strongest, axis=1) > 0
-    told = named & np.take_along_axis((change.groups > 0) & about.happening[places], strongest, axis=1)
-    cells = [(int(places[row]), int(strongest[row, at])) for row, at in np.argwhere(told)]
+    shown = named & np.take_along_axis((change.groups > 0) & about.is_event[places], strongest, axis=1)
+    cells = [(int(places[row]), int(strongest[row, at])) for row, at in np.argwhere(shown)]
     texts = about.sentences(cells, monday)
     rows = list[tuple[Change, ...]]()
     for row, groups in enumerate(strongest.tolist()):

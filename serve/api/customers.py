@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import HTTPException, Query
 from pydantic import Field
 
-from configs.published import Exclusion, Run, Score
+from configs.published import Exclusion, Run, Score, Strength
 from serve.api.contacts import ContactSchema
 from serve.api.requests import (
     BODY,
@@ -40,7 +40,8 @@ class ReasonSchema(Schema):
 
     group: str = Field(description="what the reason is about")
     title: str = Field(description="the group in words")
-    text: str = Field(description="a sentence with the customer's own figures")
+    text: str = Field(description="what happened, in a sentence with the customer's own figures")
+    strength: Strength = Field(description="by how much it raises the odds of leaving")
 
 
 class Risk(Schema):
@@ -262,7 +263,12 @@ def risk_fields(context: ResponseContext, score: Score) -> dict[str, Any]:
         "risk_band": score.risk_band,
         "money_at_risk": context.run.amount(score.money_at_risk_minor),
         "reasons": [
-            {"group": reason.group, "title": words.group(reason.group), "text": words.of(reason)}
+            {
+                "group": reason.group,
+                "title": words.group(reason.group),
+                "text": words.of(reason),
+                "strength": reason.strength,
+            }
             for reason in score.reasons
         ],
         "risk_change": score.risk_change,

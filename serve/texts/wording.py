@@ -10,6 +10,7 @@ from configs.dates import day_in_words
 from configs.published import LANGUAGES, Change, Language, Reason, Run, Score
 from configs.reason_groups import GROUPS
 
+LEAST_POINTS = 3  # of risk, from which on a change is shown: less is what any week brings
 FILES = {language: Path(__file__).with_name(f"{language}.toml") for language in LANGUAGES}
 
 
@@ -133,24 +134,26 @@ def caveats(run: Run, words: Wording) -> tuple[str, ...]:
 
 
 def change_in_words(run: Run, score: Score, language: Language) -> str:
-    """For example "up 12 points since last week: salary stopped or fell (last salary on 2026-08-14)".
+    """For example "up 12 points since last week: Complained on 14 Aug".
 
-    Empty for a customer who was not in the cohort then, or a run with none before it.
+    What is a reason already is named by its group. Empty below LEAST_POINTS, for a customer who was not in
+    the cohort then, or a run with none before it.
     """
     if run.compared_with is None or score.risk_change is None:
         return ""
     words, points = Wording(language), risk_points(score)
+    if abs(points) < LEAST_POINTS:
+        return ""
     days = (run.snapshot_date - run.compared_with).days
-    since = words("change.week") if days == 7 else str(run.compared_with)
-    if not points:
-        return words("change.same", since=since)
+    since = words("change.week") if days == 7 else words.day(run.compared_with)
     way = "up" if points > 0 else "down"
-    shown = words("change.point" if abs(points) == 1 else "change.points", count=abs(points))
-    change = words(f"change.{way}", points=shown, since=since)
+    change = words(f"change.{way}", points=words("change.points", count=abs(points)), since=since)
     # The parts that went the way of the whole change, the largest first.
     parts = [part for part in score.changes if part.contribution * points > 0 and part.group != "other"]
     parts.sort(key=lambda part: -abs(part.contribution))
-    what = words("change.and").join(words.of(part) for part in parts)
+    known = {words.of(reason) for reason in score.reasons}
+    texts = (words.group(part.group) if words.of(part) in known else words.of(part) for part in parts)
+    what = words("change.and").join(texts)
     return words(f"change.{way}_by", change=change, what=what) if what else change
 
 

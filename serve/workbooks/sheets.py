@@ -151,15 +151,13 @@ def _segment(context: Context, score: Score) -> str:
 
 
 def _why(context: Context, score: Score) -> str:
-    """The reasons, numbered, one below the other; then how the risk changed, if it did by a whole point."""
+    """The reasons, numbered, one below the other; then how the risk changed, if it is told."""
     lines = [
         f"{number}. {context.words.of(reason)}"
         for number, reason in enumerate(score.reasons[: context.settings.lists.reasons], start=1)
     ]
-    points = risk_points(score)
-    if points:
-        change = change_in_words(context.run, score, context.settings.language)
-        lines.append(f"{'▲' if points > 0 else '▼'} {change}")
+    if change := change_in_words(context.run, score, context.settings.language):
+        lines.append(f"{'▲' if risk_points(score) > 0 else '▼'} {change}")
     return "\n".join(lines)
 
 

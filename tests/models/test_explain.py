@@ -38,11 +38,11 @@ def make_grouping(columns, groups, names, leads=()) -> Grouping:
 BY_NAME = make_grouping(COLUMNS, GROUPS, NAMES)
 
 
-def top(values: np.ndarray, grouping: Grouping, k: int, told=None, happening=None) -> Reasons:
+def top(values: np.ndarray, grouping: Grouping, k: int, has_fact=None, is_event=None) -> Reasons:
     """The reasons where something can be told of every group, all of which happened."""
     every = np.ones((len(values), len(grouping.names)), np.bool_)
     return top_reasons(
-        values, grouping, k, every if told is None else told, every if happening is None else happening
+        values, grouping, k, every if has_fact is None else has_fact, every if is_event is None else is_event
     )
 
 
@@ -144,10 +144,10 @@ def test_more_reasons_than_groups_are_not_invented():
     assert found.group.shape == (1, 3)
 
 
-def test_a_group_of_which_nothing_can_be_told_is_no_reason():
+def test_a_group_without_a_fact_is_no_reason():
     values = np.array([[4.0, 2.0], [4.0, 2.0]])
-    told = np.array([[True, True], [False, True]])
-    found = top(values, one_each(("a", "b")), 2, told)
+    has_fact = np.array([[True, True], [False, True]])
+    found = top(values, one_each(("a", "b")), 2, has_fact)
     assert found.group.tolist() == [[0, 1], [1, -1]]
     assert found.contribution.tolist() == [[4.0, 2.0], [2.0, 0.0]]
 
@@ -155,9 +155,9 @@ def test_a_group_of_which_nothing_can_be_told_is_no_reason():
 def test_what_happened_comes_before_how_things_stand_if_it_adds_enough():
     columns = ("state", "occasion", "event", "trifle")
     grouping = make_grouping(columns, {name: name for name in columns}, columns, leads=("occasion",))
-    happening = np.array([[False, True, True, True], [False, False, True, True]])
+    is_event = np.array([[False, True, True, True], [False, False, True, True]])
     values = np.array([[0.9, 0.2, 0.3, 0.05], [0.9, 1.2, 0.1, 0.09]])
-    found = top(values, grouping, 4, happening=happening)
+    found = top(values, grouping, 4, is_event=is_event)
     names = [[columns[one] for one in row] for row in found.group]
     assert names == [["occasion", "event", "state", "trifle"], ["event", "occasion", "state", "trifle"]]
 

@@ -53,8 +53,9 @@ def test_a_scored_customer(client):
         "reasons": [
             {
                 "group": "outflow",
-                "title": "money moves to other banks",
+                "title": "moving money to other banks",
                 "text": "Moved 480,000 CNY to other banks",
+                "strength": "strong",
             }
         ],
         "risk_change": None,

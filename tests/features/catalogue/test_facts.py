@@ -10,7 +10,7 @@ from configs.reason_groups import GROUPS
 from configs.tables import PRODUCT_CLASSES
 from features.build import catalogue
 from features.catalogue.entries import peer_entries
-from features.catalogue.facts import FACTS, Figures, nearest, told
+from features.catalogue.facts import FACTS, Figures, first_facts, nearest
 from features.catalogue.sentences import sentence
 
 MONDAY = date(2026, 11, 16)
@@ -24,7 +24,7 @@ def said(figures, medians=None, windows=WINDOWS):
     columns = {name: np.array([float(value)]) for name, value in figures.items()}
     lookup = Figures(columns, medians or {}, windows, 1)
     rows = []
-    for place in told(FACTS, lookup, 1)[0]:
+    for place in first_facts(FACTS, lookup, 1)[0]:
         if place >= 0:
             fact = FACTS[place]
             values = {name: float(fact.value(name, lookup)[0]) for name in fact.values}
@@ -67,8 +67,8 @@ def test_both_languages_have_the_same_places():
 
 def test_what_happened_is_tried_before_how_things_stand():
     for group in GROUPS:
-        states = [fact.state for fact in FACTS if fact.group == group]
-        assert states == sorted(states), group
+        lasting = [fact.lasting for fact in FACTS if fact.group == group]
+        assert lasting == sorted(lasting), group
 
 
 def test_every_fact_reads_well_whatever_its_values():

@@ -10,7 +10,7 @@ from configs.bank_folder import load_settings
 from configs.errors import ConfigError
 from configs.settings import Settings
 from features.build import build, catalogue
-from features.catalogue.facts import Figures, facts_of, told
+from features.catalogue.facts import Figures, facts_of, first_facts
 from features.catalogue.measures import MEASURES, declared
 from features.catalogue.sentences import sentence
 
@@ -63,7 +63,7 @@ def test_what_is_told_of_it(changed: dict[str, Any], figures: tuple[int, int], t
         for span in ("4w", "13w", "52w")
     }
     lookup = Figures(columns, {}, settings.features.windows, 1)
-    place = told(own, lookup, 1).max()
+    place = first_facts(own, lookup, 1).max()
     if text is None:
         assert place == -1
     else:

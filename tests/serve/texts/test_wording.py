@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from configs.alarms import KINDS as ALARMS
-from configs.published import EXCLUSION_CODES, OUTCOMES, STAGES, Change
+from configs.published import EXCLUSION_CODES, OUTCOMES, STAGES, Change, Reason
 from configs.settings import Label
 from configs.tables import COUNTERPARTIES, KINDS, PRODUCT_CLASSES
 from pipeline.gates.verdicts import ALARM, LATE, OVERRIDDEN, PASSED, REFUSED
@@ -132,11 +132,12 @@ OTHER = Change("other", 0.6, "other", "其他")
     [
         (0.118, "up 12 points since last week: new model; salary stopped or fell (last salary on 2026-08-14)",
          "较上周上升12个百分点：模型更新；代发工资中断或减少（…）"),
-        (0.01, "up 1 point since last week: new model; salary stopped or fell (last salary on 2026-08-14)",
-         "较上周上升1个百分点：模型更新；代发工资中断或减少（…）"),
+        (0.026, "up 3 points since last week: new model; salary stopped or fell (last salary on 2026-08-14)",
+         "较上周上升3个百分点：模型更新；代发工资中断或减少（…）"),
         (-0.2, "down 20 points since last week; eased: money moves to other banks",
          "较上周下降20个百分点；缓解：资金转往他行"),
-        (0.004, "unchanged since last week", "与上周持平"),
+        (0.024, "", ""),
+        (-0.02, "", ""),
         (None, "", ""),
     ],
 )  # fmt: skip
@@ -147,11 +148,18 @@ def test_the_parts_that_went_the_same_way_largest_first(make_run, make_score, ch
     assert change_in_words(run, score, "zh") == zh
 
 
+def test_what_is_a_reason_already_is_named_by_its_group(make_run, make_score):
+    run = make_run(manifest={"compared_with": "2026-11-09"})
+    reason = Reason("salary", "days_since_salary", 94.0, 0.4, SALARY.text_en, SALARY.text_zh)
+    score = make_score("c1", risk_change=0.2, changes=(SALARY,), reasons=(reason,))
+    assert change_in_words(run, score, "en") == "up 20 points since last week: salary stopped or fell"
+
+
 def test_a_run_with_none_before_it_tells_no_change(make_run, make_score):
     assert change_in_words(make_run(), make_score("c1", risk_change=0.2), "en") == ""
 
 
 def test_an_older_run_is_named_by_its_day(make_run, make_score):
     run = make_run(manifest={"compared_with": "2026-11-02"})
-    assert change_in_words(run, make_score("c1", risk_change=0.2), "en") == "up 20 points since 2026-11-02"
-    assert change_in_words(run, make_score("c1", risk_change=0.2), "zh") == "较2026-11-02上升20个百分点"
+    assert change_in_words(run, make_score("c1", risk_change=0.2), "en") == "up 20 points since 2 Nov 2026"
+    assert change_in_words(run, make_score("c1", risk_change=0.2), "zh") == "较2026年11月2日上升20个百分点"

@@ -127,7 +127,7 @@ def test_a_horizon_of_the_banks_own_heads_the_only_risk(context, write, make_sco
 
 @pytest.mark.parametrize(
     ("change", "text"),
-    [(0.12, "▲ 较上周上升12个百分点：代发工资中断或减少"), (-0.004, None), (-0.02, "▼ 较上周下降2个百分点")],
+    [(0.12, "▲ 较上周上升12个百分点：代发工资中断或减少"), (-0.02, None), (-0.03, "▼ 较上周下降3个百分点")],
 )
 def test_what_changed_stands_below_the_reasons(write, make_score, change, text):
     compared = MappingProxyType({"compared_with": "2026-11-09"})
