@@ -12,7 +12,7 @@ def features_doc(settings: Settings) -> str:
     """Markdown: one table per family, one row per feature, in the order of the columns."""
     features = catalogue(settings)
     families: dict[str, list[Entry]] = {}
-    learnt = peer_entries(settings, features) | silence_entry(settings, features)
+    learnt = peer_entries(settings, features) | silence_entry(settings)
     for row in (*features.values(), *learnt.values()):
         families.setdefault(row.family, []).append(row)
     counts = "\n".join(f"| [{family}](#{family}) | {len(rows)} |" for family, rows in families.items())

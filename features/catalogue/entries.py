@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from configs.attributes import feature_part
+from configs.attributes import Attribute, feature_part
 from configs.errors import ConfigError, did_you_mean
 from configs.settings import SILENCE, Settings, deviation
 from features.catalogue.grammar import Name
@@ -152,10 +152,9 @@ def peer_entries(settings: Settings, catalogue: Mapping[str, Entry]) -> dict[str
     }
 
 
-def silence_entry(settings: Settings, catalogue: Mapping[str, Entry]) -> dict[str, Entry]:
+def silence_entry(settings: Settings) -> dict[str, Entry]:
     """The catalogue's row of the probability of silence, which is learnt in training, by its name."""
-    name = Name(*SILENCE.split("_"))
-    return {SILENCE: _link(name, entry(name, settings, "alive"), {*catalogue})}
+    return {SILENCE: entry(Name(*SILENCE.split("_")), settings, "alive")}
 
 
 def _peer_entry(row: Entry, group: str) -> Entry:

@@ -24,8 +24,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from configs.attributes import Attribute
 from configs.reason_groups import GROUPS
 from configs.settings import OwnMeasure, Settings
+from features.catalogue.entries import category_name, category_phrase
 
 DUE_DAYS = 60  # ahead of a Monday: what matures later is for a later list
 STANDARD = (4, 13, 26, 52)  # the windows, in weeks, by which facts.toml names features
@@ -91,7 +93,15 @@ FACTS = tuple(_declared(Path(__file__).with_suffix(".toml")))
 def facts_of(settings: Settings) -> tuple[Fact, ...]:
     """The facts in the order in which those of a group are tried; those of the bank's own measures first."""
     measure_facts = (fact for measure in settings.features.measures for fact in _own_facts(measure))
-    return (*measure_facts, *FACTS)
+    categories = (fact for attribute in settings.features.attributes for fact in _attribute_facts(attribute))
+    return (*measure_facts, *FACTS, *categories)
+
+
+def _attribute_facts(attribute: Attribute) -> Iterator[Fact]:
+    for category in attribute.categories:
+        name = str(category_name(attribute.name, category))
+        text = category_phrase(attribute, category)
+        yield Fact(name, "profile", f"{name} == 1", name, {}, text, lasting=True)
 
 
 def _own_facts(measure: OwnMeasure) -> Iterator[Fact]:

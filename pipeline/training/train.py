@@ -235,7 +235,7 @@ def _history(fitted: Fitted, chosen: Split, as_of: date) -> dict[str, Any]:
 def columns_of(settings: Settings) -> dict[str, Entry]:
     """Every column of a model by its name, in order: the features, then what training learns beside them."""
     features = catalogue(settings)
-    return features | peer_entries(settings, features) | silence_entry(settings, features)
+    return features | peer_entries(settings, features) | silence_entry(settings)
 
 
 def monotone_signs(settings: Settings, columns: Sequence[str]) -> tuple[int, ...]:

@@ -3,12 +3,14 @@
 from datetime import date
 from math import isnan, nan
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from configs.attributes import Attribute
 from configs.settings import Settings
 from features.build import build, catalogue
+from features.catalogue.facts import Figures, facts_of, nearest
 from features.catalogue.sentences import sentence
 from features.engine.entities import make_entities
 from tests.conftest import as_tables
@@ -60,11 +62,9 @@ def test_a_category_counts_from_the_day_on_which_it_was_known(own: Settings) -> 
 
 def test_a_category_is_told_in_both_languages(own: Settings) -> None:
     row = catalogue(own)["segment_is_retired"]
-    told = [
-        sentence(row, value, MONDAYS[0], language) for value in (1.0, 0.0, None) for language in ("en", "zh")
-    ]
-    assert told == [
-        "segment: retired", "客群：退休", "segment: not retired", "客群：非退休",
-        "segment: retired (not known)", "客群：退休（未知）",
-    ]  # fmt: skip
-    assert (row.group, row.worse, nan) == ("profile", 0, nan)
+    (fact,) = (fact for fact in facts_of(own) if fact.key == "segment_is_retired")
+    texts = [sentence(fact, {}, nearest((4, 52)), MONDAYS[0], language, "") for language in ("en", "zh")]
+    assert texts == ["Segment: retired", "客群：退休"]
+    figures = Figures({"segment_is_retired": np.array([1.0, 0.0, nan])}, {}, (4, 52), 3)
+    assert fact.holds(figures).tolist() == [True, False, False]
+    assert (row.group, row.worse) == ("profile", 0)
