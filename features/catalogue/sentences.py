@@ -58,7 +58,7 @@ def in_words(kind: str, value: float, monday: date, language: str, unit: str = "
         case "change":
             return f"{value:+.0%}".replace("-", "−")
         case "number":
-            return _whole(value) if abs(value - round(value)) < 0.05 or value >= 10 else f"{value:.1f}"
+            return _whole(value) if abs(value - round(value)) < 0.05 or value >= 3 else f"{value:.1f}"
         case "times":
             return _one_of(texts["times"], value)
         case "rate":

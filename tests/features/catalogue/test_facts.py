@@ -128,9 +128,9 @@ def test_every_fact_reads_well_whatever_its_values():
          "近13周管理资产下降10%（10万元），同层级客户平均+2%"),
         ({"product_added_26w": -1, "product_held": 2}, "products_dropped",
          "Gave up 1 product in the last half-year; 2 left", "近半年减少1款产品，现持有2款"),
-        ({"contact_count_26w": 0, "contact_count_52w": 4, "days_since_contact": 200}, "contacts_stopped",
-         "No contact for half a year, since 30 Apr; before, about every 6.5 weeks",
-         "近半年未与客户联系（上次4月30日），此前约每6.5周一次"),
+        ({"contact_count_26w": 0, "contact_count_52w": 5, "days_since_contact": 200}, "contacts_stopped",
+         "No contact for half a year, since 30 Apr; before, about every 5 weeks",
+         "近半年未与客户联系（上次4月30日），此前约每5周一次"),
         # 52 in 364 days are one a week; 60 days are more than twice that.
         ({"booking_count_52w": 52, "days_since_booking": 60}, "silent",
          "No transaction since 17 Sep; usually one every 7 days", "9月17日后无主动交易，平时约每7天一笔"),
