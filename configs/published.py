@@ -321,37 +321,3 @@ class Run:
         """By table the newest day of each source that is behind; empty for nearly every run."""
         behind = (part.split("=") for part in self.manifest.get("data_through", "").split())
         return {table: date.fromisoformat(day) for table, day in behind}
-
-
-# Why a customer is not in the cohort, in the order in which the codes are tried.
-EXCLUSION_CODES: dict[str, str] = {
-    "not_yet_customer": "opened on or after the snapshot, or not yet known to the bank's systems",
-    "closed": "closed by the bank's own record",
-    "deceased_or_frozen": "deceased or frozen by the bank's own record",
-    "staff": "works for the bank",
-    "no_history": "no holding and no booking before the snapshot",
-    "too_new": "a customer for less than cohort.min_tenure_weeks",
-    "below_bounds": "average AUM below cohort.min_aum",
-    "above_bounds": "average AUM at or above cohort.max_aum",
-    "already_left": "had already left before the snapshot, by the measure of the bank's definition",
-}
-
-# The decisions about a cohort customer of a run, with their reasons, in the order in which they are tried.
-DECISIONS: dict[str, dict[str, str]] = {
-    "opted_out": {
-        "by_bank": "the bank's own record says that the customer wants no calls",
-        "by_contact": "told a manager so, as an outcome recorded here",
-    },
-    "cooled_down": {"contacted": "was reached less than lists.cool_down_weeks ago"},
-    "held_out": {
-        "drawn": "would be listed, but is in the control group, so that the effect of calls can be measured"
-    },
-    "listed": {
-        "most_to_keep": "among those in whose case a call keeps most money",
-        "stays": "was listed the week before, and nobody else is better by more than lists.stay_places",
-    },
-    "beyond_capacity": {
-        "less_to_keep": "the manager's time goes to customers in whose case a call keeps more",
-        "edge": "would be listed, but not by a margin that takes somebody off who was listed the week before",
-    },
-}

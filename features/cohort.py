@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.published import EXCLUSION_CODES
+from configs.codes import EXCLUSION_CODES
 from configs.settings import Settings
 from configs.tables import STATUSES
 from features.engine.balances import Balances

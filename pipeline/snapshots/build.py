@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from configs.codes import EXCLUSION_CODES
 from configs.errors import DataError
 from configs.files import draft_of, is_whole, whole_folder, write_manifest
-from configs.published import EXCLUSION_CODES
 from configs.settings import Engine, Settings
 from configs.tables import TABLES
 from features.build import FEATURES_VERSION, build, build_labels, first_monday

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from math import isfinite
 
 from configs.call_lists import CallList
+from configs.codes import DECISIONS, EXCLUSION_CODES
 from configs.errors import DataError, did_you_mean
-from configs.published import DECISIONS, EXCLUSION_CODES, Exclusion, Run, Score
+from configs.published import Exclusion, Run, Score
 
 BANDS = ("high", "medium", "low")
 

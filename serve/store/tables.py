@@ -97,7 +97,7 @@ exclusions = _table(
     "run and customer that was not eligible",
     _of_run(sa.ForeignKey("runs.run_version")),
     _customer(primary_key=True),
-    _column("code", sa.String, CONFIDENTIAL, "why: a key of configs.published.EXCLUSION_CODES"),
+    _column("code", sa.String, CONFIDENTIAL, "why: a key of configs.codes.EXCLUSION_CODES"),
 )
 
 managers = _table(
@@ -119,7 +119,7 @@ decisions = _table(
     _customer(primary_key=True),
     _column("branch_id", sa.String, INTERNAL, "branch of the list", nullable=True),
     _column("manager_id", Id, INTERNAL, "whose list; empty on a branch's own", nullable=True),
-    _column("decision", sa.String, CONFIDENTIAL, "a key of configs.published.DECISIONS"),
+    _column("decision", sa.String, CONFIDENTIAL, "a key of configs.codes.DECISIONS"),
     _column("why", sa.String, CONFIDENTIAL, "the reason: a key of that decision's"),
     _column("expected_value_minor", sa.BigInteger, CONFIDENTIAL, "money a call is expected to keep"),
     _column("rank", sa.Integer, INTERNAL, "place on the list, from 1; empty if not listed", nullable=True),

@@ -8,7 +8,8 @@ from typing import get_args
 import pytest
 
 from configs.alarms import KINDS as ALARMS
-from configs.published import EXCLUSION_CODES, OUTCOMES, STAGES, Change, Reason
+from configs.codes import EXCLUSION_CODES
+from configs.published import OUTCOMES, STAGES, Change, Reason
 from configs.settings import Label
 from configs.tables import COUNTERPARTIES, KINDS, PRODUCT_CLASSES
 from pipeline.gates.verdicts import ALARM, LATE, OVERRIDDEN, PASSED, REFUSED
