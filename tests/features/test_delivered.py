@@ -1,7 +1,7 @@
 """The bank's own label on the dates of features/delivered.py: horizon 180 days, so a window closes 187 days
 after its Monday at the latest. Snapshot 2024-03-25; 2024-03-31 is the Sunday of its week."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -101,6 +101,18 @@ def test_without_an_amount_what_left_by_the_balances_counts(label_on):
     fallen = held("demand", date(2024, 6, 3), 400_000)
     assert label_on(labelled(), holdings=(BEFORE, fallen))["outflow_share"] == pytest.approx(0.6)
     assert label_on(labelled(lost="0.00"), holdings=(BEFORE, fallen))["outflow_share"] == 0
+
+
+def test_without_balances_everybody_with_a_label_counts_one(entities_of, settings):
+    moneyless = settings.model_copy(update={"counts": "customers"})
+    bought = {"booked_at": datetime(2023, 6, 1), "amount": -1, "kind": "card"}
+    for row, share in ((labelled(lost="250000.00"), 1), (labelled(gone=False), 0)):
+        entities = entities_of(transactions=[bought], labels=[row])
+        ((_, table),) = build_labels(entities, [MONDAY], HISTORY, LATER, moneyless)
+        (label,) = table.to_pylist()
+        assert (label["attrited"], label["outflow_share"], label["aum_base"]) == (share, share, 1)
+    ((_, table),) = build_labels(entities_of(transactions=[bought]), [MONDAY], HISTORY, LATER, moneyless)
+    assert table.num_rows == 0
 
 
 @pytest.mark.parametrize(
