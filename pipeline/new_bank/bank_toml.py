@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from configs.source import Source
-from pipeline.new_bank.figures import Weeks, rounded
+from pipeline.new_bank.figures import Figures, rounded
 from pipeline.new_bank.files import FileGroup
 
 LONG_HISTORY = 104  # weeks from which the defaults of the settings fit
-LABEL_CLOSES = 6  # weeks until an outcome is known with a horizon of 30 days
+LEAD_DAYS = 7  # label.lead_days of configs/default.toml
 SHORT_TRAINING = """\
 [training]
 first_after_weeks = 8
@@ -23,6 +23,12 @@ min_data_in_leaf = 30
 num_leaves = 7
 max_depth = 3
 """
+OWN_LABEL = """\
+[training]  # labels of the bank's own: Mondays with one are fewer than all
+judged_snapshots = 6
+tuned_snapshots = 6
+"""
+KEPT_WEEKS = 26  # store.keep_weeks of configs/default.toml
 TIERS = (("standard", "普通"), ("affluent", "富裕"), ("wealth", "财富"))
 
 
@@ -30,13 +36,13 @@ def bank_toml(
     head: Mapping[str, str],
     file_groups: Mapping[str, FileGroup],
     remarks: tuple[Sequence[str], Sequence[str]],
-    money: Sequence[float],
-    weeks: Weeks | None,
+    figures: Figures,
 ) -> str:
     """The text of the file. ``head`` are the settings above all sections; ``remarks`` the questions, numbered
-    comments by which a second run knows those that remain, and the notes; ``money`` quantiles of balances."""
+    comments by which a second run knows those that remain, and the notes."""
     questions, notes = remarks
-    short = weeks is None or weeks.count < LONG_HISTORY
+    money, has_money = figures.money, "counts" not in head
+    short = figures.weeks is None or figures.weeks.count < LONG_HISTORY
     lines = [
         f"# Draft of bank {head['title']}. Questions: answer each where it says, then delete its line here.",
         *(f"# {number}. {question}" for number, question in enumerate(questions, start=1)),
@@ -50,10 +56,11 @@ def bank_toml(
         *(f"{name} = {_spec(group.spec)}  # {_files(group)}" for name, group in file_groups.items()),
         "",
         *_cohort(money, head["base_currency"], short),
-        *_label(money, short, weeks, "counts" not in head),
-        *(SHORT_TRAINING.splitlines() if short else ()),
-        *([""] if short else ()),
-        *_tiers(money, "counts" not in head),
+        *_label(figures, short, has_money),
+        *([*SHORT_TRAINING.splitlines(), ""] if short else ()),
+        *([*OWN_LABEL.splitlines(), ""] if figures.horizon and not short else ()),
+        *_kept(figures.horizon),
+        *_tiers(money, has_money),
     ]
     return "\n".join(lines).rstrip("\n") + "\n"
 
@@ -108,19 +115,35 @@ def _cohort(money: Sequence[float], currency: str, short: bool) -> Iterator[str]
         yield from ("[cohort]", *tenure, "")
 
 
-def _label(money: Sequence[float], short: bool, weeks: Weeks | None, has_money: bool) -> Iterator[str]:
+def _label(figures: Figures, short: bool, has_money: bool) -> Iterator[str]:
     if short:
-        count = weeks.count if weeks else 0
+        count = figures.weeks.count if figures.weeks else 0
         yield f"# {count} weeks of bookings: short windows, so that Mondays remain to train, tune and judge."
-    if short or money:
+    if short or figures.money or figures.horizon:
         yield "[label]"
-    if short:
+    if figures.horizon:
+        yield 'definition = "delivered"  # labels.sql'
+        yield f"horizon_days = {figures.horizon}"
+    elif short:
         yield "horizon_days = 30"
-        yield from ("base_weeks = 8", "settle_days = 7") if has_money else ()
-    if money:
-        yield f"dormant_floor = {max(1, _begins(money) // 10):_}  # a tenth of where the cohort begins"
-    if short or money:
+    if short and has_money:
+        yield from ("base_weeks = 8", "settle_days = 7")
+    if figures.money:
+        yield f"dormant_floor = {max(1, _begins(figures.money) // 10):_}  # a tenth of where it begins"
+    if short or figures.money or figures.horizon:
         yield ""
+
+
+def weeks_to_close(horizon: int) -> int:
+    """Whole weeks from a Monday until the outcome within so many days is known."""
+    return -(-(LEAD_DAYS + horizon) // 7)
+
+
+def _kept(horizon: int | None) -> Iterator[str]:
+    """Predictions stay until their outcome is known."""
+    closes = weeks_to_close(horizon or 0)
+    if closes > KEPT_WEEKS:
+        yield from ("[store]", f"keep_weeks = {closes + 3}  # an outcome is known after {closes}", "")
 
 
 def _tiers(money: Sequence[float], has_money: bool) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Figures of the drafted SELECTs: weeks with bookings, the Mondays that they give, money of customers."""
 
+import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby, pairwise
@@ -8,11 +9,23 @@ from math import floor, log10
 import duckdb
 
 from configs.dates import latest_monday, mondays
+from pipeline.ingest.relations import number
 from pipeline.new_bank.drafts import Draft
 
 BUSY = 0.1  # of the bookings of a busy week (nine in ten have fewer): below, a week counts as a gap
 FIRST_WEEKS = 8  # of few bookings before the run of weeks, which belong to it
+LONGEST_HORIZON = 365  # days
 QUANTILES = (0.25, 0.5, 0.75, 0.9, 0.99)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What settings are drafted from: QUANTILES of balances, the weeks of bookings, the days within which
+    delivered labels look ahead; each empty where there is none."""
+
+    money: list[float]
+    weeks: "Weeks | None"
+    horizon: int | None
 
 
 @dataclass(frozen=True)
@@ -84,6 +97,20 @@ def balances_of(con: duckdb.DuckDBPyConnection, drafts: dict[str, Draft], curren
         [currency],
     ).fetchall()
     return [float(value) for value in quantiles or []]
+
+
+def horizon_of(con: duckdb.DuckDBPyConnection, labels: Draft, gone: str) -> int:
+    """The days within which labels look ahead: by the name of their column, as in left_180, else the fewest
+    days until one was known, else 90."""
+    named = [int(digits) for digits in re.findall(r"\d+", gone) if 7 <= int(digits) <= LONGEST_HORIZON]
+    if named:
+        return named[0]
+    known = number(
+        con,
+        "SELECT min(TRY_CAST(known_on AS DATE) - TRY_CAST(day AS DATE)) FROM "
+        f"({labels.select}) WHERE TRY_CAST(known_on AS DATE) > TRY_CAST(day AS DATE)",
+    )
+    return known if 7 <= known <= LONGEST_HORIZON else 90
 
 
 def rounded(amount: float) -> int:

@@ -100,10 +100,31 @@ def file_groups(raw: Path) -> tuple[dict[str, FileGroup], dict[str, str]]:
             "folder with "
             "the bank's extracts with RAW=<folder>."
         )
+    _merge(raw, groups)
     named: dict[str, FileGroup] = {}
     for (pattern, _), files in groups.items():
-        named[_name(pattern, files[0], named)] = _family(raw, pattern, files)
-    return named, passed_over
+        name = _name(pattern, files[0], named)
+        named[name] = group = _family(raw, pattern, files)
+        for path in {file.path for file in files}.difference(group.paths):
+            label = path.relative_to(raw).as_posix()
+            passed_over[label] = f"no pattern of names reaches it with {group.spec.files} and no other file"
+    return named, dict(sorted(passed_over.items()))
+
+
+def _merge(raw: Path, groups: dict[tuple[str, tuple[object, ...]], list[File]]) -> None:
+    """Make one group of those with one layout of three columns or more, whose names begin with one word."""
+    by_beginning: dict[tuple[str, tuple[object, ...]], list[str]] = defaultdict(list)
+    for pattern, layout in groups:
+        begin = re.match(r"(.*/)?[^\W\d_]+(?=[\W\d_])", pattern)
+        if begin and "." in pattern:
+            by_beginning[f"{begin[0]}*.{pattern.partition('.')[2]}", layout].append(pattern)
+    for (merged, layout), patterns in by_beginning.items():
+        files = [file for pattern in patterns for file in groups[pattern, layout]]
+        paths = sorted(file.path for file in files)
+        if len(patterns) > 1 and len(files[0].columns) > 2 and sorted(raw.glob(merged)) == paths:
+            for pattern in patterns:
+                del groups[pattern, layout]
+            groups[merged, layout] = files
 
 
 def _is_hidden(path: Path) -> bool:
@@ -114,13 +135,12 @@ def _family(raw: Path, pattern: str, files: Sequence[File]) -> FileGroup:
     """The pattern reaches these files and no others; of one file it is the name, but for a date."""
     paths = [file.path for file in files]
     dated = re.search(r"\d{6}", paths[0].name)
-    tries = [pattern.replace("*", "[0-9]*"), *([pattern] if dated or len(files) > 1 else [])]
-    tries = [text for text in reversed(tries) if len(files) > 1 or dated]
-    glob = paths[0].relative_to(raw).as_posix()
-    for text in tries:
-        if sorted(raw.glob(text)) == sorted(paths):
-            glob = text
-            break
+    names = [path.relative_to(raw).as_posix() for path in paths]
+    tries = [pattern, pattern.replace("*", "[0-9]*"), _by_place(names)] if dated or len(files) > 1 else []
+    reached = (text for text in tries if sorted(raw.glob(text)) == sorted(paths))
+    glob = next(reached, names[0])
+    if glob == names[0]:
+        paths = paths[:1]
     encodings = {file.encoding for file in files} - {""}
     encoding = min(encodings - {"utf-8"} or encodings, default="utf-8")
     unpivot = files[0].unpivot
@@ -129,6 +149,12 @@ def _family(raw: Path, pattern: str, files: Sequence[File]) -> FileGroup:
         unpivot = unpivot.model_copy(update={"columns": tuple(sorted(patterns))})
     spec = files[0].spec.model_copy(update={"files": glob, "encoding": encoding, "unpivot": unpivot})
     return FileGroup(spec, tuple(paths), encoding not in ("utf-8", "utf-16"))
+
+
+def _by_place(names: Sequence[str]) -> str:
+    """A pattern of names of one length, with the characters that stand at each place."""
+    places = [sorted(set(chars)) for chars in zip(*names, strict=False)]
+    return "".join(chars[0] if len(chars) == 1 else f"[{''.join(chars)}]" for chars in places)
 
 
 def _name(pattern: str, file: File, taken: dict[str, FileGroup]) -> str:

@@ -17,7 +17,7 @@ CODED = {
     "status": ("status", "active"), "kind": ("kind", "other"), "channel": ("channel", None),
     "counterparty": ("counterparty", "none"), "product_class": ("product_class", "demand"),
     "contacts.channel": ("contact_channel", None), "purpose": ("purpose", None), "outcome": ("outcome", None),
-    "events.kind": ("event", None), "item": ("item", None),
+    "events.kind": ("event", None), "item": ("item", None), "gone": ("flag", None),
 }  # fmt: skip
 TAKING_OUT = (*MONEY_OUT, "buy", "loan")  # kinds that take money out of the account
 LIST_MOST = 15  # codes named in a question
@@ -312,6 +312,8 @@ def _kind(bank: Bank, draft: Draft, match: Match) -> None:
     elif "kind" not in draft.columns:
         draft.add("kind", "'other'", "no column says what a booking was")
         draft.ask("kind", f"no column of {match.source} says what a booking was: all are drafted as 'other'")
+    if "kind" in match.columns:  # a word of its own, such as card, does not make it a channel too
+        columns = [profile for profile in columns if profile.name != match.columns["kind"].name]
     channel = max(columns, key=lambda profile: known_codes(profile, "channel", 0.2), default=None)
     if "channel" not in draft.columns and channel and known_codes(channel, "channel", 0.2):
         expression, _ = case_of("t", channel, "channel", "other")

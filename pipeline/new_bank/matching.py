@@ -17,12 +17,13 @@ NECESSARY = {
     "transactions": ("amount|amount_in", "booked_at", "customer_id|account_id"),
     "holdings": ("balance", "valued_on", "customer_id|account_id"),
     "assignments": ("customer_id", "manager_id|branch_id", "from_on"),
-    "managers": ("manager_id", "name"),
+    "managers": ("manager_id", "name|weekly_capacity"),
     "products": ("product_id", "product_class|name"),
     "rates": ("currency", "valued_on", "to_base"),
     "contacts": ("customer_id", "contacted_at", "channel|purpose|outcome"),
     "surveys": ("customer_id", "answered_on", "item", "score"),
     "events": ("customer_id", "occurred_at", "kind"),
+    "labels": ("customer_id", "day", "gone"),
     "customers": ("customer_id",),
 }  # fmt: skip
 # Columns beside the contract's that help to make them.
@@ -70,13 +71,14 @@ def normal(text: str) -> str:
 def name_score(text: str, names: Sequence[str]) -> float:
     """3 where the text is one of the names, 2 where it holds all words of one, else 0; longer names first.
 
-    A name of two letters or one, such as id, has to be the whole text.
+    A name of two letters or one, such as id, and one that begins with = has to be the whole text.
     """
     wanted, best = normal(text), 0.0
-    for name in map(normal, names):
+    for written in names:
+        name = normal(written)
         if wanted == name or wanted.replace(" ", "") == name.replace(" ", ""):
             return 3.0
-        if len(name) > 2 and set(name.split()) <= set(wanted.split()):
+        if len(name) > 2 and written[0] != "=" and set(name.split()) <= set(wanted.split()):
             best = max(best, 2 + 0.1 * len(name.split()))
     return best
 
@@ -99,14 +101,20 @@ def match_tables(profiles: ColumnProfiles) -> dict[str, Match]:
 
 
 def _match(table: str, source: str, profiles: Mapping[str, ColumnProfile]) -> Match | None:
+    by_name = name_score(source, words()["tables"][table])
     columns = match_columns(table, profiles)
+    day, dates = TABLES[table].happened, [
+        profile for profile in profiles.values()
+        if profile.form.kind == "date" and profile not in columns.values()
+    ]  # fmt: skip
+    if by_name and day and day not in columns and len(dates) == 1:
+        columns[day] = dates[0]  # the only date left, in a source with the name of the table
     for alternatives in NECESSARY[table]:
         if not any(name in columns for name in alternatives.split("|")):
             return None
     key = ONE_ROW_PER.get(table)
     if key and (not columns[key].key or "customer_id" in columns):
         return None
-    by_name = name_score(source, words()["tables"][table])
     if table == "customers" and not (by_name or len(columns) >= 3):
         return None
     required = [name for name in TABLES[table].names if TABLES[table].column(name).required]

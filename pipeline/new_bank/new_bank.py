@@ -12,11 +12,11 @@ from configs.files import whole_folder
 from configs.tables import TABLES
 from pipeline.ingest.relations import computing
 from pipeline.ingest.sources import open_source
-from pipeline.new_bank.bank_toml import LABEL_CLOSES, LONG_HISTORY, bank_toml
+from pipeline.new_bank.bank_toml import LONG_HISTORY, bank_toml, weeks_to_close
 from pipeline.new_bank.columns import ColumnProfile, profiles
 from pipeline.new_bank.derived_drafts import drafts_of
 from pipeline.new_bank.drafts import Draft
-from pipeline.new_bank.figures import Weeks, balances_of, weeks_of
+from pipeline.new_bank.figures import Figures, balances_of, horizon_of, weeks_of
 from pipeline.new_bank.files import FileGroup, file_groups
 from pipeline.new_bank.matched_drafts import Bank
 from pipeline.new_bank.matching import ColumnProfiles, Match, match_tables, meaning, normal, words
@@ -60,19 +60,22 @@ def draft_bank(bank: str, raw: Path, spill: Path) -> list[str]:
         drafts = drafts_of(Bank(con, profiled, matches, currency))
         for draft in drafts.values():
             _try(con, draft)
+        horizon = None
+        if "labels" in drafts:
+            horizon = horizon_of(con, drafts["labels"], matches["labels"].columns["gone"].name)
         weeks = weeks_of(con, drafts["transactions"])
-        money = balances_of(con, drafts, currency)
+        figures = Figures(balances_of(con, drafts, currency), weeks, horizon)
         has_money = "holdings" in drafts
         rates = sorted(_currencies(con, drafts) - {currency})
     used = {match.source for match in matches.values()} | _joined(drafts, sources)
     read = {name: sources[name] for name in sources if name in used}
     questions = list(_questions(drafts, read, currency, certain, rates))
-    notes = list(_notes(drafts, sources, used, passed_over, weeks))
+    notes = list(_notes(drafts, sources, used, passed_over, figures))
     language = "zh" if any(re.search(r"[一-鿿]", text) for text in _texts(profiled)) else "en"
     head = {"title": bank, "language": language, "base_currency": currency}
     if not has_money:
         head["counts"] = "customers"
-    text = bank_toml(head, read, (questions, notes), money, weeks)
+    text = bank_toml(head, read, (questions, notes), figures)
     with whole_folder(bank_folder.BANKS / bank) as folder:
         (folder / "bank.toml").write_text(text, "utf-8")
         for name, draft in drafts.items():
@@ -162,6 +165,11 @@ def _questions(
             "[bank.toml, counts] no file holds balances: customers are counted, not money, and whoever books "
             "nothing for label.horizon_days counts as gone. Right? Else deliver balances, and draft anew."
         )
+    if "labels" in drafts:
+        yield (
+            "[bank.toml, label] within how many days does a label say that a customer left "
+            "(horizon_days)? By it, lists look as far ahead."
+        )
     if not certain:
         yield (
             f"[bank.toml, base_currency] no column names a currency; {currency} is guessed by the words. "
@@ -195,7 +203,7 @@ def _notes(
     sources: Mapping[str, FileGroup],
     used: set[str],
     passed_over: Mapping[str, str],
-    weeks: Weeks | None,
+    figures: Figures,
 ) -> Iterator[str]:
     """Lines on missing tables and their cost, on sources left unused, and on the weeks found."""
     costs = words()["cost"]
@@ -208,10 +216,11 @@ def _notes(
         yield f"Sources that match no table: {', '.join(unused)}."
     for label, why in passed_over.items():
         yield f"Not read: {label}: {why}."
+    weeks = figures.weeks
     if weeks:
         short = weeks.count < LONG_HISTORY
-        after, closes = (8, LABEL_CLOSES) if short else (26, 14)
-        days = 30 if short else 90
+        days = figures.horizon or (30 if short else 90)
+        after, closes = 8 if short else 26, weeks_to_close(days)
         yield (
             f"Bookings of {weeks.count} weeks, {weeks.first} to {weeks.end}: "
             f"{weeks.matured(after, closes)} Mondays with {after} weeks of history and "

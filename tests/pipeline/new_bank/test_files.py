@@ -56,8 +56,23 @@ def test_files_of_other_layouts_are_sources_of_their_own(tmp_path):
     write(tmp_path, "txn_1.csv", "txn_2.csv")
     write(tmp_path, "txn_3.csv", header="a,b2")
     patterns = {name: group.spec.files for name, group in file_groups(tmp_path)[0].items()}
-    assert sorted(patterns) == ["txn", "txn_2"]
-    assert len({tuple(sorted(tmp_path.glob(pattern))) for pattern in patterns.values()}) == 2
+    assert patterns == {"txn": "txn_[12].csv", "txn_2": "txn_3.csv"}
+
+
+def test_a_file_that_no_pattern_reaches_with_the_others_is_named(tmp_path):
+    write(tmp_path, "txn_1.csv", "txn_20.csv")
+    write(tmp_path, "txn_3.csv", header="a,b2")
+    named, passed_over = file_groups(tmp_path)
+    assert [path.name for path in named["txn"].paths] == ["txn_1.csv"]
+    assert passed_over == {"txn_20.csv": "no pattern of names reaches it with txn_1.csv and no other file"}
+
+
+def test_files_of_one_layout_whose_names_begin_alike_are_one_source(tmp_path):
+    write(tmp_path, "bookings_card.csv", "bookings_salary_1.csv", "other_card.csv", header="a,b,c")
+    write(tmp_path, "bookings_notes.txt", header="d,e")
+    patterns = {name: group.spec.files for name, group in file_groups(tmp_path)[0].items()}
+    assert patterns == {"bookings": "bookings*.csv", "bookings_notes": "bookings_notes.txt",
+                        "other_card": "other_card.csv"}  # fmt: skip
 
 
 def test_gzip_parquet_and_what_is_no_table(tmp_path):

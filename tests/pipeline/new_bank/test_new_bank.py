@@ -203,6 +203,22 @@ def test_a_column_per_month_becomes_rows_and_branches_need_no_managers(tmp_path)
     assert "a row per month, each cell as bal. Right?" in "\n".join(remaining_questions("monthly") or [])
 
 
+@pytest.mark.usefixtures("banks")
+@pytest.mark.parametrize(("column", "horizon"), [("left_120", 120), ("churned", 61)])
+def test_labels_of_the_banks_own_are_drafted_with_their_horizon(tmp_path, column, horizon):
+    """By the name of the column, or by the days until a label was known: 1 January to 2 March 2024."""
+    bookings(tmp_path / "raw")
+    rows = [[f"U{k}", "2024-01-01", k % 2, "2024-03-02"] for k in range(30)]
+    write_rows(tmp_path / "raw" / "churn.csv", [["user_id", "month_end", column, "computed_on"], *rows], ",")
+    tables = drafted("labelled", tmp_path / "raw", tmp_path)
+    assert tables.count("labels").loaded == 30
+    label = load_settings("labelled").label
+    assert (label.definition, label.horizon_days) == ("delivered", horizon)
+    assert sum(row["gone"] for row in loaded(tables, "labels")) == 15
+    asked = "\n".join(remaining_questions("labelled") or [])
+    assert "[bank.toml, label] within how many days" in asked
+
+
 def test_drafts_are_the_same_bytes_again_and_never_overwrite(tmp_path, banks):
     german_export(tmp_path / "raw")
     draft_bank("nord", tmp_path / "raw", tmp_path / "spill")
