@@ -126,6 +126,10 @@ def draw(seed: int, customers: int = 7) -> Drawn:
     bank["customers"] = drawer.with_versions("customers", [drawer.customer(name) for name in names])
     for table, rows in drawer.rows(names).items():
         bank[table] = drawer.with_versions(table, rows)
+    labeller = _Drawer(random.Random(f"labels {seed}"), monday, monday + 80 * WEEK)
+    bank["labels"] = labeller.with_versions(
+        "labels", [row for name in names for row in labeller.labels(name)]
+    )
     at = sorted({*rng.sample(range(3, 53), 3), 52, 53, 54, *rng.sample(range(55, 66), 2)})
     return Drawn(bank, tuple(monday + k * WEEK for k in at), monday, monday + 80 * WEEK)
 
@@ -199,6 +203,16 @@ class _Drawer:
         ends = day + DAY * self.rng.randrange(1, 300) if self.rng.random() < 0.4 else None
         return {"manager_id": manager, "branch_id": branch, "to_on": ends}
 
+    def labels(self, name: str) -> list[Row]:
+        days = sorted({self.day() for _ in range(self.rng.randrange(5))})
+        return [
+            {"customer_id": name, "day": day, "known_on": day + 97 * DAY + self.delay()} | self.fate()
+            for day in days
+        ]
+
+    def fate(self) -> Row:
+        return {"gone": self.rng.random() < 0.3}
+
     def holding(self, name: str, kind: str, number: int) -> list[Row]:
         days = sorted({self.day() for _ in range(self.rng.randint(1, 12))})
         base = self.rng.choice((30_000, 400_000, 900_000))
@@ -249,6 +263,7 @@ class _Drawer:
             "contacts": self.contact,
             "events": dict,
             "surveys": lambda: {"score": self.rng.randint(1, 10)},
+            "labels": self.fate,
         }
         kept = {
             name: value for name, value in row.items() if name not in ("matures_on", "units", "unit_price")
