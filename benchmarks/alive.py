@@ -40,7 +40,7 @@ from features.catalogue.measures import OWN_BOOKING
 from models.alive import Alive, fit_alive
 from models.baselines import rules
 from models.matrix import Matrix
-from models.metrics import intervals, ranking
+from models.metrics import areas, intervals, top
 from pipeline.artefacts import Home, write_json
 from pipeline.demo_bank import write_demo_bank
 from pipeline.ingest.ingest import ingest
@@ -238,17 +238,26 @@ def compared(rows: Matrix, product: Times, others: dict[str, Times]) -> dict[str
     """Per way the figures, and per other way the product's less its own: low end, difference, high end."""
     ways = {"product": product} | others
 
-    def gaps(drawn: Matrix, places: NDArray[np.intp]) -> dict[str, float]:
-        found = {name: ranking(drawn, score[places]) for name, score in ways.items()}
-        return {
-            f"{name}.{key}": found["product"][key] - found[name][key] for name in others for key in FIGURES
-        }
+    def figures(drawn: Matrix, places: NDArray[np.intp]) -> dict[str, float]:
+        left, found = drawn.attrited == 1, dict[str, float]()
+        for name, scores in ways.items():
+            found[f"{name}.auroc"] = areas(left, scores[places])["auroc"]
+            found[f"{name}.recall_at_10"] = float(left[top(drawn, scores[places], 0.1)].sum() / left.sum())
+        for key in FIGURES:
+            found |= {
+                f"ahead.{name}.{key}": found[f"product.{key}"] - found[f"{name}.{key}"] for name in others
+            }
+        return found
 
-    whole = gaps(rows, np.arange(len(rows)))
-    ends = intervals(rows, gaps, DRAWS, SEED)
+    whole, ends = figures(rows, np.arange(len(rows))), intervals(rows, figures, DRAWS, SEED)
     return {
-        "ways": {name: {key: ranking(rows, score)[key] for key in FIGURES} for name, score in ways.items()},
-        "differences": {key: [ends[key][0], whole[key], ends[key][1]] for key in whole},
+        "ways": {name: {key: whole[f"{name}.{key}"] for key in FIGURES} for name in ways},
+        "differences": {
+            f"{name}.{key}": [ends[each][0], whole[each], ends[each][1]]
+            for name in others
+            for key in FIGURES
+            for each in [f"ahead.{name}.{key}"]
+        },
     }
 
 

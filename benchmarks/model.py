@@ -56,7 +56,7 @@ def training(settings: Settings, data: Path, chosen: Split, as_of: date) -> dict
 
 def fitting(settings: Settings, home: Home, chosen: Split, rounds: int) -> dict[str, Any]:
     """Figures of LightGBM's fit of the customer-periods that training fits, then of the shares that leave."""
-    learnt = load_learnt(settings, home, chosen.train)
+    learnt = load_learnt(settings, home, chosen)
     trained, tuned = (load_matrix(home, days, learnt) for days in (chosen.train, chosen.tune))
     given, horizons = settings.training, settings.label.horizons
     periods = customer_periods(trained.time_to_attrition, horizons)

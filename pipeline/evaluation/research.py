@@ -134,7 +134,7 @@ def _refitted(settings: Settings, rows: Matrix, split: Split) -> dict[str, float
 def _training_rows(context: Context, tables: Ingested, as_of: date) -> tuple[Split, Matrix]:
     split = plan(context.settings, tables, as_of)
     build_history(context, tables, split.mondays, as_of)
-    learnt = load_learnt(context.settings, context.home, split.train)
+    learnt = load_learnt(context.settings, context.home, split)
     return split, load_matrix(context.home, split.mondays, learnt)
 
 

@@ -126,7 +126,7 @@ def fit_mondays(
     settings: Settings, home: Home, chosen: Split, as_of: date, progress: Progress
 ) -> tuple[Bundle, Matrix]:
     """A bundle fitted on the partitions of the Mondays, not written; the rows of all of them."""
-    learnt = load_learnt(settings, home, chosen.train)
+    learnt = load_learnt(settings, home, chosen)
     rows = load_matrix(home, chosen.mondays, learnt)
     return replace(fit_bundle(settings, rows, chosen, as_of, progress), learnt=learnt), rows
 
@@ -261,15 +261,16 @@ def monotone_signs(settings: Settings, columns: Sequence[str]) -> tuple[int, ...
     return tuple(signs.get(name, 0) for name in columns) if signs else ()
 
 
-def load_learnt(settings: Settings, home: Home, snapshots: tuple[date, ...]) -> Learnt:
-    """The means of each tier and branch on these Mondays, which are those that train; and, by everybody known
-    on the last of them, the rhythm in which customers book."""
-    if not len(read_eligible(home, snapshots)):
-        raise nobody_eligible(home, snapshots)
+def load_learnt(settings: Settings, home: Home, chosen: Split) -> Learnt:
+    """The means of each tier and branch on the Mondays that train; and the rhythm in which customers book, by
+    everybody known on the last Monday before those that evaluate: it needs nobody's outcome."""
+    eligible = read_eligible(home, chosen.train)
+    if not len(eligible):
+        raise nobody_eligible(home, chosen.train)
     columns = list(settings.training.peers)
-    frame = read_partition(home, "features", snapshots, [*KEY, *columns])
-    peers = fit_peers(frame, read_eligible(home, snapshots), columns, settings.peer_groups)
-    return Learnt(peers, fit_alive(read_partition(home, "cohort", [max(snapshots)]), settings.label))
+    frame = read_partition(home, "features", chosen.train, [*KEY, *columns])
+    peers = fit_peers(frame, eligible, columns, settings.peer_groups)
+    return Learnt(peers, fit_alive(read_partition(home, "cohort", [chosen.tune[-1]]), settings.label))
 
 
 def load_matrix(home: Home, snapshots: Sequence[date], learnt: Learnt | None = None) -> Matrix:

@@ -131,7 +131,7 @@ def run_tuning(bank: Context, tables: Ingested, as_of: date, budget: Budget) -> 
         counts["features"] = build_snapshots(settings, home, tables, days, on_features)
         counts["labels"] = build_outcomes(settings, home, tables, days, as_of, on_labels)
     with step("tune") as counts, progress_bar("trials") as on_trial:
-        rows = load_matrix(home, days, load_learnt(settings, home, splits[0].train))
+        rows = load_matrix(home, days, load_learnt(settings, home, splits[0]))
         sets = [(rows.on(fold.train), rows.on(fold.tune)) for fold in splits]
         signs = monotone_signs(settings, rows.columns)
         trials = search(sets, settings.training, settings.label.horizons, budget, on_trial, signs)

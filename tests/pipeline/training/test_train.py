@@ -162,7 +162,7 @@ def test_nobody_eligible_at_all_says_who_was_excluded_why(monkeypatch, tmp_path)
         r"customer for less than cohort\.min_tenure_weeks\); 3 closed \(.*\. Correct \[cohort\] in bank\.toml"
     )
     with pytest.raises(DataError, match=sentence):
-        load_learnt(load_settings("demo"), Home(tmp_path), MONDAYS)
+        load_learnt(load_settings("demo"), Home(tmp_path), Split(MONDAYS, MONDAYS))
 
 
 def test_words_that_no_feature_or_lightgbm_knows_are_refused_before_any_work():
