@@ -124,6 +124,16 @@ _TABLES = (
         needed=True,
     ),
     Table(
+        "customer_numbers", "number that a customer no longer has", ("old_number",), "from_on",
+        (
+            Column("old_number", "VARCHAR", "the old number", _X),
+            Column("customer_id", "VARCHAR", "the number that came after it, which may be an old one too; "
+                   "of two customers who became one, both rows name it", _X),
+            Column("from_on", "DATE", "first day of that number", _I),
+        ),
+        by_customer=False,
+    ),
+    Table(
         "assignments", "customer and period with one manager", ("customer_id", "from_on"), "from_on",
         (
             _CUSTOMER,

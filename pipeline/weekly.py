@@ -22,6 +22,7 @@ from pipeline.gates.gates import NO_WAIVER, EvaluatedDelivery, Waiver, evaluate_
 from pipeline.ingest.findings import read_findings
 from pipeline.ingest.ingest import ingest
 from pipeline.ingest.recorded_contacts import overlay_contacts
+from pipeline.ingest.renumbered import newest_numbers
 from pipeline.lists.call_lists import check_salt, choose_lists, reached
 from pipeline.lists.experiment import LOOK_BACK, Effect, estimate_effect, write_effect
 from pipeline.monitoring.calibration import VERDICTS, asks_for_training, calibration, group_in_words
@@ -82,6 +83,7 @@ def run_ingest(context: Context, raw: Path, rows_gone: str = "") -> Ingested:
             promotion.note_rows_gone(context, tables)
         for name in ("rows_in", "loaded", "superseded", "quarantined", "duplicates"):
             counts[name] = sum(getattr(count, name) for count in tables.counts)
+        _follow_numbers(context, tables)
         with Store(context.home.store) as store, store.write() as connection:
             recorded = contacts.oldest_first(connection)
         tables = overlay_contacts(context.home, tables, recorded)
@@ -89,6 +91,20 @@ def run_ingest(context: Context, raw: Path, rows_gone: str = "") -> Ingested:
     for finding in read_findings(context.settings, tables):
         log.log(WARNING if finding.warning else INFO, "ingest    %s", finding.text)
     return tables
+
+
+def _follow_numbers(context: Context, tables: Ingested) -> None:
+    """Put what managers recorded under old numbers of customers under the newest; the audit log says so.
+
+    Published runs keep the old numbers.
+    """
+    newest = newest_numbers(tables).newest
+    if newest:
+        with promotion.audit_log(context) as audit_log:
+            moved = contacts.follow_numbers(audit_log.connection, newest)
+            if moved:
+                details = {"rows": moved}
+                audit_log.note(context.user, "renumber customers", tables.fingerprint, details)
 
 
 def run_calibration(

@@ -20,6 +20,7 @@ from configs.dates import WEEK
 from features.build import first_monday
 from features.engine.entities import Ints, day_number, days_of, unscaled
 from pipeline.artefacts import Home
+from pipeline.ingest.renumbered import newest_numbers
 from pipeline.tables import Ingested
 
 LOOK_BACK = 52  # weeks
@@ -71,7 +72,8 @@ def read_cohorts(home: Home, tables: Ingested, monday: date) -> tuple[list[Cohor
     ids."""
     days = standing(home, tables, monday)
     frames = [pq.read_table(home.partition("cohort", day), columns=COLUMNS).to_pandas() for day in days]
-    places, ids = pd.factorize(pd.concat([frame["customer_id"] for frame in frames]), sort=True)
+    names = pd.concat([frame["customer_id"] for frame in frames]).map(newest_numbers(tables).of)
+    places, ids = pd.factorize(names, sort=True)
     ends = np.cumsum([len(frame) for frame in frames])
     split = np.split(places, ends[:-1])
     cohorts = [_cohort(*pair, len(ids)) for pair in zip(days, frames, split, strict=True)]

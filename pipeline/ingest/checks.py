@@ -4,6 +4,7 @@ from configs.errors import DataError, did_you_mean, listed
 from configs.tables import MONEY_IN, MONEY_OUT, Column, Table
 from pipeline.ingest.accounts import check_shares, holder_rules, with_holders
 from pipeline.ingest.relations import TABLE_KEY
+from pipeline.ingest.renumbered import under_newest
 from pipeline.ingest.values import (
     DAMAGED_ID,
     FLOATS,
@@ -73,13 +74,20 @@ def _check_type(column: Column, delivered: str, where: str, select: str) -> None
 
 
 def checked(
-    table: Table, select: str, present: dict[str, str], base_currency: str, notation: Notation = NO_NOTATION
+    table: Table,
+    select: str,
+    present: dict[str, str],
+    base_currency: str,
+    notation: Notation = NO_NOTATION,
+    *,
+    renumbered: bool = False,
 ) -> str:
     """SQL: every row of the bank's SELECT, typed, with ``_reason`` (NULL when the row is good).
 
     Joins ref_<table> for references, ref_rates for money, and latest_valid_date, after which nothing can have
     happened. Adds ``_bucket`` for tables by customer and ``<money>_base`` per money column. Text of nothing
-    but blanks counts as empty. A refused row also keeps what was delivered, as ``_given``.
+    but blanks counts as empty. A refused row also keeps what was delivered, as ``_given``. Rows of
+    ``renumbered`` customers come under the newest number (``ref_numbers``).
     """
     selected = [column for column in table.columns if column.name in present]
     values = ", ".join(_typed(column, present, notation) for column in table.columns)
@@ -99,6 +107,7 @@ def checked(
         if column.name in table.key and column.default is not None
     ]
     rules, rows = _row_rules(table, base_currency), f"SELECT {values}, {raw}, _file, _line FROM chosen"
+    rows = under_newest(rows, table) if renumbered else f"SELECT *, 0::TINYINT AS _renumbered FROM ({rows})"
     if "share" in present:
         rules, rows = [*rules, *holder_rules()], with_holders(rows)
     return (
@@ -107,7 +116,7 @@ def checked(
         f"validated AS (SELECT {', '.join(f't.{name}' for name in table.names)}"
         f"{_extras(table, base_currency)}, "
         f"t._file, t._line, COALESCE({', '.join([*reasons, *rules])}) AS _reason, "
-        f"struct_pack({kept}) AS _given FROM typed t{_joins(table)}) "
+        f"struct_pack({kept}) AS _given, t._renumbered FROM typed t{_joins(table)}) "
         "SELECT * REPLACE (CASE WHEN _reason IS NOT NULL THEN _given END AS _given) FROM validated"
     )
 
@@ -157,7 +166,7 @@ def _reasons(column: Column, delivered_type: str, notation: Notation) -> list[st
     if column.allowed:
         allowed = ", ".join(f"'{value}'" for value in column.allowed)
         cases.append((f"t.{name} NOT IN ({allowed})", f"{shown}is unknown'"))
-    elif column.name.endswith("_id"):
+    elif column.name.endswith(("_id", "old_number")):
         odd = _odd_id(f"t.{name}")
         cases.append(
             (f"regexp_matches(t.{name}, '{_LOOKED_AT}') AND {odd} IS NOT NULL", f"{shown}' || {odd}")

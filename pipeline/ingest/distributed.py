@@ -128,7 +128,13 @@ class DistributedTable:
         con, work = self.state.con, self.work
         for name in ("rows", "keys", "refused", "again", "raw"):
             (work.folder / name).mkdir(parents=True)
-        for name in (*(f"ref_{other}" for other in TABLE_KEY), "ref_rates", "latest_valid_date", "layout"):
+        for name in (
+            *(f"ref_{other}" for other in TABLE_KEY),
+            "ref_numbers",
+            "ref_rates",
+            "latest_valid_date",
+            "layout",
+        ):
             if not (work.shared / f"{name}.parquet").is_file():
                 copy_rows(con, f"SELECT * FROM {name}", work.shared / f"{name}.parquet")
         counts: dict[str, int] = {}

@@ -15,6 +15,7 @@ from configs.tables import EVENT_TABLES
 from pipeline.artefacts import read_json, write_json
 from pipeline.ingest.accounts import unlike_bookings
 from pipeline.ingest.attributes import count_categories, delivered_attributes, unlike_declared
+from pipeline.ingest.continued import continued
 from pipeline.ingest.contradictions import contradictions
 from pipeline.ingest.words import WordCounts, count_words, unknown_words, unmatched_measures, unused_words
 from pipeline.snapshots.labelled import refused_labels
@@ -57,7 +58,7 @@ def write_findings(
     ``columns`` are those that the bank delivers, by table; ``tables`` are SQL of all rows.
     """
     words = {table: count_words(con, table, rows) for table, rows in tables.items() if table in EVENT_TABLES}
-    doubts = contradictions(con, bank, columns, tables)
+    doubts = [*contradictions(con, bank, columns, tables), *continued(con, bank, tables)]
     if "holdings" in tables and "account_id" not in columns["holdings"]:
         doubts += unlike_bookings(con, bank, tables)
     noted = {"contradictions": doubts, "words": words}

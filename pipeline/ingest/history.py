@@ -19,6 +19,7 @@ from pipeline.ingest.checks import bucket_of
 from pipeline.ingest.deliveries import EARLIER_DELIVERIES, Base
 from pipeline.ingest.load import Incoming, Ingestion
 from pipeline.ingest.relations import contract_columns, number, sql_text
+from pipeline.ingest.renumbered import has_numbers
 from pipeline.ingest.versions import key_hash, version_of
 
 ROWS_PER_PART = 10_000_000  # rows compared together; bounds the memory
@@ -230,6 +231,9 @@ def _stored(state: Ingestion, table: Table, paths: Sequence[Path]) -> str:
         columns["deleted"] = "coalesce(superseded_on = known_on, false)"
     derived = (name for name in contract_columns(table) if name not in columns and name != "_bucket")
     columns |= {name: name if name in present else "NULL" for name in derived}
+    if "customer_id" in columns and has_numbers(state.con):
+        columns["customer_id"] = "coalesce(newest, customer_id)"
+        rows = f"{rows} LEFT JOIN ref_numbers ON old_number = customer_id"
     if table.revalued and "share" in present:  # a holder's part is cut from the account's balance again
         whole = "round(balance::DECIMAL(28,2) * to_base, 2)::DECIMAL(18,2)"
         columns["balance_base"] = f"CASE WHEN share < 1 THEN {whole} ELSE balance_base END"

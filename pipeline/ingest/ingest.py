@@ -27,6 +27,7 @@ from pipeline.ingest.distributed import distributed_ingest, open_distributed
 from pipeline.ingest.findings import rows_of, write_findings
 from pipeline.ingest.intake import write_intake
 from pipeline.ingest.relations import computing, number, open_relations
+from pipeline.ingest.renumbered import follow_numbers
 from pipeline.ingest.selects import (
     ORDER,
     computed_columns,
@@ -177,7 +178,11 @@ def _load(state: load.Ingestion, table: Table, select: str) -> Loaded:
         distributed = open_distributed(state, table, incoming)
         new_rows = distributed.validate() if distributed else load.validate(con, settings, table, incoming)
         history.store_first_loaded(state, table, incoming)
+        if table.name == "customers":
+            follow_numbers(con, settings, alone=state.plan.base is None)
         new_rows |= history.keep_rows(state, table, incoming)
+        if table.name == "customers":
+            follow_numbers(con, settings, alone=state.plan.base is None)
         rejects = [reject for name in incoming.sources for reject in state.unreadable[name]]
         quarantine.refuse(con, table, rejects, computed_columns(con, select))
         load.find_earlier(state, table)
@@ -253,7 +258,7 @@ def _check_moved(state: load.Ingestion, total: Count) -> None:
         f"{settings.moved_limit:.1%}{quarantine.first_moved(state.con)}. If {', '.join(table.key)} begins "
         f"anew, each day or for each account, make it unique in configs/banks/{settings.bank}/{table.name}"
         ".sql, for example with the day before it; if the bank does correct so many days, raise moved_limit "
-        "in bank.toml."
+        "in bank.toml; if customers got new numbers, say so in customer_numbers.sql."
     )
 
 

@@ -26,6 +26,11 @@ from pipeline.ingest.casts import strict_casts
 from pipeline.ingest.checks import bucket_of, check_columns, checked
 from pipeline.ingest.deliveries import Base, Plan, ReadAllError
 from pipeline.ingest.relations import TABLE_KEY, contract_columns, number, sql_text
+from pipeline.ingest.renumbered import (
+    NUMBERS,
+    has_numbers,
+    store_numbers,
+)
 from pipeline.ingest.selects import describe, sources_read
 from pipeline.ingest.sources import Reject, files_of, notation_of, open_source
 from pipeline.ingest.values import NO_NOTATION, Notation, typed
@@ -140,7 +145,9 @@ def choose_buckets(state: Ingestion, incoming: Incoming) -> None:
     customers = number(
         state.con,
         "SELECT count(DISTINCT customer_id) FROM ("
-        f"SELECT customer_id::VARCHAR AS customer_id FROM ({incoming.rows}) "
+        "SELECT coalesce(newest, who) AS customer_id FROM "
+        f"(SELECT customer_id::VARCHAR AS who FROM ({incoming.rows})) "
+        "LEFT JOIN ref_numbers ON old_number = who "
         "UNION ALL SELECT customer_id FROM ref_customers)",
     )
     buckets = 1 << round(log2(max(1.0, customers / state.settings.customers_per_bucket)))
@@ -201,6 +208,8 @@ def store_references(state: Ingestion, table: Table) -> None:
             "AND NOT starts_with(_reason, 'manager_id:') "
             "AND manager_id NOT IN (SELECT manager_id FROM ref_managers)"
         )
+    if table.name == NUMBERS:
+        store_numbers(state.con, state.settings)
     if table.name == "rates":
         if state.settings.fixed_rates:
             _refuse_two_rates(state, whole)
@@ -210,20 +219,30 @@ def store_references(state: Ingestion, table: Table) -> None:
 def _compare(state: Ingestion, table: Table, base: Base) -> None:
     """Raises ReadAllError when rows that earlier deliveries rest on are gone or read otherwise now."""
     daily = f"SELECT * FROM ({DAILY.replace('{rates}', '{0}')}) WHERE day <= '{base.noted['money_through']}'"
-    rest_on = {"products": "SELECT * FROM {0}", "managers": "SELECT manager_id FROM {0}", "rates": daily}
+    rest_on = {"products": "SELECT * FROM {0}", "managers": "SELECT manager_id FROM {0}", "rates": daily,
+               NUMBERS: "SELECT * FROM {0}"}  # fmt: skip
     before, after = (
         rest_on[table.name].format(f"read_parquet({sql_text(path)})")
         for path in (base.tables.whole(table.name), state.draft / table.name / f"{UNDATED}.parquet")
     )
     if number(state.con, f"SELECT count(*) FROM ({before} EXCEPT {after})"):
         raise ReadAllError(f"{table.name} that were used have changed")
+    if table.name == NUMBERS and number(state.con, f"SELECT count(*) FROM ({after} EXCEPT {before})"):
+        raise ReadAllError("customers got new numbers")
 
 
 def validate(
     con: duckdb.DuckDBPyConnection, settings: Settings, table: Table, incoming: Incoming
 ) -> dict[str, int]:
     """Make ``checked``: every row with why it is refused; the number of new rows by file."""
-    query = checked(table, incoming.rows, incoming.columns, settings.base_currency, incoming.notation)
+    query = checked(
+        table,
+        incoming.rows,
+        incoming.columns,
+        settings.base_currency,
+        incoming.notation,
+        renumbered=has_numbers(con),
+    )
     relations.CHECKED.create_from(con, query, contract_columns(table))
     return by_file(con, f"SELECT _file FROM ({incoming.new})") if incoming.new else {}
 
@@ -257,7 +276,7 @@ def find_earlier(state: Ingestion, table: Table) -> None:
 KEPT = "FROM good g LEFT JOIN repeated w USING (_row) WHERE coalesce(w.verdict, 'kept') = 'kept'"
 # Of a table by customer, as its files hold them, each with its bucket.
 KEPT_ROWS = (
-    "SELECT g.* EXCLUDE (_row, _file, _line, deleted), "
+    "SELECT g.* EXCLUDE (_row, _file, _line, _renumbered, deleted), "
     f"CASE WHEN g.deleted THEN g.known_on ELSE w.superseded_on END AS superseded_on {KEPT}"
 )
 
@@ -270,7 +289,9 @@ def write_kept(state: Ingestion, table: Table, columns: Collection[str] = ()) ->
     """
     con, folder = state.con, state.draft / table.name
     if not table.by_customer:
-        rows = con.sql(f"SELECT g.* EXCLUDE (_row, _file, _line) {KEPT} ORDER BY {', '.join(table.key)}")
+        rows = con.sql(
+            f"SELECT g.* EXCLUDE (_row, _file, _line, _renumbered) {KEPT} ORDER BY {', '.join(table.key)}"
+        )
         write_parquet(rows.to_arrow_table(), folder / f"{UNDATED}.parquet")
     else:
         buckets = number(con, "SELECT buckets FROM layout")

@@ -59,16 +59,19 @@ class Relation:
 REFERENCES = tuple(
     Relation(f"ref_{table}", {key: "VARCHAR", "_bucket": "SMALLINT"}) for table, key in TABLE_KEY.items()
 )
+# One row per number that a customer no longer has; made by renumbered.
+NUMBERS = Relation("ref_numbers", {"old_number": "VARCHAR", "newest": "VARCHAR", "from_on": "DATE"})
 # One row per currency and day on which its rate holds; made by load.
 RATES = Relation("ref_rates", {"currency": "VARCHAR", "day": "DATE", "to_base": "DECIMAL(18,8)"})
 # One row: the day after which nothing can have happened; made by load.
 LATEST_VALID_DATE = Relation("latest_valid_date", {"day": "DATE"})
 # One row: into how many buckets customers are divided; made by load.
 LAYOUT = Relation("layout", {"buckets": "INTEGER"})
-# One row per row of the bank's SELECT, typed; _reason is NULL where the row is good; made by load.
-CHECKED = Relation("checked", {**PLACE, "_reason": "VARCHAR", "_given": "STRUCT"})
+# One row per row of the bank's SELECT, typed; _reason is NULL where the row is good; _renumbered as
+# ``under_newest`` of renumbered.py says; made by load.
+CHECKED = Relation("checked", {**PLACE, "_reason": "VARCHAR", "_given": "STRUCT", "_renumbered": "TINYINT"})
 # One row per row of checked that keeps the contract; made by quarantine.
-GOOD = Relation("good", {"_row": "BIGINT", **PLACE}, view=True)
+GOOD = Relation("good", {"_row": "BIGINT", **PLACE, "_renumbered": "TINYINT"}, view=True)
 # One row per row that was loaded before and has the key of a good row, its place and the day noted for it;
 # where all files are read anew it only testifies. Made by load and history.
 EARLIER = Relation(
@@ -106,7 +109,7 @@ def contract_columns(table: Table) -> tuple[str, ...]:
 
 def open_relations(con: duckdb.DuckDBPyConnection) -> None:
     """Create the relations that every ingest begins with, without rows."""
-    for relation in (*REFERENCES, RATES, QUARANTINE, RAW_TEXT, CORRECTED, FIRST_LOADED):
+    for relation in (*REFERENCES, NUMBERS, RATES, QUARANTINE, RAW_TEXT, CORRECTED, FIRST_LOADED):
         relation.create(con)
 
 

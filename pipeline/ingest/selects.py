@@ -17,7 +17,7 @@ from configs.tables import EVENT_TABLES, OPTIONAL_REFERENCE, TABLES, Column, Tab
 from pipeline.ingest.casts import BEGIN, END
 
 # Tables that others refer to come first.
-ORDER = ("products", "managers", "rates", "customers", "assignments", "transactions",
+ORDER = ("products", "managers", "rates", "customer_numbers", "customers", "assignments", "transactions",
          "holdings", "contacts", "events", "surveys", "labels")  # fmt: skip
 # What DuckDB quotes from the rows, from the first quote to the last, and numbers: it may be about a person.
 VALUES = r"(?s)(?<!\w)['\"](.*['\"]|.*)|\b\d[\d.:+-]*"

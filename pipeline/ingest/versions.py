@@ -32,7 +32,8 @@ def repeats(table: Table) -> str:
     their content stays, and they are no rows of this ingest. ``first_loaded`` says of a file in which
     delivery it came first, and which of its lines were refused then.
 
-    - Same key, same ``known_on``, same content: ``duplicate`` (the first stays).
+    - Same key, same ``known_on``, same content: ``duplicate`` (the first stays). So is a row that is but the
+      bookkeeping of a renumbering (``under_newest``), beside any other of its key.
     - Another customer and another day than the row of the number that came first: ``recycled`` (refused); and
       any row of such a number that moves to another customer, account or day. Not where that row was taken
       back before.
@@ -50,18 +51,23 @@ def repeats(table: Table) -> str:
     place = "CASE WHEN stays THEN 'an earlier delivery' ELSE _file || ' line ' || _line END"
     return (
         f"WITH again AS (SELECT _row, {content}, g._file, g._line, false AS _earlier, false AS _standing, "
+        "coalesce(g._renumbered, 0) AS _renumbered, "
         "CASE WHEN list_contains(o.refused, g._line) THEN NULL ELSE o.delivery END AS _delivery "
         f"FROM good g LEFT JOIN first_loaded o ON o.file = g._file WHERE {often} "
-        f"UNION ALL SELECT _row, {content}, _part, _at, true, _standing, NULL FROM earlier WHERE {often}), "
+        f"UNION ALL SELECT _row, {content}, _part, _at, true, _standing, 0, NULL FROM earlier "
+        f"WHERE {often}), "
         "ordered AS (SELECT *, "
-        f"bool_or(_earlier) OVER same AS stays, coalesce(min(_delivery) OVER same, {2**31}) AS delivery "
+        f"bool_or(_earlier) OVER same AS stays, coalesce(min(_delivery) OVER same, {2**31}) AS delivery, "
+        "min(_renumbered) OVER same AS renumbered "
         f"FROM again WINDOW same AS (PARTITION BY {content})), "
-        "copies AS (SELECT *, "
+        f"marked AS (SELECT *, renumbered = 2 AND min(renumbered) OVER (PARTITION BY {key}) < 2 AS stale "
+        "FROM ordered), "
+        "copies AS (SELECT *, stale::INTEGER + "
         f"row_number() OVER (PARTITION BY {content} ORDER BY _earlier DESC, _file, _line, _row) AS copy "
-        "FROM ordered WHERE NOT _standing), "
+        "FROM marked WHERE NOT _standing), "
         f"{_recycled(table, key, version)}, "
         f"ranked AS (SELECT *, dense_rank() OVER (PARTITION BY {version}, recycled "
-        f"ORDER BY stays DESC, delivery, {content}) AS variant FROM judged), "
+        f"ORDER BY stale, stays DESC, delivery, renumbered, {content}) AS variant FROM judged), "
         f"kept AS (SELECT _row, {until} AS superseded_on FROM ranked "
         "WHERE copy = 1 AND variant = 1 AND NOT recycled), "
         f"verdicts AS (SELECT _row, _file, _line, _earlier, concat_ws(', ', {shown}) AS key_values, "

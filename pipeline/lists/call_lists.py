@@ -18,6 +18,7 @@ from features.engine.cut import seen
 from features.engine.entities import EPOCH, day_number, make_rows
 from pipeline.artefacts import fingerprint
 from pipeline.context import Context
+from pipeline.ingest.renumbered import Numbers, newest_numbers
 from pipeline.lists.decisions import choose
 from pipeline.lists.experiment import response_rate
 from pipeline.scoring.score import Publication, run_id_of
@@ -43,6 +44,7 @@ def choose_lists(
     rate = response_rate(bank.settings, rows, monday)
     with Store(bank.home.store) as store, store.write() as connection:
         week = week_of(connection, monday, bank.settings.label.weeks_to_close, rate, known_reached)
+    week = under_newest_numbers(week, newest_numbers(tables))
     chosen = choose(publication.scores, publication.managers, lists, week)
     with_steps = with_next_steps(bank.settings, publication.maturities, monday, chosen)
     return replace(publication, run=_with_lists(publication.run, week)), with_steps
@@ -65,6 +67,17 @@ def week_of(
         {name: max(day, recorded.get(name, day)) for name, day in {**recorded, **bank_reached}.items()},
         assignments.assigned_last(connection, monday - RECENT, monday),
         assignments.holding(connection, monday),
+    )
+
+
+def under_newest_numbers(week: Week, numbers: Numbers) -> Week:
+    """The facts of a week by the newest number of each customer; of two who became one the newest
+    assignment holds."""
+    assigned = sorted(week.assignments.items(), key=lambda pair: (pair[1].assigned_on, pair[0]))
+    return replace(
+        week,
+        selected=frozenset(map(numbers.of, week.selected)),
+        assignments={numbers.of(name): assignment for name, assignment in assigned},
     )
 
 

@@ -18,6 +18,7 @@ from models.experiment import Experiment
 from pipeline.artefacts import Home
 from pipeline.context import Context
 from pipeline.gates.sources import data_through
+from pipeline.ingest.renumbered import newest_numbers
 from pipeline.snapshots.build import build_outcomes, read_partition
 from pipeline.snapshots.labelled import with_outcome
 from pipeline.tables import Ingested
@@ -106,7 +107,9 @@ def _follow_up(
     build_outcomes(bank.settings, bank.home, tables, due, end, progress)
     latest = end if changed and monday == newest else newest
     too_early = known - {*with_outcome(bank.settings, tables, known, latest)}
-    return {day: {} for day in sorted(too_early)} | {day: outcomes(bank.home, day) for day in due}
+    numbers = newest_numbers(tables)  # an assignment keeps the number under which it was published
+    known_outcomes = {day: numbers.with_old(outcomes(bank.home, day)) for day in due}
+    return {day: {} for day in sorted(too_early)} | known_outcomes
 
 
 def _with_outcome(row: Any, observed: Mapping[date, Mapping[str, Mapping[str, Any]]]) -> Any:

@@ -25,6 +25,7 @@ from models.bundle import Bundle, load, settings_of
 from pipeline.artefacts import Home, read_json, write_json
 from pipeline.context import Context
 from pipeline.gates.sources import data_through
+from pipeline.ingest.renumbered import Numbers, newest_numbers
 from pipeline.progress import log
 from pipeline.snapshots.build import build_outcomes, build_snapshots, read_eligible, read_partition
 from pipeline.snapshots.labelled import with_outcome
@@ -162,7 +163,8 @@ def _count(
     }
     counted = {}
     for run in runs:
-        customers = _customers(context, run, days, standing[run.model_id], outcomes[run.snapshot_date])
+        standing_of_run, gone = standing[run.model_id], outcomes[run.snapshot_date]
+        customers = _customers(context, run, days, standing_of_run, gone, newest_numbers(tables))
         counted[_path(context.home, run.snapshot_date, days)] = {
             "run_id": run.run_id,
             "tables": tables.fingerprint,
@@ -234,7 +236,7 @@ def _standing_share(
 
 
 def _customers(
-    context: Context, run: Run, days: int, standing: float, gone: "pd.Series[Any]"
+    context: Context, run: Run, days: int, standing: float, gone: "pd.Series[Any]", numbers: Numbers
 ) -> pd.DataFrame:
     """One row per scored customer with a known outcome: its groups and what it adds to each count."""
     window_end = _timeline(context, run.snapshot_date, days).outcome_end
@@ -245,8 +247,11 @@ def _customers(
     customers = pd.DataFrame.from_records([*map(tuple, rows)], columns=[*PREDICTION], index="customer_id")
     customers["customers"] = 1
     customers["predicted"] = customers["risk"].astype(float) / standing
-    customers["observed"] = gone.reindex(customers.index)
-    at_most = (pd.Series(listed, dtype=float) / standing).reindex(customers.index)
+    newest = customers.index.map(numbers.of)
+    customers["observed"] = gone.reindex(newest).to_numpy()
+    listed = {numbers.of(name): risk for name, risk in reversed(listed.items())}
+    listed_risk = (pd.Series(listed, dtype=float) / standing).reindex(newest)
+    at_most = pd.Series(listed_risk.to_numpy(), customers.index)
     unlisted = customers["unlisted"].astype(bool)
     customers["unlisted_predicted"] = customers["predicted"].where(unlisted, 0.0)
     customers["unlisted_at_most"] = at_most.fillna(customers["observed"]).where(unlisted, 0.0)

@@ -12,6 +12,7 @@ from models.bundle import load
 from models.learnt import Learnt
 from models.metrics import ENOUGH, customers_by_outcome, ranking, without_money
 from pipeline.context import Context
+from pipeline.ingest.renumbered import newest_numbers
 from pipeline.snapshots.build import build_outcomes, build_snapshots
 from pipeline.snapshots.labelled import with_outcome
 from pipeline.tables import Ingested
@@ -43,7 +44,8 @@ def evaluate_published(
         runs = [run for run in store.history() if run.snapshot_date == as_of]
         if not runs:
             raise DataError(f"nothing was published for {as_of}. Run `make weekly AS_OF={as_of}` first.")
-        scores = {score.customer_id: score for score in store.scores(runs[0].run_id)}
+        numbers = newest_numbers(tables)
+        scores = {numbers.of(score.customer_id): score for score in store.scores(runs[0].run_id)}
         with store.at_run(runs[0].run_id) as read_session:
             decisions = read_session.decisions().values()
     build_snapshots(settings, home, tables, [as_of], progress)
@@ -60,7 +62,7 @@ def evaluate_published(
     enough = min(customers_by_outcome(rows)) >= ENOUGH
     table = {name: ranking(rows, scores) for name, scores in ways.items()} if enough else {}
     order = table.get("published", {})
-    listed = [decision.customer_id for decision in decisions if decision.rank is not None]
+    listed = [numbers.of(decision.customer_id) for decision in decisions if decision.rank is not None]
     money = {
         "predicted_money_minor": sum(scores[name].money_at_risk_minor for name in rows.customer_id),
         "observed_money_minor": round(float(rows.lost.sum()) * 100),

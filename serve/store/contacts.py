@@ -4,12 +4,12 @@ Every function belongs to the caller's transaction: ``Store.append`` or ``Store.
 added or taken away.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
 
 from configs.errors import DataError
 from serve.store import audit, tables
@@ -111,6 +111,27 @@ def opted_out_since(connection: Connection, customer_id: str) -> date | None:
 def opted_out(connection: Connection) -> frozenset[str]:
     """Every customer who wants no more calls."""
     return frozenset(connection.scalars(select(tables.opt_outs.c.customer_id)))
+
+
+def follow_numbers(connection: Connection, newest: Mapping[str, str]) -> int:
+    """Put what was recorded under old numbers of customers under their ``newest``; how many rows moved.
+
+    Of the opt-outs of two customers who became one the earlier stays.
+    """
+    recorded, moved = tables.contacts, 0
+    for name in set(connection.scalars(select(recorded.c.customer_id).distinct())) & set(newest):
+        renamed = update(recorded).where(recorded.c.customer_id == name).values(customer_id=newest[name])
+        moved += connection.execute(renamed).rowcount
+    opted = tables.opt_outs
+    for row in connection.execute(select(opted).order_by(opted.c.since.desc(), opted.c.customer_id)).all():
+        if row.customer_id in newest:
+            names = (row.customer_id, newest[row.customer_id])
+            since = min(row.since, opted_out_since(connection, names[1]) or row.since)
+            connection.execute(delete(opted).where(opted.c.customer_id.in_(names)))
+            values = {"customer_id": names[1], "since": since, "contact_id": row.contact_id}
+            connection.execute(insert(opted).values(values))
+            moved += 1
+    return moved
 
 
 def last_reached(connection: Connection, day: date) -> dict[str, date]:

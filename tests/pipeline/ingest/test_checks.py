@@ -209,6 +209,7 @@ def verdicts(rows: list[tuple[str, str, str, str, int]]) -> list[tuple[Any, ...]
         for name in ("customer_id", "answered_on", "item"):
             con.execute(f"ALTER TABLE good ADD COLUMN {name} VARCHAR DEFAULT '2024-02-29'")
         con.execute("ALTER TABLE good ADD COLUMN deleted BOOLEAN DEFAULT false")
+        con.execute("ALTER TABLE good ADD COLUMN _renumbered TINYINT DEFAULT 0")
         con.execute(
             "CREATE TABLE earlier AS SELECT *, '' AS _part, 0 AS _at, false AS _standing FROM good "
             "WHERE false"

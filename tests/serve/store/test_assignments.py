@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from configs.call_lists import Assignment
 from configs.published import Manager, ResponseRate
+from pipeline.ingest.renumbered import Numbers
 from pipeline.lists import call_lists
 from pipeline.lists.decisions import choose
 from serve.store import tables
@@ -52,6 +53,13 @@ def test_the_next_monday_knows_who_was_listed_and_which_assignments_hold(publish
     assert week.assignments == dict.fromkeys(["c1", "c4", "c5"], Assignment(MONDAY, UNTIL, False))
     assert week_of(published, UNTIL - timedelta(weeks=1)).assignments == week.assignments
     assert week_of(published, UNTIL).assignments == {}
+
+
+def test_assignments_follow_a_customer_with_a_new_number(published):
+    """c1 became c9 and stays where it was; c4 became c5, who was assigned as well."""
+    numbers = Numbers({"c1": "c9", "c4": "c5"})
+    week = call_lists.under_newest_numbers(week_of(published, NEXT), numbers)
+    assert week.selected == week.assignments.keys() == {"c9", "c5"}
 
 
 def test_a_rerun_of_a_monday_finds_what_the_first_run_found(published):

@@ -105,3 +105,20 @@ def test_eight_senders_of_one_key_at_once_record_one_contact(published, store_ur
     with ThreadPoolExecutor(8) as threads:
         assert set(threads.map(send, range(8))) == {replace(CALL, contact_id=1)}
     assert len(audited(published)) == 1
+
+
+def test_what_was_recorded_of_customers_with_a_new_number_follows_them(published):
+    """c1 and c2 became c9: their calls are c9's, and the earlier opt-out holds."""
+    recorded(published, CALL)
+    recorded(published, replace(CALL, key="key-2", customer_id="c2", outcome="no_contact"))
+    recorded(published, replace(CALL, key="key-3", customer_id="c3"))
+    with published.write() as connection:
+        contacts.opt_out(connection, "c1", AT - timedelta(days=3), LI)
+    for moved in (4, 0):  # again it changes nothing
+        with published.write() as connection:
+            assert contacts.follow_numbers(connection, {"c1": "c9", "c2": "c9"}) == moved
+            assert [call.key for call in contacts.latest_of(connection, "c9", 5)] == ["key-2", "key-1"]
+            assert contacts.opted_out(connection) == {"c9"}
+            assert contacts.opted_out_since(connection, "c9") == (AT - timedelta(days=3)).date()
+            assert contacts.last_reached(connection, date(2026, 12, 1)).keys() == {"c9", "c3"}
+    assert len(audited(published)) == 5  # the log keeps the old numbers, and its chain
