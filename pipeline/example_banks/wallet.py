@@ -14,7 +14,7 @@ KINDS = ("TOPUP", "SHOP", "FRIEND")
 def write_raw(folder: Path, until: date) -> None:
     """users.csv and one file of payments per half-year before ``until``; the same bytes every time.
 
-    Each customer pays at a bookings_a_day of their own and leaves at another, most of them never in these
+    Each customer pays at a rate of their own and leaves at another, most of them never in these
     weeks: the process of Fader, Hardie and Lee (2005). Whoever leaves fades first, which can be seen.
     """
     random = np.random.default_rng(SEED)
