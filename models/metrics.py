@@ -118,10 +118,14 @@ def chance_auroc(left: int, stayed: int, features: int, limit: float) -> float:
 
 def without_money(figures: Mapping[str, Any]) -> dict[str, Any]:
     """The figures, at every depth, but those about money: there is none where a bank counts customers."""
+
+    def bare(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return without_money(value)
+        return [bare(item) for item in value] if isinstance(value, list) else value
+
     return {
-        name: without_money(value) if isinstance(value, Mapping) else value
-        for name, value in figures.items()
-        if not any(word in name for word in OF_MONEY)
+        name: bare(value) for name, value in figures.items() if not any(word in name for word in OF_MONEY)
     }
 
 

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from configs.dates import WEEK
 from configs.settings import Settings
@@ -86,13 +85,17 @@ def _left_after(replay: Replay, monday: date) -> pd.DataFrame:
 
 
 def _outflow_starts(replay: Replay, first_mondays: Mapping[str, date], end: date) -> dict[str, date]:
-    """By customer, for those who took money along; one bucket is in memory at a time."""
+    """By customer, for those who took money along; one bucket is in memory at a time.
+
+    Of nobody where the bank counts customers.
+    """
     tables, settings = replay.tables, replay.context.settings
-    products = pq.read_table(tables.whole("products"))
     starts: dict[str, date] = {}
+    if settings.counts == "customers":
+        return starts
     with progress_bar("outflow") as on_bucket:
         for bucket in range(tables.buckets):
-            entities = _entities_of(tables, bucket, first_mondays, products)
+            entities = _entities_of(tables, bucket, first_mondays)
             if entities is not None:
                 history_from = first_monday(tables.first_day)
                 starts |= outflow_starts(entities, first_mondays, history_from, end, settings)
@@ -100,12 +103,10 @@ def _outflow_starts(replay: Replay, first_mondays: Mapping[str, date], end: date
     return starts
 
 
-def _entities_of(
-    tables: Ingested, bucket: int, leavers: Mapping[str, date], products: pa.Table
-) -> Entities | None:
+def _entities_of(tables: Ingested, bucket: int, leavers: Mapping[str, date]) -> Entities | None:
     """The leavers of one bucket with their balances; None where it has none."""
     wanted = pa.array(list(leavers), pa.string())
-    parts: dict[str, pa.Table] = {"products": products}
+    parts = tables.products()
     for name in ("customers", "holdings"):
         rows = tables.read(name, bucket, read_columns(name))
         if rows is not None:

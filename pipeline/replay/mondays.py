@@ -19,7 +19,6 @@ from configs.errors import DataError
 from configs.files import is_whole, whole_folder, write_manifest
 from configs.published import Decision, RunExtras, Score
 from features.build import FEATURES_VERSION
-from models.baselines import RULES
 from models.learnt import Learnt
 from pipeline.artefacts import fingerprint, read_json, write_json, write_parquet
 from pipeline.context import Context
@@ -30,6 +29,7 @@ from pipeline.replay.worked import worked_lists
 from pipeline.scoring.score import Publication
 from pipeline.snapshots.build import build_snapshots, read_eligible, read_partition
 from pipeline.tables import Ingested
+from pipeline.training.train import ranking_rules
 from pipeline.weekly import run_calibration, run_score, scoring_model
 from serve.store.store import Store
 
@@ -184,14 +184,17 @@ def customers_of(
     """
     published, called = ({row.customer_id: row for row in decisions_of(each)} for each in (lists, worked))
     scores = sorted(publication.scores, key=lambda score: score.customer_id)
-    monday, ruled = publication.run.snapshot_date, [feature for feature, _ in RULES.values()]
+    monday, ruled = (
+        publication.run.snapshot_date,
+        [feature for feature, _ in ranking_rules(context.settings).values()],
+    )
     needed = ["customer_id", "snapshot_date", *{*ruled, *learnt.peers.columns} - {*learnt.names}]
     features = read_partition(context.home, "features", [monday], needed)
     features = learnt.extended(features, read_eligible(context.home, [monday]))
     ranks = features.set_index("customer_id").loc[[score.customer_id for score in scores]]
     rows = list(_rows(scores, published, called))
     table = pa.Table.from_pylist(rows, pa.schema(_SCHEMA)) if rows else pa.schema(_SCHEMA).empty_table()
-    for name, (feature, sign) in RULES.items():
+    for name, (feature, sign) in ranking_rules(context.settings).items():
         table = table.append_column(name, pa.array(sign * ranks[feature].to_numpy(float), pa.float64()))
     return table
 

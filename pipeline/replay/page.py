@@ -22,23 +22,25 @@ ONE_MONDAY = [PUBLISHED, *RULES, CHANCE]  # the ways of one Monday by itself
 
 def replay_page(settings: Settings, result: Figures) -> str:
     """The whole page as HTML; ``result`` as ``run_replay`` writes it."""
-    ways = [name for name in WAYS if name != PUBLISHED]
+    ways = [name for name in WAYS if name != PUBLISHED and name in result["ways"]]
+    by_itself = [name for name in ONE_MONDAY if name in result["ways"]]
     return page(
         "replay.html",
         settings,
         result=result,
         names=NAMES,
         ways=ways,
-        by_itself=ONE_MONDAY,
+        has_money=result["counts"] == "money",
+        by_itself=by_itself,
         way_names=[NAMES[name] for name in ways],
-        charts={"parts": _by_part(result, ways), "mondays": _by_monday(result)},
+        charts={"parts": _by_part(result, ways), "mondays": _by_monday(result, by_itself)},
     )
 
 
-def _by_monday(result: Figures) -> Any:
+def _by_monday(result: Figures, ways: list[str]) -> Any:
     rows = [
         {"Monday": row["monday"], "%": 100 * row["ways"][way] / row["left"], "way": NAMES[way]}
-        for way in ONE_MONDAY
+        for way in ways
         for row in result["mondays"]
         if row["ways"] and row["left"]
     ]
@@ -51,4 +53,5 @@ def _by_part(result: Figures, ways: list[str]) -> Any:
         for way in ways
         for part in result["parts"]
     ]
-    return lines(rows, "calls", "%", "way", "Leavers on a list before the money began to move, %, by calls")
+    before = "the money began to move" if result["counts"] == "money" else "they had left"
+    return lines(rows, "calls", "%", "way", f"Leavers on a list before {before}, %, by calls")

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from configs.dates import WEEK, latest_monday
 from configs.errors import DataError
 from features.build import first_monday
+from models.metrics import without_money
 from pipeline.artefacts import read_json, write_json, write_text
 from pipeline.context import Context
 from pipeline.lease import held
@@ -107,9 +108,10 @@ def _result(bank: Context, replay: Replay) -> dict[str, Any]:
             {"part": part} | figures_of_ways(counts_of(part), leavers, label.horizon_days, seed)
             for part in PARTS[:-1]
         ]
-    return {
+    result = {
         "bank": settings.bank,
         "title": settings.title,
+        "counts": settings.counts,
         "base_currency": settings.base_currency,
         "from": str(replay.mondays[0]),
         "to": str(replay.mondays[-1]),
@@ -132,9 +134,17 @@ def _result(bank: Context, replay: Replay) -> dict[str, Any]:
             notes, ways, {day: int(left_on(replay, day)["attrited"].sum()) for day in known}
         ),
         "branches": by_branch(ways, leavers, _branches(evaluated, ways)),
-        "stories": stories(evaluated, leavers, set(everybody["customer_id"]), ways, rules.reach_weeks),
+        "stories": stories(
+            evaluated,
+            leavers,
+            set(everybody["customer_id"]),
+            ways,
+            rules.reach_weeks,
+            settings.counts == "money",
+        ),
         "published_live": compare_published(bank, notes),
     }
+    return result if settings.counts == "money" else without_money(result)
 
 
 def _held_out(evaluated: list[tuple[date, Path]], leavers: pd.DataFrame) -> int:
@@ -168,17 +178,18 @@ def _branches(evaluated: list[tuple[date, Path]], ways: Counts) -> list[str]:
 
 def replay_in_words(result: dict[str, Any]) -> str:
     """One row per way to fill the lists, and what they are about."""
-    leavers = result["leavers"]
+    leavers, has_money = result["leavers"], result["counts"] == "money"
+    took = f" with {leavers['money']:,.0f} {result['base_currency']}" if has_money else ""
     lines = [
-        f"{leavers['counted']:,} customers left with {leavers['money']:,.0f} {result['base_currency']} after "
-        f"lists from {result['first_list']} to {result['last_evaluated']}",
-        f"{'':<18}{'in time':>9}{'share':>8}{'money':>8}{'weeks':>7}{'calls':>9}",
+        f"{leavers['counted']:,} customers left{took} after lists from {result['first_list']} to "
+        f"{result['last_evaluated']}",
+        f"{'':<18}{'in time':>9}{'share':>8}{'money' if has_money else '':>8}{'weeks':>7}{'calls':>9}",
     ]
-    lines += [
-        f"{name:<18}{row['found']:>9,.0f}{row['share']:>8.0%}{row['money_share']:>8.0%}{row['weeks']:>7.1f}"
-        f"{row['calls']:>9,}"
-        for name, row in result["ways"].items()
-    ]
+    for name, row in result["ways"].items():
+        money = f"{row['money_share']:.0%}" if has_money else ""
+        lines.append(
+            f"{name:<18}{row['found']:>9,.0f}{row['share']:>8.0%}{money:>8}{row['weeks']:>7.1f}{row['calls']:>9,}"
+        )
     live = result["published_live"]
     if live:
         scores, decisions = (sum(row[name] for row in live) for name in ("scores", "decisions"))

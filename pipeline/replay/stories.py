@@ -19,6 +19,7 @@ from pipeline.replay.ways import LISTS, Counts
 FOUND, MISSED, STAYED = 5, 3, 2  # stories of each kind
 COLUMNS = ["customer_id", "branch_id", "tier", "worked_decision", "worked_rank", "risk",
            "money_at_risk_minor", "aum_minor", "reasons"]  # fmt: skip
+OF_BALANCES = ("tier", "lost", "first_aum", "last_aum", "money_at_risk", "aum")
 AMOUNT = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")  # in the sentence of a reason, from 1,000 on
 Line = dict[str, Any]
 
@@ -29,12 +30,14 @@ def stories(
     gone: Collection[str],
     counts: Counts,
     weeks: int,
+    has_money: bool,
 ) -> list[dict[str, Any]]:
     """Leavers who stood on a list in time and leavers who did not, those with most money first; and customers
     who were called and did not leave (are not ``gone``), those with most money at risk first.
 
     Of a leaver the ``weeks`` before the outflow start are shown. Money, in reasons too, is in base currency,
-    rounded to two digits; nothing names a customer or a manager.
+    rounded to two digits; nothing names a customer or a manager. Where there is no money (not ``has_money``)
+    the highest risks come first, and no story has an amount.
     """
     ordered = leavers.assign(weeks=counts.ways[LISTS].weeks[0]).sort_values(
         ["lost_minor", "customer_id"], ascending=[False, True]
@@ -47,7 +50,14 @@ def stories(
     kinds += [(row, "missed") for row in late.to_dict("records")]
     ended = [_of_leaver(lines[row["customer_id"]], row, kind, weeks) for row, kind in kinds]
     ended += [_of_stayed(lines[name]) for name in stayed]
-    return [{"customer": number} | story for number, story in enumerate(ended, start=1)]
+    numbered = [{"customer": number} | story for number, story in enumerate(ended, start=1)]
+    return numbered if has_money else [_without_amounts(story) for story in numbered]
+
+
+def _without_amounts(story: Mapping[str, Any]) -> dict[str, Any]:
+    """A story, its calls included, without tiers and balances."""
+    bare = {name: value for name, value in story.items() if name not in OF_BALANCES}
+    return bare | ({"calls": [_without_amounts(call) for call in bare["calls"]]} if "calls" in bare else {})
 
 
 def rounded(minor: int) -> int:
@@ -70,18 +80,16 @@ def masked(reason: str) -> str:
 
 
 def _called_and_stayed(kept: Sequence[tuple[date, Path]], gone: Collection[str]) -> list[str]:
-    most: dict[str, int] = {}
+    most: dict[str, tuple[int, float]] = {}
+    ranked = ["money_at_risk_minor", "risk"]
     for _, path in kept:
-        table = pq.read_table(
-            path, columns=["customer_id", "worked_rank", "money_at_risk_minor"], partitioning=None
-        )
+        table = pq.read_table(path, columns=["customer_id", "worked_rank", *ranked], partitioning=None)
         called = table.filter(pc.is_valid(table["worked_rank"]))
-        for name, money in zip(
-            called["customer_id"].to_pylist(), called["money_at_risk_minor"].to_pylist(), strict=True
-        ):
+        names, *figures = (called[column].to_pylist() for column in ("customer_id", *ranked))
+        for name, *at_risk in zip(names, *figures, strict=True):
             if name not in gone:
-                most[name] = max(money, most.get(name, 0))
-    return sorted(most, key=lambda name: (-most[name], name))[:STAYED]
+                most[name] = max(tuple(at_risk), most.get(name, (0, 0.0)))
+    return sorted(most, key=lambda name: (-most[name][0], -most[name][1], name))[:STAYED]
 
 
 def _lines(kept: Sequence[tuple[date, Path]], names: Sequence[str]) -> Mapping[str, list[Line]]:
@@ -100,7 +108,7 @@ def _of_leaver(lines: Sequence[Line], row: Mapping[Any, Any], kind: str, weeks: 
     return {
         "kind": kind,
         "tier": row["tier"],
-        "branch": row["branch_id"],
+        "branch": row["branch_id"] if isinstance(row["branch_id"], str) else None,  # pandas reads NaN
         "outflow_start": str(start),
         "weeks": int(row["weeks"]),
         "lost": rounded(row["lost_minor"]),

@@ -27,7 +27,7 @@ LISTS, CHANCE, PUBLISHED = "lists", "chance", "published"
 WAYS = (LISTS, *RULES, CHANCE, PUBLISHED)
 LONG_AGO = -10_000  # the week of the last call of who was not called yet
 COLUMNS = ["customer_id", "branch_id", "manager_id", "decision", "rank", "worked_rank", "risk",
-           "money_at_risk_minor", *RULES]  # fmt: skip
+           "money_at_risk_minor"]  # fmt: skip
 Flags = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 Progress = Callable[[int, int], None]
@@ -104,7 +104,8 @@ def count_ways(
     customers = _all_customers(kept, leavers)
     start = np.array([(day - kept[0][0]).days // 7 for day in leavers["outflow_start"]], np.int64)
     chosen_leavers = Leavers(np.searchsorted(customers, leavers["customer_id"].to_numpy(str)), start)
-    names = WAYS if rules_of.part == 1 else [way for way in WAYS if way != PUBLISHED]
+    ruled = [*_rules_in(kept[0][1])]
+    names = [LISTS, *ruled, CHANCE, *([PUBLISHED] if rules_of.part == 1 else [])]
     ways = {way: _way(CHANCE_DRAWS if way == CHANCE else 1, len(customers), len(leavers)) for way in names}
     mondays: dict[date, dict[str, float]] = {}
     for number, (day, path) in enumerate(kept, start=1):
@@ -121,7 +122,11 @@ def count_ways(
 def _by_itself(cohort: Cohort) -> dict[str, float]:
     """The leavers within the outcome window on the published lists, and on lists as long of each rule; of
     chance the mean over all lists."""
-    right = {rule: filled(cohort, cohort.published, cohort.callable, -cohort.scores[rule]) for rule in RULES}
+    right = {
+        rule: filled(cohort, cohort.published, cohort.callable, -scores)
+        for rule, scores in cohort.scores.items()
+        if rule != LISTS
+    }
     right[PUBLISHED] = cohort.published
     room, free, gone = (
         np.bincount(cohort.team, weights=flags)
@@ -159,8 +164,16 @@ def _all_customers(kept: Sequence[tuple[date, Path]], leavers: pd.DataFrame) -> 
     return names[0]
 
 
+def _rules_in(path: Path) -> list[str]:
+    """The rules by which the customers of a Monday are ranked."""
+    names = pq.read_schema(path).names
+    return [rule for rule in RULES if rule in names]
+
+
 def _cohort(path: Path, customers: NDArray[np.str_], left: pd.DataFrame) -> Cohort:
-    frame = pq.read_table(path, columns=COLUMNS, partitioning=None).to_pandas()
+    ruled = _rules_in(path)
+    frame = pq.read_table(path, columns=[*COLUMNS, *ruled], partitioning=None).to_pandas()
+    money = frame["money_at_risk_minor"] * (1 - frame["risk"])
     names = frame["customer_id"].to_numpy(str)
     manager, branch = (frame[name].fillna("") for name in ("manager_id", "branch_id"))
     _, team = np.unique(
@@ -174,8 +187,9 @@ def _cohort(path: Path, customers: NDArray[np.str_], left: pd.DataFrame) -> Coho
         frame["rank"].notna().to_numpy(),
         ~frame["decision"].isin(("opted_out", "cooled_down")).to_numpy(),
         np.isin(names, gone),
-        {LISTS: (frame["money_at_risk_minor"] * (1 - frame["risk"])).to_numpy(np.float64)}
-        | {rule: frame[rule].to_numpy(np.float64) for rule in RULES},
+        # Where the bank counts customers no money is at risk, and the risk ranks.
+        {LISTS: (money if money.any() else frame["risk"]).to_numpy(np.float64)}
+        | {rule: frame[rule].to_numpy(np.float64) for rule in ruled},
     )
 
 

@@ -70,14 +70,20 @@ def check_settings(settings: Settings) -> None:
     """Raises ConfigError, before any work, for what no feature is named, or LightGBM refuses."""
     columns, training = columns_of(settings), settings.training
     monotone_signs(settings, tuple(columns))
-    for rule, (feature, _) in RULES.items():
-        if feature not in columns and (settings.counts == "money" or not feature.startswith("aum_")):
+    for rule, (feature, _) in ranking_rules(settings).items():
+        if feature not in columns:
             raise ConfigError(
                 f"features.windows = {list(settings.features.windows)}: the rule {rule}, with which every "
                 f"model is compared, ranks by {feature}. Add its weeks to the windows."
             )
     for chosen, objective in ((training.lightgbm, "binary"), (training.severity, "cross_entropy")):
         parameters(training, chosen, objective)
+
+
+def ranking_rules(settings: Settings) -> dict[str, tuple[str, int]]:
+    """The rules by which a bank could rank, of RULES: by AUM only where it counts money."""
+    has_money = settings.counts == "money"
+    return {name: rule for name, rule in RULES.items() if has_money or not rule[0].startswith("aum_")}
 
 
 def plan(settings: Settings, tables: Ingested, as_of: date) -> Split:

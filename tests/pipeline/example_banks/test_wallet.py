@@ -1,5 +1,6 @@
 """A bank without balances from raw files to lists, pages, answers and workbooks: none shows an amount."""
 
+import json
 import re
 from typing import Any
 
@@ -9,10 +10,12 @@ from openpyxl import load_workbook
 from pydantic import SecretStr
 
 from configs.bank_folder import load_settings
+from configs.dates import WEEK
 from pipeline.context import Context
 from pipeline.demo import run_example
 from pipeline.evaluation.definitions import compare_definitions
 from pipeline.example_banks import SNAPSHOT_DATE
+from pipeline.replay.replay import run_replay
 from pipeline.training.promotion import champion
 from serve.app import create_app
 from serve.auth.tokens import issue
@@ -135,6 +138,17 @@ def test_the_definitions_page_knows_silence_alone(bank):
     assert all(row["attrited"] > 0 for row in result["candidates"].values())
     page = text_of((bank.home.root / "definitions.html").read_text("utf-8"))
     assert not OF_BALANCES.search(page), OF_BALANCES.search(page)
+
+
+@pytest.mark.long
+def test_a_replay_counts_customers(bank):
+    result, page = run_replay(bank, bank.tables, [SNAPSHOT_DATE - 12 * WEEK, SNAPSHOT_DATE - 11 * WEEK])
+    assert not re.findall(r'"[a-z_.]*(?:money|aum|lost|tier)[a-z_]*":', json.dumps(result))
+    assert result["ways"]["lists"]["share"] > result["ways"]["chance"]["share"]
+    assert "largest_drop" not in result["ways"]
+    text = text_of(page.read_text("utf-8"))
+    assert not OF_BALANCES.search(text), OF_BALANCES.search(text)
+    assert "nan" not in text.split()
 
 
 def text_of(html: str) -> str:
