@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from itertools import groupby
 from typing import Any
 
+from configs.published import Language
 from configs.settings import Settings
 from configs.tables import EVENT_TABLES, TABLES
 from pipeline.artefacts import Home, read_json, write_text
@@ -47,8 +48,9 @@ class WeekChart:
 
     @property
     def empty(self) -> int:
-        """Weeks without a row; none counts for what is looked up, such as customers."""
-        return 0 if self.table in LOOKED_UP else sum(not rows for _, rows in self.weeks)
+        """Weeks without a row, where most have some; none counts for what is looked up, such as customers."""
+        empty = sum(not rows for _, rows in self.weeks)
+        return 0 if self.table in LOOKED_UP or 2 * empty > len(self.weeks) else empty
 
     @property
     def bars(self) -> str:
@@ -84,28 +86,37 @@ def intake_page(settings: Settings, tables: Ingested) -> str:
     """The whole page as HTML, in the language of the bank; the same bytes for the same tables."""
     counts, noted = read_json(tables.folder / INTAKE), read_json(tables.folder / "ingest.json")
     findings = [finding for finding in read_findings(settings, tables) if not finding.quotes]
-    w = Wording(settings.language)
     orphans: list[list[Any]] = []
     refused: list[list[Any]] = []
     for row in counts["refused"]:
         (orphans if ORPHAN.search(row[2]) else refused).append(row)
-    return TEMPLATES.get_template("intake.html").render(
-        w=w,
-        texts=lambda *names: [w(f"intake.{name}") for name in names],
-        language=settings.language,
-        titles=[],
+    return rendered(
+        "intake.html",
+        settings.language,
         title=settings.title,
         tables=tables,
         days={name: _days(period) for name, period in counts["periods"].items()},
         customers=counts["customers"],
         findings=sorted(findings, key=lambda finding: not finding.warning),
-        charts=list(_week_charts(counts["weeks"])),
+        charts=list(week_charts(counts["weeks"])),
         sources=_sources(noted),
         refused=refused,
         orphans=orphans,
         values=_values(settings, tables, counts["values"]),
         late_days=LATE_DAYS,
+    )
+
+
+def rendered(template: str, language: Language, **context: Any) -> str:
+    """A page with the words of the intake in this language."""
+    w = Wording(language)
+    return TEMPLATES.get_template(template).render(
+        w=w,
+        texts=lambda *names: [w(f"intake.{name}") for name in names],
+        language=language,
+        titles=[],
         weeks=WEEKS,
+        **context,
     )
 
 
@@ -117,7 +128,7 @@ def _days(period: Mapping[str, Any]) -> dict[str, Any]:
     return {**days, "late": period["late"]}
 
 
-def _week_charts(weeks: Mapping[str, Mapping[str, Sequence[Sequence[Any]]]]) -> Iterator[WeekChart]:
+def week_charts(weeks: Mapping[str, Mapping[str, Sequence[Sequence[Any]]]]) -> Iterator[WeekChart]:
     """One per table and source with rows that happened, in the order of the contract."""
     for table in (name for name in TABLES if name in weeks):
         for source, counted in sorted(weeks[table].items()):

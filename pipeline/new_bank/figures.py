@@ -1,6 +1,7 @@
 """Figures of the drafted SELECTs: weeks with bookings, the Mondays that they give, money of customers."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby, pairwise
@@ -9,6 +10,7 @@ from math import floor, log10
 import duckdb
 
 from configs.dates import latest_monday, mondays
+from configs.tables import TABLES
 from pipeline.ingest.relations import number
 from pipeline.new_bank.drafts import Draft
 
@@ -46,13 +48,20 @@ class Weeks:
         return max(0, len(mondays(self.first + timedelta(weeks=after_weeks), last)) - closes_after)
 
 
-def weeks_of(con: duckdb.DuckDBPyConnection, transactions: Draft) -> Weeks | None:
-    """The weeks that the drafted bookings fill; None where no booking has a date."""
-    rows = con.execute(
+def rows_by_week(con: duckdb.DuckDBPyConnection, draft: Draft) -> list[tuple[date, int, date, date]]:
+    """Of each week in which a draft has rows: its Monday, their number, the first and the last day."""
+    happened = TABLES[draft.table].happened
+    if happened not in draft.columns:
+        return []
+    return con.execute(
         "SELECT date_trunc('week', day)::DATE AS monday, count(*), min(day), max(day) FROM "
-        f"(SELECT TRY_CAST(left(booked_at::VARCHAR, 10) AS DATE) AS day FROM ({transactions.select})) "
+        f"(SELECT TRY_CAST(left({happened}::VARCHAR, 10) AS DATE) AS day FROM ({draft.select})) "
         "WHERE day IS NOT NULL GROUP BY monday ORDER BY monday"
     ).fetchall()
+
+
+def weeks_of(rows: Sequence[tuple[date, int, date, date]]) -> Weeks | None:
+    """The weeks that bookings fill, from their ``rows_by_week``; None where no booking has a date."""
     if not rows:
         return None
     counts = sorted(count for _, count, *_ in rows)

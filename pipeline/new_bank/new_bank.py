@@ -9,14 +9,17 @@ import duckdb
 from configs import bank_folder
 from configs.errors import ConfigError, DataError
 from configs.files import whole_folder
+from configs.published import Language
 from configs.tables import TABLES
+from pipeline.artefacts import write_text
+from pipeline.evaluation.intake_page import rendered, week_charts
 from pipeline.ingest.relations import computing
 from pipeline.ingest.sources import open_source
 from pipeline.new_bank.bank_toml import LONG_HISTORY, bank_toml, weeks_to_close
 from pipeline.new_bank.columns import ColumnProfile, profiles
 from pipeline.new_bank.derived_drafts import drafts_of
 from pipeline.new_bank.drafts import Draft
-from pipeline.new_bank.figures import Figures, balances_of, horizon_of, weeks_of
+from pipeline.new_bank.figures import Figures, balances_of, horizon_of, rows_by_week, weeks_of
 from pipeline.new_bank.files import FileGroup, file_groups
 from pipeline.new_bank.matched_drafts import Bank
 from pipeline.new_bank.matching import ColumnProfiles, Match, match_tables, meaning, normal, words
@@ -42,7 +45,7 @@ def remaining_questions(bank: str) -> list[str] | None:
 
 
 def draft_bank(bank: str, raw: Path, spill: Path) -> list[str]:
-    """Write ``configs/banks/<bank>`` and return what was found and what is missing.
+    """Write ``configs/banks/<bank>`` and a page beside ``spill``; return what was found and what is missing.
 
     What memory cannot hold waits in ``spill``. Raises ConfigError for a name that is no folder's, DataError
     for files without bookings.
@@ -63,19 +66,29 @@ def draft_bank(bank: str, raw: Path, spill: Path) -> list[str]:
         horizon = None
         if "labels" in drafts:
             horizon = horizon_of(con, drafts["labels"], matches["labels"].columns["gone"].name)
-        weeks = weeks_of(con, drafts["transactions"])
-        figures = Figures(balances_of(con, drafts, currency), weeks, horizon)
+        weeks = {name: rows_by_week(con, draft) for name, draft in drafts.items()}
+        figures = Figures(balances_of(con, drafts, currency), weeks_of(weeks["transactions"]), horizon)
         has_money = "holdings" in drafts
         rates = sorted(_currencies(con, drafts) - {currency})
     used = {match.source for match in matches.values()} | _joined(drafts, sources)
     read = {name: sources[name] for name in sources if name in used}
     questions = list(_questions(drafts, read, currency, certain, rates))
     notes = list(_notes(drafts, sources, used, passed_over, figures))
-    language = "zh" if any(re.search(r"[一-鿿]", text) for text in _texts(profiled)) else "en"
+    language: Language = "zh" if any(re.search(r"[一-鿿]", text) for text in _texts(profiled)) else "en"
     head = {"title": bank, "language": language, "base_currency": currency}
     if not has_money:
         head["counts"] = "customers"
     text = bank_toml(head, read, (questions, notes), figures)
+    by_week = {
+        name: {drafts[name].source.partition(" ")[0]: [(str(monday), count) for monday, count, *_ in rows]}
+        for name, rows in weeks.items()
+    }
+    page = rendered(
+        "drafted.html", language, bank=bank, questions=questions, notes=notes,
+        charts=list(week_charts(by_week)),
+        sources=[(name, len(group.paths), list(profiled[name].values())) for name, group in sources.items()],
+    )  # fmt: skip
+    write_text(spill.parent / "intake.html", page)
     with whole_folder(bank_folder.BANKS / bank) as folder:
         (folder / "bank.toml").write_text(text, "utf-8")
         for name, draft in drafts.items():

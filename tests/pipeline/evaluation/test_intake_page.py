@@ -96,8 +96,13 @@ def test_the_page_is_the_same_for_the_same_tables(tiny: Any) -> None:
     assert (tiny.home.root / "intake.html").read_bytes() == first
 
 
-def test_weeks_without_a_row_are_said_of_what_happens(tiny: Any) -> None:
-    tiny.write("txn_2.csv", TXN_HEADER + booking(NO="Q1", DONE="2024-01-31", LOADED="2024-01-31"))
-    html = page(tiny)
-    assert '11 rows · <span class="warning">3 empty weeks</span>' in " ".join(html.split())
-    assert html.count("empty weeks") == 1
+def test_weeks_without_a_row_are_said_of_what_happens_week_by_week(tiny: Any) -> None:
+    """Bookings of the weeks of 5 and 12 February, 26 February and 4 March 2024: none of 19 February."""
+    days = {"Q1": "2024-02-05", "Q2": "2024-02-12"}
+    lines = [booking(NO=number, DONE=day, LOADED=day) for number, day in days.items()]
+    tiny.write("txn_2.csv", TXN_HEADER + "".join(lines))
+    html = " ".join(page(tiny).split())
+    assert '12 rows · <span class="warning">empty weeks: 1</span>' in html
+    assert html.count("empty weeks:") == 1
+    tiny.write("txn_3.csv", TXN_HEADER + booking(NO="Q3", DONE="2023-09-04", LOADED="2023-09-04"))
+    assert "empty weeks:" not in page(tiny)  # most weeks have none: its rhythm is another

@@ -222,7 +222,9 @@ def test_labels_of_the_banks_own_are_drafted_with_their_horizon(tmp_path, column
 def test_drafts_are_the_same_bytes_again_and_never_overwrite(tmp_path, banks):
     german_export(tmp_path / "raw")
     draft_bank("nord", tmp_path / "raw", tmp_path / "spill")
-    first = bytes_below(banks / "nord")
+    first, page = bytes_below(banks / "nord"), (tmp_path / "intake.html").read_text("utf-8")
+    assert "<b>transactions</b> umsaetze · 1,400 rows" in page
+    assert not any(text in page for text in ("Müller", "100007", "B1-7", "<script"))
     questions = remaining_questions("nord")
     assert questions
     assert [question.split(".")[0] for question in questions] == [str(k + 1) for k in range(len(questions))]
@@ -231,6 +233,7 @@ def test_drafts_are_the_same_bytes_again_and_never_overwrite(tmp_path, banks):
     (banks / "nord").rmdir()
     draft_bank("nord", tmp_path / "raw", tmp_path / "spill")
     assert bytes_below(banks / "nord") == first
+    assert (tmp_path / "intake.html").read_text("utf-8") == page
     settings = banks / "nord" / "bank.toml"
     text = settings.read_text("utf-8")
     settings.write_text(text.replace(f"# {questions[0]}\n", ""), "utf-8")
