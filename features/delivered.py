@@ -51,9 +51,8 @@ def delivered(entities: Entities, snapshots: Ints, label: Label, known_before: i
     shape, order, monday = (len(snapshots), len(entities)), np.argsort(snapshots), monday_of(rows.day)
     gone, lost = np.full(shape, -1), np.full(shape, -1)
     place = order[np.minimum(np.searchsorted(snapshots, monday, sorter=order), len(snapshots) - 1)]
-    ours = np.flatnonzero(snapshots[place] == monday)[
-        ::-1
-    ]  # days ascend: the first of a week is written last
+    ours = np.flatnonzero(snapshots[place] == monday)
+    ours = ours[::-1]  # days ascend: the first of a week is written last
     for values, name in ((gone, "gone"), (lost, "lost")):
         values[place[ours], rows.customer[ours]] = rows.columns[name][ours]
     return Delivered(gone, lost)

@@ -59,8 +59,12 @@ def estimate_effect(
     rows = tuple(_with_outcome(row, observed) for row in rows if row.assigned_on < monday)
     if bank.settings.label.definition == "delivered":  # whoever gets no label is waited for in vain
         closes = bank.settings.label.timeline
+        known = {*with_outcome(bank.settings, tables, {row.assigned_on for row in rows}, monday)}
         rows = tuple(
-            row for row in rows if row.attrited is not None or not closes(row.assigned_on).matured(monday)
+            row
+            for row in rows
+            if not closes(row.assigned_on).matured(monday)
+            or (row.assigned_on in known and row.attrited is not None)
         )
     result = figures(bank.settings, rows, monday) | {"seen": tables.as_of(monday)}
     return Effect(monday, newest, observed, rows, result)

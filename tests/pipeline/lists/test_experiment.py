@@ -238,6 +238,28 @@ def test_a_past_week_takes_back_nothing(follow_up, store):
     assert follow_up(Tables(AS_OF), OPEN) == FILLED
 
 
+@pytest.mark.usefixtures("store", "labels")
+def test_whoever_gets_no_label_is_not_waited_for(settings, tmp_path, monkeypatch):
+    """The bank labels c1 alone, on 7 June; a week that it does not label at all has no outcome, ever."""
+    label = settings.label.model_copy(update={"definition": "delivered"})
+    context = Context(settings.model_copy(update={"label": label}), tmp_path)
+    frame = pd.DataFrame({"customer_id": ["c1"], "attrited": [1], "outflow_share": [1.0], "aum_base": [5.0]})
+    monkeypatch.setattr(experiment, "read_partition", lambda *_: frame)
+    labelled = [MONDAY]
+    monkeypatch.setattr(
+        experiment, "with_outcome", lambda *given: [day for day in labelled if given[3] >= date(2026, 6, 7)]
+    )
+
+    def counts(monday):
+        effect = estimate_effect(context, Tables(monday), monday, None)
+        return [row.customer_id for row in effect.rows], effect.figures["known"], effect.figures["waiting"]
+
+    assert counts(OPEN) == (["c1", "c2"], 0, 2)
+    assert counts(AS_OF) == (["c1"], 1, 0)
+    labelled.clear()
+    assert counts(AS_OF) == ([], 0, 0)
+
+
 def test_an_estimate_is_kept_and_replaced(store):
     with store.write() as connection:
         assert assignments.latest_result(connection) is None
