@@ -52,6 +52,12 @@ def settings_of_money(settings: Settings, chosen: Mapping[str, Any]) -> Iterator
             "promotion.decides = 'aum_caught' compares money, and with counts = 'customers' there is none. "
             "Leave it out, which is 'recall'"
         )
+    for rule in settings.next_steps.bank_rules:
+        if rule.maturing_days or (rule.reasons and not set(rule.reasons) - {"balance", "rollover"}):
+            yield (
+                f"next_steps: the rule {rule.en!r} asks for balances, and with counts = 'customers' there "
+                "are none, so that it fits nobody. Leave it out"
+            )
     for name in OF_MONEY:
         table, _, key = name.partition(".")
         inner = chosen.get(table, {})

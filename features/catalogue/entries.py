@@ -69,6 +69,8 @@ class Entry:
 _UNITS = {("survey_score", "mean"): "score"}
 # Worrying whatever the noun: nobody in charge, one after the other, one for too many.
 _WORSE = {"vacant": 1, "vacant_days": 1, "distinct": 1, "customers": 1}
+# Where a bank counts customers: whoever spends leaves no AUM, and no AUM is there to shrink ("balance").
+_OF_CUSTOMERS = dict.fromkeys(("outflow", "large_outflow", "cash_out"), ("activity", 0))
 # Units whose deviation from a group's mean is told with a sign.
 _DIFFERENCES = {"share": "change", "count": "difference"}
 
@@ -80,8 +82,8 @@ def entry(name: Name, settings: Settings, family: str = "") -> Entry:
     banks = {measure.name: measure for measure in settings.features.measures}
     measure = banks.get(name.measure)
     group, worse = (measure.group, measure.worse) if measure else NOUNS[name.measure]
-    if settings.counts == "customers" and group == "balance":
-        group = "inflow"  # no AUM is there to shrink
+    if settings.counts == "customers":
+        group, worse = _OF_CUSTOMERS.get(name.measure, ("inflow" if group == "balance" else group, worse))
     unit, direction = PATTERNS[name.statistic]
     words = {
         language: getattr(measure, language) if measure else texts["nouns"][name.measure]

@@ -188,6 +188,14 @@ def test_a_bank_that_counts_customers_needs_no_setting_about_balances(bank: Path
         ({"label": {"definition": "aum_drop"}}, "label.definition = 'aum_drop' looks at balances"),
         ({"label": {"definition": "dormancy"}}, "label.definition = 'dormancy' looks at balances"),
         ({"promotion": {"decides": "aum_caught"}}, "promotion.decides = 'aum_caught' compares money"),
+        (
+            {"next_steps": {"bank_rules": [{"reasons": ["rollover"], "en": "Roll", "zh": "a"}]}},
+            "next_steps: the rule 'Roll' asks for balances",
+        ),
+        (
+            {"next_steps": {"bank_rules": [{"maturing_days": 9, "en": "Due", "zh": "a"}]}},
+            "next_steps: the rule 'Due' asks for balances",
+        ),
     ],
 )
 def test_a_setting_about_balances_that_are_not_there_is_refused(
