@@ -1,6 +1,6 @@
-"""Customers who seem to go on under another number, and whom no row of customer_numbers names.
+"""Customers and accounts that seem to go on under another number without anything saying so.
 
-Each would count twice: as one who left with all the money, and as a new one.
+A customer who does counts twice, as one who left and as a new one; an account that does is held twice.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,16 +9,15 @@ import duckdb
 
 from pipeline.ingest.relations import number
 
-LATEST = 31  # days from the last booking under the old number within which the first under the new one comes
+WEEK, MONTH = 7, 31  # days after which what begins is new, and within which it follows on what ended
 LEAST = 5  # customers with the same money on one day, below which it is chance
 
 
 def continued(con: duckdb.DuckDBPyConnection, bank: str, tables: Mapping[str, str]) -> Iterator[str]:
-    """A sentence where accounts, and one where balances, go on under another number."""
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE lives AS SELECT customer_id, min(booked_at)::DATE AS first_on, "
-        f"max(booked_at)::DATE AS last_on FROM {tables['transactions']} GROUP BY customer_id"
-    )
+    """A sentence where accounts, and one per day on which balances, go on under another number.
+
+    ``booked`` (contradictions.py) has the first and the last day of each customer's bookings.
+    """
     remedy = (
         "If a customer got another number, each counts twice: as one who left and as a new one. Say so in "
         f"configs/banks/{bank}/customer_numbers.sql, one row per old number."
@@ -27,47 +26,63 @@ def continued(con: duckdb.DuckDBPyConnection, bank: str, tables: Mapping[str, st
     if by_account:
         yield (
             f"transactions.account_id: the accounts of {by_account:,} customers who book no more are booked "
-            f"on by a customer who began within {LATEST} days. {remedy}"
+            f"on by a customer who began within {MONTH} days. {remedy}"
         )
-    if "holdings" not in tables or by_account >= LEAST:
+    if "holdings" not in tables:
         return
-    for day, customers in con.execute(_by_balance(tables["holdings"])).fetchall():
+    con.execute(_SPANS.format(holdings=tables["holdings"]))
+    others = "o.product_id = n.product_id AND o.customer_id <> n.customer_id"
+    for day, customers in con.execute(_waves(others)).fetchall() if by_account < LEAST else ():
         yield (
             f"holdings.balance: on {day} the balances of {customers:,} customers end, and {customers:,} new "
             f"customers begin with the very same ones. {remedy}"
         )
+    same = "o.customer_id = n.customer_id AND o.still_held"
+    for day, customers in con.execute(_waves(same)).fetchall():
+        yield (
+            f"holdings.balance: on {day} {customers:,} customers get the very balance of an account or "
+            "product of theirs that comes no more, and hold both from then on. If it got another number, "
+            "deliver a row of balance 0 under the old one, or give both the same number, in "
+            f"configs/banks/{bank}/holdings.sql."
+        )
 
 
 def _by_account(transactions: str) -> str:
-    """SQL: the number of customers all of whose bookings lie before those of another, on one account."""
+    """SQL: the number of customers all of whose bookings lie before those of a new one, on one account."""
     return f"""
-        WITH shared AS (
-            SELECT account_id FROM {transactions} GROUP BY account_id
-            HAVING min(customer_id) <> max(customer_id)
-        ), holders AS (
-            SELECT DISTINCT account_id, customer_id FROM {transactions} SEMI JOIN shared USING (account_id)
-        ), owners AS (SELECT account_id, lives.* FROM holders JOIN lives USING (customer_id))
+        WITH new AS (
+            SELECT customer_id FROM booked WHERE first_on > (SELECT min(first_on) + {WEEK} FROM booked)
+        ), accounts AS (SELECT DISTINCT account_id FROM {transactions} SEMI JOIN new USING (customer_id)),
+        owners AS (
+            SELECT * FROM (SELECT DISTINCT account_id, customer_id FROM {transactions}
+                SEMI JOIN accounts USING (account_id)) JOIN booked USING (customer_id)
+        )
         SELECT count(DISTINCT o.customer_id) FROM owners o JOIN owners n USING (account_id)
-        WHERE o.customer_id <> n.customer_id AND n.first_on BETWEEN o.last_on AND o.last_on + {LATEST}
-        AND n.first_on > o.first_on AND n.last_on > o.last_on"""
+        WHERE o.customer_id <> n.customer_id AND n.first_on BETWEEN o.ends_on AND o.ends_on + {MONTH}
+        AND n.first_on > o.first_on AND n.ends_on > o.ends_on"""
 
 
-def _by_balance(holdings: str) -> str:
-    """SQL: each day on which at least LEAST customers end and as many new ones begin with equal balances.
+# One row per customer, product and account: its first and last money, and whether no row of 0 came after.
+_SPANS = """CREATE OR REPLACE TEMP TABLE spans AS
+    SELECT customer_id, product_id, account_id, min(valued_on) FILTER (balance <> 0) AS begins,
+        arg_min(balance, valued_on) FILTER (balance <> 0) AS first,
+        max(valued_on) FILTER (balance <> 0) AS ends,
+        arg_max(balance, valued_on) FILTER (balance <> 0) AS last,
+        arg_max(balance, valued_on) <> 0 AS still_held
+    FROM {holdings} GROUP BY ALL HAVING begins IS NOT NULL"""
 
-    Balances of one product, different from each other; a customer ends where no row of money follows.
+
+def _waves(joined_on: str) -> str:
+    """SQL: each day on which spans end and as many others begin with equal balances, LEAST at least.
+
+    ``joined_on`` says which spans ``o`` and ``n`` are compared; the balances differ from each other.
     """
     return f"""
-        WITH spans AS (
-            SELECT customer_id, product_id, min(valued_on) AS begins, arg_min(balance, valued_on) AS first,
-                max(valued_on) AS ends, arg_max(balance, valued_on) AS last
-            FROM {holdings} WHERE balance <> 0 GROUP BY ALL
-        ), data AS (SELECT min(begins) AS begins, max(ends) AS ends FROM spans), pairs AS (
+        WITH data AS (SELECT min(begins) AS begins, max(ends) AS ends FROM spans), pairs AS (
             SELECT n.begins AS day, o.customer_id, n.customer_id AS new, o.last
-            FROM spans o JOIN spans n ON o.product_id = n.product_id AND o.last = n.first
-                AND n.begins BETWEEN o.ends AND o.ends + {LATEST}, data
-            WHERE o.customer_id <> n.customer_id AND n.begins > data.begins + {LATEST} AND o.ends < data.ends
-                AND n.ends > o.ends
+            FROM spans o JOIN spans n ON {joined_on} AND o.last = n.first
+                AND n.begins > o.ends AND n.begins <= o.ends + {MONTH}, data
+            WHERE n.begins > data.begins + {WEEK} AND o.ends < data.ends AND n.ends > o.ends
         )
         SELECT day, count(DISTINCT customer_id) AS customers FROM pairs GROUP BY day
         HAVING customers >= {LEAST} AND count(DISTINCT last) >= {LEAST} AND count(DISTINCT new) >= {LEAST}

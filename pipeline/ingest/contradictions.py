@@ -58,6 +58,7 @@ def _prepare(con: duckdb.DuckDBPyConnection, tables: Mapping[str, str]) -> None:
     )
     con.execute(
         "CREATE OR REPLACE TEMP TABLE booked AS SELECT customer_id, min(booked_at)::DATE AS first_on, "
+        f"max(booked_at)::DATE AS ends_on, "
         f"(max(booked_at) FILTER (kind NOT IN {BANKS_OWN}))::DATE AS last_on FROM {tables['transactions']} "
         "GROUP BY customer_id"
     )

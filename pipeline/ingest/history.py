@@ -56,9 +56,12 @@ def store_first_loaded(state: Ingestion, table: Table, incoming: Incoming) -> No
 
 
 def find_standing(state: Ingestion, table: Table) -> None:
-    """Put the rows of the tables before with a repeated key into ``earlier``, where all files are read."""
-    before = state.plan.before
-    paths = _paths(before, table) if before and table.by_customer else []
+    """Put the rows of the tables before with a repeated key into ``earlier``, where all files are read.
+
+    Tables that are not by customer are read whole each time.
+    """
+    before = state.plan.before or (None if table.by_customer else state.plan.base)
+    paths = _paths(before, table) if before else []
     if paths and number(state.con, "SELECT count(*) FROM repeated_keys"):
         names = ", ".join(table.names)
         state.con.execute(
@@ -104,6 +107,36 @@ def keep_rows(state: Ingestion, table: Table, incoming: Incoming) -> dict[str, i
         f"row_number() OVER () AS _line FROM lost WHERE {where}"
     ).fetchall()
     return {EARLIER_DELIVERIES: int(rows)}
+
+
+def note_refused(state: Ingestion, table: Table) -> None:
+    """Note loaded rows that are refused now, though their files, their SELECT and the settings are as before.
+
+    A rate, product, manager or customer that they refer to is gone.
+    """
+    before = state.plan.before
+    if before is None or table.name not in before.loaded or not _same_select(state, before, table):
+        return
+    version = f"hash({version_of(table)})"
+    stored = _stored(state, table, _paths(before, table))
+    refused = (
+        f"FROM checked WHERE _reason IS NOT NULL AND {version} IN (SELECT {version} FROM ({stored})) "
+        f"AND {version} NOT IN (SELECT {version} FROM checked WHERE _reason IS NULL)"
+    )
+    if not number(state.con, "SELECT count(*) FROM (FROM checked WHERE _reason IS NOT NULL LIMIT 1)"):
+        return
+    ((rows, first),) = state.con.execute(f"SELECT count(*), min((_file, _line)) {refused}").fetchall()
+    if not rows:
+        return
+    text = f"{table.name}: {rows:,} rows that were loaded before are refused now, first in {{}} line {{}}"
+    if state.plan.rows_gone:
+        state.gone.append(text.format(*first))
+        return
+    state.refused_gone.append(
+        f"{text.format(*first)}: what they refer to is gone from the tables before them (quarantine.csv has "
+        "the reasons). Deliver that again beside the new rows, with all days and numbers; or, if the loss is "
+        "meant, run this again with ROWS_GONE=<why> (--rows-gone)."
+    )
 
 
 def refuse_lost_tables(state: Ingestion, selects: Sequence[str]) -> None:

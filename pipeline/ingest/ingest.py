@@ -183,6 +183,8 @@ def _load(state: load.Ingestion, table: Table, select: str) -> Loaded:
         new_rows |= history.keep_rows(state, table, incoming)
         if table.name == "customers":
             follow_numbers(con, settings, alone=state.plan.base is None)
+        if not distributed:
+            history.note_refused(state, table)
         rejects = [reject for name in incoming.sources for reject in state.unreadable[name]]
         quarantine.refuse(con, table, rejects, computed_columns(con, select))
         load.find_earlier(state, table)

@@ -357,3 +357,39 @@ def test_rows_compared_in_parts_are_the_same_rows(tiny: Any, monkeypatch: pytest
     shorter(tiny)
     with pytest.raises(DataError, match="transactions: 4 rows"):
         tiny.ingest()
+
+
+def dollars(tiny: Any) -> list[str]:
+    return [str(row["amount_base"]) for row in tiny.rows("transactions") if row["currency"] == "USD"]
+
+
+def test_a_rate_that_comes_again_otherwise_changes_no_history(tiny: Any) -> None:
+    """The first rate stays, week by week and in a full reread, as for rows of customers."""
+    tiny.declare('fx = { files = "fx.csv" }', 'fx = { files = "fx*.csv" }')
+    deliver(tiny, "txn_2.csv", booking(NO="N1", CCY="USD", AMT="10.00"))
+    tiny.write("fx_2.csv", "CCY,DAY,RATE\nUSD,2024-03-01,6.00\n")
+    tiny.ingest()
+    assert dollars(tiny) == ["71.00"]
+    comment(tiny, "again")
+    tiny.ingest()
+    assert dollars(tiny) == ["71.00"]
+    assert [row[:3] for row in tiny.quarantine()] == [("rates", "fx_2.csv", 2)]
+
+
+def test_rows_that_are_refused_because_a_rate_is_gone_stop_the_run(tiny: Any) -> None:
+    deliver(tiny, "txn_2.csv", booking(NO="N1", CCY="USD", AMT="10.00"))
+    tiny.write("fx.csv", "CCY,DAY,RATE\nUSD,2024-03-08,7.20\n")
+    sentence = r"transactions: 1 rows that were loaded before are refused now, first in txn_2\.csv line 2"
+    with pytest.raises(DataError, match=sentence):
+        tiny.ingest()
+    assert dollars(tiny) == ["71.00"]
+    tiny.ingest("rates of old years are no longer kept")
+    assert dollars(tiny) == []
+
+
+def test_a_refused_row_that_came_back_corrected_is_not_missed(tiny: Any) -> None:
+    deliver(tiny, "txn_2.csv", booking(NO="N1", AMT="x"))
+    deliver(tiny, "txn_2_corrected.csv", booking(NO="N1", AMT="2.00"))
+    tiny.write("prod.csv", "PROD,CLASS,NAME,CCY\nP1,term,定期,CNY\n")
+    tiny.ingest()
+    assert Decimal(2) in [row["amount"] for row in tiny.rows("transactions")]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
@@ -147,6 +148,9 @@ class Tables:
 
     def as_of(self, monday):
         return f"{self.view} before {monday}"
+
+    def whole(self, table):
+        return Path(f"no {table}")
 
 
 @pytest.fixture
