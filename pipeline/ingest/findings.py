@@ -4,15 +4,17 @@ The counts are worked out once per delivery, over all rows of all deliveries, an
 sentences are made when they are shown, by the settings of that day.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from configs.settings import Settings
 from configs.tables import EVENT_TABLES
 from pipeline.artefacts import read_json, write_json
+from pipeline.ingest import valuations
 from pipeline.ingest.accounts import unlike_bookings
 from pipeline.ingest.attributes import count_categories, delivered_attributes, unlike_declared
 from pipeline.ingest.continued import continued
@@ -61,7 +63,10 @@ def write_findings(
     doubts = [*contradictions(con, bank, columns, tables), *continued(con, bank, tables)]
     if "holdings" in tables and "account_id" not in columns["holdings"]:
         doubts += unlike_bookings(con, bank, tables)
-    noted = {"contradictions": doubts, "words": words}
+    noted: dict[str, Any] = {"contradictions": doubts, "words": words}
+    days = valuations.count_days(con, tables)
+    if days:
+        noted["days"] = days
     attributes = delivered_attributes(columns["customers"])
     if attributes:
         noted["categories"] = count_categories(con, attributes, tables["customers"])
@@ -81,9 +86,22 @@ def read_findings(settings: Settings, tables: Ingested) -> list[Finding]:
         *(Finding(text, True, True) for text in unknown_words(settings, noted["words"])),
         *(Finding(text, True, True) for text in unlike_declared(settings, noted.get("categories", {}))),
         *(Finding(text, True) for text in of_bank),
+        *(Finding(text, True) for text in valuations.doubts(settings, noted.get("days", {}))),
+        *(Finding(text, False) for text in _late_balances(tables)),
+        *(Finding(text, False) for text in valuations.remarks(settings, noted.get("days", {}))),
         *(Finding(text, False) for text in others),
         *(Finding(text, False, True) for text in unused_words(settings, noted["words"])),
     ]
+
+
+def _late_balances(tables: Ingested) -> Iterator[str]:
+    """A sentence where the history begins with the first balance and not with the first booking."""
+    noted = read_json(tables.folder / "ingest.json")
+    if noted["first_day"] != noted["first_booked"]:
+        yield (
+            f"holdings begin on {noted['first_valued']}, bookings on {noted['first_booked']}: the history "
+            "begins with the balances: before them nobody's AUM is known, and earlier Mondays are left out."
+        )
 
 
 def read_words(tables: Ingested) -> dict[str, WordCounts]:

@@ -1,0 +1,2 @@
+SELECT CUSTOMER AS customer_id, SINCE AS opened_on, BORN AS birth_year, SINCE AS known_on, _file, _line
+FROM person
