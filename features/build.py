@@ -11,7 +11,7 @@ from configs.errors import DataError
 from configs.published import STAGES
 from configs.settings import Settings
 from features.catalogue.entries import Entry, entry
-from features.catalogue.grammar import Name
+from features.catalogue.grammar import Name, is_below
 from features.cohort import CODES, ELIGIBLE, exclusion, opted_out
 from features.engine.activity import Bucket, make_bucket
 from features.engine.booking_days import make_booking_days
@@ -47,8 +47,10 @@ def build(
 
     Nothing that happened or became known on or after the Monday is seen: whoever opened or became known then
     is in neither table, for their number is the future's. Feature columns are float64 (NaN = unknown), money
-    in base currency; the order is the catalogue's. Raises DataError for a snapshot that is no Monday of the
-    history.
+    in base currency; the order is the catalogue's. What looks back on fewer weeks than the shortest window
+    of the settings is unknown: the bank's rows may lie further apart.
+
+    Raises DataError for a snapshot that is no Monday of the history.
     """
     for start in range(0, len(snapshots), CHUNK):
         chunk = snapshots[start : start + CHUNK]
@@ -126,7 +128,11 @@ def _compute(entities: Entities, calendar: Calendar, settings: Settings) -> Arra
     bucket = make_bucket(entities, calendar, settings)
     base, aum = (of(entities, bucket.balances, settings) for of in (base_aum, present_aum))
     code = exclusion(entities, bucket.balances, base, rows_before(entities, calendar), settings)
-    features = {name: array for family in families(settings) for name, array in family(bucket)}
+    features = {
+        name: np.full(array.shape, np.nan) if is_below(name, calendar.windows[0]) else array
+        for family in families(settings)
+        for name, array in family(bucket)
+    }
     days = make_booking_days(entities, calendar)
     booked = dict(zip(_BOOKED, (days.number, days.since_first, days.since_last), strict=True))
     return {_EXCLUSION: code.astype(np.float64), _BASE: base, _NOW: aum} | booked | features

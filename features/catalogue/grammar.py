@@ -1,5 +1,6 @@
 """Feature names are composed, never typed: {measure}_{statistic}_{window}, for example outflow_sum_4w."""
 
+import re
 from typing import NamedTuple
 
 
@@ -36,3 +37,14 @@ def days(window: int) -> str:
 
 def month(back: int) -> str:
     return f"{back}m"
+
+
+def is_below(name: Name, window: int) -> bool:
+    """True for a feature that looks back on fewer weeks than ``window``, or compares so few with more.
+
+    >>> is_below(Name("aum", "change", "4w"), 13), is_below(Name("inflow", "zscore", "4w_per_52w"), 13)
+    (True, True)
+    >>> is_below(Name("aum", "change", "13w"), 13), is_below(Name("aum", "closing", "1m"), 13)
+    (False, False)
+    """
+    return any(int(number) < window for number in re.findall(r"(?<![a-z0-9])(\d+)w", name.window))

@@ -66,8 +66,6 @@ def classes(bucket: Bucket) -> Columns:
         yield Name(name, "share"), ratio(held, aum)
         for window in (4, 13, 26):
             before = balances.ago(running[name], window)
-            if window < balances.calendar.windows[0]:  # a bank's balances may lie further apart
-                before = np.full_like(before, np.nan)
             yield Name(name, "difference", weeks(window)), ratio(held - before, aum)
     for part, whole in (("investment", "deposits"), ("term", "demand"), ("fund", "wealth")):
         parts, wholes = (balances.at_snapshot(running[name]) for name in (part, whole))

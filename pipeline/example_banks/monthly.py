@@ -65,7 +65,7 @@ def _balances(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndar
     pause = rng.random(size) < PAUSES  # a month without a salary means little by itself
     unpaid = pause | np.roll(pause, 1, axis=1) | ((stage >= 0) & (rng.random(size) < 0.8))
     income = np.where(unpaid, rng.uniform(0, 0.4, size) * regular, regular).round(2)
-    usual = regular * rng.lognormal(-0.03, 0.35, size)
+    everyday = regular * rng.lognormal(-0.03, 0.35, size)
     start = salary * np.exp(rng.normal(1.5, 1.0, CUSTOMERS))
     saved = np.where(rng.random(CUSTOMERS) < 0.6, salary * np.exp(rng.normal(2.0, 1.0, CUSTOMERS)), 0)
     current, savings, spent = np.zeros(size), np.zeros(size), np.zeros(size)
@@ -74,7 +74,7 @@ def _balances(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndar
         kept = savings[:, k - 1] if k else saved
         leaves = np.clip((stage[:, k] - quiet + 1) / STAGES, 0, 1)
         savings[:, k] = (kept * (1 - leaves)).round(2)
-        gone = np.maximum(before * leaves, np.minimum(usual[:, k], before * 0.95))
+        gone = np.maximum(before * leaves, np.minimum(everyday[:, k], before * 0.95))
         spent[:, k] = (gone + kept - savings[:, k]).round(2)
         current[:, k] = (before + kept - savings[:, k] - spent[:, k]).round(2)
     return current, savings, income, spent

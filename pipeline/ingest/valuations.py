@@ -25,13 +25,18 @@ def count_days(con: duckdb.DuckDBPyConnection, tables: Mapping[str, str]) -> dic
     for table, day in HAPPENED.items():
         if table not in tables:
             continue
-        ((days, first, last, apart),) = con.execute(
+        ((days, first, last, interval),) = con.execute(
             "SELECT count(*), min(day), max(day), median(day - before) FROM (SELECT day, lag(day) OVER "
             f"(ORDER BY day) AS before FROM (SELECT DISTINCT {day} AS day FROM {tables[table]}))"
         ).fetchall()
-        if days == 1 or (apart and apart >= DAILY):
-            counted[table] = {"days": days, "first": str(first), "last": str(last), "apart": apart or 0}
-    if "holdings" in counted and counted["holdings"]["days"] > 1:
+        if days == 1 or (interval and interval >= DAILY):
+            counted[table] = {
+                "number": days,
+                "first": str(first),
+                "last": str(last),
+                "interval": interval or 0,
+            }
+    if "holdings" in counted and counted["holdings"]["number"] > 1:
         counted["holdings"] |= _missing(con, tables["holdings"])
     return counted
 
@@ -63,26 +68,22 @@ def _missing(con: duckdb.DuckDBPyConnection, holdings: str) -> dict[str, Any]:
 def doubts(settings: Settings, counted: Mapping[str, Any]) -> Iterator[str]:
     """Sentences on what a bank's settings ask of tables that cannot say it."""
     toml, horizon = f"configs/banks/{settings.bank}/bank.toml", settings.label.horizon_days
-    for table, found in counted.items():
-        if found["days"] == 1:
-            yield (
-                f"{table}: all rows are of one day, {found['last']}: nothing can be seen to change. Features "
-                "of changes are 0 or empty, and no outcome is known before the next delivery."
-            )
+    for table, rows in counted.items():
+        if rows["number"] == 1:
             continue
-        apart = f"{table}: rows lie {found['apart']:.0f} days apart"
-        short = [weeks for weeks in settings.features.windows if 7 * weeks < 2 * found["apart"]]
+        spacing = f"{table}: rows lie {rows['interval']:.0f} days apart"
+        short = [weeks for weeks in settings.features.windows if 7 * weeks < 2 * rows["interval"]]
         if short:
             long = [weeks for weeks in settings.features.windows if weeks not in short] or [13, 26, 52]
             yield (
-                f"{apart} ({found['days']:,} days from {found['first']} to {found['last']}): features over "
+                f"{spacing} ({rows['number']:,} days from {rows['first']} to {rows['last']}): features over "
                 f"{' and '.join(map(str, short))} weeks see one of them or none, and say more of the "
                 f"calendar than of customers. Set windows = {long} under [features] in {toml}."
             )
-        if horizon < found["apart"]:
+        if horizon < rows["interval"]:
             yield (
-                f"{apart}, and label.horizon_days = {horizon}: an outcome window may hold none, and whoever "
-                f"leaves in it counts as staying. Set a longer horizon in {toml}."
+                f"{spacing}, and label.horizon_days = {horizon}: an outcome window may hold none, and "
+                f"whoever leaves in it counts as staying. Set a longer horizon in {toml}."
             )
     missing = counted.get("holdings", {}).get("missing", 0)
     if missing:
@@ -96,10 +97,15 @@ def doubts(settings: Settings, counted: Mapping[str, Any]) -> Iterator[str]:
 
 def remarks(settings: Settings, counted: Mapping[str, Any]) -> Iterator[str]:
     """Sentences on features that are empty, or were left out, because rows are few."""
-    for table, found in counted.items():
+    for table, rows in counted.items():
         shortest = settings.features.windows[0]
-        if found["days"] > 1 and 7 * shortest >= 2 * found["apart"]:
+        if rows["number"] == 1:
             yield (
-                f"{table}: rows lie {found['apart']:.0f} days apart, and what they say stands until the next."
-                f" Features over less than {shortest} weeks are left out or empty, by features.windows."
+                f"{table}: all rows are of one day, {rows['last']}: nothing can be seen to change. Features "
+                "of changes are 0 or empty, and no outcome is known before the next delivery."
+            )
+        elif 7 * shortest >= 2 * rows["interval"]:
+            yield (
+                f"{table}: rows lie {rows['interval']:.0f} days apart, and what they say stands until the "
+                f"next. Features over less than {shortest} weeks are left out or empty, by features.windows."
             )

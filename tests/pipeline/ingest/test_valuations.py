@@ -55,7 +55,7 @@ def test_an_outcome_window_shorter_than_a_month_is_named(tiny: Any) -> None:
 
 
 def test_balances_of_one_day_are_named(tiny: Any) -> None:
-    (text,) = said(tiny, "holdings")
+    (text,) = said(tiny, "holdings", warning=False)
     assert text.startswith("holdings: all rows are of one day, 2024-03-03: nothing can be seen to change.")
 
 
