@@ -8,7 +8,7 @@ fails or is stopped leaves the tables before it as they were.
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import date, timedelta
+from datetime import date
 from functools import partial
 from pathlib import Path
 
@@ -41,7 +41,6 @@ from pipeline.ingest.values import check_time_zone
 from pipeline.progress import log
 from pipeline.tables import INGEST_VERSION, NOTES, UNDATED, Count, Delivery, Ingested, read_ingested
 
-MONTH = timedelta(days=31)  # within which balances begin, where they are known from the first booking on
 FEW_MOVED = 10  # fewer rows than this are no pattern
 
 
@@ -304,11 +303,7 @@ def _note(state: load.Ingestion, loaded: list[Loaded]) -> None:
 
 
 def _days(state: load.Ingestion) -> dict[str, date | None]:
-    """The first and the last day of the history, and the last day on which money was converted.
-
-    It begins with the first booking, or with the first balance where that comes more than a month later:
-    before, nobody's AUM is known.
-    """
+    """The first and the last day of the history, and the last day on which money was converted."""
     # A booking that was known long after it happened must not move the beginning of the history.
     first = _over_parts(state, "transactions", "min(booked_at) FILTER (known_on <= booked_at::DATE + 7)")
     last = _over_parts(state, "transactions", "max(booked_at)")
@@ -320,15 +315,8 @@ def _days(state: load.Ingestion) -> dict[str, date | None]:
         first, last = [*first, date.fromisoformat(noted["first_booked"])], [*last, before.last_day]
         valued += [date.fromisoformat(noted["first_valued"])] if noted["first_valued"] else []
         converted.append(date.fromisoformat(state.plan.base.noted["money_through"]))
-    booked, first_valued = min(first or last), min(valued, default=None)
-    late = first_valued is not None and first_valued > booked + MONTH
-    return {
-        "first_day": first_valued if first_valued and late else booked,
-        "first_booked": booked,
-        "first_valued": first_valued,
-        "last_day": max(last),
-        "money_through": max(converted),
-    }
+    begins = latest_date.first_days(min(first or last), min(valued, default=None))
+    return begins | {"last_day": max(last), "money_through": max(converted)}
 
 
 def _parts(state: load.Ingestion, table: str) -> list[Path]:

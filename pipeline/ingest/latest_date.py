@@ -15,6 +15,7 @@ from pipeline.ingest import relations
 from pipeline.ingest.values import NO_NOTATION, typed
 
 SILENCE, MOST_SILENT = timedelta(weeks=8, days=1), timedelta(weeks=104)  # without bookings
+MONTH = timedelta(days=31)  # within which balances begin, where they are known from the first booking on
 TEXT_DAY = typed("known_on", "DATE", "VARCHAR", NO_NOTATION)
 
 
@@ -61,3 +62,13 @@ def last_bookings(weeks: list[tuple[date, int]]) -> date:
         if silent <= SILENCE or (silent <= MOST_SILENT and silent <= follow):
             last = monday + timedelta(days=6)
     return last
+
+
+def first_days(booked: date, valued: date | None) -> dict[str, date | None]:
+    """The first day of the history, beside the first booking and the first balance; None without balances.
+
+    It is that of the first balance where that comes more than a month after the first booking: before,
+    nobody's AUM is known.
+    """
+    begins = valued if valued and valued > booked + MONTH else booked
+    return {"first_day": begins, "first_booked": booked, "first_valued": valued}
