@@ -23,9 +23,11 @@ from pipeline.ingest.ingest import ingest
 from pipeline.lists.decisions import choose
 from pipeline.monitoring.matured import count_matured
 from pipeline.monitoring.outcomes import evaluate_published
+from pipeline.replay.leavers import OUTCOMES, left_on, matured_mondays
+from pipeline.replay.mondays import replay_of
 from pipeline.scoring.reasons import Models
 from pipeline.scoring.score import score
-from pipeline.snapshots.build import build_snapshots, read_eligible
+from pipeline.snapshots.build import build_outcomes, build_snapshots, read_eligible, read_partition
 from pipeline.weekly import run_train, run_weekly
 from serve.store.store import Store
 
@@ -124,6 +126,22 @@ def test_published_mondays_are_compared_where_they_have_labels(published: tuple[
     assert (figures["customers"], figures["attrited"]) == (len(known), known.sum())
     with pytest.raises(DataError, match=f"{later} is not known: the bank has delivered no label"):
         evaluate_published(context, tables, later, nothing)
+
+
+def test_a_replay_looks_at_customers_with_labels_only(published: tuple[Any, ...]) -> None:
+    context, _, _ = published
+    replay = replay_of(context, context.tables, [MONDAY, MONDAY + WEEK])
+    assert matured_mondays(replay) == [MONDAY]
+    build_snapshots(context.settings, context.home, context.tables, [MONDAY], nothing)
+    build_outcomes(
+        context.settings, replay.context.home, context.tables, [MONDAY], SNAPSHOT_DATE, nothing, OUTCOMES
+    )
+    rows, eligible = left_on(replay, MONDAY), read_eligible(context.home, [MONDAY])
+    labels = read_partition(replay.context.home, OUTCOMES, [MONDAY]).set_index("customer_id")["attrited"]
+    known = labels.reindex(eligible["customer_id"]).dropna()
+    assert list(rows["customer_id"]) == list(known.index)
+    assert len(known) < len(eligible)
+    assert (rows["attrited"].to_numpy() == (known == 1).to_numpy()).all()
 
 
 def nothing(*_: object) -> None:
