@@ -18,6 +18,7 @@ from models.bundle import MANIFEST, SIGNATURE, load, settings_of, write
 from models.learnt import Learnt
 from models.peers import Peers
 from models.severity import Severity
+from models.start import Start
 
 FILES = ("model.txt", "calibrator.json", "severity.txt", "severity.json", "contract.json", "peers.json",
          "alive.json", "metrics.json", "settings.json", "golden.json", MANIFEST, SIGNATURE)  # fmt: skip
@@ -54,7 +55,9 @@ def test_a_bundle_without_trees_for_the_share_reads_back(bundle, models):
 
 def test_what_was_learnt_reads_back(bundle, models):
     learnt = Learnt(Peers(("drop",), (3.0,), {"branch": {"B1": [10.0]}}), Alive(0.2, 4.4, 0.8, 2.4, 7, 90))
-    assert load(write(replace(bundle, learnt=learnt), models, KEY), KEY).learnt == learnt
+    begun = replace(bundle.model, start=Start(0.8, -1.5, (-2.0, -3.0, -3.5)))
+    again = load(write(replace(bundle, learnt=learnt, model=begun), models, KEY), KEY)
+    assert (again.learnt, again.model.start) == (learnt, begun.start)
 
 
 def test_the_same_bytes_on_a_rerun(bundle, models):

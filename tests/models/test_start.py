@@ -68,25 +68,17 @@ def with_silence(seed: int) -> Matrix:
 
 def test_trees_that_have_nothing_left_to_find_rank_as_silence_does(training):
     train, tune, judge = map(with_silence, (1, 2, 3))
-    begun, plain = (
-        fit(rows[0], rows[1], (30, 60, 90), training).model
-        for rows in (
-            (train, tune),
-            tuple(replace(each, columns=(*each.columns[:-1], "hidden")) for each in (train, tune)),
-        )
-    )
+    hidden = (*judge.columns[:-1], "hidden")
+    begun = fit(train, tune, (30, 60, 90), training)
+    plain = fit(replace(train, columns=hidden), replace(tune, columns=hidden), (30, 60, 90), training)
+    assert begun.losses[0] < min(plain.losses)  # the tuning rows begin with the line too
+    raw, left = begun.model.raw(judge.features), judge.attrited == 1
     best, with_start, without = (
-        areas(judge.attrited == 1, scores)["auroc"]
-        for scores in (
-            judge.column(SILENCE),
-            begun.raw(judge.features)[:, 0],
-            plain.raw(judge.features)[:, 0],
-        )
+        areas(left, scores)["auroc"]
+        for scores in (judge.column(SILENCE), raw[:, 0], plain.model.raw(judge.features)[:, 0])
     )
     assert with_start > best - 0.001
     assert without < best - 0.005
-    explained = contributions(begun, judge.features)
-    assert explained.values.sum(axis=1) + explained.bias == pytest.approx(
-        begun.raw(judge.features).mean(axis=1)
-    )
+    explained = contributions(begun.model, judge.features)
+    assert explained.values.sum(axis=1) + explained.bias == pytest.approx(raw.mean(axis=1))
     assert np.corrcoef(explained.values[:, -1], judge.column(SILENCE))[0, 1] > 0.8
