@@ -188,7 +188,8 @@ def replay_in_words(result: dict[str, Any]) -> str:
     for name, row in result["ways"].items():
         money = f"{row['money_share']:.0%}" if has_money else ""
         lines.append(
-            f"{name:<18}{row['found']:>9,.0f}{row['share']:>8.0%}{money:>8}{row['weeks']:>7.1f}{row['calls']:>9,}"
+            f"{name:<18}{row['found']:>9,.0f}{row['share']:>8.0%}{money:>8}{row['weeks']:>7.1f}"
+            f"{row['calls']:>9,}"
         )
     live = result["published_live"]
     if live:
