@@ -9,7 +9,7 @@ import math
 import os
 import re
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
@@ -80,11 +80,15 @@ def opened_text(path: Path, name: str, spec: Source) -> Iterator[TextIO]:
         try:
             yield io.TextIOWrapper(file, encoding=codec(spec), errors=KEPT, newline="")
         except UnicodeError:
-            raise DataError(
-                f"{path} is not {spec.encoding}: line {_undecodable_line(path, codec(spec))} cannot be read. "
-                f'Deliver it as {spec.encoding}, or set its encoding (for example "gb18030") in '
-                f"[sources.{name}] of bank.toml."
-            ) from None
+            line = _undecodable_line(path, codec(spec))
+            raise _wrong_encoding(path, name, spec, f"line {line}") from None
+
+
+def _wrong_encoding(path: Path, name: str, spec: Source, what: str) -> DataError:
+    return DataError(
+        f"{path} is not {spec.encoding}: {what} cannot be read. Deliver it as {spec.encoding}, or set its "
+        f'encoding (for example "gb18030") in [sources.{name}] of bank.toml.'
+    )
 
 
 def header(path: Path, name: str, spec: Source) -> tuple[str, ...]:
@@ -123,11 +127,7 @@ def _text_header(path: Path, name: str, spec: Source) -> tuple[str, ...]:
             return spec.columns
         columns = tuple(next(csv.reader(_first_lines(file, path), delimiter=spec.delimiter), ()))
     if _BYTES.search("".join(columns)):
-        raise DataError(
-            f"{path} is not {spec.encoding}: its header ({readable(', '.join(columns))}) cannot be read. "
-            f'Deliver it as {spec.encoding}, or set its encoding (for example "gb18030") in '
-            f"[sources.{name}] of bank.toml."
-        )
+        raise _wrong_encoding(path, name, spec, f"its header ({readable(', '.join(columns))})")
     return columns
 
 
@@ -166,41 +166,35 @@ def count_lines(path: Path, escape: bytes = b"") -> int:
 
 
 def rows(
-    lines: Iterator[str],
-    delimiter: str,
-    width: int,
-    only: Collection[int] | None = None,
-    spec: Source | None = None,
+    lines: Iterator[str], width: int, spec: Source, only: Collection[int] | None = None
 ) -> Iterator[tuple[int, list[str] | str, str]]:
     """Each row below the header: the line on which it begins, its fields or why it is no row, its raw text.
 
     Reading goes on behind the refused line, so that an open quote costs one row and not all that follow.
     Blank lines are no rows. Whatever is read here is read as DuckDB reads it
     from a file in which every line is a row. ``only``: lines on which rows begin; no others are read.
-    ``spec``: what stands above the header and below the last row, and how a quote is escaped.
     """
-    skip, footer, escape = (spec.skip, spec.footer, spec.escape) if spec else (0, "", "")
     waiting: list[str] = []
-    for _ in range(skip):
+    for _ in range(spec.skip):
         next(lines, "")
-    number = skip + 1
-    header = 0 if spec and spec.columns else number
+    number = spec.skip + 1
+    header = 0 if spec.columns else number
     while line := waiting.pop(0) if waiting else next(lines, ""):
-        if footer and line.startswith(footer):
+        if spec.footer and line.startswith(spec.footer):
             break
         if only is not None and number not in only:
             number += 1
             continue
         taken = [line]
-        row = _fields(taken, delimiter, escape)
+        row = _fields(taken, spec)
         while row is None and len(taken) < LINES_PER_ROW:
             more = waiting.pop(0) if waiting else next(lines, "")
             if not more:
                 break
             taken.append(more)
-            row = _fields(taken, delimiter, escape)
+            row = _fields(taken, spec)
         if isinstance(row, list):
-            row = None if _swallows(row, delimiter) else _without_empty_tail(row, width)
+            row = None if _swallows(row, spec.delimiter) else _without_empty_tail(row, width)
         if row is None or isinstance(row, str) or len(row) != width:
             row = row if isinstance(row, str) else _why(row, width)
             waiting[:0] = taken[1:]
@@ -208,23 +202,23 @@ def rows(
         text = "".join(taken)
         bad = None if text.isascii() else _BYTES.search(text)
         if bad:
-            encoding = spec.encoding if spec else "text"
             row = (
-                f"cannot be read as {encoding}: {readable(bad[0])} is no character; where all files of its "
-                "source are so, set its encoding in bank.toml, for example gb18030 or cp1252"
+                f"cannot be read as {spec.encoding}: {readable(bad[0])} is no character; where all files of "
+                "its source are so, set its encoding in bank.toml, for example gb18030 or cp1252"
             )
         if number != header and line.strip("\r\n"):
             yield number, row, text
         number += len(taken)
 
 
-def _fields(lines: list[str], delimiter: str, escape: str) -> list[str] | str | None:
+def _fields(lines: list[str], spec: Source) -> list[str] | str | None:
     """The fields of one row; None while a quote is open, the reason when one is misplaced."""
+    escape = spec.escape
     if len(lines) == 1 and '"' not in lines[0] and not (escape and escape in lines[0]):
-        return lines[0].rstrip("\r\n").split(delimiter)
+        return lines[0].rstrip("\r\n").split(spec.delimiter)
     try:
         quoting: dict[str, Any] = {"doublequote": False, "escapechar": escape} if escape else {}
-        return next(csv.reader(lines, delimiter=delimiter, strict=True, **quoting))
+        return next(csv.reader(lines, delimiter=spec.delimiter, strict=True, **quoting))
     except csv.Error as error:
         return None if "unexpected end" in str(error) else f"a quoted field is broken: {error}"
 
@@ -280,16 +274,26 @@ def raw_rows(path: Path, name: str, spec: Source, lines: Collection[int]) -> Ite
     Of a CSV file that is every physical line of the row; of any other source one JSON object of the row's
     columns.
     """
-    if spec.format == "xlsx":
-        return _workbook_rows(path, name, spec, lines)
-    return _csv_rows(path, name, spec, lines) if spec.format == "csv" else _parquet_rows(path, lines)
+    if spec.format not in ("csv", "xlsx"):
+        yield from _parquet_rows(path, lines)
+        return
+    for line, _, text in file_rows(path, name, spec, header(path, name, spec), lines):
+        yield line, text.removesuffix("\n").removesuffix("\r")
 
 
-def _csv_rows(path: Path, name: str, spec: Source, lines: Collection[int]) -> Iterator[tuple[int, str]]:
-    width = len(header(path, name, spec))
-    with opened_text(path, name, spec) as file:
-        for number, _, text in rows(file, spec.delimiter, width, lines, spec):
-            yield number, text.removesuffix("\n").removesuffix("\r")
+def file_rows(
+    path: Path, name: str, spec: Source, columns: Sequence[str], only: Collection[int] | None = None
+) -> Iterator[tuple[int, list[str] | str, str]]:
+    """The ``rows`` of a CSV file or workbook; those of a workbook have a raw text where ``only`` is given."""
+    if spec.format == "csv":
+        with opened_text(path, name, spec) as file:
+            yield from rows(file, len(columns), spec, only)
+        return
+    for line, row in workbook_rows(path, name, spec, len(columns), only):
+        as_text = (
+            "" if only is None or isinstance(row, str) else as_json(dict(zip(columns, row, strict=True)))
+        )
+        yield line, row, row if isinstance(row, str) else as_text
 
 
 def check_footer(path: Path, name: str, spec: Source) -> None:
@@ -302,21 +306,12 @@ def check_footer(path: Path, name: str, spec: Source) -> None:
             elif below is not None and line.strip():
                 below += 1
     if below is None or below >= MOST_FOOTER:
-        what = (
-            "is cut off: no line begins"
-            if below is None
-            else f"has {below:,} lines below the one that begins"
-        )
+        has_it = below is not None
+        what = f"has {below:,} lines below the one that" if has_it else "is cut off: no line"
         raise DataError(
-            f"{path} {what} with its footer {spec.footer!r}. Deliver it again, or correct footer in "
+            f"{path} {what} begins with its footer {spec.footer!r}. Deliver it again, or correct footer in "
             f"[sources.{name}] of bank.toml."
         )
-
-
-def _workbook_rows(path: Path, name: str, spec: Source, lines: Collection[int]) -> Iterator[tuple[int, str]]:
-    columns = header(path, name, spec)
-    for line, row in workbook_rows(path, name, spec, len(columns), lines):
-        yield line, row if isinstance(row, str) else as_json(dict(zip(columns, row, strict=True)))
 
 
 def _parquet_rows(path: Path, lines: Collection[int]) -> Iterator[tuple[int, str]]:

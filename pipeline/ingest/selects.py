@@ -145,8 +145,7 @@ def row_by_row(con: duckdb.DuckDBPyConnection, select: str, source: str) -> bool
     Decided on DuckDB's own parse; whatever is not known to be so (aggregates, windows, DISTINCT, LIMIT,
     subqueries, UNION, the right side of an outer join, a function of the clock) is not.
     """
-    statements = _parsed(con, select).get("statements", [])
-    node = statements[0]["node"]["from_table"].get("subquery", {}).get("node", {}) if statements else {}
+    node = _inner(con, select)
     if node.get("type") != "SELECT_NODE" or not _plain(node):
         return False
     inside = [node[part] for part in ("select_list", "from_table", "where_clause")]
@@ -159,10 +158,7 @@ def row_by_row(con: duckdb.DuckDBPyConnection, select: str, source: str) -> bool
 
 def computed_columns(con: duckdb.DuckDBPyConnection, select: str) -> frozenset[str]:
     """The columns whose values the SELECT makes, and does not take from its sources as they are."""
-    statements = json.loads(con.execute("SELECT json_serialize_sql(?)", [select]).fetchall()[0][0]).get(
-        "statements", []
-    )
-    items = statements[0]["node"].get("select_list", []) if statements else []
+    items = _inner(con, select).get("select_list", [])
     return frozenset(item["alias"].lower() for item in items if item["alias"] and not _is_delivered(item))
 
 
@@ -261,6 +257,12 @@ def _of_one_row() -> frozenset[str]:
 def _parsed(con: duckdb.DuckDBPyConnection, select: str) -> dict[str, Any]:
     ((text,),) = con.execute("SELECT json_serialize_sql(?)", [f"SELECT * FROM ({select})"]).fetchall()
     return dict(json.loads(text))
+
+
+def _inner(con: duckdb.DuckDBPyConnection, select: str) -> dict[str, Any]:
+    """The node of the SELECT itself; empty where it is none."""
+    statements = _parsed(con, select).get("statements", [])
+    return dict(statements[0]["node"]["from_table"].get("subquery", {}).get("node", {})) if statements else {}
 
 
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:

@@ -14,17 +14,15 @@ from pipeline.ingest.csv_files import (
     check_footer,
     codec,
     count_lines,
+    file_rows,
     header,
     is_gzip,
-    opened_text,
-    rows,
     shown,
 )
 from pipeline.ingest.file_kinds import refuse_other_kind
 from pipeline.ingest.relations import PLACE, Relation, number, sql_name, sql_text
 from pipeline.ingest.unpivot import fixed_columns, unpivot, wide_columns
 from pipeline.ingest.values import Notation
-from pipeline.ingest.workbooks import workbook_rows
 
 FETCHED = "postgres:"  # begins the _file of rows that were fetched from a database
 # Names that the relation of a source needs for itself, and DuckDB while it reads Parquet.
@@ -275,21 +273,11 @@ def _load_whole(con: duckdb.DuckDBPyConnection, file: CsvFile) -> bool:
 def _readable_rows(file: CsvFile, rejects: list[Reject]) -> Iterator[tuple[str | int | None, ...]]:
     """The rows of a file in which not every line is a row, with exact lines; others go into ``rejects``."""
     nulls = {"", *file.spec.nulls}
-    for line, row in _rows_of(file):
+    for line, row, _ in file_rows(file.path, file.source, file.spec, file.columns):
         if isinstance(row, str):
             rejects.append(Reject(file.label, line, row))
         else:
             yield (*(None if value in nulls else value for value in row), file.label, line)
-
-
-def _rows_of(file: CsvFile) -> Iterator[tuple[int, list[str] | str]]:
-    width = len(file.columns)
-    if file.spec.format == "xlsx":
-        yield from workbook_rows(file.path, file.source, file.spec, width)
-        return
-    with opened_text(file.path, file.source, file.spec) as text:
-        for line, row, _ in rows(text, file.spec.delimiter, width, spec=file.spec):
-            yield line, row
 
 
 def _refuse_second_header(con: duckdb.DuckDBPyConnection, file: CsvFile) -> None:

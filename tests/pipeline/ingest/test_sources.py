@@ -292,8 +292,8 @@ def test_law_a_row_read_alone_is_that_of_the_whole_file(text: str) -> None:
     def lines() -> io.StringIO:
         return io.StringIO("h,i\n" + text, newline="")
 
-    for row in rows(lines(), ",", 2):
-        assert list(rows(lines(), ",", 2, [row[0]])) == [row]
+    for row in rows(lines(), 2, Source(files="x")):
+        assert list(rows(lines(), 2, Source(files="x"), [row[0]])) == [row]
 
 
 @pytest.mark.parametrize(
