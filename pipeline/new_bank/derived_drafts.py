@@ -58,15 +58,13 @@ def _customers(bank: Bank) -> Draft:
     else:
         inner = _first_bookings(bank)
         origin = "the first booking"
-        draft.ask("opened_on", "no file says when customers came; their first booking is taken. "
-                               "Whoever has none "
-                  "is left out.")  # fmt: skip
+        draft.ask("opened_on", "no file says when customers came; their first booking is taken. Whoever has "
+                  "none is left out.")  # fmt: skip
     draft.source += f"\nJOIN ({inner}) o\n    ON o.customer = {customer}"
     draft.add("opened_on", "o.opened", f"{origin}; customers without one are left out")
     draft.add("known_on", "o.opened", "no file says when customers were known: since then")
-    draft.ask("known_on", "the attributes of customers count as known since their first day. "
-                          "Deliver a column "
-              "with the day of loading; never draft a status that was known later.")  # fmt: skip
+    draft.ask("known_on", "the attributes of customers count as known since their first day. Deliver a "
+              "column with the day of loading; never draft a status that was known later.")  # fmt: skip
     return draft
 
 
@@ -121,9 +119,8 @@ def _running_balances(bank: Bank) -> Draft:
     draft.add("valued_on", day, "")
     draft.add("balance", amount_of("t", balance), balance.counted)
     currency = match.columns.get("currency")
-    draft.add(
-        "currency", case_of("t", currency, "currency", None)[0] if currency else sql_text(bank.currency), ""
-    )
+    named = case_of("t", currency, "currency", None)[0] if currency else sql_text(bank.currency)
+    draft.add("currency", named, "")
     known_on = match.columns.get("known_on")
     draft.add("known_on", day_or_moment("t", known_on, day=True) if known_on else day, "")
     parts = of("t", account or match.columns["customer_id"])
@@ -146,15 +143,13 @@ def _products(bank: Bank) -> Draft:
                   ending="GROUP BY ALL" if product else "HAVING count(*) > 0")  # fmt: skip
     name = of("t", product) if product else "'CURRENT'"
     draft.add("product_id", name, "")
-    draft.add(
-        "product_class", "'demand'", "the only one" if not product else "no file says what a product is"
-    )
+    draft.add("product_class", "'demand'",
+              "the only one" if not product else "no file says what a product is")  # fmt: skip
     draft.add("name", name, "")
     draft.add("currency", sql_text(bank.currency), "")
     if product:
-        draft.ask(
-            "product_class", f"what are the products {codes_in_words(product)}? All are drafted as 'demand'."
-        )
+        draft.ask("product_class", f"what are the products {codes_in_words(product)}? All are drafted as "
+                  "'demand'.")  # fmt: skip
     return draft
 
 

@@ -50,7 +50,8 @@ class Draft:
 
 
 @cache
-def _reserved() -> frozenset[str]:
+def reserved() -> frozenset[str]:
+    """The words that DuckDB takes for no name."""
     with duckdb.connect() as con:
         rows = con.execute("SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category = 'reserved'")
         return frozenset(name for (name,) in rows.fetchall())
@@ -58,7 +59,7 @@ def _reserved() -> frozenset[str]:
 
 def name_in_sql(name: str) -> str:
     """A column or source as a person would write it: quoted only where it must be."""
-    plain = re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) and name.lower() not in _reserved()
+    plain = re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) and name.lower() not in reserved()
     return name if plain else sql_name(name)
 
 

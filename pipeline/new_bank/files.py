@@ -13,6 +13,7 @@ from configs.source import Source, Unpivot
 from pipeline.ingest.csv_files import header, opened_bytes
 from pipeline.ingest.unpivot import fixed_columns
 from pipeline.ingest.workbooks import visible_sheets
+from pipeline.new_bank.drafts import reserved
 from pipeline.new_bank.wide import wide_months
 
 SAMPLE = 65_536  # bytes of a file in which its delimiter is looked for
@@ -21,20 +22,6 @@ DELIMITERS = (",", ";", "\t", "|")
 MARKS = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 # Letters of Western Europe in whose place Central Europe has ě č ř ů ď ň ť.
 _CZECH_LETTERS = "ìèøùïòØÈ"
-RESERVED = {
-    "all",
-    "and",
-    "case",
-    "group",
-    "limit",
-    "order",
-    "select",
-    "table",
-    "union",
-    "user",
-    "when",
-    "where",
-}
 
 
 @dataclass(frozen=True)
@@ -96,9 +83,8 @@ def file_groups(raw: Path) -> tuple[dict[str, FileGroup], dict[str, str]]:
     if not groups:
         reasons = "; ".join(f"{label}: {why}" for label, why in list(passed_over.items())[:5])
         raise DataError(
-            f"{raw} holds no table as CSV or Parquet{f' ({reasons})' if reasons else ''}. Name the "
-            "folder with "
-            "the bank's extracts with RAW=<folder>."
+            f"{raw} holds no table as CSV or Parquet{f' ({reasons})' if reasons else ''}. Name the folder "
+            "with the bank's extracts with RAW=<folder>."
         )
     _merge(raw, groups)
     named: dict[str, FileGroup] = {}
@@ -164,7 +150,7 @@ def _name(pattern: str, file: File, taken: dict[str, FileGroup]) -> str:
     if stem in ("", "part", "data") and len(path.parts) > 1:
         stem = re.sub(r"\W+", "_", path.parts[-2].replace("*", "")).strip("_").lower()
     stem = stem or "source"
-    name = f"{stem}_rows" if stem in RESERVED or stem[0].isdigit() else stem
+    name = f"{stem}_rows" if stem in reserved() or stem[0].isdigit() else stem
     number = 2
     while name in taken:
         name, number = f"{stem}_{number}", number + 1

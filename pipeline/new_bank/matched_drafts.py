@@ -129,8 +129,7 @@ def _add_codes(draft: Draft, name: str, profile: ColumnProfile, coded: tuple[str
     if unknown:
         drafted = f"drafted as {fallback!r}" if fallback else "passed on as they are"
         draft.ask(name, f"what are the codes {', '.join(unknown[:LIST_MOST])} of "
-                        f"{profile.source}.{profile.name}"
-                  f"? They are {drafted}.")  # fmt: skip
+                  f"{profile.source}.{profile.name}? They are {drafted}.")  # fmt: skip
     guessed = [code for code in sorted(profile.codes) if len(code) == 1 and meaning(code, group)]
     if guessed and group not in ("gender", "flag", "product_class"):
         draft.ask(name, f"are the codes {', '.join(guessed)} what their letters suggest?")
@@ -140,16 +139,14 @@ def add_customer_by_account(bank: Bank, draft: Draft, match: Match) -> None:
     link = bank.link_of(match.table)
     if link is None:
         draft.add("customer_id", of("t", match.columns["account_id"]), "each account counts as a customer")
-        draft.ask("customer_id", f"no file says whose the accounts of {match.source} are, so that "
-                                 "each counts as "
-                  "a customer. Deliver a file with customer and account.")  # fmt: skip
+        draft.ask("customer_id", f"no file says whose the accounts of {match.source} are, so that each "
+                  "counts as a customer. Deliver a file with customer and account.")  # fmt: skip
         return
     draft.add("customer_id", of("d", link.customer), link.evidence)
     draft.source += "\n" + join_link(link, of("t", match.columns["account_id"]), "d")
     if link.shared:
-        draft.ask("customer_id", f"{link.shared:,} accounts of {link.source} have several "
-                                 "customers; the first "
-                  "by number is taken. Which is right?")  # fmt: skip
+        draft.ask("customer_id", f"{link.shared:,} accounts of {link.source} have several customers; the "
+                  "first by number is taken. Which is right?")  # fmt: skip
 
 
 def join_link(link: Link, account: str, alias: str) -> str:
@@ -175,9 +172,8 @@ def _known_on(draft: Draft, match: Match) -> None:
         return
     day = day_or_moment("t", match.columns[table.happened], day=True)
     draft.add("known_on", day, f"no file says when {table.name} were known: the day itself")
-    draft.ask("known_on", "no column says when the bank's systems knew a row; the day on which it "
-                          "happened is "
-              "taken. Right only if nothing comes late or is changed afterwards.")  # fmt: skip
+    draft.ask("known_on", "no column says when the bank's systems knew a row; the day on which it happened "
+              "is taken. Right only if nothing comes late or is changed afterwards.")  # fmt: skip
 
 
 def transactions_of(bank: Bank) -> Draft:
@@ -185,16 +181,13 @@ def transactions_of(bank: Bank) -> Draft:
     draft = draft_of(bank, match)
     columns = match.columns
     if "account_id" not in columns:
-        draft.add(
-            "account_id", of("t", columns["customer_id"]), "no column names an account: the customer's one"
-        )
+        draft.add("account_id", of("t", columns["customer_id"]),
+                  "no column names an account: the customer's one")  # fmt: skip
     if "transaction_id" not in columns:
-        draft.add(
-            "transaction_id", "t._file || ':' || t._line", "no column numbers the bookings: their place"
-        )
-        draft.ask("transaction_id", f"no column of {match.source} numbers the bookings; their place "
-                                    "in the files "
-                  "is taken. A file delivered again under another name would count twice.")  # fmt: skip
+        draft.add("transaction_id", "t._file || ':' || t._line",
+                  "no column numbers the bookings: their place")  # fmt: skip
+        draft.ask("transaction_id", f"no column of {match.source} numbers the bookings; their place in the "
+                  "files is taken. A file delivered again under another name would count twice.")  # fmt: skip
     elif not columns["transaction_id"].key:
         draft.ask("transaction_id", f"{columns['transaction_id'].name} repeats: are these corrections, or do "
                   "numbers restart?")  # fmt: skip
@@ -213,9 +206,8 @@ def _counterparty(draft: Draft, match: Match) -> None:
     named = f"trim({of('t', other)}::VARCHAR) <> ''"
     draft.add("counterparty", f"CASE WHEN {named} THEN 'other_bank' ELSE 'none' END",
               f"{other.name} is named on {other.filled:,} of {other.rows:,} bookings")  # fmt: skip
-    draft.ask("counterparty", f"is {other.name} always another bank? Companies, persons, brokers "
-                              "and the customers' "
-              "own accounts are not told apart.")  # fmt: skip
+    draft.ask("counterparty", f"is {other.name} always another bank? Companies, persons, brokers and the "
+              "customers' own accounts are not told apart.")  # fmt: skip
 
 
 def _ask_for_refunds(bank: Bank, draft: Draft) -> None:
@@ -228,9 +220,8 @@ def _ask_for_refunds(bank: Bank, draft: Draft) -> None:
     ).fetchall()
     if rows:
         counts = ", ".join(f"{kind} {count:,}" for kind, count in rows)
-        draft.ask("kind", f"some bookings go against the direction of their kind ({counts}) and "
-                          "will be refused. "
-                  "Refunds and reversals are of kind other.")  # fmt: skip
+        draft.ask("kind", f"some bookings go against the direction of their kind ({counts}) and will be "
+                  "refused. Refunds and reversals are of kind other.")  # fmt: skip
 
 
 def _sign(draft: Draft, match: Match) -> None:
@@ -249,9 +240,8 @@ def _sign(draft: Draft, match: Match) -> None:
             f"WHEN {sql_text(code)} THEN {signed[meaning(code, 'direction')]}"
             for code in sorted(direction.codes)
         ]
-        draft.add("amount", f"CASE {of('t', direction)} {' '.join(cases)} END",
-                  f"{amount.counted}, none negative; {direction.name}: "
-                  f"{codes_in_words(direction)}")  # fmt: skip
+        draft.add("amount", f"CASE {of('t', direction)} {' '.join(cases)} END", f"{amount.counted}, none "
+                  f"negative; {direction.name}: {codes_in_words(direction)}")  # fmt: skip
     elif not amount.negative:
         _sign_by_kind(draft, amount, columns.get("kind"))
 
@@ -264,8 +254,8 @@ def _sign_by_kind(draft: Draft, amount: ColumnProfile, kind: ColumnProfile | Non
         draft.ask("amount", f"{unsigned}: which bookings take money out?")
         return
     codes, number = ", ".join(map(sql_text, out)), amount_of("t", amount)
-    draft.add("amount", f"CASE WHEN {of('t', kind)} IN ({codes}) THEN {negative('t', amount)} "
-              f"ELSE {number} END", amount.counted)  # fmt: skip
+    draft.add("amount", f"CASE WHEN {of('t', kind)} IN ({codes}) THEN {negative('t', amount)} ELSE {number} "
+              "END", amount.counted)  # fmt: skip
     draft.ask("amount", f"{unsigned}: {kind.name} {', '.join(out)} are taken for money out. Right?")
 
 
@@ -306,13 +296,14 @@ def _kind(bank: Bank, draft: Draft, match: Match) -> None:
             if not meaning(code, "kind") and not meaning(code, "direction")
         ]
         if unknown:
-            draft.ask("kind", f"what are the codes {', '.join(unknown[:LIST_MOST])}? Another column "
-                              "decides, or "
-                      "they are drafted as 'other'.")  # fmt: skip
+            draft.ask("kind", f"what are the codes {', '.join(unknown[:LIST_MOST])}? Another column decides, "
+                      "or they are drafted as 'other'.")  # fmt: skip
     elif "kind" not in draft.columns:
         draft.add("kind", "'other'", "no column says what a booking was")
         draft.ask("kind", f"no column of {match.source} says what a booking was: all are drafted as 'other'")
-    if "kind" in match.columns:  # a word of its own, such as card, does not make it a channel too
+    if (
+        len(known) < 2 and "kind" in match.columns
+    ):  # a word of its own, such as card, does not make it a channel too
         columns = [profile for profile in columns if profile.name != match.columns["kind"].name]
     channel = max(columns, key=lambda profile: known_codes(profile, "channel", 0.2), default=None)
     if "channel" not in draft.columns and channel and known_codes(channel, "channel", 0.2):

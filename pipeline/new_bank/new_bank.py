@@ -1,7 +1,7 @@
 """Drafts of a bank's folder from its raw files, and what remains to be answered of them."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -58,7 +58,12 @@ def draft_bank(bank: str, raw: Path, spill: Path) -> list[str]:
             open_source(con, name, group.spec, raw, list(group.paths))
         profiled = {name: profiles(con, name) for name in sources}
         matches = match_tables(profiled)
-        _check(raw, matches, sources)
+        if "transactions" not in matches:
+            raise DataError(
+                f"none of the sources {', '.join(sources)} in {raw} looks like bookings: an amount, a date, "
+                "and a customer or an account. Name the columns so, or write the SELECTs by hand "
+                "(docs/banks.md)."
+            )
         currency, certain = _base_currency(matches, profiled)
         drafts = drafts_of(Bank(con, profiled, matches, currency))
         for draft in drafts.values():
@@ -70,10 +75,9 @@ def draft_bank(bank: str, raw: Path, spill: Path) -> list[str]:
         figures = Figures(balances_of(con, drafts, currency), weeks_of(weeks["transactions"]), horizon)
         has_money = "holdings" in drafts
         rates = sorted(_currencies(con, drafts) - {currency})
-    used = {match.source for match in matches.values()} | _joined(drafts, sources)
-    read = {name: sources[name] for name in sources if name in used}
+    read = _read_by(drafts, sources)
     questions = list(_questions(drafts, read, currency, certain, rates))
-    notes = list(_notes(drafts, sources, used, passed_over, figures))
+    notes = list(_notes(drafts, sources.keys() - read.keys(), passed_over, figures))
     language: Language = "zh" if any(re.search(r"[一-鿿]", text) for text in _texts(profiled)) else "en"
     head = {"title": bank, "language": language, "base_currency": currency}
     if not has_money:
@@ -94,14 +98,6 @@ def draft_bank(bank: str, raw: Path, spill: Path) -> list[str]:
         for name, draft in drafts.items():
             (folder / f"{name}.sql").write_text(draft.select, "utf-8")
     return notes
-
-
-def _check(raw: Path, matches: Mapping[str, Match], sources: Mapping[str, FileGroup]) -> None:
-    if "transactions" not in matches:
-        raise DataError(
-            f"none of the sources {', '.join(sources)} in {raw} looks like bookings: an amount, a date, and "
-            "a customer or an account. Name the columns so, or write the SELECTs by hand (docs/banks.md)."
-        )
 
 
 def _try(con: duckdb.DuckDBPyConnection, draft: Draft) -> None:
@@ -148,9 +144,10 @@ def _currencies(con: duckdb.DuckDBPyConnection, drafts: Mapping[str, Draft]) -> 
     }
 
 
-def _joined(drafts: Mapping[str, Draft], sources: Mapping[str, FileGroup]) -> set[str]:
+def _read_by(drafts: Mapping[str, Draft], sources: Mapping[str, FileGroup]) -> dict[str, FileGroup]:
     texts = " ".join(draft.select for draft in drafts.values())
-    return {name for name in sources if re.search(rf"(?:FROM|JOIN) \(*\"?{re.escape(name)}\"? ", texts)}
+    is_read = {name: re.search(rf"(?:FROM|JOIN) \(*\"?{re.escape(name)}\"? ", texts) for name in sources}
+    return {name: group for name, group in sources.items() if is_read[name]}
 
 
 def _questions(
@@ -213,8 +210,7 @@ def _questions(
 
 def _notes(
     drafts: Mapping[str, Draft],
-    sources: Mapping[str, FileGroup],
-    used: set[str],
+    unused: Collection[str],
     passed_over: Mapping[str, str],
     figures: Figures,
 ) -> Iterator[str]:
@@ -224,9 +220,8 @@ def _notes(
         if table not in drafts and not (table == "products" and "holdings" not in drafts):
             cost = str(costs.get(table, "ingest stops without it" if TABLES[table].needed else "nothing"))
             yield f"Missing: {table}. {cost[0].upper()}{cost[1:]}."
-    unused = [name for name in sources if name not in used]
     if unused:
-        yield f"Sources that match no table: {', '.join(unused)}."
+        yield f"Sources that match no table: {', '.join(sorted(unused))}."
     for label, why in passed_over.items():
         yield f"Not read: {label}: {why}."
     weeks = figures.weeks
