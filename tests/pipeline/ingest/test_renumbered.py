@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from configs.errors import DataError
+from features.build import build
 from pipeline.ingest.findings import read_findings
 from pipeline.ingest.renumbered import newest_numbers
+from pipeline.snapshots.build import load_entities
 from tests.pipeline.conftest import TXN_HEADER, booking
 
 NUMBERS = "SELECT OLD AS old_number, NEW AS customer_id, DAY AS from_on, _file, _line FROM numbers"
@@ -216,3 +218,32 @@ def test_a_wave_of_equal_balances_on_one_day_is_named(bank: Any, equal: bool) ->
     )
     expected = "holdings.balance: on 2024-03-17 the balances of 6 customers end, and 6 new customers begin"
     assert [text.startswith(expected) for text in doubts(bank)] == ([True] if equal else [])
+
+
+def features_of(bank: Any, day: date) -> dict[str, dict[str, Any]]:
+    """Cohort and features of every customer on a Monday, by the customer's number."""
+    settings = bank.settings(cohort={"min_aum": 0, "min_tenure_weeks": 0}, label={"base_weeks": 1})
+    tables, rows = bank.ingest(), dict[str, dict[str, Any]]()
+    for bucket in range(tables.buckets):
+        for _, *made in build(load_entities(tables, bucket), [day], date(2024, 2, 26), settings):
+            for row in (row for table in made for row in table.to_pylist()):
+                rows.setdefault(row["customer_id"], {}).update(row | {"customer_id": ""})
+    return rows
+
+
+def test_law_old_mondays_are_what_they_were_whatever_the_number(tiny: Any) -> None:
+    """Half of the customers get new numbers on 6 March; every Monday says of each what it said before."""
+    mondays = (date(2024, 3, 4), date(2024, 3, 11))
+    before = [features_of(tiny, day) for day in mondays]
+    tiny.declare("[sources]", '[sources]\nnumbers = { files = "numbers.csv" }')
+    tiny.select("customer_numbers", NUMBERS)
+    tiny.write("numbers.csv", HEADER + "".join(f"C{n},N{n},2024-03-06\n" for n in (1, 3, 5)))
+    bookings = (tiny.folder / "transactions.sql").read_text("utf-8")
+    new = "DONE >= '2024-03-06' AND CUST IN ('C1', 'C3', 'C5')"
+    later = f"CASE WHEN {new} THEN replace(CUST, 'C', 'N') ELSE CUST END"
+    tiny.select("transactions", bookings.replace("CUST AS customer_id", f"{later} AS customer_id"))
+    for day, expected in zip(mondays, before, strict=True):
+        found = features_of(tiny, day)
+        assert found.keys() == {"N1", "C2", "N3", "C4", "N5", "C6"}
+        for name, row in found.items():
+            assert repr(row) == repr(expected[name.replace("N", "C")])
