@@ -151,6 +151,17 @@ def test_numbers_that_lead_nowhere_stop_the_run(bank: Any, lines: str, reason: s
         bank.ingest()
 
 
+def test_an_old_number_that_a_spreadsheet_damaged_is_refused_by_name(bank: Any) -> None:
+    """It would meet nobody, and the customer would count twice."""
+    bank.write("numbers.csv", HEADER + "1.23457E+11,C9,2024-03-11\nC1 ,C9,2024-03-11\n")
+    bank.ingest()
+    reasons = [reason for table, _, _, reason in bank.quarantine() if table == "customer_numbers"]
+    assert reasons[0].startswith(
+        "old_number: '1.23457E+11' is an id that a spreadsheet or a float has damaged"
+    )
+    assert reasons[1].startswith("old_number: 'C1 ' begins or ends with a blank")
+
+
 def test_an_old_number_that_was_given_to_somebody_else_stops_the_run(bank: Any) -> None:
     bank.write("cust_3.csv", CUSTOMERS + "C1,2024-03-20,2024-03-20\n")
     with pytest.raises(

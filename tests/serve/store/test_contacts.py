@@ -122,3 +122,12 @@ def test_what_was_recorded_of_customers_with_a_new_number_follows_them(published
             assert contacts.opted_out_since(connection, "c9") == (AT - timedelta(days=3)).date()
             assert contacts.last_reached(connection, date(2026, 12, 1)).keys() == {"c9", "c3"}
     assert len(audited(published)) == 5  # the log keeps the old numbers, and its chain
+
+
+def test_the_opt_out_of_the_number_that_stays_is_kept_where_it_is_earlier(published):
+    with published.write() as connection:
+        contacts.opt_out(connection, "c2", AT - timedelta(days=9), LI)
+        contacts.opt_out(connection, "c1", AT, LI)
+        contacts.follow_numbers(connection, {"c1": "c2"})
+        assert contacts.opted_out(connection) == {"c2"}
+        assert contacts.opted_out_since(connection, "c2") == (AT - timedelta(days=9)).date()
