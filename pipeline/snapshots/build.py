@@ -34,6 +34,7 @@ from pipeline.tables import Ingested, bucket_name, read_part
 
 # The settings that cohort, features and labels depend on: of measures and tiers all but their words.
 SHAPING: Any = {
+    "counts": True,
     "cohort": True,
     "label": True,
     "features": {

@@ -143,6 +143,7 @@ MEASURE = {
 }  # fmt: skip
 ATTRIBUTE = {"name": "segment", "en": "segment", "zh": "客群", "categories": {"a": "甲"}}
 SHAPING = {
+    "counts",
     "cohort.min_aum", "cohort.max_aum", "cohort.min_tenure_weeks", "label.definition", "label.min_drop",
     "label.dormant_floor", "label.lead_days", "label.horizon_days", "label.base_weeks", "label.settle_days",
     "features.windows", "features.large_amount", "features.measures.name", "features.measures.table",
@@ -177,6 +178,8 @@ def changed(value: Any, path: tuple[Any, ...]) -> Any:
     """A copy in which the setting at the path has another value; it need not make sense."""
     if not path and isinstance(value, Mapping):
         return {**value, "x": 1}
+    if not path and value is None:
+        return "x"
     if not path:
         return (
             (*value, 1) if isinstance(value, tuple) else f"{value}x" if isinstance(value, str) else 7 - value
