@@ -19,7 +19,7 @@ from pipeline.ingest.checks import bucket_of
 from pipeline.ingest.deliveries import EARLIER_DELIVERIES, Base
 from pipeline.ingest.load import Incoming, Ingestion
 from pipeline.ingest.relations import contract_columns, number, sql_text
-from pipeline.ingest.renumbered import has_numbers
+from pipeline.ingest.renumbered import NUMBERS, has_numbers
 from pipeline.ingest.versions import key_hash, version_of
 
 ROWS_PER_PART = 10_000_000  # rows compared together; bounds the memory
@@ -87,7 +87,7 @@ def keep_rows(state: Ingestion, table: Table, incoming: Incoming) -> dict[str, i
     if not gone and not before.stays(table.name):
         return {}
     strict = [file for name, files in gone.items() if name not in rolling for file in files]
-    if not table.by_customer and (strict or not rolling):
+    if not _is_history(table) and (strict or not rolling):
         return {}  # what refers to a row that is gone says so
     _find_lost(state, table, before)
     lost = number(state.con, "SELECT count(*) FROM lost")
@@ -143,7 +143,7 @@ def refuse_lost_tables(state: Ingestion, selects: Sequence[str]) -> None:
     """Raises DataError for a table with rows that no SELECT makes any more, where that is not meant."""
     before = state.plan.before
     for name in before.loaded if before else ():
-        if before and name not in selects and TABLES[name].by_customer:
+        if before and name not in selects and _is_history(TABLES[name]):
             table = TABLES[name]
             state.con.execute(
                 "CREATE OR REPLACE TEMP TABLE lost AS SELECT *, false AS held "
@@ -151,6 +151,11 @@ def refuse_lost_tables(state: Ingestion, selects: Sequence[str]) -> None:
             )
             _note_gone(state, table, [f"{name}.sql is gone"])
     refuse_gone(state)
+
+
+def _is_history(table: Table) -> bool:
+    """True for a table whose rows nothing else misses: of customers, and who was who."""
+    return table.by_customer or table.name == NUMBERS
 
 
 def refuse_gone(state: Ingestion) -> None:

@@ -258,3 +258,18 @@ def test_law_old_mondays_are_what_they_were_whatever_the_number(tiny: Any) -> No
         assert found.keys() == {"N1", "C2", "N3", "C4", "N5", "C6"}
         for name, row in found.items():
             assert repr(row) == repr(expected[name.replace("N", "C")])
+
+
+@pytest.mark.parametrize("gone", ["row", "select"])
+def test_who_was_who_cannot_vanish_in_silence(bank: Any, gone: str) -> None:
+    bank.ingest()
+    if gone == "row":
+        bank.write("numbers.csv", HEADER + "C7,C2,2024-03-11\n")
+    else:
+        (bank.folder / "customer_numbers.sql").unlink()
+    with pytest.raises(
+        DataError, match=r"stand in no file any more\. customer_numbers: 1 rows \(1 of 2024-03\)"
+    ):
+        bank.ingest()
+    bank.ingest("C1 and C9 were two customers after all")
+    assert {"C1", "C9"} <= {row["customer_id"] for row in bank.rows("customers")}
