@@ -150,7 +150,7 @@ def test_a_monday_with_nobody_eligible_is_left_out_by_name(monkeypatch, tmp_path
 def test_whose_money_was_corrected_to_nothing_later_is_left_out_by_count(monkeypatch, tmp_path, caplog):
     fake_partitions(monkeypatch, {MONDAYS[0]: 3}, corrected=1)
     assert load_matrix(Home(tmp_path), MONDAYS[:1]).customer_id.tolist() == ["C000", "C001"]
-    assert "2024-01-01: 1 of 3 left out, whose AUM before it was corrected to nothing later" in caplog.text
+    assert "2024-01-01: 1 of 3 left out, without a label or with AUM that was corrected" in caplog.text
 
 
 def test_nobody_eligible_at_all_says_who_was_excluded_why(monkeypatch, tmp_path):
