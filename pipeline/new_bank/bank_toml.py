@@ -56,6 +56,7 @@ def bank_toml(
         *(f"{name} = {_spec(group.spec)}  # {_files(group)}" for name, group in file_groups.items()),
         "",
         *_cohort(money, head["base_currency"], short),
+        *_features(figures),
         *_label(figures, short, has_money),
         *([*SHORT_TRAINING.splitlines(), ""] if short else ()),
         *([*OWN_LABEL.splitlines(), ""] if figures.horizon and not short else ()),
@@ -110,9 +111,19 @@ def _cohort(money: Sequence[float], currency: str, short: bool) -> Iterator[str]
         yield f"min_aum = {begins:_}  # about the upper half by average balance"
         yield f"max_aum = {max(rounded(10 * highest), 10 * begins):_}  # whoever has more is known by name"
         yield from tenure
-        yield from ("", "[features]", f"large_amount = {begins:_}  # as the cohort begins", "")
+        yield ""
     elif tenure:
         yield from ("[cohort]", *tenure, "")
+
+
+def _features(figures: Figures) -> Iterator[str]:
+    settings = []
+    if figures.money:
+        settings.append(f"large_amount = {_begins(figures.money):_}  # as the cohort begins")
+    if figures.weeks and figures.weeks.step > 1:
+        settings.append("windows = [13, 26, 52]  # bookings are sums of months: four weeks may hold none")
+    if settings:
+        yield from ("[features]", *settings, "")
 
 
 def _label(figures: Figures, short: bool, has_money: bool) -> Iterator[str]:

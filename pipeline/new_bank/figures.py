@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import groupby, pairwise
+from itertools import pairwise
 from math import floor, log10
 
 import duckdb
@@ -32,11 +32,15 @@ class Figures:
 
 @dataclass(frozen=True)
 class Weeks:
-    """The run of weeks with most of the bookings: its first day, the day after it; the gaps in words."""
+    """The run of weeks with most of the bookings: its first day, the day after it; the gaps in words.
+
+    ``step`` are the weeks from one with bookings to the next, 1 where every week has some.
+    """
 
     first: date
     end: date
     gaps: tuple[str, ...]
+    step: int = 1
 
     @property
     def count(self) -> int:
@@ -67,10 +71,13 @@ def weeks_of(rows: Sequence[tuple[date, int, date, date]]) -> Weeks | None:
     counts = sorted(count for _, count, *_ in rows)
     least = BUSY * counts[(9 * (len(counts) - 1)) // 10]
     busy = [monday for monday, count, *_ in rows if count >= least]
-    runs = [
-        [monday for _, monday in run]
-        for _, run in groupby(enumerate(busy), key=lambda row: row[1] - timedelta(weeks=row[0]))
-    ]
+    steps = sorted((after - before).days // 7 for before, after in pairwise(busy))
+    median_step = steps[len(steps) // 2] if steps else 1  # 4 where all bookings are of month-ends
+    runs = [[busy[0]]]
+    for before, after in pairwise(busy):
+        if (after - before).days // 7 > 1.5 * median_step:
+            runs.append([])
+        runs[-1].append(after)
     by_week = {monday: count for monday, count, *_ in rows}
     longest = max(runs, key=lambda run: sum(by_week[monday] for monday in run))
     # A bank that opens, or an excerpt that begins, has few bookings in its first weeks.
@@ -80,7 +87,7 @@ def weeks_of(rows: Sequence[tuple[date, int, date, date]]) -> Weeks | None:
         f"few or no bookings from {before[-1] + timedelta(weeks=1)} to {after[0]}"
         for before, after in pairwise(runs)
     ]
-    return Weeks(first, last + timedelta(days=1), tuple(gaps[:5]))
+    return Weeks(first, last + timedelta(days=1), tuple(gaps[:5]), median_step)
 
 
 def balances_of(con: duckdb.DuckDBPyConnection, drafts: dict[str, Draft], currency: str) -> list[float]:

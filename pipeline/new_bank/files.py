@@ -77,9 +77,8 @@ def file_groups(raw: Path) -> tuple[dict[str, FileGroup], dict[str, str]]:
             if isinstance(file, str):
                 passed_over[label] = file
                 continue
-            wide = [replace(file, unpivot=unpivot) for unpivot in wide_months(file.columns)]
-            for table in wide or [file]:
-                groups[re.sub(r"\d+", "*", label), table.layout].append(table)
+            table = replace(file, unpivot=wide_months(file.columns))
+            groups[re.sub(r"\d+", "*", label), table.layout].append(table)
     if not groups:
         reasons = "; ".join(f"{label}: {why}" for label, why in list(passed_over.items())[:5])
         raise DataError(

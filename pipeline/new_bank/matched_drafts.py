@@ -10,6 +10,7 @@ from pipeline.new_bank.accounts import Link, find_link
 from pipeline.new_bank.columns import ColumnProfile, share_within
 from pipeline.new_bank.drafts import Draft, amount_of, case_of, day_or_moment, name_in_sql, negative, of
 from pipeline.new_bank.matching import ColumnProfiles, Match, known_codes, meaning, name_score, words
+from pipeline.new_bank.wide import ITEM
 
 # The codes of a column: their group in words.toml, and what stands for those that nobody knows.
 CODED = {
@@ -184,7 +185,8 @@ def transactions_of(bank: Bank) -> Draft:
         draft.add("account_id", of("t", columns["customer_id"]),
                   "no column names an account: the customer's one")  # fmt: skip
     if "transaction_id" not in columns:
-        draft.add("transaction_id", "t._file || ':' || t._line",
+        cell = f" || ':' || t.{ITEM}" if ITEM in bank.profiles[match.source] else ""
+        draft.add("transaction_id", f"t._file || ':' || t._line{cell}",
                   "no column numbers the bookings: their place")  # fmt: skip
         draft.ask("transaction_id", f"no column of {match.source} numbers the bookings; their place in the "
                   "files is taken. A file delivered again under another name would count twice.")  # fmt: skip

@@ -13,16 +13,17 @@ from configs.published import Language
 from configs.tables import TABLES
 from pipeline.artefacts import write_text
 from pipeline.evaluation.intake_page import rendered, week_charts
-from pipeline.ingest.relations import computing
+from pipeline.ingest.relations import computing, sql_name
 from pipeline.ingest.sources import open_source
 from pipeline.new_bank.bank_toml import LONG_HISTORY, bank_toml, weeks_to_close
 from pipeline.new_bank.columns import ColumnProfile, profiles
 from pipeline.new_bank.derived_drafts import drafts_of
-from pipeline.new_bank.drafts import Draft
+from pipeline.new_bank.drafts import Draft, name_in_sql
 from pipeline.new_bank.figures import Figures, balances_of, horizon_of, rows_by_week, weeks_of
 from pipeline.new_bank.files import FileGroup, file_groups
 from pipeline.new_bank.matched_drafts import Bank
 from pipeline.new_bank.matching import ColumnProfiles, Match, match_tables, meaning, normal, words
+from pipeline.new_bank.wide import decoded
 
 QUESTION = re.compile(r"^# \d+\. .+$", re.MULTILINE)
 
@@ -56,6 +57,7 @@ def draft_bank(bank: str, raw: Path, spill: Path) -> list[str]:
     with computing(spill) as con:
         for name, group in sources.items():
             open_source(con, name, group.spec, raw, list(group.paths))
+            _decode(con, name, group)
         profiled = {name: profiles(con, name) for name in sources}
         matches = match_tables(profiled)
         if "transactions" not in matches:
@@ -67,6 +69,7 @@ def draft_bank(bank: str, raw: Path, spill: Path) -> list[str]:
         currency, certain = _base_currency(matches, profiled)
         drafts = drafts_of(Bank(con, profiled, matches, currency))
         for draft in drafts.values():
+            _read_decoded(draft, sources)
             _try(con, draft)
         horizon = None
         if "labels" in drafts:
@@ -98,6 +101,25 @@ def draft_bank(bank: str, raw: Path, spill: Path) -> list[str]:
         for name, draft in drafts.items():
             (folder / f"{name}.sql").write_text(draft.select, "utf-8")
     return notes
+
+
+def _decode(con: duckdb.DuckDBPyConnection, name: str, group: FileGroup) -> None:
+    """Give the relation of a wide source with several figures the columns that its header says."""
+    wide = group.spec.unpivot
+    if wide and not wide.period:
+        kind = "VIEW" if group.spec.format == "parquet" else "TABLE"
+        con.execute(f'CREATE TEMP TABLE "decoded" AS SELECT *, {decoded(wide)} FROM {sql_name(name)}')
+        con.execute(f"DROP {kind} {sql_name(name)}")
+        con.execute(f'ALTER TABLE "decoded" RENAME TO {sql_name(name)}')
+
+
+def _read_decoded(draft: Draft, sources: Mapping[str, FileGroup]) -> None:
+    """Let the SELECT itself make the columns of ``_decode``."""
+    for name, group in sources.items():
+        wide, read = group.spec.unpivot, name_in_sql(name)
+        if wide and not wide.period:
+            parts = re.split(rf"(?<![\w.]){re.escape(read)}(?= [td]\b)", draft.source)
+            draft.source = f"(SELECT *, {decoded(wide)} FROM {read})".join(parts)
 
 
 def _try(con: duckdb.DuckDBPyConnection, draft: Draft) -> None:
@@ -146,7 +168,7 @@ def _currencies(con: duckdb.DuckDBPyConnection, drafts: Mapping[str, Draft]) -> 
 
 def _read_by(drafts: Mapping[str, Draft], sources: Mapping[str, FileGroup]) -> dict[str, FileGroup]:
     texts = " ".join(draft.select for draft in drafts.values())
-    is_read = {name: re.search(rf"(?:FROM|JOIN) \(*\"?{re.escape(name)}\"? ", texts) for name in sources}
+    is_read = {name: re.search(rf"(?:FROM|JOIN) \(*\"?{re.escape(name)}\"?[ )]", texts) for name in sources}
     return {name: group for name, group in sources.items() if is_read[name]}
 
 
@@ -195,7 +217,7 @@ def _questions(
         if wide:
             yield (
                 f"[bank.toml, sources.{name}] the columns {', '.join(wide.columns)} are read as a row per "
-                f"{wide.period}, each cell as {wide.value}. Right?"
+                f"{wide.period or 'figure and month'}, each cell as {wide.value}. Right?"
             )
         if group.uncertain_encoding:
             yield (

@@ -11,18 +11,22 @@ from typing import Literal
 from configs.source import Unpivot
 from pipeline.ingest.unpivot import period_end
 
+ITEM = "item"  # the header of several figures
 LEAST = 3  # columns of one name and different periods; two may be a period's beginning and end
 _NAMES = [name for k in range(1, 13) for name in (calendar.month_name[k], calendar.month_abbr[k])]
 _MONTH = re.compile("|".join(sorted(_NAMES, key=len, reverse=True)), re.IGNORECASE)
 
 
-def wide_months(columns: Sequence[str]) -> list[Unpivot]:
-    """One for each figure that a file has by month or day; none for a file that is not wide."""
+def wide_months(columns: Sequence[str]) -> Unpivot | None:
+    """How the figures that a file has by month or day become rows; None for a file that is not wide.
+
+    Several figures, such as IN_202403 and OUT_202403, become rows together: the header says which is which.
+    """
     figures = defaultdict[str, list[str]](list)
     for column in columns:
         if period_end(column)[0]:
             figures[_figure(column)].append(column)
-    wide = []
+    wide: list[Unpivot] = []
     for figure, names in figures.items():
         ends = {period_end(name)[0] for name in names}
         patterns = _patterns(columns, names)
@@ -31,7 +35,20 @@ def wide_months(columns: Sequence[str]) -> list[Unpivot]:
             period: Literal["day", "month"] = "day" if is_daily else "month"
             header, value = (_free(name, columns) for name in (period, figure or "balance"))
             wide.append(Unpivot(columns=patterns, header=header, value=value, period=period))
-    return wide
+    if len(wide) < 2:
+        return wide[0] if wide else None
+    patterns = tuple(sorted(pattern for figure in wide for pattern in figure.columns))
+    header, value = (_free(name, columns) for name in (ITEM, "amount"))
+    return Unpivot(columns=patterns, header=header, value=value)
+
+
+def decoded(spec: Unpivot) -> str:
+    """SQL: what the header of several figures says as two columns: the end of its month, and the figure."""
+    month = rf"regexp_extract({spec.header}, '((?:19|20)\d\d)\D?(\d\d)', {{}})::INTEGER"
+    return (
+        f"last_day(make_date({month.format(1)}, {month.format(2)}, 1)) AS month, "
+        rf"regexp_replace({spec.header}, '[\W_]*\d.*', '') AS figure"
+    )
 
 
 def _figure(column: str) -> str:

@@ -138,12 +138,13 @@ def test_columns_that_name_periods_are_unpivoted(tmp_path, header, columns, peri
     assert (wide.columns, wide.period) == (columns, period)
 
 
-def test_two_figures_a_month_are_two_sources_and_a_period_of_two_dates_is_none(tmp_path):
+def test_two_figures_a_month_become_rows_together_and_a_period_of_two_dates_is_none(tmp_path):
     months = ("202401", "202402", "202403")
     header = ",".join(["id", *(f"IN_{month}" for month in months), *(f"OUT_{month}" for month in months)])
     write(tmp_path, "flows.csv", header=header)
     write(tmp_path, "plan.csv", header="id,from_202401,to_202512")
     named, _ = file_groups(tmp_path)
-    values = {name: group.spec.unpivot.value for name, group in named.items() if group.spec.unpivot}
-    assert values == {"flows": "in", "flows_2": "out"}
+    wide = named["flows"].spec.unpivot
+    assert wide
+    assert (wide.columns, wide.header, wide.value, wide.period) == (("IN_*", "OUT_*"), "item", "amount", "")
     assert named["plan"].spec.unpivot is None

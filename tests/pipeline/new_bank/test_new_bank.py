@@ -204,6 +204,29 @@ def test_a_column_per_month_becomes_rows_and_branches_need_no_managers(tmp_path)
 
 
 @pytest.mark.usefixtures("banks")
+def test_sums_of_months_in_and_out_are_bookings_of_month_ends(tmp_path):
+    """20 customers over 20 months in two files: what came in and went out, as 20 x 20 x 2 bookings."""
+    months = [f"{2023 + k // 12}-{k % 12 + 1:02}" for k in range(20)]
+    write_rows(
+        tmp_path / "raw" / "customers.csv",
+        [["customer", "since"], *([k, "2019-06-01"] for k in range(20))],
+        ",",
+    )
+    for part in (months[:12], months[12:]):
+        heads = ["customer", *(f"{side}_{month}" for month in part for side in ("IN", "OUT"))]
+        rows = [
+            [k, *(f"{amount}.{n:02}" for n, _ in enumerate(part) for amount in (50, 20))] for k in range(20)
+        ]
+        write_rows(tmp_path / "raw" / f"flows_{part[0][:4]}.csv", [heads, *rows], ",")
+    tables = drafted("sums", tmp_path / "raw", tmp_path)
+    assert (tables.count("transactions").loaded, tables.count("transactions").quarantined) == (800, 0)
+    amounts = {(row["booked_at"].date(), str(row["amount"])) for row in loaded(tables, "transactions")}
+    assert {(date(2023, 2, 28), "50.01"), (date(2024, 2, 29), "-20.01")} <= amounts
+    assert load_settings("sums").features.windows == (13, 26, 52)
+    assert not any("Gap" in note for note in (tmp_path / "intake.html").read_text("utf-8").split("<li>"))
+
+
+@pytest.mark.usefixtures("banks")
 @pytest.mark.parametrize(("column", "horizon"), [("left_120", 120), ("churned", 61)])
 def test_labels_of_the_banks_own_are_drafted_with_their_horizon(tmp_path, column, horizon):
     """By the name of the column, or by the days until a label was known: 1 January to 2 March 2024."""
