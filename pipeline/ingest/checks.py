@@ -12,6 +12,7 @@ from pipeline.ingest.values import (
     UTC,
     Notation,
     scale_of,
+    three_decimals,
     typed,
     why_none,
     wrong_decimals,
@@ -96,6 +97,7 @@ def checked(
     reasons = [reason for column in selected for reason in _reasons(column, present[column.name], notation)]
     for name in table.money:
         if name in present:
+            reasons.insert(0, three_decimals(name, f"t._raw_{name}"))
             reasons += wrong_decimals(name, f"t._raw_{name}", present[name], notation)
     # A number that refers to another table must be in it, and that table refuses such numbers.
     numbers = {*table.names} & {*present} - {*dict(table.references)}

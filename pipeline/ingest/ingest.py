@@ -240,6 +240,11 @@ def _check_limit(state: load.Ingestion, loaded: Loaded) -> None:
         remedy = "Have the file corrected"
         if f"(computed by {table.name}.sql)" in reason:
             remedy = f"Mend {where}/{table.name}.sql, or have the file corrected"
+        if " has no rate on " in reason:
+            remedy = (
+                f"Deliver its rates, name one that never changes under fixed_rates in {where}/bank.toml, or "
+                f"correct base_currency = {settings.base_currency!r} there"
+            )
         raise DataError(
             f"table {table.name!r}: {refused} of {rows_in} rows refused, above the limit of "
             f"{settings.quarantine_limit:.1%}{reason}. {remedy} "

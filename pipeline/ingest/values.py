@@ -197,6 +197,18 @@ def has_unclear_decimals(text: str) -> str:
     return f"strpos({text}, '.') BETWEEN 1 AND strlen({text}) - 3"
 
 
+def three_decimals(money: str, text: str) -> str:
+    """SQL CASE that says why an amount of ``t`` in thousandths of its currency is none of a table."""
+    currencies = ", ".join(map(sql_text, _THOUSANDTHS))
+    amount = f"CAST({text} AS VARCHAR)"
+    exact = f"TRY_CAST({amount} AS DECIMAL(38,3))"
+    return (
+        f"CASE WHEN t.currency IN ({currencies}) AND {exact} <> round({exact}, 2) THEN '{money}: ''' "
+        f"|| left({amount}, 40) || ''' has three decimals, as ' || t.currency || ' does, but tables hold "
+        "two. Set decimal of its source, and let the SELECT round: round(CAST(… AS DECIMAL(18,3)), 2)' END"
+    )
+
+
 def wrong_decimals(money: str, text: str, delivered: str, notation: Notation) -> list[str]:
     """SQL CASEs that say why an amount of ``t`` does not fit the minor units of its currency."""
     currencies = ", ".join(map(sql_text, _NO_MINOR_UNIT))

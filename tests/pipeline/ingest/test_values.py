@@ -376,3 +376,30 @@ def test_a_thousands_mark_is_not_the_decimal_mark(tiny: Any) -> None:
     tiny.declare('"txn_*.csv"', '"txn_*.csv", thousands = "."')
     with pytest.raises(ConfigError, match=r"thousands '\.' is the decimal mark too"):
         tiny.settings()
+
+
+def test_thousandths_of_a_currency_are_refused_with_the_way_to_round_them(tiny: Any) -> None:
+    tiny.declare('base_currency = "CNY"', 'base_currency = "KWD"')
+    tiny.select("holdings", (tiny.folder / "holdings.sql").read_text("utf-8").replace("CNY", "KWD"))
+    amounts = ("1.500", "1.505", "12", "x")
+    lines = [booking(NO=f"K{k}", CCY="KWD", AMT=amount) for k, amount in enumerate(amounts)]
+    tiny.write("txn_1.csv", TXN_HEADER + "".join(lines))
+    assert tiny.count("transactions").loaded == 2
+    assert [reason for *_, reason in tiny.quarantine()] == [
+        "amount: '1.505' has three decimals, as KWD does, but tables hold two. Set decimal of its source, "
+        "and let the SELECT round: round(CAST(… AS DECIMAL(18,3)), 2)",
+        "amount: 'x' is not a number of at most 16 digits and 2 decimals",
+    ]
+    tiny.declare('txn = { files = "txn_*.csv" }', 'txn = { files = "txn_*.csv", decimal = "." }')
+    select = (tiny.folder / "transactions.sql").read_text("utf-8")
+    tiny.select("transactions", select.replace("AMT AS", "round(TRY_CAST(AMT AS DECIMAL(18,3)), 2) AS"))
+    assert tiny.count("transactions", rows_gone="rounded").loaded == 3
+    assert sorted(str(row["amount"]) for row in tiny.rows("transactions")) == ["1.50", "1.51", "12.00"]
+
+
+def test_a_base_currency_that_no_source_has_is_named(tiny: Any) -> None:
+    tiny.declare('base_currency = "CNY"', 'base_currency = "EUR"')
+    with pytest.raises(
+        DataError, match=r"fixed_rates in .*bank\.toml, or correct base_currency = 'EUR' there"
+    ):
+        tiny.ingest(quarantine_limit=0.02)
