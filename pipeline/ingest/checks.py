@@ -11,8 +11,8 @@ from pipeline.ingest.values import (
     NO_NOTATION,
     UTC,
     Notation,
+    more_decimals,
     scale_of,
-    three_decimals,
     typed,
     why_none,
     wrong_decimals,
@@ -97,7 +97,7 @@ def checked(
     reasons = [reason for column in selected for reason in _reasons(column, present[column.name], notation)]
     for name in table.money:
         if name in present:
-            reasons.insert(0, three_decimals(name, f"t._raw_{name}"))
+            reasons.insert(0, more_decimals(name, f"t._raw_{name}"))
             reasons += wrong_decimals(name, f"t._raw_{name}", present[name], notation)
     # A number that refers to another table must be in it, and that table refuses such numbers.
     numbers = {*table.names} & {*present} - {*dict(table.references)}

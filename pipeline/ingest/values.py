@@ -197,7 +197,7 @@ def has_unclear_decimals(text: str) -> str:
     return f"strpos({text}, '.') BETWEEN 1 AND strlen({text}) - 3"
 
 
-def three_decimals(money: str, text: str) -> str:
+def more_decimals(money: str, text: str) -> str:
     """SQL CASE that says why an amount of ``t`` in thousandths of its currency is none of a table."""
     currencies = ", ".join(map(sql_text, _THOUSANDTHS))
     amount = f"CAST({text} AS VARCHAR)"
