@@ -33,7 +33,7 @@ OF_BALANCES = re.compile(
 @pytest.fixture(scope="module")
 def bank(tmp_path_factory) -> Context:
     """A Monday of the wallet, by a model of few trees."""
-    few_trees = {"rounds": 60, "patience": 20, "lightgbm": {"learning_rate": 0.1}}
+    few_trees = {"rounds": 25, "patience": 25, "lightgbm": {"learning_rate": 0.1}}
     context = Context(load_settings("wallet", {"training": few_trees}), tmp_path_factory.mktemp("data"))
     text = run_example(context)
     assert "by risk:" in text
