@@ -207,7 +207,7 @@ class Lists(Strict):
 
     def capacity_of(self, customers: int) -> int:
         """The places of a list of nobody's own capacity, for the number of customers it is chosen from."""
-        # 0.1 × 30 is 3.0000000000000004 in floats; the small step back keeps that 3.
+        # 0.28 × 25 is 7.000000000000001 in floats; the small step back keeps that 7.
         return ceil(self.capacity_share * customers - 1e-9) if self.capacity_share else self.default_capacity
 
 

@@ -240,10 +240,10 @@ def test_a_manager_the_bank_did_not_deliver_stands_in_at_the_branch_of_most_of_t
     assert complete_managers(own, [], by_share) == [Manager("M9", "", "B2", 2)]
 
 
-@pytest.mark.parametrize(("share", "listed"), [(0.0, 2), (0.1, 3), (0.101, 4), (1.0, 30)])
+@pytest.mark.parametrize(("share", "listed"), [(0.0, 2), (0.28, 7), (0.29, 8), (1.0, 25)])
 def test_a_list_without_a_manager_holds_a_share_of_its_customers(make_score, make_week, share, listed):
-    """0.1 × 30 is a little more than 3 in floats; one common list of 30, of whom nobody is held out."""
-    scores = [make_score(f"c{k:02}", branch_id=None, manager_id=None) for k in range(30)]
+    """0.28 × 25 is a little more than 7 in floats; one common list of 25, of whom nobody is held out."""
+    scores = [make_score(f"c{k:02}", branch_id=None, manager_id=None) for k in range(25)]
     lists = settings(default_capacity=2, capacity_share=share, control_group_share=0.0)
     (common,) = choose(scores, [], lists, make_week())
     assert (common.branch_id, common.manager, len(common.listed)) == (None, None, listed)
