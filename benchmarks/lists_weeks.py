@@ -177,7 +177,7 @@ def _known(part: Part, bundle: Bundle, tables: Ingested, monday: date) -> Known:
         by_world((one.customer_id, one) for one in scores),
         by_world((one.manager_id, one) for one in read_managers(tables)),
         fell,
-        reached(tables, monday, since),
+        reached(tables, settings.lists, monday, since),
     )
 
 

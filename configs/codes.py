@@ -19,7 +19,12 @@ DECISIONS: dict[str, dict[str, str]] = {
         "by_bank": "the bank's own record says that the customer wants no calls",
         "by_contact": "told a manager so, as an outcome recorded here",
     },
-    "cooled_down": {"contacted": "was reached less than lists.cool_down_weeks ago"},
+    "cooled_down": {
+        "contacted": "was reached less than lists.cool_down_weeks ago, and nothing came up since"
+    },
+    "not_paying": {
+        "keeps_less": "a call is expected to keep less than it costs, or less than lists.least_value"
+    },
     "held_out": {
         "drawn": "would be listed, but is in the control group, so that the effect of calls can be measured"
     },

@@ -13,6 +13,9 @@ LANGUAGES: tuple[Language, ...] = get_args(Language)
 Outcome = Literal["will_stay", "undecided", "leaving", "no_answer", "not_interested", "no_contact"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
+# Of a list.
+ListPart = Literal["this_week", "if_time"]
+
 # Of a reason.
 Strength = Literal["strong", "clear", "slight"]
 
@@ -76,6 +79,12 @@ class Score:
     risk_90d: float | None = None
     risk_change: float | None = None
     changes: tuple[Change, ...] = ()
+
+    @property
+    def list_part(self) -> ListPart:
+        """The part of a list on which the customer stands: whoever is of low risk is called if there is time."""
+        return "if_time" if self.risk_band == "low" else "this_week"
+
     risk_own: float | None = None
 
     def risks(self, horizon_days: int) -> dict[int, float]:

@@ -193,13 +193,33 @@ class Bands(Strict):
         return "high" if risk >= self.high else "medium" if risk >= self.medium else "low"
 
 
+class Occasions(Strict):
+    """What ends a cool-down, where it came up after the contact.
+
+    At least ``maturing_share`` of AUM falls due within ``maturing_days``; the largest payment of the year
+    went out, at least ``outflow_share`` of AUM; a complaint. 0 and false: that does not.
+    """
+
+    maturing_days: Annotated[int, Field(ge=0, le=60)]
+    maturing_share: Share
+    outflow_share: Annotated[float, Field(ge=0, le=1)]
+    complaint: bool
+
+
 class Lists(Strict):
-    """Length and order of a manager's weekly list, and the control group beside it; docs/lists.md."""
+    """Length and order of a manager's weekly list, and the control group beside it; docs/lists.md.
+
+    ``talked`` has, by channel, the outcomes of the bank's own contacts in which the customer was reached; of
+    other channels it is ``answered`` alone, and an empty text is an outcome that nobody noted.
+    """
 
     default_capacity: Count
     capacity_share: Annotated[float, Field(ge=0, le=1)]
     reasons: Annotated[int, Field(ge=1, le=5)]
     cool_down_weeks: Annotated[int, Field(ge=0, le=52)]
+    talked: Named[Listed[str]]
+    occasions: Occasions
+    least_value: Amount
     stay_places: Place
     control_group_share: Annotated[float, Field(ge=0, lt=1)]
     salt: str

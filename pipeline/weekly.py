@@ -243,7 +243,7 @@ def run_publish(
 def _extras(context: Context, tables: Ingested, publication: Publication) -> RunExtras:
     snapshot_date, scores = publication.run.snapshot_date, publication.scores
     longest = timedelta(days=max(tier.service_days for tier in context.settings.tiers))
-    contacted = reached(tables, snapshot_date, snapshot_date - longest)
+    contacted = reached(tables, context.settings.lists, snapshot_date, snapshot_date - longest)
     return RunExtras(
         profiles(tables, snapshot_date, {score.customer_id for score in scores}),
         coverage(context.settings, scores, contacted, snapshot_date),

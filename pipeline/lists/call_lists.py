@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, replace
 from datetime import date, timedelta
+from math import ceil
 from types import MappingProxyType
 from typing import Any
 
@@ -13,7 +14,7 @@ from sqlalchemy import Connection
 from configs.call_lists import CallList, Week
 from configs.errors import ConfigError
 from configs.published import Decision, Maturity, ResponseRate, Run
-from configs.settings import Settings
+from configs.settings import Lists, Settings
 from features.engine.cut import seen
 from features.engine.entities import EPOCH, day_number, make_rows
 from pipeline.artefacts import fingerprint
@@ -26,7 +27,10 @@ from pipeline.tables import Ingested
 from serve.store import assignments, contacts
 from serve.store.store import Store
 
-COLUMNS = ["customer_id", "contacted_at", "outcome", "known_on", "superseded_on"]
+COLUMNS = ["customer_id", "contacted_at", "channel", "outcome", "known_on", "superseded_on"]
+ELSE = (
+    "answered",
+)  # outcomes in which a customer was reached through a channel that lists.talked leaves out
 RECENT = timedelta(weeks=4)  # whoever stood on an older list does not stay on for that
 
 
@@ -40,10 +44,11 @@ def choose_lists(
     """
     lists = bank.settings.lists
     monday = publication.run.snapshot_date
-    known_reached = reached(tables, monday, monday - timedelta(weeks=lists.cool_down_weeks + 1))
+    known_reached = reached(tables, lists, monday, monday - timedelta(weeks=lists.cool_down_weeks + 1))
     rate = response_rate(bank.settings, rows, monday)
     with Store(bank.home.store) as store, store.write() as connection:
         week = week_of(connection, monday, bank.settings.label.weeks_to_close, rate, known_reached)
+    week = replace(week, came_up=publication.came_up, least_value_minor=least_value(bank.settings))
     week = under_newest_numbers(week, newest_numbers(tables))
     chosen = choose(publication.scores, publication.managers, lists, week)
     with_steps = with_next_steps(bank.settings, publication.maturities, monday, chosen)
@@ -81,6 +86,14 @@ def under_newest_numbers(week: Week, numbers: Numbers) -> Week:
     )
 
 
+def least_value(settings: Settings) -> int:
+    """What a call must be expected to keep (minor units): enough to pay for it, and the bank's own floor."""
+    if settings.counts != "money":
+        return 0
+    pays = settings.profit.call_cost / settings.profit.margin
+    return ceil(round(100 * max(pays, settings.lists.least_value), 6))
+
+
 def check_salt(settings: Settings) -> None:
     """Raises ConfigError where anybody could work out the control group, and call it all the same.
 
@@ -116,21 +129,28 @@ def with_next_steps(
     return tuple(replace(call_list, decisions=tuple(stepped(call_list))) for call_list in lists)
 
 
-def reached(tables: Ingested, monday: date, since: date) -> dict[str, date]:
-    """The last day from ``since`` on on which each customer was reached, as known before ``monday``."""
+def reached(tables: Ingested, lists: Lists, monday: date, since: date) -> dict[str, date]:
+    """The last day from ``since`` on on which each customer was reached, as known before ``monday``.
+
+    ``lists.talked`` says in which contacts of the bank's own a customer was reached.
+    """
     last: dict[str, date] = {}
     for bucket in range(tables.buckets):
         rows = tables.read("contacts", bucket, COLUMNS, since=since.year)
         if rows is not None:
-            last |= _last_days(rows, monday, since)
+            last |= _last_days(rows, lists, monday, since)
     return last
 
 
-def _last_days(rows: pa.Table, monday: date, since: date) -> dict[str, date]:
+def _last_days(rows: pa.Table, lists: Lists, monday: date, since: date) -> dict[str, date]:
     customers = np.array(sorted(rows["customer_id"].unique().to_pylist()), dtype=object)
     made = make_rows("contacts", rows, customers)
-    answered = ~np.isin(made.columns["outcome"], made.code("outcome", "no_answer"))
-    recent = made.take(answered & seen(made, day_number(monday)) & (made.day >= day_number(since)))
+    outcomes = [*made.labels["outcome"], ""]  # the last for a code of -1: nobody noted one
+    talked = np.array(
+        [[word in lists.talked.get(name, ELSE) for word in outcomes] for name in made.labels["channel"]], bool
+    ).reshape(-1, len(outcomes))
+    met = talked[made.columns["channel"], made.columns["outcome"]]
+    recent = made.take(met & seen(made, day_number(monday)) & (made.day >= day_number(since)))
     days = (EPOCH + timedelta(days=day) for day in recent.day.tolist())
     return dict(zip(customers[recent.customer], days, strict=True))  # ascending by day: the last one stays
 
@@ -140,6 +160,7 @@ def _with_lists(run: Run, week: Week) -> Run:
     facts = (
         sorted(week.opted_out),
         sorted(week.reached.items()),
+        sorted(week.came_up.items()),
         sorted(week.selected),
         sorted((name, *astuple(assignment)) for name, assignment in week.assignments.items()),
         (week.response_rate.overall, dict(week.response_rate.by_reason)),

@@ -7,9 +7,8 @@ be measured. docs/lists.md has the rules and the reason why an effect estimated 
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from itertools import count
 
 from configs.call_lists import Assignment, CallList, Portfolio, Week, call_list_of, portfolios
 from configs.published import Decision, Manager, Score
@@ -21,8 +20,8 @@ def choose(
 ) -> tuple[CallList, ...]:
     """One list per manager and per branch with customers in nobody's charge, sorted by branch, then manager.
 
-    A list is filled up to the weekly capacity by the money that a call is expected to keep, whatever the
-    band: an hour left over is better spent on the next customer than on none. A list without a manager, and
+    A list is filled up to the weekly capacity by the money that a call is expected to keep, as long as a call
+    pays. A list without a manager, and
     that of one whom the bank did not deliver, holds ``Lists.capacity_of`` its customers.
     """
     managers = complete_managers(scores, managers, lists)
@@ -51,15 +50,23 @@ def complete_managers(scores: Iterable[Score], managers: Iterable[Manager], list
 def decide(portfolio: Portfolio, lists: Lists, week: Week) -> tuple[Decision, ...]:
     """One row per customer of the portfolio, by customer_id.
 
-    As many are listed as there is room for, by the money that a call is expected to keep.
+    As many are listed as there is room for, by the money that a call is expected to keep, of those whose call
+    pays. On the list those of ``this_week`` come first.
     """
     manager = portfolio.manager
     room = manager.weekly_capacity if manager else lists.capacity_of(len(portfolio.customers))
-    verdicts = {score.customer_id: _kept_off(score, lists, week) for score in portfolio.customers}
+    verdicts = {
+        score.customer_id: _kept_off(score, lists, week) or _not_paying(score, week)
+        for score in portfolio.customers
+    }
     free = [score for score in portfolio.customers if verdicts[score.customer_id] is None]
     queue = [score.customer_id for score in sorted(free, key=lambda score: _rank_key(score, week))]
     assignments = {name: _assignment(name, lists, week) for name in verdicts}
-    verdicts |= _ranked(queue, room, assignments, _stayers_up(queue, lists, week))
+    ranked = dict(_ranked(queue, room, assignments, _stayers_up(queue, lists, week)))
+    later = {score.customer_id for score in free if score.list_part == "if_time"}
+    listed = [name for name in queue if ranked[name].decision == "listed"]
+    ranks = enumerate(sorted(listed, key=lambda name: name in later), start=1)
+    verdicts |= ranked | {name: replace(ranked[name], rank=rank) for rank, name in ranks}
     return tuple(
         _decision(portfolio, score, verdict, assignments[score.customer_id], week)
         for score in sorted(portfolio.customers, key=lambda score: score.customer_id)
@@ -92,7 +99,15 @@ def _kept_off(score: Score, lists: Lists, week: Week) -> _Verdict | None:
     if reached is None:
         return None
     again = _monday_from(reached + timedelta(weeks=lists.cool_down_weeks))
+    if week.came_up.get(score.customer_id, reached) > reached:
+        return None
     return _Verdict("cooled_down", "contacted", until=again) if week.snapshot_date < again else None
+
+
+def _not_paying(score: Score, week: Week) -> _Verdict | None:
+    """None of a call that pays."""
+    pays = _expected_value(score, week) >= week.least_value_minor
+    return None if pays else _Verdict("not_paying", "keeps_less")
 
 
 def _ranked(
@@ -100,7 +115,6 @@ def _ranked(
 ) -> Iterator[tuple[str, _Verdict]]:
     """The verdict on everybody who may be called; ``queue`` has the best use of time first."""
     selected, by_value = _selected(stayers_up, room, assignments), _selected(queue, room, assignments)
-    ranks = count(1)
     for name in queue:
         if name not in selected:
             yield name, _Verdict("beyond_capacity", "edge" if name in by_value else "less_to_keep")
@@ -108,7 +122,7 @@ def _ranked(
             yield name, _Verdict("held_out", "drawn", until=assignments[name].until)
         else:
             why = "most_to_keep" if name in by_value else "stays"
-            yield name, _Verdict("listed", why, next(ranks), assignments[name].until)
+            yield name, _Verdict("listed", why, until=assignments[name].until)
 
 
 def _selected(queue: Sequence[str], room: int, assignments: Mapping[str, Assignment]) -> set[str]:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from configs.call_lists import Assignment, CallList, Week
 from configs.published import ResponseRate
 from configs.settings import Settings
-from pipeline.lists.call_lists import RECENT, reached
+from pipeline.lists.call_lists import RECENT, least_value, reached
 from pipeline.lists.decisions import choose
 from pipeline.scoring.score import Publication
 from pipeline.tables import Ingested
@@ -31,7 +31,7 @@ def worked_lists(
 ) -> tuple[CallList, ...]:
     """The lists; ``earlier`` are the customers of the Mondays before, the oldest first."""
     lists, monday = settings.lists, publication.run.snapshot_date
-    called = reached(tables, monday, monday - timedelta(weeks=lists.cool_down_weeks + 1))
+    called = reached(tables, lists, monday, monday - timedelta(weeks=lists.cool_down_weeks + 1))
     selected, assignments = frozenset[str](), dict[str, Assignment]()
     for path in earlier[-max(QUARTER_WEEKS, settings.label.weeks_to_close) :]:
         day = date.fromisoformat(path.parent.name)
@@ -49,6 +49,8 @@ def worked_lists(
         settings.label.weeks_to_close,
         ResponseRate(settings.profit.success_rate),
         reached=called,
+        came_up=publication.came_up,
+        least_value_minor=least_value(settings),
         selected=selected,
         assignments={name: held for name, held in assignments.items() if held.until > monday},
     )

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import HTTPException
 from pydantic import Field
 
-from configs.published import Decision, Score
+from configs.published import Decision, ListPart, Score
 from serve.api.customers import Risk, risk_fields
 from serve.api.requests import (
     GONE_RUN,
@@ -31,9 +31,10 @@ class ListedCustomer(Risk):
     """One row of a manager's list."""
 
     rank: int = Field(ge=1)
+    part: ListPart = Field(description="this_week: to be called this week; if_time: if there is time")
     money_to_keep: OptionalMoney = Field(
-        description="amount that a call is expected to keep, the list's order; null where the bank counts "
-        "customers and the list's order is the risk"
+        description="amount that a call is expected to keep, the order within each part; null where the bank counts "
+        "customers and the order is the risk"
     )
     next_step: str | None = Field(default=None, description="what to do first")
 
@@ -121,6 +122,7 @@ def _page(
 def _listed(context: ResponseContext, rank: int, score: Score, decision: Decision) -> ListedCustomer:
     return ListedCustomer(
         rank=rank,
+        part=score.list_part,
         money_to_keep=context.run.amount(decision.expected_value_minor),
         next_step=decision.next_step_zh if context.language == "zh" else decision.next_step_en,
         **risk_fields(context, score),

@@ -115,6 +115,8 @@ def _columns(context: Context, call_list: CallList, rows: Sequence[ListRow]) -> 
 
     columns = [
         Column("rank", words("column.rank"), "count", 5, lambda row: row.rank),
+        Column("part", words("column.part"), "wrapped", 9,
+               lambda row: words(f"list.part.{row.score.list_part}")),
         Column("customer", words("column.customer"), "id", fitted(numbers, 12, 26),
                lambda row: row.score.customer_id),
         Column("segment", words("column.segment" if context.run.has_money else "column.stage"), "wrapped", 11,
@@ -122,7 +124,9 @@ def _columns(context: Context, call_list: CallList, rows: Sequence[ListRow]) -> 
         Column("aum", words("column.aum"), "money", 11, lambda row: row.score.aum_minor / 100),
         Column("line", words("column.line", weeks=WEEKS), "bars", 15, lambda row: bars(row.weeks)),
         *map(risk, context.settings.label.horizons),
-        Column("money", words("column.money"), "money_bold", 11.5,
+        Column("keep", words("column.keep"), "money_bold", 11.5,
+               lambda row: row.decision.expected_value_minor / 100),
+        Column("money", words("column.money"), "money", 11.5,
                lambda row: row.score.money_at_risk_minor / 100),
         Column("why", words("column.why"), "wrapped", 52, lambda row: _why(context, row.score)),
         Column("maturing", words("column.maturing", days=AHEAD_DAYS), "wrapped", 34,

@@ -48,7 +48,8 @@ def test_a_recorded_outcome_is_a_contact_known_on_the_day_it_was_recorded(bank):
     own = ("C2", "K1", date(2024, 3, 7), None)
     assert rows(tables) == [("C1", "recorded-1", date(2024, 3, 5), None), own]
     assert rows(read_ingested(bank.home)) == rows(tables)
-    assert reached(tables, date(2024, 3, 11), date(2024, 2, 1))["C1"] == date(2024, 3, 5)
+    lists = bank.settings().lists
+    assert reached(tables, lists, date(2024, 3, 11), date(2024, 2, 1))["C1"] == date(2024, 3, 5)
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,13 @@ from configs.bank_folder import load_settings
 from configs.call_lists import Assignment, Week
 from configs.errors import ConfigError
 from configs.published import Manager, ResponseRate, Run, Score
-from pipeline.lists.call_lists import _with_lists, check_salt, reached, with_next_steps
+from pipeline.lists.call_lists import _with_lists, check_salt, least_value, reached, with_next_steps
 from pipeline.lists.decisions import choose
 from pipeline.scoring.profiles import maturities
 from tests.pipeline.conftest import SELECTS
 
 MONDAY, SINCE = date(2024, 3, 18), date(2024, 2, 12)
+LISTS = load_settings("demo").lists
 CONTACTS = """SELECT NO AS contact_id, CUST AS customer_id, 'M1' AS manager_id, DONE AS contacted_at,
 'phone' AS channel, 'sale' AS purpose, nullif(CAME, '') AS outcome, KNOWN AS known_on, _file, _line FROM
 con"""
@@ -44,20 +45,31 @@ def contacted(tiny):
 def test_the_last_day_on_which_each_customer_was_reached_as_known_before_the_monday(contacted):
     tables = contacted.ingest()
     assert contacted.quarantine() == []
-    assert reached(tables, MONDAY, SINCE) == {"C1": date(2024, 3, 12), "C6": date(2024, 3, 17)}
-    assert reached(tables, date(2024, 3, 25), SINCE)["C3"] == date(2024, 3, 15)
+    assert reached(tables, LISTS, MONDAY, SINCE) == {"C1": date(2024, 3, 12), "C6": date(2024, 3, 17)}
+    assert reached(tables, LISTS, date(2024, 3, 25), SINCE)["C3"] == date(2024, 3, 15)
 
 
 def test_a_contact_corrected_later_counts_as_it_stood_on_the_monday(contacted):
     contacted.ingest()
     contacted.write("con_2.csv", "NO,CUST,DONE,CAME,KNOWN\nK2,C1,2024-03-12 23:59:59,no_answer,2024-03-20\n")
     tables = contacted.ingest()
-    assert reached(tables, MONDAY, SINCE)["C1"] == date(2024, 3, 12)
-    assert reached(tables, date(2024, 3, 25), SINCE)["C1"] == date(2024, 3, 4)
+    assert reached(tables, LISTS, MONDAY, SINCE)["C1"] == date(2024, 3, 12)
+    assert reached(tables, LISTS, date(2024, 3, 25), SINCE)["C1"] == date(2024, 3, 4)
+
+
+def test_nobody_talked_through_a_message_that_was_declined(contacted):
+    """``lists.talked`` says what counts: of a message only an answer does, by telephone whatever was said."""
+    talked = {"phone": ("answered",)}
+    narrow = LISTS.model_copy(update={"talked": talked})
+    tables = contacted.ingest()
+    # Of C1 the call of 03-12 was declined, of C6 nobody noted an outcome.
+    assert reached(tables, narrow, MONDAY, SINCE) == {"C1": date(2024, 3, 4)}
+    contacted.select("contacts", CONTACTS.replace("'phone'", "'message'"))
+    assert reached(contacted.ingest(), LISTS, MONDAY, SINCE) == {"C1": date(2024, 3, 4)}
 
 
 def test_a_bank_without_contacts_has_reached_nobody(tiny):
-    assert reached(tiny.ingest(), MONDAY, SINCE) == {}
+    assert reached(tiny.ingest(), LISTS, MONDAY, SINCE) == {}
 
 
 @pytest.mark.parametrize(("lead", "horizon", "weeks"), [(7, 90, 14), (7, 30, 6), (0, 90, 13), (8, 90, 14)])
@@ -104,6 +116,14 @@ def test_who_is_listed_gets_a_next_step_by_reasons_and_what_falls_due(tiny):
     assert [replace(one, next_step_en=None, next_step_zh=None) for one in told.decisions] == [
         *lists[0].decisions
     ]
+
+
+def test_a_call_must_keep_what_it_costs():
+    """A call of 150 that earns 0.01 of what it keeps must keep 15,000; the bank may want more."""
+    profit = {"call_cost": 150, "margin": 0.01}
+    assert least_value(load_settings("demo", {"profit": profit})) == 15_000_00
+    wanted = load_settings("demo", {"profit": profit, "lists": {"least_value": 20_000.5}})
+    assert least_value(wanted) == 20_000_50
 
 
 def test_a_bank_with_managers_needs_a_salt_of_its_own():

@@ -3,6 +3,7 @@ decision each.
 """
 
 from collections import Counter
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -23,7 +24,9 @@ def settings(**changes):
     usual = {"default_capacity": 2, "capacity_share": 0.0, "reasons": 3, "cool_down_weeks": 4,
              "stay_places": 2,
              "control_group_share": 0.0,
-             "salt": "", "min_group": 100}  # fmt: skip
+             "salt": "", "min_group": 100, "least_value": 0, "talked": {"phone": ["answered"]},
+             "occasions": {"maturing_days": 35, "maturing_share": 0.1, "outflow_share": 0.1,
+                           "complaint": True}}  # fmt: skip
     return Lists(**(usual | changes))
 
 
@@ -78,6 +81,40 @@ def test_ties_go_to_the_higher_risk_then_to_the_smaller_id(make_score, make_week
 def test_a_low_band_customer_fills_room_that_is_left(make_score, make_week):
     (one,) = choose([make_score("a", risk_band="low")], [Manager("M1", "", "B1", 9)], settings(), make_week())
     assert ids(one.listed) == ["a"]
+
+
+def test_a_call_that_does_not_pay_is_no_call(make_score, make_week):
+    """A call keeps 0.3 · (1 − risk) of the money at risk."""
+    scores = [make_score("a", 100_00, risk_90d=0.5), make_score("b", 99_00, risk_90d=0.5)]
+    week = replace(make_week(), least_value_minor=15_00)
+    (one,) = choose(scores, [M1], settings(), week)
+    assert [(each.decision, each.why, each.rank) for each in one.decisions] == [
+        ("listed", "most_to_keep", 1),
+        ("not_paying", "keeps_less", None),
+    ]
+
+
+def test_the_urgent_come_first_on_the_list_and_the_others_keep_their_places(make_score, make_week):
+    """Low risk and much money still takes a place, below what is urgent."""
+    scores = [
+        make_score("much", 900_00, risk_90d=0.02, risk_band="low"),
+        make_score("urgent", 100_00, risk_90d=0.3, risk_band="high"),
+        make_score("little", 50_00, risk_90d=0.3, risk_band="high"),
+    ]
+    (one,) = choose(scores, [M1], settings(), make_week())
+    assert ids(one.listed) == ["urgent", "much"]
+
+
+def test_what_came_up_after_a_contact_ends_the_cool_down(make_score, make_week):
+    reached = date(2026, 11, 4)
+    scores = [make_score(name, 100_00) for name in ("a", "b", "c")]
+    week = replace(
+        make_week(),
+        reached=dict.fromkeys(("a", "b", "c"), reached),
+        came_up={"a": date(2026, 11, 5), "b": reached},
+    )
+    (one,) = choose(scores, [M1], settings(), week)
+    assert [each.decision for each in one.decisions] == ["listed", "cooled_down", "cooled_down"]
 
 
 def test_a_manager_without_customers_or_time_has_an_empty_list(make_score, make_week):
