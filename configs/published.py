@@ -82,7 +82,7 @@ class Score:
 
     @property
     def list_part(self) -> ListPart:
-        """The part of a list on which the customer stands: whoever is of low risk is called if there is time."""
+        """The part of a list: whoever is of low risk is called if there is time."""
         return "if_time" if self.risk_band == "low" else "this_week"
 
     risk_own: float | None = None

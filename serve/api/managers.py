@@ -33,8 +33,8 @@ class ListedCustomer(Risk):
     rank: int = Field(ge=1)
     part: ListPart = Field(description="this_week: to be called this week; if_time: if there is time")
     money_to_keep: OptionalMoney = Field(
-        description="amount that a call is expected to keep, the order within each part; null where the bank counts "
-        "customers and the order is the risk"
+        description="amount that a call is expected to keep, the order within each part; null where the bank "
+        "counts customers and the order is the risk"
     )
     next_step: str | None = Field(default=None, description="what to do first")
 

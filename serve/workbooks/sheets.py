@@ -19,7 +19,7 @@ from serve.workbooks.layout import Column, Styles, bars, fitted, head, page, row
 MATURITIES = 3  # that are named; the others are one line
 NOTE_ROWS = 6  # below the table
 # Columns of a list and of a summary that hold nothing where the bank counts customers.
-OF_MONEY = {"aum", "line", "money", "maturing", "portfolio", "listed_money", "covered"}
+OF_MONEY = {"aum", "line", "keep", "money", "maturing", "portfolio", "listed_money", "covered"}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 
 from configs.alarms import KINDS as ALARMS
 from configs.codes import EXCLUSION_CODES
-from configs.published import OUTCOMES, STAGES, Change, Reason
+from configs.published import OUTCOMES, STAGES, Change, ListPart, Reason
 from configs.settings import Label
 from configs.tables import COUNTERPARTIES, KINDS, PRODUCT_CLASSES
 from pipeline.gates.verdicts import ALARM, LATE, OVERRIDDEN, PASSED, REFUSED
@@ -31,6 +31,7 @@ CODES = {
     "counterparty": COUNTERPARTIES,
     "stage": STAGES,
     "band": ("high", "medium", "low"),
+    "list.part": get_args(ListPart),
     "list.risk": get_args(Label.model_fields["definition"].annotation),
 }
 # Codes that a bank chooses, here those of the contracts and of the demo bank; others are shown as they are.

@@ -98,14 +98,14 @@ def sheet(context, lists, read_session):
 def test_a_managers_sheet_holds_the_list_in_order(sheet):
     assert sheet.title == "联系名单"
     assert [cell for cell in row(sheet, HEAD) if "_" not in cell] == [
-        "序号", "客户号", "层级、阶段", "资产", "13周走势", "30天风险", "60天风险", "90天风险",
-        "预计流失资金",
+        "序号", "分组", "客户号", "层级、阶段", "资产", "13周走势", "30天风险", "60天风险", "90天风险",
+        "可挽留资金", "预计流失资金",
         "原因与变化", "90天内到期", "最近联系", "建议下一步", "联系结果", "备注",
     ]  # fmt: skip
     assert cells_of(sheet, 1) == {
-        "rank": 1, "customer": "c4", "segment": "财富客户\n成熟期", "aum": 1843200.5,
+        "rank": 1, "part": "本周联系", "customer": "c4", "segment": "财富客户\n成熟期", "aum": 1843200.5,
         "line": "▁▁▁▂▃▃▄▄▅▆▆▇█",  # 1 … 13 yuan in whole eighths of 13, without the loan
-        "risk_90d": 0.412, "money": 500,
+        "risk_90d": 0.412, "keep": 88.2, "money": 500,
         "maturing": "2026-12-03 定期3 3,000\n2026-12-04 定期4 4,000\n2026-12-05 定期5 5,000\n另有2笔：13,000",
         "contact": "2026-10-12\n电话\n已接通", "next_step": "先致歉",
         "run_id": "run-1", "manager_id": "M1", "customer_id": "c4",
