@@ -19,8 +19,9 @@ from sqlalchemy import Row
 from benchmarks.worlds import Family, World, deliver, family, together, write_people
 from configs.bank_folder import load_settings
 from configs.call_lists import CallList, Week
+from configs.list_settings import Lists
 from configs.published import Manager, ResponseRate, Run, Score
-from configs.settings import Lists, Settings
+from configs.settings import Settings
 from models.bundle import Bundle, load
 from models.experiment import difference_in_customers
 from pipeline.artefacts import Home

@@ -55,10 +55,10 @@ class Week:
     """The facts that a Monday's lists rest on, besides the scores.
 
     ``experiment_weeks``: how long an assignment holds, at least. ``reached``: the last day of a contact in
-    which the customer was reached, before the Monday. ``came_up``: the last day on which something came up
-    that ends a cool-down. ``least_value_minor``: what a call must be expected to keep. ``selected``: who was
-    listed or in the control group the week before. ``assignments``: those made before the Monday that still
-    hold.
+    which the customer was reached, before the Monday. ``last_occasion``: the last day on which something
+    came up that ends a cool-down. ``least_value_minor``: what a call must be expected to keep. ``selected``:
+    who was listed or in the control group the week before. ``assignments``: those made before the Monday that
+    still hold.
     """
 
     snapshot_date: date
@@ -68,7 +68,7 @@ class Week:
     reached: Mapping[str, date] = field(default_factory=dict)
     selected: frozenset[str] = frozenset()
     assignments: Mapping[str, Assignment] = field(default_factory=dict)
-    came_up: Mapping[str, date] = field(default_factory=dict)
+    last_occasion: Mapping[str, date] = field(default_factory=dict)
     least_value_minor: int = 0
 
 

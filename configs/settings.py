@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import date
-from math import ceil
 from types import MappingProxyType
 from typing import Annotated, Literal, Self
 
@@ -11,6 +10,7 @@ from pydantic import Field, model_validator
 from configs.alarms import Alarms
 from configs.attributes import Attribute
 from configs.dates import Timeline
+from configs.list_settings import Lists
 from configs.mail import Mail
 from configs.next_steps import NextSteps
 from configs.published import HORIZONS
@@ -191,44 +191,6 @@ class Bands(Strict):
 
     def of(self, risk: float) -> str:
         return "high" if risk >= self.high else "medium" if risk >= self.medium else "low"
-
-
-class Occasions(Strict):
-    """What ends a cool-down, where it came up after the contact.
-
-    At least ``maturing_share`` of AUM falls due within ``maturing_days``; the largest payment of the year
-    went out, at least ``outflow_share`` of AUM; a complaint. 0 and false: that does not.
-    """
-
-    maturing_days: Annotated[int, Field(ge=0, le=60)]
-    maturing_share: Share
-    outflow_share: Annotated[float, Field(ge=0, le=1)]
-    complaint: bool
-
-
-class Lists(Strict):
-    """Length and order of a manager's weekly list, and the control group beside it; docs/lists.md.
-
-    ``talked`` has, by channel, the outcomes of the bank's own contacts in which the customer was reached; of
-    other channels it is ``answered`` alone, and an empty text is an outcome that nobody noted.
-    """
-
-    default_capacity: Count
-    capacity_share: Annotated[float, Field(ge=0, le=1)]
-    reasons: Annotated[int, Field(ge=1, le=5)]
-    cool_down_weeks: Annotated[int, Field(ge=0, le=52)]
-    talked: Named[Listed[str]]
-    occasions: Occasions
-    least_value: Amount
-    stay_places: Place
-    control_group_share: Annotated[float, Field(ge=0, lt=1)]
-    salt: str
-    min_group: Count
-
-    def capacity_of(self, customers: int) -> int:
-        """The places of a list of nobody's own capacity, for the number of customers it is chosen from."""
-        # 0.28 × 25 is 7.000000000000001 in floats; the small step back keeps that 7.
-        return ceil(self.capacity_share * customers - 1e-9) if self.capacity_share else self.default_capacity
 
 
 class Profit(Strict):

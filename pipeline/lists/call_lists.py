@@ -13,8 +13,9 @@ from sqlalchemy import Connection
 
 from configs.call_lists import CallList, Week
 from configs.errors import ConfigError
+from configs.list_settings import Lists
 from configs.published import Decision, Maturity, ResponseRate, Run
-from configs.settings import Lists, Settings
+from configs.settings import Settings
 from features.engine.cut import seen
 from features.engine.entities import EPOCH, day_number, make_rows
 from pipeline.artefacts import fingerprint
@@ -48,7 +49,8 @@ def choose_lists(
     rate = response_rate(bank.settings, rows, monday)
     with Store(bank.home.store) as store, store.write() as connection:
         week = week_of(connection, monday, bank.settings.label.weeks_to_close, rate, known_reached)
-    week = replace(week, came_up=publication.came_up, least_value_minor=least_value(bank.settings))
+    least = least_value(bank.settings)
+    week = replace(week, last_occasion=publication.last_occasion, least_value_minor=least)
     week = under_newest_numbers(week, newest_numbers(tables))
     chosen = choose(publication.scores, publication.managers, lists, week)
     with_steps = with_next_steps(bank.settings, publication.maturities, monday, chosen)
@@ -160,7 +162,7 @@ def _with_lists(run: Run, week: Week) -> Run:
     facts = (
         sorted(week.opted_out),
         sorted(week.reached.items()),
-        sorted(week.came_up.items()),
+        sorted(week.last_occasion.items()),
         sorted(week.selected),
         sorted((name, *astuple(assignment)) for name, assignment in week.assignments.items()),
         (week.response_rate.overall, dict(week.response_rate.by_reason)),

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from configs.call_lists import Assignment, CallList, Portfolio, Week, call_list_of, portfolios
+from configs.list_settings import Lists
 from configs.published import Decision, Manager, Score
-from configs.settings import Lists
 
 
 def choose(
@@ -99,7 +99,7 @@ def _kept_off(score: Score, lists: Lists, week: Week) -> _Verdict | None:
     if reached is None:
         return None
     again = _monday_from(reached + timedelta(weeks=lists.cool_down_weeks))
-    if week.came_up.get(score.customer_id, reached) > reached:
+    if week.last_occasion.get(score.customer_id, reached) > reached:
         return None
     return _Verdict("cooled_down", "contacted", until=again) if week.snapshot_date < again else None
 

@@ -49,7 +49,7 @@ def worked_lists(
         settings.label.weeks_to_close,
         ResponseRate(settings.profit.success_rate),
         reached=called,
-        came_up=publication.came_up,
+        last_occasion=publication.last_occasion,
         least_value_minor=least_value(settings),
         selected=selected,
         assignments={name: held for name, held in assignments.items() if held.until > monday},

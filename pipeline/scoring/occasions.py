@@ -5,14 +5,14 @@ from datetime import date, timedelta
 
 import numpy as np
 
+from configs.list_settings import Occasions
 from configs.published import Maturity
-from configs.settings import Occasions
 from features.catalogue.facts import Figures
 
 LATELY = 56  # days: what came up earlier came up before any contact that still keeps somebody off a list
 
 
-def came_up(
+def last_occasion(
     occasions: Occasions,
     figures: Figures,
     due: Mapping[str, Sequence[Maturity]],

@@ -16,7 +16,7 @@ from configs.settings import NOT_IN_RUNS, Settings
 from models.bundle import Scored
 from models.severity import money_at_risk
 from pipeline.artefacts import Home, fingerprint
-from pipeline.scoring.occasions import came_up
+from pipeline.scoring.occasions import last_occasion
 from pipeline.scoring.profiles import maturities
 from pipeline.scoring.reasons import (
     CustomerChange,
@@ -35,8 +35,8 @@ from pipeline.tables import Ingested
 class Publication:
     """All that one run publishes: one score per customer of the cohort, one exclusion for everyone else.
 
-    ``maturities`` has what falls due of those of whom something does, as in their profiles; ``came_up`` the
-    last day on which something came up that ends a cool-down.
+    ``maturities`` has what falls due of those of whom something does, as in their profiles;
+    ``last_occasion`` the last day on which something came up that ends a cool-down.
     """
 
     run: Run
@@ -44,7 +44,7 @@ class Publication:
     exclusions: tuple[Exclusion, ...]
     managers: tuple[Manager, ...]
     maturities: Mapping[str, tuple[Maturity, ...]]
-    came_up: Mapping[str, date]
+    last_occasion: Mapping[str, date]
 
 
 def score(settings: Settings, home: Home, tables: Ingested, models: Models, as_of: date) -> Publication:
@@ -68,7 +68,7 @@ def score(settings: Settings, home: Home, tables: Ingested, models: Models, as_o
     scores = _scores(settings, eligible, scored, reasons, changes(about, models, frame, scored, home))
     exclusions = _exclusions(tables, cohort)
     run = _run(settings, tables, models, as_of, len(scores), exclusions)
-    occasions = came_up(settings.lists.occasions, about.figures, due, customers, as_of)
+    occasions = last_occasion(settings.lists.occasions, about.figures, due, customers, as_of)
     return Publication(run, scores, exclusions, read_managers(tables), due, occasions)
 
 

@@ -79,12 +79,8 @@ def test_a_managers_list_by_rank_without_the_opted_out(client):
 
 def test_the_latest_run(client):
     run = SOURCE | {"bank": "demo", "currency": "CNY", "cohort": 5, "excluded": {"too_new": 1}}
-<<<<<<< HEAD
     run |= {"counts": "money"}
     run |= {"data_through": {}, "gate_overrides": []}
-=======
-    run |= {"counts": "money", "data_through": {}, "gate_overrides": []}
->>>>>>> 95cd310 (Docs and examples of the two parts of a list)
     assert client.get("/v1/runs/latest").json() == run
 
 

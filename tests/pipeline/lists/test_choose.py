@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.call_lists import Assignment, Week, portfolios
+from configs.list_settings import Lists
 from configs.published import Manager, Reason, ResponseRate, Score
-from configs.settings import Lists
 from pipeline.lists.decisions import choose, complete_managers
 from tests.serve.conftest import a_score
 
@@ -111,7 +111,7 @@ def test_what_came_up_after_a_contact_ends_the_cool_down(make_score, make_week):
     week = replace(
         make_week(),
         reached=dict.fromkeys(("a", "b", "c"), reached),
-        came_up={"a": date(2026, 11, 5), "b": reached},
+        last_occasion={"a": date(2026, 11, 5), "b": reached},
     )
     (one,) = choose(scores, [M1], settings(), week)
     assert [each.decision for each in one.decisions] == ["listed", "cooled_down", "cooled_down"]

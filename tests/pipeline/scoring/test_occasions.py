@@ -8,7 +8,7 @@ import pytest
 from configs.bank_folder import load_settings
 from configs.published import Maturity
 from features.catalogue.facts import Figures
-from pipeline.scoring.occasions import came_up
+from pipeline.scoring.occasions import last_occasion
 
 MONDAY = date(2026, 11, 16)
 
@@ -17,7 +17,7 @@ def last(figures, due=(), **occasions):
     settings = load_settings("demo", {"lists": {"occasions": occasions}})
     columns = {name: np.array([float(value)]) for name, value in figures.items()}
     lookup = Figures(columns, {}, settings.features.windows, 1)
-    return came_up(settings.lists.occasions, lookup, {"A": due}, ["A"], MONDAY).get("A")
+    return last_occasion(settings.lists.occasions, lookup, {"A": due}, ["A"], MONDAY).get("A")
 
 
 def matures(day, amount):

@@ -11,6 +11,7 @@ from typing import Any
 
 from configs.alarms import Alarm
 from configs.call_lists import CallList, Week
+from configs.list_settings import Lists
 from configs.published import (
     Booking,
     Change,
@@ -27,7 +28,6 @@ from configs.published import (
     RunExtras,
     Score,
 )
-from configs.settings import Lists
 from pipeline.lists.decisions import choose
 from serve.store import assignments as trial
 from serve.store import command_runs, contacts
