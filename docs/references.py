@@ -158,7 +158,8 @@ def settings_page() -> str:
         for key, below in inner["properties"].items():
             deeper = _definition(below, schema)
             if deeper is not None:
-                parts.append(f"### `[[{name}.{key}]]`\n\n{first_sentence(deeper.get('description', ''))}")
+                head = f"[[{name}.{key}]]" if below.get("type") == "array" else f"[{name}.{key}]"
+                parts.append(f"### `{head}`\n\n{first_sentence(deeper.get('description', ''))}")
                 parts.append(
                     table(
                         ("key", "value", "default"),
@@ -187,6 +188,7 @@ def _definition(field: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]
     """The model below a key, if it has one."""
     inner = field.get("items") if field.get("type") == "array" else field
     inner = inner.get("additionalProperties", inner) if isinstance(inner, dict) else inner
+    inner = inner["anyOf"][0] if isinstance(inner, dict) and "anyOf" in inner else inner
     reference = inner.get("$ref") if isinstance(inner, dict) else None
     return schema["$defs"][reference.rsplit("/", 1)[-1]] if reference else None
 

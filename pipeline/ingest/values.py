@@ -8,7 +8,7 @@ to refuse the row, in words.
 >>> import duckdb
 >>> sql = typed("x", "TIMESTAMP", "VARCHAR", Notation(time_zone="Asia/Shanghai"))
 >>> moments = "(VALUES ('1993-12-05 11:30:00 PM'), ('1993-12-05T19:00:00Z'), ('1993-12-05 10:00 x')) AS t(x)"
->>> [str(moment) for (moment,) in duckdb.sql(f"SELECT {sql} FROM {moments}").fetchall()]
+>>> [str(moment) for (moment,) in duckdb.connect().sql(f"SELECT {sql} FROM {moments}").fetchall()]
 ['1993-12-05 23:30:00', '1993-12-06 03:00:00', 'None']
 """
 

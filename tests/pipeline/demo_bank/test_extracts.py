@@ -15,6 +15,10 @@ from tests.folders import bytes_below
 from tests.pipeline.demo_bank.conftest import LAST_MONDAY
 
 
+# This bank has no labels of its own, and renumbers nobody.
+DELIVERED = sorted(set(TABLES) - {"labels", "customer_numbers"})
+
+
 @pytest.fixture(scope="module")
 def bank(raw: Path) -> duckdb.DuckDBPyConnection:
     """Every table of the contract as a view, made by the bank's own SELECTs over its raw files."""
@@ -27,7 +31,7 @@ def bank(raw: Path) -> duckdb.DuckDBPyConnection:
         else:
             reader = f"read_csv({files}, all_varchar = true, header = true)"
         connection.execute(f"CREATE VIEW {name} AS SELECT *, '' AS _file, 0 AS _line FROM {reader}")
-    for name in TABLES:
+    for name in DELIVERED:
         connection.execute(f"CREATE TABLE {name}_raw AS {load_select('demo', name)}")
     return connection
 
@@ -42,13 +46,13 @@ def delivered(name: str) -> list[str]:
     return [column for column in TABLES[name].names if column not in absent]
 
 
-@pytest.mark.parametrize("name", sorted(TABLES))
+@pytest.mark.parametrize("name", DELIVERED)
 def test_each_select_yields_the_contract(bank: duckdb.DuckDBPyConnection, name: str) -> None:
     columns = [row[0] for row in bank.execute(f"DESCRIBE {name}_raw").fetchall()]
     assert columns == [*delivered(name), "_file", "_line"]
 
 
-@pytest.mark.parametrize("name", sorted(TABLES))
+@pytest.mark.parametrize("name", DELIVERED)
 def test_nearly_all_rows_meet_the_contract(bank: duckdb.DuckDBPyConnection, name: str) -> None:
     """Types, nulls, allowed values and ranges of each column, as ingest will check them."""
     rows = scalar(bank, f"SELECT count(*) FROM {name}_raw")
@@ -127,7 +131,7 @@ def test_no_account_is_overdrawn(bank: duckdb.DuckDBPyConnection) -> None:
 
 
 def test_keys_are_unique_but_for_rows_delivered_twice(bank: duckdb.DuckDBPyConnection) -> None:
-    for name, table in TABLES.items():
+    for name, table in ((name, TABLES[name]) for name in DELIVERED):
         keys = ", ".join(key for key in (*table.key, "known_on") if key in delivered(name))
         rows = scalar(bank, f"SELECT count(*) FROM {name}_raw")
         distinct = scalar(bank, f"SELECT count(*) FROM (SELECT DISTINCT {keys} FROM {name}_raw)")

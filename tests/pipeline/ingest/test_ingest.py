@@ -473,9 +473,9 @@ def test_each_row_is_checked_once(tiny, monkeypatch):
     """The one relation ``checked`` is what all later steps read."""
     made, original = [], loading.checked
 
-    def counted(table: Any, *rest: Any) -> str:
+    def counted(table: Any, *rest: Any, **named: Any) -> str:
         made.append(table.name)
-        return original(table, *rest)
+        return original(table, *rest, **named)
 
     monkeypatch.setattr(loading, "checked", counted)
     assert [one.table for one in tiny.ingest().counts] == made
