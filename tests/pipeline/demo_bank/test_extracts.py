@@ -14,7 +14,6 @@ from pipeline.demo_bank import write_demo_bank
 from tests.folders import bytes_below
 from tests.pipeline.demo_bank.conftest import LAST_MONDAY
 
-
 # This bank has no labels of its own, and renumbers nobody.
 DELIVERED = sorted(set(TABLES) - {"labels", "customer_numbers"})
 

@@ -233,7 +233,8 @@ ROWS: dict[str, dict[str, str]] = {
     "events": {"customer_id": "C1", "occurred_at": "2024-03-01", "kind": "login", "known_on": "2024-03-01"},
     "surveys": {"response_id": "R1", "customer_id": "C1", "answered_on": "2024-03-01", "item": "service",
                 "score": "7", "known_on": "2024-03-01"},
-    "labels": {"customer_id": "C1", "day": "2024-03-01", "gone": "1", "lost": "5.25", "known_on": "2024-03-05"},
+    "labels": {"customer_id": "C1", "day": "2024-03-01", "gone": "1", "lost": "5.25",
+               "known_on": "2024-03-05"},
     "customer_numbers": {"old_number": "C0", "customer_id": "C1", "from_on": "2024-03-01"},
     "rates": {"currency": "USD", "valued_on": "2024-03-01", "to_base": "7.1"},
 }  # fmt: skip
