@@ -23,6 +23,7 @@ from pipeline.context import Context
 from pipeline.ingest.renumbered import Numbers, newest_numbers
 from pipeline.lists.decisions import choose
 from pipeline.lists.experiment import response_rate
+from pipeline.progress import log
 from pipeline.scoring.score import Publication, run_id_of
 from pipeline.tables import Ingested
 from serve.store import assignments, contacts
@@ -53,6 +54,7 @@ def choose_lists(
     week = replace(week, last_occasion=publication.last_occasion, least_value_minor=least)
     week = under_newest_numbers(week, newest_numbers(tables))
     chosen = choose(publication.scores, publication.managers, lists, week)
+    log_unpaying(chosen, week.least_value_minor)
     with_steps = with_next_steps(bank.settings, publication.maturities, monday, chosen)
     return replace(publication, run=_with_lists(publication.run, week)), with_steps
 
@@ -94,6 +96,23 @@ def least_value(settings: Settings) -> int:
         return 0
     pays = settings.profit.call_cost / settings.profit.margin
     return ceil(round(100 * max(pays, settings.lists.least_value), 6))
+
+
+def log_unpaying(lists: Sequence[CallList], least_minor: int) -> None:
+    """Say so where calls could be made and none pays."""
+    unpaying = [
+        decision.expected_value_minor
+        for call_list in lists
+        for decision in call_list.decisions
+        if decision.decision == "not_paying"
+    ]
+    if unpaying and not any(call_list.listed for call_list in lists):
+        log.warning(
+            "lists     nobody is listed: a call must be expected to keep %s (profit.call_cost / "
+            "profit.margin, or lists.least_value), and the most that one keeps is %s. Set them to the bank's "
+            "own figures.",
+            f"{least_minor / 100:,.0f}", f"{max(unpaying) / 100:,.0f}",
+        )  # fmt: skip
 
 
 def check_salt(settings: Settings) -> None:

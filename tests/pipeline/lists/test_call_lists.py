@@ -1,5 +1,6 @@
 """What the lists of a Monday rest on: the bank's own contacts, as they were known then."""
 
+import re
 from dataclasses import replace
 from datetime import date
 from types import MappingProxyType
@@ -10,7 +11,14 @@ from configs.bank_folder import load_settings
 from configs.call_lists import Assignment, Week
 from configs.errors import ConfigError
 from configs.published import Manager, ResponseRate, Run, Score
-from pipeline.lists.call_lists import _with_lists, check_salt, least_value, reached, with_next_steps
+from pipeline.lists.call_lists import (
+    _with_lists,
+    check_salt,
+    least_value,
+    log_unpaying,
+    reached,
+    with_next_steps,
+)
 from pipeline.lists.decisions import choose
 from pipeline.scoring.profiles import maturities
 from tests.pipeline.conftest import SELECTS
@@ -124,6 +132,22 @@ def test_a_call_must_keep_what_it_costs():
     assert least_value(load_settings("demo", {"profit": profit})) == 15_000_00
     wanted = load_settings("demo", {"profit": profit, "lists": {"least_value": 20_000.5}})
     assert least_value(wanted) == 20_000_50
+
+
+def test_a_week_in_which_no_call_pays_is_said(caplog):
+    scores = [
+        Score(name, "B1", "M1", "all", "mature", False, 1000_00, money, "low", (), risk_90d=0.5)
+        for name, money in (("a", 100_00), ("b", 60_00))
+    ]
+    lists = LISTS.model_copy(update={"control_group_share": 0.0})
+    for least, said in (
+        (15_00, ""),
+        (16_00, "expected to keep 16 .* the most that one keeps is 15."),
+    ):
+        week = Week(MONDAY, 14, ResponseRate(0.3), least_value_minor=least)
+        log_unpaying(choose(scores, [Manager("M1", "", "B1", 2)], lists, week), least)
+        assert bool(caplog.messages) == bool(said)
+        assert re.search(said, " ".join(caplog.messages))
 
 
 def test_a_bank_with_managers_needs_a_salt_of_its_own():
