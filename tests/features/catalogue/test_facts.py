@@ -148,7 +148,9 @@ def test_sentences_as_a_manager_reads_them(figures, key, en, zh):
     "figures",
     [
         {"days_since_complaint": 92},
-        {"manager_vacant": 0, "days_since_manager_change": 183},
+        {"manager_vacant": 0, "days_since_manager_change": 183, "tenure_days": 1200},
+        # Money that came in where nothing had matured.
+        {"demand_difference_13w": 0.4, "demand_share": 1.0, "aum_last": 1e5, "matured_share_91d": 0.0},
         {"salary_count_4w": 0, "days_since_salary": 400, "salary_count_52w": 0, "salary_sum_52w": 0},
         {"outflow_elsewhere_sum_4w": 500, "outflow_elsewhere_sum_52w": 500, "aum_last": 1e6,
          "days_since_outflow_elsewhere": 2},
@@ -158,6 +160,12 @@ def test_sentences_as_a_manager_reads_them(figures, key, en, zh):
 )  # fmt: skip
 def test_old_news_trifles_and_what_is_not_known_are_not_told(figures):
     assert said(figures) == []
+
+
+def test_the_first_manager_of_a_customer_is_no_new_one():
+    first = {"manager_vacant": 0, "days_since_manager_change": 100, "tenure_days": 120}
+    assert [key for key, *_ in said(first)] == ["young_customer"]
+    assert [key for key, *_ in said(first | {"tenure_days": 132})] == ["new_manager", "young_customer"]
 
 
 def test_few_is_below_the_median_of_training():
