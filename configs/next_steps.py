@@ -77,6 +77,11 @@ class NextSteps(Strict):
         return self
 
     def suggested(self, score: Score, maturities: Sequence[Maturity], monday: date) -> NextStep:
-        """The step to take first for one customer, whose ``maturities`` are known on ``monday``."""
-        rules = (*self.bank_rules, *self.rules)
-        return next(rule for rule in rules if rule.fits(score, maturities, monday))
+        """The step to take first for one customer, whose ``maturities`` are known on ``monday``.
+
+        Who has complained hears of that first, whatever other rules come before it.
+        """
+        rules = [rule for rule in (*self.bank_rules, *self.rules) if rule.fits(score, maturities, monday)]
+        complained = any(reason.group == "complaint" for reason in score.reasons)
+        about_it = [rule for rule in rules if complained and "complaint" in rule.reasons]
+        return (about_it or rules)[0]

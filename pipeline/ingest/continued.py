@@ -31,7 +31,10 @@ def continued(con: duckdb.DuckDBPyConnection, bank: str, tables: Mapping[str, st
     if "holdings" not in tables:
         return
     con.execute(_SPANS.format(holdings=tables["holdings"]))
-    others = "o.product_id = n.product_id AND o.customer_id <> n.customer_id"
+    others = (
+        "o.product_id = n.product_id AND o.customer_id <> n.customer_id "
+        "AND o.ends = o.customer_ends AND n.begins = n.customer_begins"
+    )
     for day, customers in con.execute(_waves(others)).fetchall() if by_account < LEAST else ():
         yield (
             f"holdings.balance: on {day} the balances of {customers:,} customers end, and {customers:,} new "
@@ -62,14 +65,17 @@ def _by_account(transactions: str) -> str:
         AND n.first_on > o.first_on AND n.ends_on > o.ends_on"""
 
 
-# One row per customer, product and account: its first and last money, and whether no row of 0 came after.
+# One row per customer, product and account: its first and last money, and whether no row of 0 came after;
+# beside it the customer's own first and last day with money.
 _SPANS = """CREATE OR REPLACE TEMP TABLE spans AS
+    SELECT *, min(begins) OVER own AS customer_begins, max(ends) OVER own AS customer_ends FROM (
     SELECT customer_id, product_id, account_id, min(valued_on) FILTER (balance <> 0) AS begins,
         arg_min(balance, valued_on) FILTER (balance <> 0) AS first,
         max(valued_on) FILTER (balance <> 0) AS ends,
         arg_max(balance, valued_on) FILTER (balance <> 0) AS last,
         arg_max(balance, valued_on) <> 0 AS still_held
-    FROM {holdings} GROUP BY ALL HAVING begins IS NOT NULL"""
+    FROM {holdings} GROUP BY ALL HAVING begins IS NOT NULL)
+    WINDOW own AS (PARTITION BY customer_id)"""
 
 
 def _waves(joined_on: str) -> str:

@@ -100,6 +100,13 @@ def test_a_complaint_comes_before_a_maturity():
     assert step("complaint", maturities=[matures((12, 1), 500)]).startswith("Settle")
 
 
+def test_a_complaint_comes_before_the_rules_that_a_bank_adds():
+    own = {"reasons": ["outflow"], "en": "Meet", "zh": "面谈"}
+    bank = load_settings("berka", {"next_steps": {"bank_rules": [own]}}).next_steps
+    assert step("outflow", bank=bank) == "Meet"
+    assert step("outflow", "complaint", bank=bank).startswith("Settle the complaint")
+
+
 def test_a_banks_own_rules_come_first_and_may_name_tiers():
     demo = load_settings("demo").next_steps
     assert step("outflow", bank=demo, tier="wealth").startswith("Meet the customer together with the branch")
