@@ -48,7 +48,7 @@ _AGE = re.compile(r"\d\s*(岁|后$|years? old)|\bborn\b|\baged\b", re.IGNORECASE
 
 
 def protected(name: str) -> str | None:
-    """What the law protects and this name names; None where it names nothing of that."""
+    """The protected attribute that a name stands for; None where it stands for none."""
     lower = name.lower()
     words = [word for word in re.split(r"[^a-z]+", lower) if word]
     joined = "".join(words)

@@ -9,7 +9,7 @@ from configs.strict import Amount, Count, Listed, Named, Place, Share, Strict
 
 
 class Occasions(Strict):
-    """What ends a cool-down, where it came up after the contact.
+    """Events that end a cool-down if they follow the contact.
 
     At least ``maturing_share`` of AUM falls due within ``maturing_days``; the largest payment of the year
     went out, at least ``outflow_share`` of AUM; a complaint. 0 and false: that does not.

@@ -37,7 +37,7 @@ class Reason:
 
     @property
     def strength(self) -> Strength:
-        """By the odds of leaving: doubled and more, a third and more, less."""
+        """The strength by the odds of leaving: doubled and more, a third and more, less."""
         return "strong" if self.contribution >= 0.7 else "clear" if self.contribution >= 0.3 else "slight"
 
 

@@ -91,7 +91,7 @@ def under_newest_numbers(week: Week, numbers: Numbers) -> Week:
 
 
 def least_value(settings: Settings) -> int:
-    """What a call must be expected to keep (minor units): enough to pay for it, and the bank's own floor."""
+    """The money (minor units) that a call must be expected to keep: its cost, or the bank's own floor."""
     if settings.counts != "money":
         return 0
     pays = settings.profit.call_cost / settings.profit.margin

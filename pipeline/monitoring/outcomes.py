@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from configs.errors import DataError
+from configs.settings import Settings
 from models.baselines import rules
 from models.bundle import load
 from models.learnt import Learnt
@@ -32,14 +33,7 @@ def evaluate_published(
     """
     settings, home = bank.settings, bank.home
     end = tables.last_day + timedelta(days=1)
-    timeline = settings.label.timeline(as_of)
-    if not with_outcome(settings, tables, [as_of], end):
-        why = (
-            f"the outcome of {as_of} is not known before {timeline.outcome_end}; the data ends before {end}."
-        )
-        if timeline.matured(end):
-            why = f"the outcome of {as_of} is not known: the bank has delivered no label of that week."
-        raise DataError(why)
+    _check_outcome(settings, tables, as_of, end)
     with Store(home.store) as store:
         runs = [run for run in store.history() if run.snapshot_date == as_of]
         if not runs:
@@ -81,6 +75,18 @@ def evaluate_published(
         "listed_attrited": int(rows.attrited[np.isin(rows.customer_id, listed)].sum()),
     }
     return runs[0].run_id, pd.DataFrame(table).T, figures
+
+
+def _check_outcome(settings: Settings, tables: Ingested, as_of: date, end: date) -> None:
+    """Raises DataError, with the reason, where the outcome of the Monday is not known before ``end``."""
+    if with_outcome(settings, tables, [as_of], end):
+        return
+    timeline = settings.label.timeline(as_of)
+    if timeline.matured(end):
+        raise DataError(f"the outcome of {as_of} is not known: the bank has delivered no label of that week.")
+    raise DataError(
+        f"the outcome of {as_of} is not known before {timeline.outcome_end}; the data ends before {end}."
+    )
 
 
 def _rhythm(bank: Context, model_id: str) -> Learnt:

@@ -39,7 +39,7 @@ Due = Mapping[
 
 @dataclass(frozen=True)
 class Words:
-    """What can be said by one bundle's columns; ``units`` follow amounts of money, by language."""
+    """Facts and groups of one bundle's columns; ``units`` follow amounts of money, by language."""
 
     columns: tuple[str, ...]
     grouping: Grouping
@@ -69,7 +69,7 @@ def words_of(settings: Settings, bundle: Bundle) -> Words:
 def due_figures(
     maturities: Mapping[str, Sequence[Maturity]], customers: Sequence[str], monday: date
 ) -> dict[str, NDArray[np.float64]]:
-    """What falls due within DUE_DAYS of each customer, the soonest first, as facts name it."""
+    """Figures of the money that falls due within DUE_DAYS, one per customer, by the names that facts use."""
     figures = {name: np.full(len(customers), np.nan) for name in ("due_amount", "due_days", "due_class")}
     figures |= {name: np.zeros(len(customers)) for name in ("due_count", "due_total", "due_last")}
     for k, customer in enumerate(customers):
@@ -265,6 +265,6 @@ def _items(
 
 
 def _named(group: str, contribution: float, texts: Sequence[str] | None) -> Change:
-    """What happened, where the group rose and something did; else the group's title."""
+    """The change with its fact where there is one; else with the group's title."""
     en, zh = texts or (GROUPS[group].en, GROUPS[group].zh)
     return Change(group, float(contribution), en, zh)
