@@ -156,6 +156,7 @@ def test_sentences_as_a_manager_reads_them(figures, key, en, zh):
          "days_since_outflow_elsewhere": 2},
         {"survey_service_score": 2, "survey_service_days_old": 200},
         {"days_since_complaint": float("nan")},
+        {"salary_change_13w": -0.5, "salary_sum_13w": 100},
     ],
 )  # fmt: skip
 def test_old_news_trifles_and_what_is_not_known_are_not_told(figures):
