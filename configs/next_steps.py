@@ -1,4 +1,4 @@
-"""The next step for a customer: a table of rules, of which the first that fits is taken."""
+"""The next step for a customer: a table of rules, taken in the order of the customer's own reasons."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -49,6 +49,12 @@ class NextStep(Strict):
             and (not self.maturing_days or self._matures(score, maturities, monday))
         )
 
+    def place(self, groups: Sequence[str]) -> int:
+        """The place of the first of a customer's ``groups`` that the rule is about; 0 is before all."""
+        if self.reasons:
+            return next(place for place, group in enumerate(groups) if group in self.reasons)
+        return len(groups) if self.fits_everybody else 1
+
     def _matures(self, score: Score, maturities: Sequence[Maturity], monday: date) -> bool:
         """A loan falls due too, but leaves nothing to place."""
         due = [
@@ -79,9 +85,11 @@ class NextSteps(Strict):
     def suggested(self, score: Score, maturities: Sequence[Maturity], monday: date) -> NextStep:
         """The step to take first for one customer, whose ``maturities`` are known on ``monday``.
 
-        Who has complained hears of that first, whatever other rules come before it.
+        Rules are taken in the order of the customer's own reasons, a complaint before all others, and in that
+        of the tables where two are about the same reason. What matures, and a rule without reasons, stands
+        beside the first reason; the rule for everybody comes last.
         """
+        groups = [reason.group for reason in score.reasons]
+        order = ["complaint" if "complaint" in groups else "", *groups]
         rules = [rule for rule in (*self.bank_rules, *self.rules) if rule.fits(score, maturities, monday)]
-        complained = any(reason.group == "complaint" for reason in score.reasons)
-        about_it = [rule for rule in rules if complained and "complaint" in rule.reasons]
-        return (about_it or rules)[0]
+        return min(rules, key=lambda rule: rule.place(order))

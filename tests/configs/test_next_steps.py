@@ -43,12 +43,13 @@ def step(*groups, maturities=(), bank=STEPS, **about):
         (("inflow",), "Go through the assets"),
         (("profile",), "Hold the yearly talk"),
         ((), DEFAULT),
-        # The order of the rules counts, not that of the reasons.
+        # In the order of the customer's reasons, a complaint before all others.
         (("outflow", "salary", "complaint"), "Settle the complaint"),
-        (("balance", "product"), "Show one product"),
+        (("outflow", "salary", "manager"), "Ask what the money elsewhere is for"),
+        (("balance", "product"), "Go through the assets"),
     ],
 )
-def test_the_first_rule_that_fits_is_taken(groups, said):
+def test_the_rule_of_the_first_reason_is_taken(groups, said):
     assert step(*groups).startswith(said)
 
 
@@ -105,6 +106,24 @@ def test_a_complaint_comes_before_the_rules_that_a_bank_adds():
     bank = load_settings("berka", {"next_steps": {"bank_rules": [own]}}).next_steps
     assert step("outflow", bank=bank) == "Meet"
     assert step("outflow", "complaint", bank=bank).startswith("Settle the complaint")
+
+
+@pytest.mark.parametrize("rule", [{"reasons": ["outflow"]}, {"tiers": ["affluent"]}, {"stages": ["mature"]}])
+def test_a_banks_rule_is_taken_in_the_order_of_the_reasons(rule):
+    """What is about a later reason waits; what is about none stands beside the first, the bank's first."""
+    own = rule | {"en": "Meet", "zh": "面谈"}
+    bank = load_settings("demo", {"next_steps": {"bank_rules": [own]}}).next_steps
+    assert step("outflow", "salary", bank=bank) == "Meet"
+    assert step("complaint", "outflow", bank=bank).startswith("Settle the complaint")
+    assert step("outflow", "complaint", bank=bank).startswith("Settle the complaint")
+    waits = "reasons" in rule
+    assert step("salary", "outflow", bank=bank).startswith("Ask what has changed" if waits else "Meet")
+
+
+def test_a_maturity_comes_before_the_talk_about_the_first_reason():
+    due = [matures((12, 1), 500)]
+    assert step("outflow", "manager", maturities=due).startswith("Talk about rolling over")
+    assert step("manager", "outflow", maturities=due).startswith("Introduce the manager")
 
 
 def test_a_banks_own_rules_come_first_and_may_name_tiers():
