@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, insert, select, update
 
 from configs.errors import DataError
 from serve.store import audit, tables
@@ -171,6 +171,12 @@ def newest_before(connection: Connection, customer_ids: Collection[str], day: da
 def of_run(connection: Connection, run_id: str, customer_ids: Collection[str]) -> dict[str, Contact]:
     """The newest contact of each of some customers that the lists of one run led to, by customer_id."""
     return _newest(connection, customer_ids, tables.contacts.c.run_id == run_id)
+
+
+def recorded(run_id: str, customer_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether an outcome of a customer is recorded that the lists of one run led to."""
+    contacts = tables.contacts
+    return exists().where(contacts.c.customer_id == customer_id, contacts.c.run_id == run_id)
 
 
 def _newest(
