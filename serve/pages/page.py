@@ -19,7 +19,7 @@ from configs.errors import DataError
 from configs.published import Language
 from serve.auth.access import Access, AuthorizedRoute
 from serve.auth.policy import POLICY, Role
-from serve.auth.tokens import hash_of
+from serve.auth.tokens import Caller, hash_of
 from serve.http.paths import path_of, path_part
 from serve.http.problems import log, on_http
 from serve.pages import charts, session
@@ -32,6 +32,7 @@ STYLE, ICON = ((FOLDER / name).read_bytes() for name in ("style.css", "icon.svg"
 HEADERS = {"Cache-Control": "no-store"}
 LANGUAGE_COOKIE = "attrition-language"
 _REFUSALS = {403: "forbidden", 404: "unknown", 413: "form", 422: "form", 429: "busy", 503: "unavailable"}
+_PASSING = ("busy", "unavailable")  # the same page may be tried again
 
 # Every value is escaped; a name that a template is not given is an error.
 TEMPLATES = Environment(
@@ -96,11 +97,11 @@ def language_of(request: Request) -> Language:
 
 def show(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """A page of somebody signed in, or of nobody yet."""
-    access: Access | None = getattr(request.state, "access", None)
+    caller = _known_caller(request)
     cookie = session.kept(request, "session") or session.kept(request, "visit")
     frame = {
-        "caller": access.caller if access else None,
-        "places": places(access) if access else [],
+        "caller": caller,
+        "places": places(caller) if caller else [],
         "prefix": request.app.state.settings.prefix,
         "here": path_of(request.scope),
         "back": here(request),
@@ -108,6 +109,13 @@ def show(request: Request, template: str, status: int = 200, **values: Any) -> H
     }
     text = TEMPLATES.get_template(template).render(frame | values, w=Wording(language_of(request)))
     return HTMLResponse(text, status, HEADERS)
+
+
+def _known_caller(request: Request) -> Caller | None:
+    """Also on a page that refuses: a caller whose token was verified lately keeps the navigation."""
+    access: Access | None = getattr(request.state, "access", None)
+    cookie = session.kept(request, "session")
+    return access.caller if access else request.app.state.tokens.remembered(cookie) if cookie else None
 
 
 def show_run(request: Request, template: str, read_session: ReadSession, **values: Any) -> HTMLResponse:
@@ -138,9 +146,8 @@ def home(access: Access) -> str:
     }.get(caller.role, "/branches")
 
 
-def places(access: Access) -> list[tuple[str, str]]:
+def places(caller: Caller) -> list[tuple[str, str]]:
     """The places of the navigation that the role may go to: the key of the name, and the path."""
-    caller = access.caller
     own_list, own_branch = (
         f"/lists/{path_part(caller.manager_id)}",
         f"/branches/{path_part(caller.branch_id)}",
@@ -170,8 +177,11 @@ def _refused(request: Request, status: int) -> Response:
         session.forget(request, response, "session")
         return response
     refusal = _REFUSALS.get(status, "unavailable")
-    # Without the path, so that a foreign number and an unknown one are answered alike.
-    return show(request, "refused.html", status, refusal=refusal, here="/", back="/")
+    if status == 403 and request.method == "POST":
+        refusal = "expired"  # a role without the right is shown no form
+    # Without the path where it may name somebody, so that a foreign number and an unknown one look alike.
+    again = here(request) if refusal in _PASSING and request.method == "GET" else ""
+    return show(request, "refused.html", status, refusal=refusal, again=again, here="/", back="/")
 
 
 def may(access: Access, route: str) -> bool:

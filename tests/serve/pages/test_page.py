@@ -52,12 +52,12 @@ def test_everybody_starts_somewhere_and_the_navigation_leads_nowhere_forbidden(s
 @pytest.mark.parametrize(
     ("path", "status", "text"),
     [
-        ("/lists/M3", 404, "Not found"),
-        ("/customers/6217000000000000301", 404, "Not found"),
-        ("/customers/unknown", 404, "Not found"),
-        ("/customers/a%20", 422, "The request cannot be read"),
-        ("/branches", 403, "You may not do this"),
-        ("/lists/M1?run=never", 404, "Not found"),
+        ("/lists/M3", 404, "Page not found"),
+        ("/customers/6217000000000000301", 404, "Page not found"),
+        ("/customers/unknown", 404, "Page not found"),
+        ("/customers/a%20", 422, "This request could not be read"),
+        ("/branches", 403, "You don&#39;t have access to this page"),
+        ("/lists/M1?run=never", 404, "Page not found"),
     ],
 )
 def test_what_goes_wrong_is_a_page(manager, path, status, text):
@@ -87,8 +87,9 @@ def test_a_store_that_cannot_be_read_is_a_page_too(manager, client, monkeypatch)
     monkeypatch.setattr(client.app.state.store, "at_run", broken)
     answer = manager.get("/lists/M1")
     assert answer.status_code == 503
-    assert "Nothing can be shown just now" in answer.text
+    assert "This page is not available right now" in answer.text
     assert "secret" not in answer.text
+    assert 'href="/lists/M1">Try again' in answer.text
 
 
 def test_the_style_sheet_may_be_kept_and_pages_name_its_version(client):
@@ -115,6 +116,35 @@ def test_no_template_holds_words_of_its_own_a_script_or_a_style(path):
     bare = re.sub(r"{#.*?#}|{%.*?%}|{{.*?}}|<[^>]*>", " ", source, flags=re.DOTALL)
     assert re.findall(r"[A-Za-z]{2,}", bare) in ([], ["English"])
     assert not re.search(r"<script|\sstyle=|<style|\son\w+=|javascript:|https?://", source)
+
+
+@pytest.mark.parametrize(("path", "status"), [("/branches", 403), ("/lists/none", 404), ("/no/such", 404)])
+def test_a_page_that_refuses_keeps_the_navigation_and_leads_onwards(manager, path, status):
+    """An address that no route knows is answered before anybody looks at the session."""
+    manager.get("/lists/M1")
+    answer = manager.get(path, headers={"Accept": "text/html"})
+    assert answer.status_code == status
+    assert re.findall(r'<li><a href="([^"]+)"', answer.text) == ["/lists/M1", "/effect", "/model"]
+    assert "Go to “My list”" in answer.text
+
+
+def test_a_stranger_sees_no_navigation_on_a_page_that_refuses(client):
+    answer = client.get("/no/such", headers={"Accept": "text/html"})
+    assert "<nav" not in answer.text
+    assert "Go to the start page" in answer.text
+
+
+def test_colours_have_names_and_each_has_one_for_dark_too():
+    """A colour written elsewhere would stay light in the dark."""
+    sheet = STYLE.decode()
+    light, dark, rest = re.fullmatch(
+        r"(.*?:root \{.*?\n\})(.*?:root \{.*?\n  \})(.*)", sheet, re.DOTALL
+    ).groups()
+    assert re.findall(r"#[0-9a-fA-F]{3,8}\b(?=[^{}]*[;}])", rest) == []
+    names = [set(re.findall(r"(--[\w-]+):", part)) for part in (light, dark)]
+    assert names[1] <= names[0]
+    assert names[0] - names[1] == {"--on-button", "--focus-on-top"}  # alike in both
+    assert set(re.findall(r"var\((--[\w-]+)\)", rest)) <= names[0]
 
 
 def test_style_sheet_loads_nothing():

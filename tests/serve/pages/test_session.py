@@ -177,7 +177,7 @@ def test_a_form_that_this_session_was_not_given_is_refused(client, service, path
         fields["seal"] = foreign if seal == "other" else seal
     answer = client.post(path, data=fields)
     assert answer.status_code == 403
-    assert "You may not do this" in answer.text
+    assert "This form has expired" in answer.text
     assert "set-cookie" not in answer.headers
 
 
