@@ -81,10 +81,8 @@ backfill: $(READY) ## features of every Monday of a period, labels where matured
 tune: $(READY) ## search LightGBM's parameters over folds in time  (BANK AS_OF TRIALS SECONDS)
 	$(PYTHON) -m pipeline tune --bank $(BANK) --as-of $(AS_OF) --trials $(TRIALS) --seconds $(SECONDS)
 
-mlflow: $(READY) ## every training run in the browser, on loopback: parameters, curves, charts  (MLFLOW_PORT)
-	MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
-	  $(PYTHON) -m mlflow ui --workers 1 --host 127.0.0.1 \
-	  --port $(MLFLOW_PORT) --backend-store-uri sqlite:///data/mlflow.db --default-artifact-root data/mlflow
+mlflow: $(READY) ## every training run in the browser, on loopback: parameters, curves, charts  (BANK MLFLOW_PORT)
+	$(PYTHON) -m pipeline mlflow --bank $(BANK) --port $(MLFLOW_PORT)
 
 ablation: $(READY) ## what each family of features is worth, out of time  (BANK AS_OF)
 	$(PYTHON) -m pipeline ablation --bank $(BANK) --as-of $(AS_OF)

@@ -118,6 +118,18 @@ def report(
         typer.echo(page)
 
 
+@app.command("mlflow")
+def mlflow_command(
+    bank: BankOption = "demo",
+    data: DataOption = DATA,
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 5000,
+) -> None:
+    """Every training run in the browser, on loopback: parameters, curves, charts; Ctrl-C ends it."""
+    from pipeline.training.mlflow_pages import show_runs
+
+    raise typer.Exit(show_runs(data, bank, port, lambda page: typer.echo(f"training runs: {page}")))
+
+
 @app.command()
 def ablation(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """What each family of features is worth: the model judged out of time without it."""

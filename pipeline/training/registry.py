@@ -87,6 +87,20 @@ def champion(data: Path, bank: str) -> str | None:
     return version and str(client.get_model_version(_name(bank), version).tags["model_id"])
 
 
+def runs_page(data: Path, bank: str) -> str:
+    """What follows the host in the address of MLflow's page with the training runs of a bank.
+
+    Without its last part MLflow opens on its pages for language models, which show no training run.
+    Raises DataError before the first run.
+    """
+    experiment = _client(data).get_experiment_by_name(_name(bank))
+    if experiment is None:
+        raise DataError(
+            f"bank {bank!r} has no training run yet. Train a model: make train BANK={bank} AS_OF=…"
+        )
+    return f"#/experiments/{experiment.experiment_id}/runs?workflowType=machine_learning"
+
+
 def track_ablation(data: Path, bank: str, as_of: date, table: pd.DataFrame) -> str:
     """The run_id of a run with what a model loses without each family of features, as metrics and table."""
     client, tags = _client(data), {"kind": "ablation", "as_of": str(as_of)}

@@ -12,7 +12,15 @@ import pytest
 from configs.errors import DataError
 from models.bundle import write
 from pipeline.training import registry
-from pipeline.training.registry import champion, lock_digest, promote, record, svg_charts, track_ablation
+from pipeline.training.registry import (
+    champion,
+    lock_digest,
+    promote,
+    record,
+    runs_page,
+    svg_charts,
+    track_ablation,
+)
 from tests.bundles import tiny_bundle
 from tests.folders import bytes_below
 
@@ -70,6 +78,17 @@ def test_banks_do_not_meet(data: Path) -> None:
         record(data, bank, one, KEY, {})
         promote(data, bank, one.name)
     assert (champion(data, "demo"), champion(data, "berka")) == (ours.name, theirs.name)
+
+
+def test_the_page_of_the_runs_is_the_banks_own(data: Path) -> None:
+    with pytest.raises(DataError, match=r"bank 'demo' has no training run yet\. .* make train BANK=demo"):
+        runs_page(data, "demo")
+    for bank in ("wallet", "demo"):
+        record(data, bank, folder(data, bank=bank), KEY, {})
+    ids = dict(rows(data, "select name, experiment_id from experiments"))
+    page = "#/experiments/{}/runs?workflowType=machine_learning"
+    assert runs_page(data, "demo") == page.format(ids["attrition-demo"])
+    assert runs_page(data, "wallet") == page.format(ids["attrition-wallet"])
 
 
 def test_the_run_holds_parameters_metrics_tags_and_files(data):
