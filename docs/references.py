@@ -19,6 +19,7 @@ from configs.settings import Settings
 from configs.tables import TABLES
 from pipeline.__main__ import app
 from serve.app import create_app
+from serve.http.problem_kinds import KINDS
 from serve.store.tables import access_metadata, metadata
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -327,6 +328,9 @@ def api_page() -> str:
                     ),
                 )
             )
+    parts.append("## Problems\n\nThe `type` of an error answer, and what each kind means.")
+    kinds = ((f"`{kind.type}`", str(kind.status), kind.cause, kind.remedy) for kind in KINDS.values())
+    parts.append(table(("type", "status", "cause", "remedy"), kinds))
     return "\n\n".join(parts).replace("\n\n# Schemas", "\n\n## Schemas")
 
 

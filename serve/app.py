@@ -15,7 +15,7 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 from configs.errors import DataError
 from configs.files import tighten
 from configs.service import ServiceSettings, load_service_settings
-from serve.api import branches, contacts, customers, exports, managers, runs
+from serve.api import branches, contacts, customers, exports, managers, reference, runs
 from serve.api.fast_path import FastPath
 from serve.api.prepared import FORM
 from serve.auth import log_heads
@@ -87,7 +87,8 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     for noun in (customers, contacts, managers, branches, runs, exports):
         v1.include_router(noun.router)
     pages = (lists.pages, customer_pages.pages, figures.pages, status_pages.pages)
-    for router in (runs.probes, v1, sign_in.open_pages, sign_in.start_page, *pages):
+    opened = (runs.probes, reference.router, sign_in.open_pages)
+    for router in (*opened, v1, sign_in.start_page, *pages):
         app.include_router(router)
     require_rules(app.routes, AuthorizedRoute)
     # Outermost, around the answer to a fault too.

@@ -21,6 +21,7 @@ from serve.http.responses import etag
 
 ROUTE = "customer_risk"
 _PATH = re.compile(r"/v1/customers/([^/\s\x00-\x1f\x7f]{1,64})/risk")
+_ACCEPTED = (b"*/*", b"application/json", b"application/json, text/plain, */*")
 _LANGUAGES: dict[bytes, Language] = {b"": "en", b"language=en": "en", b"language=zh": "zh"}
 
 
@@ -68,7 +69,7 @@ async def _access(scope: Scope) -> Access | None:
     headers, state = dict(scope["headers"]), scope["app"].state
     kind, _, token = headers.get(b"authorization", b"").partition(b" ")
     caller = state.tokens.remembered(token.decode("latin-1")) if kind.lower() == b"bearer" else None
-    if caller is None or b"if-none-match" in headers:
+    if caller is None or b"if-none-match" in headers or headers.get(b"accept", b"*/*") not in _ACCEPTED:
         return None
     await state.rates.count(caller)
     scope["state"]["caller"], scope["state"]["route"] = caller, ROUTE

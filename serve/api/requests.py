@@ -33,9 +33,10 @@ IdempotencyKey = Annotated[
 NO_CUSTOMER = "The run knows no such customer."
 # Of routes that take a body.
 BODY = documented(
-    e400="There was an error parsing the body",
-    e408="The body did not come in time.",
+    e400="The body is no JSON: Expecting value (line 1, column 16).",
+    e408="The body came too slowly.",
     e413="The body is too large.",
+    e415="The body has to be application/json.",
 )
 GONE_RUN = documented(e410=GONE)
 UNCHANGED: dict[int | str, dict[str, Any]] = {
@@ -61,6 +62,7 @@ def authorized_router(tag: str) -> APIRouter:
         responses=documented(
             e401="The bearer token is missing or not accepted.",
             e403="This role may not use this route.",
+            e406="This route answers with application/json.",
             e422="path.customer_id: String should match pattern",
             e429="Too many requests from this caller.",
             e503="No run has been published, or the score store cannot be read.",

@@ -14,7 +14,7 @@ from serve.http.responses import ResponseContext, RunResponse, Schema
 from serve.store.read_session import GoneError
 
 NO_RUN = "The store holds no such run."
-NO_CARD = "No card of this run's model was published."
+NO_CARD = "There is no such card: none was published for this run's model."
 router = authorized_router("runs")
 probes = APIRouter(tags=["probes"])
 

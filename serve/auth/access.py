@@ -21,6 +21,14 @@ from serve.auth.policy import POLICY, Grant
 from serve.auth.seals import Sealer, mask
 from serve.auth.tokens import Caller, RefusedError
 from serve.http.paths import number_in
+from serve.http.request_checks import (
+    JSON,
+    JsonRequest,
+    query_parameters,
+    require_acceptable,
+    require_json,
+    require_known,
+)
 from serve.http.responses import ResponseContext, stale, unless_held
 from serve.store.audit import Entry
 from serve.store.contacts import Author
@@ -134,12 +142,12 @@ class AuthorizedRoute(APIRoute):
     """A route behind a token and a row of policy.py. Its answer leaves when its entry is logged."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        answer = super().get_route_handler()
+        answer, check = super().get_route_handler(), self.checks()
 
         async def authorized(request: Request) -> Response:
             access = request.state.access = await self._admit(request)
             try:
-                response = await answer(request)
+                response = await answer(await check(request))
             except HTTPException as error:
                 # Somebody asked about whom the role may not see, or nobody knows.
                 if error.status_code == 404:
@@ -153,6 +161,25 @@ class AuthorizedRoute(APIRoute):
             return response
 
         return authorized
+
+    def checks(self) -> Callable[[Request], Coroutine[Any, Any, Request]]:
+        """The checks of what a program sends, which give the request to answer or raise Refusal."""
+        known, offered = query_parameters(self.dependant), self._offered()
+
+        async def checked(request: Request) -> Request:
+            require_acceptable(request.headers, offered)
+            require_known((name for name, _ in request.query_params.multi_items()), known)
+            if self.body_field is None:
+                return request
+            strict = JsonRequest(request.scope, request.receive)
+            require_json(strict.headers, await strict.body())
+            return strict
+
+        return checked
+
+    def _offered(self) -> tuple[str, ...]:
+        """The content types of a good answer."""
+        return tuple(self.responses.get(200, {}).get("content", {})) or (JSON,)
 
     async def require_session(self, request: Request) -> None:
         """Raises HTTPException 401 where the caller has signed out; only pages have sessions."""

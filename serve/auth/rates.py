@@ -12,6 +12,7 @@ from limits.aio.strategies import FixedWindowRateLimiter
 from configs.service import ServiceSettings
 from serve.auth.policy import Role
 from serve.auth.tokens import Caller
+from serve.http.problem_kinds import Refusal
 
 EXPORT_RETRY_SECONDS = 10
 
@@ -45,7 +46,7 @@ class Exports:
         if by_caller >= self._most or total >= self._most_of_all:
             whose = f"{by_caller} of this caller" if by_caller >= self._most else f"{total} of all callers"
             detail = f"Too many exports at once: {whose} are under way."
-            raise HTTPException(429, detail, {"Retry-After": str(EXPORT_RETRY_SECONDS)})
+            raise Refusal("too-many-exports", detail, {"Retry-After": str(EXPORT_RETRY_SECONDS)})
         self._under_way[caller.role, caller.subject] += 1
 
     def end(self, caller: Caller) -> None:

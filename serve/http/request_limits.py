@@ -8,6 +8,9 @@ from pydantic_core import to_json
 from starlette.types import Message, Receive
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from serve.http.problem_kinds import KINDS
+from serve.http.problems import problem
+
 HEADER_SECONDS = 10.0  # from connecting, or from the first byte of a request, to its last header
 LARGEST_HEADERS = 32_768  # bytes of an address and all headers; a token takes at most 8,192
 MOST_HEADERS = 100
@@ -18,14 +21,11 @@ TOO_LARGE = "The body is too large."
 CLOSE = {"Connection": "close"}
 
 
-def _refusal(status: str, detail: str, remedy: str) -> bytes:
+def _refusal(phrase: str, kind: str, detail: str) -> bytes:
     """An answer as the protocol sends it, before there is a request that the app could answer."""
-    title, number = status[4:], int(status[:3])
-    body = to_json(
-        {"type": "about:blank", "title": title, "status": number, "detail": detail, "remedy": remedy}
-    )
+    body = to_json(problem(KINDS[kind], detail), exclude_none=True)
     lines = (
-        f"HTTP/1.1 {status}",
+        f"HTTP/1.1 {KINDS[kind].status} {phrase}",
         "content-type: application/problem+json",
         f"content-length: {len(body)}",
         "x-content-type-options: nosniff",
@@ -35,13 +35,11 @@ def _refusal(status: str, detail: str, remedy: str) -> bytes:
 
 
 HEADERS_REFUSED = _refusal(
-    "431 Request Header Fields Too Large",
+    "Request Header Fields Too Large",
+    "headers-too-large",
     f"The address and the headers are more than {LARGEST_HEADERS} bytes, or {MOST_HEADERS} headers.",
-    "Send shorter or fewer headers.",
 )
-UNREADABLE = _refusal(
-    "400 Bad Request", "This is no request of HTTP/1.1.", "Send one; TLS ends at the proxy."
-)
+UNREADABLE = _refusal("Bad Request", "malformed-request", "This is no request of HTTP/1.1.")
 
 
 class TooLargeError(Exception):

@@ -39,7 +39,7 @@ def test_every_answer_comes_as_its_type(client):
     assert client.risk("c6", language="zh").explanation == "开户时间太短，不参与评分。"
     assert [one.run_id for one in client.runs().runs] == [client.run().run_id] == ["run-1"]
     assert [page.branch_id for page in client.branch("B1")] == ["B1"]
-    with pytest.raises(ProblemError, match="404: No card of this run's model"):
+    with pytest.raises(ProblemError, match="404: There is no such card"):
         client.model_card()
 
 
