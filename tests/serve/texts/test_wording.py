@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from configs.alarms import KINDS as ALARMS
-from configs.codes import EXCLUSION_CODES
+from configs.codes import DECISIONS, EXCLUSION_CODES
 from configs.published import OUTCOMES, STAGES, Change, ListPart, Reason
 from configs.settings import Label
 from configs.tables import COUNTERPARTIES, KINDS, PRODUCT_CLASSES
@@ -26,6 +26,8 @@ CODES = {
     "verdict": (PASSED, ALARM, REFUSED, LATE, OVERRIDDEN),
     "outcome": OUTCOMES,
     "excluded": EXCLUSION_CODES,
+    "decision": {f"{code}.{why}" for code, reasons in DECISIONS.items() for why in reasons}
+    | {"listed.follow_up"},
     "kind": KINDS,
     "class": [name for name in PRODUCT_CLASSES if name != "loan"],
     "counterparty": COUNTERPARTIES,
@@ -44,6 +46,7 @@ COMPOSED = (
     "model.calibration.",
     "model.drift.",
     "change.",
+    "decision_by_risk.",
     "mail.",
     "gate.",
     "gate_remedy.",
