@@ -117,6 +117,9 @@ outcomes: $(READY) ## what became of the scores published for a Monday  (BANK AS
 mail: $(READY) ## tell each reader of a list by mail, once: a link, nothing about customers  (BANK AS_OF)
 	$(PYTHON) -m pipeline mail --bank $(BANK) --as-of $(AS_OF)
 
+announce: $(READY) ## send the webhook the publications and roll-backs that it has not taken yet  (BANK)
+	$(PYTHON) -m pipeline announce --bank $(BANK)
+
 read-outcomes: $(READY) ## record the outcomes typed into a workbook of lists  (BANK FILE CALLED_BY)
 	$(PYTHON) -m pipeline read-outcomes --bank $(BANK) --file "$(FILE)" --called-by "$(CALLED_BY)"
 

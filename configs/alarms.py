@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, field_validator
 from configs.mail import address, is_encrypted
 from configs.strict import Strict
 
-Kind = Literal["gate", "machine", "data", "software", "lease", "promise", "drift", "mail"]
+Kind = Literal["gate", "machine", "data", "software", "lease", "promise", "drift", "mail", "announcement"]
 # The kinds, which scripts may rely on; docs/operations.md says of each what to do.
 KINDS: Mapping[Kind, str] = MappingProxyType(
     {
@@ -23,6 +23,7 @@ KINDS: Mapping[Kind, str] = MappingProxyType(
         "promise": "more or fewer customers left than predicted, beyond noise",
         "drift": "features drifted",
         "mail": "notifications of lists could not be sent",
+        "announcement": "the webhook did not take an announcement",
     }
 )
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from configs.alarms import Alarms
+from configs.announcements import Announcements
 from configs.attributes import Attribute
 from configs.dates import Timeline
 from configs.list_settings import Lists
@@ -35,7 +36,7 @@ from configs.strict import (
 PEER_GROUPS: Mapping[str, str] = MappingProxyType({"tier": "tier", "branch": "branch_id"})
 # What changes no byte of a published run beside its tables: places of work, notations, words, judgements.
 NOT_IN_RUNS = {"engine", "time_zone", "fixed_rates", "words", "moved_limit", "profit", "promotion",
-               "monitoring", "card", "gates", "store", "mail", "alarms"}  # fmt: skip
+               "monitoring", "card", "gates", "store", "mail", "announcements", "alarms"}  # fmt: skip
 NOT_IN_MODELS = NOT_IN_RUNS | {"next_steps"}  # nor of a model
 
 
@@ -317,6 +318,7 @@ class Settings(Strict):
     gates: Gates
     store: History
     mail: Mail
+    announcements: Announcements
     alarms: Alarms
     engine: Engine
 

@@ -26,11 +26,19 @@ def parse_key(text: str, name: str) -> bytes:
     return key
 
 
+def parse_keys(text: str, name: str) -> tuple[bytes, ...]:
+    """One key or several, with blanks between them: a new one and the one that it replaces.
+
+    After ``whsec_``, as Standard Webhooks writes keys, stands base64 alone. Raises ConfigError as above.
+    """
+    return tuple(parse_key(part, name) for part in text.split() or [""])
+
+
 def _decoded(text: str) -> bytes | None:
     try:
         return bytes.fromhex(text)
     except ValueError:
-        pass
+        text = text.removeprefix("whsec_")
     plain = text.replace("-", "+").replace("_", "/").rstrip("=")
     try:
         return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)

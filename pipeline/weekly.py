@@ -224,7 +224,9 @@ def run_publish(
         # The run is committed once its workbooks are on disk; they are shown once it is committed.
         with (
             whole_folder(folder) as draft,
-            store.publishing(run, publication.scores, publication.exclusions, lists, extras) as read_session,
+            store.publishing(
+                run, publication.scores, publication.exclusions, lists, extras, context.clock()
+            ) as read_session,
             step("lists") as listed,
         ):
             write_effect(read_session.connection, effect)

@@ -25,6 +25,7 @@ from configs.tables import COUNTERPARTIES, KINDS, PRODUCT_CLASSES, TABLES
 from tests.databases import postgres  # noqa: F401 (a fixture)
 from tests.mail_server import mail_certificate, mail_server, mailbox, start_mail_server  # noqa: F401
 from tests.servers import needed
+from tests.webhook_receiver import receiver  # noqa: F401
 
 # As pipeline/__init__.py does, also where a test needs only models.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -6,7 +6,7 @@ Nothing here hides the end of the command itself: where a record, an alarm or a 
 import os
 import socket
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import date
@@ -28,9 +28,9 @@ from serve.store.store import Store
 WEEKLY = (
     "weekly"  # the command whose end matters to everybody; of others, whoever runs them reads the message
 )
-MAIL = "mail"
+SENDING: Mapping[str, Kind] = {"mail": "mail", "announce": "announcement"}  # command: its alarm
 _KINDS: dict[int, Kind] = {1: "software", 2: "data", 3: "gate", 5: "machine"}  # by exit code
-_FAILURES = frozenset({*_KINDS.values(), "mail"})  # what a step that ends well has left behind
+_FAILURES = frozenset({*_KINDS.values(), *SENDING.values()})  # what a step that ends well has left behind
 _PACKAGES = Path(__file__).parents[2]
 _LONGEST = 600  # characters of a reason
 
@@ -76,7 +76,7 @@ class _Began:
         run, context = self.run, self.context
         code: int = getattr(error, "exit_code", None) or exit_code_of(error)  # typer's errors bear one
         monday = run.snapshot_date
-        if run.command in (WEEKLY, MAIL):
+        if run.command in (WEEKLY, *SENDING):
             name = f"{run.command} of {monday}, begun {run.started_at:%Y-%m-%d %H:%M} UTC"
             if run.command == WEEKLY and isinstance(error, Exception) and code in _KINDS:
                 raise_alarm(context, _of_error(run, code, steps, error))
@@ -95,8 +95,8 @@ class _Began:
         is_later = (alarm.snapshot_date or date.min) > (self.run.snapshot_date or date.max)
         if is_later or self.open_before.get(alarm.alarm_id) != alarm.seen_at:
             return False
-        if self.run.command == MAIL:
-            return code == 0 and alarm.kind == "mail"
+        if self.run.command in SENDING:
+            return code == 0 and alarm.kind == SENDING[self.run.command]
         ended_well = {step.name for step in steps if step.ended_well}
         return code == 0 or (alarm.kind in _FAILURES and alarm.step in ended_well)
 

@@ -16,13 +16,15 @@ def status(
     data: DataOption = DATA,
     as_json: Annotated[bool, typer.Option("--json", help="for scripts")] = False,
 ) -> None:
-    """What is served, who writes, alarms, gates, sources, last commands; sends alarms that are due."""
+    """What is served, who writes, alarms, gates, sources, last commands; sends what is due."""
     from pipeline.alarms.sending import send_due
     from pipeline.alarms.status import status as status_of
     from pipeline.alarms.status import status_in_words
     from pipeline.alarms.textfile import write_textfile
+    from pipeline.announcements import send_left
 
     context = context_of(bank, data)
+    send_left(context)
     send_due(context)
     write_textfile(context)
     parts = status_of(context)

@@ -142,8 +142,9 @@ def weekly(
     override_why: Annotated[str, typer.Option(help="and why")] = "",
     rows_gone: RowsGone = "",
 ) -> None:
-    """Ingest, features, training when due, scores, gates, publication, lists, mail for one Monday."""
+    """Ingest, features, training when due, scores, gates, publication, lists, notices for one Monday."""
     from configs.service import load_mail_server
+    from pipeline import announcements
     from pipeline.commands.summaries import lists_in_words
     from pipeline.gates.gates import Waiver
     from pipeline.lists.mail import send_after_run
@@ -157,6 +158,7 @@ def weekly(
     with writing("weekly", bank, data, as_of) as context:
         publication, lists = run_weekly(context, raw, as_of, waiver, rows_gone)
         typer.echo(lists_in_words(context, publication, lists))
+        announcements.send_after_run(context)
         send_after_run(context, load_mail_server, as_of)
 
 
@@ -205,11 +207,14 @@ def migrate(bank: BankOption = "demo", data: DataOption = DATA) -> None:
 @app.command("rollback-run")
 def rollback_run(bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """Serve the run before the one that is served now."""
+    from pipeline import announcements
     from serve.store.store import Store
 
-    with writing("rollback-run", bank, data) as context, Store(context.home.store) as store:
-        run = store.rollback()
-    typer.echo(f"serves {run.run_id} of Monday {run.snapshot_date}")
+    with writing("rollback-run", bank, data) as context:
+        with Store(context.home.store) as store:
+            run = store.rollback(context.clock())
+        typer.echo(f"serves {run.run_id} of Monday {run.snapshot_date}")
+        announcements.send_after_run(context)
 
 
 @app.command()
@@ -260,6 +265,19 @@ def mail(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> Non
         typer.echo(f"refused by the mail server with {code}: {recipient}")
     for recipient in sent.no_address:
         typer.echo(f"no address that mail can go to: {recipient}")
+
+
+@app.command()
+def announce(bank: BankOption = "demo", data: DataOption = DATA) -> None:
+    """Send the webhook the publications and roll-backs that it has not taken yet, the oldest first."""
+    from configs.errors import ConfigError
+    from pipeline.announcements import send
+
+    with writing("announce", bank, data) as context:
+        if not context.settings.announcements.webhook:
+            raise ConfigError("no webhook is named. Set announcements.webhook in bank.toml (docs/api.md).")
+        sent = send(context)
+    typer.echo(f"{sent.sent} announcements sent{f', {sent.left} under way elsewhere' if sent.left else ''}")
 
 
 @app.command("read-outcomes")

@@ -25,6 +25,7 @@ from configs.published import Run
 from configs.service import MailServer
 from configs.settings import Settings
 from pipeline.alarms.alarms import raise_alarm, split_message
+from pipeline.attempts import LaterError, in_rounds
 from pipeline.context import Context
 from pipeline.progress import log, step
 from serve.store import outbox
@@ -32,15 +33,9 @@ from serve.store.read_session import ReadSession
 from serve.store.store import Store
 from serve.texts.wording import TEXTS
 
-ATTEMPTS = 5  # at a mail server that cannot accept now, before the rest is left to the next run
-WAIT_SECONDS = 5.0  # before the second attempt; doubled before each further one
 TIMEOUT_SECONDS = 30.0  # for the mail server to answer; a message takes five answers at most
 # After which another run may send what one had begun to send: longer than a message takes.
 LEASE_SECONDS = 600
-
-
-class LaterError(Exception):
-    """The mail server cannot do it now: 4xx, no answer, connection lost."""
 
 
 class RefusedError(Exception):
@@ -92,7 +87,7 @@ def send(bank: Context, server: MailServer, as_of: date, sleep: Callable[[float]
             for notification in notifications
             if is_address(notification.address) and before.get(notification.to, "sending") == "sending"
         ]
-        left = _in_rounds(sending, due, sleep) if due else due
+        left = in_rounds(sending.round, due, sleep)
     if left:
         raise DataError(
             f"{len(left)} of {len(notifications)} notifications could not be sent: {sending.hindrance}. "
@@ -136,18 +131,6 @@ def _notifications(store: Store, bank: Context, as_of: date) -> tuple[Run, tuple
                 f"not of {as_of}. A notification leads to the lists that are served."
             )
         return run, notifications_of(read_session, mail)
-
-
-def _in_rounds(
-    sending: "_Sending", due: Sequence[Notification], sleep: Callable[[float], None]
-) -> Sequence[Notification]:
-    """The rest after so many rounds in a row that got nothing done; the wait between them doubles."""
-    left, tries = sending.round(due), 1
-    while left and tries < ATTEMPTS:
-        sleep(WAIT_SECONDS * 2 ** (tries - 1))
-        before, left = len(left), sending.round(left)
-        tries = 1 if len(left) < before else tries + 1
-    return left
 
 
 @dataclass

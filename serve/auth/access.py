@@ -85,9 +85,7 @@ class Access:
 
         Raises HTTPException 422 for what is no cursor of this address and role, GoneError without its run.
         """
-        position = self.service.cursors.open(cursor, self._bound) if cursor else "[null, null, 0]"
-        if position is None:
-            raise HTTPException(422, "query.cursor: this is no cursor of this address")
+        position = self.opened(cursor) if cursor else "[null, null, 0]"
         run_id, run_version, offset = json.loads(position)
         with self.at_run(run_id) as read_session:
             if run_id and run_version != read_session.run_version:
@@ -100,7 +98,19 @@ class Access:
         It tells the run apart from the same run published anew, and holds at this address and scope alone.
         """
         position = json.dumps([read_session.run.run_id, read_session.run_version, offset])
-        return self.service.cursors.seal(position, self._bound) if offset < of else None
+        return self.sealed(position) if offset < of else None
+
+    def sealed(self, position: str) -> str:
+        """A cursor that holds at this address and scope alone."""
+        cursor: str = self.service.cursors.seal(position, self._bound)
+        return cursor
+
+    def opened(self, cursor: str) -> str:
+        """The position in a cursor. Raises HTTPException 422 for no cursor of this address and role."""
+        position: str | None = self.service.cursors.open(cursor, self._bound)
+        if position is None:
+            raise HTTPException(422, "query.cursor: this is no cursor of this address")
+        return position
 
     @property
     def _bound(self) -> str:

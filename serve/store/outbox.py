@@ -1,11 +1,11 @@
-"""The outbox: one row per run and list whose reader is notified by mail, so that each is notified once.
+"""The outbox: one row per run and reader who is notified by mail or webhook, so that each is notified once.
 
 A sender begins first and finishes afterwards. A process that dies in between leaves a row in state
 ``sending``, which another one takes over when the lease has run out: a notification is never lost, and sent
-twice only if the first process died after the mail server had accepted it and before that was written.
+twice only if the first process died after the other side had accepted it and before that was written.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -20,9 +20,9 @@ State = Literal["sending", "sent", "refused"]
 @dataclass(frozen=True, order=True)
 class Recipient:
     """The reader of a list: a manager, a branch's head for customers without one, or that of the common list,
-    without a number."""
+    without a number; or the webhook, with the id of an announcement."""
 
-    kind: Literal["manager", "branch", "common"]
+    kind: Literal["manager", "branch", "common", "webhook"]
     number: str
 
     def __str__(self) -> str:
@@ -46,7 +46,7 @@ def begin(connection: Connection, run_id: str, to: Recipient, at: datetime, leas
 
 
 def release(connection: Connection, run_id: str, to: Recipient) -> None:
-    """Takes a beginning back: the mail server could not accept the notification now."""
+    """Takes a beginning back: the other side could not accept the notification now."""
     connection.execute(delete(tables.notifications).filter_by(**_key(run_id, to), state="sending"))
 
 
@@ -63,6 +63,12 @@ def states(connection: Connection, run_id: str) -> Mapping[Recipient, State]:
     """The state of each notification that somebody has begun to send, by recipient."""
     rows = connection.execute(select(tables.notifications).filter_by(run_id=run_id))
     return {Recipient(row.kind, row.number): row.state for row in rows}
+
+
+def sent_to(connection: Connection, kind: str) -> Collection[str]:
+    """The numbers of recipients of one kind who have been notified, of all runs."""
+    query = select(tables.notifications.c.number).filter_by(kind=kind, state="sent")
+    return frozenset(connection.scalars(query))
 
 
 def forget(connection: Connection) -> None:

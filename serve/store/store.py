@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from heapq import merge
 from itertools import groupby, repeat
 from typing import Any, Literal
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Table, delete, func, insert, select, tuple_, 
 from configs.call_lists import CallList
 from configs.errors import DataError
 from configs.published import Exclusion, Run, RunExtras, Score
-from serve.store import assignments, audit, rows, schema, tables
+from serve.store import announcements, assignments, audit, rows, schema, tables
 from serve.store import database as connect
 from serve.store.checks import check
 from serve.store.read_session import GoneError, ReadSession, find, served
@@ -66,12 +66,14 @@ class Store(AbstractContextManager["Store"]):
         exclusions: Sequence[Exclusion],
         lists: Sequence[CallList],
         extras: RunExtras = NO_EXTRAS,
+        at: datetime | None = None,
     ) -> Iterator[ReadSession]:
         """Writes one run whole, in place of an earlier one with its run_id, when the block ends well.
 
         The block reads the run before anybody else can, for what must stand or fall with it. A run older than
         the one served goes into the history only: filling in a past week must not take this week's lists
-        away. Raises DataError, and leaves everything as it was, if the run does not add up.
+        away. It is announced as of ``at``, by default now. Raises DataError, and leaves everything as it was,
+        if the run does not add up.
         """
         check(run, scores, exclusions, lists)
         with self._changing() as connection:
@@ -83,7 +85,8 @@ class Store(AbstractContextManager["Store"]):
                 )
             run_version = 1 + (connection.scalar(select(func.max(tables.runs.c.run_version))) or 0)
             replaced = select(tables.runs.c.run_version).where(tables.runs.c.run_id == run.run_id)
-            _remove(connection, connection.scalars(replaced).all())
+            versions_before = connection.scalars(replaced).all()
+            _remove(connection, versions_before)
             connection.execute(insert(tables.runs), rows.run_row(run_version, run))
             for table, published in _tables_of(run_version, scores, exclusions, lists, extras):
                 bulk_insert(connection, table, published)
@@ -95,9 +98,14 @@ class Store(AbstractContextManager["Store"]):
             if extras.gates is not None:
                 keep_figures(connection, run.run_id, "gates", extras.gates)
             analyze(connection, tables.OF_A_RUN)
-            if not current or current.snapshot_date <= run.snapshot_date:
+            becomes_served = not current or current.snapshot_date <= run.snapshot_date
+            if becomes_served:
                 assignments.write(connection, run, scores, lists)
                 _point_to(connection, run_version)
+            announcements.announce(
+                connection, "run.published", run, run_version, at, current.run_id if current else None,
+                served=becomes_served, republished=bool(versions_before),
+            )  # fmt: skip
             yield ReadSession(connection, find(connection, run.run_id), EVERYTHING)
 
     def prune(self, keep_weeks: int, keep_profiles: int, keep_assignments: int) -> int:
@@ -121,10 +129,11 @@ class Store(AbstractContextManager["Store"]):
             _remove(connection, gone)
             return len(gone)
 
-    def rollback(self) -> Run:
+    def rollback(self, at: datetime | None = None) -> Run:
         """Serves the run before the served one: the newest version of its Monday, or of the Monday before.
 
-        Raises DataError where the served run is the first of the history.
+        It is announced as of ``at``, by default now. Raises DataError where the served run is the first of
+        the history.
         """
         runs = tables.runs
         order = (runs.c.snapshot_date, runs.c.run_version)
@@ -140,7 +149,12 @@ class Store(AbstractContextManager["Store"]):
                     "serves. Publish another with make weekly, or bring one back with make restore."
                 )
             _point_to(connection, row.run_version)
-            return rows.run_from(row)
+            run = rows.run_from(row)
+            announcements.announce(
+                connection, "run.rolled_back", run, row.run_version, at, current.run_id,
+                served=True, republished=False,
+            )  # fmt: skip
+            return run
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

@@ -31,6 +31,7 @@ with held(Path(sys.argv[1]), "weekly"):
 AS_OF = ("--as-of", "2026-11-16")
 OPTIONS = {
     "ablation": AS_OF,
+    "announce": (),
     "backfill": ("--from", "2026-11-09", "--to", "2026-11-16"),
     "backtest": AS_OF,
     "definitions": AS_OF,

@@ -1,59 +1,17 @@
 """A bank without data whose alarms go to a mail server and a webhook on loopback."""
 
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 
 from configs.bank_folder import load_settings
 from pipeline.context import Context
+from tests.webhook_receiver import Receiver
 
 KEY = "8f1c2d3e4a5b69788796a5b4c3d2e1f00112233445566778899aabbccddeeff0"
 MONDAY = date(2026, 11, 16)
-
-
-@dataclass
-class Receiver:
-    """A webhook that keeps what it is sent and answers with ``status``."""
-
-    address: str = ""
-    status: int = 204
-    requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
-
-    @property
-    def alarms(self) -> list[dict[str, Any]]:
-        return [json.loads(body)["data"] for _, body in self.requests]
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    kept = Receiver()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            kept.requests.append(({name.lower(): value for name, value in self.headers.items()}, body))
-            self.send_response(kept.status)
-            self.send_header("Location", "/elsewhere")
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    kept.address = f"http://127.0.0.1:{server.server_port}/alarms"
-    thread = Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield kept
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 class Clock:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -86,6 +87,13 @@ def test_each_reader_of_a_list_is_told_once(bank, mail_server, mailbox):
     again = send(bank, mail_server, MONDAY, never)
     assert (again.sent, again.sent_before) == (0, 4)
     assert mailbox.readers == ALL
+
+
+def test_the_reader_of_the_common_list_is_told_too(bank, mail_server, mailbox):
+    settings = load_settings("demo", {"mail": WORDS | {"common_list": "desk@bank.example"}})
+    sent = send(replace(bank, settings=settings), mail_server, MONDAY, never)
+    assert (sent.sent, sent.no_address) == (5, [])
+    assert "desk@bank.example" in mailbox.readers
 
 
 def test_no_message_tells_of_a_customer(bank, mail_server, mailbox):

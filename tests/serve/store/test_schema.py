@@ -2,6 +2,8 @@
 
 import re
 import shutil
+from datetime import UTC, datetime, timedelta
+from typing import get_args, get_type_hints
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -10,13 +12,14 @@ from sqlalchemy import select, text
 
 from configs.errors import DataError
 from configs.tables import SENSITIVITIES
-from serve.store import schema, tables
+from serve.store import outbox, schema, tables
 from serve.store.database import connect, read, write
 from serve.store.store import Store
 from tests.serve.conftest import whole
 
 pytestmark = pytest.mark.either_store
 
+LI_LEI, NINE = outbox.Recipient("manager", "M1"), datetime(2026, 11, 16, 9, tzinfo=UTC)
 VERSIONS = [f"{number:04}" for number in range(1, int(schema.VERSION) + 1)]
 
 
@@ -37,7 +40,7 @@ def test_the_migrations_end_with_the_tables_as_declared(engine):
 NEXT = """
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision = "0004", "0003"
+revision, down_revision = "0005", "0004"
 def upgrade():
     op.add_column("runs", sa.Column("region", sa.String, server_default="north"))
 """
@@ -46,9 +49,9 @@ def upgrade():
 def install_later_software(monkeypatch, tmp_path):
     """Software with one version more, whose step adds a column."""
     shutil.copytree(schema.MIGRATIONS, tmp_path / "migrations")
-    (tmp_path / "migrations" / "versions" / "0004_region.py").write_text(NEXT)
+    (tmp_path / "migrations" / "versions" / "0005_region.py").write_text(NEXT)
     monkeypatch.setattr(schema, "MIGRATIONS", tmp_path / "migrations")
-    monkeypatch.setattr(schema, "VERSION", "0004")
+    monkeypatch.setattr(schema, "VERSION", "0005")
 
 
 def test_a_store_of_another_version_is_named_and_migrated_with_its_rows(
@@ -59,11 +62,11 @@ def test_a_store_of_another_version_is_named_and_migrated_with_its_rows(
     before = [whole(published, run_id) for run_id in (None, "run-0", "run-1")]
     install_later_software(monkeypatch, tmp_path)
     with Store(store_url) as store:
-        with pytest.raises(DataError, match=r"version 0003, this software needs 0004\. Run make migrate\."):
+        with pytest.raises(DataError, match=r"version 0004, this software needs 0005\. Run make migrate\."):
             store.latest_run()
         with pytest.raises(DataError, match="Run make migrate"):
             store.rollback()
-        assert [store.migrate(), store.migrate()] == [["0004"], []]
+        assert [store.migrate(), store.migrate()] == [["0005"], []]
         assert [whole(store, run_id) for run_id in (None, "run-0", "run-1")] == before
     with read(engine) as connection:
         assert connection.scalars(text("SELECT region FROM runs")).all() == ["north", "north"]
@@ -72,18 +75,23 @@ def test_a_store_of_another_version_is_named_and_migrated_with_its_rows(
 def test_a_store_of_the_first_version_gets_what_it_lacks_and_keeps_its_rows(published, engine, store_url):
     before = whole(published)
     with write(engine) as connection:
-        for table in (*tables.OF_OPERATORS, tables.notifications):
+        for table in (*tables.OF_OPERATORS, tables.announcements):
             table.drop(connection)
+        outbox.begin(connection, "run-1", LI_LEI, NINE, timedelta())
         connection.execute(text("ALTER TABLE scores DROP COLUMN risk_own"))
         connection.execute(text("UPDATE schema_version SET version_num = '0001'"))
     with Store(store_url) as store:
         with pytest.raises(DataError, match="Run make migrate"):
             store.latest_run()
-        assert store.migrate() == ["0002", "0003"]
+        assert store.migrate() == ["0002", "0003", "0004"]
         assert whole(store) == before
         with store.read() as connection:
-            for table in (*tables.OF_OPERATORS, tables.notifications):
+            for table in (*tables.OF_OPERATORS, tables.announcements):
                 assert connection.execute(select(table)).all() == []
+            assert outbox.states(connection, "run-1") == {LI_LEI: "sending"}
+        with store.write() as connection:
+            for kind in get_args(get_type_hints(outbox.Recipient)["kind"]):
+                assert outbox.begin(connection, "run-1", outbox.Recipient(kind, ""), NINE, timedelta())
 
 
 def test_a_store_of_before_the_first_version_is_refused_with_what_to_do(engine, store_url):

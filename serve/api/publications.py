@@ -1,0 +1,106 @@
+"""What was published or rolled back, for whoever keeps a copy of what is served and asks now and then."""
+
+import json
+from datetime import datetime
+from urllib.parse import quote
+
+from pydantic import Field
+
+from serve.api.requests import GONE_RUN, PageCursor, PageSize, authorized_router, exemplified
+from serve.auth.access import Granted
+from serve.http.responses import RunResponse, Schema
+from serve.store import announcements
+from serve.store.announcements import Announcement, Kind
+from serve.store.read_session import GoneError
+
+router = authorized_router("runs")
+
+
+class PublicationCounts(Schema):
+    """How many customers a run has."""
+
+    scored: int = Field(ge=0)
+    excluded: int = Field(ge=0)
+    listed: int = Field(ge=0, description="on the lists of the week")
+
+
+class PublicationData(Schema):
+    """The run that was published, or to which was rolled back; a webhook sends the same."""
+
+    bank: str
+    run_id: str
+    snapshot_date: str = Field(description="its Monday")
+    model_id: str
+    before: str | None = Field(default=None, description="run_id of the run that was served before")
+    served: bool = Field(description="false: it went into the history, and what is served stayed")
+    republished: bool = Field(description="a run with this run_id had been published before")
+    counts: PublicationCounts
+    changes: str | None = Field(
+        default=None, description="path of the rows that bring a copy of `before` up to date; null: none"
+    )
+
+
+class Publication(Schema):
+    """One publication or roll-back, as the body of a webhook has it."""
+
+    id: str = Field(description="the webhook-id: the same however often it is sent")
+    type: Kind
+    timestamp: datetime
+    data: PublicationData
+
+
+class Publications(RunResponse):
+    """Publications and roll-backs, the oldest first; the answer's own source is the run that is served."""
+
+    publications: tuple[Publication, ...]
+    next_cursor: str | None = Field(
+        description="for what follows, also after the last; keep it and ask again. null: nothing yet"
+    )
+
+
+@router.get("/publications", responses=exemplified("publications") | GONE_RUN)
+def publications(access: Granted, limit: PageSize = 100, cursor: PageCursor = None) -> Publications:
+    """What was published or rolled back since a cursor, or since the first announcement of the store."""
+    position = access.opened(cursor) if cursor else "[0, null]"
+    number, announcement_id = json.loads(position)
+    with access.at_run() as read_session:
+        connection = read_session.connection
+        if announcement_id and not announcements.holds(connection, number, announcement_id):
+            raise GoneError("the store was put back from a backup since this cursor was given.")
+        found = announcements.after(connection, number, limit)
+    last = (found[-1].number, found[-1].announcement_id) if found else None
+    return Publications(
+        **access.context(read_session.run).source,
+        publications=tuple(map(publication, found)),
+        next_cursor=access.sealed(json.dumps(last)) if last else cursor,
+    )
+
+
+def publication(announcement: Announcement) -> Publication:
+    return Publication(
+        id=announcement.announcement_id,
+        type=announcement.kind,
+        timestamp=announcement.at,
+        data=publication_data(announcement),
+    )
+
+
+def publication_data(announcement: Announcement) -> PublicationData:
+    fields = vars(announcement)
+    return PublicationData(
+        **{name: fields[name] for name in ("bank", "run_id", "model_id", "served", "republished")},
+        snapshot_date=str(announcement.snapshot_date),
+        before=announcement.before_run_id,
+        counts=PublicationCounts(**{name: fields[name] for name in PublicationCounts.model_fields}),
+        changes=_changes(announcement),
+    )
+
+
+def _changes(announcement: Announcement) -> str | None:
+    """Of a run that took its own place everything: what it was before is not kept."""
+    before = announcement.before_run_id
+    if not announcement.served:
+        return None
+    if before is None or before == announcement.run_id:
+        return "/v1/exports/scores"
+    return f"/v1/exports/changes?since={quote(before, safe='')}"
