@@ -8,9 +8,9 @@ from email.message import EmailMessage
 from configs.alarms import Alarm
 from configs.errors import ConfigError
 from configs.service import load_mail_server
-from pipeline.attempts import LaterError
 from pipeline.context import Context
 from pipeline.lists.mail import RefusedError, hand_over, session
+from pipeline.outward.attempts import LaterError
 
 TIMEOUT_SECONDS = 10.0  # an alarm that has to wait is sent by the next command
 

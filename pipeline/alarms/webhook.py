@@ -2,9 +2,9 @@
 
 from configs.alarms import Alarm
 from configs.errors import ConfigError
-from pipeline.attempts import LaterError
 from pipeline.context import Context
-from pipeline.webhook import Message, keys_of, post
+from pipeline.outward.attempts import LaterError
+from pipeline.outward.webhook import Message, keys_of, post
 
 KEYS = "ATTRITION_WEBHOOK_KEY"
 

@@ -21,7 +21,7 @@ def status(
     from pipeline.alarms.status import status as status_of
     from pipeline.alarms.status import status_in_words
     from pipeline.alarms.textfile import write_textfile
-    from pipeline.announcements import send_left
+    from pipeline.outward.announcements import send_left
 
     context = context_of(bank, data)
     send_left(context)

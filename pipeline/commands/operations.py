@@ -144,10 +144,10 @@ def weekly(
 ) -> None:
     """Ingest, features, training when due, scores, gates, publication, lists, notices for one Monday."""
     from configs.service import load_mail_server
-    from pipeline import announcements
     from pipeline.commands.summaries import lists_in_words
     from pipeline.gates.gates import Waiver
     from pipeline.lists.mail import send_after_run
+    from pipeline.outward import announcements
     from pipeline.weekly import run_weekly
 
     declared = {table: reason for table, _, reason in (text.partition("=") for text in late if text)}
@@ -207,7 +207,7 @@ def migrate(bank: BankOption = "demo", data: DataOption = DATA) -> None:
 @app.command("rollback-run")
 def rollback_run(bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """Serve the run before the one that is served now."""
-    from pipeline import announcements
+    from pipeline.outward import announcements
     from serve.store.store import Store
 
     with writing("rollback-run", bank, data) as context:
@@ -271,7 +271,7 @@ def mail(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> Non
 def announce(bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """Send the webhook the publications and roll-backs that it has not taken yet, the oldest first."""
     from configs.errors import ConfigError
-    from pipeline.announcements import send
+    from pipeline.outward.announcements import send
 
     with writing("announce", bank, data) as context:
         if not context.settings.announcements.webhook:

@@ -25,8 +25,8 @@ from configs.published import Run
 from configs.service import MailServer
 from configs.settings import Settings
 from pipeline.alarms.alarms import raise_alarm, split_message
-from pipeline.attempts import LaterError, in_rounds
 from pipeline.context import Context
+from pipeline.outward.attempts import LaterError, in_rounds
 from pipeline.progress import log, step
 from serve.store import outbox
 from serve.store.read_session import ReadSession

@@ -74,7 +74,7 @@ POLICY: Mapping[str, Rule] = {
     "export_scores": Rule(_BUT_MANAGERS, "export"),
     "export_changes": Rule(_BUT_MANAGERS, "export"),
     "latest_run": Rule(_FIGURES),
-    "publications": Rule(_FIGURES),
+    "announcements": Rule(_FIGURES),
     # Pages, which cannot be masked and are therefore not for analysts where they name somebody.
     "start": Rule(_FIGURES),
     "manager_page": Rule(_BY_NAME, "read list", "manager_id"),

@@ -87,12 +87,12 @@ def since(connection: Connection, at: datetime, but: Collection[str]) -> tuple[A
 
     Without those whose ``announcement_id`` is among ``but``.
     """
-    found = select(announcements).where(
+    recent = select(announcements).where(
         announcements.c.at >= at.astimezone(UTC).replace(tzinfo=None),
         announcements.c.run_id.in_(select(runs.c.run_id)),
         announcements.c.announcement_id.not_in(but),
     )
-    return tuple(map(_announcement, connection.execute(found.order_by(announcements.c.number))))
+    return tuple(map(_announcement, connection.execute(recent.order_by(announcements.c.number))))
 
 
 def holds(connection: Connection, number: int, announcement_id: str) -> bool:

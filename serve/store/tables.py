@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from configs.published import HORIZONS, OUTCOMES
-from serve.store import alarm_tables
+from serve.store import alarm_tables, notification_tables
 from serve.store.columns import CONFIDENTIAL, INTERNAL, PERSONAL, PUBLIC, Id
 from serve.store.columns import column as _column
 from serve.store.columns import metadata as metadata
@@ -236,43 +236,6 @@ opt_outs = _table(
     with_rowid=True,
 )
 
-notifications = _table(
-    "notifications",
-    "run and reader who is notified by mail or webhook, so that each is notified once",
-    _column("run_id", Id, INTERNAL, "the run of the list", primary_key=True),
-    _column("kind", sa.String, INTERNAL,
-            "whose list: a manager's, a branch's own, the common one; or webhook, for an announcement",
-            sa.CheckConstraint("kind IN ('manager', 'branch', 'common', 'webhook')"), primary_key=True),
-    _column("number", Id, INTERNAL, "of the manager or the branch; the id of the announcement",
-            primary_key=True),
-    _column("state", sa.String, INTERNAL, "being sent, sent, or refused for good",
-            sa.CheckConstraint("state IN ('sending', 'sent', 'refused')")),
-    _column("at", sa.DateTime, INTERNAL, "since when it is in that state, in UTC"),
-    _column("code", sa.Integer, INTERNAL, "the mail server's answer to what was refused", nullable=True),
-)
-
-announcements = _table(
-    "announcements",
-    "publication or roll-back; outlives the runs",
-    _column("number", sa.Integer, INTERNAL, "counts up from 1, without gaps", primary_key=True,
-            autoincrement=False),
-    _column("announcement_id", Id, INTERNAL, "by which a receiver tells a copy", unique=True),
-    _column("kind", sa.String, INTERNAL, "what was done",
-            sa.CheckConstraint("kind IN ('run.published', 'run.rolled_back')")),
-    _column("at", sa.DateTime, INTERNAL, "when, in UTC"),
-    _column("run_id", Id, INTERNAL, "the run; kept when the run itself is gone"),
-    _column("before_run_id", Id, INTERNAL, "the run served before; empty for the first", nullable=True),
-    _column("served", sa.Boolean, INTERNAL, "it became the run that is served"),
-    _column("republished", sa.Boolean, INTERNAL, "the store had held a run with this run_id"),
-    _column("bank", sa.String, INTERNAL, "as in runs"),
-    _column("snapshot_date", sa.Date, INTERNAL, "as in runs"),
-    _column("model_id", sa.String, INTERNAL, "as in runs"),
-    _column("scored", sa.Integer, INTERNAL, "customers scored"),
-    _column("excluded", sa.Integer, INTERNAL, "customers not eligible"),
-    _column("listed", sa.Integer, INTERNAL, "customers on the lists"),
-    with_rowid=True,
-)
-
 assignments = _table(
     "assignments",
     "customer and assignment, of runs that were served; outlives the runs",
@@ -355,6 +318,7 @@ ended_sessions = _table(
 )
 # fmt: on
 
+notifications, announcements = notification_tables.notifications, notification_tables.announcements
 OF_OPERATORS = (alarm_tables.alarms, alarm_tables.command_runs)  # since version 0002
 
 # Children first: the order in which a run's rows can be deleted.

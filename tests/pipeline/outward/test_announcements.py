@@ -13,11 +13,11 @@ from typer.testing import CliRunner
 
 from configs.bank_folder import load_settings
 from configs.errors import ConfigError, DataError
-from pipeline import announcements
 from pipeline.__main__ import app
 from pipeline.alarms.alarms import open_alarms
-from pipeline.announcements import KEYS, LEASE, send, send_after_run, send_left
 from pipeline.context import Context
+from pipeline.outward import announcements
+from pipeline.outward.announcements import KEYS, LEASE, send, send_after_run, send_left
 from serve.store.store import Store
 from tests.pipeline.lists.test_mail import Killed, killed, never, publish
 from tests.servers import ROOT

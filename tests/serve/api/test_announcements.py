@@ -13,7 +13,7 @@ NEXT = date(2026, 11, 23)
 
 
 def told(answer):
-    return [(each["type"], each["data"]["run_id"]) for each in answer["publications"]]
+    return [(each["type"], each["data"]["run_id"]) for each in answer["announcements"]]
 
 
 def test_a_poller_follows_publications_reruns_and_rollbacks(client, publish_run, published):
@@ -39,7 +39,7 @@ def test_a_poller_follows_publications_reruns_and_rollbacks(client, publish_run,
         [("run.rolled_back", "run-1"), ("run.published", "run-0")],
         [],
     ]
-    second, again, back, past = (each["data"] for page in pages for each in page["publications"])
+    second, again, back, past = (each["data"] for page in pages for each in page["announcements"])
     assert second == {
         "bank": "demo", "run_id": "run-2", "snapshot_date": "2026-11-23", "model_id": "model-1",
         "before": "run-1", "served": True, "republished": False,
@@ -74,6 +74,6 @@ def test_every_role_may_follow_and_nothing_tells_of_a_customer(client, bearer, a
         assert told(answer.json()) == [("run.published", "run-1")]
     client.get("/v1/customers/c1/risk")
     assert [entry.action for entry in access_entries()] == ["read customer"]
-    shown = EXAMPLES["publications"]["one"]["value"]["publications"][0]
-    assert shown.keys() == answer.json()["publications"][0].keys()
-    assert shown["data"].keys() == answer.json()["publications"][0]["data"].keys()
+    shown = EXAMPLES["announcements"]["one"]["value"]["announcements"][0]
+    assert shown.keys() == answer.json()["announcements"][0].keys()
+    assert shown["data"].keys() == answer.json()["announcements"][0]["data"].keys()

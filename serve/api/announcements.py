@@ -9,14 +9,14 @@ from pydantic import Field
 from serve.api.requests import GONE_RUN, PageCursor, PageSize, authorized_router, exemplified
 from serve.auth.access import Granted
 from serve.http.responses import RunResponse, Schema
-from serve.store import announcements
+from serve.store import announcements as stored
 from serve.store.announcements import Announcement, Kind
 from serve.store.read_session import GoneError
 
 router = authorized_router("runs")
 
 
-class PublicationCounts(Schema):
+class AnnouncedCounts(Schema):
     """How many customers a run has."""
 
     scored: int = Field(ge=0)
@@ -24,7 +24,7 @@ class PublicationCounts(Schema):
     listed: int = Field(ge=0, description="on the lists of the week")
 
 
-class PublicationData(Schema):
+class AnnouncedRun(Schema):
     """The run that was published, or to which was rolled back; a webhook sends the same."""
 
     bank: str
@@ -34,64 +34,64 @@ class PublicationData(Schema):
     before: str | None = Field(default=None, description="run_id of the run that was served before")
     served: bool = Field(description="false: it went into the history, and what is served stayed")
     republished: bool = Field(description="a run with this run_id had been published before")
-    counts: PublicationCounts
+    counts: AnnouncedCounts
     changes: str | None = Field(
         default=None, description="path of the rows that bring a copy of `before` up to date; null: none"
     )
 
 
-class Publication(Schema):
+class AnnouncementSchema(Schema):
     """One publication or roll-back, as the body of a webhook has it."""
 
     id: str = Field(description="the webhook-id: the same however often it is sent")
     type: Kind
     timestamp: datetime
-    data: PublicationData
+    data: AnnouncedRun
 
 
-class Publications(RunResponse):
+class Announcements(RunResponse):
     """Publications and roll-backs, the oldest first; the answer's own source is the run that is served."""
 
-    publications: tuple[Publication, ...]
+    announcements: tuple[AnnouncementSchema, ...]
     next_cursor: str | None = Field(
         description="for what follows, also after the last; keep it and ask again. null: nothing yet"
     )
 
 
-@router.get("/publications", responses=exemplified("publications") | GONE_RUN)
-def publications(access: Granted, limit: PageSize = 100, cursor: PageCursor = None) -> Publications:
+@router.get("/publications", responses=exemplified("announcements") | GONE_RUN)
+def announcements(access: Granted, limit: PageSize = 100, cursor: PageCursor = None) -> Announcements:
     """What was published or rolled back since a cursor, or since the first announcement of the store."""
     position = access.opened(cursor) if cursor else "[0, null]"
     number, announcement_id = json.loads(position)
     with access.at_run() as read_session:
         connection = read_session.connection
-        if announcement_id and not announcements.holds(connection, number, announcement_id):
+        if announcement_id and not stored.holds(connection, number, announcement_id):
             raise GoneError("the store was put back from a backup since this cursor was given.")
-        found = announcements.after(connection, number, limit)
-    last = (found[-1].number, found[-1].announcement_id) if found else None
-    return Publications(
+        following = stored.after(connection, number, limit)
+    last = following[-1] if following else None
+    return Announcements(
         **access.context(read_session.run).source,
-        publications=tuple(map(publication, found)),
-        next_cursor=access.sealed(json.dumps(last)) if last else cursor,
+        announcements=tuple(map(_announcement, following)),
+        next_cursor=access.sealed(json.dumps([last.number, last.announcement_id])) if last else cursor,
     )
 
 
-def publication(announcement: Announcement) -> Publication:
-    return Publication(
+def _announcement(announcement: Announcement) -> AnnouncementSchema:
+    return AnnouncementSchema(
         id=announcement.announcement_id,
         type=announcement.kind,
         timestamp=announcement.at,
-        data=publication_data(announcement),
+        data=announced_run(announcement),
     )
 
 
-def publication_data(announcement: Announcement) -> PublicationData:
+def announced_run(announcement: Announcement) -> AnnouncedRun:
     fields = vars(announcement)
-    return PublicationData(
+    return AnnouncedRun(
         **{name: fields[name] for name in ("bank", "run_id", "model_id", "served", "republished")},
         snapshot_date=str(announcement.snapshot_date),
         before=announcement.before_run_id,
-        counts=PublicationCounts(**{name: fields[name] for name in PublicationCounts.model_fields}),
+        counts=AnnouncedCounts(**{name: fields[name] for name in AnnouncedCounts.model_fields}),
         changes=_changes(announcement),
     )
 

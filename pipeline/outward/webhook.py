@@ -13,7 +13,7 @@ from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from configs.signing_keys import parse_keys
-from pipeline.attempts import LaterError
+from pipeline.outward.attempts import LaterError
 
 TIMEOUT_SECONDS = 5.0  # for each answer of the receiver's machine
 

@@ -13,11 +13,11 @@ from datetime import timedelta
 from configs.alarms import Alarm
 from configs.errors import ConfigError, DataError
 from pipeline.alarms.alarms import raise_alarm, split_message
-from pipeline.attempts import LaterError, in_rounds
 from pipeline.context import Context
+from pipeline.outward.attempts import LaterError, in_rounds
+from pipeline.outward.webhook import Message, keys_of, post
 from pipeline.progress import log, step
-from pipeline.webhook import Message, keys_of, post
-from serve.api.publications import publication_data
+from serve.api.announcements import announced_run
 from serve.store import announcements, outbox
 from serve.store.announcements import Announcement
 from serve.store.store import Store
@@ -115,5 +115,5 @@ class _Sending:
 
 
 def _message(announcement: Announcement) -> Message:
-    data = publication_data(announcement).model_dump(mode="json")
+    data = announced_run(announcement).model_dump(mode="json")
     return Message(announcement.announcement_id, announcement.kind, announcement.at, data)
