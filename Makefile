@@ -15,6 +15,8 @@ ROLE  ?= crm
 HOURS ?= 12
 
 PYTHON := .venv/bin/python
+# The command attrition, by its module: so it runs where only the dependencies are installed, too.
+ATTRITION := $(PYTHON) -m pipeline
 READY  := .venv/ready
 BENCH  := .venv-bench/ready
 AIRFLOW := .venv-airflow/ready
@@ -28,7 +30,7 @@ help: ## this list
 	@echo "  settings: BANK=$(BANK) AS_OF=$(AS_OF) RAW=$(RAW) PORT=$(PORT)"
 
 demo: $(READY) ## a made-up bank from raw files to managers' lists, with progress and a summary  (BANK)
-	$(PYTHON) -m pipeline demo --bank $(BANK)
+	$(ATTRITION) demo --bank $(BANK)
 
 test: $(READY) check ## style, types and the quick tests
 	$(PYTHON) -m pytest -m "not long" -n auto --dist loadfile --no-loadscope-reorder
@@ -41,70 +43,70 @@ test-airflow: $(AIRFLOW) ## deploy/airflow in Airflow itself, in an environment 
 
 # A scheduler calls the command itself: make turns every exit code into 2.
 weekly: $(READY) ## one Monday, the latest without AS_OF: ingest, features, training when due, scores, gates, lists  (BANK RAW AS_OF LATE OVERRIDE_BY OVERRIDE_WHY ROWS_GONE)
-	$(PYTHON) -m pipeline weekly --bank $(BANK) --raw $(RAW) $(if $(filter file,$(origin AS_OF)),,--as-of $(AS_OF)) \
+	$(ATTRITION) weekly --bank $(BANK) --raw $(RAW) $(if $(filter file,$(origin AS_OF)),,--as-of $(AS_OF)) \
 	  --late "$(LATE)" --override-by "$(OVERRIDE_BY)" --override-why "$(OVERRIDE_WHY)" \
 	  --rows-gone "$(ROWS_GONE)"
 
 status: $(READY) ## what is served, who writes, open alarms, gates, sources, the last commands  (BANK JSON=--json)
-	$(PYTHON) -m pipeline status --bank $(BANK) $(JSON)
+	$(ATTRITION) status --bank $(BANK) $(JSON)
 
 acknowledge: $(READY) ## take an alarm up: it is sent no more  (BANK ALARM BY WHY)
-	$(PYTHON) -m pipeline acknowledge --bank $(BANK) --alarm "$(ALARM)" --by "$(BY)" --why "$(WHY)"
+	$(ATTRITION) acknowledge --bank $(BANK) --alarm "$(ALARM)" --by "$(BY)" --why "$(WHY)"
 
 new-bank: $(READY) ## draft a bank's settings and SELECTs from its files; again: the questions that remain  (BANK RAW)
-	$(PYTHON) -m pipeline new-bank --bank $(BANK) --raw $(RAW)
+	$(ATTRITION) new-bank --bank $(BANK) --raw $(RAW)
 
 ingest: $(READY) ## read the bank's files into tables and a quarantine  (BANK RAW ROWS_GONE)
-	$(PYTHON) -m pipeline ingest --bank $(BANK) --raw $(RAW) --rows-gone "$(ROWS_GONE)"
+	$(ATTRITION) ingest --bank $(BANK) --raw $(RAW) --rows-gone "$(ROWS_GONE)"
 
 quarantine-export: $(READY) ## refused rows as files to mend and deliver again  (BANK RAW OUT)
-	$(PYTHON) -m pipeline quarantine-export --bank $(BANK) --raw $(RAW) --out $(OUT)
+	$(ATTRITION) quarantine-export --bank $(BANK) --raw $(RAW) --out $(OUT)
 
 train: $(READY) ## train, judge out of time and register a model  (BANK AS_OF)
-	$(PYTHON) -m pipeline train --bank $(BANK) --as-of $(AS_OF)
+	$(ATTRITION) train --bank $(BANK) --as-of $(AS_OF)
 
 promote: $(READY) ## approve a challenger as a second person; it becomes champion  (BANK BUNDLE BY)
-	$(PYTHON) -m pipeline promote --bank $(BANK) --bundle "$(BUNDLE)" --by "$(BY)"
+	$(ATTRITION) promote --bank $(BANK) --bundle "$(BUNDLE)" --by "$(BY)"
 
 rollback: $(READY) ## return to the champion before the present one  (BANK BY)
-	$(PYTHON) -m pipeline rollback --bank $(BANK) --by "$(BY)"
+	$(ATTRITION) rollback --bank $(BANK) --by "$(BY)"
 
 audit: $(READY) ## verify the audit log and that of the service's reads  (BANK HEAD ACCESS_HEAD)
-	$(PYTHON) -m pipeline audit --bank $(BANK) --head "$(HEAD)" --access-head "$(ACCESS_HEAD)"
+	$(ATTRITION) audit --bank $(BANK) --head "$(HEAD)" --access-head "$(ACCESS_HEAD)"
 
 new-access-log: $(READY) ## answer for a new access log where the one before was archived or lost  (BANK BY WHY)
-	$(PYTHON) -m pipeline new-access-log --bank $(BANK) --by "$(BY)" --why "$(WHY)"
+	$(ATTRITION) new-access-log --bank $(BANK) --by "$(BY)" --why "$(WHY)"
 
 backfill: $(READY) ## features of every Monday of a period, labels where matured  (BANK FROM TO)
-	$(PYTHON) -m pipeline backfill --bank $(BANK) --from $(FROM) --to $(TO)
+	$(ATTRITION) backfill --bank $(BANK) --from $(FROM) --to $(TO)
 
 tune: $(READY) ## search LightGBM's parameters over folds in time  (BANK AS_OF TRIALS SECONDS)
-	$(PYTHON) -m pipeline tune --bank $(BANK) --as-of $(AS_OF) --trials $(TRIALS) --seconds $(SECONDS)
+	$(ATTRITION) tune --bank $(BANK) --as-of $(AS_OF) --trials $(TRIALS) --seconds $(SECONDS)
 
 mlflow: $(READY) ## every training run in the browser, on loopback: parameters, curves, charts  (BANK MLFLOW_PORT)
-	$(PYTHON) -m pipeline mlflow --bank $(BANK) --port $(MLFLOW_PORT)
+	$(ATTRITION) mlflow --bank $(BANK) --port $(MLFLOW_PORT)
 
 ablation: $(READY) ## what each family of features is worth, out of time  (BANK AS_OF)
-	$(PYTHON) -m pipeline ablation --bank $(BANK) --as-of $(AS_OF)
+	$(ATTRITION) ablation --bank $(BANK) --as-of $(AS_OF)
 
 learning-curve: $(READY) ## what a longer history is worth, out of time  (BANK AS_OF)
-	$(PYTHON) -m pipeline learning-curve --bank $(BANK) --as-of $(AS_OF)
+	$(ATTRITION) learning-curve --bank $(BANK) --as-of $(AS_OF)
 
 report: $(READY) ## the page and card of the champion, or of MODEL, in full  (BANK MODEL)
-	$(PYTHON) -m pipeline report --bank $(BANK) --model "$(MODEL)"
+	$(ATTRITION) report --bank $(BANK) --model "$(MODEL)"
 
 backtest: $(READY) ## models of past Mondays: what they promised and what came  (BANK AS_OF ORIGINS)
-	$(PYTHON) -m pipeline backtest --bank $(BANK) --as-of $(AS_OF) --origins $(ORIGINS)
+	$(ATTRITION) backtest --bank $(BANK) --as-of $(AS_OF) --origins $(ORIGINS)
 
 # A scheduler's Monday may come in between: the lease is held while features are written, no longer.
 replay: $(READY) ## a past year week by week as it would have been run: who stood on a list in time  (BANK FROM TO)
-	$(PYTHON) -m pipeline replay --bank $(BANK) --from $(FROM) --to $(TO)
+	$(ATTRITION) replay --bank $(BANK) --from $(FROM) --to $(TO)
 
 definitions: $(READY) ## what each definition of attrition would have found: a page to choose by  (BANK AS_OF)
-	$(PYTHON) -m pipeline definitions --bank $(BANK) --as-of $(AS_OF)
+	$(ATTRITION) definitions --bank $(BANK) --as-of $(AS_OF)
 
 features-doc: $(READY) ## docs/features.md: every feature in words
-	$(PYTHON) -m pipeline features-doc --out docs/features.md
+	$(ATTRITION) features-doc --out docs/features.md
 
 docs: $(READY) ## the documentation site in data/site, without a warning; serve it with DOCS_PORT  (DOCS_PORT)
 	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict
@@ -112,47 +114,40 @@ docs: $(READY) ## the documentation site in data/site, without a warning; serve 
 	$(if $(DOCS_PORT),$(PYTHON) -m http.server --bind 127.0.0.1 --directory data/site $(DOCS_PORT))
 
 outcomes: $(READY) ## what became of the scores published for a Monday  (BANK AS_OF)
-	$(PYTHON) -m pipeline outcomes --bank $(BANK) --as-of $(AS_OF)
+	$(ATTRITION) outcomes --bank $(BANK) --as-of $(AS_OF)
 
 mail: $(READY) ## tell each reader of a list by mail, once: a link, nothing about customers  (BANK AS_OF)
-	$(PYTHON) -m pipeline mail --bank $(BANK) --as-of $(AS_OF)
+	$(ATTRITION) mail --bank $(BANK) --as-of $(AS_OF)
 
 announce: $(READY) ## send the webhook the publications and roll-backs that it has not taken yet  (BANK)
-	$(PYTHON) -m pipeline announce --bank $(BANK)
+	$(ATTRITION) announce --bank $(BANK)
 
 read-outcomes: $(READY) ## record the outcomes typed into a workbook of lists  (BANK FILE CALLED_BY)
-	$(PYTHON) -m pipeline read-outcomes --bank $(BANK) --file "$(FILE)" --called-by "$(CALLED_BY)"
+	$(ATTRITION) read-outcomes --bank $(BANK) --file "$(FILE)" --called-by "$(CALLED_BY)"
 
 effect: $(READY) ## what being on the lists does: listed against held out  (BANK)
-	$(PYTHON) -m pipeline effect --bank $(BANK)
+	$(ATTRITION) effect --bank $(BANK)
 
 migrate: $(READY) ## take the score store to this software's version, rows and all  (BANK)
-	$(PYTHON) -m pipeline migrate --bank $(BANK)
+	$(ATTRITION) migrate --bank $(BANK)
 
 rollback-run: $(READY) ## serve the run before the one that is served  (BANK)
-	$(PYTHON) -m pipeline rollback-run --bank $(BANK)
+	$(ATTRITION) rollback-run --bank $(BANK)
 
 backup: OUT = data/$(BANK)/backup.db
 backup: $(READY) ## the score store, as it is now, in a new file, checked  (BANK OUT)
-	$(PYTHON) -m pipeline backup --bank $(BANK) --out $(OUT)
+	$(ATTRITION) backup --bank $(BANK) --out $(OUT)
 
 restore: FROM = data/$(BANK)/backup.db
 restore: $(READY) ## a backup in place of what the score store holds  (BANK FROM)
-	$(PYTHON) -m pipeline restore --bank $(BANK) --from $(FROM)
+	$(ATTRITION) restore --bank $(BANK) --from $(FROM)
 
 # The demo signs its own tokens; a bank names its identity provider in ATTRITION_TOKEN_JWKS (docs/access.md).
-ifndef ATTRITION_TOKEN_JWKS
-DEMO_KEYS := data/token-key data/audit-key
-DEMO := ATTRITION_DEMO=true ATTRITION_TOKEN_KEY="$$(cat data/token-key)" \
-  ATTRITION_AUDIT_KEY="$${ATTRITION_AUDIT_KEY:-$$(cat data/audit-key)}"
-endif
+serve: $(READY) ## the score service on loopback  (BANK PORT WORKERS)
+	$(ATTRITION) serve --bank $(BANK) --port $(PORT) --workers $(WORKERS)
 
-serve: $(READY) $(DEMO_KEYS) ## the score service on loopback  (BANK PORT WORKERS)
-	ATTRITION_STORE="$${ATTRITION_STORE:-sqlite:///data/$(BANK)/store.db}" ATTRITION_PORT=$(PORT) \
-	ATTRITION_WORKERS=$(WORKERS) $(DEMO) $(PYTHON) -m serve
-
-token: $(READY) $(DEMO_KEYS) ## a token of the demo: crm, manager, branch_head, analyst, admin  (ROLE MANAGER BRANCH HOURS)
-	@$(DEMO) $(PYTHON) -m serve.demo_token "$(ROLE)" --manager "$(MANAGER)" --branch "$(BRANCH)" --hours $(HOURS)
+token: $(READY) ## a token of the demo: crm, manager, branch_head, analyst, admin  (ROLE MANAGER BRANCH HOURS)
+	@$(ATTRITION) token "$(ROLE)" --manager "$(MANAGER)" --branch "$(BRANCH)" --hours=$(HOURS)
 
 bench: bench-features bench-model bench-serve bench-lists ## every benchmark
 
@@ -202,17 +197,13 @@ screenshots: $(READY) ## docs/page-list.png and docs/page-board.png: pages of th
 clean: ## remove the environment and all artefacts
 	rm -rf .venv .venv-bench .venv-airflow data .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-# What signs the demo's tokens and its audit log; made on the first run, for its owner alone.
-data/token-key data/audit-key:
-	@mkdir -p data
-	@umask 077; $(PYTHON) -c "import secrets; print(secrets.token_hex(32))" > $@
-
 $(READY): requirements.lock
 	@python3 -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
 	  { echo "Python 3.11 or newer is needed; found $$(python3 --version)."; exit 1; }
 	python3 -m venv .venv
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check $(UV)
 	.venv/bin/uv pip install --quiet --python $(PYTHON) --require-hashes -r requirements.lock
+	.venv/bin/uv pip install --quiet --python $(PYTHON) --offline --no-deps --editable .
 	@touch $@
 
 # Tools that only the benchmarks need, on top of .venv; without dependencies, so that nothing there is shadowed.

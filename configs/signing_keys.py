@@ -2,7 +2,9 @@
 
 import base64
 import binascii
+import secrets
 from itertools import pairwise
+from pathlib import Path
 
 from configs.errors import ConfigError
 
@@ -32,6 +34,20 @@ def parse_keys(text: str, name: str) -> tuple[bytes, ...]:
     After ``whsec_``, as Standard Webhooks writes keys, stands base64 alone. Raises ConfigError as above.
     """
     return tuple(parse_key(part, name) for part in text.split() or [""])
+
+
+def kept_key(path: Path) -> str:
+    """The text of the key in a file, which is made for its owner alone if it is not there.
+
+    Raises ConfigError where others may read it.
+    """
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(0o600, exist_ok=False)
+        path.write_text(f"{secrets.token_hex(SHORTEST)}\n", "utf-8")
+    if path.stat().st_mode & 0o077:
+        raise ConfigError(f"{path} can be read by others. Run `chmod 600 {path}`.")
+    return path.read_text("utf-8")
 
 
 def _decoded(text: str) -> bytes | None:

@@ -1,4 +1,4 @@
-"""The commands: python -m pipeline <command> --help."""
+"""The command attrition; python -m pipeline is the same."""
 
 import sys
 
@@ -6,11 +6,25 @@ import typer
 
 from configs.errors import EXIT_CODES, MachineError, exit_code_of
 from configs.files import keep_private
-from pipeline.commands import alarms, models, operations
+from pipeline.commands import alarms, models, operations, service
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-for commands in (operations, models, alarms):
-    app.add_typer(commands.app)
+app = typer.Typer(
+    name="attrition",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Who is about to leave, and with how much money. attrition <command> --help says more.",
+)
+for heading, commands in (
+    ("Every week", operations.weekly_verbs),
+    ("A bank's data", operations.app),
+    ("Models", models.app),
+    ("The service", service.app),
+    ("The score store", operations.store_verbs),
+    ("Alarms", alarms.app),
+):
+    for command in commands.registered_commands:
+        command.rich_help_panel = heading
+    app.add_typer(commands)
 
 
 def main() -> None:
@@ -18,7 +32,7 @@ def main() -> None:
     keep_private()
     try:
         try:
-            app()
+            app(prog_name="attrition")
         except OSError as error:
             if MachineError.is_at(error):
                 raise MachineError("between two steps", error) from error

@@ -1,7 +1,6 @@
 """The context of a command: a bank's settings, folder, tables and signing keys, the user, the clock."""
 
 import os
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,7 +8,7 @@ from pathlib import Path
 
 from configs.errors import ConfigError, DataError
 from configs.settings import Settings
-from configs.signing_keys import SHORTEST, parse_key
+from configs.signing_keys import SHORTEST, kept_key, parse_key
 from pipeline.artefacts import Home
 from pipeline.lease import user_name
 from pipeline.tables import INGEST_VERSION, Ingested, read_ingested
@@ -75,10 +74,4 @@ class Context:
                 f"{variable} is not set. Make a key with `openssl rand -hex {SHORTEST}`, keep it where the "
                 f"bank keeps secrets, and set it for whoever runs bank {self.settings.bank!r}."
             )
-        if not path.is_file():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(0o600, exist_ok=False)
-            path.write_text(f"{secrets.token_hex(SHORTEST)}\n", "utf-8")
-        if path.stat().st_mode & 0o077:
-            raise ConfigError(f"{path} can be read by others. Run `chmod 600 {path}`.")
-        return parse_key(path.read_text("utf-8"), str(path))
+        return parse_key(kept_key(path), str(path))

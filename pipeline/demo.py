@@ -2,33 +2,74 @@
 
 import resource
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from configs.call_lists import CallList
 from models.bundle import load
 from models.metrics import ranking
 from pipeline.artefacts import read_json, write_json
-from pipeline.commands.summaries import lists_in_words
+from pipeline.commands.summaries import lists_in_words, longest_list
 from pipeline.context import Context
 from pipeline.demo_bank import write_demo_bank
 from pipeline.evaluation.demo_truth import true_reasons_named, true_risk
 from pipeline.example_banks import SNAPSHOT_DATE, write_example_bank
-from pipeline.progress import progress_bar, step
+from pipeline.progress import Stages, counted_stages, progress_bar, step
+from pipeline.scoring.score import Publication
 from pipeline.training.train import load_matrix
 from pipeline.weekly import run_weekly
+from serve.demo_token import demo_token
+from serve.texts.wording import Wording
 
 CUSTOMERS, WEEKS, SEED = 5000, 130, 7
 METRICS = ("attrition_rate", "auroc", "average_precision", "ece", "recall_at_10", "aum_caught_at_10")
 
 
-def run_demo(context: Context) -> str:
-    """Write the extracts unless they are there, run the week, write summary.json; the text to print."""
-    began = time.perf_counter()
+# The stages of a made-up bank: the key of its words, and the steps that belong to it.
+STAGES = (
+    ("demo.files", ("demo-bank", "example-bank")),
+    ("demo.tables", ("ingest",)),
+    ("demo.features", ("calibration", "gates", "matured", "snapshots")),
+    ("demo.labels", ("labels",)),
+    ("demo.model", ("train",)),
+    ("demo.champion", ("report", "register", "compare")),
+    ("demo.scores", ("score", "effect")),
+    ("demo.publication", ("run-gates", "figures", "publish", "lists")),
+    ("demo.truth", ("truth",)),
+)
+PAGES = "http://127.0.0.1:8000/"
+
+
+def run_made_up(context: Context, words: Wording, with_token: bool = False) -> str:
+    """A made-up bank from raw files to lists, stage by stage; the text to print.
+
+    It ends with the address of the pages and a token for them, or the command that prints one: a token is a
+    secret, so ``with_token`` is for a terminal alone.
+    """
+    began, is_demo = time.perf_counter(), context.settings.bank == "demo"
+    stages = [(words(key), steps) for key, steps in (STAGES if is_demo else STAGES[:-1])]
+    with counted_stages(Stages(stages, words("demo.place"), words("demo.kept"))):
+        raw = _write_raw(context) if is_demo else write_example_bank(context)
+        publication, lists = run_weekly(context, raw, SNAPSHOT_DATE)
+        parts = [lists_in_words(context, publication, lists, words)]
+        if is_demo:  # of the other banks nobody knows the truth
+            summary = _against_the_truth(context, publication, lists)
+            summary["seconds"] = round(time.perf_counter() - began, 1)
+            summary["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+            write_json(context.home.root / "summary.json", summary)
+            parts.append(_in_words(summary, words))
+    parts.append(_way_to_the_pages(context, longest_list(publication, lists), words, with_token))
+    return "\n".join(parts)
+
+
+def _against_the_truth(
+    context: Context, publication: Publication, lists: Sequence[CallList]
+) -> dict[str, Any]:
+    """The figures of the run beside those of the simulator's true probabilities and reasons."""
     raw = context.home.root / "raw"
-    _write_raw(raw)
-    publication, lists = run_weekly(context, raw, SNAPSHOT_DATE)
     with step("truth") as counts:
         bundle = load(context.home.models / publication.run.model_id, context.bundle_key)
         rows = load_matrix(context.home, bundle.snapshots.evaluation, bundle.learnt)
@@ -39,7 +80,7 @@ def run_demo(context: Context) -> str:
         counts |= {"oracle_auroc": round(oracle["auroc"], 3), "causes_named": reasons["first"]}
     loaded = context.tables.counts
     model, rules = bundle.metrics["model"], bundle.metrics["rules"].values()
-    summary = {name: round(model[name], 4) for name in METRICS} | {
+    return {name: round(model[name], 4) for name in METRICS} | {
         "rule_average_precision": round(max(rule["average_precision"] for rule in rules), 4),
         "oracle_auroc": round(oracle["auroc"], 4),
         "oracle_average_precision": round(oracle["average_precision"], 4),
@@ -51,39 +92,46 @@ def run_demo(context: Context) -> str:
         "rows_duplicate": sum(table.duplicates for table in loaded),
         "reasons": reasons,
         "lists": sum(call_list.manager is not None for call_list in lists),
-        "seconds": round(time.perf_counter() - began, 1),
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
-    write_json(context.home.root / "summary.json", summary)
-    return f"{lists_in_words(context, publication, lists)}\n{_in_words(summary)}"
 
 
-def run_example(context: Context) -> str:
-    """Write the raw files of an example bank unless they are there, run the week; the text to print."""
-    publication, lists = run_weekly(context, write_example_bank(context), SNAPSHOT_DATE)
-    return lists_in_words(context, publication, lists)
-
-
-def _write_raw(raw: Path) -> None:
-    """Equal customers, weeks and seed give equal bytes, so extracts that are there are kept."""
+def _write_raw(context: Context) -> Path:
+    """The folder of the extracts. Equal customers, weeks and seed give equal bytes: those there are kept."""
+    raw = context.home.root / "raw"
     wanted = {"customers": CUSTOMERS, "weeks": WEEKS, "seed": SEED, "until": str(SNAPSHOT_DATE)}
     note = raw / "demo.json"
     if note.is_file() and read_json(note) == wanted:
-        return
+        return raw
     with step("demo-bank") as counts, progress_bar("weeks") as on_week:
         write_demo_bank(raw, CUSTOMERS, WEEKS, SEED, SNAPSHOT_DATE, progress=on_week)
         write_json(note, wanted)
         counts |= wanted
+    return raw
 
 
-def _in_words(summary: dict[str, Any]) -> str:
-    way = (summary["auroc"] - 0.5) / (summary["oracle_auroc"] - 0.5)
-    return (
-        f"judged out of time: AUROC {summary['auroc']:.3f} (truth {summary['oracle_auroc']:.3f}, "
-        f"{way:.0%} of the way), average precision {summary['average_precision']:.3f} "
-        f"(best rule {summary['rule_average_precision']:.3f}, "
-        f"truth {summary['oracle_average_precision']:.3f}), "
-        f"ECE {summary['ece']:.3f}, {summary['recall_at_10']:.0%} of leavers and "
-        f"{summary['aum_caught_at_10']:.0%} of their money in the top 10%, of whom the first reason is the "
-        f"planted one for {summary['reasons']['first']:.0%}"
+def _in_words(summary: Mapping[str, Any], words: Wording) -> str:
+    return words(
+        "demo.judged",
+        auroc=summary["auroc"],
+        oracle=summary["oracle_auroc"],
+        way=(summary["auroc"] - 0.5) / (summary["oracle_auroc"] - 0.5),
+        precision=summary["average_precision"],
+        rule=summary["rule_average_precision"],
+        oracle_precision=summary["oracle_average_precision"],
+        ece=summary["ece"],
+        leavers=summary["recall_at_10"],
+        money=summary["aum_caught_at_10"],
+        named=summary["reasons"]["first"],
     )
+
+
+def _way_to_the_pages(context: Context, top: CallList, words: Wording, with_token: bool) -> str:
+    """The address, and a token of whoever owns the list: of its manager, else of an admin."""
+    role, manager = ("manager", top.manager.manager_id) if top.manager else ("admin", "")
+    who = words("demo.who_manager", manager=manager) if manager else words("demo.who_role", role=role)
+    serve = f"make serve BANK={context.settings.bank}"
+    if with_token:
+        invitation = words("demo.pages", serve=serve, address=PAGES, who=who)
+        return f"{invitation}\n{demo_token(context.data, role, manager)}"
+    token = f"make token ROLE={role}{f' MANAGER={manager}' if manager else ''}"
+    return words("demo.pages_without_token", serve=serve, address=PAGES, who=who, token=token)

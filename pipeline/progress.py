@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -43,6 +43,47 @@ class Step:
     ended_well: bool
 
 
+@dataclass
+class Stages:
+    """How far a long command is. A stage is its words and the names of the steps that belong to it."""
+
+    stages: Sequence[tuple[str, Collection[str]]]
+    form: str = "{number} of {count}"
+    kept: str = "there already"  # said of a stage that had nothing to do
+    reached: int = 0
+
+    def begin(self, name: str) -> None:
+        """Say which stage begins with this step, if one does, and which ones were passed over."""
+        later = range(self.reached + 1, len(self.stages) + 1)
+        begun = next((number for number in later if name in self.stages[number - 1][1]), self.reached)
+        for number in range(self.reached + 1, begun + 1):
+            self.reached = number
+            kept = "" if number == begun else f" ({self.kept})"
+            log.info("%s  %s%s", self.place, self.stages[number - 1][0], kept)
+
+    @property
+    def place(self) -> str:
+        return self.form.format(number=self.reached, count=len(self.stages))
+
+
+_stages: ContextVar[Stages | None] = ContextVar("stages", default=None)
+
+
+@contextmanager
+def counted_stages(stages: Stages) -> Iterator[None]:
+    """Within the block each stage is announced as it begins, and bars say which one they belong to."""
+    token = _stages.set(stages)
+    try:
+        yield
+    finally:
+        _stages.reset(token)
+
+
+def _with_place(name: str) -> str:
+    stages = _stages.get()
+    return f"{stages.place}  {name}" if stages and stages.reached else name
+
+
 _recorded: ContextVar[list[Step] | None] = ContextVar("recorded_steps", default=None)
 
 
@@ -65,6 +106,9 @@ def step(name: str) -> Iterator[dict[str, Any]]:
     """
     counts: dict[str, Any] = {}
     began, ended_well = time.perf_counter(), False
+    stages = _stages.get()
+    if stages is not None:
+        stages.begin(name)
     try:
         yield counts
         ended_well = True
@@ -85,12 +129,13 @@ def progress_bar(name: str) -> Iterator[Callable[[int, int], None]]:
     """A progress bar; call it with (done, total)."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(name, total=None)
+        task = progress.add_task(_with_place(name), total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 @contextmanager
 def progress_text(name: str) -> Iterator[Callable[[str], None]]:
     """The piece in work, while the length of the whole is not known; call it with a text."""
+    name = _with_place(name)
     with console.status(name) as status:
         yield lambda text: status.update(f"{name}: {text}")

@@ -152,7 +152,6 @@ def test_settings_are_loaded_at_the_edges_only():
         if "load_settings(" in path.read_text("utf-8") or "load_service_settings(" in path.read_text("utf-8")
     }
     edges = {
-        "serve/demo_token.py",
         "pipeline/commands/options.py",
         "pipeline/evaluation/research.py",
         "serve/app.py",

@@ -60,7 +60,7 @@ PLAIN = {"definition", "horizon_days", "max_aum", "seed", "medium"}
 
 def test_the_wheel_holds_the_five_packages_and_is_private():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    packages = project["tool"]["uv"]["build-backend"]["module-name"]
     assert packages == ["configs", "features", "models", "serve", "pipeline"]
     assert "Private :: Do Not Upload" in project["project"]["classifiers"]
 

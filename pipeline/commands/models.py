@@ -7,6 +7,7 @@ import typer
 
 from configs.dates import mondays
 from configs.errors import DataError
+from pipeline.commands.completion import models
 from pipeline.commands.options import DATA, AsOf, BankOption, DataOption, context_of, monday_option, writing
 from pipeline.progress import progress_bar, step
 
@@ -26,7 +27,7 @@ def train(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> No
 
 @app.command()
 def promote(
-    bundle: Annotated[str, typer.Option(help="the model_id of a challenger")],
+    bundle: Annotated[str, typer.Option(help="the model_id of a challenger", autocompletion=models)],
     by: By,
     bank: BankOption = "demo",
     data: DataOption = DATA,
@@ -99,7 +100,9 @@ def tune(
 def report(
     bank: BankOption = "demo",
     data: DataOption = DATA,
-    model: Annotated[str, typer.Option(help="a model_id; without it the champion")] = "",
+    model: Annotated[
+        str, typer.Option(help="a model_id; without it the champion", autocompletion=models)
+    ] = "",
 ) -> None:
     """The page of a model in full: intervals, groups, money, lists at capacity, profit, model card."""
     from models.bundle import load

@@ -1,5 +1,6 @@
 """Commands of operation: data in, the weekly run, its lists and their mail, the score store."""
 
+import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -16,12 +17,13 @@ from pipeline.commands.options import (
     context_of,
     monday_option,
     store_of,
+    terminal_wording,
     writing,
 )
 from pipeline.lease import held
 from pipeline.progress import log, progress_bar, start_logging, step
 
-app = typer.Typer()
+app, weekly_verbs, store_verbs = typer.Typer(), typer.Typer(), typer.Typer()
 
 
 @app.command("demo-bank")
@@ -43,13 +45,18 @@ def demo_bank(
 
 @app.command()
 def demo(bank: BankOption = "demo", data: DataOption = DATA) -> None:
-    """Everything on a made-up bank: extracts, weekly run; of the demo bank also how near the truth it is."""
-    from pipeline.demo import run_demo, run_example
+    """A made-up bank from raw files to lists, stage by stage; it ends with the way to the pages."""
+    from pipeline.demo import run_made_up
     from pipeline.example_banks import check_made_up
 
     check_made_up(bank)
     with writing("demo", bank, data) as context:
-        typer.echo(run_demo(context) if bank == "demo" else run_example(context))
+        # A token is a secret: it goes to a terminal, and into no file or pipe.
+        typer.echo(run_made_up(context, terminal_wording(), with_token=_to_a_terminal()))
+
+
+def _to_a_terminal() -> bool:
+    return sys.stdout.isatty()
 
 
 @app.command("new-bank")
@@ -127,7 +134,7 @@ def quarantine_export(
                 typer.echo(f"{'':>9}{export.advice}")
 
 
-@app.command()
+@weekly_verbs.command()
 def weekly(
     raw: RawOption,
     as_of: Annotated[
@@ -157,7 +164,7 @@ def weekly(
         log.info("weekly    as_of=%s", as_of)
     with writing("weekly", bank, data, as_of) as context:
         publication, lists = run_weekly(context, raw, as_of, waiver, rows_gone)
-        typer.echo(lists_in_words(context, publication, lists))
+        typer.echo(lists_in_words(context, publication, lists, terminal_wording()))
         announcements.send_after_run(context)
         send_after_run(context, load_mail_server, as_of)
 
@@ -193,7 +200,7 @@ def features_document(
     write_text(out, features_doc(context_of(bank, DATA).settings))
 
 
-@app.command()
+@store_verbs.command()
 def migrate(bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """Take the score store to the version of this software, with all its rows."""
     from serve.store.schema import VERSION
@@ -204,7 +211,7 @@ def migrate(bank: BankOption = "demo", data: DataOption = DATA) -> None:
     typer.echo(f"version {VERSION}, {'after ' + ', '.join(steps) if steps else 'as before'}")
 
 
-@app.command("rollback-run")
+@store_verbs.command("rollback-run")
 def rollback_run(bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """Serve the run before the one that is served now."""
     from pipeline.outward import announcements
@@ -217,7 +224,7 @@ def rollback_run(bank: BankOption = "demo", data: DataOption = DATA) -> None:
         announcements.send_after_run(context)
 
 
-@app.command()
+@store_verbs.command()
 def backup(
     out: Annotated[Path, typer.Option(help="a new file")], bank: BankOption = "demo", data: DataOption = DATA
 ) -> None:
@@ -228,7 +235,7 @@ def backup(
     typer.echo(f"{runs} runs in {out}, {out.stat().st_size / 1e6:,.1f} MB")
 
 
-@app.command()
+@store_verbs.command()
 def restore(
     source: Annotated[Path, typer.Option("--from", help="a file that backup wrote")],
     bank: BankOption = "demo",
@@ -244,7 +251,7 @@ def restore(
     typer.echo(f"{runs} runs from {source}")
 
 
-@app.command()
+@weekly_verbs.command()
 def mail(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """Tell each reader of a list of the served Monday, once; the message holds a link and no customer."""
     from configs.errors import ConfigError
@@ -267,7 +274,7 @@ def mail(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> Non
         typer.echo(f"no address that mail can go to: {recipient}")
 
 
-@app.command()
+@weekly_verbs.command()
 def announce(bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """Send the webhook the publications and roll-backs that it has not taken yet, the oldest first."""
     from configs.errors import ConfigError
@@ -280,7 +287,7 @@ def announce(bank: BankOption = "demo", data: DataOption = DATA) -> None:
     typer.echo(f"{sent.sent} announcements sent{f', {sent.left} under way elsewhere' if sent.left else ''}")
 
 
-@app.command("read-outcomes")
+@weekly_verbs.command("read-outcomes")
 def read_outcomes_command(
     file: Annotated[Path, typer.Option(help="a workbook of lists with outcomes typed in")],
     called_by: Annotated[str, typer.Option(help="the manager who called, for a branch's own list")] = "",
@@ -298,7 +305,7 @@ def read_outcomes_command(
     )
 
 
-@app.command()
+@weekly_verbs.command()
 def effect(bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """What being on the lists does, by the customers held out by lot, as far as it can be told yet."""
     from pipeline.commands.summaries import effect_in_words

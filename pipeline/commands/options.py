@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from configs.dates import monday
+from pipeline.commands.completion import banks, mondays
 from pipeline.lease import held
 from pipeline.progress import start_logging
 
 if TYPE_CHECKING:  # importing the pipeline costs seconds; --help must not
     from pipeline.context import Context
+    from serve.texts.wording import Wording
 
 
 def monday_of(text: str) -> date:
@@ -26,10 +28,10 @@ def monday_of(text: str) -> date:
 
 
 def monday_option(flag: str, text: str) -> Any:
-    return typer.Option(flag, parser=monday_of, metavar="<%Y-%m-%d>", help=text)
+    return typer.Option(flag, parser=monday_of, metavar="<%Y-%m-%d>", help=text, autocompletion=mondays)
 
 
-BankOption = Annotated[str, typer.Option("--bank", help="folder below configs/banks")]
+BankOption = Annotated[str, typer.Option("--bank", help="folder below configs/banks", autocompletion=banks)]
 DataOption = Annotated[Path, typer.Option("--data", help="where artefacts lie")]
 RawOption = Annotated[Path, typer.Option("--raw", help="the bank's extracts")]
 AsOf = Annotated[date, monday_option("--as-of", "a Monday, for example 2026-11-16")]
@@ -59,6 +61,14 @@ def writing(command: str, bank: str, data: Path, snapshot_date: date | None = No
     context = context_of(bank, data)
     with held(context.home.root, command), watched(context, command, snapshot_date):
         yield context
+
+
+def terminal_wording() -> "Wording":
+    """The texts in the language of the terminal: LC_ALL, LC_MESSAGES or LANG; English for any but Chinese."""
+    from serve.texts.wording import Wording
+
+    named = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    return Wording("zh" if next(filter(None, named), "").lower().startswith("zh") else "en")
 
 
 def store_of(bank: str, data: Path) -> str:

@@ -15,6 +15,7 @@ from pipeline.monitoring.matured import EVERYBODY, Matured
 from pipeline.scoring.score import Publication
 from pipeline.training.comparison import DECIDE
 from serve.store.audit import Entry, Head
+from serve.texts.wording import Wording
 
 SHOWN = 8
 # What a backtest prints of its metrics, and under which heading.
@@ -29,39 +30,44 @@ COLUMNS = {
 }
 
 
-def lists_in_words(context: Context, publication: Publication, lists: Sequence[CallList]) -> str:
-    """The counts of a run and the top of the list with most money at risk, or most expected leavers."""
-    run, language = publication.run, context.settings.language
-    has_money = run.has_money
-    top = max(
+def lists_in_words(
+    context: Context, publication: Publication, lists: Sequence[CallList], words: Wording
+) -> str:
+    """The counts of a run and the top of its longest list."""
+    run, top = publication.run, longest_list(publication, lists)
+    owner = words("demo.list_of_all")
+    if top.manager:
+        owner = words("demo.list_of_manager", name=top.manager.name, manager=top.manager.manager_id)
+    elif top.branch_id:
+        owner = words("demo.list_of_branch", branch=top.branch_id)
+    excluded = ", ".join(f"{count:,} {code}" for code, count in run.excluded.items())
+    order = run.base_currency if run.has_money else words("demo.by_risk")
+    of_money = words("demo.tier"), words("demo.aum"), words("demo.money_at_risk")
+    headings = words("demo.customer"), of_money if run.has_money else (), words("demo.risk")
+    lines = [
+        words("demo.run", run=run.run_id, cohort=f"{run.cohort:,}", excluded=excluded),
+        words("demo.top", owner=owner, day=run.snapshot_date, order=order),
+        _row("", *headings, words("demo.reason")),
+    ]
+    for rank, score in enumerate(top.listed[:SHOWN], start=1):
+        money = (score.tier, f"{score.aum_minor / 100:,.0f}", f"{score.money_at_risk_minor / 100:,.0f}")
+        reason = words.of(score.reasons[0]) if score.reasons else ""
+        shown = money if run.has_money else ()
+        lines.append(_row(str(rank), score.customer_id, shown, f"{score.risk:.1%}", reason))
+    folder = context.home.lists / str(run.snapshot_date)
+    lines.append(words("demo.places", lists=folder, store=context.home.root / "store.db"))
+    return "\n".join(lines)
+
+
+def longest_list(publication: Publication, lists: Sequence[CallList]) -> CallList:
+    """The list with most money at risk, or most expected leavers."""
+    has_money = publication.run.has_money
+    return max(
         lists,
         key=lambda call_list: sum(
             score.money_at_risk_minor if has_money else score.risk for score in call_list.listed
         ),
     )
-    of_branch = f"the list of branch {top.branch_id}" if top.branch_id else "the common list"
-    owner = f"the list of {top.manager.name} ({top.manager.manager_id})" if top.manager else of_branch
-    excluded = ", ".join(f"{count:,} {code}" for code, count in run.excluded.items())
-    lines = [
-        f"run {run.run_id}: {run.cohort:,} customers scored, excluded: {excluded}",
-        f"top of {owner}, snapshot {run.snapshot_date}, {run.base_currency if has_money else 'by risk'}:",
-        _row("", "customer", ("tier", "AUM", "at risk") if has_money else (), "risk", "reason"),
-    ]
-    for rank, score in enumerate(top.listed[:SHOWN], start=1):
-        reason = score.reasons[0] if score.reasons else None
-        lines.append(
-            _row(
-                str(rank), score.customer_id,
-                (score.tier, f"{score.aum_minor / 100:,.0f}", f"{score.money_at_risk_minor / 100:,.0f}")
-                if has_money else (),
-                f"{score.risk:.1%}",
-                "" if reason is None else reason.text_zh if language == "zh" else reason.text_en,
-            )
-        )  # fmt: skip
-    lines.append(
-        f"workbooks: {context.home.lists / str(run.snapshot_date)}   store: {context.home.root / 'store.db'}"
-    )
-    return "\n".join(lines)
 
 
 def outcomes_in_words(run_id: str, metrics: pd.DataFrame, figures: Mapping[str, Any]) -> str:
@@ -239,12 +245,13 @@ def _columns(figures: Mapping[str, Any]) -> Mapping[str, str]:
 def _row(rank: str, customer: str, money: Sequence[str], risk: str, reason: str) -> str:
     """``money``: the tier, the AUM and what is at risk; nothing where a bank counts customers."""
     if not money:
-        return f"{rank:>2} {customer:<20}{risk:>8}  {reason}"
+        return f"{rank:>2} {_pad(customer, 20)}{_pad(risk, 8, '>')}  {reason}"
     tier, aum, at_risk = money
-    return f"{rank:>2} {customer:<20}{_pad(tier, 10)}{aum:>12}{risk:>8}{at_risk:>12}  {reason}"
+    figures = _pad(aum, 12, ">") + _pad(risk, 8, ">") + _pad(at_risk, 12, ">")
+    return f"{rank:>2} {_pad(customer, 20)}{_pad(tier, 10)}{figures}  {reason}"
 
 
-def _pad(text: str, width: int) -> str:
-    """Left-aligned; Chinese characters take two columns of a terminal."""
+def _pad(text: str, width: int, side: str = "<") -> str:
+    """On the left side, or on the right with ">"; Chinese characters take two columns of a terminal."""
     wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
-    return text + " " * max(0, width - len(text) - wide)
+    return f"{text:{side}{max(0, width - wide)}}"

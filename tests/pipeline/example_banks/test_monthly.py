@@ -15,13 +15,14 @@ from pydantic import SecretStr
 from configs.bank_folder import load_settings
 from pipeline.artefacts import read_json
 from pipeline.context import Context
-from pipeline.demo import run_example
+from pipeline.demo import run_made_up
 from pipeline.example_banks import SNAPSHOT_DATE
 from pipeline.snapshots.build import read_partition
 from pipeline.training.promotion import champion
 from serve.app import create_app
 from serve.auth.tokens import issue
 from serve.store.store import Store
+from serve.texts.wording import Wording
 from tests.serve.conftest import demo_service
 
 ABSENT = re.compile(r"\bNone\b|\bnan\b|[Bb]ranch|not known|[Nn]obody in charge|No manager")
@@ -37,7 +38,7 @@ def bank(tmp_path_factory: pytest.TempPathFactory, said: list[str]) -> Context:
     """A Monday of the bank, by a model of few trees."""
     few_trees = {"rounds": 60, "patience": 20, "lightgbm": {"learning_rate": 0.1}}
     context = Context(load_settings("monthly", {"training": few_trees}), tmp_path_factory.mktemp("data"))
-    said.append(run_example(context))
+    said.append(run_made_up(context, Wording("en")))
     return context
 
 

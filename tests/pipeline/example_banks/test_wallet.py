@@ -1,6 +1,7 @@
 """A bank without balances from raw files to lists, pages, answers and workbooks: none shows an amount."""
 
 import json
+import logging
 import re
 from typing import Any
 
@@ -12,14 +13,16 @@ from pydantic import SecretStr
 from configs.bank_folder import load_settings
 from configs.dates import WEEK
 from pipeline.context import Context
-from pipeline.demo import run_example
+from pipeline.demo import run_made_up
 from pipeline.evaluation.definitions import compare_definitions
 from pipeline.example_banks import SNAPSHOT_DATE
+from pipeline.progress import log
 from pipeline.replay.replay import run_replay
 from pipeline.training.promotion import champion
 from serve.app import create_app
 from serve.auth.tokens import issue
 from serve.store.store import Store
+from serve.texts.wording import Wording
 from tests.serve.conftest import demo_service
 
 # What only a balance tells, in the words of pages, workbooks and reports.
@@ -35,8 +38,18 @@ def bank(tmp_path_factory) -> Context:
     """A Monday of the wallet, by a model of few trees."""
     few_trees = {"rounds": 25, "patience": 25, "lightgbm": {"learning_rate": 0.1}}
     context = Context(load_settings("wallet", {"training": few_trees}), tmp_path_factory.mktemp("data"))
-    text = run_example(context)
+    stages, handler = [], logging.Handler()
+    handler.emit = lambda record: stages.append(record.getMessage())
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    text = run_made_up(context, Wording("en"))
+    log.removeHandler(handler)
+    numbered = [int(line.split(" of 8 ")[0]) for line in stages if " of 8 " in line]
+    assert numbered == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert not any("as it was" in line for line in stages)
     assert "by risk:" in text
+    assert "run make serve BANK=wallet, open http://127.0.0.1:8000/ and" in text
+    assert text.endswith("paste what make token ROLE=admin prints")
     assert not OF_BALANCES.search(text)
     return context
 
