@@ -108,7 +108,8 @@ def _export(
     }
     pieces = written(exported, form)
     first = next(pieces, b"")  # a run that has gone meanwhile is told while there is a status to tell it by
-    return MaskedStream(chain([first], pieces), headers=headers, media_type=MEDIA_TYPES[form])
+    rest: Iterable[bytes] = () if access.head else pieces
+    return MaskedStream(chain([first], rest), headers=headers, media_type=MEDIA_TYPES[form])
 
 
 def _figures(context: ResponseContext, score: Score | None) -> Row:

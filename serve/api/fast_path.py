@@ -71,7 +71,7 @@ async def _access(scope: Scope) -> Access | None:
     caller = state.tokens.remembered(token.decode("latin-1")) if kind.lower() == b"bearer" else None
     if caller is None or b"if-none-match" in headers or headers.get(b"accept", b"*/*") not in _ACCEPTED:
         return None
-    await state.rates.count(caller)
+    await state.rates.count(caller, scope["state"])
     scope["state"]["caller"], scope["state"]["route"] = caller, ROUTE
     grant = POLICY[ROUTE].grants.get(caller.role)
     return Access(state, caller, grant, ROUTE) if grant and not grant.masked else None

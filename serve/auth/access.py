@@ -45,7 +45,8 @@ documented_bearer = Security(HTTPBearer(bearerFormat="JWT", auto_error=False))
 class Access:
     """A caller's rights on one route, and the subjects that the access log will name.
 
-    ``service`` is the app's state; ``place`` is the address asked for, to which cursors are bound.
+    ``service`` is the app's state; ``place`` is the address asked for, to which cursors are bound. ``head``
+    says that nobody reads the body of the answer.
     """
 
     service: Any
@@ -56,6 +57,7 @@ class Access:
     warning: str | None = None
     subjects: tuple[str, ...] = ()
     customers: int | None = None
+    head: bool = False
 
     @property
     def scope(self) -> Scope:
@@ -214,6 +216,7 @@ class AuthorizedRoute(APIRoute):
             request.app.state.exports.begin(caller)
             request.state.ended = partial(request.app.state.exports.end, caller)
         access = Access(request.app.state, caller, grant, f"{self.name} {request.url.path}")
+        access.head = request.scope["state"].get("head", False)
         if rule.subject:
             shown = request.path_params[rule.subject]
             number = access.number(shown) if rule.subject in grant.masked else shown
@@ -270,7 +273,7 @@ async def _caller(request: Request, credentials: str) -> Caller:
     except RefusedError as error:
         log.warning("a token was refused: %s", error)
         raise _unknown('Bearer error="invalid_token"') from None
-    await state.rates.count(caller)
+    await state.rates.count(caller, request.scope["state"])
     return caller
 
 

@@ -3,9 +3,11 @@
 import math
 import time
 from collections import Counter
+from collections.abc import MutableMapping
+from typing import Any
 
 from fastapi import HTTPException
-from limits import parse
+from limits import RateLimitItem, parse
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import FixedWindowRateLimiter
 
@@ -24,13 +26,27 @@ class Rates:
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
         self._people, self._crm = parse(settings.rate), parse(settings.rate_crm)
 
-    async def count(self, caller: Caller) -> None:
-        """Raises HTTPException 429 for the first request too many, saying when to ask again."""
+    async def count(self, caller: Caller, state: MutableMapping[str, Any]) -> None:
+        """Notes in a request's ``state`` the headers that say what is left of the rate, whatever is answered.
+
+        Raises HTTPException 429 for the first request too many, saying when to ask again.
+        """
         rate = self._crm if caller.role is Role.CRM else self._people
-        if not await self._limiter.hit(rate, caller.role, caller.subject):
-            window = await self._limiter.get_window_stats(rate, caller.role, caller.subject)
-            seconds = max(1, math.ceil(window.reset_time - time.time()))
+        within = await self._limiter.hit(rate, caller.role, caller.subject)
+        window = await self._limiter.get_window_stats(rate, caller.role, caller.subject)
+        seconds = max(1, math.ceil(window.reset_time - time.time()))
+        state["rate"] = _headers(rate, window.remaining, seconds)
+        if not within:
             raise HTTPException(429, f"More than {rate.amount} requests.", {"Retry-After": str(seconds)})
+
+
+def _headers(rate: RateLimitItem, remaining: int, seconds: int) -> list[tuple[bytes, bytes]]:
+    """By draft-ietf-httpapi-ratelimit-headers: q requests in w seconds; r are left, for t seconds."""
+    policy = f'"caller";q={rate.amount};w={rate.get_expiry()}'
+    return [
+        (b"ratelimit-policy", policy.encode()),
+        (b"ratelimit", f'"caller";r={remaining};t={seconds}'.encode()),
+    ]
 
 
 class Exports:

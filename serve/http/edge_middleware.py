@@ -48,8 +48,10 @@ class EdgeMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        scope.setdefault("state", {})
         if scope["method"] == "HEAD":  # as GET; the server sends no body
             scope, send = {**scope, "method": "GET"}, _without_body(send)
+            scope["state"]["head"] = True
         if not _accepts_gzip(scope):
             scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]}
         scope = routable(scope)
@@ -86,7 +88,7 @@ class RequestContext:
     def __init__(self, scope: Scope, send: Send, prefix: str = "") -> None:
         self._scope, self._send, self._prefix = scope, send, prefix.encode()
         self._began = time.perf_counter()
-        self._state: dict[str, Any] = scope.setdefault("state", {})
+        self._state: dict[str, Any] = scope["state"]
         self._request_id = self._state["request_id"] = _request_id(scope)
         self.status = 0
         self.patience: asyncio.Timeout | None = None
@@ -95,7 +97,8 @@ class RequestContext:
         """Once an answer has begun it may take longer: an export is long."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = [*message.get("headers", ()), *HEADERS, (b"x-request-id", self._request_id.encode())]
+            headers = [*message.get("headers", ()), *HEADERS, *self._state.get("rate", ())]
+            headers.append((b"x-request-id", self._request_id.encode()))
             if self._prefix:
                 headers = [(name, self._prefixed(name, content)) for name, content in headers]
             if self._scope.get("scheme") == "https":

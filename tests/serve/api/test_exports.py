@@ -12,7 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from configs.errors import DataError
-from serve.api import export_formats
+from serve.api import export_formats, exports
 from serve.api.export_formats import COLUMNS
 from serve.app import create_app
 from serve.auth.policy import POLICY, Role
@@ -147,6 +147,29 @@ def test_analysts_get_pseudonyms_in_every_format(client, bearer, path, form):
 def test_no_column_but_the_number_would_have_to_be_masked():
     masked = POLICY["export_scores"].grants[Role.ANALYST].masked
     assert set(COLUMNS) & masked == {"customer_id"}
+
+
+def test_head_makes_no_more_rows_than_tell_whether_there_are_any(client, monkeypatch, access_entries):
+    monkeypatch.setattr(export_formats, "BATCH", 1)
+    made, figures = [], exports._figures
+    monkeypatch.setattr(exports, "_figures", lambda *given: made.append(given) or figures(*given))
+    for form in ("ndjson", "csv", "parquet"):
+        answers, rows = {}, {}
+        for method in ("HEAD", "GET"):
+            made.clear()
+            answer = client.request(method, f"/v1/exports/scores?format={form}")
+            rows[method] = len(made)
+            answers[method] = {
+                name: content
+                for name, content in answer.headers.items()
+                if name not in ("x-request-id", "ratelimit", "date")
+            }
+        assert answers["HEAD"] == answers["GET"]
+        if form == "ndjson":
+            assert rows == {"HEAD": 1, "GET": 5}
+    entries = [entry for entry in access_entries() if entry.action == "export"]
+    assert len({entry.details["request_id"] for entry in entries}) == 6
+    assert len({(entry.actor, entry.subject, entry.details["customers"]) for entry in entries}) == 1
 
 
 def test_an_export_that_is_held_is_not_sent_again(client, bearer, publish_run):

@@ -1,5 +1,7 @@
 """A caller has n requests in a window, and the next one is told when to come again; whatever way it takes."""
 
+import re
+
 import pytest
 from fastapi.testclient import TestClient
 
@@ -25,12 +27,19 @@ def test_exactly_n_are_answered(client, bearer, path, role, claims, n):
     refused = answers[n]
     assert Problem.model_validate(refused.json()).detail == f"More than {n} requests."
     assert 1 <= int(refused.headers["retry-after"]) <= 60
+    # What is left is told beforehand, in answers of every status and of both ways.
+    assert {answer.headers["ratelimit-policy"] for answer in answers} == {f'"caller";q={n};w=60'}
+    left = [re.fullmatch(r'"caller";r=(\d+);t=(\d+)', answer.headers["ratelimit"]) for answer in answers]
+    assert [int(match[1]) for match in left] == [*range(n - 1, -1, -1), 0, 0, 0]
+    assert all(1 <= int(match[2]) <= 60 for match in left)
+    assert left[n][2] == refused.headers["retry-after"]
     assert refused.headers["content-type"] == "application/problem+json"
 
 
 def test_callers_are_counted_apart_and_who_has_no_token_is_not_counted(client, bearer):
     for _ in range(10):
-        assert client.get("/v1/runs/latest").status_code == 401
+        refused = client.get("/v1/runs/latest")
+        assert (refused.status_code, refused.headers.get("ratelimit")) == (401, None)
     one, other = bearer("manager", manager_id="M1", sub="li"), bearer("manager", manager_id="M1", sub="wu")
     for _ in range(5):
         assert client.get("/v1/runs/latest", headers=one).status_code == 200
