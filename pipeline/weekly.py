@@ -24,7 +24,7 @@ from pipeline.ingest.ingest import ingest
 from pipeline.ingest.recorded_contacts import overlay_contacts
 from pipeline.ingest.renumbered import newest_numbers
 from pipeline.lists.call_lists import check_salt, choose_lists, reached
-from pipeline.lists.experiment import LOOK_BACK, Effect, estimate_effect, write_effect
+from pipeline.lists.experiment import LOOK_BACK, Effect, estimate_effect, with_assignments, write_effect
 from pipeline.monitoring.calibration import VERDICTS, asks_for_training, calibration, group_in_words
 from pipeline.monitoring.coverage import coverage, departures
 from pipeline.monitoring.drift import drift
@@ -192,7 +192,8 @@ def run_score(
     with step("effect") as counts, progress_bar("labels") as on_labels:
         effect = estimate_effect(context, tables, snapshot_date, on_labels)
         counts |= {"known": effect.figures["known"], "waiting": effect.figures["waiting"]}
-    return *choose_lists(context, tables, publication, effect.rows), effect
+    publication, lists = choose_lists(context, tables, publication, effect.rows)
+    return publication, lists, with_assignments(context.settings, effect, publication, lists)
 
 
 def run_publish(

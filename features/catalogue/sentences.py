@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
+from configs.amounts import amount_in_words
 from configs.dates import day_in_words
 from configs.tables import PRODUCT_CLASSES
 from features.catalogue.entries import TEXTS
 from features.catalogue.facts import Fact
-
-_WAN, _YI = 10_000, 100_000_000  # Chinese counts money in these units
 
 
 def sentence(
@@ -52,7 +51,7 @@ def in_words(kind: str, value: float, monday: date, language: str, unit: str = "
     texts = TEXTS[language]
     match kind:
         case "money":
-            return (_money_zh(value) if language == "zh" else _whole(value)) + unit
+            return amount_in_words(value, language) + unit
         case "share":
             return f"{value:.0%}"
         case "change":
@@ -82,11 +81,3 @@ def _one_of(forms: Mapping[str, str], value: float) -> str:
 
 def _whole(value: float) -> str:
     return f"{round(value):,}"
-
-
-def _money_zh(value: float) -> str:
-    """In the units in which Chinese counts: 8,500, 35万, 1.2亿; one decimal where it is not 0."""
-    for step, word in ((_YI, "亿"), (_WAN, "万")):
-        if round(abs(value) / step, 1) >= 1:
-            return f"{value / step:,.1f}".removesuffix(".0") + word
-    return _whole(value)

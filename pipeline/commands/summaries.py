@@ -172,7 +172,7 @@ def effect_in_words(figures: Mapping[str, Any]) -> str:
     """The figures of ``pipeline.lists.experiment.figures`` in sentences."""
     lines = [
         f"{figures['known']:,} assignments with a known outcome before {figures['as_of']}, "
-        f"{figures['waiting']:,} waiting for theirs"
+        f"{figures['waiting']:,} waiting for theirs; {figures['control']:,} of all are the control group"
     ]
     customers, money, currency = figures["customers"], figures["money"], figures["currency"]
     if customers:
@@ -189,7 +189,7 @@ def effect_in_words(figures: Mapping[str, Any]) -> str:
     rate = figures["response_rate"]
     learnt = "".join(f", {name} {share:.0%}" for name, share in sorted(rate["by_reason"].items()))
     whole = "money at risk" if figures["counts"] == "money" else "customers about to leave"
-    lines.append(f"of the {whole} a call is reckoned to keep {rate['overall']:.0%}{learnt}")
+    lines.append(f"of the {whole} a call is expected to keep {rate['overall']:.0%}{learnt}")
     return "\n".join(lines)
 
 
@@ -199,7 +199,7 @@ def _power_in_words(power: Mapping[str, Any]) -> str:
     if power["weeks_to_go"] == 0:
         return f"enough data: an effect of {expected} is seen in 8 of 10 such experiments"
     seen = "nothing" if power["visible"] is None else f"effects from {100 * power['visible']:.2f} points on"
-    when = "nobody is assigned" if power["weeks_to_go"] is None else f"{power['weeks_to_go']:,} more weeks"
+    when = "no end in sight" if power["weeks_to_go"] is None else f"{power['weeks_to_go']:,} more weeks"
     return (
         f"not enough data yet, {when}: with so many assignments {seen} can be seen, expected are {expected}"
     )

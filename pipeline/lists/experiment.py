@@ -1,7 +1,7 @@
 """The effect of calls by experiment: outcomes filled in, the listed against the control group."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from math import isfinite
 from types import SimpleNamespace
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Connection
 
+from configs.call_lists import CallList
 from configs.published import ResponseRate
 from configs.settings import Settings
 from models import experiment
@@ -19,6 +20,7 @@ from pipeline.artefacts import Home
 from pipeline.context import Context
 from pipeline.gates.sources import data_through
 from pipeline.ingest.renumbered import newest_numbers
+from pipeline.scoring.score import Publication
 from pipeline.snapshots.build import build_outcomes, read_partition
 from pipeline.snapshots.labelled import with_outcome
 from pipeline.tables import Ingested
@@ -37,7 +39,8 @@ class Effect:
 
     ``observed`` are outcomes by the Monday of their assignments and customer_id, empty for a Monday whose
     outcomes in the store are not known after all; ``rows`` are all assignments with them. ``newest`` is the
-    latest Monday of a run: estimates as of a later day are mistaken.
+    latest Monday of a run: estimates as of a later day are mistaken. ``figures`` count the assignments of the
+    Monday itself too.
     """
 
     as_of: date
@@ -56,6 +59,7 @@ def estimate_effect(
         last, current = assignments.latest_result(connection), served(connection)
     newest = max(monday, current.snapshot_date) if current else monday
     observed = _follow_up(bank, tables, (monday, newest), rows, last, progress)
+    of_monday = tuple(row for row in rows if row.assigned_on == monday)
     rows = tuple(_with_outcome(row, observed) for row in rows if row.assigned_on < monday)
     if bank.settings.label.definition == "delivered":  # whoever gets no label is waited for in vain
         closes = bank.settings.label.timeline
@@ -66,8 +70,18 @@ def estimate_effect(
             if not closes(row.assigned_on).matured(monday)
             or (row.assigned_on in known and row.attrited is not None)
         )
-    result = figures(bank.settings, rows, monday) | {"seen": tables.as_of(monday)}
+    result = figures(bank.settings, (*rows, *of_monday), monday) | {"seen": tables.as_of(monday)}
     return Effect(monday, newest, observed, rows, result)
+
+
+def with_assignments(
+    settings: Settings, effect: Effect, publication: Publication, lists: Sequence[CallList]
+) -> Effect:
+    """The effect as it is published with ``lists``: their own assignments are among those that wait."""
+    rows = assignments.rows_of(publication.run, publication.scores, lists)
+    waiting = (SimpleNamespace(**row, **dict.fromkeys(OUTCOME)) for row in rows)
+    known = figures(settings, (*effect.rows, *waiting), effect.as_of)
+    return replace(effect, figures={**effect.figures, **known})
 
 
 def write_effect(connection: Connection, effect: Effect) -> None:
@@ -159,11 +173,13 @@ def figures(settings: Settings, rows: Sequence[Any], as_of: date) -> dict[str, A
 
     ``customers`` and ``money`` are None as long as either arm is empty, ``money`` also where the bank counts
     customers; ``by_reason`` and ``by_manager`` hold groups of at least ``lists.min_group`` assignments;
-    ``power`` has the size of an effect that can be seen.
+    ``power`` has the size of an effect that can be seen. ``control`` counts the whole control group;
+    ``next_outcome`` is the first day on which an outcome that waits can be known.
     """
     observed, least = observed_rows(rows), settings.lists.min_group
     both = 0 < observed.control.sum() < len(observed)
     has_money = settings.counts == "money"
+    closing = [settings.label.timeline(row.assigned_on).outcome_end for row in rows if row.attrited is None]
     rate = experiment.response_rate(observed, settings.profit, least)
     return {
         "as_of": as_of.isoformat(),
@@ -171,6 +187,8 @@ def figures(settings: Settings, rows: Sequence[Any], as_of: date) -> dict[str, A
         "currency": settings.base_currency,
         "known": len(observed),
         "waiting": len(rows) - len(observed),
+        "control": sum(row.control_group for row in rows),
+        "next_outcome": min(closing).isoformat() if closing else None,
         "customers": experiment.difference_in_customers(observed) if both else None,
         "money": experiment.difference_in_money(observed) if both and has_money else None,
         "power": _power(settings, rows, observed, as_of),
@@ -185,9 +203,9 @@ def _power(settings: Settings, rows: Sequence[Any], observed: Experiment, as_of:
     count, control, waiting = len(observed), int(observed.control.sum()), len(rows) - len(observed)
     left = float(observed.attrited.mean()) if count else float(np.mean([row.risk for row in rows] or [0.0]))
     expected = settings.profit.success_rate * left
-    recent = as_of - timedelta(weeks=RATE_WEEKS)
+    recent = as_of - timedelta(weeks=RATE_WEEKS - 1)
     since = max(recent, min((row.assigned_on for row in rows), default=recent))
-    a_week = sum(row.assigned_on >= since for row in rows) / max((as_of - since).days / 7, 1)
+    a_week = sum(row.assigned_on >= since for row in rows) / ((as_of - since).days / 7 + 1)
     share = control / count if control else settings.lists.control_group_share
     needed = experiment.assignments_needed(left, expected, share)
     visible = experiment.least_visible(left, count - control, control)

@@ -31,7 +31,7 @@ from pipeline.progress import log, step
 from serve.store import outbox
 from serve.store.read_session import ReadSession
 from serve.store.store import Store
-from serve.texts.wording import TEXTS
+from serve.texts.wording import TEXTS, Wording
 
 TIMEOUT_SECONDS = 30.0  # for the mail server to answer; a message takes five answers at most
 # After which another run may send what one had begun to send: longer than a message takes.
@@ -211,8 +211,8 @@ def message_of(notification: Notification, run: Run, settings: Settings, at: dat
     Its Message-ID is the same for one run and list, so that a mail server or reader can tell a second copy.
     """
     kind = {"manager": "", "branch": "own.", "common": "common."}[notification.to.kind]
-    texts = TEXTS[settings.language]
-    words = {"monday": run.snapshot_date, "branch": _one_line(notification.to.number)}
+    texts, monday = TEXTS[settings.language], Wording(settings.language).day(run.snapshot_date)
+    words = {"monday": monday, "branch": _one_line(notification.to.number)}
     name = _one_line(notification.name)
     paragraphs = (
         texts["mail.greeting"].format(name=name) if name else "",

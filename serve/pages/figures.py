@@ -52,10 +52,9 @@ def effect_page(request: Request, access: Granted) -> Response:
         shown = [effect["customers"], *(row for rows in groups.values() for row in rows.values())]
         # The end of the scale of all intervals shown.
         widest = max((abs(end) for row in shown if row for end in row["difference"]), default=0) or 1.0
-        reading = verdict(effect)
-        return show_run(
-            request, "effect.html", session, effect=effect, groups=groups, widest=widest, reading=reading
-        )
+        explains = access.caller.role in (Role.ANALYST, Role.ADMIN)  # the setting, to who may change it
+        values = {"groups": groups, "widest": widest, "reading": verdict(effect), "explains": explains}
+        return show_run(request, "effect.html", session, effect=effect, **values)
 
 
 def shown_groups(groups: list[dict[str, Any]], role: Role) -> list[dict[str, Any]]:

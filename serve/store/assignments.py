@@ -22,9 +22,18 @@ EXPERIMENT = ("customer_id", "assigned_on", "control_group", "manager_id", "reas
 
 def write(connection: Connection, run: Run, scores: Iterable[Score], lists: Iterable[CallList]) -> None:
     """Writes the assignments of the run's Monday, in place of those of an earlier run of that Monday."""
-    assignments, by_id = tables.assignments, {score.customer_id: score for score in scores}
-    connection.execute(delete(assignments).where(assignments.c.assigned_on == run.snapshot_date))
-    rows = [
+    connection.execute(
+        delete(tables.assignments).where(tables.assignments.c.assigned_on == run.snapshot_date)
+    )
+    rows = rows_of(run, scores, lists)
+    if rows:
+        connection.execute(insert(tables.assignments), rows)
+
+
+def rows_of(run: Run, scores: Iterable[Score], lists: Iterable[CallList]) -> list[dict[str, Any]]:
+    """One row per customer assigned by the run's own lists, not by those of a Monday before."""
+    by_id = {score.customer_id: score for score in scores}
+    return [
         {
             "customer_id": decision.customer_id,
             "assigned_on": run.snapshot_date,
@@ -42,8 +51,6 @@ def write(connection: Connection, run: Run, scores: Iterable[Score], lists: Iter
         for decision in call_list.decisions
         if decision.assigned_on == run.snapshot_date
     ]
-    if rows:
-        connection.execute(insert(assignments), rows)
 
 
 def holding(connection: Connection, monday: date) -> dict[str, Assignment]:

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from types import MappingProxyType
 
+from configs.amounts import amount_in_words
 from configs.dates import day_in_words
 from configs.published import LANGUAGES, Change, Language, Reason, Run, Score
 from configs.reason_groups import GROUPS
@@ -54,8 +55,25 @@ class Wording:
         return self.either(group.en, group.zh) if group else code
 
     def money(self, minor: float) -> str:
-        """Whole currency: 1,843,200."""
-        return f"{minor / 100:,.0f}"
+        """
+        >>> Wording("en").money(184_320_050), Wording("zh").money(184_320_050)
+        ('1,843,200', '184.3万')
+        """
+        return amount_in_words(minor / 100, self.language)
+
+    short = money
+
+    def amount(self, minor: float, code: str) -> str:
+        """
+        >>> Wording("en").amount(184_320_050, "CNY"), Wording("zh").amount(184_320_050, "CNY")
+        ('1,843,200 CNY', '184.3万元')
+        """
+        blank = "" if self.currency(code) == "元" else " "
+        return f"{self.money(minor)}{blank}{self.currency(code)}"
+
+    def currency(self, code: str) -> str:
+        """The base currency beside amounts: 元 for CNY in Chinese."""
+        return "元" if (self.language, code) == ("zh", "CNY") else code
 
     def signed(self, number: float, write: Callable[[float], str]) -> str:
         """A figure as one of the other methods writes it, with its sign."""
@@ -69,24 +87,29 @@ class Wording:
         """
         return self.signed(100 * difference, "{:.1f}".format)
 
+    def size(self, difference: float) -> str:
+        """A difference of shares in points, without a sign.
+
+        >>> Wording("en").size(0.0123)
+        '1.2'
+        """
+        return f"{100 * abs(difference):.1f}"
+
     def count(self, number: float) -> str:
         return f"{number:,.0f}"
 
-    def short(self, minor: float) -> str:
-        """Three figures and a unit.
+    def tick(self, minor: float) -> str:
+        """A mark of a chart's axis, which is a round amount.
 
         >>> english, chinese = Wording("en"), Wording("zh")
-        >>> english.short(184_320_050), chinese.short(184_320_050), chinese.short(23_400_000_000)
-        ('1.84 m', '184万', '2.34亿')
+        >>> english.tick(250_000_000), english.tick(20_000_000), chinese.tick(250_000_000)
+        ('2.5 m', '200 k', '250万')
         """
-        amount = minor / 100
-        units = (
-            ((1e8, "亿"), (1e4, "万")) if self.language == "zh" else ((1e9, " bn"), (1e6, " m"), (1e3, " k"))
-        )
+        units = () if self.language == "zh" else ((1e9, " bn"), (1e6, " m"), (1e3, " k"))
         for size, unit in units:
-            if abs(amount) >= size:
-                return f"{_three(amount / size)}{unit}"
-        return f"{amount:,.0f}"
+            if abs(minor) >= 100 * size:
+                return f"{minor / 100 / size:g}{unit}"
+        return self.money(minor)
 
     def percent(self, share: float | None) -> str:
         """
@@ -155,8 +178,3 @@ def change_in_words(run: Run, score: Score, language: Language) -> str:
     texts = (words.group(part.group) if words.of(part) in known else words.of(part) for part in parts)
     what = words("change.and").join(texts)
     return words(f"change.{way}_by", change=change, what=what) if what else change
-
-
-def _three(number: float) -> str:
-    size = abs(number)
-    return f"{number:,.0f}" if size >= 100 else f"{number:.1f}" if size >= 10 else f"{number:.2f}"

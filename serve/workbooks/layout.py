@@ -32,7 +32,7 @@ _STYLES: dict[str, dict[str, Any]] = {
     "id": _CELL | {"indent": 1, "shrink": True},  # a number cut off would be read as another one
     "wrapped": _CELL | {"text_wrap": True, "indent": 1},
     "count": _CELL | {"num_format": "#,##0", "align": "center"},
-    "money": _CELL | {"num_format": "#,##0", "align": "right", "indent": 1},
+    "money": _CELL | {"align": "right", "indent": 1},
     "share": _CELL | {"num_format": "0.0%", "align": "center"},
     "input": _CELL | {"bg_color": _PAPER, "text_wrap": True, "left": 1, "left_color": _LINE},
     # The blocks of some fonts are wider than those of others.
@@ -76,9 +76,14 @@ class Column:
     cell: Callable[[Any], str | float]
 
 
-def styles(workbook: Workbook, font: str) -> Styles:
+def styles(workbook: Workbook, font: str, money_format: str) -> Styles:
+    """The formats by name; ``money_format`` shows an amount as the language does, of a cell that is exact."""
     common = {"font_name": font, "font_size": 10, "font_color": _INK}
-    return {name: workbook.add_format(common | style) for name, style in _STYLES.items()}
+    formats = {
+        name: style | {"num_format": money_format} if "money" in name and "head" not in name else style
+        for name, style in _STYLES.items()
+    }
+    return {name: workbook.add_format(common | style) for name, style in formats.items()}
 
 
 def text_width(text: str, letter: float = 1) -> float:

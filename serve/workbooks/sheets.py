@@ -47,7 +47,10 @@ class Context:
     @property
     def source(self) -> str:
         return self.words(
-            "source", run=self.run.run_id, model=self.run.model_id, currency=self.run.base_currency
+            "source",
+            run=self.run.run_id,
+            model=self.run.model_id,
+            currency=self.words.currency(self.run.base_currency),
         )
 
 
@@ -66,7 +69,7 @@ def list_sheet(workbook: Workbook, context: Context, call_list: CallList, rows: 
     sheet = workbook.add_worksheet(
         words("own.sheet" if call_list.branch_id and not call_list.manager else "list.sheet")
     )
-    style = styles(workbook, words("font"))
+    style = styles(workbook, words("font"), words("excel.money"))
     columns = _columns(context, call_list, rows)
     longest = risk_name(context.run.horizon_days)
     title = words("list.title", who=context.who(call_list))
@@ -92,12 +95,11 @@ def list_sheet(workbook: Workbook, context: Context, call_list: CallList, rows: 
 def _facts(context: Context, call_list: CallList) -> str:
     return context.words(
         "list.facts" if context.run.has_money else "list.facts.risk",
-        snapshot=context.run.snapshot_date,
+        snapshot=context.words.day(context.run.snapshot_date),
         branch=context.words("list.branch", branch=call_list.branch_id) if call_list.branch_id else "",
         listed=len(call_list.listed),
         customers=call_list.customers,
-        money=context.words.money(_listed_minor(call_list)),
-        currency=context.run.base_currency,
+        money=context.words.amount(_listed_minor(call_list), context.run.base_currency),
     )
 
 
@@ -166,12 +168,13 @@ def _why(context: Context, score: Score) -> str:
 
 
 def _maturing(context: Context, maturities: Sequence[Maturity]) -> str:
-    money = context.words.money
+    words = context.words
+    money = words.money
     named, others = maturities[:MATURITIES], maturities[MATURITIES:]
-    lines = [f"{due.matures_on} {due.product_name} {money(due.balance_minor)}" for due in named]
+    lines = [f"{words.day(due.matures_on)} {due.product_name} {money(due.balance_minor)}" for due in named]
     if others:
         total = money(sum(due.balance_minor for due in others))
-        lines.append(context.words("maturing.more", count=len(others), money=total))
+        lines.append(words("maturing.more", count=len(others), money=total))
     return "\n".join(lines)
 
 
@@ -181,7 +184,7 @@ def _contact(context: Context, last: PastContact | None) -> str:
         return context.words("contact.none")
     codes = (("channel", last.channel), ("outcome", last.outcome))
     known = (context.words.term(kind, code) for kind, code in codes if code)
-    return "\n".join((str(last.contacted_on), *known))
+    return "\n".join((context.words.day(last.contacted_on), *known))
 
 
 def _finish(
@@ -203,7 +206,7 @@ def _finish(
     }
     sheet.data_validation(top + 1, outcome, last, outcome, choice)
     of_money = (
-        words("list.money", currency=context.run.base_currency),
+        words("list.money", currency=context.words.currency(context.run.base_currency)),
         _risk_note(context),
         words("list.line", weeks=WEEKS),
     )
@@ -220,10 +223,9 @@ def _risk_note(context: Context) -> str:
     return context.words(
         f"list.risk.{label.definition}",
         drop=label.min_drop,
-        floor=label.dormant_floor,
-        currency=context.run.base_currency,
+        floor=context.words.amount(100 * label.dormant_floor, context.run.base_currency),
         days=label.horizon_days,
-        start=context.run.snapshot_date + timedelta(days=lead),
+        start=context.words.day(context.run.snapshot_date + timedelta(days=lead)),
     )
 
 
@@ -233,8 +235,8 @@ def summary_sheet(workbook: Workbook, context: Context, lists: Sequence[CallList
     Where the bank counts customers, most at high risk first.
     """
     sheet = workbook.add_worksheet(context.words("summary.sheet"))
-    style = styles(workbook, context.words("font"))
-    money, has_money = context.words.money, context.run.has_money
+    style = styles(workbook, context.words("font"), context.words("excel.money"))
+    has_money = context.run.has_money
     most_first = sorted(
         lists, key=lambda call_list: -(call_list.money_at_risk_minor if has_money else call_list.high_risk)
     )
@@ -243,13 +245,12 @@ def summary_sheet(workbook: Workbook, context: Context, lists: Sequence[CallList
     columns = _summary_columns(context, managed, total)
     facts = context.words(
         "summary.facts" if has_money else "summary.facts.risk",
-        snapshot=context.run.snapshot_date,
+        snapshot=context.words.day(context.run.snapshot_date),
         managers=len(managed),
         customers=total.customers,
         orphans=sum(call_list.customers for call_list in own),
         high=total.high_risk,
-        money=money(total.money_at_risk_minor),
-        currency=context.run.base_currency,
+        money=context.words.amount(total.money_at_risk_minor, context.run.base_currency),
     )
     branch = total.branch_id
     title = context.words("summary.title", branch=branch) if branch else context.words("common.title")

@@ -141,7 +141,7 @@ def test_workbooks_show_no_balance(bank, listed):
     sheets = load_workbook(path).worksheets
     cells = [str(cell.value) for sheet in sheets for row in sheet.iter_rows() for cell in row if cell.value]
     assert not OF_BALANCES.search("\n".join(cells))
-    assert "The list starts with the highest risk." in cells
+    assert "Ordered by risk, highest first." in cells
     assert set(listed) <= set(cells)
 
 

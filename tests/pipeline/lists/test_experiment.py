@@ -15,10 +15,12 @@ from pipeline.commands.summaries import effect_in_words
 from pipeline.context import Context
 from pipeline.lists import experiment
 from pipeline.lists.experiment import (
+    Effect,
     estimate_effect,
     figures,
     observed_rows,
     response_rate,
+    with_assignments,
     write_effect,
 )
 from serve.store import assignments
@@ -92,7 +94,28 @@ def test_without_a_control_group_nothing_is_compared(settings, rows):
 def test_before_the_first_assignment_everything_is_open(settings):
     found = figures(settings, [], AS_OF)
     assert (found["known"], found["power"]["weeks_to_go"]) == (0, None)
-    assert "nobody is assigned" in effect_in_words(found)
+    assert "no end in sight" in effect_in_words(found)
+
+
+def test_the_first_run_counts_its_own_control_group(settings):
+    """Nothing was assigned before; of two assigned this Monday one is in the control group."""
+    run = published_run(day=OPEN)
+    scores = [a_score(name, 1, manager_id=None) for name in ("c1", "c2", "c3")]
+    whys = ("listed", "held_out", "cooled_down")
+    decisions = tuple(
+        Decision(
+            score.customer_id, None, None, why, "", 0, assigned_on=OPEN if why != "cooled_down" else None
+        )
+        for score, why in zip(scores, whys, strict=True)
+    )
+    lists = [CallList(None, None, (), 3, 0, 0, decisions)]
+    before = Effect(OPEN, OPEN, {}, (), figures(settings, [], OPEN))
+    found = with_assignments(settings, before, SimpleNamespace(run=run, scores=scores), lists).figures
+    assert (before.figures["waiting"], before.figures["power"]["weeks_to_go"]) == (0, None)
+    assert (found["known"], found["waiting"], found["control"]) == (0, 2, 1)
+    assert found["power"]["a_week"] == 2
+    assert found["power"]["weeks_to_go"] > 0
+    assert found["next_outcome"] == "2026-09-06"  # 7 + 90 days after 1 June
 
 
 def test_in_words(settings, rows):

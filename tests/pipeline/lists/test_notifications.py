@@ -30,11 +30,11 @@ def test_a_managers_notification_in_chinese():
     assert message["From"].addresses[0].addr_spec == "attrition@bank.example"
     assert message["To"].addresses[0].display_name == "张伟"
     assert message["To"].addresses[0].addr_spec == "m1@bank.example"
-    assert message["Subject"] == "客户联系名单，2026-11-16 当周"
+    assert message["Subject"] == "客户联系名单，2026年11月16日当周"
     assert message["Date"].datetime == NINE
     assert message["Auto-Submitted"] == "auto-generated"
     assert message.get_content() == (
-        "张伟，您好：\n\n2026-11-16 当周的客户联系名单已生成：\n\nhttps://attrition.bank.example/\n\n"
+        "张伟，您好：\n\n2026年11月16日当周的客户联系名单已生成：\n\nhttps://attrition.bank.example/\n\n"
         "请登录系统查看名单，并记录每次联系的结果。\n\n本邮件不含任何客户信息；回复时也请勿提及客户信息。\n\n"
         "Demo Bank\n"
     )
@@ -42,23 +42,23 @@ def test_a_managers_notification_in_chinese():
 
 def test_a_branchs_notification_in_english_greets_nobody_by_name():
     message = written(BRANCH, language="en")
-    assert message["Subject"] == "Branch B1: customers without a manager, week of 2026-11-16"
+    assert message["Subject"] == "Branch B1: unassigned customers, week of 16 Nov 2026"
     assert message.get_content().startswith(
-        "The list of customers of branch B1 without a manager, to be called in the week of 2026-11-16, "
+        "The list of customers of branch B1 who have no manager, to be called in the week of 16 Nov 2026, "
         "is ready:\n\n"
-        "https://attrition.bank.example/\n\nPlease sign in there"
+        "https://attrition.bank.example/\n\nSign in there"
     )
     assert written(ZHANG, language="en").get_content().startswith("Dear 张伟,\n\nYour list")
 
 
 @pytest.mark.parametrize(("language", "subject"), [
-    ("en", "Customers to call, week of 2026-11-16"), ("zh", "公共客户联系名单，2026-11-16 当周")
+    ("en", "Customers to call, week of 16 Nov 2026"), ("zh", "公共客户联系名单，2026年11月16日当周")
 ])  # fmt: skip
 def test_the_notification_of_the_common_list_names_no_branch(language, subject):
     common = Notification(Recipient("common", ""), "", "desk@bank.example")
     message = written(common, language=language)
     assert message["Subject"] == subject
-    assert not [word for word in ("None", "branch", "机构") if word in message.get_content()]
+    assert not [word for word in ("None", "branch", "支行") if word in message.get_content()]
     assert str(common.to) == "the common list"
 
 

@@ -24,13 +24,13 @@ def test_a_board_shows_who_has_what_at_risk_and_how_far_the_lists_are(signed_in)
     first, second, nobody = rows(page, "managers")
     cells = [cell.split(" ")[-1] for cell in (first[1], first[3], first[4], first[5])]
     assert cells == ["9,200,000", "7", "5", "57%"]
-    assert first[6] == "Worked off 2 / 7"
-    assert first[7] == "What came of the calls Will stay 1 Undecided, call again 1"
+    assert first[6] == "Done 2 / 7"
+    assert first[7] == "Outcomes of the calls Will stay 1 Undecided, call again 1"
     assert second[0] == "&lt;script&gt;alert(1)&lt;/script&gt; M2"
-    assert (second[6], nobody[6]) == ("Worked off 1 / 2", "Worked off 0 / 2")
-    assert nobody[0] == "Nobody in charge"
+    assert (second[6], nobody[6]) == ("Done 1 / 2", "Done 0 / 2")
+    assert nobody[0] == "Unassigned"
     assert "<b>45%</b>" in page.text  # 4 + 1 + 0 of 7 + 2 + 2 customers were spoken with in time
-    assert "3 of 11 called" in page.text
+    assert "3 of 11 calls recorded" in page.text
     assert rows(page, "outcomes") == [
         ["Will stay", "1", "33%"],
         ["Undecided, call again", "1", "33%"],
@@ -63,10 +63,10 @@ def test_a_run_without_figures_says_so(signed_in):
     client = signed_in("branch_head", branch_id="B1")
     page = client.get("/branches/B1?run=2026-10-19-run3")
     assert page.status_code == 200
-    assert "published without the branch&#39;s figures" in page.text
+    assert "published without figures of branches" in page.text
 
 
 def test_in_chinese(signed_in):
     page = signed_in("branch_head", branch_id="B1").get("/branches/B1", headers={"Accept-Language": "zh"})
-    for text in ("机构 B1", "维护覆盖率", "无客户经理", "1,180万", "离任经理的客户"):
+    for text in ("支行 B1", "维护覆盖率", "未分配客户经理", "1,180万", "离任经理的客户"):
         assert text in page.text, text

@@ -15,7 +15,7 @@ from tests.serve.pages.conftest import SignedIn
 
 RUN = "2026-11-16-common"
 CALLERS = ("crm", "admin")
-ABSENT = ("None", "Branch ", "not known", "Nobody in charge", "nobody in charge")
+ABSENT = ("None", "Branch ", "not known", "Unassigned", "unassigned")
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_managers_without_branches_have_one_board(publish: Any, signed_in: Signe
     assert page.status_code == 200
     assert 'href="/lists/M1?' in page.text
     assert "<h1>By manager</h1>" in page.text
-    no_word_of_absent(page.text.replace("Nobody in charge", "", 1))  # the tile that counts them
+    no_word_of_absent(page.text.replace("Unassigned", "", 1))  # the tile that counts them
 
 
 def test_the_list_over_the_api(publish: Any, client: TestClient, bearer: Callable[..., Any]) -> None:

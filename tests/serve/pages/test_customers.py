@@ -38,7 +38,7 @@ def test_a_customers_page_tells_everything(manager):
     for text in (
         "Customer 6217000000000000101",
         "Affluent · Mature",
-        "4.80 m", "68%", "51%", "27%",
+        "4,800,000", "68%", "51%", "27%",
         "money moves to other banks",
         "Moved 480,000 CNY to other banks",
         "up 12 points since last week",
@@ -108,7 +108,7 @@ def test_the_same_form_with_another_outcome_is_refused(manager, store_url):
     manager.post(f"{PATH}/outcome", data=fields | {"outcome": "leaving"})
     answer = manager.post(f"{PATH}/outcome", data=fields | {"outcome": "will_stay"})
     assert answer.status_code == 422
-    assert "This form was sent before" in answer.text
+    assert "This form was already sent" in answer.text
     assert [contact.outcome for contact in recorded(store_url)] == ["leaving"]
 
 
@@ -118,7 +118,7 @@ def test_what_cannot_be_recorded_now_stays_in_the_form(manager, store_url, monke
     with Store(store_url) as store, store.write():
         answer = manager.post(f"{PATH}/outcome", data=fields)
     assert answer.status_code == 503
-    assert "Nothing was recorded yet" in answer.text
+    assert "Nothing was saved" in answer.text
     assert "typed before" in answer.text
     assert 'value="leaving" id="outcome-leaving" checked' in answer.text
     assert fields["key"] in answer.text
@@ -128,11 +128,11 @@ def test_what_cannot_be_recorded_now_stays_in_the_form(manager, store_url, monke
 @pytest.mark.parametrize(
     ("fields", "place", "text"),
     [
-        ({}, "outcome", "Choose what came of the call."),
-        ({"outcome": "gone fishing"}, "outcome", "Choose what came of the call."),
-        ({"outcome": "leaving", "key": "short"}, "outcome", "Choose what came of the call."),
-        ({"note": "x" * 2001, "outcome": "leaving"}, "note", "note has 2001 characters; at most 2000 fit."),
-        ({"outcome": "leaving", "note": "a\x00b"}, "note", "holds a character that cannot be kept"),
+        ({}, "outcome", "Choose the outcome of the call."),
+        ({"outcome": "gone fishing"}, "outcome", "Choose the outcome of the call."),
+        ({"outcome": "leaving", "key": "short"}, "outcome", "Choose the outcome of the call."),
+        ({"note": "x" * 2001, "outcome": "leaving"}, "note", "note has 2001 characters; the limit is 2000."),
+        ({"outcome": "leaving", "note": "a\x00b"}, "note", "contains a character that cannot be saved"),
     ],
 )
 def test_faults_stand_at_the_field_and_nothing_typed_is_lost(manager, store_url, fields, place, text):

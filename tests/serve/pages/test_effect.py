@@ -23,8 +23,8 @@ def test_too_early_says_for_how_long(signed_in):
     """The interval of customers kept reaches from −0.1 to 7.4 points, and 31 weeks are to go."""
     page = signed_in("analyst").get("/effect").text
     assert "Not enough data yet" in page
-    assert "31 more weeks until an effect of the expected size would show." in page
-    assert "an effect of +1.2 points" in page
+    assert "About 31 more weeks of data are needed to tell whether calling helps." in page
+    assert "Expected effect: 1.2 points." in page
     row = re.search(r'<th scope="row">All</th>.*?</tr>', page, re.DOTALL)[0]
     assert re.findall(r">([^<>\n]+)<", row)[1:] == ["4,200", "4.0%", "7.0%", "+3.0", "−0.1 to +7.4"]
     assert "+120" in page  # 3 points of 4,000 listed
@@ -49,12 +49,12 @@ def test_what_can_be_said(difference, weeks, reading):
 
 def test_before_the_first_estimate_and_before_either_arm_has_an_outcome(signed_in, store_url):
     kept(store_url, None)
-    assert "No estimate has been made yet" in signed_in("analyst").get("/effect").text
+    assert "No estimate yet" in signed_in("analyst").get("/effect").text
     power = published_bank.EFFECT["power"] | {"visible": None, "weeks_to_go": None}
     none = {"customers": None, "money": None, "by_reason": {}, "by_manager": {}, "power": power}
     kept(store_url, published_bank.EFFECT | none)
     page = signed_in("analyst").get("/effect").text
-    assert "No lots are drawn, so it will never show" in page
+    assert "There is no control group" not in page
     assert "Who left" not in page
 
 
@@ -63,3 +63,22 @@ def test_managers_are_compared_for_those_alone_who_may(signed_in):
     for role in ("manager", "branch_head", "analyst", "crm"):
         page = signed_in(role, manager_id="M1", branch_id="B1").get("/effect").text
         assert ">M1<" not in page, role
+
+
+def test_after_the_first_run_the_control_group_is_counted_and_the_first_day_of_outcomes_named(
+    signed_in, store_url
+):
+    power = published_bank.EFFECT["power"] | {"visible": None, "weeks_to_go": 46}
+    none = {"customers": None, "money": None, "by_reason": {}, "by_manager": {}, "power": power}
+    first = {"known": 0, "waiting": 401, "control": 23, "next_outcome": "2027-02-21"}
+    kept(store_url, published_bank.EFFECT | none | first)
+    page = signed_in("analyst").get("/effect").text
+    assert "401 customers were assigned at random so far, 23 of them to the control group" in page
+    assert "known after 21 Feb 2027" in page
+    assert "About 46 more weeks of data" in page
+    assert "There is no control group" not in page
+    kept(store_url, published_bank.EFFECT | none | first | {"control": 0})
+    for role, told in (("manager", False), ("analyst", True)):
+        page = signed_in(role, manager_id="M1").get("/effect").text
+        assert "There is no control group" in page
+        assert ("lists.control_group_share" in page) is told

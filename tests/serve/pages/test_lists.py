@@ -35,7 +35,7 @@ def test_a_list_shows_its_customers_by_rank_with_everything_a_row_says(manager):
         f"{first.money_at_risk_minor // 100:,}",
         "Moved 480,000 CNY to other banks",
         "up 12 points since last week",
-        "900 k on 4 Dec 2026",
+        "900,000 on 4 Dec 2026",
         "Last contact 27 Jun 2026: answered",
         "Talk about rolling over",
         "Record outcome",
@@ -49,7 +49,7 @@ def test_a_row_with_an_outcome_says_so_and_the_figures_count_it(manager):
     assert "Will stay" in row
     assert "Record outcome" not in row
     assert re.search(r"<dt>To call</dt><dd><b>5</b>", page)  # seven listed, of two an outcome is known
-    assert re.search(r"<dt>Worked off</dt><dd><b>2</b> <small>of 7</small>", page)
+    assert re.search(r"<dt>Done</dt><dd><b>2</b> <small>of 7</small>", page)
 
 
 def test_in_chinese(manager):
@@ -101,7 +101,7 @@ def test_a_sequence_of_pages_stays_with_its_run(manager, store_url, settings, mo
         )
     second = manager.get(following)
     assert shown(second) == LISTED[3:6]
-    assert "a newer one has been published" in second.text
+    assert "A newer run is available" in second.text
     assert shown(manager.get("/lists/M1")) == LISTED[::-1][:3]
     assert manager.get("/lists/M1?run=never").status_code == 404
 

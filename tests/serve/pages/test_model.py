@@ -48,7 +48,7 @@ def test_branches_are_compared_for_admin_alone_and_alarms_come_first(signed_in):
 
 def test_features_that_moved_are_named_with_a_reading(signed_in):
     page = signed_in("analyst").get("/model").text
-    assert "Of 463 features, beside 31 Aug 2026" in page
+    assert "463 features compared with 31 Aug 2026" in page
     assert re.search(r"login_count_4w</code></th><td class=\"number\">0.270</td><td>drifted", page)
     assert re.search(r"aum_change_13w</code></th><td class=\"number\">0.020</td><td>stable", page)
 

@@ -103,9 +103,9 @@ def test_the_style_sheet_may_be_kept_and_pages_name_its_version(client):
 
 
 def test_an_older_run_is_named_as_such(manager):
-    assert "a newer one has been published" not in manager.get("/lists/M1").text
+    assert "A newer run is available" not in manager.get("/lists/M1").text
     old = manager.get(f"/lists/M1?run={published_bank.run(3).run_id}")
-    assert "You are reading the run of 19 Oct 2026" in old.text
+    assert "You are viewing the run of 19 Oct 2026" in old.text
     assert published_bank.run(3).run_id in old.text
 
 

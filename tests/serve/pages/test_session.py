@@ -60,8 +60,8 @@ def test_elsewhere_the_cookie_is_for_tls_and_this_host_alone(service, bank_servi
     [
         ("", "Enter your access token."),
         ("   ", "Enter your access token."),
-        ("not.a.token", "This token is not accepted"),
-        ("x" * (LONGEST_TOKEN + 1), "longer than any token that a browser can keep"),
+        ("not.a.token", "This token was not accepted"),
+        ("x" * (LONGEST_TOKEN + 1), "too long to be a token"),
     ],
 )
 def test_a_token_that_is_not_accepted_is_shown_at_the_field(client, bad, text):
@@ -80,7 +80,7 @@ def test_a_token_may_be_pasted_with_line_ends(client, service):
 
 
 def test_an_expired_token_is_not_accepted_and_an_expired_session_is_told(client, service, monkeypatch):
-    assert "This token is not accepted" in sign_in(client, token(service, seconds=-60)).text
+    assert "This token was not accepted" in sign_in(client, token(service, seconds=-60)).text
     assert sign_in(client, token(service, seconds=60)).status_code == 303
     assert client.get("/lists/M1").status_code == 200
     later = time.time() + 120
@@ -102,7 +102,7 @@ def test_signing_out_ends_the_session(client, service):
     answer = client.post("/sign-out", data={"seal": seal_of(page)})
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?why=out")
     assert client.get("/lists/M1").headers["location"] == "/sign-in?to=%2Flists%2FM1"
-    assert "You are signed out." in client.get("/sign-in?why=out").text
+    assert "You have signed out." in client.get("/sign-in?why=out").text
 
 
 def two_workers(service):

@@ -35,13 +35,15 @@ def test_open_alarms_say_what_to_do_and_who_has_taken_them_up(page):
 def test_sources_gates_steps_and_commands(page):
     text = plain(page)
     assert "digital events 25 Oct 2026 22" in text
-    assert "38 of 40 passed. Gate Verdict What to do AUM overridden look for balances in another unit" in text
+    assert (
+        "38 of 40 passed. Gate Verdict What to do AUM overridden check for balances in another unit" in text
+    )
     assert "age of digital events declared late deliver what is missing and run the week again" in text
     assert "Declared late: digital events (moved to the new system)." in text
     assert "ingest 41.2" in text
     assert "lists failed 3.1" in text
     assert "Last weekly run exit code 5 16 Nov 2026 06:00" in text
-    assert "weekly 16 Nov 2026 16 Nov 2026 07:00 UTC – has not ended" in text
+    assert "weekly 16 Nov 2026 16 Nov 2026 07:00 UTC – not finished" in text
     assert "weekly 16 Nov 2026 16 Nov 2026 06:00 UTC 431 exit code 5" in text
 
 
@@ -75,6 +77,6 @@ def test_before_the_first_run_it_says_so(service, signed_in, tmp_path):
     with Store(service.store) as store, store.write():
         pass
     text = plain(signed_in("admin").get("/status").text)
-    assert "No run is served yet." in text
-    assert "None is open." in text
-    assert text.count("Nothing is recorded yet.") == 4
+    assert "No run has been published yet." in text
+    assert "No open alarms." in text
+    assert text.count("Nothing recorded yet.") == 4

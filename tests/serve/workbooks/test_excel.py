@@ -13,6 +13,7 @@ from openpyxl.utils import get_column_letter
 
 from configs.published import LANGUAGES, Change, Manager, Maturity, PastContact, Profile, RunExtras
 from configs.settings import Label
+from serve.texts.wording import TEXTS
 from serve.workbooks import excel
 from serve.workbooks.excel import branch_workbook, manager_workbook, write_lists
 from serve.workbooks.sheets import Context
@@ -98,7 +99,8 @@ def sheet(context, lists, read_session):
 def test_a_managers_sheet_holds_the_list_in_order(sheet):
     assert sheet.title == "联系名单"
     assert [cell for cell in row(sheet, HEAD) if "_" not in cell] == [
-        "序号", "分组", "客户号", "层级、阶段", "资产", "13周走势", "30天风险", "60天风险", "90天风险",
+        "序号", "分组", "客户号", "层级、阶段", "管理资产（AUM）", "13周走势", "30天风险", "60天风险",
+        "90天风险",
         "可挽留资金", "预计流失资金",
         "原因与变化", "90天内到期", "最近联系", "建议下一步", "联系结果", "备注",
     ]  # fmt: skip
@@ -106,8 +108,9 @@ def test_a_managers_sheet_holds_the_list_in_order(sheet):
         "rank": 1, "part": "本周联系", "customer": "c4", "segment": "财富客户\n成熟期", "aum": 1843200.5,
         "line": "▁▁▁▂▃▃▄▄▅▆▆▇█",  # 1 … 13 yuan in whole eighths of 13, without the loan
         "risk_90d": 0.412, "keep": 88.2, "money": 500,
-        "maturing": "2026-12-03 定期3 3,000\n2026-12-04 定期4 4,000\n2026-12-05 定期5 5,000\n另有2笔：13,000",
-        "contact": "2026-10-12\n电话\n已接通", "next_step": "先致歉",
+        "maturing": "2026年12月3日 定期3 3,000\n2026年12月4日 定期4 4,000\n"
+        "2026年12月5日 定期5 5,000\n另有2笔：1.3万",
+        "contact": "2026年10月12日\n电话\n已接通", "next_step": "先致歉",
         "run_id": "run-1", "manager_id": "M1", "customer_id": "c4",
     }  # fmt: skip
     second = cells_of(sheet, 2)
@@ -122,7 +125,7 @@ def test_a_horizon_of_the_banks_own_heads_the_only_risk(context, write, make_sco
     sheet = write([make_score("a", risk_90d=None, risk_own=0.25)], horizon_days=180)
     assert [cell for cell in row(sheet, HEAD) if "风险" in cell] == ["180天风险"]
     assert cells_of(sheet, 1)["risk_own"] == 0.25
-    assert any("180 天内" in str(cell.value) and "本行" in str(cell.value) for cell in sheet["A"])
+    assert any("180天内" in str(cell.value) and "本行" in str(cell.value) for cell in sheet["A"])
 
 
 @pytest.mark.parametrize(
@@ -142,10 +145,10 @@ def test_what_changed_stands_below_the_reasons(write, make_score, change, text):
 def test_the_head_says_whose_list_of_which_day_and_run(sheet):
     head = " ".join(sheet.cell(number, 1).value for number in (1, 2, 3))
     assert "张伟 (M1)" in head
-    assert "2026-11-16" in head
+    assert "2026年11月16日" in head
     assert "run-1" in head
-    assert "名单 2 人" in head
-    assert "800 CNY" in head
+    assert "名单2人" in head
+    assert "800元" in head
 
 
 def test_english_is_the_same_list_in_other_words(context, lists, read_session):
@@ -153,7 +156,7 @@ def test_english_is_the_same_list_in_other_words(context, lists, read_session):
     sheet = read(manager_workbook(english, lists[0], read_session)).active
     first, second = cells_of(sheet, 1), cells_of(sheet, 2)
     assert first["segment"] == "affluent\nMature"
-    assert first["contact"] == "2026-10-12\nPhone\nAnswered"
+    assert first["contact"] == "12 Oct 2026\nPhone\nAnswered"
     assert first["maturing"].endswith("and 2 more: 13,000")
     assert second["why"] == "1. Moved 480,000 CNY to other banks"
     assert (first["next_step"], second.get("next_step")) == ("Say sorry first", None)
@@ -161,7 +164,7 @@ def test_english_is_the_same_list_in_other_words(context, lists, read_session):
 
 def test_figures_have_formats_and_the_sheet_is_ready_to_use_and_print(sheet):
     place = {name: get_column_letter(number) for number, name in enumerate(row(sheet, NAMES), start=1)}
-    assert sheet[f"{place['aum']}6"].number_format == "#,##0"
+    assert sheet[f"{place['aum']}6"].number_format == TEXTS["zh"]["excel.money"]
     assert sheet[f"{place['risk_90d']}6"].number_format == "0.0%"
     assert sheet.freeze_panes == "C6"
     assert sheet.auto_filter.ref == f"A5:{place['customer_id']}7"
@@ -216,43 +219,43 @@ RISK_NOTES = {
     (
         "aum_drop",
         "en",
-    ): "Risk: how likely at least 50% of the customer's AUM leaves the bank within 90 days from 2026-11-23.",
-    ("aum_drop", "zh"): "流失风险：自 2026-11-23 起 90 天内，客户至少 50% 的资产离开本行的概率。",
+    ): "Risk: how likely at least 50% of the customer's AUM leaves the bank within 90 days from 23 Nov 2026.",
+    ("aum_drop", "zh"): "流失风险：自2026年11月23日起90天内，客户至少50%的管理资产离开本行的概率。",
     (
         "tier_downgrade",
         "en",
-    ): "Risk: how likely the customer's AUM falls below the lower bound of the tier and, "
-    "90 days from 2026-11-23, has been there for four weeks.",
+    ): "Risk: how likely the customer's AUM falls below the lower bound of the tier and "
+    "has stayed there for four weeks when 90 days from 23 Nov 2026 have passed.",
     (
         "tier_downgrade",
         "zh",
-    ): "流失风险：客户资产跌破其层级下限，且自 2026-11-23 起满 90 天时已连续四周低于该下限的概率。",
+    ): "流失风险：客户管理资产跌破其层级下限，且自2026年11月23日起满90天时已连续四周低于该下限的概率。",
     (
         "closure",
         "en",
-    ): "Risk: how likely the customer closes the accounts, or empties every product but loans, "
-    "within 90 days from 2026-11-23.",
-    ("closure", "zh"): "流失风险：自 2026-11-23 起 90 天内，客户销户，或除贷款外所有产品余额清零的概率。",
+    ): "Risk: how likely the customer closes the accounts, or empties every product except loans, "
+    "within 90 days from 23 Nov 2026.",
+    ("closure", "zh"): "流失风险：自2026年11月23日起90天内，客户销户，或除贷款外所有产品余额清零的概率。",
     (
         "dormancy",
         "en",
-    ): "Risk: how likely the customer makes no booking within 90 days from 2026-11-23 and then has "
+    ): "Risk: how likely the customer makes no transactions within 90 days from 23 Nov 2026 and then has "
     "an AUM below 5,000 CNY.",
     (
         "dormancy",
         "zh",
-    ): "流失风险：自 2026-11-23 起 90 天内，客户没有任何自主交易，且期满时资产低于 5,000 CNY 的概率。",
+    ): "流失风险：自2026年11月23日起90天内，客户没有任何自主交易，且期满时管理资产低于5,000元的概率。",
     (
         "silence",
         "en",
-    ): "Risk: how likely the customer makes no booking within 90 days from 2026-11-23.",
-    ("silence", "zh"): "流失风险：自 2026-11-23 起 90 天内，客户没有任何自主交易的概率。",
+    ): "Risk: how likely the customer makes no transactions within 90 days from 23 Nov 2026.",
+    ("silence", "zh"): "流失风险：自2026年11月23日起90天内，客户没有任何自主交易的概率。",
     (
         "delivered",
         "en",
-    ): "Risk: how likely the customer leaves within 90 days from 2026-11-16, by the bank's own "
+    ): "Risk: how likely the customer leaves within 90 days from 16 Nov 2026, by the bank's own "
     "record of who left.",
-    ("delivered", "zh"): "流失风险：自 2026-11-16 起 90 天内，客户按本行自有流失记录流失的概率。",
+    ("delivered", "zh"): "流失风险：自2026年11月16日起90天内，客户按本行自有流失记录流失的概率。",
 }
 
 
@@ -277,22 +280,22 @@ def test_an_empty_list_says_so(write):
 
 def test_a_branch_sees_its_managers_the_customers_without_one_and_the_total(context, lists, read_session):
     book = read(branch_workbook(context, lists, read_session))
-    assert book.sheetnames == ["汇总", "无客户经理"]
+    assert book.sheetnames == ["汇总", "未分配客户经理"]
     table = [row(book["汇总"], number) for number in range(HEAD + 1, HEAD + 4)]
     assert table == [
         ["M1", "张伟", 2, 4, 3, 1800, 2, 800, pytest.approx(800 / 1800)],
-        ["无客户经理", None, None, 1, 1, 700, 1, 700, 1],
-        ["机构合计", None, None, 5, 4, 2500, 3, 1500, 0.6],
+        ["未分配客户经理", None, None, 1, 1, 700, 1, 700, 1],
+        ["支行合计", None, None, 5, 4, 2500, 3, 1500, 0.6],
     ]
-    assert cells_of(book["无客户经理"], 1)["customer_id"] == "c5"
-    assert "manager_id" not in cells_of(book["无客户经理"], 1)
+    assert cells_of(book["未分配客户经理"], 1)["customer_id"] == "c5"
+    assert "manager_id" not in cells_of(book["未分配客户经理"], 1)
 
 
 def test_a_branchs_managers_stand_by_money_at_risk(context, lists, read_session):
     money = lists[0].money_at_risk_minor + 1
     richer = replace(lists[0], manager=Manager("M2", "李娜", "B1", 2), money_at_risk_minor=money, listed=())
     summary = read(branch_workbook(context, [*lists, richer], read_session))["汇总"]
-    assert [summary.cell(HEAD + place, 1).value for place in (1, 2, 3)] == ["M2", "M1", "无客户经理"]
+    assert [summary.cell(HEAD + place, 1).value for place in (1, 2, 3)] == ["M2", "M1", "未分配客户经理"]
 
 
 def test_the_same_run_gives_the_same_bytes(tmp_path, read_session, settings, lists):
@@ -323,7 +326,7 @@ def test_a_bank_without_managers_and_branches_has_one_workbook_of_one_sheet(
     assert sheet.title == "联系名单"
     title, facts = (sheet.cell(row, 1).value for row in (1, 2))
     assert title == "本周客户联系名单 · 公共名单"
-    assert "机构" not in facts
+    assert "支行" not in facts
     assert "None" not in facts
 
 
@@ -338,7 +341,7 @@ def test_a_summary_of_managers_without_branches_names_none(folder, read_session,
     texts = [str(cell.value) for row in summary.iter_rows() for cell in row if cell.value is not None]
     assert texts[0] == "流失预警汇总"
     assert "合计" in texts
-    assert not [text for text in texts if "机构" in text or "None" in text]
+    assert not [text for text in texts if "支行" in text or "None" in text]
 
 
 def test_a_number_is_a_part_of_a_name_that_a_file_system_takes():
