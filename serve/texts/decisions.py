@@ -19,8 +19,7 @@ def decision_in_words(run: Run, decision: Decision, language: Language) -> str:
     return words(
         known,
         rank=decision.rank,
-        keep=words.money(decision.expected_value_minor),
-        currency=run.base_currency,
+        keep=words.amount(decision.expected_value_minor, run.base_currency),
         until=words.day(decision.until) if decision.until else "–",
     )
 

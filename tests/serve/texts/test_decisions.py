@@ -32,7 +32,7 @@ def test_every_decision_has_a_sentence_of_its_own(make_run, language, counts):
         assert ("7 Dec 2026" in sentence or "2026年12月7日" in sentence) == (
             code in ("cooled_down", "held_out")
         )
-        assert not counts or not any(word in sentence for word in ("keep", "CNY", "挽留"))
+        assert not counts or not any(word in sentence for word in ("keep", "CNY", "元", "挽留"))
 
 
 def test_a_manager_reads_the_day_the_place_and_the_money(make_run):
@@ -41,7 +41,7 @@ def test_a_manager_reads_the_day_the_place_and_the_money(make_run):
         "Not listed: contacted recently; may be called again from 7 Dec 2026."
     )
     assert decision_in_words(run, a_decision("listed", "most_to_keep"), "zh") == (
-        "已列入名单，第3位：联系后预计可挽留575,347 CNY。"
+        "已列入名单，第3位：联系后预计可挽留57.5万元。"
     )
 
 
