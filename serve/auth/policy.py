@@ -78,6 +78,10 @@ POLICY: Mapping[str, Rule] = {
     # Pages, which cannot be masked and are therefore not for analysts where they name somebody.
     "start": Rule(_FIGURES),
     "manager_page": Rule(_BY_NAME, "read list", "manager_id"),
+    "manager_customers_page": Rule(_BY_NAME, "read list", "manager_id"),
+    "common_customers_page": Rule(_BY_THE_BANK, "read list"),
+    "branch_customers_page": Rule(_BY_BRANCH, "read list", "branch_id"),
+    "find_customer": Rule(_BY_NAME, "read customer"),
     "customer_page": Rule(_BY_NAME, "read customer", "customer_id"),
     "record_outcome": Rule(_BY_NAME, "record outcome", "customer_id"),
     "branches_page": Rule(_BY_BRANCH, "read branches"),

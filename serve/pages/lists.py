@@ -1,61 +1,97 @@
-"""The branches with this week's work, a manager's list, a branch's own list, and the common list."""
+"""The branches with this week's work, the lists, and the portfolios that they are made of."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 
-from configs.published import Score
 from serve.api.managers import COMMON
 from serve.api.requests import BranchId, ManagerId
 from serve.auth.access import Access, Granted
+from serve.http.paths import path_part
 from serve.pages.page import Page, RunId, asked_run, go, language_of, may, show_run
 from serve.store import branch_summary, contacts
-from serve.store.list_rows import list_rows
+from serve.store.list_rows import ListRow, list_rows
+from serve.store.portfolio import Choice, ListOwner, PortfolioView
 from serve.store.read_session import ReadSession
 from serve.texts.wording import Wording
 
 ROWS = 500  # of a list on one page
+CUSTOMERS = 100  # of a portfolio on one page
+SHOWN_GONE = 20  # customers who left the list
 
 pages = APIRouter(include_in_schema=False, route_class=Page)
 After = Annotated[int, Query(ge=0, le=1_000_000)]
+Chosen = Annotated[Choice, Depends()]
+COMMON_OWNER = ListOwner()
 
 
 @pages.get("/lists/{manager_id}")
 def manager_page(
-    request: Request, manager_id: ManagerId, access: Granted, run: RunId = "", after: After = 0
+    request: Request,
+    manager_id: ManagerId,
+    access: Granted,
+    chosen: Chosen,
+    run: RunId = "",
+    after: After = 0,
 ) -> Response:
     """The customers whom a manager calls this week, first things first."""
-    with asked_run(access, run) as session:
-        manager = session.manager(manager_id)
-        if manager is None:
-            raise HTTPException(404)
-        name = f"{manager.name} ({manager.manager_id})" if manager.name else manager.manager_id
-        who = Wording(language_of(request))("list.of", who=name)
-        return _list_page(request, access, session, session.manager_list(manager_id), after, who)
+    with asked_list(access, run, ListOwner(manager_id)) as session:
+        return _list_page(request, access, PortfolioView(session, ListOwner(manager_id), True), chosen, after)
 
 
 @pages.get("/list")
-def common_list_page(request: Request, access: Granted, run: RunId = "", after: After = 0) -> Response:
+def common_list_page(
+    request: Request, access: Granted, chosen: Chosen, run: RunId = "", after: After = 0
+) -> Response:
     """Listed customers with neither manager nor branch: all of them in a bank without both."""
-    access.about(COMMON)
-    with asked_run(access, run) as session:
-        who = Wording(language_of(request))("common.who")
-        return _list_page(request, access, session, session.common_list(), after, who)
+    with asked_list(access, run, COMMON_OWNER) as session:
+        return _list_page(request, access, PortfolioView(session, COMMON_OWNER, True), chosen, after)
 
 
 @pages.get("/branches/{branch_id}/list")
 def branch_list_page(
-    request: Request, branch_id: BranchId, access: Granted, run: RunId = "", after: After = 0
+    request: Request, branch_id: BranchId, access: Granted, chosen: Chosen, run: RunId = "", after: After = 0
 ) -> Response:
     """Listed customers without a manager, whom the branch head calls, or gives to somebody."""
-    with asked_run(access, run) as session:
-        listed = session.branch_list(branch_id)
-        if not listed and not session.branch_known(branch_id):
-            raise HTTPException(404)
-        who = Wording(language_of(request))("list.own", branch=branch_id)
-        return _list_page(request, access, session, listed, after, who)
+    owner = ListOwner(None, branch_id)
+    with asked_list(access, run, owner) as session:
+        return _list_page(request, access, PortfolioView(session, owner, True), chosen, after)
+
+
+@pages.get("/lists/{manager_id}/customers")
+def manager_customers_page(
+    request: Request,
+    manager_id: ManagerId,
+    access: Granted,
+    chosen: Chosen,
+    run: RunId = "",
+    after: After = 0,
+) -> Response:
+    """Every customer of a manager with the decision about each."""
+    with asked_list(access, run, ListOwner(manager_id)) as session:
+        return _customers_page(request, PortfolioView(session, ListOwner(manager_id), False), chosen, after)
+
+
+@pages.get("/list/customers")
+def common_customers_page(
+    request: Request, access: Granted, chosen: Chosen, run: RunId = "", after: After = 0
+) -> Response:
+    """Every customer with neither manager nor branch, with the decision about each."""
+    with asked_list(access, run, COMMON_OWNER) as session:
+        return _customers_page(request, PortfolioView(session, COMMON_OWNER, False), chosen, after)
+
+
+@pages.get("/branches/{branch_id}/customers")
+def branch_customers_page(
+    request: Request, branch_id: BranchId, access: Granted, chosen: Chosen, run: RunId = "", after: After = 0
+) -> Response:
+    """Every customer of a branch without a manager, with the decision about each."""
+    owner = ListOwner(None, branch_id)
+    with asked_list(access, run, owner) as session:
+        return _customers_page(request, PortfolioView(session, owner, False), chosen, after)
 
 
 @pages.get("/branches")
@@ -84,24 +120,104 @@ def branch_page(request: Request, branch_id: BranchId, access: Granted, run: Run
         return show_run(request, "branch.html", session, branch=branch_id, summary=summary)
 
 
-def _list_page(
-    request: Request, access: Access, session: ReadSession, listed: Sequence[Score], after: int, who: str
-) -> Response:
-    """The rows after a rank; the figures above them are those of the whole list."""
-    rows = list_rows(session, listed)
-    numbers = [score.customer_id for score in listed]
+@contextmanager
+def asked_list(access: Access, run: str, owner: ListOwner) -> Iterator[ReadSession]:
+    """The run asked for. Raises HTTPException 404 where it knows no such manager or branch within reach."""
+    if owner == COMMON_OWNER:
+        access.about(COMMON)
+    with asked_run(access, run) as session:
+        manager_known = owner.manager_id is None or session.manager(owner.manager_id) is not None
+        if not manager_known or (owner.branch_id is not None and not session.branch_known(owner.branch_id)):
+            raise HTTPException(404)
+        yield session
+
+
+def list_path(owner: ListOwner) -> str:
+    """The address of a list."""
+    if owner.manager_id:
+        return f"/lists/{path_part(owner.manager_id)}"
+    return f"/branches/{path_part(owner.branch_id)}/list" if owner.branch_id else "/list"
+
+
+def _portfolio_path(owner: ListOwner) -> str:
+    return f"{list_path(owner).removesuffix('/list') if owner.branch_id else list_path(owner)}/customers"
+
+
+def _who(view: PortfolioView, words: Wording) -> str:
+    """Whose list it is, in words."""
+    owner = view.owner
+    if owner.manager_id is None:
+        return words("list.own", branch=owner.branch_id) if owner.branch_id else words("common.who")
+    manager = view.session.manager(owner.manager_id)
+    named = manager is not None and manager.name
+    return words("list.of", who=f"{named} ({owner.manager_id})" if named else owner.manager_id)
+
+
+def _list_page(request: Request, access: Access, view: PortfolioView, choice: Choice, after: int) -> Response:
+    """The rows of the list that are chosen; in each part those with an outcome come last."""
+    session = view.session
+    rows, total = _rows(view, choice, after, ROWS)
+    numbers = [row.score.customer_id for row in rows]
     recorded = contacts.of_run(session.connection, session.run.run_id, numbers)
-    page = [row for row in rows if row.rank > after][:ROWS]
+    gone, others = view.gone()
+    due = view.maturities.values() if view.maturities_known else ()
     return show_run(
         request,
         "list.html",
         session,
-        who=who,
-        rows=page,
+        **_frame(request, view, choice, after, total),
+        rows=sorted(rows, key=lambda row: (row.part == "if_time", row.score.customer_id in recorded)),
         recorded=recorded,
-        listed=len(rows),
-        more=sum(row.rank > page[-1].rank for row in rows) if page else 0,
-        money=sum(score.money_at_risk_minor for score in listed),
-        maturing=sum(due.balance_minor for row in rows for due in row.profile.maturities),
+        new=view.new(numbers),
+        due_minor=sum(maturity.balance_minor for maturities in due for maturity in maturities),
+        gone=gone[:SHOWN_GONE],
+        others=others + len(gone[SHOWN_GONE:]),
         may_record=may(access, "record_outcome"),
     )
+
+
+def _customers_page(request: Request, view: PortfolioView, choice: Choice, after: int) -> Response:
+    rows, total = _rows(view, choice, after, CUSTOMERS)
+    return show_run(
+        request, "customers.html", view.session, **_frame(request, view, choice, after, total), rows=rows
+    )
+
+
+def _rows(view: PortfolioView, choice: Choice, after: int, limit: int) -> tuple[tuple[ListRow, ...], int]:
+    """The customers of one page, and how many are chosen. Raises HTTPException 422 for too many."""
+    if choice.by_maturity and not view.maturities_known:
+        raise HTTPException(422)
+    names, total = view.page(choice, after, limit)
+    scores = view.session.scores(names)
+    return list_rows(view.session, [scores[name] for name in names]), total
+
+
+def _frame(
+    request: Request, view: PortfolioView, choice: Choice, after: int, total: int
+) -> dict[str, object]:
+    """What the two pages of an owner have in common."""
+    return {
+        "who": _who(view, Wording(language_of(request))),
+        "figures": view.figures,
+        "choice": choice,
+        "since": view.before.snapshot_date if view.before else None,
+        "total": total,
+        "after": after,
+        "whole": not view.listed_only,
+        "maturing": view.maturities_known and view.session.run.has_money,
+        "page_size": ROWS if view.listed_only else CUSTOMERS,
+        "query": _query(view.session.run.run_id, choice),
+        "whole_query": _query(view.session.run.run_id, Choice()),
+        "list_path": list_path(view.owner),
+        "portfolio_path": _portfolio_path(view.owner),
+    }
+
+
+def _query(run_id: str, choice: Choice) -> Callable[..., str]:
+    """The query of an address that keeps the run and what is chosen, but for what is changed."""
+
+    def query(**changes: object) -> str:
+        fields = {"run": run_id} | choice.asked | changes
+        return urlencode({name: value for name, value in fields.items() if value})
+
+    return query

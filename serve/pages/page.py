@@ -24,6 +24,7 @@ from serve.http.paths import path_of, path_part
 from serve.http.problems import log, on_http
 from serve.pages import charts, session
 from serve.store.read_session import GoneError, ReadSession
+from serve.texts.decisions import decision_in_words
 from serve.texts.wording import Wording, caveats, change_in_words, risk_points
 
 FOLDER = Path(__file__).parent
@@ -48,6 +49,7 @@ TEMPLATES.globals |= {
     "caveats": caveats,
     "charts": charts,
     "change_in_words": change_in_words,
+    "decision_in_words": decision_in_words,
     "risk_points": risk_points,
     "version": sha256(STYLE + ICON).hexdigest()[:12],
 }
@@ -110,6 +112,7 @@ def show(request: Request, template: str, status: int = 200, **values: Any) -> H
     frame = {
         "caller": caller,
         "places": places(caller) if caller else [],
+        "searches": caller is not None and caller.role in POLICY["find_customer"].grants,
         "prefix": request.app.state.settings.prefix,
         "here": path_of(request.scope),
         "back": here(request),
@@ -162,6 +165,7 @@ def places(caller: Caller) -> list[tuple[str, str]]:
     )
     entries = [
         ("manager_page", "nav.list", own_list, bool(caller.manager_id)),
+        ("manager_customers_page", "nav.customers", f"{own_list}/customers", bool(caller.manager_id)),
         ("branch_page", "nav.branch", own_branch, caller.role is Role.BRANCH_HEAD),
         ("branches_page", "nav.branches", "/branches", caller.role is not Role.BRANCH_HEAD),
         ("effect_page", "nav.effect", "/effect", True),

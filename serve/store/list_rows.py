@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from configs.published import Decision, PastContact, Profile, Score
+from configs.published import Decision, ListPart, PastContact, Profile, Score
 from serve.store import contacts
 from serve.store.read_session import ReadSession
 
 WEEKS = 13  # whose AUM is drawn
+MOVES = 0.1  # of AUM over those weeks, from which on its picture tells something
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,18 @@ class ListRow:
     def weeks(self) -> tuple[int, ...]:
         """AUM at the end of each of the last WEEKS weeks, oldest first."""
         return self.profile.aum_by_week[-WEEKS:]
+
+    @property
+    def moved(self) -> float | None:
+        """The share of AUM that was gained or lost over those weeks; None where that is less than MOVES."""
+        first, last = (self.weeks[0], self.weeks[-1]) if self.weeks else (0, 0)
+        change = last / first - 1 if first > 0 else 0.0
+        return change if abs(change) >= MOVES else None
+
+    @property
+    def part(self) -> ListPart:
+        """The part of the list; a follow-up that was promised is of this week whatever the risk."""
+        return "this_week" if self.decision.why == "follow_up" else self.score.list_part
 
 
 def list_rows(session: ReadSession, listed: Sequence[Score]) -> tuple[ListRow, ...]:

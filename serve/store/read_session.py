@@ -54,12 +54,15 @@ class ReadSession:
 
     def customers(self, customer_ids: Collection[str]) -> dict[str, Score | Exclusion]:
         """The score or exclusion of each of at most ``LONGEST`` customers; those unknown are left out."""
-        scores, exclusions = tables.scores, tables.exclusions
-        scored = self.of(scores).where(scores.c.customer_id.in_(customer_ids))
+        exclusions = tables.exclusions
         excluded = self.of(exclusions).where(exclusions.c.customer_id.in_(customer_ids))
-        customers: list[Score | Exclusion] = list(self._with_reasons(scored, "customer_id"))
-        customers += self._objects(Exclusion, excluded)
-        return {customer.customer_id: customer for customer in customers}
+        customers: dict[str, Score | Exclusion] = {**self.scores(customer_ids)}
+        return customers | {out.customer_id: out for out in self._objects(Exclusion, excluded)}
+
+    def scores(self, customer_ids: Collection[str]) -> dict[str, Score]:
+        """The scores of at most ``LONGEST`` customers, by customer_id; those without one are left out."""
+        query = self.of(tables.scores).where(tables.scores.c.customer_id.in_(customer_ids))
+        return {score.customer_id: score for score in self._with_reasons(query, "customer_id")}
 
     def profiles(self, customer_ids: Collection[str]) -> dict[str, Profile]:
         """The profiles of customers, by customer_id; those unknown, or of a run too old, are left out."""

@@ -31,6 +31,9 @@ ROLES = {
 }
 PAGES = [
     ("manager", "/lists/M1"),
+    ("manager", "/lists/M1?band=high&sort=aum"),
+    ("manager", "/lists/M1/customers"),
+    ("manager", "/customers?number=1"),
     ("manager", "/customers/6217000000000000101"),
     ("manager", "/customers/unknown"),
     ("branch_head", "/branches/B1"),

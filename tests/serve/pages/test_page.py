@@ -12,8 +12,8 @@ from tests.serve.pages import published_bank
 TEMPLATES = sorted((FOLDER / "templates").glob("*.html"))
 CLAIMS = {Role.MANAGER: {"manager_id": "M1"}, Role.BRANCH_HEAD: {"branch_id": "B1"}}
 PAGES = (
-    "/sign-in", "/lists/M1", "/customers/6217000000000000101", "/customers/excluded-1", "/branches",
-    "/branches/B1",
+    "/sign-in", "/lists/M1", "/lists/M1/customers", "/customers?number=1", "/customers/6217000000000000101",
+    "/customers/excluded-1", "/branches", "/branches/B1",
     "/branches/B1/list", "/effect", "/model", "/status", "/lists/none", "/customers/a%20b",
 )  # fmt: skip
 STARTS = {
@@ -124,7 +124,12 @@ def test_a_page_that_refuses_keeps_the_navigation_and_leads_onwards(manager, pat
     manager.get("/lists/M1")
     answer = manager.get(path, headers={"Accept": "text/html"})
     assert answer.status_code == status
-    assert re.findall(r'<li><a href="([^"]+)"', answer.text) == ["/lists/M1", "/effect", "/model"]
+    assert re.findall(r'<li><a href="([^"]+)"', answer.text) == [
+        "/lists/M1",
+        "/lists/M1/customers",
+        "/effect",
+        "/model",
+    ]
     assert "Go to “My list”" in answer.text
 
 
