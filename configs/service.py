@@ -1,8 +1,9 @@
 """Settings from the environment: of the score service (ATTRITION_STORE, …) and of the mail server."""
 
+import re
 from typing import Annotated, Self, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from configs.errors import ConfigError
@@ -11,6 +12,7 @@ from configs.signing_keys import parse_key
 Loaded = TypeVar("Loaded", bound=BaseSettings)
 DEMO_ISSUER = "attrition-demo"
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_CRM_LINK = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]+)?[/?#][!-z|~]*\{customer_id\}[!-z|~]*")
 Rate = Annotated[str, Field(pattern=r"^[1-9][0-9]*/(second|minute|hour|day)$")]
 
 
@@ -31,6 +33,8 @@ class ServiceSettings(BaseSettings):
     token_key: SecretStr = SecretStr("")  # the demo's secret: at least 32 random bytes, as hex or base64
     audit_key: SecretStr = SecretStr("")  # seals the access log, and turns numbers into pseudonyms; as long
     stale_days: int = Field(default=10, ge=7)  # a served Monday older than this is answered with a warning
+    # The customer's page in the bank's CRM: https://crm.bank.example/customers/{customer_id}
+    crm_link: str = ""
 
     # Each number says how much, and what it is for; docs/service.md tells more.
     host: str = "127.0.0.1"  # where the service listens; behind a proxy that speaks TLS, the loopback
@@ -56,6 +60,17 @@ class ServiceSettings(BaseSettings):
     connections: int = Field(default=2_000, ge=1)  # at once in each worker; others are answered 503
     drain_seconds: float = Field(default=2, ge=0)  # of answers as ever after SIGTERM; /readyz says 503
     stop_seconds: int = Field(default=20, ge=1)  # that answers under way then have to end
+
+    @field_validator("crm_link")
+    @classmethod
+    def _leads_to_a_customer(cls, template: str) -> str:
+        """The number of a customer stands in the path, the query or the fragment, never in the host."""
+        if template and not _CRM_LINK.fullmatch(template):
+            raise ConfigError(
+                "the service cannot start: ATTRITION_CRM_LINK is no https address with {customer_id} once "
+                "behind the host. Write it as https://crm.bank.example/customers/{customer_id}, or unset it."
+            )
+        return template
 
     @model_validator(mode="after")
     def _one_source_of_tokens(self) -> Self:

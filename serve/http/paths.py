@@ -33,6 +33,15 @@ def path_part(number: str) -> str:
     return quote(number, safe="")
 
 
+def crm_address(template: str, customer_id: str) -> str | None:
+    """The customer's page in the bank's CRM; None without a template.
+
+    >>> crm_address("https://crm.bank.example/?id={customer_id}#top", "A&1/2")
+    'https://crm.bank.example/?id=A%261%2F2#top'
+    """
+    return template.replace("{customer_id}", path_part(customer_id)) if template else None
+
+
 def path_of(scope: Scope) -> str:
     """The path of a request as it was asked for, percent-encoded."""
     return str((scope.get("raw_path") or quote(scope["path"]).encode()).decode("latin-1"))

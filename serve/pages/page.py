@@ -3,6 +3,7 @@
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,7 +21,7 @@ from configs.published import Language
 from serve.auth.access import Access, AuthorizedRoute
 from serve.auth.policy import POLICY, Role
 from serve.auth.tokens import Caller, hash_of
-from serve.http.paths import path_of, path_part
+from serve.http.paths import crm_address, path_of, path_part
 from serve.http.problems import log, on_http
 from serve.pages import charts, session
 from serve.store.read_session import GoneError, ReadSession
@@ -114,6 +115,7 @@ def show(request: Request, template: str, status: int = 200, **values: Any) -> H
         "places": places(caller) if caller else [],
         "searches": caller is not None and caller.role in POLICY["find_customer"].grants,
         "prefix": request.app.state.settings.prefix,
+        "crm_link": partial(crm_address, request.app.state.settings.crm_link),
         "here": path_of(request.scope),
         "back": here(request),
         "seal": request.app.state.forms.seal(session.SEALED, cookie),

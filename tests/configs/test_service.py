@@ -96,3 +96,28 @@ def test_a_secret_outside_of_the_demo_and_half_an_identity_provider_are_refused(
     with pytest.raises(ConfigError, match=said) as raised:
         load_service_settings()
     assert SECRET not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("link", "fits"),
+    [
+        ("", True),
+        ("https://crm.bank.example/customers/{customer_id}", True),
+        ("https://crm.bank.example:8443/#/c?id={customer_id}&tab=1", True),
+        ("http://crm.bank.example/customers/{customer_id}", False),
+        ("https://crm.bank.example/customers/", False),
+        ("https://crm.bank.example/{customer_id}/{customer_id}", False),
+        ("https://crm.bank.example/{number}/{customer_id}", False),
+        ("https://{customer_id}.bank.example/", False),
+        ("https://user@crm.bank.example/{customer_id}", False),
+        ("javascript:alert('{customer_id}')", False),
+        ("https://crm.bank.example/a b/{customer_id}", False),
+    ],
+)
+def test_the_link_into_the_crm_is_an_https_address_with_the_number_behind_the_host(set_variables, link, fits):
+    set_variables(DEMO | {"CRM_LINK": link})
+    if fits:
+        assert load_service_settings().crm_link == link
+    else:
+        with pytest.raises(ConfigError, match="ATTRITION_CRM_LINK is no https address"):
+            load_service_settings()
