@@ -58,7 +58,7 @@ class Week:
     which the customer was reached, before the Monday. ``last_occasion``: the last day on which something
     came up that ends a cool-down. ``least_value_minor``: what a call must be expected to keep. ``selected``:
     who was listed or in the control group the week before. ``assignments``: those made before the Monday that
-    still hold.
+    still hold. ``follow_up``: the day on which to call again, of customers with whom that was agreed.
     """
 
     snapshot_date: date
@@ -70,6 +70,7 @@ class Week:
     assignments: Mapping[str, Assignment] = field(default_factory=dict)
     last_occasion: Mapping[str, date] = field(default_factory=dict)
     least_value_minor: int = 0
+    follow_up: Mapping[str, date] = field(default_factory=dict)
 
 
 def portfolios(scores: Iterable[Score], managers: Iterable[Manager]) -> list[Portfolio]:

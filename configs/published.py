@@ -13,6 +13,10 @@ LANGUAGES: tuple[Language, ...] = get_args(Language)
 Outcome = Literal["will_stay", "undecided", "leaving", "no_answer", "not_interested", "no_contact"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
+# The manager's verdict on an alert: that a customer stood on a list, for the reasons shown.
+Feedback = Literal["useful", "already_known", "own_transfer", "purchase", "wrong", "other"]
+ALERT_FEEDBACK: tuple[Feedback, ...] = get_args(Feedback)
+
 # Of a list.
 ListPart = Literal["this_week", "if_time"]
 

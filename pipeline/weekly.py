@@ -41,7 +41,7 @@ from pipeline.training.datasets import plan_or_datasets
 from pipeline.training.selects import changed_selects, keep_selects
 from pipeline.training.train import check_settings, comparison_table, train
 from serve.api.prepared import prepared_answers
-from serve.store import contacts
+from serve.store import contacts, renumbering
 from serve.store.store import Store
 from serve.workbooks.excel import write_lists
 
@@ -101,7 +101,7 @@ def _follow_numbers(context: Context, tables: Ingested) -> None:
     newest = newest_numbers(tables).newest
     if newest:
         with promotion.audit_log(context) as audit_log:
-            moved = contacts.follow_numbers(audit_log.connection, newest)
+            moved = renumbering.follow_numbers(audit_log.connection, newest)
             if moved:
                 details = {"rows": moved}
                 audit_log.note(context.user, "renumber customers", tables.fingerprint, details)

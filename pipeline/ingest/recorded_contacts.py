@@ -1,14 +1,17 @@
 """Outcomes that managers recorded in the score store, as contacts beside the bank's own.
 
 They are laid over the tables as a folder of their own and made anew after each ingest, so that no contact is
-there twice and every snapshot sees what was known before it: a contact counts from the day on which it was
-recorded. A call that the bank's systems tell too is one contact (same customer and manager, on the same day
-or the next to it): from the day on which the bank's row was known that row counts, and before it ours.
+there twice and every snapshot sees what was known before it: a contact happened when the call took place, and
+counts from the day on which it was recorded to that on which it was corrected. A call that the bank's systems
+tell too is one contact (same customer and manager, on the same day or the next to it): from the day on which
+the bank's row was known that row counts, and before it ours.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
+from itertools import zip_longest
 
 import duckdb
 import pyarrow as pa
@@ -53,30 +56,53 @@ def overlay_contacts(home: Home, tables: Ingested, contacts: Sequence[Contact]) 
 
 
 def _rows(contacts: Sequence[Contact]) -> pa.Table:
-    """One row per customer, manager and day, in the columns of the contract; the last record counts."""
-    days = {
-        (contact.customer_id, contact.manager_id, contact.recorded_at.date()): contact for contact in contacts
-    }
-    contacts = list(days.values())
+    """One row per customer, manager, day of the call and time for which an entry stood for it, in the columns
+    of the contract and with the day until which it did; ``contacts`` are all entries, the oldest first.
+    """
+    entries = list(_standing(contacts))
     columns = {
-        "contact_id": [f"{RECORDED}-{contact.contact_id}" for contact in contacts],
-        "customer_id": [contact.customer_id for contact in contacts],
-        "manager_id": [contact.manager_id for contact in contacts],
+        "contact_id": [name for name, _, _, _ in entries],
+        "customer_id": [contact.customer_id for _, contact, _, _ in entries],
+        "manager_id": [contact.manager_id for _, contact, _, _ in entries],
         "contacted_at": pa.array(
-            [contact.recorded_at.replace(tzinfo=None) for contact in contacts], pa.timestamp("us")
+            [contact.happened_at.replace(tzinfo=None) for _, contact, _, _ in entries], pa.timestamp("us")
         ),
-        "channel": ["phone"] * len(contacts),
-        "purpose": ["retention"] * len(contacts),
-        "outcome": [OUTCOMES[contact.outcome] for contact in contacts],
-        "known_on": pa.array([contact.recorded_at.date() for contact in contacts], pa.date32()),
+        "channel": [contact.channel or "phone" for _, contact, _, _ in entries],
+        "purpose": ["retention"] * len(entries),
+        "outcome": [OUTCOMES[contact.outcome] for _, contact, _, _ in entries],
+        "known_on": pa.array([since for _, _, since, _ in entries], pa.date32()),
+        "until": pa.array([until for _, _, _, until in entries], pa.date32()),
     }
     return pa.table(columns)
+
+
+def _standing(contacts: Sequence[Contact]) -> Iterator[tuple[str, Contact, date, date | None]]:
+    """Name, entry and the days from and until which it stood for the calls of one manager to one customer on
+    one day: the last one recorded by then and not corrected by then.
+    """
+    ends = {entry.corrects: entry.recorded_at.date() for entry in contacts}
+    calls: defaultdict[tuple[str, str, date], list[Contact]] = defaultdict(list)
+    for entry in contacts:
+        if entry.outcome:
+            calls[entry.customer_id, entry.manager_id, entry.happened_at.date()].append(entry)
+    for entries in calls.values():
+        spans = [(entry, entry.recorded_at.date(), ends.get(entry.contact_id, date.max)) for entry in entries]
+        days = sorted({day for _, *span in spans for day in span} - {date.max})
+        last = [
+            next((entry for entry, since, until in reversed(spans) if since <= day < until), None)
+            for day in days
+        ]
+        changes = [k for k in range(len(days)) if k == 0 or last[k] != last[k - 1]]
+        for k, until in zip_longest(changes, [days[k] for k in changes[1:]]):
+            if standing := last[k]:
+                again = "" if days[k] == standing.recorded_at.date() else f"-{days[k]}"
+                yield f"{RECORDED}-{standing.contact_id}{again}", standing, days[k], until
 
 
 def _deduplicate(tables: Ingested, rows: pa.Table) -> pa.Table:
     """The rows with the day from which a twin of the bank's stands for them; without those that never count.
 
-    A customer whom the tables do not know has no contacts either.
+    A customer whom the tables do not know has no contacts either, and none from before the first account.
     """
     if not len(rows):
         return rows
@@ -95,13 +121,15 @@ def _deduplicate(tables: Ingested, rows: pa.Table) -> pa.Table:
         return con.sql(
             f"""
             WITH own AS ({own}),
-                known AS (SELECT DISTINCT customer_id FROM read_parquet({bank_files["customers"]}))
+                known AS (SELECT customer_id, min(opened_on) AS opened_on
+                    FROM read_parquet({bank_files["customers"]}) GROUP BY ALL)
             SELECT * FROM (
-                SELECT r.*, (SELECT min(o.known_on) FROM own AS o WHERE o.customer_id = r.customer_id
-                    AND o.manager_id = r.manager_id
-                    AND abs(o.day - r.contacted_at::DATE) <= 1) AS superseded_on,
+                SELECT r.* EXCLUDE (until), least(r.until, (SELECT min(o.known_on) FROM own AS o
+                    WHERE o.customer_id = r.customer_id AND o.manager_id = r.manager_id
+                    AND abs(o.day - r.contacted_at::DATE) <= 1)) AS superseded_on,
                     {bucket_of("r.customer_id", tables.buckets)} AS _bucket
-                FROM recorded AS r SEMI JOIN known USING (customer_id)
+                FROM recorded AS r JOIN known USING (customer_id)
+                WHERE known.opened_on IS NULL OR known.opened_on <= r.contacted_at::DATE
             ) WHERE superseded_on IS NULL OR superseded_on > known_on ORDER BY contact_id
             """
         ).to_arrow_table()

@@ -33,6 +33,7 @@ COLUMNS = ["customer_id", "contacted_at", "channel", "outcome", "known_on", "sup
 ELSE = (
     "answered",
 )  # outcomes in which a customer was reached through a channel that lists.talked leaves out
+FOLLOW_UP_STAYS = timedelta(weeks=4)  # for so long a follow-up that nobody made stays on the list
 RECENT = timedelta(weeks=4)  # whoever stood on an older list does not stay on for that
 
 
@@ -68,14 +69,19 @@ def week_of(
     opt-out counts at once.
     """
     recorded = contacts.last_reached(connection, monday)
+    last = {name: max(day, recorded.get(name, day)) for name, day in {**recorded, **bank_reached}.items()}
+    week = monday - FOLLOW_UP_STAYS, monday + timedelta(weeks=1)
+    agreed = contacts.newest_with_follow_up(connection, monday, *week)
     return Week(
         monday,
         weeks,
         rate,
         contacts.opted_out(connection),
-        {name: max(day, recorded.get(name, day)) for name, day in {**recorded, **bank_reached}.items()},
+        last,
         assignments.assigned_last(connection, monday - RECENT, monday),
         assignments.holding(connection, monday),
+        # Whoever was reached since, by the bank's own contacts, has had that call.
+        follow_up={name: day for name, day in agreed.items() if last.get(name, date.min) < day},
     )
 
 
@@ -185,6 +191,7 @@ def _with_lists(run: Run, week: Week) -> Run:
         sorted(week.selected),
         sorted((name, *astuple(assignment)) for name, assignment in week.assignments.items()),
         (week.response_rate.overall, dict(week.response_rate.by_reason)),
+        *([sorted(week.follow_up.items())] if week.follow_up else []),
     )
     went_in = dict(run.manifest) | {"lists": fingerprint(repr(facts))}
     return replace(run, run_id=run_id_of(run.snapshot_date, went_in), manifest=MappingProxyType(went_in))

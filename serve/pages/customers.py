@@ -100,9 +100,9 @@ def _contact_rows(
     ]
     rows += [
         {
-            "day": contact.recorded_at.date(),
+            "day": contact.happened_at.date(),
             "manager_id": contact.manager_id,
-            "channel": "",
+            "channel": words.term("channel", contact.channel) if contact.channel else "",
             "purpose": words("customer.recorded_here"),
             "outcome": words.term("outcome", contact.outcome),
             "note": contact.note,

@@ -21,3 +21,7 @@ def table(
 def column(name: str, kind: Any, sensitivity: Sensitivity, doc: str, *rest: Any, **options: Any) -> Any:
     options = {"nullable": False} | options
     return sa.Column(name, kind, *rest, doc=doc, info={"sensitivity": sensitivity}, **options)
+
+
+def customer(**options: Any) -> Any:
+    return column("customer_id", Id, PERSONAL, "the bank's number of the customer", **options)

@@ -4,29 +4,37 @@ Every function belongs to the caller's transaction: ``Store.append`` or ``Store.
 added or taken away.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, insert, select, true, update
 
 from configs.errors import DataError
 from serve.store import audit, tables
+from serve.store.scope import EVERYTHING, Scope
 
 LONGEST_NOTE = 2_000  # characters
+ANSWERED = ("will_stay", "undecided", "leaving")  # outcomes of who talked
+_HAPPENED = func.coalesce(tables.contacts.c.contacted_at, tables.contacts.c.recorded_at)
 
 
 class ConflictError(DataError):
     """A key that names something else already."""
 
 
+class CorrectionError(DataError):
+    """An entry that cannot be corrected: it is not there, of somebody else, or corrected already."""
+
+
 @dataclass(frozen=True)
 class Contact:
     """One outcome of a manager's call. ``key`` is the sender's: the same key again adds nothing.
 
-    ``run_id`` is the run whose list led to the call. ``contact_id`` is given by the store. Who sends it has
-    checked its outcome and its note; the time has a zone.
+    ``run_id`` is the run whose list led to the call. ``contact_id`` is given by the store, and ``corrects``
+    is that of the entry in whose place this one stands; without an outcome it withdraws that entry. Who sends
+    it has checked its parts; times have a zone. ``contacted_at`` is None where it was recorded at once.
     """
 
     key: str
@@ -37,6 +45,15 @@ class Contact:
     note: str
     recorded_at: datetime
     contact_id: int | None = None
+    channel: str | None = None
+    contacted_at: datetime | None = None
+    follow_up_on: date | None = None
+    corrects: int | None = None
+
+    @property
+    def happened_at(self) -> datetime:
+        """The time of the call."""
+        return self.contacted_at or self.recorded_at
 
 
 @dataclass(frozen=True)
@@ -51,8 +68,10 @@ def record(connection: Connection, contact: Contact, author: Author, names_run: 
     """The contact as it stands in the store, where it is added unless its manager sent it before.
 
     Whose sender names no run means the served one, which may be another when the same is sent again. Who said
-    ``no_contact`` is opted out with it. Raises ConflictError where the key stands for another contact.
+    ``no_contact`` is opted out with it. Raises ConflictError where the key stands for another contact, and
+    CorrectionError where ``corrects`` names no entry of this customer and manager that may be corrected.
     """
+    contact = _in_seconds(contact)
     same_manager = tables.contacts.c.manager_id == contact.manager_id
     same_key = tables.contacts.c.idempotency_key == contact.key
     for stored in oldest_first(connection, same_manager, same_key):  # one at most
@@ -63,13 +82,64 @@ def record(connection: Connection, contact: Contact, author: Author, names_run: 
                 "this key was used for another contact. Send each contact under a key of its own."
             )
         return stored
+    corrected = _corrected_by(connection, contact)
     added = _add(connection, contact)
     about = {name: getattr(added, name) for name in ("contact_id", "manager_id", "run_id", "outcome")}
-    entry = audit.Entry(added.recorded_at, author.name, "record contact", added.customer_id, about)
+    about |= {name: value for name in ("channel", "corrects") if (value := getattr(added, name))}
+    times = {"contacted_at": added.contacted_at, "follow_up_on": added.follow_up_on}
+    about |= {name: at.isoformat() for name, at in times.items() if at}
+    action = "correct contact" if added.outcome else "withdraw contact"
+    action = action if corrected else "record contact"
+    entry = audit.Entry(added.recorded_at, author.name, action, added.customer_id, about)
     audit.append(connection, entry, author.audit_key)
+    if corrected:
+        _follow_correction(connection, corrected, added, author)
     if added.outcome == "no_contact":
         opt_out(connection, added.customer_id, added.recorded_at, author, added.contact_id)
     return added
+
+
+def _corrected_by(connection: Connection, contact: Contact) -> Contact | None:
+    """The entry that a contact corrects; None where it corrects none. Raises CorrectionError."""
+    if contact.corrects is None:
+        if not contact.outcome:
+            raise CorrectionError("an entry without an outcome withdraws another. Name it in `corrects`.")
+        return None
+    named = oldest_first(connection, tables.contacts.c.contact_id == contact.corrects)
+    if not named or named[0].customer_id != contact.customer_id:
+        raise CorrectionError(
+            f"corrects: no entry {contact.corrects} of this customer. Name one of the customer's contact_ids."
+        )
+    if named[0].manager_id != contact.manager_id:
+        raise CorrectionError(
+            f"corrects: entry {contact.corrects} is another manager's. Who made it corrects it, or record a "
+            "contact of your own."
+        )
+    later = oldest_first(connection, tables.contacts.c.corrects == contact.corrects)
+    if later:
+        raise CorrectionError(
+            f"corrects: entry {contact.corrects} was corrected by entry {later[0].contact_id}. Correct that "
+            "one."
+        )
+    return named[0]
+
+
+def _follow_correction(connection: Connection, corrected: Contact, added: Contact, author: Author) -> None:
+    """The opt-out that a corrected entry made goes, unless another entry since it says the same."""
+    opted, contacts = tables.opt_outs, tables.contacts
+    made_by = opted.c.contact_id == corrected.contact_id
+    since = connection.scalar(select(opted.c.since).where(made_by))
+    if since is None:
+        return
+    same = contacts.c.customer_id == added.customer_id, contacts.c.outcome == "no_contact"
+    entries = oldest_first(connection, *same, contacts.c.recorded_at >= _midnight(since), counting())
+    if not entries:
+        withdraw_opt_out(connection, added.customer_id, added.recorded_at, author)
+        return
+    reason = added if added in entries else entries[0]
+    since = since if reason is added else reason.recorded_at.date()
+    values = {"contact_id": reason.contact_id, "since": since}
+    connection.execute(update(opted).where(made_by).values(values))
 
 
 def opt_out(
@@ -113,48 +183,72 @@ def opted_out(connection: Connection) -> frozenset[str]:
     return frozenset(connection.scalars(select(tables.opt_outs.c.customer_id)))
 
 
-def follow_numbers(connection: Connection, newest: Mapping[str, str]) -> int:
-    """Put what was recorded under old numbers of customers under their ``newest``; how many rows moved.
-
-    Of the opt-outs of two customers who became one the earlier stays.
-    """
-    recorded, moved = tables.contacts, 0
-    for name in set(connection.scalars(select(recorded.c.customer_id).distinct())) & set(newest):
-        renamed = update(recorded).where(recorded.c.customer_id == name).values(customer_id=newest[name])
-        moved += connection.execute(renamed).rowcount
-    opted = tables.opt_outs
-    for row in connection.execute(select(opted).order_by(opted.c.since.desc(), opted.c.customer_id)).all():
-        if row.customer_id in newest:
-            names = (row.customer_id, newest[row.customer_id])
-            since = min(row.since, opted_out_since(connection, names[1]) or row.since)
-            connection.execute(delete(opted).where(opted.c.customer_id.in_(names)))
-            values = {"customer_id": names[1], "since": since, "contact_id": row.contact_id}
-            connection.execute(insert(opted).values(values))
-            moved += 1
-    return moved
+def counting(day: date | None = None) -> ColumnElement[bool]:
+    """Entries that count: now, or as was known before a day began in UTC."""
+    contacts, later = tables.contacts, tables.contacts.alias("later")
+    corrected = later.c.corrects == contacts.c.contact_id
+    if day is None:
+        return contacts.c.outcome.is_not(None) & ~exists().where(corrected)
+    corrected &= later.c.recorded_at < _midnight(day)
+    return (
+        contacts.c.outcome.is_not(None)
+        & _HAPPENED.__lt__(_midnight(day))
+        & (contacts.c.recorded_at < _midnight(day))
+        & ~exists().where(corrected)
+    )
 
 
 def last_reached(connection: Connection, day: date) -> dict[str, date]:
-    """The last day before ``day`` on which each customer was reached, by the outcomes recorded here."""
+    """The last day before ``day`` on which each customer was reached, by the outcomes known before it.
+
+    By a message only who answered it was.
+    """
     contacts = tables.contacts
-    query = (
-        select(contacts.c.customer_id, func.max(contacts.c.recorded_at))
-        .where(contacts.c.outcome != "no_answer", contacts.c.recorded_at < datetime.combine(day, time()))
-        .group_by(contacts.c.customer_id)
-    )
-    return {customer_id: at.date() for customer_id, at in connection.execute(query)}
+    by_message = func.coalesce(contacts.c.channel, "") == "message"
+    talked = (contacts.c.outcome != "no_answer") & (~by_message | contacts.c.outcome.in_(ANSWERED))
+    query = select(contacts.c.customer_id, func.max(_HAPPENED)).where(counting(day), talked)
+    days = connection.execute(query.group_by(contacts.c.customer_id))
+    return {customer_id: at.date() for customer_id, at in days}
+
+
+def newest_with_follow_up(connection: Connection, day: date, since: date, until: date) -> dict[str, date]:
+    """The day on which to call again, by customer, where the newest contact known before ``day`` sets one
+    from ``since`` to before ``until``.
+    """
+    contacts = tables.contacts
+    asked = select(contacts.c.customer_id).where(contacts.c.follow_up_on >= since, counting(day))
+    newest = _newest(connection, contacts.c.customer_id.in_(asked), counting(day))
+    days = {name: contact.follow_up_on for name, contact in newest.items()}
+    return {name: on for name, on in days.items() if on and since <= on < until}
 
 
 def latest_of(connection: Connection, customer_id: str, limit: int) -> tuple[Contact, ...]:
-    """One customer's contacts, the newest first."""
+    """One customer's contacts that count, the newest first."""
     contacts = tables.contacts
     query = (
         select(contacts)
-        .where(contacts.c.customer_id == customer_id)
-        .order_by(contacts.c.recorded_at.desc(), contacts.c.contact_id.desc())
+        .where(contacts.c.customer_id == customer_id, counting())
+        .order_by(_HAPPENED.desc(), contacts.c.contact_id.desc())
         .limit(limit)
     )
     return tuple(map(_from, connection.execute(query)))
+
+
+def recorded_after(
+    connection: Connection, contact_id: int, limit: int, run_version: int, scope: Scope = EVERYTHING
+) -> tuple[Contact, ...]:
+    """The entries recorded after one, those corrected and withdrawn too, of customers within reach in a run.
+
+    In the order of contact_id, which is that of the commits.
+    """
+    contacts, scores = tables.contacts, tables.scores
+    reached = true() if scope == EVERYTHING else exists().where(
+        scores.c.run_version == run_version,
+        scores.c.customer_id == contacts.c.customer_id,
+        scope.of(scores),
+    )  # fmt: skip
+    query = select(contacts).where(contacts.c.contact_id > contact_id, reached)
+    return tuple(map(_from, connection.execute(query.order_by(contacts.c.contact_id).limit(limit))))
 
 
 def with_keys(connection: Connection, customer_id: str, start: str) -> tuple[Contact, ...]:
@@ -164,52 +258,66 @@ def with_keys(connection: Connection, customer_id: str, start: str) -> tuple[Con
 
 
 def newest_before(connection: Connection, customer_ids: Collection[str], day: date) -> dict[str, Contact]:
-    """The newest contact of each of some customers before a day began in UTC, by customer_id."""
-    return _newest(connection, customer_ids, tables.contacts.c.recorded_at < datetime.combine(day, time()))
+    """The newest contact of each of some customers as known before a day began in UTC, by customer_id."""
+    return _newest(connection, tables.contacts.c.customer_id.in_(customer_ids), counting(day))
 
 
 def of_run(connection: Connection, run_id: str, customer_ids: Collection[str]) -> dict[str, Contact]:
     """The newest contact of each of some customers that the lists of one run led to, by customer_id."""
-    return _newest(connection, customer_ids, tables.contacts.c.run_id == run_id)
+    contacts = tables.contacts
+    of_customers = contacts.c.customer_id.in_(customer_ids)
+    return _newest(connection, of_customers, contacts.c.run_id == run_id, counting())
 
 
 def recorded(run_id: str, customer_id: ColumnElement[str]) -> ColumnElement[bool]:
     """Whether an outcome of a customer is recorded that the lists of one run led to."""
     contacts = tables.contacts
-    return exists().where(contacts.c.customer_id == customer_id, contacts.c.run_id == run_id)
+    return exists().where(contacts.c.run_id == run_id, contacts.c.customer_id == customer_id, counting())
 
 
-def _newest(
-    connection: Connection, customer_ids: Collection[str], condition: ColumnElement[bool]
-) -> dict[str, Contact]:
-    contacts = tables.contacts
-    query = (
-        select(contacts)
-        .where(contacts.c.customer_id.in_(customer_ids), condition)
-        .order_by(contacts.c.recorded_at, contacts.c.contact_id)
-    )
+def _newest(connection: Connection, *conditions: ColumnElement[bool]) -> dict[str, Contact]:
+    """By the time of the call; of two at one time the later entry."""
+    query = select(tables.contacts).where(*conditions).order_by(_HAPPENED, tables.contacts.c.contact_id)
     return {row.customer_id: _from(row) for row in connection.execute(query)}
 
 
 def oldest_first(connection: Connection, *conditions: ColumnElement[bool]) -> tuple[Contact, ...]:
-    """Every contact recorded that meets the conditions, the oldest first."""
+    """Every entry that meets the conditions, those corrected and withdrawn too, the oldest first."""
     query = select(tables.contacts).where(*conditions).order_by(tables.contacts.c.contact_id)
     return tuple(map(_from, connection.execute(query)))
 
 
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time())
+
+
+def _in_seconds(contact: Contact) -> Contact:
+    """The contact with its times as the store keeps them."""
+    at, call = contact.recorded_at, contact.contacted_at
+    whole = at.astimezone(UTC).replace(microsecond=0)
+    return replace(
+        contact,
+        recorded_at=whole,
+        contacted_at=call.astimezone(UTC).replace(microsecond=0) if call else None,
+    )
+
+
 def _add(connection: Connection, contact: Contact) -> Contact:
-    at = contact.recorded_at.astimezone(UTC).replace(microsecond=0)
     row = {
         "idempotency_key": contact.key,
         "customer_id": contact.customer_id,
         "manager_id": contact.manager_id,
         "run_id": contact.run_id,
-        "outcome": contact.outcome,
+        "outcome": contact.outcome or None,
         "note": contact.note or None,
-        "recorded_at": at.replace(tzinfo=None),
+        "recorded_at": contact.recorded_at.replace(tzinfo=None),
+        "channel": contact.channel,
+        "contacted_at": contact.contacted_at and contact.contacted_at.replace(tzinfo=None),
+        "follow_up_on": contact.follow_up_on,
+        "corrects": contact.corrects,
     }
     number = connection.execute(insert(tables.contacts), row).inserted_primary_key
-    return replace(contact, recorded_at=at, contact_id=number[0] if number else None)
+    return replace(contact, contact_id=number[0] if number else None)
 
 
 def _from(row: Row[Any]) -> Contact:
@@ -218,8 +326,12 @@ def _from(row: Row[Any]) -> Contact:
         customer_id=row.customer_id,
         manager_id=row.manager_id,
         run_id=row.run_id,
-        outcome=row.outcome,
+        outcome=row.outcome or "",
         note=row.note or "",
         recorded_at=row.recorded_at.replace(tzinfo=UTC),
         contact_id=row.contact_id,
+        channel=row.channel,
+        contacted_at=row.contacted_at and row.contacted_at.replace(tzinfo=UTC),
+        follow_up_on=row.follow_up_on,
+        corrects=row.corrects,
     )

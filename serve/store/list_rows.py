@@ -59,10 +59,10 @@ def list_rows(session: ReadSession, listed: Sequence[Score]) -> tuple[ListRow, .
 def last_contact(profile: Profile, recorded: contacts.Contact | None) -> PastContact | None:
     """The newer of the bank's own contacts and the one recorded here, which wins on the same day.
 
-    A contact recorded here has neither channel nor purpose.
+    A contact recorded here has no purpose, and a channel where it was told.
     """
     newest = profile.contacts[:1]
     if recorded:
-        day = recorded.recorded_at.date()
-        newest = (PastContact(day, recorded.manager_id, "", "", recorded.outcome), *newest)
+        day, channel = recorded.happened_at.date(), recorded.channel or ""
+        newest = (PastContact(day, recorded.manager_id, channel, "", recorded.outcome), *newest)
     return max(newest, key=lambda contact: contact.contacted_on, default=None)

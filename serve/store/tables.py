@@ -10,20 +10,20 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from configs.published import HORIZONS, OUTCOMES
+from configs.published import HORIZONS
 from serve.store import alarm_tables, notification_tables
 from serve.store.columns import CONFIDENTIAL, INTERNAL, PERSONAL, PUBLIC, Id
 from serve.store.columns import column as _column
+from serve.store.columns import customer as _customer
 from serve.store.columns import metadata as metadata
 from serve.store.columns import table as _table
+from serve.store.contact_tables import alert_feedback as alert_feedback
+from serve.store.contact_tables import contacts as contacts
+from serve.store.contact_tables import opt_outs as opt_outs
 
 
 def _of_run(*rest: Any) -> Any:
     return _column("run_version", sa.Integer, INTERNAL, "the run the row belongs to", *rest, primary_key=True)
-
-
-def _customer(**options: Any) -> Any:
-    return _column("customer_id", Id, PERSONAL, "the bank's number of the customer", **options)
 
 
 def _slot() -> Any:
@@ -205,34 +205,6 @@ model_cards = _table(
     _column("model_id", Id, INTERNAL, "the model", primary_key=True),
     _column("card", sa.Text, INTERNAL,
             "JSON object: the sentences of each part, as pipeline/evaluation/model_card.py makes them"),
-    with_rowid=True,
-)
-
-contacts = _table(
-    "contacts",
-    "outcome that a manager typed; outlives the runs",
-    _column("contact_id", sa.Integer, INTERNAL, "counts up", primary_key=True),
-    _column("idempotency_key", sa.String, INTERNAL, "chosen by who sends; sent again, nothing is added"),
-    _customer(),
-    _column("manager_id", Id, PERSONAL, "who called"),
-    _column("run_id", Id, INTERNAL, "the run of the list; kept when the run itself is gone"),
-    _column("outcome", sa.String, CONFIDENTIAL, f"one of {', '.join(OUTCOMES)}",
-            sa.CheckConstraint(f"outcome IN {OUTCOMES}")),
-    _column("note", sa.Text, PERSONAL, "the manager's words", nullable=True),
-    _column("recorded_at", sa.DateTime, INTERNAL, "when it was recorded, in UTC"),
-    sa.UniqueConstraint("manager_id", "idempotency_key"),
-    sa.Index("contacts_of_customer", "customer_id", "recorded_at"),
-    with_rowid=True,
-)
-
-opt_outs = _table(
-    "opt_outs",
-    "customer who wants no more calls; outlives the runs",
-    _customer(primary_key=True),
-    _column("since", sa.Date, PERSONAL, "the day from which no list may hold the customer"),
-    _column("contact_id", sa.Integer, INTERNAL,
-            "the contact in which the customer said so; empty without one",
-            sa.ForeignKey("contacts.contact_id"), nullable=True),
     with_rowid=True,
 )
 

@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 
 from configs.errors import DataError
-from serve.store import contacts
+from serve.store import contacts, renumbering
 from serve.store.audit import entries, verify
-from serve.store.contacts import Author, ConflictError, Contact
+from serve.store.contacts import Author, ConflictError, Contact, CorrectionError
 from serve.store.store import Store
 
 pytestmark = pytest.mark.either_store
@@ -116,7 +116,7 @@ def test_what_was_recorded_of_customers_with_a_new_number_follows_them(published
         contacts.opt_out(connection, "c1", AT - timedelta(days=3), LI)
     for moved in (4, 0):  # again it changes nothing
         with published.write() as connection:
-            assert contacts.follow_numbers(connection, {"c1": "c9", "c2": "c9"}) == moved
+            assert renumbering.follow_numbers(connection, {"c1": "c9", "c2": "c9"}) == moved
             assert [call.key for call in contacts.latest_of(connection, "c9", 5)] == ["key-2", "key-1"]
             assert contacts.opted_out(connection) == {"c9"}
             assert contacts.opted_out_since(connection, "c9") == (AT - timedelta(days=3)).date()
@@ -128,6 +128,66 @@ def test_the_opt_out_of_the_number_that_stays_is_kept_where_it_is_earlier(publis
     with published.write() as connection:
         contacts.opt_out(connection, "c2", AT - timedelta(days=9), LI)
         contacts.opt_out(connection, "c1", AT, LI)
-        contacts.follow_numbers(connection, {"c1": "c2"})
+        renumbering.follow_numbers(connection, {"c1": "c2"})
         assert contacts.opted_out(connection) == {"c2"}
         assert contacts.opted_out_since(connection, "c2") == (AT - timedelta(days=9)).date()
+
+
+def test_a_correction_stands_in_the_place_of_an_entry_which_stays_and_counts_no_more(published):
+    """Recorded on Tuesday, corrected a week later, withdrawn two weeks later; each Monday as it was known."""
+    first = recorded(published, replace(CALL, outcome="no_contact", channel="phone"))
+    week = timedelta(weeks=1)
+    second = replace(CALL, key="key-2", corrects=1, recorded_at=AT + week, contacted_at=AT)
+    for changes, sentence in [
+        ({"customer_id": "c2"}, "no entry 1 of this customer"),
+        ({"corrects": 9}, "no entry 9 of this customer"),
+        ({"manager_id": "M2"}, "entry 1 is another manager's"),
+        ({"corrects": None, "outcome": ""}, "Name it in `corrects`"),
+    ]:
+        with pytest.raises(CorrectionError, match=sentence):
+            recorded(published, replace(second, **changes))
+    assert recorded(published, second) == recorded(published, second) == replace(second, contact_id=2)
+    with pytest.raises(CorrectionError, match="was corrected by entry 2"):
+        recorded(published, replace(second, key="key-3"))
+    with published.read() as connection:
+        assert contacts.opted_out(connection) == frozenset()
+        assert contacts.latest_of(connection, "c1", 5) == (replace(second, contact_id=2),)
+    third = replace(CALL, key="key-3", outcome="", note="", corrects=2, recorded_at=AT + 2 * week)
+    recorded(published, third)
+    with published.read() as connection:
+        assert contacts.latest_of(connection, "c1", 5) == ()
+        assert contacts.of_run(connection, "run-1", ["c1"]) == {}
+        mondays = [date(2026, 11, 16) + week * number for number in range(4)]
+        newest = [contacts.newest_before(connection, ["c1"], monday) for monday in mondays]
+        assert [entry.get("c1") for entry in newest] == [None, first, replace(second, contact_id=2), None]
+        days = [contacts.last_reached(connection, monday) for monday in mondays]
+        assert days == [{}, {"c1": AT.date()}, {"c1": AT.date()}, {}]
+        found = contacts.recorded_after(connection, 1, 9, 1)
+        assert [entry.contact_id for entry in found] == [2, 3]
+    actions = [action for _, action, _, _ in audited(published)]
+    corrections = ["correct contact", "withdraw opt-out", "withdraw contact"]
+    assert actions == ["record contact", "opt out", *corrections]
+
+
+def test_an_opt_out_stays_as_long_as_an_entry_that_counts_says_so(published):
+    """Said twice: who takes the first entry back leaves the second; who mends its note leaves its day."""
+    no_more = replace(CALL, outcome="no_contact")
+    recorded(published, no_more)
+    later = AT + timedelta(days=2)
+    recorded(published, replace(no_more, key="key-2", recorded_at=later))
+    recorded(published, replace(no_more, key="key-3", note="mended", corrects=1, recorded_at=later))
+    with published.read() as connection:
+        assert contacts.opted_out_since(connection, "c1") == AT.date()
+    for corrects, since in ((3, later.date()), (2, None)):
+        taken_back = replace(no_more, key=f"no {corrects}", outcome="", corrects=corrects, recorded_at=later)
+        recorded(published, taken_back)
+        with published.read() as connection:
+            assert contacts.opted_out_since(connection, "c1") == since
+
+
+def test_a_message_that_was_declined_reached_nobody_and_a_call_counts_when_it_took_place(published):
+    recorded(published, replace(CALL, channel="message", outcome="not_interested"))
+    recorded(published, replace(CALL, key="key-2", customer_id="c2", contacted_at=AT - timedelta(days=4)))
+    with published.read() as connection:
+        assert contacts.last_reached(connection, date(2026, 11, 16)) == {}  # not known yet
+        assert contacts.last_reached(connection, date(2026, 11, 23)) == {"c2": date(2026, 11, 13)}

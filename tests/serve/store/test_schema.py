@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import get_args, get_type_hints
 
@@ -12,7 +13,8 @@ from sqlalchemy import select, text
 
 from configs.errors import DataError
 from configs.tables import SENSITIVITIES
-from serve.store import outbox, schema, tables
+from serve.store import contacts, outbox, schema, tables
+from serve.store.contacts import Author, Contact
 from serve.store.database import connect, read, write
 from serve.store.store import Store
 from tests.serve.conftest import whole
@@ -40,7 +42,7 @@ def test_the_migrations_end_with_the_tables_as_declared(engine):
 NEXT = """
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision = "0005", "0004"
+revision, down_revision = "0006", "0005"
 def upgrade():
     op.add_column("runs", sa.Column("region", sa.String, server_default="north"))
 """
@@ -49,9 +51,9 @@ def upgrade():
 def install_later_software(monkeypatch, tmp_path):
     """Software with one version more, whose step adds a column."""
     shutil.copytree(schema.MIGRATIONS, tmp_path / "migrations")
-    (tmp_path / "migrations" / "versions" / "0005_region.py").write_text(NEXT)
+    (tmp_path / "migrations" / "versions" / "0006_region.py").write_text(NEXT)
     monkeypatch.setattr(schema, "MIGRATIONS", tmp_path / "migrations")
-    monkeypatch.setattr(schema, "VERSION", "0005")
+    monkeypatch.setattr(schema, "VERSION", "0006")
 
 
 def test_a_store_of_another_version_is_named_and_migrated_with_its_rows(
@@ -62,29 +64,62 @@ def test_a_store_of_another_version_is_named_and_migrated_with_its_rows(
     before = [whole(published, run_id) for run_id in (None, "run-0", "run-1")]
     install_later_software(monkeypatch, tmp_path)
     with Store(store_url) as store:
-        with pytest.raises(DataError, match=r"version 0004, this software needs 0005\. Run make migrate\."):
+        with pytest.raises(DataError, match=r"version 0005, this software needs 0006\. Run make migrate\."):
             store.latest_run()
         with pytest.raises(DataError, match="Run make migrate"):
             store.rollback()
-        assert [store.migrate(), store.migrate()] == [["0005"], []]
+        assert [store.migrate(), store.migrate()] == [["0006"], []]
         assert [whole(store, run_id) for run_id in (None, "run-0", "run-1")] == before
     with read(engine) as connection:
         assert connection.scalars(text("SELECT region FROM runs")).all() == ["north", "north"]
 
 
+# As version 0001 made them, with a contact and its opt-out.
+FIRST_CONTACTS = (
+    """CREATE TABLE contacts (contact_id {serial} NOT NULL PRIMARY KEY, idempotency_key VARCHAR NOT NULL,
+    customer_id VARCHAR NOT NULL, manager_id VARCHAR NOT NULL, run_id VARCHAR NOT NULL,
+    outcome VARCHAR NOT NULL CHECK (outcome IN ('will_stay', 'undecided', 'leaving', 'no_answer',
+    'not_interested', 'no_contact')), note TEXT, recorded_at {time} NOT NULL,
+    UNIQUE (manager_id, idempotency_key))""",
+    "CREATE INDEX contacts_of_customer ON contacts (customer_id, recorded_at)",
+    """CREATE TABLE opt_outs (customer_id VARCHAR NOT NULL PRIMARY KEY, since DATE NOT NULL,
+    contact_id INTEGER REFERENCES contacts (contact_id))""",
+    """INSERT INTO contacts (idempotency_key, customer_id, manager_id, run_id, outcome, note, recorded_at)
+    VALUES ('key-1', 'c1', 'M1', 'run-1', 'no_contact', 'asked', '2026-11-16 09:00:00')""",
+    "INSERT INTO opt_outs VALUES ('c1', '2026-11-16', 1)",
+)
+
+
 def test_a_store_of_the_first_version_gets_what_it_lacks_and_keeps_its_rows(published, engine, store_url):
     before = whole(published)
     with write(engine) as connection:
-        for table in (*tables.OF_OPERATORS, tables.announcements):
+        for table in (*tables.OF_OPERATORS, tables.announcements, tables.alert_feedback):
             table.drop(connection)
+        connection.execute(text("DROP TABLE opt_outs"))
+        connection.execute(text("DROP TABLE contacts"))
+        kinds = {"serial": "SERIAL", "time": "TIMESTAMP"}
+        if connection.dialect.name == "sqlite":
+            kinds = {"serial": "INTEGER", "time": "DATETIME"}
+        for statement in FIRST_CONTACTS:
+            connection.execute(text(statement.format(**kinds)))
         outbox.begin(connection, "run-1", LI_LEI, NINE, timedelta())
         connection.execute(text("ALTER TABLE scores DROP COLUMN risk_own"))
         connection.execute(text("UPDATE schema_version SET version_num = '0001'"))
     with Store(store_url) as store:
         with pytest.raises(DataError, match="Run make migrate"):
             store.latest_run()
-        assert store.migrate() == ["0002", "0003", "0004"]
+        assert store.migrate() == ["0002", "0003", "0004", "0005"]
         assert whole(store) == before
+        with store.read() as connection:
+            [contact] = contacts.latest_of(connection, "c1", 5)
+            assert contact == Contact("key-1", "c1", "M1", "run-1", "no_contact", "asked", NINE, 1)
+            assert connection.execute(select(tables.opt_outs)).all() == [("c1", NINE.date(), 1)]
+        with store.write() as connection:
+            withdrawn = replace(contact, key="key-2", outcome="", corrects=1, contact_id=None)
+            assert contacts.record(connection, withdrawn, Author("li", b"k" * 32)).contact_id == 2
+            assert contacts.opted_out(connection) == frozenset()
+            context = MigrationContext.configure(connection, opts={"version_table": schema.VERSION_TABLE})
+            assert compare_metadata(context, tables.metadata) == []
         with store.read() as connection:
             for table in (*tables.OF_OPERATORS, tables.announcements):
                 assert connection.execute(select(table)).all() == []

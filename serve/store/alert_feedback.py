@@ -1,0 +1,106 @@
+"""Managers' verdicts on alerts: written together with their audit entries or not at all.
+
+An alert is a customer shown in a run. A manager gives a verdict without or with a call, and the newest one
+per customer and run counts. Every function belongs to the caller's transaction, as those about contacts do.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, exists, func, insert, select, true
+
+from serve.store import audit, tables
+from serve.store.contacts import Author, ConflictError
+from serve.store.scope import EVERYTHING, Scope
+
+
+@dataclass(frozen=True)
+class AlertFeedback:
+    """One verdict, a code of ALERT_FEEDBACK. ``key`` is the sender's: the same key again adds nothing.
+
+    ``reason_group`` is that of the customer's first reason in the run, empty without one.
+    """
+
+    key: str
+    customer_id: str
+    manager_id: str
+    run_id: str
+    reason_group: str
+    feedback: str
+    recorded_at: datetime
+    feedback_id: int | None = None
+
+
+def record(
+    connection: Connection, verdict: AlertFeedback, author: Author, names_run: bool = True
+) -> AlertFeedback:
+    """The verdict as it stands in the store, where it is added unless its manager sent it before.
+
+    Whose sender names no run means the served one, which may be another when the same is sent again. Raises
+    ConflictError where the key stands for another verdict.
+    """
+    feedback = tables.alert_feedback
+    same_key = (feedback.c.manager_id == verdict.manager_id) & (feedback.c.idempotency_key == verdict.key)
+    for stored in _oldest_first(connection, same_key):  # one at most
+        of_run = ("run_id", "reason_group") if not names_run else ()
+        kept = {name: getattr(stored, name) for name in ("recorded_at", "feedback_id", *of_run)}
+        if replace(verdict, **kept) != stored:
+            raise ConflictError(
+                "this key was used for another verdict. Send each verdict under a key of its own."
+            )
+        return stored
+    at = verdict.recorded_at.astimezone(UTC).replace(microsecond=0)
+    row = {name: value for name, value in vars(verdict).items() if name not in ("key", "feedback_id")}
+    row |= {"idempotency_key": verdict.key, "recorded_at": at.replace(tzinfo=None)}
+    number = connection.execute(insert(feedback), row).inserted_primary_key
+    added = replace(verdict, recorded_at=at, feedback_id=number[0] if number else None)
+    about = {name: getattr(added, name) for name in ("feedback_id", "manager_id", "run_id", "feedback")}
+    entry = audit.Entry(at, author.name, "judge alert", added.customer_id, about)
+    audit.append(connection, entry, author.audit_key)
+    return added
+
+
+def newest_of(connection: Connection, run_id: str, customer_ids: Collection[str]) -> dict[str, AlertFeedback]:
+    """The newest verdict on each of some customers in one run, by customer_id."""
+    feedback = tables.alert_feedback
+    of_run = (feedback.c.run_id == run_id) & feedback.c.customer_id.in_(customer_ids)
+    return {verdict.customer_id: verdict for verdict in _oldest_first(connection, of_run)}
+
+
+def recorded_after(
+    connection: Connection, feedback_id: int, limit: int, run_version: int, scope: Scope = EVERYTHING
+) -> tuple[AlertFeedback, ...]:
+    """The verdicts recorded after one, of customers within reach in a run, in the order of the commits."""
+    feedback, scores = tables.alert_feedback, tables.scores
+    reached = true() if scope == EVERYTHING else exists().where(
+        scores.c.run_version == run_version,
+        scores.c.customer_id == feedback.c.customer_id,
+        scope.of(scores),
+    )  # fmt: skip
+    return _oldest_first(connection, feedback.c.feedback_id > feedback_id, reached, limit=limit)
+
+
+def counts(connection: Connection) -> list[tuple[str, str, str, int]]:
+    """One row per reason group, manager and verdict: the number of alerts whose newest verdict it is."""
+    feedback = tables.alert_feedback
+    newest = select(func.max(feedback.c.feedback_id)).group_by(feedback.c.customer_id, feedback.c.run_id)
+    kind = [feedback.c[name] for name in ("reason_group", "manager_id", "feedback")]
+    query: Select[Any] = select(*kind, func.count()).where(feedback.c.feedback_id.in_(newest)).group_by(*kind)
+    rows = connection.execute(query.order_by(*kind))
+    return [(reason, manager, verdict, number) for reason, manager, verdict, number in rows]
+
+
+def _oldest_first(
+    connection: Connection, *conditions: ColumnElement[bool], limit: int | None = None
+) -> tuple[AlertFeedback, ...]:
+    feedback = tables.alert_feedback
+    query = select(feedback).where(*conditions).order_by(feedback.c.feedback_id).limit(limit)
+    return tuple(map(_from, connection.execute(query)))
+
+
+def _from(row: Row[Any]) -> AlertFeedback:
+    fields = row._asdict()
+    at = fields.pop("recorded_at").replace(tzinfo=UTC)
+    return AlertFeedback(key=fields.pop("idempotency_key"), recorded_at=at, **fields)
