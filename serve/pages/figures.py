@@ -36,6 +36,7 @@ def model_page(request: Request, access: Granted) -> Response:
             drift=drift,
             calibration=calibration,
             groups=groups,
+            verdict=model_verdict(calibration, drift),
         )
 
 
@@ -55,6 +56,24 @@ def effect_page(request: Request, access: Granted) -> Response:
         explains = access.caller.role in (Role.ANALYST, Role.ADMIN)  # the setting, to who may change it
         values = {"groups": groups, "widest": widest, "reading": verdict(effect), "explains": explains}
         return show_run(request, "effect.html", session, effect=effect, **values)
+
+
+def model_verdict(
+    calibration: dict[str, Any] | None, drift: dict[str, Any] | None
+) -> tuple[str, dict[str, int]]:
+    """``good``, ``early`` or ``look``, with the counts that ask somebody to look into the model.
+
+    ``early`` while no window of a published run has closed and nothing has drifted.
+    """
+    groups = calibration["groups"] if calibration else []
+    counts = {
+        "alarms": calibration["alarms"] if calibration else 0,
+        "drifted": drift["drifted"] if drift else 0,
+    }
+    counts = {name: count for name, count in counts.items() if count}
+    if counts:
+        return "look", counts
+    return ("good" if groups else "early"), {}
 
 
 def shown_groups(groups: list[dict[str, Any]], role: Role) -> list[dict[str, Any]]:

@@ -171,7 +171,7 @@ def places(caller: Caller) -> list[tuple[str, str]]:
         ("branch_page", "nav.branch", own_branch, caller.role is Role.BRANCH_HEAD),
         ("branches_page", "nav.branches", "/branches", caller.role is not Role.BRANCH_HEAD),
         ("effect_page", "nav.effect", "/effect", True),
-        ("model_page", "nav.model", "/model", True),
+        ("model_page", "nav.model", "/model", caller.role not in (Role.MANAGER, Role.BRANCH_HEAD)),
         ("status_page", "nav.status", "/status", True),
     ]
     return [(key, path) for name, key, path, fits in entries if fits and caller.role in POLICY[name].grants]

@@ -21,8 +21,9 @@ from serve.store.rows import values_of
 class BranchRow:
     """One row per manager, or nobody (``manager_id`` None): the customers in charge, and this week's list.
 
-    The name is empty where the run does not hold it. ``contacted`` counts the customers who were spoken with
-    within their tier's service interval, ``outcomes`` the listed by the outcome recorded last.
+    The name is empty and the weekly ``capacity`` 0 where the run does not hold the manager. ``contacted``
+    counts the customers who were spoken with within their tier's service interval, ``outcomes`` the listed by
+    the outcome recorded last.
     """
 
     manager_id: str | None
@@ -33,12 +34,20 @@ class BranchRow:
     aum_minor: int = 0
     contacted: int = 0
     listed: int = 0
+    capacity: int = 0
     outcomes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def coverage(self) -> float | None:
         """Share of the customers who were contacted."""
         return self.contacted / self.customers if self.customers else None
+
+    @property
+    def load(self) -> str:
+        """``full`` where the list takes the whole capacity, ``room`` where not; ``unknown`` without one."""
+        if not self.capacity:
+            return "unknown"
+        return "room" if self.listed < self.capacity else "full"
 
     @property
     def done(self) -> int:
@@ -96,7 +105,7 @@ def branch_summary(session: ReadSession, branch_id: str) -> BranchSummary | None
     contacts = _contacts_of_listed(session, branch_id, [row.manager_id for row in coverage])
     rows = tuple(_from_coverage(row, contacts[row.manager_id or None]) for row in coverage)
     departures = _named(session, tables.departures, branch_id)
-    return BranchSummary(branch_id, rows, tuple(Departure(**values_of(row)) for row in departures))
+    return BranchSummary(branch_id, rows, tuple(map(_departure, departures)))
 
 
 def branches(session: ReadSession) -> list[BranchSummary]:
@@ -111,6 +120,12 @@ def branches(session: ReadSession) -> list[BranchSummary]:
     return sorted(summaries, key=_most_at_risk)
 
 
+def _departure(row: Row[Any]) -> Departure:
+    values = values_of(row)
+    del values["capacity"]
+    return Departure(**values)
+
+
 def _most_at_risk(summary: BranchSummary) -> tuple[int, int, str]:
     return -summary.total.money_at_risk_minor, -summary.total.high_risk, summary.branch_id
 
@@ -123,7 +138,11 @@ def _named(session: ReadSession, table: Table, branch_id: str) -> Result[Any]:
         managers.c.manager_id == rows.c.manager_id
     )
     return session.connection.execute(
-        select(rows, func.coalesce(managers.c.name, "").label("name"))
+        select(
+            rows,
+            func.coalesce(managers.c.name, "").label("name"),
+            func.coalesce(managers.c.weekly_capacity, 0).label("capacity"),
+        )
         .outerjoin(managers, same_manager)
         .order_by(
             rows.c.manager_id == "", rows.c.money_at_risk_minor.desc(), at_risk.desc(), rows.c.manager_id

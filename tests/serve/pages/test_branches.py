@@ -2,6 +2,9 @@
 
 import re
 
+from serve.store.branch_summary import BranchRow
+from tests.serve.pages import published_bank
+
 
 def rows(page, heading):
     """The rows of the table under a heading, as lists of their cells' texts."""
@@ -21,14 +24,14 @@ def test_a_board_shows_who_has_what_at_risk_and_how_far_the_lists_are(signed_in)
     """The figures are those of COVERAGE; two of M1's seven listed are called, one of M2's two."""
     page = signed_in("branch_head", branch_id="B1").get("/branches/B1")
     assert page.status_code == 200
-    first, second, nobody = rows(page, "managers")
+    first, second = rows(page, "managers")
     cells = [cell.split(" ")[-1] for cell in (first[1], first[3], first[4], first[5])]
     assert cells == ["9,200,000", "7", "5", "57%"]
-    assert first[6] == "Done 2 / 7"
-    assert first[7] == "Outcomes of the calls Will stay 1 Undecided, call again 1"
+    assert first[6] == "Load 7 calls, room for 13 more"
+    assert first[7] == "Done 2 / 7"
+    assert first[8] == "Outcomes of the calls Will stay 1 Undecided, call again 1"
     assert second[0] == "&lt;script&gt;alert(1)&lt;/script&gt; M2"
-    assert (second[6], nobody[6]) == ("Done 1 / 2", "Done 0 / 2")
-    assert nobody[0] == "Unassigned"
+    assert second[7] == "Done 1 / 2"
     assert "<b>45%</b>" in page.text  # 4 + 1 + 0 of 7 + 2 + 2 customers were spoken with in time
     assert "3 of 11 calls recorded" in page.text
     assert rows(page, "outcomes") == [
@@ -37,6 +40,33 @@ def test_a_board_shows_who_has_what_at_risk_and_how_far_the_lists_are(signed_in)
         ["No answer", "1", "33%"],
     ]
     assert rows(page, "left") == [["M0", "2", "2", "900,000"]]
+
+
+def test_unassigned_customers_come_first_with_what_to_do_and_figures_lead_to_their_customers(signed_in):
+    """Two of B1's customers have no manager, 900,000 at risk; both are on the branch's own list."""
+    page = signed_in("branch_head", branch_id="B1").get("/branches/B1").text
+    run = published_bank.run(7).run_id
+    first = page[page.index("<h2") : page.index("</section>")]
+    assert "2 customers are unassigned" in first
+    assert "900,000 CNY at risk, 1 at high risk." in first
+    assert "0 of 2 done" in first
+    assert re.findall(r'href="([^"]+)"', first) == [
+        f"/branches/B1/list?run={run}",
+        f"/branches/B1/customers?run={run}",
+    ]
+    for path in (
+        "/lists/M1/customers?run={}",
+        "/lists/M1/customers?run={}&amp;band=high",
+        "/lists/M2?run={}",
+    ):
+        assert f'href="{path.format(run)}"' in page
+    assert "2 of them are still unassigned" in page
+
+
+def test_a_manager_whose_capacity_is_used_up_has_a_full_list():
+    assert BranchRow("M1", listed=3, capacity=3).load == "full"
+    assert BranchRow("M1", listed=2, capacity=3).load == "room"
+    assert BranchRow("M1", listed=2).load == "unknown"
 
 
 def test_another_branch_is_as_unknown_as_one_that_does_not_exist(signed_in):

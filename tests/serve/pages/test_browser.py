@@ -36,6 +36,8 @@ PAGES = [
     ("manager", "/customers?number=1"),
     ("manager", "/customers/6217000000000000101"),
     ("manager", "/customers/unknown"),
+    ("manager", "/branches"),
+    ("manager", "/effect"),
     ("branch_head", "/branches/B1"),
     ("branch_head", "/branches/B1/list"),
     ("admin", "/branches"),
@@ -188,9 +190,12 @@ def test_a_branch_heads_monday(visit, language, script):
     assert here.complaints == []
 
 
-@pytest.mark.parametrize(("language", "judged"), [("en", 1280), ("zh", 390)])
-def test_no_page_has_a_serious_accessibility_finding_or_runs_over_its_edge(visit, language, judged):
+@pytest.mark.parametrize(
+    ("language", "judged", "colours"), [("en", 1280, "dark"), ("en", 390, "light"), ("zh", 390, "dark")]
+)
+def test_no_page_has_a_serious_accessibility_finding_or_runs_over_its_edge(visit, language, judged, colours):
     here = visit(language)
+    here.page.emulate_media(color_scheme=colours)
     for who, path in PAGES:
         here.page.context.clear_cookies()
         if who:

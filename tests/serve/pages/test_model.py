@@ -2,6 +2,9 @@
 
 import re
 
+import pytest
+
+from serve.pages.figures import model_verdict
 from tests.serve.pages import published_bank
 
 
@@ -15,6 +18,28 @@ def test_predicted_stands_beside_observed(signed_in):
     assert re.findall(r'number">([^<]+)<', first) == [
         "4.0%", "4.3%", "61,000,000", "58,000,000", "0.846", "61%", "92 / 480",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("alarms", "groups", "drifted", "reading"),
+    [
+        (0, [{}], 0, ("good", {})),
+        (0, [], 0, ("early", {})),
+        (2, [{}], 0, ("look", {"alarms": 2})),
+        (0, [], 3, ("look", {"drifted": 3})),
+        (1, [{}], 3, ("look", {"alarms": 1, "drifted": 3})),
+    ],
+)
+def test_the_verdict_rests_on_predictions_and_drift(alarms, groups, drifted, reading):
+    assert model_verdict({"alarms": alarms, "groups": groups}, {"drifted": drifted}) == reading
+    assert model_verdict(None, None) == ("early", {})
+
+
+def test_the_verdict_stands_first_and_leads_to_why(signed_in):
+    page = signed_in("analyst").get("/model").text
+    first = page[page.index("<section") : page.index("</section>")]
+    assert "Look into it" in first
+    assert re.findall(r'href="(#\w+)"', first) == ["#calibration", "#drift"]
 
 
 def weekly_rows(page: str) -> list[list[str]]:

@@ -75,7 +75,7 @@ def test_an_address_that_no_route_knows_is_a_page_for_a_browser_and_a_problem_fo
     shown = client.get(path, headers={"Accept": "text/html,*/*;q=0.8", "Accept-Language": "zh-CN"})
     assert (shown.status_code, "未找到" in shown.text, path in shown.text) == (404, True, False)
     problem = client.get(path, headers={"Accept": "application/json"})
-    assert (problem.status_code, problem.json()["title"]) == (404, "Not Found")
+    assert (problem.status_code, problem.json()["title"]) == (404, "Unknown address")
     known = client.get("/v1/customers/nobody/risk", headers=bearer("crm") | {"Accept": "text/html"})
     assert (known.status_code, known.json()["status"]) == (404, 404)
 
@@ -124,12 +124,8 @@ def test_a_page_that_refuses_keeps_the_navigation_and_leads_onwards(manager, pat
     manager.get("/lists/M1")
     answer = manager.get(path, headers={"Accept": "text/html"})
     assert answer.status_code == status
-    assert re.findall(r'<li><a href="([^"]+)"', answer.text) == [
-        "/lists/M1",
-        "/lists/M1/customers",
-        "/effect",
-        "/model",
-    ]
+    places = ["/lists/M1", "/lists/M1/customers", "/effect"]
+    assert re.findall(r'<li><a href="([^"]+)"', answer.text) == places
     assert "Go to “My list”" in answer.text
 
 
