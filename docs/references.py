@@ -314,9 +314,11 @@ def api_page() -> str:
     ]
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            parts.extend(_operation(path, method.upper(), operation))
+            parts.extend(_operation(path, method.upper(), operation, document))
     parts.append("# Schemas")
     for name, schema in sorted(document["components"]["schemas"].items()):
+        if not name[0].isupper():  # a field that several schemas have
+            continue
         parts.append(f"## {name}\n\n{first_sentence(schema.get('description', ''))}")
         if "properties" in schema:
             parts.append(
@@ -324,7 +326,9 @@ def api_page() -> str:
                     ("field", "type", "meaning"),
                     (
                         (f"`{field}`", _type(value), value.get("description", ""))
-                        for field, value in schema["properties"].items()
+                        for field, value in (
+                            (field, _field(value, document)) for field, value in schema["properties"].items()
+                        )
                     ),
                 )
             )
@@ -334,9 +338,22 @@ def api_page() -> str:
     return "\n\n".join(parts).replace("\n\n# Schemas", "\n\n## Schemas")
 
 
-def _operation(path: str, method: str, operation: dict[str, Any]) -> Iterator[str]:
-    yield f"## `{method} {path}`\n\n{operation.get('description') or operation.get('summary', '')}"
-    parameters = operation.get("parameters", [])
+def _resolved(part: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    """What a reference stands for, or the part itself."""
+    for name in part.get("$ref", "#").split("/")[1:]:
+        document = document[name]
+    return document if "$ref" in part else part
+
+
+def _field(field: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    """A field that is written out elsewhere; a reference to a schema stays one."""
+    shared = "$ref" in field and not field["$ref"].rpartition("/")[2][0].isupper()
+    return _resolved(field, document) if shared else field
+
+
+def _operation(path: str, method: str, operation: dict[str, Any], document: dict[str, Any]) -> Iterator[str]:
+    yield f"## `{method} {path}`\n\n{operation['summary']}. {operation.get('description', '')}".rstrip()
+    parameters = [_resolved(parameter, document) for parameter in operation.get("parameters", [])]
     if parameters:
         yield table(
             ("parameter", "in", "type", "meaning"),
@@ -349,7 +366,9 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> Iterator[st
         ("status", "meaning", "body"),
         (
             (status, answer.get("description", ""), _body(answer))
-            for status, answer in operation["responses"].items()
+            for status, answer in (
+                (status, _resolved(answer, document)) for status, answer in operation["responses"].items()
+            )
         ),
     )
 
@@ -369,9 +388,12 @@ def _type(schema: dict[str, Any]) -> str:
         return " or ".join(dict.fromkeys(_type(choice) for choice in schema["anyOf"]))
     if "enum" in schema:
         return " or ".join(f"`{value}`" for value in schema["enum"])
+    if isinstance(schema.get("type"), list):
+        return " or ".join(_type(schema | {"type": kind}) for kind in schema["type"])
     if schema.get("type") == "array":
         return f"list of {_type(schema.get('items', {}))}"
-    return str(schema.get("format") or schema.get("type") or "")
+    kind = schema.get("type") or ""
+    return str(kind if kind == "null" else schema.get("format") or kind)
 
 
 # --- commands, Python, decisions --------------------------------------------------------------------------

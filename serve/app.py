@@ -28,6 +28,7 @@ from serve.auth.seals import Sealer
 from serve.auth.tokens import Tokens
 from serve.http import problems
 from serve.http.edge_middleware import EdgeMiddleware
+from serve.http.openapi import DocumentedApp
 from serve.pages import customers as customer_pages
 from serve.pages import figures, lists, search, sign_in
 from serve.pages import status as status_pages
@@ -47,7 +48,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     """An app of its own store; settings come from the environment unless given. Raises ConfigError."""
     settings = settings or load_service_settings()
     tighten(store_files(settings.store))  # SQLite gives the files beside them the same rights
-    app = FastAPI(
+    app = DocumentedApp(
         title="Attrition risk",
         version="1",
         summary="Which customers are about to leave, with how much money, and who should call.",

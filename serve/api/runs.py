@@ -51,7 +51,10 @@ class Health(Schema):
     status: Literal["ok"]
 
 
-@probes.get("/healthz", responses=exemplified("health"))
+_HEADERS = documented(e431="The address and the headers are too large.")
+
+
+@probes.get("/healthz", responses=exemplified("health") | _HEADERS)
 def healthz() -> Health:
     """Alive: the process answers."""
     return Health(status="ok")
@@ -60,6 +63,7 @@ def healthz() -> Health:
 @probes.get(
     "/readyz",
     responses=exemplified("health")
+    | _HEADERS
     | documented(
         e503="The service is stopping, no run has been published, or the score store cannot be read."
     ),

@@ -89,11 +89,7 @@ def documented(**details: str) -> dict[int | str, dict[str, Any]]:
 def _documented(status: int, detail: str) -> dict[str, Any]:
     kind = KINDS["malformed-json"] if status == 400 else kind_of(status, detail)
     content = problem(kind, detail, _placed(status, detail)).model_dump(exclude_none=True)
-    schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    return {
-        "description": content["title"],
-        "content": {MEDIA_TYPE: {"schema": schema, "example": content}},
-    }
+    return {"description": kind.title, "content": {MEDIA_TYPE: {"schema": {}, "example": content}}}
 
 
 def install(app: FastAPI) -> None:

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 from configs.errors import ConfigError
 from serve.api.export_formats import COLUMNS
 from serve.app import create_app
+from serve.http.problem_kinds import KINDS
 from serve.http.problems import Problem
 from tests.serve.conftest import SHOWN
 
@@ -149,9 +150,23 @@ def test_before_the_first_run_the_service_is_alive_but_not_ready(service, bearer
     assert "there is no score store at" in caplog.text
 
 
+def whole(part, document):
+    """A part of the document with what its references stand for, but for schemas."""
+    if isinstance(part, list):
+        return [whole(content, document) for content in part]
+    if not isinstance(part, dict):
+        return part
+    reference = part.get("$ref", "#/components/schemas/")
+    if reference.startswith("#/components/schemas/"):
+        return {name: whole(content, document) for name, content in part.items()}
+    _, _, kind, name = reference.split("/")
+    return whole(document["components"][kind][name], document)
+
+
 def documented(client):
     """Each route of the API with its entry in the document, which tells nothing of the pages."""
-    paths = client.get("/openapi.json").json()["paths"]
+    document = client.get("/openapi.json").json()
+    paths = whole(document["paths"], document)
     for route in iter_route_contexts(client.app.routes):
         if route.path in paths or route.path.startswith("/v1"):
             (method,) = route.methods
@@ -178,8 +193,12 @@ def test_the_document_says_every_status_with_what_to_do(client):
     for route, entry in documented(client):
         for status, response in entry["responses"].items():
             if status >= "400":
-                example = response["content"]["application/problem+json"]["example"]
-                assert Problem.model_validate(example).status == int(status)
+                content = response["content"]["application/problem+json"]
+                assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
+                assert response["description"] in {kind.title for kind in KINDS.values()}
+                assert ("example" in content) == (status == "422")
+                if "example" in content:
+                    assert Problem.model_validate(content["example"]).status == int(status)
         if route.path.startswith("/v1"):
             assert {"401", "403", "422", "503"} <= set(entry["responses"]), route.name
 

@@ -161,7 +161,7 @@ def told(response):
 
 def shape(response):
     """Everything of an answer that a caller can compare; the request's own identifier tells nothing."""
-    own = {"x-request-id", "date"}
+    own = {"x-request-id", "date", "ratelimit"}
     headers = sorted((name, value) for name, value in response.headers.items() if name not in own)
     return response.status_code, response.content, headers
 

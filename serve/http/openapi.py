@@ -1,0 +1,205 @@
+"""The API's document (OpenAPI 3.1): what several routes share stands once, under ``components``."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from fastapi import FastAPI
+
+from serve.http.problems import MEDIA_TYPE, Problem
+
+Node = dict[str, Any]
+SHORT = 75  # characters, below which a field is not worth a reference
+TAGS = {
+    "customers": "Risk, reasons, decision and opt-out of customers.",
+    "contacts": "Outcomes of calls, sent by a CRM or fetched back.",
+    "managers": "The lists of customers to call this week.",
+    "branches": "Branches and what is at stake in them.",
+    "runs": "The weekly runs, their models, and what was published when.",
+    "exports": "Scores in bulk, whole or as changes since an earlier run.",
+    "probes": "Whether the service is alive and ready. They need no token.",
+}
+ABOUT = {
+    "description": "Scores are published once a week, and answered as published. Once a token is accepted, "
+    "errors have RateLimit headers too.",
+    "contact": {"name": "Whoever runs the service in the bank"},
+    "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
+}
+_HEADERS = {
+    "ETag": "The fingerprint of this answer, for If-None-Match.",
+    "Attrition-Snapshot-Date": "The Monday that the rows hold for.",
+    "Attrition-Run": "The run of the rows: `since` of the next delta.",
+    "Attrition-Model": "The model that scored.",
+    "Attrition-Warning": "Sent when the run is older than it should be.",
+    "Content-Disposition": "A file name for the rows.",
+    "RateLimit-Policy": "The caller's rate: q requests in w seconds.",
+    "RateLimit": "What is left of it: r requests, for t seconds.",
+    "Retry-After": "Seconds to wait before the next try.",
+    "WWW-Authenticate": "The scheme of the token that is missing.",
+    "Accept": "The content type that the body has to have.",
+}
+_RATE = ("RateLimit-Policy", "RateLimit")
+_BY_STATUS = {
+    "200": ("ETag", "Attrition-Warning", *_RATE),
+    "201": ("Attrition-Warning", *_RATE),
+    "304": ("ETag", "Attrition-Warning", *_RATE),
+    "401": ("WWW-Authenticate",),
+    "415": ("Accept",),
+    "429": ("Retry-After", *_RATE),
+    "503": ("Retry-After",),
+}
+_OF_EXPORTS = ("Attrition-Snapshot-Date", "Attrition-Run", "Attrition-Model", "Content-Disposition")
+
+
+class DocumentedApp(FastAPI):
+    """An app whose document is short, and is made when it is first asked for."""
+
+    def openapi(self) -> Node:
+        if self.openapi_schema is None:
+            server = self.state.settings.prefix or "/"
+            self.openapi_schema = compact(super().openapi()) | {"servers": [{"url": server}]}
+        return self.openapi_schema
+
+
+def compact(document: Node) -> Node:
+    """The same document with what is shared under ``components``, and the headers of answers declared."""
+    components = document["components"]
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas = components["schemas"] | problem.pop("$defs") | {"Problem": problem}
+    components["schemas"] = {name: _schema(content) for name, content in schemas.items()}
+    components["headers"] = {
+        name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()
+    }
+    operations = list(_operations(document))
+    for path, operation in operations:
+        _shorten(operation)
+        _declare_headers(path, operation)
+    alone = [operation for _, operation in operations]
+    components["responses"] = dict(_share_responses(alone))
+    components["parameters"] = dict(_share_parameters(alone))
+    components["examples"] = dict(_share_examples(alone))
+    components["schemas"] |= dict(_share_fields(components["schemas"]))
+    used = {tag for _, operation in operations for tag in operation["tags"]}
+    tags = [{"name": name, "description": text} for name, text in TAGS.items() if name in used]
+    return document | {"info": document["info"] | ABOUT, "tags": tags, "security": [{"HTTPBearer": []}]}
+
+
+def _operations(document: Node) -> Iterator[tuple[str, Node]]:
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            yield path, operation
+
+
+def _schema(schema: Any) -> Any:
+    """A schema without titles that repeat its names, and null as one of its types."""
+    if not isinstance(schema, dict):
+        return schema
+    short = {name: content for name, content in schema.items() if name != "title"}
+    if "properties" in short:
+        short["properties"] = {name: _schema(content) for name, content in short["properties"].items()}
+    for name in {"items", "additionalProperties"} & set(short):
+        short[name] = _schema(short[name])
+    for name in {"anyOf", "oneOf"} & set(short):
+        short[name] = [_schema(content) for content in short[name]]
+    match short.get("anyOf"):
+        case [{"type": str(kind), **rest}, {"type": "null"}] if not {"enum", "const"} & set(rest):
+            del short["anyOf"]
+            short = {"type": [kind, "null"]} | rest | short
+    return short
+
+
+def _shorten(operation: Node) -> None:
+    """The summary is the first sentence, and the description what follows it; the token is the rule."""
+    summary, _, rest = operation.pop("description").replace("\n", " ").partition(". ")
+    operation["summary"] = summary.rstrip(".")
+    operation |= {"description": rest} if rest else {}
+    if operation.pop("security", None) is None:
+        operation["security"] = []
+    for parameter in operation.get("parameters", ()):
+        parameter["schema"] = _schema(parameter["schema"])
+        parameter["schema"].pop("description", None)
+        if not parameter["required"]:
+            del parameter["required"]
+    for response in operation["responses"].values():
+        if response["description"] == "Successful Response":
+            response["description"] = "The answer."
+        for kind, content in response.get("content", {}).items():
+            content["schema"] = _schema(content["schema"])
+            if kind == MEDIA_TYPE:
+                content["schema"] = {"$ref": "#/components/schemas/Problem"}
+
+
+def _declare_headers(path: str, operation: Node) -> None:
+    for status, response in operation["responses"].items():
+        names: tuple[str, ...] = _BY_STATUS.get(status, ())
+        if status == "200":
+            names = names if "security" not in operation else ()
+            names += _OF_EXPORTS if "/exports/" in path else ()
+        if names:
+            response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _share_responses(operations: Iterable[Node]) -> Iterator[tuple[str, Node]]:
+    """Errors by their kind, and the answer without a body; in their place stands a reference.
+
+    /problems has the words of each kind, so that here the example of one is enough.
+    """
+    for operation in operations:
+        for status, response in operation["responses"].items():
+            if status < "304":
+                continue
+            problem = response.get("content", {}).get(MEDIA_TYPE, {})
+            name = problem.get("example", {}).get("type", "/unchanged").rpartition("/")[2]
+            operation["responses"][status] = {"$ref": f"#/components/responses/{name}"}
+            if problem and not problem["example"].get("errors"):
+                del problem["example"]
+            yield name, response
+
+
+def _share_parameters(operations: Iterable[Node]) -> Iterator[tuple[str, Node]]:
+    """Those that two routes have alike."""
+    parameters = [operation.get("parameters", []) for operation in operations]
+    places = [(str(content["name"]), part, at) for part in parameters for at, content in enumerate(part)]
+    yield from _shared(places, "parameters")
+
+
+def _share_examples(operations: Iterable[Node]) -> Iterator[tuple[str, Node]]:
+    """Those that two answers have alike."""
+    places = [
+        (f"{operation['operationId']}-{name}", content["examples"], name)
+        for operation in operations
+        for response in operation["responses"].values()
+        for content in response.get("content", {}).values()
+        for name in content.get("examples", {})
+    ]
+    yield from _shared(places, "examples")
+
+
+def _share_fields(schemas: Node) -> Iterator[tuple[str, Node]]:
+    """Long ones that two models have alike."""
+    fields = [schema.get("properties", {}) for schema in schemas.values()]
+    places = [(name, part, name) for part in fields for name in part if len(_text(part[name])) > SHORT]
+    yield from _shared(places, "schemas")
+
+
+def _shared(places: list[tuple[str, Any, Any]], kind: str) -> Iterator[tuple[str, Node]]:
+    """What two places have alike, by the name of the first; a reference is left in each of them.
+
+    A place is a name, a container and a key or position in it.
+    """
+    times = Counter(_text(container[at]) for _, container, at in places)
+    names: dict[str, str] = {}
+    for name, container, at in places:
+        content, text = container[at], _text(container[at])
+        if times[text] < 2:
+            continue
+        if text not in names and name not in names.values():
+            names[text] = name
+            yield name, content
+        if text in names:
+            container[at] = {"$ref": f"#/components/{kind}/{names[text]}"}
+
+
+def _text(node: Node) -> str:
+    return json.dumps(node, sort_keys=True)
