@@ -1,12 +1,15 @@
 """Settings from the environment: of the score service (ATTRITION_STORE, …) and of the mail server."""
 
 import re
+from pathlib import Path
 from typing import Annotated, Self, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from configs.errors import ConfigError
+from configs.mail import is_encrypted
+from configs.published import Language
 from configs.signing_keys import parse_key
 
 Loaded = TypeVar("Loaded", bound=BaseSettings)
@@ -139,9 +142,45 @@ class MailServer(BaseSettings):
         return self
 
 
+class AssistantSettings(BaseSettings):
+    """Of a person's assistant: the service's ATTRITION_ADDRESS, and a token in ATTRITION_TOKEN or in a file.
+
+    ``token_file`` is read for each question, so that whoever renews the token only writes it anew.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="ATTRITION_", frozen=True, hide_input_in_errors=True)
+
+    address: str = "http://127.0.0.1:8000"
+    token: SecretStr = SecretStr("")
+    token_file: str = ""
+    language: Language = "en"  # of descriptions, and of answers unless a question names one
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        if not is_encrypted(self.address):
+            raise ConfigError("ATTRITION_ADDRESS is no https address. Write the one of the service.")
+        if bool(self.token_file) == bool(self.token.get_secret_value()):
+            raise ConfigError("ATTRITION_TOKEN or ATTRITION_TOKEN_FILE has the token. Set one of the two.")
+        return self
+
+    def read_token(self) -> str:
+        """The token as it is now. Raises ConfigError where its file cannot be read."""
+        if not self.token_file:
+            return self.token.get_secret_value()
+        try:
+            return Path(self.token_file).read_text("ascii").strip()
+        except (OSError, ValueError):
+            raise ConfigError("ATTRITION_TOKEN_FILE cannot be read. Write the token there.") from None
+
+
 def load_service_settings() -> ServiceSettings:
     """Raises ConfigError naming each missing or refused variable, never its value."""
     return _load(ServiceSettings, "the service cannot start")
+
+
+def load_assistant_settings() -> AssistantSettings:
+    """Raises ConfigError naming each missing or refused variable, never its value."""
+    return _load(AssistantSettings, "the assistant cannot start")
 
 
 def load_mail_server() -> MailServer | None:

@@ -15,7 +15,17 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 from configs.errors import DataError
 from configs.files import tighten
 from configs.service import ServiceSettings, load_service_settings
-from serve.api import announcements, branches, contacts, customers, exports, managers, reference, runs
+from serve.api import (
+    announcements,
+    branches,
+    contacts,
+    customers,
+    exports,
+    managers,
+    maturities,
+    reference,
+    runs,
+)
 from serve.api.fast_path import FastPath
 from serve.api.prepared import FORM
 from serve.auth import log_heads
@@ -85,7 +95,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         ),
     )
     v1 = APIRouter(prefix="/v1", dependencies=[Depends(forbid_caching)])
-    for noun in (customers, contacts, managers, branches, runs, announcements, exports):
+    for noun in (customers, contacts, managers, maturities, branches, runs, announcements, exports):
         v1.include_router(noun.router)
     pages = (lists.pages, search.pages, customer_pages.pages, figures.pages, status_pages.pages)
     opened = (runs.probes, reference.router, sign_in.open_pages)

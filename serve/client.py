@@ -26,6 +26,7 @@ from serve.api.branches import BranchSummary
 from serve.api.contacts import ContactRecorded
 from serve.api.customers import CustomerRisk, CustomersRisk, OptOut
 from serve.api.managers import CommonList, ManagerList
+from serve.api.maturities import ManagerMaturities
 from serve.api.runs import ModelCard, Runs, RunSchema
 from serve.store.read_session import LONGEST
 
@@ -99,6 +100,12 @@ class Client:
     def manager_list(self, manager_id: str, language: str = "en", limit: int = 100) -> Iterator[ManagerList]:
         """The pages of one run."""
         return self._pages(ManagerList, f"/managers/{_part(manager_id)}/list", language=language, limit=limit)
+
+    def maturities(self, manager_id: str, days: int = 30, limit: int = 100) -> Iterator[ManagerMaturities]:
+        """The pages of one run."""
+        return self._pages(
+            ManagerMaturities, f"/managers/{_part(manager_id)}/maturities", days=days, limit=limit
+        )
 
     def common_list(self, language: str = "en", limit: int = 100) -> Iterator[CommonList]:
         """The pages of one run: the customers with neither manager nor branch."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from configs.attributes import Attribute
-from configs.service import ServiceSettings
+from configs.service import AssistantSettings, ServiceSettings
 from configs.settings import Settings
 from configs.source import Source
 
@@ -182,7 +182,11 @@ KEYS = {
     if "$ref" in field
 }
 FILES = {"db", "json", "html", "toml"}  # store.db is a file
-VARIABLES = {f"ATTRITION_{name.upper()}" for name in ServiceSettings.model_fields}
+VARIABLES = {
+    f"ATTRITION_{name.upper()}"
+    for settings in (ServiceSettings, AssistantSettings)
+    for name in settings.model_fields
+}
 
 
 @BUT_THE_CHANGELOG

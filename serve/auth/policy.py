@@ -69,6 +69,7 @@ POLICY: Mapping[str, Rule] = {
     "withdraw_opt_out": Rule(_BY_THE_BANK, "withdraw opt-out", "customer_id"),
     "record_contact": Rule(_BY_NAME, "record contact"),
     "manager_list": Rule(_FOR_ALL, "read list", "manager_id"),
+    "manager_maturities": Rule(_FOR_ALL, "read list", "manager_id"),
     "common_list": Rule({**_BY_THE_BANK, Role.ANALYST: _PSEUDONYMS}, "read list"),
     "branch_summary": Rule(_BUT_MANAGERS, "read branch", "branch_id"),
     "export_scores": Rule(_BUT_MANAGERS, "export"),

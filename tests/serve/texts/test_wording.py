@@ -40,6 +40,7 @@ CODES = {
 OPEN_CODES = ("tier.", "channel.", "purpose.", "contact.", "outcome.answered", "outcome.declined")
 # Keys that are put together from a part that says what happened.
 COMPOSED = (
+    "assistant.",
     "sign_in.",
     "refused.",
     "effect.reading.",
