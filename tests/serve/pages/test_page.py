@@ -76,7 +76,7 @@ def test_an_address_that_no_route_knows_is_a_page_for_a_browser_and_a_problem_fo
     assert (shown.status_code, "未找到" in shown.text, path in shown.text) == (404, True, False)
     problem = client.get(path, headers={"Accept": "application/json"})
     assert (problem.status_code, problem.json()["title"]) == (404, "Unknown address")
-    known = client.get("/v1/customers/nobody/risk", headers=bearer("crm") | {"Accept": "text/html"})
+    known = client.get("/v1/customers/nobody/risk", headers=bearer("crm") | {"Accept": "text/html,*/*"})
     assert (known.status_code, known.json()["status"]) == (404, 404)
 
 

@@ -46,6 +46,8 @@ COMPOSED = (
     "effect.reading.",
     "model.calibration.",
     "model.drift.",
+    "model.verdict.",
+    "branch.load.",
     "change.",
     "decision_by_risk.",
     "mail.",
