@@ -29,6 +29,7 @@ DECISIONS: dict[str, dict[str, str]] = {
         "drawn": "would be listed, but is in the control group, so that the effect of calls can be measured"
     },
     "listed": {
+        "follow_up": "is to be called again in this week, or was in one of the four before and nobody did",
         "most_to_keep": "among those in whose case a call keeps most money",
         "stays": "was listed the week before, and nobody else is better by more than lists.stay_places",
     },

@@ -50,8 +50,8 @@ def complete_managers(scores: Iterable[Score], managers: Iterable[Manager], list
 def decide(portfolio: Portfolio, lists: Lists, week: Week) -> tuple[Decision, ...]:
     """One row per customer of the portfolio, by customer_id.
 
-    As many are listed as there is room for, by the money that a call is expected to keep, of those whose call
-    pays. On the list those of ``this_week`` come first.
+    Whoever is to be called again comes first. Of the others as many are listed as there is room for, by the
+    money that a call is expected to keep, of those whose call pays; those of ``this_week`` before the rest.
     """
     manager = portfolio.manager
     room = manager.weekly_capacity if manager else lists.capacity_of(len(portfolio.customers))
@@ -59,13 +59,16 @@ def decide(portfolio: Portfolio, lists: Lists, week: Week) -> tuple[Decision, ..
         score.customer_id: _kept_off(score, lists, week) or _not_paying(score, week)
         for score in portfolio.customers
     }
+    follow_up = _follow_up(portfolio.customers, week)
+    verdicts |= {name: _Verdict("listed", "follow_up", rank) for rank, name in enumerate(follow_up, start=1)}
+    room = max(0, room - len(follow_up))
     free = [score for score in portfolio.customers if verdicts[score.customer_id] is None]
     queue = [score.customer_id for score in sorted(free, key=lambda score: _rank_key(score, week))]
     assignments = {name: _assignment(name, lists, week) for name in verdicts}
     ranked = dict(_ranked(queue, room, assignments, _stayers_up(queue, lists, week)))
     later = {score.customer_id for score in free if score.list_part == "if_time"}
     listed = [name for name in queue if ranked[name].decision == "listed"]
-    ranks = enumerate(sorted(listed, key=lambda name: name in later), start=1)
+    ranks = enumerate(sorted(listed, key=lambda name: name in later), start=len(follow_up) + 1)
     verdicts |= ranked | {name: replace(ranked[name], rank=rank) for rank, name in ranks}
     return tuple(
         _decision(portfolio, score, verdict, assignments[score.customer_id], week)
@@ -102,6 +105,18 @@ def _kept_off(score: Score, lists: Lists, week: Week) -> _Verdict | None:
     if week.last_occasion.get(score.customer_id, reached) > reached:
         return None
     return _Verdict("cooled_down", "contacted", until=again) if week.snapshot_date < again else None
+
+
+def _follow_up(customers: Iterable[Score], week: Week) -> list[str]:
+    """The customers to be called again, the day agreed longest ago first; nobody who opted out."""
+    agreed = [
+        score
+        for score in customers
+        if score.customer_id in week.follow_up
+        and not (score.marketing_opt_out or score.customer_id in week.opted_out)
+    ]
+    agreed.sort(key=lambda score: (week.follow_up[score.customer_id], _rank_key(score, week)))
+    return [score.customer_id for score in agreed]
 
 
 def _not_paying(score: Score, week: Week) -> _Verdict | None:
@@ -158,7 +173,8 @@ def _assignment(customer_id: str, lists: Lists, week: Week) -> Assignment:
 def _decision(
     portfolio: Portfolio, score: Score, verdict: _Verdict, assignment: Assignment, week: Week
 ) -> Decision:
-    assigned = assignment.assigned_on < week.snapshot_date or verdict.decision in ("listed", "held_out")
+    drawn = verdict.decision in ("listed", "held_out") and verdict.why != "follow_up"
+    assigned = assignment.assigned_on < week.snapshot_date or drawn
     return Decision(
         score.customer_id,
         portfolio.branch_id,

@@ -160,6 +160,7 @@ def worlds(draw):
         {name: draw(days) for name in draw(some)},
         frozenset(draw(some)),
         {name: draw(assignments) for name in draw(some)},
+        follow_up={name: draw(days) for name in draw(some)},
     )
     return scores, week
 
@@ -184,12 +185,19 @@ def test_law_of_lists(world, random, capacity, default, share):
         assert not by_code["listed"] & barred
         assert {x.customer_id for x in part.customers if x.marketing_opt_out} <= by_code["opted_out"]
         assert {x.customer_id for x in part.customers} & week.opted_out <= by_code["opted_out"]
-        for name in by_code["listed"]:
+        again = {d.customer_id: d for d in one.decisions if d.why == "follow_up"}
+        assert (
+            again.keys()
+            == {x.customer_id for x in part.customers} & week.follow_up.keys() - by_code["opted_out"]
+        )
+        assert {d.rank for d in again.values()} == set(range(1, len(again) + 1))
+        assert not any(d.assigned_on == MONDAY for d in again.values())  # no draw
+        for name in by_code["listed"] - again.keys():
             assert week.reached.get(name, date.min) <= MONDAY - timedelta(weeks=4)
             assert name not in week.assignments or not week.assignments[name].control_group
         # Full: nobody who could have been listed is left off while there is room.
-        assert len(one.listed) <= room
-        assert len(one.listed) == room or not by_code["beyond_capacity"]
+        assert len(one.listed) <= max(room, len(again))
+        assert len(one.listed) >= room or not by_code["beyond_capacity"]
         ranks = sorted(decision.rank for decision in one.decisions if decision.rank)
         assert ranks == list(range(1, len(one.listed) + 1))
     shuffled = random.sample(scores, len(scores))

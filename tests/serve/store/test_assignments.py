@@ -28,10 +28,12 @@ def week_of(store, monday, **reached):
         return call_lists.week_of(connection, monday, 14, ResponseRate(0.3), reached)
 
 
-def called(store, customer_id, outcome, at):
-    contact = Contact(f"{customer_id}{at}", customer_id, "M1", "run-1", outcome, "", at.replace(tzinfo=UTC))
+def called(store, customer_id, outcome, at, **more):
+    contact = Contact(
+        f"{customer_id}{at}{more}", customer_id, "M1", "run-1", outcome, "", at.replace(tzinfo=UTC), **more
+    )
     with store.write() as connection:
-        record(connection, contact, LI)
+        return record(connection, contact, LI).contact_id
 
 
 def assigned(store):
@@ -78,6 +80,46 @@ def test_who_was_reached_by_either_record_and_before_the_monday_only(published):
     called(published, "c5", "undecided", datetime(2026, 11, 23, 0))
     week = week_of(published, NEXT, c1=date(2026, 11, 17), c3=date(2026, 11, 19), c4=date(2026, 11, 17))
     assert week.reached == {"c1": date(2026, 11, 18), "c3": date(2026, 11, 19), "c4": date(2026, 11, 17)}
+
+
+def test_a_follow_up_is_back_two_mondays_later_and_stays_until_somebody_calls(published, scores, settings):
+    """c3, of low risk and first reached on Tuesday, is to be called on 2 December."""
+    week, day = timedelta(weeks=1), date(2026, 12, 2)
+    agreed = called(published, "c3", "undecided", datetime(2026, 11, 17, 9), follow_up_on=day)
+
+    def decided(monday):
+        facts = week_of(published, monday)
+        lists = choose(scores, [Manager("M1", "张伟", "B1", 2)], settings.lists, facts)
+        managed = lists[0]
+        return [score.customer_id for score in managed.listed], managed.decisions[2]
+
+    for monday in (NEXT, MONDAY + 7 * week):
+        listed, decision = decided(monday)
+        assert "c3" not in listed
+        assert decision.why != "follow_up"
+    for monday in (MONDAY + number * week for number in range(2, 7)):
+        listed, decision = decided(monday)
+        assert listed == ["c3", "c4"], monday
+        assert (decision.why, decision.rank, decision.until) == ("follow_up", 1, None)
+        assert decision.assigned_on is None
+    # The correction of 1 December takes the day away from then on, and leaves 30 November as it was.
+    called(published, "c3", "undecided", datetime(2026, 12, 1, 9), corrects=agreed)
+    assert [decided(MONDAY + number * week)[1].why == "follow_up" for number in (2, 3)] == [True, False]
+
+
+def test_a_follow_up_ends_with_a_later_contact_and_is_in_the_run_id(published):
+    due = date(2026, 11, 25)
+    for name in ("c1", "c2", "c3", "c4"):
+        called(published, name, "undecided", datetime(2026, 11, 17, 9), follow_up_on=due)
+    called(published, "c1", "no_answer", datetime(2026, 11, 19, 9))
+    assert week_of(published, NEXT).follow_up == dict.fromkeys(("c2", "c3", "c4"), due)
+    # Of the bank's own contacts one on that day is the call; one before it is another.
+    later = week_of(published, NEXT + timedelta(weeks=1), c3=due, c4=due - timedelta(days=1))
+    assert later.follow_up == dict.fromkeys(("c2", "c4"), due)
+    told = week_of(published, NEXT)
+    assert call_lists._with_lists(published.latest_run(), told) != call_lists._with_lists(
+        published.latest_run(), replace(told, follow_up={})
+    )
 
 
 def test_an_opt_out_counts_from_the_next_run_on(published, scores, settings):
