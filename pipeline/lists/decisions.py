@@ -173,8 +173,8 @@ def _assignment(customer_id: str, lists: Lists, week: Week) -> Assignment:
 def _decision(
     portfolio: Portfolio, score: Score, verdict: _Verdict, assignment: Assignment, week: Week
 ) -> Decision:
-    drawn = verdict.decision in ("listed", "held_out") and verdict.why != "follow_up"
-    assigned = assignment.assigned_on < week.snapshot_date or drawn
+    is_new = verdict.decision in ("listed", "held_out") and verdict.why != "follow_up"
+    assigned = assignment.assigned_on < week.snapshot_date or is_new
     return Decision(
         score.customer_id,
         portfolio.branch_id,
