@@ -98,7 +98,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(_text(path))
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not TOML: {error}. Mend that line.") from None
+        raise ConfigError(f"{path} is not TOML: {error}. Correct that line.") from None
 
 
 def _text(path: Path) -> str:

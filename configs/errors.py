@@ -49,7 +49,7 @@ class MachineError(Exception):
 
     def __init__(self, place: str, error: OSError) -> None:
         """``place`` is what was being done, such as the step of a run."""
-        remedy = self.REMEDIES.get(error.errno or 0, "Mend that")
+        remedy = self.REMEDIES.get(error.errno or 0, "Correct that")
         super().__init__(f"{place}: {error}. {remedy}, then run the command again.")
 
     @classmethod

@@ -205,7 +205,7 @@ def check_finite(values: NDArray[np.float64], columns: Sequence[str]) -> None:
     infinite = np.flatnonzero(np.isinf(values).any(axis=0))
     if len(infinite):
         names = [columns[place] for place in infinite[:5]]
-        raise DataError(f"features {names} hold infinity. Mend the ratio; unknown is NaN.")
+        raise DataError(f"features {names} hold infinity. Correct the ratio; unknown is NaN.")
 
 
 def _difference(names: list[str], columns: Sequence[str]) -> str:
@@ -248,7 +248,7 @@ def _outcomes(labels: pd.DataFrame) -> pd.DataFrame:
     days = outcome["time_to_attrition"]
     if not ((days % 1 == 0) & days.between(0, 365) & (outcome["aum_base"] >= 0)).all():
         raise DataError(
-            "labels must have time_to_attrition in whole days up to 365, or null, and aum_base ≥ 0. Mend the "
-            "label definition."
+            "labels must have time_to_attrition in whole days up to 365, or null, and aum_base ≥ 0. "
+            "Correct the label definition."
         )
     return keys.join(outcome)

@@ -161,6 +161,6 @@ def waiting_alarms(context: Context) -> list[Alarm]:
         return []
     except (ValidationError, OSError) as error:
         log.warning(
-            "alarms    %s cannot be read (%s); look into it and remove it", path, type(error).__name__
+            "alarms    %s cannot be read (%s); check its content and remove it", path, type(error).__name__
         )
         return []

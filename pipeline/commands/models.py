@@ -162,7 +162,7 @@ def backtest(
     origins: Annotated[int, typer.Option(min=1, help="how many past Mondays to train on")] = 4,
     every: Annotated[int, typer.Option(min=1, help="weeks between them")] = 13,
 ) -> None:
-    """Train as on several past Mondays; what each model promised and what came."""
+    """Train as on several past Mondays; compare what each model predicted with what happened."""
     from pipeline.commands.summaries import backtest_in_words
     from pipeline.evaluation.backtest import run_backtest
     from pipeline.evaluation.demo_truth import truth_of

@@ -307,7 +307,7 @@ def read_outcomes_command(
 
 @weekly_verbs.command()
 def effect(bank: BankOption = "demo", data: DataOption = DATA) -> None:
-    """What being on the lists does, by the customers held out by lot, as far as it can be told yet."""
+    """The effect of being on a list, measured against the control group, as far as outcomes are known."""
     from pipeline.commands.summaries import effect_in_words
     from pipeline.lists.experiment import run_effect
 

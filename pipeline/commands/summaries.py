@@ -121,7 +121,7 @@ def backtest_in_words(result: Mapping[str, Any]) -> str:
     together = result["together"]
     lines = [f"{'origin':<12}{'':<17}" + "".join(f"{COLUMNS[name]:>23}" for name in _columns(together))]
     for origin in result["origins"]:
-        lines.append(_figures_row(origin["origin"], "promised", origin["predicted"], "model"))
+        lines.append(_figures_row(origin["origin"], "predicted", origin["predicted"], "model"))
         lines += _observed_rows("", origin["observed"])
     lines += _observed_rows("together", together)
     lines += [f"{day:<12}refused: {reason}" for day, reason in result["refused"].items()]
@@ -131,7 +131,7 @@ def backtest_in_words(result: Mapping[str, Any]) -> str:
     if "gap_to_truth" in together:
         gaps = ", ".join(f"{origin['observed']['gap_to_truth']:.4f}" for origin in result["origins"])
         gap = f"together {together['gap_to_truth']:.4f}"
-        lines.append(f"mean gap of promised to true probabilities: {gaps}; {gap}")
+        lines.append(f"mean gap between predicted and true probabilities: {gaps}; {gap}")
     return "\n".join(lines)
 
 
@@ -223,7 +223,7 @@ def _range(values: Sequence[float], form: str) -> str:
 def _observed_rows(origin: str, observed: Mapping[str, Any]) -> list[str]:
     """A row for the model and one for each other way to rank."""
     others = [_figures_row("", f"  {way}", observed, way) for way in observed["others"]]
-    return [_figures_row(origin, "came", observed, "model"), *others]
+    return [_figures_row(origin, "actual", observed, "model"), *others]
 
 
 def _figures_row(origin: str, name: str, figures: Mapping[str, Any], way: str) -> str:

@@ -155,7 +155,7 @@ def backtest_page(settings: Settings, result: Figures) -> str:
             "average precision": origin[name]["model"]["average_precision"],
         }
         for origin in result["origins"]
-        for name, word in (("predicted", "promised"), ("observed", "came"))
+        for name, word in (("predicted", "predicted"), ("observed", "actual"))
     ]
     charts = [lines(points, "origin", metric, "what", metric) for metric in ("AUROC", "average precision")]
     return page("backtest.html", settings, charts=charts, **result)

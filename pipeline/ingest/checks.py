@@ -64,7 +64,7 @@ def check_columns(table: Table, bank: str, types: dict[str, str], time_zone: str
 def _check_type(column: Column, delivered: str, where: str, select: str) -> None:
     if delivered.startswith(("STRUCT", "MAP", "UNION", "BLOB", "VARIANT")) or delivered.endswith("]"):
         raise DataError(
-            f"{where}: {column.name} is of type {delivered}, which is no single value. Mend {select}."
+            f"{where}: {column.name} is of type {delivered}, which is no single value. Correct {select}."
         )
     if column.type == "VARCHAR" and delivered in FLOATS:
         raise DataError(

@@ -79,7 +79,7 @@ def _connected(name: str, spec: Source) -> Iterator[Any]:
         # Of a connection string that it cannot read, libpq quotes parts: the password may be among them.
         reason = re.search(r"connection to server.*", str(error))
         raise DataError(
-            f"source {name!r} cannot be read: {reason.group()}. Mend {where}, or ask for access."
+            f"source {name!r} cannot be read: {reason.group()}. Correct {where}, or ask for access."
             if reason
             else f"source {name!r}: {where} holds no connection string. Set it, for example to {EXAMPLE}."
         ) from None
@@ -104,7 +104,7 @@ def _reading(name: str) -> Iterator[None]:
         if not str(getattr(error, "sqlstate", "") or "").startswith("42"):
             message = re.sub(r"['\"].*['\"]|\d[\d.:+-]*", "…", message)
         raise DataError(
-            f"source {name!r} cannot be read: the database says: {message}. Mend its query or table in "
+            f"source {name!r} cannot be read: the database says: {message}. Correct its query or table in "
             f"[sources.{name}] of bank.toml, or ask for access."
         ) from None
 

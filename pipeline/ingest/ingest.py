@@ -239,7 +239,7 @@ def _check_limit(state: load.Ingestion, loaded: Loaded) -> None:
     if is_beyond or (total.loaded == 0 and is_needed(table, settings)):
         remedy = "Have the file corrected"
         if f"(computed by {table.name}.sql)" in reason:
-            remedy = f"Mend {where}/{table.name}.sql, or have the file corrected"
+            remedy = f"Correct {where}/{table.name}.sql, or have the file corrected"
         if " has no rate on " in reason:
             remedy = (
                 f"Deliver its rates, name one that never changes under fixed_rates in {where}/bank.toml, or "

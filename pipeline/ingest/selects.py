@@ -92,14 +92,14 @@ def describe(con: duckdb.DuckDBPyConnection, settings: Settings, table: Table, s
     try:
         described = con.execute(f"DESCRIBE SELECT * FROM ({select})").fetchall()
     except duckdb.ParserException as error:
-        raise DataError(f"{file} is not SQL: {message_of(error)}. Mend the SELECT.") from None
+        raise DataError(f"{file} is not SQL: {message_of(error)}. Correct the SELECT.") from None
     except duckdb.Error as error:
         sources = sources_read(con, settings, select)
         hold = "; ".join(f"{settings.sources[name].files} holds {_columns(con, name)}" for name in sources)
         raise DataError(
             f"{file} does not fit the delivered files: {message_of(error)}. "
             f"{hold or 'It names none of the sources ' + ', '.join(settings.sources)}. "
-            "Mend the SELECT, or have the missing column delivered."
+            "Correct the SELECT, or have the missing column delivered."
         ) from None
     return {row[0].lower(): row[1] for row in described}
 
@@ -197,7 +197,7 @@ def refuse_rows_of_one_line(con: duckdb.DuckDBPyConnection, settings: Settings, 
     raise DataError(
         f"configs/banks/{settings.bank}/{table.name}.sql multiplies rows: of {file} line {line} it makes "
         f"{len(rows)} with the same {key}, which differ in {', '.join(differing)}; there are "
-        f"{len(multiplied):,} such lines. Mend its join, so that a line gives one row per {key}."
+        f"{len(multiplied):,} such lines. Correct its join, so that a line gives one row per {key}."
     )
 
 

@@ -246,7 +246,7 @@ def session(server: MailServer, timeout: float) -> Iterator[smtplib.SMTP]:
         trusted = ssl.create_default_context(cafile=server.ca or None)
     except OSError as error:
         raise ConfigError(
-            f"the certificates in {server.ca!r} cannot be read: {error}. Mend ATTRITION_SMTP_CA."
+            f"the certificates in {server.ca!r} cannot be read: {error}. Correct ATTRITION_SMTP_CA."
         ) from None
     with _explained(server):
         smtp = smtplib.SMTP(server.host, server.port, timeout=timeout)
@@ -310,9 +310,9 @@ def _fault(where: str, error: smtplib.SMTPException | OSError) -> Exception:
         case smtplib.SMTPDataError(smtp_code=code):
             return RefusedError(code)
         case smtplib.SMTPSenderRefused(smtp_code=code):
-            return ConfigError(f"{where} refuses the sender with {code}. Mend sender in [mail].")
+            return ConfigError(f"{where} refuses the sender with {code}. Correct sender in [mail].")
         case smtplib.SMTPResponseException(smtp_code=code):
-            return ConfigError(f"{where} answered {code} to connection or login. Mend ATTRITION_SMTP_….")
+            return ConfigError(f"{where} answered {code} to connection or login. Correct ATTRITION_SMTP_….")
         case smtplib.SMTPException():
             return ConfigError(
                 f"{where} takes no login known here. Unset ATTRITION_SMTP_USER and "

@@ -161,7 +161,7 @@ def _fault_of_list(
 def _refusal(path: Path, faults: Sequence[str]) -> DataError:
     more = [f"… and {len(faults) - MOST_FAULTS} more"] if len(faults) > MOST_FAULTS else []
     named = "\n  ".join([*faults[:MOST_FAULTS], *more])
-    return DataError(f"{path}: nothing was recorded. Mend these rows and read the file again.\n  {named}")
+    return DataError(f"{path}: nothing was recorded. Correct these rows and read the file again.\n  {named}")
 
 
 def lines_of(path: Path) -> tuple[Line, ...]:

@@ -87,7 +87,7 @@ def session(master: str) -> Iterator["SparkContext"]:
     except (Py4JError, PySparkRuntimeError, ValueError) as error:
         raise ConfigError(
             f"Spark does not start on master {master!r}: {_cause(error)}. "
-            "Mend spark_master in [engine], for example local[2] or yarn."
+            "Correct spark_master in [engine], for example local[2] or yarn."
         ) from None
     if local:
         context.pythonExec = sys.executable  # not whichever python3 stands first on the path
@@ -199,8 +199,8 @@ def staged(task: BucketTask, uri: str) -> Iterator[Callable[[int], None]]:
         _send_deliveries(task, store, root)
     except OSError as error:
         raise ConfigError(
-            f"storage {uri!r} cannot be written: {str(error).splitlines()[0]}. Mend storage in [engine], or "
-            "give this machine the rights."
+            f"storage {uri!r} cannot be written: {str(error).splitlines()[0]}. Correct storage in [engine], "
+            "or give this machine the rights."
         ) from None
     try:
         yield partial(_work_on_copy, task, uri, run)
@@ -266,4 +266,4 @@ def _remedy(uri: str) -> str:
             "Arrow reaches HDFS through Hadoop's own client, on the driver and on every worker: set "
             "JAVA_HOME, HADOOP_HOME (with lib/native/libhdfs.so) and CLASSPATH=$(hadoop classpath --glob)."
         )
-    return "Mend storage in [engine], for example s3://bucket/attrition or hdfs://namenode:8020/attrition."
+    return "Correct storage in [engine], for example s3://bucket/attrition or hdfs://namenode:8020/attrition."

@@ -31,7 +31,7 @@ class Stake(Schema):
 class ManagerStake(Stake):
     """One manager's share of a branch."""
 
-    manager_id: str | None = Field(default=None, description="null: customers whom nobody is in charge of")
+    manager_id: str | None = Field(default=None, description="null: unassigned customers")
     name: str
 
 
@@ -40,9 +40,7 @@ class BranchSummary(Stake, RunResponse):
 
     branch_id: str
     currency: str
-    managers: tuple[ManagerStake, ...] = Field(
-        description="by number, those whom nobody is in charge of last"
-    )
+    managers: tuple[ManagerStake, ...] = Field(description="by number, unassigned customers last")
     next_cursor: str | None = Field(
         default=None, description="of the next page of managers; null on the last"
     )

@@ -248,7 +248,7 @@ def test_a_file_that_is_no_toml_names_the_line(bank: Path) -> None:
     (bank / "bank.toml").write_text('title = "T"\nlanguage = en\n')
     said = refused("tiny", {})
     assert said.startswith(f"{bank / 'bank.toml'} is not TOML: ")
-    assert said.endswith("(at line 2, column 12). Mend that line.")
+    assert said.endswith("(at line 2, column 12). Correct that line.")
 
 
 def test_a_file_that_is_not_utf8_is_named(bank: Path) -> None:

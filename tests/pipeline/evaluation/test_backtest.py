@@ -126,8 +126,8 @@ def test_the_previous_champion_is_the_model_of_the_origin_before(bank, result):
 
 def test_it_is_said_in_words(result):
     words = backtest_in_words(result)
-    assert words.count("promised  ") == 2
-    assert words.count("came  ") == 3
+    assert words.count("predicted  ") == 2
+    assert words.count("actual  ") == 3
     assert f"{result['together']['money']['deciles'][9]['ratio']:.2f}" in words.split("together: ")[1]
     assert f"together {result['together']['gap_to_truth']:.4f}" in words
     assert f"{result['origins'][1]['observed']['model']['auroc']:.3f} [" in words
@@ -138,7 +138,7 @@ def test_the_page_shows_what_was_predicted_and_observed_and_what_was_refused(ban
     html = (bank.home.root / "backtest.html").read_text("utf-8")
     kept, together = html_tables(html)[:2]
     assert [(row["origin"], row[""]) for row in kept] == [
-        ("2026-08-03", "promised"), ("", "came"), ("2026-09-07", "promised"), ("", "came"),
+        ("2026-08-03", "predicted"), ("", "actual"), ("2026-09-07", "predicted"), ("", "actual"),
     ]  # fmt: skip
     first = result["origins"][0]
     for row, name in zip(kept, ("predicted", "observed"), strict=False):

@@ -93,9 +93,9 @@ def test_earnings_name_their_assumptions(made, html_tables):
     html = made()
     assert "keeps 30%" in html
     lists, pays, best, doubt = html_tables(html)[6]
-    assert (lists["promised, CNY"], lists["came, CNY"]) == ("143,000", "124,514")
+    assert (lists["predicted, CNY"], lists["actual, CNY"]) == ("143,000", "124,514")
     assert pays["called"] == "everybody from 50,000 CNY at risk"
-    assert (best["promised, CNY"], doubt["calls a Monday"]) == ("", "")
+    assert (best["predicted, CNY"], doubt["calls a Monday"]) == ("", "")
 
 
 def test_what_is_missing_in_the_card_is_said(made, html_tables):

@@ -161,7 +161,7 @@ def test_numbers_of_any_type_are_loaded_or_refused_row_by_row(tiny: Any, amount:
 def test_a_value_that_the_select_computed_is_not_blamed_on_the_file(tiny: Any) -> None:
     change(tiny, "DONE AS", "'19' || DONE AS")
     with pytest.raises(
-        DataError, match=r"computed by transactions\.sql\)\. Mend .*transactions\.sql, or have"
+        DataError, match=r"computed by transactions\.sql\)\. Correct .*transactions\.sql, or have"
     ):
         tiny.ingest(quarantine_limit=0.01)
     assert all(row[3].endswith(" (computed by transactions.sql)") for row in tiny.quarantine())

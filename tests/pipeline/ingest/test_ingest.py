@@ -273,7 +273,7 @@ BROKEN: dict[str, tuple[Callable[[Any], object], str]] = {
         "configs/banks/tiny/transactions.sql does not fit the delivered files: "
         'Referenced column "AMT" not found in FROM clause (line 2). '
         "txn_*.csv holds NO, CUST, ACCT, DONE, AMOUNT, CCY, KIND, LOADED, MEMO. "
-        "Mend the SELECT, or have the missing column delivered.",
+        "Correct the SELECT, or have the missing column delivered.",
     ),
     "column not selected": (
         lambda tiny: sql(tiny, "AMT AS amount, ", ""),
@@ -346,19 +346,19 @@ BROKEN: dict[str, tuple[Callable[[Any], object], str]] = {
     "two statements": (
         lambda tiny: sql(tiny, "FROM txn", "FROM txn; SELECT 1"),
         "configs/banks/tiny/transactions.sql is not SQL: "
-        'syntax error at or near ";" (line 3). Mend the SELECT.',
+        'syntax error at or near ";" (line 3). Correct the SELECT.',
     ),
     "broken SELECT": (
         lambda tiny: sql(tiny, "FROM txn", "FORM txn"),
         "configs/banks/tiny/transactions.sql is not SQL: "
-        'syntax error at or near "txn" (line 3). Mend the SELECT.',
+        'syntax error at or near "txn" (line 3). Correct the SELECT.',
     ),
     "unknown source": (
         lambda tiny: sql(tiny, "FROM txn", "FROM bookings"),
         "configs/banks/tiny/transactions.sql does not fit the delivered files: Table with name bookings does "
         "not "
         'exist (line 3). It names none of the sources cust, prod, fx, txn, hold. '
-        "Mend the SELECT, or have the missing column delivered.",
+        "Correct the SELECT, or have the missing column delivered.",
     ),
     "cast in the SELECT": (
         lambda tiny: (

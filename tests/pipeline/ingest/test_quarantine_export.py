@@ -31,7 +31,7 @@ def export(tiny) -> list[Exported]:
 
 
 def deliver(tiny, exported: Exported, old: list[str], new: list[str], encoding: str = "utf-8") -> str:
-    """Mend the exported CSV file as a person would, put it into the raw folder; its name."""
+    """Correct the exported CSV file as a person would, put it into the raw folder; its name."""
     data = exported.target.read_bytes()
     zipped = data[:2] == b"\x1f\x8b"
     text = (gzip.decompress(data) if zipped else data).decode(encoding)

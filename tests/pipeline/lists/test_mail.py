@@ -158,7 +158,7 @@ def test_no_server_at_all_is_tried_again_and_then_said(bank, mail_server, waits)
 
 def test_a_setting_to_mend_leaves_nothing_begun(bank, mail_server, mailbox):
     mailbox.answers["sender"] = ["550 not you"]
-    with pytest.raises(ConfigError, match=r"refuses the sender with 550\. Mend sender in \[mail\]"):
+    with pytest.raises(ConfigError, match=r"refuses the sender with 550\. Correct sender in \[mail\]"):
         send(bank, mail_server, MONDAY, never)
     assert send(bank, mail_server, MONDAY, never).sent == 4
 

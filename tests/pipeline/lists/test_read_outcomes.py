@@ -105,7 +105,7 @@ def faults(read, *rows, **options):
     with pytest.raises(DataError) as raised:
         read(*rows, **options)
     first, *others = str(raised.value).splitlines()
-    assert first.endswith("list.xlsx: nothing was recorded. Mend these rows and read the file again.")
+    assert first.endswith("list.xlsx: nothing was recorded. Correct these rows and read the file again.")
     return [one.strip().removeprefix("sheet 'L', ") for one in others]
 
 

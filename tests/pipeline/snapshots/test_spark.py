@@ -72,7 +72,7 @@ def test_a_wrong_master_is_the_users_error():  # before the module's session sta
         pass
     assert str(raised.value) == (
         "Spark does not start on master 'local[two': Could not parse Master URL: 'local[two'. "
-        "Mend spark_master in [engine], for example local[2] or yarn."
+        "Correct spark_master in [engine], for example local[2] or yarn."
     )
 
 

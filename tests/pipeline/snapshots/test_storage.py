@@ -66,7 +66,9 @@ def test_a_failed_bucket_leaves_no_drafts_in_the_store(tiny, tmp_path):
 @pytest.mark.parametrize("uri", ["nowhere", "foo://host/path"])
 def test_an_address_that_arrow_does_not_know(tiny, tmp_path, uri):
     with (
-        pytest.raises(ConfigError, match=rf"storage '{uri}' cannot be opened: .* Mend storage in \[engine\]"),
+        pytest.raises(
+            ConfigError, match=rf"storage '{uri}' cannot be opened: .* Correct storage in \[engine\]"
+        ),
         staged(work(tiny, tmp_path), uri),
     ):
         pass

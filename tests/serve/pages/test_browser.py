@@ -180,7 +180,7 @@ def test_a_branch_heads_monday(visit, language, script):
     here.sign_in("branch_head", language)
     expect(page.get_by_role("heading", level=1)).to_have_text(word(language, "branch.heading", branch="B1"))
     expect(page.get_by_role("heading", name=word(language, "branch.left"))).to_be_visible()
-    page.get_by_role("link", name=word(language, "branch.nobody")).click()
+    page.get_by_role("link", name=word(language, "branch.nobody"), exact=True).click()
     expect(page.get_by_role("link", name="6217000000000000901", exact=True)).to_be_visible()
     page.locator("button[name=language]").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(word(other, "list.heading"))
