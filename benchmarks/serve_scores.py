@@ -11,7 +11,8 @@ from types import MappingProxyType
 
 from sqlalchemy import Connection, delete, insert, update
 
-from configs.published import Change, Reason, Run, Score
+from configs.call_lists import CallList
+from configs.published import Change, Decision, Reason, Run, Score
 from serve.api.prepared import prepared_answers
 from serve.store import rows, schema, tables
 from serve.store.database import connect, write
@@ -86,6 +87,12 @@ def scores(run_version: int, bank: Bank) -> Iterator[Score]:
         )
 
 
+def decisions(bank: Bank) -> Iterator[Decision]:
+    """One row per customer, none of whom is listed."""
+    for number in range(bank.customers):
+        yield Decision(customer_id(number), bank.branch(number), None, "beyond_capacity", "less_to_keep", 0)
+
+
 def _reason(draw: random.Random, place: int) -> Reason:
     amount = draw.randrange(10_000, 900_000)
     return Reason(
@@ -116,7 +123,16 @@ def publish(url: str, run_version: int, customers: int) -> None:
         for table in tables.OF_A_RUN:
             connection.execute(delete(table).where(table.c.run_version < run_version - 1))
         insert_run(connection, run_version, bank)
-        answers = prepared_answers(run(run_version, customers), scores(run_version, bank))
+        bulk_insert(
+            connection, tables.decisions, rows.object_rows(run_version, tables.decisions, decisions(bank))
+        )
+        answers = (
+            answer
+            for score, decision in zip(scores(run_version, bank), decisions(bank), strict=True)
+            for answer in prepared_answers(
+                run(run_version, customers), [score], [CallList(None, None, (), 1, 0, 0, (decision,))]
+            )
+        )
         answer_rows = rows.object_rows(run_version, tables.prepared_answers, answers)
         bulk_insert(connection, tables.prepared_answers, answer_rows)
         analyze(connection, tables.OF_A_RUN)

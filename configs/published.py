@@ -219,6 +219,10 @@ class Decision:
     next_step_en: str | None = None
     next_step_zh: str | None = None
 
+    def part_of_list(self, score: Score) -> ListPart:
+        """The part of the list; a follow-up that was promised is of this week whatever the risk."""
+        return "this_week" if self.why == "follow_up" else score.list_part
+
 
 @dataclass(frozen=True)
 class Manager:

@@ -1,6 +1,6 @@
 """The weekly run: each step reads what the one before wrote; a rerun replaces, never appends."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from logging import INFO, WARNING
@@ -215,7 +215,7 @@ def run_publish(
         publication, gates = evaluate_run(context, tables, evaluated, (publication, lists), drifted)
         counts |= {"figures": len(gates["gates"]), "overridden": len(gates["overridden"])}
     with step("figures") as counts:
-        extras = _extras(context, tables, publication)
+        extras = _extras(context, tables, publication, lists)
         extras = replace(extras, drift=drifted, calibration=figures, gates=gates)
         counts["drifted"] = drifted["drifted"] if drifted else None
     run, folder = publication.run, context.home.lists / str(snapshot_date)
@@ -243,7 +243,9 @@ def run_publish(
     return publication, lists
 
 
-def _extras(context: Context, tables: Ingested, publication: Publication) -> RunExtras:
+def _extras(
+    context: Context, tables: Ingested, publication: Publication, lists: Sequence[CallList]
+) -> RunExtras:
     snapshot_date, scores = publication.run.snapshot_date, publication.scores
     longest = timedelta(days=max(tier.service_days for tier in context.settings.tiers))
     contacted = reached(tables, context.settings.lists, snapshot_date, snapshot_date - longest)
@@ -251,7 +253,7 @@ def _extras(context: Context, tables: Ingested, publication: Publication) -> Run
         profiles(tables, snapshot_date, {score.customer_id for score in scores}),
         coverage(context.settings, scores, contacted, snapshot_date),
         departures(tables, scores, snapshot_date),
-        prepared_answers=prepared_answers(publication.run, scores),
+        prepared_answers=prepared_answers(publication.run, scores, lists),
     )
 
 

@@ -5,11 +5,18 @@ from typing import Any
 from fastapi import HTTPException
 from pydantic import Field
 
-from configs.published import Run
-from serve.api.requests import GONE_RUN, BranchId, PageCursor, PageSize, authorized_router, exemplified
+from serve.api.requests import (
+    GONE_RUN,
+    BranchId,
+    MoneyWritten,
+    PageCursor,
+    PageSize,
+    authorized_router,
+    exemplified,
+)
 from serve.auth.access import Granted
 from serve.http.problems import documented
-from serve.http.responses import OptionalMoney, RunResponse, Schema
+from serve.http.responses import OptionalMoney, ResponseContext, RunResponse, Schema
 from serve.store.branch_summary import BranchRow, branch_rows, total
 
 NO_BRANCH = "The run knows no such branch."
@@ -23,9 +30,7 @@ class Stake(Schema):
     high_risk: int = Field(ge=0, description="of these in the band high")
     listed: int = Field(ge=0, description="of these on this week's list")
     aum: OptionalMoney
-    money_at_risk: OptionalMoney = Field(
-        description="amount expected to leave, in `currency`; null where the bank counts customers"
-    )
+    money_at_risk: OptionalMoney = Field(description="amount expected to leave")
 
 
 class ManagerStake(Stake):
@@ -51,7 +56,11 @@ class BranchSummary(Stake, RunResponse):
     responses=exemplified("branch_summary") | GONE_RUN | documented(e404=NO_BRANCH),
 )
 def branch_summary(
-    branch_id: BranchId, access: Granted, limit: PageSize = 100, cursor: PageCursor = None
+    branch_id: BranchId,
+    access: Granted,
+    limit: PageSize = 100,
+    cursor: PageCursor = None,
+    money: MoneyWritten = "number",
 ) -> BranchSummary:
     """The customers and the money at risk of a branch, in total and by manager."""
     with access.paging(cursor) as (read_session, start):
@@ -59,24 +68,24 @@ def branch_summary(
     if not rows:
         raise HTTPException(404, NO_BRANCH)
     page = rows[start : start + limit]
+    context = access.context(read_session.run, money=money)
     return BranchSummary(
-        **access.context(read_session.run).source,
-        **_stake(read_session.run, total(rows)),
+        **context.source,
+        **_stake(context, total(rows)),
         branch_id=branch_id,
         currency=read_session.run.base_currency,
         managers=tuple(
-            ManagerStake(manager_id=row.manager_id, name=row.name, **_stake(read_session.run, row))
-            for row in page
+            ManagerStake(manager_id=row.manager_id, name=row.name, **_stake(context, row)) for row in page
         ),
         next_cursor=access.cursor(read_session, start + limit, len(rows)),
     )
 
 
-def _stake(run: Run, row: BranchRow) -> dict[str, Any]:
+def _stake(context: ResponseContext, row: BranchRow) -> dict[str, Any]:
     return {
         "customers": row.customers,
         "high_risk": row.high_risk,
         "listed": row.listed,
-        "aum": run.amount(row.aum_minor),
-        "money_at_risk": run.amount(row.money_at_risk_minor),
+        "aum": context.amount(row.aum_minor),
+        "money_at_risk": context.amount(row.money_at_risk_minor),
     }

@@ -1,71 +1,45 @@
 """Customers: risk, reasons, contacts and history of one or many, and whether one may be called."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import HTTPException, Query
 from pydantic import Field
 
-from configs.published import Exclusion, Run, Score, Strength
+from configs.published import Decision, Exclusion, Run, Score
 from serve.api.contacts import ContactSchema
 from serve.api.requests import (
     BODY,
     NO_CUSTOMER,
     CustomerId,
+    MoneyWritten,
     OpenedStore,
     TextLanguage,
     authorized_router,
     exemplified,
 )
+from serve.api.risk import Band, Risk, risk_fields
 from serve.auth.access import Access, Granted
 from serve.http.problems import documented
-from serve.http.responses import ID, Money, OptionalMoney, Probability, ResponseContext, RunResponse, Schema
+from serve.http.responses import (
+    ID,
+    Money,
+    OptionalMoney,
+    Probability,
+    ResponseContext,
+    RunResponse,
+    Schema,
+    written_amount,
+)
 from serve.store import contacts
 from serve.store.read_session import LONGEST, Earlier, ReadSession
-from serve.texts.wording import Wording, change_in_words
+from serve.texts.wording import Wording
 
 WEEKS = 52  # of history
 CONTACTS = 20
 router = authorized_router("customers")
-
-Band = Literal["high", "medium", "low"]
-_RISK = (
-    "calibrated probability of attrition, by the bank's definition, within {} days; null if its label does "
-    "not cover them"
-)
-
-
-class ReasonSchema(Schema):
-    """One reason behind a score, the weightiest first."""
-
-    group: str = Field(description="what the reason is about")
-    title: str = Field(description="the group in words")
-    text: str = Field(description="what happened, in a sentence with the customer's own figures")
-    strength: Strength = Field(description="by how much it raises the odds of leaving")
-
-
-class Risk(Schema):
-    """One customer's figures, alone or on a list."""
-
-    customer_id: str
-    tier: str | None = Field(description="segment by AUM; null where the bank counts customers")
-    lifecycle_stage: str
-    aum: OptionalMoney
-    risk_30d: Probability | None = Field(default=None, description=_RISK.format(30))
-    risk_60d: Probability | None = Field(default=None, description=_RISK.format(60))
-    risk_90d: Probability | None = Field(default=None, description=_RISK.format(90))
-    risk: Probability = Field(description="that at the longest horizon, by which customers are ranked")
-    horizon_days: int = Field(description="days that `risk` looks ahead")
-    risk_band: Band
-    money_at_risk: OptionalMoney = Field(
-        description="amount expected to leave, in `currency`; null where the bank counts customers"
-    )
-    reasons: tuple[ReasonSchema, ...]
-    risk_change: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] | None = Field(
-        default=None,
-        description="of the risk at the longest horizon, since the run before; null: new in the cohort",
-    )
-    change: str | None = Field(default=None, description="the change and what moved it, as a sentence")
 
 
 class PastRisk(Schema):
@@ -174,30 +148,33 @@ def customer_risk(
     access: Granted,
     language: TextLanguage = "en",
     include: Included = [],  # noqa: B006
+    money: MoneyWritten = "number",
 ) -> CustomerRisk:
-    """A customer's risk, money at risk and reasons in the served run, or the code of the exclusion."""
+    """A customer's risk, reasons and decision in the served run, or the code of the exclusion."""
     with access.at_run() as read_session:
         customer = read_session.customer(customer_id)
         if customer is None:
             raise HTTPException(404, NO_CUSTOMER)
-        extras = _extras(read_session, customer_id, include)
-    fields = customer_fields(access.context(read_session.run, language), customer) | extras
+        context = access.context(read_session.run, language, money)
+        decisions = read_session.decisions([customer_id])
+        extras = _extras(context, read_session, customer_id, include)
+    fields = _fields(context, customer, decisions) | extras
     return ScoredCustomer(**fields) if isinstance(customer, Score) else ExcludedCustomer(**fields)
 
 
 @router.post("/customers/risk", responses=exemplified("customers_risk") | BODY)
-def customers_risk(asked: CustomersAsked, access: Granted, language: TextLanguage = "en") -> CustomersRisk:
+def customers_risk(
+    asked: CustomersAsked, access: Granted, language: TextLanguage = "en", money: MoneyWritten = "number"
+) -> CustomersRisk:
     """The risks of up to 1,000 customers, in the order asked for; ``unknown`` for a number not known."""
     numbers = [access.number(shown) for shown in asked.customer_ids]
     wanted = dict.fromkeys(number for number in numbers if number is not None)
     access.about(*wanted)
     with access.at_run() as read_session:
         customers = read_session.customers(list(wanted))
-    context = access.context(read_session.run, language)
-    risks = [
-        customer_fields(context, customers[number]) if number in customers else {"status": "unknown"}
-        for number in numbers
-    ]
+        decisions = read_session.decisions(list(wanted))
+    context = access.context(read_session.run, language, money)
+    risks = [_fields(context, customers.get(number or ""), decisions) for number in numbers]
     return CustomersRisk.model_validate({**context.source, "customers": risks})
 
 
@@ -224,59 +201,45 @@ def withdraw_opt_out(customer_id: CustomerId, access: Granted, store: OpenedStor
     return OptOut(**access.context(run).source, customer_id=customer_id)
 
 
-def customer_fields(context: ResponseContext, customer: Score | Exclusion) -> dict[str, Any]:
-    """The fields of CustomerRisk in their order, to be sent with or without the model around them."""
-    if isinstance(customer, Score):
-        return {
-            **context.source,
-            **risk_fields(context, customer),
-            **_NO_EXTRAS,
-            "status": "scored",
-            "branch_id": customer.branch_id,
-            "manager_id": customer.manager_id,
-            "marketing_opt_out": bool(customer.marketing_opt_out),
-            "currency": context.run.base_currency,
-        }
+def customer_fields(context: ResponseContext, score: Score, decision: Decision) -> dict[str, Any]:
+    """The fields of ScoredCustomer in their order, to be sent with or without the model around them."""
+    return {
+        **context.source,
+        **risk_fields(context, score, decision),
+        **_NO_EXTRAS,
+        "status": "scored",
+        "branch_id": score.branch_id,
+        "manager_id": score.manager_id,
+        "marketing_opt_out": bool(score.marketing_opt_out),
+        "currency": context.run.base_currency,
+    }
+
+
+def excluded_fields(context: ResponseContext, exclusion: Exclusion) -> dict[str, Any]:
+    """The fields of ExcludedCustomer, likewise."""
     return {
         **context.source,
         **_NO_EXTRAS,
         "status": "excluded",
-        "customer_id": customer.customer_id,
-        "code": customer.code,
-        "explanation": Wording(context.language).term("excluded", customer.code),
+        "customer_id": exclusion.customer_id,
+        "code": exclusion.code,
+        "explanation": Wording(context.language).term("excluded", exclusion.code),
     }
 
 
-def risk_fields(context: ResponseContext, score: Score) -> dict[str, Any]:
-    """The fields of Risk."""
-    words = Wording(context.language)
-    return {
-        "customer_id": score.customer_id,
-        "tier": score.tier if context.run.has_money else None,
-        "lifecycle_stage": score.lifecycle_stage,
-        "aum": context.run.amount(score.aum_minor),
-        "risk_30d": score.risk_30d,
-        "risk_60d": score.risk_60d,
-        "risk_90d": score.risk_90d,
-        "risk": score.risk,
-        "horizon_days": context.run.horizon_days,
-        "risk_band": score.risk_band,
-        "money_at_risk": context.run.amount(score.money_at_risk_minor),
-        "reasons": [
-            {
-                "group": reason.group,
-                "title": words.group(reason.group),
-                "text": words.of(reason),
-                "strength": reason.strength,
-            }
-            for reason in score.reasons
-        ],
-        "risk_change": score.risk_change,
-        "change": change_in_words(context.run, score, context.language) or None,
-    }
+def _fields(
+    context: ResponseContext, customer: Score | Exclusion | None, decisions: Mapping[str, Decision]
+) -> dict[str, Any]:
+    if customer is None:
+        return {"status": "unknown"}
+    if isinstance(customer, Exclusion):
+        return excluded_fields(context, customer)
+    return customer_fields(context, customer, decisions[customer.customer_id])
 
 
-def _extras(read_session: ReadSession, customer_id: str, include: list[Any]) -> dict[str, Any]:
+def _extras(
+    context: ResponseContext, read_session: ReadSession, customer_id: str, include: list[Any]
+) -> dict[str, Any]:
     extras: dict[str, Any] = {}
     if "maturities" in include and (profile := read_session.profiles([customer_id]).get(customer_id)):
         extras["maturities"] = [
@@ -284,14 +247,14 @@ def _extras(read_session: ReadSession, customer_id: str, include: list[Any]) -> 
                 "product": maturity.product_name,
                 "product_class": maturity.product_class,
                 "matures_on": maturity.matures_on,
-                "balance": maturity.balance_minor / 100,
+                "balance": written_amount(maturity.balance_minor, context.money),
             }
             for maturity in profile.maturities
         ]
     if "history" in include:
         history = reversed(read_session.history(customer_id))
         earlier = [past for past in history if past.run.run_id != read_session.run.run_id]
-        extras["history"] = [_past_risk(past) for past in earlier[:WEEKS]]
+        extras["history"] = [_past_risk(context, past) for past in earlier[:WEEKS]]
     if "contacts" in include:
         latest = contacts.latest_of(read_session.connection, customer_id, CONTACTS)
         extras["contacts"] = [
@@ -301,10 +264,10 @@ def _extras(read_session: ReadSession, customer_id: str, include: list[Any]) -> 
     return extras
 
 
-def _past_risk(past: Earlier) -> PastRisk:
-    fields = vars(past.run) | vars(past.score)
-    amounts = ("aum", "money_at_risk")
-    fields |= {name: past.run.amount(fields[f"{name}_minor"]) for name in amounts} | {"risk": past.score.risk}
+def _past_risk(context: ResponseContext, past: Earlier) -> PastRisk:
+    earlier = replace(context, run=past.run)
+    fields = vars(past.run) | vars(past.score) | {"risk": past.score.risk}
+    fields |= {name: earlier.amount(fields[f"{name}_minor"]) for name in ("aum", "money_at_risk")}
     return PastRisk(**{name: fields[name] for name in PastRisk.model_fields})
 
 

@@ -4,9 +4,10 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping
-from decimal import Decimal
 from itertools import chain, islice
 from typing import Any, Literal
+
+from serve.http.responses import MoneyForm, exact, written_amount
 
 Format = Literal["ndjson", "csv", "parquet"]
 MEDIA_TYPES: Mapping[Format, str] = {
@@ -37,16 +38,30 @@ COLUMNS: dict[str, str] = {
     "risk_change": "number",
     "change": "text",
 } | {f"reason_{place}{part}": "text" for place in range(1, REASONS + 1) for part in ("_group", "")}
-COLUMNS |= {"risk": "number", "horizon_days": "whole"}  # at the longest horizon; last, where no reader counts
+# What came later stands last, where no reader counts: the risk at the longest horizon, and the decision.
+COLUMNS |= {"risk": "number", "horizon_days": "whole"}
+COLUMNS |= {
+    "decision": "text",
+    "decision_why": "text",
+    "decision_text": "text",
+    "decision_until": "text",
+    "rank": "whole",
+    "part": "text",
+    "money_to_keep": "money",
+    "next_step": "text",
+}
 BATCH = 500  # rows of a piece
 ROW_GROUP = 20_000  # rows of one of Parquet
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would compute (OWASP, CSV injection)
 Row = list[Any]
 
 
-def written(rows: Iterator[Row], form: Format) -> Iterator[bytes]:
-    """The rows as bytes, a piece at a time, so that no export is held whole."""
-    return {"ndjson": _lines, "csv": _csv, "parquet": _parquet}[form](rows)
+def written(rows: Iterator[Row], form: Format, money: MoneyForm = "number") -> Iterator[bytes]:
+    """The rows as bytes, a piece at a time, so that no export is held whole.
+
+    ``money`` as a number is exact in CSV and Parquet, which have no floats of it.
+    """
+    return {"ndjson": _lines, "csv": _csv, "parquet": _parquet}[form](rows, money)
 
 
 def _batches(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
@@ -54,17 +69,17 @@ def _batches(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
         yield batch
 
 
-def _lines(rows: Iterator[Row]) -> Iterator[bytes]:
-    for batch in _batches(_converted(rows, money=lambda minor: minor / 100), BATCH):
+def _lines(rows: Iterator[Row], money: MoneyForm) -> Iterator[bytes]:
+    for batch in _batches(_converted(rows, money=lambda minor: written_amount(minor, money)), BATCH):
         objects = (dict(zip(COLUMNS, row, strict=True)) for row in batch)
         yield "".join(f"{json.dumps(row, ensure_ascii=False, allow_nan=False)}\n" for row in objects).encode()
 
 
-def _csv(rows: Iterator[Row]) -> Iterator[bytes]:
+def _csv(rows: Iterator[Row], money: MoneyForm) -> Iterator[bytes]:
     """RFC 4180 in UTF-8, with a header; a text that a spreadsheet would compute begins with an apostrophe."""
     lines = _converted(
         rows,
-        money=_exact,
+        money=str if money == "minor" else exact,
         text=lambda text: f"'{text}" if text.startswith(FORMULA) else text,
         flag=lambda flag: str(flag).lower(),
     )
@@ -74,22 +89,23 @@ def _csv(rows: Iterator[Row]) -> Iterator[bytes]:
         yield text.getvalue().encode()
 
 
-def _parquet(rows: Iterator[Row]) -> Iterator[bytes]:
-    """Money is DECIMAL(18,2). pyarrow is loaded when the first such export is asked for, and only then."""
+def _parquet(rows: Iterator[Row], money: MoneyForm) -> Iterator[bytes]:
+    """Money is DECIMAL(18,2), text or INT64. pyarrow is loaded by the first such export, and only then."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     kinds = {
         "text": pa.string(),
         "flag": pa.bool_(),
-        "money": pa.decimal128(18, 2),
+        "money": {"number": pa.decimal128(18, 2), "text": pa.string(), "minor": pa.int64()}[money],
         "number": pa.float64(),
         "whole": pa.int32(),
     }
+    amount = exact if money == "number" else lambda minor: written_amount(minor, money)
     schema = pa.schema([(name, kinds[kind]) for name, kind in COLUMNS.items()])
     pipe = Pipe()
     with pq.ParquetWriter(pipe, schema, compression="zstd") as writer:
-        for batch in _batches(_converted(rows, money=_exact), ROW_GROUP):
+        for batch in _batches(_converted(rows, money=amount), ROW_GROUP):
             columns = zip(*batch, strict=True)
             arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
@@ -121,7 +137,3 @@ def _converted(rows: Iterator[Row], **of_kind: Callable[[Any], Any]) -> Iterator
         for place, cell in cells:
             new[place] = None if row[place] is None else cell(row[place])
         yield new
-
-
-def _exact(minor: int) -> Decimal:
-    return Decimal(minor).scaleb(-2)

@@ -8,21 +8,22 @@ from typing import Annotated, Any
 
 from fastapi import HTTPException, Query, Response
 
-from configs.published import Score
 from serve.api.export_formats import COLUMNS, MEDIA_TYPES, REASONS, Format, Row, written
 from serve.api.requests import (
     EXAMPLES,
     GONE_RUN,
     UNCHANGED,
+    MoneyWritten,
     OpenedStore,
     SinceRun,
     TextLanguage,
     authorized_router,
 )
+from serve.api.risk import decision_codes, next_step
 from serve.auth.access import Access, Granted, MaskedStream
 from serve.http.problems import documented
 from serve.http.responses import ResponseContext, etag
-from serve.store.store import differences
+from serve.store.differences import DecidedScore, differences
 from serve.texts.wording import Wording, change_in_words
 
 NO_PARQUET = "Parquet cannot be written here."
@@ -41,13 +42,17 @@ def _streamed(route: str) -> dict[int | str, dict[str, Any]]:
 
 @router.get("/exports/scores", response_class=Response, responses=_streamed("export_scores") | GONE_RUN)
 def export_scores(
-    access: Granted, store: OpenedStore, form: FormatAsked = "ndjson", language: TextLanguage = "en"
+    access: Granted,
+    store: OpenedStore,
+    form: FormatAsked = "ndjson",
+    language: TextLanguage = "en",
+    money: MoneyWritten = "number",
 ) -> Response:
-    """Every score of the served run, one row per customer, by number."""
+    """Every score and decision of the served run, one row per customer, by number."""
     with access.at_run() as read_session:
-        context, count = access.context(read_session.run, language), read_session.within_reach()
+        context, count = access.context(read_session.run, language, money), read_session.within_reach()
     access.about(f"run {context.run.run_id}", customers=count)
-    scores = store.scores(context.run.run_id, access.scope, read_session.run_version)
+    scores = store.decided(context.run.run_id, access.scope, read_session.run_version)
     rows = (("scored", score.customer_id, score) for score in scores)
     return _export(access, context, rows, form, f"{read_session.run_version} {language}")
 
@@ -59,17 +64,19 @@ def export_changes(
     store: OpenedStore,
     form: FormatAsked = "ndjson",
     language: TextLanguage = "en",
+    money: MoneyWritten = "number",
 ) -> Response:
-    """The scores added, changed or removed since an earlier run, one row per customer, by number."""
+    """Scores and decisions added, changed or removed since an earlier run, a row per customer, by number."""
     with access.at_run(since) as before:
         pass
     with access.at_run() as read_session:
-        context, count = access.context(read_session.run, language), read_session.within_reach()
+        context, count = access.context(read_session.run, language, money), read_session.within_reach()
     # How many changed is only known once the last one is sent; a new Monday changes nearly every score.
     same = before.run_version == read_session.run_version
     access.about(f"run {context.run.run_id}", customers=0 if same else count)
     scores = (
-        store.scores(opened.run.run_id, access.scope, opened.run_version) for opened in (before, read_session)
+        store.decided(opened.run.run_id, access.scope, opened.run_version)
+        for opened in (before, read_session)
     )
     changes = (
         ("added" if earlier is None else "changed" if after else "removed", customer_id, after)
@@ -82,7 +89,7 @@ def export_changes(
 def _export(
     access: Access,
     context: ResponseContext,
-    rows: Iterable[tuple[str, str, Score | None]],
+    rows: Iterable[tuple[str, str, DecidedScore | None]],
     form: Format,
     version: str,
 ) -> Response:
@@ -99,27 +106,30 @@ def _export(
         for kind, customer_id, score in rows
     )
     headers = {
-        "ETag": etag(f"{version} {form} {access.scope} {access.shown('')}".encode()),
+        "ETag": etag(f"{version} {form} {context.money} {access.scope} {access.shown('')}".encode()),
         "Attrition-Snapshot-Date": str(run.snapshot_date),
         "Attrition-Run": run.run_id,
         "Attrition-Model": run.model_id,
         "Content-Disposition": f'attachment; filename="{run.snapshot_date}.{form}"',
         "Cache-Control": "no-store",
     }
-    pieces = written(exported, form)
+    pieces = written(exported, form, context.money)
     first = next(pieces, b"")  # a run that has gone meanwhile is told while there is a status to tell it by
     rest: Iterable[bytes] = () if access.head else pieces
     return MaskedStream(chain([first], rest), headers=headers, media_type=MEDIA_TYPES[form])
 
 
-def _figures(context: ResponseContext, score: Score | None) -> Row:
+def _figures(context: ResponseContext, decided: DecidedScore | None) -> Row:
     """Everything after the customer's number; empty for a customer without a score."""
-    if score is None:
+    if decided is None:
         return [None] * (len(COLUMNS) - 5)
+    score, decision = decided.score, decided.decision
     words, has_money = Wording(context.language), context.run.has_money
     reasons: list[str] = []
     for reason in score.reasons[:REASONS]:
         reasons += [reason.group, words.of(reason)]
+    codes = decision_codes(context, score, decision)
+    codes["decision_until"] = str(codes["decision_until"] or "") or None
     return [
         score.branch_id,
         score.manager_id,
@@ -139,4 +149,7 @@ def _figures(context: ResponseContext, score: Score | None) -> Row:
         *[None] * (2 * REASONS - len(reasons)),
         score.risk,
         context.run.horizon_days,
+        *codes.values(),
+        decision.expected_value_minor if has_money else None,
+        next_step(decision, context.language),
     ]

@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from configs.published import Language
-from serve.api.customers import customer_fields
+from serve.api.customers import excluded_fields
 from serve.api.prepared import answer
 from serve.auth.access import Access, record
 from serve.auth.policy import POLICY
@@ -58,7 +58,7 @@ async def _answer(
     access.about(customer_id)
     context = access.context(run, language)
     body = (
-        answer(context, content) if isinstance(content, bytes) else to_json(customer_fields(context, content))
+        answer(context, content) if isinstance(content, bytes) else to_json(excluded_fields(context, content))
     )
     await record(scope, access, ROUTE, 200)
     return body, _headers(body, access.warning)

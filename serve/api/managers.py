@@ -6,20 +6,21 @@ from typing import Any
 from fastapi import HTTPException
 from pydantic import Field
 
-from configs.published import Decision, ListPart, Score
-from serve.api.customers import Risk, risk_fields
+from configs.published import Score
 from serve.api.requests import (
     GONE_RUN,
     ManagerId,
+    MoneyWritten,
     PageCursor,
     PageSize,
     TextLanguage,
     authorized_router,
     exemplified,
 )
+from serve.api.risk import Risk, risk_fields
 from serve.auth.access import Access, Granted
 from serve.http.problems import documented
-from serve.http.responses import OptionalMoney, ResponseContext, RunResponse
+from serve.http.responses import ResponseContext, RunResponse
 from serve.store.read_session import ReadSession
 
 NO_MANAGER = "The run knows no such manager."
@@ -27,24 +28,12 @@ COMMON = "common list"  # as the access log names it
 router = authorized_router("managers")
 
 
-class ListedCustomer(Risk):
-    """One row of a manager's list."""
-
-    rank: int = Field(ge=1)
-    part: ListPart = Field(description="this_week: to be called this week; if_time: if there is time")
-    money_to_keep: OptionalMoney = Field(
-        description="amount that a call is expected to keep, the order within each part; null where the bank "
-        "counts customers and the order is the risk"
-    )
-    next_step: str | None = Field(default=None, description="what to do first")
-
-
 class CommonList(RunResponse):
     """The customers with neither manager nor branch to call this week."""
 
     currency: str
     listed: int = Field(ge=0, description="customers on the whole list")
-    customers: tuple[ListedCustomer, ...]
+    customers: tuple[Risk, ...] = Field(description="by rank")
     next_cursor: str | None = Field(default=None, description="of the next page; null on the last")
 
 
@@ -67,13 +56,14 @@ def manager_list(
     language: TextLanguage = "en",
     limit: PageSize = 100,
     cursor: PageCursor = None,
+    money: MoneyWritten = "number",
 ) -> ManagerList:
     """A manager's customers to call this week, by the money that a call is expected to keep, or by risk."""
     with access.paging(cursor) as (read_session, start):
         manager = read_session.manager(manager_id)
         if manager is None:
             raise HTTPException(404, NO_MANAGER)
-        context = access.context(read_session.run, language)
+        context = access.context(read_session.run, language, money)
         page = _page(access, read_session, context, read_session.manager_list(manager_id), (start, limit))
     return ManagerList(
         **page,
@@ -86,12 +76,16 @@ def manager_list(
 
 @router.get("/list", responses=exemplified("common_list") | GONE_RUN)
 def common_list(
-    access: Granted, language: TextLanguage = "en", limit: PageSize = 100, cursor: PageCursor = None
+    access: Granted,
+    language: TextLanguage = "en",
+    limit: PageSize = 100,
+    cursor: PageCursor = None,
+    money: MoneyWritten = "number",
 ) -> CommonList:
     """The customers with neither manager nor branch to call this week: all of them in a bank without both."""
     access.about(COMMON)
     with access.paging(cursor) as (read_session, start):
-        context = access.context(read_session.run, language)
+        context = access.context(read_session.run, language, money)
         page = _page(access, read_session, context, read_session.common_list(), (start, limit))
     return CommonList(**page)
 
@@ -112,18 +106,7 @@ def _page(
         "currency": read_session.run.base_currency,
         "listed": len(scores),
         "customers": tuple(
-            _listed(context, rank, score, decisions[score.customer_id])
-            for rank, score in enumerate(page, start + 1)
+            Risk(**risk_fields(context, score, decisions[score.customer_id])) for score in page
         ),
         "next_cursor": access.cursor(read_session, start + limit, len(scores)),
     }
-
-
-def _listed(context: ResponseContext, rank: int, score: Score, decision: Decision) -> ListedCustomer:
-    return ListedCustomer(
-        rank=rank,
-        part=score.list_part,
-        money_to_keep=context.run.amount(decision.expected_value_minor),
-        next_step=decision.next_step_zh if context.language == "zh" else decision.next_step_en,
-        **risk_fields(context, score),
-    )

@@ -8,10 +8,18 @@ from pydantic import Field
 
 from serve.api.customers import MaturitySchema
 from serve.api.managers import NO_MANAGER
-from serve.api.requests import GONE_RUN, ManagerId, PageCursor, PageSize, authorized_router, exemplified
+from serve.api.requests import (
+    GONE_RUN,
+    ManagerId,
+    MoneyWritten,
+    PageCursor,
+    PageSize,
+    authorized_router,
+    exemplified,
+)
 from serve.auth.access import Granted
 from serve.http.problems import documented
-from serve.http.responses import RunResponse
+from serve.http.responses import RunResponse, written_amount
 from serve.store.maturities import maturities
 
 router = authorized_router("managers")
@@ -42,6 +50,7 @@ def manager_maturities(
     days: Annotated[int, Query(ge=1, le=90, description="from the Monday on")] = 30,
     limit: PageSize = 100,
     cursor: PageCursor = None,
+    money: MoneyWritten = "number",
 ) -> ManagerMaturities:
     """The holdings of a manager's customers that fall due within some days of the Monday."""
     with access.paging(cursor) as (read_session, start):
@@ -59,7 +68,7 @@ def manager_maturities(
                 product=maturity.product_name,
                 product_class=maturity.product_class,
                 matures_on=maturity.matures_on,
-                balance=maturity.balance_minor / 100,
+                balance=written_amount(maturity.balance_minor, money),
             )
             for customer_id, maturity in due[start : start + limit]
         ),

@@ -13,23 +13,29 @@ from types import MappingProxyType
 
 from pydantic_core import to_json
 
-from configs.published import LANGUAGES, Language, PreparedAnswer, Reason, Run, Score
+from configs.call_lists import CallList
+from configs.published import LANGUAGES, Decision, Language, PreparedAnswer, Reason, Run, Score
 from configs.reason_groups import GROUPS
 from serve.api.customers import customer_fields
 from serve.http.responses import ResponseContext
 
 # Raised whenever an answer's bytes change, its texts among them: what another release prepared is not read.
-FORM = "2"
+FORM = "3"
 _RUN = Run("", "", date(2026, 1, 5), "", "CNY", 90, 0, MappingProxyType({}), MappingProxyType({}))
 _REASONS = tuple(Reason(group, "", None, 0.0, "", "") for group in GROUPS)
 _SCORE = Score("", "", "", "affluent", "mature", False, 0, 0, "low", _REASONS, 0.0, 0.0, 0.0, 0.0)
+_DECISION = Decision("", None, None, "beyond_capacity", "less_to_keep", 0)
 
 
-def prepared_answers(run: Run, scores: Iterable[Score]) -> Iterator[PreparedAnswer]:
-    """One per scored customer."""
+def prepared_answers(
+    run: Run, scores: Iterable[Score], lists: Iterable[CallList]
+) -> Iterator[PreparedAnswer]:
+    """One per scored customer, each of whom has a decision of the lists."""
+    decisions = {decision.customer_id: decision for call_list in lists for decision in call_list.decisions}
     for score in scores:
+        decision = decisions[score.customer_id]
         content = {
-            language: _packed(language, _rest(ResponseContext(run, language), score))
+            language: _packed(language, _rest(ResponseContext(run, language), score, decision))
             for language in LANGUAGES
         }
         yield PreparedAnswer(score.customer_id, score.branch_id, score.manager_id, FORM, **content)
@@ -41,9 +47,9 @@ def answer(context: ResponseContext, content: bytes) -> bytes:
     return to_json(context.source)[:-1] + b"," + unpacking.decompress(content)
 
 
-def _rest(context: ResponseContext, score: Score) -> bytes:
+def _rest(context: ResponseContext, score: Score, decision: Decision) -> bytes:
     """The bytes of an answer that follow what every answer says of itself."""
-    fields = customer_fields(context, score)
+    fields = customer_fields(context, score, decision)
     return to_json({name: value for name, value in fields.items() if name not in context.source})[1:]
 
 
@@ -53,5 +59,5 @@ def _packed(language: Language, rest: bytes) -> bytes:
 
 
 _EMPTY: Mapping[Language, bytes] = {
-    language: _rest(ResponseContext(_RUN, language), _SCORE) for language in LANGUAGES
+    language: _rest(ResponseContext(_RUN, language), _SCORE, _DECISION) for language in LANGUAGES
 }

@@ -10,7 +10,7 @@ from fastapi.routing import APIRouter
 from configs.published import Language
 from serve.auth.access import AuthorizedRoute, documented_bearer
 from serve.http.problems import GONE, documented
-from serve.http.responses import ID
+from serve.http.responses import ID, MoneyForm
 from serve.store.store import Store
 
 CustomerId = Annotated[str, Path(pattern=ID, description="the bank's number of the customer")]
@@ -19,6 +19,9 @@ BranchId = Annotated[str, Path(pattern=ID, description="the bank's number of the
 RunId = Annotated[str, Path(pattern=ID, description="a run_id, or latest")]
 SinceRun = Annotated[str, Query(pattern=ID, description="the run_id of the scores that the caller has")]
 TextLanguage = Annotated[Language, Query(description="language of the texts")]
+MoneyWritten = Annotated[
+    MoneyForm, Query(description="how amounts are written: 575346.65, the text 575346.65, or 57534665")
+]
 PageSize = Annotated[int, Query(ge=1, le=500, description="rows of a page")]
 PageCursor = Annotated[
     str | None,

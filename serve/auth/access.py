@@ -29,7 +29,7 @@ from serve.http.request_checks import (
     require_json,
     require_known,
 )
-from serve.http.responses import ResponseContext, stale, unless_held
+from serve.http.responses import MoneyForm, ResponseContext, stale, unless_held
 from serve.store.audit import Entry
 from serve.store.contacts import Author
 from serve.store.read_session import GoneError, ReadSession
@@ -127,9 +127,9 @@ class Access:
         masked = "customer_id" in self.grant.masked
         return self.service.pseudonyms.seal(customer_id) if masked else customer_id
 
-    def context(self, run: Run, language: Language = "en") -> ResponseContext:
+    def context(self, run: Run, language: Language = "en", money: MoneyForm = "number") -> ResponseContext:
         """The context of a response from the run that was read."""
-        return ResponseContext(run, language, self.warning)
+        return ResponseContext(run, language, self.warning, money)
 
     def about(self, *subjects: str, customers: int | None = None) -> None:
         """Names the customers or lists that the answer tells of, where the path does not; one entry each.

@@ -2,25 +2,29 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 from hashlib import sha256
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import TypeAliasType
 
 from configs.published import Language, Run
 
 # Of customers, managers, branches and runs; ingest refuses numbers that would not fit (pipeline/ingest).
 ID = r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]{0,62}[^\s\x00-\x1f\x7f])?$"
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Money = Annotated[float, Field(allow_inf_nan=False, description="in `currency`, at most two decimals")]
-OptionalMoney = Annotated[
-    float | None,
-    Field(
-        allow_inf_nan=False,
-        description="in `currency`, at most two decimals; null where the bank counts customers",
-    ),
-]
+# How amounts are written: 575346.65, "575346.65" or, in minor units, 57534665.
+MoneyForm = Literal["number", "text", "minor"]
+Amount = float | int | str
+# Named, so that the API's document holds it once.
+Money = TypeAliasType(
+    "Money", Annotated[Amount, Field(description="in `currency`, written as the parameter `money` says")]
+)
+OptionalMoney = TypeAliasType(
+    "OptionalMoney", Annotated[Money | None, Field(description="null where the bank counts customers")]
+)
 
 
 class Schema(BaseModel):
@@ -40,11 +44,12 @@ class RunResponse(Schema):
 
 @dataclass(frozen=True)
 class ResponseContext:
-    """The run of a response, its language, and the warning where the run is old."""
+    """The run of a response, its language, the warning where the run is old, and how amounts are written."""
 
     run: Run
     language: Language = "en"
     warning: str | None = None
+    money: MoneyForm = "number"
 
     @property
     def source(self) -> dict[str, Any]:
@@ -55,6 +60,23 @@ class ResponseContext:
             "model_id": self.run.model_id,
             "warning": self.warning,
         }
+
+    def amount(self, minor: int) -> Amount | None:
+        """Minor units as the caller asked for them; None where the bank counts customers."""
+        return written_amount(minor, self.money) if self.run.has_money else None
+
+
+def written_amount(minor: int, form: MoneyForm) -> Amount:
+    """
+    >>> [written_amount(57_534_600, form) for form in ("number", "text", "minor")]
+    [575346.0, '575346.00', 57534600]
+    """
+    return minor if form == "minor" else str(exact(minor)) if form == "text" else minor / 100
+
+
+def exact(minor: int) -> Decimal:
+    """Minor units in whole currency."""
+    return Decimal(minor).scaleb(-2)
 
 
 def stale(snapshot_date: date, today: date, days: int) -> str | None:

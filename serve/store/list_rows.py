@@ -39,8 +39,7 @@ class ListRow:
 
     @property
     def part(self) -> ListPart:
-        """The part of the list; a follow-up that was promised is of this week whatever the risk."""
-        return "this_week" if self.decision.why == "follow_up" else self.score.list_part
+        return self.decision.part_of_list(self.score)
 
 
 def list_rows(session: ReadSession, listed: Sequence[Score]) -> tuple[ListRow, ...]:

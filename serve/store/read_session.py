@@ -154,10 +154,16 @@ class ReadSession:
         return tuple((row.branch_id, row.manager_id) for row in self.connection.execute(listed.distinct()))
 
     def decisions(self, customer_ids: Collection[str] | None = None) -> dict[str, Decision]:
-        """The decision about each of some cohort customers, or about all, by customer_id."""
-        query = self.of(tables.decisions)
+        """The decision about each of some cohort customers, or about all, by customer_id.
+
+        The reach is that of the customer, who may stand on the list of another branch's manager.
+        """
+        decisions, scores = tables.decisions, tables.scores
+        query = select(decisions).where(decisions.c.run_version == self.run_version)
+        if self.scope.reach is not Reach.ALL:
+            query = query.join(scores, same_customer(scores, decisions)).where(self.scope.of(scores))
         if customer_ids is not None:
-            query = query.where(tables.decisions.c.customer_id.in_(customer_ids))
+            query = query.where(decisions.c.customer_id.in_(customer_ids))
         return {decision.customer_id: decision for decision in self._objects(Decision, query)}
 
     def runs(self) -> tuple[Run, ...]:

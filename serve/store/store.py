@@ -1,10 +1,8 @@
 """The score store: one transaction publishes a run, and every read sees exactly one run."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime, timedelta
-from heapq import merge
-from itertools import groupby, repeat
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Table, delete, func, insert, select, tuple_, update
@@ -15,13 +13,13 @@ from configs.published import Exclusion, Run, RunExtras, Score
 from serve.store import announcements, assignments, audit, rows, schema, tables
 from serve.store import database as connect
 from serve.store.checks import check
+from serve.store.differences import DecidedScore
 from serve.store.read_session import GoneError, ReadSession, find, served
 from serve.store.rows import analyze, bulk_insert, profile_rows
 from serve.store.scope import EVERYTHING, Scope
 
 PATIENCE = 2  # seconds that a caller of the service waits for another writer
 NO_EXTRAS = RunExtras()
-Difference = tuple[str, Score | None, Score | None]  # customer_id, before, after; None: no score in that run
 
 
 class Store(AbstractContextManager["Store"]):
@@ -232,12 +230,24 @@ class Store(AbstractContextManager["Store"]):
         So the rows are those of one publication, whatever is published meanwhile. Raises GoneError where the
         run is not there, or not in the version that is asked for, when the first score is read.
         """
+        for _, page in self._pages(run_id, scope, run_version):
+            yield from page
+
+    def decided(self, run_id: str, scope: Scope, run_version: int) -> Iterator[DecidedScore]:
+        """Every score of one run with its decision, likewise."""
+        for read_session, page in self._pages(run_id, scope, run_version):
+            decisions = read_session.decisions([score.customer_id for score in page])
+            yield from (DecidedScore(score, decisions[score.customer_id]) for score in page)
+
+    def _pages(
+        self, run_id: str | None, scope: Scope, run_version: int | None
+    ) -> Iterator[tuple[ReadSession, tuple[Score, ...]]]:
         with self.at_run(run_id, scope) as read_session:
             if run_version not in (None, read_session.run_version):
                 raise GoneError(f"run {run_id} was published anew since it was asked for. Ask again.")
             page = read_session.page()
             while page:
-                yield from page
+                yield read_session, page
                 page = read_session.page(page[-1].customer_id)
 
 
@@ -252,19 +262,6 @@ def keep_figures(
     key = {"run_version": run_version, "name": name}
     connection.execute(delete(figures).filter_by(**key))
     connection.execute(insert(figures).values(**key, content=rows.dump(content)))
-
-
-def differences(before: Iterable[Score], after: Iterable[Score]) -> Iterator[Difference]:
-    """One row per customer whose score differs between two runs, by customer_id as the scores come.
-
-    Together they turn the scores of one run into those of the other. Holds one score of each at a time.
-    """
-    sides = zip(repeat("before"), before), zip(repeat("after"), after)
-    merged = merge(*sides, key=lambda pair: pair[1].customer_id)
-    for customer_id, pairs in groupby(merged, key=lambda pair: pair[1].customer_id):
-        scores = dict(pairs)
-        if scores.get("before") != scores.get("after"):
-            yield customer_id, scores.get("before"), scores.get("after")
 
 
 def _tables_of(

@@ -223,7 +223,7 @@ def store(store_url):
 
 @pytest.fixture
 def published(store, scores, exclusions, lists, profiles):
-    extras = RunExtras(profiles, prepared_answers=prepared_answers(published_run(), scores))
+    extras = RunExtras(profiles, prepared_answers=prepared_answers(published_run(), scores, lists))
     store.publish(published_run(), scores, exclusions, lists, extras)
     return store
 

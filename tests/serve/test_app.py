@@ -61,6 +61,15 @@ def test_a_scored_customer(client):
         ],
         "risk_change": None,
         "change": None,
+        "decision": "beyond_capacity",
+        "decision_why": "less_to_keep",
+        "decision_text": "Not listed: the list is full, and calls to the customers on it are expected to "
+        "keep more money.",
+        "decision_until": None,
+        "rank": None,
+        "part": None,
+        "money_to_keep": 29.7,
+        "next_step": None,
     }
 
 

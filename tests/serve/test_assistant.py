@@ -58,8 +58,9 @@ def address(service, store, make_run, make_score, make_lists):
     due = Maturity("Term deposit", "term_deposit", date(2026, 12, 3), 600_000_00)
     profiles = tuple(replace(Profile(customer, {}), maturities=(due,)) for customer in OF)
     run = make_run(cohort=len(OF))
-    extras = RunExtras(profiles, prepared_answers=prepared_answers(run, scores))
-    store.publish(run, scores, (Exclusion(EXCLUDED, "too_new"),), make_lists(scores, managers), extras)
+    lists = make_lists(scores, managers)
+    extras = RunExtras(profiles, prepared_answers=prepared_answers(run, scores, lists))
+    store.publish(run, scores, (Exclusion(EXCLUDED, "too_new"),), lists, extras)
     with store.append() as connection:
         for customer, (_, manager) in OF.items():
             at = datetime(2026, 11, 17, 9, tzinfo=UTC)

@@ -77,7 +77,9 @@ def test_a_nightly_copy_follows_the_runs(
     published.publish(make_run("run-2", date(2026, 11, 23), cohort=4), later, exclusions, make_lists(later))
     changes = client.update(since=whole.run_id)
     assert (changes.run_id, changes.whole) == ("run-2", False)
-    assert [(row["kind"], row["customer_id"]) for row in changes.rows] == [("removed", "c1")]
+    # c3 takes the place of c1 on the list.
+    rows = [(row["kind"], row["customer_id"], row["rank"]) for row in changes.rows]
+    assert rows == [("removed", "c1", None), ("changed", "c3", 2)]
     assert list(client.update(since="run-2").rows) == []
 
     publish_run("run-9", date(2027, 6, 7))
@@ -93,8 +95,8 @@ def test_an_export_reads_one_publication_to_its_end(client, publish_run, monkeyp
     monkeypatch.setattr(ReadSession.page, "__defaults__", ("", 2))
     monkeypatch.setattr(export_formats, "BATCH", 2)
 
-    def interrupted(rows, form):
-        pieces = export_formats.written(rows, form)
+    def interrupted(rows, *asked):
+        pieces = export_formats.written(rows, *asked)
         yield next(pieces)
         publish_run()
         yield from pieces

@@ -6,7 +6,7 @@ from types import MappingProxyType
 import pytest
 from pydantic import ValidationError
 
-from configs.published import Exclusion, Maturity, Profile, RunExtras
+from configs.published import Decision, Exclusion, Manager, Maturity, Profile, RunExtras
 from serve.api.customers import ScoredCustomer, customer_fields
 from serve.http.responses import ResponseContext
 from serve.store.audit import entries
@@ -147,13 +147,16 @@ def test_an_opt_out_stays_when_the_runs_go(client, published, publish_run):
     assert (shown["run_id"], shown["opted_out_since"] is None) == ("run-9", False)
 
 
+DECISION = Decision("c1", "B1", "M1", "beyond_capacity", "less_to_keep", 30_00)
+
+
 def scored(run, score):
-    return ScoredCustomer(**customer_fields(ResponseContext(run), score))
+    return ScoredCustomer(**customer_fields(ResponseContext(run), score, DECISION))
 
 
 def test_a_risk_within_a_horizon_of_the_banks_own_says_its_days(make_run, make_score):
     score = make_score("c1", risk_90d=None, risk_own=0.25)
-    shown = customer_fields(ResponseContext(make_run(horizon_days=180)), score)
+    shown = customer_fields(ResponseContext(make_run(horizon_days=180)), score, DECISION)
     assert (shown["risk"], shown["horizon_days"]) == (0.25, 180)
     assert [shown[f"risk_{days}d"] for days in (30, 60, 90)] == [None, None, None]
 
@@ -170,3 +173,48 @@ def test_a_score_outside_of_0_and_1_is_refused(make_run, make_score, risk):
 def test_minor_units_become_whole_currency(make_run, make_score, minor, shown):
     answer = scored(make_run(), make_score("c1", aum_minor=minor))
     assert f'"aum":{shown},' in answer.model_dump_json()
+
+
+def test_each_customer_says_what_was_decided_and_why(client):
+    """M1 has two places: c4 and c1 are listed, c2 opted out, c3 would be next; c6 is excluded."""
+    names = ["c1", "c2", "c3", "c4", "c6"]
+    found = client.post("/v1/customers/risk", json={"customer_ids": names}).json()["customers"]
+    first, opted_out, beyond, _, excluded = found
+    told = ("decision", "decision_why", "rank", "part", "money_to_keep", "next_step", "decision_until")
+    assert [first[name] for name in told] == ["listed", "most_to_keep", 2, "this_week", 52.92, None, None]
+    assert first["decision_text"] == "Listed, no. 2: a call is expected to keep 53 CNY."
+    assert (opted_out["decision"], opted_out["rank"]) == ("opted_out", None)
+    assert [beyond[name] for name in told[:4]] == ["beyond_capacity", "less_to_keep", None, None]
+    assert (excluded["code"], "decision" in excluded) == ("too_new", False)
+    chinese = client.get(RISK.format("c2"), params={"language": "zh"}).json()
+    assert chinese["decision_text"] == "未列入名单：行内记录显示客户不接受营销联系。"
+    listed = client.get("/v1/managers/M1/list").json()["customers"]
+    assert [one["customer_id"] for one in listed] == ["c4", "c1"]
+    assert listed[1].items() <= first.items()
+
+
+def test_a_list_of_another_branchs_manager_hides_no_decision(
+    client, bearer, published, make_run, make_score, make_lists
+):
+    """c1 is branch B2's, and stands on the list of M1, who is branch B1's."""
+    scores = [make_score("c1", branch_id="B2"), make_score("c2")]
+    run = make_run("run-2", date(2026, 11, 23), cohort=2, excluded={})
+    published.publish(run, scores, (), make_lists(scores, [Manager("M1", "", "B1", 2)]))
+    seen = client.get(RISK.format("c1"), headers=bearer("branch_head", branch_id="B2")).json()
+    assert (seen["decision"], seen["rank"]) == ("listed", 1)
+    other = client.get(RISK.format("c1"), headers=bearer("branch_head", branch_id="B1"))
+    assert other.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("money", "shown"), [("number", "1843200.5"), ("text", '"1843200.50"'), ("minor", "184320050")]
+)
+def test_money_is_written_as_the_caller_asks(client, money, shown):
+    for path in (RISK.format("c1"), "/v1/managers/M1/list", "/v1/branches/B1/summary"):
+        answer = client.get(path, params={"money": money})
+        assert f'"aum":{shown}' in answer.text or path.endswith("summary"), path
+        amount = answer.json()["aum" if path.endswith("summary") else "currency"]
+        assert not path.endswith("summary") or isinstance(
+            amount, {"number": float, "text": str, "minor": int}[money]
+        )
+    assert client.get(RISK.format("c1"), params={"money": "cents"}).status_code == 422

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -18,6 +19,7 @@ from serve.app import create_app
 from serve.auth.policy import POLICY, Role
 from tests.serve.conftest import SHOWN
 
+MONEY = [name for name, kind in COLUMNS.items() if kind == "money"]
 SCORES, CHANGES = "/v1/exports/scores", "/v1/exports/changes"
 
 
@@ -47,6 +49,12 @@ def test_every_score_by_number_as_a_line_of_json(client):
         "risk_band": "high",
         "reason_1_group": "outflow",
         "reason_1": "Moved 480,000 CNY to other banks",
+        "decision": "listed",
+        "decision_why": "most_to_keep",
+        "decision_text": "Listed, no. 2: a call is expected to keep 53 CNY.",
+        "rank": 2,
+        "part": "this_week",
+        "money_to_keep": 52.92,
     }
     assert response.headers["attrition-run"] == "run-1"
     assert response.headers["attrition-snapshot-date"] == "2026-11-16"
@@ -62,11 +70,47 @@ def test_the_formats_hold_the_same_rows(client):
     assert table.column_names == list(flat[0]) == list(COLUMNS)
     assert table.schema.field("aum").type == pa.decimal128(18, 2)
     for row, text, typed in zip(rows, flat, table.to_pylist(), strict=True):
-        assert typed == row | {name: Decimal(f"{row[name]:.2f}") for name in ("aum", "money_at_risk")}
+        assert typed == row | {name: Decimal(f"{row[name]:.2f}") for name in MONEY}
         assert text["aum"] == "1843200.50"
         assert (text["marketing_opt_out"], text["risk_30d"]) == (str(row["marketing_opt_out"]).lower(), "")
         assert text["reason_1"] == (row["reason_1"] or "")
     assert rows[0]["reason_1"] == "近 4 周转往他行 480,000 元"
+
+
+def test_money_is_written_as_the_caller_asks(client):
+    for money, types, aum in (
+        ("number", (float, "1843200.50", pa.decimal128(18, 2)), 1843200.5),
+        ("text", (str, "1843200.50", pa.string()), "1843200.50"),
+        ("minor", (int, "184320050", pa.int64()), 184320050),
+    ):
+        asked = {"money": money}
+        row = lines(client.get(SCORES, params=asked))[0]
+        assert {type(row[name]) for name in MONEY} == {types[0]}
+        assert row["aum"] == aum
+        assert sheet(client.get(SCORES, params=asked | {"format": "csv"}))[0]["aum"] == types[1]
+        whole = client.get(SCORES, params=asked | {"format": "parquet"})
+        table = pq.read_table(io.BytesIO(whole.content))
+        assert {table.schema.field(name).type for name in MONEY} == {types[2]}
+        assert table["aum"].to_pylist()[0] == (Decimal("1843200.50") if money == "number" else aum)
+    assert client.get(SCORES, params={"money": "cents"}).status_code == 422
+
+
+def test_changes_tell_of_a_customer_whose_place_alone_changed(
+    client, published, make_run, scores, exclusions, lists
+):
+    """c4 and c1 change places; c3's decision has another reason; nobody's score changes."""
+    own, *others = lists
+    turned = {"c1": {"rank": 1}, "c4": {"rank": 2}, "c3": {"why": "edge"}}
+    decisions = tuple(replace(one, **turned.get(one.customer_id, {})) for one in own.decisions)
+    now = replace(own, decisions=decisions)
+    published.publish(make_run("run-2", date(2026, 11, 23)), scores, exclusions, [now, *others])
+    rows = lines(client.get(CHANGES, params={"since": "run-1"}))
+    shown = [(row["kind"], row["customer_id"], row["rank"], row["decision_why"]) for row in rows]
+    assert shown == [
+        ("changed", "c1", 1, "most_to_keep"),
+        ("changed", "c3", None, "edge"),
+        ("changed", "c4", 2, "most_to_keep"),
+    ]
 
 
 @pytest.mark.parametrize("evil", ["=1+1", "+1", "-1", "@SUM(A1)", "\ttab", '="a"&"b"'])
@@ -230,7 +274,7 @@ def test_an_export_is_of_one_publication_whatever_is_published_meanwhile(
     monkeypatch.setattr(export_formats, "BATCH", 2)
     publish_run("run-0", date(2026, 11, 9))
     store = client.app.state.store
-    real = store.scores
+    real = store.decided
 
     def scores(*asked):
         for place, score in enumerate(real(*asked)):
@@ -239,7 +283,7 @@ def test_an_export_is_of_one_publication_whatever_is_published_meanwhile(
                 publish_run("run-1")
 
     before = client.get(path, headers={"If-None-Match": ""})
-    monkeypatch.setattr(store, "scores", scores)
+    monkeypatch.setattr(store, "decided", scores)
     during = client.get(path)
     assert (during.text, during.headers["etag"]) == (before.text, before.headers["etag"])
     assert store.engine.pool.checkedout() == 0
@@ -248,6 +292,6 @@ def test_an_export_is_of_one_publication_whatever_is_published_meanwhile(
         publish_run("run-1")
         yield from real(*asked)
 
-    monkeypatch.setattr(store, "scores", late)
+    monkeypatch.setattr(store, "decided", late)
     gone = client.get(path)
     assert (gone.status_code, "Begin again" in gone.json()["remedy"]) == (410, True)

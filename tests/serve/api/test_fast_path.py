@@ -98,12 +98,12 @@ def test_what_another_release_prepared_is_not_told(ask, published, taken):
 
 
 def test_a_run_without_prepared_answers_is_answered_the_ordinary_way(
-    ask, taken, publish_run, make_run, scores
+    ask, taken, publish_run, make_run, scores, lists
 ):
     before = told(ask())
     publish_run()
     assert told(ask()) == before
-    publish_run(extras=RunExtras(prepared_answers=prepared_answers(make_run(), scores)))
+    publish_run(extras=RunExtras(prepared_answers=prepared_answers(make_run(), scores, lists)))
     assert told(ask()) == before
     assert taken == [True, False, True]
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serve.store.store import Store, differences
+from serve.store.differences import differences
+from serve.store.store import Store
 
 RISKS = st.dictionaries(st.sampled_from("abcdefgh"), st.sampled_from([0.1, 0.2]), max_size=8)
 

@@ -99,11 +99,13 @@ def test_profiles_that_do_not_fit_leave_everything_as_it_was(published, publish_
     assert whole(published) == before
 
 
-def test_only_the_newest_runs_keep_profiles_and_answers(store, publish_run, make_run, scores, profiles):
+def test_only_the_newest_runs_keep_profiles_and_answers(
+    store, publish_run, make_run, scores, lists, profiles
+):
     for week in range(4):
         run = f"run-{week}", date(2026, 11, 16) + timedelta(weeks=week)
         publish_run(
-            *run, extras=RunExtras(profiles, prepared_answers=prepared_answers(make_run(*run), scores))
+            *run, extras=RunExtras(profiles, prepared_answers=prepared_answers(make_run(*run), scores, lists))
         )
     for _ in range(3):
         store.rollback()

@@ -112,12 +112,12 @@ def test_rollback_goes_one_run_back_at_a_time_and_gives_the_old_answers(
 
 
 def test_old_runs_are_pruned_with_all_their_rows_but_not_the_one_served(
-    published, publish_run, make_run, scores, profiles
+    published, publish_run, make_run, scores, lists, profiles
 ):
     for number in range(2, 5):
         run = f"run-{number}", date(2026, 11, 16) + timedelta(weeks=number - 1)
         coverage, left = Coverage("B1", "M1", 4, 1, 100, 2), Departure("B1", "M0", 1, 1, 5)
-        answers = prepared_answers(make_run(*run), scores)
+        answers = prepared_answers(make_run(*run), scores, lists)
         extras = RunExtras(profiles, [coverage], [left], {"most": []}, prepared_answers=answers)
         publish_run(*run, extras=extras)
     assert published.prune(4, 4, 130) == 0
