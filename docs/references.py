@@ -320,7 +320,9 @@ def api_page() -> str:
         if not name[0].isupper():  # a field that several schemas have
             continue
         parts.append(f"## {name}\n\n{first_sentence(schema.get('description', ''))}")
-        if "properties" in schema:
+        if "allOf" in schema:
+            parts.append("It has the fields of [RunResponse](#runresponse) too.")
+        if schema.get("properties"):
             parts.append(
                 table(
                     ("field", "type", "meaning"),
@@ -352,7 +354,7 @@ def _field(field: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _operation(path: str, method: str, operation: dict[str, Any], document: dict[str, Any]) -> Iterator[str]:
-    yield f"## `{method} {path}`\n\n{operation['summary']}. {operation.get('description', '')}".rstrip()
+    yield f"## `{method} {path}`\n\n{operation['description']}"
     parameters = [_resolved(parameter, document) for parameter in operation.get("parameters", [])]
     if parameters:
         yield table(

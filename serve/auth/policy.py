@@ -57,7 +57,7 @@ _FIGURES = dict.fromkeys((Role.CRM, Role.MANAGER, Role.BRANCH_HEAD, Role.ANALYST
 # Of the routes here nothing is told about a customer, so nobody needs a token.
 PUBLIC = frozenset(
     {
-        *("healthz", "readyz", "openapi", "problem_kinds", "problem_kind"),
+        *("healthz", "readyz", "openapi", "problem_kinds", "problem_kind", "docs_page", "docs_file"),
         *("sign_in_page", "sign_in", "sign_out", "choose_language", "stylesheet", "icon"),
     }
 )

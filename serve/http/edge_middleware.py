@@ -23,17 +23,22 @@ _PORT = re.compile(rb":\d+$")
 PROBES = {"/healthz", "/readyz"}  # asked by the address of the machine
 
 # Only what the service itself sends is loaded, run or shown; it is framed by nobody (OWASP secure headers).
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
 HEADERS = [
-    (
-        b"content-security-policy",
-        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
-        b"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    ),
+    (b"content-security-policy", _POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
+
+
+def with_policy(images: str) -> list[tuple[bytes, bytes]]:
+    """HEADERS for a page with another rule for images; it puts them into ``request.state.headers``."""
+    return [(HEADERS[0][0], _POLICY.replace("img-src 'self'", images).encode()), *HEADERS[1:]]
 
 
 class EdgeMiddleware:
@@ -97,7 +102,11 @@ class RequestContext:
         """Once an answer has begun it may take longer: an export is long."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = [*message.get("headers", ()), *HEADERS, *self._state.get("rate", ())]
+            headers = [
+                *message.get("headers", ()),
+                *self._state.get("headers", HEADERS),
+                *self._state.get("rate", ()),
+            ]
             headers.append((b"x-request-id", self._request_id.encode()))
             if self._prefix:
                 headers = [(name, self._prefixed(name, content)) for name, content in headers]

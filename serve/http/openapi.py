@@ -2,12 +2,13 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from fastapi import FastAPI
 
 from serve.http.problems import MEDIA_TYPE, Problem
+from serve.http.responses import RunResponse
 
 Node = dict[str, Any]
 SHORT = 75  # characters, below which a field is not worth a reference
@@ -79,6 +80,7 @@ def compact(document: Node) -> Node:
     components["responses"] = dict(_share_responses(alone))
     components["parameters"] = dict(_share_parameters(alone))
     components["examples"] = dict(_share_examples(alone))
+    components["schemas"] = dict(_share_source(components["schemas"]))
     components["schemas"] |= dict(_share_fields(components["schemas"]))
     used = {tag for _, operation in operations for tag in operation["tags"]}
     tags = [{"name": name, "description": text} for name, text in TAGS.items() if name in used]
@@ -95,7 +97,7 @@ def _schema(schema: Any) -> Any:
     """A schema without titles that repeat its names, and null as one of its types."""
     if not isinstance(schema, dict):
         return schema
-    short = {name: content for name, content in schema.items() if name != "title"}
+    short = {name: content for name, content in schema.items() if name != "title" and content is not None}
     if "properties" in short:
         short["properties"] = {name: _schema(content) for name, content in short["properties"].items()}
     for name in {"items", "additionalProperties"} & set(short):
@@ -110,10 +112,7 @@ def _schema(schema: Any) -> Any:
 
 
 def _shorten(operation: Node) -> None:
-    """The summary is the first sentence, and the description what follows it; the token is the rule."""
-    summary, _, rest = operation.pop("description").replace("\n", " ").partition(". ")
-    operation["summary"] = summary.rstrip(".")
-    operation |= {"description": rest} if rest else {}
+    """What every route says alike is left out; that it needs a token is said once, for all."""
     if operation.pop("security", None) is None:
         operation["security"] = []
     for parameter in operation.get("parameters", ()):
@@ -140,17 +139,27 @@ def _declare_headers(path: str, operation: Node) -> None:
             response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
-def _share_responses(operations: Iterable[Node]) -> Iterator[tuple[str, Node]]:
+def _share_responses(operations: Sequence[Node]) -> Iterator[tuple[str, Node]]:
     """Errors by their kind, and the answer without a body; in their place stands a reference.
 
-    /problems has the words of each kind, so that here the example of one is enough.
+    A kind that has its status for itself is called by it. /problems has the words of each kind, so that here
+    the example of one is enough.
     """
+    kinds = {
+        (status, response["content"][MEDIA_TYPE]["example"]["type"])
+        for operation in operations
+        for status, response in operation["responses"].items()
+        if status >= "400"
+    }
+    alone = Counter(status for status, _ in kinds)
     for operation in operations:
         for status, response in operation["responses"].items():
             if status < "304":
                 continue
             problem = response.get("content", {}).get(MEDIA_TYPE, {})
-            name = problem.get("example", {}).get("type", "/unchanged").rpartition("/")[2]
+            name = status
+            if alone[status] > 1:
+                name = problem["example"]["type"].rpartition("/")[2]
             operation["responses"][status] = {"$ref": f"#/components/responses/{name}"}
             if problem and not problem["example"].get("errors"):
                 del problem["example"]
@@ -174,6 +183,22 @@ def _share_examples(operations: Iterable[Node]) -> Iterator[tuple[str, Node]]:
         for name in content.get("examples", {})
     ]
     yield from _shared(places, "examples")
+
+
+def _share_source(schemas: Node) -> Iterator[tuple[str, Node]]:
+    """The fields of every answer stand once, and a model that has them says so."""
+    source = _schema(RunResponse.model_json_schema())
+    source.pop("additionalProperties")
+    fields = source["properties"]
+    for name, schema in schemas.items():
+        properties = schema.get("properties", {})
+        if all(properties.get(field) == content for field, content in fields.items()):
+            schema["properties"] = {field: properties[field] for field in properties if field not in fields}
+            schema["required"] = [field for field in schema["required"] if field not in fields]
+            schema["unevaluatedProperties"] = schema.pop("additionalProperties")
+            schema["allOf"] = [{"$ref": "#/components/schemas/RunResponse"}]
+        yield name, {key: content for key, content in schema.items() if content != []}
+    yield "RunResponse", source
 
 
 def _share_fields(schemas: Node) -> Iterator[tuple[str, Node]]:

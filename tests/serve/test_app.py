@@ -128,7 +128,7 @@ def test_without_a_token_nothing_is_told(client, route, header):
     assert "c1" not in response.text
 
 
-@pytest.mark.parametrize("route", ["/v1/customers/zz/risk", "/v1/managers/zz/list", "/v1/zz", "/docs"])
+@pytest.mark.parametrize("route", ["/v1/customers/zz/risk", "/v1/managers/zz/list", "/v1/zz", "/redoc"])
 def test_what_is_unknown_is_404(client, route):
     assert "zz" not in refused(client.get(route), 404).detail
 

@@ -204,8 +204,9 @@ def test_each_kind_has_a_page_and_each_documented_error_a_kind(client):
         for operation in methods.values():
             for status, response in operation["responses"].items():
                 name = response.get("$ref", "").rpartition("/")[2]
-                assert KINDS[name].status == int(status) if status >= "400" else name in ("", "unchanged")
-                assert name != "unknown-address"
+                if name != status and status >= "400":
+                    assert KINDS[name].status == int(status)
+                    assert name != "unknown-address"
 
 
 def test_a_pointer_is_escaped_twice_and_a_new_sentence_keeps_its_status():
