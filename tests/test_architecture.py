@@ -154,6 +154,7 @@ def test_settings_are_loaded_at_the_edges_only():
     edges = {
         "pipeline/commands/options.py",
         "pipeline/evaluation/research.py",
+        "pipeline/evaluation/loaded_model.py",
         "serve/app.py",
         "serve/__main__.py",
     }

@@ -5,13 +5,17 @@ import logging
 import re
 from typing import Any
 
+import jupytext
 import pytest
 from fastapi.testclient import TestClient
+from nbclient import NotebookClient
 from openpyxl import load_workbook
 from pydantic import SecretStr
 
+import pipeline
 from configs.bank_folder import load_settings
 from configs.dates import WEEK
+from configs.errors import DataError
 from pipeline.context import Context
 from pipeline.demo import run_made_up
 from pipeline.evaluation.definitions import compare_definitions
@@ -24,6 +28,7 @@ from serve.auth.tokens import issue
 from serve.store.store import Store
 from serve.texts.wording import Wording
 from tests.serve.conftest import demo_service
+from tests.servers import PATIENCE, ROOT
 
 # What only a balance tells, in the words of pages, workbooks and reports.
 OF_BALANCES = re.compile(
@@ -167,3 +172,53 @@ def test_a_replay_counts_customers(bank):
 def text_of(html: str) -> str:
     """The text of a page, without its markup."""
     return re.sub(r"<(style|script).*?</\1>|<[^>]+>", " ", html, flags=re.DOTALL)
+
+
+def test_a_notebook_gets_the_champion_its_predictions_and_reasons(bank):
+    model = pipeline.load_model("wallet", data=bank.data)
+    assert model.model_id == champion(bank).model_id
+    features = pipeline.dataset("wallet", [SNAPSHOT_DATE - WEEK, SNAPSHOT_DATE], bank.data)
+    some = features.sample(frac=0.5, random_state=1)  # in another order
+    predicted = model.predict(some)
+    assert list(predicted.index) == list(some.index)
+    assert "money_at_risk" not in predicted
+    with Store(bank.home.store) as store, store.at_run() as read_session:
+        published = {score.customer_id: score for score in read_session.common_list()}
+    served = predicted[predicted["snapshot_date"] == SNAPSHOT_DATE].set_index("customer_id")
+    both = sorted(set(served.index) & set(published))
+    assert len(both) > 5
+    risk = served.filter(like="risk_").iloc[:, -1]
+    assert [risk[customer] for customer in both] == pytest.approx(
+        [published[customer].risk for customer in both]
+    )
+    reasons = model.reasons(some[some["customer_id"].isin(both) & (some["snapshot_date"] == SNAPSHOT_DATE)])
+    assert {row.customer_id: row.text_zh for row in reasons[reasons["rank"] == 1].itertuples()} == {
+        customer: published[customer].reasons[0].text_zh for customer in both if published[customer].reasons
+    }
+
+
+def test_a_notebook_is_told_what_it_cannot_have(bank):
+    model = pipeline.load_model("wallet", champion(bank).model_id, bank.data)
+    features = pipeline.dataset("wallet", [SNAPSHOT_DATE], bank.data)
+    with pytest.raises(DataError, match=f"lacks {model.columns[3]}, of 1 columns"):
+        model.predict(features.drop(columns=model.columns[3]))
+    with pytest.raises(
+        DataError, match="1 customers were not in the cohort of 2026-11-16, for example 'nobody'"
+    ):
+        model.predict(features.head(1).assign(customer_id="nobody"))
+    with pytest.raises(DataError, match=f"no model '0' in .* {model.model_id}"):
+        pipeline.load_model("wallet", "0", bank.data)
+
+
+@pytest.mark.long
+def test_the_notebook_of_the_documents_runs(bank, monkeypatch):
+    source = ROOT / "docs/notebooks/model.py"
+    monkeypatch.setenv("BANK", "wallet")
+    monkeypatch.setenv("DATA", str(bank.data))
+    notebook = jupytext.read(source)
+    NotebookClient(notebook, timeout=PATIENCE, resources={"metadata": {"path": ROOT}}).execute()
+    outputs = [cell["outputs"] for cell in notebook.cells if cell.cell_type == "code"]
+    assert len(outputs) == 6
+    assert all(outputs[1:])
+    assert "AUROC" in str(outputs)
+    assert "as it is" in str(outputs)
