@@ -113,7 +113,7 @@ ABLATION, CURVE = {"auroc": 0.7, "without": "flows"}, {"average_precision": 0.4,
     [
         ({"ablation": {"rows": [ABLATION]}}, "Families of features", "<td>flows</td>"),
         ({"learning-curve": {"rows": [CURVE]}}, "Learning curve", ">average precision</th>"),
-        ({"backtest": {"origins": [{"origin": "2026-05-18"}]}}, "Backtest", "Models of 2026-05-18 are compared"),
+        ({"backtest": {"origins": [{"origin": "2026-05-18"}]}}, "Backtest", "Models of 2026-05-18"),
     ],
 )
 def test_what_other_commands_found_is_shown_where_they_were_run(made, research, title, text):
