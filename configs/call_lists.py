@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from configs.published import Decision, Manager, ResponseRate, Score
+from configs.published import Decision, Language, Manager, ResponseRate, Score
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,24 @@ class CallList:
     high_risk: int
     money_at_risk_minor: int
     decisions: tuple[Decision, ...]
+
+
+@dataclass(frozen=True)
+class ListTerms:
+    """What a reader of lists must know of the bank's settings; published with each run, as serve has none.
+
+    ``tiers`` has the Chinese name of each tier, ``reasons`` how many a row shows at most. The last four are
+    of the definition of attrition; ``lead_days`` lie between the Monday and the first day that counts.
+    """
+
+    language: Language
+    tiers: Mapping[str, str]
+    reasons: int
+    horizons: tuple[int, ...]
+    definition: str
+    min_drop: float
+    dormant_floor: float
+    lead_days: int
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from configs.alarms import Alarms
 from configs.announcements import Announcements
 from configs.attributes import Attribute
+from configs.call_lists import ListTerms
 from configs.dates import Timeline
 from configs.list_settings import Lists
 from configs.mail import Mail
@@ -326,6 +327,21 @@ class Settings(Strict):
     def peer_groups(self) -> tuple[str, ...]:
         """The keys of PEER_GROUPS that tell customers apart: tiers are by AUM."""
         return tuple(PEER_GROUPS) if self.counts == "money" else ("branch",)
+
+    @property
+    def list_terms(self) -> ListTerms:
+        """The settings that a reader of the lists must know."""
+        label = self.label
+        return ListTerms(
+            self.language,
+            {tier.name: tier.name_zh for tier in self.tiers},
+            self.lists.reasons,
+            label.horizons,
+            label.definition,
+            label.min_drop,
+            label.dormant_floor,
+            0 if label.definition == "delivered" else label.lead_days,  # such a label counts from its own day
+        )
 
     def tier_of(self, aum: float) -> Tier:
         """The highest tier whose lower bound ``aum`` (base currency) reaches."""

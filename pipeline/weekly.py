@@ -1,7 +1,7 @@
 """The weekly run: each step reads what the one before wrote; a rerun replaces, never appends."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date, timedelta
 from logging import INFO, WARNING
 from pathlib import Path
@@ -42,7 +42,7 @@ from pipeline.training.selects import changed_selects, keep_selects
 from pipeline.training.train import check_settings, comparison_table, train
 from serve.api.prepared import prepared_answers
 from serve.store import contacts, renumbering
-from serve.store.store import Store
+from serve.store.store import Store, keep_figures
 from serve.workbooks.excel import write_lists
 
 
@@ -231,7 +231,9 @@ def run_publish(
             step("lists") as listed,
         ):
             write_effect(read_session.connection, effect)
-            listed["files"] = len(write_lists(draft, read_session, lists, context.settings))
+            terms = context.settings.list_terms
+            keep_figures(read_session.connection, run.run_id, "terms", asdict(terms))
+            listed["files"] = len(write_lists(draft, read_session, lists, terms))
             listed["customers"] = sum(len(call_list.listed) for call_list in lists)
             served = read_session.served_run() == run
         keep = context.settings.store

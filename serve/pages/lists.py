@@ -2,16 +2,20 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 
+from configs.call_lists import CallList
+from configs.published import Score
 from serve.api.managers import COMMON
 from serve.api.requests import BranchId, ManagerId
 from serve.auth.access import Access, Granted
 from serve.http.paths import path_part
-from serve.pages.page import Page, RunId, asked_run, go, language_of, may, show_run
+from serve.pages.page import HEADERS, Page, RunId, asked_run, go, language_of, may, show_run
 from serve.store import branch_summary, contacts
 from serve.store.list_rows import ListRow, list_rows
 from serve.store.portfolio import Choice, ListOwner, PortfolioView
@@ -20,6 +24,8 @@ from serve.texts.wording import Wording
 
 ROWS = 500  # of a list on one page
 CUSTOMERS = 100  # of a portfolio on one page
+WORKBOOK_ROWS = 5_000  # of a list that is downloaded
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 SHOWN_GONE = 20  # customers who left the list
 
 pages = APIRouter(include_in_schema=False, route_class=Page)
@@ -120,6 +126,30 @@ def branch_page(request: Request, branch_id: BranchId, access: Granted, run: Run
         return show_run(request, "branch.html", session, branch=branch_id, summary=summary)
 
 
+@pages.get("/lists/{manager_id}/workbook")
+def manager_workbook_file(
+    request: Request, manager_id: ManagerId, access: Granted, run: RunId = ""
+) -> Response:
+    """A manager's list as the workbook that the weekly run writes."""
+    with asked_list(access, run, ListOwner(manager_id)) as session:
+        return _workbook(request, PortfolioView(session, ListOwner(manager_id), False))
+
+
+@pages.get("/list/workbook")
+def common_workbook_file(request: Request, access: Granted, run: RunId = "") -> Response:
+    """The common list as a workbook."""
+    with asked_list(access, run, COMMON_OWNER) as session:
+        return _workbook(request, PortfolioView(session, COMMON_OWNER, False))
+
+
+@pages.get("/branches/{branch_id}/list/workbook")
+def branch_workbook_file(request: Request, branch_id: BranchId, access: Granted, run: RunId = "") -> Response:
+    """A branch's own list as a workbook, without the summary of its managers."""
+    owner = ListOwner(None, branch_id)
+    with asked_list(access, run, owner) as session:
+        return _workbook(request, PortfolioView(session, owner, False))
+
+
 @contextmanager
 def asked_list(access: Access, run: str, owner: ListOwner) -> Iterator[ReadSession]:
     """The run asked for. Raises HTTPException 404 where it knows no such manager or branch within reach."""
@@ -165,6 +195,8 @@ def _list_page(request: Request, access: Access, view: PortfolioView, choice: Ch
         request,
         "list.html",
         session,
+        terms=session.list_terms(),
+        workbook_rows=WORKBOOK_ROWS,
         **_frame(request, view, choice, after, total),
         rows=sorted(rows, key=lambda row: (row.part == "if_time", row.score.customer_id in recorded)),
         recorded=recorded,
@@ -177,10 +209,44 @@ def _list_page(request: Request, access: Access, view: PortfolioView, choice: Ch
 
 
 def _customers_page(request: Request, view: PortfolioView, choice: Choice, after: int) -> Response:
+    """Those who are chosen, with the contacts recorded since the Monday too."""
     rows, total = _rows(view, choice, after, CUSTOMERS)
+    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+    numbers = [row.score.customer_id for row in rows]
     return show_run(
-        request, "customers.html", view.session, **_frame(request, view, choice, after, total), rows=rows
+        request,
+        "customers.html",
+        view.session,
+        **_frame(request, view, choice, after, total),
+        rows=rows,
+        latest=contacts.newest_before(view.session.connection, numbers, tomorrow),
     )
+
+
+def _workbook(request: Request, portfolio: PortfolioView) -> Response:
+    """An .xlsx in the reader's language.
+
+    Raises HTTPException 404 for a list of more than WORKBOOK_ROWS, and in a run published without terms.
+    """
+    from serve.workbooks.excel import list_file  # the service starts without it
+
+    session, owner = portfolio.session, portfolio.owner
+    terms, manager = session.list_terms(), session.manager(owner.manager_id) if owner.manager_id else None
+    if terms is None or portfolio.figures.listed > WORKBOOK_ROWS:
+        raise HTTPException(404)
+    branch_id = manager.branch_id or None if manager else owner.branch_id
+    listed = _listed(session, owner)
+    call_list = CallList(branch_id, manager, listed, portfolio.figures.customers, 0, 0, ())
+    terms = replace(terms, language=language_of(request))
+    name, content = list_file(session, call_list, terms)
+    headers = HEADERS | {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"}
+    return Response(content, media_type=XLSX, headers=headers)
+
+
+def _listed(session: ReadSession, owner: ListOwner) -> tuple[Score, ...]:
+    if owner.manager_id:
+        return session.manager_list(owner.manager_id)
+    return session.branch_list(owner.branch_id) if owner.branch_id else session.common_list()
 
 
 def _rows(view: PortfolioView, choice: Choice, after: int, limit: int) -> tuple[tuple[ListRow, ...], int]:

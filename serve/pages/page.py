@@ -26,7 +26,7 @@ from serve.http.problems import log, on_http
 from serve.pages import charts, session
 from serve.store.read_session import GoneError, ReadSession
 from serve.texts.decisions import decision_in_words
-from serve.texts.wording import Wording, caveats, change_in_words, risk_points
+from serve.texts.wording import Wording, caveats, change_in_words, risk_in_words, risk_points
 
 FOLDER = Path(__file__).parent
 STYLE, ICON = ((FOLDER / name).read_bytes() for name in ("style.css", "icon.svg"))
@@ -51,6 +51,7 @@ TEMPLATES.globals |= {
     "charts": charts,
     "change_in_words": change_in_words,
     "decision_in_words": decision_in_words,
+    "risk_in_words": risk_in_words,
     "risk_points": risk_points,
     "version": sha256(STYLE + ICON).hexdigest()[:12],
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from types import MappingProxyType
 
 from configs.published import Decision, ListPart, PastContact, Profile, Score
@@ -14,12 +15,16 @@ MOVES = 0.1  # of AUM over those weeks, from which on its picture tells somethin
 
 @dataclass(frozen=True)
 class ListRow:
-    """One row per listed customer. The profile is empty where the run has none."""
+    """One row per listed customer. The profile is empty where the run has none.
+
+    ``follow_up_on`` is the day of a follow-up that was agreed in the last contact before the Monday.
+    """
 
     score: Score
     decision: Decision
     profile: Profile
     last_contact: PastContact | None
+    follow_up_on: date | None = None
 
     @property
     def rank(self) -> int:
@@ -51,7 +56,9 @@ def list_rows(session: ReadSession, listed: Sequence[Score]) -> tuple[ListRow, .
     for score in listed:
         name = score.customer_id
         profile = profiles.get(name, Profile(name, MappingProxyType({})))
-        rows.append(ListRow(score, decisions[name], profile, last_contact(profile, recorded.get(name))))
+        contact = recorded.get(name)
+        last, follow_up_on = last_contact(profile, contact), contact.follow_up_on if contact else None
+        rows.append(ListRow(score, decisions[name], profile, last, follow_up_on))
     return tuple(rows)
 
 

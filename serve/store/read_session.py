@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, Table, and_, func, select
 
+from configs.call_lists import ListTerms
 from configs.errors import DataError, did_you_mean
 from configs.published import Decision, Exclusion, Manager, Profile, Run, Score
 from serve.store import rows, tables
@@ -177,6 +178,16 @@ class ReadSession:
         query = select(figures).where(figures.c.name == name, figures.c.run_version.in_(versions))
         by_version = {row.run_version: json.loads(row.content) for row in self.connection.execute(query)}
         return [(rows.run_from(row), by_version.get(row.run_version)) for row in newest]
+
+    def list_terms(self) -> ListTerms | None:
+        """What a reader must know of the bank's settings; None in a run that was published without it."""
+        figures = tables.figures
+        query = select(figures.c.content).where(
+            figures.c.run_version == self.run_version, figures.c.name == "terms"
+        )
+        content = self.connection.scalar(query)
+        terms = json.loads(content) if content else None
+        return ListTerms(**terms | {"horizons": tuple(terms["horizons"])}) if terms else None
 
     def card(self) -> dict[str, tuple[str, ...]] | None:
         """The card of the model that scored, by part; None where none was published."""

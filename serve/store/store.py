@@ -254,7 +254,7 @@ class Store(AbstractContextManager["Store"]):
 def keep_figures(
     connection: Connection,
     run_id: str,
-    name: Literal["calibration", "drift", "gates", "outcome"],
+    name: Literal["calibration", "drift", "gates", "outcome", "terms"],
     content: Mapping[str, Any],
 ) -> None:
     """In place of what was kept under this name before. Raises DataError for an unknown run, and for NaN."""

@@ -183,9 +183,10 @@ departures = _table(
 
 figures = _table(
     "figures",
-    "run and what was measured of it: drift, calibration and gates when published, its outcome when known",
+    "run and what was measured of it: drift, calibration and gates when published, its outcome when known; "
+    "and the terms of its lists",
     _of_run(sa.ForeignKey("runs.run_version")),
-    _column("name", sa.String, INTERNAL, "calibration, drift, gates or outcome", primary_key=True),
+    _column("name", sa.String, INTERNAL, "calibration, drift, gates, outcome or terms", primary_key=True),
     _column("content", sa.Text, INTERNAL, "JSON object"),
 )
 

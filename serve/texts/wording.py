@@ -2,11 +2,12 @@
 
 import tomllib
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 
 from configs.amounts import amount_in_words
+from configs.call_lists import ListTerms
 from configs.dates import day_in_words
 from configs.published import LANGUAGES, Change, Language, Reason, Run, Score
 from configs.reason_groups import GROUPS
@@ -154,6 +155,17 @@ def caveats(run: Run, words: Wording) -> tuple[str, ...]:
     behind = [f"{words.term('source', table)} {words.day(day)}" for table, day in run.data_through.items()]
     texts = (("in_spite_of", "gates", overridden), ("data_through", "sources", behind))
     return tuple(words(key, **{name: words("and_so_on").join(parts)}) for key, name, parts in texts if parts)
+
+
+def risk_in_words(run: Run, terms: ListTerms, words: Wording) -> str:
+    """The event whose probability the risk is, by the bank's definition of attrition."""
+    return words(
+        f"list.risk.{terms.definition}",
+        drop=terms.min_drop,
+        floor=words.amount(100 * terms.dormant_floor, run.base_currency),
+        days=run.horizon_days,
+        start=words.day(run.snapshot_date + timedelta(days=terms.lead_days)),
+    )
 
 
 def change_in_words(run: Run, score: Score, language: Language) -> str:

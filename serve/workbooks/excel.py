@@ -9,9 +9,8 @@ from urllib.parse import quote
 
 from xlsxwriter import Workbook
 
-from configs.call_lists import CallList
+from configs.call_lists import CallList, ListTerms
 from configs.files import flush_to_disk
-from configs.settings import Settings
 from serve.store.list_rows import list_rows
 from serve.store.read_session import ReadSession
 from serve.workbooks.sheets import Context, list_sheet, summary_sheet
@@ -26,7 +25,7 @@ OPTIONS = {
 
 
 def write_lists(
-    folder: Path, read_session: ReadSession, lists: Sequence[CallList], settings: Settings
+    folder: Path, read_session: ReadSession, lists: Sequence[CallList], terms: ListTerms
 ) -> list[Path]:
     """One workbook per manager and one per branch in ``folder``, or the common list alone; on disk when it
     returns.
@@ -35,11 +34,19 @@ def write_lists(
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, content in _workbooks(Context(read_session.run, settings), lists, read_session):
+    for name, content in _workbooks(Context(read_session.run, terms), lists, read_session):
         written.append(folder / name)
         written[-1].write_bytes(content)
         flush_to_disk(written[-1])
     return sorted(written)
+
+
+def list_file(read_session: ReadSession, call_list: CallList, terms: ListTerms) -> tuple[str, bytes]:
+    """Name and content of the workbook of one list, for who downloads it."""
+    content = manager_workbook(Context(read_session.run, terms), call_list, read_session)
+    if call_list.manager:
+        return f"manager_{_in_name(call_list.manager.manager_id)}.xlsx", content
+    return f"branch_{_in_name(call_list.branch_id)}.xlsx" if call_list.branch_id else "list.xlsx", content
 
 
 def manager_workbook(context: Context, call_list: CallList, read_session: ReadSession) -> bytes:

@@ -2,18 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cached_property
 
 from xlsxwriter import Workbook
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-from configs.call_lists import CallList
+from configs.call_lists import CallList, ListTerms
 from configs.published import AHEAD_DAYS, OUTCOMES, Maturity, PastContact, Run, Score, risk_name
-from configs.settings import Settings
 from serve.store.list_rows import WEEKS, ListRow
-from serve.texts.wording import Wording, caveats, change_in_words, risk_points
+from serve.texts.wording import Wording, caveats, change_in_words, risk_in_words, risk_points
 from serve.workbooks.layout import Column, Styles, bars, fitted, head, page, row_height, styles
 
 MATURITIES = 3  # that are named; the others are one line
@@ -24,18 +22,17 @@ OF_MONEY = {"aum", "line", "keep", "money", "maturing", "portfolio", "listed_mon
 
 @dataclass(frozen=True)
 class Context:
-    """The run and settings of a workbook, and the texts that its sheets share."""
+    """The run and terms of a workbook, and the texts that its sheets share."""
 
     run: Run
-    settings: Settings
+    terms: ListTerms
 
     @cached_property
     def words(self) -> Wording:
-        return Wording(self.settings.language)
+        return Wording(self.terms.language)
 
     def tier(self, name: str) -> str:
-        names = {tier.name: tier.name_zh for tier in self.settings.tiers}
-        return names.get(name, name) if self.settings.language == "zh" else name
+        return self.terms.tiers.get(name, name) if self.terms.language == "zh" else name
 
     def who(self, call_list: CallList) -> str:
         if call_list.manager is None:
@@ -118,14 +115,14 @@ def _columns(context: Context, call_list: CallList, rows: Sequence[ListRow]) -> 
     columns = [
         Column("rank", words("column.rank"), "count", 5, lambda row: row.rank),
         Column("part", words("column.part"), "wrapped", 9,
-               lambda row: words(f"list.part.{row.score.list_part}")),
+               lambda row: words(f"list.part.{row.part}")),
         Column("customer", words("column.customer"), "id", fitted(numbers, 12, 26),
                lambda row: row.score.customer_id),
         Column("segment", words("column.segment" if context.run.has_money else "column.stage"), "wrapped", 11,
                lambda row: _segment(context, row.score)),
         Column("aum", words("column.aum"), "money", 11, lambda row: row.score.aum_minor / 100),
         Column("line", words("column.line", weeks=WEEKS), "bars", 15, lambda row: bars(row.weeks)),
-        *map(risk, context.settings.label.horizons),
+        *map(risk, context.terms.horizons),
         Column("keep", words("column.keep"), "money_bold", 11.5,
                lambda row: row.decision.expected_value_minor / 100),
         Column("money", words("column.money"), "money", 11.5,
@@ -160,9 +157,9 @@ def _why(context: Context, score: Score) -> str:
     """The reasons, numbered, one below the other; then how the risk changed, if it is told."""
     lines = [
         f"{number}. {context.words.of(reason)}"
-        for number, reason in enumerate(score.reasons[: context.settings.lists.reasons], start=1)
+        for number, reason in enumerate(score.reasons[: context.terms.reasons], start=1)
     ]
-    if change := change_in_words(context.run, score, context.settings.language):
+    if change := change_in_words(context.run, score, context.terms.language):
         lines.append(f"{'▲' if risk_points(score) > 0 else '▼'} {change}")
     return "\n".join(lines)
 
@@ -205,28 +202,16 @@ def _finish(
         "error_message": words("outcome.error"),
     }
     sheet.data_validation(top + 1, outcome, last, outcome, choice)
+    note = risk_in_words(context.run, context.terms, words)
     of_money = (
         words("list.money", currency=context.words.currency(context.run.base_currency)),
-        _risk_note(context),
+        note,
         words("list.line", weeks=WEEKS),
     )
-    of_risk = (words("list.by_risk"), _risk_note(context))
+    of_risk = (words("list.by_risk"), note)
     notes = (*(of_money if context.run.has_money else of_risk), words("list.return"))
-    for offset, note in enumerate(notes, start=2):
-        sheet.write_string(last + offset, 0, note, style["small"])
-
-
-def _risk_note(context: Context) -> str:
-    """The event whose probability the risk is, by the bank's definition of attrition."""
-    label = context.settings.label
-    lead = 0 if label.definition == "delivered" else label.lead_days  # such a label counts from its own day
-    return context.words(
-        f"list.risk.{label.definition}",
-        drop=label.min_drop,
-        floor=context.words.amount(100 * label.dormant_floor, context.run.base_currency),
-        days=label.horizon_days,
-        start=context.words.day(context.run.snapshot_date + timedelta(days=lead)),
-    )
+    for offset, text in enumerate(notes, start=2):
+        sheet.write_string(last + offset, 0, text, style["small"])
 
 
 def summary_sheet(workbook: Workbook, context: Context, lists: Sequence[CallList]) -> None:

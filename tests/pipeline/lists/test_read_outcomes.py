@@ -248,7 +248,7 @@ def test_a_workbook_of_the_week_is_read_back_as_it_was_filled_in(bank, tmp_path,
     folder = tmp_path / "lists"
     lists = publish(bank)
     with Store(bank.home.store) as store, store.at_run() as read_session:
-        write_lists(folder, read_session, lists, bank.settings.model_copy(update={"language": language}))
+        write_lists(folder, read_session, lists, replace(bank.settings.list_terms, language=language))
     own, branch = folder / "manager_M1.xlsx", folder / "branch_B1.xlsx"
     assert read_outcomes(bank, own) == Counter(empty=3)
     fill_in(own, {"c1": "will_stay", "c3": "no_answer"}, language)

@@ -56,18 +56,19 @@ REFUSED = {
     Role.ADMIN: set(),
     Role.BRANCH_HEAD: {
         *("opt_out", "withdraw_opt_out", "status_page", "common_list", "common_list_page"),
-        "common_customers_page",
+        *("common_customers_page", "common_workbook_file"),
     },
     Role.MANAGER: {
         *("opt_out", "withdraw_opt_out", "branch_summary", "export_scores", "export_changes"),
         *("branches_page", "branch_page", "branch_list_page", "status_page", "common_list"),
         *("common_list_page", "common_customers_page", "branch_customers_page"),
+        *("common_workbook_file", "branch_workbook_file"),
     },
     Role.ANALYST: {
         *("opt_out", "withdraw_opt_out", "record_contact", "record_outcome", "manager_page"),
         *("customer_page", "branches_page", "branch_page", "branch_list_page", "status_page"),
         *("common_list_page", "common_customers_page", "branch_customers_page", "manager_customers_page"),
-        "find_customer",
+        *("find_customer", "common_workbook_file", "branch_workbook_file", "manager_workbook_file"),
     },
 }
 

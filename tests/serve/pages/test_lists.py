@@ -1,14 +1,15 @@
 """A manager's list as a page, and a branch's own."""
 
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from types import MappingProxyType
 from urllib.parse import unquote
 
 import pytest
 from sqlalchemy import event
 
-from serve.store.store import Store
+from serve.store.store import Store, keep_figures
+from serve.workbooks.excel import write_lists
 from tests.serve.pages import published_bank
 from tests.serve.pages.published_bank import EVIL, EVIL_NUMBER
 
@@ -124,9 +125,40 @@ def test_a_list_takes_a_few_statements_however_long(manager, client):
     client.get("/healthz")
     assert manager.get("/lists/M1").status_code == 200
     of_answers = [sql for sql in statements if sql.startswith("SELECT") and "audit.action" not in sql]
-    assert len(of_answers) <= 17
+    assert len(of_answers) <= 18
 
 
 @pytest.mark.parametrize("after", ["-1", "x", "1e9", "99999999"])
 def test_an_odd_cursor_is_refused(manager, after):
     assert manager.get(f"/lists/M1?after={after}").status_code == 422
+
+
+def test_the_downloaded_workbook_has_the_bytes_of_the_weekly_runs(
+    manager, signed_in, client, settings, tmp_path, access_entries
+):
+    store, terms = client.app.state.store, settings.list_terms
+    assert manager.get("/lists/M1/workbook").status_code == 404  # published without the bank's terms
+    assert "workbook" not in manager.get("/lists/M1").text
+    with store.write() as connection:
+        keep_figures(connection, RUN, "terms", asdict(terms))
+    for language in ("zh", "en"):
+        with store.at_run() as session:
+            scores = session.page()
+            lists = published_bank.lists(scores, settings.lists, published_bank.MONDAY)
+            written = write_lists(tmp_path / language, session, lists, replace(terms, language=language))
+        answer = manager.get("/lists/M1/workbook", headers={"Accept-Language": language})
+        assert answer.content == next(path for path in written if path.name == "manager_M1.xlsx").read_bytes()
+        assert answer.headers["content-disposition"].endswith("manager_M1.xlsx")
+    page = manager.get("/lists/M1").text
+    assert f'href="/lists/M1/workbook?run={RUN}"' in page
+    assert "at least 50% of" in page  # what the risk is a risk of
+    assert manager.get("/lists/M2/workbook").status_code == 404
+    assert manager.get("/branches/B1/list/workbook").status_code == 403
+    own = signed_in("branch_head", branch_id="B1").get("/branches/B1/list/workbook")
+    assert (own.status_code, own.headers["content-type"].split(".")[-1]) == (200, "sheet")
+    reads = [
+        (entry.subject, entry.details["status"]) for entry in access_entries() if entry.actor != "service"
+    ]
+    assert ("M1", 200) in reads
+    assert ("M2", 404) in reads
+    assert reads[-1] == ("B1", 200)

@@ -49,7 +49,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def context(make_run, settings):
-    return Context(make_run(), settings)
+    return Context(make_run(), settings.list_terms)
 
 
 @pytest.fixture
@@ -119,9 +119,9 @@ def test_a_managers_sheet_holds_the_list_in_order(sheet):
     assert sheet.max_row == HEAD + 2 + 5  # a blank row, then four notes
 
 
-def test_a_horizon_of_the_banks_own_heads_the_only_risk(context, write, make_score):
-    label = context.settings.label.model_copy(update={"definition": "delivered", "horizon_days": 180})
-    object.__setattr__(context, "settings", context.settings.model_copy(update={"label": label}))
+def test_a_horizon_of_the_banks_own_heads_the_only_risk(context, settings, write, make_score):
+    label = settings.label.model_copy(update={"definition": "delivered", "horizon_days": 180})
+    object.__setattr__(context, "terms", settings.model_copy(update={"label": label}).list_terms)
     sheet = write([make_score("a", risk_90d=None, risk_own=0.25)], horizon_days=180)
     assert [cell for cell in row(sheet, HEAD) if "风险" in cell] == ["180天风险"]
     assert cells_of(sheet, 1)["risk_own"] == 0.25
@@ -152,7 +152,7 @@ def test_the_head_says_whose_list_of_which_day_and_run(sheet):
 
 
 def test_english_is_the_same_list_in_other_words(context, lists, read_session):
-    english = replace(context, settings=context.settings.model_copy(update={"language": "en"}))
+    english = replace(context, terms=replace(context.terms, language="en"))
     sheet = read(manager_workbook(english, lists[0], read_session)).active
     first, second = cells_of(sheet, 1), cells_of(sheet, 2)
     assert first["segment"] == "affluent\nMature"
@@ -261,11 +261,11 @@ RISK_NOTES = {
 
 @pytest.mark.parametrize(("definition", "language"), RISK_NOTES)
 def test_the_note_on_risk_says_what_the_banks_definition_says(
-    context, lists, read_session, definition, language
+    context, settings, lists, read_session, definition, language
 ):
-    label = context.settings.label.model_copy(update={"definition": definition, "dormant_floor": 5_000})
-    settings = context.settings.model_copy(update={"label": label, "language": language})
-    sheet = read(manager_workbook(replace(context, settings=settings), lists[0], read_session)).active
+    label = settings.label.model_copy(update={"definition": definition, "dormant_floor": 5_000})
+    terms = settings.model_copy(update={"label": label, "language": language}).list_terms
+    sheet = read(manager_workbook(replace(context, terms=terms), lists[0], read_session)).active
     assert sheet.cell(sheet.max_row - 2, 1).value == RISK_NOTES[definition, language]
 
 
@@ -299,7 +299,7 @@ def test_a_branchs_managers_stand_by_money_at_risk(context, lists, read_session)
 
 
 def test_the_same_run_gives_the_same_bytes(tmp_path, read_session, settings, lists):
-    first, second = (write_lists(tmp_path / name, read_session, lists, settings) for name in "ab")
+    first, second = (write_lists(tmp_path / name, read_session, lists, settings.list_terms) for name in "ab")
     assert [path.name for path in first] == ["branch_B1.xlsx", "manager_M1.xlsx"]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 
@@ -307,20 +307,22 @@ def test_the_same_run_gives_the_same_bytes(tmp_path, read_session, settings, lis
 def test_no_id_leaves_the_folder(folder, read_session, lists, settings):
     manager = replace(M1, manager_id="../../up", branch_id="../b")
     outside = replace(lists[0], branch_id="../b", manager=manager)
-    written = write_lists(folder, read_session, [outside], settings)
+    written = write_lists(folder, read_session, [outside], settings.list_terms)
     assert {path.parent for path in written} == {folder}
     assert len(list(folder.iterdir())) == 2
 
 
 def test_customers_of_no_branch_have_a_workbook_too(folder, read_session, lists, settings):
-    written = write_lists(folder, read_session, [*lists, replace(lists[1], branch_id=None)], settings)
+    written = write_lists(
+        folder, read_session, [*lists, replace(lists[1], branch_id=None)], settings.list_terms
+    )
     assert "no_branch.xlsx" in [path.name for path in written]
 
 
 def test_a_bank_without_managers_and_branches_has_one_workbook_of_one_sheet(
     folder, read_session, lists, settings
 ):
-    (path,) = write_lists(folder, read_session, [replace(lists[1], branch_id=None)], settings)
+    (path,) = write_lists(folder, read_session, [replace(lists[1], branch_id=None)], settings.list_terms)
     assert path.name == "list.xlsx"
     (sheet,) = load_workbook(path).worksheets
     assert sheet.title == "联系名单"
@@ -335,7 +337,7 @@ def test_a_summary_of_managers_without_branches_names_none(folder, read_session,
         replace(one, branch_id=None, manager=one.manager and replace(one.manager, branch_id=""))
         for one in lists
     ]
-    written = {path.name: path for path in write_lists(folder, read_session, without, settings)}
+    written = {path.name: path for path in write_lists(folder, read_session, without, settings.list_terms)}
     assert set(written) == {"manager_M1.xlsx", "summary.xlsx"}
     summary = load_workbook(written["summary.xlsx"]).worksheets[0]
     texts = [str(cell.value) for row in summary.iter_rows() for cell in row if cell.value is not None]
