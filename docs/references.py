@@ -321,7 +321,8 @@ def api_page() -> str:
             continue
         parts.append(f"## {name}\n\n{first_sentence(schema.get('description', ''))}")
         if "allOf" in schema:
-            parts.append("It has the fields of [RunResponse](#runresponse) too.")
+            bases = " and ".join(_type(base) for base in schema["allOf"])
+            parts.append(f"It has the fields of {bases} too.")
         if schema.get("properties"):
             parts.append(
                 table(

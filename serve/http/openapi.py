@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from fastapi import FastAPI
+from pydantic import BaseModel
 
-from serve.http.problems import MEDIA_TYPE, Problem
-from serve.http.responses import RunResponse
+from serve.http.problems import MEDIA_TYPE, Fault, Problem
+from serve.http.responses import Schema
 
 Node = dict[str, Any]
+REFERENCE = "#/components/schemas/{model}"
 SHORT = 75  # characters, below which a field is not worth a reference
 TAGS = {
     "customers": "Risk, reasons, decision and opt-out of customers.",
@@ -66,8 +68,7 @@ class DocumentedApp(FastAPI):
 def compact(document: Node) -> Node:
     """The same document with what is shared under ``components``, and the headers of answers declared."""
     components = document["components"]
-    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    schemas = components["schemas"] | problem.pop("$defs") | {"Problem": problem}
+    schemas = components["schemas"] | {model.__name__: _schema_of(model) for model in (Problem, Fault)}
     components["schemas"] = {name: _schema(content) for name, content in schemas.items()}
     components["headers"] = {
         name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()
@@ -80,7 +81,7 @@ def compact(document: Node) -> Node:
     components["responses"] = dict(_share_responses(alone))
     components["parameters"] = dict(_share_parameters(alone))
     components["examples"] = dict(_share_examples(alone))
-    components["schemas"] = dict(_share_source(components["schemas"]))
+    components["schemas"] = _inherited(components["schemas"])
     components["schemas"] |= dict(_share_fields(components["schemas"]))
     used = {tag for _, operation in operations for tag in operation["tags"]}
     tags = [{"name": name, "description": text} for name, text in TAGS.items() if name in used]
@@ -185,20 +186,49 @@ def _share_examples(operations: Iterable[Node]) -> Iterator[tuple[str, Node]]:
     yield from _shared(places, "examples")
 
 
-def _share_source(schemas: Node) -> Iterator[tuple[str, Node]]:
-    """The fields of every answer stand once, and a model that has them says so."""
-    source = _schema(RunResponse.model_json_schema())
-    source.pop("additionalProperties")
-    fields = source["properties"]
-    for name, schema in schemas.items():
-        properties = schema.get("properties", {})
-        if all(properties.get(field) == content for field, content in fields.items()):
-            schema["properties"] = {field: properties[field] for field in properties if field not in fields}
-            schema["required"] = [field for field in schema["required"] if field not in fields]
-            schema["unevaluatedProperties"] = schema.pop("additionalProperties")
-            schema["allOf"] = [{"$ref": "#/components/schemas/RunResponse"}]
-        yield name, {key: content for key, content in schema.items() if content != []}
-    yield "RunResponse", source
+def _inherited(schemas: Node) -> Node:
+    """The schemas, and those that they are made of: what a model has from another stands there alone."""
+    models = {model.__name__: model for model in _heirs(Schema)}
+    names = list(schemas)
+    for name in names:  # which grow meanwhile
+        names += [base.__name__ for base in _bases(models.get(name)) if base.__name__ not in names]
+    whole = {name: schemas[name] if name in schemas else _schema_of(models[name]) for name in names}
+    shared = {base.__name__ for name in names for base in _bases(models.get(name))}
+    return {name: _own(whole[name], models.get(name), name in shared) for name in sorted(names)}
+
+
+def _heirs(model: type[Schema]) -> Iterator[type[Schema]]:
+    for heir in model.__subclasses__():
+        yield heir
+        yield from _heirs(heir)
+
+
+def _bases(model: type[Schema] | None) -> list[type[Schema]]:
+    return (
+        [base for base in model.__bases__ if issubclass(base, Schema) and base is not Schema] if model else []
+    )
+
+
+def _schema_of(model: type[BaseModel]) -> Node:
+    schema = _schema(model.model_json_schema(ref_template=REFERENCE, mode="serialization"))
+    return {name: content for name, content in schema.items() if name != "$defs"}
+
+
+def _own(schema: Node, model: type[Schema] | None, shared: bool) -> Node:
+    """What a model adds to its bases. One that others add to is open, so that they may."""
+    bases = _bases(model)
+    if model and bases:
+        declared = {field for base in bases for field in base.model_fields} - set(model.__annotations__)
+        schema |= {
+            "allOf": [{"$ref": REFERENCE.format(model=base.__name__)} for base in bases],
+            "properties": {name: part for name, part in schema["properties"].items() if name not in declared},
+            "required": [name for name in schema.get("required", ()) if name not in declared],
+            "unevaluatedProperties": schema["additionalProperties"],
+        }
+    left_out = {"additionalProperties"} if bases or shared else set()
+    left_out |= {"unevaluatedProperties"} if shared else set()
+    left_out |= {name for name, part in schema.items() if part in ([], {})}
+    return {name: part for name, part in schema.items() if name not in left_out}
 
 
 def _share_fields(schemas: Node) -> Iterator[tuple[str, Node]]:

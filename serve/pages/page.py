@@ -181,6 +181,7 @@ def places(caller: Caller) -> list[tuple[str, str]]:
 def no_such_page(request: Request, error: Any) -> Response:
     """The answer to an address that no route knows: a page for a browser, a Problem for a program."""
     unknown = request.scope.get("route") is None and "text/html" in request.headers.get("Accept", "")
+    unknown = unknown and not request.scope["path"].startswith("/v1/")
     return _refused(request, 404) if unknown else on_http(request, error)
 
 

@@ -1,10 +1,12 @@
-"""Requests made from the API's own document, right and wrong: no fault, and no status that it does not
-name."""
+"""Requests made from the API's own document, right and wrong, and some that no document knows: no fault, and
+no status that it does not name."""
 
+import re
 from collections import Counter
 
 import pytest
 import schemathesis
+from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as some
 from schemathesis import GenerationMode
@@ -31,7 +33,7 @@ def known(part):
 @pytest.mark.usefixtures("published")
 @pytest.mark.parametrize("requests", [180, pytest.param(10_000, marks=pytest.mark.long)])
 def test_made_up_requests_are_answered_as_the_document_says(service, bearer, requests):
-    app = create_app(service)
+    app = create_app(service.model_copy(update={"rate": "1000000/minute", "rate_crm": "1000000/minute"}))
     operations = [
         one.ok() for one in schemathesis.openapi.from_asgi("/openapi.json", app).get_all_operations()
     ]
@@ -64,3 +66,95 @@ def test_made_up_requests_are_answered_as_the_document_says(service, bearer, req
     assert sum(sent.values()) >= requests
     assert min(sent.values()) > 0
     assert {200, 201, 401, 403, 404, 422} <= set(statuses)  # neither all refused nor all good
+
+
+METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND", "x"]
+PARTS = [
+    "",
+    "c1",
+    "M1",
+    "latest",
+    "risk",
+    "list",
+    "%2F",
+    "%00",
+    "%ff",
+    "..",
+    "a%20b",
+    "客户",
+    "9" * 70,
+    "%31",
+    ";",
+    "{}",
+]
+HEADS = {
+    "Accept": ["*/*", "text/html", "application/json;q=0", "a/b;q=x,,;", "", "*"],
+    "Content-Type": ["application/json", "text/plain", "application/json;charset=x", ";", "", "a/b/c"],
+    "If-None-Match": ["*", '"x"', "W/", ""],
+    "Idempotency-Key": ["k", "", "é".encode()],
+    "Content-Encoding": ["gzip", "identity", ""],
+}
+QUERIES = [
+    "language=zh",
+    "language=xx",
+    "limit=0",
+    "limit=1e9",
+    "cursor=%ff",
+    "=",
+    "%",
+    "a=b",
+    "include=history",
+    "money=text",
+]
+BODIES = [
+    b"",
+    b"{",
+    b"null",
+    b"[[]]",
+    b'{"a":NaN}',
+    b'{"customer_ids":["c1"]}',
+    b"\xff",
+    b'{"a":1,"a":2}',
+    b"1e999",
+]
+
+
+@pytest.mark.usefixtures("published")
+@pytest.mark.parametrize("requests", [150, pytest.param(5_000, marks=pytest.mark.long)])
+def test_what_no_document_knows_is_refused_as_a_problem(service, bearer, requests):
+    heads = [bearer(role, manager_id="M1", branch_id="B1") for role in Role] + [{}]
+    free = {"rate": "1000000/minute", "rate_crm": "1000000/minute"}
+    statuses: Counter[int] = Counter()
+    with TestClient(create_app(service.model_copy(update=free)), raise_server_exceptions=False) as client:
+        addresses = [
+            *client.get("/openapi.json").json()["paths"],
+            "/v1/{part}/{part}",
+            "/{part}",
+            "/docs/{part}",
+        ]
+
+        @seed(20261116)
+        @settings(
+            max_examples=requests, database=None, deadline=None, suppress_health_check=list(HealthCheck)
+        )
+        @given(draw=some.data())
+        def answered(draw):
+            address = draw.draw(some.sampled_from(addresses))
+            path = re.sub(r"\{\w+\}", lambda _: draw.draw(some.sampled_from(PARTS)), address)
+            query = "&".join(draw.draw(some.lists(some.sampled_from(QUERIES), max_size=3)))
+            head = draw.draw(some.sampled_from(heads)) | draw.draw(
+                some.fixed_dictionaries({}, optional={name: some.sampled_from(HEADS[name]) for name in HEADS})
+            )
+            body = draw.draw(some.one_of(some.sampled_from(BODIES), some.binary(max_size=40)))
+            method = draw.draw(some.sampled_from(METHODS))
+            answer = client.request(method, f"{path}?{query}", headers=head, content=body)
+            statuses[answer.status_code] += 1
+            assert answer.status_code < 500
+            if answer.status_code >= 400 and method != "HEAD" and path.startswith("/v1"):
+                problem = answer.json()
+                assert (problem["status"], problem["type"][:10]) == (answer.status_code, "/problems/")
+                assert problem["remedy"]
+
+        answered()
+    print(f"{sum(statuses.values())} requests, by status: {sorted(statuses.items())}")
+    assert {200, 204, 401, 404, 405, 406, 422} <= set(statuses)
