@@ -1,5 +1,7 @@
 """The model's last runs and drift, and the effect of calls by the customers of the control group."""
 
+from collections import Counter, defaultdict
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -8,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from serve.auth.access import Granted
 from serve.auth.policy import Role
 from serve.pages.page import Page, asked_run, show_run
-from serve.store import assignments
+from serve.store import alert_feedback, assignments
 
 pages = APIRouter(include_in_schema=False, route_class=Page)
 RUNS = 26  # shown, the newest; half a year of Mondays
@@ -37,6 +39,7 @@ def model_page(request: Request, access: Granted) -> Response:
             calibration=calibration,
             groups=groups,
             verdict=model_verdict(calibration, drift),
+            precisions=_precisions(alert_feedback.counts(session.connection), access.caller.role),
         )
 
 
@@ -56,6 +59,34 @@ def effect_page(request: Request, access: Granted) -> Response:
         explains = access.caller.role in (Role.ANALYST, Role.ADMIN)  # the setting, to who may change it
         values = {"groups": groups, "widest": widest, "reading": verdict(effect), "explains": explains}
         return show_run(request, "effect.html", session, effect=effect, **values)
+
+
+@dataclass(frozen=True)
+class Precision:
+    """One row per reason or manager: alerts with a manager's verdict, the right ones among them."""
+
+    kind: str
+    name: str
+    verdicts: int
+    useful: int
+    right: int
+
+
+def _precisions(counts: list[tuple[str, str, str, int]], role: Role) -> list[Precision]:
+    """All verdicts, then by first reason; by manager for those alone who may compare them."""
+    totals: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for reason, manager, verdict, number in counts:
+        kinds = [("all", ""), ("reason", reason)]
+        for kind in [*kinds, ("manager", manager)] if role is Role.ADMIN else kinds:
+            totals[kind][verdict] += number
+    order = ("all", "reason", "manager")
+    return sorted(
+        (
+            Precision(*kind, of_kind.total(), of_kind["useful"], of_kind["useful"] + of_kind["already_known"])
+            for kind, of_kind in totals.items()
+        ),
+        key=lambda row: (order.index(row.kind), -row.verdicts, row.name),
+    )
 
 
 def model_verdict(

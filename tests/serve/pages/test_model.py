@@ -1,11 +1,17 @@
 """The page of the model: runs, predicted beside observed, drift."""
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 
 from serve.pages.figures import model_verdict
+from serve.store.alert_feedback import AlertFeedback, record
+from serve.store.contacts import Author
+from serve.store.store import Store
 from tests.serve.pages import published_bank
+
+RECORDED = datetime(2026, 11, 17, 9, tzinfo=UTC)
 
 
 def test_predicted_stands_beside_observed(signed_in):
@@ -89,3 +95,27 @@ def test_the_last_runs_and_the_one_served(signed_in):
 def test_no_customer_stands_on_it(signed_in):
     page = signed_in("analyst").get("/model").text
     assert not any(number in page for number in published_bank.OF)
+
+
+def test_verdicts_on_alerts_are_counted_by_reason_and_by_manager_for_admin_alone(signed_in, store_url):
+    """Of four newest verdicts one is useful and one was known; the same alert judged again counts once."""
+    given = [("c1", "M1", "outflow", "wrong"), ("c1", "M1", "outflow", "useful"),
+             ("c2", "M1", "outflow", "wrong"), ("c3", "M2", "", "already_known"), ("c4", "M2", "salary", "other")]  # fmt: skip
+    author = Author("M1", b"k" * 32)
+    with Store(store_url) as store, store.write() as connection:
+        for key, (customer, manager, reason, feedback) in enumerate(given):
+            verdict = AlertFeedback(
+                f"key-{key}", customer, manager, published_bank.run(7).run_id, reason, feedback, RECORDED
+            )
+            record(connection, verdict, author)
+    by_reason = [
+        ["All", "4", "25%", "50%"], ["moving money to other banks", "2", "50%", "50%"],
+        ["–", "1", "0%", "100%"], ["salary stopped or fell", "1", "0%", "0%"],
+    ]  # fmt: skip
+    assert precisions(signed_in("analyst")) == by_reason
+    assert precisions(signed_in("admin")) == [*by_reason, ["M1", "2", "50%", "50%"], ["M2", "2", "0%", "50%"]]
+
+
+def precisions(client):
+    part = client.get("/model").text.split('id="precision"')[1].split("</section>")[0]
+    return [re.findall(r">([^<]+)<", row) for row in re.findall(r"<tr>(<th scope=\"row\">.*?)</tr>", part)]
