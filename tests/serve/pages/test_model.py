@@ -99,8 +99,13 @@ def test_no_customer_stands_on_it(signed_in):
 
 def test_verdicts_on_alerts_are_counted_by_reason_and_by_manager_for_admin_alone(signed_in, store_url):
     """Of four newest verdicts one is useful and one was known; the same alert judged again counts once."""
-    given = [("c1", "M1", "outflow", "wrong"), ("c1", "M1", "outflow", "useful"),
-             ("c2", "M1", "outflow", "wrong"), ("c3", "M2", "", "already_known"), ("c4", "M2", "salary", "other")]  # fmt: skip
+    given = [
+        ("c1", "M1", "outflow", "wrong"),
+        ("c1", "M1", "outflow", "useful"),
+        ("c2", "M1", "outflow", "wrong"),
+        ("c3", "M2", "", "already_known"),
+        ("c4", "M2", "salary", "other"),
+    ]
     author = Author("M1", b"k" * 32)
     with Store(store_url) as store, store.write() as connection:
         for key, (customer, manager, reason, feedback) in enumerate(given):
