@@ -68,7 +68,7 @@ class Precision:
     kind: str
     name: str
     verdicts: int
-    useful: int
+    help: int
     right: int
 
 
