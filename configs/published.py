@@ -156,7 +156,7 @@ class Profile:
 
     ``aum_by_class`` holds, per product class held lately, the base currency value at the end of each of the
     last 52 weeks, the oldest first; 0 where nothing was held. Maturities come soonest first, bookings largest
-    first, contacts newest first.
+    first, contacts newest first; complaints are the days of those weeks, oldest first.
     """
 
     customer_id: str
@@ -164,6 +164,7 @@ class Profile:
     maturities: tuple[Maturity, ...] = ()
     bookings: tuple[Booking, ...] = ()
     contacts: tuple[PastContact, ...] = ()
+    complaints: tuple[date, ...] = ()
 
     @property
     def aum_by_week(self) -> tuple[int, ...]:

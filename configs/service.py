@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from typing import Annotated, Self, TypeVar
+from zoneinfo import available_timezones
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -38,6 +39,8 @@ class ServiceSettings(BaseSettings):
     stale_days: int = Field(default=10, ge=7)  # a served Monday older than this is answered with a warning
     # The customer's page in the bank's CRM: https://crm.bank.example/customers/{customer_id}
     crm_link: str = ""
+    # Of the times that people type and read on pages, as time_zone of bank.toml: Asia/Shanghai
+    time_zone: str = "UTC"
 
     # Each number says how much, and what it is for; docs/service.md tells more.
     host: str = "127.0.0.1"  # where the service listens; behind a proxy that speaks TLS, the loopback
@@ -74,6 +77,16 @@ class ServiceSettings(BaseSettings):
                 "behind the host. Write it as https://crm.bank.example/customers/{customer_id}, or unset it."
             )
         return template
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_a_zone(cls, name: str) -> str:
+        if name not in available_timezones():
+            raise ConfigError(
+                "the service cannot start: ATTRITION_TIME_ZONE is no time zone that this machine knows. "
+                "Write it as Asia/Shanghai, or unset it for UTC."
+            )
+        return name
 
     @model_validator(mode="after")
     def _one_source_of_tokens(self) -> Self:

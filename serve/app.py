@@ -40,7 +40,7 @@ from serve.http import problems
 from serve.http.edge_middleware import EdgeMiddleware
 from serve.http.openapi import DocumentedApp
 from serve.pages import customers as customer_pages
-from serve.pages import figures, lists, search, sign_in
+from serve.pages import figures, lists, outcomes, search, sign_in
 from serve.pages import status as status_pages
 from serve.pages.page import no_such_page
 from serve.store.database import store_files
@@ -97,7 +97,14 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     v1 = APIRouter(prefix="/v1", dependencies=[Depends(forbid_caching)])
     for noun in (customers, contacts, managers, maturities, branches, runs, announcements, exports):
         v1.include_router(noun.router)
-    pages = (lists.pages, search.pages, customer_pages.pages, figures.pages, status_pages.pages)
+    pages = (
+        lists.pages,
+        search.pages,
+        customer_pages.pages,
+        outcomes.pages,
+        figures.pages,
+        status_pages.pages,
+    )
     opened = (runs.probes, reference.router, sign_in.open_pages)
     for router in (*opened, v1, sign_in.start_page, *pages):
         app.include_router(router)

@@ -28,6 +28,7 @@ WEEKS = 52  # of AUM
 BEHIND = timedelta(weeks=13)  # within which a booking was made
 BOOKINGS, CONTACTS = 10, 10  # at most so many of a customer
 OWN_KINDS = ("fee", "interest", "loan")  # booked by the bank itself
+READ = ("customers", "holdings", "transactions", "contacts", "events")
 TRADES = ("buy", "redeem")  # count although the money stays with the customer here
 
 
@@ -38,7 +39,7 @@ def profiles(tables: Ingested, as_of: date, cohort: Collection[str]) -> Iterator
     """
     names, chosen = _product_names(tables), frozenset(cohort)
     for bucket in range(tables.buckets):
-        entities = _entities(tables, bucket, as_of, ("customers", "holdings", "transactions", "contacts"))
+        entities = _entities(tables, bucket, as_of, READ)
         yield from profiles_of(entities, as_of, chosen, names)
 
 
@@ -60,13 +61,14 @@ def profiles_of(
 ) -> Iterator[Profile]:
     """One profile per customer of one bucket; ``names`` are those of the products by product_id."""
     inside = _inside(entities, cohort)
-    holdings, transactions, contacts = (
-        _seen(entities.tables[name], inside, as_of) for name in ("holdings", "transactions", "contacts")
+    holdings, transactions, contacts, events = (
+        _seen(entities.tables[name], inside, as_of) for name in READ[1:]
     )
     changes = make_balance_changes(holdings)
     aum = _aum_by_week(changes, as_of, len(entities))
     due = _maturities(changes, as_of, names)
     bookings, past = _bookings(transactions, as_of), _contacts(contacts)
+    complaints = _complaints(events, as_of)
     for k in np.flatnonzero(inside).tolist():
         held = {name: tuple(aum[k, c].tolist()) for c, name in enumerate(PRODUCT_CLASSES) if aum[k, c].any()}
         yield Profile(
@@ -75,6 +77,7 @@ def profiles_of(
             tuple(due.get(k, ())),
             tuple(bookings.get(k, ())),
             tuple(past.get(k, ())),
+            tuple(complaints.get(k, ())),
         )
 
 
@@ -152,6 +155,16 @@ def _contacts(rows: Rows) -> Mapping[int, list[PastContact]]:
         manager, channel, purpose, outcome = (_word(rows, name, k) for name in words)
         contact = PastContact(_day(rows.day[k]), manager, channel, purpose, outcome or None)
         by_customer[int(rows.customer[k])].append(contact)
+    return by_customer
+
+
+def _complaints(rows: Rows, as_of: date) -> Mapping[int, list[date]]:
+    """By customer, the oldest first: the days of complaints in the weeks of AUM."""
+    complaint = np.isin(rows.columns["kind"], rows.code("kind", "complaint"))
+    recent = rows.day >= day_number(as_of) - 7 * WEEKS
+    by_customer: defaultdict[int, list[date]] = defaultdict(list)
+    for k in _ordered(rows, complaint & recent, (rows.day,)).tolist():
+        by_customer[int(rows.customer[k])].append(_day(rows.day[k]))
     return by_customer
 
 

@@ -87,6 +87,7 @@ POLICY: Mapping[str, Rule] = {
     "branch_workbook_file": Rule(_BY_BRANCH, "read list", "branch_id"),
     "find_customer": Rule(_BY_NAME, "read customer"),
     "customer_page": Rule(_BY_NAME, "read customer", "customer_id"),
+    "correction_page": Rule(_BY_NAME, "read customer", "customer_id"),
     "record_outcome": Rule(_BY_NAME, "record outcome", "customer_id"),
     "branches_page": Rule(_BY_BRANCH, "read branches"),
     "branch_page": Rule(_BY_BRANCH, "read branch", "branch_id"),

@@ -1,6 +1,6 @@
 """Positions of the points of charts: the templates draw them as SVG, without style or script."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -102,6 +102,28 @@ def days_apart(days: Sequence[date]) -> list[float]:
     """Each day's place between the first (0) and the last (1)."""
     whole = (days[-1] - days[0]).days or 1
     return [(day - days[0]).days / whole for day in days]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something that happened, on a chart: its kind, its day, and its place between both ends (0 to 1)."""
+
+    kind: str
+    day: date
+    share: float
+
+
+def marks(happened: Iterable[tuple[str, date]], first: date, last: date) -> tuple[Mark, ...]:
+    """What happened between two days, oldest first; the rest is left out.
+
+    >>> [(mark.kind, mark.share) for mark in marks(
+    ...     [("call", date(2026, 11, 9)), ("complaint", date(2026, 11, 2)), ("call", date(2026, 12, 1))],
+    ...     date(2026, 11, 2), date(2026, 11, 16))]
+    [('complaint', 0.0), ('call', 0.5)]
+    """
+    inside = sorted({(day, kind) for kind, day in happened if first <= day <= last})
+    whole = (last - first).days or 1
+    return tuple(Mark(kind, day, (day - first).days / whole) for day, kind in inside)
 
 
 def _short(number: float) -> str:

@@ -121,20 +121,22 @@ def packed(profile: Profile) -> bytes:
             [astuple(item) for item in items]
             for items in (profile.maturities, profile.bookings, profile.contacts)
         ),
+        profile.complaints,
     )
     return zlib.compress(dump(whole, separators=(",", ":"), default=date.isoformat).encode(), 9)
 
 
 def unpacked(customer_id: str, content: bytes) -> Profile:
-    """The profile that was packed."""
+    """The profile that was packed, by this release or one that kept less."""
     day = date.fromisoformat
-    aum, maturities, bookings, contacts = json.loads(zlib.decompress(content))
+    aum, maturities, bookings, contacts, *later = json.loads(zlib.decompress(content))
     return Profile(
         customer_id,
         MappingProxyType({name: tuple(accumulate(changes)) for name, changes in aum.items()}),
         tuple(Maturity(name, kind, day(due), balance) for name, kind, due, balance in maturities),
         tuple(Booking(day(booked), *rest) for booked, *rest in bookings),
         tuple(PastContact(day(contacted), *rest) for contacted, *rest in contacts),
+        tuple(map(day, later[0])) if later else (),
     )
 
 

@@ -1,7 +1,7 @@
 """The texts of both languages by key, and how codes, figures and score changes read in one of them."""
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -139,6 +139,14 @@ class Wording:
         ('16 Nov 2026', '2026年11月16日')
         """
         return day_in_words(day, self.language)
+
+    def days(self, days: Iterable[date]) -> str:
+        """One after another, each once.
+
+        >>> Wording("en").days([date(2026, 11, 9), date(2026, 11, 9), date(2026, 11, 16)])
+        '9 Nov 2026, 16 Nov 2026'
+        """
+        return self("marks.and").join(dict.fromkeys(map(self.day, days)))
 
 
 def risk_points(score: Score) -> int:

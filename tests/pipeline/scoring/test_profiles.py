@@ -106,6 +106,18 @@ def test_contacts_come_newest_first_and_may_be_without_an_outcome(profile_of: An
     )
 
 
+def test_complaints_of_a_year_are_told_oldest_first(profile_of: Any) -> None:
+    """The Monday itself and the day before the 52 weeks do not count, nor what is no complaint."""
+    first = MONDAY - 364 * DAY
+    days = [(MONDAY, "complaint"), (MONDAY - DAY, "complaint"), (first, "complaint"),
+            (first - DAY, "complaint"), (first + DAY, "login")]  # fmt: skip
+    events = [
+        {"occurred_at": datetime(day.year, day.month, day.day, 9), "kind": kind, "known_on": day}
+        for day, kind in days
+    ]
+    assert profile_of(events=events).complaints == (first, MONDAY - DAY)
+
+
 def test_a_correction_and_a_row_taken_back_count_from_the_day_they_were_known(profile_of: Any) -> None:
     """Of the balances 10 is corrected to 40 on the Sunday, 60 to 80 on the Monday; the booking of 7 is taken
     back."""
@@ -141,7 +153,7 @@ def naive(tables: Any, monday: date, name: str) -> Profile:
             for row in tables[table].to_pylist()
             if row["customer_id"] == name and visible(table, row, monday)
         ]
-        for table in ("holdings", "transactions", "contacts")
+        for table in ("holdings", "transactions", "contacts", "events")
     }
     lines: dict[str, list[int]] = {}
     last: dict[str, Any] = {}
@@ -171,12 +183,18 @@ def naive(tables: Any, monday: date, name: str) -> Profile:
         row["outcome"])
         for row in sorted(own["contacts"], key=lambda row: row["contacted_at"], reverse=True)
     ]  # fmt: skip
+    complaints = sorted(
+        row["occurred_at"].date()
+        for row in own["events"]
+        if row["kind"] == "complaint" and row["occurred_at"].date() >= monday - 364 * DAY
+    )
     return Profile(
         name,
         {kind: tuple(line) for kind, line in lines.items() if any(line)},
         tuple(sorted(due, key=lambda one: (one.matures_on, -one.balance_minor, one.product_name))),
         tuple(sorted(bookings, key=lambda one: (-abs(one.amount_minor), -one.booked_on.toordinal()))[:10]),
         tuple(contacts[:10]),
+        tuple(complaints),
     )
 
 

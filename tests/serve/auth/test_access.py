@@ -212,6 +212,7 @@ def foreign_is_as_unknown(answers, name, role):
         own, unknown = own_of(role), shape(answers["unknown"])
         # Nobody calls who is excluded, so no outcome is recorded.
         own -= {EXCLUDED} if name == "record_outcome" else set()
+        own = own if name != "correction_page" else set()  # no entry is named
         for number in (set(OF) | set(MANAGERS) | {EXCLUDED, *BRANCHES}) & set(answers):
             assert bool(told(answers[number])) == (number in own), number
             assert number in own or shape(answers[number]) == unknown, number
@@ -299,7 +300,7 @@ def test_every_route_that_tells_of_customers_leaves_entries_and_without_them_tel
     monkeypatch.setattr(world.app.state.access_log, "write", fails)
     for role, head in heads.items():
         for number, response in asked(world, name, head).items():
-            assert CUSTOMER.findall(response.text) == []
+            assert set(CUSTOMER.findall(response.text)) <= {number}  # a link to try again
             if POLICY[name].action and before[role][number].status_code in FOUND:
                 assert response.status_code == 503, number
                 assert "disk" not in response.text

@@ -65,7 +65,14 @@ REFUSED = {
         *("common_workbook_file", "branch_workbook_file"),
     },
     Role.ANALYST: {
-        *("opt_out", "withdraw_opt_out", "record_contact", "record_outcome", "manager_page"),
+        *(
+            "opt_out",
+            "withdraw_opt_out",
+            "record_contact",
+            "record_outcome",
+            "manager_page",
+            "correction_page",
+        ),
         *("customer_page", "branches_page", "branch_page", "branch_list_page", "status_page"),
         *("common_list_page", "common_customers_page", "branch_customers_page", "manager_customers_page"),
         *("find_customer", "common_workbook_file", "branch_workbook_file", "manager_workbook_file"),

@@ -116,6 +116,7 @@ def profile(place: int, customer_id: str) -> Profile:
          Booking(date(2026, 10, 21), -180_000_00, "transfer_out", "broker", "mobile"),
          Booking(date(2026, 10, 9), 25_000_00, "salary", "company", "auto")),
         () if place % 4 == 3 else (PastContact(date(2026, 6, 27), "M1", "phone", "service", "answered"),),
+        (date(2026, 10, 12),) if place == 0 else (),
     )  # fmt: skip
 
 

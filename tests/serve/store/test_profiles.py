@@ -1,5 +1,7 @@
 """Profiles come back as they were published, within the scope, of the newest runs only."""
 
+import json
+import zlib
 from dataclasses import replace
 from datetime import date, timedelta
 from types import MappingProxyType
@@ -44,12 +46,19 @@ money = st.integers(-(10**17), 10**17)
         contacts=st.lists(st.builds(PastContact, days, text, text, text, st.none() | text), max_size=3).map(
             tuple
         ),
+        complaints=st.lists(days, max_size=3).map(tuple),
     )
 )
 def test_what_was_packed_comes_out_again(profile):
     found = unpacked("c1", packed(profile))
     assert found == profile
     assert packed(found) == packed(profile)
+
+
+def test_a_profile_of_an_earlier_release_is_read_without_what_it_did_not_keep():
+    four = [{}, [], [], [["2026-11-12", "M1", "phone", "service", None]]]
+    earlier = zlib.compress(json.dumps(four).encode())
+    assert unpacked("c1", earlier) == Profile("c1", MappingProxyType({}), contacts=WHOLE.contacts[:1])
 
 
 def test_aum_is_all_but_what_the_customer_owes():
