@@ -25,8 +25,8 @@ from serve.store.database import BusyError
 from serve.store.read_session import ReadSession
 from serve.texts.wording import Wording
 
-EARLIEST = timedelta(days=366)  # before today, for the day of a call; and the latest follow-up after it
-NOON = time(12)  # of a call whose day alone is known
+YEAR = timedelta(days=366)  # at most since a call, and until a follow-up
+DEFAULT_TIME = time(12)  # of a call whose day alone is known
 _KEY = re.compile(r"[\w-]{16,64}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # all but tabs and line ends
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
@@ -66,7 +66,7 @@ class Form:
     longest_note = contacts.LONGEST_NOTE
 
     @property
-    def today(self) -> date:
+    def current_day(self) -> date:
         return datetime.now(ZoneInfo(self.zone)).date()
 
     @property
@@ -74,10 +74,10 @@ class Form:
         """None where the call was just now. Raises ValueError for what is no day or no time."""
         if not self.day and not self.clock:
             return None
-        day = date.fromisoformat(self.day) if self.day else self.today
-        if day == self.today and not self.clock:
+        day = date.fromisoformat(self.day) if self.day else self.current_day
+        if day == self.current_day and not self.clock:
             return None
-        clock = time.fromisoformat(self.clock) if self.clock else NOON
+        clock = time.fromisoformat(self.clock) if self.clock else DEFAULT_TIME
         return datetime.combine(day, clock.replace(tzinfo=ZoneInfo(self.zone))).astimezone(UTC)
 
     @property
@@ -101,8 +101,8 @@ def blank(session: ReadSession, access: Access, score: Score, zone: str) -> Form
 
 def may_correct(access: Access, contact: contacts.Contact) -> bool:
     """A manager's own entries; every entry about customers within reach for who leads or serves managers."""
-    own = access.caller.role is not Role.MANAGER or contact.manager_id == access.caller.manager_id
-    return own and may(access, "record_outcome")
+    reached = access.caller.role is not Role.MANAGER or contact.manager_id == access.caller.manager_id
+    return reached and may(access, "record_outcome")
 
 
 @pages.get("/customers/{customer_id}/correction")
@@ -142,10 +142,10 @@ def entry_of(session: ReadSession, customer_id: str, number: str) -> contacts.Co
     if not _NUMBER.fullmatch(number):
         return None
     recorded = tables.contacts.c
-    found = contacts.oldest_first(
+    entries = contacts.oldest_first(
         session.connection, recorded.contact_id == int(number), recorded.customer_id == customer_id
     )
-    return next(iter(found), None)
+    return next(iter(entries), None)
 
 
 @pages.post("/customers/{customer_id}/outcome")
@@ -230,16 +230,16 @@ def _faults_of_days(form: Form, words: Wording) -> Iterator[tuple[str, str]]:
     else:
         if at and at > datetime.now(UTC):
             yield "day", words("record.day.ahead")
-        elif at and at < datetime.now(UTC) - EARLIEST:
+        elif at and at < datetime.now(UTC) - YEAR:
             yield "day", words("record.day.old")
     try:
         follow_up = form.follow_up_on
     except ValueError:
         yield "follow_up", words("record.follow_up.odd")
     else:
-        if follow_up and not form.corrects and follow_up <= form.today:
+        if follow_up and not form.corrects and follow_up <= form.current_day:
             yield "follow_up", words("record.follow_up.past")
-        elif follow_up and follow_up > form.today + EARLIEST:
+        elif follow_up and follow_up > form.current_day + YEAR:
             yield "follow_up", words("record.follow_up.far")
         elif follow_up and form.outcome == "no_contact":
             yield "follow_up", words("record.follow_up.no_contact")
@@ -247,7 +247,7 @@ def _faults_of_days(form: Form, words: Wording) -> Iterator[tuple[str, str]]:
 
 def _keep(connection: Connection, form: Form, score: Score, run_id: str, access: Access) -> None:
     """The contact and the verdict, both or neither."""
-    now = datetime.now(UTC)
+    recorded_at = datetime.now(UTC)
     who: dict[str, Any] = {
         "key": form.key,
         "customer_id": score.customer_id,
@@ -260,7 +260,7 @@ def _keep(connection: Connection, form: Form, score: Score, run_id: str, access:
             **who,
             outcome=form.outcome,
             note=form.note,
-            recorded_at=now,
+            recorded_at=recorded_at,
             channel=form.channel or None,
             contacted_at=None if withdrawn else form.contacted_at,
             follow_up_on=form.follow_up_on,
@@ -270,7 +270,7 @@ def _keep(connection: Connection, form: Form, score: Score, run_id: str, access:
     if form.feedback:
         group = score.reasons[0].group if score.reasons else ""
         verdict = alert_feedback.AlertFeedback(
-            **who, reason_group=group, feedback=form.feedback, recorded_at=now
+            **who, reason_group=group, feedback=form.feedback, recorded_at=recorded_at
         )
         alert_feedback.record(connection, verdict, access.author)
 

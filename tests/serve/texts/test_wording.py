@@ -9,7 +9,7 @@ import pytest
 
 from configs.alarms import KINDS as ALARMS
 from configs.codes import DECISIONS, EXCLUSION_CODES
-from configs.published import OUTCOMES, STAGES, Change, ListPart, Reason
+from configs.published import ALERT_FEEDBACK, OUTCOMES, STAGES, Change, ListPart, Reason, Strength
 from configs.settings import Label
 from configs.tables import COUNTERPARTIES, KINDS, PRODUCT_CLASSES
 from pipeline.gates.verdicts import ALARM, LATE, OVERRIDDEN, PASSED, REFUSED
@@ -25,6 +25,11 @@ CODES = {
     "alarm_remedy": ALARMS,
     "verdict": (PASSED, ALARM, REFUSED, LATE, OVERRIDDEN),
     "outcome": OUTCOMES,
+    "feedback": ALERT_FEEDBACK,
+    "strength": get_args(Strength),
+    "marks": ("call", "complaint"),
+    "customer": ("corrected", "withdrawn"),
+    "saved": ("feedback", "withdrawn"),
     "excluded": EXCLUSION_CODES,
     "decision": {f"{code}.{why}" for code, reasons in DECISIONS.items() for why in reasons}
     | {"listed.follow_up"},
