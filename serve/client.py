@@ -22,10 +22,10 @@ from urllib.request import Request, urlopen
 from pydantic import TypeAdapter
 
 from configs.published import Outcome
-from serve.api.branches import BranchSummary
+from serve.api.branches import Branches, BranchSummary
 from serve.api.contacts import ContactRecorded
 from serve.api.customers import CustomerRisk, CustomersRisk, OptOut
-from serve.api.managers import CommonList, ManagerList
+from serve.api.managers import CommonList, ManagerCustomers, ManagerList, Managers
 from serve.api.maturities import ManagerMaturities
 from serve.api.runs import ModelCard, Runs, RunSchema
 from serve.store.read_session import LONGEST
@@ -106,6 +106,25 @@ class Client:
         return self._pages(
             ManagerMaturities, f"/managers/{_part(manager_id)}/maturities", days=days, limit=limit
         )
+
+    def manager_customers(
+        self, manager_id: str, language: str = "en", **asked: Any
+    ) -> Iterator[ManagerCustomers]:
+        """The pages of one run: listed or not. ``asked``: decision, band, sort, limit."""
+        address = f"/managers/{_part(manager_id)}/customers"
+        return self._pages(ManagerCustomers, address, language=language, **asked)
+
+    def managers(self, limit: int = 100) -> Iterator[Managers]:
+        """The pages of one run."""
+        return self._pages(Managers, "/managers", limit=limit)
+
+    def branches(self, limit: int = 100) -> Iterator[Branches]:
+        """The pages of one run."""
+        return self._pages(Branches, "/branches", limit=limit)
+
+    def branch_list(self, branch_id: str, language: str = "en", limit: int = 100) -> Iterator[CommonList]:
+        """The pages of one run: the branch's customers without a manager."""
+        return self._pages(CommonList, f"/branches/{_part(branch_id)}/list", language=language, limit=limit)
 
     def common_list(self, language: str = "en", limit: int = 100) -> Iterator[CommonList]:
         """The pages of one run: the customers with neither manager nor branch."""

@@ -17,7 +17,7 @@ from serve.api.requests import (
 from serve.auth.access import Granted
 from serve.http.problems import documented
 from serve.http.responses import OptionalMoney, ResponseContext, RunResponse, Schema
-from serve.store.branch_summary import BranchRow, branch_rows, total
+from serve.store.branch_summary import BranchRow, branch_rows, rows_by_branch, total
 
 NO_BRANCH = "The run knows no such branch."
 router = authorized_router("branches")
@@ -51,6 +51,40 @@ class BranchSummary(Stake, RunResponse):
     )
 
 
+class BranchStake(Stake):
+    """One branch, with the customers of all its managers."""
+
+    branch_id: str
+    own_list: int = Field(ge=0, description="of the listed, those without a manager: the branch's own list")
+
+
+class Branches(RunResponse):
+    """The branches within reach, a page at a time."""
+
+    currency: str
+    branches: tuple[BranchStake, ...] = Field(description="by number")
+    next_cursor: str | None = Field(default=None, description="of the next page; null on the last")
+
+
+@router.get("/branches", responses=exemplified("list_branches") | GONE_RUN)
+def list_branches(
+    access: Granted, limit: PageSize = 100, cursor: PageCursor = None, money: MoneyWritten = "number"
+) -> Branches:
+    """The branches within reach, with the number of customers and listed customers, and the money."""
+    with access.paging(cursor) as (read_session, start):
+        rows = rows_by_branch(read_session)
+    context = access.context(read_session.run, money=money)
+    return Branches(
+        **context.source,
+        currency=read_session.run.base_currency,
+        branches=tuple(
+            BranchStake(branch_id=branch_id, own_list=own_list, **stake(context, row))
+            for branch_id, own_list, row in rows[start : start + limit]
+        ),
+        next_cursor=access.cursor(read_session, start + limit, len(rows)),
+    )
+
+
 @router.get(
     "/branches/{branch_id}/summary",
     responses=exemplified("branch_summary") | GONE_RUN | documented(e404=NO_BRANCH),
@@ -71,17 +105,18 @@ def branch_summary(
     context = access.context(read_session.run, money=money)
     return BranchSummary(
         **context.source,
-        **_stake(context, total(rows)),
+        **stake(context, total(rows)),
         branch_id=branch_id,
         currency=read_session.run.base_currency,
         managers=tuple(
-            ManagerStake(manager_id=row.manager_id, name=row.name, **_stake(context, row)) for row in page
+            ManagerStake(manager_id=row.manager_id, name=row.name, **stake(context, row)) for row in page
         ),
         next_cursor=access.cursor(read_session, start + limit, len(rows)),
     )
 
 
-def _stake(context: ResponseContext, row: BranchRow) -> dict[str, Any]:
+def stake(context: ResponseContext, row: BranchRow) -> dict[str, Any]:
+    """The fields of Stake."""
     return {
         "customers": row.customers,
         "high_risk": row.high_risk,

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path as File
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Header, Path, Query, Request
 from fastapi.routing import APIRouter
@@ -22,6 +22,9 @@ TextLanguage = Annotated[Language, Query(description="language of the texts")]
 MoneyWritten = Annotated[
     MoneyForm, Query(description="how amounts are written: 575346.65, the text 575346.65, or 57534665")
 ]
+DecisionCode = Literal[
+    "opted_out", "cooled_down", "not_paying", "held_out", "listed", "beyond_capacity"
+]  # of configs.codes.DECISIONS
 PageSize = Annotated[int, Query(ge=1, le=500, description="rows of a page")]
 PageCursor = Annotated[
     str | None,

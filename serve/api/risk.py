@@ -11,10 +11,7 @@ from serve.texts.decisions import decision_in_words, until_of
 from serve.texts.wording import Wording, change_in_words
 
 Band = Literal["high", "medium", "low"]
-_RISK = (
-    "calibrated probability of attrition, by the bank's definition, within {} days; null if its label does "
-    "not cover them"
-)
+_RISK = "calibrated probability of attrition within {} days; null if the bank's label does not reach"
 
 
 class ReasonSchema(Schema):

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import BigInteger, Cast, Result, Row, Select, Table, case, cast, func, select
+from sqlalchemy import BigInteger, Cast, ColumnElement, Result, Row, Select, Table, case, cast, func, select
 
-from configs.published import OUTCOMES, Departure
+from configs.published import OUTCOMES, Departure, Manager
 from serve.store import tables
 from serve.store.contacts import Contact, of_run
 from serve.store.read_session import ReadSession, same_customer
@@ -89,9 +89,31 @@ def branch_rows(session: ReadSession, branch_id: str) -> tuple[BranchRow, ...]:
     """
     names = {manager.manager_id: manager.name for manager in session.managers(branch_id)}
     rows = {manager_id: BranchRow(manager_id, names[manager_id]) for manager_id in names}
-    for row in session.connection.execute(_from_scores(session, branch_id)):
+    counted = _counted(session, tables.scores.c.manager_id).where(tables.scores.c.branch_id == branch_id)
+    for row in session.connection.execute(counted):
         rows[row.manager_id] = BranchRow(**row._mapping, name=names.get(row.manager_id, ""))
     return tuple(sorted(rows.values(), key=lambda row: (row.manager_id is None, row.manager_id or "")))
+
+
+def rows_by_branch(session: ReadSession) -> tuple[tuple[str, int, BranchRow], ...]:
+    """Each branch with customers within reach, by number: how many stand on its own list, and all in one
+    row."""
+    scores, decisions = tables.scores, tables.decisions
+    own_list = func.count(case((scores.c.manager_id.is_(None), decisions.c.rank))).label("own_list")
+    query = _counted(session, scores.c.branch_id, own_list).where(scores.c.branch_id.is_not(None))
+    counts = [dict(row._mapping) for row in session.connection.execute(query)]
+    rows = [(row.pop("branch_id"), row.pop("own_list"), BranchRow(None, **row)) for row in counts]
+    return tuple(sorted(rows, key=lambda row: row[0]))
+
+
+def rows_by_manager(session: ReadSession) -> tuple[tuple[Manager, BranchRow], ...]:
+    """Each manager within reach, by number, with all customers in charge, of whichever branch."""
+    counted = _counted(session, tables.scores.c.manager_id)
+    rows = {row.manager_id: BranchRow(**row._mapping) for row in session.connection.execute(counted)}
+    return tuple(
+        (manager, rows.get(manager.manager_id, BranchRow(manager.manager_id)))
+        for manager in session.managers()
+    )
 
 
 def branch_summary(session: ReadSession, branch_id: str) -> BranchSummary | None:
@@ -157,11 +179,13 @@ def _from_coverage(row: Row[Any], contacts: Sequence[Contact | None] = ()) -> Br
     return BranchRow(**values, listed=len(contacts), outcomes=outcomes)
 
 
-def _from_scores(session: ReadSession, branch_id: str) -> Select[Any]:
+def _counted(session: ReadSession, by: ColumnElement[Any], *more: Any) -> Select[Any]:
+    """A row per value of ``by`` among the customers within reach."""
     scores, decisions = tables.scores, tables.decisions
     return (
         select(
-            scores.c.manager_id,
+            by,
+            *more,
             func.count().label("customers"),
             _whole(case((scores.c.risk_band == "high", 1), else_=0)).label("high_risk"),
             func.count(decisions.c.rank).label("listed"),
@@ -169,9 +193,8 @@ def _from_scores(session: ReadSession, branch_id: str) -> Select[Any]:
             _whole(scores.c.money_at_risk_minor).label("money_at_risk_minor"),
         )
         .outerjoin(decisions, same_customer(decisions, scores))
-        .where(scores.c.run_version == session.run_version, scores.c.branch_id == branch_id)
-        .where(session.scope.of(scores))
-        .group_by(scores.c.manager_id)
+        .where(scores.c.run_version == session.run_version, session.scope.of(scores))
+        .group_by(by)
     )
 
 

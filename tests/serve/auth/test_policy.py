@@ -60,6 +60,7 @@ REFUSED = {
     },
     Role.MANAGER: {
         *("opt_out", "withdraw_opt_out", "branch_summary", "export_scores", "export_changes"),
+        *("list_branches", "branch_list"),
         *("branches_page", "branch_page", "branch_list_page", "status_page", "common_list"),
         *("common_list_page", "common_customers_page", "branch_customers_page"),
         *("common_workbook_file", "branch_workbook_file"),
