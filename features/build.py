@@ -21,6 +21,7 @@ from features.engine.entities import EPOCH, Entities, Ints, day_number, make_ent
 from features.engine.tiles import Calendar, Columns, SnapshotArray
 from features.families.attributes import attributes
 from features.families.balances import balances, classes, months, tiers
+from features.families.bank_code import bank_code
 from features.families.flows import flows, large, rhythm
 from features.families.holdings import holdings, rollover
 from features.families.lifecycle import firsts, lifecycle, past, season
@@ -34,7 +35,7 @@ FEATURES_VERSION = 3
 # The families in the order of the columns; each is the function of its name.
 FAMILIES = (
     balances, classes, months, tiers, flows, large, rhythm, holdings, rollover, firsts, lifecycle, past,
-    relationship, surveys, season, attributes,
+    relationship, surveys, season, attributes, bank_code,
 )  # fmt: skip
 OF_BALANCES = (balances, classes, months, tiers, holdings, rollover, past)
 CHUNK = 10  # snapshots computed at once; bounds the memory of one task

@@ -12,6 +12,7 @@ from typing import Any
 from configs.attributes import Attribute, feature_part
 from configs.errors import ConfigError, did_you_mean
 from configs.settings import SILENCE, Settings, deviation
+from features.catalogue.bank_code import FAMILY, bank_code
 from features.catalogue.grammar import Name
 
 LANGUAGES = ("en", "zh")
@@ -79,6 +80,8 @@ def entry(name: Name, settings: Settings, family: str = "") -> Entry:
     """The catalogue's entry of one feature. Raises KeyError when its measure or statistic has no words."""
     if family == "attributes":
         return _attribute_entry(name, settings)
+    if family == FAMILY:
+        return bank_code_entries(settings)[str(name)]
     banks = {measure.name: measure for measure in settings.features.measures}
     measure = banks.get(name.measure)
     group, worse = (measure.group, measure.worse) if measure else NOUNS[name.measure]
@@ -97,6 +100,20 @@ def entry(name: Name, settings: Settings, family: str = "") -> Entry:
         _WORSE.get(name.statistic, worse * direction),
         family,
     )
+
+
+def bank_code_entries(settings: Settings) -> dict[str, Entry]:
+    """The features that the bank's own Python declares, by name; none where it has none."""
+    code = bank_code(settings)
+    declared = code.declared if code else {}
+    return {
+        name: Entry(name, {key: row[key] for key in LANGUAGES}, *_meaning(row), FAMILY)
+        for name, row in declared.items()
+    }
+
+
+def _meaning(row: Mapping[str, Any]) -> tuple[str, str, int]:
+    return row["unit"], row["group"], row["worse"]
 
 
 def category_name(attribute: str, category: str) -> Name:

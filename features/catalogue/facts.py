@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from configs.attributes import Attribute
 from configs.reason_groups import GROUPS
 from configs.settings import OwnMeasure, Settings
-from features.catalogue.entries import category_name, category_phrase
+from features.catalogue.entries import Entry, bank_code_entries, category_name, category_phrase
 
 DUE_DAYS = 60  # ahead of a Monday: what matures later is for a later list
 STANDARD = (4, 13, 26, 52)  # the windows, in weeks, by which facts.toml names features
@@ -94,7 +94,25 @@ def facts_of(settings: Settings) -> tuple[Fact, ...]:
     """The facts in the order in which those of a group are tried; those of the bank's own measures first."""
     measure_facts = (fact for measure in settings.features.measures for fact in _own_facts(measure))
     categories = (fact for attribute in settings.features.attributes for fact in _attribute_facts(attribute))
-    return (*measure_facts, *FACTS, *categories)
+    coded = (_coded_fact(entry) for entry in bank_code_entries(settings).values() if entry.worse)
+    return (*measure_facts, *coded, *FACTS, *categories)
+
+
+def _coded_fact(entry: Entry) -> Fact:
+    """More than half of the customers have of what is worrying, or less of what is missed."""
+    name, colon = entry.name, {"en": ": ", "zh": "："}
+    return Fact(
+        name,
+        entry.group,
+        f"{name} {'>' if entry.worse > 0 else '<'} median_{name}",
+        name,
+        {"figure": (_KIND_OF_UNIT[entry.unit], name)},
+        {language: f"{phrase}{colon[language]}{{figure}}" for language, phrase in entry.phrase.items()},
+        lasting=True,
+    )
+
+
+_KIND_OF_UNIT = {"count": "number", "days": "number", "money": "money", "share": "share"}
 
 
 def _attribute_facts(attribute: Attribute) -> Iterator[Fact]:

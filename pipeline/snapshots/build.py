@@ -23,6 +23,7 @@ from configs.files import draft_of, is_whole, whole_folder, write_manifest
 from configs.settings import Engine, Settings
 from configs.tables import TABLES
 from features.build import FEATURES_VERSION, build, build_labels, first_monday
+from features.catalogue.bank_code import bank_code
 from features.engine.compact_history import COMPACTED, compact_rows, lookback_days
 from features.engine.entities import Entities, Workload, day_number, make_entities, make_rows, read_columns
 from features.families.relationship import workload
@@ -311,4 +312,6 @@ def _stands(partition: Path, made_by: str) -> bool:
 
 def _made_by(settings: Settings, tables: str) -> str:
     """A digest of what a partition depends on: tables by name, settings that shape it, the version."""
-    return fingerprint(tables, settings.model_dump_json(include=SHAPING), str(FEATURES_VERSION))
+    code = bank_code(settings)
+    of_bank = [code.path] if code else []  # its bytes: other banks' partitions depend on none of it
+    return fingerprint(tables, settings.model_dump_json(include=SHAPING), str(FEATURES_VERSION), *of_bank)
