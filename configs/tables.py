@@ -25,7 +25,8 @@ STATUSES = ("active", "frozen", "deceased", "closed")
 # Words that load whether known or not; those that are not known are named after ingest.
 CHANNELS = ("counter", "mobile", "online", "atm", "auto", "card", "pos", "other")
 EVENTS = ("login", "view_rates", "complaint")
-CONTACT_CHANNELS = ("phone", "visit", "message")
+ContactChannel = Literal["phone", "visit", "message"]
+CONTACT_CHANNELS: tuple[ContactChannel, ...] = get_args(ContactChannel)
 PURPOSES = ("service", "retention", "sale", "complaint")
 CONTACT_OUTCOMES = ("answered", "no_answer", "declined")
 ITEMS = ("service", "environment", "products", "brand", "manager")

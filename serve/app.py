@@ -16,6 +16,7 @@ from configs.errors import DataError
 from configs.files import tighten
 from configs.service import ServiceSettings, load_service_settings
 from serve.api import (
+    alert_feedback,
     announcements,
     branches,
     contacts,
@@ -95,7 +96,8 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         ),
     )
     v1 = APIRouter(prefix="/v1", dependencies=[Depends(forbid_caching)])
-    for noun in (customers, contacts, managers, maturities, branches, runs, announcements, exports):
+    people = (customers, contacts, alert_feedback, managers, maturities, branches)
+    for noun in (*people, runs, announcements, exports):
         v1.include_router(noun.router)
     pages = (
         lists.pages,

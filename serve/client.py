@@ -21,9 +21,10 @@ from urllib.request import Request, urlopen
 
 from pydantic import TypeAdapter
 
-from configs.published import Outcome
+from configs.published import Feedback, Outcome
+from serve.api.alert_feedback import AlertPrecision, FeedbackRecorded, RecordedFeedback
 from serve.api.branches import Branches, BranchSummary
-from serve.api.contacts import ContactRecorded
+from serve.api.contacts import MOST, BatchAnswer, ContactRecorded, ContactsRecorded, RecordedContacts
 from serve.api.customers import CustomerRisk, CustomersRisk, OptOut
 from serve.api.managers import CommonList, ManagerCustomers, ManagerList, Managers
 from serve.api.maturities import ManagerMaturities
@@ -144,13 +145,46 @@ class Client:
         return self._answer(ModelCard, self._request("GET", f"/runs/{_part(run_id)}/model-card"))
 
     def record_contact(
-        self, key: str, customer_id: str, outcome: Outcome, **more: str | None
+        self, key: str, customer_id: str, outcome: Outcome | None, **more: Any
     ) -> ContactRecorded:
-        """``more``: note, manager_id, run_id. After any failure send the same under the same key again."""
+        """``more``: the other fields. After any failure send the same under the same key again."""
         sent = {"customer_id": customer_id, "outcome": outcome, **more}
         request = self._request("POST", "/contacts", body=sent)
         request.add_header("Idempotency-Key", key)
         return self._answer(ContactRecorded, request)
+
+    def record_contacts(self, contacts: Iterable[Mapping[str, Any]]) -> Iterator[BatchAnswer]:
+        """The answers to any number of contacts in their order, 500 sent at a time; each has its ``key``.
+
+        What the service refused says why in ``problem``. After any failure send the same again.
+        """
+        waiting = iter(contacts)
+        while batch := list(islice(waiting, MOST)):
+            request = self._request("POST", "/contacts/batch", body={"contacts": batch})
+            yield from self._answer(ContactsRecorded, request).answers
+
+    def contacts_since(self, cursor: str | None = None) -> Iterator[RecordedContacts]:
+        """The pages of what was recorded since a cursor, or ever.
+
+        Keep ``next_cursor`` once a page is stored; there is always one after the first entry.
+        """
+        return self._feed(RecordedContacts, "/contacts", "contacts", cursor)
+
+    def record_feedback(
+        self, key: str, customer_id: str, feedback: Feedback, **more: str | None
+    ) -> FeedbackRecorded:
+        """``more``: manager_id, run_id. After any failure send the same under the same key again."""
+        address = f"/customers/{_part(customer_id)}/alert-feedback"
+        request = self._request("POST", address, body={"feedback": feedback, **more})
+        request.add_header("Idempotency-Key", key)
+        return self._answer(FeedbackRecorded, request)
+
+    def feedback_since(self, cursor: str | None = None) -> Iterator[RecordedFeedback]:
+        """The pages of the verdicts recorded since a cursor, or ever."""
+        return self._feed(RecordedFeedback, "/alert-feedback", "alert_feedback", cursor)
+
+    def alert_precision(self) -> AlertPrecision:
+        return self._answer(AlertPrecision, self._request("GET", "/alert-feedback/precision"))
 
     def opt_out(self, customer_id: str) -> OptOut:
         return self._answer(OptOut, self._request("PUT", f"/customers/{_part(customer_id)}/opt-out"))
@@ -177,6 +211,16 @@ class Client:
         while page.next_cursor:
             page = self._answer(kind, self._request("GET", address, asked | {"cursor": page.next_cursor}))
             yield page
+
+    def _feed(self, kind: Any, address: str, rows: str, cursor: str | None) -> Iterator[Any]:
+        """Pages until one is empty."""
+        while True:
+            asked = {"limit": MOST} | ({"cursor": cursor} if cursor else {})
+            page = self._answer(kind, self._request("GET", address, asked))
+            if not getattr(page, rows):
+                return
+            yield page
+            cursor = page.next_cursor
 
     def _answer(self, kind: Any, request: Request) -> Any:
         with self._opened(request) as response:

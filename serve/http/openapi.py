@@ -16,7 +16,7 @@ REFERENCE = "#/components/schemas/{model}"
 SHORT = 75  # characters, below which a field is not worth a reference
 TAGS = {
     "customers": "Risk, reasons, decision and opt-out of customers.",
-    "contacts": "Outcomes of calls, sent by a CRM or fetched back.",
+    "contacts": "Outcomes of calls and feedback on alerts, sent by a CRM or fetched back.",
     "managers": "The lists of customers to call this week.",
     "branches": "Branches and what is at stake in them.",
     "runs": "The weekly runs, their models, and what was published when.",

@@ -101,6 +101,11 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(error, lambda *_, kind=kind, rest=rest: refused(kind, *rest))
 
 
+def problem_of(status: int, detail: str) -> Problem:
+    """A Problem of the kind that status and sentence tell."""
+    return problem(kind_of(status, detail), detail, _placed(status, detail))
+
+
 def answer(status: int, detail: str, headers: Any = None) -> JSONResponse:
     """A Problem of the kind that status and sentence tell, as it is sent."""
     return _sent(kind_of(status, detail), detail, headers, _placed(status, detail))
@@ -151,6 +156,13 @@ def _on_invalid(_request: Request, error: Any) -> JSONResponse:
     sentences = [f"{'.'.join(_names(fault['loc']))}: {fault['msg']}" for fault in errors[:MOST_IN_DETAIL]]
     more = [f"and {len(errors) - MOST_IN_DETAIL} more"] if len(errors) > MOST_IN_DETAIL else []
     return _sent(KINDS["invalid-request"], "; ".join(sentences + more), None, faults)
+
+
+def problem_of_entry(errors: Sequence[Any]) -> Problem:
+    """A Problem of the faults that a model found in one entry of a body."""
+    faults = [_fault(("body", *fault["loc"]), fault["msg"]) for fault in errors[:MOST_FAULTS]]
+    sentences = [f"{'.'.join(_names(fault['loc']))}: {fault['msg']}" for fault in errors[:MOST_IN_DETAIL]]
+    return problem(KINDS["invalid-request"], "; ".join(sentences), faults)
 
 
 def _fault(place: Sequence[str | int], detail: str) -> dict[str, Any]:

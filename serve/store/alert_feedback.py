@@ -4,16 +4,20 @@ An alert is a customer shown in a run. A manager gives a verdict without or with
 per customer and run counts. Every function belongs to the caller's transaction, as those about contacts do.
 """
 
-from collections.abc import Collection
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from math import sqrt
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, exists, func, insert, select, true
 
 from serve.store import audit, tables
 from serve.store.contacts import Author, ConflictError
 from serve.store.scope import EVERYTHING, Scope
+
+LEAST = 10  # alerts evaluated below which nothing is told of a group
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ def record(
     number = connection.execute(insert(feedback), row).inserted_primary_key
     added = replace(verdict, recorded_at=at, feedback_id=number[0] if number else None)
     about = {name: getattr(added, name) for name in ("feedback_id", "manager_id", "run_id", "feedback")}
-    entry = audit.Entry(at, author.name, "judge alert", added.customer_id, about)
+    entry = audit.Entry(at, author.name, "record alert feedback", added.customer_id, about)
     audit.append(connection, entry, author.audit_key)
     return added
 
@@ -90,6 +94,54 @@ def counts(connection: Connection) -> list[tuple[str, str, str, int]]:
     query: Select[Any] = select(*kind, func.count()).where(feedback.c.feedback_id.in_(newest)).group_by(*kind)
     rows = connection.execute(query.order_by(*kind))
     return [(reason, manager, verdict, number) for reason, manager, verdict, number in rows]
+
+
+@dataclass(frozen=True)
+class Precision:
+    """The number of a group's alerts by their verdict.
+
+    ``share`` is that of the useful ones with its 95% interval, None for fewer than ``LEAST`` alerts; an alert
+    that nobody evaluated is in no figure.
+    """
+
+    verdicts: Mapping[str, int]
+
+    @property
+    def evaluated(self) -> int:
+        return sum(self.verdicts.values())
+
+    @property
+    def share(self) -> tuple[float, float, float] | None:
+        return wilson(self.verdicts.get("useful", 0), self.evaluated) if self.evaluated >= LEAST else None
+
+
+def precision(connection: Connection, by: Literal["all", "reason", "manager"]) -> dict[str, Precision]:
+    """The verdicts on alerts by group, the most evaluated first; one group of all is named ``all``."""
+    groups: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for reason_group, manager_id, feedback, alerts in counts(connection):
+        groups[{"reason": reason_group, "manager": manager_id}.get(by, "all")][feedback] += alerts
+    order = sorted(groups, key=lambda name: (-groups[name].total(), name))
+    return {name: Precision(groups[name]) for name in order}
+
+
+def wilson(successes: int, cases: int) -> tuple[float, float, float]:
+    """A share and its 95% interval by Wilson (1927), which holds for few cases and for shares near 0 and 1.
+
+    >>> [round(number, 3) for number in wilson(8, 10)]
+    [0.8, 0.49, 0.943]
+    """
+    share, z = successes / cases, 1.959964
+    scale = 1 + z * z / cases
+    middle = (share + z * z / (2 * cases)) / scale
+    half = z * sqrt(share * (1 - share) / cases + z * z / (4 * cases * cases)) / scale
+    return share, max(0.0, middle - half), min(1.0, middle + half)
+
+
+def holds(connection: Connection, feedback_id: int, key: str) -> bool:
+    """True where the store has this verdict under this number."""
+    feedback = tables.alert_feedback
+    stored = select(feedback.c.idempotency_key).where(feedback.c.feedback_id == feedback_id)
+    return connection.scalar(stored) == key
 
 
 def _oldest_first(

@@ -7,53 +7,19 @@ added or taken away.
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, insert, select, true, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, select, true, update
 
-from configs.errors import DataError
 from serve.store import audit, tables
+from serve.store.contact_entries import LONGEST_NOTE as LONGEST_NOTE
+from serve.store.contact_entries import ConflictError as ConflictError
+from serve.store.contact_entries import Contact as Contact
+from serve.store.contact_entries import ContactError as ContactError
+from serve.store.contact_entries import check_times, contact_from, in_seconds, row_of
 from serve.store.scope import EVERYTHING, Scope
 
-LONGEST_NOTE = 2_000  # characters
 ANSWERED = ("will_stay", "undecided", "leaving")  # outcomes of who talked
 _HAPPENED = func.coalesce(tables.contacts.c.contacted_at, tables.contacts.c.recorded_at)
-
-
-class ConflictError(DataError):
-    """A key that names something else already."""
-
-
-class CorrectionError(DataError):
-    """An entry that cannot be corrected: it is not there, of somebody else, or corrected already."""
-
-
-@dataclass(frozen=True)
-class Contact:
-    """One outcome of a manager's call. ``key`` is the sender's: the same key again adds nothing.
-
-    ``run_id`` is the run whose list led to the call. ``contact_id`` is given by the store, and ``corrects``
-    is that of the entry in whose place this one stands; without an outcome it withdraws that entry. Who sends
-    it has checked its parts; times have a zone. ``contacted_at`` is None where it was recorded at once.
-    """
-
-    key: str
-    customer_id: str
-    manager_id: str
-    run_id: str
-    outcome: str
-    note: str
-    recorded_at: datetime
-    contact_id: int | None = None
-    channel: str | None = None
-    contacted_at: datetime | None = None
-    follow_up_on: date | None = None
-    corrects: int | None = None
-
-    @property
-    def happened_at(self) -> datetime:
-        """The time of the call."""
-        return self.contacted_at or self.recorded_at
 
 
 @dataclass(frozen=True)
@@ -69,9 +35,9 @@ def record(connection: Connection, contact: Contact, author: Author, names_run: 
 
     Whose sender names no run means the served one, which may be another when the same is sent again. Who said
     ``no_contact`` is opted out with it. Raises ConflictError where the key stands for another contact, and
-    CorrectionError where ``corrects`` names no entry of this customer and manager that may be corrected.
+    ContactError where a time cannot be or ``corrects`` names no entry of this customer and manager.
     """
-    contact = _in_seconds(contact)
+    contact = in_seconds(contact)
     same_manager = tables.contacts.c.manager_id == contact.manager_id
     same_key = tables.contacts.c.idempotency_key == contact.key
     for stored in oldest_first(connection, same_manager, same_key):  # one at most
@@ -82,6 +48,7 @@ def record(connection: Connection, contact: Contact, author: Author, names_run: 
                 "this key was used for another contact. Send each contact under a key of its own."
             )
         return stored
+    check_times(contact)
     corrected = _corrected_by(connection, contact)
     added = _add(connection, contact)
     about = {name: getattr(added, name) for name in ("contact_id", "manager_id", "run_id", "outcome")}
@@ -100,26 +67,30 @@ def record(connection: Connection, contact: Contact, author: Author, names_run: 
 
 
 def _corrected_by(connection: Connection, contact: Contact) -> Contact | None:
-    """The entry that a contact corrects; None where it corrects none. Raises CorrectionError."""
+    """The entry that a contact corrects; None where it corrects none. Raises ContactError."""
     if contact.corrects is None:
         if not contact.outcome:
-            raise CorrectionError("an entry without an outcome withdraws another. Name it in `corrects`.")
+            raise ContactError(
+                "outcome", "an entry without an outcome withdraws another. Name it in `corrects`."
+            )
         return None
     named = oldest_first(connection, tables.contacts.c.contact_id == contact.corrects)
     if not named or named[0].customer_id != contact.customer_id:
-        raise CorrectionError(
-            f"corrects: no entry {contact.corrects} of this customer. Name one of the customer's contact_ids."
+        raise ContactError(
+            "corrects",
+            f"no entry {contact.corrects} of this customer. Name one of the customer's contact_ids.",
         )
     if named[0].manager_id != contact.manager_id:
-        raise CorrectionError(
-            f"corrects: entry {contact.corrects} is another manager's. Who made it corrects it, or record a "
-            "contact of your own."
+        raise ContactError(
+            "corrects",
+            f"entry {contact.corrects} is another manager's. Who made it corrects it, or record a "
+            "contact of your own.",
         )
     later = oldest_first(connection, tables.contacts.c.corrects == contact.corrects)
     if later:
-        raise CorrectionError(
-            f"corrects: entry {contact.corrects} was corrected by entry {later[0].contact_id}. Correct that "
-            "one."
+        raise ContactError(
+            "corrects",
+            f"entry {contact.corrects} was corrected by entry {later[0].contact_id}. Correct that one.",
         )
     return named[0]
 
@@ -231,7 +202,7 @@ def latest_of(connection: Connection, customer_id: str, limit: int) -> tuple[Con
         .order_by(_HAPPENED.desc(), contacts.c.contact_id.desc())
         .limit(limit)
     )
-    return tuple(map(_from, connection.execute(query)))
+    return tuple(map(contact_from, connection.execute(query)))
 
 
 def recorded_after(
@@ -248,7 +219,7 @@ def recorded_after(
         scope.of(scores),
     )  # fmt: skip
     query = select(contacts).where(contacts.c.contact_id > contact_id, reached)
-    return tuple(map(_from, connection.execute(query.order_by(contacts.c.contact_id).limit(limit))))
+    return tuple(map(contact_from, connection.execute(query.order_by(contacts.c.contact_id).limit(limit))))
 
 
 def with_keys(connection: Connection, customer_id: str, start: str) -> tuple[Contact, ...]:
@@ -269,6 +240,12 @@ def of_run(connection: Connection, run_id: str, customer_ids: Collection[str]) -
     return _newest(connection, of_customers, contacts.c.run_id == run_id, counting())
 
 
+def holds(connection: Connection, contact_id: int, key: str) -> bool:
+    """True where the store has this contact under this number."""
+    stored = select(tables.contacts.c.idempotency_key).where(tables.contacts.c.contact_id == contact_id)
+    return connection.scalar(stored) == key
+
+
 def recorded(run_id: str, customer_id: ColumnElement[str]) -> ColumnElement[bool]:
     """Whether an outcome of a customer is recorded that the lists of one run led to."""
     contacts = tables.contacts
@@ -278,60 +255,19 @@ def recorded(run_id: str, customer_id: ColumnElement[str]) -> ColumnElement[bool
 def _newest(connection: Connection, *conditions: ColumnElement[bool]) -> dict[str, Contact]:
     """By the time of the call; of two at one time the later entry."""
     query = select(tables.contacts).where(*conditions).order_by(_HAPPENED, tables.contacts.c.contact_id)
-    return {row.customer_id: _from(row) for row in connection.execute(query)}
+    return {row.customer_id: contact_from(row) for row in connection.execute(query)}
 
 
 def oldest_first(connection: Connection, *conditions: ColumnElement[bool]) -> tuple[Contact, ...]:
     """Every entry that meets the conditions, those corrected and withdrawn too, the oldest first."""
     query = select(tables.contacts).where(*conditions).order_by(tables.contacts.c.contact_id)
-    return tuple(map(_from, connection.execute(query)))
+    return tuple(map(contact_from, connection.execute(query)))
 
 
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time())
 
 
-def _in_seconds(contact: Contact) -> Contact:
-    """The contact with its times as the store keeps them."""
-    at, call = contact.recorded_at, contact.contacted_at
-    whole = at.astimezone(UTC).replace(microsecond=0)
-    return replace(
-        contact,
-        recorded_at=whole,
-        contacted_at=call.astimezone(UTC).replace(microsecond=0) if call else None,
-    )
-
-
 def _add(connection: Connection, contact: Contact) -> Contact:
-    row = {
-        "idempotency_key": contact.key,
-        "customer_id": contact.customer_id,
-        "manager_id": contact.manager_id,
-        "run_id": contact.run_id,
-        "outcome": contact.outcome or None,
-        "note": contact.note or None,
-        "recorded_at": contact.recorded_at.replace(tzinfo=None),
-        "channel": contact.channel,
-        "contacted_at": contact.contacted_at and contact.contacted_at.replace(tzinfo=None),
-        "follow_up_on": contact.follow_up_on,
-        "corrects": contact.corrects,
-    }
-    number = connection.execute(insert(tables.contacts), row).inserted_primary_key
+    number = connection.execute(insert(tables.contacts), row_of(contact)).inserted_primary_key
     return replace(contact, contact_id=number[0] if number else None)
-
-
-def _from(row: Row[Any]) -> Contact:
-    return Contact(
-        key=row.idempotency_key,
-        customer_id=row.customer_id,
-        manager_id=row.manager_id,
-        run_id=row.run_id,
-        outcome=row.outcome or "",
-        note=row.note or "",
-        recorded_at=row.recorded_at.replace(tzinfo=UTC),
-        contact_id=row.contact_id,
-        channel=row.channel,
-        contacted_at=row.contacted_at and row.contacted_at.replace(tzinfo=UTC),
-        follow_up_on=row.follow_up_on,
-        corrects=row.corrects,
-    )

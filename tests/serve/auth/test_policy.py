@@ -74,6 +74,7 @@ REFUSED = {
             "manager_page",
             "correction_page",
         ),
+        *("record_contacts", "record_feedback"),
         *("customer_page", "branches_page", "branch_page", "branch_list_page", "status_page"),
         *("common_list_page", "common_customers_page", "branch_customers_page", "manager_customers_page"),
         *("find_customer", "common_workbook_file", "branch_workbook_file", "manager_workbook_file"),

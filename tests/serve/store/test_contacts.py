@@ -9,7 +9,7 @@ import pytest
 from configs.errors import DataError
 from serve.store import contacts, renumbering
 from serve.store.audit import entries, verify
-from serve.store.contacts import Author, ConflictError, Contact, CorrectionError
+from serve.store.contacts import Author, ConflictError, Contact, ContactError
 from serve.store.store import Store
 
 pytestmark = pytest.mark.either_store
@@ -144,10 +144,10 @@ def test_a_correction_stands_in_the_place_of_an_entry_which_stays_and_counts_no_
         ({"manager_id": "M2"}, "entry 1 is another manager's"),
         ({"corrects": None, "outcome": ""}, "Name it in `corrects`"),
     ]:
-        with pytest.raises(CorrectionError, match=sentence):
+        with pytest.raises(ContactError, match=sentence):
             recorded(published, replace(second, **changes))
     assert recorded(published, second) == recorded(published, second) == replace(second, contact_id=2)
-    with pytest.raises(CorrectionError, match="was corrected by entry 2"):
+    with pytest.raises(ContactError, match="was corrected by entry 2"):
         recorded(published, replace(second, key="key-3"))
     with published.read() as connection:
         assert contacts.opted_out(connection) == frozenset()
