@@ -25,6 +25,11 @@ from serve.store.database import BusyError
 from serve.store.read_session import ReadSession
 from serve.texts.wording import Wording
 
+# The field of the form, and the sentence, by what the store refuses.
+_OF_CONTACT = {
+    "contacted_at": ("day", "record.day.ahead"),
+    "follow_up_on": ("follow_up", "record.follow_up.past"),
+}
 YEAR = timedelta(days=366)  # at most since a call, and until a follow-up
 DEFAULT_TIME = time(12)  # of a call whose day alone is known
 _KEY = re.compile(r"[\w-]{16,64}")
@@ -175,8 +180,9 @@ def record_outcome(request: Request, customer_id: CustomerId, access: Granted, f
             with request.app.state.store.append() as connection:
                 _keep(connection, form, score, run_id, access)
             return go(_after(access, session.run.run_id, customer_id, form))
-        except contacts.CorrectionError:
-            form = replace(form, faults={"outcome": words("record.corrected")})
+        except contacts.ContactError as error:
+            place, text = _OF_CONTACT.get(error.field, ("outcome", "record.corrected"))
+            form = replace(form, faults={place: words(text)})
         except contacts.ConflictError:
             form = replace(form, key=_new_key(), faults={"outcome": words("record.conflict")})
         except BusyError:
