@@ -173,6 +173,22 @@ def publish(store: Store, settings: Lists, audit_key: bytes) -> None:
             keep_figures(connection, run(week).run_id, "outcome", figure)
 
 
+def publish_long_list(store: Store, settings: Any) -> None:
+    """Two Mondays of M1 with sixteen customers in both parts; half of them are new on the second."""
+    for week, count in ((6, 8), (7, 16)):
+        scores = tuple(_customer(place, week) for place in range(count))
+        profiles = (profile(place % 7, score.customer_id) for place, score in enumerate(scores))
+        made = run(week, cohort=count, excluded=MappingProxyType({}))
+        call_lists = lists(scores, settings.lists, MONDAYS[week])
+        store.publish(made, scores, (), call_lists, RunExtras(profiles))
+
+
+def _customer(place: int, week: int) -> Score:
+    drawn = score(place % 7, next(iter(OF)), week)
+    band = "low" if place >= 9 else drawn.risk_band
+    return replace(drawn, customer_id=f"62170000000000010{place:02d}", risk_band=band)
+
+
 SIX = datetime(2026, 11, 16, 6, tzinfo=UTC)
 ALARMS = (
     Alarm("machine", "lists", f"step 'lists': no space left on device {EVIL}.", "Make room on the disk.",

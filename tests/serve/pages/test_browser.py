@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from configs.service import ServiceSettings
 from serve.app import create_app
 from serve.auth import tokens
+from serve.store.store import Store
 from serve.texts.wording import TEXTS
 from tests.serve.conftest import demo_service
+from tests.serve.pages import published_bank
 from tests.servers import PATIENCE, needed, served
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
@@ -47,6 +50,12 @@ PAGES = [
     ("", "/sign-in"),
 ]
 WIDTHS = (1280, 390)
+# Where each row ends, how far its cells reach, and how many buttons it has.
+ROWS = """rows => rows.map(row => ({
+    bottom: row.getBoundingClientRect().bottom,
+    right: Math.max(...[...row.querySelectorAll("*")].map(cell => cell.getBoundingClientRect().right)),
+    buttons: row.querySelectorAll(".button").length,
+}))"""
 WORST = ("serious", "critical")
 expect.set_options(timeout=1000 * PATIENCE)
 
@@ -213,6 +222,30 @@ def test_no_page_has_a_serious_accessibility_finding_or_runs_over_its_edge(visit
             if rule["impact"] in WORST
         }
         assert worst == {}, path
+
+
+def test_twelve_customers_on_a_screen_and_three_on_a_telephone(browser, tmp_path, settings):
+    """Of a list in two parts with new customers, in both languages; each row has one button, in view."""
+    service = demo_service(f"sqlite:///{tmp_path / 'store.db'}")
+    with Store(service.store) as store:
+        published_bank.publish_long_list(store, settings)
+    shapes = []
+    with served(create_app(service), lifespan="on") as port:
+        site = Site(f"http://127.0.0.1:{port}", service)
+        session = {"name": "attrition-session", "value": site.token("manager"), "url": site.address}
+        for (width, height), locale in product(((1280, 800), (390, 844)), ("en-GB", "zh-CN")):
+            context = browser.new_context(viewport={"width": width, "height": height}, locale=locale)
+            context.set_default_timeout(1000 * PATIENCE)
+            context.add_cookies([session])
+            page = context.new_page()
+            page.goto(f"{site.address}/lists/M1")
+            shapes.append((width, height, page.locator(".list tbody tr:not(.part)").evaluate_all(ROWS)))
+            context.close()  # before the service, which waits for its connections
+    for width, height, rows in shapes:
+        assert len(rows) == 16
+        whole = sum(row["bottom"] <= height for row in rows)
+        assert whole >= (12 if width == 1280 else 3), (width, [row["bottom"] for row in rows])
+        assert all(row["right"] <= width and row["buttons"] == 1 for row in rows)
 
 
 def test_everything_can_be_reached_by_keyboard_and_seen_to_be(visit):

@@ -162,3 +162,16 @@ def test_the_downloaded_workbook_has_the_bytes_of_the_weekly_runs(
     assert ("M1", 200) in reads
     assert ("M2", 404) in reads
     assert reads[-1] == ("B1", 200)
+
+
+def test_a_choice_is_in_the_address_and_survives_a_change_of_language(manager):
+    chosen = "/lists/M1?band=high&reason=outflow&state=to_do&sort=aum"
+    page = manager.get(chosen).text
+    assert [name in page for name in ('value="high" selected', 'value="aum" selected')] == [True, True]
+    assert f'name="back" value="{chosen.replace("&", "&amp;")}"' in page
+    answer = manager.post("/language", data={"language": "zh", "back": chosen})
+    assert (answer.status_code, answer.headers["location"]) == (303, chosen)
+    assert shown(manager.get(chosen)) == shown(manager.get("/lists/M1?reason=outflow&state=to_do"))
+    assert shown(manager.get("/lists/M1?state=done")) == DONE
+    for odd in ("band=none", "sort=name", "show=everybody", "state=open"):
+        assert manager.get(f"/lists/M1?{odd}").status_code == 422
