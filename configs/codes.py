@@ -35,6 +35,6 @@ DECISIONS: dict[str, dict[str, str]] = {
     },
     "beyond_capacity": {
         "less_to_keep": "the manager's time goes to customers in whose case a call keeps more",
-        "edge": "would be listed, but not by a margin that takes somebody off who was listed the week before",
+        "edge": "ahead of somebody listed the week before, but not by a margin that takes that one off",
     },
 }

@@ -130,9 +130,11 @@ def _ranked(
 ) -> Iterator[tuple[str, _Verdict]]:
     """The verdict on everybody who may be called; ``queue`` has the best use of time first."""
     selected, by_value = _selected(stayers_up, room, assignments), _selected(queue, room, assignments)
-    for name in queue:
+    listed = [place for place, name in enumerate(queue) if name in selected]
+    for place, name in enumerate(queue):
         if name not in selected:
-            yield name, _Verdict("beyond_capacity", "edge" if name in by_value else "less_to_keep")
+            ahead = name in by_value or place < max(listed, default=0)
+            yield name, _Verdict("beyond_capacity", "edge" if ahead else "less_to_keep")
         elif assignments[name].control_group:
             yield name, _Verdict("held_out", "drawn", until=assignments[name].until)
         else:

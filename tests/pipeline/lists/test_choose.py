@@ -7,14 +7,15 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from configs.call_lists import Assignment, Week, portfolios
 from configs.list_settings import Lists
 from configs.published import Manager, Reason, ResponseRate, Score
 from pipeline.lists.decisions import choose, complete_managers
-from tests.serve.conftest import a_score
+from serve.texts.decisions import decision_in_words
+from tests.serve.conftest import a_score, published_run
 
 MONDAY = date(2026, 11, 16)
 M1 = Manager("M1", "张伟", "B1", 2)
@@ -292,3 +293,63 @@ def test_a_list_without_a_manager_holds_a_share_of_its_customers(make_score, mak
     lists = settings(default_capacity=2, capacity_share=share, control_group_share=0.0)
     (common,) = choose(scores, [], lists, make_week())
     assert (common.branch_id, common.manager, len(common.listed)) == (None, None, listed)
+
+
+VALUED = st.fixed_dictionaries(
+    {
+        "money_at_risk_minor": st.integers(0, 100_000_00),
+        "risk_band": st.sampled_from(["high", "medium", "low"]),
+        "marketing_opt_out": st.booleans(),
+    }
+)
+IN_ORDER = [{"money_at_risk_minor": money} for money in (400_00, 300_00, 200_00, 100_00)]
+
+
+@example(customers=IN_ORDER, room=2, least=0, share=0.0, reached=set(), selected={3})
+@given(
+    customers=st.lists(VALUED, max_size=14),
+    room=st.integers(0, 5),
+    least=st.integers(0, 20_000_00),
+    share=st.sampled_from([0.0, 0.3]),
+    reached=st.sets(st.integers(0, 13)),
+    selected=st.sets(st.integers(0, 13)),
+)
+def test_nobody_worth_more_is_off_a_list_without_a_reason(customers, room, least, share, reached, selected):
+    """Every listed call pays. Whoever would keep more than the least listed one has a reason of the own."""
+    scores = [a_score(f"c{place}", **changes) for place, changes in enumerate(customers)]
+    week = Week(
+        MONDAY,
+        14,
+        ResponseRate(0.3),
+        reached={f"c{place}": MONDAY - timedelta(days=5) for place in reached},
+        selected=frozenset(f"c{place}" for place in selected),
+        least_value_minor=least,
+    )
+    lists = choose(scores, [replace(M1, weekly_capacity=room)], settings(control_group_share=share), week)
+    for call_list in lists:
+        decisions = call_list.decisions
+        listed = [one.expected_value_minor for one in decisions if one.rank]
+        assert all(value >= least for value in listed)
+        for one in decisions:
+            if not one.rank and one.expected_value_minor > min(listed, default=10**12):
+                assert (one.decision, one.why) not in {
+                    ("not_paying", "keeps_less"),
+                    ("beyond_capacity", "less_to_keep"),
+                }
+                sentence = decision_in_words(published_run(), one, "en")
+                assert sentence.startswith("Not listed: ")
+                assert "keep more money" not in sentence
+
+
+def test_a_declined_message_keeps_no_maturing_customer_off(make_score):
+    """2.49 m fall due in two weeks, and a message was declined a month ago: only an answered call counts."""
+    scores = [make_score("maturing", 249_000_000), make_score("other", 1_000_00)]
+    (one,) = choose(scores, [M1], settings(), Week(MONDAY, 14, ResponseRate(0.3)))
+    assert ids(one.listed)[0] == "maturing"
+    answered = MONDAY - timedelta(weeks=1)
+    talked = Week(MONDAY, 14, ResponseRate(0.3), reached={"maturing": answered})
+    (one,) = choose(scores, [M1], settings(), talked)
+    assert ids(one.listed) == ["other"]
+    falls_due = replace(talked, last_occasion={"maturing": MONDAY - timedelta(days=1)})
+    (one,) = choose(scores, [M1], settings(), falls_due)
+    assert ids(one.listed)[0] == "maturing"
