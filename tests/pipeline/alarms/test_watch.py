@@ -55,7 +55,7 @@ def fail_in_training(bank):
         (DataError("there is no file. Deliver it."), "data", 2, "there is no file.", "Deliver it."),
         (BusyError("the store is locked. Wait."), "data", 2, "the store is locked.", "Wait."),
         (GateError("refused by (1) lag: late. If the figures are right …"), "gate", 3,
-         "refused by (1) lag: late.", "Look at gates/2026-11-16.json"),
+         "refused by (1) lag: late.", "See gates/2026-11-16.json"),
         (FULL, "machine", 5, "step 'lists': [Errno 28] No space left", "Make room on the disk, then run"),
         # Trying again in 15 minutes brings back no file that is gone.
         (FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), "/data/demo/x"), "software", 1,
