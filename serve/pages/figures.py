@@ -71,6 +71,12 @@ class Precision:
     help: int
     right: int
 
+    @property
+    def interval(self) -> tuple[float, float, float] | None:
+        """The share of the useful ones with its 95% interval; None for too few to say."""
+        enough = self.verdicts >= alert_feedback.LEAST
+        return alert_feedback.wilson(self.help, self.verdicts) if enough else None
+
 
 def _precisions(counts: list[tuple[str, str, str, int]], role: Role) -> list[Precision]:
     """All verdicts, then by first reason; by manager for those alone who may compare them."""
