@@ -121,13 +121,15 @@ def test_a_manager_asks_for_the_list_a_customer_and_what_matures(assistant_of):
 
 
 def test_a_branch_head_asks_for_the_branch_and_who_has_no_list_is_asked_back(assistant_of):
-    summary, listed, own = ask(
+    summary, listed, own, due = ask(
         assistant_of("branch_head", branch_id="B1"),
         ("branch_summary", {}), ("my_list", {"manager_id": "M1"}), ("my_list", {"language": "zh"}),
+        ("maturing", {"manager_id": "M1"}),
     )  # fmt: skip
     assert (summary["branch_id"], summary["customers"]) == ("B1", 6)
     assert [row["manager_id"] for row in summary["managers"] if "manager_id" in row] == ["M1", "M2", "M3"]
     assert {row["customer_id"] for row in listed["customers"]} == {"own-M1-a", "own-M1-b"}
+    assert {row["customer_id"] for row in due["maturities"]} == {"own-M1-a", "own-M1-b"}
     assert own == "请用 manager_id 指明是谁的名单：当前用户没有自己的名单。"
 
 
