@@ -104,6 +104,14 @@ def test_what_two_places_share_stands_once_and_what_differs_stays():
     limits = [short["paths"][f"/{name}"]["get"]["parameters"] for name in "abc"]
     assert limits[:2] == [[reference], [reference]]
     assert limits[2][0]["schema"] == {"default": 2}
+    alone = operation("alone", 3)
+    alone["parameters"][0]["name"] = "cursor"
+    assert (
+        "cursor"
+        not in compact({"info": {}, "paths": {"/": {"get": alone}}, "components": {"schemas": {}}})[
+            "components"
+        ]["parameters"]
+    )
     schemas = short["components"]["schemas"]
     assert schemas["money"] == money
     for name in models:
