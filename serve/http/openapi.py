@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
+from serve.http.problem_kinds import kind_of
 from serve.http.problems import MEDIA_TYPE, Fault, Problem
 from serve.http.responses import Schema
 
@@ -43,13 +44,16 @@ _HEADERS = {
     "Accept": "The content type that the body has to have.",
 }
 _RATE = ("RateLimit-Policy", "RateLimit")
+# Of what is refused before a route begins, alike everywhere.
+COMMON = ("400", "401", "403", "406", "408", "413", "415", "422", "429", "431")
+_REFUSED = "Refused before the route begins; /problems has each kind: " + ", ".join(
+    f"{status} {kind_of(int(status), '').title.lower()}" for status in COMMON
+)
 _BY_STATUS = {
     "200": ("ETag", "Attrition-Warning", *_RATE),
     "201": ("Attrition-Warning", *_RATE),
     "304": ("ETag", "Attrition-Warning", *_RATE),
-    "401": ("WWW-Authenticate",),
-    "415": ("Accept",),
-    "429": ("Retry-After", *_RATE),
+    "4XX": ("WWW-Authenticate", "Accept", "Retry-After", *_RATE),
     "503": ("Retry-After",),
 }
 _OF_EXPORTS = ("Attrition-Snapshot-Date", "Attrition-Run", "Attrition-Model", "Content-Disposition")
@@ -76,6 +80,7 @@ def compact(document: Node) -> Node:
     operations = list(_operations(document))
     for path, operation in operations:
         _shorten(operation)
+        operation["responses"] = _joined(operation["responses"])
         _declare_headers(path, operation)
     alone = [operation for _, operation in operations]
     components["responses"] = dict(_share_responses(alone))
@@ -130,6 +135,13 @@ def _shorten(operation: Node) -> None:
                 content["schema"] = {"$ref": "#/components/schemas/Problem"}
 
 
+def _joined(responses: Node) -> Node:
+    """The responses of a route, with one in place of all that every route refuses alike."""
+    others = {status: response for status, response in responses.items() if status not in COMMON}
+    refused = next((responses[status] for status in ("422", *COMMON) if status in responses), None)
+    return others | ({"4XX": refused | {"description": _REFUSED}} if refused else {})
+
+
 def _declare_headers(path: str, operation: Node) -> None:
     for status, response in operation["responses"].items():
         names: tuple[str, ...] = _BY_STATUS.get(status, ())
@@ -159,7 +171,7 @@ def _share_responses(operations: Sequence[Node]) -> Iterator[tuple[str, Node]]:
                 continue
             problem = response.get("content", {}).get(MEDIA_TYPE, {})
             name = status
-            if alone[status] > 1:
+            if alone[status] > 1 and status != "4XX":
                 name = problem["example"]["type"].rpartition("/")[2]
             operation["responses"][status] = {"$ref": f"#/components/responses/{name}"}
             if problem and not problem["example"].get("errors"):

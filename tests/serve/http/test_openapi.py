@@ -64,13 +64,15 @@ def test_the_server_is_the_prefix_of_the_proxy(service):
 def test_every_header_that_is_sent_is_declared(client, document, path, head):
     asked = path.format(customer_id="c1", manager_id="M1", run_id="latest")
     answer = client.get(asked, headers=head)
-    declared = document["paths"][path]["get"]["responses"][str(answer.status_code)]
+    responses = document["paths"][path]["get"]["responses"]
+    declared = responses.get(str(answer.status_code)) or responses["4XX"]
     if "$ref" in declared:
         declared = document["components"]["responses"][declared["$ref"].rpartition("/")[2]]
     sent = set(answer.headers) - STANDARD
     safe = {name for name in sent if name.startswith(("content-security", "cross-", "referrer", "x-content"))}
     names = {name.lower() for name in declared.get("headers", {})} - {"attrition-warning"}
-    assert sent - safe == names
+    assert sent - safe == names if answer.is_success else sent - safe <= names
+    assert sent - safe or path == "/healthz"
 
 
 def test_what_two_places_share_stands_once_and_what_differs_stays():
