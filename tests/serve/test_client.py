@@ -47,6 +47,13 @@ def test_every_answer_comes_as_its_type(client):
 def test_pages_and_batches_are_put_together(client):
     pages = list(client.manager_list("M1", limit=1))
     assert [[row.customer_id for row in page.customers] for page in pages] == [["c4"], ["c1"]]
+    names = [row.customer_id for page in client.manager_customers("M1", limit=1) for row in page.customers]
+    assert sorted(names) == ["c1", "c2", "c3", "c4"]
+    assert [row.manager_id for page in client.managers() for row in page.managers] == ["M1"]
+    branches = [row for page in client.branches() for row in page.branches]
+    assert [(row.branch_id, row.own_list) for row in branches] == [("B1", 1)]
+    own = [row for page in client.branch_list("B1") for row in page.customers]
+    assert [(row.customer_id, row.rank) for row in own] == [("c5", 1)]
     asked = ["c1", "nobody"] * 600
     answers = list(client.risks(asked))
     assert [len(one.customers) for one in answers] == [1_000, 200]
