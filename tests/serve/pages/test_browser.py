@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,12 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from configs.service import ServiceSettings
 from serve.app import create_app
 from serve.auth import tokens
+from serve.store import contacts
 from serve.store.store import Store
 from serve.texts.wording import TEXTS
 from tests.serve.conftest import demo_service
 from tests.serve.pages import published_bank
+from tests.serve.pages.published_bank import EXCLUDED
 from tests.servers import PATIENCE, needed, served
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
@@ -38,6 +41,8 @@ PAGES = [
     ("manager", "/lists/M1/customers"),
     ("manager", "/customers?number=1"),
     ("manager", "/customers/6217000000000000101"),
+    ("manager", "/customers/6217000000000000102/correction?contact=1"),
+    ("admin", f"/customers/{EXCLUDED}"),
     ("manager", "/customers/unknown"),
     ("manager", "/branches"),
     ("manager", "/effect"),
@@ -157,8 +162,11 @@ def test_a_managers_monday(visit, language, script, customer):
     page.get_by_label(word(language, "outcome.will_stay"), exact=True).check()
     page.get_by_label(word(language, "record.note")).fill("<b>7 天后再联系</b>")
     page.get_by_role("button", name=word(language, "record.submit")).click()
-    saved = word(language, "record.saved", outcome=word(language, "outcome.will_stay"))
-    expect(page.get_by_role("status")).to_have_text(saved)
+    will_stay = word(language, "outcome.will_stay")
+    saved = word(language, "saved.of", customer=customer, outcome=will_stay)
+    expect(page.get_by_role("status")).to_contain_text(saved)
+    expect(page.get_by_role("heading", level=1)).not_to_contain_text(customer)  # on to the next one
+    page.get_by_role("link", name=word(language, "saved.correct", customer=customer)).click()
     expect(page.get_by_text("<b>7 天后再联系</b>")).to_be_visible()
     page.get_by_role("link", name=word(language, "nav.list")).click()
     row = page.get_by_role("row").filter(has_text=customer)
@@ -166,6 +174,49 @@ def test_a_managers_monday(visit, language, script, customer):
     page.get_by_role("button", name=word(language, "sign_out")).click()
     expect(page.get_by_text(word(language, "sign_in.out"))).to_be_visible()
     assert [complaint for complaint in here.complaints if "422" not in complaint] == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("language", "script"), [("en", True), ("zh", False)])
+def test_five_customers_by_keyboard_one_corrected_one_to_be_called_again(
+    browser, published_file, tmp_path, language, script
+):
+    """Each save leads to the next customer of the list, and after the last one the page says so."""
+    store = tmp_path / "store.db"
+    store.write_bytes(published_file.read_bytes())
+    service = demo_service(f"sqlite:///{store}")
+    with served(create_app(service), lifespan="on") as port:
+        context = browser.new_context(
+            locale="zh-CN" if language == "zh" else "en-GB", java_script_enabled=script, color_scheme="dark"
+        )
+        context.set_default_timeout(1000 * PATIENCE)
+        here = Visit(context.new_page(), Site(f"http://127.0.0.1:{port}", service), [])
+        here.sign_in("manager", language)
+        here.open("/customers/6217000000000000101")
+        page, numbers = here.page, []
+        for place in range(5):
+            numbers.append(page.get_by_role("heading", level=1).inner_text())
+            radio = page.locator(f"#outcome-{'will_stay' if place else 'undecided'}")
+            page.locator("a[href='#outcome']").press("Enter")
+            radio.press("Space")
+            if not place:
+                page.locator("#channel").press("ArrowDown")
+                page.locator("#follow_up").fill(f"{datetime.now(UTC).date() + timedelta(days=10)}")
+            page.get_by_role("button", name=word(language, "record.submit")).press("Enter")
+            expect(page.get_by_role("status")).to_be_visible()
+            if place < 4:
+                expect(page.get_by_role("heading", level=1)).not_to_have_text(numbers[-1])
+        assert len(set(numbers)) == 5
+        expect(page.get_by_role("status")).to_contain_text(word(language, "saved.all_done"))
+        page.locator("a[href*=correction]").first.press("Enter")
+        page.locator("#outcome-will_stay").press("ArrowRight")  # on to the next radio
+        page.get_by_role("button", name=word(language, "record.submit")).press("Enter")
+        expect(page.get_by_text(word(language, "customer.corrected"))).to_be_visible()
+        with Store(service.store) as kept, kept.read() as connection:
+            entries = contacts.oldest_first(connection)
+        assert [entry.channel for entry in entries if entry.follow_up_on] == ["phone"]
+        assert [entry.outcome for entry in entries if entry.corrects] == ["undecided"]
+        context.close()
 
 
 def test_a_list_is_printed_as_a_table_without_what_is_no_use_on_paper(visit):
@@ -260,7 +311,7 @@ def test_everything_can_be_reached_by_keyboard_and_seen_to_be(visit):
     page.keyboard.press("Enter")
     expect(page.locator("main")).to_be_focused()
     stops = []
-    for _ in range(14):
+    for _ in range(45):
         page.keyboard.press("Tab")
         stops.append(
             page.evaluate(

@@ -328,7 +328,7 @@ def test_the_link_into_the_crm_tells_nobody_the_number(service, token_of):
     linked = service.model_copy(update={"crm_link": "https://crm.bank.example/c?id={customer_id}"})
     with TestClient(create_app(linked), base_url="http://127.0.0.1") as client:
         client.cookies.set("attrition-session", token_of("admin"), domain="127.0.0.1")
-        for path, number in ((PATH, FIRST), (f"/customers/{EXCLUDED}", EXCLUDED)):
+        for path, number in ((PATH, FIRST), (f"/customers/{EXCLUDED}", EXCLUDED), ("/lists/M1", FIRST)):
             answer = client.get(path)
             link = f'href="https://crm.bank.example/c?id={number}" target="_blank" rel="noreferrer noopener"'
             assert link in answer.text
