@@ -16,7 +16,7 @@ from models.bundle import Bundle
 from pipeline.alarms.run_alarms import raise_run_alarms
 from pipeline.context import Context
 from pipeline.evaluation.intake_page import write_intake_page
-from pipeline.evaluation.model_report import card_of, report_after_training
+from pipeline.evaluation.model_report import card_of, evaluate_after_training
 from pipeline.gates.cohorts import standing
 from pipeline.gates.gates import NO_WAIVER, EvaluatedDelivery, Waiver, evaluate_delivery, evaluate_run
 from pipeline.ingest.findings import read_findings
@@ -165,9 +165,9 @@ def run_train(context: Context, tables: Ingested, snapshot_date: date) -> Bundle
             "judged_rows": len(evaluated),
         }
     keep_selects(context, bundle.model_id)
-    with step("report") as counts:
+    with step("report"):
         champion = promotion.champion_or_none(context)
-        counts["page"] = report_after_training(context, tables, bundle, evaluated, champion)
+        evaluate_after_training(context, tables, bundle, evaluated, champion)
     with step("register") as counts:
         folder = context.home.models / bundle.model_id
         counts["version"] = registry.record(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from configs.settings import Settings
 from models.bundle import Bundle, Predicted
 from models.capacity import Teams, at_capacity, best_cut, break_even, expected_maximum, listed, profit_of
+from models.curves import curves
 from models.explain import contributions
 from models.matrix import Matrix, at_rows, joined
 from models.metrics import (
@@ -32,6 +33,7 @@ from pipeline.training.train import columns_of
 DRAWS = 200  # banks drawn for an interval; the ends of a 95% interval then rest on five of them each
 EXPLAINED = 1_000  # rows, evenly spread, whose contributions count: more change no digit that is shown
 BEST_FEATURES = 15
+DOTS, DOTTED = 200, 10  # rows drawn one by one, and features
 Scores = NDArray[np.float64]
 Lists = dict[str, NDArray[np.bool_]]
 
@@ -128,20 +130,24 @@ def pooled(parts: Sequence[Evaluated]) -> Evaluated:
 
 
 def detailed_figures(settings: Settings, bundle: Bundle, evaluated: Evaluated) -> dict[str, Any]:
-    """Calibration by horizon, every group by itself, and what the scores are made of."""
+    """Calibration by horizon, curves, every group by itself, and what the scores are made of."""
     rows, risks = evaluated.rows, evaluated.predicted.risks
+    sample = np.unique(np.linspace(0, len(rows) - 1, EXPLAINED).astype(int))
+    values = contributions(bundle.model, rows.features[sample]).values
     return {
         "calibration": {
             str(days): reliability(gone_by(rows, days), risks[:, k])
             for k, days in enumerate(settings.label.horizons)
         },
+        "curves": curves(rows, risks[:, -1]),
         "groups": {
             name: group_metrics(rows, risks[:, -1], group)
             for name, group in evaluated.groups.items()
             if name != "tier" or settings.counts == "money"
         },
         "features": _gains(bundle),
-        "reasons": _weights(settings, bundle, rows),
+        "reasons": _weights(settings, bundle, values),
+        "effects": _effects(bundle, rows.features[sample], values),
     }
 
 
@@ -193,10 +199,8 @@ def _gains(bundle: Bundle) -> list[dict[str, Any]]:
     return [{"feature": names[k], "gain": float(gain[k] / gain.sum())} for k in order]
 
 
-def _weights(settings: Settings, bundle: Bundle, rows: Matrix) -> list[dict[str, Any]]:
+def _weights(settings: Settings, bundle: Bundle, values: Scores) -> list[dict[str, Any]]:
     """Per group of reasons the mean size of what it adds to the log-odds, the largest first."""
-    sample = np.unique(np.linspace(0, len(rows) - 1, EXPLAINED).astype(int))
-    values = contributions(bundle.model, rows.features[sample]).values
     entries = columns_of(settings)
     group_of = np.array([entries[name].group for name in bundle.model.columns])
     weights = [
@@ -204,3 +208,18 @@ def _weights(settings: Settings, bundle: Bundle, rows: Matrix) -> list[dict[str,
         for group in np.unique(group_of)
     ]
     return sorted(weights, key=lambda row: (-row["log_odds"], row["reason"]))
+
+
+def _effects(bundle: Bundle, features: Scores, values: Scores) -> list[dict[str, Any]]:
+    """A dot per feature and row, of the ``DOTTED`` features that add most: what its value adds to the
+    log-odds, and the share of the known values that are lower; None where the value is unknown."""
+    best = np.argsort(-np.abs(values).mean(axis=0), kind="stable")[:DOTTED]
+    dots = []
+    for column in best:
+        known = np.sort(features[:, column][~np.isnan(features[:, column])])
+        for row in np.unique(np.linspace(0, len(features) - 1, DOTS).astype(int)):
+            value = features[row, column]
+            lower = None if np.isnan(value) else float(np.searchsorted(known, value) / len(known))
+            name, added = bundle.model.columns[column], float(values[row, column])
+            dots.append({"feature": name, "log_odds": round(added, 4), "value": lower and round(lower, 3)})
+    return dots

@@ -27,16 +27,25 @@ from pipeline.training.train import columns_of, load_matrix, risks_of
 
 Figures = Mapping[str, Any]
 RESEARCH = ("ablation", "learning-curve", "backtest")  # commands that write a file of this name
+# By curve its title and its axes, the one across first.
+CURVES = {
+    "precision_recall": ("Precision and recall", "recall", "precision"),
+    "roc": ("ROC", "share of others called", "recall"),
+    "lift": ("Lift", "share called", "lift"),
+}
 USES = {"train": "fitted", "tune": "calibrated", "judge": "judged"}
 
 
-def report_after_training(
+def evaluate_after_training(
     context: Context, tables: Ingested, bundle: Bundle, rows: Matrix, champion: Bundle | None
-) -> Path:
-    """The page of a model just trained, with the figures that cost little; ``rows`` are the evaluated."""
+) -> None:
+    """Writes figures and card of a model just trained, those that cost little; ``rows`` are the evaluated.
+
+    The page follows once the model was compared: it begins with the verdict.
+    """
     evaluation = _evaluation(context, tables, bundle, rows, _champion_scores(context, champion, rows))
     evaluation["figures"]["others"] = bundle.metrics["rules"] | evaluation["figures"]["others"]
-    return _write(context, bundle, evaluation)
+    _write(context, bundle, evaluation)
 
 
 def report_in_full(context: Context, tables: Ingested, bundle: Bundle, champion: Bundle | None) -> Path:
@@ -57,7 +66,8 @@ def report_in_full(context: Context, tables: Ingested, bundle: Bundle, champion:
     rows = load_matrix(context.home, used.evaluation, bundle.learnt)
     others = rules(rows) | {"logistic": logistic_scores(logistic, rows.features)}
     others |= _champion_scores(context, champion, rows)
-    return _write(context, bundle, _evaluation(context, tables, bundle, rows, others))
+    _write(context, bundle, _evaluation(context, tables, bundle, rows, others))
+    return write_page(context, bundle)
 
 
 def evaluation_of(home: Home, model_id: str) -> dict[str, Any]:
@@ -71,14 +81,22 @@ def card_of(context: Context, bundle: Bundle) -> Card:
     return model_card(context.settings, bundle, evaluation_of(context.home, bundle.model_id))
 
 
-def model_page(settings: Settings, bundle: Bundle, evaluation: Figures, card: Card, research: Figures) -> str:
+def model_page(
+    settings: Settings,
+    bundle: Bundle,
+    evaluation: Figures,
+    card: Card,
+    research: Figures,
+    comparison: Figures | None = None,
+) -> str:
     """The whole page as HTML; the same bytes for the same figures.
 
+    The verdict is that of the ``comparison`` before a promotion, None where there was none.
     ``research`` holds what the commands ablation, learning-curve and backtest wrote about models of the same
     Monday, by the name of their file, as far as they were run.
     """
     # Charts take half a second to import.
-    from pipeline.evaluation.page import calibration, lines, page, ranked, timeline
+    from pipeline.evaluation.page import calibration, dots, lines, page, ranked, timeline
 
     detail = evaluation["detail"]
     mondays = {use: bundle.metrics["snapshots"][name] for name, use in USES.items()}
@@ -89,6 +107,10 @@ def model_page(settings: Settings, bundle: Bundle, evaluation: Figures, card: Ca
         for group in groups
     ]
     reasons = [{"reason": row["reason"], "log-odds": row["log_odds"]} for row in detail["reasons"]]
+    effects = [
+        {"feature": row["feature"], "log-odds": row["log_odds"], "value": row["value"]}
+        for row in detail["effects"]
+    ]
     curve = research.get("learning-curve", {}).get("rows", [])
     return page(
         "model.html",
@@ -99,6 +121,11 @@ def model_page(settings: Settings, bundle: Bundle, evaluation: Figures, card: Ca
         charts={
             "mondays": timeline(used, "Monday", "used"),
             "calibration": calibration(horizons, "promised", "came", "within", "Share of customers gone"),
+            "curves": [
+                lines(detail["curves"][name], across, up, title=title)
+                for name, (title, across, up) in CURVES.items()
+            ],
+            "effects": dots(effects, "feature", "log-odds", "value"),
             "features": ranked(detail["features"], "feature", "gain", "Features"),
             "reasons": ranked(reasons, "reason", "log-odds", "Reasons"),
             "learning_curve": curve and lines(curve, "mondays", "average_precision", title="Learning curve"),
@@ -109,6 +136,7 @@ def model_page(settings: Settings, bundle: Bundle, evaluation: Figures, card: Ca
         learning_curve=curve,
         origins=[row["origin"] for row in research.get("backtest", {}).get("origins", [])],
         card=card,
+        comparison=comparison,
         missing=missing_in_card(card),
     )
 
@@ -145,17 +173,32 @@ def _champion_scores(context: Context, champion: Bundle | None, rows: Matrix) ->
     return {f"champion {champion.model_id}{saw}": risks_of(champion, context.home, rows)}
 
 
-def _write(context: Context, bundle: Bundle, evaluation: dict[str, Any]) -> Path:
-    """Figures, card and page, beside the bundle; the page last, for it is what people look for."""
+def write_page(context: Context, bundle: Bundle) -> Path:
+    """Writes the page of an evaluated model beside its figures, with the verdict of its last comparison."""
     settings, target = context.settings, context.home.reports / bundle.model_id
-    card = model_card(settings, bundle, evaluation)
     # What other commands wrote about models of the same Monday.
     paths = {name: context.home.root / f"{name}.json" for name in RESEARCH}
     written = {name: read_json(path) for name, path in paths.items() if path.is_file()}
     as_of = str(bundle.trained_as_of)
     research = {name: content for name, content in written.items() if content["as_of"] == as_of}
-    write_json(target.with_suffix(".json"), evaluation)
-    write_text(target.with_suffix(".md"), card_markdown(bundle.model_id, card))
-    page = target.with_suffix(".html")
-    write_text(page, model_page(settings, bundle, evaluation, card, research))
+    compared = comparison_file(context.home, bundle.model_id)
+    comparison = read_json(compared) if compared.is_file() else None
+    evaluation, page = evaluation_of(context.home, bundle.model_id), target.with_suffix(".html")
+    card = model_card(settings, bundle, evaluation)
+    write_text(page, model_page(settings, bundle, evaluation, card, research, comparison))
     return page
+
+
+def comparison_file(home: Home, model_id: str) -> Path:
+    """The file of the last comparison of a model."""
+    return home.root / "decisions" / f"{model_id}.json"
+
+
+def _write(context: Context, bundle: Bundle, evaluation: dict[str, Any]) -> None:
+    """Figures and card, beside the bundle."""
+    target = context.home.reports / bundle.model_id
+    write_json(target.with_suffix(".json"), evaluation)
+    write_text(
+        target.with_suffix(".md"),
+        card_markdown(bundle.model_id, model_card(context.settings, bundle, evaluation)),
+    )

@@ -64,8 +64,8 @@ def _largest(branches: Sequence[Figures]) -> list[Figures]:
 
 
 def lines(rows: Rows, x: str, y: str, by: str | None = None, title: str = "") -> Markup:
-    """One line per value of ``by`` (without it one line), a dot per row; ``x`` may be numbers or texts."""
-    return _svg(_encoded(_chart(rows, title).mark_line(point=True), x, y, by))
+    """One line per value of ``by`` (without it one line), with dots if few; ``x`` may be numbers or texts."""
+    return _svg(_encoded(_chart(rows, title).mark_line(point=len(rows) < 50), x, y, by))
 
 
 def bars(rows: Rows, x: str, y: str, by: str | None = None, title: str = "") -> Markup:
@@ -81,6 +81,23 @@ def ranked(rows: Rows, name: str, value: str, title: str = "") -> Markup:
     return _svg(
         _chart(rows, title).mark_bar(color=COLOURS[0]).encode(x=across, y=down), width=WIDTH // 2 + 50
     )
+
+
+def dots(rows: Rows, name: str, value: str, shade: str) -> Markup:
+    """A dot per row, a line of dots per value of ``name``; ``shade`` from 0 (blue) to 1 (red), unknown grey.
+
+    Dots lie a little off their line, by the golden ratio, so that equal ones are seen.
+    """
+    frame = pd.DataFrame(rows)
+    frame["off"] = [place * 0.618034 % 1 for place in range(len(frame))]
+    colour = alt.Color(
+        shade, type="quantitative", scale=alt.Scale(range=["#2c7bb6", "#d7191c"], domain=[0, 1])
+    )
+    grey = alt.condition(alt.datum[shade] == None, alt.value("#aaa"), colour)  # noqa: E711
+    down = alt.Y(name, type="nominal", title=None, sort=None, axis=alt.Axis(labelLimit=220))
+    chart = alt.Chart(frame).mark_circle(size=14, opacity=0.7)
+    chart = chart.encode(x=alt.X(value, type="quantitative"), y=down, yOffset="off:Q", color=grey)
+    return _svg(chart, width=2 * WIDTH - 160, height=26 * frame[name].nunique())
 
 
 def timeline(rows: Rows, day: str, kind: str) -> Markup:

@@ -1,6 +1,8 @@
 """The frame and the figures of the pages that a run writes: HTML that fetches nothing and has no script."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
@@ -29,6 +31,15 @@ def plain(name: str) -> str:
     return name.replace("_", " ")
 
 
+def verdict(comparison: Mapping[str, Any] | None) -> str:
+    """What a model's comparison says of its promotion, as a sentence."""
+    if comparison is None:
+        return "Not compared yet: whether it may be promoted is not known."
+    if not comparison["objections"]:
+        return "Ready: nothing stands against its promotion."
+    return f"Not ready: {'; '.join(comparison['objections'])}."
+
+
 TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
@@ -38,3 +49,4 @@ TEMPLATES = jinja2.Environment(
     extensions=["jinja2.ext.do"],
 )
 TEMPLATES.filters |= {"number": number, "percent": percent, "interval": with_interval, "plain": plain}
+TEMPLATES.globals["verdict"] = verdict

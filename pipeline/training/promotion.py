@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -21,7 +20,7 @@ from models.smoke_test import smoke_test
 from pipeline.artefacts import read_json, write_json
 from pipeline.context import Context
 from pipeline.evaluation.model_card import missing_in_card
-from pipeline.evaluation.model_report import card_of
+from pipeline.evaluation.model_report import card_of, comparison_file, write_page
 from pipeline.progress import log, step
 from pipeline.tables import Ingested
 from pipeline.training import registry
@@ -212,14 +211,15 @@ def register_challenger(bank: Context, tables: Ingested, bundle: Bundle) -> None
 
 
 def _compare(bank: Context, tables: Ingested, bundle: Bundle) -> dict[str, Any]:
-    """The model beside the champion, kept in ``decisions/``.
+    """The model beside the champion, kept in ``decisions/``; the model's page begins with it.
 
     A gap in the model's card is an objection: a model that nobody can account for is not promoted.
     """
     with step("compare") as counts:
         comparison = compare(bank, tables, bundle, champion_or_none(bank))
         comparison["objections"] += missing_in_card(card_of(bank, bundle))
-        write_json(comparison_file(bank, bundle.model_id), comparison)
+        write_json(comparison_file(bank.home, bundle.model_id), comparison)
+        counts["page"] = write_page(bank, bundle)
         objections = len(comparison["objections"])
         counts |= {"model": bundle.model_id, "champion": comparison["champion"], "objections": objections}
     return comparison
@@ -231,7 +231,7 @@ def _conclude(bank: Context, comparison: dict[str, Any], champions: list[str], a
     A refusal where there are objections, else a promotion where there is an approver.
     """
     model_id, objections = comparison["challenger"], comparison["objections"]
-    digest = hashlib.sha256(comparison_file(bank, model_id).read_bytes()).hexdigest()
+    digest = hashlib.sha256(comparison_file(bank.home, model_id).read_bytes()).hexdigest()
     details = {"champion": comparison["champion"]}
     entered = details | {"entered_by": bank.user}
     with audit_log(bank) as record:
@@ -296,7 +296,7 @@ def roll_back(bank: Context, by: str) -> str:
 
 def standing(bank: Context, model_id: str) -> str:
     """The last comparison of a challenger as a sentence: why it stays one, or who may approve it."""
-    objections = read_json(comparison_file(bank, model_id))["objections"]
+    objections = read_json(comparison_file(bank.home, model_id))["objections"]
     if objections:
         return f"model {model_id} stays a challenger: {'; '.join(objections)}"
     with audit_log(bank) as record:
@@ -305,11 +305,6 @@ def standing(bank: Context, model_id: str) -> str:
         f"model {model_id} waits for approval by anybody but {trainers}: "
         f"make promote BANK={bank.settings.bank} BUNDLE={model_id} BY=<name>"
     )
-
-
-def comparison_file(bank: Context, model_id: str) -> Path:
-    """The file of the last comparison of a model."""
-    return bank.home.root / "decisions" / f"{model_id}.json"
 
 
 def compared_on(bank: Context) -> list[date]:

@@ -9,7 +9,7 @@ from configs.bank_folder import load_settings
 from configs.errors import DataError
 from models.bundle import settings_of
 from pipeline.context import Context
-from pipeline.evaluation.model_report import model_page, report_in_full
+from pipeline.evaluation.model_report import CURVES, model_page, report_in_full
 from pipeline.training.train import columns_of
 from tests.pipeline.evaluation.conftest import MONEY, PARTS
 
@@ -24,6 +24,8 @@ DETAIL = {
         ]
     },
     "features": [{"feature": "aum_last", "gain": 0.7}],
+    "curves": {name: [{x: 0.1, y: 0.5}, {x: 1.0, y: 1.0}] for name, (_, x, y) in CURVES.items()},
+    "effects": [{"feature": "aum_last", "log_odds": 0.2, "value": value} for value in (0.0, 0.5, None)],
     "reasons": [{"reason": "outflow", "log_odds": 0.3}],
 }
 BUNDLE = SimpleNamespace(
@@ -38,9 +40,9 @@ BUNDLE = SimpleNamespace(
 
 @pytest.fixture
 def made(figures):
-    def page(research=None, card=None, **changes):
+    def page(research=None, card=None, comparison=None, **changes):
         evaluation = {"figures": figures | changes, "detail": DETAIL}
-        return model_page(load_settings("demo"), BUNDLE, evaluation, card or {}, research or {})
+        return model_page(load_settings("demo"), BUNDLE, evaluation, card or {}, research or {}, comparison)
 
     return page
 
@@ -52,6 +54,20 @@ def test_a_group_of_too_few_customers_has_counts_and_no_figure(made):
     assert "+1.00%" in large
     assert "1,200" in large
     assert "too few" not in large
+
+
+@pytest.mark.parametrize(
+    ("comparison", "verdict"),
+    [
+        (None, "Not compared yet"),
+        ({"objections": [], "mondays": ["2026-06-22"], "champion": None}, "Ready: nothing stands against"),
+        ({"objections": ["a", "b"], "mondays": [], "champion": "c1"}, "Not ready: a; b."),
+    ],
+)
+def test_the_page_begins_with_the_verdict(made, comparison, verdict):
+    html = made(comparison=comparison)
+    assert verdict in html
+    assert html.index(verdict) < html.index("<h2>Which Mondays")
 
 
 def test_the_mondays_are_told_in_the_order_of_time(made):

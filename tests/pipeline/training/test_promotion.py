@@ -41,6 +41,7 @@ def bank(tmp_path, empty_registry, monkeypatch):
     monkeypatch.setattr(promotion, "smoke_test", lambda *_: None)
     monkeypatch.setattr(promotion, "contract_breaks", lambda *_: [])
     monkeypatch.setattr(promotion, "card_of", lambda *_: {})
+    monkeypatch.setattr(promotion, "write_page", lambda *_: None)
     monkeypatch.setattr(registry, "svg_charts", lambda _: {})
     monkeypatch.setattr(promotion, "missing_in_card", lambda card: list(card))
     against(monkeypatch)
@@ -135,7 +136,7 @@ def test_what_speaks_against_a_model_keeps_the_champion_and_is_said(bank, monkey
 
 def test_the_decision_is_kept_and_its_hash_is_in_the_log(bank):
     model = trained(bank).model_id
-    path = promotion.comparison_file(bank, model)
+    path = promotion.comparison_file(bank.home, model)
     assert json.loads(path.read_text("utf-8"))["challenger"] == model
     found, _ = promotion.verified(bank)
     assert found[1].details["decision_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
