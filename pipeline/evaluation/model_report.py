@@ -96,7 +96,7 @@ def model_page(
     Monday, by the name of their file, as far as they were run.
     """
     # Charts take half a second to import.
-    from pipeline.evaluation.page import calibration, dots, lines, page, ranked, timeline
+    from pipeline.evaluation.page import calibration, lines, page, points, ranked, timeline
 
     detail = evaluation["detail"]
     mondays = {use: bundle.metrics["snapshots"][name] for name, use in USES.items()}
@@ -125,7 +125,7 @@ def model_page(
                 lines(detail["curves"][name], across, up, title=title)
                 for name, (title, across, up) in CURVES.items()
             ],
-            "effects": dots(effects, "feature", "log-odds", "value"),
+            "effects": points(effects, "feature", "log-odds", "value"),
             "features": ranked(detail["features"], "feature", "gain", "Features"),
             "reasons": ranked(reasons, "reason", "log-odds", "Reasons"),
             "learning_curve": curve and lines(curve, "mondays", "average_precision", title="Learning curve"),

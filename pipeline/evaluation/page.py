@@ -83,7 +83,7 @@ def ranked(rows: Rows, name: str, value: str, title: str = "") -> Markup:
     )
 
 
-def dots(rows: Rows, name: str, value: str, shade: str) -> Markup:
+def points(rows: Rows, name: str, value: str, shade: str) -> Markup:
     """A dot per row, a line of dots per value of ``name``; ``shade`` from 0 (blue) to 1 (red), unknown grey.
 
     Dots lie a little off their line, by the golden ratio, so that equal ones are seen.
@@ -91,7 +91,7 @@ def dots(rows: Rows, name: str, value: str, shade: str) -> Markup:
     frame = pd.DataFrame(rows)
     frame["off"] = [place * 0.618034 % 1 for place in range(len(frame))]
     colour = alt.Color(
-        shade, type="quantitative", scale=alt.Scale(range=["#2c7bb6", "#d7191c"], domain=[0, 1])
+        shade, type="quantitative", scale=alt.Scale(range=["#2c7bb6", "#d7191c"], domain=[0, 1]), legend=None
     )
     grey = alt.condition(alt.datum[shade] == None, alt.value("#aaa"), colour)  # noqa: E711
     down = alt.Y(name, type="nominal", title=None, sort=None, axis=alt.Axis(labelLimit=220))
