@@ -32,10 +32,10 @@ def step(*groups, maturities=(), bank=STEPS, **about):
     [
         (("complaint",), "Settle the complaint"),
         (("manager",), "Introduce the manager"),
-        (("rollover",), "Offer a place"),
+        (("rollover",), "Recommend a product"),
         (("salary",), "Ask what has changed at work"),
         (("outflow",), "Ask what the money elsewhere is for"),
-        (("interest",), "Bring rates"),
+        (("interest",), "The customer is comparing"),
         (("product",), "Show one product"),
         (("contact",), "Call to ask how things are"),
         (("activity",), "Call to ask how things are"),
@@ -84,12 +84,12 @@ def test_silence_of_a_dormant_customer_takes_more_than_a_call():
 )
 def test_a_maturity_counts_by_its_day_its_amount_and_its_class(maturity, before_it):
     said = step("salary", maturities=[matures(*maturity)])
-    assert said.startswith("Talk about rolling over") == before_it
+    assert said.startswith("Discuss renewal") == before_it
 
 
 def test_maturities_add_up():
     two = [matures((12, 1), 60), matures((12, 2), 40)]
-    assert step(maturities=two).startswith("Talk about rolling over")
+    assert step(maturities=two).startswith("Discuss renewal")
     assert step(maturities=two[:1]).startswith(DEFAULT)
 
 
@@ -122,7 +122,7 @@ def test_a_banks_rule_is_taken_in_the_order_of_the_reasons(rule):
 
 def test_a_maturity_comes_before_the_talk_about_the_first_reason():
     due = [matures((12, 1), 500)]
-    assert step("outflow", "manager", maturities=due).startswith("Talk about rolling over")
+    assert step("outflow", "manager", maturities=due).startswith("Discuss renewal")
     assert step("manager", "outflow", maturities=due).startswith("Introduce the manager")
 
 

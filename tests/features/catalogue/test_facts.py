@@ -89,7 +89,7 @@ def test_every_fact_reads_well_whatever_its_values():
     [
         # 2026-11-16 less 94 days is 2026-08-14; 24 salaries of 12,000.
         ({"salary_count_4w": 0, "days_since_salary": 94, "salary_count_52w": 24, "salary_sum_52w": 288_000},
-         "salary_stopped", "Salary has stopped: the last one came on 14 Aug, about 12,000 each before",
+         "salary_stopped", "Salary has stopped: the last one came on 14 Aug; they had been about 12,000 each",
          "代发工资已停：最近一笔在8月14日，此前每笔约1.2万元"),
         ({"salary_change_13w": -0.67, "salary_sum_13w": 10_000, "salary_sum_26w": 40_000},
          "salary_fell",
@@ -121,7 +121,7 @@ def test_every_fact_reads_well_whatever_its_values():
          "Checked rates 4 times in the last 4 weeks, last on 10 Nov; usually hardly ever",
          "近4周查看利率4次（平时很少），最近一次在11月10日"),
         ({"net_flow_sum_52w": -592_572, "net_flow_per_aum_52w": -0.3, "aum_last": 2e6}, "net_outflow_year",
-         "Net outflow of 592,572 in the last year, 30% of AUM", "近一年净流出59.3万元，占管理资产30%"),
+         "Net outflow of 592,572 in the last year, 30% of AUM", "近一年资金净流出59.3万元，占管理资产30%"),
         # 900,000 after a fall of a tenth was 1,000,000.
         ({"aum_change_13w": -0.1, "aum_change_13w_vs_tier": -0.12, "aum_last": 900_000}, "fell_beside_tier",
          "AUM is down 10%, by 100,000, in the last 13 weeks; customers of the same tier: +2%",

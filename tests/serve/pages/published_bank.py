@@ -137,7 +137,7 @@ def lists(scores: tuple[Score, ...], settings: Lists, monday: date) -> tuple[Cal
 def _with_step(decision: Any) -> Any:
     if decision.rank is None:
         return decision
-    english = "Talk about rolling over before the money matures, with an offer at hand"
+    english = "Discuss renewal before the money matures, with an offer ready"
     return replace(decision, next_step_en=english, next_step_zh="到期前沟通续接，准备好承接产品")
 
 

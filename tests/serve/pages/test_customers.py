@@ -48,7 +48,7 @@ def test_a_customers_page_tells_everything(manager):
         "money moves to other banks",
         "Moved 480,000 CNY to other banks",
         "up 12 points since last week",
-        "Talk about rolling over",
+        "Discuss renewal",
         "Risk at the longest horizon from 28 Sep 2026 to 16 Nov 2026: first 14%, now 68%",
         "AUM by product class over 52 weeks",
         "Term deposits",
@@ -57,7 +57,7 @@ def test_a_customers_page_tells_everything(manager):
         "900,000",
         "27 Jun 2026",
         "Listed, no. 1: a call is expected to keep",
-        "Risk: how likely the customer leaves within 90 days.",
+        "Risk: how likely the customer is to leave within 90 days.",
         "Contact: 27 Jun 2026",
         "Complaint: 12 Oct 2026",
     ):  # fmt: skip

@@ -47,7 +47,7 @@ def test_a_list_shows_its_customers_by_rank_with_everything_a_row_says(manager):
         "up 12 points since last week",
         "4 Dec 2026",
         "900,000",
-        "Talk about rolling over",
+        "Discuss renewal",
         "Record outcome",
     ):  # fmt: skip
         assert text in row, text

@@ -253,7 +253,7 @@ RISK_NOTES = {
     (
         "delivered",
         "en",
-    ): "Risk: how likely the customer leaves within 90 days from 16 Nov 2026, by the bank's own "
+    ): "Risk: how likely the customer is to leave within 90 days from 16 Nov 2026, by the bank's own "
     "record of who left.",
     ("delivered", "zh"): "流失风险：自2026年11月16日起90天内，客户按本行自有流失记录流失的概率。",
 }
