@@ -62,7 +62,12 @@ def model_card(settings: Settings, bundle: Bundle, evaluation: Mapping[str, Any]
 
 def missing_in_card(card: Card) -> list[str]:
     """One sentence per part without content, with what to do; none of a complete card."""
-    return [f"the model card lacks its {part}: {ask}" for part, ask in _ASK.items() if not card.get(part)]
+    return [f"the model card lacks its {part}: {_ASK[part]}" for part in missing_parts(card)]
+
+
+def missing_parts(card: Card) -> list[str]:
+    """The parts without content."""
+    return [part for part in _ASK if not card.get(part)]
 
 
 def card_markdown(model_id: str, card: Card) -> str:

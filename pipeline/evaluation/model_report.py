@@ -3,7 +3,7 @@
 It is written at once after training, or in full on request.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +18,25 @@ from models.metrics import ENOUGH
 from pipeline.artefacts import Home, read_json, write_json, write_text
 from pipeline.context import Context
 from pipeline.evaluation.figures import EXPLAINED, Evaluated, Scores, detailed_figures, figures
-from pipeline.evaluation.model_card import Card, card_markdown, missing_in_card, model_card
+from pipeline.evaluation.model_card import Card, card_markdown, missing_parts, model_card
+from pipeline.evaluation.page_templates import named
 from pipeline.evaluation.research import build_history
 from pipeline.evaluation.segments import segments
 from pipeline.tables import Ingested
+from pipeline.training import registry
 from pipeline.training.comparison import contract_breaks
 from pipeline.training.train import columns_of, load_matrix, risks_of
+from serve.texts.wording import Wording
 
 Figures = Mapping[str, Any]
 RESEARCH = ("ablation", "learning-curve", "backtest")  # commands that write a file of this name
-# By curve its title and its axes, the one across first.
+# By curve its axes, the one across first.
 CURVES = {
-    "precision_recall": ("Precision and recall", "recall", "precision"),
-    "roc": ("ROC", "share of others called", "recall"),
-    "lift": ("Lift", "share called", "lift"),
+    "precision_recall": ("recall", "precision"),
+    "roc": ("share of others called", "recall"),
+    "lift": ("share called", "lift"),
 }
-USES = {"train": "fitted", "tune": "calibrated", "judge": "judged"}
+USES = ("train", "tune", "judge")
 
 
 def evaluate_after_training(
@@ -89,56 +92,72 @@ def model_page(
     research: Figures,
     comparison: Figures | None = None,
 ) -> str:
-    """The whole page as HTML; the same bytes for the same figures.
+    """The whole page as HTML, in the language of the bank; the same bytes for the same figures.
 
     The verdict is that of the ``comparison`` before a promotion, None where there was none.
     ``research`` holds what the commands ablation, learning-curve and backtest wrote about models of the same
     Monday, by the name of their file, as far as they were run.
     """
-    # Charts take half a second to import.
-    from pipeline.evaluation.page import calibration, lines, page, points, ranked, timeline
+    from pipeline.evaluation.page import page  # half a second
 
-    detail = evaluation["detail"]
-    mondays = {use: bundle.metrics["snapshots"][name] for name, use in USES.items()}
-    used = [{"Monday": pd.Timestamp(day), "used": use} for use, days in mondays.items() for day in days]
-    horizons = [
-        {"promised": group["promised"], "came": group["came"], "within": f"{days} days"}
-        for days, groups in detail["calibration"].items()
-        for group in groups
-    ]
-    reasons = [{"reason": row["reason"], "log-odds": row["log_odds"]} for row in detail["reasons"]]
-    effects = [
-        {"feature": row["feature"], "log-odds": row["log_odds"], "value": row["value"]}
-        for row in detail["effects"]
-    ]
+    w, mondays = Wording(settings.language), {use: bundle.metrics["snapshots"][use] for use in USES}
     curve = research.get("learning-curve", {}).get("rows", [])
     return page(
         "model.html",
         settings,
+        settings.language,
         bundle=bundle,
         evaluation=evaluation,
         mondays=mondays,
-        charts={
-            "mondays": timeline(used, "Monday", "used"),
-            "calibration": calibration(horizons, "promised", "came", "within", "Share of customers gone"),
-            "curves": [
-                lines(detail["curves"][name], across, up, title=title)
-                for name, (title, across, up) in CURVES.items()
-            ],
-            "effects": points(effects, "feature", "log-odds", "value"),
-            "features": ranked(detail["features"], "feature", "gain", "Features"),
-            "reasons": ranked(reasons, "reason", "log-odds", "Reasons"),
-            "learning_curve": curve and lines(curve, "mondays", "average_precision", title="Learning curve"),
-        },
+        charts=_charts(w, evaluation["detail"], mondays, curve),
         enough=ENOUGH,
         explained=EXPLAINED,
-        ablation=research.get("ablation", {}).get("rows", []),
+        ablation=[
+            {**row, "without": named(w, "none") if row["without"] == "none" else row["without"]}
+            for row in research.get("ablation", {}).get("rows", [])
+        ],
         learning_curve=curve,
         origins=[row["origin"] for row in research.get("backtest", {}).get("origins", [])],
         card=card,
         comparison=comparison,
-        missing=missing_in_card(card),
+        missing=missing_parts(card),
     )
+
+
+def _charts(
+    w: Wording, detail: Figures, mondays: Mapping[str, Sequence[str]], curve: Sequence[Figures]
+) -> dict[str, Any]:
+    """The charts by name; their columns are named in words, for the axes bear these names."""
+    from pipeline.evaluation.page import calibration, lines, points, ranked, timeline
+
+    def renamed(rows: Sequence[Figures]) -> list[dict[str, Any]]:
+        return [{named(w, key): value for key, value in row.items()} for row in rows]
+
+    used = [{"day": pd.Timestamp(day), "use": named(w, use)} for use, days in mondays.items() for day in days]
+    predicted, observed, log_odds = named(w, "promised"), named(w, "came"), named(w, "log_odds")
+    horizons = [
+        {predicted: group["promised"], observed: group["came"], "within": w("report.days", days=days)}
+        for days, groups in detail["calibration"].items()
+        for group in groups
+    ]
+    reasons = [{"reason": w.group(row["reason"]), log_odds: row["log_odds"]} for row in detail["reasons"]]
+    curves = [
+        lines(renamed(detail["curves"][name]), named(w, across), named(w, up), title=named(w, name))
+        for name, (across, up) in CURVES.items()
+    ]
+    effects = [{**row, log_odds: row["log_odds"]} for row in detail["effects"]]
+    learning = (named(w, "mondays"), named(w, "average_precision"))
+    return {
+        "mondays": timeline(used, "day", "use"),
+        "calibration": calibration(horizons, predicted, observed, "within", w("report.calibration.chart")),
+        "curves": curves,
+        "effects": points(effects, "feature", log_odds, "value"),
+        "features": ranked(
+            renamed(detail["features"]), named(w, "feature"), named(w, "gain"), w("report.features")
+        ),
+        "reasons": ranked(reasons, "reason", log_odds, w("report.reasons")),
+        "learning_curve": curve and lines(renamed(curve), *learning, title=w("report.learning")),
+    }
 
 
 def _evaluation(
@@ -185,7 +204,9 @@ def write_page(context: Context, bundle: Bundle) -> Path:
     comparison = read_json(compared) if compared.is_file() else None
     evaluation, page = evaluation_of(context.home, bundle.model_id), target.with_suffix(".html")
     card = model_card(settings, bundle, evaluation)
-    write_text(page, model_page(settings, bundle, evaluation, card, research, comparison))
+    text = model_page(settings, bundle, evaluation, card, research, comparison)
+    write_text(page, text)
+    registry.keep_report(context.data, settings.bank, bundle.model_id, text)
     return page
 
 

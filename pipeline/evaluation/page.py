@@ -12,9 +12,11 @@ import pandas as pd
 import vl_convert
 from markupsafe import Markup
 
+from configs.published import Language
 from configs.settings import Settings
 from pipeline.evaluation.figures import DRAWS
-from pipeline.evaluation.page_templates import TEMPLATES
+from pipeline.evaluation.page_templates import TEMPLATES, named
+from serve.texts.wording import Wording
 
 Figures = Mapping[str, Any]
 SHOWN = 20  # branches on a page; a chart has room for no more
@@ -23,35 +25,47 @@ WIDTH, HEIGHT = 440, 240  # pixels; two stand side by side on a page of 1280
 COLOURS = ["#1f4e79", "#c55a11", "#548235", "#7f6000", "#7030a0", "#7f7f7f"]  # told apart in grey print too
 
 
-def page(template: str, settings: Settings, **context: Any) -> str:
+def page(template: str, settings: Settings, language: Language = "en", **context: Any) -> str:
     """The whole page as HTML text; nothing in it is fetched from anywhere, and it has no script."""
-    return TEMPLATES.get_template(template).render(settings=settings, titles=[], **context)
+    w = Wording(language)
+    return TEMPLATES.get_template(template).render(
+        settings=settings, language=language, w=w, titles=[], **context
+    )
 
 
-def money_parts(figures: Figures) -> list[tuple[list[Figures], Markup]]:
+def money_parts(figures: Figures, w: Wording) -> list[tuple[list[Figures], Markup]]:
     """By tenth, tier and branch: a row of money predicted and realised per group, and their chart.
 
     What was realised of a tenth may lie between two sums by chance.
     """
     money = figures["money"]
-    tenths = []
+    tenths: list[Figures] = []
     for k, sums in enumerate(money["deciles"], start=1):
         low, high = figures["intervals"].get(f"left.tenth_{k}", (None, None))
-        tenths.append({"tenth": str(k), **sums, "95% from": low, "95% to": high})
-    parts = {"tenth": tenths, "tier": money["tiers"], "branch": _largest(money["branches"])}
-    return [(rows, _side_by_side(rows, name)) for name, rows in parts.items() if rows]
+        tenths.append({"tenth": str(k), **sums, "low": low, "high": high})
+    tiers: list[Figures] = [{**row, "tier": w.term("tier", row["tier"])} for row in money["tiers"]]
+    branches = _largest(money["branches"], w)
+    parts = {"tenth": tenths, "tier": tiers, "branch": branches}
+    order = ("predicted", "realised", "ratio", "low", "high")
+    tables: dict[str, list[Figures]] = {
+        name: [{key: row[key] for key in (name, *order) if key in row} for row in rows]
+        for name, rows in parts.items()
+        if rows
+    }
+    return [(rows, _side_by_side(rows, name, w)) for name, rows in tables.items()]
 
 
-def _side_by_side(rows: Sequence[Figures], name: str) -> Markup:
+def _side_by_side(rows: Sequence[Figures], name: str, w: Wording) -> Markup:
+    group, millions = named(w, name), named(w, "millions")
     pairs = [
-        {name: row[name], "millions": row[kind] / 1e6, "money": kind}
+        {group: row[name], millions: row[kind] / 1e6, "kind": named(w, kind)}
         for row in rows
         for kind in ("predicted", "realised")
     ]
-    return bars(pairs, name, "millions", "money", f"Money by {name}")
+    return bars(pairs, group, millions, "kind", w("report.money.by", group=group))
 
 
-def _largest(branches: Sequence[Figures]) -> list[Figures]:
+def _largest(branches: Sequence[Figures], w: Wording) -> list[Figures]:
     """The ``SHOWN`` branches of the most predicted money in their order, and all others as one."""
     largest = sorted(branches, key=lambda row: -row["predicted"])[:SHOWN]
     kept, others = ([row for row in branches if (row in largest) == shown] for shown in (True, False))
@@ -59,7 +73,7 @@ def _largest(branches: Sequence[Figures]) -> list[Figures]:
         return kept
     predicted, realised = (sum(row[kind] for row in others) for kind in ("predicted", "realised"))
     ratio = predicted / realised if realised else None
-    name = f"{len(others)} others"
+    name = w("report.others", count=len(others))
     return [*kept, {"branch": name, "predicted": predicted, "realised": realised, "ratio": ratio}]
 
 
@@ -102,7 +116,7 @@ def points(rows: Rows, name: str, value: str, shade: str) -> Markup:
 
 def timeline(rows: Rows, day: str, kind: str) -> Markup:
     """One mark per row on a line of days, a line per value of ``kind``."""
-    across = alt.X(day, type="temporal", title=None, axis=alt.Axis(format="%b %Y", tickCount="month"))
+    across = alt.X(day, type="temporal", title=None, axis=alt.Axis(format="%Y-%m", tickCount="month"))
     down = alt.Y(kind, type="nominal", title=None, sort=None)
     colour = alt.Color(kind, type="nominal", sort=None, scale=alt.Scale(range=COLOURS), legend=None)
     chart = _chart(rows).mark_tick(thickness=2, size=16).encode(x=across, y=down, color=colour)
@@ -149,7 +163,10 @@ def _colour(chart: alt.Chart, by: str) -> alt.Color:
 
 
 def _svg(chart: Any, width: int = WIDTH, height: int = HEIGHT) -> Markup:
-    sized = chart.properties(width=width, height=height).configure_axis(labelFontSize=11, titleFontSize=11)
+    # A reader's font may be wider than the one that the chart was laid out with.
+    room = {"left": 20, "right": 5, "top": 5, "bottom": 5}
+    sized = chart.properties(width=width, height=height, padding=room)
+    sized = sized.configure_axis(labelFontSize=11, titleFontSize=11)
     return Markup(vl_convert.vegalite_to_svg(sized.configure_legend(orient="bottom", title=None).to_json()))
 
 

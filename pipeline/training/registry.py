@@ -73,6 +73,14 @@ def record(data: Path, bank: str, folder: Path, key: bytes, tags: Mapping[str, s
     return str(version.version)
 
 
+def keep_report(data: Path, bank: str, model_id: str, page: str) -> None:
+    """Keeps the page of a model as ``report.html`` of its run, the newest one; nothing without a run."""
+    client = _client(data)
+    with suppress(DataError):
+        version = client.get_model_version(_name(bank), _version(client, bank, model_id))
+        client.log_text(version.run_id, page, "report.html")
+
+
 def promote(data: Path, bank: str, model_id: str) -> None:
     """Makes a recorded model the champion, a new one or, to roll back, an old one. DataError if unknown."""
     client = _client(data)

@@ -12,6 +12,7 @@ from pipeline.evaluation.page import (
     timeline,
 )
 from pipeline.evaluation.page_templates import number, percent
+from serve.texts.wording import Wording
 
 
 def test_a_number_has_its_form_or_four_decimals_and_an_unknown_one_is_empty():
@@ -46,7 +47,8 @@ def test_many_branches_are_shown_as_the_largest_and_the_others_together(figures)
     branches = [
         {"branch": f"B{k:02d}", "predicted": 1e6 * k, "realised": 5e5, "ratio": 2.0 * k} for k in range(1, 24)
     ]
-    rows, _ = money_parts(figures | {"money": figures["money"] | {"branches": branches}})[2]
+    figures["money"] = figures["money"] | {"branches": branches}
+    rows, _ = money_parts(figures, Wording("en"))[2]
     assert [row["branch"] for row in rows] == [*(f"B{k:02d}" for k in range(4, 24)), "3 others"]
     assert (rows[-1]["predicted"], rows[-1]["realised"], rows[-1]["ratio"]) == (6e6, 1.5e6, 4)
 

@@ -105,6 +105,15 @@ def test_the_run_holds_parameters_metrics_tags_and_files(data):
     assert kept == {path.name: path.read_bytes() for path in first.iterdir()}
 
 
+def test_the_newest_page_of_a_model_lies_beside_its_run(data):
+    recorded = folder(data)
+    record(data, "demo", recorded, KEY, {})
+    for page in ("<p>first", "<p>second"):
+        registry.keep_report(data, "demo", recorded.name, page)
+    registry.keep_report(data, "demo", "unrecorded", "<p>other")
+    assert [path.read_text("utf-8") for path in data.rglob("report.html")] == ["<p>second"]
+
+
 def test_a_changed_or_misplaced_bundle_is_not_recorded(data, tmp_path_factory):
     first = folder(data)
     (first / "metrics.json").write_text("{}")

@@ -18,6 +18,7 @@ from serve.texts.wording import FILES, TEXTS, Wording, change_in_words
 
 ROOT = FOLDER.parents[1]
 TEMPLATES = sorted((FOLDER / "templates").glob("*.html"))
+REPORT = [ROOT / "pipeline/evaluation/templates" / f"{name}.html" for name in ("model", "figures", "base")]
 PYTHON = sorted(path for room in ("serve", "pipeline") for path in (ROOT / room).rglob("*.py"))
 # Every code that the product itself gives; each has a text.
 CODES = {
@@ -59,6 +60,7 @@ COMPOSED = (
     "gate.",
     "gate_remedy.",
     "intake.",
+    "report.name.",
     "source.",
 )
 
@@ -70,13 +72,13 @@ def placeholders(text: str) -> list[str]:
 
 def quoted() -> set[str]:
     """Every string without blanks that stands between quotes in code or a template."""
-    source = "\n".join(path.read_text("utf-8") for path in (*TEMPLATES, *PYTHON))
+    source = "\n".join(path.read_text("utf-8") for path in (*TEMPLATES, *REPORT, *PYTHON))
     return set(re.findall(r"""['"]([a-z_]+(?:\.[a-z_]+)*)['"]""", source))
 
 
 def asked_for() -> set[str]:
     """The keys that templates and code give to a wording."""
-    source = "\n".join(path.read_text("utf-8") for path in (*TEMPLATES, *PYTHON))
+    source = "\n".join(path.read_text("utf-8") for path in (*TEMPLATES, *REPORT, *PYTHON))
     return set(re.findall(r"""\b(?:w|words|text|texts)[(\[]\s*['"]([\w.]*\w)['"]""", source))
 
 
@@ -111,6 +113,15 @@ RETIRED = {
 @pytest.mark.parametrize("language", TEXTS)
 def test_no_text_has_words_that_went(language):
     assert {key: text for key, text in TEXTS[language].items() if RETIRED[language].search(text)} == {}
+
+
+def test_every_name_of_a_report_is_a_code():
+    folders = (ROOT / name for name in ("models", "pipeline"))
+    files = (path for folder in folders for path in folder.rglob("*") if path.suffix in (".py", ".html"))
+    source = "\n".join(path.read_text("utf-8") for path in files)
+    codes = {found.replace(" ", "_") for found in re.findall(r'"([a-z_ \d]+)"', source)}
+    names = {key.removeprefix("report.name.") for key in TEXTS["en"] if key.startswith("report.name.")}
+    assert names - codes == set()
 
 
 def test_texts_cannot_be_changed():
