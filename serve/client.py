@@ -23,6 +23,7 @@ from pydantic import TypeAdapter
 
 from configs.published import Feedback, Outcome
 from serve.api.alert_feedback import AlertPrecision, FeedbackRecorded, RecordedFeedback
+from serve.api.announcements import Announcements
 from serve.api.branches import Branches, BranchSummary
 from serve.api.contacts import MOST, BatchAnswer, ContactRecorded, ContactsRecorded, RecordedContacts
 from serve.api.customers import CustomerRisk, CustomersRisk, OptOut
@@ -182,6 +183,10 @@ class Client:
     def feedback_since(self, cursor: str | None = None) -> Iterator[RecordedFeedback]:
         """The pages of the verdicts recorded since a cursor, or ever."""
         return self._feed(RecordedFeedback, "/alert-feedback", "alert_feedback", cursor)
+
+    def publications(self, cursor: str | None = None) -> Iterator[Announcements]:
+        """The pages of what was published or rolled back since a cursor, or ever; keep ``next_cursor``."""
+        return self._feed(Announcements, "/publications", "announcements", cursor)
 
     def alert_precision(self) -> AlertPrecision:
         return self._answer(AlertPrecision, self._request("GET", "/alert-feedback/precision"))

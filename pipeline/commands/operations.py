@@ -294,14 +294,15 @@ def read_outcomes_command(
     bank: BankOption = "demo",
     data: DataOption = DATA,
 ) -> None:
-    """Record the outcomes and notes that were typed into a workbook: all of them, or none and why."""
+    """Record what was typed into a workbook of lists: all of it, or nothing and why."""
     from pipeline.lists.read_outcomes import read_outcomes
 
     with writing("read-outcomes", bank, data) as context:
         outcomes = read_outcomes(context, file, called_by)
     typer.echo(
         f"{outcomes['new']} outcomes recorded, {outcomes['changed']} changed since they were read before, "
-        f"{outcomes['same']} as before, {outcomes['empty']} customers without one"
+        f"{outcomes['same']} as before, {outcomes['empty']} customers without one; "
+        f"{outcomes['feedback']} verdicts on alerts recorded"
     )
 
 

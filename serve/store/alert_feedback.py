@@ -73,6 +73,13 @@ def newest_of(connection: Connection, run_id: str, customer_ids: Collection[str]
     return {verdict.customer_id: verdict for verdict in _oldest_first(connection, of_run)}
 
 
+def with_keys(connection: Connection, customer_id: str, start: str) -> tuple[AlertFeedback, ...]:
+    """The verdicts on one customer whose keys begin with ``start``, the oldest first."""
+    feedback = tables.alert_feedback
+    same_start = feedback.c.idempotency_key.startswith(start, autoescape=True)
+    return _oldest_first(connection, feedback.c.customer_id == customer_id, same_start)
+
+
 def recorded_after(
     connection: Connection, feedback_id: int, limit: int, run_version: int, scope: Scope = EVERYTHING
 ) -> tuple[AlertFeedback, ...]:

@@ -35,6 +35,8 @@ _STYLES: dict[str, dict[str, Any]] = {
     "money": _CELL | {"align": "right", "indent": 1},
     "share": _CELL | {"num_format": "0.0%", "align": "center"},
     "input": _CELL | {"bg_color": _PAPER, "text_wrap": True, "left": 1, "left_color": _LINE},
+    "input_day": _CELL | {"bg_color": _PAPER, "num_format": "yyyy-mm-dd", "align": "center", "left": 1,
+                          "left_color": _LINE},
     # The blocks of some fonts are wider than those of others.
     "bars": _CELL | {"font_size": 11, "font_color": _NAVY, "align": "center", "shrink": True},
     "hidden": {},

@@ -2,14 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
+from typing import Any
 
 from xlsxwriter import Workbook
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from configs.call_lists import CallList, ListTerms
-from configs.published import AHEAD_DAYS, OUTCOMES, Maturity, PastContact, Run, Score, risk_name
+from configs.published import (
+    AHEAD_DAYS,
+    ALERT_FEEDBACK,
+    OUTCOMES,
+    Maturity,
+    PastContact,
+    Run,
+    Score,
+    risk_name,
+)
 from serve.store.list_rows import WEEKS, ListRow
 from serve.texts.wording import Wording, caveats, change_in_words, risk_in_words, risk_points
 from serve.workbooks.layout import Column, Styles, bars, fitted, head, page, row_height, styles
@@ -57,7 +68,7 @@ def _with_caveats(context: Context, facts: str) -> str:
 
 
 def list_sheet(workbook: Workbook, context: Context, call_list: CallList, rows: Sequence[ListRow]) -> None:
-    """One row per listed customer in the order of the list; outcome and note are left to fill in.
+    """One row per listed customer in the order of the list; what came of the calls is left to fill in.
 
     Above the headings a hidden row names each column for programs, and hidden columns say whose outcome a row
     holds. Both move along when somebody sorts the table.
@@ -100,13 +111,15 @@ def _facts(context: Context, call_list: CallList) -> str:
     )
 
 
-def _outcomes(context: Context) -> list[str]:
-    return [context.words(f"outcome.{outcome}") for outcome in OUTCOMES]
+def _choices(context: Context) -> dict[str, list[str]]:
+    """The words to choose from, by the name of their column."""
+    codes = {"outcome": OUTCOMES, "feedback": ALERT_FEEDBACK}
+    return {kind: [context.words.term(kind, code) for code in known] for kind, known in codes.items()}
 
 
 def _columns(context: Context, call_list: CallList, rows: Sequence[ListRow]) -> list[Column]:
     words, manager = context.words, call_list.manager
-    numbers = [row.score.customer_id for row in rows]
+    numbers, choices = [row.score.customer_id for row in rows], _choices(context)
 
     def risk(days: int) -> Column:
         return Column(risk_name(days), words("column.risk", days=days), "share", 6.5,
@@ -131,11 +144,14 @@ def _columns(context: Context, call_list: CallList, rows: Sequence[ListRow]) -> 
         Column("maturing", words("column.maturing", days=AHEAD_DAYS), "wrapped", 34,
                lambda row: _maturing(context, row.profile.maturities)),
         Column("contact", words("column.contact"), "wrapped", 12,
-               lambda row: _contact(context, row.last_contact)),
+               lambda row: _contact(context, row.last_contact, row.follow_up_on)),
         Column("next_step", words("column.next_step"), "wrapped", 25,
                lambda row: words.either(row.decision.next_step_en, row.decision.next_step_zh) or ""),
-        Column("outcome", words("column.outcome"), "input", fitted(_outcomes(context), 14, 16), lambda _: ""),
+        Column("outcome", words("column.outcome"), "input", fitted(choices["outcome"], 14, 16), lambda _: ""),
         Column("note", words("column.note"), "input", 18, lambda _: ""),
+        Column("follow_up", words("column.follow_up"), "input_day", 12, lambda _: ""),
+        Column("feedback", words("record.feedback"), "input", fitted(choices["feedback"], 14, 16),
+               lambda _: ""),
         Column("run_id", "run_id", "hidden", 10, lambda _: context.run.run_id),
         Column("manager_id", "manager_id", "hidden", 10, lambda _: manager.manager_id if manager else ""),
         Column("customer_id", "customer_id", "hidden", 10, lambda row: row.score.customer_id),
@@ -175,33 +191,44 @@ def _maturing(context: Context, maturities: Sequence[Maturity]) -> str:
     return "\n".join(lines)
 
 
-def _contact(context: Context, last: PastContact | None) -> str:
-    """Day, channel and outcome of the last contact, without what nobody noted."""
+def _contact(context: Context, last: PastContact | None, follow_up_on: date | None) -> str:
+    """Day, channel and outcome of the last contact, without what nobody noted, and the follow-up agreed."""
     if last is None:
         return context.words("contact.none")
     codes = (("channel", last.channel), ("outcome", last.outcome))
     known = (context.words.term(kind, code) for kind, code in codes if code)
-    return "\n".join((context.words.day(last.contacted_on), *known))
+    again = [context.words("list.follow_up", day=context.words.day(follow_up_on))] if follow_up_on else []
+    return "\n".join((context.words.day(last.contacted_on), *known, *again))
+
+
+def _rules(context: Context) -> dict[str, dict[str, Any]]:
+    """What may be typed into a column, by its name, and what a program says of anything else."""
+    words = context.words
+    choices: dict[str, Any] = {**_choices(context)}
+    day: dict[str, Any] = {"validate": "date", "criteria": ">", "value": context.run.snapshot_date}
+    return {
+        "outcome": {"validate": "list", "source": choices["outcome"]}
+        | {"error_title": words("outcome.error_title"), "error_message": words("outcome.error")},
+        "follow_up": day
+        | {"error_title": words("follow_up.error_title"), "error_message": words("follow_up.error")},
+        "feedback": {"validate": "list", "source": choices["feedback"]}
+        | {"error_title": words("feedback.error_title"), "error_message": words("feedback.error")},
+    }
 
 
 def _finish(
     sheet: Worksheet, context: Context, style: Styles, columns: Sequence[Column], rows: tuple[int, int]
 ) -> None:
-    """The choice of outcomes, the filter, and what the figures mean below the table."""
+    """What may be typed, the filter, and what the figures mean below the table."""
     top, last = rows
     words = context.words
     if last == top:
         sheet.write_string(top + 1, 0, words("list.empty"), style["facts"])
         return
     sheet.autofilter(top, 0, last, len(columns) - 1)
-    outcome = [column.name for column in columns].index("outcome")
-    choice = {
-        "validate": "list",
-        "source": _outcomes(context),
-        "error_title": words("outcome.error_title"),
-        "error_message": words("outcome.error"),
-    }
-    sheet.data_validation(top + 1, outcome, last, outcome, choice)
+    places = {column.name: place for place, column in enumerate(columns)}
+    for name, rule in _rules(context).items():
+        sheet.data_validation(top + 1, places[name], last, places[name], rule)
     note = risk_in_words(context.run, context.terms, words)
     of_money = (
         words("list.money", currency=context.words.currency(context.run.base_currency)),

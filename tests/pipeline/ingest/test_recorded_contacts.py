@@ -1,5 +1,6 @@
 """Recorded outcomes beside the bank's contacts: seen once, from when they were known, and twice the same."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -88,6 +89,39 @@ def test_a_day_is_one_contact_however_often_it_was_told(bank):
     told = [contact(1, outcome="no_answer"), contact(2, at=TUESDAY + timedelta(hours=3), outcome="leaving")]
     tables = overlay_contacts(bank.home, bank.ingest(), told)
     assert [one[1] for one in rows(tables)] == ["recorded-2", "K1"]
+
+
+def test_a_correction_counts_from_its_day_and_changes_no_earlier_monday(bank):
+    """Tuesday's call, corrected on the 12th and withdrawn on the 19th: a Monday sees what stood before it."""
+    call = contact(1)
+    second = replace(
+        contact(2, at=TUESDAY + timedelta(weeks=1), outcome="no_answer"), contacted_at=TUESDAY, corrects=1
+    )
+    third = replace(contact(3, at=TUESDAY + timedelta(weeks=2), outcome=""), corrects=2)
+    tables, told = bank.ingest(), [call, second, third]
+    mondays = [date(2024, 3, day) for day in (4, 11, 18, 25)]
+    names = []
+    for entries in (told[:1], told[:2], told):
+        over = overlay_contacts(bank.home, tables, entries)
+        own = [one for one in rows(over) if one[0] == "C1"]
+        names.append([over.as_of(monday) for monday in mondays])
+    assert own == [
+        ("C1", "recorded-1", date(2024, 3, 5), date(2024, 3, 12)),
+        ("C1", "recorded-2", date(2024, 3, 12), date(2024, 3, 19)),
+    ]
+    called, corrected, withdrawn = names
+    assert called[:2] == corrected[:2] == withdrawn[:2]
+    assert called[2] != corrected[2] == withdrawn[2]
+    assert corrected[3] != withdrawn[3]
+
+
+@pytest.mark.parametrize(
+    ("called", "names"), [(date(2019, 12, 31), ["K1"]), (date(2020, 1, 1), ["recorded-1", "K1"])]
+)
+def test_a_contact_from_before_the_first_account_counts_for_nothing(bank, called, names):
+    """C1 opened the first account on 1 January 2020."""
+    early = replace(contact(1), contacted_at=datetime.combine(called, TUESDAY.timetz()))
+    assert [one[1] for one in rows(overlay_contacts(bank.home, bank.ingest(), [early]))] == names
 
 
 def test_a_customer_whom_the_tables_do_not_know_has_no_contact(bank):

@@ -8,8 +8,8 @@ import pytest
 from openpyxl import Workbook
 
 from configs.errors import DataError
-from pipeline.lists import read_outcomes as workbooks
-from pipeline.lists.read_outcomes import NAMES, lines_of
+from pipeline.lists import filled_workbooks as workbooks
+from pipeline.lists.filled_workbooks import NAMES, lines_of
 
 HEADINGS = ["客户号", "结果", "备注", "run", "manager", "customer"]
 ORDER = ("customer", "outcome", "note", "run_id", "manager_id", "customer_id")  # any order is read

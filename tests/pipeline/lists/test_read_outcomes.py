@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from openpyxl import Workbook, load_workbook
@@ -12,11 +12,12 @@ from typer.testing import CliRunner
 from configs.bank_folder import load_settings
 from configs.call_lists import CallList
 from configs.errors import DataError
-from configs.published import Decision, Manager, Score
+from configs.published import Decision, Manager, Reason, Score
 from pipeline.__main__ import app
 from pipeline.context import Context
-from pipeline.lists.read_outcomes import NAMES, read_outcomes
-from serve.store import audit, tables
+from pipeline.lists.filled_workbooks import LATER_NAMES, NAMES
+from pipeline.lists.read_outcomes import read_outcomes
+from serve.store import alert_feedback, audit, contacts, tables
 from serve.store.contacts import LONGEST_NOTE, latest_of, opted_out
 from serve.store.store import Store
 from serve.texts.wording import TEXTS
@@ -24,12 +25,14 @@ from serve.workbooks.excel import write_lists
 from tests.serve.conftest import published_run
 
 NINE = datetime(2026, 11, 20, 9, tzinfo=UTC)
+SOON = datetime(2026, 12, 1)
 MANAGER = Manager("M1", "张伟", "B1", 5)
 OTHER = Manager("M2", "李雷", "B1", 5)
 
 
 def score(customer, manager):
-    return Score(customer, "B1", manager, "affluent", "mature", False, 9, 7, "high", (), risk_90d=0.5)
+    reasons = (Reason("salary", "salary_gap", None, 1.0, "", ""),) if customer == "c1" else ()
+    return Score(customer, "B1", manager, "affluent", "mature", False, 9, 7, "high", reasons, risk_90d=0.5)
 
 
 def decided(one, rank):
@@ -70,20 +73,25 @@ def path(tmp_path):
     return tmp_path / "list.xlsx"
 
 
-def row(customer, outcome=None, note=None, run_id="run-1", manager="M1", shown=None):
+def row(customer, outcome=None, note=None, run_id="run-1", manager="M1", shown=None, **later):
+    """``later``: follow_up, feedback."""
     place = {"customer": shown or customer, "customer_id": customer, "run_id": run_id, "manager_id": manager}
-    return place | {"outcome": outcome, "note": note}
+    return place | {"outcome": outcome, "note": note} | later
 
 
 @pytest.fixture
 def read(bank, path):
-    """Reads rows from a workbook; they begin in its third row."""
+    """Reads rows from a workbook; they begin in its third row. It is of an earlier release where no row has
+    what was added later.
+    """
 
     def saved(*rows, called_by=""):
+        later = LATER_NAMES if any(name in one for one in rows for name in LATER_NAMES) else ()
+        names = (*NAMES, *later)
         book = Workbook()
         sheet = book.active
         sheet.title = "L"
-        for cells in (NAMES, NAMES, *([one[name] for name in NAMES] for one in rows)):
+        for cells in (names, names, *([one.get(name) for name in names] for one in rows)):
             sheet.append(cells)
         book.save(path)
         return read_outcomes(bank, path, called_by)
@@ -140,6 +148,62 @@ def test_what_is_told_otherwise_is_a_further_contact_and_the_latest_counts(bank,
     assert len(told(bank)) == 3
 
 
+def kept(bank):
+    """Customer and follow-up of all contacts; customer, manager, run, first reason and verdict of alerts."""
+    with Store(bank.home.store) as store, store.read() as connection:
+        days = [(one.customer_id, one.follow_up_on) for one in contacts.oldest_first(connection)]
+        verdicts = alert_feedback.recorded_after(connection, 0, 99, 0)
+        fields = ("customer_id", "manager_id", "run_id", "reason_group", "feedback")
+        assert audit.verify(connection, bank.audit_key) == []
+        return days, [tuple(getattr(one, name) for name in fields) for one in verdicts]
+
+
+def test_a_follow_up_and_a_verdict_are_recorded_once_and_again_when_they_change(bank, read):
+    """A day as Excel or as text has it; a verdict needs no call. Read again, also months later, nothing is
+    new; a workbook without these columns tells nothing of them.
+    """
+    week = timedelta(weeks=1)
+    rows = [
+        row("c1", "愿意留下", "谈了", follow_up=SOON, feedback="有用"),
+        row("c2", "No answer", follow_up=" 2026-12-02 "),
+        row("c3", feedback="Transfer between own accounts"),
+    ]
+    days = [("c1", date(2026, 12, 1)), ("c2", date(2026, 12, 2))]
+    verdicts = [("c1", "M1", "run-1", "salary", "useful"), ("c3", "M1", "run-1", "", "own_transfer")]
+    assert read(*rows) == Counter(new=2, empty=1, feedback=2)
+    assert kept(bank) == (days, verdicts)
+    object.__setattr__(bank, "clock", lambda: NINE + 9 * week)
+    earlier = [row("c1", "愿意留下", "谈了"), row("c2", "未接通"), row("c3")]
+    for again in (rows, earlier):
+        assert read(*again) == Counter(same=2, empty=1)
+    assert kept(bank) == (days, verdicts)
+
+    object.__setattr__(bank, "clock", lambda: NINE + week)
+    changed = [
+        rows[0] | {"follow_up": SOON + week, "feedback": "判断有误"},
+        rows[1] | {"follow_up": None, "feedback": None},
+    ]
+    assert read(*changed) == Counter(changed=2, feedback=1)
+    days += [("c1", date(2026, 12, 8)), ("c2", None)]
+    assert kept(bank) == (days, [*verdicts, ("c1", "M1", "run-1", "salary", "wrong")])
+    assert read(*changed) == Counter(same=2)
+    with Store(bank.home.store) as store, store.read() as connection:
+        monday = date(2026, 12, 7)
+        due = contacts.newest_with_follow_up(connection, monday, monday - 4 * week, monday + week)
+        assert due == {"c1": date(2026, 12, 8)}
+
+
+def test_a_verdict_given_elsewhere_since_stays_the_newest(bank, read):
+    """The same workbook again does not put its own verdict above the page's."""
+    told = row("c1", feedback="有用")
+    assert read(told)["feedback"] == 1
+    with Store(bank.home.store) as store, store.write() as connection:
+        newer = alert_feedback.AlertFeedback("page", "c1", "M1", "run-1", "salary", "purchase", NINE)
+        alert_feedback.record(connection, newer, contacts.Author("li", bank.audit_key))
+    assert read(told)["feedback"] == 0
+    assert [verdict for *_, verdict in kept(bank)[1]] == ["useful", "purchase"]
+
+
 def test_who_wants_no_more_calls_is_opted_out(bank, read):
     read(row("c1", "不愿再被联系"))
     with Store(bank.home.store) as store, store.read() as connection:
@@ -171,7 +235,21 @@ def test_a_branchs_own_list_needs_to_know_who_called(bank, read):
         (row("c7", "未接通"), "the customer is not on that list. Remove the row."),
         (row("c2", "未接通", shown="c3"),
         "the customer's number was changed. Take the number of the list again."),
-        (row(None, "未接通"), "an outcome beside no customer. Move it to the customer's row."),
+        (row(None, "未接通"), "something typed beside no customer. Move it to the customer's row."),
+        (row(None, feedback="有用"), "something typed beside no customer. Move it to the customer's row."),
+        (row("c2", follow_up=SOON), "a follow-up without an outcome. Choose an outcome."),
+        (row("c2", feedback="有用", note="谈了"), "a note without an outcome. Choose an outcome."),
+        (row("c2", feedback="有"), "an unknown feedback. Did you mean '有用'?"),
+        (row("c8", feedback="有用"), "the customer is not on that list. Remove the row."),
+        (row("c2", "未接通", follow_up="=TODAY()+7"), "a formula in follow_up. Type what is meant."),
+        (row("c2", "未接通", follow_up=46357), "a follow-up that is no date. Type it as 2026-11-20."),
+        (row("c2", "未接通", follow_up="2026-02-30"), "a follow-up that is no date. Type it as 2026-11-20."),
+        (row("c2", "未接通", follow_up=datetime(2026, 11, 20)),
+         "a follow-up of today or before, or more than 366 days ahead. Change or clear it."),
+        (row("c2", "未接通", follow_up="2027-11-22"),
+         "a follow-up of today or before, or more than 366 days ahead. Change or clear it."),
+        (row("c2", "不愿再被联系", follow_up=SOON),
+         "a follow-up of who wants no more calls. Keep one of the two."),
         (row("c2", "未接通", run_id="run-0"),
          "of run run-0, but the file is of run run-1. Read each file by itself."),
         (row("c1", "未接通"), "the same customer as in sheet 'L', row 3. Keep one of the two."),
@@ -195,7 +273,9 @@ def test_no_fault_repeats_what_stands_in_the_file(read):
         row("c1", secret),
         row(secret, "未接通"),
         row("c2", None, secret),
-        row("c3", "未接通", shown=secret),
+        row("c3", "未接通", shown=secret, follow_up=secret),
+        row("c2", "未接通", follow_up=secret),
+        row("c3", feedback=secret),
     )
     said = "\n".join(faults(read, *rows))
     assert "13800138000" not in said
@@ -238,7 +318,8 @@ def test_the_command_counts(bank, read, path, monkeypatch):
     monkeypatch.setattr("pipeline.commands.options.context_of", lambda *_: replace(bank))
     result = CliRunner().invoke(app, ["read-outcomes", "--file", str(path)])
     assert result.stdout == (
-        "0 outcomes recorded, 0 changed since they were read before, 1 as before, 0 customers without one\n"
+        "0 outcomes recorded, 0 changed since they were read before, 1 as before, 0 customers without one; "
+        "0 verdicts on alerts recorded\n"
     )
 
 
@@ -252,9 +333,13 @@ def test_a_workbook_of_the_week_is_read_back_as_it_was_filled_in(bank, tmp_path,
     own, branch = folder / "manager_M1.xlsx", folder / "branch_B1.xlsx"
     assert read_outcomes(bank, own) == Counter(empty=3)
     fill_in(own, {"c1": "will_stay", "c3": "no_answer"}, language)
-    assert read_outcomes(bank, own) == Counter(new=2, empty=1)
+    assert read_outcomes(bank, own) == Counter(new=2, empty=1, feedback=2)
     fill_in(branch, {"c9": "leaving"}, language)
     assert read_outcomes(bank, branch, called_by="M2")["new"] == 1
+    days, verdicts = kept(bank)
+    assert sorted(days) == [(name, SOON.date()) for name in ("c1", "c3", "c9")]
+    given = [("c1", "already_known"), ("c3", "already_known"), ("c9", "already_known")]
+    assert sorted((customer, verdict) for customer, *_, verdict in verdicts) == given
     assert sorted(told(bank)) == [
         ("c1", "M1", "will_stay", "note on c1"),
         ("c3", "M1", "no_answer", "note on c3"),
@@ -279,4 +364,6 @@ def fill_in(path, outcomes, language):
         if customer in outcomes:
             sheet.cell(number, place["outcome"], TEXTS[language][f"outcome.{outcomes[customer]}"])
             sheet.cell(number, place["note"], f"note on {customer}")
+            sheet.cell(number, place["follow_up"], SOON)
+            sheet.cell(number, place["feedback"], TEXTS[language]["feedback.already_known"])
     book.save(path)

@@ -11,7 +11,17 @@ import pytest
 from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter
 
-from configs.published import LANGUAGES, Change, Manager, Maturity, PastContact, Profile, RunExtras
+from configs.published import (
+    ALERT_FEEDBACK,
+    LANGUAGES,
+    OUTCOMES,
+    Change,
+    Manager,
+    Maturity,
+    PastContact,
+    Profile,
+    RunExtras,
+)
 from configs.settings import Label
 from serve.texts.wording import TEXTS
 from serve.workbooks import excel
@@ -103,6 +113,7 @@ def test_a_managers_sheet_holds_the_list_in_order(sheet):
         "90天风险",
         "可挽留资金", "预计流失资金",
         "原因与变化", "90天内到期", "最近联系", "建议下一步", "联系结果", "备注",
+        "约定回访日期", "本次预警是否有用？",
     ]  # fmt: skip
     assert cells_of(sheet, 1) == {
         "rank": 1, "part": "本周联系", "customer": "c4", "segment": "财富客户\n成熟期", "aum": 1843200.5,
@@ -169,12 +180,23 @@ def test_figures_have_formats_and_the_sheet_is_ready_to_use_and_print(sheet):
     assert sheet.freeze_panes == "C6"
     assert sheet.auto_filter.ref == f"A5:{place['customer_id']}7"
     assert sheet.print_title_rows == "$5:$5"
-    assert sheet.print_area == f"'联系名单'!$A$1:${place['note']}$13"
+    assert sheet.print_area == f"'联系名单'!$A$1:${place['feedback']}$13"
     assert (sheet.page_setup.orientation, sheet.page_setup.fitToHeight) == ("landscape", 0)
     assert "&P" in sheet.oddFooter.right.text
-    (choice,) = sheet.data_validations.dataValidation
-    assert str(choice.sqref) == f"{place['outcome']}6:{place['outcome']}7"
-    assert "愿意留下" in choice.formula1
+    rules = {str(rule.sqref): (rule.type, rule.formula1) for rule in sheet.data_validations.dataValidation}
+    choices = {
+        kind: ",".join(TEXTS["zh"][f"{kind}.{code}"] for code in codes)
+        for kind, codes in (("outcome", OUTCOMES), ("feedback", ALERT_FEEDBACK))
+    }
+    assert rules == {
+        f"{place[kind]}6:{place[kind]}7": ("list", f'"{words}"') for kind, words in choices.items()
+    } | {
+        f"{place['follow_up']}6:{place['follow_up']}7": (
+            "date",
+            str((date(2026, 11, 16) - date(1899, 12, 30)).days),
+        )
+    }
+    assert sheet[f"{place['follow_up']}6"].number_format == "yyyy-mm-dd"
 
 
 def test_what_is_for_programs_is_hidden(sheet):
