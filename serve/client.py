@@ -184,7 +184,7 @@ class Client:
         """The pages of the verdicts recorded since a cursor, or ever."""
         return self._feed(RecordedFeedback, "/alert-feedback", "alert_feedback", cursor)
 
-    def publications(self, cursor: str | None = None) -> Iterator[Announcements]:
+    def announcements(self, cursor: str | None = None) -> Iterator[Announcements]:
         """The pages of what was published or rolled back since a cursor, or ever; keep ``next_cursor``."""
         return self._feed(Announcements, "/publications", "announcements", cursor)
 

@@ -82,8 +82,8 @@ def _record(connection: Connection, contact: Contact, line: Line, author: Author
 def _tells_the_same(line: Line, contact: Contact, before: Contact) -> bool:
     """A workbook without the column of follow-ups tells nothing of them."""
     follow_up_on = contact.follow_up_on if "follow_up" in line.texts else before.follow_up_on
-    told = (contact.outcome, contact.note, follow_up_on)
-    return told == (before.outcome, before.note, before.follow_up_on)
+    content = (contact.outcome, contact.note, follow_up_on)
+    return content == (before.outcome, before.note, before.follow_up_on)
 
 
 def _record_verdict(connection: Connection, verdict: AlertFeedback, author: Author) -> bool:

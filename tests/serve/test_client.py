@@ -72,12 +72,12 @@ def test_a_contact_and_an_opt_out(client):
 
 
 def test_publications_are_followed_by_a_cursor(client, published, publish_run):
-    (first,) = client.publications()
+    (first,) = client.announcements()
     assert [one.data.run_id for one in first.announcements] == ["run-1"]
-    assert list(client.publications(first.next_cursor)) == []
+    assert list(client.announcements(first.next_cursor)) == []
     publish_run("run-2", date(2026, 11, 23))
     published.rollback()
-    (page,) = client.publications(first.next_cursor)
+    (page,) = client.announcements(first.next_cursor)
     told = [(one.type, one.data.run_id) for one in page.announcements]
     assert told == [("run.published", "run-2"), ("run.rolled_back", "run-1")]
 
