@@ -156,7 +156,8 @@ class Profile:
 
     ``aum_by_class`` holds, per product class held lately, the base currency value at the end of each of the
     last 52 weeks, the oldest first; 0 where nothing was held. Maturities come soonest first, bookings largest
-    first, contacts newest first; complaints are the days of those weeks, oldest first.
+    first, contacts newest first; complaints are the days of those weeks, oldest first. Name and telephone are
+    empty where the bank does not deliver them.
     """
 
     customer_id: str
@@ -165,6 +166,8 @@ class Profile:
     bookings: tuple[Booking, ...] = ()
     contacts: tuple[PastContact, ...] = ()
     complaints: tuple[date, ...] = ()
+    name: str = ""
+    phone: str = ""
 
     @property
     def aum_by_week(self) -> tuple[int, ...]:

@@ -120,6 +120,10 @@ _TABLES = (
                    required=False, default="false"),
             Column("status", "VARCHAR", "active, frozen, deceased or closed", _C,
                    required=False, default="active", allowed=STATUSES),
+            Column("name", "VARCHAR", "name by which the manager addresses the customer; shown, never a "
+                   "feature", _X, nullable=True, required=False),
+            Column("phone", "VARCHAR", "telephone number that the manager calls; shown, never a feature", _X,
+                   nullable=True, required=False),
             *_VERSION,
         ),
         needed=True,

@@ -87,7 +87,7 @@ class Client:
         self._wait = wait
 
     def risk(self, customer_id: str, *include: str, language: str = "en") -> CustomerRisk:
-        """``include``: maturities, history, contacts."""
+        """``include``: maturities, history, contacts, person."""
         query = {"include": include, "language": language}
         request = self._request("GET", f"/customers/{_part(customer_id)}/risk", query)
         return self._answer(CustomerRisk, request)

@@ -149,7 +149,7 @@ class _Drawer:
     def record(self) -> Row:
         status = self.rng.choices(("active", "closed", "frozen", "deceased"), (20, 1, 1, 1))[0]
         return {"is_staff": self.rng.random() < 0.05, "marketing_opt_out": self.rng.random() < 0.2,
-                "status": status}  # fmt: skip
+                "status": status, "name": f"the {status} one"}  # fmt: skip
 
     def rows(self, names: Iterable[str]) -> Bank:
         bank: Bank = {

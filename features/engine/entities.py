@@ -26,10 +26,11 @@ VOCABULARY: dict[tuple[str, str], tuple[str, ...]] = {
     ("holdings", "product_class"): PRODUCT_CLASSES,
 }
 # What features have no use for: names of rows, money before conversion and division, the attributes that must
-# not decide, and the mark of rows taken back, which no snapshot sees. These columns are not even read.
+# not decide, names and telephones, and the mark of rows taken back, which no snapshot sees. These columns are
+# not even read.
 UNREAD = frozenset(
     ("transaction_id", "contact_id", "response_id", "amount", "balance", "share", "currency",
-     "gender", "birth_year", "deleted")
+     "gender", "birth_year", "name", "phone", "deleted")
 )  # fmt: skip
 
 

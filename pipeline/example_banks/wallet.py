@@ -8,6 +8,8 @@ import pandas as pd
 
 CUSTOMERS, WEEKS, SEED = 1_500, 90, 15
 FADING_DAYS = 42  # before the last payment, in which whoever leaves pays and tops up ever less
+SURNAMES, GIVEN = "王李张刘陈杨赵黄周吴", "伟芳娜敏静丽强磊军洋勇艳杰涛明超"
+UNNAMED, WITHOUT_PHONE = 50, 10  # every so many users have no name, or no telephone
 KINDS = ("TOPUP", "SHOP", "FRIEND")
 
 
@@ -47,9 +49,25 @@ def write_raw(folder: Path, until: date) -> None:
             "JOINED": (start + pd.to_timedelta(joined, unit="D")).strftime("%Y-%m-%d"),
         }
     )
+    users[["NAME", "PHONE"]] = _people()
     users.to_csv(folder / "users.csv", index=False)
     half_year: pd.Series[str] = payments["PAID_AT"].str[:4] + np.where(
         payments["PAID_AT"].str[5:7] < "07", "H1", "H2"
     )
     for name, rows in payments.groupby(half_year):
         rows.to_csv(folder / f"payments_{name}.csv", index=False)
+
+
+def _people() -> list[tuple[str, str]]:
+    """Made-up name and telephone of each user; no number begins with +86 000."""
+    random = np.random.default_rng(SEED + 1)  # of their own, so that payments are as without them
+    surname, first, second = (
+        np.array(list(words))[random.integers(0, len(words), CUSTOMERS)] for words in (SURNAMES, GIVEN, GIVEN)
+    )
+    return [
+        (
+            f"{surname[number]}{first[number]}{second[number]}" if number % UNNAMED else "",
+            f"+86 000 0000 {number:04d}" if number % WITHOUT_PHONE else "",
+        )
+        for number in range(CUSTOMERS)
+    ]

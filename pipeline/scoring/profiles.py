@@ -1,4 +1,4 @@
-"""The profile beside a score: the customer's AUM week by week, what falls due, bookings, contacts."""
+"""The profile beside a score: the customer's AUM week by week, what falls due, bookings, contacts, name."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from types import MappingProxyType
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from configs.published import AHEAD_DAYS, Booking, Maturity, PastContact, Profile
@@ -19,6 +20,7 @@ from features.engine.entities import (
     Ints,
     Rows,
     day_number,
+    days_of,
     make_entities,
     read_columns,
 )
@@ -29,7 +31,10 @@ BEHIND = timedelta(weeks=13)  # within which a booking was made
 BOOKINGS, CONTACTS = 10, 10  # at most so many of a customer
 OWN_KINDS = ("fee", "interest", "loan")  # booked by the bank itself
 READ = ("customers", "holdings", "transactions", "contacts", "events")
+PERSON = ("name", "phone")  # of the customers, read here alone
 TRADES = ("buy", "redeem")  # count although the money stays with the customer here
+
+Person = tuple[str, str]  # name and telephone, empty where not delivered
 
 
 def profiles(tables: Ingested, as_of: date, cohort: Collection[str]) -> Iterator[Profile]:
@@ -40,7 +45,7 @@ def profiles(tables: Ingested, as_of: date, cohort: Collection[str]) -> Iterator
     names, chosen = _product_names(tables), frozenset(cohort)
     for bucket in range(tables.buckets):
         entities = _entities(tables, bucket, as_of, READ)
-        yield from profiles_of(entities, as_of, chosen, names)
+        yield from profiles_of(entities, as_of, chosen, names, _people(tables, bucket, as_of))
 
 
 def maturities(tables: Ingested, as_of: date, customers: Collection[str]) -> dict[str, tuple[Maturity, ...]]:
@@ -57,9 +62,15 @@ def maturities(tables: Ingested, as_of: date, customers: Collection[str]) -> dic
 
 
 def profiles_of(
-    entities: Entities, as_of: date, cohort: Collection[str], names: Mapping[str, str]
+    entities: Entities,
+    as_of: date,
+    cohort: Collection[str],
+    names: Mapping[str, str],
+    people: Mapping[str, Person] = MappingProxyType({}),
 ) -> Iterator[Profile]:
-    """One profile per customer of one bucket; ``names`` are those of the products by product_id."""
+    """One profile per customer of one bucket; ``names`` are those of the products by product_id, ``people``
+    who the customers are.
+    """
     inside = _inside(entities, cohort)
     holdings, transactions, contacts, events = (
         _seen(entities.tables[name], inside, as_of) for name in READ[1:]
@@ -78,6 +89,7 @@ def profiles_of(
             tuple(bookings.get(k, ())),
             tuple(past.get(k, ())),
             tuple(complaints.get(k, ())),
+            *people.get(entities.customers[k], ()),
         )
 
 
@@ -87,6 +99,20 @@ def _entities(tables: Ingested, bucket: int, as_of: date, named: Sequence[str]) 
     read = {name: tables.read(name, bucket, read_columns(name), since.get(name, 0)) for name in named}
     delivered = {name: rows for name, rows in read.items() if rows is not None}
     return make_entities(delivered | tables.products())
+
+
+def _people(tables: Ingested, bucket: int, as_of: date) -> dict[str, Person]:
+    """By customer what was the newest version before the Monday; who has neither is left out."""
+    days = ("opened_on", "known_on", "superseded_on")
+    customers = tables.read("customers", bucket, ["customer_id", *days, *PERSON])
+    if customers is None:
+        return {}
+    opened, known, until = (days_of(customers[name]) for name in days)
+    monday = day_number(as_of)
+    visible = (opened < monday) & (known < monday) & ((until < 0) | (until >= monday))
+    rows = customers.select(["customer_id", *PERSON]).filter(pa.array(visible)).to_pylist()
+    people = {row["customer_id"]: (row["name"] or "", row["phone"] or "") for row in rows}
+    return {customer_id: person for customer_id, person in people.items() if any(person)}
 
 
 def _product_names(tables: Ingested) -> dict[str, str]:

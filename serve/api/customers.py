@@ -67,6 +67,13 @@ class MaturitySchema(Schema):
     balance: Money
 
 
+class PersonSchema(Schema):
+    """Who the customer is, as the bank delivers it; a pseudonymous role gets null."""
+
+    name: str | None
+    phone: str | None
+
+
 class CustomerExtras(Schema):
     """Fields that are null unless ``include`` asks for them."""
 
@@ -79,6 +86,9 @@ class CustomerExtras(Schema):
     )
     opted_out_since: date | None = Field(
         default=None, description="told with the contacts; null: may be called"
+    )
+    person: PersonSchema | None = Field(
+        default=None, description="name and telephone; null too where the bank delivers neither"
     )
 
 
@@ -130,11 +140,11 @@ class OptOut(RunResponse):
 
 CustomerRisk = Annotated[ScoredCustomer | ExcludedCustomer, Field(discriminator="status")]
 Included = Annotated[
-    list[Literal["maturities", "history", "contacts"]],
+    list[Literal["maturities", "history", "contacts", "person"]],
     Query(
         max_length=10,
         description=f"what falls due, {WEEKS} weeks of earlier runs, the latest {CONTACTS} contacts "
-        "with an opt-out",
+        "with an opt-out, name and telephone",
     ),
 ]
 _NO_EXTRAS = dict.fromkeys(CustomerExtras.model_fields)
@@ -241,7 +251,11 @@ def _extras(
     context: ResponseContext, read_session: ReadSession, customer_id: str, include: list[Any]
 ) -> dict[str, Any]:
     extras: dict[str, Any] = {}
-    if "maturities" in include and (profile := read_session.profiles([customer_id]).get(customer_id)):
+    profiles = read_session.profiles([customer_id]) if {"maturities", "person"} & {*include} else {}
+    profile = profiles.get(customer_id)
+    if profile and "person" in include and (profile.name or profile.phone):
+        extras["person"] = {"name": profile.name or None, "phone": profile.phone or None}
+    if profile and "maturities" in include:
         extras["maturities"] = [
             {
                 "product": maturity.product_name,

@@ -43,7 +43,7 @@ class Rule:
 
 
 _ALL, _BRANCH, _OWN, _NONE = (Grant(reach) for reach in (Reach.ALL, Reach.BRANCH, Reach.OWN, Reach.NONE))
-_PSEUDONYMS = Grant(Reach.ALL, frozenset({"customer_id", "name", "note"}))
+_PSEUDONYMS = Grant(Reach.ALL, frozenset({"customer_id", "name", "note", "person"}))
 _BY_NAME = {Role.CRM: _ALL, Role.MANAGER: _OWN, Role.BRANCH_HEAD: _BRANCH, Role.ADMIN: _ALL}
 _BY_BRANCH = {Role.CRM: _ALL, Role.BRANCH_HEAD: _BRANCH, Role.ADMIN: _ALL}
 _FOR_ALL = {**_BY_NAME, Role.ANALYST: _PSEUDONYMS}

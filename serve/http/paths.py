@@ -9,6 +9,8 @@ from urllib.parse import quote, unquote
 from starlette.types import Scope
 
 _SLASH = "\x1f"  # stands for a slash within a part; no number holds a control character
+_SPACING = re.compile(r"[^+0-9]")
+_PHONE = re.compile(r"\s*\+?[0-9 ()./-]*[0-9][0-9 ()./-]*")
 _ENCODED = re.compile(rb"%2f", re.IGNORECASE)
 
 
@@ -40,6 +42,15 @@ def crm_address(template: str, customer_id: str) -> str | None:
     'https://crm.bank.example/?id=A%261%2F2#top'
     """
     return template.replace("{customer_id}", path_part(customer_id)) if template else None
+
+
+def phone_address(phone: str) -> str | None:
+    """The address that calls a number (RFC 3966); None for what is no plain number.
+
+    >>> phone_address("+49 (30) 55 01-7"), phone_address("021/5550 ext. 4")
+    ('tel:+493055017', None)
+    """
+    return f"tel:{_SPACING.sub('', phone)}" if _PHONE.fullmatch(phone) else None
 
 
 def path_of(scope: Scope) -> str:

@@ -21,7 +21,7 @@ from configs.published import Language
 from serve.auth.access import Access, AuthorizedRoute
 from serve.auth.policy import POLICY, Role
 from serve.auth.tokens import Caller, hash_of
-from serve.http.paths import crm_address, path_of, path_part
+from serve.http.paths import crm_address, path_of, path_part, phone_address
 from serve.http.problems import log, on_http
 from serve.pages import charts, session
 from serve.store.read_session import GoneError, ReadSession
@@ -51,6 +51,7 @@ TEMPLATES.globals |= {
     "charts": charts,
     "change_in_words": change_in_words,
     "decision_in_words": decision_in_words,
+    "phone_address": phone_address,
     "risk_in_words": risk_in_words,
     "risk_points": risk_points,
     "version": sha256(STYLE + ICON).hexdigest()[:12],

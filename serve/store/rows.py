@@ -122,6 +122,7 @@ def packed(profile: Profile) -> bytes:
             for items in (profile.maturities, profile.bookings, profile.contacts)
         ),
         profile.complaints,
+        *([[profile.name, profile.phone]] if profile.name or profile.phone else []),
     )
     return zlib.compress(dump(whole, separators=(",", ":"), default=date.isoformat).encode(), 9)
 
@@ -137,6 +138,7 @@ def unpacked(customer_id: str, content: bytes) -> Profile:
         tuple(Booking(day(booked), *rest) for booked, *rest in bookings),
         tuple(PastContact(day(contacted), *rest) for contacted, *rest in contacts),
         tuple(map(day, later[0])) if later else (),
+        *(later[1] if len(later) > 1 else ()),
     )
 
 

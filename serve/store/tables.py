@@ -139,7 +139,7 @@ profiles = _table(
     _of_run(),
     _customer(primary_key=True),
     _column("content", sa.LargeBinary, PERSONAL,
-            "AUM by week, maturities, bookings and contacts: serve/store/rows.py"),
+            "AUM by week, maturities, bookings, contacts, name and telephone: serve/store/rows.py"),
     sa.ForeignKeyConstraint(["run_version", "customer_id"], ["scores.run_version", "scores.customer_id"]),
     with_rowid=True,
 )

@@ -131,6 +131,7 @@ def _columns(context: Context, call_list: CallList, rows: Sequence[ListRow]) -> 
                lambda row: words(f"list.part.{row.part}")),
         Column("customer", words("column.customer"), "id", fitted(numbers, 12, 26),
                lambda row: row.score.customer_id),
+        *_of_person(words, rows),
         Column("segment", words("column.segment" if context.run.has_money else "column.stage"), "wrapped", 11,
                lambda row: _segment(context, row.score)),
         Column("aum", words("column.aum"), "money", 11, lambda row: row.score.aum_minor / 100),
@@ -157,6 +158,16 @@ def _columns(context: Context, call_list: CallList, rows: Sequence[ListRow]) -> 
         Column("customer_id", "customer_id", "hidden", 10, lambda row: row.score.customer_id),
     ]  # fmt: skip
     return _filled(context, columns)
+
+
+def _of_person(words: Wording, rows: Sequence[ListRow]) -> list[Column]:
+    """Name and telephone, each where anybody on the list has one."""
+    names, phones = [row.profile.name for row in rows], [row.profile.phone for row in rows]
+    columns = [
+        Column("person", words("column.name"), "id", fitted(names, 10, 26), lambda row: row.profile.name),
+        Column("phone", words("column.phone"), "id", fitted(phones, 12, 20), lambda row: row.profile.phone),
+    ]
+    return [column for column, filled in zip(columns, (any(names), any(phones)), strict=True) if filled]
 
 
 def _filled(context: Context, columns: Sequence[Column]) -> list[Column]:

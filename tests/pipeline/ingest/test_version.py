@@ -23,7 +23,7 @@ FIRST = [
     "N6,C7,A1,2024-03-02 10:00:00,2.00,CNY,other,2024-03-02,",
 ]
 SECOND = ["N1,C1,A1,2024-03-02 10:00:00,-8.25,CNY,card,2024-03-09,"]
-RECORDED = (7, "584da2391bacb7e4f4b429e703d29068eeda143827ed34b1d2efce5145d96e7e")
+RECORDED = (8, "8292911bc96c211c62e74babe54e1f51605686883f03eabd7f87ecec6598de34")
 
 
 def test_what_an_ingest_makes_changes_with_its_version(tiny: Any) -> None:

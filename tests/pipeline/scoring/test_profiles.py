@@ -10,6 +10,7 @@ import pytest
 from configs.published import Booking, Maturity, PastContact, Profile
 from features.engine.entities import make_entities
 from pipeline.scoring import profiles
+from pipeline.scoring.profiles import profiles as made
 from pipeline.scoring.profiles import profiles_of
 from serve.store.rows import packed
 from tests.features.conftest import held
@@ -274,3 +275,31 @@ def test_maturities_alone_are_those_of_the_profiles(tiny: Any) -> None:
     whole = profiles.profiles(tables, monday, ["C2", "C5"])
     assert {one.customer_id: one.maturities for one in whole} == found
     assert profiles.maturities(tables, date(2024, 3, 18), ["C2"]) == {}
+
+
+def test_a_name_is_the_newest_known_before_the_monday_and_is_in_no_log(tiny: Any, caplog: Any) -> None:
+    """C1 gets a new telephone on the Sunday, C2 one on the Monday; C3 has no name, a C4 is refused."""
+    caplog.set_level("DEBUG")
+    select = (tiny.folder / "customers.sql").read_text("utf-8")
+    tiny.select("customers", select.replace("OPENED AS", "NAME AS name, PHONE AS phone, OPENED AS"))
+    rows = [
+        *(f"C{n},2020-01-0{n},2020-01-0{n},Quillon {n},+1 {n}" for n in (1, 2, 4, 5, 6)),
+        "C3,2020-01-03,2020-01-03,,+1 3",
+        "C4,2020-13-04,2024-03-03,Quillon 44,+1 44",
+    ]
+    tiny.write("cust_1.csv", "\n".join(["CUST,OPENED,LOADED,NAME,PHONE", *rows, ""]))
+    tiny.ingest()
+    later = ["C1,2020-01-01,2024-03-03,Quillon 1,+1 11", "C2,2020-01-02,2024-03-04,Quillon 2,+1 22"]
+    tiny.write("cust_2.csv", "\n".join(["CUST,OPENED,LOADED,NAME,PHONE", *later, ""]))
+    tables = tiny.ingest()
+    found = {
+        one.customer_id: (one.name, one.phone) for one in made(tables, MONDAY, [f"C{n}" for n in range(1, 6)])
+    }
+    assert found == {
+        "C1": ("Quillon 1", "+1 11"), "C2": ("Quillon 2", "+1 2"), "C3": ("", "+1 3"),
+        "C4": ("Quillon 4", "+1 4"), "C5": ("Quillon 5", "+1 5"),
+    }  # fmt: skip
+    assert [row["line"] for row in tiny.quarantine_rows()] == ["8"]
+    told = [text for text in tiny.quarantine() if "Quillon" in text[-1]]
+    notes = [path for path in tables.folder.glob("*.json") if "Quillon" in path.read_text("utf-8")]
+    assert (told, notes, "Quillon" in caplog.text) == ([], [], False)
