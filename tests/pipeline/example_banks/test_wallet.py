@@ -83,6 +83,8 @@ def test_the_list_holds_the_highest_risks_in_their_order(bank, listed):
     with Store(bank.home.store) as store, store.at_run() as read_session:
         scores = {name: read_session.customer(name) for name in listed}
         decisions = read_session.decisions()
+        called = read_session.profiles(listed).values()
+    assert sum(bool(profile.name and profile.phone) for profile in called) > len(listed) / 2
     risks = [scores[name].risk for name in listed]
     assert len(listed) == bank.settings.lists.default_capacity
     assert risks == sorted(risks, reverse=True)
