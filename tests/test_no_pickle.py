@@ -19,17 +19,18 @@ ENDINGS = {".pkl", ".pickle", ".joblib", ".dill", ".npy", ".npz", ".pt", ".h5"}
 
 def uses(source: str) -> set[str]:
     """The names in a file's code that read or write pickles."""
-    found = set()
+    found, own = set(), set()  # what the code itself defines reads no pickle by its name
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             found |= {one.name.split(".")[0] for one in node.names} & MODULES
         elif isinstance(node, ast.ImportFrom):
             found |= {(node.module or "").split(".")[0]} & MODULES
+            own |= {one.name for one in node.names if (node.module or "").startswith("pipeline.")}
         elif isinstance(node, ast.Attribute | ast.Name):
             found |= {node.attr if isinstance(node, ast.Attribute) else node.id} & CALLS
         elif isinstance(node, ast.keyword) and node.arg == "allow_pickle":
             found |= {"allow_pickle"} if getattr(node.value, "value", True) is not False else set()
-    return found
+    return found - own
 
 
 def pickled(path: Path) -> str:

@@ -65,6 +65,9 @@ NO_WRITERS = {
     "acknowledge",
     "new-bank",
     "replay",
+    "mlflow",
+    "serve",
+    "token",
 }
 
 

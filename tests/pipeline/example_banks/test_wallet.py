@@ -125,7 +125,7 @@ def test_pages_show_no_balance(service, listed, role, path, language):
     text = text_of(page.text)
     assert not OF_BALANCES.search(text), OF_BALANCES.search(text)
     if path == "/list":
-        assert ("highest risk comes first" if language == "en" else "流失风险最高的客户在前") in text
+        assert ("the customers with the highest risk" if language == "en" else "按流失风险由高到低") in text
 
 
 def test_answers_have_no_amount_and_say_why(service, listed):
