@@ -162,7 +162,7 @@ DELIVERIES = st.lists(
 
 
 @given(DELIVERIES)
-@settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_law_a_reread_at_any_point_changes_no_byte(
     tiny: Any, deliveries: list[tuple[list[str], bool]]
 ) -> None:

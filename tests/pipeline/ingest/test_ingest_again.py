@@ -381,7 +381,7 @@ ROW = booking_lines(12, 19)
 
 
 @given(st.lists(st.lists(ROW, max_size=9), min_size=2, max_size=4))
-@settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_law_deliveries_count_as_one_ingest_does(tiny, deliveries: list[list[str]]) -> None:
     for path in tiny.raw.glob("txn_[2-9].csv"):
         path.unlink()

@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.errors import ConfigError, DataError
@@ -135,6 +135,7 @@ def test_summer_time_is_that_of_the_day() -> None:
 
 
 @given(st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)), st.sampled_from([" ", "T"]))
+@settings(max_examples=40)
 def test_law_a_moment_written_and_read_is_the_same(moment: datetime, between: str) -> None:
     assert value(moment.isoformat(between), "TIMESTAMP") == moment
     half_day = moment.replace(microsecond=0)
@@ -207,6 +208,7 @@ def test_blanks_between_thousands_and_points_alone() -> None:
 
 
 @given(st.decimals(-(10**9), 10**9, places=2))
+@settings(max_examples=40)
 def test_law_an_amount_in_any_notation_is_the_same(amount: Decimal) -> None:
     american = f"{amount:,.2f}"
     german = american.translate(str.maketrans(",.", ".,"))
