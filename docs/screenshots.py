@@ -88,7 +88,9 @@ def take(browser: Browser, address: str, shot: Shot, token: str) -> None:
     context = browser.new_context(locale=shot.locale, viewport={"width": WIDTH, "height": shot.height})
     context.add_cookies([{"name": "attrition-session", "value": token, "url": address}])
     page = context.new_page()
-    page.goto(address + shot.path)
+    answer = page.goto(address + shot.path)
+    if answer is None or not answer.ok:
+        raise SystemExit(f"{shot.path} cannot be shown: take the pictures of a demo that nobody has served.")
     page.screenshot(path=HERE / shot.name)
     print(HERE / shot.name)
 

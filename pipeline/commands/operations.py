@@ -33,13 +33,17 @@ def demo_bank(
     weeks: Annotated[int, typer.Option(min=30)] = 130,
     seed: int = 7,
     weekly: Annotated[int, typer.Option(min=0, help="the last so many weeks in files of their own")] = 0,
+    until: Annotated[
+        date | None, monday_option("--until", "the Monday before which the extracts end; default 2026-11-16")
+    ] = None,
 ) -> None:
     """Write the raw extracts of a made-up bank, and beside them the truth of who leaves and why."""
     from pipeline.demo_bank import write_demo_bank
+    from pipeline.example_banks import SNAPSHOT_DATE
 
     start_logging()
     with step("demo-bank") as counts, progress_bar("weeks") as on_week:
-        write_demo_bank(out, customers, weeks, seed, progress=on_week, weekly=weekly)
+        write_demo_bank(out, customers, weeks, seed, until or SNAPSHOT_DATE, on_week, weekly)
         counts |= {"customers": customers, "weeks": weeks, "out": out}
 
 
