@@ -37,8 +37,7 @@ class FeedbackSent(Schema):
     """A verdict on an alert: on the customer's risk and reasons in one run."""
 
     feedback: Feedback = Field(
-        description="useful; already_known; own_transfer: the customer's own move of money; purchase: the "
-        "money buys something; wrong; other"
+        description="own_transfer: the customer's own move of money; purchase: the money buys something"
     )
     manager_id: str | None = Field(default=None, pattern=ID, description="who judges; by default who sends")
     run_id: str | None = Field(
@@ -82,8 +81,8 @@ class PrecisionSchema(Schema):
         default=None, description="of them those that were useful; null for fewer than 10"
     )
     share: float | None = Field(default=None, description="useful of evaluated; null for fewer than 10")
-    interval: tuple[float, float] | None = Field(
-        default=None, description="95%, Wilson; null for fewer than 10"
+    interval: tuple[float, ...] | None = Field(
+        default=None, min_length=2, max_length=2, description="95%, Wilson; null for fewer than 10"
     )
 
 

@@ -31,16 +31,16 @@ router = authorized_router("exports")
 FormatAsked = Annotated[Format, Query(alias="format", description="how the rows are written")]
 
 
-def _streamed(route: str) -> dict[int | str, dict[str, Any]]:
+def _streamed() -> dict[int | str, dict[str, Any]]:
     content = {media.partition(";")[0]: {"schema": {"type": "string"}} for media in MEDIA_TYPES.values()}
-    example = EXAMPLES[route]["rows"]
+    example = EXAMPLES["export_scores"]["rows"]
     lines = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in example["value"])
     content[MEDIA_TYPES["ndjson"]] |= {"examples": {"rows": example | {"value": lines}}}
     entry = {200: {"description": "Rows, as a stream.", "content": content}}
     return entry | UNCHANGED | documented(e501=NO_PARQUET)
 
 
-@router.get("/exports/scores", response_class=Response, responses=_streamed("export_scores") | GONE_RUN)
+@router.get("/exports/scores", response_class=Response, responses=_streamed() | GONE_RUN)
 def export_scores(
     access: Granted,
     store: OpenedStore,
@@ -57,7 +57,7 @@ def export_scores(
     return _export(access, context, rows, form, f"{read_session.run_version} {language}")
 
 
-@router.get("/exports/changes", response_class=Response, responses=_streamed("export_changes") | GONE_RUN)
+@router.get("/exports/changes", response_class=Response, responses=_streamed() | GONE_RUN)
 def export_changes(
     since: SinceRun,
     access: Granted,

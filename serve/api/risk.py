@@ -4,6 +4,7 @@ from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
+from typing_extensions import TypeAliasType
 
 from configs.published import Decision, Language, ListPart, Score, Strength
 from serve.http.responses import OptionalMoney, Probability, ResponseContext, Schema
@@ -11,7 +12,16 @@ from serve.texts.decisions import decision_in_words, until_of
 from serve.texts.wording import Wording, change_in_words
 
 Band = Literal["high", "medium", "low"]
-_RISK = "calibrated probability of attrition within {} days; null if the bank's label does not reach"
+HorizonRisk = TypeAliasType(
+    "HorizonRisk",
+    Annotated[
+        Probability | None,
+        Field(
+            description="calibrated probability of attrition within so many days; null if the bank's label "
+            "does not reach"
+        ),
+    ],
+)
 
 
 class ReasonSchema(Schema):
@@ -30,9 +40,9 @@ class Risk(Schema):
     tier: str | None = Field(description="segment by AUM; null where the bank counts customers")
     lifecycle_stage: str
     aum: OptionalMoney
-    risk_30d: Probability | None = Field(default=None, description=_RISK.format(30))
-    risk_60d: Probability | None = Field(default=None, description=_RISK.format(60))
-    risk_90d: Probability | None = Field(default=None, description=_RISK.format(90))
+    risk_30d: HorizonRisk = None
+    risk_60d: HorizonRisk = None
+    risk_90d: HorizonRisk = None
     risk: Probability = Field(description="that at the longest horizon, by which customers are ranked")
     horizon_days: int = Field(description="days that `risk` looks ahead")
     risk_band: Band
@@ -40,7 +50,7 @@ class Risk(Schema):
     reasons: tuple[ReasonSchema, ...]
     risk_change: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] | None = Field(
         default=None,
-        description="of the risk at the longest horizon, since the run before; null: new in the cohort",
+        description="of `risk`, since the run before; null: new in the cohort",
     )
     change: str | None = Field(default=None, description="the change and what moved it, as a sentence")
     decision: str = Field(description="listed, or a code that says why not: docs/lists.md")
@@ -50,9 +60,9 @@ class Risk(Schema):
         default=None, description="the Monday from which a cool-down or the control group ends"
     )
     rank: Annotated[int, Field(ge=1)] | None = Field(default=None, description="place on the list")
-    part: ListPart | None = Field(default=None, description="of the list: this_week, or if_time")
+    part: ListPart | None = Field(default=None, description="of the list")
     money_to_keep: OptionalMoney = Field(
-        description="amount that a call is expected to keep: the order within each part of a list"
+        description="what a call is expected to keep: the order within each part"
     )
     next_step: str | None = Field(default=None, description="what to do first; for listed customers")
 

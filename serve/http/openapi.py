@@ -1,8 +1,9 @@
 """The API's document (OpenAPI 3.1): what several routes share stands once, under ``components``."""
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fastapi import FastAPI
@@ -10,10 +11,12 @@ from pydantic import BaseModel
 
 from serve.http.problem_kinds import kind_of
 from serve.http.problems import MEDIA_TYPE, Fault, Problem
-from serve.http.responses import Schema
+from serve.http.responses import ID, Schema
 
 Node = dict[str, Any]
 REFERENCE = "#/components/schemas/{model}"
+_NAMED = re.compile(r'"#/components/schemas/(\w+)"')
+PREFIXES = re.compile("^(Attrition|RateLimit)-")  # which the names of headers have, but not those in here
 SHORT = 75  # characters, below which a field is not worth a reference
 TAGS = {
     "customers": "Risk, reasons, decision and opt-out of customers.",
@@ -25,8 +28,8 @@ TAGS = {
     "probes": "Whether the service is alive and ready. They need no token.",
 }
 ABOUT = {
-    "description": "Scores are published once a week, and answered as published. Once a token is accepted, "
-    "errors have RateLimit headers too.",
+    "description": "Scores are published once a week, and answered as published. Answers may get more "
+    "fields. Once a token is accepted, errors have RateLimit headers too.",
     "contact": {"name": "Whoever runs the service in the bank"},
     "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
 }
@@ -75,28 +78,33 @@ def compact(document: Node) -> Node:
     schemas = components["schemas"] | {model.__name__: _schema_of(model) for model in (Problem, Fault)}
     components["schemas"] = {name: _schema(content) for name, content in schemas.items()}
     components["headers"] = {
-        name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()
+        PREFIXES.sub("", name): {"description": text, "schema": {"type": "string"}}
+        for name, text in _HEADERS.items()
     }
     operations = list(_operations(document))
-    for path, operation in operations:
+    for path, method, operation in operations:
         _shorten(operation)
-        operation["responses"] = _joined(operation["responses"])
+        held = method == "get" and "security" not in operation
+        operation["responses"] = _joined(operation["responses"], held)
         _declare_headers(path, operation)
-    alone = [operation for _, operation in operations]
-    components["responses"] = dict(_share_responses(alone))
+    alone = [operation for *_, operation in operations]
+    components["responses"] = dict(_share_errors(alone)) | dict(_share_answers(alone))
     components["parameters"] = dict(_share_parameters(alone))
-    components["examples"] = dict(_share_examples(alone))
-    components["schemas"] = _inherited(components["schemas"])
+    sent = set(_NAMED.findall(_text([operation.get("requestBody") for operation in alone])))
+    components["schemas"] = _inherited(components["schemas"], sent) | {
+        "ID": {"type": "string", "pattern": ID}
+    }
     components["schemas"] |= dict(_share_fields(components["schemas"]))
-    used = {tag for _, operation in operations for tag in operation["tags"]}
+    used = {tag for operation in alone for tag in operation["tags"]}
     tags = [{"name": name, "description": text} for name, text in TAGS.items() if name in used]
     return document | {"info": document["info"] | ABOUT, "tags": tags, "security": [{"HTTPBearer": []}]}
 
 
-def _operations(document: Node) -> Iterator[tuple[str, Node]]:
+def _operations(document: Node) -> Iterator[tuple[str, str, Node]]:
+    """Path, method and content of each."""
     for path, methods in document["paths"].items():
-        for operation in methods.values():
-            yield path, operation
+        for method, operation in methods.items():
+            yield path, method, operation
 
 
 def _schema(schema: Any) -> Any:
@@ -110,6 +118,9 @@ def _schema(schema: Any) -> Any:
         short[name] = _schema(short[name])
     for name in {"anyOf", "oneOf"} & set(short):
         short[name] = [_schema(content) for content in short[name]]
+    if short.get("type") == "string" and short.get("pattern") == ID:
+        del short["type"], short["pattern"]
+        short["$ref"] = REFERENCE.format(model="ID")
     match short.get("anyOf"):
         case [{"type": str(kind), **rest}, {"type": "null"}] if not {"enum", "const"} & set(rest):
             del short["anyOf"]
@@ -122,7 +133,7 @@ def _shorten(operation: Node) -> None:
     if operation.pop("security", None) is None:
         operation["security"] = []
     for parameter in operation.get("parameters", ()):
-        parameter["schema"] = _schema(parameter["schema"])
+        parameter["schema"] = _present(_schema(parameter["schema"]))
         parameter["schema"].pop("description", None)
         if not parameter["required"]:
             del parameter["required"]
@@ -131,13 +142,29 @@ def _shorten(operation: Node) -> None:
             response["description"] = "The answer."
         for kind, content in response.get("content", {}).items():
             content["schema"] = _schema(content["schema"])
+            if not content.get("examples", True):
+                del content["examples"]
             if kind == MEDIA_TYPE:
                 content["schema"] = {"$ref": "#/components/schemas/Problem"}
 
 
-def _joined(responses: Node) -> Node:
-    """The responses of a route, with one in place of all that every route refuses alike."""
-    others = {status: response for status, response in responses.items() if status not in COMMON}
+def _present(schema: Node) -> Node:
+    """The schema of a parameter that is there: one that is optional is left out, never null."""
+    match schema:
+        case {"anyOf": [content, {"type": "null"}], **rest}:
+            return content | rest
+        case {"type": [kind, "null"], **rest}:
+            return {"type": kind} | rest
+    return schema
+
+
+def _joined(responses: Node, held: bool) -> Node:
+    """The responses of a route, with one in place of all that every route refuses alike.
+
+    ``held`` says that an answer which the caller has already is not sent again.
+    """
+    left_out = {*COMMON} if held else {*COMMON, "304"}
+    others = {status: response for status, response in responses.items() if status not in left_out}
     refused = next((responses[status] for status in ("422", *COMMON) if status in responses), None)
     return others | ({"4XX": refused | {"description": _REFUSED}} if refused else {})
 
@@ -147,36 +174,31 @@ def _declare_headers(path: str, operation: Node) -> None:
         names: tuple[str, ...] = _BY_STATUS.get(status, ())
         if status == "200":
             names = names if "security" not in operation else ()
+            names = names if "304" in operation["responses"] else names[1:]  # without ETag
             names += _OF_EXPORTS if "/exports/" in path else ()
         if names:
-            response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+            response["headers"] = {
+                name: {"$ref": f"#/components/headers/{PREFIXES.sub('', name)}"} for name in names
+            }
 
 
-def _share_responses(operations: Sequence[Node]) -> Iterator[tuple[str, Node]]:
-    """Errors by their kind, and the answer without a body; in their place stands a reference.
+def _share_errors(operations: Iterable[Node]) -> Iterator[tuple[str, Node]]:
+    """Errors and the answer without a body, by status; in their place stands a reference.
 
-    A kind that has its status for itself is called by it. /problems has the words of each kind, so that here
-    the example of one is enough.
+    The description of a status names all its kinds, of which /problems has the words; so the example of one
+    that tells of places in the request is enough.
     """
-    kinds = {
-        (status, response["content"][MEDIA_TYPE]["example"]["type"])
-        for operation in operations
-        for status, response in operation["responses"].items()
-        if status >= "400"
-    }
-    alone = Counter(status for status, _ in kinds)
+    titles: defaultdict[str, dict[str, None]] = defaultdict(dict)
     for operation in operations:
         for status, response in operation["responses"].items():
             if status < "304":
                 continue
+            operation["responses"][status] = {"$ref": f"#/components/responses/{status}"}
             problem = response.get("content", {}).get(MEDIA_TYPE, {})
-            name = status
-            if alone[status] > 1 and status != "4XX":
-                name = problem["example"]["type"].rpartition("/")[2]
-            operation["responses"][status] = {"$ref": f"#/components/responses/{name}"}
             if problem and not problem["example"].get("errors"):
                 del problem["example"]
-            yield name, response
+            titles[status][response["description"]] = None
+            yield status, response | {"description": "; ".join(titles[status])}
 
 
 def _share_parameters(operations: Iterable[Node]) -> Iterator[tuple[str, Node]]:
@@ -186,27 +208,37 @@ def _share_parameters(operations: Iterable[Node]) -> Iterator[tuple[str, Node]]:
     yield from _shared(places, "parameters")
 
 
-def _share_examples(operations: Iterable[Node]) -> Iterator[tuple[str, Node]]:
-    """Those that two answers have alike."""
+def _share_answers(operations: Iterable[Node]) -> Iterator[tuple[str, Node]]:
+    """Those that two routes have alike."""
     places = [
-        (f"{operation['operationId']}-{name}", content["examples"], name)
+        (operation["operationId"], operation["responses"], status)
         for operation in operations
-        for response in operation["responses"].values()
-        for content in response.get("content", {}).values()
-        for name in content.get("examples", {})
+        for status in operation["responses"]
+        if status < "300"
     ]
-    yield from _shared(places, "examples")
+    yield from _shared(places, "responses")
 
 
-def _inherited(schemas: Node) -> Node:
-    """The schemas, and those that they are made of: what a model has from another stands there alone."""
+def _inherited(schemas: Node, sent: set[str]) -> Node:
+    """The schemas, and those that they are made of: what a model has from another stands there alone.
+
+    Those that callers ``sent``, and what they hold, are closed; answers may get more fields.
+    """
     models = {model.__name__: model for model in _heirs(Schema)}
     names = list(schemas)
     for name in names:  # which grow meanwhile
         names += [base.__name__ for base in _bases(models.get(name)) if base.__name__ not in names]
     whole = {name: schemas[name] if name in schemas else _schema_of(models[name]) for name in names}
     shared = {base.__name__ for name in names for base in _bases(models.get(name))}
-    return {name: _own(whole[name], models.get(name), name in shared) for name in sorted(names)}
+    closed = list(sent)
+    for name in closed:
+        closed += [
+            part for part in _NAMED.findall(_text(whole[name])) if part in whole and part not in closed
+        ]
+    return {
+        name: _own(whole[name], models.get(name), name in closed and name not in shared)
+        for name in sorted(names)
+    }
 
 
 def _heirs(model: type[Schema]) -> Iterator[type[Schema]]:
@@ -226,8 +258,8 @@ def _schema_of(model: type[BaseModel]) -> Node:
     return {name: content for name, content in schema.items() if name != "$defs"}
 
 
-def _own(schema: Node, model: type[Schema] | None, shared: bool) -> Node:
-    """What a model adds to its bases. One that others add to is open, so that they may."""
+def _own(schema: Node, model: type[Schema] | None, closed: bool) -> Node:
+    """What a model adds to its bases. One that others add to is not ``closed``, so that they may."""
     bases = _bases(model)
     if model and bases:
         declared = {field for base in bases for field in base.model_fields} - set(model.__annotations__)
@@ -235,10 +267,13 @@ def _own(schema: Node, model: type[Schema] | None, shared: bool) -> Node:
             "allOf": [{"$ref": REFERENCE.format(model=base.__name__)} for base in bases],
             "properties": {name: part for name, part in schema["properties"].items() if name not in declared},
             "required": [name for name in schema.get("required", ()) if name not in declared],
-            "unevaluatedProperties": schema["additionalProperties"],
+            "unevaluatedProperties": False,
         }
-    left_out = {"additionalProperties"} if bases or shared else set()
-    left_out |= {"unevaluatedProperties"} if shared else set()
+    left_out = {"additionalProperties", "type"} if bases else set()  # the type is that of the bases
+    left_out |= set() if closed else {"unevaluatedProperties"}
+    left_out |= (
+        {"additionalProperties"} if not closed and schema.get("additionalProperties") is False else set()
+    )
     left_out |= {name for name, part in schema.items() if part in ([], {})}
     return {name: part for name, part in schema.items() if name not in left_out}
 
@@ -268,5 +303,5 @@ def _shared(places: list[tuple[str, Any, Any]], kind: str) -> Iterator[tuple[str
             container[at] = {"$ref": f"#/components/{kind}/{names[text]}"}
 
 
-def _text(node: Node) -> str:
+def _text(node: Any) -> str:
     return json.dumps(node, sort_keys=True)

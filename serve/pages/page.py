@@ -196,8 +196,9 @@ def _refused(request: Request, status: int) -> Response:
     refusal = _REFUSALS.get(status, "unavailable")
     if status == 403 and request.method == "POST":
         refusal = "expired"  # a role without the right is shown no form
-    # Without the path where it may name somebody, so that a foreign number and an unknown one look alike.
-    again = here(request) if refusal in _PASSING and request.method == "GET" else ""
+    # Never with the address, which may name somebody: a foreign number and an unknown one look alike, and
+    # where the access log cannot be written, nobody is named. An empty link leads to this very address.
+    again = refusal in _PASSING and request.method == "GET"
     return show(request, "refused.html", status, refusal=refusal, again=again, here="/", back="/")
 
 
