@@ -309,6 +309,7 @@ def check_fault(work: Work, **environment: str) -> int:
     return code
 
 
+@pytest.mark.long
 @ON_SQLITE
 def test_a_disk_that_is_full_when_the_workbooks_are_written_leaves_the_week_before(work, bank, failing_calls):
     preload = {"LD_PRELOAD": str(failing_calls), "FAIL_BELOW": str(work.home / "lists")}

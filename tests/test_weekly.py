@@ -27,6 +27,7 @@ from pipeline.weekly import run_weekly
 from serve.app import create_app
 from serve.auth.tokens import issue
 from serve.store.store import Store
+from serve.texts.wording import Wording
 from tests.folders import bytes_below
 from tests.serve.conftest import demo_service, whole
 from tests.test_no_pickle import pickled
@@ -116,8 +117,10 @@ def test_the_service_answers_from_what_was_published(bank, week):
 def test_the_new_model_has_its_page_and_a_complete_card(bank, week):
     model_id = week[0].run.model_id
     page = (bank.home.reports / f"{model_id}.html").read_text("utf-8")
-    for said in ("At the lists&#39; capacity", "By group", "lifecycle stage", "age band", "too few"):
-        assert said in page
+    words = Wording(bank.settings.language)
+    keys = ("report.capacity", "report.groups", "report.name.lifecycle_stage", "report.name.age_band")
+    assert [key for key in keys if words(key) not in page] == []
+    assert words("report.few", group="nobody").removeprefix("nobody") in page
     assert "<script" not in page
     bundle = load(bank.home.models / model_id, bank.bundle_key)
     assert missing_in_card(model_card(bank.settings, bundle, evaluation_of(bank.home, model_id))) == []

@@ -128,6 +128,7 @@ def test_a_buckets_own_error_surfaces_and_the_session_goes_on(context):
     assert spark.over_buckets(context, abs, 2, lambda *_: None) == [0, 1]
 
 
+@pytest.mark.long
 def test_an_ingest_on_spark_writes_every_byte_of_a_local_one(context, tmp_path, monkeypatch):
     """A bank with its dirt in several files; then one of another encoding: the error and the old tables."""
     monkeypatch.setattr("pipeline.ingest.distributed.session", lambda _: nullcontext(context))
