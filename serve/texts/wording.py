@@ -62,8 +62,6 @@ class Wording:
         """
         return amount_in_words(minor / 100, self.language)
 
-    short = money
-
     def amount(self, minor: float, code: str) -> str:
         """
         >>> Wording("en").amount(184_320_050, "CNY"), Wording("zh").amount(184_320_050, "CNY")
