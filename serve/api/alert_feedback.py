@@ -1,6 +1,5 @@
 """Managers' verdicts on alerts: as they are sent, as they are stored, and what they say about the reasons."""
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -27,7 +26,6 @@ from serve.auth.policy import Role
 from serve.http.problems import CONFLICT, documented
 from serve.http.responses import ID, RunResponse, Schema
 from serve.store import alert_feedback
-from serve.store.read_session import GoneError
 
 COMPARES = (Role.ADMIN, Role.ANALYST)  # the others see no colleague's figures
 router = authorized_router("contacts")
@@ -136,13 +134,9 @@ def record_feedback(
 @router.get("/alert-feedback", responses=exemplified("recorded_feedback") | GONE_RUN)
 def recorded_feedback(access: Granted, limit: PageSize = 100, cursor: PageCursor = None) -> RecordedFeedback:
     """The verdicts recorded since a cursor, or ever, on customers within reach."""
-    feedback_id, key = json.loads(access.opened(cursor)) if cursor else (0, None)
-    with access.at_run() as read_session:
-        connection = read_session.connection
-        if key and not alert_feedback.holds(connection, feedback_id, key):
-            raise GoneError("the store was put back from a backup since this cursor was given.")
+    with access.since(cursor, alert_feedback.holds) as (read_session, feedback_id):
         scope = read_session.run_version, access.scope
-        verdicts = alert_feedback.recorded_after(connection, feedback_id, limit, *scope)
+        verdicts = alert_feedback.recorded_after(read_session.connection, feedback_id, limit, *scope)
     access.about(*sorted({verdict.customer_id for verdict in verdicts}))
     last = verdicts[-1] if verdicts else None
     return RecordedFeedback(
@@ -150,7 +144,7 @@ def recorded_feedback(access: Granted, limit: PageSize = 100, cursor: PageCursor
         alert_feedback=tuple(
             FeedbackSchema.model_validate(verdict, from_attributes=True) for verdict in verdicts
         ),
-        next_cursor=access.sealed(json.dumps([last.feedback_id, last.key])) if last else cursor,
+        next_cursor=access.after(last.feedback_id, last.key) if last else cursor,
     )
 
 

@@ -1,6 +1,5 @@
 """Contacts with customers: the outcome of a call as it is sent, alone or in batches, and as it is stored."""
 
-import json
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -202,19 +201,15 @@ def record_contacts(sent: ContactBatch, access: Granted, store: OpenedStore) -> 
 @router.get("/contacts", responses=exemplified("recorded_contacts") | GONE_RUN)
 def recorded_contacts(access: Granted, limit: PageSize = 100, cursor: PageCursor = None) -> RecordedContacts:
     """What was recorded since a cursor, or ever, of customers within reach: by pages, API and workbooks."""
-    contact_id, key = json.loads(access.opened(cursor)) if cursor else (0, None)
-    with access.at_run() as read_session:
-        connection = read_session.connection
-        if key and not contacts.holds(connection, contact_id, key):
-            raise GoneError("the store was put back from a backup since this cursor was given.")
+    with access.since(cursor, contacts.holds) as (read_session, contact_id):
         scope = read_session.run_version, access.scope
-        entries = contacts.recorded_after(connection, contact_id, limit, *scope)
+        entries = contacts.recorded_after(read_session.connection, contact_id, limit, *scope)
     access.about(*sorted({entry.customer_id for entry in entries}))
     last = entries[-1] if entries else None
     return RecordedContacts(
         **access.context(read_session.run).source,
         contacts=tuple(ContactEntry.model_validate(entry, from_attributes=True) for entry in entries),
-        next_cursor=access.sealed(json.dumps([last.contact_id, last.key])) if last else cursor,
+        next_cursor=access.after(last.contact_id, last.key) if last else cursor,
     )
 
 

@@ -13,6 +13,7 @@ from fastapi import Depends, HTTPException, Request, Response, Security
 from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
+from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 
 from configs.errors import DataError
@@ -101,6 +102,25 @@ class Access:
         """
         position = json.dumps([read_session.run.run_id, read_session.run_version, offset])
         return self.sealed(position) if offset < of else None
+
+    @contextmanager
+    def since(
+        self, cursor: str | None, holds: Callable[[Connection, int, str], bool]
+    ) -> Iterator[tuple[ReadSession, int]]:
+        """The served run, and the number of the last recorded entry given before (0: none) under a cursor.
+
+        ``holds`` finds an entry by number and key. Raises GoneError where it does not: a store put back from
+        a backup counts anew.
+        """
+        number, key = json.loads(self.opened(cursor)) if cursor else (0, None)
+        with self.at_run() as read_session:
+            if key and not holds(read_session.connection, number, key):
+                raise GoneError("the store was put back from a backup since this cursor was given.")
+            yield read_session, number
+
+    def after(self, number: int | None, key: str) -> str:
+        """A cursor for what is recorded after an entry."""
+        return self.sealed(json.dumps([number, key]))
 
     def sealed(self, position: str) -> str:
         """A cursor that holds at this address and scope alone."""

@@ -1,16 +1,16 @@
 """The model's last runs and drift, and the effect of calls by the customers of the control group."""
 
-from collections import Counter, defaultdict
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from sqlalchemy import Connection
 
 from serve.auth.access import Granted
 from serve.auth.policy import Role
 from serve.pages.page import Page, asked_run, show_run
 from serve.store import alert_feedback, assignments
+from serve.store.alert_feedback import GroupedBy, Precision
 
 pages = APIRouter(include_in_schema=False, route_class=Page)
 RUNS = 26  # shown, the newest; half a year of Mondays
@@ -39,7 +39,7 @@ def model_page(request: Request, access: Granted) -> Response:
             calibration=calibration,
             groups=groups,
             verdict=model_verdict(calibration, drift),
-            precisions=_precisions(alert_feedback.counts(session.connection), access.caller.role),
+            precisions=_precisions(session.connection, access.caller.role),
         )
 
 
@@ -61,38 +61,14 @@ def effect_page(request: Request, access: Granted) -> Response:
         return show_run(request, "effect.html", session, effect=effect, **values)
 
 
-@dataclass(frozen=True)
-class Precision:
-    """One row per reason or manager: alerts with a manager's verdict, the right ones among them."""
-
-    kind: str
-    name: str
-    verdicts: int
-    help: int
-    right: int
-
-    @property
-    def interval(self) -> tuple[float, float, float] | None:
-        """The share of the useful ones with its 95% interval; None for too few to say."""
-        enough = self.verdicts >= alert_feedback.LEAST
-        return alert_feedback.wilson(self.help, self.verdicts) if enough else None
-
-
-def _precisions(counts: list[tuple[str, str, str, int]], role: Role) -> list[Precision]:
-    """All verdicts, then by first reason; by manager for those alone who may compare them."""
-    totals: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    for reason, manager, verdict, number in counts:
-        kinds = [("all", ""), ("reason", reason)]
-        for kind in [*kinds, ("manager", manager)] if role is Role.ADMIN else kinds:
-            totals[kind][verdict] += number
-    order = ("all", "reason", "manager")
-    return sorted(
-        (
-            Precision(*kind, of_kind.total(), of_kind["useful"], of_kind["useful"] + of_kind["already_known"])
-            for kind, of_kind in totals.items()
-        ),
-        key=lambda row: (order.index(row.kind), -row.verdicts, row.name),
-    )
+def _precisions(connection: Connection, role: Role) -> list[tuple[str, str, Precision]]:
+    """Kind and name of each group: all verdicts, by first reason; by manager for who may compare them."""
+    kinds: tuple[GroupedBy, ...] = ("all", "reason", "manager")
+    return [
+        (kind, name, group)
+        for kind in kinds[: None if role is Role.ADMIN else 2]
+        for name, group in alert_feedback.precision(connection, kind).items()
+    ]
 
 
 def model_verdict(

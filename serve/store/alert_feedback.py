@@ -17,6 +17,7 @@ from serve.store import audit, tables
 from serve.store.contacts import Author, ConflictError
 from serve.store.scope import EVERYTHING, Scope
 
+GroupedBy = Literal["all", "reason", "manager"]
 LEAST = 10  # alerts evaluated below which nothing is told of a group
 
 
@@ -118,11 +119,16 @@ class Precision:
         return sum(self.verdicts.values())
 
     @property
+    def right(self) -> int:
+        """The useful ones, and those of what the manager knew already."""
+        return self.verdicts.get("useful", 0) + self.verdicts.get("already_known", 0)
+
+    @property
     def share(self) -> tuple[float, float, float] | None:
         return wilson(self.verdicts.get("useful", 0), self.evaluated) if self.evaluated >= LEAST else None
 
 
-def precision(connection: Connection, by: Literal["all", "reason", "manager"]) -> dict[str, Precision]:
+def precision(connection: Connection, by: GroupedBy) -> dict[str, Precision]:
     """The verdicts on alerts by group, the most evaluated first; one group of all is named ``all``."""
     groups: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for reason_group, manager_id, feedback, alerts in counts(connection):
