@@ -90,12 +90,12 @@ class Table:
         return (
             *(f"{name}_base" for name in self.money),
             *rate,
-            *(("superseded_on",) if "known_on" in self.names else ()),
+            *(("superseded_on",) if self.by_customer and "known_on" in self.names else ()),
         )
 
 
 _P, _I, _C, _X = SENSITIVITIES
-_MONEY, _UNITS = "DECIMAL(18,2)", "DECIMAL(18,4)"
+_MONEY, _UNITS, _PERCENT = "DECIMAL(18,2)", "DECIMAL(18,4)", "DECIMAL(18,4)"
 _CUSTOMER = Column("customer_id", "VARCHAR", "the bank's number of the customer", _X)
 _CURRENCY = Column("currency", "VARCHAR", "ISO 4217 code, for example CNY", _P)
 _VERSION = (
@@ -120,6 +120,8 @@ _TABLES = (
                    required=False, default="false"),
             Column("status", "VARCHAR", "active, frozen, deceased or closed", _C,
                    required=False, default="active", allowed=STATUSES),
+            Column("risk_grade", "INTEGER", "risk that the customer may take, 1 (least) to 5; empty: not "
+                   "assessed; never a feature", _X, nullable=True, required=False, minimum=1, maximum=5),
             Column("name", "VARCHAR", "name by which the manager addresses the customer; shown, never a "
                    "feature", _X, nullable=True, required=False),
             Column("phone", "VARCHAR", "telephone number that the manager calls; shown, never a feature", _X,
@@ -173,6 +175,29 @@ _TABLES = (
                    allowed=PRODUCT_CLASSES),
             Column("name", "VARCHAR", "name as customers know it", _P),
             _CURRENCY,
+            Column("risk_grade", "INTEGER", "least grade of a customer who may buy it, 1 to 5; empty: needs "
+                   "none", _P, nullable=True, required=False, minimum=1, maximum=5),
+            Column("months", "INTEGER", "term in months; empty: none", _P,
+                   nullable=True, required=False, minimum=1, maximum=600),
+        ),
+        by_customer=False,
+    ),
+    Table(
+        "offers", "offer of interest and version", ("offer_id",), "from_on",
+        (
+            Column("offer_id", "VARCHAR", "the bank's number of the offer", _P),
+            Column("product_class", "VARCHAR", "class of the product offered", _P, allowed=PRODUCT_CLASSES),
+            _CURRENCY,
+            Column("interest_rate", _PERCENT, "interest offered, percent a year", _P,
+                   minimum=0, maximum=100),
+            Column("months", "INTEGER", "term in months; empty: none", _P,
+                   nullable=True, required=False, minimum=1, maximum=600),
+            Column("least_amount", _MONEY, "least amount, in the offer's currency", _P,
+                   required=False, default="0", minimum=0),
+            Column("from_on", "DATE", "first day of the offer", _P),
+            Column("to_on", "DATE", "day after the last; empty while it runs", _P,
+                   nullable=True, required=False),
+            Column("known_on", "DATE", "day on which the bank's systems knew the row", _I),
         ),
         by_customer=False,
     ),
@@ -215,6 +240,8 @@ _TABLES = (
             Column("units", _UNITS, "units held, where the product has a price", _C,
                    nullable=True, required=False, minimum=0),
             Column("unit_price", _UNITS, "price of one unit", _C, nullable=True, required=False, minimum=0),
+            Column("interest_rate", _PERCENT, "interest that the balance earns, percent a year", _C,
+                   nullable=True, required=False, minimum=0, maximum=100),
             *_VERSION,
         ),
         references=(("customer_id", "customers"), ("product_id", "products")),

@@ -23,7 +23,7 @@ from configs.tables import TABLES
 from pipeline.artefacts import Home, fingerprint, read_json
 
 # Raised when the same files, SELECTs and settings would give other tables. Older ones are then made anew.
-INGEST_VERSION = 8
+INGEST_VERSION = 9
 UNDATED = "all"  # the part of a table whose rows are looked up rather than happen
 NOTES = "superseded.parquet"
 RECORDED = "recorded"  # the pointer to the contacts that were recorded here
@@ -124,8 +124,15 @@ class Ingested:
 
     def products(self) -> dict[str, pa.Table]:
         """The table of products under its name; empty where none was delivered."""
-        path = self.whole("products")
-        return {"products": pq.read_table(path)} if path.is_file() else {}
+        return self._undated("products")
+
+    def offers(self) -> dict[str, pa.Table]:
+        """The table of offers, every version of each, under its name; empty where none was delivered."""
+        return self._undated("offers")
+
+    def _undated(self, table: str) -> dict[str, pa.Table]:
+        path = self.whole(table)
+        return {table: pq.read_table(path)} if path.is_file() else {}
 
     def parts(
         self, table: str, bucket: int | None = None, since: int = 0, before: int = 10_000

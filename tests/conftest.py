@@ -63,6 +63,7 @@ _DEFAULTS: dict[str, Row] = {
     "customers": {"is_staff": False, "marketing_opt_out": False, "status": "active"},
     "assignments": {"manager_id": "M1", "branch_id": "B1"},
     "products": {"currency": "CNY"},
+    "offers": {"currency": "CNY", "least_amount": 0},
     "transactions": {"account_id": "A", "currency": "CNY", "kind": "other", "channel": "mobile",
                      "counterparty": "none"},
     "holdings": {"account_id": "", "currency": "CNY", "share": 1},
@@ -97,7 +98,7 @@ def _filled(name: str, row: Row, number: int) -> Row:
         full.setdefault("name", full["product_id"])
     for column in contract.columns:
         if column.type.startswith("DECIMAL") and full.get(column.name) is not None:
-            cents = Decimal("0.01") if column.name in contract.money else Decimal("0.0001")
+            cents = Decimal("0.01") if column.type == "DECIMAL(18,2)" else Decimal("0.0001")
             full[column.name] = Decimal(full[column.name]).quantize(cents)
     return {"to_base": Decimal(1)} | {f"{money}_base": full[money] for money in contract.money} | full
 

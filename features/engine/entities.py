@@ -30,7 +30,7 @@ VOCABULARY: dict[tuple[str, str], tuple[str, ...]] = {
 # not even read.
 UNREAD = frozenset(
     ("transaction_id", "contact_id", "response_id", "amount", "balance", "share", "currency",
-     "gender", "birth_year", "name", "phone", "deleted")
+     "gender", "birth_year", "risk_grade", "name", "phone", "interest_rate", "deleted")
 )  # fmt: skip
 
 

@@ -222,7 +222,9 @@ def _row_rules(table: Table, base_currency: str) -> list[str]:
     rules = [f"CASE WHEN t.{column} IS NOT NULL AND ref_{other}.{TABLE_KEY[other]} IS NULL "
              f"THEN '{column}: ''' || left(t.{column}, 40) || ''' is not in table {other}' END"
              for column, other in table.references]  # fmt: skip
-    if table.name not in ("customers", "assignments") and {"known_on", table.happened} <= set(table.names):
+    if table.name not in ("customers", "assignments", "offers") and {"known_on", table.happened} <= set(
+        table.names
+    ):
         rules.append(f"CASE WHEN t.{table.happened}::DATE > t.known_on THEN '{table.happened}: ' "
                      f"|| t.{table.happened}::DATE || ' lies after known_on ' || t.known_on END")  # fmt: skip
     dates = [name for name in dict.fromkeys((table.happened, "known_on")) if name in table.names]

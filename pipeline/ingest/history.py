@@ -154,8 +154,8 @@ def refuse_lost_tables(state: Ingestion, selects: Sequence[str]) -> None:
 
 
 def _is_history(table: Table) -> bool:
-    """True for a table whose rows nothing else misses: of customers, and who was who."""
-    return table.by_customer or table.name == NUMBERS
+    """True for a table whose rows nothing else misses: those with a day of knowing, and who was who."""
+    return "known_on" in table.names or table.name == NUMBERS
 
 
 def refuse_gone(state: Ingestion) -> None:

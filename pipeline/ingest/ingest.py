@@ -273,6 +273,8 @@ def _note(state: load.Ingestion, loaded: list[Loaded]) -> None:
     """Write what readers and the next delivery need to know, and the two pages for people."""
     plan, before = state.plan, state.plan.base.tables if state.plan.base else None
     known = [day for name in ORDER for day in _over_parts(state, name, "min(known_on)")]
+    whole = [before.whole("offers")] if before else []
+    known += latest_date.newly_known(state.con, _parts(state, "offers"), whole)
     history = [*(before.history if before else ()), Delivery(plan.name, min(known, default=None))]
     builds_on = (*before.builds_on, before.fingerprint) if before else ()
     days = _days(state)

@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 
 from pipeline.ingest import relations
+from pipeline.ingest.relations import sql_text
 from pipeline.ingest.values import NO_NOTATION, typed
 
 SILENCE, MOST_SILENT = timedelta(weeks=8, days=1), timedelta(weeks=104)  # without bookings
@@ -72,3 +73,15 @@ def first_days(booked: date, valued: date | None) -> dict[str, date | None]:
     """
     begins = valued if valued and valued > booked + MONTH else booked
     return {"first_day": begins, "first_booked": booked, "first_valued": valued}
+
+
+def newly_known(con: duckdb.DuckDBPyConnection, after: Sequence[Path], before: Sequence[Path]) -> list[date]:
+    """The earliest ``known_on`` of the rows of ``after`` that ``before`` lacks; nothing where there is none.
+
+    Both are files of a table that is whole in each delivery; a file that is not there has no rows.
+    """
+    rows = [f"SELECT * FROM read_parquet({sql_text(path)})" for path in (*after, *before) if path.is_file()]
+    if not any(path.is_file() for path in after):
+        return []
+    days = con.execute(f"SELECT min(known_on) FROM ({' EXCEPT '.join(rows)})").fetchall()
+    return [day for (day,) in days if day]

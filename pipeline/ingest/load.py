@@ -219,10 +219,9 @@ def store_references(state: Ingestion, table: Table) -> None:
 def _compare(state: Ingestion, table: Table, base: Base) -> None:
     """Raises ReadAllError when rows that earlier deliveries rest on are gone or read otherwise now."""
     daily = f"SELECT * FROM ({DAILY.replace('{rates}', '{0}')}) WHERE day <= '{base.noted['money_through']}'"
-    rest_on = {"products": "SELECT * FROM {0}", "managers": "SELECT manager_id FROM {0}", "rates": daily,
-               NUMBERS: "SELECT * FROM {0}"}  # fmt: skip
+    rest_on = {"managers": "SELECT manager_id FROM {0}", "rates": daily}
     before, after = (
-        rest_on[table.name].format(f"read_parquet({sql_text(path)})")
+        rest_on.get(table.name, "SELECT * FROM {0}").format(f"read_parquet({sql_text(path)})")
         for path in (base.tables.whole(table.name), state.draft / table.name / f"{UNDATED}.parquet")
     )
     if number(state.con, f"SELECT count(*) FROM ({before} EXCEPT {after})"):

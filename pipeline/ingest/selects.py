@@ -17,8 +17,8 @@ from configs.tables import EVENT_TABLES, OPTIONAL_REFERENCE, TABLES, Column, Tab
 from pipeline.ingest.casts import BEGIN, END
 
 # Tables that others refer to come first.
-ORDER = ("products", "managers", "rates", "customer_numbers", "customers", "assignments", "transactions",
-         "holdings", "contacts", "events", "surveys", "labels")  # fmt: skip
+ORDER = ("products", "offers", "managers", "rates", "customer_numbers", "customers", "assignments",
+         "transactions", "holdings", "contacts", "events", "surveys", "labels")  # fmt: skip
 # What DuckDB quotes from the rows, from the first quote to the last, and numbers: it may be about a person.
 VALUES = r"(?s)(?<!\w)['\"](.*['\"]|.*)|\b\d[\d.:+-]*"
 # Expressions whose value depends on their own row only; functions are looked up.
@@ -45,7 +45,7 @@ def load_selects(settings: Settings) -> dict[str, str]:
             raise DataError(
                 f"table {name!r} is needed. Write {where}/{name}.sql{other if name == 'holdings' else ''}."
             )
-        if name in selects and settings.counts == "customers" and name in ("products", "holdings"):
+        if name in selects and settings.counts == "customers" and name in ("products", "offers", "holdings"):
             raise DataError(
                 f"{where}/{name}.sql is there, but with counts = 'customers' nothing looks at balances. Set "
                 f"counts = 'money' in {where}/bank.toml, or remove the file."

@@ -13,7 +13,7 @@ TYPES = {"VARCHAR", "DATE", "TIMESTAMP", "BOOLEAN", "INTEGER"}
 
 def test_the_tables_of_the_design() -> None:
     assert list(TABLES) == [
-        "customers", "customer_numbers", "assignments", "managers", "products", "transactions",
+        "customers", "customer_numbers", "assignments", "managers", "products", "offers", "transactions",
         "holdings", "contacts", "events", "surveys", "labels", "rates",
     ]  # fmt: skip
     needed = {name for name, table in TABLES.items() if table.needed}

@@ -625,3 +625,32 @@ def holdings_of(tables: Path) -> dict[tuple[str, date], Decimal]:
             [f"{tables}/holdings/bucket=*/*.parquet"],
         ).fetchall()
     return {(customer, day): balance for customer, day, balance in rows}
+
+
+OFFERS = "NO,PCT,BEGIN,UNTIL,LOADED\n"
+
+
+def test_offers_are_seen_from_the_day_they_were_known(tiny: Any) -> None:
+    tiny.declare("[sources]", '[sources]\noffer = { files = "offer_*.csv" }')
+    tiny.select(
+        "offers",
+        "SELECT NO AS offer_id, 'term' AS product_class, 'CNY' AS currency, PCT AS interest_rate, "
+        "BEGIN AS from_on, UNTIL AS to_on, LOADED AS known_on, _file, _line FROM offer",
+    )
+    # Announced before it begins; of the second the rate is no percentage.
+    tiny.write("offer_1.csv", OFFERS + "O1,1.75,2024-03-05,,2024-03-02\nO2,175,2024-03-05,,2024-03-02\n")
+    before = tiny.ingest()
+    ((offer, rate),) = [
+        (row["offer_id"], row["interest_rate"]) for row in before.offers()["offers"].to_pylist()
+    ]
+    assert (offer, rate) == ("O1", Decimal("1.7500"))
+    tiny.write("offer_2.csv", OFFERS + "O1,1.75,2024-03-05,2024-03-09,2024-03-08\n")
+    after = tiny.ingest()
+    assert after.builds_on == (before.fingerprint,)
+    assert len(after.offers()["offers"]) == 2
+    assert [after.as_of(day) == before.as_of(day) for day in (date(2024, 3, 8), date(2024, 3, 9))] == [
+        True, False,
+    ]  # fmt: skip
+    (tiny.raw / "offer_1.csv").unlink()
+    with pytest.raises(DataError, match=r"stand in no file any more.*offers"):
+        tiny.ingest()
