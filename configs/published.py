@@ -6,6 +6,8 @@ from datetime import date
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
+from configs.branch_rows import BranchFigures, Handover, TierWatch
+
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
@@ -90,6 +92,8 @@ class Score:
         return "if_time" if self.risk_band == "low" else "this_week"
 
     risk_own: float | None = None
+    segment: str = ""  # empty where the bank has none
+    household_id: str | None = None
 
     def risks(self, horizon_days: int) -> dict[int, float]:
         """The probability by horizon in days, the shortest first, without the horizons that are not known.
@@ -273,7 +277,7 @@ class Departure:
 class PreparedAnswer:
     """One row per scored customer: the answer about the risk, made when the run is published, by language.
 
-    ``form`` names the release that made it; another release does not use it.
+    ``form`` names the release that made it; others do not use it.
     """
 
     customer_id: str
@@ -288,10 +292,9 @@ class PreparedAnswer:
 class RunExtras:
     """Published with a run, besides scores and lists.
 
-    Profiles and answers are of everyone scored, or of nobody, and are drawn one by one. ``drift`` is measured
-    by pipeline/monitoring/drift.py, None where it cannot be;
-    ``calibration`` by pipeline/monitoring/calibration.py; ``gates`` are the figures and verdicts of
-    pipeline/gates.
+    Profiles and answers are of everyone scored, or of nobody; they and the figures of branches are drawn one
+    by one. ``drift``, None where it cannot be measured, and ``calibration`` are those of pipeline/monitoring;
+    ``gates`` are the figures and verdicts of pipeline/gates.
     """
 
     profiles: Iterable[Profile] = ()
@@ -301,6 +304,9 @@ class RunExtras:
     calibration: Mapping[str, Any] | None = None
     gates: Mapping[str, Any] | None = None
     prepared_answers: Iterable[PreparedAnswer] = ()
+    branch_figures: Iterable[BranchFigures] = ()
+    tier_watches: Iterable[TierWatch] = ()
+    handovers: Iterable[Handover] = ()
 
 
 @dataclass(frozen=True)

@@ -25,3 +25,7 @@ def column(name: str, kind: Any, sensitivity: Sensitivity, doc: str, *rest: Any,
 
 def customer(**options: Any) -> Any:
     return column("customer_id", Id, PERSONAL, "the bank's number of the customer", **options)
+
+
+def of_run(*rest: Any) -> Any:
+    return column("run_version", sa.Integer, INTERNAL, "the run the row belongs to", *rest, primary_key=True)

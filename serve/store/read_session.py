@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, Table, and_, func, select
 
+from configs.branch_figures.contents import ContentName
 from configs.call_lists import ListTerms
 from configs.errors import DataError, did_you_mean
 from configs.published import Decision, Exclusion, Manager, Profile, Run, Score
@@ -178,6 +179,13 @@ class ReadSession:
         query = select(figures).where(figures.c.name == name, figures.c.run_version.in_(versions))
         by_version = {row.run_version: json.loads(row.content) for row in self.connection.execute(query)}
         return [(rows.run_from(row), by_version.get(row.run_version)) for row in newest]
+
+    def branch_figures(self, branch_id: str, name: ContentName) -> dict[str, Any] | None:
+        """A content of a branch within reach, or of the bank (``WHOLE_BANK``); None if not published."""
+        table = tables.branch_figures
+        query = self.of(table).where(table.c.branch_id == branch_id, table.c.name == name)
+        row = self.connection.execute(query).first()
+        return json.loads(row.content) if row else None
 
     def list_terms(self) -> ListTerms | None:
         """What a reader must know of the bank's settings; None in a run that was published without it."""

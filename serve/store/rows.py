@@ -15,8 +15,19 @@ from typing import Any
 
 from sqlalchemy import Connection, Date, Row, Table, insert, text
 
+from configs.branch_figures.contents import as_object
+from configs.branch_rows import BranchFigures
 from configs.errors import DataError
-from configs.published import Booking, Change, Maturity, PastContact, Profile, Reason, Run, Score
+from configs.published import (
+    Booking,
+    Change,
+    Maturity,
+    PastContact,
+    Profile,
+    Reason,
+    Run,
+    Score,
+)
 from serve.store import tables
 
 BATCH = 10_000  # rows handed to SQLite's driver at once; bounds memory
@@ -57,6 +68,12 @@ def reason_rows(run_version: int, scores: Iterable[Score]) -> Iterator[Values]:
     for score in scores:
         for place, reason in enumerate(score.reasons, start=1):
             yield run_version, score.customer_id, place, *values(reason)
+
+
+def figure_rows(run_version: int, figures: Iterable[BranchFigures]) -> Iterator[Values]:
+    """One row per branch and content. Raises DataError for what JSON cannot hold, such as a NumPy number."""
+    for item in figures:
+        yield run_version, item.branch_id, item.name, dump(as_object(item.content), separators=(",", ":"))
 
 
 def object_rows(run_version: int, table: Table, objects: Iterable[object]) -> Iterator[Values]:
@@ -100,8 +117,8 @@ def dump(value: object, **options: Any) -> str:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, **options)
     except (TypeError, ValueError) as error:
         raise DataError(
-            f"a change, a count, the manifest, a profile or a model card cannot be stored: {error}. "
-            "Hand over plain Python values."
+            "a change, a count, the manifest, a profile, a branch's figures or a model card cannot be stored"
+            f": {error}. Hand over plain Python values."
         ) from None
 
 

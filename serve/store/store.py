@@ -275,6 +275,7 @@ def _tables_of(
     yield tables.scores, rows.score_rows(run_version, scores)
     yield tables.reasons, rows.reason_rows(run_version, scores)
     yield tables.profiles, profile_rows(run_version, extras.profiles)
+    yield tables.branch_figures, rows.figure_rows(run_version, extras.branch_figures)
     for table, published in (
         (tables.exclusions, exclusions),
         (tables.managers, (call_list.manager for call_list in lists if call_list.manager)),
@@ -282,6 +283,8 @@ def _tables_of(
         (tables.prepared_answers, extras.prepared_answers),
         (tables.coverage, extras.coverage),
         (tables.departures, extras.departures),
+        (tables.tier_watches, extras.tier_watches),
+        (tables.handovers, extras.handovers),
     ):
         yield table, rows.object_rows(run_version, table, published)
 

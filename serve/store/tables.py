@@ -11,19 +11,16 @@ from typing import Any
 import sqlalchemy as sa
 
 from configs.published import HORIZONS
-from serve.store import alarm_tables, notification_tables
+from serve.store import alarm_tables, branch_tables, notification_tables
 from serve.store.columns import CONFIDENTIAL, INTERNAL, PERSONAL, PUBLIC, Id
 from serve.store.columns import column as _column
 from serve.store.columns import customer as _customer
 from serve.store.columns import metadata as metadata
+from serve.store.columns import of_run as _of_run
 from serve.store.columns import table as _table
 from serve.store.contact_tables import alert_feedback as alert_feedback
 from serve.store.contact_tables import contacts as contacts
 from serve.store.contact_tables import opt_outs as opt_outs
-
-
-def _of_run(*rest: Any) -> Any:
-    return _column("run_version", sa.Integer, INTERNAL, "the run the row belongs to", *rest, primary_key=True)
 
 
 def _slot() -> Any:
@@ -74,6 +71,10 @@ scores = _table(
             sa.CheckConstraint("risk_change BETWEEN -1 AND 1"), nullable=True),
     _column("changes", sa.Text, CONFIDENTIAL, "JSON array: what moved the score, only ever read with it"),
     _risk("risk_own", "the run's horizon_days, neither 30, 60 nor 90,"),
+    _column("segment", sa.String, CONFIDENTIAL, "by value, risk and stage; empty where the run has none",
+            server_default=""),
+    _column("household_id", Id, PERSONAL, "the bank's number of the household; empty without one",
+            nullable=True),
     sa.Index("scores_of_branch", "run_version", "branch_id", "manager_id"),
 )
 
@@ -292,6 +293,8 @@ ended_sessions = _table(
 # fmt: on
 
 notifications, announcements = notification_tables.notifications, notification_tables.announcements
+branch_figures, tier_watches = branch_tables.branch_figures, branch_tables.tier_watches
+handovers, handover_acceptances = branch_tables.handovers, branch_tables.handover_acceptances
 OF_OPERATORS = (alarm_tables.alarms, alarm_tables.command_runs)  # since version 0002
 
 # Children first: the order in which a run's rows can be deleted.

@@ -3,7 +3,7 @@
 import secrets
 import tomllib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
 from typing import Any
@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from configs.bank_folder import DEFAULTS, with_amounts
+from configs.branch_rows import BranchFigures, Handover, TierWatch
 from configs.call_lists import CallList, Week
 from configs.published import Exclusion, Manager, Profile, Reason, ResponseRate, Run, RunExtras, Score
 from configs.service import ServiceSettings
@@ -221,9 +222,29 @@ def store(store_url):
         yield store
 
 
+@dataclass(frozen=True)
+class Movement:
+    """A content of the form of configs/branch_figures."""
+
+    customers: int
+    aum_minor: tuple[int, ...]
+
+
+def of_branches() -> dict[str, Any]:
+    """Figures of branch B1 and the bank, a tier about to fall and a customer to hand over."""
+    due = date(2026, 8, 3), date(2027, 2, 1), 77
+    watch = TierWatch("c1", "B1", "M1", "affluent", "mass", *due, 40_000_00, 10_000_00, 31_168_84)
+    return {
+        "branch_figures": [BranchFigures(branch, "movement", Movement(5, (1, 2))) for branch in ("", "B1")],
+        "tier_watches": [watch],
+        "handovers": [Handover("c3", "B1", "M1", None)],
+    }
+
+
 @pytest.fixture
 def published(store, scores, exclusions, lists, profiles):
-    extras = RunExtras(profiles, prepared_answers=prepared_answers(published_run(), scores, lists))
+    answers = prepared_answers(published_run(), scores, lists)
+    extras = RunExtras(profiles, prepared_answers=answers, **of_branches())
     store.publish(published_run(), scores, exclusions, lists, extras)
     return store
 

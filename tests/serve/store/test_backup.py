@@ -82,6 +82,10 @@ BROKEN = {
         "a row of (profiles|decisions) belongs to nothing",
     ),
     "a lost key": ("UPDATE decisions SET manager_id = 'M9'", "a row of decisions belongs to nothing"),
+    "figures of no run": (
+        "UPDATE branch_figures SET run_version = 9",
+        "a row of branch_figures belongs to nothing",
+    ),
     "no pointer's run": ("UPDATE current_run SET run_version = 9", "a row of current_run belongs to nothing"),
     "another version": (
         "UPDATE schema_version SET version_num = '0099'",

@@ -4,10 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from configs.branch_rows import BranchFigures
 from configs.errors import DataError
 from configs.published import Coverage, Departure, RunExtras
 from serve.store.branch_summary import branch_summary
+from serve.store.scope import EVERYTHING, Reach, Scope
 from serve.store.store import keep_figures
+from tests.serve.conftest import Movement
 
 
 def test_figures_are_replaced_and_belong_to_their_run(published, publish_run):
@@ -43,6 +46,28 @@ def test_figures_are_published_with_their_run_or_not_at_all(published, publish_r
         assert (read_session.run.run_id, read_session.branch_known("B1")) == ("run-2", True)
         assert [one.manager_id for one in branch_summary(read_session, "B1").departures] == ["M0"]
         assert read_session.figures("drift", 1)[0][1] == {"most": []}
+
+
+def test_a_branch_reads_its_own_figures_alone(published, publish_run):
+    content = {"customers": 5, "aum_minor": [1, 2]}
+    for scope, seen in {
+        EVERYTHING: {"", "B1"},
+        Scope(Reach.BRANCH, "B1"): {"B1"},
+        Scope(Reach.OWN, "M1"): set(),
+    }.items():
+        with published.at_run(scope=scope) as session:
+            read = {branch: session.branch_figures(branch, "movement") for branch in ("", "B1", "B2")}
+            assert {branch: content for branch, content in read.items() if content} == dict.fromkeys(
+                seen, content
+            )
+            assert session.branch_figures("B1", "load") is None
+    for unfit in (1.5, True):
+        with pytest.raises(
+            DataError, match=r"aum_minor of a branch's figures is .*: money is a whole number"
+        ):
+            publish_run(
+                extras=RunExtras(branch_figures=[BranchFigures("", "movement", Movement(5, (unfit,)))])
+            )
 
 
 def test_what_cannot_be_stored_is_refused(published):

@@ -19,7 +19,7 @@ from configs.published import Change, Coverage, Departure, Exclusion, Manager, R
 from serve.api.prepared import prepared_answers
 from serve.store import read_session as read_session
 from serve.store import tables
-from tests.serve.conftest import whole
+from tests.serve.conftest import of_branches, whole
 
 pytestmark = pytest.mark.either_store
 
@@ -118,7 +118,9 @@ def test_old_runs_are_pruned_with_all_their_rows_but_not_the_one_served(
         run = f"run-{number}", date(2026, 11, 16) + timedelta(weeks=number - 1)
         coverage, left = Coverage("B1", "M1", 4, 1, 100, 2), Departure("B1", "M0", 1, 1, 5)
         answers = prepared_answers(make_run(*run), scores, lists)
-        extras = RunExtras(profiles, [coverage], [left], {"most": []}, prepared_answers=answers)
+        extras = RunExtras(
+            profiles, [coverage], [left], {"most": []}, prepared_answers=answers, **of_branches()
+        )
         publish_run(*run, extras=extras)
     assert published.prune(4, 4, 130) == 0
     assert published.prune(2, 2, 130) == 2
