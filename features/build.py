@@ -27,6 +27,7 @@ from features.families.holdings import holdings, rollover
 from features.families.lifecycle import firsts, lifecycle, past, season
 from features.families.relationship import assigned, relationship, surveys
 from features.label import is_known, label_of, make_outcome_window
+from features.tier_rule import tier_places
 from features.weight import base_aum, present_aum, rows_before
 
 Family = Callable[[Bucket], Columns]
@@ -129,6 +130,7 @@ def _compute(entities: Entities, calendar: Calendar, settings: Settings) -> Arra
     bucket = make_bucket(entities, calendar, settings)
     base, aum = (of(entities, bucket.balances, settings) for of in (base_aum, present_aum))
     code = exclusion(entities, bucket.balances, base, rows_before(entities, calendar), settings)
+    tier = tier_places(bucket.balances, base, settings)
     features = {
         name: np.full(array.shape, np.nan) if is_below(name, calendar.windows[0]) else array
         for family in families(settings)
@@ -136,10 +138,11 @@ def _compute(entities: Entities, calendar: Calendar, settings: Settings) -> Arra
     }
     days = make_booking_days(entities, calendar)
     booked = dict(zip(_BOOKED, (days.number, days.since_first, days.since_last), strict=True))
-    return {_EXCLUSION: code.astype(np.float64), _BASE: base, _NOW: aum} | booked | features
+    codes = {_EXCLUSION: code.astype(np.float64), _TIER: tier.astype(np.float64)}
+    return codes | {_BASE: base, _NOW: aum} | booked | features
 
 
-_EXCLUSION, _BASE, _NOW = Name("_exclusion", ""), Name("_aum_base", ""), Name("_aum", "")
+_EXCLUSION, _TIER, _BASE, _NOW = (Name(f"_{name}", "") for name in ("exclusion", "tier", "aum_base", "aum"))
 # The cohort's columns behind the probability of silence, which is learnt from everybody, eligible or not.
 _BOOKED = tuple(Name(f"_{name}", "") for name in ("booking_days", "days_since_first", "days_since_last"))
 _UNKNOWN = CODES.index("not_yet_customer")
@@ -153,12 +156,12 @@ def _one_snapshot(
     customer, eligible = np.flatnonzero(code != _UNKNOWN), np.flatnonzero(code == ELIGIBLE)
     only, day = calendar.only(s), EPOCH + timedelta(days=int(calendar.snapshots[s]))
     base, labels = arrays[_BASE][s, customer], entities.tables["assignments"].labels
-    tiers = [None if np.isnan(aum) else settings.tier_of(aum).name for aum in base]
+    tier, names = arrays[_TIER][s, customer].astype(np.int64), [tier.name for tier in settings.tiers]
     cohort = {
         "exclusion": _words(code[customer], CODES, ""),
         "aum_base": pa.array(base),
         "aum": pa.array(arrays[_NOW][s, customer]),
-        "tier": pa.array(tiers, pa.string()),
+        "tier": _words(tier, names, None),
         "lifecycle_stage": _words(arrays[_STAGE][s, customer].astype(np.int64), STAGES, ""),
         "marketing_opt_out": pa.array(opted_out(entities, only)[0, customer]),
     } | {str(name)[1:]: pa.array(arrays[name][s, customer]) for name in _BOOKED}
@@ -168,7 +171,7 @@ def _one_snapshot(
     columns = {
         str(name): pa.array(array[s][eligible])
         for name, array in arrays.items()
-        if name not in (_EXCLUSION, _BASE, _NOW, *_BOOKED)
+        if name not in (_EXCLUSION, _TIER, _BASE, _NOW, *_BOOKED)
     }
     cohort_table = pa.table(_keys(entities, customer, day) | cohort)
     return day, cohort_table, pa.table(_keys(entities, eligible, day) | columns)

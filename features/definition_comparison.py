@@ -15,7 +15,6 @@ from features.engine.balances import make_balances
 from features.engine.cut import Arrays, any_between, recompute_late_arrivals
 from features.engine.entities import Entities, Ints, day_number
 from features.engine.tiles import Calendar, SnapshotArray
-from features.families.balances import place
 from features.families.relationship import assigned
 from features.label import (
     Flags,
@@ -26,6 +25,7 @@ from features.label import (
     label_of,
     make_outcome_window,
 )
+from features.tier_rule import tier_places
 from features.weight import base_aum, present_aum, rows_before
 
 UNKNOWN = -2
@@ -93,10 +93,11 @@ def compare(
     )
     longest = max(range(len(candidates)), key=lambda k: candidates[k].label.horizon_days)
     labels = entities.tables["assignments"].labels["branch_id"]
-    return Compared(verdicts, verdicts[longest].still_here, place(arrays[_BASE], first.tiers), branch, labels)
+    tier = arrays[_TIER].astype(np.int64)
+    return Compared(verdicts, verdicts[longest].still_here, tier, branch, labels)
 
 
-_BASE, _NOW = Name("aum_base", ""), Name("aum", "last")
+_TIER, _NOW = Name("tier", "place"), Name("aum", "last")
 
 
 def _arrays(entities: Entities, calendar: Calendar, candidates: Sequence[Settings]) -> Arrays:
@@ -107,7 +108,8 @@ def _arrays(entities: Entities, calendar: Calendar, candidates: Sequence[Setting
         Name("exclusion", str(k)): exclusion(entities, balances, base, active, candidate).astype(np.float64)
         for k, candidate in enumerate(candidates)
     }
-    return arrays | {_BASE: base, _NOW: aum}
+    tier = tier_places(balances, base, candidates[0])
+    return arrays | {_TIER: tier.astype(np.float64), _NOW: aum}
 
 
 def _verdict(

@@ -47,7 +47,7 @@ from features.engine.balances import MINOR, Balances, make_balances
 from features.engine.cut import any_between, seen, value_as_of
 from features.engine.entities import FOREVER, Entities, Ints, Rows
 from features.engine.tiles import Calendar, SnapshotArray
-from features.families.balances import lower_bound
+from features.tier_rule import lower_bound
 from features.weight import base_aum
 
 DOWNGRADE_DAYS = 28  # so long below the bound: a month's salary or a maturing product has come by then

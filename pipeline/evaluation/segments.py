@@ -35,7 +35,7 @@ def segments(settings: Settings, home: Home, tables: Ingested, rows: Matrix) -> 
     cohort = read_partition(home, "cohort", mondays).set_index(list(KEY)).loc[keys].reset_index()
     person = _persons(tables, mondays).loc[keys]
     texts: dict[str, Iterable[object]] = {
-        "tier": [settings.tier_of(aum).name for aum in rows.aum],
+        "tier": cohort["tier"],
         "branch": cohort["branch_id"],
         "manager": cohort["manager_id"].fillna("nobody"),
         "lifecycle stage": cohort["lifecycle_stage"],

@@ -16,11 +16,11 @@ from tests.matrices import made_matrix
 
 FIRST, SECOND = date(2024, 3, 4), date(2024, 3, 11)
 COHORT = {
-    # customer: manager, branch, stage, opted out; excluded customers stand in the cohort too.
-    "C1": ("M1", "B1", "mature", False),
-    "C2": ("M2", "B1", "new", True),
-    "C3": (None, "B2", "growing", False),
-    "C4": (None, None, "mature", False),
+    # customer: manager, branch, stage, opted out, tier; excluded customers stand in the cohort too.
+    "C1": ("M1", "B1", "mature", False, "mass"),
+    "C2": ("M2", "B1", "new", True, "affluent"),
+    "C3": (None, "B2", "growing", False, "wealth"),
+    "C4": (None, None, "mature", False, "wealth"),
 }
 CUSTOMERS = [
     {"customer_id": "C1", "opened_on": date(2020, 1, 1), "gender": "F", "birth_year": 1994},
@@ -58,7 +58,7 @@ def made(tables_of, tmp_path, bank_settings):
         folder.mkdir(parents=True)
         rows = [
             {"customer_id": name, "snapshot_date": day, "manager_id": one[0], "branch_id": one[1],
-             "lifecycle_stage": one[2], "marketing_opt_out": one[3]}
+             "lifecycle_stage": one[2], "marketing_opt_out": one[3], "tier": one[4]}
             for name, one in COHORT.items()
         ]  # fmt: skip
         pq.write_table(pa.Table.from_pylist(rows[::-1]), folder / "bucket=00.parquet")
