@@ -12,6 +12,7 @@ from configs.announcements import Announcements
 from configs.attributes import Attribute
 from configs.call_lists import ListTerms
 from configs.dates import Timeline
+from configs.figures import Figures
 from configs.list_settings import Lists
 from configs.mail import Mail
 from configs.next_steps import NextSteps
@@ -38,7 +39,7 @@ PEER_GROUPS: Mapping[str, str] = MappingProxyType({"tier": "tier", "branch": "br
 # What changes no byte of a published run beside its tables: places of work, notations, words, judgements.
 NOT_IN_RUNS = {"engine", "time_zone", "fixed_rates", "words", "moved_limit", "profit", "promotion",
                "monitoring", "card", "gates", "store", "mail", "announcements", "alarms"}  # fmt: skip
-NOT_IN_MODELS = NOT_IN_RUNS | {"next_steps"}  # nor of a model
+NOT_IN_MODELS = NOT_IN_RUNS | {"figures", "next_steps"}  # nor of a model
 
 
 class Tier(Strict):
@@ -317,6 +318,7 @@ class Settings(Strict):
     monitoring: Monitoring
     card: Card
     gates: Gates
+    figures: Figures
     store: History
     mail: Mail
     announcements: Announcements

@@ -85,7 +85,7 @@ def build_labels(
             "outflow_share": pa.array(outflow_share[s, customer]),
             "aum_base": pa.array(window.base[s, customer]),
         }
-        yield day, pa.table(_keys(entities, customer, day) | columns)
+        yield day, pa.table(key_columns(entities, customer, day) | columns)
 
 
 def catalogue(settings: Settings) -> dict[str, Entry]:
@@ -158,32 +158,33 @@ def _one_snapshot(
     base, labels = arrays[_BASE][s, customer], entities.tables["assignments"].labels
     tier, names = arrays[_TIER][s, customer].astype(np.int64), [tier.name for tier in settings.tiers]
     cohort = {
-        "exclusion": _words(code[customer], CODES, ""),
+        "exclusion": coded_words(code[customer], CODES, ""),
         "aum_base": pa.array(base),
         "aum": pa.array(arrays[_NOW][s, customer]),
-        "tier": _words(tier, names, None),
-        "lifecycle_stage": _words(arrays[_STAGE][s, customer].astype(np.int64), STAGES, ""),
+        "tier": coded_words(tier, names, None),
+        "lifecycle_stage": coded_words(arrays[_STAGE][s, customer].astype(np.int64), STAGES, ""),
         "marketing_opt_out": pa.array(opted_out(entities, only)[0, customer]),
     } | {str(name)[1:]: pa.array(arrays[name][s, customer]) for name in _BOOKED}
     for column in ("manager_id", "branch_id"):
         assignment, _ = assigned(entities, only, column)
-        cohort[column] = _words(assignment[0, customer], labels[column], None)
+        cohort[column] = coded_words(assignment[0, customer], labels[column], None)
     columns = {
         str(name): pa.array(array[s][eligible])
         for name, array in arrays.items()
         if name not in (_EXCLUSION, _TIER, _BASE, _NOW, *_BOOKED)
     }
-    cohort_table = pa.table(_keys(entities, customer, day) | cohort)
-    return day, cohort_table, pa.table(_keys(entities, eligible, day) | columns)
+    cohort_table = pa.table(key_columns(entities, customer, day) | cohort)
+    return day, cohort_table, pa.table(key_columns(entities, eligible, day) | columns)
 
 
-def _keys(entities: Entities, customer: Ints, day: date) -> dict[str, pa.Array]:
+def key_columns(entities: Entities, customer: Ints, day: date) -> dict[str, pa.Array]:
+    """The two columns of the key of rows of one Monday; ``customer`` are positions."""
     return {
         "customer_id": pa.array(entities.customers[customer], pa.string()),
         "snapshot_date": pa.array(np.full(len(customer), day_number(day), np.int32)).cast(pa.date32()),
     }
 
 
-def _words(code: Ints, words: Sequence[str], missing: str | None) -> pa.Array:
+def coded_words(code: Ints, words: Sequence[str], missing: str | None) -> pa.Array:
     """Codes as words, ``missing`` for -1."""
-    return pa.array(np.array([*words, missing], dtype=object)[code], pa.string())
+    return pa.array([*words, missing], pa.string()).take(pa.array(np.where(code < 0, len(words), code)))

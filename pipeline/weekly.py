@@ -35,6 +35,7 @@ from pipeline.scoring.reasons import Models, last_published
 from pipeline.scoring.score import Publication, score
 from pipeline.snapshots.build import build_outcomes, build_snapshots
 from pipeline.snapshots.labelled import label_counts
+from pipeline.structure.facts import build_structure
 from pipeline.tables import Ingested
 from pipeline.training import promotion, registry
 from pipeline.training.datasets import plan_or_datasets
@@ -210,6 +211,10 @@ def run_publish(
     """
     snapshot_date = evaluated.monday
     publication, lists, effect = run_score(context, tables, bundle, snapshot_date)
+    with step("structure") as counts, progress_bar("structure") as on_structure:
+        counts["written"] = build_structure(
+            context.settings, context.home, tables, snapshot_date, on_structure
+        )
     with step("run-gates") as counts:
         drifted = drift(context.home, bundle, snapshot_date)
         publication, gates = evaluate_run(context, tables, evaluated, (publication, lists), drifted)

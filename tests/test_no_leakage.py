@@ -22,6 +22,7 @@ from features.engine import cut
 from features.engine.entities import Rows, make_entities
 from features.engine.tiles import Calendar
 from features.families import lifecycle, relationship
+from features.structure import build_structure_of
 from tests.conftest import DAY, Bank, Row, day_of
 from tests.features.conftest import with_label
 
@@ -38,11 +39,14 @@ def digest(table: pa.Table) -> str:
 
 
 def looker(tables_of: Any, settings: Settings, history_from: date, snapshots: Sequence[date]) -> Look:
-    """Cohort and features of the snapshots, as digests."""
+    """Cohort, features, structure and what was unexplained, as four digests per snapshot."""
 
     def look(bank: Bank) -> list[str]:
-        made = build(make_entities(tables_of(bank)), snapshots, history_from, settings)
-        return [digest(table) for _, *tables in made for table in tables]
+        entities = make_entities(tables_of(bank))
+        made = build(entities, snapshots, history_from, settings)
+        structure = build_structure_of(entities, snapshots, history_from, settings)
+        both = zip(made, structure, strict=True)
+        return [digest(table) for (_, *one), (_, *other) in both for table in (*one, *other)]
 
     return look
 
@@ -274,8 +278,9 @@ def test_the_past_changes_bytes(draw_bank, tables_of, bank_settings):
         for row in bank["customers"]
     ]
     after = look(bank)
-    assert after[:2] == before[:2]
-    assert after[3] != before[3]
+    assert after[:4] == before[:4]
+    assert after[5] != before[5]
+    assert after[6] != before[6]
 
 
 def tomorrow(rows: Rows, snapshot: Any) -> Any:
@@ -319,7 +324,7 @@ def test_one_monday_alone_or_among_others(draw_bank, tables_of, bank_settings):
     for number, monday in enumerate(drawn.snapshots):
         live = delivered(drawn.bank, monday)
         alone = looker(tables_of, bank_settings, drawn.history_from, [monday])(live)
-        assert alone == together[2 * number : 2 * number + 2], monday
+        assert alone == together[4 * number : 4 * number + 4], monday
 
 
 def delivered(bank: Bank, monday: date) -> Bank:

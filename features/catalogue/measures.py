@@ -47,6 +47,7 @@ _MOVES = tuple(kind for kind in KINDS if kind not in (*_BANKS_OWN, "buy", "redee
 _INITIATED = tuple(kind for kind in KINDS if kind not in _BANKS_OWN)
 CHANNELS = ("counter", "mobile", "online", "atm")
 
+BANK_BOOKING = Measure("bank", "transactions", ("sum",), {"kind": _BANKS_OWN})
 OWN_BOOKING = Measure("booking", "transactions", ("count", "days_since"), {"kind": _INITIATED})
 
 MEASURES = (

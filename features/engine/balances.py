@@ -31,14 +31,15 @@ CLASS_GROUPS = {
 class BalanceChanges:
     """One row per holdings row, sorted by customer, product, account, day: what it changed.
 
-    ``change`` of the balance, the part of it that is ``market`` move (both minor units), ``held`` +1 when
-    the accounts of a product begin to sum to more than 0 and -1 when they no longer do; ``ends`` is the day
-    of the account's next row.
+    ``change`` of the balance, the part of it that is ``market`` move, of which ``exchange`` is by the exchange
+    rate (all in minor units), ``held`` +1 when the accounts of a product begin to sum to more than 0 and -1
+    when they no longer do; ``ends`` is the day of the account's next row.
     """
 
     rows: Rows
     change: Ints
     market: Ints
+    exchange: Ints
     held: Ints
     ends: Ints
 
@@ -60,8 +61,8 @@ def make_balance_changes(holdings: Rows) -> BalanceChanges:
     before = _shift(balance, again)
     continued, next_day = (np.append(values[1:], 0)[: len(rows)] for values in (again, rows.day))
     ends = np.where(continued, next_day, FOREVER)
-    change = balance - before
-    return BalanceChanges(rows, change, _market_move(rows, before, again), _held(rows, change), ends)
+    change, (by_price, by_rate) = balance - before, _market_moves(rows, before, again)
+    return BalanceChanges(rows, change, by_price + by_rate, by_rate, _held(rows, change), ends)
 
 
 def _again(*columns: Ints) -> NDArray[np.bool_]:
@@ -94,15 +95,15 @@ def _shift(values: Ints, again: NDArray[np.bool_]) -> Ints:
     return np.where(again, shifted, 0)
 
 
-def _market_move(rows: Rows, before: Ints, again: NDArray[np.bool_]) -> Ints:
-    """One market move per row: of the price, then of the exchange rate (minor units, base currency).
+def _market_moves(rows: Rows, before: Ints, again: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+    """Per row the market move by the price, then that by the exchange rate (minor units, base currency).
 
     Without units or a price on both days there is no move by price; in base currency none by exchange rate.
     """
     units, price, rate = (rows.columns[name] for name in ("units", "unit_price", "to_base"))
     price_before = np.where(_shift(units, again) > 0, _shift(price, again), 0)
     by_price = _gain(before, price_before, price)
-    return by_price + _gain(before + by_price, _shift(rate, again), rate)
+    return by_price, _gain(before + by_price, _shift(rate, again), rate)
 
 
 def _gain(value: Ints, before: Ints, after: Ints) -> Ints:

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from configs.tables import EVENT_TABLES
 from features.catalogue.grammar import Name
 from features.engine.entities import FOREVER, Entities, Ints, Rows
-from features.engine.tiles import Calendar, SnapshotArray
+from features.engine.tiles import Calendar
 
-Arrays = dict[Name, SnapshotArray]
+Arrays = dict[Name, NDArray[Any]]  # (snapshot × customer) each
 
 
 def seen(rows: Rows, snapshot: int | Ints) -> NDArray[np.bool_]:

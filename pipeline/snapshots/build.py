@@ -61,16 +61,17 @@ def build_snapshots(
     A partition stands as long as the rows that its Monday can see, the settings that shape it and
     FEATURES_VERSION do. Those that a replay shares with its bank are written under the bank's lease.
     """
-    made_by = {day: _made_by(settings, tables.as_of(day)) for day in snapshots}
-    due = tuple(day for day in snapshots if not _stands(home.partition("features", day), made_by[day]))
+    made_by = {day: partition_digest(settings, tables.as_of(day)) for day in snapshots}
+    due = tuple(day for day in snapshots if not stands(home.partition("features", day), made_by[day]))
     if due and home.shared:
         with held(home.shared, "replay"):
             return build_snapshots(settings, Home(home.shared), tables, due, progress)
     if due:
         # Workers that mount nothing would have to compact the history anew each time.
         history = None if settings.engine.storage else compact_history(settings, home, tables, due)
-        task = FeatureTask(tables, due, home.drafts, settings, bank_workload(tables, due), history)
-        _over_buckets(task, home, made_by, progress)
+        load = bank_workload(tables, due)
+        task = FeatureTask(tables, due, home.drafts, settings, ("cohort", "features"), load, history)
+        write_partitions(task, home, made_by, progress)
     return len(due)
 
 
@@ -87,11 +88,11 @@ def build_outcomes(
 
     Labels of a shorter horizon than the bank's go to a ``kind`` of partition of their own.
     """
-    made_by = fingerprint(_made_by(settings, tables.fingerprint), str(data_through))
-    due = tuple(day for day in snapshots if not _stands(home.partition(kind, day), made_by))
+    made_by = fingerprint(partition_digest(settings, tables.fingerprint), str(data_through))
+    due = tuple(day for day in snapshots if not stands(home.partition(kind, day), made_by))
     if due:
-        task = LabelTask(tables, due, home.drafts, settings, data_through, (kind,))
-        _over_buckets(task, home, dict.fromkeys(due, made_by), progress)
+        task = LabelTask(tables, due, home.drafts, settings, (kind,), data_through)
+        write_partitions(task, home, dict.fromkeys(due, made_by), progress)
     return len(due)
 
 
@@ -130,34 +131,38 @@ class CompactHistory:
 
 
 @dataclass(frozen=True)
-class FeatureTask(BucketTask):
-    """Writes cohort and features of one bucket."""
+class PartitionTask(BucketTask):
+    """Writes one bucket of the partitions of these ``kinds``."""
 
     settings: Settings
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FeatureTask(PartitionTask):
+    """Writes cohort and features of one bucket."""
+
     workload: Workload
     history: CompactHistory | None
-    kinds = ("cohort", "features")
 
     def __call__(self, bucket: int) -> None:
         attributes = self.settings.features.attribute_names
         entities = load_entities(self.tables, bucket, self.workload, self.history, attributes)
         for day, *tables in build(entities, self.due, first_monday(self.tables.first_day), self.settings):
             for kind, rows in zip(self.kinds, tables, strict=True):
-                write_parquet(rows, _draft(self.drafts, kind, day, bucket))
+                write_parquet(rows, draft_part(self.drafts, kind, day, bucket))
 
 
 @dataclass(frozen=True)
-class LabelTask(BucketTask):
+class LabelTask(PartitionTask):
     """Writes the labels of one bucket."""
 
-    settings: Settings
     data_through: date
-    kinds: tuple[str] = ("labels",)
 
     def __call__(self, bucket: int) -> None:
         entities, start = load_entities(self.tables, bucket), first_monday(self.tables.first_day)
         for day, rows in build_labels(entities, self.due, start, self.data_through, self.settings):
-            write_parquet(rows, _draft(self.drafts, self.kinds[0], day, bucket))
+            write_parquet(rows, draft_part(self.drafts, self.kinds[0], day, bucket))
 
 
 def read_partition(
@@ -262,8 +267,8 @@ def load_entities(
     return make_entities(parts | tables.products(), load)
 
 
-def _over_buckets(
-    task: FeatureTask | LabelTask,
+def write_partitions(
+    task: PartitionTask,
     home: Home,
     made_by: Mapping[date, str],
     progress: Callable[[int, int], None],
@@ -274,7 +279,7 @@ def _over_buckets(
         run_task(task, task.settings.engine, progress)
         for kind in task.kinds:
             for day in task.due:
-                folder = _draft(task.drafts, kind, day, 0).parent
+                folder = draft_part(task.drafts, kind, day, 0).parent
                 write_json(folder / "_made_by.json", made_by[day])
                 write_manifest(folder)
                 with whole_folder(home.partition(kind, day)) as target:
@@ -302,15 +307,17 @@ def run_task(task: BucketTask, engine: Engine, progress: Callable[[int, int], No
             progress(done, buckets)
 
 
-def _draft(drafts: Path, kind: str, day: date, bucket: int) -> Path:
+def draft_part(drafts: Path, kind: str, day: date, bucket: int) -> Path:
+    """The file of one bucket of one Monday's draft."""
     return drafts / kind / str(day) / f"bucket={bucket:02d}.parquet"
 
 
-def _stands(partition: Path, made_by: str) -> bool:
+def stands(partition: Path, made_by: str) -> bool:
+    """True for a whole partition that depends on what ``made_by`` names."""
     return is_whole(partition) and read_json(partition / "_made_by.json") == made_by
 
 
-def _made_by(settings: Settings, tables: str) -> str:
+def partition_digest(settings: Settings, tables: str) -> str:
     """A digest of what a partition depends on: tables by name, settings that shape it, the version."""
     code = bank_code(settings)
     of_bank = [code.path] if code else []  # its bytes: other banks' partitions depend on none of it

@@ -15,7 +15,7 @@ from features.build import build, catalogue
 from features.catalogue.document import features_doc
 from features.catalogue.facts import facts_of
 from features.engine.entities import make_entities
-from pipeline.snapshots.build import _made_by
+from pipeline.snapshots.build import partition_digest
 from tests.test_no_leakage import looker, middle_of, seen_through, tomorrow
 
 EXAMPLE = """
@@ -151,12 +151,12 @@ def counts(row, monday: date) -> bool:
 
 
 def test_the_code_changes_its_banks_partitions_alone(coded, bank_settings):
-    before, other = (_made_by(settings, "t") for settings in (bank_settings, replaced(bank_settings)))
+    before, other = (partition_digest(settings, "t") for settings in (bank_settings, replaced(bank_settings)))
     coded(EXAMPLE)
-    first = _made_by(bank_settings, "t")
+    first = partition_digest(bank_settings, "t")
     coded(EXAMPLE.replace(">= 20", ">= 21"))
-    assert len({before, first, _made_by(bank_settings, "t")}) == 3
-    assert _made_by(replaced(bank_settings), "t") == other
+    assert len({before, first, partition_digest(bank_settings, "t")}) == 3
+    assert partition_digest(replaced(bank_settings), "t") == other
 
 
 def replaced(settings):

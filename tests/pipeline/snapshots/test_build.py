@@ -194,9 +194,11 @@ def changed(value: Any, path: tuple[Any, ...]) -> Any:
 @pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
 def test_exactly_the_settings_that_shape_a_partition_are_recorded():
     settings = load_settings("demo", {"features": {"measures": [MEASURE], "attributes": [ATTRIBUTE]}})
-    plain = snapshots._made_by(settings, "tables")
+    plain = snapshots.partition_digest(settings, "tables")
     paths = list(leaves(settings))
-    recorded = [path for path in paths if snapshots._made_by(changed(settings, path), "tables") != plain]
+    recorded = [
+        path for path in paths if snapshots.partition_digest(changed(settings, path), "tables") != plain
+    ]
     assert {".".join(part for part in path if isinstance(part, str)) for path in recorded} == SHAPING
     assert len(paths) > 100
 
