@@ -13,6 +13,7 @@ from configs.attributes import Attribute
 from configs.call_lists import ListTerms
 from configs.dates import Timeline
 from configs.figures import Figures
+from configs.gates import Gates, Monitoring
 from configs.list_settings import Lists
 from configs.mail import Mail
 from configs.next_steps import NextSteps
@@ -25,7 +26,6 @@ from configs.strict import (
     Listed,
     Named,
     Parameter,
-    Place,
     Rate,
     Sentences,
     Share,
@@ -220,17 +220,6 @@ class Promotion(Strict):
     smoke_test_seconds: Annotated[int, Field(ge=1, le=86_400)]
 
 
-class Monitoring(Strict):
-    """Limits for the alarms on predictions; docs/monitoring.md.
-
-    ``slack`` is the share by which the level of attrition may differ from the predicted one. ``false_alarms``
-    is the probability that a bank whose level never does has any alarm, ever.
-    """
-
-    slack: Annotated[float, Field(ge=0, lt=0.25)]
-    false_alarms: Annotated[float, Field(gt=0, lt=1)]
-
-
 class Card(Strict):
     """Statements of people about a bank's models, for the model card; empty where one is missing."""
 
@@ -247,30 +236,6 @@ class History(Strict):
 
     keep_weeks: Annotated[int, Field(ge=2, le=5_200)]
     keep_profiles: Annotated[int, Field(ge=1, le=5_200)]
-
-
-class Gates(Strict):
-    """The limits that a run must keep to be published; docs/operations.md has a table of the gates.
-
-    ``false_refusals_per_year`` is the wanted number over all gates together, from which the learnt limits
-    follow; they count from ``least_weeks`` weeks of history on. The others are hard limits, which need no
-    history; ``inf`` switches one off. ``late`` names sources that come late, by table, with the reason.
-    """
-
-    false_refusals_per_year: Annotated[float, Field(gt=0, le=52)]
-    least_weeks: Annotated[int, Field(ge=4, le=104)]
-    max_lag: Annotated[float, Field(ge=1)]
-    max_silent_branches: Annotated[float, Field(ge=0)]
-    max_rate_change: Annotated[float, Field(gt=0)]
-    max_aum_change: Annotated[float, Field(gt=0)]
-    max_unexplained: Annotated[float, Field(gt=0)]
-    max_left: Annotated[float, Field(gt=0)]
-    max_opted_out: Annotated[float, Field(gt=0)]
-    max_calibration_change: Annotated[float, Field(gt=1)]
-    max_risk_change: Annotated[float, Field(gt=1)]
-    max_drifted: Annotated[float, Field(gt=0)]
-    least_listed: Place
-    late: Named[str]
 
 
 class Engine(Strict):

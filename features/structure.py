@@ -1,12 +1,12 @@
 """The customers on a Monday: who they are, what they hold, and what moved their AUM in the weeks before it.
 
 AUM before + inflow − outflow + bank + market + exchange + waiting + unexplained = AUM now, to the minor unit,
-for every customer and span. Inflow and outflow are the bookings of the measures of those names, ``bank`` its
-own: interest, fees, loans paid out and back. Money between products here is on both sides of the sum.
+for every customer and window. Inflow and outflow are the bookings of the measures of those names, ``bank``
+its own: interest, fees, loans paid out and back. Money between products here is on both sides of the sum.
 
-A balance says what is there when it is valued, so bookings are set against the next valuation of the customer:
-what it shows beyond them is ``unexplained`` on its day. Until then they are ``waiting``, and none waits longer
-than VALUED_WITHIN days: what no balance has shown by then is unexplained.
+A balance says what is there when it is valued, so bookings are set against the customer's next valuation.
+What that shows beyond them is ``unexplained``, on its day. Until then they are ``waiting``, for at most
+VALUED_WITHIN days: what no balance has shown by then is unexplained.
 """
 
 from collections.abc import Iterator, Sequence
@@ -37,14 +37,16 @@ from features.weight import base_aum, rows_before
 Part = tuple[Ints, Ints, Ints]  # days, positions of customers, and minor units
 # Of the rows of a Monday: raised whenever one byte of them changes for the same tables and settings.
 STRUCTURE_VERSION = 1
-SPANS = (1, 4, 13, 52)  # weeks before a Monday
+BRIDGE_WEEKS = (1, 4, 13, 52)  # weeks before a Monday
 PARTS = ("inflow", "outflow", "bank", "market", "exchange", "waiting", "unexplained")
 TABLES_READ = ("customers", "assignments", "transactions", "holdings", "labels")
 VALUED_WITHIN = 92  # days within which a booking must have moved a balance: a quarter, for who values by it
 BASE_RATE = 10**8  # the rate of the base currency, in the unit of ``to_base``
 ROUNDED = 2  # minor units by which a revalued row may differ from its price times its units
 
-_INFLOW, _OUTFLOW = (next(one for one in MEASURES if one.name == name) for name in ("inflow", "outflow"))
+_INFLOW, _OUTFLOW = (
+    next(measure for measure in MEASURES if measure.name == name) for name in ("inflow", "outflow")
+)
 _SETTLED = "settled"  # the running sum behind ``waiting``
 _UNKNOWN = CODES.index("not_yet_customer")
 
@@ -54,7 +56,7 @@ def build_structure_of(
 ) -> Iterator[tuple[date, pa.Table, pa.Table]]:
     """Each Monday, its structure (one row per customer known by then), and what was unexplained before it.
 
-    Money is in minor units of base currency; the columns of a span are as seen on that Monday, so that the
+    Money is in minor units of base currency; the columns of a window are as seen on that Monday, so that the
     AUM before may differ from what an earlier Monday saw. Of the second table there is one row per customer
     and day of the week before with an unexplained amount. ``born`` of ``customers``, where it is read, is the
     year of birth.
@@ -83,17 +85,17 @@ def _compute(entities: Entities, calendar: Calendar, settings: Settings) -> Arra
 
 
 def _bridges(moves: dict[str, Ints], aum: Ints, calendar: Calendar) -> Arrays:
-    """By part and span what came together before each snapshot; spans begin where the history does."""
-    found: Arrays = {}
-    for span in SPANS:
-        before = np.maximum(calendar.at - span, 0)
-        found[Name("opening", weeks(span))] = aum[before]
+    """By part and window what came together before each snapshot; windows begin where the history does."""
+    parts: Arrays = {}
+    for window in BRIDGE_WEEKS:
+        before = np.maximum(calendar.at - window, 0)
+        parts[Name("opening", weeks(window))] = aum[before]
         for name, running in moves.items():
-            found[Name(name, weeks(span))] = running[calendar.at] - running[before]
-        flows = [found[Name(name, weeks(span))] for name in (*PARTS[:3], _SETTLED)]
-        found[Name("waiting", weeks(span))] = flows[3] - (flows[0] - flows[1] + flows[2])
-        del found[Name(_SETTLED, weeks(span))]
-    return found
+            parts[Name(name, weeks(window))] = running[calendar.at] - running[before]
+        flows = [parts[Name(name, weeks(window))] for name in (*PARTS[:3], _SETTLED)]
+        parts[Name("waiting", weeks(window))] = flows[3] - (flows[0] - flows[1] + flows[2])
+        del parts[Name(_SETTLED, weeks(window))]
+    return parts
 
 
 def _moves(entities: Entities, calendar: Calendar, changes: BalanceChanges) -> tuple[dict[str, Ints], Arrays]:
@@ -102,7 +104,7 @@ def _moves(entities: Entities, calendar: Calendar, changes: BalanceChanges) -> t
     rows = changes.rows.take(places)
     change, market, exchange = (part[places] for part in (changes.change, changes.market, changes.exchange))
     amount = bookings.columns["amount_base"]
-    chosen = {one.name: counted(bookings, one) for one in (_INFLOW, _OUTFLOW, BANK_BOOKING)}
+    chosen = {each.name: counted(bookings, each) for each in (_INFLOW, _OUTFLOW, BANK_BOOKING)}
     flow = np.flatnonzero(np.any([*chosen.values()], axis=0))
     settled = _settled_on(bookings.take(flow), rows)
     when = np.concatenate([bookings.customer[flow] * FOREVER + settled, rows.customer * FOREVER + rows.day])
@@ -114,8 +116,9 @@ def _moves(entities: Entities, calendar: Calendar, changes: BalanceChanges) -> t
     rounding = np.where(np.abs(left) <= ROUNDED * valued, left, 0)
     customer, day = np.divmod(day, FOREVER)
 
-    def booked(one: Measure, values: Ints) -> Part:
-        return bookings.day[chosen[one.name]], bookings.customer[chosen[one.name]], values[chosen[one.name]]
+    def booked(measure: Measure, values: Ints) -> Part:
+        rows = chosen[measure.name]
+        return bookings.day[rows], bookings.customer[rows], values[rows]
 
     unexplained = (day, customer, left - rounding)
     parts: dict[str, Part] = {
@@ -140,8 +143,8 @@ def _settled_on(flows: Rows, valued: Rows) -> Ints:
     moments = valued.customer * FOREVER + valued.day
     place = np.searchsorted(moments, flows.customer * FOREVER + flows.day)
     following = np.append(moments, 0)[place]
-    found = (place < len(moments)) & (following // FOREVER == flows.customer)
-    return np.minimum(np.where(found, following % FOREVER, FOREVER), flows.day + VALUED_WITHIN)
+    valued_later = (place < len(moments)) & (following // FOREVER == flows.customer)
+    return np.minimum(np.where(valued_later, following % FOREVER, FOREVER), flows.day + VALUED_WITHIN)
 
 
 def _sums(keys: Ints, *values: NDArray[np.int64]) -> tuple[Ints, list[Ints]]:
@@ -149,14 +152,14 @@ def _sums(keys: Ints, *values: NDArray[np.int64]) -> tuple[Ints, list[Ints]]:
     order = np.argsort(keys, kind="stable")
     keys = keys[order]
     first = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
-    return keys[first], [np.add.reduceat(one[order], first) if len(first) else one for one in values]
+    return keys[first], [np.add.reduceat(column[order], first) if len(first) else column for column in values]
 
 
 def _running(parts: Sequence[Part], calendar: Calendar, customers: int) -> Ints:
     """Running sums at every position (part × position × customer) of days, customers and values."""
     tiles = np.zeros((len(parts), calendar.positions, customers), np.int64)
     day, customer, value = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    part = np.repeat(np.arange(len(parts)), [len(one[0]) for one in parts])
+    part = np.repeat(np.arange(len(parts)), [len(days) for days, *_ in parts])
     add(calendar.position(day), customer, np.arange(len(day) + 1), part, value, tiles)
     return np.cumsum(tiles, axis=1, out=tiles)
 
@@ -164,12 +167,12 @@ def _running(parts: Sequence[Part], calendar: Calendar, customers: int) -> Ints:
 def _days(part: Part, calendar: Calendar, customers: int) -> Arrays:
     """The values by how many days before each snapshot they lie, 1 to 7."""
     day, customer, value = part
-    found = np.zeros((7, len(calendar.snapshots), customers), np.int64)
+    amounts = np.zeros((7, len(calendar.snapshots), customers), np.int64)
     snapshot = np.searchsorted(calendar.snapshots, day, side="right")
     before = np.append(calendar.snapshots, FOREVER)[snapshot] - day
     inside = before <= 7
-    np.add.at(found, (before[inside] - 1, snapshot[inside], customer[inside]), value[inside])
-    return {Name("unexplained", f"{back + 1}d"): found[back] for back in range(7)}
+    np.add.at(amounts, (before[inside] - 1, snapshot[inside], customer[inside]), value[inside])
+    return {Name("unexplained", f"{back + 1}d"): amounts[back] for back in range(7)}
 
 
 def _one_monday(
@@ -177,7 +180,7 @@ def _one_monday(
 ) -> tuple[date, pa.Table, pa.Table]:
     customer = np.flatnonzero(arrays[Name("exclusion", "")][s] != _UNKNOWN)
     only, day = calendar.only(s), EPOCH + timedelta(days=int(calendar.snapshots[s]))
-    own = {name: array[s, customer] for name, array in arrays.items()}
+    of_day = {name: array[s, customer] for name, array in arrays.items()}
     records, labels = entities.tables["customers"], entities.tables["assignments"].labels
 
     def record(column: str) -> Ints:
@@ -185,27 +188,27 @@ def _one_monday(
         return value_as_of(records, only.snapshots, len(entities), values, -1)[0, customer]
 
     gone = [STATUSES.index("closed"), STATUSES.index("deceased")]
-    base, bounds = own[Name("aum_base", "")], settings.figures.age_bands
+    base, bounds = of_day[Name("aum_base", "")], settings.figures.age_bands
     tiers = [None if np.isnan(aum) else settings.tier_of(aum).name for aum in base]
     age = day.year - record("born")
     band = np.where(age > day.year, -1, np.searchsorted(bounds, age, side="right"))
     columns = {
         "present": pa.array(~np.isin(record("status"), gone)),
-        "exclusion": coded_words(own[Name("exclusion", "")], CODES, ""),
+        "exclusion": coded_words(of_day[Name("exclusion", "")], CODES, ""),
         "tier": pa.array(tiers, pa.string()),
-        "lifecycle_stage": coded_words(own[Name("lifecycle_stage", "")].astype(np.int64), STAGES, ""),
+        "lifecycle_stage": coded_words(of_day[Name("lifecycle_stage", "")].astype(np.int64), STAGES, ""),
         "age_band": coded_words(band, age_bands(bounds), None),
         "household_id": pa.nulls(len(customer), pa.string()),
     }
     for name in ("branch_id", "manager_id"):
         columns[name] = coded_words(assigned(entities, only, name)[0][0, customer], labels[name], None)
     for name in ("aum", *PRODUCT_CLASSES):
-        columns[f"{name}_minor"] = pa.array(own[Name(name, "minor")])
-    columns["products"] = pa.array(own[Name("products", "")])
-    for span in SPANS:
+        columns[f"{name}_minor"] = pa.array(of_day[Name(name, "minor")])
+    columns["products"] = pa.array(of_day[Name("products", "")])
+    for window in BRIDGE_WEEKS:
         for part in ("opening", *PARTS):
-            columns[span_column(part, span)] = pa.array(own[Name(part, weeks(span))])
-    unexplained = np.stack([own[Name("unexplained", f"{back}d")] for back in range(7, 0, -1)], axis=1)
+            columns[bridge_column(part, window)] = pa.array(of_day[Name(part, weeks(window))])
+    unexplained = np.stack([of_day[Name("unexplained", f"{back}d")] for back in range(7, 0, -1)], axis=1)
     who, place = np.nonzero(unexplained)
     days = pa.array((calendar.snapshots[s] - 7 + place).astype(np.int32)).cast(pa.date32())
     of_days = {"day": days, "amount_minor": pa.array(unexplained[who, place])}
@@ -216,13 +219,13 @@ def _one_monday(
     )
 
 
-def span_column(part: str, span: int) -> str:
-    """The column of a part of the bridge; without a span in its name that since the Monday before.
+def bridge_column(part: str, window: int) -> str:
+    """The column of a part of the bridge; without a window in its name that since the Monday before.
 
-    >>> span_column("inflow", 1), span_column("inflow", 13)
+    >>> bridge_column("inflow", 1), bridge_column("inflow", 13)
     ('inflow_minor', 'inflow_13w_minor')
     """
-    return f"{part}_minor" if span == 1 else f"{part}_{weeks(span)}_minor"
+    return f"{part}_minor" if window == 1 else f"{part}_{weeks(window)}_minor"
 
 
 def age_bands(bounds: Sequence[int]) -> tuple[str, ...]:

@@ -31,9 +31,9 @@ CLASS_GROUPS = {
 class BalanceChanges:
     """One row per holdings row, sorted by customer, product, account, day: what it changed.
 
-    ``change`` of the balance, the part of it that is ``market`` move, of which ``exchange`` is by the exchange
-    rate (all in minor units), ``held`` +1 when the accounts of a product begin to sum to more than 0 and -1
-    when they no longer do; ``ends`` is the day of the account's next row.
+    ``change`` of the balance, the part of it that is ``market`` move, of which ``exchange`` is the part by
+    exchange rate (all in minor units); ``held`` +1 when the accounts of a product begin to sum to more than 0
+    and -1 when they no longer do; ``ends`` is the day of the account's next row.
     """
 
     rows: Rows

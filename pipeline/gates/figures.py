@@ -12,7 +12,7 @@ import numpy as np
 from configs.call_lists import CallList
 from configs.dates import WEEK
 from configs.errors import listed
-from configs.settings import Gates
+from configs.gates import Gates
 from configs.tables import EVENT_TABLES
 from pipeline.gates.cohorts import NEAR, Cohort, Flow
 from pipeline.gates.limits import Series

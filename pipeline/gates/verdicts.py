@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf, isfinite
 
-from configs.settings import Gates
+from configs.gates import Gates
 from pipeline.gates.figures import Figure
 from pipeline.gates.limits import Limits, learn
 from serve.texts.wording import Wording

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from features.engine.entities import make_entities
-from features.structure import PARTS, SPANS, VALUED_WITHIN, build_structure_of, span_column
+from features.structure import BRIDGE_WEEKS, PARTS, VALUED_WITHIN, bridge_column, build_structure_of
 from tests.features.conftest import HISTORY, held
 from tests.features.test_against_naive import (
     DAY,
@@ -87,10 +87,10 @@ def expected(one: Customer, settings: Any) -> Row:
     }
     for kind in ("demand", "term", "structured", "wealth", "fund", "insurance", "metal", "trust", "loan"):
         found[f"{kind}_minor"] = one.held(kind, one.yesterday)
-    for span in SPANS:
+    for span in BRIDGE_WEEKS:
         start = max(one.monday - 7 * span * DAY, one.history_from)
-        found[span_column("opening", span)] = one.aum(start - DAY)
-        found |= {span_column(part, span): flow.total(part, start) for part in PARTS}
+        found[bridge_column("opening", span)] = one.aum(start - DAY)
+        found |= {bridge_column(part, span): flow.total(part, start) for part in PARTS}
     return found
 
 
@@ -112,8 +112,8 @@ def test_random_worlds(draw_bank, tables_of, bank_settings):
                 one = known[row.pop("customer_id")]
                 assert row.pop("snapshot_date") == day
                 assert row == expected(one, bank_settings), (seed, day)
-                for span in SPANS:
-                    parts = {part: row[span_column(part, span)] for part in ("opening", *PARTS)}
+                for span in BRIDGE_WEEKS:
+                    parts = {part: row[bridge_column(part, span)] for part in ("opening", *PARTS)}
                     assert sum(parts.values()) - 2 * parts["outflow"] == row["aum_minor"]
             week = {
                 (name, on): amount
@@ -134,7 +134,7 @@ def bridge_of(entities_of, bank_settings):
     def bridge(span: int, **tables: list[Row]) -> tuple[dict[str, float], dict[date, float]]:
         ((_, structure, days),) = build_structure_of(entities_of(**tables), [MONDAY], HISTORY, bank_settings)
         row = structure.to_pylist()[0]
-        parts = {part: row[span_column(part, span)] / 100 for part in ("opening", *PARTS)}
+        parts = {part: row[bridge_column(part, span)] / 100 for part in ("opening", *PARTS)}
         by_day = {day["day"]: day["amount_minor"] / 100 for day in days.to_pylist()}
         return {part: amount for part, amount in parts.items() if amount}, by_day
 
