@@ -32,6 +32,7 @@ from features.engine.entities import EPOCH, FOREVER, Entities, Ints, Rows
 from features.engine.tiles import Calendar, add
 from features.families.lifecycle import stage, tenure
 from features.families.relationship import assigned
+from features.tier_rule import tier_places
 from features.weight import base_aum, rows_before
 
 Part = tuple[Ints, Ints, Ints]  # days, positions of customers, and minor units
@@ -77,7 +78,7 @@ def _compute(entities: Entities, calendar: Calendar, settings: Settings) -> Arra
         Name("aum", "minor"): balances.aum[calendar.at],
         Name("products", ""): balances.products[calendar.at],
         Name("exclusion", ""): code,
-        Name("aum_base", ""): base,
+        Name("tier", ""): tier_places(balances, base, settings),
         Name("lifecycle_stage", ""): stage(activity, balances.aum, tenure(entities, calendar)),
     }
     moves, days = _moves(entities, calendar, balances.changes)
@@ -188,14 +189,13 @@ def _one_monday(
         return value_as_of(records, only.snapshots, len(entities), values, -1)[0, customer]
 
     gone = [STATUSES.index("closed"), STATUSES.index("deceased")]
-    base, bounds = of_day[Name("aum_base", "")], settings.figures.age_bands
-    tiers = [None if np.isnan(aum) else settings.tier_of(aum).name for aum in base]
+    tiers, bounds = [tier.name for tier in settings.tiers], settings.figures.age_bands
     age = day.year - record("born")
     band = np.where(age > day.year, -1, np.searchsorted(bounds, age, side="right"))
     columns = {
         "present": pa.array(~np.isin(record("status"), gone)),
         "exclusion": coded_words(of_day[Name("exclusion", "")], CODES, ""),
-        "tier": pa.array(tiers, pa.string()),
+        "tier": coded_words(of_day[Name("tier", "")], tiers, None),
         "lifecycle_stage": coded_words(of_day[Name("lifecycle_stage", "")].astype(np.int64), STAGES, ""),
         "age_band": coded_words(band, age_bands(bounds), None),
         "household_id": pa.nulls(len(customer), pa.string()),
