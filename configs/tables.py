@@ -155,6 +155,17 @@ _TABLES = (
         references=(("customer_id", "customers"), ("manager_id", "managers")),
     ),
     Table(
+        "households", "customer and period in one household", ("customer_id", "from_on"), "from_on",
+        (
+            _CUSTOMER,
+            Column("household_id", "VARCHAR", "the bank's number of the household", _X),
+            Column("from_on", "DATE", "first day of the period", _I),
+            Column("to_on", "DATE", "day after the last; empty while it runs", _I, nullable=True),
+            *_VERSION,
+        ),
+        references=(("customer_id", "customers"),),
+    ),
+    Table(
         "managers", "manager", ("manager_id",), "",
         (
             _MANAGER,

@@ -62,6 +62,7 @@ _DERIVED = {"superseded_on": pa.date32(), "to_base": pa.decimal128(18, 8)}  # fm
 _DEFAULTS: dict[str, Row] = {
     "customers": {"is_staff": False, "marketing_opt_out": False, "status": "active"},
     "assignments": {"manager_id": "M1", "branch_id": "B1"},
+    "households": {"household_id": "H1"},
     "products": {"currency": "CNY"},
     "offers": {"currency": "CNY", "least_amount": 0},
     "transactions": {"account_id": "A", "currency": "CNY", "kind": "other", "channel": "mobile",
@@ -131,6 +132,10 @@ def draw(seed: int, customers: int = 7) -> Drawn:
     labeller = _Drawer(random.Random(f"labels {seed}"), monday, monday + 80 * WEEK)
     bank["labels"] = labeller.with_versions(
         "labels", [row for name in names for row in labeller.labels(name)]
+    )
+    mover = _Drawer(random.Random(f"households {seed}"), monday, monday + 80 * WEEK)
+    bank["households"] = mover.with_versions(
+        "households", [row for name in names for row in mover.households(name)]
     )
     at = sorted({*rng.sample(range(3, 53), 3), 52, 53, 54, *rng.sample(range(55, 66), 2)})
     return Drawn(bank, tuple(monday + k * WEEK for k in at), monday, monday + 80 * WEEK)
@@ -205,6 +210,18 @@ class _Drawer:
         ends = day + DAY * self.rng.randrange(1, 300) if self.rng.random() < 0.4 else None
         return {"manager_id": manager, "branch_id": branch, "to_on": ends}
 
+    def households(self, name: str) -> list[Row]:
+        days = sorted({self.day() for _ in range(self.rng.randrange(3))})
+        return [
+            {"customer_id": name, "from_on": day, "known_on": day + self.delay() - self.delay()}
+            | self.home(day)
+            for day in days
+        ]
+
+    def home(self, day: date) -> Row:
+        ends = day + DAY * self.rng.randrange(1, 300) if self.rng.random() < 0.4 else None
+        return {"household_id": self.rng.choice(("H1", "H2", "H3")), "to_on": ends}
+
     def labels(self, name: str) -> list[Row]:
         days = sorted({self.day() for _ in range(self.rng.randrange(5))})
         return [
@@ -256,6 +273,7 @@ class _Drawer:
         new: dict[str, Callable[[], Row]] = {
             "customers": self.record,
             "assignments": lambda: self.post(row["from_on"]),
+            "households": lambda: self.home(row["from_on"]),
             "transactions": lambda: (
                 self.booking() | {"booked_at": row["booked_at"] - DAY * self.rng.randrange(9)}
             ),

@@ -19,6 +19,7 @@ from pipeline.demo_bank.customers import CLOSED, Customers, States, customer_row
 from pipeline.demo_bank.draws import Draws, Ints
 from pipeline.demo_bank.flows import Flows
 from pipeline.demo_bank.hazards import BASE_WEEKS, History, Pressure, Truth, truth_of
+from pipeline.demo_bank.households import Households
 from pipeline.demo_bank.leaving import Leaving
 from pipeline.demo_bank.ledger import Ledger
 from pipeline.demo_bank.managers import NOBODY, Managers
@@ -51,6 +52,7 @@ class Bank:
         self.customers = Customers(customers, weeks, self._first_day, seed)
         self.states = States(self.customers, Draws(seed, -1))
         self.managers = Managers(self.customers, seed)
+        self.households = Households(self.customers, self.managers.portfolio_of, seed)
         self.ledger = Ledger(
             self.customers.product_of, Draws(seed, -1), self.market.prices[0], self.market.dollar[0]
         )
@@ -84,6 +86,7 @@ class Bank:
         tables = {
             "customers": self._first_rows(raw, here),
             "assignments": self.managers.first_assignments(raw, here),
+            "households": self.households.first_rows(raw, self.states.here, here),
             "holdings": holdings.drop_columns("LOAD_DT").append_column("LOAD_DT", holdings["VAL_DT"]),
             "rates": self._rate_row(sunday, 0),
         }
@@ -103,6 +106,7 @@ class Bank:
         sunday, row = raw.monday + 6, self.week + 1  # the row of the market at the end of the week
         self.ledger.open_week(raw.draws, self.market.prices[row], self.market.dollar[row])
         reassigned = self.managers.live(raw, np.flatnonzero(states.here))
+        parted = self.households.parted(raw, states.here)
         changed = states.suffer_shocks(customers, raw.draws)
         called = self._answer(raw.draws, calls)
         leaving = Leaving(customers, states, self.ledger, raw.draws)
@@ -117,6 +121,7 @@ class Bank:
                 [self._first_rows(raw, arrived), customer_rows(raw, customers, states, versions, known)]
             ),
             "assignments": pa.concat_tables([reassigned, self.managers.first_assignments(raw, arrived)]),
+            "households": pa.concat_tables([parted, self.households.first_rows(raw, states.here, arrived)]),
             "transactions": self.ledger.close_week(raw),
             "holdings": self.ledger.holdings(raw, season.quarter_ends, sunday),
             "events": contacts.events(raw, customers, states),

@@ -17,8 +17,8 @@ from pipeline.demo_bank.raw_tables import codes
 WEEKS_PER_FILE = 13
 LARGE = ("transactions", "holdings", "events")
 RAW_NAMES = {
-    "customers": "cust_info", "assignments": "cust_rm", "transactions": "txn", "holdings": "hold",
-    "contacts": "contact", "events": "event", "surveys": "survey", "rates": "fx_rate",
+    "customers": "cust_info", "assignments": "cust_rm", "households": "cust_fam", "transactions": "txn",
+    "holdings": "hold", "contacts": "contact", "events": "event", "surveys": "survey", "rates": "fx_rate",
 }  # fmt: skip
 TRUTH = pa.schema(
     {

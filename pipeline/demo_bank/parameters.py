@@ -28,6 +28,8 @@ OPT_OUT_SHARE = 0.03
 DOLLAR_SHARE = 0.04  # share with a USD account
 LOAN_SHARE = 0.10
 SALARY_SHARE = 0.45
+COUPLE_SHARE = 0.20  # share of customers who live with another one
+ONE_MANAGER_SHARE = 0.70  # share of them who are in the order of their managers' portfolios: most have one
 CUSTOMERS_PER_BRANCH = 2_500
 CUSTOMERS_PER_MANAGER = 220
 
@@ -53,6 +55,7 @@ NEXT_DAY_SHARE = 0.30  # bookings known the next day instead of the same
 FROZEN_RATE = 0.00002
 DECEASED_RATE = 0.00002
 OPT_OUT_RATE = 0.0004
+PARTING_RATE = 0.0004  # couples
 
 # --- Shocks that give a reason to leave --------------------------------------------------------------------
 MANAGER_LEAVES = Shock(rate=0.0040, decay=0.90, hazard=0.028)

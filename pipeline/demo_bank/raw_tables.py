@@ -10,7 +10,7 @@ from pipeline.demo_bank import parameters as p
 from pipeline.demo_bank.draws import Bools, Draws, Ints
 
 DAY = 86_400  # seconds
-MANAGER, BRANCH = "RM{:05}", "B{:03}"
+MANAGER, BRANCH, HOUSEHOLD = "RM{:05}", "B{:03}", "F{:06}"
 LANES = 128  # per customer and week: at most one row of each table in a lane
 _FIRST_SERIAL = 3 * 10**18
 _ID_STEP, _ID_RANGE = 3_141_592_653_589, 10**13  # coprime, so that every number comes once

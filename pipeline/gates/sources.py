@@ -25,6 +25,7 @@ LOOK_BACK = 104  # Mondays: two years, so that the same season of the year befor
 PAST_WEEKS = 8  # the median week is the median of those before
 YEAR = 52
 LEAST_ROWS = 30  # a branch with fewer rows in a median week may well have none in another
+UNSCORED = ("labels", "households")  # no score rests on them, and a bank may begin to deliver them
 SILENT = 0.1  # share of the median rows below which a branch counts as missing
 
 
@@ -75,7 +76,7 @@ def read_sources(tables: Ingested, monday: date, branch_of: Mapping[str, str]) -
     codes = {name: branches.index(branch) for name, branch in branch_of.items()}
     rhythms, silent = dict[str, Rhythm](), list[tuple[str, str]]()
     for name, contract in TABLES.items():
-        if contract.by_customer and name != "labels" and tables.parts(name):  # no score rests on a label
+        if contract.by_customer and name not in UNSCORED and tables.parts(name):
             days = _read_days(tables, name, mondays[0].year - 1, codes)
             rhythms[name] = _rhythm(name, days, mondays)
             silent += [(name, branches[k]) for k in _silent(days, monday, len(branches))]

@@ -23,6 +23,7 @@ _EDGES = r"^[\p{Z}\p{Cf}]|[\p{Z}\p{Cf}]$"
 _LOOKED_AT = r"[\p{C}\p{Z}.,+]"  # only ids with one of these are looked at closely
 # Numbers that pages and API name in addresses, of which a path cannot hold . or ..
 IN_ADDRESSES = ("customer_id", "manager_id", "branch_id")
+PERIODS = ("assignments", "households", "offers")  # known ahead of their first day
 LONGEST_NUMBER = 64  # characters, as ID of serve/http/responses.py
 
 
@@ -222,9 +223,7 @@ def _row_rules(table: Table, base_currency: str) -> list[str]:
     rules = [f"CASE WHEN t.{column} IS NOT NULL AND ref_{other}.{TABLE_KEY[other]} IS NULL "
              f"THEN '{column}: ''' || left(t.{column}, 40) || ''' is not in table {other}' END"
              for column, other in table.references]  # fmt: skip
-    if table.name not in ("customers", "assignments", "offers") and {"known_on", table.happened} <= set(
-        table.names
-    ):
+    if table.name not in ("customers", *PERIODS) and {"known_on", table.happened} <= set(table.names):
         rules.append(f"CASE WHEN t.{table.happened}::DATE > t.known_on THEN '{table.happened}: ' "
                      f"|| t.{table.happened}::DATE || ' lies after known_on ' || t.known_on END")  # fmt: skip
     dates = [name for name in dict.fromkeys((table.happened, "known_on")) if name in table.names]

@@ -15,6 +15,7 @@ from pipeline.ingest.relations import sql_name
 
 SETTLED_DAYS = 31  # after the last day of a customer, in which bookings may still come
 FIRST_DAYS = 7  # within which what is known of a new customer is known
+LARGEST_HOUSEHOLD = 30  # customers; families of one roof are smaller
 LEAST = 5  # customers below which a pattern is chance
 GONE = ("closed", "deceased")
 BANKS_OWN = ("fee", "interest", "loan")  # kinds that the bank books by itself
@@ -44,6 +45,7 @@ def contradictions(
         *_birth(con, delivers),
         *_never_changed(con, delivers, delivered_attributes(columns["customers"])),
         *_assignments(con, tables),
+        *_households(con, tables),
         *_products(con, delivers, tables),
     ]
     return [f"{sentence} {_remedy(sentence, bank)}" for sentence in sentences]
@@ -173,6 +175,40 @@ def _assignments(con: duckdb.DuckDBPyConnection, tables: Mapping[str, str]) -> I
             f"assignments.manager_id: all {since_first:,} customers of more than a year have had one manager "
             "since their first days. It looks like the manager of today."
         )
+
+
+def _households(con: duckdb.DuckDBPyConnection, tables: Mapping[str, str]) -> Iterator[str]:
+    """Households that are none, and periods that nobody ended."""
+    if "households" not in tables:
+        return
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE lived AS SELECT *, "
+        "lead(from_on) OVER (PARTITION BY customer_id ORDER BY from_on) AS next_on FROM ("
+        f"FROM {tables['households']} QUALIFY row_number() "
+        "OVER (PARTITION BY customer_id, from_on ORDER BY known_on DESC) = 1) "
+        "WHERE superseded_on IS DISTINCT FROM known_on"
+    )
+    customers = _one(
+        con,
+        "SELECT coalesce(max(n), 0) FROM (SELECT count(DISTINCT customer_id) AS n FROM lived "
+        "WHERE to_on IS NULL GROUP BY household_id)",
+    )
+    if customers > LARGEST_HOUSEHOLD:
+        yield (
+            f"households.household_id: {customers:,} customers live in one household. It looks like a code "
+            "for none: leave such rows out, or its customers get one call a week together."
+        )
+    ((overlapping, backwards),) = con.execute(
+        "SELECT count(DISTINCT customer_id) FILTER (next_on < coalesce(to_on, DATE '9999-12-31')), "
+        "count(*) FILTER (to_on <= from_on) FROM lived"
+    ).fetchall()
+    if overlapping:
+        yield (
+            f"households.to_on: {overlapping:,} customers are in a household again before they left the one "
+            "before; the period that begins last counts."
+        )
+    if backwards:
+        yield f"households.to_on: {backwards:,} periods end on or before their first day; they never count."
 
 
 def _products(con: duckdb.DuckDBPyConnection, delivers: Selected, tables: Mapping[str, str]) -> Iterator[str]:

@@ -18,7 +18,7 @@ from pipeline.ingest.casts import BEGIN, END
 
 # Tables that others refer to come first.
 ORDER = ("products", "offers", "managers", "rates", "customer_numbers", "customers", "assignments",
-         "transactions", "holdings", "contacts", "events", "surveys", "labels")  # fmt: skip
+         "households", "transactions", "holdings", "contacts", "events", "surveys", "labels")  # fmt: skip
 # What DuckDB quotes from the rows, from the first quote to the last, and numbers: it may be about a person.
 VALUES = r"(?s)(?<!\w)['\"](.*['\"]|.*)|\b\d[\d.:+-]*"
 # Expressions whose value depends on their own row only; functions are looked up.

@@ -17,6 +17,7 @@ NECESSARY = {
     "transactions": ("amount|amount_in", "booked_at", "customer_id|account_id"),
     "holdings": ("balance", "valued_on", "customer_id|account_id"),
     "assignments": ("customer_id", "manager_id|branch_id", "from_on"),
+    "households": ("customer_id", "household_id", "from_on"),
     "managers": ("manager_id", "name|weekly_capacity"),
     "products": ("product_id", "product_class|name"),
     "rates": ("currency", "valued_on", "to_base"),

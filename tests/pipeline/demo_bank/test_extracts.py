@@ -175,6 +175,28 @@ def test_assignments_are_closed_before_the_next_begins(bank: duckdb.DuckDBPyConn
     assert bank.execute(query).fetchall()[0][2] > 100
 
 
+def test_couples_are_two_of_one_branch_and_some_part(bank: duckdb.DuckDBPyConnection) -> None:
+    query = """
+        WITH newest AS (
+            FROM households_raw
+            QUALIFY row_number() OVER (PARTITION BY customer_id ORDER BY known_on DESC) = 1
+        ), seats AS (
+            SELECT customer_id, arg_max(branch_id, known_on) AS branch,
+                arg_max(manager_id, from_on) AS manager
+            FROM assignments_raw GROUP BY ALL
+        )
+        SELECT household_id, count(*) AS members, count(DISTINCT branch) AS branches,
+            count(DISTINCT manager) AS managers, count(to_on) AS ends
+        FROM newest JOIN seats USING (customer_id) GROUP BY ALL
+    """
+    couples = scalar(bank, f"SELECT count(*) FROM ({query})")
+    assert 200 < couples < 300  # of 3,000 customers a fifth live in couples
+    assert scalar(bank, f"SELECT count(*) FROM ({query}) WHERE (members, branches) <> (2, 1)") == 0
+    assert scalar(bank, f"SELECT count(*) FROM ({query}) WHERE ends NOT IN (0, 2)") == 0
+    assert 0 < scalar(bank, f"SELECT count(*) FROM ({query}) WHERE ends = 2") < 0.1 * couples
+    assert 10 < scalar(bank, f"SELECT count(*) FROM ({query}) WHERE managers = 2") < couples / 2
+
+
 def test_same_seed_same_bytes_and_another_seed_differs(tmp_path: Path) -> None:
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
         write_demo_bank(tmp_path / name, 300, 16, seed, LAST_MONDAY)

@@ -73,6 +73,23 @@ def test_what_the_old_number_still_brings_is_the_bookkeeping_of_the_renumbering(
     assert (count.rows_in, count.loaded, count.duplicates, count.quarantined) == (8, 7, 1, 0)
 
 
+def test_a_period_in_a_household_follows_the_number(bank: Any) -> None:
+    """The bank ends the period under the old number on the day of the new one: bookkeeping, no parting."""
+    bank.declare("[sources]", '[sources]\nfam = { files = "fam.csv" }')
+    bank.select(
+        "households",
+        "SELECT CUST AS customer_id, 'F1' AS household_id, '2022-01-01' AS from_on, ENDS AS to_on, "
+        "LOADED AS known_on, _file, _line FROM fam",
+    )
+    bank.write(
+        "fam.csv",
+        "CUST,ENDS,LOADED\nC1,,2022-01-01\nC2,,2022-01-01\nC1,2024-03-11,2024-03-11\nC9,,2024-03-11\n",
+    )
+    bank.ingest()
+    rows = [(row["customer_id"], row["to_on"]) for row in bank.rows("households") if not row["superseded_on"]]
+    assert sorted(rows) == [("C2", None), ("C9", None)]
+
+
 def test_the_closure_of_the_old_record_does_not_close_the_customer(bank: Any) -> None:
     bank.select(
         "customers",
