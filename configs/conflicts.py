@@ -12,9 +12,9 @@ from configs.tables import TABLES
 
 # What looks at balances, and so at nothing where a bank counts customers.
 OF_MONEY = (
-    "tiers", "cohort.min_aum", "cohort.max_aum", "label.min_drop", "label.dormant_floor", "label.base_weeks",
-    "label.settle_days", "training.severity", "profit.call_cost", "profit.margin", "gates.max_aum_change",
-    "gates.max_unexplained",
+    "tiers", "tier_rule", "cohort.min_aum", "cohort.max_aum", "label.min_drop", "label.dormant_floor",
+    "label.base_weeks", "label.settle_days", "training.severity", "profit.call_cost", "profit.margin",
+    "gates.max_aum_change", "gates.max_unexplained",
 )  # fmt: skip
 DEEPEST = 8  # different columns on one path of a tree; 2^8 cases a leaf in models/tree_paths.py
 

@@ -33,6 +33,7 @@ from configs.strict import (
     Strict,
     Weeks,
 )
+from configs.tier_rule import TierRule
 
 # Whom a customer is compared with: the words for a feature's name, and the cohort's column.
 PEER_GROUPS: Mapping[str, str] = MappingProxyType({"tier": "tier", "branch": "branch_id"})
@@ -266,6 +267,7 @@ class Settings(Strict):
     sources: Named[Source]
     counts: Literal["money", "customers"]
     tiers: Listed[Tier]
+    tier_rule: TierRule
     customers_per_bucket: Count
     quarantine_limit: Annotated[float, Field(ge=0, le=1)]
     quarantine_rows: Annotated[int, Field(ge=0, le=100)]
@@ -309,8 +311,3 @@ class Settings(Strict):
             label.dormant_floor,
             0 if label.definition == "delivered" else label.lead_days,  # such a label counts from its own day
         )
-
-    def tier_of(self, aum: float) -> Tier:
-        """The highest tier whose lower bound ``aum`` (base currency) reaches."""
-        reached = [tier for tier in self.tiers if aum >= tier.min_aum]
-        return max(reached or self.tiers[:1], key=lambda tier: tier.min_aum)

@@ -27,7 +27,7 @@ from features.families.holdings import holdings, rollover
 from features.families.lifecycle import firsts, lifecycle, past, season
 from features.families.relationship import assigned, relationship, surveys
 from features.label import is_known, label_of, make_outcome_window
-from features.tier_rule import tier_places
+from features.tier_rule import tier_columns
 from features.weight import base_aum, present_aum, rows_before
 
 Family = Callable[[Bucket], Columns]
@@ -130,7 +130,7 @@ def _compute(entities: Entities, calendar: Calendar, settings: Settings) -> Arra
     bucket = make_bucket(entities, calendar, settings)
     base, aum = (of(entities, bucket.balances, settings) for of in (base_aum, present_aum))
     code = exclusion(entities, bucket.balances, base, rows_before(entities, calendar), settings)
-    tier = tier_places(bucket.balances, base, settings)
+    tiers = {Name(f"_{name}", ""): of for name, of in tier_columns(bucket.balances, base, settings).items()}
     features = {
         name: np.full(array.shape, np.nan) if is_below(name, calendar.windows[0]) else array
         for family in families(settings)
@@ -138,11 +138,13 @@ def _compute(entities: Entities, calendar: Calendar, settings: Settings) -> Arra
     }
     days = make_booking_days(entities, calendar)
     booked = dict(zip(_BOOKED, (days.number, days.since_first, days.since_last), strict=True))
-    codes = {_EXCLUSION: code.astype(np.float64), _TIER: tier.astype(np.float64)}
-    return codes | {_BASE: base, _NOW: aum} | booked | features
+    return {_EXCLUSION: code, _BASE: base, _NOW: aum} | tiers | booked | features
 
 
 _EXCLUSION, _TIER, _BASE, _NOW = (Name(f"_{name}", "") for name in ("exclusion", "tier", "aum_base", "aum"))
+# Of the tier by monthly averages alone; features/tier_rule.py.
+_WATCH = ("months_below", "month_average_minor", "needed_minor", "saved_by_minor")
+_FALLS_TO = Name("_falls_to", "")
 # The cohort's columns behind the probability of silence, which is learnt from everybody, eligible or not.
 _BOOKED = tuple(Name(f"_{name}", "") for name in ("booking_days", "days_since_first", "days_since_last"))
 _UNKNOWN = CODES.index("not_yet_customer")
@@ -152,26 +154,29 @@ _STAGE = Name("lifecycle_stage", "code")
 def _one_snapshot(
     entities: Entities, arrays: Mapping[Name, SnapshotArray], s: int, calendar: Calendar, settings: Settings
 ) -> tuple[date, pa.Table, pa.Table]:
-    code = arrays[_EXCLUSION][s].astype(np.int64)
+    code = arrays[_EXCLUSION][s]
     customer, eligible = np.flatnonzero(code != _UNKNOWN), np.flatnonzero(code == ELIGIBLE)
     only, day = calendar.only(s), EPOCH + timedelta(days=int(calendar.snapshots[s]))
     base, labels = arrays[_BASE][s, customer], entities.tables["assignments"].labels
-    tier, names = arrays[_TIER][s, customer].astype(np.int64), [tier.name for tier in settings.tiers]
+    names = [tier.name for tier in settings.tiers]
     cohort = {
         "exclusion": coded_words(code[customer], CODES, ""),
         "aum_base": pa.array(base),
         "aum": pa.array(arrays[_NOW][s, customer]),
-        "tier": coded_words(tier, names, None),
+        "tier": coded_words(arrays[_TIER][s, customer], names, None),
         "lifecycle_stage": coded_words(arrays[_STAGE][s, customer].astype(np.int64), STAGES, ""),
         "marketing_opt_out": pa.array(opted_out(entities, only)[0, customer]),
     } | {str(name)[1:]: pa.array(arrays[name][s, customer]) for name in _BOOKED}
     for column in ("manager_id", "branch_id"):
         assignment, _ = assigned(entities, only, column)
         cohort[column] = coded_words(assignment[0, customer], labels[column], None)
+    if _FALLS_TO in arrays:
+        cohort["falls_to"] = coded_words(arrays[_FALLS_TO][s, customer], names, None)
+        cohort |= {name: pa.array(arrays[Name(f"_{name}", "")][s, customer]) for name in _WATCH}
     columns = {
         str(name): pa.array(array[s][eligible])
         for name, array in arrays.items()
-        if name not in (_EXCLUSION, _TIER, _BASE, _NOW, *_BOOKED)
+        if not str(name).startswith("_")
     }
     cohort_table = pa.table(key_columns(entities, customer, day) | cohort)
     return day, cohort_table, pa.table(key_columns(entities, eligible, day) | columns)

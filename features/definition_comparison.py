@@ -93,8 +93,7 @@ def compare(
     )
     longest = max(range(len(candidates)), key=lambda k: candidates[k].label.horizon_days)
     labels = entities.tables["assignments"].labels["branch_id"]
-    tier = arrays[_TIER].astype(np.int64)
-    return Compared(verdicts, verdicts[longest].still_here, tier, branch, labels)
+    return Compared(verdicts, verdicts[longest].still_here, arrays[_TIER], branch, labels)
 
 
 _TIER, _NOW = Name("tier", "place"), Name("aum", "last")
@@ -108,8 +107,7 @@ def _arrays(entities: Entities, calendar: Calendar, candidates: Sequence[Setting
         Name("exclusion", str(k)): exclusion(entities, balances, base, active, candidate).astype(np.float64)
         for k, candidate in enumerate(candidates)
     }
-    tier = tier_places(balances, base, candidates[0])
-    return arrays | {_TIER: tier.astype(np.float64), _NOW: aum}
+    return arrays | {_TIER: tier_places(balances, base, candidates[0]), _NOW: aum}
 
 
 def _verdict(

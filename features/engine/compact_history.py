@@ -1,6 +1,6 @@
 """The compact history: of years gone by a tenth or so of the rows gives the same features.
 
-Every trailing window and every look back at weeks or months lies within ``lookback_days`` of its snapshot.
+Every trailing window and every look back at weeks or months lies within ``kept_days`` of its snapshot.
 Of what happened before, only this counts, and it is kept:
 
 - the last booking and event of each sort (all coded columns and the sign) of a customer: days since the last;
@@ -32,8 +32,15 @@ def lookback_days(settings: Settings) -> int:
     return 7 * (max(YEAR, closed, *settings.features.windows) + 1)
 
 
+def kept_days(settings: Settings) -> int:
+    """Days before a snapshot within which a row is kept: the months that decide a tier may reach further."""
+    by_month = settings.tier_rule.kind == "monthly_average"
+    months = settings.tier_rule.months_looked_at(len(settings.tiers)) + 1 if by_month else 0
+    return max(lookback_days(settings), 31 * months)
+
+
 def compact_rows(rows: Rows, before: int) -> Rows:
-    """Fewer rows of one table, with the same features for every snapshot from ``before + lookback_days`` on.
+    """Fewer rows of one table, with the same features for every snapshot from ``before + kept_days`` on.
 
     ``before`` is a day number; rows that happened from then on are all kept.
     """

@@ -24,7 +24,7 @@ from configs.settings import Engine, Settings
 from configs.tables import TABLES
 from features.build import FEATURES_VERSION, build, build_labels, first_monday
 from features.catalogue.bank_code import bank_code
-from features.engine.compact_history import COMPACTED, compact_rows, lookback_days
+from features.engine.compact_history import COMPACTED, compact_rows, kept_days
 from features.engine.entities import Entities, Workload, day_number, make_entities, make_rows, read_columns
 from features.families.relationship import workload
 from models.matrix import KEY, check_contract
@@ -45,6 +45,7 @@ SHAPING: Any = {
         "attributes": {"__all__": {"name", "categories"}},
     },
     "tiers": {"__all__": {"name", "min_aum"}},
+    "tier_rule": True,
 }
 READERS = 2  # Mondays read at once; more would need more memory
 
@@ -230,7 +231,7 @@ def compact_history(
     settings: Settings, home: Home, tables: Ingested, snapshots: Sequence[date]
 ) -> CompactHistory | None:
     """The years that lie behind every look back of these Mondays; None where the history is too short."""
-    year = (min(snapshots) - timedelta(days=lookback_days(settings))).year
+    year = (min(snapshots) - timedelta(days=kept_days(settings))).year
     if tables.first_day.year >= year:
         return None
     folder = home.root / "compact_history" / f"before-{year}-v{FEATURES_VERSION}"

@@ -22,6 +22,7 @@ from configs.errors import ConfigError, DataError, did_you_mean
 from configs.settings import Settings
 from features.build import catalogue, first_monday
 from features.catalogue.entries import Entry, peer_entries, silence_entry
+from features.tier_rule import place
 from models.alive import fit_alive
 from models.baselines import RULES, rules
 from models.boosting import Progress, parameters
@@ -166,7 +167,7 @@ def risks_of(bundle: Bundle, home: Home, rows: Matrix) -> NDArray[np.float64]:
 
 def evaluation(settings: Settings, evaluated: Matrix, predicted: Predicted) -> dict[str, Any]:
     """The model's metrics out of time, its money and curves, and each rule's metrics on the same rows."""
-    tier = np.array([settings.tier_of(aum).name for aum in evaluated.aum])
+    tier = np.array([tier.name for tier in settings.tiers])[place(evaluated.aum, settings.tiers)]
     risk = predicted.risks[:, -1]
     rankings = {name: ranking(evaluated, scores) for name, scores in rules(evaluated).items()}
     figures = {

@@ -149,7 +149,7 @@ SHAPING = {
     "features.windows", "features.large_amount", "features.measures.name", "features.measures.table",
     "features.measures.where.kind", "features.measures.sign", "features.measures.statistics",
     "features.attributes.name", "features.attributes.categories.a",
-    "tiers.name", "tiers.min_aum",
+    "tiers.name", "tiers.min_aum", "tier_rule.kind", "tier_rule.months_below", "tier_rule.months_watched",
 }  # fmt: skip
 
 
