@@ -35,7 +35,8 @@ from pipeline.scoring.reasons import Models, last_published
 from pipeline.scoring.score import Publication, score
 from pipeline.snapshots.build import build_outcomes, build_snapshots
 from pipeline.snapshots.labelled import label_counts
-from pipeline.structure.facts import build_structure
+from pipeline.structure.facts import build_structure, mondays_of_year
+from pipeline.structure.figures import published_segments, structure_figures
 from pipeline.tables import Ingested
 from pipeline.training import promotion, registry
 from pipeline.training.datasets import plan_or_datasets
@@ -256,11 +257,14 @@ def _extras(
     snapshot_date, scores = publication.run.snapshot_date, publication.scores
     longest = timedelta(days=max(tier.service_days for tier in context.settings.tiers))
     contacted = reached(tables, context.settings.lists, snapshot_date, snapshot_date - longest)
+    home, mondays = context.home, mondays_of_year(tables, snapshot_date)
+    segments = published_segments(home, publication)
     return RunExtras(
         profiles(tables, snapshot_date, {score.customer_id for score in scores}),
         coverage(context.settings, scores, contacted, snapshot_date),
         departures(tables, scores, snapshot_date),
         prepared_answers=prepared_answers(publication.run, scores, lists),
+        branch_figures=tuple(structure_figures(context.settings, home, mondays, segments)),
     )
 
 
