@@ -146,7 +146,7 @@ restore: $(READY) ## a backup in place of what the score store holds  (BANK FROM
 serve: $(READY) ## the score service on loopback  (BANK PORT WORKERS)
 	$(ATTRITION) serve --bank $(BANK) --port $(PORT) --workers $(WORKERS)
 
-token: $(READY) ## a token of the demo: crm, manager, branch_head, analyst, admin  (ROLE MANAGER BRANCH HOURS)
+token: $(READY) ## a token of the demo: crm, manager, branch_head, head_office, analyst, admin  (ROLE MANAGER BRANCH HOURS)
 	@$(ATTRITION) token "$(ROLE)" --manager "$(MANAGER)" --branch "$(BRANCH)" --hours=$(HOURS)
 
 bench: bench-features bench-model bench-serve bench-lists ## every benchmark

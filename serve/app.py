@@ -27,6 +27,7 @@ from serve.api import (
     reference,
     runs,
 )
+from serve.api import figures as figures_api
 from serve.api.fast_path import FastPath
 from serve.api.prepared import FORM
 from serve.auth import log_heads
@@ -40,8 +41,8 @@ from serve.auth.tokens import Tokens
 from serve.http import problems
 from serve.http.edge_middleware import EdgeMiddleware
 from serve.http.openapi import DocumentedApp
+from serve.pages import branch_figures, figures, lists, outcomes, search, sign_in
 from serve.pages import customers as customer_pages
-from serve.pages import figures, lists, outcomes, search, sign_in
 from serve.pages import status as status_pages
 from serve.pages.page import no_such_page
 from serve.store.database import store_files
@@ -96,7 +97,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         ),
     )
     v1 = APIRouter(prefix="/v1", dependencies=[Depends(forbid_caching)])
-    people = (customers, contacts, alert_feedback, managers, maturities, branches)
+    people = (customers, contacts, alert_feedback, managers, maturities, branches, figures_api)
     for noun in (*people, runs, announcements, exports):
         v1.include_router(noun.router)
     pages = (
@@ -105,6 +106,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         customer_pages.pages,
         outcomes.pages,
         figures.pages,
+        branch_figures.pages,
         status_pages.pages,
     )
     opened = (runs.probes, reference.router, sign_in.open_pages)

@@ -24,7 +24,7 @@ def as_object(content: "DataclassInstance") -> dict[str, Any]:
 def _require_whole(value: object, name: str) -> None:
     if isinstance(value, dict):
         for key, inner in value.items():
-            _require_whole(inner, key if isinstance(inner, dict) or not name.endswith(MONEY) else name)
+            _require_whole(inner, name if name.endswith(MONEY) else key)
     elif isinstance(value, list | tuple):
         for inner in value:
             _require_whole(inner, name)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-ROLES = ("crm", "manager", "branch_head", "analyst", "admin")
+ROLES = ("crm", "manager", "branch_head", "head_office", "analyst", "admin")
 BANKS = Path(__file__).parents[2] / "configs" / "banks"
 _MONDAY = re.compile(r"\d{4}-\d\d-\d\d")
 

@@ -17,6 +17,7 @@ class Role(StrEnum):
     CRM = "crm"
     MANAGER = "manager"
     BRANCH_HEAD = "branch_head"
+    HEAD_OFFICE = "head_office"
     ANALYST = "analyst"
     ADMIN = "admin"
 
@@ -52,7 +53,13 @@ _BUT_MANAGERS: Mapping[Role, Grant] = {
     role: grant for role, grant in _FOR_ALL.items() if role is not Role.MANAGER
 }
 # By name, so that a new role does not get them by itself.
-_FIGURES = dict.fromkeys((Role.CRM, Role.MANAGER, Role.BRANCH_HEAD, Role.ANALYST, Role.ADMIN), _NONE)
+_FIGURES = dict.fromkeys(
+    (Role.CRM, Role.MANAGER, Role.BRANCH_HEAD, Role.HEAD_OFFICE, Role.ANALYST, Role.ADMIN), _NONE
+)
+# Figures of whole branches and of the bank, in which no customer is: nothing is masked.
+_OF_BANK = dict.fromkeys((Role.CRM, Role.HEAD_OFFICE, Role.ANALYST, Role.ADMIN), _ALL)
+_OF_BRANCHES = {**_OF_BANK, Role.BRANCH_HEAD: _BRANCH}
+_BRANCHES: Mapping[Role, Grant] = {**_BUT_MANAGERS, Role.HEAD_OFFICE: _ALL}
 
 # Of the routes here nothing is told about a customer, so nobody needs a token.
 PUBLIC = frozenset(
@@ -69,7 +76,7 @@ POLICY: Mapping[str, Rule] = {
     "withdraw_opt_out": Rule(_BY_THE_BANK, "withdraw opt-out", "customer_id"),
     "record_contact": Rule(_BY_NAME, "record contact"),
     "list_managers": Rule(_FOR_ALL, "read managers"),
-    "list_branches": Rule(_BUT_MANAGERS, "read branches"),
+    "list_branches": Rule(_BRANCHES, "read branches"),
     "branch_list": Rule(_BUT_MANAGERS, "read list", "branch_id"),
     "manager_customers": Rule(_FOR_ALL, "read portfolio", "manager_id"),
     "record_contacts": Rule(_BY_NAME, "record contact"),
@@ -80,7 +87,9 @@ POLICY: Mapping[str, Rule] = {
     "manager_list": Rule(_FOR_ALL, "read list", "manager_id"),
     "manager_maturities": Rule(_FOR_ALL, "read list", "manager_id"),
     "common_list": Rule({**_BY_THE_BANK, Role.ANALYST: _PSEUDONYMS}, "read list"),
-    "branch_summary": Rule(_BUT_MANAGERS, "read branch", "branch_id"),
+    "branch_summary": Rule(_BRANCHES, "read branch", "branch_id"),
+    "branch_figures": Rule(_OF_BRANCHES, "read figures", "branch_id"),
+    "bank_figures": Rule(_OF_BANK, "read figures"),
     "export_scores": Rule(_BUT_MANAGERS, "export"),
     "export_changes": Rule(_BUT_MANAGERS, "export"),
     "latest_run": Rule(_FIGURES),
@@ -102,6 +111,10 @@ POLICY: Mapping[str, Rule] = {
     "branch_page": Rule(_BY_BRANCH, "read branch", "branch_id"),
     "common_list_page": Rule(_BY_THE_BANK, "read list"),
     "branch_list_page": Rule(_BY_BRANCH, "read list", "branch_id"),
+    "bank_page": Rule(_OF_BANK, "read figures"),
+    "bank_figures_page": Rule(_OF_BANK, "read figures"),
+    "branch_figures_page": Rule(_OF_BRANCHES, "read figures", "branch_id"),
+    "branch_portfolio_page": Rule(_BY_BRANCH, "read list", "branch_id"),
     "effect_page": Rule(_FIGURES),
     "model_page": Rule(_FIGURES),
     "status_page": Rule({Role.ADMIN: _NONE}),

@@ -29,7 +29,8 @@ TAGS = {
 }
 ABOUT = {
     "description": "Scores are published once a week, and answered as published. Answers may get more "
-    "fields. Once a token is accepted, errors have RateLimit headers too.",
+    "fields. Once a token is accepted, all have the RateLimit headers that are declared of 4XX, and where "
+    "the run is old Attrition-Warning.",
     "contact": {"name": "Whoever runs the service in the bank"},
     "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
 }
@@ -53,13 +54,18 @@ _REFUSED = "Refused before the route begins; /problems has each kind: " + ", ".j
     f"{status} {kind_of(int(status), '').title.lower()}" for status in COMMON
 )
 _BY_STATUS = {
-    "200": ("ETag", "Attrition-Warning", *_RATE),
-    "201": ("Attrition-Warning", *_RATE),
-    "304": ("ETag", "Attrition-Warning", *_RATE),
+    "200": ("ETag",),
+    "304": ("ETag", "Attrition-Warning"),
     "4XX": ("WWW-Authenticate", "Accept", "Retry-After", *_RATE),
     "503": ("Retry-After",),
 }
-_OF_EXPORTS = ("Attrition-Snapshot-Date", "Attrition-Run", "Attrition-Model", "Content-Disposition")
+_OF_EXPORTS = (
+    "Attrition-Warning",
+    "Attrition-Snapshot-Date",
+    "Attrition-Run",
+    "Attrition-Model",
+    "Content-Disposition",
+)
 
 
 class DocumentedApp(FastAPI):
@@ -108,10 +114,16 @@ def _operations(document: Node) -> Iterator[tuple[str, str, Node]]:
 
 
 def _schema(schema: Any) -> Any:
-    """A schema without titles that repeat its names, and null as one of its types."""
+    """A schema without titles that repeat its names, null as a type, and bounds without a point."""
+    if isinstance(schema, float) and schema.is_integer():
+        return int(schema)
     if not isinstance(schema, dict):
         return schema
-    short = {name: content for name, content in schema.items() if name != "title" and content is not None}
+    short = {
+        name: _schema(content) if isinstance(content, float) else content
+        for name, content in schema.items()
+        if name != "title" and content is not None
+    }
     if "properties" in short:
         short["properties"] = {name: _schema(content) for name, content in short["properties"].items()}
     for name in {"items", "additionalProperties"} & set(short):

@@ -78,7 +78,7 @@ def manager_customers_page(
 ) -> Response:
     """Every customer of a manager with the decision about each."""
     with asked_list(access, run, ListOwner(manager_id)) as session:
-        return _customers_page(request, PortfolioView(session, ListOwner(manager_id), False), chosen, after)
+        return customers_page(request, PortfolioView(session, ListOwner(manager_id), False), chosen, after)
 
 
 @pages.get("/list/customers")
@@ -87,7 +87,7 @@ def common_customers_page(
 ) -> Response:
     """Every customer with neither manager nor branch, with the decision about each."""
     with asked_list(access, run, COMMON_OWNER) as session:
-        return _customers_page(request, PortfolioView(session, COMMON_OWNER, False), chosen, after)
+        return customers_page(request, PortfolioView(session, COMMON_OWNER, False), chosen, after)
 
 
 @pages.get("/branches/{branch_id}/customers")
@@ -97,7 +97,7 @@ def branch_customers_page(
     """Every customer of a branch without a manager, with the decision about each."""
     owner = ListOwner(None, branch_id)
     with asked_list(access, run, owner) as session:
-        return _customers_page(request, PortfolioView(session, owner, False), chosen, after)
+        return customers_page(request, PortfolioView(session, owner, False), chosen, after)
 
 
 @pages.get("/branches")
@@ -163,19 +163,25 @@ def asked_list(access: Access, run: str, owner: ListOwner) -> Iterator[ReadSessi
 
 
 def list_path(owner: ListOwner) -> str:
-    """The address of a list."""
+    """The address of a list; of everybody in a branch that of its managers' work."""
+    if owner.everybody:
+        return f"/branches/{path_part(owner.branch_id or '')}"
     if owner.manager_id:
         return f"/lists/{path_part(owner.manager_id)}"
     return f"/branches/{path_part(owner.branch_id)}/list" if owner.branch_id else "/list"
 
 
 def _portfolio_path(owner: ListOwner) -> str:
+    if owner.everybody:
+        return f"{list_path(owner)}/portfolio"
     return f"{list_path(owner).removesuffix('/list') if owner.branch_id else list_path(owner)}/customers"
 
 
 def _who(view: PortfolioView, words: Wording) -> str:
     """Whose list it is, in words."""
     owner = view.owner
+    if owner.everybody:
+        return words("branch.heading", branch=owner.branch_id)
     if owner.manager_id is None:
         return words("list.own", branch=owner.branch_id) if owner.branch_id else words("common.who")
     manager = view.session.manager(owner.manager_id)
@@ -208,7 +214,7 @@ def _list_page(request: Request, access: Access, view: PortfolioView, choice: Ch
     )
 
 
-def _customers_page(request: Request, view: PortfolioView, choice: Choice, after: int) -> Response:
+def customers_page(request: Request, view: PortfolioView, choice: Choice, after: int) -> Response:
     """Those who are chosen, with the contacts recorded since the Monday too."""
     rows, total = _rows(view, choice, after, CUSTOMERS)
     tomorrow = datetime.now(UTC).date() + timedelta(days=1)
@@ -270,6 +276,7 @@ def _frame(
         "total": total,
         "after": after,
         "whole": not view.listed_only,
+        "everybody": view.owner.everybody,
         "maturing": view.maturities_known and view.session.run.has_money,
         "page_size": ROWS if view.listed_only else CUSTOMERS,
         "query": _query(view.session.run.run_id, choice),

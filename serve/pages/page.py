@@ -152,11 +152,13 @@ def go(path: str) -> RedirectResponse:
 
 
 def home(access: Access) -> str:
-    """The path of a role's first page: the own list, the own branch, all branches, or the model."""
+    """The path of a role's first page: the own list, the own branch, the bank, all branches, or the
+    model."""
     caller = access.caller
     return {
         Role.MANAGER: f"/lists/{path_part(caller.manager_id)}",
         Role.BRANCH_HEAD: f"/branches/{path_part(caller.branch_id)}",
+        Role.HEAD_OFFICE: "/bank",
         Role.ANALYST: "/model",
     }.get(caller.role, "/branches")
 
@@ -172,6 +174,8 @@ def places(caller: Caller) -> list[tuple[str, str]]:
         ("manager_customers_page", "nav.customers", f"{own_list}/customers", bool(caller.manager_id)),
         ("branch_page", "nav.branch", own_branch, caller.role is Role.BRANCH_HEAD),
         ("branches_page", "nav.branches", "/branches", caller.role is not Role.BRANCH_HEAD),
+        ("bank_page", "nav.bank", "/bank", True),
+        ("branch_figures_page", "nav.figures", f"{own_branch}/figures/structure", bool(caller.branch_id)),
         ("effect_page", "nav.effect", "/effect", True),
         ("model_page", "nav.model", "/model", caller.role not in (Role.MANAGER, Role.BRANCH_HEAD)),
         ("status_page", "nav.status", "/status", True),

@@ -95,6 +95,23 @@ def branch_rows(session: ReadSession, branch_id: str) -> tuple[BranchRow, ...]:
     return tuple(sorted(rows.values(), key=lambda row: (row.manager_id is None, row.manager_id or "")))
 
 
+def branch_totals(session: ReadSession) -> tuple[tuple[str, BranchRow], ...]:
+    """Each branch within reach in one row, by number, as counted when the run was published.
+
+    Customers whose branch is not known come first, under an empty number.
+    """
+    coverage = tables.coverage
+    names = ("customers", "high_risk", "money_at_risk_minor", "contacted")
+    query = (
+        select(coverage.c.branch_id, *(_whole(coverage.c[name]).label(name) for name in names))
+        .where(coverage.c.run_version == session.run_version, session.scope.of(coverage))
+        .group_by(coverage.c.branch_id)
+        .order_by(coverage.c.branch_id)
+    )
+    rows = (dict(row._mapping) for row in session.connection.execute(query))
+    return tuple((row.pop("branch_id"), BranchRow(None, **row)) for row in rows)
+
+
 def rows_by_branch(session: ReadSession) -> tuple[tuple[str, int, BranchRow], ...]:
     """Each branch with customers within reach, by number: how many stand on its own list, and all in one
     row."""

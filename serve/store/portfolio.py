@@ -30,13 +30,19 @@ GONE = 200  # customers who left a list, that are looked at
 
 @dataclass(frozen=True)
 class ListOwner:
-    """Whose list and portfolio: a manager's; without one a branch's own; without both the common one."""
+    """Whose list and portfolio: a manager's; without one a branch's own; without both the common one.
+
+    ``everybody``: all customers of the branch, whoever is in charge; it has no list.
+    """
 
     manager_id: str | None = None
     branch_id: str | None = None
+    everybody: bool = False
 
     def holds(self, table: FromClause) -> ColumnElement[bool]:
         """The rows of a table about customers of this portfolio."""
+        if self.everybody:
+            return table.c.branch_id == self.branch_id
         if self.manager_id:
             return table.c.manager_id == self.manager_id
         return and_(table.c.manager_id.is_(None), table.c.branch_id == self.branch_id)
@@ -46,7 +52,7 @@ class ListOwner:
 class Choice:
     """The customers that a reader asks to see, and their order in each part; empty means all of them.
 
-    ``reason`` is the group of the first reason.
+    ``reason`` is the group of the first reason, ``stage`` that of the life cycle.
     """
 
     band: Literal["", "high", "medium", "low"] = ""
@@ -54,6 +60,9 @@ class Choice:
     state: Literal["", "to_do", "done"] = ""
     show: Literal["", "new", "maturing", "listed", "unlisted"] = ""
     sort: Literal["", "keep", "risk", "aum", "maturity"] = ""
+    tier: str = ""
+    stage: str = ""
+    segment: str = ""
 
     @property
     def asked(self) -> dict[str, str]:
@@ -182,8 +191,8 @@ class PortfolioView:
             select(*columns)
             .select_from(decisions)
             .join(scores, same_customer(scores, decisions))
-            .where(decisions.c.run_version == self.session.run_version, self.owner.holds(decisions))
-            .where(self.session.scope.of(scores))
+            .where(decisions.c.run_version == self.session.run_version, self.session.scope.of(scores))
+            .where(self.owner.holds(scores if self.owner.everybody else decisions))
         )
         return query.where(decisions.c.rank.is_not(None)) if self.listed_only else query
 
@@ -215,6 +224,9 @@ class PortfolioView:
             (choice.reason, first),
             (choice.state, and_(listed, self._done() if choice.state == "done" else ~self._done())),
             (choice.show, shown.get(choice.show)),
+            (choice.tier, scores.c.tier == choice.tier),
+            (choice.stage, scores.c.lifecycle_stage == choice.stage),
+            (choice.segment, scores.c.segment == choice.segment),
         )
         return query.where(*(condition for asked, condition in conditions if asked and condition is not None))
 

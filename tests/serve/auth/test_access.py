@@ -16,8 +16,9 @@ from fastapi import Response
 from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 
+from configs.branch_rows import BranchFigures
 from configs.errors import DataError
-from configs.published import Exclusion, Manager
+from configs.published import Exclusion, Manager, RunExtras
 from serve.api.export_formats import COLUMNS
 from serve.app import create_app
 from serve.auth import access
@@ -27,7 +28,7 @@ from serve.auth.seals import Sealer
 from serve.pages.session import SEALED
 from serve.store.scope import Reach
 from serve.store.store import Store, keep_figures
-from tests.serve.conftest import demo_service
+from tests.serve.conftest import Movement, demo_service
 
 # M1 and M2 are of branch B1, M3 of B2. Each has two customers; one customer of each branch has no manager.
 # M1 also keeps a customer of the other branch, and M3 one of B1.
@@ -47,6 +48,7 @@ EXCLUDED = "own-XX-e"
 CUSTOMER = re.compile(r"(?:own|far)-\w\w-\w")
 MANAGERS = {"M1": "B1", "M2": "B1", "M3": "B2"}
 BRANCHES = ("B1", "B2")
+CONTENT = Movement(5, (1, 2))
 CLAIMS = {Role.MANAGER: {"manager_id": "M1"}, Role.BRANCH_HEAD: {"branch_id": "B1"}}
 # What a path or a body can name: own, foreign, unknown and malformed.
 IDS = {
@@ -88,7 +90,11 @@ def publish(settings, make_run, make_score, make_lists):
                     for customer, (branch, manager) in known
                 )
                 run = make_run(f"run-{number}", day, cohort=len(known))
-                store.publish(run, scores, (Exclusion(EXCLUDED, "too_new"),), make_lists(scores, managers))
+                figures = [BranchFigures(branch, "load", CONTENT) for branch in ("", *BRANCHES)]
+                extras = RunExtras(branch_figures=figures)
+                store.publish(
+                    run, scores, (Exclusion(EXCLUDED, "too_new"),), make_lists(scores, managers), extras
+                )
                 with store.write() as connection:
                     keep_figures(connection, run.run_id, "terms", asdict(settings.list_terms))
             store.keep_card("model-1", {"owner": ("Retail analytics",)})
@@ -124,6 +130,7 @@ def may_see(role, customer):
         Role.ADMIN: True,
         Role.MANAGER: manager == "M1",
         Role.BRANCH_HEAD: branch == "B1",
+        Role.HEAD_OFFICE: False,
         Role.ANALYST: False,  # the number itself; see the tests of pseudonyms
     }[role]
 
@@ -133,13 +140,14 @@ def asked(client, name, headers, more=None):
     page's address holds besides."""
     (route,) = (one for one in iter_route_contexts(client.app.routes) if one.name == name)
     (method,) = route.methods
-    (part,) = re.findall(r"{(\w+)}", route.path) or ["customer_id" if name in BODIES else ""]
+    path = route.path.replace("{content}", "load" if route.path.startswith("/v1/") else "satisfaction")
+    (part,) = re.findall(r"{(\w+)}", path) or ["customer_id" if name in BODIES else ""]
     answers = {}
     for number in IDS.get(part, [""]):
         answers[number] = client.request(
             method,
-            route.path.replace(f"{{{part}}}", quote(number)),
-            params=QUERIES.get(name) if route.path.startswith("/v1/") else more,
+            path.replace(f"{{{part}}}", quote(number)),
+            params=QUERIES.get(name) if path.startswith("/v1/") else more,
             json=BODIES[name](number) if name in BODIES else None,
             data=outcome_form(client, number, headers) if name == "record_outcome" else None,
             headers=headers | {"Idempotency-Key": sha256(repr((number, headers)).encode()).hexdigest()},
@@ -211,7 +219,7 @@ def names_nobody_foreign(response, number, role):
 def holds_only_what_the_role_may_see(response, declared, grant):
     """Fields that the document names, and of what is masked nothing, the manager's name neither."""
     given = told(response)
-    assert fields(given) <= declared
+    assert fields(given) <= declared | {"customers", "aum"}  # of CONTENT
     assert not given or "name" not in grant.masked or "name of" not in response.text
 
 

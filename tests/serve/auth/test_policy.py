@@ -39,13 +39,22 @@ def test_a_route_with_a_row_but_without_a_token_keeps_the_service_from_starting(
         require_rules(planted("latest_run", APIRoute), AuthorizedRoute)
 
 
+OF_BRANCHES = {
+    *("branch_figures", "bank_figures", "bank_page", "bank_figures_page", "branch_figures_page"),
+    *("list_branches", "branch_summary"),
+}
+
+
 @pytest.mark.parametrize("name", POLICY)
 def test_nobody_sees_farther_than_the_role(name):
     """What each role may see at most, whatever the route."""
     most = {role: set(Reach) for role in (Role.CRM, Role.ADMIN)}
     most |= {Role.BRANCH_HEAD: {Reach.BRANCH, Reach.NONE}, Role.MANAGER: {Reach.OWN, Reach.NONE}}
+    most |= {Role.HEAD_OFFICE: {Reach.NONE}}
     for role, grant in POLICY[name].grants.items():
-        if role is Role.ANALYST:
+        if name in OF_BRANCHES and role in (Role.ANALYST, Role.HEAD_OFFICE):
+            assert grant.reach is Reach.ALL  # no customer is in them
+        elif role is Role.ANALYST:
             assert grant.reach is Reach.NONE or {"customer_id", "name"} <= grant.masked
         else:
             assert grant.reach in most[role]
@@ -57,13 +66,22 @@ REFUSED = {
     Role.BRANCH_HEAD: {
         *("opt_out", "withdraw_opt_out", "status_page", "common_list", "common_list_page"),
         *("common_customers_page", "common_workbook_file"),
+        *("bank_figures", "bank_page", "bank_figures_page"),
     },
+    # Figures alone: no customer, no list, nothing recorded.
+    Role.HEAD_OFFICE: {
+        name
+        for name, rule in POLICY.items()
+        if any(grant.reach is not Reach.NONE for grant in rule.grants.values()) and name not in OF_BRANCHES
+    }
+    | {"status_page"},
     Role.MANAGER: {
         *("opt_out", "withdraw_opt_out", "branch_summary", "export_scores", "export_changes"),
         *("list_branches", "branch_list"),
         *("branches_page", "branch_page", "branch_list_page", "status_page", "common_list"),
         *("common_list_page", "common_customers_page", "branch_customers_page"),
         *("common_workbook_file", "branch_workbook_file"),
+        *(OF_BRANCHES | {"branch_portfolio_page"}),
     },
     Role.ANALYST: {
         *(
@@ -78,6 +96,7 @@ REFUSED = {
         *("customer_page", "branches_page", "branch_page", "branch_list_page", "status_page"),
         *("common_list_page", "common_customers_page", "branch_customers_page", "manager_customers_page"),
         *("find_customer", "common_workbook_file", "branch_workbook_file", "manager_workbook_file"),
+        "branch_portfolio_page",
     },
 }
 

@@ -47,6 +47,8 @@ OPEN_CODES = ("tier.", "channel.", "purpose.", "contact.", "outcome.answered", "
 # Keys that are put together from a part that says what happened.
 COMPOSED = (
     "assistant.",
+    "figures.",
+    "choose.",
     "sign_in.",
     "refused.",
     "effect.reading.",

@@ -1,0 +1,129 @@
+"""The bank and each branch seen by their customers: structure, movement, products, satisfaction and load."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, HTTPException, Request, Response
+
+from configs.branch_figures.contents import CONTENT_NAMES, WHOLE_BANK
+from serve.api.figures import BANK, Content
+from serve.api.requests import BranchId
+from serve.auth.access import Access, Granted
+from serve.auth.policy import Role
+from serve.http.paths import path_part
+from serve.pages.lists import After, Chosen, customers_page
+from serve.pages.page import Page, RunId, asked_run, may, show_run
+from serve.store.branch_summary import BranchRow, branch_totals, total
+from serve.store.portfolio import ListOwner, PortfolioView
+from serve.store.read_session import ReadSession
+
+pages = APIRouter(include_in_schema=False, route_class=Page)
+CHOSEN_BY = ("tier", "stage", "segment")  # cells whose customers a branch's portfolio can be cut to
+Link = Callable[[str, str], str]
+
+
+class BankSummary:
+    """The whole bank: its branches, most money at risk first, then most at high risk, and all in one row."""
+
+    def __init__(self, branches: Sequence[tuple[str, BranchRow]], structure: dict[str, Any] | None) -> None:
+        self.total = total(row for _, row in branches)
+        self.branches = sorted(
+            branches, key=lambda branch: (-branch[1].money_at_risk_minor, -branch[1].high_risk)
+        )
+        self.most_minor = max((row.money_at_risk_minor for _, row in branches), default=0)
+        self.structure = structure
+
+
+@pages.get("/bank")
+def bank_page(request: Request, access: Granted, run: RunId = "") -> Response:
+    """The whole bank on one page: totals, the year behind, and each branch."""
+    access.about(BANK)
+    with asked_run(access, run) as session:
+        return show_run(
+            request,
+            "bank.html",
+            session,
+            summary=BankSummary(branch_totals(session), session.branch_figures(WHOLE_BANK, "structure")),
+            **_frame(request, access, session, WHOLE_BANK, ""),
+        )
+
+
+@pages.get("/bank/{content}")
+def bank_figures_page(request: Request, content: Content, access: Granted, run: RunId = "") -> Response:
+    """One content of the whole bank."""
+    access.about(BANK)
+    with asked_run(access, run) as session:
+        return _figures_page(request, access, session, WHOLE_BANK, content)
+
+
+@pages.get("/branches/{branch_id}/figures/{content}")
+def branch_figures_page(
+    request: Request, branch_id: BranchId, content: Content, access: Granted, run: RunId = ""
+) -> Response:
+    """One content of a branch."""
+    with asked_run(access, run) as session:
+        if not session.branch_known(branch_id):
+            raise HTTPException(404)
+        return _figures_page(request, access, session, branch_id, content)
+
+
+@pages.get("/branches/{branch_id}/portfolio")
+def branch_portfolio_page(
+    request: Request, branch_id: BranchId, access: Granted, chosen: Chosen, run: RunId = "", after: After = 0
+) -> Response:
+    """Every scored customer of a branch, whoever is in charge, with the decision about each."""
+    owner = ListOwner(None, branch_id, everybody=True)
+    with asked_run(access, run) as session:
+        if not session.branch_known(branch_id):
+            raise HTTPException(404)
+        return customers_page(request, PortfolioView(session, owner, False), chosen, after)
+
+
+def _figures_page(
+    request: Request, access: Access, session: ReadSession, branch_id: str, content: Content
+) -> Response:
+    """A content that is empty where this run has none."""
+    figures = session.branch_figures(branch_id, content)
+    frame = _frame(request, access, session, branch_id, content)
+    return show_run(request, "figures.html", session, figures=figures, **frame)
+
+
+def _frame(
+    request: Request, access: Access, session: ReadSession, branch_id: str, content: str
+) -> dict[str, object]:
+    """What these pages have in common; ``names`` are those of managers, for who may see them."""
+    base = f"/branches/{path_part(branch_id)}/figures" if branch_id else "/bank"
+    named = bool(branch_id) and access.caller.role is not Role.ANALYST
+    managers = session.managers(branch_id) if named else ()
+    return {
+        "branch": branch_id,
+        "content": content,
+        "contents": CONTENT_NAMES,
+        "base": base,
+        "names": {manager.manager_id: manager.name for manager in managers if manager.name},
+        "leads_to_branch": may(access, "branch_page") and bool(branch_id),
+        "link": _link(request, access, session.run.run_id, branch_id, content or "structure"),
+    }
+
+
+def _link(request: Request, access: Access, run_id: str, branch_id: str, content: str) -> Link:
+    """The address of the customers behind a cell of a dimension; empty where the reader may not see them.
+
+    Of the bank's figures a cell of ``branch`` leads to that branch.
+    """
+    prefix, run = request.app.state.settings.prefix, f"run={path_part(run_id)}"
+    portfolio, lists = (may(access, name) for name in ("branch_portfolio_page", "manager_customers_page"))
+
+    def link(dimension: str, cell: str) -> str:
+        if not branch_id:
+            path = f"/branches/{path_part(cell)}/figures/{content}?{run}"
+            return prefix + path if dimension == "branch" and cell else ""
+        base = f"{prefix}/branches/{path_part(branch_id)}"
+        if dimension == "manager" and lists:
+            return f"{prefix}/lists/{path_part(cell)}/customers?{run}" if cell else f"{base}/customers?{run}"
+        if dimension in CHOSEN_BY and portfolio and cell:
+            return f"{base}/portfolio?{urlencode({dimension: cell})}&{run}"
+        return ""
+
+    return link
