@@ -33,6 +33,7 @@ from configs.strict import (
     Strict,
     Weeks,
 )
+from configs.survey import Survey
 from configs.tier_rule import TierRule
 
 # Whom a customer is compared with: the words for a feature's name, and the cohort's column.
@@ -286,6 +287,7 @@ class Settings(Strict):
     card: Card
     gates: Gates
     figures: Figures
+    survey: Survey
     store: History
     mail: Mail
     announcements: Announcements

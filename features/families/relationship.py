@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from configs.survey import COMMON_SCALE, Survey
 from configs.tables import ITEMS
 from features.catalogue.grammar import Name, weeks
 from features.engine.activity import Bucket
@@ -92,16 +93,17 @@ def _distinct(entities: Entities, calendar: Calendar, window: int) -> SnapshotAr
 
 
 def surveys(bucket: Bucket) -> Columns:
-    """Mean score of the last year; of each item the score of its last day with an answer, and days since."""
+    """Mean score of the last year; of each factor the score of its last day, and days since then."""
     entities, calendar = bucket.entities, bucket.calendar
-    rows, customers = entities.tables["surveys"], len(entities)
+    rows, customers, survey = entities.tables["surveys"], len(entities), bucket.settings.survey
+    score_of = _scores(rows, survey)
     shape = (len(calendar.snapshots), customers)
     mean = np.full(shape, np.nan)
     score, age = np.full((2, len(ITEMS), *shape), np.nan)
-    codes = [rows.code("item", item) for item in ITEMS]
+    codes = [rows.code("item", *(item.name for item in survey.items_of(factor))) for factor in ITEMS]
     for s, day in enumerate(calendar.snapshots):
-        visible = np.flatnonzero(seen(rows, int(day)))
-        who, when, answer = rows.customer[visible], rows.day[visible], rows.columns["score"][visible]
+        visible = np.flatnonzero(seen(rows, int(day)) & ~np.isnan(score_of))
+        who, when, answer = rows.customer[visible], rows.day[visible], score_of[visible]
         recent = when >= day - 364
         mean[s] = _mean(who[recent], answer[recent], customers)
         for k, code in enumerate(codes):
@@ -115,6 +117,20 @@ def surveys(bucket: Bucket) -> Columns:
     for k, item in enumerate(ITEMS):
         yield Name(f"survey_{item}", "score"), score[k]
         yield Name(f"survey_{item}", "days_old"), age[k]
+
+
+def _scores(rows: Rows, survey: Survey) -> np.ndarray:
+    """Per answer its score on COMMON_SCALE, the best at the top; NaN where it says what is important."""
+    lowest, highest = survey.lowest, survey.highest
+    score = rows.columns["score"].astype(np.float64)
+    turned = rows.code("item", *(item.name for item in survey.items if item.reversed))
+    score = np.where(np.isin(rows.columns["item"], turned), lowest + highest - score, score)
+    importance = rows.code("item", *(item.name for item in survey.items if item.asks == "importance"))
+    score[np.isin(rows.columns["item"], importance)] = np.nan
+    if not survey.own_scale:
+        return score
+    worst, best = COMMON_SCALE
+    return worst + (score - lowest) * ((best - worst) / (highest - lowest))
 
 
 def _mean(customer: np.ndarray, score: np.ndarray, customers: int) -> np.ndarray:

@@ -19,7 +19,14 @@ from pipeline.ingest.accounts import unlike_bookings
 from pipeline.ingest.attributes import count_categories, delivered_attributes, unlike_declared
 from pipeline.ingest.continued import continued
 from pipeline.ingest.contradictions import contradictions
-from pipeline.ingest.words import WordCounts, count_words, unknown_words, unmatched_measures, unused_words
+from pipeline.ingest.words import (
+    WordCounts,
+    count_words,
+    unasked_items,
+    unknown_words,
+    unmatched_measures,
+    unused_words,
+)
 from pipeline.snapshots.labelled import refused_labels
 from pipeline.tables import Ingested
 
@@ -84,6 +91,7 @@ def read_findings(settings: Settings, tables: Ingested) -> list[Finding]:
         *(Finding(text, True) for text in noted["contradictions"]),
         *(Finding(text, True) for text in refused_labels(settings, tables)),
         *(Finding(text, True, True) for text in unknown_words(settings, noted["words"])),
+        *(Finding(text, True, True) for text in unasked_items(settings, noted["words"])),
         *(Finding(text, True, True) for text in unlike_declared(settings, noted.get("categories", {}))),
         *(Finding(text, True) for text in of_bank),
         *(Finding(text, True) for text in valuations.doubts(settings, noted.get("days", {}))),

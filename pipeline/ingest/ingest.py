@@ -95,9 +95,9 @@ def _read_by(settings: Settings) -> dict[str, str]:
     common = (str(INGEST_VERSION), settings.base_currency, settings.time_zone, *sources)
     if settings.fixed_rates:
         common = (*common, settings.model_dump_json(include={"fixed_rates"}))
-    attributes = {"customers": settings.features.attribute_names}
+    more = {"customers": settings.features.attribute_names, "surveys": settings.survey.own_scale}
     return {
-        table: fingerprint(*common, select, *attributes.get(table, ()))
+        table: fingerprint(*common, select, *more.get(table, ()))
         for table, select in load_selects(settings).items()
     }
 
@@ -126,7 +126,7 @@ def _make(
         for name in ORDER:
             progress(name)
             if name in selects:
-                table = contract_of(name, selects, settings.features.attribute_names)
+                table = contract_of(name, selects, settings)
                 loaded.append(_load(state, table, selects[name]))
                 # Shown even when the next step stops the run.
                 quarantine.write_quarantine(con, home.root / "quarantine.csv")

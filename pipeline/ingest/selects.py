@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -69,18 +69,24 @@ def is_needed(table: Table, settings: Settings) -> bool:
     )
 
 
-def contract_of(name: str, selects: Collection[str], attributes: Sequence[str] = ()) -> Table:
+def contract_of(name: str, selects: Collection[str], settings: Settings) -> Table:
     """The contract of a table in a bank with these SELECTs: what refers to no table is not checked.
 
-    Customers have the bank's own ``attributes`` as further columns.
+    Customers have the bank's own attributes as further columns, and scores its own scale.
     """
     table = TABLES[name]
-    more = tuple(
-        Column(attribute, "VARCHAR", "an attribute of the bank's own", "confidential", nullable=True)
-        for attribute in (attributes if name == "customers" else ())
-    )
+    columns = table.columns
+    if name == "customers":
+        columns += tuple(
+            Column(attribute, "VARCHAR", "an attribute of the bank's own", "confidential", nullable=True)
+            for attribute in settings.features.attribute_names
+        )
+    if name == "surveys":
+        lowest, highest = settings.survey.lowest, settings.survey.highest
+        score = replace(table.column("score"), minimum=lowest, maximum=highest)
+        columns = tuple(score if column.name == "score" else column for column in columns)
     references = tuple(pair for pair in table.references if pair[1] in selects)
-    return replace(table, columns=(*table.columns, *more), references=references)
+    return replace(table, columns=columns, references=references)
 
 
 def describe(con: duckdb.DuckDBPyConnection, settings: Settings, table: Table, select: str) -> dict[str, str]:

@@ -16,7 +16,8 @@ WordCounts = Sequence[Sequence[Any]]
 MOST = 10_000  # combinations kept of a table; a column of free text has more
 SHOWN = 5  # words named of a column
 # Columns whose every word a feature looks at by itself, beside those that measures name.
-LOOKED_AT = {("surveys", "item")}
+ITEM = ("surveys", "item")
+LOOKED_AT = {ITEM}
 
 
 def columns_of(table: str) -> list[str]:
@@ -46,10 +47,11 @@ def unknown_words(settings: Settings, words: Mapping[str, WordCounts]) -> Iterat
         unknown = {word: number for word, number in numbers.items() if word not in known}
         if unknown:
             named = listed([_named(word, number, known) for word, number in unknown.items()], SHOWN)
+            mapped = " map them to factors in [survey] items," if (table, column) == ITEM else ""
             yield (
                 f"{table}.{column}: {sum(unknown.values()):,} rows hold words that no feature, filter or "
-                f"rule knows: {named}. Decode them in configs/banks/{settings.bank}/{table}.sql, or declare "
-                f'them as words."{table}.{column}" in bank.toml.'
+                f"rule knows: {named}. Decode them in configs/banks/{settings.bank}/{table}.sql,{mapped} or "
+                f'declare them as words."{table}.{column}" in bank.toml.'
             )
 
 
@@ -57,7 +59,23 @@ def known_words(settings: Settings, table: str, column: str) -> set[str]:
     """The words of a column that the contract, a feature or the bank's settings know."""
     contract = TABLES[table].column(column)
     declared_words = settings.words.get(f"{table}.{column}", ())
-    return {*contract.allowed, *contract.known, *declared_words} | used_words(settings, table, column)
+    # The bank's own map of items takes the place of the contract's.
+    known = [item.name for item in settings.survey.items] if (table, column) == ITEM else contract.known
+    return {*contract.allowed, *known, *declared_words} | used_words(settings, table, column)
+
+
+def unasked_items(settings: Settings, words: Mapping[str, WordCounts]) -> Iterator[str]:
+    """A sentence on items of the bank's map that no answer names, where there are answers."""
+    occurring = next((numbers for *place, numbers in by_column(words) if tuple(place) == ITEM), {})
+    # The items of the default map bear the names of their factors; a bank need not ask them all.
+    items = [item.name for item in settings.survey.items if item.name != item.factor]
+    missing = [name for name in items if name not in occurring]
+    if occurring and missing:
+        named = listed([f"{name!r}{_near(name, set(occurring), ' (', '?)')}" for name in missing], SHOWN)
+        yield (
+            f"[survey] items: no answer is to {named}. Correct the names in bank.toml, or the SELECT in "
+            f"configs/banks/{settings.bank}/surveys.sql."
+        )
 
 
 def unused_words(settings: Settings, words: Mapping[str, WordCounts]) -> Iterator[str]:

@@ -44,6 +44,7 @@ SHAPING: Any = {
         "measures": {"__all__": {"name", "table", "statistics", "where", "sign"}},
         "attributes": {"__all__": {"name", "categories"}},
     },
+    "survey": {"lowest": True, "highest": True, "items": True},
     "tiers": {"__all__": {"name", "min_aum"}},
     "tier_rule": True,
 }

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from configs.bank_folder import load_settings
-from configs.errors import ConfigError
+from configs.errors import ConfigError, DataError
 from pipeline.context import Context
 from pipeline.ingest.findings import read_findings
 from pipeline.weekly import run_ingest
@@ -88,6 +88,22 @@ def test_unknown_words_of_contacts_and_surveys_are_named(tiny: Any) -> None:
         "'no-answer' (1, did you mean 'no_answer'?)",
         "'managers' (1, did you mean 'manager'?)",
     ]
+
+
+def test_the_map_of_items_and_the_scale_are_the_banks(tiny: Any) -> None:
+    """An item outside the map, one of the map that nobody answers, and scores outside the scale are named."""
+    tiny.declare_surveys("ITEM", "SCORE")
+    rows = [("Q1", 0), ("Q1", 7), ("Q1", 8), ("Q2x", 5), ("brand", 7)]
+    lines = [f"R{k},C{k + 1},2024-03-01,{item},{score}\n" for k, (item, score) in enumerate(rows)]
+    tiny.write("ask.csv", "NO,CUST,DAY,ITEM,SCORE\n" + "".join(lines))
+    items = "items = [{ name = 'Q1', factor = 'brand' }, { name = 'Q2', asks = 'overall' }]"
+    tiny.declare("[sources]", f"[survey]\nlowest = 0\nhighest = 7\n{items}\n[sources]")
+    with pytest.raises(DataError, match="score: '8' is above 7"):
+        tiny.ingest(quarantine_rows=0, quarantine_limit=0.02)
+    sentences = [finding.text for finding in read_findings(tiny.settings(), tiny.ingest())]
+    assert "knows: 'Q2x' (1), 'brand' (1). Decode" in sentences[0]
+    assert "map them to factors in [survey] items" in sentences[0]
+    assert sentences[1].startswith("[survey] items: no answer is to 'Q2'. Correct")
 
 
 def test_words_of_the_banks_own_are_not_named(tiny: Any) -> None:

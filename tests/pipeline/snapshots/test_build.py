@@ -150,6 +150,8 @@ SHAPING = {
     "features.measures.where.kind", "features.measures.sign", "features.measures.statistics",
     "features.attributes.name", "features.attributes.categories.a",
     "tiers.name", "tiers.min_aum", "tier_rule.kind", "tier_rule.months_below", "tier_rule.months_watched",
+    "survey.lowest", "survey.highest",
+    "survey.items.name", "survey.items.asks", "survey.items.factor", "survey.items.reversed",
 }  # fmt: skip
 
 
