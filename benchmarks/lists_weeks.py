@@ -26,9 +26,10 @@ from models.bundle import Bundle, load
 from models.experiment import difference_in_customers
 from pipeline.artefacts import Home
 from pipeline.ingest.ingest import ingest
-from pipeline.lists.call_lists import reached, week_of
+from pipeline.lists.call_lists import week_of
 from pipeline.lists.decisions import choose
 from pipeline.lists.experiment import observed_rows, outcomes, response_rate
+from pipeline.lists.reached import reached
 from pipeline.scoring.reasons import Models
 from pipeline.scoring.score import read_managers, score
 from pipeline.snapshots.build import build_outcomes, build_snapshots, read_partition

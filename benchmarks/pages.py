@@ -24,7 +24,8 @@ from pydantic import SecretStr
 
 from benchmarks.processes import parser
 from benchmarks.serve_scores import BRANCHES, VARIANTS, Bank, customer_id, insert_run
-from configs.published import Booking, Coverage, Decision, Manager, Maturity, PastContact, Profile
+from configs.branch_rows import Coverage
+from configs.published import Booking, Decision, Manager, Maturity, PastContact, Profile
 from configs.service import ServiceSettings
 from serve.app import create_app
 from serve.auth import tokens
@@ -80,7 +81,7 @@ def publish(bank: Bank, listed: int, url: str) -> None:
             for table, objects in (
                 (tables.managers, [Manager(number, "张伟", branch, listed) for number, branch in managers]),
                 (tables.decisions, decisions(week, listed)),
-                (tables.coverage, [Coverage(branch, number, week.portfolio, 9, 100_000_000, 80)
+                (tables.coverage, [Coverage(branch, number, week.portfolio, 9, 100_000_000, 80, 90)
                                    for number, branch in managers]),
             ):  # fmt: skip
                 bulk_insert(connection, table, rows.object_rows(run_version, table, objects))

@@ -1,4 +1,4 @@
-"""A bank's own attributes of a customer, such as segment or region; each of their categories is a feature.
+"""A bank's own attributes of a customer, such as occupation or region; each of their categories is a feature.
 
 What the law protects is refused by its name, by a near name, in English and Chinese, and by its categories.
 No setting allows it: the fairness report looks at gender and age, and no model does.

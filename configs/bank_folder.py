@@ -24,6 +24,8 @@ RETIRED = {
     "next_steps.own": "is now 'bank_rules'. Rename it.",
     "promotion.trial_seconds": "is now 'smoke_test_seconds'. Rename it.",
     "promotion.trial_memory_mb": "is fixed at 4,096 MB. Leave it out.",
+    "tiers.service_days": "is now 'days' of a standard: [[service_standards]] with tiers = ['<name>']. The "
+    "first that fits a customer counts, and the last must fit everybody.",
     "lists.held_out": "is now 'control_group_share'. Rename it.",
     "mail.attempts": "is fixed at 5. Leave it out.",
     "mail.wait_seconds": "is fixed at 5, doubled before each further attempt. Leave it out.",
@@ -122,7 +124,7 @@ def with_amounts(settings: dict[str, Any]) -> dict[str, Any]:
 
     No default fits every currency. The cohort begins with the second tier (with one tier: with any money) and
     has no upper end; a tenth of its beginning is a remainder, as much as its beginning is a large entry, and
-    3/10,000 of it is what a call costs.
+    3/10,000 of it is what a call costs; twice and four times its beginning are of medium and high value.
     """
     tiers, cohort = settings.get("tiers"), settings.get("cohort")
     second = tiers[1] if isinstance(tiers, list) and len(tiers) > 1 else None
@@ -135,6 +137,7 @@ def with_amounts(settings: dict[str, Any]) -> dict[str, Any]:
         "label": {"dormant_floor": begins / 10},
         "features": {"large_amount": begins or MOST},
         "profit": {"call_cost": begins * 3 / 10_000},
+        "segments": {"medium_value": 2 * begins or MOST / 2, "high_value": 4 * begins or MOST},
     }
     return _merge(amounts, settings)
 
@@ -142,8 +145,9 @@ def with_amounts(settings: dict[str, Any]) -> dict[str, Any]:
 def _sentence(problem: dict[str, Any]) -> str:
     where = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        if where in RETIRED:
-            return f"{where} {RETIRED[where]}"
+        retired = RETIRED.get(".".join(part for part in problem["loc"] if isinstance(part, str)))
+        if retired:
+            return f"{where} {retired}"
         *table, key = problem["loc"]
         return f"unknown key {where!r}. {did_you_mean(str(key), _known_keys(tuple(table)))}"
     if problem["type"] == "missing":

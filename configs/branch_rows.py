@@ -1,4 +1,4 @@
-"""Rows of a published run about branches: their figures, tiers about to fall, customers to hand over."""
+"""Rows of a published run about branches: figures, coverage, departures, tiers about to fall, handovers."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -20,6 +20,38 @@ class BranchFigures:
     branch_id: str
     name: ContentName
     content: "DataclassInstance"
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """One row per branch and manager in charge, or nobody (empty): how the scored customers are looked after.
+
+    ``asked`` counts those to whom a contact is due by a service standard; ``contacted`` those of them for
+    whom it is not overdue on the Monday.
+    """
+
+    branch_id: str
+    manager_id: str
+    customers: int
+    high_risk: int
+    money_at_risk_minor: int
+    contacted: int
+    asked: int
+
+
+@dataclass(frozen=True)
+class Departure:
+    """One row per branch and manager who left in the 13 weeks before the Monday: customers left behind.
+
+    ``unassigned`` counts those in nobody's charge now. The name is not stored with it.
+    """
+
+    branch_id: str
+    manager_id: str
+    customers: int
+    unassigned: int
+    money_at_risk_minor: int
+    name: str = ""
 
 
 @dataclass(frozen=True)

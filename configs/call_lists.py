@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 from configs.published import Decision, Language, Manager, ResponseRate, Score
 
@@ -42,8 +43,9 @@ class CallList:
 class ListTerms:
     """What a reader of lists must know of the bank's settings; published with each run, as serve has none.
 
-    ``tiers`` has the Chinese name of each tier, ``reasons`` how many a row shows at most. The last four are
-    of the definition of attrition; ``lead_days`` lie between the Monday and the first day that counts.
+    ``tiers`` has the Chinese name of each tier, ``segments`` both names of each segment, ``reasons`` how many
+    a row shows at most. ``horizons`` to ``lead_days`` are of the definition of attrition; the last lie
+    between the Monday and the first day that counts. ``standards`` are the fields of the service standards.
     """
 
     language: Language
@@ -54,6 +56,8 @@ class ListTerms:
     min_drop: float
     dormant_floor: float
     lead_days: int
+    segments: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    standards: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)

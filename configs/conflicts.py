@@ -8,13 +8,13 @@ from typing import Any
 from configs.dates import WEEK
 from configs.errors import did_you_mean
 from configs.settings import Settings
-from configs.tables import TABLES
+from configs.tables import CONTACT_CHANNELS, TABLES
 
 # What looks at balances, and so at nothing where a bank counts customers.
 OF_MONEY = (
     "tiers", "tier_rule", "cohort.min_aum", "cohort.max_aum", "label.min_drop", "label.dormant_floor",
     "label.base_weeks", "label.settle_days", "training.severity", "profit.call_cost", "profit.margin",
-    "gates.max_aum_change", "gates.max_unexplained",
+    "gates.max_aum_change", "gates.max_unexplained", "segments.medium_value", "segments.high_value",
 )  # fmt: skip
 DEEPEST = 8  # different columns on one path of a tree; 2^8 cases a leaf in models/tree_paths.py
 
@@ -26,6 +26,7 @@ def conflicts(settings: Settings) -> Iterator[str]:
     yield from _label(settings)
     yield from _trees(settings)
     yield from _words(settings)
+    yield from _service(settings)
     for currency in settings.fixed_rates:
         if not re.fullmatch(r"[A-Z]{3}", currency) or currency == settings.base_currency:
             yield (
@@ -57,6 +58,12 @@ def settings_of_money(settings: Settings, chosen: Mapping[str, Any]) -> Iterator
             yield (
                 f"next_steps: the rule {rule.en!r} asks for balances, and with counts = 'customers' there "
                 "are none, so that it fits nobody. Leave it out"
+            )
+    for segment in settings.segments.rules:
+        if segment.values and "low" not in segment.values:
+            yield (
+                f"segments: the rule {segment.name!r} asks for value, and with counts = 'customers' there is "
+                "none, so that it fits nobody. Leave it out"
             )
     for name in OF_MONEY:
         table, _, key = name.partition(".")
@@ -93,6 +100,39 @@ def _words(settings: Settings) -> Iterator[str]:
         yield f"words: {name!r} holds no words of a bank's own. {did_you_mean(name, names).rstrip('.')}"
 
 
+def _service(settings: Settings) -> Iterator[str]:
+    """What is for an unknown segment, tier or channel; standards that miss somebody, or are never tried."""
+    words = (*CONTACT_CHANNELS, *settings.words.get("contacts.channel", ()), *settings.lists.talked)
+    known = {
+        "segment": settings.segments.names,
+        "tier": [tier.name for tier in settings.tiers],
+        "channel": list(dict.fromkeys(words)),
+    }
+    steps = settings.next_steps.bank_rules + settings.next_steps.rules
+    named = [("next_steps: a next step", "tier", step.tiers) for step in steps]
+    named += [("next_steps: a next step", "segment", step.segments) for step in steps]
+    for standard in settings.service_standards:
+        chosen = {"segment": standard.segments, "tier": standard.tiers, "channel": standard.channels}
+        named += [("service_standards: a standard", kind, names) for kind, names in chosen.items()]
+    for what, kind, names in named:
+        for name in names:
+            if name not in known[kind]:
+                hint = did_you_mean(name, known[kind]).rstrip(".")
+                yield f"{what} is for the unknown {kind} {name!r}. {hint}"
+    *before, last = settings.service_standards
+    if not last.fits_everybody:
+        yield (
+            "service_standards: the last standard must fit everybody, or nothing is due to the others. Add "
+            "one with days alone"
+        )
+    for place, standard in enumerate(before, start=1):
+        if standard.fits_everybody:
+            yield (
+                f"service_standards: number {place}, of {standard.days} days, fits everybody, so that none "
+                "after it is reached. Name segments or tiers in it, or make it the last"
+            )
+
+
 def _history(settings: Settings) -> Iterator[str]:
     label, first = settings.label, settings.training.first_after_weeks
     if first < label.base_weeks:
@@ -121,11 +161,6 @@ def _tiers(settings: Settings) -> Iterator[str]:
     names = [tier.name for tier in settings.tiers]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield f"tiers: {names.count(name)} tiers are named {name!r}. Give each a name of its own"
-    for rule in settings.next_steps.bank_rules + settings.next_steps.rules:
-        for name in rule.tiers:
-            if name not in names:
-                hint = did_you_mean(name, names).rstrip(".")
-                yield f"next_steps: a next step is for the unknown tier {name!r}. {hint}"
 
 
 def _label(settings: Settings) -> Iterator[str]:

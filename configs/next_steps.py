@@ -15,13 +15,15 @@ from configs.strict import Days, Listed, Sentences, Strict
 class NextStep(Strict):
     """One rule. What is empty or 0 asks for nothing, so a rule with words alone fits everybody.
 
-    It fits a customer who has one of ``reasons`` (groups), is of one of ``tiers`` and at one of ``stages``,
-    and of whose AUM at least ``maturing_share`` falls due less than ``maturing_days`` after the Monday.
+    It fits a customer who has one of ``reasons`` (groups), is of one of ``tiers``, at one of ``stages``, in
+    one of ``segments``, and of whose AUM at least ``maturing_share`` falls due less than ``maturing_days``
+    after the Monday.
     """
 
     reasons: Sentences = ()
     tiers: Sentences = ()
     stages: Sentences = ()
+    segments: Sentences = ()
     maturing_days: Days = 0
     maturing_share: Annotated[float, Field(ge=0, le=1)] = 0
     en: str = Field(min_length=1, max_length=120)
@@ -39,13 +41,14 @@ class NextStep(Strict):
 
     @property
     def fits_everybody(self) -> bool:
-        return not (self.reasons or self.tiers or self.stages or self.maturing_days)
+        return not (self.reasons or self.tiers or self.stages or self.segments or self.maturing_days)
 
     def fits(self, score: Score, maturities: Sequence[Maturity], monday: date) -> bool:
         return (
             (not self.reasons or any(reason.group in self.reasons for reason in score.reasons))
             and (not self.tiers or score.tier in self.tiers)
             and (not self.stages or score.lifecycle_stage in self.stages)
+            and (not self.segments or score.segment in self.segments)
             and (not self.maturing_days or self._matures(score, maturities, monday))
         )
 

@@ -6,7 +6,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
-from configs.branch_rows import BranchFigures, Handover, TierWatch
+from configs.branch_rows import BranchFigures, Coverage, Departure, Handover, TierWatch
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
@@ -68,6 +68,7 @@ class Score:
     A probability is None at horizons that the bank's label does not cover; at least one is known.
     ``risk_own`` is that within ``Run.horizon_days`` where those are neither 30, 60 nor 90.
     ``risk_change`` is that of ``risk``, None for who was not in the cohort of the run compared with.
+    ``contact_due_on`` is by the service standard, before the Monday where it is overdue; None: none is due.
     """
 
     customer_id: str
@@ -94,6 +95,7 @@ class Score:
     risk_own: float | None = None
     segment: str = ""  # empty where the bank has none
     household_id: str | None = None
+    contact_due_on: date | None = None
 
     def risks(self, horizon_days: int) -> dict[int, float]:
         """The probability by horizon in days, the shortest first, without the horizons that are not known.
@@ -241,36 +243,6 @@ class Manager:
     branch_id: str
     weekly_capacity: int
     email: str | None = None
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """One row per branch and manager in charge, or nobody (empty): how the scored customers are looked after.
-
-    ``contacted`` counts those who were reached within their tier's service interval before the Monday.
-    """
-
-    branch_id: str
-    manager_id: str
-    customers: int
-    high_risk: int
-    money_at_risk_minor: int
-    contacted: int
-
-
-@dataclass(frozen=True)
-class Departure:
-    """One row per branch and manager who left in the 13 weeks before the Monday: customers left behind.
-
-    ``unassigned`` counts those in nobody's charge now. The name is not stored with it.
-    """
-
-    branch_id: str
-    manager_id: str
-    customers: int
-    unassigned: int
-    money_at_risk_minor: int
-    name: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,16 @@ from pydantic import Field, model_validator
 
 from configs.alarms import Alarms
 from configs.announcements import Announcements
-from configs.attributes import Attribute
 from configs.call_lists import ListTerms
 from configs.dates import Timeline
+from configs.feature_settings import FeatureSettings
 from configs.figures import Figures
 from configs.gates import Gates, Monitoring
 from configs.list_settings import Lists
 from configs.mail import Mail
 from configs.next_steps import NextSteps
 from configs.published import HORIZONS
+from configs.segments import Segments, ServiceStandard
 from configs.source import Source
 from configs.strict import (
     Amount,
@@ -41,16 +42,15 @@ PEER_GROUPS: Mapping[str, str] = MappingProxyType({"tier": "tier", "branch": "br
 # What changes no byte of a published run beside its tables: places of work, notations, words, judgements.
 NOT_IN_RUNS = {"engine", "time_zone", "fixed_rates", "words", "moved_limit", "profit", "promotion",
                "monitoring", "card", "gates", "store", "mail", "announcements", "alarms"}  # fmt: skip
-NOT_IN_MODELS = NOT_IN_RUNS | {"figures", "next_steps"}  # nor of a model
+NOT_IN_MODELS = NOT_IN_RUNS | {"figures", "next_steps", "segments", "service_standards"}  # nor of a model
 
 
 class Tier(Strict):
-    """One segment by wealth: from this average AUM (base currency) upwards."""
+    """One class of customers by wealth: from this average AUM (base currency) upwards."""
 
     name: str = Field(min_length=1)
     name_zh: str = Field(min_length=1)
     min_aum: Amount
-    service_days: Annotated[int, Field(ge=1, le=365)] = 90  # a quarter without a word is too long for anybody
 
 
 class Cohort(Strict):
@@ -105,48 +105,6 @@ class Label(Strict):
 
     def timeline(self, snapshot_date: date) -> Timeline:
         return Timeline(snapshot_date, self.lead_days, self.horizon_days)
-
-
-class OwnMeasure(Strict):
-    """A bank's own additive measure, as in features/catalogue/measures.py, where its names are checked.
-
-    ``where``: allowed labels per column; ``sign``: 1 money in, -1 money out, 0 both. ``en`` and ``zh`` are
-    its words, ``group`` the reason it belongs to, ``worse`` 1 when more of it is worrying, -1 when less is.
-    """
-
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*[a-z0-9]$")
-    table: str
-    statistics: Listed[str]
-    where: Named[Listed[str]] = Field(default_factory=dict, validate_default=True)
-    sign: Literal[-1, 0, 1] = 0
-    en: str = Field(min_length=1)
-    zh: str = Field(min_length=1)
-    group: str
-    worse: Literal[-1, 0, 1] = 0
-
-
-class FeatureSettings(Strict):
-    """Trailing windows in whole weeks, ascending; the least amount of a large entry; the bank's measures and
-    attributes of customers."""
-
-    windows: Listed[Weeks]
-    large_amount: SomeAmount
-    measures: Annotated[tuple[OwnMeasure, ...], Field(strict=False)]
-    attributes: Annotated[tuple[Attribute, ...], Field(strict=False, max_length=20)]
-
-    @model_validator(mode="after")
-    def _ascending(self) -> Self:
-        if list(self.windows) != sorted(set(self.windows)):
-            raise ValueError(f"windows {self.windows} must ascend without repeats")
-        names = self.attribute_names
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"attributes: {twice} are declared twice. Leave one of each out")
-        return self
-
-    @property
-    def attribute_names(self) -> tuple[str, ...]:
-        return tuple(attribute.name for attribute in self.attributes)
 
 
 class Training(Strict):
@@ -281,6 +239,8 @@ class Settings(Strict):
     bands: Bands
     lists: Lists
     next_steps: NextSteps
+    segments: Segments
+    service_standards: Listed[ServiceStandard]
     profit: Profit
     promotion: Promotion
     monitoring: Monitoring
@@ -312,4 +272,6 @@ class Settings(Strict):
             label.min_drop,
             label.dormant_floor,
             0 if label.definition == "delivered" else label.lead_days,  # such a label counts from its own day
+            {rule.name: (rule.en, rule.zh) for rule in self.segments.rules},
+            tuple(standard.model_dump() for standard in self.service_standards),
         )

@@ -175,6 +175,8 @@ _TABLES = (
             Column("weekly_capacity", "INTEGER", "customers the manager can work through in a week", _I,
                    minimum=0, maximum=1000),
             Column("email", "VARCHAR", "address for the weekly notice", _X, nullable=True, required=False),
+            Column("is_branch_head", "BOOLEAN", "heads the branch, and owes what a branch head does", _I,
+                   required=False, default="false"),
         ),
         by_customer=False,
     ),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import date, timedelta
+from itertools import chain
 from logging import INFO, WARNING
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,13 @@ from pipeline.ingest.findings import read_findings
 from pipeline.ingest.ingest import ingest
 from pipeline.ingest.recorded_contacts import overlay_contacts
 from pipeline.ingest.renumbered import newest_numbers
-from pipeline.lists.call_lists import check_salt, choose_lists, reached
+from pipeline.lists.call_lists import check_salt, choose_lists
 from pipeline.lists.experiment import LOOK_BACK, Effect, estimate_effect, with_assignments, write_effect
+from pipeline.lists.service import branch_heads
 from pipeline.monitoring.calibration import VERDICTS, asks_for_training, calibration, group_in_words
 from pipeline.monitoring.coverage import coverage, departures
 from pipeline.monitoring.drift import drift
+from pipeline.monitoring.load import Staff, load_figures
 from pipeline.monitoring.matured import Counted, count_matured, keep_matured, read_matured
 from pipeline.progress import log, progress_bar, progress_text, step
 from pipeline.scoring.profiles import profiles
@@ -255,16 +258,20 @@ def _extras(
     context: Context, tables: Ingested, publication: Publication, lists: Sequence[CallList]
 ) -> RunExtras:
     snapshot_date, scores = publication.run.snapshot_date, publication.scores
-    longest = timedelta(days=max(tier.service_days for tier in context.settings.tiers))
-    contacted = reached(tables, context.settings.lists, snapshot_date, snapshot_date - longest)
     home, mondays = context.home, mondays_of_year(tables, snapshot_date)
     segments = published_segments(home, publication)
+    left = departures(tables, scores, snapshot_date)
+    capacities = {manager.manager_id: manager.weekly_capacity for manager in publication.managers}
+    staff = Staff(capacities, branch_heads(tables), left)
     return RunExtras(
         profiles(tables, snapshot_date, {score.customer_id for score in scores}),
-        coverage(context.settings, scores, contacted, snapshot_date),
-        departures(tables, scores, snapshot_date),
+        coverage(scores, snapshot_date),
+        left,
         prepared_answers=prepared_answers(publication.run, scores, lists),
-        branch_figures=tuple(structure_figures(context.settings, home, mondays, segments)),
+        branch_figures=chain(
+            structure_figures(context.settings, home, mondays, segments),
+            load_figures(context.settings, scores, staff, snapshot_date),
+        ),
     )
 
 

@@ -82,7 +82,7 @@ def _code(document: Path) -> list[str]:
 def test_the_settings_in_the_page_on_banks_are_settings():
     text = (ROOT / "docs/banks.md").read_text("utf-8")
     settings = tomllib.loads("".join(re.findall(r"```toml\n(.*?)```", text, flags=re.DOTALL)))
-    assert Attribute(**settings["features"]["attributes"][0]).name == "segment"
+    assert Attribute(**settings["features"]["attributes"][0]).name == "occupation"
     sources = settings["sources"]
     assert {Source(**declared).format for declared in sources.values()} == {
         "csv",

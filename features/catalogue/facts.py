@@ -25,8 +25,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from configs.attributes import Attribute
+from configs.feature_settings import OwnMeasure
 from configs.reason_groups import GROUPS
-from configs.settings import OwnMeasure, Settings
+from configs.settings import Settings
 from features.catalogue.entries import Entry, bank_code_entries, category_name, category_phrase
 
 DUE_DAYS = 60  # ahead of a Monday: what matures later is for a later list

@@ -18,8 +18,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from configs.errors import ConfigError, did_you_mean
+from configs.feature_settings import OwnMeasure
 from configs.reason_groups import GROUPS
-from configs.settings import OwnMeasure, Settings
+from configs.settings import Settings
 from configs.tables import KINDS, TABLES
 from features.catalogue.entries import NOUNS
 

@@ -46,13 +46,17 @@ class Managers:
         return np.where(portfolio == NOBODY, NOBODY, self.in_charge[portfolio])
 
     def caller_for(self, who: Ints) -> Ints:
-        """Manager who calls each customer: the one in charge, else a colleague of the same branch."""
-        filled = np.flatnonzero(self.in_charge != NOBODY)
-        stand_in = self._first_of_branch.copy()
-        # Written from the last portfolio to the first, so that the branch's first manager remains.
-        stand_in[self._branch_of[filled][::-1]] = self.in_charge[filled][::-1]
+        """Manager who calls each customer: the one in charge, else the branch head."""
         manager = self.manager_of(who)
-        return np.where(manager == NOBODY, stand_in[self._customers.branch[who]], manager)
+        return np.where(manager == NOBODY, self._heads()[self._customers.branch[who]], manager)
+
+    def _heads(self) -> Ints:
+        """Per branch its head: the first of the managers in charge now."""
+        filled = np.flatnonzero(self.in_charge != NOBODY)
+        heads = self._first_of_branch.copy()
+        # Written from the last portfolio to the first, so that the branch's first manager remains.
+        heads[self._branch_of[filled][::-1]] = self.in_charge[filled][::-1]
+        return heads
 
     def unrest_of(self, who: Ints) -> Floats:
         """1 in the week in which the customer's manager left, decaying from then on; 0 without a manager."""
@@ -105,7 +109,7 @@ class Managers:
         )
 
     def table(self) -> pa.Table:
-        """One row per manager hired so far: name, branch and customers who can be called a week."""
+        """One row per manager hired so far: name, branch, customers who can be called a week, and post."""
         draws, managers = Draws(self._seed, -3), np.arange(len(self._hired), dtype=np.int64)
         numbers = ids(MANAGER, managers)
         return pa.table(
@@ -118,6 +122,7 @@ class Managers:
                 "ORG_NAME": pa.array([branch_name(branch) for branch in self._hired]),
                 "WK_CAP": pa.array(draws.whole("capacity", managers, 12, 27)).cast(pa.string()),
                 "EMAIL": pa.array([f"{number.as_py().lower()}@bank.example" for number in numbers]),
+                "POST": pa.array(np.where(np.isin(managers, self._heads()), "H", "M")),
             }
         )
 

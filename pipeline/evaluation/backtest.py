@@ -20,7 +20,7 @@ from pipeline.context import Context
 from pipeline.evaluation.figures import Evaluated, Scores, figures, pooled
 from pipeline.evaluation.page import Figures, lines, page
 from pipeline.evaluation.research import build_history
-from pipeline.evaluation.segments import segments
+from pipeline.evaluation.subgroups import subgroups
 from pipeline.progress import progress_bar, step
 from pipeline.snapshots.labelled import with_outcome
 from pipeline.tables import Ingested
@@ -73,7 +73,7 @@ class Backtest:
 
     def _evaluated(self, bundle: Bundle, rows: Matrix, others: Mapping[str, Scores]) -> Evaluated:
         """Rows without their features, and the bundle's predictions."""
-        teams, groups = segments(self.context.settings, self.context.home, self.tables, rows)
+        teams, groups = subgroups(self.context.settings, self.context.home, self.tables, rows)
         return Evaluated(rows.only([]), bundle.predict(rows), teams, groups, others)
 
 

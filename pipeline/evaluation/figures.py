@@ -27,7 +27,7 @@ from models.metrics import (
     tenths,
     without_money,
 )
-from pipeline.evaluation.segments import Groups
+from pipeline.evaluation.subgroups import Groups
 from pipeline.training.train import columns_of
 
 DRAWS = 200  # banks drawn for an interval; the ends of a 95% interval then rest on five of them each

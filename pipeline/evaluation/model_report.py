@@ -21,7 +21,7 @@ from pipeline.evaluation.figures import EXPLAINED, Evaluated, Scores, detailed_f
 from pipeline.evaluation.model_card import Card, card_markdown, missing_parts, model_card
 from pipeline.evaluation.page_templates import named
 from pipeline.evaluation.research import build_history
-from pipeline.evaluation.segments import segments
+from pipeline.evaluation.subgroups import subgroups
 from pipeline.tables import Ingested
 from pipeline.training import registry
 from pipeline.training.comparison import contract_breaks
@@ -164,7 +164,7 @@ def _evaluation(
     context: Context, tables: Ingested, bundle: Bundle, rows: Matrix, others: Mapping[str, Scores]
 ) -> dict[str, Any]:
     settings = context.settings
-    teams, groups = segments(settings, context.home, tables, rows)
+    teams, groups = subgroups(settings, context.home, tables, rows)
     evaluated = Evaluated(rows, bundle.predict(rows), teams, groups, others)
     return {
         "bank": settings.bank,

@@ -7,32 +7,26 @@ from math import ceil
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
 from sqlalchemy import Connection
 
 from configs.call_lists import CallList, Week
 from configs.errors import ConfigError
-from configs.list_settings import Lists
-from configs.published import Decision, Maturity, ResponseRate, Run
+from configs.published import LANGUAGES, Decision, Maturity, ResponseRate, Run
 from configs.settings import Settings
-from features.engine.cut import seen
-from features.engine.entities import EPOCH, day_number, make_rows
 from pipeline.artefacts import fingerprint
 from pipeline.context import Context
 from pipeline.ingest.renumbered import Numbers, newest_numbers
 from pipeline.lists.decisions import choose
 from pipeline.lists.experiment import response_rate
+from pipeline.lists.reached import reached
+from pipeline.lists.service import with_contact_due
 from pipeline.progress import log
 from pipeline.scoring.score import Publication, run_id_of
 from pipeline.tables import Ingested
 from serve.store import assignments, contacts
 from serve.store.store import Store
+from serve.texts.service import first_sentence
 
-COLUMNS = ["customer_id", "contacted_at", "channel", "outcome", "known_on", "superseded_on"]
-ELSE = (
-    "answered",
-)  # outcomes in which a customer was reached through a channel that lists.talked leaves out
 FOLLOW_UP_STAYS = timedelta(weeks=4)  # for so long a follow-up that nobody made stays on the list
 RECENT = timedelta(weeks=4)  # whoever stood on an older list does not stay on for that
 
@@ -54,6 +48,8 @@ def choose_lists(
     least = least_value(bank.settings)
     week = replace(week, last_occasion=publication.last_occasion, least_value_minor=least)
     week = under_newest_numbers(week, newest_numbers(tables))
+    scores = with_contact_due(bank.settings, tables, publication.scores, monday, week.opted_out)
+    publication = replace(publication, scores=scores)
     chosen = choose(publication.scores, publication.managers, lists, week)
     log_unpaying(chosen, week.least_value_minor)
     with_steps = with_next_steps(bank.settings, publication.maturities, monday, chosen)
@@ -143,43 +139,22 @@ def with_next_steps(
     monday: date,
     lists: Sequence[CallList],
 ) -> tuple[CallList, ...]:
-    """The lists with what to do first for each listed customer, in both languages; ``due`` by customer."""
+    """The lists with what to do first for each listed customer, in both languages; ``due`` by customer.
+
+    A contact that is due by a service standard is named first.
+    """
+    standards = settings.service_standards
 
     def stepped(call_list: CallList) -> Iterator[Decision]:
         scores = {score.customer_id: score for score in call_list.listed}
         for decision in call_list.decisions:
             if score := scores.get(decision.customer_id):
                 step = settings.next_steps.suggested(score, due.get(score.customer_id, ()), monday)
-                decision = replace(decision, next_step_en=step.en, next_step_zh=step.zh)
+                en, zh = (first_sentence(standards, score, monday, language) for language in LANGUAGES)
+                decision = replace(decision, next_step_en=en + step.en, next_step_zh=zh + step.zh)
             yield decision
 
     return tuple(replace(call_list, decisions=tuple(stepped(call_list))) for call_list in lists)
-
-
-def reached(tables: Ingested, lists: Lists, monday: date, since: date) -> dict[str, date]:
-    """The last day from ``since`` on on which each customer was reached, as known before ``monday``.
-
-    ``lists.talked`` says in which contacts of the bank's own a customer was reached.
-    """
-    last: dict[str, date] = {}
-    for bucket in range(tables.buckets):
-        rows = tables.read("contacts", bucket, COLUMNS, since=since.year)
-        if rows is not None:
-            last |= _last_days(rows, lists, monday, since)
-    return last
-
-
-def _last_days(rows: pa.Table, lists: Lists, monday: date, since: date) -> dict[str, date]:
-    customers = np.array(sorted(rows["customer_id"].unique().to_pylist()), dtype=object)
-    made = make_rows("contacts", rows, customers)
-    outcomes = [*made.labels["outcome"], ""]  # the last for a code of -1: nobody noted one
-    talked = np.array(
-        [[word in lists.talked.get(name, ELSE) for word in outcomes] for name in made.labels["channel"]], bool
-    ).reshape(-1, len(outcomes))
-    met = talked[made.columns["channel"], made.columns["outcome"]]
-    recent = made.take(met & seen(made, day_number(monday)) & (made.day >= day_number(since)))
-    days = (EPOCH + timedelta(days=day) for day in recent.day.tolist())
-    return dict(zip(customers[recent.customer], days, strict=True))  # ascending by day: the last one stays
 
 
 def _with_lists(run: Run, week: Week) -> Run:

@@ -1,14 +1,14 @@
 """The care of a branch for its customers: those contacted in time, and those whose manager has left."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
 
-from configs.published import Coverage, Departure, Score
-from configs.settings import Settings
+from configs.branch_rows import Coverage, Departure
+from configs.published import Score
 from features.engine.cut import seen
 from features.engine.entities import Ints, Rows, day_number, make_rows, read_columns
 from features.families.relationship import in_force
@@ -17,18 +17,16 @@ from pipeline.tables import Ingested
 LEFT_WITHIN = timedelta(weeks=13)  # the trouble that a departure makes shows within a quarter
 
 
-def coverage(
-    settings: Settings, scores: Iterable[Score], spoken: Mapping[str, date], as_of: date
-) -> list[Coverage]:
-    """One row per branch and manager in charge, or nobody. ``spoken``: last contacts by customer_id."""
-    since = {tier.name: as_of - timedelta(days=tier.service_days) for tier in settings.tiers}
+def coverage(scores: Iterable[Score], as_of: date) -> list[Coverage]:
+    """One row per branch and manager in charge, or nobody."""
     return [
         Coverage(
             *branch_and_manager,
             customers=len(group),
             high_risk=sum(score.risk_band == "high" for score in group),
             money_at_risk_minor=sum(score.money_at_risk_minor for score in group),
-            contacted=sum(spoken.get(score.customer_id, date.min) >= since[score.tier] for score in group),
+            asked=sum(score.contact_due_on is not None for score in group),
+            contacted=sum((score.contact_due_on or date.min) >= as_of for score in group),
         )
         for branch_and_manager, group in _grouped((score, score.manager_id or "") for score in scores)
     ]

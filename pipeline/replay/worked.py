@@ -16,8 +16,9 @@ import pyarrow.parquet as pq
 from configs.call_lists import Assignment, CallList, Week
 from configs.published import ResponseRate
 from configs.settings import Settings
-from pipeline.lists.call_lists import RECENT, least_value, reached
+from pipeline.lists.call_lists import RECENT, least_value
 from pipeline.lists.decisions import choose
+from pipeline.lists.reached import reached
 from pipeline.scoring.score import Publication
 from pipeline.tables import Ingested
 

@@ -19,7 +19,7 @@ from models.metrics import ENOUGH, Metrics, calibration, calibration_slope, inte
 from pipeline.context import Context
 from pipeline.evaluation.figures import DRAWS
 from pipeline.evaluation.research import build_history
-from pipeline.evaluation.segments import segments
+from pipeline.evaluation.subgroups import subgroups
 from pipeline.tables import Ingested
 from pipeline.training.train import columns_of, load_matrix
 
@@ -82,7 +82,7 @@ def fair_mondays(settings: Settings, challenger: Bundle, champion: Bundle) -> tu
 def callers(bank: Context, tables: Ingested, rows: Matrix) -> Teams:
     """The teams whose weekly lists are compared. Where they could call more than ``largest_share`` of a
     cohort, every model would find nearly everybody; then the whole bank is one team that calls that share."""
-    teams, _ = segments(bank.settings, bank.home, tables, rows)
+    teams, _ = subgroups(bank.settings, bank.home, tables, rows)
     largest = bank.settings.promotion.largest_share
     if listed(rows, teams, np.zeros(len(rows))).mean() <= largest:
         return teams

@@ -37,7 +37,7 @@ class Risk(Schema):
     """One customer's figures and this week's decision, alone or on a list."""
 
     customer_id: str
-    tier: str | None = Field(description="segment by AUM; null where the bank counts customers")
+    tier: str | None = Field(description="class by average AUM; null where the bank counts customers")
     lifecycle_stage: str
     aum: OptionalMoney
     risk_30d: HorizonRisk = None

@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Cast, ColumnElement, Result, Row, Select, Table, case, cast, func, select
 
-from configs.published import OUTCOMES, Departure, Manager
+from configs.branch_rows import Departure
+from configs.published import OUTCOMES, Manager
 from serve.store import tables
 from serve.store.contacts import Contact, of_run
 from serve.store.read_session import ReadSession, same_customer
@@ -21,9 +22,9 @@ from serve.store.rows import values_of
 class BranchRow:
     """One row per manager, or nobody (``manager_id`` None): the customers in charge, and this week's list.
 
-    The name is empty and the weekly ``capacity`` 0 where the run does not hold the manager. ``contacted``
-    counts the customers who were spoken with within their tier's service interval, ``outcomes`` the listed by
-    the outcome recorded last.
+    The name is empty and the weekly ``capacity`` 0 where the run does not hold the manager. ``asked`` counts
+    the customers to whom a contact is due by a service standard, ``contacted`` those of them for whom it is
+    not overdue, ``outcomes`` the listed by the outcome recorded last.
     """
 
     manager_id: str | None
@@ -33,14 +34,15 @@ class BranchRow:
     money_at_risk_minor: int = 0
     aum_minor: int = 0
     contacted: int = 0
+    asked: int = 0
     listed: int = 0
     capacity: int = 0
     outcomes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def coverage(self) -> float | None:
-        """Share of the customers who were contacted."""
-        return self.contacted / self.customers if self.customers else None
+        """Share of the customers to whom a contact is due for whom it is not overdue."""
+        return self.contacted / self.asked if self.asked else None
 
     @property
     def load(self) -> str:
@@ -75,7 +77,7 @@ class BranchSummary:
 def total(rows: Iterable[BranchRow]) -> BranchRow:
     """All rows as one, in nobody's name."""
     parts = list(rows)
-    names = ("customers", "high_risk", "money_at_risk_minor", "aum_minor", "contacted", "listed")
+    names = ("customers", "high_risk", "money_at_risk_minor", "aum_minor", "contacted", "asked", "listed")
     sums = {name: sum(getattr(row, name) for row in parts) for name in names}
     outcomes = sum((Counter(row.outcomes) for row in parts), Counter[str]())
     return BranchRow(None, **sums, outcomes={name: outcomes[name] for name in OUTCOMES if outcomes[name]})

@@ -60,7 +60,7 @@ scores = _table(
     _customer(primary_key=True),
     _column("branch_id", sa.String, INTERNAL, "branch in charge", nullable=True),
     _column("manager_id", sa.String, INTERNAL, "manager in charge", nullable=True),
-    _column("tier", sa.String, CONFIDENTIAL, "the bank's segment by wealth"),
+    _column("tier", sa.String, CONFIDENTIAL, "the customer's class by wealth"),
     _column("lifecycle_stage", sa.String, CONFIDENTIAL, "new, growing, mature, declining or dormant"),
     _column("marketing_opt_out", sa.Boolean, PERSONAL, "wants no calls; never listed"),
     _column("aum_minor", sa.BigInteger, CONFIDENTIAL, "AUM on the snapshot"),
@@ -74,6 +74,8 @@ scores = _table(
     _column("segment", sa.String, CONFIDENTIAL, "by value, risk and stage; empty where the run has none",
             server_default=""),
     _column("household_id", Id, PERSONAL, "the bank's number of the household; empty without one",
+            nullable=True),
+    _column("contact_due_on", sa.Date, CONFIDENTIAL, "day by which a contact is due; empty: none is",
             nullable=True),
     sa.Index("scores_of_branch", "run_version", "branch_id", "manager_id"),
 )
@@ -167,7 +169,8 @@ coverage = _table(
     _column("customers", sa.Integer, INTERNAL, "customers scored"),
     _column("high_risk", sa.Integer, INTERNAL, "of them those in the band high"),
     _column("money_at_risk_minor", sa.BigInteger, INTERNAL, "amount expected to leave, of all of them"),
-    _column("contacted", sa.Integer, INTERNAL, "of them those reached within their tier's service interval"),
+    _column("contacted", sa.Integer, INTERNAL, "of those asked those for whom it is not overdue"),
+    _column("asked", sa.Integer, INTERNAL, "of them those to whom a contact is due by a standard"),
 )
 
 departures = _table(
@@ -221,7 +224,7 @@ assignments = _table(
     _column("run_id", Id, INTERNAL, "the run of that Monday; kept when the run itself is gone"),
     _column("branch_id", sa.String, INTERNAL, "branch of the list", nullable=True),
     _column("manager_id", Id, INTERNAL, "whose list; empty on a branch's own", nullable=True),
-    _column("tier", sa.String, CONFIDENTIAL, "the bank's segment by wealth on that Monday"),
+    _column("tier", sa.String, CONFIDENTIAL, "the customer's class by wealth on that Monday"),
     _column("reason_group", sa.String, CONFIDENTIAL, "what the first reason was about; empty without one"),
     _column("risk", sa.Float, CONFIDENTIAL, "at the longest horizon, on that Monday"),
     _column("money_at_risk_minor", sa.BigInteger, CONFIDENTIAL, "amount expected to leave, on that Monday"),

@@ -132,8 +132,8 @@ def _columns(context: Context, call_list: CallList, rows: Sequence[ListRow]) -> 
         Column("customer", words("column.customer"), "id", fitted(numbers, 12, 26),
                lambda row: row.score.customer_id),
         *_of_person(words, rows),
-        Column("segment", words("column.segment" if context.run.has_money else "column.stage"), "wrapped", 11,
-               lambda row: _segment(context, row.score)),
+        Column("tier", words("column.tier" if context.run.has_money else "column.stage"), "wrapped", 11,
+               lambda row: _tier_and_stage(context, row.score)),
         Column("aum", words("column.aum"), "money", 11, lambda row: row.score.aum_minor / 100),
         Column("line", words("column.line", weeks=WEEKS), "bars", 15, lambda row: bars(row.weeks)),
         *map(risk, context.terms.horizons),
@@ -174,7 +174,7 @@ def _filled(context: Context, columns: Sequence[Column]) -> list[Column]:
     return [column for column in columns if context.run.has_money or column.name not in OF_MONEY]
 
 
-def _segment(context: Context, score: Score) -> str:
+def _tier_and_stage(context: Context, score: Score) -> str:
     """Tier and stage, one below the other; the stage alone where nobody is of a tier."""
     stage = context.words.term("stage", score.lifecycle_stage)
     return f"{context.tier(score.tier)}\n{stage}" if context.run.has_money else stage

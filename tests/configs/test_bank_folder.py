@@ -23,6 +23,9 @@ def bank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+RICH = {"name": "rich", "en": "Rich", "zh": "富", "values": ["high"]}
+
+
 def tier(name: str, min_aum: float) -> dict[str, Any]:
     return {"name": name, "name_zh": name, "min_aum": min_aum}
 
@@ -113,6 +116,8 @@ def test_the_bank_wins_over_the_defaults_key_by_key(bank: Path) -> None:
         ({"tiers": [tier("wealth", 9), tier("a", 0)]}, "tiers: 'a' begins at min_aum = 0.00, not above 9.00"),
         ({"tiers": [tier("wealthy", 0)]},
          "next_steps: a next step is for the unknown tier 'wealth'. Did you mean 'wealthy'?"),
+        ({"tiers": [tier("mass", 0) | {"service_days": 60}, tier("wealth", 9)]},
+         "tiers.0.service_days is now 'days' of a standard: [[service_standards]] with tiers = ['<name>']"),
         ({"tiers": [tier("wealth", 0), tier("wealth", 9)]}, "tiers: 2 tiers are named 'wealth'. Give each"),
         ({"tiers": [tier("", 0)]}, "tiers.0.name: String should have at least 1 character, found ''"),
         ({"label": {"definition": "tier_downgrade"}, "cohort": {"min_aum": 0, "max_aum": 500_000}},
@@ -195,6 +200,11 @@ def test_a_bank_that_counts_customers_needs_no_setting_about_balances(bank: Path
         (
             {"next_steps": {"bank_rules": [{"maturing_days": 9, "en": "Due", "zh": "a"}]}},
             "next_steps: the rule 'Due' asks for balances",
+        ),
+        ({"segments": {"medium_value": 5}}, "segments.medium_value is about balances"),
+        (
+            {"segments": {"rules": [RICH, {"name": "rest", "en": "Rest", "zh": "其余"}]}},
+            "segments: the rule 'rich' asks for value",
         ),
     ],
 )

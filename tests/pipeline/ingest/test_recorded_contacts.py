@@ -7,7 +7,7 @@ import pytest
 
 from features.build import build, first_monday
 from pipeline.ingest.recorded_contacts import overlay_contacts
-from pipeline.lists.call_lists import reached
+from pipeline.lists.reached import reached
 from pipeline.snapshots.build import bank_workload, load_entities
 from pipeline.tables import read_ingested
 from serve.store.contacts import Contact

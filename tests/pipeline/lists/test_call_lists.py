@@ -8,18 +8,18 @@ from types import MappingProxyType
 import pytest
 
 from configs.bank_folder import load_settings
-from configs.call_lists import Assignment, Week
+from configs.call_lists import Assignment, CallList, Week
 from configs.errors import ConfigError
-from configs.published import Manager, ResponseRate, Run, Score
+from configs.published import Decision, Manager, ResponseRate, Run, Score
 from pipeline.lists.call_lists import (
     _with_lists,
     check_salt,
     least_value,
     log_unpaying,
-    reached,
     with_next_steps,
 )
 from pipeline.lists.decisions import choose
+from pipeline.lists.reached import reached
 from pipeline.scoring.profiles import maturities
 from tests.pipeline.conftest import SELECTS
 
@@ -124,6 +124,33 @@ def test_who_is_listed_gets_a_next_step_by_reasons_and_what_falls_due(tiny):
     assert [replace(one, next_step_en=None, next_step_zh=None) for one in told.decisions] == [
         *lists[0].decisions
     ]
+
+
+def test_a_next_step_begins_with_the_contact_that_is_due():
+    settings = load_settings("demo")  # the branch head's visit, every 60 days; else a call by the manager
+    rule = settings.next_steps.rules[-1]
+    score = Score("c", "B1", "M1", "wealth", "mature", False, 0, 0, "high", (), risk_90d=0.5)
+    visit = replace(score, segment="high_value_leaving", contact_due_on=date(2024, 3, 4))
+    call = replace(score, segment="high_value_at_risk", contact_due_on=date(2024, 3, 17))
+    expected = {
+        "visit": (visit, "Overdue by 14 days: visit by the branch head. ", "已逾期14天：支行行长面访。"),
+        "call": (call, "Overdue by a day: call or visit by the manager. ", "已逾期1天：客户经理电话或面访。"),
+        "year": (replace(call, contact_due_on=date(2023, 3, 20)),
+                 "Overdue by a year or more: call or visit by the manager. ",
+                 "已逾期一年以上：客户经理电话或面访。"),
+        "orphan": (replace(call, manager_id=None),
+                   "Overdue by a day: call or visit. ", "已逾期1天：电话或面访。"),
+        "this week": (replace(call, contact_due_on=date(2024, 3, 24)),
+                      "Due this week: call or visit by the manager. ", "本周应完成：客户经理电话或面访。"),
+        "next week": (replace(call, contact_due_on=date(2024, 3, 25)), "", ""),
+        "nothing is due": (replace(call, contact_due_on=None), "", ""),
+        "any contact": (replace(call, segment="steady"), "", ""),
+    }  # fmt: skip
+    for who, (each, en, zh) in expected.items():
+        decision = Decision("c", "B1", "M1", "listed", "most_to_keep", 0, rank=1)
+        lists = [CallList("B1", None, (each,), 1, 0, 0, (decision,))]
+        ((found,),) = (each.decisions for each in with_next_steps(settings, {}, MONDAY, lists))
+        assert (found.next_step_en, found.next_step_zh) == (en + rule.en, zh + rule.zh), who
 
 
 def test_a_call_must_keep_what_it_costs():

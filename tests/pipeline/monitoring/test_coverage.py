@@ -5,43 +5,33 @@ from types import SimpleNamespace
 
 import pytest
 
-from configs.published import Coverage, Departure, Score
-from configs.settings import Tier
+from configs.branch_rows import Coverage, Departure
+from configs.published import Score
 from pipeline.monitoring.coverage import coverage, departures, left_behind
 
 MONDAY = date(2026, 11, 16)
-TIERS = (
-    Tier(name="affluent", name_zh="富裕", min_aum=0),  # every 90 days
-    Tier(name="wealth", name_zh="财富", min_aum=1e6, service_days=30),
-)
 
 
-def score(customer_id, branch="B1", manager="M1", tier="affluent", band="low", money=100):
-    return Score(customer_id, branch, manager, tier, "mature", False, 5_000, money, band, (), risk_90d=0.1)
+def score(customer_id, branch="B1", manager="M1", due=None, band="low", money=100):
+    return Score(
+        customer_id, branch, manager, "affluent", "mature", False, 5_000, money, band, (), risk_90d=0.1,
+        contact_due_on=due,
+    )  # fmt: skip
 
 
-def test_each_tier_has_an_interval_of_its_own():
-    """90 days before 16 November is 18 August, 30 days before it 17 October; the day itself still counts."""
+def test_a_contact_that_is_due_on_the_monday_is_not_overdue():
     scores = [
-        score("in time", band="high"),
-        score("a day late"),
-        score("never"),
-        score("in time, wealth", tier="wealth"),
-        score("late, wealth", tier="wealth"),
-        score("orphan", manager=None, money=700),
+        score("a", due=MONDAY, band="high"),
+        score("a day late", due=date(2026, 11, 15)),
+        score("nothing is due"),
+        score("next year", due=date(2027, 1, 4)),
+        score("orphan", manager=None, money=700, due=MONDAY),
         score("no branch", branch=None, manager=None),
     ]
-    spoken = {
-        "in time": date(2026, 8, 18),
-        "a day late": date(2026, 8, 17),
-        "in time, wealth": date(2026, 10, 17),
-        "late, wealth": date(2026, 10, 16),
-        "orphan": date(2026, 11, 15),
-    }
-    assert coverage(SimpleNamespace(tiers=TIERS), scores, spoken, MONDAY) == [
-        Coverage("", "", 1, 0, 100, 0),
-        Coverage("B1", "", 1, 0, 700, 1),
-        Coverage("B1", "M1", 5, 1, 500, 2),
+    assert coverage(scores, MONDAY) == [
+        Coverage("", "", 1, 0, 100, 0, 0),
+        Coverage("B1", "", 1, 0, 700, 1, 1),
+        Coverage("B1", "M1", 4, 1, 400, 2, 3),
     ]
 
 

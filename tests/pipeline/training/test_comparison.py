@@ -216,7 +216,7 @@ def test_lists_are_the_teams_own_unless_they_would_hold_nearly_everybody(monkeyp
     rows, bank = matrix(customers=200, mondays=2, leavers=9), SimpleNamespace(settings=SETTINGS, home=None)
     for capacity, called in ((10, 20), (60, 50)):
         own = Teams(np.tile(np.arange(200) % 2, 2), np.full(400, capacity), np.ones(400, dtype=bool))
-        monkeypatch.setattr("pipeline.training.comparison.segments", lambda *_, own=own: (own, {}))
+        monkeypatch.setattr("pipeline.training.comparison.subgroups", lambda *_, own=own: (own, {}))
         teams = callers(bank, None, rows)
         assert (teams is own) == (capacity == 10)
         assert at_capacity(rows, listed(rows, teams, rows.aum))["listed"] == called
@@ -225,7 +225,7 @@ def test_lists_are_the_teams_own_unless_they_would_hold_nearly_everybody(monkeyp
 def test_who_must_not_be_called_is_on_no_compared_list(monkeypatch):
     rows, bank = matrix(customers=200, mondays=2, leavers=9), SimpleNamespace(settings=SETTINGS, home=None)
     own = Teams(np.zeros(400, dtype=int), np.full(400, 150), np.tile(np.arange(200) < 100, 2))
-    monkeypatch.setattr("pipeline.training.comparison.segments", lambda *_: (own, {}))
+    monkeypatch.setattr("pipeline.training.comparison.subgroups", lambda *_: (own, {}))
     called = listed(rows, callers(bank, None, rows), rows.aum)
     assert called.sum() == 100
     assert not (called & ~own.callable).any()

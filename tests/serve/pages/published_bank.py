@@ -10,13 +10,12 @@ from types import MappingProxyType
 from typing import Any
 
 from configs.alarms import Alarm
+from configs.branch_rows import Coverage, Departure
 from configs.call_lists import CallList, Week
 from configs.list_settings import Lists
 from configs.published import (
     Booking,
     Change,
-    Coverage,
-    Departure,
     Exclusion,
     Manager,
     Maturity,
@@ -215,10 +214,10 @@ GATES = {
     "late": {"events": "moved to the new system"},
 }
 COVERAGE = (
-    Coverage("B1", "", 2, 1, 900_000_00, 0),
-    Coverage("B1", "M1", 7, 5, 9_200_000_00, 4),
-    Coverage("B1", "M2", 2, 2, 1_700_000_00, 1),
-    Coverage("B2", "M3", 2, 1, 1_100_000_00, 2),
+    Coverage("B1", "", 2, 1, 900_000_00, 0, 2),
+    Coverage("B1", "M1", 7, 5, 9_200_000_00, 4, 7),
+    Coverage("B1", "M2", 2, 2, 1_700_000_00, 1, 2),
+    Coverage("B2", "M3", 2, 1, 1_100_000_00, 2, 2),
 )
 DEPARTURES = (Departure("B1", "M0", 2, 2, 900_000_00),)
 DRIFT = {

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from configs.published import Coverage, Manager, RunExtras
+from configs.branch_rows import Coverage
+from configs.published import Manager, RunExtras
 from serve.store.contacts import latest_of
 from serve.store.store import Store
 from tests.serve.conftest import a_score, published_run
@@ -28,7 +29,9 @@ def publish(store_url: str, make_lists: Callable[..., Any]) -> Callable[..., Non
             replace(a_score(f"c{k}", 100_00 * k), branch_id=None, manager_id=owners[k % len(owners)])
             for k in (1, 2)
         ]
-        coverage = [Coverage("", owner or "", 2 // len(owners), 1, 100_00, 1) for owner in owners]
+        coverage = [
+            Coverage("", owner or "", 2 // len(owners), 1, 100_00, 1, 2 // len(owners)) for owner in owners
+        ]
         run = published_run(RUN, cohort=2, excluded={})
         with Store(store_url) as store:
             store.publish(run, scores, [], make_lists(scores, managers), RunExtras(coverage=coverage))

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from configs.branch_rows import BranchFigures
+from configs.branch_rows import BranchFigures, Coverage, Departure
 from configs.errors import DataError
-from configs.published import Coverage, Departure, RunExtras
+from configs.published import RunExtras
 from serve.store.branch_summary import branch_summary
 from serve.store.scope import EVERYTHING, Reach, Scope
 from serve.store.store import keep_figures
@@ -28,7 +28,7 @@ def test_figures_are_replaced_and_belong_to_their_run(published, publish_run):
 def test_figures_go_with_a_run_that_is_published_anew(published, publish_run):
     with published.write() as connection:
         keep_figures(connection, "run-1", "outcome", {"auroc": 0.8})
-    extras = RunExtras(coverage=(Coverage("B1", "M1", 4, 1, 100, 2),))
+    extras = RunExtras(coverage=(Coverage("B1", "M1", 4, 1, 100, 2, 4),))
     publish_run(extras=extras)
     with published.at_run() as read_session:
         assert read_session.branch_known("B1")
@@ -36,7 +36,7 @@ def test_figures_go_with_a_run_that_is_published_anew(published, publish_run):
 
 
 def test_figures_are_published_with_their_run_or_not_at_all(published, publish_run):
-    coverage = (Coverage("B1", "M1", 4, 1, 100, 2),)
+    coverage = (Coverage("B1", "M1", 4, 1, 100, 2, 4),)
     extras = RunExtras(coverage=coverage, departures=(Departure("B1", "M0", 1, 1, 5),), drift={"most": []})
     with pytest.raises(DataError, match="cannot be stored"):
         publish_run("run-2", extras=replace(extras, drift={"psi": float("inf")}))

@@ -14,8 +14,9 @@ from types import MappingProxyType
 import pytest
 from sqlalchemy import event, select
 
+from configs.branch_rows import Coverage, Departure
 from configs.errors import DataError
-from configs.published import Change, Coverage, Departure, Exclusion, Manager, RunExtras
+from configs.published import Change, Exclusion, Manager, RunExtras
 from serve.api.prepared import prepared_answers
 from serve.store import read_session as read_session
 from serve.store import tables
@@ -116,7 +117,7 @@ def test_old_runs_are_pruned_with_all_their_rows_but_not_the_one_served(
 ):
     for number in range(2, 5):
         run = f"run-{number}", date(2026, 11, 16) + timedelta(weeks=number - 1)
-        coverage, left = Coverage("B1", "M1", 4, 1, 100, 2), Departure("B1", "M0", 1, 1, 5)
+        coverage, left = Coverage("B1", "M1", 4, 1, 100, 2, 4), Departure("B1", "M0", 1, 1, 5)
         answers = prepared_answers(make_run(*run), scores, lists)
         extras = RunExtras(
             profiles, [coverage], [left], {"most": []}, prepared_answers=answers, **of_branches()

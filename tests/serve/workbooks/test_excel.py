@@ -116,7 +116,7 @@ def test_a_managers_sheet_holds_the_list_in_order(sheet):
         "约定回访日期", "本次预警是否有用？",
     ]  # fmt: skip
     assert cells_of(sheet, 1) == {
-        "rank": 1, "part": "本周联系", "customer": "c4", "segment": "财富客户\n成熟期", "aum": 1843200.5,
+        "rank": 1, "part": "本周联系", "customer": "c4", "tier": "财富客户\n成熟期", "aum": 1843200.5,
         "line": "▁▁▁▂▃▃▄▄▅▆▆▇█",  # 1 … 13 yuan in whole eighths of 13, without the loan
         "risk_90d": 0.412, "keep": 88.2, "money": 500,
         "maturing": "2026年12月3日 定期3 3,000\n2026年12月4日 定期4 4,000\n"
@@ -166,7 +166,7 @@ def test_english_is_the_same_list_in_other_words(context, lists, read_session):
     english = replace(context, terms=replace(context.terms, language="en"))
     sheet = read(manager_workbook(english, lists[0], read_session)).active
     first, second = cells_of(sheet, 1), cells_of(sheet, 2)
-    assert first["segment"] == "affluent\nMature"
+    assert first["tier"] == "affluent\nMature"
     assert first["contact"] == "12 Oct 2026\nPhone\nAnswered"
     assert first["maturing"].endswith("and 2 more: 13,000")
     assert second["why"] == "1. Moved 480,000 CNY to other banks"

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.artefacts import Home
-from pipeline.evaluation.segments import _teams, segments
+from pipeline.evaluation.subgroups import _teams, subgroups
 from tests.matrices import made_matrix
 
 FIRST, SECOND = date(2024, 3, 4), date(2024, 3, 11)
@@ -36,7 +36,7 @@ CUSTOMERS = [
 
 @dataclass(frozen=True)
 class Tables:
-    """As much of the ingested tables as segments look at."""
+    """As much of the ingested tables as subgroups look at."""
 
     customers: pa.Table
     managers: Path
@@ -67,7 +67,7 @@ def made(tables_of, tmp_path, bank_settings):
     pq.write_table(pa.Table.from_pylist([row]), managers)
     tables = Tables(tables_of({"customers": CUSTOMERS})["customers"], managers)
     rows = made_matrix([0] * 8, (FIRST, SECOND), aum=[400_000.0, 600_000, 2e6, 2e6] * 2, names=list(COHORT))
-    return segments(bank_settings, home, tables, rows)
+    return subgroups(bank_settings, home, tables, rows)
 
 
 def test_a_team_is_a_manager_or_the_branch_where_there_is_none(made, bank_settings):
@@ -95,10 +95,10 @@ def test_a_bank_without_managers_and_branches_has_no_groups_of_them(bank_setting
     cohort = pd.DataFrame({"customer_id": list(COHORT), "snapshot_date": [FIRST] * 4})
     nobody = {"branch_id": None, "manager_id": None, "lifecycle_stage": "new", "tier": "mass"}
     cohort = cohort.assign(**nobody, marketing_opt_out=False)
-    monkeypatch.setattr("pipeline.evaluation.segments.read_partition", lambda *_: cohort)
+    monkeypatch.setattr("pipeline.evaluation.subgroups.read_partition", lambda *_: cohort)
     person = cohort.set_index(["customer_id", "snapshot_date"]).assign(gender="F", birth_year=1990)
-    monkeypatch.setattr("pipeline.evaluation.segments._persons", lambda *_: person)
-    _, groups = segments(bank_settings, Home(Path("none")), Tables(None, Path("none")), rows)
+    monkeypatch.setattr("pipeline.evaluation.subgroups._persons", lambda *_: person)
+    _, groups = subgroups(bank_settings, Home(Path("none")), Tables(None, Path("none")), rows)
     assert sorted(groups) == ["age band", "gender", "lifecycle stage", "tier"]
 
 

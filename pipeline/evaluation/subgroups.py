@@ -24,7 +24,7 @@ UNKNOWN = "unknown"
 Groups = dict[str, NDArray[np.str_]]
 
 
-def segments(settings: Settings, home: Home, tables: Ingested, rows: Matrix) -> tuple[Teams, Groups]:
+def subgroups(settings: Settings, home: Home, tables: Ingested, rows: Matrix) -> tuple[Teams, Groups]:
     """Per row the team in charge; and by name of a grouping the group that each row belongs to.
 
     Both as of the row's Monday, from its ``cohort`` partition and the customers table. The managers' weekly

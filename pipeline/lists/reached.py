@@ -1,0 +1,48 @@
+"""The contacts in which customers were reached, as known before a Monday."""
+
+from datetime import date, timedelta
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from configs.list_settings import Lists
+from features.engine.cut import seen
+from features.engine.entities import EPOCH, Rows, day_number, make_rows
+from pipeline.tables import Ingested
+
+COLUMNS = ["customer_id", "manager_id", "contacted_at", "channel", "outcome", "known_on", "superseded_on"]
+ELSE = (
+    "answered",
+)  # outcomes in which a customer was reached through a channel that lists.talked leaves out
+
+
+def reached(tables: Ingested, lists: Lists, monday: date, since: date) -> dict[str, date]:
+    """The last day from ``since`` on on which each customer was reached, as known before ``monday``."""
+    last: dict[str, date] = {}
+    for bucket in range(tables.buckets):
+        rows = tables.read("contacts", bucket, COLUMNS, since=since.year)
+        if rows is not None:
+            customers = np.array(sorted(rows["customer_id"].unique().to_pylist()), dtype=object)
+            made = reached_rows(rows, customers, lists, (monday, since))
+            days = (EPOCH + timedelta(days=day) for day in made.day.tolist())
+            last |= dict(zip(customers[made.customer], days, strict=True))  # ascending by day: the last stays
+    return last
+
+
+def reached_rows(
+    rows: pa.Table, customers: NDArray[np.object_], lists: Lists, days: tuple[date, date]
+) -> Rows:
+    """The contacts of ``customers`` (sorted) in which they were reached, by customer and day.
+
+    ``days`` are the Monday before which they were known, and the first day; ``lists.talked`` says in which
+    contacts a customer was reached.
+    """
+    monday, since = days
+    made = make_rows("contacts", rows, customers)
+    outcomes = [*made.labels["outcome"], ""]  # the last for a code of -1: nobody noted one
+    talked = np.array(
+        [[word in lists.talked.get(name, ELSE) for word in outcomes] for name in made.labels["channel"]], bool
+    ).reshape(-1, len(outcomes))
+    met = talked[made.columns["channel"], made.columns["outcome"]]
+    return made.take(met & seen(made, day_number(monday)) & (made.day >= day_number(since)))
