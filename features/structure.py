@@ -31,16 +31,16 @@ from features.engine.cut import Arrays, recompute_late_arrivals, value_as_of
 from features.engine.entities import EPOCH, FOREVER, Entities, Ints, Rows
 from features.engine.tiles import Calendar, add
 from features.families.lifecycle import stage, tenure
-from features.families.relationship import assigned
+from features.families.relationship import assigned, household
 from features.tier_rule import tier_places
 from features.weight import base_aum, rows_before
 
 Part = tuple[Ints, Ints, Ints]  # days, positions of customers, and minor units
 # Of the rows of a Monday: raised whenever one byte of them changes for the same tables and settings.
-STRUCTURE_VERSION = 1
+STRUCTURE_VERSION = 2
 BRIDGE_WEEKS = (1, 4, 13, 52)  # weeks before a Monday
 PARTS = ("inflow", "outflow", "bank", "market", "exchange", "waiting", "unexplained")
-TABLES_READ = ("customers", "assignments", "transactions", "holdings", "labels")
+TABLES_READ = ("customers", "assignments", "households", "transactions", "holdings", "labels")
 VALUED_WITHIN = 92  # days within which a booking must have moved a balance: a quarter, for who values by it
 BASE_RATE = 10**8  # the rate of the base currency, in the unit of ``to_base``
 ROUNDED = 2  # minor units by which a revalued row may differ from its price times its units
@@ -182,7 +182,8 @@ def _one_monday(
     customer = np.flatnonzero(arrays[Name("exclusion", "")][s] != _UNKNOWN)
     only, day = calendar.only(s), EPOCH + timedelta(days=int(calendar.snapshots[s]))
     of_day = {name: array[s, customer] for name, array in arrays.items()}
-    records, labels = entities.tables["customers"], entities.tables["assignments"].labels
+    records, homes = entities.tables["customers"], entities.tables["households"]
+    labels = entities.tables["assignments"].labels
 
     def record(column: str) -> Ints:
         values = records.columns.get(column, np.full(len(records), -1))
@@ -198,7 +199,9 @@ def _one_monday(
         "tier": coded_words(of_day[Name("tier", "")], tiers, None),
         "lifecycle_stage": coded_words(of_day[Name("lifecycle_stage", "")].astype(np.int64), STAGES, ""),
         "age_band": coded_words(band, age_bands(bounds), None),
-        "household_id": pa.nulls(len(customer), pa.string()),
+        "household_id": coded_words(
+            household(homes, only.snapshots, len(entities))[0, customer], homes.labels["household_id"], None
+        ),
     }
     for name in ("branch_id", "manager_id"):
         columns[name] = coded_words(assigned(entities, only, name)[0][0, customer], labels[name], None)

@@ -61,6 +61,11 @@ def assigned(entities: Entities, calendar: Calendar, column: str) -> tuple[Ints,
     return code, value_as_of(rows, calendar.snapshots, n, rows.day, -1, in_force)
 
 
+def household(rows: Rows, days: Ints, customers: int) -> Ints:
+    """(snapshot × customer): the household in force before each day, as known then; -1 without one."""
+    return value_as_of(rows, days, customers, rows.columns["household_id"], -1, in_force)
+
+
 def in_force(rows: Rows, day: int) -> NDArray[np.bool_]:
     """One flag per assignment: it runs on the day before ``day``; the last to begin wins, being last."""
     to_on = rows.columns["to_on"]

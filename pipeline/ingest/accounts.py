@@ -1,12 +1,13 @@
 """Holdings by account: the parts of a joint account, and what tells two accounts of a product apart.
 
-A joint account comes once per holder, each time with the account's whole balance and the holder's share. The
-parts are cut to the minor unit by running shares, holders in the order of their numbers, so that they add up
-to the account's balance. What a customer's accounts sum to is added up by the features engine for each
-Monday, from the newest version of each account known by then: no stored sum could be right for all of them.
+A joint account comes once per holder, each time with the account's whole balance and the holder's share;
+holders whose share is not known have equal parts of what the others leave. The parts are cut to the minor
+unit by running shares, holders in the order of their numbers, so that they add up to the account's balance.
+What a customer's accounts sum to is added up by the features engine for each Monday, from the newest version
+of each account known by then: no stored sum could be right for all of them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -19,6 +20,7 @@ from pipeline.ingest.relations import number
 # One version of an account's balance; and a share in whole units, of which WHOLE make 1.
 _VERSION = "product_id, account_id, valued_on, known_on"
 _WHOLE = 100_000_000
+_RECENT = 92  # days before the last valuation in which accounts of several customers are looked for
 _SAMPLE = 1000  # customers of several accounts, and of one, whose balances are compared with their bookings
 # A share that was rounded to two decimals can be off by half of 0.01, one of four by half of 0.0001, …
 _GRAINS = " ".join(f"WHEN _units % {10**k} = 0 THEN {10**k}" for k in range(6, 0, -1))
@@ -45,16 +47,26 @@ def with_holders(typed: str) -> str:
     """SQL: typed rows, each with what all holders bring for its account on that day.
 
     Rows that are taken back, and balances of 0 by which a holder leaves, do not count; of a holder who comes
-    more than once, one row does.
+    more than once, one row does. Holders without a share have equal parts of what the others leave.
     """
     once = f"row_number() OVER (PARTITION BY {_VERSION}, customer_id ORDER BY share DESC, balance DESC) = 1"
-    counted = f"balance <> 0 AND NOT coalesce(deleted, false) AND {once}"
+    account = f"OVER (PARTITION BY {_VERSION})"
+    counted = f"SELECT *, balance <> 0 AND NOT coalesce(deleted, false) AND {once} AS _counted FROM ({typed})"
+    left = (
+        f"SELECT *, count(*) FILTER (_counted AND _raw_share IS NULL) {account} AS _open, "
+        f"1 - coalesce(sum(share) FILTER (_counted AND _raw_share IS NOT NULL) {account}, 0) AS _left "
+        f"FROM ({counted})"
+    )
+    shared = (
+        "SELECT * REPLACE (CASE WHEN _raw_share IS NULL AND balance <> 0 AND _open > 0 AND _left > 0 "
+        f"THEN (_left / _open)::DECIMAL(18,8) ELSE share END AS share) FROM ({left})"
+    )
     balances = ", ".join(
         f"{end}(balance) FILTER (_units IS NOT NULL) OVER account AS _{name}"
         for end, name in (("min", "lowest"), ("max", "highest"))
     )
     return _SUMMED.format(
-        counted=f"SELECT *, CASE WHEN {counted} THEN {_UNITS} END AS _units FROM ({typed})", more=balances
+        counted=f"SELECT *, CASE WHEN _counted THEN {_UNITS} END AS _units FROM ({shared})", more=balances
     )
 
 
@@ -102,7 +114,7 @@ def holders_added(con: duckdb.DuckDBPyConnection, kept: str, earlier: Sequence[P
     return number(
         con,
         f"SELECT count(*) FROM ({kept}) k JOIN {parts} e USING ({_VERSION}) "
-        "WHERE k.customer_id <> e.customer_id AND (k.share < 1 OR e.share < 1)",
+        "WHERE k.customer_id <> e.customer_id",
     )
 
 
@@ -134,6 +146,26 @@ def refuse_unnamed_accounts(
             f"table 'holdings': of {all_of_several:,} customers who book on several accounts {customers:,} "
             f"have two balances in one product on one day, first in {file} line {line}; one would overwrite "
             f"the other. Select account_id in configs/banks/{settings.bank}/holdings.sql."
+        )
+
+
+def accounts_of_holders(con: duckdb.DuckDBPyConnection, bank: str, holdings: str) -> Iterator[str]:
+    """A sentence where several customers have the whole of one account, without a share.
+
+    ``holdings`` is the SQL relation of all rows, of a bank that delivers accounts and no shares.
+    """
+    accounts = number(
+        con,
+        "SELECT count(*) FROM (SELECT DISTINCT product_id, account_id FROM (SELECT product_id, account_id "
+        f"FROM {holdings} WHERE balance <> 0 "
+        f"AND valued_on > (SELECT max(valued_on) - {_RECENT} FROM {holdings}) "
+        f"GROUP BY {_VERSION} HAVING count(DISTINCT customer_id) > 1 AND min(balance) = max(balance)))",
+    )
+    if accounts:
+        yield (
+            f"holdings.account_id: {accounts:,} accounts come under several customers, each time with the "
+            "same balance: it counts more than once. Select each holder's part as share in "
+            f"configs/banks/{bank}/holdings.sql; where the bank knows none, NULL AS share divides it equally."
         )
 
 

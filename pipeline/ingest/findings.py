@@ -15,7 +15,7 @@ from configs.settings import Settings
 from configs.tables import EVENT_TABLES
 from pipeline.artefacts import read_json, write_json
 from pipeline.ingest import valuations
-from pipeline.ingest.accounts import unlike_bookings
+from pipeline.ingest.accounts import accounts_of_holders, unlike_bookings
 from pipeline.ingest.attributes import count_categories, delivered_attributes, unlike_declared
 from pipeline.ingest.continued import continued
 from pipeline.ingest.contradictions import contradictions
@@ -70,6 +70,8 @@ def write_findings(
     doubts = [*contradictions(con, bank, columns, tables), *continued(con, bank, tables)]
     if "holdings" in tables and "account_id" not in columns["holdings"]:
         doubts += unlike_bookings(con, bank, tables)
+    elif "holdings" in tables and "share" not in columns["holdings"]:
+        doubts += accounts_of_holders(con, bank, tables["holdings"])
     noted: dict[str, Any] = {"contradictions": doubts, "words": words}
     days = valuations.count_days(con, tables)
     if days:

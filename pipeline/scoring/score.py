@@ -28,6 +28,7 @@ from pipeline.scoring.reasons import (
     words_of,
 )
 from pipeline.snapshots.build import nobody_eligible, read_eligible, read_partition
+from pipeline.snapshots.households import household_of
 from pipeline.tables import Ingested
 
 
@@ -36,7 +37,8 @@ class Publication:
     """All that one run publishes: one score per customer of the cohort, one exclusion for everyone else.
 
     ``maturities`` has what falls due of those of whom something does, as in their profiles;
-    ``last_occasion`` the last day on which something came up that ends a cool-down.
+    ``last_occasion`` the last day on which something came up that ends a cool-down; ``households`` the
+    household of every customer in one, scored or not.
     """
 
     run: Run
@@ -45,6 +47,7 @@ class Publication:
     managers: tuple[Manager, ...]
     maturities: Mapping[str, tuple[Maturity, ...]]
     last_occasion: Mapping[str, date]
+    households: Mapping[str, str]
 
 
 def score(settings: Settings, home: Home, tables: Ingested, models: Models, as_of: date) -> Publication:
@@ -65,11 +68,14 @@ def score(settings: Settings, home: Home, tables: Ingested, models: Models, as_o
     due = maturities(tables, as_of, customers)
     about = facts_about(words_of(settings, bundle), values, due_figures(due, customers, as_of))
     reasons = reasons_in_words(about, scored.contributions.values, as_of, settings.lists.reasons)
-    scores = _scores(settings, eligible, scored, reasons, changes(about, models, frame, scored, home))
+    households = household_of(tables, as_of)
+    scores = _scores(
+        settings, eligible, scored, reasons, changes(about, models, frame, scored, home), households
+    )
     exclusions = _exclusions(tables, cohort)
     run = _run(settings, tables, models, as_of, len(scores), exclusions)
     occasions = last_occasion(settings.lists.occasions, about.figures, due, customers, as_of)
-    return Publication(run, scores, exclusions, read_managers(tables), due, occasions)
+    return Publication(run, scores, exclusions, read_managers(tables), due, occasions, households)
 
 
 def read_managers(tables: Ingested) -> tuple[Manager, ...]:
@@ -97,6 +103,7 @@ def _scores(
     scored: Scored,
     reasons: Sequence[tuple[Reason, ...]],
     changed: Sequence[CustomerChange],
+    households: Mapping[str, str],
 ) -> tuple[Score, ...]:
     average, present = np.asarray(eligible["aum_base"]), np.asarray(eligible["aum"])
     money = money_at_risk(scored.risks[:, -1], scored.share, average, present)
@@ -117,6 +124,7 @@ def _scores(
             reasons=of_customer,
             risk_change=change.risk,
             changes=change.items,
+            household_id=households.get(row["customer_id"]),
             **{risk_name(days): risk for days, risk in zip(settings.label.horizons, risks, strict=True)},
         )
         for row, risks, aum, at_risk, of_customer, change in zip(

@@ -36,7 +36,7 @@ WINDOWS = (4, 13, 26, 52)
 CLASSES = ("demand", "term", "structured", "wealth", "fund", "insurance", "metal", "trust")
 HAPPENED = {"customers": "opened_on", "assignments": "from_on", "transactions": "booked_at",
             "holdings": "valued_on", "contacts": "contacted_at", "events": "occurred_at",
-            "surveys": "answered_on"}  # fmt: skip
+            "surveys": "answered_on", "households": "from_on"}  # fmt: skip
 ELSEWHERE = ("same_name_elsewhere", "other_bank", "broker")
 BANKS_OWN = ("fee", "interest", "loan")
 CHANNELS = ("counter", "mobile", "online", "atm")
@@ -267,9 +267,9 @@ class Customer:
         standing = [row for row in self.records if visible("customers", row, end)]
         return bool(standing) and standing[-1]["status"] == "closed"
 
-    def assignment(self) -> Row | None:
+    def assignment(self, table: str = "assignments") -> Row | None:
         """The last to begin of those that still ran on the day before."""
-        running = [r for r in self.rows["assignments"] if r["to_on"] is None or r["to_on"] >= self.monday]
+        running = [r for r in self.rows[table] if r["to_on"] is None or r["to_on"] >= self.monday]
         return running[-1] if running else None
 
     def stage(self) -> str:

@@ -81,7 +81,7 @@ def expected(one: Customer, settings: Any) -> Row:
         "present": record["status"] not in ("closed", "deceased"),
         "exclusion": excluded(one, settings),
         "age_band": None,
-        "household_id": None,
+        "household_id": (one.assignment("households") or {}).get("household_id"),
         "aum_minor": one.aum(one.yesterday),
         "products": one.products_held(one.yesterday),
     }

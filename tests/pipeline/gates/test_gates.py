@@ -57,7 +57,7 @@ def attempt(state, tmp_path):
         evaluated = evaluate_delivery(of, tables, LAST, {"groups": []}, waiver)
         manifest = MappingProxyType({"tables": tables.fingerprint})
         run = Run(tables.fingerprint, "demo", LAST, "model", "CNY", 90, 0, MappingProxyType({}), manifest)
-        return evaluate_run(of, tables, evaluated, (Publication(run, (), (), (), {}, {}), ()), None)
+        return evaluate_run(of, tables, evaluated, (Publication(run, (), (), (), {}, {}, {}), ()), None)
 
     attempted.context = context
     return attempted

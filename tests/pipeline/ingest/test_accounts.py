@@ -277,6 +277,40 @@ def test_a_holder_who_leaves_does_not_count_any_more(bank: Any) -> None:
     assert [aum[name, day] for day in (date(2024, 1, 8), MONDAY) for name in ("C1", "C2")] == [50, 50, 0, 100]
 
 
+def test_holders_without_a_share_have_equal_parts_of_what_is_left(bank: Any) -> None:
+    bank.select("holdings", JOINT)
+    nobody = [row(CUST=f"C{n}", PART="", BAL="100.00") for n in (1, 2, 3)]
+    some = [row(CUST=f"C{n}", ACCT="A2", PART=part) for n, part in ((1, "0.5"), (2, ""), (3, ""))]
+    alone = [row(CUST="C1", ACCT="A3", PART=""), row(CUST="C1", ACCT="A3", PART="")]  # and delivered twice
+    over = [row(CUST="C1", ACCT="A4", PART="1"), row(CUST="C2", ACCT="A4", PART="")]
+    deliver(bank, 1, [*nobody, *some, *alone, *over])
+    count = bank.count("holdings")
+    found = {(row["account_id"], row["customer_id"]): row["balance_base"] for row in bank.rows("holdings")}
+    by_account = {
+        name: [part for (key, _), part in sorted(found.items()) if key == name] for name in ("A1", "A2", "A3")
+    }
+    assert by_account == {
+        "A1": [Decimal("33.33"), Decimal("33.34"), Decimal("33.33")], "A2": [50, 25, 25], "A3": [100],
+    }  # fmt: skip
+    assert (count.loaded, count.quarantined, count.duplicates) == (7, 2, 1)
+
+
+def test_a_holder_without_a_share_who_comes_later_takes_part(bank: Any) -> None:
+    bank.select("holdings", JOINT.replace("PART AS share", "NULL AS share"))
+    deliver(bank, 1, [row()])
+    bank.ingest()
+    deliver(bank, 2, [row(CUST="C2")])
+    bank.ingest()
+    assert [*parts(bank).values()] == [50, 50]
+
+
+def test_accounts_that_count_for_each_holder_are_named(bank: Any) -> None:
+    own = [row(ACCT="1"), row(CUST="C2", ACCT="1", BAL="7.00")]  # each one's own account number 1
+    deliver(bank, 1, [row(), row(CUST="C2"), *own])
+    (named,) = [text for text in doubts(bank) if text.startswith("holdings.account_id")]
+    assert named.startswith("holdings.account_id: 1 accounts come under several customers")
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
