@@ -23,7 +23,7 @@ from serve.auth.policy import POLICY, Role
 from serve.auth.tokens import Caller, hash_of
 from serve.http.paths import crm_address, path_of, path_part, phone_address
 from serve.http.problems import log, on_http
-from serve.pages import charts, session
+from serve.pages import charts, movement, session
 from serve.store.read_session import GoneError, ReadSession
 from serve.texts.decisions import decision_in_words
 from serve.texts.wording import Wording, caveats, change_in_words, risk_in_words, risk_points
@@ -51,6 +51,7 @@ TEMPLATES.globals |= {
     "charts": charts,
     "change_in_words": change_in_words,
     "decision_in_words": decision_in_words,
+    "movement": movement,
     "phone_address": phone_address,
     "risk_in_words": risk_in_words,
     "risk_points": risk_points,
