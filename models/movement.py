@@ -35,6 +35,7 @@ _TREES = {
     "verbosity": -1,
 }
 _SCALINGS = 50
+_TINY = 1e-6  # added to variances, so that trees that are sure of everything are refuted, too
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -154,7 +155,7 @@ def agreement(cells: Cells, observed: Floats, spread: float, quarters: int) -> I
         if cells.mean[row].sum() < LEAST_EXPECTED:
             continue
         residual = (join @ (observed[row] - cells.mean[row]))[1:]
-        within = (join @ covariance[row] @ join.T)[1:, 1:]
+        within = (join @ covariance[row] @ join.T)[1:, 1:] + _TINY * np.eye(len(residual))
         if (join @ cells.mean[row])[0] < LEAST_EXPECTED:
             within = np.maximum(within, 1.0)
         yield Agreement(row, float(residual @ np.linalg.solve(within, residual)), len(residual))
@@ -200,7 +201,7 @@ def _spread(fitted: Floats, unit: Codes, end: Codes, states: int) -> float:
         if (join @ cells.mean[row])[0] < LEAST_EXPECTED:
             continue
         residual = (join @ (observed[row] - cells.mean[row]))[1:]
-        inverse = np.linalg.inv((join @ cells.chance[row] @ join.T)[1:, 1:])
+        inverse = np.linalg.inv((join @ cells.chance[row] @ join.T)[1:, 1:] + _TINY * np.eye(len(residual)))
         shared = join @ cells.slope[row] @ cells.slope[row].T @ join.T
         statistic[row % states] += float(residual @ inverse @ residual)
         number[row % states] += 1

@@ -38,6 +38,7 @@ from pipeline.scoring.reasons import Models, last_published
 from pipeline.scoring.score import Publication, score
 from pipeline.snapshots.build import build_outcomes, build_snapshots
 from pipeline.snapshots.labelled import label_counts
+from pipeline.structure.expected import with_expected
 from pipeline.structure.facts import build_structure, mondays_of_year
 from pipeline.structure.figures import published_segments, structure_figures
 from pipeline.tables import Ingested
@@ -259,7 +260,7 @@ def _extras(
 ) -> RunExtras:
     snapshot_date, scores = publication.run.snapshot_date, publication.scores
     home, mondays = context.home, mondays_of_year(tables, snapshot_date)
-    segments = published_segments(home, publication)
+    structured = structure_figures(context.settings, home, mondays, published_segments(home, publication))
     left = departures(tables, scores, snapshot_date)
     capacities = {manager.manager_id: manager.weekly_capacity for manager in publication.managers}
     staff = Staff(capacities, branch_heads(tables), left)
@@ -269,7 +270,7 @@ def _extras(
         left,
         prepared_answers=prepared_answers(publication.run, scores, lists),
         branch_figures=chain(
-            structure_figures(context.settings, home, mondays, segments),
+            with_expected(structured, context.settings, home, mondays),
             load_figures(context.settings, scores, staff, snapshot_date),
         ),
     )

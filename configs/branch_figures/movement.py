@@ -7,6 +7,8 @@ is in the cell where they are now.
 
 from dataclasses import dataclass
 
+from configs.branch_figures.expected import ComparedQuarter, Expected
+
 
 @dataclass(frozen=True)
 class UnexplainedDay:
@@ -78,3 +80,5 @@ class Movement:
 
     snapshot_date: str
     periods: tuple[MovementPeriod, ...]  # 1, 4, 13 and 52 weeks, as far as the history reaches
+    expected: Expected | None = None  # of the quarter ahead; None without a quarter behind
+    compared: ComparedQuarter | None = None  # the last quarter; None where a quarter ago nothing was expected
