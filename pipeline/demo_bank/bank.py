@@ -26,6 +26,7 @@ from pipeline.demo_bank.managers import NOBODY, Managers
 from pipeline.demo_bank.market import RATE_SLOTS, Market, Season
 from pipeline.demo_bank.noise import spoil
 from pipeline.demo_bank.raw_tables import Numbers, RawWeek, dates
+from pipeline.demo_bank.surveys import surveys
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ class Bank:
             "holdings": self.ledger.holdings(raw, season.quarter_ends, sunday),
             "events": contacts.events(raw, customers, states),
             "contacts": contacts.contacts(raw, customers, states, self.managers, called),
-            "surveys": contacts.surveys(raw, customers, states),
+            "surveys": surveys(raw, customers, states),
             "rates": self._rate_row(sunday, row),
         }
         states.fade()

@@ -1,4 +1,4 @@
-"""Digital events, contacts and survey answers of a week, as raw tables."""
+"""Digital events and contacts of a week, as raw tables."""
 
 import numpy as np
 import pyarrow as pa
@@ -7,15 +7,14 @@ from pipeline.demo_bank import parameters as p
 from pipeline.demo_bank.customers import DRAINING, LOOKING, Customers, States
 from pipeline.demo_bank.draws import Draws, Floats, Ints
 from pipeline.demo_bank.managers import NOBODY, Managers
-from pipeline.demo_bank.raw_tables import DAY, MANAGER, RawWeek, codes, dates, ids, moments
+from pipeline.demo_bank.raw_tables import DAY, MANAGER, RawWeek, codes, ids, moments
 
 EVENT_CODES = {"login": "E01", "view_rates": "E02", "complaint": "E09"}
 CONTACT_CHANNELS = {"phone": "1", "visit": "2", "message": "3"}
 PURPOSES = {"service": "10", "sale": "20", "retention": "30", "complaint": "40"}
 OUTCOMES = {"answered": "A", "no_answer": "N", "declined": "D"}
-ITEMS = {"service": "Q1", "environment": "Q2", "products": "Q3", "brand": "Q4", "manager": "Q5"}
 _SERVICE, _SALE, _RETENTION, _COMPLAINT = range(4)
-_SURVEY_LANE, _CONTACT_LANE = 110, 120  # the first of five, and of two
+_CONTACT_LANE = 120  # the first of two
 
 
 def second_of(draws: Draws, purpose: str, who: Ints, days: int = 7) -> Ints:
@@ -95,27 +94,5 @@ def _contact_rows(
             "CONT_PURP": codes(purpose, list(PURPOSES.values())),
             "CONT_RSLT": codes(outcome, list(OUTCOMES.values())),
             "LOAD_DT": raw.load_dates("contact", who, raw.monday + second // DAY, p.NEXT_DAY_SHARE),
-        }
-    )
-
-
-def surveys(raw: RawWeek, customers: Customers, states: States) -> pa.Table:
-    """One row per answered item: five items a time, scores 1 to 10 around the customer's satisfaction."""
-    draws, who = raw.draws, np.flatnonzero(states.alive & customers.answers_surveys)
-    who = draws.chosen("survey", who, p.SURVEY_RATE)
-    level = 7.3 + 1.5 * customers.satisfaction[who] - 2.5 * states.complaint[who]
-    moods = [level + 0.9 * draws.normal(f"score {item}", who) for item in range(len(ITEMS))]
-    scores = np.clip(np.rint(np.concatenate(moods)), 1, 10).astype(np.int64)
-    day = raw.monday + np.tile(draws.whole("survey day", who, 0, 7), len(ITEMS))
-    item = np.repeat(np.arange(len(ITEMS), dtype=np.int64), len(who))
-    who = np.tile(who, len(ITEMS))
-    return pa.table(
-        {
-            "RESP_NO": raw.serials(_SURVEY_LANE + item, who),
-            "CUST_NO": raw.numbers.customer(who).dictionary_decode(),
-            "ANS_DT": dates(day),
-            "ITEM_CD": codes(item, list(ITEMS.values())),
-            "SCORE": pa.array(scores).cast(pa.string()),
-            "LOAD_DT": raw.load_dates("survey", who, day, p.NEXT_DAY_SHARE),
         }
     )

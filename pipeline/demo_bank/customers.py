@@ -49,7 +49,10 @@ class Customers:
         self.well_covered = draws.chance("covered", who, 0.45) & self.managed
         often = np.where(self.well_covered, 1.7, 0.4) * p.CONTACT_RATE
         self.contact_rate = np.where(self.managed, often, 0.002)
-        self.answers_surveys = draws.chance("answers surveys", who, p.SURVEY_SHARE)
+        self.service = draws.normal("satisfaction service", who)
+        self.service += p.BAD_SERVICE * (self.branch == p.BAD_SERVICE_BRANCH)
+        self.factors = _factors(draws, who, self.satisfaction, self.service)
+        self.answers_surveys = draws.chance("answers surveys", who, _survey_share(self))
         self.call_type = call_types(draws.uniform("call type", who))
         self.cash_share = draws.between("cash share", who, 0.06, 0.28)
         self.has_dollars = draws.chance("dollars", who, p.DOLLAR_SHARE)
@@ -131,6 +134,20 @@ def call_types(place: Floats) -> Ints:
 
 def branch_count(customers: int) -> int:
     return max(4, customers // p.CUSTOMERS_PER_BRANCH)
+
+
+def _factors(draws: Draws, who: Ints, satisfaction: Floats, service: Floats) -> Floats:
+    """(factor, customer): satisfaction with each factor, in standard deviations; service comes first."""
+    others = [draws.normal(f"satisfaction {factor}", who) for factor in p.FACTORS[1:]]
+    common = p.FACTORS_IN_COMMON
+    return np.sqrt(common) * satisfaction + np.sqrt(1 - common) * np.stack([service, *others])
+
+
+def _survey_share(customers: Customers) -> Floats:
+    """Probability of being one who answers questionnaires: the wealthy and the old do."""
+    born = customers.birth_year
+    age = np.where(born > p.YOUNG_BORN_AFTER, 0, np.where(born < p.OLD_BORN_BEFORE, 2, 1))
+    return np.array(p.SURVEY_SHARE)[customers.segment] * np.array(p.SURVEY_AGE)[age]
 
 
 def _balances(draws: Draws, who: Ints, segment: Ints) -> Floats:

@@ -9,10 +9,12 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from pipeline.artefacts import write_json
 from pipeline.demo_bank.bank import Bank, Week
 from pipeline.demo_bank.hazards import REASONS
 from pipeline.demo_bank.market import SHELF
 from pipeline.demo_bank.raw_tables import codes
+from pipeline.demo_bank.surveys import satisfaction_truth
 
 WEEKS_PER_FILE = 13
 LARGE = ("transactions", "holdings", "events")
@@ -58,6 +60,7 @@ def write_demo_bank(
             if progress:
                 progress(week, weeks)
         write_truth(bank, truths)
+    write_json(out / "truth" / "satisfaction.json", satisfaction_truth(bank.customers))
     write_csv(bank.managers.table(), out / "rm_info.csv")
     write_products(out)
 

@@ -82,7 +82,9 @@ def multiplier(customers: Customers, ledger: Ledger, who: Ints) -> Floats:
     held = [(ledger.balance[list(slots)][:, who] > 0).any(axis=0) for slots in CLASSES]
     tie = np.array(p.TIE_MULTIPLIER)[np.minimum(np.sum(held, axis=0), len(p.TIE_MULTIPLIER) - 1)]
     covered = np.array(p.COVERAGE_MULTIPLIER)[customers.well_covered[who].astype(np.int64)]
-    return np.exp(p.SATISFACTION_EFFECT * customers.satisfaction[who]) * tie * covered
+    effect = p.SATISFACTION_EFFECT * customers.satisfaction[who] + p.SERVICE_EFFECT * customers.service[who]
+    # The mean over customers of ordinary branches stays that of satisfaction alone.
+    return np.exp(effect - p.SERVICE_EFFECT**2 / 2) * tie * covered
 
 
 def share_gone(depth: Floats, done: Ints, weeks: Ints) -> Floats:

@@ -48,14 +48,27 @@ RUSH_SHARE = 0.04  # share of customers who bring money for the last days of a q
 LOGIN_RATE = 0.20  # mean weeks with a login, beta-like over customers
 VIEW_RATES_RATE = 0.012  # ordinary looks at the rate page, times rate sensitivity
 CONTACT_RATE = 0.065  # mean ordinary contacts of a managed customer
-SURVEY_RATE = 0.008  # answers, among the customers who answer at all
-SURVEY_SHARE = 0.40
+SURVEY_RATE = 0.015  # questionnaires, among the customers who answer at all
+SURVEY_SHARE = (0.30, 0.40, 0.55)  # who answer at all, by segment; times:
+SURVEY_AGE = (0.6, 1.0, 1.7)  # born after YOUNG_BORN_AFTER, in between, before OLD_BORN_BEFORE
+YOUNG_BORN_AFTER, OLD_BORN_BEFORE = 1985, 1965
+ITEM_SKIPPED = 0.06  # items of a questionnaire left out
 LATE_SHARE = 0.01  # rows known 3 to 28 days after they happened
 NEXT_DAY_SHARE = 0.30  # bookings known the next day instead of the same
 FROZEN_RATE = 0.00002
 DECEASED_RATE = 0.00002
 OPT_OUT_RATE = 0.0004
 PARTING_RATE = 0.0004  # couples
+
+# --- How satisfied they are --------------------------------------------------------------------------
+# By factor: what it weighs in overall satisfaction, and how important customers say it is (scale of 1 to 10).
+FACTORS = ("service", "environment", "products", "brand", "manager")
+OVERALL_WEIGHTS = (0.30, 0.04, 0.20, 0.12, 0.45)
+STATED_IMPORTANCE = (7.4, 6.8, 8.6, 6.2, 7.9)
+FACTORS_IN_COMMON = 0.30  # share of a factor's variance that is the customer's satisfaction in general
+BAD_SERVICE_BRANCH, BAD_SERVICE = 2, -1.2  # the third branch, and how much worse: standard deviations
+ANSWER_LEVEL, ANSWER_SPREAD, ANSWER_NOISE = 7.3, 1.3, 0.9  # points of the scale
+OLD_ANSWER = 0.5  # points that the old give more
 
 # --- Shocks that give a reason to leave --------------------------------------------------------------------
 MANAGER_LEAVES = Shock(rate=0.0040, decay=0.90, hazard=0.028)
@@ -71,6 +84,7 @@ RATE_HAZARD = 0.0011  # times rate gap, rate sensitivity and the share held in t
 MATURITY_HAZARD = 0.18  # once, in the week of a maturity, times (maturing share of AUM) ** 1.5 × sensitivity
 HAZARD_CAP = 0.6
 SATISFACTION_EFFECT = -0.35  # log-multiplier for one standard deviation of satisfaction
+SERVICE_EFFECT = -0.40  # the same for what is special about the service that the customer gets
 TIE_MULTIPLIER = (2.8, 2.8, 1.8, 0.9, 0.5, 0.3)  # by number of product classes held: 0, 1, 2, …, 5 and more
 COVERAGE_MULTIPLIER = (1.5, 0.7)  # rarely contacted, well looked after
 LIFE_EVENT_HAZARD = 0.00030  # house, school abroad, …: no signal, the same for everybody
