@@ -23,6 +23,7 @@ GROUPS: dict[str, Group] = {
     "rollover": Group("money matured, maturing or idle", "资金到期或闲置", occasion=True),
     "outflow": Group("moving money to other banks", "资金转往他行"),
     "interest": Group("comparing rates", "比较利率"),
+    "offer": Group("earns less than today's offers", "收益低于在售产品"),
     "balance": Group("AUM is shrinking", "管理资产下降"),
     "product": Group("few products, or products dropped", "产品持有少或减少"),
     "contact": Group("little contact with the manager", "客户经理联络不足"),

@@ -25,6 +25,7 @@ from features.families.bank_code import bank_code
 from features.families.flows import flows, large, rhythm
 from features.families.holdings import holdings, rollover
 from features.families.lifecycle import firsts, lifecycle, past, season
+from features.families.offers import offers
 from features.families.relationship import assigned, relationship, surveys
 from features.label import is_known, label_of, make_outcome_window
 from features.tier_rule import tier_columns
@@ -32,13 +33,13 @@ from features.weight import base_aum, present_aum, rows_before
 
 Family = Callable[[Bucket], Columns]
 # Of cohort, features and labels: raised whenever one byte of them changes for the same tables and settings.
-FEATURES_VERSION = 3
+FEATURES_VERSION = 4
 # The families in the order of the columns; each is the function of its name.
 FAMILIES = (
-    balances, classes, months, tiers, flows, large, rhythm, holdings, rollover, firsts, lifecycle, past,
-    relationship, surveys, season, attributes, bank_code,
+    balances, classes, months, tiers, flows, large, rhythm, holdings, rollover, offers, firsts, lifecycle,
+    past, relationship, surveys, season, attributes, bank_code,
 )  # fmt: skip
-OF_BALANCES = (balances, classes, months, tiers, holdings, rollover, past)
+OF_BALANCES = (balances, classes, months, tiers, holdings, rollover, offers, past)
 CHUNK = 10  # snapshots computed at once; bounds the memory of one task
 
 

@@ -124,7 +124,8 @@ def draw(seed: int, customers: int = 7) -> Drawn:
     monday = date(2021, 1, 4) + WEEK * rng.randrange(200)
     drawer = _Drawer(rng, monday, monday + 80 * WEEK)
     names = [f"C{number}" for number in rng.sample(range(100, 999), customers)]
-    bank: Bank = {"products": [{"product_id": f"P-{kind}-{k}", "product_class": kind}
+    bank: Bank = {"products": [{"product_id": f"P-{kind}-{k}", "product_class": kind,
+                                "months": 3 if kind == "term" else None}
                                for kind in PRODUCT_CLASSES for k in (1, 2)]}  # fmt: skip
     bank["customers"] = drawer.with_versions("customers", [drawer.customer(name) for name in names])
     for table, rows in drawer.rows(names).items():
@@ -137,8 +138,29 @@ def draw(seed: int, customers: int = 7) -> Drawn:
     bank["households"] = mover.with_versions(
         "households", [row for name in names for row in mover.households(name)]
     )
+    with_offers(bank, _Drawer(random.Random(f"offers {seed}"), monday, monday + 80 * WEEK))
     at = sorted({*rng.sample(range(3, 53), 3), 52, 53, 54, *rng.sample(range(55, 66), 2)})
     return Drawn(bank, tuple(monday + k * WEEK for k in at), monday, monday + 80 * WEEK)
+
+
+def with_offers(bank: Bank, drawer: "_Drawer") -> None:
+    """Adds offers, a third of them with a second version, and the interest of two in three holdings."""
+    rng, offers = drawer.rng, list[Row]()
+    for number in range(12):
+        begins, kind = drawer.day(), rng.choice(("demand", "term", "term", "wealth", "loan"))
+        row = {"offer_id": f"O{number}", "product_class": kind, "currency": rng.choice(("CNY", "USD")),
+               "interest_rate": Decimal(rng.randrange(9000, 30_000)) / 10_000,
+               "months": rng.choice((3, 3, 6)) if kind == "term" else None,
+               "least_amount": rng.choice((0, 0, 100_000)), "from_on": begins,
+               "to_on": rng.choice((None, begins + DAY * rng.randrange(20, 200))),
+               "known_on": begins + drawer.delay() - drawer.delay()}  # fmt: skip
+        offers.append(row)
+        if rng.random() < 0.3:
+            later = {"to_on": begins + DAY * rng.randrange(60), "known_on": row["known_on"] + DAY * 30}
+            offers.append(row | later)
+    bank["offers"] = offers
+    for row in bank["holdings"]:
+        row["interest_rate"] = rng.choice((None, *(Decimal(k) / 10_000 for k in (0, 9_500, 17_500, 28_000))))
 
 
 class _Drawer:

@@ -220,6 +220,30 @@ def test_the_future_changes_nobodys_eligibility(definition, draw_bank, tables_of
     )
 
 
+def test_offers_of_the_future_are_not_seen(draw_bank, tables_of, bank_settings):
+    """Better offers for everything, known on the Monday or beginning with it, and the end of all others."""
+    found = set()
+    for seed in range(3):
+        drawn = draw_bank(seed)
+        monday = middle_of(drawn)
+        look = looker(tables_of, bank_settings, drawn.history_from, [monday])
+        sunday = monday - DAY
+
+        def with_offers(known_on: date, from_on: date, to_on: date, drawn: Any = drawn) -> Bank:
+            rows = [
+                row | {"offer_id": row["offer_id"] + later, "interest_rate": 9, "from_on": from_on,
+                       "known_on": known_on, "to_on": to_on}
+                for row in drawn.bank["offers"] for later in ("", "again")
+            ]  # fmt: skip
+            return drawn.bank | {"offers": [*drawn.bank["offers"], *rows]}
+
+        before = look(drawn.bank)
+        assert look(with_offers(monday, sunday, monday)) == before  # known too late
+        assert look(with_offers(monday, sunday - DAY, sunday)) == before  # over, as is known too late
+        found.add(look(with_offers(sunday, sunday, monday)) == before)  # known and running on the Sunday
+    assert found == {False}
+
+
 def labelled_anew(drawn: Any, tables_of: Any, settings: Settings, from_day: int) -> bool:
     """True where a label changes when everyone does the opposite so many days after its window."""
     monday = middle_of(drawn)
@@ -330,7 +354,8 @@ def test_one_monday_alone_or_among_others(draw_bank, tables_of, bank_settings):
 def delivered(bank: Bank, monday: date) -> Bank:
     """The bank as delivered by then: no later rows, no later corrections, no customers to come."""
     known = {row["customer_id"] for row in bank["customers"] if row["known_on"] < monday}
-    there = {"products": bank["products"]}
+    offers = [row for row in bank["offers"] if row["known_on"] < monday]
+    there = {"products": bank["products"], "offers": offers}
     for table in TABLES_OF_A_CUSTOMER:
         rows = [row for row in bank[table] if row["customer_id"] in known and row["known_on"] < monday]
         there[table] = [row | {"superseded_on": corrected_by(row, monday)} for row in rows]

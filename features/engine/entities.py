@@ -30,7 +30,7 @@ VOCABULARY: dict[tuple[str, str], tuple[str, ...]] = {
 # not even read.
 UNREAD = frozenset(
     ("transaction_id", "contact_id", "response_id", "amount", "balance", "share", "currency",
-     "gender", "birth_year", "risk_grade", "name", "phone", "interest_rate", "deleted")
+     "gender", "birth_year", "risk_grade", "name", "phone", "deleted")
 )  # fmt: skip
 
 
@@ -41,7 +41,10 @@ def read_columns(name: str) -> list[str]:
 
 
 def _is_unread(name: str, column: str) -> bool:
-    """Accounts tell balances apart, and bookings no more than their customer does."""
+    """Accounts tell balances apart, and bookings no more than their customer does; an offer is for balances
+    of one currency."""
+    if name == "holdings" and column == "currency":
+        return False
     return column in UNREAD or (column == "account_id" and name != "holdings")
 
 
@@ -85,12 +88,13 @@ class Entities:
     """Everything known about the customers of one bucket; ``customers`` are their sorted ids.
 
     ``workload`` is what a bucket cannot know by itself: how many customers each manager has in the whole
-    bank.
+    bank. ``offers`` are those of the bank, every version, as ingest writes them.
     """
 
     customers: NDArray[np.object_]
     tables: Mapping[str, Rows]
     workload: Workload
+    offers: pa.Table
 
     def __len__(self) -> int:
         return len(self.customers)
@@ -102,31 +106,36 @@ def day_number(day: date) -> int:
 
 
 def make_entities(tables: Mapping[str, pa.Table], workload: Workload = MappingProxyType({})) -> Entities:
-    """One bucket's Arrow tables (as ingest writes them, plus ``products``) as Entities.
+    """One bucket's Arrow tables (as ingest writes them, plus ``products`` and ``offers``) as Entities.
 
     Tables that the bank does not bring are empty. Text becomes codes, so that nothing but integers is left.
     """
     named = {name: _no_rows(name) for name in TABLES} | dict(tables)
     customers = np.array(sorted(named["customers"]["customer_id"].unique().to_pylist()), dtype=object)
-    named["holdings"] = _with_class(named["holdings"], named["products"])
+    named["holdings"] = _with_product(named["holdings"], named["products"])
     by_customer = [name for name, contract in TABLES.items() if contract.by_customer]
     rows = {name: make_rows(name, named[name], customers) for name in by_customer}
-    return Entities(customers, rows, workload)
+    return Entities(customers, rows, workload, named["offers"])
 
 
 def _no_rows(name: str) -> pa.Table:
     text = {column.name for column in TABLES[name].columns if column.type == "VARCHAR"}
-    kinds = {column: pa.string() if column in text else pa.date32() for column in read_columns(name)}
-    return pa.schema(kinds).empty_table()
+    columns = [*TABLES[name].names, *TABLES[name].derived]
+    return pa.schema(
+        {column: pa.string() if column in text else pa.date32() for column in columns}
+    ).empty_table()
 
 
-def _with_class(holdings: pa.Table, products: pa.Table) -> pa.Table:
-    classes = dict(
-        zip(products["product_id"].to_pylist(), products["product_class"].to_pylist(), strict=True)
-    )
+def _with_product(holdings: pa.Table, products: pa.Table) -> pa.Table:
+    """The holdings with class and term of their product."""
+    of_product = {row["product_id"]: row for row in products.to_pylist()}
     coded = pc.dictionary_encode(holdings["product_id"].combine_chunks())
-    values = pa.array([classes[product] for product in coded.dictionary.to_pylist()], pa.string())
-    return holdings.append_column("product_class", pa.DictionaryArray.from_arrays(coded.indices, values))
+    rows = [of_product[product] for product in coded.dictionary.to_pylist()]
+    classes = pa.array([row["product_class"] for row in rows], pa.string())
+    months = pa.array([row["months"] for row in rows], pa.int64())
+    return holdings.append_column(
+        "product_class", pa.DictionaryArray.from_arrays(coded.indices, classes)
+    ).append_column("months", months.take(coded.indices))
 
 
 def make_rows(name: str, table: pa.Table, ids: NDArray[np.object_]) -> Rows:
@@ -193,6 +202,11 @@ def _integers(column: pa.ChunkedArray) -> Ints:
         return unscaled(column)
     if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
         return days_of(column)
+    return whole_numbers(column)
+
+
+def whole_numbers(column: pa.ChunkedArray) -> Ints:
+    """The values of an integer column; -1 where empty."""
     return pc.fill_null(column.cast(pa.int64()), -1).to_numpy()
 
 

@@ -266,7 +266,7 @@ def load_entities(
         if contract.by_customer
     }
     parts = {name: rows for name, rows in read.items() if rows is not None}
-    return make_entities(parts | tables.products(), load)
+    return make_entities(parts | tables.products() | tables.offers(), load)
 
 
 def write_partitions(

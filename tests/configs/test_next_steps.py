@@ -36,6 +36,7 @@ def step(*groups, maturities=(), bank=STEPS, **about):
         (("salary",), "Ask what has changed at work"),
         (("outflow",), "Ask what the money elsewhere is for"),
         (("interest",), "The customer is comparing"),
+        (("offer",), "Offer what pays more here"),
         (("product",), "Show one product"),
         (("contact",), "Call to ask how things are"),
         (("activity",), "Call to ask how things are"),

@@ -163,6 +163,10 @@ class Customer:
         by_account: dict[tuple[str, str], list[Row]] = {}
         for row in self.rows["holdings"]:
             by_account.setdefault((row["product_id"], row["account_id"]), []).append(row)
+        self.products = {row["product_id"]: row for row in bank["products"]}
+        # Of an offer the last version that was known.
+        versions = sorted(bank["offers"], key=lambda row: row["known_on"])
+        self.offers = {row["offer_id"]: row for row in versions if row["known_on"] < seen_before}.values()
         self.holdings = [Holding(name, kinds[name], rows) for (name, _), rows in by_account.items()]
         self.seen_before = seen_before
         self.records = [row for row in bank["customers"] if row["customer_id"] == name]
@@ -286,7 +290,7 @@ class Customer:
 def features(one: Customer) -> dict[str, float]:
     found: dict[str, float] = {}
     for family in (balances, classes, swings, months, tiers, flows, large, tickets, weekly, products,
-                   maturities, rollover, firsts, person, managers, surveys, season):  # fmt: skip
+                   maturities, rollover, offers, firsts, person, managers, surveys, season):  # fmt: skip
         found |= family(one)
     return found
 
@@ -419,6 +423,38 @@ def maturities(one: Customer) -> dict[str, float]:
 def matured(holding: Holding, due: date) -> int:
     row = holding.row_at(due - DAY)
     return max(minor(row["balance_base"]), 0) if row and row["matures_on"] == due else 0
+
+
+def offers(one: Customer) -> dict[str, float]:
+    """Of each holding with a known interest: a year's interest more by the best offer that it fits."""
+    running = [row for row in one.offers if row["from_on"] < one.monday and ends(row) >= one.monday]
+    standing = [(holding, row) for holding in one.own if (row := holding.row_at(one.yesterday))]
+    standing = [
+        (h, row) for h, row in standing if row["interest_rate"] is not None and row["balance_base"] > 0
+    ]
+    if not standing or not running:
+        return dict.fromkeys(("offer_gap_sum", "offer_gap_share", "below_offer_sum"), NAN)
+    missed = below = Fraction(0)
+    for holding, row in standing:
+        product = one.products[holding.product]
+        amount = round(float(row["balance_base"] * 100 / row["to_base"])) / 100
+        best = max((offer["interest_rate"] for offer in running
+                    if (offer["product_class"], offer["months"]) == (holding.kind, product["months"])
+                    and offer["currency"] == row["currency"] and offer["least_amount"] <= amount),
+                   default=Decimal(0))  # fmt: skip
+        if best > row["interest_rate"]:
+            missed += Fraction(row["balance_base"]) * Fraction(best - row["interest_rate"]) / 100
+            below += Fraction(row["balance_base"])
+    aum = Fraction(one.aum(one.yesterday), 100)
+    return {
+        "offer_gap_sum": float(missed),
+        "offer_gap_share": share(float(missed), float(aum)),
+        "below_offer_sum": float(below),
+    }
+
+
+def ends(offer: Row) -> date:
+    return offer["to_on"] or date.max
 
 
 def person(one: Customer) -> dict[str, float]:
