@@ -25,6 +25,7 @@ from pipeline.demo_bank.ledger import Ledger
 from pipeline.demo_bank.managers import NOBODY, Managers
 from pipeline.demo_bank.market import RATE_SLOTS, Market, Season
 from pipeline.demo_bank.noise import spoil
+from pipeline.demo_bank.offers import closes_gap_from, offers
 from pipeline.demo_bank.raw_tables import Numbers, RawWeek, dates
 from pipeline.demo_bank.surveys import surveys
 
@@ -129,6 +130,7 @@ class Bank:
             "contacts": contacts.contacts(raw, customers, states, self.managers, called),
             "surveys": surveys(raw, customers, states),
             "rates": self._rate_row(sunday, row),
+            "offers": offers(raw, self.weeks),
         }
         states.fade()
         self._history.add(self.ledger.aum())
@@ -174,6 +176,8 @@ class Bank:
         flows.money_out()
         closed = leaving.move_money()
         flows.sweep()
+        if self.week >= closes_gap_from(self.weeks):
+            flows.take_offer()
         return closed
 
     def _raw_week(self, draws: Draws) -> RawWeek:

@@ -5,7 +5,17 @@ import pyarrow as pa
 
 from pipeline.demo_bank import parameters as p
 from pipeline.demo_bank.draws import Bools, Draws, Floats, Ints
-from pipeline.demo_bank.market import CLASSES, DATED_SLOTS, INVESTED_SLOTS, SHELF, SLOTS
+from pipeline.demo_bank.market import (
+    CLASSES,
+    DATED_SLOTS,
+    INVESTED_SLOTS,
+    SHELF,
+    SLOTS,
+    TERM_LONG,
+    TERM_SHORT,
+    WEALTH_LONG,
+    WEALTH_SHORT,
+)
 from pipeline.demo_bank.raw_tables import RawWeek, codes, dates, numbers
 
 ACTIVE, FROZEN, DECEASED, CLOSED = range(4)
@@ -19,7 +29,8 @@ class Customers:
     ``opened_week`` is −1 for those who are there before the period. ``taste`` and ``product_of`` are
     (slot, customer): weights that add up to 1, and the position on the shelf of the product held in the slot.
     ``call_type`` is (reason, customer): what a call does to who leaves for that reason; 0 nothing, 1 it
-    helps, 2 it harms. ``first_day`` is the Monday of week 0.
+    helps, 2 it harms. ``first_day`` is the Monday of week 0. Whoever ``lacks`` holds no wealth products until
+    they are offered; ``risk_grade`` is 1 to 5, 0 where it was not assessed.
     """
 
     def __init__(self, count: int, weeks: int, first_day: int, seed: int) -> None:
@@ -57,7 +68,13 @@ class Customers:
         self.cash_share = draws.between("cash share", who, 0.06, 0.28)
         self.has_dollars = draws.chance("dollars", who, p.DOLLAR_SHARE)
         self.has_loan = draws.chance("loan", who, p.LOAN_SHARE)
+        self.lacks = (self.branch == p.GAP_BRANCH) & (self.segment == p.GAP_SEGMENT)
         self.taste = _taste(draws, who, self.segment)
+        for term, wealth in ((TERM_SHORT, WEALTH_SHORT), (TERM_LONG, WEALTH_LONG)):
+            self.taste[term] += np.where(self.lacks, self.taste[wealth], 0.0)
+            self.taste[wealth, self.lacks] = 0.0
+        assessed = draws.chance("risk assessed", who, p.ASSESSED_SHARE)
+        self.risk_grade = np.where(assessed, 1 + draws.one_of("risk grade", who, p.RISK_GRADES), 0)
         self.product_of = np.stack([_products(draws, who, slot) for slot in range(SLOTS)])
 
 
@@ -121,6 +138,7 @@ def customer_rows(raw: RawWeek, customers: Customers, states: States, who: Ints,
             "STAFF_FLG": codes(customers.staff[who], ("N", "Y")),
             "MKT_REFUSE": codes(states.opted_out[who], ("0", "1")),
             "STAT_CD": codes(states.status[who], STATUS_CODES),
+            "RISK_GRD": codes(customers.risk_grade[who], ("", "1", "2", "3", "4", "5")),
             "LOAD_DT": raw.dates_until_end(known_on),
         }
     )

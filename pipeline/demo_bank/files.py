@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from pipeline.artefacts import write_json
 from pipeline.demo_bank.bank import Bank, Week
 from pipeline.demo_bank.hazards import REASONS
-from pipeline.demo_bank.market import SHELF
+from pipeline.demo_bank.market import MONTHS, SHELF
 from pipeline.demo_bank.raw_tables import codes
 from pipeline.demo_bank.surveys import satisfaction_truth
 
@@ -21,6 +21,7 @@ LARGE = ("transactions", "holdings", "events")
 RAW_NAMES = {
     "customers": "cust_info", "assignments": "cust_rm", "households": "cust_fam", "transactions": "txn",
     "holdings": "hold", "contacts": "contact", "events": "event", "surveys": "survey", "rates": "fx_rate",
+    "offers": "offer",
 }  # fmt: skip
 TRUTH = pa.schema(
     {
@@ -105,6 +106,8 @@ def write_products(out: Path) -> None:
         "PROD_TYP": [product.class_code for product in SHELF],
         "PROD_NAME": [product.name for product in SHELF],
         "CCY_CD": [product.currency_code for product in SHELF],
+        "TERM_M": [months or None for months in MONTHS.tolist()],
+        "RISK_GRD": [product.risk_grade for product in SHELF],
     }
     write_csv(pa.table(table), out / "prod_info.csv")
 

@@ -244,6 +244,18 @@ class Flows:
         liquid = (BOND, EQUITY, WEALTH_SHORT, WEALTH_LONG)
         self.ledger.redeem_first(TOP_UP, liquid, calm[needs], target[needs].astype(np.int64))
 
+    def take_offer(self) -> None:
+        """Customers who lacked wealth products, and have none, buy one that is offered to them."""
+        held = self.ledger.balance[[WEALTH_SHORT, WEALTH_LONG]][:, self.who].sum(axis=0) > 0
+        calm = self.states.stage[self.who] == STAYING
+        open_to = self.who[self.customers.lacks[self.who] & calm & ~held]
+        buys = self.draws.chosen("takes the offer", open_to, p.GAP_OFFER_CHANCE)
+        cents = round_to(p.GAP_OFFER_PART * self.ledger.balance[DEMAND, buys], 1_000_00).astype(np.int64)
+        who, cents = buys[cents > 0], cents[cents > 0]
+        day = self.draws.whole("offer day", who, 0, 5)
+        weeks = TERM_WEEKS[self.customers.product_of[WEALTH_LONG, who]]
+        self.ledger.buy(WEALTH_LONG, who, cents, self.monday + day + 7 * weeks, day)
+
     def _invest(self, who: Ints, surplus: Floats) -> None:
         levels = np.cumsum(self.customers.taste[:, who], axis=0)
         slot_of = (self.draws.uniform("which product", who) >= levels).sum(axis=0)

@@ -26,6 +26,7 @@ from pipeline.demo_bank.market import (
     SHELF,
     SLOTS,
     TERM_WEEKS,
+    YEARLY_RATE,
 )
 from pipeline.demo_bank.raw_tables import DAY, RawWeek, codes, dates, decimals, moments
 
@@ -202,6 +203,7 @@ class Ledger:
                 "DUE_DT": dates(self.matures[slots, who]),
                 "SHARES": decimals(self.units[slots, who], 4, priced),
                 "NAV": decimals(self._prices[slots], 4, priced),
+                "RATE_PCT": decimals(np.rint(YEARLY_RATE[product] * 1e6).astype(np.int64), 4, ~priced),
                 "LOAD_DT": raw.load_dates("holding", who + (product << 32), day),
             }
         )

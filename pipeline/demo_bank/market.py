@@ -48,6 +48,7 @@ class Product:
     weeks: int = 0
     yearly_rate: float = 0.0
     currency_code: str = "156"
+    risk_grade: int | None = None
 
 
 SHELF: tuple[Product, ...] = (
@@ -57,26 +58,27 @@ SHELF: tuple[Product, ...] = (
     Product("P2006", "DQ", "六个月定期", TERM_SHORT, 26, 0.014),
     Product("P2012", "DQ", "一年期大额存单", TERM_LONG, 52, 0.017),
     Product("P2024", "DQ", "两年期大额存单", TERM_LONG, 104, 0.019),
-    Product("P3001", "LC", "安盈九十天理财", WEALTH_SHORT, 13, 0.026),
-    Product("P3002", "LC", "稳享季季开理财", WEALTH_SHORT, 14, 0.025),
-    Product("P3003", "LC", "安盈半年理财", WEALTH_LONG, 26, 0.029),
-    Product("P3004", "LC", "恒睿一年定开理财", WEALTH_LONG, 52, 0.033),
-    Product("P4001", "JG", "挂钩黄金结构性存款", STRUCTURED, 26, 0.024),
-    Product("P4002", "JG", "挂钩指数结构性存款", STRUCTURED, 30, 0.027),
-    Product("P5001", "JJ", "沪深三百指数基金", EQUITY),
-    Product("P5002", "JJ", "消费成长混合基金", EQUITY),
-    Product("P5003", "JJ", "纯债一号基金", BOND),
-    Product("P5004", "JJ", "中短债基金", BOND),
-    Product("P6001", "BX", "福泽年金保险", INSURANCE),
-    Product("P6002", "BX", "增额终身寿险", INSURANCE),
-    Product("P7001", "GJ", "积存金", METAL),
-    Product("P8001", "XT", "家族信托一号", TRUST, 104, 0.045),
+    Product("P3001", "LC", "安盈九十天理财", WEALTH_SHORT, 13, 0.026, risk_grade=2),
+    Product("P3002", "LC", "稳享季季开理财", WEALTH_SHORT, 14, 0.025, risk_grade=2),
+    Product("P3003", "LC", "安盈半年理财", WEALTH_LONG, 26, 0.029, risk_grade=2),
+    Product("P3004", "LC", "恒睿一年定开理财", WEALTH_LONG, 52, 0.033, risk_grade=3),
+    Product("P4001", "JG", "挂钩黄金结构性存款", STRUCTURED, 26, 0.024, risk_grade=2),
+    Product("P4002", "JG", "挂钩指数结构性存款", STRUCTURED, 30, 0.027, risk_grade=2),
+    Product("P5001", "JJ", "沪深三百指数基金", EQUITY, risk_grade=4),
+    Product("P5002", "JJ", "消费成长混合基金", EQUITY, risk_grade=4),
+    Product("P5003", "JJ", "纯债一号基金", BOND, risk_grade=2),
+    Product("P5004", "JJ", "中短债基金", BOND, risk_grade=2),
+    Product("P6001", "BX", "福泽年金保险", INSURANCE, risk_grade=1),
+    Product("P6002", "BX", "增额终身寿险", INSURANCE, risk_grade=1),
+    Product("P7001", "GJ", "积存金", METAL, risk_grade=3),
+    Product("P8001", "XT", "家族信托一号", TRUST, 104, 0.045, risk_grade=4),
     Product("P2112", "DQ", "美元一年定期", DOLLAR_TERM, 52, 0.042, "840"),
     Product("P9001", "DK", "个人住房贷款", LOAN),
 )
 # By position on the shelf.
 TERM_WEEKS = np.array([product.weeks for product in SHELF], dtype=np.int64)
 YEARLY_RATE = np.array([product.yearly_rate for product in SHELF])
+MONTHS = np.rint(TERM_WEEKS * 12 / 52).astype(np.int64)
 
 
 class Season:

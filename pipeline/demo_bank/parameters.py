@@ -116,5 +116,16 @@ CALL_HARMS = (0.10, 0.02, 0.08, 0.02, 0.05, 0.02, 0.0)
 CALL_FACTOR = (1.0, 0.35, 1.7)  # on hazards and on GO_CHANCE: no effect, helps, harms
 CALL_WEEKS = 8  # an answered call works for this long
 
+# --- Offers, grades of risk, and a class that one branch does not sell -------------------------------------
+OFFER_SHARE = 0.5  # share of a quarter's offers that pay more than the shelf
+OFFER_EXTRA = 0.006  # and by how much at most, a year
+RISK_GRADES = (0.12, 0.25, 0.35, 0.20, 0.08)  # share of customers by grade, 1 to 5
+ASSESSED_SHARE = 0.93  # of the customers; the grade of the others is not known
+GAP_BRANCH, GAP_SEGMENT = 2, 1  # their customers hold no wealth products, until these are offered to them
+GAP_OFFER_WEEKS = 30  # before the end of the period the offer begins
+GAP_OFFER_EXTRA = 0.008  # interest beyond the shelf's, a year
+GAP_OFFER_CHANCE = 0.08  # a week, that one of them takes the offer
+GAP_OFFER_PART = 0.6  # with this share of the demand account
+
 # --- Noise: bad rows, as shares of a table's rows ------------------------------------------------
 NOISE_SHARE = 0.0005

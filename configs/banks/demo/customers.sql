@@ -10,6 +10,7 @@ SELECT
         WHEN '01' THEN 'active' WHEN '02' THEN 'frozen' WHEN '03' THEN 'deceased' WHEN '09' THEN 'closed'
         ELSE STAT_CD
     END AS status,
+    RISK_GRD AS risk_grade,
     LOAD_DT AS known_on,
     _file,
     _line

@@ -8,6 +8,7 @@ SELECT
     DUE_DT AS matures_on,
     SHARES AS units,
     NAV AS unit_price,
+    RATE_PCT AS interest_rate,
     LOAD_DT AS known_on,
     _file,
     _line

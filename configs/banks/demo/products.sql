@@ -9,6 +9,8 @@ SELECT
     END AS product_class,
     PROD_NAME AS name,
     CASE CCY_CD WHEN '156' THEN 'CNY' WHEN '840' THEN 'USD' ELSE CCY_CD END AS currency,
+    RISK_GRD AS risk_grade,
+    TERM_M AS months,
     _file,
     _line
 FROM prod_info
