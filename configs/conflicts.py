@@ -15,6 +15,7 @@ OF_MONEY = (
     "tiers", "tier_rule", "cohort.min_aum", "cohort.max_aum", "label.min_drop", "label.dormant_floor",
     "label.base_weeks", "label.settle_days", "training.severity", "profit.call_cost", "profit.margin",
     "gates.max_aum_change", "gates.max_unexplained", "segments.medium_value", "segments.high_value",
+    "products.offerable", "products.least_share",
 )  # fmt: skip
 DEEPEST = 8  # different columns on one path of a tree; 2^8 cases a leaf in models/tree_paths.py
 

@@ -6,6 +6,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
+from configs.branch_figures.products import ProductGap
 from configs.branch_rows import BranchFigures, Coverage, Departure, Handover, TierWatch
 
 Language = Literal["en", "zh"]
@@ -134,9 +135,7 @@ class Maturity:
 
 @dataclass(frozen=True)
 class Booking:
-    """One booking that weighs in a score: among the largest of the 13 weeks before the snapshot; +
-    in, − out.
-    """
+    """One booking that weighs in a score: among the largest of the last 13 weeks; + in, − out."""
 
     booked_on: date
     amount_minor: int
@@ -163,7 +162,7 @@ class Profile:
     ``aum_by_class`` holds, per product class held lately, the base currency value at the end of each of the
     last 52 weeks, the oldest first; 0 where nothing was held. Maturities come soonest first, bookings largest
     first, contacts newest first; complaints are the days of those weeks, oldest first. Name and telephone are
-    empty where the bank does not deliver them.
+    empty where the bank does not deliver them. Gaps come surest first.
     """
 
     customer_id: str
@@ -174,6 +173,7 @@ class Profile:
     complaints: tuple[date, ...] = ()
     name: str = ""
     phone: str = ""
+    gaps: tuple[ProductGap, ...] = ()
 
     @property
     def aum_by_week(self) -> tuple[int, ...]:

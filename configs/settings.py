@@ -17,6 +17,7 @@ from configs.gates import Gates, Monitoring
 from configs.list_settings import Lists
 from configs.mail import Mail
 from configs.next_steps import NextSteps
+from configs.products import ProductSettings
 from configs.published import HORIZONS
 from configs.segments import Segments, ServiceStandard
 from configs.source import Source
@@ -42,7 +43,13 @@ PEER_GROUPS: Mapping[str, str] = MappingProxyType({"tier": "tier", "branch": "br
 # What changes no byte of a published run beside its tables: places of work, notations, words, judgements.
 NOT_IN_RUNS = {"engine", "time_zone", "fixed_rates", "words", "moved_limit", "profit", "promotion",
                "monitoring", "card", "gates", "store", "mail", "announcements", "alarms"}  # fmt: skip
-NOT_IN_MODELS = NOT_IN_RUNS | {"figures", "next_steps", "segments", "service_standards"}  # nor of a model
+NOT_IN_MODELS = NOT_IN_RUNS | {
+    "figures",
+    "next_steps",
+    "products",
+    "segments",
+    "service_standards",
+}  # nor of a model
 
 
 class Tier(Strict):
@@ -248,6 +255,7 @@ class Settings(Strict):
     gates: Gates
     figures: Figures
     survey: Survey
+    products: ProductSettings
     store: History
     mail: Mail
     announcements: Announcements

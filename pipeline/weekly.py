@@ -41,6 +41,7 @@ from pipeline.snapshots.labelled import label_counts
 from pipeline.structure.expected import with_expected
 from pipeline.structure.facts import build_structure, mondays_of_year
 from pipeline.structure.figures import published_segments, structure_figures
+from pipeline.structure.products import product_figures, products_on
 from pipeline.tables import Ingested
 from pipeline.training import promotion, registry
 from pipeline.training.datasets import plan_or_datasets
@@ -264,13 +265,15 @@ def _extras(
     left = departures(tables, scores, snapshot_date)
     capacities = {manager.manager_id: manager.weekly_capacity for manager in publication.managers}
     staff = Staff(capacities, branch_heads(tables), left)
+    held = products_on(context.settings, home, tables, snapshot_date)
     return RunExtras(
-        profiles(tables, snapshot_date, {score.customer_id for score in scores}),
+        profiles(tables, snapshot_date, {score.customer_id for score in scores}, held.of_cohort()),
         coverage(scores, snapshot_date),
         left,
         prepared_answers=prepared_answers(publication.run, scores, lists),
         branch_figures=chain(
             with_expected(structured, context.settings, home, mondays),
+            product_figures(context.settings, home, tables, mondays, held),
             load_figures(context.settings, scores, staff, snapshot_date),
         ),
     )

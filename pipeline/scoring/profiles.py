@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from types import MappingProxyType
 
@@ -9,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from configs.branch_figures.products import ProductGap
 from configs.published import AHEAD_DAYS, Booking, Maturity, PastContact, Profile
 from configs.tables import PRODUCT_CLASSES
 from features.engine.balances import LOAN, BalanceChanges, make_balance_changes
@@ -37,15 +39,24 @@ TRADES = ("buy", "redeem")  # count although the money stays with the customer h
 Person = tuple[str, str]  # name and telephone, empty where not delivered
 
 
-def profiles(tables: Ingested, as_of: date, cohort: Collection[str]) -> Iterator[Profile]:
+def profiles(
+    tables: Ingested,
+    as_of: date,
+    cohort: Collection[str],
+    gaps: Mapping[str, tuple[ProductGap, ...]] = MappingProxyType({}),
+) -> Iterator[Profile]:
     """One row per customer of ``cohort``, by bucket and customer_id, from what was seen before ``as_of``.
+
+    ``gaps`` are those of the customers who have any.
 
     One bucket is held in memory at a time.
     """
     names, chosen = _product_names(tables), frozenset(cohort)
     for bucket in range(tables.buckets):
         entities = _entities(tables, bucket, as_of, READ)
-        yield from profiles_of(entities, as_of, chosen, names, _people(tables, bucket, as_of))
+        for profile in profiles_of(entities, as_of, chosen, names, _people(tables, bucket, as_of)):
+            of_customer = gaps.get(profile.customer_id)
+            yield replace(profile, gaps=of_customer) if of_customer else profile
 
 
 def maturities(tables: Ingested, as_of: date, customers: Collection[str]) -> dict[str, tuple[Maturity, ...]]:

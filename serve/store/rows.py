@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Date, Row, Table, insert, text
 
 from configs.branch_figures.contents import as_object
+from configs.branch_figures.products import ProductGap
 from configs.branch_rows import BranchFigures
 from configs.errors import DataError
 from configs.published import (
@@ -129,6 +130,7 @@ def profile_rows(run_version: int, profiles: Iterable[Profile]) -> Iterator[Valu
 
 def packed(profile: Profile) -> bytes:
     """The profile as bytes; AUM as the first value and each week's change, which is mostly none and short."""
+    gaps = [astuple(gap) for gap in profile.gaps]
     whole = (
         {
             name: [*weeks[:1], *(after - before for before, after in pairwise(weeks))]
@@ -139,7 +141,7 @@ def packed(profile: Profile) -> bytes:
             for items in (profile.maturities, profile.bookings, profile.contacts)
         ),
         profile.complaints,
-        *([[profile.name, profile.phone]] if profile.name or profile.phone else []),
+        *([[profile.name, profile.phone, gaps]] if profile.name or profile.phone or gaps else []),
     )
     return zlib.compress(dump(whole, separators=(",", ":"), default=date.isoformat).encode(), 9)
 
@@ -155,8 +157,13 @@ def unpacked(customer_id: str, content: bytes) -> Profile:
         tuple(Booking(day(booked), *rest) for booked, *rest in bookings),
         tuple(PastContact(day(contacted), *rest) for contacted, *rest in contacts),
         tuple(map(day, later[0])) if later else (),
-        *(later[1] if len(later) > 1 else ()),
+        *(_later(*later[1]) if len(later) > 1 else ()),
     )
+
+
+def _later(name: str, phone: str, gaps: Sequence[Sequence[Any]] = ()) -> tuple[Any, ...]:
+    """What was added to profiles; an older release kept no gaps."""
+    return name, phone, tuple(ProductGap(*gap) for gap in gaps)
 
 
 def bulk_insert(connection: Connection, table: Table, rows: Iterable[Values]) -> None:

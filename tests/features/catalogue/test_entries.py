@@ -83,7 +83,7 @@ def test_each_feature_names_the_family_that_yields_it(entries: dict[str, Any]) -
     of_a_bank = ("attributes", "bank_code")
     of_catalogue = [family.__name__ for family in FAMILIES if family.__name__ not in of_a_bank]
     assert families == [*of_catalogue, "alive"]
-    assert len(families) == 16
+    assert len(families) == 17
     assert entries["outflow_sum_4w"].family == "flows"
 
 
