@@ -181,7 +181,7 @@ KEYS = {
     for name, field in SETTINGS["properties"].items()
     if "$ref" in field
 }
-FILES = {"db", "json", "html", "toml"}  # store.db is a file
+FILES = {"csv", "db", "json", "html", "toml"}  # store.db is a file
 VARIABLES = {
     f"ATTRITION_{name.upper()}"
     for settings in (ServiceSettings, AssistantSettings)

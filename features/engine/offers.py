@@ -47,7 +47,7 @@ def make_offers(table: pa.Table) -> Offers:
     """The rows of the table as ingest writes them; several of one offer are its versions."""
     table = table.sort_by([("offer_id", "ascending"), ("known_on", "ascending")])
     offer, known_on = table["offer_id"].to_pylist(), days_of(table["known_on"])
-    last = np.array([*(one != following for one, following in pairwise(offer)), True][: len(offer)], bool)
+    last = np.array([*(former != latter for former, latter in pairwise(offer)), True][: len(offer)], bool)
     to_on = days_of(table["to_on"])
     numbers = (
         [PRODUCT_CLASSES.index(name) for name in table["product_class"].to_pylist()],

@@ -73,7 +73,7 @@ class Customers:
         for term, wealth in ((TERM_SHORT, WEALTH_SHORT), (TERM_LONG, WEALTH_LONG)):
             self.taste[term] += np.where(self.lacks, self.taste[wealth], 0.0)
             self.taste[wealth, self.lacks] = 0.0
-        assessed = draws.chance("risk assessed", who, p.ASSESSED_SHARE)
+        assessed = draws.chance("risk assessed", who, p.GRADED_SHARE)
         self.risk_grade = np.where(assessed, 1 + draws.one_of("risk grade", who, p.RISK_GRADES), 0)
         self.product_of = np.stack([_products(draws, who, slot) for slot in range(SLOTS)])
 

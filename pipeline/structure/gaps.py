@@ -21,7 +21,7 @@ from models.experiment import wilson
 from pipeline.tables import Ingested
 
 Ints = NDArray[np.int64]
-ALIKE = ("tier", "lifecycle_stage", "age_band")
+PEER_COLUMNS = ("tier", "lifecycle_stage", "age_band")
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ class Gaps:
     """
 
     classes: tuple[str, ...]
-    lacking: NDArray[np.bool_]  # class × customer
+    missing: NDArray[np.bool_]  # class × customer
     allowed: NDArray[np.bool_]
     holders: Ints
     others: Ints
 
     def of_customer(self, place: int) -> tuple[ProductGap, ...]:
         """The gaps of one customer that may be proposed, the surest first."""
-        places = np.flatnonzero(self.lacking[:, place] & self.allowed[:, place])
+        places = np.flatnonzero(self.missing[:, place] & self.allowed[:, place])
         gaps = [
             _gap(self.classes[k], int(self.holders[k, place]), int(self.others[place]))
             for k in places.tolist()
@@ -59,13 +59,13 @@ def gaps_of(settings: Settings, customers: pa.Table, needed: Mapping[str, int], 
     ``needed`` are the least grades by class, ``grades`` those of the customers, −1 where not known.
     """
     classes = settings.products.offerable
-    group = _alike(customers)
+    group = _peer_groups(customers)
     size = np.bincount(group[group >= 0], minlength=1)
     others = np.where(group >= 0, size[group] - 1, 0)
     held = np.array([customers[f"{name}_minor"].to_numpy() > 0 for name in classes], bool)
     held = held.reshape(len(classes), len(customers))
     holders = np.zeros(held.shape, np.int64)
-    lacking, allowed = np.zeros(held.shape, bool), np.zeros(held.shape, bool)
+    missing, allowed = np.zeros(held.shape, bool), np.zeros(held.shape, bool)
     large = others >= max(settings.figures.least_customers, 1)
     for k, name in enumerate(classes):
         holders[k] = np.where(
@@ -74,16 +74,16 @@ def gaps_of(settings: Settings, customers: pa.Table, needed: Mapping[str, int], 
         asked = ~held[k] & large
         pairs, place = np.unique(np.stack([holders[k, asked], others[asked]]), axis=1, return_inverse=True)
         sure = [wilson(h / n, n)[0] >= settings.products.least_share for h, n in pairs.T.tolist()]
-        lacking[k, asked] = np.array(sure, bool)[place.reshape(-1)] if sure else False
+        missing[k, asked] = np.array(sure, bool)[place.reshape(-1)] if sure else False
         allowed[k] = grades >= needed.get(name, -1)
-    return Gaps(classes, lacking, allowed, holders, others)
+    return Gaps(classes, missing, allowed, holders, others)
 
 
-def _alike(customers: pa.Table) -> Ints:
+def _peer_groups(customers: pa.Table) -> Ints:
     """The number of each customer's group; −1 for who is of no tier or stage."""
-    frame = pd.DataFrame({name: customers[name].to_pandas() for name in ALIKE})
+    frame = pd.DataFrame({name: customers[name].to_pandas() for name in PEER_COLUMNS})
     known = frame["tier"].notna() & (frame["lifecycle_stage"] != "")
-    group = frame.fillna("").groupby(list(ALIKE), sort=True).ngroup().to_numpy()
+    group = frame.fillna("").groupby(list(PEER_COLUMNS), sort=True).ngroup().to_numpy()
     return np.where(known, group, -1).astype(np.int64)
 
 

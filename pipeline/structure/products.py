@@ -47,7 +47,7 @@ class ProductMonday:
 
     def of_cohort(self) -> dict[str, tuple[ProductGap, ...]]:
         """By customer of the cohort the gaps that may be proposed; who has none is left out."""
-        proposed = (self.gaps.lacking & self.gaps.allowed).any(axis=0)
+        proposed = (self.gaps.missing & self.gaps.allowed).any(axis=0)
         places = np.flatnonzero(proposed & pc.equal(self.rows["exclusion"], "").to_numpy())
         names = self.rows["customer_id"].take(pa.array(places)).to_pylist()
         return {name: self.gaps.of_customer(k) for name, k in zip(names, places.tolist(), strict=True)}
@@ -65,20 +65,20 @@ def products_on(settings: Settings, home: Home, tables: Ingested, day: date) -> 
 
 
 def product_figures(
-    settings: Settings, home: Home, tables: Ingested, mondays: Sequence[date], now: ProductMonday
+    settings: Settings, home: Home, tables: Ingested, mondays: Sequence[date], monday: ProductMonday
 ) -> Iterator[BranchFigures]:
     """The products of the bank as "" and of every branch on the last of ``mondays``, whose customers are
-    ``now``; of all of them the structure stands. None where the bank counts customers."""
+    ``monday``; of all of them the structure stands. None where the bank counts customers."""
     if settings.counts != "money":
         return
-    cells = cells_of(settings, [now.rows])
-    frame = _frame(now, cells)
-    dropped = {weeks: _dropped(home, day, now) for weeks, day in _behind(mondays).items()}
+    cells = cells_of(settings, [monday.rows])
+    frame = _frame(monday, cells)
+    dropped = {weeks: _dropped(home, day, monday) for weeks, day in _behind(mondays).items()}
     ago = _behind(mondays).get(BEHIND[0])
     earlier = _gap_rows(products_on(settings, home, tables, ago)) if ago else None
     outcomes, matured = _outcomes(home, mondays)
     least = settings.figures.least_customers
-    branches = pd.Series(now.rows["branch_id"].to_pylist(), dtype=object)
+    branches = pd.Series(monday.rows["branch_id"].to_pylist(), dtype=object)
     for branch in ("", *cells.branches):
         inside = (branches == branch).to_numpy() if branch else np.ones(len(branches), bool)
         rows = frame[inside]
@@ -94,7 +94,9 @@ def product_figures(
                     for name in names
                     if name == "all" or name in cells.words
                 ),
-                tuple(row for weeks, then in dropped.items() for row in _drops(weeks, then[inside], least)),
+                tuple(
+                    row for weeks, before in dropped.items() for row in _drops(weeks, before[inside], least)
+                ),
                 _gaps(rows, earlier, branch, settings),
                 _depth(outcomes, branch, least),
                 str(matured) if matured else None,
@@ -108,24 +110,24 @@ def _behind(mondays: Sequence[date]) -> dict[int, date]:
     return {weeks: ago[weeks] for weeks in BEHIND if weeks in ago}
 
 
-def _frame(now: ProductMonday, cells: Cells) -> pd.DataFrame:
+def _frame(monday: ProductMonday, cells: Cells) -> pd.DataFrame:
     """One row per customer: codes of cells, and columns to be summed."""
-    held = now.held > 0
+    held = monday.held > 0
     columns = {
         "all": 0,
         "customers": 1,
-        "cohort": pc.equal(now.rows["exclusion"], "").to_numpy().astype(np.int64),
-        "aum": now.rows["aum_minor"].to_numpy(),
-        "products": now.rows["products"].to_numpy(),
+        "cohort": pc.equal(monday.rows["exclusion"], "").to_numpy().astype(np.int64),
+        "aum": monday.rows["aum_minor"].to_numpy(),
+        "products": monday.rows["products"].to_numpy(),
         "classes": held.sum(axis=1).to_numpy(),
     }
-    columns |= {name: now.held[name].to_numpy() for name in MINOR}
+    columns |= {name: monday.held[name].to_numpy() for name in MINOR}
     columns |= {f"{name} held": held[f"{name}_minor"].to_numpy().astype(np.int64) for name in CLASSES}
-    for k, name in enumerate(now.gaps.classes):
-        lacking, allowed = now.gaps.lacking[k], now.gaps.allowed[k]
-        columns[f"{name} gap"] = (lacking & allowed).astype(np.int64)
-        columns[f"{name} above"] = (lacking & ~allowed).astype(np.int64)
-    return cells.codes(now.rows).assign(**columns)
+    for k, name in enumerate(monday.gaps.classes):
+        missing, allowed = monday.gaps.missing[k], monday.gaps.allowed[k]
+        columns[f"{name} gap"] = (missing & allowed).astype(np.int64)
+        columns[f"{name} above"] = (missing & ~allowed).astype(np.int64)
+    return cells.codes(monday.rows).assign(**columns)
 
 
 def _dimension(name: str, rows: pd.DataFrame, cells: Cells, settings: Settings) -> ProductDimension:
@@ -151,30 +153,36 @@ def _cell(word: str, sums: Mapping[str, int], settings: Settings) -> ProductCell
         for name in CLASSES
     )
     return ProductCell(
-        word, *(sums[name] for name in ("customers", "cohort", "aum", "products", "classes")), tuple(by_class)
+        word,
+        sums["customers"],
+        sums["cohort"],
+        sums["aum"],
+        sums["products"],
+        sums["classes"],
+        tuple(by_class),
     )
 
 
-def _dropped(home: Home, day: date, now: ProductMonday) -> pd.DataFrame:
+def _dropped(home: Home, day: date, monday: ProductMonday) -> pd.DataFrame:
     """Per customer of now and class what was held then (minor units, 0 for who was not there), and whether
     it is gone; the columns are MINOR and, of the flags, CLASSES."""
-    then = read_structure(home, [day], ["customer_id", "present", *MINOR])
-    then = then.filter(then["present"])
-    place = pc.index_in(now.rows["customer_id"], then["customer_id"].combine_chunks())
-    there = pc.is_valid(place).to_numpy()
+    before = read_structure(home, [day], ["customer_id", "present", *MINOR])
+    before = before.filter(before["present"])
+    place = pc.index_in(monday.rows["customer_id"], before["customer_id"].combine_chunks())
+    present = pc.is_valid(place).to_numpy()
     places = pc.fill_null(place, 0).to_numpy()
     columns = {}
     for name in CLASSES:
-        values = then[f"{name}_minor"].to_numpy()
-        amount = np.where(there, values[places], 0) if len(values) else np.zeros(len(there), np.int64)
+        values = before[f"{name}_minor"].to_numpy()
+        amount = np.where(present, values[places], 0) if len(values) else np.zeros(len(present), np.int64)
         columns[f"{name}_minor"] = np.maximum(amount, 0)
-        columns[name] = (amount > 0) & ~(now.held[f"{name}_minor"].to_numpy() > 0)
+        columns[name] = (amount > 0) & ~(monday.held[f"{name}_minor"].to_numpy() > 0)
     return pd.DataFrame(columns)
 
 
-def _drops(weeks: int, then: pd.DataFrame, least: int) -> Iterator[ClassDropped]:
+def _drops(weeks: int, before: pd.DataFrame, least: int) -> Iterator[ClassDropped]:
     for name in CLASSES:
-        amount, gone = then[f"{name}_minor"].to_numpy(), then[name].to_numpy()
+        amount, gone = before[f"{name}_minor"].to_numpy(), before[name].to_numpy()
         held = int((amount > 0).sum())
         if held >= least:
             yield ClassDropped(weeks, name, held, int(gone.sum()), int(amount[gone].sum()))
@@ -182,7 +190,7 @@ def _drops(weeks: int, then: pd.DataFrame, least: int) -> Iterator[ClassDropped]
 
 def _gap_rows(monday: ProductMonday) -> pd.DataFrame:
     """Per customer of a Monday the branch, and by offerable class whether it may be proposed."""
-    proposed = monday.gaps.lacking & monday.gaps.allowed
+    proposed = monday.gaps.missing & monday.gaps.allowed
     columns = {name: proposed[k] for k, name in enumerate(monday.gaps.classes)}
     return pd.DataFrame({"branch": monday.rows["branch_id"].to_pandas(), **columns})
 
@@ -193,12 +201,12 @@ def _gaps(
     least = settings.figures.least_customers
     if len(rows) < least:
         return ()
-    then = earlier if earlier is None or not branch else earlier[earlier["branch"] == branch]
+    before = earlier if earlier is None or not branch else earlier[earlier["branch"] == branch]
     return tuple(
         ClassGap(
             name,
             int(rows[f"{name} gap"].sum()),
-            int(then[name].sum()) if then is not None and len(then) >= least else None,
+            int(before[name].sum()) if before is not None and len(before) >= least else None,
             BEHIND[0],
         )
         for name in settings.products.offerable
