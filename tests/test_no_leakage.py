@@ -145,6 +145,7 @@ class Perturbation:
             "events": {},
             "surveys": {"score": self.rng.randint(1, 10)},
             "labels": {"gone": self.rng.random() < 0.5},
+            "households": {"household_id": self.rng.choice(("F8", "F9"))},
         }[table]
 
 

@@ -27,7 +27,7 @@ def test_what_the_law_protects_is_refused_by_name(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["segment", "region", "occupation_group", "risk_grade", "sender", "stage", "mortgage", "package",
+    ["segment", "region", "occupation_group", "risk_class", "sender", "stage", "mortgage", "package",
      "agency", "branch_type", "essex_area", "trace_code", "channel_used", "employer_size", "wealth_band",
      "languages",
      "客群", "地区", "职业大类", "风险等级", "性质"],
