@@ -56,11 +56,12 @@ class Departure:
 
 @dataclass(frozen=True)
 class TierWatch:
-    """One row per customer who is below the own tier, watched, and falls on a known day.
+    """One row per customer who is watched on the Monday, or from the end of its month on if nothing comes.
 
-    ``average_minor`` is the monthly average AUM so far, ``needed_minor`` what it lacks. ``saved_by_minor`` is
-    the sum that saves the tier if it comes on the Monday and stays for the ``days`` left until ``falls_on``;
-    None where no sum does.
+    ``watched_since`` and ``falls_on`` are last days of months, ``days`` those left of the running one, the
+    Monday included. ``average_minor`` is its average AUM if nothing comes or goes, ``needed_minor`` what that
+    lacks. ``saved_by_minor`` is the sum that saves the tier if it comes on the Monday and stays for these
+    days. Both are 0 where nothing is missing. ``falls_to`` is the tier that follows otherwise.
     """
 
     customer_id: str
@@ -73,7 +74,7 @@ class TierWatch:
     days: int
     average_minor: int
     needed_minor: int
-    saved_by_minor: int | None = None
+    saved_by_minor: int
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from pipeline.ingest.renumbered import newest_numbers
 from pipeline.lists.call_lists import check_salt, choose_lists
 from pipeline.lists.experiment import LOOK_BACK, Effect, estimate_effect, with_assignments, write_effect
 from pipeline.lists.service import branch_heads
+from pipeline.lists.tier_watches import tier_watches
 from pipeline.monitoring.calibration import VERDICTS, asks_for_training, calibration, group_in_words
 from pipeline.monitoring.coverage import coverage, departures
 from pipeline.monitoring.drift import drift
@@ -276,6 +277,7 @@ def _extras(
             product_figures(context.settings, home, tables, mondays, held),
             load_figures(context.settings, scores, staff, snapshot_date),
         ),
+        tier_watches=tier_watches(context.settings, context.home, snapshot_date),
     )
 
 

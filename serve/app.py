@@ -26,6 +26,7 @@ from serve.api import (
     maturities,
     reference,
     runs,
+    watched,
 )
 from serve.api import figures as figures_api
 from serve.api.fast_path import FastPath
@@ -44,6 +45,7 @@ from serve.http.openapi import DocumentedApp
 from serve.pages import branch_figures, figures, lists, outcomes, search, sign_in
 from serve.pages import customers as customer_pages
 from serve.pages import status as status_pages
+from serve.pages import watched as watched_pages
 from serve.pages.page import no_such_page
 from serve.store.database import store_files
 from serve.store.point_read import point_read
@@ -97,11 +99,12 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         ),
     )
     v1 = APIRouter(prefix="/v1", dependencies=[Depends(forbid_caching)])
-    people = (customers, contacts, alert_feedback, managers, maturities, branches, figures_api)
+    people = (customers, contacts, alert_feedback, managers, maturities, watched, branches, figures_api)
     for noun in (*people, runs, announcements, exports):
         v1.include_router(noun.router)
     pages = (
         lists.pages,
+        watched_pages.pages,
         search.pages,
         customer_pages.pages,
         outcomes.pages,

@@ -30,6 +30,7 @@ from serve.http.problems import CONFLICT, GONE, Problem, documented, problem, pr
 from serve.http.responses import ID, RunResponse, Schema
 from serve.store import contacts
 from serve.store.read_session import GoneError
+from serve.store.tier_watches import watch_of
 
 NO_CUSTOMER_OR_MANAGER = "The run knows no such customer, or no such manager."
 MOST = 500  # entries of a batch
@@ -217,7 +218,9 @@ def reached(access: Access, run_id: str | None, customers: Collection[str]) -> K
     """A run, by default the served one, with its managers and those of some customers within reach."""
     with access.at_run(run_id) as read_session:
         managers = {manager.manager_id for manager in read_session.managers()}
-        return Known(read_session.run, managers, read_session.customers(customers).keys())
+        scored = read_session.customers(customers).keys()
+        watched = {name for name in customers if name not in scored and watch_of(read_session, name)}
+        return Known(read_session.run, managers, scored | watched)
 
 
 def caller_of(access: Access, known: Known, customer_id: str, named: str | None) -> str:

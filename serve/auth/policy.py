@@ -85,6 +85,8 @@ POLICY: Mapping[str, Rule] = {
     "recorded_feedback": Rule(_FOR_ALL, "read alert feedback"),
     "alert_precision": Rule(_FIGURES),
     "manager_list": Rule(_FOR_ALL, "read list", "manager_id"),
+    "manager_watched": Rule(_FOR_ALL, "read list", "manager_id"),
+    "branch_watched": Rule(_BUT_MANAGERS, "read list", "branch_id"),
     "manager_maturities": Rule(_FOR_ALL, "read list", "manager_id"),
     "common_list": Rule({**_BY_THE_BANK, Role.ANALYST: _PSEUDONYMS}, "read list"),
     "branch_summary": Rule(_BRANCHES, "read branch", "branch_id"),
@@ -97,6 +99,9 @@ POLICY: Mapping[str, Rule] = {
     # Pages, which cannot be masked and are therefore not for analysts where they name somebody.
     "start": Rule(_FIGURES),
     "manager_page": Rule(_BY_NAME, "read list", "manager_id"),
+    "manager_watched_page": Rule(_BY_NAME, "read list", "manager_id"),
+    "branch_watched_page": Rule(_BY_BRANCH, "read list", "branch_id"),
+    "common_watched_page": Rule(_BY_THE_BANK, "read list"),
     "manager_customers_page": Rule(_BY_NAME, "read list", "manager_id"),
     "common_customers_page": Rule(_BY_THE_BANK, "read list"),
     "branch_customers_page": Rule(_BY_BRANCH, "read list", "branch_id"),

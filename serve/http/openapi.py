@@ -141,7 +141,11 @@ def _schema(schema: Any) -> Any:
 
 
 def _shorten(operation: Node) -> None:
-    """What every route says alike is left out; that it needs a token is said once, for all."""
+    """What every route says alike is left out; that it needs a token is said once, for all.
+
+    FastAPI's summary repeats the operationId.
+    """
+    operation.pop("summary", None)
     if operation.pop("security", None) is None:
         operation["security"] = []
     for parameter in operation.get("parameters", ()):

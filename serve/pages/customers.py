@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from configs.published import OUTCOMES, Decision, Exclusion, PastContact, Profile
+from configs.branch_rows import TierWatch
+from configs.published import OUTCOMES, Decision, Exclusion, PastContact, Profile, Score
 from configs.tables import PRODUCT_CLASSES
 from serve.api.requests import CustomerId
 from serve.auth.access import Access, Granted
@@ -15,8 +16,10 @@ from serve.http.paths import path_part
 from serve.pages.charts import week_ends
 from serve.pages.outcomes import blank, may_correct
 from serve.pages.page import Page, RunId, asked_run, language_of, show_run
+from serve.pages.watched import watch_in_words, watched_path
 from serve.store import alert_feedback, contacts, portfolio, tables
 from serve.store.read_session import ReadSession
+from serve.store.tier_watches import watch_of
 from serve.texts.wording import Wording
 
 CONTACTS = 20  # shown, the newest of both sources
@@ -48,7 +51,9 @@ def customer_page(
 ) -> Response:
     """Everything the run says about one customer."""
     with asked_run(access, run) as session:
-        score = session.customer(customer_id)
+        score, watch = session.customer(customer_id), watch_of(session, customer_id)
+        if watch and not isinstance(score, Score):
+            return _unscored_page(request, access, session, watch, saved)
         if score is None:
             raise HTTPException(404)
         if isinstance(score, Exclusion):
@@ -61,7 +66,8 @@ def customer_page(
         verdict = alert_feedback.newest_of(session.connection, of_run, [customer_id]).get(customer_id)
         listed = decision is not None and decision.rank is not None
         zone = request.app.state.settings.time_zone
-        rows = _contact_rows(session, access, customer_id, profile, Wording(language_of(request)), zone)
+        words = Wording(language_of(request))
+        rows = _contact_rows(session, access, customer_id, profile, words, zone)
         return show_run(
             request,
             "customer.html",
@@ -75,6 +81,7 @@ def customer_page(
                 saved in OUTCOMES and listed and portfolio.next_to_do(session, customer_id) is None
             ),
             form=blank(session, access, score, zone),
+            watch_in_words=watch_in_words(watch, session.run, words) if watch else "",
             decision=decision,
             list_path=_list_path(decision) if listed and decision else "",
             feedback=verdict.feedback if verdict else "",
@@ -86,6 +93,27 @@ def customer_page(
             contacts=rows[:CONTACTS],
             happened=_happened(profile, rows),
         )
+
+
+def _unscored_page(
+    request: Request, access: Access, session: ReadSession, watch: TierWatch, saved: str
+) -> Response:
+    """A customer outside the cohort whose tier falls: the watch, the form and the contacts."""
+    zone, words = request.app.state.settings.time_zone, Wording(language_of(request))
+    rows = _contact_rows(session, access, watch.customer_id, None, words, zone)
+    return show_run(
+        request,
+        "watched_customer.html",
+        session,
+        customer_id=watch.customer_id,
+        watch=watch,
+        watch_in_words=watch_in_words(watch, session.run, words),
+        saved=saved if saved in SAVED else "",
+        form=blank(session, access, watch, zone),
+        opted_out=contacts.opted_out_since(session.connection, watch.customer_id) is not None,
+        list_path=watched_path(watch),
+        contacts=rows[:CONTACTS],
+    )
 
 
 def _list_path(decision: Decision) -> str:

@@ -20,6 +20,7 @@ from serve.store import branch_summary, contacts
 from serve.store.list_rows import ListRow, list_rows
 from serve.store.portfolio import Choice, ListOwner, PortfolioView
 from serve.store.read_session import ReadSession
+from serve.store.tier_watches import watched
 from serve.texts.wording import Wording
 
 ROWS = 500  # of a list on one page
@@ -112,8 +113,8 @@ def branches_page(request: Request, access: Granted, run: RunId = "") -> Respons
             return show_run(request, "branches.html", session, branches=branches)
         if not session.managers():
             return go(f"/list?run={quote(run)}" if run else "/list")
-        summary = branch_summary.branch_summary(session, "")
-        return show_run(request, "branch.html", session, branch="", summary=summary)
+        summary, count = branch_summary.branch_summary(session, ""), len(watched(session, COMMON_OWNER))
+        return show_run(request, "branch.html", session, branch="", summary=summary, watched=count)
 
 
 @pages.get("/branches/{branch_id}")
@@ -123,7 +124,8 @@ def branch_page(request: Request, branch_id: BranchId, access: Granted, run: Run
         summary = branch_summary.branch_summary(session, branch_id)
         if summary is None:
             raise HTTPException(404)
-        return show_run(request, "branch.html", session, branch=branch_id, summary=summary)
+        count = len(watched(session, ListOwner(None, branch_id, everybody=True)))
+        return show_run(request, "branch.html", session, branch=branch_id, summary=summary, watched=count)
 
 
 @pages.get("/lists/{manager_id}/workbook")
@@ -171,20 +173,18 @@ def list_path(owner: ListOwner) -> str:
     return f"/branches/{path_part(owner.branch_id)}/list" if owner.branch_id else "/list"
 
 
-def _portfolio_path(owner: ListOwner) -> str:
-    if owner.everybody:
-        return f"{list_path(owner)}/portfolio"
-    return f"{list_path(owner).removesuffix('/list') if owner.branch_id else list_path(owner)}/customers"
+def page_path(owner: ListOwner, page: str) -> str:
+    """The address of another page of the same owner."""
+    return f"{list_path(owner).removesuffix('/list') if owner.branch_id else list_path(owner)}/{page}"
 
 
-def _who(view: PortfolioView, words: Wording) -> str:
-    """Whose list it is, in words."""
-    owner = view.owner
+def owner_in_words(session: ReadSession, owner: ListOwner, words: Wording) -> str:
+    """Whose list it is."""
     if owner.everybody:
         return words("branch.heading", branch=owner.branch_id)
     if owner.manager_id is None:
         return words("list.own", branch=owner.branch_id) if owner.branch_id else words("common.who")
-    manager = view.session.manager(owner.manager_id)
+    manager = session.manager(owner.manager_id)
     named = manager is not None and manager.name
     return words("list.of", who=f"{named} ({owner.manager_id})" if named else owner.manager_id)
 
@@ -211,6 +211,8 @@ def _list_page(request: Request, access: Access, view: PortfolioView, choice: Ch
         gone=gone[:SHOWN_GONE],
         others=others + len(gone[SHOWN_GONE:]),
         may_record=may(access, "record_outcome"),
+        watched=len(watched(session, replace(view.owner, everybody=bool(view.owner.branch_id)))),
+        watched_path=page_path(view.owner, "watched"),
     )
 
 
@@ -269,7 +271,7 @@ def _frame(
 ) -> dict[str, object]:
     """What the two pages of an owner have in common."""
     return {
-        "who": _who(view, Wording(language_of(request))),
+        "who": owner_in_words(view.session, view.owner, Wording(language_of(request))),
         "figures": view.figures,
         "choice": choice,
         "since": view.before.snapshot_date if view.before else None,
@@ -282,7 +284,7 @@ def _frame(
         "query": _query(view.session.run.run_id, choice),
         "whole_query": _query(view.session.run.run_id, Choice()),
         "list_path": list_path(view.owner),
-        "portfolio_path": _portfolio_path(view.owner),
+        "portfolio_path": page_path(view.owner, "portfolio" if view.owner.everybody else "customers"),
     }
 
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from sqlalchemy import Connection
 
+from configs.branch_rows import TierWatch
 from configs.published import ALERT_FEEDBACK, OUTCOMES, Manager, Score
 from configs.tables import CONTACT_CHANNELS
 from serve.api.requests import CustomerId
@@ -23,6 +24,7 @@ from serve.pages.session import Fields, Posted
 from serve.store import alert_feedback, contacts, portfolio, tables
 from serve.store.database import BusyError
 from serve.store.read_session import ReadSession
+from serve.store.tier_watches import watch_of
 from serve.texts.wording import Wording
 
 # The field of the form, and the sentence, by what the store refuses.
@@ -91,7 +93,7 @@ class Form:
         return date.fromisoformat(self.follow_up) if self.follow_up else None
 
 
-def blank(session: ReadSession, access: Access, score: Score, zone: str) -> Form | None:
+def blank(session: ReadSession, access: Access, score: Score | TierWatch, zone: str) -> Form | None:
     """The form to begin with; None for who may not record, or where nobody could have called."""
     if not may(access, "record_outcome"):
         return None
@@ -108,6 +110,12 @@ def may_correct(access: Access, contact: contacts.Contact) -> bool:
     """A manager's own entries; every entry about customers within reach for who leads or serves managers."""
     reached = access.caller.role is not Role.MANAGER or contact.manager_id == access.caller.manager_id
     return reached and may(access, "record_outcome")
+
+
+def _called(session: ReadSession, customer_id: str) -> Score | TierWatch | None:
+    """A customer whom somebody may have called: scored, or watched outside the cohort."""
+    score = session.customer(customer_id)
+    return score if isinstance(score, Score) else watch_of(session, customer_id)
 
 
 @pages.get("/customers/{customer_id}/correction")
@@ -134,9 +142,8 @@ def _correction(
     session: ReadSession, access: Access, customer_id: str, number: str, request: Request
 ) -> tuple[Form, contacts.Contact]:
     """The form and the entry that it corrects. HTTPException 404 where the caller has none such."""
-    score = session.customer(customer_id)
     entry = entry_of(session, customer_id, number)
-    if not isinstance(score, Score) or entry is None or not may_correct(access, entry):
+    if _called(session, customer_id) is None or entry is None or not may_correct(access, entry):
         raise HTTPException(404)
     zone = request.app.state.settings.time_zone
     return Form(_new_key(), zone, caller=entry.manager_id, corrects=number), entry
@@ -161,8 +168,8 @@ def record_outcome(request: Request, customer_id: CustomerId, access: Granted, f
     """
     words = Wording(language_of(request))
     with asked_run(access, fields.get("run", "")) as session:
-        score = session.customer(customer_id)
-        if not isinstance(score, Score):
+        score = _called(session, customer_id)
+        if score is None:
             raise HTTPException(404)
         run_id = session.run.run_id
         if fields.get("corrects"):
@@ -251,7 +258,7 @@ def _faults_of_days(form: Form, words: Wording) -> Iterator[tuple[str, str]]:
             yield "follow_up", words("record.follow_up.no_contact")
 
 
-def _keep(connection: Connection, form: Form, score: Score, run_id: str, access: Access) -> None:
+def _keep(connection: Connection, form: Form, score: Score | TierWatch, run_id: str, access: Access) -> None:
     """The contact and the verdict, both or neither."""
     recorded_at = datetime.now(UTC)
     who: dict[str, Any] = {
@@ -274,7 +281,7 @@ def _keep(connection: Connection, form: Form, score: Score, run_id: str, access:
         )
         contacts.record(connection, contact, access.author)
     if form.feedback:
-        group = score.reasons[0].group if score.reasons else ""
+        group = score.reasons[0].group if isinstance(score, Score) and score.reasons else ""
         verdict = alert_feedback.AlertFeedback(
             **who, reason_group=group, feedback=form.feedback, recorded_at=recorded_at
         )

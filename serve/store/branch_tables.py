@@ -17,21 +17,19 @@ branch_figures = table(
 
 tier_watches = table(
     "tier_watches",
-    "run and customer who is below the own tier and falls on a known day",
+    "run and customer whose tier falls on a known day",
     of_run(sa.ForeignKey("runs.run_version")),
     customer(primary_key=True),
     column("branch_id", sa.String, INTERNAL, "branch in charge", nullable=True),
     column("manager_id", sa.String, INTERNAL, "manager in charge", nullable=True),
     column("tier", sa.String, CONFIDENTIAL, "the tier that the customer still has"),
     column("falls_to", sa.String, CONFIDENTIAL, "the tier that follows"),
-    column("watched_since", sa.Date, CONFIDENTIAL, "from when on the customer is watched"),
-    column("falls_on", sa.Date, CONFIDENTIAL, "the day on which the tier falls"),
-    column("days", sa.Integer, CONFIDENTIAL, "from the Monday to that day"),
-    column("average_minor", sa.BigInteger, CONFIDENTIAL, "monthly average AUM so far"),
+    column("watched_since", sa.Date, CONFIDENTIAL, "the end of the month from which the customer is watched"),
+    column("falls_on", sa.Date, CONFIDENTIAL, "the end of the month at which the tier falls"),
+    column("days", sa.Integer, CONFIDENTIAL, "left of the running month, the Monday included"),
+    column("average_minor", sa.BigInteger, CONFIDENTIAL, "average AUM of the month if nothing moves"),
     column("needed_minor", sa.BigInteger, CONFIDENTIAL, "what that average lacks"),
-    column("saved_by_minor", sa.BigInteger, CONFIDENTIAL,
-           "the sum that saves the tier if it comes on the Monday and stays; empty where none does",
-           nullable=True),
+    column("saved_by_minor", sa.BigInteger, CONFIDENTIAL, "the sum that saves it if it comes and stays"),
     sa.Index("tier_watches_of_branch", "run_version", "branch_id", "manager_id"),
 )
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Boolean, ColumnElement, Table, exists, literal_column, select, true
+from sqlalchemy import Boolean, ColumnElement, FromClause, Table, exists, literal_column, or_, select, true
 
 from serve.store import tables
 
@@ -44,7 +44,12 @@ class Scope:
         return rows & self._still_own(table, name) if self.still and "customer_id" in table.c else rows
 
     def _still_own(self, table: Table, name: str) -> ColumnElement[bool]:
-        current, pointer = tables.scores.alias("current"), tables.current_run
+        """Whoever is watched may have no score."""
+        known = [tables.scores, tables.tier_watches] if table is tables.tier_watches else [tables.scores]
+        return or_(*(self._in_served_run(of.alias(f"current_{of.name}"), table, name) for of in known))
+
+    def _in_served_run(self, current: FromClause, table: Table, name: str) -> ColumnElement[bool]:
+        pointer = tables.current_run
         return exists().where(
             current.c.run_version == select(pointer.c.run_version).scalar_subquery(),
             current.c.customer_id == table.c.customer_id,

@@ -12,8 +12,11 @@ from xlsxwriter import Workbook
 from configs.call_lists import CallList, ListTerms
 from configs.files import flush_to_disk
 from serve.store.list_rows import list_rows
+from serve.store.portfolio import ListOwner
 from serve.store.read_session import ReadSession
+from serve.store.tier_watches import watched
 from serve.workbooks.sheets import Context, list_sheet, summary_sheet
+from serve.workbooks.watch_sheet import watch_sheet
 
 LONGEST_IN_NAME = 180  # characters; a file's name has at most 255 bytes
 OPTIONS = {
@@ -50,16 +53,21 @@ def list_file(read_session: ReadSession, call_list: CallList, terms: ListTerms) 
 
 
 def manager_workbook(context: Context, call_list: CallList, read_session: ReadSession) -> bytes:
-    """An .xlsx of one sheet: the customers to call, with room for the outcomes."""
-    return _workbook(context, context.who(call_list), (), [call_list], read_session)
+    """An .xlsx of the customers to call, with room for the outcomes, and of those about to fall a tier."""
+    branch_id, manager = call_list.branch_id, call_list.manager
+    owner = ListOwner(manager.manager_id) if manager else ListOwner(None, branch_id, bool(branch_id))
+    return _workbook(context, context.who(call_list), ((), [call_list]), owner, read_session)
 
 
 def branch_workbook(context: Context, lists: Sequence[CallList], read_session: ReadSession) -> bytes:
-    """An .xlsx of a summary per manager and a sheet of the customers without one; ``lists`` of one branch."""
+    """An .xlsx of a summary per manager and a sheet of the customers without one; ``lists`` of one branch.
+
+    Then the branch's customers about to fall a tier, with or without a manager.
+    """
     without_manager = [call_list for call_list in lists if call_list.manager is None]
-    return _workbook(
-        context, lists[0].branch_id or context.words("common.title"), lists, without_manager, read_session
-    )
+    branch_id = lists[0].branch_id
+    subject, owner = branch_id or context.words("common.title"), ListOwner(None, branch_id, bool(branch_id))
+    return _workbook(context, subject, (lists, without_manager), owner, read_session)
 
 
 def _workbooks(
@@ -92,11 +100,13 @@ def _in_name(number: str) -> str:
 def _workbook(
     context: Context,
     subject: str,
-    summarized: Sequence[CallList],
-    shown: Sequence[CallList],
+    sheets: tuple[Sequence[CallList], Sequence[CallList]],
+    owner: ListOwner,
     read_session: ReadSession,
 ) -> bytes:
     """The bytes of a workbook that takes every text as text, and holds neither clock nor temporary name."""
+    summarized, shown = sheets
+    watches = watched(read_session, owner)
     content, created = BytesIO(), datetime.combine(context.run.snapshot_date, time())
     with Workbook(content, OPTIONS) as workbook:
         workbook.set_properties({"title": subject, "comments": context.run.run_id, "created": created})
@@ -104,4 +114,6 @@ def _workbook(
             summary_sheet(workbook, context, summarized)
         for call_list in shown:
             list_sheet(workbook, context, call_list, list_rows(read_session, call_list.listed))
+        if watches:
+            watch_sheet(workbook, context, watches)
     return content.getvalue()

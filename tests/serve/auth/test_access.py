@@ -16,7 +16,7 @@ from fastapi import Response
 from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 
-from configs.branch_rows import BranchFigures
+from configs.branch_rows import BranchFigures, TierWatch
 from configs.errors import DataError
 from configs.published import Exclusion, Manager, RunExtras
 from serve.api.export_formats import COLUMNS
@@ -45,6 +45,7 @@ OF = {
     "own-B2-o": ("B2", None),
 }
 EXCLUDED = "own-XX-e"
+UNSCORED = "own-M1-u"  # watched, and outside the cohort
 CUSTOMER = re.compile(r"(?:own|far)-\w\w-\w")
 MANAGERS = {"M1": "B1", "M2": "B1", "M3": "B2"}
 BRANCHES = ("B1", "B2")
@@ -91,10 +92,9 @@ def publish(settings, make_run, make_score, make_lists):
                 )
                 run = make_run(f"run-{number}", day, cohort=len(known))
                 figures = [BranchFigures(branch, "load", CONTENT) for branch in ("", *BRANCHES)]
-                extras = RunExtras(branch_figures=figures)
-                store.publish(
-                    run, scores, (Exclusion(EXCLUDED, "too_new"),), make_lists(scores, managers), extras
-                )
+                extras = RunExtras(branch_figures=figures, tier_watches=watches(known))
+                lists, excluded = make_lists(scores, managers), (Exclusion(EXCLUDED, "too_new"),)
+                store.publish(run, scores, excluded, lists, extras)
                 with store.write() as connection:
                     keep_figures(connection, run.run_id, "terms", asdict(settings.list_terms))
             store.keep_card("model-1", {"owner": ("Retail analytics",)})
@@ -123,8 +123,16 @@ def client(service, store_url, publish):
         yield client
 
 
+def watches(known):
+    """All customers but one, and one without a score, are watched."""
+    amounts = 700_000_00, 300_000_00, 600_000_00
+    rows = [*known[1:], (UNSCORED, ("B1", "M1"))]
+    dates = date(2026, 10, 31), date(2027, 1, 31), 15
+    return [TierWatch(name, *owner, "wealth", "affluent", *dates, *amounts) for name, owner in rows]
+
+
 def may_see(role, customer):
-    branch, manager = OF.get(customer, (None, None))
+    branch, manager = (OF | {UNSCORED: ("B1", "M1")}).get(customer, (None, None))
     return {
         Role.CRM: True,
         Role.ADMIN: True,

@@ -65,7 +65,7 @@ REFUSED = {
     Role.ADMIN: set(),
     Role.BRANCH_HEAD: {
         *("opt_out", "withdraw_opt_out", "status_page", "common_list", "common_list_page"),
-        *("common_customers_page", "common_workbook_file"),
+        *("common_customers_page", "common_workbook_file", "common_watched_page"),
         *("bank_figures", "bank_page", "bank_figures_page"),
     },
     # Figures alone: no customer, no list, nothing recorded.
@@ -80,7 +80,8 @@ REFUSED = {
         *("list_branches", "branch_list"),
         *("branches_page", "branch_page", "branch_list_page", "status_page", "common_list"),
         *("common_list_page", "common_customers_page", "branch_customers_page"),
-        *("common_workbook_file", "branch_workbook_file"),
+        *("common_workbook_file", "branch_workbook_file", "branch_watched"),
+        *("branch_watched_page", "common_watched_page"),
         *(OF_BRANCHES | {"branch_portfolio_page"}),
     },
     Role.ANALYST: {
@@ -96,7 +97,7 @@ REFUSED = {
         *("customer_page", "branches_page", "branch_page", "branch_list_page", "status_page"),
         *("common_list_page", "common_customers_page", "branch_customers_page", "manager_customers_page"),
         *("find_customer", "common_workbook_file", "branch_workbook_file", "manager_workbook_file"),
-        "branch_portfolio_page",
+        *("branch_portfolio_page", "manager_watched_page", "branch_watched_page", "common_watched_page"),
     },
 }
 

@@ -1,0 +1,34 @@
+"""The customers of a run whose tier falls on a known day, in the order in which to call them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Select, select
+
+from configs.branch_rows import TierWatch
+from serve.store import tables
+from serve.store.portfolio import ListOwner
+from serve.store.read_session import ReadSession
+from serve.store.rows import values_of
+
+
+def watched(session: ReadSession, owner: ListOwner) -> tuple[TierWatch, ...]:
+    """The watched customers of a portfolio.
+
+    Who falls soonest comes first, and on one day whoever has most money. Who wants no more calls is left out
+    from the moment that is recorded.
+    """
+    watches, opted_out = tables.tier_watches, select(tables.opt_outs.c.customer_id)
+    query = session.of(watches).where(owner.holds(watches), watches.c.customer_id.not_in(opted_out))
+    order = watches.c.falls_on, watches.c.average_minor.desc(), watches.c.customer_id
+    return tuple(_watches(session, query.order_by(*order)))
+
+
+def watch_of(session: ReadSession, customer_id: str) -> TierWatch | None:
+    """The watch of one customer within reach; None for who is not watched."""
+    query = session.of(tables.tier_watches).where(tables.tier_watches.c.customer_id == customer_id)
+    return next(iter(_watches(session, query)), None)
+
+
+def _watches(session: ReadSession, query: Select[Any]) -> Sequence[TierWatch]:
+    return [TierWatch(**values_of(row)) for row in session.connection.execute(query)]
