@@ -73,6 +73,20 @@ class Assignment:
 
 
 @dataclass(frozen=True)
+class HouseholdFacts:
+    """By household what a Monday's lists must know of all its members, scored or not; empty without any.
+
+    ``reached``: the last day on which any of them was, empty where that gives the others no quiet.
+    ``selected``: households of who was listed or in the control group the week before. ``assignments``: the
+    oldest of its members' that still holds; it is the household's.
+    """
+
+    reached: Mapping[str, date] = field(default_factory=dict)
+    selected: frozenset[str] = frozenset()
+    assignments: Mapping[str, Assignment] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Week:
     """The facts that a Monday's lists rest on, besides the scores.
 
@@ -93,6 +107,7 @@ class Week:
     last_occasion: Mapping[str, date] = field(default_factory=dict)
     least_value_minor: int = 0
     follow_up: Mapping[str, date] = field(default_factory=dict)
+    households: HouseholdFacts = field(default_factory=HouseholdFacts)
 
 
 def portfolios(scores: Iterable[Score], managers: Iterable[Manager]) -> list[Portfolio]:

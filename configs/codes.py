@@ -20,10 +20,15 @@ DECISIONS: dict[str, dict[str, str]] = {
         "by_contact": "told a manager so, as an outcome recorded here",
     },
     "cooled_down": {
-        "contacted": "was reached less than lists.cool_down_weeks ago, and nothing came up since"
+        "contacted": "was reached less than lists.cool_down_weeks ago, and nothing came up since",
+        "household_contacted": "another member of the household was, and lists.household_cool_down is set",
     },
     "not_paying": {
         "keeps_less": "a call is expected to keep less than it costs, or less than lists.least_value"
+    },
+    "household": {
+        "one_call": "another member of the household is listed, in whose case a call keeps more",
+        "held_out": "another member of the household would be listed, but is in the control group",
     },
     "held_out": {
         "drawn": "would be listed, but is in the control group, so that the effect of calls can be measured"

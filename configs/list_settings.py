@@ -26,6 +26,7 @@ class Lists(Strict):
 
     ``talked`` has, by channel, the outcomes of the bank's own contacts in which the customer was reached; of
     other channels it is ``answered`` alone, and an empty text is an outcome that nobody noted.
+    ``household_cool_down``: a contact with one member of a household gives the others quiet too.
     """
 
     default_capacity: Count
@@ -34,6 +35,7 @@ class Lists(Strict):
     cool_down_weeks: Annotated[int, Field(ge=0, le=52)]
     talked: Named[Listed[str]]
     occasions: Occasions
+    household_cool_down: bool
     least_value: Amount
     stay_places: Place
     control_group_share: Annotated[float, Field(ge=0, lt=1)]

@@ -18,6 +18,7 @@ from pipeline.context import Context
 from pipeline.ingest.renumbered import Numbers, newest_numbers
 from pipeline.lists.decisions import choose
 from pipeline.lists.experiment import response_rate
+from pipeline.lists.households import with_households
 from pipeline.lists.reached import reached
 from pipeline.lists.service import with_contact_due
 from pipeline.progress import log
@@ -48,6 +49,7 @@ def choose_lists(
     least = least_value(bank.settings)
     week = replace(week, last_occasion=publication.last_occasion, least_value_minor=least)
     week = under_newest_numbers(week, newest_numbers(tables))
+    week = with_households(week, publication.households, lists)
     scores = with_contact_due(bank.settings, tables, publication.scores, monday, week.opted_out)
     publication = replace(publication, scores=scores)
     chosen = choose(publication.scores, publication.managers, lists, week)

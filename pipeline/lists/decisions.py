@@ -6,13 +6,14 @@ be measured. docs/lists.md has the rules and the reason why an effect estimated 
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from configs.call_lists import Assignment, CallList, Portfolio, Week, call_list_of, portfolios
 from configs.list_settings import Lists
 from configs.published import Decision, Manager, Score
+from pipeline.lists.households import customers_to_call, first_of_each
 
 
 def choose(
@@ -21,13 +22,12 @@ def choose(
     """One list per manager and per branch with customers in nobody's charge, sorted by branch, then manager.
 
     A list is filled up to the weekly capacity by the money that a call is expected to keep, as long as a call
-    pays. A list without a manager, and
+    pays. Of a household one member is listed, on whichever list. A list without a manager, and
     that of one whom the bank did not deliver, holds ``Lists.capacity_of`` its customers.
     """
-    managers = complete_managers(scores, managers, lists)
-    return tuple(
-        call_list_of(portfolio, decide(portfolio, lists, week)) for portfolio in portfolios(scores, managers)
-    )
+    of_managers = portfolios(scores, complete_managers(scores, managers, lists))
+    decided = _decided([_candidates(portfolio, lists, week) for portfolio in of_managers], lists, week)
+    return tuple(map(call_list_of, of_managers, decided))
 
 
 def complete_managers(scores: Iterable[Score], managers: Iterable[Manager], lists: Lists) -> list[Manager]:
@@ -53,35 +53,8 @@ def decide(portfolio: Portfolio, lists: Lists, week: Week) -> tuple[Decision, ..
     Whoever is to be called again comes first. Of the others as many are listed as there is room for, by the
     money that a call is expected to keep, of those whose call pays; those of ``this_week`` before the rest.
     """
-    manager = portfolio.manager
-    room = manager.weekly_capacity if manager else lists.capacity_of(len(portfolio.customers))
-    verdicts = {
-        score.customer_id: _kept_off(score, lists, week) or _not_paying(score, week)
-        for score in portfolio.customers
-    }
-    follow_up = _follow_up(portfolio.customers, week)
-    verdicts |= {name: _Verdict("listed", "follow_up", rank) for rank, name in enumerate(follow_up, start=1)}
-    room = max(0, room - len(follow_up))
-    free = [score for score in portfolio.customers if verdicts[score.customer_id] is None]
-    queue = [score.customer_id for score in sorted(free, key=lambda score: _rank_key(score, week))]
-    assignments = {name: _assignment(name, lists, week) for name in verdicts}
-    ranked = dict(_ranked(queue, room, assignments, _stayers_up(queue, lists, week)))
-    later = {score.customer_id for score in free if score.list_part == "if_time"}
-    listed = [name for name in queue if ranked[name].decision == "listed"]
-    ranks = enumerate(sorted(listed, key=lambda name: name in later), start=len(follow_up) + 1)
-    verdicts |= ranked | {name: replace(ranked[name], rank=rank) for rank, name in ranks}
-    return tuple(
-        _decision(portfolio, score, verdict, assignments[score.customer_id], week)
-        for score in sorted(portfolio.customers, key=lambda score: score.customer_id)
-        if (verdict := verdicts[score.customer_id])
-    )
-
-
-def in_control_group(customer_id: str, monday: date, lists: Lists) -> bool:
-    """As good as random over customers, and constant for a customer throughout a calendar quarter."""
-    year, quarter = _quarter(monday)
-    digest = hashlib.sha256(f"{lists.salt}\0{customer_id}\0{year}Q{quarter}".encode()).digest()
-    return int.from_bytes(digest[:8]) < lists.control_group_share * 2**64
+    (decisions,) = _decided([_candidates(portfolio, lists, week)], lists, week)
+    return decisions
 
 
 @dataclass(frozen=True)
@@ -92,22 +65,147 @@ class _Verdict:
     until: date | None = None
 
 
+@dataclass(frozen=True)
+class _Candidates:
+    """Whom a portfolio's list can hold: the promised follow-ups, and the queue for what is left of the room.
+
+    ``verdicts`` are those on everybody else; ``stayers`` were selected the week before, or one of their
+    household was.
+    """
+
+    portfolio: Portfolio
+    verdicts: Mapping[str, _Verdict]
+    follow_up: tuple[Score, ...]
+    queue: tuple[Score, ...]
+    room: int
+    stayers: frozenset[str]
+
+
+def _candidates(portfolio: Portfolio, lists: Lists, week: Week) -> _Candidates:
+    manager = portfolio.manager
+    room = manager.weekly_capacity if manager else lists.capacity_of(len(portfolio.customers))
+    follow_up = _follow_up(portfolio.customers, week)
+    following_up = {score.customer_id for score in follow_up}
+    verdicts, free = dict[str, _Verdict](), list[Score]()
+    for score in portfolio.customers:
+        if score.customer_id in following_up:
+            continue
+        verdict = _kept_off(score, lists, week) or _not_paying(score, week)
+        if verdict:
+            verdicts[score.customer_id] = verdict
+        else:
+            free.append(score)
+    free.sort(key=lambda score: _rank_key(score, week))
+    stayers = (
+        score.customer_id
+        for score in free
+        if score.customer_id in week.selected or score.household_id in week.households.selected
+    )
+    room = max(0, room - len(follow_up))
+    return _Candidates(portfolio, verdicts, tuple(follow_up), tuple(free), room, frozenset(stayers))
+
+
+def _decided(candidates: Sequence[_Candidates], lists: Lists, week: Week) -> list[tuple[Decision, ...]]:
+    """The decisions of each portfolio, after the member of each household to call was found among all."""
+    queues = [(queue := first_of_each(each.queue), _placed(queue, each, lists)) for each in candidates]
+    order = {
+        score.customer_id: _rank_key(score, week)
+        for queue, _ in queues
+        for score in queue
+        if score.household_id
+    }
+    members = customers_to_call(queues, (score for each in candidates for score in each.follow_up), order)
+    verdicts = [_verdicts(each, members, lists, week) for each in candidates]
+    household_of = {
+        score.customer_id: score.household_id
+        for each in candidates
+        for score in (*each.follow_up, *each.queue)
+        if score.household_id
+    }
+    chosen = {
+        household: verdict.decision
+        for each in verdicts
+        for name, verdict in each.items()
+        if (household := household_of.get(name)) and verdict.decision in ("listed", "held_out")
+    }
+    return [
+        tuple(
+            _decision(
+                each.portfolio,
+                score,
+                verdict_of.get(score.customer_id) or _passed_over(chosen.get(score.household_id or "")),
+                _assignment(score, lists, week),
+                week,
+            )
+            for score in sorted(each.portfolio.customers, key=lambda score: score.customer_id)
+        )
+        for each, verdict_of in zip(candidates, verdicts, strict=True)
+    ]
+
+
+def _placed(queue: Sequence[Score], candidates: _Candidates, lists: Lists) -> set[str]:
+    """Those of the queue with a place if nobody were in the control group."""
+    names = [score.customer_id for score in queue]
+    return set(_stayers_up(names, lists, candidates.stayers)[: candidates.room])
+
+
+def _verdicts(
+    candidates: _Candidates, members: Mapping[str, str], lists: Lists, week: Week
+) -> dict[str, _Verdict]:
+    """The verdict on everybody but those whose household has another member to call."""
+    free = [
+        score
+        for score in candidates.queue
+        if members.get(score.household_id or "", score.customer_id) == score.customer_id
+    ]
+    queue = [score.customer_id for score in free]
+    assignments = {score.customer_id: _assignment(score, lists, week) for score in free}
+    stayers_up = _stayers_up(queue, lists, candidates.stayers)
+    ranked = dict(_ranked(queue, candidates.room, assignments, stayers_up))
+    later = {score.customer_id for score in free if score.list_part == "if_time"}
+    listed = [name for name in queue if ranked[name].decision == "listed"]
+    places = enumerate(sorted(listed, key=lambda name: name in later), start=len(candidates.follow_up) + 1)
+    follow_up = {
+        score.customer_id: _Verdict("listed", "follow_up", rank)
+        for rank, score in enumerate(candidates.follow_up, start=1)
+    }
+    by_rank = {name: replace(ranked[name], rank=rank) for rank, name in places}
+    return {**candidates.verdicts, **follow_up, **ranked, **by_rank}
+
+
+def _passed_over(chosen: str | None) -> _Verdict:
+    """The verdict on somebody whose household has another member to call, by what became of that one."""
+    if chosen is None:
+        return _Verdict("beyond_capacity", "less_to_keep")
+    return _Verdict("household", "one_call" if chosen == "listed" else "held_out")
+
+
+def in_control_group(assigned_as: str, monday: date, lists: Lists) -> bool:
+    """As good as random over customers, and constant for a customer throughout a calendar quarter."""
+    year, quarter = _quarter(monday)
+    digest = hashlib.sha256(f"{lists.salt}\0{assigned_as}\0{year}Q{quarter}".encode()).digest()
+    return int.from_bytes(digest[:8]) < lists.control_group_share * 2**64
+
+
 def _kept_off(score: Score, lists: Lists, week: Week) -> _Verdict | None:
     """The reason not to call somebody this week, whatever the expected value; None where there is none."""
     if score.marketing_opt_out:
         return _Verdict("opted_out", "by_bank")
     if score.customer_id in week.opted_out:
         return _Verdict("opted_out", "by_contact")
-    reached = week.reached.get(score.customer_id)
-    if reached is None:
+    of_customer, household = (
+        week.reached.get(score.customer_id),
+        week.households.reached.get(score.household_id or ""),
+    )
+    reached = max((day for day in (of_customer, household) if day), default=None)
+    if reached is None or week.last_occasion.get(score.customer_id, reached) > reached:
         return None
     again = _monday_from(reached + timedelta(weeks=lists.cool_down_weeks))
-    if week.last_occasion.get(score.customer_id, reached) > reached:
-        return None
-    return _Verdict("cooled_down", "contacted", until=again) if week.snapshot_date < again else None
+    why = "contacted" if reached == of_customer else "household_contacted"
+    return _Verdict("cooled_down", why, until=again) if week.snapshot_date < again else None
 
 
-def _follow_up(customers: Iterable[Score], week: Week) -> list[str]:
+def _follow_up(customers: Iterable[Score], week: Week) -> list[Score]:
     """The customers to be called again, the day agreed longest ago first; nobody who opted out."""
     agreed = [
         score
@@ -116,7 +214,7 @@ def _follow_up(customers: Iterable[Score], week: Week) -> list[str]:
         and not (score.marketing_opt_out or score.customer_id in week.opted_out)
     ]
     agreed.sort(key=lambda score: (week.follow_up[score.customer_id], _rank_key(score, week)))
-    return [score.customer_id for score in agreed]
+    return agreed
 
 
 def _not_paying(score: Score, week: Week) -> _Verdict | None:
@@ -157,19 +255,27 @@ def _selected(queue: Sequence[str], room: int, assignments: Mapping[str, Assignm
     return selected
 
 
-def _stayers_up(queue: Sequence[str], lists: Lists, week: Week) -> list[str]:
+def _stayers_up(queue: Sequence[str], lists: Lists, stayers: Container[str]) -> list[str]:
     """The queue with whoever was selected last week ``stay_places`` places higher, and first in a tie."""
-    stays = [name in week.selected for name in queue]
+    stays = [name in stayers for name in queue]
     order = sorted(range(len(queue)), key=lambda k: (k - lists.stay_places * stays[k], not stays[k], k))
     return [queue[k] for k in order]
 
 
-def _assignment(customer_id: str, lists: Lists, week: Week) -> Assignment:
-    """The assignment that holds, else a new one: until its outcome is known, and through the quarter."""
-    monday = week.snapshot_date
+def _assignment(score: Score, lists: Lists, week: Week) -> Assignment:
+    """The assignment that holds, else a new one: until its outcome is known, and through the quarter.
+
+    A household has one for all members: if one were called and another in the control group, the call would
+    work on both.
+    """
+    monday, household = week.snapshot_date, score.household_id
+    held = week.households.assignments.get(household) if household else None
+    held = held or week.assignments.get(score.customer_id)
+    if held:
+        return held
     until = max(monday + timedelta(weeks=week.experiment_weeks), _next_quarter(monday))
-    fresh = Assignment(monday, until, in_control_group(customer_id, monday, lists))
-    return week.assignments.get(customer_id, fresh)
+    assigned_as = f"household\0{household}" if household else score.customer_id
+    return Assignment(monday, until, in_control_group(assigned_as, monday, lists))
 
 
 def _decision(

@@ -18,6 +18,7 @@ from configs.published import ResponseRate
 from configs.settings import Settings
 from pipeline.lists.call_lists import RECENT, least_value
 from pipeline.lists.decisions import choose
+from pipeline.lists.households import with_households
 from pipeline.lists.reached import reached
 from pipeline.scoring.score import Publication
 from pipeline.tables import Ingested
@@ -55,4 +56,5 @@ def worked_lists(
         selected=selected,
         assignments={name: held for name, held in assignments.items() if held.until > monday},
     )
+    week = with_households(week, publication.households, lists)
     return choose(publication.scores, publication.managers, lists, week)
