@@ -1,6 +1,7 @@
 """The bank and each branch seen by their customers: structure, movement, products, satisfaction and load."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -23,16 +24,66 @@ CHOSEN_BY = ("tier", "stage", "segment")  # cells whose customers a branch's por
 Link = Callable[[str, str], str]
 
 
-class BankSummary:
-    """The whole bank: its branches, most money at risk first, then most at high risk, and all in one row."""
+@dataclass(frozen=True)
+class BranchLine:
+    """One branch in the bank's table: scored customers, and what the structure says of all present.
 
-    def __init__(self, branches: Sequence[tuple[str, BranchRow]], structure: dict[str, Any] | None) -> None:
-        self.total = total(row for _, row in branches)
-        self.branches = sorted(
-            branches, key=lambda branch: (-branch[1].money_at_risk_minor, -branch[1].high_risk)
+    ``change_minor`` is that of AUM over ``BankSummary.weeks``; amounts and counts are None without contents.
+    """
+
+    branch_id: str
+    scored: BranchRow
+    customers: int | None = None
+    aum_minor: int | None = None
+    change_minor: int | None = None
+
+
+class BankSummary:
+    """The whole bank: its branches, most money at risk first, then most at high risk, and all in one line."""
+
+    def __init__(
+        self,
+        branches: Sequence[tuple[str, BranchRow]],
+        structure: Mapping[str, Any] | None,
+        movement: Mapping[str, Any] | None,
+    ) -> None:
+        period = min(
+            (movement or {}).get("periods", ()), key=lambda item: abs(item["weeks"] - 4), default=None
         )
-        self.most_minor = max((row.money_at_risk_minor for _, row in branches), default=0)
-        self.structure = structure
+        cells = {cell["cell"]: cell for cell in _cells(structure, "branch")}
+        changes = {
+            (bridge["dimension"], bridge["cell"]): bridge["closing_minor"] - bridge["opening_minor"]
+            for bridge in (period["bridges"] if period else ())
+        }
+        self.weeks: int | None = period["weeks"] if period else None
+        self.trend = structure["trend"] if structure else ()
+        lines = [
+            BranchLine(
+                name,
+                row,
+                cells.get(name, {}).get("customers"),
+                cells.get(name, {}).get("aum_minor"),
+                changes.get(("branch", name)),
+            )
+            for name, row in branches
+        ]
+        self.branches = sorted(
+            lines, key=lambda line: (-line.scored.money_at_risk_minor, -line.scored.high_risk, line.branch_id)
+        )
+        whole = structure or {"customers": None, "aum_minor": None}
+        self.total = BranchLine(
+            "",
+            total(row for _, row in branches),
+            whole["customers"],
+            whole["aum_minor"],
+            changes.get(("", "")),
+        )
+        self.top_share: float | None = structure["top_share"] if structure else None
+
+
+def _cells(structure: Mapping[str, Any] | None, dimension: str) -> Sequence[Mapping[str, Any]]:
+    dimensions = structure["dimensions"] if structure else ()
+    return next((one["cells"] for one in dimensions if one["dimension"] == dimension), ())
 
 
 @pages.get("/bank")
@@ -44,7 +95,11 @@ def bank_page(request: Request, access: Granted, run: RunId = "") -> Response:
             request,
             "bank.html",
             session,
-            summary=BankSummary(branch_totals(session), session.branch_figures(WHOLE_BANK, "structure")),
+            summary=BankSummary(
+                branch_totals(session),
+                session.branch_figures(WHOLE_BANK, "structure"),
+                session.branch_figures(WHOLE_BANK, "movement"),
+            ),
             **_frame(request, access, session, WHOLE_BANK, ""),
         )
 

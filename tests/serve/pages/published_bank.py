@@ -34,6 +34,7 @@ from serve.store.alarms import keep as keep_alarms
 from serve.store.command_runs import CommandRun
 from serve.store.contacts import Author, Contact
 from serve.store.store import Store, keep_figures
+from tests.serve.branch_contents import branch_figures
 from tests.serve.conftest import published_run
 
 MONDAYS = tuple(date(2026, 9, 28) + timedelta(weeks=k) for k in range(8))
@@ -150,7 +151,7 @@ def publish(store: Store, settings: Lists, audit_key: bytes) -> None:
             scores,
             (Exclusion(EXCLUDED, "too_new"),),
             lists(scores, settings, monday),
-            RunExtras(profiles, COVERAGE, DEPARTURES, DRIFT, CALIBRATION, gates=GATES)
+            RunExtras(profiles, COVERAGE, DEPARTURES, DRIFT, CALIBRATION, gates=GATES, branch_figures=FIGURES)
             if monday == MONDAY
             else RunExtras(),
         )
@@ -213,6 +214,7 @@ GATES = {
     "overridden": ["aum"],
     "late": {"events": "moved to the new system"},
 }
+FIGURES = branch_figures(MONDAY, {"B1": ("M1", "M2"), "B2": ("M3",)})
 COVERAGE = (
     Coverage("B1", "", 2, 1, 900_000_00, 0, 2),
     Coverage("B1", "M1", 7, 5, 9_200_000_00, 4, 7),
