@@ -13,6 +13,7 @@ OUT   ?= data/$(BANK)/to-correct
 ORIGINS ?= 4
 ROLE  ?= crm
 HOURS ?= 12
+LANGUAGE =
 
 PYTHON := .venv/bin/python
 # The command attrition, by its module: so it runs where only the dependencies are installed, too.
@@ -23,7 +24,7 @@ AIRFLOW := .venv-airflow/ready
 UV     := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-airflow weekly status acknowledge new-bank ingest quarantine-export train tune mlflow promote rollback audit new-access-log backfill ablation learning-curve report backtest replay definitions features-doc docs outcomes effect mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-model bench-serve bench-lists bench-pages bench-gates bench-alive check format lock picture screenshots clean
+.PHONY: help demo test test-long test-airflow weekly status acknowledge new-bank ingest quarantine-export train tune mlflow promote rollback audit new-access-log backfill ablation learning-curve report backtest replay definitions branch-report features-doc docs outcomes effect mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-model bench-serve bench-lists bench-pages bench-gates bench-alive check format lock picture screenshots clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -115,6 +116,9 @@ docs: $(READY) ## the documentation site in data/site, without a warning; serve 
 
 outcomes: $(READY) ## what became of the scores published for a Monday  (BANK AS_OF)
 	$(ATTRITION) outcomes --bank $(BANK) --as-of $(AS_OF)
+
+branch-report: $(READY) ## the month's workbook of the bank and of each branch, with charts  (BANK BRANCH LANGUAGE)
+	$(ATTRITION) branch-report --bank $(BANK) --branch "$(BRANCH)" --language "$(LANGUAGE)"
 
 mail: $(READY) ## tell each reader of a list by mail, once: a link, nothing about customers  (BANK AS_OF)
 	$(ATTRITION) mail --bank $(BANK) --as-of $(AS_OF)

@@ -1,5 +1,6 @@
 """Pages of the site made from the code: settings, tables, API, commands, decisions (a mkdocs hook)."""
 
+import ast
 import re
 import secrets
 import tempfile
@@ -14,6 +15,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from pydantic import SecretStr
 
+from configs.branch_figures.contents import CONTENT_NAMES
 from configs.service import ServiceSettings
 from configs.settings import Settings
 from configs.tables import TABLES
@@ -35,6 +37,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         "reference/tables.md": tables_page(),
         "reference/store.md": store_page(),
         "reference/api.md": api_page(),
+        "reference/figures.md": figures_page(),
         "reference/commands.md": commands_page(),
         "reference/python.md": python_page(),
         "decisions/index.md": decisions_page(),
@@ -285,6 +288,34 @@ def store_page() -> str:
                 ),
             )
         )
+    return "\n\n".join(parts)
+
+
+def figures_page() -> str:
+    """The contents of branches' figures: each dataclass with its fields and their comments."""
+    parts = [
+        "# Figures of branches\n\nWhat a run publishes of each branch and of the bank, by content. The API "
+        "writes a field that ends in `_minor` as an amount without that ending. `configs/branch_figures/` "
+        "declares them."
+    ]
+    for name in CONTENT_NAMES:
+        path = ROOT / f"configs/branch_figures/{name}.py"
+        if not path.exists():
+            continue
+        tree, lines = ast.parse(path.read_text("utf-8")), path.read_text("utf-8").splitlines()
+        parts.append(f"## {name}\n\n{first_sentence(ast.get_docstring(tree) or '')}")
+        for kind in (node for node in tree.body if isinstance(node, ast.ClassDef)):
+            fields = (node for node in kind.body if isinstance(node, ast.AnnAssign))
+            rows = (
+                (
+                    f"`{ast.unparse(field.target)}`",
+                    f"`{ast.unparse(field.annotation)}`",
+                    lines[(field.end_lineno or 1) - 1].partition("  # ")[2],
+                )
+                for field in fields
+            )
+            parts.append(f"### {kind.name}\n\n{first_sentence(ast.get_docstring(kind) or '')}")
+            parts.append(table(("field", "type", "meaning"), rows))
     return "\n\n".join(parts)
 
 

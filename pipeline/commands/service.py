@@ -1,11 +1,13 @@
-"""Commands of the score service on this machine: serve, and tokens to try it with."""
+"""Commands that read the score store on this machine: serve, tokens to try it with, workbooks of branches."""
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from configs.published import LANGUAGES, Language
 from pipeline.commands.completion import ROLES
 from pipeline.commands.options import DATA, BankOption, DataOption, store_of
 
@@ -44,3 +46,31 @@ def token(
     from serve.demo_token import demo_token
 
     typer.echo(demo_token(data, role, manager, branch, hours))
+
+
+@app.command("branch-report")
+def branch_report(
+    bank: BankOption = "demo",
+    branch: Annotated[str, typer.Option(help="by default the bank and every branch")] = "",
+    language: Annotated[str, typer.Option(help="en or zh; by default both")] = "",
+    data: DataOption = DATA,
+    out: Annotated[
+        Path | None, typer.Option(help="folder; by default branch-reports/<Monday> of the bank")
+    ] = None,
+) -> None:
+    """The monthly workbooks of the bank and its branches, with charts, from the run that is served."""
+    from serve.store.store import Store
+    from serve.workbooks.branch_report import branch_reports
+
+    chosen: tuple[Language, ...] = tuple(name for name in LANGUAGES if language in ("", name))
+    if not chosen:
+        raise typer.BadParameter(
+            f"{language!r} is not one of {', '.join(LANGUAGES)}.", param_hint="--language"
+        )
+    with Store(store_of(bank, data)) as store, store.at_run() as session:
+        folder = out or data / bank / "branch-reports" / str(session.run.snapshot_date)
+        folder.mkdir(parents=True, exist_ok=True)
+        for written in chosen:
+            for name, content in branch_reports(session, written, branch or None):
+                (folder / name).write_bytes(content)
+                typer.echo(folder / name)

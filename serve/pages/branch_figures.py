@@ -83,7 +83,7 @@ class BankSummary:
 
 def _cells(structure: Mapping[str, Any] | None, dimension: str) -> Sequence[Mapping[str, Any]]:
     dimensions = structure["dimensions"] if structure else ()
-    return next((one["cells"] for one in dimensions if one["dimension"] == dimension), ())
+    return next((item["cells"] for item in dimensions if item["dimension"] == dimension), ())
 
 
 @pages.get("/bank")

@@ -48,8 +48,8 @@ def list_file(read_session: ReadSession, call_list: CallList, terms: ListTerms) 
     """Name and content of the workbook of one list, for who downloads it."""
     content = manager_workbook(Context(read_session.run, terms), call_list, read_session)
     if call_list.manager:
-        return f"manager_{_in_name(call_list.manager.manager_id)}.xlsx", content
-    return f"branch_{_in_name(call_list.branch_id)}.xlsx" if call_list.branch_id else "list.xlsx", content
+        return f"manager_{in_name(call_list.manager.manager_id)}.xlsx", content
+    return f"branch_{in_name(call_list.branch_id)}.xlsx" if call_list.branch_id else "list.xlsx", content
 
 
 def manager_workbook(context: Context, call_list: CallList, read_session: ReadSession) -> bytes:
@@ -81,15 +81,15 @@ def _workbooks(
     for call_list in lists:
         branches.setdefault(call_list.branch_id or "", []).append(call_list)
         if call_list.manager:
-            manager = _in_name(call_list.manager.manager_id)
+            manager = in_name(call_list.manager.manager_id)
             yield f"manager_{manager}.xlsx", manager_workbook(context, call_list, read_session)
     for branch_id, of_branch in sorted(branches.items()):
         no_branch = "no_branch.xlsx" if len(branches) > 1 else "summary.xlsx"
-        name = f"branch_{_in_name(branch_id)}.xlsx" if branch_id else no_branch
+        name = f"branch_{in_name(branch_id)}.xlsx" if branch_id else no_branch
         yield name, branch_workbook(context, of_branch, read_session)
 
 
-def _in_name(number: str) -> str:
+def in_name(number: str) -> str:
     """A number as a part of a file's name: ``B/1`` becomes ``B%2F1``, and a long one ends in its digest."""
     quoted = quote(number, safe="")
     if len(quoted) <= LONGEST_IN_NAME:
