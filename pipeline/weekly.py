@@ -31,7 +31,7 @@ from pipeline.lists.tier_watches import tier_watches
 from pipeline.monitoring.calibration import VERDICTS, asks_for_training, calibration, group_in_words
 from pipeline.monitoring.coverage import coverage, departures
 from pipeline.monitoring.drift import drift
-from pipeline.monitoring.load import Staff, load_figures
+from pipeline.monitoring.load import Staff, call_outcomes, load_figures
 from pipeline.monitoring.matured import Counted, count_matured, keep_matured, read_matured
 from pipeline.progress import log, progress_bar, progress_text, step
 from pipeline.scoring.profiles import profiles
@@ -227,7 +227,7 @@ def run_publish(
         publication, gates = evaluate_run(context, tables, evaluated, (publication, lists), drifted)
         counts |= {"figures": len(gates["gates"]), "overridden": len(gates["overridden"])}
     with step("figures") as counts:
-        extras = _extras(context, tables, publication, lists)
+        extras = _extras(context, tables, publication, lists, effect.rows)
         extras = replace(extras, drift=drifted, calibration=figures, gates=gates)
         counts["drifted"] = drifted["drifted"] if drifted else None
     run, folder = publication.run, context.home.lists / str(snapshot_date)
@@ -258,14 +258,20 @@ def run_publish(
 
 
 def _extras(
-    context: Context, tables: Ingested, publication: Publication, lists: Sequence[CallList]
+    context: Context,
+    tables: Ingested,
+    publication: Publication,
+    lists: Sequence[CallList],
+    assigned: Sequence[Any],
 ) -> RunExtras:
+    """``assigned`` are the assignments of earlier Mondays with their outcomes."""
     snapshot_date, scores = publication.run.snapshot_date, publication.scores
     home, mondays = context.home, mondays_of_year(tables, snapshot_date)
     structured = structure_figures(context.settings, home, mondays, published_segments(home, publication))
     left = departures(tables, scores, snapshot_date)
     capacities = {manager.manager_id: manager.weekly_capacity for manager in publication.managers}
-    staff = Staff(capacities, branch_heads(tables), left)
+    outcomes = call_outcomes(assigned, context.settings.figures.least_customers)
+    staff = Staff(capacities, branch_heads(tables), left, outcomes)
     held = products_on(context.settings, home, tables, snapshot_date)
     return RunExtras(
         profiles(tables, snapshot_date, {score.customer_id for score in scores}, held.of_cohort()),

@@ -5,6 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from fractions import Fraction
+from typing import Any
+
+import numpy as np
 
 from configs.branch_figures.contents import WHOLE_BANK
 from configs.branch_figures.load import BranchLoad, CallOutcomes, Care, Leaver, Load, ManagerLoad, Spread
@@ -12,9 +15,11 @@ from configs.branch_rows import BranchFigures, Departure
 from configs.published import Score
 from configs.segments import ServiceStandard, standard_of
 from configs.settings import Settings
+from models.shrinkage import ratios_by_group
 from pipeline.lists.service import Heads
 
 NOBODY = ""  # in charge
+LEAST_EXPECTED = 1e-6  # leavers of a manager: more than none
 Intervals = Counter[int]  # customers by the interval in days that each is due
 
 
@@ -114,6 +119,29 @@ def load_figures(
         spread=_spread([calls_a_week(intervals[person]) for person in persons]),
     )
     yield BranchFigures(WHOLE_BANK, "load", whole)
+
+
+def call_outcomes(assigned: Iterable[Any], least: int) -> dict[str, CallOutcomes]:
+    """By manager what became of the customers on the lists, of ``least`` with a known outcome or more.
+
+    ``assigned`` are assignments to lists or control group, with ``attrited`` None where it is not known yet.
+    A customer who was listed again counts again.
+    """
+    known = [row for row in assigned if row.manager_id and row.attrited is not None and not row.control_group]
+    managers = sorted({row.manager_id for row in known})
+    if not managers:
+        return {}
+    place = np.searchsorted(managers, [row.manager_id for row in known])
+    count = np.bincount(place)
+    left = np.bincount(place, [row.attrited for row in known]).astype(np.int64)
+    expected = np.bincount(place, [row.risk for row in known])
+    ratios = ratios_by_group(left, np.maximum(expected, LEAST_EXPECTED))
+    shown = zip(managers, count, left, expected, ratios.ratio, ratios.low, ratios.high, strict=True)
+    return {
+        manager: CallOutcomes(int(customers), int(gone), *(round(float(each), 3) for each in rest))
+        for manager, customers, gone, *rest in shown
+        if customers >= least
+    }
 
 
 def calls_a_week(intervals: Intervals) -> Fraction:

@@ -49,6 +49,8 @@ COLUMNS |= {
     "part": "text",
     "money_to_keep": "money",
     "next_step": "text",
+    "segment": "text",
+    "contact_due_on": "text",
 }
 BATCH = 500  # rows of a piece
 ROW_GROUP = 20_000  # rows of one of Parquet

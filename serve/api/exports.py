@@ -152,4 +152,6 @@ def _figures(context: ResponseContext, decided: DecidedScore | None) -> Row:
         *codes.values(),
         decision.expected_value_minor if has_money else None,
         next_step(decision, context.language),
+        score.segment or None,
+        str(score.contact_due_on) if score.contact_due_on else None,
     ]

@@ -65,6 +65,8 @@ class Risk(Schema):
         description="what a call is expected to keep: the order within each part"
     )
     next_step: str | None = Field(default=None, description="what to do first; for listed customers")
+    segment: str | None = Field(default=None, description="by value, risk and stage: docs/lists.md")
+    contact_due_on: date | None = Field(default=None, description="by service standard; past: overdue")
 
 
 def risk_fields(context: ResponseContext, score: Score, decision: Decision) -> dict[str, Any]:
@@ -96,6 +98,8 @@ def risk_fields(context: ResponseContext, score: Score, decision: Decision) -> d
         **decision_codes(context, score, decision),
         "money_to_keep": context.amount(decision.expected_value_minor),
         "next_step": next_step(decision, context.language),
+        "segment": score.segment or None,
+        "contact_due_on": score.contact_due_on,
     }
 
 

@@ -20,6 +20,7 @@ from serve.pages.watched import watch_in_words, watched_path
 from serve.store import alert_feedback, contacts, portfolio, tables
 from serve.store.read_session import ReadSession
 from serve.store.tier_watches import watch_of
+from serve.texts.service import contact_due
 from serve.texts.wording import Wording
 
 CONTACTS = 20  # shown, the newest of both sources
@@ -92,6 +93,7 @@ def customer_page(
             week_ends=week_ends(session.run.snapshot_date, len(next(iter(classes.values()), ()))),
             contacts=rows[:CONTACTS],
             happened=_happened(profile, rows),
+            due=contact_due(words, session.list_terms(), score, session.run.snapshot_date),
         )
 
 

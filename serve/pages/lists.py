@@ -279,6 +279,7 @@ def _frame(
         "after": after,
         "whole": not view.listed_only,
         "everybody": view.owner.everybody,
+        "segments": _segments(view, Wording(language_of(request))),
         "maturing": view.maturities_known and view.session.run.has_money,
         "page_size": ROWS if view.listed_only else CUSTOMERS,
         "query": _query(view.session.run.run_id, choice),
@@ -286,6 +287,12 @@ def _frame(
         "list_path": list_path(view.owner),
         "portfolio_path": page_path(view.owner, "portfolio" if view.owner.everybody else "customers"),
     }
+
+
+def _segments(view: PortfolioView, words: Wording) -> list[tuple[str, str]]:
+    """The segments to choose from, in the bank's order, with their names; none in a run of before it had."""
+    terms = view.session.list_terms()
+    return [(name, words.either(*names)) for name, names in terms.segments.items()] if terms else []
 
 
 def _query(run_id: str, choice: Choice) -> Callable[..., str]:

@@ -26,6 +26,7 @@ from serve.http.problems import log, on_http
 from serve.pages import charts, movement, session
 from serve.store.read_session import GoneError, ReadSession
 from serve.texts.decisions import decision_in_words
+from serve.texts.service import segment_in_words
 from serve.texts.wording import Wording, caveats, change_in_words, risk_in_words, risk_points
 
 FOLDER = Path(__file__).parent
@@ -136,7 +137,13 @@ def _known_caller(request: Request) -> Caller | None:
 
 def show_run(request: Request, template: str, read_session: ReadSession, **values: Any) -> HTMLResponse:
     """A page of one run, which says so when a newer one is served."""
+    values["segment_name"] = _segment_names(read_session, Wording(language_of(request)))
     return show(request, template, run=read_session.run, newest=read_session.served_run(), **values)
+
+
+def _segment_names(read_session: ReadSession, words: Wording) -> Callable[[str], str]:
+    """The names that the bank gives segments; they are read when a page asks for the first."""
+    return lambda name: segment_in_words(words, read_session.list_terms(), name)
 
 
 def here(request: Request) -> str:

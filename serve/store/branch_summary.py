@@ -103,7 +103,7 @@ def branch_totals(session: ReadSession) -> tuple[tuple[str, BranchRow], ...]:
     Customers whose branch is not known come first, under an empty number.
     """
     coverage = tables.coverage
-    names = ("customers", "high_risk", "money_at_risk_minor", "contacted")
+    names = ("customers", "high_risk", "money_at_risk_minor", "contacted", "asked")
     query = (
         select(coverage.c.branch_id, *(_whole(coverage.c[name]).label(name) for name in names))
         .where(coverage.c.run_version == session.run_version, session.scope.of(coverage))

@@ -25,6 +25,7 @@ from serve.store import contacts, rows, tables
 from serve.store.read_session import ReadSession, newest_runs, same_customer
 
 PROFILES = 2_000  # customers whose maturities are looked at for one page; more and nobody chooses by them
+LAST_DAY = date(9999, 12, 31)  # no contact is due
 GONE = 200  # customers who left a list, that are looked at
 
 
@@ -58,8 +59,8 @@ class Choice:
     band: Literal["", "high", "medium", "low"] = ""
     reason: str = ""
     state: Literal["", "to_do", "done"] = ""
-    show: Literal["", "new", "maturing", "listed", "unlisted"] = ""
-    sort: Literal["", "keep", "risk", "aum", "maturity"] = ""
+    show: Literal["", "new", "maturing", "listed", "unlisted", "overdue"] = ""
+    sort: Literal["", "keep", "risk", "aum", "maturity", "overdue"] = ""
     tier: str = ""
     stage: str = ""
     segment: str = ""
@@ -204,7 +205,12 @@ class PortfolioView:
             (~listed, 2), (and_(scores.c.risk_band == "low", decisions.c.why != "follow_up"), 1), else_=0
         )
         risk = func.coalesce(*(scores.c[name] for name in ("risk_own", "risk_90d", "risk_60d", "risk_30d")))
-        by_size = {"risk": risk.desc(), "aum": scores.c.aum_minor.desc()}.get(choice.sort)
+        due = scores.c.contact_due_on
+        by_size = {
+            "risk": risk.desc(),
+            "aum": scores.c.aum_minor.desc(),
+            "overdue": func.coalesce(due, LAST_DAY),
+        }.get(choice.sort)
         query = self._all(decisions.c.customer_id, part.label("part")).order_by(
             part,
             *([] if by_size is None else [by_size]),
@@ -217,6 +223,7 @@ class PortfolioView:
             "maturing": decisions.c.customer_id.in_(maturities),
             "listed": listed,
             "unlisted": ~listed,
+            "overdue": due < self.session.run.snapshot_date,
         }
         first = exists().where(self._first_reason(), tables.reasons.c.reason_group == choice.reason)
         conditions = (

@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, Table, and_, func, select
@@ -189,6 +190,10 @@ class ReadSession:
 
     def list_terms(self) -> ListTerms | None:
         """What a reader must know of the bank's settings; None in a run that was published without it."""
+        return self._terms
+
+    @cached_property
+    def _terms(self) -> ListTerms | None:
         figures = tables.figures
         query = select(figures.c.content).where(
             figures.c.run_version == self.run_version, figures.c.name == "terms"

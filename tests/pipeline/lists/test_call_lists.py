@@ -127,7 +127,7 @@ def test_who_is_listed_gets_a_next_step_by_reasons_and_what_falls_due(tiny):
 
 
 def test_a_next_step_begins_with_the_contact_that_is_due():
-    settings = load_settings("demo")  # the branch head's visit, every 60 days; else a call by the manager
+    settings = load_settings("demo")  # the branch head's visit; else a call by the manager
     rule = settings.next_steps.rules[-1]
     score = Score("c", "B1", "M1", "wealth", "mature", False, 0, 0, "high", (), risk_90d=0.5)
     visit = replace(score, segment="high_value_leaving", contact_due_on=date(2024, 3, 4))

@@ -2,6 +2,7 @@
 
 from dataclasses import fields, replace
 from datetime import date, timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,7 +12,7 @@ from configs.branch_figures.load import BranchLoad, Care, Leaver, Spread
 from configs.branch_rows import Departure
 from configs.published import Score
 from pipeline.monitoring.coverage import coverage
-from pipeline.monitoring.load import Staff, load_figures
+from pipeline.monitoring.load import Staff, call_outcomes, load_figures
 
 MONDAY = date(2026, 11, 16)
 SETTINGS = load_settings(
@@ -105,6 +106,30 @@ def test_the_margins_add_up_to_the_total_and_agree_with_the_board(loads):
     assert loads[""].branches[1] == BranchLoad(
         first, loads["B1"].unassigned.customers, loads["B1"].overloaded, loads["B1"].spread
     )
+
+
+def assigned(manager, count, left, risk, **more):
+    row = {"manager_id": manager, "control_group": False, "risk": risk} | more
+    return [SimpleNamespace(**{"attrited": k < left} | row) for k in range(count)]
+
+
+def test_outcomes_are_drawn_towards_all_and_a_small_group_has_none():
+    """M1 lost 20 where 10 were expected, M2 5 of 10; M3 has 9 customers, of whom 1 left."""
+    rows = [
+        *assigned("M1", 100, 20, 0.1),
+        *assigned("M2", 100, 5, 0.1),
+        *assigned("M3", 9, 1, 0.1),
+        *assigned("M2", 50, 50, 0.1, control_group=True),  # not called
+        *assigned("M2", 50, 0, 0.1, attrited=None),  # not known yet
+        *assigned(None, 50, 50, 0.1),  # nobody's
+    ]
+    outcomes = call_outcomes(rows, least=10)
+    assert outcomes.keys() == {"M1", "M2"}
+    first, second = outcomes["M1"], outcomes["M2"]
+    assert (first.known, first.left, first.expected) == (100, 20, 10.0)
+    assert 1.0 < first.low < first.ratio < 20 / 10 < first.high
+    assert second.low < 5 / 10 < second.ratio < 1.0 < second.high + 0.3
+    assert call_outcomes(assigned("M1", 20, 2, 0.1, attrited=None), least=10) == {}
 
 
 def test_the_content_is_as_the_store_keeps_it_whatever_the_order_of_scores(loads):

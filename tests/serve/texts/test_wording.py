@@ -17,7 +17,7 @@ from serve.pages.page import FOLDER
 from serve.texts.wording import FILES, TEXTS, Wording, change_in_words
 
 ROOT = FOLDER.parents[1]
-TEMPLATES = sorted((FOLDER / "templates").glob("*.html"))
+TEMPLATES = sorted((FOLDER / "templates").rglob("*.html"))
 REPORT = [ROOT / "pipeline/evaluation/templates" / f"{name}.html" for name in ("model", "figures", "base")]
 PYTHON = sorted(path for room in ("serve", "pipeline") for path in (ROOT / room).rglob("*.py"))
 # Every code that the product itself gives; each has a text.
@@ -67,6 +67,7 @@ COMPOSED = (
     "intake.",
     "report.name.",
     "source.",
+    "service.",
 )
 
 
