@@ -37,7 +37,7 @@ from features.weight import base_aum, rows_before
 
 Part = tuple[Ints, Ints, Ints]  # days, positions of customers, and minor units
 # Of the rows of a Monday: raised whenever one byte of them changes for the same tables and settings.
-STRUCTURE_VERSION = 2
+STRUCTURE_VERSION = 3
 BRIDGE_WEEKS = (1, 4, 13, 52)  # weeks before a Monday
 PARTS = ("inflow", "outflow", "bank", "market", "exchange", "waiting", "unexplained")
 TABLES_READ = ("customers", "assignments", "households", "transactions", "holdings", "labels")
@@ -60,7 +60,7 @@ def build_structure_of(
     Money is in minor units of base currency; the columns of a window are as seen on that Monday, so that the
     AUM before may differ from what an earlier Monday saw. Of the second table there is one row per customer
     and day of the week before with an unexplained amount. ``born`` of ``customers``, where it is read, is the
-    year of birth.
+    year of birth, ``in_currency`` of ``transactions`` the amount as booked.
     """
     calendar = calendar_of(snapshots, history_from, settings)
     arrays = recompute_late_arrivals(entities, calendar, partial(_compute, settings=settings))
@@ -107,11 +107,13 @@ def _moves(entities: Entities, calendar: Calendar, changes: BalanceChanges) -> t
     amount = bookings.columns["amount_base"]
     chosen = {each.name: counted(bookings, each) for each in (_INFLOW, _OUTFLOW, BANK_BOOKING)}
     flow = np.flatnonzero(np.any([*chosen.values()], axis=0))
-    settled = _settled_on(bookings.take(flow), rows)
+    flows = bookings.take(flow)
+    settled = _settled_on(flows, rows)
+    by_rate, in_other = _rate_moves(flows, settled, rows)
     when = np.concatenate([bookings.customer[flow] * FOREVER + settled, rows.customer * FOREVER + rows.day])
     revalued = (rows.columns["units"] > 0) | (rows.columns["to_base"] != BASE_RATE)
     day, (left, valued) = _sums(
-        when, np.append(-amount[flow], change - market), np.append(np.zeros_like(flow), revalued)
+        when, np.append(-amount[flow] - by_rate, change - market), np.append(in_other, revalued)
     )
     # Each price and rate is rounded, and so is each booking in another currency: no money is missing there.
     rounding = np.where(np.abs(left) <= ROUNDED * valued, left, 0)
@@ -131,9 +133,13 @@ def _moves(entities: Entities, calendar: Calendar, changes: BalanceChanges) -> t
             np.append(rows.customer, customer),
             np.append(market - exchange, rounding),
         ),
-        "exchange": (rows.day, rows.customer, exchange),
+        "exchange": (
+            np.append(rows.day, settled),
+            np.append(rows.customer, flows.customer),
+            np.append(exchange, by_rate),
+        ),
         "unexplained": unexplained,
-        _SETTLED: (settled, bookings.customer[flow], amount[flow]),
+        _SETTLED: (settled, flows.customer, amount[flow]),
     }
     running = _running([*parts.values()], calendar, len(entities))
     return dict(zip(parts, running, strict=True)), _days(unexplained, calendar, len(entities))
@@ -146,6 +152,26 @@ def _settled_on(flows: Rows, valued: Rows) -> Ints:
     following = np.append(moments, 0)[place]
     valued_later = (place < len(moments)) & (following // FOREVER == flows.customer)
     return np.minimum(np.where(valued_later, following % FOREVER, FOREVER), flows.day + VALUED_WITHIN)
+
+
+def _rate_moves(flows: Rows, settled: Ints, valued: Rows) -> tuple[Ints, NDArray[np.bool_]]:
+    """Per booking what the rate moved its value by until it was valued, 0 in base currency; and whether it is
+    in another currency.
+
+    Of several rates on that day the nearest to the booking's own is meant.
+    """
+    amount = flows.columns["amount_base"]
+    in_currency = flows.columns.get("in_currency", amount)
+    other = valued.take(valued.columns["to_base"] != BASE_RATE)
+    moments, when = other.customer * FOREVER + other.day, flows.customer * FOREVER + settled
+    first, last = (np.searchsorted(moments, when, side=side) for side in ("left", "right"))
+    rates = np.append(other.columns["to_base"], BASE_RATE) / BASE_RATE
+    moved, far = np.zeros_like(amount), np.full(len(amount), np.inf)
+    for place in range(int((last - first).max(initial=0))):
+        move = np.rint(in_currency * rates[np.minimum(first + place, len(other))]).astype(np.int64) - amount
+        nearer = (first + place < last) & (in_currency != amount) & (np.abs(move) < far)
+        moved, far = np.where(nearer, move, moved), np.where(nearer, np.abs(move), far)
+    return moved, in_currency != amount
 
 
 def _sums(keys: Ints, *values: NDArray[np.int64]) -> tuple[Ints, list[Ints]]:

@@ -109,13 +109,12 @@ class CompactHistory:
         """One bucket of a table, its old years compacted, in the columns that features look at."""
         columns = read_columns(table)
         recent = tables.read(table, bucket, columns, since=self.year)
-        old = self._compacted(tables, table, bucket, columns)
+        old = self.old_rows(tables, table, bucket, columns)
         parts = [rows for rows in (old, recent) if rows is not None]
         return pa.concat_tables(parts).unify_dictionaries() if parts else None
 
-    def _compacted(
-        self, tables: Ingested, table: str, bucket: int, columns: Sequence[str]
-    ) -> pa.Table | None:
+    def old_rows(self, tables: Ingested, table: str, bucket: int, columns: Sequence[str]) -> pa.Table | None:
+        """What is kept of one bucket of a table from before ``year``."""
         name = f"{bucket_name(bucket)}-{tables.holds(table, bucket, self.year)}.parquet"
         path = self.folder / table / name
         if not path.is_file():

@@ -6,9 +6,10 @@ unexplained/snapshot_date=…  one row per customer and day of the week before w
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from configs.dates import WEEK
@@ -16,7 +17,7 @@ from configs.settings import Settings
 from features.build import first_monday
 from features.engine.compact_history import COMPACTED
 from features.engine.entities import Entities, make_entities, read_columns
-from features.structure import STRUCTURE_VERSION, TABLES_READ, build_structure_of
+from features.structure import STRUCTURE_VERSION, TABLES_READ, VALUED_WITHIN, build_structure_of
 from pipeline.artefacts import Home, fingerprint, write_parquet
 from pipeline.snapshots.build import (
     CompactHistory,
@@ -84,15 +85,37 @@ class StructureTask(PartitionTask):
         return make_entities(parts | self.tables.products())
 
     def _read(self, name: str, bucket: int) -> pa.Table | None:
+        columns = read_columns(name)
+        if name == "transactions":
+            return self._bookings(bucket, columns)
         if self.history and name in COMPACTED:
             return self.history.read(self.tables, name, bucket)
         if name != "customers":
-            return self.tables.read(name, bucket, read_columns(name))
+            return self.tables.read(name, bucket, columns)
         # Features must not see the year of birth, and under its own name it is not even read.
-        rows = self.tables.read(name, bucket, [*read_columns(name), "birth_year"])
-        return rows and rows.rename_columns(
-            ["born" if column == "birth_year" else column for column in rows.column_names]
-        )
+        return _renamed(self.tables.read(name, bucket, [*columns, "birth_year"]), "birth_year", "born")
+
+    def _bookings(self, bucket: int, columns: Sequence[str]) -> pa.Table | None:
+        """With the amount as booked, ``in_currency``; of compacted years the one in base currency will do."""
+        name, columns, parts = "transactions", [*columns, "amount"], list[pa.Table]()
+        waits_from = min(self.due) - YEAR * WEEK - timedelta(days=VALUED_WITHIN)
+        since = min(self.history.year, waits_from.year) if self.history else 0
+        if (
+            self.history
+            and (old := self.history.old_rows(self.tables, name, bucket, columns[:-1])) is not None
+        ):
+            before = pc.less(old["booked_at"], pa.scalar(datetime(since, 1, 1), old["booked_at"].type))
+            parts.append(old.append_column("amount", old["amount_base"]).filter(before).select(columns))
+        if (recent := self.tables.read(name, bucket, columns, since)) is not None:
+            parts.append(recent.select(columns))
+        whole = pa.concat_tables(parts).unify_dictionaries() if parts else None
+        return _renamed(whole, "amount", "in_currency")
+
+
+def _renamed(rows: pa.Table | None, old: str, new: str) -> pa.Table | None:
+    if rows is None:
+        return None
+    return rows.rename_columns([new if column == old else column for column in rows.column_names])
 
 
 def read_structure(

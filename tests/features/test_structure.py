@@ -43,7 +43,10 @@ class Moves:
                 name = "bank" if not moves(row) else "inflow" if money_in(row) else "outflow"
                 self.parts[name, day] += abs(amount) if name != "bank" else amount
                 settled = self.settled(day)
-                left[settled] -= amount
+                by_rate = self.by_rate(row, settled)
+                self.parts["exchange", settled] += by_rate
+                revalued_rows[settled] += row["amount"] != row["amount_base"]
+                left[settled] -= amount + by_rate
                 self.parts["waiting", day] -= amount
                 self.parts["waiting", settled] += amount
         for holding in one.own:
@@ -63,6 +66,21 @@ class Moves:
         for day, amount in left.items():
             name = "market" if abs(amount) <= 2 * revalued_rows[day] else "unexplained"
             self.parts[name, day] += amount
+
+    def by_rate(self, booking: Row, settled: date) -> int:
+        """By what the rate of its valuation differs from the booking's own, in another currency."""
+        rates = [
+            row["to_base"]
+            for own in self.one.own
+            for row in own.rows
+            if row["valued_on"] == settled and row["to_base"] != 1
+        ]
+        if not rates or booking["amount"] == booking["amount_base"]:
+            return 0
+        moved = [
+            round(float(100 * booking["amount"] * rate)) - minor(booking["amount_base"]) for rate in rates
+        ]
+        return min(moved, key=abs)
 
     def settled(self, day: date) -> date:
         following = [row["valued_on"] for own in self.one.own for row in own.rows if row["valued_on"] >= day]
@@ -100,7 +118,9 @@ def test_random_worlds(draw_bank, tables_of, bank_settings):
     for seed in range(3):
         drawn = draw_bank(seed)
         tables = tables_of(drawn.bank)
-        bank, entities = filled(tables), make_entities(tables)
+        bookings = tables["transactions"]
+        read = tables | {"transactions": bookings.append_column("in_currency", bookings["amount"])}
+        bank, entities = filled(tables), make_entities(read)
         names = sorted({row["customer_id"] for row in bank["customers"]})
         made = build_structure_of(entities, drawn.snapshots, drawn.history_from, bank_settings)
         for day, structure, amounts in made:
@@ -184,6 +204,32 @@ def test_prices_and_rates_are_kept_apart_and_their_rounding_is_no_missing_money(
     parts, days = bridge_of(1, holdings=holdings)
     assert parts == {"opening": 1699.01, "market": 3.35, "exchange": 10}
     assert not days
+
+
+def test_a_booking_in_dollars_is_worth_what_its_valuation_says(tables_of, bank_settings):
+    """100 dollars at 7 are 700; 50 go at 7.2 and are 360; the other 50 are valued at 7.1, which is 355: the
+    rate made 15 of it, 10 of the 100 and 5 of the 50."""
+    dollars = {"customer_id": "C1", "product_id": "demand", "currency": "USD"}
+    bank = {
+        "customers": [{"customer_id": "C1", "opened_on": date(2015, 5, 1)}],
+        "products": [{"product_id": "demand", "product_class": "demand"}],
+        "holdings": [
+            dollars | {"valued_on": OLD, "balance": 100, "balance_base": 700, "to_base": 7},
+            dollars | {"valued_on": SUNDAY, "balance": 50, "balance_base": 355, "to_base": Decimal("7.1")},
+        ],
+        "transactions": [
+            booked(3, -50, "transfer_out", customer_id="C1", currency="USD", amount_base=-360),
+        ],
+        "assignments": [],
+    }
+    tables = tables_of(bank)
+    bookings = tables["transactions"]
+    tables["transactions"] = bookings.append_column("in_currency", bookings["amount"])
+    ((_, structure, days),) = build_structure_of(make_entities(tables), [MONDAY], HISTORY, bank_settings)
+    row = structure.to_pylist()[0]
+    parts = ("opening_minor", "outflow_minor", "exchange_minor", "unexplained_minor", "aum_minor")
+    assert [row[part] / 100 for part in parts] == [700, 360, 15, 0, 355]
+    assert not len(days)
 
 
 def test_a_missing_booking_is_found_on_its_day_to_the_cent(bridge_of):
