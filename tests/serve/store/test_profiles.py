@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from configs.branch_figures.products import ProductGap
 from configs.errors import DataError
 from configs.published import Booking, Maturity, PastContact, Profile, RunExtras
 from serve.api.prepared import prepared_answers
@@ -47,6 +48,10 @@ money = st.integers(-(10**17), 10**17)
             tuple
         ),
         complaints=st.lists(days, max_size=3).map(tuple),
+        phone=text,
+        gaps=st.lists(
+            st.builds(ProductGap, text, money, money, st.floats(0, 1), st.floats(0, 1)), max_size=2
+        ).map(tuple),
     )
 )
 def test_what_was_packed_comes_out_again(profile):
@@ -59,6 +64,8 @@ def test_a_profile_of_an_earlier_release_is_read_without_what_it_did_not_keep():
     four = [{}, [], [], [["2026-11-12", "M1", "phone", "service", None]]]
     earlier = zlib.compress(json.dumps(four).encode())
     assert unpacked("c1", earlier) == Profile("c1", MappingProxyType({}), contacts=WHOLE.contacts[:1])
+    named = zlib.compress(json.dumps([*four[:3], [], [], ["Li", "13"]]).encode())
+    assert unpacked("c1", named) == Profile("c1", MappingProxyType({}), name="Li", phone="13")
 
 
 def test_aum_is_all_but_what_the_customer_owes():
