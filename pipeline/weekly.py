@@ -31,6 +31,7 @@ from pipeline.lists.tier_watches import tier_watches
 from pipeline.monitoring.calibration import VERDICTS, asks_for_training, calibration, group_in_words
 from pipeline.monitoring.coverage import coverage, departures
 from pipeline.monitoring.drift import drift
+from pipeline.monitoring.handovers import handovers
 from pipeline.monitoring.load import Staff, call_outcomes, load_figures
 from pipeline.monitoring.matured import Counted, count_matured, keep_matured, read_matured
 from pipeline.progress import log, progress_bar, progress_text, step
@@ -284,6 +285,7 @@ def _extras(
             load_figures(context.settings, scores, staff, snapshot_date),
         ),
         tier_watches=tier_watches(context.settings, context.home, snapshot_date),
+        handovers=handovers(context.settings, tables, scores, publication.managers, snapshot_date),
     )
 
 
