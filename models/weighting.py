@@ -1,7 +1,7 @@
 """Weights that make those who answered resemble all who could have, and figures by such weights."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +59,7 @@ def effective_n(weights: Floats) -> float:
     return float(weights.sum() ** 2 / (weights**2).sum()) if len(weights) else 0.0
 
 
-def weighted_mean(values: Floats, weights: Floats) -> Mean:
+def weighted_mean(values: NDArray[np.floating[Any]], weights: NDArray[np.floating[Any]]) -> Mean:
     """The mean over rows that have a value; its error is linearised: √Σ(w (x − m))² / Σw."""
     has = ~np.isnan(values)
     value, weight = values[has], weights[has]

@@ -1,0 +1,250 @@
+"""The figures of satisfaction of a run, of every branch and of the bank."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from configs.branch_figures.contents import WHOLE_BANK
+from configs.branch_figures.satisfaction import (
+    AnsweringGroup,
+    FactorFigures,
+    ItemFigures,
+    Message,
+    Satisfaction,
+    WaveFigures,
+)
+from configs.branch_rows import BranchFigures
+from configs.settings import Settings
+from models.questionnaires import Reliability, reliability
+from models.weighting import Mean, effective_n, holm, weighted_mean
+from pipeline.artefacts import Home
+from pipeline.satisfaction.answers import MARGINS, OVERALL, Answers, levels_of, read_answers
+from pipeline.satisfaction.drivers import Drivers, drivers_of
+from pipeline.satisfaction.shown import CERTAIN, shown
+from pipeline.tables import Ingested
+
+Floats = NDArray[np.float64]
+
+
+class Compared(NamedTuple):
+    """Of one place and factor: the difference to something else, and its probability of error."""
+
+    difference: float
+    p: float
+
+
+def satisfaction_figures(
+    settings: Settings, home: Home, tables: Ingested, mondays: Sequence[date]
+) -> Iterator[BranchFigures]:
+    """Satisfaction up to the last of these Mondays, of all of which the structure stands.
+
+    Nothing where nobody of the cohort answered.
+    """
+    yield from figures_of(settings, read_answers(settings, home, tables, mondays), mondays[-1])
+
+
+def figures_of(settings: Settings, answers: Answers, snapshot_date: date) -> Iterator[BranchFigures]:
+    """The figures of every branch and of the bank by these answers.
+
+    What drives satisfaction and outflow is of the whole bank: a branch has too few answers for an order of
+    its own.
+    """
+    if not len(answers.rows):
+        return
+    levels = levels_of(settings, answers.rows)
+    drivers = drivers_of(settings, answers, levels)
+    branches = sorted(set(answers.cohort["branch_id"]) - {""})
+    gaps, changes = _gaps(settings, answers, levels, branches), _changes(settings, answers, levels, branches)
+    for branch in (WHOLE_BANK, *branches):
+        place = _Place(settings, answers, levels, branch, drivers)
+        yield BranchFigures(branch, "satisfaction", place.content(snapshot_date, gaps, changes))
+
+
+class _Place:
+    """The figures of one branch, or of the whole bank."""
+
+    def __init__(
+        self, settings: Settings, answers: Answers, levels: pd.DataFrame, branch: str, drivers: Drivers
+    ) -> None:
+        self.settings, self.survey, self.branch, self.drivers = settings, settings.survey, branch, drivers
+        self.least, self.waves = settings.figures.least_customers, answers.waves
+        inside = _inside(answers.rows, branch)
+        self.rows, self.levels = answers.rows[inside], levels[inside]
+        self.cohort = answers.cohort[_inside(answers.cohort, branch)]
+        self.weights = self.rows["weight"].to_numpy(np.float64)
+        self.bank_mean = np.nanmean([
+            weighted_mean(levels[factor.name].to_numpy(), answers.rows["weight"].to_numpy()).mean
+            for factor in self.survey.factors
+        ])  # fmt: skip
+
+    def content(
+        self,
+        snapshot_date: date,
+        gaps: dict[tuple[str, str], Compared],
+        changes: dict[tuple[str, str], Compared],
+    ) -> Satisfaction:
+        factors = tuple(self._factor(factor.name, gaps, changes) for factor in self.survey.factors)
+        overall, respondents = self._mean(self.levels[OVERALL]), len(self.rows)
+        return Satisfaction(
+            str(snapshot_date), str(self.waves[0].begins), self.survey.lowest, self.survey.highest,
+            len(self.cohort), respondents, self._share(respondents, len(self.cohort)),
+            round(effective_n(self.weights), 1), self._messages(factors), shown(overall.mean),
+            shown(overall.low), shown(overall.high), factors, self._groups(), self._items(), self._trend(),
+            self.drivers.structure, self.drivers.derived, self.drivers.outflow,
+        )  # fmt: skip
+
+    def _mean(self, values: "pd.Series[float]") -> Mean:
+        known = int(values.notna().sum())
+        empty = Mean(np.nan, np.nan, np.nan, np.nan)
+        return empty if known < self.least else weighted_mean(values.to_numpy(np.float64), self.weights)
+
+    def _share(self, part: int, whole: int) -> float | None:
+        return round(part / whole, 6) if whole >= self.least else None
+
+    def _reliability(self, factor: str) -> Reliability:
+        items = self.rows[[item.name for item in self.survey.items_of(factor)]].to_numpy(np.float64)
+        return reliability(items if len(items) >= self.least else items[:0])
+
+    def _factor(
+        self, name: str, gaps: dict[tuple[str, str], Compared], changes: dict[tuple[str, str], Compared]
+    ) -> FactorFigures:
+        words = next(factor for factor in self.survey.factors if factor.name == name)
+        mean, scale, driver = self._mean(self.levels[name]), self._reliability(name), self.drivers.of(name)
+        nothing = Compared(np.nan, np.nan)
+        gap, change = (compared.get((self.branch, name), nothing) for compared in (gaps, changes))
+        stated = self.survey.items_of(name, "importance")
+        low, high = driver.left
+        return FactorFigures(
+            name, words.en, words.zh, int(self.levels[name].notna().sum()), shown(mean.mean),
+            shown(mean.low), shown(mean.high), shown(gap.difference), shown(gap.p),
+            shown(change.difference), shown(change.p), self._field(driver.share, mean.mean),
+            shown(scale.cronbach_alpha), shown(scale.low), shown(scale.high),
+            shown(self._mean(self.rows[stated[0].name]).mean) if stated else None,
+            driver.derived, driver.outflow, shown(low), shown(high),
+        )  # fmt: skip
+
+    def _field(self, share: float, mean: float) -> str:
+        """Importance against that of an average factor, performance against the bank's average level.
+
+        The four fields of importance-performance analysis (Martilla, James 1977, Journal of Marketing 41).
+        """
+        if np.isnan(share) or np.isnan(mean):
+            return ""
+        if share * len(self.survey.factors) >= 1:
+            return "improve" if mean < self.bank_mean else "keep"
+        return "later" if mean < self.bank_mean else "enough"
+
+    def _messages(self, factors: Sequence[FactorFigures]) -> tuple[Message, ...]:
+        """What matters most, the gravest first; never what noise may have made."""
+        if len(self.rows) < self.least:
+            return (Message("few", ""),)
+        below = [one for one in factors if one.gap is not None and one.gap < 0 and (one.gap_p or 0) < CERTAIN
+                 and one.gap_p is not None]  # fmt: skip
+        messages = [Message("below", one.factor) for one in sorted(below, key=lambda one: one.gap or 0)]
+        if self.branch and not below:
+            messages.append(Message("level", ""))
+        derived = [one for one in factors if one.derived]
+        if derived and self.drivers.derived and self.drivers.derived.p < CERTAIN:
+            first = max(derived, key=lambda one: one.derived.share if one.derived else 0)
+            messages.append(Message("driver", first.factor))
+        outflow = [one for one in factors if one.outflow and one.outflow.clear and one.outflow.step < 0]
+        if outflow:
+            first = max(outflow, key=lambda one: one.outflow.share if one.outflow else 0)
+            messages.append(Message("outflow", first.factor))
+        elif self.drivers.outflow:
+            messages.append(Message("no_outflow", ""))
+        return tuple(messages)
+
+    def _groups(self) -> tuple[AnsweringGroup, ...]:
+        groups = []
+        for margin in MARGINS:
+            numbers = self.cohort[margin].value_counts()
+            for group in sorted(numbers.index):
+                answered = (self.rows[margin] == group).to_numpy()
+                weight = float(self.weights[answered].mean()) if answered.sum() >= self.least else np.nan
+                cohort, number = int(numbers[group]), int(answered.sum())
+                groups.append(
+                    AnsweringGroup(margin, group, cohort, number, self._share(number, cohort), shown(weight))
+                )
+        return tuple(groups)
+
+    def _items(self) -> tuple[ItemFigures, ...]:
+        figures = []
+        for factor in self.survey.factors:
+            scale = self._reliability(factor.name)
+            for place, item in enumerate(self.survey.items_of(factor.name)):
+                known, mean = int(self.rows[item.name].notna().sum()), self._mean(self.rows[item.name]).mean
+                figures.append(
+                    ItemFigures(
+                        item.name, factor.name, item.reversed, known, shown(mean),
+                        shown(scale.item_total[place]), shown(scale.without[place]),
+                        item.name in self.drivers.against,
+                    )
+                )  # fmt: skip
+        return tuple(figures)
+
+    def _trend(self) -> tuple[WaveFigures, ...]:
+        trend = []
+        for place, wave in enumerate(self.waves):
+            of_wave = self.rows["wave"] == place
+            cohort, number = int((self.cohort["wave"] == place).sum()), int(of_wave.sum())
+            overall = self._mean(self.levels[OVERALL].where(of_wave))
+            levels = (self.levels[factor.name].where(of_wave) for factor in self.survey.factors)
+            means = tuple(shown(self._mean(level).mean) for level in levels)
+            trend.append(
+                WaveFigures(wave.name, cohort, number, shown(overall.mean), shown(overall.low),
+                            shown(overall.high), means)
+            )  # fmt: skip
+        return tuple(trend)
+
+
+def _inside(frame: pd.DataFrame, branch: str) -> "pd.Series[bool]":
+    return frame["branch_id"] == branch if branch else pd.Series(True, frame.index)
+
+
+def _gaps(
+    settings: Settings, answers: Answers, levels: pd.DataFrame, branches: Sequence[str]
+) -> dict[tuple[str, str], Compared]:
+    """By branch and factor the distance to all other branches."""
+    inside = {branch: _inside(answers.rows, branch).to_numpy() for branch in branches}
+    return _compare(settings, answers, levels, {branch: (flags, ~flags) for branch, flags in inside.items()})
+
+
+def _changes(
+    settings: Settings, answers: Answers, levels: pd.DataFrame, branches: Sequence[str]
+) -> dict[tuple[str, str], Compared]:
+    """By branch, or the bank, and factor the change from the last wave but one to the newest."""
+    wave, newest = answers.rows["wave"].to_numpy(), len(answers.waves) - 1
+    pairs = {}
+    for branch in (WHOLE_BANK, *branches):
+        inside = _inside(answers.rows, branch).to_numpy()
+        pairs[branch] = (inside & (wave == newest), inside & (wave == newest - 1))
+    return _compare(settings, answers, levels, pairs)
+
+
+def _compare(
+    settings: Settings,
+    answers: Answers,
+    levels: pd.DataFrame,
+    pairs: dict[str, tuple[NDArray[np.bool_], NDArray[np.bool_]]],
+) -> dict[tuple[str, str], Compared]:
+    """By key and factor the difference of two weighted means, by a normal test, corrected for all at once."""
+    weights, least = answers.rows["weight"].to_numpy(np.float64), settings.figures.least_customers
+    keys, differences, errors = [], [], []
+    for key, sides in pairs.items():
+        for factor in settings.survey.factors:
+            values = levels[factor.name].to_numpy(np.float64)
+            known = [side & ~np.isnan(values) for side in sides]
+            if min(side.sum() for side in known) < max(least, 2):
+                continue
+            first, second = (weighted_mean(values[side], weights[side]) for side in known)
+            keys.append((key, factor.name))
+            differences.append(first.mean - second.mean)
+            errors.append(float(np.hypot(first.error, second.error)))
+    p = holm(2 * stats.norm.sf(np.abs(differences) / np.maximum(errors, 1e-12))) if keys else np.zeros(0)
+    return {key: Compared(*pair) for key, pair in zip(keys, zip(differences, p, strict=True), strict=True)}
