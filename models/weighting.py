@@ -59,16 +59,24 @@ def effective_n(weights: Floats) -> float:
     return float(weights.sum() ** 2 / (weights**2).sum()) if len(weights) else 0.0
 
 
-def weighted_mean(values: NDArray[np.floating[Any]], weights: NDArray[np.floating[Any]]) -> Mean:
-    """The mean over rows that have a value; its error is linearised: √Σ(w (x − m))² / Σw."""
+def weighted_mean(
+    values: NDArray[np.floating[Any]], weights: NDArray[np.floating[Any]], customers: NDArray[np.int64]
+) -> Mean:
+    """The mean over rows that have a value; ``customers`` numbers whose row it is, for one may have several.
+
+    The error is linearised and by customer: √Σ(Σ w (x − m))² / Σw, the inner sum over a customer's rows
+    (Binder 1983, International Statistical Review 51).
+    """
     has = ~np.isnan(values)
     value, weight = values[has], weights[has]
-    if len(value) < 2 or weight.sum() <= 0:
+    rows_of = np.bincount(customers[has])
+    count = int((rows_of > 0).sum())
+    if count < 2 or weight.sum() <= 0:
         return Mean(np.nan, np.nan, np.nan, np.nan)
     mean = float(np.average(value, weights=weight))
-    error = float(np.sqrt(((weight * (value - mean)) ** 2).sum()) / weight.sum())
-    error *= float(np.sqrt(len(value) / (len(value) - 1)))
-    half = float(stats.t.ppf(0.975, len(value) - 1)) * error
+    moved = np.bincount(customers[has], weight * (value - mean))
+    error = float(np.sqrt((moved**2).sum() * count / (count - 1)) / weight.sum())
+    half = float(stats.t.ppf(0.975, count - 1)) * error
     return Mean(mean, mean - half, mean + half, error)
 
 

@@ -35,6 +35,7 @@ from pipeline.monitoring.handovers import handovers
 from pipeline.monitoring.load import Staff, call_outcomes, load_figures
 from pipeline.monitoring.matured import Counted, count_matured, keep_matured, read_matured
 from pipeline.progress import log, progress_bar, progress_text, step
+from pipeline.satisfaction.figures import satisfaction_figures
 from pipeline.scoring.profiles import profiles
 from pipeline.scoring.reasons import Models, last_published
 from pipeline.scoring.score import Publication, score
@@ -283,6 +284,7 @@ def _extras(
             with_expected(structured, context.settings, home, mondays),
             product_figures(context.settings, home, tables, mondays, held),
             load_figures(context.settings, scores, staff, snapshot_date),
+            satisfaction_figures(context.settings, home, tables, mondays),
         ),
         tier_watches=tier_watches(context.settings, context.home, snapshot_date),
         handovers=handovers(context.settings, tables, scores, publication.managers, snapshot_date),

@@ -28,8 +28,6 @@ from pipeline.satisfaction.drivers import Drivers, drivers_of
 from pipeline.satisfaction.shown import CERTAIN, shown
 from pipeline.tables import Ingested
 
-Floats = NDArray[np.float64]
-
 
 class Compared(NamedTuple):
     """Of one place and factor: the difference to something else, and its probability of error."""
@@ -77,10 +75,14 @@ class _Place:
         self.rows, self.levels = answers.rows[inside], levels[inside]
         self.cohort = answers.cohort[_inside(answers.cohort, branch)]
         self.weights = self.rows["weight"].to_numpy(np.float64)
-        self.bank_mean = np.nanmean([
-            weighted_mean(levels[factor.name].to_numpy(), answers.rows["weight"].to_numpy()).mean
-            for factor in self.survey.factors
-        ])  # fmt: skip
+        self.customers = numbered(self.rows)
+        everybody = numbered(answers.rows), answers.rows["weight"].to_numpy(np.float64)
+        self.bank_mean = np.nanmean(
+            [
+                weighted_mean(levels[factor.name].to_numpy(np.float64), everybody[1], everybody[0]).mean
+                for factor in self.survey.factors
+            ]
+        )
 
     def content(
         self,
@@ -99,15 +101,20 @@ class _Place:
         )  # fmt: skip
 
     def _mean(self, values: "pd.Series[float]") -> Mean:
-        known = int(values.notna().sum())
+        known = len(np.unique(self.customers[values.notna()]))
         empty = Mean(np.nan, np.nan, np.nan, np.nan)
-        return empty if known < self.least else weighted_mean(values.to_numpy(np.float64), self.weights)
+        return (
+            empty
+            if known < self.least
+            else weighted_mean(values.to_numpy(np.float64), self.weights, self.customers)
+        )
 
     def _share(self, part: int, whole: int) -> float | None:
         return round(part / whole, 6) if whole >= self.least else None
 
     def _reliability(self, factor: str) -> Reliability:
-        items = self.rows[[item.name for item in self.survey.items_of(factor)]].to_numpy(np.float64)
+        newest = self.rows.drop_duplicates("customer_id", keep="last")
+        items = newest[[item.name for item in self.survey.items_of(factor)]].to_numpy(np.float64)
         return reliability(items if len(items) >= self.least else items[:0])
 
     def _factor(
@@ -141,21 +148,23 @@ class _Place:
 
     def _messages(self, factors: Sequence[FactorFigures]) -> tuple[Message, ...]:
         """What matters most, the gravest first; never what noise may have made."""
-        if len(self.rows) < self.least:
+        if self.rows["customer_id"].nunique() < self.least:
             return (Message("few", ""),)
-        below = [one for one in factors if one.gap is not None and one.gap < 0 and (one.gap_p or 0) < CERTAIN
-                 and one.gap_p is not None]  # fmt: skip
-        messages = [Message("below", one.factor) for one in sorted(below, key=lambda one: one.gap or 0)]
+        below = [figures for figures in factors if _clearly_below(figures)]
+        below.sort(key=lambda figures: figures.gap or 0)
+        messages = [Message("below", figures.factor) for figures in below]
         if self.branch and not below:
             messages.append(Message("level", ""))
-        derived = [one for one in factors if one.derived]
-        if derived and self.drivers.derived and self.drivers.derived.p < CERTAIN:
-            first = max(derived, key=lambda one: one.derived.share if one.derived else 0)
-            messages.append(Message("driver", first.factor))
-        outflow = [one for one in factors if one.outflow and one.outflow.clear and one.outflow.step < 0]
-        if outflow:
-            first = max(outflow, key=lambda one: one.outflow.share if one.outflow else 0)
-            messages.append(Message("outflow", first.factor))
+        drives = {figures.factor: figures.derived.share for figures in factors if figures.derived}
+        if drives and self.drivers.derived and self.drivers.derived.p < CERTAIN:
+            messages.append(Message("driver", max(drives, key=drives.__getitem__)))
+        leaving = {
+            figures.factor: figures.outflow.share
+            for figures in factors
+            if figures.outflow and figures.outflow.clear and figures.outflow.step < 0
+        }
+        if leaving:
+            messages.append(Message("outflow", max(leaving, key=leaving.__getitem__)))
         elif self.drivers.outflow:
             messages.append(Message("no_outflow", ""))
         return tuple(messages)
@@ -203,6 +212,17 @@ class _Place:
         return tuple(trend)
 
 
+def numbered(rows: pd.DataFrame) -> NDArray[np.int64]:
+    """Per row the number of its customer."""
+    return pd.factorize(rows["customer_id"])[0].astype(np.int64)
+
+
+def _clearly_below(figures: FactorFigures) -> bool:
+    return (
+        figures.gap is not None and figures.gap < 0 and figures.gap_p is not None and figures.gap_p < CERTAIN
+    )
+
+
 def _inside(frame: pd.DataFrame, branch: str) -> "pd.Series[bool]":
     return frame["branch_id"] == branch if branch else pd.Series(True, frame.index)
 
@@ -235,14 +255,15 @@ def _compare(
 ) -> dict[tuple[str, str], Compared]:
     """By key and factor the difference of two weighted means, by a normal test, corrected for all at once."""
     weights, least = answers.rows["weight"].to_numpy(np.float64), settings.figures.least_customers
+    customers = numbered(answers.rows)
     keys, differences, errors = [], [], []
     for key, sides in pairs.items():
         for factor in settings.survey.factors:
             values = levels[factor.name].to_numpy(np.float64)
             known = [side & ~np.isnan(values) for side in sides]
-            if min(side.sum() for side in known) < max(least, 2):
+            if min(len(np.unique(customers[side])) for side in known) < max(least, 2):
                 continue
-            first, second = (weighted_mean(values[side], weights[side]) for side in known)
+            first, second = (weighted_mean(values[side], weights[side], customers[side]) for side in known)
             keys.append((key, factor.name))
             differences.append(first.mean - second.mean)
             errors.append(float(np.hypot(first.error, second.error)))
