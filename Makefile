@@ -170,8 +170,9 @@ bench-gates: $(READY) ## good and planted weeks of three made-up banks before th
 bench-alive: $(READY) ## bookings alone: the model beside BG/NBD and two rules on three logs: data/bench/alive.json  (BENCH_ALIVE_ARGS)
 	$(PYTHON) -m benchmarks.alive $(BENCH_ALIVE_ARGS)
 
-bench-pages: $(READY) ## pages of a bank with a million customers: data/bench/pages.json  (BENCH_PAGES_ARGS)
+bench-pages: $(READY) ## pages of a bank with a million customers: data/bench/pages.json, bank_page.json  (BENCH_PAGES_ARGS)
 	$(PYTHON) -m benchmarks.pages $(BENCH_PAGES_ARGS)
+	$(PYTHON) -m benchmarks.bank_page
 
 bench-serve: $(READY) ## one customer's risk over HTTP beside bare FastAPI and MLflow's server: data/bench/serve.json  (BENCH_SERVE_ARGS)
 	$(PYTHON) -m benchmarks.serve $(BENCH_SERVE_ARGS)

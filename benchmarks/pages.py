@@ -115,7 +115,7 @@ def measure(bank: Bank, url: str) -> dict[str, Any]:
     for name, path in pages.items():
         with TestClient(create_app(service), cookies={"attrition-session": token}) as client:
             client.get("/style.css")
-            asked = [_ask(client, path(k)) for k in range(AGAIN + 1)]
+            asked = [timed(client, path(k)) for k in range(AGAIN + 1)]
         wall, cpu, sizes = zip(*asked, strict=True)
         found[name] = {
             "first_ms": wall[0],
@@ -128,7 +128,7 @@ def measure(bank: Bank, url: str) -> dict[str, Any]:
     return found
 
 
-def _ask(client: TestClient, path: str) -> tuple[float, float, int]:
+def timed(client: TestClient, path: str) -> tuple[float, float, int]:
     """Milliseconds until the answer, those of the processor, and the size of the answer."""
     begun, worked = time.perf_counter(), time.process_time()
     answer = client.get(path)

@@ -38,7 +38,7 @@ class Plot:
     height: int
     step: float
     steps: int
-    left, top, bottom = 66, 12, 26
+    left, top, bottom = 78, 12, 26
 
     @property
     def ticks(self) -> list[tuple[float, float]]:

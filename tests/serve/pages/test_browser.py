@@ -33,6 +33,7 @@ QUIET = ["--no-sandbox", "--disable-background-networking", "--disable-component
 ROLES = {
     "manager": {"role": "manager", "manager_id": "M1"},
     "branch_head": {"role": "branch_head", "branch_id": "B1"},
+    "head_office": {"role": "head_office"},
     "admin": {"role": "admin"},
 }
 PAGES = [
@@ -48,6 +49,11 @@ PAGES = [
     ("manager", "/effect"),
     ("branch_head", "/branches/B1"),
     ("branch_head", "/branches/B1/list"),
+    ("branch_head", "/branches/B1/figures/movement"),
+    ("branch_head", "/branches/B1/portfolio?tier=wealth"),
+    ("head_office", "/bank"),
+    ("head_office", "/bank/structure"),
+    ("head_office", "/branches/B1/figures/satisfaction"),
     ("admin", "/branches"),
     ("admin", "/effect"),
     ("admin", "/model"),

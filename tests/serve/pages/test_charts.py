@@ -26,10 +26,10 @@ def test_axes_end_on_a_round_number_at_or_above_the_highest(highest, values):
 
 def test_classes_lie_one_upon_another():
     """Two weeks; 1 then 3 below, 1 and 1 above, of at most 4: the second begins where the first ends."""
-    axes = charts.plot(4, width=174, height=138)  # 100 points high and, from 66, 100 wide
+    axes = charts.plot(4, width=186, height=138)  # 100 points high and, from 78, 100 wide
     assert charts.stacked({"demand": [1, 3], "term": [1, 1]}, axes) == {
-        "demand": "M66 87L166 37L166 112L66 112Z",
-        "term": "M66 62L166 12L166 37L66 87Z",
+        "demand": "M78 87L178 37L178 112L78 112Z",
+        "term": "M78 62L178 12L178 37L78 87Z",
     }
 
 
