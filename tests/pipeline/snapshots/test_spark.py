@@ -22,6 +22,8 @@ from pipeline.demo_bank import write_demo_bank
 from pipeline.ingest.ingest import ingest
 from pipeline.snapshots import spark
 from pipeline.snapshots.build import build_snapshots
+from pipeline.structure.facts import KINDS as STRUCTURE_KINDS
+from pipeline.structure.facts import StructureTask
 from tests.folders import bytes_below
 from tests.pipeline.conftest import LAST_MONDAY, made_up_bank
 from tests.servers import needed
@@ -96,6 +98,18 @@ def test_a_missing_java_is_named(tmp_path, monkeypatch):
     missing = f"Java 17 or newer, and there is none in JAVA_HOME={tmp_path}"
     with pytest.raises(ConfigError, match=missing), spark.session("local[2]"):
         pass
+
+
+def test_the_structure_on_spark_has_every_byte_of_a_local_one(small, context, tmp_path):
+    here = StructureTask(
+        small.tables, tuple(SNAPSHOTS[-2:]), tmp_path / "here", small.settings, STRUCTURE_KINDS, None
+    )
+    for bucket in range(small.tables.buckets):
+        here(bucket)
+    away = replace(here, drafts=tmp_path / "spark")
+    spark.over_buckets(context, away, small.tables.buckets, lambda *_: None)
+    assert bytes_below(away.drafts, "*.parquet") == bytes_below(here.drafts, "*.parquet")
+    assert len(bytes_below(away.drafts, "*.parquet")) == 2 * 2 * small.tables.buckets
 
 
 def test_results_come_in_the_order_of_the_buckets(context):
