@@ -37,13 +37,14 @@ from features.weight import base_aum, rows_before
 
 Part = tuple[Ints, Ints, Ints]  # days, positions of customers, and minor units
 # Of the rows of a Monday: raised whenever one byte of them changes for the same tables and settings.
-STRUCTURE_VERSION = 3
+STRUCTURE_VERSION = 4
 BRIDGE_WEEKS = (1, 4, 13, 52)  # weeks before a Monday
 PARTS = ("inflow", "outflow", "bank", "market", "exchange", "waiting", "unexplained")
 TABLES_READ = ("customers", "assignments", "households", "transactions", "holdings", "labels")
 VALUED_WITHIN = 92  # days within which a booking must have moved a balance: a quarter, for who values by it
 BASE_RATE = 10**8  # the rate of the base currency, in the unit of ``to_base``
 ROUNDED = 2  # minor units by which a revalued row may differ from its price times its units
+STEP = 10**6  # unit price, as tables hold it, at which the smallest part of a unit is worth a minor unit
 
 _INFLOW, _OUTFLOW = (
     next(measure for measure in MEASURES if measure.name == name) for name in ("inflow", "outflow")
@@ -111,12 +112,14 @@ def _moves(entities: Entities, calendar: Calendar, changes: BalanceChanges) -> t
     settled = _settled_on(flows, rows)
     by_rate, in_other = _rate_moves(flows, settled, rows)
     when = np.concatenate([bookings.customer[flow] * FOREVER + settled, rows.customer * FOREVER + rows.day])
-    revalued = (rows.columns["units"] > 0) | (rows.columns["to_base"] != BASE_RATE)
-    day, (left, valued) = _sums(
-        when, np.append(-amount[flow] - by_rate, change - market), np.append(in_other, revalued)
+    units, price = rows.columns["units"], rows.columns["unit_price"]
+    revalued = (units > 0) | (rows.columns["to_base"] != BASE_RATE) | (market != 0)
+    slack = ROUNDED * revalued + np.where(units > 0, -(-price // STEP), 0)
+    day, (left, most) = _sums(
+        when, np.append(-amount[flow] - by_rate, change - market), np.append(ROUNDED * in_other, slack)
     )
-    # Each price and rate is rounded, and so is each booking in another currency: no money is missing there.
-    rounding = np.where(np.abs(left) <= ROUNDED * valued, left, 0)
+    # Prices, rates, units and bookings in another currency are each rounded: no money is missing there.
+    rounding = np.where(np.abs(left) <= most, left, 0)
     customer, day = np.divmod(day, FOREVER)
 
     def booked(measure: Measure, values: Ints) -> Part:

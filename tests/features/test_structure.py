@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from math import ceil
 from typing import Any
 
 import pytest
@@ -36,7 +37,7 @@ class Moves:
 
     def __init__(self, one: Customer) -> None:
         self.one, self.parts = one, Counter[tuple[str, date]]()
-        left, revalued_rows = Counter[date](), Counter[date]()
+        left, slack = Counter[date](), Counter[date]()
         for row in one.rows["transactions"]:
             day, amount = row["booked_at"].date(), minor(row["amount_base"])
             if is_flow(row):
@@ -45,7 +46,7 @@ class Moves:
                 settled = self.settled(day)
                 by_rate = self.by_rate(row, settled)
                 self.parts["exchange", settled] += by_rate
-                revalued_rows[settled] += row["amount"] != row["amount_base"]
+                slack[settled] += 2 * (row["amount"] != row["amount_base"])
                 left[settled] -= amount + by_rate
                 self.parts["waiting", day] -= amount
                 self.parts["waiting", settled] += amount
@@ -61,10 +62,13 @@ class Moves:
                     self.parts["market", row["valued_on"]] += price - old
                     self.parts["exchange", row["valued_on"]] += rate - price
                 left[row["valued_on"]] += minor(row["balance_base"]) - rate
-                revalued_rows[row["valued_on"]] += (row["units"] or 0) > 0 or row["to_base"] != 1
+                priced = (row["units"] or 0) > 0
+                slack[row["valued_on"]] += 2 * (priced or row["to_base"] != 1 or rate != old)
+                # A ten-thousandth of a unit in cents, rounded up; no price is one of nothing.
+                slack[row["valued_on"]] += ceil((row["unit_price"] or 0) / 100) if priced else 0
                 before = row
         for day, amount in left.items():
-            name = "market" if abs(amount) <= 2 * revalued_rows[day] else "unexplained"
+            name = "market" if abs(amount) <= slack[day] else "unexplained"
             self.parts[name, day] += amount
 
     def by_rate(self, booking: Row, settled: date) -> int:
