@@ -61,7 +61,8 @@ class TierWatch:
     ``watched_since`` and ``falls_on`` are last days of months, ``days`` those left of the running one, the
     Monday included. ``average_minor`` is its average AUM if nothing comes or goes, ``needed_minor`` what that
     lacks. ``saved_by_minor`` is the sum that saves the tier if it comes on the Monday and stays for these
-    days. Both are 0 where nothing is missing. ``falls_to`` is the tier that follows otherwise.
+    days. Both are 0 where nothing is missing. ``falls_to`` is the tier that follows otherwise: the
+    same one where the money that is there is enough, this month or the next.
     """
 
     customer_id: str

@@ -45,9 +45,11 @@ def tier_columns(balances: Balances, base: SnapshotArray, settings: Settings) ->
     """(snapshot × customer) each: ``tier`` as ``tier_places``, and by monthly averages how near the fall is.
 
     ``months_below`` are closed months in a row below the tier's bound, 0 in the lowest tier. ``falls_to`` is
-    the place of the tier that follows if nothing comes or goes. ``month_average_minor`` is what the average
-    of the running month will be then, rounded down, and ``needed_minor`` what it lacks. ``saved_by_minor`` is
-    the smallest sum that, come on the Monday and kept to the month's end, makes the average reach the bound.
+    the place of the tier that follows if nothing comes or goes: the same one where this month's average or,
+    while months are left, the AUM of the Monday reaches the bound. ``month_average_minor`` is what the
+    average of the running month will be then, rounded down, and ``needed_minor`` what it lacks.
+    ``saved_by_minor`` is the smallest sum that, come on the Monday and kept to the month's end, makes the
+    average reach the bound.
     Both are 0 where nothing is missing.
     """
     if settings.tier_rule.kind == "threshold":
@@ -67,15 +69,15 @@ def tier_columns(balances: Balances, base: SnapshotArray, settings: Settings) ->
     left = (starts[running + 1] - snapshots)[:, None]
     expected = so_far + aum * left  # AUM × days of the whole month if nothing comes or goes
     lacking = np.where(tier > 0, np.maximum(minor[tier] * length - expected, 0), 0)
-    best = np.minimum(_level(expected, length, minor), tier - 1)
-    later = np.minimum(_level(aum, np.ones_like(left), minor), tier - 1)
+    best = np.minimum(_level(expected, length, minor), tier)
+    later = np.minimum(_level(aum, np.ones_like(left), minor), tier)
     best = np.where(count + 1 < rule.months_to_fall, np.maximum(best, later), best)
     for back in range(1, rule.months_to_fall):
         best = np.where(back <= count, np.maximum(best, levels[running - back]), best)
     return {
         "tier": np.where(np.isnan(base), NO_TIER, tier),
         "months_below": np.where(np.isnan(base), 0, count),
-        "falls_to": np.maximum(best, 0),
+        "falls_to": best,
         "month_average_minor": expected // length,
         "needed_minor": -(-lacking // length),
         "saved_by_minor": -(-lacking // left),

@@ -50,12 +50,16 @@ def watched_path(watch: TierWatch) -> str:
 
 def watch_in_words(watch: TierWatch, run: Run, words: Wording) -> str:
     """Since when, when and where to the tier falls, and what saves it."""
-    since = "watched.since" if watch.watched_since < run.snapshot_date else "watched.soon"
+    kept = watch.falls_to == watch.tier
+    if watch.watched_since < run.snapshot_date:
+        since = "watched.since.kept" if kept else "watched.since"
+    else:
+        since = "watched.soon.kept" if kept else "watched.soon"
     tiers = {"tier": words.term("tier", watch.tier), "falls_to": words.term("tier", watch.falls_to)}
     days = {"since": words.day(watch.watched_since), "falls_on": words.day(watch.falls_on)}
     left = {"end": words.day(run.snapshot_date + timedelta(days=watch.days - 1)), "days": watch.days}
     amount = f"{watch.saved_by_minor / 100:,.2f} {run.base_currency}"
-    saved = "watched.saved_by" if watch.saved_by_minor else "watched.kept"
+    saved = ("watched.later" if kept else "watched.saved_by") if watch.saved_by_minor else "watched.kept"
     monday = words.day(run.snapshot_date)
     return f"{words(since, **tiers, **days)} {words(saved, amount=amount, monday=monday, **left)}"
 
@@ -73,8 +77,8 @@ def _watched_page(request: Request, access: Access, run: str, owner: ListOwner, 
             rows=page,
             profiles=session.profiles(numbers),
             recorded=contacts.of_run(session.connection, session.run.run_id, numbers),
-            missing=sum(watch.saved_by_minor for watch in watches),
-            safe=sum(not watch.saved_by_minor for watch in watches),
+            missing=sum(watch.saved_by_minor for watch in watches if watch.falls_to != watch.tier),
+            kept=sum(watch.falls_to == watch.tier for watch in watches),
             month_end=session.run.snapshot_date + timedelta(days=watches[0].days - 1) if watches else None,
             total=len(watches),
             after=after,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, case, select
 
 from configs.branch_rows import TierWatch
 from serve.store import tables
@@ -15,12 +15,14 @@ from serve.store.rows import values_of
 def watched(session: ReadSession, owner: ListOwner) -> tuple[TierWatch, ...]:
     """The watched customers of a portfolio.
 
-    Who falls soonest comes first, and on one day whoever has most money. Who wants no more calls is left out
+    Who falls soonest comes first, and on one day whoever has most money; who keeps the tier with the money
+    that is there comes last. Who wants no more calls is left out
     from the moment that is recorded.
     """
     watches, opted_out = tables.tier_watches, select(tables.opt_outs.c.customer_id)
     query = session.of(watches).where(owner.holds(watches), watches.c.customer_id.not_in(opted_out))
-    order = watches.c.falls_on, watches.c.average_minor.desc(), watches.c.customer_id
+    kept = case((watches.c.falls_to == watches.c.tier, 1), else_=0)
+    order = kept, watches.c.falls_on, watches.c.average_minor.desc(), watches.c.customer_id
     return tuple(_watches(session, query.order_by(*order)))
 
 

@@ -134,6 +134,20 @@ def test_the_sum_that_saves_the_tier_saves_it_and_a_cent_less_does_not(
         assert june["months_below"].tolist() == [[count]]
 
 
+def test_money_that_is_back_keeps_the_tier_from_the_next_month_on(
+    entities_of: Any, bank_settings: Settings
+) -> None:
+    """Watched with 800,000 since February; a million and a half is back on May 25, too late for May."""
+    rows = [held("demand", date(2023, 1, 1), 1_200_000), held("demand", date(2023, 2, 1), 800_000)]
+    rows.append(held("demand", date(2023, 5, 25), 1_500_000))
+    found = columns(entities_of(holdings=rows), [date(2023, 5, 29)], by_month(bank_settings))
+    # 24 × 800,000 + 7 × 1.5 million of 31 million: 1.3 million are missing, and 3 days are left.
+    assert {name: of[0, 0] for name, of in found.items()} | {"month_average_minor": 0} == {
+        "tier": 2, "months_below": 3, "falls_to": 2, "month_average_minor": 0,
+        "needed_minor": 4_193_549, "saved_by_minor": 43_333_334,
+    }  # fmt: skip
+
+
 def test_a_late_row_changes_the_mondays_after_it_was_known(entities_of: Any, bank_settings: Settings) -> None:
     """What left on February 1 is known on May 10: until then nobody is watched."""
     late = held("demand", date(2023, 2, 1), 800_000) | {"known_on": date(2023, 5, 10)}
@@ -143,7 +157,7 @@ def test_a_late_row_changes_the_mondays_after_it_was_known(entities_of: Any, ban
         cohort.to_pylist()[0] for _, cohort, _ in build(entities, mondays, HISTORY, by_month(bank_settings))
     ]
     shown = [(row["tier"], row["months_below"], row["falls_to"], row["saved_by_minor"]) for row in cohorts]
-    assert shown == [("wealth", 0, "affluent", 0), ("wealth", 3, "affluent", 36_470_589)]
+    assert shown == [("wealth", 0, "wealth", 0), ("wealth", 3, "affluent", 36_470_589)]
     ((_, cohort, _),) = build(entities, mondays[1:], HISTORY, bank_settings)
     assert "months_below" not in cohort.column_names
 

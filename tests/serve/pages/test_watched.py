@@ -21,7 +21,7 @@ WATCHES = (
     # customer, branch, manager, tier, falls to, since, on, days, average, needed, saved by
     TierWatch("c1", "B1", "M1", "wealth", "affluent", SINCE, JANUARY, 15, 700_000_00, 300_000_00, 600_000_01),
     TierWatch("c2", "B1", "M1", "wealth", "affluent", SOON, FEBRUARY, 15, 900_000_00, 100_000_00, 200_000_00),
-    TierWatch("c3", "B1", None, "wealth", "affluent", SINCE, JANUARY, 15, 800_000_00, 0, 0),
+    TierWatch("c3", "B1", None, "wealth", "wealth", SINCE, JANUARY, 15, 800_000_00, 0, 0),
     TierWatch("x4", "B1", "M1", "affluent", "mass", SINCE, JANUARY, 15, 300_000_00, 200_000_00, 400_000_00),
     TierWatch("c5", "B2", "M2", "wealth", "affluent", SINCE, JANUARY, 15, 700_000_00, 1_00, 2_00),
 )
@@ -50,7 +50,7 @@ def numbers(answer):
 
 def test_who_falls_soonest_comes_first_and_then_who_has_most(client, bearer):
     head = bearer("branch_head", branch_id="B1")
-    assert numbers(client.get("/v1/branches/B1/watched", headers=head)) == ["c3", "c1", "x4", "c2"]
+    assert numbers(client.get("/v1/branches/B1/watched", headers=head)) == ["c1", "x4", "c2", "c3"]
     manager = bearer("manager", manager_id="M1")
     answer = client.get("/v1/managers/M1/watched?limit=1&money=text", headers=manager).json()
     assert answer["customers"] == [
