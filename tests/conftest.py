@@ -352,6 +352,7 @@ def bank_settings() -> Settings:
             "dormant_floor": 50_000,
         },
         "features": {"windows": [4, 13, 26, 52], "large_amount": 500_000},
+        "tier_rule": {"kind": "threshold"},
     }
     return load_settings("demo", pinned)
 

@@ -10,7 +10,7 @@ import pytest
 from configs.settings import Settings
 from features.build import build, build_labels
 from features.engine import compact_history as module
-from features.engine.compact_history import COMPACTED, compact_rows, lookback_days
+from features.engine.compact_history import COMPACTED, compact_rows, kept_days
 from features.engine.entities import FOREVER, Entities, Rows, day_number, make_entities
 from tests.test_no_leakage import digest
 
@@ -38,7 +38,7 @@ def differs(seed: int, draw_bank: Any, tables_of: Any, settings: Settings) -> bo
     monday = drawn.history_from + timedelta(days=(drawn.data_through - drawn.history_from).days // 7 * 7 - 56)
     snapshots = [monday - timedelta(weeks=5), monday]
     entities = make_entities(tables_of(drawn.bank))
-    before = day_number(snapshots[0]) - lookback_days(settings)
+    before = day_number(snapshots[0]) - kept_days(settings)
     compacted = compact(entities, before)
     assert sum(map(len, compacted.tables.values())) <= sum(map(len, entities.tables.values()))
     return look(entities, drawn, snapshots, settings) != look(compacted, drawn, snapshots, settings)
@@ -47,6 +47,14 @@ def differs(seed: int, draw_bank: Any, tables_of: Any, settings: Settings) -> bo
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_same_bytes(seed, draw_bank, tables_of, bank_settings):
     assert not differs(seed, draw_bank, tables_of, bank_settings)
+
+
+def test_the_same_bytes_where_months_decide_the_tier(draw_bank, tables_of, bank_settings):
+    """The months looked at reach further back than any window."""
+    rule = bank_settings.tier_rule.model_copy(update={"kind": "monthly_average"})
+    by_month = bank_settings.model_copy(update={"tier_rule": rule})
+    assert kept_days(by_month) > kept_days(bank_settings)
+    assert not any(differs(seed, draw_bank, tables_of, by_month) for seed in (40, 41))
 
 
 @pytest.mark.parametrize("kept", ["first", "last", "unsettled"])
