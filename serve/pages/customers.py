@@ -18,6 +18,7 @@ from serve.pages.outcomes import blank, may_correct
 from serve.pages.page import Page, RunId, asked_run, language_of, show_run
 from serve.pages.watched import watch_in_words, watched_path
 from serve.store import alert_feedback, contacts, portfolio, tables
+from serve.store.households import other_members
 from serve.store.read_session import ReadSession
 from serve.store.tier_watches import watch_of
 from serve.texts.service import contact_due
@@ -63,6 +64,8 @@ def customer_page(
         held = profile.aum_by_class if profile else {}
         classes = {name: held[name] for name in PRODUCT_CLASSES if name in held and name != "loan"}
         decision = session.decisions([customer_id]).get(customer_id)
+        household = other_members(session, [score]).get(customer_id, ())
+        access.about(customer_id, *(member.customer_id for member in household))
         of_run = session.run.run_id
         verdict = alert_feedback.newest_of(session.connection, of_run, [customer_id]).get(customer_id)
         listed = decision is not None and decision.rank is not None
@@ -84,6 +87,7 @@ def customer_page(
             form=blank(session, access, score, zone),
             watch_in_words=watch_in_words(watch, session.run, words) if watch else "",
             decision=decision,
+            household=household,
             list_path=_list_path(decision) if listed and decision else "",
             feedback=verdict.feedback if verdict else "",
             history=session.history(customer_id),

@@ -25,7 +25,7 @@ from serve.http.paths import crm_address, path_of, path_part, phone_address
 from serve.http.problems import log, on_http
 from serve.pages import charts, movement, session
 from serve.store.read_session import GoneError, ReadSession
-from serve.texts.decisions import decision_in_words
+from serve.texts.decisions import decision_in_words, household_in_words
 from serve.texts.service import segment_in_words
 from serve.texts.wording import Wording, caveats, change_in_words, risk_in_words, risk_points
 
@@ -52,6 +52,7 @@ TEMPLATES.globals |= {
     "charts": charts,
     "change_in_words": change_in_words,
     "decision_in_words": decision_in_words,
+    "household_in_words": household_in_words,
     "movement": movement,
     "phone_address": phone_address,
     "risk_in_words": risk_in_words,

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from configs.published import Decision, ListPart, PastContact, Profile, Score
 from serve.store import contacts
+from serve.store.households import HouseholdMember, other_members
 from serve.store.read_session import ReadSession
 
 WEEKS = 13  # whose AUM is drawn
@@ -17,7 +18,8 @@ MOVES = 0.1  # of AUM over those weeks, from which on its picture tells somethin
 class ListRow:
     """One row per listed customer. The profile is empty where the run has none.
 
-    ``follow_up_on`` is the day of a follow-up that was agreed in the last contact before the Monday.
+    ``follow_up_on`` is the day of a follow-up that was agreed in the last contact before the Monday;
+    ``household`` are other members of the household whom this call is for too, as far as within reach.
     """
 
     score: Score
@@ -25,10 +27,16 @@ class ListRow:
     profile: Profile
     last_contact: PastContact | None
     follow_up_on: date | None = None
+    household: tuple[HouseholdMember, ...] = ()
 
     @property
     def rank(self) -> int:
         return self.decision.rank or 0
+
+    @property
+    def household_keep_minor(self) -> int:
+        """Money to keep with those members."""
+        return sum(member.keep_minor for member in self.household)
 
     @property
     def weeks(self) -> tuple[int, ...]:
@@ -52,13 +60,16 @@ def list_rows(session: ReadSession, listed: Sequence[Score]) -> tuple[ListRow, .
     names = [score.customer_id for score in listed]
     profiles, decisions = session.profiles(names), session.decisions(names)
     recorded = contacts.newest_before(session.connection, names, session.run.snapshot_date)
-    rows = []
+    others, rows = other_members(session, listed), []
     for score in listed:
         name = score.customer_id
         profile = profiles.get(name, Profile(name, MappingProxyType({})))
         contact = recorded.get(name)
         last, follow_up_on = last_contact(profile, contact), contact.follow_up_on if contact else None
-        rows.append(ListRow(score, decisions[name], profile, last, follow_up_on))
+        household = tuple(
+            member for member in others.get(name, ()) if member.decision.decision == "household"
+        )
+        rows.append(ListRow(score, decisions[name], profile, last, follow_up_on, household))
     return tuple(rows)
 
 

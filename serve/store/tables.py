@@ -53,6 +53,7 @@ runs = _table(
     with_rowid=True,
 )
 
+IN_HOUSEHOLD = "household_id IS NOT NULL"  # most customers are in none
 scores = _table(
     "scores",
     "run and cohort customer",
@@ -78,6 +79,8 @@ scores = _table(
     _column("contact_due_on", sa.Date, CONFIDENTIAL, "day by which a contact is due; empty: none is",
             nullable=True),
     sa.Index("scores_of_branch", "run_version", "branch_id", "manager_id"),
+    sa.Index("scores_of_household", "household_id",
+             sqlite_where=sa.text(IN_HOUSEHOLD), postgresql_where=sa.text(IN_HOUSEHOLD)),
 )
 
 # Without a foreign key: a Score and its reasons are loaded from one object. A backup looks for orphans.

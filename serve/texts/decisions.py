@@ -24,6 +24,14 @@ def decision_in_words(run: Run, decision: Decision, language: Language) -> str:
     )
 
 
+def household_in_words(run: Run, count: int, keep_minor: int, language: Language) -> str:
+    """For example "Household: this call is also about 1 other member (CNY 12,000 to keep)." """
+    words = Wording(language)
+    if not run.has_money:
+        return words("household.concerned.by_risk", count=count)
+    return words("household.concerned", count=count, keep=words.amount(keep_minor, run.base_currency))
+
+
 def until_of(decision: Decision) -> date | None:
     """The first Monday from which nothing keeps a customer off the list; None where no day is known.
 

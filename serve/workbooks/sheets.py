@@ -22,6 +22,7 @@ from configs.published import (
     risk_name,
 )
 from serve.store.list_rows import WEEKS, ListRow
+from serve.texts.decisions import household_in_words
 from serve.texts.wording import Wording, caveats, change_in_words, risk_in_words, risk_points
 from serve.workbooks.layout import Column, Styles, bars, fitted, head, page, row_height, styles
 
@@ -141,7 +142,7 @@ def _columns(context: Context, call_list: CallList, rows: Sequence[ListRow]) -> 
                lambda row: row.decision.expected_value_minor / 100),
         Column("money", words("column.money"), "money", 11.5,
                lambda row: row.score.money_at_risk_minor / 100),
-        Column("why", words("column.why"), "wrapped", 52, lambda row: _why(context, row.score)),
+        Column("why", words("column.why"), "wrapped", 52, lambda row: _why(context, row)),
         Column("maturing", words("column.maturing", days=AHEAD_DAYS), "wrapped", 34,
                lambda row: _maturing(context, row.profile.maturities)),
         Column("contact", words("column.contact"), "wrapped", 12,
@@ -180,14 +181,19 @@ def _tier_and_stage(context: Context, score: Score) -> str:
     return f"{context.tier(score.tier)}\n{stage}" if context.run.has_money else stage
 
 
-def _why(context: Context, score: Score) -> str:
-    """The reasons, numbered, one below the other; then how the risk changed, if it is told."""
+def _why(context: Context, row: ListRow) -> str:
+    """The reasons, numbered, one below the other; then how the risk changed, if it is told, and whom of the
+    household the call is for too."""
+    score = row.score
     lines = [
         f"{number}. {context.words.of(reason)}"
         for number, reason in enumerate(score.reasons[: context.terms.reasons], start=1)
     ]
     if change := change_in_words(context.run, score, context.terms.language):
         lines.append(f"{'▲' if risk_points(score) > 0 else '▼'} {change}")
+    if row.household:
+        count, keep = len(row.household), row.household_keep_minor
+        lines.append(household_in_words(context.run, count, keep, context.terms.language))
     return "\n".join(lines)
 
 

@@ -108,6 +108,7 @@ def test_a_store_of_the_first_version_gets_what_it_lacks_and_keeps_its_rows(publ
         for statement in FIRST_CONTACTS:
             connection.execute(text(statement.format(**kinds)))
         outbox.begin(connection, "run-1", LI_LEI, NINE, timedelta())
+        connection.execute(text("DROP INDEX scores_of_household"))
         for name in ("risk_own", "segment", "household_id", "contact_due_on"):
             connection.execute(text(f"ALTER TABLE scores DROP COLUMN {name}"))
         connection.execute(text("ALTER TABLE coverage DROP COLUMN asked"))

@@ -14,4 +14,5 @@ def upgrade() -> None:
         collation = ' COLLATE "C"' if connection.dialect.name == "postgresql" else ""
         op.execute("ALTER TABLE scores ADD COLUMN segment VARCHAR NOT NULL DEFAULT ''")
         op.execute(f"ALTER TABLE scores ADD COLUMN household_id VARCHAR{collation}")
+        op.execute(f"CREATE INDEX scores_of_household ON scores (household_id) WHERE {tables.IN_HOUSEHOLD}")
     tables.metadata.create_all(connection)
