@@ -20,14 +20,23 @@ from tests.serve.pages.published_bank import MANAGERS, MONDAY, OF
 C1, C2, C3, C4, C5, C6, EVIL = (number for number, (_, manager) in OF.items() if manager == "M1")
 OWN = ["6217000000000000901", "6217000000000000902"]
 M1, EARLIER = ListOwner("M1"), "2026-11-23-earlier"
-SERVED = published_bank.run(7, run_id="2026-11-30-served", snapshot_date=MONDAY + timedelta(weeks=2))
+SERVED_ON = MONDAY + timedelta(weeks=2)
+DUE = (None, SERVED_ON - timedelta(days=1), SERVED_ON, SERVED_ON - timedelta(days=90))  # two are overdue
+SERVED = published_bank.run(7, run_id="2026-11-30-served", snapshot_date=SERVED_ON)
 
 
 @pytest.fixture(scope="module")
 def bank(tmp_path_factory, settings):
     """Two Mondays. C6 is new on the second; C3 is cooled down, C4 no longer scored, and C5 is M2's."""
     with Store(f"sqlite:///{tmp_path_factory.mktemp('portfolio') / 'store.db'}") as store:
-        scores = [published_bank.score(place, number, 7) for place, number in enumerate(OF)]
+        scores = [
+            replace(
+                published_bank.score(place, number, 7),
+                segment=("steady", "at_risk")[place % 2],
+                contact_due_on=DUE[place % len(DUE)],
+            )
+            for place, number in enumerate(OF)
+        ]
         publish(store, settings, EARLIER, scores, opted_out=frozenset({C6}))
         reached = {C3: MONDAY + timedelta(weeks=1)}
         now = [
@@ -76,12 +85,15 @@ def chosen_by_hand(portfolio, choice, listed_only):
         name, due, listed = score.customer_id, profile.maturities, decision.rank is not None
         fits = {
             "": True, "new": listed and name == C6, "maturing": bool(due), "listed": listed,
-            "unlisted": not listed,
+            "unlisted": not listed, "overdue": (score.contact_due_on or SERVED_ON) < SERVED_ON,
         }[choice.show]  # fmt: skip
         fits &= choice.state == "" or (listed and done == (choice.state == "done"))
         fits &= choice.band in ("", score.risk_band) and (listed or not listed_only)
         fits &= choice.reason in ("", score.reasons[0].group)
         size = {"risk": -score.risk, "aum": -score.aum_minor}.get(choice.sort, 0)
+        fits &= choice.segment in ("", score.segment)
+        if choice.sort == "overdue":
+            size = (score.contact_due_on or date.max).toordinal()
         if choice.sort == "maturity":
             size = due[0].matures_on.toordinal() if due else date.max.toordinal()
         part = 2 if not listed else score.list_part == "if_time"
@@ -92,9 +104,12 @@ def chosen_by_hand(portfolio, choice, listed_only):
 
 def test_every_choice_names_the_customers_that_the_plain_rules_name(bank):
     bands, states = ("", "high", "medium", "low"), ("", "to_do", "done")
-    onlys, sorts = ("", "new", "maturing", "listed", "unlisted"), ("", "keep", "risk", "aum", "maturity")
+    onlys = ("", "new", "maturing", "listed", "unlisted", "overdue")
+    sorts = ("", "keep", "risk", "aum", "maturity", "overdue")
     choices = [
-        Choice(band, ("", "outflow")[sort == "aum"], state, only, sort)
+        Choice(
+            band, ("", "outflow")[sort == "aum"], state, only, sort, segment=("", "steady")[only == "listed"]
+        )
         for band, state, only, sort in product(bands, states, onlys, sorts)
     ]
     some = 0
@@ -106,6 +121,7 @@ def test_every_choice_names_the_customers_that_the_plain_rules_name(bank):
             assert view.page(choice, 0, 100) == (expected, len(expected)), choice
             assert view.page(choice, 1, 2) == (expected[1:3], len(expected)), choice
             some += bool(expected)
+        assert view.page(Choice(show="overdue"), 0, 100)[1] == 2
     assert some > 20  # the comparison is not one of nothing with nothing
 
 
