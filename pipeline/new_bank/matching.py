@@ -21,6 +21,7 @@ NECESSARY = {
     "managers": ("manager_id", "name|weekly_capacity"),
     "products": ("product_id", "product_class|name"),
     "rates": ("currency", "valued_on", "to_base"),
+    "offers": ("offer_id", "product_class", "interest_rate", "from_on"),
     "contacts": ("customer_id", "contacted_at", "channel|purpose|outcome"),
     "surveys": ("customer_id", "answered_on", "item", "score"),
     "events": ("customer_id", "occurred_at", "kind"),
