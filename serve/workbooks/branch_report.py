@@ -48,7 +48,10 @@ def branch_report(session: ReadSession, branch_id: str, language: Language) -> b
     created, content = datetime.combine(run.snapshot_date, time()), BytesIO()
     heading = words("bank.heading") if branch_id == WHOLE_BANK else words("branch.heading", branch=branch_id)
     managers = session.managers(branch_id) if branch_id else ()
-    names = {manager.manager_id: manager.name or manager.manager_id for manager in managers}
+    terms = session.list_terms()
+    names = {("manager", manager.manager_id): manager.name for manager in managers if manager.name}
+    for segment, both in (terms.segments if terms else {}).items():
+        names["segment", segment] = words.either(*both)
     with Workbook(content, OPTIONS) as workbook:
         workbook.set_properties({"title": heading, "comments": run.run_id, "created": created})
         for name in CONTENT_NAMES:

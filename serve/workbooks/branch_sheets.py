@@ -108,12 +108,8 @@ def _matrix(sheet: ChartSheet, matrix: Content, weeks: int) -> None:
     cells = [sheet.term(name, cell) for cell in matrix["cells"]]
     columns = [(words(f"book.{name}"), "text")]
     columns += [(cell, "count") for cell in (*cells, words("bridge.gone"), words("bridge.left"))]
-    rows = [
-        [row, *counts]
-        for row, counts in zip(
-            (*cells, words("bridge.arrived"), words("bridge.new")), matrix["customers"], strict=True
-        )
-    ]
+    names = (*cells, words("bridge.arrived"), words("bridge.new"))
+    rows = [[row, *counts] for row, counts in zip(names, matrix["customers"], strict=True)]
     sheet.table(words(f"book.matrix.{name}", weeks=weeks), columns, rows, words("book.matrix.note"))
 
 
@@ -159,6 +155,30 @@ def _everybody(figures: Content) -> list[Content]:
     return [cell for dimension in dimensions for cell in dimension["cells"]]
 
 
+def satisfaction_sheet(sheet: ChartSheet, figures: Content) -> None:
+    """Each factor: its level, the gap to the rest of the bank, and what it explains of the two outcomes."""
+    words = sheet.words
+    kinds = {
+        "book.factor": "text",
+        "book.answered": "count",
+        "book.mean": "ratio",
+        "book.gap_to_bank": "ratio",
+    }
+    kinds |= {"book.stated": "ratio", "book.derived": "share", "book.realised": "share"}
+    rows = [
+        [
+            words.either(factor["en"], factor["zh"]),
+            *(factor[name] for name in ("respondents", "mean", "gap", "stated")),
+            *(factor[name] and factor[name]["share"] for name in ("derived", "outflow")),
+        ]
+        for factor in figures["factors"]
+    ]
+    if rows:
+        heading = words("book.factors", lowest=figures["lowest"], highest=figures["highest"])
+        table = sheet.table(heading, sheet.columns(kinds), rows, words("book.factors.note"))
+        sheet.chart("column", table, words("book.explains"), {5: NAVY, 6: AMBER})
+
+
 def load_sheet(sheet: ChartSheet, figures: Content) -> None:
     """The contacts that are due against what managers can do, and whom nobody reached in time."""
     words, money = sheet.words, sheet.run.has_money
@@ -170,7 +190,7 @@ def load_sheet(sheet: ChartSheet, figures: Content) -> None:
             sheet.term("manager", row["care"]["name"]),
             *_care(row["care"], money),
             row["capacity"],
-            row["excess"],
+            row["over_capacity"],
         ]
         for row in figures["managers"]
     ]
@@ -210,5 +230,6 @@ SHEETS: Mapping[str, Callable[[ChartSheet, Content], None]] = {
     "structure": structure_sheet,
     "movement": movement_sheet,
     "products": products_sheet,
+    "satisfaction": satisfaction_sheet,
     "load": load_sheet,
 }

@@ -31,7 +31,7 @@ class Table:
 
 
 class ChartSheet:
-    """Writes one sheet from the top down; money is given in minor units."""
+    """Writes one sheet from the top down; money is given in minor units, ``names`` by dimension and cell."""
 
     def __init__(
         self,
@@ -39,12 +39,12 @@ class ChartSheet:
         words: Wording,
         run: Run,
         titles: tuple[str, str],
-        manager_names: Mapping[str, str],
+        names: Mapping[tuple[str, str], str],
     ) -> None:
         self.workbook, self.words, self.run = workbook, words, run
         self.style = styles(workbook, words("font"), words("excel.money"))
         self.less = styles(workbook, words("font"), words("excel.money.less"))["money"]
-        self.manager_names = manager_names
+        self.names = names
         self.title = titles[0][:LONGEST_TITLE]
         self.sheet = workbook.add_worksheet(self.title)
         self.sheet.hide_gridlines(2)
@@ -63,12 +63,10 @@ class ChartSheet:
         self.free = 4
 
     def term(self, dimension: str, cell: str) -> str:
-        """A cell of a dimension in words."""
+        """A cell of a dimension in words: as the bank names its managers and segments, or by the texts."""
         if not cell:
             return self.words("branch.nobody" if dimension == "manager" else "not_known")
-        return (
-            self.manager_names.get(cell, cell) if dimension == "manager" else self.words.term(dimension, cell)
-        )
+        return self.names.get((dimension, cell)) or self.words.term(dimension, cell)
 
     def columns(self, kinds: Mapping[str, str]) -> list[tuple[str, str]]:
         """The columns of a table by the keys of their headings, with the style of their cells."""

@@ -33,6 +33,7 @@ _STYLES: dict[str, dict[str, Any]] = {
     "wrapped": _CELL | {"text_wrap": True, "indent": 1},
     "count": _CELL | {"num_format": "#,##0", "align": "center"},
     "money": _CELL | {"align": "right", "indent": 1},
+    "ratio": _CELL | {"num_format": "0.00", "align": "center"},
     "share": _CELL | {"num_format": "0.0%", "align": "center"},
     "input": _CELL | {"bg_color": _PAPER, "text_wrap": True, "left": 1, "left_color": _LINE},
     "input_day": _CELL | {"bg_color": _PAPER, "num_format": "yyyy-mm-dd", "align": "center", "left": 1,

@@ -1,5 +1,6 @@
 """The monthly workbook of a branch: what its sheets and charts hold, as Excel would open them."""
 
+from dataclasses import replace
 from datetime import date
 from io import BytesIO
 from itertools import accumulate
@@ -7,12 +8,57 @@ from itertools import accumulate
 import pytest
 from openpyxl import load_workbook
 
+from configs.branch_figures.load import Care, Load, ManagerLoad
+from configs.branch_figures.products import (
+    ClassDropped,
+    ClassHeld,
+    DepthOutcome,
+    ProductCell,
+    ProductDimension,
+    Products,
+)
+from configs.branch_figures.satisfaction import FactorFigures, Importance, Satisfaction
+from configs.branch_rows import BranchFigures
 from configs.errors import DataError
 from configs.published import RunExtras
 from serve.workbooks.branch_report import branch_reports
 from tests.serve.branch_contents import branch_figures
 
 MONDAY = date(2026, 11, 16)
+FUNDS = ProductCell("", 10, 8, 900_000, 14, 12, (ClassHeld("fund", 4, 1_000_00, None, None),))
+PRODUCTS = Products(
+    str(MONDAY), 10, (ProductDimension("all", (FUNDS,)),), (ClassDropped(13, "fund", 5, 1, 1_00),), (),
+    (DepthOutcome(1, 40, 4, 0.1, 0.04, 0.23),), None,
+)  # fmt: skip
+FACTOR = FactorFigures(
+    "service", "service mode", "服务方式", 30, 3.5, 3.2, 3.8, *(None,) * 4, "", *(None,) * 4,
+    Importance(0.6, 0.4, 0.8, 0.2, 0.1, 0.3, True), None, None, None,
+)  # fmt: skip
+SATISFACTION = Satisfaction(
+    str(MONDAY),
+    str(MONDAY),
+    1,
+    5,
+    40,
+    30,
+    0.75,
+    28.0,
+    (),
+    3.4,
+    3.1,
+    3.7,
+    (FACTOR,),
+    (),
+    (),
+    (),
+    None,
+    None,
+    None,
+)
+CARE = Care("M1", 10, 9_000_00, 800_00, 6, 2, 40, 3.5)
+LOAD = Load(
+    CARE, CARE, (), (replace(CARE, name="wealth"),), (ManagerLoad(CARE, 3.5, 5, 0.0, None),), (), 0, None, ()
+)
 
 
 @pytest.fixture
@@ -41,6 +87,20 @@ def test_the_bank_and_each_branch_get_a_workbook_whose_charts_read_its_cells(ses
             sheet, _, cells = series.val.numRef.f.partition("!")
             values = [cell.value for (cell,) in book[sheet.strip("'")][cells.replace("$", "")]]
             assert any(isinstance(value, int | float) for value in values)
+
+
+def test_products_satisfaction_and_load_have_sheets_too(store, publish_run):
+    contents = {"products": PRODUCTS, "satisfaction": SATISFACTION, "load": LOAD}
+    figures = [BranchFigures("B1", name, content) for name, content in contents.items()]
+    publish_run("run-1", MONDAY, extras=RunExtras(branch_figures=figures))
+    with store.at_run() as session:
+        [(_, content)] = branch_reports(session, "en", "B1")
+    book = load_workbook(BytesIO(content))
+    found = {sheet.title: [[cell.value for cell in row] for row in sheet.iter_rows()] for sheet in book}
+    assert ["Funds", 4, 0.4, 1000, None] in [row[:5] for row in found["Products"]]
+    assert ["service mode", 30, 3.5, None, None, 0.6, None] in [row[:7] for row in found["Satisfaction"]]
+    assert ["张伟", 10, 6, 2, 3.5, 9000, 800, 5, 0] in [row[:9] for row in found["Coverage and load"]]
+    assert [len(sheet._charts) for sheet in book] == [2, 1, 2]
 
 
 def filled(series):
