@@ -17,7 +17,8 @@ MONDAYS = (date(2024, 3, 11), date(2024, 3, 18))
 def work(tiny, drafts: Path) -> FeatureTask:
     tables = tiny.ingest(customers_per_bucket=1)  # some buckets without any customer
     assert tables.buckets == 8
-    return FeatureTask(tables, MONDAYS, drafts, tiny.settings(), bank_workload(tables, MONDAYS), None)
+    load = bank_workload(tables, MONDAYS)
+    return FeatureTask(tables, MONDAYS, drafts, tiny.settings(), ("cohort", "features"), load, None)
 
 
 def test_the_bytes_are_those_of_mounted_folders(tiny, tmp_path):
