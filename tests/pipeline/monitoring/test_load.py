@@ -37,7 +37,7 @@ def customers(count, manager, branch="B1", segment="steady", waits=-1, **more):
 
 
 SCORES = [
-    *customers(10, "M1"),  # 10 · 7 / 70 = 1 call a week
+    *customers(10, "M1", waits=0),  # 10 · 7 / 70 = 1 call a week; due on the Monday itself
     *customers(3, "M1", segment="at_risk", waits=2),  # 3 a week
     *customers(4, "M2", segment="high_value_leaving", waits=9),  # 2 visits a week, of the head M1
     *customers(2, "M2", waits=None),  # want no calls
