@@ -14,10 +14,11 @@ from serve.auth.access import Access, Granted
 from serve.auth.policy import Role
 from serve.http.paths import path_part
 from serve.pages.lists import After, Chosen, customers_page
-from serve.pages.page import Page, RunId, asked_run, may, show_run
+from serve.pages.page import Page, RunId, asked_run, language_of, may, show_run
 from serve.store.branch_summary import BranchRow, branch_totals, total
 from serve.store.portfolio import ListOwner, PortfolioView
 from serve.store.read_session import ReadSession
+from serve.texts.wording import Wording
 
 pages = APIRouter(include_in_schema=False, route_class=Page)
 CHOSEN_BY = ("tier", "stage", "segment")  # cells whose customers a branch's portfolio can be cut to
@@ -147,16 +148,18 @@ def _figures_page(
 def _frame(
     request: Request, access: Access, session: ReadSession, branch_id: str, content: str
 ) -> dict[str, object]:
-    """What these pages have in common; ``names`` are those of managers, for who may see them."""
+    """What these pages have in common; ``names`` of segments, and of managers where allowed."""
     base = f"/branches/{path_part(branch_id)}/figures" if branch_id else "/bank"
     named = bool(branch_id) and access.caller.role is not Role.ANALYST
     managers = session.managers(branch_id) if named else ()
+    terms, words = session.list_terms(), Wording(language_of(request))
+    segments = {name: words.either(*both) for name, both in (terms.segments if terms else {}).items()}
     return {
         "branch": branch_id,
         "content": content,
         "contents": CONTENT_NAMES,
         "base": base,
-        "names": {manager.manager_id: manager.name for manager in managers if manager.name},
+        "names": segments | {manager.manager_id: manager.name for manager in managers if manager.name},
         "leads_to_branch": may(access, "branch_page") and bool(branch_id),
         "link": _link(request, access, session.run.run_id, branch_id, content or "structure"),
     }
