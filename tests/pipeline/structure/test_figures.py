@@ -129,6 +129,14 @@ def test_a_customer_whose_record_was_taken_back_is_known_otherwise_and_left(figu
     }  # fmt: skip
 
 
+def test_a_bank_without_branches_has_its_own_figures(figures_of):
+    nowhere = [person("A", 100, branch_id=None, manager_id=None)]
+    structure, movement = figures_of([], nowhere, nowhere)
+    assert [*structure] == [*movement] == [""]
+    assert bridge(movement[""])["closing_minor"] == 100
+    assert [one.dimension for one in structure[""].dimensions] == ["tier", "stage"]
+
+
 def test_a_matrix_by_hand(figures_of):
     """Four weeks: B moves up and to B2, C leaves, D is new."""
     then = [person("A", 100), person("B", 200), person("C", 50)]
