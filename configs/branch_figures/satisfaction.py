@@ -138,6 +138,7 @@ class Satisfaction:
     overall: float | None
     overall_low: float | None
     overall_high: float | None
+    bank_level: float | None  # mean level of all factors in the whole bank: where performance is good
     factors: tuple[FactorFigures, ...]
     groups: tuple[AnsweringGroup, ...]
     items: tuple[ItemFigures, ...]

@@ -96,7 +96,8 @@ class _Place:
             str(snapshot_date), str(self.waves[0].begins), self.survey.lowest, self.survey.highest,
             len(self.cohort), respondents, self._share(respondents, len(self.cohort)),
             round(effective_n(self.weights), 1), self._messages(factors), shown(overall.mean),
-            shown(overall.low), shown(overall.high), factors, self._groups(), self._items(), self._trend(),
+            shown(overall.low), shown(overall.high), shown(float(self.bank_mean)), factors,
+            self._groups(), self._items(), self._trend(),
             self.drivers.structure, self.drivers.derived, self.drivers.outflow,
         )  # fmt: skip
 

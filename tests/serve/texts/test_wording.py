@@ -46,6 +46,9 @@ CODES = {
 OPEN_CODES = ("tier.", "channel.", "purpose.", "contact.", "outcome.answered", "outcome.declined")
 # Keys that are put together from a part that says what happened.
 COMPOSED = (
+    "satisfaction.message.",
+    "satisfaction.field.",
+    "satisfaction.dimension.",
     "assistant.",
     "figures.",
     "choose.",

@@ -47,6 +47,7 @@ SATISFACTION = Satisfaction(
     3.4,
     3.1,
     3.7,
+    3.5,
     (FACTOR,),
     (),
     (),
