@@ -36,6 +36,26 @@ class StructurePoint:
 
 
 @dataclass(frozen=True)
+class HouseholdTier:
+    """The households whose members' AUM together is of one tier."""
+
+    tier: str  # by the threshold of each tier alone
+    households: int
+    customers: int
+    aum_minor: int
+
+
+@dataclass(frozen=True)
+class Households:
+    """The households with a member here: of a branch those members alone count."""
+
+    households: int
+    customers: int  # in them
+    between_managers: int  # households whose members have different managers
+    tiers: tuple[HouseholdTier, ...]  # in the order of the bank's, by the threshold of each
+
+
+@dataclass(frozen=True)
 class Structure:
     """The customers of a branch, or of the bank, on one Monday."""
 
@@ -47,3 +67,4 @@ class Structure:
     top_share: float | None  # of the AUM that those hold; none of a small group, or without money
     dimensions: tuple[StructureDimension, ...]
     trend: tuple[StructurePoint, ...]  # 53 Mondays at most, the oldest first
+    households: Households | None = None  # none where the bank does not deliver them

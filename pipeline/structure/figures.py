@@ -25,7 +25,7 @@ def structure_figures(
     snapshot_date = mondays[-1]
     compared = [day for day in mondays if (snapshot_date - day).days // 7 in (0, *BRIDGE_WEEKS)]
     cells = cells_of(settings, (customers_on(home, day, segments) for day in compared))
-    customers = customers_on(home, snapshot_date, segments)
+    customers = customers_on(home, snapshot_date, segments, ["household_id"])
     for branch, structure in structures(settings, home, customers, cells, mondays).items():
         yield BranchFigures(branch, "structure", structure)
     for branch, movement in movements(home, cells, segments, mondays).items():

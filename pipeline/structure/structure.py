@@ -13,6 +13,7 @@ from configs.settings import Settings
 from pipeline.artefacts import Home
 from pipeline.structure.cells import OF_BANK, OF_BRANCH, Cells, Ints
 from pipeline.structure.facts import read_structure
+from pipeline.structure.households import households_by_branch
 
 TOP = 5  # one in so many customers is in the top: a fifth
 SUMS = ["customers", "cohort", "aum"]
@@ -32,6 +33,7 @@ def structures(
         cohort=pc.equal(present["exclusion"], "").to_numpy().astype(np.int64),
         aum=present["aum_minor"].to_numpy(),
     )
+    households = households_by_branch(settings, present)
     trend = _trend(home, mondays, cells.branches)
     by_money = settings.counts == "money"
 
@@ -47,6 +49,7 @@ def structures(
             top_share=top_share,
             dimensions=tuple(dimensions),
             trend=tuple(trend[branch]),
+            households=households.get(branch),
         )
 
     whole = {"": structure("", counted, OF_BANK)}

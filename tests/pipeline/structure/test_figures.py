@@ -44,7 +44,7 @@ def person(name: str, aum: int, **more: Any) -> Row:
     """A customer of branch B1 in a tier and stage, with nothing moved in any window."""
     row: Row = {
         "customer_id": name, "present": True, "exclusion": "", "tier": "affluent", "branch_id": "B1",
-        "lifecycle_stage": "mature", "manager_id": "M1", "aum_minor": aum,
+        "lifecycle_stage": "mature", "manager_id": "M1", "aum_minor": aum, "household_id": None,
     }  # fmt: skip
     for weeks in (1, 4, 13, 52):
         row |= {bridge_column("opening", weeks): aum} | {bridge_column(part, weeks): 0 for part in PARTS}
