@@ -83,7 +83,8 @@ def test_a_profile_ends_with_the_aum_of_the_score(bank, week):
     with Store(bank.home.store) as store, store.at_run(week[0].run.run_id) as read_session:
         found = read_session.profiles([one.customer_id for one in scores])
     assert [found[one.customer_id].aum_by_week[-1] for one in scores] == [one.aum_minor for one in scores]
-    assert all(found[one.customer_id].bookings for one in scores[:20])
+    assert sum(bool(found[one.customer_id].bookings) for one in scores) > 0.9 * len(scores)
+    assert any(one.gaps for one in found.values())
     assert any(one.maturities for one in found.values())
     assert any(one.contacts for one in found.values())
 
