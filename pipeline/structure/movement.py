@@ -199,8 +199,8 @@ def _periods(
     later, earlier = customers_on(home, snapshot_date, segments, parts), customers_on(home, since, segments)
     each, ids = ways_between(earlier, later, cells, weeks)
     ways, days = each.added_up(), _unexplained(home, snapshot_date, each, ids) if weeks == 1 else None
-    of_bank, of_branches = ([], ("",), OF_BANK), (["branch"], cells.branches, OF_BRANCH)
-    for scope, scopes, names in (of_bank, of_branches) if cells.branches else (of_bank,):
+    of_branches = [(["branch"], cells.branches, OF_BRANCH)] if cells.branches else []
+    for scope, scopes, names in (([], ("",), OF_BANK), *of_branches):
         bridges: list[list[Bridge]] = [[] for _ in scopes]
         for dimension in ("", *(name for name in names if name in cells.words)):
             for place, bridge in _bridges(ways, days, cells, scope, dimension):
