@@ -42,7 +42,7 @@ from serve.auth.tokens import Tokens
 from serve.http import problems
 from serve.http.edge_middleware import EdgeMiddleware
 from serve.http.openapi import DocumentedApp
-from serve.pages import branch_figures, figures, lists, outcomes, search, sign_in
+from serve.pages import branch_figures, figures, handovers, lists, outcomes, search, sign_in
 from serve.pages import customers as customer_pages
 from serve.pages import status as status_pages
 from serve.pages import watched as watched_pages
@@ -110,6 +110,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         outcomes.pages,
         figures.pages,
         branch_figures.pages,
+        handovers.pages,
         status_pages.pages,
     )
     opened = (runs.probes, reference.router, sign_in.open_pages)

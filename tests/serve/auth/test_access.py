@@ -7,7 +7,7 @@ import json
 import re
 import secrets
 from dataclasses import asdict
-from datetime import date
+from datetime import date, datetime
 from hashlib import sha256
 from urllib.parse import quote
 
@@ -15,8 +15,9 @@ import pytest
 from fastapi import Response
 from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
+from sqlalchemy import insert
 
-from configs.branch_rows import BranchFigures, TierWatch
+from configs.branch_rows import BranchFigures, Handover, TierWatch
 from configs.errors import DataError
 from configs.published import Exclusion, Manager, RunExtras
 from serve.api.export_formats import COLUMNS
@@ -25,7 +26,9 @@ from serve.auth import access
 from serve.auth.access_log import verified
 from serve.auth.policy import POLICY, PUBLIC, Role
 from serve.auth.seals import Sealer
+from serve.pages.handovers import COLUMNS as HANDED_OVER
 from serve.pages.session import SEALED
+from serve.store import tables
 from serve.store.scope import Reach
 from serve.store.store import Store, keep_figures
 from tests.serve.conftest import Movement, demo_service
@@ -49,6 +52,7 @@ UNSCORED = "own-M1-u"  # watched, and outside the cohort
 CUSTOMER = re.compile(r"(?:own|far)-\w\w-\w")
 MANAGERS = {"M1": "B1", "M2": "B1", "M3": "B2"}
 BRANCHES = ("B1", "B2")
+TAKERS = {"B1": "M2", "B2": "M3"}  # of the customers in nobody's charge, whom M9 left
 CONTENT = Movement(5, (1, 2))
 CLAIMS = {Role.MANAGER: {"manager_id": "M1"}, Role.BRANCH_HEAD: {"branch_id": "B1"}}
 # What a path or a body can name: own, foreign, unknown and malformed.
@@ -68,6 +72,7 @@ BODIES = {
     "record_feedback": lambda _: {"feedback": "useful", "manager_id": "M1"},
 }
 QUERIES = {
+    "handover_file": {"manager": "M9"},
     "export_changes": {"since": "run-1", "format": "csv"},
     "customer_risk": {"include": ["maturities", "history", "contacts"]},
 }
@@ -92,12 +97,18 @@ def publish(settings, make_run, make_score, make_lists):
                 )
                 run = make_run(f"run-{number}", day, cohort=len(known))
                 figures = [BranchFigures(branch, "load", CONTENT) for branch in ("", *BRANCHES)]
-                extras = RunExtras(branch_figures=figures, tier_watches=watches(known))
+                orphans = [(name, branch) for name, (branch, manager) in known if manager is None]
+                handovers = [Handover(name, branch, "M9", TAKERS[branch]) for name, branch in orphans]
+                extras = RunExtras(branch_figures=figures, tier_watches=watches(known), handovers=handovers)
                 lists, excluded = make_lists(scores, managers), (Exclusion(EXCLUDED, "too_new"),)
                 store.publish(run, scores, excluded, lists, extras)
                 with store.write() as connection:
                     keep_figures(connection, run.run_id, "terms", asdict(settings.list_terms))
             store.keep_card("model-1", {"owner": ("Retail analytics",)})
+            with store.write() as connection:
+                keys = [{"branch_id": branch, "from_manager_id": "M9"} for branch in BRANCHES]
+                by = {"run_id": "run-2", "accepted_by": "somebody", "accepted_at": datetime(2026, 11, 17)}
+                connection.execute(insert(tables.handover_acceptances), [key | by for key in keys])
 
     return publish
 
@@ -155,9 +166,9 @@ def asked(client, name, headers, more=None):
         answers[number] = client.request(
             method,
             path.replace(f"{{{part}}}", quote(number)),
-            params=QUERIES.get(name) if path.startswith("/v1/") else more,
+            params=QUERIES.get(name, None if path.startswith("/v1/") else more),
             json=BODIES[name](number) if name in BODIES else None,
-            data=outcome_form(client, number, headers) if name == "record_outcome" else None,
+            data=FORMS[name](client, number, headers) if name in FORMS else None,
             headers=headers | {"Idempotency-Key": sha256(repr((number, headers)).encode()).hexdigest()},
         )
     return answers
@@ -169,6 +180,15 @@ def outcome_form(client, number, headers):
     branch, _ = OF.get(number, ("B1", None))
     caller = "M1" if branch == "B1" else "M3"
     return {"seal": seal, "outcome": "no_answer", "caller": caller, "key": secrets.token_urlsafe(16)}
+
+
+def handover_form(client, _number, headers):
+    """The handover of the manager who left either branch."""
+    seal = client.app.state.forms.seal(SEALED, headers["Cookie"].partition("=")[2])
+    return {"seal": seal, "manager": "M9"}
+
+
+FORMS = {"record_outcome": outcome_form, "accept_handover": handover_form}
 
 
 def told(response):
@@ -254,7 +274,7 @@ def foreign_is_as_unknown(answers, name, role):
 def declared(world):
     """Every name of a field in the API's document."""
     document = json.dumps(world.get("/openapi.json").json()["components"]["schemas"])
-    return set(re.findall(r'"(\w+)": {', document)) | set(COLUMNS) | {"too_new", "owner"}
+    return set(re.findall(r'"(\w+)": {', document)) | {*COLUMNS, *HANDED_OVER, "too_new", "owner"}
 
 
 def test_a_contact_is_recorded_only_for_ones_own_managers(world, bearer):

@@ -83,6 +83,7 @@ REFUSED = {
         *("common_workbook_file", "branch_workbook_file", "branch_watched"),
         *("branch_watched_page", "common_watched_page"),
         *(OF_BRANCHES | {"branch_portfolio_page"}),
+        *("handovers_page", "accept_handover", "handover_file"),
     },
     Role.ANALYST: {
         *(
@@ -97,6 +98,7 @@ REFUSED = {
         *("customer_page", "branches_page", "branch_page", "branch_list_page", "status_page"),
         *("common_list_page", "common_customers_page", "branch_customers_page", "manager_customers_page"),
         *("find_customer", "common_workbook_file", "branch_workbook_file", "manager_workbook_file"),
+        *("handovers_page", "accept_handover", "handover_file"),
         *("branch_portfolio_page", "manager_watched_page", "branch_watched_page", "common_watched_page"),
     },
 }

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from configs.alarms import Alarm
-from configs.branch_rows import Coverage, Departure
+from configs.branch_rows import Coverage, Departure, Handover
 from configs.call_lists import CallList, Week
 from configs.list_settings import Lists
 from configs.published import (
@@ -58,6 +58,11 @@ OF = {
     "6217000000000000902": ("B1", None),
 }
 MANAGERS = (Manager("M1", "张伟", "B1", 20), Manager("M2", EVIL, "B1", 10), Manager("M3", "李娜", "B2", 10))
+
+HANDOVERS = (
+    Handover("6217000000000000901", "B1", "M9", "M2"),
+    Handover("6217000000000000902", "B1", "M9", None),
+)
 
 OUTFLOW = Reason(
     "outflow", "outflow_elsewhere_sum_4w", 480_000.0, 0.8,
@@ -151,7 +156,16 @@ def publish(store: Store, settings: Lists, audit_key: bytes) -> None:
             scores,
             (Exclusion(EXCLUDED, "too_new"),),
             lists(scores, settings, monday),
-            RunExtras(profiles, COVERAGE, DEPARTURES, DRIFT, CALIBRATION, gates=GATES, branch_figures=FIGURES)
+            RunExtras(
+                profiles,
+                COVERAGE,
+                DEPARTURES,
+                DRIFT,
+                CALIBRATION,
+                gates=GATES,
+                branch_figures=FIGURES,
+                handovers=HANDOVERS,
+            )
             if monday == MONDAY
             else RunExtras(),
         )

@@ -14,7 +14,9 @@ CLAIMS = {Role.MANAGER: {"manager_id": "M1"}, Role.BRANCH_HEAD: {"branch_id": "B
 PAGES = (
     "/sign-in", "/lists/M1", "/lists/M1/customers", "/customers?number=1", "/customers/6217000000000000101",
     "/customers/excluded-1", "/branches", "/branches/B1",
-    "/branches/B1/list", "/bank", "/bank/structure", "/branches/B1/figures/load", "/branches/B1/portfolio",
+    "/branches/B1/list",
+    "/branches/B1/handovers", "/bank",
+    "/bank/structure", "/branches/B1/figures/load", "/branches/B1/portfolio",
     "/effect", "/model", "/status", "/lists/none", "/customers/a%20b",
 )  # fmt: skip
 STARTS = {
