@@ -82,13 +82,21 @@ def _csv(rows: Iterator[Row], money: MoneyForm) -> Iterator[bytes]:
     lines = _converted(
         rows,
         money=str if money == "minor" else exact,
-        text=lambda text: f"'{text}" if text.startswith(FORMULA) else text,
+        text=uncomputed,
         flag=lambda flag: str(flag).lower(),
     )
     for batch in _batches(chain([list(COLUMNS)], lines), BATCH):
         text = io.StringIO(newline="")
         csv.writer(text).writerows(batch)
         yield text.getvalue().encode()
+
+
+def uncomputed(text: str) -> str:
+    """
+    >>> uncomputed("=1+1"), uncomputed("c1")
+    ("'=1+1", 'c1')
+    """
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def _parquet(rows: Iterator[Row], money: MoneyForm) -> Iterator[bytes]:

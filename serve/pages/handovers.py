@@ -11,6 +11,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from configs.published import Run
+from serve.api.export_formats import uncomputed
 from serve.api.requests import BranchId
 from serve.auth.access import Access, Granted
 from serve.http.paths import path_part
@@ -37,12 +38,17 @@ def handovers_page(request: Request, branch_id: BranchId, access: Granted, run: 
 
 @pages.post("/branches/{branch_id}/handovers")
 def accept_handover(request: Request, branch_id: BranchId, access: Granted, fields: Posted) -> Response:
-    """Accept one proposal; once accepted it stays so."""
+    """Accept one proposal of the served run, to which another run's form leads; it stays accepted."""
+    page = f"/branches/{path_part(branch_id)}/handovers"
     with _asked_branch(access, fields.get("run", ""), branch_id) as session:
         proposal, run_id = _proposal(session, branch_id, fields.get("manager", "")), session.run.run_id
+        if not proposal.receivers:
+            raise HTTPException(404)
+        if run_id != session.served_run().run_id:  # who takes over may have left since
+            return go(page)
     with request.app.state.store.append() as connection:
         handovers.accept(connection, branch_id, proposal.from_manager_id, run_id, access.author)
-    return go(f"/branches/{path_part(branch_id)}/handovers?run={quote(run_id)}")
+    return go(f"{page}?run={quote(run_id)}")
 
 
 @pages.get("/branches/{branch_id}/handovers/file")
@@ -86,7 +92,7 @@ def _rows(proposal: Proposal) -> list[tuple[str, ...]]:
 
 def _csv(proposal: Proposal) -> bytes:
     text = StringIO()
-    csv.writer(text).writerows([COLUMNS, *_rows(proposal)])
+    csv.writer(text).writerows([COLUMNS, *(map(uncomputed, row) for row in _rows(proposal))])
     return text.getvalue().encode()
 
 

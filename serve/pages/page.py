@@ -1,5 +1,6 @@
 """Answers that are pages: the caller by cookie, the language, the templates, and what went wrong in words."""
 
+import re
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -23,6 +24,7 @@ from serve.auth.policy import POLICY, Role
 from serve.auth.tokens import Caller, hash_of
 from serve.http.paths import crm_address, path_of, path_part, phone_address
 from serve.http.problems import log, on_http
+from serve.http.responses import ID
 from serve.pages import charts, movement, session
 from serve.store.read_session import GoneError, ReadSession
 from serve.texts.decisions import decision_in_words, household_in_words
@@ -87,12 +89,17 @@ class Page(Open, AuthorizedRoute):
     """A route behind a token that comes in a cookie; what goes wrong is shown as a page."""
 
     def checks(self) -> Callable[[Request], Coroutine[Any, Any, Request]]:
-        """None: a link with a parameter of another release still leads to its page."""
+        """None of names: a link with a parameter of another release still leads to its page.
 
-        async def unchecked(request: Request) -> Request:
+        Nothing has a NUL in its name, and PostgreSQL fails at one: then HTTPException 404.
+        """
+
+        async def checked(request: Request) -> Request:
+            if any("\0" in value for value in request.query_params.values()):
+                raise HTTPException(404)
             return request
 
-        return unchecked
+        return checked
 
     async def require_session(self, request: Request) -> None:
         """Looked up each time: the caller may have signed out at another worker."""
@@ -225,6 +232,8 @@ def asked_run(access: Access, run_id: str) -> Iterator[ReadSession]:
 
     Raises HTTPException 404 where the store keeps no such run.
     """
+    if run_id and not re.fullmatch(ID, run_id):  # of a form: it may hold a NUL
+        raise HTTPException(404)
     try:
         with access.at_run(run_id or None) as read_session:
             yield read_session

@@ -5,19 +5,25 @@ from io import BytesIO
 
 import pytest
 from openpyxl import load_workbook
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from configs.branch_rows import Handover
+from serve.pages.handovers import _csv
 from serve.store import audit, tables
+from serve.store.handovers import Proposal
 from serve.store.store import Store
 from tests.serve.pages.published_bank import EVIL, HANDOVERS
 
 PAGE, PLACED = "/branches/B1/handovers", HANDOVERS[0].customer_id
 
 
+def _run(page):
+    return re.search(r'name="run" value="([^"]+)"', page.text)[1]
+
+
 def _accept(client, page, manager="M9", path=PAGE):
-    run = re.search(r'name="run" value="([^"]+)"', page.text)[1]
     seal = re.search(r'name="seal" value="(\w+)"', page.text)[1]
-    return client.post(path, data={"seal": seal, "run": run, "manager": manager})
+    return client.post(path, data={"seal": seal, "run": _run(page), "manager": manager})
 
 
 def test_a_proposal_is_accepted_once_and_then_a_file(signed_in, store_url):
@@ -71,3 +77,29 @@ def test_nobody_else_sees_or_accepts(signed_in):
 def test_only_what_is_proposed_can_be_accepted(signed_in, manager):
     client = signed_in("admin")
     assert _accept(client, client.get(PAGE), manager).status_code == 404
+
+
+def test_what_another_run_proposed_or_nobody_takes_is_not_accepted(signed_in, store_url):
+    """Who takes over in the run of the form may have left by the one that is served."""
+    client = signed_in("branch_head", branch_id="B1")
+    page = client.get(PAGE)
+    with Store(store_url) as store:
+        with store.write() as connection:
+            connection.execute(update(tables.handovers).values(to_manager_id=None))
+        assert _accept(client, page).status_code == 404
+        with store.write() as connection:
+            connection.execute(update(tables.handovers).values(to_manager_id="M2"))
+        store.rollback()
+        older = client.get(PAGE, params={"run": _run(page)})
+        assert "M2" in older.text
+        assert "Accept this proposal" not in older.text
+        answer = _accept(client, page)
+        assert (answer.status_code, answer.headers["location"]) == (303, PAGE)
+        with store.read() as connection:
+            assert connection.execute(select(tables.handover_acceptances)).all() == []
+
+
+def test_a_spreadsheet_computes_nothing_of_the_file(make_score):
+    row = Handover("=1+1", "-B1", "+M9", "@M2")
+    proposal = Proposal("+M9", "", ((row, make_score("=1+1")),), (), None)
+    assert _csv(proposal).decode().splitlines()[1] == "'=1+1,'-B1,'+M9,'@M2"
