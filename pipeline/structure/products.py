@@ -26,6 +26,7 @@ from configs.settings import Settings
 from features.engine.balances import CLASSES
 from models.experiment import wilson
 from pipeline.artefacts import Home
+from pipeline.snapshots.labelled import with_outcome
 from pipeline.structure.cells import COLUMNS, Cells, cells_of, customers_on
 from pipeline.structure.facts import read_structure
 from pipeline.structure.gaps import Gaps, gaps_of, grades_needed, risk_grades
@@ -76,7 +77,7 @@ def product_figures(
     dropped = {weeks: _dropped(home, day, monday) for weeks, day in _behind(mondays).items()}
     ago = _behind(mondays).get(BEHIND[0])
     earlier = _gap_rows(products_on(settings, home, tables, ago)) if ago else None
-    outcomes, matured = _outcomes(home, mondays)
+    outcomes, matured = _outcomes(home, with_outcome(settings, tables, mondays, mondays[-1]))
     least = settings.figures.least_customers
     branches = pd.Series(monday.rows["branch_id"].to_pylist(), dtype=object)
     for branch in ("", *cells.branches):
@@ -214,7 +215,8 @@ def _gaps(
 
 
 def _outcomes(home: Home, mondays: Sequence[date]) -> tuple[pd.DataFrame, date | None]:
-    """Per cohort customer of the last matured Monday the branch, the classes held and whether they left."""
+    """Per cohort customer of the last of these Mondays with labels the branch, the classes held and whether
+    they left; the outcomes of all of them must be known by the run's."""
     matured = [day for day in mondays if is_whole(home.partition("labels", day))]
     if not matured:
         return pd.DataFrame(), None

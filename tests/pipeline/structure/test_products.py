@@ -133,11 +133,18 @@ def test_attrition_by_depth_is_of_the_matured_cohort_and_never_of_a_few(products
     excluded = many(50, start=300, exclusion="staff")
     left = {row["customer_id"]: 0 for row in (*deep, *flat, *few, *excluded)}
     left |= {"C000": 1} | {f"C{100 + k}": 1 for k in range(6)} | {f"C{300 + k}": 1 for k in range(50)}
-    contents, _ = products_of({13: [*deep, *flat, *few, *excluded], 0: deep}, left)
-    assert contents[""].depth_on == str(MONDAY - 13 * WEEK)
+    contents, _ = products_of({14: [*deep, *flat, *few, *excluded], 0: deep}, left)
+    assert contents[""].depth_on == str(MONDAY - 14 * WEEK)
     assert [(row.classes, row.customers, row.attrited) for row in contents[""].depth] == [
         (1, 30, 6),
         (3, 20, 1),
     ]
     one = contents[""].depth[0]
     assert (one.share, round(one.low, 3), round(one.high, 3)) == (0.2, 0.095, 0.373)
+
+
+def test_an_outcome_that_was_not_known_on_the_monday_is_no_figure_of_it(products_of):
+    """As where a past week is filled in, and later weeks left their labels behind."""
+    people = many(20)
+    contents, _ = products_of({4: people, 0: people}, {row["customer_id"]: 1 for row in people})
+    assert (contents[""].depth, contents[""].depth_on) == ((), None)
