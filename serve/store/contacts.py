@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, select, true, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, or_, select, true, update
 
 from serve.store import audit, tables
 from serve.store.contact_entries import LONGEST_NOTE as LONGEST_NOTE
@@ -212,12 +212,16 @@ def recorded_after(
 
     In the order of contact_id, which is that of the commits.
     """
-    contacts, scores = tables.contacts, tables.scores
-    reached = true() if scope == EVERYTHING else exists().where(
-        scores.c.run_version == run_version,
-        scores.c.customer_id == contacts.c.customer_id,
-        scope.of(scores),
-    )  # fmt: skip
+    contacts = tables.contacts
+    in_run = (
+        exists().where(
+            known.c.run_version == run_version,
+            known.c.customer_id == contacts.c.customer_id,
+            scope.of(known),
+        )
+        for known in (tables.scores, tables.tier_watches)  # whoever is watched may have no score
+    )
+    reached = true() if scope == EVERYTHING else or_(*in_run)
     query = select(contacts).where(contacts.c.contact_id > contact_id, reached)
     return tuple(map(contact_from, connection.execute(query.order_by(contacts.c.contact_id).limit(limit))))
 

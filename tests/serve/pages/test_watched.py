@@ -96,6 +96,9 @@ def test_the_page_leads_to_the_form_also_of_who_is_outside_the_cohort(client, be
     for number, status in (("M1", 201), ("M2", 404)):
         caller = bearer("manager", manager_id=number) | {"Idempotency-Key": number}
         assert client.post("/v1/contacts", json=sent, headers=caller).status_code == status
+    for number, outcomes in (("M1", ["will_stay", "leaving"]), ("M2", [])):
+        recorded = client.get("/v1/contacts", headers=bearer("manager", manager_id=number)).json()["contacts"]
+        assert [contact["outcome"] for contact in recorded] == outcomes
 
 
 def test_the_workbook_has_a_sheet_of_them_that_is_not_read_back(client, bearer, tmp_path):
