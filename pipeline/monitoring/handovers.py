@@ -6,6 +6,7 @@ from datetime import date
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from configs.branch_rows import Handover
 from configs.published import Manager, Score
@@ -75,7 +76,7 @@ def earlier_managers(tables: Ingested, as_of: date, customers: Iterable[str]) ->
         table = tables.read("assignments", bucket, columns)
         if table is None:
             continue
-        table = table.filter(pa.compute.is_in(table["customer_id"].cast(pa.string()), asked))
+        table = table.filter(pc.is_in(table["customer_id"].cast(pa.string()), asked))
         rows = make_rows("assignments", table, ids)
         manager, from_on = rows.columns["manager_id"], rows.day
         past = np.flatnonzero(seen(rows, day_number(as_of)) & (manager >= 0))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from configs.dates import WEEK
 from configs.settings import Settings
 from configs.survey import Survey
+from features.engine.balances import MINOR
 from models.weighting import raked
 from pipeline.artefacts import Home
 from pipeline.structure.facts import read_structure
@@ -26,7 +27,6 @@ _COHORT = ("customer_id", "exclusion", "branch_id", *MARGINS)
 _FLOWS = ("customer_id", "opening_13w_minor", "inflow_13w_minor", "outflow_13w_minor")
 _READ = ("customer_id", "answered_on", "item", "score", "known_on", "superseded_on")
 _MONTHS = {"month": 1, "quarter": 3, "half_year": 6}
-_MINOR = 100
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def _outflow(settings: Settings, home: Home, whole: pd.DataFrame, mondays: Seque
         return closed.assign(left=np.zeros(len(closed)))[:0]
     seen = closed.merge(pd.concat(flows), on=["customer_id", "end"])
     opening = seen["opening_13w_minor"]
-    low, high = (bound * _MINOR for bound in (settings.cohort.min_aum, settings.cohort.max_aum))
+    low, high = (bound * MINOR for bound in (settings.cohort.min_aum, settings.cohort.max_aum))
     seen = seen[(opening >= max(low, 1)) & (opening < high)]
     net = (seen["outflow_13w_minor"] - seen["inflow_13w_minor"]) / seen["opening_13w_minor"]
     seen = seen.assign(left=(net >= settings.label.min_drop).astype(np.float64))

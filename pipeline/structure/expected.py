@@ -25,6 +25,7 @@ from configs.branch_rows import BranchFigures
 from configs.dates import WEEK
 from configs.published import STAGES
 from configs.settings import Settings
+from features.engine.balances import MINOR
 from features.structure import bridge_column
 from models.movement import (
     Codes,
@@ -47,7 +48,6 @@ _SPANS = (4, 13)  # weeks, of the changes of AUM
 _FLOWS = [bridge_column(part, 13) for part in ("inflow", "outflow")]
 _AMOUNTS = ["aum_minor", *(bridge_column("opening", span) for span in _SPANS), *_FLOWS]
 COLUMNS = ["customer_id", "present", "branch_id", "manager_id", "products", *DIMENSIONS.values(), *_AMOUNTS]
-_MINOR = 100.0
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def features_of(settings: Settings, present: Present) -> Floats:
     table, tier = present.customers, present.states["tier"]
     lower = sorted(each.min_aum for each in settings.tiers)
     bounds = np.log(np.maximum([*lower, np.nan, np.nan], 1.0))
-    amounts = {name: table[name].to_numpy() / _MINOR for name in _AMOUNTS}
+    amounts = {name: table[name].to_numpy() / MINOR for name in _AMOUNTS}
     aum = np.maximum(amounts["aum_minor"], 1.0)
     columns = [
         tier,

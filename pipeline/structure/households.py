@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import pandas as pd
 import pyarrow as pa
 
+from configs.branch_figures.contents import WHOLE_BANK
 from configs.branch_figures.structure import Households, HouseholdTier
 from configs.settings import Settings
+from features.engine.balances import MINOR
 from features.tier_rule import place
-
-WHOLE_BANK = ""
 
 
 def households_by_branch(settings: Settings, present: pa.Table) -> Mapping[str, Households]:
@@ -32,7 +32,7 @@ def _households(settings: Settings, members: pd.DataFrame) -> Households:
     sums = members.groupby("household_id").agg(
         aum=("aum_minor", "sum"), customers=("aum_minor", "size"), managers=("manager_id", "nunique")
     )
-    places, tiers = place(sums["aum"].to_numpy() / 100, settings.tiers), []
+    places, tiers = place(sums["aum"].to_numpy() / MINOR, settings.tiers), []
     for number, tier in enumerate(settings.tiers):
         of_tier = sums[places == number]
         if len(of_tier):
