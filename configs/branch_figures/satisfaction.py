@@ -11,7 +11,7 @@ from dataclasses import dataclass
 class AnsweringGroup:
     """How many of a group answered, all waves added up."""
 
-    dimension: str  # tier, stage or age_band
+    dimension: str  # tier, lifecycle_stage or age_band
     group: str
     cohort: int
     respondents: int

@@ -148,7 +148,8 @@ def _figures_page(
 def _frame(
     request: Request, access: Access, session: ReadSession, branch_id: str, content: str
 ) -> dict[str, object]:
-    """What these pages have in common; ``names`` of segments, and of managers where allowed."""
+    """What these pages have in common; ``names`` of segments, and of managers where allowed;
+    ``min_drop`` is the share of AUM whose outflow makes somebody a leaver."""
     base = f"/branches/{path_part(branch_id)}/figures" if branch_id else "/bank"
     named = bool(branch_id) and access.caller.role is not Role.ANALYST
     managers = session.managers(branch_id) if named else ()
@@ -160,6 +161,7 @@ def _frame(
         "contents": CONTENT_NAMES,
         "base": base,
         "names": segments | {manager.manager_id: manager.name for manager in managers if manager.name},
+        "min_drop": terms.min_drop if terms else None,
         "leads_to_branch": may(access, "branch_page") and bool(branch_id),
         "link": _link(request, access, session.run.run_id, branch_id, content or "structure"),
     }
@@ -168,10 +170,12 @@ def _frame(
 def _link(request: Request, access: Access, run_id: str, branch_id: str, content: str) -> Link:
     """The address of the customers behind a cell of a dimension; empty where the reader may not see them.
 
-    Of the bank's figures a cell of ``branch`` leads to that branch.
+    Of the bank's figures a cell of ``branch`` leads to that branch; one of ``handover``, a manager who left,
+    to the branch's proposals.
     """
     prefix, run = request.app.state.settings.prefix, f"run={path_part(run_id)}"
-    portfolio, lists = (may(access, name) for name in ("branch_portfolio_page", "manager_customers_page"))
+    pages = ("branch_portfolio_page", "manager_customers_page", "handovers_page")
+    portfolio, lists, handovers = (may(access, name) for name in pages)
 
     def link(dimension: str, cell: str) -> str:
         if not branch_id:
@@ -180,6 +184,8 @@ def _link(request: Request, access: Access, run_id: str, branch_id: str, content
         base = f"{prefix}/branches/{path_part(branch_id)}"
         if dimension == "manager" and lists:
             return f"{prefix}/lists/{path_part(cell)}/customers?{run}" if cell else f"{base}/customers?{run}"
+        if dimension == "handover" and handovers:
+            return f"{base}/handovers?{run}"
         if dimension in CHOSEN_BY and portfolio and cell:
             return f"{base}/portfolio?{urlencode({dimension: cell})}&{run}"
         return ""

@@ -27,7 +27,7 @@ def test_the_bank_shows_each_branch_with_its_change_and_the_year_behind(head_off
     assert (customers, aum, change) == ("12", "50,000,000", "+134,848")
     assert (money, high, coverage) == ("11,800,000", "8", "45%")
     assert text.count('class="chart"') == 2
-    assert "AUM (CNY): 94.8 m at first, 100 m at the end" in text
+    assert "AUM (CNY): 94.8 m on 17 Nov 2025, 100 m on 16 Nov 2026" in text
     assert 'href="/branches/B1/figures/structure?run=' in text
     assert not re.search("/portfolio|/lists/|/customers", text)
 

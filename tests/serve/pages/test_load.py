@@ -14,7 +14,7 @@ FIRST = ManagerLoad(replace(CARE, name="M1"), 23.5, 20, 3.5, CallOutcomes(40, 8,
 SECOND = ManagerLoad(replace(CARE, name="M2", asked=0, overdue=0, longest_days=364), 8.0, None, 0.0, None)
 SPREAD = Spread(2, 15.75, 1.49, 0.25)
 ALIKE = CARE, replace(CARE, customers=17), (replace(CARE, name="steady"),), (replace(CARE, name="affluent"),)
-LEFT = (Leaver("M0", 12, 5, 900_00),)
+LEFT = Leaver("M0", 12, 5, 900_00), Leaver("M00", 3, 0, 100_00)
 BRANCH = Load(*ALIKE, (FIRST, SECOND), (), 1, SPREAD, LEFT)
 BANK = Load(*ALIKE, (), (BranchLoad(replace(CARE, name="B1"), 17, 1, SPREAD),), 1, SPREAD, ())
 
@@ -42,9 +42,11 @@ def test_the_load_of_a_branch_and_of_the_bank(signed_in):
         "75% of the 200 customers to whom a contact is due have had it in time; 50 are waiting.",
         "15.8 calls a week on average; the busiest for 1.49 times that (Gini coefficient 0.25",
         "23.5 / 20", "by 3.5 calls", "0.91 (0.52–1.37) of 40", "8.0 / –", "a year or more", ">17<",
-        'class="fill over"', "/lists/M1/customers?run=", "/branches/B1/portfolio?segment=steady", "M0",
+        'class="fill over"', "/lists/M1/customers?run=", "/branches/B1/portfolio?segment=steady",
+        '<a href="/branches/B1/handovers?run=',
     ):  # fmt: skip
         assert words in text, words
+    assert text.count("/branches/B1/handovers?run=") == 1  # who left nobody behind hands nobody over
     chinese = text_of(head, "/branches/B1/figures/load", "zh")
     for words in (
         "2名客户经理中，1名的应联系量超出工作量上限",
