@@ -23,7 +23,7 @@ from configs.settings import Settings
 from models.questionnaires import Reliability, reliability
 from models.weighting import Mean, effective_n, holm, weighted_mean
 from pipeline.artefacts import Home
-from pipeline.satisfaction.answers import MARGINS, OVERALL, Answers, levels_of, read_answers
+from pipeline.satisfaction.answers import MARGINS, OVERALL, Answers, levels_of, read_answers, waves_until
 from pipeline.satisfaction.drivers import Drivers, drivers_of
 from pipeline.satisfaction.shown import CERTAIN, shown
 from pipeline.tables import Ingested
@@ -41,9 +41,10 @@ def satisfaction_figures(
 ) -> Iterator[BranchFigures]:
     """Satisfaction up to the last of these Mondays, of all of which the structure stands.
 
-    Nothing where nobody of the cohort answered.
+    Nothing where nobody of the cohort answered, or the history begins within the first wave.
     """
-    yield from figures_of(settings, read_answers(settings, home, tables, mondays), mondays[-1])
+    if waves_until(settings.survey, mondays):
+        yield from figures_of(settings, read_answers(settings, home, tables, mondays), mondays[-1])
 
 
 def figures_of(settings: Settings, answers: Answers, snapshot_date: date) -> Iterator[BranchFigures]:

@@ -15,7 +15,7 @@ from configs.branch_figures.contents import as_object
 from configs.branch_figures.satisfaction import Satisfaction
 from pipeline.satisfaction import answers as module
 from pipeline.satisfaction.answers import Answers, Wave, questionnaires, read_answers, waves_until
-from pipeline.satisfaction.figures import figures_of
+from pipeline.satisfaction.figures import figures_of, satisfaction_figures
 
 SETTINGS = load_settings("demo")
 SURVEY = SETTINGS.survey
@@ -145,6 +145,8 @@ def test_waves_have_the_cohort_of_their_beginning() -> None:
     assert [wave.name for wave in waves_until(SURVEY, MONDAYS[30:])] == ["2026-Q3", "2026-Q4"]
     half = SURVEY.model_copy(update={"wave": "half_year", "waves": 1})
     assert [wave.name for wave in waves_until(half, MONDAYS)] == ["2026-H2"]
+    unread: Any = None
+    assert not [*satisfaction_figures(SETTINGS, unread, unread, MONDAYS[-3:])]  # no wave has begun since
 
 
 def test_who_left_is_seen_once_the_quarter_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
