@@ -46,6 +46,7 @@ def contradictions(
         *_never_changed(con, delivers, delivered_attributes(columns["customers"])),
         *_assignments(con, tables),
         *_households(con, tables),
+        *_offers(con, tables),
         *_products(con, delivers, tables),
     ]
     return [f"{sentence} {_remedy(sentence, bank)}" for sentence in sentences]
@@ -209,6 +210,13 @@ def _households(con: duckdb.DuckDBPyConnection, tables: Mapping[str, str]) -> It
         )
     if backwards:
         yield f"households.to_on: {backwards:,} periods end on or before their first day; they never count."
+
+
+def _offers(con: duckdb.DuckDBPyConnection, tables: Mapping[str, str]) -> Iterator[str]:
+    if "offers" in tables:
+        backwards = _one(con, f"SELECT count(*) FROM {tables['offers']} WHERE to_on <= from_on")
+        if backwards:
+            yield f"offers.to_on: {backwards:,} offers end on or before their first day; they never count."
 
 
 def _products(con: duckdb.DuckDBPyConnection, delivers: Selected, tables: Mapping[str, str]) -> Iterator[str]:

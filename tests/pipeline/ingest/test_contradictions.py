@@ -84,6 +84,21 @@ def test_households_that_are_none_and_periods_that_nobody_ended_are_named(
     assert backwards.startswith("households.to_on: 1 periods end on or before")
 
 
+def test_offers_that_end_before_they_begin_are_named(bank: Any) -> None:
+    bank.declare("[sources]", '[sources]\noffer = { files = "offer.csv" }')
+    bank.select(
+        "offers",
+        "SELECT NO AS offer_id, 'term' AS product_class, 'CNY' AS currency, PCT AS interest_rate, "
+        "BEG AS from_on, UNTIL AS to_on, BEG AS known_on, _file, _line FROM offer",
+    )
+    header, good = "NO,PCT,BEG,UNTIL\n", "O1,1.5,2024-01-05,\nO2,1.5,2024-01-05,2024-01-06\n"
+    bank.write("offer.csv", header + good)
+    assert doubts(bank) == []
+    bank.write("offer.csv", header + good + "O3,1.5,2024-01-05,2024-01-05\nO4,1.5,2024-01-05,2024-01-02\n")
+    (text,) = doubts(bank)
+    assert text.startswith("offers.to_on: 2 offers end on or before their first day; they never count.")
+
+
 def test_a_status_known_long_before_the_last_bookings_is_named(bank: Any) -> None:
     closed = {"STATUS": "closed", "LOADED": "2024-01-15"}
     bank.write("cust_1.csv", replaced(customer(1), customer(1, **closed), customer(2), customer(2, **closed)))

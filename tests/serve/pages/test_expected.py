@@ -49,6 +49,13 @@ def test_the_quarter_ahead_and_the_one_that_came(page):
         assert words in chinese, words
 
 
+def test_a_bank_that_counts_customers_expects_no_aum(page, monkeypatch):
+    monkeypatch.setattr("configs.published.Run.has_money", False)
+    text = page(expected=AHEAD, compared=ComparedQuarter(BEHIND, (OBSERVED,)))
+    assert "77 <small>73–80</small>" in text
+    assert "AUM" not in text
+
+
 def test_no_expectation_says_so(page):
     text = page()
     assert "Nothing can be expected yet" in text

@@ -66,3 +66,11 @@ def test_a_bank_without_load_has_a_page_all_the_same(signed_in, monkeypatch):
     monkeypatch.setattr(ReadSession, "branch_figures", lambda *_: json.loads(json.dumps(as_object(quiet))))
     text = text_of(signed_in("branch_head", branch_id="B1"), "/branches/B1/figures/load")
     assert "No manager is asked for more calls than can be made" in text
+
+
+def test_a_bank_without_managers_and_branches_says_so(signed_in, monkeypatch):
+    whole = replace(BANK, unassigned=CARE, branches=(BranchLoad(CARE, 240, 0, None),), spread=None)
+    monkeypatch.setattr(ReadSession, "branch_figures", lambda *_: json.loads(json.dumps(as_object(whole))))
+    text = text_of(signed_in("head_office"), "/bank/load")
+    assert "No customer has a manager" in text
+    assert 'id="load-branches"' not in text

@@ -111,6 +111,20 @@ def test_the_movement_of_a_branch(page):
         assert words in chinese, words
 
 
+def test_what_has_not_changed_neither_rose_nor_fell(page, monkeypatch):
+    same = replace(WHOLE, opening_minor=WHOLE.closing_minor)
+    content = as_object(Movement("2026-10-26", (MovementPeriod(1, "2026-10-19", (same,), ()),)))
+    monkeypatch.setattr(ReadSession, "branch_figures", lambda *_: json.loads(json.dumps(content)))
+    text = page("/branches/B1/figures/movement", branch_id="B1")
+    assert "AUM has not changed: 81,884 CNY." in text
+
+
+def test_a_bank_that_counts_customers_reads_of_no_aum(page, monkeypatch):
+    monkeypatch.setattr("configs.published.Run.has_money", False)
+    for content in ("structure", "movement"):
+        assert "AUM" not in page(f"/branches/B1/figures/{content}", branch_id="B1")
+
+
 def test_head_office_sees_no_way_to_customers(page):
     text = page("/bank/movement", role="head_office")
     assert "Affluent" in text
