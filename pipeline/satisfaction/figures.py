@@ -77,13 +77,9 @@ class _Place:
         self.cohort = answers.cohort[_inside(answers.cohort, branch)]
         self.weights = self.rows["weight"].to_numpy(np.float64)
         self.customers = numbered(self.rows)
-        everybody = numbered(answers.rows), answers.rows["weight"].to_numpy(np.float64)
-        self.bank_mean = np.nanmean(
-            [
-                weighted_mean(levels[factor.name].to_numpy(np.float64), everybody[1], everybody[0]).mean
-                for factor in self.survey.factors
-            ]
-        )
+        everybody = answers.rows["weight"].to_numpy(np.float64), numbered(answers.rows), self.least
+        means = [_mean(levels[factor.name], *everybody).mean for factor in self.survey.factors]
+        self.bank_mean = np.nan if np.isnan(means).all() else np.nanmean(means)
 
     def content(
         self,
@@ -103,13 +99,7 @@ class _Place:
         )  # fmt: skip
 
     def _mean(self, values: "pd.Series[float]") -> Mean:
-        known = len(np.unique(self.customers[values.notna()]))
-        empty = Mean(np.nan, np.nan, np.nan, np.nan)
-        return (
-            empty
-            if known < self.least
-            else weighted_mean(values.to_numpy(np.float64), self.weights, self.customers)
-        )
+        return _mean(values, self.weights, self.customers, self.least)
 
     def _share(self, part: int, whole: int) -> float | None:
         return round(part / whole, 6) if whole >= self.least else None
@@ -212,6 +202,15 @@ class _Place:
                             shown(overall.high), means)
             )  # fmt: skip
         return tuple(trend)
+
+
+def _mean(
+    values: "pd.Series[float]", weights: NDArray[np.float64], customers: NDArray[np.int64], least: int
+) -> Mean:
+    """Nothing of fewer than ``least`` customers."""
+    if len(np.unique(customers[values.notna()])) < least:
+        return Mean(np.nan, np.nan, np.nan, np.nan)
+    return weighted_mean(values.to_numpy(np.float64), weights, customers)
 
 
 def numbered(rows: pd.DataFrame) -> NDArray[np.int64]:

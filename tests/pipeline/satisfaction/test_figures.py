@@ -104,6 +104,7 @@ def test_few_answers_say_nothing() -> None:
         assert [message.code for message in content.messages] == ["few"], branch
         assert {one.mean for one in content.factors} | {one.alpha for one in content.factors} == {None}
         assert {point.overall for point in content.trend} == {None}
+        assert {content.overall, content.bank_level, *(item.mean for item in content.items)} == {None}
     assert contents(replace(answers, rows=answers.rows[:0])) == {}
 
 
