@@ -6,6 +6,8 @@ customers than ``figures.least_customers`` are None. Intervals hold 95%; ``p`` a
 
 from dataclasses import dataclass
 
+CERTAIN = 0.05  # probability of error below which a difference is said to be one
+
 
 @dataclass(frozen=True)
 class AnsweringGroup:

@@ -8,13 +8,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from configs.branch_figures.satisfaction import Importance, Model, Structure
+from configs.branch_figures.satisfaction import CERTAIN, Importance, Model, Structure
 from configs.settings import Settings
 from models import importance as relative
 from models.questionnaires import adequacy, against, factors_suggested, groups_of, loadings, most_factors
 from models.weighting import holm
 from pipeline.satisfaction.answers import OVERALL, Answers, levels_of
-from pipeline.satisfaction.shown import CERTAIN
 
 Floats = NDArray[np.float64]
 ROWS_PER_FACTOR = 10  # fewer customers per predictor make a regression fit noise (Harrell 2015)

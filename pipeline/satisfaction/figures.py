@@ -11,6 +11,7 @@ from scipy import stats
 
 from configs.branch_figures.contents import WHOLE_BANK
 from configs.branch_figures.satisfaction import (
+    CERTAIN,
     AnsweringGroup,
     FactorFigures,
     ItemFigures,
@@ -25,7 +26,7 @@ from models.weighting import Mean, effective_n, holm, weighted_mean
 from pipeline.artefacts import Home
 from pipeline.satisfaction.answers import MARGINS, OVERALL, Answers, levels_of, read_answers, waves_until
 from pipeline.satisfaction.drivers import Drivers, drivers_of
-from pipeline.satisfaction.shown import CERTAIN, shown
+from pipeline.satisfaction.shown import shown
 from pipeline.tables import Ingested
 
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-CERTAIN = 0.05  # probability of error below which a difference is said in words
 _PLACES = 6  # the last digits of a float depend on the machine
 
 

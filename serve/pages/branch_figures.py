@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from configs.branch_figures.contents import CONTENT_NAMES, WHOLE_BANK
+from configs.branch_figures.satisfaction import CERTAIN
 from serve.api.figures import BANK, Content
 from serve.api.requests import BranchId
 from serve.auth.access import Access, Granted
@@ -161,6 +162,7 @@ def _frame(
         "contents": CONTENT_NAMES,
         "base": base,
         "names": segments | {manager.manager_id: manager.name for manager in managers if manager.name},
+        "certain": CERTAIN,
         "min_drop": terms.min_drop if terms else None,
         "leads_to_branch": may(access, "branch_page") and bool(branch_id),
         "link": _link(request, access, session.run.run_id, branch_id, content or "structure"),

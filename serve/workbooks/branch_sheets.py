@@ -5,6 +5,7 @@ from datetime import date
 from itertools import pairwise
 from typing import Any
 
+from configs.branch_figures.satisfaction import CERTAIN
 from serve.workbooks.chart_sheet import AMBER, DOWN, NAVY, NO_FILL, UP, ChartSheet
 
 Content = Mapping[str, Any]
@@ -156,7 +157,7 @@ def _everybody(figures: Content) -> list[Content]:
 
 
 def satisfaction_sheet(sheet: ChartSheet, figures: Content) -> None:
-    """Each factor: its level, the gap to the rest of the bank, and what it explains of the two outcomes."""
+    """Each factor: its level, a clear gap to other branches, and what it explains of the two outcomes."""
     words = sheet.words
     kinds = {
         "book.factor": "text",
@@ -168,7 +169,10 @@ def satisfaction_sheet(sheet: ChartSheet, figures: Content) -> None:
     rows = [
         [
             words.either(factor["en"], factor["zh"]),
-            *(factor[name] for name in ("respondents", "mean", "gap", "stated")),
+            factor["respondents"],
+            factor["mean"],
+            factor["gap"] if factor["gap_p"] is not None and factor["gap_p"] < CERTAIN else None,
+            factor["stated"],
             *(factor[name] and factor[name]["share"] for name in ("derived", "outflow")),
         ]
         for factor in figures["factors"]

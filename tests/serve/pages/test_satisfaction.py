@@ -53,7 +53,7 @@ def test_a_branch_head_reads_what_to_do_and_an_analyst_the_statistics(signed_in,
         assert words in head, words
     for words in ("Cronbach", "KMO", "R²", "reversed"):
         assert words not in head, words
-    assert "服务：本行客户评分明显低于其他支行" in page(path, "branch_head", "zh", branch_id="B1")
+    assert "服务：本支行客户评分明显低于其他支行" in page(path, "branch_head", "zh", branch_id="B1")
     analyst = page("/bank/satisfaction", "analyst")
     for words in ("Cronbach α", "0.780 (0.700–0.850)", "R² 0.400", "is it reversed?", "Effective n"):
         assert words in analyst, words

@@ -31,7 +31,7 @@ PRODUCTS = Products(
     (DepthOutcome(1, 40, 4, 0.1, 0.04, 0.23),), None,
 )  # fmt: skip
 FACTOR = FactorFigures(
-    "service", "service mode", "服务方式", 30, 3.5, 3.2, 3.8, *(None,) * 4, "", *(None,) * 4,
+    "service", "service mode", "服务方式", 30, 3.5, 3.2, 3.8, -0.2, 0.4, None, None, "", *(None,) * 4,
     Importance(0.6, 0.4, 0.8, 0.2, 0.1, 0.3, True), None, None, None,
 )  # fmt: skip
 SATISFACTION = Satisfaction(
@@ -48,7 +48,7 @@ SATISFACTION = Satisfaction(
     3.1,
     3.7,
     3.5,
-    (FACTOR,),
+    (FACTOR, replace(FACTOR, en="brand", gap=-0.9, gap_p=0.001)),
     (),
     (),
     (),
@@ -100,6 +100,7 @@ def test_products_satisfaction_and_load_have_sheets_too(store, publish_run):
     found = {sheet.title: [[cell.value for cell in row] for row in sheet.iter_rows()] for sheet in book}
     assert ["Funds", 4, 0.4, 1000, None] in [row[:5] for row in found["Products"]]
     assert ["service mode", 30, 3.5, None, None, 0.6, None] in [row[:7] for row in found["Satisfaction"]]
+    assert ["brand", 30, 3.5, -0.9] in [row[:4] for row in found["Satisfaction"]]  # the other one is noise
     assert ["张伟", 10, 6, 2, 3.5, 9000, 800, 5, 0] in [row[:9] for row in found["Coverage and load"]]
     assert [len(sheet._charts) for sheet in book] == [2, 1, 2]
 
