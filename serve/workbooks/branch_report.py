@@ -43,7 +43,10 @@ def branch_reports(
 
 
 def branch_report(session: ReadSession, branch_id: str, language: Language) -> bytes:
-    """An .xlsx with a sheet for each content that the run has; the same run gives the same bytes."""
+    """An .xlsx with a sheet for each content, which says so where the run has none of it.
+
+    The same run gives the same bytes.
+    """
     words, run = Wording(language), session.run
     created, content = datetime.combine(run.snapshot_date, time()), BytesIO()
     heading = words("bank.heading") if branch_id == WHOLE_BANK else words("branch.heading", branch=branch_id)
@@ -55,8 +58,10 @@ def branch_report(session: ReadSession, branch_id: str, language: Language) -> b
     with Workbook(content, OPTIONS) as workbook:
         workbook.set_properties({"title": heading, "comments": run.run_id, "created": created})
         for name in CONTENT_NAMES:
-            figures = session.branch_figures(branch_id, name)
-            if figures is not None and name in SHEETS:
-                sheet = ChartSheet(workbook, words, run, (words(f"figures.{name}"), heading), names)
+            figures, title = session.branch_figures(branch_id, name), words(f"figures.{name}")
+            sheet = ChartSheet(workbook, words, run, (title, heading), names)
+            if figures is None:
+                sheet.note(words("figures.none", content=title))
+            else:
                 SHEETS[name](sheet, figures)
     return content.getvalue()

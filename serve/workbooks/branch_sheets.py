@@ -211,10 +211,15 @@ def load_sheet(sheet: ChartSheet, figures: Content) -> None:
             table = sheet.table(words(f"book.by.{name}"), columns, rows)
             sheet.chart("column", table, words("book.due"), {2: NAVY, 3: AMBER})
     rows = [
-        [row["care"]["name"], *_care(row["care"], money), row["unassigned"], row["overloaded"]]
+        [
+            sheet.term("branch", row["care"]["name"]),
+            *_care(row["care"], money),
+            row["unassigned"],
+            row["overloaded"],
+        ]
         for row in sorted(figures["branches"], key=_overdue)[:SHOWN]
     ]
-    if rows:
+    if any(row["care"]["name"] for row in figures["branches"]):
         more = {"branches.col.orphans": "count", "book.overloaded": "count"}
         columns = sheet.columns({"book.branch": "text", **care, **more})
         table = sheet.table(words("branches.heading"), columns, rows)

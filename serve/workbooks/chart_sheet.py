@@ -72,6 +72,11 @@ class ChartSheet:
         """The columns of a table by the keys of their headings, with the style of their cells."""
         return [(self.words(key), kind) for key, kind in kinds.items()]
 
+    def note(self, text: str) -> None:
+        """A line below what stands there."""
+        self.sheet.write_string(self.free, 0, text, self.style["small"])
+        self.free += 2
+
     def table(
         self, heading: str, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]], note: str = ""
     ) -> Table:

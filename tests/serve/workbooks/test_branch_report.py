@@ -8,7 +8,7 @@ from itertools import accumulate
 import pytest
 from openpyxl import load_workbook
 
-from configs.branch_figures.load import Care, Load, ManagerLoad
+from configs.branch_figures.load import BranchLoad, Care, Load, ManagerLoad
 from configs.branch_figures.products import (
     ClassDropped,
     ClassHeld,
@@ -75,7 +75,8 @@ def test_the_bank_and_each_branch_get_a_workbook_whose_charts_read_its_cells(ses
     assert list(written) == ["bank.en.xlsx", "branch_B%2F2.en.xlsx", "branch_B1.en.xlsx"]
     assert written == dict(branch_reports(session, "en"))  # byte for byte
     book = load_workbook(BytesIO(written["branch_B1.en.xlsx"]))
-    assert book.sheetnames == ["Structure", "Movement"]
+    assert book.sheetnames == ["Structure", "Movement", "Products", "Satisfaction", "Coverage and load"]
+    assert book["Products"]["A5"].value.startswith("Products: not published in this run.")
     structure, movement = book["Structure"], book["Movement"]
     assert structure["A1"].value == "Branch B1 · Structure"
     kinds = [type(chart).__name__ for chart in structure._charts]
@@ -102,7 +103,18 @@ def test_products_satisfaction_and_load_have_sheets_too(store, publish_run):
     assert ["service mode", 30, 3.5, None, None, 0.6, None] in [row[:7] for row in found["Satisfaction"]]
     assert ["brand", 30, 3.5, -0.9] in [row[:4] for row in found["Satisfaction"]]  # the other one is noise
     assert ["张伟", 10, 6, 2, 3.5, 9000, 800, 5, 0] in [row[:9] for row in found["Coverage and load"]]
-    assert [len(sheet._charts) for sheet in book] == [2, 1, 2]
+    assert [len(sheet._charts) for sheet in book] == [0, 0, 2, 1, 2]
+
+
+@pytest.mark.parametrize("named", ["", "B1"])
+def test_branches_have_a_table_where_the_bank_has_any(store, publish_run, named):
+    branches = tuple(BranchLoad(replace(CARE, name=name), 10, 0, None) for name in {"", named})
+    load = BranchFigures("", "load", replace(LOAD, managers=(), branches=branches))
+    publish_run("run-1", MONDAY, extras=RunExtras(branch_figures=[load]))
+    with store.at_run() as session:
+        [(_, content)] = branch_reports(session, "en")
+    names = [row[0].value for row in load_workbook(BytesIO(content))["Coverage and load"].iter_rows()]
+    assert ("Branches" in names, "not known" in names) == (bool(named), bool(named))
 
 
 def filled(series):
