@@ -35,11 +35,11 @@ def branch_figures(
 @router.get("/bank/{content}", responses=UNCHANGED | documented(e404=NOT_PUBLISHED))
 def bank_figures(content: Content, access: Granted, money: MoneyWritten = "number") -> Figures:
     """Figures of all customers of the bank."""
-    access.about(BANK)
     return _figures(access, WHOLE_BANK, content, money)
 
 
 def _figures(access: Access, branch_id: str, content: ContentName, money: MoneyForm) -> Figures:
+    access.about(branch_id or BANK, customers=0)
     with access.at_run() as read_session:
         figures = read_session.branch_figures(branch_id, content)
     if figures is None:

@@ -91,7 +91,7 @@ def _cells(structure: Mapping[str, Any] | None, dimension: str) -> Sequence[Mapp
 @pages.get("/bank")
 def bank_page(request: Request, access: Granted, run: RunId = "") -> Response:
     """The whole bank on one page: totals, the year behind, and each branch."""
-    access.about(BANK)
+    access.about(BANK, customers=0)
     with asked_run(access, run) as session:
         return show_run(
             request,
@@ -109,7 +109,7 @@ def bank_page(request: Request, access: Granted, run: RunId = "") -> Response:
 @pages.get("/bank/{content}")
 def bank_figures_page(request: Request, content: Content, access: Granted, run: RunId = "") -> Response:
     """One content of the whole bank."""
-    access.about(BANK)
+    access.about(BANK, customers=0)
     with asked_run(access, run) as session:
         return _figures_page(request, access, session, WHOLE_BANK, content)
 
@@ -122,6 +122,7 @@ def branch_figures_page(
     with asked_run(access, run) as session:
         if not session.branch_known(branch_id):
             raise HTTPException(404)
+        access.about(branch_id, customers=0)
         return _figures_page(request, access, session, branch_id, content)
 
 

@@ -367,6 +367,19 @@ def test_every_route_that_tells_of_customers_leaves_entries_and_without_them_tel
                 assert "disk" not in response.text
 
 
+def test_figures_tell_of_no_customer_and_alarm_nobody(client, bearer, access_entries):
+    for path in (
+        "/bank",
+        "/bank/products",
+        "/branches/B1/figures/products",
+        "/v1/bank/load",
+        "/v1/branches/B1/load",
+    ):
+        assert client.get(path, headers=bearer("head_office")).status_code == 200, path
+    about = [(entry.subject, entry.details.get("customers")) for entry in access_entries()]
+    assert about == [("whole bank", 0)] * 2 + [("B1", 0), ("whole bank", 0), ("B1", 0)]
+
+
 def test_a_route_that_sees_customers_has_an_action_for_the_log():
     for name, rule in POLICY.items():
         sees = any(grant.reach is not Reach.NONE for grant in rule.grants.values())
