@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from math import sqrt
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, exists, func, insert, select, true
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, select
 
 from serve.store import audit, tables
 from serve.store.contacts import Author, ConflictError
-from serve.store.scope import EVERYTHING, Scope
+from serve.store.scope import EVERYTHING, Scope, within_reach
 
 GroupedBy = Literal["all", "reason", "manager"]
 LEAST = 10  # alerts evaluated below which nothing is told of a group
@@ -85,12 +85,8 @@ def recorded_after(
     connection: Connection, feedback_id: int, limit: int, run_version: int, scope: Scope = EVERYTHING
 ) -> tuple[AlertFeedback, ...]:
     """The verdicts recorded after one, of customers within reach in a run, in the order of the commits."""
-    feedback, scores = tables.alert_feedback, tables.scores
-    reached = true() if scope == EVERYTHING else exists().where(
-        scores.c.run_version == run_version,
-        scores.c.customer_id == feedback.c.customer_id,
-        scope.of(scores),
-    )  # fmt: skip
+    feedback = tables.alert_feedback
+    reached = within_reach(feedback.c.customer_id, run_version, scope)
     return _oldest_first(connection, feedback.c.feedback_id > feedback_id, reached, limit=limit)
 
 

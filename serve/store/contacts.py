@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, select, update
 
 from serve.store import audit, tables
 from serve.store.contact_entries import LONGEST_NOTE as LONGEST_NOTE
@@ -16,7 +16,7 @@ from serve.store.contact_entries import ConflictError as ConflictError
 from serve.store.contact_entries import Contact as Contact
 from serve.store.contact_entries import ContactError as ContactError
 from serve.store.contact_entries import check_times, contact_from, in_seconds, row_of
-from serve.store.scope import EVERYTHING, Scope
+from serve.store.scope import EVERYTHING, Scope, within_reach
 
 ANSWERED = ("will_stay", "undecided", "leaving")  # outcomes of who talked
 _HAPPENED = func.coalesce(tables.contacts.c.contacted_at, tables.contacts.c.recorded_at)
@@ -213,15 +213,7 @@ def recorded_after(
     In the order of contact_id, which is that of the commits.
     """
     contacts = tables.contacts
-    in_run = (
-        exists().where(
-            known.c.run_version == run_version,
-            known.c.customer_id == contacts.c.customer_id,
-            scope.of(known),
-        )
-        for known in (tables.scores, tables.tier_watches)  # whoever is watched may have no score
-    )
-    reached = true() if scope == EVERYTHING else or_(*in_run)
+    reached = within_reach(contacts.c.customer_id, run_version, scope)
     query = select(contacts).where(contacts.c.contact_id > contact_id, reached)
     return tuple(map(contact_from, connection.execute(query.order_by(contacts.c.contact_id).limit(limit))))
 

@@ -58,3 +58,18 @@ class Scope:
 
 
 EVERYTHING = Scope(Reach.ALL)
+
+
+def within_reach(
+    customer_id: ColumnElement[str], run_version: int, scope: Scope = EVERYTHING
+) -> ColumnElement[bool]:
+    """Whether a run has the customer of a row within reach; whoever is watched may have no score."""
+    if scope == EVERYTHING:
+        return true()
+    known = (tables.scores, tables.tier_watches)
+    return or_(
+        *(
+            exists().where(of.c.run_version == run_version, of.c.customer_id == customer_id, scope.of(of))
+            for of in known
+        )
+    )

@@ -87,7 +87,7 @@ def test_the_page_leads_to_the_form_also_of_who_is_outside_the_cohort(client, be
     assert kept in unescape(client.get("/customers/c3", headers=bearer("crm")).text)
     assert words("watched.unscored") in client.get("/customers/x4", headers=manager).text
     client.headers = manager
-    sent = form(client, "/customers/x4") | {"outcome": "will_stay"}
+    sent = form(client, "/customers/x4") | {"outcome": "will_stay", "feedback": "useful"}
     assert client.post("/customers/x4/outcome", data=sent, headers=manager).status_code == 303
     page = client.get("/lists/M1/watched", headers=manager).text
     assert page.count(words.term("outcome", "will_stay")) == 1
@@ -99,6 +99,8 @@ def test_the_page_leads_to_the_form_also_of_who_is_outside_the_cohort(client, be
     for number, outcomes in (("M1", ["will_stay", "leaving"]), ("M2", [])):
         recorded = client.get("/v1/contacts", headers=bearer("manager", manager_id=number)).json()["contacts"]
         assert [contact["outcome"] for contact in recorded] == outcomes
+        judged = client.get("/v1/alert-feedback", headers=bearer("manager", manager_id=number)).json()
+        assert len(judged["alert_feedback"]) == min(len(outcomes), 1)
 
 
 def test_the_workbook_has_a_sheet_of_them_that_is_not_read_back(client, bearer, tmp_path):
